@@ -1,0 +1,8 @@
+"""`python -m lisa_py`."""
+
+from __future__ import annotations
+
+from lisa_py.cli.main import entry
+
+if __name__ == "__main__":
+    entry()

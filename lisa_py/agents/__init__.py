@@ -1,0 +1,31 @@
+"""One file per agent CLI: what it is called, how it is started, read, told things, and what its signals mean."""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+from lisa_py.agents.base import Agent
+from lisa_py.contract.errors import LisaError
+
+_HERE = os.path.dirname(__file__)
+
+
+def names() -> tuple[str, ...]:
+    """Every agent lisa knows: the files of this folder are the registration."""
+    return tuple(
+        sorted(
+            entry[:-3]
+            for entry in os.listdir(_HERE)
+            if entry.endswith(".py") and entry not in ("__init__.py", "base.py")
+        )
+    )
+
+
+def get(name: str) -> Agent:
+    """The agent of this name. Raises LisaError(invalid_agent)."""
+    word = name.strip().lower()
+    if word not in names():
+        raise LisaError("invalid_agent", f"invalid --agent: {name} (expected {'|'.join(names())})")
+    found: Agent = importlib.import_module(f"lisa_py.agents.{word}").AGENT
+    return found

@@ -1,0 +1,240 @@
+"""What lisa asks of an agent CLI: the protocol every agent file answers, with defaults that claim nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.frames import Frame
+from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.status import AgentReport
+from lisa_py.host.processes import Process
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What the installed binary can do, found out once per path and modification time."""
+
+    binary: str = ""
+    version: str = ""
+    flags: frozenset[str] = frozenset()
+    """Long flags that its help pages name (sub-commands as `exec --json`)."""
+
+
+class Launch(Struct, frozen=True, kw_only=True):
+    """One start of an agent, as the user asked for it."""
+
+    mode: str
+    prompt: str = ""
+    agent_args: str = ""
+    """Raw shell text, never quoted."""
+    model: str = ""
+    skip_permissions: bool = True
+    bypass: bool = False
+    """Nested runs: no sandbox, no approvals."""
+    full_auto: bool = False
+    folder: str = ""
+    """The session's folder; empty when only the command line is wanted."""
+    project_root: str = ""
+    run_id: str = ""
+    hook: str = ""
+    """Absolute path of the hook program (pane/hook.sh)."""
+    environ: Mapping[str, str] = {}
+    """The environment the agent will have."""
+    trust: bool = False
+    """The user asked to trust the project root beforehand."""
+    main_screen: bool = True
+    """Start full-screen agents on the main screen where that is harmless, so that the pane keeps history."""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """How to start it."""
+
+    command: str
+    """The shell line as users see it (`agent build-cmd`)."""
+    script: str
+    """The shell line that is really run: the same, fitted to the installed version, with identity and hooks."""
+    env: Mapping[str, str] = {}
+    files: Mapping[str, str] = {}
+    """Name in the session's folder -> content."""
+    stdin: str | None = None
+    """Text for standard input (exec prompts too long for argv); the supervisor feeds it from a file."""
+    agent_session_id: str = ""
+    hooks: bool = False
+    send_prompt: bool = False
+    """The prompt is not in the command line (too long): it is to be sent once the agent is ready."""
+    notes: tuple[str, ...] = ()
+    """For the spawn payload: what was left out, prevented or accepted on the user's behalf."""
+
+
+class View(Struct, kw_only=True):
+    """Everything about one live session an agent file may judge; filled by core.watch.evidence."""
+
+    meta: SessionMeta
+    processes: tuple[Process, ...] = ()
+    """The pane's process tree, the supervisor first."""
+    title: str = ""
+    screen: str = ""
+    """Visible screen, soft-wrapped lines joined; empty when it was not read."""
+    alternate: bool = False
+    hooks: tuple[Mapping[str, object], ...] = ()
+    """Newest last; each is the agent's own JSON with `hook` (event name) and `at` (unix seconds) added."""
+    frames: tuple[Frame, ...] = ()
+    """The transcript's tail, at least back to the newest turn start."""
+    environ: Mapping[str, str] = {}
+    now: float = 0.0
+
+
+class Binding(Struct, frozen=True, kw_only=True):
+    """Which conversation a pane holds."""
+
+    session_id: str = ""
+    transcript: str = ""
+    """Absolute path; the file need not exist yet."""
+    pid: int = 0
+    """The agent's own process."""
+    how: str = ""
+    """agent_file, open_file, hook, spawn or history: most to least exact."""
+
+
+class Input(Struct, frozen=True, kw_only=True):
+    """How to give the agent a text."""
+
+    typed: bool = False
+    """Type instead of paste (slash commands need their menu)."""
+    clear_first: tuple[str, ...] = ()
+    """Keys that empty the input box."""
+    before_enter: tuple[str, ...] = ()
+    settle_seconds: float = 0.0
+    submit: str = "Enter"
+
+
+class Agent:
+    """One agent CLI. A subclass per file; the instance named AGENT is the registration."""
+
+    name: str = ""
+    title: str = ""
+    """For people: `Claude`."""
+    binaries: tuple[str, ...] = ()
+    takes_model: bool = False
+    oauth_variable: str = ""
+    """Environment variable that carries a token of the pool; empty: the pool is not for this agent."""
+    wants_interpreter: bool = False
+    hidden: bool = False
+    """Not offered by doctor (the bundled scripted agent)."""
+
+    # -- starting ---------------------------------------------------------------------------------------------
+
+    def command(self, launch: Launch) -> str:
+        """The command line of the contract. Raises LisaError(agent_command_build_failed | invalid_model...)."""
+        raise NotImplementedError
+
+    def plan(self, launch: Launch, facts: Facts) -> Plan:
+        """How to start it with the installed version."""
+        line = self.command(launch)
+        return Plan(command=line, script=line)
+
+    def probe(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
+        """Ask the installed binary what it is; called once per path and modification time."""
+        return Facts(binary=binary)
+
+    def wants_bypass(self, launch: Launch) -> bool:
+        """Whether nested detection applies to this launch (contract: codex exec)."""
+        return False
+
+    # -- watching ---------------------------------------------------------------------------------------------
+
+    def is_agent(self, process: Process) -> bool:
+        """Whether a process of the pane's tree is this agent itself (not one of its tools)."""
+        return bool(process.argv) and _program(process) in self.binaries
+
+    def bind(self, view: View) -> Binding:
+        """Which process and conversation the pane holds now (also after /clear, /new, --resume)."""
+        return Binding(session_id=view.meta.agent_session_id)
+
+    def reports(self, view: View, binding: Binding) -> list[AgentReport]:
+        """What each kind of the agent's own evidence says, in any order; core.watch.verdict weighs them.
+
+        Called with what is cheap first: `view.screen` may be empty, and is read only when no exact evidence speaks.
+        """
+        return []
+
+    def needs_screen(self, reports: Sequence[AgentReport]) -> bool:
+        """Whether the reports so far leave a question that only the screen answers."""
+        return not any(report.source in ("agent_file", "title") for report in reports)
+
+    def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
+        """Files or folders whose change may mean a new state, besides the session's folder."""
+        return (binding.transcript,) if binding.transcript else ()
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    def frames(self, line: bytes, offset: int) -> list[Frame]:
+        """The frames of one transcript line; unknown and broken lines give none. `offset` is just after it."""
+        return []
+
+    def is_noise(self, line: str) -> bool:
+        """Whether a pane line is the agent's start-up chatter rather than output."""
+        return False
+
+    # -- telling ----------------------------------------------------------------------------------------------
+
+    def input(self, text: str, view: View, reports: Sequence[AgentReport]) -> Input:
+        return Input()
+
+    def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
+        """How the agent is seen to have taken a text sent at `since`: hook, transcript, agent_file, title; or empty."""
+        return ""
+
+
+POSIX_SAFE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
+_ANSI = {
+    "\\": "\\\\",
+    "'": "\\'",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
+
+
+def quote(text: str) -> str:
+    """Shell quoting of the contract: single quotes, or ANSI-C quotes when there are control characters."""
+    if not text:
+        return "''"
+    if POSIX_SAFE.match(text):
+        return "'" + text.replace("'", "'\"'\"'") + "'"
+    return (
+        "$'"
+        + "".join(_ANSI.get(char) or (char if " " <= char != "\x7f" else f"\\x{ord(char):02x}") for char in text)
+        + "'"
+    )
+
+
+def quote_posix(text: str) -> str:
+    """Shell quoting any POSIX sh reads back byte for byte, newlines included (NUL cannot be in argv)."""
+    return "'" + text.replace("\0", "").replace("'", "'\"'\"'") + "'"
+
+
+def tokens(agent_args: str) -> list[str]:
+    return agent_args.split()
+
+
+def has_flag(agent_args: str, flag: str) -> bool:
+    """Whether raw agent arguments hold a flag as a word of its own or as `flag=value`."""
+    return any(word == flag or word.startswith(flag + "=") for word in tokens(agent_args))
+
+
+def need_prompt(launch: Launch) -> None:
+    if launch.mode == "exec" and not launch.prompt:
+        raise LisaError("agent_command_build_failed", "exec mode requires --prompt (or provide --command)")
+
+
+def _program(process: Process) -> str:
+    return os.path.basename(process.argv[0]) if process.argv else process.name

@@ -1,0 +1,1 @@
+"""Spawn, watch, tell, read and end sessions."""

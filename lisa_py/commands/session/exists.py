@@ -1,0 +1,48 @@
+"""Check whether a session exists."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command
+from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.core.context import Context
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    project_root: ProjectRoot = ""
+
+
+class Exists(Struct, frozen=True, kw_only=True, rename="camel"):
+    session: str
+    exists: bool
+    project_root: str
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Exists:
+    place = ctx.place(args.session, args.project_root)
+    there = ctx.server(place).pane(place.session) is not None
+    return Exists(
+        session=place.session,
+        exists=there,
+        project_root=place.project.root,
+        error_code=UNSET if there else "session_not_found",
+    )
+
+
+def text(answer: Exists, args: Args) -> str:
+    return "true" if answer.exists else "false"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Exists,
+    run=run,
+    text=text,
+    min=("session", "exists", "error_code"),
+    exit_code=lambda answer: 0 if answer.exists else 1,
+    exits={0: "it exists", 1: "it does not, or that cannot be told (errorCode says which)"},
+    example="lisa session exists --session lisa-demo-1",
+)

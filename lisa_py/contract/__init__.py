@@ -1,0 +1,1 @@
+"""Promises: the words that leave the process or lie on disk; no input, no output."""

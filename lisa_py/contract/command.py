@@ -1,0 +1,162 @@
+"""What a command is: typed arguments whose fields are flags, a typed answer, and how both are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import NODEFAULT, Struct
+
+from lisa_py.contract.errors import UsageError
+
+WORDS = {"true": True, "false": False}
+USUAL_EXITS = {0: "done", 1: "refused or failed; the message or errorCode says why"}
+
+
+class Flag(Struct, frozen=True, kw_only=True):
+    """What the type of a field cannot say about its flag."""
+
+    help: str
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = {}
+    """Accepted spellings of choices, lower case, to their canonical word."""
+    code: str = ""
+    """`errorCode` of a refused value; the field's name decides when empty."""
+    minimum: int | None = None
+    word: bool = False
+    """A bool that takes the literal words true or false."""
+    off: str = ""
+    """A second spelling that switches the bool off again; the last one given wins."""
+    also: tuple[str, ...] = ()
+    """Further spellings of the flag."""
+    json: bool = False
+    """Giving the flag asks for JSON output."""
+    positional: bool = False
+    """May also stand without its name, as the command's only word."""
+
+
+class Field(Struct, frozen=True):
+    """One flag of one command, read off the Args struct."""
+
+    name: str
+    kind: type
+    default: Any
+    flag: Flag
+
+    @property
+    def spelling(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def required(self) -> bool:
+        return self.default is NODEFAULT
+
+    @property
+    def is_switch(self) -> bool:
+        return self.kind is bool and not self.flag.word
+
+    @property
+    def code(self) -> str:
+        return self.flag.code or f"invalid_{self.name}"
+
+    @property
+    def metavar(self) -> str:
+        if self.flag.choices:
+            return "|".join(self.flag.choices)
+        if self.flag.word:
+            return "true|false"
+        return self.flag.metavar or {int: "N", float: "N"}.get(self.kind, "TEXT")
+
+    def spellings(self) -> tuple[str, ...]:
+        """Every way to write this flag, the switch-off spelling included."""
+        off = (self.flag.off,) if self.flag.off else ()
+        return (self.spelling, *self.flag.also, *off)
+
+    def read(self, text: str) -> Any:
+        """The typed value of one written value.
+
+        Raises UsageError with this flag's code when the value is refused.
+        """
+        if self.flag.choices:
+            return self._choice(text)
+        if self.flag.word:
+            return self._word(text)
+        if self.kind in (int, float):
+            return self._number(text)
+        return text
+
+    def _choice(self, text: str) -> str:
+        word = text.strip().lower()
+        word = self.flag.aliases.get(word, word)
+        if word not in self.flag.choices:
+            raise self._refusal(text, "|".join(self.flag.choices))
+        return word
+
+    def _word(self, text: str) -> bool:
+        word = text.strip().lower()
+        if word not in WORDS:
+            raise self._refusal(text, "true|false")
+        return WORDS[word]
+
+    def _number(self, text: str) -> int | float:
+        try:
+            value = self.kind(text.strip())
+        except ValueError:
+            raise self._refusal(text, "a number") from None
+        least = self.flag.minimum
+        if least is not None and value < least:
+            raise self._refusal(text, f"a number >= {least}")
+        return value  # type: ignore[no-any-return]
+
+    def _refusal(self, text: str, expected: str) -> UsageError:
+        return UsageError(self.code, f"invalid {self.spelling}: {text} (expected {expected})")
+
+
+def fields(args: type[Struct]) -> tuple[Field, ...]:
+    """The flags of a command, in the order they are declared."""
+    hints = get_type_hints(args, include_extras=True)
+    found = []
+    for info in msgspec.structs.fields(args):
+        kind, flag = _flag_of(hints[info.name])
+        default = info.default
+        found.append(Field(info.name, kind, default, flag))
+    return tuple(found)
+
+
+def _flag_of(hint: Any) -> tuple[type, Flag]:
+    base, *extras = get_args(hint)
+    flag = next(extra for extra in reversed(extras) if isinstance(extra, Flag))
+    kinds = [kind for kind in get_args(base) if kind is not type(None)] if get_origin(base) else [base]
+    return kinds[0], flag
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """One command of the program; the file it stands in gives its name."""
+
+    args: type[Struct]
+    answer: Any
+    """The struct (or union of structs) that `run` returns; `session schema` is made from it."""
+    run: Callable[[Any, Any], Any]
+    """(args, ctx) -> answer. Resolves, calls core, shapes; never prints, never exits."""
+    text: Callable[[Any, Any], str] | None = None
+    """(answer, args) -> what a person reads; None: the command always answers JSON."""
+    min: Sequence[str] | Callable[[Any, Any], Any] | None = None
+    """`--json-min`: field names to keep (in Python spelling), or (answer, args) -> smaller struct or dict."""
+    exit_code: Callable[[Any], int] = lambda answer: 0
+    errors: Mapping[str, str] = {}
+    """`errorCode`s only this command answers, each with what it means."""
+    example: str = ""
+    exits: Mapping[int, str] = msgspec.field(default_factory=lambda: USUAL_EXITS)
+    events: Any = None
+    """Struct(s) a streaming command emits before its answer."""
+    newline: bool = True
+    """Whether text output is ended with a newline that the text does not hold itself."""
+    notes: str = ""
+    """Further paragraphs of `--help`."""
+    hidden: bool = False
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return fields(self.args)

@@ -1,0 +1,68 @@
+"""Flags that two or more commands share, each declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from lisa_py.contract.command import Flag
+
+AGENT_ALIASES: dict[str, str] = {}
+MODE_ALIASES = {"execution": "exec", "non-interactive": "exec", "non_interactive": "exec"}
+INTENT_ALIASES = {"bypass": "nested", "none": "neutral", "off": "neutral"}
+
+MODES = ("interactive", "exec")
+POLICIES = ("auto", "force", "off")
+INTENTS = ("auto", "nested", "neutral")
+
+Session = Annotated[str, Flag(help="session name", metavar="NAME")]
+ProjectRoot = Annotated[
+    str, Flag(help="project folder; default: where the session was spawned, else the current folder", metavar="PATH")
+]
+AgentName = Annotated[str, Flag(help="which agent CLI", metavar="AGENT")]
+AgentHint = Annotated[
+    str, Flag(help="overrule which agent the session is taken for", metavar="auto|AGENT", code="invalid_agent_hint")
+]
+Mode = Annotated[str, Flag(help="a dialogue, or one prompt and out", choices=MODES, aliases=MODE_ALIASES)]
+ModeHint = Annotated[
+    str,
+    Flag(
+        help="overrule which mode the session is taken for",
+        choices=("auto", *MODES),
+        aliases={**MODE_ALIASES, "": "auto"},
+        code="invalid_mode_hint",
+    ),
+]
+NestedPolicy = Annotated[
+    str, Flag(help="whether an exec session may itself run lisa without a sandbox", choices=POLICIES)
+]
+NestingIntent = Annotated[
+    str,
+    Flag(
+        help="say whether the prompt asks for nesting, instead of reading it off the prompt",
+        choices=INTENTS,
+        aliases=INTENT_ALIASES,
+    ),
+]
+Prompt = Annotated[str, Flag(help="first prompt", metavar="TEXT")]
+AgentArgs = Annotated[str, Flag(help="further arguments for the agent CLI, as shell text", metavar="ARGS")]
+Model = Annotated[str, Flag(help="model name, where the agent CLI takes one", metavar="NAME")]
+KeepPermissions = Annotated[bool, Flag(help="do not add the agent's skip-permissions flag")]
+Events = Annotated[int, Flag(help="how many recent events", minimum=1)]
+Lines = Annotated[int, Flag(help="how many lines of the pane, counted from its end", minimum=1)]
+TokenBudget = Annotated[int, Flag(help="size limit in tokens of 4 bytes; the newest output is kept", minimum=1)]
+SummaryStyle = Annotated[
+    str, Flag(help="how the summary is laid out", choices=("terse", "ops", "debug"), aliases={"": "terse"})
+]
+CursorFile = Annotated[str, Flag(help="file that remembers where this reader stopped", metavar="PATH")]
+DeltaFrom = Annotated[str, Flag(help="only what is new since an offset, @unix time or RFC 3339 time", metavar="VALUE")]
+Markers = Annotated[str, Flag(help="comma-separated texts to look for", metavar="CSV")]
+KeepNoise = Annotated[bool, Flag(help="keep start-up noise of agents", off="--strip-noise")]
+PollInterval = Annotated[int, Flag(help="seconds between reported polls; reactions do not wait for it", minimum=1)]
+MaxPolls = Annotated[int, Flag(help="give up after this many polls", minimum=1)]
+AllHashes = Annotated[bool, Flag(help="also clean what this session name left in other projects")]
+Text = Annotated[str, Flag(help="text to type", metavar="TEXT")]
+TextFile = Annotated[str, Flag(help="file that holds the text to type; `-` is standard input", metavar="PATH")]
+PromptFile = Annotated[str, Flag(help="file that holds the first prompt; `-` is standard input", metavar="PATH")]
+Keys = Annotated[str, Flag(help="tmux key names, separated by spaces", metavar="KEYS")]
+Enter = Annotated[bool, Flag(help="submit with Enter")]
+FailNotFound = Annotated[bool, Flag(help="exit 1 when the session does not exist")]

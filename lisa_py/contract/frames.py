@@ -1,0 +1,81 @@
+"""What an agent's transcript says, as one normalised stream of frames, the same for every agent CLI."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+FrameKind = Literal[
+    "user",  # a prompt; text is what was typed
+    "assistant",  # answer text
+    "thinking",
+    "tool_use",  # tool, tool_id, text = the input in one line
+    "tool_result",  # tool_id, text, failed
+    "system",
+    "usage",  # usage of one model call
+    "error",  # error kind in `error`, text
+    "turn_start",
+    "turn_end",  # reason: completed, failed, interrupted
+    "result",  # the final answer of an exec run
+]
+
+ErrorKind = Literal[
+    "",
+    "auth",
+    "permission",
+    "billing",
+    "bad_request",
+    "too_long",
+    "not_found",
+    "rate_limit",
+    "usage_limit",
+    "server",
+    "overloaded",
+    "network",
+    "unknown",
+]
+
+
+class Usage(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Tokens as the agent reports them; cost in US dollars only where it says so."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    """Part of the input that came from a cache (read or written)."""
+    total_tokens: int = 0
+    cost_usd: float = 0.0
+    model: str = ""
+
+
+class Todo(Struct, frozen=True, rename="camel"):
+    """One entry of the agent's own task list."""
+
+    text: str
+    status: Literal["pending", "in_progress", "completed"]
+
+
+class Frame(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One typed step of a transcript."""
+
+    kind: FrameKind
+    at: float = 0.0
+    """Unix seconds; 0 when the record has no time."""
+    text: str = ""
+    id: str = ""
+    """Id of the transcript record the frame comes from."""
+    turn: str = ""
+    tool: str = ""
+    tool_id: str = ""
+    failed: bool = False
+    error: ErrorKind = ""
+    reason: str = ""
+    """For turn_end: completed, failed or interrupted."""
+    usage: Usage | None = None
+    todos: tuple[Todo, ...] = ()
+    """For tool_use of a task-list tool: the whole list as it now stands."""
+    queued: bool = False
+    """For user: typed while the agent was busy."""
+    offset: int = 0
+    """Byte offset in the transcript just after the record."""

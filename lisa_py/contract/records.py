@@ -1,0 +1,79 @@
+"""What lies on disk for a session: its metadata, its delivery state, its events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """`meta.json` in the session's folder; written once by spawn."""
+
+    session: str
+    parent_session: str = ""
+    agent: str = ""
+    mode: str = ""
+    lane: str = ""
+    oauth_token_id: str = ""
+    run_id: str = ""
+    project_root: str = ""
+    socket_path: str = ""
+    start_command: str = ""
+    """The agent's command line as `agent build-cmd` shows it."""
+    prompt: str = ""
+    objective_id: str = ""
+    objective_goal: str = ""
+    objective_acceptance: str = ""
+    objective_budget: int = 0
+    created_at: str = ""
+    """RFC 3339, UTC, whole seconds."""
+    created_unix: float = 0.0
+    custom_command: bool = False
+    pane_id: str = ""
+    pane_pid: int = 0
+    pane_started: float = 0.0
+    """Start time of the pane's process in the unit of host.processes; with the pid it is an identity."""
+    agent_session_id: str = ""
+    """Conversation id given to the agent at spawn, where the agent takes one."""
+    agent_binary: str = ""
+    agent_version: str = ""
+    agent_home: str = ""
+    """The agent's configuration folder as this session's environment names it."""
+    hooks: bool = False
+    """Whether the agent was started with hooks that write to this folder."""
+    width: int = 0
+    height: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class SessionState(Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """`state.json`: what lisa did to the session; written by commands that act, never by those that read."""
+
+    last_input_at: float = 0.0
+    """Unix time just before the newest submitted input (spawn's prompt counts)."""
+    last_input_text: str = ""
+    """Head of that text, to tell an echoed prompt from output; at most 4,000 characters."""
+    last_input_expects_turn: bool = False
+    """Whether that input is a prompt, which begins a turn (a slash command or a key need not)."""
+    last_input_accepted_at: float = 0.0
+    """When the agent was seen to have taken it; 0: not seen."""
+    last_session_state: str = ""
+    last_status: str = ""
+    last_classification_reason: str = ""
+    oauth_token_pruned: bool = False
+    oauth_token_prune_reason: str = ""
+
+
+class Event(Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """One line of `events.jsonl`; `seq` only ever grows and is what cursors count."""
+
+    seq: int
+    at: str
+    type: str
+    """transition, lifecycle or snapshot."""
+    session: str = ""
+    state: str = ""
+    status: str = ""
+    reason: str = ""
+    detail: dict[str, Any] = {}

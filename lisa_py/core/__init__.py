@@ -1,0 +1,1 @@
+"""Decisions: what lisa does and concludes; returns typed values, prints nothing."""

@@ -1,0 +1,1 @@
+"""Birth, input and death of sessions."""

@@ -1,0 +1,1 @@
+"""Telling another agent: capture, summary, redaction, deltas, handoff, packet."""

@@ -1,0 +1,215 @@
+"""Files: private folders, atomic writes, bounded reads, locks; symlinks and foreign owners are refused."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+
+from lisa_py.contract.errors import LisaError
+
+PRIVATE_DIR = 0o700
+PRIVATE_FILE = 0o600
+
+
+def private_dir(path: str) -> str:
+    """Make the folder and its missing parents with mode 0700.
+
+    Raises LisaError(store_unwritable) when it is not a folder of this user or cannot be made.
+    """
+    try:
+        os.makedirs(path, mode=PRIVATE_DIR, exist_ok=True)
+        found = os.lstat(path)
+    except OSError as problem:
+        raise unwritable(path, problem) from problem
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise LisaError("store_unwritable", f"{path} is not a folder of this user; move it away")
+    if found.st_mode & 0o077:
+        os.chmod(path, PRIVATE_DIR)
+    return path
+
+
+def unwritable(path: str, problem: OSError) -> LisaError:
+    return LisaError("store_unwritable", f"cannot write {path}: {problem.strerror or problem}")
+
+
+def write(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> None:
+    """Replace the file as a whole: a reader sees the old or the new content, never a mixture.
+
+    Raises LisaError(store_unwritable).
+    """
+    raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        try:
+            _write_all(handle, raw)
+        finally:
+            os.close(handle)
+        os.replace(temporary, path)
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise unwritable(path, problem) from problem
+
+
+def append(path: str, data: bytes) -> None:
+    """Add bytes in one write; the file is made 0600 and never followed through a symlink."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+        try:
+            _write_all(handle, data)
+        finally:
+            os.close(handle)
+    except OSError as problem:
+        raise unwritable(path, problem) from problem
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def read(path: str, *, limit: int = 64 << 20) -> bytes | None:
+    """The content (at most `limit` bytes), or None when there is no such file.
+
+    Raises OSError for everything else, also for a symlink (ELOOP) or a folder.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        return _read_up_to(handle, limit)
+    finally:
+        os.close(handle)
+
+
+def _read_up_to(handle: int, limit: int) -> bytes:
+    parts = []
+    while limit > 0:
+        part = os.read(handle, min(limit, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
+def read_from(path: str, offset: int, limit: int) -> bytes:
+    """At most `limit` bytes from a byte offset on; empty when the file is missing or shorter."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        os.lseek(handle, offset, os.SEEK_SET)
+        return _read_up_to(handle, limit)
+    except OSError:
+        return b""
+    finally:
+        os.close(handle)
+
+
+def size(path: str) -> int:
+    """Bytes; -1 when there is no such file."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def modified(path: str) -> float:
+    """Unix seconds of the last change; 0 when there is no such file."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def exists(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+def is_dir(path: str) -> bool:
+    return os.path.isdir(path)
+
+
+def canonical(path: str) -> str:
+    """Absolute, symlinks resolved, `~` expanded; what does not exist is kept as it is."""
+    return os.path.realpath(os.path.expanduser(path.strip() or os.getcwd()))
+
+
+def absolute(path: str) -> str:
+    """Absolute and `~` expanded, symlinks kept (for files a user named)."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def names(folder: str) -> list[str]:
+    """Sorted entries; empty when there is no such folder."""
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def remove(path: str) -> bool:
+    """Unlink a file or symlink; False when it was not there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder of ours; symlinks inside are unlinked, never followed."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def set_aside(path: str, now: float) -> str:
+    """Move an unreadable file out of the way, keeping it for a look; returns where it went."""
+    target = f"{path}.corrupt-{int(now)}"
+    with contextlib.suppress(OSError):
+        os.replace(path, target)
+    return target
+
+
+@contextlib.contextmanager
+def lock(path: str, *, timeout_ms: int, code: str = "state_lock_timeout") -> Iterator[float]:
+    """Hold an exclusive lock on a file (made when missing); yields how many milliseconds the wait took.
+
+    Raises LisaError(code) when the lock is not had in time. The lock dies with the process.
+    """
+    began = time.monotonic()
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+    except OSError as problem:
+        raise unwritable(path, problem) from problem
+    try:
+        _wait_for_lock(handle, began + timeout_ms / 1000, timeout_ms, code)
+        yield (time.monotonic() - began) * 1000
+    finally:
+        os.close(handle)
+
+
+def _wait_for_lock(handle: int, deadline: float, timeout_ms: int, code: str) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as problem:
+            if problem.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EINTR):
+                raise
+        else:
+            return
+        if time.monotonic() >= deadline:
+            raise LisaError(code, f"another process holds the lock for more than {timeout_ms} ms; try again")
+        time.sleep(0.005)

@@ -1,0 +1,234 @@
+"""Processes: trees, identities that survive pid reuse, CPU time, and ending them by id."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from msgspec import Struct
+
+LINUX = sys.platform.startswith("linux")
+
+
+class Process(Struct, frozen=True):
+    """One process as seen once; (pid, started) is its identity."""
+
+    pid: int
+    ppid: int
+    started: float
+    """Linux: clock ticks since boot (/proc/PID/stat field 22); elsewhere Unix seconds."""
+    name: str
+    state: str
+    """One letter: R, S, D, T (stopped), Z (ended, not reaped)."""
+    cpu_seconds: float
+    """User and system time, reaped children included."""
+    argv: tuple[str, ...] = ()
+
+    @property
+    def alive(self) -> bool:
+        return self.state not in ("Z", "X")
+
+
+_TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+
+
+def look(pid: int, *, argv: bool = True) -> Process | None:
+    """The process, or None when there is none with this id."""
+    return _look_linux(pid, argv) if LINUX else _look_portable(pid)
+
+
+def tree(pid: int, *, argv: bool = True) -> tuple[Process, ...]:
+    """The process and all its descendants, parents first; empty when it is gone."""
+    if not LINUX:
+        return _tree_portable(pid)
+    found: list[Process] = []
+    seen: set[int] = set()
+    queue = [pid]
+    while queue:
+        current = queue.pop(0)
+        if current in seen:
+            continue
+        seen.add(current)
+        process = _look_linux(current, argv)
+        if process is not None:
+            found.append(process)
+            queue.extend(_children_linux(current))
+    return tuple(found)
+
+
+def same(pid: int, started: float) -> bool:
+    """Whether the process of this identity is there and has not ended."""
+    process = look(pid, argv=False)
+    return process is not None and process.alive and (not started or process.started == started)
+
+
+def _look_linux(pid: int, argv: bool) -> Process | None:
+    raw = _slurp(f"/proc/{pid}/stat")
+    end = raw.rfind(b")")
+    if end < 0:
+        return None
+    name = raw[raw.find(b"(") + 1 : end].decode("utf-8", "replace")
+    rest = raw[end + 2 :].split()
+    words: tuple[str, ...] = ()
+    if argv:
+        line = _slurp(f"/proc/{pid}/cmdline").decode("utf-8", "replace")
+        words = tuple(line.rstrip("\0").split("\0")) if line else ()
+    return Process(
+        pid=pid,
+        ppid=int(rest[1]),
+        started=float(rest[19]),
+        name=name,
+        state=rest[0].decode(),
+        cpu_seconds=sum(int(ticks) for ticks in rest[11:15]) / _TICK,
+        argv=words,
+    )
+
+
+def _slurp(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as handle:
+            return handle.read()
+    except OSError:
+        return b""
+
+
+def _children_linux(pid: int) -> list[int]:
+    children: list[int] = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return children
+    for thread in threads:
+        children.extend(int(child) for child in _slurp(f"/proc/{pid}/task/{thread}/children").split())
+    return children
+
+
+def _psutil() -> Any:
+    import psutil  # noqa: PLC0415 - 10 ms that the Linux read does without
+
+    return psutil
+
+
+def _look_portable(pid: int) -> Process | None:
+    psutil = _psutil()
+    try:
+        return _from_psutil(psutil.Process(pid))
+    except psutil.Error:
+        return None
+
+
+def _tree_portable(pid: int) -> tuple[Process, ...]:
+    psutil = _psutil()
+    try:
+        top = psutil.Process(pid)
+        members = [top, *top.children(recursive=True)]
+    except psutil.Error:
+        return ()
+    found = []
+    for member in members:
+        try:
+            found.append(_from_psutil(member))
+        except psutil.Error:
+            continue
+    return tuple(found)
+
+
+_STATES = {"running": "R", "sleeping": "S", "disk-sleep": "D", "stopped": "T", "zombie": "Z", "dead": "X"}
+
+
+def _from_psutil(process: Any) -> Process:
+    psutil = _psutil()
+    with process.oneshot():
+        try:
+            times = process.cpu_times()
+            words = tuple(process.cmdline())
+        except (psutil.AccessDenied, psutil.ZombieProcess):
+            times, words = None, ()
+        used = times.user + times.system if times else 0.0
+        return Process(
+            pid=process.pid,
+            ppid=process.ppid(),
+            started=process.create_time(),
+            name=process.name(),
+            state=_STATES.get(process.status(), "S"),
+            cpu_seconds=used,
+            argv=words,
+        )
+
+
+def with_environment(entry: str, *, not_under: frozenset[int] = frozenset()) -> tuple[Process, ...]:
+    """Processes of this user whose initial environment holds `NAME=value` (daemonised children keep it)."""
+    needle = entry.encode()
+    found = []
+    for pid in _own_pids():
+        if pid in not_under:
+            continue
+        if needle in _environment(pid).split(b"\0"):
+            process = look(pid)
+            if process is not None and process.alive:
+                found.append(process)
+    return tuple(found)
+
+
+def _own_pids() -> list[int]:
+    if not LINUX:
+        return [int(pid) for pid in _psutil().pids()]
+    own = os.getuid()
+    pids = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                if os.stat(f"/proc/{name}").st_uid == own:
+                    pids.append(int(name))
+            except OSError:
+                continue
+    return pids
+
+
+def _environment(pid: int) -> bytes:
+    if LINUX:
+        return _slurp(f"/proc/{pid}/environ")
+    psutil = _psutil()
+    try:
+        pairs = psutil.Process(pid).environ()
+    except psutil.Error:
+        return b""
+    return b"\0".join(f"{key}={value}".encode() for key, value in pairs.items())
+
+
+def open_files(pid: int) -> tuple[str, ...]:
+    """Paths the process holds open; empty when that cannot be read."""
+    if not LINUX:
+        psutil = _psutil()
+        try:
+            return tuple(item.path for item in psutil.Process(pid).open_files())
+        except psutil.Error:
+            return ()
+    paths = []
+    try:
+        handles = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return ()
+    for handle in handles:
+        try:
+            paths.append(os.readlink(f"/proc/{pid}/fd/{handle}"))
+        except OSError:
+            continue
+    return tuple(paths)
+
+
+def send_signal(process: Process, number: signal.Signals) -> bool:
+    """Signal exactly this process (identity checked just before); False when it is gone."""
+    if not same(process.pid, process.started):
+        return False
+    try:
+        os.kill(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def own_pid() -> int:
+    return os.getpid()

@@ -1,0 +1,85 @@
+"""Run one short program to its end, with a deadline, and give back all it said."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+
+class Ended(Struct, frozen=True):
+    """How a program ended; `code` is negative for a signal, None when it was ended at the deadline."""
+
+    code: int | None
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self) -> str:
+        return self.out.decode("utf-8", "replace")
+
+    @property
+    def complaint(self) -> str:
+        return self.err.decode("utf-8", "replace").strip()
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    group: bool = False,
+) -> Ended:
+    """Run and wait at most `timeout` seconds.
+
+    With `group` the program gets its own process group, all of which is killed at the deadline, so that a
+    grandchild holding the pipe cannot keep the call hanging. Raises FileNotFoundError when there is no such program.
+    """
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        start_new_session=group,
+        close_fds=True,
+    )
+    try:
+        out, err = process.communicate(stdin or None, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _end(process, group)
+        return Ended(None, b"", b"")
+    except BaseException:
+        _end(process, group)
+        raise
+    return Ended(process.returncode, out, err)
+
+
+def _end(process: subprocess.Popen[bytes], group: bool) -> None:
+    try:
+        if group:
+            os.killpg(process.pid, 9)
+        else:
+            process.kill()
+    except ProcessLookupError:
+        pass
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+    process.wait()
+
+
+def find_program(name: str, path: str) -> str:
+    """The absolute path of a program on a PATH, or empty."""
+    if os.sep in name:
+        return os.path.abspath(name) if os.access(name, os.X_OK) and not os.path.isdir(name) else ""
+    for folder in path.split(os.pathsep):
+        candidate = os.path.join(folder or ".", name)
+        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
+            return os.path.abspath(candidate)
+    return ""

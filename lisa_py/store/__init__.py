@@ -1,0 +1,1 @@
+"""Memory: one file per kind of record that lisa keeps between calls."""

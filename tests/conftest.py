@@ -1,0 +1,19 @@
+"""Fixtures every room uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.machine import Machine
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    """A machine of the test's own, cleaned up afterwards."""
+    made = Machine()
+    try:
+        yield made
+    finally:
+        made.close()

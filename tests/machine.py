@@ -1,0 +1,125 @@
+"""A machine of one's own for a test: temporary HOME, state, sockets; everything on it is ended afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+from lisa_py.core.context import Context
+from lisa_py.host.env import settings
+
+PROGRAM = (sys.executable, "-P", "-m", "lisa_py")
+
+
+class Answer(NamedTuple):
+    """What one call of the program gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        lines = [line for line in self.out.splitlines() if line.strip()]
+        assert len(lines) == 1, f"expected one JSON object, got {self.out!r} (stderr {self.err!r})"
+        value = json.loads(lines[0])
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines() if line.strip()]
+
+
+class Machine:
+    """Folders and environment of one test; short paths, because Unix sockets take 100 bytes."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="lisa-t-", dir="/tmp"))
+        self.home = self._make("home")
+        self.project = self._make("proj")
+        self.sockets = self._make("s")
+        self.bin = self._make("bin")
+        self.env: dict[str, str] = {
+            "HOME": str(self.home),
+            "PATH": f"{self.bin}:{os.environ.get('PATH', os.defpath)}",
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "TMPDIR": str(self._make("tmp")),
+            "TMUX_TMPDIR": str(self.sockets),
+            "LISA_STATE_DIR": str(self.folder / "state"),
+            "LISA_TMUX_SOCKET_DIR": str(self.sockets),
+            "LISA_SHARED_DIR": str(self._make("shared")),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def _make(self, name: str) -> Path:
+        path = self.folder / name
+        path.mkdir(mode=0o700)
+        return path
+
+    def lisa(
+        self,
+        *words: str,
+        cwd: Path | str | None = None,
+        stdin: str | bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 60,
+    ) -> Answer:
+        """Run the program as a user would, as a process of its own."""
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        given: dict[str, Any] = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
+        ended = subprocess.run(
+            [*PROGRAM, *words], cwd=cwd or self.project, env={**self.env, **(env or {})}, timeout=timeout,
+            capture_output=True, check=False, **given,
+        )  # fmt: skip
+        return Answer(
+            ended.returncode, ended.stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace")
+        )
+
+    def start(
+        self, *words: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Run the program beside the test; the test waits for it or ends it."""
+        return subprocess.Popen(
+            [*PROGRAM, *words], cwd=cwd or self.project, env={**self.env, **(env or {})}, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def context(self, **changes: Any) -> Context:
+        """A context for calling commands and core in this process."""
+        changes.setdefault("cwd", str(self.project))
+        return Context(settings(self.env), **changes)
+
+    def program(self, name: str, script: str) -> Path:
+        """Put an executable on this machine's PATH."""
+        path = self.bin / name
+        path.write_text(script)
+        path.chmod(0o700)
+        return path
+
+    def close(self) -> None:
+        """End every tmux server on this machine's sockets and every process that carries its HOME."""
+        for path in [*self.sockets.rglob("*"), *(self.folder / "shared").rglob("*.sock")]:
+            if path.is_socket():
+                subprocess.run(["tmux", "-S", str(path), "kill-server"], env=self.env, capture_output=True, check=False)
+        self._end_processes()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_processes(self) -> None:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.pid != os.getpid() and process.environ().get("HOME") == str(self.home):
+                    process.send_signal(signal.SIGKILL)
