@@ -120,6 +120,12 @@ class Agent:
     """For people: `Claude`."""
     binaries: tuple[str, ...] = ()
     takes_model: bool = False
+    model_aliases: Mapping[str, str] = {}
+    """Short model names, lower case, to what the agent takes."""
+    bypass_flag: str = ""
+    """The flag that lifts sandbox and approvals, where nested detection may add it."""
+    full_auto_flag: str = ""
+    """The flag of the sandboxed unattended mode that excludes the bypass."""
     oauth_variable: str = ""
     """Environment variable that carries a token of the pool; empty: the pool is not for this agent."""
     wants_interpreter: bool = False

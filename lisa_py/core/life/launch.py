@@ -1,0 +1,219 @@
+"""Launching: from what the caller asked for to a checked command line, and on to a plan for the installed agent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import UNSET, Struct
+
+import lisa_py
+from lisa_py import agents
+from lisa_py.agents.base import Agent, Facts, Launch, Plan, has_flag, quote
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
+from lisa_py.core.context import Context
+from lisa_py.core.life import nesting
+from lisa_py.core.life.nesting import NestedDetection
+from lisa_py.host.run import find_program
+from lisa_py.store import agent_facts
+
+PROBE_SECONDS = 20.0
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """A start as the caller words it; nothing is checked yet."""
+
+    agent: str = ""
+    mode: str = "interactive"
+    prompt: str = ""
+    command: str = ""
+    """Overrides the agent's own command line."""
+    agent_args: str = ""
+    model: str = ""
+    nested_policy: str = "auto"
+    nesting_intent: str = "auto"
+    skip_permissions: bool = True
+    trust: bool = False
+
+
+class Resolved(Struct, frozen=True, kw_only=True):
+    """A start that has passed every check."""
+
+    agent: Agent
+    launch: Launch
+    nested_policy: str
+    nesting_intent: str
+    detection: NestedDetection
+    custom: str = ""
+    """The caller's own command, which replaces the agent's."""
+
+    @property
+    def command(self) -> str:
+        """The shell line as users see it. Raises LisaError(agent_command_build_failed)."""
+        return self.custom or self.agent.command(self.launch)
+
+    @property
+    def effective_args(self) -> str:
+        """Everything that is handed to the agent besides its own defaults and the prompt."""
+        launch = self.launch
+        model = f"--model {quote(launch.model)}" if launch.model else ""
+        bypass = self.agent.bypass_flag if launch.bypass and not self.detection.has_bypass_arg else ""
+        return " ".join(part for part in (launch.agent_args.strip(), model, bypass) if part)
+
+    def effective(self) -> NestedDetection:
+        """The detection with what the command line really holds, as spawn answers it."""
+        bypass, full_auto = self._held(self.agent.bypass_flag), self._held(self.agent.full_auto_flag)
+        return msgspec.structs.replace(
+            self.detection, effective_bypass=bypass or UNSET, effective_full_auto=full_auto or UNSET
+        )
+
+    def _held(self, flag: str) -> bool:
+        if not flag:
+            return False
+        if self.custom:
+            return has_flag(self.custom, flag)
+        # the prompt may hold the flag's name as a word: look at a command line without it
+        bare = msgspec.structs.replace(self.launch, prompt="x")
+        return has_flag(self.agent.command(bare), flag)
+
+
+def resolve(request: Request) -> Resolved:
+    """Check in the order of the contract: agent, mode, model, model with arguments, policy, intent, combination.
+
+    Raises LisaError with the code of the first thing that is off.
+    """
+    agent = agents.get(request.agent)
+    mode = one_of("mode", request.mode, MODES, MODE_ALIASES)
+    model = checked_model(agent, request.model, request.agent_args)
+    policy = one_of("nested-policy", request.nested_policy, POLICIES, {})
+    intent = one_of("nesting-intent", request.nesting_intent, INTENTS, INTENT_ALIASES)
+    launch = Launch(
+        mode=mode,
+        prompt=request.prompt,
+        agent_args=request.agent_args.strip(),
+        model=model,
+        skip_permissions=request.skip_permissions,
+        trust=request.trust,
+    )
+    custom = request.command if request.command.strip() else ""
+    detection = nesting.overridden(policy, intent) if custom else nesting.detect(agent, launch, policy, intent)
+    launch = msgspec.structs.replace(
+        launch,
+        bypass=detection.auto_bypass or detection.has_bypass_arg,
+        full_auto=detection.has_full_auto_arg,
+    )
+    return Resolved(
+        agent=agent, launch=launch, nested_policy=policy, nesting_intent=intent, detection=detection, custom=custom
+    )
+
+
+def one_of(flag: str, value: str, choices: tuple[str, ...], aliases: Mapping[str, str]) -> str:
+    """The canonical word. Raises LisaError(invalid_<flag>)."""
+    word = value.strip().lower()
+    word = aliases.get(word, word)
+    if word not in choices:
+        code = "invalid_" + flag.replace("-", "_")
+        raise LisaError(code, f"invalid --{flag}: {value} (expected {'|'.join(choices)})")
+    return word
+
+
+def checked_model(agent: Agent, name: str, agent_args: str = "") -> str:
+    """The model's full name. Raises LisaError(invalid_model | invalid_model_configuration)."""
+    model = name.strip()
+    if not model:
+        return ""
+    if any(char in model for char in "\r\n\t"):
+        raise LisaError("invalid_model", "invalid --model: a model name has no line breaks or tabs")
+    if not agent.takes_model:
+        takers = "|".join(word for word in agents.names() if agents.get(word).takes_model)
+        raise LisaError(
+            "invalid_model_configuration",
+            f"--model goes with --agent {takers}; for {agent.name} give it in --agent-args",
+        )
+    if has_flag(agent_args, "--model"):
+        raise LisaError("invalid_model_configuration", "--model is given twice: as a flag and in --agent-args")
+    return agent.model_aliases.get(model.lower(), model)
+
+
+def find_binary(agent: Agent, environ: Mapping[str, str]) -> str:
+    """Where the caller's PATH has the agent; empty when it has not."""
+    for name in agent.binaries:
+        found = find_program(name, environ.get("PATH", os.defpath))
+        if found:
+            return found
+    return ""
+
+
+def facts(ctx: Context, agent: Agent, environ: Mapping[str, str] | None = None, *, keep: bool = True) -> Facts:
+    """What the installed agent can do, asked once per installed file; empty when it is not installed.
+
+    With `keep` false (reading commands) a fresh answer is not written down.
+    """
+    environment = ctx.settings.environ if environ is None else environ
+    binary = find_binary(agent, environment)
+    if not binary:
+        return Facts()
+    known = agent_facts.recall(binary, ctx.settings, ctx.clock.now())
+    if known is not None:
+        return Facts(binary=binary, version=known.version, flags=frozenset(known.flags))
+    found = agent.probe(binary, environment, PROBE_SECONDS)
+    if keep and found.version:  # one that did not answer is asked again
+        record = agent_facts.Known(
+            stamp=agent_facts.stamp(binary),
+            probed_at=ctx.clock.now(),
+            version=found.version,
+            flags=tuple(sorted(found.flags)),
+        )
+        agent_facts.remember(binary, record, ctx.settings)
+    return found
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """A start that only needs a pane."""
+
+    plan: Plan
+    facts: Facts
+    launch: Launch
+
+
+def prepare(
+    ctx: Context,
+    resolved: Resolved,
+    *,
+    folder: str,
+    project_root: str,
+    run_id: str,
+    environ: Mapping[str, str],
+) -> Prepared:
+    """Fit a start to the agent as it is installed on the PATH of `environ`.
+
+    Raises LisaError(agent_not_installed | agent_command_build_failed).
+    """
+    launch = msgspec.structs.replace(
+        resolved.launch,
+        folder=folder,
+        project_root=project_root,
+        run_id=run_id,
+        environ=environ,
+        hook=hook_path(),
+    )
+    if resolved.custom:
+        return Prepared(plan=Plan(command=resolved.custom, script=resolved.custom), facts=Facts(), launch=launch)
+    agent = resolved.agent
+    agent.command(launch)  # what cannot be built is said before anything is looked for
+    found = facts(ctx, agent, environ)
+    if agent.binaries and not found.binary:
+        raise LisaError(
+            "agent_not_installed",
+            f"{agent.title or agent.name} is not on PATH ({', '.join(agent.binaries)}); install it (lisa doctor checks)"
+            " or give --command",
+            agent=agent.name,
+        )
+    return Prepared(plan=agent.plan(launch, found), facts=found, launch=launch)
+
+
+def hook_path() -> str:
+    """The program that agents call at their events."""
+    return os.path.join(os.path.dirname(lisa_py.__file__), "pane", "hook.sh")
