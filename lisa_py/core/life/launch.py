@@ -59,7 +59,7 @@ class Resolved(Struct, frozen=True, kw_only=True):
         """Everything that is handed to the agent besides its own defaults and the prompt."""
         launch = self.launch
         model = f"--model {quote(launch.model)}" if launch.model else ""
-        bypass = self.agent.bypass_flag if launch.bypass and not self.detection.has_bypass_arg else ""
+        bypass = self.agent.bypass_flag if launch.bypass else ""
         return " ".join(part for part in (launch.agent_args.strip(), model, bypass) if part)
 
     def effective(self) -> NestedDetection:
@@ -99,11 +99,8 @@ def resolve(request: Request) -> Resolved:
     )
     custom = request.command if request.command.strip() else ""
     detection = nesting.overridden(policy, intent) if custom else nesting.detect(agent, launch, policy, intent)
-    launch = msgspec.structs.replace(
-        launch,
-        bypass=detection.auto_bypass or detection.has_bypass_arg,
-        full_auto=detection.has_full_auto_arg,
-    )
+    added = detection.auto_bypass and not detection.has_bypass_arg
+    launch = msgspec.structs.replace(launch, bypass=added, full_auto=detection.has_full_auto_arg)
     return Resolved(
         agent=agent, launch=launch, nested_policy=policy, nesting_intent=intent, detection=detection, custom=custom
     )
