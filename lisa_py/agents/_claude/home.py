@@ -1,0 +1,167 @@
+"""Where claude keeps its things: configuration folder, live session files, transcripts, trusted folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.host import files
+
+NAME_LIMIT = 200
+"""Longest project folder name claude makes before it cuts and adds a hash."""
+LOCK_SECONDS = 2.0
+LOCK_STALE_SECONDS = 10.0
+
+
+def folder(environ: Mapping[str, str]) -> str:
+    """The configuration folder an agent with this environment uses."""
+    named = environ.get("CLAUDE_CONFIG_DIR", "")
+    return named or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".claude")
+
+
+def config_file(environ: Mapping[str, str]) -> str:
+    """`.claude.json`: in a named configuration folder, else beside it in the home folder."""
+    named = environ.get("CLAUDE_CONFIG_DIR", "")
+    return os.path.join(named or environ.get("HOME") or os.path.expanduser("~"), ".claude.json")
+
+
+def project_name(cwd: str) -> str:
+    """The folder claude keeps a project's transcripts in: all but ASCII letters and digits are dashes."""
+    units = unicodedata.normalize("NFC", cwd).encode("utf-16-le", "surrogatepass")
+    codes = [units[at] | units[at + 1] << 8 for at in range(0, len(units), 2)]
+    name = "".join(chr(code) if code < 128 and chr(code).isalnum() else "-" for code in codes)
+    return name if len(name) <= NAME_LIMIT else f"{name[:NAME_LIMIT]}-{_hash(codes)}"
+
+
+def _hash(codes: list[int]) -> str:
+    value = 0
+    for code in codes:
+        value = ((value << 5) - value + code) & 0xFFFFFFFF
+    signed = value - (1 << 32) if value & 0x80000000 else value
+    return _base36(abs(signed))
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
+    return digits or "0"
+
+
+def transcript(home: str, cwd: str, session_id: str) -> str:
+    """Where the conversation is (or will be) written; looked for by its id where the name is not as computed."""
+    projects = os.path.join(home, "projects")
+    name = f"{session_id}.jsonl"
+    expected = os.path.join(projects, project_name(cwd), name)
+    if files.exists(expected):
+        return expected
+    for candidate in files.names(projects):
+        found = os.path.join(projects, candidate, name)
+        if files.exists(found):
+            return found
+    return expected
+
+
+def read_object(path: str) -> dict[str, Any]:
+    """A JSON file that holds an object; anything else is empty."""
+    try:
+        raw = files.read(path)
+        value = json.loads(raw) if raw else {}
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def user_mode(environ: Mapping[str, str], project_root: str) -> str:
+    """The permission mode the user chose in settings, nearest first; empty when none."""
+    places = (
+        os.path.join(project_root, ".claude", "settings.local.json"),
+        os.path.join(project_root, ".claude", "settings.json"),
+        os.path.join(folder(environ), "settings.json"),
+    )
+    for path in places:
+        permissions = read_object(path).get("permissions")
+        mode = permissions.get("defaultMode") if isinstance(permissions, dict) else None
+        if isinstance(mode, str) and mode:
+            return mode
+    return ""
+
+
+def trusted(environ: Mapping[str, str], root: str) -> bool:
+    """Whether claude has been told to trust the folder or one above it."""
+    projects = read_object(config_file(environ)).get("projects")
+    if not isinstance(projects, dict):
+        return False
+    path = root
+    while True:
+        entry = projects.get(path)
+        if isinstance(entry, dict) and entry.get("hasTrustDialogAccepted") is True:
+            return True
+        above = os.path.dirname(path)
+        if above == path:
+            return False
+        path = above
+
+
+def trust(environ: Mapping[str, str], root: str) -> str:
+    """Accept the trust question for the folder beforehand; the answer is what to tell the user.
+
+    claude itself rewrites the file as a whole under a lock folder beside it: the same lock is held here, and the new
+    content differs from the old in this one entry.
+    """
+    path = config_file(environ)
+    if trusted(environ, root):
+        return ""
+    lock = path + ".lock"
+    if not _lock(lock):
+        return f"trust: {path} is in use; the trust question will be asked"
+    try:
+        return _write_trust(path, root)
+    finally:
+        try:
+            os.rmdir(lock)
+        except OSError:
+            pass
+
+
+def _write_trust(path: str, root: str) -> str:
+    try:
+        raw = files.read(path)
+        config = json.loads(raw) if raw else {}
+        projects = config.setdefault("projects", {})
+        projects.setdefault(root, {})["hasTrustDialogAccepted"] = True
+    except (OSError, ValueError, AttributeError, TypeError) as problem:
+        return f"trust: {path} cannot be read ({problem}); the trust question will be asked"
+    try:
+        files.write(path, json.dumps(config, indent=2, ensure_ascii=False))
+    except LisaError as problem:
+        return f"trust: {problem.message}; the trust question will be asked"
+    return f"trust: accepted {root} in {path}"
+
+
+def _lock(path: str) -> bool:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            held = files.modified(path)
+            if held and time.time() - held > LOCK_STALE_SECONDS:
+                try:
+                    os.rmdir(path)
+                except OSError:
+                    pass
+                continue
+        except OSError:
+            return False
+        else:
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)

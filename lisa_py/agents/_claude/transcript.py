@@ -1,0 +1,340 @@
+"""Reading claude's transcript: one JSON line becomes frames; unknown kinds of records become none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.frames import ErrorKind, Frame, Todo, Usage
+
+INTERRUPTED = "[Request interrupted by user"
+TEXT_LIMIT = 200_000
+INPUT_LIMIT = 2_000
+ERRORS: dict[str, ErrorKind] = {
+    "authentication_failed": "auth",
+    "oauth_org_not_allowed": "auth",
+    "account_on_hold": "auth",
+    "verification_required": "auth",
+    "cloud_credential_error": "auth",
+    "billing_error": "billing",
+    "rate_limit": "rate_limit",
+    "overloaded": "overloaded",
+    "invalid_request": "bad_request",
+    "model_not_found": "not_found",
+    "max_output_tokens": "too_long",
+    "server_error": "server",
+}
+_STATUSES: dict[int, ErrorKind] = {
+    401: "auth",
+    403: "permission",
+    404: "not_found",
+    413: "too_long",
+    429: "rate_limit",
+    529: "overloaded",
+}
+_WORDS: tuple[tuple[str, ErrorKind], ...] = (
+    ("prompt is too long", "too_long"),
+    ("credit balance", "billing"),
+    ("usage limit", "usage_limit"),
+    ("hit your limit", "usage_limit"),
+    ("limit reached", "usage_limit"),
+    ("invalid api key", "auth"),
+    ("/login", "auth"),
+    ("overloaded", "overloaded"),
+    ("unable to connect", "network"),
+    ("connection error", "network"),
+    ("connection closed", "network"),
+    ("timed out", "network"),
+)
+_PREFIXES: tuple[tuple[str, ErrorKind], ...] = (("request rejected (429)", "rate_limit"),)
+
+
+class _Message(Struct):
+    role: Any = None
+    id: Any = None
+    model: Any = None
+    content: Any = None
+    stop_reason: Any = None
+    usage: Any = None
+
+
+class _Record(Struct, rename="camel"):
+    """What is read of a line; everything else in it is skipped unread."""
+
+    type: Any = None
+    subtype: Any = None
+    uuid: Any = None
+    timestamp: Any = None
+    message: _Message | None = None
+    content: Any = None
+    error: Any = None
+    prompt_id: Any = None
+    prompt_source: Any = None
+    duration_ms: Any = None
+    api_error_status: Any = None
+    tool_use_result: Any = None
+    is_api_error_message: Any = None
+    is_sidechain: Any = None
+    is_meta: Any = None
+    is_compact_summary: Any = None
+    operation: Any = None
+
+
+_decode = msgspec.json.Decoder(_Record).decode
+
+
+def frames(line: bytes, offset: int) -> list[Frame]:
+    """The frames of one line; `offset` is just after it."""
+    if not line.strip():
+        return []
+    record = _read(line)
+    if record is None or record.is_sidechain is True:
+        return []
+    made = _Maker(record, offset)
+    if record.type == "user":
+        made.user()
+    elif record.type == "assistant":
+        made.assistant()
+    elif record.type == "system":
+        made.system()
+    return made.frames
+
+
+def _read(line: bytes) -> _Record | None:
+    try:
+        return _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    import json  # noqa: PLC0415 - only for lines with half a surrogate pair, which strict readers refuse
+
+    try:
+        whole = json.dumps(json.loads(line.decode("utf-8", "replace")), ensure_ascii=False)
+        return _decode(whole.encode("utf-8", "replace"))
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        return None
+
+
+class _Maker:
+    """Frames of one record."""
+
+    def __init__(self, record: _Record, offset: int) -> None:
+        self.record = record
+        self.offset = offset
+        self.frames: list[Frame] = []
+        self.at = unix_time(record.timestamp)
+        self.id = _text(record.uuid)
+        self.turn = _text(record.prompt_id)
+
+    def add(self, kind: Any, text: str = "", **more: Any) -> None:
+        more.setdefault("id", self.id)
+        self.frames.append(
+            Frame(kind=kind, at=self.at, text=text[:TEXT_LIMIT], turn=self.turn, offset=self.offset, **more)
+        )
+
+    # -- what the user said ---------------------------------------------------------------------------------
+
+    def user(self) -> None:
+        message = self.record.message
+        if message is None:
+            return
+        blocks = message.content if isinstance(message.content, list) else [{"type": "text", "text": message.content}]
+        texts = []
+        for block in blocks:
+            if not isinstance(block, dict):
+                continue
+            if block.get("type") == "tool_result":
+                self._tool_result(block)
+            elif block.get("type") == "text":
+                texts.append(_text(block.get("text")))
+        if texts:
+            self._said("\n".join(texts))
+
+    def _said(self, text: str) -> None:
+        record = self.record
+        if text.startswith(INTERRUPTED):
+            self.add("turn_end", text, reason="interrupted")
+        elif record.is_compact_summary is True:
+            self.add("system", text)
+        elif record.is_meta is True or not text:
+            return
+        elif command := local_command(text):
+            self.add("system", command)
+        elif text.startswith("<bash-input>"):
+            self.add("user", "!" + _between(text, "bash-input"))
+        elif text.startswith(("<local-command-", "<bash-")):
+            self.add("system", text)
+        else:
+            queued = record.prompt_source == "queued"
+            self.add("turn_start")
+            self.add("user", unwrapped(text), queued=queued)
+
+    def _tool_result(self, block: dict[str, Any]) -> None:
+        self.add(
+            "tool_result",
+            _content_text(block.get("content")),
+            tool_id=_text(block.get("tool_use_id")),
+            failed=block.get("is_error") is True,
+        )
+
+    # -- what the model said --------------------------------------------------------------------------------
+
+    def assistant(self) -> None:
+        message = self.record.message
+        if message is None:
+            return
+        if self.record.is_api_error_message is True:
+            self._api_error(_content_text(message.content))
+            return
+        blocks = message.content if isinstance(message.content, list) else []
+        for block in blocks:
+            if isinstance(block, dict):
+                self._block(block)
+        if isinstance(message.usage, dict) and message.model != "<synthetic>":
+            self.add("usage", id=_text(message.id), usage=usage_of(message.usage, _text(message.model)))
+        if message.stop_reason in ("end_turn", "stop_sequence", "max_tokens", "refusal") and _speaks(blocks):
+            self.add("turn_end", reason="completed")
+
+    def _block(self, block: dict[str, Any]) -> None:
+        kind = block.get("type")
+        if kind == "text":
+            self.add("assistant", _text(block.get("text")))
+        elif kind == "thinking":
+            self.add("thinking", _text(block.get("thinking")))
+        elif kind in ("tool_use", "server_tool_use"):
+            given = block.get("input")
+            tool = _text(block.get("name"))
+            self.add(
+                "tool_use",
+                one_line(tool, given),
+                tool=tool,
+                tool_id=_text(block.get("id")),
+                todos=todos_of(tool, given),
+            )
+
+    def _api_error(self, text: str) -> None:
+        kind = error_kind(_text(self.record.error), self.record.api_error_status, text)
+        self.add("error", text, error=kind)
+        self.add("turn_end", text, reason="failed", error=kind)
+
+    # -- what the program said ------------------------------------------------------------------------------
+
+    def system(self) -> None:
+        record = self.record
+        if record.subtype == "turn_duration" and isinstance(record.duration_ms, int | float):
+            self.add("system", f"turn took {record.duration_ms / 1000:.1f} s")
+        elif record.subtype == "api_error":
+            kind = error_kind("", record.api_error_status, _text(record.content))
+            self.add("error", _text(record.content) or "API error, retrying", error=kind)
+        elif record.subtype in ("informational", "local_command", "compact_boundary"):
+            self.add("system", _text(record.content))
+
+
+def _speaks(blocks: list[Any]) -> bool:
+    """Whether the record is the turn's last word: a message has one record per block, each with the stop reason."""
+    return any(
+        isinstance(block, dict) and block.get("type") not in ("thinking", "redacted_thinking") for block in blocks
+    )
+
+
+def error_kind(name: str, status: Any, text: str) -> ErrorKind:
+    """What kind of error claude reports, from its own word, the HTTP status and the text, in this order of detail."""
+    low = text.lower()
+    for words, kind in _WORDS:
+        if words in low:
+            return kind
+    for words, kind in _PREFIXES:
+        if words in low:
+            return kind
+    if isinstance(status, int) and status in _STATUSES:
+        return _STATUSES[status]
+    if isinstance(status, int) and status >= 500:
+        return "server"
+    if name in ERRORS:
+        return ERRORS[name]
+    return "unknown" if name or text else ""
+
+
+def usage_of(usage: dict[str, Any], model: str) -> Usage:
+    """Input counts everything sent, cached or not."""
+    fresh = _number(usage.get("input_tokens"))
+    cached = _number(usage.get("cache_creation_input_tokens")) + _number(usage.get("cache_read_input_tokens"))
+    answer = _number(usage.get("output_tokens"))
+    return Usage(
+        input_tokens=fresh + cached,
+        output_tokens=answer,
+        cached_tokens=cached,
+        total_tokens=fresh + cached + answer,
+        model=model,
+    )
+
+
+def todos_of(tool: str, given: Any) -> tuple[Todo, ...]:
+    """The list a TodoWrite call sets; other tools change a list that is kept elsewhere."""
+    entries = given.get("todos") if tool == "TodoWrite" and isinstance(given, dict) else None
+    if not isinstance(entries, list):
+        return ()
+    return tuple(
+        Todo(_text(entry.get("content")), status)
+        for entry in entries
+        if isinstance(entry, dict) and (status := entry.get("status")) in ("pending", "in_progress", "completed")
+    )
+
+
+def one_line(tool: str, given: Any) -> str:
+    """A tool's input in one line: its main word where it has one, else the JSON."""
+    if not isinstance(given, dict):
+        return ""
+    for key in ("command", "file_path", "path", "pattern", "url", "query", "subject", "description", "prompt"):
+        value = given.get(key)
+        if isinstance(value, str) and value:
+            return " ".join(value.split())[:INPUT_LIMIT]
+    return msgspec.json.encode(given).decode()[:INPUT_LIMIT]
+
+
+def local_command(text: str) -> str:
+    """The slash command a record stands for, `/model opus`; empty when it is none."""
+    if "<command-name>" not in text[:200]:
+        return ""
+    return f"{_between(text, 'command-name')} {_between(text, 'command-args')}".strip()
+
+
+def unwrapped(text: str) -> str:
+    """A prompt without the tags claude puts around what was pasted into it."""
+    if "<pasted_content" not in text:
+        return text
+    import re  # noqa: PLC0415 - rare
+
+    return re.sub(r"\n{0,2}<pasted_content\b[^>]*>\n?(.*?)\n?</pasted_content\b[^>]*>\n?", r"\1", text, flags=re.DOTALL)
+
+
+def unix_time(stamp: Any) -> float:
+    """Unix seconds of `2026-11-21T02:07:24.669Z`; 0 for anything else."""
+    if not isinstance(stamp, str):
+        return 0.0
+    import datetime  # noqa: PLC0415 - msgspec has loaded it; only its name is fetched
+
+    try:
+        return datetime.datetime.fromisoformat(stamp).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _between(text: str, tag: str) -> str:
+    return text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+
+
+def _content_text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else []
+    return "\n".join(_text(block.get("text")) for block in blocks if isinstance(block, dict) and block.get("text"))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
