@@ -17,7 +17,7 @@ def names() -> tuple[str, ...]:
         sorted(
             entry[:-3]
             for entry in os.listdir(_HERE)
-            if entry.endswith(".py") and entry not in ("__init__.py", "base.py")
+            if entry.endswith(".py") and entry != "base.py" and not entry.startswith("_")
         )
     )
 

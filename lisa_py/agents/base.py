@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from lisa_py.agents import _dialogs
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.records import SessionMeta
@@ -128,7 +129,6 @@ class Agent:
     """The flag of the sandboxed unattended mode that excludes the bypass."""
     oauth_variable: str = ""
     """Environment variable that carries a token of the pool; empty: the pool is not for this agent."""
-    wants_interpreter: bool = False
     hidden: bool = False
     """Not offered by doctor (the bundled scripted agent)."""
 
@@ -146,6 +146,10 @@ class Agent:
     def probe(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
         """Ask the installed binary what it is; called once per path and modification time."""
         return Facts(binary=binary)
+
+    def home(self, environ: Mapping[str, str]) -> str:
+        """The agent's configuration folder as a session's environment names it; empty when it has none."""
+        return ""
 
     def wants_bypass(self, launch: Launch) -> bool:
         """Whether nested detection applies to this launch (contract: codex exec)."""
@@ -194,6 +198,10 @@ class Agent:
     def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
         """How the agent is seen to have taken a text sent at `since`: hook, transcript, agent_file, title; or empty."""
         return ""
+
+    def answer(self, word: str, screen: str) -> tuple[str, ...]:
+        """Keys that answer the dialog on the screen with yes, no, always or the number of a choice; empty: cannot."""
+        return _dialogs.keys(word, screen)
 
 
 POSIX_SAFE = re.compile(r"[^\x00-\x1f\x7f]*\Z")

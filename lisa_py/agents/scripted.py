@@ -1,0 +1,253 @@
+"""The bundled scripted agent, driven by directives in its prompt: for the demo, for tests, and as the example.
+
+To add an agent, write a file like this one: name it after the agent, answer what `base.Agent` asks, end with AGENT.
+Nothing has to be registered anywhere else. Each section below says which question of lisa's it answers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+import lisa_py
+from lisa_py.agents.base import Agent, Binding, Facts, Input, Launch, Plan, View, need_prompt, quote, quote_posix
+from lisa_py.contract.frames import Frame, Todo, Usage
+from lisa_py.contract.status import AgentReport
+from lisa_py.host import files
+from lisa_py.host.processes import Process
+
+PROGRAM = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "scripted_agent.py")
+_ARGV_MAX = 100_000  # bytes; Linux takes 131,072 for one argument
+
+
+class _StateFile(Struct, kw_only=True, rename="camel"):
+    """What the agent says about itself in `<home>/sessions/<pid>.json`."""
+
+    pid: int = 0
+    proc_start: float = 0.0
+    session_id: str = ""
+    transcript: str = ""
+    state: str = "idle"
+    waiting_for: str = ""
+    error: str = ""
+    detail: str = ""
+    queued: int = 0
+    at: float = 0.0
+
+
+class Scripted(Agent):
+    """A real process with a real terminal, a state file, a transcript and hooks, but no model behind it."""
+
+    name = "scripted"
+    title = "Scripted"
+    binaries = (sys.executable,)  # an absolute path: it runs on lisa's own Python, nothing is looked for on PATH
+    hidden = True
+
+    # -- starting: which command line, and what does the installed version need? ----------------------------------
+
+    def command(self, launch: Launch) -> str:
+        need_prompt(launch)
+        return " ".join(self._words(launch, quote(launch.prompt) if launch.prompt else ""))
+
+    def plan(self, launch: Launch, facts: Facts) -> Plan:
+        ident = _new_id()
+        long = len(launch.prompt.encode("utf-8", "replace")) > _ARGV_MAX
+        extra = ["--session-id", ident]
+        if launch.hook and launch.folder:
+            extra += ["--hook", quote_posix(f"/bin/sh {quote_posix(launch.hook)} {quote_posix(launch.folder)}")]
+        if not launch.main_screen:
+            extra.append("--alt-screen")
+        by_stdin = long and launch.mode == "exec"
+        extra += ["--stdin"] if by_stdin else []
+        prompt = "" if by_stdin else quote_posix(launch.prompt) if launch.prompt and not long else ""
+        return Plan(
+            command=self.command(launch),
+            script=" ".join(self._words(launch, prompt, extra)),
+            agent_session_id=ident,
+            hooks="--hook" in extra,
+            stdin=launch.prompt if by_stdin else None,
+            send_prompt=long and not by_stdin,
+        )
+
+    def _words(self, launch: Launch, prompt: str, extra: Sequence[str] = ()) -> list[str]:
+        words = [quote(sys.executable), "-I", "-S", quote(PROGRAM)]
+        if launch.mode == "exec":
+            words += ["exec", *(["--yes"] if launch.skip_permissions else [])]
+        words += [*extra, launch.agent_args.strip()]
+        if prompt:
+            words += ["--", prompt]
+        return [word for word in words if word]
+
+    def probe(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
+        return Facts(binary=binary, version=f"lisa {lisa_py.__version__}")  # comes with lisa: nothing to ask
+
+    def home(self, environ: Mapping[str, str]) -> str:
+        return environ.get("SCRIPTED_HOME") or os.path.join(environ.get("HOME", ""), ".scripted")
+
+    # -- watching: which process and conversation does the pane hold, and what is it doing? -----------------------
+
+    def is_agent(self, process: Process) -> bool:
+        return any(os.path.basename(word) == "scripted_agent.py" for word in process.argv[1:5])
+
+    def bind(self, view: View) -> Binding:
+        home = view.meta.agent_home or self.home(view.environ)
+        process = next((process for process in view.processes if self.is_agent(process) and process.alive), None)
+        state = self._state(home, process)
+        if state is not None and process is not None:
+            return Binding(session_id=state.session_id, transcript=state.transcript, pid=process.pid, how="agent_file")
+        hook = next((hook for hook in reversed(view.hooks) if hook.get("transcript_path")), None)
+        if hook is not None:  # the process has ended: what it said last
+            return Binding(
+                session_id=str(hook.get("session_id", "")), transcript=str(hook["transcript_path"]), how="hook"
+            )
+        ident = view.meta.agent_session_id
+        path = os.path.join(home, "transcripts", ident + ".jsonl") if ident else ""
+        return Binding(session_id=ident, transcript=path, pid=process.pid if process else 0, how="spawn")
+
+    @staticmethod
+    def _state(home: str, process: Process | None) -> _StateFile | None:
+        """The state file of this very process; one that a killed namesake left behind is not it."""
+        if process is None:
+            return None
+        raw = files.read_from(os.path.join(home, "sessions", f"{process.pid}.json"), 0, 1 << 16)
+        try:
+            state = msgspec.json.decode(raw, type=_StateFile) if raw else None
+        except msgspec.DecodeError:
+            return None
+        if state is None or (state.proc_start and process.started and state.proc_start != process.started):
+            return None
+        return state
+
+    def reports(self, view: View, binding: Binding) -> list[AgentReport]:
+        reports = [self._from_hooks(view), self._from_title(view), self._from_frames(view)]
+        process = next((process for process in view.processes if process.pid == binding.pid), None)
+        state = self._state(view.meta.agent_home or self.home(view.environ), process)
+        if state is not None:
+            reports.insert(0, _report("agent_file", state.state, state.waiting_for, state.error, 0.0, state.detail))
+        return [report for report in reports if report is not None]
+
+    @staticmethod
+    def _from_hooks(view: View) -> AgentReport | None:
+        for hook in reversed(view.hooks):
+            at = _number(hook.get("at"))
+            match hook.get("hook"):
+                case "UserPromptSubmit" | "PostToolUse":
+                    return _report("hook", "thinking", at=at)
+                case "PreToolUse":
+                    return _report("hook", "tool", at=at)
+                case "PermissionRequest":
+                    return _report("hook", "waiting", "permission", at=at)
+                case "Notification":
+                    return _report("hook", "waiting", str(hook.get("notification_type", "dialog")), at=at)
+                case "Stop" | "SessionStart":
+                    return _report("hook", "idle", at=at)
+                case "StopFailure":
+                    return _report("hook", "error", error=str(hook.get("error", "unknown")), at=at)
+        return None
+
+    @staticmethod
+    def _from_title(view: View) -> AgentReport | None:
+        name, _, word = view.title.partition(": ")
+        return _report("title", word) if name == "scripted" and word else None
+
+    @staticmethod
+    def _from_frames(view: View) -> AgentReport | None:
+        open_tools: set[str] = set()
+        report = None
+        for frame in view.frames:
+            if frame.kind == "tool_use":
+                open_tools.add(frame.tool_id)
+            elif frame.kind == "tool_result":
+                open_tools.discard(frame.tool_id)
+            if frame.kind == "turn_end":
+                word = {"completed": "idle", "failed": "error", "interrupted": "interrupted"}.get(frame.reason, "idle")
+                report = _report("transcript", word, error=report.error if report else "", at=frame.at)
+            elif frame.kind == "error":
+                report = _report("transcript", "error", error=frame.error, at=frame.at)
+            else:
+                report = _report("transcript", "tool" if open_tools else "thinking", at=frame.at)
+        return report
+
+    # -- reading: what does one line of the transcript say? -------------------------------------------------------
+
+    def frames(self, line: bytes, offset: int) -> list[Frame]:
+        try:
+            record: dict[str, Any] = msgspec.json.decode(line)
+            return [_frame(record, offset)]
+        except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+            return []  # an unknown, broken or half-written line
+
+    # -- telling: how is it given a text, and how is it seen to have taken it? ------------------------------------
+
+    def input(self, text: str, view: View, reports: Sequence[AgentReport]) -> Input:
+        left_over = any(report.state == "interrupted" for report in reports)
+        return Input(clear_first=("C-u",) if left_over else ())
+
+    def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
+        head = text.strip()[:1000]
+        for frame in view.frames:
+            if frame.at >= since and frame.kind in ("user", "system") and frame.text.strip().startswith(head):
+                return "transcript"
+        for hook in view.hooks:
+            if hook.get("hook") == "UserPromptSubmit" and _number(hook.get("at")) >= since:
+                return "hook"
+        return ""
+
+
+_KINDS = frozenset(
+    ("user", "assistant", "thinking", "tool_use", "tool_result", "usage", "error", "turn_start", "turn_end", "result")
+)
+_STATES = frozenset(
+    ("starting", "idle", "thinking", "streaming", "tool", "retrying", "waiting", "interrupted", "error")
+)
+_WAITS = frozenset(("prompt", "permission", "question", "trust", "login", "bypass", "update", "limit", "error"))
+
+
+def _report(
+    source: Any, state: str, waiting_for: str = "", error: str = "", at: float = 0.0, detail: str = ""
+) -> AgentReport:
+    word: Any = state if state in _STATES else "unknown"
+    wait: Any = (waiting_for if waiting_for in _WAITS else "dialog") if word == "waiting" else ""
+    return AgentReport(source=source, state=word, waiting_for=wait, error=error, at=at, detail=detail)
+
+
+def _frame(record: dict[str, Any], offset: int) -> Frame:
+    kind = record["type"]
+    usage = None
+    if kind == "usage":
+        read, written = int(record.get("input_tokens", 0)), int(record.get("output_tokens", 0))
+        usage = Usage(input_tokens=read, output_tokens=written, total_tokens=read + written)
+    return Frame(
+        kind=kind if kind in _KINDS else "system",
+        at=float(record.get("at", 0)),
+        text=record.get("text", ""),
+        id=record.get("id", ""),
+        turn=record.get("turn", ""),
+        tool=record.get("tool", ""),
+        tool_id=record.get("toolId", ""),
+        failed=bool(record.get("failed", False)),
+        error=record.get("error", ""),
+        reason=record.get("reason", kind if kind not in _KINDS else ""),
+        usage=usage,
+        todos=tuple(Todo(todo["text"], todo["status"]) for todo in record.get("todos", ())),
+        queued=bool(record.get("queued", False)),
+        offset=offset,
+    )
+
+
+def _new_id() -> str:
+    """A version 4 UUID; the uuid module would cost more than the rest of this file."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+AGENT = Scripted()

@@ -1,0 +1,111 @@
+"""Bytes of a terminal in raw mode, as keys, typed text and pasted text."""
+
+from __future__ import annotations
+
+PASTE_BEGIN = b"\x1b[200~"
+PASTE_END = b"\x1b[201~"
+_KEYS = {
+    0x03: "C-c",
+    0x04: "C-d",
+    0x08: "backspace",
+    0x09: "tab",
+    0x0A: "newline",
+    0x0D: "enter",
+    0x15: "C-u",
+    0x7F: "backspace",
+}
+_ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
+
+
+class Keyboard:
+    """Feed it what was read; it gives (kind, value) with kind key, text or paste."""
+
+    def __init__(self) -> None:
+        self._left = bytearray()
+        self._pasting = False
+        self._searched = 0
+
+    @property
+    def undecided(self) -> bool:
+        """Whether bytes are held back that only more bytes (or their absence) can tell apart."""
+        return bool(self._left) and not self._pasting
+
+    def feed(self, data: bytes) -> list[tuple[str, str]]:
+        self._left += data
+        events: list[tuple[str, str]] = []
+        while self._left:
+            event = self._paste() if self._pasting else self._next()
+            if event is None:
+                break
+            if event[0]:
+                events.append(event)
+        return events
+
+    def settle(self) -> list[tuple[str, str]]:
+        """No more bytes came: an Escape that stands alone is the key."""
+        lone = bytes(self._left)
+        self._left.clear()
+        if lone[:1] == b"\x1b":
+            return [("key", "escape")]
+        return [("text", lone.decode("utf-8", "replace"))] if lone else []
+
+    def _paste(self) -> tuple[str, str] | None:
+        end = self._left.find(PASTE_END, self._searched)
+        if end < 0:
+            self._searched = max(0, len(self._left) - len(PASTE_END))
+            return None
+        text = self._left[:end].decode("utf-8", "replace")
+        del self._left[: end + len(PASTE_END)]
+        self._pasting, self._searched = False, 0
+        return "paste", text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def _next(self) -> tuple[str, str] | None:
+        first = self._left[0]
+        if first == 0x1B:
+            return self._escape()
+        if first < 0x20 or first == 0x7F:
+            del self._left[0]
+            return "key", _KEYS.get(first, f"C-{chr(first + 96)}")
+        return self._text()
+
+    def _text(self) -> tuple[str, str] | None:
+        end = next((at for at, byte in enumerate(self._left) if byte < 0x20 or byte == 0x7F), len(self._left))
+        if end == len(self._left):
+            end -= _unfinished(self._left)
+            if not end:
+                return None
+        text = self._left[:end].decode("utf-8", "replace")
+        del self._left[:end]
+        return "text", text
+
+    def _escape(self) -> tuple[str, str] | None:
+        left = self._left
+        if left.startswith(PASTE_BEGIN):
+            del left[: len(PASTE_BEGIN)]
+            self._pasting = True
+            return "", ""
+        if len(left) == 1 or (chr(left[1]) in "[O" and len(left) == 2):
+            return None
+        if chr(left[1]) in "[O":
+            end = next((at for at in range(2, len(left)) if 0x40 <= left[at] <= 0x7E), -1)
+            if end < 0:
+                return None
+            name = _ARROWS.get(chr(left[end]), "")
+            del left[: end + 1]
+            return ("key", name) if name else ("", "")
+        if left[1] == 0x1B:
+            del left[0]
+            return "key", "escape"
+        del left[:2]  # Alt and a letter
+        return "", ""
+
+
+def _unfinished(data: bytearray) -> int:
+    """How many bytes at the end begin a character that is not whole yet."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        need = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1
+        return back if need > back else 0
+    return 0

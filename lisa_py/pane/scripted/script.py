@@ -1,0 +1,61 @@
+"""Prompts as scripts: finds the directives in a prompt."""
+
+from __future__ import annotations
+
+VERBS = frozenset(
+    (
+        "think", "wait", "touch", "say", "stream", "lines", "run", "ask", "choose", "dialog", "todos", "retry",
+        "error", "limit", "title", "hang", "spin", "ignore", "crash", "exit",
+    )
+)  # fmt: skip
+
+
+def parse(prompt: str) -> list[tuple[str, str]]:
+    """(verb, rest) of every directive, in order; brackets inside a directive balance."""
+    steps: list[tuple[str, str]] = []
+    at = prompt.find("[")
+    while at >= 0:
+        end = _closing(prompt, at)
+        verb, _, rest = prompt[at + 1 : end].partition(" ") if end > 0 else ("", "", "")
+        if verb in VERBS:
+            steps.append((verb, rest.strip()))
+            at = prompt.find("[", end)
+        else:
+            at = prompt.find("[", at + 1)
+    return steps
+
+
+def _closing(text: str, start: int) -> int:
+    depth = 0
+    for index in range(start, min(len(text), start + 100_000)):
+        if text[index] == "[":
+            depth += 1
+        elif text[index] == "]":
+            depth -= 1
+            if depth == 0:
+                return index
+    return -1
+
+
+def number(text: str, default: float) -> tuple[float, str]:
+    """A leading number and what follows it; the default and the whole text when there is none."""
+    word, _, rest = text.partition(" ")
+    try:
+        return float(word), rest.strip()
+    except ValueError:
+        return default, text
+
+
+def parts(text: str) -> list[str]:
+    """Pieces between bars."""
+    return [piece.strip() for piece in text.split("|") if piece.strip()]
+
+
+def todos(text: str) -> list[tuple[str, str]]:
+    """(text, status) of a task list: `x` marks done, `>` marks the one in work."""
+    marks = {"x": "completed", ">": "in_progress"}
+    found = []
+    for piece in parts(text):
+        mark, _, rest = piece.partition(" ")
+        found.append((rest.strip(), marks[mark]) if mark in marks and rest else (piece, "pending"))
+    return found
