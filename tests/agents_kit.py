@@ -1,0 +1,383 @@
+"""Everything to run the real agent CLIs offline: where they are, a home for them, a terminal.
+
+    with FakeModelApi() as api, Terminal() as terminal:
+        agent = claude_home(tmp_path, tmp_path / "project", api.url)
+        terminal.start(agent.argv(), agent.env, agent.project)
+        terminal.wait_for(agent.ready)
+        terminal.submit("[fake text hello]")
+        terminal.wait_for("● hello")
+
+`tests/install_agents` puts the CLIs in place; without them `find` gives None and `need` skips.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from tests.waiting import wait_until
+
+LOCK_FILE = Path(__file__).with_name("agents.lock.json")
+VERSION_DEADLINE_SECONDS = 60
+PRESS_TRIES = 5
+TOKEN = "fake"
+
+Permission = Literal["ask", "edits", "bypass"]
+Json = Mapping[str, Any]
+
+
+# ------------------------------------------------------------------ which agents, and where
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One agent CLI at one exact version, as `agents.lock.json` names it."""
+
+    agent: str
+    package: str
+    command: str
+    version: str
+
+    @property
+    def spec(self) -> str:
+        """What npm installs: package@version."""
+        return f"{self.package}@{self.version}"
+
+    @property
+    def folder(self) -> Path:
+        """Its own sub folder of the cache."""
+        return cache_dir() / f"{self.package.rpartition('/')[2]}@{self.version}"
+
+    @property
+    def binary(self) -> Path:
+        """The command npm links there."""
+        return self.folder / "node_modules" / ".bin" / self.command
+
+
+def cache_dir() -> Path:
+    """Where installed agents live: LISA_AGENT_CACHE, else ~/.cache/lisa-agents."""
+    named = os.environ.get("LISA_AGENT_CACHE")
+    return Path(named).expanduser().absolute() if named else Path.home() / ".cache" / "lisa-agents"
+
+
+def pins(*, older: bool = False) -> list[Pin]:
+    """The pinned version of every agent; with `older`, the earlier ones after it."""
+    lock: dict[str, dict[str, Any]] = json.loads(LOCK_FILE.read_text(encoding="utf-8"))
+    return [
+        Pin(agent, entry["package"], entry["command"], version)
+        for agent, entry in lock.items()
+        for version in [entry["version"], *(entry["older"] if older else [])]
+    ]
+
+
+def pin(agent: str, version: str | None = None) -> Pin:
+    """The pin of an agent: the main one, or the given version."""
+    for candidate in pins(older=version is not None):
+        if candidate.agent == agent and version in (None, candidate.version):
+            return candidate
+    raise LookupError(f"{agent} {version or ''} is not in {LOCK_FILE.name}")
+
+
+def find(agent: str, version: str | None = None) -> Path | None:
+    """The installed binary of an agent, or None when `tests/install_agents` has not put it there."""
+    binary = pin(agent, version).binary
+    return binary if os.access(binary, os.X_OK) else None
+
+
+@cache
+def reported_version(binary: Path) -> str:
+    """The version a binary says it is ("" when it says none); run in an empty environment."""
+    command = [str(binary), "--version"]
+    environment = {"PATH": search_path(), "HOME": os.devnull}
+    try:
+        ran = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=VERSION_DEADLINE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"\d+\.\d+\.\d+", ran.stdout)
+    return found[0] if found else ""
+
+
+def versions() -> dict[str, str]:
+    """The versions installed now, by agent; agents which are missing are left out."""
+    found = {agent_pin.agent: find(agent_pin.agent) for agent_pin in pins()}
+    return {agent: reported_version(binary) for agent, binary in found.items() if binary}
+
+
+def search_path(*folders: Path) -> str:
+    """A PATH with the given folders first, then those of this process."""
+    return os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
+
+
+# ------------------------------------------------------------------ a home to run in
+
+
+@dataclass(frozen=True)
+class AgentHome:
+    """One agent CLI with a home of its own, which knows no model but the fake one."""
+
+    agent: str
+    binary: Path
+    home: Path
+    project: Path
+    env: dict[str, str]
+    """The whole environment to run in: pass it instead of the test's own, not on top."""
+    ready: str
+    """A regular expression that finds the input line on the screen."""
+    flags: tuple[str, ...] = ()
+    """What the permission needs on the command line."""
+
+    def argv(self, *arguments: str) -> list[str]:
+        """The command line: the binary, its flags and these arguments."""
+        return [str(self.binary), *self.flags, *arguments]
+
+
+def claude_home(
+    root: Path,
+    project: Path,
+    api_url: str,
+    *,
+    trusted: bool = True,
+    permission: Permission = "ask",
+    todos: bool = False,
+    retries: int = 1,
+    config: Json | None = None,
+    settings: Json | None = None,
+    env: Mapping[str, str] | None = None,
+    version: str | None = None,
+) -> AgentHome:
+    """A home for claude below `root`; `config` goes into .claude.json, `settings` into settings.json.
+
+    No dialog opens when `trusted`.  `permission` is a flag of `argv` and not a setting: with a mode
+    in its settings, claude opens with an offer to change it.  `todos` makes claude offer its model
+    the TaskCreate and TaskUpdate tools (TodoWrite with CLAUDE_CODE_ENABLE_TASKS=0 in `env` too).
+    """
+    home = _folders(root, project)
+    answers: Json = {
+        "hasCompletedOnboarding": True,
+        "bypassPermissionsModeAccepted": permission == "bypass",
+        "projects": {str(project): {"hasTrustDialogAccepted": True}} if trusted else {},
+    }
+    _write_json(home / ".claude.json", merged(answers, config or {}))
+    _write_json(home / ".claude" / "settings.json", settings or {})
+    mode = {"ask": "default", "edits": "acceptEdits", "bypass": "bypassPermissions"}[permission]
+    own = {
+        "ANTHROPIC_BASE_URL": api_url,
+        "ANTHROPIC_AUTH_TOKEN": TOKEN,
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "CLAUDE_CODE_MAX_RETRIES": str(retries),
+        "DISABLE_AUTOUPDATER": "1",
+        "IS_SANDBOX": "1",
+    }
+    if todos:
+        own |= {"CLAUDE_CODE_ENABLE_TODO_TOOLS": "1", "ENABLE_TOOL_SEARCH": "false"}
+    binary = need("claude", version)
+    whole = {**_bare_environment(root, binary), **own, **(env or {})}
+    flags = ("--permission-mode", mode)
+    return AgentHome("claude", binary, home, project, whole, r"(?m)^❯[ \u00a0]", flags)
+
+
+def codex_home(
+    root: Path,
+    project: Path,
+    api_url: str,
+    *,
+    trusted: bool = True,
+    permission: Permission = "ask",
+    todos: bool = False,
+    retries: int = 1,
+    config: Json | None = None,
+    env: Mapping[str, str] | None = None,
+    version: str | None = None,
+) -> AgentHome:
+    """A home for codex below `root`; `config` is merged into config.toml, table by table.
+
+    `todos` makes codex offer update_plan and, outside of plan mode too, request_user_input.
+    """
+    home = _folders(root, project)
+    basis = _codex_config(api_url, permission, retries)
+    if trusted:
+        basis = merged(basis, {"projects": {str(project): {"trust_level": "trusted"}}})
+    if todos:
+        features = {"default_mode_request_user_input": True}
+        tools = {"update_plan": {"enabled": True}}
+        basis = merged(basis, {"features": features, "tools": tools})
+    codex = home / ".codex"
+    codex.mkdir(exist_ok=True)
+    (codex / "config.toml").write_text(toml(merged(basis, config or {})), encoding="utf-8")
+    own = {"CODEX_HOME": str(codex), "LISA_FAKE_KEY": TOKEN}
+    binary = need("codex", version)
+    whole = {**_bare_environment(root, binary), **own, **(env or {})}
+    return AgentHome("codex", binary, home, project, whole, r"(?m)^› ")
+
+
+def _codex_config(api_url: str, permission: Permission, retries: int) -> Json:
+    sandbox = "danger-full-access" if permission == "bypass" else "workspace-write"
+    return {
+        "model": "gpt-5.5-codex",
+        "model_provider": "fake",
+        "check_for_update_on_startup": False,
+        "approval_policy": "never" if permission == "bypass" else "on-request",
+        "sandbox_mode": sandbox,
+        "model_providers": {
+            "fake": {
+                "name": "fake",
+                "base_url": f"{api_url}/v1",
+                "env_key": "LISA_FAKE_KEY",
+                "wire_api": "responses",
+                "request_max_retries": retries,
+                "stream_max_retries": retries,
+            }
+        },
+        "analytics": {"enabled": False},
+        "features": {"daemon_auto_start": False},
+    }
+
+
+def need(agent: str, version: str | None = None) -> Path:
+    """The installed binary; in a test without it, skip the test."""
+    binary = find(agent, version)
+    if binary is None:
+        import pytest  # the installer runs without it
+
+        pytest.skip(f"{agent} is not installed: run tests/install_agents")
+    return binary
+
+
+def _folders(root: Path, project: Path) -> Path:
+    """Make the home, the project and a temp folder which is not above the home."""
+    home = root / "home"
+    for folder in (home / ".claude", project, root / "tmp"):
+        folder.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def _bare_environment(root: Path, binary: Path) -> dict[str, str]:
+    others = [found.parent for each in pins() if (found := find(each.agent))]
+    return {
+        "HOME": str(root / "home"),
+        "TMPDIR": str(root / "tmp"),
+        "PATH": search_path(binary.parent, *others),
+        "SHELL": "/bin/bash",
+        "TERM": "screen-256color",
+        "LANG": "C.UTF-8",
+    }
+
+
+def merged(base: Json, extra: Json) -> Json:
+    """Two settings trees in one; `extra` wins."""
+    out = dict(base)
+    for key, value in extra.items():
+        below = out.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        out[key] = merged(below, value) if both and below is not None else value
+    return out
+
+
+def _write_json(path: Path, value: Json) -> None:
+    path.write_text(json.dumps(value, indent=2), encoding="utf-8")
+
+
+def toml(table: Json, name: str = "") -> str:
+    """A settings tree as TOML: plain values first, as the format wants it."""
+    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    lines = [f"[{name}]"] if name and plain else []
+    lines += [f"{_toml_key(key)} = {json.dumps(value)}" for key, value in plain.items()]
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            lines.append(toml(value, f"{name}.{_toml_key(key)}" if name else _toml_key(key)))
+    return "\n".join(lines) + "\n"
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
+# ------------------------------------------------------------------ a terminal to run in
+
+
+class Terminal:
+    """One pane on a tmux server of its own, which ends with the `with` block."""
+
+    def __init__(self, width: int = 160, height: int = 50) -> None:
+        self.size = ["-x", str(width), "-y", str(height)]
+        self.folder = Path(tempfile.mkdtemp(prefix="lisa-tmux-"))
+        self.socket = self.folder / "socket"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.tmux("kill-server", check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def tmux(self, *arguments: str, check: bool = True, text: str | None = None) -> str:
+        """Run a tmux command on this server."""
+        command = ["tmux", "-S", str(self.socket), "-f", os.devnull, *arguments]
+        environment = {"PATH": search_path(), "LANG": "C.UTF-8", "HOME": str(self.folder)}
+        ran = subprocess.run(command, env=environment, input=text, capture_output=True, text=True, check=check)
+        return ran.stdout
+
+    def start(self, argv: list[str], env: Mapping[str, str], cwd: Path) -> None:
+        """Run a command in the pane, with exactly this environment; the pane outlives it."""
+        bare = ["env", "-i", *(f"{name}={value}" for name, value in env.items())]
+        self.tmux("new-session", "-d", *self.size, "-c", str(cwd), *bare, *argv,
+                  ";", "set-option", "remain-on-exit", "on")  # fmt: skip
+
+    def screen(self) -> str:
+        """What the pane shows."""
+        return self.tmux("capture-pane", "-p", check=False)
+
+    def show(self, name: str) -> str:
+        """The value of a tmux format, such as pane_title or pane_pid."""
+        return self.tmux("display-message", "-p", f"#{{{name}}}").strip()
+
+    def wait_for(self, pattern: str, timeout: float = 30) -> str:
+        """Wait until the screen matches a regular expression; gives the screen."""
+        try:
+            wait_until(lambda: re.search(pattern, self.screen()), timeout=timeout, what=pattern)
+        except AssertionError as missing:
+            raise AssertionError(f"{missing}; the screen shows:\n{self.screen()}") from None
+        return self.screen()
+
+    def keys(self, *keys: str) -> None:
+        """Press keys, by tmux's names."""
+        self.tmux("send-keys", *keys)
+
+    def submit(self, prompt: str, arrived: Callable[[], object] = lambda: True) -> None:
+        """Paste a prompt and press Enter, again until it `arrived`.
+
+        An agent which just started (claude 2.1.197 above all) may swallow the first Enter.
+        """
+        self.tmux("load-buffer", "-", text=prompt)
+        self.tmux("paste-buffer", "-p", "-d")
+        self.press_until(arrived, "Enter")
+
+    def press_until(self, happened: Callable[[], object], *keys: str) -> None:
+        """Press keys; again, every two seconds, until it `happened`.
+
+        claude ignores keys in the first moments of a dialog.
+        """
+        for _ in range(PRESS_TRIES):
+            self.keys(*keys)
+            with contextlib.suppress(AssertionError):
+                wait_until(happened, timeout=2)
+                return
+        raise AssertionError(f"{keys} had no effect; the screen shows:\n{self.screen()}")
