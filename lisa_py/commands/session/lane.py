@@ -1,0 +1,164 @@
+"""Keep named bundles of spawn and route defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.flags import ProjectRoot
+from lisa_py.core.context import Context
+from lisa_py.host.clock import rfc3339
+from lisa_py.store.lanes import Lane, Lanes, registry
+
+VALUES = (
+    "goal",
+    "agent",
+    "mode",
+    "nested_policy",
+    "nesting_intent",
+    "prompt",
+    "model",
+    "budget",
+    "topology",
+    "contract",
+)
+EXPECTED = {
+    "goal": ("nested", "analysis", "exec"),
+    "mode": ("interactive", "exec"),
+    "nested_policy": ("auto", "force", "off"),
+    "nesting_intent": ("auto", "nested", "neutral"),
+}
+
+
+class Args(Struct, kw_only=True):
+    project_root: ProjectRoot = ""
+    name: Annotated[str, Flag(help="the lane", metavar="NAME")] = ""
+    goal: Annotated[str, Flag(help="nested, analysis or exec", metavar="GOAL")] = ""
+    agent: Annotated[str, Flag(help="which agent CLI", metavar="AGENT")] = ""
+    mode: Annotated[str, Flag(help="interactive or exec", metavar="MODE")] = ""
+    nested_policy: Annotated[str, Flag(help="auto, force or off", metavar="POLICY")] = ""
+    nesting_intent: Annotated[str, Flag(help="auto, nested or neutral", metavar="INTENT")] = ""
+    prompt: Annotated[str, Flag(help="first prompt", metavar="TEXT")] = ""
+    model: Annotated[str, Flag(help="model name", metavar="NAME")] = ""
+    budget: Annotated[int, Flag(help="token budget", minimum=1)] = 0
+    topology: Annotated[str, Flag(help="roles: planner, workers, reviewer", metavar="CSV")] = ""
+    contract: Annotated[
+        str, Flag(help="what work in this lane must keep to, such as handoff_v2_required", metavar="CSV")
+    ] = ""
+    unset: Annotated[str, Flag(help="fields to empty again", metavar="CSV")] = ""
+    clear: Annotated[bool, Flag(help="remove the lane")] = False
+    list: Annotated[bool, Flag(help="show all lanes")] = False
+
+
+class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+    action: str
+    project_root: str
+    count: int
+    lanes: tuple[Lane, ...]
+    name: str | UnsetType = UNSET
+    lane: Lane | UnsetType = UNSET
+    warnings: tuple[str, ...] | UnsetType = UNSET
+    recovered: bool | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Answer:
+    name = args.name.strip().lower()
+    given = [field for field in VALUES if field in ctx.given and (args.budget or getattr(args, field))]
+    if args.clear:
+        return _clear(args, ctx, name)
+    if given or args.unset.strip():
+        return _upsert(args, ctx, name, given)
+    content = registry(ctx.project(args.project_root)).read()
+    missing = bool(name) and name not in content.lanes and not args.list
+    return _answer(args, ctx, "read", name, content, error_code="lane_not_found" if missing else UNSET)
+
+
+def _clear(args: Args, ctx: Context, name: str) -> Answer:
+    if not name:
+        raise UsageError("missing_required_flag", "--clear requires --name")
+    with registry(ctx.project(args.project_root)).change(ctx.settings, ctx.clock.now()) as opened:
+        opened.content.lanes.pop(name, None)
+        opened.content.updated_at = rfc3339(ctx.clock.now())
+    return _answer(args, ctx, "cleared", name, opened.content, recovered=bool(opened.recovered) or UNSET)
+
+
+def _upsert(args: Args, ctx: Context, name: str, given: list[str]) -> Answer:
+    if not name:
+        raise UsageError("missing_required_flag", "lane upsert requires --name")
+    emptied = [word.strip().replace("-", "_") for word in args.unset.split(",") if word.strip()]
+    for word in emptied:
+        if word not in VALUES:
+            raise UsageError("invalid_unset", f"invalid --unset: {word} (expected {'|'.join(VALUES)})")
+    now = rfc3339(ctx.clock.now())
+    with registry(ctx.project(args.project_root)).change(ctx.settings, ctx.clock.now()) as opened:
+        lane = opened.content.lanes.setdefault(name, Lane(name=name))
+        for field in emptied:
+            setattr(lane, field, 0 if field == "budget" else "")
+        for field in given:
+            value = getattr(args, field)
+            setattr(lane, field, value.strip() if isinstance(value, str) else value)
+        lane.updated_at = opened.content.updated_at = now
+    return _answer(
+        args, ctx, "upserted", name, opened.content, recovered=bool(opened.recovered) or UNSET, warnings=_doubts(lane)
+    )
+
+
+def _doubts(lane: Lane) -> tuple[str, ...] | UnsetType:
+    """What spawn or route will refuse later; accepted all the same, so that a lane can be filled in any order."""
+    found = [
+        f"{field}: {getattr(lane, field)} (expected {'|'.join(words)})"
+        for field, words in EXPECTED.items()
+        if getattr(lane, field) and getattr(lane, field) not in words
+    ]
+    return tuple(found) or UNSET
+
+
+def _answer(
+    args: Args,
+    ctx: Context,
+    action: str,
+    name: str,
+    content: Lanes,
+    *,
+    error_code: str | UnsetType = UNSET,
+    recovered: bool | UnsetType = UNSET,
+    warnings: tuple[str, ...] | UnsetType = UNSET,
+) -> Answer:
+    lanes = tuple(content.lanes[key] for key in sorted(content.lanes))
+    return Answer(
+        action=action, project_root=ctx.project(args.project_root).root, count=len(lanes), lanes=lanes,
+        name=name or UNSET, lane=content.lanes.get(name, UNSET), warnings=warnings, recovered=recovered,
+        error_code=error_code,
+    )  # fmt: skip
+
+
+def text(answer: Answer, args: Args) -> str:
+    if answer.error_code is not UNSET:
+        return f"no lane named {answer.name} (lisa session lane --list shows what is there)"
+    if answer.action == "cleared":
+        return f"lane cleared: {answer.name}"
+    if isinstance(answer.lane, Lane) and not args.list:
+        lane = answer.lane
+        return f"lane={lane.name} goal={lane.goal} agent={lane.agent} mode={lane.mode}"
+    return "\n".join(f"{lane.name},{lane.goal},{lane.agent},{lane.mode}" for lane in answer.lanes) or "no lanes"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Answer,
+    run=run,
+    text=text,
+    exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
+    errors={
+        "invalid_budget": "--budget is a number of tokens, at least 1",
+        "invalid_unset": "--unset names a field a lane does not have",
+        "lane_not_found": "there is no lane of this name",
+        "lane_store_read_failed": "lanes.json cannot be read; the next write moves it aside",
+        "lane_store_write_failed": "lanes.json cannot be written",
+    },
+    example="lisa session lane --name planner --goal analysis --agent codex --contract handoff_v2_required",
+)

@@ -1,0 +1,146 @@
+"""Keep the project's goals; the current open one is put before every prompt."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import LisaError, UsageError
+from lisa_py.contract.flags import ProjectRoot
+from lisa_py.core.context import Context
+from lisa_py.host.clock import rfc3339
+from lisa_py.store.objectives import Objective, Objectives, registry
+
+
+class Args(Struct, kw_only=True):
+    project_root: ProjectRoot = ""
+    id: Annotated[str, Flag(help="the objective", metavar="ID")] = ""
+    goal: Annotated[str, Flag(help="what is to be reached", metavar="TEXT")] = ""
+    acceptance: Annotated[str, Flag(help="how to tell that it is reached", metavar="TEXT")] = ""
+    budget: Annotated[int, Flag(help="token budget", minimum=1)] = 0
+    status: Annotated[
+        str, Flag(help="only an open objective is put before prompts", choices=("open", "done", "paused"))
+    ] = ""
+    ttl_hours: Annotated[int, Flag(help="forget it after so many hours", metavar="N", minimum=1)] = 0
+    activate: Annotated[bool, Flag(help="make it the current one")] = False
+    clear: Annotated[bool, Flag(help="remove it")] = False
+    list: Annotated[bool, Flag(help="show all objectives")] = False
+
+
+class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+    action: str
+    project_root: str
+    current_id: str
+    count: int
+    objectives: tuple[Objective, ...]
+    id: str | UnsetType = UNSET
+    objective: Objective | UnsetType = UNSET
+    recovered: bool | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Answer:
+    name = args.id.strip().lower()
+    changes = ctx.given.intersection(("goal", "acceptance", "budget", "status", "ttl_hours"))
+    if args.clear:
+        return _change(args, ctx, "cleared", _needs(name, "--clear requires --id"), _removed)
+    if changes:
+        return _change(args, ctx, "upserted", _needs(name, "upsert requires --id"), _upserted)
+    if args.activate:
+        return _change(args, ctx, "activated", _needs(name, "--activate requires --id"), _activated)
+    content = registry(ctx.project(args.project_root)).read()
+    content.drop_expired(ctx.clock.now())
+    missing = bool(name) and name not in content.objectives and not args.list
+    return _answer(args, ctx, "read", name, content, error_code="objective_not_found" if missing else UNSET)
+
+
+def _needs(name: str, message: str) -> str:
+    if not name:
+        raise UsageError("missing_required_flag", message)
+    return name
+
+
+def _change(args: Args, ctx: Context, action: str, name: str, change: object) -> Answer:
+    with registry(ctx.project(args.project_root)).change(ctx.settings, ctx.clock.now()) as opened:
+        opened.content.drop_expired(ctx.clock.now())
+        assert callable(change)
+        change(args, ctx, name, opened.content)
+        opened.content.updated_at = rfc3339(ctx.clock.now())
+    return _answer(args, ctx, action, name, opened.content, recovered=bool(opened.recovered) or UNSET)
+
+
+def _removed(args: Args, ctx: Context, name: str, content: Objectives) -> None:
+    content.objectives.pop(name, None)
+    if content.current_id == name:
+        content.current_id = ""
+
+
+def _activated(args: Args, ctx: Context, name: str, content: Objectives) -> None:
+    if name not in content.objectives:
+        raise LisaError("objective_not_found", f"no objective {name} (lisa session objective --list)", id=name)
+    content.current_id = name
+
+
+def _upserted(args: Args, ctx: Context, name: str, content: Objectives) -> None:
+    now = ctx.clock.now()
+    item = content.objectives.setdefault(name, Objective(id=name, status="open", created_at=rfc3339(now)))
+    for field in ("goal", "acceptance", "status"):
+        if field in ctx.given:
+            setattr(item, field, getattr(args, field).strip())
+    if args.budget:
+        item.budget = args.budget
+    if args.ttl_hours:
+        item.expires_at = rfc3339(now + args.ttl_hours * 3600)
+    item.updated_at = rfc3339(now)
+    content.current_id = name
+
+
+def _answer(
+    args: Args,
+    ctx: Context,
+    action: str,
+    name: str,
+    content: Objectives,
+    *,
+    error_code: str | UnsetType = UNSET,
+    recovered: bool | UnsetType = UNSET,
+) -> Answer:
+    every = tuple(content.objectives[key] for key in sorted(content.objectives))
+    return Answer(
+        action=action, project_root=ctx.project(args.project_root).root, current_id=content.current_id,
+        count=len(every), objectives=every, id=name or UNSET,
+        objective=content.objectives.get(name or content.current_id, UNSET), recovered=recovered,
+        error_code=error_code,
+    )  # fmt: skip
+
+
+def text(answer: Answer, args: Args) -> str:
+    if answer.error_code is not UNSET:
+        return f"no objective {answer.id} (lisa session objective --list shows what is there)"
+    if answer.action == "cleared":
+        return f"objective cleared: {answer.id}"
+    if isinstance(answer.objective, Objective) and not args.list:
+        item = answer.objective
+        return f"objective={item.id} status={item.status} budget={item.budget}\n{item.goal}"
+    rows = [f"{item.id},{item.status},{item.budget},{item.goal}" for item in answer.objectives]
+    return "\n".join(rows) or "no objectives"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Answer,
+    run=run,
+    text=text,
+    exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
+    errors={
+        "invalid_budget": "--budget is a number of tokens, at least 1",
+        "invalid_ttl_hours": "--ttl-hours is a number of hours, at least 1",
+        "invalid_status": "--status is open, done or paused",
+        "objective_not_found": "there is no objective of this id",
+        "objective_store_read_failed": "objectives.json cannot be read; the next write moves it aside",
+        "objective_store_write_failed": "objectives.json cannot be written",
+    },
+    example='lisa session objective --id auth --goal "log in with a passkey" --acceptance "tests pass" --budget 4000',
+)

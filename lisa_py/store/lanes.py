@@ -1,0 +1,41 @@
+"""Lanes: named bundles of spawn and route defaults with a contract, kept per project."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from lisa_py.store.places import Project
+from lisa_py.store.registry import Registry, of_project
+
+
+class Lane(Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """One lane; an empty field says nothing."""
+
+    name: str
+    goal: str = ""
+    agent: str = ""
+    mode: str = ""
+    nested_policy: str = ""
+    nesting_intent: str = ""
+    prompt: str = ""
+    model: str = ""
+    budget: int = 0
+    topology: str = ""
+    contract: str = ""
+    updated_at: str = ""
+
+
+class Lanes(Struct, kw_only=True, rename="camel"):
+    """`lanes.json`."""
+
+    lanes: dict[str, Lane] = {}
+    updated_at: str = ""
+
+
+def registry(project: Project) -> Registry[Lanes]:
+    return of_project(project, "lanes.json", Lanes, "lane")
+
+
+def find(project: Project, name: str) -> Lane | None:
+    """The lane of this name (case does not matter), or None. Raises LisaError(lane_store_read_failed)."""
+    return registry(project).read().lanes.get(name.strip().lower())
