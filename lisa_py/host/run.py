@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -58,6 +60,50 @@ def run(
         _end(process, group)
         raise
     return Ended(process.returncode, out, err)
+
+
+def converse(
+    argv: Sequence[str],
+    lines: bytes,
+    until: bytes,
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+) -> bytes:
+    """Send lines to a program that answers while its input is open; its output once a line holds `until`.
+
+    Empty when that does not come in time. The program is ended afterwards. Raises FileNotFoundError.
+    """
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        start_new_session=True,
+        close_fds=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    end = time.monotonic() + timeout
+    said = b""
+    try:
+        process.stdin.write(lines)
+        process.stdin.flush()
+        while (left := end - time.monotonic()) > 0 and select.select([process.stdout], [], [], left)[0]:
+            part = os.read(process.stdout.fileno(), 1 << 16)
+            said += part
+            at = said.find(until)
+            if at >= 0 and b"\n" in said[at:]:
+                return said
+            if not part:
+                break
+    except BrokenPipeError:
+        pass
+    finally:
+        _end(process, group=True)
+    return b""
 
 
 def _end(process: subprocess.Popen[bytes], group: bool) -> None:

@@ -1,0 +1,158 @@
+"""Which process and which thread of codex a pane holds."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.agents._codex.rollout import unix
+from lisa_py.agents.base import Binding, View
+from lisa_py.host import files, processes
+from lisa_py.host.processes import Process
+
+_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_ROLLOUT = re.compile(rf"/rollout-[^/]*-({_ID})\.jsonl\Z")
+_LOCK = re.compile(rf"/thread-writer-locks/({_ID})\.lock\Z")
+_SANDBOX = "codex-linux-sandbox"
+START_SLACK_SECONDS = 2.0
+HEAD_BYTES = 4096
+"""Of a rollout's first line: its id, time and folder stand before the long instructions."""
+
+
+def is_agent(process: Process) -> bool:
+    """codex itself or the node script around it; not its sandbox helpers, which run the same program."""
+    if not process.argv:
+        return process.name == "codex"
+    first = os.path.basename(process.argv[0])
+    if first in ("node", "bun", "nodejs") and len(process.argv) > 1:
+        script = process.argv[1]
+        return os.path.basename(script) in ("codex", "codex.js") or "/@openai/codex/" in script
+    # the helpers call themselves codex-linux-sandbox, and one of them has the name codex all the same
+    return first == "codex" or (first.startswith("codex-") and first.count("-") > 1 and not first.startswith(_SANDBOX))
+
+
+def native(tree: tuple[Process, ...]) -> Process | None:
+    """The process that does the work: the topmost codex which is not the node script."""
+    agents = [process for process in tree if process.alive and is_agent(process)]
+    scripts = ("node", "bun", "nodejs")
+    real = [process for process in agents if not process.argv or os.path.basename(process.argv[0]) not in scripts]
+    return next(iter(real or agents), None)
+
+
+def home(view: View) -> str:
+    """The configuration folder codex uses in this session."""
+    if view.meta.agent_home:
+        return view.meta.agent_home
+    named = view.environ.get("CODEX_HOME", "")
+    return named or os.path.join(view.environ.get("HOME", ""), ".codex")
+
+
+def bind(view: View) -> Binding:
+    """The thread whose files the process holds open; else what the hooks say; else the rollout that fits."""
+    process = native(view.processes)
+    pid = process.pid if process else 0
+    if process:
+        held = _held(process.pid, view)
+        if held is not None:
+            return held
+    told = _told(view)
+    if told is not None:
+        return msgspec.structs.replace(told, pid=pid)
+    return msgspec.structs.replace(_fitting(view), pid=pid)
+
+
+def _held(pid: int, view: View) -> Binding | None:
+    locks: dict[str, str] = {}
+    rollouts: dict[str, str] = {}
+    for path in processes.open_files(pid):
+        if found := _LOCK.search(path):
+            locks[found[1]] = path
+        elif found := _ROLLOUT.search(path):
+            rollouts[found[1]] = path
+    threads = set(locks) | set(rollouts)
+    if not threads:
+        return None
+    # after /new the old thread's files stay open: the lock taken last is the thread on the screen
+    newest = max(threads, key=lambda name: (files.modified(locks.get(name, rollouts.get(name, ""))), name))
+    return Binding(session_id=newest, transcript=rollouts.get(newest, ""), pid=pid, how="open_file")
+
+
+def _told(view: View) -> Binding | None:
+    for entry in reversed(view.hooks):
+        name, path = entry.get("session_id"), entry.get("transcript_path")
+        if isinstance(name, str) and name:
+            return Binding(session_id=name, transcript=path if isinstance(path, str) else "", how="hook")
+    return None
+
+
+class _Head(Struct):
+    """What the first line of a rollout says before its long instructions."""
+
+    id: str
+    at: float
+    cwd: str
+    originator: str
+
+
+def _fitting(view: View) -> Binding:
+    """The newest rollout of this folder and kind that was begun no earlier than the session."""
+    wanted = "codex_exec" if view.meta.mode == "exec" else "codex-tui"
+    best: tuple[float, Binding] | None = None
+    for path in _recent(os.path.join(home(view), "sessions"), view):
+        head = _head(path)
+        if head is None or head.cwd != view.meta.project_root or head.originator not in ("", wanted):
+            continue
+        if head.at < view.meta.created_unix - START_SLACK_SECONDS:
+            continue
+        if best is None or head.at < best[0]:
+            best = (head.at, Binding(session_id=head.id, transcript=path, how="history"))
+    return best[1] if best else Binding(session_id=view.meta.agent_session_id)
+
+
+def _recent(sessions: str, view: View) -> list[str]:
+    """Rollouts in the day folders from the session's start on, oldest first."""
+    found = []
+    for year in files.names(sessions):
+        for month in files.names(os.path.join(sessions, year)):
+            for day in files.names(os.path.join(sessions, year, month)):
+                # folders are named in local time: a day of slack either way
+                begun = unix(f"{year}-{month}-{day}T00:00:00Z")
+                if view.meta.created_unix - 2 * 86400 <= begun <= view.now + 2 * 86400:
+                    folder = os.path.join(sessions, year, month, day)
+                    found += [os.path.join(folder, name) for name in files.names(folder) if name.endswith(".jsonl")]
+    return found
+
+
+def _head(path: str) -> _Head | None:
+    text = files.read_from(path, 0, HEAD_BYTES).decode("utf-8", "replace")
+    if '"session_meta"' not in text:
+        return None
+    name, cwd = _string(text, "id"), _string(text, "cwd")
+    at = max(unix(stamp) for stamp in re.findall(r'"timestamp":\s*"([^"]+)"', text)[:2] or ["-"])
+    return _Head(id=name, at=at, cwd=cwd, originator=_string(text, "originator")) if name and cwd else None
+
+
+def _string(text: str, key: str) -> str:
+    found = re.search(rf'"{key}":\s*("(?:[^"\\]|\\.)*")', text)
+    try:
+        return str(msgspec.json.decode(found[1])) if found else ""
+    except msgspec.DecodeError:
+        return ""
+
+
+def watched(view: View, binding: Binding) -> tuple[str, ...]:
+    """The rollout; while there is none, the nearest folder it will appear in."""
+    if binding.transcript:
+        return (binding.transcript,)
+    folder = os.path.join(home(view), "sessions")
+    for _ in range(4):
+        newest = [name for name in files.names(folder) if name.isdigit()]
+        if not newest:
+            break
+        folder = os.path.join(folder, newest[-1])
+    while folder and not files.is_dir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return (folder,) if folder else ()

@@ -1,0 +1,53 @@
+"""lisa's own event hook in codex: flags for one run that trust exactly this command and no other hook."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from lisa_py.agents.base import Facts, Launch, quote_posix
+
+EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "SessionEnd")
+TIMEOUT_SECONDS = 3
+"""codex allows SessionEnd no more."""
+_SOURCE = "/<session-flags>/config.toml"
+"""How codex names the place of hooks given with `-c`."""
+
+
+def flags(launch: Launch, facts: Facts) -> list[str]:
+    """The `-c` flags, for the events of which the installed version is known to accept the trust; else none."""
+    events = [event for event in EVENTS if f"hook {event}" in facts.flags]
+    if not events or not launch.folder or not launch.hook:
+        return []
+    program = f"/bin/sh {quote_posix(launch.hook)} {quote_posix(launch.folder)}"
+    return ["-c " + quote_posix(setting) for setting in settings(program, events)]
+
+
+def settings(program: str, events: tuple[str, ...] | list[str]) -> list[str]:
+    """`key=value` for each `-c`: the hooks, and the state that says their command is trusted."""
+    given = []
+    trusted = []
+    for event in events:
+        command = f"{program} {event}"
+        handler = f'{{type="command",command={_toml(command)},timeout={TIMEOUT_SECONDS}}}'
+        given.append(f"hooks.{event}=[{{hooks=[{handler}]}}]")
+        # a key cannot be given dotted: codex cuts it at the dot of config.toml
+        trusted.append(f'{_toml(f"{_SOURCE}:{_snake(event)}:0:0")}={{trusted_hash="{_hash(event, command)}"}}')
+    return [*given, f"hooks.state={{{','.join(trusted)}}}"]
+
+
+def _hash(event: str, command: str) -> str:
+    """What codex compares: a digest of the hook's own definition."""
+    handler = {"type": "command", "command": command, "timeout": TIMEOUT_SECONDS, "async": False}
+    identity = {"event_name": _snake(event), "hooks": [handler]}
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _snake(event: str) -> str:
+    return "".join(f"_{char.lower()}" if char.isupper() and at else char.lower() for at, char in enumerate(event))
+
+
+def _toml(text: str) -> str:
+    # JSON's escapes are TOML's, but for DEL, which no path here has
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,319 @@
+"""What codex writes down: one line of a rollout file to frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from lisa_py.contract.frames import ErrorKind, Frame, Todo, Usage
+
+
+class _Line(Struct):
+    type: str = ""
+    timestamp: str = ""
+    payload: Raw = Raw(b"{}")
+
+
+class _Payload(Struct):
+    """The fields of all record types that matter here; what is of another shape reads as broken."""
+
+    type: str = ""
+    id: str | None = None
+    turn_id: str | None = None
+    reason: str | None = None
+    error: Any = None
+    message: Any = None
+    codex_error_info: Any = None
+    text: str | None = None
+    last_agent_message: str | None = None
+    item: Any = None
+    role: str | None = None
+    name: str | None = None
+    call_id: str | None = None
+    arguments: Any = None
+    input: Any = None
+    output: Any = None
+    action: Any = None
+    usage: Any = None
+    response_id: str | None = None
+    model: str | None = None
+
+
+class _Step(Struct):
+    step: str = ""
+    status: str = "pending"
+
+
+class _PlanArguments(Struct):
+    plan: list[_Step] = []
+
+
+_line = msgspec.json.Decoder(_Line)
+_payload = msgspec.json.Decoder(_Payload)
+_plan = msgspec.json.Decoder(_PlanArguments)
+_any = msgspec.json.Decoder()
+
+
+def frames(line: bytes, offset: int) -> list[Frame]:
+    """The frames of one line; unknown and broken lines give none."""
+    if not line.strip():
+        return []
+    try:
+        record = _line.decode(line)
+        if record.type not in ("event_msg", "response_item", "token_usage_record", "compacted"):
+            return []
+        payload = _payload.decode(record.payload)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return []
+    at = unix(record.timestamp)
+    if record.type == "event_msg":
+        return _event(payload, at, offset)
+    if record.type == "response_item":
+        return _item(payload, at, offset)
+    if record.type == "compacted":
+        return [Frame(kind="system", at=at, text="the context was compacted", offset=offset)]
+    return _usage(payload, at, offset)
+
+
+def _event(payload: _Payload, at: float, offset: int) -> list[Frame]:
+    turn = payload.turn_id or ""
+    match payload.type:
+        case "task_started" | "turn_started":
+            return [Frame(kind="turn_start", at=at, turn=turn, id=turn, offset=offset)]
+        case "task_complete" | "turn_complete":
+            return _completed(payload, at, offset)
+        case "turn_aborted":
+            return [Frame(kind="turn_end", at=at, turn=turn, id=turn, reason="interrupted", offset=offset)]
+        case "item_completed":
+            return _thread_item(payload, at, offset)
+        case "error":
+            kind = error_kind(payload.codex_error_info, _text(payload.message))
+            return [Frame(kind="error", at=at, turn=turn, text=_text(payload.message), error=kind, offset=offset)]
+        case "user_message":
+            return [Frame(kind="user", at=at, turn=turn, text=_text(payload.message), offset=offset)]
+        case "agent_message":
+            return [Frame(kind="assistant", at=at, turn=turn, text=_text(payload.message), offset=offset)]
+        case "agent_reasoning":
+            return [Frame(kind="thinking", at=at, turn=turn, text=payload.text or "", offset=offset)]
+    return []
+
+
+def _completed(payload: _Payload, at: float, offset: int) -> list[Frame]:
+    turn = payload.turn_id or ""
+    if not payload.error:
+        return [Frame(kind="turn_end", at=at, turn=turn, id=turn, reason="completed", offset=offset)]
+    found = payload.error if isinstance(payload.error, dict) else {"message": str(payload.error)}
+    said = _text(found.get("message"))
+    kind = error_kind(found.get("codex_error_info"), said)
+    return [
+        Frame(kind="error", at=at, turn=turn, text=said, error=kind, offset=offset),
+        Frame(kind="turn_end", at=at, turn=turn, id=turn, reason="failed", error=kind, text=said, offset=offset),
+    ]
+
+
+def _thread_item(payload: _Payload, at: float, offset: int) -> list[Frame]:
+    item = payload.item if isinstance(payload.item, dict) else {}
+    turn, name = payload.turn_id or "", str(item.get("id") or "")
+    match item.get("type"):
+        case "UserMessage":
+            return [Frame(kind="user", at=at, turn=turn, id=name, text=_text(item.get("content")), offset=offset)]
+        case "AgentMessage":
+            return [Frame(kind="assistant", at=at, turn=turn, id=name, text=_text(item.get("content")), offset=offset)]
+        case "Reasoning":
+            text = _text(item.get("summary_text") or item.get("raw_content"))
+            return [Frame(kind="thinking", at=at, turn=turn, id=name, text=text, offset=offset)]
+    return []
+
+
+def _item(payload: _Payload, at: float, offset: int) -> list[Frame]:
+    call = payload.call_id or payload.id or ""
+    match payload.type:
+        case "function_call" | "custom_tool_call" | "local_shell_call":
+            given = payload.arguments if payload.arguments is not None else payload.input
+            tool = payload.name or "shell"
+            return [
+                Frame(
+                    kind="tool_use",
+                    at=at,
+                    id=payload.id or "",
+                    tool=tool,
+                    tool_id=call,
+                    text=_input(given if given is not None else payload.action),
+                    todos=_todos(given) if tool == "update_plan" else (),
+                    offset=offset,
+                )
+            ]
+        case "function_call_output" | "custom_tool_call_output":
+            text, failed = _result(payload.output)
+            return [
+                Frame(
+                    kind="tool_result",
+                    at=at,
+                    id=payload.id or "",
+                    tool_id=call,
+                    text=text,
+                    failed=failed,
+                    offset=offset,
+                )
+            ]
+    return []
+
+
+def _input(given: Any) -> str:
+    """A tool's input in one line: the command itself where there is one."""
+    value = given
+    if isinstance(given, str):
+        try:
+            value = _any.decode(given.encode("utf-8", "surrogatepass"))
+        except (msgspec.DecodeError, UnicodeError):
+            value = given
+    if isinstance(value, dict):
+        for key in ("cmd", "command", "path", "question", "query"):
+            if key in value:
+                value = value[key]
+                break
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        value = " ".join(value)
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode("utf-8", "replace")
+    return " ".join(text.split())
+
+
+def _todos(given: Any) -> tuple[Todo, ...]:
+    try:
+        steps = _plan.decode(given) if isinstance(given, str) else msgspec.convert(given, _PlanArguments)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return ()
+    return tuple(Todo(step.step, _todo_status(step.status)) for step in steps.plan)
+
+
+def _todo_status(word: str) -> Any:
+    return word if word in ("in_progress", "completed") else "pending"
+
+
+def _result(output: Any) -> tuple[str, bool]:
+    """The tool's own output, without codex's header; and whether it failed."""
+    text = _text(output)
+    head, mark, body = text.partition("\nOutput:\n")
+    if not mark:
+        return text, text.endswith("aborted by user")
+    code = head.partition("Process exited with code ")[2].partition("\n")[0].strip()
+    return body, code not in ("", "0")
+
+
+def _text(value: Any) -> str:
+    """The text of a message's content in any of its shapes."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return _text(value.get("text") or value.get("content") or "")
+    if isinstance(value, list):
+        return "\n".join(part for part in map(_text, value) if part)
+    return ""
+
+
+def _usage(payload: _Payload, at: float, offset: int) -> list[Frame]:
+    found = payload.usage if isinstance(payload.usage, dict) else {}
+    numbers = {key: value for key, value in found.items() if isinstance(value, int)}
+    usage = Usage(
+        input_tokens=numbers.get("input_tokens", 0),
+        output_tokens=numbers.get("output_tokens", 0),
+        cached_tokens=numbers.get("cached_input_tokens", 0) + numbers.get("cache_write_input_tokens", 0),
+        total_tokens=numbers.get("total_tokens", 0),
+        model=payload.model or "",
+    )
+    turn, call = payload.turn_id or "", payload.response_id or ""
+    return [Frame(kind="usage", at=at, turn=turn, id=call, usage=usage, offset=offset)]
+
+
+_BY_NAME: dict[str, ErrorKind] = {
+    "usage_limit_exceeded": "usage_limit",
+    "session_budget_exceeded": "usage_limit",
+    "context_window_exceeded": "too_long",
+    "server_overloaded": "overloaded",
+    "internal_server_error": "server",
+    "unauthorized": "auth",
+    "bad_request": "bad_request",
+    "response_stream_connection_failed": "network",
+    "response_stream_disconnected": "network",
+    "http_connection_failed": "network",
+}
+_BY_STATUS: dict[int, ErrorKind] = {
+    400: "bad_request",
+    401: "auth",
+    402: "billing",
+    403: "permission",
+    404: "not_found",
+    413: "too_long",
+    429: "rate_limit",
+    503: "overloaded",
+    529: "overloaded",
+}
+_BY_WORDS: tuple[tuple[str, ErrorKind], ...] = (
+    ("usage limit", "usage_limit"),
+    ("quota exceeded", "billing"),
+    ("credit", "billing"),
+    ("at capacity", "overloaded"),
+    ("context window", "too_long"),
+    ("unauthorized", "auth"),
+    ("rate limit", "rate_limit"),
+    ("too many requests", "rate_limit"),
+    ("high demand", "server"),
+    ("stream disconnected", "network"),
+    ("error sending request", "network"),
+    ("timed out", "network"),
+)
+
+
+def error_kind(info: Any, said: str) -> ErrorKind:
+    """Which kind of error codex means, from its own word for it, the HTTP status or the message."""
+    name, inner = (
+        (info, None)
+        if isinstance(info, str)
+        else (next(iter(info.items())) if info else ("", None))
+        if isinstance(info, dict)
+        else ("", None)
+    )
+    status = inner.get("http_status_code") if isinstance(inner, dict) else None
+    if isinstance(status, int):
+        by_status = _status_kind(status)
+        if by_status:
+            return by_status
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    low = said.lower()
+    _, found, rest = low.partition("status")
+    digits = "".join(char for char in rest.lstrip(": ")[:3] if char.isdigit()) if found else ""
+    by_status = _status_kind(int(digits)) if len(digits) == 3 else ""
+    if by_status:
+        return by_status
+    return next((kind for words, kind in _BY_WORDS if words in low), "unknown")
+
+
+def _status_kind(status: int) -> ErrorKind:
+    return _BY_STATUS.get(status) or ("server" if status >= 500 else "")
+
+
+_days: dict[str, int] = {}
+
+
+def unix(stamp: str) -> float:
+    """Unix seconds of an RFC 3339 time in UTC; 0 for anything else (datetime costs more to import than a status)."""
+    try:
+        day = stamp[:10]
+        if day not in _days:
+            _days[day] = _days_of(int(day[:4]), int(day[5:7]), int(day[8:10]))
+        clock = int(stamp[11:13]) * 3600 + int(stamp[14:16]) * 60 + float(stamp[17:].rstrip("Zz"))
+    except ValueError:
+        return 0.0
+    return _days[day] * 86400 + clock
+
+
+def _days_of(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 in the Gregorian calendar."""
+    year -= month <= 2
+    century = year // 400
+    year_of = year - century * 400
+    day_of = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return century * 146097 + year_of * 365 + year_of // 4 - year_of // 100 + day_of - 719468

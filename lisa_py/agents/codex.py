@@ -1,0 +1,68 @@
+"""codex: OpenAI's coding agent, as lisa starts it, reads it and tells it things."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lisa_py.agents._codex import binding as threads
+from lisa_py.agents._codex import chatter, rollout, signs, start, telling
+from lisa_py.agents.base import Agent, Binding, Facts, Input, Launch, Plan, View
+from lisa_py.contract.frames import Frame
+from lisa_py.contract.status import AgentReport
+from lisa_py.host.processes import Process
+
+
+class Codex(Agent):
+    """The codex CLI 0.169; older and newer ones as far as their help pages say so."""
+
+    name = "codex"
+    title = "Codex"
+    binaries = ("codex",)
+    takes_model = True
+    model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
+    bypass_flag = start.BYPASS
+    full_auto_flag = start.FULL_AUTO
+
+    def command(self, launch: Launch) -> str:
+        return start.command(launch)
+
+    def plan(self, launch: Launch, facts: Facts) -> Plan:
+        return start.plan(launch, facts)
+
+    def probe(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
+        from lisa_py.agents._codex import probe  # noqa: PLC0415 - only before a first start
+
+        return probe.probe(binary, environ, timeout)
+
+    def wants_bypass(self, launch: Launch) -> bool:
+        return launch.mode == "exec"
+
+    def is_agent(self, process: Process) -> bool:
+        return threads.is_agent(process)
+
+    def bind(self, view: View) -> Binding:
+        return threads.bind(view)
+
+    def reports(self, view: View, binding: Binding) -> list[AgentReport]:
+        return signs.reports(view, binding)
+
+    def needs_screen(self, reports: Sequence[AgentReport]) -> bool:
+        return signs.needs_screen(reports)
+
+    def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
+        return threads.watched(view, binding)
+
+    def frames(self, line: bytes, offset: int) -> list[Frame]:
+        return rollout.frames(line, offset)
+
+    def is_noise(self, line: str) -> bool:
+        return chatter.is_noise(line)
+
+    def input(self, text: str, view: View, reports: Sequence[AgentReport]) -> Input:
+        return telling.how(text)
+
+    def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
+        return telling.accepted(text, since, view, binding)
+
+
+AGENT = Codex()
