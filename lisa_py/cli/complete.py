@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 from click.shell_completion import shell_complete
 
-from lisa_py.cli import tree
+from lisa_py import commands
+from lisa_py.cli import clicks
+
+SHELLS = ("bash", "zsh", "fish")
+_VARIABLE = "_LISA_COMPLETE"
 
 
 class Lazy(click.Group):
@@ -18,15 +20,21 @@ class Lazy(click.Group):
         self._path = path
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*(tree.groups() if not self._path else []), *tree.leaves(self._path)]
+        return [*(commands.groups() if not self._path else []), *commands.leaves(self._path)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if not self._path and name in tree.groups():
-            return Lazy(name, (name,))
-        command = tree.load((*self._path, name))
-        return tree.click_command((*self._path, name), command) if command else None
+        path = (*self._path, name)
+        if not self._path and commands.is_group(name):
+            return Lazy(name, path)
+        command = commands.load(path)
+        if command is None:
+            return None
+        made = clicks.click_command(path, command)
+        made.short_help = commands.summary(path)
+        made.hidden = command.hidden
+        return made
 
 
-def run() -> int:
-    """Answer one completion request, or print the script to be sourced."""
-    return shell_complete(Lazy("lisa", ()), {}, "lisa", "_LISA_COMPLETE", os.environ["_LISA_COMPLETE"])
+def run(instruction: str) -> int:
+    """Answer one completion request (or print the script, as click names that: bash_source)."""
+    return shell_complete(Lazy("lisa", ()), {}, "lisa", _VARIABLE, instruction)

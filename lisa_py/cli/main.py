@@ -1,16 +1,20 @@
-"""The way in and out: finds the output format, runs the command, turns every failure into one answer."""
+"""The way in and out: finds the command and the output format, runs it, turns every failure into one answer."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
-import click
+from lisa_py import commands
+from lisa_py.cli import parse, render
+from lisa_py.contract.command import Command
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.host import env
 
-from lisa_py.cli import render, tree
-from lisa_py.contract.errors import LisaError, UsageError
+SIGPIPE = 13
+INTERRUPTED = LisaError("interrupted", "interrupted; sessions go on (lisa session list shows them)", exit_code=130)
 
 
 def entry() -> None:
@@ -20,32 +24,63 @@ def entry() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
-        pass
+        code = code or 128 + SIGPIPE
+    except OSError as problem:
+        os.write(2, f"lisa: the answer could not be written: {problem.strerror}\n".encode())
+        code = code or 1
+    except KeyboardInterrupt:
+        code = 130
     os._exit(code)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
-    form = tree.format_of(argv)
+    form = parse.format_of(argv)
     try:
-        return tree.run(list(argv), form)
+        if "_LISA_COMPLETE" in os.environ:
+            from lisa_py.cli import complete  # noqa: PLC0415 - only when the shell asks
+
+            return complete.run(os.environ["_LISA_COMPLETE"])
+        path, words = parse.split(argv)
+        command = commands.load(path) if path else None
+        if command is None or "--help" in words or "-h" in words:
+            from lisa_py.cli import manual  # noqa: PLC0415 - only when asked or lost
+
+            return manual.without_command(argv) if command is None else manual.show(path, command)
+        if form == "text" and command.text is None:
+            form = "json"
+        return _run(path, command, words, form)
     except LisaError as problem:
-        render.failure(problem, form)
-        return problem.exit_code
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except click.ClickException as problem:
-        render.failure(UsageError("unknown_flag", problem.format_message()), form)
-        return 1
-    except (KeyboardInterrupt, click.Abort):
-        render.failure(LisaError("interrupted", "interrupted; sessions go on (lisa session list shows them)"), form)
-        return 130
+        return _failed(problem, form)
+    except KeyboardInterrupt:
+        return _failed(INTERRUPTED, form)
     except BrokenPipeError:
         # whoever read us has gone: nothing to say and nobody to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return 128 + SIGPIPE
     except Exception as problem:
         from lisa_py.cli import crash  # noqa: PLC0415 - only when there is one
 
-        render.failure(crash.report(problem, argv), form)
-        return 1
+        return _failed(crash.report(problem, argv), form)
+
+
+def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str) -> int:
+    args, given = parse.read(path, command, words)
+    ctx = Context(
+        env.settings(),
+        given=given,
+        form=form,
+        emit=render.event,
+        warn=render.warn,
+        progress=render.progress(),
+        stdin=lambda: sys.stdin.buffer.read(),
+    )
+    return render.answer(command, command.run(args, ctx), args, form)
+
+
+def _failed(problem: LisaError, form: str) -> int:
+    try:
+        render.failure(problem, form)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return problem.exit_code

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import NODEFAULT
 
-from lisa_py.cli import tree
+from lisa_py import commands
+from lisa_py.cli import clicks
 from lisa_py.contract.command import Command, Field
 from lisa_py.contract.errors import UsageError
 
@@ -35,7 +36,7 @@ def page(path: Sequence[str], command: Command) -> str:
     rows.append(("--json", "answer one JSON object (errors too)"))
     if command.min is not None:
         rows.append(("--json-min", "answer only the fields a polling loop needs"))
-    parts = [f"usage: lisa {name} [flags]", tree.summary(path)]
+    parts = [f"usage: lisa {name} [flags]", commands.summary(path)]
     if command.notes:
         parts.append(command.notes.strip())
     parts.append("flags:\n" + _table(rows))
@@ -49,14 +50,20 @@ def page(path: Sequence[str], command: Command) -> str:
 
 def _row(field: Field) -> tuple[str, str]:
     names = ", ".join(field.spellings())
-    left = names if field.is_switch else f"{names} {field.metavar}"
+    left = names if field.is_switch else f"{names} {clicks.metavar(field)}"
     notes = [field.flag.help]
-    default = tree.default_text(field)
+    default = _default(field)
     if default:
         notes.append(f"(default {default})")
     if field.default is NODEFAULT:
         notes.append("(required)")
     return left, " ".join(notes)
+
+
+def _default(field: Field) -> str:
+    if field.default in (NODEFAULT, "", None, False, ()):
+        return ""
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> str:
@@ -73,43 +80,60 @@ def _table(rows: Sequence[tuple[str, str]]) -> str:
 def overview() -> str:
     """The page of `lisa --help`."""
     parts = [INTRODUCTION]
-    parts.append("commands:\n" + _table([(name, tree.summary((name,))) for name in tree.leaves()]))
-    for group in tree.groups():
-        rows = [(f"{group} {name}", tree.summary((group, name))) for name in tree.leaves((group,))]
-        parts.append(f"{group}:\n" + _table(rows))
-    parts.append("lisa COMMAND --help tells all about one; every command takes --json.")
+    parts.append("commands:\n" + _table([(name, commands.summary((name,))) for name in _shown(())]))
+    for group in commands.groups():
+        rows = [(f"{group} {name}", commands.summary((group, name))) for name in _shown((group,))]
+        parts.append(f"{group}: {commands.summary((group,))}\n" + _table(rows))
+    parts.append("`lisa COMMAND --help` tells all about one; every command takes --json.")
     return "\n\n".join(parts) + "\n"
 
 
 def group_page(group: str) -> str:
-    rows = [(name, tree.summary((group, name))) for name in tree.leaves((group,))]
-    return f"usage: lisa {group} COMMAND [flags]\n\n{_table(rows)}\n"
+    rows = [(name, commands.summary((group, name))) for name in _shown((group,))]
+    return f"usage: lisa {group} COMMAND [flags]\n\n{commands.summary((group,))}\n\n{_table(rows)}\n"
 
 
-def without_command(argv: Sequence[str], form: str) -> int:
-    """What to say when the words name no command: a help page, or which word is wrong."""
+def _shown(group: Sequence[str]) -> list[str]:
+    found = ((name, commands.load((*group, name))) for name in commands.leaves(group))
+    return [name for name, command in found if command is not None and not command.hidden]
+
+
+def without_command(argv: Sequence[str]) -> int:
+    """What to say when the words name no command: a help page, or which word is wrong.
+
+    Raises UsageError(unknown_command).
+    """
     words = [word for word in argv if not word.startswith("-")]
-    asks = not argv or any(word in ("--help", "-h") for word in argv) or words[:1] == ["help"]
-    topic = words[1:] if words[:1] == ["help"] else [word for word in words if word != "help"]
-    if not asks and len(words) == 2 and words[1] == "help":
-        asks = True
-    if not topic:
-        (sys.stdout if argv else sys.stderr).write(overview())
-        return 0 if argv else 1
-    command = tree.load(topic[:2]) if len(topic) > 1 else tree.load(topic)
-    if command is not None and asks:
+    asks = "help" in words or "--help" in argv or "-h" in argv
+    topic = [word for word in words if word != "help"]
+    if not topic and (asks or not argv):
+        return _say(overview(), asks)
+    if len(topic) == 1 and commands.is_group(topic[0]) and (asks or len(argv) == 1):
+        return _say(group_page(topic[0]), asks)
+    command = commands.load(topic[:2]) if len(topic) > 1 else commands.load(topic)
+    if asks and command is not None:
         return show(topic[:2], command)
-    if len(topic) == 1 and topic[0] in tree.groups():
-        (sys.stdout if asks else sys.stderr).write(group_page(topic[0]))
-        return 0 if asks else 1
-    name = " ".join(topic[:2]) if topic[0] in tree.groups() else topic[0]
+    raise _unknown(topic)
+
+
+def _say(text: str, asked: bool) -> int:
+    (sys.stdout if asked else sys.stderr).write(text)
+    return 0 if asked else 1
+
+
+def _unknown(topic: Sequence[str]) -> UsageError:
+    if not topic:
+        return UsageError("unknown_command", "which command? (lisa --help lists them all)")
+    if len(topic) == 1 and commands.is_group(topic[0]):
+        return UsageError("unknown_command", f"which {topic[0]} command? (lisa {topic[0]} --help lists them)")
+    name = " ".join(topic[:2]) if commands.is_group(topic[0]) else topic[0]
     near = _near(name)
     hint = f"did you mean `lisa {near}`? " if near else ""
-    raise UsageError("unknown_command", f"unknown command: {name} ({hint}lisa --help lists them all)")
+    return UsageError("unknown_command", f"unknown command: {name} ({hint}lisa --help lists them all)")
 
 
 def _near(name: str) -> str:
     import difflib  # noqa: PLC0415 - only for a mistyped command
 
-    found = difflib.get_close_matches(name, [" ".join(path) for path in tree.paths()], n=1)
+    found = difflib.get_close_matches(name, [*commands.groups(), *(" ".join(path) for path in commands.paths())], n=1)
     return found[0] if found else ""

@@ -1,0 +1,116 @@
+"""From the words of one call to the typed arguments of its command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from lisa_py import commands
+from lisa_py.contract.command import Command, Field
+from lisa_py.contract.errors import UsageError
+
+JSON_FLAGS = (
+    "--json",
+    "--json-min",
+    "--stream-json",
+    "--emit-handoff",
+    "--delta-json",
+    "--watch-json",
+    "--markers-json",
+    "--semantic-delta",
+)
+"""Flags that ask for JSON, known before parsing so that a parse error can be JSON too."""
+
+
+def format_of(words: Sequence[str]) -> str:
+    """text, json or json-min, from the words alone."""
+    if "--json-min" in words:
+        return "json-min"
+    return "text" if set(words).isdisjoint(JSON_FLAGS) else "json"
+
+
+def split(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """The command's path (which need not exist) and the words that follow it."""
+    if not argv:
+        return (), []
+    if argv[0] in ("--version", "-version", "-v"):
+        return ("version",), list(argv[1:])
+    if len(argv) > 1 and commands.is_group(argv[0]):
+        pair = (argv[0], argv[1])
+        return commands.ALIASES.get(pair, pair), list(argv[2:])
+    return (argv[0],), list(argv[1:])
+
+
+def read(path: Sequence[str], command: Command, words: Sequence[str]) -> tuple[Struct, frozenset[str]]:
+    """Typed arguments, and the names of the fields that were given.
+
+    Raises UsageError: unknown_flag, missing_flag_value, missing_required_flag or a flag's own code.
+    """
+    fields = command.fields
+    _refuse_swallowed(path, fields, words)
+    values = _plain(command, fields, words)
+    if values is None:
+        from lisa_py.cli import clicks  # noqa: PLC0415 - 20 ms that well-formed calls need not pay
+
+        values = clicks.values(path, command, words)
+    return _typed(path, command, fields, values)
+
+
+def _plain(command: Command, fields: Sequence[Field], words: Sequence[str]) -> dict[str, Any] | None:
+    """What the words say when each plainly is a flag of this command; None leaves the judgement to click."""
+    table = {spelling: field for field in fields for spelling in field.spellings()}
+    asks = {"--json", "--json-min"} if command.min is not None else {"--json"}
+    values: dict[str, Any] = {}
+    queue = iter(words)
+    for word in queue:
+        name, equals, value = word.partition("=")
+        field = table.get(name)
+        if field is None:
+            if word in asks:
+                continue
+            return None
+        if field.is_switch:
+            if equals:
+                return None
+            values[field.name] = name != field.flag.off
+        elif equals:
+            values[field.name] = value
+        else:
+            following = next(queue, None)
+            if following is None:
+                return None
+            values[field.name] = following
+    return values
+
+
+def _refuse_swallowed(path: Sequence[str], fields: Sequence[Field], words: Sequence[str]) -> None:
+    """A flag's value that is itself a flag of this command was forgotten, not meant (`--flag=--value` is meant)."""
+    known = {"--json", "--json-min", "--help"}
+    takes: set[str] = set()
+    for field in fields:
+        known.update(field.spellings())
+        if not field.is_switch:
+            takes.update(field.spellings())
+    for word, following in zip(words, [*words[1:], None], strict=False):
+        if word in takes and (following is None or following in known):
+            raise UsageError("missing_flag_value", f"missing value for {word} (see {help_of(path)})")
+
+
+def _typed(
+    path: Sequence[str], command: Command, fields: Sequence[Field], values: dict[str, Any]
+) -> tuple[Struct, frozenset[str]]:
+    ready: dict[str, Any] = {}
+    for field in fields:
+        if field.name in values:
+            value = values[field.name]
+            ready[field.name] = value if field.is_switch else field.read(value)
+    for field in fields:
+        if field.required and not ready.get(field.name):
+            raise UsageError("missing_required_flag", f"{field.spelling} is required (see {help_of(path)})")
+    return command.args(**ready), frozenset(ready)
+
+
+def help_of(path: Sequence[str]) -> str:
+    return f"lisa {' '.join(path)} --help"
