@@ -1,0 +1,66 @@
+#!/bin/sh
+# What an agent calls at its events: adds one line to the session's hooks.jsonl, quickly, and never fails.
+#
+#   hook.sh <session folder> <event> [payload]
+#
+# The payload is the agent's JSON object: the third argument, or else standard input. A large one is cut down to the
+# ids that say which conversation it was. Nothing of the environment is written anywhere.
+
+LC_ALL=C
+export LC_ALL
+folder=$1
+event=$2
+file=$folder/hooks.jsonl
+most=32768
+umask 077
+
+if [ $# -ge 3 ]; then
+  payload=$3
+else
+  # whoever writes to us must not meet a closed pipe: what is over the limit is read and dropped
+  payload=$(head -c $((most + 1)); cat >/dev/null)
+fi
+{ [ -d "$folder" ] && [ ! -L "$file" ]; } || exit 0
+
+# text_of <key>: the key's plain string value when it stands near the top, else nothing
+text_of() {
+  rest=${top#*\"$1\"}
+  [ "$rest" = "$top" ] && return
+  rest=${rest#*:}
+  rest=${rest#*\"}
+  case ${rest%%\"*} in
+    *\\* | "$rest") ;;
+    *) printf '%s' "${rest%%\"*}" ;;
+  esac
+}
+
+if [ ${#payload} -gt $most ]; then
+  top=$(printf '%.2048s' "$payload")
+  payload="{\"session_id\":\"$(text_of session_id)\",\"transcript_path\":\"$(text_of transcript_path)\",\"cut\":true}"
+fi
+case $payload in
+  *'
+'*) payload=$(printf '%s' "$payload" | tr '\r\n' '  ') ;;
+esac
+case $payload in
+  '{'*'}') ;;
+  *) payload='{}' ;;
+esac
+
+at=$(date +%s.%N)
+case $at in
+  *[!0-9.]*) at=$(date +%s) ;; # a date that does not know %N
+esac
+line="{\"hook\":\"$event\",\"at\":$at,\"payload\":$payload}"
+
+if [ ${#line} -lt 4000 ]; then
+  printf '%s\n' "$line" >>"$file"
+else
+  # in one write, so that lines of hooks that run at the same time do not mix
+  part=$folder/.hook.$$
+  rm -f "$part"
+  set -C
+  printf '%s\n' "$line" >"$part" && cat "$part" >>"$file"
+  rm -f "$part"
+fi 2>/dev/null
+exit 0

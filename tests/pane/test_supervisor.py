@@ -1,0 +1,247 @@
+"""The pane's own process: what it runs, what it records, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+import lisa_py
+from lisa_py.host.tmux import Pane, Tmux
+from tests.machine import Machine
+from tests.waiting import wait_until
+
+SUPERVISOR = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "supervisor.sh")
+SHELLS = [[shell, *flags] for shell, *flags in (["sh"], ["dash"], ["bash", "--posix"]) if shutil.which(shell)]
+RUN_ID = "1795230000123456789"
+
+
+@pytest.fixture
+def folder(machine: Machine) -> Path:
+    path = machine.folder / "a session's folder"
+    path.mkdir(mode=0o700)
+    return path
+
+
+def run(
+    machine: Machine,
+    folder: Path,
+    command: str,
+    *,
+    mode: str = "exec",
+    shell: list[str] | None = None,
+    umask: int = 0o022,
+) -> subprocess.CompletedProcess[str]:
+    (folder / "command.sh").write_text(command + "\n")
+    return subprocess.run(
+        [*(shell or ["sh"]), SUPERVISOR, str(folder), RUN_ID, mode], env=machine.env, cwd=machine.project,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=20, umask=umask,
+    )  # fmt: skip
+
+
+def in_pane(machine: Machine, folder: Path, command: str, *, mode: str = "interactive") -> tuple[Tmux, Pane]:
+    (folder / "command.sh").write_text(command + "\n")
+    ctx = machine.context()
+    tmux = ctx.tmux(ctx.project())
+    argv = ["/bin/sh", SUPERVISOR, str(folder), RUN_ID, mode]
+    pane = tmux.new_session("lisa-pane", argv, root=str(machine.project), width=80, height=24)
+    wait_until(lambda: (folder / "start").exists(), what="start record")
+    return tmux, pane
+
+
+def screen(tmux: Tmux, pane: Pane) -> str:
+    return tmux.capture([pane.pane_id])[pane.pane_id]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("exit 9", 9),
+        ("exec sh -c 'exit 3'", 3),
+        ("sleep 0.01 &", 0),
+        ("echo hi # note", 0),
+        ("cat <<'END'\na $b `c`\nEND", 0),
+        ("false", 1),
+        ("kill -TERM $$", 128 + signal.SIGTERM),
+        ("kill -KILL $$", 128 + signal.SIGKILL),
+        ("sh -c 'kill -SEGV $$'", 128 + signal.SIGSEGV),
+        ("no-such-program-anywhere", 127),
+        ("if then", 2),
+    ],
+)
+def test_every_ending_is_recorded_with_its_own_code(
+    machine: Machine, folder: Path, command: str, code: int, shell: list[str]
+) -> None:
+    ended = run(machine, folder, command, shell=shell)
+    assert ended.returncode == code
+    assert (folder / "done.txt").read_text() == f"{RUN_ID}:{code}\n"
+    assert f"\n__LISA_EXEC_DONE__:{code}" in ended.stdout
+    assert f"\n__LISA_SESSION_DONE__:{RUN_ID}:{code}" in ended.stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_the_start_record_holds_run_pid_and_time_and_comes_before_the_command(
+    machine: Machine, folder: Path, shell: list[str]
+) -> None:
+    ended = run(machine, folder, f'cp "{folder}/start" seen; echo $PPID', shell=shell)
+    run_id, pid, unix = (machine.project / "seen").read_text().split()
+    assert run_id == RUN_ID
+    assert ended.args[0] == shell[0] and int(pid) > 1
+    assert f"\n__LISA_SESSION_START__:{RUN_ID}:{unix}" in ended.stdout
+
+
+def test_an_interactive_run_prints_no_exec_marker(machine: Machine, folder: Path) -> None:
+    assert "EXEC_DONE" not in run(machine, folder, "true", mode="interactive").stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_the_environment_file_is_read_whole_and_gone_before_the_command_runs(
+    machine: Machine, folder: Path, shell: list[str]
+) -> None:
+    text = "export A_TOKEN='it'\"'\"'s\nsecret $HOME `x`'\nexport EMPTY=''\nunset LANG\n"
+    (folder / "environment").write_text(text)
+    command = f'test -e "{folder}/environment" && echo still there; printf \'<%s>\' "$A_TOKEN" "${{LANG-unset}}"'
+    assert "<it's\nsecret $HOME `x`><unset>" in run(machine, folder, command, shell=shell).stdout
+    assert "still there" not in run(machine, folder, command, shell=shell).stdout
+
+
+def test_the_command_keeps_the_callers_umask_and_lisas_files_are_private(machine: Machine, folder: Path) -> None:
+    run(machine, folder, "umask >out; touch made", umask=0o022)
+    assert (machine.project / "out").read_text().strip() == "0022"
+    assert stat.S_IMODE((machine.project / "made").stat().st_mode) == 0o644
+    for name in ("start", "done.txt", "heartbeat"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+
+
+def test_a_stdin_file_reaches_the_command_whole(machine: Machine, folder: Path) -> None:
+    text = "ünïcode $x `y` 'z'\n" * 20_000
+    (folder / "stdin").write_text(text)
+    run(machine, folder, "cat >out")
+    assert (machine.project / "out").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["heartbeat", "start", "done.txt", ".start.tmp", ".done.txt.tmp"])
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_a_symlink_in_the_folder_is_not_followed(machine: Machine, folder: Path, name: str, shell: list[str]) -> None:
+    victim = machine.project / "victim"
+    victim.write_text("precious")
+    (folder / name).symlink_to(victim)
+    assert run(machine, folder, "exit 4", shell=shell).returncode == 4
+    assert victim.read_text() == "precious"
+    assert (folder / "done.txt").read_text() == f"{RUN_ID}:4\n"
+    assert not (folder / "done.txt").is_symlink()
+
+
+def test_a_symlink_put_in_place_of_the_heartbeat_later_is_not_followed(machine: Machine, folder: Path) -> None:
+    victim = machine.project / "victim"
+    victim.write_text("precious")
+    os.utime(victim, (1, 1))
+    heartbeat = folder / "heartbeat"
+    in_pane(machine, folder, "exec sleep 60")
+    wait_until(heartbeat.exists)
+    heartbeat.unlink()
+    heartbeat.symlink_to(victim)
+    before = heartbeat.lstat().st_mtime_ns
+    wait_until(lambda: heartbeat.lstat().st_mtime_ns > before, what="the next beat")
+    assert victim.stat().st_mtime == 1
+
+
+def test_without_a_folder_nothing_is_made(machine: Machine, folder: Path) -> None:
+    shutil.rmtree(folder)
+    ended = subprocess.run(
+        ["sh", SUPERVISOR, str(folder), RUN_ID, "exec"], env=machine.env, capture_output=True, check=False
+    )
+    assert ended.returncode != 0
+    assert not folder.exists()
+
+
+def test_an_agent_that_handles_ctrl_c_and_ends_well_is_completed(machine: Machine, folder: Path) -> None:
+    tmux, pane = in_pane(machine, folder, "trap 'echo caught; exit 0' INT; echo ready; while :; do sleep 0.05; done")
+    wait_until(lambda: "ready" in screen(tmux, pane))
+    tmux.keys(pane.pane_id, ["C-c"])
+    wait_until(lambda: (folder / "done.txt").exists())
+    assert (folder / "done.txt").read_text() == f"{RUN_ID}:0\n"
+    assert "caught" in screen(tmux, pane)
+
+
+@pytest.mark.parametrize(("key", "code"), [("C-c", 130), ("C-\\", 131)])
+def test_ctrl_c_ends_a_command_that_does_not_handle_it_but_not_its_record(
+    machine: Machine, folder: Path, key: str, code: int
+) -> None:
+    tmux, pane = in_pane(machine, folder, "echo ready; exec sleep 60")
+    wait_until(lambda: "ready" in screen(tmux, pane))
+    tmux.keys(pane.pane_id, [key])
+    wait_until(lambda: (folder / "done.txt").exists())
+    assert (folder / "done.txt").read_text() == f"{RUN_ID}:{code}\n"
+
+
+def test_ctrl_z_does_not_strand_the_command(machine: Machine, folder: Path) -> None:
+    tmux, pane = in_pane(machine, folder, "echo ready; read line; echo got $line")
+    wait_until(lambda: "ready" in screen(tmux, pane))
+    tmux.keys(pane.pane_id, ["C-z", "x", "Enter"])
+    wait_until(lambda: "got x" in screen(tmux, pane))
+
+
+def test_no_shell_is_left_and_the_dead_pane_can_be_read(machine: Machine, folder: Path) -> None:
+    tmux, pane = in_pane(machine, folder, "echo last words; exit 3")
+    wait_until(lambda: (folder / "done.txt").exists())
+    wait_until(lambda: not psutil.pid_exists(pane.pid) or psutil.Process(pane.pid).status() == psutil.STATUS_ZOMBIE)
+    text = wait_until(lambda: (shown := screen(tmux, pane)) and "SESSION_DONE" in shown and shown)
+    assert "last words" in text
+    assert f"__LISA_SESSION_DONE__:{RUN_ID}:3" in text
+    assert tmux.pane("lisa-pane") is not None
+
+
+def test_killing_the_supervisor_ends_the_heartbeat(machine: Machine, folder: Path) -> None:
+    _, pane = in_pane(machine, folder, "trap '' HUP; exec sleep 60")
+    heart = wait_until(
+        lambda: [child for child in psutil.Process(pane.pid).children() if "supervisor.sh" in str(child.cmdline())]
+    )
+    os.kill(pane.pid, signal.SIGKILL)
+    wait_until(lambda: not heart[0].is_running(), timeout=10, what="the heartbeat loop ends by itself")
+
+
+def test_killing_the_supervisor_hangs_up_the_command_and_that_is_recorded(machine: Machine, folder: Path) -> None:
+    _, pane = in_pane(machine, folder, "exec sleep 60")
+    os.kill(pane.pid, signal.SIGKILL)
+    wait_until(lambda: (folder / "done.txt").exists())
+    assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGHUP}\n"
+
+
+def test_killing_the_witness_is_recorded_by_the_supervisor(machine: Machine, folder: Path) -> None:
+    in_pane(machine, folder, "echo $PPID >witness; exec sleep 60")
+    wait_until(lambda: (machine.project / "witness").exists() and (machine.project / "witness").read_text())
+    os.kill(int((machine.project / "witness").read_text()), signal.SIGKILL)
+    wait_until(lambda: (folder / "done.txt").exists())
+    assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGKILL}\n"
+
+
+def test_a_hang_up_is_recorded_as_what_it_did_to_the_command(machine: Machine, folder: Path) -> None:
+    tmux, _ = in_pane(machine, folder, "exec sleep 60")
+    tmux.kill_session("lisa-pane")
+    wait_until(lambda: (folder / "done.txt").exists())
+    assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGHUP}\n"
+
+
+def test_nothing_lingers_after_the_end(machine: Machine, folder: Path) -> None:
+    run(machine, folder, "true")
+    left = [process for process in psutil.process_iter(["cmdline"]) if str(folder) in str(process.info["cmdline"])]
+    assert left == []
+
+
+def test_without_bash_the_command_runs_in_sh(machine: Machine, folder: Path) -> None:
+    for name in ("sh", "date", "mv", "rm", "touch", "sleep", "cat"):
+        (machine.bin / name).symlink_to(shutil.which(name) or "")
+    machine.env["PATH"] = str(machine.bin)
+    assert run(machine, folder, "exit 6", shell=["/bin/sh"]).returncode == 6
+
+
+def test_a_command_in_a_path_with_odd_characters_starts_in_the_panes_folder(machine: Machine, folder: Path) -> None:
+    assert str(machine.project) in run(machine, folder, "pwd -P").stdout
