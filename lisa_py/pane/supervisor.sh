@@ -1,7 +1,7 @@
 #!/bin/sh
 # The pane's own process: runs one command in the foreground and keeps a true record of its start, life and end.
 #
-#   supervisor.sh <session folder> <run id> <mode>
+#   supervisor.sh <session folder> <run id> <mode> [seconds between heartbeats]
 #
 # In the folder it finds command.sh (the shell line), environment (what to export; read once, then removed) and,
 # where there is one, stdin (fed to the command). It writes start, heartbeat and done.txt. Nothing secret is in its
@@ -10,6 +10,7 @@
 folder=$1
 run_id=$2
 mode=$3
+beat_every=${4:-4}
 hung_up=
 agent_umask=$(umask)
 umask 077
@@ -44,12 +45,12 @@ hangs_on() {
 }
 
 beat() {
-  trap '' INT QUIT HUP
-  trap 'kill "$pause" 2>/dev/null; exit 0' TERM
+  trap '' INT QUIT
+  trap 'kill "$pause" 2>/dev/null; exit 0' TERM HUP
   while hangs_on "$1"; do
     # -h: a symlink put here is never followed, and a file that is gone is not made again
     touch -h "$folder/heartbeat" 2>/dev/null
-    sleep 4 &
+    sleep "$beat_every" &
     pause=$!
     wait "$pause"
   done

@@ -49,7 +49,7 @@ def in_pane(machine: Machine, folder: Path, command: str, *, mode: str = "intera
     (folder / "command.sh").write_text(command + "\n")
     ctx = machine.context()
     tmux = ctx.tmux(ctx.project())
-    argv = ["/bin/sh", SUPERVISOR, str(folder), RUN_ID, mode]
+    argv = ["/bin/sh", SUPERVISOR, str(folder), RUN_ID, mode, "0.3"]
     pane = tmux.new_session("lisa-pane", argv, root=str(machine.project), width=80, height=24)
     wait_until(lambda: (folder / "start").exists(), what="start record")
     return tmux, pane
@@ -199,13 +199,19 @@ def test_no_shell_is_left_and_the_dead_pane_can_be_read(machine: Machine, folder
     assert tmux.pane("lisa-pane") is not None
 
 
-def test_killing_the_supervisor_ends_the_heartbeat(machine: Machine, folder: Path) -> None:
-    _, pane = in_pane(machine, folder, "trap '' HUP; exec sleep 60")
-    heart = wait_until(
-        lambda: [child for child in psutil.Process(pane.pid).children() if "supervisor.sh" in str(child.cmdline())]
-    )
+@pytest.mark.parametrize("command", ["trap '' HUP; exec sleep 60", "set -m; sleep 60"])
+def test_killing_the_supervisor_ends_the_heartbeat(machine: Machine, folder: Path, command: str) -> None:
+    _, pane = in_pane(machine, folder, command)
+    processes = wait_until(lambda: running(pane, "sleep 60") and running(pane, "sleep 0.3"))
+    heart = processes[0].parent()
+    assert heart is not None
     os.kill(pane.pid, signal.SIGKILL)
-    wait_until(lambda: not heart[0].is_running(), timeout=10, what="the heartbeat loop ends by itself")
+    wait_until(lambda: not heart.is_running(), timeout=10, what="the heartbeat loop ends by itself")
+
+
+def running(pane: Pane, command: str) -> list[psutil.Process]:
+    below = psutil.Process(pane.pid).children(recursive=True)
+    return [process for process in below if process.is_running() and " ".join(process.cmdline()) == command]
 
 
 def test_killing_the_supervisor_hangs_up_the_command_and_that_is_recorded(machine: Machine, folder: Path) -> None:
