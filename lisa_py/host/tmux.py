@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -193,7 +192,7 @@ class Tmux:
         return texts
 
     def _capture_batch(self, pane_ids: Sequence[str], history: int, joined: bool) -> dict[str, str]:
-        mark = "lisa-" + secrets.token_hex(8)
+        mark = "lisa-" + os.urandom(8).hex()
         words: list[str] = []
         for pane_id in pane_ids:
             words += [*self._capture_words(pane_id, history, joined), ";", "display-message", "-p", mark, ";"]
@@ -278,7 +277,7 @@ class Tmux:
 
         The guard on pane_dead is not optional: pasting into a dead pane ends a 3.3a server with all its sessions.
         """
-        buffer = f"lisa-{os.getpid()}-{secrets.token_hex(4)}"
+        buffer = f"lisa-{os.getpid()}-{os.urandom(4).hex()}"
         ended = self.call(
             "load-buffer",
             "-b",
