@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 import lisa_py
+from lisa_py.host import processes
 from lisa_py.host.tmux import Pane, Tmux
 from tests.machine import Machine
 from tests.waiting import wait_until
@@ -202,11 +203,11 @@ def test_no_shell_is_left_and_the_dead_pane_can_be_read(machine: Machine, folder
 @pytest.mark.parametrize("command", ["trap '' HUP; exec sleep 60", "set -m; sleep 60"])
 def test_killing_the_supervisor_ends_the_heartbeat(machine: Machine, folder: Path, command: str) -> None:
     _, pane = in_pane(machine, folder, command)
-    processes = wait_until(lambda: running(pane, "sleep 60") and running(pane, "sleep 0.3"))
-    heart = processes[0].parent()
+    pauses = wait_until(lambda: running(pane, "sleep 60") and running(pane, "sleep 0.3"))
+    heart = pauses[0].parent()
     assert heart is not None
     os.kill(pane.pid, signal.SIGKILL)
-    wait_until(lambda: not heart.is_running(), timeout=10, what="the heartbeat loop ends by itself")
+    wait_until(lambda: not processes.same(heart.pid, 0), timeout=10, what="the heartbeat loop ends by itself")
 
 
 def running(pane: Pane, command: str) -> list[psutil.Process]:
