@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import select
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 class Ended(Struct, frozen=True):
@@ -41,6 +44,8 @@ def run(
     With `group` the program gets its own process group, all of which is killed at the deadline, so that a
     grandchild holding the pipe cannot keep the call hanging. Raises FileNotFoundError when there is no such program.
     """
+    import subprocess  # noqa: PLC0415 - 3 ms, paid once a program is run
+
     process = subprocess.Popen(
         argv,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
@@ -75,6 +80,8 @@ def converse(
 
     Empty when that does not come in time. The program is ended afterwards. Raises FileNotFoundError.
     """
+    import subprocess  # noqa: PLC0415 - 3 ms, paid once a program is run
+
     process = subprocess.Popen(
         argv,
         stdin=subprocess.PIPE,

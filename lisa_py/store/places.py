@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 
@@ -95,7 +94,7 @@ class Place(Struct, frozen=True):
 def project(root: str, settings: Settings) -> Project:
     """The project of a folder (which need not exist)."""
     canonical = files.canonical(root)
-    digest = hashlib.md5(canonical.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()[:8]
+    digest = _digest(canonical)[:8]
     slug = slug_of(os.path.basename(canonical))
     return Project(
         root=canonical,
@@ -104,6 +103,15 @@ def project(root: str, settings: Settings) -> Project:
         folder=os.path.join(settings.state_dir, "projects", digest),
         socket=_socket(slug, digest, settings),
     )
+
+
+def _digest(text: str) -> str:
+    try:
+        from _md5 import md5  # type: ignore[import-not-found]  # noqa: PLC0415 - hashlib loads OpenSSL: 4 ms
+    except ImportError:
+        from hashlib import md5  # noqa: PLC0415
+    digest: str = md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    return digest
 
 
 def slug_of(text: str, most: int = 10) -> str:
@@ -117,7 +125,7 @@ def _socket(slug: str, digest: str, settings: Settings) -> str:
     if len(os.fsencode(wanted)) <= SOCKET_PATH_MAX:
         return wanted
     # too long for a Unix socket: a short folder of this user's own, told apart by the wanted folder
-    apart = hashlib.md5(settings.tmux_socket_dir.encode(), usedforsecurity=False).hexdigest()[:6]
+    apart = _digest(settings.tmux_socket_dir)[:6]
     return os.path.join(settings.shared_dir, f"lisa-{os.getuid()}-{apart}", name)
 
 
