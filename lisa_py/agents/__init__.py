@@ -8,6 +8,11 @@ import os
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
 
+DEFAULT = "claude"
+"""Who is started when nobody is named."""
+DEFAULT_NESTED = "codex"
+"""Who is asked about nested runs when nobody is named: the one that has a sandbox to lift."""
+
 _HERE = os.path.dirname(__file__)
 
 
