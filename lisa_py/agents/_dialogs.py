@@ -1,4 +1,4 @@
-"""Dialogs with a list of choices as terminal agents draw them: reads the list and says which keys choose."""
+"""Dialogs with a list of choices as terminal agents draw them: reads the list, and finds what a yes or a no means in it."""
 
 from __future__ import annotations
 
@@ -87,17 +87,3 @@ def pick(word: str, listed: Sequence[Choice]) -> Choice | None:
     agreeing = [choice for choice in listed if _YES.match(choice.text) and not _NO.match(choice.text)]
     once = [choice for choice in agreeing if choice not in lasting]
     return next(iter(once or agreeing), None)
-
-
-def keys(word: str, screen: str) -> tuple[str, ...]:
-    """Arrow keys from the selected line to the meant one, and Enter: understood by every list, numbered or not.
-
-    A dialog that offers no `no` is left with Escape; other words it does not offer give no keys.
-    """
-    listed = choices(screen)
-    meant = pick(word, listed)
-    if meant is None:
-        return ("Escape",) if word == "no" and listed else ()
-    here = next((choice.number for choice in listed if choice.selected), 1)
-    way = "Down" if meant.number > here else "Up"
-    return (way,) * abs(meant.number - here) + ("Enter",)

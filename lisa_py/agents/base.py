@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from lisa_py.agents import _dialogs
+from lisa_py.agents._dialogs import Choice
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.records import SessionMeta
@@ -199,9 +200,13 @@ class Agent:
         """How the agent is seen to have taken a text sent at `since`: hook, transcript, agent_file, title; or empty."""
         return ""
 
-    def answer(self, word: str, screen: str) -> tuple[str, ...]:
-        """Keys that answer the dialog on the screen with yes, no, always or the number of a choice; empty: cannot."""
-        return _dialogs.keys(word, screen)
+    def choices(self, screen: str) -> tuple[Choice, ...]:
+        """The choices of the dialog on the screen; empty when it is no list. Arrow keys move, Enter takes."""
+        return _dialogs.choices(screen)
+
+    def pick(self, word: str, choices: Sequence[Choice]) -> Choice | None:
+        """Which of the choices yes, no, always or a number stands for; None when none does."""
+        return _dialogs.pick(word, choices)
 
 
 POSIX_SAFE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
