@@ -20,6 +20,17 @@ from lisa_py.host.run import find_program
 from lisa_py.store import agent_facts
 
 PROBE_SECONDS = 20.0
+ERRORS = {
+    "invalid_agent": "there is no such agent",
+    "invalid_mode": "the mode is interactive or exec",
+    "invalid_model": "a model name has no line breaks or tabs",
+    "invalid_model_configuration": "the agent takes no --model, or it is in --agent-args too",
+    "invalid_nested_policy": "the policy is auto, force or off",
+    "invalid_nesting_intent": "the intent is auto, nested or neutral",
+    "invalid_nested_policy_combination": "--nested-policy force excludes a full-auto flag in --agent-args",
+    "agent_command_build_failed": "no command line can be built, for example exec without a prompt",
+}
+"""What resolve and Resolved.command may raise, for every command that calls them."""
 
 
 class Request(Struct, frozen=True, kw_only=True):

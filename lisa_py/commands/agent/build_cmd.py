@@ -1,0 +1,101 @@
+"""Print the command line an agent would be started with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from lisa_py import agents
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import (
+    MODE_ALIASES,
+    MODES,
+    AgentArgs,
+    AgentName,
+    KeepPermissions,
+    Model,
+    NestedPolicy,
+    NestingIntent,
+    ProjectRoot,
+    Prompt,
+)
+from lisa_py.core.context import Context
+from lisa_py.core.life import launch
+from lisa_py.core.life.nesting import NestedDetection
+
+Mode = Annotated[
+    str,
+    Flag(
+        help="a dialogue, or one prompt and out",
+        choices=MODES,
+        aliases=MODE_ALIASES,
+        code="agent_command_build_failed",
+    ),
+]
+
+
+class Args(Struct, kw_only=True):
+    agent: AgentName = agents.DEFAULT
+    mode: Mode = "interactive"
+    nested_policy: NestedPolicy = "auto"
+    nesting_intent: NestingIntent = "auto"
+    prompt: Prompt = ""
+    agent_args: AgentArgs = ""
+    model: Model = ""
+    no_dangerously_skip_permissions: KeepPermissions = False
+    project_root: ProjectRoot = ""
+
+
+class Built(Struct, frozen=True, kw_only=True, rename="camel"):
+    agent: str
+    mode: str
+    project_root: str
+    prompt: str
+    nested_policy: str
+    nesting_intent: str
+    nested_detection: NestedDetection
+    command: str
+
+
+def run(args: Args, ctx: Context) -> Built:
+    start = launch.resolve(
+        launch.Request(
+            agent=args.agent,
+            mode=args.mode,
+            prompt=args.prompt,
+            agent_args=args.agent_args,
+            model=args.model,
+            nested_policy=args.nested_policy,
+            nesting_intent=args.nesting_intent,
+            skip_permissions=not args.no_dangerously_skip_permissions,
+        )
+    )
+    return Built(
+        agent=start.agent.name,
+        mode=start.launch.mode,
+        project_root=ctx.project(args.project_root).root,
+        prompt=args.prompt,
+        nested_policy=start.nested_policy,
+        nesting_intent=start.nesting_intent,
+        nested_detection=start.detection,
+        command=start.command,
+    )
+
+
+def text(answer: Built, args: Args) -> str:
+    return answer.command
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Built,
+    run=run,
+    text=text,
+    errors=launch.ERRORS,
+    example='lisa agent build-cmd --agent codex --mode exec --prompt "Run the tests"',
+    notes="""
+The line is the one of the contract. What spawn really runs is the same, fitted to the installed version of the agent:
+flags it does not know are replaced by what does the same, and lisa's own (session id, hooks) are added.
+""",
+)

@@ -1,0 +1,122 @@
+"""Tell whether a prompt makes an exec session run without a sandbox, and why; nothing is started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import agents
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.flags import (
+    AgentArgs,
+    AgentName,
+    Mode,
+    Model,
+    NestedPolicy,
+    NestingIntent,
+    ProjectRoot,
+    Prompt,
+)
+from lisa_py.core.context import Context
+from lisa_py.core.life import launch, nesting
+
+
+class Args(Struct, kw_only=True):
+    agent: AgentName = agents.DEFAULT_NESTED
+    mode: Mode = "exec"
+    nested_policy: NestedPolicy = "auto"
+    nesting_intent: NestingIntent = "auto"
+    prompt: Prompt = ""
+    agent_args: AgentArgs = ""
+    model: Model = ""
+    project_root: ProjectRoot = ""
+    rewrite: Annotated[bool, Flag(help="also say how the prompt would be read as a call for nesting")] = False
+    why: Annotated[bool, Flag(help="also show the places in the prompt that decided")] = False
+
+
+class Detected(Struct, frozen=True, kw_only=True, rename="camel"):
+    agent: str
+    mode: str
+    nested_policy: str
+    nesting_intent: str
+    prompt: str
+    project_root: str
+    agent_args: str
+    effective_agent_args: str
+    nested_detection: nesting.NestedDetection
+    model: str | UnsetType = UNSET
+    command: str | UnsetType = UNSET
+    """Left out when no command line can be built, for example without a prompt."""
+    rewrites: Sequence[str] | UnsetType = UNSET
+    why: nesting.Why | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Detected:
+    start = launch.resolve(
+        launch.Request(
+            agent=args.agent,
+            mode=args.mode,
+            prompt=args.prompt,
+            agent_args=args.agent_args,
+            model=args.model,
+            nested_policy=args.nested_policy,
+            nesting_intent=args.nesting_intent,
+        )
+    )
+    detection = start.detection
+    return Detected(
+        agent=start.agent.name,
+        mode=start.launch.mode,
+        nested_policy=start.nested_policy,
+        nesting_intent=start.nesting_intent,
+        prompt=args.prompt,
+        project_root=ctx.project(args.project_root).root,
+        agent_args=args.agent_args,
+        effective_agent_args=start.effective_args,
+        nested_detection=detection,
+        model=start.launch.model or UNSET,
+        command=_command(start),
+        rewrites=nesting.rewrites(args.prompt, detection) if args.rewrite else UNSET,
+        why=nesting.why(detection, args.prompt) if args.why else UNSET,
+    )
+
+
+def _command(start: launch.Resolved) -> str | UnsetType:
+    try:
+        return start.command
+    except LisaError:
+        return UNSET
+
+
+def text(answer: Detected, args: Args) -> str:
+    found = answer.nested_detection
+    bypass = str(found.auto_bypass).lower()
+    lines = [
+        f"eligible={str(found.eligible).lower()} autoBypass={bypass} reason={found.reason}"
+        f" matchedHint={found.matched_hint or ''}"
+    ]
+    if answer.command:
+        lines.append(answer.command)
+    if answer.why:
+        words = (f"{_kind(span)} {span.hint} at {span.start}: {span.context!r}" for span in answer.why.spans)
+        lines.append("why: " + ("; ".join(words) or found.reason))
+    if answer.rewrites:
+        lines += ["rewrites:", *(f"- {line}" for line in answer.rewrites)]
+    return "\n".join(lines)
+
+
+def _kind(span: nesting.Span) -> str:
+    return "mention of" if span.non_executable else "call for"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Detected,
+    run=run,
+    text=text,
+    errors={code: what for code, what in launch.ERRORS.items() if code != "agent_command_build_failed"},
+    example='lisa session detect-nested --prompt "Use ./lisa for child orchestration." --why',
+)

@@ -1,0 +1,54 @@
+"""Make up a session name that nobody has."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from lisa_py import agents
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import AgentName, Mode, ProjectRoot
+from lisa_py.core.context import Context
+from lisa_py.core.life import names
+
+
+class Args(Struct, kw_only=True):
+    agent: AgentName = agents.DEFAULT
+    mode: Mode = "interactive"
+    project_root: ProjectRoot = ""
+    tag: Annotated[str, Flag(help="word to end the name with; letters and digits of it are kept", metavar="WORD")] = ""
+
+
+class Name(Struct, frozen=True, kw_only=True, rename="camel"):
+    session: str
+    agent: str
+    mode: str
+    project_root: str
+    tag: str
+
+
+def run(args: Args, ctx: Context) -> Name:
+    agent = agents.get(args.agent).name
+    project = ctx.project(args.project_root)
+    return Name(
+        session=names.generate(ctx, project, agent, args.mode, args.tag),
+        agent=agent,
+        mode=args.mode,
+        project_root=project.root,
+        tag=args.tag,
+    )
+
+
+def text(answer: Name, args: Args) -> str:
+    return answer.session
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Name,
+    run=run,
+    text=text,
+    errors={"invalid_agent": "there is no such agent", "invalid_mode": "the mode is interactive or exec"},
+    example="lisa session name --tag review",
+)
