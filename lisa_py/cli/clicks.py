@@ -48,7 +48,7 @@ def _given(path: Sequence[str], command: Command, found: dict[str, Any]) -> dict
         if flag is not None and word is not None:
             raise UsageError("unknown_flag", f"unknown flag: {word} ({field.spelling} is given; see {help_of(path)})")
         value = word if flag is None else flag
-        if value is not None:
+        if value is not None and value != ():
             given[field.name] = value
     return given
 
@@ -76,6 +76,7 @@ def _option(field: Field) -> click.Option:
         type=str,
         metavar=metavar(field),
         default=None,
+        multiple=field.flag.many,
         help=field.flag.help,
         shell_complete=_completed(field),
     )

@@ -76,13 +76,17 @@ def _plain(command: Command, fields: Sequence[Field], words: Sequence[str]) -> d
                 return None
             values[field.name] = name != field.flag.off
         elif equals:
-            values[field.name] = value
+            _put(values, field, value)
         else:
             following = next(queue, None)
             if following is None:
                 return None
-            values[field.name] = following
+            _put(values, field, following)
     return values
+
+
+def _put(values: dict[str, Any], field: Field, value: str) -> None:
+    values[field.name] = (*values.get(field.name, ()), value) if field.flag.many else value
 
 
 def _refuse_swallowed(path: Sequence[str], fields: Sequence[Field], words: Sequence[str]) -> None:
@@ -105,11 +109,17 @@ def _typed(
     for field in fields:
         if field.name in values:
             value = values[field.name]
-            ready[field.name] = value if field.is_switch else field.read(value)
+            ready[field.name] = _value(field, value)
     for field in fields:
         if field.required and not ready.get(field.name):
             raise UsageError("missing_required_flag", f"{field.spelling} is required (see {help_of(path)})")
     return command.args(**ready), frozenset(ready)
+
+
+def _value(field: Field, value: Any) -> Any:
+    if field.flag.many:
+        return tuple(field.read(one) for one in value)
+    return value if field.is_switch else field.read(value)
 
 
 def help_of(path: Sequence[str]) -> str:

@@ -35,6 +35,8 @@ class Flag(Struct, frozen=True, kw_only=True):
     """Giving the flag asks for JSON output."""
     positional: bool = False
     """May also stand without its name, as the command's only word."""
+    many: bool = False
+    """May be given several times; the field is a tuple of what was written."""
 
 
 class Field(Struct, frozen=True):

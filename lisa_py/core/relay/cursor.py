@@ -1,0 +1,156 @@
+"""Finds where a reader of a pane stopped: by counting what the session printed, or by the lines last seen.
+
+A count is exact while the pane still holds everything from its first line on. After that only the content can tell, so
+a cursor file also keeps the digests of the last lines; when they are gone the reader is told, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+from msgspec import Struct
+
+from lisa_py.core.relay.pane_text import PaneText, size_of
+from lisa_py.store.cursors import Anchor, PaneCursor
+
+ANCHORS = 32
+_EVIDENCE = 3
+"""So many lines that hold something must match, if the cursor has that many."""
+
+
+class Delta(Struct, frozen=True, kw_only=True):
+    """What of a pane is new to a reader: the rest of row `first` after `skip` characters, and the rows up to `end`."""
+
+    first: int
+    skip: int = 0
+    end: int
+    cursor: PaneCursor
+    """Where the reader stands after this."""
+    reset: str = ""
+    """Why it could not go on where it stopped: other_session, history_trimmed, screen_redrawn, offset_beyond_output."""
+
+    def lines(self, text: PaneText, keep: Sequence[bool]) -> list[str]:
+        rows = [row for row in range(self.first, self.end) if keep[row]]
+        return [text.lines[row][self.skip :] if row == self.first else text.lines[row] for row in rows]
+
+
+def everything(text: PaneText, run_id: str, *, reset: str = "", before: PaneCursor | None = None) -> Delta:
+    """All that the pane holds; `before` is the cursor that could not be found again and whose count goes on."""
+    seen = before if before and not text.whole and reset != "other_session" else PaneCursor()
+    cursor = _stand(text, run_id, offset=seen.offset + text.size, line=seen.line + text.settled)
+    return Delta(first=0, end=text.settled, cursor=cursor, reset=reset)
+
+
+def since_offset(text: PaneText, offset: int, run_id: str) -> Delta:
+    """What came after so many bytes of output."""
+    if offset <= 0:
+        return everything(text, run_id)
+    if not text.whole:
+        return everything(text, run_id, reset="screen_redrawn" if text.pane.alternate else "history_trimmed")
+    if offset > text.size:
+        if offset > size_of(text.lines):
+            return everything(text, run_id, reset="offset_beyond_output")
+        return _nothing(text, run_id, offset)  # counted when the redrawn part at the bottom was smaller
+    row, skip = _place(text.lines, offset)
+    return _from(text, row, skip, _stand(text, run_id, offset=text.size, line=text.settled))
+
+
+def since_cursor(text: PaneText, cursor: PaneCursor, run_id: str) -> Delta:
+    """What came after the lines a cursor remembers."""
+    if cursor.run_id and run_id and cursor.run_id != run_id:
+        return everything(text, run_id, reset="other_session")
+    if not cursor.anchors:
+        return since_offset(text, cursor.offset, run_id)
+    found = _find(text, cursor)
+    if found is None:
+        why = "screen_redrawn" if text.pane.alternate or text.whole else "history_trimmed"
+        return everything(text, run_id, reset=why, before=cursor)
+    row, dropped = found
+    skip = 0 if dropped else _characters(text.lines[row], cursor.anchors[-1].size)
+    first, skip = (row + 1, 0) if dropped else (row, skip)
+    stand = _stand(text, run_id, offset=text.size, line=text.settled)
+    if not text.whole:
+        again = sum(anchor.size + 1 for anchor in cursor.anchors[len(cursor.anchors) - dropped :])
+        added = size_of(text.lines[first : text.settled]) - len(text.lines[row][:skip].encode("utf-8", "replace"))
+        offset = cursor.offset - again + (added + 1 if dropped and added else added)
+        stand = _stand(text, run_id, offset=max(0, offset), line=cursor.line - dropped + text.settled - row - 1)
+    return _from(text, first, skip, stand)
+
+
+def _from(text: PaneText, row: int, skip: int, stand: PaneCursor) -> Delta:
+    """From a place on; a place at a line's end means the next line."""
+    if row < len(text.lines) and skip >= len(text.lines[row]) and row + 1 <= text.settled:
+        row, skip = row + 1, 0
+    return Delta(first=row, skip=skip, end=max(row, text.settled), cursor=stand)
+
+
+def _nothing(text: PaneText, run_id: str, offset: int) -> Delta:
+    stand = _stand(text, run_id, offset=offset, line=text.settled)
+    return Delta(first=text.settled, end=text.settled, cursor=stand)
+
+
+def _stand(text: PaneText, run_id: str, *, offset: int, line: int) -> PaneCursor:
+    last = text.lines[max(0, text.settled - ANCHORS) : text.settled]
+    return PaneCursor(offset=offset, run_id=run_id, line=line, anchors=tuple(map(_anchor, last)))
+
+
+def _anchor(line: str) -> Anchor:
+    raw = line.encode("utf-8", "replace")
+    return Anchor(_digest(raw), len(raw))
+
+
+def _digest(raw: bytes) -> str:
+    return f"{crc32(raw):08x}"
+
+
+def _place(lines: Sequence[str], offset: int) -> tuple[int, int]:
+    """Row and character at a byte offset of the joined lines."""
+    start = 0
+    for row, line in enumerate(lines):
+        size = len(line.encode("utf-8", "replace"))
+        if offset <= start + size:
+            return row, _characters(line, offset - start)
+        start += size + 1
+    return len(lines), 0
+
+
+def _characters(line: str, size: int) -> int:
+    """How many whole characters so many bytes hold."""
+    return len(line.encode("utf-8", "replace")[: max(0, size)].decode("utf-8", "ignore"))
+
+
+def _find(text: PaneText, cursor: PaneCursor) -> tuple[int, int] | None:
+    """Row of the last remembered line that is still there, and how many newer ones were rewritten since."""
+    anchors = cursor.anchors
+    for dropped in range(len(anchors)):
+        kept = anchors[: len(anchors) - dropped]
+        rows = _rows(text.lines, kept[-1], grows=not dropped)
+        fits = [row for row in rows if _fits(text.lines, row, kept)]
+        if fits:
+            expected = cursor.line - 1 - dropped
+            # the earliest of equals: lines given twice are a smaller harm than lines left out
+            return (min(fits, key=lambda row: abs(row - expected)) if text.whole else fits[0]), dropped
+    return None
+
+
+def _rows(lines: Sequence[str], anchor: Anchor, *, grows: bool) -> list[int]:
+    return [row for row, line in enumerate(lines) if _same(line, anchor, grows=grows)]
+
+
+def _same(line: str, anchor: Anchor, *, grows: bool = False) -> bool:
+    raw = line.encode("utf-8", "replace")
+    if len(raw) < anchor.size or (len(raw) != anchor.size and not grows):
+        return False
+    return _digest(raw[: anchor.size]) == anchor.digest
+
+
+def _fits(lines: Sequence[str], row: int, anchors: Sequence[Anchor]) -> bool:
+    """Whether the remembered lines stand above this row (as far as the pane reaches), with enough that holds text."""
+    wanted = min(_EVIDENCE, sum(anchor.size > 0 for anchor in anchors))
+    seen = int(anchors[-1].size > 0)
+    for back in range(1, min(len(anchors), row + 1)):
+        if not _same(lines[row - back], anchors[-1 - back]):
+            return False
+        seen += anchors[-1 - back].size > 0
+    return seen >= min(wanted, row + 1) and seen > 0

@@ -1,0 +1,83 @@
+"""Reads what a session's pane holds, whole and with its long lines joined, and how its lines count as output."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.core.relay import chrome
+from lisa_py.host.tmux import HISTORY_LINES, Pane
+from lisa_py.store import session
+from lisa_py.store.places import Place
+from lisa_py.store.records import Unreadable
+
+_ALL = 10_000_000
+"""More history lines than any pane has; tmux begins at the oldest."""
+
+
+class PaneText(Struct, frozen=True):
+    """Everything a pane still holds, oldest line first; soft-wrapped lines are one, trailing blanks are cut."""
+
+    lines: tuple[str, ...]
+    pane: Pane
+    whole: bool
+    """The first line is the first this session ever printed: nothing was trimmed, cleared or hidden."""
+    settled: int
+    """Lines from this row on are redrawn by the agent all the time (input line, hints); equal to the number of lines
+    for a plain program."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of settled output: the offset at which the next reader goes on."""
+        return size_of(self.lines[: self.settled])
+
+    def tail(self, count: int) -> tuple[str, ...]:
+        return self.lines[max(0, len(self.lines) - count) :]
+
+
+def size_of(lines: tuple[str, ...]) -> int:
+    """Bytes of lines joined by line feeds."""
+    return len("\n".join(lines).encode("utf-8", "replace"))
+
+
+def read(ctx: Context, place: Place) -> PaneText | None:
+    """The session's pane, dead ones included; None when tmux says that there is no such session.
+
+    Raises TmuxUnavailable when that cannot be told.
+    """
+    server = ctx.server(place)
+    pane = server.pane(place.session)
+    if pane is None:
+        return None
+    text = server.capture([pane.pane_id], history=_ALL).get(pane.pane_id)
+    if text is None:  # ended between the two questions
+        return None
+    lines = tuple(text.split("\n")) if text else ()
+    return PaneText(
+        lines=lines,
+        pane=pane,
+        whole=not pane.alternate and _is_whole(lines, pane, meta_of(place)),
+        settled=len(lines) if pane.dead else chrome.frame_start(lines),
+    )
+
+
+def next_offset(ctx: Context, place: Place) -> int:
+    """Where a reader who has seen everything goes on (`capture --raw --delta-from`); 0 without a session."""
+    found = read(ctx, place)
+    return found.size if found else 0
+
+
+def meta_of(place: Place) -> SessionMeta:
+    """The session's metadata; what is missing or cannot be read says nothing."""
+    try:
+        return session.read_meta(place) or SessionMeta(session=place.session)
+    except Unreadable:
+        return SessionMeta(session=place.session)
+
+
+def _is_whole(lines: tuple[str, ...], pane: Pane, meta: SessionMeta) -> bool:
+    if not meta.run_id:
+        return pane.history < HISTORY_LINES * 9 // 10  # tmux trims a tenth at a time
+    first = next((line for line in lines if line.strip()), "")
+    return first.startswith(f"{chrome.START_MARK}:{meta.run_id}:")
