@@ -1,0 +1,82 @@
+"""Put an OAuth token into the pool that claude sessions draw from in turn."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.store import tokens
+
+
+class Args(Struct, kw_only=True):
+    token: Annotated[str, Flag(help="the token; it stays in your shell's history, so rather use --stdin")] = ""
+    stdin: Annotated[bool, Flag(help="read the token from standard input")] = False
+    from_command: Annotated[
+        str, Flag(help="shell command that prints the token; run at every spawn, nothing secret is stored")
+    ] = ""
+    label: Annotated[str, Flag(help="a name for people", metavar="WORDS")] = ""
+
+
+class Added(Struct, frozen=True, kw_only=True, rename="camel"):
+    id: str
+    added: bool
+    count: int
+    recovered: str | UnsetType = UNSET
+    """Where a corrupt pool file was moved."""
+
+
+def run(args: Args, ctx: Context) -> Added:
+    secret = _secret(args, ctx)
+    try:
+        done = tokens.add(
+            ctx.settings, ctx.clock.now(), token=secret, command=args.from_command.strip(), label=args.label.strip()
+        )
+    except LisaError as problem:
+        raise LisaError("oauth_add_failed", f"the token was not added: {problem.message}") from problem
+    if done.recovered:
+        ctx.warn(f"oauth warning: the pool file was corrupt; it now lies in {done.recovered}")
+    return Added(id=done.id, added=done.added, count=done.count, recovered=done.recovered or UNSET)
+
+
+def _secret(args: Args, ctx: Context) -> str:
+    if sum(map(bool, (args.token.strip(), args.stdin, args.from_command.strip()))) > 1:
+        raise LisaError("invalid_oauth_input", "give one of --token, --stdin and --from-command")
+    if args.from_command.strip():
+        return ""
+    if args.token.strip():
+        ctx.warn("oauth warning: --token shows the token to `ps` and keeps it in the shell's history; use --stdin")
+    secret = _read(ctx) if args.stdin else args.token.strip()
+    if not secret:
+        raise LisaError("missing_required_flag", "a token is required (--stdin, --token or --from-command)")
+    if any(char.isspace() for char in secret):
+        ctx.warn("oauth warning: the token holds white space inside; is it one token?")
+    return secret
+
+
+def _read(ctx: Context) -> str:
+    try:
+        return ctx.stdin().decode().strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise LisaError("oauth_read_failed", f"standard input could not be read: {problem}") from problem
+
+
+def text(answer: Added, args: Args) -> str:
+    return f"oauth token {'added' if answer.added else 'already present'}: {answer.id}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Added,
+    run=run,
+    text=text,
+    errors={
+        "invalid_oauth_input": "more than one source of the token was given",
+        "oauth_read_failed": "standard input could not be read",
+        "oauth_add_failed": "the pool could not be changed",
+    },
+    example="printf '%s' \"$CLAUDE_CODE_OAUTH_TOKEN\" | lisa oauth add --stdin --label work",
+)

@@ -1,0 +1,49 @@
+"""Keep a token of the pool, but give it to no session."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.store import tokens
+
+
+class Args(Struct, kw_only=True):
+    id: Annotated[str, Flag(help="token id, as lisa oauth list shows it", metavar="ID")]
+
+
+class Disabled(Struct, frozen=True, kw_only=True):
+    id: str
+    disabled: bool = True
+
+
+def run(args: Args, ctx: Context) -> Disabled:
+    token_id = args.id.strip()
+    try:
+        found = tokens.disable(ctx.settings, ctx.clock.now(), token_id, "by_hand")
+    except LisaError as problem:
+        raise LisaError("oauth_disable_failed", f"the pool could not be changed: {problem.message}") from problem
+    if not found:
+        raise LisaError("oauth_token_not_found", f"no such token: {token_id} (lisa oauth list shows them)")
+    return Disabled(id=token_id)
+
+
+def text(answer: Disabled, args: Args) -> str:
+    return f"oauth token disabled: {answer.id}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Disabled,
+    run=run,
+    text=text,
+    errors={
+        "oauth_token_not_found": "the pool holds no token of this id",
+        "oauth_disable_failed": "the pool could not be changed",
+    },
+    example="lisa oauth disable --id oauth-29a48b8b013d",
+)

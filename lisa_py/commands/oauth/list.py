@@ -1,0 +1,50 @@
+"""List the tokens of the pool by id; the tokens themselves are never shown."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from lisa_py.contract.command import Command
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.store import tokens
+from lisa_py.store.records import Unreadable
+
+
+class Args(Struct, kw_only=True):
+    """No flags."""
+
+
+class Tokens(Struct, frozen=True, kw_only=True, rename="camel"):
+    count: int
+    tokens: list[tokens.Listed]
+
+
+def run(args: Args, ctx: Context) -> Tokens:
+    try:
+        found = tokens.listed(ctx.settings, ctx.clock.now())
+    except Unreadable as problem:
+        raise LisaError(
+            "oauth_list_failed", f"the pool cannot be read: {problem} (lisa oauth add sets it aside and starts anew)"
+        ) from problem
+    return Tokens(count=len(found), tokens=found)
+
+
+def text(answer: Tokens, args: Args) -> str:
+    """CSV: id, addedAt, lastUsedAt, useCount, and next or disabled."""
+    return "\n".join(map(_row, answer.tokens)) or "no oauth tokens configured"
+
+
+def _row(token: tokens.Listed) -> str:
+    mark = "next" if token.next else "disabled" if token.disabled else ""
+    return f"{token.id},{token.added_at},{token.last_used_at or ''},{token.use_count or 0},{mark}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Tokens,
+    run=run,
+    text=text,
+    errors={"oauth_list_failed": "the pool file cannot be read"},
+    example="lisa oauth list",
+)

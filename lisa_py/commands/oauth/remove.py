@@ -1,0 +1,49 @@
+"""Forget a token of the pool for good."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.store import tokens
+
+
+class Args(Struct, kw_only=True):
+    id: Annotated[str, Flag(help="token id, as lisa oauth list shows it", metavar="ID")]
+
+
+class Removed(Struct, frozen=True, kw_only=True):
+    id: str
+    removed: bool = True
+
+
+def run(args: Args, ctx: Context) -> Removed:
+    token_id = args.id.strip()
+    try:
+        found = tokens.remove(ctx.settings, ctx.clock.now(), token_id)
+    except LisaError as problem:
+        raise LisaError("oauth_remove_failed", f"the pool could not be changed: {problem.message}") from problem
+    if not found:
+        raise LisaError("oauth_token_not_found", f"no such token: {token_id} (lisa oauth list shows them)")
+    return Removed(id=token_id)
+
+
+def text(answer: Removed, args: Args) -> str:
+    return f"oauth token removed: {answer.id}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Removed,
+    run=run,
+    text=text,
+    errors={
+        "oauth_token_not_found": "the pool holds no token of this id",
+        "oauth_remove_failed": "the pool could not be changed",
+    },
+    example="lisa oauth remove --id oauth-29a48b8b013d",
+)
