@@ -11,7 +11,7 @@ from msgspec import Struct
 from lisa_py.agents import _dialogs
 from lisa_py.agents._dialogs import Choice
 from lisa_py.contract.errors import LisaError
-from lisa_py.contract.frames import Frame
+from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
@@ -180,6 +180,10 @@ class Agent:
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
         """Files or folders whose change may mean a new state, besides the session's folder."""
         return (binding.transcript,) if binding.transcript else ()
+
+    def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
+        """The agent's own task list as it stands now; from the transcript's tail unless the agent keeps it elsewhere."""
+        return next((frame.todos for frame in reversed(view.frames) if frame.todos), ())
 
     # -- reading ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from lisa_py.agents import base
 from lisa_py.agents._claude import home, signals
 from lisa_py.agents.base import Binding, Facts, Input, Launch, Plan, View
-from lisa_py.contract.frames import Frame
+from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
 
@@ -56,6 +56,9 @@ class Claude(base.Agent):
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
         return signals.watch_paths(view, binding)
+
+    def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
+        return signals.todos(view, binding)
 
     # -- reading ----------------------------------------------------------------------------------------------
 

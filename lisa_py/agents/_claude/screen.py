@@ -29,17 +29,20 @@ DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
     ("Chat about this", "question"),
     ("Tab/Arrow keys to navigate", "question"),
 )
-_CONFIRM = re.compile(r"(?:Enter to (?:confirm|select|stay)|Esc to (?:cancel|exit)|↑/↓ to navigate)")
+BANNER_LINES = 30
+"""The welcome alone, before anything else is drawn, is no higher than this."""
+_CONFIRM = re.compile(r"(?:Enter to (?:confirm|select|stay)|Esc to (?:cancel|exit|close|go back)|↑/↓ to navigate)")
 _RULE = re.compile(r"^[─▔━]{8,}")
 _CHOICE = re.compile(r"^\s*❯\s+(?:\d+\.\s|\S)")
 _RETRY = re.compile(r"(?:retrying in \d+|Retrying in \d+|Retrying…)")
 _BUSY = re.compile(r"^\s*[·✢✳✶✻✽*●∗]\s+\S.*…(?:\s*\(.*)?$")
 _TOKENS = re.compile(r"[↓]\s*[\d.]+k?\s*tokens")
 _SETTLED = re.compile(r"^\s*[·✢✳✶✻✽*]\s+\S.* for (?:\d+[hms]\s?)+(?:\s|$|·)")
-_ERROR = re.compile(r"^\s*(?:●\s+(?P<loud>API Error\b.*)|⎿\s+(?P<quiet>.*))$")
-_QUIET_ERROR = re.compile(
-    r"Invalid API key|Credit balance|Prompt is too long|API Error|limit reached|hit your limit|Please run /login"
+_ERROR = re.compile(
+    r"^\s*[●⎿]\s+(?P<text>(?:.*\bAPI Error\b|Invalid API key|Not logged in|Credit balance|Prompt is too long"
+    r"|Context limit|There's an issue with the selected model|.*limit reached|.*hit your limit|Please run /login).*)$"
 )
+_PROMPT = re.compile(r"^❯ \S")
 _TOOL = re.compile(r"^\s*⎿\s+(?:\$ |Running…)")
 _INTERRUPTED = "⎿  Interrupted"
 _INPUT = re.compile(r"^\s*❯(?: |$)")
@@ -53,9 +56,8 @@ def read(screen: str) -> AgentReport | None:
     found = _dialog(lines) or _busy(lines) or _resting(lines)
     if found is not None:
         return found
-    if any("Welcome to Claude Code" in line or "Claude Code v" in line for line in lines):
-        return _says("starting")
-    return None
+    banner = any("Welcome to Claude Code" in line or "Claude Code v" in line for line in lines)
+    return _says("starting") if banner and len(lines) <= BANNER_LINES else None
 
 
 def _says(state: AgentState, **more: str) -> AgentReport:
@@ -116,16 +118,16 @@ def _busy(lines: list[str]) -> AgentReport | None:
 def _resting(lines: list[str]) -> AgentReport | None:
     if not _has_input_box(lines):
         return None
-    for line in reversed(_above(lines)[-8:]):
+    for line in reversed(_above(lines)[-20:]):
         if _INTERRUPTED in line:
             return _says("interrupted")
         problem = _ERROR.match(line)
-        text = (problem["loud"] or problem["quiet"]).strip() if problem else ""
-        if problem is not None and (problem["loud"] or _QUIET_ERROR.match(text)):
+        if problem is not None:
+            text = problem["text"].strip()
             return _says("error", error=error_kind("", None, text), detail=text[:160])
-        if _SETTLED.match(line):
-            break
-    return _says("idle", waiting_for="")
+        if _SETTLED.match(line) or _PROMPT.match(line):
+            break  # what stands above belongs to earlier turns
+    return _says("idle")
 
 
 def _above(lines: list[str]) -> list[str]:
@@ -134,11 +136,14 @@ def _above(lines: list[str]) -> list[str]:
     return lines[: at - 1] if at > 0 else lines
 
 
-def draft(screen: str) -> str:
-    """What stands in the input box, first line; may be a greyed hint, which plain text cannot tell apart."""
+def draft(screen: str) -> list[str] | None:
+    """The rows of the input box; a greyed hint cannot be told from typed text. None when there is no box."""
     lines = _lines(screen)
     at = _input_at(lines)
-    return lines[at].strip()[1:].strip() if at >= 0 else ""
+    if at < 0:
+        return None
+    below = next(row for row in range(at, len(lines)) if _RULE.match(lines[row].strip()))
+    return [line.strip().removeprefix("❯").strip() for line in lines[at:below]]
 
 
 def _lines(screen: str) -> list[str]:

@@ -11,8 +11,9 @@ from msgspec import Struct
 from lisa_py.agents._claude import home, screen
 from lisa_py.agents._claude.transcript import error_kind
 from lisa_py.agents.base import Binding, View
-from lisa_py.contract.frames import Frame
+from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport, WaitingFor
+from lisa_py.host import files
 from lisa_py.host.processes import LINUX, Process
 
 BINARIES = ("claude", "claude.exe")
@@ -25,6 +26,11 @@ WAITS: Mapping[str, WaitingFor] = {
     "dialog open": "dialog",
 }
 _ASKING_TOOLS: Mapping[str, WaitingFor] = {"AskUserQuestion": "question"}
+_ENDS = ("Stop", "StopFailure", "SessionStart", "SessionEnd")
+_MIDDLES = ("UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionRequest")
+BEGIN_SECONDS = 2.0
+SETTLE_SECONDS = 1.0
+"""The hook of a turn's end may be written a little after the session file."""
 _BUSY_TITLES = ("⠂", "⠐")
 
 
@@ -116,10 +122,9 @@ def _hooked(view: View, session_id: str) -> tuple[str, str]:
 def reports(view: View, binding: Binding) -> list[AgentReport]:
     """Everything that speaks, in any order."""
     found = live(view)
-    hooks = _hook_report(view, found)
     made = [
-        _file_report(found),
-        hooks,
+        _file_report(view, found),
+        _hook_report(view, found),
         _frames_report(view.frames),
         _tool_process(view, found),
         _title_report(view.title),
@@ -127,6 +132,23 @@ def reports(view: View, binding: Binding) -> list[AgentReport]:
         _unanswered(view, found),
     ]
     return [report for report in made if report is not None]
+
+
+def todos(view: View, binding: Binding) -> tuple[Todo, ...]:
+    """The session's task list: task by task in files of its own, or as the transcript last had it whole."""
+    folder = os.path.join(config_folder(view), "tasks", binding.session_id)
+    numbers = [name[:-5] for name in files.names(folder) if name.endswith(".json")] if binding.session_id else []
+    tasks = [home.read_object(os.path.join(folder, f"{number}.json")) for number in sorted(numbers, key=_counted)]
+    listed = tuple(
+        Todo(_word(task, "subject"), status)
+        for task in tasks
+        if (status := task.get("status")) in ("pending", "in_progress", "completed")
+    )
+    return listed or next((frame.todos for frame in reversed(view.frames) if frame.todos), ())
+
+
+def _counted(name: str) -> tuple[int, str]:
+    return (int(name) if name.isdigit() else 0, name)
 
 
 def watch_paths(view: View, binding: Binding) -> tuple[str, ...]:
@@ -146,17 +168,26 @@ def needs_screen(made: Sequence[AgentReport]) -> bool:
     return own[0].state == "thinking" and not tool
 
 
-def _file_report(found: Live | None) -> AgentReport | None:
+def _file_report(view: View, found: Live | None) -> AgentReport | None:
     if found is None:
         return None
     if found.status == "idle":
+        if _about_to_begin(view, found):
+            return AgentReport(source="agent_file", state="starting", detail="prompt not taken yet")
         return AgentReport(source="agent_file", state="idle", at=found.changed_at)
     if found.status == "waiting":
         kind = WAITS.get(found.waiting_for, "dialog")
         return AgentReport(source="agent_file", state="waiting", waiting_for=kind, detail=found.waiting_for)
     if found.status in ("busy", "shell"):
-        return AgentReport(source="agent_file", state="thinking", detail=found.status)
+        return AgentReport(source="agent_file", state="thinking")
     return None
+
+
+def _about_to_begin(view: View, found: Live) -> bool:
+    """Started with a prompt, claude is at rest for a moment before it takes it."""
+    if not view.meta.prompt or view.now - found.changed_at > BEGIN_SECONDS:
+        return False
+    return bool(view.hooks) and all(_word(hook, "hook") == "SessionStart" for hook in view.hooks)
 
 
 def _hook_report(view: View, found: Live | None) -> AgentReport | None:
@@ -217,15 +248,15 @@ def _notification(hook: Mapping[str, object], at: float) -> AgentReport | None:
 
 
 def _unanswered(view: View, found: Live | None) -> AgentReport | None:
-    """An interrupted turn fires no hook: at rest since after a prompt whose turn has no end."""
-    if found is None or found.status != "idle":
+    """An interrupted turn fires no hook: at rest for a moment already, after a prompt whose turn has no end."""
+    if found is None or found.status != "idle" or view.now - found.changed_at < SETTLE_SECONDS:
         return None
     for hook in reversed(view.hooks):
-        name = _word(hook, "hook")
-        if name in ("Stop", "StopFailure", "SessionStart", "SessionEnd"):
+        name, at = _word(hook, "hook"), _seconds_of(hook)
+        if name in _ENDS or any(frame.kind == "turn_end" and frame.at >= at for frame in view.frames):
             return None
-        if name in ("UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionRequest"):
-            if found.changed_at <= _seconds_of(hook):
+        if name in _MIDDLES:
+            if found.changed_at <= at:
                 return None
             return AgentReport(source="hook", state="interrupted", at=found.changed_at, detail="no end of the turn")
     return None

@@ -6,28 +6,40 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from lisa_py.agents._claude import signals
+from lisa_py.agents._claude import screen, signals
 from lisa_py.agents.base import Binding, Input, View
 from lisa_py.contract.status import AgentReport
 
 CLOCK_SLACK_SECONDS = 0.05
-_COMMAND = re.compile(r"/[A-Za-z][\w:-]*(?:\s|\Z)")
+ROWS_MOST = 60
+DRAFT_ROWS = 12
+"""How many rows an interrupted prompt is taken to fill when neither screen nor transcript shows it."""
+UNKNOWN = "Unknown command: "
 _SPACE = re.compile(r"\s+")
 
 
 def how(text: str, view: View, reports: Sequence[AgentReport]) -> Input:
-    """A prompt is pasted; a slash command of one line is typed, for its menu to close on it."""
-    resting = any(report.state in ("interrupted", "error") for report in reports)
-    clear = ("C-u",) if resting or view.meta.agent_session_id else ()
-    body = text.rstrip("\n")
-    typed = bool(_COMMAND.match(body)) and "\n" not in body
-    ends_in_backslash = body.endswith("\\")
-    return Input(
-        typed=typed,
-        clear_first=clear,
-        before_enter=("C-a",) if ends_in_backslash else (),
-        settle_seconds=0.3 if typed else 0.0,
-    )
+    """Everything is pasted, slash commands too; only the box may need emptying, and some texts a key of help."""
+    keys: tuple[str, ...] = ()
+    if any(report.state == "interrupted" for report in reports):
+        # an interrupted prompt goes back into the box; C-u takes a row of it, and once more its line break
+        keys = ("C-u",) * (2 * _rows(view))
+    if text.startswith("!"):
+        keys += ("Space",)  # else the text is run as a shell command, without asking
+    ends_in_backslash = text.rstrip("\n").endswith("\\")  # Enter behind it makes a new line
+    return Input(clear_first=keys, before_enter=("C-a",) if ends_in_backslash else ())
+
+
+def _rows(view: View) -> int:
+    """How many rows of the input box may be filled."""
+    shown = screen.draft(view.screen) if view.screen else None
+    if shown is not None:
+        return min(len(shown), ROWS_MOST)
+    prompts = [frame.text for frame in view.frames if frame.kind == "user"]
+    if not prompts:
+        return DRAFT_ROWS
+    width = max(20, (view.meta.width or 80) - 6)
+    return min(sum(len(line) // width + 1 for line in prompts[-1].split("\n")), ROWS_MOST)
 
 
 def accepted(text: str, since: float, view: View, binding: Binding) -> str:
@@ -42,7 +54,7 @@ def accepted(text: str, since: float, view: View, binding: Binding) -> str:
     for frame in reversed(view.frames):
         if frame.at < since - CLOCK_SLACK_SECONDS:
             break
-        if frame.kind in ("user", "system") and _same(wanted, normal(frame.text)):
+        if frame.kind in ("user", "system") and _same(wanted, normal(frame.text).removeprefix(UNKNOWN)):
             return "transcript"
     live = signals.live(view)
     if live is not None and live.status in ("busy", "waiting") and live.changed_at >= since:

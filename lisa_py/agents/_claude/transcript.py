@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ ERRORS: dict[str, ErrorKind] = {
     "server_error": "server",
 }
 _STATUSES: dict[int, ErrorKind] = {
+    400: "bad_request",
     401: "auth",
     403: "permission",
     404: "not_found",
@@ -34,21 +36,28 @@ _STATUSES: dict[int, ErrorKind] = {
     429: "rate_limit",
     529: "overloaded",
 }
-_WORDS: tuple[tuple[str, ErrorKind], ...] = (
+_TELLING: tuple[tuple[str, ErrorKind], ...] = (
     ("prompt is too long", "too_long"),
+    ("context limit", "too_long"),
     ("credit balance", "billing"),
     ("usage limit", "usage_limit"),
     ("hit your limit", "usage_limit"),
     ("limit reached", "usage_limit"),
+    ("overloaded", "overloaded"),
+)
+"""Texts that say more than the HTTP status they come with."""
+_HINTS: tuple[tuple[str, ErrorKind], ...] = (
     ("invalid api key", "auth"),
     ("/login", "auth"),
-    ("overloaded", "overloaded"),
+    ("selected model", "not_found"),
+    ("connection", "network"),
     ("unable to connect", "network"),
-    ("connection error", "network"),
-    ("connection closed", "network"),
     ("timed out", "network"),
+    ("network", "network"),
+    ("stream", "network"),
 )
-_PREFIXES: tuple[tuple[str, ErrorKind], ...] = (("request rejected (429)", "rate_limit"),)
+"""Texts that are believed when there is no status."""
+_STATUS = re.compile(r"(?:API Error: |\(|^)([45]\d\d)\b")
 
 
 class _Message(Struct):
@@ -228,7 +237,8 @@ class _Maker:
             kind = error_kind("", record.api_error_status, _text(record.content))
             self.add("error", _text(record.content) or "API error, retrying", error=kind)
         elif record.subtype in ("informational", "local_command", "compact_boundary"):
-            self.add("system", _text(record.content))
+            content = _text(record.content)
+            self.add("system", local_command(content) or content)
 
 
 def _speaks(blocks: list[Any]) -> bool:
@@ -239,21 +249,19 @@ def _speaks(blocks: list[Any]) -> bool:
 
 
 def error_kind(name: str, status: Any, text: str) -> ErrorKind:
-    """What kind of error claude reports, from its own word, the HTTP status and the text, in this order of detail."""
+    """What kind of error it is, by the text, the HTTP status (which the text may hold) and claude's own word for it."""
     low = text.lower()
-    for words, kind in _WORDS:
+    for words, kind in _TELLING:
         if words in low:
             return kind
-    for words, kind in _PREFIXES:
+    written = _STATUS.search(text)
+    number = status if isinstance(status, int) else int(written[1]) if written else 0
+    if number:
+        return _STATUSES.get(number, "server" if number >= 500 else "unknown")
+    for words, kind in _HINTS:
         if words in low:
             return kind
-    if isinstance(status, int) and status in _STATUSES:
-        return _STATUSES[status]
-    if isinstance(status, int) and status >= 500:
-        return "server"
-    if name in ERRORS:
-        return ERRORS[name]
-    return "unknown" if name or text else ""
+    return ERRORS.get(name, "unknown")
 
 
 def usage_of(usage: dict[str, Any], model: str) -> Usage:
@@ -304,8 +312,6 @@ def unwrapped(text: str) -> str:
     """A prompt without the tags claude puts around what was pasted into it."""
     if "<pasted_content" not in text:
         return text
-    import re  # noqa: PLC0415 - rare
-
     return re.sub(r"\n{0,2}<pasted_content\b[^>]*>\n?(.*?)\n?</pasted_content\b[^>]*>\n?", r"\1", text, flags=re.DOTALL)
 
 
