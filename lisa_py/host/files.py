@@ -141,6 +141,16 @@ def is_dir(path: str) -> bool:
     return os.path.isdir(path)
 
 
+def writable(folder: str) -> bool:
+    """Whether a file could be made in the folder, or the folder itself where it is not there yet."""
+    while not os.path.lexists(folder):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return False
+        folder = parent
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+
+
 def canonical(path: str) -> str:
     """Absolute, symlinks resolved, `~` expanded; what does not exist is kept as it is."""
     return os.path.realpath(os.path.expanduser(path.strip() or os.getcwd()))

@@ -19,7 +19,7 @@ from lisa_py.core.life.nesting import NestedDetection
 from lisa_py.host.run import find_program
 from lisa_py.store import agent_facts
 
-PROBE_SECONDS = 20.0
+PROBE_SECONDS = 10.0
 ERRORS = {
     "invalid_agent": "there is no such agent",
     "invalid_mode": "the mode is interactive or exec",
@@ -154,11 +154,10 @@ def find_binary(agent: Agent, environ: Mapping[str, str]) -> str:
     return ""
 
 
-def facts(ctx: Context, agent: Agent, environ: Mapping[str, str] | None = None, *, keep: bool = True) -> Facts:
-    """What the installed agent can do, asked once per installed file; empty when it is not installed.
-
-    With `keep` false (reading commands) a fresh answer is not written down.
-    """
+def facts(
+    ctx: Context, agent: Agent, environ: Mapping[str, str] | None = None, *, timeout: float = PROBE_SECONDS
+) -> Facts:
+    """What the installed agent can do, asked once per installed file; empty when it is not installed."""
     environment = ctx.settings.environ if environ is None else environ
     binary = find_binary(agent, environment)
     if not binary:
@@ -166,8 +165,8 @@ def facts(ctx: Context, agent: Agent, environ: Mapping[str, str] | None = None, 
     known = agent_facts.recall(binary, ctx.settings, ctx.clock.now())
     if known is not None:
         return Facts(binary=binary, version=known.version, flags=frozenset(known.flags))
-    found = agent.probe(binary, environment, PROBE_SECONDS)
-    if keep and found.version:  # one that did not answer is asked again
+    found = agent.probe(binary, environment, timeout)
+    if found.version:  # one that did not answer is asked again
         record = agent_facts.Known(
             stamp=agent_facts.stamp(binary),
             probed_at=ctx.clock.now(),

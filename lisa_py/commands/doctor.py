@@ -1,0 +1,63 @@
+"""Check that tmux and an agent are here, and that this machine lets lisa make sessions."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command
+from lisa_py.core.context import Context
+from lisa_py.core.life import checkup
+from lisa_py.host.build import build
+
+
+class Args(Struct, kw_only=True):
+    """No flags."""
+
+
+class Diagnosis(Struct, frozen=True, kw_only=True, rename="camel"):
+    ok: bool
+    """tmux and at least one agent are on PATH; nothing else plays a part."""
+    checks: list[checkup.Check]
+    machine: list[checkup.Finding]
+    """What else was found; `ok: false` there is worth a look."""
+    version: str
+    commit: str
+    date: str
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Diagnosis:
+    checks = checkup.programs(ctx)
+    fine = checkup.ready(checks)
+    this = build(ctx.settings)
+    return Diagnosis(
+        ok=fine,
+        checks=checks,
+        machine=checkup.machine(ctx, checks[0]),
+        version=this.version,
+        commit=this.commit,
+        date=this.date,
+        error_code=UNSET if fine else "doctor_missing_prerequisites",
+    )
+
+
+def text(answer: Diagnosis, args: Args) -> str:
+    lines = [
+        f"{'ok' if check.available else 'missing':<7} {check.name:<7} {check.path or check.error}"
+        for check in answer.checks
+    ]
+    lines += [f"version {check.name:<7} {check.version}" for check in answer.checks if check.version]
+    lines += [f"{'ok' if found.ok else 'warning':<7} {found.name}: {found.detail}" for found in answer.machine]
+    return "\n".join([*lines, "doctor: ready" if answer.ok else "doctor: missing prerequisites"])
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Diagnosis,
+    run=run,
+    text=text,
+    exit_code=lambda answer: 0 if answer.ok else 1,
+    errors={"doctor_missing_prerequisites": "tmux is missing, or every agent is"},
+    exits={0: "tmux and at least one agent are on PATH", 1: "they are not"},
+    example="lisa doctor",
+)

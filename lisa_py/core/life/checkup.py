@@ -1,0 +1,144 @@
+"""The check-up: is everything here that sessions need, and does this machine really let lisa make one?"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import agents
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.core.life import launch
+from lisa_py.host import files
+from lisa_py.host.run import find_program, run
+from lisa_py.host.tmux import SOCKET_PATH_MAX, Tmux
+
+OLDEST_TMUX = (3, 2)
+PROBE_SECONDS = 5.0
+
+
+class Check(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One program that is needed."""
+
+    name: str
+    available: bool
+    path: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    version: str | UnsetType = UNSET
+
+
+class Finding(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One thing about this machine."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def programs(ctx: Context, *, versions: bool = True) -> list[Check]:
+    """tmux and every agent, as the caller's PATH has them."""
+    return [_tmux(ctx, versions), *(_agent(ctx, name, versions) for name in agents.names() if _offered(name))]
+
+
+def ready(checks: list[Check]) -> bool:
+    """tmux and at least one agent."""
+    tmux, *others = checks
+    return tmux.available and any(check.available for check in others)
+
+
+def _offered(name: str) -> bool:
+    return not agents.get(name).hidden
+
+
+def _tmux(ctx: Context, versions: bool) -> Check:
+    path = find_program("tmux", ctx.settings.get("PATH", os.defpath))
+    if not path:
+        return Check(name="tmux", available=False, error="tmux is not on PATH; install tmux 3.2 or newer")
+    return Check(name="tmux", available=True, path=path, version=tmux_version(path) if versions else UNSET)
+
+
+def tmux_version(path: str) -> str:
+    """As `tmux -V` says it without the word tmux; empty when it does not."""
+    try:
+        return run([path, "-V"], timeout=PROBE_SECONDS).text.strip().removeprefix("tmux ")
+    except OSError:
+        return ""
+
+
+def _agent(ctx: Context, name: str, versions: bool) -> Check:
+    agent = agents.get(name)
+    path = launch.find_binary(agent, ctx.settings.environ)
+    if not path:
+        return Check(name=name, available=False, error=f"{' or '.join(agent.binaries)} is not on PATH")
+    facts = launch.facts(ctx, agent, timeout=PROBE_SECONDS) if versions else None
+    return Check(name=name, available=True, path=path, version=(facts.version if facts else "") or UNSET)
+
+
+def machine(ctx: Context, tmux: Check) -> list[Finding]:
+    """What this machine does to sessions, tried out rather than guessed."""
+    return list(_machine(ctx, tmux))
+
+
+def _machine(ctx: Context, tmux: Check) -> Iterator[Finding]:
+    socket = ctx.project().socket
+    if tmux.available:
+        yield _version_finding(tmux.version or "")
+    yield _socket_path(ctx, socket)
+    if tmux.available:
+        yield _session(ctx, os.path.dirname(socket))
+    state = ctx.settings.state_dir
+    fine = files.writable(state)
+    yield Finding(name="state_dir", ok=fine, detail=state if fine else f"{state} cannot be written; set LISA_STATE_DIR")
+
+
+def _version_finding(version: str) -> Finding:
+    number = re.search(r"(\d+)\.(\d+)", version)
+    if number is None:
+        return Finding(
+            name="tmux_version", ok=True, detail=f"{version or 'unknown'}: not a release; known faults unknown"
+        )
+    release = (int(number[1]), int(number[2]))
+    if release < OLDEST_TMUX:
+        return Finding(name="tmux_version", ok=False, detail=f"{version}: too old, lisa needs 3.2 or newer")
+    hazards = ["attaching in control mode can end the server (lisa does not)"]
+    if release < (3, 5):
+        hazards.insert(0, "pasting into a dead pane ends the server (lisa asks first)")
+        hazards.insert(1, "exits of panes get lost (lisa keeps its own record)")
+    return Finding(name="tmux_version", ok=True, detail=f"{version}: " + "; ".join(hazards))
+
+
+def _socket_path(ctx: Context, socket: str) -> Finding:
+    length, wanted = len(os.fsencode(socket)), os.path.dirname(socket)
+    moved = "" if wanted == ctx.settings.tmux_socket_dir else f" (moved: {ctx.settings.tmux_socket_dir} is too long)"
+    return Finding(
+        name="socket_path",
+        ok=length <= SOCKET_PATH_MAX,
+        detail=f"{socket}: {length} of {SOCKET_PATH_MAX} bytes{moved}",
+    )
+
+
+def _session(ctx: Context, folder: str) -> Finding:
+    """Makes a session of its own on the socket folder and ends it again."""
+    server = Tmux(os.path.join(folder, f"lisa-tmux-doctor-{os.getpid():08x}.sock"), ctx.settings)
+    try:
+        if not files.writable(folder):
+            return Finding(name="session", ok=False, detail=f"{folder} cannot be written; set LISA_TMUX_SOCKET_DIR")
+        if not files.is_dir(folder):
+            files.private_dir(folder)
+        server.new_session("lisa-doctor", ["/bin/sleep", "60"], root="/", width=80, height=24)
+    except LisaError as problem:
+        return Finding(name="session", ok=False, detail=f"no session can be made in {folder}: {problem.message}")
+    finally:
+        _end(server)
+    return Finding(name="session", ok=True, detail=f"a session was made in {folder} and ended")
+
+
+def _end(server: Tmux) -> None:
+    try:
+        server.kill_server()
+    except LisaError:
+        pass
+    files.remove(server.socket)

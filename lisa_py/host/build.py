@@ -1,0 +1,23 @@
+"""Which lisa this is: its version, and what whoever packaged it says about the build."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+import lisa_py
+from lisa_py.host.env import Settings
+
+
+class Build(Struct, frozen=True, kw_only=True):
+    version: str
+    commit: str
+    date: str
+
+
+def build(settings: Settings) -> Build:
+    """Commit and date come from LISA_BUILD_COMMIT and LISA_BUILD_DATE."""
+    return Build(
+        version=lisa_py.__version__,
+        commit=settings.get("LISA_BUILD_COMMIT", "none"),
+        date=settings.get("LISA_BUILD_DATE", "unknown"),
+    )
