@@ -3,128 +3,77 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
-
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.host import files
 from lisa_py.host.env import Settings
+from lisa_py.host.pane import FORMAT
+from lisa_py.host.pane import Pane as Pane  # part of what this module offers
+from lisa_py.host.pane import read as read_pane
 from lisa_py.host.run import Ended, find_program, run
 
 SOCKET_PATH_MAX = 100
 """Bytes; Linux takes 107 for a Unix socket, macOS 103."""
 HISTORY_LINES = 10_000
-_ARGV_MAX = 12_000  # one tmux client takes just under 16 kB of command (tmux 3.3a)
-_FIELDS = (
-    "session_name",
-    "pane_id",
-    "pane_pid",
-    "pane_dead",
-    "pane_dead_status",
-    "pane_dead_signal",
-    "alternate_on",
-    "pane_in_mode",
-    "window_activity",
-    "history_size",
-    "pane_height",
-    "pane_width",
-    "pane_title",
-)
-_FORMAT = "\t".join(f"#{{{field}}}" for field in _FIELDS)
 _ABSENT = ("no server running on", "(No such file or directory)", "(Connection refused)", "no sessions")
+_EMPTY = ("can't find", "no current target")  # the latter: a server without any session
 _RACING = ("server exited unexpectedly", "lost server")
-_BOOT = (
-    "start-server",
-    ";",
-    "set",
-    "-s",
-    "exit-empty",
-    "off",
-    ";",
-    "set",
-    "-s",
-    "escape-time",
-    "10",
-    ";",
-    "set",
-    "-g",
-    "default-shell",
-    "/bin/sh",
-    ";",
-    "set",
-    "-g",
-    "remain-on-exit",
-    "on",
-    ";",
-    "set",
-    "-g",
-    "history-limit",
-    str(HISTORY_LINES),
-    ";",
-    "set",
-    "-g",
-    "destroy-unattached",
-    "off",
-    ";",
-    "set",
-    "-g",
-    "set-titles",
-    "off",
-    ";",
-    "set",
-    "-g",
-    "status",
-    "off",
-    ";",
-    "set",
-    "-g",
-    "default-terminal",
-    "screen-256color",
+_OPTIONS = (
+    ("-s", "exit-empty", "off"),
+    ("-s", "escape-time", "10"),
+    ("-s", "set-clipboard", "off"),
+    ("-g", "default-shell", "/bin/sh"),
+    ("-g", "remain-on-exit", "on"),
+    ("-gq", "remain-on-exit-format", ""),  # 3.3 and newer; else a dead pane gets a line of tmux's own
+    ("-g", "history-limit", str(HISTORY_LINES)),
+    ("-g", "destroy-unattached", "off"),
+    ("-g", "automatic-rename", "off"),
+    ("-g", "set-titles", "off"),
+    ("-g", "status", "off"),
+    ("-g", "default-terminal", "screen-256color"),
 )
-
-
-class Pane(Struct, frozen=True):
-    """One pane as one `list-panes -a` line shows it."""
-
-    session: str
-    pane_id: str
-    pid: int
-    dead: bool
-    dead_status: str
-    dead_signal: str
-    alternate: bool
-    in_mode: bool
-    activity: float
-    """Unix seconds of the last output, whole seconds."""
-    history: int
-    """Lines above the screen."""
-    height: int
-    width: int
-    title: str
+_BOOT = ("start-server", *(word for option in _OPTIONS for word in (";", "set", *option)))
 
 
 class Tmux:
     """One tmux server, addressed by its socket; nothing of the user's tmux or tmux.conf plays a part."""
 
     def __init__(self, socket: str, settings: Settings) -> None:
-        self.socket = socket
+        self.socket = os.path.abspath(socket)
         self._settings = settings
         self._program = ""
 
     # -- asking -----------------------------------------------------------------------------------------------
 
-    def call(self, *words: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> Ended:
+    def call(self, *words: str, stdin: bytes = b"", cwd: str | None = None) -> Ended:
         """One tmux client process.
 
-        Raises TmuxUnavailable when tmux is missing, does not answer in time, or refuses the socket.
+        Raises TmuxUnavailable when tmux is missing, does not answer in time, or refuses the socket, and when the
+        socket is another user's: whoever can put a file into /tmp could listen there.
         """
-        argv = [self.program(), "-S", self.socket, "-f", "/dev/null", *words]
-        ended = run(argv, timeout=self._settings.cmd_timeout_seconds, stdin=stdin, env=env or self.environment())
+        self._refuse_foreign()
+        argv = [self.program(), "-u", "-S", self.socket, "-f", "/dev/null", *words]
+        timeout = self._settings.cmd_timeout_seconds
+        ended = run(argv, timeout=timeout, stdin=stdin, env=self.environment(), cwd=cwd)
         if ended.code is None:
             raise TmuxUnavailable(f"tmux did not answer within {self._settings.cmd_timeout_seconds} s on {self.socket}")
         if ended.code and any(word in ended.complaint for word in ("Permission denied", "Operation not permitted")):
             raise TmuxUnavailable(f"tmux refused: {ended.complaint}")
         return ended
+
+    def _refuse_foreign(self) -> None:
+        try:
+            found = os.lstat(self.socket)
+        except OSError:
+            return
+        if not stat.S_ISSOCK(found.st_mode):
+            raise TmuxUnavailable(f"{self.socket} is not a socket; move it away")
+        if found.st_uid != os.getuid():
+            raise TmuxUnavailable(
+                f"{self.socket} belongs to another user; set LISA_TMUX_SOCKET_DIR to a folder of yours"
+            )
 
     def program(self) -> str:
         if not self._program:
@@ -137,10 +86,8 @@ class Tmux:
         """What a tmux server may inherit: nothing that belongs to one caller only."""
         keep = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
         env = {name: self._settings.environ[name] for name in keep if name in self._settings.environ}
-        if not any(
-            env.get(name, "").lower().replace("-", "").endswith("utf8") for name in ("LC_ALL", "LC_CTYPE", "LANG")
-        ):
-            env["LC_CTYPE"] = "C.UTF-8"  # else tmux 3.3a draws every non-ASCII cell as an underscore
+        if not (env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG")):
+            env["LC_CTYPE"] = "C.UTF-8"  # a caller without a locale (cron, ssh) gets agents that can draw
         env["TERM"] = "screen-256color"
         return env
 
@@ -149,14 +96,13 @@ class Tmux:
 
         Raises TmuxUnavailable when that cannot be told.
         """
-        target = ("-s", "-t", f"={session}") if session else ("-a",)
+        target = ("-s", "-t", f"={session}:") if session else ("-a",)  # without the colon it may be a window's name
         for _ in range(2):
-            ended = self.call("list-panes", *target, "-F", _FORMAT)
+            ended = self.call("list-panes", *target, "-F", FORMAT)
             if ended.code == 0:
-                every = (pane for pane in map(_pane, ended.text.splitlines()) if pane is not None)
-                # tmux 3.3a resolves `=name` of list-panes by prefix all the same: compare
+                every = (pane for pane in map(read_pane, ended.text.split("\n")) if pane is not None)
                 return [pane for pane in every if not session or pane.session == session]
-            if absent(ended) or "can't find" in ended.complaint:
+            if absent(ended) or any(word in ended.complaint for word in _EMPTY):
                 return []
             if not any(word in ended.complaint for word in _RACING):
                 break
@@ -193,18 +139,18 @@ class Tmux:
 
     def _capture_batch(self, pane_ids: Sequence[str], history: int, joined: bool) -> dict[str, str]:
         mark = "lisa-" + os.urandom(8).hex()
-        words: list[str] = []
-        for pane_id in pane_ids:
-            words += [*self._capture_words(pane_id, history, joined), ";", "display-message", "-p", mark, ";"]
-        ended = self.call(*words[:-1])
-        parts = ended.text.split(mark + "\n")
-        if ended.code == 0 and len(parts) == len(pane_ids) + 1:
-            return {pane_id: _tidy(text) for pane_id, text in zip(pane_ids, parts, strict=False)}
-        if len(pane_ids) == 1:
-            return {}
         found: dict[str, str] = {}
-        for pane_id in pane_ids:  # one bad target ends the whole chain: ask singly
-            found.update(self._capture_batch([pane_id], history, joined))
+        left = list(pane_ids)
+        while left:
+            words: list[str] = []
+            for pane_id in left:
+                words += [*self._capture_words(pane_id, history, joined), ";", "display-message", "-p", mark, ";"]
+            ended = self.call(*words[:-1])
+            if ended.code and absent(ended):
+                break
+            texts = ended.text.split(mark + "\n")[:-1]
+            found.update((pane_id, _tidy(text)) for pane_id, text in zip(left, texts, strict=False))
+            left = left[len(texts) + 1 :]  # a pane that is gone ends the chain: go on behind it
         return found
 
     @staticmethod
@@ -220,42 +166,46 @@ class Tmux:
 
     def boot(self) -> None:
         """Start the server if need be and set its options; harmless on a running one."""
-        ended = self.call(*_BOOT)
-        if ended.code and any(word in ended.complaint for word in (*_RACING, *_ABSENT)):
-            ended = self.call(*_BOOT)
-        if ended.code:
-            raise LisaError("spawn_tmux_new_failed", f"tmux could not be started: {ended.complaint}")
-        self.call("set", "-g", "remain-on-exit-format", "")  # 3.3 and newer; older ones complain and go on
+        self._start()
+
+    def _start(self, *then: str, cwd: str | None = None) -> Ended:
+        """Boot the server and run one more command in the same breath.
+
+        Raises LisaError(spawn_tmux_new_failed) when tmux cannot be started.
+        """
+        self._ready_folder()
+        words = (*_BOOT, ";", *then) if then else _BOOT
+        for _ in range(3):  # a server that is just ending takes new clients down with it
+            ended = self.call(*words, cwd=cwd)
+            if not ended.code or not any(word in ended.complaint for word in (*_RACING, *_ABSENT)):
+                return ended
+        raise LisaError("spawn_tmux_new_failed", f"tmux could not be started: {ended.complaint}", socket=self.socket)
+
+    def _ready_folder(self) -> None:
+        """The socket's folder: made private when missing; one that others could swap things in is refused."""
+        folder = os.path.dirname(self.socket)
+        if not os.path.lexists(folder):
+            files.private_dir(folder)
+        found = os.stat(folder)
+        shared_but_safe = found.st_uid == 0 and found.st_mode & stat.S_ISVTX
+        if found.st_uid != os.getuid() and not shared_but_safe:
+            raise LisaError("spawn_tmux_new_failed", f"the socket folder {folder} belongs to another user")
 
     def new_session(self, name: str, argv: Sequence[str], *, root: str, width: int, height: int) -> Pane:
-        """Make a detached session whose only pane runs argv, without a shell between.
+        """Make a detached session whose only pane runs argv in the root folder, without a shell between.
 
         Raises LisaError session_already_exists or spawn_tmux_new_failed; the answer is read back, never assumed.
         """
-        words = (
-            "new-session",
-            "-d",
-            "-s",
-            name,
-            "-x",
-            str(width),
-            "-y",
-            str(height),
-            "-c",
-            root,
-            "--",
-            *(_escape(word) for word in argv),
-        )
-        for _ in range(3):
-            self.boot()
-            ended = self.call(*words)
-            if ended.code == 0 or not any(word in ended.complaint for word in (*_RACING, *_ABSENT)):
-                break
+        size = ("-x", str(width), "-y", str(height))
+        program = (_escape(word) for word in argv)
+        # the folder is the client's own: tmux would expand #{...} in the text of -c, and run #(...)
+        ended = self._start("new-session", "-d", "-s", name, *size, "--", *program, cwd=root)
         if "duplicate session" in ended.complaint:
             raise LisaError("session_already_exists", f"session already exists: {name}", session=name)
         pane = self.pane(name) if ended.code == 0 else None
         if pane is None:
-            raise LisaError("spawn_tmux_new_failed", f"tmux made no session: {ended.complaint or 'no reason given'}")
+            why = ended.complaint or "no reason given"
+            raise LisaError("spawn_tmux_new_failed", f"tmux made no session: {why}", session=name)
         return pane
 
     def kill_session(self, name: str) -> bool:
@@ -270,6 +220,25 @@ class Tmux:
     def kill_server(self) -> bool:
         return self.call("kill-server").code == 0
 
+    def nudge(self) -> None:
+        """Make the server look after its ended children: it loses word of one in five (tmux 3.3a with utempter)."""
+        self.call("run-shell", "true")
+
+    def answers(self) -> bool | None:
+        """Whether a server listens; False when surely nobody does, None when that cannot be told."""
+        import socket  # noqa: PLC0415 - only cleanup and kill ask
+
+        try:
+            self._refuse_foreign()
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.settimeout(self._settings.cmd_timeout_seconds)
+                probe.connect(self.socket)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except (OSError, LisaError):
+            return None
+        return True
+
     # -- telling ----------------------------------------------------------------------------------------------
 
     def paste(self, pane_id: str, data: bytes) -> str:
@@ -278,28 +247,10 @@ class Tmux:
         The guard on pane_dead is not optional: pasting into a dead pane ends a 3.3a server with all its sessions.
         """
         buffer = f"lisa-{os.getpid()}-{os.urandom(4).hex()}"
-        ended = self.call(
-            "load-buffer",
-            "-b",
-            buffer,
-            "-",
-            ";",
-            "if-shell",
-            "-F",
-            "-t",
-            pane_id,
-            "#{pane_in_mode}",
-            f"send-keys -t {pane_id} -X cancel",
-            ";",
-            "if-shell",
-            "-F",
-            "-t",
-            pane_id,
-            "#{pane_dead}",
-            f"delete-buffer -b {buffer} ; display-message -p dead",
-            f"paste-buffer -p -r -d -b {buffer} -t {pane_id}",
-            stdin=data,
-        )
+        refuse = f"delete-buffer -b {buffer} ; display-message -p dead"
+        paste = f"paste-buffer -p -r -d -b {buffer} -t {pane_id}"
+        guarded = ("if-shell", "-F", "-t", pane_id, "#{pane_dead}", refuse, paste)
+        ended = self.call("load-buffer", "-b", buffer, "-", ";", *_wake(pane_id), ";", *guarded, stdin=data)
         if ended.code == 0:
             return "dead" if "dead" in ended.text else "ok"
         self.call("delete-buffer", "-b", buffer)
@@ -308,26 +259,13 @@ class Tmux:
         raise TmuxUnavailable(f"tmux answered: {ended.complaint}")
 
     def keys(self, pane_id: str, keys: Iterable[str], *, literal: bool = False) -> bool:
-        """Press keys by their tmux names (or type them literally); False when the pane is gone."""
-        words = [_escape(key) for key in keys]
+        """Press keys by their tmux names (or type them literally); False when nobody is there to take them."""
         style = ("-l",) if literal else ()
-        ended = self.call(
-            "if-shell",
-            "-F",
-            "-t",
-            pane_id,
-            "#{pane_in_mode}",
-            f"send-keys -t {pane_id} -X cancel",
-            ";",
-            "send-keys",
-            "-t",
-            pane_id,
-            *style,
-            "--",
-            *words,
-        )
+        press = ("send-keys", "-t", pane_id, *style, "--", *(_escape(key) for key in keys))
+        told = ("if-shell", "-F", "-t", pane_id, "#{pane_dead}", "display-message -p dead")
+        ended = self.call(*_wake(pane_id), ";", *press, ";", *told)
         if ended.code == 0:
-            return True
+            return "dead" not in ended.text
         if absent(ended) or "can't find" in ended.complaint:
             return False
         raise LisaError("send_keys_failed", f"tmux answered: {ended.complaint}")
@@ -341,25 +279,9 @@ def absent(ended: Ended) -> bool:
     return any(word in ended.complaint for word in _ABSENT)
 
 
-def _pane(line: str) -> Pane | None:
-    words = line.split("\t", len(_FIELDS) - 1)
-    if len(words) != len(_FIELDS) or not words[0]:
-        return None
-    return Pane(
-        session=words[0],
-        pane_id=words[1],
-        pid=int(words[2] or 0),
-        dead=words[3] == "1",
-        dead_status=words[4],
-        dead_signal=words[5],
-        alternate=words[6] == "1",
-        in_mode=words[7] not in ("", "0"),
-        activity=float(words[8] or 0),
-        history=int(words[9] or 0),
-        height=int(words[10] or 0),
-        width=int(words[11] or 0),
-        title=words[12],
-    )
+def _wake(pane_id: str) -> tuple[str, ...]:
+    """Leave copy mode, in which keys never reach the program."""
+    return ("if-shell", "-F", "-t", pane_id, "#{pane_in_mode}", f"send-keys -t {pane_id} -X cancel")
 
 
 def _escape(word: str) -> str:
