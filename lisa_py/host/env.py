@@ -62,8 +62,9 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         environ=env,
         home=home,
-        state_dir=env.get("LISA_STATE_DIR") or os.path.join(home, ".lisa"),
-        tmux_socket_dir=env.get("LISA_TMUX_SOCKET_DIR") or shared,
+        # absolute, for a session is looked for from other folders than it was spawned in
+        state_dir=os.path.abspath(env.get("LISA_STATE_DIR") or os.path.join(home, ".lisa")),
+        tmux_socket_dir=os.path.abspath(env.get("LISA_TMUX_SOCKET_DIR") or shared),
         temp_dir=temp,
         shared_dir=env.get("LISA_SHARED_DIR") or shared,
         parent_session=_lisa_name(env.get("LISA_SESSION_NAME", "")),
