@@ -1,0 +1,20 @@
+"""How urgently a session wants somebody's attention."""
+
+from __future__ import annotations
+
+_BY_STATE = {
+    "crashed": (100, "critical"),
+    "stuck": (96, "critical"),
+    "degraded": (92, "high"),
+    "waiting_input": (86, "needs_input"),
+    "in_progress": (70, "active"),
+    "completed": (20, "complete"),
+    "not_found": (5, "missing"),
+}
+AMBIGUOUS_ROOT = (98, "high")
+"""For a session whose name lives in more than one project."""
+
+
+def of(session_state: str) -> tuple[int, str]:
+    """(score, label); 100 wants it most."""
+    return _BY_STATE.get(session_state, (40, "unknown"))

@@ -1,0 +1,166 @@
+"""What a living agent is doing, decided from the reports of all kinds of evidence by how far each can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from lisa_py.contract.status import AgentReport, AgentState, StateSource, WaitingFor
+
+TRUST: dict[str, int] = {
+    "agent_file": 0,
+    "title": 1,
+    "hook": 2,
+    "transcript": 3,
+    "process": 4,
+    "activity": 5,
+    "screen": 6,
+}
+"""Lower is more trusted. A less trusted report may refine a more trusted one, never overturn it."""
+
+CLASSES: dict[str, str] = {
+    "starting": "starting",
+    "thinking": "busy",
+    "streaming": "busy",
+    "tool": "busy",
+    "retrying": "busy",
+    "idle": "resting",
+    "interrupted": "resting",
+    "error": "resting",
+    "waiting": "waiting",
+    "exited": "ended",
+    "killed": "ended",
+    "gone": "ended",
+}
+GENERAL = ("thinking", "idle")
+"""The word of a class that says least; any other of the same class says more."""
+
+TAKEN_WITHIN = 10.0
+"""Seconds an agent may take to be seen to begin after an input; then the input was not taken."""
+SETTLES_WITHIN = 1.0
+"""Seconds in which different kinds of evidence about the same moment may come apart."""
+
+
+class Boundary(Struct, frozen=True):
+    """The newest input that is to begin a turn: older signs of rest are no answer to it."""
+
+    at: float = 0.0
+    accepted_at: float = 0.0
+
+
+class Fused(Struct, frozen=True, kw_only=True):
+    """The one answer."""
+
+    state: AgentState
+    waiting_for: WaitingFor = ""
+    error: str = ""
+    source: StateSource
+    detail: str = ""
+    at: float = 0.0
+    pending: bool = False
+    """An input was given and nothing shows yet that the agent has begun on it."""
+    untaken: bool = False
+    """As pending, but for so long that the input was not taken."""
+    begun: bool = True
+    """Whether the newest input is seen to have been begun on (true when there was none)."""
+
+    @property
+    def kind(self) -> str:
+        return CLASSES.get(self.state, "")
+
+
+def fuse(reports: Sequence[AgentReport], boundary: Boundary, now: float) -> Fused | None:
+    """The agent's doing, or None when no report says anything."""
+    known = [report for report in reports if report.state in CLASSES and report.source in TRUST]
+    if not known:
+        return None
+    fresh = [report for report in known if not _outdated(report, boundary)]
+    lead = _lead(fresh, boundary, now)
+    if lead is None or (_kind(lead) in ("resting", "starting") and not _answers(lead, fresh, boundary, now)):
+        return _waiting_to_begin(_lead(known, Boundary(), now) or known[0], boundary, now)
+    return _refined(lead, fresh)
+
+
+def _kind(report: AgentReport) -> str:
+    return CLASSES[report.state]
+
+
+def _outdated(report: AgentReport, boundary: Boundary) -> bool:
+    return bool(boundary.at and report.at and report.at < boundary.at)
+
+
+def _lead(reports: Sequence[AgentReport], boundary: Boundary, now: float) -> AgentReport | None:
+    """The most trusted report, after the dated ones have settled among themselves which is the newest."""
+    newest: dict[str, AgentReport] = {}
+    for report in reports:
+        held = newest.get(report.source)
+        if held is None or _newer(report, held):
+            newest[report.source] = report
+    hook, transcript = newest.get("hook"), newest.get("transcript")
+    if hook and transcript and _kind(hook) != _kind(transcript) and transcript.at > hook.at + SETTLES_WITHIN:
+        del newest["hook"]  # an interrupt, for one, fires no hook
+    order = sorted(newest.values(), key=lambda report: TRUST[report.source])
+    if not order:
+        return None
+    lead = order[0]
+    if _kind(lead) == "resting" and not lead.at and boundary.at and now - boundary.at < TAKEN_WITHIN:
+        for other in order[1:]:
+            if _kind(other) == "busy" and boundary.at <= other.at and now - other.at < SETTLES_WITHIN:
+                return other  # the turn has just begun, and the live sign is a moment behind
+    if lead.source == "activity" and _kind(lead) == "resting":
+        # a process that reads its terminal is at rest, or asks: the screen may know which
+        return next((other for other in order if other.source == "screen" and _kind(other) != "busy"), lead)
+    return lead
+
+
+def _newer(report: AgentReport, held: AgentReport) -> bool:
+    if not report.at or not held.at:
+        return not report.at and bool(held.at)
+    return report.at > held.at
+
+
+def _answers(lead: AgentReport, fresh: Sequence[AgentReport], boundary: Boundary, now: float) -> bool:
+    """Whether rest is an answer to the newest input, and not the rest from before it."""
+    if not boundary.at or lead.at:
+        return True
+    if lead.source in ("activity", "screen"):
+        return now - boundary.at >= SETTLES_WITHIN
+    if any(report.at for report in fresh):
+        return True
+    return boundary.accepted_at >= boundary.at and now - boundary.accepted_at >= SETTLES_WITHIN
+
+
+def _waiting_to_begin(before: AgentReport, boundary: Boundary, now: float) -> Fused:
+    since = max(boundary.at, boundary.accepted_at)
+    late = now - since >= TAKEN_WITHIN
+    return Fused(
+        state=before.state,
+        waiting_for=before.waiting_for,
+        error=before.error,
+        source=before.source,
+        detail=before.detail,
+        at=before.at,
+        pending=not late,
+        untaken=late,
+        begun=False,
+    )
+
+
+def _refined(lead: AgentReport, fresh: Sequence[AgentReport]) -> Fused:
+    """The lead with what less trusted reports of the same class know more exactly."""
+    same = sorted(
+        (report for report in fresh if _kind(report) == _kind(lead) and TRUST[report.source] > TRUST[lead.source]),
+        key=lambda report: (TRUST[report.source], -report.at),
+    )
+    state, error, detail, waiting_for = lead.state, lead.error, lead.detail, lead.waiting_for
+    for report in same:
+        if state in GENERAL and report.state not in GENERAL:
+            state, detail = report.state, report.detail or detail
+            error = error or report.error
+        elif report.state == state:
+            error = error or report.error
+            detail = detail or report.detail
+        if waiting_for in ("", "dialog") and report.waiting_for:
+            waiting_for, detail = report.waiting_for, report.detail or detail
+    return Fused(state=state, waiting_for=waiting_for, error=error, source=lead.source, detail=detail, at=lead.at)
