@@ -11,6 +11,8 @@ from lisa_py import agents
 from lisa_py.cli.parse import help_of
 from lisa_py.contract.command import Command, Field
 from lisa_py.contract.errors import UsageError
+from lisa_py.host import env
+from lisa_py.store import places, session
 
 _WORD = "_word"
 """Ends the click name of a value that may stand without its flag."""
@@ -98,9 +100,17 @@ def _completed(field: Field) -> Callable[[click.Context, click.Parameter, str], 
     words = choices(field) or (("true", "false") if field.flag.word else ())
     if words:
         return lambda ctx, param, incomplete: [word for word in words if word.startswith(incomplete)]
+    if field.name == "session":
+        return lambda ctx, param, incomplete: [name for name in _sessions() if name.startswith(incomplete)]
     kind = {"PATH": "file"}.get(field.flag.metavar)
     if kind:
         from click.shell_completion import CompletionItem  # noqa: PLC0415 - completion only
 
         return lambda ctx, param, incomplete: [CompletionItem(incomplete, type=kind)]
     return None
+
+
+def _sessions() -> list[str]:
+    """The sessions of the current project, ended ones included."""
+    here = env.settings()
+    return [place.session for place in session.known(places.project("", here))]

@@ -35,8 +35,9 @@ def split(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """The command's path (which need not exist) and the words that follow it."""
     if not argv:
         return (), []
-    if argv[0] in ("--version", "-version", "-v"):
-        return ("version",), list(argv[1:])
+    for path, spellings in commands.SPELLINGS.items():
+        if argv[0] in spellings:
+            return path, list(argv[1:])
     if len(argv) > 1 and commands.is_group(argv[0]):
         pair = (argv[0], argv[1])
         return commands.ALIASES.get(pair, pair), list(argv[2:])

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from lisa_py.contract.command import Command
 
 ROOT = os.path.dirname(__file__)
-ALIASES = {("session", "router"): ("session", "route")}
+ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {("session", "router"): ("session", "route")}
 """Further names, kept for those who know them."""
+SPELLINGS: dict[tuple[str, ...], tuple[str, ...]] = {("version",): ("--version", "-version", "-v")}
+"""Flags that stand for a whole command."""
 
 
 def load(path: Sequence[str]) -> Command | None:

@@ -1,0 +1,95 @@
+"""List every command with its flags, for programs that drive lisa."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import commands
+from lisa_py.contract.command import Command, Field
+from lisa_py.core.context import Context
+from lisa_py.host.build import build
+from lisa_py.host.clock import rfc3339
+
+
+class Args(Struct, kw_only=True):
+    """No flags."""
+
+
+class Parameter(Struct, frozen=True, kw_only=True):
+    """One flag and what it takes."""
+
+    flag: str
+    help: str
+    type: str
+    """string, integer, number, boolean or switch (a flag without a value)."""
+    required: bool = False
+    default: Any = UNSET
+    choices: tuple[str, ...] | UnsetType = UNSET
+    minimum: int | UnsetType = UNSET
+
+
+class Capability(Struct, frozen=True, kw_only=True):
+    """One command."""
+
+    name: str
+    description: str
+    flags: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    errors: tuple[str, ...]
+    """Error codes of its own, besides those that every command may answer."""
+
+
+class Capabilities(Struct, frozen=True, kw_only=True, rename="camel"):
+    version: str
+    commit: str
+    date: str
+    generated_at: str
+    commands: tuple[Capability, ...]
+
+
+def run(args: Args, ctx: Context) -> Capabilities:
+    this = build(ctx.settings)
+    return Capabilities(
+        version=this.version,
+        commit=this.commit,
+        date=this.date,
+        generated_at=rfc3339(ctx.clock.now()),
+        commands=tuple(_capability(path) for path in commands.paths()),
+    )
+
+
+def _capability(path: tuple[str, ...]) -> Capability:
+    command = commands.load(path)
+    assert command is not None
+    flags = [spelling for field in command.fields for spelling in field.spellings()]
+    flags += [*commands.SPELLINGS.get(path, ()), "--json", *(["--json-min"] if command.min is not None else [])]
+    return Capability(
+        name=" ".join(path),
+        description=commands.summary(path),
+        flags=tuple(flags),
+        parameters=tuple(map(_parameter, command.fields)),
+        errors=tuple(sorted(command.errors)),
+    )
+
+
+def _parameter(field: Field) -> Parameter:
+    kinds = {int: "integer", float: "number", bool: "boolean" if field.flag.word else "switch"}
+    return Parameter(
+        flag=field.spelling,
+        help=field.flag.help,
+        type=kinds.get(field.kind, "string"),
+        required=field.required,
+        default=UNSET if field.required or field.is_switch or field.default in ("", None) else field.default,
+        choices=field.flag.choices or UNSET,
+        minimum=UNSET if field.flag.minimum is None else field.flag.minimum,
+    )
+
+
+def text(answer: Capabilities, args: Args) -> str:
+    rows = (f"- {command.name} flags: {', '.join(command.flags)}" for command in answer.commands)
+    return f"lisa {answer.version} (commit {answer.commit}, built {answer.date}) capabilities\n\n" + "\n".join(rows)
+
+
+COMMAND = Command(args=Args, answer=Capabilities, run=run, text=text, example="lisa capabilities --json")

@@ -1,0 +1,95 @@
+"""Print the JSON Schema of what commands answer, for all of them or for one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import commands
+from lisa_py.contract import schema
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+
+Schema = dict[str, Any]
+
+
+class Args(Struct, kw_only=True):
+    command: Annotated[
+        str, Flag(help="only this command; `session ` may be left out", metavar="NAME", code="unknown_schema_command")
+    ] = ""
+
+
+class One(Struct, frozen=True, kw_only=True):
+    """Everything one command may write to stdout."""
+
+    command: str
+    schema: Schema
+    """Under --json."""
+    error: Schema
+    """When it fails."""
+    min: Schema | UnsetType = UNSET
+    """Under --json-min, where there is one."""
+    events: Schema | UnsetType = UNSET
+    """The lines before the answer, where it streams."""
+
+
+class All(Struct, frozen=True, kw_only=True):
+    """The same for every command, by name."""
+
+    commands: dict[str, Schema]
+    error: dict[str, Schema]
+    min: dict[str, Schema]
+    events: dict[str, Schema]
+
+
+def run(args: Args, ctx: Context) -> One | All:
+    if args.command.strip():
+        return _one(_found(args.command))
+    every = [_one(path) for path in commands.paths()]
+    return All(
+        commands={one.command: one.schema for one in every},
+        error={one.command: one.error for one in every},
+        min={one.command: one.min for one in every if one.min is not UNSET},
+        events={one.command: one.events for one in every if one.events is not UNSET},
+    )
+
+
+def _found(name: str) -> tuple[str, ...]:
+    path = tuple(name.lower().split())
+    for candidate in (path, ("session", *path)):
+        candidate = commands.ALIASES.get(candidate, candidate)
+        if candidate in commands.paths():
+            return candidate
+    raise LisaError("unknown_schema_command", f"unknown --command: {name} (lisa session schema lists them)")
+
+
+def _one(path: tuple[str, ...]) -> One:
+    command = commands.load(path)
+    assert command is not None
+    return One(
+        command=" ".join(path),
+        schema=schema.answer(command),
+        error=schema.failure(command.errors),
+        min=schema.smaller(command) or UNSET,
+        events=schema.events(command) or UNSET,
+    )
+
+
+def text(answer: One | All, args: Args) -> str:
+    if isinstance(answer, All):
+        return "\n".join(sorted(answer.commands))
+    import json  # noqa: PLC0415 - only for the page people read
+
+    return f"{answer.command}\n{json.dumps(answer.schema, indent=2)}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=One | All,
+    run=run,
+    text=text,
+    errors={"unknown_schema_command": "there is no such command"},
+    example="lisa session schema --command status --json",
+)

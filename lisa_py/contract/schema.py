@@ -1,0 +1,120 @@
+"""JSON Schema of what commands answer, made from the same structs that the answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from lisa_py.contract.command import Command
+from lisa_py.contract.errors import COMMON
+
+Schema = dict[str, Any]
+_POLICY: Schema = {"type": "string", "const": "diagnostic", "description": "stderr is diagnostics, never data"}
+
+
+def answer(command: Command) -> Schema:
+    """Of the answer under --json."""
+    return _object(command.answer)
+
+
+def smaller(command: Command) -> Schema | None:
+    """Of the answer under --json-min; None when the command has none."""
+    if command.min is None:
+        return None
+    if callable(command.min):
+        kind = get_type_hints(command.min).get("return", Any)
+        return _object(kind)
+    return _subset(_object(command.answer), command.answer, command.min)
+
+
+def events(command: Command) -> Schema | None:
+    """Of the lines a streaming command writes before its answer; None when it does not stream."""
+    if command.events is None:
+        return None
+    return _object(command.events)
+
+
+def failure(own: Mapping[str, str]) -> Schema:
+    """Of the one object that stands for a failure, with the codes it may carry."""
+    codes = sorted({*COMMON, *own})
+    return {
+        "type": "object",
+        "properties": {
+            "ok": {"const": False},
+            "errorCode": {"type": "string", "enum": codes},
+            "error": {"type": "string", "description": "what went wrong and what to do next; for people"},
+            "stderrPolicy": _POLICY,
+        },
+        "required": ["error", "errorCode", "ok", "stderrPolicy"],
+    }
+
+
+def _object(kind: Any) -> Schema:
+    """The schema of a type with its own definition at the top, where readers look for `properties`."""
+    if kind in (Any, None, dict) or get_origin(kind) is dict:
+        return {"type": "object", "properties": {"stderrPolicy": _POLICY}, "required": ["stderrPolicy"]}
+    kinds = _members(kind)
+    found, shared = msgspec.json.schema_components(kinds)
+    members = [_finished(schema, shared, made_from) for schema, made_from in zip(found, kinds, strict=True)]
+    top: Schema = members[0] if len(members) == 1 else {"type": "object", "anyOf": members}
+    used = _reachable(top, shared)
+    if used:
+        top["$defs"] = {name: shared[name] for name in sorted(used)}
+    return top
+
+
+def _members(kind: Any) -> Sequence[Any]:
+    if isinstance(kind, (tuple, list)):
+        return kind
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+
+
+def _finished(schema: Schema, shared: Mapping[str, Schema], kind: Any) -> Schema:
+    """The definition itself instead of a reference to it, with what every answer holds."""
+    own = shared[_name(schema["$ref"])] if "$ref" in schema else schema
+    properties = {**own.get("properties", {}), "stderrPolicy": _POLICY}
+    return {**own, "type": "object", "properties": properties, "required": [*_always(kind), "stderrPolicy"]}
+
+
+def _always(kind: Any) -> list[str]:
+    """The keys that are never left out: only fields whose default is UNSET may be."""
+    if kind.__struct_config__.omit_defaults:
+        return [info.encode_name for info in msgspec.structs.fields(kind) if info.required]
+    return [info.encode_name for info in msgspec.structs.fields(kind) if info.default is not msgspec.UNSET]
+
+
+def _reachable(schema: Any, shared: Mapping[str, Schema]) -> set[str]:
+    found: set[str] = set()
+    queue = [schema]
+    while queue:
+        item = queue.pop()
+        if isinstance(item, dict):
+            name = _name(item["$ref"]) if isinstance(item.get("$ref"), str) else ""
+            if name and name not in found:
+                found.add(name)
+                queue.append(shared[name])
+            queue.extend(item.values())
+        elif isinstance(item, list):
+            queue.extend(item)
+    return found
+
+
+def _name(reference: str) -> str:
+    return reference.rpartition("/")[2]
+
+
+def _subset(schema: Schema, kind: Any, names: Sequence[str]) -> Schema:
+    spelled = {info.name: info.encode_name for info in msgspec.structs.fields(kind)}
+    keep = [spelled[name] for name in names]
+    smaller = {
+        "title": schema.get("title", "Answer") + "Min",
+        "type": "object",
+        "properties": {key: schema["properties"][key] for key in (*keep, "stderrPolicy")},
+        "required": [key for key in schema.get("required", ()) if key in keep],
+    }
+    if used := _reachable(smaller, schema.get("$defs", {})):
+        smaller["$defs"] = {name: schema["$defs"][name] for name in sorted(used)}
+    return smaller
