@@ -67,7 +67,7 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
 
 def run(args: Args, ctx: Context) -> Answer:
     name = args.name.strip().lower()
-    given = [field for field in VALUES if field in ctx.given and (args.budget or getattr(args, field))]
+    given = [field for field in VALUES if field in ctx.given and str(getattr(args, field)).strip()]
     if args.clear:
         return _clear(args, ctx, name)
     if given or args.unset.strip():

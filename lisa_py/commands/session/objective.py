@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
@@ -41,12 +42,14 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
+Change = Callable[[Args, Context, str, Objectives], None]
+
+
 def run(args: Args, ctx: Context) -> Answer:
     name = args.id.strip().lower()
-    changes = ctx.given.intersection(("goal", "acceptance", "budget", "status", "ttl_hours"))
     if args.clear:
         return _change(args, ctx, "cleared", _needs(name, "--clear requires --id"), _removed)
-    if changes:
+    if _says_something(args) or args.ttl_hours:
         return _change(args, ctx, "upserted", _needs(name, "upsert requires --id"), _upserted)
     if args.activate:
         return _change(args, ctx, "activated", _needs(name, "--activate requires --id"), _activated)
@@ -56,16 +59,19 @@ def run(args: Args, ctx: Context) -> Answer:
     return _answer(args, ctx, "read", name, content, error_code="objective_not_found" if missing else UNSET)
 
 
+def _says_something(args: Args) -> bool:
+    return bool(args.goal.strip() or args.acceptance.strip() or args.budget or args.status)
+
+
 def _needs(name: str, message: str) -> str:
     if not name:
         raise UsageError("missing_required_flag", message)
     return name
 
 
-def _change(args: Args, ctx: Context, action: str, name: str, change: object) -> Answer:
+def _change(args: Args, ctx: Context, action: str, name: str, change: Change) -> Answer:
     with registry(ctx.project(args.project_root)).change(ctx.settings, ctx.clock.now()) as opened:
         opened.content.drop_expired(ctx.clock.now())
-        assert callable(change)
         change(args, ctx, name, opened.content)
         opened.content.updated_at = rfc3339(ctx.clock.now())
     return _answer(args, ctx, action, name, opened.content, recovered=bool(opened.recovered) or UNSET)
@@ -78,17 +84,24 @@ def _removed(args: Args, ctx: Context, name: str, content: Objectives) -> None:
 
 
 def _activated(args: Args, ctx: Context, name: str, content: Objectives) -> None:
+    _must_exist(name, content)
+    content.current_id = name
+
+
+def _must_exist(name: str, content: Objectives) -> None:
     if name not in content.objectives:
         raise LisaError("objective_not_found", f"no objective {name} (lisa session objective --list)", id=name)
-    content.current_id = name
 
 
 def _upserted(args: Args, ctx: Context, name: str, content: Objectives) -> None:
     now = ctx.clock.now()
+    if not _says_something(args):
+        _must_exist(name, content)  # a time limit alone makes no objective
     item = content.objectives.setdefault(name, Objective(id=name, status="open", created_at=rfc3339(now)))
     for field in ("goal", "acceptance", "status"):
-        if field in ctx.given:
-            setattr(item, field, getattr(args, field).strip())
+        value = getattr(args, field).strip()
+        if value:
+            setattr(item, field, value)
     if args.budget:
         item.budget = args.budget
     if args.ttl_hours:

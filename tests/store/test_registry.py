@@ -1,0 +1,123 @@
+"""store/registry: small stores that many processes change at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.store.registry import Registry, of_project
+from tests.machine import Machine
+
+WRITERS = 40
+
+
+class Names(Struct, kw_only=True):
+    """A store for these tests."""
+
+    names: dict[str, int] = {}
+
+
+def _registry(ctx: Context) -> Registry[Names]:
+    return of_project(ctx.project(), "names.json", Names, "names")
+
+
+def test_forty_writers_at_once_lose_nothing(machine: Machine) -> None:
+    ctx = machine.context()
+    start = threading.Barrier(WRITERS)
+    failures: list[Exception] = []
+
+    def write(number: int) -> None:
+        start.wait()
+        try:
+            for turn in range(3):
+                with _registry(ctx).change(ctx.settings, ctx.clock.now()) as opened:
+                    opened.content.names[f"n{number}"] = turn + 1
+        except Exception as problem:
+            failures.append(problem)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert _registry(ctx).read().names == {f"n{number}": 3 for number in range(WRITERS)}
+
+
+def test_reading_a_store_leaves_no_trace_on_disk(machine: Machine) -> None:
+    ctx = machine.context()
+    assert _registry(ctx).read() == Names()
+    assert not os.path.exists(ctx.settings.state_dir)
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"[]", b'{"names":{"a":"x"}}', b"\xff\xfe", b'{"names":null}'])
+def test_a_corrupt_store_is_named_by_readers_and_set_aside_by_writers(machine: Machine, broken: bytes) -> None:
+    ctx = machine.context(given=frozenset())
+    registry = _registry(ctx)
+    with registry.change(ctx.settings, ctx.clock.now()) as opened:
+        opened.content.names["old"] = 1
+    with open(registry.path, "wb") as file:
+        file.write(broken)
+    with pytest.raises(LisaError) as refused:
+        registry.read()
+    assert refused.value.code == "names_store_read_failed"
+    with open(registry.path, "rb") as file:
+        assert file.read() == broken
+    with registry.change(ctx.settings, ctx.clock.now()) as opened:
+        assert opened.content == Names()
+        opened.content.names["new"] = 1
+    with open(opened.recovered, "rb") as file:
+        assert file.read() == broken
+    assert registry.read().names == {"new": 1}
+
+
+def test_a_change_that_fails_changes_nothing(machine: Machine) -> None:
+    ctx = machine.context()
+    registry = _registry(ctx)
+    with pytest.raises(RuntimeError), registry.change(ctx.settings, ctx.clock.now()) as opened:
+        opened.content.names["half"] = 1
+        raise RuntimeError
+    assert registry.read().names == {}
+
+
+def test_a_store_is_private_and_no_symlink_is_followed(machine: Machine) -> None:
+    ctx = machine.context()
+    registry = _registry(ctx)
+    with registry.change(ctx.settings, ctx.clock.now()):
+        pass
+    assert os.stat(registry.path).st_mode & 0o777 == 0o600
+    assert os.stat(os.path.dirname(registry.path)).st_mode & 0o777 == 0o700
+    target = machine.folder / "target"
+    target.write_text('{"names":{"foreign":1}}')
+    os.replace(registry.path, registry.path + ".old")
+    os.symlink(target, registry.path)
+    with registry.change(ctx.settings, ctx.clock.now()) as opened:
+        assert opened.content.names == {}
+    assert target.read_text() == '{"names":{"foreign":1}}'
+    assert not os.path.islink(registry.path)
+
+
+def test_a_store_that_cannot_be_written_says_so(machine: Machine) -> None:
+    ctx = machine.context()
+    (machine.folder / "state").write_text("not a folder")
+    registry = _registry(ctx)
+    with pytest.raises(LisaError) as refused, registry.change(ctx.settings, ctx.clock.now()):
+        pass
+    assert refused.value.code == "names_store_write_failed"
+
+
+def test_clearing_removes_even_a_corrupt_store(machine: Machine) -> None:
+    ctx = machine.context()
+    registry = _registry(ctx)
+    assert registry.clear(ctx.settings) is False
+    with registry.change(ctx.settings, ctx.clock.now()):
+        pass
+    with open(registry.path, "w") as file:
+        file.write("{")
+    assert registry.clear(ctx.settings) is True
+    assert registry.read() == Names()
