@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +32,7 @@ def config_file(environ: Mapping[str, str]) -> str:
 
 def project_name(cwd: str) -> str:
     """The folder claude keeps a project's transcripts in: all but ASCII letters and digits are dashes."""
-    units = unicodedata.normalize("NFC", cwd).encode("utf-16-le", "surrogatepass")
+    units = cwd.encode("utf-16-le", "surrogatepass")
     codes = [units[at] | units[at + 1] << 8 for at in range(0, len(units), 2)]
     name = "".join(chr(code) if code < 128 and chr(code).isalnum() else "-" for code in codes)
     return name if len(name) <= NAME_LIMIT else f"{name[:NAME_LIMIT]}-{_hash(codes)}"
@@ -71,7 +71,7 @@ def transcript(home: str, cwd: str, session_id: str) -> str:
 def read_object(path: str) -> dict[str, Any]:
     """A JSON file that holds an object; anything else is empty."""
     try:
-        raw = files.read(path)
+        raw = files.read(os.path.realpath(path))
         value = json.loads(raw) if raw else {}
     except (OSError, ValueError):
         return {}
@@ -122,27 +122,27 @@ def trust(environ: Mapping[str, str], root: str) -> str:
     if not _lock(lock):
         return f"trust: {path} is in use; the trust question will be asked"
     try:
-        return _write_trust(path, root)
+        return _write_trust(os.path.realpath(path), root)
+    except (OSError, ValueError, TypeError, AttributeError, LisaError) as problem:
+        return f"trust: {path} could not be changed ({problem}); the trust question will be asked"
     finally:
-        try:
-            os.rmdir(lock)
-        except OSError:
-            pass
+        _rmdir(lock)
 
 
 def _write_trust(path: str, root: str) -> str:
-    try:
-        raw = files.read(path)
-        config = json.loads(raw) if raw else {}
-        projects = config.setdefault("projects", {})
-        projects.setdefault(root, {})["hasTrustDialogAccepted"] = True
-    except (OSError, ValueError, AttributeError, TypeError) as problem:
-        return f"trust: {path} cannot be read ({problem}); the trust question will be asked"
-    try:
-        files.write(path, json.dumps(config, indent=2, ensure_ascii=False))
-    except LisaError as problem:
-        return f"trust: {problem.message}; the trust question will be asked"
+    raw = files.read(path)
+    config = json.loads(raw) if raw else {}
+    config.setdefault("projects", {}).setdefault(root, {})["hasTrustDialogAccepted"] = True
+    mode = stat.S_IMODE(os.stat(path).st_mode) if raw is not None else files.PRIVATE_FILE
+    files.write(path, json.dumps(config, indent=2, ensure_ascii=False), mode=mode)
     return f"trust: accepted {root} in {path}"
+
+
+def _rmdir(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass
 
 
 def _lock(path: str) -> bool:
@@ -153,10 +153,7 @@ def _lock(path: str) -> bool:
         except FileExistsError:
             held = files.modified(path)
             if held and time.time() - held > LOCK_STALE_SECONDS:
-                try:
-                    os.rmdir(path)
-                except OSError:
-                    pass
+                _rmdir(path)
                 continue
         except OSError:
             return False

@@ -11,24 +11,26 @@ DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
     ("Do you trust the files in this folder", "trust"),
     ("Is this a project you created or one you trust", "trust"),
     ("Yes, I trust this folder", "trust"),
-    ("Bypass Permissions mode", "bypass"),
+    ("running in Bypass Permissions mode", "bypass"),
     ("Do you want to use this API key", "api_key"),
     ("Select login method", "login"),
-    ("Choose the text style that looks best", "login"),
-    ("Paste code here if prompted", "login"),
-    ("Browser didn't open", "login"),
-    ("Press Enter to continue", "login"),
+    ("Type something", "question"),
+    ("Chat about this", "question"),
+    ("Ready to submit your answers", "question"),
     ("Do you want to proceed?", "permission"),
     ("Do you want to make this edit", "permission"),
     ("Do you want to create", "permission"),
     ("Do you want to overwrite", "permission"),
     ("Do you want to allow", "permission"),
     ("Would you like to proceed", "permission"),
-    ("Ready to submit your answers", "question"),
-    ("Type something.", "question"),
-    ("Chat about this", "question"),
-    ("Tab/Arrow keys to navigate", "question"),
 )
+"""Words of a dialog that ends with the keys that answer it; the first that fits."""
+BARE_DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
+    ("Choose the text style that looks best", "dialog"),
+    ("Paste code here if prompted", "login"),
+    ("Press Enter to continue", "dialog"),
+)
+"""Start-up screens that end otherwise."""
 BANNER_LINES = 30
 """The welcome alone, before anything else is drawn, is no higher than this."""
 _CONFIRM = re.compile(r"(?:Enter to (?:confirm|select|stay)|Esc to (?:cancel|exit|close|go back)|↑/↓ to navigate)")
@@ -60,21 +62,24 @@ def read(screen: str) -> AgentReport | None:
     return _says("starting") if banner and len(lines) <= BANNER_LINES else None
 
 
-def _says(state: AgentState, **more: str) -> AgentReport:
-    return AgentReport(source="screen", state=state, **more)  # type: ignore[arg-type]
+def _says(state: AgentState, *, error: str = "", detail: str = "") -> AgentReport:
+    return AgentReport(source="screen", state=state, error=error, detail=detail)
 
 
 def _dialog(lines: list[str]) -> AgentReport | None:
     """A dialog replaces the input box: choices, and a last line that says which keys answer it."""
-    tail = lines[-30:]
-    last = " ".join(line.strip() for line in tail[-3:])
-    if not _CONFIRM.search(last) or _has_input_box(lines):
+    if _has_input_box(lines):
         return None
+    tail = lines[-30:]
     whole = "\n".join(tail)
-    for words, kind in DIALOGS:
-        if words in whole:
-            return _says("waiting", waiting_for=kind, detail=_title(tail))
-    return _says("waiting", waiting_for="dialog", detail=_title(tail))
+    if not _CONFIRM.search(" ".join(line.strip() for line in tail[-3:])):
+        return next((_asks(kind, words) for words, kind in BARE_DIALOGS if words in whole), None)
+    kind: WaitingFor = next((kind for words, kind in DIALOGS if words in whole), "dialog")
+    return _asks(kind, _title(tail))
+
+
+def _asks(kind: WaitingFor, title: str) -> AgentReport:
+    return AgentReport(source="screen", state="waiting", waiting_for=kind, detail=title)
 
 
 def _title(tail: list[str]) -> str:

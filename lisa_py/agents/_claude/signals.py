@@ -277,6 +277,10 @@ def _frames_report(frames: Sequence[Frame]) -> AgentReport | None:
             open_tools.pop(frame.tool_id, None)
             if not open_tools:
                 said = AgentReport(source="transcript", state="thinking", at=frame.at)
+        elif frame.kind == "error":
+            said = AgentReport(source="transcript", state="retrying", error=frame.error, at=frame.at, detail=frame.text)
+        elif frame.kind in ("assistant", "thinking") and not open_tools:
+            said = AgentReport(source="transcript", state="thinking", at=frame.at)
         elif frame.kind == "turn_end":
             open_tools.clear()
             said = _turn_end(frame)

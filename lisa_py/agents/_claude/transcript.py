@@ -83,12 +83,12 @@ class _Record(Struct, rename="camel"):
     prompt_source: Any = None
     duration_ms: Any = None
     api_error_status: Any = None
-    tool_use_result: Any = None
     is_api_error_message: Any = None
     is_sidechain: Any = None
     is_meta: Any = None
     is_compact_summary: Any = None
-    operation: Any = None
+    retry_attempt: Any = None
+    max_retries: Any = None
 
 
 _decode = msgspec.json.Decoder(_Record).decode
@@ -234,11 +234,18 @@ class _Maker:
         if record.subtype == "turn_duration" and isinstance(record.duration_ms, int | float):
             self.add("system", f"turn took {record.duration_ms / 1000:.1f} s")
         elif record.subtype == "api_error":
-            kind = error_kind("", record.api_error_status, _text(record.content))
-            self.add("error", _text(record.content) or "API error, retrying", error=kind)
+            self._retry()
         elif record.subtype in ("informational", "local_command", "compact_boundary"):
             content = _text(record.content)
             self.add("system", local_command(content) or content)
+
+    def _retry(self) -> None:
+        """A failed request that is tried again; exec runs record each, dialogues none."""
+        record = self.record
+        problem = record.error if isinstance(record.error, dict) else {}
+        text = _text(problem.get("formatted")) or _text(problem.get("message")) or _text(record.content)
+        attempt = f" · retry {record.retry_attempt} of {record.max_retries}" if record.retry_attempt else ""
+        self.add("error", text + attempt, error=error_kind("", problem.get("status"), text))
 
 
 def _speaks(blocks: list[Any]) -> bool:
