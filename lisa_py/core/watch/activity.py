@@ -21,8 +21,10 @@ QUIET_SECONDS = 3.0
 QUIET_UNKNOWN_SECONDS = 6.0
 """The same where the machine does not tell what a process waits for."""
 SHELLS = frozenset(
-    ("zsh", "bash", "sh", "dash", "ash", "ksh", "mksh", "pdksh", "yash", "fish")
-    + ("tcsh", "csh", "nu", "pwsh", "powershell", "xonsh", "elvish", "ion")
+    (
+        *("ash", "bash", "dash", "elvish", "fish", "ion", "ksh", "mksh", "nu"),
+        *("pdksh", "powershell", "pwsh", "sh", "tcsh", "csh", "xonsh", "yash", "zsh"),
+    )
 )
 
 
@@ -90,10 +92,10 @@ def _main(workload: Sequence[Process], command: str) -> Process | None:
     return first
 
 
-def look(workload: Sequence[Process]) -> Seen:
+def look(workload: Sequence[Process], main: Process | None = None) -> Seen:
     """Who waits for the terminal; changes nothing and takes no time."""
     ranks = {"reading": 0, "polling": 1, "unknown": 2, "no": 3}
-    best, holder = "no", workload[0]
+    best, holder = "no", main or workload[0]
     for process in reversed(workload):
         waits = processes.terminal_wait(process)
         if ranks[waits] < ranks[best]:

@@ -382,7 +382,7 @@ def _activity(ctx: Context, subjects: Sequence[_Subject], memory: Memory | None)
         and subject.evidence.workload
         and not any(report.source in EXACT for report in subject.evidence.reports)
     ]
-    looks = [activity.look(subject.evidence.workload) for subject in silent]
+    looks = [activity.look(subject.evidence.workload, subject.evidence.agent_process) for subject in silent]
     activity.sample(looks, ctx.clock, memory)
     for subject, seen in zip(silent, looks, strict=True):
         pane = subject.evidence.pane
