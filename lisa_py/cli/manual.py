@@ -52,7 +52,7 @@ def _row(field: Field) -> tuple[str, str]:
     names = ", ".join(field.spellings())
     left = names if field.is_switch else f"{names} {clicks.metavar(field)}"
     notes = [field.flag.help]
-    default = _default(field)
+    default = default_of(field)
     if default:
         notes.append(f"(default {default})")
     if field.default is NODEFAULT:
@@ -60,7 +60,7 @@ def _row(field: Field) -> tuple[str, str]:
     return left, " ".join(notes)
 
 
-def _default(field: Field) -> str:
+def default_of(field: Field) -> str:
     if field.default in (NODEFAULT, "", None, False, ()):
         return ""
     return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)

@@ -1,0 +1,28 @@
+"""The sources of the house, parsed once."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+TREE = Path(__file__).parents[2]
+HOUSE = TREE / "lisa_py"
+
+
+@cache
+def modules() -> dict[Path, ast.Module]:
+    """Path below lisa_py -> syntax tree, of every module."""
+    return {path.relative_to(HOUSE): ast.parse(path.read_text(), str(path)) for path in sorted(HOUSE.rglob("*.py"))}
+
+
+def words(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Every string of a module that is a value: docstrings and annotations are not."""
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            skipped.update(id(part) for part in ast.walk(node.value) if isinstance(node.value, ast.Constant))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            yield node

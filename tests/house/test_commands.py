@@ -1,0 +1,150 @@
+"""What every command does alike."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lisa_py import commands
+from lisa_py.cli import clicks, main, parse
+from lisa_py.contract import schema
+from lisa_py.contract.command import Command, Field
+from lisa_py.contract.errors import COMMON
+from tests.answers import fits
+from tests.machine import Machine
+
+PATHS = commands.paths()
+EVERY = pytest.mark.parametrize("path", PATHS, ids=" ".join)
+ACTS_AT_LENGTH = {
+    ("demo",),
+    ("session", "smoke"),
+    ("session", "autopilot"),
+    ("session", "loop"),
+    ("session", "preflight"),
+}
+"""Commands that start sessions or agents by themselves; their own tests run them."""
+
+
+def load(path: tuple[str, ...]) -> Command:
+    command = commands.load(path)
+    assert command is not None
+    return command
+
+
+def said(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    code = main.main(argv)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def one_object(out: str) -> dict[str, Any]:
+    lines = out.splitlines()
+    assert len(lines) == 1, out
+    value = json.loads(lines[0])
+    assert isinstance(value, dict)
+    return value
+
+
+@EVERY
+def test_help_is_on_stdout_and_tells_all(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    command = load(path)
+    code, out, err = said(capsys, *path, "--help")
+    assert (code, err) == (0, "")
+    assert commands.summary(path) in out
+    for field in command.fields:
+        assert field.flag.help, field.spelling
+        assert all(spelling in out for spelling in (*field.spellings(), *clicks.choices(field)))
+    for shown in ("--json", *command.errors, *(line.strip() for line in command.example.strip().splitlines())):
+        assert shown in out
+    for number, meaning in command.exits.items():
+        assert f"  {number}  {meaning}" in out
+
+
+@EVERY
+def test_it_has_an_example_that_parses(path: tuple[str, ...]) -> None:
+    example = load(path).example
+    assert f"lisa {' '.join(path)}" in example
+
+
+@EVERY
+@pytest.mark.parametrize("form", ["--json", "--json-min"])
+def test_an_unknown_flag_is_one_json_object(
+    path: tuple[str, ...], form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for argv in ((*path, "--no-such-flag", form), (*path, form, "--no-such-flag")):
+        code, out, err = said(capsys, *argv)
+        assert (code, err) == (1, "")
+        answer = one_object(out)
+        assert answer["errorCode"] == "unknown_flag" and answer["ok"] is False
+        assert answer["stderrPolicy"] == "diagnostic"
+
+
+@EVERY
+def test_a_value_may_be_joined_with_an_equals_sign_and_a_forgotten_one_is_told(path: tuple[str, ...]) -> None:
+    command = load(path)
+    needed = [f"{field.spelling}={sample(field)}" for field in command.fields if field.required]
+    for field in command.fields:
+        if field.is_switch:
+            continue
+        value = sample(field)
+        others = [word for word in needed if not word.startswith(field.spelling + "=")]
+        joined, _ = parse.read(path, command, [*others, f"{field.spelling}={value}"])
+        apart, given = parse.read(path, command, [*others, field.spelling, value])
+        assert joined == apart and field.name in given
+        for forgotten in ([field.spelling], [field.spelling, "--json"]):
+            with pytest.raises(parse.UsageError) as problem:
+                parse.read(path, command, forgotten)
+            assert problem.value.code == "missing_flag_value"
+
+
+@EVERY
+def test_refused_values_say_which_flag_and_carry_its_code(path: tuple[str, ...]) -> None:
+    command = load(path)
+    for field in command.fields:
+        if not (field.flag.choices or field.flag.word or field.kind in (int, float)):
+            continue
+        with pytest.raises(parse.UsageError) as problem:
+            parse.read(path, command, [f"{field.spelling}=?"])
+        assert problem.value.code == field.code and field.spelling in problem.value.message
+
+
+@EVERY
+def test_its_schemas_are_whole(path: tuple[str, ...]) -> None:
+    command = load(path)
+    answer = schema.answer(command)
+    assert answer["type"] == "object"
+    assert answer.get("properties") or answer.get("anyOf")
+    smaller = schema.smaller(command)
+    if smaller is not None:
+        assert "stderrPolicy" in smaller["properties"]
+    own = schema.failure(command.errors)["properties"]["errorCode"]["enum"]
+    assert {*COMMON, *command.errors} == set(own)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path not in ACTS_AT_LENGTH], ids=" ".join)
+def test_what_it_answers_fits_its_schema(path: tuple[str, ...], machine: Machine) -> None:
+    """With the least it needs, and no session there: every format is one object that keeps the promise."""
+    command = load(path)
+    words = [f"{field.spelling}={sample(field)}" for field in command.fields if field.required]
+    for form in ("--json", *(["--json-min"] if command.min is not None else [])):
+        answer = machine.lisa(*path, *words, form)
+        assert answer.lines, answer
+        fits(path, answer.lines[-1], form.removeprefix("--"))
+
+
+def sample(field: Field) -> str:
+    """A value the flag takes."""
+    if field.flag.choices:
+        return field.flag.choices[0]
+    if field.flag.word:
+        return "true"
+    if field.kind in (int, float):
+        return str(max(field.flag.minimum or 0, 3))
+    return "lisa-nobody" if field.name == "session" else "x"
+
+
+def test_flags_that_ask_for_json_are_known_before_parsing() -> None:
+    asking = {field.spelling for path in PATHS for field in load(path).fields if field.flag.json}
+    assert asking <= set(parse.JSON_FLAGS)

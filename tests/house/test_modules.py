@@ -1,0 +1,52 @@
+"""What every module keeps to."""
+
+from __future__ import annotations
+
+import ast
+
+from lisa_py import agents
+from tests.house.sources import HOUSE, TREE, modules, words
+
+
+def test_a_module_opens_with_a_sentence_that_says_its_duty() -> None:
+    first = {path: (ast.get_docstring(tree) or "").partition("\n")[0] for path, tree in modules().items()}
+    assert len(first) > 30
+    assert not {str(path): line for path, line in first.items() if not line.endswith((".", "?"))}
+
+
+def test_only_the_face_prints() -> None:
+    """And the programs that run in a pane: that is what they are for."""
+    inner = {path: list(ast.walk(tree)) for path, tree in modules().items() if path.parts[0] not in ("cli", "pane")}
+    printing = {str(path) for path, nodes in inner.items() for node in nodes if _is_print(node)}
+    assert not printing
+
+
+def _is_print(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id == "print"
+    return isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr") and _of_sys(node.value)
+
+
+def _of_sys(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "sys"
+
+
+def test_agents_are_named_in_their_own_files_only() -> None:
+    """Who must name one asks lisa_py.agents: DEFAULT, names(), get()."""
+    named = {
+        f"{path}:{word.lineno}"
+        for path, tree in modules().items()
+        for word in words(tree)
+        if path.parts[0] not in ("agents", "pane") and word.value.strip().lower() in agents.names()
+    }
+    assert not named
+
+
+def test_a_module_is_small_enough_to_be_read_in_one_go() -> None:
+    lines = {str(path): len((HOUSE / path).read_text().splitlines()) for path in modules()}
+    assert not {path: count for path, count in lines.items() if count > 400}
+
+
+def test_every_command_has_a_test_file_where_its_own_lies() -> None:
+    files = [path for path in modules() if path.parts[0] == "commands" and path.name != "__init__.py"]
+    assert not [str(path) for path in files if not (TREE / "tests" / path.parent / f"test_{path.name}").exists()]

@@ -1,0 +1,56 @@
+"""What a read may not pay for: the slow imports stay out of its way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from lisa_py import commands
+from tests.machine import Machine
+
+HEAVY = {
+    "asyncio",
+    "click",
+    "dataclasses",
+    "filelock",
+    "hashlib",
+    "http",
+    "importlib.metadata",
+    "libtmux",
+    "logging",
+    "multiprocessing",
+    "orjson",
+    "pathlib",
+    "psutil",
+    "secrets",
+    "shutil",
+    "socket",
+    "tempfile",
+    "urllib",
+    "watchdog",
+}
+READS = {
+    ("session", "exists"): ("--session", "lisa-a"),
+    ("session", "status"): ("--session", "lisa-a", "--json"),
+    ("session", "list"): ("--json",),
+    ("session", "send"): ("--session", "lisa-none", "--text", "x", "--enter"),
+}
+LOOK = "import sys; from lisa_py.cli import main; main.main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+
+
+@pytest.mark.parametrize("path", READS, ids=" ".join)
+def test_a_read_imports_none_of_the_heavy_modules(path: tuple[str, str], machine: Machine) -> None:
+    if commands.load(path) is None:
+        pytest.skip("not there yet")
+    context = machine.context()
+    server = context.tmux(context.project())
+    server.new_session("lisa-a", ["/bin/sleep", "60"], root=str(machine.project), width=80, height=24)
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", LOOK, *path, *READS[path]],
+        cwd=machine.project, env=machine.env, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = set(ended.stderr.splitlines()[-1].split())
+    assert "lisa_py.cli.main" in loaded
+    assert not loaded & HEAVY
