@@ -130,6 +130,8 @@ class Agent:
     """The flag of the sandboxed unattended mode that excludes the bypass."""
     oauth_variable: str = ""
     """Environment variable that carries a token of the pool; empty: the pool is not for this agent."""
+    session_variables: tuple[str, ...] = ()
+    """What a running agent tells its children about itself; a session it spawns must not take it for its own."""
     hidden: bool = False
     """Not offered by doctor (the bundled scripted agent)."""
 

@@ -19,6 +19,16 @@ class Claude(base.Agent):
     title = "Claude"
     binaries = ("claude",)
     oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN"
+    session_variables = (
+        "CLAUDECODE",
+        "CLAUDE_CODE_ENTRYPOINT",
+        "CLAUDE_CODE_EXECPATH",
+        "CLAUDE_CODE_SESSION_ID",
+        "CLAUDE_CODE_SSE_PORT",
+        "CLAUDE_PID",
+        "CLAUDE_PROJECT_DIR",
+        "AI_AGENT",
+    )
 
     def home(self, environ: Mapping[str, str]) -> str:
         return home.folder(environ)

@@ -22,6 +22,7 @@ class Codex(Agent):
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
     bypass_flag = start.BYPASS
     full_auto_flag = start.FULL_AUTO
+    session_variables = ("CODEX_CI", "CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID")
 
     def command(self, launch: Launch) -> str:
         return start.command(launch)

@@ -12,6 +12,8 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
 
     session: str
     parent_session: str = ""
+    parent_run_id: str = ""
+    """Run id of the session whose agent spawned this one: names repeat across projects, run ids do not."""
     agent: str = ""
     mode: str = ""
     lane: str = ""
@@ -58,6 +60,8 @@ class SessionState(Struct, kw_only=True, rename="camel", omit_defaults=True):
     """Whether that input is a prompt, which begins a turn (a slash command or a key need not)."""
     last_input_accepted_at: float = 0.0
     """When the agent was seen to have taken it; 0: not seen."""
+    draft: bool = False
+    """A text was typed and not submitted: the next one is added to it."""
     last_session_state: str = ""
     last_status: str = ""
     last_classification_reason: str = ""

@@ -91,6 +91,15 @@ def read(path: str, *, limit: int = 64 << 20) -> bytes | None:
         os.close(handle)
 
 
+def read_named(path: str, limit: int) -> bytes:
+    """At most `limit` bytes of what a user named: a file, also behind a symlink, or a pipe. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _read_up_to(handle, limit)
+    finally:
+        os.close(handle)
+
+
 def _read_up_to(handle: int, limit: int) -> bytes:
     parts = []
     while limit > 0:
@@ -185,6 +194,13 @@ def remove_tree(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def umask() -> int:
+    """This process's umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 def set_aside(path: str, now: float) -> str:
     """Move an unreadable file out of the way, keeping it for a look; returns where it went."""
     target = f"{path}.corrupt-{int(now)}"
@@ -200,15 +216,27 @@ def lock(path: str, *, timeout_ms: int, code: str = "state_lock_timeout") -> Ite
     Raises LisaError(code) when the lock is not had in time. The lock dies with the process.
     """
     began = time.monotonic()
+    handle = _locked(path, began + timeout_ms / 1000, timeout_ms, code)
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
-    except OSError as problem:
-        raise unwritable(path, problem) from problem
-    try:
-        _wait_for_lock(handle, began + timeout_ms / 1000, timeout_ms, code)
         yield (time.monotonic() - began) * 1000
     finally:
         os.close(handle)
+
+
+def _locked(path: str, deadline: float, timeout_ms: int, code: str) -> int:
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+        except OSError as problem:
+            raise unwritable(path, problem) from problem
+        try:
+            _wait_for_lock(handle, deadline, timeout_ms, code)
+        except BaseException:
+            os.close(handle)
+            raise
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)  # whoever held it removed the file: a lock on it excludes nobody who comes now
 
 
 def _wait_for_lock(handle: int, deadline: float, timeout_ms: int, code: str) -> None:

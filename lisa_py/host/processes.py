@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -166,16 +166,25 @@ def _from_psutil(process: Any) -> Process:
 
 def with_environment(entry: str, *, not_under: frozenset[int] = frozenset()) -> tuple[Process, ...]:
     """Processes of this user whose initial environment holds `NAME=value` (daemonised children keep it)."""
-    needle = entry.encode()
-    found = []
-    for pid in _own_pids():
-        if pid in not_under:
-            continue
-        if needle in _environment(pid).split(b"\0"):
+    return tuple(process for process in carrying([entry])[entry] if process.pid not in not_under)
+
+
+def carrying(entries: Iterable[str]) -> dict[str, tuple[Process, ...]]:
+    """As with_environment, for many entries in one pass over this user's processes."""
+    needles = {entry.encode(): entry for entry in entries}
+    found: dict[str, list[Process]] = {entry: [] for entry in needles.values()}
+    for pid in _own_pids() if needles else ():
+        for part in set(_environment(pid).split(b"\0")) & needles.keys():
             process = look(pid)
             if process is not None and process.alive:
-                found.append(process)
-    return tuple(found)
+                found[needles[part]].append(process)
+    return {entry: tuple(processes) for entry, processes in found.items()}
+
+
+def shield() -> None:
+    """Let this process outlive what it is about to end: it may be running inside it."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _own_pids() -> list[int]:
