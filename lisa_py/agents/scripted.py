@@ -189,12 +189,14 @@ class Scripted(Agent):
         return Input(clear_first=("C-u",) if left_over else ())
 
     def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
-        head = text.strip()[:1000]
+        body = text.strip()
         for frame in view.frames:
-            if frame.at >= since and frame.kind in ("user", "system") and frame.text.strip().startswith(head):
+            # what stood in the box before is part of the prompt
+            if frame.at >= since and frame.kind in ("user", "system") and frame.text.strip().endswith(body):
                 return "transcript"
         for hook in view.hooks:
-            if hook.get("hook") == "UserPromptSubmit" and _number(hook.get("at")) >= since:
+            mine = body[:1000] in str(hook.get("prompt", ""))
+            if hook.get("hook") == "UserPromptSubmit" and mine and _number(hook.get("at")) >= since:
                 return "hook"
         return ""
 

@@ -58,10 +58,13 @@ def change_state(place: Place, settings: Settings, now: float, change: Callable[
         return state
 
 
-def session_lock(place: Place, settings: Settings, purpose: str) -> AbstractContextManager[float]:
+def session_lock(
+    place: Place, settings: Settings, purpose: str, *, timeout_ms: int = 0
+) -> AbstractContextManager[float]:
     """The session's lock for one purpose (`name`: spawn and kill; `input`: one sender at a time; `state`)."""
     folder = files.private_dir(os.path.join(place.project.folder, "locks"))
-    return files.lock(os.path.join(folder, f"{place.session}.{purpose}"), timeout_ms=settings.state_lock_timeout_ms)
+    most = timeout_ms or settings.state_lock_timeout_ms
+    return files.lock(os.path.join(folder, f"{place.session}.{purpose}"), timeout_ms=most)
 
 
 def read_end(place: Place) -> End | None:

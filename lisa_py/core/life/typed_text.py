@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from msgspec import Struct
 
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.host import files
 
+TEXT_MAX = 16 << 20
+"""Bytes; ten times what any agent takes."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")  # how bytes that are no UTF-8 arrive in argv and files
 # an escape sequence's ESC is what makes it one: without it `[201~` is five harmless characters
@@ -41,6 +47,25 @@ def clean(text: str) -> Clean:
     if broken:
         stripped["invalid_utf8"] = broken
     return Clean(text, stripped)
+
+
+def from_file(ctx: Context, path: str, flag: str) -> str:
+    """The text of a file the user named, `-` being standard input; the newline that ends the file is not part of it.
+
+    Raises LisaError(invalid_<flag>).
+    """
+    code = "invalid_" + flag.replace("-", "_")
+    try:
+        raw = ctx.stdin() if path == "-" else files.read_named(_absolute(ctx, path), TEXT_MAX + 1)
+    except OSError as problem:
+        raise LisaError(code, f"invalid --{flag}: {path} ({problem.strerror})") from problem
+    if len(raw) > TEXT_MAX:
+        raise LisaError(code, f"invalid --{flag}: {path} is larger than {TEXT_MAX >> 20} MB; put it into the project")
+    return raw.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+
+
+def _absolute(ctx: Context, path: str) -> str:
+    return os.path.join(ctx.cwd, os.path.expanduser(path))
 
 
 def is_command(text: str) -> bool:

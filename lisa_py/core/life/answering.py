@@ -1,0 +1,126 @@
+"""Answering an agent's dialog: find what yes, no or a number means in it, go there, check, press Enter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from lisa_py.agents._dialogs import Choice
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+
+if TYPE_CHECKING:
+    from lisa_py.core.life.listener import Listener
+
+DIALOGS = frozenset(
+    ("permission", "question", "trust", "login", "bypass", "update", "hooks_trust", "api_key", "dialog")
+)
+"""What an agent waits for in a list of choices, which takes typed text for keys."""
+MOVE_SECONDS = 3.0
+CLOSE_SECONDS = 4.0
+TICK_SECONDS = 0.03
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """Which choice was taken."""
+
+    waiting_for: str
+    number: int
+    """0: the dialog was left with Escape."""
+    text: str
+
+
+def answer(ctx: Context, listener: Listener, word: str) -> tuple[Answered, str]:
+    """Take a choice; returns it and how the dialog is seen to be over (empty: it is not).
+
+    Raises LisaError: invalid_answer, no_dialog, answer_not_offered, agent_not_running, send_keys_failed.
+    """
+    word = word.strip().lower()
+    if word not in ("yes", "no", "always") and not (word.isdigit() and int(word) > 0):
+        raise LisaError("invalid_answer", f"invalid --answer: {word} (expected yes|no|always|N)")
+    listener.look(screen=True)
+    waiting_for = listener.status.waiting_for
+    if waiting_for not in DIALOGS:
+        raise LisaError(
+            "no_dialog",
+            f"{listener.place.session} asks nothing (it is {listener.status.agent_state}); nothing was pressed",
+            session=listener.place.session,
+            sessionState=listener.status.session_state,
+        )
+    listed = listener.agent.choices(listener.evidence.screen)
+    meant = listener.agent.pick(word, listed)
+    if meant is None and not (word == "no" and listed):
+        raise _not_offered(listener, word, listed)
+    if meant is None:
+        _press(listener, ("Escape",))
+        taken = Answered(waiting_for=waiting_for, number=0, text="Escape")
+    else:
+        _go_to(ctx, listener, meant)
+        _press(listener, ("Enter",))
+        taken = Answered(waiting_for=waiting_for, number=meant.number, text=meant.text)
+    return taken, _closed(ctx, listener, listed, ctx.clock.now())
+
+
+def _not_offered(listener: Listener, word: str, listed: tuple[Choice, ...]) -> LisaError:
+    offered = ", ".join(f"{choice.number}. {choice.text}" for choice in listed) or "no list that lisa can read"
+    return LisaError(
+        "answer_not_offered",
+        f"the dialog has no `{word}`; it offers {offered} (lisa session send --keys presses any key)",
+        session=listener.place.session,
+        choices=[{"number": choice.number, "text": choice.text} for choice in listed],
+    )
+
+
+def _press(listener: Listener, keys: tuple[str, ...]) -> None:
+    if not listener.tmux.keys(listener.pane_id, keys):
+        raise listener.gone("gone")
+
+
+def _go_to(ctx: Context, listener: Listener, meant: Choice) -> None:
+    """Move until the screen shows the choice selected: Enter on another one would be the wrong answer."""
+    deadline = ctx.clock.monotonic() + MOVE_SECONDS
+    while True:
+        listed = _listed(listener)
+        here = next((choice.number for choice in listed if choice.selected), 0)
+        same = any(choice.number == meant.number and choice.text == meant.text for choice in listed)
+        if here == meant.number and same:
+            return
+        if not same or ctx.clock.monotonic() > deadline:
+            raise LisaError(
+                "answer_not_offered", "the dialog changed while it was being answered; look at it and answer again"
+            )
+        way = "Down" if meant.number > here else "Up"
+        _press(listener, (way,) * abs(meant.number - here))
+        _settle(ctx, listener, here)
+
+
+def _settle(ctx: Context, listener: Listener, here: int) -> None:
+    """Until the selection has moved away from where it was."""
+    deadline = ctx.clock.monotonic() + MOVE_SECONDS / 3
+    while ctx.clock.monotonic() < deadline:
+        if all(choice.number != here for choice in _listed(listener) if choice.selected):
+            return
+        ctx.clock.sleep(TICK_SECONDS)
+
+
+def _listed(listener: Listener) -> tuple[Choice, ...]:
+    return listener.agent.choices(listener.tmux.capture([listener.pane_id]).get(listener.pane_id, ""))
+
+
+def _closed(ctx: Context, listener: Listener, listed: tuple[Choice, ...], pressed: float) -> str:
+    """How the dialog is seen to be over: the agent says so, or the same list is no longer on the screen."""
+    deadline = ctx.clock.monotonic() + CLOSE_SECONDS
+    before = [choice.text for choice in listed]
+    while True:
+        listener.look(screen=True)
+        if listener.ended() or listener.status.waiting_for not in DIALOGS:
+            return listener.status.state_source
+        if [choice.text for choice in listener.agent.choices(listener.evidence.screen)] != before:
+            return "screen"
+        frames = listener.view().frames
+        if frames and frames[-1].at >= pressed:
+            return "transcript"
+        if ctx.clock.monotonic() > deadline:
+            return ""
+        ctx.clock.sleep(TICK_SECONDS)

@@ -1,0 +1,258 @@
+"""Telling a session something: a text, keys, or the answer to its dialog; once, whole, and seen to be taken."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.contract.records import SessionState
+from lisa_py.core.context import Context
+from lisa_py.core.life import answering, typed_text
+from lisa_py.core.life.answering import Answered
+from lisa_py.core.life.listener import Listener
+from lisa_py.host.tmux import Tmux
+from lisa_py.store import events, session
+from lisa_py.store.places import Place
+
+LOCK_SECONDS = 90.0
+"""How long a sender stands in line behind others of the same session."""
+SEEN_SECONDS = 2.0
+"""How long to look for a sign that the text was taken, before Enter is pressed once more."""
+LAST_SECONDS = 4.0
+"""How long to look after that second Enter."""
+COMMAND_SECONDS = 1.0
+"""How long to look for a sign of a slash command, which need not leave one."""
+SECONDS_PER_MEGABYTE = 6.0
+KEYS_MAX = 8000
+"""Bytes of key names in one tmux call."""
+_SUBMITTING = ("enter", "kpenter", "c-m")
+
+Delivered = Literal[True, False, "unverified"]
+
+
+class Payload(Struct, frozen=True, kw_only=True):
+    """What is to be told: exactly one of text, keys and answer."""
+
+    text: str = ""
+    keys: tuple[str, ...] = ()
+    answer: str = ""
+    """yes, no, always or the number of a choice."""
+    enter: bool = False
+    force: bool = False
+    """Also into a dialog, which takes the text for keys."""
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What became of it."""
+
+    enter: bool
+    delivered: Delivered | None = None
+    """None: nothing was submitted, so nothing is claimed."""
+    delivered_by: str = ""
+    """What showed it: hook, transcript, agent_file, title, screen."""
+    size: int = 0
+    """Bytes that went into the pane."""
+    stripped: dict[str, int] = {}
+    second_enter: bool = False
+    """The first Enter was not taken and a second one was pressed."""
+    reminded: bool = False
+    """The session's objective was put in front."""
+    answered: Answered | None = None
+
+
+def send(ctx: Context, place: Place, payload: Payload) -> Sent:
+    """Deliver, one sender at a time per session.
+
+    Raises LisaError: session_not_found, agent_not_running, agent_not_ready, agent_waiting_dialog, no_dialog,
+    answer_not_offered, missing_send_payload, send_text_failed, send_keys_failed, state_lock_timeout,
+    tmux_unavailable.
+    """
+    listener = Listener(ctx, place)
+    listener.must_exist()  # before the lock: a name nobody has leaves no trace
+    with session.session_lock(place, ctx.settings, "input", timeout_ms=int(LOCK_SECONDS * 1000)):
+        listener.look()
+        listener.must_run()
+        if payload.answer:
+            sent = _answer(ctx, listener, payload.answer)
+        elif payload.keys:
+            sent = _keys(ctx, listener, payload)
+        else:
+            sent = _text(ctx, listener, payload)
+    _note(ctx, place, payload, sent)
+    return sent
+
+
+# -- text ---------------------------------------------------------------------------------------------------------
+
+
+def _text(ctx: Context, listener: Listener, payload: Payload) -> Sent:
+    cleaned = typed_text.clean(payload.text)
+    text = typed_text.with_reminder(cleaned.text, listener.evidence.meta)
+    if not cleaned.text:
+        raise LisaError("missing_send_payload", "nothing is left of the text once control characters are taken out")
+    listener.must_listen(force=payload.force)
+    command = typed_text.is_command(text)
+    before = _begin(ctx, listener.place, text, expects_turn=not command) if payload.enter else None
+    since = ctx.clock.now()
+    try:
+        _type(ctx, listener, text, payload.enter)
+    except LisaError:
+        if before is not None:
+            _take_back(ctx, listener.place, before)
+        raise
+    sent = Sent(enter=payload.enter, size=len(text.encode()), stripped=cleaned.stripped, reminded=text != cleaned.text)
+    if not payload.enter:
+        session.change_state(listener.place, ctx.settings, since, _drafted)
+        return sent
+    how, again = _watch(ctx, listener, text, since, command)
+    delivered: Delivered = bool(how) or ("unverified" if command or not listener.tells else False)
+    _taken(ctx, listener.place, since, delivered)
+    return msgspec.structs.replace(sent, delivered=delivered, delivered_by=how, second_enter=again)
+
+
+def _type(ctx: Context, listener: Listener, text: str, enter: bool) -> None:
+    """Into the input box; with Enter also out of it."""
+    tmux, pane = listener.tmux, listener.pane_id
+    how = listener.agent.input(text, listener.view(), listener.evidence.reports)
+    if how.clear_first and not listener.evidence.state.draft:
+        _press(listener, how.clear_first)
+    if how.typed:
+        _press(listener, (text.rstrip("\n"),), literal=True)
+    else:
+        _paste(tmux, pane, text, listener)
+    if not enter:
+        return
+    if how.settle_seconds:
+        ctx.clock.sleep(how.settle_seconds)
+    _press(listener, (*how.before_enter, how.submit))
+
+
+def _paste(tmux: Tmux, pane: str, text: str, listener: Listener) -> None:
+    try:
+        outcome = tmux.paste(pane, text.encode())
+    except TmuxUnavailable as problem:
+        raise LisaError("send_text_failed", f"the text was not typed: {problem.message}") from problem
+    if outcome != "ok":
+        raise listener.gone(outcome)
+
+
+def _press(listener: Listener, keys: tuple[str, ...], *, literal: bool = False) -> None:
+    if not listener.tmux.keys(listener.pane_id, keys, literal=literal):
+        raise listener.gone("gone")
+
+
+def _watch(ctx: Context, listener: Listener, text: str, since: float, command: bool) -> tuple[str, bool]:
+    """How the text is seen to be taken, and whether it took a second Enter."""
+    if listener.custom:
+        return "", False
+    more = SECONDS_PER_MEGABYTE * len(text) / 1e6
+    first = COMMAND_SECONDS if command else SEEN_SECONDS + more
+    how = listener.hear(text, since, first)
+    if how or command or not listener.tells:
+        return how, False
+    listener.look()
+    if listener.status.waiting_for in answering.DIALOGS:
+        # Enter would answer the dialog, and a dialog that was not there before means that the turn has begun
+        return listener.status.state_source, False
+    if listener.ended():
+        return "", False
+    _press(listener, ("Enter",))
+    return listener.hear(text, since, LAST_SECONDS + more), True
+
+
+# -- keys and answers ---------------------------------------------------------------------------------------------
+
+
+def _keys(ctx: Context, listener: Listener, payload: Payload) -> Sent:
+    keys = (*payload.keys, "Enter") if payload.enter else payload.keys
+    if any(key.lower() in _SUBMITTING for key in keys):
+        _begin(ctx, listener.place, "", expects_turn=False)
+    for batch in _batches(keys):
+        _press(listener, batch)
+    return Sent(enter=payload.enter, size=sum(len(key.encode()) for key in keys))
+
+
+def _batches(keys: tuple[str, ...]) -> list[tuple[str, ...]]:
+    batches: list[list[str]] = [[]]
+    room = KEYS_MAX
+    for key in keys:
+        room -= len(key.encode()) + 1
+        if room < 0 and batches[-1]:
+            batches.append([])
+            room = KEYS_MAX - len(key.encode())
+        batches[-1].append(key)
+    return [tuple(batch) for batch in batches]
+
+
+def _answer(ctx: Context, listener: Listener, word: str) -> Sent:
+    answered, how = answering.answer(ctx, listener, word)
+    delivered: Delivered = bool(how)
+    return Sent(enter=True, delivered=delivered, delivered_by=how, answered=answered)
+
+
+# -- records ------------------------------------------------------------------------------------------------------
+
+
+def _begin(ctx: Context, place: Place, text: str, *, expects_turn: bool) -> SessionState:
+    """Draw the line: whatever the agent said before now is no answer to this. Returns the state as it was."""
+    now = ctx.clock.now()
+    kept: list[SessionState] = []
+
+    def change(state: SessionState) -> None:
+        kept.append(msgspec.structs.replace(state))
+        state.last_input_at = now
+        state.last_input_text = text[:4000]
+        state.last_input_expects_turn = expects_turn
+        state.last_input_accepted_at = 0.0
+        state.draft = False
+
+    session.change_state(place, ctx.settings, now, change)
+    return kept[0]
+
+
+def _drafted(state: SessionState) -> None:
+    state.draft = True
+
+
+def _take_back(ctx: Context, place: Place, before: SessionState) -> None:
+    def change(state: SessionState) -> None:
+        state.last_input_at = before.last_input_at
+        state.last_input_text = before.last_input_text
+        state.last_input_expects_turn = before.last_input_expects_turn
+        state.last_input_accepted_at = before.last_input_accepted_at
+        state.draft = before.draft
+
+    session.change_state(place, ctx.settings, ctx.clock.now(), change)
+
+
+def _taken(ctx: Context, place: Place, since: float, delivered: Delivered) -> None:
+    def change(state: SessionState) -> None:
+        if delivered is True:
+            state.last_input_accepted_at = max(since, ctx.clock.now())
+        elif delivered is False:
+            state.last_input_expects_turn = False  # nothing begins that was never taken
+
+    session.change_state(place, ctx.settings, ctx.clock.now(), change)
+
+
+def _note(ctx: Context, place: Place, payload: Payload, sent: Sent) -> None:
+    detail: dict[str, object] = {"enter": sent.enter, "bytes": sent.size}
+    if sent.delivered is not None:
+        detail |= {"delivered": sent.delivered, "deliveredBy": sent.delivered_by}
+    reason = "send_text" if payload.text else "send_keys"
+    try:
+        events.add(
+            place,
+            ctx.settings,
+            ctx.clock.now(),
+            type="lifecycle",
+            state="in_progress",
+            status="active",
+            reason=reason,
+            detail=detail,
+        )
+    except LisaError as problem:
+        ctx.warn_on(problem)  # it was sent all the same

@@ -1,0 +1,137 @@
+"""A session of the scripted agent (or of any command) on a test's machine, and what it left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import lisa_py
+from lisa_py.agents.base import quote_posix
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.core.life import launch
+from lisa_py.core.watch import look
+from lisa_py.host import files, processes
+from lisa_py.store import events, session
+from lisa_py.store.places import Place
+from tests.machine import Answer, Machine
+from tests.waiting import wait_until
+
+
+class Stage:
+    """One session, looked at from outside."""
+
+    def __init__(self, machine: Machine, name: str = "lisa-stage-1") -> None:
+        self.machine = machine
+        self.name = name
+        self.ctx: Context = machine.context()
+        self.place: Place = self.ctx.place(name, str(machine.project))
+
+    # -- making it --------------------------------------------------------------------------------------------
+
+    def spawn(self, prompt: str = "", *flags: str, mode: str = "interactive", ready: bool = True) -> Stage:
+        """A scripted agent, ready for input unless told otherwise."""
+        resolved = launch.resolve(
+            launch.Request(agent="scripted", mode=mode, prompt=prompt, agent_args=" ".join(flags))
+        )
+        self._start(resolved, mode)
+        if ready and not prompt and mode == "interactive":
+            self.reaches("idle")
+        return self
+
+    def run(self, command: str) -> Stage:
+        """A command of the user's own."""
+        self._start(launch.resolve(launch.Request(agent="scripted", command=command)), "interactive")
+        return self
+
+    def _start(self, resolved: launch.Resolved, mode: str) -> None:
+        files.private_dir(self.place.folder)
+        run_id = str(time.time_ns())
+        environ = {**self.machine.env, "LISA_SESSION_NAME": self.name, "LISA_SESSION_DIR": self.place.folder}
+        ready = launch.prepare(
+            self.ctx, resolved, folder=self.place.folder, project_root=self.place.project.root, run_id=run_id,
+            environ=environ,
+        )  # fmt: skip
+        files.write(self.place.command, ready.plan.script + "\n")
+        files.write(self.place.environment, "".join(f"export {k}={quote_posix(v)}\n" for k, v in environ.items()))
+        if ready.plan.stdin is not None:
+            files.write(self.place.file("stdin"), ready.plan.stdin)
+        supervisor = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "supervisor.sh")
+        tmux = self.ctx.tmux(self.place.project)
+        pane = tmux.new_session(
+            self.name, ["/bin/sh", supervisor, self.place.folder, run_id, mode], root=self.place.project.root,
+            width=120, height=40,
+        )  # fmt: skip
+        process = processes.look(pane.pid)
+        meta = SessionMeta(
+            session=self.name, agent="scripted", mode=mode, run_id=run_id, project_root=self.place.project.root,
+            socket_path=tmux.socket, custom_command=bool(resolved.custom), pane_id=pane.pane_id, pane_pid=pane.pid,
+            pane_started=process.started if process else 0.0, agent_session_id=ready.plan.agent_session_id,
+            agent_home=resolved.agent.home(environ), hooks=ready.plan.hooks, created_unix=time.time(),
+        )  # fmt: skip
+        session.write_meta(self.place, meta)
+        wait_until(lambda: session.read_start(self.place))
+
+    # -- acting on it -----------------------------------------------------------------------------------------
+
+    def lisa(self, command: str, *words: str, **more: Any) -> Answer:
+        """`lisa session COMMAND --session NAME ... --json` unless another form is asked for."""
+        form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
+        return self.machine.lisa("session", command, "--session", self.name, *words, *form, **more)
+
+    def send(self, text: str, *flags: str) -> Answer:
+        return self.lisa("send", "--text=" + text, "--enter", *flags)
+
+    # -- looking at it ----------------------------------------------------------------------------------------
+
+    @property
+    def home(self) -> Path:
+        return self.machine.home / ".scripted"
+
+    def agent(self) -> dict[str, Any]:
+        """The scripted agent's own state file; empty when there is none."""
+        for path in (self.home / "sessions").glob("*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                state: dict[str, Any] = json.loads(path.read_text())
+                if self._is_mine(state["pid"]):
+                    return state
+        return {}
+
+    def _is_mine(self, pid: int) -> bool:
+        with contextlib.suppress(OSError):
+            return f"LISA_SESSION_NAME={self.name}" in Path(f"/proc/{pid}/environ").read_text().split("\0")
+        return False
+
+    def reaches(self, state: str, **more: object) -> dict[str, Any]:
+        wanted = {"state": state, **more}
+        return wait_until(lambda: (now := self.agent()) and now.items() >= wanted.items() and now, what=str(wanted))
+
+    def transcript(self, kind: str = "") -> list[dict[str, Any]]:
+        path = Path(self.agent()["transcript"])
+        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [line for line in lines if not kind or line["type"] == kind]
+
+    def prompts(self) -> list[str]:
+        return [record["text"] for record in self.transcript("user")]
+
+    def status(self) -> Any:
+        return look.status(self.ctx, self.place)
+
+    def screen(self) -> str:
+        tmux = self.ctx.server(self.place)
+        pane = tmux.pane(self.name)
+        return tmux.capture([pane.pane_id]).get(pane.pane_id, "") if pane else ""
+
+    def shows(self, text: str) -> str:
+        return wait_until(lambda: text in (screen := self.screen()) and screen, what=f"{text!r} on the screen")
+
+    def ends(self) -> int:
+        """The exit code, once it has ended."""
+        return wait_until(lambda: session.read_end(self.place)).code
+
+    def events(self) -> list[str]:
+        return [event.reason for event in events.tail(self.place, 100).events]
