@@ -30,3 +30,24 @@ def rfc3339(unix: float, *, fraction: bool = False) -> str:
 def local_stamp(unix: float) -> str:
     """`YYMMDD-HHMMSS` in local time, as generated session names carry it."""
     return time.strftime("%y%m%d-%H%M%S", time.localtime(unix))
+
+
+def local_time(unix: float) -> str:
+    """`HH:MM:SS` in local time, for people."""
+    return time.strftime("%H:%M:%S", time.localtime(unix))
+
+
+def unix_of(text: str) -> float | None:
+    """The moment an RFC 3339 time or `@unix` (seconds, milliseconds or nanoseconds by its size) names, or None."""
+    if text.startswith("@"):
+        number = float(text[1:]) if text[1:].isdigit() else None
+        if number is None:
+            return None
+        return number / 1e9 if number > 1e18 else number / 1e3 if number > 1e12 else number
+    from datetime import UTC, datetime  # noqa: PLC0415 - slow to load, and rarely asked for
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

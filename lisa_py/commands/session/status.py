@@ -1,0 +1,101 @@
+"""Say what a session is doing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, structs
+
+from lisa_py.contract import csv
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
+from lisa_py.contract.status import Status
+from lisa_py.core.context import Context
+from lisa_py.core.watch import hints, look
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    agent: AgentHint = "auto"
+    mode: ModeHint = "auto"
+    project_root: ProjectRoot = ""
+    full: Annotated[bool, Flag(help="more columns; of an ended session also keep the last screen in a file")] = False
+    fail_not_found: FailNotFound = False
+
+
+def run(args: Args, ctx: Context) -> Status:
+    agent = hints.agent(args.agent)
+    place = ctx.place(args.session, args.project_root)
+    evidence, status = look.look(ctx, place, agent=agent, mode=args.mode)
+    kept = ""
+    if args.full:
+        from lisa_py.core.watch import output  # noqa: PLC0415 - only --full writes
+
+        kept = output.keep(ctx, place, evidence, status)
+    code = status.error_code
+    if code == "session_not_found" and not args.fail_not_found:
+        code = UNSET  # to be told that there is no such session is an answer, not a failure
+    task = status.active_task or (kept if status.session_state != "not_found" else "")
+    return structs.replace(look.shown(status), active_task=task, output_file=kept or UNSET, error_code=code)
+
+
+def text(answer: Status, args: Args) -> str:
+    head = (answer.status, answer.todos_done, answer.todos_total, answer.active_task, answer.wait_estimate)
+    if not args.full:
+        return csv.line((*head, answer.session_state))
+    signals = answer.signals
+    problems = (
+        signals.agent_scan_error,
+        signals.tmux_read_error,
+        signals.state_read_error,
+        signals.meta_read_error,
+        signals.done_file_read_error,
+    )
+    return csv.line(
+        (
+            "status_full_v1",
+            *head,
+            answer.session_state,
+            answer.classification_reason,
+            answer.pane_status,
+            answer.agent_pid,
+            f"{answer.agent_cpu:.2f}",
+            answer.output_age_seconds,
+            answer.heartbeat_age_seconds,
+            signals.prompt_waiting,
+            signals.heartbeat_fresh,
+            signals.state_lock_timed_out,
+            signals.state_lock_wait_ms,
+            *("" if problem is UNSET else problem for problem in problems),
+        )
+    )
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Status,
+    run=run,
+    text=text,
+    min=(
+        "session",
+        "status",
+        "session_state",
+        "todos_done",
+        "todos_total",
+        "wait_estimate",
+        "waiting_for",
+        "error_code",
+    ),
+    exit_code=lambda answer: 1 if answer.error_code == "session_not_found" else 0,
+    errors={
+        "invalid_agent_hint": "--agent names no agent lisa knows",
+        "invalid_mode_hint": "--mode is neither auto, interactive nor exec",
+        "tmux_missing": "tmux is not on PATH; the state is degraded, because nothing can be told",
+    },
+    exits={0: "answered", 1: "refused; or --fail-not-found and there is no such session"},
+    example="lisa session status --session lisa-demo-1\nlisa session status --session lisa-demo-1 --json",
+    notes="""\
+Text is one CSV line: status,todosDone,todosTotal,activeTask,waitEstimate,sessionState. sessionState is one of just_started,
+in_progress, waiting_input, completed, crashed, stuck, degraded, not_found; --json also says what the session waits for
+(waitingFor), what the agent itself does (agentState) and which kind of evidence decided (stateSource). Asking changes nothing.""",
+)

@@ -1,0 +1,95 @@
+"""When a monitor stops, and what that means for its exit: pure rules, tried in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.status import TERMINAL_STATES, Status
+from lisa_py.core.watch.jsonpath import Path
+from lisa_py.core.watch.look import shown
+
+ACCEPTED = {"terminal": frozenset(TERMINAL_STATES), "marker": frozenset(("marker_found",))}
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What the caller waits for, and for how long."""
+
+    poll_interval: float = 30.0
+    max_polls: int = 120
+    counts_polls: bool = True
+    """False: only the time limits (a timeout without an explicit number of polls)."""
+    timeout_seconds: float = 0.0
+    """0: none but that of max_polls times poll_interval."""
+    adaptive: bool = False
+    stop_on_waiting: bool = True
+    waiting_requires_turn_complete: bool = False
+    until_marker: str = ""
+    until_state: str = ""
+    until_path: Path | None = None
+    expect: str = "any"
+    auto_recover: bool = False
+    recover_max: int = 1
+    recover_budget: int = 0
+    """Polls over all rounds; 0: no limit of its own."""
+    agent: str = "auto"
+    mode: str = "auto"
+
+
+class Stop(Struct, frozen=True):
+    """Why the monitor ends, and how."""
+
+    reason: str
+    exit_code: int = 0
+    code: str = ""
+
+
+def stop(rules: Rules, status: Status, marker_found: Callable[[], bool]) -> Stop | None:
+    """The first rule that is met; None: go on."""
+    found = _met(rules, status, marker_found)
+    accepted = ACCEPTED.get(rules.expect)
+    if found is None or accepted is None or found.reason in accepted:
+        return found
+    return Stop(f"expected_{rules.expect}_got_{found.reason}", 2, "monitor_expectation_mismatch")
+
+
+def _met(rules: Rules, status: Status, marker_found: Callable[[], bool]) -> Stop | None:
+    state = status.session_state
+    if rules.until_state == state:
+        return Stop(state)
+    if rules.until_path is not None and rules.until_path.matches(payload(status)):
+        return Stop("jsonpath_matched")
+    if rules.until_marker and marker_found():
+        return Stop("marker_found")
+    if state == "completed":
+        return Stop(state)
+    if state in TERMINAL_STATES:
+        return Stop(state, 2, f"monitor_{state}")
+    if state == "waiting_input" and rules.stop_on_waiting:
+        if not rules.waiting_requires_turn_complete:
+            return Stop("waiting_input")
+        if status.signals.transcript_turn_complete:
+            return Stop("waiting_input_turn_complete")
+    return None
+
+
+def payload(status: Status) -> Any:
+    """The status as `session status --json` shows it."""
+    return msgspec.to_builtins(shown(status))
+
+
+def next_interval(rules: Rules, status: Status) -> float:
+    """Seconds to the next reported poll; adaptive ones grow while nothing is to be expected, never the other way."""
+    base = max(1.0, rules.poll_interval)
+    if not rules.adaptive:
+        return base
+    slower = max(base, min(2 * base, 12.0))
+    if status.session_state == "waiting_input":
+        return slower
+    if status.signals.heartbeat_fresh and status.session_state in ("in_progress", "degraded"):
+        return max(1.0, base // 2)
+    stale = status.heartbeat_age_seconds >= 3 * status.heartbeat_fresh_seconds
+    return slower if stale else base

@@ -1,0 +1,40 @@
+"""Waiting for something to happen to a session: wakes in milliseconds, costs nothing meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+
+from lisa_py.core.context import Context
+from lisa_py.host.watching import Watching
+
+NO_NEWS = ("heartbeat", "events.jsonl", "output.txt")
+"""Files of a session's folder whose change says nothing about the agent."""
+
+
+class Waiter:
+    """Wakes on changes of files and folders and on the end of processes."""
+
+    def __init__(self, ctx: Context, paths: Iterable[str] = (), pids: Iterable[int] = ()) -> None:
+        self._ctx = ctx
+        self._watching = Watching(NO_NEWS)
+        self._watching.watch(paths, pids)
+
+    def watch(self, paths: Iterable[str], pids: Iterable[int]) -> None:
+        """Wait for these from now on (a conversation may get another file, a pane another process)."""
+        self._watching.watch(paths, pids)
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """True when something happened, false at the end of the time."""
+        return self._watching.wait(timeout_seconds)
+
+    def close(self) -> None:
+        self._watching.close()
+
+    def __enter__(self) -> Waiter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
