@@ -30,10 +30,6 @@ class Delta(Struct, frozen=True, kw_only=True):
     reset: str = ""
     """Why it could not go on where it stopped: other_session, history_trimmed, screen_redrawn, offset_beyond_output."""
 
-    def lines(self, text: PaneText, keep: Sequence[bool]) -> list[str]:
-        rows = [row for row in range(self.first, self.end) if keep[row]]
-        return [text.lines[row][self.skip :] if row == self.first else text.lines[row] for row in rows]
-
 
 def everything(text: PaneText, run_id: str, *, reset: str = "", before: PaneCursor | None = None) -> Delta:
     """All that the pane holds; `before` is the cursor that could not be found again and whose count goes on."""
@@ -67,22 +63,20 @@ def since_cursor(text: PaneText, cursor: PaneCursor, run_id: str) -> Delta:
         why = "screen_redrawn" if text.pane.alternate or text.whole else "history_trimmed"
         return everything(text, run_id, reset=why, before=cursor)
     row, dropped = found
-    skip = 0 if dropped else _characters(text.lines[row], cursor.anchors[-1].size)
-    first, skip = (row + 1, 0) if dropped else (row, skip)
-    stand = _stand(text, run_id, offset=text.size, line=text.settled)
-    if not text.whole:
-        again = sum(anchor.size + 1 for anchor in cursor.anchors[len(cursor.anchors) - dropped :])
-        added = size_of(text.lines[first : text.settled]) - len(text.lines[row][:skip].encode("utf-8", "replace"))
-        offset = cursor.offset - again + (added + 1 if dropped and added else added)
-        stand = _stand(text, run_id, offset=max(0, offset), line=cursor.line - dropped + text.settled - row - 1)
-    return _from(text, first, skip, stand)
+    skip = len(text.lines[row]) if dropped else _characters(text.lines[row], cursor.anchors[-1].size)
+    if text.whole:
+        return _from(text, row, skip, _stand(text, run_id, offset=text.size, line=text.settled))
+    again = sum(anchor.size + 1 for anchor in cursor.anchors[len(cursor.anchors) - dropped :])
+    added = size_of(text.lines[row : max(row + 1, text.settled)]) - len(
+        text.lines[row][:skip].encode("utf-8", "replace")
+    )
+    line = cursor.line - dropped + max(0, text.settled - row - 1)
+    return _from(text, row, skip, _stand(text, run_id, offset=max(0, cursor.offset - again + added), line=line))
 
 
 def _from(text: PaneText, row: int, skip: int, stand: PaneCursor) -> Delta:
-    """From a place on; a place at a line's end means the next line."""
-    if row < len(text.lines) and skip >= len(text.lines[row]) and row + 1 <= text.settled:
-        row, skip = row + 1, 0
-    return Delta(first=row, skip=skip, end=max(row, text.settled), cursor=stand)
+    """From a place on. At a line's end the delta begins with a line feed: deltas put together are the whole."""
+    return Delta(first=row, skip=skip, end=max(row + 1, text.settled), cursor=stand)
 
 
 def _nothing(text: PaneText, run_id: str, offset: int) -> Delta:

@@ -1,0 +1,304 @@
+"""Read what a session said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract import flags
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.flags import ProjectRoot, Session, TokenBudget
+from lisa_py.core.context import Context
+from lisa_py.core.relay import markers as marking
+from lisa_py.core.relay.capture import capture
+from lisa_py.core.relay.captured import Captured, CaptureRequest
+from lisa_py.core.relay.conversation import Message, Problem, ToolCall
+from lisa_py.core.relay.markers import Hit
+from lisa_py.store.cursors import located
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    project_root: ProjectRoot = ""
+    raw: Annotated[bool, Flag(help="read the pane, not the agent's transcript")] = False
+    transcript: Annotated[bool, Flag(help="read the agent's transcript or fail; allows deltas of it")] = False
+    lines: flags.Lines = 200
+    delta_from: flags.DeltaFrom = ""
+    cursor_file: flags.CursorFile = ""
+    cursor_reset: Annotated[bool, Flag(help="set an unreadable cursor file aside and start anew")] = False
+    semantic_delta: Annotated[bool, Flag(help="only lines that mean something new; needs --raw", json=True)] = False
+    markers: flags.Markers = ""
+    marker: Annotated[
+        tuple[str, ...],
+        Flag(help="one text to look for, which may hold commas; may be repeated", metavar="TEXT", many=True),
+    ] = ()
+    markers_json: Annotated[bool, Flag(help="say where each marker stands", json=True)] = False
+    summary: Annotated[bool, Flag(help="a short form within a token budget")] = False
+    summary_style: flags.SummaryStyle = "terse"
+    token_budget: TokenBudget = 320
+    keep_noise: flags.KeepNoise = False
+    strip_banner: Annotated[bool, Flag(help="with --keep-noise: still take out agents' welcome boxes")] = False
+
+
+class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was read; which keys are there depends on the source and on what was asked for."""
+
+    session: str
+    project_root: str
+    source: str
+    fallback_reason: str | UnsetType = UNSET
+    agent: str | UnsetType = UNSET
+    claude_session: str | UnsetType = UNSET
+    codex_session: str | UnsetType = UNSET
+    agent_session: str | UnsetType = UNSET
+    messages: tuple[Message, ...] | UnsetType = UNSET
+    message_count: int | UnsetType = UNSET
+    tool_calls: tuple[ToolCall, ...] | UnsetType = UNSET
+    problems: tuple[Problem, ...] | UnsetType = UNSET
+    capture: str | UnsetType = UNSET
+    summary: str | UnsetType = UNSET
+    summary_style: str | UnsetType = UNSET
+    token_budget: int | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET
+    markers: tuple[str, ...] | UnsetType = UNSET
+    marker_matches: dict[str, bool] | UnsetType = UNSET
+    marker_counts: dict[str, int] | UnsetType = UNSET
+    found_markers: tuple[str, ...] | UnsetType = UNSET
+    missing_markers: tuple[str, ...] | UnsetType = UNSET
+    marker_hits: tuple[Hit, ...] | UnsetType = UNSET
+    delta_from: str | UnsetType = UNSET
+    delta_mode: str | UnsetType = UNSET
+    delta_reset: str | UnsetType = UNSET
+    """Why the reader could not go on where it stopped; everything is given again then."""
+    skipped_lines: int | UnsetType = UNSET
+    next_offset: int | UnsetType = UNSET
+    cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    semantic_delta: str | UnsetType = UNSET
+    semantic_delta_count: int | UnsetType = UNSET
+    semantic_lines: tuple[str, ...] | UnsetType = UNSET
+    noise_removed: int | UnsetType = UNSET
+    screen: str | UnsetType = UNSET
+    """`alternate` when a full-screen program shows, which keeps no history."""
+    more_before: bool | UnsetType = UNSET
+    """There is older output that was not read."""
+
+
+FULL_ONLY = frozenset(
+    (
+        "marker_counts",
+        "delta_from",
+        "delta_mode",
+        "cursor_file",
+        "semantic_lines",
+        "messages",
+        "tool_calls",
+        "problems",
+        "project_root",
+        "noise_removed",
+        "agent",
+    )
+)
+
+
+def _has_markers(args: Args) -> bool:
+    return bool(args.markers.strip() or args.marker)
+
+
+def _plain_read(args: Args) -> bool:
+    return not args.raw and not args.transcript
+
+
+CONFLICTS: tuple[tuple[Callable[[Args], object], str, str], ...] = (
+    (
+        lambda args: args.raw and args.transcript,
+        "raw_incompatible_with_transcript",
+        "--raw reads the pane and --transcript the transcript: give one of them",
+    ),
+    (
+        lambda args: args.delta_from and _plain_read(args),
+        "delta_requires_raw_capture",
+        "--delta-from requires --raw (or --transcript)",
+    ),
+    (
+        lambda args: args.cursor_file and _plain_read(args),
+        "cursor_file_requires_raw_capture",
+        "--cursor-file requires --raw (or --transcript)",
+    ),
+    (
+        lambda args: args.semantic_delta and not args.raw,
+        "semantic_delta_requires_raw_capture",
+        "--semantic-delta requires --raw",
+    ),
+    (
+        lambda args: args.summary and _has_markers(args),
+        "summary_incompatible_with_markers",
+        "--summary cannot be combined with --markers",
+    ),
+    (
+        lambda args: args.semantic_delta and _has_markers(args),
+        "semantic_delta_incompatible_with_markers",
+        "--semantic-delta cannot be combined with --markers",
+    ),
+    (
+        lambda args: args.markers_json and not _has_markers(args),
+        "markers_json_requires_markers",
+        "--markers-json requires --markers",
+    ),
+    (
+        lambda args: args.summary_style != "terse" and not args.summary,
+        "summary_style_requires_summary",
+        "--summary-style requires --summary",
+    ),
+)
+"""What does not go together, in the order it is looked for: broken?, code, message."""
+
+
+def run(args: Args, ctx: Context) -> Answer:
+    request = checked(args, ctx)
+    place = ctx.place(args.session, args.project_root)
+    taken = capture(ctx, place, request)
+    return Answer(
+        session=place.session,
+        project_root=place.project.root,
+        source=taken.source,
+        agent=taken.agent or UNSET,
+        fallback_reason=taken.fallback_reason or UNSET,
+        more_before=taken.truncated or UNSET,
+        **_body(taken, ctx.form),
+        **_delta(args, taken),
+        **_markers(args, taken),
+    )
+
+
+def checked(args: Args, ctx: Context) -> CaptureRequest:
+    """The request, once its flags are found to fit together. Raises UsageError."""
+    for broken, code, message in CONFLICTS:
+        if broken(args):
+            raise UsageError(code, message)
+    return CaptureRequest(
+        source="pane" if args.raw else "transcript" if args.transcript else "auto",
+        lines=args.lines,
+        limited="lines" in ctx.given,
+        since=args.delta_from,
+        cursor_file=args.cursor_file,
+        cursor_reset=args.cursor_reset,
+        semantic=args.semantic_delta,
+        markers=marking.parse(args.markers, args.marker),
+        summary=args.summary_style if args.summary else "",
+        token_budget=args.token_budget,
+        strip_noise=not args.keep_noise,
+        strip_banner=args.strip_banner,
+    )
+
+
+def _body(taken: Captured, form: str) -> dict[str, Any]:
+    """What was read: messages in full JSON, else one text; neither beside a summary or markers."""
+    keys = _conversation(taken, form) if taken.talk is not None else _pane(taken)
+    if taken.summary is not None:
+        keys["summary"] = taken.summary.text
+        keys["summary_style"] = taken.summary.style
+        keys["token_budget"] = taken.summary.budget
+        keys["truncated"] = taken.summary.truncated
+    if taken.found is not None or taken.summary is not None:
+        for name in ("capture", "messages", "tool_calls", "problems"):
+            keys.pop(name, None)
+    return keys
+
+
+def _conversation(taken: Captured, form: str) -> dict[str, Any]:
+    talk = taken.talk
+    if talk is None:
+        return {}
+    keys: dict[str, Any] = {"agent_session": talk.session_id, "message_count": len(talk.messages)}
+    named = f"{taken.agent}_session"
+    if named in Answer.__struct_fields__:
+        keys[named] = talk.session_id
+    if form == "json":
+        return {**keys, "messages": talk.messages, "tool_calls": talk.tools, "problems": talk.problems or UNSET}
+    return {**keys, "capture": taken.text}
+
+
+def _pane(taken: Captured) -> dict[str, Any]:
+    keys: dict[str, Any] = {"capture": taken.text, "noise_removed": taken.noise_removed}
+    if taken.alternate:
+        keys["screen"] = "alternate"
+    if taken.meaning is not None:
+        keys["semantic_delta"] = "\n".join(taken.meaning.new)
+        keys["semantic_delta_count"] = len(taken.meaning.new)
+        keys["semantic_lines"] = taken.meaning.lines
+    return keys
+
+
+def _delta(args: Args, taken: Captured) -> dict[str, Any]:
+    progress = taken.progress
+    if not progress.mode:
+        return {"next_offset": progress.next} if taken.source == "pane" else {}
+    return {
+        "next_offset": progress.next,
+        "delta_mode": progress.mode,
+        "delta_from": progress.began,
+        "delta_reset": progress.reset or UNSET,
+        "skipped_lines": progress.skipped or UNSET,
+        "cursor_file": located(args.cursor_file) if args.cursor_file else UNSET,
+        "cursor_recovered": taken.cursor_recovered or UNSET,
+    }
+
+
+def _markers(args: Args, taken: Captured) -> dict[str, Any]:
+    found = taken.found
+    if found is None:
+        return {}
+    return {
+        "markers": found.markers,
+        "marker_matches": found.matches,
+        "marker_counts": found.counts,
+        "found_markers": found.found,
+        "missing_markers": found.missing,
+        "marker_hits": found.hits if args.markers_json else UNSET,
+    }
+
+
+def text(answer: Answer, args: Args) -> str:
+    if answer.marker_matches is not UNSET:
+        marks = answer.marker_matches.items()
+        return "".join(f"{marker}={'true' if there else 'false'}\n" for marker, there in marks)
+    words = next((words for words in (answer.summary, answer.semantic_delta, answer.capture) if words is not UNSET), "")
+    # a delta is exact, so that deltas put together are the whole; what a person reads ends its last line
+    exact = answer.delta_mode is not UNSET or not words or words.endswith("\n")
+    return words if exact else words + "\n"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Answer,
+    run=run,
+    text=text,
+    newline=False,
+    min=tuple(name for name in Answer.__struct_fields__ if name not in FULL_ONLY),
+    errors={
+        **{code: message for _, code, message in CONFLICTS},
+        "invalid_delta_from": "not an offset, an @unix time or an RFC 3339 time",
+        "invalid_markers": "an empty text among the markers",
+        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
+        "cursor_file_write_failed": "the cursor file could not be written",
+        "semantic_cursor_read_failed": "the semantic cursor beside the cursor file cannot be read",
+        "semantic_cursor_write_failed": "the semantic cursor could not be written",
+        "transcript_unavailable": "--transcript was given and there is none; `reason` says why",
+        "invalid_lines": "not a number of at least 1",
+        "invalid_token_budget": "not a number of at least 1",
+        "invalid_summary_style": "not terse, ops or debug",
+    },
+    example="lisa session capture --session lisa-demo-1\n"
+    "lisa session capture --session lisa-demo-1 --raw --cursor-file /tmp/demo.cursor --json-min",
+    notes="""\
+The agent's transcript is read first: it holds the whole conversation, tool calls and errors. Where there is none the
+pane is read, and `fallbackReason` says why. --raw reads the pane itself: its last --lines lines, wrapped lines joined.
+
+Offsets count all the session has printed, not what the pane happens to show, so that a delta begins exactly where the
+last one ended. When that place is gone (a redrawn screen, a trimmed history, another session of this name) everything
+is given again and `deltaReset` says why. A cursor file survives more than a bare offset: it knows the last lines.""",
+)

@@ -1,0 +1,106 @@
+"""A capture of the pane: its last lines, or those new to a reader, chatter taken out, prompts told from output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.core.relay import cursor, noise, pane_text, prompt_echo, semantic
+from lisa_py.core.relay.captured import CaptureRequest, Meaning, Progress, Reader
+from lisa_py.core.relay.markers import Line
+from lisa_py.core.relay.noise import Sifted
+from lisa_py.core.relay.pane_text import PaneText
+from lisa_py.store import cursors, session
+from lisa_py.store.cursors import PaneCursor
+from lisa_py.store.places import Place
+from lisa_py.store.records import Unreadable
+
+
+class PaneCapture(Struct, frozen=True, kw_only=True):
+    lines: tuple[Line, ...]
+    """Delta or window, chatter taken out."""
+    progress: Progress
+    noise_removed: int
+    meaning: Meaning | None
+    pane: PaneText
+
+
+def capture(ctx: Context, place: Place, text: PaneText, request: CaptureRequest, reader: Reader) -> PaneCapture:
+    """Raises LisaError of cursor files that cannot be read or written."""
+    meta = pane_text.meta_of(place)
+    sifted = sift(text, meta, noise_off=not request.strip_noise, banner=request.strip_banner)
+    echoed = prompt_echo.rows(text.lines, prompts(place, meta)) if request.markers else frozenset()
+    rows, progress, stand = _rows(text, request, reader, meta.run_id)
+    lines = tuple(Line(words, row not in echoed) for row, words in rows if sifted.keep[row])
+    meaning = _meaning(ctx, text, sifted, request, reader) if request.semantic else None
+    if reader.path:
+        ready = msgspec.structs.replace(reader.file, pane=stand)
+        cursors.write(reader.path, ready, "pane", stand.offset, ctx.clock.now())
+    return PaneCapture(lines=lines, progress=progress, noise_removed=sifted.removed, meaning=meaning, pane=text)
+
+
+def sift(text: PaneText, meta: SessionMeta, *, noise_off: bool = False, banner: bool = False) -> Sifted:
+    """Which lines are chatter; none when the session's first lines are out of sight."""
+    if not text.whole or (noise_off and not banner):
+        return noise.everything(text.lines)
+    try:
+        is_noise = agents.get(meta.agent).is_noise
+    except LisaError:
+        is_noise = Agent().is_noise
+    return noise.sift(text.lines, prompt=meta.prompt, is_noise=is_noise, chatter=not noise_off)
+
+
+def prompts(place: Place, meta: SessionMeta) -> tuple[str, ...]:
+    """What was typed last, and the first prompt where the agent was really given it."""
+    try:
+        last = session.read_state(place).last_input_text
+    except Unreadable:
+        last = ""
+    first = "" if meta.custom_command else meta.prompt
+    return tuple(dict.fromkeys(prompt for prompt in (first, last) if prompt.strip()))
+
+
+def _rows(
+    text: PaneText, request: CaptureRequest, reader: Reader, run_id: str
+) -> tuple[Sequence[tuple[int, str]], Progress, PaneCursor]:
+    """Row numbers and words of the lines to give, and where the reader stands afterwards."""
+    known, since = reader.file.pane, reader.since
+    stood = known.offset if known else reader.file.legacy("pane")
+    whole = cursor.everything(text, run_id)
+    if not reader.wants_delta or (since is not None and since.time is not None):
+        # tmux dates output in whole seconds: the second the reader names may hold some that it has not seen
+        silent = since is not None and text.pane.activity + 1 <= (since.time or 0)
+        end = len(text.lines)
+        first = end if silent else max(0, end - request.lines)
+        rows = [(row, text.lines[row]) for row in range(first, end)]
+        return rows, reader.progress(stood=stood, next_offset=whole.cursor.offset), whole.cursor
+    if since is not None:
+        delta = cursor.since_offset(text, since.offset or 0, run_id)
+    elif known is not None:
+        delta = cursor.since_cursor(text, known, run_id)
+    else:
+        delta = cursor.since_offset(text, stood, run_id)
+    rows = [(row, text.lines[row][delta.skip if row == delta.first else 0 :]) for row in range(delta.first, delta.end)]
+    fresh = since is None and known is None and not stood
+    skipped = max(0, len(rows) - request.lines) if request.limited or fresh else 0
+    progress = reader.progress(stood=stood, next_offset=delta.cursor.offset, reset=delta.reset, skipped=skipped)
+    return rows[skipped:], progress, delta.cursor
+
+
+def _meaning(ctx: Context, text: PaneText, sifted: Sifted, request: CaptureRequest, reader: Reader) -> Meaning:
+    """What the last lines mean that the reader does not know yet; its sidecar then knows them."""
+    first = max(0, len(text.lines) - request.lines)
+    current = semantic.lines_of("\n".join(sifted.of(text.lines, first)))
+    path = cursors.semantic_path(reader.path) if reader.path else ""
+    known = cursors.read_semantic(path).lines if path else ()
+    new = semantic.new(current, known)
+    if path:
+        cursors.write_semantic(path, tuple(current), ctx.clock.now())
+    return Meaning(tuple(new), tuple(current))
