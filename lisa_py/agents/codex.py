@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from lisa_py.agents._codex import binding as threads
 from lisa_py.agents._codex import chatter, rollout, signs, start, telling
+from lisa_py.agents._codex import screen as screens
+from lisa_py.agents._dialogs import Choice
 from lisa_py.agents.base import Agent, Binding, Facts, Input, Launch, Plan, View
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
@@ -35,6 +37,9 @@ class Codex(Agent):
 
         return probe.probe(binary, environ, timeout)
 
+    def home(self, environ: Mapping[str, str]) -> str:
+        return threads.folder(environ)
+
     def wants_bypass(self, launch: Launch) -> bool:
         return launch.mode == "exec"
 
@@ -60,10 +65,13 @@ class Codex(Agent):
         return chatter.is_noise(line)
 
     def input(self, text: str, view: View, reports: Sequence[AgentReport]) -> Input:
-        return telling.how(text)
+        return telling.how(text, view)
 
     def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
         return telling.accepted(text, since, view, binding)
+
+    def choices(self, screen: str) -> tuple[Choice, ...]:
+        return screens.choices(screen)
 
 
 AGENT = Codex()

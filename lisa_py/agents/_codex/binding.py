@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
+from lisa_py.agents._codex import title as titles
 from lisa_py.agents._codex.rollout import unix
 from lisa_py.agents.base import Binding, View
 from lisa_py.host import files, processes
@@ -42,29 +44,28 @@ def native(tree: tuple[Process, ...]) -> Process | None:
     return next(iter(real or agents), None)
 
 
+def folder(environ: Mapping[str, str]) -> str:
+    """The configuration folder codex uses with this environment."""
+    return environ.get("CODEX_HOME", "") or os.path.join(environ.get("HOME", ""), ".codex")
+
+
 def home(view: View) -> str:
     """The configuration folder codex uses in this session."""
-    if view.meta.agent_home:
-        return view.meta.agent_home
-    named = view.environ.get("CODEX_HOME", "")
-    return named or os.path.join(view.environ.get("HOME", ""), ".codex")
+    return view.meta.agent_home or folder(view.environ)
 
 
 def bind(view: View) -> Binding:
-    """The thread whose files the process holds open; else what the hooks say; else the rollout that fits."""
+    """The thread named in the title, whose files the process holds open; else the hooks' word; else what fits."""
     process = native(view.processes)
     pid = process.pid if process else 0
-    if process:
-        held = _held(process.pid, view)
-        if held is not None:
-            return held
-    told = _told(view)
-    if told is not None:
-        return msgspec.structs.replace(told, pid=pid)
-    return msgspec.structs.replace(_fitting(view), pid=pid)
+    shown = titles.read(view).thread
+    found = _held(pid, shown, view) if pid else None
+    if found is None:
+        found = _told(view, shown) or _fitting(view, shown)
+    return msgspec.structs.replace(found, pid=pid)
 
 
-def _held(pid: int, view: View) -> Binding | None:
+def _held(pid: int, shown: str, view: View) -> Binding | None:
     locks: dict[str, str] = {}
     rollouts: dict[str, str] = {}
     for path in processes.open_files(pid):
@@ -75,15 +76,20 @@ def _held(pid: int, view: View) -> Binding | None:
     threads = set(locks) | set(rollouts)
     if not threads:
         return None
-    # after /new the old thread's files stay open: the lock taken last is the thread on the screen
-    newest = max(threads, key=lambda name: (files.modified(locks.get(name, rollouts.get(name, ""))), name))
-    return Binding(session_id=newest, transcript=rollouts.get(newest, ""), pid=pid, how="open_file")
+    named = [name for name in threads if shown and name.startswith(shown)]
+    if not named and shown:
+        return None  # the title is ahead of, or behind, what is open: ask the others
+    # without a name: after /new the old thread's files stay open, the lock taken last is the thread on the screen;
+    # a run has one thread, and what it opens later are helpers'
+    best = min if view.meta.mode == "exec" else max
+    name = best(named or threads, key=lambda name: (files.modified(locks.get(name, rollouts.get(name, ""))), name))
+    return Binding(session_id=name, transcript=rollouts.get(name, ""), how="open_file")
 
 
-def _told(view: View) -> Binding | None:
+def _told(view: View, shown: str) -> Binding | None:
     for entry in reversed(view.hooks):
         name, path = entry.get("session_id"), entry.get("transcript_path")
-        if isinstance(name, str) and name:
+        if isinstance(name, str) and name and name.startswith(shown):
             return Binding(session_id=name, transcript=path if isinstance(path, str) else "", how="hook")
     return None
 
@@ -97,19 +103,22 @@ class _Head(Struct):
     originator: str
 
 
-def _fitting(view: View) -> Binding:
-    """The newest rollout of this folder and kind that was begun no earlier than the session."""
+def _fitting(view: View, shown: str) -> Binding:
+    """The rollout of the thread in the title; else the first of this folder and kind that began with the session."""
     wanted = "codex_exec" if view.meta.mode == "exec" else "codex-tui"
     best: tuple[float, Binding] | None = None
     for path in _recent(os.path.join(home(view), "sessions"), view):
-        head = _head(path)
+        name = _ROLLOUT.search(path)
+        if shown and name and name[1].startswith(shown):
+            return Binding(session_id=name[1], transcript=path, how="history")
+        head = _head(path) if not shown else None
         if head is None or head.cwd != view.meta.project_root or head.originator not in ("", wanted):
             continue
         if head.at < view.meta.created_unix - START_SLACK_SECONDS:
             continue
         if best is None or head.at < best[0]:
             best = (head.at, Binding(session_id=head.id, transcript=path, how="history"))
-    return best[1] if best else Binding(session_id=view.meta.agent_session_id)
+    return best[1] if best else Binding(session_id=shown or view.meta.agent_session_id)
 
 
 def _recent(sessions: str, view: View) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from lisa_py.contract.frames import ErrorKind, Frame, Todo, Usage
+from lisa_py.agents._codex.errors import error_kind
+from lisa_py.contract.frames import Frame, Todo, Usage
 
 
 class _Line(Struct):
@@ -225,74 +226,6 @@ def _usage(payload: _Payload, at: float, offset: int) -> list[Frame]:
     )
     turn, call = payload.turn_id or "", payload.response_id or ""
     return [Frame(kind="usage", at=at, turn=turn, id=call, usage=usage, offset=offset)]
-
-
-_BY_NAME: dict[str, ErrorKind] = {
-    "usage_limit_exceeded": "usage_limit",
-    "session_budget_exceeded": "usage_limit",
-    "context_window_exceeded": "too_long",
-    "server_overloaded": "overloaded",
-    "internal_server_error": "server",
-    "unauthorized": "auth",
-    "bad_request": "bad_request",
-    "response_stream_connection_failed": "network",
-    "response_stream_disconnected": "network",
-    "http_connection_failed": "network",
-}
-_BY_STATUS: dict[int, ErrorKind] = {
-    400: "bad_request",
-    401: "auth",
-    402: "billing",
-    403: "permission",
-    404: "not_found",
-    413: "too_long",
-    429: "rate_limit",
-    503: "overloaded",
-    529: "overloaded",
-}
-_BY_WORDS: tuple[tuple[str, ErrorKind], ...] = (
-    ("usage limit", "usage_limit"),
-    ("quota exceeded", "billing"),
-    ("credit", "billing"),
-    ("at capacity", "overloaded"),
-    ("context window", "too_long"),
-    ("unauthorized", "auth"),
-    ("rate limit", "rate_limit"),
-    ("too many requests", "rate_limit"),
-    ("high demand", "server"),
-    ("stream disconnected", "network"),
-    ("error sending request", "network"),
-    ("timed out", "network"),
-)
-
-
-def error_kind(info: Any, said: str) -> ErrorKind:
-    """Which kind of error codex means, from its own word for it, the HTTP status or the message."""
-    name, inner = (
-        (info, None)
-        if isinstance(info, str)
-        else (next(iter(info.items())) if info else ("", None))
-        if isinstance(info, dict)
-        else ("", None)
-    )
-    status = inner.get("http_status_code") if isinstance(inner, dict) else None
-    if isinstance(status, int):
-        by_status = _status_kind(status)
-        if by_status:
-            return by_status
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    low = said.lower()
-    _, found, rest = low.partition("status")
-    digits = "".join(char for char in rest.lstrip(": ")[:3] if char.isdigit()) if found else ""
-    by_status = _status_kind(int(digits)) if len(digits) == 3 else ""
-    if by_status:
-        return by_status
-    return next((kind for words, kind in _BY_WORDS if words in low), "unknown")
-
-
-def _status_kind(status: int) -> ErrorKind:
-    return _BY_STATUS.get(status) or ("server" if status >= 500 else "")
 
 
 _days: dict[str, int] = {}

@@ -1,100 +1,144 @@
-"""What codex's visible screen says: dialogs, retries, errors, work in progress, an empty input line."""
+"""What codex's visible screen says: dialogs, retries, errors, work in progress, an empty input box."""
 
 from __future__ import annotations
 
 import re
 
-from lisa_py.agents._codex.rollout import error_kind
+from lisa_py.agents import _dialogs
+from lisa_py.agents._codex.errors import error_kind
+from lisa_py.agents._dialogs import Choice
 from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
 
-_BUSY = re.compile(r"^\s*[•◦] (.+?) \((?:\d+[hms] ?)+(?: •)? ?(?:.*esc to interrupt)\)", re.MULTILINE)
+_BUSY = re.compile(r"^\s*[•◦] (.+?) \((?:\d+[hms] ?)+• [^()]*\besc to interrupt\)")
 _RETRY = re.compile(r"reconnecting|retrying", re.IGNORECASE)
-_COMPOSER = re.compile(r"^› ?", re.MULTILINE)
-_CHOICE = re.compile(r"^\s*[›>] ?\d+\. ", re.MULTILINE)
-_ERROR = re.compile(r"^■ (.+)", re.MULTILINE)
-_INTERRUPTED = "Conversation interrupted"
-_STATUS_LINE = re.compile(r"^  \S.* · (?:/|~)|\? for shortcuts|← for agents", re.MULTILINE)
-_DIALOGS: tuple[tuple[re.Pattern[str], WaitingFor], ...] = (
-    (re.compile(r"Hooks need review|hooks? needs? review before"), "hooks_trust"),
-    (re.compile(r"Trust this folder\?|Do you trust the (?:contents|files)|Folder access"), "trust"),
-    (re.compile(r"Sign in with (?:ChatGPT|Device Code)|Choose how you want to use Codex"), "login"),
-    (re.compile(r"Update available|Update now"), "update"),
-    (re.compile(r"Would you like to (?:run|make|grant|allow|apply)|Do you want to approve|Allow .+\?"), "permission"),
+_INPUT = re.compile(r"^› ?(?!\s*\d+\. |\[[x ]\] )")
+_MARK = re.compile(r"^[•◦■✔✗⚠›] ")
+_CHOICE = re.compile(r"^\s*[›>] +(?:\d+\. |\[[x ]\] )")
+_FOOTER = re.compile(
+    r"(?:^|[ |·])(?:press )?enter (?:to )?(?:confirm|continue|select|submit|save|resume|open|apply|view|toggle)\b"
+    r"|\besc (?:to )?(?:back|go back|skip|cancel|exit|dismiss|close|browse|interrupt)\b"
+    r"|(?:^|\s)[qt] (?:close|trust) ·",
+    re.IGNORECASE,
+)
+_IDLE_HINTS = re.compile(r"\? for shortcuts|esc again to edit")
+_STATUS_LINE = re.compile(r"^ {2}\S.* · \S|← for agents", re.MULTILINE)
+_DONE = ("Ran ", "Exited ", "Explored", "Edited ", "Added ", "Deleted ", "Called ", "Searched ", "Updated Plan")
+_KINDS: tuple[tuple[re.Pattern[str], WaitingFor], ...] = (
+    (re.compile(r"hooks? needs? review", re.IGNORECASE), "hooks_trust"),
+    (re.compile(r"Trust this folder\?|Do you trust the (?:contents|files)|^\s*Folder access", re.MULTILINE), "trust"),
+    (re.compile(r"Sign in |Choose how you want to use Codex|Welcome to Codex"), "login"),
+    (re.compile(r"Update available"), "update"),
+    (re.compile(r"Question \d+/\d+|enter to submit answer"), "question"),
+    (re.compile(r"Would you like to|Do you want to (?:approve|allow)|needs your approval|Allow "), "permission"),
     (re.compile(r"Press enter to confirm or esc to cancel"), "permission"),
-    (re.compile(r"enter to submit answer|Question \d+/\d+|tab to add notes"), "question"),
-    (re.compile(r"enter (?:confirm|continue) · esc|Press enter to (?:continue|confirm)"), "dialog"),
 )
 
 
-def read(screen: str) -> AgentReport | None:
-    """The one thing the screen says, or nothing."""
-    if not screen.strip():
+def read(screen: str, *, fresh: bool = False) -> AgentReport | None:
+    """The one thing the screen says, or nothing; `fresh`: codex was started a moment ago."""
+    lines = [line for line in screen.splitlines() if line.strip()]
+    if not lines:
         return None
-    bottom = _bottom(screen)
-    dialog = _dialog(bottom)
-    if dialog is not None:
-        return dialog
-    if found := _last(_BUSY, bottom):
-        return _busy(found[1].strip())
-    if not _COMPOSER.search(bottom):
+    shown = dialog(lines)
+    if shown is not None:
+        return shown
+    at = next((row for row in range(len(lines) - 1, -1, -1) if _INPUT.match(lines[row])), -1)
+    if at < 0:
         return None
-    last = _last_block(screen)
-    if last.startswith("■ "):
-        said = last[2:].strip()
-        if said.startswith(_INTERRUPTED):
-            return _says("interrupted", "prompt")
-        kind = error_kind(None, said)
-        return AgentReport(
-            source="screen",
-            state="error",
-            waiting_for="limit" if kind == "usage_limit" else "error",
-            error=kind,
-            detail=said[:200],
-        )
-    if last.startswith("• ") and not re.match(r"• (?:Ran|Exited|Explored|Edited|Added|Called|Searched)\b", last):
-        # an answer without its `Worked for` line is still being written
-        return _says("streaming", "", "answer on the screen")
-    return _says("idle", "prompt")
+    for row in range(at - 1, max(-1, at - 12), -1):
+        if found := _BUSY.match(lines[row]):
+            below = lines[row + 1].strip() if row + 1 < at else ""
+            return _busy(found[1].strip(), below)
+    if fresh and not _STATUS_LINE.search("\n".join(lines[at:])):
+        return _says("starting", "")
+    return _rest(lines[:at])
+
+
+def dialog(lines: list[str]) -> AgentReport | None:
+    """A dialog or overlay in place of the input box, told by the keys its last lines offer."""
+    last = "\n".join(lines[-2:])
+    if not _FOOTER.search(last) or _IDLE_HINTS.search(last):
+        return None
+    region = lines[_start(lines) :]
+    text = "\n".join(region)
+    for pattern, kind in _KINDS:
+        if found := pattern.search(text):
+            return _says("waiting", kind, _heading(text, found.start(), kind))
+    return _says("waiting", "dialog", region[0].strip()[:200] if region else "")
+
+
+def _start(lines: list[str]) -> int:
+    """Where the dialog begins: behind the last line that belongs to the conversation."""
+    for row in range(len(lines) - 3, -1, -1):
+        if _MARK.match(lines[row]) and not _CHOICE.match(lines[row]):
+            return row + 1
+    return max(0, len(lines) - 40)
+
+
+def _heading(text: str, at: int, kind: WaitingFor) -> str:
+    """The line that asks; for a permission also what for."""
+    start = text.rfind("\n", 0, at) + 1
+    line = text[start:].partition("\n")[0].strip()
+    if kind == "question":
+        return text[start:].partition("\n")[2].partition("\n")[0].strip()[:200] or line
+    command = re.search(r"^ {2}\$ (.+)", text, re.MULTILINE)
+    return (command[1].strip() if command and kind == "permission" else line)[:200]
+
+
+def choices(screen: str) -> tuple[Choice, ...]:
+    """The list of the dialog on the screen; none when there is no dialog."""
+    lines = [line for line in screen.splitlines() if line.strip()]
+    return _dialogs.choices("\n".join(lines[_start(lines) :])) if dialog(lines) else ()
+
+
+def draft(screen: str) -> list[str]:
+    """The lines that stand in the input box; none when it is empty or not there."""
+    lines = screen.rstrip().splitlines()
+    at = next((row for row in range(len(lines) - 1, -1, -1) if _INPUT.match(lines[row])), -1)
+    if at < 0 or dialog([line for line in lines if line.strip()]):
+        return []
+    rows = [lines[at][1:].strip()]
+    for line in lines[at + 1 :]:
+        if not line.strip():
+            break
+        rows.append(line.strip())
+    return [] if rows[0] in PLACEHOLDERS and len(rows) == 1 else [row for row in rows if row]
+
+
+PLACEHOLDERS = ("", "Ask Codex to do anything", "Ask a follow-up question")
+
+
+def pending(screen: str) -> list[str]:
+    """Texts taken while codex was busy and not yet given to the model."""
+    return [line.strip()[1:].strip() for line in screen.splitlines() if line.strip().startswith("↳ ")]
 
 
 def _says(state: AgentState, waiting_for: WaitingFor, detail: str = "") -> AgentReport:
     return AgentReport(source="screen", state=state, waiting_for=waiting_for, detail=detail)
 
 
-def _busy(what: str) -> AgentReport:
-    if _RETRY.search(what):
-        return AgentReport(source="screen", state="retrying", error=error_kind(None, what), detail=what[:200])
-    return _says("thinking", "", what[:200])
+def _busy(what: str, below: str) -> AgentReport:
+    if not _RETRY.search(what):
+        return _says("thinking", "", what[:200])
+    said = f"{what} {below.removeprefix('└').strip()}" if below.startswith("└") else what
+    kind = error_kind(None, said)
+    return AgentReport(source="screen", state="retrying", error="" if kind == "unknown" else kind, detail=said[:200])
 
 
-def _dialog(bottom: str) -> AgentReport | None:
-    choice = _last(_CHOICE, bottom)
-    if choice is None and "Press enter to continue" not in bottom:
-        return None
-    for pattern, kind in _DIALOGS:
-        if found := pattern.search(bottom):
-            start = bottom.rfind("\n", 0, found.start()) + 1
-            title = bottom[start:].partition("\n")[0].strip()
-            return _says("waiting", kind, title[:200])
-    return None
+def _rest(above: list[str]) -> AgentReport:
+    """With no sign of work: what the newest block of the conversation is."""
+    newest = next((line for line in reversed(above) if _MARK.match(line) or line.startswith("  Worked for ")), "")
+    if newest.startswith("■ "):
+        return _ended(newest[2:].strip())
+    if newest.startswith("• ") and not newest[2:].startswith(_DONE):
+        # an answer without its `Worked for` line is still being written
+        return _says("streaming", "", "an answer is being written")
+    return _says("idle", "prompt")
 
 
-def _bottom(screen: str, count: int = 30) -> str:
-    return "\n".join(screen.rstrip().splitlines()[-count:])
-
-
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    return next(reversed(list(pattern.finditer(text))), None)
-
-
-def _last_block(screen: str) -> str:
-    """The newest block above the input line."""
-    lines = screen.rstrip().splitlines()
-    at = next((number for number in range(len(lines) - 1, -1, -1) if lines[number].startswith("›")), len(lines))
-    above = [line for line in lines[:at] if line.strip()]
-    for line in reversed(above):
-        if re.match(r"[•◦■✔✗›⚠] ", line):
-            return line
-        if re.match(r"  (?:Worked for|└ )", line) and line.startswith("  Worked for"):
-            return line.strip()
-    return ""
+def _ended(said: str) -> AgentReport:
+    if said.startswith("Conversation interrupted"):
+        return _says("interrupted", "prompt")
+    kind = error_kind(None, said)
+    limit: WaitingFor = "limit" if kind == "usage_limit" else "error"
+    return AgentReport(source="screen", state="error", waiting_for=limit, error=kind, detail=said[:200])

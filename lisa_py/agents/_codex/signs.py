@@ -2,86 +2,97 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 from lisa_py.agents._codex import screen
-from lisa_py.agents._codex.binding import is_agent, native
+from lisa_py.agents._codex import title as titles
+from lisa_py.agents._codex.binding import native
 from lisa_py.agents.base import Binding, View
 from lisa_py.contract.frames import Frame
-from lisa_py.contract.status import AgentReport, WaitingFor
+from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
 
-SPINNER = frozenset("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
-_ASKING = ("[ ! ] Action Required", "[ . ] Action Required")
 QUESTION_TOOL = "request_user_input"
-LAG_SECONDS = 0.5
-"""For so long the title may show what was before a record on disk."""
+LAG_SECONDS = 0.25
+"""For so long the title may show what was before a record on disk (measured: 10 to 50 ms)."""
+DIALOG_LAG_SECONDS = 1.5
+"""codex keeps an approval back until a second after the last key, and the title with it."""
+FRESH_SECONDS = 5.0
 
 
 def reports(view: View, binding: Binding) -> list[AgentReport]:
-    """Every kind of evidence, most exact first."""
+    """Every kind of evidence, as far as it is not behind another."""
+    seen = screen.read(view.screen, fresh=view.now - view.meta.created_unix < FRESH_SECONDS) if view.screen else None
     written = _transcript(view.frames)
     hooked = _hook(view, binding)
-    seen = screen.read(view.screen) if view.screen else None
-    found = [_title(view, written, hooked), written, hooked, _process(view, written), seen]
+    if view.meta.mode == "exec":
+        # no title, no dialogs; the screen is the run's output
+        return [report for report in (written, hooked, _process(view, written)) if report is not None]
+    titled = _title(view, written, hooked)
+    if seen is not None and seen.state == "waiting":
+        # what covers the input box is up, whatever else was true a moment ago
+        agreeing = (titled, hooked, written)
+        return [*(report for report in agreeing if report is not None and report.state == "waiting"), seen]
+    found = (titled, written, hooked, _process(view, written), seen)
     return [report for report in found if report is not None]
 
 
 def needs_screen(found: Sequence[AgentReport]) -> bool:
     """Without title and rollout only the screen tells; and only it tells a retry from thinking."""
     sources = {report.source for report in found}
-    if "title" not in sources and "transcript" not in sources:
-        return True
-    return any(report.source in ("title", "transcript") and report.state == "thinking" for report in found)
+    if "title" not in sources:
+        return "hook" not in sources and not any(report.source == "transcript" for report in found if _busy(report))
+    return any(report.source == "title" and report.state == "thinking" for report in found)
+
+
+def _busy(report: AgentReport) -> bool:
+    return report.state in ("thinking", "tool", "streaming", "retrying")
 
 
 def _title(view: View, written: AgentReport | None, hooked: AgentReport | None) -> AgentReport | None:
-    title = view.title
-    if title.startswith(_ASKING):
-        question = written is not None and written.waiting_for == "question"
-        detail = (hooked.detail if hooked else "") or (written.detail if written else "")
-        return AgentReport(
-            source="title", state="waiting", waiting_for="question" if question else "permission", detail=detail
-        )
-    if title[:1] in SPINNER and title[1:2] in (" ", ""):
+    if view.processes and native(view.processes) is None:
+        return None  # left behind by a codex that is gone
+    activity = titles.read(view).activity
+    if activity == "asking":
+        return _asking(written, hooked)
+    if activity == "busy":
         if _behind(written, view.now, busy=True) or _behind(hooked, view.now, busy=True):
             return None
-        if written is not None and written.state in ("tool", "thinking"):
+        if written is not None and _busy(written):
             return AgentReport(source="title", state=written.state, detail=written.detail)
         return AgentReport(source="title", state="thinking")
-    if _own(title, view):
-        if _behind(written, view.now, busy=False):
-            return None
+    if activity == "idle" and not _behind(written, view.now, busy=False):
         return AgentReport(source="title", state="idle", waiting_for="prompt")
     return None
 
 
-def _own(title: str, view: View) -> bool:
-    """Whether the title is codex's: it ends in the name of the folder codex runs in."""
-    name = os.path.basename(view.meta.project_root.rstrip("/"))
-    return bool(name) and (title == name or title.endswith("| " + name))
+def _asking(written: AgentReport | None, hooked: AgentReport | None) -> AgentReport:
+    if written is not None and written.waiting_for == "question":
+        return AgentReport(source="title", state="waiting", waiting_for="question", detail=written.detail)
+    detail = hooked.detail if hooked is not None and hooked.state == "waiting" else ""
+    return AgentReport(
+        source="title",
+        state="waiting",
+        waiting_for="permission",
+        detail=detail or (written.detail if written is not None and written.state == "tool" else ""),
+    )
 
 
 def _behind(report: AgentReport | None, now: float, *, busy: bool) -> bool:
     """Whether a record just made says the opposite of the title, which follows within a few frames."""
-    if report is None or not report.at or not 0 <= now - report.at < LAG_SECONDS:
+    if report is None or not report.at:
         return False
-    return (report.state in ("thinking", "tool")) != busy
+    lag = DIALOG_LAG_SECONDS if report.waiting_for in ("permission", "question") else LAG_SECONDS
+    return 0 <= now - report.at < lag and _busy(report) != busy
 
 
 def _transcript(frames: Sequence[Frame]) -> AgentReport | None:
     """Where the newest turn stands."""
-    turn: list[Frame] = []
-    for frame in frames:
-        if frame.kind == "turn_start":
-            turn = []
-        turn.append(frame)
+    start = next((row for row in range(len(frames) - 1, -1, -1) if frames[row].kind == "turn_start"), 0)
+    turn = frames[start:]
     if not turn:
         return None
-    for frame in reversed(turn):
-        if frame.kind == "turn_end":
-            return _ended(frame)
-    return _running(turn)
+    ended = next((frame for frame in reversed(turn) if frame.kind == "turn_end"), None)
+    return _ended(ended) if ended is not None else _running(turn)
 
 
 def _ended(frame: Frame) -> AgentReport:
@@ -95,43 +106,45 @@ def _ended(frame: Frame) -> AgentReport:
             at=frame.at,
             detail=frame.text[:200],
         )
-    state = "interrupted" if frame.reason == "interrupted" else "idle"
-    return AgentReport(source="transcript", state=state, waiting_for="prompt", at=frame.at)  # type: ignore[arg-type]
+    state: AgentState = "interrupted" if frame.reason == "interrupted" else "idle"
+    return AgentReport(source="transcript", state=state, waiting_for="prompt", at=frame.at)
 
 
 def _running(turn: Sequence[Frame]) -> AgentReport:
     done = {frame.tool_id for frame in turn if frame.kind == "tool_result"}
     pending = [frame for frame in turn if frame.kind == "tool_use" and frame.tool_id not in done]
-    at = max(frame.at for frame in turn)
     if not pending:
-        return AgentReport(source="transcript", state="thinking", at=at)
+        return AgentReport(source="transcript", state="thinking", at=max(frame.at for frame in turn))
     call = pending[-1]
-    if call.tool == QUESTION_TOOL:
-        return AgentReport(
-            source="transcript", state="waiting", waiting_for="question", at=call.at, detail=call.text[:200]
-        )
-    return AgentReport(source="transcript", state="tool", at=call.at, detail=call.text[:200] or call.tool)
+    asks = call.tool == QUESTION_TOOL
+    return AgentReport(
+        source="transcript",
+        state="waiting" if asks else "tool",
+        waiting_for="question" if asks else "",
+        at=call.at,
+        detail=call.text[:200] or call.tool,
+    )
 
 
 def _hook(view: View, binding: Binding) -> AgentReport | None:
     """The newest event, unless the rollout has gone on since."""
     entry = next((entry for entry in reversed(view.hooks) if _mine(entry, binding)), None)
-    if entry is None:
+    at = entry.get("at") if entry is not None else None
+    if entry is None or not isinstance(at, (int, float)):
         return None
-    at = entry.get("at")
-    made = float(at) if isinstance(at, (int, float)) else 0.0
-    if any(frame.at > made for frame in view.frames[-20:]):
+    if any(frame.at > at for frame in view.frames[-8:]):
         return None
-    detail = _detail(entry)
     match entry.get("hook"):
         case "UserPromptSubmit" | "PostToolUse":
-            return AgentReport(source="hook", state="thinking", at=made)
+            return AgentReport(source="hook", state="thinking", at=at)
+        case "PreToolUse" if entry.get("tool_name") != QUESTION_TOOL:
+            return AgentReport(source="hook", state="tool", at=at, detail=_detail(entry))
         case "PreToolUse":
-            return AgentReport(source="hook", state="tool", at=made, detail=detail)
+            return AgentReport(source="hook", state="waiting", waiting_for="question", at=at)
         case "PermissionRequest":
-            return AgentReport(source="hook", state="waiting", waiting_for="permission", at=made, detail=detail)
+            return AgentReport(source="hook", state="waiting", waiting_for="permission", at=at, detail=_detail(entry))
         case "Stop":
-            return AgentReport(source="hook", state="idle", waiting_for="prompt", at=made)
+            return AgentReport(source="hook", state="idle", waiting_for="prompt", at=at)
     return None
 
 
@@ -153,20 +166,12 @@ def _process(view: View, written: AgentReport | None) -> AgentReport | None:
         return None
     children = [child for child in view.processes if child.ppid == agent.pid and child.alive]
     sandboxed = any("codex-linux-sandbox" in (child.argv[0] if child.argv else child.name) for child in children)
-    called = bool(children) and written is not None and written.state == "tool"
-    if sandboxed or called:
-        return AgentReport(source="process", state="tool", detail=_command(view, agent.pid))
-    if written is None and not view.title and not view.screen and not is_agent(view.processes[-1]):
-        return None
-    return None
-
-
-def _command(view: View, agent: int) -> str:
-    """The name of the deepest program below codex."""
-    below = {agent}
-    last = ""
+    if not sandboxed and (not children or written is None or written.state != "tool"):
+        return None  # servers of tools are children all the time
+    below = {agent.pid}
+    names = []
     for process in view.processes:
-        if process.ppid in below and process.pid != agent:
+        if process.ppid in below:
             below.add(process.pid)
-            last = process.name
-    return last
+            names.append(process.name)
+    return AgentReport(source="process", state="tool", detail=names[-1] if names else "")

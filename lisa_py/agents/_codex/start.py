@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lisa_py.agents._codex import hooks
+from lisa_py.agents._codex import hooks, title
 from lisa_py.agents.base import Facts, Launch, Plan, has_flag, need_prompt, quote, quote_posix, tokens
 from lisa_py.contract.errors import LisaError
 
@@ -53,7 +53,8 @@ def plan(launch: Launch, facts: Facts) -> Plan:
     notes: list[str] = []
     args = _known_args(launch, facts, notes)
     flags = [*_common(launch, facts, args, notes), *_mode_flags(launch, facts, args, notes)]
-    hook_flags = hooks.flags(launch, facts)
+    # a run needs none: its end is recorded, nobody is asked, and it would print a line for each
+    hook_flags = hooks.flags(launch, facts) if launch.mode != "exec" else []
     if hook_flags and not config_given(args, "hooks"):
         flags += hook_flags
         notes.append("codex: lisa's own event hook is trusted for this run; other hooks keep their trust")
@@ -122,6 +123,8 @@ def _mode_flags(launch: Launch, facts: Facts, args: str, notes: list[str]) -> li
             flags.append("--no-daemon")
         elif not config_given(args, "features.daemon_auto_start"):
             flags.append("-c features.daemon_auto_start=false")
+    if (setting := title.setting(facts)) and not config_given(args, "tui.terminal_title"):
+        flags.append("-c " + quote_posix(setting))
     if launch.main_screen and "--no-alt-screen" in facts.flags and not has_flag(args, "--no-alt-screen"):
         flags.append("--no-alt-screen")
     return flags

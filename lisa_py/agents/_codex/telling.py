@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 
 import msgspec
 from msgspec import Struct
 
+from lisa_py.agents._codex import screen
 from lisa_py.agents._codex.binding import home
 from lisa_py.agents.base import Binding, Input, View
 from lisa_py.host import files
 
 HISTORY_TAIL = 1 << 18
 _CLOCK_SLACK = 0.05
+_OPENS_LIST = re.compile(r"[^\n][ \t][@$][^\s]*\Z")
+"""Such a last word opens a list of completions, and Enter would take one of them instead of sending the text."""
 
 
 class _Said(Struct):
@@ -21,13 +25,18 @@ class _Said(Struct):
     text: str = ""
 
 
-def how(text: str) -> Input:
+def how(text: str, view: View) -> Input:
     """A bracketed paste and Enter work at every size, slash commands too, without a pause."""
-    return Input()
+    left = screen.draft(view.screen) if view.screen else []
+    return Input(
+        # never C-c: in an empty input box it ends codex
+        clear_first=("C-e", *("C-u",) * (2 * len(left))) if left else (),
+        before_enter=("C-a",) if _OPENS_LIST.search(text) else (),
+    )
 
 
 def accepted(text: str, since: float, view: View, binding: Binding) -> str:
-    """transcript, hook or agent_file (the prompt history), or nothing yet."""
+    """transcript, hook, agent_file (the prompt history), screen; or nothing yet."""
     wanted = _plain(text)
     for frame in reversed(view.frames):
         if frame.kind == "user" and frame.at >= since - _CLOCK_SLACK and _plain(frame.text) == wanted:
@@ -38,10 +47,13 @@ def accepted(text: str, since: float, view: View, binding: Binding) -> str:
             break
         if entry.get("hook") == "UserPromptSubmit" and _plain(str(entry.get("prompt") or "")) == wanted:
             return "hook"
-    return "agent_file" if _in_history(wanted, since, view, binding) else ""
+    if _in_history(wanted, since, view, binding):
+        return "agent_file"
+    return "screen" if _is_pending(wanted, view) else ""
 
 
 def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool:
+    """codex notes a prompt at once, also one that waits for the end of a tool."""
     path = os.path.join(home(view), "history.jsonl")
     size = files.size(path)
     if size <= 0 or files.modified(path) < since - 1 or not binding.session_id:
@@ -57,6 +69,13 @@ def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool
         if said.session_id == binding.session_id and _plain(said.text) == wanted:
             return True
     return False
+
+
+def _is_pending(wanted: str, view: View) -> bool:
+    """Whether the text stands below the input box, to be given to the model after the tool that runs."""
+    first = wanted.partition("\n")[0].strip()
+    shown = screen.pending(view.screen)
+    return any(text == first or (len(text) > 20 and first.startswith(text.rstrip(".…"))) for text in shown)
 
 
 def _plain(text: str) -> str:

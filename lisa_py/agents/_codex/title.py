@@ -1,0 +1,59 @@
+"""codex's terminal title: what it does, and which thread is on the screen."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from msgspec import Struct
+
+from lisa_py.agents.base import Facts, View
+
+ITEMS = '["activity","run-state","thread-id"]'
+"""What lisa has codex put into the title; `-c` is for this run only."""
+KNOWN_SINCE = (0, 169, 0)
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ASKING = ("[ ! ] Action Required", "[ . ] Action Required")
+_THREAD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]*")
+_WORDS = frozenset(("Ready", "Starting", "Working", "Thinking", "Waiting", "Undoing"))
+_NAME_MAX = 24
+
+
+class Title(Struct, frozen=True):
+    """What one title says."""
+
+    activity: str = ""
+    """asking, busy, idle, starting (of helpers: codex may be at work or at rest), or empty: it does not tell."""
+    thread: str = ""
+    """The beginning of the thread's id."""
+
+
+def setting(facts: Facts) -> str:
+    """`key=value` that makes the title tell everything, for the versions known to understand it."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:3])
+    return f"tui.terminal_title={ITEMS}" if numbers >= KNOWN_SINCE else ""
+
+
+def read(view: View) -> Title:
+    """Read the title of this version and configuration as far as it is codex's own."""
+    text = view.title
+    parts = text.split(" | ")
+    thread = next((part.rstrip(".") for part in parts if _THREAD.match(part)), "")
+    if text.startswith(_ASKING):
+        return Title("asking", thread)
+    spins = text[:1] in _SPINNER and text[1:2] in (" ", "")
+    word = (text[2:] if spins else text).split(" | ")[0]
+    if word == "Starting":
+        return Title("starting", thread)
+    if word == "Ready" and not spins:
+        # without a thread this is the start, or the list of tasks
+        return Title("idle" if thread else "starting", thread)
+    if spins or word in _WORDS:
+        return Title("busy", thread)
+    return Title("idle" if _is_name(parts[-1], view) else "", thread)
+
+
+def _is_name(text: str, view: View) -> bool:
+    """Whether it is the name of the folder codex runs in, which a title of codex's own making ends in."""
+    name = os.path.basename(view.meta.project_root.rstrip("/"))
+    return bool(name) and text in (name, name[: _NAME_MAX - 3] + "...")
