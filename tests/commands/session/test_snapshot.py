@@ -1,0 +1,79 @@
+"""session snapshot: status and pane in one call."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.machine import Machine
+from tests.stage import Stage
+
+
+@pytest.fixture
+def stage(machine: Machine) -> Stage:
+    return Stage(machine)
+
+
+def test_state_and_pane_come_together(stage: Stage) -> None:
+    stage.spawn("[todos x one | > two] [say the answer]").shows("● the answer")
+    answer = stage.lisa("snapshot")
+    assert answer.code == 0
+    got = answer.json
+    assert (got["sessionState"], got["status"], got["waitingFor"]) == ("waiting_input", "idle", "prompt")
+    assert (got["todosDone"], got["todosTotal"]) == (1, 2)
+    assert "● the answer" in got["capture"]
+    assert got["nextOffset"] > 0
+
+
+def test_the_next_snapshot_shows_only_what_is_new(stage: Stage) -> None:
+    stage.run("echo first answer; while read -r line; do echo got $line; done").shows("first answer")
+    first = stage.lisa("snapshot", "--json-min").json
+    assert "waitEstimate" not in first
+    stage.send("second")
+    stage.shows("got second")
+    second = stage.lisa("snapshot", "--delta-from", str(first["nextOffset"])).json
+    assert "got second" in second["capture"]
+    assert "first answer" not in second["capture"]
+    assert (second["deltaMode"], second["deltaFrom"]) == ("offset", str(first["nextOffset"]))
+
+
+def test_markers_take_the_place_of_the_pane(stage: Stage) -> None:
+    stage.spawn("[say MARK_A and again MARK_A]").shows("● MARK_A")
+    got = stage.lisa("snapshot", "--markers", "MARK_A,MARK_B").json
+    assert got["markerMatches"] == {"MARK_A": True, "MARK_B": False}
+    assert (got["foundMarkers"], got["missingMarkers"]) == (["MARK_A"], ["MARK_B"])
+    assert "capture" not in got
+    text = stage.machine.lisa("session", "snapshot", "--session", stage.name, "--markers", "MARK_A,MARK_B")
+    assert text.out == "MARK_A=true\nMARK_B=false\n"
+
+
+def test_a_missing_session_is_an_answer_and_with_the_flag_a_failure(stage: Stage) -> None:
+    answer = stage.lisa("snapshot")
+    expected = {
+        "capture": "", "errorCode": "session_not_found", "nextOffset": 0, "session": stage.name,
+        "sessionState": "not_found", "status": "not_found", "stderrPolicy": "diagnostic", "todosDone": 0,
+        "todosTotal": 0, "waitEstimate": 0, "waitingFor": "",
+    }  # fmt: skip
+    assert (answer.code, answer.json) == (0, expected)
+    answer = stage.lisa("snapshot", "--fail-not-found")
+    assert (answer.code, answer.json) == (1, expected)
+
+
+def test_a_tmux_that_cannot_be_asked_is_a_failure_with_a_code(stage: Stage) -> None:
+    stage.spawn()
+    answer = stage.lisa("snapshot", env={"PATH": str(stage.machine.bin)})
+    assert (answer.code, answer.json["errorCode"], answer.json["sessionState"]) == (1, "tmux_missing", "degraded")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--lines", "0"), "invalid_lines"),
+        (("--markers", "a,,b"), "invalid_markers"),
+        (("--delta-from", "later"), "invalid_delta_from"),
+        (("--agent", "nobody"), "invalid_agent_hint"),
+        (("--mode", "sideways"), "invalid_mode_hint"),
+    ],
+)
+def test_refused_values_have_a_code(stage: Stage, words: tuple[str, ...], code: str) -> None:
+    stage.spawn()
+    assert stage.lisa("snapshot", *words).json["errorCode"] == code
