@@ -49,7 +49,7 @@ class Field(Struct, frozen=True):
 
     @property
     def spelling(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.name.rstrip("_").replace("_", "-")  # from_ is --from: Python keeps the bare word
 
     @property
     def required(self) -> bool:
@@ -61,7 +61,7 @@ class Field(Struct, frozen=True):
 
     @property
     def code(self) -> str:
-        return self.flag.code or f"invalid_{self.name}"
+        return self.flag.code or f"invalid_{self.name.rstrip('_')}"
 
     @property
     def metavar(self) -> str:

@@ -1,0 +1,86 @@
+"""Tell what a job has used, from the reports of its steps."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.core.advice import budget, reports
+from lisa_py.core.advice.budget import Amounts
+from lisa_py.core.advice.given import Inputs
+from lisa_py.core.context import Context
+
+COMBINE = ("max", "sum")
+
+
+class Args(Struct, kw_only=True):
+    from_: Annotated[
+        tuple[str, ...], Flag(help="reports, one JSON object each; `-` is standard input", metavar="CSV", many=True)
+    ] = ()
+    from_jsonl: Annotated[
+        tuple[str, ...], Flag(help="JSON-lines reports; the last line that tells counts", metavar="CSV", many=True)
+    ] = ()
+    tokens: Annotated[int, Flag(help="tokens that were used at least", minimum=1)] = 0
+    seconds: Annotated[int, Flag(help="seconds that were used at least", minimum=1)] = 0
+    steps: Annotated[int, Flag(help="steps that were taken at least", minimum=1)] = 0
+    combine: Annotated[
+        str, Flag(help="reports of one job overlap (max) or are of separate jobs (sum)", choices=COMBINE)
+    ] = "max"
+
+
+class Observed(Struct, frozen=True, kw_only=True, rename="camel"):
+    ok: bool
+    observed: Amounts
+    sources: tuple[str, ...]
+    combine: str
+    missing_metrics: tuple[str, ...] | UnsetType = UNSET
+    """Metrics that nobody reports; they count as 0."""
+    estimated_metrics: tuple[str, ...] | UnsetType = UNSET
+    """Metrics that rest on an estimate."""
+    unrecognized_sources: tuple[str, ...] | UnsetType = UNSET
+    """Sources that report no metric."""
+
+
+def run(args: Args, ctx: Context) -> Observed:
+    found = reports.load(Inputs(ctx), reports.names(args.from_), reports.names(args.from_jsonl))
+    own = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
+    seen = budget.observe(own, found, args.combine)
+    for source in seen.unrecognized:
+        ctx.warn(f"{source} reports neither tokens nor seconds nor steps")
+    return Observed(
+        ok=True,
+        observed=seen.amounts,
+        sources=tuple(report.source for report in found),
+        combine=args.combine,
+        missing_metrics=budget.unset_if_empty(seen.missing),
+        estimated_metrics=budget.unset_if_empty(seen.estimated),
+        unrecognized_sources=budget.unset_if_empty(seen.unrecognized),
+    )
+
+
+def text(answer: Observed, args: Args) -> str:
+    used = answer.observed
+    return f"tokens={used.tokens} seconds={used.seconds} steps={used.steps}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Observed,
+    run=run,
+    text=text,
+    errors={
+        "invalid_from": "a source of --from cannot be read or is not one JSON object",
+        "invalid_from_jsonl": "a source of --from-jsonl cannot be read or holds no JSON object",
+        "invalid_tokens": "--tokens is a number, at least 1",
+        "invalid_seconds": "--seconds is a number, at least 1",
+        "invalid_steps": "--steps is a number, at least 1",
+        "invalid_combine": "--combine is max or sum",
+    },
+    notes=(
+        "Understood are tokens, seconds, steps (also totalTokens and so on) at the top, in observed, usage, metrics or "
+        "costEstimate; the usage and token records of agent CLIs; and, with --from-jsonl, whole transcripts of theirs."
+    ),
+    example="lisa session loop --session lisa-demo-1 --json | lisa session budget-observe --from - --json",
+)

@@ -1,0 +1,111 @@
+"""Plan a job within a budget: an estimate, limits to stop at, and the commands to run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import agents
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import AgentName, ProjectRoot
+from lisa_py.contract.from_state import FromState
+from lisa_py.core.advice import cost, from_state, goals, next_action, runbook, topology
+from lisa_py.core.advice.cost import CostEstimate, HardStop
+from lisa_py.core.advice.given import Inputs
+from lisa_py.core.advice.goals import GOALS, Crew, Goal, GoalName, Profile
+from lisa_py.core.advice.runbook import Job, Runbook
+from lisa_py.core.context import Context
+from lisa_py.store import objectives
+
+
+class Args(Struct, kw_only=True):
+    goal: GoalName = "analysis"
+    agent: AgentName = agents.DEFAULT_NESTED
+    profile: Profile = ""
+    budget: Annotated[int, Flag(help="token budget; default: that of the current objective", minimum=1)] = 0
+    topology: Annotated[str, Flag(help="roles of the team: planner, workers, reviewer", metavar="CSV")] = ""
+    from_state: Annotated[
+        str, Flag(help="JSON of a handoff or status to go on from; `-` is standard input", metavar="PATH")
+    ] = ""
+    project_root: ProjectRoot = ""
+
+
+class Planned(Struct, frozen=True, kw_only=True, rename="camel"):
+    goal: str
+    agent: str
+    mode: str
+    project_root: str
+    profile: str
+    budget: int
+    topology_roles: tuple[str, ...]
+    cost_estimate: CostEstimate
+    hard_stop: HardStop
+    runbook: Runbook
+    from_state: FromState | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Planned:
+    goal, crew, roles = GOALS[args.goal], goals.crew(args.agent, args.profile), topology.parse(args.topology)
+    state = from_state.load(Inputs(ctx), args.from_state) if args.from_state.strip() else None
+    budget = args.budget or _objective_budget(args, ctx)
+    estimate = cost.estimate(goal.name, goal.mode, roles, budget)
+    job = _job(args, ctx, goal, crew, from_state.prompt(state) if state else goal.prompt, budget)
+    return Planned(
+        goal=goal.name,
+        agent=crew.agent.name,
+        mode=goal.mode,
+        project_root=job.project_root,
+        profile=args.profile.strip(),
+        budget=budget,
+        topology_roles=roles,
+        cost_estimate=estimate,
+        hard_stop=cost.hard_stop(estimate, budget, job.binary),
+        runbook=runbook.build(job),
+        from_state=state if state else UNSET,
+    )
+
+
+def _objective_budget(args: Args, ctx: Context) -> int:
+    found = objectives.current(ctx.project(args.project_root), ctx.clock.now())
+    return found.budget if found else 0
+
+
+def _job(args: Args, ctx: Context, goal: Goal, crew: Crew, prompt: str, budget: int) -> Job:
+    return Job(
+        agent=crew.agent,
+        mode=goal.mode,
+        nested_policy=goal.nested_policy,
+        nesting_intent=goal.nesting_intent,
+        project_root=ctx.project(args.project_root).root,
+        prompt=prompt,
+        model=crew.model or goals.usual_model(crew.agent),
+        budget=budget,
+        binary=next_action.binary(ctx.settings, ctx.cwd),
+    )
+
+
+def text(answer: Planned, args: Args) -> str:
+    stop = answer.hard_stop
+    return (
+        f"budget_plan goal={answer.goal} mode={answer.mode} max_tokens={stop.max_tokens}"
+        f" max_seconds={stop.max_seconds} max_steps={stop.max_steps}\n{stop.enforce_command}"
+    )
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Planned,
+    run=run,
+    text=text,
+    errors={
+        "invalid_goal": "the goal is nested, analysis or exec",
+        "invalid_agent": "there is no such agent",
+        "invalid_profile": "there is no such profile",
+        "invalid_budget": "--budget is a number of tokens, at least 1",
+        "invalid_topology": "roles are planner, workers, reviewer",
+        "invalid_from_state": "the input is not JSON of a status, handoff or packet",
+    },
+    notes="Nothing is started. The numbers come from a table, not from a measurement.",
+    example="lisa session budget-plan --goal exec --topology workers,reviewer --budget 1200 --json",
+)

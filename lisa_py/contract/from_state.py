@@ -1,0 +1,18 @@
+"""What another command said of a session, as a planning command takes it over and repeats it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+
+class FromState(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The part of a status, handoff or packet that a plan goes on from."""
+
+    session: str = ""
+    status: str = ""
+    session_state: str = ""
+    reason: str = ""
+    next_action: str | dict[str, Any] | UnsetType = UNSET
+    """As it was given: a name, or an object with name, command, id and commandAst."""

@@ -1,0 +1,93 @@
+"""Budgets: what a job has used by the word of its reports, how several reports add up, and which limits it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.core.advice.metrics import METRICS, Reading
+
+
+class Amounts(Struct, frozen=True, kw_only=True):
+    """What was used; a metric nobody reports is 0."""
+
+    tokens: int = 0
+    seconds: int = 0
+    steps: int = 0
+
+
+class Limits(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What may be used; 0 means no limit."""
+
+    max_tokens: int = 0
+    max_seconds: int = 0
+    max_steps: int = 0
+
+    def of(self, metric: str) -> int:
+        return int(getattr(self, f"max_{metric}"))
+
+
+class Violation(Struct, frozen=True):
+    """One limit that is exceeded."""
+
+    metric: str
+    observed: int
+    limit: int
+
+
+class Report(Struct, frozen=True):
+    """One source and what it says."""
+
+    source: str
+    reading: Reading
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """All reports together."""
+
+    amounts: Amounts
+    missing: tuple[str, ...]
+    """Metrics that nobody reports."""
+    estimated: tuple[str, ...]
+    """Metrics whose amount rests on an estimate, not on a measurement."""
+    unrecognized: tuple[str, ...]
+    """Sources that report no metric at all."""
+
+
+def observe(given: Mapping[str, int], reports: Sequence[Report], combine: str) -> Observation:
+    """Put the reports together: the largest amount of each metric, or the sum of all.
+
+    What the user gives is one report more.
+    """
+    readings = [Reading.measured(given), *(report.reading for report in reports)]
+    amounts: dict[str, int] = {}
+    estimated = []
+    for metric in METRICS:
+        said = [(reading.amount(metric), metric in reading.estimated) for reading in readings]
+        known = [(amount, guess) for amount, guess in said if amount is not None]
+        if not known:
+            continue
+        total = sum(amount for amount, _ in known) if combine == "sum" else max(amount for amount, _ in known)
+        amounts[metric] = max(0, total)
+        if any(guess for amount, guess in known if combine == "sum" or amount == total):
+            estimated.append(metric)
+    return Observation(
+        amounts=Amounts(**amounts),
+        missing=tuple(metric for metric in METRICS if metric not in amounts),
+        estimated=tuple(estimated),
+        unrecognized=tuple(report.source for report in reports if report.reading.blank),
+    )
+
+
+def violations(amounts: Amounts, limits: Limits) -> tuple[Violation, ...]:
+    """The limits that are exceeded (using up a limit exactly is allowed), in the order of the metrics."""
+    return tuple(
+        Violation(metric, used, limits.of(metric))
+        for metric in METRICS
+        if 0 < limits.of(metric) < (used := int(getattr(amounts, metric)))
+    )
+
+
+def unset_if_empty(names: Iterable[str]) -> tuple[str, ...] | UnsetType:
+    return tuple(names) or UNSET

@@ -1,0 +1,135 @@
+"""Command trees given by others: checks them by the rules of their schema, and writes them out as a command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from lisa_py.agents.base import quote
+
+BINARY = "lisa"
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+\Z")
+
+
+def _is_int(value: object) -> bool:
+    return not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_TYPES: Mapping[str, Callable[[object], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "bool": lambda value: isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "int": _is_int,
+    "integer": _is_int,
+    "number": _is_number,
+    "float": _is_number,
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+}
+
+
+class Malformed(Exception):
+    """A command tree breaks the rules; `code` says which."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def check(tree: object, where: str) -> None:
+    """Raises Malformed."""
+    prefix = "next_action_command_ast"
+    if not isinstance(tree, dict):
+        raise Malformed(f"invalid_{prefix}_type", f"{where} is not an object")
+    for key in ("schema", "binary"):
+        if key in tree and not isinstance(tree[key], str):
+            raise Malformed(f"invalid_{key}_type", f"{where}.{key} is not a string")
+    words = tree.get("subcommands")
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) and word.strip() for word in words):
+        raise Malformed(f"invalid_{prefix}_subcommands", f"{where}.subcommands is not a list of words")
+    if "args" not in tree:
+        raise Malformed(f"missing_{prefix}_args", f"{where}.args is missing")
+    args = tree["args"]
+    if not isinstance(args, list | dict):
+        raise Malformed(f"invalid_{prefix}_args_type", f"{where}.args is neither a list nor an object")
+    for spot, arg in _spots(args, where):
+        _check_arg(arg, spot, f"{prefix}_arg")
+
+
+def _spots(args: list[Any] | dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    """Each argument with where it stands; in a map the key names it and its value tells its type."""
+    if isinstance(args, list):
+        yield from ((f"{where}.args[{number}]", arg) for number, arg in enumerate(args))
+        return
+    for key in sorted(args):
+        arg = args[key] if isinstance(args[key], dict) else {"value": args[key]}
+        yield f"{where}.args.{key}", {"name": key, "type": _type_of(arg.get("value")), **arg}
+
+
+def _check_arg(arg: object, spot: str, code: str) -> None:
+    fields = arg if isinstance(arg, dict) else {}
+    if "name" not in fields:
+        raise Malformed(f"missing_{code}_name", f"{spot}.name is missing")
+    if not isinstance(fields["name"], str) or not fields["name"].strip():
+        raise Malformed(f"invalid_{code}_name", f"{spot}.name is not a word")
+    if "type" not in fields:
+        raise Malformed(f"missing_{code}_type", f"{spot}.type is missing")
+    kind = fields["type"]
+    if not isinstance(kind, str) or kind.strip().lower() not in _TYPES:
+        raise Malformed(f"invalid_{code}_type_name", f"{spot}.type is none of {', '.join(_TYPES)}")
+    if "value" not in fields:
+        raise Malformed(f"missing_{code}_value", f"{spot}.value is missing")
+    if not _TYPES[kind.strip().lower()](fields["value"]):
+        raise Malformed(f"invalid_{code}_value", f'{spot}.value does not match type "{kind}"')
+
+
+def _type_of(value: object) -> str:
+    return next((name for name, fits in _TYPES.items() if fits(value)), "string")
+
+
+def title(tree: Mapping[str, Any]) -> str:
+    """The name of the command: `session send`."""
+    words = tree.get("subcommands")
+    return " ".join(str(word) for word in words) if isinstance(words, list) else ""
+
+
+def line(tree: Mapping[str, Any]) -> str:
+    """The command as one would type it; empty when the tree names none."""
+    if not title(tree):
+        return ""
+    binary = tree.get("binary")
+    words = [binary.strip() if isinstance(binary, str) and binary.strip() else BINARY, title(tree)]
+    for flag, value in _flags(tree.get("args")):
+        if value is True:
+            words.append(flag)
+        elif value is not False and value is not None:
+            words += [flag, _quoted(value)]
+    return " ".join(words)
+
+
+def _flags(args: object) -> Iterator[tuple[str, Any]]:
+    named: list[tuple[str, Any]] = []
+    if isinstance(args, list):
+        named = [("", arg) for arg in args]
+    elif isinstance(args, dict):
+        named = sorted(args.items())
+    for key, arg in named:
+        if not isinstance(arg, dict):
+            yield f"--{key}", arg
+            continue
+        name = str(arg.get("name") or key)
+        flag = arg.get("flag")
+        if flag or name:
+            yield str(flag or f"--{name}"), arg.get("value")
+
+
+def _quoted(value: object) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if _PLAIN.match(text) else quote(text)

@@ -1,0 +1,90 @@
+"""Goals of orchestration, and the mode, policy, prompt, agent and model each of them begins with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent
+from lisa_py.contract.command import Flag
+from lisa_py.contract.errors import UsageError
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """What a job is for, and how its agent is started when nobody says otherwise."""
+
+    name: str
+    mode: str
+    nested_policy: str
+    nesting_intent: str
+    prompt: str
+
+
+ANALYSIS = Goal(
+    name="analysis",
+    mode="interactive",
+    nested_policy="off",
+    nesting_intent="neutral",
+    prompt="Analyze current task and propose next concrete actions.",
+)
+EXEC = Goal(
+    name="exec",
+    mode="exec",
+    nested_policy="off",
+    nesting_intent="neutral",
+    prompt="Run the task and return concise final output.",
+)
+NESTED = Goal(
+    name="nested",
+    mode="exec",
+    nested_policy="force",
+    nesting_intent="nested",
+    prompt="Create nested lisa workers and report markers.",
+)
+GOALS = {goal.name: goal for goal in (NESTED, ANALYSIS, EXEC)}
+ALIASES = {"execution": "exec"}
+
+GoalName = Annotated[str, Flag(help="what the job is for", choices=tuple(GOALS), aliases=ALIASES, code="invalid_goal")]
+Profile = Annotated[
+    str, Flag(help="an agent with its model in one word, such as codex-spark or claude", metavar="NAME")
+]
+
+
+class Crew(Struct, frozen=True):
+    """Who does the job."""
+
+    agent: Agent
+    model: str = ""
+    """The model of a profile; empty: none is named."""
+
+
+def usual_model(agent: Agent) -> str:
+    """The model plans name for an agent that takes one: the one behind its first short name."""
+    return next(iter(agent.model_aliases.values()), "") if agent.takes_model else ""
+
+
+def profiles() -> dict[str, Crew]:
+    """Each short model name stands for its agent too; an agent without any stands for itself."""
+    found: dict[str, Crew] = {}
+    for agent in (agents.get(name) for name in agents.names()):
+        if agent.hidden:
+            continue
+        for alias, model in agent.model_aliases.items():
+            found[alias] = Crew(agent, model)
+        if not agent.model_aliases:
+            found[agent.name] = Crew(agent)
+    return found
+
+
+def crew(agent: str, profile: str) -> Crew:
+    """Whom the flags name; a profile overrules the agent. Raises LisaError(invalid_agent | invalid_profile)."""
+    chosen = agents.get(agent or agents.DEFAULT)
+    word = profile.strip().lower()
+    if not word:
+        return Crew(chosen)
+    known = profiles()
+    if word not in known:
+        raise UsageError("invalid_profile", f"invalid --profile: {profile} (expected {'|'.join(sorted(known))})")
+    return known[word]

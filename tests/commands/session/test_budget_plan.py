@@ -1,0 +1,116 @@
+"""session budget-plan."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.machine import Machine
+
+
+def _plan(machine: Machine, *words: str, stdin: str | None = None) -> dict[str, Any]:
+    answer = machine.lisa("session", "budget-plan", *words, "--json", stdin=stdin)
+    assert answer.code == 0, answer
+    return answer.json
+
+
+def _commands(plan: dict[str, Any]) -> dict[str, str]:
+    return {step["id"]: step["command"] for step in plan["runbook"]["steps"]}
+
+
+def test_the_default_plan_is_an_analysis(machine: Machine) -> None:
+    plan = _plan(machine)
+    root = f"--project-root '{machine.project}'"
+    assert {key: plan[key] for key in ("goal", "agent", "mode", "profile", "budget", "topologyRoles")} == {
+        "goal": "analysis",
+        "agent": "codex",
+        "mode": "interactive",
+        "profile": "",
+        "budget": 0,
+        "topologyRoles": [],
+    }
+    assert (plan["costEstimate"]["totalTokens"], plan["hardStop"]["maxSeconds"]) == (770, 78)
+    assert plan["hardStop"]["enforceCommand"] == (
+        "lisa session budget-enforce --max-tokens 885 --max-seconds 78 --max-steps 8"
+        ' --from "$RUNTIME_METRICS_JSON" --json'
+    )
+    assert _commands(plan) == {
+        "preflight": f"lisa session preflight --agent codex {root} --json",
+        "spawn": "lisa session spawn --agent codex --mode interactive --nested-policy off --nesting-intent neutral"
+        f" {root} --prompt 'Analyze current task and propose next concrete actions.'"
+        " --model 'gpt-5.3-codex-spark' --json",
+        "monitor": f'lisa session monitor --session "$SESSION" {root} --stop-on-waiting true --json',
+        "capture": f'lisa session capture --session "$SESSION" {root} --raw --json-min',
+        "handoff": f'lisa session handoff --session "$SESSION" {root} --json-min',
+        "cleanup": f'lisa session kill --session "$SESSION" {root} --json',
+    }
+    notes = [step["id"] for step in plan["runbook"]["steps"] if "note" in step]
+    assert notes == ["spawn"]
+
+
+def test_a_plan_for_claude_names_no_model_of_codex(machine: Machine) -> None:
+    for words in (("--agent", "claude"), ("--profile", "claude"), ("--agent", "")):
+        spawn = _commands(_plan(machine, *words))["spawn"]
+        assert "--agent claude " in spawn
+        assert "--model" not in spawn
+
+
+def test_a_profile_overrules_the_agent(machine: Machine) -> None:
+    plan = _plan(machine, "--agent", "claude", "--profile", "Codex-Spark")
+    assert (plan["agent"], "--model 'gpt-5.3-codex-spark'" in _commands(plan)["spawn"]) == ("codex", True)
+
+
+def test_a_budget_bounds_the_plan_and_its_commands(machine: Machine) -> None:
+    plan = _plan(machine, "--goal", "execution", "--topology", "workers,planner", "--budget", "100")
+    assert plan["costEstimate"]["topologyMultiplier"] == "1.80"
+    assert (plan["hardStop"]["maxTokens"], plan["hardStop"]["maxSeconds"]) == (100, 99)
+    commands = _commands(plan)
+    assert commands["capture"].endswith("--raw --summary --summary-style ops --token-budget 100 --json")
+    assert commands["monitor"].endswith("--expect terminal --json")
+    assert '--for "$SESSION"' in commands["context-pack"]
+
+
+def test_the_budget_of_the_open_objective_is_the_default(machine: Machine) -> None:
+    machine.lisa("session", "objective", "--id", "a", "--goal", "x", "--budget", "480")
+    assert _plan(machine)["budget"] == 480
+    assert _plan(machine, "--budget", "100")["budget"] == 100
+    machine.lisa("session", "objective", "--id", "a", "--status", "done")
+    assert _plan(machine)["budget"] == 0
+
+
+def test_a_plan_goes_on_from_a_state_given_through_a_pipe(machine: Machine) -> None:
+    state = {"session": "lisa-a", "sessionState": "crashed", "reason": "exit_1", "nextAction": "session explain"}
+    plan = _plan(machine, "--from-state", "-", stdin=json.dumps(state))
+    assert plan["fromState"] == {**state, "status": "crashed"}
+    assert "$'Continue orchestration from existing state context.\\nSession: lisa-a\\n" in _commands(plan)["spawn"]
+
+
+def test_commands_name_the_program_as_it_is_called_here(machine: Machine) -> None:
+    (machine.project / "lisa").write_text("#!/bin/sh\n")
+    (machine.project / "lisa").chmod(0o755)
+    assert _commands(_plan(machine))["cleanup"].startswith("./lisa session kill ")
+
+
+def test_text_tells_the_limits_and_how_to_keep_them(machine: Machine) -> None:
+    lines = machine.lisa("session", "budget-plan", "--goal", "nested").out.splitlines()
+    assert lines[0] == "budget_plan goal=nested mode=exec max_tokens=977 max_seconds=98 max_steps=8"
+    assert lines[1].startswith("lisa session budget-enforce --max-tokens 977")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--goal", "win"), "invalid_goal"),
+        (("--agent", "nobody"), "invalid_agent"),
+        (("--profile", "nobody"), "invalid_profile"),
+        (("--budget", "0"), "invalid_budget"),
+        (("--topology", "boss"), "invalid_topology"),
+        (("--from-state", "nowhere"), "invalid_from_state"),
+        (("--from-state", "-"), "invalid_from_state"),
+    ],
+)
+def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+    answer = machine.lisa("session", "budget-plan", *words, "--json", stdin="[]")
+    assert (answer.code, answer.json["errorCode"]) == (1, code)
