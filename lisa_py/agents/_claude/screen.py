@@ -23,6 +23,7 @@ DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
     ("Do you want to overwrite", "permission"),
     ("Do you want to allow", "permission"),
     ("Would you like to proceed", "permission"),
+    ("Exit plan mode?", "permission"),
 )
 """Words of a dialog that ends with the keys that answer it; the first that fits."""
 BARE_DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
@@ -35,19 +36,20 @@ BANNER_LINES = 30
 """The welcome alone, before anything else is drawn, is no higher than this."""
 _CONFIRM = re.compile(r"(?:Enter to (?:confirm|select|stay)|Esc to (?:cancel|exit|close|go back)|↑/↓ to navigate)")
 _RULE = re.compile(r"^[─▔━]{8,}")
-_CHOICE = re.compile(r"^\s*❯\s+(?:\d+\.\s|\S)")
+_CHOICE = re.compile(r"^\s*❯\s+\d+\.\s")
+_TAB = re.compile(r"^\s*(?:← )?\s*[☐☒✔] \S")
+DETAIL = 120
 _RETRY = re.compile(r"(?:retrying in \d+|Retrying in \d+|Retrying…)")
 _BUSY = re.compile(r"^\s*[·✢✳✶✻✽*●∗]\s+\S.*…(?:\s*\(.*)?$")
 _TOKENS = re.compile(r"[↓]\s*[\d.]+k?\s*tokens")
-_SETTLED = re.compile(r"^\s*[·✢✳✶✻✽*]\s+\S.* for (?:\d+[hms]\s?)+(?:\s|$|·)")
 _ERROR = re.compile(
-    r"^\s*[●⎿]\s+(?P<text>(?:.*\bAPI Error\b|Invalid API key|Not logged in|Credit balance|Prompt is too long"
-    r"|Context limit|There's an issue with the selected model|.*limit reached|.*hit your limit|Please run /login).*)$"
+    r"^\s*[●⎿]\s+(?P<text>(?:API Error: |Please run /login|Invalid API key|Not logged in|Credit balance"
+    r"|Prompt is too long|Context limit|There's an issue with the selected model|.*limit reached|.*hit your limit).*)$"
 )
 _PROMPT = re.compile(r"^❯ \S")
 _TOOL = re.compile(r"^\s*⎿\s+(?:\$ |Running…)")
 _INTERRUPTED = "⎿  Interrupted"
-_INPUT = re.compile(r"^\s*❯(?: |$)")
+_INPUT = re.compile(r"^\s*[❯!](?: |$)")
 
 
 def read(screen: str) -> AgentReport | None:
@@ -55,6 +57,8 @@ def read(screen: str) -> AgentReport | None:
     lines = _lines(screen)
     if not lines:
         return None
+    if any("Resume this session with:" in line for line in lines[-5:]):
+        return _says("exited")
     found = _dialog(lines) or _busy(lines) or _resting(lines)
     if found is not None:
         return found
@@ -72,7 +76,8 @@ def _dialog(lines: list[str]) -> AgentReport | None:
         return None
     tail = lines[-30:]
     whole = "\n".join(tail)
-    if not _CONFIRM.search(" ".join(line.strip() for line in tail[-3:])):
+    has_keys = _CONFIRM.search(" ".join(line.strip() for line in tail[-3:]))
+    if not has_keys and not any(_CHOICE.match(line) for line in tail[-12:]):
         return next((_asks(kind, words) for words, kind in BARE_DIALOGS if words in whole), None)
     kind: WaitingFor = next((kind for words, kind in DIALOGS if words in whole), "dialog")
     return _asks(kind, _title(tail))
@@ -83,10 +88,13 @@ def _asks(kind: WaitingFor, title: str) -> AgentReport:
 
 
 def _title(tail: list[str]) -> str:
-    """The line under the dialog's upper edge."""
-    for at in range(len(tail) - 1, -1, -1):
-        if _RULE.match(tail[at].strip()) and at + 1 < len(tail):
-            return tail[at + 1].strip()[:120]
+    """The line under the dialog's upper edge; of a question, the question."""
+    for at, line in enumerate(tail[:-1]):
+        if _TAB.match(line):
+            return tail[at + 1].strip()[:DETAIL]
+    for at in range(len(tail) - 2, -1, -1):
+        if _RULE.match(tail[at].strip()):
+            return tail[at + 1].strip()[:DETAIL]
     return ""
 
 
@@ -112,7 +120,8 @@ def _busy(lines: list[str]) -> AgentReport | None:
         return None
     for line in reversed(above[-8:]):
         if _RETRY.search(line):
-            return _says("retrying", error=error_kind("", None, line), detail=line.strip(" ✻✽·*●⎿")[:120])
+            text = line.lstrip(" ·✢✳✶✻✽*●∗")
+            return _says("retrying", error=error_kind("", None, text), detail=text[:120])
         if _TOOL.match(line):
             return _says("tool", detail=line.strip(" ⎿$")[:120])
     if any(_TOKENS.search(line) for line in above[-8:]):
@@ -130,7 +139,7 @@ def _resting(lines: list[str]) -> AgentReport | None:
         if problem is not None:
             text = problem["text"].strip()
             return _says("error", error=error_kind("", None, text), detail=text[:160])
-        if _SETTLED.match(line) or _PROMPT.match(line):
+        if _PROMPT.match(line):
             break  # what stands above belongs to earlier turns
     return _says("idle")
 

@@ -176,11 +176,19 @@ def _file_report(view: View, found: Live | None) -> AgentReport | None:
             return AgentReport(source="agent_file", state="starting", detail="prompt not taken yet")
         return AgentReport(source="agent_file", state="idle", at=found.changed_at)
     if found.status == "waiting":
-        kind = WAITS.get(found.waiting_for, "dialog")
-        return AgentReport(source="agent_file", state="waiting", waiting_for=kind, detail=found.waiting_for)
+        return _waits(view, found)
     if found.status in ("busy", "shell"):
         return AgentReport(source="agent_file", state="thinking")
     return None
+
+
+def _waits(view: View, found: Live) -> AgentReport:
+    """What for: in the file's words, or the hook's, which older versions are behind in the file."""
+    kind, detail = WAITS.get(found.waiting_for, "dialog"), found.waiting_for
+    asked = _newest_hook(view)
+    if asked is not None and asked.state == "waiting" and (kind == "permission" or not found.waiting_for):
+        kind, detail = asked.waiting_for, asked.detail
+    return AgentReport(source="agent_file", state="waiting", waiting_for=kind, detail=detail)
 
 
 def _about_to_begin(view: View, found: Live) -> bool:
@@ -191,15 +199,22 @@ def _about_to_begin(view: View, found: Live) -> bool:
 
 
 def _hook_report(view: View, found: Live | None) -> AgentReport | None:
-    """The newest hook that says something about the state."""
+    """The newest hook that says something about the state, unless the session file knows of a later change."""
+    said = _newest_hook(view)
+    if said is None or found is None or found.changed_at <= said.at:
+        return said
+    if found.status == "idle" and said.state in ("thinking", "tool", "waiting"):
+        return None  # interrupted, which fires no hook
+    if found.status == "busy" and said.state == "waiting":
+        return AgentReport(source="hook", state="tool", at=found.changed_at, detail=said.detail)
+    return said
+
+
+def _newest_hook(view: View) -> AgentReport | None:
     for hook in reversed(view.hooks):
         said = _hook_state(hook)
-        if said is None:
-            continue
-        answered = found is not None and found.status == "busy" and found.changed_at > said.at
-        if said.state == "waiting" and answered:
-            return AgentReport(source="hook", state="tool", at=found.changed_at if found else 0.0, detail=said.detail)
-        return said
+        if said is not None:
+            return said
     return None
 
 
@@ -253,6 +268,8 @@ def _unanswered(view: View, found: Live | None) -> AgentReport | None:
         return None
     for hook in reversed(view.hooks):
         name, at = _word(hook, "hook"), _seconds_of(hook)
+        if hook.get("agent_id"):
+            continue  # a helper in the background, whose work is no turn
         if name in _ENDS or any(frame.kind == "turn_end" and frame.at >= at for frame in view.frames):
             return None
         if name in _MIDDLES:

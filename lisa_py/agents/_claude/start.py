@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from lisa_py.agents._claude import home
-from lisa_py.agents.base import Facts, Launch, Plan, need_prompt, quote, quote_posix, tokens
+from lisa_py.agents.base import Facts, Launch, Plan, has_flag, need_prompt, quote, quote_posix, tokens
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 
@@ -32,8 +32,15 @@ EVENTS = (
     "StopFailure",
     "SessionEnd",
 )
-_NEWER_EVENTS = {"PostToolUseFailure": (2, 1, 0), "PermissionRequest": (2, 0, 45), "StopFailure": (2, 1, 78)}
-"""First version that knows an event; the others are as old as hooks themselves."""
+_SINCE = {
+    "UserPromptSubmit": (1, 0, 54),
+    "SessionStart": (1, 0, 62),
+    "SessionEnd": (1, 0, 85),
+    "PermissionRequest": (2, 0, 54),
+    "PostToolUseFailure": (2, 1, 33),
+    "StopFailure": (2, 1, 78),
+}
+"""A version that surely knows the event; one that does not opens a settings dialog before it starts."""
 _RESUMES = ("--resume", "-r", "--continue", "-c", "--from-pr", "--teleport")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 _NAMESPACE = uuid.UUID("3b0f2c52-6f0e-5d0a-9a53-1f6a9b0f4e11")
@@ -73,7 +80,7 @@ def command(launch: Launch) -> str:
     need_prompt(launch)
     if launch.model:
         raise LisaError("invalid_model_configuration", "--model is for codex; give claude's in --agent-args")
-    skip = SKIP if launch.skip_permissions and SKIP not in launch.agent_args else ""
+    skip = SKIP if launch.skip_permissions and not has_flag(launch.agent_args, SKIP) else ""
     if launch.mode == "exec":
         parts = ["claude", "-p", quote(launch.prompt), skip, launch.agent_args]
     else:
@@ -101,13 +108,13 @@ class _Draft:
 
     @property
     def skips(self) -> bool:
-        return self.launch.skip_permissions or SKIP in self.launch.agent_args
+        return self.launch.skip_permissions or has_flag(self.launch.agent_args, SKIP)
 
 
 def plan(launch: Launch, facts: Facts) -> Plan:
     """How to start the installed version."""
     draft = _Draft(launch, facts)
-    if SKIP not in launch.agent_args and launch.skip_permissions:
+    if not has_flag(launch.agent_args, SKIP) and launch.skip_permissions:
         draft.before.append(SKIP)
     _identity(draft)
     _permissions(draft)
@@ -211,6 +218,8 @@ def _settings(draft: _Draft) -> None:
     own: dict[str, Any] = {}
     if draft.skips and launch.mode != "exec":
         own["skipDangerousModePermissionPrompt"] = True
+        if not home.read_object(home.config_file(launch.environ)).get("bypassPermissionsModeAccepted"):
+            draft.notes.append("the warning about skipped permissions is accepted for this session")
     if launch.hook and not user.has("--bare", "--safe-mode"):
         own["hooks"] = _hooks(launch, draft.facts.version)
         draft.hooks = True
@@ -235,12 +244,10 @@ def _hooks(launch: Launch, version: str) -> dict[str, Any]:
 
 
 def events(version: str) -> tuple[str, ...]:
-    """The hook events a version knows; all of them when the version is not a number."""
+    """The hook events a version knows; only the oldest when the version is not a number."""
     digits = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-    if digits is None:
-        return EVENTS
-    number = tuple(int(digit) for digit in digits.groups())
-    return tuple(event for event in EVENTS if number >= _NEWER_EVENTS.get(event, (0, 0, 0)))
+    number = tuple(int(digit) for digit in digits.groups()) if digits else (0, 0, 0)
+    return tuple(event for event in EVENTS if number >= _SINCE.get(event, (0, 0, 0)))
 
 
 def _given_settings(value: str, root: str) -> dict[str, Any] | None:

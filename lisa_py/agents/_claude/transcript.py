@@ -174,6 +174,9 @@ class _Maker:
             self.add("user", "!" + _between(text, "bash-input"))
         elif text.startswith(("<local-command-", "<bash-")):
             self.add("system", text)
+        elif text.startswith("<task-notification>"):
+            self.add("turn_start")
+            self.add("system", _between(text, "summary") or text)
         else:
             queued = record.prompt_source == "queued"
             self.add("turn_start")
