@@ -10,7 +10,7 @@ from lisa_py import commands
 from lisa_py.cli import parse, render
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
-from lisa_py.core.context import Context
+from lisa_py.core.context import Context, Live
 from lisa_py.host import env
 
 SIGPIPE = 13
@@ -73,9 +73,19 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str)
         emit=render.event,
         warn=render.warn,
         progress=render.progress(),
+        live=live(form) if command.live else None,
         stdin=lambda: sys.stdin.buffer.read(),
     )
     return render.answer(command, command.run(args, ctx), args, form)
+
+
+def live(form: str) -> Live:
+    """Where a command that takes its time shows what it does; JSON output is left alone."""
+    if form != "text":
+        return Live()
+    from lisa_py.cli.board import Board  # noqa: PLC0415 - few commands have one
+
+    return Board()
 
 
 def _failed(problem: LisaError, form: str) -> int:

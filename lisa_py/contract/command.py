@@ -158,6 +158,8 @@ class Command(Struct, frozen=True, kw_only=True):
     notes: str = ""
     """Further paragraphs of `--help`."""
     hidden: bool = False
+    live: bool = False
+    """Shows a person what it is doing while it does it."""
 
     @property
     def fields(self) -> tuple[Field, ...]:

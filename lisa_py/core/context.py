@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lisa_py.contract.errors import LisaError
@@ -19,6 +19,19 @@ def _ignore(_: Any) -> None:
     return None
 
 
+class Live:
+    """Where a command at work shows itself to a person; this one shows nothing."""
+
+    columns = 0
+    """Width of the terminal; 0 when nobody looks at one."""
+
+    def say(self, line: str) -> None:
+        """One line that stays."""
+
+    def board(self, rows: Sequence[str]) -> None:
+        """Rows that take the place of those shown before, below all lines; only on a terminal."""
+
+
 class Context:
     """The only thing besides its arguments that a command sees; tests build their own."""
 
@@ -33,6 +46,7 @@ class Context:
         emit: Callable[[Any], None] = _ignore,
         warn: Callable[[str], None] = _ignore,
         progress: Callable[[str], None] = _ignore,
+        live: Live | None = None,
         stdin: Callable[[], bytes] = bytes,
     ) -> None:
         self.settings = settings
@@ -48,6 +62,8 @@ class Context:
         """One line for people, on stderr."""
         self.progress = progress
         """One live line on a terminal; nothing when piped."""
+        self.live = live or Live()
+        """Lines and a live board for people, on stdout; nothing unless text was asked for."""
         self.stdin = stdin
         self._servers: dict[str, Tmux] = {}
 
