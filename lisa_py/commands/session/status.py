@@ -95,7 +95,8 @@ COMMAND = Command(
     exits={0: "answered", 1: "refused; or --fail-not-found and there is no such session"},
     example="lisa session status --session lisa-demo-1\nlisa session status --session lisa-demo-1 --json",
     notes="""\
-Text is one CSV line: status,todosDone,todosTotal,activeTask,waitEstimate,sessionState. sessionState is one of just_started,
-in_progress, waiting_input, completed, crashed, stuck, degraded, not_found; --json also says what the session waits for
-(waitingFor), what the agent itself does (agentState) and which kind of evidence decided (stateSource). Asking changes nothing.""",
+Text is one CSV line: status,todosDone,todosTotal,activeTask,waitEstimate,sessionState. sessionState is one of
+just_started, in_progress, waiting_input, completed, crashed, stuck, degraded, not_found; --json also says what the
+session waits for (waitingFor), what the agent itself does (agentState) and what evidence decided (stateSource).
+Asking changes nothing.""",
 )

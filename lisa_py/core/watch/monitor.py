@@ -60,13 +60,24 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return "timeout" if self.timed_out else self.status.normalised()
 
 
-def monitor(ctx: Context, place: Place, rules: Rules, emit: Callable[[Poll], None] = lambda poll: None) -> Outcome:
+def _ignore(_: Poll) -> None:
+    return None
+
+
+def monitor(
+    ctx: Context,
+    place: Place,
+    rules: Rules,
+    emit: Callable[[Poll], None] = _ignore,
+    seen: Callable[[Poll], None] = _ignore,
+) -> Outcome:
     """Wait for the first stop rule that is met, or for the end of the polls or the time.
 
-    Raises KeyboardInterrupt (the session is left alone) and what `emit` raises.
+    `emit` is called for what is reported, `seen` for every look. Raises KeyboardInterrupt (the session is left alone)
+    and what the two raise.
     """
     with Waiter(ctx) as waiter:
-        watch = _Watch(ctx, place, rules, emit, waiter)
+        watch = _Watch(ctx, place, rules, emit, seen, waiter)
         outcome = watch.round(rules.max_polls)
         budget = rules.recover_budget
         recoveries = 0
@@ -83,11 +94,20 @@ def monitor(ctx: Context, place: Place, rules: Rules, emit: Callable[[Poll], Non
 class _Watch:
     """One session being watched, over one or several rounds."""
 
-    def __init__(self, ctx: Context, place: Place, rules: Rules, emit: Callable[[Poll], None], waiter: Waiter) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        place: Place,
+        rules: Rules,
+        emit: Callable[[Poll], None],
+        seen: Callable[[Poll], None],
+        waiter: Waiter,
+    ) -> None:
         self._ctx = ctx
         self._place = place
         self._rules = rules
         self._emit = emit
+        self._seen = seen
         self._waiter = waiter
         self._memory = Memory()
         self._recorder = Recorder(ctx, place)
@@ -101,7 +121,7 @@ class _Watch:
         clock = self._ctx.clock
         began = next_beat = clock.monotonic()
         deadline = began + self._rules.timeout_seconds if self._rules.timeout_seconds else float("inf")
-        polls, seen, degraded_only = 0, "", True
+        polls, before, degraded_only = 0, "", True
         woken_at = began
         while True:
             evidence, status = self._look()
@@ -109,14 +129,16 @@ class _Watch:
             found = stop(self._rules, status, self._marker_found)
             beat = now >= next_beat
             last = now >= deadline or (beat and self._rules.counts_polls and polls + 1 >= max_polls)
-            changed = bool(seen) and seen != _words(status)
-            seen = _words(status)
+            changed = before not in ("", _words(status))
+            before = _words(status)
             degraded_only = degraded_only and status.session_state == "degraded"
             if beat or last or found:
                 polls += 1
                 next_beat = now + next_interval(self._rules, status)
+            poll = Poll(polls, status, changed, now - self._began)
+            self._seen(poll)
             if beat or last or found or changed:
-                self._emit(Poll(polls, status, changed, now - self._began))
+                self._emit(poll)
             if found:
                 return self._stopped(found, polls, status)
             if last:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from lisa_py.contract.errors import UsageError
 from lisa_py.contract.status import TERMINAL_STATES, Status
+from lisa_py.core.watch import hints, jsonpath
 from lisa_py.core.watch.jsonpath import Path
 from lisa_py.core.watch.look import shown
 
@@ -37,6 +39,24 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Polls over all rounds; 0: no limit of its own."""
     agent: str = "auto"
     mode: str = "auto"
+
+
+def checked(rules: Rules, *, path: str = "") -> Rules:
+    """The rules with a parsed `--until-jsonpath`.
+
+    Raises UsageError for values and combinations that make no sense.
+    """
+    if rules.until_marker and not rules.until_marker.strip():
+        raise UsageError("invalid_until_marker", "invalid --until-marker: it is blank (expected a text)")
+    if rules.expect == "marker" and not rules.until_marker:
+        raise UsageError("expect_marker_requires_until_marker", "--expect marker requires --until-marker")
+    found = None
+    if path:
+        try:
+            found = jsonpath.parse(path)
+        except ValueError as problem:
+            raise UsageError("invalid_until_jsonpath", f"invalid --until-jsonpath: {problem}") from None
+    return structs.replace(rules, until_path=found, agent=hints.agent(rules.agent))
 
 
 class Stop(Struct, frozen=True):

@@ -1,0 +1,168 @@
+"""Wait until a session has finished, asks for something, or fails."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct
+
+from lisa_py.contract import csv, flags
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
+from lisa_py.contract.status import SESSION_STATES
+from lisa_py.core.advice.monitor_handoff import Handoff
+from lisa_py.core.context import Context
+from lisa_py.core.relay import monitoring
+from lisa_py.core.relay.monitoring import Monitored, PollEvent, Reporting
+from lisa_py.core.watch.rules import Rules, checked
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    agent: AgentHint = "auto"
+    mode: ModeHint = "auto"
+    project_root: ProjectRoot = ""
+    poll_interval: flags.PollInterval = 30
+    adaptive_poll: Annotated[bool, Flag(help="report less often while nothing is to be expected")] = False
+    max_polls: flags.MaxPolls = 120
+    timeout_seconds: Annotated[int | None, Flag(help="give up after this time", minimum=1)] = None
+    stop_on_waiting: Annotated[bool, Flag(help="stop when the session waits for input", word=True)] = True
+    waiting_requires_turn_complete: Annotated[
+        bool, Flag(help="take waiting for the end only when a turn has ended since the last input", word=True)
+    ] = False
+    until_marker: Annotated[str, Flag(help="stop when this text comes out, after the last input", metavar="TEXT")] = ""
+    until_state: Annotated[str, Flag(help="stop in this state", choices=("", *SESSION_STATES), metavar="STATE")] = ""
+    until_jsonpath: Annotated[
+        str, Flag(help="stop when a field of the status is true or has a value: a.b or a.b=value", metavar="EXPR")
+    ] = ""
+    expect: Annotated[str, Flag(help="which kind of end is a success", choices=("any", "terminal", "marker"))] = "any"
+    stream_json: Annotated[bool, Flag(help="one JSON line per poll and change, before the result", json=True)] = False
+    emit_handoff: Annotated[
+        bool, Flag(help="with --stream-json: a compact handoff line after each poll", json=True)
+    ] = False
+    handoff_cursor_file: Annotated[
+        str, Flag(help="with --emit-handoff: only events that this file's reader has not seen", metavar="PATH")
+    ] = ""
+    event_budget: Annotated[
+        int | None, Flag(help="with --emit-handoff: tokens for the new events of one line (32 each)", minimum=1)
+    ] = None
+    webhook: Annotated[str, Flag(help="also send polls and the result to a file or address", metavar="TARGET")] = ""
+    auto_recover: Annotated[bool, Flag(help="at the end of the polls press Enter once and go on")] = False
+    recover_max: Annotated[int, Flag(help="how many times", minimum=1)] = 1
+    recover_budget: Annotated[int | None, Flag(help="polls over all rounds", minimum=1)] = None
+    verbose: Annotated[bool, Flag(help="a line per poll on stderr")] = False
+
+
+def run(args: Args, ctx: Context) -> Monitored:
+    rules = rules_of(args, ctx)
+    reporting = reporting_of(args)
+    place = ctx.place(args.session, args.project_root)
+    return monitoring.run(ctx, place, rules, reporting)
+
+
+def rules_of(args: Args, ctx: Context) -> Rules:
+    if "until_marker" in ctx.given and not args.until_marker:
+        raise UsageError("invalid_until_marker", "invalid --until-marker: it is empty (expected a text)")
+    rules = Rules(
+        poll_interval=args.poll_interval,
+        max_polls=args.max_polls,
+        counts_polls=args.timeout_seconds is None or "max_polls" in ctx.given,
+        timeout_seconds=args.timeout_seconds or 0,
+        adaptive=args.adaptive_poll,
+        stop_on_waiting=args.stop_on_waiting,
+        waiting_requires_turn_complete=args.waiting_requires_turn_complete,
+        until_marker=args.until_marker,
+        until_state=args.until_state,
+        expect=args.expect,
+        auto_recover=args.auto_recover,
+        recover_max=args.recover_max,
+        recover_budget=args.recover_budget or 0,
+        agent=args.agent,
+        mode=args.mode,
+    )
+    return checked(rules, path=args.until_jsonpath)
+
+
+def reporting_of(args: Args) -> Reporting:
+    if args.emit_handoff and not args.stream_json:
+        raise UsageError("emit_handoff_requires_stream_json", "--emit-handoff requires --stream-json")
+    if args.event_budget is not None and not args.emit_handoff:
+        raise UsageError("event_budget_requires_emit_handoff", "--event-budget requires --emit-handoff")
+    if args.handoff_cursor_file and not args.emit_handoff:
+        raise UsageError("handoff_cursor_requires_emit_handoff", "--handoff-cursor-file requires --emit-handoff")
+    return Reporting(
+        stream=args.stream_json,
+        verbose=args.verbose,
+        emit_handoff=args.emit_handoff,
+        handoff_cursor_file=args.handoff_cursor_file,
+        event_budget=args.event_budget or 0,
+        webhook=args.webhook,
+    )
+
+
+def text(answer: Monitored, args: Args) -> str:
+    return csv.line(
+        (
+            answer.final_state,
+            answer.todos_done,
+            answer.todos_total,
+            "" if answer.output_file is UNSET else answer.output_file,
+            answer.exit_reason,
+            answer.polls,
+            answer.final_status,
+        )
+    )
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Monitored,
+    run=run,
+    text=text,
+    min=("session", "final_state", "exit_reason", "polls", "waiting_for", "next_offset", "webhook_error", "error_code"),
+    exit_code=lambda answer: 0 if answer.error_code is UNSET else 2,
+    events=(PollEvent, Handoff),
+    errors={
+        "invalid_agent_hint": "--agent names no agent lisa knows",
+        "invalid_mode_hint": "--mode is neither auto, interactive nor exec",
+        "invalid_poll_interval": "not a positive number of seconds",
+        "invalid_max_polls": "not a positive number",
+        "invalid_timeout_seconds": "not a positive number of seconds",
+        "invalid_stop_on_waiting": "neither true nor false",
+        "invalid_waiting_requires_turn_complete": "neither true nor false",
+        "invalid_until_marker": "the marker is blank",
+        "invalid_until_state": "not a session state",
+        "invalid_until_jsonpath": "not a path of field names, with or without =value",
+        "invalid_expect": "neither any, terminal nor marker",
+        "invalid_event_budget": "not a positive number",
+        "invalid_recover_max": "not a positive number",
+        "invalid_recover_budget": "not a positive number",
+        "invalid_webhook": "neither a file nor an http(s) address",
+        "invalid_cursor_file": "the handoff cursor file holds something else",
+        "cursor_file_write_failed": "the handoff cursor file could not be written",
+        "handoff_stream_failed": "the session's events could not be read",
+        "expect_marker_requires_until_marker": "--expect marker without --until-marker",
+        "emit_handoff_requires_stream_json": "--emit-handoff without --stream-json",
+        "event_budget_requires_emit_handoff": "--event-budget without --emit-handoff",
+        "handoff_cursor_requires_emit_handoff": "--handoff-cursor-file without --emit-handoff",
+        "monitor_expectation_mismatch": "it ended otherwise than --expect says",
+        "monitor_timeout": "polls or time were used up",
+        "monitor_crashed": "the agent failed or was killed",
+        "monitor_stuck": "the session shows no sign of life",
+        "monitor_not_found": "there is no such session",
+    },
+    exits={
+        0: "it completed, waits for input, or what --until-... asks for has come",
+        1: "refused",
+        2: "crashed, stuck, not found, time or polls used up, or not as --expect says",
+        130: "Ctrl-C; the session goes on",
+    },
+    example="""\
+lisa session monitor --session lisa-demo-1
+lisa session monitor --session lisa-demo-1 --until-marker DONE --timeout-seconds 600 --json""",
+    notes="""\
+It reacts at once to what happens (end of the agent, end of a turn, a question); --poll-interval is only the pace of
+what --stream-json, --verbose and --webhook report. A webhook that fails never ends it; webhookError says so. With
+LISA_WEBHOOK_SECRET set, HTTP events carry X-Lisa-Signature (HMAC-SHA256 of the body).""",
+)

@@ -1,0 +1,101 @@
+"""The compact packets a monitor streams to another agent: where the session is, what comes next, what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.status import Status
+from lisa_py.core.advice import next_action
+from lisa_py.core.context import Context
+from lisa_py.core.watch.history import Item, item
+from lisa_py.core.watch.look import shown
+from lisa_py.store import cursors, events
+from lisa_py.store.cursors import CursorFile, EventCursor
+from lisa_py.store.places import Place
+
+WINDOW = 8
+MOST = 24
+TOKENS_PER_EVENT = 32
+
+
+class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One line of the stream."""
+
+    type: str = "handoff"
+    poll: int
+    session: str
+    status: str
+    session_state: str
+    reason: str
+    next_action: str
+    waiting_for: str | UnsetType = UNSET
+    next_offset: int | UnsetType = UNSET
+    summary: str | UnsetType = UNSET
+    delta_from: int | UnsetType = UNSET
+    next_delta_offset: int | UnsetType = UNSET
+    delta_count: int | UnsetType = UNSET
+    recent: tuple[Item, ...] | UnsetType = UNSET
+
+
+class Stream:
+    """Makes one packet per poll; with a cursor or a budget each carries only the events that are new."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        place: Place,
+        *,
+        cursor_file: str,
+        event_budget: int,
+        summary: bool,
+        offset: Callable[[], int],
+    ) -> None:
+        """Raises UsageError(invalid_cursor_file)."""
+        self._ctx = ctx
+        self._place = place
+        self._summary = summary
+        self._offset = offset
+        self._delta = bool(cursor_file or event_budget)
+        self._limit = max(1, min(MOST, event_budget // TOKENS_PER_EVENT)) if event_budget else WINDOW
+        self._path = cursors.located(cursor_file) if cursor_file else ""
+        self._file = cursors.read(self._path) if self._path else CursorFile()
+        own = self._file.events
+        self._cursor = own.offset if own is not None else self._file.legacy("events")
+
+    def packet(self, poll: int, status: Status) -> Handoff:
+        """The packet of one poll. Raises LisaError(cursor_file_write_failed | handoff_stream_failed)."""
+        action = next_action.name(status.session_state)
+        line = f"state={status.session_state} reason={status.classification_reason} next={action}"
+        page, begin = None, self._cursor
+        if self._delta:
+            page = self._page()
+        offset = self._offset()
+        return Handoff(
+            poll=poll,
+            session=status.session,
+            status=shown(status).status,
+            session_state=status.session_state,
+            reason=status.classification_reason,
+            next_action=action,
+            waiting_for=status.waiting_for or UNSET,
+            next_offset=offset or UNSET,
+            summary=line if self._summary else UNSET,
+            delta_from=begin if page else UNSET,
+            next_delta_offset=page.next if page else UNSET,
+            delta_count=len(page.events) if page else UNSET,
+            recent=tuple(item(event) for event in page.events) if page else UNSET,
+        )
+
+    def _page(self) -> events.Page:
+        try:
+            page = events.since(self._place, self._cursor, self._limit)
+        except OSError as problem:
+            raise LisaError("handoff_stream_failed", f"cannot read {self._place.events}: {problem}") from problem
+        self._cursor = page.next
+        if self._path:
+            self._file = structs.replace(self._file, events=EventCursor(offset=page.next))
+            cursors.write(self._path, self._file, "events", page.next, self._ctx.clock.now())
+        return page

@@ -1,0 +1,26 @@
+"""Sending one small message over HTTP: bounded in time, no redirects followed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> str:
+    """POST the body; empty when the other side answered 2xx, else what went wrong."""
+    import http.client  # noqa: PLC0415 - slow to load, and only webhooks need it
+    import urllib.error  # noqa: PLC0415 - as above
+    import urllib.request  # noqa: PLC0415 - as above
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:
+            return None  # a message must not wander off to where nobody sent it
+
+    request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")
+    try:
+        with urllib.request.build_opener(Stay).open(request, timeout=timeout) as answer:
+            return "" if 200 <= answer.status < 300 else f"{url} answered {answer.status}"
+    except urllib.error.HTTPError as problem:
+        problem.close()
+        return f"{url} answered {problem.code}"
+    except (OSError, http.client.HTTPException, ValueError) as problem:
+        return f"{url}: {getattr(problem, 'reason', None) or problem}"
