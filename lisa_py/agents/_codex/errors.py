@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from lisa_py.contract.frames import ErrorKind
+from lisa_py.contract.status import WaitingFor
 
 _BY_NAME: dict[str, ErrorKind] = {
     "usage_limit_exceeded": "usage_limit",
@@ -68,6 +69,11 @@ def error_kind(info: Any, said: str) -> ErrorKind:
     if found and (by_status := _by_status(int(found[1]))):
         return by_status
     return next((kind for words, kind in _BY_WORDS if words in low), "unknown")
+
+
+def waits_for(kind: str) -> WaitingFor:
+    """What a turn that ended in this error waits for: time or money, or somebody who looks at it."""
+    return "limit" if kind in ("usage_limit", "rate_limit", "billing") else "error"
 
 
 def _named(info: Any) -> tuple[str, Any]:

@@ -162,6 +162,10 @@ def _item(payload: _Payload, at: float, offset: int) -> list[Frame]:
     return []
 
 
+_TELLING = ("cmd", "command", "questions", "plan", "path", "query", "chars")
+"""The argument that says what a call is about, by the tools' own names for it."""
+
+
 def _input(given: Any) -> str:
     """A tool's input in one line: the command itself where there is one."""
     value = given
@@ -171,12 +175,11 @@ def _input(given: Any) -> str:
         except (msgspec.DecodeError, UnicodeError):
             value = given
     if isinstance(value, dict):
-        for key in ("cmd", "command", "path", "question", "query"):
-            if key in value:
-                value = value[key]
-                break
-    if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        value = " ".join(value)
+        value = next((value[key] for key in _TELLING if key in value), value)
+    if isinstance(value, list):
+        words = [part for part in value if isinstance(part, str)]
+        texts = [str(part.get("question") or part.get("step") or "") for part in value if isinstance(part, dict)]
+        value = " ".join(words) if words else "; ".join(filter(None, texts)) or value
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode("utf-8", "replace")
     return " ".join(text.split())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lisa_py.agents import _dialogs
-from lisa_py.agents._codex.errors import error_kind
+from lisa_py.agents._codex.errors import error_kind, waits_for
 from lisa_py.agents._dialogs import Choice
 from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
 
@@ -57,14 +57,15 @@ def read(screen: str, *, fresh: bool = False) -> AgentReport | None:
 def dialog(lines: list[str]) -> AgentReport | None:
     """A dialog or overlay in place of the input box, told by the keys its last lines offer."""
     last = "\n".join(lines[-2:])
-    if not _FOOTER.search(last) or _IDLE_HINTS.search(last):
+    if not _FOOTER.search(last) or _IDLE_HINTS.search(last) or any(map(_INPUT.match, lines[-4:])):
         return None
     region = lines[_start(lines) :]
     text = "\n".join(region)
     for pattern, kind in _KINDS:
         if found := pattern.search(text):
             return _says("waiting", kind, _heading(text, found.start(), kind))
-    return _says("waiting", "dialog", region[0].strip()[:200] if region else "")
+    first = next((line for line in region if re.search(r"[^\W_]{3}", line)), "")
+    return _says("waiting", "dialog", " ".join(first.split())[:200])
 
 
 def _start(lines: list[str]) -> int:
@@ -72,7 +73,7 @@ def _start(lines: list[str]) -> int:
     for row in range(len(lines) - 3, -1, -1):
         if _MARK.match(lines[row]) and not _CHOICE.match(lines[row]):
             return row + 1
-    return max(0, len(lines) - 40)
+    return 0
 
 
 def _heading(text: str, at: int, kind: WaitingFor) -> str:
@@ -140,5 +141,4 @@ def _ended(said: str) -> AgentReport:
     if said.startswith("Conversation interrupted"):
         return _says("interrupted", "prompt")
     kind = error_kind(None, said)
-    limit: WaitingFor = "limit" if kind == "usage_limit" else "error"
-    return AgentReport(source="screen", state="error", waiting_for=limit, error=kind, detail=said[:200])
+    return AgentReport(source="screen", state="error", waiting_for=waits_for(kind), error=kind, detail=said[:200])

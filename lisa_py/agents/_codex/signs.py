@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from lisa_py.agents._codex import screen
 from lisa_py.agents._codex import title as titles
 from lisa_py.agents._codex.binding import native
+from lisa_py.agents._codex.errors import waits_for
 from lisa_py.agents.base import Binding, View
 from lisa_py.contract.frames import Frame
-from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
+from lisa_py.contract.status import AgentReport, AgentState
 
 QUESTION_TOOL = "request_user_input"
 LAG_SECONDS = 0.25
@@ -97,11 +98,10 @@ def _transcript(frames: Sequence[Frame]) -> AgentReport | None:
 
 def _ended(frame: Frame) -> AgentReport:
     if frame.reason == "failed":
-        limit: WaitingFor = "limit" if frame.error == "usage_limit" else "error"
         return AgentReport(
             source="transcript",
             state="error",
-            waiting_for=limit,
+            waiting_for=waits_for(frame.error),
             error=frame.error,
             at=frame.at,
             detail=frame.text[:200],

@@ -12,7 +12,7 @@ from lisa_py.agents.base import Facts, View
 ITEMS = '["activity","run-state","thread-id"]'
 """What lisa has codex put into the title; `-c` is for this run only."""
 KNOWN_SINCE = (0, 169, 0)
-_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_SPINNER = frozenset("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 _ASKING = ("[ ! ] Action Required", "[ . ] Action Required")
 _THREAD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]*")
 _WORDS = frozenset(("Ready", "Starting", "Working", "Thinking", "Waiting", "Undoing"))
