@@ -119,17 +119,20 @@ def _shown(token: Token, is_next: bool) -> Listed:
 
 
 def add(settings: Settings, now: float, *, token: str = "", command: str = "", label: str = "") -> Added:
-    """Put a token (or the command that prints it) into the pool; one that is there already stays as it is.
+    """Put a token (or the command that prints it) into the pool; one that is there already is enabled again.
 
     Raises LisaError(state_lock_timeout | store_unwritable).
     """
     secret = token.strip()
     name = id_of("command:" + command) if command else id_of(secret)
     with _changing(settings, now) as (pool, recovered):
-        there = any(known.id == name for known in pool.tokens)
-        if not there:
+        known = _by_id(pool, name)
+        if known is not None:
+            known.disabled, known.disabled_reason, known.disabled_at = False, "", ""
+            known.label = label or known.label
+        else:
             pool.tokens.append(Token(id=name, token=secret, command=command, label=label, added_at=rfc3339(now)))
-        return Added(id=name, added=not there, count=len(pool.tokens), recovered=recovered)
+        return Added(id=name, added=known is None, count=len(pool.tokens), recovered=recovered)
 
 
 def remove(settings: Settings, now: float, token_id: str) -> bool:
