@@ -54,6 +54,7 @@ SummaryStyle = Annotated[
     str, Flag(help="how the summary is laid out", choices=("terse", "ops", "debug"), aliases={"": "terse"})
 ]
 CursorFile = Annotated[str, Flag(help="file that remembers where this reader stopped", metavar="PATH")]
+CursorReset = Annotated[bool, Flag(help="set an unreadable cursor file aside and start anew")]
 DeltaFrom = Annotated[str, Flag(help="only what is new since an offset, @unix time or RFC 3339 time", metavar="VALUE")]
 Markers = Annotated[str, Flag(help="comma-separated texts to look for", metavar="CSV")]
 KeepNoise = Annotated[bool, Flag(help="keep start-up noise of agents", off="--strip-noise")]

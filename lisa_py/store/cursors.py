@@ -33,7 +33,6 @@ class PaneCursor(Struct, frozen=True, kw_only=True, rename="camel", omit_default
 class EventCursor(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     offset: int = 0
     """Sequence number of the last event seen."""
-    run_id: str = ""
 
 
 class TranscriptCursor(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -28,7 +28,7 @@ class Args(Struct, kw_only=True):
     lines: flags.Lines = 200
     delta_from: flags.DeltaFrom = ""
     cursor_file: flags.CursorFile = ""
-    cursor_reset: Annotated[bool, Flag(help="set an unreadable cursor file aside and start anew")] = False
+    cursor_reset: flags.CursorReset = False
     semantic_delta: Annotated[bool, Flag(help="only lines that mean something new; needs --raw", json=True)] = False
     markers: flags.Markers = ""
     marker: Annotated[

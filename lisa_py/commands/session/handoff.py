@@ -1,0 +1,102 @@
+"""Hand a session over: its state, the next action and its recent events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct
+
+from lisa_py.contract import flags
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
+from lisa_py.core.context import Context
+from lisa_py.core.relay import handoff
+from lisa_py.core.relay.handoff import Handoff, HandoffRequest
+from lisa_py.core.relay.recent import EventReader
+from lisa_py.core.watch import hints
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    project_root: ProjectRoot = ""
+    agent: AgentHint = "auto"
+    mode: ModeHint = "auto"
+    events: flags.Events = 8
+    delta_from: Annotated[
+        int | None, Flag(help="only events after this number (the last answer's nextDeltaOffset)", minimum=0)
+    ] = None
+    cursor_file: flags.CursorFile = ""
+    cursor_reset: flags.CursorReset = False
+    compress: Annotated[
+        str,
+        Flag(help="pack the payload into one string", choices=("none", "zstd"), code="invalid_compress_mode"),
+    ] = "none"
+    schema: Annotated[
+        str,
+        Flag(
+            help="v2 adds state, risks and questions as objects, v3 their ids, v4 the command as a tree",
+            choices=handoff.SCHEMAS,
+            aliases={"": "v1", "1": "v1", "2": "v2", "3": "v3", "4": "v4"},
+        ),
+    ] = "v1"
+
+
+def run(args: Args, ctx: Context) -> Handoff:
+    reader = EventReader(ctx, args.delta_from, args.cursor_file, reset=args.cursor_reset)
+    request = HandoffRequest(
+        schema=args.schema,
+        events=args.events,
+        compress=args.compress == "zstd",
+        agent=hints.agent(args.agent),
+        mode=args.mode,
+    )
+    return handoff.build(ctx, ctx.place(args.session, args.project_root), request, reader)
+
+
+FULL_ONLY = ("project_root", "dropped_recent", "cursor_file", "waiting_for", "agent_state")
+
+
+def smaller(answer: Handoff, args: Args) -> dict[str, object]:
+    """What a polling loop needs; events only where a delta was asked for."""
+    kept = {name: getattr(answer, name) for name in answer.__struct_fields__ if name not in FULL_ONLY}
+    if not answer.wants_delta:
+        del kept["recent"]
+    names = dict(zip(answer.__struct_fields__, answer.__struct_encode_fields__, strict=True))
+    return {names[name]: value for name, value in kept.items() if value is not UNSET}
+
+
+def text(answer: Handoff, args: Args) -> str:
+    lines = [answer.summary]
+    if answer.recent:
+        lines.append("recent:")
+        lines += [f"- {item.at} {item.type} {item.state} {item.reason}" for item in answer.recent]
+    if answer.wants_delta:
+        lines.append(f"delta_from={answer.delta_from} next_delta_offset={answer.next_delta_offset}")
+    return "\n".join(lines)
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Handoff,
+    run=run,
+    text=text,
+    min=smaller,
+    exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
+    errors={
+        "invalid_agent_hint": "--agent names no agent lisa knows",
+        "invalid_mode_hint": "not auto, interactive or exec",
+        "invalid_events": "not a number of at least 1",
+        "invalid_delta_from": "not a number of at least 0",
+        "invalid_compress_mode": "not none or zstd",
+        "invalid_schema": "not v1, v2, v3 or v4",
+        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
+        "cursor_file_write_failed": "the cursor file could not be written",
+        "handoff_schema_v2_required": "the session's lane asks for --schema v2 or later",
+        "handoff_compress_failed": "the payload could not be packed",
+    },
+    example="lisa session handoff --session lisa-demo-1 --cursor-file /tmp/demo.cursor --json-min",
+    notes="""\
+Event numbers only ever grow, so a cursor survives the trimming of the log. With --delta-from or --cursor-file the
+oldest unread events come first, --events at a time: `deltaRemaining` says how many are left for the next call and
+`deltaMissed` how many were trimmed away unread. `nextOffset` is the `--delta-from` of `capture --raw`.""",
+)

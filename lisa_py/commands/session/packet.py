@@ -1,0 +1,125 @@
+"""Show state, a short form of the output and recent events in one call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from lisa_py.contract import flags
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
+from lisa_py.core.context import Context
+from lisa_py.core.relay import fields, packet
+from lisa_py.core.relay.packet import Packet, PacketDelta, PacketRequest
+from lisa_py.core.relay.recent import EventReader
+from lisa_py.core.watch import hints
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    project_root: ProjectRoot = ""
+    agent: AgentHint = "auto"
+    mode: ModeHint = "auto"
+    lines: flags.Lines = 120
+    events: flags.Events = 8
+    token_budget: flags.TokenBudget = 320
+    summary_style: flags.SummaryStyle = "ops"
+    cursor_file: flags.CursorFile = ""
+    cursor_reset: flags.CursorReset = False
+    delta_json: Annotated[
+        bool, Flag(help="answer which fields changed since the cursor file's last packet", json=True)
+    ] = False
+    fields: Annotated[str, Flag(help="only these fields, as dotted paths; needs --json", metavar="CSV")] = ""
+
+
+class Selected(dict[str, Any]):
+    """A packet reduced to the fields that were asked for; the exit code does not depend on which."""
+
+    failed = False
+
+
+def run(args: Args, ctx: Context) -> Packet | PacketDelta | Selected:
+    paths = checked(args, ctx)
+    reader = EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset)
+    request = PacketRequest(
+        agent=hints.agent(args.agent),
+        mode=args.mode,
+        lines=args.lines,
+        events=args.events,
+        token_budget=args.token_budget,
+        summary_style=args.summary_style,
+    )
+    made = packet.build(ctx, ctx.place(args.session, args.project_root), request, reader)
+    if args.delta_json:
+        delta, known = packet.difference(made, reader, paths)
+        reader.remember(ctx, known)
+        return delta
+    reader.save(ctx)
+    return _selected(made, paths) if paths else made
+
+
+def checked(args: Args, ctx: Context) -> tuple[str, ...]:
+    """The paths of --fields, once the flags are found to fit together. Raises UsageError."""
+    if args.delta_json and not args.cursor_file:
+        raise UsageError("cursor_file_required_for_delta_json", "--delta-json requires --cursor-file")
+    if args.fields.strip() and ctx.form == "text":
+        raise UsageError("fields_requires_json", "--fields requires --json")
+    return fields.parse(args.fields)
+
+
+def _selected(made: Packet, paths: tuple[str, ...]) -> Selected:
+    answer = Selected(fields.project(msgspec.to_builtins(made), paths))
+    answer.failed = failed(made)
+    return answer
+
+
+def failed(answer: Packet | PacketDelta | Selected) -> bool:
+    return answer.failed if isinstance(answer, Selected) else answer.error_code is not UNSET
+
+
+FULL_ONLY = ("projectRoot", "capture", "handoff", "cursorFile", "waitingFor")
+
+
+def smaller(answer: Packet | PacketDelta | Selected, args: Args) -> dict[str, Any]:
+    """What a polling loop needs."""
+    payload: dict[str, Any] = msgspec.to_builtins(answer)
+    if isinstance(answer, Selected):
+        return payload
+    kept = {key: value for key, value in payload.items() if key not in FULL_ONLY}
+    return {**kept, "recent": payload["handoff"]["events"]} if isinstance(answer, Packet) else kept
+
+
+def text(answer: Packet, args: Args) -> str:
+    head = f"state={answer.session_state} status={answer.status} reason={answer.reason} next={answer.next_action}"
+    return f"{head}\n{answer.summary}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Packet | PacketDelta,
+    run=run,
+    text=text,
+    min=smaller,
+    exit_code=lambda answer: int(failed(answer)),
+    errors={
+        "invalid_agent_hint": "--agent names no agent lisa knows",
+        "invalid_mode_hint": "not auto, interactive or exec",
+        "invalid_lines": "not a number of at least 1",
+        "invalid_events": "not a number of at least 1",
+        "invalid_token_budget": "not a number of at least 1",
+        "invalid_summary_style": "not terse, ops or debug",
+        "invalid_fields": "an empty part in a dotted path",
+        "fields_requires_json": "--fields without --json",
+        "cursor_file_required_for_delta_json": "--delta-json without --cursor-file",
+        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
+        "cursor_file_write_failed": "the cursor file could not be written",
+    },
+    example="lisa session packet --session lisa-demo-1 --cursor-file /tmp/demo.cursor --json-min\n"
+    "lisa session packet --session lisa-demo-1 --fields session,nextAction,nextOffset --json",
+    notes="""\
+With --cursor-file only events that are new since the last packet are given; with --delta-json only the fields that have
+changed. Both keep their place in the same file without touching the other's.""",
+)

@@ -1,0 +1,99 @@
+"""The newest events of a session, or those a reader has not had yet, page by page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.records import Event
+from lisa_py.core.context import Context
+from lisa_py.store import cursors, events
+from lisa_py.store.cursors import CursorFile, EventCursor
+from lisa_py.store.places import Place
+
+
+class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event in few words."""
+
+    at: str = ""
+    type: str = ""
+    state: str = ""
+    status: str = ""
+    reason: str = ""
+    seq: int = 0
+
+
+class Recent(Struct, frozen=True, kw_only=True):
+    """Some events in order; the delta's fields say nothing unless `since` is given."""
+
+    items: tuple[Item, ...]
+    dropped: int = 0
+    """Lines of the log that could not be read."""
+    since: int | None = None
+    next: int = 0
+    """Where the next reader goes on."""
+    missed: int = 0
+    """Events that were trimmed away before they were read."""
+    remaining: int = 0
+    """New events that did not fit this page; the next read gives them."""
+    reset: bool = False
+    """The log is younger than the cursor: it began anew."""
+    newest: int = 0
+    """Sequence number of the log's newest event."""
+
+
+class EventReader:
+    """Where a reader of events stopped, by flag or by cursor file; the flag wins, the file is kept up to date."""
+
+    def __init__(self, ctx: Context, since: int | None, cursor_file: str, *, reset: bool = False) -> None:
+        self.path = cursors.located(cursor_file) if cursor_file else ""
+        self.file, self.recovered = CursorFile(), False
+        if self.path:
+            self.file, self.recovered = cursors.read_or_reset(self.path, reset, ctx.clock.now())
+        stood = self.file.events.offset if self.file.events else self.file.legacy("events")
+        self.since = since if since is not None else stood if self.path else None
+        self._given = Recent(items=())
+
+    def read(self, place: Place, count: int) -> Recent:
+        """At most `count` events: the newest, or with a cursor the oldest of the new ones."""
+        self._given = self._read(place, count)
+        return self._given
+
+    def _read(self, place: Place, count: int) -> Recent:
+        if self.since is None:
+            page = events.tail(place, count)
+            return Recent(items=_items(page.events), dropped=page.dropped, newest=page.next)
+        newest = events.tail(place, 1).next
+        reset = self.since > newest
+        page = events.since(place, 0 if reset else self.since, count)
+        return Recent(
+            items=_items(page.events),
+            dropped=page.dropped,
+            since=self.since,
+            next=page.next,
+            missed=page.missed,
+            remaining=page.more,
+            reset=reset,
+            newest=newest,
+        )
+
+    def save(self, ctx: Context) -> None:
+        """Remember what was given last. Raises LisaError(cursor_file_write_failed)."""
+        if self.path:
+            stand = self._given.next
+            ready = msgspec.structs.replace(self.file, events=EventCursor(offset=stand))
+            cursors.write(self.path, ready, "events", stand, ctx.clock.now())
+
+    def remember(self, ctx: Context, fields: dict[str, Any]) -> None:
+        """Keep a payload's fields in the cursor file; the place among the events stays. Raises as `save`."""
+        ready = msgspec.structs.replace(self.file, fields=fields)
+        cursors.write(self.path, ready, self.file.kind, self.file.offset, ctx.clock.now())
+
+
+def _items(found: tuple[Event, ...]) -> tuple[Item, ...]:
+    return tuple(
+        Item(at=one.at, type=one.type, state=one.state, status=one.status, reason=one.reason, seq=one.seq)
+        for one in found
+    )
