@@ -124,13 +124,12 @@ def _session(ctx: Context, folder: str) -> Finding:
     """Makes a session of its own on the socket folder and ends it again."""
     server = Tmux(os.path.join(folder, f"lisa-tmux-doctor-{os.getpid():08x}.sock"), ctx.settings)
     try:
-        if not files.writable(folder):
-            return Finding(name="session", ok=False, detail=f"{folder} cannot be written; set LISA_TMUX_SOCKET_DIR")
         if not files.is_dir(folder):
             files.private_dir(folder)
         server.new_session("lisa-doctor", ["/bin/sleep", "60"], root="/", width=80, height=24)
     except LisaError as problem:
-        return Finding(name="session", ok=False, detail=f"no session can be made in {folder}: {problem.message}")
+        detail = f"no session can be made in {folder}: {problem.message} (LISA_TMUX_SOCKET_DIR names another folder)"
+        return Finding(name="session", ok=False, detail=detail)
     finally:
         _end(server)
     return Finding(name="session", ok=True, detail=f"a session was made in {folder} and ended")

@@ -1,0 +1,19 @@
+"""oauth disable."""
+
+from __future__ import annotations
+
+from tests.machine import Machine
+
+ID = "oauth-29a48b8b013d"
+
+
+def test_a_disabled_token_stays_but_is_not_next(machine: Machine) -> None:
+    machine.lisa("oauth", "add", "--stdin", stdin="tok-AAA")
+    assert machine.lisa("oauth", "disable", "--id", ID).out == f"oauth token disabled: {ID}\n"
+    token = machine.lisa("oauth", "list", "--json").json["tokens"][0]
+    assert (token["disabled"], token["disabledReason"], token["next"]) == (True, "by_hand", False)
+    assert machine.lisa("oauth", "list").out.endswith(",disabled\n")
+
+
+def test_an_unknown_id_is_refused(machine: Machine) -> None:
+    assert machine.lisa("oauth", "disable", "--id", "x", "--json").json["errorCode"] == "oauth_token_not_found"

@@ -1,0 +1,35 @@
+"""session schema."""
+
+from __future__ import annotations
+
+import jsonschema
+
+from lisa_py import commands
+from tests.machine import Machine
+
+
+def test_every_command_has_a_schema_that_is_one(machine: Machine) -> None:
+    answer = machine.lisa("session", "schema", "--json").json
+    names = {" ".join(path) for path in commands.paths()}
+    assert set(answer["commands"]) == set(answer["error"]) == names
+    for kind in ("commands", "error", "min", "events"):
+        for described in answer[kind].values():
+            jsonschema.Draft202012Validator.check_schema(described)
+            assert described["type"] == "object"
+
+
+def test_one_command_is_found_with_and_without_its_group(machine: Machine) -> None:
+    for name in ("exists", "session exists", "Session Exists"):
+        answer = machine.lisa("session", "schema", "--command", name, "--json").json
+        assert answer["command"] == "session exists"
+        assert answer["schema"]["required"] == ["session", "exists", "projectRoot", "stderrPolicy"]
+        assert set(answer["min"]["properties"]) == {"session", "exists", "errorCode", "stderrPolicy"}
+    assert "session_not_found" in answer["error"]["properties"]["errorCode"]["enum"]
+    assert machine.lisa("session", "schema", "--command", "oauth add", "--json").json["command"] == "oauth add"
+
+
+def test_unknown_names_are_refused_and_text_lists_the_known(machine: Machine) -> None:
+    answer = machine.lisa("session", "schema", "--command", "nope", "--json")
+    assert (answer.code, answer.json["errorCode"]) == (1, "unknown_schema_command")
+    assert "session exists" in machine.lisa("session", "schema").out.splitlines()
+    assert machine.lisa("session", "schema", "--command", "exists").out.startswith("session exists\n{\n")

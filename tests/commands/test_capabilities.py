@@ -1,0 +1,38 @@
+"""capabilities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lisa_py import commands
+from tests.answers import fits
+from tests.machine import Machine
+
+PROMISED = Path(__file__).with_name("promised_flags.txt")
+"""Every command and flag that programs written for the earlier lisa rely on."""
+
+
+def test_every_promised_command_and_flag_that_exists_is_listed(machine: Machine) -> None:
+    answer = machine.lisa("capabilities", "--json").json
+    fits(("capabilities",), answer)
+    flags = {command["name"]: set(command["flags"]) for command in answer["commands"]}
+    for line in PROMISED.read_text().splitlines():
+        name, _, wanted = line.partition(": ")
+        if name in flags:
+            assert not set(wanted.split()) - flags[name], name
+    assert {" ".join(path) for path in commands.paths()} == set(flags)
+
+
+def test_flags_are_described_as_they_are(machine: Machine) -> None:
+    answer = machine.lisa("capabilities", "--json").json
+    name = next(command for command in answer["commands"] if command["name"] == "session name")
+    assert name["description"] and "invalid_agent" in name["errors"]
+    mode = next(parameter for parameter in name["parameters"] if parameter["flag"] == "--mode")
+    assert mode["choices"] == ["interactive", "exec"]
+    assert (mode["type"], mode["default"], mode["required"]) == ("string", "interactive", False)
+
+
+def test_text_has_a_line_per_command(machine: Machine) -> None:
+    lines = machine.lisa("capabilities").out.splitlines()
+    assert lines[0].startswith("lisa ") and lines[1] == ""
+    assert "- session exists flags: --session, --project-root, --json, --json-min" in lines

@@ -1,0 +1,91 @@
+"""doctor."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tests.answers import fits
+from tests.machine import Machine
+
+
+def only(machine: Machine, *programs: str) -> None:
+    """A PATH with these programs of the real one and what the test makes itself."""
+    for name in programs:
+        (machine.bin / name).symlink_to(shutil.which(name) or "/nowhere")
+    machine.env["PATH"] = str(machine.bin)
+
+
+def found(answer: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    return next(entry for entry in answer[kind] if entry["name"] == name)
+
+
+def test_tmux_and_one_agent_are_enough(machine: Machine) -> None:
+    only(machine, "tmux")
+    machine.program("claude", "#!/bin/sh\n[ $1 = --version ] && echo '2.1.329 (Claude Code)'\n")
+    answer = machine.lisa("doctor", "--json")
+    fits(("doctor",), answer.json)
+    assert (answer.code, answer.json["ok"]) == (0, True)
+    assert [check["name"] for check in answer.json["checks"]] == ["tmux", "claude", "codex"]
+    assert found(answer.json, "checks", "claude")["version"] == "2.1.329"
+    assert found(answer.json, "checks", "codex") == {
+        "available": False,
+        "error": "codex is not on PATH",
+        "name": "codex",
+    }
+
+
+def test_without_an_agent_or_without_tmux_it_is_not_ready(machine: Machine) -> None:
+    only(machine, "tmux")
+    answer = machine.lisa("doctor", "--json")
+    assert (answer.code, answer.json["errorCode"]) == (1, "doctor_missing_prerequisites")
+    only(machine)
+    (machine.bin / "tmux").unlink()
+    machine.program("codex", "#!/bin/sh\necho codex-cli 0.169.0\n")
+    assert machine.lisa("doctor").code == 1
+
+
+def test_text_has_a_line_per_program_and_the_verdict_last(machine: Machine) -> None:
+    only(machine, "tmux")
+    lines = machine.lisa("doctor").out.splitlines()
+    assert lines[0] == f"ok      tmux    {machine.bin / 'tmux'}"
+    assert lines[1].startswith("missing claude  ")
+    assert lines[-1] == "doctor: missing prerequisites"
+
+
+def test_it_really_makes_a_session_and_leaves_nothing_of_it(machine: Machine) -> None:
+    answer = machine.lisa("doctor", "--json").json
+    assert found(answer, "machine", "session")["ok"] is True
+    assert list(machine.sockets.iterdir()) == []
+
+
+def test_a_socket_folder_that_cannot_be_used_is_a_finding_not_a_failure(machine: Machine) -> None:
+    only(machine, "tmux")
+    machine.program("codex", "#!/bin/sh\necho codex-cli 0.169.0\n")
+    answer = machine.lisa("doctor", "--json", env={"LISA_TMUX_SOCKET_DIR": "/proc/nowhere"})
+    session = found(answer.json, "machine", "session")
+    assert session["ok"] is False and "LISA_TMUX_SOCKET_DIR" in session["detail"]
+    assert (answer.code, answer.json["ok"]) == (0, True)
+
+
+def test_a_socket_path_that_is_too_long_is_said_with_the_one_used_instead(machine: Machine) -> None:
+    answer = machine.lisa("doctor", "--json", env={"LISA_TMUX_SOCKET_DIR": f"{machine.folder}/{'x' * 120}"})
+    path = found(answer.json, "machine", "socket_path")
+    assert path["ok"] is True and "too long" in path["detail"]
+    assert found(answer.json, "machine", "session")["ok"] is True
+
+
+def test_hazards_of_the_installed_tmux_are_named(machine: Machine) -> None:
+    only(machine)
+    machine.program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 3.3a'\n")
+    assert "dead pane" in found(machine.lisa("doctor", "--json").json, "machine", "tmux_version")["detail"]
+    machine.program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 2.9'\n")
+    version = found(machine.lisa("doctor", "--json").json, "machine", "tmux_version")
+    assert version["ok"] is False and "too old" in version["detail"]
+
+
+def test_a_state_folder_that_cannot_be_written_is_said(machine: Machine) -> None:
+    answer = machine.lisa("doctor", "--json", env={"LISA_STATE_DIR": "/dev/null/x"})
+    assert found(answer.json, "machine", "state_dir")["ok"] is False
+    assert not Path("/dev/null/x").exists()
