@@ -33,6 +33,16 @@ def private_dir(path: str) -> str:
     return path
 
 
+def temporary_dir(prefix: str) -> str:
+    """A new private folder whose path begins with this. Raises LisaError(store_unwritable)."""
+    path = prefix + os.urandom(4).hex()
+    try:
+        os.mkdir(path, PRIVATE_DIR)
+    except OSError as problem:
+        raise unwritable(path, problem) from problem
+    return path
+
+
 def unwritable(path: str, problem: OSError) -> LisaError:
     return LisaError("store_unwritable", f"cannot write {path}: {problem.strerror or problem}")
 
@@ -146,6 +156,15 @@ def exists(path: str) -> bool:
     return os.path.lexists(path)
 
 
+def is_ours(path: str) -> bool:
+    """Whether it is a plain file of this user (not a symlink, not somebody's plant in a shared folder)."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid()
+
+
 def is_dir(path: str) -> bool:
     return os.path.isdir(path)
 
@@ -161,8 +180,16 @@ def writable(folder: str) -> bool:
 
 
 def canonical(path: str) -> str:
-    """Absolute, symlinks resolved, `~` expanded; what does not exist is kept as it is."""
-    return os.path.realpath(os.path.expanduser(path.strip() or os.getcwd()))
+    """Absolute, symlinks resolved, `~` expanded; what does not exist is kept as it is.
+
+    Raises LisaError(invalid_project_root) when the current folder is needed and is gone.
+    """
+    try:
+        return os.path.realpath(os.path.expanduser(path.strip() or os.getcwd()))
+    except FileNotFoundError:
+        raise LisaError(
+            "invalid_project_root", "the current folder was removed; go to another one or give --project-root"
+        ) from None
 
 
 def absolute(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -272,6 +273,14 @@ def _descend(root: int, every: dict[int, Process], children: dict[int, list[int]
 
 def _all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def age(process: Process) -> float:
+    """Seconds since the process was started, sleep of the machine included."""
+    if not LINUX:
+        return time.time() - process.started
+    words = _slurp("/proc/uptime").split()
+    return float(words[0]) - process.started / _TICK if words else 0.0
 
 
 def cpu_seconds(process: Process) -> float:

@@ -91,6 +91,11 @@ def command(action_name: str, subject: Subject) -> str:
     return " ".join(words)
 
 
+def kill_command(session: str, project_root: str, binary: str = "lisa") -> str:
+    """The command that removes what is left of a session."""
+    return f"{binary} session kill --session {quote(session)} --project-root {quote(project_root)} --json"
+
+
 def ast(action_name: str, subject: Subject) -> Ast:
     args = _ARGUMENTS.get(action_name, _status)(subject)
     known = action_name if action_name in _ARGUMENTS else "session status"

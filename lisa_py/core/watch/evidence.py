@@ -60,6 +60,8 @@ class Evidence(Struct, kw_only=True):
     heartbeat_at: float = 0.0
     root: Process | None = None
     """The pane's own process, when it is alive and is the one spawn saw."""
+    root_age: float = 0.0
+    """Seconds since it was started."""
     beating: bool = False
     """The supervisor's heartbeat loop is alive."""
     agent_process: Process | None = None
@@ -112,16 +114,18 @@ def collect(
     screen: bool = False,
     brief: bool = False,
     memory: Memory | None = None,
+    panes: Mapping[str, Sequence[Pane]] | None = None,
 ) -> list[Evidence]:
     """The evidence about each session, in the order asked for; changes nothing on disk.
 
     `screen` reads every living pane's screen, else only where it decides something. `brief` leaves out what only
     refines the answer (transcripts of agents that tell their state themselves). `memory` carries what a waiter
-    learned at its last look.
+    learned at its last look. `panes` are what servers (by socket) have just been seen to hold.
     """
     subjects = [_begin(ctx, place, agent, mode) for place in places]
     for server in {id(subject.tmux): subject.tmux for subject in subjects}.values():
-        _panes(server, [subject for subject in subjects if subject.tmux is server])
+        held = panes.get(server.socket) if panes else None
+        _panes(server, [subject for subject in subjects if subject.tmux is server], held)
     open_panes = [subject.evidence.pane for subject in subjects]
     forest = processes.forest([pane.pid for pane in open_panes if pane is not None and not pane.dead])
     for subject in subjects:
@@ -214,9 +218,9 @@ def _orphan(meta: SessionMeta, start: tuple[str, int] | None) -> Process | None:
 # -- tmux ---------------------------------------------------------------------------------------------------------
 
 
-def _panes(server: Tmux, subjects: Sequence[_Subject]) -> None:
+def _panes(server: Tmux, subjects: Sequence[_Subject], held: Sequence[Pane] | None) -> None:
     try:
-        found = _by_session(server, subjects)
+        found = _by_session(server, subjects) if held is None else _grouped(held)
         if any(_unexplained(pane) for subject in subjects for pane in found.get(subject.place.session, ())):
             server.nudge()  # a tmux that missed its SIGCHLD learns how the pane ended
             found = _by_session(server, subjects)
@@ -240,8 +244,12 @@ def _by_session(server: Tmux, subjects: Sequence[_Subject]) -> dict[str, list[Pa
         server.program()  # no tmux at all is another answer than no server
         return {}
     wanted = subjects[0].place.session if len(subjects) == 1 else ""
+    return _grouped(server.panes(wanted))
+
+
+def _grouped(panes: Sequence[Pane]) -> dict[str, list[Pane]]:
     found: dict[str, list[Pane]] = {}
-    for pane in server.panes(wanted):
+    for pane in panes:
         found.setdefault(pane.session, []).append(pane)
     return found
 
@@ -289,7 +297,7 @@ def _process(subject: _Subject) -> None:
     reused = meta is not None and meta.pane_pid == root.pid and meta.pane_started not in (0.0, root.started)
     if not root.alive or reused:
         return
-    evidence.root = root
+    evidence.root, evidence.root_age = root, processes.age(root)
     own = activity.split(subject.tree, subject.place.command)
     evidence.workload, evidence.beating = own.workload, own.beating
     found = next((process for process in own.workload if _is(subject.agent, process)), None)

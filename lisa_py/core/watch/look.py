@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
@@ -11,6 +11,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.watch.evidence import Evidence, collect
 from lisa_py.core.watch.memory import Memory
 from lisa_py.core.watch.verdict import judge
+from lisa_py.host.pane import Pane
 from lisa_py.store.places import Place
 
 
@@ -21,9 +22,31 @@ def status(ctx: Context, place: Place, *, agent: str = "auto", mode: str = "auto
 
 def statuses(ctx: Context, places: Sequence[Place], *, memory: Memory | None = None) -> dict[str, Status]:
     """The status of many sessions by name, read in one go; what only refines an answer is left out."""
-    found = collect(ctx, places, brief=True, memory=memory)
+    return {status.session: status for status in each(ctx, places, memory=memory)}
+
+
+def each(
+    ctx: Context,
+    places: Sequence[Place],
+    *,
+    memory: Memory | None = None,
+    panes: Mapping[str, Sequence[Pane]] | None = None,
+) -> list[Status]:
+    """As statuses, but one for each place (names may occur in several projects)."""
+    return [status for _, status in survey(ctx, places, memory=memory, panes=panes)]
+
+
+def survey(
+    ctx: Context,
+    places: Sequence[Place],
+    *,
+    memory: Memory | None = None,
+    panes: Mapping[str, Sequence[Pane]] | None = None,
+) -> list[tuple[Evidence, Status]]:
+    """As each, with the evidence."""
+    found = collect(ctx, places, brief=True, memory=memory, panes=panes)
     now = ctx.clock.now()
-    return {evidence.session: judge(evidence, now) for evidence in found}
+    return [(evidence, judge(evidence, now)) for evidence in found]
 
 
 def look(

@@ -204,8 +204,7 @@ def _no_workload(e: Evidence, now: float) -> Outcome | None:
     """The supervisor lives, but its command has no process: not yet, no more, or lost."""
     if e.workload:
         return None
-    age = now - max(e.created_at, e.state.last_input_at)
-    if not e.started and age < GRACE_SECONDS:
+    if not e.started and e.root_age < GRACE_SECONDS:
         return _starting("grace_period_just_started", "grace", "the supervisor has not started the agent yet")
     if e.beating:  # a stale beat of a living loop only says that the machine slept
         return _busy_unseen(e)
@@ -276,7 +275,7 @@ def _busy_reason(e: Evidence, fused: Fused) -> str:
 
 
 def _begins(e: Evidence, fused: Fused, now: float) -> Outcome:
-    if e.created_at and now - e.created_at > STARTING_SECONDS:
+    if e.root_age > STARTING_SECONDS:
         return _told(fused, "in_progress", "agent_starting")
     return _starting("agent_starting", fused.source, fused.detail)
 
@@ -341,7 +340,7 @@ def _told(fused: Fused, state: SessionStateWord, reason: str, *, complete: bool 
 
 def _alive(e: Evidence, now: float) -> Outcome:
     """A living process and nothing that tells more: at work, as far as anybody can see."""
-    if e.mode != "exec" and not e.recognised and not e.custom and 0 <= now - e.created_at < GRACE_SECONDS:
+    if e.mode != "exec" and not e.recognised and not e.custom and e.root_age < GRACE_SECONDS:
         return _starting("grace_period_just_started", "grace")
     reason = "agent_pid_alive" if e.recognised else "non_shell_command"
     return Outcome(state="in_progress", reason=reason, source="process", detail="")

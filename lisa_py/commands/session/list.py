@@ -1,0 +1,190 @@
+"""List sessions, with what each is doing and what to do next."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.flags import ProjectRoot
+from lisa_py.core.advice import roster
+from lisa_py.core.advice.listing import Delta, Item
+from lisa_py.core.advice.roster import Asked, Prune
+from lisa_py.core.context import Context
+from lisa_py.core.watch.fleet import Warned
+
+
+class Args(Struct, kw_only=True):
+    all_sockets: Annotated[bool, Flag(help="sessions of all projects, on whatever socket they were made")] = False
+    project_only: Annotated[bool, Flag(help="only sessions this project has records of")] = False
+    active_only: Annotated[bool, Flag(help="leave out what resolves to not_found")] = False
+    with_next_action: Annotated[bool, Flag(help="say what each is doing and what to do next")] = False
+    priority: Annotated[bool, Flag(help="the most urgent first; implies --with-next-action")] = False
+    stale: Annotated[bool, Flag(help="also count sessions that have records but no tmux session any more")] = False
+    prune_preview: Annotated[bool, Flag(help="with --stale: the commands that would remove those records")] = False
+    delta_json: Annotated[bool, Flag(help="what is new since the last such call", json=True)] = False
+    cursor_file: Annotated[
+        str, Flag(help="with --delta-json: where the last list is kept (default: a file per project)", metavar="PATH")
+    ] = ""
+    watch_json: Annotated[
+        bool, Flag(help="go on: a line at every change and every interval, each with its delta", json=True)
+    ] = False
+    watch_interval: Annotated[int, Flag(help="seconds between lines while nothing changes", minimum=1)] = 2
+    watch_cycles: Annotated[int, Flag(help="end after so many lines; 0: never", minimum=0)] = 0
+    project_root: ProjectRoot = ""
+
+
+class Listed(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What there is; keys after `count` are there when they were asked for."""
+
+    sessions: tuple[str, ...]
+    count: int
+    items: tuple[Item, ...] | UnsetType = UNSET
+    project_root: str | UnsetType = UNSET
+    project_only: bool | UnsetType = UNSET
+    all_sockets: bool | UnsetType = UNSET
+    active_only: bool | UnsetType = UNSET
+    with_next_action: bool | UnsetType = UNSET
+    priority: bool | UnsetType = UNSET
+    historical_count: int | UnsetType = UNSET
+    stale_count: int | UnsetType = UNSET
+    stale_sessions: tuple[str, ...] | UnsetType = UNSET
+    prune_preview: tuple[Prune, ...] | UnsetType = UNSET
+    delta: Delta | UnsetType = UNSET
+    cursor_file: str | UnsetType = UNSET
+    warnings: tuple[Warned, ...] | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Listed:
+    asked = asked_of(args)
+    project = ctx.project(args.project_root)
+    if args.watch_json:
+        lines = roster.watch(ctx, project, asked, args.watch_interval, args.watch_cycles)
+        last = next(lines)
+        for line in lines:
+            ctx.emit(_line(last))
+            last = line
+        return _line(last)
+    return _answer(args, roster.read(ctx, project, asked), project.root)
+
+
+def asked_of(args: Args) -> Asked:
+    if args.prune_preview and not args.stale:
+        raise UsageError("prune_preview_requires_stale", "--prune-preview requires --stale")
+    deltas = args.delta_json or args.watch_json
+    if deltas and args.stale:
+        raise UsageError("delta_json_incompatible_with_stale", "--delta-json cannot be combined with --stale")
+    if args.active_only and args.stale:
+        raise UsageError("active_only_incompatible_with_stale", "--active-only cannot be combined with --stale")
+    if args.cursor_file and not deltas:
+        raise UsageError("cursor_file_requires_delta_json", "--cursor-file requires --delta-json")
+    return Asked(
+        all_sockets=args.all_sockets,
+        project_only=args.project_only,
+        active_only=args.active_only,
+        states=args.with_next_action or args.priority or args.watch_json,
+        priority=args.priority,
+        stale=args.stale,
+        prune_preview=args.prune_preview,
+        delta=deltas,
+        cursor_file=args.cursor_file,
+    )
+
+
+def _answer(args: Args, found: roster.Roster, root: str) -> Listed:
+    return Listed(
+        sessions=tuple(each.session for each in found.items),
+        count=len(found.items),
+        items=found.items if found.has_items else UNSET,
+        project_root=root,
+        project_only=args.project_only,
+        all_sockets=args.all_sockets,
+        active_only=args.active_only,
+        with_next_action=args.with_next_action or args.priority,
+        priority=args.priority,
+        historical_count=found.historical,
+        stale_count=UNSET if found.stale is UNSET else len(found.stale),
+        stale_sessions=found.stale,
+        prune_preview=found.prune,
+        delta=found.delta,
+        cursor_file=found.cursor_file,
+        warnings=found.warnings or UNSET,
+    )
+
+
+def _line(found: roster.Roster) -> Listed:
+    """One line of --watch-json: what a loop needs."""
+    return Listed(
+        sessions=tuple(each.session for each in found.items),
+        count=len(found.items),
+        items=found.items,
+        delta=found.delta,
+        cursor_file=found.cursor_file,
+        warnings=found.warnings or UNSET,
+    )
+
+
+def text(answer: Listed, args: Args) -> str:
+    if args.stale:
+        return "\n".join(_stale_text(answer))
+    if args.with_next_action or args.priority:
+        items = answer.items if answer.items is not UNSET else ()
+        return "\n".join(_row(each, args.priority) for each in items)
+    return "\n".join(answer.sessions)
+
+
+def _row(each: Item, priority: bool) -> str:
+    words: list[object] = [each.session, each.status, each.session_state, each.next_action]
+    if priority:
+        words += [each.priority_score, each.priority_label]
+    return ",".join(str(word) for word in words)
+
+
+def _stale_text(answer: Listed) -> list[str]:
+    gone = answer.stale_sessions if answer.stale_sessions is not UNSET else ()
+    plan = answer.prune_preview if answer.prune_preview is not UNSET else ()
+    lines = [f"active={answer.count} historical={answer.historical_count} stale={len(gone)}"]
+    lines += ["active_sessions:", *(f"- {name}" for name in answer.sessions)]
+    if gone:
+        lines += ["stale_sessions:", *(f"- {name}" for name in gone)]
+    if plan:
+        lines += ["prune_preview:", *(f"- {each.prune_cmd}" for each in plan)]
+    return lines
+
+
+def smaller(answer: Listed, args: Args) -> dict[str, Any]:
+    kept = {
+        "sessions": answer.sessions,
+        "count": answer.count,
+        "items": answer.items,
+        "historicalCount": answer.historical_count,
+        "staleCount": answer.stale_count,
+        "delta": answer.delta,
+        "cursorFile": answer.cursor_file,
+        "warnings": answer.warnings,
+    }
+    return {key: value for key, value in kept.items() if value is not UNSET}
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Listed,
+    run=run,
+    text=text,
+    min=smaller,
+    events=Listed,
+    errors={
+        "invalid_watch_interval": "not a positive number of seconds",
+        "invalid_watch_cycles": "not a number",
+        "prune_preview_requires_stale": "--prune-preview without --stale",
+        "delta_json_incompatible_with_stale": "--delta-json with --stale",
+        "active_only_incompatible_with_stale": "--active-only with --stale",
+        "cursor_file_requires_delta_json": "--cursor-file without --delta-json",
+        "invalid_cursor_file": "the cursor file holds something else, or is not this user's",
+        "cursor_file_write_failed": "the cursor file could not be written",
+        "session_list_failed": "tmux could not be asked; nothing is known about the sessions",
+    },
+    example="lisa session list --priority\nlisa session list --all-sockets --with-next-action --json",
+)
