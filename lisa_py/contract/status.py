@@ -78,7 +78,7 @@ StateSource = Literal[
 """Which kind of evidence decided, most to least exact: see docs/guide/states.md."""
 
 
-class AgentReport(Struct, frozen=True, kw_only=True):
+class AgentReport(Struct, frozen=True, kw_only=True, rename="camel"):
     """What one kind of evidence says about a living agent."""
 
     source: StateSource
