@@ -9,6 +9,9 @@ _TREE = __file__.rpartition("/lisa_py/")[0]
 sys.path[:0] = [_TREE, f"{_TREE}/.venv/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"]
 
 if __name__ == "__main__":
-    from lisa_py.cli.main import entry
+    try:
+        from lisa_py.cli.main import entry
 
-    entry()
+        entry()
+    except KeyboardInterrupt:  # so early that nobody could answer
+        sys.exit(130)

@@ -19,23 +19,26 @@ INTERRUPTED = LisaError("interrupted", "interrupted; sessions go on (lisa sessio
 
 def entry() -> None:
     """Console script: runs and leaves at once, without the interpreter's slow farewell."""
-    code = main(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        code = code or 128 + SIGPIPE
-    except OSError as problem:
-        os.write(2, f"lisa: the answer could not be written: {problem.strerror}\n".encode())
-        code = code or 1
-    except KeyboardInterrupt:
-        code = 130
-    os._exit(code)
+    render.streams()
+    os._exit(main(sys.argv[1:]))
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command line; returns the exit code."""
-    form = parse.format_of(argv)
+    """Run one command line and write its answer; returns the exit code."""
+    try:
+        code = _answered(argv, parse.format_of(argv))
+        render.flush()
+    except BrokenPipeError:
+        # whoever read us has gone: nothing to say and nobody to say it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + SIGPIPE
+    except render.Lost as problem:
+        render.warn(f"lisa: the answer could not be written: {problem}")
+        return 1
+    return code
+
+
+def _answered(argv: Sequence[str], form: str) -> int:
     try:
         if "_LISA_COMPLETE" in os.environ:
             from lisa_py.cli import complete  # noqa: PLC0415 - only when the shell asks
@@ -54,10 +57,8 @@ def main(argv: Sequence[str]) -> int:
         return _failed(problem, form)
     except KeyboardInterrupt:
         return _failed(INTERRUPTED, form)
-    except BrokenPipeError:
-        # whoever read us has gone: nothing to say and nobody to say it to
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + SIGPIPE
+    except (BrokenPipeError, render.Lost):
+        raise
     except Exception as problem:
         from lisa_py.cli import crash  # noqa: PLC0415 - only when there is one
 
@@ -89,8 +90,5 @@ def live(form: str) -> Live:
 
 
 def _failed(problem: LisaError, form: str) -> int:
-    try:
-        render.failure(problem, form)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    render.failure(problem, form)
     return problem.exit_code

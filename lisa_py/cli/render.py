@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +17,39 @@ POLICY = {"stderrPolicy": "diagnostic"}
 """On every JSON object: stderr is diagnostics, never data."""
 
 
+class Lost(Exception):
+    """The answer could not be written (disk full, output closed); the text says why."""
+
+
+def streams() -> None:
+    """Make the standard streams fit to be written to: one that was closed swallows, no character is refused."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it lives as long as we do
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def flush() -> None:
+    """Raises Lost; BrokenPipeError when nobody reads any more."""
+    _writing(sys.stdout.flush)
+
+
+def _writing(act: Callable[[], Any]) -> None:
+    try:
+        act()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise Lost(problem.strerror or str(problem)) from problem
+
+
 def answer(command: Command, result: Any, args: Any, form: str) -> int:
     """Print one answer in the asked form; returns the exit code."""
     if form == "text" and command.text is not None:
         words = command.text(result, args)
-        sys.stdout.write(words + ("\n" if command.newline else ""))
+        _writing(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
     elif form == "json-min" and command.min is not None:
         line(smaller(command, result, args))
     else:
@@ -44,15 +73,26 @@ def smaller(command: Command, result: Any, args: Any) -> Any:
 def line(value: Any) -> None:
     """One JSON object on one line, keys sorted."""
     built = msgspec.to_builtins(value)
-    raw = msgspec.json.encode({**POLICY, **built} if isinstance(built, dict) else built, order="sorted")
-    stream = sys.stdout.buffer
-    stream.write(raw + b"\n")
+    whole = {**POLICY, **built} if isinstance(built, dict) else built
+    try:
+        raw = msgspec.json.encode(whole, order="sorted")
+    except UnicodeEncodeError:  # a word of the call or a file name that is no UTF-8
+        raw = msgspec.json.encode(_readable(whole), order="sorted")
+    _writing(lambda: sys.stdout.buffer.write(raw + b"\n"))
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {_readable(key): _readable(part) for key, part in value.items()}
+    return [_readable(part) for part in value] if isinstance(value, list) else value
 
 
 def event(value: Any) -> None:
     """One streamed event, visible at once."""
     line(value)
-    sys.stdout.buffer.flush()
+    flush()
 
 
 def failure(problem: LisaError, form: str) -> None:
@@ -61,7 +101,6 @@ def failure(problem: LisaError, form: str) -> None:
         print(problem.message, file=sys.stderr)
         return
     line({**problem.details, "ok": False, "errorCode": problem.code, "error": problem.message})
-    sys.stdout.flush()
 
 
 def warn(text: str) -> None:

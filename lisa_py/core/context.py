@@ -51,7 +51,7 @@ class Context:
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
-        self.cwd = cwd or files.canonical("")
+        self._cwd = cwd
         self.given = given
         """Names of the fields the user wrote on the command line."""
         self.form = form
@@ -67,6 +67,12 @@ class Context:
         self.stdin = stdin
         self._servers: dict[str, Tmux] = {}
 
+    @property
+    def cwd(self) -> str:
+        """The current folder. Raises LisaError(invalid_project_root) when it was removed under us."""
+        self._cwd = self._cwd or files.canonical("")
+        return self._cwd
+
     def project(self, root: str = "") -> Project:
         """The project of --project-root, else of the current folder."""
         return places.project(root or self.cwd, self.settings)
@@ -80,7 +86,7 @@ class Context:
 
     def place(self, name: str, root: str = "") -> Place:
         """Where a session's records lie; see store.session.find for the order of search and the errors."""
-        return session.find(name, root, self.cwd, self.settings)
+        return session.find(name, root, "" if root else self.cwd, self.settings)
 
     def tmux(self, project: Project, socket: str = "") -> Tmux:
         """The project's tmux server; the socket recorded in a session's metadata wins."""
