@@ -19,11 +19,12 @@ class Clock(Struct, frozen=True):
 
 
 def rfc3339(unix: float, *, fraction: bool = False) -> str:
-    """UTC, whole seconds (or nanoseconds with trailing zeros cut): `2026-11-21T01:56:39Z`."""
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(unix))
+    """UTC, whole seconds (or microseconds with trailing zeros cut): `2026-11-21T01:56:39Z`."""
     if not fraction:
-        return whole + "Z"
-    digits = f"{unix % 1:.9f}"[2:].rstrip("0")
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix))
+    micros = round(unix * 1_000_000)  # a float of today's seconds carries no more
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(micros // 1_000_000))
+    digits = f"{micros % 1_000_000:06d}".rstrip("0")
     return f"{whole}.{digits}Z" if digits else whole + "Z"
 
 
