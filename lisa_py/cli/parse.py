@@ -51,7 +51,7 @@ def read(path: Sequence[str], command: Command, words: Sequence[str]) -> tuple[S
     """
     fields = command.fields
     _refuse_swallowed(path, fields, words)
-    values = _plain(command, fields, words)
+    values = plain(command, fields, words)
     if values is None:
         from lisa_py.cli import clicks  # noqa: PLC0415 - 20 ms that well-formed calls need not pay
 
@@ -59,7 +59,7 @@ def read(path: Sequence[str], command: Command, words: Sequence[str]) -> tuple[S
     return _typed(path, command, fields, values)
 
 
-def _plain(command: Command, fields: Sequence[Field], words: Sequence[str]) -> dict[str, Any] | None:
+def plain(command: Command, fields: Sequence[Field], words: Sequence[str]) -> dict[str, Any] | None:
     """What the words say when each plainly is a flag of this command; None leaves the judgement to click."""
     table = {spelling: field for field in fields for spelling in field.spellings()}
     asks = {"--json", "--json-min"} if command.min is not None else {"--json"}

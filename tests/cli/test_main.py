@@ -1,0 +1,189 @@
+"""The way in and out: every ending is one answer with the right code."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from lisa_py.cli import main, render
+from lisa_py.contract.errors import LisaError
+from tests.machine import PROGRAM, Machine
+from tests.waiting import wait_until
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "out", "err"),
+    [
+        ((), 1, "", "lisa demo"),
+        (("--help",), 0, "lisa demo", ""),
+        (("help",), 0, "lisa demo", ""),
+        (("-h",), 0, "lisa demo", ""),
+        (("session",), 1, "", "exists"),
+        (("session", "--help"), 0, "exists", ""),
+        (("session", "help"), 0, "exists", ""),
+        (("help", "session"), 0, "exists", ""),
+        (("help", "session", "exists"), 0, "--session NAME", ""),
+        (("session", "help", "exists"), 0, "--session NAME", ""),
+        (("session", "exists", "--session", "x", "-h"), 0, "--session NAME", ""),
+        (("sesion", "exists"), 1, "", "unknown command: sesion (did you mean `lisa session`?"),
+        (("session", "exsts"), 1, "", "did you mean `lisa session exists`?"),
+        (("help", "nonsense"), 1, "", "unknown command: nonsense"),
+        (("../version",), 1, "", "unknown command"),
+        (("session.exists",), 1, "", "unknown command"),
+    ],
+)
+def test_help_goes_to_stdout_when_asked_for_and_to_stderr_when_lost(
+    words: tuple[str, ...], code: int, out: str, err: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(words) == code
+    said = capsys.readouterr()
+    assert (bool(said.out), bool(said.err)) == (bool(out), bool(err))
+    assert out in said.out and err in said.err
+
+
+@pytest.mark.parametrize(
+    "words", [("nope", "--json"), ("session", "nope", "--json-min"), ("session", "--json"), ("--json",)]
+)
+def test_an_unknown_command_is_one_json_object_when_json_is_asked_for(words: tuple[str, ...], machine: Machine) -> None:
+    answer = machine.lisa(*words)
+    assert (answer.code, answer.err, answer.json["errorCode"]) == (1, "", "unknown_command")
+
+
+def test_ctrl_c_is_130_and_one_answer(machine: Machine) -> None:
+    """oauth add waits for standard input: a stand-in for everything that takes its time."""
+    theirs, ours = os.pipe()
+    running = subprocess.Popen(
+        [*PROGRAM, "oauth", "add", "--stdin", "--json"],
+        env=machine.env, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.write(ours, b"x")
+    wait_until(lambda: not _unread(theirs))
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=20)
+    assert (running.returncode, err) == (130, "") and '"errorCode":"interrupted"' in out
+    for end in (theirs, ours):
+        os.close(end)
+
+
+def _unread(pipe: int) -> int:
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"1234"))[0]
+
+
+def test_a_reader_that_leaves_is_no_error_worth_a_word(machine: Machine) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(
+        [*PROGRAM, "capabilities", "--json"], env=machine.env, stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_full_disk_is_said_in_one_line(form: tuple[str, ...], machine: Machine) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*PROGRAM, "capabilities", *form], env=machine.env, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.decode().count("\n") == 1 and b"No space left" in ended.stderr
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_stream_is_no_defect(closed: int, machine: Machine) -> None:
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}>&-', "sh", *PROGRAM, "version"],
+        env=machine.env, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_words_that_are_no_utf8_and_terminals_that_know_none(machine: Machine) -> None:
+    strange = os.fsdecode(b"a\xff \xe2\x9d\xaf")
+    answer = machine.lisa("session", "name", "--tag", strange, "--json")
+    assert answer.json["tag"] == "a\N{REPLACEMENT CHARACTER} ❯"
+    text = machine.lisa("agent", "build-cmd", "--prompt", "❯", env={"PYTHONIOENCODING": "latin-1"})
+    assert (text.code, text.out) == (0, "claude --dangerously-skip-permissions '?'\n")
+
+
+def test_a_removed_current_folder_is_said_and_a_project_root_goes_around_it(machine: Machine) -> None:
+    script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        argv = ["/bin/sh", "-c", script, "sh", *PROGRAM, *words]
+        return subprocess.run(argv, cwd=machine.project, env=machine.env, capture_output=True, text=True, check=False)
+
+    assert run("version").returncode == 0
+    lost = run("session", "exists", "--session", "lisa-x", "--json")
+    assert '"errorCode":"invalid_project_root"' in lost.stdout
+    assert (
+        '"exists":false' in run("session", "exists", "--session", "lisa-x", "--project-root", "/tmp", "--json").stdout
+    )
+
+
+def test_a_surprise_is_internal_error_with_a_log_without_the_users_words(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lisa_py.commands.session import exists
+
+    def explode(*_: object) -> None:
+        raise ValueError("boom")
+
+    monkeypatch.setattr(exists, "COMMAND", _with_run(exists.COMMAND, explode))
+    for name in ("HOME", "LISA_STATE_DIR"):
+        monkeypatch.setenv(name, machine.env[name])
+    assert main.main(["session", "exists", "--session", "lisa-secret", "--json"]) == 1
+    out = capsys.readouterr().out
+    assert '"errorCode":"internal_error"' in out and out.count("\n") == 1
+    (log,) = (Path(machine.env["LISA_STATE_DIR"]) / "logs").iterdir()
+    report = log.read_text()
+    assert "ValueError: boom" in report and "session exists --session . --json" in report
+    assert "lisa-secret" not in report and stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def _with_run(command: object, run: object) -> object:
+    import msgspec
+
+    return msgspec.structs.replace(command, run=run)
+
+
+def test_a_surprise_that_cannot_even_be_logged_is_still_answered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lisa_py.cli import crash
+
+    monkeypatch.setenv("LISA_STATE_DIR", "/dev/null/x")
+    problem = crash.report(ValueError("boom"), ["session", "exists"])
+    assert "nowhere" in problem.message and problem.code == "internal_error"
+    render.failure(problem, "text")
+    assert "boom" in capsys.readouterr().err
+
+
+def test_an_error_in_text_is_its_message_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    render.failure(LisaError("some_code", "do this next"), "text")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "do this next\n")
+
+
+def test_nothing_in_the_current_folder_can_take_the_place_of_a_module(machine: Machine) -> None:
+    for name in ("msgspec", "click", "lisa_py"):
+        (machine.project / f"{name}.py").write_text("raise SystemExit(9)\n")
+    assert machine.lisa("version").code == 0
+
+
+def test_the_module_and_the_console_script_are_the_same_program(machine: Machine) -> None:
+    script = Path(sys.executable).parent / "lisa"
+    if not script.exists():
+        pytest.skip("lisa is not installed in this environment")
+    ended = subprocess.run([str(script), "version"], env=machine.env, capture_output=True, text=True, check=True)
+    assert ended.stdout == machine.lisa("version").out

@@ -1,0 +1,141 @@
+"""Reading the words of a call: the quick way and click agree, and every mistake has its code."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from lisa_py.cli import clicks, parse
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import UsageError
+
+PATH = ("session", "sample")
+
+
+class Args(Struct, kw_only=True):
+    session: Annotated[str, Flag(help="needed")]
+    lines: Annotated[int, Flag(help="a number", minimum=1)] = 5
+    mode: Annotated[str, Flag(help="a choice", choices=("one", "two"), aliases={"uno": "one"})] = "one"
+    enter: Annotated[bool, Flag(help="a switch", off="--no-enter")] = False
+    wait: Annotated[bool, Flag(help="a word", word=True)] = True
+    file: Annotated[str, Flag(help="also so", also=("--path",))] = ""
+
+
+class Placed(Struct, kw_only=True):
+    action: Annotated[str, Flag(help="may stand alone", choices=("save", "load"), positional=True)] = ""
+
+
+COMMAND = Command(args=Args, answer=Args, run=lambda args, ctx: args, min=("session",))
+PLACED = Command(args=Placed, answer=Placed, run=lambda args, ctx: args)
+
+
+def read(*words: str) -> tuple[Any, frozenset[str]]:
+    return parse.read(PATH, COMMAND, words)
+
+
+def code(*words: str, command: Command = COMMAND) -> str:
+    with pytest.raises(UsageError) as problem:
+        parse.read(PATH, command, words)
+    return problem.value.code
+
+
+def test_flags_take_their_value_apart_or_joined_and_the_last_one_wins() -> None:
+    args, named = read("--session", "lisa-a", "--lines=7", "--lines", "9", "--mode", "UNO", "--json", "--json-min")
+    assert args == Args(session="lisa-a", lines=9, mode="one")
+    assert named == {"session", "lines", "mode"}
+
+
+def test_switches_words_and_second_spellings() -> None:
+    args, _ = read("--session=a", "--enter", "--no-enter", "--wait", "FALSE", "--path", "x")
+    assert (args.enter, args.wait, args.file) == (False, False, "x")
+    assert read("--session=a", "--no-enter", "--enter")[0].enter is True
+
+
+def test_a_joined_value_may_be_anything() -> None:
+    assert read("--session=--json")[0].session == "--json"
+    assert read("--session==x=")[0].session == "=x="
+    assert read("--session", "-x")[0].session == "-x"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--session", "a", "--nope"], "unknown_flag"),
+        (["--session", "a", "--nope=3"], "unknown_flag"),
+        (["--session", "a", "word"], "unknown_flag"),
+        (["--session", "a", "-x"], "unknown_flag"),
+        (["--session", "a", "--enter=yes"], "unknown_flag"),
+        (["--session", "a", "--", "--enter"], "unknown_flag"),
+        (["--sess", "a"], "unknown_flag"),
+        (["--session"], "missing_flag_value"),
+        (["--session", "--lines", "3"], "missing_flag_value"),
+        (["--lines", "--json"], "missing_flag_value"),
+        (["--enter"], "missing_required_flag"),
+        (["--session="], "missing_required_flag"),
+        (["--session=a", "--lines=0"], "invalid_lines"),
+        (["--session=a", "--lines=3.5"], "invalid_lines"),
+        (["--session=a", "--lines="], "invalid_lines"),
+        (["--session=a", "--mode=three"], "invalid_mode"),
+        (["--session=a", "--wait=yes"], "invalid_wait"),
+    ],
+)
+def test_every_mistake_has_its_code(words: list[str], expected: str) -> None:
+    assert code(*words) == expected
+
+
+def test_a_near_miss_is_pointed_out() -> None:
+    with pytest.raises(UsageError) as problem:
+        read("--sesion", "a")
+    assert "--session" in problem.value.message and "lisa session sample --help" in problem.value.message
+
+
+def test_a_positional_word_stands_for_its_flag_but_not_beside_it() -> None:
+    assert parse.read(PATH, PLACED, ["save"])[0] == Placed(action="save")
+    assert parse.read(PATH, PLACED, ["--json", "load"])[1] == {"action"}
+    assert code("save", "--action", "load", command=PLACED) == "unknown_flag"
+    assert code("save", "load", command=PLACED) == "unknown_flag"
+    assert code("steal", command=PLACED) == "invalid_action"
+
+
+VALUES = st.sampled_from(["lisa-a", "3", "one", "true", "-5", "", "a b", "ü", "=", "--", "-"])
+WORDS = st.one_of(
+    VALUES,
+    st.sampled_from(
+        ["--session", "--lines", "--mode", "--wait", "--path", "--enter", "--no-enter", "--json", "--nope"]
+    ),
+    st.builds("{}={}".format, st.sampled_from(["--session", "--lines", "--file", "--enter", "--nope"]), VALUES),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(WORDS, max_size=6))
+def test_what_is_read_the_quick_way_is_what_click_reads(words: list[str]) -> None:
+    quick = parse.plain(COMMAND, COMMAND.fields, words)
+    if quick is not None:
+        assert clicks.values(PATH, COMMAND, words) == quick
+
+
+@pytest.mark.parametrize(
+    ("words", "form"),
+    [
+        (["session", "exists"], "text"),
+        (["session", "exists", "--json"], "json"),
+        (["session", "exists", "--json", "--json-min"], "json-min"),
+        (["session", "monitor", "--stream-json"], "json"),
+        (["nonsense", "--json"], "json"),
+    ],
+)
+def test_the_format_is_known_before_parsing(words: list[str], form: str) -> None:
+    assert parse.format_of(words) == form
+
+
+def test_groups_aliases_and_versions_are_told_apart() -> None:
+    assert parse.split(["session", "exists", "--json"]) == (("session", "exists"), ["--json"])
+    assert parse.split(["session", "router"]) == (("session", "route"), [])
+    assert parse.split(["-v", "x"]) == (("version",), ["x"])
+    assert parse.split(["doctor", "x"]) == (("doctor",), ["x"])
+    assert parse.split([]) == ((), [])

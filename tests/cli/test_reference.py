@@ -1,0 +1,49 @@
+"""The generated pages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from lisa_py import commands
+from lisa_py.cli import reference
+from lisa_py.contract.errors import COMMON
+
+
+def test_the_pages_in_the_tree_are_up_to_date() -> None:
+    """When this fails: python -m lisa_py.cli.reference"""
+    assert reference.stale() == []
+
+
+def test_every_command_has_a_page_with_its_flags_codes_and_keys() -> None:
+    pages = reference.pages()
+    for path in commands.paths():
+        command = commands.load(path)
+        assert command is not None
+        page = pages.get(f"docs/reference/{'-'.join(path)}.md", "")
+        assert command.hidden or f"# lisa {' '.join(path)}\n" in page
+        if not command.hidden:
+            assert all(f"`{field.spelling}`" in page for field in command.fields)
+            assert all(f"`{code}`" in page for code in command.errors)
+            assert "| `stderrPolicy` |" in page
+    assert all(f"`{code}`" in pages["docs/reference/errors.md"] for code in COMMON)
+
+
+def test_writing_mends_what_is_stale_and_removes_what_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "docs" / "reference"
+    folder.mkdir(parents=True)
+    (folder / "session-gone.md").write_text("x")
+    assert "docs/reference/session-gone.md" in reference.stale(str(tmp_path))
+    reference.write(str(tmp_path))
+    assert not (folder / "session-gone.md").exists()
+    assert reference.stale(str(tmp_path)) == []
+    (folder / "errors.md").write_text("x")
+    assert reference.stale(str(tmp_path)) == ["docs/reference/errors.md"]
+
+
+def test_check_says_what_is_stale_and_fails() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "lisa_py.cli.reference", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode == 0) == (reference.stale() == [])
