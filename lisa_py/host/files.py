@@ -22,7 +22,7 @@ def private_dir(path: str) -> str:
     Raises LisaError(store_unwritable) when it is not a folder of this user or cannot be made.
     """
     try:
-        os.makedirs(path, mode=PRIVATE_DIR, exist_ok=True)
+        _make(path)
         found = os.lstat(path)
     except OSError as problem:
         raise unwritable(path, problem) from problem
@@ -41,6 +41,17 @@ def temporary_dir(prefix: str) -> str:
     except OSError as problem:
         raise unwritable(path, problem) from problem
     return path
+
+
+def _make(path: str) -> None:
+    """Make a folder; os.makedirs would leave the parents it makes to the umask."""
+    try:
+        os.mkdir(path, PRIVATE_DIR)
+    except FileNotFoundError:
+        _make(os.path.dirname(path))
+        _make(path)
+    except FileExistsError:
+        pass
 
 
 def unwritable(path: str, problem: OSError) -> LisaError:
