@@ -1,0 +1,136 @@
+"""Say whether a destructive command is safe while others work on the same machine's tmux; nothing is run."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import ProjectRoot
+from lisa_py.core.advice import guard, guard_policy
+from lisa_py.core.advice.given import Inputs
+from lisa_py.core.advice.guard import Judged, Verdict
+from lisa_py.core.advice.guard_policy import MACHINE_POLICIES, Policy
+from lisa_py.core.context import Context
+from lisa_py.host import user_tmux
+from lisa_py.host.user_tmux import Probe
+
+
+class Args(Struct, kw_only=True):
+    shared_tmux: Annotated[bool, Flag(help="look at the tmux server the user's own sessions run on")]
+    enforce: Annotated[bool, Flag(help="medium risk counts as unsafe too, whatever the machine policy")] = False
+    advice_only: Annotated[bool, Flag(help="only say; always exit 0")] = False
+    machine_policy: Annotated[
+        str, Flag(help="strict fails when unsafe; warn and off only tell", choices=MACHINE_POLICIES)
+    ] = "strict"
+    command: Annotated[str, Flag(help="the shell line to judge", metavar="TEXT")] = ""
+    policy_file: Annotated[str, Flag(help="JSON file with a team's own rules", metavar="PATH")] = ""
+    allow_policy_relax: Annotated[
+        bool, Flag(help="let the policy file's machinePolicy be laxer than --machine-policy")
+    ] = False
+    project_root: ProjectRoot = ""
+
+
+class Guarded(Struct, frozen=True, kw_only=True, rename="camel"):
+    shared_tmux: bool
+    project_root: str
+    default_session_count: int
+    default_sessions: tuple[str, ...]
+    tmux_probe: str
+    """ok, no_server, or error: it could not be told, which strict takes for unsafe."""
+    command: str
+    command_risk: str
+    enforce: bool
+    advice_only: bool
+    machine_policy: str
+    safe: bool
+    warnings: tuple[str, ...]
+    commands: tuple[Judged, ...] | UnsetType = UNSET
+    """Each command of the shell line by itself."""
+    risk_reasons: tuple[str, ...] | UnsetType = UNSET
+    remediation: tuple[str, ...] | UnsetType = UNSET
+    policy_file: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Guarded:
+    path = os.path.join(ctx.cwd, os.path.expanduser(args.policy_file.strip())) if args.policy_file.strip() else ""
+    policy = guard_policy.load(Inputs(ctx), path) if path else None
+    given = "machine_policy" in ctx.given
+    machine, overruled = guard.effective(args.machine_policy, given, policy, relax=args.allow_policy_relax)
+    probe = user_tmux.sessions(ctx.settings)
+    verdict = guard.judge(args.command, policy, probe, strict=machine == "strict" or args.enforce)
+    warnings = (*verdict.warnings, *_about_policy(policy, overruled))
+    return _answer(args, ctx, machine, probe, verdict, warnings, path)
+
+
+def _about_policy(policy: Policy | None, overruled: str) -> list[str]:
+    said = [f"unknown key in the policy file: {key}" for key in (policy.unknown if policy else ())]
+    if overruled:
+        said.append(f"machinePolicy {overruled} of the policy file is laxer than the flag and was not followed")
+    return said
+
+
+def _answer(
+    args: Args, ctx: Context, machine: str, probe: Probe, verdict: Verdict, warnings: tuple[str, ...], path: str
+) -> Guarded:
+    failing = not verdict.safe and not args.advice_only and machine == "strict"
+    code = "shared_tmux_guard_enforced" if args.enforce else "shared_tmux_risk_detected"
+    return Guarded(
+        shared_tmux=True,
+        project_root=ctx.project(args.project_root).root,
+        default_session_count=len(probe.sessions),
+        default_sessions=probe.sessions,
+        tmux_probe=probe.state,
+        command=args.command,
+        command_risk=verdict.risk,
+        enforce=args.enforce,
+        advice_only=args.advice_only,
+        machine_policy=machine,
+        safe=verdict.safe,
+        warnings=warnings,
+        commands=verdict.commands or UNSET,
+        risk_reasons=verdict.reasons or UNSET,
+        remediation=verdict.remediation or UNSET,
+        policy_file=path or UNSET,
+        error_code=code if failing else UNSET,
+    )
+
+
+def text(answer: Guarded, args: Args) -> str:
+    head = (
+        f"safe={_word(answer.safe)} enforce={_word(answer.enforce)} advice_only={_word(answer.advice_only)}"
+        f" machine_policy={answer.machine_policy} default_sessions={answer.default_session_count}"
+        f" command_risk={answer.command_risk}"
+    )
+    hints = answer.remediation or ()
+    return "\n".join((head, *(f"- {line}" for line in answer.warnings), *(f"- remediation: {line}" for line in hints)))
+
+
+def _word(value: bool) -> str:
+    return str(value).lower()
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Guarded,
+    run=run,
+    text=text,
+    exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
+    exits={0: "safe, or only advice was asked for", 1: "unsafe under the strict policy, or the call failed"},
+    errors={
+        "shared_tmux_risk_detected": "unsafe: others' sessions, or a command that endangers them",
+        "shared_tmux_guard_enforced": "the same, with --enforce",
+        "invalid_machine_policy": "--machine-policy is strict, warn or off",
+        "policy_file_read_failed": "the policy file cannot be read or is not what it must be",
+        "invalid_policy_machine_policy": "machinePolicy in the policy file is strict, warn or off",
+    },
+    notes=(
+        "A shell line is judged as a whole and command by command; chains, sudo, sh -c and $(...) are followed.\n"
+        "Keys of a policy file: machinePolicy, allowedCommands, deniedCommands, requireProjectRoot,\n"
+        "requireProjectOnlyForKillAll, allowCleanupIncludeTmuxDefault."
+    ),
+    example='lisa session guard --shared-tmux --enforce --command "lisa session kill-all --project-only" --json',
+)
