@@ -45,13 +45,15 @@ def temporary_dir(prefix: str) -> str:
 
 def _make(path: str) -> None:
     """Make a folder; os.makedirs would leave the parents it makes to the umask."""
-    try:
-        os.mkdir(path, PRIVATE_DIR)
-    except FileNotFoundError:
-        _make(os.path.dirname(path))
-        _make(path)
-    except FileExistsError:
-        pass
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(path, PRIVATE_DIR)
+        except FileNotFoundError:
+            parent = os.path.dirname(path)
+            if parent in ("", path):
+                raise
+            _make(parent)
+            os.mkdir(path, PRIVATE_DIR)
 
 
 def unwritable(path: str, problem: OSError) -> LisaError:
