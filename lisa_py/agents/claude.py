@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lisa_py.agents import base
-from lisa_py.agents._claude import home, signals
+from lisa_py.agents._claude import home, live, signals
 from lisa_py.agents.base import Binding, Facts, Input, Launch, Plan, View
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
@@ -53,10 +53,10 @@ class Claude(base.Agent):
     # -- watching ---------------------------------------------------------------------------------------------
 
     def is_agent(self, process: Process) -> bool:
-        return signals.is_agent(process)
+        return live.is_agent(process)
 
     def bind(self, view: View) -> Binding:
-        return signals.bind(view)
+        return live.bind(view)
 
     def reports(self, view: View, binding: Binding) -> list[AgentReport]:
         return signals.reports(view, binding)
@@ -68,7 +68,7 @@ class Claude(base.Agent):
         return signals.watch_paths(view, binding)
 
     def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
-        return signals.todos(view, binding)
+        return live.todos(view, binding)
 
     # -- reading ----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lisa_py.agents._claude.transcript import error_kind
+from lisa_py.agents._claude.errors import error_kind
 from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
 
 DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
@@ -24,6 +24,7 @@ DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
     ("Do you want to allow", "permission"),
     ("Would you like to proceed", "permission"),
     ("Exit plan mode?", "permission"),
+    ("What do you want to do?", "limit"),
 )
 """Words of a dialog that ends with the keys that answer it; the first that fits."""
 BARE_DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
@@ -40,11 +41,12 @@ _CHOICE = re.compile(r"^\s*❯\s+\d+\.\s")
 _TAB = re.compile(r"^\s*(?:← )?\s*[☐☒✔] \S")
 DETAIL = 120
 _RETRY = re.compile(r"(?:retrying in \d+|Retrying in \d+|Retrying…)")
-_BUSY = re.compile(r"^\s*[·✢✳✶✻✽*●∗]\s+\S.*…(?:\s*\(.*)?$")
+_HELPERS = re.compile(r"^\s*\S Waiting for \d+ background agents? to finish")
 _TOKENS = re.compile(r"[↓]\s*[\d.]+k?\s*tokens")
 _ERROR = re.compile(
     r"^\s*[●⎿]\s+(?P<text>(?:API Error: |Please run /login|Invalid API key|Not logged in|Credit balance"
-    r"|Prompt is too long|Context limit|There's an issue with the selected model|.*limit reached|.*hit your limit).*)$"
+    r"|Prompt is too long|Context limit|There's an issue with the selected model"
+    r"|.*limit reached|You've (?:hit|reached) your|You're out of (?:usage|extra)).*)$"
 )
 _PROMPT = re.compile(r"^❯ \S")
 _TOOL = re.compile(r"^\s*⎿\s+(?:\$ |Running…)")
@@ -111,22 +113,25 @@ def _input_at(lines: list[str]) -> int:
     return upper + 1 if lower > upper + 1 and _INPUT.match(lines[upper + 1]) else -1
 
 
+def _foot(lines: list[str]) -> list[str]:
+    """The lines below the input box: mode, keys, helpers at work."""
+    rules = [at for at, line in enumerate(lines) if _RULE.match(line.strip())]
+    return lines[rules[-1] + 1 :] if rules else lines[-2:]
+
+
 def _busy(lines: list[str]) -> AgentReport | None:
-    foot = " ".join(lines[-2:])
-    above = _above(lines)
-    if "esc to interrupt" not in foot and not any(
-        _BUSY.match(line) and "esc to interrupt" in line for line in above[-6:]
-    ):
+    above = _above(lines)[-8:]
+    if above and _HELPERS.match(above[-1]):
+        return _says("thinking", detail="helpers in the background")
+    if not any("esc to interrupt" in line for line in _foot(lines)):
         return None
-    for line in reversed(above[-8:]):
+    for line in reversed(above):
         if _RETRY.search(line):
             text = line.lstrip(" ·✢✳✶✻✽*●∗")
-            return _says("retrying", error=error_kind("", None, text), detail=text[:120])
+            return _says("retrying", error=error_kind("", None, text), detail=text[:DETAIL])
         if _TOOL.match(line):
-            return _says("tool", detail=line.strip(" ⎿$")[:120])
-    if any(_TOKENS.search(line) for line in above[-8:]):
-        return _says("streaming")
-    return _says("thinking")
+            return _says("tool", detail=line.strip(" ⎿$")[:DETAIL])
+    return _says("streaming" if any(_TOKENS.search(line) for line in above) else "thinking")
 
 
 def _resting(lines: list[str]) -> AgentReport | None:
@@ -138,7 +143,7 @@ def _resting(lines: list[str]) -> AgentReport | None:
         problem = _ERROR.match(line)
         if problem is not None:
             text = problem["text"].strip()
-            return _says("error", error=error_kind("", None, text), detail=text[:160])
+            return _says("error", error=error_kind("", None, text), detail=text[:DETAIL])
         if _PROMPT.match(line):
             break  # what stands above belongs to earlier turns
     return _says("idle")

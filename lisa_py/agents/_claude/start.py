@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from lisa_py.agents._claude import home
+from lisa_py.agents._claude import home, settings
 from lisa_py.agents.base import Facts, Launch, Plan, has_flag, need_prompt, quote, quote_posix, tokens
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
@@ -19,28 +19,6 @@ from lisa_py.host import files
 SKIP = "--dangerously-skip-permissions"
 ARGUMENT_LIMIT = 100_000
 """Bytes of prompt that go into one argument; Linux takes 131,071."""
-HOOK_SECONDS = 10
-EVENTS = (
-    "SessionStart",
-    "UserPromptSubmit",
-    "PreToolUse",
-    "PostToolUse",
-    "PostToolUseFailure",
-    "PermissionRequest",
-    "Notification",
-    "Stop",
-    "StopFailure",
-    "SessionEnd",
-)
-_SINCE = {
-    "UserPromptSubmit": (1, 0, 54),
-    "SessionStart": (1, 0, 62),
-    "SessionEnd": (1, 0, 85),
-    "PermissionRequest": (2, 0, 54),
-    "PostToolUseFailure": (2, 1, 33),
-    "StopFailure": (2, 1, 78),
-}
-"""A version that surely knows the event; one that does not opens a settings dialog before it starts."""
 _RESUMES = ("--resume", "-r", "--continue", "-c", "--from-pr", "--teleport")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 _NAMESPACE = uuid.UUID("3b0f2c52-6f0e-5d0a-9a53-1f6a9b0f4e11")
@@ -221,59 +199,18 @@ def _settings(draft: _Draft) -> None:
         if not home.read_object(home.config_file(launch.environ)).get("bypassPermissionsModeAccepted"):
             draft.notes.append("the warning about skipped permissions is accepted for this session")
     if launch.hook and not user.has("--bare", "--safe-mode"):
-        own["hooks"] = _hooks(launch, draft.facts.version)
+        own["hooks"] = settings.hooks(launch, draft.facts.version)
         draft.hooks = True
     if user.has("--settings"):
-        theirs = _given_settings(user.value("--settings"), launch.project_root)
+        theirs = settings.given(user.value("--settings"), launch.project_root)
         if theirs is None:
             draft.hooks = False
             draft.notes.append("hooks left out: the --settings in --agent-args could not be read")
             return
-        own = joined(theirs, own)
+        own = settings.joined(theirs, own)
     if own:
         draft.files["settings.json"] = json.dumps(own, indent=1)
         draft.after += ["--settings", quote_posix(os.path.join(launch.folder, "settings.json"))]
-
-
-def _hooks(launch: Launch, version: str) -> dict[str, Any]:
-    program = f"/bin/sh {quote_posix(launch.hook)} {quote_posix(launch.folder)}"
-    return {
-        event: [{"hooks": [{"type": "command", "command": f"{program} {event}", "timeout": HOOK_SECONDS}]}]
-        for event in events(version)
-    }
-
-
-def events(version: str) -> tuple[str, ...]:
-    """The hook events a version knows; only the oldest when the version is not a number."""
-    digits = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-    number = tuple(int(digit) for digit in digits.groups()) if digits else (0, 0, 0)
-    return tuple(event for event in EVENTS if number >= _SINCE.get(event, (0, 0, 0)))
-
-
-def _given_settings(value: str, root: str) -> dict[str, Any] | None:
-    if value.lstrip().startswith("{"):
-        try:
-            found = json.loads(value)
-        except ValueError:
-            return None
-        return found if isinstance(found, dict) else None
-    path = os.path.join(root or ".", os.path.expanduser(value)) if value else ""
-    return home.read_object(path) or None if path else None
-
-
-def joined(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Both settings in one: the user's words win, hooks of both run."""
-    both = {**ours, **theirs}
-    mine, yours = ours.get("hooks"), theirs.get("hooks")
-    if isinstance(mine, dict) and isinstance(yours, dict):
-        both["hooks"] = {
-            event: [*_entries(yours.get(event)), *_entries(mine.get(event))] for event in {**yours, **mine}
-        }
-    return both
-
-
-def _entries(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _screen(draft: _Draft) -> None:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from lisa_py.agents._claude import screen, signals
+from lisa_py.agents._claude import live, screen
 from lisa_py.agents.base import Binding, Input, View
 from lisa_py.contract.status import AgentReport
 
@@ -56,8 +56,8 @@ def accepted(text: str, since: float, view: View, binding: Binding) -> str:
             break
         if frame.kind in ("user", "system") and _same(wanted, normal(frame.text).removeprefix(UNKNOWN)):
             return "transcript"
-    live = signals.live(view)
-    if live is not None and live.status in ("busy", "waiting") and live.changed_at >= since:
+    found = live.read(view)
+    if found is not None and found.status in ("busy", "waiting") and found.changed_at >= since:
         return "agent_file"
     return ""
 

@@ -8,56 +8,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from lisa_py.contract.frames import ErrorKind, Frame, Todo, Usage
+from lisa_py.agents._claude.errors import error_kind
+from lisa_py.contract.frames import Frame, Todo, Usage
 
 INTERRUPTED = "[Request interrupted by user"
 TEXT_LIMIT = 200_000
 INPUT_LIMIT = 2_000
-ERRORS: dict[str, ErrorKind] = {
-    "authentication_failed": "auth",
-    "oauth_org_not_allowed": "auth",
-    "account_on_hold": "auth",
-    "verification_required": "auth",
-    "cloud_credential_error": "auth",
-    "billing_error": "billing",
-    "rate_limit": "rate_limit",
-    "overloaded": "overloaded",
-    "invalid_request": "bad_request",
-    "model_not_found": "not_found",
-    "max_output_tokens": "too_long",
-    "server_error": "server",
-}
-_STATUSES: dict[int, ErrorKind] = {
-    400: "bad_request",
-    401: "auth",
-    403: "permission",
-    404: "not_found",
-    413: "too_long",
-    429: "rate_limit",
-    529: "overloaded",
-}
-_TELLING: tuple[tuple[str, ErrorKind], ...] = (
-    ("prompt is too long", "too_long"),
-    ("context limit", "too_long"),
-    ("credit balance", "billing"),
-    ("usage limit", "usage_limit"),
-    ("hit your limit", "usage_limit"),
-    ("limit reached", "usage_limit"),
-    ("overloaded", "overloaded"),
-)
-"""Texts that say more than the HTTP status they come with."""
-_HINTS: tuple[tuple[str, ErrorKind], ...] = (
-    ("invalid api key", "auth"),
-    ("/login", "auth"),
-    ("selected model", "not_found"),
-    ("connection", "network"),
-    ("unable to connect", "network"),
-    ("timed out", "network"),
-    ("network", "network"),
-    ("stream", "network"),
-)
-"""Texts that are believed when there is no status."""
-_STATUS = re.compile(r"(?:API Error: |\(|^)([45]\d\d)\b")
 
 
 class _Message(Struct):
@@ -256,22 +212,6 @@ def _speaks(blocks: list[Any]) -> bool:
     return any(
         isinstance(block, dict) and block.get("type") not in ("thinking", "redacted_thinking") for block in blocks
     )
-
-
-def error_kind(name: str, status: Any, text: str) -> ErrorKind:
-    """What kind of error it is, by the text, the HTTP status (which the text may hold) and claude's own word for it."""
-    low = text.lower()
-    for words, kind in _TELLING:
-        if words in low:
-            return kind
-    written = _STATUS.search(text)
-    number = status if isinstance(status, int) else int(written[1]) if written else 0
-    if number:
-        return _STATUSES.get(number, "server" if number >= 500 else "unknown")
-    for words, kind in _HINTS:
-        if words in low:
-            return kind
-    return ERRORS.get(name, "unknown")
 
 
 def usage_of(usage: dict[str, Any], model: str) -> Usage:

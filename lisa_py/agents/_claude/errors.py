@@ -1,0 +1,73 @@
+"""What kind of error claude speaks of, in its transcript, its hooks or on its screen."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lisa_py.contract.frames import ErrorKind
+
+ERRORS: dict[str, ErrorKind] = {
+    "authentication_failed": "auth",
+    "oauth_org_not_allowed": "auth",
+    "account_on_hold": "auth",
+    "verification_required": "auth",
+    "cloud_credential_error": "auth",
+    "billing_error": "billing",
+    "rate_limit": "rate_limit",
+    "overloaded": "overloaded",
+    "invalid_request": "bad_request",
+    "model_not_found": "not_found",
+    "max_output_tokens": "too_long",
+    "server_error": "server",
+}
+_STATUSES: dict[int, ErrorKind] = {
+    400: "bad_request",
+    401: "auth",
+    403: "permission",
+    404: "not_found",
+    413: "too_long",
+    429: "rate_limit",
+    529: "overloaded",
+}
+_TELLING: tuple[tuple[str, ErrorKind], ...] = (
+    ("prompt is too long", "too_long"),
+    ("context limit", "too_long"),
+    ("credit balance", "billing"),
+    ("usage limit", "usage_limit"),
+    ("you've hit your", "usage_limit"),
+    ("you've reached your", "usage_limit"),
+    ("out of usage credits", "usage_limit"),
+    ("out of extra usage", "usage_limit"),
+    ("limit reached", "usage_limit"),
+    ("overloaded", "overloaded"),
+)
+"""Texts that say more than the HTTP status they come with."""
+_HINTS: tuple[tuple[str, ErrorKind], ...] = (
+    ("invalid api key", "auth"),
+    ("/login", "auth"),
+    ("selected model", "not_found"),
+    ("connection", "network"),
+    ("unable to connect", "network"),
+    ("timed out", "network"),
+    ("network", "network"),
+    ("stream", "network"),
+)
+"""Texts that are believed when there is no status."""
+_STATUS = re.compile(r"(?:API Error: |\(|^)([45]\d\d)\b")
+
+
+def error_kind(name: str, status: Any, text: str) -> ErrorKind:
+    """What kind of error it is, by the text, the HTTP status (which the text may hold) and claude's own word for it."""
+    low = text.lower()
+    for words, kind in _TELLING:
+        if words in low:
+            return kind
+    written = _STATUS.search(text)
+    number = status if isinstance(status, int) else int(written[1]) if written else 0
+    if number:
+        return _STATUSES.get(number, "server" if number >= 500 else "unknown")
+    for words, kind in _HINTS:
+        if words in low:
+            return kind
+    return ERRORS.get(name, "unknown")

@@ -1,0 +1,138 @@
+"""Which process and conversation a pane holds: claude's live session files, its hooks, and its task lists."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from lisa_py.agents._claude import home
+from lisa_py.agents.base import Binding, View
+from lisa_py.contract.frames import Todo
+from lisa_py.host import files
+from lisa_py.host.processes import LINUX, Process
+
+BINARIES = ("claude", "claude.exe")
+
+
+class Live(Struct, frozen=True):
+    """`sessions/<pid>.json` of a process that is alive and the one that wrote it."""
+
+    pid: int
+    session_id: str
+    cwd: str
+    status: str
+    waiting_for: str
+    changed_at: float
+    """Unix seconds since the status is what it is."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether it takes a prompt now: `shell` is idle with a command left running in the background."""
+        return self.status in ("idle", "shell")
+
+
+def is_agent(process: Process) -> bool:
+    """claude itself: its binary, or node with claude's script."""
+    if not process.argv:
+        return process.name in BINARIES
+    words = process.argv
+    if os.path.basename(words[0]) in BINARIES:
+        return True
+    script = words[1] if len(words) > 1 else ""
+    runs_script = os.path.basename(words[0]) in ("node", "bun")
+    return runs_script and (os.path.basename(script) == "claude" or script.endswith("claude-code/cli.js"))
+
+
+def config_folder(view: View) -> str:
+    return view.meta.agent_home or home.folder(view.environ)
+
+
+def read(view: View) -> Live | None:
+    """The live session file of the pane's agent, the outermost first; None when there is none (yet)."""
+    folder = os.path.join(config_folder(view), "sessions")
+    for process in view.processes:
+        if is_agent(process) and process.alive:
+            found = _read_live(os.path.join(folder, f"{process.pid}.json"), process)
+            if found is not None:
+                return found
+    return None
+
+
+def _read_live(path: str, process: Process) -> Live | None:
+    record = home.read_object(path)
+    session_id = record.get("sessionId")
+    if not isinstance(session_id, str) or record.get("pid") != process.pid:
+        return None
+    started = record.get("procStart")
+    if LINUX and isinstance(started, str) and started.isdigit() and int(started) != int(process.started):
+        return None  # left behind by a process that was killed; the id is in use again
+    return Live(
+        pid=process.pid,
+        session_id=session_id,
+        cwd=word(record, "cwd"),
+        status=word(record, "status"),
+        waiting_for=word(record, "waitingFor"),
+        changed_at=_seconds(record.get("statusUpdatedAt")),
+    )
+
+
+def bind(view: View) -> Binding:
+    """Which process and conversation: live file > newest hook > the id given at spawn."""
+    process = next((process for process in view.processes if is_agent(process) and process.alive), None)
+    pid = process.pid if process else 0
+    found = read(view)
+    hooked = _hooked(view, found.session_id if found else "")
+    if found is not None:
+        path = hooked[1] or home.transcript(config_folder(view), found.cwd, found.session_id)
+        return Binding(session_id=found.session_id, transcript=path, pid=found.pid, how="agent_file")
+    if hooked[0]:
+        path = hooked[1] or home.transcript(config_folder(view), view.meta.project_root, hooked[0])
+        return Binding(session_id=hooked[0], transcript=path, pid=pid, how="hook")
+    given = view.meta.agent_session_id
+    if given:
+        path = home.transcript(config_folder(view), view.meta.project_root, given)
+        return Binding(session_id=given, transcript=path, pid=pid, how="spawn")
+    return Binding(pid=pid)
+
+
+def _hooked(view: View, session_id: str) -> tuple[str, str]:
+    """(session id, transcript path) of the newest hook, or of the newest one of this conversation."""
+    for hook in reversed(view.hooks):
+        named = word(hook, "session_id")
+        if named and (not session_id or named == session_id):
+            return named, word(hook, "transcript_path")
+    return "", ""
+
+
+def todos(view: View, binding: Binding) -> tuple[Todo, ...]:
+    """The session's task list: task by task in files of its own, or as the transcript last had it whole."""
+    folder = os.path.join(config_folder(view), "tasks", binding.session_id)
+    numbers = [name[:-5] for name in files.names(folder) if name.endswith(".json")] if binding.session_id else []
+    tasks = [home.read_object(os.path.join(folder, f"{number}.json")) for number in sorted(numbers, key=_counted)]
+    listed = tuple(
+        Todo(word(task, "subject"), status)
+        for task in tasks
+        if (status := task.get("status")) in ("pending", "in_progress", "completed")
+    )
+    return listed or next((frame.todos for frame in reversed(view.frames) if frame.todos), ())
+
+
+def _counted(name: str) -> tuple[int, str]:
+    return (int(name) if name.isdigit() else 0, name)
+
+
+def word(record: Mapping[str, Any], key: str) -> str:
+    value = record.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _seconds(milliseconds: Any) -> float:
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
+
+
+def seconds_of(hook: Mapping[str, object]) -> float:
+    at = hook.get("at")
+    return float(at) if isinstance(at, int | float) else 0.0

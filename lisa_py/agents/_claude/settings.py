@@ -1,0 +1,76 @@
+"""The settings file a session is started with: hooks that report to lisa, joined with settings the user gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lisa_py.agents._claude import home
+from lisa_py.agents.base import Launch, quote_posix
+
+HOOK_SECONDS = 10
+EVENTS = (
+    "SessionStart",
+    "UserPromptSubmit",
+    "PreToolUse",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "PermissionRequest",
+    "Notification",
+    "Stop",
+    "StopFailure",
+    "SessionEnd",
+)
+_SINCE = {
+    "UserPromptSubmit": (1, 0, 54),
+    "SessionStart": (1, 0, 62),
+    "SessionEnd": (1, 0, 85),
+    "PermissionRequest": (2, 0, 54),
+    "PostToolUseFailure": (2, 1, 33),
+    "StopFailure": (2, 1, 78),
+}
+"""A version that surely knows the event; one that does not opens a settings dialog before it starts."""
+
+
+def hooks(launch: Launch, version: str) -> dict[str, Any]:
+    program = f"/bin/sh {quote_posix(launch.hook)} {quote_posix(launch.folder)}"
+    return {
+        event: [{"hooks": [{"type": "command", "command": f"{program} {event}", "timeout": HOOK_SECONDS}]}]
+        for event in events(version)
+    }
+
+
+def events(version: str) -> tuple[str, ...]:
+    """The hook events a version knows; only the oldest when the version is not a number."""
+    digits = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    number = tuple(int(digit) for digit in digits.groups()) if digits else (0, 0, 0)
+    return tuple(event for event in EVENTS if number >= _SINCE.get(event, (0, 0, 0)))
+
+
+def given(value: str, root: str) -> dict[str, Any] | None:
+    if value.lstrip().startswith("{"):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
+    path = os.path.join(root or ".", os.path.expanduser(value)) if value else ""
+    return home.read_object(path) or None if path else None
+
+
+def joined(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Both settings in one: the user's words win, hooks of both run."""
+    both = {**ours, **theirs}
+    mine, yours = ours.get("hooks"), theirs.get("hooks")
+    if isinstance(mine, dict) and isinstance(yours, dict):
+        both["hooks"] = {
+            event: [*_entries(yours.get(event)), *_entries(mine.get(event))] for event in {**yours, **mine}
+        }
+    return both
+
+
+def _entries(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
