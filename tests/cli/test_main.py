@@ -20,6 +20,12 @@ from tests.machine import PROGRAM, Machine
 from tests.waiting import wait_until
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs in this process keeps its state, and its crash logs, here."""
+    monkeypatch.setenv("LISA_STATE_DIR", str(tmp_path / "state"))
+
+
 @pytest.mark.parametrize(
     ("words", "code", "out", "err"),
     [

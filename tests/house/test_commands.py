@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,12 @@ ACTS_AT_LENGTH = {
     ("session", "preflight"),
 }
 """Commands that start sessions or agents by themselves; their own tests run them."""
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs in this process keeps its state, and its crash logs, here."""
+    monkeypatch.setenv("LISA_STATE_DIR", str(tmp_path / "state"))
 
 
 def load(path: tuple[str, ...]) -> Command:
