@@ -125,7 +125,23 @@ def _thread_item(payload: _Payload, at: float, offset: int) -> list[Frame]:
         case "Reasoning":
             text = _text(item.get("summary_text") or item.get("raw_content"))
             return [Frame(kind="thinking", at=at, turn=turn, id=name, text=text, offset=offset)]
+        case "CommandExecution" if item.get("source") == "user_shell":
+            return _own_command(item, turn, at, offset)
     return []
+
+
+def _own_command(item: dict[str, Any], turn: str, at: float, offset: int) -> list[Frame]:
+    """What the user ran with a leading `!`; only its end is recorded. (The agent's commands are response items.)"""
+    name = str(item.get("id") or "")
+    words = item.get("command")
+    line = str(words[-1]) if isinstance(words, list) and words else ""
+    said = _text(item.get("aggregated_output"))
+    failed = item.get("exit_code") not in (0, None)
+    return [
+        Frame(kind="user", at=at, turn=turn, id=name, text="!" + line, offset=offset),
+        Frame(kind="tool_use", at=at, turn=turn, id=name, tool="shell", tool_id=name, text=line, offset=offset),
+        Frame(kind="tool_result", at=at, turn=turn, id=name, tool_id=name, text=said, failed=failed, offset=offset),
+    ]
 
 
 def _item(payload: _Payload, at: float, offset: int) -> list[Frame]:
@@ -201,7 +217,8 @@ def _result(output: Any) -> tuple[str, bool]:
     text = _text(output)
     head, mark, body = text.partition("\nOutput:\n")
     if not mark:
-        return text, text.endswith("aborted by user")
+        aborted = text.endswith("aborted by user")
+        return "aborted by user" if aborted else text, aborted
     code = head.partition("Process exited with code ")[2].partition("\n")[0].strip()
     return body, code not in ("", "0")
 

@@ -9,7 +9,7 @@ from lisa_py.agents._codex.errors import error_kind, waits_for
 from lisa_py.agents._dialogs import Choice
 from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
 
-_BUSY = re.compile(r"^\s*[•◦] (.+?) \((?:\d+[hms] ?)+• [^()]*\besc to interrupt\)")
+_BUSY = re.compile(r"^\s*[•◦] (.+?) \((?:\d+[hms] ?)+• esc\b")
 _RETRY = re.compile(r"reconnecting|retrying", re.IGNORECASE)
 _INPUT = re.compile(r"^› ?(?!\s*\d+\. |\[[x ]\] )")
 _MARK = re.compile(r"^[•◦■✔✗⚠›] ")
@@ -42,7 +42,7 @@ def read(screen: str, *, fresh: bool = False) -> AgentReport | None:
     shown = dialog(lines)
     if shown is not None:
         return shown
-    at = next((row for row in range(len(lines) - 1, -1, -1) if _INPUT.match(lines[row])), -1)
+    at = _input_box(lines)
     if at < 0:
         return None
     for row in range(at - 1, max(-1, at - 12), -1):
@@ -52,6 +52,14 @@ def read(screen: str, *, fresh: bool = False) -> AgentReport | None:
     if fresh and not _STATUS_LINE.search("\n".join(lines[at:])):
         return _says("starting", "")
     return _rest(lines[:at])
+
+
+def _input_box(lines: list[str]) -> int:
+    """The row where the input box begins, or -1: below it everything is indented."""
+    for row in range(len(lines) - 1, -1, -1):
+        if lines[row].strip() and not lines[row].startswith("  "):
+            return row if _INPUT.match(lines[row]) else -1
+    return -1
 
 
 def dialog(lines: list[str]) -> AgentReport | None:
@@ -95,7 +103,7 @@ def choices(screen: str) -> tuple[Choice, ...]:
 def draft(screen: str) -> list[str]:
     """The lines that stand in the input box; none when it is empty or not there."""
     lines = screen.rstrip().splitlines()
-    at = next((row for row in range(len(lines) - 1, -1, -1) if _INPUT.match(lines[row])), -1)
+    at = _input_box(lines)
     if at < 0 or dialog([line for line in lines if line.strip()]):
         return []
     rows = [lines[at][1:].strip()]
@@ -127,11 +135,13 @@ def _busy(what: str, below: str) -> AgentReport:
 
 
 def _rest(above: list[str]) -> AgentReport:
-    """With no sign of work: what the newest block of the conversation is."""
-    newest = next((line for line in reversed(above) if _MARK.match(line) or line.startswith("  Worked for ")), "")
-    if newest.startswith("■ "):
-        return _ended(newest[2:].strip())
-    if newest.startswith("• ") and not newest[2:].startswith(_DONE):
+    """With no sign of work: how the newest turn on the screen ended, if it has."""
+    start = next((row for row in range(len(above) - 1, -1, -1) if above[row].startswith("› ")), 0)
+    turn = above[start:]
+    end = next((line for line in reversed(turn) if line.startswith(("■ ", "  Worked for "))), "")
+    if end.startswith("■ "):
+        return _ended(end[2:].strip())
+    if not end and any(line.startswith("• ") and not line[2:].startswith(_DONE) for line in turn):
         # an answer without its `Worked for` line is still being written
         return _says("streaming", "", "an answer is being written")
     return _says("idle", "prompt")

@@ -1,0 +1,280 @@
+"""How codex is started: the line users see, and the line that fits what is installed."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lisa_py import agents
+from lisa_py.agents.base import Facts, Launch, Plan
+from lisa_py.contract.errors import LisaError
+from lisa_py.host.processes import Process
+
+AGENT = agents.get("codex")
+HOOKS = frozenset(f"hook {event}" for event in ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop"))
+NEW = Facts(
+    binary="/opt/codex",
+    version="0.169.0",
+    flags=frozenset(("--no-daemon", "--no-alt-screen", "--sandbox", "exec --sandbox")) | HOOKS,
+)
+OLD = Facts(binary="/opt/codex", version="0.80.0", flags=frozenset(("--full-auto", "exec --full-auto", "--sandbox")))
+
+
+def launch(mode: str, prompt: str = "", **more: Any) -> Launch:
+    return Launch(mode=mode, prompt=prompt, **more)
+
+
+def plan(mode: str, prompt: str = "", facts: Facts = NEW, **more: Any) -> Plan:
+    return AGENT.plan(launch(mode, prompt, **more), facts)
+
+
+def words(made: Plan) -> list[str]:
+    return shlex.split(made.script.replace("</dev/null", ""))
+
+
+def settings(made: Plan) -> list[str]:
+    line = words(made)
+    return [line[at + 1] for at, word in enumerate(line) if word == "-c"]
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (launch("exec", "hi", model="m1"), "codex exec 'hi' --full-auto --skip-git-repo-check --model 'm1'"),
+        (launch("exec", "hi", agent_args="--full-auto"), "codex exec 'hi' --skip-git-repo-check --full-auto"),
+        (
+            launch("exec", "Use ./lisa", bypass=True),
+            "codex exec 'Use ./lisa' --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox",
+        ),
+        (
+            launch("exec", "P", bypass=True, model="M"),
+            "codex exec 'P' --skip-git-repo-check --model 'M' --dangerously-bypass-approvals-and-sandbox",
+        ),
+        (
+            launch("exec", "P", agent_args="--dangerously-bypass-approvals-and-sandbox", bypass=True),
+            "codex exec 'P' --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox",
+        ),
+        (
+            launch("exec", "hi", agent_args="--skip-git-repo-check --json"),
+            "codex exec 'hi' --full-auto --skip-git-repo-check --json",
+        ),
+        (launch("interactive", "multi\nline it's", model="a b"), "codex --model 'a b' $'multi\\nline it\\'s'"),
+        (launch("interactive", model="M"), "codex --model 'M'"),
+        (launch("interactive", "go", agent_args="-s read-only"), "codex -s read-only 'go'"),
+        (launch("interactive"), "codex"),
+    ],
+)
+def test_the_line_that_users_see_is_that_of_the_contract(given: Launch, line: str) -> None:
+    assert AGENT.command(given) == line
+
+
+def test_a_run_without_a_prompt_is_refused() -> None:
+    with pytest.raises(LisaError) as failed:
+        AGENT.command(launch("exec"))
+    assert failed.value.code == "agent_command_build_failed"
+
+
+def test_a_bypass_and_full_auto_together_are_refused() -> None:
+    args = "--full-auto --dangerously-bypass-approvals-and-sandbox"
+    with pytest.raises(LisaError) as failed:
+        AGENT.command(launch("exec", "hi", agent_args=args))
+    assert failed.value.code == "agent_command_build_failed"
+
+
+def test_only_runs_are_looked_at_for_nesting() -> None:
+    assert AGENT.wants_bypass(launch("exec", "x"))
+    assert not AGENT.wants_bypass(launch("interactive", "x"))
+
+
+def test_a_version_without_full_auto_gets_its_equal_and_says_so() -> None:
+    made = plan("exec", "hi")
+    assert "--full-auto" in made.command
+    assert "--full-auto" not in words(made)
+    assert "-s workspace-write" in made.script
+    assert any("--full-auto" in note for note in made.notes)
+
+
+def test_a_version_with_full_auto_gets_it() -> None:
+    made = plan("exec", "hi", OLD)
+    assert "--full-auto" in words(made)
+    assert "workspace-write" not in made.script
+
+
+def test_a_full_auto_of_the_users_own_is_replaced_as_well() -> None:
+    assert "-s workspace-write" in plan("exec", "hi", agent_args="--full-auto --json").script
+    interactive = plan("interactive", "hi", agent_args="--full-auto")
+    assert "-s workspace-write -a on-request" in interactive.script
+    assert "--full-auto" not in interactive.script
+
+
+@pytest.mark.parametrize("args", ["-s read-only", "--sandbox=read-only", "-sread-only", "-c 'sandbox_mode=\"x\"'"])
+def test_a_sandbox_of_the_users_own_is_left_alone(args: str) -> None:
+    assert "workspace-write" not in plan("exec", "hi", agent_args=args).script
+
+
+def test_a_bypass_leaves_no_sandbox_flag() -> None:
+    made = plan("exec", "hi", bypass=True)
+    assert "--dangerously-bypass-approvals-and-sandbox" in words(made)
+    assert "workspace-write" not in made.script
+
+
+def test_codex_is_kept_out_of_its_background_server() -> None:
+    assert "--no-daemon" in words(plan("interactive"))
+    assert "features.daemon_auto_start=false" in settings(plan("interactive", facts=OLD))
+    assert "--no-daemon" not in words(plan("interactive", agent_args="--remote unix://"))
+
+
+def test_the_pane_keeps_history_where_codex_can_stay_on_the_main_screen() -> None:
+    assert "--no-alt-screen" in words(plan("interactive"))
+    assert "--no-alt-screen" not in words(plan("interactive", main_screen=False))
+    assert "--no-alt-screen" not in words(plan("interactive", facts=OLD))
+
+
+def test_the_update_question_is_prevented_unless_the_user_wants_it() -> None:
+    assert "check_for_update_on_startup=false" in settings(plan("interactive"))
+    asked = plan("interactive", agent_args="-c check_for_update_on_startup=true")
+    assert "check_for_update_on_startup=false" not in settings(asked)
+
+
+def test_the_title_is_made_to_tell_state_and_thread() -> None:
+    assert any(setting.startswith("tui.terminal_title=") for setting in settings(plan("interactive")))
+    assert not any("terminal_title" in setting for setting in settings(plan("interactive", facts=OLD)))
+    assert not any("terminal_title" in setting for setting in settings(plan("exec", "hi")))
+    own = plan("interactive", agent_args="-c 'tui.terminal_title=[\"model\"]'")
+    assert [setting for setting in settings(own) if "terminal_title" in setting] == ['tui.terminal_title=["model"]']
+
+
+def test_trust_goes_into_the_run_and_not_into_the_configuration() -> None:
+    made = plan("interactive", trust=True, project_root='/tmp/a b.c"d\\e')
+    assert 'projects={"/tmp/a b.c\\"d\\\\e"={trust_level="trusted"}}' in settings(made)
+    assert any("trusts" in note for note in made.notes)
+    assert not any("projects" in setting for setting in settings(plan("interactive", project_root="/tmp/x")))
+
+
+def test_our_hook_is_trusted_by_its_digest_and_no_other_hook_is() -> None:
+    made = plan("interactive", folder="/s p/it's", hook="/pkg/hook.sh", facts=NEW)
+    assert made.hooks
+    given = settings(made)
+    stop = next(setting for setting in given if setting.startswith("hooks.Stop="))
+    assert "/bin/sh '/pkg/hook.sh' '/s p/it'\\\"'\\\"'s' Stop" in stop
+    state = next(setting for setting in given if setting.startswith("hooks.state="))
+    assert state.count("trusted_hash") == len(HOOKS)
+    assert "--dangerously-bypass-hook-trust" not in made.script
+
+
+def test_the_digest_of_a_hook_is_the_one_codex_computes() -> None:
+    from lisa_py.agents._codex import hooks
+
+    # told by codex 0.169.0 itself (app-server, hooks/list)
+    known = "sha256:f81965d874ef3dee55f1592323f03bcea598053c8020c685cdd3749c4062ce38"
+    assert known in hooks.settings("/bin/sh /x/hook.sh /y", ["PreToolUse"])[-1]
+
+
+def test_there_are_no_hooks_where_codex_would_ask_about_them_or_where_they_clash() -> None:
+    more = {"folder": "/s", "hook": "/pkg/hook.sh"}
+    assert not plan("interactive", facts=OLD, **more).hooks
+    assert not plan("exec", "hi", **more).hooks
+    clash = plan("interactive", agent_args="-c 'hooks.Stop=[]'", **more)
+    assert not clash.hooks
+    assert "hooks.state" not in clash.script
+
+
+@pytest.mark.parametrize("prompt", ["--help me", "-", "resume", "exec"])
+def test_a_prompt_is_never_read_as_a_flag_or_a_command(prompt: str) -> None:
+    for mode in ("exec", "interactive"):
+        made = plan(mode, prompt)
+        if made.stdin is not None:
+            assert (made.stdin, words(made)[-1]) == (prompt, "-")
+        else:
+            assert words(made)[-2:] == ["--", prompt]
+
+
+@pytest.mark.parametrize("prompt", ['it\'s "so"', "two\nlines\n", "$HOME `x` \\", "tab\there", "ünï 👩‍👧", "!x"])
+def test_a_prompt_reaches_codex_byte_for_byte(prompt: str, tmp_path: Path) -> None:
+    import subprocess
+
+    shown = tmp_path / "codex"
+    shown.write_text('#!/bin/sh\nfor word; do last=$word; done\nprintf "%s" "$last"\n')
+    shown.chmod(0o700)
+    for mode in ("exec", "interactive"):
+        made = plan(mode, prompt, Facts(binary=str(shown), version="0.169.0"))
+        ran = subprocess.run(["bash", "-c", made.script + "\n"], capture_output=True, check=True)
+        assert ran.stdout.decode() == prompt
+
+
+def test_a_prompt_too_long_for_a_command_line_goes_another_way() -> None:
+    long = "x" * 100_001
+    run = plan("exec", long)
+    assert run.stdin == long
+    assert "xxx" not in run.script
+    assert "</dev/null" not in run.script
+    talk = plan("interactive", long)
+    assert talk.send_prompt
+    assert "xxx" not in talk.script
+
+
+def test_a_run_does_not_wait_for_more_from_the_terminal() -> None:
+    assert " exec </dev/null " in plan("exec", "hi").script
+
+
+def test_arguments_with_a_pipe_stay_behind_the_prompt() -> None:
+    made = plan("exec", "hi", agent_args="--json | tee log")
+    assert made.script.endswith("'hi' --json | tee log")
+
+
+def test_the_session_command_of_the_user_keeps_its_place_before_the_prompt() -> None:
+    assert plan("exec", "go on", agent_args="resume --last").script.endswith("resume --last 'go on'")
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "is_it"),
+    [
+        (("codex", "exec"), "codex", True),
+        (("/opt/x/bin/codex",), "codex", True),
+        (("node", "/usr/lib/node_modules/@openai/codex/bin/codex.js"), "node", True),
+        (("node", "/usr/local/bin/codex", "--no-daemon"), "node", True),
+        (("/opt/codex-x86_64-unknown-linux-musl",), "codex-x86_64-un", True),
+        (("/h/.codex/tmp/arg0-linux/codex-arg0Iu7g3M/codex-linux-sandbox", "--"), "codex-linux-san", False),
+        (("codex-linux-sandbox", "--apply-seccomp-then-exec"), "codex", False),
+        (("bwrap", "--as-pid-1"), "3", False),
+        (("/bin/bash", "-lc", "codex"), "bash", False),
+        (("node", "server.js", "codex"), "node", False),
+        (("grep", "codex"), "grep", False),
+    ],
+)
+def test_codex_is_told_from_its_helpers_and_tools(argv: tuple[str, ...], name: str, is_it: bool) -> None:
+    process = Process(pid=2, ppid=1, started=1.0, name=name, state="S", cpu_seconds=0.0, argv=argv)
+    assert AGENT.is_agent(process) is is_it
+
+
+def test_a_probe_of_something_else_finds_nothing_and_ends_in_time(tmp_path: Path) -> None:
+    import time
+
+    other = tmp_path / "codex"
+    other.write_text("#!/bin/sh\nsleep 30\n")
+    other.chmod(0o700)
+    began = time.monotonic()
+    facts = AGENT.probe(str(other), {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}, 0.5)
+    assert (facts.version, facts.flags) == ("", frozenset())
+    assert time.monotonic() - began < 5
+    assert [path.name for path in tmp_path.iterdir()] == ["codex"]
+
+
+def test_a_probe_names_the_flags_of_the_help_pages(tmp_path: Path) -> None:
+    fake = tmp_path / "codex"
+    fake.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        "--version) echo codex-cli 0.80.0;;\n"
+        "--help) printf '  -m, --model <M>\\n      --full-auto\\n          see --not-a-flag\\n';;\n"
+        "'exec --help') printf '      --json\\n';;\n"
+        "app-server*) exit 2;;\n"
+        "esac\n"
+    )
+    fake.chmod(0o700)
+    facts = AGENT.probe(str(fake), {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}, 10)
+    assert facts.version == "0.80.0"
+    assert facts.flags == {"--model", "--full-auto", "exec --json"}
