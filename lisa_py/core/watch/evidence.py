@@ -28,6 +28,9 @@ from lisa_py.store.session import End
 
 HOOKS_TAIL = 1 << 17
 HOOKS_KEPT = 80
+CLOCK_SLACK = 0.05
+"""Seconds by which two programs' stamps of one moment may differ; transcripts round to milliseconds."""
+PROMPT_HOOK = "UserPromptSubmit"
 EXACT = ("agent_file", "title", "hook", "transcript")
 
 
@@ -75,6 +78,8 @@ class Evidence(Struct, kw_only=True):
     frames: tuple[Frame, ...] = ()
     transcript_at: float = 0.0
     reports: tuple[AgentReport, ...] = ()
+    prompted_at: float = 0.0
+    """When the agent's newest prompt hook fired."""
     scan_error: str = ""
     screen: str = ""
     watch_paths: tuple[str, ...] = ()
@@ -88,6 +93,14 @@ class Evidence(Struct, kw_only=True):
     @property
     def custom(self) -> bool:
         return bool(self.meta and self.meta.custom_command)
+
+    def begun_since(self, at: float) -> bool:
+        """Whether the agent is seen to have taken a prompt since then."""
+        if self.prompted_at >= at - CLOCK_SLACK:
+            return True
+        marks = (frame for frame in reversed(self.frames) if frame.kind in ("user", "turn_start"))
+        newest = next(marks, None)
+        return newest is not None and newest.at >= at - CLOCK_SLACK
 
     @property
     def created_at(self) -> float:
@@ -336,7 +349,8 @@ def _ask_agent(ctx: Context, subject: _Subject, brief: bool, memory: Memory | No
         evidence.binding = subject.agent.bind(view)
         path = evidence.binding.transcript
         evidence.transcript_at = files.modified(path) if path else 0.0
-        reports = _reports(subject) if brief else []
+        evidence.prompted_at = _prompted_at(view)
+        reports = _reports(subject) if brief and not _unanswered(evidence) else []
         if not any(report.source in EXACT[:3] for report in reports):
             view.frames = _frames(subject.agent, path, memory)
             reports = _reports(subject)
@@ -348,6 +362,18 @@ def _ask_agent(ctx: Context, subject: _Subject, brief: bool, memory: Memory | No
     bound = next((item for item in subject.tree if item.pid == evidence.binding.pid and item.alive), None)
     if bound is not None:
         evidence.agent_process, evidence.recognised = bound, True
+
+
+def _prompted_at(view: View) -> float:
+    prompts = (hook.get("at") for hook in reversed(view.hooks) if hook.get("hook") == PROMPT_HOOK)
+    newest = next(prompts, 0.0)
+    return float(newest) if isinstance(newest, int | float) else 0.0
+
+
+def _unanswered(evidence: Evidence) -> bool:
+    """An input was given that no hook shows as taken: the transcript may."""
+    state = evidence.state
+    return state.last_input_expects_turn and not evidence.begun_since(state.last_input_at)
 
 
 def _reports(subject: _Subject) -> list[AgentReport]:

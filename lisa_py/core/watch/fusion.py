@@ -47,6 +47,8 @@ class Boundary(Struct, frozen=True):
 
     at: float = 0.0
     accepted_at: float = 0.0
+    begun: bool = False
+    """Something dated after it shows that the agent took it: a prompt hook, a transcript record, a spell of work."""
 
 
 class Fused(Struct, frozen=True, kw_only=True):
@@ -122,11 +124,12 @@ def _newer(report: AgentReport, held: AgentReport) -> bool:
 
 def _answers(lead: AgentReport, fresh: Sequence[AgentReport], boundary: Boundary, now: float) -> bool:
     """Whether rest is an answer to the newest input, and not the rest from before it."""
-    if not boundary.at or lead.at:
+    if not boundary.at or boundary.begun or lead.state in ("error", "interrupted"):
         return True
     if lead.source in ("activity", "screen"):
         return now - boundary.at >= SETTLES_WITHIN
-    if any(report.at for report in fresh):
+    # an agent that has just started reports rest, dated after the prompt it was started with: that is no answer yet
+    if any(report.at and _kind(report) in ("busy", "waiting") for report in fresh):
         return True
     return boundary.accepted_at >= boundary.at and now - boundary.accepted_at >= SETTLES_WITHIN
 
