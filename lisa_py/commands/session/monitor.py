@@ -10,7 +10,6 @@ from lisa_py.contract import csv, flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
-from lisa_py.contract.status import SESSION_STATES
 from lisa_py.core.advice.monitor_handoff import Handoff
 from lisa_py.core.context import Context
 from lisa_py.core.relay import monitoring
@@ -26,17 +25,13 @@ class Args(Struct, kw_only=True):
     poll_interval: flags.PollInterval = 30
     adaptive_poll: Annotated[bool, Flag(help="report less often while nothing is to be expected")] = False
     max_polls: flags.MaxPolls = 120
-    timeout_seconds: Annotated[int | None, Flag(help="give up after this time", minimum=1)] = None
-    stop_on_waiting: Annotated[bool, Flag(help="stop when the session waits for input", word=True)] = True
-    waiting_requires_turn_complete: Annotated[
-        bool, Flag(help="take waiting for the end only when a turn has ended since the last input", word=True)
-    ] = False
-    until_marker: Annotated[str, Flag(help="stop when this text comes out, after the last input", metavar="TEXT")] = ""
-    until_state: Annotated[str, Flag(help="stop in this state", choices=("", *SESSION_STATES), metavar="STATE")] = ""
-    until_jsonpath: Annotated[
-        str, Flag(help="stop when a field of the status is true or has a value: a.b or a.b=value", metavar="EXPR")
-    ] = ""
-    expect: Annotated[str, Flag(help="which kind of end is a success", choices=("any", "terminal", "marker"))] = "any"
+    timeout_seconds: flags.TimeoutSeconds = None
+    stop_on_waiting: flags.StopOnWaiting = True
+    waiting_requires_turn_complete: flags.TurnComplete = False
+    until_marker: flags.UntilMarker = ""
+    until_state: flags.UntilState = ""
+    until_jsonpath: flags.UntilJsonpath = ""
+    expect: flags.Expect = "any"
     stream_json: Annotated[bool, Flag(help="one JSON line per poll and change, before the result", json=True)] = False
     emit_handoff: Annotated[
         bool, Flag(help="with --stream-json: a compact handoff line after each poll", json=True)
@@ -48,9 +43,9 @@ class Args(Struct, kw_only=True):
         int | None, Flag(help="with --emit-handoff: tokens for the new events of one line (32 each)", minimum=1)
     ] = None
     webhook: Annotated[str, Flag(help="also send polls and the result to a file or address", metavar="TARGET")] = ""
-    auto_recover: Annotated[bool, Flag(help="at the end of the polls press Enter once and go on")] = False
-    recover_max: Annotated[int, Flag(help="how many times", minimum=1)] = 1
-    recover_budget: Annotated[int | None, Flag(help="polls over all rounds", minimum=1)] = None
+    auto_recover: flags.AutoRecover = False
+    recover_max: flags.RecoverMax = 1
+    recover_budget: flags.RecoverBudget = None
     verbose: Annotated[bool, Flag(help="a line per poll on stderr")] = False
 
 
