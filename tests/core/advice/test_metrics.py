@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lisa_py.core.advice import metrics, reports
@@ -61,6 +61,7 @@ def test_a_zero_that_nobody_reported_stays_unknown() -> None:
     assert (seen.tokens, seen.seconds, seen.steps) == (9, None, None)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
