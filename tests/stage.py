@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import time
 from pathlib import Path
 from typing import Any
 
-import lisa_py
-from lisa_py.agents.base import quote_posix
-from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.core.life import launch
 from lisa_py.core.watch import look
-from lisa_py.host import files, processes
 from lisa_py.store import events, session
 from lisa_py.store.places import Place
 from tests.machine import Answer, Machine
@@ -35,46 +28,18 @@ class Stage:
 
     def spawn(self, prompt: str = "", *flags: str, mode: str = "interactive", ready: bool = True) -> Stage:
         """A scripted agent, ready for input unless told otherwise."""
-        resolved = launch.resolve(
-            launch.Request(agent="scripted", mode=mode, prompt=prompt, agent_args=" ".join(flags))
-        )
-        self._start(resolved, mode)
+        words = ["--agent", "scripted", "--mode", mode, "--no-dangerously-skip-permissions", *flags]
+        answer = self.lisa("spawn", *words, *(["--prompt", prompt] if prompt else []))
+        assert answer.code == 0, answer
         if ready and not prompt and mode == "interactive":
             self.reaches("idle")
         return self
 
     def run(self, command: str) -> Stage:
         """A command of the user's own."""
-        self._start(launch.resolve(launch.Request(agent="scripted", command=command)), "interactive")
+        answer = self.lisa("spawn", "--command", command)
+        assert answer.code == 0, answer
         return self
-
-    def _start(self, resolved: launch.Resolved, mode: str) -> None:
-        files.private_dir(self.place.folder)
-        run_id = str(time.time_ns())
-        environ = {**self.machine.env, "LISA_SESSION_NAME": self.name, "LISA_SESSION_DIR": self.place.folder}
-        ready = launch.prepare(
-            self.ctx, resolved, folder=self.place.folder, project_root=self.place.project.root, run_id=run_id,
-            environ=environ,
-        )  # fmt: skip
-        files.write(self.place.command, ready.plan.script + "\n")
-        files.write(self.place.environment, "".join(f"export {k}={quote_posix(v)}\n" for k, v in environ.items()))
-        if ready.plan.stdin is not None:
-            files.write(self.place.file("stdin"), ready.plan.stdin)
-        supervisor = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "supervisor.sh")
-        tmux = self.ctx.tmux(self.place.project)
-        pane = tmux.new_session(
-            self.name, ["/bin/sh", supervisor, self.place.folder, run_id, mode], root=self.place.project.root,
-            width=120, height=40,
-        )  # fmt: skip
-        process = processes.look(pane.pid)
-        meta = SessionMeta(
-            session=self.name, agent="scripted", mode=mode, run_id=run_id, project_root=self.place.project.root,
-            socket_path=tmux.socket, custom_command=bool(resolved.custom), pane_id=pane.pane_id, pane_pid=pane.pid,
-            pane_started=process.started if process else 0.0, agent_session_id=ready.plan.agent_session_id,
-            agent_home=resolved.agent.home(environ), hooks=ready.plan.hooks, created_unix=time.time(),
-        )  # fmt: skip
-        session.write_meta(self.place, meta)
-        wait_until(lambda: session.read_start(self.place))
 
     # -- acting on it -----------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from lisa_py.contract.command import Flag
+from lisa_py.contract.status import SESSION_STATES
 
 AGENT_ALIASES: dict[str, str] = {}
 MODE_ALIASES = {"execution": "exec", "non-interactive": "exec", "non_interactive": "exec"}
@@ -60,10 +61,30 @@ Markers = Annotated[str, Flag(help="comma-separated texts to look for", metavar=
 KeepNoise = Annotated[bool, Flag(help="keep start-up noise of agents", off="--strip-noise")]
 PollInterval = Annotated[int, Flag(help="seconds between reported polls; reactions do not wait for it", minimum=1)]
 MaxPolls = Annotated[int, Flag(help="give up after this many polls", minimum=1)]
+TimeoutSeconds = Annotated[int | None, Flag(help="give up after this time", minimum=1)]
+StopOnWaiting = Annotated[bool, Flag(help="stop when the session waits for input", word=True)]
+TurnComplete = Annotated[
+    bool, Flag(help="take waiting for the end only when a turn has ended since the last input", word=True)
+]
+UntilMarker = Annotated[str, Flag(help="stop when this text comes out, after the last input", metavar="TEXT")]
+UntilState = Annotated[str, Flag(help="stop in this state", choices=("", *SESSION_STATES), metavar="STATE")]
+UntilJsonpath = Annotated[
+    str, Flag(help="stop when a field of the status is true or has a value: a.b or a.b=value", metavar="EXPR")
+]
+Expect = Annotated[str, Flag(help="which kind of end is a success", choices=("any", "terminal", "marker"))]
+AutoRecover = Annotated[bool, Flag(help="at the end of the polls press Enter once and go on")]
+RecoverMax = Annotated[int, Flag(help="how many times", minimum=1)]
+RecoverBudget = Annotated[int | None, Flag(help="polls over all rounds", minimum=1)]
+Fields = Annotated[str, Flag(help="only these fields of the packet, as dotted paths", metavar="CSV")]
 AllHashes = Annotated[bool, Flag(help="also clean what this session name left in other projects")]
 Text = Annotated[str, Flag(help="text to type", metavar="TEXT")]
 TextFile = Annotated[str, Flag(help="file that holds the text to type; `-` is standard input", metavar="PATH")]
 PromptFile = Annotated[str, Flag(help="file that holds the first prompt; `-` is standard input", metavar="PATH")]
 Keys = Annotated[str, Flag(help="tmux key names, separated by spaces", metavar="KEYS")]
+Answer = Annotated[
+    str,
+    Flag(help="answer the dialog the agent shows: yes, no, always or the choice's number", metavar="yes|no|always|N"),
+]
+Force = Annotated[bool, Flag(help="type although the agent shows a dialog or is an exec run")]
 Enter = Annotated[bool, Flag(help="submit with Enter")]
 FailNotFound = Annotated[bool, Flag(help="exit 1 when the session does not exist")]

@@ -193,7 +193,7 @@ def test_clear_begins_a_new_conversation_and_exit_leaves(stage: Stage) -> None:
 
 def test_ctrl_c_clears_the_box_then_leaves_when_pressed_twice(stage: Stage) -> None:
     stage.tmux.paste(stage.pane, b"half a prompt")
-    stage.shows("> half a prompt")
+    stage.shows("❯ half a prompt")
     stage.press("C-c")
     wait_until(lambda: "half a prompt" not in stage.screen())
     stage.press("C-c")

@@ -256,3 +256,16 @@ def _note(ctx: Context, place: Place, payload: Payload, sent: Sent) -> None:
         )
     except LisaError as problem:
         ctx.warn_on(problem)  # it was sent all the same
+
+
+ERRORS = {
+    "agent_not_running": "the agent has ended; nothing was typed",
+    "agent_not_ready": "the agent has not finished starting",
+    "agent_not_interactive": "an exec session takes no further text",
+    "agent_waiting_dialog": "a dialog is open that would swallow the text; waitingFor and choices say which",
+    "no_dialog": "an answer was given, but the agent asks nothing",
+    "answer_not_offered": "the dialog has no such choice, or changed while it was being answered",
+    "send_text_failed": "tmux did not take the text",
+    "send_keys_failed": "tmux did not take the keys",
+}
+"""What can be wrong with the session, for the commands that send."""

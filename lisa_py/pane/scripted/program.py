@@ -138,7 +138,7 @@ def _prompt(memory: Memory, face: Terminal, granted: set[str]) -> None:
     if text.startswith("/") and "\n" not in text:
         _slash(memory, face, text.strip())
         return
-    face.print("\n> " + (text if len(text) < 4000 else f"[{len(text)} characters]"))
+    face.print("\n❯ " + (text if len(text) < 4000 else f"[{len(text)} characters]"))
     Turn(memory, face, granted).run(text, queued=waited)
 
 

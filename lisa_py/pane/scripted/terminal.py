@@ -110,7 +110,7 @@ class Terminal:
                 rows.append(f"✻ {_BUSY[self._state]}… ({seconds}s · esc to interrupt)")
             if self.queue:
                 rows.append(f"  {len(self.queue)} queued")
-            rows += ["─" * (width - 1), "> " + self._box(), "─" * (width - 1)]
+            rows += ["─" * (width - 1), "❯ " + self._box(), "─" * (width - 1)]
             busy = self._state in _BUSY
             rows.append("  press C-c again to leave" if self._leaving else _FOOTER_BUSY if busy else _FOOTER_IDLE)
         rows = [_fit(row, width - 1) for row in rows]

@@ -1,0 +1,166 @@
+"""Tell a session something, wait for what comes of it, and pack the result: send, monitor and packet in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from lisa_py.contract import flags
+from lisa_py.contract.command import Command
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
+from lisa_py.core.context import Context
+from lisa_py.core.life import order
+from lisa_py.core.pilot.turn import Turn, TurnRequest, turn
+from lisa_py.core.relay import fields
+from lisa_py.core.relay.monitoring import Monitored
+from lisa_py.core.relay.packet import Packet, PacketRequest
+from lisa_py.core.relay.recent import EventReader
+from lisa_py.core.watch.rules import Rules, checked
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    project_root: ProjectRoot = ""
+    text: flags.Text = ""
+    text_file: flags.TextFile = ""
+    keys: flags.Keys = ""
+    answer: flags.Answer = ""
+    enter: flags.Enter = False
+    force: flags.Force = False
+    agent: AgentHint = "auto"
+    mode: ModeHint = "auto"
+    expect: flags.Expect = "any"
+    poll_interval: flags.PollInterval = 30
+    max_polls: flags.MaxPolls = 120
+    timeout_seconds: flags.TimeoutSeconds = None
+    stop_on_waiting: flags.StopOnWaiting = True
+    waiting_requires_turn_complete: flags.TurnComplete = False
+    until_marker: flags.UntilMarker = ""
+    until_state: flags.UntilState = ""
+    until_jsonpath: flags.UntilJsonpath = ""
+    auto_recover: flags.AutoRecover = False
+    recover_max: flags.RecoverMax = 1
+    recover_budget: flags.RecoverBudget = None
+    lines: flags.Lines = 120
+    events: flags.Events = 8
+    token_budget: flags.TokenBudget = 320
+    summary_style: flags.SummaryStyle = "ops"
+    cursor_file: flags.CursorFile = ""
+    cursor_reset: flags.CursorReset = False
+    fields: flags.Fields = ""
+
+
+def run(args: Args, ctx: Context) -> Turn:
+    payload = order.payload(
+        ctx,
+        text=args.text,
+        text_file=args.text_file,
+        keys=args.keys,
+        answer=args.answer,
+        enter=args.enter,
+        force=args.force,
+    )
+    request = TurnRequest(
+        payload=payload,
+        rules=_rules(args, ctx),
+        packet=_packet(args),
+        reader=EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset),
+        fields=fields.parse(args.fields),
+    )
+    return turn(ctx, ctx.place(args.session, args.project_root), request)
+
+
+def _rules(args: Args, ctx: Context) -> Rules:
+    if "until_marker" in ctx.given and not args.until_marker:
+        raise UsageError("invalid_until_marker", "invalid --until-marker: it is empty (expected a text)")
+    rules = Rules(
+        poll_interval=args.poll_interval,
+        max_polls=args.max_polls,
+        counts_polls=args.timeout_seconds is None or "max_polls" in ctx.given,
+        timeout_seconds=args.timeout_seconds or 0,
+        stop_on_waiting=args.stop_on_waiting,
+        waiting_requires_turn_complete=args.waiting_requires_turn_complete,
+        until_marker=args.until_marker,
+        until_state=args.until_state,
+        expect=args.expect,
+        auto_recover=args.auto_recover,
+        recover_max=args.recover_max,
+        recover_budget=args.recover_budget or 0,
+        agent=args.agent,
+        mode=args.mode,
+    )
+    return checked(rules, path=args.until_jsonpath)
+
+
+def _packet(args: Args) -> PacketRequest:
+    return PacketRequest(
+        agent=args.agent,
+        mode=args.mode,
+        lines=args.lines,
+        events=args.events,
+        token_budget=args.token_budget,
+        summary_style=args.summary_style,
+    )
+
+
+def smaller(answer: Turn, args: Args) -> dict[str, Any]:
+    """The outcome of the turn, or of the step that failed."""
+    kept: dict[str, Any] = {"ok": answer.ok, "session": answer.session, "projectRoot": answer.project_root}
+    if not answer.ok:
+        return {**kept, "failedStep": answer.failed_step, "errorCode": answer.error_code, "error": answer.error}
+    if isinstance(answer.monitor, Monitored):
+        kept |= {"finalState": answer.monitor.final_state, "exitReason": answer.monitor.exit_reason}
+        if answer.monitor.waiting_for is not UNSET:
+            kept["waitingFor"] = answer.monitor.waiting_for
+    if isinstance(answer.packet, Packet):
+        kept |= {"status": answer.packet.status, "sessionState": answer.packet.session_state}
+        kept["nextAction"] = answer.packet.next_action
+    elif isinstance(answer.packet, dict):
+        kept |= {key: answer.packet[key] for key in ("status", "sessionState", "nextAction") if key in answer.packet}
+    return kept
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Turn,
+    run=run,
+    min=smaller,
+    exit_code=lambda answer: answer.exit_code,
+    errors={
+        **order.ERRORS,
+        "turn_send_failed": "nothing was told, or it was not taken; `send` and `error` say why",
+        "turn_monitor_failed": "it crashed, was not found, or took too long; `monitor` says which",
+        "turn_packet_failed": "the session could not be read; `packet` says why",
+        "invalid_agent_hint": "--agent names no agent lisa knows",
+        "invalid_mode_hint": "not auto, interactive or exec",
+        "invalid_poll_interval": "not a positive number of seconds",
+        "invalid_max_polls": "not a positive number",
+        "invalid_timeout_seconds": "not a positive number of seconds",
+        "invalid_stop_on_waiting": "neither true nor false",
+        "invalid_waiting_requires_turn_complete": "neither true nor false",
+        "invalid_until_marker": "the marker is blank",
+        "invalid_until_state": "not a session state",
+        "invalid_until_jsonpath": "not a path of field names, with or without =value",
+        "invalid_expect": "neither any, terminal nor marker",
+        "expect_marker_requires_until_marker": "--expect marker without --until-marker",
+        "invalid_recover_max": "not a positive number",
+        "invalid_recover_budget": "not a positive number",
+        "invalid_lines": "not a number of at least 1",
+        "invalid_events": "not a number of at least 1",
+        "invalid_token_budget": "not a number of at least 1",
+        "invalid_summary_style": "not terse, ops or debug",
+        "invalid_fields": "an empty part in a dotted path",
+        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
+        "cursor_file_write_failed": "the cursor file could not be written",
+    },
+    exits={
+        0: "told, waited for and packed",
+        1: "refused, or the send or the packet failed (failedStep)",
+        2: "the wait failed: crashed, not found, out of time, or not as --expect says",
+        130: "Ctrl-C; the session goes on",
+    },
+    example='lisa session turn --session lisa-demo-1 --text "Continue from the last blocker" --enter --json-min',
+    notes="The answer is always JSON. A step that fails ends the turn; failedStep names it, and its own answer is in it.",
+)

@@ -1,0 +1,164 @@
+"""session turn: send, monitor and packet in one call."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lisa_py.store import events
+from tests.machine import Machine
+from tests.stage import Stage
+from tests.waiting import wait_until
+
+ROOM = ("--token-budget", "2000")
+
+
+@pytest.fixture
+def stage(machine: Machine) -> Stage:
+    return Stage(machine)
+
+
+def test_one_call_tells_waits_and_packs(stage: Stage) -> None:
+    answer = stage.spawn().lisa("turn", "--text", "[think 0.5] [say the answer is 7]", "--enter", *ROOM)
+    assert answer.code == 0, answer
+    got = answer.json
+    assert (got["ok"], got["session"]) == (True, stage.name)
+    assert got["send"]["delivered"] is True
+    assert (got["monitor"]["finalState"], got["monitor"]["exitReason"]) == ("waiting_input", "waiting_input")
+    assert "the answer is 7" in got["packet"]["summary"]
+    assert [got[f"{step}ExitCode"] for step in ("send", "monitor", "packet")] == [0, 0, 0]
+
+
+def test_an_idle_agent_of_before_is_no_answer_to_this_turn(stage: Stage) -> None:
+    stage.spawn()
+    for number in range(3):
+        got = stage.lisa("turn", "--text", f"[think 0.3] [say number {number}]", "--enter", "--lines", "8", *ROOM).json
+        assert f"number {number}" in got["packet"]["summary"]
+
+
+def test_the_small_form_is_what_a_loop_needs(stage: Stage) -> None:
+    got = stage.spawn().lisa("turn", "--text", "[say hi]", "--enter", "--json-min").json
+    assert got == {
+        "exitReason": "waiting_input",
+        "finalState": "waiting_input",
+        "nextAction": "session send",
+        "ok": True,
+        "projectRoot": str(stage.machine.project),
+        "session": stage.name,
+        "sessionState": "waiting_input",
+        "status": "idle",
+        "stderrPolicy": "diagnostic",
+        "waitingFor": "prompt",
+    }
+
+
+def test_the_answer_is_json_without_being_asked(stage: Stage) -> None:
+    stage.spawn()
+    answer = stage.machine.lisa("session", "turn", "--session", stage.name, "--text", "[say hi]", "--enter")
+    assert answer.json["ok"] is True
+
+
+def test_a_question_is_answered_and_waited_for_in_one_call(stage: Stage) -> None:
+    stage.spawn()
+    asked = stage.lisa("turn", "--text", "[ask echo yes] [say it said {last}]", "--enter", "--json-min").json
+    assert asked["waitingFor"] == "permission"
+    got = stage.lisa("turn", "--answer", "yes", *ROOM).json
+    assert got["send"]["answered"]["text"] == "Yes"
+    assert "it said yes" in got["packet"]["summary"]
+
+
+def test_only_the_fields_asked_for_are_packed(stage: Stage) -> None:
+    got = stage.spawn().lisa("turn", "--text", "[say hi]", "--enter", "--fields", "nextAction,capture.lines").json
+    assert got["packet"] == {"capture": {"lines": 120}, "nextAction": "session send"}
+
+
+# -- when a step fails --------------------------------------------------------------------------------------------
+
+
+def test_a_send_that_fails_ends_the_turn(stage: Stage) -> None:
+    answer = stage.lisa("turn", "--text", "hello", "--enter")
+    got = answer.json
+    assert answer.code == 1
+    assert (got["failedStep"], got["errorCode"]) == ("send", "turn_send_failed")
+    assert (got["sendExitCode"], got["monitorExitCode"], got["packetExitCode"]) == (1, 0, 0)
+    assert got["send"]["errorCode"] == "session_not_found"
+    assert "session not found" in got["error"]
+    assert "monitor" not in got and "packet" not in got
+
+
+def test_time_that_runs_out_is_the_monitor_s_failure(stage: Stage) -> None:
+    words = ("turn", "--text", "[think 600]", "--enter", "--timeout-seconds", "1")
+    answer = stage.spawn().lisa(*words, "--json-min")
+    assert (answer.code, answer.json) == (
+        2,
+        {
+            "error": "monitor_timeout",
+            "errorCode": "turn_monitor_failed",
+            "failedStep": "monitor",
+            "ok": False,
+            "projectRoot": str(stage.machine.project),
+            "session": stage.name,
+            "stderrPolicy": "diagnostic",
+        },
+    )
+
+
+def test_an_agent_that_crashes_in_its_turn_fails_it_with_2(stage: Stage) -> None:
+    answer = stage.spawn().lisa("turn", "--text", "[think 0.3] [crash 4]", "--enter")
+    assert (answer.code, answer.json["failedStep"]) == (2, "monitor")
+    assert answer.json["monitor"]["finalState"] == "crashed"
+
+
+def test_keys_that_end_the_agent_are_a_terminal_end(stage: Stage) -> None:
+    stage.spawn()
+    answer = stage.lisa("turn", "--keys", "C-d", "--expect", "terminal", "--json-min")
+    assert (answer.code, answer.json["finalState"]) == (0, "completed")
+
+
+def test_a_log_of_thousands_of_events_does_not_hold_it_up(stage: Stage) -> None:
+    stage.spawn()
+    for number in range(700):
+        events.add(stage.place, stage.ctx.settings, 1e9 + number, type="snapshot", reason="x" * 200)
+    answer = stage.lisa("turn", "--text", "[say hi]", "--enter", "--events", "600", timeout=30)
+    assert answer.code == 0
+    assert len(answer.json["packet"]["handoff"]["events"]) == 600
+    assert len(answer.out) > 65536
+
+
+def test_ctrl_c_leaves_the_session_alone(stage: Stage) -> None:
+    import signal
+
+    stage.spawn()
+    running = stage.machine.start("session", "turn", "--session", stage.name, "--text", "[think 600]", "--enter")
+    stage.reaches("thinking")
+    wait_until(lambda: "send_text" in stage.events())
+    running.send_signal(signal.SIGINT)
+    out, _ = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert json.loads(out)["errorCode"] == "interrupted"
+    assert stage.status().session_state == "in_progress"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ((), "missing_send_payload"),
+        (("--text", "a", "--keys", "b"), "send_payload_conflict"),
+        (("--text", "a", "--poll-interval", "0"), "invalid_poll_interval"),
+        (("--text", "a", "--max-polls", "x"), "invalid_max_polls"),
+        (("--text", "a", "--timeout-seconds", "-1"), "invalid_timeout_seconds"),
+        (("--text", "a", "--stop-on-waiting", "maybe"), "invalid_stop_on_waiting"),
+        (("--text", "a", "--waiting-requires-turn-complete", "1"), "invalid_waiting_requires_turn_complete"),
+        (("--text", "a", "--recover-max", "0"), "invalid_recover_max"),
+        (("--text", "a", "--recover-budget", "0"), "invalid_recover_budget"),
+        (("--text", "a", "--lines", "0"), "invalid_lines"),
+        (("--text", "a", "--events", "0"), "invalid_events"),
+        (("--text", "a", "--token-budget", "0"), "invalid_token_budget"),
+        (("--text", "a", "--fields", "a..b"), "invalid_fields"),
+        (("--text", "a", "--expect", "marker"), "expect_marker_requires_until_marker"),
+    ],
+)
+def test_refused_words_have_their_own_code(stage: Stage, words: tuple[str, ...], code: str) -> None:
+    answer = stage.lisa("turn", *words)
+    assert (answer.code, answer.json["errorCode"]) == (1, code)
