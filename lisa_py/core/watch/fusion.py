@@ -117,9 +117,14 @@ def _lead(reports: Sequence[AgentReport], boundary: Boundary, now: float) -> Age
 
 
 def _newer(report: AgentReport, held: AgentReport) -> bool:
+    if report.at == held.at:  # of two signs of one moment the one that wants somebody is not to be missed
+        return _URGENCY.index(_kind(report)) < _URGENCY.index(_kind(held))
     if not report.at or not held.at:
-        return not report.at and bool(held.at)
+        return not report.at
     return report.at > held.at
+
+
+_URGENCY = ("waiting", "busy", "resting", "starting", "ended")
 
 
 def _answers(lead: AgentReport, fresh: Sequence[AgentReport], boundary: Boundary, now: float) -> bool:

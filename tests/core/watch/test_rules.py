@@ -1,0 +1,114 @@
+"""When a monitor stops, and with which exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.status import SESSION_STATES, Signals, Status
+from lisa_py.core.watch.rules import Rules, Stop, checked, next_interval, stop
+
+
+def status(state: str, **more: Any) -> Status:
+    return Status(session="lisa-x", session_state=state, status="idle", **more)
+
+
+def decided(rules: Rules, state: str, *, marker: bool = False, **more: Any) -> Stop | None:
+    return stop(rules, status(state, **more), lambda: marker)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("completed", Stop("completed")),
+        ("crashed", Stop("crashed", 2, "monitor_crashed")),
+        ("stuck", Stop("stuck", 2, "monitor_stuck")),
+        ("not_found", Stop("not_found", 2, "monitor_not_found")),
+        ("waiting_input", Stop("waiting_input")),
+        ("in_progress", None),
+        ("just_started", None),
+        ("degraded", None),
+    ],
+)
+def test_each_state_ends_the_default_monitor_or_not(state: str, expected: Stop | None) -> None:
+    assert decided(Rules(), state) == expected
+
+
+def test_waiting_does_not_end_it_when_told_so() -> None:
+    assert decided(Rules(stop_on_waiting=False), "waiting_input") is None
+
+
+def test_waiting_ends_it_only_after_a_complete_turn_when_that_is_required() -> None:
+    rules = Rules(waiting_requires_turn_complete=True)
+    assert decided(rules, "waiting_input") is None
+    done = Signals(transcript_turn_complete=True)
+    assert decided(rules, "waiting_input", signals=done) == Stop("waiting_input_turn_complete")
+
+
+@pytest.mark.parametrize("state", SESSION_STATES)
+def test_the_state_asked_for_is_a_success_whichever_it_is(state: str) -> None:
+    assert decided(Rules(until_state=state), state) == Stop(state)
+
+
+def test_rules_are_tried_in_the_order_of_the_contract() -> None:
+    rules = checked(Rules(until_state="crashed", until_marker="M"), path="sessionState=crashed")
+    assert decided(rules, "crashed", marker=True) == Stop("crashed")
+    rules = structs.replace(rules, until_state="completed")
+    assert decided(rules, "crashed", marker=True) == Stop("jsonpath_matched")
+    rules = structs.replace(rules, until_path=None)
+    assert decided(rules, "crashed", marker=True) == Stop("marker_found")
+    assert decided(rules, "crashed") == Stop("crashed", 2, "monitor_crashed")
+
+
+def test_the_path_sees_the_status_as_json_shows_it() -> None:
+    rules = checked(Rules(), path="status=completed")
+    assert decided(rules, "completed") == Stop("jsonpath_matched")
+
+
+@pytest.mark.parametrize(
+    ("expect", "state", "marker", "reason"),
+    [
+        ("terminal", "waiting_input", False, "expected_terminal_got_waiting_input"),
+        ("terminal", "in_progress", True, "expected_terminal_got_marker_found"),
+        ("marker", "completed", False, "expected_marker_got_completed"),
+        ("marker", "crashed", False, "expected_marker_got_crashed"),
+        ("marker", "waiting_input", False, "expected_marker_got_waiting_input"),
+    ],
+)
+def test_an_end_that_was_not_expected_is_a_failure(expect: str, state: str, marker: bool, reason: str) -> None:
+    rules = Rules(expect=expect, until_marker="M")
+    assert decided(rules, state, marker=marker) == Stop(reason, 2, "monitor_expectation_mismatch")
+
+
+def test_an_expected_end_keeps_its_own_exit() -> None:
+    assert decided(Rules(expect="terminal"), "crashed") == Stop("crashed", 2, "monitor_crashed")
+    assert decided(Rules(expect="marker", until_marker="M"), "in_progress", marker=True) == Stop("marker_found")
+
+
+def test_the_adaptive_pace_slows_down_and_never_speeds_up_where_nothing_is_to_be_expected() -> None:
+    for interval in (1, 5, 12, 30, 60):
+        rules = Rules(poll_interval=interval, adaptive=True)
+        assert next_interval(rules, status("waiting_input")) >= interval
+        stale = status("in_progress", heartbeat_age_seconds=60)
+        assert next_interval(rules, stale) >= interval
+        working = status("in_progress", signals=Signals(heartbeat_fresh=True))
+        assert next_interval(rules, working) == max(1, interval // 2)
+    assert next_interval(Rules(poll_interval=30), status("waiting_input")) == 30
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "code"),
+    [
+        (Rules(until_marker="  "), "", "invalid_until_marker"),
+        (Rules(expect="marker"), "", "expect_marker_requires_until_marker"),
+        (Rules(), "a..b", "invalid_until_jsonpath"),
+        (Rules(agent="gemini"), "", "invalid_agent_hint"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(rules: Rules, path: str, code: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        checked(rules, path=path)
+    assert refused.value.code == code
