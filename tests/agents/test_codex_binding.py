@@ -169,3 +169,10 @@ def test_binding_is_quick_beside_a_thousand_old_rollouts(home: Home) -> None:
     began = time.monotonic()
     assert bind(home).session_id == FIRST
     assert time.monotonic() - began < 2
+
+
+def test_a_command_that_opens_a_thread_was_taken(home: Home) -> None:
+    home.lock(FIRST, 100)
+    found = bind(home)
+    for since, how in ((1795234680.0, "agent_file"), (1795234690.0, "")):
+        assert AGENT.accepted("/new", since, view(), found) == how

@@ -112,7 +112,7 @@ def test_a_finished_run_of_codex_leaves_no_title_to_believe() -> None:
 @pytest.mark.parametrize(
     ("title", "state", "waiting_for"),
     [
-        (READY, "idle", "prompt"),
+        (READY, "idle", ""),
         (BUSY, "thinking", ""),
         (f"⠙ Thinking | {SHOWN}", "thinking", ""),
         (f"Working | {SHOWN}", "thinking", ""),
@@ -120,8 +120,8 @@ def test_a_finished_run_of_codex_leaves_no_title_to_believe() -> None:
         (f"[ . ] Action Required | {SHOWN}", "waiting", "permission"),
         ("⠙ Fake session | proj", "thinking", ""),
         ("[ ! ] Action Required | Fake session | proj", "waiting", "permission"),
-        ("Fake session | proj", "idle", "prompt"),
-        ("proj", "idle", "prompt"),
+        ("Fake session | proj", "idle", ""),
+        ("proj", "idle", ""),
     ],
 )
 def test_the_title_tells(title: str, state: str, waiting_for: str) -> None:
@@ -207,6 +207,18 @@ def test_a_start_on_disk_is_believed_before_the_title_follows() -> None:
     found = reports(view(title=READY, frames=(Frame(kind="turn_start", at=NOW - 0.02),)))
     assert "title" not in found
     assert found["transcript"].state == "thinking"
+
+
+def test_after_a_failed_turn_rest_waits_for_what_the_failure_was() -> None:
+    from lisa_py.core.watch.fusion import Boundary, fuse
+
+    frames = (
+        Frame(kind="turn_start", at=NOW - 9),
+        Frame(kind="turn_end", at=NOW - 8, reason="failed", error="usage_limit", text="limit hit"),
+    )
+    fused = fuse(AGENT.reports(view(title=READY, frames=frames), Binding()), Boundary(), NOW)
+    assert fused is not None
+    assert (fused.source, fused.state, fused.waiting_for, fused.error) == ("title", "error", "limit", "usage_limit")
 
 
 def test_the_title_rules_once_the_rollout_is_old() -> None:

@@ -79,3 +79,9 @@ def test_a_prompt_in_the_history_of_this_thread_was_taken(tmp_path: Path) -> Non
     assert accepted("hello", environ=environ) == "agent_file"
     for other in ("old", "elsewhere", "hell"):
         assert accepted(other, environ=environ) == ""
+
+
+def test_a_command_that_begins_a_turn_was_taken() -> None:
+    assert accepted("/compact", frames=(Frame(kind="turn_start", at=NOW),)) == "transcript"
+    assert accepted("/compact", frames=(Frame(kind="turn_start", at=NOW - 9),)) == ""
+    assert accepted("compact", frames=(Frame(kind="turn_start", at=NOW),)) == ""

@@ -65,15 +65,31 @@ def bind(view: View) -> Binding:
     return msgspec.structs.replace(found, pid=pid)
 
 
-def _held(pid: int, shown: str, view: View) -> Binding | None:
-    locks: dict[str, str] = {}
-    rollouts: dict[str, str] = {}
+class _Thread(Struct):
+    """The files of one thread that a process holds open."""
+
+    lock: str = ""
+    rollout: str = ""
+
+
+def held(pid: int) -> dict[str, _Thread]:
+    """The threads whose files a process holds open, by their ids."""
+    threads: dict[str, _Thread] = {}
     for path in processes.open_files(pid):
         if found := _LOCK.search(path):
-            locks[found[1]] = path
+            threads.setdefault(found[1], _Thread()).lock = path
         elif found := _ROLLOUT.search(path):
-            rollouts[found[1]] = path
-    threads = set(locks) | set(rollouts)
+            threads.setdefault(found[1], _Thread()).rollout = path
+    return threads
+
+
+def born(thread: str) -> float:
+    """When a thread was made, which its id begins with (a UUID of version 7: milliseconds)."""
+    return int(thread.replace("-", "")[:12], 16) / 1000
+
+
+def _held(pid: int, shown: str, view: View) -> Binding | None:
+    threads = held(pid)
     if not threads:
         return None
     named = [name for name in threads if shown and name.startswith(shown)]
@@ -82,8 +98,8 @@ def _held(pid: int, shown: str, view: View) -> Binding | None:
     # without a name: after /new the old thread's files stay open, the lock taken last is the thread on the screen;
     # a run has one thread, and what it opens later are helpers'
     best = min if view.meta.mode == "exec" else max
-    name = best(named or threads, key=lambda name: (files.modified(locks.get(name, rollouts.get(name, ""))), name))
-    return Binding(session_id=name, transcript=rollouts.get(name, ""), how="open_file")
+    name = best(named or threads, key=lambda name: (files.modified(threads[name].lock or threads[name].rollout), name))
+    return Binding(session_id=name, transcript=threads[name].rollout, how="open_file")
 
 
 def _told(view: View, shown: str) -> Binding | None:

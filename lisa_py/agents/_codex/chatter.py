@@ -9,7 +9,7 @@ _NOISE = re.compile(
     r"|mcp startup: "
     r"|⚠ mcp client for "
     r"|⚠ mcp startup incomplete"
-    r"|⚠ under-development features enabled:"
+    r"|(?:⚠|warning:) under-development features enabled:"
     r"|_client::streamablehttpclientworker"
     r"|reading (?:additional input|prompt) from stdin\.\.\.\Z"
     r"|warning: proceeding, even though we could not (?:create|update) path"

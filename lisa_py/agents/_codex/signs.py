@@ -62,7 +62,7 @@ def _title(view: View, written: AgentReport | None, hooked: AgentReport | None) 
             return AgentReport(source="title", state=written.state, detail=written.detail)
         return AgentReport(source="title", state="thinking")
     if activity == "idle" and not _behind(written, view.now, busy=False):
-        return AgentReport(source="title", state="idle", waiting_for="prompt")
+        return AgentReport(source="title", state="idle")  # what for, a failed turn's record knows better
     return None
 
 

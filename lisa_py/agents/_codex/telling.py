@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py.agents._codex import screen
-from lisa_py.agents._codex.binding import home
+from lisa_py.agents._codex.binding import born, held, home
 from lisa_py.agents.base import Binding, Input, View
 from lisa_py.host import files
 
@@ -47,9 +47,19 @@ def accepted(text: str, since: float, view: View, binding: Binding) -> str:
             break
         if entry.get("hook") == "UserPromptSubmit" and _plain(str(entry.get("prompt") or "")) == wanted:
             return "hook"
+    if wanted.startswith("/") and (how := _command_begun(since, view, binding)):
+        return how
     if _in_history(wanted, since, view, binding):
         return "agent_file"
     return "screen" if _is_pending(wanted, view) else ""
+
+
+def _command_begun(since: float, view: View, binding: Binding) -> str:
+    """What codex's own commands leave behind: a turn (/compact, /review) or a new thread (/new, /clear)."""
+    if any(frame.kind == "turn_start" and frame.at >= since - _CLOCK_SLACK for frame in view.frames):
+        return "transcript"
+    began = max((born(thread) for thread in held(binding.pid)), default=0.0) if binding.pid else 0.0
+    return "agent_file" if began >= since - _CLOCK_SLACK else ""
 
 
 def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool:
