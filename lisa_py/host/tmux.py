@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
+import time
 from collections.abc import Iterable, Sequence
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
-from lisa_py.host import files
+from lisa_py.host import sockets
 from lisa_py.host.env import Settings
 from lisa_py.host.pane import FORMAT
 from lisa_py.host.pane import Pane as Pane  # part of what this module offers
@@ -51,9 +51,9 @@ class Tmux:
         """One tmux client process.
 
         Raises TmuxUnavailable when tmux is missing, does not answer in time, or refuses the socket, and when the
-        socket is another user's: whoever can put a file into /tmp could listen there.
+        socket is another user's.
         """
-        self._refuse_foreign()
+        sockets.refuse_foreign(self.socket)
         argv = [self.program(), "-u", "-S", self.socket, "-f", "/dev/null", *words]
         timeout = self._settings.cmd_timeout_seconds
         ended = run(argv, timeout=timeout, stdin=stdin, env=self.environment(), cwd=cwd)
@@ -62,18 +62,6 @@ class Tmux:
         if ended.code and any(word in ended.complaint for word in ("Permission denied", "Operation not permitted")):
             raise TmuxUnavailable(f"tmux refused: {ended.complaint}")
         return ended
-
-    def _refuse_foreign(self) -> None:
-        try:
-            found = os.lstat(self.socket)
-        except OSError:
-            return
-        if not stat.S_ISSOCK(found.st_mode):
-            raise TmuxUnavailable(f"{self.socket} is not a socket; move it away")
-        if found.st_uid != os.getuid():
-            raise TmuxUnavailable(
-                f"{self.socket} belongs to another user; set LISA_TMUX_SOCKET_DIR to a folder of yours"
-            )
 
     def program(self) -> str:
         if not self._program:
@@ -173,23 +161,13 @@ class Tmux:
 
         Raises LisaError(spawn_tmux_new_failed) when tmux cannot be started.
         """
-        self._ready_folder()
+        sockets.ready_folder(self.socket)
         words = (*_BOOT, ";", *then) if then else _BOOT
         for _ in range(3):  # a server that is just ending takes new clients down with it
             ended = self.call(*words, cwd=cwd)
             if not ended.code or not any(word in ended.complaint for word in (*_RACING, *_ABSENT)):
                 return ended
         raise LisaError("spawn_tmux_new_failed", f"tmux could not be started: {ended.complaint}", socket=self.socket)
-
-    def _ready_folder(self) -> None:
-        """The socket's folder: made private when missing; one that others could swap things in is refused."""
-        folder = os.path.dirname(self.socket)
-        if not os.path.lexists(folder):
-            files.private_dir(folder)
-        found = os.stat(folder)
-        shared_but_safe = found.st_uid == 0 and found.st_mode & stat.S_ISVTX
-        if found.st_uid != os.getuid() and not shared_but_safe:
-            raise LisaError("spawn_tmux_new_failed", f"the socket folder {folder} belongs to another user")
 
     def new_session(self, name: str, argv: Sequence[str], *, root: str, width: int, height: int) -> Pane:
         """Make a detached session whose only pane runs argv in the root folder, without a shell between.
@@ -226,18 +204,18 @@ class Tmux:
 
     def answers(self) -> bool | None:
         """Whether a server listens; False when surely nobody does, None when that cannot be told."""
-        import socket  # noqa: PLC0415 - only cleanup and kill ask
+        return sockets.answers(self.socket, self._settings.cmd_timeout_seconds)
 
-        try:
-            self._refuse_foreign()
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                probe.settimeout(self._settings.cmd_timeout_seconds)
-                probe.connect(self.socket)
-        except (ConnectionRefusedError, FileNotFoundError):
+    def retire(self) -> bool:
+        """End the server if it has no session any more, and remove its socket; decided by the server, in one step."""
+        ended = self.call("if-shell", "-F", "#{S:x}", "display-message -p kept", "kill-server")
+        if "kept" in ended.text or (ended.code and not absent(ended)):
             return False
-        except (OSError, LisaError):
-            return None
-        return True
+        for _ in range(200):  # it says goodbye before it closes its socket
+            if self.answers() is False:
+                return sockets.discard(self.socket, self._settings.cmd_timeout_seconds)
+            time.sleep(0.005)
+        return False
 
     # -- telling ----------------------------------------------------------------------------------------------
 

@@ -90,6 +90,7 @@ finish() {
     printf '\r\n__LISA_EXEC_DONE__:%s\r\n' "$1"
   fi
   printf '\r\n__LISA_SESSION_DONE__:%s:%s\r\n' "$run_id" "$1"
+  sleep 0.05 # tmux may close the pane of an ended process before the terminal has handed over its last words
   exit "$1"
 }
 

@@ -46,6 +46,20 @@ def add(place: Place, settings: Settings, now: float, **fields: Any) -> Event:
     return event
 
 
+def restart(place: Place, settings: Settings) -> None:
+    """Drop all but the newest event: a new session of this name starts its log, and its numbers go on."""
+    if files.size(place.events) <= 0:
+        return
+    folder = files.private_dir(os.path.join(place.project.folder, "locks"))
+    with files.lock(
+        os.path.join(folder, place.session + ".events"),
+        timeout_ms=settings.event_lock_timeout_ms,
+        code="event_lock_timeout",
+    ):
+        events, _ = _parse(_lines(place.events))
+        files.write(place.events, b"".join(msgspec.json.encode(event) + b"\n" for event in events[-1:]))
+
+
 def tail(place: Place, count: int) -> Page:
     """The newest events."""
     events, dropped = _parse(_lines(place.events))

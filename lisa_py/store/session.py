@@ -103,7 +103,7 @@ def find(session: str, root_flag: str, cwd: str, settings: Settings) -> Place:
         routed = Place(places.project(settings.project_root, settings), session)
         if files.exists(routed.meta):
             return routed
-    elsewhere = _with_metadata(session, settings)
+    elsewhere = named(session, settings)
     roots = {place.project.root for place in elsewhere}
     if len(roots) > 1:
         raise LisaError(
@@ -115,7 +115,8 @@ def find(session: str, root_flag: str, cwd: str, settings: Settings) -> Place:
     return elsewhere[0] if elsewhere else here
 
 
-def _with_metadata(session: str, settings: Settings) -> list[Place]:
+def named(session: str, settings: Settings) -> list[Place]:
+    """The session of this name in every project that has readable metadata of it."""
     found = []
     for digest in places.projects(settings):
         path = os.path.join(settings.state_dir, "projects", digest, "sessions", session, "meta.json")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.host import processes, sockets
 from lisa_py.host.env import settings
 from lisa_py.host.tmux import Pane, Tmux
 from tests.machine import Machine
@@ -100,7 +101,7 @@ def test_the_root_folder_is_taken_as_it_is(tmux: Tmux, machine: Machine, name: s
 
 
 def test_a_program_that_ends_at_once_leaves_a_pane_to_read(tmux: Tmux, machine: Machine) -> None:
-    pane = start(tmux, machine, "lisa-short", "/bin/sh", "-c", "echo famous last words; exit 3")
+    pane = start(tmux, machine, "lisa-short", "/bin/sh", "-c", "echo famous last words; sleep 0.1; exit 3")
     wait_until(lambda: (now := tmux.pane("lisa-short")) and now.dead)
     tmux.nudge()
     found = wait_until(lambda: (now := tmux.pane("lisa-short")) and now.dead_status and now)
@@ -156,6 +157,30 @@ def test_the_server_outlives_its_last_session_and_its_socket_is_private(tmux: Tm
     assert tmux.panes() == []
     assert tmux.server_pid() == pid
     assert stat.S_IMODE(os.stat(tmux.socket).st_mode) & 0o077 == 0
+
+
+def test_an_empty_server_retires_with_its_socket_and_a_used_one_does_not(tmux: Tmux, machine: Machine) -> None:
+    start(tmux, machine, "lisa-last")
+    assert tmux.retire() is False
+    assert tmux.pane("lisa-last") is not None
+    pid = tmux.server_pid()
+    tmux.kill_session("lisa-last")
+    assert tmux.retire() is True
+    assert not processes.same(pid, 0)
+    assert not os.path.lexists(tmux.socket)
+    start(tmux, machine, "lisa-again")
+
+
+def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: Machine) -> None:
+    start(tmux, machine, "lisa-x")
+    assert sockets.discard(tmux.socket, 1) is False
+    os.kill(tmux.server_pid(), signal.SIGKILL)
+    wait_until(lambda: tmux.answers() is False)
+    assert sockets.discard(tmux.socket, 1) is True
+    assert list(machine.sockets.iterdir()) == []
+    Path(tmux.socket).write_text("precious")
+    assert sockets.discard(tmux.socket, 1) is False
+    assert Path(tmux.socket).read_text() == "precious"
 
 
 def test_after_a_crash_of_the_server_sessions_are_gone_and_new_ones_start(tmux: Tmux, machine: Machine) -> None:

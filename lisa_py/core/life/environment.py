@@ -35,7 +35,9 @@ def inherited(ctx: Context) -> dict[str, str]:
     carriers = {_carrier(agent) for agent in known}
     left = {*ROUTING, *_OF_TMUX, *_OF_THE_TERMINAL, *_OF_THE_SHELL, *marks, *carriers}
     taken = {
-        name: value for name, value in ctx.settings.environ.items() if name not in left and _NAME.match(name) is not None
+        name: value
+        for name, value in ctx.settings.environ.items()
+        if name not in left and _NAME.match(name) is not None
     }
     for name, folder in (
         ("LISA_STATE_DIR", ctx.settings.state_dir),

@@ -1,0 +1,69 @@
+"""End a session and all it has spawned, and remove everything of it but its events."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command
+from lisa_py.contract.errors import session_not_found
+from lisa_py.contract.flags import AllHashes, ProjectRoot, Session
+from lisa_py.core.context import Context
+from lisa_py.core.life import kill
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    project_root: ProjectRoot = ""
+    cleanup_all_hashes: AllHashes = False
+
+
+class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+    session: str
+    ok: bool
+    found: bool
+    """tmux had the session, or something of it still ran."""
+    project_root: str
+    processes: int | UnsetType = UNSET
+    """How many were ended."""
+    descendants: tuple[str, ...] | UnsetType = UNSET
+    """Sessions that it had spawned and that were killed first."""
+    errors: tuple[str, ...] | UnsetType | None = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Answer:
+    place = ctx.place(args.session, args.project_root)
+    killed = kill.kill(ctx, place, all_hashes=args.cleanup_all_hashes)
+    for problem in killed.errors:
+        ctx.warn(f"kill: {problem}")
+    found = killed.target.found
+    if not found and not killed.errors and ctx.form == "text":
+        raise session_not_found(place.session, place.project.root)
+    code = "session_kill_failed" if killed.errors else UNSET if found else "session_not_found"
+    return Answer(
+        session=place.session,
+        ok=code is UNSET,
+        found=found,
+        project_root=place.project.root,
+        processes=killed.target.processes or UNSET,
+        descendants=tuple(outcome.place.session for outcome in killed.descendants) or UNSET,
+        errors=UNSET if code is UNSET else tuple(killed.errors) or None,
+        error_code=code,
+    )
+
+
+def text(answer: Answer, args: Args) -> str:
+    return "ok" if answer.ok else "failed"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Answer,
+    run=run,
+    text=text,
+    min=("session", "ok", "found", "error_code"),
+    exit_code=lambda answer: 0 if answer.ok else 1,
+    exits={0: "it is gone", 1: "it was not there, or something of it could not be ended (errorCode says which)"},
+    errors={"session_kill_failed": "something of the session could not be ended; errors say what, its records stay"},
+    example="lisa session kill --session lisa-demo-1",
+)

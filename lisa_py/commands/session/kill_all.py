@@ -1,0 +1,66 @@
+"""End every session of a project."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import AllHashes, ProjectRoot
+from lisa_py.core.context import Context
+from lisa_py.core.life import kill
+
+
+class Args(Struct, kw_only=True):
+    project_root: ProjectRoot = ""
+    project_only: Annotated[
+        bool, Flag(help="only sessions whose metadata lies in this project, not others on its tmux server")
+    ] = False
+    cleanup_all_hashes: AllHashes = False
+
+
+class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+    ok: bool
+    killed: int
+    total: int
+    project_only: bool
+    project_root: str
+    sessions: tuple[str, ...]
+    """Those that are gone now."""
+    errors: tuple[str, ...] | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Answer:
+    project = ctx.project(args.project_root)
+    result = kill.kill_all(ctx, project, project_only=args.project_only, all_hashes=args.cleanup_all_hashes)
+    for problem in result.errors:
+        ctx.warn(f"kill-all: {problem}")
+    return Answer(
+        ok=not result.errors,
+        killed=result.killed,
+        total=len(result.outcomes),
+        project_only=args.project_only,
+        project_root=project.root,
+        sessions=tuple(outcome.place.session for outcome in result.outcomes if not outcome.error),
+        errors=tuple(result.errors) or UNSET,
+        error_code="session_kill_all_failed" if result.errors else UNSET,
+    )
+
+
+def text(answer: Answer, args: Args) -> str:
+    return f"killed {answer.killed} sessions"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Answer,
+    run=run,
+    text=text,
+    min=("ok", "killed", "total", "error_code"),
+    exit_code=lambda answer: 0 if answer.ok else 1,
+    exits={0: "none is left", 1: "some could not be ended, or tmux could not be asked"},
+    errors={"session_kill_all_failed": "some sessions could not be ended; errors say which and why"},
+    example="lisa session kill-all --project-only",
+)

@@ -1,0 +1,256 @@
+"""Start an agent (or any command) in a new session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import agents
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.flags import (
+    AgentArgs,
+    AgentName,
+    AllHashes,
+    KeepPermissions,
+    Mode,
+    Model,
+    NestedPolicy,
+    NestingIntent,
+    ProjectRoot,
+    Prompt,
+    PromptFile,
+    Session,
+)
+from lisa_py.core.context import Context
+from lisa_py.core.life import launch, rehearsal, spawn, typed_text
+from lisa_py.core.life.draft import Draft, SpawnRequest
+from lisa_py.core.life.nesting import NestedDetection
+
+
+class Args(Struct, kw_only=True):
+    session: Session = ""
+    agent: AgentName = agents.DEFAULT
+    mode: Mode = "interactive"
+    prompt: Prompt = ""
+    prompt_file: PromptFile = ""
+    project_root: ProjectRoot = ""
+    lane: Annotated[str, Flag(help="take what is not given from this lane", metavar="NAME")] = ""
+    command: Annotated[str, Flag(help="run this shell text instead of the agent", metavar="TEXT")] = ""
+    agent_args: AgentArgs = ""
+    model: Model = ""
+    nested_policy: NestedPolicy = "auto"
+    nesting_intent: NestingIntent = "auto"
+    width: Annotated[int, Flag(help="columns of the pane", minimum=1)] = 220
+    height: Annotated[int, Flag(help="rows of the pane", minimum=1)] = 60
+    trust: Annotated[bool, Flag(help="trust the project folder for this agent beforehand, so that it does not ask")] = (
+        False
+    )
+    no_dangerously_skip_permissions: KeepPermissions = False
+    cleanup_all_hashes: AllHashes = False
+    detect_nested: Annotated[bool, Flag(help="say why the session does or does not run without a sandbox")] = False
+    dry_run: Annotated[bool, Flag(help="check everything and show what would be started; make nothing")] = False
+
+
+class Objective(Struct, frozen=True, kw_only=True):
+    """What the session is for."""
+
+    id: str
+    goal: str
+    acceptance: str
+    budget: int
+
+
+class Started(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A session whose command runs, or has run already."""
+
+    session: str
+    agent: str
+    mode: str
+    lane: str
+    nested_policy: str
+    nesting_intent: str
+    run_id: str
+    project_root: str
+    socket_path: str
+    command: str
+    pane_pid: int
+    hooks: bool
+    """Whether the agent reports its events to lisa by itself."""
+    parent_session: str | UnsetType = UNSET
+    agent_session_id: str | UnsetType = UNSET
+    agent_version: str | UnsetType = UNSET
+    oauth_token_id: str | UnsetType = UNSET
+    oauth_warning: str | UnsetType = UNSET
+    """Why no token of the pool was to be had."""
+    objective: Objective | UnsetType = UNSET
+    nested_detection: NestedDetection | UnsetType = UNSET
+    notes: tuple[str, ...] | UnsetType = UNSET
+    """What was left out, prevented or accepted for the installed version of the agent."""
+    prompt_sent: bool | UnsetType = UNSET
+    """For a prompt too long for a command line: whether the agent took it."""
+    exit_code: int | UnsetType = UNSET
+    """The command has ended already; status and capture know the session all the same."""
+    output: str | UnsetType = UNSET
+    warnings: tuple[str, ...] | UnsetType = UNSET
+
+
+class Planned(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a spawn would start; nothing was made."""
+
+    dry_run: bool = True
+    session: str
+    agent: str
+    mode: str
+    lane: str
+    model: str
+    nested_policy: str
+    nesting_intent: str
+    run_id: str
+    project_root: str
+    command: str
+    startup_command: str
+    """The pane's own process; it runs the command and records how it goes."""
+    socket_path: str
+    width: int
+    height: int
+    env: Mapping[str, str]
+    """What the session is told about itself, beside the caller's own environment."""
+    parent_session: str | UnsetType = UNSET
+    oauth_token_id: str | UnsetType = UNSET
+    oauth_warning: str | UnsetType = UNSET
+    objective: Objective | UnsetType = UNSET
+    nested_detection: NestedDetection | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Started | Planned:
+    request = _request(args, ctx)
+    if args.dry_run:
+        return _planned(rehearsal.rehearse(ctx, request), args)
+    spawned = spawn.spawn(ctx, request)
+    for warning in filter(
+        None, (spawned.oauth_warning and f"oauth warning: {spawned.oauth_warning}", *spawned.warnings)
+    ):
+        ctx.warn(warning)
+    return _started(spawned, args)
+
+
+def _request(args: Args, ctx: Context) -> SpawnRequest:
+    if args.prompt and args.prompt_file:
+        raise UsageError("prompt_conflict", "give --prompt or --prompt-file, not both")
+    prompt = typed_text.from_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
+    return SpawnRequest(
+        launch=launch.Request(
+            agent=args.agent,
+            mode=args.mode,
+            prompt=prompt,
+            command=args.command,
+            agent_args=args.agent_args,
+            model=args.model,
+            nested_policy=args.nested_policy,
+            nesting_intent=args.nesting_intent,
+            skip_permissions=not args.no_dangerously_skip_permissions,
+            trust=args.trust,
+        ),
+        session=args.session,
+        project_root=args.project_root,
+        lane=args.lane,
+        given=ctx.given | {"prompt"} if args.prompt_file else ctx.given,
+        width=args.width,
+        height=args.height,
+        all_hashes=args.cleanup_all_hashes,
+    )
+
+
+def _started(spawned: spawn.Spawned, args: Args) -> Started:
+    draft, meta = spawned.draft, spawned.meta
+    return Started(
+        session=draft.name,
+        agent=meta.agent,
+        mode=meta.mode,
+        lane=draft.lane,
+        nested_policy=draft.start.nested_policy,
+        nesting_intent=draft.start.nesting_intent,
+        run_id=draft.run_id,
+        project_root=meta.project_root,
+        socket_path=meta.socket_path,
+        command=meta.start_command,
+        pane_pid=meta.pane_pid,
+        hooks=meta.hooks,
+        parent_session=draft.parent or UNSET,
+        agent_session_id=meta.agent_session_id or UNSET,
+        agent_version=meta.agent_version or UNSET,
+        oauth_token_id=meta.oauth_token_id or UNSET,
+        oauth_warning=spawned.oauth_warning or UNSET,
+        objective=_objective(draft),
+        nested_detection=draft.start.effective() if args.detect_nested else UNSET,
+        notes=meta.notes or UNSET,
+        prompt_sent=UNSET if spawned.prompt_sent is None else spawned.prompt_sent,
+        exit_code=UNSET if spawned.end is None else spawned.end.code,
+        output=UNSET if spawned.end is None else spawned.output,
+        warnings=spawned.warnings or UNSET,
+    )
+
+
+def _planned(plan: rehearsal.Rehearsed, args: Args) -> Planned:
+    draft, start = plan.draft, plan.draft.start
+    return Planned(
+        session=draft.name,
+        agent=start.agent.name,
+        mode=draft.mode,
+        lane=draft.lane,
+        model=start.launch.model,
+        nested_policy=start.nested_policy,
+        nesting_intent=start.nesting_intent,
+        run_id=draft.run_id,
+        project_root=draft.place.project.root,
+        command=start.command,
+        startup_command=plan.startup_command,
+        socket_path=draft.server.socket,
+        width=draft.width,
+        height=draft.height,
+        env=plan.env,
+        parent_session=draft.parent or UNSET,
+        oauth_token_id=plan.token.id or UNSET,
+        oauth_warning=plan.token.warning or UNSET,
+        objective=_objective(draft),
+        nested_detection=start.effective() if args.detect_nested else UNSET,
+    )
+
+
+def _objective(draft: Draft) -> Objective | UnsetType:
+    found = draft.objective
+    if found is None:
+        return UNSET
+    return Objective(id=found.id, goal=found.goal, acceptance=found.acceptance, budget=found.budget)
+
+
+def text(answer: Started | Planned, args: Args) -> str:
+    if isinstance(answer, Planned):
+        return f"{answer.session}\ndry-run socket: {answer.socket_path}\ndry-run command: {answer.command}"
+    return answer.session
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Started | Planned,
+    run=run,
+    text=text,
+    errors={
+        **launch.ERRORS,
+        "session_already_exists": "tmux has a session of this name, running or ended; kill it or take another name",
+        "lane_not_found": "the project has no lane of this name",
+        "lane_load_failed": "the project's lanes cannot be read",
+        "prompt_conflict": "--prompt and --prompt-file are both given",
+        "invalid_prompt_file": "the file cannot be read or is too large",
+        "agent_not_installed": "the agent's program is not on PATH",
+        "spawn_tmux_new_failed": "tmux made no session, or nothing started in it; the message says why",
+        "spawn_early_exit": "the agent ended at once with the code in exitCode; output holds what it said",
+        "spawn_oauth_selection_failed": "the token of the pool was taken away while the session started",
+    },
+    example='lisa session spawn --agent claude --mode interactive --prompt "Review this repo" --json',
+    notes="The session gets the environment of the caller. It stays, readable, after its command has ended, until"
+    " lisa session kill removes it.",
+)

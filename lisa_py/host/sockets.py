@@ -1,0 +1,75 @@
+"""The socket of a tmux server as a file: whose it is, whether anybody listens, and its removal when nobody does."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.host import files
+
+LOCK_MS = 2000
+
+
+def refuse_foreign(path: str) -> None:
+    """Raises TmuxUnavailable for what is no socket of this user: anybody can put one into /tmp and listen there."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise TmuxUnavailable(f"{path} is not a socket; move it away")
+    if found.st_uid != os.getuid():
+        raise TmuxUnavailable(f"{path} belongs to another user; set LISA_TMUX_SOCKET_DIR to a folder of yours")
+
+
+def ready_folder(path: str) -> None:
+    """Make the socket's folder private when it is missing; one in which others could swap the socket is refused.
+
+    Raises LisaError(spawn_tmux_new_failed | store_unwritable).
+    """
+    folder = os.path.dirname(path)
+    if not os.path.lexists(folder):
+        files.private_dir(folder)
+    try:
+        found = os.stat(folder)
+    except OSError as problem:
+        raise LisaError("spawn_tmux_new_failed", f"the socket folder {folder}: {problem.strerror}") from problem
+    shared_but_safe = found.st_uid == 0 and found.st_mode & stat.S_ISVTX
+    if found.st_uid != os.getuid() and not shared_but_safe:
+        raise LisaError("spawn_tmux_new_failed", f"the socket folder {folder} belongs to another user")
+
+
+def answers(path: str, timeout: float) -> bool | None:
+    """Whether a server listens; False when surely nobody does, None when that cannot be told."""
+    import socket  # noqa: PLC0415 - only few ask
+
+    try:
+        refuse_foreign(path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(timeout)
+            probe.connect(path)
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    except (OSError, LisaError):
+        return None
+    return True
+
+
+def discard(path: str, timeout: float) -> bool:
+    """Remove the socket of a server that is gone; False when it stays, because somebody listens or it is not ours.
+
+    Under the lock that tmux itself takes before it starts a server: one that is just starting is not robbed.
+    Raises LisaError(store_unwritable | state_lock_timeout).
+    """
+    if not os.path.lexists(path) or answers(path, timeout) is not False:
+        return False
+    with files.lock(path + ".lock", timeout_ms=LOCK_MS):
+        if answers(path, timeout) is not False:
+            return False
+        try:
+            gone = files.remove(path)
+        except OSError as problem:
+            raise files.unwritable(path, problem) from problem
+        files.remove(path + ".lock")
+        return gone
