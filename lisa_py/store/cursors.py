@@ -74,32 +74,31 @@ def read(path: str) -> CursorFile:
     try:
         raw = files.read(path, limit=8 << 20)
     except OSError as problem:
-        raise _invalid(path, f"read {path}: {(problem.strerror or 'cannot be read').lower()}") from problem
+        raise _invalid(f"read {path}: {(problem.strerror or 'cannot be read').lower()}") from problem
     text = (raw or b"").strip()
     if not text:
         return CursorFile()
     if not text.startswith(b"{"):
-        return CursorFile(offset=_integer(path, text.decode("utf-8", "replace")))
+        return CursorFile(offset=_integer(text.decode("utf-8", "replace")))
     try:
         found = msgspec.json.decode(text)
-        found["offset"] = _integer(path, str(found.get("offset", 0)))
+        found["offset"] = _integer(str(found.get("offset", 0)))
         return msgspec.convert(found, CursorFile)
     except (msgspec.DecodeError, msgspec.ValidationError) as problem:
-        raise _invalid(path, str(problem)) from problem
+        raise _invalid(str(problem)) from problem
 
 
-def _integer(path: str, text: str) -> int:
+def _integer(text: str) -> int:
     try:
         return max(0, int(text))
     except ValueError:
-        raise _invalid(path, f'invalid cursor file offset: "{text[:80]}"') from None
+        raise _invalid(f'invalid cursor file offset: "{text[:80]}"') from None
 
 
-def _invalid(path: str, why: str) -> UsageError:
+def _invalid(why: str) -> UsageError:
     return UsageError(
         "invalid_cursor_file",
         f"invalid --cursor-file: {why} (--cursor-reset sets the file aside and starts anew)",
-        cursorFile=path,
     )
 
 

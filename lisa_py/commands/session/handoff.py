@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
@@ -53,16 +53,16 @@ def run(args: Args, ctx: Context) -> Handoff:
     return handoff.build(ctx, ctx.place(args.session, args.project_root), request, reader)
 
 
-FULL_ONLY = ("project_root", "dropped_recent", "cursor_file", "waiting_for", "agent_state")
-
-
-def smaller(answer: Handoff, args: Args) -> dict[str, object]:
+def smaller(answer: Handoff, args: Args) -> Handoff:
     """What a polling loop needs; events only where a delta was asked for."""
-    kept = {name: getattr(answer, name) for name in answer.__struct_fields__ if name not in FULL_ONLY}
-    if not answer.wants_delta:
-        del kept["recent"]
-    names = dict(zip(answer.__struct_fields__, answer.__struct_encode_fields__, strict=True))
-    return {names[name]: value for name, value in kept.items() if value is not UNSET}
+    return structs.replace(
+        answer,
+        project_root=UNSET,
+        dropped_recent=UNSET,
+        cursor_file=UNSET,
+        agent_state=UNSET,
+        recent=answer.recent if answer.wants_delta else UNSET,
+    )
 
 
 def text(answer: Handoff, args: Args) -> str:

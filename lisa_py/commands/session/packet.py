@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
@@ -80,16 +80,16 @@ def failed(answer: Packet | PacketDelta | Selected) -> bool:
     return answer.failed if isinstance(answer, Selected) else answer.error_code is not UNSET
 
 
-FULL_ONLY = ("projectRoot", "capture", "handoff", "cursorFile", "waitingFor")
-
-
-def smaller(answer: Packet | PacketDelta | Selected, args: Args) -> dict[str, Any]:
+def smaller(answer: Packet | PacketDelta | Selected, args: Args) -> Packet | PacketDelta:
     """What a polling loop needs."""
-    payload: dict[str, Any] = msgspec.to_builtins(answer)
-    if isinstance(answer, Selected):
-        return payload
-    kept = {key: value for key, value in payload.items() if key not in FULL_ONLY}
-    return {**kept, "recent": payload["handoff"]["events"]} if isinstance(answer, Packet) else kept
+    if isinstance(answer, Packet):
+        events = UNSET if answer.handoff is UNSET else answer.handoff.events
+        return structs.replace(
+            answer, project_root=UNSET, capture=UNSET, handoff=UNSET, cursor_file=UNSET, recent=events
+        )
+    if isinstance(answer, PacketDelta):
+        return structs.replace(answer, cursor_file=UNSET)
+    return cast("Packet", answer)  # the fields that were asked for are few enough
 
 
 def text(answer: Packet, args: Args) -> str:

@@ -36,8 +36,6 @@ def capture(ctx: Context, place: Place, request: CaptureRequest) -> Captured:
         raise LisaError(
             "transcript_unavailable",
             f"{place.session} has no transcript to read ({reason}); --raw reads its pane",
-            session=place.session,
-            reason=reason,
         )
     if text is None:
         raise trouble or session_not_found(place.session, place.project.root)

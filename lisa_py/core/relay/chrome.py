@@ -19,12 +19,17 @@ INPUT_GLYPHS = "❯›"
 _RULER = re.compile(r"[\u2500-\u257f\u2580-\u259f\s]+\Z")
 _INPUT = re.compile(rf"\s*(?:[│┃]\s?)?[{INPUT_GLYPHS}](?:\s|\Z)")
 _SPINNER = re.compile(
-    r"\s*(?:[\u2800-\u28ff✢✳✶✻✽∗·•◦⏺*]\s+)?\S.*(?:…|\.\.\.)?\s*\((?:[^()]*\b)?(?:esc|ctrl\+c) to interrupt\b.*\Z",
+    r"\s*(?:[\u2800-\u28ff✢✳✶✻✽∗·•◦⏺*]\s+)?\S.*\((?:[^()]*\b)?(?:esc|ctrl\+c) to interrupt\b.*\Z"
+    r"|\s*[\u2801-\u28ff]\s+\S.*\Z"
+    r"|\s*[✢✳✶✻✽∗·]\s+\S+…(?:\s*\(.*\))?\s*\Z"
+    r"|\s*[✢✳✶✻✽∗·]\s+.*\bretrying in \d+s\b.*\Z",
     re.IGNORECASE,
 )
-_BRAILLE_SPINNER = re.compile(r"\s*[\u2801-\u28ff]\s+\S")
+_UNDER_SPINNER = re.compile(r"\s*[⎿└]\s")
 _BELOW_INPUT = 4
 """Lines of hints that an agent keeps below its input line."""
+_FAR_RIGHT = 40
+"""Columns of indentation that only a hint at the right edge has."""
 
 
 def is_mark(line: str) -> bool:
@@ -44,7 +49,7 @@ def is_input(line: str) -> bool:
 
 def is_spinner(line: str) -> bool:
     """Whether the line says that the agent is busy right now, and will be gone when it is not."""
-    return _SPINNER.match(line) is not None or _BRAILLE_SPINNER.match(line) is not None
+    return _SPINNER.match(line) is not None
 
 
 def frame_start(lines: Sequence[str]) -> int:
@@ -58,29 +63,39 @@ def frame_start(lines: Sequence[str]) -> int:
     start = found
     if start and is_ruler(lines[start - 1]):
         start -= 1
-    while start and (not lines[start - 1].strip() or is_spinner(lines[start - 1])):
+    while start and _is_above_input(lines, start - 1):
         start -= 1
     return start
 
 
+def _is_above_input(lines: Sequence[str], row: int) -> bool:
+    """Whether this row, right above the frame, belongs to it: nothing, a hint at the right edge, the spinner."""
+    line = lines[row]
+    if not line.strip() or line.startswith(" " * _FAR_RIGHT) or is_spinner(line):
+        return True
+    return row > 0 and _UNDER_SPINNER.match(line) is not None and is_spinner(lines[row - 1])
+
+
 def _input_row(lines: Sequence[str]) -> int:
-    """The row of the live input line, -1 when the bottom does not look like an agent's: a ruler or hints around it."""
+    """The row of the live input line, -1 when the bottom does not look like an agent's: rulers or hints around it."""
     below = 0
     for row in range(len(lines) - 1, -1, -1):
         line = lines[row]
-        if is_input(line):
-            ruled = row > 0 and is_ruler(lines[row - 1])
-            return row if ruled or _hints(lines[row + 1 :]) else -1
+        above_ruled = row > 0 and is_ruler(lines[row - 1])
+        if is_input(line) or (line[:1] == ">" and above_ruled and row + 1 < len(lines) and is_ruler(lines[row + 1])):
+            return row if above_ruled or _hints(line, lines[row + 1 :]) else -1
         below += bool(line.strip())
         if below > _BELOW_INPUT:
             return -1
     return -1
 
 
-def _hints(below: Sequence[str]) -> bool:
-    """An input line without a ruler is live when only an empty line and indented hints stand below it."""
-    kept = [line for line in below if line.strip()]
-    return bool(kept) and not below[0].strip() and all(line.startswith("  ") for line in kept)
+def _hints(line: str, below: Sequence[str]) -> bool:
+    """An input line without rulers stands at the left edge, with only an empty line and indented hints below it."""
+    kept = [hint for hint in below if hint.strip()]
+    return (
+        line[:1] in INPUT_GLYPHS and bool(kept) and not below[0].strip() and all(hint.startswith("  ") for hint in kept)
+    )
 
 
 def without_glyph(line: str) -> str:

@@ -61,7 +61,7 @@ class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
     """One baton; what is UNSET does not belong to its schema or situation."""
 
     session: str
-    project_root: str
+    project_root: str | UnsetType = UNSET
     schema: str
     status: str
     session_state: str
@@ -72,7 +72,7 @@ class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
     waiting_for: str | UnsetType = UNSET
     agent_state: str | UnsetType = UNSET
     recent: tuple[Item, ...] | UnsetType = UNSET
-    dropped_recent: int = 0
+    dropped_recent: int | UnsetType = UNSET
     delta_from: int | UnsetType = UNSET
     next_delta_offset: int | UnsetType = UNSET
     delta_count: int | UnsetType = UNSET
@@ -171,7 +171,6 @@ def check_contract(name: str, lane: Lane | None, schema: str) -> None:
     raise LisaError(
         "handoff_schema_v2_required",
         f'handoff_schema_v2_required: lane "{name}" contract "{lane.contract}" requires --schema v2|v3|v4',
-        lane=name,
     )
 
 

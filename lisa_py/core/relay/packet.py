@@ -46,7 +46,7 @@ class Packet(Struct, frozen=True, kw_only=True, rename="camel"):
     """One packet in full."""
 
     session: str
-    project_root: str
+    project_root: str | UnsetType = UNSET
     status: str
     session_state: str
     reason: str
@@ -57,8 +57,10 @@ class Packet(Struct, frozen=True, kw_only=True, rename="camel"):
     token_budget: int
     truncated: bool
     waiting_for: str | UnsetType = UNSET
-    capture: CaptureBlock
-    handoff: EventsBlock
+    capture: CaptureBlock | UnsetType = UNSET
+    handoff: EventsBlock | UnsetType = UNSET
+    recent: tuple[Item, ...] | UnsetType = UNSET
+    """The events of `handoff`, in the small form."""
     delta_from: int | UnsetType = UNSET
     next_delta_offset: int | UnsetType = UNSET
     delta_count: int | UnsetType = UNSET
@@ -92,7 +94,7 @@ class PacketDelta(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     delta: Difference
     delta_count: int
-    cursor_file: str
+    cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 

@@ -29,7 +29,7 @@ class Summary(Struct, frozen=True):
 
 def make(text: str, style: str, tokens: int, *, session: str = "", state: str = "unavailable") -> Summary:
     """Summarise; `state` is what `debug` shows as the session's state."""
-    lines = [line.rstrip() for line in text.split("\n")]
+    lines = _output([line.rstrip() for line in text.split("\n")])
     if style == "terse":
         words, cut = budget.fit(_terse(lines), tokens)
     elif style == "ops":
@@ -37,6 +37,12 @@ def make(text: str, style: str, tokens: int, *, session: str = "", state: str = 
     else:
         words, cut = _fit_below(_debug_head(text, lines, session, state), _debug_tail(lines), tokens)
     return Summary(words, style, tokens, cut)
+
+
+def _output(lines: list[str]) -> list[str]:
+    """Without the rulers and the input box of a full-screen agent, which would fill the budget with drawing."""
+    body = lines[: chrome.frame_start(lines)]
+    return [line for line in body if not chrome.is_ruler(line)] if any(map(str.strip, body)) else lines
 
 
 def _fit_below(head: str, tail: str, tokens: int) -> tuple[str, bool]:

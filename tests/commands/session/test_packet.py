@@ -1,0 +1,178 @@
+"""session packet."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lisa_py.host import files
+from lisa_py.store import events
+from tests.answers import fits
+from tests.core.relay.talking_pane import TalkingPane
+from tests.machine import Machine
+
+
+def packet(machine: Machine, *words: str, code: int = 0) -> dict[str, Any]:
+    form = [] if {"--json", "--json-min", "--delta-json"} & set(words) else ["--json"]
+    answer = machine.lisa("session", "packet", "--session", "lisa-talk", *words, *form)
+    assert answer.code == code, answer
+    if "--fields" not in words:
+        fits(("session", "packet"), answer.json, "json-min" if "--json-min" in words else "json")
+    return answer.json
+
+
+def happen(pane: TalkingPane, *reasons: str) -> None:
+    for reason in reasons:
+        events.add(pane.place, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason=reason)
+
+
+def test_state_summary_and_events_come_in_one_answer(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        happen(pane, "r1")
+        pane.say("first\nlast\n")
+        answer = packet(machine)
+        assert answer["nextAction"] == "session monitor"
+        assert answer["summary"].startswith("ops_summary:\nsession=lisa-talk\n")
+        assert answer["summary"].endswith("\nfirst\nlast")
+        assert answer["handoff"]["events"][0]["reason"] == "r1"
+        assert (answer["capture"]["lines"], answer["summaryStyle"], answer["tokenBudget"]) == (120, "ops", 320)
+        assert answer["nextOffset"] == pane.read().size
+
+
+def test_the_small_form_has_the_events_as_recent(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        happen(pane, "r1")
+        answer = packet(machine, "--json-min")
+        assert [item["reason"] for item in answer["recent"]] == ["r1"]
+        assert not {"projectRoot", "capture", "handoff", "cursorFile"} & set(answer)
+
+
+def test_a_screen_full_of_furniture_leaves_room_for_the_answer(machine: Machine) -> None:
+    ruler = "─" * 78
+    with TalkingPane(machine) as pane:
+        pane.say(f"● the answer\n\n{ruler}\n❯ \n{ruler}\n  ? for shortcuts")
+        answer = packet(machine, "--token-budget", "60")
+        assert answer["summary"].endswith("● the answer")
+
+
+def test_a_cursor_turns_events_into_deltas(machine: Machine) -> None:
+    cursor = str(machine.folder / "cursor")
+    with TalkingPane(machine) as pane:
+        happen(pane, "r1")
+        first = packet(machine, "--cursor-file", cursor, "--json-min")
+        assert (first["deltaFrom"], first["nextDeltaOffset"], first["deltaCount"]) == (0, 1, 1)
+        assert packet(machine, "--cursor-file", cursor, "--json-min")["recent"] == []
+
+
+def test_delta_json_gives_only_the_fields_that_changed(machine: Machine) -> None:
+    cursor = str(machine.folder / "cursor")
+    with TalkingPane(machine) as pane:
+        first = packet(machine, "--delta-json", "--cursor-file", cursor)
+        assert {change["field"] for change in first["delta"]["added"]} >= {"sessionState", "nextAction", "summary"}
+        assert packet(machine, "--delta-json", "--cursor-file", cursor)["deltaCount"] == 0
+        pane.say("more\n")
+        second = packet(machine, "--delta-json", "--cursor-file", cursor)
+        assert [change["field"] for change in second["delta"]["changed"]] == ["nextOffset", "summary"]
+        assert second["delta"]["count"] == second["deltaCount"] == 2
+
+
+def test_plain_packets_and_delta_json_keep_their_places_apart(machine: Machine) -> None:
+    cursor = str(machine.folder / "cursor")
+    with TalkingPane(machine) as pane:
+        happen(pane, "r1")
+        packet(machine, "--delta-json", "--cursor-file", cursor)
+        assert packet(machine, "--cursor-file", cursor)["deltaCount"] == 1
+        assert packet(machine, "--delta-json", "--cursor-file", cursor)["deltaCount"] == 0
+        assert packet(machine, "--cursor-file", cursor)["deltaCount"] == 0
+
+
+def test_other_fields_make_no_false_removals(machine: Machine) -> None:
+    cursor = str(machine.folder / "cursor")
+    with TalkingPane(machine):
+        packet(machine, "--delta-json", "--cursor-file", cursor)
+        narrow = packet(machine, "--delta-json", "--cursor-file", cursor, "--fields", "status,handoff")
+        assert narrow["delta"]["removed"] == []
+        wide = packet(machine, "--delta-json", "--cursor-file", cursor)
+        assert wide["deltaCount"] == 0
+
+
+def test_an_integer_cursor_is_taken_over(machine: Machine) -> None:
+    cursor = machine.folder / "cursor"
+    with TalkingPane(machine) as pane:
+        happen(pane, "r1", "r2")
+        cursor.write_text("1\n")
+        packet(machine, "--delta-json", "--cursor-file", str(cursor))
+        assert json.loads(cursor.read_text())["offset"] == 1
+        assert [item["reason"] for item in packet(machine, "--cursor-file", str(cursor), "--json-min")["recent"]] == [
+            "r2"
+        ]
+
+
+def test_fields_pick_dotted_paths_and_skip_unknown_ones(machine: Machine) -> None:
+    answer = packet(machine, "--fields", "session,handoff.droppedRecent,capture.lines,nope.x", code=1)
+    assert answer == {
+        "capture": {"lines": 120},
+        "handoff": {"droppedRecent": 0},
+        "session": "lisa-talk",
+        "stderrPolicy": "diagnostic",
+    }
+
+
+def test_a_missing_session_still_answers(machine: Machine) -> None:
+    answer = packet(machine, "--json-min", code=1)
+    assert (answer["errorCode"], answer["sessionState"], answer["nextAction"]) == (
+        "session_not_found",
+        "not_found",
+        "session spawn",
+    )
+    assert "(no live capture)" in answer["summary"]
+
+
+def test_a_lost_pane_is_replaced_by_the_last_screen_that_was_kept(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        pane.tmux.kill_server()
+        files.write(pane.place.output, "the kept screen\n")
+        answer = machine.lisa("session", "packet", "--session", "lisa-talk", "--json").json
+        assert answer["capture"]["source"] == "saved"
+        assert answer["summary"].endswith("the kept screen")
+
+
+def test_text_is_the_state_then_the_summary(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        pane.say("hello\n")
+        answer = machine.lisa("session", "packet", "--session", "lisa-talk", "--summary-style", "terse")
+        assert answer.out.startswith("state=in_progress status=active reason=")
+        assert answer.out.split("\n")[1:] == ["hello", ""]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--delta-json"], "cursor_file_required_for_delta_json"),
+        (["--fields", "a..b"], "invalid_fields"),
+        (["--lines", "0"], "invalid_lines"),
+        (["--events", "-1"], "invalid_events"),
+        (["--token-budget", "0"], "invalid_token_budget"),
+        (["--summary-style", "x"], "invalid_summary_style"),
+        (["--agent", "bogus"], "invalid_agent_hint"),
+        (["--mode", "bogus"], "invalid_mode_hint"),
+    ],
+)
+def test_flags_that_are_off_are_refused(machine: Machine, words: list[str], code: str) -> None:
+    assert packet(machine, *words, code=1)["errorCode"] == code
+
+
+def test_fields_need_json(machine: Machine) -> None:
+    answer = machine.lisa("session", "packet", "--session", "lisa-talk", "--fields", "session")
+    assert (answer.code, answer.out) == (1, "")
+    assert "--fields requires --json" in answer.err
+
+
+def test_looking_leaves_no_trace(machine: Machine) -> None:
+    with TalkingPane(machine):
+        before = {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if path.is_file()}
+        packet(machine)
+        packet(machine, "--summary-style", "debug")
+        assert {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if path.is_file()} == before
