@@ -24,10 +24,10 @@ def smaller(command: Command) -> Schema | None:
     """Of the answer under --json-min; None when the command has none."""
     if command.min is None:
         return None
-    if callable(command.min):
-        kind = get_type_hints(command.min).get("return", Any)
-        return _object(kind)
-    return _subset(_object(command.answer), command.answer, command.min)
+    if not callable(command.min):
+        return _subset(_object(command.answer), command.answer, command.min)
+    kind = get_type_hints(command.min).get("return", Any)
+    return _any_of(_object(command.answer)) if _is_plain(kind) else _object(kind)
 
 
 def events(command: Command) -> Schema | None:
@@ -54,16 +54,49 @@ def failure(own: Mapping[str, str]) -> Schema:
 
 def _object(kind: Any) -> Schema:
     """The schema of a type with its own definition at the top, where readers look for `properties`."""
-    if kind in (Any, None, dict) or get_origin(kind) is dict:
+    if _is_plain(kind):
         return {"type": "object", "properties": {"stderrPolicy": _POLICY}, "required": ["stderrPolicy"]}
     kinds = _members(kind)
-    found, shared = msgspec.json.schema_components(kinds)
+    found, shared = _components(kinds)
     members = [_finished(schema, shared, made_from) for schema, made_from in zip(found, kinds, strict=True)]
     top: Schema = members[0] if len(members) == 1 else {"type": "object", "anyOf": members}
     used = _reachable(top, shared)
     if used:
         top["$defs"] = {name: shared[name] for name in sorted(used)}
     return top
+
+
+def _is_plain(kind: Any) -> bool:
+    return kind in (Any, None, dict) or get_origin(kind) is dict
+
+
+def _components(kinds: Sequence[Any]) -> tuple[list[Schema], dict[str, Schema]]:
+    pieces = [_piece(kind) for kind in kinds]
+    return [own for own, _ in pieces], {name: made for _, theirs in pieces for name, made in theirs.items()}
+
+
+def _piece(kind: Any) -> tuple[Schema, dict[str, Schema]]:
+    """A type's schema and the definitions it refers to: msgspec's, and also where it is one struct or another."""
+    try:
+        (own,), shared = msgspec.json.schema_components([kind])
+        return own, dict(shared)
+    except TypeError:
+        pass
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        hints = get_type_hints(kind)
+        keys = {info.encode_name: hints[info.name] for info in msgspec.structs.fields(kind)}
+        parts, definitions = _components(list(keys.values()))
+        made = {"title": kind.__name__, "type": "object", "properties": dict(zip(keys, parts, strict=True))}
+        return {"$ref": f"#/$defs/{kind.__name__}"}, {**definitions, kind.__name__: made}
+    parts, definitions = _components([member for member in get_args(kind) if member is not msgspec.UnsetType])
+    return {"anyOf": parts}, definitions
+
+
+def _any_of(schema: Schema) -> Schema:
+    """An answer of which any part may be left out or told in fewer words."""
+    keys = {key for member in schema.get("anyOf", [schema]) for key in member["properties"]}
+    properties = {key: _POLICY if key == "stderrPolicy" else {} for key in sorted(keys)}
+    return {"type": "object", "properties": properties, "required": ["stderrPolicy"]}
 
 
 def _members(kind: Any) -> Sequence[Any]:
@@ -113,7 +146,7 @@ def _subset(schema: Schema, kind: Any, names: Sequence[str]) -> Schema:
         "title": schema.get("title", "Answer") + "Min",
         "type": "object",
         "properties": {key: schema["properties"][key] for key in (*keep, "stderrPolicy")},
-        "required": [key for key in schema.get("required", ()) if key in keep],
+        "required": [key for key in schema["required"] if key in (*keep, "stderrPolicy")],
     }
     if used := _reachable(smaller, schema.get("$defs", {})):
         smaller["$defs"] = {name: schema["$defs"][name] for name in sorted(used)}

@@ -17,7 +17,7 @@ BIN = Path(sys.executable).parent
     "gate",
     [
         ("ruff", "check", "--no-cache", "."),
-        ("ruff", "format", "--no-cache", "--check", "."),
+        ("ruff", "format", "--no-cache", "--check", "lisa_py", "tests"),
         ("mypy",),
         ("lint-imports", "--no-cache"),
     ],
