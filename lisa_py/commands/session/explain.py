@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -128,21 +128,31 @@ def _events(answer: Explained) -> list[str]:
     return [*lines, f"next_cursor: {answer.next_cursor}"]
 
 
-def smaller(answer: Explained, args: Args) -> dict[str, Any]:
+class Brief(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The reason and the events, for a loop."""
+
+    session: str
+    status: str
+    session_state: str
+    reason: str
+    recent: tuple[history.Item, ...]
+    next_cursor: int
+    since: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def smaller(answer: Explained, args: Args) -> Brief:
     status = answer.status
-    small: dict[str, Any] = {
-        "session": status.session,
-        "status": status.status,
-        "sessionState": status.session_state,
-        "reason": status.classification_reason,
-        "recent": [history.item(event) for event in answer.events],
-        "nextCursor": answer.next_cursor,
-    }
-    if answer.since is not UNSET:
-        small["since"] = answer.since
-    if answer.error_code is not UNSET:
-        small["errorCode"] = answer.error_code
-    return small
+    return Brief(
+        session=status.session,
+        status=status.status,
+        session_state=status.session_state,
+        reason=status.classification_reason,
+        recent=tuple(map(history.item, answer.events)),
+        next_cursor=answer.next_cursor,
+        since=answer.since,
+        error_code=answer.error_code,
+    )
 
 
 COMMAND = Command(
