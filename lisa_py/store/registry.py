@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -16,6 +16,18 @@ from lisa_py.store.places import Project
 from lisa_py.store.records import Unreadable, load, recover, save
 
 T = TypeVar("T", bound=Struct)
+
+
+class Codes(Struct, frozen=True, kw_only=True):
+    """What the failures of a registry are called."""
+
+    read: str
+    write: str
+    lock: str = "state_lock_timeout"
+
+    @classmethod
+    def of(cls, name: str) -> Codes:
+        return cls(read=f"{name}_store_read_failed", write=f"{name}_store_write_failed")
 
 
 class Changing(Struct, Generic[T]):
@@ -29,22 +41,21 @@ class Changing(Struct, Generic[T]):
 class Registry(Generic[T]):
     """One store file of one project (or of the user), holding one struct."""
 
-    def __init__(self, path: str, kind: type[T], name: str) -> None:
+    def __init__(self, path: str, kind: type[T], codes: Codes) -> None:
         self.path = path
         self._kind = kind
-        self._name = name
-        """For error codes: `<name>_store_read_failed`, `<name>_store_write_failed`."""
+        self._codes = codes
 
     def read(self) -> T:
         """The content, empty when there is none yet.
 
-        Raises LisaError(<name>_store_read_failed) when the file is corrupt; reading moves nothing.
+        Raises LisaError(codes.read) when the file is corrupt; reading moves nothing.
         """
         try:
             return load(self.path, self._kind) or self._kind()
         except Unreadable as problem:
             raise LisaError(
-                f"{self._name}_store_read_failed",
+                self._codes.read,
                 f"{problem}; the next write moves the file aside and begins anew",
                 path=self.path,
             ) from problem
@@ -53,27 +64,77 @@ class Registry(Generic[T]):
     def change(self, settings: Settings, now: float) -> Iterator[Changing[T]]:
         """Hold the lock, read, let the caller change, save. A corrupt file is set aside first.
 
-        Raises LisaError(<name>_store_write_failed | state_lock_timeout).
+        Raises LisaError(codes.write | codes.lock).
         """
-        try:
-            files.private_dir(os.path.dirname(self.path))
-            with files.lock(self.path + ".lock", timeout_ms=settings.state_lock_timeout_ms * 4):
-                found, aside = recover(self.path, self._kind, now)
-                opened = Changing(found or self._kind(), aside)
-                yield opened
+        with self.locked(settings):
+            found, aside = recover(self.path, self._kind, now)
+            opened = Changing(found or self._kind(), aside)
+            yield opened
+            with self._writing():
                 save(self.path, opened.content)
+
+    @contextlib.contextmanager
+    def locked(self, settings: Settings) -> Iterator[None]:
+        """Keep all other writers out."""
+        with self._writing():
+            files.private_dir(os.path.dirname(self.path))
+        patience = settings.state_lock_timeout_ms * 4
+        with contextlib.ExitStack() as stack:
+            with self._writing():
+                stack.enter_context(files.lock(self.path + ".lock", timeout_ms=patience, code=self._codes.lock))
+            yield
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except LisaError as problem:
             if problem.code != "store_unwritable":
                 raise
-            raise LisaError(f"{self._name}_store_write_failed", problem.message, path=self.path) from problem
+            raise LisaError(self._codes.write, problem.message, path=self.path) from problem
+
+    def put(self, content: T) -> None:
+        """Write the whole content; the caller holds the lock. Raises LisaError(codes.write)."""
+        with self._writing():
+            save(self.path, content)
 
     def clear(self, settings: Settings) -> bool:
         """Remove the file, sound or corrupt; False when there was none."""
         if not files.is_dir(os.path.dirname(self.path)):
             return False
-        with files.lock(self.path + ".lock", timeout_ms=settings.state_lock_timeout_ms * 4):
+        with self.locked(settings):
             return files.remove(self.path)
 
 
 def of_project(project: Project, file: str, kind: type[T], name: str) -> Registry[T]:
-    return Registry(os.path.join(project.folder, file), kind, name)
+    return Registry(os.path.join(project.folder, file), kind, Codes.of(name))
+
+
+def put_all(changes: Sequence[tuple[Registry[Any], Any]], settings: Settings) -> None:
+    """Write several registries, all of them or none. Raises LisaError of the one that could not be written."""
+    with contextlib.ExitStack() as locks:
+        for registry, _ in sorted(changes, key=lambda change: change[0].path):  # whoever takes many takes them in order
+            locks.enter_context(registry.locked(settings))
+        before = [(registry.path, _kept(registry.path)) for registry, _ in changes]
+        try:
+            for registry, content in changes:
+                registry.put(content)
+        except LisaError:
+            for path, raw in before:
+                _put_back(path, raw)
+            raise
+
+
+def _kept(path: str) -> bytes | None:
+    try:
+        return files.read(path)
+    except OSError:  # a symlink or a folder is not worth keeping
+        return None
+
+
+def _put_back(path: str, raw: bytes | None) -> None:
+    with contextlib.suppress(LisaError, OSError):
+        if raw is None:
+            files.remove(path)
+        else:
+            files.write(path, raw)

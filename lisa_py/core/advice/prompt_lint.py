@@ -1,4 +1,4 @@
-"""What is wrong with a prompt before it is given: too long, holding its own markers, not calling for lisa as it means."""
+"""What is wrong with a prompt before it is given: its length, markers in it, a call for lisa that will not be heard."""
 
 from __future__ import annotations
 
