@@ -35,8 +35,10 @@ def split(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """The command's path (which need not exist) and the words that follow it; --json may stand before it."""
     if not argv:
         return (), []
-    if argv[0] in ("--json", "--json-min") and len(argv) > 1:
-        return split([*argv[1:], argv[0]])
+    early = 0
+    while early < len(argv) - 1 and argv[early] in ("--json", "--json-min"):
+        early += 1
+    argv = [*argv[early:], *argv[:early]]
     for path, spellings in commands.SPELLINGS.items():
         if argv[0] in spellings:
             return path, list(argv[1:])

@@ -139,4 +139,5 @@ def test_groups_aliases_and_versions_are_told_apart() -> None:
     assert parse.split(["-v", "x"]) == (("version",), ["x"])
     assert parse.split(["doctor", "x"]) == (("doctor",), ["x"])
     assert parse.split(["--json", "doctor", "x"]) == (("doctor",), ["x", "--json"])
+    assert parse.split(["--json", "--json"]) == (("--json",), ["--json"])
     assert parse.split([]) == ((), [])
