@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator
 
 from msgspec import Struct
 
@@ -30,13 +31,15 @@ SETTLE_SECONDS = 0.5
 
 
 class Poll(Struct, frozen=True):
-    """One look that is reported: the beat of the interval, or a change between two beats."""
+    """One look at the session."""
 
     number: int
     status: Status
     changed: bool
-    """The state is another one than at the poll before."""
+    """The state is another one than at the look before."""
     elapsed: float
+    reported: bool = True
+    """It is the beat of the interval, a change between two beats, or the last look."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -76,9 +79,26 @@ def monitor(
     `emit` is called for what is reported, `seen` for every look. Raises KeyboardInterrupt (the session is left alone)
     and what the two raise.
     """
+    with contextlib.closing(looks(ctx, place, rules)) as every:
+        while True:
+            try:
+                poll = next(every)
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome
+            seen(poll)
+            if poll.reported:
+                emit(poll)
+
+
+def looks(ctx: Context, place: Place, rules: Rules) -> Generator[Poll, None, Outcome]:
+    """The same as an iterator: every look as it is taken; the outcome is its return value.
+
+    Closing it early ends the watching and leaves the session alone.
+    """
     with Waiter(ctx) as waiter:
-        watch = _Watch(ctx, place, rules, emit, seen, waiter)
-        outcome = watch.round(rules.max_polls)
+        watch = _Watch(ctx, place, rules, waiter)
+        outcome = yield from watch.round(rules.max_polls)
         budget = rules.recover_budget
         recoveries = 0
         while outcome.timed_out and rules.auto_recover and recoveries < rules.recover_max:
@@ -87,7 +107,7 @@ def monitor(
                 break
             recoveries += 1
             polls = min(rules.max_polls, budget) if rules.recover_budget else rules.max_polls
-            outcome = watch.round(polls)
+            outcome = yield from watch.round(polls)
         return watch.leave(outcome, recoveries)
 
 
@@ -99,15 +119,11 @@ class _Watch:
         ctx: Context,
         place: Place,
         rules: Rules,
-        emit: Callable[[Poll], None],
-        seen: Callable[[Poll], None],
         waiter: Waiter,
     ) -> None:
         self._ctx = ctx
         self._place = place
         self._rules = rules
-        self._emit = emit
-        self._seen = seen
         self._waiter = waiter
         self._memory = Memory()
         self._recorder = Recorder(ctx, place)
@@ -116,7 +132,7 @@ class _Watch:
         self._evidence: Evidence | None = None
         self._waiter.watch([place.folder], [])  # before the first look: what happens during it is not missed
 
-    def round(self, max_polls: int) -> Outcome:
+    def round(self, max_polls: int) -> Generator[Poll, None, Outcome]:
         """Look, report and wait until a rule is met or the polls or the time are used up."""
         clock = self._ctx.clock
         began = next_beat = clock.monotonic()
@@ -135,10 +151,8 @@ class _Watch:
             if beat or last or found:
                 polls += 1
                 next_beat = now + next_interval(self._rules, status)
-            poll = Poll(polls, status, changed, now - self._began)
-            self._seen(poll)
-            if beat or last or found or changed:
-                self._emit(poll)
+            reported = bool(beat or last or found or changed)
+            yield Poll(polls, status, changed, now - self._began, reported)
             if found:
                 return self._stopped(found, polls, status)
             if last:
