@@ -10,8 +10,9 @@ from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.advice.next_action import Ast, Subject
 from lisa_py.core.context import Context
-from lisa_py.core.relay import blocks, compression, pane_text
+from lisa_py.core.relay import blocks, compression, memory, pane_text
 from lisa_py.core.relay.blocks import LaneBlock, ObjectiveBlock
+from lisa_py.core.relay.memory import MemoryBlock
 from lisa_py.core.relay.recent import EventReader, Item, Recent
 from lisa_py.core.watch import look
 from lisa_py.store.lanes import Lane
@@ -86,6 +87,7 @@ class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
     cursor_recovered: bool | UnsetType = UNSET
     objective: ObjectiveBlock | UnsetType = UNSET
     lane: LaneBlock | UnsetType = UNSET
+    memory: MemoryBlock | UnsetType = UNSET
     state: State | UnsetType = UNSET
     risks: tuple[Risk, ...] | UnsetType = UNSET
     open_questions: tuple[Question, ...] | UnsetType = UNSET
@@ -145,6 +147,7 @@ def build(
         dropped_recent=recent.dropped,
         objective=blocks.objective(meta),
         lane=blocks.lane(meta, lane),
+        memory=memory.block(ctx, place),
         cursor_file=reader.path or UNSET,
         cursor_recovered=reader.recovered or UNSET,
         error_code="session_not_found" if seen.session_state == "not_found" else seen.error_code,
