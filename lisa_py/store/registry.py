@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -24,6 +24,7 @@ class Codes(Struct, frozen=True, kw_only=True):
     read: str
     write: str
     lock: str = "state_lock_timeout"
+    """Another process holds the lock for too long."""
 
     @classmethod
     def of(cls, name: str) -> Codes:
@@ -41,10 +42,14 @@ class Changing(Struct, Generic[T]):
 class Registry(Generic[T]):
     """One store file of one project (or of the user), holding one struct."""
 
-    def __init__(self, path: str, kind: type[T], codes: Codes) -> None:
+    def __init__(
+        self, path: str, kind: type[T], codes: Codes, patience_ms: Callable[[Settings], int] | None = None
+    ) -> None:
         self.path = path
         self._kind = kind
         self._codes = codes
+        self._patience_ms = patience_ms or (lambda settings: settings.state_lock_timeout_ms * 4)
+        """How long to wait for other writers."""
 
     def read(self) -> T:
         """The content, empty when there is none yet.
@@ -78,7 +83,7 @@ class Registry(Generic[T]):
         """Keep all other writers out."""
         with self._writing():
             files.private_dir(os.path.dirname(self.path))
-        patience = settings.state_lock_timeout_ms * 4
+        patience = self._patience_ms(settings)
         with contextlib.ExitStack() as stack:
             with self._writing():
                 stack.enter_context(files.lock(self.path + ".lock", timeout_ms=patience, code=self._codes.lock))

@@ -1,0 +1,113 @@
+"""Gathers meaningful lines under a key: from what a session shows, and from packs, captures and plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.core.advice.given import Inputs, Unusable
+from lisa_py.core.context import Context
+from lisa_py.core.relay import memory, semantic
+from lisa_py.host.clock import rfc3339
+from lisa_py.store import context_cache
+from lisa_py.store.context_cache import Record
+from lisa_py.store.places import Place, Project
+
+_PROSE = ("pack", "combinedPack", "capture", "summary")
+"""Fields of other commands' answers that hold text."""
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """What a key holds after a command."""
+
+    record: Record | None
+    existed: bool
+    """The key was there before."""
+    recovered: bool = False
+
+
+def every(ctx: Context, project: Project) -> list[Record]:
+    """All live records by key. Raises LisaError(context_cache_read_failed)."""
+    cache = context_cache.registry(project).read()
+    cache.drop_expired(ctx.clock.now())
+    return [cache.items[key] for key in sorted(cache.items)]
+
+
+def get(ctx: Context, project: Project, key: str) -> Entry:
+    """Raises LisaError(context_cache_read_failed)."""
+    found = {record.key: record for record in every(ctx, project)}.get(key)
+    return Entry(record=found, existed=found is not None)
+
+
+def remove(ctx: Context, project: Project, key: str) -> Entry:
+    now = ctx.clock.now()
+    with context_cache.registry(project).change(ctx.settings, now) as opened:
+        opened.content.drop_expired(now)
+        existed = opened.content.items.pop(key, None) is not None
+        opened.content.updated_at = rfc3339(now)
+    return Entry(record=None, existed=existed, recovered=bool(opened.recovered))
+
+
+def add(
+    ctx: Context, project: Project, key: str, lines: Sequence[str], *, session: str, ttl_hours: int, max_lines: int
+) -> Entry:
+    """Put new lines behind those of the key; each line once, and the newest `max_lines` of them."""
+    now = ctx.clock.now()
+    with context_cache.registry(project).change(ctx.settings, now) as opened:
+        opened.content.drop_expired(now)
+        before = opened.content.items.get(key)
+        known = before or Record(key=key)
+        record = Record(
+            key=key,
+            updated_at=rfc3339(now),
+            expires_at=rfc3339(now + ttl_hours * 3600),
+            sessions=tuple(sorted({*known.sessions, session} - {""})),
+            lines=tuple(dict.fromkeys((*known.lines, *lines)))[-max_lines:],
+        )
+        opened.content.items[key] = record
+        opened.content.updated_at = record.updated_at
+    return Entry(record=record, existed=before is not None, recovered=bool(opened.recovered))
+
+
+def lines_of_session(ctx: Context, place: Place) -> tuple[str, ...]:
+    """What the session shows; its memory is not touched. Raises LisaError(context_cache_refresh_failed)."""
+    try:
+        return memory.shown(ctx, place).lines
+    except TmuxUnavailable as problem:
+        raise LisaError("context_cache_refresh_failed", problem.message, session=place.session) from problem
+
+
+def lines_of_input(inputs: Inputs, path: str) -> tuple[str, ...]:
+    """The lines of a file or pipe. Raises LisaError(invalid_from)."""
+    try:
+        return lines_of_text(inputs.text(path))
+    except Unusable as problem:
+        raise LisaError("invalid_from", f"invalid --from: {problem}") from problem
+
+
+def lines_of_text(text: str) -> tuple[str, ...]:
+    """The `lines` and prose of a JSON object, the words of a JSON list, or the meaningful lines of any text."""
+    try:
+        found: Any = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return tuple(semantic.lines_of(text))
+    if isinstance(found, dict):
+        listed = found.get("lines")
+        words = [_word(item) for item in listed] if isinstance(listed, list) else []
+        prose = [line for key in _PROSE if isinstance(found.get(key), str) for line in semantic.lines_of(found[key])]
+        return _once([*words, *prose])
+    if isinstance(found, list):
+        return _once([_word(item) for item in found])
+    return tuple(semantic.lines_of(text))
+
+
+def _word(value: object) -> str:
+    return value.strip() if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _once(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line for line in lines if line))

@@ -1,0 +1,40 @@
+"""The context cache: meaningful lines under keys, gathered from sessions and packs, kept per project for a while."""
+
+from __future__ import annotations
+
+import os
+
+from msgspec import Struct
+
+from lisa_py.store.objectives import expired
+from lisa_py.store.places import Project
+from lisa_py.store.registry import Codes, Registry
+
+_CODES = Codes(read="context_cache_read_failed", write="context_cache_write_failed", lock="context_cache_lock_failed")
+
+
+class Record(Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """The lines of one key."""
+
+    key: str
+    updated_at: str = ""
+    expires_at: str = ""
+    sessions: tuple[str, ...] = ()
+    """Whose lines went in."""
+    lines: tuple[str, ...] = ()
+
+
+class Cache(Struct, kw_only=True, rename="camel"):
+    """`context-cache.json` in the project's folder."""
+
+    updated_at: str = ""
+    items: dict[str, Record] = {}
+
+    def drop_expired(self, now: float) -> None:
+        for key in [key for key, record in self.items.items() if expired(record.expires_at, now)]:
+            del self.items[key]
+
+
+def registry(project: Project) -> Registry[Cache]:
+    path = os.path.join(project.folder, "context-cache.json")
+    return Registry(path, Cache, _CODES, lambda settings: settings.event_lock_timeout_ms)
