@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fleet import Fleet
 from tests.machine import Machine
 
 
@@ -17,3 +18,9 @@ def machine() -> Iterator[Machine]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def fleet(machine: Machine) -> Fleet:
+    """Sessions of plain commands on the test's machine."""
+    return Fleet(machine)

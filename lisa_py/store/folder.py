@@ -20,16 +20,23 @@ def make(place: Place) -> None:
 
 def has_more_than_events(place: Place) -> bool:
     """Whether there is anything that a kill would remove."""
-    return any(name != _EVENTS for name in files.names(place.folder))
+    return any(name != _EVENTS for name in _names(place.folder))
 
 
 def empty(place: Place) -> None:
     """Remove everything but the event log; without a log the folder goes too."""
-    for name in files.names(place.folder):
+    if os.path.islink(place.folder):
+        return
+    for name in _names(place.folder):
         if name != _EVENTS:
             _remove(place.file(name))
-    if not files.names(place.folder):
+    if not _names(place.folder):
         files.remove_tree(place.folder)
+
+
+def _names(path: str) -> list[str]:
+    """What lies in the folder; a symlink in its place leads to somebody else's things."""
+    return [] if os.path.islink(path) else files.names(path)
 
 
 def _remove(path: str) -> None:
@@ -54,7 +61,7 @@ def prune(settings: Settings, now: float) -> int:
         folder = os.path.join(settings.state_dir, "projects", digest)
         for name in places.sessions(folder):
             path = os.path.join(folder, "sessions", name)
-            if files.names(path) == [_EVENTS] and files.modified(os.path.join(path, _EVENTS)) < oldest:
+            if _names(path) == [_EVENTS] and files.modified(os.path.join(path, _EVENTS)) < oldest:
                 files.remove_tree(path)
                 files.remove(os.path.join(folder, "locks", name + ".events"))
                 gone += 1

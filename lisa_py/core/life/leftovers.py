@@ -12,7 +12,7 @@ from lisa_py.store.places import Place
 def clear(ctx: Context, place: Place) -> None:
     """Remove the session's records but its events, and end what still runs of it."""
     if folder.has_more_than_events(place):
-        ending.end(ctx, [ending.run_of(place, None)])
+        ending.end(ctx, [ending.run_of(place, None)], grace=1.0)
         folder.empty(place)
 
 
