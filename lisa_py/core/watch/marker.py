@@ -111,7 +111,8 @@ class MarkerSearch:
                 _mask(masked, places[at], places[end - 1])
                 if shown == newest:
                     start = places[end - 1] + 1
-                at = letters.find(wanted, end)
+                # an input that is the marker itself is shown once; every further one is an answer
+                at = -1 if wanted in squeezed(self._marker)[0] else letters.find(wanted, end)
             cut = _cut_echo(letters, wanted)
             if cut:
                 _mask(masked, 0, places[cut - 1])

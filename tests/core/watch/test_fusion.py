@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hypothesis import given
@@ -31,7 +32,7 @@ def test_without_reports_there_is_no_answer() -> None:
 
 def test_the_more_trusted_report_wins_over_another_class() -> None:
     order = sorted(TRUST, key=TRUST.__getitem__)
-    for better, worse in zip(order, order[1:], strict=False):
+    for better, worse in itertools.pairwise(order):
         if (better, worse) == ("activity", "screen"):
             continue  # see below
         assert fused(says(worse, "idle"), says(better, "thinking")).state == "thinking"
