@@ -62,6 +62,8 @@ class SessionState(Struct, kw_only=True, rename="camel", omit_defaults=True):
     """When the agent was seen to have taken it; 0: not seen."""
     draft: bool = False
     """A text was typed and not submitted: the next one is added to it."""
+    interrupted_at: float = 0.0
+    """When an interrupting key was pressed, if nothing was submitted since: its prompt may be back in the box."""
     last_session_state: str = ""
     last_status: str = ""
     last_classification_reason: str = ""

@@ -17,8 +17,11 @@ DIALOGS = frozenset(
     ("permission", "question", "trust", "login", "bypass", "update", "hooks_trust", "api_key", "dialog")
 )
 """What an agent waits for in a list of choices, which takes typed text for keys."""
+DRAW_SECONDS = 3.0
 MOVE_SECONDS = 3.0
-CLOSE_SECONDS = 4.0
+CLOSE_SECONDS = 1.5
+TRIES = 3
+CONTEXT_ROWS = 10
 TICK_SECONDS = 0.03
 
 
@@ -48,18 +51,24 @@ def answer(ctx: Context, listener: Listener, word: str) -> tuple[Answered, str]:
             session=listener.place.session,
             sessionState=listener.status.session_state,
         )
-    listed = listener.agent.choices(listener.evidence.screen)
+    listed = choices(ctx, listener)
     meant = listener.agent.pick(word, listed)
     if meant is None and not (word == "no" and listed):
         raise _not_offered(listener, word, listed)
-    if meant is None:
-        _press(listener, ("Escape",))
-        taken = Answered(waiting_for=waiting_for, number=0, text="Escape")
-    else:
-        _go_to(ctx, listener, meant)
-        _press(listener, ("Enter",))
+    keys = ("Escape",) if meant is None else ("Enter",)
+    taken = Answered(waiting_for=waiting_for, number=0, text="Escape")
+    if meant is not None:
         taken = Answered(waiting_for=waiting_for, number=meant.number, text=meant.text)
-    return taken, _closed(ctx, listener, listed, ctx.clock.now())
+        _go_to(ctx, listener, meant)
+    return taken, _leave(ctx, listener, keys)
+
+
+def choices(ctx: Context, listener: Listener) -> tuple[Choice, ...]:
+    """The dialog's choices; an agent may say that it waits a moment before it has drawn them."""
+    deadline = ctx.clock.monotonic() + DRAW_SECONDS
+    while not (listed := _listed(listener)) and ctx.clock.monotonic() < deadline:
+        ctx.clock.sleep(TICK_SECONDS)
+    return listed
 
 
 def _not_offered(listener: Listener, word: str, listed: tuple[Choice, ...]) -> LisaError:
@@ -108,15 +117,26 @@ def _listed(listener: Listener) -> tuple[Choice, ...]:
     return listener.agent.choices(listener.tmux.capture([listener.pane_id]).get(listener.pane_id, ""))
 
 
-def _closed(ctx: Context, listener: Listener, listed: tuple[Choice, ...], pressed: float) -> str:
-    """How the dialog is seen to be over: the agent says so, or the same list is no longer on the screen."""
+def _leave(ctx: Context, listener: Listener, keys: tuple[str, ...]) -> str:
+    """Press and see the dialog go; once more when it ignored the key, as some do in their first moments."""
+    before = _dialog(listener)
+    for _ in range(TRIES):
+        pressed = ctx.clock.now()
+        _press(listener, keys)
+        how = _closed(ctx, listener, before, pressed)
+        if how:
+            return how
+    return ""
+
+
+def _closed(ctx: Context, listener: Listener, before: str, pressed: float) -> str:
+    """How the dialog is seen to be over: the agent says so, or another one or none is on the screen."""
     deadline = ctx.clock.monotonic() + CLOSE_SECONDS
-    before = [choice.text for choice in listed]
     while True:
         listener.look(screen=True)
         if listener.ended() or listener.status.waiting_for not in DIALOGS:
             return listener.status.state_source
-        if [choice.text for choice in listener.agent.choices(listener.evidence.screen)] != before:
+        if _dialog(listener) != before:
             return "screen"
         frames = listener.view().frames
         if frames and frames[-1].at >= pressed:
@@ -124,3 +144,13 @@ def _closed(ctx: Context, listener: Listener, listed: tuple[Choice, ...], presse
         if ctx.clock.monotonic() > deadline:
             return ""
         ctx.clock.sleep(TICK_SECONDS)
+
+
+def _dialog(listener: Listener) -> str:
+    """The choices and what stands above them: two dialogs of the same choices ask different things."""
+    screen = listener.tmux.capture([listener.pane_id]).get(listener.pane_id, "")
+    listed = listener.agent.choices(screen)
+    if not listed:
+        return ""
+    above, _, _ = screen.rpartition(listed[0].text)
+    return "\n".join([*above.split("\n")[-CONTEXT_ROWS:], *(choice.text for choice in listed)])

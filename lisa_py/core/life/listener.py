@@ -150,9 +150,7 @@ class Listener:
             self.must_run()
 
     def _busy_with_dialog(self) -> LisaError:
-        if not self.evidence.screen:
-            self.look(screen=True)
-        choices = self.agent.choices(self.evidence.screen)
+        choices = answering.choices(self._ctx, self)
         return LisaError(
             "agent_waiting_dialog",
             f"{self.place.session} shows a dialog ({self.status.waiting_for}) that would swallow the text; answer it "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
+from lisa_py.agents.base import Input
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.records import SessionState
+from lisa_py.contract.status import AgentReport
 from lisa_py.core.context import Context
 from lisa_py.core.life import answering, typed_text
 from lisa_py.core.life.answering import Answered
@@ -29,6 +32,7 @@ SECONDS_PER_MEGABYTE = 6.0
 KEYS_MAX = 8000
 """Bytes of key names in one tmux call."""
 _SUBMITTING = ("enter", "kpenter", "c-m")
+_INTERRUPTING = ("escape", "c-c")
 
 Delivered = Literal[True, False, "unverified"]
 
@@ -116,7 +120,7 @@ def _text(ctx: Context, listener: Listener, payload: Payload) -> Sent:
 def _type(ctx: Context, listener: Listener, text: str, enter: bool) -> None:
     """Into the input box; with Enter also out of it."""
     tmux, pane = listener.tmux, listener.pane_id
-    how = listener.agent.input(text, listener.view(), listener.evidence.reports)
+    how = _how(listener, text)
     if how.clear_first and not listener.evidence.state.draft:
         _press(listener, how.clear_first)
     if how.typed:
@@ -128,6 +132,16 @@ def _type(ctx: Context, listener: Listener, text: str, enter: bool) -> None:
     if how.settle_seconds:
         ctx.clock.sleep(how.settle_seconds)
     _press(listener, (*how.before_enter, how.submit))
+
+
+def _how(listener: Listener, text: str) -> Input:
+    """What the agent file says; it is told of an interrupt that lisa made, of which an agent may leave no sign."""
+    interrupted = listener.evidence.state.interrupted_at
+    reports = listener.evidence.reports
+    if interrupted:
+        listener.look(screen=True)
+        reports = (*reports, AgentReport(source="grace", state="interrupted", at=interrupted))
+    return listener.agent.input(text, listener.view(), reports)
 
 
 def _paste(tmux: Tmux, pane: str, text: str, listener: Listener) -> None:
@@ -172,6 +186,8 @@ def _keys(ctx: Context, listener: Listener, payload: Payload) -> Sent:
         _begin(ctx, listener.place, "", expects_turn=False)
     for batch in _batches(keys):
         _press(listener, batch)
+    if keys[-1].lower() in _INTERRUPTING:
+        session.change_state(listener.place, ctx.settings, ctx.clock.now(), _interrupted(ctx.clock.now()))
     return Sent(enter=payload.enter, size=sum(len(key.encode()) for key in keys))
 
 
@@ -208,9 +224,17 @@ def _begin(ctx: Context, place: Place, text: str, *, expects_turn: bool) -> Sess
         state.last_input_expects_turn = expects_turn
         state.last_input_accepted_at = 0.0
         state.draft = False
+        state.interrupted_at = 0.0
 
     session.change_state(place, ctx.settings, now, change)
     return kept[0]
+
+
+def _interrupted(now: float) -> Callable[[SessionState], None]:
+    def change(state: SessionState) -> None:
+        state.interrupted_at = now
+
+    return change
 
 
 def _drafted(state: SessionState) -> None:
@@ -223,7 +247,7 @@ def _take_back(ctx: Context, place: Place, before: SessionState) -> None:
         state.last_input_text = before.last_input_text
         state.last_input_expects_turn = before.last_input_expects_turn
         state.last_input_accepted_at = before.last_input_accepted_at
-        state.draft = before.draft
+        state.draft, state.interrupted_at = before.draft, before.interrupted_at
 
     session.change_state(place, ctx.settings, ctx.clock.now(), change)
 

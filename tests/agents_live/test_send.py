@@ -1,0 +1,145 @@
+"""session send to the real claude and codex: each text arrives once, whole, submitted, and that is seen."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+
+from tests.agents_live.live_stage import LiveStage
+from tests.fakes.model_api import FakeModelApi
+from tests.machine import Machine
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.agents
+
+GONE = re.compile(r"</?pasted_content[^>]*>|<system-reminder>.*?</system-reminder>", re.DOTALL)
+
+
+@pytest.fixture
+def api() -> Iterator[FakeModelApi]:
+    with FakeModelApi() as running:
+        yield running
+
+
+@pytest.fixture(params=["claude", "codex"])
+def stage(request: pytest.FixtureRequest, machine: Machine, api: FakeModelApi) -> LiveStage:
+    return LiveStage(machine, api, request.param)
+
+
+def plain(text: str) -> str:
+    """What of a prompt counts: agents wrap long pastes and may store another Unicode form."""
+    return unicodedata.normalize("NFC", GONE.sub("", text)).strip()
+
+
+def came(stage: LiveStage, text: str) -> bool:
+    return any(plain(text) in plain(prompt) for prompt in stage.arrived())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "-",
+        "--help me",
+        "first line\nsecond line\n\nlast line",
+        "ünïcödé 漢字 👩‍💻",
+        "quotes ' \" ` $HOME $(id) ; #{pane_id} ;",
+        "it ends in a backslash \\",
+    ],
+    ids=["one byte", "a dash", "leading dashes", "lines", "unicode", "quotes", "backslash"],
+)
+def test_a_text_arrives_as_it_is(stage: LiveStage, text: str) -> None:
+    answer = stage.begin().send(text)
+    assert (answer.code, answer.json["delivered"]) == (0, True), answer
+    wait_until(lambda: came(stage, text), what=f"{stage.arrived()}")
+    stage.rests()
+
+
+@pytest.mark.parametrize("size", [13_000, 116_000, 1_000_000])
+def test_a_large_text_arrives_whole(stage: LiveStage, size: int) -> None:
+    text = "".join(f"line {number} of a long text\n" for number in range(size // 24))[:size] + "end of it"
+    answer = stage.begin().lisa("send", "--text-file", str(stage.file("long", text)), "--enter", timeout=120)
+    assert (answer.code, answer.json["delivered"]) == (0, True), answer
+    wait_until(lambda: came(stage, text), timeout=60, what="the whole text")
+    assert sum("end of it" in prompt for prompt in stage.arrived()) == 1
+
+
+def test_while_it_is_busy_a_text_is_taken_too(stage: LiveStage) -> None:
+    stage.begin().send("[fake gate go then text first answer]")
+    stage.until(lambda status: status.session_state == "in_progress")
+    answer = stage.send("[fake text second answer]")
+    assert (answer.code, answer.json["delivered"]) == (0, True), answer
+    stage.api.open("go")
+    wait_until(lambda: came(stage, "second answer"))
+    stage.shows("second answer")
+    assert sum("second answer" in prompt for prompt in stage.arrived()) == 1
+
+
+def test_after_an_interrupt_only_the_new_text_is_said(stage: LiveStage) -> None:
+    stage.begin().send("[fake gate never then text lost]")
+    stage.until(lambda status: status.session_state == "in_progress")
+    stage.lisa("send", "--keys", "Escape")
+    stage.until(lambda status: status.session_state == "waiting_input")
+    answer = stage.send("[fake text after the interrupt]")
+    assert (answer.code, answer.json["delivered"]) == (0, True), answer
+    stage.shows("after the interrupt")
+    wait_until(lambda: stage.told()[-1:] == ["[fake text after the interrupt]"], what=f"{stage.told()}")
+
+
+def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: LiveStage) -> None:
+    stage.begin()
+    texts = [f"sender {number:02} says " + f"{number:02} " * 60 + f"end {number:02}" for number in range(20)]
+    running = [
+        stage.machine.start("session", "send", "--session", stage.name, "--text", text, "--enter", "--json")
+        for text in texts
+    ]
+    answers = [json.loads(process.communicate(timeout=180)[0]) for process in running]
+    assert [answer.get("delivered") for answer in answers] == [True] * 20, answers
+    wait_until(lambda: len(stage.told()) >= 20, timeout=90, what="all twenty")
+    assert sorted(plain(text) for text in stage.told()) == sorted(plain(text) for text in texts)
+
+
+def test_a_slash_command_is_a_command(stage: LiveStage) -> None:
+    stage.begin().send("[fake text hello]")
+    stage.shows("hello")
+    stage.rests()
+    before = stage.status().agent_session_id
+    answer = stage.send("/clear" if stage.agent_name == "claude" else "/new")
+    assert answer.code == 0, answer
+    stage.until(lambda status: status.agent_session_id != before)
+
+
+def test_a_permission_prompt_refuses_text_and_takes_an_answer(stage: LiveStage) -> None:
+    kind = "tool" if stage.agent_name == "claude" else "ask"
+    stage.begin().send(f"[fake {kind} touch made-by-send then text all done]")
+    stage.until(lambda status: status.waiting_for == "permission")
+    refused = stage.send("please go on")
+    assert (refused.code, refused.json["errorCode"]) == (1, "agent_waiting_dialog")
+    assert refused.json["choices"][0]["text"].startswith("Yes")
+    answer = stage.lisa("send", "--answer", "yes")
+    assert (answer.code, answer.json["delivered"]) == (0, True), answer
+    wait_until(lambda: (stage.machine.project / "made-by-send").exists())
+    stage.shows("all done")
+
+
+@pytest.mark.parametrize("word", ["no", "always"])
+def test_a_permission_prompt_can_be_refused_or_granted_for_good(stage: LiveStage, word: str) -> None:
+    kind = "tool" if stage.agent_name == "claude" else "ask"
+    stage.begin().send(f"[fake {kind} touch made-by-send then text all done]")
+    stage.until(lambda status: status.waiting_for == "permission")
+    answer = stage.lisa("send", "--answer", word)
+    assert (answer.code, answer.json["delivered"]) == (0, True), answer
+    stage.until(lambda status: status.session_state == "waiting_input" and status.waiting_for != "permission")
+    assert (stage.machine.project / "made-by-send").exists() is (word == "always")
+
+
+def test_after_it_left_nothing_is_typed(stage: LiveStage) -> None:
+    stage.begin().send("/exit" if stage.agent_name == "claude" else "/quit")
+    stage.ends()
+    answer = stage.send("touch f")
+    assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_running")
+    assert not (stage.machine.project / "f").exists()
