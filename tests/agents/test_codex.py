@@ -173,10 +173,15 @@ def test_the_digest_of_a_hook_is_the_one_codex_computes() -> None:
     assert known in hooks.settings("/bin/sh /x/hook.sh /y", ["PreToolUse"])[-1]
 
 
+def test_a_run_has_the_one_hook_that_tells_its_rollout() -> None:
+    made = plan("exec", "hi", folder="/s", hook="/pkg/hook.sh")
+    given = [setting.partition("=")[0] for setting in settings(made) if setting.startswith("hooks.")]
+    assert given == ["hooks.SessionStart", "hooks.state"]
+
+
 def test_there_are_no_hooks_where_codex_would_ask_about_them_or_where_they_clash() -> None:
     more = {"folder": "/s", "hook": "/pkg/hook.sh"}
     assert not plan("interactive", facts=OLD, **more).hooks
-    assert not plan("exec", "hi", **more).hooks
     clash = plan("interactive", agent_args="-c 'hooks.Stop=[]'", **more)
     assert not clash.hooks
     assert "hooks.state" not in clash.script

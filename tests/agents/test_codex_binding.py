@@ -143,6 +143,18 @@ def test_without_any_sign_the_rollout_of_this_folder_kind_and_time_fits(home: Ho
     assert bind(home, running=False, mode="exec").session_id == "01a1fc53-0000-7000-8000-000000000002"
 
 
+def test_of_two_sessions_begun_at_once_the_prompt_tells(home: Home) -> None:
+    for thread, prompt in ((FIRST, 'say "one"'), (SECOND, "say two")):
+        path = Path(home.rollout(thread))
+        item = {"type": "UserMessage", "content": [{"type": "text", "text": prompt}]}
+        payload = {"type": "item_completed", "item": item}
+        path.write_text(path.read_text() + json.dumps({"type": "event_msg", "payload": payload}) + "\n")
+    for prompt, thread in (('say "one"', FIRST), ("say two", SECOND)):
+        meta = SessionMeta(session="x", project_root="/p", agent_home=str(home.folder), created_unix=1795234681.0)
+        meta.prompt = prompt
+        assert AGENT.bind(view(meta=meta, processes=())).session_id == thread
+
+
 def test_nothing_fits_when_there_is_nothing(home: Home) -> None:
     found = bind(home, running=False)
     assert (found.session_id, found.transcript) == ("", "")

@@ -314,6 +314,8 @@ def test_there_are_no_choices_without_a_dialog() -> None:
         "mcp startup: no servers",
         "⚠ MCP client for `files` failed to start: x",
         "Reading additional input from stdin...",
+        "hook: SessionStart",
+        "hook: SessionStart Completed",
         "warning: Codex could not find bubblewrap on PATH. Install bubblewrap with your OS package manager.",
         "2026-11-21T04:33:14Z ERROR codex_core::state_db: state db record_discrepancy: x",
     ],

@@ -22,6 +22,8 @@ _SANDBOX = "codex-linux-sandbox"
 START_SLACK_SECONDS = 2.0
 HEAD_BYTES = 4096
 """Of a rollout's first line: its id, time and folder stand before the long instructions."""
+PROMPT_BYTES = 1 << 18
+PROMPT_HEAD = 200
 
 
 def is_agent(process: Process) -> bool:
@@ -113,6 +115,7 @@ def _told(view: View, shown: str) -> Binding | None:
 class _Head(Struct):
     """What the first line of a rollout says before its long instructions."""
 
+    path: str
     id: str
     at: float
     cwd: str
@@ -121,20 +124,32 @@ class _Head(Struct):
 
 def _fitting(view: View, shown: str) -> Binding:
     """The rollout of the thread in the title; else the first of this folder and kind that began with the session."""
-    wanted = "codex_exec" if view.meta.mode == "exec" else "codex-tui"
-    best: tuple[float, Binding] | None = None
+    found = []
     for path in _recent(os.path.join(home(view), "sessions"), view):
         name = _ROLLOUT.search(path)
         if shown and name and name[1].startswith(shown):
             return Binding(session_id=name[1], transcript=path, how="history")
         head = _head(path) if not shown else None
-        if head is None or head.cwd != view.meta.project_root or head.originator not in ("", wanted):
-            continue
-        if head.at < view.meta.created_unix - START_SLACK_SECONDS:
-            continue
-        if best is None or head.at < best[0]:
-            best = (head.at, Binding(session_id=head.id, transcript=path, how="history"))
-    return best[1] if best else Binding(session_id=shown or view.meta.agent_session_id)
+        if head is not None and _fits(head, view):
+            found.append(head)
+    if len(found) > 1:  # several sessions began at once in one folder: the prompt may tell
+        found = [head for head in found if _begins_with(head.path, view.meta.prompt)] or found
+    if not found:
+        return Binding(session_id=shown or view.meta.agent_session_id)
+    first = min(found, key=lambda head: head.at)
+    return Binding(session_id=first.id, transcript=first.path, how="history")
+
+
+def _fits(head: _Head, view: View) -> bool:
+    kind = "codex_exec" if view.meta.mode == "exec" else "codex-tui"
+    early = head.at < view.meta.created_unix - START_SLACK_SECONDS
+    return head.cwd == view.meta.project_root and head.originator in ("", kind) and not early
+
+
+def _begins_with(path: str, prompt: str) -> bool:
+    """Whether the prompt stands in the rollout's beginning, as JSON spells it."""
+    words = msgspec.json.encode(prompt.strip()[:PROMPT_HEAD]).strip(b'"')
+    return bool(words) and words in files.read_from(path, 0, PROMPT_BYTES)
 
 
 def _recent(sessions: str, view: View) -> list[str]:
@@ -145,7 +160,7 @@ def _recent(sessions: str, view: View) -> list[str]:
             for day in files.names(os.path.join(sessions, year, month)):
                 # folders are named in local time: a day of slack either way
                 begun = unix(f"{year}-{month}-{day}T00:00:00Z")
-                if view.meta.created_unix - 2 * 86400 <= begun <= view.now + 2 * 86400:
+                if begun >= view.meta.created_unix - 2 * 86400:
                     folder = os.path.join(sessions, year, month, day)
                     found += [os.path.join(folder, name) for name in files.names(folder) if name.endswith(".jsonl")]
     return found
@@ -157,7 +172,7 @@ def _head(path: str) -> _Head | None:
         return None
     name, cwd = _string(text, "id"), _string(text, "cwd")
     at = max(unix(stamp) for stamp in re.findall(r'"timestamp":\s*"([^"]+)"', text)[:2] or ["-"])
-    return _Head(id=name, at=at, cwd=cwd, originator=_string(text, "originator")) if name and cwd else None
+    return _Head(path=path, id=name, at=at, cwd=cwd, originator=_string(text, "originator")) if name and cwd else None
 
 
 def _string(text: str, key: str) -> str:

@@ -14,6 +14,7 @@ _NOISE = re.compile(
     r"|reading (?:additional input|prompt) from stdin\.\.\.\Z"
     r"|warning: proceeding, even though we could not (?:create|update) path"
     r"|warning: codex could not find bubblewrap on path\."
+    r"|hook: sessionstart(?: completed)?\Z"
     r"|\S*\s*(?:error|warn)\s+(?:codex_\w+|rmcp)(?:::\w+)*: "
 )
 _LOG = (

@@ -8,6 +8,8 @@ import json
 from lisa_py.agents.base import Facts, Launch, quote_posix
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "SessionEnd")
+EVENTS_OF_A_RUN = ("SessionStart",)
+"""A run prints two lines for each hook; this one tells for good which rollout is the run's."""
 TIMEOUT_SECONDS = 3
 """codex allows SessionEnd no more."""
 _SOURCE = "/<session-flags>/config.toml"
@@ -16,7 +18,8 @@ _SOURCE = "/<session-flags>/config.toml"
 
 def flags(launch: Launch, facts: Facts) -> list[str]:
     """The `-c` flags, for the events of which the installed version is known to accept the trust; else none."""
-    events = [event for event in EVENTS if f"hook {event}" in facts.flags]
+    wanted = EVENTS_OF_A_RUN if launch.mode == "exec" else EVENTS
+    events = [event for event in wanted if f"hook {event}" in facts.flags]
     if not events or not launch.folder or not launch.hook:
         return []
     program = f"/bin/sh {quote_posix(launch.hook)} {quote_posix(launch.folder)}"

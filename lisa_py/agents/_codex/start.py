@@ -53,8 +53,7 @@ def plan(launch: Launch, facts: Facts) -> Plan:
     notes: list[str] = []
     args = _known_args(launch, facts, notes)
     flags = [*_common(launch, facts, args, notes), *_mode_flags(launch, facts, args, notes)]
-    # a run needs none: its end is recorded, nobody is asked, and it would print a line for each
-    hook_flags = hooks.flags(launch, facts) if launch.mode != "exec" else []
+    hook_flags = hooks.flags(launch, facts)
     if hook_flags and not config_given(args, "hooks"):
         flags += hook_flags
         notes.append("codex: lisa's own event hook is trusted for this run; other hooks keep their trust")
