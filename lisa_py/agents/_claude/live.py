@@ -14,6 +14,7 @@ from lisa_py.contract.frames import Todo
 from lisa_py.host import files
 from lisa_py.host.processes import LINUX, Process
 
+CLOCK_SLACK_SECONDS = 5.0
 BINARIES = ("claude", "claude.exe")
 
 
@@ -62,13 +63,12 @@ def read(view: View) -> Live | None:
 
 
 def _read_live(path: str, process: Process) -> Live | None:
-    record = home.read_object(path)
+    record = home.read_object(path) or home.read_object(path)  # written in place: half of it is worth a second look
     session_id = record.get("sessionId")
     if not isinstance(session_id, str) or record.get("pid") != process.pid:
         return None
-    started = record.get("procStart")
-    if LINUX and isinstance(started, str) and started.isdigit() and int(started) != int(process.started):
-        return None  # left behind by a process that was killed; the id is in use again
+    if _left_behind(record, process):
+        return None
     return Live(
         pid=process.pid,
         session_id=session_id,
@@ -77,6 +77,19 @@ def _read_live(path: str, process: Process) -> Live | None:
         waiting_for=word(record, "waitingFor"),
         changed_at=_seconds(record.get("statusUpdatedAt")),
     )
+
+
+def _left_behind(record: Mapping[str, Any], process: Process) -> bool:
+    """Whether the file is of a process that was killed, whose id is in use again."""
+    started = record.get("procStart")
+    if not LINUX:
+        return 0 < _seconds(record.get("startedAt")) < process.started - CLOCK_SLACK_SECONDS
+    return isinstance(started, str) and started.isdigit() and int(started) != int(process.started)
+
+
+def untried(view: View) -> bool:
+    """Whether claude has only started: nothing it was told shows in its hooks or its transcript."""
+    return not view.frames and all(word(hook, "hook") == "SessionStart" for hook in view.hooks)
 
 
 def bind(view: View) -> Binding:

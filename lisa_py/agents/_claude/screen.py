@@ -172,12 +172,15 @@ def _lines(screen: str) -> list[str]:
 
 _NOISE = (
     re.compile(r"^\s*[▐▝▘▛▜█▙▟▀▄ ]{4,}\s+(?:Claude Code v|\S.*·|[/~])"),
-    re.compile(r"^\s*[│|].*[│|]\s*$"),
-    re.compile(r"^\s*[╭╰]─+"),
-    re.compile(r"^\s*(?:Tips for getting started|Welcome to Claude Code|Run /init to create)"),
+    re.compile(r"^╭─+ Claude Code v"),
+    re.compile(r"^╰─{20,}╯$"),
+    re.compile(r"^│.*(?:[▐▝▘▛▜█]{2}|Welcome back|Tips for getting started|What's new|Claude Code changelog|─{20,})"),
+    re.compile(r"^│ +\S.*(?:Run /init|Ask Claude to|Usage Billing|Claude (?:Max|Pro|Team|API))"),
+    re.compile(r"^│ {3,}(?:\S.*)? {3,}│ {20,}│$"),
+    re.compile(r"^Welcome to Claude Code"),
     re.compile(r"^\s*(?:⏸|⏵⏵) .*\bon\b"),
     re.compile(r"^\s*\? for shortcuts"),
-    re.compile(r"tmux focus-events off"),
+    re.compile(r"^\s+tmux focus-events off"),
 )
 
 

@@ -90,9 +90,8 @@ def _waits(view: View, found: live.Live) -> AgentReport:
 
 def _about_to_begin(view: View, found: live.Live) -> bool:
     """Started with a prompt, claude is at rest for a moment before it takes it."""
-    if not view.meta.prompt or view.now - found.changed_at > BEGIN_SECONDS:
-        return False
-    return bool(view.hooks) and all(word(hook, "hook") == "SessionStart" for hook in view.hooks)
+    just_now = view.now - found.changed_at <= BEGIN_SECONDS
+    return bool(view.meta.prompt and view.hooks) and just_now and live.untried(view)
 
 
 def _hook_report(view: View, found: live.Live | None) -> AgentReport | None:

@@ -11,6 +11,9 @@ from lisa_py.agents.base import Binding, Input, View
 from lisa_py.contract.status import AgentReport
 
 CLOCK_SLACK_SECONDS = 0.05
+NEW_SECONDS = 1.0
+SETTLE_SECONDS = 0.4
+"""A claude that came up this very moment (2.1.197) takes a paste and swallows an Enter right behind it."""
 ROWS_MOST = 60
 DRAFT_ROWS = 12
 """How many rows an interrupted prompt is taken to fill when neither screen nor transcript shows it."""
@@ -27,7 +30,13 @@ def how(text: str, view: View, reports: Sequence[AgentReport]) -> Input:
     if text.startswith("!"):
         keys += ("Space",)  # else the text is run as a shell command, without asking
     ends_in_backslash = text.rstrip("\n").endswith("\\")  # Enter behind it makes a new line
-    return Input(clear_first=keys, before_enter=("C-a",) if ends_in_backslash else ())
+    found = live.read(view)
+    new = found is not None and view.now - found.changed_at < NEW_SECONDS and live.untried(view)
+    return Input(
+        clear_first=keys,
+        before_enter=("C-a",) if ends_in_backslash else (),
+        settle_seconds=SETTLE_SECONDS if new else 0.0,
+    )
 
 
 def _rows(view: View) -> int:
@@ -54,7 +63,7 @@ def accepted(text: str, since: float, view: View, binding: Binding) -> str:
     for frame in reversed(view.frames):
         if frame.at < since - CLOCK_SLACK_SECONDS:
             break
-        if frame.kind in ("user", "system") and _same(wanted, normal(frame.text).removeprefix(UNKNOWN)):
+        if frame.kind in ("user", "system") and _frame_takes(normal(frame.text), wanted):
             return "transcript"
     found = live.read(view)
     if found is not None and found.status in ("busy", "waiting") and found.changed_at >= since:
@@ -70,6 +79,11 @@ def _hook_takes(hook: object, wanted: str) -> bool:
         # a payload over the size limit comes without its prompt
         return not isinstance(prompt, str) or _same(wanted, normal(prompt))
     return name == "SessionStart" and hook.get("source") == "clear" and wanted.startswith("/clear")
+
+
+def _frame_takes(seen: str, wanted: str) -> bool:
+    refused = seen.startswith(UNKNOWN) and wanted.split(" ")[0] == seen.removeprefix(UNKNOWN)
+    return refused or _same(wanted, seen)
 
 
 def _same(wanted: str, seen: str) -> bool:

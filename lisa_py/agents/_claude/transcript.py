@@ -45,6 +45,7 @@ class _Record(Struct, rename="camel"):
     is_compact_summary: Any = None
     retry_attempt: Any = None
     max_retries: Any = None
+    api_block_index: Any = None
 
 
 _decode = msgspec.json.Decoder(_Record).decode
@@ -159,7 +160,8 @@ class _Maker:
         for block in blocks:
             if isinstance(block, dict):
                 self._block(block)
-        if isinstance(message.usage, dict) and message.model != "<synthetic>":
+        if isinstance(message.usage, dict) and message.model != "<synthetic>" and not self.record.api_block_index:
+            # a message has one record per block, all with the whole usage: one frame, by the message's id
             self.add("usage", id=_text(message.id), usage=usage_of(message.usage, _text(message.model)))
         if message.stop_reason in ("end_turn", "stop_sequence", "max_tokens", "refusal") and _speaks(blocks):
             self.add("turn_end", reason="completed")

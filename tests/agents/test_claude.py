@@ -1,0 +1,387 @@
+"""What claude's session file, hooks, transcript, title and children mean, each alone and against each other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lisa_py import agents
+from lisa_py.agents._claude import home as folders
+from lisa_py.agents.base import Binding
+from lisa_py.contract.frames import Frame, Todo
+from lisa_py.contract.status import AgentReport
+from tests.agents.claude_views import (
+    AGENT,
+    CLAUDE,
+    NOW,
+    OTHER,
+    PID,
+    SESSION,
+    SHELL,
+    STARTED,
+    SUPERVISOR,
+    TOOL,
+    TREE,
+    Home,
+    hook,
+    pane,
+    process,
+    recorded,
+)
+
+PROMPT = hook("UserPromptSubmit", 5, prompt="do it")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def test_claude_is_an_agent_and_its_parts_are_none() -> None:
+    assert "claude" in agents.names()
+    assert not [name for name in agents.names() if name.startswith("_")]
+
+
+# -- the session file -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "waiting_for", "state", "what"),
+    [
+        ("idle", "", "idle", ""),
+        ("busy", "", "thinking", ""),
+        ("waiting", "permission prompt", "waiting", "permission"),
+        ("waiting", "sandbox request", "waiting", "permission"),
+        ("waiting", "input needed", "waiting", "question"),
+        ("waiting", "dialog open", "waiting", "dialog"),
+        ("waiting", "something new", "waiting", "dialog"),
+    ],
+)
+def test_the_session_file_tells_the_state(home: Home, status: str, waiting_for: str, state: str, what: str) -> None:
+    home.live(status, **({"waitingFor": waiting_for} if waiting_for else {}))
+    report = home.reports()["agent_file"]
+    assert (report.state, report.waiting_for) == (state, what)
+
+
+def test_rest_is_dated_and_work_is_live(home: Home) -> None:
+    home.live("idle", ago=30)
+    assert home.reports()["agent_file"].at == NOW - 30
+    home.live("busy", ago=30)
+    assert home.reports()["agent_file"].at == 0
+
+
+def test_a_shell_left_in_the_background_does_not_keep_a_session_busy(home: Home) -> None:
+    home.live("shell")
+    assert home.states(hook("Stop", 1), processes=(*TREE, TOOL)) == {"agent_file": "idle", "hook": "idle"}
+
+
+def test_a_session_file_of_a_killed_process_whose_id_is_in_use_again_is_not_believed(home: Home) -> None:
+    home.live("busy", procStart="4241")
+    assert home.states() == {}
+    assert home.bind().how == "spawn"
+
+
+def test_a_session_file_without_its_process_is_not_believed(home: Home) -> None:
+    home.live("busy")
+    assert home.states(processes=(SUPERVISOR, SHELL)) == {}
+    zombie = process(PID, 2, "/opt/bin/claude", started=STARTED, state="Z")
+    assert home.states(processes=(SUPERVISOR, zombie)) == {}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 77}', '{"sessionId": 5, "pid": 77}', "null"])
+def test_a_torn_session_file_says_nothing_and_breaks_nothing(home: Home, content: str) -> None:
+    home.live("idle")
+    (home.folder / "sessions" / f"{PID}.json").write_text(content)
+    assert home.states() == {}
+
+
+def test_a_claude_that_a_tool_runs_does_not_speak_for_the_session(home: Home) -> None:
+    home.live("busy")
+    inner = process(90, 80, "claude", "-p", "x", started=9.0)
+    record = {"pid": 90, "sessionId": OTHER, "procStart": "9", "status": "idle", "statusUpdatedAt": 1, "cwd": "/x"}
+    (home.folder / "sessions" / "90.json").write_text(json.dumps(record))
+    assert home.states(processes=(*TREE, TOOL, inner))["agent_file"] == "thinking"
+    assert home.bind(processes=(*TREE, TOOL, inner)).session_id == SESSION
+
+
+def test_started_with_a_prompt_the_first_rest_is_no_answer(home: Home) -> None:
+    started = hook("SessionStart", 0.4, source="startup")
+    home.live("idle", ago=0.3)
+    assert home.states(started, meta={"prompt": "do it"})["agent_file"] == "starting"
+    assert home.states(started)["agent_file"] == "idle"
+    home.live("idle", ago=3)
+    assert home.states(started, meta={"prompt": "do it"})["agent_file"] == "idle"
+    home.live("idle", ago=0.1)
+    assert home.states(started, PROMPT, hook("Stop", 0.1), meta={"prompt": "do it"})["agent_file"] == "idle"
+
+
+# -- hooks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "state", "what", "error"),
+    [
+        ("SessionStart", {"source": "startup"}, "starting", "", ""),
+        ("SessionStart", {"source": "clear"}, "idle", "", ""),
+        ("UserPromptSubmit", {}, "thinking", "", ""),
+        ("PreToolUse", {"tool_name": "Bash"}, "tool", "", ""),
+        ("PostToolUse", {"tool_name": "Bash"}, "thinking", "", ""),
+        ("PostToolUseFailure", {"tool_name": "Bash"}, "thinking", "", ""),
+        ("PermissionRequest", {"tool_name": "Bash"}, "waiting", "permission", ""),
+        ("PermissionRequest", {"tool_name": "ExitPlanMode"}, "waiting", "permission", ""),
+        ("PermissionRequest", {"tool_name": "AskUserQuestion"}, "waiting", "question", ""),
+        ("Notification", {"notification_type": "elicitation_dialog"}, "waiting", "question", ""),
+        ("Notification", {"notification_type": "idle_prompt"}, "idle", "", ""),
+        ("Stop", {}, "idle", "", ""),
+        ("StopFailure", {"error": "rate_limit"}, "error", "", "rate_limit"),
+        ("StopFailure", {"error": "server_error", "last_assistant_message": "API Error: 529 x"}, "error", "",
+         "overloaded"),
+        ("StopFailure", {"error": "rate_limit", "last_assistant_message": "API Error: (429) · usage limit reached"},
+         "error", "", "usage_limit"),
+        ("SessionEnd", {"reason": "other"}, "exited", "", ""),
+    ],
+)  # fmt: skip
+def test_each_hook_tells_a_state(
+    home: Home, event: str, payload: dict[str, str], state: str, what: str, error: str
+) -> None:
+    report = home.reports(hook("PreToolUse", 9), hook(event, 2, **payload))["hook"]
+    assert (report.state, report.waiting_for, report.error, report.at) == (state, what, error, NOW - 2)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        hook("Notification", 1, notification_type="permission_prompt"),
+        hook("Notification", 1, notification_type="auth_success"),
+        hook("SessionStart", 1, source="compact"),
+        hook("SessionEnd", 1, reason="clear"),
+        hook("SomethingNew", 1),
+    ],
+)
+def test_hooks_that_change_nothing_leave_the_one_before_standing(home: Home, payload: dict[str, object]) -> None:
+    assert home.states(PROMPT, payload)["hook"] == "thinking"
+
+
+def test_a_question_is_told_from_a_permission_where_the_file_says_only_that_it_asks(home: Home) -> None:
+    home.live("waiting", waitingFor="permission prompt")  # as 2.1.197 writes it for both
+    asked = hook("PermissionRequest", 1, tool_name="AskUserQuestion")
+    assert home.reports(PROMPT, asked)["agent_file"].waiting_for == "question"
+    asked = hook("PermissionRequest", 1, tool_name="Bash")
+    report = home.reports(PROMPT, asked)["agent_file"]
+    assert (report.waiting_for, report.detail) == ("permission", "Bash")
+
+
+def test_a_permission_that_was_given_is_a_running_tool_though_no_hook_says_so(home: Home) -> None:
+    home.live("busy", ago=1)
+    asked = hook("PermissionRequest", 4, tool_name="Bash")
+    report = home.reports(PROMPT, asked)["hook"]
+    assert (report.state, report.detail) == ("tool", "Bash")
+
+
+def test_a_turn_interrupted_before_any_output_is_seen_though_nothing_is_written(home: Home) -> None:
+    home.live("idle", ago=2)
+    report = home.reports(PROMPT)["hook"]
+    assert (report.state, report.at) == ("interrupted", NOW - 2)
+
+
+def test_a_turn_that_ends_normally_is_not_taken_for_an_interrupt(home: Home) -> None:
+    home.live("idle", ago=0.01)  # its Stop hook is about to be written
+    assert "hook" not in home.states(PROMPT)
+    home.live("idle", ago=2)
+    assert home.states(PROMPT, hook("Stop", 2.1))["hook"] == "idle"
+    assert home.states(PROMPT, hook("StopFailure", 1.9, error="billing_error"))["hook"] == "error"
+    ended = (Frame(kind="turn_end", at=NOW - 2, reason="failed", error="server"),)
+    assert "hook" not in home.states(PROMPT, frames=ended)
+
+
+def test_a_helper_at_work_after_the_turn_is_no_interrupted_turn(home: Home) -> None:
+    home.live("idle", ago=2)
+    helper = hook("PostToolUse", 3, agent_id="a1", tool_name="Bash")
+    assert home.states(PROMPT, hook("Stop", 4), helper).get("hook") != "interrupted"
+
+
+# -- transcript, title, processes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frames", "state", "error"),
+    [
+        (["turn_start", "user"], "thinking", ""),
+        (["turn_start", "user", "tool_use"], "tool", ""),
+        (["turn_start", "user", "tool_use", "usage"], "tool", ""),
+        (["turn_start", "user", "tool_use", "tool_result"], "thinking", ""),
+        (["turn_start", "user", "assistant"], "thinking", ""),
+        (["turn_start", "user", "error"], "retrying", "overloaded"),
+        (["turn_start", "user", "error", "assistant"], "thinking", ""),
+        (["turn_start", "user", "assistant", "turn_end"], "idle", ""),
+        (["turn_start", "user", "tool_use", "turn_end"], "idle", ""),
+    ],
+)
+def test_the_end_of_the_transcript_tells_the_state(home: Home, frames: list[str], state: str, error: str) -> None:
+    made = [
+        Frame(
+            kind=kind, at=NOW - 9 + at, tool_id="t1" if "tool" in kind else "", reason="completed",
+            error="overloaded" if kind == "error" else "",
+        )  # type: ignore[arg-type]
+        for at, kind in enumerate(frames)
+    ]  # fmt: skip
+    report = home.reports(frames=tuple(made))["transcript"]
+    assert (report.state, report.error) == (state, error)
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "error"),
+    [
+        ("errors-and-interrupts", "error", "network"),
+        ("tasks", "idle", ""),
+        ("queued", "idle", ""),
+        ("helper", "idle", ""),
+        ("thinking", "idle", ""),
+        ("exec-retries", "idle", ""),
+    ],
+)
+def test_recorded_transcripts_end_as_their_sessions_did(home: Home, name: str, state: str, error: str) -> None:
+    report = home.reports(frames=tuple(recorded(name)))["transcript"]
+    assert (report.state, report.error) == (state, error)
+
+
+def test_the_glyphs_of_older_titles_mean_work_and_no_glyph_means_nothing(home: Home) -> None:
+    assert home.states(title="⠂ Fix the tests") == {"title": "thinking"}
+    assert home.states(title="⠐ Fix the tests") == {"title": "thinking"}
+    assert home.states(title="✳ Fix the tests") == {}
+
+
+def test_a_shell_of_the_bash_tool_means_a_tool_only_where_nothing_better_speaks(home: Home) -> None:
+    assert home.states(processes=(*TREE, TOOL)) == {"process": "tool"}
+    home.live("busy")
+    assert home.states(processes=(*TREE, TOOL)) == {"agent_file": "thinking", "process": "tool"}
+    assert "process" not in home.states(PROMPT, processes=(*TREE, TOOL))
+    home.live("idle")
+    assert "process" not in home.states(processes=(*TREE, TOOL))
+    assert "process" not in home.states(processes=(*TREE, process(81, PID, "node", "mcp-server.js")))
+
+
+def test_the_screen_is_read_when_it_is_there(home: Home) -> None:
+    home.live("busy")
+    assert home.states(screen=pane("retrying-overloaded")) == {"agent_file": "thinking", "screen": "retrying"}
+
+
+@pytest.mark.parametrize(
+    ("reports", "wanted"),
+    [
+        ([], True),
+        ([("hook", "thinking", "")], True),
+        ([("agent_file", "idle", ""), ("hook", "idle", "")], False),
+        ([("agent_file", "thinking", ""), ("hook", "thinking", "")], True),
+        ([("agent_file", "thinking", ""), ("hook", "tool", "")], False),
+        ([("agent_file", "waiting", "permission")], False),
+        ([("agent_file", "waiting", "dialog")], True),
+    ],
+)
+def test_the_screen_is_asked_for_only_where_it_knows_more(reports: list[tuple[str, str, str]], wanted: bool) -> None:
+    made = [AgentReport(source=source, state=state, waiting_for=what) for source, state, what in reports]  # type: ignore[arg-type]
+    assert AGENT.needs_screen(made) is wanted
+
+
+# -- which conversation -----------------------------------------------------------------------------------------------
+
+
+def test_the_session_file_names_process_conversation_and_transcript(home: Home) -> None:
+    home.live("idle", cwd="/tmp/demo_x.y")
+    path = str(home.folder / "projects" / "-tmp-demo-x-y" / f"{SESSION}.jsonl")
+    assert home.bind() == Binding(session_id=SESSION, transcript=path, pid=PID, how="agent_file")
+    assert AGENT.watch_paths(home.view(), home.bind()) == (str(home.folder / "sessions" / f"{PID}.json"), path)
+
+
+def test_after_clear_the_pane_holds_the_new_conversation(home: Home) -> None:
+    cleared = {**hook("SessionStart", 1, source="clear", transcript_path="/p/new.jsonl"), "session_id": OTHER}
+    home.live("idle", sessionId=OTHER)
+    assert home.bind(PROMPT, cleared) == Binding(session_id=OTHER, transcript="/p/new.jsonl", pid=PID, how="agent_file")
+    assert home.bind(PROMPT, cleared, processes=(SUPERVISOR,)) == Binding(
+        session_id=OTHER, transcript="/p/new.jsonl", how="hook"
+    )
+
+
+def test_the_transcript_is_the_one_the_hooks_of_this_conversation_name(home: Home) -> None:
+    home.live("idle")
+    old = {**hook("Stop", 2, transcript_path="/p/old.jsonl"), "session_id": OTHER}
+    named = hook("UserPromptSubmit", 3, transcript_path="/elsewhere/it.jsonl")
+    assert home.bind(named, old).transcript == "/elsewhere/it.jsonl"
+
+
+def test_before_anything_else_speaks_the_id_given_at_spawn_counts(home: Home) -> None:
+    bound = home.bind(processes=(SUPERVISOR, CLAUDE))
+    assert (bound.session_id, bound.pid, bound.how) == (SESSION, PID, "spawn")
+    assert home.bind(meta={"agent_session_id": ""}, processes=()) == Binding()
+
+
+def test_a_transcript_in_a_folder_of_another_name_is_found_by_its_id(home: Home) -> None:
+    moved = home.folder / "projects" / "-somewhere-else"
+    moved.mkdir(parents=True)
+    (moved / f"{SESSION}.jsonl").write_text("{}")
+    home.live("idle")
+    assert home.bind().transcript == str(moved / f"{SESSION}.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("cwd", "name"),
+    [
+        ("/tmp/demo", "-tmp-demo"),
+        ("/a b/c_d.e@f", "-a-b-c-d-e-f"),
+        ("/ünï/Ω🙂", "--n-----"),
+        ("/cafe\u0301", "-cafe-"),
+        ("/" + "a" * 199, "-" + "a" * 199),
+        ("/" + "d" * 250, "-" + "d" * 199 + "-bagbv5"),
+    ],
+)
+def test_a_projects_folder_is_named_as_claude_names_it(cwd: str, name: str) -> None:
+    assert folders.project_name(cwd) == name
+
+
+@pytest.mark.parametrize(
+    ("argv", "yes"),
+    [
+        (("claude",), True),
+        (("/usr/bin/claude", "-p", "x"), True),
+        (("/n/claude.exe",), True),
+        (("node", "/usr/bin/claude"), True),
+        (("node", "/x/@anthropic-ai/claude-code/cli.js", "-p"), True),
+        (("bash", "-c", "claude"), False),
+        (("node", "/x/server.js", "claude"), False),
+        (("vim", "claude"), False),
+        (("claude-monitor",), False),
+    ],
+)
+def test_claude_itself_is_told_from_what_only_mentions_it(argv: tuple[str, ...], yes: bool) -> None:
+    assert AGENT.is_agent(process(5, 1, *argv)) is yes
+
+
+def test_the_configuration_folder_is_the_sessions_own(home: Home, tmp_path: Path) -> None:
+    assert AGENT.home({"HOME": "/h"}) == "/h/.claude"
+    assert AGENT.home({"HOME": "/h", "CLAUDE_CONFIG_DIR": "/c"}) == "/c"
+    home.live("idle")
+    there = {"CLAUDE_CONFIG_DIR": str(home.folder), "HOME": "/nowhere"}
+    assert home.states(meta={"agent_home": ""}, environ=there) == {"agent_file": "idle"}
+
+
+# -- task lists -------------------------------------------------------------------------------------------------------
+
+
+def test_the_task_list_is_read_task_by_task_in_order(home: Home) -> None:
+    folder = home.folder / "tasks" / SESSION
+    folder.mkdir(parents=True)
+    for number, status in ((10, "pending"), (2, "in_progress"), (1, "completed"), (3, "deleted")):
+        (folder / f"{number}.json").write_text(json.dumps({"subject": f"step {number}", "status": status}))
+    (folder / ".lock").touch()
+    home.live("idle")
+    expected = (Todo("step 1", "completed"), Todo("step 2", "in_progress"), Todo("step 10", "pending"))
+    assert AGENT.todos(home.view(), home.bind()) == expected
+
+
+def test_without_task_files_the_last_list_of_the_transcript_counts(home: Home) -> None:
+    old, new = (Todo("a", "pending"),), (Todo("a", "completed"),)
+    frames = (Frame(kind="tool_use", todos=old), Frame(kind="tool_use", todos=new), Frame(kind="assistant"))
+    assert AGENT.todos(home.view(frames=frames), home.bind()) == new
+    assert AGENT.todos(home.view(), Binding()) == ()

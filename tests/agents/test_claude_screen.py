@@ -1,0 +1,160 @@
+"""What claude's screen means, on panes recorded from the real CLI (2.1.329, and 2.1.197 where the name says so)."""
+
+from __future__ import annotations
+
+import pytest
+
+from lisa_py.agents._claude import screen
+from tests.agents.claude_views import AGENT, pane, panes
+
+WAITING = {
+    "permission-bash": ("permission", "Bash command"),
+    "permission-edit": ("permission", "Edit file"),
+    "permission-webfetch": ("permission", "Fetch"),
+    "permission-write": ("permission", "Create file"),
+    "plan-approval": ("permission", "Exit plan mode?"),
+    "question": ("question", "Which colour?"),
+    "dialog-trust": ("trust", "Accessing workspace:"),
+    "dialog-bypass": ("bypass", "WARNING: Claude Code running in Bypass Permissions mode"),
+    "dialog-api-key": ("api_key", "Detected a custom API key in your environment"),
+    "command-login": ("login", "Login"),
+    "command-cost": ("dialog", "Settings  Status   Config   Usage   Stats"),
+    "command-model": ("dialog", "Select model"),
+    "command-resume": ("dialog", "Resume session"),
+    "dialog-auto-mode-check-unavailable": ("dialog", "Auto mode can't check actions in this session"),
+    "dialog-config-error": ("dialog", "Configuration error"),
+    "dialog-exit-background": ("dialog", "Background work is running"),
+    "dialog-settings-error": ("dialog", "Settings Error"),
+    "onboarding-security": ("dialog", "Press Enter to continue"),
+    "onboarding-theme": ("dialog", "Choose the text style that looks best"),
+    "2.1.197-permission-bash": ("permission", "Bash command"),
+    "2.1.197-plan-approval": ("permission", "Exit plan mode?"),
+    "2.1.197-question": ("question", "Which colour?"),
+    "2.1.197-dialog-trust": ("trust", "Accessing workspace:"),
+    "2.1.197-dialog-bypass": ("bypass", "WARNING: Claude Code running in Bypass Permissions mode"),
+    "2.1.197-dialog-api-key": ("api_key", "Detected a custom API key in your environment"),
+}
+FAILED = {
+    "retrying-auth": ("retrying", "auth"),
+    "retrying-overloaded": ("retrying", "overloaded"),
+    "retrying-rate_limit": ("retrying", "unknown"),
+    "retrying-server": ("retrying", "server"),
+    "retrying-usage_limit": ("retrying", "usage_limit"),
+    "2.1.197-retrying-overloaded": ("retrying", "overloaded"),
+    "error-auth": ("error", "auth"),
+    "error-bad_request": ("error", "bad_request"),
+    "error-billing": ("error", "billing"),
+    "error-drop": ("error", "network"),
+    "error-not_found": ("error", "not_found"),
+    "error-overloaded": ("error", "overloaded"),
+    "error-permission": ("error", "permission"),
+    "error-rate_limit": ("error", "rate_limit"),
+    "error-server": ("error", "server"),
+    "error-too_long": ("error", "too_long"),
+    "error-too_long-first": ("error", "too_long"),
+    "error-usage_limit": ("error", "usage_limit"),
+    "not-logged-in": ("error", "auth"),
+    "2.1.197-error-auth": ("error", "auth"),
+    "2.1.197-error-overloaded": ("error", "overloaded"),
+}
+DOING = {
+    "alternate-finished": "idle",
+    "alternate-tool": "tool",
+    "bash-mode-empty": "interrupted",
+    "compacted": "idle",
+    "crashed-sigkill": "idle",
+    "exited": "exited",
+    "finished": "idle",
+    "finished-after-errors": "idle",
+    "finished-after-tool": "idle",
+    "idle": "idle",
+    "idle-bypass": "idle",
+    "idle-with-background-shell": "idle",
+    "interrupted-before-output": "interrupted",
+    "interrupted-streaming": "interrupted",
+    "onboarding-offline-preflight-fails": "starting",
+    "permission-rejected": "interrupted",
+    "queued": "thinking",
+    "streaming": "streaming",
+    "subagent": "thinking",
+    "subagent-done": "idle",
+    "tasks-busy": "streaming",
+    "tasks-idle": "idle",
+    "thinking": "thinking",
+    "tool": "tool",
+    "tool-bypass": "tool",
+    "2.1.197-exited": "exited",
+    "2.1.197-finished": "idle",
+    "2.1.197-idle": "idle",
+    "2.1.197-interrupted-streaming": "interrupted",
+    "2.1.197-streaming": "streaming",
+    "2.1.197-subagent": "streaming",
+    "2.1.197-thinking": "thinking",
+    "2.1.197-tool": "tool",
+}
+SILENT = ("exec-finished", "exec-rate-limit")
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_a_dialog_is_told_with_what_it_waits_for_and_its_title(name: str) -> None:
+    report = screen.read(pane(name))
+    assert report is not None
+    assert (report.state, report.waiting_for, report.detail) == ("waiting", *WAITING[name])
+
+
+@pytest.mark.parametrize("name", FAILED)
+def test_a_retry_and_a_final_error_are_told_with_their_kind(name: str) -> None:
+    report = screen.read(pane(name))
+    assert report is not None
+    assert (report.state, report.error) == FAILED[name]
+    assert report.detail
+
+
+@pytest.mark.parametrize("name", DOING)
+def test_work_and_rest_are_told_apart(name: str) -> None:
+    report = screen.read(pane(name))
+    assert report is not None
+    assert (report.state, report.waiting_for, report.error) == (DOING[name], "", "")
+
+
+@pytest.mark.parametrize("name", [*SILENT, ""])
+def test_the_output_of_an_exec_run_says_nothing(name: str) -> None:
+    assert screen.read(pane(name) if name else "") is None
+
+
+def test_every_recorded_pane_is_judged_by_a_test() -> None:
+    assert sorted([*WAITING, *FAILED, *DOING, *SILENT]) == panes()
+
+
+@pytest.mark.parametrize("name", ["idle", "thinking", "streaming", "2.1.197-idle", "error-auth"])
+def test_a_prompt_that_quotes_a_dialog_or_an_error_is_not_one(name: str) -> None:
+    quoted = "❯ what does 'Do you want to proceed? ❯ 1. Yes' or 'API Error: 500' mean? Esc to cancel\n"
+    before = screen.read(pane(name))
+    after = screen.read(pane(name).replace("\n───", "\n" + quoted + "───", 1))
+    assert before is not None
+    assert after is not None
+    assert after.state == ("idle" if name == "error-auth" else before.state)
+
+
+def test_a_limit_of_the_plan_is_told_as_usage_limit() -> None:
+    shown = pane("error-auth").replace(
+        "Not logged in · Please run /login", "You've hit your session limit · resets 3am"
+    )
+    report = screen.read(shown)
+    assert report is not None
+    assert (report.state, report.error) == ("error", "usage_limit")
+
+
+def test_the_draft_is_what_stands_in_the_input_box() -> None:
+    assert screen.draft(pane("interrupted-before-output")) == ["[fake hang 30]"]
+    assert screen.draft(pane("permission-bash")) is None
+    assert screen.draft(pane("idle")) == [""]
+
+
+@pytest.mark.parametrize("name", ["idle", "2.1.197-idle"])
+def test_the_welcome_and_the_footer_are_noise_and_an_answer_is_none(name: str) -> None:
+    lines = [line for line in pane(name).splitlines() if line.strip() and "LISA" not in line]
+    kept = [line for line in lines if not AGENT.is_noise(line) and not set(line) <= set("─ ❯\u00a0")]
+    assert kept == []
+    for line in ("● I ran claude and updated the docs", "  ? is a question mark", "| a | b |", "⏺ mode on", "~/x · y"):
+        assert not AGENT.is_noise(line), line

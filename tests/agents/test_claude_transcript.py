@@ -1,0 +1,207 @@
+"""What frames claude's transcript gives, on transcripts recorded from the real CLI and on lines made up to break it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lisa_py.agents._claude.errors import error_kind
+from lisa_py.contract.frames import Frame, Todo
+from tests.agents.claude_views import AGENT, recorded
+
+
+def frames(record: dict[str, Any], offset: int = 7) -> list[Frame]:
+    return AGENT.frames(json.dumps(record).encode(), offset)
+
+
+def kinds(made: list[Frame]) -> list[str]:
+    return [frame.kind for frame in made]
+
+
+def user(content: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "user", "uuid": "u1", "timestamp": "2026-11-21T02:07:24.500Z", "promptId": "p1",
+            "message": {"role": "user", "content": content}, **more}  # fmt: skip
+
+
+def assistant(*blocks: dict[str, Any], stop: str | None = "end_turn", **more: Any) -> dict[str, Any]:
+    usage = {"input_tokens": 10, "cache_creation_input_tokens": 3, "cache_read_input_tokens": 4, "output_tokens": 5}
+    message = {"role": "assistant", "id": "m1", "model": "opus", "content": list(blocks), "stop_reason": stop,
+               "usage": usage}  # fmt: skip
+    return {"type": "assistant", "uuid": "a1", "timestamp": "2026-11-21T02:07:25Z", "message": message, **more}
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+def test_a_prompt_begins_a_turn() -> None:
+    start, said = frames(user("do it"))
+    assert (start.kind, said.kind) == ("turn_start", "user")
+    assert (said.text, said.at, said.id, said.turn, said.offset) == ("do it", 1795226844.5, "u1", "p1", 7)
+    assert not said.queued
+
+
+def test_a_prompt_that_was_queued_is_marked() -> None:
+    queued = [frame for frame in recorded("queued") if frame.kind == "user"]
+    assert [(frame.text, frame.queued) for frame in queued] == [
+        ("[fake gate g then text one]", False),
+        ("[fake text two]", True),
+    ]
+
+
+def test_a_pasted_prompt_is_given_without_the_tags_around_it() -> None:
+    wrapped = 'look:\n\n<pasted_content id="6e8f">\nline one\nline two\n</pasted_content id="6e8f">\n'
+    assert frames(user(wrapped))[1].text == "look:line one\nline two"
+    assert frames(user('<pasted_content id="1">\nabc\n</pasted_content id="1">\n'))[1].text == "abc"
+
+
+def test_an_answer_ends_the_turn_and_counts_its_tokens() -> None:
+    said, usage, end = frames(assistant(text("done")))
+    assert (said.kind, said.text) == ("assistant", "done")
+    assert usage.usage is not None
+    assert (usage.usage.input_tokens, usage.usage.cached_tokens, usage.usage.output_tokens) == (17, 7, 5)
+    assert (usage.usage.total_tokens, usage.usage.model, usage.id) == (22, "opus", "m1")
+    assert (end.kind, end.reason) == ("turn_end", "completed")
+
+
+def test_a_message_of_several_blocks_ends_its_turn_and_counts_its_tokens_once() -> None:
+    made = recorded("thinking")
+    assert kinds(made) == [
+        "turn_start", "user", "thinking", "usage", "assistant", "tool_use", "tool_result", "thinking", "usage",
+        "assistant", "turn_end", "system",
+    ]  # fmt: skip
+
+
+def test_a_message_that_wants_a_tool_does_not_end_the_turn() -> None:
+    call = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls  -l\n| wc", "description": "List"}}
+    used, _ = frames(assistant(call, stop="tool_use"))
+    assert (used.kind, used.tool, used.tool_id, used.text) == ("tool_use", "Bash", "t1", "ls -l | wc")
+
+
+def test_a_tool_result_knows_its_call_and_whether_it_failed() -> None:
+    block = {"type": "tool_result", "tool_use_id": "t1", "content": [text("no"), text("file")], "is_error": True}
+    (result,) = frames(user([block]))
+    assert (result.kind, result.tool_id, result.text, result.failed) == ("tool_result", "t1", "no\nfile", True)
+
+
+def test_a_todo_list_is_given_whole() -> None:
+    todos = [{"content": "a", "status": "completed"}, {"content": "b", "status": "odd"}, {"content": "c",
+             "status": "pending"}, 5]  # fmt: skip
+    call = {"type": "tool_use", "id": "t1", "name": "TodoWrite", "input": {"todos": todos}}
+    assert frames(assistant(call, stop="tool_use"))[0].todos == (Todo("a", "completed"), Todo("c", "pending"))
+
+
+def test_errors_interrupts_and_ends_of_a_recorded_session() -> None:
+    ends = [(frame.reason, frame.error) for frame in recorded("errors-and-interrupts") if frame.kind == "turn_end"]
+    assert ends == [
+        ("completed", ""),
+        ("interrupted", ""),
+        ("interrupted", ""),
+        ("interrupted", ""),
+        ("failed", "auth"),
+        ("failed", "permission"),
+        ("failed", "billing"),
+        ("failed", "bad_request"),
+        ("failed", "too_long"),
+        ("failed", "not_found"),
+        ("failed", "rate_limit"),
+        ("failed", "usage_limit"),
+        ("failed", "server"),
+        ("failed", "server"),
+        ("failed", "overloaded"),
+        ("failed", "network"),
+    ]
+
+
+def test_retries_of_an_exec_run_are_errors_that_end_nothing() -> None:
+    made = recorded("exec-retries")
+    assert [(frame.kind, frame.error) for frame in made if frame.kind in ("error", "turn_end")] == [
+        ("error", "overloaded"),
+        ("error", "overloaded"),
+        ("turn_end", ""),
+    ]
+    assert made[2].text == "529 Overloaded · retry 1 of 3"
+
+
+def test_a_helpers_news_begins_a_turn_that_no_user_asked_for() -> None:
+    made = recorded("helper")
+    assert kinds(made).count("turn_start") == 2
+    assert [frame.text for frame in made if frame.kind == "user"] == [made[1].text]
+    assert [frame.text for frame in made if frame.kind == "system"][1] == 'Agent "sub job" finished'
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        (user("<command-name>/model</command-name>\n<command-args>opus</command-args>"), "/model opus"),
+        (user("<local-command-stdout>Set model</local-command-stdout>"), "<local-command-stdout>Set model"),
+        ({"type": "system", "subtype": "local_command", "content": "<command-name>/cost</command-name>"}, "/cost"),
+        ({"type": "system", "subtype": "turn_duration", "durationMs": 1500}, "turn took 1.5 s"),
+        ({"type": "system", "subtype": "informational", "content": "Unknown command: /x"}, "Unknown command: /x"),
+        (user("a summary of before", isCompactSummary=True), "a summary of before"),
+    ],
+)
+def test_what_the_program_itself_says_is_no_prompt_and_no_answer(record: dict[str, Any], shown: str) -> None:
+    (frame,) = frames(record)
+    assert frame.kind == "system"
+    assert frame.text.startswith(shown)
+
+
+def test_a_command_of_bash_mode_is_given_as_it_was_typed() -> None:
+    (frame,) = frames(user("<bash-input>ls -l</bash-input>"))
+    assert (frame.kind, frame.text) == ("user", "!ls -l")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"\n", b"{", b"null", b"[]", b'"x"', b"\xff\xfe", b'{"type": 5}', b'{"type": "user"}',
+        b'{"type": "user", "message": {"content": 5}}', b'{"type": "user", "message": "x"}',
+        b'{"type": "user", "message": {"content": [5, {"type": "text"}, {"type": "tool_result"}]}}',
+        b'{"type": "assistant", "message": {"content": [{"type": "text", "text": 5}], "usage": 3}}'[:-2],
+        b'{"type": "assistant", "isSidechain": true, "message": {"content": [{"type": "text", "text": "x"}]}}',
+        b'{"type": "user", "isMeta": true, "message": {"content": "Caveat"}}',
+        b'{"type": "attachment", "attachment": {}}', b'{"type": "brand-new-record"}',
+    ],
+)  # fmt: skip
+def test_broken_unknown_and_inner_lines_give_no_prompt_and_no_answer(line: bytes) -> None:
+    assert not [frame for frame in AGENT.frames(line, 1) if frame.kind in ("user", "assistant", "turn_end")]
+
+
+def test_half_a_surrogate_pair_does_not_lose_the_line() -> None:
+    line = b'{"type":"user","message":{"role":"user","content":"cut \\ud83d here"},"timestamp":"2026-11-21T02:07:24Z"}'
+    made = AGENT.frames(line, 1)
+    assert kinds(made) == ["turn_start", "user"]
+    assert made[1].text.startswith("cut ")
+    made[1].text.encode("utf-8")
+
+
+@pytest.mark.parametrize("stamp", ["", "yesterday", 5, None, "2026-13-41T00:00:00Z"])
+def test_a_record_without_a_readable_time_has_none(stamp: Any) -> None:
+    assert frames(user("x", timestamp=stamp))[0].at == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "words", "kind"),
+    [
+        ("authentication_failed", None, "", "auth"),
+        ("oauth_org_not_allowed", None, "", "auth"),
+        ("billing_error", None, "Credit balance is too low", "billing"),
+        ("rate_limit", 429, "API Error: Request rejected (429) · slow down", "rate_limit"),
+        ("rate_limit", 429, "You've hit your weekly limit · resets 3am", "usage_limit"),
+        ("rate_limit", None, "You're out of usage credits", "usage_limit"),
+        ("server_error", 529, "API Error: Repeated 529 Overloaded errors", "overloaded"),
+        ("server_error", 503, "API Error: 503", "server"),
+        ("invalid_request", 400, "Prompt is too long", "too_long"),
+        ("invalid_request", 400, "API Error: 400 malformed", "bad_request"),
+        ("unknown", 403, "Please run /login · API Error: 403 no", "permission"),
+        ("unknown", None, "API Error: Connection dropped (ECONNRESET).", "network"),
+        ("unknown", None, "API Error: Request timed out.", "network"),
+        ("model_not_found", 404, "There's an issue with the selected model (x).", "not_found"),
+        ("", None, "something else", "unknown"),
+    ],
+)
+def test_errors_have_one_kind_whatever_words_they_come_in(name: str, status: Any, words: str, kind: str) -> None:
+    assert error_kind(name, status, words) == kind
