@@ -1,0 +1,1 @@
+"""Measurements: interleaved, medians, ratios; never asserted on time."""
