@@ -1,0 +1,253 @@
+"""Save, restore and clear a project's objectives and lanes, so that a run can be repeated from the same start."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import LisaError, UsageError
+from lisa_py.core.advice.given import Inputs, Unusable
+from lisa_py.core.context import Context
+from lisa_py.host import files
+from lisa_py.store import context_cache, lanes, objectives, sandbox
+from lisa_py.store.lanes import Lane
+from lisa_py.store.objectives import Objective
+from lisa_py.store.places import Project
+from lisa_py.store.sandbox import EXTRAS, Snapshot
+
+ACTIONS = ("list", "snapshot", "restore", "clear")
+
+
+class Args(Struct, kw_only=True):
+    action: Annotated[str, Flag(help="what to do", choices=ACTIONS, positional=True)] = "list"
+    project_root: Annotated[
+        str, Flag(help="project folder; default: the snapshot's (restore), else the current folder", metavar="PATH")
+    ] = ""
+    file: Annotated[
+        str, Flag(help="where the snapshot is written, or read (restore; `-` is stdin)", metavar="PATH")
+    ] = ""
+    include: Annotated[
+        str, Flag(help="further stores: memory, context-cache (a restore puts back all that was saved)", metavar="CSV")
+    ] = ""
+
+
+class Listed(Struct, frozen=True, kw_only=True, rename="camel"):
+    action: str = "list"
+    project_root: str
+    objective_count: int
+    lane_count: int
+    current_id: str
+    memory_count: int | UnsetType = UNSET
+    context_cache_count: int | UnsetType = UNSET
+    objective_store_path: str | UnsetType = UNSET
+    lane_store_path: str | UnsetType = UNSET
+    context_cache_path: str | UnsetType = UNSET
+    objectives: tuple[Objective, ...] | UnsetType = UNSET
+    lanes: tuple[Lane, ...] | UnsetType = UNSET
+
+
+class Saved(Struct, frozen=True, kw_only=True, rename="camel"):
+    action: str = "snapshot"
+    project_root: str
+    objective_count: int
+    lane_count: int
+    memory_count: int | UnsetType = UNSET
+    context_cache_count: int | UnsetType = UNSET
+    file: str | UnsetType = UNSET
+    snapshot: Snapshot | UnsetType = UNSET
+
+
+class Restored(Struct, frozen=True, kw_only=True, rename="camel"):
+    action: str = "restore"
+    project_root: str
+    source_file: str
+    version: str
+    objective_count: int
+    lane_count: int
+    memory_count: int | UnsetType = UNSET
+    context_cache_count: int | UnsetType = UNSET
+    objective_store_path: str | UnsetType = UNSET
+    lane_store_path: str | UnsetType = UNSET
+
+
+class Cleared(Struct, frozen=True, kw_only=True, rename="camel"):
+    action: str = "clear"
+    project_root: str
+    cleared_objectives: bool
+    cleared_lanes: bool
+    cleared_memories: int | UnsetType = UNSET
+    cleared_context_cache: bool | UnsetType = UNSET
+    objective_store_path: str | UnsetType = UNSET
+    lane_store_path: str | UnsetType = UNSET
+
+
+Answer = Listed | Saved | Restored | Cleared
+
+
+def run(args: Args, ctx: Context) -> Answer:
+    extras = _extras(args.include)
+    if args.action == "restore":
+        return _restore(args, ctx)
+    project = ctx.project(args.project_root)
+    if args.action == "clear":
+        return _clear(project, extras, ctx)
+    snapshot = sandbox.take(project, extras)
+    return _list(project, snapshot) if args.action == "list" else _save(args, ctx, project, snapshot)
+
+
+def _extras(csv: str) -> frozenset[str]:
+    words = [word.strip().lower() for word in csv.split(",") if word.strip()]
+    for word in words:
+        if word not in EXTRAS:
+            raise UsageError("invalid_include", f"invalid --include: {word} (expected {','.join(EXTRAS)})")
+    return frozenset(words)
+
+
+def _counts(snapshot: Snapshot) -> tuple[int | UnsetType, int | UnsetType]:
+    """Of the further stores: memories and keys of the context cache."""
+    cache = snapshot.context_cache
+    return (
+        UNSET if snapshot.memories is UNSET else len(snapshot.memories),
+        UNSET if cache is UNSET else len(cache.items),
+    )
+
+
+def _list(project: Project, snapshot: Snapshot) -> Listed:
+    register, bundles = snapshot.objective_store, snapshot.lane_store.lanes
+    memory_count, cache_count = _counts(snapshot)
+    return Listed(
+        project_root=project.root,
+        objective_count=len(register.objectives),
+        lane_count=len(bundles),
+        current_id=register.current_id,
+        memory_count=memory_count,
+        context_cache_count=cache_count,
+        objective_store_path=objectives.registry(project).path,
+        lane_store_path=lanes.registry(project).path,
+        context_cache_path=UNSET if cache_count is UNSET else context_cache.registry(project).path,
+        objectives=tuple(register.objectives[key] for key in sorted(register.objectives)),
+        lanes=tuple(bundles[key] for key in sorted(bundles)),
+    )
+
+
+def _save(args: Args, ctx: Context, project: Project, snapshot: Snapshot) -> Saved:
+    path = _path(args, ctx)
+    if path:
+        _write(path, snapshot)
+    memory_count, cache_count = _counts(snapshot)
+    return Saved(
+        project_root=project.root,
+        objective_count=len(snapshot.objective_store.objectives),
+        lane_count=len(snapshot.lane_store.lanes),
+        memory_count=memory_count,
+        context_cache_count=cache_count,
+        file=path or UNSET,
+        snapshot=snapshot,
+    )
+
+
+def _path(args: Args, ctx: Context) -> str:
+    name = args.file.strip()
+    if name == "-":
+        raise UsageError("invalid_file_path", "a snapshot without --file is part of the answer; `-` is for restore")
+    path = os.path.abspath(os.path.join(ctx.cwd, os.path.expanduser(name))) if name else ""
+    if path and files.is_dir(path):
+        raise UsageError("invalid_file_path", f"invalid --file: {path} is a folder")
+    return path
+
+
+def _write(path: str, snapshot: Snapshot) -> None:
+    folder = os.path.dirname(path)
+    try:
+        if not files.is_dir(folder):  # a folder that is there keeps its mode
+            files.private_dir(folder)
+        files.write(path, msgspec.json.format(msgspec.json.encode(snapshot), indent=2))
+    except LisaError as problem:
+        raise LisaError("snapshot_write_failed", problem.message, file=path) from problem
+
+
+def _restore(args: Args, ctx: Context) -> Restored:
+    name = args.file.strip()
+    if not name:
+        raise UsageError("missing_required_flag", "--file is required for restore")
+    try:
+        raw = Inputs(ctx).raw(name)
+    except Unusable as problem:
+        raise LisaError("snapshot_read_failed", f"failed reading the snapshot: {problem}") from problem
+    snapshot = sandbox.parse(raw)
+    project = ctx.project(args.project_root or snapshot.project_root)
+    sandbox.put_back(project, snapshot, ctx.settings)
+    memory_count, cache_count = _counts(snapshot)
+    return Restored(
+        project_root=project.root,
+        source_file=name if name == "-" else os.path.abspath(os.path.join(ctx.cwd, os.path.expanduser(name))),
+        version=snapshot.version,
+        objective_count=len(snapshot.objective_store.objectives),
+        lane_count=len(snapshot.lane_store.lanes),
+        memory_count=memory_count,
+        context_cache_count=cache_count,
+        objective_store_path=objectives.registry(project).path,
+        lane_store_path=lanes.registry(project).path,
+    )
+
+
+def _clear(project: Project, extras: frozenset[str], ctx: Context) -> Cleared:
+    gone = sandbox.clear(project, extras, ctx.settings)
+    return Cleared(
+        project_root=project.root,
+        cleared_objectives=gone.objectives,
+        cleared_lanes=gone.lanes,
+        cleared_memories=gone.memories if "memory" in extras else UNSET,
+        cleared_context_cache=gone.context_cache if "context-cache" in extras else UNSET,
+        objective_store_path=objectives.registry(project).path,
+        lane_store_path=lanes.registry(project).path,
+    )
+
+
+_FULL_ONLY = ("objective_store_path", "lane_store_path", "context_cache_path", "objectives", "lanes", "snapshot")
+
+
+def smaller(answer: Answer, args: Args) -> Listed | Saved | Restored | Cleared:
+    """Counts only; a snapshot that went into no file stays in the answer."""
+    gone = {name: UNSET for name in _FULL_ONLY if hasattr(answer, name)}
+    if isinstance(answer, Saved) and answer.file is UNSET:
+        del gone["snapshot"]
+    return msgspec.structs.replace(answer, **gone)
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Answer,
+    run=run,
+    min=smaller,
+    errors={
+        "invalid_action": "the action is list, snapshot, restore or clear",
+        "invalid_file_path": "--file names no file that can be written",
+        "invalid_include": "--include is memory, context-cache or both",
+        "objective_store_read_failed": "objectives.json cannot be read; clear or restore replaces it",
+        "lane_store_read_failed": "lanes.json cannot be read; clear or restore replaces it",
+        "memory_read_failed": "a session's memory cannot be read",
+        "context_cache_read_failed": "the context cache cannot be read",
+        "objective_store_clear_failed": "objectives.json cannot be removed",
+        "lane_store_clear_failed": "lanes.json cannot be removed",
+        "memory_clear_failed": "a session's memory cannot be removed",
+        "context_cache_clear_failed": "the context cache cannot be removed",
+        "snapshot_write_failed": "the snapshot's file cannot be written",
+        "snapshot_read_failed": "the snapshot's file cannot be read",
+        "snapshot_parse_failed": "the file is no snapshot",
+        "snapshot_version_missing": "the file is no snapshot: it names no version",
+        "snapshot_version_unsupported": "the snapshot is of a later version of the program",
+        "objective_store_write_failed": "objectives.json cannot be written; nothing was restored",
+        "lane_store_write_failed": "lanes.json cannot be written; nothing was restored",
+        "context_cache_write_failed": "the context cache cannot be written; nothing was restored",
+        "memory_refresh_failed": "a session's memory cannot be written; nothing was restored",
+        "context_cache_lock_failed": "another process holds the lock of the context cache",
+    },
+    notes="The answer is always JSON. A restore replaces all the snapshot holds, or nothing when a part fails.",
+    example="lisa session state-sandbox snapshot --file before.json\n"
+    "  lisa session state-sandbox restore --file before.json --json-min",
+)
