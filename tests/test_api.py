@@ -1,0 +1,126 @@
+"""The library, as its users call it."""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+
+import pytest
+
+import lisa_py
+from lisa_py import Lisa, LisaError, Outcome, Poll, Session, api
+from tests.machine import Machine
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def lisa(machine: Machine) -> Lisa:
+    return Lisa(str(machine.project), environ=machine.env)
+
+
+def test_the_examples_of_the_documentation_are_true(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in machine.env.items():
+        monkeypatch.setenv(name, value)
+    found = doctest.testmod(
+        api, extraglobs={"project": str(machine.project)}, optionflags=doctest.IGNORE_EXCEPTION_DETAIL
+    )
+    assert found.attempted >= 12
+    assert found.failed == 0
+
+
+def test_a_name_is_loaded_when_it_is_asked_for_and_never_before() -> None:
+    script = "import sys, lisa_py; print([m for m in sys.modules if m.startswith('lisa_py.')]); lisa_py.Lisa"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
+
+
+def test_every_promised_name_is_there_and_no_other() -> None:
+    for name in dir(lisa_py):
+        assert getattr(lisa_py, name) is not None
+    with pytest.raises(AttributeError):
+        _ = lisa_py.Nothing
+
+
+def test_a_project_root_must_be_a_folder(machine: Machine) -> None:
+    with pytest.raises(LisaError) as raised:
+        Lisa(str(machine.folder / "nowhere"), environ=machine.env)
+    assert raised.value.code == "invalid_project_root"
+
+
+def test_a_monitor_tells_changes_and_ends_with_the_outcome(lisa: Lisa) -> None:
+    with lisa.spawn("[wait 0.3] [say done]", agent="scripted") as session:
+        events = list(session.monitor(timeout=30))
+        assert isinstance(events[-1], Outcome)
+        assert all(isinstance(event, Poll) for event in events[:-1])
+        states = [event.status.session_state for event in events]
+        assert states[-1] == "waiting_input"
+        assert "in_progress" in states
+
+
+def test_leaving_a_monitor_early_leaves_the_session_alone(lisa: Lisa) -> None:
+    with lisa.spawn("[hang]", agent="scripted") as session:
+        for event in session.monitor(timeout=30):
+            assert event.status.session_state in ("just_started", "in_progress")
+            break
+        assert session.exists()
+
+
+def test_waiting_ends_at_its_deadline(lisa: Lisa) -> None:
+    with lisa.spawn("[hang]", agent="scripted") as session:
+        outcome = session.wait(timeout=0.5)
+        assert (outcome.final_state, outcome.exit_code) == ("timeout", 2)
+
+
+def test_an_exec_session_is_waited_for_and_read_after_its_end(lisa: Lisa) -> None:
+    with lisa.spawn("[say the answer] go", agent="scripted", mode="exec", name="lisa-exec-1") as session:
+        outcome = session.wait(timeout=30)
+        assert (outcome.final_state, outcome.status.exit_code) == ("completed", 0)
+        assert session.messages()[-1].text == "the answer"
+        assert session.meta.mode == "exec"
+
+
+def test_a_dialog_is_answered(lisa: Lisa) -> None:
+    with lisa.spawn("[ask touch x] go", agent="scripted", skip_permissions=False) as session:
+        assert session.wait(timeout=30).status.waiting_for == "permission"
+        session.answer("yes")
+        wait_until(lambda: session.status().waiting_for == "prompt")
+
+
+def test_deltas_of_the_pane_and_of_the_transcript_go_on_where_they_stopped(lisa: Lisa) -> None:
+    with lisa.spawn("[say one]", agent="scripted") as session:
+        session.wait(timeout=30)
+        first = session.capture(source="transcript")
+        session.send("[say two]")
+        session.wait(timeout=30)
+        talk = session.capture(source="transcript", since=first.progress.next).talk
+        assert talk is not None
+        assert [message.text for message in talk.messages] == ["[say two]", "two"]
+        assert session.capture(source="pane", markers=["two", "three, four"]).found is not None
+
+
+def test_a_session_is_handed_over(lisa: Lisa) -> None:
+    with lisa.spawn("[say hi]", agent="scripted") as session:
+        session.wait(timeout=30)
+        baton = session.handoff()
+        assert not isinstance(baton.next_action, str)
+        assert baton.next_action.name == "session send"
+        assert session.handoff(since=baton.next_delta_offset or 0).session_state == "waiting_input"
+        assert session.packet().next_action == "session send"
+
+
+def test_all_states_are_read_in_one_go_and_all_sessions_killed(lisa: Lisa) -> None:
+    sessions = [lisa.spawn(command="sleep 60", agent="scripted", name=f"lisa-many-{number}") for number in range(3)]
+    assert set(lisa.statuses()) == {session.name for session in sessions}
+    assert lisa.kill_all().killed == 3
+    assert lisa.sessions() == []
+
+
+def test_a_lost_session_is_a_status_not_an_exception(lisa: Lisa) -> None:
+    session = lisa.session("lisa-nobody")
+    assert isinstance(session, Session)
+    assert session.status().session_state == "not_found"
+    assert session.messages() == ()
+    with pytest.raises(LisaError) as raised:
+        session.capture()
+    assert raised.value.code == "session_not_found"
