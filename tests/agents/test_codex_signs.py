@@ -257,8 +257,17 @@ def test_a_turn_ends_well_or_not(reason: str, error: Any, state: str, waiting_fo
     assert (found.state, found.waiting_for, found.error, found.at) == (state, waiting_for, error, NOW - 5)
 
 
+def test_the_turns_of_an_earlier_life_say_nothing() -> None:
+    # codex opens a resumed rollout before it takes any input
+    for frames in (_tool(NOW - 90), (Frame(kind="turn_end", at=NOW - 90, reason="failed", error="auth"),)):
+        assert "transcript" not in reports(view(frames=frames))
+        assert reports(view(frames=frames, title=READY))["title"].state == "idle"
+
+
 def test_the_recorded_rollout_ends_in_a_running_tool() -> None:
-    found = reports(view(frames=tuple(recorded("codex-interactive"))))["transcript"]
+    seen = view(frames=tuple(recorded("codex-interactive")))
+    seen.meta.created_unix = 0
+    found = reports(seen)["transcript"]
     assert (found.state, found.detail) == ("tool", "sleep 30")
 
 

@@ -196,7 +196,7 @@ def test_a_conversation_is_resumed_in_a_new_pane(make: Make) -> None:
     with Terminal() as other:
         again = Stage(stage.home, other)
         again.start(agent_args=f"resume {thread.session_id}")
-        again.until("idle", "prompt")
+        again.ready()
         wait_until(lambda: again.bind().session_id == thread.session_id)
         again.tell("[fake text second]")
         again.until("idle", "prompt")

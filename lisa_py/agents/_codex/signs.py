@@ -24,6 +24,8 @@ def reports(view: View, binding: Binding) -> list[AgentReport]:
     """Every kind of evidence, as far as it is not behind another."""
     seen = screen.read(view.screen, fresh=view.now - view.meta.created_unix < FRESH_SECONDS) if view.screen else None
     written = _transcript(view.frames)
+    if written is not None and written.at < view.meta.created_unix:
+        written = None  # a resumed conversation: what it was left in says nothing of this process
     hooked = _hook(view, binding)
     if view.meta.mode == "exec":
         # no title, no dialogs; the screen is the run's output
