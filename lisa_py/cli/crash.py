@@ -14,7 +14,12 @@ from lisa_py.host import env, files
 
 
 def report(problem: Exception, argv: Sequence[str]) -> LisaError:
-    """The error to answer with; flag values stay out of the report, they may hold prompts and tokens."""
+    """The error to answer with; flag values stay out of the report, they may hold prompts and tokens.
+
+    What looks like a secret is taken out of everything else, too: the report is made to be attached to an issue.
+    """
+    from lisa_py.core.relay import redact  # noqa: PLC0415 - only when there is a surprise
+
     words = [word if word.startswith("--") and "=" not in word else "." for word in argv[2:]]
     text = "\n".join(
         (
@@ -26,11 +31,11 @@ def report(problem: Exception, argv: Sequence[str]) -> LisaError:
     path = os.path.join(env.settings().state_dir, "logs", f"crash-{int(time.time())}-{os.getpid()}.log")
     try:
         files.private_dir(os.path.dirname(path))
-        files.write(path, text)
+        files.write(path, redact.secrets(text))
     except LisaError:
         path = "nowhere (the log could not be written)"
     return LisaError(
         "internal_error",
-        f"{type(problem).__name__}: {problem} (a defect of lisa; details in {path})",
+        redact.secrets(f"{type(problem).__name__}: {problem} (a defect of lisa; details in {path})"),
         log=path,
     )

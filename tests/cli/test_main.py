@@ -175,6 +175,17 @@ def test_a_surprise_that_cannot_even_be_logged_is_still_answered(
     assert "boom" in capsys.readouterr().err
 
 
+def test_a_crash_report_holds_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lisa_py.cli import crash
+
+    monkeypatch.setenv("LISA_STATE_DIR", str(tmp_path))
+    problem = crash.report(ValueError("API_KEY=sk-abcdefghij0123456789"), ["session", "send", "--text=hunter2"])
+    report = next((tmp_path / "logs").iterdir()).read_text()
+    for text in (report, problem.message):
+        assert "sk-abc" not in text
+        assert "hunter2" not in text
+
+
 def test_an_error_in_text_is_its_message_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     render.failure(LisaError("some_code", "do this next"), "text")
     said = capsys.readouterr()
