@@ -47,6 +47,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     events_max_lines: int = 2000
     event_retention_days: int = 14
     oauth_reservation_ttl_seconds: int = 300
+    history_lines: int = 50_000
+    """Lines a pane keeps above its screen (about 0.6 kB each, once they are printed)."""
     process_match: tuple[str, ...] = ()
 
     def get(self, name: str, default: str = "") -> str:
@@ -80,6 +82,7 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         events_max_lines=_number(env, "LISA_EVENTS_MAX_LINES", 2000),
         event_retention_days=_number(env, "LISA_EVENT_RETENTION_DAYS", 14),
         oauth_reservation_ttl_seconds=_number(env, "LISA_OAUTH_RESERVATION_TTL_SECONDS", 300),
+        history_lines=_number(env, "LISA_HISTORY_LINES", 50_000),
         process_match=_words(env.get("LISA_AGENT_PROCESS_MATCH", "")),
     )
 

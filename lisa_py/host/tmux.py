@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import sockets
@@ -16,7 +16,6 @@ from lisa_py.host.run import Ended, find_program, run
 
 SOCKET_PATH_MAX = 100
 """Bytes; Linux takes 107 for a Unix socket, macOS 103."""
-HISTORY_LINES = 10_000
 _ABSENT = ("no server running on", "(No such file or directory)", "(Connection refused)", "no sessions")
 _EMPTY = ("can't find", "no current target")  # the latter: a server without any session
 _RACING = ("server exited unexpectedly", "lost server")
@@ -27,7 +26,6 @@ _OPTIONS = (
     ("-g", "default-shell", "/bin/sh"),
     ("-g", "remain-on-exit", "on"),
     ("-gq", "remain-on-exit-format", ""),  # 3.3 and newer; else a dead pane gets a line of tmux's own
-    ("-g", "history-limit", str(HISTORY_LINES)),
     ("-g", "destroy-unattached", "off"),
     ("-g", "automatic-rename", "off"),
     ("-g", "set-titles", "off"),
@@ -162,22 +160,34 @@ class Tmux:
         Raises LisaError(spawn_tmux_new_failed) when tmux cannot be started.
         """
         sockets.ready_folder(self.socket)
-        words = (*_BOOT, ";", *then) if then else _BOOT
+        history = (";", "set", "-g", "history-limit", str(self._settings.history_lines))
+        words = (*_BOOT, *history, ";", *then) if then else (*_BOOT, *history)
         for _ in range(3):  # a server that is just ending takes new clients down with it
             ended = self.call(*words, cwd=cwd)
             if not ended.code or not any(word in ended.complaint for word in (*_RACING, *_ABSENT)):
                 return ended
         raise LisaError("spawn_tmux_new_failed", f"tmux could not be started: {ended.complaint}", socket=self.socket)
 
-    def new_session(self, name: str, argv: Sequence[str], *, root: str, width: int, height: int) -> Pane:
+    def new_session(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        root: str,
+        width: int,
+        height: int,
+        env: Mapping[str, str] | None = None,
+    ) -> Pane:
         """Make a detached session whose only pane runs argv in the root folder, without a shell between.
 
+        Everybody can read `env` off the server: nothing secret goes there.
         Raises LisaError session_already_exists or spawn_tmux_new_failed; the answer is read back, never assumed.
         """
         size = ("-x", str(width), "-y", str(height))
         program = (_escape(word) for word in argv)
+        told = (word for key, value in (env or {}).items() for word in ("-e", _escape(f"{key}={value}")))
         # the folder is the client's own: tmux would expand #{...} in the text of -c, and run #(...)
-        ended = self._start("new-session", "-d", "-s", name, *size, "--", *program, cwd=root)
+        ended = self._start("new-session", "-d", "-s", name, *size, *told, "--", *program, cwd=root)
         if "duplicate session" in ended.complaint:
             raise LisaError("session_already_exists", f"session already exists: {name}", session=name)
         pane = self.pane(name) if ended.code == 0 else None

@@ -90,6 +90,14 @@ def test_arguments_reach_the_program_as_they_are(tmux: Tmux, machine: Machine) -
     assert out.read_text() == repr(words)
 
 
+def test_variables_for_one_session_reach_it_as_they_are(tmux: Tmux, machine: Machine) -> None:
+    words = ("/bin/sh", "-c", 'printf "%s" "$TOLD" >told; exec sleep 600')
+    told = "a=b #{pane_id} $HOME 'x' ü;"
+    tmux.new_session("lisa-x", words, root=str(machine.project), width=80, height=24, env={"TOLD": told})
+    wait_until(lambda: read(machine.project / "told"))
+    assert (machine.project / "told").read_text() == told
+
+
 @pytest.mark.parametrize("name", ["a b;", "#(touch pwned)", "#{pane_id}", "日本 ü", "n" * 250, "it's $HOME"])
 def test_the_root_folder_is_taken_as_it_is(tmux: Tmux, machine: Machine, name: str) -> None:
     root = machine.folder / name
@@ -133,7 +141,7 @@ def test_the_users_tmux_conf_and_shell_play_no_part(tmux: Tmux, machine: Machine
         "destroy-unattached off",
         "default-shell /bin/sh",
         "status off",
-        "history-limit 10000",
+        "history-limit 50000",
         "exit-empty off",
     ):
         assert line in shown.splitlines()

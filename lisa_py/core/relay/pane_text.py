@@ -7,7 +7,7 @@ from msgspec import Struct
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.relay import chrome
-from lisa_py.host.tmux import HISTORY_LINES, Pane
+from lisa_py.host.pane import Pane
 from lisa_py.store import session
 from lisa_py.store.places import Place
 from lisa_py.store.records import Unreadable
@@ -57,7 +57,7 @@ def read(ctx: Context, place: Place) -> PaneText | None:
     return PaneText(
         lines=lines,
         pane=pane,
-        whole=not pane.alternate and _is_whole(lines, pane, meta_of(place)),
+        whole=not pane.alternate and _is_whole(lines, pane, meta_of(place), ctx.settings.history_lines),
         settled=len(lines) if pane.dead else chrome.frame_start(lines),
     )
 
@@ -76,8 +76,8 @@ def meta_of(place: Place) -> SessionMeta:
         return SessionMeta(session=place.session)
 
 
-def _is_whole(lines: tuple[str, ...], pane: Pane, meta: SessionMeta) -> bool:
+def _is_whole(lines: tuple[str, ...], pane: Pane, meta: SessionMeta, most: int) -> bool:
     if not meta.run_id:
-        return pane.history < HISTORY_LINES * 9 // 10  # tmux trims a tenth at a time
+        return pane.history < most * 9 // 10  # tmux trims a tenth at a time
     first = next((line for line in lines if line.strip()), "")
     return first.startswith(f"{chrome.START_MARK}:{meta.run_id}:")
