@@ -133,14 +133,14 @@ def test_hooks_tell_where_open_files_cannot_be_read(home: Home) -> None:
 
 
 def test_without_any_sign_the_rollout_of_this_folder_kind_and_time_fits(home: Home) -> None:
-    home.rollout("01a1fc53-0000-7000-8000-000000000001", cwd="/other")
-    home.rollout("01a1fc53-0000-7000-8000-000000000002", origin="codex_exec")
-    home.rollout("01a1fc53-0000-7000-8000-000000000003", begun="T03:00:00.000Z")
+    home.rollout("01a1fc53-6000-7000-8000-000000000001", cwd="/other")
+    home.rollout("01a1fc53-6000-7000-8000-000000000002", origin="codex_exec")
+    home.rollout("01a1fc53-6000-7000-8000-000000000003", begun="T03:00:00.000Z")
     path = home.rollout(FIRST, begun="T04:18:02.000Z")
     home.rollout(SECOND, begun="T04:19:00.000Z")
     found = bind(home, running=False)
     assert (found.session_id, found.transcript, found.how) == (FIRST, path, "history")
-    assert bind(home, running=False, mode="exec").session_id == "01a1fc53-0000-7000-8000-000000000002"
+    assert bind(home, running=False, mode="exec").session_id == "01a1fc53-6000-7000-8000-000000000002"
 
 
 def test_of_two_sessions_begun_at_once_the_prompt_tells(home: Home) -> None:

@@ -284,6 +284,15 @@ def test_a_helper_server_is_no_tool() -> None:
     assert reports(view(processes=tree, frames=_tool(NOW - 9)))["process"].state == "tool"
 
 
+def test_a_run_that_retries_says_so_on_its_screen() -> None:
+    began = (Frame(kind="turn_start", at=NOW - 9),)
+    assert AGENT.needs_screen(AGENT.reports(view(mode="exec", frames=began), Binding()))
+    found = reports(view(mode="exec", frames=began, screen="user\nhi\nERROR: Reconnecting... 1/5\n"))
+    assert found["screen"].state == "retrying"
+    ended = (*began, Frame(kind="turn_end", at=NOW - 8, reason="failed", error="server"))
+    assert "screen" not in reports(view(mode="exec", frames=ended, screen="ERROR: Reconnecting... 5/5\n"))
+
+
 def test_a_run_has_neither_title_nor_dialogs() -> None:
     seen = view(mode="exec", title="vm", screen=pane("permission"), frames=_tool(NOW - 9))
     assert set(reports(seen)) == {"transcript"}

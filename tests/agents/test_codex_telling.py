@@ -22,7 +22,12 @@ def accepted(text: str, **more: object) -> str:
 
 @pytest.mark.parametrize("text", ["hello", "/status", "two\nlines", "mail me@example.org now", "$5", "ends in \\"])
 def test_a_text_is_pasted_and_submitted_as_it_is(text: str) -> None:
-    assert told(text) == Input()
+    assert told(text, pane("idle")) == Input()
+
+
+def test_an_input_box_that_was_not_looked_at_is_cleared_of_a_line() -> None:
+    # a command codex did not know stays there; in an empty box these keys do nothing
+    assert told("next").clear_first == ("C-e", "C-u", "C-u")
 
 
 @pytest.mark.parametrize("text", ["look at @foo", "cost is $", "what about @", "two\nlines with $sk", "tab\t@x"])

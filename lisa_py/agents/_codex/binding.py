@@ -125,11 +125,15 @@ class _Head(Struct):
 def _fitting(view: View, shown: str) -> Binding:
     """The rollout of the thread in the title; else the first of this folder and kind that began with the session."""
     found = []
-    for path in _recent(os.path.join(home(view), "sessions"), view):
+    since = born(shown) if shown else view.meta.created_unix
+    for path in _recent(os.path.join(home(view), "sessions"), since):
         name = _ROLLOUT.search(path)
-        if shown and name and name[1].startswith(shown):
+        if name is None or (shown and not name[1].startswith(shown)):
+            continue
+        if shown:
             return Binding(session_id=name[1], transcript=path, how="history")
-        head = _head(path) if not shown else None
+        young = born(name[1]) >= view.meta.created_unix - START_SLACK_SECONDS
+        head = _head(path) if young else None
         if head is not None and _fits(head, view):
             found.append(head)
     if len(found) > 1:  # several sessions began at once in one folder: the prompt may tell
@@ -152,15 +156,15 @@ def _begins_with(path: str, prompt: str) -> bool:
     return bool(words) and words in files.read_from(path, 0, PROMPT_BYTES)
 
 
-def _recent(sessions: str, view: View) -> list[str]:
-    """Rollouts in the day folders from the session's start on, oldest first."""
+def _recent(sessions: str, since: float) -> list[str]:
+    """Rollouts in the day folders from this time on, oldest first."""
     found = []
     for year in files.names(sessions):
         for month in files.names(os.path.join(sessions, year)):
             for day in files.names(os.path.join(sessions, year, month)):
                 # folders are named in local time: a day of slack either way
                 begun = unix(f"{year}-{month}-{day}T00:00:00Z")
-                if begun >= view.meta.created_unix - 2 * 86400:
+                if begun >= since - 2 * 86400:
                     folder = os.path.join(sessions, year, month, day)
                     found += [os.path.join(folder, name) for name in files.names(folder) if name.endswith(".jsonl")]
     return found

@@ -134,6 +134,14 @@ def _busy(what: str, below: str) -> AgentReport:
     return AgentReport(source="screen", state="retrying", error="" if kind == "unknown" else kind, detail=said[:200])
 
 
+def retry(screen: str) -> AgentReport | None:
+    """Whether the newest line of a run's output is about a retry."""
+    lines = [line.strip() for line in screen.splitlines() if line.strip()]
+    if not lines or not re.match(r"(?:ERROR|WARN\w*): (?:Reconnecting|Server is busy)", lines[-1]):
+        return None
+    return _busy(lines[-1].partition(": ")[2], "")
+
+
 def _rest(above: list[str]) -> AgentReport:
     """With no sign of work: how the newest turn on the screen ended, if it has."""
     start = next((row for row in range(len(above) - 1, -1, -1) if above[row].startswith("› ")), 0)

@@ -29,7 +29,8 @@ def reports(view: View, binding: Binding) -> list[AgentReport]:
     hooked = _hook(view, binding)
     if view.meta.mode == "exec":
         # no title, no dialogs; the screen is the run's output
-        return [report for report in (written, hooked, _process(view, written)) if report is not None]
+        retried = screen.retry(view.screen) if written is not None and written.state == "thinking" else None
+        return [report for report in (written, hooked, _process(view, written), retried) if report is not None]
     titled = _title(view, written, hooked)
     if seen is not None and seen.state == "waiting":
         # what covers the input box is up, whatever else was true a moment ago
@@ -42,9 +43,10 @@ def reports(view: View, binding: Binding) -> list[AgentReport]:
 def needs_screen(found: Sequence[AgentReport]) -> bool:
     """Without title and rollout only the screen tells; and only it tells a retry from thinking."""
     sources = {report.source for report in found}
-    if "title" not in sources:
-        return "hook" not in sources and not any(report.source == "transcript" for report in found if _busy(report))
-    return any(report.source == "title" and report.state == "thinking" for report in found)
+    if any(report.state == "thinking" and report.source in ("title", "transcript") for report in found):
+        return True
+    known = any(report.source == "transcript" and _busy(report) for report in found)
+    return not known and not sources & {"title", "hook"}
 
 
 def _busy(report: AgentReport) -> bool:
