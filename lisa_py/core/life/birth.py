@@ -19,7 +19,7 @@ START_SECONDS = 15.0
 WATCH_SECONDS = 0.3
 """For how long a started command is watched for an end that comes at once."""
 SEEN_SECONDS = 0.1
-"""The same once the agent's own process runs: a wrong flag shows within this."""
+"""The same once the agent's own process runs (a wrong flag shows within this), and for a command of the user's."""
 _BEAT = 0.004
 _LOOK = 0.25
 MARKER_SECONDS = 0.5
@@ -56,9 +56,9 @@ def _started(place: Place, run_id: str) -> bool:
 
 
 def early_end(ctx: Context, place: Place, run_id: str, pane: Pane, agent: Agent | None) -> End | None:
-    """How the command ended, when it did so at once."""
-    began = ctx.clock.monotonic()
-    deadline, looked = began + WATCH_SECONDS, began
+    """How the command ended, when it did so at once. No agent: a command of the user's, which may end as it likes."""
+    looked = ctx.clock.monotonic()
+    deadline = looked + (SEEN_SECONDS if agent is None else WATCH_SECONDS)
     while True:
         end = _end(place, run_id)
         now = ctx.clock.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -90,7 +90,7 @@ def _force(ctx: Context, runs: Sequence[Run], seen: dict[Place, dict[int, Proces
     """Kill what is left, looking anew each time: a dying process may have started another."""
     deadline = ctx.clock.monotonic() + FORCE_SECONDS
     while True:
-        found = _members(runs)
+        found = _members(runs, seen)
         rest = [process for group in found.values() for process in group.values()]
         if not rest or ctx.clock.monotonic() >= deadline:
             return found
@@ -101,14 +101,20 @@ def _force(ctx: Context, runs: Sequence[Run], seen: dict[Place, dict[int, Proces
         _wait(ctx, rest, 0.2)
 
 
-def _members(runs: Sequence[Run]) -> dict[Place, dict[int, Process]]:
-    """All living processes of each run but this very one, by id; places without any are left out."""
+def _members(
+    runs: Sequence[Run], seen: Mapping[Place, Mapping[int, Process]] | None = None
+) -> dict[Place, dict[int, Process]]:
+    """All living processes of each run but this very one, by id; places without any are left out.
+
+    What was seen before still counts, although its parents, by which it was known, may have ended meanwhile.
+    """
     carriers = processes.carrying({f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id})
     found: dict[Place, dict[int, Process]] = {}
     for run in runs:
         group: dict[int, Process] = {}
         carrying = carriers.get(f"LISA_RUN_ID={run.run_id}", ())
-        for root in (*run.roots, *(process.pid for process in carrying)):
+        known = (process for process in (seen or {}).get(run.place, {}).values() if _lives(process))
+        for root in (*run.roots, *(process.pid for process in (*carrying, *known))):
             if root not in group:
                 group.update((process.pid, process) for process in processes.tree(root) if process.alive)
         if group.pop(processes.own_pid(), None) is not None:

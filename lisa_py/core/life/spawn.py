@@ -108,6 +108,7 @@ class _Birth:
             root=plan.place.project.root,
             width=plan.width,
             height=plan.height,
+            env={"LISA_RUN_ID": plan.run_id},  # from its first moment on, kill knows what belongs to the run
         )
         process = processes.look(pane.pid, argv=False)
         started = process.started if process else 0.0

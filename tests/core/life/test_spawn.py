@@ -212,7 +212,7 @@ def test_scenario_6_symlinks_in_the_way_are_not_followed(fleet: Fleet) -> None:
     assert sorted(os.listdir(fleet.machine.project)) == ["victim"]
 
 
-TELL = '#!/bin/sh\ncase "$*" in *--version*) echo "2.1.329 x"; exit;; *--help*) exit;; esac\n'
+TELL = '#!/bin/sh\ncase "$*" in *--version*) echo "2.1.329 x"; exit;; *--help*|app-server*) exit;; esac\n'
 
 
 def test_scenario_4_each_session_gets_its_own_token_and_nobody_else_sees_it(machine: Machine, fleet: Fleet) -> None:

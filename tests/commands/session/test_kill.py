@@ -1,0 +1,83 @@
+"""session kill: what it answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from lisa_py.store import session
+from tests.fleet import Fleet
+from tests.machine import Machine
+
+
+def test_a_running_session_is_gone_afterwards(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json")
+    assert answer.code == 0
+    assert answer.json == {
+        "found": True,
+        "ok": True,
+        "processes": answer.json["processes"],
+        "projectRoot": str(machine.project),
+        "session": "lisa-x",
+        "stderrPolicy": "diagnostic",
+    }
+    assert answer.json["processes"] >= 3
+    assert machine.lisa("session", "exists", "--session", "lisa-x").out == "false\n"
+
+
+def test_text_is_ok(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    answer = machine.lisa("session", "kill", "--session", "lisa-x")
+    assert (answer.code, answer.out, answer.err) == (0, "ok\n", "")
+
+
+def test_a_missing_session_has_a_code_and_leaves_no_trace(machine: Machine) -> None:
+    answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json")
+    assert answer.code == 1
+    assert answer.json == {
+        "errorCode": "session_not_found",
+        "errors": None,
+        "found": False,
+        "ok": False,
+        "projectRoot": str(machine.project),
+        "session": "lisa-x",
+        "stderrPolicy": "diagnostic",
+    }
+    text = machine.lisa("session", "kill", "--session", "lisa-x")
+    assert (text.code, text.out) == (1, "")
+    assert text.err.startswith("session not found: lisa-x")
+    assert not (machine.folder / "state").exists()
+
+
+def test_killed_children_are_named(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-top")
+    meta = session.read_meta(fleet.place("lisa-top"))
+    assert meta is not None
+    machine.env.update(LISA_SESSION_NAME="lisa-top", LISA_RUN_ID=meta.run_id)
+    fleet.spawn("lisa-child")
+    answer = machine.lisa("session", "kill", "--session", "lisa-top", "--json-min")
+    assert answer.json == {"found": True, "ok": True, "session": "lisa-top", "stderrPolicy": "diagnostic"}
+    assert fleet.names() == []
+
+
+def test_a_session_is_killed_from_anywhere(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    assert machine.lisa("session", "kill", "--session", "lisa-x", cwd="/").code == 0
+    assert fleet.names() == []
+
+
+@pytest.mark.parametrize("name", ["lisa-x*", "lisa-x:0", "=lisa-x", "", "lisa-"])
+def test_only_whole_names_are_taken(machine: Machine, fleet: Fleet, name: str) -> None:
+    fleet.spawn("lisa-x")
+    answer = machine.lisa("session", "kill", "--session", name, "--json")
+    assert answer.code == 1
+    assert answer.json["errorCode"] in ("invalid_session_name", "missing_required_flag")
+    assert fleet.names() == ["lisa-x"]
+
+
+def test_without_tmux_nothing_is_claimed_and_nothing_removed(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    before = fleet.files("lisa-x")
+    answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json", env={"PATH": str(machine.bin)})
+    assert (answer.code, answer.json["errorCode"]) == (1, "tmux_missing")
+    assert fleet.files("lisa-x") == before
