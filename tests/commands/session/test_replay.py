@@ -1,0 +1,116 @@
+"""session replay."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.machine import Machine
+
+POINT = {
+    "version": "1",
+    "session": "lisa-a-1",
+    "sessionState": "waiting_input",
+    "nextAction": "session send",
+    "nextOffset": 273,
+}
+
+
+def _replay(machine: Machine, payload: object, *words: str) -> dict[str, Any]:
+    given = payload if isinstance(payload, str) else json.dumps(payload)
+    answer = machine.lisa("session", "replay", "--from-checkpoint", "-", *words, "--json", stdin=given)
+    assert answer.code == 0, answer
+    return answer.json
+
+
+def test_a_checkpoint_becomes_a_look_and_a_next_command(machine: Machine) -> None:
+    path = machine.project / "c.json"
+    path.write_text(json.dumps({**POINT, "projectRoot": str(machine.home)}))
+    answer = machine.lisa("session", "replay", "--from-checkpoint", "c.json", "--json").json
+    where = f"--session 'lisa-a-1' --project-root '{machine.home}'"
+    assert [(step["id"], step["command"]) for step in answer.pop("steps")] == [
+        ("status", f"lisa session status {where} --json-min"),
+        ("next", f"lisa session send {where} --text 'Continue from checkpoint context.' --enter --json-min"),
+    ]
+    assert answer == {
+        "ok": True,
+        "session": "lisa-a-1",
+        "projectRoot": str(machine.home),
+        "checkpoint": str(path),
+        "nextAction": "session send",
+        "sessionState": "waiting_input",
+        "deterministicId": "lisa-a-1|waiting_input|session send|273",
+        "stderrPolicy": "diagnostic",
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "tail"),
+    [
+        ("session monitor", "--expect terminal --json-min"),
+        ("session explain", "--events 30 --json-min"),
+        ("session capture", "--raw --delta-from 273 --json-min"),
+        ("session tree", "--raw --delta-from 273 --json-min"),
+        ({"name": "session explain", "command": "x"}, "--events 30 --json-min"),
+        (
+            "session spawn",
+            "--prompt 'Resume from checkpoint replay and continue.' --model 'gpt-5.3-codex-spark' --json",
+        ),
+    ],
+)
+def test_each_next_action_has_its_command(machine: Machine, action: object, tail: str) -> None:
+    assert _replay(machine, {**POINT, "nextAction": action})["steps"][1]["command"].endswith(tail)
+
+
+def test_a_session_is_started_again_as_what_it_was(machine: Machine) -> None:
+    words = ("--agent", "claude", "--mode", "exec", "--command", "sleep 60")
+    machine.lisa("session", "spawn", "--session", "lisa-a-1", *words)
+    command = _replay(machine, {**POINT, "nextAction": "session spawn"})["steps"][1]["command"]
+    assert "--agent claude --mode exec " in command
+    assert "--model" not in command
+
+
+def test_what_a_checkpoint_command_prints_can_be_piped_in(machine: Machine) -> None:
+    file = machine.project / "c.json"
+    file.write_text(json.dumps(POINT))
+    saved = _replay(machine, {"action": "save", "file": str(file), "session": "lisa-a-1", "nextAction": "x"})
+    resumed = _replay(machine, {"action": "resume", "file": str(file), "session": "lisa-a-1", "checkpoint": POINT})
+    assert saved == resumed
+    assert (saved["checkpoint"], saved["deterministicId"].endswith("|273")) == (str(file), True)
+
+
+def test_a_missing_next_action_follows_from_the_state(machine: Machine) -> None:
+    assert _replay(machine, {"session": "lisa-a-1", "sessionState": "crashed"})["nextAction"] == "session explain"
+
+
+def test_the_project_root_given_goes_before_the_checkpoints(machine: Machine) -> None:
+    answer = _replay(machine, {**POINT, "projectRoot": "/elsewhere"}, "--project-root", str(machine.home))
+    assert answer["projectRoot"] == str(machine.home)
+    assert _replay(machine, POINT)["projectRoot"] == str(machine.project)
+
+
+def test_text_is_the_commands(machine: Machine) -> None:
+    answer = machine.lisa("session", "replay", "--from-checkpoint", "-", stdin=json.dumps(POINT))
+    assert [line.split()[:3] for line in answer.out.splitlines()] == [
+        ["lisa", "session", "status"],
+        ["lisa", "session", "send"],
+    ]
+
+
+@pytest.mark.parametrize("given", ["", "{", "[]", "{}", '{"session":5}', '{"session":"a","nextAction":5}'])
+def test_what_is_no_checkpoint_is_refused(machine: Machine, given: str) -> None:
+    answer = machine.lisa("session", "replay", "--from-checkpoint", "-", "--json", stdin=given)
+    assert (answer.code, answer.json["errorCode"]) == (1, "checkpoint_read_failed")
+
+
+def test_a_missing_file_and_a_missing_flag_have_codes(machine: Machine) -> None:
+    missing = machine.lisa("session", "replay", "--from-checkpoint", "nowhere", "--json")
+    assert (missing.code, missing.json["errorCode"]) == (1, "checkpoint_read_failed")
+    assert machine.lisa("session", "replay", "--json").json["errorCode"] == "missing_required_flag"
+
+
+def test_a_session_name_leads_nowhere_else(machine: Machine) -> None:
+    answer = _replay(machine, {**POINT, "session": "../../x", "nextAction": "session spawn"})
+    assert "--agent codex" in answer["steps"][1]["command"]
