@@ -12,6 +12,8 @@ DEFAULT = "claude"
 """Who is started when nobody is named."""
 DEFAULT_NESTED = "codex"
 """Who is asked about nested runs when nobody is named: the one that has a sandbox to lift."""
+BUNDLED = "scripted"
+"""Who is always there: it comes with lisa and needs nothing."""
 
 _HERE = os.path.dirname(__file__)
 

@@ -1,4 +1,4 @@
-"""Dialogs with a list of choices as terminal agents draw them: reads the list, and finds what a yes or a no means in it."""
+"""Dialogs with a list of choices as terminal agents draw them: reads the list, finds what yes and no mean in it."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ class Agent:
         return (binding.transcript,) if binding.transcript else ()
 
     def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
-        """The agent's own task list as it stands now; from the transcript's tail unless the agent keeps it elsewhere."""
+        """The agent's own task list as it stands; from the transcript's tail unless the agent keeps it elsewhere."""
         return next((frame.todos for frame in reversed(view.frames) if frame.todos), ())
 
     # -- reading ----------------------------------------------------------------------------------------------

@@ -162,5 +162,5 @@ COMMAND = Command(
         130: "Ctrl-C; the session goes on",
     },
     example='lisa session turn --session lisa-demo-1 --text "Continue from the last blocker" --enter --json-min',
-    notes="The answer is always JSON. A step that fails ends the turn; failedStep names it, and its own answer is in it.",
+    notes="The answer is always JSON. A step that fails ends the turn; failedStep names it, its own answer is in it.",
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.agents.base import quote
 from lisa_py.host import files
 from lisa_py.host.env import Settings
@@ -20,7 +21,7 @@ _BY_STATE = {
     "not_found": "session spawn",
 }
 GO_ON = "Continue from objective and latest state."
-UNKNOWN_AGENT = "codex"
+UNKNOWN_AGENT = agents.DEFAULT_NESTED
 """What the contract's recommendation names when nothing is known of the session that was lost."""
 
 
