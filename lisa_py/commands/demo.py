@@ -11,8 +11,9 @@ from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context, Live
 from lisa_py.core.pilot import demo
-from lisa_py.core.pilot.demo import Report, Row, Step
+from lisa_py.core.pilot.demo_report import Report, Row, Step, Told
 
+WATCHED_PACE = 1.4
 UNSEEN_PACE = 0.25
 """How much of a pause is left when nobody looks."""
 
@@ -25,11 +26,11 @@ class Args(Struct, kw_only=True):
             metavar="AGENT",
             positional=True,
         ),
-    ] = "scripted"
+    ] = agents.BUNDLED
 
 
 def run(args: Args, ctx: Context) -> Report:
-    pace = 1.0 if ctx.live.columns else UNSEEN_PACE
+    pace = WATCHED_PACE if ctx.live.columns else UNSEEN_PACE
     return demo.run(ctx, args.agent, shown(ctx.live), pace=pace)
 
 
@@ -116,7 +117,7 @@ def _troubles(answer: Report) -> list[str]:
     return [*troubles, *(f"left behind: {left}" for left in answer.left_behind)]
 
 
-def _stuck(one: demo.Told) -> bool:
+def _stuck(one: Told) -> bool:
     return one.session_state not in ("waiting_input", "completed") or one.waiting_for not in ("", "prompt", "limit")
 
 

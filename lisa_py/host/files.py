@@ -43,6 +43,16 @@ def temporary_dir(prefix: str) -> str:
     return path
 
 
+def make_dirs(path: str) -> None:
+    """Make a folder the user named, with the user's own umask. Raises OSError."""
+    os.makedirs(path, exist_ok=True)
+
+
+def move(source: str, target: str) -> None:
+    """Rename, on one file system. Raises OSError."""
+    os.replace(source, target)
+
+
 def _make(path: str) -> None:
     """Make a folder; os.makedirs would leave the parents it makes to the umask."""
     with contextlib.suppress(FileExistsError):

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 
 import msgspec
-from msgspec import Struct
 
 from lisa_py import agents
 from lisa_py.contract.errors import LisaError
@@ -18,6 +17,7 @@ from lisa_py.core.life.draft import SpawnRequest
 from lisa_py.core.life.send import Payload
 from lisa_py.core.life.spawn import spawn
 from lisa_py.core.pilot import fleet
+from lisa_py.core.pilot.demo_report import Answered, Report, Row, Step, Told
 from lisa_py.core.pilot.fleet import Player
 from lisa_py.core.relay import handoff
 from lisa_py.core.relay.capture import capture
@@ -36,78 +36,6 @@ BEAT_SECONDS = 0.1
 SCRIPTED_SECONDS = 28.0
 REAL_SECONDS = 180.0
 RESTS = ("completed", "crashed", "stuck", "not_found")
-
-
-class Row(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One session as the board shows it."""
-
-    role: str
-    session: str
-    state: str
-    doing: str
-    waiting_for: str
-    task: str
-    todos_done: int
-    todos_total: int
-    seconds: float
-    """Since it went into this state."""
-    source: str
-    """What told."""
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return self.state, self.doing, self.waiting_for
-
-
-class Step(Struct, frozen=True, kw_only=True):
-    """Something to show: a headline, the board as it stands, or both."""
-
-    at: float
-    text: str = ""
-    rows: tuple[Row, ...] = ()
-    changed: tuple[Row, ...] = ()
-    """Rows that are in another state than at the step before."""
-
-
-class Answered(Struct, frozen=True, kw_only=True, rename="camel"):
-    role: str
-    waiting_for: str
-    choice: str
-    delivered_by: str
-
-
-class Told(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One session, as it was at the end."""
-
-    role: str
-    session: str
-    session_state: str
-    agent_state: str
-    waiting_for: str
-    error_kind: str
-    states: tuple[str, ...]
-    """What it was seen doing, in order."""
-    said: str
-    """Its last words, as captured."""
-    source: str
-    """Where they were read: transcript or pane."""
-
-
-class Report(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What happened."""
-
-    ok: bool
-    agent: str
-    seconds: float
-    sessions: tuple[Told, ...]
-    answered: tuple[Answered, ...]
-    handed_to: str
-    """The role that got the first one's result; empty when nobody did."""
-    hand_delivered: bool
-    killed: int
-    left_behind: tuple[str, ...]
-    """Files and sessions that could not be removed; empty when all is as it was before."""
-
 
 Show = Callable[[Step], None]
 
@@ -319,7 +247,7 @@ class _Play:
         changed = tuple(row for row in rows if before.get(row.role) != row.key)
         self._rows = tuple(rows)
         for row in changed:
-            self._seen.setdefault(row.role, []).append(row.waiting_for or row.doing)
+            self._seen.setdefault(row.role, []).append(row.waiting_for if row.waiting_for in DIALOGS else row.doing)
         self._show(Step(at=now - self._began, rows=self._rows, changed=changed))
         return self._rows
 
@@ -333,7 +261,7 @@ class _Play:
             state=status.session_state,
             doing=status.agent_state,
             waiting_for=status.waiting_for,
-            task=status.state_detail or (status.active_task if status.todos_total else ""),
+            task=status.state_detail or (status.active_task if status.todos_done < status.todos_total else ""),
             todos_done=status.todos_done,
             todos_total=status.todos_total,
             seconds=now - self._since[role][1],

@@ -1,0 +1,199 @@
+"""Prove on this machine that sessions can spawn sessions: a chain of them, with every marker accounted for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import agents
+from lisa_py.contract import flags
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import ProjectRoot
+from lisa_py.core.context import Context
+from lisa_py.core.pilot import smoke, smoke_plan
+from lisa_py.core.pilot.smoke_plan import ChaosResult
+from lisa_py.core.pilot.smoke_report import Smoke, SmokeRequest
+
+PROFILES = ("none", *(name for name in agents.names() if not agents.get(name).hidden), "mixed")
+
+
+class Args(Struct, kw_only=True):
+    project_root: ProjectRoot = ""
+    levels: Annotated[int, Flag(help="how long the chain is, 1 to 4", minimum=1)] = 3
+    prompt_style: Annotated[
+        str, Flag(help="first check how a prompt of this style is read for nesting", choices=smoke_plan.STYLES)
+    ] = "none"
+    matrix_file: Annotated[
+        str,
+        Flag(
+            help="first check how each prompt of a file (mode|prompt, mode: bypass, full-auto or any) is read; "
+            "auto: the prompts of the profile",
+            metavar="PATH|auto",
+        ),
+    ] = ""
+    chaos: Annotated[
+        str, Flag(help="break something on purpose", choices=smoke_plan.CHAOS, code="invalid_chaos_mode")
+    ] = "none"
+    chaos_report: Annotated[bool, Flag(help="pass when chaos leads to just the failure it must lead to")] = False
+    contract_profile: Annotated[
+        str, Flag(help="also call commands and check what they answer", choices=("none", "full"))
+    ] = "none"
+    llm_profile: Annotated[str, Flag(help="fill in style, prompts and model for an agent", choices=PROFILES)] = "none"
+    model: flags.Model = ""
+    poll_interval: flags.PollInterval = 1
+    max_polls: flags.MaxPolls = 180
+    keep_sessions: Annotated[bool, Flag(help="leave the sessions for a look")] = False
+    report_min: Annotated[bool, Flag(help="with --json: only what a CI job needs")] = False
+    export_artifacts: Annotated[
+        str, Flag(help="copy scripts, captures, events and the report below this folder", metavar="DIR")
+    ] = ""
+
+
+class MatrixFailure(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A prompt that was not read as it should be."""
+
+    prompt: str
+    expected_mode: str
+    actual_mode: str
+
+
+class SmallSmoke(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How it went, for a CI job."""
+
+    ok: bool
+    error_code: str
+    error: str
+    levels: int
+    model: str
+    llm_profile: str
+    contract_profile: str
+    chaos: str
+    project_root: str
+    seconds: float
+    chaos_report: bool | UnsetType = UNSET
+    chaos_result: ChaosResult | UnsetType = UNSET
+    final_state: str | UnsetType = UNSET
+    exit_reason: str | UnsetType = UNSET
+    missing_markers: tuple[str, ...] | UnsetType = UNSET
+    cleanup_error_count: int | UnsetType = UNSET
+    exported_path: str | UnsetType = UNSET
+    export_error: str | UnsetType = UNSET
+    failed_matrix: tuple[MatrixFailure, ...] | UnsetType = UNSET
+    contract_checks: int | UnsetType = UNSET
+    contract_failed: int | UnsetType = UNSET
+    failed_contract_checks: tuple[str, ...] | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Smoke | SmallSmoke:
+    report = smoke.run(ctx, request_of(args))
+    if ctx.form != "text":
+        return small(report) if args.report_min else report
+    if report.error is not UNSET:
+        ctx.warn(report.error)
+    if report.export_error is not UNSET:
+        ctx.warn(f"export warning: {report.export_error}")
+    return report
+
+
+def request_of(args: Args) -> SmokeRequest:
+    return SmokeRequest(
+        project_root=args.project_root,
+        levels=args.levels,
+        prompt_style=args.prompt_style,
+        matrix_file=args.matrix_file,
+        chaos=args.chaos,
+        chaos_report=args.chaos_report,
+        contract_profile=args.contract_profile,
+        llm_profile=args.llm_profile,
+        model=args.model,
+        poll_interval=args.poll_interval,
+        max_polls=args.max_polls,
+        keep_sessions=args.keep_sessions,
+        export_artifacts=args.export_artifacts,
+    )
+
+
+def small(report: Smoke) -> SmallSmoke:
+    matrix = () if report.prompt_matrix is UNSET else report.prompt_matrix
+    checks = () if report.contract_checks is UNSET else report.contract_checks
+    failed = tuple(
+        MatrixFailure(prompt=row.prompt, expected_mode=row.expected_mode, actual_mode=row.actual_mode)
+        for row in matrix
+        if not row.passed
+    )
+    return SmallSmoke(
+        ok=report.ok,
+        error_code=report.error_code or "",
+        error=report.error or "",
+        levels=report.levels,
+        model=report.model or "",
+        llm_profile=report.llm_profile,
+        contract_profile=report.contract_profile,
+        chaos=report.chaos,
+        project_root=report.project_root,
+        seconds=report.seconds,
+        chaos_report=report.chaos_report,
+        chaos_result=report.chaos_result,
+        final_state=UNSET if report.monitor is UNSET else report.monitor.final_state,
+        exit_reason=UNSET if report.monitor is UNSET else report.monitor.exit_reason,
+        missing_markers=report.missing_markers,
+        cleanup_error_count=UNSET if report.cleanup_errors is UNSET else len(report.cleanup_errors),
+        exported_path=report.exported_path,
+        export_error=report.export_error,
+        failed_matrix=failed or UNSET,
+        contract_checks=len(checks) or UNSET,
+        contract_failed=sum(not check.ok for check in checks) if checks else UNSET,
+        failed_contract_checks=tuple(check.name for check in checks if not check.ok) or UNSET,
+    )
+
+
+def text(answer: Smoke, args: Args) -> str:
+    head = f"{'PASS' if answer.ok else 'FAIL'}: nested smoke {answer.levels}-level"
+    if answer.ok and answer.chaos_result is not UNSET and answer.chaos_result.expected_failure:
+        head = "PASS: chaos contract matched expected failure"
+    lines = [head, *(f"L{number}={name}" for number, name in enumerate(answer.sessions, 1))]
+    lines.append(f"Artifacts: {answer.work_dir}")
+    if answer.exported_path is not UNSET:
+        lines.append(f"Exported: {answer.exported_path}")
+    return "\n".join(lines)
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Smoke | SmallSmoke,
+    run=run,
+    text=text,
+    exit_code=lambda answer: 0 if answer.ok else 1,
+    errors={
+        "invalid_levels": "not a number of at least 1",
+        "invalid_levels_max": "more than 4 levels",
+        "invalid_prompt_style": "not a known style",
+        "invalid_chaos_mode": "not a known way of breaking things",
+        "invalid_contract_profile": "neither none nor full",
+        "invalid_llm_profile": "not a known profile",
+        "invalid_poll_interval": "not a positive number of seconds",
+        "invalid_max_polls": "not a positive number",
+        "invalid_model": "a model name with a line break or tab",
+        "missing_bash": "bash is not on PATH",
+        "smoke_workdir_create_failed": "the work folder could not be made",
+        "smoke_script_write_failed": "a level's script could not be written",
+        "smoke_prompt_style_probe_failed": "the prompt of the style was not read as it should be",
+        "smoke_prompt_matrix_assertion_failed": "a prompt was not read as it should be, or the file is off",
+        "smoke_spawn_failed": "the first level could not be spawned",
+        "smoke_monitor_failed": "the first level did not complete",
+        "smoke_unexpected_final_state": "the first level ended otherwise than completed",
+        "smoke_capture_failed": "the first level's pane could not be read",
+        "smoke_marker_assertion_failed": "a level's marker is missing; missingMarkers names it",
+        "smoke_contract_profile_failed": "a command did not answer as promised; contractChecks says which",
+        "smoke_chaos_expected_failure_not_observed": "chaos should have led to a failure and did not",
+        "smoke_cleanup_failed": "all went well, but a session could not be removed",
+    },
+    exits={0: "passed", 1: "failed or refused; errorCode says why", 130: "Ctrl-C; the sessions are removed"},
+    example="""\
+lisa session smoke --levels 3
+lisa session smoke --levels 2 --chaos drop-marker --chaos-report --report-min --json""",
+    notes="""\
+No agent is run: each level is a shell script that calls lisa to spawn, watch and read the next one. Work folders of
+former runs are removed after a week.""",
+)

@@ -1,0 +1,92 @@
+"""lisa demo: all of lisa in one command, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from tests.machine import PROGRAM, Machine
+from tests.waiting import wait_until
+
+
+def left_behind(machine: Machine) -> list[str]:
+    """Files of the demo, and processes that carry this machine's HOME."""
+    names = [name for name in os.listdir(machine.env["TMPDIR"]) if name.startswith("lisa-demo-")]
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("HOME") == str(machine.home) and process.status() != psutil.STATUS_ZOMBIE:
+                names.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return names
+
+
+def test_a_fleet_is_spawned_watched_answered_read_handed_on_and_removed(machine: Machine) -> None:
+    answer = machine.lisa("demo", "--json")
+    got = answer.json
+    assert (answer.code, got["ok"], got["agent"]) == (0, True, "scripted"), got
+    by_role = {told["role"]: told for told in got["sessions"]}
+    assert by_role["builder"]["said"] == "The parser is written and its tests say: 12 passed."
+    assert {"thinking", "tool", "idle"} <= set(by_role["builder"]["states"])
+    assert "permission" in by_role["cleaner"]["states"]
+    assert (by_role["unlucky"]["errorKind"], by_role["one-shot"]["sessionState"]) == ("rate_limit", "completed")
+    assert [one["choice"] for one in got["answered"]] == ["Yes"]
+    assert (got["handedTo"], got["handDelivered"], got["killed"]) == ("reviewer", True, 5)
+    assert got["seconds"] < 30
+    assert got["leftBehind"] == []
+    assert left_behind(machine) == []
+    assert not Path(machine.env["LISA_STATE_DIR"]).exists()
+
+
+def test_piped_each_change_is_a_plain_line(machine: Machine) -> None:
+    answer = machine.lisa("demo")
+    assert answer.code == 0
+    assert "\x1b" not in answer.out
+    assert re.search(r"^ +\d+\.\ds  cleaner +asks: permission - rm -r build", answer.out, re.MULTILINE)
+    assert "Handed builder's result to reviewer: delivered" in answer.out
+    assert "Next: lisa doctor" in answer.out
+
+
+def test_on_a_terminal_a_table_is_redrawn_in_place(machine: Machine) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*PROGRAM, "demo"], stdout=theirs, stderr=theirs, env=machine.env, cwd=machine.project)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            data = os.read(ours, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    os.close(ours)
+    assert process.wait(timeout=40) == 0
+    text = shown.decode()
+    assert "SESSION" in text and "TOLD BY" in text
+    assert re.search(r"\x1b\[\d+A\x1b\[J", text)
+
+
+def test_ctrl_c_cleans_up(machine: Machine) -> None:
+    running = machine.start("demo", "--json")
+    folder = Path(machine.env["TMPDIR"])
+    wait_until(lambda: list(folder.glob("lisa-demo-*/state/projects/*/sessions/lisa-demo-builder/start")))
+    running.send_signal(signal.SIGINT)
+    out, _ = running.communicate(timeout=30)
+    assert (running.returncode, json.loads(out)["errorCode"]) == (130, "interrupted")
+    wait_until(lambda: left_behind(machine) == [], what=str(left_behind(machine)))
+
+
+def test_an_agent_that_is_not_there_is_refused_without_a_trace(machine: Machine) -> None:
+    tools = f"{machine.bin}:/usr/bin:/bin"
+    answer = machine.lisa("demo", "--agent", "codex", "--json", env={"PATH": tools})
+    assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_installed")
+    assert machine.lisa("demo", "--agent", "nobody", "--json").json["errorCode"] == "invalid_agent"
+    assert left_behind(machine) == []
