@@ -61,12 +61,10 @@ def run(args: Args, ctx: Context) -> Listed:
     asked = asked_of(args)
     project = ctx.project(args.project_root)
     if args.watch_json:
-        lines = roster.watch(ctx, project, asked, args.watch_interval, args.watch_cycles)
-        last = next(lines)
-        for line in lines:
-            ctx.emit(_line(last))
-            last = line
-        return _line(last)
+        for number, found in enumerate(roster.watch(ctx, project, asked, args.watch_interval), 1):
+            if number == args.watch_cycles:
+                return _line(found)
+            ctx.emit(_line(found))
     return _answer(args, roster.read(ctx, project, asked), project.root)
 
 

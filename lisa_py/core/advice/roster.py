@@ -138,7 +138,7 @@ def _prune(ctx: Context, place: Place) -> Prune:
     )
 
 
-def watch(ctx: Context, project: Project, asked: Asked, interval: float, cycles: int) -> Iterator[Roster]:
+def watch(ctx: Context, project: Project, asked: Asked, interval: float) -> Iterator[Roster]:
     """The list at once, then at every change and every interval; in one process, woken by what happens.
 
     Raises as read, and LisaError(interrupted) on Ctrl-C.
@@ -149,10 +149,10 @@ def watch(ctx: Context, project: Project, asked: Asked, interval: float, cycles:
 
     path = _cursor(ctx, project, asked)
     before, memory = listing.remembered(path), Memory()
-    shown, told_at, done = False, 0.0, 0
+    shown, told_at = False, 0.0
     try:
         with Waiter(ctx, [f"{project.folder}/sessions"]) as waiter:
-            while not cycles or done < cycles:
+            while True:
                 fleet = _fleet(ctx, project, asked)
                 found = look.survey(ctx, fleet.places, memory=memory, panes=fleet.panes)
                 waiter.watch(*_signs(project, fleet, found))
@@ -162,7 +162,7 @@ def watch(ctx: Context, project: Project, asked: Asked, interval: float, cycles:
                 if not shown or news.count or now - told_at >= interval:
                     listing.remember(path, items, ctx.clock.now())
                     before = listing.Memory(items={listing.key(each): each for each in items})
-                    shown, told_at, done = True, now, done + 1
+                    shown, told_at = True, now
                     yield Roster(
                         items=tuple(items),
                         has_items=True,
@@ -170,8 +170,6 @@ def watch(ctx: Context, project: Project, asked: Asked, interval: float, cycles:
                         cursor_file=path,
                         warnings=tuple(fleet.warnings),
                     )
-                if cycles and done >= cycles:
-                    return
                 busy = any(status.session_state in ("in_progress", "just_started") for _, status in found)
                 waiter.wait(max(0.0, min(told_at + interval - now, QUICK_TICK if busy else TICK)))
     except KeyboardInterrupt:

@@ -1,0 +1,254 @@
+"""session monitor."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.machine import PROGRAM, Machine
+from tests.stage import Stage
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def stage(machine: Machine) -> Stage:
+    return Stage(machine)
+
+
+def test_an_ended_session_is_told_in_one_poll(stage: Stage) -> None:
+    stage.run("echo bye")
+    stage.ends()
+    answer = stage.lisa("monitor")
+    assert answer.code == 0
+    told = answer.json
+    assert (told["finalState"], told["finalStatus"], told["exitReason"], told["polls"]) == (
+        "completed",
+        "completed",
+        "completed",
+        1,
+    )
+    assert told["nextOffset"] > 0
+    assert "bye" in Path(told["outputFile"]).read_text()
+    assert "errorCode" not in told
+
+
+def test_the_text_form_is_the_csv_line(stage: Stage) -> None:
+    stage.run("exit 4")
+    stage.ends()
+    answer = stage.machine.lisa("session", "monitor", "--session", stage.name)
+    assert (answer.code, answer.out) == (2, f"crashed,0,0,{stage.place.output},crashed,1,crashed\n")
+
+
+def test_json_min_has_its_few_keys(stage: Stage) -> None:
+    answer = stage.lisa("monitor", "--json-min")
+    assert (answer.code, answer.json) == (
+        2,
+        {
+            "errorCode": "monitor_not_found",
+            "exitReason": "not_found",
+            "finalState": "not_found",
+            "polls": 1,
+            "session": stage.name,
+            "stderrPolicy": "diagnostic",
+        },
+    )
+    met = stage.lisa("monitor", "--json-min", "--until-state", "not_found")
+    assert (met.code, met.json["exitReason"], "errorCode" in met.json) == (0, "not_found", False)
+
+
+def test_a_timeout_says_so_with_exit_2(stage: Stage) -> None:
+    stage.run("sleep 600")
+    line = stage.machine.lisa("session", "monitor", "--session", stage.name, "--max-polls", "2", "--poll-interval", "1")
+    assert (line.code, line.out) == (2, "timeout,0,0,,max_polls_exceeded,2,timeout\n")
+    told = stage.lisa("monitor", "--timeout-seconds", "1").json
+    assert (told["errorCode"], told["finalState"]) == ("monitor_timeout", "timeout")
+
+
+def test_a_crash_carries_its_exit_code(stage: Stage) -> None:
+    stage.run("exit 9")
+    answer = stage.lisa("monitor")
+    assert (answer.code, answer.json["errorCode"], answer.json["exitCode"]) == (2, "monitor_crashed", 9)
+
+
+def test_an_expectation_that_is_not_met_fails_although_the_marker_was_found(stage: Stage) -> None:
+    stage.run("echo HERE; sleep 600")
+    answer = stage.lisa("monitor", "--expect", "terminal", "--until-marker", "HERE")
+    assert answer.code == 2
+    assert answer.json["exitReason"] == "expected_terminal_got_marker_found"
+    assert answer.json["errorCode"] == "monitor_expectation_mismatch"
+
+
+def test_a_path_of_the_status_ends_it(stage: Stage) -> None:
+    stage.run("sleep 600")
+    answer = stage.lisa("monitor", "--until-jsonpath", "$.signals.heartbeatFresh=true", "--timeout-seconds", "20")
+    assert (answer.code, answer.json["exitReason"]) == (0, "jsonpath_matched")
+
+
+# -- streams --------------------------------------------------------------------------------------------------------
+
+
+def test_the_stream_has_a_line_per_poll_and_ends_with_the_result(stage: Stage) -> None:
+    stage.spawn("[wait 1] [say done]")
+    lines = stage.lisa("monitor", "--stream-json").lines
+    assert {line["type"] for line in lines[:-1]} == {"poll"}
+    assert [line["sessionState"] for line in lines[:-1]][-1] == "waiting_input"
+    assert set(lines[0]) >= {
+        "type", "poll", "session", "status", "sessionState", "activeTask", "waitEstimate", "todosDone", "todosTotal",
+        "classificationReason", "stderrPolicy",
+    }  # fmt: skip
+    assert lines[-1]["exitReason"] == "waiting_input"
+    assert "type" not in lines[-1]
+
+
+def test_the_small_stream_leaves_out_task_and_reason(stage: Stage) -> None:
+    lines = stage.lisa("monitor", "--stream-json", "--json-min").lines
+    assert "activeTask" not in lines[0]
+    assert "classificationReason" not in lines[0]
+
+
+def test_handoff_lines_say_what_comes_next(stage: Stage) -> None:
+    stage.spawn()
+    lines = stage.lisa("monitor", "--stream-json", "--emit-handoff").lines
+    handoff = next(line for line in lines if line.get("type") == "handoff")
+    assert (handoff["nextAction"], handoff["sessionState"]) == ("session send", "waiting_input")
+    assert handoff["summary"] == f"state=waiting_input reason={handoff['reason']} next=session send"
+    assert "recent" not in handoff
+
+
+def test_handoff_lines_with_a_cursor_carry_each_event_once_over_several_calls(stage: Stage) -> None:
+    stage.spawn()
+    cursor = str(stage.machine.folder / "cursors" / "handoff")
+    flags = ("--stream-json", "--emit-handoff", "--handoff-cursor-file", cursor)
+    seen = []
+    for _ in range(3):
+        for line in stage.lisa("monitor", *flags).lines:
+            seen += [event["seq"] for event in line.get("recent", ())]
+    assert seen == sorted(set(seen))
+    assert len(seen) >= 3
+    assert os.stat(cursor).st_mode & 0o777 == 0o600
+
+
+def test_an_event_budget_bounds_the_events_of_a_line_and_loses_none(stage: Stage) -> None:
+    stage.spawn()
+    for _ in range(3):
+        stage.lisa("monitor")
+    cursor = str(stage.machine.folder / "cursor")
+    flags = ("--stream-json", "--emit-handoff", "--handoff-cursor-file", cursor, "--event-budget", "64")
+    first = next(line for line in stage.lisa("monitor", *flags).lines if line.get("type") == "handoff")
+    second = next(line for line in stage.lisa("monitor", *flags).lines if line.get("type") == "handoff")
+    assert (first["deltaCount"], len(first["recent"])) == (2, 2)
+    assert second["deltaFrom"] == first["nextDeltaOffset"]
+    assert second["recent"][0]["seq"] == first["recent"][-1]["seq"] + 1
+
+
+def test_scenario_28_a_webhook_that_is_down_never_ends_the_watch(stage: Stage) -> None:
+    stage.run("sleep 0.5")
+    answer = stage.lisa("monitor", "--webhook", "http://127.0.0.1:9/down")
+    assert (answer.code, answer.json["exitReason"]) == (0, "completed")
+    assert "127.0.0.1:9" in answer.json["webhookError"]
+    assert "webhook" in answer.err
+
+
+def test_a_webhook_file_gets_polls_and_the_result(stage: Stage) -> None:
+    stage.run("true")
+    stage.ends()
+    target = stage.machine.folder / "hook" / "events.jsonl"
+    answer = stage.lisa("monitor", "--webhook", str(target))
+    first, last = [json.loads(line) for line in target.read_text().splitlines()]
+    assert (first["event"], first["poll"], first["sessionState"]) == ("poll", 1, "completed")
+    assert (last["event"], last["finalState"], last["exitReason"]) == ("final", "completed", "completed")
+    assert "webhookError" not in answer.json
+
+
+def test_a_blank_webhook_is_none(stage: Stage) -> None:
+    assert stage.lisa("monitor", "--webhook", "  ").json["exitReason"] == "not_found"
+
+
+# -- people ---------------------------------------------------------------------------------------------------------
+
+
+def test_verbose_says_each_poll_on_stderr_and_nothing_else_goes_there(stage: Stage) -> None:
+    assert stage.lisa("monitor").err == ""
+    line = stage.lisa("monitor", "--verbose").err
+    assert "poll=1 state=not_found status=not_found" in line
+
+
+def test_ctrl_c_leaves_the_session_alone_and_says_how_to_go_on(stage: Stage) -> None:
+    stage.run("sleep 600")
+    watching = stage.machine.start("session", "monitor", "--session", stage.name, "--stream-json")
+    assert watching.stdout is not None
+    assert watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+    out, _ = watching.communicate(timeout=20)
+    told = json.loads(out.splitlines()[-1])
+    assert (watching.returncode, told["errorCode"], told["ok"]) == (130, "interrupted", False)
+    assert f"lisa session monitor --session {stage.name}" in told["error"]
+    assert stage.status().session_state == "in_progress"
+
+
+def test_a_terminal_gets_one_live_line_that_is_gone_at_the_end(stage: Stage) -> None:
+    stage.spawn("[wait 1] [say x]")
+    leader, follower = pty.openpty()
+    argv = [*PROGRAM, "session", "monitor", "--session", stage.name, "--json"]
+    with subprocess.Popen(
+        argv, stderr=follower, stdout=subprocess.PIPE, env=stage.machine.env, cwd=stage.machine.project
+    ) as watching:
+        out, _ = watching.communicate(timeout=30)
+    os.close(follower)
+    shown = os.read(leader, 65536).decode()
+    os.close(leader)
+    assert f"{stage.name}: in_progress" in shown
+    assert shown.endswith("\r\x1b[2K")
+    assert json.loads(out)["exitReason"] == "waiting_input"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--poll-interval", "0"), "invalid_poll_interval"),
+        (("--poll-interval", "soon"), "invalid_poll_interval"),
+        (("--max-polls", "-1"), "invalid_max_polls"),
+        (("--timeout-seconds", "0"), "invalid_timeout_seconds"),
+        (("--stop-on-waiting", "yes"), "invalid_stop_on_waiting"),
+        (("--waiting-requires-turn-complete", "1"), "invalid_waiting_requires_turn_complete"),
+        (("--until-marker", ""), "invalid_until_marker"),
+        (("--until-marker", "  "), "invalid_until_marker"),
+        (("--until-state", "asleep"), "invalid_until_state"),
+        (("--until-jsonpath", "a..b"), "invalid_until_jsonpath"),
+        (("--expect", "much"), "invalid_expect"),
+        (("--expect", "marker"), "expect_marker_requires_until_marker"),
+        (("--recover-max", "0"), "invalid_recover_max"),
+        (("--recover-budget", "0"), "invalid_recover_budget"),
+        (("--event-budget", "0"), "invalid_event_budget"),
+        (("--event-budget", "5"), "event_budget_requires_emit_handoff"),
+        (("--handoff-cursor-file", "x"), "handoff_cursor_requires_emit_handoff"),
+        (("--emit-handoff",), "emit_handoff_requires_stream_json"),
+        (("--webhook", "ftp://x"), "invalid_webhook"),
+        (("--agent", "x"), "invalid_agent_hint"),
+        (("--mode", "x"), "invalid_mode_hint"),
+    ],
+)
+def test_bad_words_are_refused_with_their_code(machine: Machine, words: tuple[str, ...], code: str) -> None:
+    answer = machine.lisa("session", "monitor", "--session", "lisa-x", *words, "--json")
+    assert (answer.code, answer.json["errorCode"]) == (1, code)
+
+
+def test_a_cursor_file_that_is_none_is_refused_and_left_alone(stage: Stage) -> None:
+    cursor = stage.machine.folder / "cursor"
+    cursor.write_text("garbage")
+    answer = stage.lisa("monitor", "--stream-json", "--emit-handoff", "--handoff-cursor-file", str(cursor))
+    assert (answer.code, answer.json["errorCode"]) == (1, "invalid_cursor_file")
+    assert cursor.read_text() == "garbage"
+
+
+def test_words_of_the_usage_guide_are_taken_with_an_equals_sign_too(stage: Stage) -> None:
+    stage.run("true")
+    wait_until(lambda: stage.status().session_state == "completed")
+    answer = stage.lisa("monitor", "--poll-interval=20", "--max-polls=120", "--expect=terminal")
+    assert answer.json["exitReason"] == "completed"
