@@ -1,0 +1,104 @@
+"""The real codex driven by lisa's own commands: what its agent file knows reaches the user."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.agents_live.live_stage import LiveStage
+from tests.fakes.model_api import FakeModelApi
+from tests.machine import Machine
+
+pytestmark = pytest.mark.agents
+
+
+@pytest.fixture
+def api() -> Iterator[FakeModelApi]:
+    with FakeModelApi() as running:
+        yield running
+
+
+@pytest.fixture
+def stage(machine: Machine, api: FakeModelApi) -> LiveStage:
+    return LiveStage(machine, api, "codex", retries=2)
+
+
+def test_a_monitor_returns_the_moment_a_permission_is_asked(stage: LiveStage) -> None:
+    stage.begin().send("[fake wait 1 then ask touch made then text asked]")
+    began = time.monotonic()
+    answer = stage.lisa("monitor")
+    assert answer.json["waitingFor"] == "permission"
+    assert time.monotonic() - began < 6
+    given = stage.lisa("send", "--answer", "yes")
+    assert given.json["delivered"] is True, given
+    assert stage.lisa("monitor").json["finalState"] == "waiting_input"
+    assert (stage.machine.project / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "waiting_for", "error"), [("usage_limit", "limit", "usage_limit"), ("auth", "error", "auth")]
+)
+def test_a_failed_turn_says_what_it_waits_for(stage: LiveStage, kind: str, waiting_for: str, error: str) -> None:
+    stage.begin().send(f"[fake error {kind}]")
+    stage.until(lambda status: status.agent_state == "error")
+    status = stage.status()
+    assert (status.session_state, status.waiting_for, status.error_kind) == ("waiting_input", waiting_for, error)
+    assert status.state_source == "title"
+
+
+def test_a_text_that_ends_in_a_dollar_arrives(stage: LiveStage) -> None:
+    answer = stage.begin().send("what does it cost in $")
+    assert answer.json["delivered"] is True, answer
+    stage.rests()
+    assert stage.told() == ["what does it cost in $"]
+
+
+def test_what_an_unknown_command_left_behind_does_not_spoil_the_next_text(stage: LiveStage) -> None:
+    stage.begin().send("/nonsense")
+    answer = stage.send("[fake text fine]")
+    assert answer.json["delivered"] is True, answer
+    stage.rests()
+    assert stage.told() == ["[fake text fine]"]
+
+
+def test_after_new_the_status_shows_the_new_thread(stage: LiveStage) -> None:
+    stage.begin("[fake text one]").rests()
+    before = stage.status().agent_session_id
+    assert stage.send("/new").json["delivered"] is True
+    stage.until(lambda status: status.agent_session_id != before)
+    stage.send("[fake todos 1/3 then text two]")
+    stage.rests()
+    assert stage.told() == ["[fake todos 1/3 then text two]"]
+
+
+def test_runs_begun_at_once_in_one_folder_keep_their_own_transcripts(machine: Machine, api: FakeModelApi) -> None:
+    stage = LiveStage(machine, api, "codex")
+    names = [f"lisa-run-{number}" for number in range(4)]
+    spawns = [
+        machine.start(
+            "session", "spawn", "--agent", "codex", "--mode", "exec", "--session", name,
+            "--prompt", f"[fake tool echo {name} then text the tool said {{last}}]", "--json",
+        )
+        for name in names
+    ]  # fmt: skip
+    for spawn in spawns:
+        said = spawn.communicate(timeout=60)
+        assert spawn.returncode == 0, said
+    for name in names:
+        machine.lisa("session", "monitor", "--session", name, "--json")
+        captured = machine.lisa("session", "capture", "--session", name, "--json").json
+        answers = [message["text"] for message in captured["messages"] if message["role"] == "assistant"]
+        assert answers == [f"the tool said {name}"], json.dumps(captured)
+    stage.machine.lisa("session", "kill-all")
+
+
+def test_start_up_chatter_of_a_run_is_no_part_of_its_pane_capture(stage: LiveStage) -> None:
+    stage.begin("[fake text hook: Stop]", mode="exec")
+    stage.lisa("monitor")
+    text = stage.machine.lisa("session", "capture", "--session", stage.name, "--raw").out
+    assert "hook: SessionStart" not in text
+    assert "Reading additional input" not in text
+    assert "hook: Stop" in text
