@@ -111,8 +111,9 @@ def test_an_older_prompt_and_another_text_do_not_count(home: Home) -> None:
 def test_without_hooks_and_transcript_the_session_file_shows_it(home: Home) -> None:
     home.live("busy", ago=4)
     assert accepted(home, "do it") == "agent_file"
+    assert accepted(home, "do it", submit(9, "the one before")) == ""  # it may be that one that is worked on
     home.live("waiting", ago=4, waitingFor="dialog open")
-    assert accepted(home, "/cost") == "agent_file"
+    assert accepted(home, "/cost", submit(9, "the one before")) == "agent_file"
     home.live("busy", ago=6)
     assert accepted(home, "do it") == ""
     home.live("idle", ago=4)

@@ -65,6 +65,8 @@ def accepted(text: str, since: float, view: View, binding: Binding) -> str:
             break
         if frame.kind in ("user", "system") and _frame_takes(normal(frame.text), wanted):
             return "transcript"
+    if view.hooks and not wanted.startswith("/"):
+        return ""  # a prompt fires a hook; that it is busy may be the work of the prompt before
     found = live.read(view)
     if found is not None and found.status in ("busy", "waiting") and found.changed_at >= since:
         return "agent_file"

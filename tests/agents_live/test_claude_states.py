@@ -1,0 +1,378 @@
+"""The real claude in every condition: what its session file, hooks, transcript and screen say of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from lisa_py.contract.frames import Todo
+from tests.agents_kit import Terminal, claude_home, pin
+from tests.agents_live import claude_stage
+from tests.agents_live.claude_stage import AGENT, Stage
+from tests.fakes.model_api import FakeModelApi
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.agents
+
+NEW, OLD = pin("claude").version, "2.1.197"
+Make = Callable[..., Stage]
+
+
+@pytest.fixture
+def api() -> Iterator[FakeModelApi]:
+    with FakeModelApi() as running:
+        yield running
+
+
+@pytest.fixture
+def make(api: FakeModelApi, tmp_path: Path) -> Iterator[Make]:
+    terminals: list[Terminal] = []
+
+    def made(version: str = NEW, project: str = "proj", **options: Any) -> Stage:
+        terminal = Terminal().__enter__()
+        terminals.append(terminal)
+        return Stage(claude_home(tmp_path, tmp_path / project, api.url, version=version, **options), terminal)
+
+    yield made
+    for terminal in terminals:
+        terminal.__exit__()
+
+
+@pytest.fixture(params=[NEW, OLD])
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def begun(stage: Stage, **launch: Any) -> Stage:
+    stage.start(**launch)
+    stage.ready()
+    return stage
+
+
+# -- a turn ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_start_with_a_prompt_is_bound_and_its_turn_is_seen_to_end(make: Make, version: str) -> None:
+    stage = make(version)
+    plan = stage.start(prompt="-go [fake text hi there]")
+    assert wait_until(lambda: stage.taken("-go [fake text hi there]")) in ("hook", "transcript", "agent_file")
+    stage.rests()
+    stage.until("transcript", "idle")
+    bound = stage.bind()
+    assert (bound.session_id, bound.how) == (plan.agent_session_id, "agent_file")
+    assert bound.transcript == stage.hooks[0]["transcript_path"]
+    assert stage.hook_names() == ["SessionStart", "UserPromptSubmit", "Stop"]
+    kinds = [frame.kind for frame in stage.frames(bound)]
+    assert kinds[:6] == ["turn_start", "user", "assistant", "usage", "turn_end", "system"]
+
+
+def test_every_step_of_a_turn_is_told(make: Make, api: FakeModelApi, version: str) -> None:
+    stage = begun(make(version))
+    stage.tell("[fake gate g then slow 4 a b c d then tool touch x; sleep 3 then text done]")
+    stage.until("agent_file", "thinking")
+    stage.until("hook", "thinking")
+    stage.until("screen", "thinking")
+    api.open("g")
+    stage.until("screen", "streaming")
+    stage.until("agent_file", "waiting", "permission")
+    stage.until("hook", "waiting", "permission")
+    stage.until("screen", "waiting", "permission")
+    stage.terminal.keys("Enter")
+    stage.until("hook", "tool")
+    stage.until("transcript", "tool")
+    stage.until("screen", "tool")
+    assert stage.reports()["agent_file"].state == "thinking"
+    stage.rests()
+    for source in ("agent_file", "hook", "transcript", "screen"):
+        stage.until(source, "idle")
+
+
+def test_a_question_is_no_permission(make: Make, version: str) -> None:
+    stage = begun(make(version, todos=True))
+    stage.tell("[fake question Which colour? | Red | Blue then text chose {last}]")
+    for source in ("agent_file", "hook", "screen"):
+        stage.until(source, "waiting", "question")
+    stage.terminal.keys("Enter")
+    stage.rests()
+
+
+def test_a_prompt_that_is_queued_is_seen_to_be_taken(make: Make, api: FakeModelApi) -> None:
+    stage = begun(make())
+    stage.tell("[fake gate g then text one]")
+    assert stage.tell("[fake text two]") == "hook"
+    assert stage.says("agent_file", "thinking")
+    api.open("g")
+    stage.rests(2)
+    queued = [frame.queued for frame in stage.frames(stage.bind()) if frame.kind == "user"]
+    assert queued == [False, True]
+
+
+def test_the_task_list_is_seen(make: Make, version: str) -> None:
+    stage = begun(make(version, todos=True))
+    stage.tell("[fake todos 1/3]")
+    expected = (Todo("Step 1", "completed"), Todo("Step 2", "in_progress"), Todo("Step 3", "pending"))
+    wait_until(lambda: AGENT.todos(stage.view(), stage.bind()) == expected)
+
+
+def test_an_old_todo_list_is_seen(make: Make) -> None:
+    stage = begun(make(todos=True, env={"CLAUDE_CODE_ENABLE_TASKS": "0"}))
+    stage.tell("[fake todos 2/2]")
+    expected = (Todo("Step 1", "completed"), Todo("Step 2", "completed"))
+    wait_until(lambda: AGENT.todos(stage.view(), stage.bind()) == expected)
+
+
+# -- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("auth", "auth"),
+        ("permission", "permission"),
+        ("billing", "billing"),
+        ("bad_request", "bad_request"),
+        ("not_found", "not_found"),
+        ("rate_limit", "rate_limit"),
+        ("usage_limit", "usage_limit"),
+        ("server", "server"),
+        ("overloaded", "overloaded"),
+        ("too_long", "too_long"),
+    ],
+)
+def test_a_turn_that_fails_tells_how(make: Make, kind: str, told: str) -> None:
+    stage = begun(make())
+    stage.tell(f"[fake error {kind}]")
+    stage.rests()
+    for source in ("hook", "transcript", "screen"):
+        stage.until(source, "error", error=told)
+    assert stage.reports()["agent_file"].state == "idle"
+
+
+def test_an_older_claude_tells_its_errors_too(make: Make) -> None:
+    stage = begun(make(OLD))
+    for turns, kind in enumerate(("auth", "overloaded", "rate_limit"), 1):
+        stage.tell(f"[fake error {kind}]")
+        stage.rests(turns)
+        for source in ("hook", "transcript", "screen"):
+            stage.until(source, "error", error=kind)
+
+
+def test_a_retry_is_work_and_the_screen_tells_what_it_is_about(make: Make, version: str) -> None:
+    stage = begun(make(version, retries=6))
+    stage.tell("[fake error overloaded]")
+    stage.until("screen", "retrying", error="overloaded")
+    reports = stage.reports()
+    assert (reports["agent_file"].state, reports["hook"].state) == ("thinking", "thinking")
+    assert AGENT.needs_screen(list(stage.reports(screen=False).values()))
+
+
+def test_an_exec_runs_retries_are_in_its_transcript(make: Make) -> None:
+    stage = make(retries=6)
+    stage.start("exec", prompt="[fake error overloaded]")
+    stage.until("transcript", "retrying", error="overloaded")
+
+
+def test_a_turn_interrupted_before_output_and_the_next_prompt_comes_alone(
+    make: Make, api: FakeModelApi, version: str
+) -> None:
+    stage = begun(make(version))
+    stage.tell("[fake hang 60]\n" + "and a line that wraps " * 20)
+    stage.until("agent_file", "thinking")
+    stage.terminal.keys("Escape")
+    stage.until("agent_file", "idle")
+    stage.until("hook", "interrupted")
+    stage.tell("[fake text second]")
+    stage.rests()
+    assert api.prompts()[-1] == "[fake text second]"
+
+
+@pytest.mark.parametrize("key", ["Escape", "C-c"])
+def test_a_turn_interrupted_while_a_tool_runs(make: Make, key: str) -> None:
+    stage = begun(make())
+    stage.tell("[fake tool touch x; sleep 30]")
+    stage.until("screen", "waiting", "permission")  # the file is ahead of the dialog that takes the key
+    stage.terminal.keys("Enter")
+    stage.until("hook", "tool")
+    stage.terminal.keys(key)
+    for source in ("transcript", "screen"):
+        stage.until(source, "interrupted")
+    assert stage.reports()["agent_file"].state == "idle"
+    assert "hook" not in stage.reports() or stage.reports()["hook"].state == "interrupted"
+
+
+def test_a_permission_that_is_refused_ends_the_turn_as_an_interrupt(make: Make) -> None:
+    stage = begun(make())
+    stage.tell("[fake tool touch x]")
+    stage.until("screen", "waiting", "permission")
+    stage.terminal.keys("Escape")
+    stage.until("agent_file", "idle")
+    stage.until("transcript", "interrupted")
+
+
+def test_a_killed_claude_leaves_a_session_file_that_is_not_believed(make: Make) -> None:
+    stage = begun(make())
+    stage.tell("[fake hang 60]")
+    stage.until("agent_file", "thinking")
+    os.kill(stage.bind().pid, signal.SIGKILL)
+    wait_until(lambda: (stage.folder / "done.txt").exists())
+    assert stage.live_file()["status"] == "busy"
+    assert "agent_file" not in stage.reports()
+    assert stage.bind().session_id == stage.plan.agent_session_id
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "/exit"])
+def test_a_claude_that_leaves_says_so(make: Make, how: str) -> None:
+    stage = begun(make())
+    stage.tell("[fake text x]")
+    stage.rests()
+    if how == "SIGTERM":
+        os.kill(stage.bind().pid, signal.SIGTERM)
+    else:
+        stage.send("/exit")
+    stage.until("hook", "exited")
+    wait_until(lambda: not stage.live_file())
+
+
+# -- which conversation ----------------------------------------------------------------------------------------------
+
+
+def test_after_clear_the_new_conversation_is_bound(make: Make, version: str) -> None:
+    stage = begun(make(version))
+    stage.tell("[fake text one]")
+    stage.rests()
+    before = stage.bind()
+    assert stage.tell("/clear") in ("hook", "transcript", "agent_file")
+    wait_until(lambda: stage.bind().session_id != before.session_id)
+    stage.tell("[fake text two]")
+    stage.rests(2)
+    after = stage.bind()
+    wait_until(lambda: [frame.text for frame in stage.frames(after) if frame.kind == "user"] == ["[fake text two]"])
+    assert after.transcript != before.transcript
+
+
+@pytest.mark.parametrize("args", ["--resume {id}", "--continue", "--resume {id} --fork-session"])
+def test_a_resumed_conversation_is_bound(make: Make, args: str) -> None:
+    first = begun(make())
+    first.tell("[fake text one]")
+    first.rests()
+    old = first.bind()
+    first.send("/exit")
+    wait_until(lambda: (first.folder / "done.txt").exists())
+    stage = make()
+    plan = stage.start(agent_args=args.format(id=old.session_id), prompt="[fake text two]")
+    stage.rests()
+    bound = stage.bind()
+    forked = "fork" in args
+    assert (bound.session_id == old.session_id) is not forked
+    assert plan.agent_session_id in (bound.session_id, "")
+    wait_until(lambda: "two" in [frame.text for frame in stage.frames(bound) if frame.kind == "assistant"])
+
+
+@pytest.mark.parametrize("project", ["ünï-Ω🙂 x_y.z@(a)", "cafe\u0301", "d" * 120 + "/" + "e" * 120])
+def test_the_transcript_of_any_folder_is_found_without_hooks(make: Make, project: str) -> None:
+    stage = make(project=project)
+    stage.start(prompt="[fake text hi]", agent_args="--safe-mode")
+    stage.until("transcript", "idle")
+    assert not stage.hooks
+    assert Path(stage.bind().transcript).is_file()
+    assert stage.bind().how == "agent_file"
+
+
+def test_a_configuration_folder_of_its_own_is_honoured(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "cfg"
+    folder.mkdir()
+    stage = make(env={"CLAUDE_CONFIG_DIR": str(folder)})
+    answers = {"hasCompletedOnboarding": True, "projects": {str(stage.home.project): {"hasTrustDialogAccepted": True}}}
+    (folder / ".claude.json").write_text(json.dumps(answers))
+    stage.start(prompt="[fake text hi]")
+    stage.rests()
+    assert stage.bind().transcript.startswith(str(folder))
+
+
+# -- dialogs ---------------------------------------------------------------------------------------------------------
+
+
+def without_settings(stage: Stage) -> None:
+    """As if the installed version took no --settings."""
+    known = stage.facts
+    claude_stage.FACTS[stage.home.binary] = msgspec.structs.replace(known, flags=known.flags - {"--settings"})
+    try:
+        stage.start(skip_permissions=True)
+    finally:
+        claude_stage.FACTS[stage.home.binary] = known
+
+
+def prepare(stage: Stage, dialog: str) -> None:
+    match dialog:
+        case "bypass":
+            without_settings(stage)
+            return
+        case "api_key":
+            del stage.home.env["ANTHROPIC_AUTH_TOKEN"]
+            stage.home.env["ANTHROPIC_API_KEY"] = "sk-ant-fake-00000000000000"
+        case "onboarding":
+            (stage.home.home / ".claude.json").write_text("{}")
+        case "settings":
+            (stage.home.home / ".claude" / "settings.json").write_text("{")
+    stage.start(prompt="hello")
+
+
+@pytest.mark.parametrize(
+    ("dialog", "waiting_for"),
+    [
+        ("trust", "trust"),
+        ("bypass", "bypass"),
+        ("api_key", "api_key"),
+        ("onboarding", "dialog"),
+        ("settings", "dialog"),
+    ],
+)
+def test_a_dialog_before_the_first_prompt_is_told_by_the_screen(
+    make: Make, version: str, dialog: str, waiting_for: str
+) -> None:
+    stage = make(version, trusted=dialog != "trust")
+    prepare(stage, dialog)
+    stage.until("screen", "waiting", waiting_for)
+    reports = stage.reports(screen=False)
+    assert "agent_file" not in reports
+    assert AGENT.needs_screen(list(reports.values()))
+
+
+@pytest.mark.parametrize(("command", "what"), [("/cost", "dialog"), ("/model", "dialog"), ("/login", "login")])
+def test_a_dialog_the_user_opened_is_told(make: Make, command: str, what: str) -> None:
+    stage = begun(make())
+    assert stage.tell(command) == "agent_file"
+    stage.until("agent_file", "waiting", "dialog")
+    stage.until("screen", "waiting", what)
+    stage.terminal.keys("Escape")
+    stage.until("agent_file", "idle")
+
+
+def test_no_claude_without_a_login_is_taken_for_one_that_rests(make: Make) -> None:
+    stage = make()
+    del stage.home.env["ANTHROPIC_AUTH_TOKEN"]
+    stage.start(prompt="hello")
+    stage.until("hook", "error", error="auth")
+
+
+# -- how soon --------------------------------------------------------------------------------------------------------
+
+
+def test_file_and_hook_speak_within_a_moment_of_each_other(make: Make) -> None:
+    stage = begun(make())
+    gaps = []
+    for turn in range(1, 4):
+        stage.tell("[fake text x]")
+        stage.rests(turn)
+        ended = max(float(hook["at"]) for hook in stage.hooks if hook["hook"] == "Stop")
+        gaps.append(abs(stage.live_file()["statusUpdatedAt"] / 1000 - ended))
+        time.sleep(0)
+    assert sorted(gaps)[1] < 1.0, gaps
