@@ -1,0 +1,98 @@
+"""Schemas made from the structs of the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract import schema
+from lisa_py.contract.command import Command
+
+
+class Args(Struct):
+    pass
+
+
+class Part(Struct, rename="camel"):
+    some_key: int
+
+
+class Other(Struct):
+    words: str
+
+
+class Answer(Struct, rename="camel"):
+    part_one: Part
+    either: Part | Other
+    maybe: str | UnsetType = UNSET
+    count: int = 0
+
+
+class Sparse(Struct, omit_defaults=True):
+    name: str
+    count: int = 0
+
+
+def command(answer: Any = Answer, **more: Any) -> Command:
+    return Command(args=Args, answer=answer, run=print, **more)
+
+
+def valid(described: schema.Schema | None, value: object) -> bool:
+    assert described is not None
+    jsonschema.Draft202012Validator.check_schema(described)
+    return bool(jsonschema.Draft202012Validator(described).is_valid(value))
+
+
+WHOLE = {"partOne": {"someKey": 1}, "either": {"words": "x"}, "count": 0, "stderrPolicy": "diagnostic"}
+
+
+def test_a_field_may_be_one_struct_or_another_and_only_unset_ones_may_be_missing() -> None:
+    described = schema.answer(command())
+    assert valid(described, WHOLE)
+    assert valid(described, {**WHOLE, "maybe": "x", "either": {"someKey": 3}})
+    for key in WHOLE:
+        assert not valid(described, {other: value for other, value in WHOLE.items() if other != key})
+    assert not valid(described, {**WHOLE, "either": {"someKey": "no number"}})
+
+
+def test_fields_that_are_omitted_at_their_default_are_not_required() -> None:
+    assert schema.answer(command(Sparse))["required"] == ["name", "stderrPolicy"]
+
+
+def test_an_answer_may_be_one_of_several_and_each_is_whole() -> None:
+    described = schema.answer(command(Part | Other))
+    assert valid(described, {"someKey": 1, "stderrPolicy": "diagnostic"})
+    assert valid(described, {"words": "", "stderrPolicy": "diagnostic"})
+    assert not valid(described, {"stderrPolicy": "diagnostic"})
+
+
+def test_the_smaller_answer_is_the_named_fields_or_what_the_function_says_it_returns() -> None:
+    def small(answer: Answer, args: Args) -> Other:
+        return Other("x")
+
+    def loose(answer: Answer, args: Args) -> dict[str, Any]:
+        return {}
+
+    named = schema.smaller(command(min=("part_one", "maybe")))
+    assert valid(named, {"partOne": {"someKey": 1}, "stderrPolicy": "diagnostic"})
+    assert not valid(named, {"stderrPolicy": "diagnostic"})
+    assert valid(schema.smaller(command(min=small)), {"words": "x", "stderrPolicy": "diagnostic"})
+    assert set((schema.smaller(command(min=loose)) or {})["properties"]) == {*WHOLE, "maybe"}
+    assert schema.smaller(command()) is None
+
+
+def test_events_may_be_of_several_kinds() -> None:
+    assert schema.events(command()) is None
+    for kinds in ((Part, Other), Part | Other):
+        described = schema.events(command(events=kinds))
+        assert valid(described, {"someKey": 1, "stderrPolicy": "diagnostic"})
+        assert valid(described, {"words": "x", "stderrPolicy": "diagnostic"})
+
+
+@pytest.mark.parametrize(("code", "fine"), [("unknown_flag", True), ("my_own", True), ("made_up", False)])
+def test_a_failure_carries_one_of_the_promised_codes(code: str, fine: bool) -> None:
+    value = {"ok": False, "errorCode": code, "error": "words", "stderrPolicy": "diagnostic", "more": 1}
+    assert valid(schema.failure({"my_own": "what it means"}), value) == fine
