@@ -8,10 +8,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
+from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.advice import budget, reports
 from lisa_py.core.advice.budget import Amounts, Limits, Violation
 from lisa_py.core.advice.given import Inputs
 from lisa_py.core.context import Context
+from lisa_py.core.relay import usage
 
 COMBINE = ("max", "sum")
 
@@ -25,6 +27,10 @@ class Args(Struct, kw_only=True):
     tokens: Annotated[int, Flag(help="tokens that were used at least", minimum=1)] = 0
     seconds: Annotated[int, Flag(help="seconds that were used at least", minimum=1)] = 0
     steps: Annotated[int, Flag(help="steps that were taken at least", minimum=1)] = 0
+    session: Annotated[
+        tuple[str, ...], Flag(help="what a session used by its agent's own transcript", metavar="NAME", many=True)
+    ] = ()
+    project_root: ProjectRoot = ""
     combine: Annotated[
         str, Flag(help="reports of one job overlap (max) or are of separate jobs (sum)", choices=COMBINE)
     ] = "max"
@@ -47,6 +53,7 @@ def run(args: Args, ctx: Context) -> Enforced:
     if limits == Limits():
         raise UsageError("missing_budget_limits", "at least one max limit is required (--max-tokens N for example)")
     found = reports.load(Inputs(ctx), _given(args.from_), _given(args.from_jsonl))
+    found += [usage.report(ctx, ctx.place(name, args.project_root)) for name in args.session]
     own = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
     seen = budget.observe(own, found, args.combine)
     missing = [metric for metric in seen.missing if limits.of(metric)]

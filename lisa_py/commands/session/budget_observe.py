@@ -7,10 +7,12 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.advice import budget, reports
 from lisa_py.core.advice.budget import Amounts
 from lisa_py.core.advice.given import Inputs
 from lisa_py.core.context import Context
+from lisa_py.core.relay import usage
 
 COMBINE = ("max", "sum")
 
@@ -25,6 +27,10 @@ class Args(Struct, kw_only=True):
     tokens: Annotated[int, Flag(help="tokens that were used at least", minimum=1)] = 0
     seconds: Annotated[int, Flag(help="seconds that were used at least", minimum=1)] = 0
     steps: Annotated[int, Flag(help="steps that were taken at least", minimum=1)] = 0
+    session: Annotated[
+        tuple[str, ...], Flag(help="what a session used by its agent's own transcript", metavar="NAME", many=True)
+    ] = ()
+    project_root: ProjectRoot = ""
     combine: Annotated[
         str, Flag(help="reports of one job overlap (max) or are of separate jobs (sum)", choices=COMBINE)
     ] = "max"
@@ -45,6 +51,7 @@ class Observed(Struct, frozen=True, kw_only=True, rename="camel"):
 
 def run(args: Args, ctx: Context) -> Observed:
     found = reports.load(Inputs(ctx), reports.names(args.from_), reports.names(args.from_jsonl))
+    found += [usage.report(ctx, ctx.place(name, args.project_root)) for name in args.session]
     own = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
     seen = budget.observe(own, found, args.combine)
     for source in seen.unrecognized:
@@ -79,8 +86,10 @@ COMMAND = Command(
         "invalid_combine": "--combine is max or sum",
     },
     notes=(
-        "Understood are tokens, seconds, steps (also totalTokens and so on) at the top, in observed, usage, metrics or "
-        "costEstimate; the usage and token records of agent CLIs; and, with --from-jsonl, whole transcripts of theirs."
+        "Understood are tokens, seconds, steps (also totalTokens and so on) at the top, in observed, usage, metrics or\n"
+        "costEstimate; the usage and token records of agent CLIs; with --from-jsonl whole transcripts of theirs too.\n"
+        "Of a --session, seconds count from its start to its end, and steps are the turns that have ended."
     ),
-    example="lisa session loop --session lisa-demo-1 --json | lisa session budget-observe --from - --json",
+    example="lisa session budget-observe --session lisa-demo-1 --json\n"
+    "lisa session loop --session lisa-demo-1 --json | lisa session budget-observe --from - --json",
 )
