@@ -216,9 +216,13 @@ class Tmux:
         """Whether a server listens; False when surely nobody does, None when that cannot be told."""
         return sockets.answers(self.socket, self._settings.cmd_timeout_seconds)
 
-    def retire(self) -> bool:
-        """End the server if it has no session any more, and remove its socket; decided by the server, in one step."""
-        ended = self.call("if-shell", "-F", "#{S:x}", "display-message -p kept", "kill-server")
+    def retire(self, *, with_ended_sessions: bool = False) -> bool:
+        """End the server if it has no session any more, and remove its socket; decided by the server, in one step.
+
+        With `with_ended_sessions` also if it has some, but no program runs in any of their panes.
+        """
+        needed = "#{m:*0*,#{S:#{W:#{P:#{pane_dead}}}}}" if with_ended_sessions else "#{S:x}"
+        ended = self.call("if-shell", "-F", needed, "display-message -p kept", "kill-server")
         if "kept" in ended.text or (ended.code and not absent(ended)):
             return False
         for _ in range(200):  # it says goodbye before it closes its socket

@@ -179,6 +179,19 @@ def test_an_empty_server_retires_with_its_socket_and_a_used_one_does_not(tmux: T
     start(tmux, machine, "lisa-again")
 
 
+def test_a_server_whose_programs_have_all_ended_retires_on_request(tmux: Tmux, machine: Machine) -> None:
+    for name in ("lisa-a", "lisa-b"):
+        start(tmux, machine, name, "/bin/true")
+    living = start(tmux, machine, "lisa-c")
+    wait_until(lambda: sum(pane.dead for pane in tmux.panes()) == 2)
+    assert tmux.retire(with_ended_sessions=True) is False
+    os.kill(living.pid, signal.SIGKILL)
+    wait_until(lambda: all(pane.dead for pane in tmux.panes()))
+    assert tmux.retire() is False
+    assert tmux.retire(with_ended_sessions=True) is True
+    assert tmux.answers() is False
+
+
 def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: Machine) -> None:
     start(tmux, machine, "lisa-x")
     assert sockets.discard(tmux.socket, 1) is False

@@ -1,0 +1,81 @@
+"""Remove tmux sockets nobody listens on, and lisa's tmux servers in which no agent lives."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.core.context import Context
+from lisa_py.core.life import sweep
+from lisa_py.core.life.sweep import Swept
+
+
+class Args(Struct, kw_only=True):
+    dry_run: Annotated[bool, Flag(help="say what would be removed and ended; change nothing")] = False
+    include_tmux_default: Annotated[
+        bool, Flag(help="also look at the sockets of your own tmux; of those only dead ones are removed")
+    ] = False
+
+
+class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+    dry_run: bool
+    scanned: int
+    removed: int
+    """Sockets that are gone now."""
+    would_remove: int
+    killed_servers: int
+    would_kill_servers: int
+    kept_active: int
+    sockets: tuple[Swept, ...]
+    """Each socket with what was done and why."""
+    errors: tuple[str, ...] | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Answer:
+    swept = sweep.sweep(ctx, dry_run=args.dry_run, default_too=args.include_tmux_default)
+    errors = tuple(f"{each.socket}: {each.why}" for each in swept if each.what == "failed")
+    for problem in errors:
+        ctx.warn(f"cleanup warning: {problem}")
+    killed = sum(each.what == "killed" for each in swept)
+    removed = killed + sum(each.what == "removed" for each in swept)
+    return Answer(
+        dry_run=args.dry_run,
+        scanned=len(swept),
+        removed=0 if args.dry_run else removed,
+        would_remove=removed if args.dry_run else 0,
+        killed_servers=0 if args.dry_run else killed,
+        would_kill_servers=killed if args.dry_run else 0,
+        kept_active=sum(each.what == "kept" for each in swept),
+        sockets=tuple(swept),
+        errors=errors or UNSET,
+        error_code="cleanup_socket_errors" if errors else UNSET,
+    )
+
+
+def text(answer: Answer, args: Args) -> str:
+    if answer.dry_run:
+        return (
+            f"cleanup (dry-run): scanned {answer.scanned} sockets, would remove {answer.would_remove} stale sockets,"
+            f" would kill {answer.would_kill_servers} detached servers, kept {answer.kept_active} active"
+        )
+    return (
+        f"cleanup: scanned {answer.scanned} sockets, removed {answer.removed} stale sockets,"
+        f" killed {answer.killed_servers} detached servers, kept {answer.kept_active} active"
+    )
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Answer,
+    run=run,
+    text=text,
+    exit_code=lambda answer: 1 if answer.errors else 0,
+    exits={0: "swept", 1: "some sockets could not be judged or removed; errors say which"},
+    errors={"cleanup_socket_errors": "some sockets could not be judged or removed; errors say which and why"},
+    example="lisa cleanup --dry-run",
+    notes="A server in which anything still runs, or that somebody is attached to, is never touched; nor is what is"
+    " not a socket or belongs to another user. The last screens of ended sessions are kept in their folders.",
+)
