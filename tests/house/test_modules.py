@@ -50,3 +50,33 @@ def test_a_module_is_small_enough_to_be_read_in_one_go() -> None:
 def test_every_command_has_a_test_file_where_its_own_lies() -> None:
     files = [path for path in modules() if path.parts[0] == "commands" and path.name != "__init__.py"]
     assert not [str(path) for path in files if not (TREE / "tests" / path.parent / f"test_{path.name}").exists()]
+
+
+TOUCHING = {
+    ("os", "environ"),
+    ("os", "getenv"),
+    ("os", "open"),
+    ("os", "system"),
+    ("os", "fork"),
+    ("time", "time"),
+    ("time", "monotonic"),
+    ("time", "sleep"),
+}
+
+
+def test_decisions_memory_and_commands_ask_the_machine_through_host_only() -> None:
+    """Files, clock and environment come from host, so that a test can put its own in."""
+    rooms = ("contract", "store", "core", "commands")
+    touching = {
+        f"{path}:{node.lineno}"
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if path.parts[0] in rooms and isinstance(node, (ast.Attribute, ast.Call)) and _touches(node)
+    }
+    assert not touching
+
+
+def _touches(node: ast.Attribute | ast.Call) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "open"
+    return isinstance(node.value, ast.Name) and (node.value.id, node.attr) in TOUCHING
