@@ -141,7 +141,12 @@ class _Play:
             self._ctx.clock.sleep(BEAT_SECONDS)
 
     def _answer(self, row: Row) -> None:
-        sent = send.send(self._ctx, self._places[row.role], Payload(answer="yes"))
+        try:
+            sent = send.send(self._ctx, self._places[row.role], Payload(answer="yes"))
+        except LisaError as problem:  # a dialog may change or go by itself: look again
+            self._since.pop(row.role, None)
+            self._say(f"{row.role} was not answered: {problem.message}")
+            return
         if sent.answered is None:
             return
         self._answered.append(
@@ -163,7 +168,11 @@ class _Play:
         text, _ = self._last_words(giver.role)
         baton = handoff.build(self._ctx, self._places[giver.role], HandoffRequest(), EventReader(self._ctx, None, ""))
         words = f"{giver.role} is done ({baton.summary}). It said: {text} {taker.asked}"
-        sent = send.send(self._ctx, self._places[taker.role], Payload(text=words, enter=True))
+        try:
+            sent = send.send(self._ctx, self._places[taker.role], Payload(text=words, enter=True))
+        except LisaError as problem:
+            self._say(f"{taker.role} did not take {giver.role}'s result: {problem.message}")
+            return
         self._handed_to, self._hand_delivered = taker.role, sent.delivered is True
         seen = f"delivered, seen by {sent.delivered_by}" if sent.delivered is True else "not delivered"
         self._say(f"Handed {giver.role}'s result to {taker.role}: {seen}")

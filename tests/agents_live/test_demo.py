@@ -1,0 +1,35 @@
+"""lisa demo with the real agents, against the fake model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.agents_live.live_stage import LiveStage
+from tests.commands.test_demo import left_behind
+from tests.fakes.model_api import FakeModelApi
+from tests.machine import Machine
+
+pytestmark = pytest.mark.agents
+
+
+@pytest.fixture
+def api() -> Iterator[FakeModelApi]:
+    with FakeModelApi() as running:
+        yield running
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_the_real_one_plays_it_too_and_its_trust_dialog_is_answered(
+    machine: Machine, api: FakeModelApi, agent: str
+) -> None:
+    LiveStage(machine, api, agent)  # its home, environment and PATH
+    answer = machine.lisa("demo", "--agent", agent, "--json", timeout=200)
+    got = answer.json
+    assert (answer.code, got["ok"], got.get("agent")) == (0, True, agent), got
+    assert {told["sessionState"] for told in got["sessions"]} == {"waiting_input"}
+    assert all(told["said"] for told in got["sessions"]), got
+    assert (got["handedTo"], got["handDelivered"]) == ("talker", True)
+    assert got["leftBehind"] == []
+    assert left_behind(machine) == []
