@@ -86,8 +86,8 @@ COMMAND = Command(
         "invalid_combine": "--combine is max or sum",
     },
     notes=(
-        "Understood are tokens, seconds, steps (also totalTokens and so on) at the top, in observed, usage, metrics or\n"
-        "costEstimate; the usage and token records of agent CLIs; with --from-jsonl whole transcripts of theirs too.\n"
+        "Understood are tokens, seconds, steps (also totalTokens and so on) at the top, in observed, usage, metrics\n"
+        "and costEstimate; usage and token records of agent CLIs; with --from-jsonl whole transcripts of theirs too.\n"
         "Of a --session, seconds count from its start to its end, and steps are the turns that have ended."
     ),
     example="lisa session budget-observe --session lisa-demo-1 --json\n"
