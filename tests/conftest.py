@@ -10,6 +10,10 @@ from tests.fleet import Fleet
 from tests.machine import Machine
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write", action="store_true", help="with the measurements: write docs/performance.md")
+
+
 @pytest.fixture
 def machine() -> Iterator[Machine]:
     """A machine of the test's own, cleaned up afterwards."""

@@ -1,0 +1,50 @@
+"""Collects what the measurements find: a table at the end, and docs/performance.md when asked for with --write."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+INTRODUCTION = """\
+# Performance
+
+Measured by `tests/run --bench` (this page: `tests/run --bench --write`), everything in one run and interleaved, so that
+neighbours on the machine weigh on all rows alike. Times are medians; what counts is the ratios, which hold on other
+machines too. `tests/run --soak` adds the half-hour run.
+"""
+
+
+class Report:
+    """The tables of one run."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+
+    def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
+        lines = [f"## {title}", ""]
+        if note:
+            lines += [note, ""]
+        lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+        self.parts.append("\n".join(lines) + "\n")
+        print("\n\n" + self.parts[-1])
+
+    def page(self) -> str:
+        machine = (
+            f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        )
+        return "\n".join([INTRODUCTION, f"This run: {machine}.\n", *self.parts])
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> Iterator[Report]:
+    made = Report()
+    yield made
+    if request.config.getoption("--write") and made.parts:
+        PAGE.write_text(made.page(), encoding="utf-8")
+        print(f"\nwritten: {PAGE}")

@@ -1,0 +1,47 @@
+"""What monitors cost while nothing happens."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+import psutil
+import pytest
+
+from tests.bench.conftest import Report
+from tests.machine import Machine
+from tests.stage import Stage
+
+pytestmark = pytest.mark.bench
+COUNT = 20
+SECONDS = 20.0
+SETTLED = 15.0
+"""A monitor looks more often just after something has happened."""
+
+
+def used(processes: list[psutil.Process]) -> list[float]:
+    return [sum(process.cpu_times()[:4]) for process in processes]
+
+
+@pytest.mark.parametrize("kind", ["idle", "working"])
+def test_twenty_monitors_rest(machine: Machine, report: Report, kind: str) -> None:
+    prompt = "" if kind == "idle" else "[hang]"
+    stages = [Stage(machine, f"lisa-idle-{number}").spawn(prompt) for number in range(COUNT)]
+    words = ("--stop-on-waiting", "false", "--json-min")
+    started = [machine.start("session", "monitor", "--session", stage.name, *words) for stage in stages]
+    time.sleep(SETTLED)  # not a wait for a condition: the quiet itself is measured
+    processes = [psutil.Process(process.pid) for process in started]
+    before, began = used(processes), time.monotonic()
+    time.sleep(SECONDS)
+    spent = [after - first for first, after in zip(before, used(processes), strict=True)]
+    shares = [seconds / (time.monotonic() - began) * 100 for seconds in spent]
+    for process in started:
+        process.terminate()
+        process.communicate()
+    report.table(
+        f"Twenty monitors of agents that are {kind}",
+        ("", "share of one core"),
+        [("median", f"{median(shares):.2f} %"), ("most", f"{max(shares):.2f} %"), ("together", f"{sum(shares):.1f} %")],
+        f"CPU time of the monitor processes and their tmux calls over {SECONDS:.0f} s.",
+    )
+    assert median(shares) < 3

@@ -1,0 +1,98 @@
+"""How long after the agent's own signal a monitor has returned, at default settings."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from lisa_py.core.watch.evidence import hooks
+from lisa_py.store import session
+from tests.bench.conftest import Report
+from tests.bench.timing import share
+from tests.fleet import Fleet
+from tests.machine import Machine
+from tests.stage import Stage
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.bench
+ROUNDS = 20
+DEFAULT_INTERVAL = 30.0
+"""Seconds between two reported polls of a monitor; a reaction must not wait for them."""
+
+
+class Monitor:
+    """A monitor as a user starts it, waiting before anything happens."""
+
+    def __init__(self, machine: Machine, name: str) -> None:
+        self._process = machine.start("session", "monitor", "--session", name, "--json-min")
+        wait_until(self._watches, what="the monitor watches")
+
+    def _watches(self) -> bool:
+        folder = Path(f"/proc/{self._process.pid}/fd")
+        return any("inotify" in os.readlink(link) for link in folder.iterdir() if link.is_symlink())
+
+    def returned(self) -> float:
+        out, _ = self._process.communicate(timeout=60)
+        now = time.time()
+        assert self._process.returncode == 0, out
+        return now
+
+
+def exits(fleet: Fleet, machine: Machine) -> list[float]:
+    late = []
+    for number in range(ROUNDS):
+        name, gate = f"lisa-exit-{number}", machine.folder / f"gate-{number}"
+        os.mkfifo(gate)
+        fleet.spawn(name, f"read word < {gate}")
+        monitor = Monitor(machine, name)
+        gate.write_text("go\n")
+        returned = monitor.returned()
+        end = session.read_end(fleet.place(name))
+        assert end is not None
+        late.append(returned - end.at)
+    return late
+
+
+def signals(stage: Stage, machine: Machine, prompt: str, hook: str) -> list[float]:
+    """A monitor may even be there before the hook, when the agent has told its state in another way first."""
+
+    def given() -> list[float]:
+        return [float(str(entry["at"])) for entry in hooks(stage.place) if entry["hook"] == hook]
+
+    late = []
+    for _ in range(ROUNDS):
+        before = given()[-1:]
+        stage.send(prompt)
+        returned = Monitor(machine, stage.name).returned()
+        signal = wait_until(lambda before=before: given()[-1:] != before and given()[-1:])[0]
+        late.append(max(0.0, returned - signal))
+        if hook == "PermissionRequest":
+            stage.lisa("send", "--answer", "yes")
+            stage.reaches("idle")
+    return late
+
+
+def test_a_monitor_returns_at_once(machine: Machine, fleet: Fleet, report: Report) -> None:
+    stage = Stage(machine).spawn()
+    late = {
+        "the command exits": exits(fleet, machine),
+        "a turn ends": signals(stage, machine, "[wait 1.5] [say done] go", "Stop"),
+        "permission is asked": signals(stage, machine, "[wait 1.5] [ask touch x] go", "PermissionRequest"),
+    }
+    rows = [
+        (name, f"{median(times) * 1000:.0f}", f"{share(times, 0.95) * 1000:.0f}", f"{max(times) * 1000:.0f}")
+        for name, times in late.items()
+    ]
+    report.table(
+        "Reaction of a monitor",
+        ("what happens", "p50 ms", "p95 ms", "most ms"),
+        rows,
+        "From the agent's own signal (end record, hook) to the end of the `lisa session monitor` process, at default"
+        f" settings (a poll is reported every 30 s), {ROUNDS} times each.",
+    )
+    for times in late.values():
+        assert share(times, 0.95) < DEFAULT_INTERVAL / 100

@@ -1,0 +1,89 @@
+"""Reading long panes and long transcripts."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from lisa_py.store import session
+from tests.bench.conftest import Report
+from tests.bench.timing import interleaved, milliseconds
+from tests.fleet import Fleet
+from tests.machine import Machine
+from tests.stage import Stage
+
+pytestmark = pytest.mark.bench
+ROUNDS = 9
+LINES = 50_000
+
+
+def test_a_long_pane_is_read_whole(machine: Machine, fleet: Fleet, report: Report) -> None:
+    for name, count in (("lisa-short", 500), ("lisa-long", LINES)):
+        fleet.spawn(name, f"seq -f 'line %.0f of the output of a program that says a lot' {count}", mode="exec")
+        fleet.ends(name)
+    cursor = str(machine.folder / "cursor")
+
+    def capture(name: str, *words: str) -> str:
+        return machine.lisa("session", "capture", "--session", name, "--raw", *words).out
+
+    assert f"line {LINES} of" in capture("lisa-long", "--lines", str(LINES))
+    assert capture("lisa-long", "--lines", str(LINES)).count("\n") == LINES
+    capture("lisa-long", "--cursor-file", cursor, "--json")
+    calls = {
+        "500 lines, all": lambda: capture("lisa-short", "--lines", "500"),
+        f"{LINES} lines, all": lambda: capture("lisa-long", "--lines", str(LINES)),
+        f"{LINES} lines, last 200": lambda: capture("lisa-long"),
+        f"{LINES} lines, delta by cursor file": lambda: capture("lisa-long", "--cursor-file", cursor, "--json"),
+        "handoff of it": lambda: machine.lisa("session", "handoff", "--session", "lisa-long", "--json"),
+    }
+    took = interleaved(calls, ROUNDS)
+    base = median(took["500 lines, all"])
+    rows = [(name, milliseconds(times), f"{median(times) / base:.1f}") for name, times in took.items()]
+    report.table("`capture --raw` of a long pane", ("", "median ms", "x 500 lines"), rows, f"{ROUNDS} rounds.")
+
+
+def grow(path: Path, size: int) -> None:
+    """Fill a transcript with an earlier conversation, in front of what it holds."""
+    own = path.read_bytes()
+    turn = "".join(
+        json.dumps({"type": kind, "text": text, "at": 1.0, "turn": "t"}) + "\n"
+        for kind, text in (("turn_start", ""), ("user", "x" * 500), ("assistant", "y" * 20_000), ("turn_end", ""))
+    ).encode()
+    with path.open("wb") as out:
+        for _ in range(max(0, size - len(own)) // len(turn)):
+            out.write(turn)
+        out.write(own)
+
+
+def test_a_poll_costs_the_same_however_long_the_transcript(machine: Machine, report: Report) -> None:
+    took: dict[str, list[float]] = {}
+    calls = {}
+    for name, size in (("1 MB", 1 << 20), ("100 MB", 100 << 20)):
+        stage = Stage(machine, f"lisa-talk-{name.split()[0]}").spawn("[say done] go", mode="exec")
+        stage.ends()
+        meta = session.read_meta(stage.place)
+        assert meta is not None
+        path = stage.home / "transcripts" / f"{meta.agent_session_id}.jsonl"
+        grow(path, size)
+        cursor = str(machine.folder / f"cursor-{size}")
+        stage.lisa("capture", "--transcript", "--cursor-file", cursor)
+
+        def poll(stage: Stage = stage, path: Path = path, cursor: str = cursor) -> None:
+            with path.open("a") as out:
+                out.write(json.dumps({"type": "assistant", "text": "more", "at": time.time()}) + "\n")
+            answer = stage.lisa("capture", "--transcript", "--cursor-file", cursor).json
+            assert [message["text"] for message in answer["messages"]] == ["more"]
+
+        calls[f"poll with a cursor, {name}"] = poll
+        calls[f"summary of the end, {name}"] = lambda stage=stage: stage.lisa("capture", "--summary")
+        calls[f"last 50 lines, {name}"] = lambda stage=stage: stage.lisa("capture", "--lines", "50")
+        calls[f"status, {name}"] = lambda stage=stage: stage.lisa("status")
+    took = interleaved(calls, ROUNDS)
+    rows = [(name, milliseconds(times)) for name, times in took.items()]
+    report.table("Transcripts of 1 and of 100 MB", ("", "median ms"), rows, f"{ROUNDS} rounds.")
+    for what in ("poll with a cursor", "summary of the end", "last 50 lines", "status"):
+        assert median(took[f"{what}, 100 MB"]) < 2 * median(took[f"{what}, 1 MB"])
