@@ -6,9 +6,12 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
-from lisa_py.contract.flags import ProjectRoot
+from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES, ProjectRoot
+from lisa_py.core.advice.goals import ALIASES, GOALS
+from lisa_py.core.advice.topology import ROLES
 from lisa_py.core.context import Context
 from lisa_py.host.clock import rfc3339
 from lisa_py.store.lanes import Lane, Lanes, registry
@@ -25,11 +28,11 @@ VALUES = (
     "topology",
     "contract",
 )
-EXPECTED = {
-    "goal": ("nested", "analysis", "exec"),
-    "mode": ("interactive", "exec"),
-    "nested_policy": ("auto", "force", "off"),
-    "nesting_intent": ("auto", "nested", "neutral"),
+EXPECTED: dict[str, tuple[str, ...]] = {
+    "goal": (*GOALS, *ALIASES),
+    "mode": (*MODES, *MODE_ALIASES),
+    "nested_policy": POLICIES,
+    "nesting_intent": (*INTENTS, *INTENT_ALIASES),
 }
 
 
@@ -109,11 +112,15 @@ def _upsert(args: Args, ctx: Context, name: str, given: list[str]) -> Answer:
 
 def _doubts(lane: Lane) -> tuple[str, ...] | UnsetType:
     """What spawn or route will refuse later; accepted all the same, so that a lane can be filled in any order."""
+    given = {field: getattr(lane, field) for field in EXPECTED} | {"agent": lane.agent}
+    expected = EXPECTED | {"agent": agents.names()}
     found = [
-        f"{field}: {getattr(lane, field)} (expected {'|'.join(words)})"
-        for field, words in EXPECTED.items()
-        if getattr(lane, field) and getattr(lane, field) not in words
+        f"{field}: {value} (expected {'|'.join(expected[field])})"
+        for field, value in given.items()
+        if value and value.lower() not in expected[field]
     ]
+    roles = [role.strip().lower() for role in lane.topology.split(",")]
+    found += [f"topology: {role} (expected {','.join(ROLES)})" for role in roles if role and role not in ROLES]
     return tuple(found) or UNSET
 
 

@@ -46,10 +46,13 @@ def test_a_field_can_be_emptied_again(machine: Machine) -> None:
     assert (refused.code, refused.json["errorCode"]) == (1, "invalid_unset")
 
 
-def test_what_spawn_will_refuse_is_warned_of_and_kept(machine: Machine) -> None:
-    answer = _lane(machine, "--name", "a", "--mode", "sideways", "--goal", "analysis")
+def test_what_spawn_and_route_will_refuse_is_warned_of_and_kept(machine: Machine) -> None:
+    words = ("--mode", "sideways", "--goal", "analysis", "--agent", "nobody", "--topology", "workers,boss")
+    answer = _lane(machine, "--name", "a", *words)
     assert answer["lane"]["mode"] == "sideways"
-    assert [warning.partition(":")[0] for warning in answer["warnings"]] == ["mode"]
+    assert [warning.partition(":")[0] for warning in answer["warnings"]] == ["mode", "agent", "topology"]
+    fine = ("--mode", "Execution", "--nesting-intent", "bypass", "--agent", "Codex", "--topology", "workers, planner")
+    assert "warnings" not in _lane(machine, "--name", "b", *fine)
 
 
 def test_clear_wins_over_values_and_does_not_fail_for_a_missing_lane(machine: Machine) -> None:

@@ -1,0 +1,65 @@
+"""What the stores write is what they read, whatever the words."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from lisa_py.store import records, sandbox
+from lisa_py.store.context_cache import Cache, Record
+from lisa_py.store.lanes import Lane, Lanes
+from lisa_py.store.memory import Memory
+from lisa_py.store.objectives import Objective, Objectives, expired
+from lisa_py.store.sandbox import Snapshot
+
+WORD = st.text(max_size=12)
+LINES = st.lists(WORD, max_size=4).map(tuple)
+LANES = st.builds(Lanes, lanes=st.dictionaries(WORD, st.builds(Lane, name=WORD, goal=WORD, prompt=WORD), max_size=3))
+GOALS = st.builds(
+    Objectives,
+    current_id=WORD,
+    objectives=st.dictionaries(WORD, st.builds(Objective, id=WORD, goal=WORD, budget=st.integers(0, 9)), max_size=3),
+)
+MEMORY = st.builds(Memory, session=WORD, updated_at=WORD, max_lines=st.integers(0, 999), lines=LINES)
+CACHE = st.builds(
+    Cache, items=st.dictionaries(WORD, st.builds(Record, key=WORD, sessions=LINES, lines=LINES), max_size=3)
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(LANES | GOALS | MEMORY | CACHE)
+def test_a_store_reads_what_it_wrote(content: Struct) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "store.json")
+        records.save(path, content)
+        assert records.load(path, type(content)) == content
+
+
+@settings(deadline=None, max_examples=60)
+@given(GOALS, LANES, CACHE, MEMORY)
+def test_a_snapshot_reads_what_it_wrote(goals: Objectives, lanes: Lanes, cache: Cache, memory: Memory) -> None:
+    memories = {"lisa-a-1": memory}
+    snapshot = Snapshot(
+        project_root="/p", objective_store=goals, lane_store=lanes, memories=memories, context_cache=cache
+    )
+    assert sandbox.parse(msgspec.json.encode(snapshot)) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("stamp", "gone"),
+    [
+        ("1970-01-01T00:16:39Z", True),
+        ("1970-01-01T00:16:40Z", False),  # exactly now is not over
+        ("", False),
+        ("soon", False),
+        ("1970-01-01", False),
+    ],
+)
+def test_only_a_readable_time_that_lies_before_now_is_over(stamp: str, gone: bool) -> None:
+    assert expired(stamp, 1000.0) is gone
