@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lisa_py.agents._codex import BYPASS, FULL_AUTO, rollout, signs
 from lisa_py.agents._codex import binding as threads
-from lisa_py.agents._codex import chatter, rollout, signs, start, telling
-from lisa_py.agents._codex import screen as screens
 from lisa_py.agents._dialogs import Choice
 from lisa_py.agents.base import Agent, Binding, Facts, Input, Launch, Plan, View
 from lisa_py.contract.frames import Frame
@@ -22,14 +21,18 @@ class Codex(Agent):
     binaries = ("codex",)
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
-    bypass_flag = start.BYPASS
-    full_auto_flag = start.FULL_AUTO
+    bypass_flag = BYPASS
+    full_auto_flag = FULL_AUTO
     session_variables = ("CODEX_CI", "CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID")
 
     def command(self, launch: Launch) -> str:
+        from lisa_py.agents._codex import start  # noqa: PLC0415 - a status does without
+
         return start.command(launch)
 
     def plan(self, launch: Launch, facts: Facts) -> Plan:
+        from lisa_py.agents._codex import start  # noqa: PLC0415 - as above
+
         return start.plan(launch, facts)
 
     def probe(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
@@ -62,15 +65,23 @@ class Codex(Agent):
         return rollout.frames(line, offset)
 
     def is_noise(self, line: str) -> bool:
+        from lisa_py.agents._codex import chatter  # noqa: PLC0415 - only pane captures
+
         return chatter.is_noise(line)
 
     def input(self, text: str, view: View, reports: Sequence[AgentReport]) -> Input:
+        from lisa_py.agents._codex import telling  # noqa: PLC0415 - only sends
+
         return telling.how(text, view)
 
     def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
+        from lisa_py.agents._codex import telling  # noqa: PLC0415 - as above
+
         return telling.accepted(text, since, view, binding)
 
     def choices(self, screen: str) -> tuple[Choice, ...]:
+        from lisa_py.agents._codex import screen as screens  # noqa: PLC0415 - only answers to dialogs
+
         return screens.choices(screen)
 
 

@@ -149,6 +149,14 @@ def test_only_the_screen_tells_a_retry_from_thinking() -> None:
     assert (found["title"].state, found["screen"].state) == ("thinking", "retrying")
 
 
+def test_a_close_look_at_rest_reads_the_screen_for_menus_over_the_input_box() -> None:
+    rests = (Frame(kind="turn_start", at=NOW - 9), Frame(kind="turn_end", at=NOW - 8, reason="completed"))
+    seen = view(title=READY, frames=rests)
+    assert AGENT.needs_screen(AGENT.reports(seen, Binding()))
+    seen.screen = pane("model-picker")
+    assert {report.waiting_for for report in AGENT.reports(seen, Binding())} == {"dialog"}
+
+
 def test_rest_permission_and_tools_need_no_screen() -> None:
     for title in (READY, ASKS):
         assert not AGENT.needs_screen(AGENT.reports(view(title=title), Binding()))

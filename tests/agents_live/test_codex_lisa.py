@@ -64,6 +64,17 @@ def test_what_an_unknown_command_left_behind_does_not_spoil_the_next_text(stage:
     assert stage.told() == ["[fake text fine]"]
 
 
+def test_a_menu_over_the_input_box_swallows_no_text(stage: LiveStage) -> None:
+    stage.begin("[fake text one]").rests()
+    stage.send("/model")
+    stage.until(lambda status: status.waiting_for == "dialog")
+    refused = stage.send("hello")
+    assert refused.json["errorCode"] == "agent_waiting_dialog"
+    stage.lisa("send", "--keys", "Escape")
+    stage.rests()
+    assert stage.send("[fake text two]").json["delivered"] is True
+
+
 def test_after_new_the_status_shows_the_new_thread(stage: LiveStage) -> None:
     stage.begin("[fake text one]").rests()
     before = stage.status().agent_session_id

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import msgspec
 
 from lisa_py.agents.base import Facts, Launch, quote_posix
 
@@ -41,10 +40,11 @@ def settings(program: str, events: tuple[str, ...] | list[str]) -> list[str]:
 
 def _hash(event: str, command: str) -> str:
     """What codex compares: a digest of the hook's own definition."""
+    import hashlib  # noqa: PLC0415 - OpenSSL, which only a start needs
+
     handler = {"type": "command", "command": command, "timeout": TIMEOUT_SECONDS, "async": False}
     identity = {"event_name": _snake(event), "hooks": [handler]}
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+    return "sha256:" + hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()
 
 
 def _snake(event: str) -> str:
@@ -53,4 +53,4 @@ def _snake(event: str) -> str:
 
 def _toml(text: str) -> str:
     # JSON's escapes are TOML's, but for DEL, which no path here has
-    return json.dumps(text, ensure_ascii=False)
+    return msgspec.json.encode(text).decode()

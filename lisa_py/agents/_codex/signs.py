@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lisa_py.agents._codex import screen
 from lisa_py.agents._codex import title as titles
 from lisa_py.agents._codex.binding import native
 from lisa_py.agents._codex.errors import waits_for
@@ -22,15 +21,13 @@ FRESH_SECONDS = 5.0
 
 def reports(view: View, binding: Binding) -> list[AgentReport]:
     """Every kind of evidence, as far as it is not behind another."""
-    seen = screen.read(view.screen, fresh=view.now - view.meta.created_unix < FRESH_SECONDS) if view.screen else None
     written = _transcript(view.frames)
     if written is not None and written.at < view.meta.created_unix:
         written = None  # a resumed conversation: what it was left in says nothing of this process
     hooked = _hook(view, binding)
-    if view.meta.mode == "exec":
-        # no title, no dialogs; the screen is the run's output
-        retried = screen.retry(view.screen) if written is not None and written.state == "thinking" else None
-        return [report for report in (written, hooked, _process(view, written), retried) if report is not None]
+    seen = _seen(view, written) if view.screen else None
+    if view.meta.mode == "exec":  # no title, no dialogs
+        return [report for report in (written, hooked, _process(view, written), seen) if report is not None]
     titled = _title(view, written, hooked)
     if seen is not None and seen.state == "waiting":
         # what covers the input box is up, whatever else was true a moment ago
@@ -40,11 +37,24 @@ def reports(view: View, binding: Binding) -> list[AgentReport]:
     return [report for report in found if report is not None]
 
 
+def _seen(view: View, written: AgentReport | None) -> AgentReport | None:
+    from lisa_py.agents._codex import screen  # noqa: PLC0415 - patterns that most looks do without
+
+    if view.meta.mode == "exec":  # the screen is the run's output
+        return screen.retry(view.screen) if written is not None and written.state == "thinking" else None
+    return screen.read(view.screen, fresh=view.now - view.meta.created_unix < FRESH_SECONDS)
+
+
 def needs_screen(found: Sequence[AgentReport]) -> bool:
-    """Without title and rollout only the screen tells; and only it tells a retry from thinking."""
+    """Without title and rollout only the screen tells; only it tells a retry from thinking, or a menu from rest.
+
+    A menu over the input box is looked for where the rollout was read as well: by whoever looks closely.
+    """
     sources = {report.source for report in found}
     if any(report.state == "thinking" and report.source in ("title", "transcript") for report in found):
         return True
+    if any(report.state == "idle" and report.source == "title" for report in found):
+        return "transcript" in sources
     known = any(report.source == "transcript" and _busy(report) for report in found)
     return not known and not sources & {"title", "hook"}
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
-from lisa_py.agents._codex import hooks, title
+from lisa_py.agents._codex import BYPASS, FULL_AUTO, hooks, title
 from lisa_py.agents.base import Facts, Launch, Plan, has_flag, need_prompt, quote, quote_posix, tokens
 from lisa_py.contract.errors import LisaError
 
-BYPASS = "--dangerously-bypass-approvals-and-sandbox"
-FULL_AUTO = "--full-auto"
 REPO_CHECK = "--skip-git-repo-check"
 ARGV_MAX = 100_000
 """Bytes of prompt in a command line; Linux takes 131,071 for one argument."""
