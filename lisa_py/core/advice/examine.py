@@ -68,6 +68,6 @@ def patient(ctx: Context, place: Place) -> Patient:
     return Patient(
         session=place.session,
         project_root=place.project.root,
-        origin=origin.of(meta),
+        origin=origin.of(meta, place.session),
         binary=next_action.binary(ctx.settings, ctx.cwd),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec import Struct
 from lisa_py import agents
 from lisa_py.agents.base import quote
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.flags import MODES
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.advice import goals
 
@@ -23,14 +25,23 @@ class Origin(Struct, frozen=True, kw_only=True):
     """The caller's own command, which ran instead of an agent."""
 
 
-def of(meta: SessionMeta | None) -> Origin:
-    """By the session's metadata; of a session nobody knows, what plans usually begin with."""
+def of(meta: SessionMeta | None, name: str = "") -> Origin:
+    """By the session's metadata, else by a generated name; of one nobody knows, what plans usually begin with."""
     if meta is None or not meta.agent:
-        usual = agents.get(agents.DEFAULT_NESTED)
-        return Origin(agent=usual.name, mode="interactive", model=goals.usual_model(usual))
+        return _by_name(name)
     if meta.custom_command:
         return Origin(agent=meta.agent, mode=meta.mode, command=meta.start_command)
     return Origin(agent=meta.agent, mode=meta.mode or "interactive", model=_model(meta))
+
+
+def _by_name(name: str) -> Origin:
+    """Generated names tell agent and mode: `lisa-shop-260801-093000-1-claude-exec-review`."""
+    words = name.split("-")
+    for word, mode in itertools.pairwise(words):
+        if word in agents.names() and mode in MODES:
+            return Origin(agent=word, mode=mode)
+    usual = agents.get(agents.DEFAULT_NESTED)
+    return Origin(agent=usual.name, mode="interactive", model=goals.usual_model(usual))
 
 
 def _model(meta: SessionMeta) -> str:

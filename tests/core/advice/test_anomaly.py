@@ -138,6 +138,12 @@ def test_a_session_is_started_again_as_what_it_was() -> None:
     )
 
 
+def test_without_records_a_generated_name_tells_what_it_was() -> None:
+    found = origin.of(None, "lisa-shop-260801-093000-123456789-claude-exec-review")
+    assert (found.agent, found.mode, found.model) == ("claude", "exec", "")
+    assert origin.of(None, "lisa-claude").agent == "codex"
+
+
 def test_of_a_session_nobody_knows_the_usual_one_is_started() -> None:
     assert _plan("session_not_found").steps[1].command == (
         "lisa session spawn --agent codex --mode interactive --project-root '/p' --model 'gpt-5.3-codex-spark' --json"
