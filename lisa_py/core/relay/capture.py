@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.core.context import Context
-from lisa_py.core.relay import conversation, markers, pane_capture, pane_text, redact, summary, talk_capture
+from lisa_py.core.relay import conversation, markers, pane_capture, pane_text, summary, talk_capture
 from lisa_py.core.relay.captured import Captured, CaptureRequest, Reader
 from lisa_py.core.relay.markers import Found, Line
 from lisa_py.core.relay.pane_text import PaneText
@@ -109,8 +109,9 @@ def _summary(ctx: Context, place: Place, request: CaptureRequest, text: str) -> 
         return None
     if request.summary != "debug":
         return summary.make(text, request.summary, request.token_budget, session=place.session)
-    # debug summaries end up in reports: no secret goes along
-    safe = redact.secrets(text)
+    from lisa_py.core.relay import redact  # noqa: PLC0415 - 5 ms of patterns
+
+    safe = redact.secrets(text)  # debug summaries end up in reports: no secret goes along
     return summary.make(safe, "debug", request.token_budget, session=place.session, state=_state(ctx, place))
 
 

@@ -117,6 +117,8 @@ def _characters(line: str, size: int) -> int:
 def _find(text: PaneText, cursor: PaneCursor) -> tuple[int, int] | None:
     """Row of the last remembered line that is still there, and how many newer ones were rewritten since."""
     anchors = cursor.anchors
+    if text.whole and _is_at(text.lines, cursor.line - 1, anchors):
+        return cursor.line - 1, 0  # the usual case, without a search
     for dropped in range(len(anchors)):
         kept = anchors[: len(anchors) - dropped]
         rows = _rows(text.lines, kept[-1], grows=not dropped)
@@ -126,6 +128,10 @@ def _find(text: PaneText, cursor: PaneCursor) -> tuple[int, int] | None:
             # the earliest of equals: lines given twice are a smaller harm than lines left out
             return (min(fits, key=lambda row: abs(row - expected)) if text.whole else fits[0]), dropped
     return None
+
+
+def _is_at(lines: Sequence[str], row: int, anchors: Sequence[Anchor]) -> bool:
+    return 0 <= row < len(lines) and _same(lines[row], anchors[-1], grows=True) and _fits(lines, row, anchors)
 
 
 def _rows(lines: Sequence[str], anchor: Anchor, *, grows: bool) -> list[int]:

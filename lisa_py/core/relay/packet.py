@@ -11,7 +11,7 @@ from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
-from lisa_py.core.relay import fields, pane_capture, pane_text, redact, summary
+from lisa_py.core.relay import fields, pane_capture, pane_text, summary
 from lisa_py.core.relay.fields import Difference
 from lisa_py.core.relay.recent import EventReader, Item, Recent
 from lisa_py.core.watch import look
@@ -155,9 +155,12 @@ def _output(ctx: Context, place: Place, lines: int) -> tuple[str, str, int]:
 
 
 def _summary(words: str, request: PacketRequest, place: Place, seen: Status) -> summary.Summary:
-    debug = request.summary_style == "debug"
+    if request.summary_style == "debug":
+        from lisa_py.core.relay import redact  # noqa: PLC0415 - 5 ms of patterns
+
+        words = redact.secrets(words)
     return summary.make(
-        redact.secrets(words) if debug else words or NO_CAPTURE,
+        words or NO_CAPTURE,
         request.summary_style,
         request.token_budget,
         session=place.session,
