@@ -43,9 +43,16 @@ class Registry(Generic[T]):
     """One store file of one project (or of the user), holding one struct."""
 
     def __init__(
-        self, path: str, kind: type[T], codes: Codes, patience_ms: Callable[[Settings], int] | None = None
+        self,
+        path: str,
+        kind: type[T],
+        codes: Codes,
+        patience_ms: Callable[[Settings], int] | None = None,
+        lock: str = "",
     ) -> None:
         self.path = path
+        self._lock = lock or path + ".lock"
+        """In a folder of lisa's own, also where the file itself lies in a shared one."""
         self._kind = kind
         self._codes = codes
         self._patience_ms = patience_ms or (lambda settings: settings.state_lock_timeout_ms * 4)
@@ -82,11 +89,11 @@ class Registry(Generic[T]):
     def locked(self, settings: Settings) -> Iterator[None]:
         """Keep all other writers out."""
         with self._writing():
-            files.private_dir(os.path.dirname(self.path))
+            files.private_dir(os.path.dirname(self._lock))
         patience = self._patience_ms(settings)
         with contextlib.ExitStack() as stack:
             with self._writing():
-                stack.enter_context(files.lock(self.path + ".lock", timeout_ms=patience, code=self._codes.lock))
+                stack.enter_context(files.lock(self._lock, timeout_ms=patience, code=self._codes.lock))
             yield
 
     @contextlib.contextmanager

@@ -1,0 +1,89 @@
+"""Claim a task for a session, so that no other session does it too."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import ProjectRoot
+from lisa_py.core.context import Context
+from lisa_py.core.life import claims
+from lisa_py.core.life.claims import Held
+
+
+class Args(Struct, kw_only=True):
+    task_hash: Annotated[str, Flag(help="what names the task, for example a hash of its text", metavar="HASH")]
+    session: Annotated[str, Flag(help="claim the task for this session", metavar="NAME")] = ""
+    release: Annotated[bool, Flag(help="give the task back")] = False
+    project_root: ProjectRoot = ""
+
+
+class Deduped(Struct, frozen=True, kw_only=True, rename="camel"):
+    task_hash: str
+    duplicate: bool
+    project_root: str
+    claimed: bool | UnsetType = UNSET
+    released: bool | UnsetType = UNSET
+    existing_session: str | UnsetType = UNSET
+    existing_root: str | UnsetType = UNSET
+    claimed_at: str | UnsetType = UNSET
+    recovered: bool | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Deduped:
+    task, project = args.task_hash.strip(), ctx.project(args.project_root)
+    if args.release:
+        held = claims.release(ctx, project, task)
+    elif args.session.strip():
+        place = ctx.place(args.session.strip(), args.project_root)
+        held = claims.claim(ctx, project, task, place.session, place.project.root)
+    else:
+        held = claims.query(ctx, project, task)
+    return _answer(task, project.root, held)
+
+
+def _answer(task: str, root: str, held: Held) -> Deduped:
+    holder = held.holder
+    return Deduped(
+        task_hash=task,
+        duplicate=held.duplicate,
+        project_root=root,
+        claimed=held.claimed or UNSET,
+        released=held.released or UNSET,
+        existing_session=holder.session if holder else UNSET,
+        existing_root=holder.project_root if holder else UNSET,
+        claimed_at=holder.claimed_at if holder else UNSET,
+        recovered=held.recovered or UNSET,
+        error_code="task_duplicate_detected" if held.duplicate else UNSET,
+    )
+
+
+def text(answer: Deduped, args: Args) -> str:
+    if answer.released is True:
+        return "released"
+    if answer.existing_session is UNSET:
+        return "none"
+    if answer.duplicate and args.session.strip():
+        return f"held by {answer.existing_session} since {answer.claimed_at}"
+    return str(answer.existing_session)
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Deduped,
+    run=run,
+    text=text,
+    min=("task_hash", "duplicate", "claimed", "released", "existing_session", "error_code"),
+    exit_code=lambda answer: 1 if answer.duplicate else 0,
+    errors={
+        "task_duplicate_detected": "a living session holds the task",
+        "dedupe_registry_read_failed": "the claims cannot be read; the next write moves them aside",
+        "dedupe_registry_write_failed": "the claims cannot be written",
+    },
+    exits={0: "free, claimed or released", 1: "another session holds the task, or refused"},
+    notes="A claim holds while its session lives, and for five minutes before the session is spawned.",
+    example="lisa session dedupe --task-hash 3f9a --session lisa-demo-1 && echo mine",
+)

@@ -1,0 +1,71 @@
+"""session dedupe."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.fleet import Fleet
+from tests.machine import Answer, Machine
+
+
+def _dedupe(machine: Machine, *words: str) -> Answer:
+    return machine.lisa("session", "dedupe", "--task-hash", "t1", *words, "--json")
+
+
+def test_of_many_claimers_at_once_exactly_one_wins(machine: Machine) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda row: _dedupe(machine, "--session", f"lisa-w{row}"), range(6)))
+    winners = [answer.json for answer in answers if answer.code == 0]
+    losers = [answer.json for answer in answers if answer.code == 1]
+    assert len(winners) == 1
+    assert winners[0]["claimed"] is True
+    assert {loser["errorCode"] for loser in losers} == {"task_duplicate_detected"}
+    assert {loser["existingSession"] for loser in losers} == {winners[0]["existingSession"]}
+
+
+def test_a_claim_may_be_made_before_its_session_is_spawned(machine: Machine) -> None:
+    assert _dedupe(machine, "--session", "lisa-later").code == 0
+    answer = _dedupe(machine)
+    assert (answer.code, answer.json["duplicate"], answer.json["existingSession"]) == (1, True, "lisa-later")
+
+
+def test_a_claim_ends_with_its_session(machine: Machine, fleet: Fleet) -> None:
+    machine.lisa("session", "spawn", "--agent", "scripted", "--session", "lisa-a", "--mode", "exec", "--prompt", "hi")
+    assert _dedupe(machine, "--session", "lisa-a").code == 0
+    machine.lisa("session", "monitor", "--session", "lisa-a")
+    answer = _dedupe(machine, "--session", "lisa-b")
+    assert (answer.code, answer.json["existingSession"]) == (0, "lisa-b")
+
+
+def test_releasing_twice_is_releasing_once(machine: Machine) -> None:
+    _dedupe(machine, "--session", "lisa-a")
+    for _ in range(2):
+        answer = _dedupe(machine, "--release")
+        assert (answer.code, answer.json["released"], answer.json["duplicate"]) == (0, True, False)
+    assert _dedupe(machine).json["duplicate"] is False
+
+
+def test_the_claims_lie_where_the_guide_names_them_and_the_folder_keeps_its_mode(machine: Machine) -> None:
+    shared = machine.folder / "shared"
+    shared.chmod(0o755)
+    _dedupe(machine, "--session", "lisa-a")
+    digest = machine.context().project().hash
+    assert (shared / f".lisa-{digest}-dedupe.json").stat().st_mode & 0o777 == 0o600
+    assert shared.stat().st_mode & 0o777 == 0o755
+
+
+def test_text_names_the_holder(machine: Machine) -> None:
+    assert machine.lisa("session", "dedupe", "--task-hash", "t1").out == "none\n"
+    _dedupe(machine, "--session", "lisa-a")
+    assert machine.lisa("session", "dedupe", "--task-hash", "t1").out == "lisa-a\n"
+    assert machine.lisa("session", "dedupe", "--task-hash", "t1", "--session", "lisa-b").out.startswith(
+        "held by lisa-a"
+    )
+
+
+def test_corrupt_claims_never_block_a_claim(machine: Machine) -> None:
+    path = machine.folder / "shared" / f".lisa-{machine.context().project().hash}-dedupe.json"
+    path.write_text("{nonsense")
+    assert _dedupe(machine).json["errorCode"] == "dedupe_registry_read_failed"
+    answer = _dedupe(machine, "--session", "lisa-a")
+    assert (answer.code, answer.json["recovered"]) == (0, True)

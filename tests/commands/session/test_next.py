@@ -1,0 +1,31 @@
+"""session next."""
+
+from __future__ import annotations
+
+from tests.answers import fits
+from tests.machine import Machine
+
+
+def test_a_missing_session_gets_the_command_that_starts_it_and_exit_1(machine: Machine) -> None:
+    answer = machine.lisa("session", "next", "--session", "lisa-x", "--json")
+    assert answer.code == 1
+    assert answer.json["errorCode"] == "session_not_found"
+    assert answer.json["nextAction"] == "session spawn"
+    fits(("session", "next"), answer.json)
+
+
+def test_an_agent_that_waits_for_words_is_to_be_told_some_and_one_that_asks_is_not(machine: Machine) -> None:
+    machine.lisa("session", "spawn", "--agent", "scripted", "--session", "lisa-a")
+    machine.lisa("session", "monitor", "--session", "lisa-a")
+    command = machine.lisa("session", "next", "--session", "lisa-a").out
+    assert command.startswith("lisa session send --session 'lisa-a'")
+    machine.lisa("session", "send", "--session", "lisa-a", "--text", "[ask rm -r build]", "--enter")
+    machine.lisa("session", "monitor", "--session", "lisa-a")
+    answer = machine.lisa("session", "next", "--session", "lisa-a", "--json").json
+    if answer["waitingFor"] == "permission":
+        assert answer["nextAction"] == "session snapshot"
+
+
+def test_a_budget_is_a_positive_number(machine: Machine) -> None:
+    answer = machine.lisa("session", "next", "--session", "lisa-x", "--budget", "0", "--json")
+    assert (answer.code, answer.json["errorCode"]) == (1, "invalid_budget")
