@@ -154,14 +154,30 @@ class Stage:
         time.sleep(how.settle_seconds)
         self.terminal.keys(how.submit)
 
+    def answer(self, key: str) -> None:
+        """Press a key that answers the open dialog; one that was just drawn ignores keys for a moment."""
+        wait_until(lambda: self.live_file().get("status") == "waiting", what="a dialog")
+        for _ in range(5):
+            self.terminal.keys(key)
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: self.live_file().get("status") != "waiting", timeout=1)
+                return
+        raise AssertionError(f"the dialog does not take {key}\n{self.terminal.screen()}")
+
     def taken(self, text: str) -> str:
         view = self.view(screen=False)
         return AGENT.accepted(text, self.sent_at, view, AGENT.bind(view))
 
     def tell(self, text: str) -> str:
-        """Send it and wait until it is seen to be taken; gives how."""
+        """Send it and wait until it is seen to be taken; gives how. As lisa does, press Enter again if it is not."""
         self.send(text)
-        return wait_until(lambda: self.taken(text), what=f"{text[:80]!r} is taken\n{self.terminal.screen()}")
+        with contextlib.suppress(AssertionError):
+            return wait_until(lambda: self.taken(text), timeout=3)
+        self.terminal.keys("Enter")
+        try:
+            return wait_until(lambda: self.taken(text))
+        except AssertionError:
+            raise AssertionError(f"{text[:80]!r} is not taken\n{self.terminal.screen()}") from None
 
     def live_file(self) -> dict[str, Any]:
         folder = Path(AGENT.home(self.home.env)) / "sessions"

@@ -85,7 +85,7 @@ def test_every_step_of_a_turn_is_told(make: Make, api: FakeModelApi, version: st
     stage.until("agent_file", "waiting", "permission")
     stage.until("hook", "waiting", "permission")
     stage.until("screen", "waiting", "permission")
-    stage.terminal.keys("Enter")
+    stage.answer("Enter")
     stage.until("hook", "tool")
     stage.until("transcript", "tool")
     stage.until("screen", "tool")
@@ -100,7 +100,7 @@ def test_a_question_is_no_permission(make: Make, version: str) -> None:
     stage.tell("[fake question Which colour? | Red | Blue then text chose {last}]")
     for source in ("agent_file", "hook", "screen"):
         stage.until(source, "waiting", "question")
-    stage.terminal.keys("Enter")
+    stage.answer("Enter")
     stage.rests()
 
 
@@ -198,8 +198,8 @@ def test_a_turn_interrupted_before_output_and_the_next_prompt_comes_alone(
 def test_a_turn_interrupted_while_a_tool_runs(make: Make, key: str) -> None:
     stage = begun(make())
     stage.tell("[fake tool touch x; sleep 30]")
-    stage.until("screen", "waiting", "permission")  # the file is ahead of the dialog that takes the key
-    stage.terminal.keys("Enter")
+    stage.until("screen", "waiting", "permission")
+    stage.answer("Enter")
     stage.until("hook", "tool")
     stage.terminal.keys(key)
     for source in ("transcript", "screen"):
@@ -212,7 +212,7 @@ def test_a_permission_that_is_refused_ends_the_turn_as_an_interrupt(make: Make) 
     stage = begun(make())
     stage.tell("[fake tool touch x]")
     stage.until("screen", "waiting", "permission")
-    stage.terminal.keys("Escape")
+    stage.answer("Escape")
     stage.until("agent_file", "idle")
     stage.until("transcript", "interrupted")
 
@@ -352,7 +352,7 @@ def test_a_dialog_the_user_opened_is_told(make: Make, command: str, what: str) -
     assert stage.tell(command) == "agent_file"
     stage.until("agent_file", "waiting", "dialog")
     stage.until("screen", "waiting", what)
-    stage.terminal.keys("Escape")
+    stage.answer("Escape")
     stage.until("agent_file", "idle")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,8 +107,8 @@ def test_commands_are_seen_to_be_taken(tmp_path: Path, api: FakeModelApi, termin
     on.start()
     on.ready()
     assert on.tell("/nosuchcommand x") == "transcript"
-    assert on.tell("/compact") == "transcript"
-    assert on.tell("/clear") == "hook"
+    assert on.tell("/compact") in ("transcript", "agent_file")
+    assert on.tell("/clear") in ("hook", "agent_file")
     assert api.prompts() == []
 
 
@@ -163,7 +164,7 @@ def test_the_main_screen_keeps_history_and_is_read_as_well(
         on.rests(turn)
     on.until("screen", "idle")
     whole = terminal.tmux("capture-pane", "-p", "-J", "-S", "-")
-    assert [whole.count(f"● answer number {turn}\n") for turn in range(1, 13)] == [1] * 12
+    assert re.findall(r"● answer number (\d+)\s*$", whole, re.MULTILINE) == [str(turn) for turn in range(1, 13)]
 
 
 def test_the_alternate_screen_is_read_as_well(tmp_path: Path, api: FakeModelApi, terminal: Terminal) -> None:
@@ -175,7 +176,7 @@ def test_the_alternate_screen_is_read_as_well(tmp_path: Path, api: FakeModelApi,
     on.until("screen", "thinking")
     api.open("g")
     on.until("screen", "waiting", "permission")
-    terminal.keys("Enter")
+    on.answer("Enter")
     on.until("screen", "tool")
     on.rests()
     on.until("screen", "idle")
