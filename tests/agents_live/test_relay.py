@@ -1,0 +1,146 @@
+"""capture, handoff and packet of the real claude and codex."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.agents_kit import pins
+from tests.agents_live.live_stage import LiveStage
+from tests.answers import fits
+from tests.fakes.model_api import FakeModelApi
+from tests.machine import Machine
+
+pytestmark = pytest.mark.agents
+
+
+@pytest.fixture
+def api() -> Iterator[FakeModelApi]:
+    with FakeModelApi() as running:
+        yield running
+
+
+@pytest.fixture(params=pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
+def stage(request: pytest.FixtureRequest, machine: Machine, api: FakeModelApi) -> LiveStage:
+    return LiveStage(machine, api, request.param.agent, version=request.param.version, permission="bypass")
+
+
+def capture(stage: LiveStage, *words: str) -> dict[str, Any]:
+    answer = stage.lisa("capture", *words)
+    assert answer.code == 0, answer
+    fits(("session", "capture"), answer.json)
+    return answer.json
+
+
+def turn(stage: LiveStage, prompt: str) -> None:
+    answer = stage.send(prompt)
+    assert answer.code == 0 and answer.json["delivered"] is True, answer
+    ended = stage.lisa("monitor", "--waiting-requires-turn-complete", "true", "--timeout-seconds", "60")
+    assert ended.code == 0, (ended, stage.screen())
+
+
+def said(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(message["role"], message["text"]) for message in answer["messages"]]
+
+
+def test_the_conversation_is_read_from_the_transcript_with_its_tools(stage: LiveStage) -> None:
+    stage.begin()
+    turn(stage, "[fake tool echo hi there then text THE_ANSWER]")
+    answer = capture(stage)
+    assert answer["source"] == "transcript"
+    assert said(answer) == [("user", "[fake tool echo hi there then text THE_ANSWER]"), ("assistant", "THE_ANSWER")]
+    assert answer[f"{stage.agent_name}Session"] == answer["agentSession"]
+    call = answer["toolCalls"][0]
+    assert "echo hi there" in call["text"]
+    assert (call["after"], call["finished"], call["failed"]) == (0, True, False)
+    assert answer["messages"][1]["timestamp"] > answer["messages"][0]["timestamp"]
+
+
+def test_each_reader_goes_on_where_it_stopped(stage: LiveStage) -> None:
+    by_pane, by_talk = str(stage.machine.folder / "pane"), str(stage.machine.folder / "talk")
+    stage.begin()
+    turn(stage, "[fake text first answer]")
+    capture(stage, "--raw", "--cursor-file", by_pane)
+    capture(stage, "--transcript", "--cursor-file", by_talk)
+    turn(stage, "[fake text second answer]")
+    pane = capture(stage, "--raw", "--cursor-file", by_pane)
+    assert "second answer" in pane["capture"]
+    if "screen" not in pane:  # on the main screen nothing is given twice
+        assert "first answer" not in pane["capture"]
+        assert "deltaReset" not in pane
+    talk = capture(stage, "--transcript", "--cursor-file", by_talk)
+    assert said(talk) == [("user", "[fake text second answer]"), ("assistant", "second answer")]
+    assert capture(stage, "--transcript", "--cursor-file", by_talk)["messages"] == []
+
+
+def test_a_resting_agent_says_nothing_new(stage: LiveStage) -> None:
+    cursor = str(stage.machine.folder / "cursor")
+    stage.begin()
+    turn(stage, "[fake text only this]")
+    capture(stage, "--raw", "--cursor-file", cursor)
+    for _ in range(3):
+        assert capture(stage, "--raw", "--cursor-file", cursor)["capture"].strip() == ""
+
+
+def test_a_marker_counts_in_the_answer_not_in_the_question(stage: LiveStage) -> None:
+    stage.begin()
+    turn(stage, "[fake text something else] and then say READY_MARK")
+    for source in ("--raw", "--transcript"):
+        assert capture(stage, source, "--markers", "READY_MARK")["markerMatches"] == {"READY_MARK": False}
+    turn(stage, "[fake text READY_MARK]")
+    assert capture(stage, "--markers", "READY_MARK")["markerMatches"] == {"READY_MARK": True}
+
+
+def test_an_answer_that_looks_like_noise_is_read(stage: LiveStage) -> None:
+    stage.begin()
+    turn(stage, "[fake text Please run codex to update the docs]")
+    assert "Please run codex to update the docs" in capture(stage, "--raw")["capture"]
+    assert "Please run codex to update the docs" in capture(stage, "--raw", "--semantic-delta")["semanticDelta"]
+
+
+def test_a_summary_shows_the_answer_not_the_furniture(stage: LiveStage) -> None:
+    stage.begin()
+    turn(stage, "[fake text the one thing to know]")
+    packet = stage.lisa("packet", "--token-budget", "80").json
+    assert "the one thing to know" in packet["summary"]
+    assert "─────" not in packet["summary"]
+
+
+def test_an_error_is_part_of_the_conversation(stage: LiveStage) -> None:
+    stage.begin()
+    stage.send("[fake error bad_request]")
+    stage.until(lambda status: status.session_state == "waiting_input")
+    assert capture(stage)["problems"], stage.screen()
+
+
+def test_an_exec_run_is_read_after_its_end(stage: LiveStage) -> None:
+    stage.begin("[fake tool echo hi then text EXEC_ANSWER]", mode="exec")
+    stage.ends()
+    answer = capture(stage)
+    assert answer["source"] == "transcript"
+    assert said(answer)[-1] == ("assistant", "EXEC_ANSWER")
+    assert "EXEC_ANSWER" in capture(stage, "--raw")["capture"]
+    handoff = stage.lisa("handoff", "--schema", "v4").json
+    assert (handoff["sessionState"], handoff["nextAction"]["name"]) == ("completed", "session capture")
+
+
+def test_a_killed_agent_leaves_its_words(stage: LiveStage) -> None:
+    stage.begin()
+    turn(stage, "[fake text last words]")
+    stage.ctx.server(stage.place).kill_server()
+    assert said(capture(stage))[-1] == ("assistant", "last words")
+
+
+def test_a_new_conversation_in_the_same_pane_is_followed(stage: LiveStage) -> None:
+    cursor = str(stage.machine.folder / "cursor")
+    stage.begin()
+    turn(stage, "[fake text before]")
+    capture(stage, "--transcript", "--cursor-file", cursor)
+    stage.send("/clear" if stage.agent_name == "claude" else "/new")
+    stage.rests()
+    turn(stage, "[fake text after]")
+    answer = capture(stage, "--transcript", "--cursor-file", cursor)
+    assert answer["deltaReset"] == "other_transcript"
+    assert said(answer) == [("user", "[fake text after]"), ("assistant", "after")]
