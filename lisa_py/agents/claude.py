@@ -20,14 +20,20 @@ class Claude(base.Agent):
     binaries = ("claude",)
     oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN"
     session_variables = (
+        "AI_AGENT",
         "CLAUDECODE",
+        "CLAUDE_CODE_CHILD_NOTES_DIR",
+        "CLAUDE_CODE_CHILD_SESSION",
         "CLAUDE_CODE_ENTRYPOINT",
         "CLAUDE_CODE_EXECPATH",
+        "CLAUDE_CODE_MESSAGING_SOCKET",
+        "CLAUDE_CODE_MESSAGING_TOKEN",
+        "CLAUDE_CODE_SESSION_ATTENDED",
         "CLAUDE_CODE_SESSION_ID",
         "CLAUDE_CODE_SSE_PORT",
+        "CLAUDE_EFFORT",
         "CLAUDE_PID",
         "CLAUDE_PROJECT_DIR",
-        "AI_AGENT",
     )
 
     def home(self, environ: Mapping[str, str]) -> str:
