@@ -115,8 +115,12 @@ class Watching:
                 self._unwatched.update((path, _stamp(path)) for path in near)
 
     def _schedule(self, folder: str) -> bool:
+        import logging  # noqa: PLC0415 - loaded by watchdog anyway
+
         from watchdog import events  # noqa: PLC0415 - 70 ms that only waiting commands pay
 
+        # its emitter says on stderr that it was stopped (7.1), when it was stopped at the wrong moment
+        logging.getLogger("watchdog").addHandler(logging.NullHandler())
         kinds: list[type[events.FileSystemEvent]] = [
             events.FileClosedEvent,
             events.FileMovedEvent,
