@@ -11,11 +11,12 @@ from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.watch import output
-from lisa_py.core.watch.evidence import EXACT, Evidence
+from lisa_py.core.watch.evidence import Evidence
 from lisa_py.core.watch.look import look
 from lisa_py.core.watch.marker import MarkerSearch
 from lisa_py.core.watch.memory import Memory
 from lisa_py.core.watch.rules import Rules, Stop, next_interval, stop
+from lisa_py.core.watch.subject import EXACT
 from lisa_py.core.watch.transitions import Recorder
 from lisa_py.core.watch.waiting import Waiter
 from lisa_py.store import session as records

@@ -183,11 +183,7 @@ CASES: tuple[Case, ...] = (
 
 TODOS = (Todo("one", "completed"), Todo("two", "in_progress"), Todo("three", "pending"))
 WITH_TODOS = living(
-    reports=(says("agent_file", "thinking"),),
-    frames=(
-        Frame(kind="turn_start", at=NOW - 20),
-        Frame(kind="tool_use", tool="TodoWrite", todos=TODOS, at=NOW - 10),
-    ),
+    reports=(says("agent_file", "thinking"),), frames=(Frame(kind="turn_start", at=NOW - 20),), todos=TODOS
 )
 
 _HEAD = """\
