@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,15 @@ def test_the_examples_of_the_documentation_are_true(machine: Machine, monkeypatc
         api, extraglobs={"project": str(machine.project)}, optionflags=doctest.IGNORE_EXCEPTION_DETAIL
     )
     assert found.attempted >= 12
+    assert found.failed == 0
+
+
+def test_the_guide_is_true(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in machine.env.items():
+        monkeypatch.setenv(name, value)
+    page = Path(__file__).parents[1] / "docs" / "guide" / "python.md"
+    found = doctest.testfile(str(page), module_relative=False, globs={"project": str(machine.project)})
+    assert found.attempted >= 15
     assert found.failed == 0
 
 
