@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lisa_py.agents import base
 from lisa_py.agents._claude import home, live, signals
+from lisa_py.agents._dialogs import Choice
 from lisa_py.agents.base import Binding, Facts, Input, Launch, Plan, View
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
@@ -87,6 +88,11 @@ class Claude(base.Agent):
         from lisa_py.agents._claude import screen  # noqa: PLC0415 - not on the way of a status read
 
         return screen.is_noise(line)
+
+    def choices(self, screen: str) -> tuple[Choice, ...]:
+        from lisa_py.agents._claude.screen import dialog_part  # noqa: PLC0415 - not on the way of a status read
+
+        return super().choices(dialog_part(screen))
 
     # -- telling ----------------------------------------------------------------------------------------------
 

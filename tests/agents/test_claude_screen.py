@@ -145,6 +145,37 @@ def test_a_limit_of_the_plan_is_told_as_usage_limit() -> None:
     assert (report.state, report.error) == ("error", "usage_limit")
 
 
+@pytest.mark.parametrize(
+    ("name", "count", "yes", "no"),
+    [
+        ("permission-bash", 4, "Yes", "No"),
+        ("2.1.197-permission-bash", 3, "Yes", "No"),
+        ("permission-webfetch", 3, "Yes", "No, and tell Claude what to do differently (esc)"),
+        ("plan-approval", 2, "Yes, and switch to default (ask each time) for this session", "No"),
+        ("dialog-trust", 2, "Yes, I trust this folder", "No, exit"),
+        ("2.1.197-dialog-trust", 2, "Yes, I trust this folder", "No, exit"),
+        ("dialog-bypass", 2, "Yes, I accept", "No, exit"),
+        ("dialog-api-key", 2, "Yes", "No (recommended)"),
+        ("question", 4, "", ""),
+        ("command-model", 5, "", ""),
+        ("onboarding-theme", 7, "", ""),
+        ("command-cost", 0, "", ""),
+        ("command-resume", 0, "", ""),
+        ("idle", 0, "", ""),
+        ("finished", 0, "", ""),
+        ("error-auth", 0, "", ""),
+    ],
+)
+def test_only_an_open_dialog_offers_choices_and_yes_and_no_are_found_in_it(
+    name: str, count: int, yes: str, no: str
+) -> None:
+    offered = AGENT.choices(pane(name))
+    assert len(offered) == count
+    for word, expected in (("yes", yes), ("no", no)):
+        found = AGENT.pick(word, offered)
+        assert (found.text if found else "") == expected
+
+
 def test_the_draft_is_what_stands_in_the_input_box() -> None:
     assert screen.draft(pane("interrupted-before-output")) == ["[fake hang 30]"]
     assert screen.draft(pane("permission-bash")) is None

@@ -155,6 +155,16 @@ def _above(lines: list[str]) -> list[str]:
     return lines[: at - 1] if at > 0 else lines
 
 
+def dialog_part(screen: str) -> str:
+    """The screen from the open dialog on, without the conversation above it; empty when no dialog is open."""
+    lines = screen.replace("\u00a0", " ").split("\n")
+    if _dialog(_lines(screen)) is None:
+        return ""
+    said = [at for at, line in enumerate(lines) if _PROMPT.match(line) and not _CHOICE.match(line)]
+    below = lines[said[-1] + 1 :] if said else lines
+    return "\n".join(line.replace("❯ ✔ ", "❯   ", 1) for line in below)
+
+
 def draft(screen: str) -> list[str] | None:
     """The rows of the input box; a greyed hint cannot be told from typed text. None when there is no box."""
     lines = _lines(screen)

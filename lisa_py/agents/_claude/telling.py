@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
 
-from lisa_py.agents._claude import live, screen
+import msgspec
+from msgspec import Struct
+
+from lisa_py.agents._claude import home, live, screen
 from lisa_py.agents.base import Binding, Input, View
 from lisa_py.contract.status import AgentReport
+from lisa_py.host import files
 
 CLOCK_SLACK_SECONDS = 0.05
 NEW_SECONDS = 1.0
@@ -18,6 +23,18 @@ ROWS_MOST = 60
 DRAFT_ROWS = 12
 """How many rows an interrupted prompt is taken to fill when neither screen nor transcript shows it."""
 UNKNOWN = "Unknown command: "
+HISTORY_TAIL = 1 << 16
+
+
+class _Noted(Struct, rename={"session_id": "sessionId"}):
+    """What is read of a line of history.jsonl."""
+
+    display: str = ""
+    timestamp: float = 0.0
+    session_id: str = ""
+
+
+_noted = msgspec.json.Decoder(_Noted).decode
 _SPACE = re.compile(r"\s+")
 
 
@@ -65,12 +82,32 @@ def accepted(text: str, since: float, view: View, binding: Binding) -> str:
             break
         if frame.kind in ("user", "system") and _frame_takes(normal(frame.text), wanted):
             return "transcript"
+    if _in_history(wanted, since, view, binding):
+        return "agent_file"
     if view.hooks and not wanted.startswith("/"):
         return ""  # a prompt fires a hook; that it is busy may be the work of the prompt before
     found = live.read(view)
     if found is not None and found.status in ("busy", "waiting") and found.changed_at >= since:
         return "agent_file"
     return ""
+
+
+def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool:
+    """claude notes a prompt at once, also one that waits its turn (of which 2.1.197 gives no other sign)."""
+    path = os.path.join(view.meta.agent_home or home.folder(view.environ), "history.jsonl")
+    size = files.size(path)
+    if size <= 0 or files.modified(path) < since - CLOCK_SLACK_SECONDS or not binding.session_id:
+        return False
+    for line in reversed(files.read_from(path, max(0, size - HISTORY_TAIL), HISTORY_TAIL).splitlines()):
+        try:
+            noted = _noted(line)
+        except msgspec.DecodeError:
+            continue
+        if noted.timestamp < (since - CLOCK_SLACK_SECONDS) * 1000:
+            return False
+        if noted.session_id == binding.session_id and normal(noted.display) == wanted:
+            return True
+    return False
 
 
 def _hook_takes(hook: object, wanted: str) -> bool:
