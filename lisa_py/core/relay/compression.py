@@ -45,7 +45,7 @@ def pack(raw: bytes) -> Packed:
 def unpack(payload: str, encoding: str, checksum: str = "") -> bytes:
     """What `pack` was given; base64-gzip of older writers is read too.
 
-    Raises ValueError when it is damaged, also when the checksum does not fit.
+    Raises LisaError(handoff_decompress_failed), also when the checksum does not fit.
     """
     try:
         small = base64.b64decode(payload, validate=True)
@@ -56,9 +56,9 @@ def unpack(payload: str, encoding: str, checksum: str = "") -> bytes:
         else:
             raw = bytes(_zstd().decompress(small))
     except (binascii.Error, OSError, EOFError, ValueError, _zstd().ZstdError) as problem:
-        raise ValueError(f"the compressed payload is damaged: {problem}") from problem
+        raise LisaError("handoff_decompress_failed", f"the compressed payload is damaged: {problem}") from problem
     if checksum and checksum != _checksum(raw):
-        raise ValueError("the compressed payload does not fit its checksum")
+        raise LisaError("handoff_decompress_failed", "the compressed payload does not fit its checksum")
     return raw
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from lisa_py.contract.errors import UsageError
+
 RULES = ("emails", "secrets", "tokens", "numbers", "paths")
 SECRET = "[REDACTED_SECRET]"
 TOKEN = "[REDACTED_TOKEN]"
@@ -82,15 +84,15 @@ class Redacted(Struct, frozen=True):
 def rules(csv: str) -> tuple[str, ...]:
     """The rules of a `--redact` value, each once; `all` stays a word of its own.
 
-    Raises ValueError.
+    Raises UsageError(invalid_redact_rules).
     """
     words = tuple(dict.fromkeys(word.strip().lower() for word in csv.split(",") if word.strip()))
     for word in words:
         if word not in (*RULES, "all", "none"):
             expected = "|".join(("none", "all", "paths", "emails", "secrets", "numbers", "tokens"))
-            raise ValueError(f"invalid --redact rule: {word} (expected {expected})")
+            raise UsageError("invalid_redact_rules", f"invalid --redact rule: {word} (expected {expected})")
     if "none" in words and len(words) > 1:
-        raise ValueError("invalid --redact rules: none cannot be combined with other rules")
+        raise UsageError("invalid_redact_rules", "invalid --redact rules: none cannot be combined with other rules")
     return words
 
 

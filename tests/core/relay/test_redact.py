@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from lisa_py.contract.errors import UsageError
 from lisa_py.core.relay import redact
 
 SECRETS = [
@@ -92,8 +93,9 @@ def test_all_means_every_rule_and_none_means_nothing() -> None:
 
 @pytest.mark.parametrize("csv", ["bogus", "none,paths"])
 def test_unknown_rules_and_none_with_others_are_refused(csv: str) -> None:
-    with pytest.raises(ValueError, match="invalid --redact rule"):
+    with pytest.raises(UsageError) as raised:
         redact.rules(csv)
+    assert raised.value.code == "invalid_redact_rules"
 
 
 def test_rules_are_read_once_each_in_lower_case() -> None:
