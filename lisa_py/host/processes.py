@@ -103,11 +103,7 @@ def _slurp(path: str) -> bytes:
 
 def _children_linux(pid: int) -> list[int]:
     children: list[int] = []
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return children
-    for thread in threads:
+    for thread in _threads(pid):
         children.extend(int(child) for child in _slurp(f"/proc/{pid}/task/{thread}/children").split())
     return children
 
@@ -309,24 +305,40 @@ def terminal_wait(process: Process) -> str:
         return "unknown"
     if process.state != "S":
         return "no"
-    words = _slurp(f"/proc/{process.pid}/syscall").decode("ascii", "replace").split()
+    waits = {_thread_waits(process.pid, thread) for thread in _threads(process.pid)}
+    if waits == {"reading"}:
+        return "reading"
+    if waits & {"reading", "polling"}:
+        return "polling"  # one thread of several: what the others wait for may be work
+    return "unknown" if "unknown" in waits else "no"
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
+def _thread_waits(pid: int, thread: str) -> str:
+    words = _slurp(f"/proc/{pid}/task/{thread}/syscall").decode("ascii", "replace").split()
     if not words or not words[0].isdigit():
-        return _by_wait_channel(process.pid)
+        return _by_wait_channel(pid, thread)
     call = words[0]
     if call in _READ:
-        return "reading" if _is_terminal(process.pid, int(words[1], 16)) else "no"
+        return "reading" if _is_terminal(pid, int(words[1], 16)) else "no"
     if call in _ONE_FD:
-        alone = int(words[1], 16) == 1 and _is_terminal(process.pid, 0)
-        return "reading" if alone else _polls_terminal(process.pid)
+        alone = int(words[1], 16) == 1 and _is_terminal(pid, 0)
+        return "reading" if alone else _polls_terminal(pid)
     if call in _POLL:
-        alone = int(words[2], 16) == 1 and _is_terminal(process.pid, 0) and not _has_socket(process.pid)
-        return "reading" if alone else _polls_terminal(process.pid)
-    return _by_epoll(process.pid, int(words[1], 16)) if call in _EPOLL else "no"
+        alone = int(words[2], 16) == 1 and _is_terminal(pid, 0) and not _has_socket(pid)
+        return "reading" if alone else _polls_terminal(pid)
+    return _by_epoll(pid, int(words[1], 16)) if call in _EPOLL else "no"
 
 
-def _by_wait_channel(pid: int) -> str:
+def _by_wait_channel(pid: int, thread: str) -> str:
     """For machines where only a parent may see the system call (Yama)."""
-    channel = _slurp(f"/proc/{pid}/wchan").decode("ascii", "replace")
+    channel = _slurp(f"/proc/{pid}/task/{thread}/wchan").decode("ascii", "replace")
     if channel == "n_tty_read" or (channel == "wait_woken" and not _has_socket(pid)):
         return "reading"
     if channel.startswith(("poll_schedule", "do_select", "do_epoll", "ep_poll", "do_sys_poll", "wait_woken")):
