@@ -49,6 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     oauth_reservation_ttl_seconds: int = 300
     history_lines: int = 50_000
     """Lines a pane keeps above its screen (about 0.6 kB each, once they are printed)."""
+    cleanup_all_hashes: bool = False
     process_match: tuple[str, ...] = ()
 
     def get(self, name: str, default: str = "") -> str:
@@ -83,6 +84,7 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         event_retention_days=_number(env, "LISA_EVENT_RETENTION_DAYS", 14),
         oauth_reservation_ttl_seconds=_number(env, "LISA_OAUTH_RESERVATION_TTL_SECONDS", 300),
         history_lines=_number(env, "LISA_HISTORY_LINES", 50_000),
+        cleanup_all_hashes=env.get("LISA_CLEANUP_ALL_HASHES", "").strip().lower() in ("1", "true", "yes", "on"),
         process_match=_words(env.get("LISA_AGENT_PROCESS_MATCH", "")),
     )
 

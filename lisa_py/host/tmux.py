@@ -58,7 +58,8 @@ class Tmux:
         if ended.code is None:
             raise TmuxUnavailable(f"tmux did not answer within {self._settings.cmd_timeout_seconds} s on {self.socket}")
         if ended.code and any(word in ended.complaint for word in ("Permission denied", "Operation not permitted")):
-            raise TmuxUnavailable(f"tmux refused: {ended.complaint}")
+            hint = "; a sandbox of the agent that calls may forbid it" if self._settings.parent_session else ""
+            raise TmuxUnavailable(f"tmux refused: {ended.complaint}{hint}")
         return ended
 
     def program(self) -> str:

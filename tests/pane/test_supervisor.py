@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -201,7 +202,14 @@ def test_no_shell_is_left_and_the_dead_pane_can_be_read(machine: Machine, folder
 
 
 @pytest.mark.parametrize("command", ["trap '' HUP; exec sleep 60", "set -m; sleep 60"])
-def test_killing_the_supervisor_ends_the_heartbeat(machine: Machine, folder: Path, command: str) -> None:
+@pytest.mark.parametrize("system", ["here", "without-proc"])
+def test_killing_the_supervisor_ends_the_heartbeat(
+    machine: Machine, folder: Path, command: str, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if system == "without-proc":  # as on macOS
+        script = machine.folder / "supervisor.sh"
+        script.write_text(Path(SUPERVISOR).read_text().replace("/proc/self/stat", "/nowhere/stat"))
+        monkeypatch.setitem(globals(), "SUPERVISOR", str(script))
     _, pane = in_pane(machine, folder, command)
     pauses = wait_until(lambda: running(pane, "sleep 60") and running(pane, "sleep 0.3"))
     heart = pauses[0].parent()
@@ -211,8 +219,12 @@ def test_killing_the_supervisor_ends_the_heartbeat(machine: Machine, folder: Pat
 
 
 def running(pane: Pane, command: str) -> list[psutil.Process]:
-    below = psutil.Process(pane.pid).children(recursive=True)
-    return [process for process in below if process.is_running() and " ".join(process.cmdline()) == command]
+    found = []
+    for process in psutil.Process(pane.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if " ".join(process.cmdline()) == command:
+                found.append(process)
+    return found
 
 
 def test_killing_the_supervisor_hangs_up_the_command_and_that_is_recorded(machine: Machine, folder: Path) -> None:

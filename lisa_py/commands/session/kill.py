@@ -33,7 +33,7 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
 
 def run(args: Args, ctx: Context) -> Answer:
     place = ctx.place(args.session, args.project_root)
-    killed = kill.kill(ctx, place, all_hashes=args.cleanup_all_hashes)
+    killed = kill.kill(ctx, place, all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes)
     for problem in killed.errors:
         ctx.warn(f"kill: {problem}")
     found = killed.target.found

@@ -34,7 +34,12 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
 
 def run(args: Args, ctx: Context) -> Answer:
     project = ctx.project(args.project_root)
-    result = kill.kill_all(ctx, project, project_only=args.project_only, all_hashes=args.cleanup_all_hashes)
+    result = kill.kill_all(
+        ctx,
+        project,
+        project_only=args.project_only,
+        all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
+    )
     for problem in result.errors:
         ctx.warn(f"kill-all: {problem}")
     return Answer(

@@ -160,7 +160,7 @@ def _request(args: Args, ctx: Context) -> SpawnRequest:
         given=ctx.given | {"prompt"} if args.prompt_file else ctx.given,
         width=args.width,
         height=args.height,
-        all_hashes=args.cleanup_all_hashes,
+        all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
     )
 
 
@@ -243,6 +243,9 @@ COMMAND = Command(
         "session_already_exists": "tmux has a session of this name, running or ended; kill it or take another name",
         "lane_not_found": "the project has no lane of this name",
         "lane_load_failed": "the project's lanes cannot be read",
+        "invalid_prompt": "the prompt is not UTF-8 text",
+        "invalid_command": "the command is not UTF-8 text",
+        "invalid_agent_args": "the arguments are not UTF-8 text",
         "prompt_conflict": "--prompt and --prompt-file are both given",
         "invalid_prompt_file": "the file cannot be read or is too large",
         "agent_not_installed": "the agent's program is not on PATH",

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 
 import lisa_py
-from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.host import processes
 from lisa_py.host.tmux import Pane, Tmux
 from lisa_py.store import session
 from lisa_py.store.places import Place
@@ -17,9 +15,12 @@ from lisa_py.store.session import End
 
 START_SECONDS = 15.0
 WATCH_SECONDS = 0.3
-"""For how long a started command is watched for an end that comes at once."""
-SEEN_SECONDS = 0.1
-"""The same once the agent's own process runs (a wrong flag shows within this), and for a command of the user's."""
+"""For how long a started agent is watched for an end that comes at once: a wrong flag takes 40 to 170 ms."""
+SLOW_MACHINE = 8.0
+"""Times what the start itself took: where that was slow the rest is, too."""
+WATCH_MOST = 0.9
+GLANCE_SECONDS = 0.1
+"""The same for a command of the user's, whose end is no failure."""
 _BEAT = 0.004
 _LOOK = 0.25
 MARKER_SECONDS = 0.5
@@ -33,8 +34,11 @@ def supervisor(place: Place, run_id: str, mode: str) -> list[str]:
     return ["/bin/sh", program, place.folder, run_id, mode]
 
 
-def await_start(ctx: Context, server: Tmux, place: Place, run_id: str) -> None:
-    """Wait for the supervisor's start record. Raises LisaError(spawn_tmux_new_failed) when there is none in time."""
+def await_start(ctx: Context, server: Tmux, place: Place, run_id: str) -> float:
+    """Wait for the supervisor's start record; answers how long that took.
+
+    Raises LisaError(spawn_tmux_new_failed) when there is none in time.
+    """
     began = ctx.clock.monotonic()
     look_at = began + _LOOK
     while not _started(place, run_id):
@@ -48,6 +52,7 @@ def await_start(ctx: Context, server: Tmux, place: Place, run_id: str) -> None:
                 why = "the pane ended before it started the agent" if gone else f"no start within {START_SECONDS:.0f} s"
                 raise LisaError("spawn_tmux_new_failed", f"{why}{': ' + shown if shown else ''}", session=place.session)
         ctx.clock.sleep(_BEAT)
+    return ctx.clock.monotonic() - began
 
 
 def _started(place: Place, run_id: str) -> bool:
@@ -55,19 +60,14 @@ def _started(place: Place, run_id: str) -> bool:
     return start is not None and start[0] == run_id
 
 
-def early_end(ctx: Context, place: Place, run_id: str, pane: Pane, agent: Agent | None) -> End | None:
-    """How the command ended, when it did so at once. No agent: a command of the user's, which may end as it likes."""
-    looked = ctx.clock.monotonic()
-    deadline = looked + (SEEN_SECONDS if agent is None else WATCH_SECONDS)
+def early_end(ctx: Context, place: Place, run_id: str, *, custom: bool, took: float) -> End | None:
+    """How the command ended, when it did so at once; `took` is how long its start was waited for."""
+    watch = GLANCE_SECONDS if custom else min(WATCH_MOST, max(WATCH_SECONDS, SLOW_MACHINE * took))
+    deadline = ctx.clock.monotonic() + watch
     while True:
         end = _end(place, run_id)
-        now = ctx.clock.monotonic()
-        if end is not None or now >= deadline:
+        if end is not None or ctx.clock.monotonic() >= deadline:
             return end
-        if agent is not None and now - looked > 0.02:
-            looked = now
-            if any(agent.is_agent(process) for process in processes.tree(pane.pid)[1:]):
-                deadline, agent = min(deadline, now + SEEN_SECONDS), None
         ctx.clock.sleep(_BEAT)
 
 

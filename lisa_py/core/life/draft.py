@@ -59,6 +59,7 @@ class Draft(Struct, frozen=True, kw_only=True):
 def draft(ctx: Context, request: SpawnRequest) -> Draft:
     """Check in the order of the contract. Raises LisaError with the code of the first thing that is off."""
     project = _project(ctx, request.project_root)
+    _must_be_text(request.launch)
     wanted, lane = briefing.with_lane(project, request.launch, request.lane, request.given)
     wanted, objective = briefing.with_objective(ctx, project, wanted, lane)
     start = launch.resolve(wanted)
@@ -84,7 +85,24 @@ def _project(ctx: Context, root: str) -> Project:
     project = ctx.existing_project(root)
     if not os.access(project.root, os.X_OK):
         raise LisaError("invalid_project_root", f"invalid --project-root: {project.root} cannot be entered")
+    if not _is_text(project.root):
+        raise LisaError("invalid_project_root", "invalid --project-root: the folder's name is not UTF-8; rename it")
     return project
+
+
+def _must_be_text(wanted: launch.Request) -> None:
+    """Bytes that are no UTF-8 could be run, but never be told in an answer."""
+    for field in ("prompt", "command", "agent_args", "model"):
+        if not _is_text(getattr(wanted, field)):
+            raise LisaError(f"invalid_{field}", f"invalid --{field.replace('_', '-')}: it is not UTF-8 text")
+
+
+def _is_text(words: str) -> bool:
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _name(ctx: Context, project: Project, wanted: str, start: Resolved) -> str:

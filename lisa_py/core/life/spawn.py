@@ -96,8 +96,8 @@ class _Birth:
         )
         meta = handover.write(ctx, plan, prepared, self._token, environ)
         meta = self._open_pane(meta)
-        birth.await_start(ctx, plan.server, plan.place, plan.run_id)
-        spawned = self._first_moments(Spawned(draft=plan, meta=meta, oauth_warning=self._token.warning))
+        took = birth.await_start(ctx, plan.server, plan.place, plan.run_id)
+        spawned = self._first_moments(Spawned(draft=plan, meta=meta, oauth_warning=self._token.warning), took)
         return self._with_prompt(spawned) if prepared.plan.send_prompt and spawned.end is None else spawned
 
     def _open_pane(self, meta: SessionMeta) -> SessionMeta:
@@ -116,7 +116,7 @@ class _Birth:
         session.write_meta(plan.place, meta)
         return meta
 
-    def _first_moments(self, spawned: Spawned) -> Spawned:
+    def _first_moments(self, spawned: Spawned, took: float) -> Spawned:
         """Raises LisaError(spawn_early_exit) when the agent itself fails at once.
 
         A custom command that does so has run, and its session tells how: an answer, not a failure to spawn.
@@ -124,7 +124,7 @@ class _Birth:
         plan, pane = self._plan, self._pane
         assert pane is not None
         agent, custom = plan.start.agent, plan.start.custom
-        end = birth.early_end(self._ctx, plan.place, plan.run_id, pane, None if custom else agent)
+        end = birth.early_end(self._ctx, plan.place, plan.run_id, custom=bool(custom), took=took)
         if end is None:
             return spawned
         output = birth.last_words(self._ctx, plan.server, pane, plan.run_id)

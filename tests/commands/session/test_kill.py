@@ -66,6 +66,20 @@ def test_a_session_is_killed_from_anywhere(machine: Machine, fleet: Fleet) -> No
     assert fleet.names() == []
 
 
+@pytest.mark.parametrize("asked", ["flag", "variable"])
+def test_leftovers_of_the_name_in_other_projects_go_on_request(machine: Machine, fleet: Fleet, asked: str) -> None:
+    other = machine.folder / "other"
+    other.mkdir()
+    fleet.spawn("lisa-x")
+    fleet.spawn("lisa-x", "exit 0", root=str(other))
+    fleet.ctx.tmux(fleet.ctx.project(str(other))).kill_server()
+    left = fleet.ctx.place("lisa-x", str(other))
+    words = ("--cleanup-all-hashes",) if asked == "flag" else ()
+    machine.env["LISA_CLEANUP_ALL_HASHES"] = "true" if asked == "variable" else ""
+    assert machine.lisa("session", "kill", "--session", "lisa-x", *words).code == 0
+    assert session.read_meta(left) is None
+
+
 @pytest.mark.parametrize("name", ["lisa-x*", "lisa-x:0", "=lisa-x", "", "lisa-"])
 def test_only_whole_names_are_taken(machine: Machine, fleet: Fleet, name: str) -> None:
     fleet.spawn("lisa-x")

@@ -174,6 +174,9 @@ def test_a_dry_run_previews_the_token_without_its_secret(machine: Machine) -> No
         (("--lane", "nobody"), "lane_not_found"),
         (("--prompt", "a", "--prompt-file", "b"), "prompt_conflict"),
         (("--prompt-file", "/nowhere"), "invalid_prompt_file"),
+        (("--prompt", "a\udcffb"), "invalid_prompt"),
+        (("--command", "echo \udcff"), "invalid_command"),
+        (("--agent-args", "--x=\udcff"), "invalid_agent_args"),
         (("--bogus",), "unknown_flag"),
         (("--prompt",), "missing_flag_value"),
     ],
@@ -186,6 +189,13 @@ def test_what_is_off_is_refused_with_its_code_and_leaves_nothing(
     assert (answer.code, answer.json["ok"], answer.json["errorCode"]) == (1, False, code)
     assert list((machine.folder / "state").rglob("*.json")) == []
     assert list(machine.sockets.iterdir()) == []
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(machine: Machine) -> None:
+    root = machine.folder / "r\udcffx"
+    root.mkdir()
+    answer = machine.lisa("session", "spawn", "--command", "true", "--json", cwd=root)
+    assert (answer.code, answer.json["errorCode"]) == (1, "invalid_project_root")
 
 
 def test_forced_nesting_and_full_auto_exclude_each_other(machine: Machine) -> None:

@@ -1,0 +1,108 @@
+"""Birth and death of the real agents."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.agents_live.live_stage import LiveStage
+from tests.fakes.model_api import FakeModelApi
+from tests.machine import Machine
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.agents
+
+
+@pytest.fixture
+def api() -> Iterator[FakeModelApi]:
+    with FakeModelApi() as running:
+        yield running
+
+
+def words(process: psutil.Process) -> list[str]:
+    """The process's arguments; none when it has ended meanwhile."""
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def of_machine(machine: Machine) -> list[psutil.Process]:
+    """Living processes that carry this machine's HOME, tmux aside."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            mine = process.environ().get("HOME") == machine.env["HOME"]
+            if mine and process.status() != psutil.STATUS_ZOMBIE and not process.name().startswith("tmux"):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def daemons(machine: Machine) -> list[psutil.Process]:
+    return [process for process in of_machine(machine) if "app-server" in words(process)]
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_a_wrong_flag_is_told_at_once_with_the_agents_own_words(
+    machine: Machine, api: FakeModelApi, agent: str
+) -> None:
+    stage = LiveStage(machine, api, agent)
+    answer = stage.lisa("spawn", "--agent", agent, "--agent-args", "--no-such-flag")
+    assert (answer.code, answer.json["errorCode"]) == (1, "spawn_early_exit")
+    assert "--no-such-flag" in answer.json["output"]
+    assert answer.json["exitCode"] != 0
+    assert of_machine(machine) == []
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_killing_an_agent_at_work_leaves_no_process(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    stage = LiveStage(machine, api, agent, permission="bypass").begin()
+    stage.send("[fake run sleep 301 & sleep 300 then text done]")
+    wait_until(lambda: any("sleep" in process.name() for process in of_machine(machine)), what="the tool runs")
+    answer = stage.lisa("kill")
+    assert (answer.code, answer.json["ok"]) == (0, True)
+    assert of_machine(machine) == []
+    assert os.listdir(stage.place.folder) == ["events.jsonl"]
+
+
+def test_an_agents_background_server_ends_with_its_session(machine: Machine, api: FakeModelApi) -> None:
+    """codex without --no-daemon works in a process of its own that outlives the pane."""
+    stage = LiveStage(machine, api, "codex", config={"features": {"daemon_auto_start": True}})
+    stage.run("codex")
+    wait_until(lambda: daemons(machine), timeout=60, what="the daemon")
+    agent = stage.until(lambda status: status.agent_pid).agent_pid
+    os.kill(agent, signal.SIGKILL)
+    stage.ends()
+    assert daemons(machine)
+    assert stage.lisa("kill").code == 0
+    assert of_machine(machine) == []
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+@pytest.mark.parametrize("name", ["with space", "ünder_score.dot 日本", "n" * 240])
+def test_a_project_may_lie_anywhere(machine: Machine, api: FakeModelApi, agent: str, name: str) -> None:
+    root = machine.folder / name
+    root.mkdir()
+    machine.project = root
+    stage = LiveStage(machine, api, agent).begin()
+    stage.send("[fake text hello]")
+    stage.rests()
+    assert stage.told() == ["[fake text hello]"]
+    status = stage.status()
+    assert Path(str(status.transcript_path)).exists()
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_trust_given_beforehand_spares_the_question(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    (machine.project / ".git").mkdir()
+    stage = LiveStage(machine, api, agent, trusted=False)
+    answer = stage.lisa("spawn", "--agent", agent, "--trust", "--no-dangerously-skip-permissions")
+    assert any("trust" in note for note in answer.json["notes"])
+    stage.rests()
