@@ -1,0 +1,156 @@
+"""Wait for a whole fleet in one process: until any or all of the sessions need attention, or are in a given state."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract import csv
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import CursorFile, ProjectRoot, TimeoutSeconds
+from lisa_py.core.advice import waiting_list
+from lisa_py.core.advice.waiting_list import Asked, Row
+from lisa_py.core.context import Context
+from lisa_py.core.watch import wait_many
+
+
+class Args(Struct, kw_only=True):
+    any: Annotated[bool, Flag(help="end when one session is as wanted (the default)")] = False
+    all: Annotated[bool, Flag(help="end when every session is as wanted")] = False
+    sessions: Annotated[
+        str, Flag(help="which sessions; default: all of the project but the one lisa is called from", metavar="CSV")
+    ] = ""
+    until_state: Annotated[
+        str, Flag(help="states that end the waiting; default: waiting_input and the terminal states", metavar="CSV")
+    ] = ""
+    changed: Annotated[bool, Flag(help="only what changes from now on counts, not what is so already")] = False
+    cursor_file: CursorFile = ""
+    timeout_seconds: TimeoutSeconds = None
+    project_root: ProjectRoot = ""
+    stream_json: Annotated[bool, Flag(help="one JSON line per change of a session, before the result", json=True)] = (
+        False
+    )
+
+
+class Change(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One session has another state."""
+
+    type: str = "change"
+    elapsed_seconds: float
+    session: Row
+
+
+class Waited(Struct, frozen=True, kw_only=True, rename="camel"):
+    ok: bool
+    condition: str
+    """any or all."""
+    until_states: tuple[str, ...]
+    changed_only: bool
+    project_root: str
+    elapsed_seconds: float
+    count: int
+    """How many sessions were waited for."""
+    sessions: tuple[Row, ...]
+    """Those that are as wanted, the most urgent first."""
+    pending: tuple[Row, ...]
+    """The others."""
+    cursor_file: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+class Small(Struct, frozen=True, kw_only=True, rename="camel"):
+    ok: bool
+    sessions: tuple[waiting_list.SmallRow, ...]
+    pending: tuple[str, ...]
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Waited:
+    asked = waiting_list.asked(args.any, args.all, args.until_state, args.changed, args.cursor_file)
+    project = ctx.project(args.project_root)
+    places = waiting_list.members(ctx, project, args.sessions, args.project_root)
+    wanted = wait_many.Wanted(
+        every=asked.every,
+        states=asked.states,
+        changed=asked.changed,
+        timeout_seconds=args.timeout_seconds or 0,
+    )
+    began = ctx.clock.monotonic()
+
+    def tell(member: wait_many.Member) -> None:
+        if args.stream_json:
+            ctx.emit(Change(elapsed_seconds=round(ctx.clock.monotonic() - began, 3), session=waiting_list.row(member)))
+
+    found = waiting_list.wait(ctx, places, wanted, asked, tell)
+    return _answer(asked, project.root, found)
+
+
+def _answer(asked: Asked, root: str, found: wait_many.Waited) -> Waited:
+    met = {member.key for member in found.met}
+    return Waited(
+        ok=not found.timed_out,
+        condition="all" if asked.every else "any",
+        until_states=asked.states,
+        changed_only=asked.changed,
+        project_root=root,
+        elapsed_seconds=round(found.elapsed, 3),
+        count=len(found.members),
+        sessions=waiting_list.rows(found.met),
+        pending=waiting_list.rows([member for member in found.members if member.key not in met]),
+        cursor_file=asked.cursor_file or UNSET,
+        error_code="wait_timeout" if found.timed_out else UNSET,
+    )
+
+
+def smaller(answer: Waited, args: Args) -> Small:
+    return Small(
+        ok=answer.ok,
+        sessions=tuple(waiting_list.small(each) for each in answer.sessions),
+        pending=tuple(each.session for each in answer.pending),
+        error_code=answer.error_code,
+    )
+
+
+def text(answer: Waited, args: Args) -> str:
+    lines = [csv.line((each.session, each.session_state, each.waiting_for or "")) for each in answer.sessions]
+    if not answer.ok:
+        lines += [csv.line((each.session, each.session_state, "pending")) for each in answer.pending]
+    return "\n".join(lines)
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Waited,
+    run=run,
+    text=text,
+    min=smaller,
+    events=Change,
+    exit_code=lambda answer: 0 if answer.ok else 2,
+    errors={
+        "wait_condition_conflict": "--any and --all are both given",
+        "no_sessions": "the project has no session to wait for",
+        "invalid_until_state": "not session states",
+        "invalid_sessions": "--sessions names none",
+        "invalid_timeout_seconds": "not a positive number of seconds",
+        "wait_timeout": "the time is over; pending lists who is missing",
+        "session_list_failed": "tmux could not be asked; nothing is known about the sessions",
+        "invalid_cursor_file": "the cursor file holds something else, or is not this user's",
+        "cursor_file_write_failed": "the cursor file could not be written",
+    },
+    exits={
+        0: "one session (with --all: each) is as wanted",
+        1: "refused: none of the sessions exists, or the flags do not fit",
+        2: "the time is over",
+        130: "Ctrl-C; the sessions go on",
+    },
+    example="""\
+lisa session wait --any --json
+lisa session wait --all --sessions lisa-w1,lisa-w2 --until-state completed --timeout-seconds 600 --json
+lisa session wait --any --cursor-file /tmp/fleet.cursor --json-min""",
+    notes="""\
+A session that is as wanted already counts at once; with --changed only what happens after the call. --cursor-file
+makes that whole for a loop: each call reports what has changed since the call before it reported, so that nothing that
+happens between two calls is missed. Waiting costs next to nothing: each session is looked at when something happens to
+it. A session that is gone counts as not_found, which is a terminal state.""",
+)

@@ -1,0 +1,161 @@
+"""session wait: a whole fleet in one process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from tests.answers import fits
+from tests.fleet import Fleet
+from tests.machine import Machine
+from tests.stage import Stage
+from tests.waiting import wait_until
+
+
+def _stages(machine: Machine, count: int) -> list[Stage]:
+    return [Stage(machine, f"lisa-w{number}").spawn() for number in range(1, count + 1)]
+
+
+def _wait(machine: Machine, *words: str, code: int = 0) -> dict[str, Any]:
+    answer = machine.lisa("session", "wait", *words, "--json")
+    assert answer.code == code, answer
+    fits(("session", "wait"), answer.json)
+    return answer.json
+
+
+def _names(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["session"] for row in rows]
+
+
+def _waiting(machine: Machine, *words: str) -> Any:
+    """A wait that has taken its first look: it writes its first change only later."""
+    return machine.start("session", "wait", *words, "--stream-json", "--timeout-seconds", "30")
+
+
+def test_who_needs_attention_already_counts_at_once(machine: Machine, fleet: Fleet) -> None:
+    _stages(machine, 2)
+    fleet.spawn("lisa-busy")
+    got = _wait(machine)
+    assert (got["ok"], got["condition"], got["count"]) == (True, "any", 3)
+    assert _names(got["sessions"]) == ["lisa-w1", "lisa-w2"]
+    assert got["sessions"][0].items() >= {"sessionState": "waiting_input", "waitingFor": "prompt"}.items()
+    assert _names(got["pending"]) == ["lisa-busy"]
+
+
+def test_all_waits_for_the_last_one_and_tells_how_each_ended(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-a", "exit 0")
+    fleet.spawn("lisa-b", "until [ -e go ]; do sleep 0.05; done; exit 7")
+    waiting = _waiting(machine, "--all")
+    (machine.project / "go").touch()
+    out, _ = waiting.communicate(timeout=30)
+    got = json.loads(out.splitlines()[-1])
+    assert waiting.returncode == 0, out
+    ends = {row["session"]: (row["sessionState"], row["exitCode"]) for row in got["sessions"]}
+    assert ends == {"lisa-a": ("completed", 0), "lisa-b": ("crashed", 7)}
+    assert _names(got["sessions"]) == ["lisa-b", "lisa-a"]  # the most urgent first
+    assert got["pending"] == []
+
+
+def test_time_that_is_over_is_told_with_those_who_are_missing(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-a", "exit 0")
+    fleet.spawn("lisa-b")
+    began = time.monotonic()
+    got = _wait(machine, "--all", "--timeout-seconds", "1", code=2)
+    assert 1 <= time.monotonic() - began < 4
+    assert (got["ok"], got["errorCode"]) == (False, "wait_timeout")
+    assert (_names(got["sessions"]), _names(got["pending"])) == (["lisa-a"], ["lisa-b"])
+
+
+def test_only_the_states_that_are_asked_for_end_it(machine: Machine, fleet: Fleet) -> None:
+    _stages(machine, 1)
+    fleet.spawn("lisa-b", "sleep 0.5")
+    got = _wait(machine, "--until-state", "completed,crashed", "--timeout-seconds", "20")
+    assert (_names(got["sessions"]), got["untilStates"]) == (["lisa-b"], ["completed", "crashed"])
+
+
+def test_with_changed_only_what_happens_from_now_on_counts(machine: Machine) -> None:
+    first, _ = _stages(machine, 2)
+    assert _wait(machine, "--changed", "--timeout-seconds", "1", code=2)["sessions"] == []
+    waiting = _waiting(machine, "--changed")
+    wait_until(lambda: _looks(waiting.pid))
+    first.send("[think 0.3] [say done]")
+    out, _ = waiting.communicate(timeout=30)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert _names(lines[-1]["sessions"]) == ["lisa-w1"]
+    assert [line["session"]["sessionState"] for line in lines[:-1]][-1] == "waiting_input"
+
+
+def _looks(pid: int) -> bool:
+    """Whether the process has its watches and sleeps."""
+    with open(f"/proc/{pid}/wchan") as file:
+        return "poll" in file.read()
+
+
+def test_a_cursor_file_loses_nothing_that_happens_between_two_calls(machine: Machine) -> None:
+    cursor = str(machine.folder / "fleet.cursor")
+    first, _ = _stages(machine, 2)
+    words = ("--cursor-file", cursor, "--timeout-seconds", "1")
+    assert _names(_wait(machine, *words)["sessions"]) == ["lisa-w1", "lisa-w2"]
+    assert _wait(machine, *words, code=2)["sessions"] == []
+    first.send("[say quick]")
+    wait_until(lambda: first.status().session_state == "waiting_input")
+    assert _names(_wait(machine, *words)["sessions"]) == ["lisa-w1"]
+    assert _wait(machine, *words, code=2)["sessions"] == []
+
+
+def test_a_session_that_is_killed_meanwhile_is_told_of_as_gone(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-a")
+    waiting = _waiting(machine, "--sessions", "lisa-a")
+    wait_until(lambda: _looks(waiting.pid))
+    machine.lisa("session", "kill", "--session", "lisa-a")
+    out, _ = waiting.communicate(timeout=30)
+    assert json.loads(out.splitlines()[-1])["sessions"][0]["sessionState"] in ("not_found", "crashed")
+
+
+def test_a_parent_does_not_wait_for_itself(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-parent")
+    fleet.spawn("lisa-child", "exit 0")
+    answer = machine.lisa("session", "wait", "--all", "--json", env={"LISA_SESSION_NAME": "lisa-parent"})
+    assert (answer.code, _names(answer.json["sessions"])) == (0, ["lisa-child"])
+
+
+def test_small_answers_and_text_tell_who_and_what(machine: Machine) -> None:
+    _stages(machine, 1)
+    small = machine.lisa("session", "wait", "--json-min").json
+    fits(("session", "wait"), small, "json-min")
+    assert small["sessions"] == [
+        {"session": "lisa-w1", "sessionState": "waiting_input", "waitingFor": "prompt", "nextAction": "session send"}
+    ]
+    assert machine.lisa("session", "wait").out == "lisa-w1,waiting_input,prompt\n"
+
+
+def test_ctrl_c_leaves_the_sessions_alone(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-a")
+    waiting = _waiting(machine)
+    wait_until(lambda: _looks(waiting.pid))
+    waiting.send_signal(signal.SIGINT)
+    out, _ = waiting.communicate(timeout=30)
+    assert (waiting.returncode, json.loads(out)["errorCode"]) == (130, "interrupted")
+    assert fleet.names() == ["lisa-a"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ((), "no_sessions"),
+        (("--any", "--all"), "wait_condition_conflict"),
+        (("--until-state", "happy"), "invalid_until_state"),
+        (("--until-state", ","), "invalid_until_state"),
+        (("--sessions", ","), "invalid_sessions"),
+        (("--sessions", "lisa-nobody"), "session_not_found"),
+        (("--sessions", "x"), "invalid_session_name"),
+        (("--timeout-seconds", "0"), "invalid_timeout_seconds"),
+    ],
+)
+def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+    answer = machine.lisa("session", "wait", *words, "--json")
+    assert (answer.code, answer.json["errorCode"]) == (1, code)
