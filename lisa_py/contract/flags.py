@@ -54,6 +54,17 @@ TokenBudget = Annotated[int, Flag(help="size limit in tokens of 4 bytes; the new
 SummaryStyle = Annotated[
     str, Flag(help="how the summary is laid out", choices=("terse", "ops", "debug"), aliases={"": "terse"})
 ]
+Strategy = Annotated[
+    str, Flag(help="how much a pack holds", choices=("terse", "balanced", "full"), aliases={"": "balanced"})
+]
+Redact = Annotated[
+    str,
+    Flag(
+        help="take out what these rules find: none|all|paths|emails|secrets|numbers|tokens",
+        metavar="CSV",
+        code="invalid_redact_rules",
+    ),
+]
 CursorFile = Annotated[str, Flag(help="file that remembers where this reader stopped", metavar="PATH")]
 CursorReset = Annotated[bool, Flag(help="set an unreadable cursor file aside and start anew")]
 DeltaFrom = Annotated[str, Flag(help="only what is new since an offset, @unix time or RFC 3339 time", metavar="VALUE")]

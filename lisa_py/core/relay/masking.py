@@ -1,0 +1,69 @@
+"""One call's redaction: the same rules over every text that leaves, and a count of what each found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+MARGIN = 120
+"""Lines read beyond those wanted, so that a key whose first line is out of sight is still known for one."""
+ADDRESSES = frozenset(
+    (
+        *("session", "sessionState", "status", "errorCode", "strategy", "source", "schema", "version", "type", "state"),
+        *("at", "updatedAt", "expiresAt", "savedAt", "runId", "agentSessionId", "redactRules", "redacted"),
+    )
+)
+"""Keys whose values are names and codes, by which a reader goes on; they are no free text."""
+
+
+class Mask:
+    """Applies the rules of `--redact`; without rules, and under `none`, texts stay as they are."""
+
+    def __init__(self, csv: str) -> None:
+        """Raises UsageError(invalid_redact_rules)."""
+        self.rules: tuple[str, ...] = ()
+        self.counts: dict[str, int] = {}
+        if csv.strip():
+            from lisa_py.core.relay import redact  # noqa: PLC0415 - 5 ms of patterns
+
+            self.rules = redact.rules(csv)
+
+    @property
+    def on(self) -> bool:
+        return bool(self.rules) and "none" not in self.rules
+
+    def hides(self, rule: str) -> bool:
+        return rule in self.rules or "all" in self.rules
+
+    def text(self, words: str) -> str:
+        if not self.on or not words:
+            return words
+        from lisa_py.core.relay import redact  # noqa: PLC0415 - 5 ms of patterns
+
+        found = redact.redact(words, self.rules)
+        for rule, count in found.counts.items():
+            if count:
+                self.counts[rule] = self.counts.get(rule, 0) + count
+        return found.text
+
+    def lines(self, lines: Sequence[str]) -> tuple[str, ...]:
+        """Together, for what is secret may reach over several."""
+        return tuple(self.text("\n".join(lines)).split("\n")) if self.on and lines else tuple(lines)
+
+    def record(self, value: T) -> T:
+        """A struct with every text in it masked, but for names and codes."""
+        if not self.on:
+            return value
+        masked: T = msgspec.convert(self._walk(msgspec.to_builtins(value)), type(value))
+        return masked
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: item if key in ADDRESSES else self._walk(item) for key, item in value.items()}
+        return [self._walk(item) for item in value] if isinstance(value, (list, tuple)) else value

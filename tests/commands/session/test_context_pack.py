@@ -1,0 +1,228 @@
+"""session context-pack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lisa_py.store import events, memory
+from tests.answers import fits
+from tests.core.relay.talking_pane import TalkingPane
+from tests.machine import Machine
+from tests.stage import Stage
+
+SECRET = "sk-" + "a1B2" * 10
+
+
+def pack(machine: Machine, *words: str, code: int = 0, stdin: str | None = None) -> dict[str, Any]:
+    form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
+    answer = machine.lisa("session", "context-pack", *words, *form, stdin=stdin)
+    assert answer.code == code, answer
+    fits(("session", "context-pack"), answer.json, "json-min" if "--json-min" in words else "json")
+    return answer.json
+
+
+def talk(machine: Machine, *words: str, code: int = 0) -> dict[str, Any]:
+    return pack(machine, "--for", "lisa-talk", *words, code=code)
+
+
+def happen(pane: TalkingPane, *reasons: str) -> None:
+    for reason in reasons:
+        events.add(pane.place, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason=reason)
+
+
+def remember(pane: TalkingPane, *lines: str) -> None:
+    with memory.registry(pane.place).change(pane.ctx.settings, pane.ctx.clock.now()) as opened:
+        opened.content = memory.Memory(session=pane.name, updated_at="2026-01-01T00:00:00Z", lines=lines)
+
+
+def test_a_balanced_pack_tells_state_events_output_objective_and_memory_in_this_order(machine: Machine) -> None:
+    with TalkingPane(machine, objective_id="o1", objective_goal="ship it", objective_budget=9, lane="ok") as pane:
+        happen(pane, "r1", "r2")
+        remember(pane, "we chose sqlite")
+        pane.say("building\ndone\n")
+        answer = talk(machine)
+        assert answer["pack"].split("\n") == [
+            "session=lisa-talk",
+            f"state={answer['sessionState']}",
+            f"status={answer['status']}",
+            f"reason={answer['reason']}",
+            "next_action=session monitor",
+            "recent_events:",
+            "1970-01-01T00:00:00Z in_progress/ r1",
+            "1970-01-01T00:00:00Z in_progress/ r2",
+            "capture_tail:",
+            *[line for line in answer["pack"].split("\n") if "__LISA_SESSION_START__" in line],
+            "building",
+            "done",
+            "objective:",
+            "id=o1 | goal=ship it | budget=9",
+            "memory:",
+            "we chose sqlite",
+        ]
+        assert (answer["source"], answer["lane"], answer["events"], answer["truncated"]) == ("pane", "ok", 2, False)
+        assert answer["objective"] == {"id": "o1", "goal": "ship it", "budget": 9, "lane": "ok"}
+        assert answer["memory"]["lines"] == ["we chose sqlite"]
+
+
+def test_a_terse_pack_has_the_newest_events_first_and_a_full_one_the_measures(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        happen(pane, "r1", "r2", "r3", "r4")
+        terse = talk(machine, "--strategy", "terse", "--json-min")
+        lines = terse["pack"].split("\n")
+        assert [line.split("=")[0] for line in lines[:4]] == ["session", "state", "status", "next_action"]
+        assert [line.split()[-1] for line in lines[4:]] == ["recent:", "r4", "r3", "r2"]
+        assert (terse["tokenBudget"], "events" in terse) == (400, False)
+        full = talk(machine, "--strategy", "full")
+        assert "\ntodos=0/0 wait_estimate=" in full["pack"]
+        assert (full["tokenBudget"], full["events"]) == (1400, 4)
+
+
+def test_the_newest_output_the_objective_and_the_memory_survive_a_chatty_pane(machine: Machine) -> None:
+    with TalkingPane(machine, objective_goal="ship it", objective_id="o1") as pane:
+        remember(pane, *(f"remembered {number}" for number in range(60)))
+        pane.say("".join(f"output line {number}\n" for number in range(300)))
+        answer = talk(machine, "--token-budget", "120")
+        assert len(answer["pack"].encode()) <= 480
+        assert {"output line 299", "remembered 59"} <= set(answer["pack"].split("\n"))
+        assert "goal=ship it" in answer["pack"]
+        assert answer["truncated"] is True and "capture_tail" in answer["cut"]
+
+
+def test_an_agent_is_read_by_its_transcript_and_the_answer_says_so(machine: Machine) -> None:
+    stage = Stage(machine).spawn("[say the answer is 42]")
+    stage.reaches("idle")
+    answer = pack(machine, "--session", stage.name)
+    assert answer["source"] == "transcript"
+    assert answer["pack"].endswith("capture_tail:\n> [say the answer is 42]\n\nthe answer is 42")
+    piped = json.dumps(answer | {"captureTail": "seen by another"})
+    assert pack(machine, "--from-handoff", "-", stdin=piped)["pack"].endswith("capture_tail:\nseen by another")
+
+
+def test_redaction_comes_before_the_cut_and_reaches_every_field(machine: Machine) -> None:
+    with TalkingPane(machine, objective_id="o1", objective_goal=f"use {SECRET} for me@corp.org") as pane:
+        remember(pane, f"API_KEY={SECRET}", "see /opt/secret/place")
+        pane.say(f"export OPENAI_API_KEY={SECRET} password='two words' me@corp.org (/opt/secret/place) 123456789\n")
+        for budget in ("38", "42", "47"):
+            cut = talk(machine, "--redact", "all", "--token-budget", budget, "--json-min")["pack"]
+            assert not any(leak in cut for leak in (SECRET[3:13], "two words", "corp.org", "opt/secret", "123456789"))
+        answer = talk(machine, "--redact", "all")
+        said = json.dumps(answer)
+        for leak in (SECRET[3:13], "two words", "corp.org", "opt/secret", "123456789", str(machine.project)):
+            assert leak not in said
+        assert answer["session"] == "lisa-talk"
+        assert answer["redactRules"] == ["all"]
+        assert answer["redacted"].keys() == {"tokens", "secrets", "emails", "numbers", "paths"}
+
+
+def test_a_key_whose_beginning_is_out_of_sight_is_still_hidden(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        body = "".join(f"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC{number:02}\n" for number in range(30))
+        pane.say(f"-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\nbye\n")
+        answer = talk(machine, "--redact", "secrets", "--lines", "6")
+        assert "MIIEvQ" not in answer["pack"] and answer["pack"].endswith("bye")
+
+
+def test_looking_leaves_no_trace(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        before = sorted(path.name for path in Path(pane.place.folder).iterdir())
+        first, second = talk(machine), talk(machine)
+        assert first["pack"] == second["pack"]
+        assert sorted(path.name for path in Path(pane.place.folder).iterdir()) == before
+
+
+# -- from a handoff -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [["--schema", schema] for schema in ("v1", "v2", "v3", "v4")] + [["--compress=zstd"]])
+def test_every_handoff_can_be_piped_in_without_losing_its_events(machine: Machine, words: list[str]) -> None:
+    with TalkingPane(machine, objective_id="o1", objective_goal="ship it", lane="ok") as pane:
+        happen(pane, "r1", "r2")
+        remember(pane, "we chose sqlite")
+        given = machine.lisa("session", "handoff", "--session", "lisa-talk", *words, "--json").out
+        live = talk(machine)
+        answer = pack(machine, "--from-handoff", "-", stdin=given)
+        for key in (
+            "session",
+            "sessionState",
+            "status",
+            "reason",
+            "nextAction",
+            "events",
+            "objective",
+            "lane",
+            "memory",
+        ):
+            assert answer[key] == live[key], key
+        assert answer["nextOffset"] == json.loads(given)["nextOffset"]
+        assert "in_progress/ r2\ncapture_tail:\n(from handoff: capture unavailable)" in answer["pack"]
+        assert (answer["source"], answer["fromHandoff"]) == ("none", "-")
+
+
+def test_a_handoff_needs_no_session_and_no_tmux(machine: Machine) -> None:
+    path = machine.project / "h.json"
+    path.write_text(json.dumps({"session": "lisa-far", "sessionState": "completed", "captureTail": "all done"}))
+    answer = pack(machine, "--from-handoff", "h.json")
+    assert (answer["status"], answer["reason"], answer["nextAction"]) == (
+        "completed",
+        "from_handoff",
+        "session capture",
+    )
+    assert answer["pack"].endswith("capture_tail:\nall done")
+    other = pack(machine, "--for", "lisa-x", "--from-handoff", "h.json", code=1)
+    assert other["errorCode"] == "from_handoff_session_mismatch"
+    path.write_text("{}")
+    assert pack(machine, "--for", "lisa-x", "--from-handoff", "h.json")["sessionState"] == "in_progress"
+    path.write_text(json.dumps({"session": "lisa-x", "sessionState": "not_found"}))
+    assert pack(machine, "--from-handoff", "h.json", code=1)["errorCode"] == "session_not_found"
+
+
+def test_a_handoff_is_redacted_like_a_look(machine: Machine) -> None:
+    given = {
+        "session": "lisa-x",
+        "reason": f"token={SECRET}",
+        "nextAction": {"command": "lisa session send --project-root /opt/secret"},
+        "recent": [{"at": "t", "state": "x", "reason": SECRET}],
+        "captureTail": f"Bearer {SECRET}",
+        "objective": {"goal": SECRET},
+        "memory": {"updatedAt": "", "expiresAt": "", "lineCount": 1, "lines": [SECRET]},
+    }
+    said = json.dumps(pack(machine, "--from-handoff", "-", "--redact", "all", stdin=json.dumps(given)))
+    assert SECRET[3:13] not in said and "opt/secret" not in said
+
+
+@pytest.mark.parametrize("given", ["", "{", "[]", '{"recent":{}}', '{"session":5}'])
+def test_what_is_no_handoff_is_refused(machine: Machine, given: str) -> None:
+    answer = pack(machine, "--for", "lisa-x", "--from-handoff", "-", code=1, stdin=given)
+    assert answer["errorCode"] == "invalid_from_handoff"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ([], "missing_required_flag"),
+        (["--for", "lisa-x", "--strategy", "long"], "invalid_strategy"),
+        (["--for", "lisa-x", "--redact", "all,none"], "invalid_redact_rules"),
+        (["--for", "lisa-x", "--redact", "some"], "invalid_redact_rules"),
+        (["--for", "lisa-x", "--events", "0"], "invalid_events"),
+        (["--for", "../x"], "invalid_session_name"),
+        (["--for", "lisa-x"], "session_not_found"),
+        (["--from-handoff", "nowhere"], "invalid_from_handoff"),
+    ],
+)
+def test_what_cannot_be_packed_has_a_code(machine: Machine, words: list[str], code: str) -> None:
+    assert pack(machine, *words, code=1)["errorCode"] == code
+
+
+def test_a_packed_handoff_that_is_damaged_is_refused(machine: Machine) -> None:
+    answer = pack(machine, "--from-handoff", "-", code=1, stdin='{"session":"lisa-x","compressedPayload":"!"}')
+    assert answer["errorCode"] == "handoff_decompress_failed"
+
+
+def test_text_is_the_pack(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        pane.say("hello\n")
+        assert machine.lisa("session", "context-pack", "--session", "lisa-talk").out == talk(machine)["pack"] + "\n"
