@@ -17,7 +17,7 @@ import lisa_py
 from tests.machine import Machine
 
 HOOK = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "hook.sh")
-SHELLS = [[shell, *flags] for shell, *flags in (["sh"], ["dash"], ["bash", "--posix"]) if shutil.which(shell)]
+SHELLS = [[shell, *flags] for shell, *flags in (["dash"], ["bash", "--posix"]) if shutil.which(shell)] or [["sh"]]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.machine import Machine
 from tests.waiting import wait_until
 
 SUPERVISOR = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "supervisor.sh")
-SHELLS = [[shell, *flags] for shell, *flags in (["sh"], ["dash"], ["bash", "--posix"]) if shutil.which(shell)]
+SHELLS = [[shell, *flags] for shell, *flags in (["dash"], ["bash", "--posix"]) if shutil.which(shell)] or [["sh"]]
 RUN_ID = "1795230000123456789"
 
 

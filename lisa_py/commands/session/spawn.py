@@ -130,11 +130,17 @@ def run(args: Args, ctx: Context) -> Started | Planned:
     if args.dry_run:
         return _planned(rehearsal.rehearse(ctx, request), args)
     spawned = spawn.spawn(ctx, request)
-    for warning in filter(
-        None, (spawned.oauth_warning and f"oauth warning: {spawned.oauth_warning}", *spawned.warnings)
-    ):
-        ctx.warn(warning)
+    _warn(ctx, spawned)
     return _started(spawned, args)
+
+
+def _warn(ctx: Context, spawned: spawn.Spawned) -> None:
+    if spawned.oauth_warning:
+        ctx.warn(f"oauth warning: {spawned.oauth_warning}")
+    for warning in spawned.warnings:
+        ctx.warn(f"spawn warning: {warning}")
+    if spawned.end is not None and spawned.end.code:
+        ctx.warn(f"spawn warning: the command has already ended with code {spawned.end.code}")
 
 
 def _request(args: Args, ctx: Context) -> SpawnRequest:

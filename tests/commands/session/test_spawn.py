@@ -265,6 +265,7 @@ def test_a_custom_command_that_ends_at_once_has_run_and_its_session_tells_how(ma
     words = ("--session", "lisa-x", "--mode", "exec", "--command", "echo bad luck; exit 9", "--json")
     answer = machine.lisa("session", "spawn", *words)
     assert (answer.code, answer.json["exitCode"], answer.json["output"]) == (0, 9, "bad luck")
+    assert answer.err == "spawn warning: the command has already ended with code 9\n"
     status = machine.lisa("session", "status", "--session", "lisa-x", "--json").json
     assert (status["sessionState"], status["exitCode"]) == ("crashed", 9)
 

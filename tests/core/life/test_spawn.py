@@ -239,6 +239,16 @@ def test_scenario_4_each_session_gets_its_own_token_and_nobody_else_sees_it(mach
     assert not list(Path(settings.state_dir).rglob("environment"))
 
 
+def test_a_session_whose_token_was_taken_away_meanwhile_is_undone(machine: Machine, fleet: Fleet) -> None:
+    tokens.add(fleet.ctx.settings, time.time(), token="tok")
+    machine.program("claude", TELL + 'rm "$LISA_STATE_DIR/oauth_tokens.json"; exec sleep 600\n')
+    answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--json")
+    assert (answer.code, answer.json["errorCode"]) == (1, "spawn_oauth_selection_failed")
+    assert fleet.names() == []
+    assert fleet.files("lisa-x") == ["events.jsonl"]
+    assert fleet.reasons("lisa-x") == ["spawn_oauth_selection_error"]
+
+
 def test_when_no_token_is_free_the_answer_says_so(machine: Machine) -> None:
     machine.program("claude", TELL + "exec sleep 600\n")
     added = machine.lisa("oauth", "add", "--stdin", "--json", stdin="tok").json
