@@ -6,13 +6,14 @@ Measured is what users run: the launcher with the virtual environment it makes, 
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 import pytest
 
+from tests.bench.conftest import Report
+from tests.bench.timing import interleaved, milliseconds
 from tests.machine import Machine
 
 pytestmark = pytest.mark.bench
@@ -22,7 +23,11 @@ ROUNDS = 40
 LIMIT = 1.5
 
 
-def test_one_shot_commands_cost_little_more_than_importing_click(machine: Machine) -> None:
+def started(argv: Sequence[str], machine: Machine) -> None:
+    subprocess.run(argv, env=machine.env, cwd=machine.project, stdout=subprocess.DEVNULL, check=True)
+
+
+def test_one_shot_commands_cost_little_more_than_importing_click(machine: Machine, report: Report) -> None:
     lisa = str(TREE / "lisa")
     subprocess.run([lisa, "version"], check=True, stdout=subprocess.DEVNULL)
     machine.lisa("session", "spawn", "--session", "lisa-a", "--command", "exec sleep 600", "--json")
@@ -34,15 +39,11 @@ def test_one_shot_commands_cost_little_more_than_importing_click(machine: Machin
         "list": (lisa, "session", "list", "--json"),
         "send": (lisa, "session", "send", "--session", "lisa-a", "--keys", "Left"),
     }
-    took: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name, argv in calls.items():
-            began = time.perf_counter()
-            subprocess.run(argv, env=machine.env, cwd=machine.project, stdout=subprocess.DEVNULL, check=True)
-            took[name].append(time.perf_counter() - began)
+    runs = {name: (lambda argv=argv: started(argv, machine)) for name, argv in calls.items()}
+    took = interleaved(runs, ROUNDS)
     base = median(took["python -c 'import click'"])
     ratios = {name: median(times) / base for name, times in took.items()}
-    print("\n| one-shot | median ms | x import click |\n|---|---|---|")
-    for name, ratio in ratios.items():
-        print(f"| {name} | {median(took[name]) * 1000:.1f} | {ratio:.2f} |")
+    rows = [(name, milliseconds(took[name]), f"{ratio:.2f}") for name, ratio in ratios.items()]
+    note = f"Whole processes through the launcher, {ROUNDS} rounds. `status`, `list` and `send` ask tmux, too."
+    report.table("One-shot commands", ("call", "median ms", "x import click"), rows, note)
     assert all(ratios[name] < LIMIT for name in ("exists", "status", "list", "send"))
