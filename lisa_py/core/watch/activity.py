@@ -52,21 +52,27 @@ class Seen(Struct):
 
 
 def split(tree: Sequence[Process], command: str) -> Split:
-    """Tell the command's processes from the supervisor's; a pane without supervisor is all command."""
-    root = tree[0]
+    """Tell the command's processes from the supervisor's; a pane without supervisor is all command.
+
+    The tree may come without command lines: only those that are needed are read.
+    """
+    root = processes.with_argv(tree[0])
     if not (len(root.argv) > 1 and os.path.basename(root.argv[1]) == "supervisor.sh"):
-        return Split(tuple(tree), root, False)
+        return Split((root, *tree[1:]), root, False)
     parts = sorted(
-        (process for process in tree[1:] if process.ppid == root.pid and process.argv == root.argv and process.alive),
+        (process for process in tree[1:] if process.ppid == root.pid and process.name == root.name and process.alive),
         key=lambda process: (process.started, process.pid),
     )
     hearts = [part for part in parts if _beats(part, tree)]
     witnesses = [part for part in parts if part not in hearts]
     if len(hearts) == 2:  # the command is itself a pause: the loop was started first
         witnesses = hearts[1:]
-    below = _below({part.pid for part in witnesses}, tree)
-    workload = tuple(process for process in below if process.argv != root.argv)
-    return Split(workload, _main(workload, command), bool(hearts))
+    workload = _below({part.pid for part in witnesses}, tree)
+    if workload:
+        workload[0] = processes.with_argv(workload[0])
+        if workload[0].argv == root.argv:  # the supervisor is just about to become the command
+            workload = []
+    return Split(tuple(workload), _main(workload, command), bool(hearts))
 
 
 def _beats(part: Process, tree: Sequence[Process]) -> bool:

@@ -37,11 +37,12 @@ def collect(
         held = panes.get(server.socket) if panes else None
         pane_list.find(server, [each for each in every if each.tmux is server], held)
     found = {id(each): each.evidence.pane for each in every}
-    forest = processes.forest([pane.pid for pane in found.values() if pane is not None and not pane.dead])
+    forest = processes.forest([pane.pid for pane in found.values() if pane is not None and not pane.dead], argv=False)
+    now = processes.clock()
     for each in every:
         pane = found[id(each)]
         each.tree = forest.get(pane.pid, ()) if pane is not None and not pane.dead else ()
-        workload.find(ctx, each)
+        workload.find(ctx, each, now)
         subject.read_ends(each)
     living = [each for each in every if each.evidence.root is not None and each.evidence.end is None]
     for each in living if brief else every:

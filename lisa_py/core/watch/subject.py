@@ -55,7 +55,6 @@ class Evidence(Struct, kw_only=True):
     end_error: str = ""
     started: bool = False
     """The supervisor has recorded that it starts the agent."""
-    supervised: bool = False
     heartbeat_at: float = 0.0
     root: Process | None = None
     """The pane's own process, when it is alive and is the one spawn saw."""
@@ -180,7 +179,6 @@ def read_ends(subject: Subject) -> None:
     else:
         evidence.end = end
     evidence.heartbeat_at = files.modified(place.heartbeat)
-    evidence.supervised = evidence.started or files.exists(place.command)
     if evidence.server_lost and not evidence.started and not (evidence.meta and evidence.meta.pane_pid):
         evidence.server_lost = False  # spawn never got as far as a pane
     if evidence.pane is None and evidence.meta is not None:

@@ -20,14 +20,14 @@ from lisa_py.store.places import Place
 
 ATTENTION = ("waiting_input", *TERMINAL_STATES)
 """States in which a session needs somebody."""
-PANES_TICK = 2.0
+PANES_TICK = 3.0
 """Between two lists of panes: for what gives no sign of itself."""
 SILENT_TICK = 0.25
 """For sessions whose next change shows only on a closer look (pane text, processes, a limit of time)."""
-FULL_TICK = 15.0
+FULL_TICK = 20.0
 SETTLE_TICK, SETTLE_SECONDS = 0.05, 0.5
 """After an event that changed nothing yet: another sign of the same thing is on its way."""
-EVENT_REST, SILENT_REST, PANES_REST, FULL_REST = 4, 20, 300, 300
+EVENT_REST, SILENT_REST, PANES_REST, FULL_REST = 4, 20, 500, 500
 """A look of that kind is followed by so many times its own length without one: the share of a core is bounded."""
 
 

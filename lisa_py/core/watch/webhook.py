@@ -39,6 +39,8 @@ class Webhook:
         self._closing = threading.Event()
         self._error = ""
         self._failed = 0
+        self._failing = False
+        """The newest delivery went wrong."""
         self._thread = threading.Thread(target=self._work, name="webhook", daemon=True)
         self._thread.start()
 
@@ -55,7 +57,7 @@ class Webhook:
         """Wait for what is queued, but not long for an endpoint that fails; the last failure, or empty."""
         self._closing.set()
         self._events.put(None) if not self._events.full() else self._drop_and_end()
-        self._thread.join(LAST_CHANCE_SECONDS if self._failed else TIMEOUT_SECONDS)
+        self._thread.join(LAST_CHANCE_SECONDS if self._failing else TIMEOUT_SECONDS)
         if self._thread.is_alive() and not self._error:
             self._error = f"{self._target} did not take the events in time"
         if self._failed > 1:
@@ -80,12 +82,14 @@ class Webhook:
             if raw is None:
                 return
             problem = self._deliver(raw)
+            self._failing = bool(problem)
             if problem:
                 self._failed += 1
                 self._error = problem
 
     def _deliver(self, raw: bytes) -> str:
         problem = self._once(raw)
+        self._failing = bool(problem)
         for pause in PAUSES:
             if not problem or not self._remote or self._closing.wait(pause):
                 break

@@ -21,8 +21,8 @@ RUNNERS = frozenset(
 """Programs that run the program named by an argument."""
 
 
-def find(ctx: Context, subject: Subject) -> None:
-    """Tell the supervisor's processes from the command's, and the agent among those."""
+def find(ctx: Context, subject: Subject, now: float) -> None:
+    """Tell the supervisor's processes from the command's, and the agent among those; `now` is processes.clock()."""
     evidence = subject.evidence
     if not subject.tree:
         return
@@ -30,12 +30,16 @@ def find(ctx: Context, subject: Subject) -> None:
     reused = meta is not None and meta.pane_pid == root.pid and meta.pane_started not in (0.0, root.started)
     if not root.alive or reused:
         return
-    evidence.root, evidence.root_age = root, processes.age(root)
     own = activity.split(subject.tree, subject.place.command)
-    evidence.workload, evidence.beating = own.workload, own.beating
+    evidence.root, evidence.root_age = root, processes.age(root, now)
+    evidence.workload, evidence.beating, evidence.agent_process = own.workload, own.beating, own.main
+    if evidence.custom:
+        return
+    evidence.workload = tuple(processes.with_argv(process) for process in own.workload)
+    subject.tree = (root, *evidence.workload) if root not in own.workload else evidence.workload
     words = _words(ctx, subject)
-    found = next((process for process in own.workload if _is(subject, process, words)), None)
-    evidence.recognised = found is not None and not evidence.custom
+    found = next((process for process in evidence.workload if _is(subject, process, words)), None)
+    evidence.recognised = found is not None
     evidence.agent_process = found or own.main
 
 

@@ -53,7 +53,7 @@ def living(**changes: Any) -> Evidence:
     """A session whose supervisor and agent are alive."""
     fields: dict[str, Any] = {
         "session": "lisa-x", "agent": "claude", "agent_title": "Claude", "mode": "interactive", "meta": meta(),
-        "pane": pane(), "started": True, "supervised": True, "heartbeat_at": NOW - 1, "root": process(),
+        "pane": pane(), "started": True, "heartbeat_at": NOW - 1, "root": process(),
         "root_age": 60.0, "beating": True, "agent_process": AGENT, "recognised": True, "workload": (SHELL, AGENT),
     }  # fmt: skip
     return Evidence(**{**fields, **changes})
