@@ -22,12 +22,14 @@ ATTENTION = ("waiting_input", *TERMINAL_STATES)
 """States in which a session needs somebody."""
 PANES_TICK = 3.0
 """Between two lists of panes: for what gives no sign of itself."""
-SILENT_TICK = 0.25
+SILENT_TICK, STILL_TICK = 0.25, 1.0
 """For sessions whose next change shows only on a closer look (pane text, processes, a limit of time)."""
+STILL_SECONDS = 60.0
+"""After so long without any news they are looked at less often."""
 FULL_TICK = 20.0
 SETTLE_TICK, SETTLE_SECONDS = 0.05, 0.5
 """After an event that changed nothing yet: another sign of the same thing is on its way."""
-EVENT_REST, SILENT_REST, PANES_REST, FULL_REST = 4, 20, 500, 500
+EVENT_REST, SILENT_REST, STILL_REST, PANES_REST, FULL_REST = 4, 20, 150, 500, 500
 """A look of that kind is followed by so many times its own length without one: the share of a core is bounded."""
 
 
@@ -56,7 +58,8 @@ class Member(Struct):
     before: str
     """State at the first look."""
     changed: bool = False
-    restless_until: float = 0.0
+    news_at: float = 0.0
+    """When something last happened to it."""
     pane: Pane | None = None
 
     def meets(self, wanted: Wanted) -> bool:
@@ -115,7 +118,7 @@ class _Watch:
         self._recorders: dict[str, Recorder] = {}
         self._due: set[str] = set()
         """Members with news that nobody has looked at yet."""
-        self._began = self._looked = self._listed = self._surveyed = ctx.clock.monotonic()
+        self._began = self._looked = self._closely = self._listed = self._surveyed = ctx.clock.monotonic()
         self._cost = 0.0
         """Seconds that the last look took."""
         self._panes_cost = 0.0
@@ -150,33 +153,40 @@ class _Watch:
 
     def _step(self, now: float, deadline: float) -> None:
         """Sleep until somebody has news or a beat is due, and look at those whom it concerns."""
-        restless = {key for key, member in self._members.items() if member.restless_until > now}
+        restless = {key for key, member in self._members.items() if now - member.news_at < SETTLE_SECONDS}
         silent = {key for key, member in self._members.items() if _is_silent(member.status)}
+        fresh = {key for key in silent if now - self._members[key].news_at < STILL_SECONDS}
         quick = self._looked + max(SETTLE_TICK, EVENT_REST * self._cost)
         slow = self._looked + max(SILENT_TICK, SILENT_REST * self._cost)
+        still = self._closely + max(STILL_TICK, STILL_REST * self._full_cost)
         panes = self._listed + max(PANES_TICK, PANES_REST * self._panes_cost)
         full = self._surveyed + max(FULL_TICK, FULL_REST * self._full_cost)
         beats = [panes, full, deadline]
         beats += [quick] if self._due or restless else []
-        beats += [slow] if silent else []
+        beats += [slow] if fresh else []
+        beats += [still] if silent else []
         woken = self._crowd.wait(min(beats) - now)
         now = self._ctx.clock.monotonic()
         for key in woken:
-            self._members[key].restless_until = now + SETTLE_SECONDS
+            self._members[key].news_at = now
         self._due |= woken
         if now >= full:
             self._survey()
             return
         if now >= panes:
             self._due |= self._check_panes()
-        chosen = self._due | (restless if now >= quick else set()) | (silent if now >= slow else set())
+        chosen = self._due | (restless if now >= quick else set()) | (fresh if now >= slow else set())
+        if now >= still:
+            chosen |= silent
+            self._closely = now
         if chosen and now >= quick:
             self._look(chosen)
 
     def _survey(self) -> None:
         """Look at all."""
         self._look(self._places)
-        self._surveyed, self._full_cost = self._looked, self._cost
+        self._surveyed = self._closely = self._looked
+        self._full_cost = self._cost
 
     def _look(self, keys: Collection[str]) -> None:
         """Look at some of the members."""
@@ -208,13 +218,14 @@ class _Watch:
                 baseline=base,
                 before=status.session_state,
                 changed=mark != base,
+                news_at=self._ctx.clock.monotonic(),
             )
             return
         if mark != member.mark:
             recorder = self._recorders.setdefault(key, Recorder(self._ctx, place))
             status = recorder.see(evidence, status)
             told = (member.status.session_state, member.status.waiting_for)
-            member.mark, member.changed = mark, True
+            member.mark, member.changed, member.news_at = mark, True, self._ctx.clock.monotonic()
             member.status = look.shown(status)
             if told != (status.session_state, status.waiting_for):
                 self._emit(member)

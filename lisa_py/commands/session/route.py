@@ -1,0 +1,121 @@
+"""Recommend agent, mode, policy and model for a goal, with the command to start it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct
+
+from lisa_py import agents
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import AgentName, Model, ProjectRoot
+from lisa_py.core.advice import route
+from lisa_py.core.advice.assignment import LANE_ERRORS, Wishes
+from lisa_py.core.advice.dispatch import AMBIGUOUS
+from lisa_py.core.advice.goals import GoalName, Profile
+from lisa_py.core.advice.route import Route, RouteRequest
+from lisa_py.core.context import Context
+
+
+class Args(Struct, kw_only=True):
+    goal: GoalName = "analysis"
+    agent: AgentName = agents.DEFAULT_NESTED
+    lane: Annotated[str, Flag(help="take what is not given from this lane", metavar="NAME")] = ""
+    project_root: ProjectRoot = ""
+    prompt: Annotated[str, Flag(help="the prompt, instead of the goal's own", metavar="TEXT")] = ""
+    model: Model = ""
+    profile: Profile = ""
+    budget: Annotated[int, Flag(help="token budget for the runbook and the queue's commands", minimum=1)] = 0
+    emit_runbook: Annotated[bool, Flag(help="write the whole job out as commands")] = False
+    queue: Annotated[bool, Flag(help="say which sessions to serve, in which order")] = False
+    sessions: Annotated[str, Flag(help="with --queue: these; default: all of the project", metavar="CSV")] = ""
+    queue_limit: Annotated[int, Flag(help="with --queue: at most so many", minimum=1)] = 0
+    concurrency: Annotated[int, Flag(help="how many sessions to serve at once", minimum=1)] = 1
+    topology: Annotated[str, Flag(help="roles of the team: planner, workers, reviewer", metavar="CSV")] = ""
+    cost_estimate: Annotated[bool, Flag(help="estimate tokens and seconds, step by step")] = False
+    from_state: Annotated[
+        str, Flag(help="JSON of a handoff or status to go on from; `-` is standard input", metavar="PATH")
+    ] = ""
+    strict: Annotated[bool, Flag(help="with --from-state: refuse what does not keep to its schema")] = False
+
+
+def run(args: Args, ctx: Context) -> Route:
+    wishes = Wishes(
+        goal=args.goal,
+        agent=args.agent,
+        profile=args.profile,
+        lane=args.lane,
+        prompt=args.prompt,
+        model=args.model,
+        budget=args.budget,
+        topology=args.topology,
+        given=ctx.given,
+    )
+    found = route.plan(
+        ctx,
+        RouteRequest(
+            wishes=wishes,
+            project_root=args.project_root,
+            from_state=args.from_state,
+            strict=args.strict,
+            queue=args.queue,
+            sessions=tuple(dict.fromkeys(name.strip() for name in args.sessions.split(",") if name.strip())),
+            queue_limit=args.queue_limit,
+            concurrency=args.concurrency,
+            cost_estimate=args.cost_estimate,
+            emit_runbook=args.emit_runbook,
+        ),
+    )
+    for item in found.queue or ():
+        if item.session_state == AMBIGUOUS:
+            ctx.warn(f"warning: session={item.session} {item.reason}")
+    return found
+
+
+def text(answer: Route, args: Args) -> str:
+    lines = [answer.command, " | ".join(answer.rationale)]
+    if answer.topology is not UNSET:
+        lines += ["topology: " + " ".join(f"{edge.start}->{edge.end}" for edge in answer.topology.edges)]
+    if answer.cost_estimate is not UNSET:
+        lines += [f"estimate: tokens={answer.cost_estimate.total_tokens} seconds={answer.cost_estimate.total_seconds}"]
+    if answer.queue is not UNSET:
+        lines += [f"queue: {answer.queue_count}"]
+        lines += [
+            f"{item.position} wave={item.dispatch_wave} {item.session} {item.session_state} {item.command}"
+            for item in answer.queue
+        ]
+    if answer.runbook is not UNSET:
+        lines += ["runbook:", *(step.command for step in answer.runbook.steps)]
+    return "\n".join(lines)
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Route,
+    run=run,
+    text=text,
+    errors={
+        **LANE_ERRORS,
+        "invalid_goal": "the goal is nested, analysis or exec",
+        "invalid_agent": "there is no such agent",
+        "invalid_profile": "there is no such profile",
+        "invalid_model": "a model name has no line breaks or tabs",
+        "invalid_model_configuration": "the agent takes no --model",
+        "invalid_nested_policy_combination": "the policy does not go with the agent's arguments",
+        "invalid_budget": "--budget is a number of tokens, at least 1",
+        "invalid_queue_limit": "--queue-limit is a number, at least 1",
+        "invalid_concurrency": "--concurrency is a number, at least 1",
+        "invalid_topology": "roles are planner, workers, reviewer",
+        "invalid_from_state": "the input is not JSON of a status, handoff or packet",
+        "invalid_from_state_strict": "the input breaks a rule of --strict; the message begins with which",
+        "queue_build_failed": "tmux could not be asked for the project's sessions",
+    },
+    notes="""\
+Nothing is started. What is given on the command line goes before what the lane says; a profile names agent and model in
+one word and goes before --agent. A model is named only where the agent takes one. costEstimate comes from a table, not
+from a measurement; promptTokens is what the prompt adds to it.""",
+    example="""\
+lisa session route --goal nested --json
+lisa session route --goal exec --agent claude --topology workers,reviewer --cost-estimate --emit-runbook --json
+lisa session handoff --session lisa-demo-1 --schema v4 --json | lisa session route --from-state - --strict --json""",
+)
