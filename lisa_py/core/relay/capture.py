@@ -89,11 +89,16 @@ def _from_pane(
         noise_removed=taken.noise_removed,
         alternate=text.pane.alternate,
         dead=text.pane.dead,
-        truncated=not text.whole and len(text.lines) <= request.lines,
+        truncated=not reader.wants_delta and _has_more(text, request.lines),
         found=_found(ctx, request, taken.lines),
         summary=_summary(ctx, place, request, "\n".join(taken.meaning.new) if taken.meaning else words),
         meaning=taken.meaning,
     )
+
+
+def _has_more(text: PaneText, lines: int) -> bool:
+    """Whether there is older output, still in the pane or no longer."""
+    return len(text.lines) > lines or not (text.whole or text.pane.alternate)
 
 
 def _joined(lines: tuple[Line, ...]) -> str:

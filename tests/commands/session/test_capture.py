@@ -33,6 +33,8 @@ def test_raw_lines_are_the_real_tail_of_what_was_said(machine: Machine) -> None:
     with TalkingPane(machine, height=10) as pane:
         pane.say("".join(f"line {number}\n" for number in range(50)))
         assert capture(machine, "--raw", "--lines", "3").out == "line 47\nline 48\nline 49\n"
+        assert raw(machine, "--lines", "3")["moreBefore"] is True
+        assert "moreBefore" not in raw(machine)
 
 
 def test_a_prefix_of_a_name_reads_nothing_and_leaves_no_trace(machine: Machine) -> None:
@@ -294,6 +296,14 @@ def test_an_ended_session_is_read_while_it_is_kept(machine: Machine) -> None:
     answer = stage.lisa("capture").json
     assert (answer["source"], answer["messages"][-1]["text"]) == ("transcript", "the answer")
     assert stage.lisa("capture", "--raw").json["errorCode"] == "session_not_found"
+
+
+def test_a_number_of_lines_limits_the_conversation_to_its_end(machine: Machine) -> None:
+    stage = Stage(machine).spawn("[say the end] go", mode="exec")
+    stage.ends()
+    answer = stage.lisa("capture", "--lines", "1", "--json-min").json
+    assert (answer["capture"], answer["moreBefore"]) == ("the end", True)
+    assert "moreBefore" not in stage.lisa("capture", "--json-min").json
 
 
 def test_markers_are_looked_for_in_what_the_agent_said_not_in_the_prompt(machine: Machine) -> None:
