@@ -105,7 +105,10 @@ def locate(ctx: Context, place: Place, pane: Pane | None) -> Located:
         environ=ctx.settings.environ,
         now=ctx.clock.now(),
     )
-    binding = agent.bind(view)
+    try:
+        binding = agent.bind(view)
+    except OSError:
+        return Located(agent, Binding(), "no_transcript")
     if not binding.transcript:
         reason = "custom_command" if meta.custom_command else "no_transcript"
     else:
