@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.agents_kit import pins
 from tests.agents_live.live_stage import LiveStage
 from tests.fakes.model_api import FakeModelApi
 from tests.machine import Machine
@@ -25,9 +26,9 @@ def api() -> Iterator[FakeModelApi]:
         yield running
 
 
-@pytest.fixture(params=["claude", "codex"])
+@pytest.fixture(params=pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
 def stage(request: pytest.FixtureRequest, machine: Machine, api: FakeModelApi) -> LiveStage:
-    return LiveStage(machine, api, request.param)
+    return LiveStage(machine, api, request.param.agent, version=request.param.version)
 
 
 def plain(text: str) -> str:

@@ -81,11 +81,6 @@ def _not_offered(listener: Listener, word: str, listed: tuple[Choice, ...]) -> L
     )
 
 
-def _press(listener: Listener, keys: tuple[str, ...]) -> None:
-    if not listener.tmux.keys(listener.pane_id, keys):
-        raise listener.gone("gone")
-
-
 def _go_to(ctx: Context, listener: Listener, meant: Choice) -> None:
     """Move until the screen shows the choice selected: Enter on another one would be the wrong answer."""
     deadline = ctx.clock.monotonic() + MOVE_SECONDS
@@ -100,7 +95,7 @@ def _go_to(ctx: Context, listener: Listener, meant: Choice) -> None:
                 "answer_not_offered", "the dialog changed while it was being answered; look at it and answer again"
             )
         way = "Down" if meant.number > here else "Up"
-        _press(listener, (way,) * abs(meant.number - here))
+        listener.press((way,) * abs(meant.number - here))
         _settle(ctx, listener, here)
 
 
@@ -122,7 +117,7 @@ def _leave(ctx: Context, listener: Listener, keys: tuple[str, ...]) -> str:
     before = _dialog(listener)
     for _ in range(TRIES):
         pressed = ctx.clock.now()
-        _press(listener, keys)
+        listener.press(keys)
         how = _closed(ctx, listener, before, pressed)
         if how:
             return how

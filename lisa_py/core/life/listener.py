@@ -22,6 +22,8 @@ READY_SECONDS = 20.0
 SILENT_SECONDS = 5.0
 """The same for an agent of which no sign is known."""
 TICK_SECONDS = 0.015
+BOX_HEAD = 24
+"""Characters of a text by which it is known again in the input box."""
 
 
 class Listener:
@@ -99,6 +101,13 @@ class Listener:
         pane_changed = meta is not None and meta.pane_pid not in (0, found.root.pid)
         return pane_changed or not processes.same(found.root.pid, found.root.started)
 
+    def rests(self) -> bool:
+        """Whether the agent itself says that it does nothing, whatever was sent to it."""
+        return any(
+            report.source == "agent_file" and report.state in ("idle", "interrupted", "error")
+            for report in self.evidence.reports
+        )
+
     def gone(self, how: str) -> LisaError:
         """`how`: dead or gone, in the words of host.tmux."""
         if how == "gone":
@@ -161,6 +170,13 @@ class Listener:
             choices=[{"number": choice.number, "text": choice.text} for choice in choices],
         )
 
+    # -- telling it -------------------------------------------------------------------------------------------
+
+    def press(self, keys: tuple[str, ...], *, literal: bool = False) -> None:
+        """Raises session_not_found, send_keys_failed, TmuxUnavailable."""
+        if not self.tmux.keys(self.pane_id, keys, literal=literal):
+            raise self.gone("gone")
+
     # -- what is heard ----------------------------------------------------------------------------------------
 
     def hear(self, text: str, since: float, seconds: float) -> str:
@@ -172,6 +188,30 @@ class Listener:
             if how or self._ctx.clock.monotonic() > deadline:
                 return how
             self._ctx.clock.sleep(TICK_SECONDS)
+
+    def emptied(self, text: str, seconds: float) -> bool:
+        """Wait until the input box no longer holds the text: one that is taken may stand there for a moment still."""
+        deadline = self._ctx.clock.monotonic() + seconds
+        while self.holds(text):
+            if self._ctx.clock.monotonic() > deadline:
+                return False
+            self._ctx.clock.sleep(TICK_SECONDS)
+        return True
+
+    def holds(self, text: str) -> bool:
+        """Whether the input box shows the text; it breaks lines wherever it likes, and may fold long ones up."""
+        box = self._box()
+        head = "".join(text.split())[:BOX_HEAD]
+        return bool(box) and (head in box or box.startswith("[Pasted"))
+
+    def _box(self) -> str:
+        """The screen from the last line on that begins with a prompt's glyph, without white space."""
+        try:
+            rows = self.tmux.capture([self.pane_id]).get(self.pane_id, "").split("\n")
+        except TmuxUnavailable:
+            return ""
+        begin = next((at for at in range(len(rows) - 1, -1, -1) if rows[at].lstrip()[:1] in tuple("❯›")), len(rows))
+        return "".join("".join(rows[begin:]).split())[1:]
 
     def _bound(self, view: View) -> Binding:
         """A conversation may only now get its transcript."""

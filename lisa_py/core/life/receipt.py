@@ -44,8 +44,8 @@ class Receipt(Struct, frozen=True, kw_only=True, rename="camel"):
     """The sign that showed it: hook, transcript, agent_file, title, screen."""
     stripped: dict[str, int] | UnsetType = UNSET
     """Control characters that were not typed, by name."""
-    second_enter: bool | UnsetType = UNSET
-    """The first Enter was not taken and a second one was pressed."""
+    helped: str | UnsetType = UNSET
+    """What it took besides one Enter: second_enter, or retyped when the agent had lost the text."""
     answered: Choice | UnsetType = UNSET
     lane: str | UnsetType = UNSET
     objective: Objective | UnsetType = UNSET
@@ -64,7 +64,7 @@ def receipt(place: Place, sent: Sent) -> Receipt:
         delivered=UNSET if sent.delivered is None else sent.delivered,
         delivered_by=sent.delivered_by or UNSET,
         stripped=sent.stripped or UNSET,
-        second_enter=sent.second_enter or UNSET,
+        helped=sent.helped or UNSET,
         answered=_choice(sent),
         lane=meta.lane or UNSET,
         objective=_objective(meta),

@@ -8,27 +8,18 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from lisa_py.agents.base import Input
-from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionState
-from lisa_py.contract.status import AgentReport
 from lisa_py.core.context import Context
-from lisa_py.core.life import answering, typed_text
+from lisa_py.core.life import answering, delivery, typed_text
 from lisa_py.core.life.answering import Answered
+from lisa_py.core.life.delivery import Seen
 from lisa_py.core.life.listener import Listener
-from lisa_py.host.tmux import Tmux
 from lisa_py.store import events, session
 from lisa_py.store.places import Place
 
 LOCK_SECONDS = 90.0
 """How long a sender stands in line behind others of the same session."""
-SEEN_SECONDS = 2.0
-"""How long to look for a sign that the text was taken, before Enter is pressed once more."""
-LAST_SECONDS = 4.0
-"""How long to look after that second Enter."""
-COMMAND_SECONDS = 1.0
-"""How long to look for a sign of a slash command, which need not leave one."""
-SECONDS_PER_MEGABYTE = 6.0
 KEYS_MAX = 8000
 """Bytes of key names in one tmux call."""
 _SUBMITTING = ("enter", "kpenter", "c-m")
@@ -60,8 +51,8 @@ class Sent(Struct, frozen=True, kw_only=True):
     size: int = 0
     """Bytes that went into the pane."""
     stripped: dict[str, int] = {}
-    second_enter: bool = False
-    """The first Enter was not taken and a second one was pressed."""
+    helped: str = ""
+    """What it took besides one Enter: second_enter, or retyped when the agent had lost the text."""
     reminded: bool = False
     """The session's objective was put in front."""
     answered: Answered | None = None
@@ -98,83 +89,25 @@ def _text(ctx: Context, listener: Listener, payload: Payload) -> Sent:
     if not cleaned.text:
         raise LisaError("missing_send_payload", "nothing is left of the text once control characters are taken out")
     listener.must_listen(force=payload.force)
-    command = typed_text.is_command(text)
-    before = _begin(ctx, listener.place, text, expects_turn=not command) if payload.enter else None
-    since = ctx.clock.now()
-    try:
-        _type(ctx, listener, text, payload.enter)
-    except LisaError:
-        if before is not None:
-            _take_back(ctx, listener.place, before)
-        raise
     sent = Sent(enter=payload.enter, size=len(text.encode()), stripped=cleaned.stripped, reminded=text != cleaned.text)
     if not payload.enter:
-        session.change_state(listener.place, ctx.settings, since, _drafted)
+        delivery.put(listener, text)
+        session.change_state(listener.place, ctx.settings, ctx.clock.now(), _drafted)
         return sent
-    how, again = _watch(ctx, listener, text, since, command)
-    delivered: Delivered = bool(how) or ("unverified" if command or not listener.tells else False)
-    _taken(ctx, listener.place, since, delivered)
-    return msgspec.structs.replace(sent, delivered=delivered, delivered_by=how, second_enter=again)
+    seen = _submitted(ctx, listener, text)
+    delivered: Delivered = True if seen.how else False if seen.knowable else "unverified"
+    _taken(ctx, listener.place, delivered)
+    return msgspec.structs.replace(sent, delivered=delivered, delivered_by=seen.how, helped=seen.helped)
 
 
-def _type(ctx: Context, listener: Listener, text: str, enter: bool) -> None:
-    """Into the input box; with Enter also out of it."""
-    tmux, pane = listener.tmux, listener.pane_id
-    how = _how(listener, text)
-    if how.clear_first and not listener.evidence.state.draft:
-        _press(listener, how.clear_first)
-    if how.typed:
-        _press(listener, (text.rstrip("\n"),), literal=True)
-    else:
-        _paste(tmux, pane, text, listener)
-    if not enter:
-        return
-    if how.settle_seconds:
-        ctx.clock.sleep(how.settle_seconds)
-    _press(listener, (*how.before_enter, how.submit))
-
-
-def _how(listener: Listener, text: str) -> Input:
-    """What the agent file says; it is told of an interrupt that lisa made, of which an agent may leave no sign."""
-    interrupted = listener.evidence.state.interrupted_at
-    reports = listener.evidence.reports
-    if interrupted:
-        listener.look(screen=True)
-        reports = (*reports, AgentReport(source="grace", state="interrupted", at=interrupted))
-    return listener.agent.input(text, listener.view(), reports)
-
-
-def _paste(tmux: Tmux, pane: str, text: str, listener: Listener) -> None:
+def _submitted(ctx: Context, listener: Listener, text: str) -> Seen:
+    """Draw the line between turns, then deliver; the line is taken back when nothing was typed."""
+    before = _begin(ctx, listener.place, text, expects_turn=not typed_text.is_command(text))
     try:
-        outcome = tmux.paste(pane, text.encode())
-    except TmuxUnavailable as problem:
-        raise LisaError("send_text_failed", f"the text was not typed: {problem.message}") from problem
-    if outcome != "ok":
-        raise listener.gone(outcome)
-
-
-def _press(listener: Listener, keys: tuple[str, ...], *, literal: bool = False) -> None:
-    if not listener.tmux.keys(listener.pane_id, keys, literal=literal):
-        raise listener.gone("gone")
-
-
-def _watch(ctx: Context, listener: Listener, text: str, since: float, command: bool) -> tuple[str, bool]:
-    """How the text is seen to be taken, and whether it took a second Enter."""
-    if listener.custom:
-        return "", False
-    more = SECONDS_PER_MEGABYTE * len(text) / 1e6
-    first = COMMAND_SECONDS if command else SEEN_SECONDS + more
-    how = listener.hear(text, since, first)
-    if how or command or not listener.tells:
-        return how, False
-    listener.look()
-    if listener.status.waiting_for in answering.DIALOGS:
-        # Enter would answer the dialog, and a dialog that was not there before means that the turn has begun
-        return listener.status.state_source, False
-    if listener.ended():
-        return "", False
-    _press(listener, ("Enter",))
-    return listener.hear(text, since, LAST_SECONDS + more), True
+        return delivery.enter(ctx, listener, text)
+    except LisaError:
+        _take_back(ctx, listener.place, before)
+        raise
 
 
 # -- keys and answers ---------------------------------------------------------------------------------------------
@@ -185,7 +118,7 @@ def _keys(ctx: Context, listener: Listener, payload: Payload) -> Sent:
     if any(key.lower() in _SUBMITTING for key in keys):
         _begin(ctx, listener.place, "", expects_turn=False)
     for batch in _batches(keys):
-        _press(listener, batch)
+        listener.press(batch)
     if keys[-1].lower() in _INTERRUPTING:
         session.change_state(listener.place, ctx.settings, ctx.clock.now(), _interrupted(ctx.clock.now()))
     return Sent(enter=payload.enter, size=sum(len(key.encode()) for key in keys))
@@ -252,10 +185,10 @@ def _take_back(ctx: Context, place: Place, before: SessionState) -> None:
     session.change_state(place, ctx.settings, ctx.clock.now(), change)
 
 
-def _taken(ctx: Context, place: Place, since: float, delivered: Delivered) -> None:
+def _taken(ctx: Context, place: Place, delivered: Delivered) -> None:
     def change(state: SessionState) -> None:
         if delivered is True:
-            state.last_input_accepted_at = max(since, ctx.clock.now())
+            state.last_input_accepted_at = ctx.clock.now()
         elif delivered is False:
             state.last_input_expects_turn = False  # nothing begins that was never taken
 

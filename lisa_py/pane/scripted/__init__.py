@@ -20,6 +20,7 @@ holds directives in brackets; everything else in it is talk. Without any directi
     [limit TEXT]          end the turn with a usage limit
     [title TEXT]          set the pane's title
     [hang 60]             stop reading keys and signals of the state file for so long (for ever without a number)
+    [deaf 2]              lose what is typed for so long, as an agent may that is only coming up
     [spin 2]              burn a CPU for two seconds
     [ignore TERM HUP]     ignore signals from now on
     [crash 3] [crash KILL]   die at once, with an exit code or by a signal, leaving everything as it is

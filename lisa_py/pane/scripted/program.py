@@ -181,6 +181,9 @@ class Plain:
     def title(self, text: str) -> None:
         pass
 
+    def deaf(self, seconds: float) -> None:
+        pass
+
     def show(self, doing: str) -> None:
         pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 VERBS = frozenset(
     (
-        "think", "wait", "touch", "say", "stream", "lines", "run", "ask", "choose", "dialog", "todos", "retry",
+        "think", "wait", "touch", "deaf", "say", "stream", "lines", "run", "ask", "choose", "dialog", "todos", "retry",
         "error", "limit", "title", "hang", "spin", "ignore", "crash", "exit",
     )
 )  # fmt: skip

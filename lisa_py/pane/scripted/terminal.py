@@ -35,6 +35,7 @@ class Terminal:
         self.box = ""
         self._keyboard = Keyboard()
         self._heard = 0.0
+        self._deaf_until = 0.0
         self._name = name
         self._state = "starting"
         self._since = time.monotonic()
@@ -81,6 +82,9 @@ class Terminal:
     def title(self, text: str) -> None:
         self._own_title = True
         self._write(f"\x1b]2;{text}\x07")
+
+    def deaf(self, seconds: float) -> None:
+        self._deaf_until = time.monotonic() + seconds
 
     def show(self, doing: str) -> None:
         if doing != self._state:
@@ -186,6 +190,8 @@ class Terminal:
         return self._picked
 
     def _take(self, events: list[tuple[str, str]]) -> None:
+        if time.monotonic() < self._deaf_until:
+            return
         for kind, value in events:
             if self._dialog and self._picked < 0:
                 self._in_dialog(kind, value)

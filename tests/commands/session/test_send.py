@@ -253,6 +253,14 @@ def test_an_agent_that_does_not_take_the_text_is_not_said_to_have(stage: Stage) 
     assert answer.json["errorCode"] == "send_not_taken"
 
 
+def test_a_text_that_an_agent_lost_while_it_came_up_is_typed_again(stage: Stage) -> None:
+    stage.spawn().send("[deaf 1.5]")
+    stage.reaches("idle")
+    answer = stage.send("[say found]")
+    assert (answer.code, answer.json["delivered"], answer.json["helped"]) == (0, True, "retyped")
+    assert stage.prompts()[1:] == ["[say found]"]
+
+
 # -- answers ------------------------------------------------------------------------------------------------------
 
 
