@@ -47,15 +47,21 @@ def load(inputs: Inputs, path: str) -> tuple[Checkpoint, str]:
     Raises LisaError(checkpoint_read_failed).
     """
     try:
-        found = _object(inputs.raw(path))
-        held, file = found.get("checkpoint"), found.get("file")
-        if isinstance(held, dict):
-            return _parse(held), str(file or path)
-        if found.get("action") == "save" and isinstance(file, str):
-            return _parse(_object(inputs.raw(file))), file
-        return _parse(found), path
+        found, file = bundle(inputs, path)
+        return _parse(found), file
     except Unusable as problem:
         raise LisaError("checkpoint_read_failed", f"failed reading checkpoint: {problem}") from problem
+
+
+def bundle(inputs: Inputs, path: str) -> tuple[dict[str, Any], str]:
+    """The checkpoint as it was written, and the file it lies in. Raises Unusable."""
+    found = _object(inputs.raw(path))
+    held, file = found.get("checkpoint"), found.get("file")
+    if isinstance(held, dict):
+        return held, str(file or path)
+    if found.get("action") == "save" and isinstance(file, str):
+        return _object(inputs.raw(file)), file
+    return found, path
 
 
 def _object(raw: bytes) -> dict[str, Any]:

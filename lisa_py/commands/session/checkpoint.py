@@ -1,0 +1,174 @@
+"""Save a session's state to a file, or read it back and tell whether the session still lives."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from lisa_py.contract import flags
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import LisaError, UsageError
+from lisa_py.contract.flags import ProjectRoot
+from lisa_py.core.advice.given import Inputs
+from lisa_py.core.context import Context
+from lisa_py.core.relay import checkpoint
+from lisa_py.core.relay.checkpoint import Checkpoint
+from lisa_py.core.relay.masking import Mask
+from lisa_py.core.relay.pack import PackRequest
+from lisa_py.host import files
+from lisa_py.store import cursors
+from lisa_py.store.cursors import CursorFile
+
+
+class Args(Struct, kw_only=True):
+    action: Annotated[
+        str, Flag(help="what to do; may stand without its name", choices=("save", "resume"), positional=True)
+    ] = "save"
+    session: Annotated[str, Flag(help="session name; with resume: refuse a checkpoint of another", metavar="NAME")] = ""
+    file: Annotated[str, Flag(help="the checkpoint; resume also reads `-`, standard input", metavar="PATH")]
+    project_root: ProjectRoot = ""
+    events: flags.Events = 8
+    lines: flags.Lines = 120
+    strategy: flags.Strategy = "balanced"
+    token_budget: flags.TokenBudget = 700
+    redact: flags.Redact = "secrets,tokens"
+    cursor_file: Annotated[
+        str,
+        Flag(
+            help="with resume: write the checkpoint's cursors here, for `capture --raw` and handoff to go on from",
+            metavar="PATH",
+        ),
+    ] = ""
+
+
+class Checkpointed(Struct, frozen=True, kw_only=True, rename="camel"):
+    action: str
+    file: str
+    session: str
+    project_root: str
+    session_state: str
+    """At the time of the checkpoint."""
+    next_action: str
+    live: bool | UnsetType = UNSET
+    """Whether the session's agent still runs; left out when tmux cannot be asked."""
+    live_state: str | UnsetType = UNSET
+    live_reason: str | UnsetType = UNSET
+    live_next_action: str | UnsetType = UNSET
+    same_run: bool | UnsetType = UNSET
+    """False: another session has taken the name since."""
+    events_since: int | UnsetType = UNSET
+    """Events that happened after the checkpoint."""
+    checkpoint: Checkpoint | UnsetType = UNSET
+    cursor_file: str | UnsetType = UNSET
+    redacted: dict[str, int] | UnsetType = UNSET
+    """How often each redaction rule found something."""
+
+
+def run(args: Args, ctx: Context) -> Checkpointed:
+    return _save(args, ctx) if args.action == "save" else _resume(args, ctx)
+
+
+def _save(args: Args, ctx: Context) -> Checkpointed:
+    path = _path(args.file, ctx)
+    if not args.session:
+        raise UsageError("missing_required_flag", "--session is required for save")
+    mask = Mask(args.redact)
+    request = PackRequest(strategy=args.strategy, events=args.events, lines=args.lines)
+    taken = checkpoint.take(ctx, ctx.place(args.session, args.project_root), request, args.token_budget, mask)
+    checkpoint.save(taken, path)
+    return Checkpointed(
+        action="save",
+        file=path,
+        session=taken.session,
+        project_root=taken.project_root,
+        session_state=taken.session_state,
+        next_action=taken.next_action,
+        redacted=mask.counts if mask.on else UNSET,
+    )
+
+
+def _path(file: str, ctx: Context) -> str:
+    """Raises UsageError(invalid_file_path)."""
+    if not file.strip() or "\0" in file or file.strip() == "-":
+        raise UsageError("invalid_file_path", f"invalid --file: {file!r} is no file to write to")
+    path = os.path.abspath(os.path.join(ctx.cwd, os.path.expanduser(file.strip())))
+    if files.is_dir(path):
+        raise UsageError("invalid_file_path", f"invalid --file: {path} is a folder")
+    return path
+
+
+def _resume(args: Args, ctx: Context) -> Checkpointed:
+    found, file = checkpoint.load(Inputs(ctx), args.file.strip())
+    if args.session and args.session != found.session:
+        raise LisaError(
+            "checkpoint_session_mismatch",
+            f"session mismatch: --session={args.session} checkpoint={found.session}",
+        )
+    place = ctx.place(found.session, args.project_root or found.project_root)
+    seen = checkpoint.live(ctx, place, found)
+    return Checkpointed(
+        action="resume",
+        file=file if file == "-" else _path(file, ctx),
+        session=found.session,
+        project_root=place.project.root,
+        session_state=found.session_state,
+        next_action=found.next_action,
+        checkpoint=found,
+        cursor_file=_cursor(args.cursor_file, found, ctx) or UNSET,
+        **structs.asdict(seen),
+    )
+
+
+def _cursor(file: str, found: Checkpoint, ctx: Context) -> str:
+    """Put the checkpoint's cursors where another command goes on from them; the file's path."""
+    if not file:
+        return ""
+    path = cursors.located(file)
+    held = found.cursors if isinstance(found.cursors, CursorFile) else CursorFile(offset=found.next_offset)
+    cursors.write(path, held, held.kind, held.offset, ctx.clock.now())
+    return path
+
+
+def smaller(answer: Checkpointed, args: Args) -> Checkpointed:
+    """Without the checkpoint itself, which lies in the file."""
+    return structs.replace(answer, checkpoint=UNSET)
+
+
+def text(answer: Checkpointed, args: Args) -> str:
+    if answer.action == "save":
+        return f"saved checkpoint: {answer.file}"
+    live = "unknown" if answer.live is UNSET else str(answer.live).lower()
+    then = f"session={answer.session} state={answer.session_state} next={answer.next_action}"
+    return f"{then}\nlive={live} now={answer.live_state}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Checkpointed,
+    run=run,
+    text=text,
+    min=smaller,
+    errors={
+        "invalid_action": "not save or resume",
+        "invalid_file_path": "--file is no file that can be written to",
+        "invalid_events": "not a number of at least 1",
+        "invalid_lines": "not a number of at least 1",
+        "invalid_token_budget": "not a number of at least 1",
+        "invalid_strategy": "not terse, balanced or full",
+        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
+        "status_compute_failed": "tmux cannot be asked, so there is no state to save",
+        "checkpoint_write_failed": "the file could not be written",
+        "checkpoint_read_failed": "the checkpoint cannot be read, is not JSON or names no session",
+        "checkpoint_session_mismatch": "--session and the checkpoint name different sessions",
+        "cursor_file_write_failed": "the cursor file could not be written",
+    },
+    example="lisa session checkpoint save --session lisa-demo-1 --file /tmp/c.json --json\n"
+    "lisa session checkpoint resume --file /tmp/c.json --json",
+    notes="""\
+A checkpoint holds state, next action, recent events, a context pack, the newest output, objective, lane, memory and
+cursors. Secrets and tokens are taken out of it (--redact none keeps them); without paths (--redact all) the project
+folder is left out too, and resume looks in the current one. resume changes nothing: `live` says whether the agent still
+runs, `sameRun` whether it is still the same session, and the checkpoint's state is that of its time.""",
+)
