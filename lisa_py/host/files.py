@@ -175,6 +175,14 @@ def modified(path: str) -> float:
         return 0.0
 
 
+def permissions(path: str, default: int = PRIVATE_FILE) -> int:
+    """Mode bits of a file; the default when there is none."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return default
+
+
 def exists(path: str) -> bool:
     return os.path.lexists(path)
 
@@ -271,6 +279,38 @@ def lock(path: str, *, timeout_ms: int, code: str = "state_lock_timeout") -> Ite
         yield (time.monotonic() - began) * 1000
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def folder_lock(path: str, *, timeout_ms: int, stale_seconds: float) -> Iterator[bool]:
+    """Hold a lock that other programs take by making a folder; yields whether it was had in time.
+
+    One whose holder has not touched it for `stale_seconds` was left behind and is taken over.
+    """
+    held = _made_folder(path, time.monotonic() + timeout_ms / 1000, stale_seconds)
+    try:
+        yield held
+    finally:
+        if held:
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+
+
+def _made_folder(path: str, deadline: float, stale_seconds: float) -> bool:
+    while True:
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            if time.time() - (modified(path) or time.time()) > stale_seconds:
+                with contextlib.suppress(OSError):
+                    os.rmdir(path)
+        except OSError:
+            return False
+        else:
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
 
 
 def _locked(path: str, deadline: float, timeout_ms: int, code: str) -> int:

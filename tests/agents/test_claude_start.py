@@ -173,7 +173,7 @@ def test_the_warning_about_skipped_permissions_does_not_stop_an_unattended_start
     assert settings(made)["skipDangerousModePermissionPrompt"] is True
     assert any("accepted" in note for note in made.notes)
     (folder / "home/.claude.json").write_text('{"bypassPermissionsModeAccepted": true}')
-    assert plan(folder, skip_permissions=True).notes == ()
+    assert not any("accepted" in note for note in plan(folder, skip_permissions=True).notes)
     assert "skipDangerousModePermissionPrompt" not in settings(plan(folder))
 
 
@@ -310,7 +310,7 @@ def test_a_configuration_that_cannot_be_read_is_left_as_it_is(folder: Path, cont
 
 
 def test_a_configuration_that_claude_is_writing_is_not_touched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lisa_py.agents._claude.home.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("lisa_py.agents._claude.home.LOCK_MS", 100)
     (folder / "home/.claude.json").write_text("{}")
     lock = folder / "home/.claude.json.lock"
     lock.mkdir()
@@ -319,6 +319,11 @@ def test_a_configuration_that_claude_is_writing_is_not_touched(folder: Path, mon
     os.utime(lock, (1, 1))  # left behind by a claude that was killed
     plan(folder, trust=True)
     assert "projects" in config(folder)
+
+
+def test_a_trust_question_to_come_is_said_before(folder: Path) -> None:
+    assert any("--trust" in note for note in plan(folder).notes)
+    assert plan(folder, "exec", prompt="x").notes == ()
 
 
 def test_an_exec_run_asks_for_no_trust(folder: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +12,9 @@ from lisa_py.host import files
 
 NAME_LIMIT = 200
 """Longest project folder name claude makes before it cuts and adds a hash."""
-LOCK_SECONDS = 2.0
+LOCK_MS = 2000
 LOCK_STALE_SECONDS = 10.0
+"""As long as claude itself waits before it takes such a lock over."""
 
 
 def folder(environ: Mapping[str, str]) -> str:
@@ -118,47 +117,18 @@ def trust(environ: Mapping[str, str], root: str) -> str:
     path = config_file(environ)
     if trusted(environ, root):
         return ""
-    lock = path + ".lock"
-    if not _lock(lock):
-        return f"trust: {path} is in use; the trust question will be asked"
-    try:
-        return _write_trust(os.path.realpath(path), root)
-    except (OSError, ValueError, TypeError, AttributeError, LisaError) as problem:
-        return f"trust: {path} could not be changed ({problem}); the trust question will be asked"
-    finally:
-        _rmdir(lock)
+    with files.folder_lock(path + ".lock", timeout_ms=LOCK_MS, stale_seconds=LOCK_STALE_SECONDS) as held:
+        if not held:
+            return f"trust: {path} is in use; the trust question will be asked"
+        try:
+            return _write_trust(os.path.realpath(path), root)
+        except (OSError, ValueError, TypeError, AttributeError, LisaError) as problem:
+            return f"trust: {path} could not be changed ({problem}); the trust question will be asked"
 
 
 def _write_trust(path: str, root: str) -> str:
     raw = files.read(path)
     config = json.loads(raw) if raw else {}
     config.setdefault("projects", {}).setdefault(root, {})["hasTrustDialogAccepted"] = True
-    mode = stat.S_IMODE(os.stat(path).st_mode) if raw is not None else files.PRIVATE_FILE
-    files.write(path, json.dumps(config, indent=2, ensure_ascii=False), mode=mode)
+    files.write(path, json.dumps(config, indent=2, ensure_ascii=False), mode=files.permissions(path))
     return f"trust: accepted {root} in {path}"
-
-
-def _rmdir(path: str) -> None:
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass
-
-
-def _lock(path: str) -> bool:
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            os.mkdir(path)
-        except FileExistsError:
-            held = files.modified(path)
-            if held and time.time() - held > LOCK_STALE_SECONDS:
-                _rmdir(path)
-                continue
-        except OSError:
-            return False
-        else:
-            return True
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)

@@ -98,9 +98,7 @@ def plan(launch: Launch, facts: Facts) -> Plan:
     _permissions(draft)
     _settings(draft)
     _screen(draft)
-    if launch.trust and launch.mode != "exec" and launch.folder and launch.project_root:
-        note = home.trust(launch.environ, launch.project_root)
-        draft.notes += [note] if note else []
+    _trust(draft)
     script, stdin, send_prompt = _line(draft)
     return Plan(
         command=command(launch),
@@ -186,6 +184,20 @@ def container(environ: Mapping[str, str]) -> str:
         if environ.get(name):
             return name
     return ""
+
+
+def _trust(draft: _Draft) -> None:
+    """A dialogue in a folder claude does not know begins with a question; an exec run asks nothing."""
+    launch = draft.launch
+    if launch.mode == "exec" or not launch.folder or not launch.project_root:
+        return
+    if launch.trust:
+        note = home.trust(launch.environ, launch.project_root)
+    elif home.trusted(launch.environ, launch.project_root):
+        note = ""
+    else:
+        note = "claude will ask whether the project folder is trusted; --trust answers that beforehand"
+    draft.notes += [note] if note else []
 
 
 def _settings(draft: _Draft) -> None:
