@@ -91,7 +91,7 @@ def wait(
     """Block until one (or all) of the sessions are as wanted, or the time is over.
 
     `baseline` are the marks of an earlier wait: what changed in between counts as changed. `emit` is told of each
-    change of state. KeyboardInterrupt passes; the sessions go on.
+    change of state, and of a turn that was over before anybody looked. KeyboardInterrupt passes; the sessions go on.
     """
     watch = _Watch(ctx, places, wanted, baseline, emit)
     try:
@@ -224,11 +224,9 @@ class _Watch:
         if mark != member.mark:
             recorder = self._recorders.setdefault(key, Recorder(self._ctx, place))
             status = recorder.see(evidence, status)
-            told = (member.status.session_state, member.status.waiting_for)
             member.mark, member.changed, member.news_at = mark, True, self._ctx.clock.monotonic()
             member.status = look.shown(status)
-            if told != (status.session_state, status.waiting_for):
-                self._emit(member)
+            self._emit(member)
         else:
             member.status = look.shown(status)
 
