@@ -183,7 +183,7 @@ def test_after_a_crash_of_tmux_an_agent_that_lives_on_is_found_and_ended(fleet: 
 
 
 def test_a_supervisor_that_lost_its_terminal_writes_nothing_afterwards(fleet: Fleet) -> None:
-    for _ in range(5):
+    for _ in range(3):
         spawned = fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
         fleet.text("deaf")
         os.kill(spawned.meta.pane_pid, signal.SIGKILL)
@@ -322,7 +322,7 @@ def test_many_deaf_sessions_are_killed_in_the_grace_of_one(fleet: Fleet) -> None
 def test_kill_and_spawn_of_one_name_do_not_mix(fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     words = ("session", "spawn", "--session", "lisa-x", "--command", "exec sleep 600", "--json")
-    for _ in range(3):
+    for _ in range(2):
         killing = fleet.machine.start("session", "kill", "--session", "lisa-x", "--json")
         spawning = [fleet.machine.start(*words) for _ in range(2)]
         for process in (killing, *spawning):
@@ -342,7 +342,7 @@ def test_a_library_user_keeps_its_signals(fleet: Fleet) -> None:
 def test_one_that_another_process_is_killing_is_waited_for(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
     pid(fleet, "deaf")
-    killing = [fleet.machine.start("session", "kill", "--session", "lisa-x", "--json") for _ in range(3)]
+    killing = [fleet.machine.start("session", "kill", "--session", "lisa-x", "--json") for _ in range(2)]
     for process in killing:
         process.communicate(timeout=60)
-    assert sorted(process.returncode for process in killing) == [0, 1, 1]
+    assert sorted(process.returncode for process in killing) == [0, 1]
