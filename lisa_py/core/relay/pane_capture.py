@@ -39,7 +39,7 @@ def capture(ctx: Context, place: Place, text: PaneText, request: CaptureRequest,
     echoed = prompt_echo.rows(text.lines, prompts(place, meta)) if request.markers else frozenset()
     rows, progress, stand = _rows(text, request, reader, meta.run_id)
     lines = tuple(Line(words, row not in echoed) for row, words in rows if sifted.keep[row])
-    meaning = _meaning(ctx, text, sifted, request, reader) if request.semantic else None
+    meaning = _meaning(ctx, text, sifted, request, reader, rows) if request.semantic else None
     if reader.path:
         ready = msgspec.structs.replace(reader.file, pane=stand)
         cursors.write(reader.path, ready, "pane", stand.offset, ctx.clock.now())
@@ -94,9 +94,16 @@ def _rows(
     return rows[skipped:], progress, delta.cursor
 
 
-def _meaning(ctx: Context, text: PaneText, sifted: Sifted, request: CaptureRequest, reader: Reader) -> Meaning:
-    """What the last lines mean that the reader does not know yet; its sidecar then knows them."""
-    first = max(0, len(text.lines) - request.lines)
+def _meaning(
+    ctx: Context,
+    text: PaneText,
+    sifted: Sifted,
+    request: CaptureRequest,
+    reader: Reader,
+    rows: Sequence[tuple[int, str]],
+) -> Meaning:
+    """What the last lines, and all that are new, mean that the reader does not know yet; its sidecar then knows them."""
+    first = min([max(0, len(text.lines) - request.lines), *(row for row, _ in rows[:1])])
     current = semantic.lines_of("\n".join(sifted.of(text.lines, first)))
     path = cursors.semantic_path(reader.path) if reader.path else ""
     known = cursors.read_semantic(path).lines if path else ()

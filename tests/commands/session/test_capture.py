@@ -212,6 +212,16 @@ def test_semantic_deltas_need_no_offsets(machine: Machine) -> None:
         assert refused.json["errorCode"] == "semantic_cursor_read_failed"
 
 
+def test_a_semantic_delta_reaches_back_to_where_the_reader_stopped(machine: Machine) -> None:
+    cursor = str(machine.folder / "cursor")
+    with TalkingPane(machine) as pane:
+        pane.say("start\n")
+        raw(machine, "--semantic-delta", "--cursor-file", cursor)
+        pane.say("".join(f"step {number} of many\n" for number in range(300)))
+        answer = raw(machine, "--semantic-delta", "--cursor-file", cursor)
+        assert answer["semanticDeltaCount"] == 300
+
+
 def test_a_summary_stands_instead_of_the_capture(machine: Machine) -> None:
     with TalkingPane(machine) as pane:
         pane.say("".join(f"line {number}\n" for number in range(100)))
