@@ -102,7 +102,7 @@ def _meaning(
     reader: Reader,
     rows: Sequence[tuple[int, str]],
 ) -> Meaning:
-    """What the last lines, and all that are new, mean that the reader does not know yet; its sidecar then knows them."""
+    """What the last and all new lines mean that the reader does not know yet; its sidecar then knows them."""
     first = min([max(0, len(text.lines) - request.lines), *(row for row, _ in rows[:1])])
     current = semantic.lines_of("\n".join(sifted.of(text.lines, first)))
     path = cursors.semantic_path(reader.path) if reader.path else ""
