@@ -1,0 +1,157 @@
+"""Do a whole job in one call: spawn, monitor, capture, handoff and, if wished, kill."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct
+
+from lisa_py import agents
+from lisa_py.contract import flags
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.flags import AgentName, Mode, Model, NestedPolicy, NestingIntent, ProjectRoot, Session
+from lisa_py.core.advice import assignment
+from lisa_py.core.advice.assignment import LANE_ERRORS, Wishes
+from lisa_py.core.advice.goals import GoalName
+from lisa_py.core.context import Context
+from lisa_py.core.life import launch
+from lisa_py.core.pilot import autopilot, resume
+from lisa_py.core.pilot.journey import Journey, Orders, StepEvent
+from lisa_py.core.pilot.resume import Earlier
+from lisa_py.core.relay.monitoring import PollEvent
+from lisa_py.store import places
+
+
+class Args(Struct, kw_only=True):
+    goal: GoalName = "analysis"
+    agent: AgentName = agents.DEFAULT_NESTED
+    lane: Annotated[str, Flag(help="take what is not given from this lane", metavar="NAME")] = ""
+    mode: Mode = ""
+    nested_policy: NestedPolicy = ""
+    nesting_intent: NestingIntent = ""
+    project_root: ProjectRoot = ""
+    session: Session = ""
+    prompt: Annotated[str, Flag(help="the prompt, instead of the goal's own", metavar="TEXT")] = ""
+    model: Model = ""
+    poll_interval: flags.PollInterval = 30
+    max_polls: flags.MaxPolls = 120
+    timeout_seconds: Annotated[int, Flag(help="give up waiting this long after the call", minimum=1)] = 0
+    capture_lines: Annotated[int, Flag(help="how many lines of the pane the capture step reads", minimum=1)] = 220
+    summary: Annotated[bool, Flag(help="capture a summary instead of the lines")] = False
+    summary_style: flags.SummaryStyle = "ops"
+    token_budget: flags.TokenBudget = 320
+    kill_after: Annotated[bool, Flag(help="kill the session after the handoff", word=True)] = False
+    resume_from: Annotated[
+        str, Flag(help="go on with the run whose JSON summary this is; `-` is standard input", metavar="PATH")
+    ] = ""
+    stream_json: Annotated[bool, Flag(help="one JSON line per step and poll, before the summary", json=True)] = False
+
+
+def run(args: Args, ctx: Context) -> Journey:
+    if args.summary_style != "ops" and not args.summary:
+        raise UsageError("summary_style_requires_summary", "--summary-style requires --summary")
+    earlier = None
+    if args.resume_from:
+        wish = args.kill_after if "kill_after" in ctx.given else None
+        earlier = resume.load(ctx, args.resume_from, kill_after=wish)
+    found = autopilot.fly(ctx, _orders(args, ctx, earlier), earlier, stream=args.stream_json)
+    if found.failed_step is not UNSET and ctx.form == "text":
+        how = "spawn failed" if found.failed_step == "spawn" else f"failed at {found.failed_step}"
+        ctx.warn(f"autopilot {how}: {found.error}")
+    return found
+
+
+def _orders(args: Args, ctx: Context, earlier: Earlier | None) -> Orders:
+    """What was given, then what the earlier run was told, then the lane, then the goal's defaults."""
+    told = earlier.orders if earlier else {}
+
+    def word(name: str) -> str:
+        return str(getattr(args, name) if name in ctx.given else told.get(name, getattr(args, name)))
+
+    wishes = Wishes(
+        **{name: word(name) for name in ("goal", "agent", "lane", "mode", "nested_policy", "nesting_intent")},
+        prompt=word("prompt"),
+        model=word("model"),
+        budget=args.token_budget,
+        given=ctx.given | told.keys() | ({"budget"} if "token_budget" in ctx.given else set()),
+    )
+    root = args.project_root or told.get("project_root", "")
+    project = ctx.existing_project(root)
+    decided = assignment.decide(project, wishes)
+    for note in decided.notes:
+        ctx.warn(note)
+    orders = Orders(
+        goal=decided.goal.name,
+        agent=decided.agent.name,
+        mode=decided.mode,
+        nested_policy=decided.nested_policy,
+        nesting_intent=decided.nesting_intent,
+        prompt=decided.prompt or decided.goal.prompt,
+        model=decided.model,
+        lane=decided.lane,
+        project_root=project.root,
+        session=places.checked_name(args.session.strip()) if args.session.strip() else "",
+        poll_interval=args.poll_interval,
+        max_polls=args.max_polls,
+        capture_lines=args.capture_lines,
+        summary=args.summary,
+        summary_style=args.summary_style,
+        token_budget=decided.budget,
+        kill_after=args.kill_after,
+        timeout_seconds=args.timeout_seconds,
+    )
+    return earlier.filled(orders, ctx.given) if earlier else orders
+
+
+def text(answer: Journey, args: Args) -> str:
+    done = " (resume no-op)" if answer.resume_step == "" else ""
+    return f"session={answer.session or ''} ok={'true' if answer.ok else 'false'}{done}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Journey,
+    run=run,
+    text=text,
+    exit_code=lambda answer: answer.exit_code,
+    events=(StepEvent, PollEvent),
+    errors={
+        **launch.ERRORS,
+        **LANE_ERRORS,
+        "invalid_goal": "the goal is nested, analysis or exec",
+        "invalid_poll_interval": "not a positive number of seconds",
+        "invalid_max_polls": "not a positive number",
+        "invalid_timeout_seconds": "not a positive number of seconds",
+        "invalid_capture_lines": "not a number of at least 1",
+        "invalid_summary_style": "not terse, ops or debug",
+        "summary_style_requires_summary": "--summary-style without --summary",
+        "invalid_token_budget": "not a number of at least 1",
+        "invalid_kill_after": "neither true nor false",
+        "invalid_resume_from": "the summary cannot be read, or holds what no run was ever told",
+        "autopilot_resume_missing_session": "the summary names no session to go on with",
+        "autopilot_spawn_failed": "the session was not started; `spawn` holds why",
+        "autopilot_monitor_failed": "it crashed, asks, erred or took too long; `monitor` holds which",
+        "autopilot_capture_failed": "the pane could not be read",
+        "autopilot_handoff_failed": "the handoff could not be made",
+        "autopilot_cleanup_failed": "something of the session could not be ended",
+        "autopilot_timeout": "(of a step) --timeout-seconds are over",
+        "agent_error": "(of the monitor step) the agent's turn ended in an error",
+        "agent_asks": "(of the monitor step) the agent waits for an answer only a person or --answer can give",
+    },
+    exits={
+        0: "every step is done (also: there was nothing left to resume)",
+        1: "refused, or spawn, capture, handoff or cleanup failed (failedStep)",
+        2: "the monitor step failed",
+        130: "Ctrl-C; the session goes on, and the summary can be resumed",
+    },
+    example="""\
+lisa session autopilot --goal exec --agent claude --prompt "Fix the failing test" --kill-after true --json > run.json
+lisa session autopilot --resume-from run.json --json
+lisa session autopilot --goal analysis --stream-json""",
+    notes="""\
+A step that fails ends the run and keeps its own answer (output, errorCode, exitCode); after a failed monitor step what
+the session has said is still captured, and it is not killed. --resume-from takes the summary, does the failed step and
+those after it again, and keeps what is done; agent, prompt, model, lane, folder and limits are those of the first run
+unless given anew.""",
+)

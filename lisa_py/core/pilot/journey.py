@@ -1,0 +1,168 @@
+"""What an autopilot run is told and tells: its orders, its five steps, and what each of them gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.core.relay.handoff import Handoff
+from lisa_py.core.relay.monitoring import Monitored
+
+STEPS = ("spawn", "monitor", "capture", "handoff", "cleanup")
+
+
+class Orders(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Everything a run needs; a resumed run finds them in the summary of the run before."""
+
+    goal: str
+    agent: str
+    mode: str
+    nested_policy: str
+    nesting_intent: str
+    prompt: str
+    model: str
+    lane: str
+    project_root: str
+    session: str
+    poll_interval: int
+    max_polls: int
+    capture_lines: int
+    summary: bool
+    summary_style: str
+    token_budget: int
+    kill_after: bool
+    timeout_seconds: int
+
+
+class Born(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The session that was started."""
+
+    session: str
+    agent: str
+    mode: str
+    lane: str
+    nested_policy: str
+    nesting_intent: str
+    run_id: str
+    project_root: str
+    socket_path: str
+    command: str
+    pane_pid: int
+    agent_session_id: str | UnsetType = UNSET
+    objective: str | UnsetType = UNSET
+    """Id of the objective that was put before the prompt."""
+    prompt_sent: bool | UnsetType = UNSET
+    exit_code: int | UnsetType = UNSET
+    """It has ended already."""
+    output: str | UnsetType = UNSET
+    warnings: tuple[str, ...] | UnsetType = UNSET
+
+
+class Read(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the session's pane holds."""
+
+    session: str
+    project_root: str
+    source: str
+    next_offset: int
+    capture: str | UnsetType = UNSET
+    summary: str | UnsetType = UNSET
+    summary_style: str | UnsetType = UNSET
+    token_budget: int | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET
+    more_before: bool | UnsetType = UNSET
+
+
+class Ended(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The session that was killed."""
+
+    session: str
+    ok: bool
+    found: bool
+    project_root: str
+    processes: int
+    descendants: tuple[str, ...] = ()
+    errors: tuple[str, ...] | UnsetType = UNSET
+
+
+Output = Born | Monitored | Read | Handoff | Ended | dict[str, Any]
+
+
+class Step(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One step and its own answer, which is there also when it failed."""
+
+    ok: bool
+    skipped: bool | UnsetType = UNSET
+    """It was not reached, or not asked for."""
+    resumed: bool | UnsetType = UNSET
+    """It is the earlier run's."""
+    elapsed_seconds: float | UnsetType = UNSET
+    exit_code: int | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    output: Output | UnsetType = UNSET
+
+
+SKIPPED = Step(ok=False, skipped=True)
+
+
+class StepEvent(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A step begins or has ended, as --stream-json tells it."""
+
+    type: str = "step"
+    step: str
+    phase: str
+    """started or finished."""
+    session: str
+    ok: bool | UnsetType = UNSET
+    elapsed_seconds: float | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+class Journey(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One run; --resume-from takes it back."""
+
+    ok: bool
+    goal: str
+    agent: str
+    mode: str
+    nested_policy: str
+    nesting_intent: str
+    prompt: str
+    model: str
+    project_root: str
+    lane: str | UnsetType = UNSET
+    session: str | UnsetType = UNSET
+    poll_interval: int
+    max_polls: int
+    capture_lines: int
+    summary: bool
+    summary_style: str
+    token_budget: int
+    timeout_seconds: int
+    kill_after: bool
+    elapsed_seconds: float
+    spawn: Step
+    monitor: Step
+    capture: Step
+    handoff: Step
+    cleanup: Step
+    error_code: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    failed_step: str | UnsetType = UNSET
+    resumed_from: str | UnsetType = UNSET
+    resume_step: str | UnsetType = UNSET
+    """Empty: there was nothing left to do."""
+
+    def step(self, name: str) -> Step:
+        found: Step = getattr(self, name)
+        return found
+
+    @property
+    def exit_code(self) -> int:
+        """That of the step that failed."""
+        if self.failed_step is UNSET:
+            return 0
+        code = self.step(self.failed_step).exit_code
+        return 1 if code is UNSET else code
