@@ -1,0 +1,137 @@
+"""session aggregate."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.answers import fits
+from tests.core.relay.talking_pane import TalkingPane
+from tests.machine import Machine
+
+
+def aggregate(machine: Machine, *words: str, code: int = 0, **more: Any) -> dict[str, Any]:
+    form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
+    answer = machine.lisa("session", "aggregate", *words, *form, **more)
+    assert answer.code == code, answer
+    fits(("session", "aggregate"), answer.json, "json-min" if "--json-min" in words else "json")
+    return answer.json
+
+
+@contextlib.contextmanager
+def two(machine: Machine) -> Iterator[tuple[TalkingPane, TalkingPane]]:
+    with TalkingPane(machine, "lisa-b") as second, TalkingPane(machine, "lisa-a") as first:
+        first.say("a says hello\n")
+        second.say("b says hello\n")
+        yield first, second
+
+
+def test_all_living_sessions_are_in_one_text(machine: Machine) -> None:
+    with two(machine):
+        answer = aggregate(machine)
+        assert (answer["sessions"], answer["sessionCount"]) == (["lisa-a", "lisa-b"], 2)
+        first, second = answer["combinedPack"].split("\n---\n")
+        assert first.startswith("session=lisa-a\nstate=") and first.endswith("a says hello")
+        assert second.startswith("session=lisa-b\nstate=") and second.endswith("b says hello")
+        assert [item["pack"] for item in answer["items"]] == [first, second]
+        assert [item["source"] for item in answer["items"]] == ["pane", "pane"]
+        small = aggregate(machine, "--json-min")
+        assert "sessions" not in small and "reason" not in small["items"][0]
+        assert machine.lisa("session", "aggregate").out == answer["combinedPack"] + "\n"
+
+
+def test_a_chatty_session_does_not_push_the_others_out(machine: Machine) -> None:
+    with two(machine) as (first, _):
+        first.say("".join(f"chatter {number}\n" for number in range(200)))
+        answer = aggregate(machine, "--token-budget", "150")
+        assert len(answer["combinedPack"].encode()) <= 600 and answer["truncated"]
+        assert "chatter 199\n---\nsession=lisa-b" in answer["combinedPack"]
+        assert answer["combinedPack"].endswith("b says hello")
+
+
+def test_nothing_happened_means_nothing_changed(machine: Machine) -> None:
+    with two(machine) as (_, second):
+        first = aggregate(machine, "--delta-json")
+        assert [item["session"] for item in first["delta"]["added"]] == ["lisa-a", "lisa-b"]
+        for words in (["--delta-json"], ["--delta-json", "--json-min"], ["--delta-json", "--token-budget", "700"]):
+            assert aggregate(machine, *words)["delta"] == {"added": [], "removed": [], "changed": [], "count": 0}
+        second.say("more\n")
+        third = aggregate(machine, "--delta-json")["delta"]
+        assert ([item["session"] for item in third["changed"]], third["count"]) == (["lisa-b"], 1)
+        machine.lisa("session", "kill", "--session", "lisa-a")
+        assert [item["session"] for item in aggregate(machine, "--delta-json")["delta"]["removed"]] == ["lisa-a"]
+
+
+def test_named_sessions_have_a_place_of_their_own_in_the_delta(machine: Machine) -> None:
+    with two(machine):
+        every = aggregate(machine, "--delta-json")["cursorFile"]
+        one = aggregate(machine, "--delta-json", "--sessions", "lisa-a")
+        assert one["cursorFile"] != every and one["delta"]["count"] == 1
+        assert aggregate(machine, "--delta-json")["delta"]["count"] == 0
+        own = str(machine.folder / "cursor")
+        assert aggregate(machine, "--delta-json", "--cursor-file", own)["cursorFile"] == own
+
+
+def test_sessions_that_are_not_there_are_counted_and_the_others_answered(machine: Machine) -> None:
+    with two(machine):
+        answer = aggregate(machine, "--sessions", "lisa-nobody, lisa-a,lisa-a", code=1)
+        assert (answer["errorCode"], answer["notFoundCount"]) == ("aggregate_partial_not_found", 1)
+        assert [item["sessionState"] == "not_found" for item in answer["items"]] == [False, True]
+
+
+def test_deduping_leaves_every_state(machine: Machine) -> None:
+    with two(machine) as (first, second):
+        first.say("shared\n")
+        second.say("shared\n")
+        answer = aggregate(machine, "--dedupe")
+        assert answer["combinedPack"].count("shared") == 1 and answer["dedupeRemoved"] >= 1
+        assert answer["combinedPack"].count("\nstatus=active") == 2
+
+
+def test_redaction_reaches_items_text_and_cursor(machine: Machine) -> None:
+    with two(machine) as (first, _):
+        first.say("DB_PASSWORD=hunter2x at /opt/secret\n")
+        own = machine.folder / "cursor"
+        answer = aggregate(machine, "--redact", "all", "--delta-json", "--cursor-file", str(own))
+        for said in (json.dumps(answer), own.read_text()):
+            assert "hunter2x" not in said and "opt/secret" not in said and str(machine.folder) not in said
+
+
+def test_a_name_in_two_projects_is_told_and_looked_for_here(machine: Machine) -> None:
+    for number in (1, 2):
+        root = machine.home / f"p{number}"
+        root.mkdir()
+        with TalkingPane(machine, f"lisa-x{number}") as pane:
+            other = machine.context(cwd=str(root)).place("lisa-far", str(root))
+            Path(other.folder).mkdir(parents=True)
+            meta = json.loads(Path(pane.place.meta).read_text())
+            Path(other.meta).write_text(json.dumps({**meta, "session": "lisa-far", "projectRoot": str(root)}))
+    answer = aggregate(machine, "--sessions", "lisa-far", code=1)
+    assert [warning["errorCode"] for warning in answer["warnings"]] == ["ambiguous_project_root"]
+    assert answer["items"][0]["warning"]["fallback"] == str(machine.project)
+
+
+@pytest.mark.parametrize("held", ["{", "17", '{"kind":"pane","offset":3}'])
+def test_a_cursor_that_is_none_is_refused_and_can_be_reset(machine: Machine, held: str) -> None:
+    path = machine.folder / "cursor"
+    path.write_text(held)
+    words = ("--delta-json", "--cursor-file", str(path))
+    with two(machine):
+        assert aggregate(machine, *words, code=1)["errorCode"] == "invalid_cursor_file"
+        assert path.read_text() == held
+        assert aggregate(machine, *words, "--cursor-reset")["cursorRecovered"] is True
+        path.write_text("\n")
+        assert aggregate(machine, *words)["delta"]["count"] == 2
+
+
+def test_calls_that_are_off_are_refused(machine: Machine) -> None:
+    assert aggregate(machine, code=1)["errorCode"] == "no_sessions"
+    assert aggregate(machine, "--cursor-file", "x", code=1)["errorCode"] == "cursor_file_requires_delta_json"
+    assert aggregate(machine, "--sessions", "../x", code=1)["errorCode"] == "invalid_session_name"
+    refused = machine.lisa("session", "aggregate", "--delta-json", env={"PATH": str(machine.bin)})
+    assert (refused.code, refused.json["errorCode"]) == (1, "session_list_failed")
