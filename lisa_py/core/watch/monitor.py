@@ -180,14 +180,9 @@ class _Watch:
         """How long nothing may happen until the next look."""
         if since_event < SETTLE_SECONDS:
             return SETTLE_TICK
-        if status.session_state in ("in_progress", "just_started"):
-            silent = status.state_source in ("title", "activity", "screen") or status.classification_reason in (
-                "prompt_pending",
-                "grace_period_just_started",
-            )
+        if status.session_state in ("in_progress", "just_started") and _changes_unheard(evidence, status):
             exact = any(report.source in EXACT for report in evidence.reports)
-            if silent:
-                return QUICK_TICK if exact or since_event < 60 else 4 * QUICK_TICK
+            return QUICK_TICK if exact or since_event < 60 else 4 * QUICK_TICK
         return 2.5 * QUICK_TICK if self._marker is not None else TICK
 
     def _stopped(self, found: Stop, polls: int, status: Status) -> Outcome:
@@ -231,6 +226,15 @@ class _Watch:
             recoveries=recoveries,
             output_file=kept,
         )
+
+
+def _changes_unheard(evidence: Evidence, status: Status) -> bool:
+    """Whether the next change of state may come without any file or process telling of it."""
+    if status.classification_reason in ("prompt_pending", "grace_period_just_started"):
+        return True
+    if status.state_source == "title":
+        return not (evidence.meta and evidence.meta.hooks)  # hooks and transcript tell of all that the title shows
+    return status.state_source in ("activity", "screen")
 
 
 def _words(status: Status) -> str:
