@@ -112,6 +112,8 @@ class Input(Struct, frozen=True, kw_only=True):
     before_enter: tuple[str, ...] = ()
     settle_seconds: float = 0.0
     submit: str = "Enter"
+    see_first: bool = False
+    """Press Enter only once the box shows the text (and `settle_seconds` later)."""
 
 
 class Agent:
@@ -132,6 +134,8 @@ class Agent:
     """Environment variable that carries a token of the pool; empty: the pool is not for this agent."""
     session_variables: tuple[str, ...] = ()
     """What a running agent tells its children about itself; a session it spawns must not take it for its own."""
+    probe_models: tuple[str, ...] = ()
+    """Models to try, in this order, when whoever asks names none."""
     hidden: bool = False
     """Not offered by doctor (the bundled scripted agent)."""
 
@@ -153,6 +157,10 @@ class Agent:
     def home(self, environ: Mapping[str, str]) -> str:
         """The agent's configuration folder as a session's environment names it; empty when it has none."""
         return ""
+
+    def ask_once(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
+        """The command that asks a model one thing without touching anything; empty: this agent has none."""
+        return ()
 
     def wants_bypass(self, launch: Launch) -> bool:
         """Whether nested detection applies to this launch (contract: codex exec)."""

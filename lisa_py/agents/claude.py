@@ -20,6 +20,7 @@ class Claude(base.Agent):
     title = "Claude"
     binaries = ("claude",)
     oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN"
+    probe_models = ("sonnet", "haiku")
     session_variables = (
         "AI_AGENT",
         "CLAUDECODE",
@@ -56,6 +57,11 @@ class Claude(base.Agent):
         from lisa_py.agents._claude import start  # noqa: PLC0415 - not on the way of a status read
 
         return start.probe(binary, environ, timeout)
+
+    def ask_once(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
+        from lisa_py.agents._claude import asking  # noqa: PLC0415 - only preflight asks
+
+        return asking.command(prompt, model, facts)
 
     # -- watching ---------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ class Codex(Agent):
     binaries = ("codex",)
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
+    probe_models = ("gpt-5.3-codex", "gpt-5-codex")
     bypass_flag = BYPASS
     full_auto_flag = FULL_AUTO
     session_variables = ("CODEX_CI", "CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID")
@@ -42,6 +43,11 @@ class Codex(Agent):
 
     def home(self, environ: Mapping[str, str]) -> str:
         return threads.folder(environ)
+
+    def ask_once(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
+        from lisa_py.agents._codex import asking  # noqa: PLC0415 - only preflight asks
+
+        return asking.command(prompt, model, facts)
 
     def wants_bypass(self, launch: Launch) -> bool:
         return launch.mode == "exec"

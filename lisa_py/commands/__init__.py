@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lisa_py.contract.command import Command
+    from lisa_py.contract.surface import Surface
 
 ROOT = os.path.dirname(__file__)
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {("session", "router"): ("session", "route")}
@@ -58,3 +59,15 @@ def summary(path: Sequence[str]) -> str:
     """First line of the docstring of a command's file, or of its group's."""
     module = importlib.import_module(f"{__name__}.{module_path(path)}")
     return (module.__doc__ or "").strip().partition("\n")[0]
+
+
+def surface() -> Surface:
+    """Every command with its flags, as capabilities and the skill tell them."""
+    from lisa_py.contract.surface import Entry  # noqa: PLC0415 - only who asks for all commands needs it
+
+    found = ((path, load(path)) for path in paths())
+    return tuple(
+        Entry(name=" ".join(path), summary=summary(path), command=command, spellings=SPELLINGS.get(path, ()))
+        for path, command in found
+        if command is not None
+    )

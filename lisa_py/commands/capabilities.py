@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import commands
 from lisa_py.contract.command import Command, Field
+from lisa_py.contract.surface import Entry
 from lisa_py.core.context import Context
 from lisa_py.host.build import build
 from lisa_py.host.clock import rfc3339
@@ -56,21 +57,17 @@ def run(args: Args, ctx: Context) -> Capabilities:
         commit=this.commit,
         date=this.date,
         generated_at=rfc3339(ctx.clock.now()),
-        commands=tuple(_capability(path) for path in commands.paths()),
+        commands=tuple(map(_capability, commands.surface())),
     )
 
 
-def _capability(path: tuple[str, ...]) -> Capability:
-    command = commands.load(path)
-    assert command is not None
-    flags = [spelling for field in command.fields for spelling in field.spellings()]
-    flags += [*commands.SPELLINGS.get(path, ()), "--json", *(["--json-min"] if command.min is not None else [])]
+def _capability(entry: Entry) -> Capability:
     return Capability(
-        name=" ".join(path),
-        description=commands.summary(path),
-        flags=tuple(flags),
-        parameters=tuple(map(_parameter, command.fields)),
-        errors=tuple(sorted(command.errors)),
+        name=entry.name,
+        description=entry.summary,
+        flags=entry.flags,
+        parameters=tuple(map(_parameter, entry.command.fields)),
+        errors=tuple(sorted(entry.command.errors)),
     )
 
 

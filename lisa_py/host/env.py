@@ -37,6 +37,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     parent_session: str = ""
     project_root: str = ""
     cmd_timeout_seconds: int = 20
+    model_probe_timeout_seconds: int = 60
+    """How long preflight waits for one model's answer."""
     output_stale_seconds: int = 240
     heartbeat_stale_seconds: int = 8
     process_scan_interval_seconds: int = 8
@@ -73,6 +75,7 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         parent_session=_lisa_name(env.get("LISA_SESSION_NAME", "")),
         project_root=env.get("LISA_PROJECT_ROOT", ""),
         cmd_timeout_seconds=_number(env, "LISA_CMD_TIMEOUT_SECONDS", 20),
+        model_probe_timeout_seconds=_number(env, "LISA_MODEL_PROBE_TIMEOUT_SECONDS", 60),
         output_stale_seconds=_number(env, "LISA_OUTPUT_STALE_SECONDS", 240),
         heartbeat_stale_seconds=_number(env, "LISA_HEARTBEAT_STALE_SECONDS", 8),
         process_scan_interval_seconds=_number(env, "LISA_PROCESS_SCAN_INTERVAL_SECONDS", 8),

@@ -138,6 +138,6 @@ def _session(ctx: Context, folder: str) -> Finding:
 def _end(server: Tmux) -> None:
     try:
         server.kill_server()
-    except LisaError:
+        files.remove(server.socket)
+    except (LisaError, OSError):
         pass
-    files.remove(server.socket)

@@ -1,0 +1,58 @@
+"""Compare what the skill and the reference pages say of the commands with what the commands are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import commands
+from lisa_py.contract.command import Command
+from lisa_py.contract.flags import ProjectRoot
+from lisa_py.core.context import Context
+from lisa_py.core.relay.skill import contract, copying
+from lisa_py.host import files
+
+
+class Args(Struct, kw_only=True):
+    project_root: ProjectRoot = ""
+
+
+class Compared(Struct, frozen=True, kw_only=True, rename="camel"):
+    ok: bool
+    project_root: str
+    skill_path: str
+    """The skill that was looked at: the project's, or the one that comes with lisa when it has none."""
+    checks: Sequence[contract.Check]
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Compared:
+    root = ctx.existing_project(args.project_root).root
+    own = copying.in_tree(root)
+    skill = own if files.is_dir(own) or "project_root" in ctx.given else copying.bundled()
+    checks = contract.checks(root, skill, commands.surface())
+    fine = all(check.ok for check in checks)
+    return Compared(
+        ok=fine,
+        project_root=root,
+        skill_path=skill,
+        checks=checks,
+        error_code=UNSET if fine else "session_contract_check_failed",
+    )
+
+
+def text(answer: Compared, args: Args) -> str:
+    return "\n".join(f"{check.name}: {'ok' if check.ok else f'fail ({check.detail})'}" for check in answer.checks)
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Compared,
+    run=run,
+    text=text,
+    exit_code=lambda answer: 0 if answer.ok else 1,
+    errors={"session_contract_check_failed": "a page says something of a command that is not so; `checks` name it"},
+    exits={0: "all of them agree", 1: "something is told that is not so, or not told"},
+    example="lisa session contract-check --project-root .",
+)

@@ -1,0 +1,136 @@
+"""Check machine, records, agents and, when asked, a model, before work begins; say what is not ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import AgentName, Model, ProjectRoot
+from lisa_py.core.context import Context
+from lisa_py.core.life.checkup import Finding
+from lisa_py.core.pilot import preflight
+from lisa_py.core.pilot.model_probe import AutoModel, ModelCheck
+from lisa_py.core.pilot.self_checks import SelfCheck
+from lisa_py.host.build import build
+from lisa_py.host.clock import rfc3339
+
+
+class Args(Struct, kw_only=True):
+    project_root: ProjectRoot = ""
+    agent: AgentName = ""
+    model: Model = ""
+    auto_model: Annotated[bool, Flag(help="ask candidate models one after the other; the first that answers wins")] = (
+        False
+    )
+    auto_model_candidates: Annotated[
+        str, Flag(help="the models of --auto-model; default: two that the agent usually has", metavar="CSV")
+    ] = ""
+    fast: Annotated[bool, Flag(help="only the contract checks that matter most, and no versions of agents")] = False
+    no_network: Annotated[bool, Flag(help="check the model's name only; ask no model")] = False
+
+
+class Preflight(Struct, frozen=True, kw_only=True, rename="camel"):
+    ok: bool
+    project_root: str
+    environment: preflight.Environment
+    machine: Sequence[Finding]
+    """What was tried out on this machine: a tmux session, sockets, locks, records."""
+    contracts: Sequence[SelfCheck]
+    fast: bool
+    version: str
+    commit: str
+    date: str
+    generated_at: str
+    model_check: ModelCheck | UnsetType = UNSET
+    auto_model: AutoModel | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Preflight:
+    found = preflight.run(ctx, _asked(args))
+    this = build(ctx.settings)
+    return Preflight(
+        ok=found.ok,
+        project_root=found.project.root,
+        environment=found.environment,
+        machine=found.machine,
+        contracts=found.contracts,
+        fast=args.fast,
+        version=this.version,
+        commit=this.commit,
+        date=this.date,
+        generated_at=rfc3339(ctx.clock.now()),
+        model_check=found.model,
+        auto_model=found.auto_model,
+        error_code=UNSET if found.ok else "session_preflight_failed",
+    )
+
+
+def _asked(args: Args) -> preflight.Asked:
+    return preflight.Asked(
+        project_root=args.project_root,
+        agent=args.agent,
+        model=args.model,
+        auto_model=args.auto_model,
+        candidates=args.auto_model_candidates,
+        fast=args.fast,
+        network=not args.no_network,
+    )
+
+
+def text(answer: Preflight, args: Args) -> str:
+    head = ["ready" if answer.ok else "not_ready", answer.project_root, "true" if answer.fast else "false"]
+    lines = [f"session preflight: {head[0]}", f"project_root: {head[1]}", f"fast: {head[2]}", "environment:"]
+    for check in answer.environment.checks:
+        lines.append(f"- {'ok' if check.available else 'missing'} {check.name} {check.path or check.error}")
+    lines += [
+        "machine:",
+        *(f"- {'ok' if found.ok else 'fail'} {found.name} ({found.detail})" for found in answer.machine),
+    ]
+    lines += [
+        "contracts:",
+        *(f"- {'ok' if found.ok else 'fail'} {found.name} ({found.detail})" for found in answer.contracts),
+    ]
+    return "\n".join([*lines, *_models(answer)])
+
+
+def _models(answer: Preflight) -> Iterator[str]:
+    if answer.model_check:
+        check = answer.model_check
+        how = "ok" if check.ok else "fail"
+        yield f"model_check: {how} agent={check.agent} model={check.model} detail={check.detail}"
+    if answer.auto_model:
+        yield f"auto_model_selected: {answer.auto_model.selected or ''}"
+        for attempt in answer.auto_model.attempts:
+            yield f"auto_model_attempt: {'ok' if attempt.ok else 'fail'} model={attempt.model} detail={attempt.detail}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Preflight,
+    run=run,
+    text=text,
+    exit_code=lambda answer: 0 if answer.ok else 1,
+    errors={
+        "session_preflight_failed": "something is not ready; environment, machine, contracts or modelCheck say what",
+        "model_auto_model_conflict": "--model with --auto-model",
+        "invalid_agent": "there is no such agent",
+        "invalid_model": "a model name has no line breaks or tabs",
+        "preflight_model_agent_unsupported": "in modelCheck: this agent has no way to be asked",
+        "preflight_model_not_supported": "in modelCheck: the account has no such model",
+        "preflight_model_metadata_missing": "in modelCheck: the agent knows nothing about the model",
+        "preflight_model_auth_failed": "in modelCheck: the agent is not logged in",
+        "preflight_model_probe_failed": "in modelCheck: no answer in time, or another failure; detail says it",
+        "preflight_auto_model_empty": "in modelCheck: there was no model to try",
+    },
+    exits={0: "everything is ready", 1: "something is not; the answer says what"},
+    example="""\
+lisa session preflight --fast --json
+lisa session preflight --agent claude --model sonnet --json""",
+    notes="""\
+--model and --auto-model make a real call that costs a few tokens: read-only, in an empty folder, ended after
+LISA_MODEL_PROBE_TIMEOUT_SECONDS (60). `verified: false` says that the agent ended well without the expected word.""",
+)

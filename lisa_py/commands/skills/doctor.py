@@ -1,0 +1,115 @@
+"""Say how far the skills that agents have are from the one of this lisa, and mend them with --fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import commands
+from lisa_py.contract.command import Command, Flag
+from lisa_py.core.context import Context
+from lisa_py.core.relay.skill import contract, copying, drift, page
+from lisa_py.host import files
+
+
+class Args(Struct, kw_only=True):
+    repo_root: Annotated[
+        str, Flag(help="compare with skills/lisa of this tree; default: the skill that comes with lisa", metavar="PATH")
+    ] = ""
+    deep: Annotated[bool, Flag(help="compare the contents too")] = False
+    explain_drift: Annotated[bool, Flag(help="say for each finding what to do")] = False
+    fix: Annotated[bool, Flag(help="install where it is missing or outdated, for agents that are here")] = False
+    to: Annotated[
+        str, Flag(help="with --fix: only this agent, also when its folder is not here yet", metavar="AGENT")
+    ] = ""
+    force: Annotated[bool, Flag(help="with --fix: replace what is not lisa's skill")] = False
+    contract_check: Annotated[bool, Flag(help="compare every command and flag, and the skill with the program")] = False
+    sync_plan: Annotated[bool, Flag(help="also list what to run, most urgent first")] = False
+
+
+class Report(Struct, frozen=True, kw_only=True, rename="camel"):
+    ok: bool
+    repo_root: str
+    repo_skill_path: str
+    repo_version: str
+    capability_hash: str
+    targets: Sequence[drift.Target]
+    deep: bool | UnsetType = UNSET
+    fix: bool | UnsetType = UNSET
+    sync_plan: Sequence[drift.Step] | UnsetType = UNSET
+    contract_check: bool | UnsetType = UNSET
+    contract_checks: Sequence[contract.Check] | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def run(args: Args, ctx: Context) -> Report:
+    surface = commands.surface()
+    root = files.canonical(args.repo_root) if "repo_root" in ctx.given else ""
+    skill = copying.in_tree(root) if root else copying.bundled()
+    wanted = drift.model(skill, surface, flags=args.contract_check, deep=args.deep, repo_root=root)
+    found = drift.targets(ctx, wanted)
+    found = drift.fix(ctx, found, wanted, to=args.to.strip().lower(), force=args.force) if args.fix else found
+    found = [drift.explained(target, wanted) for target in found] if args.explain_drift else found
+    checks = contract.checks(root or copying.package_root(), skill, surface) if args.contract_check else []
+    fine = all(target.status in drift.AGREES for target in found) and all(check.ok for check in checks)
+    return Report(
+        ok=fine,
+        repo_root=root or copying.package_root(),
+        repo_skill_path=skill,
+        repo_version=wanted.version,
+        capability_hash=page.capability_hash(surface),
+        targets=found,
+        deep=args.deep or UNSET,
+        fix=args.fix or UNSET,
+        sync_plan=(drift.plan(found, wanted) or UNSET) if args.sync_plan else UNSET,
+        contract_check=args.contract_check or UNSET,
+        contract_checks=checks or UNSET,
+        error_code=UNSET if fine else "skills_doctor_drift_detected",
+    )
+
+
+def text(answer: Report, args: Args) -> str:
+    fine = "true" if answer.ok else "false"
+    head = f"repo_version={answer.repo_version} capability_hash={answer.capability_hash} ok={fine}"
+    lines = [head, *(line for target in answer.targets for line in _about(target))]
+    for check in answer.contract_checks or ():
+        lines.append(f"{'ok' if check.ok else 'fail':<4} {check.name}{f' ({check.detail})' if check.detail else ''}")
+    steps = [f"- {step.command}" for step in answer.sync_plan or ()]
+    return "\n".join([*lines, *(["sync_plan:", *steps] if steps else [])])
+
+
+def _about(target: drift.Target) -> Iterator[str]:
+    yield f"- {target.target} status={target.status} version={target.version or ''} path={target.path}"
+    if target.content_hash:
+        yield f"  content_hash={target.content_hash} repo_content_hash={target.repo_content_hash or ''}"
+    if target.detail:
+        yield f"  detail: {target.detail}"
+    if target.fix_error:
+        yield f"  fix failed: {target.fix_error}"
+    for title, rows in (
+        ("missing", [*(target.missing_commands or ()), *(target.missing_flags or ())]),
+        ("remediation", target.remediation or ()),
+    ):
+        for row in rows:
+            yield f"  {title}: {row}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Report,
+    run=run,
+    text=text,
+    exit_code=lambda answer: 0 if answer.ok else 1,
+    errors={
+        "skills_doctor_drift_detected": "an installed skill differs from lisa's, or the skill from the program",
+        "skills_doctor_repo_path_failed": "there is no skill in the tree to compare with",
+        "skills_doctor_repo_read_failed": "its SKILL.md has no front matter with a version",
+        "skills_doctor_repo_hash_failed": "its content cannot be read",
+        "skills_destination_resolve_failed": "--to names no agent",
+    },
+    exits={0: "all are up to date, newer, or not installed", 1: "something differs; errorCode says it"},
+    example="lisa skills doctor --deep --explain-drift",
+    notes="Nothing is installed for an agent whose own folder is not here, unless --to names it.",
+)

@@ -1,0 +1,173 @@
+"""skills doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.answers import fits
+from tests.machine import Answer, Machine
+from tests.skill_tree import edit, skill_tree
+
+PATH = ("skills", "doctor")
+
+
+class Shop:
+    """A machine with a tree whose skill is up to date, and the folders of agents."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.tree = machine.folder / "tree"
+        self.model = skill_tree(self.tree)
+
+    def home(self, agent: str) -> Path:
+        path = self.machine.home / f".{agent}"
+        path.mkdir(exist_ok=True)
+        return path
+
+    def installed(self, agent: str) -> Path:
+        self.home(agent)
+        answer = self.machine.lisa("skills", "install", "--to", agent, "--repo-root", str(self.tree))
+        assert answer.code == 0, answer
+        return self.home(agent) / "skills" / "lisa"
+
+    def doctor(self, *words: str) -> Answer:
+        answer = self.machine.lisa(*PATH, "--repo-root", str(self.tree), *words, "--json")
+        fits(PATH, answer.json)
+        return answer
+
+    def target(self, agent: str, *words: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = self.doctor(*words).json["targets"]
+        return next(target for target in found if target["target"] == agent)
+
+
+@pytest.fixture
+def shop(machine: Machine) -> Shop:
+    return Shop(machine)
+
+
+def test_nothing_installed_is_fine_and_said(shop: Shop) -> None:
+    answer = shop.doctor()
+    assert (answer.code, answer.json["ok"]) == (0, True)
+    assert [(each["target"], each["status"]) for each in answer.json["targets"]] == [
+        ("codex", "missing"),
+        ("claude", "missing"),
+    ]
+    assert len(answer.json["capabilityHash"]) == 12
+    assert answer.json["repoSkillPath"] == str(shop.model)
+
+
+def test_an_installed_skill_is_up_to_date_in_words_flags_and_content(shop: Shop) -> None:
+    shop.installed("claude")
+    target = shop.target("claude", "--deep", "--contract-check")
+    assert (target["status"], target["contentHash"]) == ("up_to_date", target["repoContentHash"])
+
+
+def test_another_content_of_the_same_version_is_seen_with_deep_only(shop: Shop) -> None:
+    edit(shop.installed("claude") / "SKILL.md", "## Always", "## Never")
+    assert shop.target("claude")["status"] == "up_to_date"
+    target = shop.target("claude", "--deep")
+    assert (target["status"], target["detail"]) == ("outdated", "content drift")
+    assert shop.doctor("--deep").json["errorCode"] == "skills_doctor_drift_detected"
+
+
+def test_a_command_or_a_flag_that_is_not_told_is_named(shop: Shop) -> None:
+    """B25: per command; that the flag is told elsewhere does not count."""
+    index = shop.installed("claude") / "data" / "commands.md"
+    edit(index, "## session exists\n", "## session was\n")
+    target = shop.target("claude")
+    assert target["missingCommands"] == ["session exists"] and target["detail"] == "command contract drift"
+    edit(index, "## session was\n", "## session exists\n")
+    edit(index, "    lisa session name ", "    lisa session name [--project-root] <!-- ")
+    assert shop.target("claude")["status"] == "up_to_date"
+    edit(index, "[--tag ", "[-tag ")
+    target = shop.target("claude", "--contract-check")
+    assert target["missingFlags"] == ["session name:--tag"] and target["detail"] == "flag surface drift"
+
+
+def test_words_of_the_page_are_no_commands(shop: Shop) -> None:
+    """B25: an index of another make is searched for whole commands, not for parts of words."""
+    index = shop.installed("claude") / "data" / "commands.md"
+    index.write_text("conversion and doctorate; `session listing`\n")
+    missing = shop.target("claude")["missingCommands"]
+    assert {"version", "doctor", "session list"} <= set(missing)
+
+
+def test_a_newer_skill_is_newer_and_left_alone(shop: Shop) -> None:
+    """B26."""
+    edit(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 10.")
+    target = shop.target("claude", "--fix", "--explain-drift")
+    assert (target["status"], "fixed" in target) == ("newer", False)
+    assert shop.doctor().code == 0
+
+
+def test_the_version_is_that_of_the_front_matter(shop: Shop) -> None:
+    """B26: a line above it, or in a code block, is not it."""
+    main = shop.installed("claude") / "SKILL.md"
+    edit(main, "# lisa:", "```\nversion: 99\n```\n# lisa:")
+    assert shop.target("claude")["version"] != "99"
+    main.write_text("version: 99\n" + main.read_text())
+    target = shop.target("claude")
+    assert (target["status"], "version" in target) == ("error", False)
+
+
+def test_fix_installs_for_agents_that_are_here_and_for_no_other(shop: Shop) -> None:
+    """B26: it made ~/.codex and ~/.claude on machines that have neither."""
+    shop.doctor("--fix")
+    assert not (shop.machine.home / ".claude").exists() and not (shop.machine.home / ".codex").exists()
+    shop.home("claude")
+    assert shop.target("claude", "--fix") | {"path": ""} == {
+        "exists": True, "fixed": True, "path": "", "status": "up_to_date", "target": "claude",
+        "version": shop.doctor().json["repoVersion"],
+    }  # fmt: skip
+    assert not (shop.machine.home / ".codex").exists()
+    assert shop.target("codex", "--fix", "--to", "codex")["status"] == "up_to_date"
+    assert shop.doctor("--fix", "--to", "nobody").json["errorCode"] == "skills_destination_resolve_failed"
+
+
+def test_fix_mends_what_is_outdated_or_broken_and_says_what_it_cannot(shop: Shop) -> None:
+    edit(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
+    (shop.installed("codex") / "SKILL.md").unlink()
+    assert shop.target("claude", "--fix")["fixed"] is True
+    target = shop.target("codex", "--fix")
+    assert target["status"] == "error" and "--force" in target["fixError"]
+    assert shop.target("codex", "--fix", "--force")["fixed"] is True
+
+
+def test_drift_is_explained_and_planned_most_urgent_first(shop: Shop) -> None:
+    edit(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
+    answer = shop.doctor("--explain-drift", "--sync-plan").json
+    steps = [(step["target"], step["status"], step["priority"]) for step in answer["syncPlan"]]
+    assert steps == [("codex", "missing", 3), ("claude", "outdated", 2)]
+    for target, step in zip(answer["targets"], answer["syncPlan"], strict=True):
+        assert target["remediation"][0] == step["command"]
+    command = answer["syncPlan"][1]["command"]
+    assert command == f"lisa skills install --to claude --repo-root '{shop.tree}' --json"
+    assert "syncPlan" not in shop.doctor("--fix", "--to", "codex").json
+
+
+def test_the_contract_check_of_the_tree_counts(shop: Shop) -> None:
+    assert shop.doctor("--contract-check").json["contractChecks"][0]["name"] == "schema_coverage"
+    edit(shop.model / "data" / "recipes.md", "lisa session turn", "lisa session twist")
+    answer = shop.doctor("--contract-check")
+    assert (answer.code, answer.json["errorCode"]) == (1, "skills_doctor_drift_detected")
+
+
+def test_a_tree_without_a_skill_is_refused(shop: Shop) -> None:
+    assert shop.machine.lisa(*PATH, "--repo-root", ".", "--json").json["errorCode"] == "skills_doctor_repo_path_failed"
+    (shop.model / "SKILL.md").write_text("# no front matter\n")
+    assert shop.doctor().json["errorCode"] == "skills_doctor_repo_read_failed"
+
+
+def test_without_a_tree_the_skill_that_comes_with_lisa_is_the_measure(shop: Shop) -> None:
+    answer = shop.machine.lisa(*PATH, "--json").json
+    assert answer["repoSkillPath"].endswith("/lisa_py/skill") and answer["repoVersion"]
+
+
+def test_text_has_a_line_per_target_and_its_findings(shop: Shop) -> None:
+    edit(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
+    out = shop.machine.lisa(*PATH, "--repo-root", str(shop.tree), "--sync-plan", "--explain-drift").out
+    assert "- claude status=outdated version=0.0.1.0 path=" in out
+    assert "  detail: version drift" in out and "\nsync_plan:\n- lisa skills install" in out

@@ -1,0 +1,130 @@
+"""skills install."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.answers import fits
+from tests.machine import Answer, Machine
+from tests.skill_tree import edit, skill_tree
+
+PATH = ("skills", "install")
+
+
+def install(machine: Machine, *words: str) -> Answer:
+    answer = machine.lisa(*PATH, *words, "--json")
+    fits(PATH, answer.json)
+    return answer
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir() if entry.name.startswith(".lisa-skill")]
+
+
+def test_what_comes_with_lisa_is_installed_whole_without_network_or_checkout(machine: Machine) -> None:
+    (machine.home / ".claude").mkdir()
+    answer = install(machine)
+    there = machine.home / ".claude" / "skills" / "lisa"
+    assert answer.code == 0 and answer.json["destination"] == str(there)
+    names = {str(path.relative_to(there)) for path in there.rglob("*") if path.is_file()}
+    assert {"SKILL.md", "data/commands.md", "data/recipes.md", "data/runtime.md"} == names
+    assert (answer.json["files"], answer.json["directories"], answer.json["symlinks"]) == (4, 1, 0)
+    assert machine.lisa("skills", "doctor", "--json").json["targets"][1]["status"] != "missing"
+
+
+def test_every_agent_that_is_here_gets_it_and_the_one_with_a_sandbox_first(machine: Machine) -> None:
+    assert install(machine).json["errorCode"] == "skills_destination_resolve_failed"
+    (machine.home / ".claude").mkdir()
+    (machine.home / ".codex").mkdir()
+    done = install(machine).json["installs"]
+    assert [Path(one["destination"]).parts[-3] for one in done] == [".codex", ".claude"]
+
+
+def test_a_project_and_a_path_are_places_too(machine: Machine) -> None:
+    assert install(machine, "--to", "project").json["errorCode"] == "skills_destination_resolve_failed"
+    assert install(machine, "--to", "project", "--project-path", "p").code == 0
+    assert (machine.project / "p" / "skills" / "lisa" / "SKILL.md").exists()
+    assert install(machine, "--path", "elsewhere", "--to", "nobody").code == 0
+    assert (machine.project / "elsewhere" / "SKILL.md").exists()
+    assert install(machine, "--to", "nobody").json["errorCode"] == "skills_destination_resolve_failed"
+
+
+def test_a_named_tree_is_the_source_instead(machine: Machine) -> None:
+    tree = machine.folder / "tree"
+    edit(skill_tree(tree) / "SKILL.md", "version: ", "version: 9.")
+    assert install(machine, "--path", "there", "--repo-root", str(tree)).code == 0
+    assert "version: 9." in (machine.project / "there" / "SKILL.md").read_text()
+    assert install(machine, "--path", "there", "--repo-root", "/nowhere").json["errorCode"] == "skills_install_failed"
+
+
+def test_a_folder_that_is_not_a_skill_is_not_replaced(machine: Machine) -> None:
+    """B3: it held somebody's files."""
+    mine = machine.project / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    assert install(machine, "--path", "mine").json["errorCode"] == "skills_destination_not_a_skill"
+    assert (mine / "thesis.txt").read_text() == "years of work" and not leftovers(machine.project)
+    (mine / "SKILL.md").write_text("---\nname: other\nversion: 1\n---\n")
+    assert install(machine, "--path", "mine").code == 1
+    assert install(machine, "--path", "mine", "--force").code == 0
+    assert not (mine / "thesis.txt").exists() and not leftovers(machine.project)
+
+
+@pytest.mark.parametrize("place", ["/", "home", "agent home", "current folder", "above", "a checkout"])
+def test_some_folders_are_never_replaced(machine: Machine, place: str) -> None:
+    """B3, also with --force."""
+    (machine.home / ".claude").mkdir()
+    (machine.project / "repo" / ".git").mkdir(parents=True)
+    paths = {
+        "/": "/",
+        "home": str(machine.home),
+        "agent home": str(machine.home / ".claude"),
+        "current folder": ".",
+        "above": str(machine.folder),
+        "a checkout": "repo",
+    }
+    assert install(machine, "--path", paths[place], "--force").json["errorCode"] == "skills_destination_refused"
+    assert machine.project.exists() and (machine.home / ".claude").exists()
+
+
+def test_a_link_in_the_place_of_the_skill_goes_and_what_it_leads_to_stays(machine: Machine) -> None:
+    """B4."""
+    checkout = skill_tree(machine.folder / "tree")
+    (machine.home / ".claude" / "skills").mkdir(parents=True)
+    link = machine.home / ".claude" / "skills" / "lisa"
+    link.symlink_to(checkout)
+    assert install(machine).code == 0
+    assert not link.is_symlink() and (link / "SKILL.md").exists() and (checkout / "SKILL.md").exists()
+
+
+def test_a_link_to_the_source_itself_is_left_as_it_is(machine: Machine) -> None:
+    checkout = skill_tree(machine.folder / "tree")
+    (machine.project / "link").symlink_to(checkout)
+    answer = install(machine, "--path", "link", "--repo-root", str(machine.folder / "tree"))
+    assert answer.json["noop"] is True and (machine.project / "link").is_symlink()
+    assert (checkout / "SKILL.md").exists()
+
+
+def test_a_copy_that_was_killed_half_way_is_mended_by_the_next(machine: Machine) -> None:
+    there = machine.project / "there"
+    assert install(machine, "--path", "there").code == 0
+    (machine.project / ".lisa-skill-stage-there-0001").mkdir()
+    os.rename(there, machine.project / ".lisa-skill-backup-there-17")  # killed between its two renames
+    assert install(machine, "--path", "there").code == 0
+    assert (there / "SKILL.md").exists() and not leftovers(machine.project)
+
+
+def test_many_installs_at_once_leave_one_whole_skill(machine: Machine) -> None:
+    started = [machine.start(*PATH, "--path", "there", "--json") for _ in range(6)]
+    assert [process.wait(60) for process in started] == [0] * 6
+    for process in started:
+        process.communicate()
+    assert len(list((machine.project / "there").rglob("*.md"))) == 4 and not leftovers(machine.project)
+
+
+def test_text_says_where_it_went(machine: Machine) -> None:
+    answer = machine.lisa(*PATH, "--path", "there")
+    assert answer.out.endswith(f" -> {machine.project / 'there'} (4 files)\n")
