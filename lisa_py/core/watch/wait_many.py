@@ -205,7 +205,7 @@ class _Watch:
         place = self._places[key]
         pids = [evidence.pane.pid] if evidence.pane is not None and evidence.root is not None else []
         self._crowd.follow(key, [place.folder, *evidence.watch_paths], pids)
-        mark = _mark(evidence, status)
+        mark = mark_of(evidence, status)
         member = self._members.get(key)
         if member is None:
             base = mark if self._given is None else self._given.get(key, "")
@@ -253,7 +253,7 @@ class _Watch:
         return changed
 
 
-def _mark(evidence: Evidence, status: Status) -> str:
+def mark_of(evidence: Evidence, status: Status) -> str:
     run = evidence.run_id
     told = max(evidence.state.last_input_at, evidence.prompted_at)
     return f"{status.session_state} {status.waiting_for} {run} {told:.3f}"

@@ -1,0 +1,135 @@
+"""Watch a session round by round: monitor, what is new, handoff, next step; within a budget."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct
+
+from lisa_py.contract import flags
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.core.advice.budget import Limits
+from lisa_py.core.context import Context
+from lisa_py.core.pilot import loop_report
+from lisa_py.core.pilot.loop import LoopRequest, loop
+from lisa_py.core.pilot.loop_report import Looped, SmallLooped
+from lisa_py.core.relay.handoff import SCHEMAS
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    project_root: ProjectRoot = ""
+    poll_interval: flags.PollInterval = 2
+    max_polls: flags.MaxPolls = 40
+    strategy: flags.Strategy = "balanced"
+    events: flags.Events = 8
+    lines: flags.Lines = 120
+    token_budget: flags.TokenBudget = 700
+    cursor_file: Annotated[
+        str, Flag(help="file that remembers the last pack; default: in the session's own folder", metavar="PATH")
+    ] = ""
+    handoff_cursor_file: Annotated[
+        str,
+        Flag(help="file that remembers the last event; default: in the session's own folder", metavar="PATH"),
+    ] = ""
+    schema: Annotated[
+        str,
+        Flag(
+            help="of the handoff",
+            choices=SCHEMAS,
+            aliases={"": "v2", **{name.removeprefix("v"): name for name in SCHEMAS}},
+        ),
+    ] = "v2"
+    steps: Annotated[int, Flag(help="how many rounds", minimum=1)] = 1
+    max_tokens: Annotated[int, Flag(help="tokens the answer may hold", minimum=1)] = 0
+    max_seconds: Annotated[int, Flag(help="seconds the loop may take", minimum=1)] = 0
+    max_steps: Annotated[int, Flag(help="rounds the loop may take", minimum=1)] = 0
+
+
+def run(args: Args, ctx: Context) -> Looped:
+    request = LoopRequest(
+        steps=args.steps,
+        limits=Limits(max_tokens=args.max_tokens, max_seconds=args.max_seconds, max_steps=args.max_steps),
+        poll_interval=args.poll_interval,
+        max_polls=args.max_polls,
+        strategy=args.strategy,
+        events=args.events,
+        lines=args.lines,
+        token_budget=args.token_budget,
+        schema=args.schema,
+        cursor_file=args.cursor_file,
+        handoff_cursor_file=args.handoff_cursor_file,
+    )
+    found = loop(ctx, ctx.place(args.session, args.project_root), request)
+    if not found.ok and ctx.form == "text":
+        ctx.warn(f"loop failed at {found.failed_step}: {found.error}")
+    return found
+
+
+def smaller(answer: Looped, args: Args) -> SmallLooped:
+    return SmallLooped(
+        ok=answer.ok,
+        session=answer.session,
+        project_root=answer.project_root,
+        requested_steps=answer.requested_steps,
+        completed_steps=answer.completed_steps,
+        exit_reason=answer.exit_reason,
+        cursor_file=answer.cursor_file,
+        handoff_cursor_file=answer.handoff_cursor_file,
+        observed=answer.observed,
+        limits=answer.limits,
+        steps=tuple(loop_report.small(cycle) for cycle in answer.steps),
+        violations=answer.violations,
+        failed_step=answer.failed_step,
+        cause=answer.cause,
+        error_code=answer.error_code,
+        error=answer.error,
+    )
+
+
+def text(answer: Looped, args: Args) -> str:
+    if answer.error_code is not UNSET:
+        return f"loop failed session={answer.session} completed_steps={answer.completed_steps}"
+    return f"loop ok session={answer.session} completed_steps={answer.completed_steps}"
+
+
+COMMAND = Command(
+    args=Args,
+    answer=Looped,
+    run=run,
+    text=text,
+    min=smaller,
+    exit_code=lambda answer: answer.exit_code,
+    errors={
+        "invalid_poll_interval": "not a positive number of seconds",
+        "invalid_max_polls": "not a positive number",
+        "invalid_strategy": "not terse, balanced or full",
+        "invalid_events": "not a number of at least 1",
+        "invalid_lines": "not a number of at least 1",
+        "invalid_token_budget": "not a number of at least 1",
+        "invalid_schema": "not v1, v2, v3 or v4",
+        "invalid_steps": "not a number of at least 1",
+        "invalid_max_tokens": "not a number of at least 1",
+        "invalid_max_seconds": "not a number of at least 1",
+        "invalid_max_steps": "not a number of at least 1",
+        "invalid_cursor_file": "a cursor file cannot be read, or is another command's; remove it to begin anew",
+        "semantic_cursor_read_failed": "the file of known lines cannot be read; remove it to begin anew",
+        "loop_monitor_failed": "it crashed, was not found, or took too long; `cause` says which",
+        "loop_diff_pack_failed": "what is new could not be told; `cause` says why",
+        "loop_handoff_failed": "the handoff could not be made; `cause` says why",
+        "loop_next_failed": "no next step can be named; `cause` says why",
+        "budget_limit_exceeded": "a limit is exceeded, or used up before the last round; violations lists which",
+    },
+    exits={
+        0: "all rounds are done, or nothing more can come of the session (exitReason)",
+        1: "refused, a step failed (failedStep, cause), or a limit is reached",
+        130: "Ctrl-C; the session goes on",
+    },
+    example="lisa session loop --session lisa-demo-1 --steps 3 --max-tokens 4000 --json-min",
+    notes="""\
+The loop itself tells the session nothing. After a round that leaves it waiting for input, the next round begins when
+somebody has told it something, at the latest after --poll-interval times --max-polls seconds: then the loop ends with
+exitReason waiting_input. It also ends once the session has. A limit may be used up exactly by the last round. Tokens
+are those of the answer (bytes divided by four); what the agent used tells `session budget-observe --session`.""",
+)
