@@ -42,7 +42,7 @@ def add(place: Place, settings: Settings, now: float, **fields: Any) -> Event:
     ):
         event = Event(seq=_last_seq(place.events) + 1, at=rfc3339(now, fraction=True), session=place.session, **fields)
         files.append(place.events, msgspec.json.encode(event) + b"\n")
-        _trim(place.events, settings)
+        _trim(place.events, settings, event.seq)
     return event
 
 
@@ -119,9 +119,9 @@ def _last_seq(path: str) -> int:
         window *= 8
 
 
-def _trim(path: str, settings: Settings) -> None:
+def _trim(path: str, settings: Settings, newest: int) -> None:
     """Halve the log when it is over a cap, so that the rewrite is rare."""
-    if files.size(path) <= settings.events_max_bytes and not _too_many(path, settings):
+    if files.size(path) <= settings.events_max_bytes and not _too_many(path, settings, newest):
         return
     kept: list[bytes] = []
     room = settings.events_max_bytes // 2
@@ -133,8 +133,11 @@ def _trim(path: str, settings: Settings) -> None:
     files.write(path, b"\n".join(reversed(kept)) + b"\n")
 
 
-def _too_many(path: str, settings: Settings) -> bool:
-    # an event is at least 60 bytes: count lines only when there can be too many
+def _too_many(path: str, settings: Settings, newest: int) -> bool:
+    # an event is at least 60 bytes: look only when there can be too many
     if files.size(path) < 60 * settings.events_max_lines:
         return False
-    return len(_lines(path)) > settings.events_max_lines
+    oldest, _ = _parse([files.read_from(path, 0, _TAIL).partition(b"\n")[0]])
+    if not oldest:
+        return len(_lines(path)) > settings.events_max_lines
+    return newest - oldest[0].seq >= settings.events_max_lines
