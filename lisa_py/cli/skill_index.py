@@ -74,7 +74,7 @@ def _flag(field: Field) -> str:
     if field.is_switch:
         return f"[{names}]"
     value = clicks.metavar(field)
-    default = "" if field.required or field.default in ("", None) else f" ({_word(field.default)})"
+    default = "" if field.required or field.default in ("", None, ()) else f" ({_word(field.default)})"
     return f"{names} {value}" if field.required else f"[{names} {value}{default}]"
 
 

@@ -16,7 +16,8 @@ A directive is `[fake STEP then STEP ...]`; the last one in the newest user prom
     error KIND [TIMES]     fail, each time or only so many times; the kinds are in FAILURES
 
 Steps up to a tool step make one model reply; those behind it follow once the agent has sent the
-tool's result.  A prompt without a directive gets a short echo.  The test's side of the wire:
+tool's result.  A prompt without a directive gets a short echo, or the text that it asks for with
+"Reply with exactly this text and nothing else: TEXT".  The test's side of the wire:
 GET /control/health, /control/requests, /control/prompts, /control/gates; POST /control/reset.
 
     with FakeModelApi() as api:         # api.url, api.open(NAME), api.prompts(), api.wait_for(...)
@@ -56,6 +57,7 @@ LAST_RESULT_LIMIT = 400
 ECHO_LIMIT = 60
 COMPACTING = ("block followed by a <summary> block", "CONTEXT CHECKPOINT COMPACTION")
 SUMMARY = "<analysis>\nAs before.\n</analysis>\n\n<summary>\nA fake summary of the conversation.\n</summary>"
+EXACTLY = re.compile(r"Reply with exactly this text and nothing else: (\S+)$")
 COUNTING = "one two three four five six seven eight nine ten"
 
 
@@ -284,6 +286,9 @@ def plan_for(prompt: str) -> list[Step]:
     if found:
         return parse_steps(found[-1])
     words = " ".join(prompt.split())
+    wanted = EXACTLY.search(words)
+    if wanted:
+        return [Say(wanted[1])]
     return [Say(f"You said: {words[:ECHO_LIMIT]}" if words else "You said nothing.")]
 
 
