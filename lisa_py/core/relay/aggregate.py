@@ -8,13 +8,14 @@ from zlib import crc32
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import priority
 from lisa_py.core.context import Context
-from lisa_py.core.relay import budget, pack, sections
+from lisa_py.core.relay import budget, pack, pane_text, sections
 from lisa_py.core.relay.masking import Mask
 from lisa_py.core.relay.pack import PackRequest, Seen
+from lisa_py.core.relay.pane_text import PaneText
 from lisa_py.core.relay.sections import Draft, Fitted
 from lisa_py.core.watch import fleet, look
 from lisa_py.core.watch.fleet import Warned
@@ -25,6 +26,7 @@ from lisa_py.store.places import Place, Project
 RULE = "---"
 LEAST_TOKENS = 120
 """Of one session's own pack, also where the budget has fewer for each."""
+_PANES = 20
 
 
 class Failed(Struct, frozen=True):
@@ -110,17 +112,39 @@ def _locate(ctx: Context, project: Project, name: str) -> tuple[Place, Warned | 
 
 
 def see(ctx: Context, chosen: Sequence[Place], request: PackRequest, tokens: int, mask: Mask) -> list[Part | Failed]:
-    """Look at all of them; the states are read in one go."""
+    """Look at all of them; states are read in one go, panes some at a time, for each may be large."""
     statuses = look.each(ctx, chosen)
-    each = max(LEAST_TOKENS, tokens // len(chosen))
-    return [_part(ctx, place, request, each, mask, status) for place, status in zip(chosen, statuses, strict=True)]
+    own = max(LEAST_TOKENS, tokens // len(chosen))
+    found: list[Part | Failed] = []
+    for start in range(0, len(chosen), _PANES):
+        batch = range(start, min(start + _PANES, len(chosen)))
+        panes = _panes(ctx, [chosen[index] for index in batch])
+        for index, pane in zip(batch, panes, strict=True):
+            found.append(_part(ctx, chosen[index], request, own, mask, statuses[index], pane))
+    return found
 
 
-def _part(ctx: Context, place: Place, request: PackRequest, tokens: int, mask: Mask, status: Status) -> Part | Failed:
+def _panes(ctx: Context, batch: Sequence[Place]) -> list[PaneText | None]:
+    """A tmux that cannot be asked leaves what can be read without it."""
     try:
-        seen = pack.see(ctx, place, request, mask, status=status)
+        return pane_text.each(ctx, batch)
+    except TmuxUnavailable:
+        return [None] * len(batch)
+
+
+def _part(
+    ctx: Context,
+    place: Place,
+    request: PackRequest,
+    tokens: int,
+    mask: Mask,
+    status: Status,
+    pane: PaneText | None,
+) -> Part | Failed:
+    try:
+        seen = pack.see(ctx, place, request, mask, status=status, pane=pane)
     except LisaError as problem:
-        return Failed(place.session, problem.message)
+        return Failed(place.session, mask.text(problem.message))
     draft = pack.draft(seen, request.strategy)
     return Part(seen, draft, sections.fit(draft, tokens))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.core.context import Context
@@ -26,15 +26,20 @@ class Tail(Struct, frozen=True, kw_only=True):
     transcript: TranscriptCursor | None = None
 
 
-def read(ctx: Context, place: Place, count: int, mask: Mask, *, dialog: bool = False) -> Tail:
+def read(
+    ctx: Context,
+    place: Place,
+    count: int,
+    mask: Mask,
+    *,
+    dialog: bool = False,
+    pane: PaneText | UnsetType | None = UNSET,
+) -> Tail:
     """The last `count` lines, masked before they are cut; `dialog` says that the bottom of the screen matters.
 
-    A tmux that cannot be asked leaves what can be read without it.
+    A tmux that cannot be asked leaves what can be read without it; `pane` spares the question to who has asked.
     """
-    try:
-        text = pane_text.read(ctx, place)
-    except TmuxUnavailable:
-        text = None
+    text = _pane(ctx, place) if isinstance(pane, UnsetType) else pane
     stand = cursor.everything(text, pane_text.meta_of(place).run_id).cursor if text else None
     offset = text.size if text else 0
     found = conversation.locate(ctx, place, text.pane if text else None)
@@ -48,6 +53,13 @@ def read(ctx: Context, place: Place, count: int, mask: Mask, *, dialog: bool = F
         return Tail(lines=lines, source="pane", next_offset=offset, pane=stand)
     saved = files.read_from(place.output, 0, 1 << 20).decode("utf-8", "replace").rstrip("\n")
     return Tail(lines=_last(saved.split("\n"), count, mask), source="saved") if saved else Tail()
+
+
+def _pane(ctx: Context, place: Place) -> PaneText | None:
+    try:
+        return pane_text.read(ctx, place)
+    except TmuxUnavailable:
+        return None
 
 
 def _of_pane(text: PaneText, place: Place, dialog: bool) -> list[str]:

@@ -13,6 +13,7 @@ from lisa_py.core.relay.blocks import ObjectiveBlock
 from lisa_py.core.relay.masking import Mask
 from lisa_py.core.relay.memory import MemoryBlock
 from lisa_py.core.relay.output_tail import Tail
+from lisa_py.core.relay.pane_text import PaneText
 from lisa_py.core.relay.recent import EventReader, Item
 from lisa_py.core.relay.sections import Draft, Section
 from lisa_py.core.watch import look
@@ -72,8 +73,16 @@ class Seen(Struct, frozen=True, kw_only=True):
     error_code: str | UnsetType = UNSET
 
 
-def see(ctx: Context, place: Place, request: PackRequest, mask: Mask, *, status: Status | None = None) -> Seen:
-    """Look at the session; nothing is written. `status` spares the look to who has it."""
+def see(
+    ctx: Context,
+    place: Place,
+    request: PackRequest,
+    mask: Mask,
+    *,
+    status: Status | None = None,
+    pane: PaneText | UnsetType | None = UNSET,
+) -> Seen:
+    """Look at the session; nothing is written. `status` and `pane` spare the look to who has them."""
     live = look.shown(status or look.status(ctx, place, agent=request.agent, mode=request.mode))
     meta = pane_text.meta_of(place)
     recent = EventReader(ctx, None, "").read(place, request.events)
@@ -86,7 +95,7 @@ def see(ctx: Context, place: Place, request: PackRequest, mask: Mask, *, status:
         status=live.status,
         reason=mask.text(live.classification_reason),
         next_action=next_action.name(live.session_state),
-        tail=output_tail.read(ctx, place, request.lines, mask, dialog=dialog),
+        tail=output_tail.read(ctx, place, request.lines, mask, dialog=dialog, pane=pane),
         waiting_for=live.waiting_for,
         detail=mask.text(" ".join(live.state_detail.split())) if dialog else "",
         recent=tuple(mask.record(item) for item in recent.items),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.relay import chrome
+from lisa_py.host import files
 from lisa_py.host.pane import Pane
+from lisa_py.host.tmux import Tmux
 from lisa_py.store import session
 from lisa_py.store.places import Place
 from lisa_py.store.records import Unreadable
@@ -53,6 +57,34 @@ def read(ctx: Context, place: Place) -> PaneText | None:
     text = server.capture([pane.pane_id], history=_ALL).get(pane.pane_id)
     if text is None:  # ended between the two questions
         return None
+    return _made(ctx, place, pane, text)
+
+
+def each(ctx: Context, places: Sequence[Place]) -> list[PaneText | None]:
+    """As read, for many sessions: two questions to each tmux server."""
+    servers = {server.socket: server for server in map(ctx.server, places)}
+    panes = {socket: _first_panes(server) for socket, server in servers.items()}
+    mine = [panes[ctx.server(place).socket].get(place.session) for place in places]
+    wanted: dict[str, list[str]] = {}
+    for place, pane in zip(places, mine, strict=True):
+        if pane is not None:
+            wanted.setdefault(ctx.server(place).socket, []).append(pane.pane_id)
+    texts = {socket: servers[socket].capture(ids, history=_ALL) for socket, ids in wanted.items()}
+    found: list[PaneText | None] = []
+    for place, pane in zip(places, mine, strict=True):
+        text = texts[ctx.server(place).socket].get(pane.pane_id) if pane is not None else None
+        found.append(_made(ctx, place, pane, text) if pane is not None and text is not None else None)
+    return found
+
+
+def _first_panes(server: Tmux) -> dict[str, Pane]:
+    if not files.exists(server.socket):
+        server.program()  # no tmux at all is another answer than no server
+        return {}
+    return {pane.session: pane for pane in reversed(server.panes())}
+
+
+def _made(ctx: Context, place: Place, pane: Pane, text: str) -> PaneText:
     lines = tuple(text.split("\n")) if text else ()
     return PaneText(
         lines=lines,
