@@ -162,6 +162,10 @@ class Agent:
         """The command that asks a model one thing without touching anything; empty: this agent has none."""
         return ()
 
+    def resuming(self, session_id: str) -> str:
+        """Arguments with which the agent goes on with a conversation of its own; empty when it cannot."""
+        return ""
+
     def wants_bypass(self, launch: Launch) -> bool:
         """Whether nested detection applies to this launch (contract: codex exec)."""
         return False

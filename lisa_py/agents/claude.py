@@ -41,6 +41,9 @@ class Claude(base.Agent):
     def home(self, environ: Mapping[str, str]) -> str:
         return home.folder(environ)
 
+    def resuming(self, session_id: str) -> str:
+        return f"--resume {session_id}"
+
     # -- starting ---------------------------------------------------------------------------------------------
 
     def command(self, launch: Launch) -> str:

@@ -49,6 +49,9 @@ class Codex(Agent):
 
         return asking.command(prompt, model, facts)
 
+    def resuming(self, session_id: str) -> str:
+        return f"resume {session_id}"
+
     def wants_bypass(self, launch: Launch) -> bool:
         return launch.mode == "exec"
 

@@ -60,6 +60,8 @@ class Checkpointed(Struct, frozen=True, kw_only=True, rename="camel"):
     """False: another session has taken the name since."""
     events_since: int | UnsetType = UNSET
     """Events that happened after the checkpoint."""
+    respawn_command: str | UnsetType = UNSET
+    """Starts the session again with the agent's own conversation, where it has ended and the agent can."""
     checkpoint: Checkpoint | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     redacted: dict[str, int] | UnsetType = UNSET
@@ -141,7 +143,8 @@ def text(answer: Checkpointed, args: Args) -> str:
         return f"saved checkpoint: {answer.file}"
     live = "unknown" if answer.live is UNSET else str(answer.live).lower()
     then = f"session={answer.session} state={answer.session_state} next={answer.next_action}"
-    return f"{then}\nlive={live} now={answer.live_state}"
+    again = "" if answer.respawn_command is UNSET else f"\n{answer.respawn_command}"
+    return f"{then}\nlive={live} now={answer.live_state}{again}"
 
 
 COMMAND = Command(
@@ -170,5 +173,6 @@ COMMAND = Command(
 A checkpoint holds state, next action, recent events, a context pack, the newest output, objective, lane, memory and
 cursors. Secrets and tokens are taken out of it (--redact none keeps them); without paths (--redact all) the project
 folder is left out too, and resume looks in the current one. resume changes nothing: `live` says whether the agent still
-runs, `sameRun` whether it is still the same session, and the checkpoint's state is that of its time.""",
+runs, `sameRun` whether it is still the same session, and the checkpoint's state is that of its time. Where the agent
+has ended, `respawnCommand` starts it again with its own conversation, if it keeps one.""",
 )

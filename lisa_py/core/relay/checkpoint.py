@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
+from lisa_py.agents.base import quote
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action, replay
@@ -24,6 +27,7 @@ from lisa_py.store import cursors, events
 from lisa_py.store.cursors import CursorFile, EventCursor
 from lisa_py.store.places import Place
 
+_CONVERSATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{7,63}\Z")
 _GONE = ("completed", "crashed", "not_found")
 
 
@@ -70,6 +74,8 @@ class Live(Struct, frozen=True, kw_only=True, rename="camel"):
     """False: another session has taken the name since."""
     events_since: int | UnsetType = UNSET
     """Events that happened after the checkpoint."""
+    respawn_command: str | UnsetType = UNSET
+    """Starts the session again with the agent's own conversation, where it has ended and the agent can."""
 
 
 def take(ctx: Context, place: Place, request: PackRequest, tokens: int, mask: Mask) -> Checkpoint:
@@ -167,11 +173,27 @@ def live(ctx: Context, place: Place, checkpoint: Checkpoint) -> Live:
     cursor = checkpoint.cursors.events if isinstance(checkpoint.cursors, CursorFile) else None
     fresh = events.since(place, cursor.offset, 0).more if cursor is not None else UNSET
     unseen = bool(status.signals.tmux_read_error)
+    lives = status.session_state not in _GONE and same is not False
     return Live(
-        live=UNSET if unseen else status.session_state not in _GONE and same is not False,
+        live=UNSET if unseen else lives,
         live_state=status.session_state,
         live_reason=status.classification_reason,
         live_next_action=next_action.name(status.session_state),
         same_run=same,
         events_since=fresh,
+        respawn_command=UNSET if unseen or lives else respawn(ctx, place, checkpoint) or UNSET,
     )
+
+
+def respawn(ctx: Context, place: Place, checkpoint: Checkpoint) -> str:
+    """The command that goes on with the agent's conversation; empty without one. A file is not trusted with words."""
+    ident, name = checkpoint.agent_session_id, checkpoint.agent
+    if not (isinstance(ident, str) and isinstance(name, str) and _CONVERSATION.match(ident)):
+        return ""
+    try:
+        words = agents.get(name).resuming(ident)
+    except LisaError:
+        return ""
+    root, binary = quote(place.project.root), next_action.binary(ctx.settings, ctx.cwd)
+    start = f"{binary} session spawn --agent {name} --mode interactive --project-root {root}"
+    return f"{start} --agent-args {quote(words)} --json" if words else ""

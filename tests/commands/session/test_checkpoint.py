@@ -98,6 +98,20 @@ def test_another_session_of_the_same_name_is_not_the_one_that_was_saved(machine:
     assert (answer["live"], answer["sameRun"]) == (False, False)
 
 
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [("claude", "--resume 0196f9a2-7000"), ("codex", "resume 0196f9a2-7000"), ("scripted", ""), ("nobody", "")],
+)
+def test_an_ended_session_can_go_on_with_its_agents_own_conversation(machine: Machine, agent: str, words: str) -> None:
+    point = {"session": "lisa-a", "agent": agent, "agentSessionId": "0196f9a2-7000"}
+    (machine.project / "c.json").write_text(json.dumps(point))
+    answer = checkpoint(machine, "resume", "--file", "c.json")
+    start = f"lisa session spawn --agent {agent} --mode interactive --project-root '{machine.project}'"
+    assert answer.get("respawnCommand") == (f"{start} --agent-args '{words}' --json" if words else None)
+    (machine.project / "c.json").write_text(json.dumps({**point, "agentSessionId": "$(touch x) 12345678"}))
+    assert "respawnCommand" not in checkpoint(machine, "resume", "--file", "c.json")
+
+
 def test_readers_go_on_from_its_cursors(machine: Machine) -> None:
     with TalkingPane(machine) as pane:
         pane.say("before\n")
