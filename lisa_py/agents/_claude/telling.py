@@ -19,6 +19,9 @@ CLOCK_SLACK_SECONDS = 0.05
 NEW_SECONDS = 1.0
 SETTLE_SECONDS = 0.4
 """A claude that came up this very moment (2.1.197) takes a paste and swallows an Enter right behind it."""
+HASTY = "2.1.1"
+"""Versions in which keys right behind a paste become part of it: Enter is lost, or the text stays in the box."""
+PASTE_SECONDS = 0.15
 ROWS_MOST = 60
 DRAFT_ROWS = 12
 """How many rows an interrupted prompt is taken to fill when neither screen nor transcript shows it."""
@@ -49,10 +52,12 @@ def how(text: str, view: View, reports: Sequence[AgentReport]) -> Input:
     ends_in_backslash = text.rstrip("\n").endswith("\\")  # Enter behind it makes a new line
     found = live.read(view)
     new = found is not None and view.now - found.changed_at < NEW_SECONDS and live.untried(view)
+    hasty = view.meta.agent_version.startswith(HASTY)
     return Input(
         clear_first=keys,
         before_enter=("C-a",) if ends_in_backslash else (),
-        settle_seconds=SETTLE_SECONDS if new else 0.0,
+        settle_seconds=SETTLE_SECONDS if new else PASTE_SECONDS if hasty else 0.0,
+        see_first=hasty,
     )
 
 

@@ -21,6 +21,8 @@ COMMAND_SECONDS = 1.0
 """How long to look for a sign of a slash command, which need not leave one."""
 EMPTY_SECONDS = 1.0
 """How long a taken text may stay in the input box before the next sender gets his turn."""
+SHOWN_SECONDS = 2.0
+"""How long a pasted text may take to stand in the box."""
 SURE_SECONDS = 1.0
 """How long to look on before a text is held to be lost."""
 SETTLE_SECONDS = 0.4
@@ -43,7 +45,7 @@ def enter(ctx: Context, listener: Listener, text: str) -> Seen:
     since = ctx.clock.now()
     how = _how(listener, text)
     put(listener, text, how)
-    _submit(ctx, listener, how)
+    _submit(ctx, listener, text, how)
     if listener.custom:
         return Seen(knowable=False)
     seen = _watched(ctx, listener, text, since)
@@ -59,6 +61,7 @@ def _empty(listener: Listener, text: str) -> None:
     keys = listener.agent.input(text, listener.view(), (left,)).clear_first
     if keys and not listener.ended() and listener.status.waiting_for not in answering.DIALOGS:
         listener.press(keys)
+        listener.emptied(text, EMPTY_SECONDS)
 
 
 def put(listener: Listener, text: str, how: Input | None = None) -> None:
@@ -91,7 +94,9 @@ def _paste(listener: Listener, text: str) -> None:
         raise listener.gone(outcome)
 
 
-def _submit(ctx: Context, listener: Listener, how: Input) -> None:
+def _submit(ctx: Context, listener: Listener, text: str, how: Input) -> None:
+    if how.see_first:
+        listener.shows(text, SHOWN_SECONDS)
     if how.settle_seconds:
         ctx.clock.sleep(how.settle_seconds)
     listener.press((*how.before_enter, how.submit))
@@ -119,7 +124,7 @@ def _watched(ctx: Context, listener: Listener, text: str, since: float) -> Seen:
         listener.look()
         if not how and _lost(listener, text):
             put(listener, text)
-            _submit(ctx, listener, Input(settle_seconds=SETTLE_SECONDS))
+            _submit(ctx, listener, text, Input(see_first=True, settle_seconds=SETTLE_SECONDS))
             return Seen(how=listener.hear(text, since, LAST_SECONDS + more), helped="retyped")
         return Seen(how=how)
     listener.press(("Enter",))

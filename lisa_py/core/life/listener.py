@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lisa_py import agents
 from lisa_py.agents.base import Agent, Binding, View
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
@@ -191,8 +193,15 @@ class Listener:
 
     def emptied(self, text: str, seconds: float) -> bool:
         """Wait until the input box no longer holds the text: one that is taken may stand there for a moment still."""
+        return self._until(lambda: not self.holds(text), seconds)
+
+    def shows(self, text: str, seconds: float) -> bool:
+        """Wait until the input box holds the text."""
+        return self._until(lambda: self.holds(text), seconds)
+
+    def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
         deadline = self._ctx.clock.monotonic() + seconds
-        while self.holds(text):
+        while not condition():
             if self._ctx.clock.monotonic() > deadline:
                 return False
             self._ctx.clock.sleep(TICK_SECONDS)
