@@ -158,7 +158,9 @@ def report(seen: Seen, quiet: float) -> AgentReport | None:
     if seen.running or seen.cpu >= BUSY_SHARE:
         return _busy(seen, "uses CPU")
     if seen.waits == "reading":
-        return AgentReport(source="activity", state="idle", detail=f"{seen.name} reads its terminal")
+        return AgentReport(
+            source="activity", state="idle", waiting_for="prompt", detail=f"{seen.name} reads its terminal"
+        )
     if seen.waits == "no":
         return _busy(seen, "does not read its terminal")
     enough = QUIET_SECONDS if seen.waits == "polling" else QUIET_UNKNOWN_SECONDS

@@ -44,9 +44,16 @@ def collect(
         each.tree = forest.get(pane.pid, ()) if pane is not None and not pane.dead else ()
         workload.find(ctx, each, now)
         subject.read_ends(each)
+    pane_list.find_again([each for each in every if _vanished(each.evidence)])
     living = [each for each in every if each.evidence.root is not None and each.evidence.end is None]
     for each in living if brief else every:
         signs.ask(ctx, each, brief, memory)
     workload.watch_silent(ctx, living, memory)
     pane_list.read_screens(living, screen)
     return [each.evidence for each in every]
+
+
+def _vanished(evidence: Evidence) -> bool:
+    """The pane's process has ended since tmux was asked, or tmux does not know of its end."""
+    pane = evidence.pane
+    return pane is not None and not pane.dead and evidence.root is None and evidence.end is None

@@ -49,6 +49,8 @@ class Boundary(Struct, frozen=True):
     accepted_at: float = 0.0
     begun: bool = False
     """Something dated after it shows that the agent took it: a prompt hook, a transcript record, a spell of work."""
+    tells: bool = False
+    """The agent would show that it took it."""
 
 
 class Fused(Struct, frozen=True, kw_only=True):
@@ -131,7 +133,8 @@ def _answers(lead: AgentReport, fresh: Sequence[AgentReport], boundary: Boundary
     """Whether rest is an answer to the newest input, and not the rest from before it."""
     if not boundary.at or boundary.begun or lead.state in ("error", "interrupted"):
         return True
-    if lead.source in ("activity", "screen"):
+    if lead.source in ("activity", "screen") and (lead.waiting_for == "prompt" or not boundary.tells):
+        # who reads its terminal again has taken what was typed; who only looks quiet may still be about to begin
         return now - boundary.at >= SETTLES_WITHIN
     # an agent that has just started reports rest, dated after the prompt it was started with: that is no answer yet
     if any(report.at and _kind(report) in ("busy", "waiting") for report in fresh):

@@ -34,6 +34,17 @@ def find(server: Tmux, subjects: Sequence[Subject], held: Sequence[Pane] | None)
         subject.evidence.server_lost = lost and not panes and meta is not None
 
 
+def find_again(subjects: Sequence[Subject]) -> None:
+    """Let the servers look after their children, and take the panes as they are then."""
+    for server in {id(subject.tmux): subject.tmux for subject in subjects}.values():
+        mine = [subject for subject in subjects if subject.tmux is server]
+        try:
+            server.nudge()
+            find(server, mine, None)
+        except TmuxUnavailable:
+            continue  # what was seen stands
+
+
 def _by_session(server: Tmux, subjects: Sequence[Subject]) -> dict[str, list[Pane]]:
     if not files.exists(server.socket):
         server.program()  # no tmux at all is another answer than no server

@@ -100,10 +100,15 @@ class Evidence(Struct, kw_only=True):
         return newest is not None and newest.at >= at - CLOCK_SLACK
 
     @property
+    def tells(self) -> bool:
+        """Whether the agent has a way of showing that it took an input."""
+        return not self.custom and bool(self.binding.transcript or (self.meta and self.meta.hooks))
+
+    @property
     def opening(self) -> bool:
         """An agent that tells what it does, and has not said anything yet: it is still opening its doors."""
-        tells = bool(self.meta and self.meta.hooks) and not self.custom
-        return tells and not any(report.source in EXACT for report in self.reports)
+        hooked = bool(self.meta and self.meta.hooks) and not self.custom
+        return hooked and not any(report.source in EXACT for report in self.reports)
 
     @property
     def created_at(self) -> float:

@@ -218,7 +218,8 @@ def _doing(e: Evidence, now: float) -> Outcome | None:
     """What the agent does by the most trusted of its reports."""
     boundary = Boundary()
     if e.state.last_input_expects_turn:
-        boundary = Boundary(e.state.last_input_at, e.state.last_input_accepted_at, e.begun_since(e.state.last_input_at))
+        begun = e.begun_since(e.state.last_input_at)
+        boundary = Boundary(e.state.last_input_at, e.state.last_input_accepted_at, begun, e.tells)
     fused = fuse(e.reports, boundary, now)
     if fused is None:
         return None
