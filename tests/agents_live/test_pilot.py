@@ -1,0 +1,192 @@
+"""Orchestration end to end: autopilot, loop and wait drive the real agents, and agents drive agents."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lisa_py.store import session
+from tests.agents_live.live_stage import LiveStage
+from tests.answers import fits
+from tests.fakes.model_api import FakeModelApi
+from tests.machine import Answer, Machine
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.agents
+AGENTS = pytest.mark.parametrize("agent", ["claude", "codex"])
+
+
+@pytest.fixture
+def api() -> Iterator[FakeModelApi]:
+    with FakeModelApi() as running:
+        yield running
+
+
+def _fly(stage: LiveStage, *words: str, stdin: str | None = None) -> Answer:
+    answer = stage.machine.lisa("session", "autopilot", *words, "--json", stdin=stdin, timeout=120)
+    fits(("session", "autopilot"), answer.json)
+    return answer
+
+
+def _start(stage: LiveStage, prompt: str, *words: str) -> Answer:
+    return _fly(stage, "--agent", stage.agent_name, "--session", stage.name, "--prompt", prompt, *words)
+
+
+@AGENTS
+def test_autopilot_flies_a_dialogue_to_its_handoff(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    stage = LiveStage(machine, api, agent, permission="bypass")
+    answer = _start(stage, "[fake tool echo out-of-the-tool then text the answer is 42]")
+    got = answer.json
+    assert (answer.code, got["ok"]) == (0, True), got
+    assert got["monitor"]["output"]["waitingFor"] == "prompt"
+    assert "the answer is 42" in got["capture"]["output"]["capture"]
+    assert (got["handoff"]["output"]["sessionState"], got["handoff"]["output"]["nextAction"]) == (
+        "waiting_input",
+        "session send",
+    )
+    assert len(stage.arrived()) == 1
+
+
+@AGENTS
+def test_autopilot_flies_an_exec_run_and_cleans_up(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    stage = LiveStage(machine, api, agent, permission="bypass")
+    answer = _start(stage, "[fake think 1 hm then text all done]", "--goal", "exec", "--kill-after", "true")
+    got = answer.json
+    assert (answer.code, got["ok"]) == (0, True), got
+    assert got["monitor"]["output"]["finalState"] == "completed"
+    assert "all done" in got["capture"]["output"]["capture"]
+    assert got["cleanup"]["output"]["found"] is True
+    assert stage.status().session_state == "not_found"
+
+
+@AGENTS
+def test_an_error_in_the_middle_is_told_and_the_run_resumed_once_it_is_mended(
+    machine: Machine, api: FakeModelApi, agent: str
+) -> None:
+    stage = LiveStage(machine, api, agent, permission="bypass")
+    broken = _start(stage, "[fake tool echo hi then error billing]")
+    got = broken.json
+    assert (broken.code, got["failedStep"], got["monitor"]["errorCode"]) == (2, "monitor", "agent_error"), got
+    assert got["capture"]["ok"] is True  # what there is has been read
+    assert got["handoff"] == {"ok": False, "skipped": True}
+    assert stage.send("[fake text mended]").code == 0
+    mended = _fly(stage, "--resume-from", "-", "--kill-after", "true", stdin=broken.out)
+    assert (mended.code, mended.json["resumeStep"]) == (0, "monitor"), mended
+    assert mended.json["agent"] == agent
+    assert "mended" in mended.json["capture"]["output"]["capture"]
+    assert mended.json["cleanup"]["ok"] is True
+    assert stage.status().session_state == "not_found"
+
+
+@AGENTS
+def test_a_run_that_runs_out_of_time_goes_on_where_it_was(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    stage = LiveStage(machine, api, agent, permission="bypass")
+    late = _start(stage, "[fake gate pause then text at last]", "--timeout-seconds", "6")
+    assert (late.code, late.json["monitor"]["errorCode"]) == (2, "monitor_timeout"), late
+    api.open("pause")
+    got = _fly(stage, "--resume-from", "-", "--timeout-seconds", "60", stdin=late.out).json
+    assert got["ok"] is True, got
+    assert "at last" in got["capture"]["output"]["capture"]
+    assert len(stage.arrived()) == 1
+
+
+@AGENTS
+def test_a_loop_follows_a_dialogue_and_tells_when_it_is_killed(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    stage = LiveStage(machine, api, agent, permission="bypass").begin()
+    stage.send("[fake text the first answer]")
+    words = ("--poll-interval", "2", "--max-polls", "30")
+    first = _loop(stage, *words)
+    assert "the first answer" in str(first["steps"][0]["diffPack"]["addedLines"]), first
+    looping = machine.start("session", "loop", "--session", stage.name, "--steps", "3", *words, "--json")
+    stage.send("[fake tool echo hi then text the second answer]")
+    stage.rests()
+    stage.send("[fake hang 60]")
+    wait_until(lambda: stage.status().session_state == "in_progress")
+    killed = stage.lisa("kill")
+    assert killed.code == 0
+    out, _ = looping.communicate(timeout=60)
+    got = json.loads(out)
+    assert (looping.returncode, got["errorCode"]) == (1, "loop_monitor_failed"), got
+    assert got["cause"]["errorCode"] in ("monitor_not_found", "monitor_crashed")
+    assert any("the second answer" in str(cycle["diffPack"]["addedLines"]) for cycle in got["steps"]), got
+
+
+def _loop(stage: LiveStage, *words: str) -> dict[str, Any]:
+    answer = stage.lisa("loop", *words)
+    assert answer.code == 0, answer
+    fits(("session", "loop"), answer.json)
+    return answer.json
+
+
+def test_one_wait_watches_both_agents_at_once(machine: Machine, api: FakeModelApi) -> None:
+    stages = [LiveStage(machine, api, agent, permission="bypass") for agent in ("claude", "codex")]
+    for stage in stages:
+        stage.begin()
+        stage.send(f"[fake gate {stage.agent_name} then text over]")
+    for stage in stages:
+        stage.until(lambda status: status.session_state == "in_progress")
+    waiting = machine.start("session", "wait", "--any", "--json-min", "--timeout-seconds", "60")
+    api.wait_at_gate("codex")
+    api.open("codex")
+    out, _ = waiting.communicate(timeout=90)
+    got = json.loads(out)
+    assert [row["session"] for row in got["sessions"]] == ["lisa-codex-live"], got
+    assert got["pending"] == ["lisa-claude-live"]
+    api.open("claude")
+    every = machine.lisa("session", "wait", "--all", "--timeout-seconds", "60", "--json", timeout=90)
+    assert (every.code, len(every.json["sessions"])) == (0, 2), every
+
+
+# -- agents that drive agents ---------------------------------------------------------------------------------------
+
+
+def _nested(machine: Machine, api: FakeModelApi) -> LiveStage:
+    """A parent claude on a machine that also has codex, and lisa on the PATH, also of login shells (codex's are)."""
+    LiveStage(machine, api, "codex", permission="bypass")
+    machine.program("lisa", f'#!/bin/sh\nexec {sys.executable} -P -m lisa_py "$@"\n')
+    (machine.home / ".profile").write_text(f'PATH="{machine.bin}:$PATH"\n')
+    return LiveStage(machine, api, "claude", permission="bypass")
+
+
+def _child(name: str, agent: str, prompt: str, quote: str) -> str:
+    """Steps of a directive: spawn a session, watch it to its end, read it."""
+    policy = "--nested-policy force" if agent == "codex" else ""
+    return (
+        f"tool lisa session spawn --agent {agent} --mode exec --session {name} {policy} --prompt {quote}{prompt}{quote}"
+        f" --json then tool lisa session monitor --session {name} --expect terminal --json-min"
+        f" then tool lisa session capture --session {name} --raw"
+    )
+
+
+def test_a_parent_claude_spawns_monitors_and_reads_a_child_codex(machine: Machine, api: FakeModelApi) -> None:
+    parent = _nested(machine, api).begin("", "--agent-args", "--permission-mode bypassPermissions")
+    steps = _child("lisa-child", "codex", "[fake text the child says 42]", "'")
+    parent.send(f"[fake {steps} then text the parent read: {{last}}]")
+    parent.rests(120)
+    read = parent.lisa("capture", "--transcript").out
+    assert "the child says 42" in read.rpartition("the parent read:")[2], read
+    child = machine.lisa("session", "status", "--session", "lisa-child", "--json").json
+    assert (child["agent"], child["sessionState"]) == ("codex", "completed")
+    tree = machine.lisa("session", "tree", "--flat", "--json").json
+    assert {"lisa-child", parent.name} <= set(json.dumps(tree).replace('"', " ").split())
+
+
+def test_three_levels_deep_each_drives_the_next_and_all_end_with_the_first(machine: Machine, api: FakeModelApi) -> None:
+    parent = _nested(machine, api).begin("", "--agent-args", "--permission-mode bypassPermissions")
+    third = _child("lisa-third", "scripted", "[say deep 3]", "'")
+    second = _child("lisa-second", "codex", f"[fake {third} then text the second read: {{last}}]", '"')
+    parent.send(f"[fake {second} then text the first read: {{last}}]")
+    parent.rests(180)
+    assert "the first read: " in parent.lisa("capture", "--transcript").out
+    second_said = machine.lisa("session", "capture", "--session", "lisa-second", "--raw").out
+    assert "deep 3" in second_said.rpartition("the second read:")[2], second_said
+    metas = {name: session.read_meta(machine.context().place(name)) for name in ("lisa-second", "lisa-third")}
+    parents = {name: meta.parent_session for name, meta in metas.items() if meta is not None}
+    assert parents == {"lisa-second": parent.name, "lisa-third": "lisa-second"}
+    killed = parent.lisa("kill").json
+    assert set(killed["descendants"]) == {"lisa-second", "lisa-third"}
+    assert machine.lisa("session", "list", "--json").json["sessions"] == []
