@@ -1,0 +1,41 @@
+"""Checkpoints of the real agents: what they hold, and going on with the conversation after the end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from tests.agents_live.live_stage import LiveStage
+from tests.fakes.model_api import FakeModelApi
+from tests.machine import Machine
+
+pytestmark = pytest.mark.agents
+
+
+@pytest.fixture
+def api() -> Iterator[FakeModelApi]:
+    with FakeModelApi() as running:
+        yield running
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_a_killed_session_goes_on_with_its_own_conversation(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    stage = LiveStage(machine, api, agent)
+    stage.begin("[fake text the answer is 42]").rests()
+    assert stage.lisa("diff-pack").json["source"] == "transcript"
+    assert stage.lisa("diff-pack").json["changed"] is False
+    stage.lisa("checkpoint", "save", "--file", "c.json")
+    held = json.loads((machine.project / "c.json").read_text())
+    assert held["source"] == "transcript" and held["captureTail"].endswith("the answer is 42")
+    stage.lisa("kill")
+    resumed = stage.lisa("checkpoint", "resume", "--file", "c.json").json
+    assert resumed["live"] is False
+    words = shlex.split(resumed["respawnCommand"])[1:]
+    again = machine.lisa(*words, "--session", stage.name)
+    assert again.code == 0, again
+    stage.rests()
+    pack = stage.lisa("context-pack").json
+    assert pack["source"] == "transcript" and "the answer is 42" in pack["pack"]
