@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from typing import Any
@@ -159,3 +160,13 @@ def test_ctrl_c_leaves_the_sessions_alone(machine: Machine, fleet: Fleet) -> Non
 def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "wait", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
+
+
+def test_an_agent_whose_pane_is_killed_outright_is_told_of(machine: Machine, fleet: Fleet) -> None:
+    spawned = fleet.spawn("lisa-a")
+    waiting = _waiting(machine)
+    wait_until(lambda: _looks(waiting.pid))
+    os.kill(spawned.meta.pane_pid, signal.SIGKILL)
+    out, _ = waiting.communicate(timeout=30)
+    got = json.loads(out.splitlines()[-1])
+    assert (got["ok"], got["sessions"][0]["sessionState"]) == (True, "crashed")

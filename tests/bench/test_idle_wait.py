@@ -1,0 +1,38 @@
+"""What waiting for two hundred sessions costs while nothing happens."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+
+from tests.bench.conftest import Report
+from tests.fleet import Fleet
+from tests.machine import Machine
+
+pytestmark = pytest.mark.bench
+COUNT = 200
+SETTLED, SECONDS = 75.0, 60.0
+"""What is still for a minute is looked at less often."""
+
+
+def test_one_wait_for_a_resting_fleet(machine: Machine, fleet: Fleet, report: Report) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: fleet.spawn(f"lisa-n{number}"), range(COUNT)))
+    waiting = machine.start("session", "wait", "--all", "--json-min")
+    time.sleep(SETTLED)  # not a wait for a condition: the quiet itself is measured
+    process = psutil.Process(waiting.pid)
+    before, began = sum(process.cpu_times()[:4]), time.monotonic()
+    time.sleep(SECONDS)
+    share = (sum(process.cpu_times()[:4]) - before) / (time.monotonic() - began) * 100
+    waiting.terminate()
+    waiting.communicate()
+    report.table(
+        f"One `session wait` for {COUNT} sessions that rest",
+        ("", "share of one core"),
+        [("the process and its tmux calls", f"{share:.2f} %")],
+        f"CPU time over {SECONDS:.0f} s.",
+    )
+    assert share < 3
