@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lisa_py import commands
 from tests.answers import fits
 from tests.machine import Machine
 
-PROMISED = Path(__file__).with_name("promised_flags.txt")
-"""Every command and flag that programs written for the earlier lisa rely on."""
 
-
-def test_every_promised_command_and_flag_that_exists_is_listed(machine: Machine) -> None:
+def test_every_command_is_listed(machine: Machine) -> None:
     answer = machine.lisa("capabilities", "--json").json
     fits(("capabilities",), answer)
-    flags = {command["name"]: set(command["flags"]) for command in answer["commands"]}
-    for line in PROMISED.read_text().splitlines():
-        name, _, wanted = line.partition(": ")
-        if name in flags:
-            assert not set(wanted.split()) - flags[name], name
-    assert {" ".join(path) for path in commands.paths()} == set(flags)
+    assert {" ".join(path) for path in commands.paths()} == {command["name"] for command in answer["commands"]}
 
 
 def test_flags_are_described_as_they_are(machine: Machine) -> None:

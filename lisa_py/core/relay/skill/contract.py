@@ -106,7 +106,7 @@ def examples(skill: str, surface: Surface) -> Check:
             wrong.append(f"{name}: {problem}")
             continue
         seen += len(said)
-        wrong += [f"{name}: {problem}" for words in said for problem in _problems(words, known)]
+        wrong += [f"{name}: {problem}" for words in said for problem in problems(words, known)]
     return _result("skill_examples", wrong, seen, "")
 
 
@@ -124,7 +124,8 @@ def calls(text: str) -> Iterator[Sequence[str]]:
                 yield command.words[1:]
 
 
-def _problems(words: Sequence[str], known: dict[str, set[str]]) -> list[str]:
+def problems(words: Sequence[str], known: dict[str, set[str]]) -> list[str]:
+    """What of a call does not exist."""
     name = next((" ".join(words[:count]) for count in (2, 1) if " ".join(words[:count]) in known), "")
     if not name:
         return [] if words and words[0].startswith("-") else [f"no command `{' '.join(words[:2])}`"]

@@ -1,0 +1,105 @@
+"""The guide for orchestrators: every script in it runs, here with the scripted agent."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lisa_py import commands
+from lisa_py.core.relay.skill import contract
+from tests.house.sources import TREE
+from tests.machine import Machine
+
+GUIDE = TREE / "docs" / "guide"
+PATTERNS = sorted((GUIDE / "patterns").glob("*.md"))
+ROLES = ("AGENT", "REVIEWER", "FIXER", "PLANNER", "WORKER", "CHECKER")
+CHILD = "lisa session spawn --session lisa-child --agent scripted --prompt hi"
+SAID: dict[str, tuple[dict[str, str], list[str]]] = {
+    "single-worker": (
+        {"PROMPT": "[say two findings]", "FOLLOW_UP": "[say the first one]"},
+        ["two findings", "the first one"],
+    ),
+    "permissions": ({"PROMPT": "[ask touch notes.txt] [say made it]"}, ["ok: Yes", "made it"]),
+    "fleet": (
+        {"TASKS": "[say alpha]\n[think 0.2] [say beta]\n[exit 3]\n[think 1] [exit 4]"},
+        ["\nalpha", "\nbeta", "== lisa-job-3: not started", "== lisa-job-4: crashed"],
+    ),
+    "lanes": ({"REVIEW": "[say a finding]", "FIX": "[say fixed]"}, ["review,analysis,scripted", "a finding", "fixed"]),
+    "budget-loop": ({"PROMPT": "[say one]", "NEXT": "[say ALL-GREEN]"}, ["done after step 2", '"tokens":']),
+    "handoff-chain": (
+        {"PLAN": "[say a plan]", "WORK": "[say worked]", "CHECK": "[say checked]"},
+        ["a plan", "worked", "checked", "lisa-work,idle,waiting_input"],
+    ),
+    "nested": (
+        {"PROMPT": f"[run {CHILD}] [run lisa session wait --all --sessions lisa-child] [say both done]"},
+        ["\n  lisa-child (scripted/interactive)", "both done"],
+    ),
+}
+"""What the scripted agent is told for each pattern, and what must come out."""
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run(machine: Machine, script: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    machine.program("lisa", f'#!/bin/sh\nexec "{sys.executable}" -P -m lisa_py "$@"\n')
+    own = {**machine.env, "PYTHONPATH": str(TREE), **dict.fromkeys(ROLES, "scripted"), **env}
+    return subprocess.run(
+        ["sh", "-c", script], cwd=machine.project, env=own, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_each_pattern_has_a_script_and_what_it_is_told_here() -> None:
+    assert {page.stem for page in PATTERNS} == set(SAID)
+    assert all(len(blocks(page)) == 1 for page in PATTERNS)
+    assert not [page.stem for page in PATTERNS if f"patterns/{page.name}" not in (GUIDE / "README.md").read_text()]
+
+
+@pytest.mark.parametrize("page", PATTERNS, ids=lambda page: page.stem)
+def test_a_pattern_does_what_it_says_and_leaves_nothing(machine: Machine, page: Path) -> None:
+    told, expected = SAID[page.stem]
+    ended = run(machine, blocks(page)[0], told)
+    assert ended.returncode == 0, ended
+    assert not [words for words in expected if words not in ended.stdout], ended.stdout
+    assert machine.lisa("session", "list", "--json").json["sessions"] == []
+
+
+def test_a_budget_stops_the_loop(machine: Machine) -> None:
+    script = blocks(GUIDE / "patterns" / "budget-loop.md")[0]
+    ended = run(machine, script, {"PROMPT": "[say one]", "NEXT": "[say on]", "MAX_STEPS": "2"})
+    assert (ended.returncode, "stopped after step 3" in ended.stdout) == (0, True), ended
+    ended = run(machine, script, {"PROMPT": "[say one]", "MAX_TOKENS": "1"})
+    assert "stopped after step 1" in ended.stdout
+
+
+def test_what_is_not_allowed_is_answered_with_no(machine: Machine) -> None:
+    script = blocks(GUIDE / "patterns" / "permissions.md")[0]
+    ended = run(machine, script, {"PROMPT": "[ask touch other.txt] [say so be it]"})
+    assert ended.returncode == 0 and "ok: No" in ended.stdout, ended
+    assert not (machine.project / "other.txt").exists()
+
+
+@pytest.mark.parametrize("number", range(1, len(blocks(GUIDE / "README.md"))))
+def test_the_guides_own_steps_run(machine: Machine, number: int) -> None:
+    """All but the first, which needs a real agent on the machine."""
+    ended = run(machine, "set -e\n" + blocks(GUIDE / "README.md")[number], {"PROMPT": "[say hello]"})
+    assert ended.returncode == 0, ended
+    assert machine.lisa("session", "list", "--json").json["sessions"] == []
+
+
+def test_every_call_in_the_guide_names_a_command_and_flags_that_exist() -> None:
+    known = {entry.name: set(entry.flags) for entry in commands.surface()}
+    calls = [words for page in GUIDE.rglob("*.md") for words in contract.calls(page.read_text())]
+    assert len(calls) > 50
+    assert not [problem for words in calls for problem in contract.problems(words, known)]
+
+
+def test_links_lead_somewhere() -> None:
+    pages = list(GUIDE.rglob("*.md"))
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)", page.read_text())]
+    assert not [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]
