@@ -1,0 +1,38 @@
+"""The installed skill is seen by the real claude and codex."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from lisa_py.core.relay.skill import copying, page
+from tests.agents_kit import claude_home, codex_home
+from tests.fakes.model_api import FakeModelApi
+from tests.machine import Machine
+
+pytestmark = pytest.mark.agents
+
+HOMES = {"claude": (claude_home, ["-p"]), "codex": (codex_home, ["exec", "--skip-git-repo-check"])}
+
+
+@pytest.fixture
+def api() -> Iterator[FakeModelApi]:
+    with FakeModelApi() as running:
+        yield running
+
+
+@pytest.mark.parametrize("agent", HOMES)
+def test_what_the_skill_is_for_is_told_to_the_model(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    make, words = HOMES[agent]
+    home = make(machine.folder, machine.project, api.url)
+    machine.env |= home.env
+    assert machine.lisa("skills", "install", "--to", agent).code == 0
+    subprocess.run(
+        home.argv(*words, "hello"), cwd=home.project, env=home.env, stdin=subprocess.DEVNULL, timeout=60, check=True
+    )
+    found = page.manifest(copying.bundled())
+    assert found is not None
+    told = "".join(str(request.body) for request in api.requests)
+    assert found.description[:60] in told
