@@ -254,3 +254,21 @@ def test_the_reaction_is_a_matter_of_milliseconds(make: Make, agent: str, what: 
             stage.rests()
     print(f"\n{agent} {what}: " + " ".join(f"{delay * 1000:.0f}" for delay in delays), "ms")
     assert sorted(delays)[2] < 0.5
+
+
+def test_scenario_5_the_token_that_was_refused_is_set_aside_and_the_other_stays(make: Make) -> None:
+    stage = make("claude", retries=0)
+    machine = stage.machine
+    del machine.env["ANTHROPIC_AUTH_TOKEN"]
+    ids = [machine.lisa("oauth", "add", "--stdin", "--json", stdin=token).json["id"] for token in ("good", "bad")]
+    for name, error in (("lisa-good", "text fine"), ("lisa-bad", "error auth")):
+        machine.lisa(
+            "session", "spawn", "--agent", "claude", "--session", name, "--prompt", f"[fake {error}]", "--json",
+            "--no-dangerously-skip-permissions",
+        )  # fmt: skip
+        answer = machine.lisa("session", "monitor", "--session", name, "--timeout-seconds", "60", "--json")
+        assert answer.json["exitReason"] == "waiting_input", answer
+    tokens = {
+        token["id"]: token.get("disabled", False) for token in machine.lisa("oauth", "list", "--json").json["tokens"]
+    }
+    assert tokens == {ids[0]: False, ids[1]: True}

@@ -226,7 +226,7 @@ def test_looking_leaves_no_trace(stage: Stage) -> None:
 
 
 def test_looking_often_does_not_change_the_answer(stage: Stage) -> None:
-    """The reference counts looks as time: its fourth look calls a working agent idle."""
+    """Whoever counts looks as time calls a working agent idle at the fourth."""
     stage.run("python3 -c 'import time; time.sleep(600)'")
     wait_until(lambda: stage.status().session_state == "in_progress")
     assert {stage.status().session_state for _ in range(12)} == {"in_progress"}
