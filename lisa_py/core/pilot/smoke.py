@@ -13,13 +13,13 @@ from lisa_py import agents
 from lisa_py.agents.base import Agent, quote_posix
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.life import kill, launch
+from lisa_py.core.life import kill, launch, tree
 from lisa_py.core.life.draft import SpawnRequest
 from lisa_py.core.life.spawn import spawn
 from lisa_py.core.pilot import smoke_checks, smoke_files, smoke_plan, smoke_report
 from lisa_py.core.pilot.smoke_checks import ContractCheck, MatrixRow, PromptProbe
 from lisa_py.core.pilot.smoke_plan import ChaosResult, Plan
-from lisa_py.core.pilot.smoke_report import Smoke, SmokeRequest
+from lisa_py.core.pilot.smoke_report import Chain, Smoke, SmokeRequest
 from lisa_py.core.relay import monitoring
 from lisa_py.core.relay.capture import capture
 from lisa_py.core.relay.captured import CaptureRequest
@@ -108,6 +108,7 @@ class _Run:
         self._monitored: Monitored | UnsetType = UNSET
         self._missing: tuple[str, ...] | UnsetType = UNSET
         self._checks: tuple[ContractCheck, ...] | UnsetType = UNSET
+        self._tree: Chain | UnsetType = UNSET
         self._spawned = False
 
     def go(self) -> Smoke:
@@ -162,7 +163,18 @@ class _Run:
         self._write_scripts()
         self._spawn()
         self._watch()
+        self._look_at_tree()
         self._look_for_markers()
+
+    def _look_at_tree(self) -> None:
+        """What the records say of the chain; that they cannot be read is no failure of it."""
+        try:
+            found = tree.build(
+                self._ctx, self._places[0].project, tree.Wanted(session=self._plan.levels[0].session, with_state=True)
+            )
+        except LisaError:
+            return
+        self._tree = Chain(node_count=len(found.rows), roots=found.roots)
 
     def _write_scripts(self) -> None:
         try:
@@ -271,6 +283,7 @@ class _Run:
             markers=plan.markers,
             missing_markers=self._missing,
             monitor=self._monitored,
+            tree=self._tree,
             cleanup_errors=cleanup or UNSET,
             seconds=round(self._ctx.clock.monotonic() - self._began, 2),
             error=error or UNSET,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.core.life.tree import Node
 from lisa_py.core.pilot.smoke_checks import ContractCheck, MatrixRow, PromptProbe
 from lisa_py.core.pilot.smoke_plan import ChaosResult
 from lisa_py.core.relay.monitoring import Monitored
@@ -26,6 +27,13 @@ class SmokeRequest(Struct, frozen=True, kw_only=True):
     max_polls: int = 180
     keep_sessions: bool = False
     export_artifacts: str = ""
+
+
+class Chain(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Who spawned whom, as the sessions' records tell."""
+
+    node_count: int
+    roots: tuple[Node, ...]
 
 
 class Smoke(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -53,6 +61,7 @@ class Smoke(Struct, frozen=True, kw_only=True, rename="camel"):
     markers: tuple[str, ...]
     missing_markers: tuple[str, ...] | UnsetType = UNSET
     monitor: Monitored | UnsetType = UNSET
+    tree: Chain | UnsetType = UNSET
     cleanup_errors: tuple[str, ...] | UnsetType = UNSET
     seconds: float
     error: str | UnsetType = UNSET

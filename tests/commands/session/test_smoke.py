@@ -35,6 +35,7 @@ def test_three_levels_pass_and_leave_no_session(machine: Machine) -> None:
     assert (got["chaos"], got["promptStyle"], got["llmProfile"], got["contractProfile"]) == ("none",) * 4
     assert "cleanupErrors" not in got and "missingMarkers" not in got
     assert sessions(machine) == []
+    assert chain(got["tree"]["roots"]) == got["sessions"]
     work = Path(got["workDir"])
     said = (work / "capture-l1.txt").read_text()
     assert all(marker in said for marker in got["markers"])
@@ -43,6 +44,10 @@ def test_three_levels_pass_and_leave_no_session(machine: Machine) -> None:
         *(f"events-l{level}.jsonl" for level in (1, 2, 3)), "lisa", "monitor-l1.json", "report.json",
     }  # fmt: skip
     assert all(path.stat().st_mode & 0o077 == 0 for path in [work, *work.iterdir()])
+
+
+def chain(nodes: list[dict[str, Any]]) -> list[str]:
+    return [nodes[0]["session"], *chain(nodes[0].get("children", []))] if nodes else []
 
 
 def test_text_says_pass_and_where_things_are(machine: Machine) -> None:
