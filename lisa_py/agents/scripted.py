@@ -22,6 +22,7 @@ from lisa_py.host import files
 from lisa_py.host.processes import Process
 
 PROGRAM = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "scripted_agent.py")
+_ISOLATED = ("-I", "-S")  # nothing of the project's or the user's Python plays a part, and it starts in 10 ms
 _ARGV_MAX = 100_000  # bytes; Linux takes 131,072 for one argument
 
 
@@ -75,7 +76,7 @@ class Scripted(Agent):
         )
 
     def _words(self, launch: Launch, prompt: str, extra: Sequence[str] = ()) -> list[str]:
-        words = [quote(sys.executable), "-I", "-S", quote(PROGRAM)]
+        words = [quote(sys.executable), *_ISOLATED, quote(PROGRAM)]
         if launch.mode == "exec":
             words += ["exec", *(["--yes"] if launch.skip_permissions else [])]
         words += [*extra, launch.agent_args.strip()]
@@ -92,7 +93,9 @@ class Scripted(Agent):
     # -- watching: which process and conversation does the pane hold, and what is it doing? -----------------------
 
     def is_agent(self, process: Process) -> bool:
-        return any(os.path.basename(word) == "scripted_agent.py" for word in process.argv[1:5])
+        return process.argv[1:3] == _ISOLATED and os.path.basename("".join(process.argv[3:4])) == os.path.basename(
+            PROGRAM
+        )
 
     def bind(self, view: View) -> Binding:
         home = view.meta.agent_home or self.home(view.environ)
