@@ -84,6 +84,15 @@ def test_ctrl_c_cleans_up(machine: Machine) -> None:
     wait_until(lambda: left_behind(machine) == [], what=str(left_behind(machine)))
 
 
+def test_a_long_path_for_temporary_files_is_no_trouble(machine: Machine) -> None:
+    deep = machine.folder / ("long " * 24)
+    deep.mkdir()
+    answer = machine.lisa("demo", "--json", env={"TMPDIR": str(deep)})
+    assert (answer.code, answer.json["leftBehind"]) == (0, [])
+    assert list(deep.iterdir()) == []
+    assert list(Path(machine.env["LISA_SHARED_DIR"]).iterdir()) == []
+
+
 def test_an_agent_that_is_not_there_is_refused_without_a_trace(machine: Machine) -> None:
     tools = f"{machine.bin}:/usr/bin:/bin"
     answer = machine.lisa("demo", "--agent", "codex", "--json", env={"PATH": tools})

@@ -72,7 +72,6 @@ def _context(ctx: Context, root: str) -> Context:
     own = {
         "LISA_STATE_DIR": os.path.join(root, "state"),
         "LISA_TMUX_SOCKET_DIR": root,
-        "LISA_SHARED_DIR": root,
         "SCRIPTED_HOME": os.path.join(root, "agent"),
     }
     kept = {name: value for name, value in ctx.settings.environ.items() if name not in ROUTING}
@@ -81,7 +80,6 @@ def _context(ctx: Context, root: str) -> Context:
         environ={**kept, **own},
         state_dir=own["LISA_STATE_DIR"],
         tmux_socket_dir=root,
-        shared_dir=root,
         parent_session="",
         project_root="",
     )
@@ -224,9 +222,11 @@ class _Play:
             self._ctx.tmux(self._ctx.project()).kill_server()
         except LisaError as problem:
             left.append(problem.message)
-        files.remove_tree(self._root)
-        if files.exists(self._root):
-            left.append(self._root)
+        sockets = os.path.dirname(self._ctx.project().socket)  # elsewhere when the temporary folder's path is long
+        for folder in (self._root, sockets):
+            files.remove_tree(folder)
+            if files.exists(folder):
+                left.append(folder)
         if self._told or left:
             self._say(f"{self._killed} sessions killed, {'nothing' if not left else ', '.join(left)} left behind")
         return tuple(left)
