@@ -145,7 +145,7 @@ def watch(ctx: Context, project: Project, asked: Asked, interval: float) -> Iter
     """
     from lisa_py.core.watch import look  # noqa: PLC0415 - as above
     from lisa_py.core.watch.memory import Memory  # noqa: PLC0415 - as above
-    from lisa_py.core.watch.waiting import Waiter  # noqa: PLC0415 - as above
+    from lisa_py.core.watch.waiting import Pace, Waiter  # noqa: PLC0415 - as above
 
     path = _cursor(ctx, project, asked)
     before, memory = listing.remembered(path), Memory()
@@ -153,12 +153,13 @@ def watch(ctx: Context, project: Project, asked: Asked, interval: float) -> Iter
     try:
         with Waiter(ctx, [f"{project.folder}/sessions"]) as waiter:
             while True:
+                pace = Pace(ctx.clock)
                 fleet = _fleet(ctx, project, asked)
                 found = look.survey(ctx, fleet.places, memory=memory, panes=fleet.panes)
                 waiter.watch(*_signs(project, fleet, found))
                 items = _items(ctx, fleet, asked, [status for _, status in found])
                 news = listing.delta(before, items)
-                now = ctx.clock.monotonic()
+                now = pace.looked()
                 if not shown or news.count or now - told_at >= interval:
                     listing.remember(path, items, ctx.clock.now())
                     before = listing.Memory(items={listing.key(each): each for each in items})
@@ -170,10 +171,17 @@ def watch(ctx: Context, project: Project, asked: Asked, interval: float) -> Iter
                         cursor_file=path,
                         warnings=tuple(fleet.warnings),
                     )
-                busy = any(status.session_state in ("in_progress", "just_started") for _, status in found)
-                waiter.wait(max(0.0, min(told_at + interval - now, QUICK_TICK if busy else TICK)))
+                tick = QUICK_TICK if any(_unheard(status) for _, status in found) else TICK
+                if waiter.wait(max(0.0, min(told_at + interval - now, tick))):
+                    pace.rest()
     except KeyboardInterrupt:
         raise LisaError("interrupted", "stopped watching; the sessions go on", exit_code=130) from None
+
+
+def _unheard(status: Status) -> bool:
+    """Whether the session works and its next change may come without an event."""
+    works = status.session_state in ("in_progress", "just_started")
+    return works and status.state_source not in ("agent_file", "hook", "transcript")
 
 
 def _signs(project: Project, fleet: Fleet, found: Sequence[tuple[Evidence, Status]]) -> tuple[list[str], list[int]]:

@@ -18,7 +18,7 @@ from lisa_py.core.watch.memory import Memory
 from lisa_py.core.watch.rules import Rules, Stop, next_interval, stop
 from lisa_py.core.watch.subject import EXACT
 from lisa_py.core.watch.transitions import Recorder
-from lisa_py.core.watch.waiting import Waiter
+from lisa_py.core.watch.waiting import Pace, Waiter
 from lisa_py.store import session as records
 from lisa_py.store.places import Place
 
@@ -26,7 +26,7 @@ TICK = 1.0
 """Longest time between two looks: for what gives no sign of itself."""
 QUICK_TICK = 0.1
 """While the state shows only where no event tells of its change (pane title, processes, pane text)."""
-SETTLE_TICK = 0.05
+SETTLE_TICK = 0.025
 SETTLE_SECONDS = 0.5
 """After an event that changed nothing yet: another sign of the same thing is on its way."""
 
@@ -141,8 +141,9 @@ class _Watch:
         polls, before, degraded_only = 0, "", True
         woken_at = began
         while True:
+            pace = Pace(clock)
             evidence, status = self._look()
-            now = clock.monotonic()
+            now = pace.looked()
             found = stop(self._rules, status, self._marker_found)
             beat = now >= next_beat
             last = now >= deadline or (beat and self._rules.counts_polls and polls + 1 >= max_polls)
@@ -160,6 +161,7 @@ class _Watch:
                 return self._exhausted(polls, status, degraded_only)
             pause = min(next_beat, deadline) - now
             if self._waiter.wait(min(pause, self._tick(evidence, status, now - woken_at))):
+                pace.rest()
                 woken_at = clock.monotonic()
 
     def _look(self) -> tuple[Evidence, Status]:
@@ -178,8 +180,8 @@ class _Watch:
 
     def _tick(self, evidence: Evidence, status: Status, since_event: float) -> float:
         """How long nothing may happen until the next look."""
-        if since_event < SETTLE_SECONDS:
-            return SETTLE_TICK
+        if since_event < SETTLE_SECONDS and status.state_source not in ("agent_file", "end_record"):
+            return max(SETTLE_TICK, since_event / 2)
         if status.session_state in ("in_progress", "just_started") and _changes_unheard(evidence, status):
             exact = any(report.source in EXACT for report in evidence.reports)
             return QUICK_TICK if exact or since_event < 60 else 4 * QUICK_TICK

@@ -6,10 +6,34 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from lisa_py.core.context import Context
+from lisa_py.host.clock import Clock
 from lisa_py.host.watching import Watching
 
 NO_NEWS = ("heartbeat", "events.jsonl", "output.txt")
 """Files of a session's folder whose change says nothing about the agent."""
+
+
+SHARE = 3
+"""A burst of events costs at most one part in this many plus one: so much longer than the last look took is rested."""
+LONGEST_REST = 1.0
+
+
+class Pace:
+    """Keeps a storm of events from becoming a storm of looks; the first event after a calm is met at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = self._ended = clock.monotonic()
+
+    def looked(self) -> float:
+        """The look is done; answers the time."""
+        self._ended = self._clock.monotonic()
+        return self._ended
+
+    def rest(self) -> None:
+        """After an event: wait until the look before it has been paid for."""
+        due = self._ended + min(LONGEST_REST, SHARE * (self._ended - self._began))
+        self._clock.sleep(max(0.0, due - self._clock.monotonic()))
 
 
 class Waiter:

@@ -251,7 +251,7 @@ def test_many_sessions_are_read_as_one_by_one(machine: Machine) -> None:
 def test_one_pass_over_all_processes_sees_the_same_trees_as_a_walk_each() -> None:
     with subprocess.Popen(["/bin/sh", "-c", "sleep 60 & sleep 60"]) as shell:
         try:
-            wait_until(lambda: len(processes.tree(shell.pid)) == 3)
+            wait_until(lambda: [item.name for item in processes.tree(shell.pid)] == ["sh", "sleep", "sleep"])
             many = [shell.pid, *range(2**22, 2**22 + 10)]
             walked = {process.pid: process.argv for process in processes.tree(shell.pid)}
             assert {process.pid: process.argv for process in processes.forest(many)[shell.pid]} == walked

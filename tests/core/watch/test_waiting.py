@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lisa_py.core.watch.waiting import Waiter
+from lisa_py.core.watch.waiting import Pace, Waiter
+from lisa_py.host.clock import Clock
 from lisa_py.host.watching import Watching
 from tests.machine import Machine
 
@@ -156,3 +157,20 @@ def test_a_waiter_gives_back_all_handles(machine: Machine, folder: Path) -> None
         with Waiter(machine.context(), [str(folder)], [os.getpid()]) as waiter:
             waiter.watch([str(folder), str(folder / "x")], [])
     assert handles() == before
+
+
+def test_a_storm_of_events_is_met_at_a_pace_that_looking_can_keep() -> None:
+    now = [100.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    pace = Pace(Clock(monotonic=lambda: now[0], sleep=sleep))
+    now[0] += 0.02  # the look
+    pace.looked()
+    now[0] += 0.01  # the next event comes right after it
+    pace.rest()
+    assert now[0] == pytest.approx(100.08)
+    now[0] += 5
+    pace.rest()
+    assert now[0] == pytest.approx(105.08), "after a calm nothing is waited for"
