@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 import time
 
+from . import signals
 from .memory import Memory
 from .turn import Interrupted, Leave, Turn
 
@@ -66,8 +66,8 @@ def main(words: list[str]) -> int:
     ident = options.values.get("--resume") or options.values.get("--session-id", "")
     memory = Memory(home, ident, options.values.get("--hook", ""))
     source = "resume" if "--resume" in options.values else "startup"
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+    for number in (signals.SIGTERM, signals.SIGHUP):
+        signals.signal(number, _leave)
     try:
         return _exec(memory, options, source) if options.exec_mode else _dialogue(memory, options, source)
     except Leave as leave:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
-from . import script
+from . import script, signals
 from .memory import Memory
 
 TYPE_CHECKING = False
@@ -260,7 +259,7 @@ class Turn:
                 parts.append(data)
             _, status = os.waitpid(child, 0)
         except BaseException:
-            os.killpg(child, signal.SIGKILL)
+            os.killpg(child, signals.SIGKILL)
             os.waitpid(child, 0)
             raise
         finally:
@@ -289,21 +288,17 @@ class Turn:
 
     def do_ignore(self, rest: str) -> None:
         for name in rest.split():
-            signal.signal(_signal(name), signal.SIG_IGN)
+            signals.signal(signals.number(name), signals.SIG_IGN)
 
     def do_crash(self, rest: str) -> None:
         if rest.lstrip("-").isdigit():
             os._exit(int(rest))
-        number = _signal(rest or "KILL")
-        signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
+        number = signals.number(rest or "KILL")
+        signals.signal(number, signals.SIG_DFL) if number != signals.SIGKILL else None
         os.kill(os.getpid(), number)
 
     def do_exit(self, rest: str) -> None:
         raise Leave(int(rest or 0))
-
-
-def _signal(name: str) -> int:
-    return int(getattr(signal, "SIG" + name.upper().removeprefix("SIG")))
 
 
 def _become(command: str, writer: int) -> None:

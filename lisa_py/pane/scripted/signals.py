@@ -1,0 +1,15 @@
+"""Signals without the enumerations of the signal module, which would double the time a start takes."""
+
+try:
+    import _signal as plain  # type: ignore[import-not-found, unused-ignore]
+except ImportError:  # another Python than CPython
+    import signal as plain
+
+SIG_DFL, SIG_IGN = plain.SIG_DFL, plain.SIG_IGN
+SIGHUP, SIGKILL, SIGTERM = int(plain.SIGHUP), int(plain.SIGKILL), int(plain.SIGTERM)
+signal = plain.signal
+
+
+def number(name: str) -> int:
+    """Of TERM or SIGTERM."""
+    return int(getattr(plain, "SIG" + name.upper().removeprefix("SIG")))
