@@ -138,6 +138,17 @@ def test_a_permission_prompt_can_be_refused_or_granted_for_good(stage: LiveStage
     assert (stage.machine.project / "made-by-send").exists() is (word == "always")
 
 
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_a_question_is_answered_by_its_number(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    stage = LiveStage(machine, api, agent, todos=True)
+    stage.begin().send("[fake question Which colour? | red | blue then text it was: {last}]")
+    stage.until(lambda status: status.waiting_for == "question")
+    answer = stage.lisa("send", "--answer", "2")
+    assert (answer.code, answer.json["answered"]["text"][:4]) == (0, "blue"), answer
+    stage.rests()
+    assert "blue" in stage.shows("it was")
+
+
 def test_after_it_left_nothing_is_typed(stage: LiveStage) -> None:
     stage.begin().send("/exit" if stage.agent_name == "claude" else "/quit")
     stage.ends()

@@ -128,6 +128,23 @@ def test_escape_interrupts(stage: Stage) -> None:
     stage.shows("● again")
 
 
+def test_ctrl_c_reaches_the_agent_and_not_its_end_record(stage: Stage) -> None:
+    stage.run("bash -c 'trap \"echo caught; exit 0\" INT; echo armed; while :; do sleep 0.05; done'").shows("armed")
+    assert stage.lisa("send", "--keys", "C-c").json["ok"] is True
+    assert stage.ends() == 0
+    assert stage.status().session_state == "completed"
+
+
+def test_the_line_between_turns_is_drawn_and_the_acceptance_noted(stage: Stage) -> None:
+    stage.spawn().send("[say hello]")
+    state = session.read_state(stage.place)
+    assert state.last_input_text == "[say hello]"
+    assert state.last_input_expects_turn is True
+    assert 0 < state.last_input_at <= state.last_input_accepted_at
+    stage.send("/clear")
+    assert session.read_state(stage.place).last_input_expects_turn is False
+
+
 def test_copy_mode_is_left_before_anything_is_typed(stage: Stage) -> None:
     stage.spawn()
     tmux = stage.ctx.server(stage.place)
