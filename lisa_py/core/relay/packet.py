@@ -11,14 +11,16 @@ from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
-from lisa_py.core.relay import fields, pane_capture, pane_text, summary
+from lisa_py.core.relay import fields, output_tail, pane_capture, pane_text, summary
 from lisa_py.core.relay.fields import Difference
+from lisa_py.core.relay.masking import Mask
 from lisa_py.core.relay.recent import EventReader, Item, Recent
 from lisa_py.core.watch import look
-from lisa_py.host import files
 from lisa_py.store.places import Place
 
 NO_CAPTURE = "(no live capture)"
+NO_DIALOG = ("", "prompt", "error", "limit")
+"""What an agent waits for without asking anything on its screen."""
 
 
 class PacketRequest(Struct, frozen=True, kw_only=True):
@@ -34,7 +36,7 @@ class CaptureBlock(Struct, frozen=True, kw_only=True):
     lines: int
     """How many lines the summary was made of, at most."""
     source: str
-    """pane, saved (the last screen of an ended session) or none."""
+    """transcript, pane, saved (the last screen of an ended session) or none."""
 
 
 class EventsBlock(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -103,7 +105,7 @@ def build(ctx: Context, place: Place, request: PacketRequest, reader: EventReade
     """Look at the session and put the packet together; writes nothing, `save` does."""
     seen = look.shown(look.status(ctx, place, agent=request.agent, mode=request.mode))
     recent = reader.read(place, request.events)
-    words, source, offset = _output(ctx, place, request.lines)
+    words, source, offset = _output(ctx, place, request.lines, dialog=seen.waiting_for not in NO_DIALOG)
     short = _summary(words, request, place, seen)
     missing = seen.session_state == "not_found"
     return Packet(
@@ -141,17 +143,22 @@ def _delta(recent: Recent) -> dict[str, Any]:
     }
 
 
-def _output(ctx: Context, place: Place, lines: int) -> tuple[str, str, int]:
-    """The last lines without chatter, where they come from, and where the next reader of the pane goes on."""
+def _output(ctx: Context, place: Place, lines: int, *, dialog: bool) -> tuple[str, str, int]:
+    """The last lines, where they come from, and where the next reader of the pane goes on.
+
+    An agent's own words come from its transcript; while it shows a dialog, what it asks is only on its screen.
+    """
+    if not dialog:
+        tail = output_tail.read(ctx, place, lines, Mask(""))
+        return "\n".join(tail.lines), tail.source, tail.next_offset
     try:
         text = pane_text.read(ctx, place)
     except TmuxUnavailable:
         text = None
-    if text is not None:
-        kept = pane_capture.sift(text, pane_text.meta_of(place))
-        return "\n".join(kept.of(text.lines, max(0, len(text.lines) - lines))), "pane", text.size
-    saved = files.read_from(place.output, 0, 1 << 20).decode("utf-8", "replace").rstrip("\n")
-    return ("\n".join(saved.split("\n")[-lines:]), "saved", 0) if saved else ("", "none", 0)
+    if text is None:
+        return "", "none", 0
+    kept = pane_capture.sift(text, pane_text.meta_of(place))
+    return "\n".join(kept.of(text.lines, max(0, len(text.lines) - lines))), "pane", text.size
 
 
 def _summary(words: str, request: PacketRequest, place: Place, seen: Status) -> summary.Summary:
