@@ -70,8 +70,9 @@ def test_a_start_with_a_prompt_is_bound_and_its_turn_is_seen_to_end(make: Make, 
     assert (bound.session_id, bound.how) == (plan.agent_session_id, "agent_file")
     assert bound.transcript == stage.hooks[0]["transcript_path"]
     assert stage.hook_names() == ["SessionStart", "UserPromptSubmit", "Stop"]
-    kinds = [frame.kind for frame in stage.frames(bound)]
-    assert kinds[:6] == ["turn_start", "user", "assistant", "usage", "turn_end", "system"]
+    wait_until(lambda: any(frame.kind == "turn_end" for frame in stage.frames(bound)))
+    kinds = [frame.kind for frame in stage.frames(bound) if frame.kind != "system"]  # notes come early or late
+    assert kinds[:5] == ["turn_start", "user", "assistant", "usage", "turn_end"]
 
 
 def test_every_step_of_a_turn_is_told(make: Make, api: FakeModelApi, version: str) -> None:

@@ -94,6 +94,7 @@ def test_a_project_may_lie_anywhere(machine: Machine, api: FakeModelApi, agent: 
     stage = LiveStage(machine, api, agent).begin()
     stage.send("[fake text hello]")
     stage.rests()
+    wait_until(stage.told, what="claude writes its transcript a moment after it has come to rest")
     assert stage.told() == ["[fake text hello]"]
     status = stage.status()
     assert Path(str(status.transcript_path)).exists()

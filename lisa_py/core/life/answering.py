@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ CLOSE_SECONDS = 1.5
 TRIES = 3
 CONTEXT_ROWS = 10
 TICK_SECONDS = 0.03
+_CURSOR = re.compile(r"[❯›>](?= )")
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -59,8 +61,7 @@ def answer(ctx: Context, listener: Listener, word: str) -> tuple[Answered, str]:
     taken = Answered(waiting_for=waiting_for, number=0, text="Escape")
     if meant is not None:
         taken = Answered(waiting_for=waiting_for, number=meant.number, text=meant.text)
-        _go_to(ctx, listener, meant)
-    return taken, _leave(ctx, listener, keys)
+    return taken, _leave(ctx, listener, keys, meant)
 
 
 def choices(ctx: Context, listener: Listener) -> tuple[Choice, ...]:
@@ -90,10 +91,13 @@ def _go_to(ctx: Context, listener: Listener, meant: Choice) -> None:
         same = any(choice.number == meant.number and choice.text == meant.text for choice in listed)
         if here == meant.number and same:
             return
-        if not same or ctx.clock.monotonic() > deadline:
+        if ctx.clock.monotonic() > deadline:
             raise LisaError(
                 "answer_not_offered", "the dialog changed while it was being answered; look at it and answer again"
             )
+        if not same or not here:
+            ctx.clock.sleep(TICK_SECONDS)  # caught while it is being drawn: where the selection is, is not known
+            continue
         way = "Down" if meant.number > here else "Up"
         listener.press((way,) * abs(meant.number - here))
         _settle(ctx, listener, here)
@@ -103,7 +107,7 @@ def _settle(ctx: Context, listener: Listener, here: int) -> None:
     """Until the selection has moved away from where it was."""
     deadline = ctx.clock.monotonic() + MOVE_SECONDS / 3
     while ctx.clock.monotonic() < deadline:
-        if all(choice.number != here for choice in _listed(listener) if choice.selected):
+        if any(choice.selected and choice.number != here for choice in _listed(listener)):
             return
         ctx.clock.sleep(TICK_SECONDS)
 
@@ -112,10 +116,15 @@ def _listed(listener: Listener) -> tuple[Choice, ...]:
     return listener.agent.choices(listener.tmux.capture([listener.pane_id]).get(listener.pane_id, ""))
 
 
-def _leave(ctx: Context, listener: Listener, keys: tuple[str, ...]) -> str:
-    """Press and see the dialog go; once more when it ignored the key, as some do in their first moments."""
+def _leave(ctx: Context, listener: Listener, keys: tuple[str, ...], meant: Choice | None) -> str:
+    """Press and see the dialog go; once more when it ignored the key, as some do in their first moments.
+
+    The choice is sought anew before each press: claude 2.1.329 may move its selection instead of taking an early Enter.
+    """
     before = _dialog(listener)
     for _ in range(TRIES):
+        if meant is not None:
+            _go_to(ctx, listener, meant)
         pressed = ctx.clock.now()
         listener.press(keys)
         how = _closed(ctx, listener, before, pressed)
@@ -147,5 +156,7 @@ def _dialog(listener: Listener) -> str:
     listed = listener.agent.choices(screen)
     if not listed:
         return ""
-    above, _, _ = screen.rpartition(listed[0].text)
+    lines = [_CURSOR.sub(" ", line) for line in screen.split("\n")]  # where the selection stands is not the question
+    row = max((at for at, line in enumerate(lines) if line.strip().endswith(listed[0].text)), default=len(lines))
+    above = "\n".join(lines[:row])
     return "\n".join([*above.split("\n")[-CONTEXT_ROWS:], *(choice.text for choice in listed)])
