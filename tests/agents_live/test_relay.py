@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from lisa_py.core.relay import capture
+from lisa_py.core.relay.captured import CaptureRequest
 from tests.agents_kit import pins
 from tests.agents_live.live_stage import LiveStage
 from tests.answers import fits
@@ -144,3 +146,13 @@ def test_a_new_conversation_in_the_same_pane_is_followed(stage: LiveStage) -> No
     answer = capture(stage, "--transcript", "--cursor-file", cursor)
     assert answer["deltaReset"] == "other_transcript"
     assert said(answer) == [("user", "[fake text after]"), ("assistant", "after")]
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_the_last_words_are_there_the_moment_the_agent_rests(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    stage = LiveStage(machine, api, agent).begin()
+    for number in range(4):
+        stage.send(f"[fake text answer {number}]")
+        stage.rests()
+        found = capture.capture(machine.context(), stage.place, CaptureRequest())
+        assert (found.source, f"answer {number}" in found.text.rpartition(">")[2]) == ("transcript", True), found.text

@@ -14,6 +14,8 @@ from lisa_py.contract.frames import Frame
 from lisa_py.core.context import Context
 from lisa_py.core.relay.pane_text import meta_of
 from lisa_py.core.watch import evidence, transcript
+from lisa_py.core.watch.signs import PROMPT_HOOK
+from lisa_py.core.watch.subject import CLOCK_SLACK
 from lisa_py.host import files, processes
 from lisa_py.host.clock import rfc3339
 from lisa_py.host.tmux import Pane
@@ -24,6 +26,9 @@ BLOCK = 1 << 18
 FARTHEST = 64 << 20
 """Bytes of a transcript that one call reads at most."""
 _RECORD_END = 64
+TURN_ENDS = ("Stop", "StopFailure")
+LATE_SECONDS = 1.0
+"""How long after a turn's end its last words may be on their way into the transcript."""
 
 
 class Message(Struct, frozen=True):
@@ -109,11 +114,26 @@ def locate(ctx: Context, place: Place, pane: Pane | None) -> Located:
         binding = agent.bind(view)
     except OSError:
         return Located(agent, Binding(), "no_transcript")
+    _let_it_be_written(ctx, agent, binding, view)
     if not binding.transcript:
         reason = "custom_command" if meta.custom_command else "no_transcript"
     else:
         reason = "" if files.size(binding.transcript) > 0 else "transcript_missing"
     return Located(agent, binding, reason)
+
+
+def _let_it_be_written(ctx: Context, agent: Agent, binding: Binding, view: View) -> None:
+    """Wait for the end of a turn whose end was just told: claude 2.1 writes it some 100 ms after it says so."""
+    told = [(str(hook.get("hook")), at) for hook in view.hooks if isinstance(at := hook.get("at"), int | float)]
+    ended = max((at for name, at in told if name in TURN_ENDS), default=0.0)
+    asked = max((at for name, at in told if name == PROMPT_HOOK and at <= ended), default=0.0)
+    if not binding.transcript or not asked:
+        return
+    while 0 <= ctx.clock.now() - ended < LATE_SECONDS:
+        frames = transcript.tail(agent, binding.transcript)
+        if any(frame.kind == "turn_end" and frame.at >= asked - CLOCK_SLACK for frame in frames):
+            return
+        ctx.clock.sleep(0.02)
 
 
 def newest(found: Located, enough: Callable[[Talk], bool]) -> Talk:
