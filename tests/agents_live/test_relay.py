@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lisa_py.core.relay import capture
+from lisa_py.core.relay import capture as capturing
 from lisa_py.core.relay.captured import CaptureRequest
 from tests.agents_kit import pins
 from tests.agents_live.live_stage import LiveStage
@@ -154,5 +154,5 @@ def test_the_last_words_are_there_the_moment_the_agent_rests(machine: Machine, a
     for number in range(4):
         stage.send(f"[fake text answer {number}]")
         stage.rests()
-        found = capture.capture(machine.context(), stage.place, CaptureRequest())
+        found = capturing.capture(machine.context(), stage.place, CaptureRequest())
         assert (found.source, f"answer {number}" in found.text.rpartition(">")[2]) == ("transcript", True), found.text
