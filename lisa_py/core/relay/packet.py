@@ -11,6 +11,7 @@ from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
+from lisa_py.core.life.answering import DIALOGS
 from lisa_py.core.relay import fields, output_tail, pane_capture, pane_text, summary
 from lisa_py.core.relay.fields import Difference
 from lisa_py.core.relay.masking import Mask
@@ -19,8 +20,6 @@ from lisa_py.core.watch import look
 from lisa_py.store.places import Place
 
 NO_CAPTURE = "(no live capture)"
-NO_DIALOG = ("", "prompt", "error", "limit")
-"""What an agent waits for without asking anything on its screen."""
 
 
 class PacketRequest(Struct, frozen=True, kw_only=True):
@@ -105,7 +104,7 @@ def build(ctx: Context, place: Place, request: PacketRequest, reader: EventReade
     """Look at the session and put the packet together; writes nothing, `save` does."""
     seen = look.shown(look.status(ctx, place, agent=request.agent, mode=request.mode))
     recent = reader.read(place, request.events)
-    words, source, offset = _output(ctx, place, request.lines, dialog=seen.waiting_for not in NO_DIALOG)
+    words, source, offset = _output(ctx, place, request.lines, dialog=seen.waiting_for in DIALOGS)
     short = _summary(words, request, place, seen)
     missing = seen.session_state == "not_found"
     return Packet(
