@@ -123,7 +123,10 @@ def _end(process: subprocess.Popen[bytes], group: bool) -> None:
         pass
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
-            pipe.close()
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass  # closing flushes what the program did not read
     process.wait()
 
 

@@ -1,0 +1,43 @@
+"""Short programs: what they say comes back, and nothing of them is left."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+import warnings
+
+import psutil
+import pytest
+
+from lisa_py.host.run import converse, run
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else len(os.listdir("/dev/fd"))
+
+
+def test_a_program_that_answers_while_its_input_is_open_is_heard_and_ended() -> None:
+    script = 'read line; echo "said: $line"; exec sleep 60'
+    began = time.monotonic()
+    assert converse(["/bin/sh", "-c", script], b"hello\n", b"said:", timeout=30) == b"said: hello\n"
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("script", ["exit 2", "exec <&-; exec sleep 60", "exec >&-; exec sleep 60"])
+def test_a_program_that_will_not_listen_leaves_no_child_and_no_pipe(script: str) -> None:
+    before, children = _descriptors(), psutil.Process().children()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(5):
+            assert converse(["/bin/sh", "-c", script], b"x" * 300_000, b"never", timeout=0.3) == b""
+        gc.collect()
+    assert _descriptors() == before
+    assert psutil.Process().children() == children
+
+
+def test_a_program_that_does_not_end_is_ended_with_its_children() -> None:
+    began = time.monotonic()
+    ended = run(["/bin/sh", "-c", "sleep 60 & sleep 60"], timeout=0.2, group=True)
+    assert (ended.code, ended.out) == (None, b"")
+    assert time.monotonic() - began < 20
