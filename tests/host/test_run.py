@@ -29,8 +29,10 @@ def test_a_program_that_will_not_listen_leaves_no_child_and_no_pipe(script: str)
     before, children = _descriptors(), psutil.Process().children()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for _ in range(5):
-            assert converse(["/bin/sh", "-c", script], b"x" * 300_000, b"never", timeout=0.3) == b""
+        for length in (1, 5_000, 300_000):  # what fits the buffer is written by closing, at the latest
+            assert converse(["/bin/sh", "-c", script], b"x" * length, b"never", timeout=0.2) == b""
+        for _ in range(20):
+            assert converse(["/bin/true"], b"x" * 5_000, b"never", timeout=0.2) == b""
         gc.collect()
     assert _descriptors() == before
     assert psutil.Process().children() == children
