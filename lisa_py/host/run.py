@@ -92,24 +92,32 @@ def converse(
         start_new_session=True,
         close_fds=True,
     )
-    assert process.stdin is not None and process.stdout is not None
-    end = time.monotonic() + timeout
-    said = b""
     try:
-        process.stdin.write(lines)
-        process.stdin.flush()
-        while (left := end - time.monotonic()) > 0 and select.select([process.stdout], [], [], left)[0]:
-            part = os.read(process.stdout.fileno(), 1 << 16)
+        return _until(process, lines, until, time.monotonic() + timeout)
+    except BrokenPipeError:
+        return b""
+    finally:
+        _end(process, group=True)
+
+
+def _until(process: subprocess.Popen[bytes], lines: bytes, until: bytes, deadline: float) -> bytes:
+    """Write as far as the program reads and read what it says, neither of them past the deadline."""
+    assert process.stdin is not None and process.stdout is not None
+    ear, mouth = process.stdin.fileno(), process.stdout.fileno()
+    os.set_blocking(ear, False)
+    said = b""
+    while (left := deadline - time.monotonic()) > 0:
+        readable, writable, _ = select.select([mouth], [ear] if lines else [], [], left)
+        if writable:
+            lines = lines[os.write(ear, lines) :]
+        if readable:
+            part = os.read(mouth, 1 << 16)
             said += part
             at = said.find(until)
             if at >= 0 and b"\n" in said[at:]:
                 return said
             if not part:
                 break
-    except BrokenPipeError:
-        pass
-    finally:
-        _end(process, group=True)
     return b""
 
 
@@ -123,10 +131,7 @@ def _end(process: subprocess.Popen[bytes], group: bool) -> None:
         pass
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                pass  # closing flushes what the program did not read
+            pipe.close()
     process.wait()
 
 
