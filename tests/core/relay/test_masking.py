@@ -22,7 +22,7 @@ def test_every_text_of_a_record_is_masked_but_names_stay() -> None:
 
 def test_a_key_over_several_lines_is_seen_as_one() -> None:
     key = ("-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBg", "-----END PRIVATE KEY-----", "after")
-    assert Mask("secrets").lines(key) == ("[REDACTED_SECRET]", "after")
+    assert Mask("secrets").lines(key) == ("[REDACTED_SECRET]", "", "", "after")
 
 
 def test_without_rules_and_under_none_nothing_is_touched() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lisa_py.contract.errors import UsageError
 from lisa_py.core.relay import redact
+from tests.core.relay import secret_corpus as corpus
 
-SECRETS = [
+SHORT = [
     ("OPENAI_API_KEY=sk-abc123", "sk-abc123"),
     ('export AWS_SECRET_ACCESS_KEY="wJalr/XUtn"', "wJalr"),
     ('{"token": "zzz", "n": 1}', "zzz"),
@@ -26,7 +30,7 @@ SECRETS = [
     ("run --token abc123 now", "abc123"),
     ('run --db-password "x y"', "x y"),
     ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "MIIE"),
-    ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl and the rest was cut", "b3Bl"),
+    ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE and the rest was cut", "b3Bl"),
     ("key is sk-ant-api03-abcdefghij1234567890", "sk-ant"),
     ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "ghp_"),
     ("AKIAIOSFODNN7EXAMPLE", "AKIA"),
@@ -36,29 +40,66 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "secret"), SECRETS)
-def test_a_secret_does_not_get_through(text: str, secret: str) -> None:
+@pytest.mark.parametrize(("text", "secret"), SHORT)
+def test_a_short_secret_does_not_get_through(text: str, secret: str) -> None:
     assert secret not in redact.secrets(text)
     assert "[REDACTED_" in redact.secrets(text)
 
 
+def test_the_corpus_is_a_large_one() -> None:
+    assert len(set(corpus.SECRETS)) >= 250
+    assert len({text for text, _ in (*corpus.EMAILS, *corpus.PATHS, *corpus.NUMBERS)}) >= 60
+
+
+def leaks(text: str, secret: str) -> bool:
+    """Whether the secret, or enough of it to be of use, is in the text."""
+    parts = (secret[at : at + 8] for at in range(max(1, len(secret) - 7)))
+    return any(part in text for part in parts)
+
+
+@pytest.mark.parametrize(("text", "secret"), corpus.SECRETS)
+def test_nothing_of_the_corpus_gets_through(text: str, secret: str) -> None:
+    boxed = "\n".join("  │ " + line for line in text.split("\n"))
+    for whole in (text, f"before\n{text}\nafter", boxed, f"2026-11-27T10:00:00Z INFO {text}", f"$ {text}"):
+        shown = redact.secrets(whole)
+        assert not leaks(shown, secret), shown
+        assert shown.count("\n") == whole.count("\n")
+
+
+@pytest.mark.parametrize(("text", "secret"), corpus.SECRETS)
+def test_nothing_of_the_corpus_gets_through_inside_json(text: str, secret: str) -> None:
+    packed = json.dumps({"content": text, "n": 1})
+    shown = redact.secrets(packed)
+    assert not leaks(shown, secret), shown
+
+
 @pytest.mark.parametrize(
-    "text",
-    [
-        "tokens used\n19,732",
-        '{"maxTokens": 4000, "tokenBudget": 320}',
-        "token budget: 320",
-        "author: Jane",
-        "authentication failed: wrong word",
-        "def f(token: str) -> None",
-        "token=$TOKEN",
-        "passwords: are hashed",
-        "the bearer of news",
-        "key: value",
-    ],
+    ("rule", "text", "detail"),
+    [(rule, *entry) for rule, entries in corpus.BY_RULE.items() for entry in entries],
 )
+def test_no_personal_detail_of_the_corpus_gets_through(rule: str, text: str, detail: str) -> None:
+    assert detail not in redact.redact(text, (rule,)).text
+
+
+@pytest.mark.parametrize("text", corpus.PLAIN)
 def test_plain_words_stay(text: str) -> None:
     assert redact.secrets(text) == text
+
+
+@given(st.lists(st.sampled_from([text for text, _ in corpus.SECRETS] + corpus.PLAIN), min_size=1, max_size=8))
+def test_secrets_beside_each_other_hide_none_of_them_and_twice_is_as_once(texts: list[str]) -> None:
+    whole = "\n\n".join(texts)
+    once = redact.secrets(whole)
+    assert redact.secrets(once) == once
+    assert once.count("\n") == whole.count("\n")
+    for text, secret in corpus.SECRETS:
+        if text in texts:
+            assert not leaks(once, secret)
+
+
+@given(st.text(max_size=400))
+def test_any_text_is_taken_and_keeps_its_lines(text: str) -> None:
+    assert redact.redact(text, ("all",)).text.count("\n") == text.count("\n")
 
 
 def test_json_stays_json() -> None:
