@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from lisa_py.contract import csv, flags
 from lisa_py.contract.command import Command, Flag
@@ -14,7 +14,7 @@ from lisa_py.core.advice.monitor_handoff import Handoff
 from lisa_py.core.context import Context
 from lisa_py.core.relay import monitoring
 from lisa_py.core.relay.monitoring import Monitored, PollEvent, Reporting
-from lisa_py.core.watch.rules import Rules, checked
+from lisa_py.core.watch import rules
 
 
 class Args(Struct, kw_only=True):
@@ -50,36 +50,12 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> Monitored:
-    rules = rules_of(args, ctx)
-    reporting = reporting_of(args)
-    place = ctx.place(args.session, args.project_root)
-    return monitoring.run(ctx, place, rules, reporting)
+    wanted = structs.replace(rules.watch_rules(args, ctx.given), adaptive=args.adaptive_poll)
+    reporting = _reporting(args)
+    return monitoring.run(ctx, ctx.place(args.session, args.project_root), wanted, reporting)
 
 
-def rules_of(args: Args, ctx: Context) -> Rules:
-    if "until_marker" in ctx.given and not args.until_marker:
-        raise UsageError("invalid_until_marker", "invalid --until-marker: it is empty (expected a text)")
-    rules = Rules(
-        poll_interval=args.poll_interval,
-        max_polls=args.max_polls,
-        counts_polls=args.timeout_seconds is None or "max_polls" in ctx.given,
-        timeout_seconds=args.timeout_seconds or 0,
-        adaptive=args.adaptive_poll,
-        stop_on_waiting=args.stop_on_waiting,
-        waiting_requires_turn_complete=args.waiting_requires_turn_complete,
-        until_marker=args.until_marker,
-        until_state=args.until_state,
-        expect=args.expect,
-        auto_recover=args.auto_recover,
-        recover_max=args.recover_max,
-        recover_budget=args.recover_budget or 0,
-        agent=args.agent,
-        mode=args.mode,
-    )
-    return checked(rules, path=args.until_jsonpath)
-
-
-def reporting_of(args: Args) -> Reporting:
+def _reporting(args: Args) -> Reporting:
     if args.emit_handoff and not args.stream_json:
         raise UsageError("emit_handoff_requires_stream_json", "--emit-handoff requires --stream-json")
     if args.event_budget is not None and not args.emit_handoff:
@@ -119,25 +95,12 @@ COMMAND = Command(
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 2,
     events=(PollEvent, Handoff),
     errors={
-        "invalid_agent_hint": "--agent names no agent lisa knows",
-        "invalid_mode_hint": "--mode is neither auto, interactive nor exec",
-        "invalid_poll_interval": "not a positive number of seconds",
-        "invalid_max_polls": "not a positive number",
-        "invalid_timeout_seconds": "not a positive number of seconds",
-        "invalid_stop_on_waiting": "neither true nor false",
-        "invalid_waiting_requires_turn_complete": "neither true nor false",
-        "invalid_until_marker": "the marker is blank",
-        "invalid_until_state": "not a session state",
-        "invalid_until_jsonpath": "not a path of field names, with or without =value",
-        "invalid_expect": "neither any, terminal nor marker",
+        **rules.ERRORS,
         "invalid_event_budget": "not a positive number",
-        "invalid_recover_max": "not a positive number",
-        "invalid_recover_budget": "not a positive number",
         "invalid_webhook": "neither a file nor an http(s) address",
         "invalid_cursor_file": "the handoff cursor file holds something else",
         "cursor_file_write_failed": "the handoff cursor file could not be written",
         "handoff_stream_failed": "the session's events could not be read",
-        "expect_marker_requires_until_marker": "--expect marker without --until-marker",
         "emit_handoff_requires_stream_json": "--emit-handoff without --stream-json",
         "event_budget_requires_emit_handoff": "--event-budget without --emit-handoff",
         "handoff_cursor_requires_emit_handoff": "--handoff-cursor-file without --emit-handoff",

@@ -8,7 +8,6 @@ from msgspec import UNSET, Struct
 
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command
-from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.core.context import Context
 from lisa_py.core.life import order
@@ -17,7 +16,7 @@ from lisa_py.core.relay import fields
 from lisa_py.core.relay.monitoring import Monitored
 from lisa_py.core.relay.packet import Packet, PacketRequest
 from lisa_py.core.relay.recent import EventReader
-from lisa_py.core.watch.rules import Rules, checked
+from lisa_py.core.watch import rules
 
 
 class Args(Struct, kw_only=True):
@@ -64,34 +63,12 @@ def run(args: Args, ctx: Context) -> Turn:
     )
     request = TurnRequest(
         payload=payload,
-        rules=_rules(args, ctx),
+        rules=rules.watch_rules(args, ctx.given),
         packet=_packet(args),
         reader=EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset),
         fields=fields.parse(args.fields),
     )
     return turn(ctx, ctx.place(args.session, args.project_root), request)
-
-
-def _rules(args: Args, ctx: Context) -> Rules:
-    if "until_marker" in ctx.given and not args.until_marker:
-        raise UsageError("invalid_until_marker", "invalid --until-marker: it is empty (expected a text)")
-    rules = Rules(
-        poll_interval=args.poll_interval,
-        max_polls=args.max_polls,
-        counts_polls=args.timeout_seconds is None or "max_polls" in ctx.given,
-        timeout_seconds=args.timeout_seconds or 0,
-        stop_on_waiting=args.stop_on_waiting,
-        waiting_requires_turn_complete=args.waiting_requires_turn_complete,
-        until_marker=args.until_marker,
-        until_state=args.until_state,
-        expect=args.expect,
-        auto_recover=args.auto_recover,
-        recover_max=args.recover_max,
-        recover_budget=args.recover_budget or 0,
-        agent=args.agent,
-        mode=args.mode,
-    )
-    return checked(rules, path=args.until_jsonpath)
 
 
 def _packet(args: Args) -> PacketRequest:
@@ -130,23 +107,10 @@ COMMAND = Command(
     exit_code=lambda answer: answer.exit_code,
     errors={
         **order.ERRORS,
+        **rules.ERRORS,
         "turn_send_failed": "nothing was told, or it was not taken; `send` and `error` say why",
         "turn_monitor_failed": "it crashed, was not found, or took too long; `monitor` says which",
         "turn_packet_failed": "the session could not be read; `packet` says why",
-        "invalid_agent_hint": "--agent names no agent lisa knows",
-        "invalid_mode_hint": "not auto, interactive or exec",
-        "invalid_poll_interval": "not a positive number of seconds",
-        "invalid_max_polls": "not a positive number",
-        "invalid_timeout_seconds": "not a positive number of seconds",
-        "invalid_stop_on_waiting": "neither true nor false",
-        "invalid_waiting_requires_turn_complete": "neither true nor false",
-        "invalid_until_marker": "the marker is blank",
-        "invalid_until_state": "not a session state",
-        "invalid_until_jsonpath": "not a path of field names, with or without =value",
-        "invalid_expect": "neither any, terminal nor marker",
-        "expect_marker_requires_until_marker": "--expect marker without --until-marker",
-        "invalid_recover_max": "not a positive number",
-        "invalid_recover_budget": "not a positive number",
         "invalid_lines": "not a number of at least 1",
         "invalid_events": "not a number of at least 1",
         "invalid_token_budget": "not a number of at least 1",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct, structs
@@ -39,6 +39,70 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Polls over all rounds; 0: no limit of its own."""
     agent: str = "auto"
     mode: str = "auto"
+
+
+class Wishes(Protocol):
+    """The flags of a command that waits."""
+
+    poll_interval: int
+    max_polls: int
+    timeout_seconds: int | None
+    stop_on_waiting: bool
+    waiting_requires_turn_complete: bool
+    until_marker: str
+    until_state: str
+    until_jsonpath: str
+    expect: str
+    auto_recover: bool
+    recover_max: int
+    recover_budget: int | None
+    agent: str
+    mode: str
+
+
+def watch_rules(wishes: Wishes, given: Collection[str]) -> Rules:
+    """The rules that a command's flags stand for; `given` are the names of those the user wrote.
+
+    Raises UsageError for values and combinations that make no sense.
+    """
+    if "until_marker" in given and not wishes.until_marker:
+        raise UsageError("invalid_until_marker", "invalid --until-marker: it is empty (expected a text)")
+    rules = Rules(
+        poll_interval=wishes.poll_interval,
+        max_polls=wishes.max_polls,
+        counts_polls=wishes.timeout_seconds is None or "max_polls" in given,
+        timeout_seconds=wishes.timeout_seconds or 0,
+        stop_on_waiting=wishes.stop_on_waiting,
+        waiting_requires_turn_complete=wishes.waiting_requires_turn_complete,
+        until_marker=wishes.until_marker,
+        until_state=wishes.until_state,
+        expect=wishes.expect,
+        auto_recover=wishes.auto_recover,
+        recover_max=wishes.recover_max,
+        recover_budget=wishes.recover_budget or 0,
+        agent=wishes.agent,
+        mode=wishes.mode,
+    )
+    return checked(rules, path=wishes.until_jsonpath)
+
+
+ERRORS = {
+    "invalid_agent_hint": "--agent names no agent lisa knows",
+    "invalid_mode_hint": "--mode is neither auto, interactive nor exec",
+    "invalid_poll_interval": "not a positive number of seconds",
+    "invalid_max_polls": "not a positive number",
+    "invalid_timeout_seconds": "not a positive number of seconds",
+    "invalid_stop_on_waiting": "neither true nor false",
+    "invalid_waiting_requires_turn_complete": "neither true nor false",
+    "invalid_until_marker": "the marker is blank",
+    "invalid_until_state": "not a session state",
+    "invalid_until_jsonpath": "not a path of field names, with or without =value",
+    "invalid_expect": "neither any, terminal nor marker",
+    "invalid_recover_max": "not a positive number",
+    "invalid_recover_budget": "not a positive number",
+    "expect_marker_requires_until_marker": "--expect marker without --until-marker",
+}
+"""What can be wrong with the flags, for the commands that take them."""
 
 
 def checked(rules: Rules, *, path: str = "") -> Rules:

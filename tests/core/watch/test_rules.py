@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from lisa_py.commands.session import monitor, turn
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.status import SESSION_STATES, Signals, Status
-from lisa_py.core.watch.rules import Rules, Stop, checked, next_interval, stop
+from lisa_py.core.watch.rules import Rules, Stop, checked, next_interval, stop, watch_rules
 
 
 def status(state: str, **more: Any) -> Status:
@@ -112,3 +113,16 @@ def test_rules_that_make_no_sense_are_refused(rules: Rules, path: str, code: str
     with pytest.raises(UsageError) as refused:
         checked(rules, path=path)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("args", [monitor.Args(session="lisa-x"), turn.Args(session="lisa-x")], ids=["monitor", "turn"])
+def test_every_command_that_waits_makes_the_same_rules_of_the_same_flags(args: monitor.Args | turn.Args) -> None:
+    assert watch_rules(args, {"session"}) == Rules(poll_interval=30, max_polls=120)
+    args.timeout_seconds, args.recover_budget, args.until_state, args.agent = 9, 4, "crashed", " Claude "
+    assert watch_rules(args, {"timeout_seconds"}) == Rules(
+        poll_interval=30, counts_polls=False, timeout_seconds=9, recover_budget=4, until_state="crashed", agent="claude"
+    )
+    assert watch_rules(args, {"timeout_seconds", "max_polls"}).counts_polls is True
+    with pytest.raises(UsageError) as refused:
+        watch_rules(args, {"until_marker"})
+    assert refused.value.code == "invalid_until_marker"
