@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
@@ -25,9 +25,11 @@ from lisa_py.contract.flags import (
     Session,
 )
 from lisa_py.core.context import Context
-from lisa_py.core.life import launch, rehearsal, spawn, typed_text
-from lisa_py.core.life.draft import Draft, SpawnRequest
+from lisa_py.core.life import launch, purpose, rehearsal, spawn, typed_text
+from lisa_py.core.life.born import Born, born
+from lisa_py.core.life.draft import SpawnRequest
 from lisa_py.core.life.nesting import NestedDetection
+from lisa_py.core.life.purpose import Objective
 
 
 class Args(Struct, kw_only=True):
@@ -54,33 +56,12 @@ class Args(Struct, kw_only=True):
     dry_run: Annotated[bool, Flag(help="check everything and show what would be started; make nothing")] = False
 
 
-class Objective(Struct, frozen=True, kw_only=True):
-    """What the session is for."""
+class Started(Born, frozen=True, kw_only=True, rename="camel"):
+    """The session, how its agent was fitted to lisa, and what it was given to work by."""
 
-    id: str
-    goal: str
-    acceptance: str
-    budget: int
-
-
-class Started(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A session whose command runs, or has run already."""
-
-    session: str
-    agent: str
-    mode: str
-    lane: str
-    nested_policy: str
-    nesting_intent: str
-    run_id: str
-    project_root: str
-    socket_path: str
-    command: str
-    pane_pid: int
     hooks: bool
     """Whether the agent reports its events to lisa by itself."""
     parent_session: str | UnsetType = UNSET
-    agent_session_id: str | UnsetType = UNSET
     agent_version: str | UnsetType = UNSET
     oauth_token_id: str | UnsetType = UNSET
     oauth_warning: str | UnsetType = UNSET
@@ -89,12 +70,6 @@ class Started(Struct, frozen=True, kw_only=True, rename="camel"):
     nested_detection: NestedDetection | UnsetType = UNSET
     notes: tuple[str, ...] | UnsetType = UNSET
     """What was left out, prevented or accepted for the installed version of the agent."""
-    prompt_sent: bool | UnsetType = UNSET
-    """For a prompt too long for a command line: whether the agent took it."""
-    exit_code: int | UnsetType = UNSET
-    """The command has ended already; status and capture know the session all the same."""
-    output: str | UnsetType = UNSET
-    warnings: tuple[str, ...] | UnsetType = UNSET
 
 
 class Planned(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -173,30 +148,15 @@ def _request(args: Args, ctx: Context) -> SpawnRequest:
 def _started(spawned: spawn.Spawned, args: Args) -> Started:
     draft, meta = spawned.draft, spawned.meta
     return Started(
-        session=draft.name,
-        agent=meta.agent,
-        mode=meta.mode,
-        lane=draft.lane,
-        nested_policy=draft.start.nested_policy,
-        nesting_intent=draft.start.nesting_intent,
-        run_id=draft.run_id,
-        project_root=meta.project_root,
-        socket_path=meta.socket_path,
-        command=meta.start_command,
-        pane_pid=meta.pane_pid,
+        **structs.asdict(born(spawned)),
         hooks=meta.hooks,
         parent_session=draft.parent or UNSET,
-        agent_session_id=meta.agent_session_id or UNSET,
         agent_version=meta.agent_version or UNSET,
         oauth_token_id=meta.oauth_token_id or UNSET,
         oauth_warning=spawned.oauth_warning or UNSET,
-        objective=_objective(draft),
+        objective=purpose.of_record(draft.objective),
         nested_detection=draft.start.effective() if args.detect_nested else UNSET,
         notes=meta.notes or UNSET,
-        prompt_sent=UNSET if spawned.prompt_sent is None else spawned.prompt_sent,
-        exit_code=UNSET if spawned.end is None else spawned.end.code,
-        output=UNSET if spawned.end is None else spawned.output,
-        warnings=spawned.warnings or UNSET,
     )
 
 
@@ -221,16 +181,9 @@ def _planned(plan: rehearsal.Rehearsed, args: Args) -> Planned:
         parent_session=draft.parent or UNSET,
         oauth_token_id=plan.token.id or UNSET,
         oauth_warning=plan.token.warning or UNSET,
-        objective=_objective(draft),
+        objective=purpose.of_record(draft.objective),
         nested_detection=start.effective() if args.detect_nested else UNSET,
     )
-
-
-def _objective(draft: Draft) -> Objective | UnsetType:
-    found = draft.objective
-    if found is None:
-        return UNSET
-    return Objective(id=found.id, goal=found.goal, acceptance=found.acceptance, budget=found.budget)
 
 
 def text(answer: Started | Planned, args: Args) -> str:

@@ -5,21 +5,14 @@ from __future__ import annotations
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.records import SessionMeta
+from lisa_py.core.life import purpose
+from lisa_py.core.life.purpose import Objective
 from lisa_py.core.life.send import Sent
 from lisa_py.store import session
 from lisa_py.store.places import Place
 from lisa_py.store.records import Unreadable
 
 NOT_TAKEN = "send_not_taken"
-
-
-class Objective(Struct, frozen=True, kw_only=True):
-    """What the session is for."""
-
-    id: str
-    goal: str
-    acceptance: str
-    budget: int
 
 
 class Choice(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -67,7 +60,7 @@ def receipt(place: Place, sent: Sent) -> Receipt:
         helped=sent.helped or UNSET,
         answered=_choice(sent),
         lane=meta.lane or UNSET,
-        objective=_objective(meta),
+        objective=purpose.of_session(meta),
         error_code=NOT_TAKEN if failed else UNSET,
     )
 
@@ -82,14 +75,3 @@ def _meta(place: Place) -> SessionMeta:
 def _choice(sent: Sent) -> Choice | UnsetType:
     taken = sent.answered
     return Choice(number=taken.number, text=taken.text, waiting_for=taken.waiting_for) if taken else UNSET
-
-
-def _objective(meta: SessionMeta) -> Objective | UnsetType:
-    if not meta.objective_id:
-        return UNSET
-    return Objective(
-        id=meta.objective_id,
-        goal=meta.objective_goal,
-        acceptance=meta.objective_acceptance,
-        budget=meta.objective_budget,
-    )

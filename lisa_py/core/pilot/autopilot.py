@@ -11,12 +11,12 @@ from msgspec import UNSET
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.life import kill, launch, spawn
+from lisa_py.core.life.born import born
 from lisa_py.core.life.draft import SpawnRequest
-from lisa_py.core.life.spawn import Spawned
 from lisa_py.core.pilot.journey import (
     SKIPPED,
     STEPS,
-    Born,
+    Begun,
     Ended,
     Journey,
     Orders,
@@ -134,7 +134,7 @@ class _Flight:
 
     # -- the steps --------------------------------------------------------------------------------------------
 
-    def _spawn(self) -> Born:
+    def _spawn(self) -> Begun:
         orders = self._orders
         request = SpawnRequest(
             launch=launch.Request(
@@ -152,7 +152,8 @@ class _Flight:
         )
         spawned = spawn.spawn(self._ctx, request)
         self._session = spawned.draft.name
-        return _born(spawned)
+        objective = spawned.draft.objective
+        return Begun(**msgspec.structs.asdict(born(spawned)), objective=objective.id if objective else UNSET)
 
     def _monitor(self) -> Monitored:
         orders = self._orders
@@ -258,26 +259,3 @@ class _Flight:
             resumed_from=earlier.path if earlier else UNSET,
             resume_step=earlier.step if earlier else UNSET,
         )
-
-
-def _born(spawned: Spawned) -> Born:
-    draft, meta = spawned.draft, spawned.meta
-    return Born(
-        session=draft.name,
-        agent=meta.agent,
-        mode=meta.mode,
-        lane=draft.lane,
-        nested_policy=draft.start.nested_policy,
-        nesting_intent=draft.start.nesting_intent,
-        run_id=draft.run_id,
-        project_root=meta.project_root,
-        socket_path=meta.socket_path,
-        command=meta.start_command,
-        pane_pid=meta.pane_pid,
-        agent_session_id=meta.agent_session_id or UNSET,
-        objective=draft.objective.id if draft.objective else UNSET,
-        prompt_sent=UNSET if spawned.prompt_sent is None else spawned.prompt_sent,
-        exit_code=spawned.end.code if spawned.end else UNSET,
-        output=spawned.output if spawned.end else UNSET,
-        warnings=spawned.warnings or UNSET,
-    )

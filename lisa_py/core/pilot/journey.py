@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.core.life.born import Born
 from lisa_py.core.relay.handoff import Handoff
 from lisa_py.core.relay.monitoring import Monitored
 
@@ -35,28 +36,11 @@ class Orders(Struct, frozen=True, kw_only=True, rename="camel"):
     timeout_seconds: int
 
 
-class Born(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The session that was started."""
+class Begun(Born, frozen=True, kw_only=True, rename="camel"):
+    """The session that was started; its `runId` is the session's own, not that of the autopilot run."""
 
-    session: str
-    agent: str
-    mode: str
-    lane: str
-    nested_policy: str
-    nesting_intent: str
-    run_id: str
-    project_root: str
-    socket_path: str
-    command: str
-    pane_pid: int
-    agent_session_id: str | UnsetType = UNSET
     objective: str | UnsetType = UNSET
     """Id of the objective that was put before the prompt."""
-    prompt_sent: bool | UnsetType = UNSET
-    exit_code: int | UnsetType = UNSET
-    """It has ended already."""
-    output: str | UnsetType = UNSET
-    warnings: tuple[str, ...] | UnsetType = UNSET
 
 
 class Read(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -86,7 +70,7 @@ class Ended(Struct, frozen=True, kw_only=True, rename="camel"):
     errors: tuple[str, ...] | UnsetType = UNSET
 
 
-Output = Born | Monitored | Read | Handoff | Ended | dict[str, Any]
+Output = Begun | Monitored | Read | Handoff | Ended | dict[str, Any]
 
 
 class Step(Struct, frozen=True, kw_only=True, rename="camel"):
