@@ -17,6 +17,7 @@ from lisa_py.core.relay.capture import capture
 from lisa_py.core.relay.captured import Captured, CaptureRequest
 from lisa_py.core.relay.conversation import Message, Problem, ToolCall
 from lisa_py.core.relay.markers import Hit
+from lisa_py.core.relay.masking import Mask
 from lisa_py.store.cursors import located
 
 
@@ -41,6 +42,7 @@ class Args(Struct, kw_only=True):
     token_budget: TokenBudget = 320
     keep_noise: flags.KeepNoise = False
     strip_banner: Annotated[bool, Flag(help="with --keep-noise: still take out agents' welcome boxes")] = False
+    redact: flags.Redact = ""
 
 
 class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -85,6 +87,9 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     """`alternate` when a full-screen program shows, which keeps no history."""
     more_before: bool | UnsetType = UNSET
     """There is older output that was not read."""
+    redact_rules: tuple[str, ...] | UnsetType = UNSET
+    redacted: dict[str, int] | UnsetType = UNSET
+    """How often each rule found something."""
 
 
 FULL_ONLY = frozenset(
@@ -161,7 +166,7 @@ def run(args: Args, ctx: Context) -> Answer:
     request = checked(args, ctx)
     place = ctx.place(args.session, args.project_root)
     taken = capture(ctx, place, request)
-    return Answer(
+    answer = Answer(
         session=place.session,
         project_root=place.project.root,
         source=taken.source,
@@ -171,7 +176,10 @@ def run(args: Args, ctx: Context) -> Answer:
         **_body(taken, ctx.form),
         **_delta(args, taken),
         **_markers(args, taken),
+        redact_rules=taken.redact_rules or UNSET,
+        redacted=UNSET if taken.redacted is None else taken.redacted,
     )
+    return Mask(args.redact).record(answer)
 
 
 def checked(args: Args, ctx: Context) -> CaptureRequest:
@@ -190,6 +198,7 @@ def checked(args: Args, ctx: Context) -> CaptureRequest:
         markers=marking.parse(args.markers, args.marker),
         summary=args.summary_style if args.summary else "",
         token_budget=args.token_budget,
+        redact=args.redact,
         strip_noise=not args.keep_noise,
         strip_banner=args.strip_banner,
     )
@@ -290,6 +299,7 @@ COMMAND = Command(
         "transcript_unavailable": "--transcript was given and there is none; `reason` says why",
         "invalid_lines": "not a number of at least 1",
         "invalid_token_budget": "not a number of at least 1",
+        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
         "invalid_summary_style": "not terse, ops or debug",
     },
     example="lisa session capture --session lisa-demo-1\n"
@@ -300,5 +310,7 @@ pane is read, and `fallbackReason` says why. --raw reads the pane itself: its la
 
 Offsets count all the session has printed, not what the pane happens to show, so that a delta begins exactly where the
 last one ended. When that place is gone (a redrawn screen, a trimmed history, another session of this name) everything
-is given again and `deltaReset` says why. A cursor file survives more than a bare offset: it knows the last lines.""",
+is given again and `deltaReset` says why. A cursor file survives more than a bare offset: it knows the last lines.
+
+--redact is done before anything is cut, in every field; offsets still count what the session really said.""",
 )

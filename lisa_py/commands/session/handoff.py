@@ -39,6 +39,7 @@ class Args(Struct, kw_only=True):
             aliases={"": "v1", "1": "v1", "2": "v2", "3": "v3", "4": "v4"},
         ),
     ] = "v1"
+    redact: flags.Redact = ""
 
 
 def run(args: Args, ctx: Context) -> Handoff:
@@ -47,6 +48,7 @@ def run(args: Args, ctx: Context) -> Handoff:
         schema=args.schema,
         events=args.events,
         compress=args.compress == "zstd",
+        redact=args.redact,
         agent=hints.agent(args.agent),
         mode=args.mode,
     )
@@ -89,6 +91,7 @@ COMMAND = Command(
         "invalid_delta_from": "not a number of at least 0",
         "invalid_compress_mode": "not none or zstd",
         "invalid_schema": "not v1, v2, v3 or v4",
+        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
         "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
         "cursor_file_write_failed": "the cursor file could not be written",
         "handoff_schema_v2_required": "the session's lane asks for --schema v2 or later",
@@ -98,5 +101,6 @@ COMMAND = Command(
     notes="""\
 Event numbers only ever grow, so a cursor survives the trimming of the log. With --delta-from or --cursor-file the
 oldest unread events come first, --events at a time: `deltaRemaining` says how many are left for the next call and
-`deltaMissed` how many were trimmed away unread. `nextOffset` is the `--delta-from` of `capture --raw`.""",
+`deltaMissed` how many were trimmed away unread. `nextOffset` is the `--delta-from` of `capture --raw`. --redact
+is done in every field, also in a packed payload; without paths the project folder is left out.""",
 )

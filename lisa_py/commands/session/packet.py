@@ -33,6 +33,7 @@ class Args(Struct, kw_only=True):
         bool, Flag(help="answer which fields changed since the cursor file's last packet", json=True)
     ] = False
     fields: Annotated[str, Flag(help="only these fields, as dotted paths; needs --json", metavar="CSV")] = ""
+    redact: flags.Redact = ""
 
 
 class Selected(dict[str, Any]):
@@ -51,6 +52,7 @@ def run(args: Args, ctx: Context) -> Packet | PacketDelta | Selected:
         events=args.events,
         token_budget=args.token_budget,
         summary_style=args.summary_style,
+        redact=args.redact,
     )
     made = packet.build(ctx, ctx.place(args.session, args.project_root), request, reader)
     if args.delta_json:
@@ -111,6 +113,7 @@ COMMAND = Command(
         "invalid_events": "not a number of at least 1",
         "invalid_token_budget": "not a number of at least 1",
         "invalid_summary_style": "not terse, ops or debug",
+        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
         "invalid_fields": "an empty part in a dotted path",
         "fields_requires_json": "--fields without --json",
         "cursor_file_required_for_delta_json": "--delta-json without --cursor-file",

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.advice.given import Inputs, Unusable
 from lisa_py.core.relay import compression
@@ -39,7 +40,7 @@ class Baton(Struct, frozen=True, kw_only=True):
 def load(inputs: Inputs, path: str) -> Baton:
     """Raises LisaError(invalid_from_handoff | handoff_decompress_failed)."""
     try:
-        return parse(msgspec.json.decode(inputs.raw(path)))
+        return parse(jsontext.decode(inputs.raw(path)))
     except Unusable as problem:
         raise LisaError("invalid_from_handoff", f"failed to load --from-handoff: {problem}") from problem
     except msgspec.DecodeError as problem:
@@ -83,7 +84,7 @@ def _opened(payload: object) -> dict[str, Any]:
     if not packed:
         return payload
     raw = compression.unpack(str(packed), _word(payload, "encoding"), _word(payload, "checksum"))
-    inner = msgspec.json.decode(raw)
+    inner = jsontext.decode(raw)
     if not isinstance(inner, dict):
         raise Unusable("the packed handoff must be a JSON object")
     return {**payload, **inner}

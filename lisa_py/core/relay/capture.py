@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.core.context import Context
 from lisa_py.core.relay import conversation, markers, pane_capture, pane_text, summary, talk_capture
@@ -18,10 +20,16 @@ def capture(ctx: Context, place: Place, request: CaptureRequest) -> Captured:
     """Read a session; nothing is written but the cursor files that were asked for.
 
     Works for ended sessions that are still kept. Raises LisaError: session_not_found, tmux_unavailable,
-    invalid_cursor_file, invalid_delta_from, transcript_unavailable, cursor_file_write_failed,
+    invalid_cursor_file, invalid_delta_from, invalid_redact_rules, transcript_unavailable, cursor_file_write_failed,
     semantic_cursor_read_failed, semantic_cursor_write_failed.
     """
     reader = Reader(ctx, request)
+    taken = _taken(ctx, place, request, reader)
+    mask = reader.mask
+    return msgspec.structs.replace(taken, redact_rules=mask.rules, redacted=mask.counts if mask.on else None)
+
+
+def _taken(ctx: Context, place: Place, request: CaptureRequest, reader: Reader) -> Captured:
     if request.source == "pane":
         return _from_pane(ctx, place, request, reader, _pane(ctx, place), "")
     text, trouble = _pane_if_possible(ctx, place)
@@ -114,7 +122,7 @@ def _summary(ctx: Context, place: Place, request: CaptureRequest, text: str) -> 
         return None
     if request.summary != "debug":
         return summary.make(text, request.summary, request.token_budget, session=place.session)
-    from lisa_py.core.relay import redact  # noqa: PLC0415 - 5 ms of patterns
+    from lisa_py.core.relay import redact  # noqa: PLC0415 - 20 ms of patterns
 
     safe = redact.secrets(text)  # debug summaries end up in reports: no secret goes along
     return summary.make(safe, "debug", request.token_budget, session=place.session, state=_state(ctx, place))

@@ -7,6 +7,7 @@ from msgspec import Struct
 from lisa_py.core.context import Context
 from lisa_py.core.relay.conversation import Talk
 from lisa_py.core.relay.markers import Found
+from lisa_py.core.relay.masking import Mask
 from lisa_py.core.relay.since import Since, parse
 from lisa_py.core.relay.summary import Summary
 from lisa_py.store import cursors
@@ -29,6 +30,8 @@ class CaptureRequest(Struct, frozen=True, kw_only=True):
     summary: str = ""
     """terse, ops or debug; empty: no summary."""
     token_budget: int = 320
+    redact: str = ""
+    """The rules of `--redact`, as they were given."""
     strip_noise: bool = True
     strip_banner: bool = False
 
@@ -75,12 +78,19 @@ class Captured(Struct, frozen=True, kw_only=True):
     found: Found | None = None
     summary: Summary | None = None
     meaning: Meaning | None = None
+    redact_rules: tuple[str, ...] = ()
+    redacted: dict[str, int] | None = None
+    """How often each rule found something; None when nothing was to be taken out."""
 
 
 class Reader:
-    """Where the caller stopped, by its flag or by its cursor file; the flag wins."""
+    """Where the caller stopped, by its flag or by its cursor file; the flag wins.
+
+    Raises LisaError: invalid_delta_from, invalid_cursor_file, invalid_redact_rules.
+    """
 
     def __init__(self, ctx: Context, request: CaptureRequest) -> None:
+        self.mask = Mask(request.redact)
         self.since: Since | None = parse(request.since) if request.since else None
         self.path = cursors.located(request.cursor_file) if request.cursor_file else ""
         self.file, self.recovered = cursors.CursorFile(), False

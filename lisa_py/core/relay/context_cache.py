@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.core.advice.given import Inputs, Unusable
 from lisa_py.core.context import Context
@@ -92,7 +93,7 @@ def lines_of_input(inputs: Inputs, path: str) -> tuple[str, ...]:
 def lines_of_text(text: str) -> tuple[str, ...]:
     """The `lines` and prose of a JSON object, the words of a JSON list, or the meaningful lines of any text."""
     try:
-        found: Any = msgspec.json.decode(text)
+        found: Any = jsontext.decode(text)
     except msgspec.DecodeError:
         return tuple(semantic.lines_of(text))
     if isinstance(found, dict):

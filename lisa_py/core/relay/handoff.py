@@ -12,6 +12,7 @@ from lisa_py.core.advice.next_action import Ast, Subject
 from lisa_py.core.context import Context
 from lisa_py.core.relay import blocks, compression, memory, pane_text
 from lisa_py.core.relay.blocks import LaneBlock, ObjectiveBlock
+from lisa_py.core.relay.masking import Mask
 from lisa_py.core.relay.memory import MemoryBlock
 from lisa_py.core.relay.recent import EventReader, Item, Recent
 from lisa_py.core.watch import look
@@ -26,6 +27,8 @@ class HandoffRequest(Struct, frozen=True, kw_only=True):
     schema: str = "v1"
     events: int = 8
     compress: bool = False
+    redact: str = ""
+    """The rules of `--redact`, as they were given."""
     agent: str = "auto"
     mode: str = "auto"
 
@@ -97,6 +100,9 @@ class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
     uncompressed_bytes: int | UnsetType = UNSET
     compressed_bytes: int | UnsetType = UNSET
     checksum: str | UnsetType = UNSET
+    redact_rules: tuple[str, ...] | UnsetType = UNSET
+    redacted: dict[str, int] | UnsetType = UNSET
+    """How often each rule found something."""
     error_code: str | UnsetType = UNSET
 
     @property
@@ -115,9 +121,10 @@ def build(
 ) -> Handoff:
     """Look at the session and pack what is seen; `status` and `next_offset` spare the look to who has them.
 
-    Writes nothing but the reader's cursor file. Raises LisaError: handoff_schema_v2_required, handoff_compress_failed,
-    cursor_file_write_failed.
+    Writes nothing but the reader's cursor file. Raises LisaError: invalid_redact_rules, handoff_schema_v2_required,
+    handoff_compress_failed, cursor_file_write_failed.
     """
+    mask = Mask(request.redact)
     meta = pane_text.meta_of(place)
     lane = blocks.lane_of(meta, place.project)
     check_contract(meta.lane, lane, request.schema)
@@ -147,16 +154,29 @@ def build(
         dropped_recent=recent.dropped,
         objective=blocks.objective(meta),
         lane=blocks.lane(meta, lane),
-        memory=memory.block(ctx, place),
+        memory=memory.block(ctx, place, mask),
         cursor_file=reader.path or UNSET,
         cursor_recovered=reader.recovered or UNSET,
         error_code="session_not_found" if seen.session_state == "not_found" else seen.error_code,
     )
-    made = _enrich(_with_delta(plain, recent), subject, recent)
+    made = _masked(_enrich(_with_delta(plain, recent), subject, recent), mask)
     if request.compress:
         made = _compressed(made)
     reader.save(ctx)
     return made
+
+
+def _masked(made: Handoff, mask: Mask) -> Handoff:
+    """Without paths there is no project folder to go on in: whoever takes the baton is in it, or is told."""
+    if not mask.rules:
+        return made
+    clean = mask.record(made)
+    return msgspec.structs.replace(
+        clean,
+        project_root=UNSET if mask.hides("paths") else clean.project_root,
+        redact_rules=mask.rules,
+        redacted=mask.counts if mask.on else UNSET,
+    )
 
 
 def offset(ctx: Context, place: Place) -> int:

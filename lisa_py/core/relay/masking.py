@@ -28,7 +28,7 @@ class Mask:
         self.rules: tuple[str, ...] = ()
         self.counts: dict[str, int] = {}
         if csv.strip():
-            from lisa_py.core.relay import redact  # noqa: PLC0415 - 5 ms of patterns
+            from lisa_py.core.relay import redact  # noqa: PLC0415 - 20 ms of patterns
 
             self.rules = redact.rules(csv)
 
@@ -39,10 +39,14 @@ class Mask:
     def hides(self, rule: str) -> bool:
         return rule in self.rules or "all" in self.rules
 
+    def twin(self) -> Mask:
+        """The same rules with counts of their own, for words that are counted already."""
+        return Mask(",".join(self.rules))
+
     def text(self, words: str) -> str:
         if not self.on or not words:
             return words
-        from lisa_py.core.relay import redact  # noqa: PLC0415 - 5 ms of patterns
+        from lisa_py.core.relay import redact  # noqa: PLC0415 - 20 ms of patterns
 
         found = redact.redact(words, self.rules)
         for rule, count in found.counts.items():
@@ -51,14 +55,12 @@ class Mask:
         return found.text
 
     def lines(self, lines: Sequence[str]) -> tuple[str, ...]:
-        """Together, for what is secret may reach over several."""
+        """Together, for what is secret may reach over several; as many lines as there were."""
         return tuple(self.text("\n".join(lines)).split("\n")) if self.on and lines else tuple(lines)
 
     def record(self, value: T) -> T:
         """A struct with every text in it masked, but for names and codes."""
-        if not self.on:
-            return value
-        masked: T = msgspec.convert(self._walk(msgspec.to_builtins(value)), type(value))
+        masked: T = self._walk(value) if self.on else value
         return masked
 
     def _walk(self, value: Any) -> Any:
@@ -66,4 +68,11 @@ class Mask:
             return self.text(value)
         if isinstance(value, dict):
             return {key: item if key in ADDRESSES else self._walk(item) for key, item in value.items()}
-        return [self._walk(item) for item in value] if isinstance(value, (list, tuple)) else value
+        if isinstance(value, msgspec.Struct):
+            changed = {
+                field.name: self._walk(getattr(value, field.name))
+                for field in msgspec.structs.fields(value)
+                if field.encode_name not in ADDRESSES
+            }
+            return msgspec.structs.replace(value, **changed)
+        return type(value)(self._walk(item) for item in value) if isinstance(value, list | tuple) else value

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.core.context import Context
 from lisa_py.core.relay import pane_capture, pane_text, semantic
+from lisa_py.core.relay.masking import Mask
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
 from lisa_py.store import memory as memories
@@ -128,8 +129,11 @@ def _lines(lines: Sequence[str]) -> tuple[Line, ...]:
     return tuple(Line(line, "high" if len(line.encode()) >= _LONG else "medium") for line in sorted(lines))
 
 
-def block(ctx: Context, place: Place) -> MemoryBlock | UnsetType:
-    """The last lines of the session's memory, if it has a live one."""
+def block(ctx: Context, place: Place, mask: Mask) -> MemoryBlock | UnsetType:
+    """The last lines of the session's memory, if it has a live one.
+
+    Masked as a whole and then cut: the last lines alone may hide that they are part of a key.
+    """
     found = memories.find(place, ctx.clock.now())
     if found is None:
         return UNSET
@@ -137,5 +141,5 @@ def block(ctx: Context, place: Place) -> MemoryBlock | UnsetType:
         updated_at=found.updated_at,
         expires_at=found.expires_at,
         line_count=len(found.lines),
-        lines=found.lines[-_BLOCK:],
+        lines=mask.lines(found.lines)[-_BLOCK:],
     )

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
-from lisa_py.core.relay import blocks, output_tail, pane_text
+from lisa_py.core.relay import blocks, memory, output_tail, pane_text
 from lisa_py.core.relay.baton import Baton
 from lisa_py.core.relay.blocks import ObjectiveBlock
 from lisa_py.core.relay.masking import Mask
@@ -17,12 +17,10 @@ from lisa_py.core.relay.pane_text import PaneText
 from lisa_py.core.relay.recent import EventReader, Item
 from lisa_py.core.relay.sections import Draft, Section
 from lisa_py.core.watch import look
-from lisa_py.store import memory as memories
 from lisa_py.store.places import Place
 
 NO_CAPTURE = "(no live capture)"
 NO_HANDED_CAPTURE = "(from handoff: capture unavailable)"
-MEMORY_LINES = 8
 _TERSE_EVENTS = 3
 _AGES = " wait_estimate="
 _WEIGHTS = {"events": 20, "output": 50, "objective": 15, "memory": 15}
@@ -103,7 +101,7 @@ def see(
         newest_event=recent.newest,
         objective=_masked(blocks.objective(meta), mask),
         lane=mask.text(meta.lane),
-        memory=_memory(ctx, place, mask),
+        memory=memory.block(ctx, place, mask),
         measures=_measures(live, mask),
         error_code="session_not_found" if missing else live.error_code,
     )
@@ -118,20 +116,6 @@ def _measures(live: Status, mask: Mask) -> tuple[str, ...]:
 
 def _masked(block: ObjectiveBlock | UnsetType, mask: Mask) -> ObjectiveBlock | UnsetType:
     return block if block is UNSET else mask.record(block)
-
-
-def _memory(ctx: Context, place: Place, mask: Mask) -> MemoryBlock | UnsetType:
-    """Masked as a whole and then cut: the last lines alone may hide that they are part of a key."""
-    found = memories.find(place, ctx.clock.now())
-    if found is None:
-        return UNSET
-    lines = mask.lines(found.lines)
-    return MemoryBlock(
-        updated_at=found.updated_at,
-        expires_at=found.expires_at,
-        line_count=len(found.lines),
-        lines=lines[-MEMORY_LINES:],
-    )
 
 
 def handed(baton: Baton, session: str, project_root: str, request: PackRequest, mask: Mask) -> Seen:

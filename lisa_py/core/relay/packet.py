@@ -14,7 +14,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.life.answering import DIALOGS
 from lisa_py.core.relay import fields, output_tail, pane_capture, pane_text, summary
 from lisa_py.core.relay.fields import Difference
-from lisa_py.core.relay.masking import Mask
+from lisa_py.core.relay.masking import MARGIN, Mask
 from lisa_py.core.relay.recent import EventReader, Item, Recent
 from lisa_py.core.watch import look
 from lisa_py.store.places import Place
@@ -29,6 +29,8 @@ class PacketRequest(Struct, frozen=True, kw_only=True):
     events: int = 8
     token_budget: int = 320
     summary_style: str = "ops"
+    redact: str = ""
+    """The rules of `--redact`, as they were given."""
 
 
 class CaptureBlock(Struct, frozen=True, kw_only=True):
@@ -70,6 +72,9 @@ class Packet(Struct, frozen=True, kw_only=True, rename="camel"):
     delta_reset: bool | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
+    redact_rules: tuple[str, ...] | UnsetType = UNSET
+    redacted: dict[str, int] | UnsetType = UNSET
+    """How often each rule found something."""
     error_code: str | UnsetType = UNSET
 
 
@@ -101,13 +106,17 @@ class PacketDelta(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def build(ctx: Context, place: Place, request: PacketRequest, reader: EventReader) -> Packet:
-    """Look at the session and put the packet together; writes nothing, `save` does."""
+    """Look at the session and put the packet together; writes nothing, `save` does.
+
+    Raises LisaError(invalid_redact_rules).
+    """
+    mask = Mask(request.redact)
     seen = look.shown(look.status(ctx, place, agent=request.agent, mode=request.mode))
     recent = reader.read(place, request.events)
-    words, source, offset = _output(ctx, place, request.lines, dialog=seen.waiting_for in DIALOGS)
+    words, source, offset = _output(ctx, place, request.lines, mask, dialog=seen.waiting_for in DIALOGS)
     short = _summary(words, request, place, seen)
     missing = seen.session_state == "not_found"
-    return Packet(
+    made = Packet(
         session=place.session,
         project_root=place.project.root,
         status=seen.status,
@@ -127,6 +136,10 @@ def build(ctx: Context, place: Place, request: PacketRequest, reader: EventReade
         error_code="session_not_found" if missing else seen.error_code,
         **_delta(recent),
     )
+    if not mask.rules:
+        return made
+    clean = mask.record(made)
+    return msgspec.structs.replace(clean, redact_rules=mask.rules, redacted=mask.counts if mask.on else UNSET)
 
 
 def _delta(recent: Recent) -> dict[str, Any]:
@@ -142,13 +155,13 @@ def _delta(recent: Recent) -> dict[str, Any]:
     }
 
 
-def _output(ctx: Context, place: Place, lines: int, *, dialog: bool) -> tuple[str, str, int]:
-    """The last lines, where they come from, and where the next reader of the pane goes on.
+def _output(ctx: Context, place: Place, lines: int, mask: Mask, *, dialog: bool) -> tuple[str, str, int]:
+    """The last lines, masked before they are cut, where they come from, and where the next reader of the pane goes on.
 
     An agent's own words come from its transcript; while it shows a dialog, what it asks is only on its screen.
     """
     if not dialog:
-        tail = output_tail.read(ctx, place, lines, Mask(""))
+        tail = output_tail.read(ctx, place, lines, mask)
         return "\n".join(tail.lines), tail.source, tail.next_offset
     try:
         text = pane_text.read(ctx, place)
@@ -157,12 +170,14 @@ def _output(ctx: Context, place: Place, lines: int, *, dialog: bool) -> tuple[st
     if text is None:
         return "", "none", 0
     kept = pane_capture.sift(text, pane_text.meta_of(place))
-    return "\n".join(kept.of(text.lines, max(0, len(text.lines) - lines))), "pane", text.size
+    wanted = kept.of(text.lines, max(0, len(text.lines) - lines))
+    clean = mask.lines(kept.of(text.lines, max(0, len(text.lines) - lines - MARGIN)))
+    return "\n".join(clean[len(clean) - len(wanted) :]), "pane", text.size
 
 
 def _summary(words: str, request: PacketRequest, place: Place, seen: Status) -> summary.Summary:
     if request.summary_style == "debug":
-        from lisa_py.core.relay import redact  # noqa: PLC0415 - 5 ms of patterns
+        from lisa_py.core.relay import redact  # noqa: PLC0415 - 20 ms of patterns
 
         words = redact.secrets(words)
     return summary.make(

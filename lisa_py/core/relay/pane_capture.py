@@ -15,6 +15,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.relay import cursor, noise, pane_text, prompt_echo, semantic
 from lisa_py.core.relay.captured import CaptureRequest, Meaning, Progress, Reader
 from lisa_py.core.relay.markers import Line
+from lisa_py.core.relay.masking import MARGIN, Mask
 from lisa_py.core.relay.noise import Sifted
 from lisa_py.core.relay.pane_text import PaneText
 from lisa_py.store import cursors, session
@@ -38,6 +39,7 @@ def capture(ctx: Context, place: Place, text: PaneText, request: CaptureRequest,
     sifted = sift(text, meta, noise_off=not request.strip_noise, banner=request.strip_banner)
     echoed = prompt_echo.rows(text.lines, prompts(place, meta)) if request.markers else frozenset()
     rows, progress, stand = _rows(text, request, reader, meta.run_id)
+    rows = _masked(rows, text, reader.mask)
     lines = tuple(Line(words, row not in echoed) for row, words in rows if sifted.keep[row])
     meaning = _meaning(ctx, text, sifted, request, reader, rows) if request.semantic else None
     if reader.path:
@@ -94,6 +96,25 @@ def _rows(
     return rows[skipped:], progress, delta.cursor
 
 
+def _masked(rows: Sequence[tuple[int, str]], text: PaneText, mask: Mask) -> Sequence[tuple[int, str]]:
+    """What is wanted, seen together with the lines before it: a key may have begun there.
+
+    Of a line whose first part was given before, the rest is given as it looks behind that part masked.
+    """
+    if not mask.on or not rows:
+        return rows
+    first = rows[0][0]
+    begin = max(0, first - MARGIN)
+    clean = mask.lines(text.lines[begin : rows[-1][0] + 1])
+    found = []
+    for row, words in rows:
+        whole = clean[row - begin]
+        known = text.lines[row][: len(text.lines[row]) - len(words)]
+        given = mask.twin().text(known) if known else ""
+        found.append((row, whole[len(given) :] if whole.startswith(given) else whole))
+    return found
+
+
 def _meaning(
     ctx: Context,
     text: PaneText,
@@ -104,7 +125,9 @@ def _meaning(
 ) -> Meaning:
     """What the last and all new lines mean that the reader does not know yet; its sidecar then knows them."""
     first = min([max(0, len(text.lines) - request.lines), *(row for row, _ in rows[:1])])
-    current = semantic.lines_of("\n".join(sifted.of(text.lines, first)))
+    shown = [text.lines[row] for row in range(max(0, first - MARGIN), len(text.lines))]
+    clean = (*text.lines[: len(text.lines) - len(shown)], *reader.mask.twin().lines(shown))
+    current = semantic.lines_of("\n".join(sifted.of(clean, first)))
     path = cursors.semantic_path(reader.path) if reader.path else ""
     known = cursors.read_semantic(path).lines if path else ()
     new = semantic.new(current, known)

@@ -92,7 +92,8 @@ def _tokens(text: str) -> tuple[str, int]:
 def _shapes(text: str, mark: str) -> tuple[str, int]:
     text, hooks = _values(token_shapes.WEBHOOK, text, mark, lambda match, value: "[REDACTED_" not in value)
     text, tokens = _whole(token_shapes.TOKEN, mark, text)
-    return text, hooks + tokens
+    text, cut = _whole(token_shapes.CUT, mark, text)
+    return text, hooks + tokens + cut
 
 
 def _whole(pattern: re.Pattern[str], mark: str, text: str) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from lisa_py.core.relay import conversation
 from lisa_py.core.relay.captured import CaptureRequest, Progress, Reader
 from lisa_py.core.relay.conversation import Located, Talk
 from lisa_py.core.relay.markers import Line
+from lisa_py.core.relay.masking import Mask
 from lisa_py.store import cursors
 from lisa_py.store.cursors import TranscriptCursor
 
@@ -24,7 +25,7 @@ class TalkCapture(Struct, frozen=True, kw_only=True):
 def capture(ctx: Context, found: Located, request: CaptureRequest, reader: Reader) -> TalkCapture:
     """Raises LisaError(cursor_file_write_failed)."""
     stood = reader.file.transcript or TranscriptCursor(offset=reader.file.legacy("transcript"))
-    talk = _read(found, request, reader, stood)
+    talk = masked(_read(found, request, reader, stood), reader.mask)
     lines = [Line(line, piece.said, piece.at) for piece in talk.pieces for line in piece.text.split("\n")]
     skipped = max(0, len(lines) - request.lines) if request.limited else 0
     if reader.path:
@@ -35,6 +36,20 @@ def capture(ctx: Context, found: Located, request: CaptureRequest, reader: Reade
         progress=reader.progress(stood=stood.offset, next_offset=talk.cursor.offset, reset=talk.reset, skipped=skipped),
         talk=talk,
         truncated=not talk.complete or skipped > 0,
+    )
+
+
+def masked(talk: Talk, mask: Mask) -> Talk:
+    """The conversation as it may be handed on: each part by itself, for none begins in another."""
+    if not mask.on:
+        return talk
+    again = mask.twin()  # the pieces hold the same words once more
+    return msgspec.structs.replace(
+        talk,
+        messages=tuple(again.record(one) for one in talk.messages),
+        tools=tuple(again.record(one) for one in talk.tools),
+        problems=tuple(again.record(one) for one in talk.problems),
+        pieces=tuple(mask.record(one) for one in talk.pieces),
     )
 
 

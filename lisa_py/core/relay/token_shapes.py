@@ -43,6 +43,13 @@ _KINDS = (
 TOKEN = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(_KINDS) + ")")
 """One token, whole."""
 
+CUT = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk-(?:ant|proj|or|svcacct)-|gsk_|pplx-|gh[pousr]_|github_pat_|gl(?:pat|dt|rt|ptt|sa)[-_]|xox[a-z]-|xapp-"
+    r"|AKIA|ASIA|AIza|GOCSPX-|ya29\.|npm_|pypi-|dckr_pat_|do[op]_v1_|hv[sb]\.|[sr]k_(?:live|test)_|whsec_|shp[a-z]{2}_"
+    r"|lin_api_|figd_|PMAK-|sntry[su]_|tskey-|CCIPAT_|CFPAT-|AGE-SECRET-KEY-|eyJ)[A-Za-z0-9_.+/=-]{6,}\Z"
+)
+"""The beginning of a token at the end of a text that somebody has cut before."""
+
 WEBHOOK = re.compile(
     r"(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/"
     r"|\.webhook\.office\.com/webhookb2/|hooks\.zapier\.com/hooks/catch/)(?P<v>[^\s\"'<>]+)"

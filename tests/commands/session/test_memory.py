@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.relay import memory
+from lisa_py.core.relay.masking import Mask
 from lisa_py.host.clock import Clock
 from tests.machine import Machine
 from tests.waiting import wait_until
@@ -129,8 +130,8 @@ def test_a_memory_is_forgotten_when_its_time_is_over(machine: Machine) -> None:
     with pytest.raises(LisaError) as gone:
         memory.recall(at(NOON + 7201), place)
     assert gone.value.code == "memory_not_found"
-    assert memory.block(at(NOON + 7200), place) is not UNSET
-    assert memory.block(at(NOON + 7201), place) is UNSET
+    assert memory.block(at(NOON + 7200), place, Mask("")) is not UNSET
+    assert memory.block(at(NOON + 7201), place, Mask("")) is UNSET
     renewed = memory.refresh(at(NOON + 7201), place, ttl_hours=2, max_lines=5)
     assert renewed.previous == ()
 

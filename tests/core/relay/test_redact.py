@@ -73,6 +73,18 @@ def test_nothing_of_the_corpus_gets_through_inside_json(text: str, secret: str) 
     assert not leaks(shown, secret), shown
 
 
+CUTTABLE = ("sk-ant-", "ghp_", "github_pat_", "glpat-", "AKIA", "AIza", "npm_", "xoxb-", "eyJ", "hvs.", "sk_live_")
+
+
+@pytest.mark.parametrize("head", CUTTABLE)
+def test_a_token_that_was_cut_before_is_known_by_its_beginning(head: str) -> None:
+    whole = next(text for text, _ in corpus.SECRETS if head in text)
+    at = whole.index(head)
+    for length in range(len(head) + 6, len(head) + 20):
+        shown = redact.secrets(whole[: at + length])
+        assert shown.startswith(whole[:at] + "[REDACTED_") and whole[at + len(head) : at + length] not in shown
+
+
 @pytest.mark.parametrize(
     ("rule", "text", "detail"),
     [(rule, *entry) for rule, entries in corpus.BY_RULE.items() for entry in entries],

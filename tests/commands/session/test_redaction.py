@@ -1,0 +1,152 @@
+"""Nothing that opens a door leaves through any command that offers --redact, in any form and in any file it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lisa_py import commands
+from lisa_py.contract.command import fields
+from lisa_py.store import events, memory
+from lisa_py.store.lanes import Lane, registry
+from tests.core.relay import secret_corpus as corpus
+from tests.core.relay.talking_pane import TalkingPane
+from tests.machine import Machine
+from tests.stage import Stage
+
+BOTH = LARGE, SMALL = ["--token-budget", "200000", "--lines", "5000"], ["--token-budget", "150", "--lines", "40"]
+CALLS: dict[str, list[list[str]]] = {
+    "aggregate": [["--sessions", "{name}", *size, "--delta-json", "--cursor-file", "{file}"] for size in BOTH],
+    "capture": [
+        ["--session", "{name}", "--lines", "5000"],
+        ["--session", "{name}", "--raw", "--lines", "5000"],
+        ["--session", "{name}", "--raw", "--cursor-file", "{file}", "--semantic-delta"],
+        *[["--session", "{name}", "--summary", "--summary-style", style] for style in ("terse", "ops", "debug")],
+    ],
+    "checkpoint": [["save", "--session", "{name}", "--file", "{file}", *size] for size in BOTH],
+    "context-pack": [
+        ["--for", "{name}", "--strategy", strategy, *size] for strategy in ("balanced", "full") for size in BOTH
+    ],
+    "diff-pack": [["--session", "{name}", "--cursor-file", "{file}", *size] for size in BOTH],
+    "handoff": [["--session", "{name}", "--schema", schema, "--events", "50"] for schema in ("v1", "v4")],
+    "packet": [
+        *[["--session", "{name}", "--summary-style", style, *LARGE] for style in ("terse", "ops", "debug")],
+        ["--session", "{name}", "--cursor-file", "{file}", "--delta-json", *SMALL],
+    ],
+}
+"""How each command is asked, large enough to hold everything and small enough to be cut."""
+
+
+def test_every_command_that_offers_it_is_tried() -> None:
+    offering = {
+        path[1]
+        for path in commands.paths()
+        if (command := commands.load(path)) and any(field.name == "redact" for field in fields(command.args))
+    }
+    assert offering == CALLS.keys()
+
+
+@contextmanager
+def full_of_secrets(machine: Machine) -> Iterator[TalkingPane]:
+    """A session whose pane, prompt, objective, lane, memory and events hold the corpus."""
+    texts = [text for text, _ in corpus.SECRETS]
+    ctx = machine.context()
+    with registry(ctx.project()).change(ctx.settings, 0.0) as opened:
+        opened.content.lanes["ok"] = Lane(name="ok", contract=texts[1], goal=texts[2])
+    told = {"prompt": texts[3], "objective_id": "o1", "objective_goal": "; ".join(texts[:20]), "lane": "ok"}
+    with TalkingPane(machine, width=200, objective_acceptance=texts[5], **told) as pane:
+        with memory.registry(pane.place).change(ctx.settings, ctx.clock.now()) as remembered:
+            lines = tuple(line for text in texts for line in text.split("\n"))
+            remembered.content = memory.Memory(session=pane.name, updated_at="2026-01-01T00:00:00Z", lines=lines)
+        for text in texts[:30]:
+            events.add(pane.place, ctx.settings, 0.0, type="lifecycle", state="in_progress", reason=text)
+        pane.say("\n\n".join(texts) + "\n")
+        yield pane
+
+
+def leaked(text: str) -> list[str]:
+    """The secrets of which eight characters in a row are in the text."""
+    return [
+        secret
+        for _, secret in corpus.SECRETS
+        if any(secret[at : at + 8] in text for at in range(max(1, len(secret) - 7)))
+    ]
+
+
+def test_nothing_of_the_corpus_leaves_in_any_form_or_file(machine: Machine) -> None:
+    with full_of_secrets(machine):
+        assert len(leaked(machine.lisa("session", "capture", "--session", "lisa-talk", "--lines", "5000").out)) > 200
+        for name, calls in CALLS.items():
+            for number, call in enumerate(calls):
+                for form in ([], ["--json"], ["--json-min"]):
+                    file = machine.project / f"{name}-{number}{''.join(form)}.cursor"
+                    words = [word.format(name="lisa-talk", file=file) for word in call]
+                    answer = machine.lisa("session", name, *words, "--redact", "all", *form)
+                    assert answer.code == 0, (name, call, answer)
+                    assert leaked(answer.out) == [], (name, call, form)
+                    said = answer.out.replace(str(file), "")  # the caller's own word
+                    assert "@example" not in said and str(machine.project) not in said
+        written = [path for path in machine.project.iterdir() if path.is_file()]
+        assert len(written) >= 8
+        for path in written:
+            assert leaked(path.read_text()) == [], path
+
+
+def test_nothing_of_a_transcript_leaves(machine: Machine) -> None:
+    stage = Stage(machine).spawn()
+    stage.send("[say hello]")
+    stage.reaches("idle")
+    record = next(iter(stage.transcript("assistant")))
+    with Path(stage.agent()["transcript"]).open("a") as file:
+        for text, _ in corpus.SECRETS:
+            file.write(json.dumps({**record, "text": text}) + "\n")
+    assert len(leaked(stage.lisa("capture", "--json-min").out)) > 200
+    for form in ("--json", "--json-min"):
+        for name in ("capture", "packet", "context-pack"):
+            answer = stage.lisa(name, *([] if name == "capture" else LARGE), "--redact", "secrets,tokens", form)
+            assert answer.code == 0 and leaked(answer.out) == [], (name, form)
+        assert "hello" in answer.out
+
+
+@pytest.mark.parametrize("name", ["handoff", "packet", "capture"])
+def test_what_was_found_is_counted_and_unknown_rules_are_refused(machine: Machine, name: str) -> None:
+    with TalkingPane(machine, objective_id="o1", objective_goal="mail a@b.org") as pane:
+        pane.say("mail a@b.org\n")
+        answer = machine.lisa("session", name, "--session", pane.name, "--redact", "emails", "--json").json
+        assert answer["redactRules"] == ["emails"] and answer["redacted"] == {"emails": 1}
+        answer = machine.lisa("session", name, "--session", pane.name, "--redact", "none", "--json").json
+        assert answer["redactRules"] == ["none"] and "redacted" not in answer
+        answer = machine.lisa("session", name, "--session", pane.name, "--redact", "some", "--json").json
+        assert answer["errorCode"] == "invalid_redact_rules"
+
+
+def test_deltas_of_a_redacted_pane_hide_what_they_cut_in_two(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        file = str(machine.project / "c")
+
+        def delta() -> str:
+            words = ["--session", pane.name, "--raw", "--cursor-file", file, "--redact", "secrets"]
+            return machine.lisa("session", "capture", *words).out
+
+        delta()
+        pane.say("export API_KEY=a1b2c3")
+        first = delta()
+        pane.say("d4e5f6 and more\n-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n")
+        second = delta()
+        pane.say("AASCBKcwggSjAgEAAoIBAQC7VJTU\n-----END PRIVATE KEY-----\nbye\n")
+        third = delta()
+        assert first.lstrip() == "export API_KEY=[REDACTED_SECRET]"
+        assert second.startswith(" and more\n[REDACTED_SECRET]") and "MIIE" not in second
+        assert "AASC" not in third and third.strip() == "bye"
+
+
+def test_a_redacted_baton_is_taken_on_without_the_folder_it_came_from(machine: Machine) -> None:
+    with TalkingPane(machine) as pane:
+        given = machine.lisa("session", "handoff", "--session", pane.name, "--redact", "all", "--json")
+        assert "projectRoot" not in given.json
+        taken = machine.lisa("session", "context-pack", "--from-handoff", "-", "--json", stdin=given.out)
+        assert taken.code == 0 and taken.json["session"] == pane.name
