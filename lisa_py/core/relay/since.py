@@ -39,11 +39,11 @@ def _unix(word: str) -> float:
         raise _invalid("invalid --delta-from timestamp: missing unix value after @")
     try:
         number = int(word[1:])
-    except ValueError:
+        if number > 10**18:
+            return number / 1e9
+        return number / 1e3 if number > 10**12 else float(number)
+    except (ValueError, OverflowError):
         raise _invalid(f"invalid --delta-from timestamp: {word}") from None
-    if number > 10**18:
-        return number / 1e9
-    return number / 1e3 if number > 10**12 else float(number)
 
 
 def _rfc3339(word: str) -> float:

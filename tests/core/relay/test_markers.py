@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lisa_py.contract.errors import UsageError
 from lisa_py.core.relay import markers, prompt_echo
@@ -65,3 +67,30 @@ def test_without_an_input_sign_only_the_first_one_is_the_echo() -> None:
 def test_an_answer_that_repeats_a_part_of_the_prompt_is_none() -> None:
     assert echoed("● DONE", "say DONE") == []
     assert echoed("● say", "say DONE") == []
+
+
+WORDS = st.text("ab é🙂", max_size=12)
+
+
+@given(
+    st.lists(st.tuples(WORDS, st.booleans()), max_size=6),
+    st.lists(st.text("abé🙂", min_size=1, max_size=3), max_size=3, unique=True),
+)
+def test_every_hit_stands_where_it_says_and_none_in_a_prompt(said: list[tuple[str, bool]], wanted: list[str]) -> None:
+    lines = [Line(text, is_said) for text, is_said in said]
+    whole = "\n".join(text for text, _ in said).encode()
+    found = markers.search(lines, wanted, "now")
+    for hit in found.hits:
+        assert whole[hit.start : hit.end].decode() == hit.marker
+        assert said[hit.line - 1][1] and hit.marker in said[hit.line - 1][0]
+    for marker in wanted:
+        assert found.counts[marker] == sum(text.count(marker) for text, is_said in said if is_said)
+        assert (marker in found.found) == (found.counts[marker] > 0) == (marker not in found.missing)
+
+
+@given(st.lists(st.text("abc ", min_size=1).filter(str.strip), min_size=1, max_size=5))
+def test_a_list_of_markers_is_read_once_each_in_order(texts: list[str]) -> None:
+    assert markers.parse(",".join(texts)) == tuple(dict.fromkeys(text.strip() for text in texts))
+    assert markers.parse("", [f"{text},{text}" for text in texts]) == tuple(
+        dict.fromkeys(f"{text},{text}".strip() for text in texts)
+    )

@@ -1,0 +1,40 @@
+"""What lisa quotes, a shell reads back as it was."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lisa_py.agents.base import quote, quote_posix
+
+# no NUL: it cannot be in an argument; no surrogates: they are no text
+TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40), max_size=8)
+
+
+def read_back(shell: str, words: list[str]) -> list[str]:
+    script = "printf '%s\\0' begin " + " ".join(words)
+    said = subprocess.run([shell, "-c", script], capture_output=True, check=True).stdout.decode()
+    return said.split("\0")[1:-1]
+
+
+@given(TEXTS)
+def test_posix_quoting_survives_sh(texts: list[str]) -> None:
+    assert read_back("/bin/sh", [quote_posix(text) for text in texts]) == texts
+
+
+@given(TEXTS)
+def test_the_contract_s_quoting_survives_bash(texts: list[str]) -> None:
+    assert read_back("bash", [quote(text) for text in texts]) == texts
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=60))
+def test_without_control_characters_both_are_posix(text: str) -> None:
+    assert shlex.split(quote(text)) == [text] and shlex.split(quote_posix(text)) == [text]
+
+
+@given(st.text(max_size=60))
+def test_a_nul_is_left_out_and_nothing_else(text: str) -> None:
+    assert shlex.split(quote_posix(text)) == [text.replace("\0", "")]
