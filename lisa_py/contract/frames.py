@@ -76,6 +76,6 @@ class Frame(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     todos: tuple[Todo, ...] = ()
     """For tool_use of a task-list tool: the whole list as it now stands."""
     queued: bool = False
-    """For user: typed while the agent was busy."""
+    """For user: typed while the agent was busy; for system: about the line of such prompts, `reason` says what."""
     offset: int = 0
     """Byte offset in the transcript just after the record."""

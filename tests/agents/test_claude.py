@@ -117,6 +117,17 @@ def test_started_with_a_prompt_the_first_rest_is_no_answer(home: Home) -> None:
     assert home.states(started, PROMPT, hook("Stop", 0.1), meta={"prompt": "do it"})["agent_file"] == "idle"
 
 
+def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: Home) -> None:
+    made = recorded("queued")
+    until = {end: tuple(made[: at + 1]) for at, end in enumerate(frame.reason for frame in made) if end}
+    home.live("idle", ago=0.2)
+    assert home.states(frames=until["enqueue"])["agent_file"] == "thinking"
+    home.live("idle", ago=3)
+    assert home.states(frames=until["enqueue"])["agent_file"] == "idle"
+    home.live("idle", ago=0.2)
+    assert home.states(frames=tuple(made))["agent_file"] == "idle"
+
+
 # -- hooks ------------------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +248,7 @@ def test_the_end_of_the_transcript_tells_the_state(home: Home, frames: list[str]
         ("errors-and-interrupts", "error", "network"),
         ("tasks", "idle", ""),
         ("queued", "idle", ""),
+        ("steered", "idle", ""),
         ("helper", "idle", ""),
         ("thinking", "idle", ""),
         ("exec-retries", "idle", ""),

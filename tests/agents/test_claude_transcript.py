@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from lisa_py.agents._claude import transcript
 from lisa_py.agents._claude.errors import error_kind
 from lisa_py.contract.frames import Frame, Todo
 from tests.agents.claude_views import AGENT, recorded
@@ -49,6 +51,26 @@ def test_a_prompt_that_was_queued_is_marked() -> None:
         ("[fake gate g then text one]", False),
         ("[fake text two]", True),
     ]
+
+
+def test_a_prompt_taken_up_in_the_middle_of_a_turn_is_a_prompt_of_that_turn() -> None:
+    made = [frame for frame in recorded("steered") if frame.kind in ("turn_start", "user", "assistant", "turn_end")]
+    assert [(frame.kind, frame.text) for frame in made][:5] == [
+        ("turn_start", ""), ("user", "[fake tool sleep 2; echo 1 then wait 1 then text one]"),
+        ("user", "[fake text steered]"), ("assistant", "steered"), ("turn_end", ""),
+    ]  # fmt: skip
+    assert made[2].queued
+
+
+def test_prompts_in_line_are_counted_until_their_turn_or_their_removal() -> None:
+    made = recorded("steered")
+    seen = [transcript.in_line(made[: at + 1]) for at in range(len(made))]
+    assert [count for at, count in enumerate(seen) if not at or count != seen[at - 1]] == [0, 1, 0, 1, 0]
+    interrupted = next(at for at, frame in enumerate(made) if frame.reason == "interrupted")
+    assert seen[interrupted] == 1
+    two = [frame for frame in recorded("queued") if frame.queued and frame.kind == "system"] * 2
+    assert transcript.in_line(two) == 2
+    assert transcript.in_line([*two, msgspec.structs.replace(two[0], reason="popAll")]) == 0
 
 
 def test_a_pasted_prompt_is_given_without_the_tags_around_it() -> None:
@@ -122,14 +144,15 @@ def test_retries_of_an_exec_run_are_errors_that_end_nothing() -> None:
         ("error", "overloaded"),
         ("turn_end", ""),
     ]
-    assert made[2].text == "529 Overloaded · retry 1 of 3"
+    assert next(frame.text for frame in made if frame.kind == "error") == "529 Overloaded · retry 1 of 3"
 
 
 def test_a_helpers_news_begins_a_turn_that_no_user_asked_for() -> None:
     made = recorded("helper")
     assert kinds(made).count("turn_start") == 2
     assert [frame.text for frame in made if frame.kind == "user"] == [made[1].text]
-    assert [frame.text for frame in made if frame.kind == "system"][1] == 'Agent "sub job" finished'
+    notes = [frame.text for frame in made if frame.kind == "system" and not frame.queued]
+    assert notes[1] == 'Agent "sub job" finished'
 
 
 @pytest.mark.parametrize(

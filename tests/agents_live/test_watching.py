@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lisa_py.contract.status import Status
+from lisa_py.core.watch import look
 from lisa_py.core.watch.monitor import monitor
 from lisa_py.core.watch.rules import Rules
 from tests.agents_live.live_stage import LiveStage
@@ -40,8 +41,9 @@ def make(machine: Machine, api: FakeModelApi) -> Make:
 class Sampler:
     """Asks for the status all the time, as an impatient orchestrator would, and keeps every change."""
 
-    def __init__(self, stage: LiveStage) -> None:
+    def __init__(self, stage: LiveStage, *, brief: bool = False) -> None:
         self._stage = stage
+        self._brief = brief  # as one of many, of which a list or a wait makes do with less
         self._stop = threading.Event()
         self.changes: list[tuple[float, str, str]] = []
         self.looks = 0
@@ -58,7 +60,7 @@ class Sampler:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            status = self._stage.status()
+            status = look.each(self._stage.ctx, [self._stage.place])[0] if self._brief else self._stage.status()
             self.looks += 1
             word = (status.session_state, f"{status.classification_reason}/{status.state_source}")
             if not self.changes or self.changes[-1][1:] != word:
@@ -111,6 +113,19 @@ def test_several_turns_in_a_row_are_never_mistaken_for_each_other(make: Make, ag
             stage.send(f"[fake wait 0.4 then text answer {number}]")
             stage.until(is_("waiting_input", "idle"))
     assert sampler.states == ["waiting_input", "in_progress"] * 3 + ["waiting_input"], sampler.changes
+
+
+@BOTH
+def test_between_the_turns_of_prompts_in_line_there_is_no_rest(make: Make, agent: str) -> None:
+    stage = make(agent).begin()
+    with Sampler(stage) as close, Sampler(stage, brief=True) as brief:
+        stage.send("[fake gate on then text first]")
+        stage.send("[fake wait 0.5 then text second]")
+        stage.api.open("on")
+        stage.shows("second")
+        stage.until(is_("waiting_input", "idle"))
+    for sampler in (close, brief):
+        assert sampler.states == ["waiting_input", "in_progress", "waiting_input"], sampler.changes
 
 
 @BOTH

@@ -27,6 +27,7 @@ _MIDDLES = ("UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure
 SNAPSHOT = "shell-snapshots/snapshot-"
 """Every shell of the Bash tool reads a file of this name first."""
 BEGIN_SECONDS = 2.0
+"""For so long a claude at rest may be about to begin on a prompt it was given before (measured: 10 to 250 ms)."""
 SETTLE_SECONDS = 1.0
 """The hook of a turn's end may be written a little after the session file."""
 _BUSY_TITLES = ("⠂", "⠐")
@@ -70,6 +71,8 @@ def _file_report(view: View, found: live.Live | None) -> AgentReport | None:
     if found.rests:
         if _about_to_begin(view, found):
             return AgentReport(source="agent_file", state="starting", detail="prompt not taken yet")
+        if _has_next(view, found):
+            return AgentReport(source="agent_file", state="thinking", detail="the next prompt in line begins")
         detail = "a shell runs in the background" if found.status == "shell" else ""
         return AgentReport(source="agent_file", state="idle", at=found.changed_at, detail=detail)
     if found.status == "waiting":
@@ -92,6 +95,15 @@ def _about_to_begin(view: View, found: live.Live) -> bool:
     """Started with a prompt, claude is at rest for a moment before it takes it."""
     just_now = view.now - found.changed_at <= BEGIN_SECONDS
     return bool(view.meta.prompt and view.hooks) and just_now and live.untried(view)
+
+
+def _has_next(view: View, found: live.Live) -> bool:
+    """Between two turns claude is at rest for a moment, also when the next prompt has been waiting for it."""
+    if not 0 <= view.now - found.changed_at <= BEGIN_SECONDS or not view.frames:
+        return False
+    from lisa_py.agents._claude import transcript  # noqa: PLC0415 - loaded already, by whoever read the frames
+
+    return transcript.in_line(view.frames) > 0
 
 
 def _hook_report(view: View, found: live.Live | None) -> AgentReport | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from lisa_py.agents._claude.errors import error_kind
 from lisa_py.contract.frames import Frame, Todo, Usage
 
 INTERRUPTED = "[Request interrupted by user"
+ENQUEUE, REMOVE, POP_ALL = "enqueue", "remove", "popAll"
+"""What can happen in claude's line of prompts, besides the turn of the next one."""
 TEXT_LIMIT = 200_000
 INPUT_LIMIT = 2_000
 
@@ -25,6 +28,12 @@ class _Message(Struct):
     usage: Any = None
 
 
+class _Attachment(Struct, rename="camel"):
+    type: Any = None
+    prompt: Any = None
+    command_mode: Any = None
+
+
 class _Record(Struct, rename="camel"):
     """What is read of a line; everything else in it is skipped unread."""
 
@@ -33,6 +42,8 @@ class _Record(Struct, rename="camel"):
     uuid: Any = None
     timestamp: Any = None
     message: _Message | None = None
+    attachment: _Attachment | None = None
+    operation: Any = None
     content: Any = None
     error: Any = None
     prompt_id: Any = None
@@ -65,6 +76,10 @@ def frames(line: bytes, offset: int) -> list[Frame]:
         made.assistant()
     elif record.type == "system":
         made.system()
+    elif record.type == "attachment":
+        made.attachment()
+    elif record.type == "queue-operation":
+        made.queue()
     return made.frames
 
 
@@ -139,6 +154,20 @@ class _Maker:
             self.add("turn_start")
             self.add("user", unwrapped(text), queued=queued)
 
+    def attachment(self) -> None:
+        """A prompt that claude takes up in the middle of a turn, between two steps of it, is no record of its own."""
+        given = self.record.attachment
+        if given is None or given.type != "queued_command" or given.command_mode != "prompt":
+            return
+        text = _content_text(given.prompt)
+        if text:
+            self.add("user", unwrapped(text), queued=True)
+
+    def queue(self) -> None:
+        """A prompt gets in line behind the running turn, or out of it; its own turn begins with a user's record."""
+        if self.record.operation in (ENQUEUE, REMOVE, POP_ALL):
+            self.add("system", _text(self.record.content), queued=True, reason=self.record.operation)
+
     def _tool_result(self, block: dict[str, Any]) -> None:
         self.add(
             "tool_result",
@@ -207,6 +236,18 @@ class _Maker:
         text = _text(problem.get("formatted")) or _text(problem.get("message")) or _text(record.content)
         attempt = f" · retry {record.retry_attempt} of {record.max_retries}" if record.retry_attempt else ""
         self.add("error", text + attempt, error=error_kind("", problem.get("status"), text))
+
+
+def in_line(frames: Sequence[Frame]) -> int:
+    """How many prompts wait for the end of the turn; claude takes them up by itself."""
+    waiting = 0
+    for frame in frames:
+        if frame.kind == "system" and frame.queued:
+            waiting = 0 if frame.reason == POP_ALL else waiting + (1 if frame.reason == ENQUEUE else -1)
+        elif frame.kind == "turn_start":
+            waiting -= 1
+        waiting = max(0, waiting)
+    return waiting
 
 
 def _speaks(blocks: list[Any]) -> bool:

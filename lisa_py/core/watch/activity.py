@@ -20,6 +20,8 @@ QUIET_SECONDS = 3.0
 """A program that has its terminal among other things to wait for is at rest when its pane is still for so long."""
 QUIET_UNKNOWN_SECONDS = 6.0
 """The same where the machine does not tell what a process waits for."""
+BEATS = ("sleep", "touch")
+"""What the supervisor's heartbeat loop runs."""
 SHELLS = frozenset(
     (
         *("ash", "bash", "dash", "elvish", "fish", "ion", "ksh", "mksh", "nu"),
@@ -63,10 +65,10 @@ def split(tree: Sequence[Process], command: str) -> Split:
         (process for process in tree[1:] if process.ppid == root.pid and process.name == root.name and process.alive),
         key=lambda process: (process.started, process.pid),
     )
-    hearts = [part for part in parts if _beats(part, tree)]
-    witnesses = [part for part in parts if part not in hearts]
+    hearts = [part for part in parts if _beats(part, tree, root)]
     if len(hearts) == 2:  # the command is itself a pause: the loop was started first
-        witnesses = hearts[1:]
+        hearts = hearts[:1]
+    witnesses = [part for part in parts if part not in hearts]
     workload = _below({part.pid for part in witnesses}, tree)
     if workload:
         workload[0] = processes.with_argv(workload[0])
@@ -75,9 +77,16 @@ def split(tree: Sequence[Process], command: str) -> Split:
     return Split(tuple(workload), _main(workload, command), bool(hearts))
 
 
-def _beats(part: Process, tree: Sequence[Process]) -> bool:
-    children = [process for process in tree if process.ppid == part.pid]
-    return all(process.name in ("sleep", "touch") for process in children)
+def _beats(part: Process, tree: Sequence[Process], root: Process) -> bool:
+    return all(_is_of_beat(process, root) for process in tree if process.ppid == part.pid)
+
+
+def _is_of_beat(process: Process, root: Process) -> bool:
+    """Whether a child is one of the loop's: its pause, its touch, or the shell that is about to become one of them."""
+    if process.name in BEATS or process.name != root.name:
+        return process.name in BEATS
+    now = process if process.argv else processes.look(process.pid)
+    return now is None or now.name in BEATS or now.argv == root.argv
 
 
 def _below(roots: set[int], tree: Sequence[Process]) -> list[Process]:

@@ -22,6 +22,8 @@ HOOKS_KEPT = 80
 PROMPT_HOOK = "UserPromptSubmit"
 LIVE = ("agent_file", "title")
 """Signs that hold for this very moment, without a transcript."""
+NEW_REST_SECONDS = 2.0
+"""A rest so new may be the pause before a prompt that has been waiting in line, which the transcript tells."""
 
 
 def ask(ctx: Context, subject: Subject, brief: bool, memory: Memory | None) -> None:
@@ -37,7 +39,7 @@ def ask(ctx: Context, subject: Subject, brief: bool, memory: Memory | None) -> N
         evidence.transcript_at = files.modified(path) if path else 0.0
         evidence.prompted_at = _prompted_at(view)
         said = reports(subject) if brief and not _unanswered(evidence) else []
-        if not any(report.source in LIVE for report in said):
+        if not any(_settled(report, view.now) for report in said):
             view.frames = _frames(subject.agent, path, memory)
             said = reports(subject) if living else []
         evidence.watch_paths = subject.agent.watch_paths(view, evidence.binding)
@@ -50,6 +52,12 @@ def ask(ctx: Context, subject: Subject, brief: bool, memory: Memory | None) -> N
     bound = next((item for item in subject.tree if item.pid == evidence.binding.pid and item.alive), None)
     if bound is not None:
         evidence.agent_process, evidence.recognised = bound, True
+
+
+def _settled(report: AgentReport, now: float) -> bool:
+    """Whether this report alone tells the state."""
+    new_rest = report.state == "idle" and report.at and 0 <= now - report.at < NEW_REST_SECONDS
+    return report.source in LIVE and not new_rest
 
 
 def _view(ctx: Context, subject: Subject) -> View:

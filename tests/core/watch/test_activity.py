@@ -52,6 +52,15 @@ def test_between_start_and_command_there_is_no_workload() -> None:
     assert (found.workload, found.main) == ((), None)
 
 
+def test_a_heartbeat_caught_while_it_starts_its_pause_is_none_of_the_command() -> None:
+    shell, agent = process(5, 4, ("bash", "/f/command.sh")), process(6, 5, ("claude",))
+    every = [process(1, 0, SUPERVISOR), process(2, 1, SUPERVISOR), process(4, 1, SUPERVISOR)]
+    found = activity.split([*every, process(3, 2, SUPERVISOR), shell, agent], "/f/command.sh")
+    assert (found.workload, found.main, found.beating) == ((shell, agent), agent, True)
+    pause = process(5, 4, ("sleep", "9"))
+    assert activity.split([*every, process(3, 2, SUPERVISOR), pause], "/f/command.sh").workload == (pause,)
+
+
 def test_a_pane_without_supervisor_is_all_command() -> None:
     every = [process(1, 0, ("bash",)), process(2, 1, ("vim",))]
     assert activity.split(every, "/f/command.sh").workload == tuple(every)
