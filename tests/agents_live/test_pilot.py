@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lisa_py.store import session
+from lisa_py.store import runs, session
 from tests.agents_live.live_stage import LiveStage
 from tests.answers import fits
 from tests.fakes.model_api import FakeModelApi
@@ -95,6 +96,34 @@ def test_a_run_that_runs_out_of_time_goes_on_where_it_was(machine: Machine, api:
 
 
 @AGENTS
+def test_a_run_whose_process_was_killed_goes_on_by_its_id(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    stage = LiveStage(machine, api, agent, permission="bypass")
+    words = ("--agent", agent, "--session", stage.name, "--prompt", "[fake gate pause then text after the crash]")
+    flying = machine.start("session", "autopilot", *words, "--json")
+    api.wait_at_gate("pause")
+    stage.until(lambda status: status.session_state == "in_progress")
+    wait_until(lambda: _cut_off_after(stage, "spawn"), what="the log knows of the spawn")
+    flying.kill()
+    flying.communicate(timeout=30)
+    run = _cut_off_after(stage, "spawn")
+    assert run["state"] == "cut_off"
+    api.open("pause")
+    got = _fly(stage, "--resume-from", run["autopilotId"], "--kill-after", "true").json
+    assert (got["ok"], got["resumeStep"], got["resumedFrom"]) == (True, "monitor", run["autopilotId"]), got
+    assert (got["agent"], got["spawn"]["resumed"]) == (agent, True)
+    assert "after the crash" in got["capture"]["output"]["capture"]
+    assert len(stage.arrived()) == 1
+    assert stage.status().session_state == "not_found"
+
+
+def _cut_off_after(stage: LiveStage, step: str) -> dict[str, Any]:
+    """The only run, once its log says that a step is done."""
+    (run,) = runs.known(stage.ctx.project()) or [None]
+    done = run is not None and json.loads(runs.read(run) or b"{}")[step]["ok"]
+    return _fly(stage, "--list-runs").json["runs"][0] if done else {}
+
+
+@AGENTS
 def test_a_loop_follows_a_dialogue_and_tells_when_it_is_killed(machine: Machine, api: FakeModelApi, agent: str) -> None:
     stage = LiveStage(machine, api, agent, permission="bypass").begin()
     stage.send("[fake text the first answer]")
@@ -103,7 +132,8 @@ def test_a_loop_follows_a_dialogue_and_tells_when_it_is_killed(machine: Machine,
     assert "the first answer" in str(first["steps"][0]["diffPack"]["addedLines"]), first
     looping = machine.start("session", "loop", "--session", stage.name, "--steps", "3", *words, "--json")
     stage.send("[fake tool echo hi then text the second answer]")
-    stage.rests()
+    read = Path(stage.place.folder, "loop-pack.cursor")
+    wait_until(lambda: "the second answer" in read.read_text(), what="the loop has read it")
     stage.send("[fake hang 60]")
     wait_until(lambda: stage.status().session_state == "in_progress")
     killed = stage.lisa("kill")
