@@ -16,6 +16,7 @@ from msgspec import Struct
 
 import lisa_py
 from lisa_py.agents.base import Agent, Binding, Facts, Input, Launch, Plan, View, need_prompt, quote, quote_posix
+from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame, Todo, Usage
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
@@ -119,7 +120,7 @@ class Scripted(Agent):
             return None
         raw = files.read_from(os.path.join(home, "sessions", f"{process.pid}.json"), 0, 1 << 16)
         try:
-            state = msgspec.json.decode(raw, type=_StateFile) if raw else None
+            state = jsontext.decode(raw, _StateFile) if raw else None
         except msgspec.DecodeError:
             return None
         if state is None or (state.proc_start and process.started and state.proc_start != process.started):
@@ -180,7 +181,7 @@ class Scripted(Agent):
 
     def frames(self, line: bytes, offset: int) -> list[Frame]:
         try:
-            record: dict[str, Any] = msgspec.json.decode(line)
+            record: dict[str, Any] = jsontext.decode(line)
             return [_frame(record, offset)]
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
             return []  # an unknown, broken or half-written line

@@ -91,16 +91,26 @@ def write(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> None:
         raise unwritable(path, problem) from problem
 
 
-def append(path: str, data: bytes) -> None:
-    """Add bytes in one write; the file is made 0600 and never followed through a symlink."""
+def append(path: str, line: bytes) -> None:
+    """Add a line in one write; the file is made 0600 and never followed through a symlink.
+
+    A line that a full disk or a killed writer left unfinished is ended first, or it would swallow this one.
+    """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
         try:
-            _write_all(handle, data)
+            _write_all(handle, b"\n" + line if _ends_torn(handle) else line)
         finally:
             os.close(handle)
     except OSError as problem:
         raise unwritable(path, problem) from problem
+
+
+def _ends_torn(handle: int) -> bool:
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or not found.st_size:
+        return False
+    return os.pread(handle, 1, found.st_size - 1) != b"\n"
 
 
 def _write_all(handle: int, data: bytes) -> None:
@@ -261,7 +271,11 @@ def umask() -> int:
 
 def set_aside(path: str, now: float) -> str:
     """Move an unreadable file out of the way, keeping it for a look; returns where it went."""
-    target = f"{path}.corrupt-{int(now)}"
+    first = target = f"{path}.corrupt-{int(now)}"
+    number = 1
+    while os.path.lexists(target):  # the one before it is kept as well
+        number += 1
+        target = f"{first}-{number}"
     with contextlib.suppress(OSError):
         os.replace(path, target)
     return target
@@ -279,6 +293,21 @@ def lock(path: str, *, timeout_ms: int, code: str = "state_lock_timeout") -> Ite
         yield (time.monotonic() - began) * 1000
     finally:
         os.close(handle)
+
+
+def is_locked(path: str) -> bool:
+    """Whether somebody holds the lock right now; nothing is made and nobody is kept waiting."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
@@ -81,10 +82,10 @@ def read(path: str) -> CursorFile:
     if not text.startswith(b"{"):
         return CursorFile(offset=_integer(text.decode("utf-8", "replace")))
     try:
-        found = msgspec.json.decode(text)
+        found = jsontext.decode(text)
         found["offset"] = _integer(str(found.get("offset", 0)))
         return msgspec.convert(found, CursorFile)
-    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+    except msgspec.DecodeError as problem:
         raise _invalid(str(problem)) from problem
 
 
@@ -144,7 +145,7 @@ def read_semantic(path: str) -> SemanticCursor:
     """Raises LisaError(semantic_cursor_read_failed)."""
     try:
         raw = (files.read(path) or b"").strip()
-        return msgspec.json.decode(raw, type=SemanticCursor) if raw else SemanticCursor()
+        return jsontext.decode(raw, SemanticCursor) if raw else SemanticCursor()
     except (OSError, msgspec.DecodeError) as problem:
         raise LisaError(
             "semantic_cursor_read_failed", f"cannot read {path}: {problem} (remove it to start anew)"

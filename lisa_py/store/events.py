@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.records import Event
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
@@ -95,7 +96,7 @@ def _parse(lines: list[bytes]) -> tuple[list[Event], int]:
     events, dropped = [], 0
     for line in lines:
         try:
-            events.append(msgspec.json.decode(line, type=Event))
+            events.append(jsontext.decode(line, Event))
         except msgspec.DecodeError:
             dropped += 1
     return events, dropped

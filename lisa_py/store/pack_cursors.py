@@ -8,6 +8,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import UsageError
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
@@ -68,11 +69,11 @@ def read_snapshot(path: str) -> Snapshot:
     if not raw.strip():
         return Snapshot()
     try:
-        found = msgspec.json.decode(raw)
+        found = jsontext.decode(raw)
         if not isinstance(found, dict) or not isinstance(found.get("items"), dict):
             raise _invalid(f"{path} is the cursor of another command")
         return msgspec.convert(found, Snapshot)
-    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+    except msgspec.DecodeError as problem:
         raise _invalid(str(problem)) from problem
 
 
@@ -91,7 +92,7 @@ def _read(path: str) -> bytes:
 
 def _is_json(word: str) -> bool:
     try:
-        return isinstance(msgspec.json.decode(word), dict)
+        return isinstance(jsontext.decode(word), dict)
     except msgspec.DecodeError:
         return False
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TypeVar
 
 import msgspec
 
+from lisa_py.contract import jsontext
+from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 
 T = TypeVar("T")
 
 
+_LASTING = frozenset((errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.EACCES, errno.EPERM))
+"""Failures that say that this is no file of lisa's; any other may be over in a moment."""
+
+
 class Unreadable(Exception):
     """A record is there but cannot be read; the text says why."""
+
+    def __init__(self, why: str, *, passing: bool = False) -> None:
+        super().__init__(why)
+        self.passing = passing
+        """The machine could not read it just now (too many open files, an I/O error); the record may be sound."""
 
 
 def load(path: str, kind: type[T]) -> T | None:
@@ -20,11 +32,11 @@ def load(path: str, kind: type[T]) -> T | None:
     try:
         raw = files.read(path)
     except OSError as problem:
-        raise Unreadable(f"{path}: {problem.strerror}") from problem
+        raise Unreadable(f"{path}: {problem.strerror}", passing=problem.errno not in _LASTING) from problem
     if raw is None:
         return None
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return jsontext.decode(raw, kind)
     except msgspec.DecodeError as problem:
         raise Unreadable(f"{path}: {problem}") from problem
 
@@ -32,11 +44,13 @@ def load(path: str, kind: type[T]) -> T | None:
 def recover(path: str, kind: type[T], now: float) -> tuple[T | None, str]:
     """As load, but a corrupt file is moved aside; the second value names where it went, empty when all is well.
 
-    For writers only: reading leaves no trace.
+    For writers only: reading leaves no trace. Raises LisaError(store_unwritable) when it could not be read just now.
     """
     try:
         return load(path, kind), ""
-    except Unreadable:
+    except Unreadable as problem:
+        if problem.passing:
+            raise LisaError("store_unwritable", f"cannot read {problem}; nothing was changed") from problem
         return None, files.set_aside(path, now)
 
 

@@ -79,7 +79,8 @@ class Registry(Generic[T]):
         Raises LisaError(codes.write | codes.lock).
         """
         with self.locked(settings):
-            found, aside = recover(self.path, self._kind, now)
+            with self._writing():
+                found, aside = recover(self.path, self._kind, now)
             opened = Changing(found or self._kind(), aside)
             yield opened
             with self._writing():

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.host.env import Settings
 from lisa_py.store import context_cache, lanes, memory, objectives, registry
@@ -60,7 +61,7 @@ def _memories(project: Project) -> dict[str, Memory]:
 def parse(raw: bytes) -> Snapshot:
     """Raises LisaError(snapshot_parse_failed | snapshot_version_missing | snapshot_version_unsupported)."""
     try:
-        found = msgspec.json.decode(raw)
+        found = jsontext.decode(raw)
         if not isinstance(found, dict):
             raise LisaError("snapshot_parse_failed", "the snapshot is not a JSON object")
         version = str(found.get("version") or "").strip()
@@ -69,7 +70,7 @@ def parse(raw: bytes) -> Snapshot:
                 "snapshot_version_unsupported", f"the snapshot has version {version}; this program reads {VERSION}"
             )
         snapshot = msgspec.convert(_without_nulls(found), Snapshot)
-    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+    except msgspec.DecodeError as problem:
         raise LisaError("snapshot_parse_failed", f"the snapshot cannot be read: {problem}") from problem
     if not version:
         raise LisaError("snapshot_version_missing", "the snapshot names no version; it may be another kind of file")

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+from collections.abc import Iterator
+
+import pytest
+
+from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.store import events
 from tests.machine import Machine
@@ -29,3 +36,45 @@ def test_a_log_that_begins_with_rubbish_is_trimmed_all_the_same(machine: Machine
     page = events.tail(place, 1000)
     assert len(page.events) <= 20
     assert page.next == 61
+
+
+def test_a_line_that_a_full_disk_left_unfinished_does_not_swallow_the_next_event(machine: Machine) -> None:
+    ctx = machine.context()
+    place = ctx.place("lisa-x")
+    for _ in range(2):
+        events.add(place, ctx.settings, 0.0, type="lifecycle", reason="send_text")
+    room = files.size(place.events) + 20
+    with file_size_limit(room), pytest.raises(LisaError) as refused:
+        events.add(place, ctx.settings, 0.0, type="lifecycle", reason="never_seen")
+    assert refused.value.code == "store_unwritable"
+    assert files.size(place.events) == room
+    events.add(place, ctx.settings, 0.0, type="lifecycle", reason="kill_success")
+    page = events.since(place, 0, 10)
+    assert [(event.seq, event.reason) for event in page.events] == [
+        (1, "send_text"),
+        (2, "send_text"),
+        (3, "kill_success"),
+    ]
+    assert page.dropped == 1
+
+
+def test_an_event_of_strange_bytes_hides_no_other(machine: Machine) -> None:
+    ctx = machine.context()
+    place = ctx.place("lisa-x")
+    events.add(place, ctx.settings, 0.0, type="lifecycle", reason="spawn_success")
+    files.append(place.events, b'{"seq":2,"reason":"\xff\xfe"}\n')
+    events.add(place, ctx.settings, 0.0, type="lifecycle", reason="send_text")
+    page = events.tail(place, 10)
+    assert [event.reason for event in page.events] == ["spawn_success", "send_text"]
+    assert page.dropped == 1
+
+
+@contextlib.contextmanager
+def file_size_limit(most: int) -> Iterator[None]:
+    """No file of this process grows beyond so many bytes: a write that goes further is cut short, then refused."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

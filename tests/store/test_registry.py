@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import threading
+from collections.abc import Iterator
 
 import pytest
 from msgspec import Struct
@@ -55,7 +58,19 @@ def test_reading_a_store_leaves_no_trace_on_disk(machine: Machine) -> None:
     assert not os.path.exists(ctx.settings.state_dir)
 
 
-@pytest.mark.parametrize("broken", [b"", b"{", b"[]", b'{"names":{"a":"x"}}', b"\xff\xfe", b'{"names":null}'])
+BROKEN = [
+    pytest.param(b"", id="empty"),
+    pytest.param(b"{", id="cut"),
+    pytest.param(b"[]", id="list"),
+    pytest.param(b'{"names":{"a":"x"}}', id="wrong type"),
+    pytest.param(b"\xff\xfe", id="no text"),
+    pytest.param(b'{"names":{"\xff\xfe\\n":"\xff"}}', id="string that is no UTF-8"),
+    pytest.param(b'{"names":' + b"[" * 100_000, id="endless nesting"),
+    pytest.param(b'{"names":null}', id="null"),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_a_corrupt_store_is_named_by_readers_and_set_aside_by_writers(machine: Machine, broken: bytes) -> None:
     ctx = machine.context(given=frozenset())
     registry = _registry(ctx)
@@ -74,6 +89,50 @@ def test_a_corrupt_store_is_named_by_readers_and_set_aside_by_writers(machine: M
     with open(opened.recovered, "rb") as file:
         assert file.read() == broken
     assert registry.read().names == {"new": 1}
+
+
+def test_each_corrupt_file_is_kept(machine: Machine) -> None:
+    """Also when two of them are met in the same second, and when one of them is a folder."""
+    ctx = machine.context()
+    registry = _registry(ctx)
+    with registry.change(ctx.settings, 1.0):
+        pass
+    kept = []
+    for broken in ("{", "[", None, "x"):
+        os.unlink(registry.path)
+        if broken is None:
+            os.mkdir(registry.path)
+        else:
+            with open(registry.path, "w") as file:
+                file.write(broken)
+        with registry.change(ctx.settings, 1.0) as opened:
+            kept.append(opened.recovered)
+    assert len(set(kept)) == 4 and all(os.path.exists(path) for path in kept)
+
+
+def test_a_sound_store_that_cannot_be_read_just_now_is_not_taken_for_corrupt(machine: Machine) -> None:
+    ctx = machine.context()
+    registry = _registry(ctx)
+    with registry.change(ctx.settings, ctx.clock.now()) as opened:
+        opened.content.names["kept"] = 1
+    with short_of_handles(1), pytest.raises(LisaError) as refused, registry.change(ctx.settings, ctx.clock.now()):
+        pass  # the lock took the last one
+    assert refused.value.code == "names_store_write_failed"
+    assert registry.read().names == {"kept": 1}
+    assert sorted(os.listdir(os.path.dirname(registry.path))) == ["names.json", "names.json.lock"]
+
+
+@contextlib.contextmanager
+def short_of_handles(free: int) -> Iterator[None]:
+    """This process may open so many more files and no further one."""
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a_change_that_fails_changes_nothing(machine: Machine) -> None:

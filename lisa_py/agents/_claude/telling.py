@@ -106,7 +106,7 @@ def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool
     for line in reversed(files.read_from(path, max(0, size - HISTORY_TAIL), HISTORY_TAIL).splitlines()):
         try:
             noted = _noted(line)
-        except msgspec.DecodeError:
+        except ValueError:
             continue
         if noted.timestamp < (since - CLOCK_SLACK_SECONDS) * 1000:
             return False

@@ -12,6 +12,7 @@ from msgspec import Struct
 from lisa_py.agents._codex import title as titles
 from lisa_py.agents._codex.rollout import unix
 from lisa_py.agents.base import Binding, View
+from lisa_py.contract import jsontext
 from lisa_py.host import files, processes
 from lisa_py.host.processes import Process
 
@@ -182,7 +183,7 @@ def _head(path: str) -> _Head | None:
 def _string(text: str, key: str) -> str:
     found = re.search(rf'"{key}":\s*("(?:[^"\\]|\\.)*")', text)
     try:
-        return str(msgspec.json.decode(found[1])) if found else ""
+        return str(jsontext.decode(found[1])) if found else ""
     except msgspec.DecodeError:
         return ""
 

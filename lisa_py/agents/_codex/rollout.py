@@ -66,7 +66,7 @@ def frames(line: bytes, offset: int) -> list[Frame]:
         if record.type not in ("event_msg", "response_item", "token_usage_record", "compacted"):
             return []
         payload = _payload.decode(record.payload)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (ValueError, RecursionError):
         return []
     at = unix(record.timestamp)
     if record.type == "event_msg":
@@ -188,7 +188,7 @@ def _input(given: Any) -> str:
     if isinstance(given, str):
         try:
             value = _any.decode(given.encode("utf-8", "surrogatepass"))
-        except (msgspec.DecodeError, UnicodeError):
+        except (ValueError, RecursionError):
             value = given
     if isinstance(value, dict):
         value = next((value[key] for key in _TELLING if key in value), value)
@@ -203,7 +203,7 @@ def _input(given: Any) -> str:
 def _todos(given: Any) -> tuple[Todo, ...]:
     try:
         steps = _plan.decode(given) if isinstance(given, str) else msgspec.convert(given, _PlanArguments)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (ValueError, RecursionError):
         return ()
     return tuple(Todo(step.step, _todo_status(step.status)) for step in steps.plan)
 

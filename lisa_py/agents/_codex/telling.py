@@ -72,7 +72,7 @@ def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool
     for line in reversed(files.read_from(path, max(0, size - HISTORY_TAIL), HISTORY_TAIL).splitlines()):
         try:
             said = decoder.decode(line)
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except ValueError:
             continue
         if said.ts < int(since):
             return False

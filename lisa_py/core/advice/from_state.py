@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.from_state import FromState
 from lisa_py.core.advice import command_ast
@@ -40,7 +41,7 @@ def _decoded(raw: bytes) -> object:
     if not raw.strip():
         raise Unusable("the input is empty")
     try:
-        return msgspec.json.decode(raw)
+        return jsontext.decode(raw)
     except msgspec.DecodeError as problem:
         raise Unusable(f"not JSON: {problem}") from problem
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.core.advice import risk
 from lisa_py.core.advice.given import Inputs, Unusable
@@ -42,7 +43,7 @@ def load(inputs: Inputs, path: str) -> Policy:
 
 
 def _decoded(raw: bytes) -> Policy:
-    found = msgspec.json.decode(raw)
+    found = jsontext.decode(raw)
     if not isinstance(found, dict):
         raise Unusable("not a JSON object")
     known = {info.encode_name for info in msgspec.structs.fields(Policy) if info.name != "unknown"}

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py.agents.base import quote
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.advice import next_action
 from lisa_py.core.advice.given import Inputs, Unusable
@@ -66,7 +67,7 @@ def bundle(inputs: Inputs, path: str) -> tuple[dict[str, Any], str]:
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        found = msgspec.json.decode(raw)
+        found = jsontext.decode(raw)
     except msgspec.DecodeError as problem:
         raise Unusable(f"not JSON: {problem}") from problem
     if not isinstance(found, dict):

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from lisa_py import agents
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.advice import metrics
 from lisa_py.core.advice.budget import Report
@@ -38,7 +39,7 @@ def _one(inputs: Inputs, name: str, flag: str) -> Reading:
 def of_object(text: str) -> Reading:
     """The whole text is one JSON object. Raises Unusable."""
     try:
-        payload = msgspec.json.decode(text)
+        payload = jsontext.decode(text)
     except msgspec.DecodeError as problem:
         raise Unusable(f"not a JSON object ({problem}); --from-jsonl reads JSON lines") from problem
     if not isinstance(payload, dict):
@@ -88,7 +89,7 @@ def _calls(agent_name: str, text: str) -> Iterator[int]:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        found = msgspec.json.decode(text)
+        found = jsontext.decode(text)
     except msgspec.DecodeError:
         return None
     return found if isinstance(found, dict) else None
