@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from lisa_py.contract import wire
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
 
@@ -73,20 +74,8 @@ def smaller(command: Command, result: Any, args: Any) -> Any:
 def line(value: Any) -> None:
     """One JSON object on one line, keys sorted."""
     built = msgspec.to_builtins(value)
-    whole = {**POLICY, **built} if isinstance(built, dict) else built
-    try:
-        raw = msgspec.json.encode(whole, order="sorted")
-    except UnicodeEncodeError:  # a word of the call or a file name that is no UTF-8
-        raw = msgspec.json.encode(_readable(whole), order="sorted")
+    raw = wire.encoded({**POLICY, **built} if isinstance(built, dict) else built)
     _writing(lambda: sys.stdout.buffer.write(raw + b"\n"))
-
-
-def _readable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    if isinstance(value, dict):
-        return {_readable(key): _readable(part) for key, part in value.items()}
-    return [_readable(part) for part in value] if isinstance(value, list) else value
 
 
 def event(value: Any) -> None:

@@ -33,6 +33,12 @@ def local_stamp(unix: float) -> str:
     return time.strftime("%y%m%d-%H%M%S", time.localtime(unix))
 
 
+def utc_stamp(unix: float) -> str:
+    """`YYYYMMDD-HHMMSS-mmm` in UTC: text that sorts by time."""
+    millis = int(unix * 1000)
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(millis // 1000)) + f"-{millis % 1000:03d}"
+
+
 def local_time(unix: float) -> str:
     """`HH:MM:SS` in local time, for people."""
     return time.strftime("%H:%M:%S", time.localtime(unix))

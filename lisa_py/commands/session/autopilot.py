@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct
 
 from lisa_py import agents
-from lisa_py.contract import flags
+from lisa_py.contract import csv, flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentName, Mode, Model, NestedPolicy, NestingIntent, ProjectRoot, Session
@@ -16,9 +16,10 @@ from lisa_py.core.advice.assignment import LANE_ERRORS, Wishes
 from lisa_py.core.advice.goals import GoalName
 from lisa_py.core.context import Context
 from lisa_py.core.life import launch
-from lisa_py.core.pilot import autopilot, resume
+from lisa_py.core.pilot import autopilot, resume, run_list
 from lisa_py.core.pilot.journey import Journey, Orders, StepEvent
 from lisa_py.core.pilot.resume import Earlier
+from lisa_py.core.pilot.run_list import Flown, Runs
 from lisa_py.core.relay.monitoring import PollEvent
 from lisa_py.store import places
 
@@ -43,22 +44,27 @@ class Args(Struct, kw_only=True):
     token_budget: flags.TokenBudget = 320
     kill_after: Annotated[bool, Flag(help="kill the session after the handoff", word=True)] = False
     resume_from: Annotated[
-        str, Flag(help="go on with the run whose JSON summary this is; `-` is standard input", metavar="PATH")
+        str,
+        Flag(help="go on with a run: a file with its JSON summary, `-`, its id, or `last`", metavar="PATH|ID"),
     ] = ""
+    list_runs: Annotated[bool, Flag(help="show the project's runs that can be named there; fly nothing")] = False
     stream_json: Annotated[bool, Flag(help="one JSON line per step and poll, before the summary", json=True)] = False
 
 
-def run(args: Args, ctx: Context) -> Journey:
+def run(args: Args, ctx: Context) -> Journey | Runs:
+    if args.list_runs:
+        return run_list.read(ctx.project(args.project_root))
     if args.summary_style != "ops" and not args.summary:
         raise UsageError("summary_style_requires_summary", "--summary-style requires --summary")
     earlier = None
     if args.resume_from:
         wish = args.kill_after if "kill_after" in ctx.given else None
-        earlier = resume.load(ctx, args.resume_from, kill_after=wish)
+        earlier = resume.load(ctx, args.resume_from, root=args.project_root, kill_after=wish)
     found = autopilot.fly(ctx, _orders(args, ctx, earlier), earlier, stream=args.stream_json)
     if found.failed_step is not UNSET and ctx.form == "text":
         how = "spawn failed" if found.failed_step == "spawn" else f"failed at {found.failed_step}"
         ctx.warn(f"autopilot {how}: {found.error}")
+        ctx.warn(f"to go on with it: lisa session autopilot --resume-from {found.autopilot_id}")
     return found
 
 
@@ -104,17 +110,23 @@ def _orders(args: Args, ctx: Context, earlier: Earlier | None) -> Orders:
     return earlier.filled(orders, ctx.given) if earlier else orders
 
 
-def text(answer: Journey, args: Args) -> str:
+def text(answer: Journey | Runs, args: Args) -> str:
+    if isinstance(answer, Runs):
+        return "\n".join(_row(each) for each in answer.runs) or "no runs"
     done = " (resume no-op)" if answer.resume_step == "" else ""
     return f"session={answer.session or ''} ok={'true' if answer.ok else 'false'}{done}"
 
 
+def _row(run: Flown) -> str:
+    return csv.line((run.autopilot_id, run.state, run.session or "", run.goal or "", run.agent or "", run.updated_at))
+
+
 COMMAND = Command(
     args=Args,
-    answer=Journey,
+    answer=Journey | Runs,
     run=run,
     text=text,
-    exit_code=lambda answer: answer.exit_code,
+    exit_code=lambda answer: 0 if isinstance(answer, Runs) else answer.exit_code,
     events=(StepEvent, PollEvent),
     errors={
         **launch.ERRORS,
@@ -128,7 +140,8 @@ COMMAND = Command(
         "summary_style_requires_summary": "--summary-style without --summary",
         "invalid_token_budget": "not a number of at least 1",
         "invalid_kill_after": "neither true nor false",
-        "invalid_resume_from": "the summary cannot be read, or holds what no run was ever told",
+        "invalid_resume_from": "there is no such run, or its summary cannot be read or holds what no run was ever told",
+        "autopilot_run_busy": "another process flies this run right now",
         "autopilot_resume_missing_session": "the summary names no session to go on with",
         "autopilot_spawn_failed": "the session was not started; `spawn` holds why",
         "autopilot_monitor_failed": "it crashed, asks, erred or took too long; `monitor` holds which",
@@ -148,10 +161,15 @@ COMMAND = Command(
     example="""\
 lisa session autopilot --goal exec --agent claude --prompt "Fix the failing test" --kill-after true --json > run.json
 lisa session autopilot --resume-from run.json --json
+lisa session autopilot --resume-from last
 lisa session autopilot --goal analysis --stream-json""",
     notes="""\
 A step that fails ends the run and keeps its own answer (output, errorCode, exitCode); after a failed monitor step what
 the session has said is still captured, and it is not killed. --resume-from takes the summary, does the failed step and
 those after it again, and keeps what is done; agent, prompt, model, lane, folder and limits are those of the first run
-unless given anew.""",
+unless given anew.
+
+After every step the summary also goes into a log in the project's folder (the newest 20 runs are kept), so that a run
+whose process was killed can be resumed by its id (autopilotId), or as `last`, the project's newest run. A resumed run
+keeps its id. A file that is named like a run goes before the run.""",
 )

@@ -10,9 +10,12 @@ from msgspec import UNSET
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.life import kill, launch, spawn
+from lisa_py.core.life import kill, launch, names, spawn
 from lisa_py.core.life.born import born
 from lisa_py.core.life.draft import SpawnRequest
+from lisa_py.core.life.spawn import Spawned
+from lisa_py.core.pilot import flight_log
+from lisa_py.core.pilot.flight_log import FlightLog
 from lisa_py.core.pilot.journey import (
     SKIPPED,
     STEPS,
@@ -48,13 +51,18 @@ class Failed(Exception):
 
 
 def fly(ctx: Context, orders: Orders, earlier: Earlier | None = None, *, stream: bool = False) -> Journey:
-    """Do the steps; what goes wrong is in the answer. After a failed monitor what there is to read is still read."""
-    return _Flight(ctx, orders, earlier, stream).run()
+    """Do the steps; what goes wrong is in the answer. After a failed monitor what there is to read is still read.
+
+    The run's log holds the summary as it is after each step. Raises LisaError(autopilot_run_busy).
+    """
+    with flight_log.opened(ctx, ctx.project(orders.project_root), earlier) as log:
+        return _Flight(ctx, orders, earlier, stream, log).run()
 
 
 class _Flight:
-    def __init__(self, ctx: Context, orders: Orders, earlier: Earlier | None, stream: bool) -> None:
+    def __init__(self, ctx: Context, orders: Orders, earlier: Earlier | None, stream: bool, log: FlightLog) -> None:
         self._ctx, self._orders, self._earlier, self._stream = ctx, orders, earlier, stream
+        self._log, self._id = log, log.run.id
         self._session = orders.session
         self._began = ctx.clock.monotonic()
         self._steps: dict[str, Step] = dict.fromkeys(STEPS, SKIPPED)
@@ -65,17 +73,25 @@ class _Flight:
         if self._earlier:
             done = STEPS[: STEPS.index(begin)] if begin else STEPS
             self._steps |= {name: self._earlier.steps[name] for name in done if self._earlier.steps[name].ok}
+        self._note()
         for name in STEPS[STEPS.index(begin) :] if begin else ():
             if name == "cleanup" and not self._orders.kill_after:
                 continue
-            step = self._steps[name] = self._take(name)
+            step = self._do(name)
             if step.ok:
                 continue
-            self._failed = name
             if name == "monitor" and step.exit_code != 130:
-                self._steps["capture"] = self._take("capture")
+                self._do("capture")
             break
-        return self._told()
+        return self._note(over=True)
+
+    def _do(self, name: str) -> Step:
+        """One step, and the log with it; the first that fails is the one the run failed at."""
+        step = self._steps[name] = self._take(name)
+        if not step.ok:
+            self._failed = self._failed or name
+        self._note()
+        return step
 
     def _take(self, name: str) -> Step:
         """One step, timed; it never raises what the step raises."""
@@ -86,12 +102,13 @@ class _Flight:
             "handoff": self._handoff,
             "cleanup": self._cleanup,
         }
-        self._say(StepEvent(step=name, phase="started", session=self._session))
+        self._say(StepEvent(autopilot_id=self._id, step=name, phase="started", session=self._session))
         began = self._ctx.clock.monotonic()
         step = self._outcome(acts[name])
         step = msgspec.structs.replace(step, elapsed_seconds=round(self._ctx.clock.monotonic() - began, 3))
         self._say(
             StepEvent(
+                autopilot_id=self._id,
                 step=name,
                 phase="finished",
                 session=self._session,
@@ -128,13 +145,26 @@ class _Flight:
         if self._stream:
             self._ctx.emit(event)
         elif event.phase == "started":
-            self._ctx.progress(f"autopilot: {event.step} {event.session}")
+            self._ctx.progress(f"autopilot {self._id}: {event.step} {event.session}")
         else:
             self._ctx.progress("")
 
     # -- the steps --------------------------------------------------------------------------------------------
 
     def _spawn(self) -> Begun:
+        """Under a name that the log knows beforehand: whoever goes on after a sudden end starts no second session."""
+        orders = self._orders
+        self._session = orders.session or names.generate(self._ctx, self._log.project, orders.agent, orders.mode)
+        self._note()
+        try:
+            spawned = self._spawned(self._session)
+        except BaseException:
+            self._session = orders.session
+            raise
+        objective = spawned.draft.objective
+        return Begun(**msgspec.structs.asdict(born(spawned)), objective=objective.id if objective else UNSET)
+
+    def _spawned(self, session: str) -> Spawned:
         orders = self._orders
         request = SpawnRequest(
             launch=launch.Request(
@@ -145,15 +175,12 @@ class _Flight:
                 nested_policy=orders.nested_policy,
                 nesting_intent=orders.nesting_intent,
             ),
-            session=orders.session,
+            session=session,
             project_root=orders.project_root,
             lane=orders.lane,
             given=_LANE_FIELDS,
         )
-        spawned = spawn.spawn(self._ctx, request)
-        self._session = spawned.draft.name
-        objective = spawned.draft.objective
-        return Begun(**msgspec.structs.asdict(born(spawned)), objective=objective.id if objective else UNSET)
+        return spawn.spawn(self._ctx, request)
 
     def _monitor(self) -> Monitored:
         orders = self._orders
@@ -245,17 +272,21 @@ class _Flight:
 
     # -- telling ----------------------------------------------------------------------------------------------
 
-    def _told(self) -> Journey:
+    def _note(self, *, over: bool = False) -> Journey:
+        """The summary as it now is, which goes into the log."""
         told: dict[str, Any] = msgspec.structs.asdict(self._orders)
         told |= {"session": self._session or UNSET, "lane": self._orders.lane or UNSET, **self._steps}
         failed, earlier = self._failed, self._earlier
-        return Journey(
+        journey = Journey(
             **told,
-            ok=not failed,
+            ok=over and not failed,
+            autopilot_id=self._id,
             elapsed_seconds=round(self._ctx.clock.monotonic() - self._began, 3),
             error_code=f"autopilot_{failed}_failed" if failed else UNSET,
             error=self._steps[failed].error if failed else UNSET,
             failed_step=failed or UNSET,
-            resumed_from=earlier.path if earlier else UNSET,
+            resumed_from=earlier.source if earlier else UNSET,
             resume_step=earlier.step if earlier else UNSET,
         )
+        self._log.keep(journey)
+        return journey

@@ -1,4 +1,7 @@
-"""What an autopilot run is told and tells: its orders, its five steps, and what each of them gave."""
+"""What an autopilot run is told and tells: its orders, its five steps, and what each of them gave.
+
+A run has an id, `autopilotId`. The key `runId`, wherever it occurs, is a session's: one start of one agent.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ class Orders(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Begun(Born, frozen=True, kw_only=True, rename="camel"):
-    """The session that was started; its `runId` is the session's own, not that of the autopilot run."""
+    """The session that was started; its `runId` is the session's own."""
 
     objective: str | UnsetType = UNSET
     """Id of the objective that was put before the prompt."""
@@ -95,6 +98,7 @@ class StepEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     """A step begins or has ended, as --stream-json tells it."""
 
     type: str = "step"
+    autopilot_id: str
     step: str
     phase: str
     """started or finished."""
@@ -105,9 +109,12 @@ class StepEvent(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Journey(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One run; --resume-from takes it back."""
+    """One run; --resume-from takes it back, or the id that its log is kept under."""
 
     ok: bool
+    """Every step is done; false also in the log of a run that is under way, or was cut off."""
+    autopilot_id: str
+    """Of the run: it stays the same however often the run is resumed."""
     goal: str
     agent: str
     mode: str

@@ -1,7 +1,8 @@
-"""Reads the summary of an earlier autopilot run: where to go on, and with which orders."""
+"""Reads the summary of an earlier autopilot run, from a file or from its log: where to go on, and with which orders."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from typing import Any
 
@@ -15,8 +16,12 @@ from lisa_py.core.advice import goals
 from lisa_py.core.advice.given import Inputs, Unusable
 from lisa_py.core.context import Context
 from lisa_py.core.pilot.journey import STEPS, Orders, Step
-from lisa_py.store import places
+from lisa_py.host import files
+from lisa_py.store import places, runs
+from lisa_py.store.runs import Run
 
+LAST = "last"
+"""Stands for the id of the project's newest run."""
 _WORDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "goal": (tuple(goals.GOALS), goals.ALIASES),
     "mode": (MODES, MODE_ALIASES),
@@ -29,12 +34,18 @@ _WORDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 class Earlier(Struct, frozen=True, kw_only=True):
     """The run before."""
 
-    path: str
+    source: str
+    """A path, `-`, or the id of the run whose log was read."""
+    id: str
+    """Of the run; empty in summaries that name none."""
     step: str
     """Where to go on; empty: it is complete."""
     steps: dict[str, Step]
     orders: dict[str, Any]
     """What it was told, in the names of Orders; as much of it as the summary holds."""
+    log: Run | None = None
+    """Where it was read, and `raw` what was read there; None: not from a log."""
+    raw: bytes = b""
 
     def filled(self, orders: Orders, given: Collection[str]) -> Orders:
         """The orders of now, with those of before where nothing was given."""
@@ -42,17 +53,24 @@ class Earlier(Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(orders, **kept)
 
 
-def load(ctx: Context, path: str, *, kill_after: bool | None) -> Earlier:
-    """Read and check; `kill_after` is the flag of now, None when it was not given.
+def load(ctx: Context, word: str, *, root: str = "", kill_after: bool | None = None) -> Earlier:
+    """Read and check what `word` names: a path, `-`, a run's id, or `last`.
 
-    Raises LisaError: invalid_resume_from, autopilot_resume_missing_session.
+    `root` says in which project to look for a run; `kill_after` is the flag of now, None when it was not given. A log
+    that cannot be read is set aside. Raises LisaError: invalid_resume_from, autopilot_resume_missing_session,
+    autopilot_run_busy.
     """
+    name = word.strip()
+    run = _logged(ctx, name, root)
     try:
-        payload = _decoded(Inputs(ctx).raw(path))
+        raw = Inputs(ctx).raw(name) if run is None else _log(run)
+        payload = _decoded(raw)
+        ident = _ident(payload)
         orders = _orders(payload)
         steps = {name: _step(payload.get(name), name) for name in STEPS}
     except Unusable as problem:
-        raise LisaError("invalid_resume_from", f"failed to load --resume-from: {problem}") from problem
+        moved = f"; the log was moved to {runs.set_aside(run, ctx.clock.now())}" if run else ""
+        raise _unusable(f"{problem}{moved}") from problem
     kills = orders.get("kill_after", False) if kill_after is None else kill_after
     step = _first(payload, steps, bool(kills))
     if not orders.get("session") and step not in ("", "spawn"):
@@ -60,7 +78,40 @@ def load(ctx: Context, path: str, *, kill_after: bool | None) -> Earlier:
             "autopilot_resume_missing_session",
             "the summary of --resume-from names no session, so there is nothing to go on with",
         )
-    return Earlier(path=path.strip(), step=step, steps=steps, orders=orders)
+    source = run.id if run else name
+    return Earlier(source=source, id=ident, step=step, steps=steps, orders=orders, log=run, raw=raw if run else b"")
+
+
+def _unusable(why: str) -> LisaError:
+    return LisaError("invalid_resume_from", f"failed to load --resume-from: {why}")
+
+
+def _logged(ctx: Context, name: str, root: str) -> Run | None:
+    """The run that is meant; None: standard input or a file, which goes before a run of the same name.
+
+    Raises LisaError: invalid_resume_from, autopilot_run_busy.
+    """
+    named = name == LAST or runs.ID.match(name)
+    if not named or files.exists(os.path.join(ctx.cwd, name)):
+        return None
+    project = ctx.project(root)
+    if name == LAST:
+        run = next(iter(runs.known(project)), None)
+    else:
+        run = runs.find(name, project, ctx.settings, anywhere=not root)
+    if run is None:
+        what = "no run" if name == LAST else f"no run {name}"
+        raise _unusable(f"there is {what} (lisa session autopilot --list-runs shows those of a project)")
+    if runs.is_under_way(run):
+        raise runs.busy(run)
+    return run
+
+
+def _log(run: Run) -> bytes:
+    try:
+        return runs.read(run) or b""
+    except OSError as problem:
+        raise Unusable(f"cannot read {run.log}: {(problem.strerror or str(problem)).lower()}") from problem
 
 
 def _decoded(raw: bytes) -> dict[str, Any]:
@@ -77,6 +128,13 @@ def _decoded(raw: bytes) -> dict[str, Any]:
         raise Unusable("the summary must be a JSON object")
     if not any(isinstance(found.get(name), dict) for name in STEPS):
         raise Unusable(f"it is no summary of an autopilot run: none of {', '.join(STEPS)} is in it")
+    return found
+
+
+def _ident(payload: dict[str, Any]) -> str:
+    found = payload.get("autopilotId", "")
+    if not isinstance(found, str) or not (found == "" or runs.ID.match(found)):
+        raise Unusable(f"autopilotId: {found} is not the id of a run")
     return found
 
 
