@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from msgspec import Struct
 
@@ -88,6 +89,10 @@ class View(Struct, kw_only=True):
     """The transcript's tail, at least back to the newest turn start."""
     environ: Mapping[str, str] = {}
     now: float = 0.0
+
+
+TurnEdge = Literal["", "prompt", "end"]
+"""What a hook says about turns: the agent has taken a prompt, or a turn is over; empty: neither."""
 
 
 class Binding(Struct, frozen=True, kw_only=True):
@@ -190,6 +195,10 @@ class Agent:
     def needs_screen(self, reports: Sequence[AgentReport]) -> bool:
         """Whether the reports so far leave a question that only the screen answers."""
         return not any(report.source in ("agent_file", "title") for report in reports)
+
+    def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
+        """Where in a turn the agent stands when it fires this hook (an entry of `view.hooks`)."""
+        return ""
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
         """Files or folders whose change may mean a new state, besides the session's folder."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from lisa_py.agents import base
 from lisa_py.agents._claude import home, live, signals
 from lisa_py.agents._dialogs import Choice
-from lisa_py.agents.base import Binding, Facts, Input, Launch, Plan, View
+from lisa_py.agents.base import Binding, Facts, Input, Launch, Plan, TurnEdge, View
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
@@ -79,6 +79,9 @@ class Claude(base.Agent):
 
     def needs_screen(self, reports: Sequence[AgentReport]) -> bool:
         return signals.needs_screen(reports)
+
+    def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
+        return signals.turn_edge(hook)
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
         return signals.watch_paths(view, binding)

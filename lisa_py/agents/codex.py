@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, rollout, signs
 from lisa_py.agents._codex import binding as threads
 from lisa_py.agents._dialogs import Choice
-from lisa_py.agents.base import Agent, Binding, Facts, Input, Launch, Plan, View
+from lisa_py.agents.base import Agent, Binding, Facts, Input, Launch, Plan, TurnEdge, View
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
@@ -66,6 +66,9 @@ class Codex(Agent):
 
     def needs_screen(self, reports: Sequence[AgentReport]) -> bool:
         return signs.needs_screen(reports)
+
+    def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
+        return signs.turn_edge(hook)
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
         return threads.watched(view, binding)

@@ -15,7 +15,19 @@ import msgspec
 from msgspec import Struct
 
 import lisa_py
-from lisa_py.agents.base import Agent, Binding, Facts, Input, Launch, Plan, View, need_prompt, quote, quote_posix
+from lisa_py.agents.base import (
+    Agent,
+    Binding,
+    Facts,
+    Input,
+    Launch,
+    Plan,
+    TurnEdge,
+    View,
+    need_prompt,
+    quote,
+    quote_posix,
+)
 from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame, Todo, Usage
 from lisa_py.contract.status import AgentReport
@@ -134,6 +146,14 @@ class Scripted(Agent):
         if state is not None:
             reports.insert(0, _report("agent_file", state.state, state.waiting_for, state.error, 0.0, state.detail))
         return [report for report in reports if report is not None]
+
+    def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
+        match hook.get("hook"):
+            case "UserPromptSubmit":
+                return "prompt"
+            case "Stop" | "StopFailure":
+                return "end"
+        return ""
 
     @staticmethod
     def _from_hooks(view: View) -> AgentReport | None:

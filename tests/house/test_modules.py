@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 
 from lisa_py import agents
+from lisa_py.agents._claude.settings import EVENTS as claude_hooks
+from lisa_py.agents._codex.hooks import EVENTS as codex_hooks
 from tests.house.sources import HOUSE, TREE, modules, words
 
 
@@ -38,6 +40,18 @@ def test_agents_are_named_in_their_own_files_only() -> None:
         for path, tree in modules().items()
         for word in words(tree)
         if path.parts[0] not in ("agents", "pane") and word.value.strip().lower() in agents.names()
+    }
+    assert not named
+
+
+def test_hooks_of_agents_are_named_in_the_agents_own_files_only() -> None:
+    """Who must know what one means asks the agent: turn_edge."""
+    hooks = {*claude_hooks, *codex_hooks}
+    named = {
+        f"{path}:{word.lineno}"
+        for path, tree in modules().items()
+        for word in words(tree)
+        if path.parts[0] not in ("agents", "pane") and word.value in hooks
     }
     assert not named
 

@@ -9,7 +9,7 @@ from typing import Any
 from lisa_py.agents._claude import live
 from lisa_py.agents._claude.errors import error_kind
 from lisa_py.agents._claude.live import seconds_of, word
-from lisa_py.agents.base import Binding, View
+from lisa_py.agents.base import Binding, TurnEdge, View
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport, WaitingFor
 
@@ -46,6 +46,15 @@ def reports(view: View, binding: Binding) -> list[AgentReport]:
         _unanswered(view, found),
     ]
     return [report for report in made if report is not None]
+
+
+def turn_edge(hook: Mapping[str, object]) -> TurnEdge:
+    match word(hook, "hook"):
+        case "UserPromptSubmit":
+            return "prompt"
+        case "Stop" | "StopFailure":
+            return "end"
+    return ""
 
 
 def watch_paths(view: View, binding: Binding) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from lisa_py.agents._codex import title as titles
 from lisa_py.agents._codex.binding import native
 from lisa_py.agents._codex.errors import waits_for
-from lisa_py.agents.base import Binding, View
+from lisa_py.agents.base import Binding, TurnEdge, View
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport, AgentState
 
@@ -160,6 +160,15 @@ def _hook(view: View, binding: Binding) -> AgentReport | None:
         case "Stop":
             return AgentReport(source="hook", state="idle", waiting_for="prompt", at=at)
     return None
+
+
+def turn_edge(entry: Mapping[str, object]) -> TurnEdge:
+    match entry.get("hook"):
+        case "UserPromptSubmit":
+            return "prompt"
+        case "Stop":
+            return "end"
+    return ""
 
 
 def _mine(entry: Mapping[str, object], binding: Binding) -> bool:

@@ -14,7 +14,6 @@ from lisa_py.contract.frames import Frame
 from lisa_py.core.context import Context
 from lisa_py.core.relay.pane_text import meta_of
 from lisa_py.core.watch import evidence, transcript
-from lisa_py.core.watch.signs import PROMPT_HOOK
 from lisa_py.core.watch.subject import CLOCK_SLACK
 from lisa_py.host import files, processes
 from lisa_py.host.clock import rfc3339
@@ -26,7 +25,6 @@ BLOCK = 1 << 18
 FARTHEST = 64 << 20
 """Bytes of a transcript that one call reads at most."""
 _RECORD_END = 64
-TURN_ENDS = ("Stop", "StopFailure")
 LATE_SECONDS = 1.0
 """How long after a turn's end its last words may be on their way into the transcript."""
 
@@ -124,9 +122,9 @@ def locate(ctx: Context, place: Place, pane: Pane | None) -> Located:
 
 def _let_it_be_written(ctx: Context, agent: Agent, binding: Binding, view: View) -> None:
     """Wait for the end of a turn whose end was just told: claude 2.1 writes it some 100 ms after it says so."""
-    told = [(str(hook.get("hook")), at) for hook in view.hooks if isinstance(at := hook.get("at"), int | float)]
-    ended = max((at for name, at in told if name in TURN_ENDS), default=0.0)
-    asked = max((at for name, at in told if name == PROMPT_HOOK and at <= ended), default=0.0)
+    told = [(agent.turn_edge(hook), at) for hook in view.hooks if isinstance(at := hook.get("at"), int | float)]
+    ended = max((at for edge, at in told if edge == "end"), default=0.0)
+    asked = max((at for edge, at in told if edge == "prompt" and at <= ended), default=0.0)
     if not binding.transcript or not asked:
         return
     while 0 <= ctx.clock.now() - ended < LATE_SECONDS:

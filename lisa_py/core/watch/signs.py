@@ -19,7 +19,6 @@ from lisa_py.store.places import Place
 
 HOOKS_TAIL = 1 << 17
 HOOKS_KEPT = 80
-PROMPT_HOOK = "UserPromptSubmit"
 LIVE = ("agent_file", "title")
 """Signs that hold for this very moment, without a transcript."""
 NEW_REST_SECONDS = 2.0
@@ -37,7 +36,7 @@ def ask(ctx: Context, subject: Subject, brief: bool, memory: Memory | None) -> N
         evidence.binding = subject.agent.bind(view)
         path = evidence.binding.transcript
         evidence.transcript_at = files.modified(path) if path else 0.0
-        evidence.prompted_at = _prompted_at(view)
+        evidence.prompted_at = _prompted_at(subject.agent, view)
         said = reports(subject) if brief and not _unanswered(evidence) else []
         if not any(_settled(report, view.now) for report in said):
             view.frames = _frames(subject.agent, path, memory)
@@ -78,8 +77,8 @@ def reports(subject: Subject) -> list[AgentReport]:
     return subject.agent.reports(subject.view, subject.evidence.binding) if subject.view is not None else []
 
 
-def _prompted_at(view: View) -> float:
-    prompts = (hook.get("at") for hook in reversed(view.hooks) if hook.get("hook") == PROMPT_HOOK)
+def _prompted_at(agent: Agent, view: View) -> float:
+    prompts = (hook.get("at") for hook in reversed(view.hooks) if agent.turn_edge(hook) == "prompt")
     newest = next(prompts, 0.0)
     return float(newest) if isinstance(newest, int | float) else 0.0
 

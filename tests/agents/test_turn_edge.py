@@ -1,0 +1,29 @@
+"""Which hooks of which agent tell that a prompt was taken, or that a turn is over."""
+
+from __future__ import annotations
+
+import pytest
+
+from lisa_py import agents
+from lisa_py.agents._claude.settings import EVENTS as CLAUDE
+from lisa_py.agents._codex.hooks import EVENTS as CODEX
+from lisa_py.agents.base import Agent
+
+EDGES = {
+    "claude": {"UserPromptSubmit": "prompt", "Stop": "end", "StopFailure": "end"},
+    "codex": {"UserPromptSubmit": "prompt", "Stop": "end"},
+    "scripted": {"UserPromptSubmit": "prompt", "Stop": "end", "StopFailure": "end"},
+}
+FIRED = {"claude": CLAUDE, "codex": CODEX, "scripted": CLAUDE}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_of_all_hooks_an_agent_fires_only_these_are_the_edges_of_a_turn(name: str) -> None:
+    agent = agents.get(name)
+    told = {event: agent.turn_edge({"hook": event, "at": 1.0}) for event in (*FIRED[name], "", "PreCompact")}
+    assert {event: edge for event, edge in told.items() if edge} == EDGES[name]
+    assert agent.turn_edge({}) == ""
+
+
+def test_an_agent_of_which_nothing_is_known_claims_nothing() -> None:
+    assert {Agent().turn_edge({"hook": event}) for event in {*CLAUDE, *CODEX}} == {""}
