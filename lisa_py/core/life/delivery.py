@@ -76,13 +76,23 @@ def put(listener: Listener, text: str, how: Input | None = None) -> None:
 
 
 def _how(listener: Listener, text: str) -> Input:
-    """What the agent file says; it is told of an interrupt that lisa made, of which an agent may leave no sign."""
+    """What the agent file says; it is told of an interrupt that lisa made, of which an agent may leave no sign.
+
+    So it is of a text that still stands in the box: both leave one there that the next would be added to.
+    """
     interrupted = listener.evidence.state.interrupted_at
     reports = listener.evidence.reports
-    if interrupted:
+    if interrupted or _abandoned(listener):
         listener.look(screen=True)
         reports = (*reports, AgentReport(source="grace", state="interrupted", at=interrupted))
     return listener.agent.input(text, listener.view(), reports)
+
+
+def _abandoned(listener: Listener) -> bool:
+    """Whether the last text was pasted and never taken: its sender was killed before Enter, or Enter did nothing."""
+    state = listener.evidence.state
+    begun = state.last_input_text and not state.last_input_accepted_at and not state.draft
+    return bool(begun) and listener.rests() and listener.holds(state.last_input_text)
 
 
 def _paste(listener: Listener, text: str) -> None:

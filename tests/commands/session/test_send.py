@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -163,6 +165,20 @@ def test_while_the_agent_is_busy_the_text_is_queued_and_that_is_seen(stage: Stag
     gate.touch()
     stage.shows("● second")
     assert stage.prompts() == [f"[wait {gate}] [say first]", "[say second]"]
+
+
+def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(stage: Stage) -> None:
+    stage.spawn()
+    real, once = shutil.which("tmux"), stage.machine.folder / "once"
+    strike = f"mkdir {once} 2>/dev/null && {{ kill -9 $PPID; exit; }}"
+    stage.machine.program("tmux", f'#!/bin/sh\ncase "$*" in *Enter*) {strike};; esac\nexec {real} "$@"\n')
+    killed = stage.machine.start("session", "send", "--session", stage.name, "--text", "left behind", "--enter")
+    assert killed.wait(60) == -signal.SIGKILL
+    (stage.machine.bin / "tmux").unlink()
+    stage.shows("❯ left behind")
+    assert stage.send("[say next]").json["delivered"] is True
+    stage.shows("● next")
+    assert stage.prompts() == ["[say next]"]
 
 
 def test_a_text_for_an_agent_that_is_still_starting_waits_for_it(stage: Stage) -> None:
