@@ -173,7 +173,8 @@ def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(
     strike = f"mkdir {once} 2>/dev/null && {{ kill -9 $PPID; exit; }}"
     stage.machine.program("tmux", f'#!/bin/sh\ncase "$*" in *Enter*) {strike};; esac\nexec {real} "$@"\n')
     killed = stage.machine.start("session", "send", "--session", stage.name, "--text", "left behind", "--enter")
-    assert killed.wait(60) == -signal.SIGKILL
+    killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL
     (stage.machine.bin / "tmux").unlink()
     stage.shows("❯ left behind")
     assert stage.send("[say next]").json["delivered"] is True
