@@ -19,6 +19,8 @@ SOCKET_PATH_MAX = 100
 _ABSENT = ("no server running on", "(No such file or directory)", "(Connection refused)", "no sessions")
 _EMPTY = ("can't find", "no current target")  # the latter: a server without any session
 _RACING = ("server exited unexpectedly", "lost server")
+RACING_SECONDS = 1.0
+"""How long a server may take to end (milliseconds, unless the machine is very busy)."""
 _OPTIONS = (
     ("-s", "exit-empty", "off"),
     ("-s", "escape-time", "10"),
@@ -84,16 +86,26 @@ class Tmux:
         Raises TmuxUnavailable when that cannot be told.
         """
         target = ("-s", "-t", f"={session}:") if session else ("-a",)  # without the colon it may be a window's name
-        for _ in range(2):
-            ended = self.call("list-panes", *target, "-F", FORMAT)
-            if ended.code == 0:
-                every = (pane for pane in map(read_pane, ended.text.split("\n")) if pane is not None)
-                return [pane for pane in every if not session or pane.session == session]
-            if absent(ended) or any(word in ended.complaint for word in _EMPTY):
-                return []
-            if not any(word in ended.complaint for word in _RACING):
-                break
+        ended = self._settled("list-panes", *target, "-F", FORMAT)
+        if ended.code == 0:
+            every = (pane for pane in map(read_pane, ended.text.split("\n")) if pane is not None)
+            return [pane for pane in every if not session or pane.session == session]
+        if absent(ended) or any(word in ended.complaint for word in _EMPTY):
+            return []
         raise TmuxUnavailable(f"tmux answered: {ended.complaint or 'nothing'}")
+
+    def _settled(self, *words: str) -> Ended:
+        """As call, but a server that is just ending, and takes its clients down with it, is asked until it has ended.
+
+        For what may be done twice. Gives back what it said last when it does not get there within a second.
+        """
+        deadline = time.monotonic() + RACING_SECONDS
+        while True:
+            ended = self.call(*words)
+            racing = ended.code and any(word in ended.complaint for word in _RACING)
+            if not racing or time.monotonic() > deadline:
+                return ended
+            time.sleep(0.01)
 
     def pane(self, session: str) -> Pane | None:
         """The session's first pane, or None when tmux says there is no such session."""
@@ -199,7 +211,7 @@ class Tmux:
 
     def kill_session(self, name: str) -> bool:
         """End the session; False when there was none. Raises TmuxUnavailable when that cannot be told."""
-        ended = self.call("kill-session", "-t", f"={name}")
+        ended = self._settled("kill-session", "-t", f"={name}")
         if ended.code == 0:
             return True
         if absent(ended) or "can't find" in ended.complaint or "session not found" in ended.complaint:

@@ -223,6 +223,26 @@ def test_a_session_started_just_behind_kill_server_comes_up(tmux: Tmux, machine:
     assert tmux.pane("lisa-final") is not None
 
 
+def test_a_server_that_is_just_ending_is_asked_until_it_has_ended(tmux: Tmux, machine: Machine) -> None:
+    """Its clients are told nothing else; one call later it still says so on a busy machine."""
+    start(tmux, machine, "lisa-there")
+    asked = machine.folder / "asked"
+    machine.program(
+        "tmux",
+        f"""#!/bin/sh
+echo x >>{asked}
+if [ "$(wc -l <{asked})" -lt 6 ]; then echo 'server exited unexpectedly' >&2; exit 1; fi
+echo 'no server running on {tmux.socket}' >&2
+exit 1
+""",
+    )
+    ending = Tmux(tmux.socket, settings(machine.env))
+    assert ending.panes() == []
+    assert len(asked.read_text().splitlines()) == 6
+    asked.unlink()
+    assert ending.kill_session("lisa-there") is False
+
+
 def test_a_server_that_hangs_is_cannot_tell_and_never_no(tmux: Tmux, machine: Machine) -> None:
     start(tmux, machine, "lisa-there")
     machine.env["LISA_CMD_TIMEOUT_SECONDS"] = "1"
