@@ -149,6 +149,16 @@ def _loop(stage: LiveStage, *words: str) -> dict[str, Any]:
     return answer.json
 
 
+@AGENTS
+def test_the_rest_from_before_a_key_is_no_answer_to_it(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    """No agent confirms a key, and none takes it at once."""
+    stage = LiveStage(machine, api, agent, permission="bypass").begin()
+    for number in range(2):
+        assert stage.lisa("send", "--text", f"[fake think 1 hm then text answer {number}]").json["ok"] is True
+        got = stage.lisa("turn", "--keys", "Enter", "--lines", "8", "--token-budget", "2000", timeout=90)
+        assert f"answer {number}" in got.json["packet"]["summary"].splitlines()[-1], got
+
+
 def test_one_wait_watches_both_agents_at_once(machine: Machine, api: FakeModelApi) -> None:
     stages = [LiveStage(machine, api, agent, permission="bypass") for agent in ("claude", "codex")]
     for stage in stages:

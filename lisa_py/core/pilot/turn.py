@@ -17,14 +17,17 @@ from lisa_py.core.relay.monitoring import Monitored, Reporting
 from lisa_py.core.relay.packet import Packet, PacketRequest
 from lisa_py.core.relay.recent import EventReader
 from lisa_py.core.watch import look
+from lisa_py.core.watch.memory import Memory
 from lisa_py.core.watch.rules import Rules
+from lisa_py.core.watch.waiting import Waiter
 from lisa_py.store.places import Place
 
 Step = Literal["send", "monitor", "packet"]
 
-
 KEYS_WORK_WITHIN = 1.0
 """Seconds."""
+SILENT_TICK = 0.1
+"""The same, between two looks while nothing tells of a change: a terminal title changes without an event."""
 
 
 class TurnRequest(Struct, frozen=True, kw_only=True):
@@ -102,10 +105,15 @@ def _told(ctx: Context, place: Place, payload: Payload) -> Receipt | Refusal:
 def _let_keys_work(ctx: Context, place: Place) -> None:
     """No agent confirms a key: the rest it is seen in at once may be that from before the key."""
     deadline = ctx.clock.monotonic() + KEYS_WORK_WITHIN
-    while ctx.clock.monotonic() < deadline:
-        if look.status(ctx, place).session_state != "waiting_input":
-            return
-        ctx.clock.sleep(0.05)
+    memory = Memory()
+    with Waiter(ctx, [place.folder]) as waiter:
+        while True:
+            evidence, status = look.look(ctx, place, memory=memory)
+            left = deadline - ctx.clock.monotonic()
+            if status.session_state != "waiting_input" or left <= 0:
+                return
+            waiter.watch([place.folder, *evidence.watch_paths], [])
+            waiter.wait(min(left, SILENT_TICK))
 
 
 def _waited(ctx: Context, place: Place, rules: Rules) -> Monitored | Refusal:

@@ -68,6 +68,20 @@ def test_a_question_is_answered_and_waited_for_in_one_call(stage: Stage) -> None
     assert "it said yes" in got["packet"]["summary"]
 
 
+def test_a_draft_that_a_key_submits_is_waited_for(stage: Stage) -> None:
+    stage.spawn()
+    for number in range(3):
+        assert stage.lisa("send", "--text", f"[think 0.3] [say draft {number}]").json["ok"] is True
+        got = stage.lisa("turn", "--keys", "Enter", "--lines", "8", *ROOM).json
+        assert got["packet"]["summary"].splitlines()[-1] == f"draft {number}", got
+        assert got["monitor"]["waitingFor"] == "prompt"
+
+
+def test_a_key_that_changes_nothing_holds_the_turn_up_for_a_moment_only(stage: Stage) -> None:
+    answer = stage.spawn().lisa("turn", "--keys", "Left", "--json-min", timeout=15)
+    assert (answer.code, answer.json["finalState"]) == (0, "waiting_input")
+
+
 def test_only_the_fields_asked_for_are_packed(stage: Stage) -> None:
     got = stage.spawn().lisa("turn", "--text", "[say hi]", "--enter", "--fields", "nextAction,capture.lines").json
     assert got["packet"] == {"capture": {"lines": 120}, "nextAction": "session send"}
