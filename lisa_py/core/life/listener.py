@@ -138,9 +138,20 @@ class Listener:
                 f"{self.place.session} is an exec session, which takes no further text (--force types it all the same)",
                 session=self.place.session,
             )
+        self._must_be_awake()
         self._wait_until_ready()
         if self.status.waiting_for in answering.DIALOGS:
             raise self._busy_with_dialog()
+
+    def _must_be_awake(self) -> None:
+        """What is typed to a stopped process is taken once it goes on: it would be delivered, and nobody would know."""
+        if self.status.classification_reason == "process_stopped":
+            raise LisaError(
+                "agent_not_ready",
+                f"nothing was typed to {self.place.session}: {self.status.state_detail}",
+                session=self.place.session,
+                sessionState=self.status.session_state,
+            )
 
     def _wait_until_ready(self) -> None:
         """A starting agent gets time; one that never says anything about itself gets less, and is then believed in."""

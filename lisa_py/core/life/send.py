@@ -217,7 +217,7 @@ def _note(ctx: Context, place: Place, payload: Payload, sent: Sent) -> None:
 
 ERRORS = {
     "agent_not_running": "the agent has ended; nothing was typed",
-    "agent_not_ready": "the agent has not finished starting",
+    "agent_not_ready": "the agent has not finished starting, or its process is stopped",
     "agent_not_interactive": "an exec session takes no further text",
     "agent_waiting_dialog": "a dialog is open that would swallow the text; waitingFor and choices say which",
     "no_dialog": "an answer was given, but the agent asks nothing",

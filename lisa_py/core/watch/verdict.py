@@ -70,8 +70,12 @@ def _no_pane(e: Evidence, now: float) -> Outcome | None:
         return None
     if e.server_lost:
         return _server_lost(e)
-    told = "" if e.meta is None else "its tmux session is gone; " + _last_known(e)
-    state: AgentState = "unknown" if e.meta is None else "exited" if e.end else "gone"
+    if e.meta is None or not (e.meta.pane_pid or e.started):
+        told = "" if e.meta is None else "it is only being spawned, or its spawn was broken off"
+        state: AgentState = "unknown"
+    else:
+        told = "its tmux session is gone; " + _last_known(e)
+        state = "exited" if e.end else "gone"
     return Outcome(
         state="not_found",
         reason="session_not_found",
@@ -184,8 +188,9 @@ def _no_workload(e: Evidence, now: float) -> Outcome | None:
     """The supervisor lives, but its command has no process: not yet, no more, or lost."""
     if e.workload:
         return None
-    if not e.started and e.root_age < GRACE_SECONDS:
-        return _starting("grace_period_just_started", "grace", "the supervisor has not started the agent yet")
+    if e.root_age < GRACE_SECONDS:
+        why = "the agent is being started" if e.started else "the supervisor has not started the agent yet"
+        return _starting("grace_period_just_started", "grace", why)
     if e.beating:  # a stale beat of a living loop only says that the machine slept
         return _busy_unseen(e)
     if e.other_end is not None:
@@ -242,10 +247,15 @@ def _doing(e: Evidence, now: float) -> Outcome | None:
 def _busy(e: Evidence, fused: Fused, now: float) -> Outcome:
     reason = f"agent_{fused.state}"
     if fused.source == "activity":
-        if e.opening and 0 <= now - e.created_at < STARTING_SECONDS:
+        if _opens(e, now):
             return _starting("agent_starting", "activity", fused.detail)
         reason = _busy_reason(e, fused)
     return _told(fused, "in_progress", reason)
+
+
+def _opens(e: Evidence, now: float) -> bool:
+    """Whether it is an agent that would tell what it does, has said nothing so far, and is young."""
+    return e.opening and 0 <= now - e.created_at < STARTING_SECONDS
 
 
 def _busy_reason(e: Evidence, fused: Fused) -> str:
@@ -271,7 +281,8 @@ def _rests(e: Evidence, fused: Fused, now: float) -> Outcome:
     if fused.source == "activity":
         shell = activity.is_shell(e.agent_process) and not e.recognised
         reason = "interactive_shell_idle" if shell else "interactive_idle_cpu"
-    complete = fused.source not in ("activity", "screen") and _turn_ended(e)
+    over = fused.state == "interrupted" or _turn_ended(e)  # an interrupt before the first word leaves no record
+    complete = fused.source not in ("activity", "screen") and over
     return structs.replace(_told(fused, "waiting_input", reason, complete=complete), waiting_for=waiting_for)
 
 
@@ -325,6 +336,8 @@ def _alive(e: Evidence, now: float) -> Outcome:
     """A living process and nothing that tells more: at work, as far as anybody can see."""
     if e.mode != "exec" and not e.recognised and not e.custom and e.root_age < GRACE_SECONDS:
         return _starting("grace_period_just_started", "grace")
+    if e.mode != "exec" and _opens(e, now):
+        return _starting("agent_starting", "process")
     reason = "agent_pid_alive" if e.recognised else "non_shell_command"
     return Outcome(state="in_progress", reason=reason, source="process", detail="")
 

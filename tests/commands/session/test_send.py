@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -232,6 +233,18 @@ def test_a_killed_supervisor_is_no_one_to_talk_to(stage: Stage) -> None:
     os.kill(meta.pane_pid, signal.SIGKILL)
     wait_until(lambda: stage.status().session_state == "crashed")
     assert stage.send("hello").json["errorCode"] == "agent_not_running"
+
+
+def test_nothing_is_typed_to_a_stopped_agent(stage: Stage) -> None:
+    """It would take the text once it goes on, long after the sender was told that it did not."""
+    agent = int(stage.spawn().agent()["pid"])
+    os.kill(agent, signal.SIGSTOP)
+    refused = stage.send("[say hi]")
+    os.kill(agent, signal.SIGCONT)
+    assert (refused.code, refused.json["errorCode"], refused.json["sessionState"]) == (1, "agent_not_ready", "stuck")
+    assert f"kill -CONT {agent}" in refused.json["error"]
+    assert stage.send("[say hello]").json["delivered"] is True
+    assert stage.prompts() == ["[say hello]"]
 
 
 def test_a_dialog_that_would_swallow_the_text_is_named_with_its_choices(stage: Stage) -> None:

@@ -142,5 +142,11 @@ def test_text_before_a_tool_call_is_not_the_end_of_a_turn() -> None:
     assert not judge(living(frames=open_turn, reports=busy), NOW).signals.transcript_turn_complete
 
 
+def test_an_interrupted_turn_is_over_also_when_its_transcript_has_no_end() -> None:
+    cut = (says("agent_file", "idle", at=NOW - 9), says("hook", "interrupted", at=NOW - 9))
+    status = judge(living(frames=TURN[:1], reports=cut, state=asked(20), prompted_at=NOW - 20), NOW)
+    assert (status.agent_state, status.signals.transcript_turn_complete) == ("interrupted", True)
+
+
 def test_an_agent_that_was_never_asked_anything_has_completed_no_turn() -> None:
     assert not judge(living(reports=(says("agent_file", "idle", at=NOW),)), NOW).signals.transcript_turn_complete
