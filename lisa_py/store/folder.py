@@ -23,9 +23,18 @@ def has_more_than_events(place: Place) -> bool:
     return any(name != _EVENTS for name in _names(place.folder))
 
 
+def is_link(place: Place) -> bool:
+    """Whether somebody put a symlink in the folder's place."""
+    return os.path.islink(place.folder)
+
+
 def empty(place: Place) -> None:
-    """Remove everything but the event log; without a log the folder goes too."""
-    if os.path.islink(place.folder):
+    """Remove everything but the event log; without a log the folder goes too.
+
+    Of a symlink in the folder's place only the link goes: what it leads to is not lisa's.
+    """
+    if is_link(place):
+        files.remove(place.folder)
         return
     for name in _names(place.folder):
         if name != _EVENTS:

@@ -49,7 +49,12 @@ def read_state(place: Place) -> SessionState:
 
 
 def change_state(place: Place, settings: Settings, now: float, change: Callable[[SessionState], None]) -> SessionState:
-    """Read, change and write the state under its lock; a corrupt file is set aside first."""
+    """Read, change and write the state under its lock; a corrupt file is set aside first.
+
+    Raises LisaError(store_unwritable), also where a symlink has taken the folder's place.
+    """
+    if os.path.islink(place.folder):
+        raise LisaError("store_unwritable", f"{place.folder} is a symlink; lisa session kill removes it")
     with session_lock(place, settings, "state"):
         state, _ = recover(place.state, SessionState, now)
         state = state or SessionState()

@@ -169,7 +169,8 @@ def _end(ctx: Context, places: Sequence[Place], reason: str) -> list[Outcome]:
 
 def _is_there(ctx: Context, place: Place) -> bool:
     """A name that nobody ever had leaves no trace."""
-    return folder.has_more_than_events(place) or ctx.server(place).pane(place.session) is not None
+    recorded = folder.has_more_than_events(place) or folder.is_link(place)
+    return recorded or ctx.server(place).pane(place.session) is not None
 
 
 def _finish(ctx: Context, subject: _Subject, ended: ending.Ended, reason: str) -> Outcome:

@@ -139,6 +139,22 @@ def test_scenario_34_a_name_nobody_ever_had_makes_no_file(fleet: Fleet) -> None:
     assert not os.path.exists(fleet.ctx.settings.state_dir)
 
 
+def test_a_symlink_in_place_of_the_folder_goes_and_what_it_leads_to_stays(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    folder, elsewhere = fleet.folder("lisa-x"), fleet.machine.folder / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    before = {path.name: path.read_bytes() for path in elsewhere.iterdir() if path.name != "heartbeat"}
+    sent = fleet.machine.lisa("session", "send", "--session", "lisa-x", "--text", "x", "--enter", "--json")
+    assert (sent.code, sent.json["errorCode"]) == (1, "store_unwritable")
+    assert {path.name: path.read_bytes() for path in elsewhere.iterdir() if path.name != "heartbeat"} == before
+    killed = fleet.machine.lisa("session", "kill", "--session", "lisa-x", "--json")
+    assert (killed.code, killed.json["ok"], killed.json["found"]) == (0, True, True)
+    assert fleet.files("lisa-x") == ["events.jsonl"] and not folder.is_symlink()
+    assert "meta.json" in os.listdir(elsewhere)
+    fleet.spawn("lisa-x")
+
+
 def test_killing_twice_adds_nothing(fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     kill.kill(fleet.ctx, fleet.place("lisa-x"))
