@@ -13,7 +13,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.life import ending, leftovers
 from lisa_py.core.life.ending import Run
 from lisa_py.host.tmux import Pane
-from lisa_py.store import events, fleet, folder, session
+from lisa_py.store import events, fleet, folder, pruning, session
 from lisa_py.store.fleet import Known
 from lisa_py.store.places import NAME, Place, Project
 from lisa_py.store.records import Unreadable
@@ -75,7 +75,7 @@ def kill(ctx: Context, place: Place, *, all_hashes: bool = False) -> Killed:
     elsewhere = leftovers.clean_elsewhere(ctx, place) if all_hashes else 0
     for server in {server.socket: server for server in servers}.values():
         _quietly(ctx, server.retire)
-    _quietly(ctx, lambda: folder.prune(ctx.settings, ctx.clock.now()))
+    _quietly(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
     return Killed(target=target, descendants=tuple(below), elsewhere=elsewhere)
 
 
@@ -93,7 +93,7 @@ def kill_all(ctx: Context, project: Project, *, project_only: bool = False, all_
     for place in every if all_hashes else ():
         leftovers.clean_elsewhere(ctx, place)
     _quietly(ctx, ctx.tmux(project).retire)
-    _quietly(ctx, lambda: folder.prune(ctx.settings, ctx.clock.now()))
+    _quietly(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
     return KilledAll(outcomes=tuple(outcomes))
 
 

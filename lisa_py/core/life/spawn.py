@@ -15,7 +15,7 @@ from lisa_py.core.life.draft import Draft, draft, refuse_existing
 from lisa_py.core.life.draft import SpawnRequest as SpawnRequest  # part of what this module offers
 from lisa_py.host import files, processes
 from lisa_py.host.tmux import Pane
-from lisa_py.store import events, folder, session, tokens
+from lisa_py.store import events, folder, pruning, session, tokens
 from lisa_py.store.session import End
 from lisa_py.store.tokens import Reservation
 
@@ -55,7 +55,7 @@ def spawn(ctx: Context, request: SpawnRequest) -> Spawned:
             raise
     if plan.all_hashes:
         leftovers.clean_elsewhere(ctx, plan.place)
-    _quietly(ctx, lambda: folder.prune(ctx.settings, ctx.clock.now()))
+    _quietly(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
     return spawned
 
 

@@ -1,0 +1,92 @@
+"""store/pruning: what is over is forgotten, what is not stays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lisa_py.core.context import Context
+from lisa_py.host import files
+from lisa_py.host.clock import rfc3339
+from lisa_py.store import events, memory, pruning, session
+from lisa_py.store.places import Place
+from tests.machine import Machine
+
+HOUR, DAY = 3600.0, 24 * 3600.0
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def ctx(machine: Machine) -> Context:
+    return machine.context()
+
+
+def aged(path: str | Path, seconds: float) -> Path:
+    os.utime(path, (NOW - seconds, NOW - seconds))
+    return Path(path)
+
+
+def remember(ctx: Context, place: Place, expires: float) -> Path:
+    store = memory.registry(place)
+    with store.change(ctx.settings, NOW) as opened:
+        opened.content.updated_at, opened.content.expires_at = rfc3339(NOW - HOUR), rfc3339(NOW + expires)
+    return Path(store.path)
+
+
+def test_event_logs_go_after_their_time_and_only_where_nothing_else_is_left(ctx: Context) -> None:
+    for name in ("lisa-old", "lisa-young", "lisa-alive"):
+        events.add(ctx.place(name), ctx.settings, NOW, type="lifecycle", reason="kill_success")
+        aged(ctx.place(name).events, 13 * DAY if name == "lisa-young" else 15 * DAY)
+    files.write(ctx.place("lisa-alive").meta, "{}")
+    assert pruning.prune(ctx.settings, NOW) == 1
+    there = [name for name in ("lisa-old", "lisa-young", "lisa-alive") if os.path.exists(ctx.place(name).events)]
+    assert there == ["lisa-young", "lisa-alive"]
+
+
+def test_halves_of_files_whose_writers_were_killed_go_wherever_lisa_writes(ctx: Context) -> None:
+    place = ctx.place("lisa-x")
+    events.add(place, ctx.settings, NOW, type="lifecycle", reason="kill_success")
+    memory_file = remember(ctx, place, DAY)
+    written = [
+        Path(ctx.settings.state_dir) / ".oauth_tokens.json.123-0a1b2c3d",
+        Path(place.project.folder) / ".lanes.json.123-0a1b2c3d",
+        Path(place.folder) / ".state.json.123-0a1b2c3d",
+        memory_file.parent / ".lisa-x.json.123-0a1b2c3d",
+    ]
+    for path in written:
+        path.write_text("{")
+        aged(path, 2 * HOUR)
+    fresh = Path(place.folder) / ".meta.json.124-0a1b2c3d"
+    fresh.write_text("{")
+    aged(fresh, 5)
+    others = aged(files.temporary_dir(str(Path(place.project.folder) / ".mine-")), 9 * DAY)
+    pruning.prune(ctx.settings, NOW)
+    assert [path for path in written if path.exists()] == []
+    assert fresh.exists() and others.exists() and memory_file.exists()
+
+
+def test_memories_go_when_they_have_expired(ctx: Context) -> None:
+    over, live = remember(ctx, ctx.place("lisa-a"), -1), remember(ctx, ctx.place("lisa-b"), HOUR)
+    corrupt = live.parent / "lisa-c.json"
+    corrupt.write_text("{")
+    pruning.prune(ctx.settings, NOW)
+    assert sorted(path.name for path in live.parent.iterdir()) == ["lisa-b.json", "lisa-b.json.lock", "lisa-c.json"]
+    assert not over.exists()
+
+
+def test_locks_of_names_without_a_folder_go_unless_somebody_holds_them(ctx: Context) -> None:
+    folder = Path(ctx.project().folder) / "locks"
+    for name in ("lisa-lost", "lisa-new", "lisa-there", "lisa-held"):
+        with session.session_lock(ctx.place(name), ctx.settings, "name"):
+            pass
+        aged(folder / f"{name}.name", HOUR if name == "lisa-new" else 2 * DAY)
+    files.private_dir(ctx.place("lisa-there").folder)
+    (folder / "dedupe").write_text("")
+    aged(folder / "dedupe", 9 * DAY)
+    with files.lock(str(folder / "lisa-held.name"), timeout_ms=1000):
+        pruning.prune(ctx.settings, NOW)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "dedupe", "lisa-held.name", "lisa-new.name", "lisa-there.name",
+    ]  # fmt: skip
