@@ -117,6 +117,27 @@ def test_started_with_a_prompt_the_first_rest_is_no_answer(home: Home) -> None:
     assert home.states(started, PROMPT, hook("Stop", 0.1), meta={"prompt": "do it"})["agent_file"] == "idle"
 
 
+def test_what_a_tool_is_to_do_is_told_to_whoever_shall_allow_it(home: Home) -> None:
+    asked = hook(
+        "PermissionRequest", 1, tool_name="Bash", tool_input={"command": "rm -rf  build\n", "description": "x"}
+    )
+    home.live("waiting", waitingFor="permission prompt")
+    assert home.reports(PROMPT, asked)["agent_file"].detail == "Bash: rm -rf build"
+    question = hook(
+        "PermissionRequest", 1, tool_name="AskUserQuestion", tool_input={"questions": [{"question": "Why?"}]}
+    )
+    home.live("waiting", waitingFor="input needed")
+    assert home.reports(PROMPT, question)["agent_file"].detail == "AskUserQuestion: Why?"
+    assert home.reports(PROMPT, asked)["agent_file"].waiting_for == "question"
+    running = hook("PreToolUse", 1, tool_name="Write", tool_input={"file_path": "/p/a.py", "content": "x" * 9999})
+    home.live("busy")
+    assert home.reports(PROMPT, running)["hook"].detail == "Write: /p/a.py"
+    cut = hook("PreToolUse", 1, cut=True)
+    assert home.reports(PROMPT, cut)["hook"].detail == ""
+    call = Frame(kind="tool_use", at=NOW - 1, tool="Bash", tool_id="t1", text="sleep 3")
+    assert home.reports(frames=(call,))["transcript"].detail == "Bash: sleep 3"
+
+
 def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: Home) -> None:
     made = recorded("queued")
     until = {end: tuple(made[: at + 1]) for at, end in enumerate(frame.reason for frame in made) if end}

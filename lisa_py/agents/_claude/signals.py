@@ -95,7 +95,11 @@ def _waits(view: View, found: live.Live) -> AgentReport:
     """What for: in the file's words, or the hook's, which older versions are behind in the file."""
     kind, detail = WAITS.get(found.waiting_for, "dialog"), found.waiting_for
     asked = _newest_hook(view)
-    if asked is not None and asked.state == "waiting" and (kind == "permission" or not found.waiting_for):
+    if (
+        asked is not None
+        and asked.state == "waiting"
+        and (kind in ("permission", asked.waiting_for) or not found.waiting_for)
+    ):
         kind, detail = asked.waiting_for, asked.detail
     return AgentReport(source="agent_file", state="waiting", waiting_for=kind, detail=detail)
 
@@ -142,10 +146,10 @@ def _hook_state(hook: Mapping[str, object]) -> AgentReport | None:
         case "UserPromptSubmit" | "PostToolUse" | "PostToolUseFailure":
             return AgentReport(source="hook", state="thinking", at=at)
         case "PreToolUse":
-            return AgentReport(source="hook", state="tool", at=at, detail=tool)
+            return AgentReport(source="hook", state="tool", at=at, detail=_what(hook))
         case "PermissionRequest":
             kind = _ASKING_TOOLS.get(tool, "permission")
-            return AgentReport(source="hook", state="waiting", waiting_for=kind, at=at, detail=tool)
+            return AgentReport(source="hook", state="waiting", waiting_for=kind, at=at, detail=_what(hook))
         case "Notification":
             return _notification(hook, at)
         case "Stop":
@@ -159,6 +163,13 @@ def _hook_state(hook: Mapping[str, object]) -> AgentReport | None:
         case "SessionEnd" if word(hook, "reason") not in ("clear", "resume"):
             return AgentReport(source="hook", state="exited", at=at, detail=word(hook, "reason"))
     return None
+
+
+def _what(hook: Mapping[str, object]) -> str:
+    """The tool and what for: whoever is to allow it wants to know."""
+    from lisa_py.agents._claude import transcript  # noqa: PLC0415 - only while a tool runs or asks
+
+    return transcript.told_of(word(hook, "tool_name"), transcript.one_line(hook.get("tool_input")))
 
 
 def _session_start(hook: Mapping[str, object], at: float) -> AgentReport | None:
@@ -206,7 +217,7 @@ def _frames_report(frames: Sequence[Frame]) -> AgentReport | None:
             said = AgentReport(source="transcript", state="thinking", at=frame.at)
         elif frame.kind == "tool_use":
             open_tools[frame.tool_id] = frame
-            said = AgentReport(source="transcript", state="tool", at=frame.at, detail=frame.tool)
+            said = AgentReport(source="transcript", state="tool", at=frame.at, detail=_call(frame))
         elif frame.kind == "tool_result":
             open_tools.pop(frame.tool_id, None)
             if not open_tools:
@@ -219,6 +230,12 @@ def _frames_report(frames: Sequence[Frame]) -> AgentReport | None:
             open_tools.clear()
             said = _turn_end(frame)
     return said
+
+
+def _call(frame: Frame) -> str:
+    from lisa_py.agents._claude import transcript  # noqa: PLC0415 - loaded already, by whoever read the frame
+
+    return transcript.told_of(frame.tool, frame.text)
 
 
 def _turn_end(frame: Frame) -> AgentReport:

@@ -17,6 +17,7 @@ ENQUEUE, REMOVE, POP_ALL = "enqueue", "remove", "popAll"
 """What can happen in claude's line of prompts, besides the turn of the next one."""
 TEXT_LIMIT = 200_000
 INPUT_LIMIT = 2_000
+DETAIL_LIMIT = 200
 
 
 class _Message(Struct):
@@ -206,7 +207,7 @@ class _Maker:
             tool = _text(block.get("name"))
             self.add(
                 "tool_use",
-                one_line(tool, given),
+                one_line(given),
                 tool=tool,
                 tool_id=_text(block.get("id")),
                 todos=todos_of(tool, given),
@@ -283,15 +284,24 @@ def todos_of(tool: str, given: Any) -> tuple[Todo, ...]:
     )
 
 
-def one_line(tool: str, given: Any) -> str:
-    """A tool's input in one line: its main word where it has one, else the JSON."""
+def one_line(given: Any) -> str:
+    """A tool's input in one line: its main word where it has one, the first question it puts, else the JSON."""
     if not isinstance(given, dict):
         return ""
     for key in ("command", "file_path", "path", "pattern", "url", "query", "subject", "description", "prompt"):
         value = given.get(key)
         if isinstance(value, str) and value:
             return " ".join(value.split())[:INPUT_LIMIT]
+    questions = given.get("questions")
+    first = questions[0] if isinstance(questions, list) and questions else None
+    if isinstance(first, dict) and _text(first.get("question")):
+        return " ".join(_text(first["question"]).split())[:INPUT_LIMIT]
     return msgspec.json.encode(given).decode()[:INPUT_LIMIT]
+
+
+def told_of(tool: str, line: str) -> str:
+    """A call as a state's detail tells it."""
+    return (f"{tool}: {line}" if tool and line else tool or line)[:DETAIL_LIMIT]
 
 
 def local_command(text: str) -> str:
