@@ -13,6 +13,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.life import order
 from lisa_py.core.pilot.turn import Turn, TurnRequest, turn
 from lisa_py.core.relay import fields
+from lisa_py.core.relay.masking import Mask
 from lisa_py.core.relay.monitoring import Monitored
 from lisa_py.core.relay.packet import Packet, PacketRequest
 from lisa_py.core.relay.recent import EventReader
@@ -49,9 +50,11 @@ class Args(Struct, kw_only=True):
     cursor_file: flags.CursorFile = ""
     cursor_reset: flags.CursorReset = False
     fields: flags.Fields = ""
+    redact: flags.Redact = ""
 
 
 def run(args: Args, ctx: Context) -> Turn:
+    mask = Mask(args.redact)
     payload = order.payload(
         ctx,
         text=args.text,
@@ -68,7 +71,7 @@ def run(args: Args, ctx: Context) -> Turn:
         reader=EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset),
         fields=fields.parse(args.fields),
     )
-    return turn(ctx, ctx.place(args.session, args.project_root), request)
+    return mask.record(turn(ctx, ctx.place(args.session, args.project_root), request))
 
 
 def _packet(args: Args) -> PacketRequest:
@@ -79,6 +82,7 @@ def _packet(args: Args) -> PacketRequest:
         events=args.events,
         token_budget=args.token_budget,
         summary_style=args.summary_style,
+        redact=args.redact,
     )
 
 
@@ -115,6 +119,7 @@ COMMAND = Command(
         "invalid_events": "not a number of at least 1",
         "invalid_token_budget": "not a number of at least 1",
         "invalid_summary_style": "not terse, ops or debug",
+        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
         "invalid_fields": "an empty part in a dotted path",
         "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
         "cursor_file_write_failed": "the cursor file could not be written",

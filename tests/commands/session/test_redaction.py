@@ -33,12 +33,19 @@ CALLS: dict[str, list[list[str]]] = {
     ],
     "diff-pack": [["--session", "{name}", "--cursor-file", "{file}", *size] for size in BOTH],
     "handoff": [["--session", "{name}", "--schema", schema, "--events", "50"] for schema in ("v1", "v4")],
+    "turn": [
+        ["--session", "{name}", "--keys", "Space", "--max-polls", "1", "--poll-interval", "1", *size] for size in BOTH
+    ],
     "packet": [
         *[["--session", "{name}", "--summary-style", style, *LARGE] for style in ("terse", "ops", "debug")],
         ["--session", "{name}", "--cursor-file", "{file}", "--delta-json", *SMALL],
     ],
 }
 """How each command is asked, large enough to hold everything and small enough to be cut."""
+
+
+TELLING = {"turn": (0, 2)}
+"""Exit codes of an answer that holds all there is to tell; the wait of a turn may run out of polls."""
 
 
 def test_every_command_that_offers_it_is_tried() -> None:
@@ -86,7 +93,7 @@ def test_nothing_of_the_corpus_leaves_in_any_form_or_file(machine: Machine) -> N
                     file = machine.project / f"{name}-{number}{''.join(form)}.cursor"
                     words = [word.format(name="lisa-talk", file=file) for word in call]
                     answer = machine.lisa("session", name, *words, "--redact", "all", *form)
-                    assert answer.code == 0, (name, call, answer)
+                    assert answer.code in TELLING.get(name, (0,)), (name, call, answer)
                     assert leaked(answer.out) == [], (name, call, form)
                     said = answer.out.replace(str(file), "")  # the caller's own word
                     assert "@example" not in said and str(machine.project) not in said
@@ -106,10 +113,15 @@ def test_nothing_of_a_transcript_leaves(machine: Machine) -> None:
             file.write(json.dumps({**record, "text": text}) + "\n")
     assert len(leaked(stage.lisa("capture", "--json-min").out)) > 200
     for form in ("--json", "--json-min"):
-        for name in ("capture", "packet", "context-pack"):
-            answer = stage.lisa(name, *([] if name == "capture" else LARGE), "--redact", "secrets,tokens", form)
-            assert answer.code == 0 and leaked(answer.out) == [], (name, form)
-        assert "hello" in answer.out
+        for name, *words in (
+            ["capture"],
+            ["packet", *LARGE],
+            ["context-pack", *LARGE],
+            ["turn", "--keys", "Space", *LARGE],
+        ):
+            answer = stage.lisa(name, *words, "--redact", "secrets,tokens", form)
+            assert answer.code == 0 and leaked(answer.out) == [], (name, form, answer)
+        assert "hello" in stage.lisa("packet", *LARGE, "--redact", "secrets", form).out
 
 
 @pytest.mark.parametrize("name", ["handoff", "packet", "capture"])
