@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
+from lisa_py.core.life.answering import DIALOGS
 from lisa_py.core.relay import blocks, memory, output_tail, pane_text
 from lisa_py.core.relay.baton import Baton
 from lisa_py.core.relay.blocks import ObjectiveBlock
@@ -85,7 +86,7 @@ def see(
     meta = pane_text.meta_of(place)
     recent = EventReader(ctx, None, "").read(place, request.events)
     missing = live.session_state == "not_found"
-    dialog = live.waiting_for not in ("", "prompt")
+    dialog = live.waiting_for in DIALOGS
     return Seen(
         session=place.session,
         project_root=mask.text(place.project.root),
@@ -95,7 +96,7 @@ def see(
         next_action=next_action.name(live.session_state),
         tail=output_tail.read(ctx, place, request.lines, mask, dialog=dialog, pane=pane),
         waiting_for=live.waiting_for,
-        detail=mask.text(" ".join(live.state_detail.split())) if dialog else "",
+        detail=mask.text(" ".join(live.state_detail.split())) if _needs_a_look(live.waiting_for) else "",
         recent=tuple(mask.record(item) for item in recent.items),
         dropped_recent=recent.dropped,
         newest_event=recent.newest,
@@ -105,6 +106,11 @@ def see(
         measures=_measures(live, mask),
         error_code="session_not_found" if missing else live.error_code,
     )
+
+
+def _needs_a_look(waiting_for: str) -> bool:
+    """Whether it is not just ready for the next prompt: it shows a dialog, or its turn ended in an error or a limit."""
+    return waiting_for not in ("", "prompt")
 
 
 def _measures(live: Status, mask: Mask) -> tuple[str, ...]:
@@ -150,7 +156,7 @@ def draft(seen: Seen, strategy: str, *, given: bool = True) -> Draft:
     if strategy != "terse":
         head.append(f"reason={seen.reason}")
     head.append(f"next_action={seen.next_action}")
-    if seen.waiting_for not in ("", "prompt"):
+    if _needs_a_look(seen.waiting_for):
         head.append(f"waiting_for={seen.waiting_for} {seen.detail}".rstrip())
     if strategy == "full":
         head += seen.measures

@@ -13,6 +13,7 @@ from tests.answers import fits
 from tests.core.relay.talking_pane import TalkingPane
 from tests.machine import Machine
 from tests.stage import Stage
+from tests.waiting import wait_until
 
 SECRET = "sk-" + "a1B2" * 10
 
@@ -226,3 +227,20 @@ def test_text_is_the_pack(machine: Machine) -> None:
     with TalkingPane(machine) as pane:
         pane.say("hello\n")
         assert machine.lisa("session", "context-pack", "--session", "lisa-talk").out == talk(machine)["pack"] + "\n"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "waits", "words"),
+    [("[ask rm -rf build]", "permission", "rm -rf build"), ("[error overloaded it is full]", "error", "it is full")],
+)
+def test_a_session_that_needs_a_look_says_for_what_in_a_packs_head(
+    machine: Machine, prompt: str, waits: str, words: str
+) -> None:
+    """Whether it shows a dialog or its turn has ended in an error; one that is ready for a prompt says neither."""
+    stage = Stage(machine).spawn()
+    assert "waiting_for" not in pack(machine, "--for", stage.name)["pack"]
+    stage.send(prompt)
+    wait_until(lambda: stage.status().waiting_for == waits)
+    head = pack(machine, "--for", stage.name)["pack"].partition("recent_events:")[0].splitlines()
+    (line,) = [line for line in head if line.startswith("waiting_for=")]
+    assert line.startswith(f"waiting_for={waits}") and words in line
