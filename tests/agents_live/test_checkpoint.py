@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,12 +12,6 @@ from tests.fakes.model_api import FakeModelApi
 from tests.machine import Machine
 
 pytestmark = pytest.mark.agents
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])

@@ -27,12 +27,6 @@ Make = Callable[..., Stage]
 
 
 @pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
-
-
-@pytest.fixture
 def make(api: FakeModelApi, tmp_path: Path) -> Iterator[Make]:
     terminals: list[Terminal] = []
 

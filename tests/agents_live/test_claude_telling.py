@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,18 +31,6 @@ TEXTS = [
     "?",
     "line\n" * 300,
 ]
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    with Terminal() as running:
-        yield running
 
 
 def stage(tmp_path: Path, api: FakeModelApi, terminal: Terminal, version: str = "", **options: object) -> Stage:

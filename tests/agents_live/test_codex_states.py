@@ -24,12 +24,6 @@ pytestmark = pytest.mark.agents
 WAIT_FOR_FILE = "until [ -e go ]; do sleep 0.05; done"
 
 
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
-
-
 Make = Callable[..., Stage]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.agents_live.live_stage import LiveStage
@@ -12,12 +10,6 @@ from tests.fakes.model_api import FakeModelApi
 from tests.machine import Machine
 
 pytestmark = pytest.mark.agents
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])

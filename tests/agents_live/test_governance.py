@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,12 +13,6 @@ from tests.machine import Machine
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.agents
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 @pytest.fixture(params=["claude", "codex"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,12 +15,6 @@ from tests.machine import Machine
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.agents
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 def words(process: psutil.Process) -> list[str]:

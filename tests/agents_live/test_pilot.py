@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,6 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.agents
 AGENTS = pytest.mark.parametrize("agent", ["claude", "codex"])
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 def _fly(stage: LiveStage, *words: str, stdin: str | None = None) -> Answer:

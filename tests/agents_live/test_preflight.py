@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -21,12 +20,6 @@ pytestmark = pytest.mark.agents
 HOMES = {"claude": claude_home, "codex": codex_home}
 EACH = pytest.mark.parametrize("agent", ["claude", "codex"])
 LIMIT = 3
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 def live(machine: Machine, agent: str, url: str) -> AgentHome:

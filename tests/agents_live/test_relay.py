@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,12 +15,6 @@ from tests.fakes.model_api import FakeModelApi
 from tests.machine import Machine
 
 pytestmark = pytest.mark.agents
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 @pytest.fixture(params=pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,6 @@ pytestmark = pytest.mark.agents
 
 TOOL = "[fake tool echo hi then text the tool said {last}]"
 HOMES: dict[str, Callable[..., AgentHome]] = {"claude": claude_home, "codex": codex_home}
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    with Terminal() as running:
-        yield running
 
 
 @pytest.fixture(params=pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")

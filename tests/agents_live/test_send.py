@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,12 +17,6 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.agents
 
 GONE = re.compile(r"</?pasted_content[^>]*>|<system-reminder>.*?</system-reminder>", re.DOTALL)
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 @pytest.fixture(params=pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")

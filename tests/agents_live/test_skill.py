@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,12 +14,6 @@ from tests.machine import Machine
 pytestmark = pytest.mark.agents
 
 HOMES = {"claude": (claude_home, ["-p"]), "codex": (codex_home, ["exec", "--skip-git-repo-check"])}
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 @pytest.mark.parametrize("agent", HOMES)

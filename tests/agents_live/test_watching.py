@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -22,12 +22,6 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.agents
 BOTH = pytest.mark.parametrize("agent", ["claude", "codex"])
-
-
-@pytest.fixture
-def api() -> Iterator[FakeModelApi]:
-    with FakeModelApi() as running:
-        yield running
 
 
 Make = Callable[..., LiveStage]
