@@ -99,3 +99,12 @@ Answer = Annotated[
 Force = Annotated[bool, Flag(help="type although the agent shows a dialog or is an exec run")]
 Enter = Annotated[bool, Flag(help="submit with Enter")]
 FailNotFound = Annotated[bool, Flag(help="exit 1 when the session does not exist")]
+UsedTokens = Annotated[int, Flag(help="tokens that were used at least", minimum=1)]
+UsedSeconds = Annotated[int, Flag(help="seconds that were used at least", minimum=1)]
+UsedSteps = Annotated[int, Flag(help="steps that were taken at least", minimum=1)]
+UsedBy = Annotated[
+    tuple[str, ...], Flag(help="what a session used by its agent's own transcript", metavar="NAME", many=True)
+]
+Combine = Annotated[
+    str, Flag(help="reports of one job overlap (max) or are of separate jobs (sum)", choices=("max", "sum"))
+]

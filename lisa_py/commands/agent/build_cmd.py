@@ -59,18 +59,8 @@ class Built(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def run(args: Args, ctx: Context) -> Built:
-    start = launch.resolve(
-        launch.Request(
-            agent=args.agent,
-            mode=args.mode,
-            prompt=args.prompt,
-            agent_args=args.agent_args,
-            model=args.model,
-            nested_policy=args.nested_policy,
-            nesting_intent=args.nesting_intent,
-            skip_permissions=not args.no_dangerously_skip_permissions,
-        )
-    )
+    skips = not args.no_dangerously_skip_permissions
+    start = launch.resolve(launch.requested(args, args.prompt, skip_permissions=skips))
     return Built(
         agent=start.agent.name,
         mode=start.launch.mode,

@@ -6,16 +6,14 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
-from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.advice import budget, reports
 from lisa_py.core.advice.budget import Amounts, Limits, Violation
 from lisa_py.core.advice.given import Inputs
 from lisa_py.core.context import Context
 from lisa_py.core.relay import usage
-
-COMBINE = ("max", "sum")
 
 
 class Args(Struct, kw_only=True):
@@ -24,16 +22,12 @@ class Args(Struct, kw_only=True):
     max_tokens: Annotated[int, Flag(help="how many tokens may be used", minimum=1)] = 0
     max_seconds: Annotated[int, Flag(help="how many seconds may be used", minimum=1)] = 0
     max_steps: Annotated[int, Flag(help="how many steps may be taken", minimum=1)] = 0
-    tokens: Annotated[int, Flag(help="tokens that were used at least", minimum=1)] = 0
-    seconds: Annotated[int, Flag(help="seconds that were used at least", minimum=1)] = 0
-    steps: Annotated[int, Flag(help="steps that were taken at least", minimum=1)] = 0
-    session: Annotated[
-        tuple[str, ...], Flag(help="what a session used by its agent's own transcript", metavar="NAME", many=True)
-    ] = ()
-    project_root: ProjectRoot = ""
-    combine: Annotated[
-        str, Flag(help="reports of one job overlap (max) or are of separate jobs (sum)", choices=COMBINE)
-    ] = "max"
+    tokens: flags.UsedTokens = 0
+    seconds: flags.UsedSeconds = 0
+    steps: flags.UsedSteps = 0
+    session: flags.UsedBy = ()
+    project_root: flags.ProjectRoot = ""
+    combine: flags.Combine = "max"
 
 
 class Enforced(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -89,6 +83,7 @@ COMMAND = Command(
     exit_code=lambda answer: 0 if answer.ok else 1,
     exits={0: "within all limits (a limit may be used up exactly)", 1: "a limit is exceeded, or the call failed"},
     errors={
+        **budget.ERRORS,
         "budget_limit_exceeded": "at least one limit is exceeded; violations lists which",
         "missing_budget_limits": "give at least one of --max-tokens, --max-seconds, --max-steps",
         "invalid_from": "the source of --from cannot be read or is not one JSON object",
@@ -96,10 +91,6 @@ COMMAND = Command(
         "invalid_max_tokens": "--max-tokens is a number, at least 1",
         "invalid_max_seconds": "--max-seconds is a number, at least 1",
         "invalid_max_steps": "--max-steps is a number, at least 1",
-        "invalid_tokens": "--tokens is a number, at least 1",
-        "invalid_seconds": "--seconds is a number, at least 1",
-        "invalid_steps": "--steps is a number, at least 1",
-        "invalid_combine": "--combine is max or sum",
     },
     notes="What is understood in a report: see `lisa session budget-observe --help`.",
     example="lisa session budget-observe --from run.json --json |\n"

@@ -6,15 +6,13 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.advice import budget, reports
 from lisa_py.core.advice.budget import Amounts
 from lisa_py.core.advice.given import Inputs
 from lisa_py.core.context import Context
 from lisa_py.core.relay import usage
-
-COMBINE = ("max", "sum")
 
 
 class Args(Struct, kw_only=True):
@@ -24,16 +22,12 @@ class Args(Struct, kw_only=True):
     from_jsonl: Annotated[
         tuple[str, ...], Flag(help="JSON-lines reports; the last line that tells counts", metavar="CSV", many=True)
     ] = ()
-    tokens: Annotated[int, Flag(help="tokens that were used at least", minimum=1)] = 0
-    seconds: Annotated[int, Flag(help="seconds that were used at least", minimum=1)] = 0
-    steps: Annotated[int, Flag(help="steps that were taken at least", minimum=1)] = 0
-    session: Annotated[
-        tuple[str, ...], Flag(help="what a session used by its agent's own transcript", metavar="NAME", many=True)
-    ] = ()
-    project_root: ProjectRoot = ""
-    combine: Annotated[
-        str, Flag(help="reports of one job overlap (max) or are of separate jobs (sum)", choices=COMBINE)
-    ] = "max"
+    tokens: flags.UsedTokens = 0
+    seconds: flags.UsedSeconds = 0
+    steps: flags.UsedSteps = 0
+    session: flags.UsedBy = ()
+    project_root: flags.ProjectRoot = ""
+    combine: flags.Combine = "max"
 
 
 class Observed(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -78,12 +72,9 @@ COMMAND = Command(
     run=run,
     text=text,
     errors={
+        **budget.ERRORS,
         "invalid_from": "a source of --from cannot be read or is not one JSON object",
         "invalid_from_jsonl": "a source of --from-jsonl cannot be read or holds no JSON object",
-        "invalid_tokens": "--tokens is a number, at least 1",
-        "invalid_seconds": "--seconds is a number, at least 1",
-        "invalid_steps": "--steps is a number, at least 1",
-        "invalid_combine": "--combine is max or sum",
     },
     notes=(
         "Understood are tokens, seconds, steps (also totalTokens and so on) at the top, in observed, usage, metrics\n"

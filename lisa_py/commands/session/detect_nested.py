@@ -9,7 +9,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import (
     AgentArgs,
     AgentName,
@@ -55,17 +54,7 @@ class Detected(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def run(args: Args, ctx: Context) -> Detected:
-    start = launch.resolve(
-        launch.Request(
-            agent=args.agent,
-            mode=args.mode,
-            prompt=args.prompt,
-            agent_args=args.agent_args,
-            model=args.model,
-            nested_policy=args.nested_policy,
-            nesting_intent=args.nesting_intent,
-        )
-    )
+    start = launch.resolve(launch.requested(args, args.prompt))
     detection = start.detection
     return Detected(
         agent=start.agent.name,
@@ -78,17 +67,10 @@ def run(args: Args, ctx: Context) -> Detected:
         effective_agent_args=start.effective_args,
         nested_detection=detection,
         model=start.launch.model or UNSET,
-        command=_command(start),
+        command=start.command_if_any or UNSET,
         rewrites=nesting.rewrites(args.prompt, detection) if args.rewrite else UNSET,
         why=nesting.why(detection, args.prompt) if args.why else UNSET,
     )
-
-
-def _command(start: launch.Resolved) -> str | UnsetType:
-    try:
-        return start.command
-    except LisaError:
-        return UNSET
 
 
 def text(answer: Detected, args: Args) -> str:

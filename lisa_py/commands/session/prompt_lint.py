@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.errors import LisaError, UsageError
+from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import (
     AgentArgs,
     AgentName,
@@ -70,7 +70,7 @@ class Linted(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def run(args: Args, ctx: Context) -> Linted:
-    start = launch.resolve(_request(args, _prompt(args, ctx)))
+    start = launch.resolve(launch.requested(args, _prompt(args, ctx)))
     markers = [marker.strip() for marker in args.markers.split(",") if marker.strip()]
     lint = prompt_lint.lint(start, markers, args.budget)
     strict = args.strict or "fail_on" in ctx.given
@@ -91,18 +91,6 @@ def _prompt(args: Args, ctx: Context) -> str:
     return text
 
 
-def _request(args: Args, prompt: str) -> launch.Request:
-    return launch.Request(
-        agent=args.agent,
-        mode=args.mode,
-        prompt=prompt,
-        agent_args=args.agent_args,
-        model=args.model,
-        nested_policy=args.nested_policy,
-        nesting_intent=args.nesting_intent,
-    )
-
-
 def _answer(args: Args, ctx: Context, start: Resolved, lint: Lint, strict: bool, failed: bool) -> Linted:
     prompt = start.launch.prompt
     rewrites = nesting.rewrites(prompt, start.detection) if args.rewrite else UNSET
@@ -119,19 +107,12 @@ def _answer(args: Args, ctx: Context, start: Resolved, lint: Lint, strict: bool,
         score=lint.score,
         strict=strict,
         high_severity_count=lint.count("high"),
-        command=_command(start),
+        command=start.command_if_any or UNSET,
         model=start.launch.model or UNSET,
         rewrites=rewrites,
         recommended_prompt=rewrites[0] if rewrites else UNSET,
         error_code="prompt_lint_strict_failed" if failed else UNSET,
     )
-
-
-def _command(start: Resolved) -> str | UnsetType:
-    try:
-        return start.command
-    except LisaError:
-        return UNSET
 
 
 def text(answer: Linted, args: Args) -> str:

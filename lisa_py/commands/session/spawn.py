@@ -123,15 +123,10 @@ def _request(args: Args, ctx: Context) -> SpawnRequest:
         raise UsageError("prompt_conflict", "give --prompt or --prompt-file, not both")
     prompt = typed_text.from_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
     return SpawnRequest(
-        launch=launch.Request(
-            agent=args.agent,
-            mode=args.mode,
-            prompt=prompt,
+        launch=launch.requested(
+            args,
+            prompt,
             command=args.command,
-            agent_args=args.agent_args,
-            model=args.model,
-            nested_policy=args.nested_policy,
-            nesting_intent=args.nesting_intent,
             skip_permissions=not args.no_dangerously_skip_permissions,
             trust=args.trust,
         ),

@@ -8,6 +8,14 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.core.advice.metrics import METRICS, Reading
 
+ERRORS = {
+    "invalid_tokens": "--tokens is a number, at least 1",
+    "invalid_seconds": "--seconds is a number, at least 1",
+    "invalid_steps": "--steps is a number, at least 1",
+    "invalid_combine": "--combine is max or sum",
+}
+"""What can be wrong with the flags that say what was used, for the commands that take them."""
+
 
 class Amounts(Struct, frozen=True, kw_only=True):
     """What was used; a metric nobody reports is 0."""

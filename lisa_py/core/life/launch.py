@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -49,6 +50,31 @@ class Request(Struct, frozen=True, kw_only=True):
     trust: bool = False
 
 
+class Wishes(Protocol):
+    """The flags of a command that is told how to start an agent."""
+
+    agent: str
+    mode: str
+    agent_args: str
+    model: str
+    nested_policy: str
+    nesting_intent: str
+
+
+def requested(wishes: Wishes, prompt: str, **more: Any) -> Request:
+    """The start that a command's flags ask for; `more` are further fields of the request."""
+    return Request(
+        agent=wishes.agent,
+        mode=wishes.mode,
+        prompt=prompt,
+        agent_args=wishes.agent_args,
+        model=wishes.model,
+        nested_policy=wishes.nested_policy,
+        nesting_intent=wishes.nesting_intent,
+        **more,
+    )
+
+
 class Resolved(Struct, frozen=True, kw_only=True):
     """A start that has passed every check."""
 
@@ -64,6 +90,14 @@ class Resolved(Struct, frozen=True, kw_only=True):
     def command(self) -> str:
         """The shell line as users see it. Raises LisaError(agent_command_build_failed)."""
         return self.custom or self.agent.command(self.launch)
+
+    @property
+    def command_if_any(self) -> str:
+        """The same; empty where none can be built, for example without a prompt."""
+        try:
+            return self.command
+        except LisaError:
+            return ""
 
     @property
     def effective_args(self) -> str:
