@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.core.context import Context
 from lisa_py.core.life import order
-from lisa_py.core.pilot.turn import Turn, TurnRequest, turn
+from lisa_py.core.pilot.turn import Step, Turn, TurnRequest, turn
 from lisa_py.core.relay import fields
 from lisa_py.core.relay.masking import Mask
 from lisa_py.core.relay.monitoring import Monitored
@@ -86,20 +85,37 @@ def _packet(args: Args) -> PacketRequest:
     )
 
 
-def smaller(answer: Turn, args: Args) -> dict[str, Any]:
+class SmallTurn(Struct, frozen=True, kw_only=True, rename="camel"):
     """The outcome of the turn, or of the step that failed."""
-    kept: dict[str, Any] = {"ok": answer.ok, "session": answer.session, "projectRoot": answer.project_root}
+
+    ok: bool
+    session: str
+    project_root: str
+    final_state: str | UnsetType = UNSET
+    exit_reason: str | UnsetType = UNSET
+    waiting_for: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    session_state: str | UnsetType = UNSET
+    next_action: str | UnsetType = UNSET
+    failed_step: Step | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+def smaller(answer: Turn, args: Args) -> SmallTurn:
+    kept = SmallTurn(ok=answer.ok, session=answer.session, project_root=answer.project_root)
     if not answer.ok:
-        return {**kept, "failedStep": answer.failed_step, "errorCode": answer.error_code, "error": answer.error}
+        return replace(kept, failed_step=answer.failed_step, error_code=answer.error_code, error=answer.error)
     if isinstance(answer.monitor, Monitored):
-        kept |= {"finalState": answer.monitor.final_state, "exitReason": answer.monitor.exit_reason}
-        if answer.monitor.waiting_for is not UNSET:
-            kept["waitingFor"] = answer.monitor.waiting_for
+        seen = answer.monitor
+        kept = replace(kept, final_state=seen.final_state, exit_reason=seen.exit_reason, waiting_for=seen.waiting_for)
     if isinstance(answer.packet, Packet):
-        kept |= {"status": answer.packet.status, "sessionState": answer.packet.session_state}
-        kept["nextAction"] = answer.packet.next_action
+        made = answer.packet
+        kept = replace(kept, status=made.status, session_state=made.session_state, next_action=made.next_action)
     elif isinstance(answer.packet, dict):
-        kept |= {key: answer.packet[key] for key in ("status", "sessionState", "nextAction") if key in answer.packet}
+        shown = answer.packet
+        named = (("status", "status"), ("session_state", "sessionState"), ("next_action", "nextAction"))
+        kept = replace(kept, **{name: shown[key] for name, key in named if key in shown})
     return kept
 
 
