@@ -197,7 +197,7 @@ def test_a_prompt_is_never_read_as_a_flag_or_a_command(prompt: str) -> None:
             assert words(made)[-2:] == ["--", prompt]
 
 
-@pytest.mark.parametrize("prompt", ['it\'s "so"', "two\nlines\n", "$HOME `x` \\", "tab\there", "ünï 👩‍👧", "!x"])
+@pytest.mark.parametrize("prompt", ['it\'s "so"', "two\nlines\n", "$HOME `x` \\", "tab\there", "ünï 👩‍👧"])
 def test_a_prompt_reaches_codex_byte_for_byte(prompt: str, tmp_path: Path) -> None:
     import subprocess
 
@@ -208,6 +208,11 @@ def test_a_prompt_reaches_codex_byte_for_byte(prompt: str, tmp_path: Path) -> No
         made = plan(mode, prompt, Facts(binary=str(shown), version="0.169.0"))
         ran = subprocess.run(["bash", "-c", made.script + "\n"], capture_output=True, check=True)
         assert ran.stdout.decode() == prompt
+
+
+def test_a_first_prompt_with_a_bang_is_no_shell_command() -> None:
+    assert words(plan("interactive", "!rm -rf build"))[-1] == " !rm -rf build"
+    assert words(plan("exec", "!rm -rf build"))[-1] == "!rm -rf build"
 
 
 def test_a_prompt_too_long_for_a_command_line_goes_another_way() -> None:

@@ -157,6 +157,12 @@ def test_a_close_look_at_rest_reads_the_screen_for_menus_over_the_input_box() ->
     assert {report.waiting_for for report in AGENT.reports(seen, Binding())} == {"dialog"}
 
 
+def test_a_menu_is_named_by_its_heading_and_not_by_the_end_of_the_turn_above_it() -> None:
+    shown = pane("model-picker").replace("  Select Model", "  Worked for 2s • 02:12\n\n  Select Model", 1)
+    (report,) = AGENT.reports(view(title="", screen=shown), Binding())
+    assert report.detail == "Select Model and Effort"
+
+
 def test_rest_permission_and_tools_need_no_screen() -> None:
     for title in (READY, ASKS):
         assert not AGENT.needs_screen(AGENT.reports(view(title=title), Binding()))

@@ -35,6 +35,11 @@ def test_a_last_word_that_opens_a_list_does_not_get_a_completion_instead_of_bein
     assert told(text).before_enter == ("C-a",)
 
 
+def test_a_text_with_a_bang_is_no_shell_command() -> None:
+    assert told("!rm -rf build", pane("idle")).clear_first == ("Space",)
+    assert told("!x", pane("draft")).clear_first[-2:] == ("C-u", "Space")
+
+
 def test_what_stands_in_the_input_box_is_cleared_and_never_by_ctrl_c() -> None:
     found = told("next", pane("draft")).clear_first
     assert found == ("C-e", "C-u", "C-u", "C-u", "C-u")

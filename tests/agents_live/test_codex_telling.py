@@ -62,6 +62,7 @@ TEXTS = {
     "a skill at the end": "two\nlines and $sk",
     "a number in front": "1. first",
     "a question mark": "? what",
+    "a bang in front": "!touch ran-by-a-shell",
     "13 kB of lines": "".join(f"{n:04} {'x' * 60}\n" for n in range(200)),
     "12 kB in one line": "z" * 12_000,
     "200 kB": "".join(f"{n:06} {'w' * 90}\n" for n in range(2000)),
@@ -77,6 +78,7 @@ def test_a_text_is_taken_once_and_whole(talking: Stage, name: str) -> None:
     talking.until("idle", "prompt")
     wait_until(lambda: len(talking.texts("user")) > before)
     assert talking.texts("user")[before:] == [text.strip()]
+    assert not (talking.home.project / "ran-by-a-shell").exists()
 
 
 def test_what_an_unknown_command_left_behind_is_no_part_of_the_next_text(talking: Stage) -> None:
@@ -104,13 +106,14 @@ def test_a_text_for_another_thread_is_not_taken_for_this_one(talking: Stage) -> 
     assert AGENT.accepted("the same words", later, view, AGENT.bind(view)) == ""
 
 
-@pytest.mark.parametrize("prompt", ["hello", "--help me", "resume", "two\nlines it's $HOME", "ends in \\"])
+@pytest.mark.parametrize("prompt", ["hello", "--help me", "resume", "two\nlines it's $HOME", "ends in \\", "!touch x"])
 def test_a_prompt_in_the_command_line_is_the_first_prompt(make: Make, prompt: str) -> None:
     stage = make()
     stage.start(prompt=prompt)
     assert stage.accepted(prompt)
     stage.until("idle", "prompt")
     assert stage.texts("user") == [prompt]
+    assert not (stage.home.project / "x").exists()
 
 
 def test_a_prompt_too_long_for_the_command_line_is_left_to_be_sent(make: Make) -> None:

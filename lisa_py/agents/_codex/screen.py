@@ -12,7 +12,7 @@ from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
 _BUSY = re.compile(r"^\s*[•◦] (.+?) \((?:\d+[hms] ?)+• esc\b")
 _RETRY = re.compile(r"reconnecting|retrying", re.IGNORECASE)
 _INPUT = re.compile(r"^› ?(?!\s*\d+\. |\[[x ]\] )")
-_MARK = re.compile(r"^[•◦■✔✗⚠›] ")
+_MARK = re.compile(r"^(?:[•◦■✔✗⚠›] |  Worked for )")
 _CHOICE = re.compile(r"^\s*[›>] +(?:\d+\. |\[[x ]\] )")
 _FOOTER = re.compile(
     r"(?:^|[ |·])(?:press )?enter (?:to )?(?:confirm|continue|select|submit|save|resume|open|apply|view|toggle)\b"

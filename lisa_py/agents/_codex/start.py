@@ -82,6 +82,8 @@ def _prompt(launch: Launch) -> tuple[str, str | None, bool]:
     text = launch.prompt
     if not text:
         return "", None, False
+    if text.startswith("!") and launch.mode != "exec":
+        text = " " + text  # else codex runs it as a shell command of the user's, without a sandbox and without asking
     if len(text.encode("utf-8", "surrogateescape")) > ARGV_MAX or (launch.mode == "exec" and text == "-"):
         return ("-", text, False) if launch.mode == "exec" else ("", None, True)
     if "--" in tokens(launch.agent_args) or not (text.startswith("-") or SUBCOMMANDS.match(text)):

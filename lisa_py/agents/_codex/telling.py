@@ -28,11 +28,11 @@ class _Said(Struct):
 def how(text: str, view: View) -> Input:
     """A bracketed paste and Enter work at every size, slash commands too, without a pause."""
     left = len(screen.draft(view.screen)) if view.screen else 1  # not looked at: there may be a line
-    return Input(
-        # never C-c: in an empty input box it ends codex, where C-u does nothing
-        clear_first=("C-e", *("C-u",) * (2 * left)) if left else (),
-        before_enter=("C-a",) if _OPENS_LIST.search(text) else (),
-    )
+    # never C-c: in an empty input box it ends codex, where C-u does nothing
+    keys = ("C-e", *("C-u",) * (2 * left)) if left else ()
+    if text.startswith("!"):
+        keys += ("Space",)  # else it is run as a shell command, without a sandbox and without asking
+    return Input(clear_first=keys, before_enter=("C-a",) if _OPENS_LIST.search(text) else ())
 
 
 def accepted(text: str, since: float, view: View, binding: Binding) -> str:

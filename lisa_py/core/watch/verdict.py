@@ -14,7 +14,7 @@ from msgspec import structs
 from lisa_py.contract.status import AgentState, SessionStateWord, StateSource, Status, WaitingFor
 from lisa_py.core.watch import activity, statement
 from lisa_py.core.watch.evidence import Evidence
-from lisa_py.core.watch.fusion import Boundary, Fused, fuse
+from lisa_py.core.watch.fusion import TAKEN_WITHIN, Boundary, Fused, fuse
 from lisa_py.core.watch.outcome import Outcome, ending, signal_name
 
 GRACE_SECONDS = 5.0
@@ -281,19 +281,23 @@ def _rests(e: Evidence, fused: Fused, now: float) -> Outcome:
     if fused.source == "activity":
         shell = activity.is_shell(e.agent_process) and not e.recognised
         reason = "interactive_shell_idle" if shell else "interactive_idle_cpu"
-    over = fused.state == "interrupted" or _turn_ended(e)  # an interrupt before the first word leaves no record
+    over = fused.state == "interrupted" or _turn_ended(e, now)  # an interrupt before the first word leaves no record
     complete = fused.source not in ("activity", "screen") and over
     return structs.replace(_told(fused, "waiting_input", reason, complete=complete), waiting_for=waiting_for)
 
 
-def _turn_ended(e: Evidence) -> bool:
-    """Whether a turn has ended since the newest input; an agent that was never asked anything has ended none."""
-    since = e.state.last_input_at
+def _turn_ended(e: Evidence, now: float) -> bool:
+    """Whether a turn has ended since the newest input; an agent that was never asked anything has ended none.
+
+    An input that need not begin a turn (a command of the agent's own, a key) leaves the turn before it ended, once the
+    agent is seen to have rested again since, or for long enough.
+    """
+    since, expects = e.state.last_input_at, e.state.last_input_expects_turn
     ends = [frame for frame in e.frames if frame.kind in ("turn_start", "turn_end")]
-    if ends:
+    if ends and (ends[-1].kind == "turn_start" or ends[-1].at >= since or expects):
         return ends[-1].kind == "turn_end" and ends[-1].at >= since
-    dated = [item for item in e.reports if item.state in ("idle", "interrupted", "error") and item.at]
-    return bool(since) and any(item.at >= since for item in dated)
+    rested = any(item.at >= since for item in e.reports if item.at and item.state in ("idle", "interrupted", "error"))
+    return bool(since) and (rested or (bool(ends) and now - since >= TAKEN_WITHIN))
 
 
 _AFTER_ERROR: dict[str, WaitingFor] = {"rate_limit": "limit", "usage_limit": "limit", "billing": "limit"}

@@ -148,5 +148,17 @@ def test_an_interrupted_turn_is_over_also_when_its_transcript_has_no_end() -> No
     assert (status.agent_state, status.signals.transcript_turn_complete) == ("interrupted", True)
 
 
+def test_a_command_of_the_agents_own_does_not_undo_the_end_of_the_turn_before_it() -> None:
+    def complete(seconds: float, rest: float = 40) -> bool:
+        state = asked(seconds)
+        state.last_input_expects_turn = False
+        idle = (says("agent_file", "idle", at=NOW - rest), says("transcript", "idle", at=NOW - 40))
+        return judge(living(frames=TURN, reports=idle, state=state), NOW).signals.transcript_turn_complete
+
+    assert not complete(3)  # it may be about to begin
+    assert complete(3, rest=1)  # it has worked on it, and rests again
+    assert complete(11)  # nothing comes of it
+
+
 def test_an_agent_that_was_never_asked_anything_has_completed_no_turn() -> None:
     assert not judge(living(reports=(says("agent_file", "idle", at=NOW),)), NOW).signals.transcript_turn_complete
