@@ -124,6 +124,7 @@ COMMAND = Command(
     exit_code=lambda answer: 1 if isinstance(answer, Failed) else 0,
     errors={
         "invalid_agent_hint": "--agent names no agent lisa knows",
+        "invalid_mode_hint": "--mode is neither auto, interactive nor exec",
         "invalid_delta_from": "not an offset, an @unix time or an RFC 3339 time",
         "invalid_markers": "an empty text among the markers",
         "invalid_lines": "not a number of at least 1",

@@ -200,6 +200,8 @@ COMMAND = Command(
         "invalid_prompt": "the prompt is not UTF-8 text",
         "invalid_command": "the command is not UTF-8 text",
         "invalid_agent_args": "the arguments are not UTF-8 text",
+        "invalid_width": "not a number of at least 1",
+        "invalid_height": "not a number of at least 1",
         "prompt_conflict": "--prompt and --prompt-file are both given",
         "invalid_prompt_file": "the file cannot be read or is too large",
         "agent_not_installed": "the agent's program is not on PATH",
