@@ -1,34 +1,99 @@
-"""Answers against their promise: whatever a command writes to stdout fits the schema it publishes."""
+"""Answers against their promise: whatever the program writes as JSON fits the schema it publishes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-import jsonschema
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from lisa_py import commands
+from lisa_py.cli import parse
 from lisa_py.contract import schema
+from lisa_py.contract.command import Command
+from lisa_py.contract.errors import COMMON
+
+INTERRUPTED, UNREAD = 130, 141
+"""Exit codes of any command: after Ctrl-C, and when nobody reads what it says."""
+
+
+def check(words: Sequence[str], code: int, out: str) -> None:
+    """AssertionError when what a call left on stdout, or its exit code, is not what its command promises."""
+    path, rest = parse.split(words)
+    command = commands.load(path) if path else None
+    form = _form(words, command)
+    if form == "text" or {"--help", "-h"} & set(rest):
+        return
+    lines = out.splitlines()
+    cut_off = code < 0 or code == UNREAD
+    if cut_off and not out.endswith("\n"):
+        lines = lines[:-1]
+    assert lines or cut_off, f"lisa {' '.join(words)} said nothing (exit code {code})"
+    if command is None:
+        (only,) = lines
+        _must_fit(path, "error", json.loads(only))
+        return
+    for line in lines if cut_off else lines[:-1]:
+        event(path, json.loads(line))
+    if not cut_off:
+        answer = json.loads(lines[-1])
+        fits(path, answer, form)
+        assert code in {*command.exits, INTERRUPTED}, f"lisa {' '.join(path)} does not promise exit code {code}"
+        assert code or not _is_failure(answer), f"lisa {' '.join(path)} failed with exit code 0: {answer}"
+
+
+def event(path: tuple[str, ...], line: Mapping[str, Any]) -> None:
+    """AssertionError when a line before the answer is none the command promises."""
+    _must_fit(path, "events", line)
 
 
 def fits(path: tuple[str, ...], answer: Mapping[str, Any], form: str = "json") -> None:
     """AssertionError when an answer of the command (under --json or --json-min) breaks its schema."""
     command = commands.load(path)
     assert command is not None, path
-    if {"error", "errorCode"} <= answer.keys() and answer.get("ok") is False:
-        codes = {**command.errors, **{field.code: "" for field in command.fields}}
-        if not _breach(answer, schema.failure(codes)):  # a failure may tell more than its envelope
-            return
-    promise = (schema.smaller(command) if form == "json-min" else None) or schema.answer(command)
-    breach = _breach(answer, promise)
-    assert not breach, f"lisa {' '.join(path)} ({form}): {breach}"
-    unknown = set(answer) - {key for member in promise.get("anyOf", [promise]) for key in member["properties"]}
-    assert not unknown, f"lisa {' '.join(path)} ({form}) answers keys it does not promise: {sorted(unknown)}"
+    said = answer.get("errorCode")
+    declared = {*COMMON, *command.errors, "", None}
+    assert said in declared, f"lisa {' '.join(path)} does not declare its error code {said}"
+    if not (_is_failure(answer) and _validator(path, "error").is_valid(answer)):
+        _must_fit(path, "json-min" if form == "json-min" and command.min is not None else "json", answer)
 
 
-def _breach(answer: Mapping[str, Any], promise: schema.Schema) -> str:
-    try:
-        jsonschema.validate(answer, promise)
-    except jsonschema.ValidationError as problem:
-        return f"{problem.message} at {problem.json_path}"
-    return ""
+def _form(words: Sequence[str], command: Command | None) -> str:
+    form = parse.format_of(words)
+    return "json" if form == "text" and command is not None and command.text is None else form
+
+
+def _is_failure(answer: Mapping[str, Any]) -> bool:
+    return {"error", "errorCode"} <= answer.keys() and answer.get("ok") is False
+
+
+def _must_fit(path: tuple[str, ...], kind: str, value: Mapping[str, Any]) -> None:
+    breach = best_match(_validator(path, kind).iter_errors(value))
+    assert breach is None, f"lisa {' '.join(path)} ({kind}): {breach.message} at {breach.json_path}"
+
+
+@cache
+def _validator(path: tuple[str, ...], kind: str) -> Draft202012Validator:
+    command = commands.load(path)
+    if kind == "error":  # tells more than its envelope
+        return Draft202012Validator(schema.failure(command.errors if command is not None else {}))
+    assert command is not None, path
+    made = {"json": schema.answer, "json-min": schema.smaller, "events": schema.events}[kind](command)
+    assert made is not None, f"lisa {' '.join(path)} promises no {kind}"
+    return Draft202012Validator(_closed(made))
+
+
+def _closed(promise: Any) -> Any:
+    """The same promise, and that nothing stands there which it does not name: readers may, tests must not expect it."""
+    if isinstance(promise, list):
+        return [_closed(part) for part in promise]
+    if not isinstance(promise, dict):
+        return promise
+    made = {
+        key: {name: _closed(part) for name, part in value.items()} if key in ("properties", "$defs") else _closed(value)
+        for key, value in promise.items()
+    }
+    return {"additionalProperties": False, **made} if "properties" in made else made

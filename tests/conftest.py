@@ -8,10 +8,21 @@ import pytest
 
 from tests.fleet import Fleet
 from tests.machine import Machine
+from tests.warm_start import WarmStart
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write", action="store_true", help="with the measurements: write docs/performance.md")
+    parser.addoption("--warm", action="store_true", help="calls of the program are forked from a loaded one")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    Machine.warm = WarmStart() if config.getoption("--warm") else None
+
+
+def pytest_unconfigure() -> None:
+    if Machine.warm is not None:
+        Machine.warm.close()
 
 
 @pytest.fixture

@@ -10,14 +10,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import psutil
 
+from lisa_py.cli import parse
 from lisa_py.core.context import Context
 from lisa_py.host.env import settings
+from tests import answers, warm_start
 
 PROGRAM = (sys.executable, "-P", "-m", "lisa_py")
 
@@ -43,8 +45,50 @@ class Answer(NamedTuple):
         return [json.loads(line) for line in self.out.splitlines() if line.strip()]
 
 
+class Beside(subprocess.Popen[str]):
+    """A call that runs beside its test. What it says as JSON must be what it promises."""
+
+    def __init__(self, words: Sequence[str], cwd: Path | str, env: Mapping[str, str]) -> None:
+        super().__init__(
+            [*PROGRAM, *words], cwd=cwd, env=env, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self._words = words
+
+    def event(self) -> dict[str, Any]:
+        """The next line before the answer, once it is written."""
+        assert self.stdout is not None
+        line: dict[str, Any] = json.loads(self.stdout.readline())
+        answers.event(parse.split(self._words)[0], line)
+        return line
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:  # noqa: A002
+        """All that it still says, once it has ended."""
+        out, err = super().communicate(input, timeout)
+        answers.check(self._words, self.returncode, out)
+        return out, err
+
+    def close(self) -> None:
+        self.kill()
+        with self:
+            pass
+
+
+def _cold(
+    words: Sequence[str], *, cwd: str, env: Mapping[str, str], data: bytes | None, timeout: float
+) -> tuple[int, bytes, bytes]:
+    given: dict[str, Any] = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
+    ended = subprocess.run(
+        [*PROGRAM, *words], cwd=cwd, env=env, timeout=timeout, capture_output=True, check=False, **given
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
 class Machine:
     """Folders and environment of one test; short paths, because Unix sockets take 100 bytes."""
+
+    warm: ClassVar[warm_start.WarmStart | None] = None
+    """Where calls are forked from; None: each starts cold."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="lisa-t-", dir="/tmp"))
@@ -52,17 +96,17 @@ class Machine:
         self.project = self._make("proj")
         self.sockets = self._make("s")
         self.bin = self._make("bin")
+        self._beside: list[Beside] = []
         self.env: dict[str, str] = {
             "HOME": str(self.home),
             "PATH": f"{self.bin}:{os.environ.get('PATH', os.defpath)}",
-            "LANG": "C.UTF-8",
+            **warm_start.SHARED,
             "TERM": "xterm-256color",
             "TMPDIR": str(self._make("tmp")),
             "TMUX_TMPDIR": str(self.sockets),
             "LISA_STATE_DIR": str(self.folder / "state"),
             "LISA_TMUX_SOCKET_DIR": str(self.sockets),
             "LISA_SHARED_DIR": str(self._make("shared")),
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
     def _make(self, name: str) -> Path:
@@ -77,26 +121,27 @@ class Machine:
         stdin: str | bytes | None = None,
         env: Mapping[str, str] | None = None,
         timeout: float = 60,
+        cold: bool = False,
+        promised: bool = True,
     ) -> Answer:
-        """Run the program as a user would, as a process of its own."""
-        data = stdin.encode() if isinstance(stdin, str) else stdin
-        given: dict[str, Any] = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
-        ended = subprocess.run(
-            [*PROGRAM, *words], cwd=cwd or self.project, env={**self.env, **(env or {})}, timeout=timeout,
-            capture_output=True, check=False, **given,
-        )  # fmt: skip
-        return Answer(
-            ended.returncode, ended.stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace")
-        )
+        """Run the program as a user would, as a process of its own. What it says as JSON must be what it promises.
 
-    def start(
-        self, *words: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[str]:
+        `cold`: by a new interpreter, whatever the run. `promised=False`: what it says deliberately is no answer.
+        """
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        whole = {**self.env, **(env or {})}
+        start = _cold if cold or self.warm is None or not warm_start.suits(whole) else self.warm.run
+        code, out, err = start(words, cwd=str(cwd or self.project), env=whole, data=data, timeout=timeout)
+        answer = Answer(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+        if promised:
+            answers.check(words, answer.code, answer.out)
+        return answer
+
+    def start(self, *words: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None) -> Beside:
         """Run the program beside the test; the test waits for it or ends it."""
-        return subprocess.Popen(
-            [*PROGRAM, *words], cwd=cwd or self.project, env={**self.env, **(env or {})}, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        running = Beside(words, cwd or self.project, {**self.env, **(env or {})})
+        self._beside.append(running)
+        return running
 
     def context(self, **changes: Any) -> Context:
         """A context for calling commands and core in this process."""
@@ -116,6 +161,8 @@ class Machine:
             if path.is_socket():
                 subprocess.run(["tmux", "-S", str(path), "kill-server"], env=self.env, capture_output=True, check=False)
         self._end_processes()
+        for running in self._beside:
+            running.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end_processes(self) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from lisa_py.cli import main, render
 from lisa_py.contract.errors import LisaError
+from tests.answers import check
 from tests.machine import PROGRAM, Machine
 from tests.waiting import wait_until
 
@@ -75,6 +76,7 @@ def test_ctrl_c_is_130_and_one_answer(machine: Machine) -> None:
     wait_until(lambda: not _unread(theirs))
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=20)
+    check(["oauth", "add", "--stdin", "--json"], running.returncode, out)
     assert (running.returncode, err) == (130, "") and '"errorCode":"interrupted"' in out
     for end in (theirs, ours):
         os.close(end)
@@ -150,6 +152,7 @@ def test_a_surprise_is_internal_error_with_a_log_without_the_users_words(
         monkeypatch.setenv(name, machine.env[name])
     assert main.main(["session", "exists", "--session", "lisa-secret", "--json"]) == 1
     out = capsys.readouterr().out
+    check(["session", "exists", "--session", "lisa-secret", "--json"], 1, out)
     assert '"errorCode":"internal_error"' in out and out.count("\n") == 1
     (log,) = (Path(machine.env["LISA_STATE_DIR"]) / "logs").iterdir()
     report = log.read_text()
@@ -195,7 +198,7 @@ def test_an_error_in_text_is_its_message_on_stderr(capsys: pytest.CaptureFixture
 def test_nothing_in_the_current_folder_can_take_the_place_of_a_module(machine: Machine) -> None:
     for name in ("msgspec", "click", "lisa_py"):
         (machine.project / f"{name}.py").write_text("raise SystemExit(9)\n")
-    assert machine.lisa("version").code == 0
+    assert machine.lisa("version", cold=True).code == 0
 
 
 def test_the_module_and_the_console_script_are_the_same_program(machine: Machine) -> None:
@@ -203,4 +206,4 @@ def test_the_module_and_the_console_script_are_the_same_program(machine: Machine
     if not script.exists():
         pytest.skip("lisa is not installed in this environment")
     ended = subprocess.run([str(script), "version"], env=machine.env, capture_output=True, text=True, check=True)
-    assert ended.stdout == machine.lisa("version").out
+    assert ended.stdout == machine.lisa("version", cold=True).out

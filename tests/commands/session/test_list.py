@@ -181,11 +181,10 @@ def test_a_cursor_file_that_is_not_ours_is_refused_and_left_alone(machine: Machi
 def test_the_watch_tells_a_change_when_it_happens(fleet: list[Stage]) -> None:
     machine = fleet[0].machine
     watching = machine.start("session", "list", "--watch-json", "--watch-interval", "60", "--watch-cycles", "3")
-    assert watching.stdout is not None
-    first = json.loads(watching.stdout.readline())
+    first = watching.event()
     assert states(first) == EXPECTED
     os.kill(fleet[1].status().agent_pid, 15)
-    second = json.loads(watching.stdout.readline())
+    second = watching.event()
     assert [(item["session"], item["sessionState"]) for item in second["delta"]["changed"]] == [("lisa-b", "crashed")]
     Stage(machine, "lisa-e").run("sleep 600")
     third = json.loads(watching.communicate(timeout=30)[0].splitlines()[0])

@@ -182,8 +182,7 @@ def test_verbose_says_each_poll_on_stderr_and_nothing_else_goes_there(stage: Sta
 def test_ctrl_c_leaves_the_session_alone_and_says_how_to_go_on(stage: Stage) -> None:
     stage.run("sleep 600")
     watching = stage.machine.start("session", "monitor", "--session", stage.name, "--stream-json")
-    assert watching.stdout is not None
-    assert watching.stdout.readline()
+    assert watching.event()
     watching.send_signal(signal.SIGINT)
     out, _ = watching.communicate(timeout=20)
     told = json.loads(out.splitlines()[-1])

@@ -1,0 +1,89 @@
+"""The tests' own warm start: a call forked from the loaded program is what a cold one is, and nothing of it stays."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+
+from tests import warm_start
+from tests.fleet import Fleet
+from tests.house.sources import TREE
+from tests.machine import Machine
+from tests.waiting import wait_until
+
+CALLS = [
+    ("version",),
+    ("session", "nope"),
+    ("session", "list", "--json"),
+    ("session", "exists", "--session", "lisa-x"),
+    ("session", "send", "--session", "lisa-x", "--text-file", "-", "--json"),
+    ("agent", "build-cmd", "--prompt", os.fsdecode(b"a\xff \xe2\x9d\xaf"), "--json"),
+    ("session", "prompt-lint", "--prompt-file", "-", "--json"),
+    ("session", "exists", "--help"),
+]
+
+
+@pytest.fixture
+def warm(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[warm_start.WarmStart]:
+    made = warm_start.WarmStart()
+    monkeypatch.setattr(Machine, "warm", made)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("words", CALLS, ids=" ".join)
+def test_a_warm_call_says_what_a_cold_one_says(
+    words: tuple[str, ...], machine: Machine, warm: warm_start.WarmStart
+) -> None:
+    cold, forked = (machine.lisa(*words, stdin="Say hello ❯\n", cold=cold) for cold in (True, False))
+    assert forked == cold
+
+
+FOR_EVER = ("session", "wait", "--any", "--timeout-seconds", "600")
+
+
+def _family(parent: int) -> list[psutil.Process]:
+    """Living descendants; those that wait to be reaped live no more."""
+    found = psutil.Process(parent).children(recursive=True)
+    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_call_beyond_its_time_is_killed(machine: Machine, fleet: Fleet, warm: warm_start.WarmStart) -> None:
+    fleet.spawn("lisa-busy")
+    before = _family(os.getpid())
+    with pytest.raises(subprocess.TimeoutExpired):
+        machine.lisa(*FOR_EVER, timeout=1)
+    assert len(_family(os.getpid())) == len(before) + 1
+    assert machine.lisa("version").code == 0
+
+
+def test_calls_at_once_do_not_mix(machine: Machine, warm: warm_start.WarmStart) -> None:
+    names = [f"lisa-{number}" for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        told = list(pool.map(lambda name: machine.lisa("session", "exists", "--session", name, "--json").json, names))
+    assert [answer["session"] for answer in told] == names
+
+
+OWNER = """
+import os, sys
+from tests.warm_start import WarmStart
+WarmStart().run(sys.argv[2:], cwd=sys.argv[1], env=dict(os.environ), data=None, timeout=600)
+"""
+
+
+def test_nothing_outlives_tests_that_are_killed(machine: Machine, fleet: Fleet) -> None:
+    fleet.spawn("lisa-busy")
+    words = [sys.executable, "-c", OWNER, str(machine.project), *FOR_EVER]
+    owner = subprocess.Popen(words, env=machine.env, cwd=TREE)
+    loaded, call = wait_until(lambda: len(found := _family(owner.pid)) == 2 and found, what="a call runs")
+    owner.kill()
+    owner.wait()
+    wait_until(lambda: not (loaded.is_running() or call.is_running()), what="both are gone")
