@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +13,8 @@ from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
+
+T = TypeVar("T")
 
 
 class Anchor(Struct, frozen=True, array_like=True):
@@ -105,13 +108,28 @@ def _invalid(why: str) -> UsageError:
 
 def read_or_reset(path: str, reset: bool, now: float) -> tuple[CursorFile, bool]:
     """As read; with `reset` an unreadable file is moved aside instead. The second value says whether it was."""
+    found = or_reset(read, path, reset, now)
+    return found or CursorFile(), found is None
+
+
+def or_reset(reader: Callable[[str], T], path: str, reset: bool, now: float) -> T | None:
+    """What the reader makes of the file; with `reset` None where it refuses the file, which is then moved aside.
+
+    Raises as the reader.
+    """
     try:
-        return read(path), False
-    except UsageError:
+        return reader(path)
+    except LisaError:
         if not reset or files.is_dir(path):
             raise
         files.set_aside(path, now)
-        return CursorFile(), True
+        return None
+
+
+def refused(problem: Exception) -> UsageError:
+    """A cursor file that is there and cannot be used."""
+    why = (problem.strerror or "cannot be read").lower() if isinstance(problem, OSError) else str(problem)
+    return _invalid(why)
 
 
 def write(path: str, cursor: CursorFile, kind: str, offset: int, now: float) -> None:

@@ -67,6 +67,11 @@ def tail(place: Place, count: int) -> Page:
     return Page(tuple(events[-count:]), events[-1].seq if events else 0, dropped)
 
 
+def must_be_readable(place: Place) -> None:
+    """For readers with a cursor, to whom an unreadable log must not look like an empty one. Raises OSError."""
+    files.read(place.events, limit=1)
+
+
 def since(place: Place, cursor: int, count: int) -> Page:
     """The oldest events after a cursor, at most `count`: the rest stays for the next read."""
     events, dropped = _parse(_lines(place.events))

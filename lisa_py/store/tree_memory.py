@@ -7,10 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from lisa_py.contract.errors import LisaError, UsageError
+from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
 from lisa_py.host.env import Settings
+from lisa_py.store import cursors
 from lisa_py.store.places import Project
 from lisa_py.store.records import Unreadable, load, recover, save
 
@@ -63,7 +64,7 @@ def read_rows(path: str) -> Rows:
             return Rows()
         return load(path, Rows) or Rows()
     except (Unreadable, OSError) as problem:
-        raise UsageError("invalid_cursor_file", f"invalid --cursor-file: {problem} (remove it to begin anew)") from None
+        raise cursors.refused(problem) from None
 
 
 def write_rows(path: str, rows: dict[str, dict[str, Any]], with_state: bool, now: float) -> None:

@@ -17,7 +17,6 @@ from lisa_py.core.relay.aggregate import Combined, Delta, Failed, Part
 from lisa_py.core.relay.masking import Mask
 from lisa_py.core.relay.pack import PackRequest
 from lisa_py.core.watch.fleet import Warned
-from lisa_py.host import files
 from lisa_py.store import cursors, pack_cursors
 from lisa_py.store.pack_cursors import Snapshot
 from lisa_py.store.places import Project
@@ -111,13 +110,8 @@ def _known(args: Args, ctx: Context, project: Project) -> dict[str, Any]:
     """What was given last and where that is kept. Raises UsageError(invalid_cursor_file)."""
     view = ",".join(sorted({name.strip() for name in args.sessions.split(",") if name.strip()}))
     path = cursors.located(args.cursor_file) if args.cursor_file else pack_cursors.default_snapshot(project, view)
-    try:
-        return {"before": pack_cursors.read_snapshot(path), "cursor_file": path}
-    except UsageError:
-        if not args.cursor_reset or files.is_dir(path):
-            raise
-        files.set_aside(path, ctx.clock.now())
-        return {"cursor_file": path, "cursor_recovered": True}
+    before = cursors.or_reset(pack_cursors.read_snapshot, path, args.cursor_reset, ctx.clock.now())
+    return {"cursor_file": path, **({"cursor_recovered": True} if before is None else {"before": before})}
 
 
 def _answer(

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
-from lisa_py.contract.flags import ProjectRoot
+from lisa_py.contract.flags import CursorReset, ProjectRoot
 from lisa_py.core.advice import roster
 from lisa_py.core.advice.listing import Delta, Item
 from lisa_py.core.advice.roster import Asked, Prune
@@ -28,6 +28,7 @@ class Args(Struct, kw_only=True):
     cursor_file: Annotated[
         str, Flag(help="with --delta-json: where the last list is kept (default: a file per project)", metavar="PATH")
     ] = ""
+    cursor_reset: CursorReset = False
     watch_json: Annotated[
         bool, Flag(help="go on: a line at every change and every interval, each with its delta", json=True)
     ] = False
@@ -54,6 +55,8 @@ class Listed(Struct, frozen=True, kw_only=True, rename="camel"):
     prune_preview: tuple[Prune, ...] | UnsetType = UNSET
     delta: Delta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    """An unreadable cursor file was set aside."""
     warnings: tuple[Warned, ...] | UnsetType = UNSET
 
 
@@ -88,6 +91,7 @@ def asked_of(args: Args) -> Asked:
         prune_preview=args.prune_preview,
         delta=deltas,
         cursor_file=args.cursor_file,
+        cursor_reset=args.cursor_reset,
     )
 
 
@@ -108,6 +112,7 @@ def _answer(args: Args, found: roster.Roster, root: str) -> Listed:
         prune_preview=found.prune,
         delta=found.delta,
         cursor_file=found.cursor_file,
+        cursor_recovered=found.cursor_recovered,
         warnings=found.warnings or UNSET,
     )
 
@@ -120,6 +125,7 @@ def _line(found: roster.Roster) -> Listed:
         items=found.items,
         delta=found.delta,
         cursor_file=found.cursor_file,
+        cursor_recovered=found.cursor_recovered,
         warnings=found.warnings or UNSET,
     )
 
@@ -161,6 +167,7 @@ def smaller(answer: Listed, args: Args) -> dict[str, Any]:
         "staleCount": answer.stale_count,
         "delta": answer.delta,
         "cursorFile": answer.cursor_file,
+        "cursorRecovered": answer.cursor_recovered,
         "warnings": answer.warnings,
     }
     return {key: value for key, value in kept.items() if value is not UNSET}
@@ -180,7 +187,7 @@ COMMAND = Command(
         "delta_json_incompatible_with_stale": "--delta-json with --stale",
         "active_only_incompatible_with_stale": "--active-only with --stale",
         "cursor_file_requires_delta_json": "--cursor-file without --delta-json",
-        "invalid_cursor_file": "the cursor file holds something else, or is not this user's",
+        "invalid_cursor_file": "the cursor file cannot be read, or is not this user's; --cursor-reset sets it aside",
         "cursor_file_write_failed": "the cursor file could not be written",
         "session_list_failed": "tmux could not be asked; nothing is known about the sessions",
     },

@@ -33,6 +33,7 @@ class Args(Struct, kw_only=True):
         str,
         Flag(help="file that remembers the last event; default: in the session's own folder", metavar="PATH"),
     ] = ""
+    cursor_reset: flags.CursorReset = False
     schema: Annotated[
         str,
         Flag(
@@ -60,6 +61,7 @@ def run(args: Args, ctx: Context) -> Looped:
         schema=args.schema,
         cursor_file=args.cursor_file,
         handoff_cursor_file=args.handoff_cursor_file,
+        cursor_reset=args.cursor_reset,
     )
     found = loop(ctx, ctx.place(args.session, args.project_root), request)
     if not found.ok and ctx.form == "text":
@@ -113,8 +115,8 @@ COMMAND = Command(
         "invalid_max_tokens": "not a number of at least 1",
         "invalid_max_seconds": "not a number of at least 1",
         "invalid_max_steps": "not a number of at least 1",
-        "invalid_cursor_file": "a cursor file cannot be read, or is another command's; remove it to begin anew",
-        "semantic_cursor_read_failed": "the file of known lines cannot be read; remove it to begin anew",
+        "invalid_cursor_file": "a cursor file cannot be read, or is another command's; --cursor-reset sets it aside",
+        "semantic_cursor_read_failed": "the file of known lines cannot be read; --cursor-reset sets it aside",
         "loop_monitor_failed": "it crashed, was not found, or took too long; `cause` says which",
         "loop_diff_pack_failed": "what is new could not be told; `cause` says why",
         "loop_handoff_failed": "the handoff could not be made; `cause` says why",

@@ -39,6 +39,7 @@ class Args(Struct, kw_only=True):
     handoff_cursor_file: Annotated[
         str, Flag(help="with --emit-handoff: only events that this file's reader has not seen", metavar="PATH")
     ] = ""
+    cursor_reset: flags.CursorReset = False
     event_budget: Annotated[
         int | None, Flag(help="with --emit-handoff: tokens for the new events of one line (32 each)", minimum=1)
     ] = None
@@ -67,6 +68,7 @@ def _reporting(args: Args) -> Reporting:
         verbose=args.verbose,
         emit_handoff=args.emit_handoff,
         handoff_cursor_file=args.handoff_cursor_file,
+        cursor_reset=args.cursor_reset,
         event_budget=args.event_budget or 0,
         webhook=args.webhook,
     )
@@ -98,7 +100,7 @@ COMMAND = Command(
         **rules.ERRORS,
         "invalid_event_budget": "not a positive number",
         "invalid_webhook": "neither a file nor an http(s) address",
-        "invalid_cursor_file": "the handoff cursor file holds something else",
+        "invalid_cursor_file": "the handoff cursor file cannot be read; --cursor-reset sets it aside",
         "cursor_file_write_failed": "the handoff cursor file could not be written",
         "handoff_stream_failed": "the session's events could not be read",
         "emit_handoff_requires_stream_json": "--emit-handoff without --stream-json",

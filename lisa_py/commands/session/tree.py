@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
-from lisa_py.contract.flags import CursorFile, ProjectRoot
+from lisa_py.contract.flags import CursorFile, CursorReset, ProjectRoot
 from lisa_py.core.context import Context
 from lisa_py.core.life import tree, tree_delta
 from lisa_py.core.life.tree import Node, Row, Tree, Wanted
@@ -25,6 +25,7 @@ class Args(Struct, kw_only=True):
     delta: Annotated[bool, Flag(help="also links that came and went since the last --delta of the same view")] = False
     delta_json: Annotated[bool, Flag(help="sessions that came, went or changed since the last call", json=True)] = False
     cursor_file: CursorFile = ""
+    cursor_reset: CursorReset = False
 
 
 class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -43,6 +44,8 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     rows: tuple[Row, ...] | UnsetType = UNSET
     roots: tuple[Node, ...] | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    """An unreadable cursor file was set aside."""
     warnings: tuple[str, ...] | UnsetType = UNSET
     """Records that could not be read, and parents that make no sense."""
 
@@ -53,16 +56,16 @@ def run(args: Args, ctx: Context) -> Answer:
     found = tree.build(ctx, project, wanted)
     links: tree_delta.Edges | UnsetType = UNSET
     news: tree_delta.Rows | UnsetType = UNSET
-    path: str | UnsetType = UNSET
+    cursor: tree_delta.Cursor | UnsetType = UNSET
     warnings = list(found.warnings)
     if args.delta:
         links, aside = tree_delta.edges(ctx, project, wanted, found)
         warnings += [f"the last snapshot could not be read and now lies in {aside}"] if aside else []
     elif args.delta_json:
-        news, path = tree_delta.rows(ctx, project, wanted, found, args.cursor_file)
+        news, cursor = tree_delta.rows(ctx, project, wanted, found, args.cursor_file, reset=args.cursor_reset)
     for warning in warnings:
         ctx.warn(f"tree warning: {warning}")
-    return _answer(args, project.root, found, links, news, path, warnings)
+    return _answer(args, project.root, found, links, news, cursor, warnings)
 
 
 def _wanted(args: Args) -> Wanted:
@@ -84,7 +87,7 @@ def _answer(
     found: Tree,
     links: tree_delta.Edges | UnsetType,
     news: tree_delta.Rows | UnsetType,
-    path: str | UnsetType,
+    cursor: tree_delta.Cursor | UnsetType,
     warnings: list[str],
 ) -> Answer:
     whole = news is not UNSET  # then every switch is named, given or not
@@ -100,11 +103,12 @@ def _answer(
         with_state=args.with_state if whole or args.with_state else UNSET,
         delta=news if whole else args.delta or UNSET,
         delta_result=links,
-        total_node_count=found.total or UNSET,
-        filtered_node_count=filtered or UNSET,
+        total_node_count=found.total if whole or found.total else UNSET,
+        filtered_node_count=filtered if whole or filtered else UNSET,
         rows=found.rows if shows_rows and (whole or found.rows) else UNSET,
         roots=UNSET if whole and shows_rows else found.roots,
-        cursor_file=path,
+        cursor_file=UNSET if cursor is UNSET else cursor.path,
+        cursor_recovered=True if cursor is not UNSET and cursor.recovered else UNSET,
         warnings=tuple(warnings) or UNSET,
     )
 
@@ -143,26 +147,49 @@ def _branch(node: Node, depth: int) -> list[str]:
     return lines + [line for child in node.children for line in _branch(child, depth + 1)]
 
 
-def smaller(answer: Answer, args: Args) -> dict[str, Any]:
-    kept: dict[str, Any] = {
-        "nodeCount": answer.node_count,
-        "totalNodeCount": answer.total_node_count or 0,
-        "filteredNodeCount": answer.filtered_node_count or 0,
-    }
+class Small(Struct, frozen=True, kw_only=True, rename="camel"):
+    node_count: int
+    total_node_count: int
+    filtered_node_count: int
+    added: list[Row] | UnsetType = UNSET
+    removed: list[Row] | UnsetType = UNSET
+    delta_count: int | UnsetType = UNSET
+    delta: SmallDelta | UnsetType = UNSET
+    cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    rows: list[Row] | UnsetType = UNSET
+    roots: list[Node] | UnsetType = UNSET
+
+
+class SmallDelta(Struct, frozen=True, kw_only=True):
+    added: list[Row]
+    removed: list[Row]
+    changed: list[Row]
+    count: int
+
+
+def smaller(answer: Answer, args: Args) -> Small:
+    """The counts, and of news, rows and tree the first that was asked for."""
+    kept = Small(
+        node_count=answer.node_count,
+        total_node_count=answer.total_node_count or 0,
+        filtered_node_count=answer.filtered_node_count or 0,
+    )
     if answer.delta_result is not UNSET:
         found = answer.delta_result
-        return kept | {
-            "added": _small(found.added or ()),
-            "removed": _small(found.removed or ()),
-            "deltaCount": found.count,
-        }
+        added, removed = _small(found.added or ()), _small(found.removed or ())
+        return msgspec.structs.replace(kept, added=added, removed=removed, delta_count=found.count)
     if isinstance(answer.delta, tree_delta.Rows):
         news = answer.delta
-        parts = {"added": _small(news.added), "removed": _small(news.removed), "changed": _small(news.changed)}
-        return kept | {"delta": {**parts, "count": news.count}, "cursorFile": answer.cursor_file}
+        delta = SmallDelta(
+            added=_small(news.added), removed=_small(news.removed), changed=_small(news.changed), count=news.count
+        )
+        return msgspec.structs.replace(
+            kept, delta=delta, cursor_file=answer.cursor_file, cursor_recovered=answer.cursor_recovered
+        )
     if args.flat or args.with_state:
-        return kept | {"rows": _small(_all_rows(answer))}
-    return kept | {"roots": [_small_node(node) for node in answer.roots or ()]}
+        return msgspec.structs.replace(kept, rows=_small(_all_rows(answer)))
+    return msgspec.structs.replace(kept, roots=[_small_node(node) for node in answer.roots or ()])
 
 
 def _small(rows: tuple[Row, ...]) -> list[Row]:
@@ -194,7 +221,7 @@ COMMAND = Command(
         "session_not_found_in_tree": "no readable records of the session given with --session",
         "session_tree_build_failed": "tmux could not say who is active",
         "session_tree_delta_failed": "the snapshot for --delta could not be kept",
-        "invalid_cursor_file": "the cursor file holds something else",
+        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
         "cursor_file_write_failed": "the cursor file could not be written",
     },
     example="lisa session tree --with-state\nlisa session tree --active-only --flat",

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract import csv
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import CursorFile, ProjectRoot, TimeoutSeconds
+from lisa_py.contract.flags import CursorFile, CursorReset, ProjectRoot, TimeoutSeconds
 from lisa_py.core.advice import waiting_list
 from lisa_py.core.advice.waiting_list import Asked, Row
 from lisa_py.core.context import Context
@@ -26,6 +26,7 @@ class Args(Struct, kw_only=True):
     ] = ""
     changed: Annotated[bool, Flag(help="only what changes from now on counts, not what is so already")] = False
     cursor_file: CursorFile = ""
+    cursor_reset: CursorReset = False
     timeout_seconds: TimeoutSeconds = None
     project_root: ProjectRoot = ""
     stream_json: Annotated[bool, Flag(help="one JSON line per change of a session, before the result", json=True)] = (
@@ -67,7 +68,7 @@ class Small(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def run(args: Args, ctx: Context) -> Waited:
-    asked = waiting_list.asked(args.any, args.all, args.until_state, args.changed, args.cursor_file)
+    asked = waiting_list.asked(args.any, args.all, args.until_state, args.changed, args.cursor_file, args.cursor_reset)
     project = ctx.project(args.project_root)
     places = waiting_list.members(ctx, project, args.sessions, args.project_root)
     wanted = wait_many.Wanted(
@@ -135,7 +136,7 @@ COMMAND = Command(
         "invalid_timeout_seconds": "not a positive number of seconds",
         "wait_timeout": "the time is over; pending lists who is missing",
         "session_list_failed": "tmux could not be asked; nothing is known about the sessions",
-        "invalid_cursor_file": "the cursor file holds something else, or is not this user's",
+        "invalid_cursor_file": "the cursor file cannot be read, or is not this user's; --cursor-reset sets it aside",
         "cursor_file_write_failed": "the cursor file could not be written",
     },
     exits={

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.contract.errors import LisaError, UsageError
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action, priority
 from lisa_py.core.context import Context
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
+from lisa_py.store import cursors
 from lisa_py.store.places import Place, Project
 from lisa_py.store.records import Unreadable, load, save
 
@@ -84,7 +85,7 @@ def remembered(path: str) -> Memory:
             return Memory()
         return load(path, Memory) or Memory()
     except (Unreadable, OSError) as problem:
-        raise UsageError("invalid_cursor_file", f"invalid --cursor-file: {problem} (remove it to begin anew)") from None
+        raise cursors.refused(problem) from None
 
 
 def remember(path: str, items: Sequence[Item], now: float) -> None:
@@ -100,10 +101,14 @@ def remember(path: str, items: Sequence[Item], now: float) -> None:
 
 def delta(before: Memory, items: Sequence[Item]) -> Delta:
     old, new = before.items, {key(each): each for each in items}
-    added = tuple(new[key] for key in sorted(new.keys() - old.keys()))
-    removed = tuple(old[key] for key in sorted(old.keys() - new.keys()))
-    changed = tuple(new[key] for key in sorted(new.keys() & old.keys()) if new[key] != old[key])
+    added = _by_name(new[key] for key in new.keys() - old.keys())
+    removed = _by_name(old[key] for key in old.keys() - new.keys())
+    changed = _by_name(new[key] for key in new.keys() & old.keys() if new[key] != old[key])
     return Delta(added=added, removed=removed, changed=changed, count=len(added) + len(removed) + len(changed))
+
+
+def _by_name(items: Iterable[Item]) -> tuple[Item, ...]:
+    return tuple(sorted(items, key=lambda each: (each.session, each.project_root or "")))
 
 
 def key(each: Item) -> str:

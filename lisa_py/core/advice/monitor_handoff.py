@@ -49,6 +49,7 @@ class Stream:
         place: Place,
         *,
         cursor_file: str,
+        cursor_reset: bool,
         event_budget: int,
         summary: bool,
         offset: Callable[[], int],
@@ -61,7 +62,11 @@ class Stream:
         self._delta = bool(cursor_file or event_budget)
         self._limit = max(1, min(MOST, event_budget // TOKENS_PER_EVENT)) if event_budget else WINDOW
         self._path = cursors.located(cursor_file) if cursor_file else ""
-        self._file = cursors.read(self._path) if self._path else CursorFile()
+        self._file = CursorFile()
+        if self._path:
+            self._file, recovered = cursors.read_or_reset(self._path, cursor_reset, ctx.clock.now())
+            if recovered:
+                ctx.warn(f"handoff warning: {self._path} could not be read and was set aside; all events are new")
         own = self._file.events
         self._cursor = own.offset if own is not None else self._file.legacy("events")
 
@@ -91,9 +96,12 @@ class Stream:
 
     def _page(self) -> events.Page:
         try:
-            page = events.since(self._place, self._cursor, self._limit)
+            events.must_be_readable(self._place)
         except OSError as problem:
-            raise LisaError("handoff_stream_failed", f"cannot read {self._place.events}: {problem}") from problem
+            raise LisaError(
+                "handoff_stream_failed", f"cannot read {self._place.events}: {problem.strerror}"
+            ) from problem
+        page = events.since(self._place, self._cursor, self._limit)
         self._cursor = page.next
         if self._path:
             self._file = structs.replace(self._file, events=EventCursor(offset=page.next))

@@ -15,7 +15,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.watch import fleet as fleets
 from lisa_py.core.watch.fleet import Fleet, Warned
 from lisa_py.host import files
-from lisa_py.store import session
+from lisa_py.store import cursors, session
 from lisa_py.store.places import Place, Project
 from lisa_py.store.records import Unreadable
 
@@ -39,6 +39,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     prune_preview: bool = False
     delta: bool = False
     cursor_file: str = ""
+    cursor_reset: bool = False
 
 
 class Prune(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -62,6 +63,8 @@ class Roster(Struct, frozen=True, kw_only=True):
     prune: tuple[Prune, ...] | UnsetType = UNSET
     delta: Delta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    """The cursor file was unreadable and was set aside."""
     warnings: tuple[Warned, ...] = ()
 
 
@@ -71,7 +74,7 @@ def read(ctx: Context, project: Project, asked: Asked) -> Roster:
     Raises LisaError: session_list_failed, invalid_cursor_file, cursor_file_write_failed.
     """
     path = _cursor(ctx, project, asked)
-    before = listing.remembered(path) if path else listing.Memory()
+    before, recovered = _before(ctx, path, asked)
     fleet = _fleet(ctx, project, asked)
     items = _items(ctx, fleet, asked, _states(ctx, fleet) if asked.states or asked.active_only else None)
     historical, gone = fleets.stale(ctx, project, fleet) if asked.stale else (0, [])
@@ -85,8 +88,17 @@ def read(ctx: Context, project: Project, asked: Asked) -> Roster:
         prune=tuple(_prune(ctx, place) for place in gone) if asked.prune_preview else UNSET,
         delta=listing.delta(before, items) if path else UNSET,
         cursor_file=path or UNSET,
+        cursor_recovered=recovered,
         warnings=tuple(fleet.warnings),
     )
+
+
+def _before(ctx: Context, path: str, asked: Asked) -> tuple[listing.Memory, bool | UnsetType]:
+    """The last list, and whether an unreadable one had to be set aside."""
+    if not path:
+        return listing.Memory(), UNSET
+    found = cursors.or_reset(listing.remembered, path, asked.cursor_reset, ctx.clock.now())
+    return found or listing.Memory(), True if found is None else UNSET
 
 
 def _cursor(ctx: Context, project: Project, asked: Asked) -> str:
@@ -148,7 +160,7 @@ def watch(ctx: Context, project: Project, asked: Asked, interval: float) -> Iter
     from lisa_py.core.watch.waiting import Pace, Waiter  # noqa: PLC0415 - as above
 
     path = _cursor(ctx, project, asked)
-    before, memory = listing.remembered(path), Memory()
+    (before, recovered), memory = _before(ctx, path, asked), Memory()
     shown, told_at = False, 0.0
     try:
         with Waiter(ctx, [f"{project.folder}/sessions"]) as waiter:
@@ -169,8 +181,10 @@ def watch(ctx: Context, project: Project, asked: Asked, interval: float) -> Iter
                         has_items=True,
                         delta=news,
                         cursor_file=path,
+                        cursor_recovered=recovered,
                         warnings=tuple(fleet.warnings),
                     )
+                    recovered = UNSET
                 tick = QUICK_TICK if any(_unheard(status) for _, status in found) else TICK
                 if waiter.wait(max(0.0, min(told_at + interval - now, tick))):
                     pace.rest()

@@ -15,6 +15,7 @@ from lisa_py.core.watch import fleet, wait_many
 from lisa_py.core.watch.wait_many import ATTENTION, Member, Waited, Wanted
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
+from lisa_py.store import cursors
 from lisa_py.store.places import Place, Project
 from lisa_py.store.records import Unreadable, load, save
 
@@ -26,6 +27,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     states: tuple[str, ...]
     changed: bool
     cursor_file: str
+    cursor_reset: bool = False
 
 
 class Row(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -65,7 +67,7 @@ class Marks(Struct, kw_only=True, rename="camel"):
     marks: dict[str, str] = {}
 
 
-def asked(any_: bool, every: bool, until_state: str, changed: bool, cursor_file: str) -> Asked:
+def asked(any_: bool, every: bool, until_state: str, changed: bool, cursor_file: str, cursor_reset: bool) -> Asked:
     """Raises UsageError(wait_condition_conflict | invalid_until_state)."""
     if any_ and every:
         raise UsageError("wait_condition_conflict", "give --any or --all, not both")
@@ -75,7 +77,13 @@ def asked(any_: bool, every: bool, until_state: str, changed: bool, cursor_file:
         wrong = ",".join(unknown) or until_state
         raise UsageError("invalid_until_state", f"invalid --until-state: {wrong} (expected {','.join(SESSION_STATES)})")
     path = files.absolute(cursor_file.strip()) if cursor_file.strip() else ""
-    return Asked(every=every, states=words or ATTENTION, changed=changed or bool(path), cursor_file=path)
+    return Asked(
+        every=every,
+        states=words or ATTENTION,
+        changed=changed or bool(path),
+        cursor_file=path,
+        cursor_reset=cursor_reset,
+    )
 
 
 def members(ctx: Context, project: Project, sessions: str, root: str) -> list[Place]:
@@ -101,7 +109,7 @@ def wait(ctx: Context, places: list[Place], wanted: Wanted, asked: Asked, tell: 
     Raises LisaError: session_not_found when none of the sessions ever was, interrupted, invalid_cursor_file,
     cursor_file_write_failed.
     """
-    known = _remembered(asked.cursor_file) if asked.cursor_file else None
+    known = _known(ctx, asked) if asked.cursor_file else None
     if not any(files.is_dir(place.folder) or ctx.server(place).pane(place.session) for place in places):
         raise session_not_found(places[0].session, places[0].project.root)
     try:
@@ -113,13 +121,20 @@ def wait(ctx: Context, places: list[Place], wanted: Wanted, asked: Asked, tell: 
     return found
 
 
+def _known(ctx: Context, asked: Asked) -> Marks:
+    found = cursors.or_reset(_remembered, asked.cursor_file, asked.cursor_reset, ctx.clock.now())
+    if found is None:
+        ctx.warn(f"wait warning: {asked.cursor_file} could not be read and was set aside; all is news again")
+    return found or Marks()
+
+
 def _remembered(path: str) -> Marks:
     try:
         if files.exists(path) and not files.is_ours(path):
             raise Unreadable(f"{path} is not a plain file of this user")
         return (load(path, Marks) if files.read(path) else None) or Marks()
     except (Unreadable, OSError) as problem:
-        raise UsageError("invalid_cursor_file", f"invalid --cursor-file: {problem} (remove it to begin anew)") from None
+        raise cursors.refused(problem) from None
 
 
 def _remember(ctx: Context, path: str, known: Marks, found: Waited) -> None:

@@ -46,13 +46,24 @@ def edges(ctx: Context, project: Project, wanted: Wanted, tree: Tree) -> tuple[E
     return Edges(added=added or UNSET, removed=removed or UNSET, count=len(added) + len(removed)), aside
 
 
-def rows(ctx: Context, project: Project, wanted: Wanted, tree: Tree, cursor_file: str) -> tuple[Rows, str]:
-    """Compare with what the cursor file holds, and write it anew; the second value is the file's path.
+class Cursor(Struct, frozen=True, kw_only=True):
+    """The file that holds the sessions seen last."""
+
+    path: str
+    recovered: bool
+    """It was unreadable and was set aside."""
+
+
+def rows(
+    ctx: Context, project: Project, wanted: Wanted, tree: Tree, cursor_file: str, *, reset: bool
+) -> tuple[Rows, Cursor]:
+    """Compare with what the cursor file holds, and write it anew; `reset` sets an unreadable one aside.
 
     Raises UsageError(invalid_cursor_file), LisaError(cursor_file_write_failed).
     """
     path = cursors.located(cursor_file) if cursor_file else tree_memory.default_cursor(project, wanted.scope)
-    last = tree_memory.read_rows(path)
+    kept_rows = cursors.or_reset(tree_memory.read_rows, path, reset, ctx.clock.now())
+    last = kept_rows or tree_memory.Rows()
     before = {name: msgspec.convert(row, Row) for name, row in last.rows.items()}
     now = {_name(row, project): row for row in tree.rows}
     states = wanted.with_state and last.with_state  # switching states on is no change of the sessions
@@ -64,7 +75,7 @@ def rows(ctx: Context, project: Project, wanted: Wanted, tree: Tree, cursor_file
     kept = {name: msgspec.to_builtins(row) for name, row in now.items()}
     tree_memory.write_rows(path, kept, wanted.with_state, ctx.clock.now())
     count = len(found.added) + len(found.removed) + len(found.changed)
-    return msgspec.structs.replace(found, count=count), path
+    return msgspec.structs.replace(found, count=count), Cursor(path=path, recovered=kept_rows is None)
 
 
 def _changed(before: Mapping[str, Row], now: Mapping[str, Row], states: bool) -> list[str]:

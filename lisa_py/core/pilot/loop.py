@@ -44,6 +44,7 @@ class LoopRequest(Struct, frozen=True, kw_only=True):
     schema: str
     cursor_file: str = ""
     handoff_cursor_file: str = ""
+    cursor_reset: bool = False
 
 
 class _Stopped(Exception):
@@ -67,8 +68,10 @@ class _Loop:
         self._ctx, self._place, self._request = ctx, place, request
         self._pack_cursor = cursors.located(request.cursor_file or f"{place.folder}/loop-pack.cursor")
         self._baton_cursor = cursors.located(request.handoff_cursor_file or f"{place.folder}/loop-handoff.cursor")
-        self._baseline()
-        EventReader(ctx, None, self._baton_cursor)
+        packs = self._baseline(reset=request.cursor_reset)
+        events = EventReader(ctx, None, self._baton_cursor, reset=request.cursor_reset)
+        if packs.recovered or events.recovered:
+            ctx.warn("loop warning: a cursor file could not be read and was set aside; all in it is news again")
         self._began = ctx.clock.monotonic()
         self._cycles: list[Cycle] = []
         self._cycle = Cycle(index=1, elapsed_seconds=0)
@@ -197,8 +200,8 @@ class _Loop:
         diff_pack.save(self._ctx, known, fitted.text, meaning)
         return found
 
-    def _baseline(self) -> diff_pack.Baseline:
-        return diff_pack.baseline(self._ctx, self._place, self._pack_cursor, semantic_only=True, reset=False)
+    def _baseline(self, *, reset: bool = False) -> diff_pack.Baseline:
+        return diff_pack.baseline(self._ctx, self._place, self._pack_cursor, semantic_only=True, reset=reset)
 
     def _handoff(self) -> Handoff:
         reader = EventReader(self._ctx, None, self._baton_cursor)

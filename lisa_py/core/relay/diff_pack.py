@@ -7,10 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.core.context import Context
 from lisa_py.core.relay import pack, semantic
-from lisa_py.host import files
 from lisa_py.store import cursors, pack_cursors
 from lisa_py.store.places import Place
 
@@ -40,25 +38,14 @@ class Baseline(Struct, frozen=True, kw_only=True):
 def baseline(ctx: Context, place: Place, cursor_file: str, *, semantic_only: bool, reset: bool) -> Baseline:
     """Raises UsageError(invalid_cursor_file), LisaError(semantic_cursor_read_failed)."""
     path = cursors.located(cursor_file) if cursor_file else pack_cursors.default_pack(place)
-    now, recovered = ctx.clock.now(), False
-    try:
-        known = pack_cursors.read_pack(path)
-    except UsageError:
-        if not reset or files.is_dir(path):
-            raise
-        files.set_aside(path, now)
-        known, recovered = "", True
+    now = ctx.clock.now()
+    known = cursors.or_reset(pack_cursors.read_pack, path, reset, now)
+    recovered = known is None
     meaning = None
     if semantic_only:
-        beside = cursors.semantic_path(path)
-        try:
-            meaning = cursors.read_semantic(beside).lines
-        except LisaError:
-            if not reset or files.is_dir(beside):
-                raise
-            files.set_aside(beside, now)
-            meaning, recovered = (), True
-    return Baseline(path=path, pack=known, meaning=meaning, recovered=recovered, owned=not cursor_file)
+        lines = cursors.or_reset(cursors.read_semantic, cursors.semantic_path(path), reset, now)
+        meaning, recovered = lines.lines if lines else (), recovered or lines is None
+    return Baseline(path=path, pack=known or "", meaning=meaning, recovered=recovered, owned=not cursor_file)
 
 
 def save(ctx: Context, base: Baseline, made: str, meaning: Sequence[str]) -> None:

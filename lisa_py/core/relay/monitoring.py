@@ -28,6 +28,7 @@ class Reporting(Struct, frozen=True, kw_only=True):
     """No live line, also on a terminal."""
     emit_handoff: bool = False
     handoff_cursor_file: str = ""
+    cursor_reset: bool = False
     event_budget: int = 0
     webhook: str = ""
 
@@ -109,6 +110,7 @@ class Reporter:
             self._ctx,
             self._place,
             cursor_file=self._to.handoff_cursor_file,
+            cursor_reset=self._to.cursor_reset,
             event_budget=self._to.event_budget,
             summary=not self._small,
             offset=self._offset,

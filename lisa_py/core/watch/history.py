@@ -6,7 +6,6 @@ from msgspec import Struct, structs
 
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.records import Event
-from lisa_py.host import files
 from lisa_py.host.clock import unix_of
 from lisa_py.store import events
 from lisa_py.store.events import Page
@@ -55,7 +54,7 @@ def since_value(text: str) -> Since:
 def page(place: Place, since: Since, count: int) -> Page:
     """The newest events, or the oldest after `since`. Raises LisaError(event_tail_read_failed)."""
     try:
-        files.read(place.events, limit=1)
+        events.must_be_readable(place)
     except OSError as problem:
         raise LisaError("event_tail_read_failed", f"cannot read {place.events}: {problem.strerror}") from problem
     if since.cursor is not None:

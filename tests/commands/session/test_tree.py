@@ -208,6 +208,7 @@ def test_sessions_that_came_went_or_changed(machine: Machine, family: Records) -
     assert first["delta"]["count"] == 5
     assert first["session"] == ""
     assert (first["activeOnly"], first["flat"], first["withState"]) == (False, False, False)
+    assert (first["nodeCount"], first["totalNodeCount"], first["filteredNodeCount"]) == (5, 5, 0)
     assert first["cursorFile"].startswith(machine.env["LISA_STATE_DIR"])
     family.add("lisa-new")
     family.remove("lisa-z")
