@@ -33,7 +33,7 @@ def run(args: Args, ctx: Context) -> Diagnosis:
     return Diagnosis(
         ok=fine,
         checks=checks,
-        machine=checkup.machine(ctx, checks[0]),
+        machine=[*checkup.machine(ctx, checks[0]), checkup.login_shell(ctx)],
         version=this.version,
         commit=this.commit,
         date=this.date,
@@ -60,4 +60,8 @@ COMMAND = Command(
     errors={"doctor_missing_prerequisites": "tmux is missing, or every agent is"},
     exits={0: "tmux and at least one agent are on PATH", 1: "they are not"},
     example="lisa doctor",
+    notes="""\
+Besides the programs it tries out what sessions need (`machine`): a tmux session is made and ended, a file is written,
+and a login shell is asked for lisa, because some agents run their tools in one and could not start sessions of their
+own otherwise. None of that changes the exit code.""",
 )

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from lisa_py.core.life import checkup
+from lisa_py.host import processes
 from tests.answers import fits
-from tests.machine import Machine
+from tests.machine import PROGRAM, Machine
+from tests.waiting import wait_until
 
 
 def only(machine: Machine, *programs: str) -> None:
@@ -83,6 +90,45 @@ def test_hazards_of_the_installed_tmux_are_named(machine: Machine) -> None:
     machine.program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 2.9'\n")
     version = found(machine.lisa("doctor", "--json").json, "machine", "tmux_version")
     assert version["ok"] is False and "too old" in version["detail"]
+
+
+def test_whether_agents_that_use_a_login_shell_find_lisa_is_said_and_decides_nothing(machine: Machine) -> None:
+    machine.program("claude", "#!/bin/sh\n[ $1 = --version ] && echo '2.1.329 (Claude Code)'\n")
+    lisa = machine.program("lisa", "#!/bin/sh\n")
+    (machine.home / ".bash_profile").write_text("echo welcome; PATH=/usr/bin:/bin\n")
+    answer = machine.lisa("doctor", "--json")
+    hint = found(answer.json, "machine", "login_shell")
+    assert hint["ok"] is False and "does not find lisa" in hint["detail"]
+    assert (answer.code, answer.json["ok"]) == (0, True)
+    assert "warning login_shell: " in machine.lisa("doctor").out
+    (machine.home / ".bash_profile").write_text(f"echo welcome; PATH={machine.bin}:/usr/bin:/bin\n")
+    assert found(machine.lisa("doctor", "--json").json, "machine", "login_shell") == {
+        "name": "login_shell",
+        "ok": True,
+        "detail": str(lisa),
+    }
+
+
+def test_a_login_shell_that_does_not_come_up_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "LOGIN_SECONDS", 0.5)
+    (machine.home / ".bash_profile").write_text("echo $$ >$HOME/pid; exec sleep 600\n")
+    hint = checkup.login_shell(machine.context())
+    assert hint.ok is False and "did not come up" in hint.detail
+    shell = int((machine.home / "pid").read_text())
+    wait_until(lambda: not processes.same(shell, 0), what="the shell has ended")
+
+
+def test_a_full_disk_is_found_before_a_session_needs_it(machine: Machine) -> None:
+    state = machine.folder / "state"
+    state.mkdir(mode=0o700)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *PROGRAM, "doctor", "--json"],
+        env=machine.env, cwd=machine.project, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    folder = found(json.loads(ended.stdout), "machine", "state_dir")
+    assert folder["ok"] is False and "LISA_STATE_DIR" in folder["detail"]
+    assert list(state.iterdir()) == []
+    assert found(machine.lisa("doctor", "--json").json, "machine", "state_dir")["ok"] is True
 
 
 def test_a_state_folder_that_cannot_be_written_is_said(machine: Machine) -> None:

@@ -18,6 +18,8 @@ from lisa_py.host.tmux import SOCKET_PATH_MAX, Tmux
 
 OLDEST_TMUX = (3, 2)
 PROBE_SECONDS = 5.0
+LOGIN_SECONDS = 3.0
+"""How long a login shell may take to come up."""
 
 
 class Check(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -89,9 +91,44 @@ def _machine(ctx: Context, tmux: Check) -> Iterator[Finding]:
     yield _socket_path(ctx, socket)
     if tmux.available:
         yield _session(ctx, os.path.dirname(socket))
-    state = ctx.settings.state_dir
-    fine = files.writable(state)
-    yield Finding(name="state_dir", ok=fine, detail=state if fine else f"{state} cannot be written; set LISA_STATE_DIR")
+    yield _state_dir(ctx.settings.state_dir)
+
+
+def _state_dir(state: str) -> Finding:
+    """A folder that is there is written to: a full disk cannot be seen from outside."""
+    why = "" if files.writable(state) else f"{state} cannot be written"
+    if not why and files.is_dir(state):
+        probe = os.path.join(state, f"doctor-{os.getpid():08x}")
+        try:
+            files.write(probe, b"x" * 4096)
+            files.remove(probe)
+        except (LisaError, OSError) as problem:
+            why = str(problem)
+    return Finding(name="state_dir", ok=not why, detail=f"{why}; set LISA_STATE_DIR" if why else state)
+
+
+def login_shell(ctx: Context) -> Finding:
+    """Whether an agent that runs its tools in a login shell finds lisa there: nested sessions need it."""
+    path = ctx.settings.get("PATH", os.defpath)
+    shell = find_program("bash", path) or "/bin/sh"
+    words = [shell, "-lc", "printf 'lisa=%s\\n' \"$(command -v lisa)\""]
+    try:
+        ended = run(words, timeout=LOGIN_SECONDS, env=ctx.settings.environ, group=True)
+    except OSError as problem:
+        return Finding(name="login_shell", ok=False, detail=f"{shell} cannot be run: {problem.strerror}")
+    told = f"`{os.path.basename(shell)} -lc`"
+    if ended.code is None:
+        why = f"{told} did not come up within {LOGIN_SECONDS:.0f} s; agents that run their tools in one will be slow"
+        return Finding(name="login_shell", ok=False, detail=why)
+    found = re.findall(r"^lisa=(/.*)$", ended.text, re.MULTILINE)
+    if found:
+        return Finding(name="login_shell", ok=True, detail=found[-1])
+    return Finding(
+        name="login_shell",
+        ok=False,
+        detail=f"{told} does not find lisa, so agents that run their tools in one cannot call it (nested sessions); "
+        "put a link to it into a folder on that PATH",
+    )
 
 
 def _version_finding(version: str) -> Finding:
