@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -158,27 +158,22 @@ def _stale_text(answer: Listed) -> list[str]:
     return lines
 
 
-def smaller(answer: Listed, args: Args) -> dict[str, Any]:
-    kept = {
-        "sessions": answer.sessions,
-        "count": answer.count,
-        "items": answer.items,
-        "historicalCount": answer.historical_count,
-        "staleCount": answer.stale_count,
-        "delta": answer.delta,
-        "cursorFile": answer.cursor_file,
-        "cursorRecovered": answer.cursor_recovered,
-        "warnings": answer.warnings,
-    }
-    return {key: value for key, value in kept.items() if value is not UNSET}
-
-
 COMMAND = Command(
     args=Args,
     answer=Listed,
     run=run,
     text=text,
-    min=smaller,
+    min=(
+        "sessions",
+        "count",
+        "items",
+        "historical_count",
+        "stale_count",
+        "delta",
+        "cursor_file",
+        "cursor_recovered",
+        "warnings",
+    ),
     events=Listed,
     errors={
         "invalid_watch_interval": "not a positive number of seconds",
