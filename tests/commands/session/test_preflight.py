@@ -152,7 +152,7 @@ def test_claude_is_asked_as_well(machine: Machine) -> None:
 def test_a_model_that_hangs_is_given_up_in_time_with_all_its_children(machine: Machine) -> None:
     """B23: a child that held the pipe kept the command for seconds."""
     pids = machine.folder / "pids"
-    machine.program("codex", VERSION + f"sleep 300 & echo $$ $! >{pids}; wait\n")
+    machine.program("codex", VERSION + f'[ "$1" = exec ] || exit\nsleep 300 & echo $$ $! >{pids}; wait\n')
     began = time.monotonic()
     answer = check(machine, "--model", "m", env={"LISA_MODEL_PROBE_TIMEOUT_SECONDS": "1"})
     model = answer.json["modelCheck"]
