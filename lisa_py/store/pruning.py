@@ -1,4 +1,4 @@
-"""What nobody asks for any more: old event logs and memories, files of dead writers, locks of lost names."""
+"""What nobody asks for any more: old logs and memories, files of dead writers, locks of lost names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.env import Settings
-from lisa_py.store import folder, places
+from lisa_py.store import folder, places, runs
 from lisa_py.store.memory import Memory
 from lisa_py.store.records import Unreadable, load
 
@@ -23,17 +23,18 @@ _HALF = re.compile(r"\..+\.\d+-[0-9a-f]{8}\Z")
 def prune(settings: Settings, now: float) -> int:
     """Forget in all projects what is over; answers how many event logs.
 
-    Event logs of killed sessions go after LISA_EVENT_RETENTION_DAYS, memories when they have expired, halves after
-    an hour, locks after a day without a folder of their name.
+    Event logs of killed sessions and logs of autopilot runs go after LISA_EVENT_RETENTION_DAYS, memories when they
+    have expired, halves after an hour, locks after a day without a folder of their name.
     """
     gone = 0
     _remove_halves(settings.state_dir, now)
     for digest in places.projects(settings):
         project = os.path.join(settings.state_dir, "projects", digest)
         gone += _prune_sessions(project, settings, now)
-        for below in ("", "cursors", "memories"):
+        for below in ("", "cursors", "memories", "runs"):
             _remove_halves(os.path.join(project, below), now)
         _forget_memories(os.path.join(project, "memories"), now)
+        runs.prune(project, now - settings.event_retention_days * DAY)
         _remove_locks(project, now)
     return gone
 

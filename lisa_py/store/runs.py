@@ -47,8 +47,12 @@ def new_id(now: float) -> str:
 
 def known(project: Project) -> list[Run]:
     """The project's runs, newest first."""
-    every = (name.partition(".") for name in reversed(files.names(os.path.join(project.folder, "runs"))))
-    return [Run(project.folder, name) for name, _, kind in every if kind == "json" and ID.match(name)]
+    return _all(project.folder)
+
+
+def _all(folder: str) -> list[Run]:
+    every = (name.partition(".") for name in reversed(files.names(os.path.join(folder, "runs"))))
+    return [Run(folder, name) for name, _, kind in every if kind == "json" and ID.match(name)]
 
 
 def find(ident: str, project: Project, settings: Settings, *, anywhere: bool) -> Run | None:
@@ -110,10 +114,13 @@ def busy(run: Run) -> LisaError:
     )
 
 
-def prune(project: Project) -> None:
-    """Forget the oldest runs beyond those that are kept; what cannot be removed now is tried again the next time."""
-    for run in known(project)[KEPT:]:
-        with contextlib.suppress(OSError):
-            if not is_under_way(run):
+def prune(folder: str, oldest: float = 0.0) -> None:
+    """Forget a project's runs beyond those that are kept, and those that got on last before `oldest` (unix seconds).
+
+    Not those under way; what cannot be removed now is tried again the next time.
+    """
+    for number, run in enumerate(_all(folder)):
+        if (number >= KEPT or changed(run) < oldest) and not is_under_way(run):
+            with contextlib.suppress(OSError):
                 files.remove(run.log)
                 files.remove(run.lock)

@@ -10,8 +10,9 @@ import pytest
 from lisa_py.core.context import Context
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
-from lisa_py.store import events, memory, pruning, session
+from lisa_py.store import events, memory, pruning, runs, session
 from lisa_py.store.places import Place
+from lisa_py.store.runs import Run
 from tests.machine import Machine
 
 HOUR, DAY = 3600.0, 24 * 3600.0
@@ -35,6 +36,21 @@ def remember(ctx: Context, place: Place, expires: float) -> Path:
     return Path(store.path)
 
 
+def _run(ctx: Context, ident: str, age: float) -> Path:
+    run = Run(ctx.project().folder, ident)
+    runs.write(run, {"ok": False})
+    return aged(run.log, age)
+
+
+def test_logs_of_runs_go_after_their_time_but_not_while_they_are_under_way(ctx: Context) -> None:
+    old, young, flown = (f"run-20270101-000000-00{number}-abcdef" for number in range(3))
+    for ident in (old, young, flown):
+        _run(ctx, ident, 13 * DAY if ident == young else 15 * DAY)
+    with runs.held(Run(ctx.project().folder, flown)):
+        pruning.prune(ctx.settings, NOW)
+    assert [run.id for run in runs.known(ctx.project())] == [flown, young]
+
+
 def test_event_logs_go_after_their_time_and_only_where_nothing_else_is_left(ctx: Context) -> None:
     for name in ("lisa-old", "lisa-young", "lisa-alive"):
         events.add(ctx.place(name), ctx.settings, NOW, type="lifecycle", reason="kill_success")
@@ -54,6 +70,7 @@ def test_halves_of_files_whose_writers_were_killed_go_wherever_lisa_writes(ctx: 
         Path(place.project.folder) / ".lanes.json.123-0a1b2c3d",
         Path(place.folder) / ".state.json.123-0a1b2c3d",
         memory_file.parent / ".lisa-x.json.123-0a1b2c3d",
+        _run(ctx, "run-20270101-000000-000-abcdef", 0).parent / ".run-1.json.123-0a1b2c3d",
     ]
     for path in written:
         path.write_text("{")

@@ -35,9 +35,9 @@ def test_only_the_newest_runs_are_kept_and_those_under_way(machine: Machine) -> 
     project = machine.context().project()
     every = _many(project, KEPT + 5)
     with runs.held(every[1]):
-        runs.prune(project)
+        runs.prune(project.folder)
         assert runs.known(project) == [*reversed(every[5:]), every[1]]
-    runs.prune(project)
+    runs.prune(project.folder)
     assert runs.known(project) == list(reversed(every[5:]))
     assert os.listdir(os.path.join(project.folder, "locks")) == []
 

@@ -38,7 +38,7 @@ class FlightLog:
             return
         if not self._begun:
             self._begun = True
-            runs.prune(self.project)
+            runs.prune(self.project.folder)
 
 
 @contextlib.contextmanager
