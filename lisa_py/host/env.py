@@ -23,43 +23,85 @@ ROUTING = (
 """Variables a pane gets about itself; never inherited from the caller."""
 
 
+class Variable(Struct, frozen=True):
+    """An environment variable of lisa's and what it is for."""
+
+    name: str
+    default: int | str
+    effect: str
+
+
+NUMBERS = (
+    Variable("LISA_CMD_TIMEOUT_SECONDS", 20, "limit of one call of tmux, and of the command of a token"),
+    Variable("LISA_MODEL_PROBE_TIMEOUT_SECONDS", 60, "limit of one model probe of `session preflight`"),
+    Variable("LISA_OUTPUT_STALE_SECONDS", 240, "age up to which output counts as fresh (`signals.outputFresh`)"),
+    Variable("LISA_HEARTBEAT_STALE_SECONDS", 8, "age up to which a session's heartbeat counts as fresh"),
+    Variable("LISA_STATE_LOCK_TIMEOUT_MS", 2500, "wait for the lock of a record (four times that for a store)"),
+    Variable("LISA_EVENT_LOCK_TIMEOUT_MS", 2500, "wait for the lock of an event log or the context cache"),
+    Variable("LISA_EVENTS_MAX_BYTES", 1_000_000, "size at which an event log loses its older half"),
+    Variable("LISA_EVENTS_MAX_LINES", 2000, "number of events at which it does"),
+    Variable("LISA_EVENT_RETENTION_DAYS", 14, "how long the events of a killed session are kept"),
+    Variable("LISA_OAUTH_RESERVATION_TTL_SECONDS", 300, "how long a spawn may hold a token before it has started"),
+    Variable("LISA_HISTORY_LINES", 50_000, "lines a pane keeps above its screen (about 0.6 kB each once printed)"),
+)
+"""A value that is unset, no number or not positive means the default."""
+
+VARIABLES = (
+    Variable("LISA_STATE_DIR", "~/.lisa", "folder of all records"),
+    Variable("LISA_TMUX_SOCKET_DIR", "/tmp", "folder of the tmux sockets"),
+    Variable("LISA_SHARED_DIR", "/tmp", "folder of the claims of `session dedupe` and the cursor of `session list`"),
+    *NUMBERS,
+    Variable(
+        "LISA_CLEANUP_ALL_HASHES", "false", "1, true, yes or on: as --cleanup-all-hashes of spawn, kill, kill-all"
+    ),
+    Variable("LISA_AGENT_PROCESS_MATCH", "", "comma-separated names of programs that count as the agent's process"),
+    Variable("LISA_AGENT_PROCESS_MATCH_<AGENT>", "", "the same for one agent (its name in capitals)"),
+    Variable("LISA_<OAUTH VARIABLE>", "", "a token for the next agent that takes it under the name without LISA_"),
+    Variable("LISA_WEBHOOK_SECRET", "", "key of the signature of `session monitor --webhook` (HMAC-SHA256)"),
+    Variable("LISA_SESSION_NAME", "", "set in panes: sessions spawned there have this one as their parent"),
+    Variable("LISA_RUN_ID", "", "set in panes: what belongs to the run is known by it, and ended with it"),
+    Variable("LISA_PROJECT_ROOT", "", "set in panes: where a session is looked for that the current folder has not"),
+    Variable("LISA_TMUX_SOCKET", "", "set in panes for people and scripts; lisa itself goes by a session's records"),
+    Variable("LISA_BUILD_COMMIT", "none", "what `lisa version` says, for whoever packages lisa"),
+    Variable("LISA_BUILD_DATE", "unknown", "the same"),
+    Variable("LISA_PROCESS_SCAN_INTERVAL_SECONDS", 8, "accepted, without effect: each look reads the processes afresh"),
+    Variable("LISA_PROCESS_LIST_CACHE_MS", 500, "accepted, without effect: one look reads them once"),
+)
+"""Everything lisa reads from its environment under a name of its own."""
+
+
 class Settings(Struct, frozen=True, kw_only=True):
-    """The caller's environment as far as lisa cares; times in the unit their name says."""
+    """The caller's environment as far as lisa cares; times in the unit their name says, defaults in NUMBERS."""
 
     environ: Mapping[str, str]
     home: str
     state_dir: str
-    """`~/.lisa`, or LISA_STATE_DIR."""
     tmux_socket_dir: str
     temp_dir: str
-    shared_dir: str = "/tmp"
+    shared_dir: str
     """Where the two files live that the usage guide names with a fixed /tmp path."""
-    parent_session: str = ""
-    project_root: str = ""
-    cmd_timeout_seconds: int = 20
-    model_probe_timeout_seconds: int = 60
-    """How long preflight waits for one model's answer."""
-    output_stale_seconds: int = 240
-    heartbeat_stale_seconds: int = 8
-    process_scan_interval_seconds: int = 8
-    process_list_cache_ms: int = 500
-    state_lock_timeout_ms: int = 2500
-    event_lock_timeout_ms: int = 2500
-    events_max_bytes: int = 1_000_000
-    events_max_lines: int = 2000
-    event_retention_days: int = 14
-    oauth_reservation_ttl_seconds: int = 300
-    history_lines: int = 50_000
-    """Lines a pane keeps above its screen (about 0.6 kB each, once they are printed)."""
-    cleanup_all_hashes: bool = False
-    process_match: tuple[str, ...] = ()
+    parent_session: str
+    project_root: str
+    cmd_timeout_seconds: int
+    model_probe_timeout_seconds: int
+    output_stale_seconds: int
+    heartbeat_stale_seconds: int
+    state_lock_timeout_ms: int
+    event_lock_timeout_ms: int
+    events_max_bytes: int
+    events_max_lines: int
+    event_retention_days: int
+    oauth_reservation_ttl_seconds: int
+    history_lines: int
+    cleanup_all_hashes: bool
+    process_match: tuple[str, ...]
 
     def get(self, name: str, default: str = "") -> str:
         return self.environ.get(name, default)
 
 
 def settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment (the process's own by default); unset, unreadable or non-positive numbers mean default."""
+    """Read the environment (the process's own by default)."""
     env = dict(os.environ if environ is None else environ)
     home = env.get("HOME") or os.path.expanduser("~")
     temp = env.get("TMPDIR") or "/tmp"
@@ -71,30 +113,19 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         state_dir=os.path.abspath(env.get("LISA_STATE_DIR") or os.path.join(home, ".lisa")),
         tmux_socket_dir=os.path.abspath(env.get("LISA_TMUX_SOCKET_DIR") or shared),
         temp_dir=temp,
-        shared_dir=env.get("LISA_SHARED_DIR") or shared,
+        shared_dir=os.path.abspath(env.get("LISA_SHARED_DIR") or shared),
         parent_session=_lisa_name(env.get("LISA_SESSION_NAME", "")),
         project_root=env.get("LISA_PROJECT_ROOT", ""),
-        cmd_timeout_seconds=_number(env, "LISA_CMD_TIMEOUT_SECONDS", 20),
-        model_probe_timeout_seconds=_number(env, "LISA_MODEL_PROBE_TIMEOUT_SECONDS", 60),
-        output_stale_seconds=_number(env, "LISA_OUTPUT_STALE_SECONDS", 240),
-        heartbeat_stale_seconds=_number(env, "LISA_HEARTBEAT_STALE_SECONDS", 8),
-        process_scan_interval_seconds=_number(env, "LISA_PROCESS_SCAN_INTERVAL_SECONDS", 8),
-        process_list_cache_ms=_number(env, "LISA_PROCESS_LIST_CACHE_MS", 500),
-        state_lock_timeout_ms=_number(env, "LISA_STATE_LOCK_TIMEOUT_MS", 2500),
-        event_lock_timeout_ms=_number(env, "LISA_EVENT_LOCK_TIMEOUT_MS", 2500),
-        events_max_bytes=_number(env, "LISA_EVENTS_MAX_BYTES", 1_000_000),
-        events_max_lines=_number(env, "LISA_EVENTS_MAX_LINES", 2000),
-        event_retention_days=_number(env, "LISA_EVENT_RETENTION_DAYS", 14),
-        oauth_reservation_ttl_seconds=_number(env, "LISA_OAUTH_RESERVATION_TTL_SECONDS", 300),
-        history_lines=_number(env, "LISA_HISTORY_LINES", 50_000),
         cleanup_all_hashes=env.get("LISA_CLEANUP_ALL_HASHES", "").strip().lower() in ("1", "true", "yes", "on"),
         process_match=_words(env.get("LISA_AGENT_PROCESS_MATCH", "")),
+        **{each.name.removeprefix("LISA_").lower(): _number(env, each) for each in NUMBERS},
     )
 
 
-def _number(env: Mapping[str, str], name: str, default: int) -> int:
+def _number(env: Mapping[str, str], variable: Variable) -> int:
+    default = int(variable.default)
     try:
-        value = int(env.get(name, "").strip())
+        value = int(env.get(variable.name, "").strip())
     except ValueError:
         return default
     return value if value > 0 else default

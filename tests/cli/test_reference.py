@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 from lisa_py import commands
 from lisa_py.cli import reference
 from lisa_py.contract.errors import COMMON
+from lisa_py.host.env import ROUTING, VARIABLES
+from tests.house.sources import modules
 
 
 def test_the_pages_in_the_tree_are_up_to_date() -> None:
@@ -28,6 +32,22 @@ def test_every_command_has_a_page_with_its_flags_codes_and_keys() -> None:
             assert all(f"`{code}`" in page for code in command.errors)
             assert "| `stderrPolicy` |" in page
     assert all(f"`{code}`" in pages["docs/reference/errors.md"] for code in COMMON)
+
+
+def test_every_environment_variable_is_documented_with_its_default() -> None:
+    """Also none that lisa reads or sets for itself is missing in the table the page is made from."""
+    page = reference.pages()["docs/reference/environment.md"]
+    assert all(f"| `{each.name}` |" in page for each in VARIABLES)
+    assert "| `LISA_CMD_TIMEOUT_SECONDS` | `20` |" in page
+    known = {*(each.name for each in VARIABLES), *ROUTING, "LISA_PREFLIGHT_MODEL_OK"}
+    words = {word for tree in modules().values() for node in ast.walk(tree) for word in _words(node)}
+    parts = {"LISA_", "LISA_AGENT_PROCESS_MATCH_", "LISA_SMOKE_L"}
+    assert {word for word in words if word.startswith("LISA_")} - known - parts == set()
+
+
+def _words(node: ast.AST) -> list[str]:
+    whole = isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[A-Z_]+", node.value)
+    return [str(node.value)] if isinstance(node, ast.Constant) and whole else []
 
 
 def test_writing_mends_what_is_stale_and_removes_what_is_gone(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def inherited(ctx: Context) -> dict[str, str]:
     for name, folder in (
         ("LISA_STATE_DIR", ctx.settings.state_dir),
         ("LISA_TMUX_SOCKET_DIR", ctx.settings.tmux_socket_dir),
+        ("LISA_SHARED_DIR", ctx.settings.shared_dir),
     ):
         if taken.get(name):
             taken[name] = folder  # absolute: the session may call lisa from anywhere
