@@ -10,12 +10,10 @@ from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
 from lisa_py.core.context import Context
-from lisa_py.core.relay import diff_pack, pack, sections
-from lisa_py.core.relay.diff_pack import Baseline, Change
+from lisa_py.core.relay import diff_pack
+from lisa_py.core.relay.diff_pack import Baseline, Diff, DiffRequest, Made
 from lisa_py.core.relay.masking import Mask
-from lisa_py.core.relay.pack import PackRequest, Seen
-from lisa_py.core.relay.sections import Fitted
-from lisa_py.store import cursors
+from lisa_py.core.relay.pack import Seen
 
 
 class Args(Struct, kw_only=True):
@@ -35,25 +33,11 @@ class Args(Struct, kw_only=True):
     )
 
 
-class DiffPack(Struct, frozen=True, kw_only=True, rename="camel"):
-    session: str
-    status: str
-    session_state: str
-    next_action: str
-    next_offset: int
-    changed: bool
-    added_lines: tuple[str, ...]
-    removed_lines: tuple[str, ...]
-    cursor_file: str
-    semantic_only: bool
-    strategy: str
-    token_budget: int
-    truncated: bool
+class DiffPack(Diff, frozen=True, kw_only=True, rename="camel"):
+    """What is new, where it was read, and the pack itself."""
+
     source: str
     """Where the output was read: transcript, pane, saved or none."""
-    semantic_cursor_file: str | UnsetType = UNSET
-    semantic_line_count: int | UnsetType = UNSET
-    waiting_for: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
     redact_rules: tuple[str, ...] | UnsetType = UNSET
     redacted: dict[str, int] | UnsetType = UNSET
@@ -64,20 +48,23 @@ class DiffPack(Struct, frozen=True, kw_only=True, rename="camel"):
     dropped_recent: int | UnsetType = UNSET
     project_root: str | UnsetType = UNSET
     semantic_lines: tuple[str, ...] | UnsetType = UNSET
-    error_code: str | UnsetType = UNSET
 
 
 def run(args: Args, ctx: Context) -> DiffPack:
     mask = Mask(args.redact)
     place = ctx.place(args.session, args.project_root)
     known = diff_pack.baseline(ctx, place, args.cursor_file, semantic_only=args.semantic_only, reset=args.cursor_reset)
-    request = PackRequest(strategy=args.strategy, events=args.events, lines=args.lines)
-    seen = pack.see(ctx, place, request, mask)
-    fitted = sections.fit(pack.draft(seen, args.strategy, given=False), args.token_budget)
-    meaning = diff_pack.meaning_of(fitted.text) if args.semantic_only else ()
-    if _is_worth_remembering(seen, known):
-        diff_pack.save(ctx, known, fitted.text, meaning)
-    return _answer(args, seen, fitted, known, meaning, mask)
+    request = DiffRequest(
+        strategy=args.strategy,
+        events=args.events,
+        lines=args.lines,
+        token_budget=args.token_budget,
+        semantic_only=args.semantic_only,
+    )
+    made = diff_pack.make(ctx, place, request, known, mask)
+    if _is_worth_remembering(made.seen, known):
+        diff_pack.save(ctx, known, made.text, made.meaning)
+    return _answer(made, known, mask)
 
 
 def _is_worth_remembering(seen: Seen, known: Baseline) -> bool:
@@ -87,44 +74,21 @@ def _is_worth_remembering(seen: Seen, known: Baseline) -> bool:
     return seen.error_code == "session_not_found" and not known.owned
 
 
-def _answer(args: Args, seen: Seen, fitted: Fitted, known: Baseline, meaning: tuple[str, ...], mask: Mask) -> DiffPack:
-    change = _change(fitted, known, meaning)
-    meant = args.semantic_only
+def _answer(made: Made, known: Baseline, mask: Mask) -> DiffPack:
+    seen = made.seen
     return DiffPack(
-        session=seen.session,
-        status=seen.status,
-        session_state=seen.session_state,
-        next_action=seen.next_action,
-        next_offset=seen.tail.next_offset,
-        changed=change.changed,
-        added_lines=change.added,
-        removed_lines=change.removed,
-        cursor_file=mask.text(known.path),
-        semantic_only=meant,
-        strategy=args.strategy,
-        token_budget=args.token_budget,
-        truncated=fitted.truncated,
+        **structs.asdict(made.diff),
         source=seen.tail.source,
-        semantic_cursor_file=mask.text(cursors.semantic_path(known.path)) if meant else UNSET,
-        semantic_line_count=len(meaning) if meant else UNSET,
-        waiting_for=seen.waiting_for or UNSET,
         cursor_recovered=known.recovered or UNSET,
         redact_rules=mask.rules or UNSET,
         redacted=mask.counts if mask.on else UNSET,
-        pack=fitted.text,
+        pack=made.text,
         reason=seen.reason,
         events=len(seen.recent),
         dropped_recent=seen.dropped_recent,
         project_root=seen.project_root,
-        semantic_lines=meaning if meant else UNSET,
-        error_code=seen.error_code,
+        semantic_lines=made.meaning if made.diff.semantic_only else UNSET,
     )
-
-
-def _change(fitted: Fitted, known: Baseline, meaning: tuple[str, ...]) -> Change:
-    if known.meaning is not None:
-        return diff_pack.compare_meaning(known.meaning, meaning)
-    return diff_pack.compare(known.pack, fitted.text)
 
 
 FULL_ONLY = ("pack", "reason", "events", "dropped_recent", "project_root", "semantic_lines")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
-from lisa_py.core.advice import examine, next_step
+from lisa_py.core.advice.advise import Advice, advise
 from lisa_py.core.context import Context
 from lisa_py.core.watch import look
 
@@ -19,33 +19,16 @@ class Args(Struct, kw_only=True):
     budget: Annotated[int, Flag(help="how many tokens the answer of the next command may cost", minimum=1)] = 480
 
 
-class Next(Struct, frozen=True, kw_only=True, rename="camel"):
-    session: str
-    status: str
-    session_state: str
-    waiting_for: str
-    next_action: str
-    recommended_command: str
-    reason: str
-    budget: int
+class Next(Advice, frozen=True, kw_only=True, rename="camel"):
+    """Also for a session that there is not: the command that starts it again."""
+
     error_code: str | UnsetType = UNSET
 
 
 def run(args: Args, ctx: Context) -> Next:
     place = ctx.place(args.session, args.project_root)
     seen = look.shown(look.status(ctx, place))
-    step = next_step.of(seen.session_state, seen.waiting_for, args.budget, examine.patient(ctx, place))
-    return Next(
-        session=place.session,
-        status=seen.status,
-        session_state=seen.session_state,
-        waiting_for=seen.waiting_for,
-        next_action=step.action,
-        recommended_command=step.command,
-        reason=step.reason,
-        budget=args.budget,
-        error_code=seen.error_code,
-    )
+    return Next(**structs.asdict(advise(ctx, place, seen, args.budget)), error_code=seen.error_code)
 
 
 def text(answer: Next, args: Args) -> str:

@@ -9,16 +9,17 @@ from msgspec import UNSET, Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import SESSION_STATES, TERMINAL_STATES
-from lisa_py.core.advice import budget, examine, next_step
+from lisa_py.core.advice import budget
+from lisa_py.core.advice.advise import Advice, advise
 from lisa_py.core.advice.budget import Amounts, Limits, Violation
 from lisa_py.core.advice.metrics import METRICS
 from lisa_py.core.context import Context
-from lisa_py.core.pilot.loop_report import Advice, Cause, Cycle, Diff, Looped, small
-from lisa_py.core.relay import diff_pack, handoff, monitoring, pack, sections
+from lisa_py.core.pilot.loop_report import Cause, Cycle, Looped, small
+from lisa_py.core.relay import diff_pack, handoff, monitoring
+from lisa_py.core.relay.diff_pack import Diff, DiffRequest
 from lisa_py.core.relay.handoff import Handoff, HandoffRequest
 from lisa_py.core.relay.masking import Mask
 from lisa_py.core.relay.monitoring import Monitored, Reporting
-from lisa_py.core.relay.pack import PackRequest
 from lisa_py.core.relay.recent import EventReader
 from lisa_py.core.watch import look, wait_many
 from lisa_py.core.watch.rules import Rules
@@ -173,32 +174,17 @@ class _Loop:
 
     def _diff(self) -> Diff:
         request, known = self._request, self._baseline()
-        pack_request = PackRequest(strategy=request.strategy, events=request.events, lines=request.lines)
-        seen = pack.see(self._ctx, self._place, pack_request, Mask(""))
-        fitted = sections.fit(pack.draft(seen, request.strategy, given=False), request.token_budget)
-        meaning = diff_pack.meaning_of(fitted.text)
-        change = diff_pack.compare_meaning(known.meaning or (), meaning)
-        found = Diff(
-            session=seen.session,
-            status=seen.status,
-            session_state=seen.session_state,
-            next_action=seen.next_action,
-            next_offset=seen.tail.next_offset,
-            changed=change.changed,
-            added_lines=change.added,
-            removed_lines=change.removed,
-            cursor_file=known.path,
-            semantic_cursor_file=cursors.semantic_path(known.path),
-            semantic_line_count=len(meaning),
+        wanted = DiffRequest(
             strategy=request.strategy,
+            events=request.events,
+            lines=request.lines,
             token_budget=request.token_budget,
-            truncated=fitted.truncated,
-            waiting_for=seen.waiting_for or UNSET,
-            error_code=seen.error_code,
+            semantic_only=True,
         )
-        self._must_be_fine("diff-pack", found.error_code, found)
-        diff_pack.save(self._ctx, known, fitted.text, meaning)
-        return found
+        made = diff_pack.make(self._ctx, self._place, wanted, known, Mask(""))
+        self._must_be_fine("diff-pack", made.diff.error_code, made.diff)
+        diff_pack.save(self._ctx, known, made.text, made.meaning)
+        return made.diff
 
     def _baseline(self, *, reset: bool = False) -> diff_pack.Baseline:
         return diff_pack.baseline(self._ctx, self._place, self._pack_cursor, semantic_only=True, reset=reset)
@@ -212,18 +198,7 @@ class _Loop:
 
     def _next(self) -> Advice:
         status = look.shown(look.status(self._ctx, self._place))
-        patient = examine.patient(self._ctx, self._place)
-        step = next_step.of(status.session_state, status.waiting_for, self._request.token_budget, patient)
-        found = Advice(
-            session=self._place.session,
-            status=status.status,
-            session_state=status.session_state,
-            waiting_for=status.waiting_for,
-            next_action=step.action,
-            recommended_command=step.command,
-            reason=step.reason,
-            budget=self._request.token_budget,
-        )
+        found = advise(self._ctx, self._place, status, self._request.token_budget)
         missing = "session_not_found" if status.session_state == "not_found" else UNSET
         self._must_be_fine("next", missing, found)
         return found

@@ -6,44 +6,11 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.core.advice.advise import Advice
 from lisa_py.core.advice.budget import Amounts, Limits, Violation
+from lisa_py.core.relay.diff_pack import Diff
 from lisa_py.core.relay.handoff import Handoff
 from lisa_py.core.relay.monitoring import Monitored
-
-
-class Diff(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is new in the session's pack since the last cycle."""
-
-    session: str
-    status: str
-    session_state: str
-    next_action: str
-    next_offset: int
-    changed: bool
-    added_lines: tuple[str, ...]
-    removed_lines: tuple[str, ...]
-    cursor_file: str
-    semantic_cursor_file: str
-    semantic_line_count: int
-    strategy: str
-    token_budget: int
-    truncated: bool
-    semantic_only: bool = True
-    waiting_for: str | UnsetType = UNSET
-    error_code: str | UnsetType = UNSET
-
-
-class Advice(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The one next command."""
-
-    session: str
-    status: str
-    session_state: str
-    waiting_for: str
-    next_action: str
-    recommended_command: str
-    reason: str
-    budget: int
 
 
 class Cycle(Struct, frozen=True, kw_only=True, rename="camel"):

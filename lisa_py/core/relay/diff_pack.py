@@ -5,12 +5,58 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.core.context import Context
-from lisa_py.core.relay import pack, semantic
+from lisa_py.core.relay import pack, sections, semantic
+from lisa_py.core.relay.masking import Mask
+from lisa_py.core.relay.pack import PackRequest, Seen
 from lisa_py.store import cursors, pack_cursors
 from lisa_py.store.places import Place
+
+
+class DiffRequest(Struct, frozen=True, kw_only=True):
+    """Which pack, and what of it counts."""
+
+    strategy: str
+    events: int
+    lines: int
+    token_budget: int
+    semantic_only: bool = False
+    """Only lines that mean something."""
+
+
+class Diff(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is new in a session's pack since the last one."""
+
+    session: str
+    status: str
+    session_state: str
+    next_action: str
+    next_offset: int
+    changed: bool
+    added_lines: tuple[str, ...]
+    removed_lines: tuple[str, ...]
+    cursor_file: str
+    semantic_only: bool
+    strategy: str
+    token_budget: int
+    truncated: bool
+    semantic_cursor_file: str | UnsetType = UNSET
+    semantic_line_count: int | UnsetType = UNSET
+    waiting_for: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """The diff, and what it was made of."""
+
+    diff: Diff
+    seen: Seen
+    text: str
+    """The pack."""
+    meaning: tuple[str, ...]
+    """Its meaningful lines; none unless only they are compared."""
 
 
 class Change(Struct, frozen=True):
@@ -46,6 +92,36 @@ def baseline(ctx: Context, place: Place, cursor_file: str, *, semantic_only: boo
         lines = cursors.or_reset(cursors.read_semantic, cursors.semantic_path(path), reset, now)
         meaning, recovered = lines.lines if lines else (), recovered or lines is None
     return Baseline(path=path, pack=known or "", meaning=meaning, recovered=recovered, owned=not cursor_file)
+
+
+def make(ctx: Context, place: Place, request: DiffRequest, known: Baseline, mask: Mask) -> Made:
+    """Look at the session and compare; nothing is remembered, `save` does that."""
+    wanted = PackRequest(strategy=request.strategy, events=request.events, lines=request.lines)
+    seen = pack.see(ctx, place, wanted, mask)
+    fitted = sections.fit(pack.draft(seen, request.strategy, given=False), request.token_budget)
+    meant = request.semantic_only
+    meaning = meaning_of(fitted.text) if meant else ()
+    change = compare_meaning(known.meaning or (), meaning) if meant else compare(known.pack, fitted.text)
+    diff = Diff(
+        session=seen.session,
+        status=seen.status,
+        session_state=seen.session_state,
+        next_action=seen.next_action,
+        next_offset=seen.tail.next_offset,
+        changed=change.changed,
+        added_lines=change.added,
+        removed_lines=change.removed,
+        cursor_file=mask.text(known.path),
+        semantic_only=meant,
+        strategy=request.strategy,
+        token_budget=request.token_budget,
+        truncated=fitted.truncated,
+        semantic_cursor_file=mask.text(cursors.semantic_path(known.path)) if meant else UNSET,
+        semantic_line_count=len(meaning) if meant else UNSET,
+        waiting_for=seen.waiting_for or UNSET,
+        error_code=seen.error_code,
+    )
+    return Made(diff=diff, seen=seen, text=fitted.text, meaning=meaning)
 
 
 def save(ctx: Context, base: Baseline, made: str, meaning: Sequence[str]) -> None:
