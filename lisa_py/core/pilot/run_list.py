@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import jsontext
 from lisa_py.host.clock import rfc3339
 from lisa_py.store import runs
 from lisa_py.store.places import Project
@@ -56,7 +57,7 @@ def read(project: Project) -> Runs:
 def _flown(run: Run) -> Flown:
     changed = rfc3339(runs.changed(run))
     try:
-        told = msgspec.json.decode(runs.read(run) or b"", type=_Summary)
+        told = jsontext.decode(runs.read(run) or b"", _Summary)
     except (OSError, msgspec.DecodeError):
         return Flown(autopilot_id=run.id, state="unreadable", updated_at=changed)
     return Flown(

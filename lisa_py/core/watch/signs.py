@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from lisa_py.agents.base import Agent, View
+from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport
@@ -106,7 +107,7 @@ def hooks(place: Place) -> tuple[Mapping[str, object], ...]:
     found = []
     for line in lines[-HOOKS_KEPT - 1 :]:
         try:
-            record = msgspec.json.decode(line) if line else None
+            record = jsontext.decode(line) if line else None
         except msgspec.DecodeError:
             continue  # the torn first line of the window
         if isinstance(record, dict):

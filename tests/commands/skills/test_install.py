@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.answers import fits
-from tests.machine import Answer, Machine
+from tests.machine import PROGRAM, Answer, Machine
 from tests.skill_tree import edit, skill_tree
 
 PATH = ("skills", "install")
@@ -115,6 +117,18 @@ def test_a_copy_that_was_killed_half_way_is_mended_by_the_next(machine: Machine)
     os.rename(there, machine.project / ".lisa-skill-backup-there-17")  # killed between its two renames
     assert install(machine, "--path", "there").code == 0
     assert (there / "SKILL.md").exists() and not leftovers(machine.project)
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_one(machine: Machine) -> None:
+    there = machine.project / "there"
+    assert install(machine, "--path", "there").code == 0
+    (there / "SKILL.md").write_text((there / "SKILL.md").read_text() + "\nmine\n")
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *PROGRAM, *PATH, "--path", "there", "--json"],
+        env=machine.env, cwd=machine.project, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (ended.returncode, json.loads(ended.stdout)["errorCode"]) == (1, "skills_install_failed")
+    assert (there / "SKILL.md").read_text().endswith("\nmine\n") and not leftovers(machine.project)
 
 
 def test_many_installs_at_once_leave_one_whole_skill(machine: Machine) -> None:

@@ -71,13 +71,14 @@ def copy(ctx: Context, source: str, destination: str, *, code: str, force: bool 
     _check_source(source, code)
     _check_apart(real, os.path.realpath(place), code)
     _check_place(ctx, place, force)
-    files.private_dir(ctx.settings.state_dir)
-    lock = os.path.join(ctx.settings.state_dir, "skills.lock")
-    try:
-        with files.lock(lock, timeout_ms=ctx.settings.state_lock_timeout_ms):
+    lock = os.path.join(files.private_dir(ctx.settings.state_dir), "skills.lock")
+    with files.lock(lock, timeout_ms=ctx.settings.state_lock_timeout_ms):
+        try:
             counts = trees.put(real, place, ctx.clock.now())
-    except OSError as problem:
-        raise LisaError(code, f"cannot copy {source} to {place}: {problem.strerror or problem}") from problem
+        except OSError as problem:
+            raise LisaError(code, f"cannot copy {source} to {place}: {problem.strerror or problem}") from problem
+        except LisaError as problem:
+            raise LisaError(code, f"cannot copy {source} to {place}: {problem.message}") from problem
     return Copied(
         source=source,
         destination=destination,

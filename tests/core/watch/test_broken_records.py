@@ -1,0 +1,57 @@
+"""Whatever lies in a session's folder, looking at it gives an answer."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.machine import Machine
+from tests.stage import Stage
+from tests.waiting import wait_until
+
+FILES = ("meta.json", "state.json", "hooks.jsonl", "done.txt", "start", "events.jsonl", "heartbeat", "output.txt")
+RUBBISH = {
+    "strange bytes": b'{"session":"\xff\xfe","hook":"\xff","runId":"\xff","reason":"\xff","startCommand":"\xff"}\n',
+    "endless nesting": b'{"hook":' + b"[" * 100_000,
+    "other types": b'{"session":[],"runId":{},"hook":7,"at":"now","seq":"x","payload":[],"panePid":"p"}\n',
+    "a number": b"7",
+    "nothing": b"",
+    "folder": None,
+}
+LOOKS = (
+    ("status", "--session", "lisa-stage-1", "--json"),
+    ("explain", "--session", "lisa-stage-1", "--json-min"),
+    ("list", "--with-next-action", "--json"),
+    ("tree", "--with-state", "--json"),
+    ("packet", "--session", "lisa-stage-1", "--json-min"),
+)
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH)
+def test_a_look_at_broken_records_is_one_clear_answer(machine: Machine, rubbish: str) -> None:
+    stage = Stage(machine).run("echo said; exit 3")
+    wait_until(lambda: stage.status().session_state == "crashed")
+    kept = machine.folder / "kept"
+    shutil.copytree(stage.place.folder, kept)
+    for name in FILES:
+        spoil(stage, name, RUBBISH[rubbish])
+        assert stage.status().session == stage.name, name
+        shutil.rmtree(stage.place.folder)
+        shutil.copytree(kept, stage.place.folder)
+    for name in FILES:
+        spoil(stage, name, RUBBISH[rubbish])
+    for words in LOOKS:
+        answer = machine.lisa("session", *words)
+        assert answer.json.get("errorCode") != "internal_error", (words, answer)
+    assert stage.lisa("kill").json["ok"] is True
+
+
+def spoil(stage: Stage, name: str, content: bytes | None) -> None:
+    file = Path(stage.place.folder) / name
+    file.unlink(missing_ok=True)
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
