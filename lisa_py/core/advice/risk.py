@@ -20,7 +20,7 @@ WORDING = {
     "tmux_kill_server": "kill-server ends every session of the tmux server, whoever started it",
     "tmux_kill_session": "tmux ends a session, window or pane of the default server",
     "process_kill_broad": "processes are ended by name or all at once, whoever started them",
-    "file_removal_broad": "files are removed recursively far beyond one project",
+    "file_removal_broad": "files far beyond one project, or sockets of tmux servers, are removed",
     "host_shutdown": "the machine is shut down",
     "unparsable_command": "the command cannot be taken apart, so it cannot be judged",
     "policy_not_allowed": "the policy allows other commands only",
@@ -136,9 +136,18 @@ def _kill(words: Sequence[str]) -> Iterator[Finding]:
 
 def _rm(words: Sequence[str]) -> Iterator[Finding]:
     options = [word for word in words if word.startswith("-")]
-    if not any(option == "--recursive" or re.match(r"-[a-zA-Z]*[rR]", option) for option in options):
-        return
-    if any(_is_broad(word) for word in words if not word.startswith("-")):
+    deep = any(option == "--recursive" or re.match(r"-[a-zA-Z]*[rR]", option) for option in options)
+    if any(_is_socket(word) or (deep and _is_broad(word)) for word in words if not word.startswith("-")):
+        yield Finding("file_removal_broad", "high")
+
+
+def _unlink(words: Sequence[str]) -> Iterator[Finding]:
+    if any(map(_is_socket, words)):
+        yield Finding("file_removal_broad", "high")
+
+
+def _find(words: Sequence[str]) -> Iterator[Finding]:
+    if "-delete" in words and any(_is_broad(word) or _is_socket(word) for word in words):
         yield Finding("file_removal_broad", "high")
 
 
@@ -153,6 +162,11 @@ def _is_broad(word: str) -> bool:
     return _BROAD.match(word) is not None
 
 
+def _is_socket(word: str) -> bool:
+    """A tmux server whose socket is gone runs on, and nobody can reach its sessions."""
+    return re.match(r"(?:/private)?/tmp/(?:lisa-)?tmux-", word) is not None
+
+
 def _shutdown(words: Sequence[str]) -> Iterator[Finding]:
     yield Finding("host_shutdown", "high")
 
@@ -165,6 +179,9 @@ _PROGRAMS: dict[str, Callable[[Sequence[str]], Iterator[Finding]]] = {
     "skill": _by_name,
     "kill": _kill,
     "rm": _rm,
+    "unlink": _unlink,
+    "mv": _unlink,
+    "find": _find,
     "shutdown": _shutdown,
     "reboot": _shutdown,
     "poweroff": _shutdown,
