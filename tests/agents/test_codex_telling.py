@@ -20,7 +20,7 @@ def accepted(text: str, **more: object) -> str:
     return AGENT.accepted(text, NOW - 1, view(**more), Binding(session_id=THREAD))
 
 
-@pytest.mark.parametrize("text", ["hello", "/status", "two\nlines", "mail me@example.org now", "$5", "ends in \\"])
+@pytest.mark.parametrize("text", ["hello", "/status", "two\nlines", "mail me@example.org now", "ends in \\"])
 def test_a_text_is_pasted_and_submitted_as_it_is(text: str) -> None:
     assert told(text, pane("idle")) == Input()
 
@@ -30,9 +30,14 @@ def test_an_input_box_that_was_not_looked_at_is_cleared_of_a_line() -> None:
     assert told("next").clear_first == ("C-e", "C-u", "C-u")
 
 
-@pytest.mark.parametrize("text", ["look at @foo", "cost is $", "what about @", "two\nlines with $sk", "tab\t@x"])
+@pytest.mark.parametrize("text", ["look at @foo", "cost is $", "what about @", "two\n$sk", "tab\t@x"])
 def test_a_last_word_that_opens_a_list_does_not_get_a_completion_instead_of_being_sent(text: str) -> None:
-    assert told(text).before_enter == ("C-a",)
+    assert told(text, pane("idle")) == Input(before_enter=("C-a", "C-a"))
+
+
+@pytest.mark.parametrize("text", ["@", "$", "$5", "@foo", "$skill"])
+def test_an_only_word_that_opens_a_list_is_left_for_the_line_above(text: str) -> None:
+    assert told(text, pane("idle")) == Input(clear_first=("C-j",), before_enter=("C-a", "C-a"))
 
 
 def test_a_text_with_a_bang_is_no_shell_command() -> None:

@@ -8,6 +8,7 @@ import unicodedata
 
 import pytest
 
+from lisa_py.agents import _unseen
 from tests.agents_kit import pins
 from tests.agents_live.live_stage import LiveStage
 from tests.fakes.model_api import FakeModelApi
@@ -26,7 +27,7 @@ def stage(request: pytest.FixtureRequest, machine: Machine, api: FakeModelApi) -
 
 def plain(text: str) -> str:
     """What of a prompt counts: agents wrap long pastes and may store another Unicode form."""
-    return unicodedata.normalize("NFC", GONE.sub("", text)).strip()
+    return _unseen.without(unicodedata.normalize("NFC", GONE.sub("", text))).strip()
 
 
 def came(stage: LiveStage, text: str) -> bool:
@@ -51,6 +52,18 @@ def test_a_text_arrives_as_it_is(stage: LiveStage, text: str) -> None:
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
     wait_until(lambda: came(stage, text), what=f"{stage.arrived()}")
     stage.rests()
+
+
+def test_what_an_agent_takes_out_of_a_text_does_not_make_it_come_twice(stage: LiveStage) -> None:
+    """claude takes out what cannot be seen, and where that could mislead it wants another Enter."""
+    texts = ["\u202eto the left \u200bzero width", "\u061cmark vs\ufe0f16", "the next one"]
+    stage.begin()
+    for number, text in enumerate(texts, 1):
+        answer = stage.send(text)
+        assert (answer.code, answer.json["delivered"]) == (0, True), answer
+        stage.rests()
+        assert len(stage.arrived()) == number, stage.arrived()
+    assert [plain(prompt) for prompt in stage.arrived()] == [plain(text) for text in texts]
 
 
 @pytest.mark.parametrize("size", [13_000, 116_000, 1_000_000])
@@ -143,7 +156,8 @@ def test_a_question_is_answered_by_its_number(machine: Machine, api: FakeModelAp
 
 
 def test_after_it_left_nothing_is_typed(stage: LiveStage) -> None:
-    stage.begin().send("/exit" if stage.agent_name == "claude" else "/quit")
+    left = stage.begin().send("/exit" if stage.agent_name == "claude" else "/quit")
+    assert left.json["delivered"] is True, left
     stage.ends()
     answer = stage.send("touch f")
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_running")

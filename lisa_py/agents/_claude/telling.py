@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
+from lisa_py.agents import _unseen
 from lisa_py.agents._claude import home, live, screen
 from lisa_py.agents.base import Binding, Input, View
 from lisa_py.contract.status import AgentReport
@@ -136,5 +137,5 @@ def _same(wanted: str, seen: str) -> bool:
 
 
 def normal(text: str) -> str:
-    """What is left of a text when white space and Unicode forms do not count."""
-    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+    """What is left of a text when white space, Unicode forms and what cannot be seen do not count."""
+    return _SPACE.sub(" ", _unseen.without(unicodedata.normalize("NFC", text))).strip()

@@ -15,7 +15,7 @@ from lisa_py.host import files
 
 HISTORY_TAIL = 1 << 18
 _CLOCK_SLACK = 0.05
-_OPENS_LIST = re.compile(r"[^\n][ \t][@$][^\s]*\Z")
+_OPENS_LIST = re.compile(r"(\A|\s)[@$]\S*\Z")
 """Such a last word opens a list of completions, and Enter would take one of them instead of sending the text."""
 
 
@@ -32,7 +32,14 @@ def how(text: str, view: View) -> Input:
     keys = ("C-e", *("C-u",) * (2 * left)) if left else ()
     if text.startswith("!"):
         keys += ("Space",)  # else it is run as a shell command, without a sandbox and without asking
-    return Input(clear_first=keys, before_enter=("C-a",) if _OPENS_LIST.search(text) else ())
+    word = _OPENS_LIST.search(text)
+    if word is None:
+        return Input(clear_first=keys)
+    if not word[1]:
+        keys += ("C-j",)  # an only word needs a line above it to be left for
+    return Input(
+        clear_first=keys, before_enter=("C-a", "C-a")
+    )  # out of the word, and out of its line where it begins it
 
 
 def accepted(text: str, since: float, view: View, binding: Binding) -> str:

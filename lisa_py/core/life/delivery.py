@@ -58,7 +58,7 @@ def _empty(listener: Listener, text: str) -> None:
     """Take a text out of the box that the agent has taken and left there: the next one would be added to it."""
     listener.look(screen=True)
     left = AgentReport(source="grace", state="interrupted")
-    keys = listener.agent.input(text, listener.view(), (left,)).clear_first
+    keys = listener.agent.input("", listener.view(), (left,)).clear_first
     if keys and not listener.ended() and listener.status.waiting_for not in answering.DIALOGS:
         listener.press(keys)
         listener.emptied(text, EMPTY_SECONDS)
@@ -116,7 +116,7 @@ def _watched(ctx: Context, listener: Listener, text: str, since: float) -> Seen:
     """Look for a sign; without one help once: Enter again, or the whole text where the box has lost it."""
     more = SECONDS_PER_MEGABYTE * len(text) / 1e6
     if typed_text.is_command(text):
-        how = listener.hear(text, since, COMMAND_SECONDS)
+        how = listener.hear(text, since, COMMAND_SECONDS) or _done(listener)
         return Seen(how=how, knowable=bool(how))
     how = listener.hear(text, since, SOON_SECONDS + more)
     if not how and not listener.holds(text):
@@ -139,6 +139,13 @@ def _watched(ctx: Context, listener: Listener, text: str, since: float) -> Seen:
         return Seen(how=how)
     listener.press(("Enter",))
     return Seen(how=listener.hear(text, since, LAST_SECONDS + more), helped="second_enter")
+
+
+def _done(listener: Listener) -> str:
+    """How a command is seen to have been taken that leaves no record: its menu is open, or the agent has left."""
+    listener.look(screen=True)
+    asks = listener.status.waiting_for in answering.DIALOGS
+    return listener.status.state_source if asks or listener.ended() else ""
 
 
 def _lost(listener: Listener, text: str) -> bool:

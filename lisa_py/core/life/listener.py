@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lisa_py import agents
+from lisa_py.agents import _unseen
 from lisa_py.agents.base import Agent, Binding, View
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.contract.records import SessionMeta
@@ -26,6 +27,8 @@ SILENT_SECONDS = 5.0
 TICK_SECONDS = 0.015
 BOX_HEAD = 24
 """Characters of a text by which it is known again in the input box."""
+HEAD_ROOM = 4000
+"""Among so many at its beginning those are looked for."""
 
 
 class Listener:
@@ -221,7 +224,7 @@ class Listener:
     def holds(self, text: str) -> bool:
         """Whether the input box shows the text; it breaks lines wherever it likes, and may fold long ones up."""
         box = self._box()
-        head = "".join(text.split())[:BOX_HEAD]
+        head = _letters(text[:HEAD_ROOM])[:BOX_HEAD]
         return bool(box) and (head in box or box.startswith("[Pasted"))
 
     def _box(self) -> str:
@@ -231,7 +234,7 @@ class Listener:
         except TmuxUnavailable:
             return ""
         begin = next((at for at in range(len(rows) - 1, -1, -1) if rows[at].lstrip()[:1] in tuple("❯›")), len(rows))
-        return "".join("".join(rows[begin:]).split())[1:]
+        return _letters("".join(rows[begin:]))[1:]
 
     def _bound(self, view: View) -> Binding:
         """A conversation may only now get its transcript."""
@@ -240,3 +243,8 @@ class Listener:
             self.evidence.binding = binding
             view.frames = self._memory.follow(self.agent, binding.transcript)
         return binding
+
+
+def _letters(text: str) -> str:
+    """What is left of a text wherever a screen breaks its lines and whatever it shows nothing of."""
+    return "".join(_unseen.without(text).split())
