@@ -23,15 +23,7 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> Receipt:
-    payload = order.payload(
-        ctx,
-        text=args.text,
-        text_file=args.text_file,
-        keys=args.keys,
-        answer=args.answer,
-        enter=args.enter,
-        force=args.force,
-    )
+    payload = order.payload(ctx, args)
     place = ctx.place(args.session, args.project_root)
     return receipt.receipt(place, send.send(ctx, place, payload))
 

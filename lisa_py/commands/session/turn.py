@@ -54,17 +54,8 @@ class Args(Struct, kw_only=True):
 
 def run(args: Args, ctx: Context) -> Turn:
     mask = Mask(args.redact)
-    payload = order.payload(
-        ctx,
-        text=args.text,
-        text_file=args.text_file,
-        keys=args.keys,
-        answer=args.answer,
-        enter=args.enter,
-        force=args.force,
-    )
     request = TurnRequest(
-        payload=payload,
+        payload=order.payload(ctx, args),
         rules=rules.watch_rules(args, ctx.given),
         packet=_packet(args),
         reader=EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset),

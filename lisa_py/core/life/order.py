@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from lisa_py.contract.errors import UsageError
 from lisa_py.core.context import Context
 from lisa_py.core.life import typed_text
 from lisa_py.core.life.send import Payload
 
 
-def payload(
-    ctx: Context,
-    *,
-    text: str = "",
-    text_file: str = "",
-    keys: str = "",
-    answer: str = "",
-    enter: bool = False,
-    force: bool = False,
-) -> Payload:
+class Wishes(Protocol):
+    """The flags of a command that tells a session something."""
+
+    text: str
+    text_file: str
+    keys: str
+    answer: str
+    enter: bool
+    force: bool
+
+
+def payload(ctx: Context, wishes: Wishes) -> Payload:
     """Raises UsageError: empty_keys, missing_send_payload, send_payload_conflict; LisaError: invalid_text_file."""
-    if keys and not keys.split():
+    if wishes.keys and not wishes.keys.split():
         raise UsageError("empty_keys", "--keys holds no key; key names stand apart by spaces, like `C-c Enter`")
-    wanted = {"--text": text, "--text-file": text_file, "--keys": keys, "--answer": answer.strip()}
+    answer = wishes.answer.strip()
+    wanted = {"--text": wishes.text, "--text-file": wishes.text_file, "--keys": wishes.keys, "--answer": answer}
     given = [flag for flag, value in wanted.items() if value]
     if len(given) > 1:
         raise UsageError("send_payload_conflict", f"give one of {', '.join(given)}, not {len(given)} of them")
     if not given:
         raise UsageError("missing_send_payload", "nothing to send: give --text, --text-file, --keys or --answer")
     return Payload(
-        text=typed_text.from_file(ctx, text_file, "text-file") if text_file else text,
-        keys=tuple(keys.split()),
-        answer=answer.strip(),
-        enter=enter,
-        force=force,
+        text=typed_text.from_file(ctx, wishes.text_file, "text-file") if wishes.text_file else wishes.text,
+        keys=tuple(wishes.keys.split()),
+        answer=answer,
+        enter=wishes.enter,
+        force=wishes.force,
     )
 
 

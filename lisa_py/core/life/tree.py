@@ -37,18 +37,9 @@ class Row(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True)
         return self.project_root, self.session
 
 
-class Node(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Node(Row, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One session with those it has spawned."""
 
-    session: str
-    parent_session: str = ""
-    agent: str = ""
-    mode: str = ""
-    status: str = ""
-    session_state: str = ""
-    waiting_for: str = ""
-    project_root: str = ""
-    created_at: str = ""
     children: tuple[Node, ...] = ()
 
 
