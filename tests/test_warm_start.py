@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -52,8 +53,13 @@ FOR_EVER = ("session", "wait", "--any", "--timeout-seconds", "600")
 
 def _family(parent: int) -> list[psutil.Process]:
     """Living descendants; those that wait to be reaped live no more."""
-    found = psutil.Process(parent).children(recursive=True)
-    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in psutil.Process(parent).children(recursive=True) if _lives(process)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def test_a_call_beyond_its_time_is_killed(machine: Machine, fleet: Fleet, warm: warm_start.WarmStart) -> None:
@@ -86,4 +92,4 @@ def test_nothing_outlives_tests_that_are_killed(machine: Machine, fleet: Fleet) 
     loaded, call = wait_until(lambda: len(found := _family(owner.pid)) == 2 and found, what="a call runs")
     owner.kill()
     owner.wait()
-    wait_until(lambda: not (loaded.is_running() or call.is_running()), what="both are gone")
+    wait_until(lambda: not (_lives(loaded) or _lives(call)), what="both are gone")

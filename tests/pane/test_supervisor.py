@@ -173,12 +173,21 @@ def test_an_agent_that_handles_ctrl_c_and_ends_well_is_completed(machine: Machin
     assert "caught" in screen(tmux, pane)
 
 
+def _commands(pane: Pane) -> list[list[str]]:
+    found = []
+    for child in psutil.Process(pane.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(child.cmdline())
+    return found
+
+
 @pytest.mark.parametrize(("key", "code"), [("C-c", 130), ("C-\\", 131)])
 def test_ctrl_c_ends_a_command_that_does_not_handle_it_but_not_its_record(
     machine: Machine, folder: Path, key: str, code: int
 ) -> None:
-    tmux, pane = in_pane(machine, folder, "echo ready; exec sleep 60")
-    wait_until(lambda: "ready" in screen(tmux, pane))
+    tmux, pane = in_pane(machine, folder, "exec sleep 60")
+    # until then it is a shell, and bash ignores SIGQUIT
+    wait_until(lambda: ["sleep", "60"] in _commands(pane), what="it runs")
     tmux.keys(pane.pane_id, [key])
     wait_until(lambda: (folder / "done.txt").exists())
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{code}\n"
@@ -191,10 +200,16 @@ def test_ctrl_z_does_not_strand_the_command(machine: Machine, folder: Path) -> N
     wait_until(lambda: "got x" in screen(tmux, pane))
 
 
+def _lives(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def test_no_shell_is_left_and_the_dead_pane_can_be_read(machine: Machine, folder: Path) -> None:
     tmux, pane = in_pane(machine, folder, "echo last words; exit 3")
     wait_until(lambda: (folder / "done.txt").exists())
-    wait_until(lambda: not psutil.pid_exists(pane.pid) or psutil.Process(pane.pid).status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not _lives(pane.pid))
     text = wait_until(lambda: (shown := screen(tmux, pane)) and "SESSION_DONE" in shown and shown)
     assert "last words" in text
     assert f"__LISA_SESSION_DONE__:{RUN_ID}:3" in text

@@ -192,17 +192,21 @@ def test_ctrl_c_leaves_the_session_alone_and_says_how_to_go_on(stage: Stage) -> 
 
 
 def test_a_terminal_gets_one_live_line_that_is_gone_at_the_end(stage: Stage) -> None:
-    stage.spawn("[wait 1] [say x]")
+    gate = stage.machine.folder / "gate"
+    stage.spawn(f"[wait {gate}] [say x]")
     leader, follower = pty.openpty()
     argv = [*PROGRAM, "session", "monitor", "--session", stage.name, "--json"]
     with subprocess.Popen(
         argv, stderr=follower, stdout=subprocess.PIPE, env=stage.machine.env, cwd=stage.machine.project
     ) as watching:
+        os.close(follower)
+        shown = ""
+        while f"{stage.name}: in_progress" not in shown:
+            shown += os.read(leader, 65536).decode()
+        gate.touch()
         out, _ = watching.communicate(timeout=30)
-    os.close(follower)
-    shown = os.read(leader, 65536).decode()
+    shown += os.read(leader, 65536).decode()
     os.close(leader)
-    assert f"{stage.name}: in_progress" in shown
     assert shown.endswith("\r\x1b[2K")
     assert json.loads(out)["exitReason"] == "waiting_input"
 
