@@ -46,7 +46,7 @@ def _answered(argv: Sequence[str], form: str) -> int:
             return complete.run(os.environ["_LISA_COMPLETE"])
         path, words = parse.split(argv)
         command = commands.load(path) if path else None
-        if command is None or "--help" in words or "-h" in words:
+        if command is None or parse.asks_for_help(command, words):
             from lisa_py.cli import manual  # noqa: PLC0415 - only when asked or lost
 
             return manual.without_command(argv) if command is None else manual.show(path, command)

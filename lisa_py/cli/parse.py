@@ -63,6 +63,21 @@ def read(path: Sequence[str], command: Command, words: Sequence[str]) -> tuple[S
     return _typed(path, command, fields, values)
 
 
+def asks_for_help(command: Command, words: Sequence[str]) -> bool:
+    """Whether the help page is wanted: `--text -h` is a text."""
+    takes = _that_take_a_value(command.fields)
+    before = ""
+    for word in words:
+        if before not in takes and word in ("--help", "-h"):
+            return True
+        before = "" if before in takes else word
+    return False
+
+
+def _that_take_a_value(fields: Sequence[Field]) -> set[str]:
+    return {spelling for field in fields if not field.is_switch for spelling in field.spellings()}
+
+
 def plain(command: Command, fields: Sequence[Field], words: Sequence[str]) -> dict[str, Any] | None:
     """What the words say when each plainly is a flag of this command; None leaves the judgement to click."""
     table = {spelling: field for field in fields for spelling in field.spellings()}
@@ -96,12 +111,8 @@ def _put(values: dict[str, Any], field: Field, value: str) -> None:
 
 def _refuse_swallowed(path: Sequence[str], fields: Sequence[Field], words: Sequence[str]) -> None:
     """A flag's value that is itself a flag of this command was forgotten, not meant (`--flag=--value` is meant)."""
-    known = {"--json", "--json-min", "--help"}
-    takes: set[str] = set()
-    for field in fields:
-        known.update(field.spellings())
-        if not field.is_switch:
-            takes.update(field.spellings())
+    known = {"--json", "--json-min", "--help", *(spelling for field in fields for spelling in field.spellings())}
+    takes = _that_take_a_value(fields)
     for word, following in zip(words, [*words[1:], None], strict=False):
         if word in takes and (following is None or following in known):
             raise UsageError("missing_flag_value", f"missing value for {word} (see {help_of(path)})")

@@ -29,6 +29,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
     default: Any = UNSET
     choices: tuple[str, ...] | UnsetType = UNSET
     minimum: int | UnsetType = UNSET
+    maximum: int | UnsetType = UNSET
 
 
 class Capability(Struct, frozen=True, kw_only=True):
@@ -81,6 +82,7 @@ def _parameter(field: Field) -> Parameter:
         default=UNSET if field.required or field.is_switch or field.default in ("", None) else field.default,
         choices=field.flag.choices or UNSET,
         minimum=UNSET if field.flag.minimum is None else field.flag.minimum,
+        maximum=UNSET if field.flag.maximum is None else field.flag.maximum,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -11,6 +12,10 @@ from msgspec import NODEFAULT, Struct
 from lisa_py.contract.errors import UsageError
 
 WORDS = {"true": True, "false": False}
+MOST = 2**53 - 1
+"""The largest whole number that every JSON reader keeps whole."""
+_PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
+"""Python's own reading would take 1_000, and digits of other scripts."""
 USUAL_EXITS = {0: "done", 1: "refused or failed; the message or errorCode says why"}
 
 
@@ -25,6 +30,8 @@ class Flag(Struct, frozen=True, kw_only=True):
     code: str = ""
     """`errorCode` of a refused value; the field's name decides when empty."""
     minimum: int | None = None
+    maximum: int | None = None
+    """None: what every JSON reader takes for a whole number."""
     word: bool = False
     """A bool that takes the literal words true or false."""
     off: str = ""
@@ -66,7 +73,7 @@ class Field(Struct, frozen=True):
     @property
     def metavar(self) -> str:
         if self.flag.choices:
-            return "|".join(self.flag.choices)
+            return "|".join(filter(None, self.flag.choices))
         if self.flag.word:
             return "true|false"
         return self.flag.metavar or {int: "N", float: "N"}.get(self.kind, "TEXT")
@@ -93,7 +100,7 @@ class Field(Struct, frozen=True):
         word = text.strip().lower()
         word = self.flag.aliases.get(word, word)
         if word not in self.flag.choices:
-            raise self._refusal(text, "|".join(self.flag.choices))
+            raise self._refusal(text, "|".join(filter(None, self.flag.choices)))
         return word
 
     def _word(self, text: str) -> bool:
@@ -104,12 +111,16 @@ class Field(Struct, frozen=True):
 
     def _number(self, text: str) -> int | float:
         try:
+            if not _PLAIN_NUMBER.fullmatch(text.strip()):
+                raise ValueError
             value = self.kind(text.strip())
         except ValueError:
             raise self._refusal(text, "a number") from None
-        least = self.flag.minimum
+        least, most = self.flag.minimum, MOST if self.flag.maximum is None else self.flag.maximum
         if least is not None and value < least:
             raise self._refusal(text, f"a number >= {least}")
+        if value > most:
+            raise self._refusal(text, f"a number <= {most}")
         return value  # type: ignore[no-any-return]
 
     def _refusal(self, text: str, expected: str) -> UsageError:

@@ -70,6 +70,8 @@ CursorReset = Annotated[bool, Flag(help="set an unreadable cursor file aside and
 DeltaFrom = Annotated[str, Flag(help="only what is new since an offset, @unix time or RFC 3339 time", metavar="VALUE")]
 Markers = Annotated[str, Flag(help="comma-separated texts to look for", metavar="CSV")]
 KeepNoise = Annotated[bool, Flag(help="keep start-up noise of agents", off="--strip-noise")]
+MOST_HOURS = 100 * 366 * 24
+"""A lifetime beyond a century is a slip, and ends beyond what clocks can tell."""
 PollInterval = Annotated[int, Flag(help="seconds between reported polls; reactions do not wait for it", minimum=1)]
 MaxPolls = Annotated[int, Flag(help="give up after this many polls", minimum=1)]
 TimeoutSeconds = Annotated[int | None, Flag(help="give up after this time", minimum=1)]

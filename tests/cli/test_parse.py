@@ -19,6 +19,7 @@ PATH = ("session", "sample")
 class Args(Struct, kw_only=True):
     session: Annotated[str, Flag(help="needed")]
     lines: Annotated[int, Flag(help="a number", minimum=1)] = 5
+    rows: Annotated[int, Flag(help="a bounded number", minimum=1, maximum=100)] = 5
     mode: Annotated[str, Flag(help="a choice", choices=("one", "two"), aliases={"uno": "one"})] = "one"
     enter: Annotated[bool, Flag(help="a switch", off="--no-enter")] = False
     wait: Annotated[bool, Flag(help="a word", word=True)] = True
@@ -79,12 +80,38 @@ def test_a_joined_value_may_be_anything() -> None:
         (["--session=a", "--lines=0"], "invalid_lines"),
         (["--session=a", "--lines=3.5"], "invalid_lines"),
         (["--session=a", "--lines="], "invalid_lines"),
+        (["--session=a", "--lines=1_000"], "invalid_lines"),
+        (["--session=a", "--lines=\u0663"], "invalid_lines"),
+        (["--session=a", "--lines=9007199254740992"], "invalid_lines"),
+        (["--session=a", "--lines=" + "9" * 5000], "invalid_lines"),
+        (["--session=a", "--rows=101"], "invalid_rows"),
         (["--session=a", "--mode=three"], "invalid_mode"),
         (["--session=a", "--wait=yes"], "invalid_wait"),
     ],
 )
 def test_every_mistake_has_its_code(words: list[str], expected: str) -> None:
     assert code(*words) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("--help", True),
+        ("-h --session a", True),
+        ("--session a --enter --help", True),
+        ("--session --session --help", True),
+        ("--session a --file -h", False),
+        ("--path --help", False),
+        ("--file=--help", False),
+    ],
+)
+def test_a_value_is_no_call_for_help(words: str, wanted: bool) -> None:
+    assert parse.asks_for_help(COMMAND, words.split()) is wanted
+
+
+def test_a_forgotten_value_is_told_also_before_help() -> None:
+    assert code("--session", "a", "--file", "--help") == "missing_flag_value"
+    assert read("--session", "a", "--file", "-h")[0].file == "-h"
 
 
 def test_a_near_miss_is_pointed_out() -> None:

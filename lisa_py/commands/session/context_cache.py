@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
-from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.contract.flags import MOST_HOURS, ProjectRoot, Session
 from lisa_py.core.advice.given import Inputs
 from lisa_py.core.context import Context
 from lisa_py.core.relay import context_cache
@@ -26,7 +26,9 @@ class Args(Struct, kw_only=True):
         str, Flag(help="add the lines of a pack, a capture, a JSON list or plain text; `-` is standard input",
                   metavar="PATH")
     ] = ""  # fmt: skip
-    ttl_hours: Annotated[int, Flag(help="forget the key so many hours after its last change", minimum=1)] = 48
+    ttl_hours: Annotated[
+        int, Flag(help="forget the key so many hours after its last change", minimum=1, maximum=MOST_HOURS)
+    ] = 48
     max_lines: Annotated[int, Flag(help="how many lines to keep, the newest", minimum=1)] = 240
     list: Annotated[bool, Flag(help="show all keys")] = False
     clear: Annotated[bool, Flag(help="remove the key")] = False

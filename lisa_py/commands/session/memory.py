@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.contract.flags import MOST_HOURS, ProjectRoot, Session
 from lisa_py.core.context import Context
 from lisa_py.core.relay import memory
 from lisa_py.core.relay.memory import Diff, Refreshed
@@ -21,7 +21,9 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     refresh: Annotated[bool, Flag(help="look at the session and remember what it shows")] = False
     semantic_diff: Annotated[bool, Flag(help="also say which lines are new and which are gone")] = False
-    ttl_hours: Annotated[int, Flag(help="forget it after so many hours (with --refresh)", minimum=1)] = 24
+    ttl_hours: Annotated[
+        int, Flag(help="forget it after so many hours (with --refresh)", minimum=1, maximum=MOST_HOURS)
+    ] = 24
     max_lines: Annotated[int, Flag(help="how many lines to remember (with --refresh)", minimum=1)] = memories.LINES
 
 

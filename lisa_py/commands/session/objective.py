@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
-from lisa_py.contract.flags import ProjectRoot
+from lisa_py.contract.flags import MOST_HOURS, ProjectRoot
 from lisa_py.core.context import Context
 from lisa_py.host.clock import rfc3339
 from lisa_py.store.objectives import Objective, Objectives, registry
@@ -24,7 +24,9 @@ class Args(Struct, kw_only=True):
     status: Annotated[
         str, Flag(help="only an open objective is put before prompts", choices=("open", "done", "paused"))
     ] = ""
-    ttl_hours: Annotated[int, Flag(help="forget it after so many hours", metavar="N", minimum=1)] = 0
+    ttl_hours: Annotated[
+        int, Flag(help="forget it after so many hours", metavar="N", minimum=1, maximum=MOST_HOURS)
+    ] = 0
     activate: Annotated[bool, Flag(help="make it the current one")] = False
     clear: Annotated[bool, Flag(help="remove it")] = False
     list: Annotated[bool, Flag(help="show all objectives")] = False

@@ -45,8 +45,8 @@ class Args(Struct, kw_only=True):
     model: Model = ""
     nested_policy: NestedPolicy = "auto"
     nesting_intent: NestingIntent = "auto"
-    width: Annotated[int, Flag(help="columns of the pane", minimum=1)] = 220
-    height: Annotated[int, Flag(help="rows of the pane", minimum=1)] = 60
+    width: Annotated[int, Flag(help="columns of the pane", minimum=1, maximum=10_000)] = 220
+    height: Annotated[int, Flag(help="rows of the pane", minimum=1, maximum=10_000)] = 60
     trust: Annotated[bool, Flag(help="trust the project folder for this agent beforehand, so that it does not ask")] = (
         False
     )

@@ -191,6 +191,7 @@ def test_text_shows_the_lines(machine: Machine) -> None:
         ((), "missing_required_flag"),
         (("--session", "x"), "invalid_session_name"),
         (("--session", NAME, "--ttl-hours", "0"), "invalid_ttl_hours"),
+        (("--session", NAME, "--refresh", "--ttl-hours", "9007199254740991"), "invalid_ttl_hours"),
         (("--session", NAME, "--max-lines", "0"), "invalid_max_lines"),
     ],
 )

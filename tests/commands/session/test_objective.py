@@ -63,6 +63,7 @@ def test_clearing_the_current_objective_leaves_none_current(machine: Machine) ->
         (("--id", "a", "--status", "late"), "invalid_status"),
         (("--id", "a", "--budget", "0"), "invalid_budget"),
         (("--id", "a", "--ttl-hours", "-1"), "invalid_ttl_hours"),
+        (("--id", "a", "--ttl-hours", "9007199254740991"), "invalid_ttl_hours"),
     ],
 )
 def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
