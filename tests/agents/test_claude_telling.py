@@ -88,6 +88,7 @@ def test_the_hook_of_the_prompt_shows_that_it_was_taken(home: Home) -> None:
         ("x" * 12_000, '\n<pasted_content id="1">\n' + "x" * 12_000 + '\n</pasted_content id="1">'),
         ("new text", "left over\nnew text"),
         ("!now", " !now"),
+        ("\u202eto the left \u200bzero vs\ufe0f16", "to the left zero vs16"),
     ],
 )
 def test_a_text_is_recognised_however_claude_writes_it_down(home: Home, text: str, seen: str) -> None:

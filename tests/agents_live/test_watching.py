@@ -217,12 +217,23 @@ def test_an_exec_run_that_fails_has_crashed(make: Make, agent: str) -> None:
 
 
 @BOTH
-def test_an_untrusted_folder_is_reported_as_a_question(make: Make, agent: str) -> None:
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_an_untrusted_folder_is_a_question_that_can_be_answered(make: Make, agent: str, answer: str) -> None:
     stage = make(agent, trusted=False)
     subprocess.run(["git", "init", "-q", str(stage.machine.project)], check=True)
-    words = ["--agent", agent, "--no-dangerously-skip-permissions"]
+    words = ["--agent", agent, "--no-dangerously-skip-permissions", "--prompt", "[fake text hello]"]
     assert stage.lisa("spawn", *words).code == 0
     stage.until(is_("waiting_input", "waiting", "trust"))
+    for _ in range(20):  # it stands, also where its process is still busy with its own start
+        assert stage.status().waiting_for == "trust"
+    given = stage.lisa("send", "--answer", answer)
+    assert (given.code, given.json["delivered"]) == (0, True), given
+    if answer == "yes":
+        stage.until(is_("waiting_input", "idle", "prompt"))
+        assert stage.arrived() == ["[fake text hello]"]
+    else:
+        stage.until(lambda status: status.waiting_for != "trust")
+        assert stage.arrived() == []
 
 
 @BOTH

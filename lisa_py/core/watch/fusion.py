@@ -112,10 +112,18 @@ def _lead(reports: Sequence[AgentReport], boundary: Boundary, now: float) -> Age
         for other in order[1:]:
             if _kind(other) == "busy" and boundary.at <= other.at and now - other.at < SETTLES_WITHIN:
                 return other  # the turn has just begun, and the live sign is a moment behind
-    if lead.source == "activity" and _kind(lead) == "resting":
-        # a process that reads its terminal is at rest, or asks: the screen may know which
-        return next((other for other in order if other.source == "screen" and _kind(other) != "busy"), lead)
+    if lead.source == "activity":
+        return _seen_instead(lead, order)
     return lead
+
+
+def _seen_instead(lead: AgentReport, order: Sequence[AgentReport]) -> AgentReport:
+    """A process that reads its terminal is at rest, or asks; one that computes may be drawing what it asks."""
+    screen = next((other for other in order if other.source == "screen"), None)
+    if screen is None:
+        return lead
+    rests = _kind(lead) == "resting" and _kind(screen) != "busy"
+    return screen if rests or _kind(screen) == "waiting" else lead
 
 
 def _newer(report: AgentReport, held: AgentReport) -> bool:

@@ -77,6 +77,12 @@ def test_a_program_that_reads_its_terminal_rests_or_asks_as_the_screen_says() ->
     assert fused(says("activity", "thinking"), says("screen", "idle")).state == "thinking"
 
 
+def test_a_dialog_on_the_screen_stands_also_while_its_program_computes() -> None:
+    for state in ("thinking", "tool"):
+        answer = fused(says("activity", state), says("screen", "waiting", waiting_for="trust"))
+        assert (answer.state, answer.waiting_for, answer.source) == ("waiting", "trust", "screen")
+
+
 def test_rest_from_before_an_input_is_no_answer_until_the_limit() -> None:
     boundary = Boundary(at=990.0)
     old = says("agent_file", "idle", 980.0)
