@@ -141,7 +141,8 @@ def _answers(lead: AgentReport, fresh: Sequence[AgentReport], boundary: Boundary
     """Whether rest is an answer to the newest input, and not the rest from before it."""
     if not boundary.at or boundary.begun or lead.state in ("error", "interrupted"):
         return True
-    if lead.source in ("activity", "screen") and (lead.waiting_for == "prompt" or not boundary.tells):
+    reads = lead.source == "activity" and lead.waiting_for == "prompt"
+    if reads or (lead.source in ("activity", "screen") and not boundary.tells):
         # who reads its terminal again has taken what was typed; who only looks quiet may still be about to begin
         return now - boundary.at >= SETTLES_WITHIN
     # an agent that has just started reports rest, dated after the prompt it was started with: that is no answer yet
