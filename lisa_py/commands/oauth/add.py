@@ -79,4 +79,8 @@ COMMAND = Command(
         "oauth_add_failed": "the pool could not be changed",
     },
     example="printf '%s' \"$CLAUDE_CODE_OAUTH_TOKEN\" | lisa oauth add --stdin --label work",
+    notes="""\
+Each spawn of an agent that takes one gets the next token, in the environment of its session only. One that the agent
+reports as refused is disabled, not deleted: `lisa oauth list --json` says why, `lisa oauth enable` brings it back, and
+so does adding it again.""",
 )

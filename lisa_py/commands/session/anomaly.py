@@ -77,4 +77,8 @@ COMMAND = Command(
         "status_compute_failed": "tmux cannot be asked, so nothing is known of the session",
     },
     example="lisa session anomaly --session lisa-demo-1 --auto-remediate --json",
+    notes="""\
+Looked for are reason_loop (the same event six times or more, over at least a minute, and a second look finds that
+nothing moves), degraded_retries, expectation_churn, terminal_stuck, terminal_crashed, no_events_observed,
+session_not_found and what the agent itself reports. --auto-remediate shows commands that may help; none is run.""",
 )

@@ -141,4 +141,8 @@ COMMAND = Command(
     },
     example="lisa session context-pack --for lisa-demo-1 --json |\n"
     "  lisa session context-cache --key auth --from - --json",
+    notes="""\
+--clear goes before --from and --refresh, which add their lines to those under the key, each line once, the newest
+--max-lines of them. --from takes packs and captures as JSON, a JSON list of lines, or any text. A session's memory is
+left alone.""",
 )

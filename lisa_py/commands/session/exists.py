@@ -45,4 +45,6 @@ COMMAND = Command(
     exit_code=lambda answer: 0 if answer.exists else 1,
     exits={0: "it exists", 1: "it does not, or that cannot be told (errorCode says which)"},
     example="lisa session exists --session lisa-demo-1",
+    notes="""\
+True until the session is killed, also when its agent has ended; names are taken whole.""",
 )

@@ -129,8 +129,12 @@ COMMAND = Command(
     },
     notes=(
         "A shell line is judged as a whole and command by command; chains, sudo, sh -c and $(...) are followed.\n"
+        "Under strict, or with --enforce, `safe` means: no session on the user's own tmux server, no doubt about that\n"
+        "(`tmuxProbe: error` is one) and no risk; under warn and off, which are the same: no such session and no high\n"
+        "risk. Only strict fails, and not with --advice-only.\n"
         "Keys of a policy file: machinePolicy, allowedCommands, deniedCommands, requireProjectRoot,\n"
-        "requireProjectOnlyForKillAll, allowCleanupIncludeTmuxDefault."
+        "requireProjectOnlyForKillAll, allowCleanupIncludeTmuxDefault (it makes that cleanup a medium risk). A file's\n"
+        "machinePolicy may be stricter than the flag; to relax it takes --allow-policy-relax."
     ),
     example='lisa session guard --shared-tmux --enforce --command "lisa session kill-all --project-only" --json',
 )

@@ -66,4 +66,7 @@ COMMAND = Command(
     exits={0: "it is gone", 1: "it was not there, or something of it could not be ended (errorCode says which)"},
     errors={"session_kill_failed": "something of the session could not be ended; errors say what, its records stay"},
     example="lisa session kill --session lisa-demo-1",
+    notes="""\
+Sessions it has spawned are ended first, also those in other projects; each is asked (TERM) and forced (KILL) three
+seconds later, with all processes that belong to its run. When tmux does not answer, nothing is touched.""",
 )

@@ -168,4 +168,9 @@ COMMAND = Command(
         "lane_store_write_failed": "lanes.json cannot be written",
     },
     example="lisa session lane --name planner --goal analysis --agent codex --contract handoff_v2_required",
+    notes="""\
+spawn, route and autopilot take from --lane what the call does not say itself: a flag that is written goes before the
+lane. Values are kept as they are written; those that spawn and route would refuse come with `warnings`. --unset empties
+a field. With the contract handoff_v2_required a handoff of the lane's sessions needs --schema v2 or later. A name that
+is not there is exit code 1, in text too.""",
 )

@@ -187,4 +187,8 @@ COMMAND = Command(
         "session_list_failed": "tmux could not be asked; nothing is known about the sessions",
     },
     example="lisa session list --priority\nlisa session list --all-sockets --with-next-action --json",
+    notes="""\
+A session is listed until it is killed, also when its agent has ended. Text is a name per line; with --with-next-action
+name,status,sessionState,nextAction, with --priority and,score,label. A delta compares with the list of the last call
+with the same cursor file, in all fields that were asked for.""",
 )

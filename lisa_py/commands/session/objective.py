@@ -158,4 +158,8 @@ COMMAND = Command(
         "objective_store_write_failed": "objectives.json cannot be written",
     },
     example='lisa session objective --id auth --goal "log in with a passkey" --acceptance "tests pass" --budget 4000',
+    notes="""\
+Writing an objective makes it the current one. While it is open, spawn puts it before the first prompt and send before
+each text; one that is done, paused or over is left out. --ttl-hours alone prolongs what is there. An id that is not
+there is exit code 1, in text too.""",
 )

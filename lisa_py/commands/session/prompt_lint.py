@@ -138,4 +138,7 @@ COMMAND = Command(
         "prompt_lint_strict_failed": "a warning is as severe as --fail-on says",
     },
     example='lisa session prompt-lint --prompt "Use ./lisa for child orchestration." --markers DONE --strict',
+    notes="""\
+A flawless prompt has score 100; each warning costs: prompt_contains_marker 30 and bypass_full_auto_conflict 25 (high),
+prompt_over_budget 18 and nested_hint_missing 15 (medium). Tokens are characters divided by four.""",
 )
