@@ -171,7 +171,7 @@ COMMAND = Command(
     exits={0: "answered, also for a session that does not exist (errorCode says so)", 1: "refused"},
     example="lisa session explain --session lisa-demo-1 --events 30",
     notes="""\
-Without --since the newest --events are shown, with it the oldest after that place: nextCursor is the --since of the next
-call, so that none is left out. droppedEventLines could not be read, missedEvents were trimmed away unread, moreEvents
-are left for the next call.""",
+Without --since the newest --events are shown, with it the oldest after that place: nextCursor is the --since of the
+next call, so that none is left out. droppedEventLines could not be read, missedEvents were trimmed away unread,
+moreEvents are left for the next call.""",
 )
