@@ -149,7 +149,7 @@ _CLOSE = rf"{_MARK}\]?"
 _SIGN = r"[ \t]{0,20}(?:=>|:=|(?<![=!<>])=(?!=)|:)"
 _VALUE = rf"{_SIGN}(?:\s{{0,40}}(?:{_QUOTE})|[ \t]{{0,20}}{_BARE})"
 """Only what is quoted may stand on the next line."""
-_LINE = r"[^\n|;&]*?"
+_LINE = r"[^\n|;&]{0,200}?"
 
 ANNOUNCEMENTS = (
     # -- headers -------------------------------------------------------------------------------------------------------
@@ -212,7 +212,9 @@ ANNOUNCEMENTS = (
 
 _HEAD = rf"{_STRONG}{_REST}{_MARK}[ \t]*:[ \t]*[|>][+-]?\d?[ \t]*"
 BLOCKS = (
-    re.compile(rf"(?m:^)(?P<indent>[ \t│┃|>#*]*)[^\n]{{0,160}}?{_HEAD}\n(?P<v>(?:(?P=indent)[ \t]+[^\n]*(?:\n|\Z))+)"),
+    re.compile(
+        rf"(?m:^)(?P<indent>[ \t│┃|>#*]{{0,80}}+)[^\n]{{0,160}}?{_HEAD}\n(?P<v>(?:(?P=indent)[ \t]+[^\n]*(?:\n|\Z))+)"
+    ),
     re.compile(rf"{_HEAD}(?P<v>(?:\\n[ \t]+[^\\\n\"]*)+)"),
 )
 """A YAML block under a telling name; as it is, and as it is written inside of another string."""
