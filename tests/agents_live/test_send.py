@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import signal
 import unicodedata
 
 import pytest
@@ -95,6 +97,23 @@ def test_after_an_interrupt_only_the_new_text_is_said(stage: LiveStage) -> None:
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
     stage.shows("after the interrupt")
     wait_until(lambda: stage.told()[-1:] == ["[fake text after the interrupt]"], what=f"{stage.told()}")
+
+
+def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(stage: LiveStage) -> None:
+    stage.begin()
+    real, once = shutil.which("tmux"), stage.machine.folder / "once"
+    strike = f"mkdir {once} 2>/dev/null && {{ kill -9 $PPID; exit; }}"
+    stage.machine.program("tmux", f'#!/bin/sh\ncase "$*" in *Enter*) {strike};; esac\nexec {real} "$@"\n')
+    text = "left behind\nin several lines\nby a killed sender"
+    killed = stage.machine.start("session", "send", "--session", stage.name, "--text", text, "--enter")
+    killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    (stage.machine.bin / "tmux").unlink()
+    answer = stage.send("[fake text only this]")
+    assert (answer.code, answer.json["delivered"]) == (0, True), answer
+    stage.shows("only this")
+    wait_until(lambda: stage.told(), what="the transcript")
+    assert [plain(prompt) for prompt in stage.told()] == ["[fake text only this]"]
 
 
 def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: LiveStage) -> None:

@@ -92,7 +92,7 @@ def _abandoned(listener: Listener) -> bool:
     """Whether the last text was pasted and never taken: its sender was killed before Enter, or Enter did nothing."""
     state = listener.evidence.state
     begun = state.last_input_text and not state.last_input_accepted_at and not state.draft
-    return bool(begun) and listener.rests() and listener.holds(state.last_input_text)
+    return bool(begun) and listener.holds(state.last_input_text)
 
 
 def _paste(listener: Listener, text: str) -> None:
