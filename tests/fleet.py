@@ -52,6 +52,11 @@ class Fleet:
     def ends(self, name: str) -> int:
         return wait_until(lambda: session.read_end(self.place(name)), what=f"{name} ends").code
 
+    def dies(self, name: str) -> int:
+        """The exit code, once tmux has seen the end too and nothing of it writes any more."""
+        wait_until(lambda: (pane := self.pane(name)) and pane.dead, what=f"{name} is dead")
+        return self.ends(name)
+
     def events(self, name: str) -> list[Event]:
         return list(events.tail(self.place(name), 100).events)
 

@@ -98,5 +98,11 @@ class Stage:
         """The exit code, once it has ended."""
         return wait_until(lambda: session.read_end(self.place)).code
 
+    def dies(self) -> int:
+        """The exit code, once tmux has seen the end too and nothing of it writes any more."""
+        server = self.ctx.server(self.place)
+        wait_until(lambda: (pane := server.pane(self.name)) and pane.dead, what=f"{self.name} is dead")
+        return self.ends()
+
     def events(self) -> list[str]:
         return [event.reason for event in events.tail(self.place, 100).events]

@@ -214,7 +214,7 @@ def test_an_agent_that_is_not_installed_is_said_so(machine: Machine, fleet: Flee
 def test_a_taken_name_is_refused_whether_its_session_runs_or_has_ended(machine: Machine, fleet: Fleet) -> None:
     fleet.spawn("lisa-runs")
     fleet.spawn("lisa-ended", "exit 3")
-    fleet.ends("lisa-ended")
+    fleet.dies("lisa-ended")
     for name, hint in (("lisa-runs", "running"), ("lisa-ended", "session kill")):
         answer = machine.lisa("session", "spawn", "--session", name, "--command", "true", "--json")
         assert (answer.code, answer.json["errorCode"]) == (1, "session_already_exists")

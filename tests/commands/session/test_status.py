@@ -27,8 +27,7 @@ MIN_KEYS = {
 def ended(machine: Machine) -> Stage:
     """A session whose command has completed."""
     stage = Stage(machine, "lisa-done").run("echo bye")
-    stage.ends()
-    wait_until(lambda: (pane := stage.ctx.server(stage.place).pane(stage.name)) and pane.dead, what="tmux has seen it")
+    stage.dies()
     return stage
 
 

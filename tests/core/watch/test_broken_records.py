@@ -9,7 +9,6 @@ import pytest
 
 from tests.machine import Machine
 from tests.stage import Stage
-from tests.waiting import wait_until
 
 FILES = ("meta.json", "state.json", "hooks.jsonl", "done.txt", "start", "events.jsonl", "heartbeat", "output.txt")
 RUBBISH = {
@@ -32,7 +31,8 @@ LOOKS = (
 @pytest.mark.parametrize("rubbish", RUBBISH)
 def test_a_look_at_broken_records_is_one_clear_answer(machine: Machine, rubbish: str) -> None:
     stage = Stage(machine).run("echo said; exit 3")
-    wait_until(lambda: stage.status().session_state == "crashed")
+    assert stage.dies() == 3
+    assert stage.status().session_state == "crashed"
     kept = machine.folder / "kept"
     shutil.copytree(stage.place.folder, kept)
     for name in FILES:
