@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     Machine.warm = WarmStart() if config.getoption("--warm") else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Tests of warm calls wait more than they compute: two on a core, while there are few cores."""
+    cores = os.cpu_count() or 1
+    return max(cores, min(2 * cores, 8)) if config.getoption("--warm") else None
 
 
 def pytest_unconfigure() -> None:
