@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from lisa_py.agents._dialogs import Choice
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class Answered(Struct, frozen=True, kw_only=True):
     text: str
 
 
+def asks(status: Status) -> bool:
+    """Whether the agent shows a list of choices; at a limit some do and others only rest."""
+    return status.waiting_for in DIALOGS or (status.waiting_for == "limit" and status.agent_state == "waiting")
+
+
 def answer(ctx: Context, listener: Listener, word: str) -> tuple[Answered, str]:
     """Take a choice; returns it and how the dialog is seen to be over (empty: it is not).
 
@@ -46,7 +52,7 @@ def answer(ctx: Context, listener: Listener, word: str) -> tuple[Answered, str]:
         raise LisaError("invalid_answer", f"invalid --answer: {word} (expected yes|no|always|N)")
     listener.look(screen=True)
     waiting_for = listener.status.waiting_for
-    if waiting_for not in DIALOGS:
+    if not asks(listener.status):
         raise LisaError(
             "no_dialog",
             f"{listener.place.session} asks nothing (it is {listener.status.agent_state}); nothing was pressed",
@@ -138,7 +144,7 @@ def _closed(ctx: Context, listener: Listener, before: str, pressed: float) -> st
     deadline = ctx.clock.monotonic() + CLOSE_SECONDS
     while True:
         listener.look(screen=True)
-        if listener.ended() or listener.status.waiting_for not in DIALOGS:
+        if listener.ended() or not asks(listener.status):
             return listener.status.state_source
         if _dialog(listener) != before:
             return "screen"

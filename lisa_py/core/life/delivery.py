@@ -59,7 +59,7 @@ def _empty(listener: Listener, text: str) -> None:
     listener.look(screen=True)
     left = AgentReport(source="grace", state="interrupted")
     keys = listener.agent.input("", listener.view(), (left,)).clear_first
-    if keys and not listener.ended() and listener.status.waiting_for not in answering.DIALOGS:
+    if keys and not listener.ended() and not answering.asks(listener.status):
         listener.press(keys)
         listener.emptied(text, EMPTY_SECONDS)
 
@@ -124,7 +124,7 @@ def _watched(ctx: Context, listener: Listener, text: str, since: float) -> Seen:
     if how or not listener.tells:
         return Seen(how=how, knowable=listener.tells)
     listener.look()
-    if listener.status.waiting_for in answering.DIALOGS:
+    if answering.asks(listener.status):
         # Enter would answer the dialog, and a dialog that was not there before means that the turn has begun
         return Seen(how=listener.status.state_source)
     if listener.ended():
@@ -144,8 +144,7 @@ def _watched(ctx: Context, listener: Listener, text: str, since: float) -> Seen:
 def _done(listener: Listener) -> str:
     """How a command is seen to have been taken that leaves no record: its menu is open, or the agent has left."""
     listener.look(screen=True)
-    asks = listener.status.waiting_for in answering.DIALOGS
-    return listener.status.state_source if asks or listener.ended() else ""
+    return listener.status.state_source if answering.asks(listener.status) or listener.ended() else ""
 
 
 def _lost(listener: Listener, text: str) -> bool:

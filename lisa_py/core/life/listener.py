@@ -143,7 +143,7 @@ class Listener:
             )
         self._must_be_awake()
         self._wait_until_ready()
-        if self.status.waiting_for in answering.DIALOGS:
+        if answering.asks(self.status):
             raise self._busy_with_dialog()
 
     def _must_be_awake(self) -> None:

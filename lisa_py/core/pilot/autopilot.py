@@ -11,7 +11,6 @@ from msgspec import UNSET
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.life import kill, launch, names, spawn
-from lisa_py.core.life.answering import DIALOGS
 from lisa_py.core.life.born import born
 from lisa_py.core.life.draft import SpawnRequest
 from lisa_py.core.life.spawn import Spawned
@@ -200,7 +199,7 @@ class _Flight:
         if asks in ("error", "limit"):
             kind = "" if found.error_kind is UNSET else f": {found.error_kind}"
             raise Failed("agent_error", f"the agent's turn ended in an error{kind}", 2, found)
-        if asks in DIALOGS:
+        if asks not in ("", "prompt"):
             raise Failed("agent_asks", f"the agent asks ({asks}): answer it, then go on with --resume-from", 2, found)
         return found
 

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
-from lisa_py.core.life.answering import DIALOGS
+from lisa_py.core.life import answering
 from lisa_py.core.relay import blocks, memory, output_tail, pane_text
 from lisa_py.core.relay.baton import Baton
 from lisa_py.core.relay.blocks import ObjectiveBlock
@@ -86,7 +86,7 @@ def see(
     meta = pane_text.meta_of(place)
     recent = EventReader(ctx, None, "").read(place, request.events)
     missing = live.session_state == "not_found"
-    dialog = live.waiting_for in DIALOGS
+    dialog = answering.asks(live)
     return Seen(
         session=place.session,
         project_root=mask.text(place.project.root),

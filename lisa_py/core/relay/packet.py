@@ -11,7 +11,7 @@ from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
-from lisa_py.core.life.answering import DIALOGS
+from lisa_py.core.life import answering
 from lisa_py.core.relay import fields, output_tail, pane_capture, pane_text, summary
 from lisa_py.core.relay.fields import Difference
 from lisa_py.core.relay.masking import MARGIN, Mask
@@ -113,7 +113,7 @@ def build(ctx: Context, place: Place, request: PacketRequest, reader: EventReade
     mask = Mask(request.redact)
     seen = look.shown(look.status(ctx, place, agent=request.agent, mode=request.mode))
     recent = reader.read(place, request.events)
-    words, source, offset = _output(ctx, place, request.lines, mask, dialog=seen.waiting_for in DIALOGS)
+    words, source, offset = _output(ctx, place, request.lines, mask, dialog=answering.asks(seen))
     short = _summary(words, request, place, seen)
     missing = seen.session_state == "not_found"
     made = Packet(
