@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from lisa_py.agents import _dialogs
@@ -89,6 +90,8 @@ class View(Struct, kw_only=True):
     """The transcript's tail, at least back to the newest turn start."""
     environ: Mapping[str, str] = {}
     now: float = 0.0
+    seen: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What an agent file has read on its own for this view: asked again, it answers from the same moment."""
 
 
 TurnEdge = Literal["", "prompt", "end"]

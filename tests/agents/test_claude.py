@@ -83,6 +83,22 @@ def test_a_session_file_of_a_killed_process_whose_id_is_in_use_again_is_not_beli
     assert home.bind().how == "spawn"
 
 
+def test_one_view_is_of_one_moment(home: Home) -> None:
+    home.live("busy")
+    seen = home.view(PROMPT)
+    bound = AGENT.bind(seen)
+    home.live("idle")
+    assert {report.state for report in AGENT.reports(seen, bound) if report.source == "agent_file"} == {"thinking"}
+
+
+def test_a_rest_that_begins_while_it_is_looked_at_counts_as_one(home: Home) -> None:
+    home.live("idle", ago=-0.1)
+    enqueued = tuple(frame for frame in recorded("queued") if frame.reason == "enqueue")
+    assert home.states(frames=enqueued)["agent_file"] == "thinking"
+    home.live("idle", ago=-3600)  # the clock was set back since
+    assert home.states(frames=enqueued)["agent_file"] == "idle"
+
+
 def test_a_session_file_without_its_process_is_not_believed(home: Home) -> None:
     home.live("busy")
     assert home.states(processes=(SUPERVISOR, SHELL)) == {}
@@ -138,6 +154,18 @@ def test_what_a_tool_is_to_do_is_told_to_whoever_shall_allow_it(home: Home) -> N
     assert home.reports(frames=(call,))["transcript"].detail == "Bash: sleep 3"
 
 
+def test_a_turn_without_an_end_is_said_to_be_over_when_it_is_known_how(home: Home) -> None:
+    home.live("idle", ago=0.1)
+    assert home.states(PROMPT)["agent_file"] == "thinking"
+    assert home.states(PROMPT, hook("Stop", 0.05))["agent_file"] == "idle"
+    ended = (Frame(kind="turn_start", at=NOW - 4), Frame(kind="turn_end", at=NOW - 0.1, reason="completed"))
+    assert home.states(PROMPT, frames=ended)["agent_file"] == "idle"
+    home.live("idle", ago=1.1)
+    assert home.states(PROMPT) == {"agent_file": "idle", "hook": "interrupted"}
+    home.live("idle", ago=30)
+    assert home.states(hook("Stop", 31))["agent_file"] == "idle"
+
+
 def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: Home) -> None:
     made = recorded("queued")
     until = {end: tuple(made[: at + 1]) for at, end in enumerate(frame.reason for frame in made) if end}
@@ -145,6 +173,11 @@ def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: Home) -> 
     assert home.states(frames=until["enqueue"])["agent_file"] == "thinking"
     home.live("idle", ago=3)
     assert home.states(frames=until["enqueue"])["agent_file"] == "idle"
+    begun = (Frame(kind="turn_end", at=NOW - 0.3), Frame(kind="turn_start", at=NOW - 0.1))
+    home.live("idle", ago=0.2)
+    assert home.states(frames=begun)["agent_file"] == "thinking"
+    home.live("idle", ago=0.05)
+    assert home.states(frames=begun)["agent_file"] == "idle"
     home.live("idle", ago=0.2)
     assert home.states(frames=tuple(made))["agent_file"] == "idle"
 

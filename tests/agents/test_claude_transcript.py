@@ -68,6 +68,8 @@ def test_prompts_in_line_are_counted_until_their_turn_or_their_removal() -> None
     assert [count for at, count in enumerate(seen) if not at or count != seen[at - 1]] == [0, 1, 0, 1, 0]
     interrupted = next(at for at, frame in enumerate(made) if frame.reason == "interrupted")
     assert seen[interrupted] == 1
+    late = [frame for frame in made if frame.reason in ("enqueue", "remove")][:1] + made[:2]
+    assert transcript.in_line(late) == 1  # a record may stand before an older one
     two = [frame for frame in recorded("queued") if frame.queued and frame.kind == "system"] * 2
     assert transcript.in_line(two) == 2
     assert transcript.in_line([*two, msgspec.structs.replace(two[0], reason="popAll")]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -183,6 +184,21 @@ def test_an_interrupted_turn_is_over(make: Make, agent: str) -> None:
     stage.until(is_("in_progress", "tool"))
     assert stage.lisa("send", "--keys", "Escape").code == 0
     stage.until(is_("waiting_input", "interrupted"))
+
+
+@BOTH
+@pytest.mark.parametrize("complete", ["true", "false"])
+def test_whoever_waits_is_told_of_an_interrupt_before_the_first_word(make: Make, agent: str, complete: str) -> None:
+    stage = make(agent).begin()
+    stage.send("[fake hang 60]")
+    words = ("--waiting-requires-turn-complete", complete, "--timeout-seconds", "30", "--json")
+    watching = stage.machine.start("session", "monitor", "--session", stage.name, *words)
+    stage.until(is_("in_progress", "thinking"))
+    assert stage.lisa("send", "--keys", "Escape").code == 0
+    got = json.loads(watching.communicate(timeout=60)[0])
+    assert (watching.returncode, got["finalState"], got["classificationReason"]) == (
+        0, "waiting_input", "agent_interrupted",
+    ), got  # fmt: skip
 
 
 @BOTH

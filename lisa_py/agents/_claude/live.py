@@ -52,7 +52,17 @@ def config_folder(view: View) -> str:
 
 
 def read(view: View) -> Live | None:
-    """The live session file of the pane's agent, the outermost first; None when there is none (yet)."""
+    """The live session file of the pane's agent, the outermost first; None when there is none (yet).
+
+    Read once for a view: whatever else of it is read later is then at least as new, as a rest needs it to be.
+    """
+    if "live" not in view.seen:
+        view.seen["live"] = _read(view)
+    found: Live | None = view.seen["live"]
+    return found
+
+
+def _read(view: View) -> Live | None:
     folder = os.path.join(config_folder(view), "sessions")
     for process in view.processes:
         if is_agent(process) and process.alive:

@@ -82,6 +82,8 @@ def _file_report(view: View, found: live.Live | None) -> AgentReport | None:
             return AgentReport(source="agent_file", state="starting", detail="prompt not taken yet")
         if _has_next(view, found):
             return AgentReport(source="agent_file", state="thinking", detail="the next prompt in line begins")
+        if _rests_for(view, found) < SETTLE_SECONDS and _is_open(view, found):
+            return AgentReport(source="agent_file", state="thinking", detail="the turn ends")  # how is told in a moment
         detail = "a shell runs in the background" if found.status == "shell" else ""
         return AgentReport(source="agent_file", state="idle", at=found.changed_at, detail=detail)
     if found.status == "waiting":
@@ -106,17 +108,28 @@ def _waits(view: View, found: live.Live) -> AgentReport:
 
 def _about_to_begin(view: View, found: live.Live) -> bool:
     """Started with a prompt, claude is at rest for a moment before it takes it."""
-    just_now = view.now - found.changed_at <= BEGIN_SECONDS
+    just_now = _rests_for(view, found) <= BEGIN_SECONDS
     return bool(view.meta.prompt and view.hooks) and just_now and live.untried(view)
 
 
+def _rests_for(view: View, found: live.Live) -> float:
+    """Seconds; the rest may have begun a moment after the view's own time. One far in the future is a wrong clock's."""
+    age = view.now - found.changed_at
+    return age if age > -BEGIN_SECONDS else -age
+
+
 def _has_next(view: View, found: live.Live) -> bool:
-    """Between two turns claude is at rest for a moment, also when the next prompt has been waiting for it."""
-    if not 0 <= view.now - found.changed_at <= BEGIN_SECONDS or not view.frames:
+    """Between two turns claude is at rest for a moment, also when the next prompt has been waiting for it.
+
+    That prompt is in line first, then in the transcript, and only then in the file.
+    """
+    if not _rests_for(view, found) <= BEGIN_SECONDS or not view.frames:
         return False
     from lisa_py.agents._claude import transcript  # noqa: PLC0415 - loaded already, by whoever read the frames
 
-    return transcript.in_line(view.frames) > 0
+    edge = next((frame for frame in reversed(view.frames) if frame.kind in ("turn_start", "turn_end")), None)
+    begun = edge is not None and edge.kind == "turn_start" and edge.at >= found.changed_at
+    return begun or transcript.in_line(view.frames) > 0
 
 
 def _hook_report(view: View, found: live.Live | None) -> AgentReport | None:
@@ -192,19 +205,22 @@ def _notification(hook: Mapping[str, object], at: float) -> AgentReport | None:
 
 def _unanswered(view: View, found: live.Live | None) -> AgentReport | None:
     """An interrupted turn fires no hook: at rest for a moment already, after a prompt whose turn has no end."""
-    if found is None or not found.rests or view.now - found.changed_at < SETTLE_SECONDS:
+    if found is None or not found.rests or _rests_for(view, found) < SETTLE_SECONDS or not _is_open(view, found):
         return None
+    return AgentReport(source="hook", state="interrupted", at=found.changed_at, detail="no end of the turn")
+
+
+def _is_open(view: View, found: live.Live) -> bool:
+    """Whether the newest turn of the hooks has no end, neither theirs nor the transcript's, although claude rests."""
     for hook in reversed(view.hooks):
         name, at = word(hook, "hook"), seconds_of(hook)
         if hook.get("agent_id"):
             continue  # a helper in the background, whose work is no turn
         if name in _ENDS or any(frame.kind == "turn_end" and frame.at >= at for frame in view.frames):
-            return None
+            return False
         if name in _MIDDLES:
-            if found.changed_at <= at:
-                return None
-            return AgentReport(source="hook", state="interrupted", at=found.changed_at, detail="no end of the turn")
-    return None
+            return found.changed_at > at
+    return False
 
 
 def _frames_report(frames: Sequence[Frame]) -> AgentReport | None:

@@ -240,15 +240,26 @@ class _Maker:
 
 
 def in_line(frames: Sequence[Frame]) -> int:
-    """How many prompts wait for the end of the turn; claude takes them up by itself."""
-    waiting = 0
-    for frame in frames:
-        if frame.kind == "system" and frame.queued:
-            waiting = 0 if frame.reason == POP_ALL else waiting + (1 if frame.reason == ENQUEUE else -1)
-        elif frame.kind == "turn_start":
-            waiting -= 1
-        waiting = max(0, waiting)
-    return waiting
+    """How many prompts wait for the end of the turn; claude takes them up by itself.
+
+    Records are not written in the order of their times: a prompt may be in line in the file before the running turn.
+    """
+    waiting: list[float] = []
+    for frame in sorted(frames, key=lambda frame: frame.at):
+        if frame.kind == "turn_start" and waiting:
+            waiting.pop(0)
+        elif frame.kind == "system" and frame.queued:
+            _move(waiting, frame)
+    return len(waiting)
+
+
+def _move(waiting: list[float], frame: Frame) -> None:
+    if frame.reason == ENQUEUE:
+        waiting.append(frame.at)
+    elif frame.reason == POP_ALL:
+        waiting.clear()
+    elif waiting:
+        waiting.pop()
 
 
 def _speaks(blocks: list[Any]) -> bool:

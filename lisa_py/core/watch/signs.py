@@ -56,7 +56,7 @@ def ask(ctx: Context, subject: Subject, brief: bool, memory: Memory | None) -> N
 
 def _settled(report: AgentReport, now: float) -> bool:
     """Whether this report alone tells the state."""
-    new_rest = report.state == "idle" and report.at and 0 <= now - report.at < NEW_REST_SECONDS
+    new_rest = report.state == "idle" and report.at and abs(now - report.at) < NEW_REST_SECONDS
     return report.source in LIVE and not new_rest
 
 

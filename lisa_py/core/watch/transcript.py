@@ -112,6 +112,8 @@ class Follower:
 
 def _last_turn(frames: list[Frame]) -> list[Frame]:
     begin = next((at for at in range(len(frames) - 1, -1, -1) if frames[at].kind == "turn_start"), 0)
-    todos = [frame for frame in frames[:begin] if frame.todos][-1:]
-    turn = frames[begin:]
+    # agents do not write their records in the order of their times: what came after the start may stand before it
+    kept = [frame for frame in frames[:begin] if frame.at > frames[begin].at]
+    todos = [frame for frame in frames[:begin] if frame.todos and frame not in kept][-1:]
+    turn = kept + frames[begin:]
     return todos + (turn if len(turn) <= KEPT else turn[:10] + turn[-KEPT // 2 :])

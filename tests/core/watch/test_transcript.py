@@ -21,7 +21,8 @@ class Lines(Agent):
         self.parsed += 1
         record = json.loads(line)
         todos = tuple(Todo(text, "pending") for text in record.get("todos", ()))
-        return [Frame(kind=record["kind"], text=record.get("text", ""), offset=offset, todos=todos)]
+        text, at = record.get("text", ""), record.get("at", 0.0)
+        return [Frame(kind=record["kind"], at=at, text=text, offset=offset, todos=todos)]
 
 
 def write(path: Path, *records: dict[str, object], end: str = "\n") -> None:
@@ -131,6 +132,16 @@ def test_a_follower_keeps_the_last_task_list_of_an_earlier_turn(tmp_path: Path) 
     follower = Follower(Lines(), str(path))
     write(path, *turn(2))
     assert [todo.text for frame in follower.frames() for todo in frame.todos] == ["a", "b"]
+
+
+def test_a_follower_keeps_what_was_written_before_the_start_of_its_turn_and_came_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    write(path, *turn(1))
+    follower = Follower(Lines(), str(path))
+    write(path, {"kind": "system", "text": "late", "at": 9.0}, {"kind": "turn_start", "at": 8.0})
+    assert [frame.text for frame in follower.frames()] == ["late", ""]
+    write(path, {"kind": "turn_start", "at": 10.0})
+    assert [frame.at for frame in follower.frames()] == [10.0]
 
 
 def test_a_follower_of_an_endless_turn_does_not_grow_with_it(tmp_path: Path) -> None:
