@@ -11,7 +11,6 @@ import pytest
 
 from lisa_py.store import runs, session
 from tests.agents_live.live_stage import LiveStage
-from tests.answers import fits
 from tests.fakes.model_api import FakeModelApi
 from tests.machine import Answer, Machine
 from tests.waiting import wait_until
@@ -22,7 +21,6 @@ AGENTS = pytest.mark.parametrize("agent", ["claude", "codex"])
 
 def _fly(stage: LiveStage, *words: str, stdin: str | None = None) -> Answer:
     answer = stage.machine.lisa("session", "autopilot", *words, "--json", stdin=stdin, timeout=120)
-    fits(("session", "autopilot"), answer.json)
     return answer
 
 
@@ -138,7 +136,6 @@ def test_a_loop_follows_a_dialogue_and_tells_when_it_is_killed(machine: Machine,
 def _loop(stage: LiveStage, *words: str) -> dict[str, Any]:
     answer = stage.lisa("loop", *words)
     assert answer.code == 0, answer
-    fits(("session", "loop"), answer.json)
     return answer.json
 
 

@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 from tests.agents_kit import AgentHome, claude_home, codex_home
-from tests.answers import fits
 from tests.fakes.model_api import FakeModelApi
 from tests.machine import Answer, Machine
 from tests.waiting import wait_until
@@ -31,7 +30,6 @@ def live(machine: Machine, agent: str, url: str) -> AgentHome:
 
 def ask(machine: Machine, agent: str, *words: str) -> Answer:
     answer = machine.lisa("session", "preflight", "--fast", "--agent", agent, *words, "--json", timeout=120)
-    fits(("session", "preflight"), answer.json)
     return answer
 
 

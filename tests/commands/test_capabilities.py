@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from lisa_py import commands
-from tests.answers import fits
 from tests.machine import Machine
 
 
 def test_every_command_is_listed(machine: Machine) -> None:
     answer = machine.lisa("capabilities", "--json").json
-    fits(("capabilities",), answer)
     assert {" ".join(path) for path in commands.paths()} == {command["name"] for command in answer["commands"]}
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from lisa_py.core.life import checkup
 from lisa_py.host import processes
-from tests.answers import fits
 from tests.machine import PROGRAM, Machine
 from tests.waiting import wait_until
 
@@ -32,7 +31,6 @@ def test_tmux_and_one_agent_are_enough(machine: Machine) -> None:
     only(machine, "tmux")
     machine.program("claude", "#!/bin/sh\n[ $1 = --version ] && echo '2.1.329 (Claude Code)'\n")
     answer = machine.lisa("doctor", "--json")
-    fits(("doctor",), answer.json)
     assert (answer.code, answer.json["ok"]) == (0, True)
     assert [check["name"] for check in answer.json["checks"]] == ["tmux", "claude", "codex"]
     assert found(answer.json, "checks", "claude")["version"] == "2.1.329"

@@ -93,6 +93,7 @@ COMMAND = Command(
         "invalid_schema": "not v1, v2, v3 or v4",
         "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
         "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
+        "handoff_delta_read_failed": "there is a cursor, and the event log cannot be read",
         "cursor_file_write_failed": "the cursor file could not be written",
         "handoff_schema_v2_required": "the session's lane asks for --schema v2 or later",
         "handoff_compress_failed": "the payload could not be packed",

@@ -74,6 +74,8 @@ def checked(args: Args, ctx: Context) -> tuple[str, ...]:
 
 def _selected(made: Packet, paths: tuple[str, ...]) -> Selected:
     answer = Selected(fields.project(msgspec.to_builtins(made), paths))
+    if made.error_code is not UNSET:
+        answer["errorCode"] = made.error_code  # whoever picks fields still has to learn that it failed
     answer.failed = failed(made)
     return answer
 
@@ -118,6 +120,7 @@ COMMAND = Command(
         "fields_requires_json": "--fields without --json",
         "cursor_file_required_for_delta_json": "--delta-json without --cursor-file",
         "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
+        "handoff_delta_read_failed": "there is a cursor, and the event log cannot be read",
         "cursor_file_write_failed": "the cursor file could not be written",
     },
     example="lisa session packet --session lisa-demo-1 --cursor-file /tmp/demo.cursor --json-min\n"

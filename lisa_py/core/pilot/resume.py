@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from lisa_py import agents
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
 from lisa_py.core.advice import goals
@@ -118,10 +119,10 @@ def _decoded(raw: bytes) -> dict[str, Any]:
     if not raw.strip():
         raise Unusable("the input is empty")
     try:
-        found = msgspec.json.decode(raw.strip().splitlines()[-1])  # of a stream the last line is the summary
+        found = jsontext.decode(raw.strip().splitlines()[-1])  # of a stream the last line is the summary
     except msgspec.DecodeError:
         try:
-            found = msgspec.json.decode(raw)
+            found = jsontext.decode(raw)
         except msgspec.DecodeError as problem:
             raise Unusable(f"not JSON: {problem}") from problem
     if not isinstance(found, dict):

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import Event
 from lisa_py.core.context import Context
 from lisa_py.store import cursors, events
@@ -57,7 +58,10 @@ class EventReader:
         self._given = Recent(items=())
 
     def read(self, place: Place, count: int) -> Recent:
-        """At most `count` events: the newest, or with a cursor the oldest of the new ones."""
+        """At most `count` events: the newest, or with a cursor the oldest of the new ones.
+
+        Raises LisaError(handoff_delta_read_failed): to a cursor an unreadable log must not look like an empty one.
+        """
         self._given = self._read(place, count)
         return self._given
 
@@ -65,6 +69,11 @@ class EventReader:
         if self.since is None:
             page = events.tail(place, count)
             return Recent(items=_items(page.events), dropped=page.dropped, newest=page.next)
+        try:
+            events.must_be_readable(place)
+        except OSError as problem:
+            why = (problem.strerror or str(problem)).lower()
+            raise LisaError("handoff_delta_read_failed", f"failed to read handoff delta: {why}") from None
         newest = events.tail(place, 1).next
         reset = self.since > newest
         page = events.since(place, 0 if reset else self.since, count)

@@ -83,6 +83,8 @@ def watch_rules(wishes: Wishes, given: Collection[str]) -> Rules:
         agent=wishes.agent,
         mode=wishes.mode,
     )
+    if "until_jsonpath" in given and not wishes.until_jsonpath:
+        raise UsageError("invalid_until_jsonpath", "invalid --until-jsonpath: expression cannot be empty")
     return checked(rules, path=wishes.until_jsonpath)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.answers import fits
 from tests.machine import Machine
 
 PATH = ("agent", "build-cmd")
@@ -15,7 +14,6 @@ def test_the_text_is_the_command_line(machine: Machine) -> None:
 
 def test_json_tells_what_was_decided_about_nesting(machine: Machine) -> None:
     answer = machine.lisa(*PATH, "--agent=codex", "--mode=exec", "--prompt=Use ./lisa", "--json").json
-    fits(PATH, answer)
     assert answer["nestedDetection"]["autoBypass"] is True
     assert answer["command"].endswith(" --dangerously-bypass-approvals-and-sandbox")
     assert (answer["projectRoot"], answer["nestedPolicy"]) == (str(machine.project), "auto")

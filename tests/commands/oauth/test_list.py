@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.answers import fits
 from tests.machine import Machine
 
 
@@ -18,7 +17,6 @@ def test_tokens_are_listed_by_id_and_never_shown(machine: Machine) -> None:
     for word in ("tok-AAA", "tok-BBB"):
         machine.lisa("oauth", "add", "--stdin", stdin=word)
     answer = machine.lisa("oauth", "list", "--json")
-    fits(("oauth", "list"), answer.json)
     assert [sorted(token) for token in answer.json["tokens"]] == [["addedAt", "id", "next"]] * 2
     assert [token["next"] for token in answer.json["tokens"]] == [True, False]
     rows = machine.lisa("oauth", "list").out.splitlines()

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.answers import fits
 from tests.core.relay.talking_pane import TalkingPane
 from tests.machine import Answer, Machine
 from tests.stage import Stage
@@ -22,7 +21,6 @@ def capture(machine: Machine, *words: str, name: str = "lisa-talk") -> Answer:
 def raw(machine: Machine, *words: str) -> dict[str, Any]:
     answer = capture(machine, "--raw", *words, "--json")
     assert answer.code == 0, answer
-    fits(("session", "capture"), answer.json)
     return answer.json
 
 
@@ -262,7 +260,6 @@ def test_a_debug_summary_holds_no_secret(machine: Machine) -> None:
 def test_flags_that_do_not_fit_are_refused(machine: Machine, words: list[str], code: str) -> None:
     answer = capture(machine, *words, "--json-min")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
-    fits(("session", "capture"), answer.json)
 
 
 def test_the_session_is_required(machine: Machine) -> None:
@@ -288,7 +285,6 @@ def test_an_agents_transcript_is_read_first(machine: Machine) -> None:
     stage.send("[run echo hello] [say all done] go")
     stage.reaches("idle", queued=0)
     answer = stage.lisa("capture").json
-    fits(("session", "capture"), answer)
     assert answer["source"] == "transcript"
     assert [(message["role"], message["text"]) for message in answer["messages"]][-1] == ("assistant", "all done")
     assert answer["toolCalls"][0]["text"] == "echo hello"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from lisa_py.store import events
-from tests.answers import fits
 from tests.machine import Answer, Machine
 from tests.stage import Stage
 
@@ -44,7 +43,6 @@ def test_an_unreadable_cursor_file_is_refused_and_set_aside_when_asked(machine: 
     assert cursor.read_bytes() == BROKEN
     answer = machine.lisa(*words, "--cursor-reset")
     assert answer.code == 0, answer
-    fits(("session", READERS[reader][0]), last(answer))
     assert last(answer).get("cursorRecovered") or "set aside" in answer.err
     assert [path.read_bytes() for path in machine.project.glob("cursor.corrupt-*")] == [BROKEN]
     again = machine.lisa(*words, "--cursor-reset")

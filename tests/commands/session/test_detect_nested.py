@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.answers import fits
 from tests.machine import Machine
 
 PATH = ("session", "detect-nested")
@@ -10,7 +9,6 @@ PATH = ("session", "detect-nested")
 
 def test_json_has_the_decision_and_what_follows_from_it(machine: Machine) -> None:
     answer = machine.lisa(*PATH, "--prompt", "Use ./lisa for child orchestration.", "--json").json
-    fits(PATH, answer)
     assert answer["agent"], answer["mode"] == ("codex", "exec")
     assert answer["nestedDetection"]["reason"] == "prompt_contains_dot_slash_lisa"
     assert answer["effectiveAgentArgs"] == "--dangerously-bypass-approvals-and-sandbox"
@@ -25,7 +23,6 @@ def test_without_a_prompt_there_is_no_command_but_an_answer(machine: Machine) ->
 def test_why_and_rewrite_explain_and_propose(machine: Machine) -> None:
     words = (*PATH, "--prompt", "The string './lisa' appears in docs only.", "--why", "--rewrite")
     answer = machine.lisa(*words, "--json").json
-    fits(PATH, answer)
     assert answer["why"]["spans"][0]["nonExecutable"] is True and len(answer["rewrites"]) == 3
     lines = machine.lisa(*words).out.splitlines()
     assert lines[0] == "eligible=true autoBypass=false reason=no_nested_hint matchedHint="

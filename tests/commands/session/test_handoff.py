@@ -11,7 +11,6 @@ import pytest
 from lisa_py.core.relay import compression
 from lisa_py.store import events
 from lisa_py.store.lanes import Lane, registry
-from tests.answers import fits
 from tests.core.relay.talking_pane import TalkingPane
 from tests.machine import Machine
 
@@ -20,7 +19,6 @@ def handoff(machine: Machine, *words: str, code: int = 0) -> dict[str, Any]:
     form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
     answer = machine.lisa("session", "handoff", "--session", "lisa-talk", *words, *form)
     assert answer.code == code, answer
-    fits(("session", "handoff"), answer.json, "json-min" if "--json-min" in words else "json")
     return answer.json
 
 

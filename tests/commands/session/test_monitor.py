@@ -222,6 +222,7 @@ def test_a_terminal_gets_one_live_line_that_is_gone_at_the_end(stage: Stage) -> 
         (("--waiting-requires-turn-complete", "1"), "invalid_waiting_requires_turn_complete"),
         (("--until-marker", ""), "invalid_until_marker"),
         (("--until-marker", "  "), "invalid_until_marker"),
+        (("--until-jsonpath", ""), "invalid_until_jsonpath"),
         (("--until-state", "asleep"), "invalid_until_state"),
         (("--until-jsonpath", "a..b"), "invalid_until_jsonpath"),
         (("--expect", "much"), "invalid_expect"),

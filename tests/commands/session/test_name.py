@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from tests.answers import fits
 from tests.machine import Machine
 
 
 def test_the_name_is_printed_and_json_tells_its_parts(machine: Machine) -> None:
     assert machine.lisa("session", "name").out.startswith("lisa-proj-")
     answer = machine.lisa("session", "name", "--agent=CODEX", "--mode=execution", "--tag", "My Tag", "--json").json
-    fits(("session", "name"), answer)
     assert answer["session"].endswith("-codex-exec-mytag")
     assert (answer["agent"], answer["mode"], answer["tag"]) == ("codex", "exec", "My Tag")
 

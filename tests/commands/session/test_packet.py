@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,6 +113,7 @@ def test_fields_pick_dotted_paths_and_skip_unknown_ones(machine: Machine) -> Non
     answer = packet(machine, "--fields", "session,handoff.droppedRecent,capture.lines,nope.x", code=1)
     assert answer == {
         "capture": {"lines": 120},
+        "errorCode": "session_not_found",
         "handoff": {"droppedRecent": 0},
         "session": "lisa-talk",
         "stderrPolicy": "diagnostic",
@@ -174,3 +176,25 @@ def test_looking_leaves_no_trace(machine: Machine) -> None:
         packet(machine)
         packet(machine, "--summary-style", "debug")
         assert {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if path.is_file()} == before
+
+
+def test_picked_fields_still_tell_that_it_failed(machine: Machine) -> None:
+    answer = machine.lisa(
+        *("session", "packet", "--session", "lisa-gone", "--fields", "session,nextAction", "--json"), promised=False
+    )
+    assert answer.code == 1
+    assert (
+        answer.json.items()
+        >= {"session": "lisa-gone", "nextAction": "session spawn", "errorCode": "session_not_found"}.items()
+    )
+
+
+@pytest.mark.parametrize("command", ["handoff", "packet"])
+def test_to_a_cursor_an_unreadable_log_is_no_empty_one(machine: Machine, command: str) -> None:
+    with TalkingPane(machine) as pane:
+        Path(pane.place.events).mkdir()
+        cursor = machine.project / "c"
+        words = ["session", command, "--session", pane.name, "--cursor-file", str(cursor), "--json"]
+        answer = machine.lisa(*words)
+        assert (answer.code, answer.json["errorCode"]) == (1, "handoff_delta_read_failed")
+        assert not cursor.exists()

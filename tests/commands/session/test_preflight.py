@@ -11,7 +11,6 @@ import psutil
 import pytest
 
 from lisa_py.core.pilot import self_checks
-from tests.answers import fits
 from tests.machine import Answer, Machine
 from tests.waiting import wait_until
 
@@ -30,7 +29,6 @@ SAYS_IT = "echo LISA_PREFLIGHT_MODEL_OK\n"
 
 def check(machine: Machine, *words: str, env: dict[str, str] | None = None) -> Answer:
     answer = machine.lisa(*PATH, "--fast", *words, "--json", env=env)
-    fits(PATH, answer.json)
     return answer
 
 
@@ -47,7 +45,6 @@ def codex(machine: Machine) -> Machine:
 
 def test_a_machine_with_tmux_and_an_agent_is_ready(codex: Machine) -> None:
     answer = codex.lisa(*PATH, "--json")
-    fits(PATH, answer.json)
     assert (answer.code, answer.json["ok"], answer.json["fast"]) == (0, True, False), answer
     assert [each["name"] for each in answer.json["contracts"]] == list(self_checks.names())
     assert len(self_checks.names()) == 12
