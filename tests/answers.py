@@ -25,24 +25,25 @@ def check(words: Sequence[str], code: int, out: str) -> None:
     path, rest = parse.split(words)
     command = commands.load(path) if path else None
     form = _form(words, command)
-    if form == "text" or {"--help", "-h"} & set(rest):
+    if form == "text" or _is_help(command, rest):
         return
-    lines = out.splitlines()
-    cut_off = code < 0 or code == UNREAD
-    if cut_off and not out.endswith("\n"):
-        lines = lines[:-1]
-    assert lines or cut_off, f"lisa {' '.join(words)} said nothing (exit code {code})"
-    if command is None:
-        (only,) = lines
-        _must_fit(path, "error", json.loads(only))
-        return
-    for line in lines if cut_off else lines[:-1]:
+    if code < 0 or code == UNREAD:  # there may be no answer, and half a line
+        lines, last = out.splitlines(keepends=True), None
+        lines = [line for line in lines if line.endswith("\n") and command is not None and command.events is not None]
+    else:
+        *lines, last = out.splitlines() or [""]
+    for line in lines:
         event(path, json.loads(line))
-    if not cut_off:
-        answer = json.loads(lines[-1])
-        fits(path, answer, form)
-        assert code in {*command.exits, INTERRUPTED}, f"lisa {' '.join(path)} does not promise exit code {code}"
-        assert code or not _is_failure(answer), f"lisa {' '.join(path)} failed with exit code 0: {answer}"
+    if last is None:
+        return
+    assert last, f"lisa {' '.join(words)} said nothing (exit code {code})"
+    answer = json.loads(last)
+    if command is None:
+        _must_fit(path, "error", answer)
+        return
+    _must_fit_form(path, command, answer, form)
+    assert code in {*command.exits, INTERRUPTED}, f"lisa {' '.join(path)} does not promise exit code {code}"
+    assert code or not _is_failure(answer), f"lisa {' '.join(path)} failed with exit code 0: {answer}"
 
 
 def event(path: tuple[str, ...], line: Mapping[str, Any]) -> None:
@@ -50,15 +51,16 @@ def event(path: tuple[str, ...], line: Mapping[str, Any]) -> None:
     _must_fit(path, "events", line)
 
 
-def fits(path: tuple[str, ...], answer: Mapping[str, Any], form: str = "json") -> None:
-    """AssertionError when an answer of the command (under --json or --json-min) breaks its schema."""
-    command = commands.load(path)
-    assert command is not None, path
+def _must_fit_form(path: tuple[str, ...], command: Command, answer: Mapping[str, Any], form: str) -> None:
     said = answer.get("errorCode")
     declared = {*COMMON, *command.errors, "", None}
     assert said in declared, f"lisa {' '.join(path)} does not declare its error code {said}"
     if not (_is_failure(answer) and _validator(path, "error").is_valid(answer)):
         _must_fit(path, "json-min" if form == "json-min" and command.min is not None else "json", answer)
+
+
+def _is_help(command: Command | None, words: Sequence[str]) -> bool:
+    return bool({"--help", "-h"} & set(words)) if command is None else parse.asks_for_help(command, words)
 
 
 def _form(words: Sequence[str], command: Command | None) -> str:

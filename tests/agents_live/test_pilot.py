@@ -20,8 +20,7 @@ AGENTS = pytest.mark.parametrize("agent", ["claude", "codex"])
 
 
 def _fly(stage: LiveStage, *words: str, stdin: str | None = None) -> Answer:
-    answer = stage.machine.lisa("session", "autopilot", *words, "--json", stdin=stdin, timeout=120)
-    return answer
+    return stage.machine.lisa("session", "autopilot", *words, "--json", stdin=stdin, timeout=120)
 
 
 def _start(stage: LiveStage, prompt: str, *words: str) -> Answer:

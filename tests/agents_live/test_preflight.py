@@ -29,8 +29,7 @@ def live(machine: Machine, agent: str, url: str) -> AgentHome:
 
 
 def ask(machine: Machine, agent: str, *words: str) -> Answer:
-    answer = machine.lisa("session", "preflight", "--fast", "--agent", agent, *words, "--json", timeout=120)
-    return answer
+    return machine.lisa("session", "preflight", "--fast", "--agent", agent, *words, "--json", timeout=120)
 
 
 def kept(machine: Machine) -> set[Path]:

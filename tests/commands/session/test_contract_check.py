@@ -30,8 +30,7 @@ def skill(machine: Machine) -> Path:
 
 
 def check(machine: Machine, *words: str) -> Answer:
-    answer = machine.lisa(*PATH, "--project-root", str(machine.project), *words, "--json")
-    return answer
+    return machine.lisa(*PATH, "--project-root", str(machine.project), *words, "--json")
 
 
 def failed(machine: Machine) -> dict[str, dict[str, Any]]:

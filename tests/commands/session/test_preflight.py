@@ -28,8 +28,7 @@ SAYS_IT = "echo LISA_PREFLIGHT_MODEL_OK\n"
 
 
 def check(machine: Machine, *words: str, env: dict[str, str] | None = None) -> Answer:
-    answer = machine.lisa(*PATH, "--fast", *words, "--json", env=env)
-    return answer
+    return machine.lisa(*PATH, "--fast", *words, "--json", env=env)
 
 
 def found(answer: Answer, name: str) -> dict[str, Any]:

@@ -33,8 +33,7 @@ class Shop:
         return self.home(agent) / "skills" / "lisa"
 
     def doctor(self, *words: str) -> Answer:
-        answer = self.machine.lisa(*PATH, "--repo-root", str(self.tree), *words, "--json")
-        return answer
+        return self.machine.lisa(*PATH, "--repo-root", str(self.tree), *words, "--json")
 
     def target(self, agent: str, *words: str) -> dict[str, Any]:
         found: list[dict[str, Any]] = self.doctor(*words).json["targets"]

@@ -16,8 +16,7 @@ PATH = ("skills", "install")
 
 
 def install(machine: Machine, *words: str) -> Answer:
-    answer = machine.lisa(*PATH, *words, "--json")
-    return answer
+    return machine.lisa(*PATH, *words, "--json")
 
 
 def leftovers(folder: Path) -> list[str]:

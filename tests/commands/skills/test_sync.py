@@ -21,8 +21,7 @@ def edited(machine: Machine) -> Path:
 
 
 def sync(machine: Machine, *words: str) -> Answer:
-    answer = machine.lisa(*PATH, *words, "--repo-root", "tree", "--json")
-    return answer
+    return machine.lisa(*PATH, *words, "--repo-root", "tree", "--json")
 
 
 def test_an_edited_skill_comes_back_into_the_tree(machine: Machine, edited: Path) -> None:
