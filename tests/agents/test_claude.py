@@ -313,6 +313,12 @@ def test_recorded_transcripts_end_as_their_sessions_did(home: Home, name: str, s
     assert (report.state, report.error) == (state, error)
 
 
+def test_what_a_resumed_conversation_was_left_in_says_nothing_of_this_process(home: Home) -> None:
+    left = (Frame(kind="turn_start", at=NOW - 99), Frame(kind="turn_end", at=NOW - 90, reason="failed", error="auth"))
+    assert home.states(frames=left) == {"transcript": "error"}
+    assert home.states(frames=left, meta={"created_unix": NOW - 5}) == {}
+
+
 def test_the_glyphs_of_older_titles_mean_work_and_no_glyph_means_nothing(home: Home) -> None:
     assert home.states(title="⠂ Fix the tests") == {"title": "thinking"}
     assert home.states(title="⠐ Fix the tests") == {"title": "thinking"}

@@ -81,6 +81,14 @@ def test_a_pasted_prompt_is_given_without_the_tags_around_it() -> None:
     assert frames(user('<pasted_content id="1">\nabc\n</pasted_content id="1">\n'))[1].text == "abc"
 
 
+def test_what_claude_puts_in_for_an_answer_that_never_came_is_none() -> None:
+    filler = assistant(text("No response requested."), stop="stop_sequence")
+    filler["message"]["model"] = "<synthetic>"
+    (end,) = frames(filler)
+    assert (end.kind, end.reason) == ("turn_end", "interrupted")
+    assert frames(assistant(text("No response requested.")))[0].kind == "assistant"
+
+
 def test_an_answer_ends_the_turn_and_counts_its_tokens() -> None:
     said, usage, end = frames(assistant(text("done")))
     assert (said.kind, said.text) == ("assistant", "done")

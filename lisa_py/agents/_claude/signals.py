@@ -39,7 +39,7 @@ def reports(view: View, binding: Binding) -> list[AgentReport]:
     made = [
         _file_report(view, found),
         _hook_report(view, found),
-        _frames_report(view.frames),
+        _written(view),
         _tool_process(view, found),
         _title_report(view.title),
         _screen_report(view.screen),
@@ -221,6 +221,12 @@ def _is_open(view: View, found: live.Live) -> bool:
         if name in _MIDDLES:
             return found.changed_at > at
     return False
+
+
+def _written(view: View) -> AgentReport | None:
+    """What the transcript says of this process: of a resumed conversation it holds what an earlier one did, too."""
+    said = _frames_report(view.frames)
+    return None if said is not None and said.at < view.meta.created_unix else said
 
 
 def _frames_report(frames: Sequence[Frame]) -> AgentReport | None:

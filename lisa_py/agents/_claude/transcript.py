@@ -15,6 +15,10 @@ from lisa_py.contract.frames import Frame, Todo, Usage
 INTERRUPTED = "[Request interrupted by user"
 ENQUEUE, REMOVE, POP_ALL = "enqueue", "remove", "popAll"
 """What can happen in claude's line of prompts, besides the turn of the next one."""
+SYNTHETIC = "<synthetic>"
+"""The model of records that claude makes up itself."""
+FILLER = "No response requested."
+"""What it puts into a conversation it goes on with, where the last turn was cut off; nobody said it."""
 TEXT_LIMIT = 200_000
 INPUT_LIMIT = 2_000
 DETAIL_LIMIT = 200
@@ -187,10 +191,13 @@ class _Maker:
             self._api_error(_content_text(message.content))
             return
         blocks = message.content if isinstance(message.content, list) else []
+        if message.model == SYNTHETIC and _content_text(blocks) == FILLER:
+            self.add("turn_end", reason="interrupted")
+            return
         for block in blocks:
             if isinstance(block, dict):
                 self._block(block)
-        if isinstance(message.usage, dict) and message.model != "<synthetic>" and not self.record.api_block_index:
+        if isinstance(message.usage, dict) and message.model != SYNTHETIC and not self.record.api_block_index:
             # a message has one record per block, all with the whole usage: one frame, by the message's id
             self.add("usage", id=_text(message.id), usage=usage_of(message.usage, _text(message.model)))
         if message.stop_reason in ("end_turn", "stop_sequence", "max_tokens", "refusal") and _speaks(blocks):

@@ -293,7 +293,8 @@ def _turn_ended(e: Evidence, now: float) -> bool:
     agent is seen to have rested again since, or for long enough.
     """
     since, expects = e.state.last_input_at, e.state.last_input_expects_turn
-    ends = [frame for frame in e.frames if frame.kind in ("turn_start", "turn_end")]
+    # of a resumed conversation, what had ended before the session began is no turn of the session
+    ends = [frame for frame in e.frames if frame.kind in ("turn_start", "turn_end") and frame.at >= e.created_at]
     if ends and (ends[-1].kind == "turn_start" or ends[-1].at >= since or expects):
         return ends[-1].kind == "turn_end" and ends[-1].at >= since
     rested = any(item.at >= since for item in e.reports if item.at and item.state in ("idle", "interrupted", "error"))

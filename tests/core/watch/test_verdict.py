@@ -11,7 +11,7 @@ from lisa_py.core.watch.evidence import Evidence
 from lisa_py.core.watch.verdict import judge
 from lisa_py.store.session import End
 from tests.core.watch import cases
-from tests.core.watch.cases import CASES, NOW, Case, asked, custom, ended, gone, living, says
+from tests.core.watch.cases import CASES, NOW, Case, asked, custom, ended, gone, living, meta, says
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.condition for case in CASES])
@@ -158,6 +158,11 @@ def test_a_command_of_the_agents_own_does_not_undo_the_end_of_the_turn_before_it
     assert not complete(3)  # it may be about to begin
     assert complete(3, rest=1)  # it has worked on it, and rests again
     assert complete(11)  # nothing comes of it
+
+
+def test_a_turn_from_before_the_session_is_none_of_its_turns() -> None:
+    resumed = living(meta=meta(created_unix=NOW - 30), frames=TURN, reports=(says("agent_file", "idle", at=NOW - 20),))
+    assert not judge(resumed, NOW).signals.transcript_turn_complete
 
 
 def test_an_agent_that_was_never_asked_anything_has_completed_no_turn() -> None:
