@@ -25,6 +25,8 @@ class LiveStage(Stage):
         self.api = api
         self.agent_name = agent
         self.agent_home = HOMES[agent](machine.folder, machine.project, api.url, **home)
+        asks = home.get("permission", "ask") == "ask"  # as lisa itself starts it
+        self.agent_flags = () if asks else self.agent_home.flags
         path = f"{machine.bin}:{self.agent_home.env['PATH']}"
         machine.env |= {**self.agent_home.env, "PATH": path, "LANG": "C.UTF-8"}
         super().__init__(machine, f"lisa-{agent}-live")
@@ -32,6 +34,8 @@ class LiveStage(Stage):
     def begin(self, prompt: str = "", *flags: str, mode: str = "interactive") -> LiveStage:
         """Spawn it; without a prompt wait for its input box."""
         words = ["--agent", self.agent_name, "--mode", mode, "--no-dangerously-skip-permissions", *flags]
+        if self.agent_flags and "--agent-args" not in flags:
+            words += ["--agent-args", " ".join(self.agent_flags)]
         answer = self.lisa("spawn", *words, *(["--prompt", prompt] if prompt else []))
         assert answer.code == 0, answer
         if not prompt:

@@ -25,6 +25,10 @@ def words(process: psutil.Process) -> list[str]:
         return []
 
 
+def is_nap(process: psutil.Process) -> bool:
+    return words(process)[:2] == ["python3", "-c"]
+
+
 def of_machine(machine: Machine) -> list[psutil.Process]:
     """Living processes that carry this machine's HOME, tmux aside."""
     found = []
@@ -57,8 +61,9 @@ def test_a_wrong_flag_is_told_at_once_with_the_agents_own_words(
 @pytest.mark.parametrize("agent", ["claude", "codex"])
 def test_killing_an_agent_at_work_leaves_no_process(machine: Machine, api: FakeModelApi, agent: str) -> None:
     stage = LiveStage(machine, api, agent, permission="bypass").begin()
-    stage.send("[fake run sleep 301 & sleep 300 then text done]")
-    wait_until(lambda: any("sleep" in process.name() for process in of_machine(machine)), what="the tool runs")
+    naps = ["import time; time.sleep(300)", "import time; time.sleep(301)"]
+    stage.send(f"[fake tool python3 -c '{naps[1]}' & python3 -c '{naps[0]}' then text done]")
+    wait_until(lambda: sorted(words(process)[-1] for process in of_machine(machine) if is_nap(process)) == naps)
     answer = stage.lisa("kill")
     assert (answer.code, answer.json["ok"]) == (0, True)
     assert of_machine(machine) == []

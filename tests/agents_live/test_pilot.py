@@ -189,7 +189,7 @@ def _child(name: str, agent: str, prompt: str, quote: str) -> str:
 
 
 def test_a_parent_claude_spawns_monitors_and_reads_a_child_codex(machine: Machine, api: FakeModelApi) -> None:
-    parent = _nested(machine, api).begin("", "--agent-args", "--permission-mode bypassPermissions")
+    parent = _nested(machine, api).begin()
     steps = _child("lisa-child", "codex", "[fake text the child says 42]", "'")
     parent.send(f"[fake {steps} then text the parent read: {{last}}]")
     parent.rests(120)
@@ -202,7 +202,7 @@ def test_a_parent_claude_spawns_monitors_and_reads_a_child_codex(machine: Machin
 
 
 def test_three_levels_deep_each_drives_the_next_and_all_end_with_the_first(machine: Machine, api: FakeModelApi) -> None:
-    parent = _nested(machine, api).begin("", "--agent-args", "--permission-mode bypassPermissions")
+    parent = _nested(machine, api).begin()
     third = _child("lisa-third", "scripted", "[say deep 3]", "'")
     second = _child("lisa-second", "codex", f"[fake {third} then text the second read: {{last}}]", '"')
     parent.send(f"[fake {second} then text the first read: {{last}}]")
