@@ -86,6 +86,10 @@ class Stage:
     def status(self) -> Any:
         return look.status(self.ctx, self.place)
 
+    def agent_pid(self) -> int:
+        """Once it is known: a signal to process 0 would go to the tests themselves."""
+        return wait_until(lambda: self.status().agent_pid, what="the agent's process is known")
+
     def screen(self) -> str:
         tmux = self.ctx.server(self.place)
         pane = tmux.pane(self.name)

@@ -210,7 +210,7 @@ def test_an_agent_that_leaves_has_completed_and_a_killed_one_has_crashed(make: M
     again = make(agent).begin()
     again.send("[fake hang 60]")
     again.until(is_("in_progress", "thinking"))
-    os.kill(again.status().agent_pid, signal.SIGKILL)
+    os.kill(again.agent_pid(), signal.SIGKILL)
     status = again.until(is_("crashed"), timeout=10)
     assert status.exit_signal == "SIGKILL"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def test_a_delta_holds_what_is_new_since_the_last_call(fleet: list[Stage]) -> No
     assert [item["session"] for item in first["delta"]["added"]] == list(EXPECTED)
     assert listed(machine, "--delta-json", "--with-next-action")["delta"]["count"] == 0
     fleet[0].ctx.server(fleet[0].place).kill_session("lisa-d")
-    os.kill(fleet[1].status().agent_pid, 15)
+    os.kill(fleet[1].agent_pid(), signal.SIGTERM)
     fleet[1].ends()
     delta = listed(machine, "--delta-json", "--with-next-action")["delta"]
     assert [item["session"] for item in delta["removed"]] == ["lisa-d"]
@@ -183,7 +184,7 @@ def test_the_watch_tells_a_change_when_it_happens(fleet: list[Stage]) -> None:
     watching = machine.start("session", "list", "--watch-json", "--watch-interval", "60", "--watch-cycles", "3")
     first = watching.event()
     assert states(first) == EXPECTED
-    os.kill(fleet[1].status().agent_pid, 15)
+    os.kill(fleet[1].agent_pid(), signal.SIGTERM)
     second = watching.event()
     assert [(item["session"], item["sessionState"]) for item in second["delta"]["changed"]] == [("lisa-b", "crashed")]
     Stage(machine, "lisa-e").run("sleep 600")

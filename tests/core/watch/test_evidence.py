@@ -118,7 +118,7 @@ def test_a_pane_process_id_that_was_given_to_another_process_is_not_the_session(
 
 def test_a_stopped_agent_is_stuck_until_it_goes_on(stage: Stage) -> None:
     stage.run("sleep 600")
-    agent = wait_until(lambda: stage.status().agent_pid)
+    agent = stage.agent_pid()
     os.kill(agent, signal.SIGSTOP)
     status = wait_until(lambda: (now := stage.status()).session_state == "stuck" and now)
     assert status.classification_reason == "process_stopped"
