@@ -168,15 +168,8 @@ def build(
 
 def _masked(made: Handoff, mask: Mask) -> Handoff:
     """Without paths there is no project folder to go on in: whoever takes the baton is in it, or is told."""
-    if not mask.rules:
-        return made
-    clean = mask.record(made)
-    return msgspec.structs.replace(
-        clean,
-        project_root=UNSET if mask.hides("paths") else clean.project_root,
-        redact_rules=mask.rules,
-        redacted=mask.counts if mask.on else UNSET,
-    )
+    clean = mask.told(made)
+    return msgspec.structs.replace(clean, project_root=UNSET) if mask.hides("paths") else clean
 
 
 def offset(ctx: Context, place: Place) -> int:

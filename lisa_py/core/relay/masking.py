@@ -63,6 +63,16 @@ class Mask:
         masked: T = self._walk(value) if self.on else value
         return masked
 
+    def told(self, answer: T) -> T:
+        """An answer with `redact_rules` and `redacted`, masked as a record and saying so."""
+        if not self.rules:
+            return answer
+        clean: Any = self.record(answer)
+        told: T = msgspec.structs.replace(
+            clean, redact_rules=self.rules, redacted=self.counts if self.on else msgspec.UNSET
+        )
+        return told
+
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)

@@ -136,10 +136,7 @@ def build(ctx: Context, place: Place, request: PacketRequest, reader: EventReade
         error_code="session_not_found" if missing else seen.error_code,
         **_delta(recent),
     )
-    if not mask.rules:
-        return made
-    clean = mask.record(made)
-    return msgspec.structs.replace(clean, redact_rules=mask.rules, redacted=mask.counts if mask.on else UNSET)
+    return mask.told(made)
 
 
 def _delta(recent: Recent) -> dict[str, Any]:
