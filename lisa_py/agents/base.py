@@ -117,6 +117,8 @@ class Input(Struct, frozen=True, kw_only=True):
     """Type instead of paste (slash commands need their menu)."""
     clear_first: tuple[str, ...] = ()
     """Keys that empty the input box."""
+    lead: str = ""
+    """Goes before the text and into the box with it, where the agent would take the text for something else."""
     before_enter: tuple[str, ...] = ()
     settle_seconds: float = 0.0
     submit: str = "Enter"

@@ -32,6 +32,10 @@ class PaneCursor(Struct, frozen=True, kw_only=True, rename="camel", omit_default
     """Number of settled lines seen since the session began."""
     anchors: tuple[Anchor, ...] = ()
     """The last of them, oldest first; the newest may still grow."""
+    rows: int = 0
+    """Number of settled lines that the pane held."""
+    top: tuple[Anchor, ...] = ()
+    """The pane's first lines, where nothing can have been trimmed above them."""
 
 
 class EventCursor(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -145,9 +145,9 @@ class Stage:
         if how.clear_first:
             self.terminal.keys(*how.clear_first)
         if how.typed:
-            self.terminal.tmux("send-keys", "-l", "--", text)
+            self.terminal.tmux("send-keys", "-l", "--", how.lead + text)
         else:
-            self.terminal.tmux("load-buffer", "-", text=text)
+            self.terminal.tmux("load-buffer", "-", text=how.lead + text)
             self.terminal.tmux("paste-buffer", "-p", "-r", "-d")
         if how.before_enter:
             self.terminal.keys(*how.before_enter)

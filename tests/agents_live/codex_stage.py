@@ -154,7 +154,7 @@ class Stage:
         self.sent_at = time.time()
         if how.clear_first:
             self.terminal.keys(*how.clear_first)
-        self.terminal.tmux("load-buffer", "-", text=text)
+        self.terminal.tmux("load-buffer", "-", text=how.lead + text)
         self.terminal.tmux("paste-buffer", "-p", "-r", "-d")
         time.sleep(how.settle_seconds)
         self.terminal.keys(*how.before_enter, how.submit)

@@ -55,6 +55,11 @@ class LiveStage(Stage):
         """The prompts that reached the model."""
         return [str(prompt) for prompt in self.api.prompts()]
 
+    def transcript(self) -> str:
+        """The agent's own record, as it stands."""
+        path = str(self.status().transcript_path or "")
+        return Path(path).read_text(encoding="utf-8") if path and Path(path).exists() else ""
+
     def told(self) -> list[str]:
         """The prompts in the agent's transcript, oldest first."""
         path = str(self.status().transcript_path or "")

@@ -30,8 +30,8 @@ def capture(stage: LiveStage, *words: str) -> dict[str, Any]:
 def turn(stage: LiveStage, prompt: str) -> None:
     answer = stage.send(prompt)
     assert answer.code == 0 and answer.json["delivered"] is True, answer
-    ended = stage.lisa("monitor", "--waiting-requires-turn-complete", "true", "--timeout-seconds", "60")
-    assert ended.code == 0, (ended, stage.screen())
+    ended = stage.lisa("monitor", "--waiting-requires-turn-complete", "true", "--timeout-seconds", "30")
+    assert ended.code == 0, (ended, stage.status(), stage.transcript(), stage.screen())
 
 
 def said(answer: dict[str, Any]) -> list[tuple[str, str]]:
@@ -80,6 +80,7 @@ def test_a_resting_agent_says_nothing_new(stage: LiveStage) -> None:
 def test_a_marker_counts_in_the_answer_not_in_the_question(stage: LiveStage) -> None:
     stage.begin()
     turn(stage, "[fake text something else] and then say READY_MARK")
+    turn(stage, "[fake text another thing]")  # the question is no longer the last
     for source in ("--raw", "--transcript"):
         assert capture(stage, source, "--markers", "READY_MARK")["markerMatches"] == {"READY_MARK": False}
     turn(stage, "[fake text READY_MARK]")

@@ -48,14 +48,14 @@ def how(text: str, view: View, reports: Sequence[AgentReport]) -> Input:
     if any(report.state == "interrupted" for report in reports):
         # an interrupted prompt goes back into the box; C-u takes a row of it, and once more its line break
         keys = ("C-u",) * (2 * _rows(view))
-    if text.startswith("!"):
-        keys += ("Space",)  # else the text is run as a shell command, without asking
     ends_in_backslash = text.rstrip("\n").endswith("\\")  # Enter behind it makes a new line
     found = live.read(view)
     new = found is not None and view.now - found.changed_at < NEW_SECONDS and live.untried(view)
     hasty = view.meta.agent_version.startswith(HASTY)
     return Input(
         clear_first=keys,
+        # else the text is run as a shell command, without asking; a key of its own can come too late (2.1.197)
+        lead=" " if text.startswith("!") else "",
         before_enter=("C-a",) if ends_in_backslash else (),
         settle_seconds=SETTLE_SECONDS if new else PASTE_SECONDS if hasty else 0.0,
         see_first=hasty,

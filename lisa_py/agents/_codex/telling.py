@@ -30,16 +30,15 @@ def how(text: str, view: View) -> Input:
     left = len(screen.draft(view.screen)) if view.screen else 1  # not looked at: there may be a line
     # never C-c: in an empty input box it ends codex, where C-u does nothing
     keys = ("C-e", *("C-u",) * (2 * left)) if left else ()
-    if text.startswith("!"):
-        keys += ("Space",)  # else it is run as a shell command, without a sandbox and without asking
+    # else it is run as a shell command, without a sandbox and without asking
+    lead = " " if text.startswith("!") else ""
     word = _OPENS_LIST.search(text)
     if word is None:
-        return Input(clear_first=keys)
+        return Input(clear_first=keys, lead=lead)
     if not word[1]:
         keys += ("C-j",)  # an only word needs a line above it to be left for
-    return Input(
-        clear_first=keys, before_enter=("C-a", "C-a")
-    )  # out of the word, and out of its line where it begins it
+    # out of the word, and out of its line where it begins it
+    return Input(clear_first=keys, lead=lead, before_enter=("C-a", "C-a"))
 
 
 def accepted(text: str, since: float, view: View, binding: Binding) -> str:

@@ -70,9 +70,9 @@ def put(listener: Listener, text: str, how: Input | None = None) -> None:
     if how.clear_first and not listener.evidence.state.draft:
         listener.press(how.clear_first)
     if how.typed:
-        listener.press((text.rstrip("\n"),), literal=True)
+        listener.press((how.lead + text.rstrip("\n"),), literal=True)
     else:
-        _paste(listener, text)
+        _paste(listener, how.lead + text)
 
 
 def _how(listener: Listener, text: str) -> Input:

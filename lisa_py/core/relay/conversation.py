@@ -235,7 +235,7 @@ def _record(path: str, offset: int) -> str:
 
 def _talk(found: Located, frames: Sequence[Frame], end: int, *, complete: bool = True, reset: str = "") -> Talk:
     build = _Builder()
-    for frame in frames:
+    for frame in transcript.in_time(frames):
         build.add(frame)
     return Talk(
         session_id=found.binding.session_id,

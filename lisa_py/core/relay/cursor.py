@@ -15,6 +15,7 @@ from lisa_py.core.relay.pane_text import PaneText, size_of
 from lisa_py.store.cursors import Anchor, PaneCursor
 
 ANCHORS = 32
+TOP = 8
 _EVIDENCE = 3
 """So many lines that hold something must match, if the cursor has that many."""
 
@@ -86,7 +87,15 @@ def _nothing(text: PaneText, run_id: str, offset: int) -> Delta:
 
 def _stand(text: PaneText, run_id: str, *, offset: int, line: int) -> PaneCursor:
     last = text.lines[max(0, text.settled - ANCHORS) : text.settled]
-    return PaneCursor(offset=offset, run_id=run_id, line=line, anchors=tuple(map(_anchor, last)))
+    top = text.lines[: min(TOP, text.settled)] if text.from_top else ()
+    return PaneCursor(
+        offset=offset,
+        run_id=run_id,
+        line=line,
+        anchors=tuple(map(_anchor, last)),
+        rows=text.settled,
+        top=tuple(map(_anchor, top)),
+    )
 
 
 def _anchor(line: str) -> Anchor:
@@ -117,17 +126,27 @@ def _characters(line: str, size: int) -> int:
 def _find(text: PaneText, cursor: PaneCursor) -> tuple[int, int] | None:
     """Row of the last remembered line that is still there, and how many newer ones were rewritten since."""
     anchors = cursor.anchors
-    if text.whole and _is_at(text.lines, cursor.line - 1, anchors):
-        return cursor.line - 1, 0  # the usual case, without a search
+    stays = _stays(text, cursor)
+    last = (cursor.line if text.whole else cursor.rows) - 1
+    if stays and _is_at(text.lines, last, anchors):
+        return last, 0  # the usual case, without a search
     for dropped in range(len(anchors)):
         kept = anchors[: len(anchors) - dropped]
         rows = _rows(text.lines, kept[-1], grows=not dropped)
         fits = [row for row in rows if _fits(text.lines, row, kept)]
         if fits:
-            expected = cursor.line - 1 - dropped
+            expected = last - dropped
             # the earliest of equals: lines given twice are a smaller harm than lines left out
-            return (min(fits, key=lambda row: abs(row - expected)) if text.whole else fits[0]), dropped
+            return (min(fits, key=lambda row: abs(row - expected)) if stays else fits[0]), dropped
     return None
+
+
+def _stays(text: PaneText, cursor: PaneCursor) -> bool:
+    """Whether lines stand in the row where the cursor saw them: nothing above was trimmed or cleared since."""
+    if text.whole or not text.from_top:
+        return text.whole
+    # cleared by the agent before the cursor was made (codex does with /new), and begins now as it began then
+    return len(text.lines) >= len(cursor.top) > 0 and all(map(_same, text.lines, cursor.top))
 
 
 def _is_at(lines: Sequence[str], row: int, anchors: Sequence[Anchor]) -> bool:

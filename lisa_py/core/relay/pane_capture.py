@@ -12,7 +12,7 @@ from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.core.relay import cursor, noise, pane_text, prompt_echo, semantic
+from lisa_py.core.relay import conversation, cursor, noise, pane_text, prompt_echo, semantic
 from lisa_py.core.relay.captured import CaptureRequest, Meaning, Progress, Reader
 from lisa_py.core.relay.markers import Line
 from lisa_py.core.relay.masking import MARGIN, Mask
@@ -37,7 +37,7 @@ def capture(ctx: Context, place: Place, text: PaneText, request: CaptureRequest,
     """Raises LisaError of cursor files that cannot be read or written."""
     meta = pane_text.meta_of(place)
     sifted = sift(text, meta, noise_off=not request.strip_noise, banner=request.strip_banner)
-    echoed = prompt_echo.rows(text.lines, prompts(place, meta)) if request.markers else frozenset()
+    echoed = prompt_echo.rows(text.lines, prompts(ctx, place, text, meta)) if request.markers else frozenset()
     rows, progress, stand = _rows(text, request, reader, meta.run_id)
     rows = _masked(rows, text, reader.mask)
     lines = tuple(Line(words, row not in echoed) for row, words in rows if sifted.keep[row])
@@ -59,14 +59,20 @@ def sift(text: PaneText, meta: SessionMeta, *, noise_off: bool = False, banner: 
     return noise.sift(text.lines, prompt=meta.prompt, is_noise=is_noise, chatter=not noise_off)
 
 
-def prompts(place: Place, meta: SessionMeta) -> tuple[str, ...]:
-    """What was typed last, and the first prompt where the agent was really given it."""
+def prompts(ctx: Context, place: Place, text: PaneText, meta: SessionMeta) -> tuple[str, ...]:
+    """What was typed last, the first prompt where the agent was really given it, and what the transcript has of them.
+
+    So much of a transcript as the pane may show.
+    """
     try:
         last = session.read_state(place).last_input_text
     except Unreadable:
         last = ""
     first = "" if meta.custom_command else meta.prompt
-    return tuple(dict.fromkeys(prompt for prompt in (first, last) if prompt.strip()))
+    talked = conversation.locate(ctx, place, text.pane)
+    shown = conversation.newest(talked, lambda talk: len(talk.text) >= text.size) if not talked.reason else None
+    asked = [message.text for message in shown.messages if message.role == "user"] if shown else []
+    return tuple(dict.fromkeys(prompt for prompt in (first, last, *asked) if prompt.strip()))
 
 
 def _rows(

@@ -27,6 +27,8 @@ class PaneText(Struct, frozen=True):
     pane: Pane
     whole: bool
     """The first line is the first this session ever printed: nothing was trimmed, cleared or hidden."""
+    from_top: bool
+    """The first line is the first that was printed since the screen was last cleared: nothing was trimmed."""
     settled: int
     """Lines from this row on are redrawn by the agent all the time (input line, hints); equal to the number of lines
     for a plain program."""
@@ -86,10 +88,13 @@ def _first_panes(server: Tmux) -> dict[str, Pane]:
 
 def _made(ctx: Context, place: Place, pane: Pane, text: str) -> PaneText:
     lines = tuple(text.split("\n")) if text else ()
+    # tmux 3.3a trims a tenth of its limit at a time
+    from_top = not pane.alternate and pane.history < ctx.settings.history_lines * 9 // 10
     return PaneText(
         lines=lines,
         pane=pane,
-        whole=not pane.alternate and _is_whole(lines, pane, meta_of(place), ctx.settings.history_lines),
+        whole=not pane.alternate and _is_whole(lines, from_top, meta_of(place)),
+        from_top=from_top,
         settled=len(lines) if pane.dead else chrome.frame_start(lines),
     )
 
@@ -108,8 +113,8 @@ def meta_of(place: Place) -> SessionMeta:
         return SessionMeta(session=place.session)
 
 
-def _is_whole(lines: tuple[str, ...], pane: Pane, meta: SessionMeta, most: int) -> bool:
+def _is_whole(lines: tuple[str, ...], from_top: bool, meta: SessionMeta) -> bool:
     if not meta.run_id:
-        return pane.history < most * 9 // 10  # tmux trims a tenth at a time
+        return from_top
     first = next((line for line in lines if line.strip()), "")
     return first.startswith(f"{chrome.START_MARK}:{meta.run_id}:")

@@ -16,7 +16,7 @@ def squeeze(text: str) -> str:
 
 
 def rows(lines: Sequence[str], prompts: Sequence[str]) -> frozenset[int]:
-    """Rows that repeat one of the prompts: behind an input sign wherever it stands, else the first time only."""
+    """Rows that repeat one of the prompts: wherever it stands behind an input sign; without any, the first time."""
     found: set[int] = set()
     for prompt in prompts:
         asked = squeeze(prompt)
@@ -26,19 +26,17 @@ def rows(lines: Sequence[str], prompts: Sequence[str]) -> frozenset[int]:
 
 
 def _echoes(lines: Sequence[str], asked: str) -> set[int]:
-    found: set[int] = set()
-    bare_seen = False
+    signed: set[int] = set()
+    bare: set[int] = set()
     row = 0
     while row < len(lines):
         end = _echo_end(lines, row, asked)
-        signed = chrome.is_input(lines[row]) or lines[row].lstrip()[:1] in (">", "$")
-        if end > row and (signed or not bare_seen):
-            found.update(range(row, end))
-            bare_seen = bare_seen or not signed
-            row = end
-        else:
-            row += 1
-    return found
+        if end > row and (chrome.is_input(lines[row]) or lines[row].lstrip()[:1] in (">", "$")):
+            signed.update(range(row, end))
+        elif end > row and not bare:
+            bare.update(range(row, end))
+        row = max(row + 1, end)
+    return signed or bare
 
 
 def _echo_end(lines: Sequence[str], row: int, asked: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from lisa_py.agents.base import Agent
@@ -52,7 +54,21 @@ def newest(agent: Agent, path: str, *, limit: int = TAIL_LIMIT) -> Chunk:
         frames[:0] = found
         if any(frame.kind == "turn_start" for frame in found):
             break
-    return Chunk(tuple(frames), max(0, offset))
+    return Chunk(tuple(in_time(frames)), max(0, offset))
+
+
+def in_time(frames: Sequence[Frame]) -> list[Frame]:
+    """The frames in the order of their times; one without a time stays behind the one before it.
+
+    Agents do not write their records so: in a file of claude 2.1.197 an answer that comes at once may stand before its
+    prompt.
+    """
+    latest = 0.0
+    timed: list[tuple[float, Frame]] = []
+    for frame in frames:
+        latest = frame.at or latest
+        timed.append((latest, frame))
+    return [frame for _, frame in sorted(timed, key=lambda pair: pair[0])]
 
 
 def parse(agent: Agent, lines: bytes, offset: int) -> list[Frame]:
@@ -111,9 +127,8 @@ class Follower:
 
 
 def _last_turn(frames: list[Frame]) -> list[Frame]:
+    frames = in_time(frames)
     begin = next((at for at in range(len(frames) - 1, -1, -1) if frames[at].kind == "turn_start"), 0)
-    # agents do not write their records in the order of their times: what came after the start may stand before it
-    kept = [frame for frame in frames[:begin] if frame.at > frames[begin].at]
-    todos = [frame for frame in frames[:begin] if frame.todos and frame not in kept][-1:]
-    turn = kept + frames[begin:]
+    todos = [frame for frame in frames[:begin] if frame.todos][-1:]
+    turn = frames[begin:]
     return todos + (turn if len(turn) <= KEPT else turn[:10] + turn[-KEPT // 2 :])

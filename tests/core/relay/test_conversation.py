@@ -44,8 +44,8 @@ def test_messages_tools_and_errors_in_their_order(tmp_path: Path) -> None:
         + record("tool_result", "no", toolId="b", failed=True)
         + record("thinking", "hm")
         + record("assistant", "two files", at=2.5)
-        + record("error", "slow down", error="rate_limit")
-        + record("turn_end", reason="interrupted")
+        + record("error", "slow down", at=2.6, error="rate_limit")
+        + record("turn_end", at=2.6, reason="interrupted")
     )
     talk = conversation.newest(located(path), everything)
     assert [(m.role, m.text, m.timestamp) for m in talk.messages] == [
@@ -60,6 +60,15 @@ def test_messages_tools_and_errors_in_their_order(tmp_path: Path) -> None:
     assert talk.text == (
         "> please look\n\n[shell] ls -la\n[shell] false\n\ntwo files\n\n(rate_limit) slow down\n\n(interrupted)"
     )
+
+
+def test_an_answer_written_before_its_prompt_comes_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    call = record("tool_use", "ls", tool="shell", toolId="a", at=2)
+    path.write_text(turn(0) + call + record("assistant", "two", at=3) + record("user", "look", at=1.5))
+    talk = conversation.newest(located(path), everything)
+    assert [m.text for m in talk.messages] == ["question 0", "answer 0", "look", "two"]
+    assert talk.tools[0].after == 2
 
 
 def test_a_cursor_gives_each_record_once_and_waits_for_a_whole_line(tmp_path: Path) -> None:
@@ -106,7 +115,7 @@ def test_only_as_much_as_is_wanted_is_read_from_the_end(tmp_path: Path) -> None:
 def test_one_record_larger_than_a_block_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     huge = "x" * (3 * conversation.BLOCK)
-    path.write_text(turn(1) + record("assistant", huge) + record("user", "end"))
+    path.write_text(turn(1) + record("assistant", huge, at=2) + record("user", "end", at=3))
     talk = conversation.newest(located(path), lambda part: len(part.messages) >= 2)
     assert [message.text for message in talk.messages[-2:]] == [huge, "end"]
 

@@ -14,10 +14,10 @@ from lisa_py.store.cursors import PaneCursor
 RUN = "7"
 
 
-def pane_of(text: str, *, whole: bool = True, alternate: bool = False) -> PaneText:
+def pane_of(text: str, *, whole: bool = True, alternate: bool = False, from_top: bool = False) -> PaneText:
     lines = tuple(text.rstrip("\n").split("\n")) if text.strip("\n") else ()
     pane = Pane("lisa-x", "%0", 1, False, "", "", alternate, False, 0.0, 0, 20, 80, "")
-    return PaneText(lines=lines, pane=pane, whole=whole, settled=chrome.frame_start(lines))
+    return PaneText(lines=lines, pane=pane, whole=whole, from_top=whole or from_top, settled=chrome.frame_start(lines))
 
 
 def words(text: PaneText, delta: Delta) -> str:
@@ -80,6 +80,32 @@ def test_a_cursor_goes_on_when_the_pane_has_lost_its_oldest_lines(before: int, m
     assert not delta.reset
     assert delta.cursor.offset == len("\n".join(later))
     assert delta.cursor.line == len(later)
+
+
+def cleared(*turns: str) -> PaneText:
+    """What is printed since the agent cleared its screen and with it the session's first lines."""
+    lines = ["banner", "", *(line for turn in turns for line in (f"> {turn}", "", "the answer", ""))]
+    return pane_of("\n".join(lines), whole=False, from_top=True)
+
+
+@settings(max_examples=100)
+@given(st.integers(1, 30), st.integers(0, 30), st.integers(0, 5))
+def test_turns_that_repeat_on_a_cleared_screen_are_given_once(before: int, more: int, earlier: int) -> None:
+    same = ["again"] * before
+    unlike = [f"turn {number}" for number in range(earlier)]
+    stand = cursor.everything(pane_of("gone " * 50), RUN).cursor
+    first = cursor.since_cursor(cleared(*unlike, *same), stand, RUN)
+    assert first.reset == "history_trimmed" and first.cursor.line > first.cursor.rows
+    text = cleared(*unlike, *same, *["again"] * more)
+    delta = cursor.since_cursor(text, first.cursor, RUN)
+    assert words(text, delta).count("the answer") == more
+    assert not delta.reset
+
+
+def test_a_screen_cleared_once_more_is_not_the_one_that_was_read() -> None:
+    first = cursor.everything(cleared("one", *["again"] * 20), RUN)
+    text = cleared("two", *["again"] * 30)
+    assert words(text, cursor.since_cursor(text, first.cursor, RUN)).count("the answer") >= 20
 
 
 def test_when_the_seen_lines_are_gone_everything_is_given_and_the_gap_is_said() -> None:

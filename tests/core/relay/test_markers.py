@@ -64,6 +64,10 @@ def test_without_an_input_sign_only_the_first_one_is_the_echo() -> None:
     assert echoed("user\nDONE\ncodex\nDONE", "DONE") == [1]
 
 
+def test_an_answer_that_is_the_prompt_is_none_where_the_prompt_has_its_sign() -> None:
+    assert echoed("› DONE\n\n• it is\n\nDONE", "DONE") == [0]
+
+
 def test_an_answer_that_repeats_a_part_of_the_prompt_is_none() -> None:
     assert echoed("● DONE", "say DONE") == []
     assert echoed("● say", "say DONE") == []
