@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.store.places import Place
 
@@ -25,6 +26,12 @@ def has_more_than_events(place: Place) -> bool:
 def is_link(place: Place) -> bool:
     """Whether somebody put a symlink in the folder's place."""
     return os.path.islink(place.folder)
+
+
+def must_be_ours(place: Place) -> None:
+    """Before lisa writes into it. Raises LisaError(store_unwritable) where a symlink has taken its place."""
+    if is_link(place):
+        raise LisaError("store_unwritable", f"{place.folder} is a symlink; lisa session kill removes it")
 
 
 def empty(place: Place) -> None:

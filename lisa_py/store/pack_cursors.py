@@ -12,7 +12,7 @@ from lisa_py.contract import jsontext
 from lisa_py.contract.errors import UsageError
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
-from lisa_py.store import cursors
+from lisa_py.store import cursors, folder
 from lisa_py.store.places import Place, Project
 
 _MOST = 8 << 20
@@ -39,7 +39,8 @@ class Snapshot(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def default_pack(place: Place) -> str:
-    """In the session's folder, so that it goes with the session."""
+    """In the session's folder, so that it goes with the session. Raises LisaError(store_unwritable)."""
+    folder.must_be_ours(place)
     return place.file("diff-pack.txt")
 
 

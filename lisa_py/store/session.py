@@ -13,7 +13,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta, SessionState
 from lisa_py.host import files
 from lisa_py.host.env import Settings
-from lisa_py.store import places
+from lisa_py.store import folder, places
 from lisa_py.store.places import Place, Project
 from lisa_py.store.records import Unreadable, load, recover, save
 
@@ -53,8 +53,7 @@ def change_state(place: Place, settings: Settings, now: float, change: Callable[
 
     Raises LisaError(store_unwritable), also where a symlink has taken the folder's place.
     """
-    if os.path.islink(place.folder):
-        raise LisaError("store_unwritable", f"{place.folder} is a symlink; lisa session kill removes it")
+    folder.must_be_ours(place)
     with session_lock(place, settings, "state"):
         state, _ = recover(place.state, SessionState, now)
         state = state or SessionState()

@@ -88,6 +88,8 @@ def _text(ctx: Context, listener: Listener, payload: Payload) -> Sent:
     text = typed_text.with_reminder(cleaned.text, listener.evidence.meta)
     if not cleaned.text:
         raise LisaError("missing_send_payload", "nothing is left of the text once control characters are taken out")
+    if payload.enter and not cleaned.text.strip() and not listener.custom:
+        raise LisaError("missing_send_payload", "the text is nothing but white space, which no agent takes as a prompt")
     listener.must_listen(force=payload.force)
     sent = Sent(enter=payload.enter, size=len(text.encode()), stripped=cleaned.stripped, reminded=text != cleaned.text)
     if not payload.enter:

@@ -24,7 +24,7 @@ from lisa_py.core.relay.recent import EventReader
 from lisa_py.core.watch import look, wait_many
 from lisa_py.core.watch.rules import Rules
 from lisa_py.core.watch.wait_many import Wanted
-from lisa_py.store import cursors
+from lisa_py.store import cursors, folder
 from lisa_py.store.places import Place
 
 BYTES_PER_TOKEN = 4
@@ -67,6 +67,8 @@ def loop(ctx: Context, place: Place, request: LoopRequest) -> Looped:
 class _Loop:
     def __init__(self, ctx: Context, place: Place, request: LoopRequest) -> None:
         self._ctx, self._place, self._request = ctx, place, request
+        if not (request.cursor_file and request.handoff_cursor_file):
+            folder.must_be_ours(place)
         self._pack_cursor = cursors.located(request.cursor_file or f"{place.folder}/loop-pack.cursor")
         self._baton_cursor = cursors.located(request.handoff_cursor_file or f"{place.folder}/loop-handoff.cursor")
         packs = self._baseline(reset=request.cursor_reset)

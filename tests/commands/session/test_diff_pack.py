@@ -138,3 +138,22 @@ def test_text_is_one_line(machine: Machine) -> None:
         pane.say("hello\n")
         out = machine.lisa("session", "diff-pack", "--session", "lisa-talk").out
         assert out == f"changed=true added=1 removed=0 cursor={pane.place.file('diff-pack.txt')}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "files"),
+    [("diff-pack", ()), ("loop", ("--max-steps", "1")), ("loop", ("--max-steps", "1", "--cursor-file", "c"))],
+)
+def test_nothing_is_written_through_a_symlink_in_the_folders_place(
+    machine: Machine, command: str, files: tuple[str, ...]
+) -> None:
+    with TalkingPane(machine) as pane:
+        pane.say("hello\n")
+        elsewhere = machine.folder / "elsewhere"
+        Path(pane.place.folder).rename(elsewhere)
+        Path(pane.place.folder).symlink_to(elsewhere)
+        before = sorted(elsewhere.iterdir())
+        answer = machine.lisa("session", command, "--session", "lisa-talk", *files, "--json")
+        assert (answer.code, answer.json["errorCode"]) == (1, "store_unwritable")
+        assert sorted(elsewhere.iterdir()) == before
+        assert diff(machine, "--cursor-file", str(machine.folder / "mine"))["addedLines"]

@@ -280,6 +280,7 @@ def test_an_exec_session_takes_no_text(stage: Stage) -> None:
         ((), "missing_send_payload"),
         (("--text", ""), "missing_send_payload"),
         (("--text", "\x1b\x07"), "missing_send_payload"),
+        (("--text", " \n\t", "--enter"), "missing_send_payload"),
         (("--text", "a", "--keys", "b"), "send_payload_conflict"),
         (("--text", "a", "--text-file", "b"), "send_payload_conflict"),
         (("--keys", " "), "empty_keys"),
