@@ -25,7 +25,8 @@ class Advice(Struct, frozen=True, kw_only=True, rename="camel"):
 
 def advise(ctx: Context, place: Place, seen: Status, budget: int) -> Advice:
     """What to run next about a session that was seen so; the answer of it costs about so many tokens at most."""
-    step = next_step.of(seen.session_state, seen.waiting_for, budget, examine.patient(ctx, place))
+    patient = examine.patient(ctx, place)
+    step = next_step.of(seen.session_state, seen.waiting_for, budget, patient, seen.error_kind)
     return Advice(
         session=place.session,
         status=seen.status,

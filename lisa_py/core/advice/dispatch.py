@@ -112,7 +112,7 @@ def _ambiguous(ctx: Context, project: Project, name: str) -> Item:
 
 def _item(ctx: Context, place: Place, status: Status, budget: int) -> Item:
     patient = examine.patient(ctx, place)
-    step = next_step.of(status.session_state, status.waiting_for, budget or USUAL_BUDGET, patient)
+    step = next_step.of(status.session_state, status.waiting_for, budget or USUAL_BUDGET, patient, status.error_kind)
     score, label = priority.of(status.session_state)
     return Item(
         session=place.session,

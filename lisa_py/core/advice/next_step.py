@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.agents.base import quote
 from lisa_py.core.advice.remedy import AGAIN, Patient
@@ -20,10 +20,12 @@ class NextStep(Struct, frozen=True):
     reason: str
 
 
-def of(session_state: str, waiting_for: str, budget: int, patient: Patient) -> NextStep:
-    """The step for a state; `waiting_for` tells an agent that asks from one that is ready."""
+def of(
+    session_state: str, waiting_for: str, budget: int, patient: Patient, error_kind: str | UnsetType = UNSET
+) -> NextStep:
+    """The step for a state; `waiting_for` tells an agent that asks from a ready one, `error_kind` why it failed."""
     if session_state == "waiting_input":
-        return _input(waiting_for, patient)
+        return _input(waiting_for, error_kind, patient)
     if session_state in ("in_progress", "just_started", "degraded"):
         return _running(budget, patient)
     if session_state == "completed":
@@ -43,7 +45,13 @@ def of(session_state: str, waiting_for: str, budget: int, patient: Patient) -> N
     return NextStep("session status", patient.line("status", "--json-min"), "fallback to explicit status probe")
 
 
-def _input(waiting_for: str, patient: Patient) -> NextStep:
+def _input(waiting_for: str, error_kind: str | UnsetType, patient: Patient) -> NextStep:
+    if error_kind == "auth":
+        return NextStep(
+            "session explain",
+            patient.line("explain", "--json-min"),
+            "the model refuses the agent's login: words would be refused until that is mended",
+        )
     if waiting_for in ("", "prompt", "error"):
         tail = f"--text {quote(GO_ON)} --enter --json-min"
         return NextStep("session send", patient.line("send", tail), "interactive session is ready for next instruction")

@@ -36,3 +36,9 @@ def test_each_state_has_its_next_step(state: str, waiting_for: str, budget: int,
     assert step.action == action
     assert part in step.command
     assert step.reason
+
+
+def test_words_do_not_help_an_agent_whose_login_is_refused() -> None:
+    step = next_step.of("waiting_input", "error", 400, PATIENT, "auth")
+    assert (step.action, "login" in step.reason) == ("session explain", True)
+    assert next_step.of("waiting_input", "error", 400, PATIENT, "server").action == "session send"
