@@ -77,7 +77,14 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str)
         live=live(form) if command.live else None,
         stdin=lambda: sys.stdin.buffer.read(),
     )
-    return render.answer(command, command.run(args, ctx), args, form)
+    ctx.defer()
+    try:
+        code = render.answer(command, command.run(args, ctx), args, form)
+        render.flush()
+        ctx.told()
+    finally:
+        ctx.lost()  # nothing, where it was told
+    return code
 
 
 def live(form: str) -> Live:

@@ -9,6 +9,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.clock import Clock
 from lisa_py.host.env import Settings
+from lisa_py.host.files import Staged
 from lisa_py.host.tmux import Tmux
 from lisa_py.store import places, session
 from lisa_py.store.places import Place, Project
@@ -66,6 +67,7 @@ class Context:
         """Lines and a live board for people, on stdout; nothing unless text was asked for."""
         self.stdin = stdin
         self._servers: dict[str, Tmux] = {}
+        self._untold: list[Staged] | None = None
 
     @property
     def cwd(self) -> str:
@@ -102,6 +104,40 @@ class Context:
         except Unreadable:
             meta = None
         return self.tmux(place.project, meta.socket_path if meta else "")
+
+    # -- what a reader has seen ---------------------------------------------------------------------------------
+
+    def defer(self) -> None:
+        """From now on cursors move when `told` says so: the answer may yet be lost on its way."""
+        self._untold = []
+
+    def at_once(self) -> None:
+        """Cursors move as they are written: one's own next step goes on from them."""
+        self.told()
+        self._untold = None
+
+    def once_told(self, cursor: Staged) -> None:
+        """Move a cursor once the answer has reached its reader. Raises LisaError(store_unwritable)."""
+        if self._untold is None:
+            cursor.keep()
+        else:
+            self._untold.append(cursor)
+
+    def told(self) -> None:
+        """The answer has reached its reader."""
+        for cursor in self._untold or ():
+            try:
+                cursor.keep()
+            except LisaError as problem:
+                self.warn_on(problem)
+        self.lost()
+
+    def lost(self) -> None:
+        """The answer has not: cursors stay where they are, and the reader is given the same again."""
+        for cursor in self._untold or ():
+            cursor.drop()
+        if self._untold:
+            self._untold.clear()
 
     def warn_on(self, problem: LisaError) -> None:
         self.warn(f"observability warning: {problem.message}")

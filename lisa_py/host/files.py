@@ -70,11 +70,36 @@ def unwritable(path: str, problem: OSError) -> LisaError:
     return LisaError("store_unwritable", f"cannot write {path}: {problem.strerror or problem}")
 
 
+class Staged:
+    """A file's new content, written beside it and not yet valid."""
+
+    def __init__(self, path: str, temporary: str) -> None:
+        self.path = path
+        self.temporary = temporary
+
+    def keep(self) -> None:
+        """Raises LisaError(store_unwritable)."""
+        try:
+            os.replace(self.temporary, self.path)
+        except OSError as problem:
+            self.drop()
+            raise unwritable(self.path, problem) from problem
+
+    def drop(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self.temporary)
+
+
 def write(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> None:
     """Replace the file as a whole: a reader sees the old or the new content, never a mixture.
 
     Raises LisaError(store_unwritable).
     """
+    stage(path, data, mode=mode).keep()
+
+
+def stage(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> Staged:
+    """The first half of `write`. Raises LisaError(store_unwritable)."""
     raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}")
@@ -84,11 +109,10 @@ def write(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> None:
             _write_all(handle, raw)
         finally:
             os.close(handle)
-        os.replace(temporary, path)
     except OSError as problem:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        Staged(path, temporary).drop()
         raise unwritable(path, problem) from problem
+    return Staged(path, temporary)
 
 
 def append(path: str, line: bytes) -> None:

@@ -94,8 +94,6 @@ def converse(
     )
     try:
         return _until(process, lines, until, time.monotonic() + timeout)
-    except BrokenPipeError:
-        return b""
     finally:
         _end(process, group=True)
 
@@ -109,7 +107,10 @@ def _until(process: subprocess.Popen[bytes], lines: bytes, until: bytes, deadlin
     while (left := deadline - time.monotonic()) > 0:
         readable, writable, _ = select.select([mouth], [ear] if lines else [], [], left)
         if writable:
-            lines = lines[os.write(ear, lines) :]
+            try:
+                lines = lines[os.write(ear, lines) :]
+            except BrokenPipeError:
+                lines = b""  # it reads no further; what it says may still come
         if readable:
             part = os.read(mouth, 1 << 16)
             said += part

@@ -13,6 +13,7 @@ from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
+from lisa_py.host.files import Staged
 
 T = TypeVar("T")
 
@@ -138,16 +139,27 @@ def refused(problem: Exception) -> UsageError:
 
 def write(path: str, cursor: CursorFile, kind: str, offset: int, now: float) -> None:
     """Write the whole file, 0600, its folder made when missing. Raises LisaError(cursor_file_write_failed)."""
+    stage(path, cursor, kind, offset, now).keep()
+
+
+def stage(path: str, cursor: CursorFile, kind: str, offset: int, now: float) -> Staged:
+    """As write, but not yet valid: what was read since the cursor is to reach its reader first."""
     ready = msgspec.structs.replace(cursor, kind=kind, offset=offset, updated_at=rfc3339(now))
-    save(path, msgspec.json.encode(ready) + b"\n", "cursor_file_write_failed")
+    return stage_raw(path, msgspec.json.encode(ready) + b"\n", "cursor_file_write_failed")
 
 
 def save(path: str, raw: bytes, code: str) -> None:
+    """Raises LisaError(code)."""
+    stage_raw(path, raw, code).keep()
+
+
+def stage_raw(path: str, raw: bytes, code: str) -> Staged:
+    """Raises LisaError(code)."""
     try:
         folder = os.path.dirname(path)
         if not files.is_dir(folder):
             files.private_dir(folder)
-        files.write(path, raw)
+        return files.stage(path, raw)
     except LisaError as problem:
         raise LisaError(code, problem.message) from problem
 
@@ -174,7 +186,7 @@ def read_semantic(path: str) -> SemanticCursor:
         ) from problem
 
 
-def write_semantic(path: str, lines: tuple[str, ...], now: float) -> None:
-    """Raises LisaError(semantic_cursor_write_failed)."""
+def stage_semantic(path: str, lines: tuple[str, ...], now: float) -> Staged:
+    """As stage. Raises LisaError(semantic_cursor_write_failed)."""
     raw = msgspec.json.encode(SemanticCursor(lines=lines, updated_at=rfc3339(now)))
-    save(path, msgspec.json.format(raw, indent=2), "semantic_cursor_write_failed")
+    return stage_raw(path, msgspec.json.format(raw, indent=2), "semantic_cursor_write_failed")

@@ -12,6 +12,7 @@ from lisa_py.contract import jsontext
 from lisa_py.contract.errors import UsageError
 from lisa_py.host import files
 from lisa_py.host.clock import rfc3339
+from lisa_py.host.files import Staged
 from lisa_py.store import cursors, folder
 from lisa_py.store.places import Place, Project
 
@@ -59,9 +60,9 @@ def read_pack(path: str) -> str:
     return text
 
 
-def write_pack(path: str, pack: str) -> None:
+def stage_pack(path: str, pack: str) -> Staged:
     """Raises LisaError(cursor_file_write_failed)."""
-    cursors.save(path, pack.encode("utf-8", "replace"), "cursor_file_write_failed")
+    return cursors.stage_raw(path, pack.encode("utf-8", "replace"), "cursor_file_write_failed")
 
 
 def read_snapshot(path: str) -> Snapshot:
@@ -78,10 +79,10 @@ def read_snapshot(path: str) -> Snapshot:
         raise _invalid(str(problem)) from problem
 
 
-def write_snapshot(path: str, items: dict[str, Known], now: float) -> None:
+def stage_snapshot(path: str, items: dict[str, Known], now: float) -> Staged:
     """Raises LisaError(cursor_file_write_failed)."""
     raw = msgspec.json.encode(Snapshot(updated_at=rfc3339(now), items=items))
-    cursors.save(path, msgspec.json.format(raw, indent=2), "cursor_file_write_failed")
+    return cursors.stage_raw(path, msgspec.json.format(raw, indent=2), "cursor_file_write_failed")
 
 
 def _read(path: str) -> bytes:

@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
 def test_semantic_cursors_are_read_written_and_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "c.semantic.json")
     assert cursors.read_semantic(path).lines == ()
-    cursors.write_semantic(path, ("a", "b"), 0.0)
+    cursors.stage_semantic(path, ("a", "b"), 0.0).keep()
     assert cursors.read_semantic(path).lines == ("a", "b")
     Path(path).write_text("{")
     with pytest.raises(LisaError) as raised:

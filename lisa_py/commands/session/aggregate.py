@@ -99,7 +99,7 @@ def run(args: Args, ctx: Context) -> Aggregate:
     parts = aggregate.see(ctx, chosen.places, request, args.token_budget, mask)
     if args.delta_json:
         known["delta"], items = aggregate.difference(before, parts)
-        pack_cursors.write_snapshot(known["cursor_file"], items, ctx.clock.now())
+        ctx.once_told(pack_cursors.stage_snapshot(known["cursor_file"], items, ctx.clock.now()))
         known["cursor_file"] = mask.text(known["cursor_file"])
     seen = [part for part in parts if isinstance(part, Part)]
     combined = aggregate.combine(seen, args.token_budget, dedupe=args.dedupe)

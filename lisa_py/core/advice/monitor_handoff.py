@@ -12,6 +12,7 @@ from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
 from lisa_py.core.watch.history import Item, item
 from lisa_py.core.watch.look import shown
+from lisa_py.host.files import Staged
 from lisa_py.store import cursors, events
 from lisa_py.store.cursors import CursorFile, EventCursor
 from lisa_py.store.places import Place
@@ -63,6 +64,7 @@ class Stream:
         self._limit = max(1, min(MOST, event_budget // TOKENS_PER_EVENT)) if event_budget else WINDOW
         self._path = cursors.located(cursor_file) if cursor_file else ""
         self._file = CursorFile()
+        self._staged: Staged | None = None
         if self._path:
             self._file, recovered = cursors.read_or_reset(self._path, cursor_reset, ctx.clock.now())
             if recovered:
@@ -94,6 +96,12 @@ class Stream:
             recent=tuple(item(event) for event in page.events) if page else UNSET,
         )
 
+    def told(self) -> None:
+        """The last packet has reached its reader. Raises LisaError(store_unwritable)."""
+        if self._staged:
+            self._staged.keep()
+            self._staged = None
+
     def _page(self) -> events.Page:
         try:
             events.must_be_readable(self._place)
@@ -105,5 +113,5 @@ class Stream:
         self._cursor = page.next
         if self._path:
             self._file = structs.replace(self._file, events=EventCursor(offset=page.next))
-            cursors.write(self._path, self._file, "events", page.next, self._ctx.clock.now())
+            self._staged = cursors.stage(self._path, self._file, "events", page.next, self._ctx.clock.now())
         return page

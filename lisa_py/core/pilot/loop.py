@@ -61,6 +61,7 @@ def loop(ctx: Context, place: Place, request: LoopRequest) -> Looped:
 
     Raises LisaError(invalid_cursor_file | semantic_cursor_read_failed) before the first round.
     """
+    ctx.at_once()  # each round goes on where the one before it stopped
     return _Loop(ctx, place, request).run()
 
 

@@ -126,9 +126,9 @@ def make(ctx: Context, place: Place, request: DiffRequest, known: Baseline, mask
 
 def save(ctx: Context, base: Baseline, made: str, meaning: Sequence[str]) -> None:
     """Remember what is given now. Raises LisaError(cursor_file_write_failed | semantic_cursor_write_failed)."""
-    pack_cursors.write_pack(base.path, made)
+    ctx.once_told(pack_cursors.stage_pack(base.path, made))
     if base.meaning is not None:
-        cursors.write_semantic(cursors.semantic_path(base.path), tuple(meaning), ctx.clock.now())
+        ctx.once_told(cursors.stage_semantic(cursors.semantic_path(base.path), tuple(meaning), ctx.clock.now()))
 
 
 def compare(before: str, after: str) -> Change:

@@ -136,6 +136,7 @@ class Reporter:
             self._ctx.emit(self._event(poll))
         if self._handoffs is not None:
             self._ctx.emit(self._handoffs.packet(poll.number, poll.status))
+            self._handoffs.told()
         if self._hook is not None:
             self._hook.send(
                 {

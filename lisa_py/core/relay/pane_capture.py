@@ -44,7 +44,7 @@ def capture(ctx: Context, place: Place, text: PaneText, request: CaptureRequest,
     meaning = _meaning(ctx, text, sifted, request, reader, rows) if request.semantic else None
     if reader.path:
         ready = msgspec.structs.replace(reader.file, pane=stand)
-        cursors.write(reader.path, ready, "pane", stand.offset, ctx.clock.now())
+        ctx.once_told(cursors.stage(reader.path, ready, "pane", stand.offset, ctx.clock.now()))
     return PaneCapture(lines=lines, progress=progress, noise_removed=sifted.removed, meaning=meaning, pane=text)
 
 
@@ -138,5 +138,5 @@ def _meaning(
     known = cursors.read_semantic(path).lines if path else ()
     new = semantic.new(current, known)
     if path:
-        cursors.write_semantic(path, tuple(current), ctx.clock.now())
+        ctx.once_told(cursors.stage_semantic(path, tuple(current), ctx.clock.now()))
     return Meaning(tuple(new), tuple(current))

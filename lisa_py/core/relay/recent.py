@@ -93,12 +93,12 @@ class EventReader:
         if self.path:
             stand = self._given.next
             ready = msgspec.structs.replace(self.file, events=EventCursor(offset=stand))
-            cursors.write(self.path, ready, "events", stand, ctx.clock.now())
+            ctx.once_told(cursors.stage(self.path, ready, "events", stand, ctx.clock.now()))
 
     def remember(self, ctx: Context, fields: dict[str, Any]) -> None:
         """Keep a payload's fields in the cursor file; the place among the events stays. Raises as `save`."""
         ready = msgspec.structs.replace(self.file, fields=fields)
-        cursors.write(self.path, ready, self.file.kind, self.file.offset, ctx.clock.now())
+        ctx.once_told(cursors.stage(self.path, ready, self.file.kind, self.file.offset, ctx.clock.now()))
 
 
 def _items(found: tuple[Event, ...]) -> tuple[Item, ...]:

@@ -30,7 +30,7 @@ def capture(ctx: Context, found: Located, request: CaptureRequest, reader: Reade
     skipped = max(0, len(lines) - request.lines) if request.limited else 0
     if reader.path:
         ready = msgspec.structs.replace(reader.file, transcript=talk.cursor)
-        cursors.write(reader.path, ready, "transcript", talk.cursor.offset, ctx.clock.now())
+        ctx.once_told(cursors.stage(reader.path, ready, "transcript", talk.cursor.offset, ctx.clock.now()))
     return TalkCapture(
         lines=tuple(lines[skipped:]),
         progress=reader.progress(stood=stood.offset, next_offset=talk.cursor.offset, reset=talk.reset, skipped=skipped),
