@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import sockets
@@ -95,17 +95,8 @@ class Tmux:
         raise TmuxUnavailable(f"tmux answered: {ended.complaint or 'nothing'}")
 
     def _settled(self, *words: str) -> Ended:
-        """As call, but a server that is just ending, and takes its clients down with it, is asked until it has ended.
-
-        For what may be done twice. Gives back what it said last when it does not get there within a second.
-        """
-        deadline = time.monotonic() + RACING_SECONDS
-        while True:
-            ended = self.call(*words)
-            racing = ended.code and any(word in ended.complaint for word in _RACING)
-            if not racing or time.monotonic() > deadline:
-                return ended
-            time.sleep(0.01)
+        """As call, but settled."""
+        return settled(lambda: self.call(*words))
 
     def pane(self, session: str) -> Pane | None:
         """The session's first pane, or None when tmux says there is no such session."""
@@ -282,6 +273,20 @@ class Tmux:
 def absent(ended: Ended) -> bool:
     """Whether tmux said that there is no server at all."""
     return any(word in ended.complaint for word in _ABSENT)
+
+
+def settled(ask: Callable[[], Ended]) -> Ended:
+    """A server that is just ending, and takes its clients down with it, is asked until it has ended.
+
+    For what may be done twice. Gives back what it said last when it does not get there within a second.
+    """
+    deadline = time.monotonic() + RACING_SECONDS
+    while True:
+        ended = ask()
+        racing = ended.code and any(word in ended.complaint for word in _RACING)
+        if not racing or time.monotonic() > deadline:
+            return ended
+        time.sleep(0.01)
 
 
 def _wake(pane_id: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from lisa_py.host.env import Settings
 from lisa_py.host.run import find_program, run
-from lisa_py.host.tmux import absent
+from lisa_py.host.tmux import absent, settled
 
 
 class Probe(Struct, frozen=True):
@@ -28,7 +28,8 @@ def sessions(settings: Settings) -> Probe:
     if not os.path.lexists(socket(settings)):  # asking would make the folder
         return Probe("no_server")
     env = {name: value for name, value in settings.environ.items() if name not in ("TMUX", "TMUX_PANE")}
-    ended = run([program, "list-sessions", "-F", "#S"], timeout=settings.cmd_timeout_seconds, env=env)
+    listing = [program, "list-sessions", "-F", "#S"]
+    ended = settled(lambda: run(listing, timeout=settings.cmd_timeout_seconds, env=env))
     if ended.code is None:
         return Probe("error", problem=f"tmux did not answer within {settings.cmd_timeout_seconds} s")
     if ended.code == 0:
