@@ -15,7 +15,7 @@ INTRODUCTION = """\
 
 Measured by `tests/run --bench` (this page: `tests/run --bench --write`), everything in one run and interleaved, so that
 neighbours on the machine weigh on all rows alike. Times are medians; what counts is the ratios, which hold on other
-machines too. `tests/run --soak` adds the half-hour run.
+machines too. The half-hour run is one of its own: `tests/run --soak --write`.
 """
 
 
@@ -34,11 +34,14 @@ class Report:
         self.parts.append("\n".join(lines) + "\n")
         print("\n\n" + self.parts[-1])
 
-    def page(self) -> str:
+    def page(self, known: str) -> str:
+        """The page so far with the tables of this run in their places; what this run did not measure stays."""
+        so_far = ["## " + part for part in known.split("\n## ")[1:]]
+        tables = {part.split("\n", 1)[0]: part for part in (*so_far, *self.parts)}
         machine = (
             f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
         )
-        return "\n".join([INTRODUCTION, f"This run: {machine}.\n", *self.parts])
+        return "\n".join([INTRODUCTION, f"Measured on: {machine}.\n", *tables.values()])
 
 
 @pytest.fixture(scope="session")
@@ -46,5 +49,5 @@ def report(request: pytest.FixtureRequest) -> Iterator[Report]:
     made = Report()
     yield made
     if request.config.getoption("--write") and made.parts:
-        PAGE.write_text(made.page(), encoding="utf-8")
+        PAGE.write_text(made.page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
         print(f"\nwritten: {PAGE}")
