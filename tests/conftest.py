@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # a run in the background of a script ignores Ctrl-C, and every program it starts would do so, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     Machine.warm = WarmStart() if config.getoption("--warm") else None
 
 

@@ -68,6 +68,24 @@ def test_each_reader_goes_on_where_it_stopped(stage: LiveStage) -> None:
     assert capture(stage, "--transcript", "--cursor-file", by_talk)["messages"] == []
 
 
+def test_turns_that_repeat_are_given_once_after_the_screen_was_cleared(stage: LiveStage) -> None:
+    cursor = str(stage.machine.folder / "cursor")
+    stage.begin()
+    turn(stage, "[fake text before]")
+    stage.send("/clear" if stage.agent_name == "claude" else "/new")
+    stage.rests()
+    for _ in range(6):
+        turn(stage, "[fake text the same]")
+    capture(stage, "--raw", "--cursor-file", cursor)
+    for _ in range(2):
+        turn(stage, "[fake text the same]")
+    pane = capture(stage, "--raw", "--cursor-file", cursor)
+    if "screen" not in pane:
+        answers = [line for line in pane["capture"].split("\n") if line.strip() in ("● the same", "• the same")]
+        assert len(answers) == 2, pane
+        assert "deltaReset" not in pane
+
+
 def test_a_resting_agent_says_nothing_new(stage: LiveStage) -> None:
     cursor = str(stage.machine.folder / "cursor")
     stage.begin()
