@@ -13,6 +13,8 @@ from lisa_py.host import files
 BLOCK = 1 << 16
 TAIL_LIMIT = 4 << 20
 """Bytes that are read backwards at most; one turn rarely has more."""
+SWAPPED_SECONDS = 5.0
+"""How much later than what came after it a record may be written (seen: 0.4)."""
 KEPT = 4000
 """Frames of one turn that a follower keeps; a longer turn loses its middle."""
 
@@ -61,13 +63,15 @@ def in_time(frames: Sequence[Frame]) -> list[Frame]:
     """The frames in the order of their times; one without a time stays behind the one before it.
 
     Agents do not write their records so: in a file of claude 2.1.197 an answer that comes at once may stand before its
-    prompt.
+    prompt. What is much older than what stands before it stays where it is: a clock was set back, or it is a copy.
     """
-    latest = 0.0
+    place = newest = 0.0
     timed: list[tuple[float, Frame]] = []
     for frame in frames:
-        latest = frame.at or latest
-        timed.append((latest, frame))
+        if frame.at:
+            newest = max(newest, frame.at)
+            place = frame.at if newest - frame.at < SWAPPED_SECONDS else newest
+        timed.append((place, frame))
     return [frame for _, frame in sorted(timed, key=lambda pair: pair[0])]
 
 

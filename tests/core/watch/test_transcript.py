@@ -145,6 +145,14 @@ def test_frames_come_in_the_order_of_their_times_not_of_the_file(tmp_path: Path)
     assert [frame.at for frame in follower.frames()] == [10.0]
 
 
+def test_a_clock_that_was_set_back_does_not_hide_the_new_turn(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    write(path, {"kind": "turn_start", "at": 5000.0}, {"kind": "turn_end", "at": 5001.0})
+    follower = Follower(Lines(), str(path))
+    write(path, {"kind": "turn_start", "at": 1400.0}, {"kind": "assistant", "text": "now", "at": 1401.0})
+    assert [(frame.kind, frame.at) for frame in follower.frames()] == [("turn_start", 1400.0), ("assistant", 1401.0)]
+
+
 def test_a_follower_of_an_endless_turn_does_not_grow_with_it(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, {"kind": "turn_start"})
