@@ -70,6 +70,23 @@ def test_killing_an_agent_at_work_leaves_no_process(machine: Machine, api: FakeM
     assert os.listdir(stage.place.folder) == ["events.jsonl"]
 
 
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_an_exec_run_that_is_stopped_and_killed_is_said_to_be(machine: Machine, api: FakeModelApi, agent: str) -> None:
+    nap = "python3 -c 'import time; time.sleep(300)'"  # claude refuses a long sleep of the shell's
+    stage = LiveStage(machine, api, agent, permission="bypass").begin(f"[fake tool {nap} then text no]", mode="exec")
+    pid = stage.until(lambda status: status.agent_pid and status.agent_state == "tool").agent_pid
+    os.kill(pid, signal.SIGSTOP)
+    stage.until(lambda status: (status.session_state, status.classification_reason) == ("stuck", "process_stopped"))
+    os.kill(pid, signal.SIGCONT)
+    stage.until(lambda status: (status.session_state, status.agent_state) == ("in_progress", "tool"))
+    os.kill(pid, signal.SIGKILL)
+    ended = stage.until(lambda status: status.session_state == "crashed")
+    assert ended.exit_code == 128 + signal.SIGKILL
+    assert stage.lisa("monitor", "--timeout-seconds", "20").json["exitReason"] == "crashed"
+    assert stage.lisa("kill").code == 0
+    assert of_machine(machine) == []
+
+
 def test_an_agents_background_server_ends_with_its_session(machine: Machine, api: FakeModelApi) -> None:
     """codex without --no-daemon works in a process of its own that outlives the pane."""
     stage = LiveStage(machine, api, "codex", config={"features": {"daemon_auto_start": True}})
