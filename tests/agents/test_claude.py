@@ -166,6 +166,16 @@ def test_a_turn_without_an_end_is_said_to_be_over_when_it_is_known_how(home: Hom
     assert home.states(hook("Stop", 31))["agent_file"] == "idle"
 
 
+def test_a_rest_from_before_a_prompt_that_was_just_taken_is_none(home: Home) -> None:
+    started, taken = hook("SessionStart", 0.4, source="startup"), hook("UserPromptSubmit", 0.2, prompt="do it")
+    home.live("idle", ago=0.3)
+    assert home.states(started, taken)["agent_file"] == "thinking"
+    home.live("idle", ago=2)
+    assert home.states(started, hook("UserPromptSubmit", 3, prompt="interrupted"))["agent_file"] == "idle"
+    home.live("idle", ago=9)
+    assert home.states(started, hook("UserPromptSubmit", 8, prompt="blocked"))["agent_file"] == "idle"
+
+
 def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: Home) -> None:
     made = recorded("queued")
     until = {end: tuple(made[: at + 1]) for at, end in enumerate(frame.reason for frame in made) if end}

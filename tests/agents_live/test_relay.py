@@ -51,6 +51,13 @@ def test_the_conversation_is_read_from_the_transcript_with_its_tools(stage: Live
     assert answer["messages"][1]["timestamp"] > answer["messages"][0]["timestamp"]
 
 
+def test_a_monitor_does_not_take_the_rest_before_the_first_prompt_for_its_answer(stage: LiveStage) -> None:
+    stage.begin("[fake think 1 hm then text FIRST_ANSWER]")
+    ended = stage.lisa("monitor", "--timeout-seconds", "40")
+    assert ended.json["exitReason"] == "waiting_input", ended
+    assert said(capture(stage))[-1] == ("assistant", "FIRST_ANSWER"), stage.status()
+
+
 def test_each_reader_goes_on_where_it_stopped(stage: LiveStage) -> None:
     by_pane, by_talk = str(stage.machine.folder / "pane"), str(stage.machine.folder / "talk")
     stage.begin()

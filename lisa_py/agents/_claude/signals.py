@@ -28,6 +28,8 @@ SNAPSHOT = "shell-snapshots/snapshot-"
 """Every shell of the Bash tool reads a file of this name first."""
 BEGIN_SECONDS = 2.0
 """For so long a claude at rest may be about to begin on a prompt it was given before (measured: 10 to 250 ms)."""
+TAKEN_SECONDS = 5.0
+"""How long after a prompt's hook the file may still tell of the rest before it."""
 SETTLE_SECONDS = 1.0
 """The hook of a turn's end may be written a little after the session file."""
 _BUSY_TITLES = ("⠂", "⠐")
@@ -80,6 +82,8 @@ def _file_report(view: View, found: live.Live | None) -> AgentReport | None:
     if found.rests:
         if _about_to_begin(view, found):
             return AgentReport(source="agent_file", state="starting", detail="prompt not taken yet")
+        if _has_begun(view, found):
+            return AgentReport(source="agent_file", state="thinking", detail="the prompt was just taken")
         if _has_next(view, found):
             return AgentReport(source="agent_file", state="thinking", detail="the next prompt in line begins")
         if _rests_for(view, found) < SETTLE_SECONDS and _is_open(view, found):
@@ -110,6 +114,15 @@ def _about_to_begin(view: View, found: live.Live) -> bool:
     """Started with a prompt, claude is at rest for a moment before it takes it."""
     just_now = _rests_for(view, found) <= BEGIN_SECONDS
     return bool(view.meta.prompt and view.hooks) and just_now and live.untried(view)
+
+
+def _has_begun(view: View, found: live.Live) -> bool:
+    """The rest is from before a prompt that was just taken: 2.1.197 notes the work up to 0.3 s after its hook."""
+    for hook in reversed(view.hooks):
+        name, at = word(hook, "hook"), seconds_of(hook)
+        if name in _MIDDLES + _ENDS and not hook.get("agent_id"):
+            return name == "UserPromptSubmit" and at >= found.changed_at and abs(view.now - at) <= TAKEN_SECONDS
+    return False
 
 
 def _rests_for(view: View, found: live.Live) -> float:
