@@ -215,7 +215,7 @@ def test_a_permission_that_is_refused_ends_the_turn_as_an_interrupt(make: Make) 
 def test_a_killed_claude_leaves_a_session_file_that_is_not_believed(make: Make) -> None:
     stage = begun(make())
     stage.tell("[fake hang 60]")
-    stage.until("agent_file", "thinking")
+    wait_until(lambda: stage.live_file()["status"] == "busy")
     os.kill(stage.bind().pid, signal.SIGKILL)
     wait_until(lambda: (stage.folder / "done.txt").exists())
     assert stage.live_file()["status"] == "busy"
