@@ -125,19 +125,16 @@ class Context:
 
     def told(self) -> None:
         """The answer has reached its reader."""
-        for cursor in self._untold or ():
+        while self._untold:
             try:
-                cursor.keep()
+                self._untold.pop(0).keep()
             except LisaError as problem:
                 self.warn_on(problem)
-        self.lost()
 
     def lost(self) -> None:
         """The answer has not: cursors stay where they are, and the reader is given the same again."""
-        for cursor in self._untold or ():
-            cursor.drop()
-        if self._untold:
-            self._untold.clear()
+        while self._untold:
+            self._untold.pop().drop()
 
     def warn_on(self, problem: LisaError) -> None:
         self.warn(f"observability warning: {problem.message}")

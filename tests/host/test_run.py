@@ -24,6 +24,11 @@ def test_a_program_that_answers_while_its_input_is_open_is_heard_and_ended() -> 
     assert time.monotonic() - began < 20
 
 
+def test_an_answer_is_heard_of_a_program_that_reads_no_further() -> None:
+    script = "exec 0<&-; sleep 0.2; echo said: yes"  # what we write meets a closed pipe before it answers
+    assert converse(["/bin/sh", "-c", script], b"x" * 500_000, b"said:", timeout=30) == b"said: yes\n"
+
+
 @pytest.mark.parametrize("script", ["exit 2", "exec <&-; exec sleep 60", "exec >&-; exec sleep 60"])
 def test_a_program_that_will_not_listen_leaves_no_child_and_no_pipe(script: str) -> None:
     before, children = _descriptors(), psutil.Process().children()

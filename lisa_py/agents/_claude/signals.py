@@ -120,7 +120,7 @@ def _has_begun(view: View, found: live.Live) -> bool:
     """The rest is from before a prompt that was just taken: 2.1.197 notes the work up to 0.3 s after its hook."""
     for hook in reversed(view.hooks):
         name, at = word(hook, "hook"), seconds_of(hook)
-        if name in _MIDDLES + _ENDS and not hook.get("agent_id"):
+        if (name in _MIDDLES or name in _ENDS) and not hook.get("agent_id"):
             return name == "UserPromptSubmit" and at >= found.changed_at and abs(view.now - at) <= TAKEN_SECONDS
     return False
 

@@ -16,6 +16,7 @@ from lisa_py.store.cursors import Anchor, PaneCursor
 
 ANCHORS = 32
 TOP = 8
+"""So many first lines tell one clearing of the screen from the next."""
 _EVIDENCE = 3
 """So many lines that hold something must match, if the cursor has that many."""
 
