@@ -41,28 +41,29 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.life import kill as killing
-from lisa_py.core.life import launch
-from lisa_py.core.life import send as sending
-from lisa_py.core.life import spawn as spawning
-from lisa_py.core.life.kill import Killed, KilledAll
-from lisa_py.core.life.send import Payload, Sent
-from lisa_py.core.life.spawn import SpawnRequest
-from lisa_py.core.relay import capture as capturing
-from lisa_py.core.relay import handoff as handing
-from lisa_py.core.relay import packet as packing
-from lisa_py.core.relay import pane_text
-from lisa_py.core.relay.captured import Captured, CaptureRequest
-from lisa_py.core.relay.conversation import Message
-from lisa_py.core.relay.handoff import Handoff, HandoffRequest
-from lisa_py.core.relay.packet import Packet, PacketRequest
-from lisa_py.core.relay.recent import EventReader
-from lisa_py.core.watch import fleet, look
-from lisa_py.core.watch import monitor as watching
-from lisa_py.core.watch.monitor import Outcome, Poll
-from lisa_py.core.watch.rules import Rules, checked
+from lisa_py.core.fleet import discover
+from lisa_py.core.handoff import handoff as handing
+from lisa_py.core.handoff import packet as packing
+from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
+from lisa_py.core.handoff.packet import Packet, PacketRequest
+from lisa_py.core.lifecycle import kill as killing
+from lisa_py.core.lifecycle import launch
+from lisa_py.core.lifecycle import spawn as spawning
+from lisa_py.core.lifecycle.kill import KillAllReport, KillReport
+from lisa_py.core.lifecycle.spawn import SpawnRequest
+from lisa_py.core.output import capture as capturing
+from lisa_py.core.output import pane_text
+from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
+from lisa_py.core.output.conversation import Message
+from lisa_py.core.output.events import EventReader
+from lisa_py.core.send import send as sending
+from lisa_py.core.send.send import SendPayload, SendResult
+from lisa_py.core.status import status_reader
+from lisa_py.core.wait import monitor as watching
+from lisa_py.core.wait.monitor import MonitorSummary, Poll
+from lisa_py.core.wait.stop_rules import StopRules, check_rules
 from lisa_py.host import env
-from lisa_py.store.places import Place
+from lisa_py.store.paths import SessionRef
 
 Mode = Literal["interactive", "exec"]
 
@@ -82,7 +83,7 @@ class Lisa:
 
         Raises LisaError(invalid_project_root).
         """
-        settings = env.settings(environ)
+        settings = env.read_settings(environ)
         self._ctx = (
             Context(settings, cwd=str(project_root), warn=warn) if project_root else Context(settings, warn=warn)
         )
@@ -128,7 +129,7 @@ class Lisa:
         given = {word: value for word, value in words.items() if value is not None}
         wanted: dict[str, Any] = {"agent": agents.DEFAULT, **given}
         request = SpawnRequest(
-            launch=launch.Request(
+            launch=launch.LaunchRequest(
                 **wanted, command=command, agent_args=agent_args, skip_permissions=skip_permissions, trust=trust
             ),
             session=name,
@@ -138,30 +139,33 @@ class Lisa:
             width=width,
             height=height,
         )
-        spawned = spawning.spawn(self._ctx, request)
+        spawned = spawning.spawn_session(self._ctx, request)
         for warning in filter(None, (spawned.oauth_warning, *spawned.warnings)):
             self._ctx.warn(warning)
-        return Session(self._ctx, spawned.draft.place)
+        return Session(self._ctx, spawned.spawn_plan.ref)
 
     def session(self, name: str) -> Session:
         """The session of this name, whether it is there or not. Raises LisaError(invalid_session_name)."""
-        return Session(self._ctx, self._ctx.place(name, self._project.root))
+        return Session(self._ctx, self._ctx.ref(name, self._project.root))
 
     def sessions(self) -> list[Session]:
         """All sessions tmux has, ended ones that are still kept included, by name.
 
         Raises LisaError(session_list_failed) when tmux cannot be asked.
         """
-        return [Session(self._ctx, place) for place in fleet.live(self._ctx, self._project).places]
+        return [Session(self._ctx, ref) for ref in discover.find_live_sessions(self._ctx, self._project).refs]
 
     def statuses(self) -> dict[str, Status]:
         """What each session is doing, read in one go: much cheaper than one `status` after the other."""
-        places = fleet.live(self._ctx, self._project).places
-        return {name: look.shown(status) for name, status in look.statuses(self._ctx, places).items()}
+        refs = discover.find_live_sessions(self._ctx, self._project).refs
+        return {
+            name: status_reader.normalise_status(status)
+            for name, status in status_reader.read_statuses(self._ctx, refs).items()
+        }
 
-    def kill_all(self) -> KilledAll:
+    def kill_all(self) -> KillAllReport:
         """End every session of the project."""
-        return killing.kill_all(self._ctx, self._project)
+        return killing.kill_all_sessions(self._ctx, self._project)
 
 
 class Session:
@@ -170,9 +174,9 @@ class Session:
     As a context manager it kills the session at the end of the block.
     """
 
-    def __init__(self, ctx: Context, place: Place) -> None:
+    def __init__(self, ctx: Context, ref: SessionRef) -> None:
         self._ctx = ctx
-        self._place = place
+        self._ref = ref
 
     def __repr__(self) -> str:
         return f"<Session {self.name} in {self.project_root}>"
@@ -187,24 +191,24 @@ class Session:
 
     @property
     def name(self) -> str:
-        return self._place.session
+        return self._ref.session
 
     @property
     def project_root(self) -> str:
-        return self._place.project.root
+        return self._ref.project.root
 
     @property
     def meta(self) -> SessionMeta:
         """What was noted when it was spawned; empty but for the name when nothing was."""
-        return pane_text.meta_of(self._place)
+        return pane_text.read_meta_or_default(self._ref)
 
     def exists(self) -> bool:
         """Whether tmux has it, running or ended. Raises TmuxUnavailable when that cannot be told."""
-        return self._ctx.server(self._place).pane(self.name) is not None
+        return self._ctx.server(self._ref).find_pane(self.name) is not None
 
     def status(self) -> Status:
         """What it is doing now. Never raises for a session that is gone: that is a status, too."""
-        return look.shown(look.status(self._ctx, self._place))
+        return status_reader.normalise_status(status_reader.read_status(self._ctx, self._ref))
 
     def wait(
         self,
@@ -215,15 +219,15 @@ class Session:
         path: str = "",
         waiting: bool = True,
         turn_complete: bool = False,
-    ) -> Outcome:
+    ) -> MonitorSummary:
         """Wait until the session has ended, failed, or (unless `waiting` is False) waits for input.
 
         `until` names a session state, `marker` a text in its output, `path` a JSON path into its status that ends the
         wait too; `turn_complete` wants the end of a turn to be seen in the transcript. Without a timeout (seconds) it
         waits for as long as it takes. `exit_code` of the outcome is 0 when what was waited for has come.
         """
-        rules = _rules(timeout, until, marker, path, waiting, turn_complete)
-        return watching.monitor(self._ctx, self._place, rules)
+        rules = _build_rules(timeout, until, marker, path, waiting, turn_complete)
+        return watching.run_monitor(self._ctx, self._ref, rules)
 
     def monitor(
         self,
@@ -235,41 +239,41 @@ class Session:
         path: str = "",
         waiting: bool = True,
         turn_complete: bool = False,
-    ) -> Iterator[Poll | Outcome]:
+    ) -> Iterator[Poll | MonitorSummary]:
         """As `wait`, step by step: a Poll at each change and at least `every` seconds, at last the Outcome.
 
         Both have a `status`. Leaving the loop ends the watching; the session goes on.
         """
-        rules = _rules(timeout, until, marker, path, waiting, turn_complete, every)
-        looks = watching.looks(self._ctx, self._place, rules)
+        rules = _build_rules(timeout, until, marker, path, waiting, turn_complete, every)
+        polls = watching.iterate_polls(self._ctx, self._ref, rules)
         try:
             while True:
-                poll = next(looks)
+                poll = next(polls)
                 if poll.reported:
                     yield poll
         except StopIteration as end:
             yield end.value
         finally:
-            looks.close()
+            polls.close()
 
-    def send(self, text: str, *, enter: bool = True, force: bool = False) -> Sent:
+    def send(self, text: str, *, enter: bool = True, force: bool = False) -> SendResult:
         """Type a text and submit it (unless `enter` is False); returns once it was seen to be taken.
 
         Raises LisaError, among others: session_not_found, agent_not_running, agent_waiting_dialog (`force` sends all
         the same).
         """
-        return sending.send(self._ctx, self._place, Payload(text=text, enter=enter, force=force))
+        return sending.send_payload(self._ctx, self._ref, SendPayload(text=text, enter=enter, force=force))
 
-    def keys(self, *names: str) -> Sent:
+    def keys(self, *names: str) -> SendResult:
         """Press keys by their tmux names, as in `session.keys("C-c", "Enter")`."""
-        return sending.send(self._ctx, self._place, Payload(keys=names))
+        return sending.send_payload(self._ctx, self._ref, SendPayload(keys=names))
 
-    def answer(self, word: str) -> Sent:
+    def answer(self, word: str) -> SendResult:
         """Answer the open dialog: yes, no, always, or the number of a choice.
 
         Raises LisaError, among others: no_dialog, answer_not_offered.
         """
-        return sending.send(self._ctx, self._place, Payload(answer=word))
+        return sending.send_payload(self._ctx, self._ref, SendPayload(answer=word))
 
     def capture(
         self,
@@ -282,7 +286,7 @@ class Session:
         summary: Literal["", "terse", "ops", "debug"] = "",
         token_budget: int = 320,
         strip_noise: bool = True,
-    ) -> Captured:
+    ) -> CaptureResult:
         """What it said: `text`, and `talk` (messages, tool calls, errors) when the transcript was read.
 
         `since` is an offset (`progress.next` of an earlier capture of the same source) or a time, `@unix` or RFC 3339;
@@ -299,12 +303,12 @@ class Session:
             token_budget=token_budget,
             strip_noise=strip_noise,
         )
-        return capturing.capture(self._ctx, self._place, request)
+        return capturing.capture_session(self._ctx, self._ref, request)
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation so far, from the transcript; empty when the agent keeps none."""
         try:
-            talk = self.capture(source="transcript").talk
+            talk = self.capture(source="transcript").excerpt
         except LisaError as problem:
             if problem.code == "transcript_unavailable":
                 return ()
@@ -316,19 +320,19 @@ class Session:
     ) -> Handoff:
         """Its state, what to do next and its events; `since` is `next_delta_offset` of an earlier one."""
         reader = EventReader(self._ctx, since, "")
-        return handing.build(self._ctx, self._place, HandoffRequest(schema=schema, events=events), reader)
+        return handing.build(self._ctx, self._ref, HandoffRequest(schema=schema, events=events), reader)
 
     def packet(self, *, lines: int = 120, events: int = 8, token_budget: int = 320) -> Packet:
         """Its state, a short form of its output and its newest events."""
         request = PacketRequest(lines=lines, events=events, token_budget=token_budget)
-        return packing.build(self._ctx, self._place, request, EventReader(self._ctx, None, ""))
+        return packing.build(self._ctx, self._ref, request, EventReader(self._ctx, None, ""))
 
-    def kill(self) -> Killed:
+    def kill(self) -> KillReport:
         """End it with all its processes and what it has spawned, and remove its records."""
-        return killing.kill(self._ctx, self._place)
+        return killing.kill_session(self._ctx, self._ref)
 
 
-def _rules(
+def _build_rules(
     timeout: float | None,
     until: str,
     marker: str,
@@ -336,8 +340,8 @@ def _rules(
     waiting: bool,
     turn_complete: bool,
     every: float = 30.0,
-) -> Rules:
-    rules = Rules(
+) -> StopRules:
+    rules = StopRules(
         poll_interval=every,
         counts_polls=False,
         timeout_seconds=timeout or 0.0,
@@ -346,4 +350,4 @@ def _rules(
         until_marker=marker,
         until_state=until,
     )
-    return checked(rules, path=path)
+    return check_rules(rules, path=path)

@@ -25,11 +25,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from tests.waiting import wait_until
+from tests.polling import wait_until
 
 LOCK_FILE = Path(__file__).with_name("agents.lock.json")
 VERSION_DEADLINE_SECONDS = 60
-PRESS_TRIES = 5
+PRESS_ATTEMPTS = 5
 TOKEN = "fake"
 
 Permission = Literal["ask", "edits", "bypass"]
@@ -88,7 +88,7 @@ def pin(agent: str, version: str | None = None) -> Pin:
     raise LookupError(f"{agent} {version or ''} is not in {LOCK_FILE.name}")
 
 
-def find(agent: str, version: str | None = None) -> Path | None:
+def find_binary(agent: str, version: str | None = None) -> Path | None:
     """The installed binary of an agent, or None when `tests/install_agents` has not put it there."""
     binary = pin(agent, version).binary
     return binary if os.access(binary, os.X_OK) else None
@@ -115,9 +115,9 @@ def reported_version(binary: Path) -> str:
     return found[0] if found else ""
 
 
-def versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """The versions installed now, by agent; agents which are missing are left out."""
-    found = {agent_pin.agent: find(agent_pin.agent) for agent_pin in pins()}
+    found = {agent_pin.agent: find_binary(agent_pin.agent) for agent_pin in pins()}
     return {agent: reported_version(binary) for agent, binary in found.items() if binary}
 
 
@@ -169,13 +169,13 @@ def claude_home(
     in its settings, claude opens with an offer to change it.  `todos` makes claude offer its model
     the TaskCreate and TaskUpdate tools (TodoWrite with CLAUDE_CODE_ENABLE_TASKS=0 in `env` too).
     """
-    home = _folders(root, project)
+    home = _make_folders(root, project)
     answers: Json = {
         "hasCompletedOnboarding": True,
         "bypassPermissionsModeAccepted": permission == "bypass",
         "projects": {str(project): {"hasTrustDialogAccepted": True}} if trusted else {},
     }
-    _write_json(home / ".claude.json", merged(answers, config or {}))
+    _write_json(home / ".claude.json", merge_settings(answers, config or {}))
     _write_json(home / ".claude" / "settings.json", settings or {})
     mode = {"ask": "default", "edits": "acceptEdits", "bypass": "bypassPermissions"}[permission]
     own = {
@@ -188,7 +188,7 @@ def claude_home(
     }
     if todos:
         own |= {"CLAUDE_CODE_ENABLE_TODO_TOOLS": "1", "ENABLE_TOOL_SEARCH": "false"}
-    binary = need("claude", version)
+    binary = require_binary("claude", version)
     whole = {**_bare_environment(root, binary), **own, **(env or {})}
     flags = ("--permission-mode", mode)
     return AgentHome("claude", binary, home, project, whole, r"(?m)^❯[ \u00a0]", flags)
@@ -211,19 +211,19 @@ def codex_home(
 
     `todos` makes codex offer update_plan and, outside of plan mode too, request_user_input.
     """
-    home = _folders(root, project)
+    home = _make_folders(root, project)
     basis = _codex_config(api_url, permission, retries)
     if trusted:
-        basis = merged(basis, {"projects": {str(project): {"trust_level": "trusted"}}})
+        basis = merge_settings(basis, {"projects": {str(project): {"trust_level": "trusted"}}})
     if todos:
         features = {"default_mode_request_user_input": True}
         tools = {"update_plan": {"enabled": True}}
-        basis = merged(basis, {"features": features, "tools": tools})
+        basis = merge_settings(basis, {"features": features, "tools": tools})
     codex = home / ".codex"
     codex.mkdir(exist_ok=True)
-    (codex / "config.toml").write_text(toml(merged(basis, config or {})), encoding="utf-8")
+    (codex / "config.toml").write_text(render_toml(merge_settings(basis, config or {})), encoding="utf-8")
     own = {"CODEX_HOME": str(codex), "LISA_FAKE_KEY": TOKEN}
-    binary = need("codex", version)
+    binary = require_binary("codex", version)
     whole = {**_bare_environment(root, binary), **own, **(env or {})}
     return AgentHome("codex", binary, home, project, whole, r"(?m)^› ")
 
@@ -251,9 +251,9 @@ def _codex_config(api_url: str, permission: Permission, retries: int) -> Json:
     }
 
 
-def need(agent: str, version: str | None = None) -> Path:
+def require_binary(agent: str, version: str | None = None) -> Path:
     """The installed binary; in a test without it, skip the test."""
-    binary = find(agent, version)
+    binary = find_binary(agent, version)
     if binary is None:
         import pytest  # the installer runs without it
 
@@ -261,7 +261,7 @@ def need(agent: str, version: str | None = None) -> Path:
     return binary
 
 
-def _folders(root: Path, project: Path) -> Path:
+def _make_folders(root: Path, project: Path) -> Path:
     """Make the home, the project and a temp folder which is not above the home."""
     home = root / "home"
     for folder in (home / ".claude", project, root / "tmp"):
@@ -270,7 +270,7 @@ def _folders(root: Path, project: Path) -> Path:
 
 
 def _bare_environment(root: Path, binary: Path) -> dict[str, str]:
-    others = [found.parent for each in pins() if (found := find(each.agent))]
+    others = [found.parent for each in pins() if (found := find_binary(each.agent))]
     return {
         "HOME": str(root / "home"),
         "TMPDIR": str(root / "tmp"),
@@ -281,13 +281,13 @@ def _bare_environment(root: Path, binary: Path) -> dict[str, str]:
     }
 
 
-def merged(base: Json, extra: Json) -> Json:
+def merge_settings(base: Json, extra: Json) -> Json:
     """Two settings trees in one; `extra` wins."""
     out = dict(base)
     for key, value in extra.items():
         below = out.get(key)
         both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        out[key] = merged(below, value) if both and below is not None else value
+        out[key] = merge_settings(below, value) if both and below is not None else value
     return out
 
 
@@ -295,14 +295,14 @@ def _write_json(path: Path, value: Json) -> None:
     path.write_text(json.dumps(value, indent=2), encoding="utf-8")
 
 
-def toml(table: Json, name: str = "") -> str:
+def render_toml(table: Json, name: str = "") -> str:
     """A settings tree as TOML: plain values first, as the format wants it."""
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     lines = [f"[{name}]"] if name and plain else []
     lines += [f"{_toml_key(key)} = {json.dumps(value)}" for key, value in plain.items()]
     for key, value in table.items():
         if isinstance(value, Mapping):
-            lines.append(toml(value, f"{name}.{_toml_key(key)}" if name else _toml_key(key)))
+            lines.append(render_toml(value, f"{name}.{_toml_key(key)}" if name else _toml_key(key)))
     return "\n".join(lines) + "\n"
 
 
@@ -345,7 +345,7 @@ class Terminal:
         """What the pane shows."""
         return self.tmux("capture-pane", "-p", check=False)
 
-    def show(self, name: str) -> str:
+    def format_value(self, name: str) -> str:
         """The value of a tmux format, such as pane_title or pane_pid."""
         return self.tmux("display-message", "-p", f"#{{{name}}}").strip()
 
@@ -357,27 +357,27 @@ class Terminal:
             raise AssertionError(f"{missing}; the screen shows:\n{self.screen()}") from None
         return self.screen()
 
-    def keys(self, *keys: str) -> None:
+    def press(self, *keys: str) -> None:
         """Press keys, by tmux's names."""
         self.tmux("send-keys", *keys)
 
-    def submit(self, prompt: str, arrived: Callable[[], object] = lambda: True) -> None:
+    def submit(self, prompt: str, accepted: Callable[[], object] = lambda: True) -> None:
         """Paste a prompt and press Enter, again until it `arrived`.
 
         An agent which just started (claude 2.1.197 above all) may swallow the first Enter.
         """
         self.tmux("load-buffer", "-", text=prompt)
         self.tmux("paste-buffer", "-p", "-d")
-        self.press_until(arrived, "Enter")
+        self.press_until(accepted, "Enter")
 
-    def press_until(self, happened: Callable[[], object], *keys: str) -> None:
+    def press_until(self, condition: Callable[[], object], *keys: str) -> None:
         """Press keys; again, every two seconds, until it `happened`.
 
         claude ignores keys in the first moments of a dialog.
         """
-        for _ in range(PRESS_TRIES):
-            self.keys(*keys)
+        for _ in range(PRESS_ATTEMPTS):
+            self.press(*keys)
             with contextlib.suppress(AssertionError):
-                wait_until(happened, timeout=2)
+                wait_until(condition, timeout=2)
                 return
         raise AssertionError(f"{keys} had no effect; the screen shows:\n{self.screen()}")

@@ -14,57 +14,57 @@ from lisa_py import commands
 from lisa_py.cli import parse
 from lisa_py.contract import schema
 from lisa_py.contract.command import Command
-from lisa_py.contract.errors import COMMON
+from lisa_py.contract.errors import COMMON_ERRORS
 
-INTERRUPTED, UNREAD = 130, 141
+INTERRUPTED, OUTPUT_CLOSED = 130, 141
 """Exit codes of any command: after Ctrl-C, and when nobody reads what it says."""
 
 
-def check(words: Sequence[str], code: int, out: str) -> None:
+def check_answer(words: Sequence[str], code: int, out: str) -> None:
     """AssertionError when what a call left on stdout, or its exit code, is not what its command promises."""
-    path, rest = parse.split(words)
+    path, rest = parse.split_command(words)
     command = commands.load(path) if path else None
-    form = _form(words, command)
+    form = _output_form(words, command)
     if form == "text" or _is_help(command, rest):
         return
-    if code < 0 or code == UNREAD:  # there may be no answer, and half a line
+    if code < 0 or code == OUTPUT_CLOSED:  # there may be no answer, and half a line
         lines, last = out.splitlines(keepends=True), None
         lines = [line for line in lines if line.endswith("\n") and command is not None and command.events is not None]
     else:
         *lines, last = out.splitlines() or [""]
     for line in lines:
-        event(path, json.loads(line))
+        check_event(path, json.loads(line))
     if last is None:
         return
     assert last, f"lisa {' '.join(words)} said nothing (exit code {code})"
     answer = json.loads(last)
     if command is None:
-        _must_fit(path, "error", answer)
+        _check_schema(path, "error", answer)
         return
-    _must_fit_form(path, command, answer, form)
+    _check_form(path, command, answer, form)
     assert code in {*command.exits, INTERRUPTED}, f"lisa {' '.join(path)} does not promise exit code {code}"
     assert code or not _is_failure(answer), f"lisa {' '.join(path)} failed with exit code 0: {answer}"
 
 
-def event(path: tuple[str, ...], line: Mapping[str, Any]) -> None:
+def check_event(path: tuple[str, ...], line: Mapping[str, Any]) -> None:
     """AssertionError when a line before the answer is none the command promises."""
-    _must_fit(path, "events", line)
+    _check_schema(path, "events", line)
 
 
-def _must_fit_form(path: tuple[str, ...], command: Command, answer: Mapping[str, Any], form: str) -> None:
-    said = answer.get("errorCode")
-    declared = {*COMMON, *command.errors, "", None}
-    assert said in declared, f"lisa {' '.join(path)} does not declare its error code {said}"
+def _check_form(path: tuple[str, ...], command: Command, answer: Mapping[str, Any], form: str) -> None:
+    error_code = answer.get("errorCode")
+    declared = {*COMMON_ERRORS, *command.errors, "", None}
+    assert error_code in declared, f"lisa {' '.join(path)} does not declare its error code {error_code}"
     if not (_is_failure(answer) and _validator(path, "error").is_valid(answer)):
-        _must_fit(path, "json-min" if form == "json-min" and command.min is not None else "json", answer)
+        _check_schema(path, "json-min" if form == "json-min" and command.min is not None else "json", answer)
 
 
 def _is_help(command: Command | None, words: Sequence[str]) -> bool:
-    return bool({"--help", "-h"} & set(words)) if command is None else parse.asks_for_help(command, words)
+    return bool({"--help", "-h"} & set(words)) if command is None else parse.is_help_request(command, words)
 
 
-def _form(words: Sequence[str], command: Command | None) -> str:
-    form = parse.format_of(words)
+def _output_form(words: Sequence[str], command: Command | None) -> str:
+    form = parse.detect_format(words)
     return "json" if form == "text" and command is not None and command.text is None else form
 
 
@@ -72,30 +72,34 @@ def _is_failure(answer: Mapping[str, Any]) -> bool:
     return {"error", "errorCode"} <= answer.keys() and answer.get("ok") is False
 
 
-def _must_fit(path: tuple[str, ...], kind: str, value: Mapping[str, Any]) -> None:
-    breach = best_match(_validator(path, kind).iter_errors(value))
-    assert breach is None, f"lisa {' '.join(path)} ({kind}): {breach.message} at {breach.json_path}"
+def _check_schema(path: tuple[str, ...], kind: str, value: Mapping[str, Any]) -> None:
+    violation = best_match(_validator(path, kind).iter_errors(value))
+    assert violation is None, f"lisa {' '.join(path)} ({kind}): {violation.message} at {violation.json_path}"
 
 
 @cache
 def _validator(path: tuple[str, ...], kind: str) -> Draft202012Validator:
     command = commands.load(path)
     if kind == "error":  # tells more than its envelope
-        return Draft202012Validator(schema.failure(command.errors if command is not None else {}))
+        return Draft202012Validator(schema.failure_schema(command.errors if command is not None else {}))
     assert command is not None, path
-    made = {"json": schema.answer, "json-min": schema.smaller, "events": schema.events}[kind](command)
-    assert made is not None, f"lisa {' '.join(path)} promises no {kind}"
-    return Draft202012Validator(_closed(made))
+    published = {"json": schema.answer_schema, "json-min": schema.min_schema, "events": schema.event_schema}[kind](
+        command
+    )
+    assert published is not None, f"lisa {' '.join(path)} promises no {kind}"
+    return Draft202012Validator(_forbid_extra_properties(published))
 
 
-def _closed(promise: Any) -> Any:
+def _forbid_extra_properties(published: Any) -> Any:
     """The same promise, and that nothing stands there which it does not name: readers may, tests must not expect it."""
-    if isinstance(promise, list):
-        return [_closed(part) for part in promise]
-    if not isinstance(promise, dict):
-        return promise
-    made = {
-        key: {name: _closed(part) for name, part in value.items()} if key in ("properties", "$defs") else _closed(value)
-        for key, value in promise.items()
+    if isinstance(published, list):
+        return [_forbid_extra_properties(part) for part in published]
+    if not isinstance(published, dict):
+        return published
+    closed = {
+        key: {name: _forbid_extra_properties(part) for name, part in value.items()}
+        if key in ("properties", "$defs")
+        else _forbid_extra_properties(value)
+        for key, value in published.items()
     }
-    return {"additionalProperties": False, **made} if "properties" in made else made
+    return {"additionalProperties": False, **closed} if "properties" in closed else closed

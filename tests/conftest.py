@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fleet import Fleet
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 from tests.warm_start import WarmStart
 
 
@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # a run in the background of a script ignores Ctrl-C, and every program it starts would do so, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    Machine.warm = WarmStart() if config.getoption("--warm") else None
+    LisaHost.warm = WarmStart() if config.getoption("--warm") else None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -32,14 +32,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_unconfigure() -> None:
-    if Machine.warm is not None:
-        Machine.warm.close()
+    if LisaHost.warm is not None:
+        LisaHost.warm.close()
 
 
 @pytest.fixture
-def machine() -> Iterator[Machine]:
+def machine() -> Iterator[LisaHost]:
     """A machine of the test's own, cleaned up afterwards."""
-    made = Machine()
+    made = LisaHost()
     try:
         yield made
     finally:
@@ -47,6 +47,6 @@ def machine() -> Iterator[Machine]:
 
 
 @pytest.fixture
-def fleet(machine: Machine) -> Fleet:
+def fleet(machine: LisaHost) -> Fleet:
     """Sessions of plain commands on the test's machine."""
     return Fleet(machine)

@@ -6,18 +6,18 @@ import shutil
 from pathlib import Path
 
 from lisa_py.cli import skill_index
-from lisa_py.core.relay.skill import copying
+from lisa_py.core.skill import installer
 
 
-def skill_tree(root: Path) -> Path:
+def make_skill_tree(root: Path) -> Path:
     """Make it; returns its skills/lisa."""
     folder = root / "skills" / "lisa"
-    shutil.copytree(copying.bundled(), folder)
-    (folder / "data" / "commands.md").write_text(skill_index.text())
+    shutil.copytree(installer.bundled_path(), folder)
+    (folder / "data" / "commands.md").write_text(skill_index.format_index())
     return folder
 
 
-def edit(path: Path, old: str, new: str) -> None:
+def replace_in_file(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text, (path, old)
     path.write_text(text.replace(old, new))

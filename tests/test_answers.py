@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.answers import check, event
+from tests.answers import check_answer, check_event
 
 EXISTS = ("session", "exists", "--session", "lisa-x")
 WATCH = ("session", "wait", "--stream-json")
@@ -20,13 +20,13 @@ def out(*lines: dict[str, Any]) -> str:
 
 
 def test_what_is_promised_passes() -> None:
-    check((*EXISTS, "--json"), 0, out(FINE))
-    check((*EXISTS, "--json"), 1, out({**FAILED, "detail": 7}))
-    check(("session", "nope", "--json"), 1, out({**FAILED, "errorCode": "unknown_command"}))
-    check(EXISTS, 0, "anything")
-    check((*EXISTS, "--json", "--help"), 0, "anything")
-    check((*EXISTS, "--json"), -9, "")
-    check((*WATCH,), -9, '{"half')
+    check_answer((*EXISTS, "--json"), 0, out(FINE))
+    check_answer((*EXISTS, "--json"), 1, out({**FAILED, "detail": 7}))
+    check_answer(("session", "nope", "--json"), 1, out({**FAILED, "errorCode": "unknown_command"}))
+    check_answer(EXISTS, 0, "anything")
+    check_answer((*EXISTS, "--json", "--help"), 0, "anything")
+    check_answer((*EXISTS, "--json"), -9, "")
+    check_answer((*WATCH,), -9, '{"half')
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_what_is_promised_passes() -> None:
 )
 def test_what_is_not_promised_does_not(words: tuple[str, ...], code: int, said: str) -> None:
     with pytest.raises(AssertionError):
-        check(words, code, said)
+        check_answer(words, code, said)
 
 
 def test_a_line_deep_inside_counts_too() -> None:
     row = {"session": "lisa-x"}
     tree = {"nodeCount": 1, "totalNodeCount": 1, "filteredNodeCount": 0, "stderrPolicy": "diagnostic"}
-    check(("session", "tree", "--json-min"), 0, out({**tree, "rows": [row]}))
+    check_answer(("session", "tree", "--json-min"), 0, out({**tree, "rows": [row]}))
     with pytest.raises(AssertionError):
-        check(("session", "tree", "--json-min"), 0, out({**tree, "rows": [{**row, "mood": "fine"}]}))
+        check_answer(("session", "tree", "--json-min"), 0, out({**tree, "rows": [{**row, "mood": "fine"}]}))
     with pytest.raises(AssertionError):
-        event(("session", "exists"), FINE)
+        check_event(("session", "exists"), FINE)

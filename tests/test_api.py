@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 import lisa_py
-from lisa_py import Lisa, LisaError, Outcome, Poll, Session, api
-from tests.machine import Machine
-from tests.waiting import wait_until
+from lisa_py import Lisa, LisaError, MonitorSummary, Poll, Session, api
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 
 @pytest.fixture
-def lisa(machine: Machine) -> Lisa:
+def lisa(machine: LisaHost) -> Lisa:
     return Lisa(str(machine.project), environ=machine.env)
 
 
-def test_the_examples_of_the_documentation_are_true(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_the_documentation_are_true(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in machine.env.items():
         monkeypatch.setenv(name, value)
     found = doctest.testmod(
@@ -30,7 +30,7 @@ def test_the_examples_of_the_documentation_are_true(machine: Machine, monkeypatc
     assert found.failed == 0
 
 
-def test_the_guide_is_true(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_guide_is_true(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in machine.env.items():
         monkeypatch.setenv(name, value)
     page = Path(__file__).parents[1] / "docs" / "guide" / "python.md"
@@ -52,7 +52,7 @@ def test_every_promised_name_is_there_and_no_other() -> None:
         _ = lisa_py.Nothing
 
 
-def test_a_project_root_must_be_a_folder(machine: Machine) -> None:
+def test_a_project_root_must_be_a_folder(machine: LisaHost) -> None:
     with pytest.raises(LisaError) as raised:
         Lisa(str(machine.folder / "nowhere"), environ=machine.env)
     assert raised.value.code == "invalid_project_root"
@@ -61,7 +61,7 @@ def test_a_project_root_must_be_a_folder(machine: Machine) -> None:
 def test_a_monitor_tells_changes_and_ends_with_the_outcome(lisa: Lisa) -> None:
     with lisa.spawn("[wait 0.3] [say done]", agent="scripted") as session:
         events = list(session.monitor(timeout=30))
-        assert isinstance(events[-1], Outcome)
+        assert isinstance(events[-1], MonitorSummary)
         assert all(isinstance(event, Poll) for event in events[:-1])
         states = [event.status.session_state for event in events]
         assert states[-1] == "waiting_input"
@@ -103,7 +103,7 @@ def test_deltas_of_the_pane_and_of_the_transcript_go_on_where_they_stopped(lisa:
         first = session.capture(source="transcript")
         session.send("[say two]")
         session.wait(timeout=30)
-        talk = session.capture(source="transcript", since=first.progress.next).talk
+        talk = session.capture(source="transcript", since=first.progress.next).excerpt
         assert talk is not None
         assert [message.text for message in talk.messages] == ["[say two]", "two"]
         assert session.capture(source="pane", markers=["two", "three, four"]).found is not None
@@ -112,10 +112,10 @@ def test_deltas_of_the_pane_and_of_the_transcript_go_on_where_they_stopped(lisa:
 def test_a_session_is_handed_over(lisa: Lisa) -> None:
     with lisa.spawn("[say hi]", agent="scripted") as session:
         session.wait(timeout=30)
-        baton = session.handoff()
-        assert not isinstance(baton.next_action, str)
-        assert baton.next_action.name == "session send"
-        assert session.handoff(since=baton.next_delta_offset or 0).session_state == "waiting_input"
+        handoff = session.handoff()
+        assert not isinstance(handoff.next_action, str)
+        assert handoff.next_action.name == "session send"
+        assert session.handoff(since=handoff.next_delta_offset or 0).session_state == "waiting_input"
         assert session.packet().next_action == "session send"
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 TREE = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def tree(machine: Machine) -> Path:
+def tree(machine: LisaHost) -> Path:
     """A tree of one's own whose .venv is ready: the packages are those the tests run with."""
     made = machine.folder / "a tree"
     made.mkdir()
@@ -33,14 +33,14 @@ def tree(machine: Machine) -> Path:
     return made
 
 
-def run(machine: Machine, *argv: str | Path, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+def run(machine: LisaHost, *argv: str | Path, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in argv],
         cwd=cwd or machine.project, env={**machine.env, **env}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
-def test_it_starts_lisa_from_any_folder_and_through_links(tree: Path, machine: Machine) -> None:
+def test_it_starts_lisa_from_any_folder_and_through_links(tree: Path, machine: LisaHost) -> None:
     (machine.bin / "l1").symlink_to(tree / "lisa")
     (machine.bin / "l2").symlink_to("l1")
     calls = [(tree / "lisa", None), (machine.bin / "l2", None), ("l2", None), ("./lisa", tree), ("../bin/l2", tree)]
@@ -50,30 +50,30 @@ def test_it_starts_lisa_from_any_folder_and_through_links(tree: Path, machine: M
     assert run(machine, "sh", "lisa", "version", cwd=tree).returncode == 0
 
 
-def test_words_reach_lisa_as_they_are_and_the_exit_code_comes_back(tree: Path, machine: Machine) -> None:
+def test_words_reach_lisa_as_they_are_and_the_exit_code_comes_back(tree: Path, machine: LisaHost) -> None:
     ended = run(machine, tree / "lisa", "agent", "build-cmd", "--prompt", "a  'b'\n$c *")
     assert ended.stdout == "claude --dangerously-skip-permissions $'a  \\'b\\'\\n$c *'\n"
     assert run(machine, tree / "lisa", "session", "exists", "--session", "lisa-x").returncode == 1
 
 
-def test_no_module_of_the_current_folder_or_environment_comes_between(tree: Path, machine: Machine) -> None:
+def test_no_module_of_the_current_folder_or_environment_comes_between(tree: Path, machine: LisaHost) -> None:
     for name in ("lisa_py", "msgspec", "sitecustomize"):
         (machine.project / f"{name}.py").write_text("raise SystemExit(9)\n")
     assert run(machine, tree / "lisa", "version", PYTHONPATH=str(machine.project)).returncode == 0
 
 
-def test_without_a_fit_python_it_says_what_is_needed(tree: Path, machine: Machine) -> None:
+def test_without_a_fit_python_it_says_what_is_needed(tree: Path, machine: LisaHost) -> None:
     (tree / ".venv" / "lisa-ready").unlink()
     (tree / ".venv" / "bin" / "python").unlink()
     for name in ("sh", "readlink", "ln", "rm", "mv", "sleep", "tail", "touch"):
         (machine.bin / name).symlink_to(shutil.which(name) or "/nowhere")
-    machine.program("python3", "#!/bin/sh\nexit 1\n")
+    machine.add_program("python3", "#!/bin/sh\nexit 1\n")
     ended = run(machine, tree / "lisa", "version", PATH=str(machine.bin))
     assert (ended.returncode, ended.stdout) == (1, "") and "needs Python 3.11" in ended.stderr
     assert not os.path.lexists(tree / ".venv.lock")
 
 
-def test_it_waits_for_another_first_use_and_takes_over_a_dead_one(tree: Path, machine: Machine) -> None:
+def test_it_waits_for_another_first_use_and_takes_over_a_dead_one(tree: Path, machine: LisaHost) -> None:
     ready = tree / ".venv" / "lisa-ready"
     ready.unlink()
     (tree / ".venv.lock").symlink_to(str(os.getpid()))

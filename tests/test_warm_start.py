@@ -15,8 +15,8 @@ import pytest
 from tests import warm_start
 from tests.fleet import Fleet
 from tests.house.sources import TREE
-from tests.machine import Machine
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 CALLS = [
     ("version",),
@@ -31,9 +31,9 @@ CALLS = [
 
 
 @pytest.fixture
-def warm(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[warm_start.WarmStart]:
+def warm(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[warm_start.WarmStart]:
     made = warm_start.WarmStart()
-    monkeypatch.setattr(Machine, "warm", made)
+    monkeypatch.setattr(LisaHost, "warm", made)
     try:
         yield made
     finally:
@@ -42,7 +42,7 @@ def warm(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[warm_sta
 
 @pytest.mark.parametrize("words", CALLS, ids=" ".join)
 def test_a_warm_call_says_what_a_cold_one_says(
-    words: tuple[str, ...], machine: Machine, warm: warm_start.WarmStart
+    words: tuple[str, ...], machine: LisaHost, warm: warm_start.WarmStart
 ) -> None:
     cold, forked = (machine.lisa(*words, stdin="Say hello ❯\n", cold=cold) for cold in (True, False))
     assert forked == cold
@@ -62,7 +62,7 @@ def _lives(process: psutil.Process) -> bool:
     return False
 
 
-def test_a_call_beyond_its_time_is_killed(machine: Machine, fleet: Fleet, warm: warm_start.WarmStart) -> None:
+def test_a_call_beyond_its_time_is_killed(machine: LisaHost, fleet: Fleet, warm: warm_start.WarmStart) -> None:
     fleet.spawn("lisa-busy")
     before = _family(os.getpid())
     with pytest.raises(subprocess.TimeoutExpired):
@@ -71,11 +71,13 @@ def test_a_call_beyond_its_time_is_killed(machine: Machine, fleet: Fleet, warm: 
     assert machine.lisa("version").code == 0
 
 
-def test_calls_at_once_do_not_mix(machine: Machine, warm: warm_start.WarmStart) -> None:
+def test_calls_at_once_do_not_mix(machine: LisaHost, warm: warm_start.WarmStart) -> None:
     names = [f"lisa-{number}" for number in range(12)]
     with ThreadPoolExecutor(12) as pool:
-        told = list(pool.map(lambda name: machine.lisa("session", "exists", "--session", name, "--json").json, names))
-    assert [answer["session"] for answer in told] == names
+        answers = list(
+            pool.map(lambda name: machine.lisa("session", "exists", "--session", name, "--json").json, names)
+        )
+    assert [answer["session"] for answer in answers] == names
 
 
 OWNER = """
@@ -85,7 +87,7 @@ WarmStart().run(sys.argv[2:], cwd=sys.argv[1], env=dict(os.environ), data=None, 
 """
 
 
-def test_nothing_outlives_tests_that_are_killed(machine: Machine, fleet: Fleet) -> None:
+def test_nothing_outlives_tests_that_are_killed(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-busy")
     words = [sys.executable, "-c", OWNER, str(machine.project), *FOR_EVER]
     owner = subprocess.Popen(words, env=machine.env, cwd=TREE)

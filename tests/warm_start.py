@@ -24,18 +24,20 @@ import time
 from collections.abc import Mapping, Sequence
 
 _LENGTH_BYTES = 8
-_KILLED_WITHIN_SECONDS = 20
-SHARED = {
+KILL_TIMEOUT_SECONDS = 20
+START_ENVIRONMENT = {
     "LANG": "C.UTF-8",
     **({"PYTHONPYCACHEPREFIX": sys.pycache_prefix} if sys.pycache_prefix else {"PYTHONDONTWRITEBYTECODE": "1"}),
 }
 """What the interpreter itself reads when it starts, and the loaded process has read for all; the tree stays clean."""
-_READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "DYLD_")
+_START_VARIABLE_PREFIXES = ("PYTHON", "LC_", "LANG", "LD_", "DYLD_")
 
 
-def suits(env: Mapping[str, str]) -> bool:
+def can_serve(env: Mapping[str, str]) -> bool:
     """Whether a call in this environment starts as the loaded process did."""
-    return {name: value for name, value in env.items() if name.startswith(_READ_AT_START)} == SHARED
+    return {
+        name: value for name, value in env.items() if name.startswith(_START_VARIABLE_PREFIXES)
+    } == START_ENVIRONMENT
 
 
 class WarmStart:
@@ -43,68 +45,68 @@ class WarmStart:
     this process ends or closes it."""
 
     def __init__(self) -> None:
-        self._one_at_a_time = threading.Lock()
-        self._line: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def _started(self) -> socket.socket:
-        if self._line is None:
-            self._line, theirs = socket.socketpair()
-            with theirs:
+    def _connect(self) -> socket.socket:
+        if self._socket is None:
+            self._socket, child_socket = socket.socketpair()
+            with child_socket:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "tests.warm_start"], stdin=theirs, stdout=subprocess.DEVNULL,
-                    env={**SHARED, "PATH": os.environ.get("PATH", os.defpath)},
+                    [sys.executable, "-P", "-m", "tests.warm_start"], stdin=child_socket, stdout=subprocess.DEVNULL,
+                    env={**START_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)},
                 )  # fmt: skip
-        return self._line
+        return self._socket
 
     def close(self) -> None:
-        if self._line is not None and self._process is not None:
-            self._line.close()
+        if self._socket is not None and self._process is not None:
+            self._socket.close()
             self._process.wait()
 
     def run(
         self, words: Sequence[str], *, cwd: str, env: Mapping[str, str], data: bytes | None, timeout: float
     ) -> tuple[int, bytes, bytes]:
         """Exit code (negative: the signal), stdout and stderr of one call. Raises subprocess.TimeoutExpired."""
-        until = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
         with contextlib.ExitStack() as ours:
             with contextlib.ExitStack() as theirs:
                 call, their_call = socket.socketpair()
                 ours.enter_context(call)
                 theirs.enter_context(their_call)
-                their_input, feed = _input(data, ours, theirs)
-                (out, their_out), (err, their_err) = (_output(ours, theirs) for _ in range(2))
-                self._hand_over(words, cwd, env, [their_input, their_out, their_err, their_call.fileno()])
-            said, warned = bytearray(), bytearray()
+                their_input, feed = _open_input(data, ours, theirs)
+                (out, their_out), (err, their_err) = (_open_output(ours, theirs) for _ in range(2))
+                self._send_call(words, cwd, env, [their_input, their_out, their_err, their_call.fileno()])
+            stdout_data, stderr_data = bytearray(), bytearray()
             try:
-                _converse({out: said, err: warned}, feed, data or b"", until)
-                call.settimeout(max(0.0, until - time.monotonic()))
+                _exchange_data({out: stdout_data, err: stderr_data}, feed, data or b"", deadline)
+                call.settimeout(max(0.0, deadline - time.monotonic()))
                 status = call.recv(16)
             except TimeoutError:
                 call.shutdown(socket.SHUT_WR)  # which has it killed
-                call.settimeout(_KILLED_WITHIN_SECONDS)
+                call.settimeout(KILL_TIMEOUT_SECONDS)
                 call.recv(16)
-                raise subprocess.TimeoutExpired(list(words), timeout, bytes(said), bytes(warned)) from None
+                raise subprocess.TimeoutExpired(list(words), timeout, bytes(stdout_data), bytes(stderr_data)) from None
         if not status:
             raise RuntimeError("the warm start has ended; its own words are on the standard error of the tests")
-        return int(status), bytes(said), bytes(warned)
+        return int(status), bytes(stdout_data), bytes(stderr_data)
 
-    def _hand_over(self, words: Sequence[str], cwd: str, env: Mapping[str, str], streams: list[int]) -> None:
+    def _send_call(self, words: Sequence[str], cwd: str, env: Mapping[str, str], streams: list[int]) -> None:
         text = json.dumps([list(words), cwd, dict(env)]).encode()  # strange bytes travel as lone surrogates
-        with self._one_at_a_time:
-            line = self._started()
-            socket.send_fds(line, [len(text).to_bytes(_LENGTH_BYTES, "big")], streams)
-            line.sendall(text)
+        with self._lock:
+            connection = self._connect()
+            socket.send_fds(connection, [len(text).to_bytes(_LENGTH_BYTES, "big")], streams)
+            connection.sendall(text)
 
 
-def _output(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[int, int]:
+def _open_output(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[int, int]:
     read, write = os.pipe()
     ours.callback(os.close, read)
     theirs.callback(os.close, write)
     return read, write
 
 
-def _input(
+def _open_input(
     data: bytes | None, ours: contextlib.ExitStack, theirs: contextlib.ExitStack
 ) -> tuple[int, io.FileIO | None]:
     """What the call reads from, and where that is written to."""
@@ -118,31 +120,31 @@ def _input(
     return read, feed
 
 
-def _converse(heard: Mapping[int, bytearray], feed: io.FileIO | None, data: bytes, until: float) -> None:
+def _exchange_data(received: Mapping[int, bytearray], feed: io.FileIO | None, data: bytes, deadline: float) -> None:
     """Write what the call is to read, read what it writes until both streams are closed. Raises TimeoutError."""
-    with selectors.DefaultSelector() as waiting:
-        for stream in heard:
-            waiting.register(stream, selectors.EVENT_READ)
+    with selectors.DefaultSelector() as selector:
+        for stream in received:
+            selector.register(stream, selectors.EVENT_READ)
         if feed is not None:
-            waiting.register(feed, selectors.EVENT_WRITE)
-        while waiting.get_map():
-            ready = [key.fileobj for key, _ in waiting.select(max(0.0, until - time.monotonic()))]
-            if not ready and time.monotonic() >= until:
+            selector.register(feed, selectors.EVENT_WRITE)
+        while selector.get_map():
+            ready = [key.fileobj for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
+            if not ready and time.monotonic() >= deadline:
                 raise TimeoutError
             for stream in ready:
                 if isinstance(stream, io.FileIO):
-                    data = data[_written(stream, data) :]
+                    data = data[_write_available(stream, data) :]
                     done = not data
                 else:
-                    heard[stream].extend(part := os.read(stream, 65536))
+                    received[stream].extend(part := os.read(stream, 65536))
                     done = not part
                 if done:
-                    waiting.unregister(stream)
+                    selector.unregister(stream)
                 if done and isinstance(stream, io.FileIO):
                     stream.close()
 
 
-def _written(feed: io.FileIO, data: bytes) -> int:
+def _write_available(feed: io.FileIO, data: bytes) -> int:
     """How many bytes are dealt with: all of them when nobody reads."""
     try:
         return feed.write(data) or 0
@@ -153,29 +155,29 @@ def _written(feed: io.FileIO, data: bytes) -> int:
 # -- the loaded process ---------------------------------------------------------------------------------------------
 
 
-class _Calls:
+class _CallServer:
     """Receives calls, forks, tells how each ended."""
 
-    def __init__(self, line: socket.socket) -> None:
-        self._line = line
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
         self._running: dict[int, socket.socket] = {}
-        self._woken, waker = os.pipe()
-        os.set_blocking(waker, False)
+        self._wakeup_fd, wakeup_writer = os.pipe()
+        os.set_blocking(wakeup_writer, False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, and for the calls
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
 
     def serve(self) -> list[str]:
         """The words of a call, in the process that is to run it; the serving process never returns."""
         while True:
-            ready, _, _ = select.select([self._line, self._woken, *self._running.values()], [], [])
-            if self._woken in ready:
-                os.read(self._woken, 4096)
+            ready, _, _ = select.select([self._socket, self._wakeup_fd, *self._running.values()], [], [])
+            if self._wakeup_fd in ready:
+                os.read(self._wakeup_fd, 4096)
             self._reap()
             for pid, call in list(self._running.items()):
                 if call in ready and not call.recv(1):
                     os.kill(pid, signal.SIGKILL)  # not reaped yet, so it still is this one
-            if self._line in ready and (words := self._accept()) is not None:
+            if self._socket in ready and (words := self._accept()) is not None:
                 return words
 
     def _reap(self) -> None:
@@ -187,27 +189,27 @@ class _Calls:
                 call.send(str(os.waitstatus_to_exitcode(status)).encode())
 
     def _accept(self) -> list[str] | None:
-        head, streams, _, _ = socket.recv_fds(self._line, _LENGTH_BYTES, 4)
+        head, streams, _, _ = socket.recv_fds(self._socket, _LENGTH_BYTES, 4)
         if not head:
-            self._end()
+            self._exit()
         text = bytearray()
         while missing := int.from_bytes(head, "big") - len(text):
-            text += self._line.recv(missing)
+            text += self._socket.recv(missing)
         pid = os.fork()
         if not pid:
-            return _become(*json.loads(text), streams[:3])
+            return _become_call(*json.loads(text), streams[:3])
         self._running[pid] = socket.socket(fileno=streams[3])
         for stream in streams[:3]:
             os.close(stream)
         return None
 
-    def _end(self) -> None:
+    def _exit(self) -> None:
         for pid in self._running:
             os.kill(pid, signal.SIGKILL)
         os._exit(0)
 
 
-def _become(words: list[str], cwd: str, env: dict[str, str], streams: Sequence[int]) -> list[str]:
+def _become_call(words: list[str], cwd: str, env: dict[str, str], streams: Sequence[int]) -> list[str]:
     """Make this process what a new one would be."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -219,11 +221,13 @@ def _become(words: list[str], cwd: str, env: dict[str, str], streams: Sequence[i
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    sys.stdin, sys.stdout, sys.stderr = (_stream(*of) for of in enumerate((sys.stdin, sys.stdout, sys.stderr)))
+    sys.stdin, sys.stdout, sys.stderr = (
+        _open_standard_stream(*of) for of in enumerate((sys.stdin, sys.stdout, sys.stderr))
+    )
     return words
 
 
-def _stream(number: int, like: io.TextIOWrapper) -> io.TextIOWrapper:
+def _open_standard_stream(number: int, like: io.TextIOWrapper) -> io.TextIOWrapper:
     """A standard stream as the interpreter makes it, with nothing in its buffers."""
     raw = open(number, "wb" if number else "rb", closefd=False)  # noqa: SIM115 - it lives as long as the process
     return io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, line_buffering=number == 2)
@@ -244,5 +248,5 @@ if __name__ == "__main__":
     own = socket.socket(fileno=os.dup(0))
     load()
     program = os.path.join(os.path.dirname(sys.modules["lisa_py"].__file__ or ""), "__main__.py")
-    sys.argv = [program, *_Calls(own).serve()]
+    sys.argv = [program, *_CallServer(own).serve()]
     sys.modules["lisa_py.cli.main"].entry()

@@ -10,13 +10,13 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from lisa_py.agents import _dialogs
-from lisa_py.agents._dialogs import Choice
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
+from lisa_py.terminal import choices as terminal_choices
+from lisa_py.terminal.choices import ScreenChoice
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Long flags that its help pages name (sub-commands as `exec --json`)."""
 
 
-class Launch(Struct, frozen=True, kw_only=True):
+class AgentLaunch(Struct, frozen=True, kw_only=True):
     """One start of an agent, as the user asked for it."""
 
     mode: str
@@ -54,7 +54,7 @@ class Launch(Struct, frozen=True, kw_only=True):
     """Start full-screen agents on the main screen where that is harmless, so that the pane keeps history."""
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class LaunchPlan(Struct, frozen=True, kw_only=True):
     """How to start it."""
 
     command: str
@@ -90,7 +90,7 @@ class View(Struct, kw_only=True):
     """The transcript's tail, at least back to the newest turn start."""
     environ: Mapping[str, str] = {}
     now: float = 0.0
-    seen: dict[str, Any] = msgspec.field(default_factory=dict)
+    cache: dict[str, Any] = msgspec.field(default_factory=dict)
     """What an agent file has read on its own for this view: asked again, it answers from the same moment."""
 
 
@@ -106,23 +106,23 @@ class Binding(Struct, frozen=True, kw_only=True):
     """Absolute path; the file need not exist yet."""
     pid: int = 0
     """The agent's own process."""
-    how: str = ""
+    source: str = ""
     """agent_file, open_file, hook, spawn or history: most to least exact."""
 
 
-class Input(Struct, frozen=True, kw_only=True):
+class InputPlan(Struct, frozen=True, kw_only=True):
     """How to give the agent a text."""
 
     typed: bool = False
     """Type instead of paste (slash commands need their menu)."""
     clear_first: tuple[str, ...] = ()
     """Keys that empty the input box."""
-    lead: str = ""
+    prefix: str = ""
     """Goes before the text and into the box with it, where the agent would take the text for something else."""
     before_enter: tuple[str, ...] = ()
     settle_seconds: float = 0.0
     submit: str = "Enter"
-    see_first: bool = False
+    wait_for_echo: bool = False
     """Press Enter only once the box shows the text (and `settle_seconds` later)."""
 
 
@@ -151,16 +151,16 @@ class Agent:
 
     # -- starting ---------------------------------------------------------------------------------------------
 
-    def command(self, launch: Launch) -> str:
+    def build_command(self, request: AgentLaunch) -> str:
         """The command line of the contract. Raises LisaError(agent_command_build_failed | invalid_model...)."""
         raise NotImplementedError
 
-    def plan(self, launch: Launch, facts: Facts) -> Plan:
+    def plan_launch(self, request: AgentLaunch, facts: Facts) -> LaunchPlan:
         """How to start it with the installed version."""
-        line = self.command(launch)
-        return Plan(command=line, script=line)
+        line = self.build_command(request)
+        return LaunchPlan(command=line, script=line)
 
-    def probe(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
+    def probe_binary(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
         """Ask the installed binary what it is; called once per path and modification time."""
         return Facts(binary=binary)
 
@@ -168,15 +168,15 @@ class Agent:
         """The agent's configuration folder as a session's environment names it; empty when it has none."""
         return ""
 
-    def ask_once(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
+    def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         """The command that asks a model one thing without touching anything; empty: this agent has none."""
         return ()
 
-    def resuming(self, session_id: str) -> str:
+    def resume_arguments(self, session_id: str) -> str:
         """Arguments with which the agent goes on with a conversation of its own; empty when it cannot."""
         return ""
 
-    def wants_bypass(self, launch: Launch) -> bool:
+    def wants_bypass(self, request: AgentLaunch) -> bool:
         """Whether nested detection applies to this launch (contract: codex exec)."""
         return False
 
@@ -184,22 +184,22 @@ class Agent:
 
     def is_agent(self, process: Process) -> bool:
         """Whether a process of the pane's tree is this agent itself (not one of its tools)."""
-        return bool(process.argv) and _program(process) in self.binaries
+        return bool(process.argv) and _program_name(process) in self.binaries
 
     def bind(self, view: View) -> Binding:
         """Which process and conversation the pane holds now (also after /clear, /new, --resume)."""
         return Binding(session_id=view.meta.agent_session_id)
 
-    def reports(self, view: View, binding: Binding) -> list[AgentReport]:
+    def collect_reports(self, view: View, binding: Binding) -> list[AgentReport]:
         """What each kind of the agent's own evidence says, in any order; core.watch.verdict weighs them.
 
         Called with what is cheap first: `view.screen` may be empty, and is read only when no exact evidence speaks.
         """
         return []
 
-    def needs_screen(self, reports: Sequence[AgentReport]) -> bool:
+    def needs_screen(self, agent_reports: Sequence[AgentReport]) -> bool:
         """Whether the reports so far leave a question that only the screen answers."""
-        return not any(report.source in ("agent_file", "title") for report in reports)
+        return not any(report.source in ("agent_file", "title") for report in agent_reports)
 
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
         """Where in a turn the agent stands when it fires this hook (an entry of `view.hooks`)."""
@@ -215,7 +215,7 @@ class Agent:
 
     # -- reading ----------------------------------------------------------------------------------------------
 
-    def frames(self, line: bytes, offset: int) -> list[Frame]:
+    def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
         """The frames of one transcript line; unknown and broken lines give none. `offset` is just after it."""
         return []
 
@@ -225,24 +225,24 @@ class Agent:
 
     # -- telling ----------------------------------------------------------------------------------------------
 
-    def input(self, text: str, view: View, reports: Sequence[AgentReport]) -> Input:
-        return Input()
+    def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
+        return InputPlan()
 
-    def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
+    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
         """How the agent is seen to have taken a text sent at `since`: hook, transcript, agent_file, title; or empty."""
         return ""
 
-    def choices(self, screen: str) -> tuple[Choice, ...]:
+    def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
         """The choices of the dialog on the screen; empty when it is no list. Arrow keys move, Enter takes."""
-        return _dialogs.choices(screen)
+        return terminal_choices.find_choices(screen)
 
-    def pick(self, word: str, choices: Sequence[Choice]) -> Choice | None:
+    def pick_choice(self, word: str, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
         """Which of the choices yes, no, always or a number stands for; None when none does."""
-        return _dialogs.pick(word, choices)
+        return terminal_choices.pick_choice(word, choices)
 
 
 POSIX_SAFE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
-_ANSI = {
+_ANSI_ESCAPES = {
     "\\": "\\\\",
     "'": "\\'",
     "\a": "\\a",
@@ -263,7 +263,9 @@ def quote(text: str) -> str:
         return "'" + text.replace("'", "'\"'\"'") + "'"
     return (
         "$'"
-        + "".join(_ANSI.get(char) or (char if " " <= char != "\x7f" else f"\\x{ord(char):02x}") for char in text)
+        + "".join(
+            _ANSI_ESCAPES.get(char) or (char if " " <= char != "\x7f" else f"\\x{ord(char):02x}") for char in text
+        )
         + "'"
     )
 
@@ -273,19 +275,19 @@ def quote_posix(text: str) -> str:
     return "'" + text.replace("\0", "").replace("'", "'\"'\"'") + "'"
 
 
-def tokens(agent_args: str) -> list[str]:
+def split_arguments(agent_args: str) -> list[str]:
     return agent_args.split()
 
 
 def has_flag(agent_args: str, flag: str) -> bool:
     """Whether raw agent arguments hold a flag as a word of its own or as `flag=value`."""
-    return any(word == flag or word.startswith(flag + "=") for word in tokens(agent_args))
+    return any(word == flag or word.startswith(flag + "=") for word in split_arguments(agent_args))
 
 
-def need_prompt(launch: Launch) -> None:
-    if launch.mode == "exec" and not launch.prompt:
+def require_prompt(request: AgentLaunch) -> None:
+    if request.mode == "exec" and not request.prompt:
         raise LisaError("agent_command_build_failed", "exec mode requires --prompt (or provide --command)")
 
 
-def _program(process: Process) -> str:
+def _program_name(process: Process) -> str:
     return os.path.basename(process.argv[0]) if process.argv else process.name

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lisa_py.agents import base
-from lisa_py.agents._claude import home, live, signals
-from lisa_py.agents._dialogs import Choice
-from lisa_py.agents.base import Binding, Facts, Input, Launch, Plan, TurnEdge, View
+from lisa_py.agents._claude import home, reports, session
+from lisa_py.agents.base import AgentLaunch, Binding, Facts, InputPlan, LaunchPlan, TurnEdge, View
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
+from lisa_py.terminal.choices import ScreenChoice
 
 
 class Claude(base.Agent):
@@ -39,84 +39,84 @@ class Claude(base.Agent):
     )
 
     def home(self, environ: Mapping[str, str]) -> str:
-        return home.folder(environ)
+        return home.config_folder(environ)
 
-    def resuming(self, session_id: str) -> str:
+    def resume_arguments(self, session_id: str) -> str:
         return f"--resume {session_id}"
 
     # -- starting ---------------------------------------------------------------------------------------------
 
-    def command(self, launch: Launch) -> str:
-        from lisa_py.agents._claude import start  # noqa: PLC0415 - not on the way of a status read
+    def build_command(self, request: AgentLaunch) -> str:
+        from lisa_py.agents._claude import launch  # noqa: PLC0415 - not on the way of a status read
 
-        return start.command(launch)
+        return launch.build_command(request)
 
-    def plan(self, launch: Launch, facts: Facts) -> Plan:
-        from lisa_py.agents._claude import start  # noqa: PLC0415 - not on the way of a status read
+    def plan_launch(self, request: AgentLaunch, facts: Facts) -> LaunchPlan:
+        from lisa_py.agents._claude import launch  # noqa: PLC0415 - not on the way of a status read
 
-        return start.plan(launch, facts)
+        return launch.plan_launch(request, facts)
 
-    def probe(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
-        from lisa_py.agents._claude import start  # noqa: PLC0415 - not on the way of a status read
+    def probe_binary(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
+        from lisa_py.agents._claude import launch  # noqa: PLC0415 - not on the way of a status read
 
-        return start.probe(binary, environ, timeout)
+        return launch.probe_binary(binary, environ, timeout)
 
-    def ask_once(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
-        from lisa_py.agents._claude import asking  # noqa: PLC0415 - only preflight asks
+    def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
+        from lisa_py.agents._claude import one_shot  # noqa: PLC0415 - only preflight asks
 
-        return asking.command(prompt, model, facts)
+        return one_shot.build_one_shot_command(prompt, model, facts)
 
     # -- watching ---------------------------------------------------------------------------------------------
 
     def is_agent(self, process: Process) -> bool:
-        return live.is_agent(process)
+        return session.is_agent(process)
 
     def bind(self, view: View) -> Binding:
-        return live.bind(view)
+        return session.bind(view)
 
-    def reports(self, view: View, binding: Binding) -> list[AgentReport]:
-        return signals.reports(view, binding)
+    def collect_reports(self, view: View, binding: Binding) -> list[AgentReport]:
+        return reports.collect_reports(view, binding)
 
-    def needs_screen(self, reports: Sequence[AgentReport]) -> bool:
-        return signals.needs_screen(reports)
+    def needs_screen(self, agent_reports: Sequence[AgentReport]) -> bool:
+        return reports.needs_screen(agent_reports)
 
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
-        return signals.turn_edge(hook)
+        return reports.turn_edge(hook)
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
-        return signals.watch_paths(view, binding)
+        return reports.watch_paths(view, binding)
 
     def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
-        return live.todos(view, binding)
+        return session.todos(view, binding)
 
     # -- reading ----------------------------------------------------------------------------------------------
 
-    def frames(self, line: bytes, offset: int) -> list[Frame]:
+    def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
         from lisa_py.agents._claude import transcript  # noqa: PLC0415 - not every read has a transcript
 
-        return transcript.frames(line, offset)
+        return transcript.parse_frames(line, offset)
 
     def is_noise(self, line: str) -> bool:
         from lisa_py.agents._claude import screen  # noqa: PLC0415 - not on the way of a status read
 
         return screen.is_noise(line)
 
-    def choices(self, screen: str) -> tuple[Choice, ...]:
+    def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
         from lisa_py.agents._claude.screen import dialog_part  # noqa: PLC0415 - not on the way of a status read
 
-        return super().choices(dialog_part(screen))
+        return super().find_choices(dialog_part(screen))
 
     # -- telling ----------------------------------------------------------------------------------------------
 
-    def input(self, text: str, view: View, reports: Sequence[AgentReport]) -> Input:
-        from lisa_py.agents._claude import telling  # noqa: PLC0415 - not on the way of a status read
+    def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
+        from lisa_py.agents._claude import input as claude_input  # noqa: PLC0415 - not on the way of a status read
 
-        return telling.how(text, view, reports)
+        return claude_input.prepare_input(text, view, agent_reports)
 
-    def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
-        from lisa_py.agents._claude import telling  # noqa: PLC0415 - not on the way of a status read
+    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
+        from lisa_py.agents._claude import input as claude_input  # noqa: PLC0415 - not on the way of a status read
 
-        return telling.accepted(text, since, view, binding)
+        return claude_input.find_acceptance(text, since, view, binding)
 
 
 AGENT = Claude()

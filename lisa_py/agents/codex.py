@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lisa_py.agents._codex import BYPASS, FULL_AUTO, rollout, signs
-from lisa_py.agents._codex import binding as threads
-from lisa_py.agents._dialogs import Choice
-from lisa_py.agents.base import Agent, Binding, Facts, Input, Launch, Plan, TurnEdge, View
+from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, transcript
+from lisa_py.agents._codex import session as threads
+from lisa_py.agents.base import Agent, AgentLaunch, Binding, Facts, InputPlan, LaunchPlan, TurnEdge, View
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
+from lisa_py.terminal.choices import ScreenChoice
 
 
 class Codex(Agent):
@@ -26,34 +26,34 @@ class Codex(Agent):
     full_auto_flag = FULL_AUTO
     session_variables = ("CODEX_CI", "CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID")
 
-    def command(self, launch: Launch) -> str:
-        from lisa_py.agents._codex import start  # noqa: PLC0415 - a status does without
+    def build_command(self, request: AgentLaunch) -> str:
+        from lisa_py.agents._codex import launch  # noqa: PLC0415 - a status does without
 
-        return start.command(launch)
+        return launch.build_command(request)
 
-    def plan(self, launch: Launch, facts: Facts) -> Plan:
-        from lisa_py.agents._codex import start  # noqa: PLC0415 - as above
+    def plan_launch(self, request: AgentLaunch, facts: Facts) -> LaunchPlan:
+        from lisa_py.agents._codex import launch  # noqa: PLC0415 - as above
 
-        return start.plan(launch, facts)
+        return launch.plan_launch(request, facts)
 
-    def probe(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
+    def probe_binary(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
         from lisa_py.agents._codex import probe  # noqa: PLC0415 - only before a first start
 
-        return probe.probe(binary, environ, timeout)
+        return probe.probe_binary(binary, environ, timeout)
 
     def home(self, environ: Mapping[str, str]) -> str:
-        return threads.folder(environ)
+        return threads.config_folder(environ)
 
-    def ask_once(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
-        from lisa_py.agents._codex import asking  # noqa: PLC0415 - only preflight asks
+    def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
+        from lisa_py.agents._codex import one_shot  # noqa: PLC0415 - only preflight asks
 
-        return asking.command(prompt, model, facts)
+        return one_shot.build_one_shot_command(prompt, model, facts)
 
-    def resuming(self, session_id: str) -> str:
+    def resume_arguments(self, session_id: str) -> str:
         return f"resume {session_id}"
 
-    def wants_bypass(self, launch: Launch) -> bool:
-        return launch.mode == "exec"
+    def wants_bypass(self, request: AgentLaunch) -> bool:
+        return request.mode == "exec"
 
     def is_agent(self, process: Process) -> bool:
         return threads.is_agent(process)
@@ -61,40 +61,40 @@ class Codex(Agent):
     def bind(self, view: View) -> Binding:
         return threads.bind(view)
 
-    def reports(self, view: View, binding: Binding) -> list[AgentReport]:
-        return signs.reports(view, binding)
+    def collect_reports(self, view: View, binding: Binding) -> list[AgentReport]:
+        return reports.collect_reports(view, binding)
 
-    def needs_screen(self, reports: Sequence[AgentReport]) -> bool:
-        return signs.needs_screen(reports)
+    def needs_screen(self, agent_reports: Sequence[AgentReport]) -> bool:
+        return reports.needs_screen(agent_reports)
 
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
-        return signs.turn_edge(hook)
+        return reports.turn_edge(hook)
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
-        return threads.watched(view, binding)
+        return threads.watch_paths(view, binding)
 
-    def frames(self, line: bytes, offset: int) -> list[Frame]:
-        return rollout.frames(line, offset)
+    def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
+        return transcript.parse_frames(line, offset)
 
     def is_noise(self, line: str) -> bool:
         from lisa_py.agents._codex import chatter  # noqa: PLC0415 - only pane captures
 
         return chatter.is_noise(line)
 
-    def input(self, text: str, view: View, reports: Sequence[AgentReport]) -> Input:
-        from lisa_py.agents._codex import telling  # noqa: PLC0415 - only sends
+    def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
+        from lisa_py.agents._codex import input as codex_input  # noqa: PLC0415 - only sends
 
-        return telling.how(text, view)
+        return codex_input.prepare_input(text, view)
 
-    def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
-        from lisa_py.agents._codex import telling  # noqa: PLC0415 - as above
+    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
+        from lisa_py.agents._codex import input as codex_input  # noqa: PLC0415 - as above
 
-        return telling.accepted(text, since, view, binding)
+        return codex_input.find_acceptance(text, since, view, binding)
 
-    def choices(self, screen: str) -> tuple[Choice, ...]:
+    def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
         from lisa_py.agents._codex import screen as screens  # noqa: PLC0415 - only answers to dialogs
 
-        return screens.choices(screen)
+        return screens.find_choices(screen)
 
 
 AGENT = Codex()

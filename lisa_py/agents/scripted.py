@@ -17,16 +17,16 @@ from msgspec import Struct
 import lisa_py
 from lisa_py.agents.base import (
     Agent,
+    AgentLaunch,
     Binding,
     Facts,
-    Input,
-    Launch,
-    Plan,
+    InputPlan,
+    LaunchPlan,
     TurnEdge,
     View,
-    need_prompt,
     quote,
     quote_posix,
+    require_prompt,
 )
 from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame, Todo, Usage
@@ -35,8 +35,8 @@ from lisa_py.host import files
 from lisa_py.host.processes import Process
 
 PROGRAM = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "scripted_agent.py")
-_ISOLATED = ("-I", "-S")  # nothing of the project's or the user's Python plays a part, and it starts in 10 ms
-_ARGV_MAX = 100_000  # bytes; Linux takes 131,072 for one argument
+_ISOLATION_FLAGS = ("-I", "-S")  # nothing of the project's or the user's Python plays a part, and it starts in 10 ms
+_ARGUMENT_LIMIT = 100_000  # bytes; Linux takes 131,072 for one argument
 
 
 class _StateFile(Struct, kw_only=True, rename="camel"):
@@ -64,40 +64,40 @@ class Scripted(Agent):
 
     # -- starting: which command line, and what does the installed version need? ----------------------------------
 
-    def command(self, launch: Launch) -> str:
-        need_prompt(launch)
-        return " ".join(self._words(launch, quote(launch.prompt) if launch.prompt else ""))
+    def build_command(self, request: AgentLaunch) -> str:
+        require_prompt(request)
+        return " ".join(self._command_words(request, quote(request.prompt) if request.prompt else ""))
 
-    def plan(self, launch: Launch, facts: Facts) -> Plan:
-        ident = _new_id()
-        long = len(launch.prompt.encode("utf-8", "replace")) > _ARGV_MAX
-        extra = ["--session-id", ident]
-        if launch.hook and launch.folder:
-            extra += ["--hook", quote_posix(f"/bin/sh {quote_posix(launch.hook)} {quote_posix(launch.folder)}")]
-        if not launch.main_screen:
+    def plan_launch(self, request: AgentLaunch, facts: Facts) -> LaunchPlan:
+        session_id = _new_uuid()
+        long = len(request.prompt.encode("utf-8", "replace")) > _ARGUMENT_LIMIT
+        extra = ["--session-id", session_id]
+        if request.hook and request.folder:
+            extra += ["--hook", quote_posix(f"/bin/sh {quote_posix(request.hook)} {quote_posix(request.folder)}")]
+        if not request.main_screen:
             extra.append("--alt-screen")
-        by_stdin = long and launch.mode == "exec"
+        by_stdin = long and request.mode == "exec"
         extra += ["--stdin"] if by_stdin else []
-        prompt = "" if by_stdin else quote_posix(launch.prompt) if launch.prompt and not long else ""
-        return Plan(
-            command=self.command(launch),
-            script=" ".join(self._words(launch, prompt, extra)),
-            agent_session_id=ident,
+        prompt = "" if by_stdin else quote_posix(request.prompt) if request.prompt and not long else ""
+        return LaunchPlan(
+            command=self.build_command(request),
+            script=" ".join(self._command_words(request, prompt, extra)),
+            agent_session_id=session_id,
             hooks="--hook" in extra,
-            stdin=launch.prompt if by_stdin else None,
+            stdin=request.prompt if by_stdin else None,
             send_prompt=long and not by_stdin,
         )
 
-    def _words(self, launch: Launch, prompt: str, extra: Sequence[str] = ()) -> list[str]:
-        words = [quote(sys.executable), *_ISOLATED, quote(PROGRAM)]
-        if launch.mode == "exec":
-            words += ["exec", *(["--yes"] if launch.skip_permissions else [])]
-        words += [*extra, launch.agent_args.strip()]
+    def _command_words(self, request: AgentLaunch, prompt: str, extra: Sequence[str] = ()) -> list[str]:
+        words = [quote(sys.executable), *_ISOLATION_FLAGS, quote(PROGRAM)]
+        if request.mode == "exec":
+            words += ["exec", *(["--yes"] if request.skip_permissions else [])]
+        words += [*extra, request.agent_args.strip()]
         if prompt:
             words += ["--", prompt]
         return [word for word in words if word]
 
-    def probe(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
+    def probe_binary(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
         return Facts(binary=binary, version=f"lisa {lisa_py.__version__}")  # comes with lisa: nothing to ask
 
     def home(self, environ: Mapping[str, str]) -> str:
@@ -106,27 +106,29 @@ class Scripted(Agent):
     # -- watching: which process and conversation does the pane hold, and what is it doing? -----------------------
 
     def is_agent(self, process: Process) -> bool:
-        return process.argv[1:3] == _ISOLATED and os.path.basename("".join(process.argv[3:4])) == os.path.basename(
-            PROGRAM
-        )
+        return process.argv[1:3] == _ISOLATION_FLAGS and os.path.basename(
+            "".join(process.argv[3:4])
+        ) == os.path.basename(PROGRAM)
 
     def bind(self, view: View) -> Binding:
         home = view.meta.agent_home or self.home(view.environ)
         process = next((process for process in view.processes if self.is_agent(process) and process.alive), None)
-        state = self._state(home, process)
+        state = self._read_state_file(home, process)
         if state is not None and process is not None:
-            return Binding(session_id=state.session_id, transcript=state.transcript, pid=process.pid, how="agent_file")
+            return Binding(
+                session_id=state.session_id, transcript=state.transcript, pid=process.pid, source="agent_file"
+            )
         hook = next((hook for hook in reversed(view.hooks) if hook.get("transcript_path")), None)
         if hook is not None:  # the process has ended: what it said last
             return Binding(
-                session_id=str(hook.get("session_id", "")), transcript=str(hook["transcript_path"]), how="hook"
+                session_id=str(hook.get("session_id", "")), transcript=str(hook["transcript_path"]), source="hook"
             )
-        ident = view.meta.agent_session_id
-        path = os.path.join(home, "transcripts", ident + ".jsonl") if ident else ""
-        return Binding(session_id=ident, transcript=path, pid=process.pid if process else 0, how="spawn")
+        session_id = view.meta.agent_session_id
+        path = os.path.join(home, "transcripts", session_id + ".jsonl") if session_id else ""
+        return Binding(session_id=session_id, transcript=path, pid=process.pid if process else 0, source="spawn")
 
     @staticmethod
-    def _state(home: str, process: Process | None) -> _StateFile | None:
+    def _read_state_file(home: str, process: Process | None) -> _StateFile | None:
         """The state file of this very process; one that a killed namesake left behind is not it."""
         if process is None:
             return None
@@ -139,12 +141,14 @@ class Scripted(Agent):
             return None
         return state
 
-    def reports(self, view: View, binding: Binding) -> list[AgentReport]:
-        reports = [self._from_hooks(view), self._from_title(view), self._from_frames(view)]
+    def collect_reports(self, view: View, binding: Binding) -> list[AgentReport]:
+        reports = [self._hook_report(view), self._title_report(view), self._transcript_report(view)]
         process = next((process for process in view.processes if process.pid == binding.pid), None)
-        state = self._state(view.meta.agent_home or self.home(view.environ), process)
+        state = self._read_state_file(view.meta.agent_home or self.home(view.environ), process)
         if state is not None:
-            reports.insert(0, _report("agent_file", state.state, state.waiting_for, state.error, 0.0, state.detail))
+            reports.insert(
+                0, _build_report("agent_file", state.state, state.waiting_for, state.error, 0.0, state.detail)
+            )
         return [report for report in reports if report is not None]
 
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
@@ -156,31 +160,31 @@ class Scripted(Agent):
         return ""
 
     @staticmethod
-    def _from_hooks(view: View) -> AgentReport | None:
+    def _hook_report(view: View) -> AgentReport | None:
         for hook in reversed(view.hooks):
             at = _number(hook.get("at"))
             match hook.get("hook"):
                 case "UserPromptSubmit" | "PostToolUse":
-                    return _report("hook", "thinking", at=at)
+                    return _build_report("hook", "thinking", at=at)
                 case "PreToolUse":
-                    return _report("hook", "tool", at=at)
+                    return _build_report("hook", "tool", at=at)
                 case "PermissionRequest":
-                    return _report("hook", "waiting", "permission", at=at)
+                    return _build_report("hook", "waiting", "permission", at=at)
                 case "Notification":
-                    return _report("hook", "waiting", str(hook.get("notification_type", "dialog")), at=at)
+                    return _build_report("hook", "waiting", str(hook.get("notification_type", "dialog")), at=at)
                 case "Stop" | "SessionStart":
-                    return _report("hook", "idle", at=at)
+                    return _build_report("hook", "idle", at=at)
                 case "StopFailure":
-                    return _report("hook", "error", error=str(hook.get("error", "unknown")), at=at)
+                    return _build_report("hook", "error", error=str(hook.get("error", "unknown")), at=at)
         return None
 
     @staticmethod
-    def _from_title(view: View) -> AgentReport | None:
+    def _title_report(view: View) -> AgentReport | None:
         name, _, word = view.title.partition(": ")
-        return _report("title", word) if name == "scripted" and word else None
+        return _build_report("title", word) if name == "scripted" and word else None
 
     @staticmethod
-    def _from_frames(view: View) -> AgentReport | None:
+    def _transcript_report(view: View) -> AgentReport | None:
         open_tools: set[str] = set()
         report = None
         for frame in view.frames:
@@ -190,37 +194,37 @@ class Scripted(Agent):
                 open_tools.discard(frame.tool_id)
             if frame.kind == "turn_end":
                 word = {"completed": "idle", "failed": "error", "interrupted": "interrupted"}.get(frame.reason, "idle")
-                report = _report("transcript", word, error=report.error if report else "", at=frame.at)
+                report = _build_report("transcript", word, error=report.error if report else "", at=frame.at)
             elif frame.kind == "error":
-                report = _report("transcript", "error", error=frame.error, at=frame.at)
+                report = _build_report("transcript", "error", error=frame.error, at=frame.at)
             else:
-                report = _report("transcript", "tool" if open_tools else "thinking", at=frame.at)
+                report = _build_report("transcript", "tool" if open_tools else "thinking", at=frame.at)
         return report
 
     # -- reading: what does one line of the transcript say? -------------------------------------------------------
 
-    def frames(self, line: bytes, offset: int) -> list[Frame]:
+    def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
         try:
             record: dict[str, Any] = jsontext.decode(line)
-            return [_frame(record, offset)]
+            return [_build_frame(record, offset)]
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
             return []  # an unknown, broken or half-written line
 
     # -- telling: how is it given a text, and how is it seen to have taken it? ------------------------------------
 
-    def input(self, text: str, view: View, reports: Sequence[AgentReport]) -> Input:
-        left_over = any(report.state == "interrupted" for report in reports)
-        return Input(clear_first=("C-u",) if left_over else ())
+    def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
+        has_old_text = any(report.state == "interrupted" for report in agent_reports)
+        return InputPlan(clear_first=("C-u",) if has_old_text else ())
 
-    def accepted(self, text: str, since: float, view: View, binding: Binding) -> str:
+    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
         body = text.strip()
         for frame in view.frames:
             # what stood in the box before is part of the prompt
             if frame.at >= since and frame.kind in ("user", "system") and frame.text.strip().endswith(body):
                 return "transcript"
         for hook in view.hooks:
-            mine = body[:1000] in str(hook.get("prompt", ""))
-            if hook.get("hook") == "UserPromptSubmit" and mine and _number(hook.get("at")) >= since:
+            matches = body[:1000] in str(hook.get("prompt", ""))
+            if hook.get("hook") == "UserPromptSubmit" and matches and _number(hook.get("at")) >= since:
                 return "hook"
         return ""
 
@@ -231,18 +235,18 @@ _KINDS = frozenset(
 _STATES = frozenset(
     ("starting", "idle", "thinking", "streaming", "tool", "retrying", "waiting", "interrupted", "error")
 )
-_WAITS = frozenset(("prompt", "permission", "question", "trust", "login", "bypass", "update", "limit", "error"))
+_WAITING_KINDS = frozenset(("prompt", "permission", "question", "trust", "login", "bypass", "update", "limit", "error"))
 
 
-def _report(
+def _build_report(
     source: Any, state: str, waiting_for: str = "", error: str = "", at: float = 0.0, detail: str = ""
 ) -> AgentReport:
     word: Any = state if state in _STATES else "unknown"
-    wait: Any = (waiting_for if waiting_for in _WAITS else "dialog") if word == "waiting" else ""
+    wait: Any = (waiting_for if waiting_for in _WAITING_KINDS else "dialog") if word == "waiting" else ""
     return AgentReport(source=source, state=word, waiting_for=wait, error=error, at=at, detail=detail)
 
 
-def _frame(record: dict[str, Any], offset: int) -> Frame:
+def _build_frame(record: dict[str, Any], offset: int) -> Frame:
     kind = record["type"]
     usage = None
     if kind == "usage":
@@ -266,7 +270,7 @@ def _frame(record: dict[str, Any], offset: int) -> Frame:
     )
 
 
-def _new_id() -> str:
+def _new_uuid() -> str:
     """A version 4 UUID; the uuid module would cost more than the rest of this file."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

@@ -6,13 +6,13 @@ import click
 from click.shell_completion import shell_complete
 
 from lisa_py import commands
-from lisa_py.cli import clicks
+from lisa_py.cli import click_options
 
 SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_LISA_COMPLETE"
 
 
-class Lazy(click.Group):
+class LazyGroup(click.Group):
     """A group whose members are the files of a folder, loaded when needed."""
 
     def __init__(self, name: str, path: tuple[str, ...]) -> None:
@@ -20,21 +20,21 @@ class Lazy(click.Group):
         self._path = path
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*(commands.groups() if not self._path else []), *commands.leaves(self._path)]
+        return [*(commands.groups() if not self._path else []), *commands.command_names(self._path)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         path = (*self._path, name)
         if not self._path and commands.is_group(name):
-            return Lazy(name, path)
+            return LazyGroup(name, path)
         command = commands.load(path)
         if command is None:
             return None
-        made = clicks.click_command(path, command)
-        made.short_help = commands.summary(path)
-        made.hidden = command.hidden
-        return made
+        click_command = click_options.build_click_command(path, command)
+        click_command.short_help = commands.summary(path)
+        click_command.hidden = command.hidden
+        return click_command
 
 
 def run(instruction: str) -> int:
     """Answer one completion request (or print the script, as click names that: bash_source)."""
-    return shell_complete(Lazy("lisa", ()), {}, "lisa", _VARIABLE, instruction)
+    return shell_complete(LazyGroup("lisa", ()), {}, "lisa", _VARIABLE, instruction)

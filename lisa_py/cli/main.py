@@ -10,7 +10,7 @@ from lisa_py import commands
 from lisa_py.cli import parse, render
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
-from lisa_py.core.context import Context, Live
+from lisa_py.core.context import Context, LiveDisplay
 from lisa_py.host import env
 
 SIGPIPE = 13
@@ -19,83 +19,83 @@ INTERRUPTED = LisaError("interrupted", "interrupted; sessions go on (lisa sessio
 
 def entry() -> None:
     """Console script: runs and leaves at once, without the interpreter's slow farewell."""
-    render.streams()
+    render.prepare_streams()
     os._exit(main(sys.argv[1:]))
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and write its answer; returns the exit code."""
     try:
-        code = _answered(argv, parse.format_of(argv))
+        code = _dispatch(argv, parse.detect_format(argv))
         render.flush()
     except BrokenPipeError:
         # whoever read us has gone: nothing to say and nobody to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + SIGPIPE
-    except render.Lost as problem:
+    except render.OutputError as problem:
         render.warn(f"lisa: the answer could not be written: {problem}")
         return 1
     return code
 
 
-def _answered(argv: Sequence[str], form: str) -> int:
+def _dispatch(argv: Sequence[str], form: str) -> int:
     try:
         if "_LISA_COMPLETE" in os.environ:
             from lisa_py.cli import complete  # noqa: PLC0415 - only when the shell asks
 
             return complete.run(os.environ["_LISA_COMPLETE"])
-        path, words = parse.split(argv)
+        path, words = parse.split_command(argv)
         command = commands.load(path) if path else None
-        if command is None or parse.asks_for_help(command, words):
-            from lisa_py.cli import manual  # noqa: PLC0415 - only when asked or lost
+        if command is None or parse.is_help_request(command, words):
+            from lisa_py.cli import help_pages  # noqa: PLC0415 - only when asked or lost
 
-            return manual.without_command(argv) if command is None else manual.show(path, command)
+            return help_pages.handle_missing_command(argv) if command is None else help_pages.print_page(path, command)
         if form == "text" and command.text is None:
             form = "json"
         return _run(path, command, words, form)
     except LisaError as problem:
-        return _failed(problem, form)
+        return _report_failure(problem, form)
     except KeyboardInterrupt:
-        return _failed(INTERRUPTED, form)
-    except (BrokenPipeError, render.Lost):
+        return _report_failure(INTERRUPTED, form)
+    except (BrokenPipeError, render.OutputError):
         raise
     except Exception as problem:
-        from lisa_py.cli import crash  # noqa: PLC0415 - only when there is one
+        from lisa_py.cli import crash_report  # noqa: PLC0415 - only when there is one
 
-        return _failed(crash.report(problem, argv), form)
+        return _report_failure(crash_report.write_crash_report(problem, argv), form)
 
 
 def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str) -> int:
-    args, given = parse.read(path, command, words)
+    args, given = parse.read_arguments(path, command, words)
     ctx = Context(
-        env.settings(),
-        given=given,
-        form=form,
-        emit=render.event,
+        env.read_settings(),
+        given_fields=given,
+        output_format=form,
+        emit=render.print_event,
         warn=render.warn,
-        progress=render.progress(),
-        live=live(form) if command.live else None,
+        progress=render.make_progress_printer(),
+        live_display=open_live_display(form) if command.live else None,
         stdin=lambda: sys.stdin.buffer.read(),
     )
-    ctx.defer()
+    ctx.defer_cursors()
     try:
-        code = render.answer(command, command.run(args, ctx), args, form)
+        code = render.print_answer(command, command.run(args, ctx), args, form)
         render.flush()
-        ctx.told()
+        ctx.commit_cursors()
     finally:
-        ctx.lost()  # nothing, where it was told
+        ctx.rollback_cursors()  # nothing, where it was told
     return code
 
 
-def live(form: str) -> Live:
+def open_live_display(form: str) -> LiveDisplay:
     """Where a command that takes its time shows what it does; JSON output is left alone."""
     if form != "text":
-        return Live()
-    from lisa_py.cli.board import Board  # noqa: PLC0415 - few commands have one
+        return LiveDisplay()
+    from lisa_py.cli.live_table import LiveTable  # noqa: PLC0415 - few commands have one
 
-    return Board()
+    return LiveTable()
 
 
-def _failed(problem: LisaError, form: str) -> int:
-    render.failure(problem, form)
+def _report_failure(problem: LisaError, form: str) -> int:
+    render.print_failure(problem, form)
     return problem.exit_code

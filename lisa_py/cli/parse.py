@@ -24,14 +24,14 @@ JSON_FLAGS = (
 """Flags that ask for JSON, known before parsing so that a parse error can be JSON too."""
 
 
-def format_of(words: Sequence[str]) -> str:
+def detect_format(words: Sequence[str]) -> str:
     """text, json or json-min, from the words alone."""
     if "--json-min" in words:
         return "json-min"
     return "text" if set(words).isdisjoint(JSON_FLAGS) else "json"
 
 
-def split(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+def split_command(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """The command's path (which need not exist) and the words that follow it; --json may stand before it."""
     if not argv:
         return (), []
@@ -48,95 +48,95 @@ def split(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     return (argv[0],), list(argv[1:])
 
 
-def read(path: Sequence[str], command: Command, words: Sequence[str]) -> tuple[Struct, frozenset[str]]:
+def read_arguments(path: Sequence[str], command: Command, words: Sequence[str]) -> tuple[Struct, frozenset[str]]:
     """Typed arguments, and the names of the fields that were given.
 
     Raises UsageError: unknown_flag, missing_flag_value, missing_required_flag or a flag's own code.
     """
     fields = command.fields
-    _refuse_swallowed(path, fields, words)
-    values = plain(command, fields, words)
+    _reject_missing_values(path, fields, words)
+    values = parse_plain(command, fields, words)
     if values is None:
-        from lisa_py.cli import clicks  # noqa: PLC0415 - 20 ms that well-formed calls need not pay
+        from lisa_py.cli import click_options  # noqa: PLC0415 - 20 ms that well-formed calls need not pay
 
-        values = clicks.values(path, command, words)
-    return _typed(path, command, fields, values)
+        values = click_options.parse_values(path, command, words)
+    return _build_arguments(path, command, fields, values)
 
 
-def asks_for_help(command: Command, words: Sequence[str]) -> bool:
+def is_help_request(command: Command, words: Sequence[str]) -> bool:
     """Whether the help page is wanted: `--text -h` is a text."""
-    takes = _that_take_a_value(command.fields)
+    value_flags = _collect_value_flags(command.fields)
     before = ""
     for word in words:
-        if before not in takes and word in ("--help", "-h"):
+        if before not in value_flags and word in ("--help", "-h"):
             return True
-        before = "" if before in takes else word
+        before = "" if before in value_flags else word
     return False
 
 
-def _that_take_a_value(fields: Sequence[Field]) -> set[str]:
+def _collect_value_flags(fields: Sequence[Field]) -> set[str]:
     return {spelling for field in fields if not field.is_switch for spelling in field.spellings()}
 
 
-def plain(command: Command, fields: Sequence[Field], words: Sequence[str]) -> dict[str, Any] | None:
+def parse_plain(command: Command, fields: Sequence[Field], words: Sequence[str]) -> dict[str, Any] | None:
     """What the words say when each plainly is a flag of this command; None leaves the judgement to click."""
     table = {spelling: field for field in fields for spelling in field.spellings()}
-    asks = {"--json", "--json-min"} if command.min is not None else {"--json"}
+    json_flags = {"--json", "--json-min"} if command.min is not None else {"--json"}
     values: dict[str, Any] = {}
     queue = iter(words)
     for word in queue:
         name, equals, value = word.partition("=")
         field = table.get(name)
         if field is None:
-            if word in asks:
+            if word in json_flags:
                 continue
             return None
         if field.is_switch:
             if equals:
                 return None
-            values[field.name] = name != field.flag.off
+            values[field.name] = name != field.flag.off_spelling
         elif equals:
-            _put(values, field, value)
+            _store_value(values, field, value)
         else:
             following = next(queue, None)
             if following is None:
                 return None
-            _put(values, field, following)
+            _store_value(values, field, following)
     return values
 
 
-def _put(values: dict[str, Any], field: Field, value: str) -> None:
-    values[field.name] = (*values.get(field.name, ()), value) if field.flag.many else value
+def _store_value(values: dict[str, Any], field: Field, value: str) -> None:
+    values[field.name] = (*values.get(field.name, ()), value) if field.flag.repeatable else value
 
 
-def _refuse_swallowed(path: Sequence[str], fields: Sequence[Field], words: Sequence[str]) -> None:
+def _reject_missing_values(path: Sequence[str], fields: Sequence[Field], words: Sequence[str]) -> None:
     """A flag's value that is itself a flag of this command was forgotten, not meant (`--flag=--value` is meant)."""
     known = {"--json", "--json-min", "--help", *(spelling for field in fields for spelling in field.spellings())}
-    takes = _that_take_a_value(fields)
+    value_flags = _collect_value_flags(fields)
     for word, following in zip(words, [*words[1:], None], strict=False):
-        if word in takes and (following is None or following in known):
-            raise UsageError("missing_flag_value", f"missing value for {word} (see {help_of(path)})")
+        if word in value_flags and (following is None or following in known):
+            raise UsageError("missing_flag_value", f"missing value for {word} (see {help_command(path)})")
 
 
-def _typed(
+def _build_arguments(
     path: Sequence[str], command: Command, fields: Sequence[Field], values: dict[str, Any]
 ) -> tuple[Struct, frozenset[str]]:
-    ready: dict[str, Any] = {}
+    converted: dict[str, Any] = {}
     for field in fields:
         if field.name in values:
             value = values[field.name]
-            ready[field.name] = _value(field, value)
+            converted[field.name] = _convert_value(field, value)
     for field in fields:
-        if field.required and not ready.get(field.name):
-            raise UsageError("missing_required_flag", f"{field.spelling} is required (see {help_of(path)})")
-    return command.args(**ready), frozenset(ready)
+        if field.required and not converted.get(field.name):
+            raise UsageError("missing_required_flag", f"{field.spelling} is required (see {help_command(path)})")
+    return command.args(**converted), frozenset(converted)
 
 
-def _value(field: Field, value: Any) -> Any:
-    if field.flag.many:
-        return tuple(field.read(one) for one in value)
-    return value if field.is_switch else field.read(value)
+def _convert_value(field: Field, value: Any) -> Any:
+    if field.flag.repeatable:
+        return tuple(field.parse(one) for one in value)
+    return value if field.is_switch else field.parse(value)
 
 
-def help_of(path: Sequence[str]) -> str:
+def help_command(path: Sequence[str]) -> str:
     return f"lisa {' '.join(path)} --help"

@@ -14,15 +14,15 @@ from lisa_py.contract import wire
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
 
-POLICY = {"stderrPolicy": "diagnostic"}
+STDERR_POLICY = {"stderrPolicy": "diagnostic"}
 """On every JSON object: stderr is diagnostics, never data."""
 
 
-class Lost(Exception):
+class OutputError(Exception):
     """The answer could not be written (disk full, output closed); the text says why."""
 
 
-def streams() -> None:
+def prepare_streams() -> None:
     """Make the standard streams fit to be written to: one that was closed swallows, no character is refused."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -34,31 +34,31 @@ def streams() -> None:
 
 def flush() -> None:
     """Raises Lost; BrokenPipeError when nobody reads any more."""
-    _writing(sys.stdout.flush)
+    _write(sys.stdout.flush)
 
 
-def _writing(act: Callable[[], Any]) -> None:
+def _write(action: Callable[[], Any]) -> None:
     try:
-        act()
+        action()
     except BrokenPipeError:
         raise
     except OSError as problem:
-        raise Lost(problem.strerror or str(problem)) from problem
+        raise OutputError(problem.strerror or str(problem)) from problem
 
 
-def answer(command: Command, result: Any, args: Any, form: str) -> int:
+def print_answer(command: Command, result: Any, args: Any, form: str) -> int:
     """Print one answer in the asked form; returns the exit code."""
     if form == "text" and command.text is not None:
         words = command.text(result, args)
-        _writing(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
+        _write(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
     elif form == "json-min" and command.min is not None:
-        line(smaller(command, result, args))
+        print_json_line(project_fields(command, result, args))
     else:
-        line(result)
+        print_json_line(result)
     return command.exit_code(result)
 
 
-def smaller(command: Command, result: Any, args: Any) -> Any:
+def project_fields(command: Command, result: Any, args: Any) -> Any:
     """The `--json-min` form of an answer."""
     if callable(command.min):
         return command.min(result, args)
@@ -71,32 +71,32 @@ def smaller(command: Command, result: Any, args: Any) -> Any:
     return keep
 
 
-def line(value: Any) -> None:
+def print_json_line(value: Any) -> None:
     """One JSON object on one line, keys sorted."""
     built = msgspec.to_builtins(value)
-    raw = wire.encoded({**POLICY, **built} if isinstance(built, dict) else built)
-    _writing(lambda: sys.stdout.buffer.write(raw + b"\n"))
+    raw = wire.encode({**STDERR_POLICY, **built} if isinstance(built, dict) else built)
+    _write(lambda: sys.stdout.buffer.write(raw + b"\n"))
 
 
-def event(value: Any) -> None:
+def print_event(value: Any) -> None:
     """One streamed event, visible at once."""
-    line(value)
+    print_json_line(value)
     flush()
 
 
-def failure(problem: LisaError, form: str) -> None:
+def print_failure(problem: LisaError, form: str) -> None:
     """Exactly one JSON object on stdout, or one line on stderr."""
     if form == "text":
         print(problem.message, file=sys.stderr)
         return
-    line({**problem.details, "ok": False, "errorCode": problem.code, "error": problem.message})
+    print_json_line({**problem.details, "ok": False, "errorCode": problem.code, "error": problem.message})
 
 
 def warn(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def progress() -> Callable[[str], None]:
+def make_progress_printer() -> Callable[[str], None]:
     """One line that is rewritten in place on a terminal; silent when stderr is not one."""
     if not sys.stderr.isatty():
         return lambda text: None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from lisa_py import commands
-from lisa_py.cli import clicks
+from lisa_py.cli import click_options
 from lisa_py.contract import schema
-from lisa_py.contract.command import USUAL_EXITS, Field
-from lisa_py.contract.errors import COMMON
-from lisa_py.contract.surface import Entry
-from lisa_py.core.relay.skill import copying, page
-from lisa_py.host import files, trees
+from lisa_py.contract.command import DEFAULT_EXITS, Field
+from lisa_py.contract.command_index import CommandEntry
+from lisa_py.contract.errors import COMMON_ERRORS
+from lisa_py.core.skill import installer, page
+from lisa_py.host import files, folder_copy
 
 SOURCE = os.path.join("lisa_py", "skill")
 COPY = os.path.join("skills", "lisa")
@@ -24,67 +24,67 @@ when they say nothing). Every command takes `--help` too.
 """
 
 
-def pages() -> dict[str, str]:
+def build_pages() -> dict[str, str]:
     """Path below the tree -> content: the index, and every file of the skill once more under skills/lisa."""
-    source = copying.bundled()
-    index = text()
+    source = installer.bundled_path()
+    index = format_index()
     found = {os.path.join(SOURCE, page.INDEX): index, os.path.join(COPY, page.INDEX): index}
-    for node in trees.walk(source):
-        own = os.path.join(*node.inside.split("/"))
+    for node in folder_copy.walk(source):
+        own = os.path.join(*node.relative_path.split("/"))
         if node.kind == "F" and own != page.INDEX and "__pycache__" not in own:
             found[os.path.join(COPY, own)] = (files.read(node.path) or b"").decode()
     return found
 
 
-def text() -> str:
+def format_index() -> str:
     """All commands, short enough for an agent to read the section it needs."""
-    shown = [entry for entry in commands.surface() if not entry.command.hidden]
+    shown = [entry for entry in commands.build_index() if not entry.command.hidden]
     every = " ".join(sorted({flag for entry in shown for flag in entry.flags}))
-    common = "\n".join(f"- `{code}`: {what}" for code, what in COMMON.items())
+    common = "\n".join(f"- `{code}`: {what}" for code, what in COMMON_ERRORS.items())
     return "\n".join(
         [
             _NOTE,
             "# Commands of lisa\n",
             _HEAD,
-            f"{page.LEXICON} (every flag of every command):\n",
+            f"{page.FLAG_LIST_HEADING} (every flag of every command):\n",
             f"`{every}`\n",
             "Codes that every command may answer, as `{ok:false, errorCode, error}`:\n",
             common,
             "",
-            *map(_section, shown),
+            *map(_format_section, shown),
         ]
     )
 
 
-def _section(entry: Entry) -> str:
+def _format_section(entry: CommandEntry) -> str:
     command = entry.command
-    flags = [_flag(field) for field in command.fields] + [f"[{flag}]" for flag in entry.spellings]
+    flags = [_format_flag(field) for field in command.fields] + [f"[{flag}]" for flag in entry.spellings]
     flags += ["[--json]"] + (["[--json-min]"] if command.min is not None else [])
     exits = "; ".join(f"{code} {what}" for code, what in sorted(command.exits.items()))
     codes = ", ".join(f"`{code}`" for code in sorted(command.errors))
     lines = [f"## {entry.name}\n", f"{entry.summary}\n", f"    lisa {entry.name} {' '.join(flags)}\n"]
-    lines += [f"Exits: {exits}"] if command.exits != USUAL_EXITS else []
+    lines += [f"Exits: {exits}"] if command.exits != DEFAULT_EXITS else []
     lines += [f"Codes: {codes}"] if codes else []
-    lines += [f"Answer: {_keys(entry)}", ""]
+    lines += [f"Answer: {_format_keys(entry)}", ""]
     return "\n".join(lines)
 
 
-def _flag(field: Field) -> str:
+def _format_flag(field: Field) -> str:
     names = "|".join(field.spellings())
     if field.is_switch:
         return f"[{names}]"
-    value = clicks.metavar(field)
-    default = "" if field.required or field.default in ("", None, ()) else f" ({_word(field.default)})"
+    value = click_options.metavar(field)
+    default = "" if field.required or field.default in ("", None, ()) else f" ({_format_default(field.default)})"
     return f"{names} {value}" if field.required else f"[{names} {value}{default}]"
 
 
-def _word(value: object) -> str:
+def _format_default(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _keys(entry: Entry) -> str:
+def _format_keys(entry: CommandEntry) -> str:
     found: dict[str, bool] = {}
-    described = schema.answer(entry.command)
+    described = schema.answer_schema(entry.command)
     for member in described.get("anyOf", [described]):
         for key in member.get("properties", {}):
             found[key] = key in member.get("required", ()) and found.get(key, True)

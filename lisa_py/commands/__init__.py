@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lisa_py.contract.command import Command
-    from lisa_py.contract.surface import Surface
+    from lisa_py.contract.command_index import CommandIndex
 
 ROOT = os.path.dirname(__file__)
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {("session", "router"): ("session", "route")}
@@ -25,8 +25,8 @@ def load(path: Sequence[str]) -> Command | None:
         return None
     if not os.path.exists(os.path.join(ROOT, *name.split(".")) + ".py"):
         return None
-    found: Command = importlib.import_module(f"{__name__}.{name}").COMMAND
-    return found
+    command: Command = importlib.import_module(f"{__name__}.{name}").COMMAND
+    return command
 
 
 def module_path(path: Sequence[str]) -> str:
@@ -41,7 +41,7 @@ def groups() -> list[str]:
     return sorted(entry for entry in os.listdir(ROOT) if is_group(entry))
 
 
-def leaves(group: Sequence[str] = ()) -> list[str]:
+def command_names(group: Sequence[str] = ()) -> list[str]:
     """Names of the commands directly in a group."""
     return sorted(
         entry[:-3].replace("_", "-")
@@ -52,7 +52,9 @@ def leaves(group: Sequence[str] = ()) -> list[str]:
 
 def paths() -> list[tuple[str, ...]]:
     """Every command of the program."""
-    return [(name,) for name in leaves()] + [(group, name) for group in groups() for name in leaves((group,))]
+    return [(name,) for name in command_names()] + [
+        (group, name) for group in groups() for name in command_names((group,))
+    ]
 
 
 def summary(path: Sequence[str]) -> str:
@@ -61,13 +63,13 @@ def summary(path: Sequence[str]) -> str:
     return (module.__doc__ or "").strip().partition("\n")[0]
 
 
-def surface() -> Surface:
+def build_index() -> CommandIndex:
     """Every command with its flags, as capabilities and the skill tell them."""
-    from lisa_py.contract.surface import Entry  # noqa: PLC0415 - only who asks for all commands needs it
+    from lisa_py.contract.command_index import CommandEntry  # noqa: PLC0415 - only who asks for all commands needs it
 
-    found = ((path, load(path)) for path in paths())
+    loaded = ((path, load(path)) for path in paths())
     return tuple(
-        Entry(name=" ".join(path), summary=summary(path), command=command, spellings=SPELLINGS.get(path, ()))
-        for path, command in found
+        CommandEntry(name=" ".join(path), summary=summary(path), command=command, spellings=SPELLINGS.get(path, ()))
+        for path, command in loaded
         if command is not None
     )

@@ -8,10 +8,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import commands
 from lisa_py.contract.command import Command, Field
-from lisa_py.contract.surface import Entry
+from lisa_py.contract.command_index import CommandEntry
 from lisa_py.core.context import Context
-from lisa_py.host.build import build
-from lisa_py.host.clock import rfc3339
+from lisa_py.host.build import read_build
+from lisa_py.host.clock import format_rfc3339
 
 
 class Args(Struct, kw_only=True):
@@ -43,7 +43,7 @@ class Capability(Struct, frozen=True, kw_only=True):
     """Error codes of its own, besides those that every command may answer."""
 
 
-class Capabilities(Struct, frozen=True, kw_only=True, rename="camel"):
+class CapabilitiesResult(Struct, frozen=True, kw_only=True, rename="camel"):
     version: str
     commit: str
     date: str
@@ -51,33 +51,33 @@ class Capabilities(Struct, frozen=True, kw_only=True, rename="camel"):
     commands: tuple[Capability, ...]
 
 
-def run(args: Args, ctx: Context) -> Capabilities:
-    this = build(ctx.settings)
-    return Capabilities(
-        version=this.version,
-        commit=this.commit,
-        date=this.date,
-        generated_at=rfc3339(ctx.clock.now()),
-        commands=tuple(map(_capability, commands.surface())),
+def run(args: Args, ctx: Context) -> CapabilitiesResult:
+    build_info = read_build(ctx.settings)
+    return CapabilitiesResult(
+        version=build_info.version,
+        commit=build_info.commit,
+        date=build_info.date,
+        generated_at=format_rfc3339(ctx.clock.now()),
+        commands=tuple(map(_build_capability, commands.build_index())),
     )
 
 
-def _capability(entry: Entry) -> Capability:
+def _build_capability(entry: CommandEntry) -> Capability:
     return Capability(
         name=entry.name,
         description=entry.summary,
         flags=entry.flags,
-        parameters=tuple(map(_parameter, entry.command.fields)),
+        parameters=tuple(map(_build_parameter, entry.command.fields)),
         errors=tuple(sorted(entry.command.errors)),
     )
 
 
-def _parameter(field: Field) -> Parameter:
-    kinds = {int: "integer", float: "number", bool: "boolean" if field.flag.word else "switch"}
+def _build_parameter(field: Field) -> Parameter:
+    type_names = {int: "integer", float: "number", bool: "boolean" if field.flag.boolean_word else "switch"}
     return Parameter(
         flag=field.spelling,
         help=field.flag.help,
-        type=kinds.get(field.kind, "string"),
+        type=type_names.get(field.kind, "string"),
         required=field.required,
         default=UNSET if field.required or field.is_switch or field.default in ("", None) else field.default,
         choices=field.flag.choices or UNSET,
@@ -86,9 +86,9 @@ def _parameter(field: Field) -> Parameter:
     )
 
 
-def text(answer: Capabilities, args: Args) -> str:
+def text(answer: CapabilitiesResult, args: Args) -> str:
     rows = (f"- {command.name} flags: {', '.join(command.flags)}" for command in answer.commands)
     return f"lisa {answer.version} (commit {answer.commit}, built {answer.date}) capabilities\n\n" + "\n".join(rows)
 
 
-COMMAND = Command(args=Args, answer=Capabilities, run=run, text=text, example="lisa capabilities --json")
+COMMAND = Command(args=Args, answer=CapabilitiesResult, run=run, text=text, example="lisa capabilities --json")

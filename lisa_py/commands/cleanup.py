@@ -8,8 +8,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context
-from lisa_py.core.life import sweep
-from lisa_py.core.life.sweep import Swept
+from lisa_py.core.lifecycle import cleanup
+from lisa_py.core.lifecycle.cleanup import SocketReport
 
 
 class Args(Struct, kw_only=True):
@@ -19,7 +19,7 @@ class Args(Struct, kw_only=True):
     ] = False
 
 
-class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+class CleanupResult(Struct, frozen=True, kw_only=True, rename="camel"):
     dry_run: bool
     scanned: int
     removed: int
@@ -28,34 +28,34 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     killed_servers: int
     would_kill_servers: int
     kept_active: int
-    sockets: tuple[Swept, ...]
+    sockets: tuple[SocketReport, ...]
     """Each socket with what was done and why."""
     errors: tuple[str, ...] | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Answer:
-    swept = sweep.sweep(ctx, dry_run=args.dry_run, default_too=args.include_tmux_default)
-    errors = tuple(f"{each.socket}: {each.why}" for each in swept if each.what == "failed")
+def run(args: Args, ctx: Context) -> CleanupResult:
+    results = cleanup.clean_sockets(ctx, dry_run=args.dry_run, include_default=args.include_tmux_default)
+    errors = tuple(f"{each.socket}: {each.why}" for each in results if each.what == "failed")
     for problem in errors:
         ctx.warn(f"cleanup warning: {problem}")
-    killed = sum(each.what == "killed" for each in swept)
-    removed = killed + sum(each.what == "removed" for each in swept)
-    return Answer(
+    killed = sum(each.what == "killed" for each in results)
+    removed = killed + sum(each.what == "removed" for each in results)
+    return CleanupResult(
         dry_run=args.dry_run,
-        scanned=len(swept),
+        scanned=len(results),
         removed=0 if args.dry_run else removed,
         would_remove=removed if args.dry_run else 0,
         killed_servers=0 if args.dry_run else killed,
         would_kill_servers=killed if args.dry_run else 0,
-        kept_active=sum(each.what == "kept" for each in swept),
-        sockets=tuple(swept),
+        kept_active=sum(each.what == "kept" for each in results),
+        sockets=tuple(results),
         errors=errors or UNSET,
         error_code="cleanup_socket_errors" if errors else UNSET,
     )
 
 
-def text(answer: Answer, args: Args) -> str:
+def text(answer: CleanupResult, args: Args) -> str:
     if answer.dry_run:
         return (
             f"cleanup (dry-run): scanned {answer.scanned} sockets, would remove {answer.would_remove} stale sockets,"
@@ -69,7 +69,7 @@ def text(answer: Answer, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Answer,
+    answer=CleanupResult,
     run=run,
     text=text,
     exit_code=lambda answer: 1 if answer.errors else 0,

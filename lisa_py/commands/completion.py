@@ -16,16 +16,16 @@ class Args(Struct, kw_only=True):
     shell: Annotated[str, Flag(help="whose script", choices=SHELLS, positional=True)]
 
 
-class Script(Struct, frozen=True, kw_only=True):
+class CompletionResult(Struct, frozen=True, kw_only=True):
     shell: str
     script: str
 
 
-def run(args: Args, ctx: Context) -> Script:
-    return Script(shell=args.shell, script=_SCRIPTS[args.shell])
+def run(args: Args, ctx: Context) -> CompletionResult:
+    return CompletionResult(shell=args.shell, script=_SCRIPTS[args.shell])
 
 
-def text(answer: Script, args: Args) -> str:
+def text(answer: CompletionResult, args: Args) -> str:
     return answer.script
 
 
@@ -84,7 +84,7 @@ _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 COMMAND = Command(
     args=Args,
-    answer=Script,
+    answer=CompletionResult,
     run=run,
     text=text,
     errors={"invalid_shell": "the shell is bash, zsh or fish"},

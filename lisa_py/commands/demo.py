@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
-from lisa_py.core.context import Context, Live
-from lisa_py.core.pilot import demo
-from lisa_py.core.pilot.demo_report import Report, Row, Step, Told
+from lisa_py.core.context import Context, LiveDisplay
+from lisa_py.core.workflows import demo
+from lisa_py.core.workflows.demo_report import DemoResult, DemoRow, DemoSessionSummary, DemoUpdate
 
-WATCHED_PACE = 1.4
-UNSEEN_PACE = 0.25
+LIVE_PACE = 1.4
+PLAIN_PACE = 0.25
 """How much of a pause is left when nobody looks."""
 
 
@@ -29,54 +29,54 @@ class Args(Struct, kw_only=True):
     ] = agents.BUNDLED
 
 
-def run(args: Args, ctx: Context) -> Report:
-    pace = WATCHED_PACE if ctx.live.columns else UNSEEN_PACE
-    return demo.run(ctx, args.agent, shown(ctx.live), pace=pace)
+def run(args: Args, ctx: Context) -> DemoResult:
+    pace = LIVE_PACE if ctx.live_display.columns else PLAIN_PACE
+    return demo.run(ctx, args.agent, build_step_printer(ctx.live_display), pace=pace)
 
 
-def shown(live: Live) -> Callable[[Step], None]:
+def build_step_printer(live: LiveDisplay) -> Callable[[DemoUpdate], None]:
     """What happens, as lines that stay and a board below them; without a terminal each change is a line."""
 
-    def show(step: Step) -> None:
-        clock = f"{step.at:5.1f}s  "
+    def print_step(step: DemoUpdate) -> None:
+        elapsed = f"{step.at:5.1f}s  "
         if step.text:
-            live.say(_paint(live, "1", clock + step.text))
+            live.write_line(_apply_style(live, "1", elapsed + step.text))
         if live.columns:
-            live.board(board(step.rows, live.columns))
+            live.show_rows(build_table(step.rows, live.columns))
         else:
             for row in step.changed:
-                live.say(clock + f"{row.role:<9} {_doing(row)}{_about(row)}")
+                live.write_line(elapsed + f"{row.role:<9} {_describe_activity(row)}{_describe_task(row)}")
 
-    return show
+    return print_step
 
 
-HEAD = ("SESSION", "STATE", "DOING", "TODO", "FOR", "TOLD BY", "WHAT")
+HEADINGS = ("SESSION", "STATE", "DOING", "TODO", "FOR", "TOLD BY", "WHAT")
 WIDTHS = (10, 14, 20, 5, 6, 11)
-COLOURS = {"in_progress": "36", "just_started": "90", "waiting_input": "33", "completed": "32"}
+STATE_COLORS = {"in_progress": "36", "just_started": "90", "waiting_input": "33", "completed": "32"}
 """Of session states; the others are red."""
 
 
-def board(rows: Sequence[Row], columns: int) -> list[str]:
+def build_table(rows: Sequence[DemoRow], columns: int) -> list[str]:
     """The table, one row a session."""
     if not rows:
         return []
-    return ["", "  " + _columns(HEAD), *(_row(row, columns) for row in rows), ""]
+    return ["", "  " + _format_columns(HEADINGS), *(_format_row(row, columns) for row in rows), ""]
 
 
-def _row(row: Row, columns: int) -> str:
+def _format_row(row: DemoRow, columns: int) -> str:
     todos = f"{row.todos_done}/{row.todos_total}" if row.todos_total else ""
-    cells = (row.role, row.state, _doing(row), todos, f"{row.seconds:.0f}s", row.source, row.task)
-    colour = "31" if row.doing in ("error", "killed", "gone") else COLOURS.get(row.state, "31")
+    cells = (row.role, row.state, _describe_activity(row), todos, f"{row.seconds:.0f}s", row.source, row.task)
+    color = "31" if row.doing in ("error", "killed", "gone") else STATE_COLORS.get(row.state, "31")
     mark = "?" if row.waiting_for not in ("", "prompt", "error", "limit") else "●"
-    return f"\x1b[{colour}m{mark} {_columns(cells)[: max(20, columns)]}\x1b[0m"
+    return f"\x1b[{color}m{mark} {_format_columns(cells)[: max(20, columns)]}\x1b[0m"
 
 
-def _columns(cells: Sequence[str]) -> str:
+def _format_columns(cells: Sequence[str]) -> str:
     padded = [f"{cell[: width - 1]:<{width}}" for cell, width in zip(cells, WIDTHS, strict=False)]
     return "".join(padded) + cells[-1].replace("\n", " ")
 
 
-def _doing(row: Row) -> str:
+def _describe_activity(row: DemoRow) -> str:
     if row.waiting_for in ("", "prompt"):
         return row.doing if row.doing != "unknown" else row.state
     if row.doing == "error":
@@ -84,46 +84,50 @@ def _doing(row: Row) -> str:
     return f"asks: {row.waiting_for}"
 
 
-def _about(row: Row) -> str:
+def _describe_task(row: DemoRow) -> str:
     todos = f" [{row.todos_done}/{row.todos_total}]" if row.todos_total else ""
     task = f" - {row.task}" if row.task else ""
     return f"{todos}{task} (told by {row.source})"
 
 
-def _paint(live: Live, style: str, text: str) -> str:
+def _apply_style(live: LiveDisplay, style: str, text: str) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if live.columns else text
 
 
-def text(answer: Report, args: Args) -> str:
+def text(answer: DemoResult, args: Args) -> str:
     lines = [
         "",
         f"That was lisa: {len(answer.sessions)} agents in {answer.seconds:.0f} s, every state read from what the agents"
         " themselves say.",
     ]
     if not answer.ok:
-        lines.append("Not all of it went well: " + "; ".join(_troubles(answer)))
+        lines.append("Not all of it went well: " + "; ".join(_list_problems(answer)))
     elif args.agent in agents.names() and agents.get(args.agent).hidden:
-        real = "|".join(name for name in agents.names() if not agents.get(name).hidden)
-        lines.append(f"Next: lisa doctor, then lisa demo --agent {real}, then lisa session spawn --help")
+        agent_names = "|".join(name for name in agents.names() if not agents.get(name).hidden)
+        lines.append(f"Next: lisa doctor, then lisa demo --agent {agent_names}, then lisa session spawn --help")
     else:
         lines.append("Next: lisa session spawn --help")
     return "\n".join(lines)
 
 
-def _troubles(answer: Report) -> list[str]:
-    troubles = [f"{one.role} ended {one.waiting_for or one.agent_state}" for one in answer.sessions if _stuck(one)]
+def _list_problems(answer: DemoResult) -> list[str]:
+    problems = [f"{one.role} ended {one.waiting_for or one.agent_state}" for one in answer.sessions if _is_stuck(one)]
     if not answer.hand_delivered:
-        troubles.append("nothing was handed on")
-    return [*troubles, *(f"left behind: {left}" for left in answer.left_behind)]
+        problems.append("nothing was handed on")
+    return [*problems, *(f"left behind: {left}" for left in answer.left_behind)]
 
 
-def _stuck(one: Told) -> bool:
-    return one.session_state not in ("waiting_input", "completed") or one.waiting_for not in ("", "prompt", "limit")
+def _is_stuck(session: DemoSessionSummary) -> bool:
+    return session.session_state not in ("waiting_input", "completed") or session.waiting_for not in (
+        "",
+        "prompt",
+        "limit",
+    )
 
 
 COMMAND = Command(
     args=Args,
-    answer=Report,
+    answer=DemoResult,
     run=run,
     text=text,
     live=True,

@@ -6,19 +6,19 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
-from lisa_py.core.life import checkup
-from lisa_py.host.build import build
+from lisa_py.core.lifecycle import doctor
+from lisa_py.host.build import read_build
 
 
 class Args(Struct, kw_only=True):
     """No flags."""
 
 
-class Diagnosis(Struct, frozen=True, kw_only=True, rename="camel"):
+class DoctorResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
     """tmux and at least one agent are on PATH; nothing else plays a part."""
-    checks: list[checkup.Check]
-    machine: list[checkup.Finding]
+    checks: list[doctor.ProgramCheck]
+    machine: list[doctor.MachineCheck]
     """What else was found; `ok: false` there is worth a look."""
     version: str
     commit: str
@@ -26,22 +26,22 @@ class Diagnosis(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Diagnosis:
-    checks = checkup.programs(ctx)
-    fine = checkup.ready(checks)
-    this = build(ctx.settings)
-    return Diagnosis(
-        ok=fine,
+def run(args: Args, ctx: Context) -> DoctorResult:
+    checks = doctor.check_programs(ctx)
+    ready = doctor.is_ready(checks)
+    build_info = read_build(ctx.settings)
+    return DoctorResult(
+        ok=ready,
         checks=checks,
-        machine=[*checkup.machine(ctx, checks[0]), checkup.login_shell(ctx)],
-        version=this.version,
-        commit=this.commit,
-        date=this.date,
-        error_code=UNSET if fine else "doctor_missing_prerequisites",
+        machine=[*doctor.check_machine(ctx, checks[0]), doctor.check_login_shell(ctx)],
+        version=build_info.version,
+        commit=build_info.commit,
+        date=build_info.date,
+        error_code=UNSET if ready else "doctor_missing_prerequisites",
     )
 
 
-def text(answer: Diagnosis, args: Args) -> str:
+def text(answer: DoctorResult, args: Args) -> str:
     lines = [
         f"{'ok' if check.available else 'missing':<7} {check.name:<7} {check.path or check.error}"
         for check in answer.checks
@@ -53,7 +53,7 @@ def text(answer: Diagnosis, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Diagnosis,
+    answer=DoctorResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
-from lisa_py.host.build import Build, build
+from lisa_py.host.build import Build, read_build
 
 
 class Args(Struct, kw_only=True):
@@ -14,7 +14,7 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> Build:
-    return build(ctx.settings)
+    return read_build(ctx.settings)
 
 
 def text(answer: Build, args: Args) -> str:

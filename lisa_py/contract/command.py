@@ -11,12 +11,12 @@ from msgspec import NODEFAULT, Struct
 
 from lisa_py.contract.errors import UsageError
 
-WORDS = {"true": True, "false": False}
-MOST = 2**53 - 1
+BOOLEAN_WORDS = {"true": True, "false": False}
+MAX_INTEGER = 2**53 - 1
 """The largest whole number that every JSON reader keeps whole."""
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 """Python's own reading would take 1_000, and digits of other scripts."""
-USUAL_EXITS = {0: "done", 1: "refused or failed; the message or errorCode says why"}
+DEFAULT_EXITS = {0: "done", 1: "refused or failed; the message or errorCode says why"}
 
 
 class Flag(Struct, frozen=True, kw_only=True):
@@ -32,17 +32,17 @@ class Flag(Struct, frozen=True, kw_only=True):
     minimum: int | None = None
     maximum: int | None = None
     """None: what every JSON reader takes for a whole number."""
-    word: bool = False
+    boolean_word: bool = False
     """A bool that takes the literal words true or false."""
-    off: str = ""
+    off_spelling: str = ""
     """A second spelling that switches the bool off again; the last one given wins."""
-    also: tuple[str, ...] = ()
+    other_spellings: tuple[str, ...] = ()
     """Further spellings of the flag."""
     json: bool = False
     """Giving the flag asks for JSON output."""
     positional: bool = False
     """May also stand without its name, as the command's only word."""
-    many: bool = False
+    repeatable: bool = False
     """May be given several times; the field is a tuple of what was written."""
 
 
@@ -64,7 +64,7 @@ class Field(Struct, frozen=True):
 
     @property
     def is_switch(self) -> bool:
-        return self.kind is bool and not self.flag.word
+        return self.kind is bool and not self.flag.boolean_word
 
     @property
     def code(self) -> str:
@@ -74,71 +74,71 @@ class Field(Struct, frozen=True):
     def metavar(self) -> str:
         if self.flag.choices:
             return "|".join(filter(None, self.flag.choices))
-        if self.flag.word:
+        if self.flag.boolean_word:
             return "true|false"
         return self.flag.metavar or {int: "N", float: "N"}.get(self.kind, "TEXT")
 
     def spellings(self) -> tuple[str, ...]:
         """Every way to write this flag, the switch-off spelling included."""
-        off = (self.flag.off,) if self.flag.off else ()
-        return (self.spelling, *self.flag.also, *off)
+        off = (self.flag.off_spelling,) if self.flag.off_spelling else ()
+        return (self.spelling, *self.flag.other_spellings, *off)
 
-    def read(self, text: str) -> Any:
+    def parse(self, text: str) -> Any:
         """The typed value of one written value.
 
         Raises UsageError with this flag's code when the value is refused.
         """
         if self.flag.choices:
-            return self._choice(text)
-        if self.flag.word:
-            return self._word(text)
+            return self._parse_choice(text)
+        if self.flag.boolean_word:
+            return self._parse_word(text)
         if self.kind in (int, float):
-            return self._number(text)
+            return self._parse_number(text)
         return text
 
-    def _choice(self, text: str) -> str:
+    def _parse_choice(self, text: str) -> str:
         word = text.strip().lower()
         word = self.flag.aliases.get(word, word)
         if word not in self.flag.choices:
-            raise self._refusal(text, "|".join(filter(None, self.flag.choices)))
+            raise self._usage_error(text, "|".join(filter(None, self.flag.choices)))
         return word
 
-    def _word(self, text: str) -> bool:
+    def _parse_word(self, text: str) -> bool:
         word = text.strip().lower()
-        if word not in WORDS:
-            raise self._refusal(text, "true|false")
-        return WORDS[word]
+        if word not in BOOLEAN_WORDS:
+            raise self._usage_error(text, "true|false")
+        return BOOLEAN_WORDS[word]
 
-    def _number(self, text: str) -> int | float:
+    def _parse_number(self, text: str) -> int | float:
         try:
             if not _PLAIN_NUMBER.fullmatch(text.strip()):
                 raise ValueError
             value = self.kind(text.strip())
         except ValueError:
-            raise self._refusal(text, "a number") from None
-        least, most = self.flag.minimum, MOST if self.flag.maximum is None else self.flag.maximum
-        if least is not None and value < least:
-            raise self._refusal(text, f"a number >= {least}")
-        if value > most:
-            raise self._refusal(text, f"a number <= {most}")
+            raise self._usage_error(text, "a number") from None
+        minimum, maximum = self.flag.minimum, MAX_INTEGER if self.flag.maximum is None else self.flag.maximum
+        if minimum is not None and value < minimum:
+            raise self._usage_error(text, f"a number >= {minimum}")
+        if value > maximum:
+            raise self._usage_error(text, f"a number <= {maximum}")
         return value  # type: ignore[no-any-return]
 
-    def _refusal(self, text: str, expected: str) -> UsageError:
+    def _usage_error(self, text: str, expected: str) -> UsageError:
         return UsageError(self.code, f"invalid {self.spelling}: {text} (expected {expected})")
 
 
-def fields(args: type[Struct]) -> tuple[Field, ...]:
+def read_fields(args: type[Struct]) -> tuple[Field, ...]:
     """The flags of a command, in the order they are declared."""
     hints = get_type_hints(args, include_extras=True)
     found = []
     for info in msgspec.structs.fields(args):
-        kind, flag = _flag_of(hints[info.name])
+        kind, flag = _split_hint(hints[info.name])
         default = info.default
         found.append(Field(info.name, kind, default, flag))
     return tuple(found)
 
 
-def _flag_of(hint: Any) -> tuple[type, Flag]:
+def _split_hint(hint: Any) -> tuple[type, Flag]:
     base, *extras = get_args(hint)
     flag = next(extra for extra in reversed(extras) if isinstance(extra, Flag))
     kinds = [kind for kind in get_args(base) if kind is not type(None)] if get_origin(base) else [base]
@@ -161,7 +161,7 @@ class Command(Struct, frozen=True, kw_only=True):
     errors: Mapping[str, str] = {}
     """`errorCode`s only this command answers, each with what it means."""
     example: str = ""
-    exits: Mapping[int, str] = msgspec.field(default_factory=lambda: USUAL_EXITS)
+    exits: Mapping[int, str] = msgspec.field(default_factory=lambda: DEFAULT_EXITS)
     events: Any = None
     """Struct(s) a streaming command emits before its answer."""
     newline: bool = True
@@ -174,4 +174,4 @@ class Command(Struct, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        return fields(self.args)
+        return read_fields(self.args)

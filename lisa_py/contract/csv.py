@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def line(values: Iterable[object]) -> str:
+def format_line(values: Iterable[object]) -> str:
     """The fields joined by commas; truth values are lower case."""
-    return ",".join(_field(_text(value)) for value in values)
+    return ",".join(_quote_field(_format_value(value)) for value in values)
 
 
-def _text(value: object) -> str:
+def _format_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _field(text: str) -> str:
+def _quote_field(text: str) -> str:
     if text[:1] == " " or any(char in text for char in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
     return text

@@ -39,7 +39,7 @@ def session_not_found(session: str, project_root: str) -> LisaError:
     )
 
 
-COMMON: dict[str, str] = {
+COMMON_ERRORS: dict[str, str] = {
     "unknown_command": "the command does not exist; `lisa --help` lists them",
     "unknown_flag": "the command has no such flag; its --help lists them",
     "missing_flag_value": "a flag that takes a value stands last or before another flag",

@@ -69,15 +69,15 @@ CursorFile = Annotated[str, Flag(help="file that remembers where this reader sto
 CursorReset = Annotated[bool, Flag(help="set an unreadable cursor file aside and start anew")]
 DeltaFrom = Annotated[str, Flag(help="only what is new since an offset, @unix time or RFC 3339 time", metavar="VALUE")]
 Markers = Annotated[str, Flag(help="comma-separated texts to look for", metavar="CSV")]
-KeepNoise = Annotated[bool, Flag(help="keep start-up noise of agents", off="--strip-noise")]
-MOST_HOURS = 100 * 366 * 24
+KeepNoise = Annotated[bool, Flag(help="keep start-up noise of agents", off_spelling="--strip-noise")]
+MAX_HOURS = 100 * 366 * 24
 """A lifetime beyond a century is a slip, and ends beyond what clocks can tell."""
 PollInterval = Annotated[int, Flag(help="seconds between reported polls; reactions do not wait for it", minimum=1)]
 MaxPolls = Annotated[int, Flag(help="give up after this many polls", minimum=1)]
 TimeoutSeconds = Annotated[int | None, Flag(help="give up after this time", minimum=1)]
-StopOnWaiting = Annotated[bool, Flag(help="stop when the session waits for input", word=True)]
+StopOnWaiting = Annotated[bool, Flag(help="stop when the session waits for input", boolean_word=True)]
 TurnComplete = Annotated[
-    bool, Flag(help="take waiting for the end only when a turn has ended since the last input", word=True)
+    bool, Flag(help="take waiting for the end only when a turn has ended since the last input", boolean_word=True)
 ]
 UntilMarker = Annotated[str, Flag(help="stop when this text comes out, after the last input", metavar="TEXT")]
 UntilState = Annotated[str, Flag(help="stop in this state", choices=("", *SESSION_STATES), metavar="STATE")]
@@ -105,7 +105,7 @@ UsedTokens = Annotated[int, Flag(help="tokens that were used at least", minimum=
 UsedSeconds = Annotated[int, Flag(help="seconds that were used at least", minimum=1)]
 UsedSteps = Annotated[int, Flag(help="steps that were taken at least", minimum=1)]
 UsedBy = Annotated[
-    tuple[str, ...], Flag(help="what a session used by its agent's own transcript", metavar="NAME", many=True)
+    tuple[str, ...], Flag(help="what a session used by its agent's own transcript", metavar="NAME", repeatable=True)
 ]
 Combine = Annotated[
     str, Flag(help="reports of one job overlap (max) or are of separate jobs (sum)", choices=("max", "sum"))

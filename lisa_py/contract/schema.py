@@ -9,37 +9,37 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from lisa_py.contract.command import Command
-from lisa_py.contract.errors import COMMON
+from lisa_py.contract.errors import COMMON_ERRORS
 
 Schema = dict[str, Any]
 _POLICY: Schema = {"type": "string", "const": "diagnostic", "description": "stderr is diagnostics, never data"}
 
 
-def answer(command: Command) -> Schema:
+def answer_schema(command: Command) -> Schema:
     """Of the answer under --json."""
-    return _object(command.answer)
+    return _object_schema(command.answer)
 
 
-def smaller(command: Command) -> Schema | None:
+def min_schema(command: Command) -> Schema | None:
     """Of the answer under --json-min; None when the command has none."""
     if command.min is None:
         return None
     if not callable(command.min):
-        return _subset(_object(command.answer), command.answer, command.min)
+        return _subset_schema(_object_schema(command.answer), command.answer, command.min)
     kind = get_type_hints(command.min).get("return", Any)
-    return _any_of(_object(command.answer)) if _is_plain(kind) else _object(kind)
+    return _partial_schema(_object_schema(command.answer)) if _is_plain(kind) else _object_schema(kind)
 
 
-def events(command: Command) -> Schema | None:
+def event_schema(command: Command) -> Schema | None:
     """Of the lines a streaming command writes before its answer; None when it does not stream."""
     if command.events is None:
         return None
-    return _object(command.events)
+    return _object_schema(command.events)
 
 
-def failure(own: Mapping[str, str]) -> Schema:
+def failure_schema(command_errors: Mapping[str, str]) -> Schema:
     """Of the one object that stands for a failure, with the codes it may carry."""
-    codes = sorted({*COMMON, *own})
+    codes = sorted({*COMMON_ERRORS, *command_errors})
     return {
         "type": "object",
         "properties": {
@@ -52,13 +52,13 @@ def failure(own: Mapping[str, str]) -> Schema:
     }
 
 
-def _object(kind: Any) -> Schema:
+def _object_schema(kind: Any) -> Schema:
     """The schema of a type with its own definition at the top, where readers look for `properties`."""
     if _is_plain(kind):
         return {"type": "object", "properties": {"stderrPolicy": _POLICY}, "required": ["stderrPolicy"]}
-    kinds = _members(kind)
-    found, shared = _components(kinds)
-    members = [_finished(schema, shared, made_from) for schema, made_from in zip(found, kinds, strict=True)]
+    kinds = _union_members(kind)
+    found, shared = _schema_components(kinds)
+    members = [_complete_schema(schema, shared, made_from) for schema, made_from in zip(found, kinds, strict=True)]
     top: Schema = members[0] if len(members) == 1 else {"type": "object", "anyOf": members}
     used = _reachable(top, shared)
     if used:
@@ -70,12 +70,12 @@ def _is_plain(kind: Any) -> bool:
     return kind in (Any, None, dict) or get_origin(kind) is dict
 
 
-def _components(kinds: Sequence[Any]) -> tuple[list[Schema], dict[str, Schema]]:
-    pieces = [_piece(kind) for kind in kinds]
+def _schema_components(kinds: Sequence[Any]) -> tuple[list[Schema], dict[str, Schema]]:
+    pieces = [_schema_component(kind) for kind in kinds]
     return [own for own, _ in pieces], {name: made for _, theirs in pieces for name, made in theirs.items()}
 
 
-def _piece(kind: Any) -> tuple[Schema, dict[str, Schema]]:
+def _schema_component(kind: Any) -> tuple[Schema, dict[str, Schema]]:
     """A type's schema and the definitions it refers to: msgspec's, and also where it is one struct or another."""
     try:
         (own,), shared = msgspec.json.schema_components([kind])
@@ -85,34 +85,34 @@ def _piece(kind: Any) -> tuple[Schema, dict[str, Schema]]:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         hints = get_type_hints(kind)
         keys = {info.encode_name: hints[info.name] for info in msgspec.structs.fields(kind)}
-        parts, definitions = _components(list(keys.values()))
+        parts, definitions = _schema_components(list(keys.values()))
         made = {"title": kind.__name__, "type": "object", "properties": dict(zip(keys, parts, strict=True))}
         return {"$ref": f"#/$defs/{kind.__name__}"}, {**definitions, kind.__name__: made}
-    parts, definitions = _components([member for member in get_args(kind) if member is not msgspec.UnsetType])
+    parts, definitions = _schema_components([member for member in get_args(kind) if member is not msgspec.UnsetType])
     return {"anyOf": parts}, definitions
 
 
-def _any_of(schema: Schema) -> Schema:
+def _partial_schema(schema: Schema) -> Schema:
     """An answer of which any part may be left out or told in fewer words."""
     keys = {key for member in schema.get("anyOf", [schema]) for key in member["properties"]}
     properties = {key: _POLICY if key == "stderrPolicy" else {} for key in sorted(keys)}
     return {"type": "object", "properties": properties, "required": ["stderrPolicy"]}
 
 
-def _members(kind: Any) -> Sequence[Any]:
+def _union_members(kind: Any) -> Sequence[Any]:
     if isinstance(kind, (tuple, list)):
         return kind
     return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 
-def _finished(schema: Schema, shared: Mapping[str, Schema], kind: Any) -> Schema:
+def _complete_schema(schema: Schema, shared: Mapping[str, Schema], kind: Any) -> Schema:
     """The definition itself instead of a reference to it, with what every answer holds."""
-    own = shared[_name(schema["$ref"])] if "$ref" in schema else schema
+    own = shared[_reference_name(schema["$ref"])] if "$ref" in schema else schema
     properties = {**own.get("properties", {}), "stderrPolicy": _POLICY}
-    return {**own, "type": "object", "properties": properties, "required": [*_always(kind), "stderrPolicy"]}
+    return {**own, "type": "object", "properties": properties, "required": [*_required_keys(kind), "stderrPolicy"]}
 
 
-def _always(kind: Any) -> list[str]:
+def _required_keys(kind: Any) -> list[str]:
     """The keys that are never left out: only fields whose default is UNSET may be."""
     if kind.__struct_config__.omit_defaults:
         return [info.encode_name for info in msgspec.structs.fields(kind) if info.required]
@@ -125,7 +125,7 @@ def _reachable(schema: Any, shared: Mapping[str, Schema]) -> set[str]:
     while queue:
         item = queue.pop()
         if isinstance(item, dict):
-            name = _name(item["$ref"]) if isinstance(item.get("$ref"), str) else ""
+            name = _reference_name(item["$ref"]) if isinstance(item.get("$ref"), str) else ""
             if name and name not in found:
                 found.add(name)
                 queue.append(shared[name])
@@ -135,19 +135,19 @@ def _reachable(schema: Any, shared: Mapping[str, Schema]) -> set[str]:
     return found
 
 
-def _name(reference: str) -> str:
+def _reference_name(reference: str) -> str:
     return reference.rpartition("/")[2]
 
 
-def _subset(schema: Schema, kind: Any, names: Sequence[str]) -> Schema:
+def _subset_schema(schema: Schema, kind: Any, names: Sequence[str]) -> Schema:
     spelled = {info.name: info.encode_name for info in msgspec.structs.fields(kind)}
     keep = [spelled[name] for name in names]
-    smaller = {
+    subset = {
         "title": schema.get("title", "Answer") + "Min",
         "type": "object",
         "properties": {key: schema["properties"][key] for key in (*keep, "stderrPolicy")},
         "required": [key for key in schema["required"] if key in (*keep, "stderrPolicy")],
     }
-    if used := _reachable(smaller, schema.get("$defs", {})):
-        smaller["$defs"] = {name: schema["$defs"][name] for name in sorted(used)}
-    return smaller
+    if used := _reachable(subset, schema.get("$defs", {})):
+        subset["$defs"] = {name: schema["$defs"][name] for name in sorted(used)}
+    return subset

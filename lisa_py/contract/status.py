@@ -166,6 +166,6 @@ class Status(Struct, frozen=True, kw_only=True, rename="camel"):
     output_file: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
-    def normalised(self) -> str:
+    def status_word(self) -> str:
         """The `status` word: terminal states replace active and idle."""
         return self.session_state if self.session_state in TERMINAL_STATES else self.status

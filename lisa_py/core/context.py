@@ -9,27 +9,27 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.clock import Clock
 from lisa_py.host.env import Settings
-from lisa_py.host.files import Staged
+from lisa_py.host.files import StagedFile
 from lisa_py.host.tmux import Tmux
-from lisa_py.store import places, session
-from lisa_py.store.places import Place, Project
-from lisa_py.store.records import Unreadable
+from lisa_py.store import paths, session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import Project, SessionRef
 
 
 def _ignore(_: Any) -> None:
     return None
 
 
-class Live:
+class LiveDisplay:
     """Where a command at work shows itself to a person; this one shows nothing."""
 
     columns = 0
     """Width of the terminal; 0 when nobody looks at one."""
 
-    def say(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """One line that stays."""
 
-    def board(self, rows: Sequence[str]) -> None:
+    def show_rows(self, rows: Sequence[str]) -> None:
         """Rows that take the place of those shown before, below all lines; only on a terminal."""
 
 
@@ -42,20 +42,20 @@ class Context:
         *,
         clock: Clock | None = None,
         cwd: str = "",
-        given: frozenset[str] = frozenset(),
-        form: str = "text",
+        given_fields: frozenset[str] = frozenset(),
+        output_format: str = "text",
         emit: Callable[[Any], None] = _ignore,
         warn: Callable[[str], None] = _ignore,
         progress: Callable[[str], None] = _ignore,
-        live: Live | None = None,
+        live_display: LiveDisplay | None = None,
         stdin: Callable[[], bytes] = bytes,
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
         self._cwd = cwd
-        self.given = given
+        self.given_fields = given_fields
         """Names of the fields the user wrote on the command line."""
-        self.form = form
+        self.output_format = output_format
         """text, json or json-min."""
         self.emit = emit
         """Streams one typed event before the answer."""
@@ -63,21 +63,21 @@ class Context:
         """One line for people, on stderr."""
         self.progress = progress
         """One live line on a terminal; nothing when piped."""
-        self.live = live or Live()
+        self.live_display = live_display or LiveDisplay()
         """Lines and a live board for people, on stdout; nothing unless text was asked for."""
         self.stdin = stdin
         self._servers: dict[str, Tmux] = {}
-        self._untold: list[Staged] | None = None
+        self._pending_cursors: list[StagedFile] | None = None
 
     @property
     def cwd(self) -> str:
         """The current folder. Raises LisaError(invalid_project_root) when it was removed under us."""
-        self._cwd = self._cwd or files.canonical("")
+        self._cwd = self._cwd or files.canonical_path("")
         return self._cwd
 
     def project(self, root: str = "") -> Project:
         """The project of --project-root, else of the current folder."""
-        return places.project(root or self.cwd, self.settings)
+        return paths.resolve_project(root or self.cwd, self.settings)
 
     def existing_project(self, root: str = "") -> Project:
         """As project; raises LisaError(invalid_project_root) when it is not a folder."""
@@ -86,9 +86,9 @@ class Context:
             raise LisaError("invalid_project_root", f"invalid --project-root: {found.root} is not a folder")
         return found
 
-    def place(self, name: str, root: str = "") -> Place:
+    def ref(self, name: str, root: str = "") -> SessionRef:
         """Where a session's records lie; see store.session.find for the order of search and the errors."""
-        return session.find(name, root, "" if root else self.cwd, self.settings)
+        return session_records.find_session(name, root, "" if root else self.cwd, self.settings)
 
     def tmux(self, project: Project, socket: str = "") -> Tmux:
         """The project's tmux server; the socket recorded in a session's metadata wins."""
@@ -97,44 +97,44 @@ class Context:
             self._servers[path] = Tmux(path, self.settings)
         return self._servers[path]
 
-    def server(self, place: Place) -> Tmux:
+    def server(self, ref: SessionRef) -> Tmux:
         """The tmux server a session lives on: the one its metadata names, else the project's."""
         try:
-            meta = session.read_meta(place)
-        except Unreadable:
+            meta = session_records.read_meta(ref)
+        except UnreadableRecord:
             meta = None
-        return self.tmux(place.project, meta.socket_path if meta else "")
+        return self.tmux(ref.project, meta.socket_path if meta else "")
 
     # -- what a reader has seen ---------------------------------------------------------------------------------
 
-    def defer(self) -> None:
+    def defer_cursors(self) -> None:
         """From now on cursors move when `told` says so: the answer may yet be lost on its way."""
-        self._untold = []
+        self._pending_cursors = []
 
-    def at_once(self) -> None:
+    def commit_immediately(self) -> None:
         """Cursors move as they are written: one's own next step goes on from them."""
-        self.told()
-        self._untold = None
+        self.commit_cursors()
+        self._pending_cursors = None
 
-    def once_told(self, cursor: Staged) -> None:
+    def commit_after_output(self, cursor: StagedFile) -> None:
         """Move a cursor once the answer has reached its reader. Raises LisaError(store_unwritable)."""
-        if self._untold is None:
-            cursor.keep()
+        if self._pending_cursors is None:
+            cursor.commit()
         else:
-            self._untold.append(cursor)
+            self._pending_cursors.append(cursor)
 
-    def told(self) -> None:
+    def commit_cursors(self) -> None:
         """The answer has reached its reader."""
-        while self._untold:
+        while self._pending_cursors:
             try:
-                self._untold.pop(0).keep()
+                self._pending_cursors.pop(0).commit()
             except LisaError as problem:
-                self.warn_on(problem)
+                self.warn_about(problem)
 
-    def lost(self) -> None:
+    def rollback_cursors(self) -> None:
         """The answer has not: cursors stay where they are, and the reader is given the same again."""
-        while self._untold:
-            self._untold.pop().drop()
+        while self._pending_cursors:
+            self._pending_cursors.pop().discard()
 
-    def warn_on(self, problem: LisaError) -> None:
+    def warn_about(self, problem: LisaError) -> None:
         self.warn(f"observability warning: {problem.message}")

@@ -14,7 +14,7 @@ class Build(Struct, frozen=True, kw_only=True):
     date: str
 
 
-def build(settings: Settings) -> Build:
+def read_build(settings: Settings) -> Build:
     """Commit and date come from LISA_BUILD_COMMIT and LISA_BUILD_DATE."""
     return Build(
         version=lisa_py.__version__,

@@ -18,7 +18,7 @@ class Clock(Struct, frozen=True):
     sleep: Callable[[float], None] = time.sleep
 
 
-def rfc3339(unix: float, *, fraction: bool = False) -> str:
+def format_rfc3339(unix: float, *, fraction: bool = False) -> str:
     """UTC, whole seconds (or microseconds with trailing zeros cut): `2026-11-21T01:56:39Z`."""
     if not fraction:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix))
@@ -44,7 +44,7 @@ def local_time(unix: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(unix))
 
 
-def unix_of(text: str) -> float | None:
+def parse_time(text: str) -> float | None:
     """The moment an RFC 3339 time or `@unix` (seconds, milliseconds or nanoseconds by its size) names, or None."""
     if text.startswith("@"):
         number = float(text[1:]) if text[1:].isdigit() else None

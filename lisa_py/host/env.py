@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-ROUTING = (
+ROUTING_VARIABLES = (
     "LISA_SESSION",
     "LISA_SESSION_NAME",
     "LISA_AGENT",
@@ -23,7 +23,7 @@ ROUTING = (
 """Variables a pane gets about itself; never inherited from the caller."""
 
 
-class Variable(Struct, frozen=True):
+class EnvironmentVariable(Struct, frozen=True):
     """An environment variable of lisa's and what it is for."""
 
     name: str
@@ -31,41 +31,61 @@ class Variable(Struct, frozen=True):
     effect: str
 
 
-NUMBERS = (
-    Variable("LISA_CMD_TIMEOUT_SECONDS", 20, "limit of one call of tmux, and of the command of a token"),
-    Variable("LISA_MODEL_PROBE_TIMEOUT_SECONDS", 60, "limit of one model probe of `session preflight`"),
-    Variable("LISA_OUTPUT_STALE_SECONDS", 240, "age up to which output counts as fresh (`signals.outputFresh`)"),
-    Variable("LISA_HEARTBEAT_STALE_SECONDS", 8, "age up to which a session's heartbeat counts as fresh"),
-    Variable("LISA_STATE_LOCK_TIMEOUT_MS", 2500, "wait for the lock of a record (four times that for a store)"),
-    Variable("LISA_EVENT_LOCK_TIMEOUT_MS", 2500, "wait for the lock of an event log or the context cache"),
-    Variable("LISA_EVENTS_MAX_BYTES", 1_000_000, "size at which an event log loses its older half"),
-    Variable("LISA_EVENTS_MAX_LINES", 2000, "number of events at which it does"),
-    Variable("LISA_EVENT_RETENTION_DAYS", 14, "how long the events of a killed session are kept"),
-    Variable("LISA_OAUTH_RESERVATION_TTL_SECONDS", 300, "how long a spawn may hold a token before it has started"),
-    Variable("LISA_HISTORY_LINES", 50_000, "lines a pane keeps above its screen (about 0.6 kB each once printed)"),
+NUMERIC_VARIABLES = (
+    EnvironmentVariable("LISA_CMD_TIMEOUT_SECONDS", 20, "limit of one call of tmux, and of the command of a token"),
+    EnvironmentVariable("LISA_MODEL_PROBE_TIMEOUT_SECONDS", 60, "limit of one model probe of `session preflight`"),
+    EnvironmentVariable(
+        "LISA_OUTPUT_STALE_SECONDS", 240, "age up to which output counts as fresh (`signals.outputFresh`)"
+    ),
+    EnvironmentVariable("LISA_HEARTBEAT_STALE_SECONDS", 8, "age up to which a session's heartbeat counts as fresh"),
+    EnvironmentVariable(
+        "LISA_STATE_LOCK_TIMEOUT_MS", 2500, "wait for the lock of a record (four times that for a store)"
+    ),
+    EnvironmentVariable("LISA_EVENT_LOCK_TIMEOUT_MS", 2500, "wait for the lock of an event log or the context cache"),
+    EnvironmentVariable("LISA_EVENTS_MAX_BYTES", 1_000_000, "size at which an event log loses its older half"),
+    EnvironmentVariable("LISA_EVENTS_MAX_LINES", 2000, "number of events at which it does"),
+    EnvironmentVariable("LISA_EVENT_RETENTION_DAYS", 14, "how long the events of a killed session are kept"),
+    EnvironmentVariable(
+        "LISA_OAUTH_RESERVATION_TTL_SECONDS", 300, "how long a spawn may hold a token before it has started"
+    ),
+    EnvironmentVariable(
+        "LISA_HISTORY_LINES", 50_000, "lines a pane keeps above its screen (about 0.6 kB each once printed)"
+    ),
 )
 """A value that is unset, no number or not positive means the default."""
 
 VARIABLES = (
-    Variable("LISA_STATE_DIR", "~/.lisa", "folder of all records"),
-    Variable("LISA_TMUX_SOCKET_DIR", "/tmp", "folder of the tmux sockets"),
-    Variable("LISA_SHARED_DIR", "/tmp", "folder of the claims of `session dedupe` and the cursor of `session list`"),
-    *NUMBERS,
-    Variable(
+    EnvironmentVariable("LISA_STATE_DIR", "~/.lisa", "folder of all records"),
+    EnvironmentVariable("LISA_TMUX_SOCKET_DIR", "/tmp", "folder of the tmux sockets"),
+    EnvironmentVariable(
+        "LISA_SHARED_DIR", "/tmp", "folder of the claims of `session dedupe` and the cursor of `session list`"
+    ),
+    *NUMERIC_VARIABLES,
+    EnvironmentVariable(
         "LISA_CLEANUP_ALL_HASHES", "false", "1, true, yes or on: as --cleanup-all-hashes of spawn, kill, kill-all"
     ),
-    Variable("LISA_AGENT_PROCESS_MATCH", "", "comma-separated names of programs that count as the agent's process"),
-    Variable("LISA_AGENT_PROCESS_MATCH_<AGENT>", "", "the same for one agent (its name in capitals)"),
-    Variable("LISA_<OAUTH VARIABLE>", "", "a token for the next agent that takes it under the name without LISA_"),
-    Variable("LISA_WEBHOOK_SECRET", "", "key of the signature of `session monitor --webhook` (HMAC-SHA256)"),
-    Variable("LISA_SESSION_NAME", "", "set in panes: sessions spawned there have this one as their parent"),
-    Variable("LISA_RUN_ID", "", "set in panes: what belongs to the run is known by it, and ended with it"),
-    Variable("LISA_PROJECT_ROOT", "", "set in panes: where a session is looked for that the current folder has not"),
-    Variable("LISA_TMUX_SOCKET", "", "set in panes for people and scripts; lisa itself goes by a session's records"),
-    Variable("LISA_BUILD_COMMIT", "none", "what `lisa version` says, for whoever packages lisa"),
-    Variable("LISA_BUILD_DATE", "unknown", "the same"),
-    Variable("LISA_PROCESS_SCAN_INTERVAL_SECONDS", 8, "accepted, without effect: each look reads the processes afresh"),
-    Variable("LISA_PROCESS_LIST_CACHE_MS", 500, "accepted, without effect: one look reads them once"),
+    EnvironmentVariable(
+        "LISA_AGENT_PROCESS_MATCH", "", "comma-separated names of programs that count as the agent's process"
+    ),
+    EnvironmentVariable("LISA_AGENT_PROCESS_MATCH_<AGENT>", "", "the same for one agent (its name in capitals)"),
+    EnvironmentVariable(
+        "LISA_<OAUTH VARIABLE>", "", "a token for the next agent that takes it under the name without LISA_"
+    ),
+    EnvironmentVariable("LISA_WEBHOOK_SECRET", "", "key of the signature of `session monitor --webhook` (HMAC-SHA256)"),
+    EnvironmentVariable("LISA_SESSION_NAME", "", "set in panes: sessions spawned there have this one as their parent"),
+    EnvironmentVariable("LISA_RUN_ID", "", "set in panes: what belongs to the run is known by it, and ended with it"),
+    EnvironmentVariable(
+        "LISA_PROJECT_ROOT", "", "set in panes: where a session is looked for that the current folder has not"
+    ),
+    EnvironmentVariable(
+        "LISA_TMUX_SOCKET", "", "set in panes for people and scripts; lisa itself goes by a session's records"
+    ),
+    EnvironmentVariable("LISA_BUILD_COMMIT", "none", "what `lisa version` says, for whoever packages lisa"),
+    EnvironmentVariable("LISA_BUILD_DATE", "unknown", "the same"),
+    EnvironmentVariable(
+        "LISA_PROCESS_SCAN_INTERVAL_SECONDS", 8, "accepted, without effect: each look reads the processes afresh"
+    ),
+    EnvironmentVariable("LISA_PROCESS_LIST_CACHE_MS", 500, "accepted, without effect: one look reads them once"),
 )
 """Everything lisa reads from its environment under a name of its own."""
 
@@ -100,7 +120,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.environ.get(name, default)
 
 
-def settings(environ: Mapping[str, str] | None = None) -> Settings:
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment (the process's own by default)."""
     env = dict(os.environ if environ is None else environ)
     home = env.get("HOME") or os.path.expanduser("~")
@@ -114,15 +134,15 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         tmux_socket_dir=os.path.abspath(env.get("LISA_TMUX_SOCKET_DIR") or shared),
         temp_dir=temp,
         shared_dir=os.path.abspath(env.get("LISA_SHARED_DIR") or shared),
-        parent_session=_lisa_name(env.get("LISA_SESSION_NAME", "")),
+        parent_session=_lisa_session_name(env.get("LISA_SESSION_NAME", "")),
         project_root=env.get("LISA_PROJECT_ROOT", ""),
         cleanup_all_hashes=env.get("LISA_CLEANUP_ALL_HASHES", "").strip().lower() in ("1", "true", "yes", "on"),
-        process_match=_words(env.get("LISA_AGENT_PROCESS_MATCH", "")),
-        **{each.name.removeprefix("LISA_").lower(): _number(env, each) for each in NUMBERS},
+        process_match=_split_words(env.get("LISA_AGENT_PROCESS_MATCH", "")),
+        **{each.name.removeprefix("LISA_").lower(): _read_number(env, each) for each in NUMERIC_VARIABLES},
     )
 
 
-def _number(env: Mapping[str, str], variable: Variable) -> int:
+def _read_number(env: Mapping[str, str], variable: EnvironmentVariable) -> int:
     default = int(variable.default)
     try:
         value = int(env.get(variable.name, "").strip())
@@ -131,9 +151,9 @@ def _number(env: Mapping[str, str], variable: Variable) -> int:
     return value if value > 0 else default
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split_words(text: str) -> tuple[str, ...]:
     return tuple(word.strip().lower() for word in text.split(",") if word.strip())
 
 
-def _lisa_name(name: str) -> str:
+def _lisa_session_name(name: str) -> str:
     return name if name.startswith("lisa-") else ""

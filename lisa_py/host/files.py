@@ -16,16 +16,16 @@ PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
 
 
-def private_dir(path: str) -> str:
+def ensure_private_dir(path: str) -> str:
     """Make the folder and its missing parents with mode 0700.
 
     Raises LisaError(store_unwritable) when it is not a folder of this user or cannot be made.
     """
     try:
-        _make(path)
+        _make_private_dir(path)
         found = os.lstat(path)
     except OSError as problem:
-        raise unwritable(path, problem) from problem
+        raise unwritable_error(path, problem) from problem
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise LisaError("store_unwritable", f"{path} is not a folder of this user; move it away")
     if found.st_mode & 0o077:
@@ -33,13 +33,13 @@ def private_dir(path: str) -> str:
     return path
 
 
-def temporary_dir(prefix: str) -> str:
+def make_temporary_dir(prefix: str) -> str:
     """A new private folder whose path begins with this. Raises LisaError(store_unwritable)."""
     path = prefix + os.urandom(4).hex()
     try:
         os.mkdir(path, PRIVATE_DIR)
     except OSError as problem:
-        raise unwritable(path, problem) from problem
+        raise unwritable_error(path, problem) from problem
     return path
 
 
@@ -53,7 +53,7 @@ def move(source: str, target: str) -> None:
     os.replace(source, target)
 
 
-def _make(path: str) -> None:
+def _make_private_dir(path: str) -> None:
     """Make a folder; os.makedirs would leave the parents it makes to the umask."""
     with contextlib.suppress(FileExistsError):
         try:
@@ -62,30 +62,30 @@ def _make(path: str) -> None:
             parent = os.path.dirname(path)
             if parent in ("", path):
                 raise
-            _make(parent)
+            _make_private_dir(parent)
             os.mkdir(path, PRIVATE_DIR)
 
 
-def unwritable(path: str, problem: OSError) -> LisaError:
+def unwritable_error(path: str, problem: OSError) -> LisaError:
     return LisaError("store_unwritable", f"cannot write {path}: {problem.strerror or problem}")
 
 
-class Staged:
+class StagedFile:
     """A file's new content, written beside it and not yet valid."""
 
     def __init__(self, path: str, temporary: str) -> None:
         self.path = path
         self.temporary = temporary
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         """Raises LisaError(store_unwritable)."""
         try:
             os.replace(self.temporary, self.path)
         except OSError as problem:
-            self.drop()
-            raise unwritable(self.path, problem) from problem
+            self.discard()
+            raise unwritable_error(self.path, problem) from problem
 
-    def drop(self) -> None:
+    def discard(self) -> None:
         with contextlib.suppress(OSError):
             os.unlink(self.temporary)
 
@@ -95,10 +95,10 @@ def write(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> None:
 
     Raises LisaError(store_unwritable).
     """
-    stage(path, data, mode=mode).keep()
+    stage(path, data, mode=mode).commit()
 
 
-def stage(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> Staged:
+def stage(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> StagedFile:
     """The first half of `write`. Raises LisaError(store_unwritable)."""
     raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     folder, name = os.path.split(path)
@@ -110,9 +110,9 @@ def stage(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> Staged:
         finally:
             os.close(handle)
     except OSError as problem:
-        Staged(path, temporary).drop()
-        raise unwritable(path, problem) from problem
-    return Staged(path, temporary)
+        StagedFile(path, temporary).discard()
+        raise unwritable_error(path, problem) from problem
+    return StagedFile(path, temporary)
 
 
 def append(path: str, line: bytes) -> None:
@@ -123,14 +123,14 @@ def append(path: str, line: bytes) -> None:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
         try:
-            _write_all(handle, b"\n" + line if _ends_torn(handle) else line)
+            _write_all(handle, b"\n" + line if _has_unfinished_line(handle) else line)
         finally:
             os.close(handle)
     except OSError as problem:
-        raise unwritable(path, problem) from problem
+        raise unwritable_error(path, problem) from problem
 
 
-def _ends_torn(handle: int) -> bool:
+def _has_unfinished_line(handle: int) -> bool:
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode) or not found.st_size:
         return False
@@ -158,7 +158,7 @@ def read(path: str, *, limit: int = 64 << 20) -> bytes | None:
         os.close(handle)
 
 
-def read_named(path: str, limit: int) -> bytes:
+def read_user_file(path: str, limit: int) -> bytes:
     """At most `limit` bytes of what a user named: a file, also behind a symlink, or a pipe. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -201,7 +201,7 @@ def size(path: str) -> int:
         return -1
 
 
-def modified(path: str) -> float:
+def modified_at(path: str) -> float:
     """Unix seconds of the last change; 0 when there is no such file."""
     try:
         return os.stat(path).st_mtime
@@ -221,7 +221,7 @@ def exists(path: str) -> bool:
     return os.path.lexists(path)
 
 
-def is_ours(path: str) -> bool:
+def is_own_file(path: str) -> bool:
     """Whether it is a plain file of this user (not a symlink, not somebody's plant in a shared folder)."""
     try:
         found = os.lstat(path)
@@ -234,7 +234,7 @@ def is_dir(path: str) -> bool:
     return os.path.isdir(path)
 
 
-def writable(folder: str) -> bool:
+def is_writable(folder: str) -> bool:
     """Whether a file could be made in the folder, or the folder itself where it is not there yet."""
     while not os.path.lexists(folder):
         parent = os.path.dirname(folder)
@@ -244,7 +244,7 @@ def writable(folder: str) -> bool:
     return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
-def canonical(path: str) -> str:
+def canonical_path(path: str) -> str:
     """Absolute, symlinks resolved, `~` expanded; what does not exist is kept as it is.
 
     Raises LisaError(invalid_project_root) when the current folder is needed and is gone.
@@ -257,12 +257,12 @@ def canonical(path: str) -> str:
         ) from None
 
 
-def absolute(path: str) -> str:
+def absolute_path(path: str) -> str:
     """Absolute and `~` expanded, symlinks kept (for files a user named)."""
     return os.path.abspath(os.path.expanduser(path))
 
 
-def names(folder: str) -> list[str]:
+def list_names(folder: str) -> list[str]:
     """Sorted entries; empty when there is no such folder."""
     try:
         return sorted(os.listdir(folder))
@@ -286,7 +286,7 @@ def remove_tree(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def umask() -> int:
+def read_umask() -> int:
     """This process's umask, which can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)
@@ -312,7 +312,7 @@ def lock(path: str, *, timeout_ms: int, code: str = "state_lock_timeout") -> Ite
     Raises LisaError(code) when the lock is not had in time. The lock dies with the process.
     """
     began = time.monotonic()
-    handle = _locked(path, began + timeout_ms / 1000, timeout_ms, code)
+    handle = _acquire_lock(path, began + timeout_ms / 1000, timeout_ms, code)
     try:
         yield (time.monotonic() - began) * 1000
     finally:
@@ -340,7 +340,7 @@ def folder_lock(path: str, *, timeout_ms: int, stale_seconds: float) -> Iterator
 
     One whose holder has not touched it for `stale_seconds` was left behind and is taken over.
     """
-    held = _made_folder(path, time.monotonic() + timeout_ms / 1000, stale_seconds)
+    held = _acquire_folder_lock(path, time.monotonic() + timeout_ms / 1000, stale_seconds)
     try:
         yield held
     finally:
@@ -349,12 +349,12 @@ def folder_lock(path: str, *, timeout_ms: int, stale_seconds: float) -> Iterator
                 os.rmdir(path)
 
 
-def _made_folder(path: str, deadline: float, stale_seconds: float) -> bool:
+def _acquire_folder_lock(path: str, deadline: float, stale_seconds: float) -> bool:
     while True:
         try:
             os.mkdir(path)
         except FileExistsError:
-            if time.time() - (modified(path) or time.time()) > stale_seconds:
+            if time.time() - (modified_at(path) or time.time()) > stale_seconds:
                 with contextlib.suppress(OSError):
                     os.rmdir(path)
         except OSError:
@@ -366,12 +366,12 @@ def _made_folder(path: str, deadline: float, stale_seconds: float) -> bool:
         time.sleep(0.02)
 
 
-def _locked(path: str, deadline: float, timeout_ms: int, code: str) -> int:
+def _acquire_lock(path: str, deadline: float, timeout_ms: int, code: str) -> int:
     while True:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
         except OSError as problem:
-            raise unwritable(path, problem) from problem
+            raise unwritable_error(path, problem) from problem
         try:
             _wait_for_lock(handle, deadline, timeout_ms, code)
         except BaseException:

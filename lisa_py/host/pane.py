@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-_FIELDS = (
+_PANE_FIELDS = (
     "session_name",
     "pane_id",
     "pane_pid",
@@ -19,7 +19,7 @@ _FIELDS = (
     "pane_width",
     "pane_title",
 )
-FORMAT = "\t".join(f"#{{{field}}}" for field in _FIELDS)
+PANE_FORMAT = "\t".join(f"#{{{field}}}" for field in _PANE_FIELDS)
 
 
 class Pane(Struct, frozen=True):
@@ -43,10 +43,10 @@ class Pane(Struct, frozen=True):
     title: str
 
 
-def read(line: str) -> Pane | None:
+def parse_pane(line: str) -> Pane | None:
     """The pane of one line in FORMAT; None for anything else."""
-    words = line.split("\t", len(_FIELDS) - 1)
-    if len(words) != len(_FIELDS) or not words[0]:
+    words = line.split("\t", len(_PANE_FIELDS) - 1)
+    if len(words) != len(_PANE_FIELDS) or not words[0]:
         return None
     return Pane(
         session=words[0],

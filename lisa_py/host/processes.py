@@ -33,18 +33,18 @@ class Process(Struct, frozen=True):
         return self.state not in ("Z", "X")
 
 
-_TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
-def look(pid: int, *, argv: bool = True) -> Process | None:
+def read_process(pid: int, *, argv: bool = True) -> Process | None:
     """The process, or None when there is none with this id."""
-    return _look_linux(pid, argv) if LINUX else _look_portable(pid)
+    return _read_process_linux(pid, argv) if LINUX else _read_process_portable(pid)
 
 
-def tree(pid: int, *, argv: bool = True) -> tuple[Process, ...]:
+def read_tree(pid: int, *, argv: bool = True) -> tuple[Process, ...]:
     """The process and all its descendants, parents first; empty when it is gone."""
     if not LINUX:
-        return _tree_portable(pid)
+        return _read_tree_portable(pid)
     found: list[Process] = []
     seen: set[int] = set()
     queue = [pid]
@@ -53,36 +53,36 @@ def tree(pid: int, *, argv: bool = True) -> tuple[Process, ...]:
         if current in seen:
             continue
         seen.add(current)
-        process = _look_linux(current, argv)
+        process = _read_process_linux(current, argv)
         if process is not None:
             found.append(process)
             queue.extend(_children_linux(current))
     return tuple(found)
 
 
-def same(pid: int, started: float) -> bool:
+def is_running(pid: int, started: float) -> bool:
     """Whether the process of this identity is there and has not ended."""
-    process = look(pid, argv=False)
+    process = read_process(pid, argv=False)
     return process is not None and process.alive and (not started or process.started == started)
 
 
-def _look_linux(pid: int, argv: bool) -> Process | None:
-    found = _stat_linux(pid)
-    return _with_argv(found) if found is not None and argv else found
+def _read_process_linux(pid: int, argv: bool) -> Process | None:
+    found = _read_stat_linux(pid)
+    return _add_argv(found) if found is not None and argv else found
 
 
-def with_argv(process: Process) -> Process:
+def add_argv(process: Process) -> Process:
     """The process with its command line, where it was looked at without."""
-    return process if process.argv or not LINUX else _with_argv(process)
+    return process if process.argv or not LINUX else _add_argv(process)
 
 
-def _with_argv(process: Process) -> Process:
-    line = _slurp(f"/proc/{process.pid}/cmdline").decode("utf-8", "replace")
+def _add_argv(process: Process) -> Process:
+    line = _read_whole(f"/proc/{process.pid}/cmdline").decode("utf-8", "replace")
     return structs.replace(process, argv=tuple(line.rstrip("\0").split("\0"))) if line else process
 
 
-def _stat_linux(pid: int) -> Process | None:
-    raw = _slurp(f"/proc/{pid}/stat")
+def _read_stat_linux(pid: int) -> Process | None:
+    raw = _read_whole(f"/proc/{pid}/stat")
     end = raw.rfind(b")")
     if end < 0:
         return None
@@ -94,20 +94,20 @@ def _stat_linux(pid: int) -> Process | None:
         started=float(rest[19]),
         name=name,
         state=rest[0].decode(),
-        cpu_seconds=sum(int(ticks) for ticks in rest[11:15]) / _TICK,
+        cpu_seconds=sum(int(ticks) for ticks in rest[11:15]) / _TICKS_PER_SECOND,
     )
 
 
-def _slurp(path: str) -> bytes:
+def _read_whole(path: str) -> bytes:
     """The whole file, by the cheapest calls there are: a look at a fleet makes thousands of them."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
     try:
-        raw = part = os.read(handle, _PAGE)
-        while len(part) == _PAGE:
-            part = os.read(handle, _PAGE)
+        raw = part = os.read(handle, _PAGE_BYTES)
+        while len(part) == _PAGE_BYTES:
+            part = os.read(handle, _PAGE_BYTES)
             raw += part
         return raw
     except OSError:
@@ -116,14 +116,14 @@ def _slurp(path: str) -> bytes:
         os.close(handle)
 
 
-_PAGE = 4096
+_PAGE_BYTES = 4096
 """What /proc gives in one read at most where it gives pages; a shorter answer is the end."""
 
 
 def _children_linux(pid: int) -> list[int]:
     children: list[int] = []
     for thread in _threads(pid):
-        children.extend(int(child) for child in _slurp(f"/proc/{pid}/task/{thread}/children").split())
+        children.extend(int(child) for child in _read_whole(f"/proc/{pid}/task/{thread}/children").split())
     return children
 
 
@@ -133,7 +133,7 @@ def _psutil() -> Any:
     return psutil
 
 
-def _look_portable(pid: int) -> Process | None:
+def _read_process_portable(pid: int) -> Process | None:
     psutil = _psutil()
     try:
         return _from_psutil(psutil.Process(pid))
@@ -141,7 +141,7 @@ def _look_portable(pid: int) -> Process | None:
         return None
 
 
-def _tree_portable(pid: int) -> tuple[Process, ...]:
+def _read_tree_portable(pid: int) -> tuple[Process, ...]:
     psutil = _psutil()
     try:
         top = psutil.Process(pid)
@@ -180,24 +180,24 @@ def _from_psutil(process: Any) -> Process:
         )
 
 
-def with_environment(entry: str, *, not_under: frozenset[int] = frozenset()) -> tuple[Process, ...]:
+def find_by_environment(entry: str, *, not_under: frozenset[int] = frozenset()) -> tuple[Process, ...]:
     """Processes of this user whose initial environment holds `NAME=value` (daemonised children keep it)."""
-    return tuple(process for process in carrying([entry])[entry] if process.pid not in not_under)
+    return tuple(process for process in find_by_environments([entry])[entry] if process.pid not in not_under)
 
 
-def carrying(entries: Iterable[str]) -> dict[str, tuple[Process, ...]]:
+def find_by_environments(entries: Iterable[str]) -> dict[str, tuple[Process, ...]]:
     """As with_environment, for many entries in one pass over this user's processes."""
     needles = {entry.encode(): entry for entry in entries}
     found: dict[str, list[Process]] = {entry: [] for entry in needles.values()}
     for pid in _own_pids() if needles else ():
         for part in set(_environment(pid).split(b"\0")) & needles.keys():
-            process = look(pid)
+            process = read_process(pid)
             if process is not None and process.alive:
                 found[needles[part]].append(process)
     return {entry: tuple(processes) for entry, processes in found.items()}
 
 
-def shield() -> None:
+def ignore_termination() -> None:
     """Let this process outlive what it is about to end: it may be running inside it."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -220,7 +220,7 @@ def _own_pids() -> list[int]:
 
 def _environment(pid: int) -> bytes:
     if LINUX:
-        return _slurp(f"/proc/{pid}/environ")
+        return _read_whole(f"/proc/{pid}/environ")
     psutil = _psutil()
     try:
         pairs = psutil.Process(pid).environ()
@@ -252,7 +252,7 @@ def open_files(pid: int) -> tuple[str, ...]:
 
 def send_signal(process: Process, number: signal.Signals) -> bool:
     """Signal exactly this process (identity checked just before); False when it is gone."""
-    if not same(process.pid, process.started):
+    if not is_running(process.pid, process.started):
         return False
     try:
         os.kill(process.pid, number)
@@ -265,11 +265,11 @@ def own_pid() -> int:
     return os.getpid()
 
 
-def forest(roots: Sequence[int], *, argv: bool = True) -> dict[int, tuple[Process, ...]]:
+def read_trees(roots: Sequence[int], *, argv: bool = True) -> dict[int, tuple[Process, ...]]:
     """As tree, for many roots; from some number on one pass over all processes is cheaper than a walk each."""
     if len(roots) < 8 or not LINUX:
-        return {root: tree(root, argv=argv) for root in roots}
-    every = {process.pid: process for process in map(_stat_linux, _all_pids()) if process is not None}
+        return {root: read_tree(root, argv=argv) for root in roots}
+    every = {process.pid: process for process in map(_read_stat_linux, _all_pids()) if process is not None}
     children: dict[int, list[int]] = {}
     for process in every.values():
         children.setdefault(process.ppid, []).append(process.pid)
@@ -282,7 +282,7 @@ def _descend(root: int, every: dict[int, Process], children: dict[int, list[int]
         pid = queue.pop(0)
         found = every.get(pid)
         if found is not None:
-            yield _with_argv(found) if argv else found
+            yield _add_argv(found) if argv else found
             queue.extend(children.get(pid, ()))
 
 
@@ -290,27 +290,27 @@ def _all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def clock() -> float:
+def current_time() -> float:
     """Now, in the unit of `Process.started`."""
     if not LINUX:
         return time.time()
-    words = _slurp("/proc/uptime").split()
-    return float(words[0]) * _TICK if words else 0.0
+    words = _read_whole("/proc/uptime").split()
+    return float(words[0]) * _TICKS_PER_SECOND if words else 0.0
 
 
 def age(process: Process, now: float) -> float:
     """Seconds since the process was started, sleep of the machine included; `now` is that of `clock`."""
     seconds = now - process.started
-    return seconds / _TICK if LINUX else seconds
+    return seconds / _TICKS_PER_SECOND if LINUX else seconds
 
 
 def cpu_seconds(process: Process) -> float:
     """CPU time as finely as the machine tells it, for comparing two moments; -1 when the process is gone."""
     if LINUX:
-        words = _slurp(f"/proc/{process.pid}/schedstat").split()
+        words = _read_whole(f"/proc/{process.pid}/schedstat").split()
         if words:
             return int(words[0]) / 1e9
-    now = look(process.pid, argv=False)
+    now = read_process(process.pid, argv=False)
     return now.cpu_seconds if now is not None and now.started == process.started else -1.0
 
 
@@ -330,7 +330,7 @@ def terminal_wait(process: Process) -> str:
         return "unknown"
     if process.state != "S":
         return "no"
-    waits = {_thread_waits(process.pid, thread) for thread in _threads(process.pid)}
+    waits = {_thread_wait(process.pid, thread) for thread in _threads(process.pid)}
     if waits == {"reading"}:
         return "reading"
     if waits & {"reading", "polling"}:
@@ -345,36 +345,36 @@ def _threads(pid: int) -> list[str]:
         return []
 
 
-def _thread_waits(pid: int, thread: str) -> str:
-    words = _slurp(f"/proc/{pid}/task/{thread}/syscall").decode("ascii", "replace").split()
+def _thread_wait(pid: int, thread: str) -> str:
+    words = _read_whole(f"/proc/{pid}/task/{thread}/syscall").decode("ascii", "replace").split()
     if not words or not words[0].isdigit():
-        return _by_wait_channel(pid, thread)
+        return _wait_by_channel(pid, thread)
     call = words[0]
     if call in _READ:
         return "reading" if _is_terminal(pid, int(words[1], 16)) else "no"
     if call in _ONE_FD:
         alone = int(words[1], 16) == 1 and _is_terminal(pid, 0)
-        return "reading" if alone else _polls_terminal(pid)
+        return "reading" if alone else _wait_by_stdin(pid)
     if call in _POLL:
         alone = int(words[2], 16) == 1 and _is_terminal(pid, 0) and not _has_socket(pid)
-        return "reading" if alone else _polls_terminal(pid)
-    return _by_epoll(pid, int(words[1], 16)) if call in _EPOLL else "no"
+        return "reading" if alone else _wait_by_stdin(pid)
+    return _wait_by_epoll(pid, int(words[1], 16)) if call in _EPOLL else "no"
 
 
-def _by_wait_channel(pid: int, thread: str) -> str:
+def _wait_by_channel(pid: int, thread: str) -> str:
     """For machines where only a parent may see the system call (Yama)."""
-    channel = _slurp(f"/proc/{pid}/task/{thread}/wchan").decode("ascii", "replace")
+    channel = _read_whole(f"/proc/{pid}/task/{thread}/wchan").decode("ascii", "replace")
     if channel == "n_tty_read" or (channel == "wait_woken" and not _has_socket(pid)):
         return "reading"
     if channel.startswith(("poll_schedule", "do_select", "do_epoll", "ep_poll", "do_sys_poll", "wait_woken")):
-        return _polls_terminal(pid)
+        return _wait_by_stdin(pid)
     return "unknown" if channel in ("", "0") else "no"
 
 
-def _by_epoll(pid: int, handle: int) -> str:
+def _wait_by_epoll(pid: int, handle: int) -> str:
     targets = [
         int(line.split()[1])
-        for line in _slurp(f"/proc/{pid}/fdinfo/{handle}").decode("ascii", "replace").splitlines()
+        for line in _read_whole(f"/proc/{pid}/fdinfo/{handle}").decode("ascii", "replace").splitlines()
         if line.startswith("tfd:")
     ]
     if not any(_is_terminal(pid, target) for target in targets):
@@ -382,7 +382,7 @@ def _by_epoll(pid: int, handle: int) -> str:
     return "polling" if _has_socket(pid) or len(targets) > 8 else "reading" if len(targets) == 1 else "polling"
 
 
-def _polls_terminal(pid: int) -> str:
+def _wait_by_stdin(pid: int) -> str:
     return "polling" if _is_terminal(pid, 0) else "no"
 
 

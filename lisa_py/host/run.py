@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import subprocess
 
 
-class Ended(Struct, frozen=True):
+class ProgramResult(Struct, frozen=True):
     """How a program ended; `code` is negative for a signal, None when it was ended at the deadline."""
 
     code: int | None
@@ -26,11 +26,11 @@ class Ended(Struct, frozen=True):
         return self.out.decode("utf-8", "replace")
 
     @property
-    def complaint(self) -> str:
+    def error_text(self) -> str:
         return self.err.decode("utf-8", "replace").strip()
 
 
-def run(
+def run_program(
     argv: Sequence[str],
     *,
     timeout: float,
@@ -38,7 +38,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     group: bool = False,
-) -> Ended:
+) -> ProgramResult:
     """Run and wait at most `timeout` seconds.
 
     With `group` the program gets its own process group, all of which is killed at the deadline, so that a
@@ -59,15 +59,15 @@ def run(
     try:
         out, err = process.communicate(stdin or None, timeout=timeout)
     except subprocess.TimeoutExpired:
-        _end(process, group)
-        return Ended(None, b"", b"")
+        _terminate(process, group)
+        return ProgramResult(None, b"", b"")
     except BaseException:
-        _end(process, group)
+        _terminate(process, group)
         raise
-    return Ended(process.returncode, out, err)
+    return ProgramResult(process.returncode, out, err)
 
 
-def converse(
+def run_until_reply(
     argv: Sequence[str],
     lines: bytes,
     until: bytes,
@@ -93,36 +93,36 @@ def converse(
         close_fds=True,
     )
     try:
-        return _until(process, lines, until, time.monotonic() + timeout)
+        return _exchange(process, lines, until, time.monotonic() + timeout)
     finally:
-        _end(process, group=True)
+        _terminate(process, group=True)
 
 
-def _until(process: subprocess.Popen[bytes], lines: bytes, until: bytes, deadline: float) -> bytes:
+def _exchange(process: subprocess.Popen[bytes], lines: bytes, until: bytes, deadline: float) -> bytes:
     """Write as far as the program reads and read what it says, neither of them past the deadline."""
     assert process.stdin is not None and process.stdout is not None
-    ear, mouth = process.stdin.fileno(), process.stdout.fileno()
-    os.set_blocking(ear, False)
-    said = b""
+    stdin_handle, stdout_handle = process.stdin.fileno(), process.stdout.fileno()
+    os.set_blocking(stdin_handle, False)
+    output = b""
     while (left := deadline - time.monotonic()) > 0:
-        readable, writable, _ = select.select([mouth], [ear] if lines else [], [], left)
+        readable, writable, _ = select.select([stdout_handle], [stdin_handle] if lines else [], [], left)
         if writable:
             try:
-                lines = lines[os.write(ear, lines) :]
+                lines = lines[os.write(stdin_handle, lines) :]
             except BrokenPipeError:
                 lines = b""  # it reads no further; what it says may still come
         if readable:
-            part = os.read(mouth, 1 << 16)
-            said += part
-            at = said.find(until)
-            if at >= 0 and b"\n" in said[at:]:
-                return said
+            part = os.read(stdout_handle, 1 << 16)
+            output += part
+            at = output.find(until)
+            if at >= 0 and b"\n" in output[at:]:
+                return output
             if not part:
                 break
     return b""
 
 
-def _end(process: subprocess.Popen[bytes], group: bool) -> None:
+def _terminate(process: subprocess.Popen[bytes], group: bool) -> None:
     try:
         if group:
             os.killpg(process.pid, 9)

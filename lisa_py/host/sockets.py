@@ -23,14 +23,14 @@ def refuse_foreign(path: str) -> None:
         raise TmuxUnavailable(f"{path} belongs to another user; set LISA_TMUX_SOCKET_DIR to a folder of yours")
 
 
-def ready_folder(path: str) -> None:
+def ensure_socket_folder(path: str) -> None:
     """Make the socket's folder private when it is missing; one in which others could swap the socket is refused.
 
     Raises LisaError(spawn_tmux_new_failed | store_unwritable).
     """
     folder = os.path.dirname(path)
     if not os.path.lexists(folder):
-        files.private_dir(folder)
+        files.ensure_private_dir(folder)
     try:
         found = os.stat(folder)
     except OSError as problem:
@@ -40,7 +40,7 @@ def ready_folder(path: str) -> None:
         raise LisaError("spawn_tmux_new_failed", f"the socket folder {folder} belongs to another user")
 
 
-def answers(path: str, timeout: float) -> bool | None:
+def is_listening(path: str, timeout: float) -> bool | None:
     """Whether a server listens; False when surely nobody does, None when that cannot be told."""
     import socket  # noqa: PLC0415 - only few ask
 
@@ -56,20 +56,20 @@ def answers(path: str, timeout: float) -> bool | None:
     return True
 
 
-def discard(path: str, timeout: float) -> bool:
+def remove_socket(path: str, timeout: float) -> bool:
     """Remove the socket of a server that is gone; False when it stays, because somebody listens or it is not ours.
 
     Under the lock that tmux itself takes before it starts a server: one that is just starting is not robbed.
     Raises LisaError(store_unwritable | state_lock_timeout).
     """
-    if not os.path.lexists(path) or answers(path, timeout) is not False:
+    if not os.path.lexists(path) or is_listening(path, timeout) is not False:
         return False
     with files.lock(path + ".lock", timeout_ms=LOCK_MS):
-        if answers(path, timeout) is not False:
+        if is_listening(path, timeout) is not False:
             return False
         try:
-            gone = files.remove(path)
+            removed = files.remove(path)
         except OSError as problem:
-            raise files.unwritable(path, problem) from problem
+            raise files.unwritable_error(path, problem) from problem
         files.remove(path + ".lock")
-        return gone
+        return removed

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import sockets
 from lisa_py.host.env import Settings
-from lisa_py.host.pane import FORMAT
+from lisa_py.host.pane import PANE_FORMAT
 from lisa_py.host.pane import Pane as Pane  # part of what this module offers
-from lisa_py.host.pane import read as read_pane
-from lisa_py.host.run import Ended, find_program, run
+from lisa_py.host.pane import parse_pane as read_pane
+from lisa_py.host.run import ProgramResult, find_program, run_program
 
 SOCKET_PATH_MAX = 100
 """Bytes; Linux takes 107 for a Unix socket, macOS 103."""
-_ABSENT = ("no server running on", "(No such file or directory)", "(Connection refused)", "no sessions")
-_EMPTY = ("can't find", "no current target")  # the latter: a server without any session
-_RACING = ("server exited unexpectedly", "lost server")
-RACING_SECONDS = 1.0
+_NO_SERVER = ("no server running on", "(No such file or directory)", "(Connection refused)", "no sessions")
+_NO_SESSION = ("can't find", "no current target")  # the latter: a server without any session
+_SERVER_ENDING = ("server exited unexpectedly", "lost server")
+SERVER_END_SECONDS = 1.0
 """How long a server may take to end (milliseconds, unless the machine is very busy)."""
 _OPTIONS = (
     ("-s", "exit-empty", "off"),
@@ -47,7 +47,7 @@ class Tmux:
 
     # -- asking -----------------------------------------------------------------------------------------------
 
-    def call(self, *words: str, stdin: bytes = b"", cwd: str | None = None) -> Ended:
+    def call(self, *words: str, stdin: bytes = b"", cwd: str | None = None) -> ProgramResult:
         """One tmux client process.
 
         Raises TmuxUnavailable when tmux is missing, does not answer in time, or refuses the socket, and when the
@@ -56,13 +56,13 @@ class Tmux:
         sockets.refuse_foreign(self.socket)
         argv = [self.program(), "-u", "-S", self.socket, "-f", "/dev/null", *words]
         timeout = self._settings.cmd_timeout_seconds
-        ended = run(argv, timeout=timeout, stdin=stdin, env=self.environment(), cwd=cwd)
-        if ended.code is None:
+        result = run_program(argv, timeout=timeout, stdin=stdin, env=self.environment(), cwd=cwd)
+        if result.code is None:
             raise TmuxUnavailable(f"tmux did not answer within {self._settings.cmd_timeout_seconds} s on {self.socket}")
-        if ended.code and any(word in ended.complaint for word in ("Permission denied", "Operation not permitted")):
+        if result.code and any(word in result.error_text for word in ("Permission denied", "Operation not permitted")):
             hint = "; a sandbox of the agent that calls may forbid it" if self._settings.parent_session else ""
-            raise TmuxUnavailable(f"tmux refused: {ended.complaint}{hint}")
-        return ended
+            raise TmuxUnavailable(f"tmux refused: {result.error_text}{hint}")
+        return result
 
     def program(self) -> str:
         if not self._program:
@@ -80,40 +80,40 @@ class Tmux:
         env["TERM"] = "screen-256color"
         return env
 
-    def panes(self, session: str = "") -> list[Pane]:
+    def list_panes(self, session: str = "") -> list[Pane]:
         """All panes of the server (of one session, exactly named); empty when there is no server or session.
 
         Raises TmuxUnavailable when that cannot be told.
         """
         target = ("-s", "-t", f"={session}:") if session else ("-a",)  # without the colon it may be a window's name
-        ended = self._settled("list-panes", *target, "-F", FORMAT)
-        if ended.code == 0:
-            every = (pane for pane in map(read_pane, ended.text.split("\n")) if pane is not None)
+        result = self._call_settled("list-panes", *target, "-F", PANE_FORMAT)
+        if result.code == 0:
+            every = (pane for pane in map(read_pane, result.text.split("\n")) if pane is not None)
             return [pane for pane in every if not session or pane.session == session]
-        if absent(ended) or any(word in ended.complaint for word in _EMPTY):
+        if is_server_absent(result) or any(word in result.error_text for word in _NO_SESSION):
             return []
-        raise TmuxUnavailable(f"tmux answered: {ended.complaint or 'nothing'}")
+        raise TmuxUnavailable(f"tmux answered: {result.error_text or 'nothing'}")
 
-    def _settled(self, *words: str) -> Ended:
+    def _call_settled(self, *words: str) -> ProgramResult:
         """As call, but settled."""
-        return settled(lambda: self.call(*words))
+        return retry_while_server_ends(lambda: self.call(*words))
 
-    def pane(self, session: str) -> Pane | None:
+    def find_pane(self, session: str) -> Pane | None:
         """The session's first pane, or None when tmux says there is no such session."""
         if not os.path.lexists(self.socket):
             self.program()
             return None
-        found = self.panes(session)
+        found = self.list_panes(session)
         return found[0] if found else None
 
     def server_pid(self) -> int:
         """Process id of the server; 0 when there is none."""
-        ended = self.call("display-message", "-p", "#{pid}")
-        return int(ended.text.strip() or 0) if ended.code == 0 else 0
+        result = self.call("display-message", "-p", "#{pid}")
+        return int(result.text.strip() or 0) if result.code == 0 else 0
 
-    def clients(self) -> int:
-        ended = self.call("list-clients", "-F", "x")
-        return len(ended.text.splitlines()) if ended.code == 0 else 0
+    def count_clients(self) -> int:
+        result = self.call("list-clients", "-F", "x")
+        return len(result.text.splitlines()) if result.code == 0 else 0
 
     # -- reading ----------------------------------------------------------------------------------------------
 
@@ -134,17 +134,17 @@ class Tmux:
         while left:
             words: list[str] = []
             for pane_id in left:
-                words += [*self._capture_words(pane_id, history, joined), ";", "display-message", "-p", mark, ";"]
-            ended = self.call(*words[:-1])
-            if ended.code and absent(ended):
+                words += [*self._capture_arguments(pane_id, history, joined), ";", "display-message", "-p", mark, ";"]
+            result = self.call(*words[:-1])
+            if result.code and is_server_absent(result):
                 break
-            texts = ended.text.split(mark + "\n")[:-1]
-            found.update((pane_id, _tidy(text)) for pane_id, text in zip(left, texts, strict=False))
+            texts = result.text.split(mark + "\n")[:-1]
+            found.update((pane_id, _trim_screen(text)) for pane_id, text in zip(left, texts, strict=False))
             left = left[len(texts) + 1 :]  # a pane that is gone ends the chain: go on behind it
         return found
 
     @staticmethod
-    def _capture_words(pane_id: str, history: int, joined: bool) -> list[str]:
+    def _capture_arguments(pane_id: str, history: int, joined: bool) -> list[str]:
         words = ["capture-pane", "-p", "-t", pane_id]
         if joined:
             words.append("-J")
@@ -158,19 +158,19 @@ class Tmux:
         """Start the server if need be and set its options; harmless on a running one."""
         self._start()
 
-    def _start(self, *then: str, cwd: str | None = None) -> Ended:
+    def _start(self, *then: str, cwd: str | None = None) -> ProgramResult:
         """Boot the server and run one more command in the same breath.
 
         Raises LisaError(spawn_tmux_new_failed) when tmux cannot be started.
         """
-        sockets.ready_folder(self.socket)
+        sockets.ensure_socket_folder(self.socket)
         history = (";", "set", "-g", "history-limit", str(self._settings.history_lines))
         words = (*_BOOT, *history, ";", *then) if then else (*_BOOT, *history)
         for _ in range(3):  # a server that is just ending takes new clients down with it
-            ended = self.call(*words, cwd=cwd)
-            if not ended.code or not any(word in ended.complaint for word in (*_RACING, *_ABSENT)):
-                return ended
-        raise LisaError("spawn_tmux_new_failed", f"tmux could not be started: {ended.complaint}", socket=self.socket)
+            result = self.call(*words, cwd=cwd)
+            if not result.code or not any(word in result.error_text for word in (*_SERVER_ENDING, *_NO_SERVER)):
+                return result
+        raise LisaError("spawn_tmux_new_failed", f"tmux could not be started: {result.error_text}", socket=self.socket)
 
     def new_session(
         self,
@@ -189,49 +189,49 @@ class Tmux:
         """
         size = ("-x", str(width), "-y", str(height))
         program = (_escape(word) for word in argv)
-        told = (word for key, value in (env or {}).items() for word in ("-e", _escape(f"{key}={value}")))
+        environment_options = (word for key, value in (env or {}).items() for word in ("-e", _escape(f"{key}={value}")))
         # the folder is the client's own: tmux would expand #{...} in the text of -c, and run #(...)
-        ended = self._start("new-session", "-d", "-s", name, *size, *told, "--", *program, cwd=root)
-        if "duplicate session" in ended.complaint:
+        result = self._start("new-session", "-d", "-s", name, *size, *environment_options, "--", *program, cwd=root)
+        if "duplicate session" in result.error_text:
             raise LisaError("session_already_exists", f"session already exists: {name}", session=name)
-        pane = self.pane(name) if ended.code == 0 else None
+        pane = self.find_pane(name) if result.code == 0 else None
         if pane is None:
-            why = ended.complaint or "no reason given"
+            why = result.error_text or "no reason given"
             raise LisaError("spawn_tmux_new_failed", f"tmux made no session: {why}", session=name)
         return pane
 
     def kill_session(self, name: str) -> bool:
         """End the session; False when there was none. Raises TmuxUnavailable when that cannot be told."""
-        ended = self._settled("kill-session", "-t", f"={name}")
-        if ended.code == 0:
+        result = self._call_settled("kill-session", "-t", f"={name}")
+        if result.code == 0:
             return True
-        if absent(ended) or "can't find" in ended.complaint or "session not found" in ended.complaint:
+        if is_server_absent(result) or "can't find" in result.error_text or "session not found" in result.error_text:
             return False
-        raise TmuxUnavailable(f"tmux answered: {ended.complaint}")
+        raise TmuxUnavailable(f"tmux answered: {result.error_text}")
 
     def kill_server(self) -> bool:
         return self.call("kill-server").code == 0
 
-    def nudge(self) -> None:
+    def reap_children(self) -> None:
         """Make the server look after its ended children: it loses word of one in five (tmux 3.3a with utempter)."""
         self.call("run-shell", "true")
 
-    def answers(self) -> bool | None:
+    def is_listening(self) -> bool | None:
         """Whether a server listens; False when surely nobody does, None when that cannot be told."""
-        return sockets.answers(self.socket, self._settings.cmd_timeout_seconds)
+        return sockets.is_listening(self.socket, self._settings.cmd_timeout_seconds)
 
-    def retire(self, *, with_ended_sessions: bool = False) -> bool:
+    def stop_if_unused(self, *, with_ended_sessions: bool = False) -> bool:
         """End the server if it has no session any more, and remove its socket; decided by the server, in one step.
 
         With `with_ended_sessions` also if it has some, but no program runs in any of their panes.
         """
         needed = "#{m:*0*,#{S:#{W:#{P:#{pane_dead}}}}}" if with_ended_sessions else "#{S:x}"
-        ended = self.call("if-shell", "-F", needed, "display-message -p kept", "kill-server")
-        if "kept" in ended.text or (ended.code and not absent(ended)):
+        result = self.call("if-shell", "-F", needed, "display-message -p kept", "kill-server")
+        if "kept" in result.text or (result.code and not is_server_absent(result)):
             return False
         for _ in range(200):  # it says goodbye before it closes its socket
-            if self.answers() is False:
-                return sockets.discard(self.socket, self._settings.cmd_timeout_seconds)
+            if self.is_listening() is False:
+                return sockets.remove_socket(self.socket, self._settings.cmd_timeout_seconds)
             time.sleep(0.005)
         return False
 
@@ -246,50 +246,50 @@ class Tmux:
         refuse = f"delete-buffer -b {buffer} ; display-message -p dead"
         paste = f"paste-buffer -p -r -d -b {buffer} -t {pane_id}"
         guarded = ("if-shell", "-F", "-t", pane_id, "#{pane_dead}", refuse, paste)
-        ended = self.call("load-buffer", "-b", buffer, "-", ";", *_wake(pane_id), ";", *guarded, stdin=data)
-        if ended.code == 0:
-            return "dead" if "dead" in ended.text else "ok"
+        result = self.call("load-buffer", "-b", buffer, "-", ";", *_leave_copy_mode(pane_id), ";", *guarded, stdin=data)
+        if result.code == 0:
+            return "dead" if "dead" in result.text else "ok"
         self.call("delete-buffer", "-b", buffer)
-        if absent(ended) or "can't find" in ended.complaint:
+        if is_server_absent(result) or "can't find" in result.error_text:
             return "gone"
-        raise TmuxUnavailable(f"tmux answered: {ended.complaint}")
+        raise TmuxUnavailable(f"tmux answered: {result.error_text}")
 
-    def keys(self, pane_id: str, keys: Iterable[str], *, literal: bool = False) -> bool:
+    def send_keys(self, pane_id: str, keys: Iterable[str], *, literal: bool = False) -> bool:
         """Press keys by their tmux names (or type them literally); False when nobody is there to take them."""
         style = ("-l",) if literal else ()
         press = ("send-keys", "-t", pane_id, *style, "--", *(_escape(key) for key in keys))
-        told = ("if-shell", "-F", "-t", pane_id, "#{pane_dead}", "display-message -p dead")
-        ended = self.call(*_wake(pane_id), ";", *press, ";", *told)
-        if ended.code == 0:
-            return "dead" not in ended.text
-        if absent(ended) or "can't find" in ended.complaint:
+        dead_check = ("if-shell", "-F", "-t", pane_id, "#{pane_dead}", "display-message -p dead")
+        result = self.call(*_leave_copy_mode(pane_id), ";", *press, ";", *dead_check)
+        if result.code == 0:
+            return "dead" not in result.text
+        if is_server_absent(result) or "can't find" in result.error_text:
             return False
-        raise LisaError("send_keys_failed", f"tmux answered: {ended.complaint}")
+        raise LisaError("send_keys_failed", f"tmux answered: {result.error_text}")
 
     def resize(self, pane_id: str, width: int, height: int) -> None:
         self.call("resize-window", "-t", pane_id, "-x", str(width), "-y", str(height))
 
 
-def absent(ended: Ended) -> bool:
+def is_server_absent(result: ProgramResult) -> bool:
     """Whether tmux said that there is no server at all."""
-    return any(word in ended.complaint for word in _ABSENT)
+    return any(word in result.error_text for word in _NO_SERVER)
 
 
-def settled(ask: Callable[[], Ended]) -> Ended:
+def retry_while_server_ends(call: Callable[[], ProgramResult]) -> ProgramResult:
     """A server that is just ending, and takes its clients down with it, is asked until it has ended.
 
     For what may be done twice. Gives back what it said last when it does not get there within a second.
     """
-    deadline = time.monotonic() + RACING_SECONDS
+    deadline = time.monotonic() + SERVER_END_SECONDS
     while True:
-        ended = ask()
-        racing = ended.code and any(word in ended.complaint for word in _RACING)
-        if not racing or time.monotonic() > deadline:
-            return ended
+        result = call()
+        server_is_ending = result.code and any(word in result.error_text for word in _SERVER_ENDING)
+        if not server_is_ending or time.monotonic() > deadline:
+            return result
         time.sleep(0.01)
 
 
-def _wake(pane_id: str) -> tuple[str, ...]:
+def _leave_copy_mode(pane_id: str) -> tuple[str, ...]:
     """Leave copy mode, in which keys never reach the program."""
     return ("if-shell", "-F", "-t", pane_id, "#{pane_in_mode}", f"send-keys -t {pane_id} -X cancel")
 
@@ -299,7 +299,7 @@ def _escape(word: str) -> str:
     return word[:-1] + "\\;" if word.endswith(";") else word
 
 
-def _tidy(text: str) -> str:
+def _trim_screen(text: str) -> str:
     lines = [line.rstrip() for line in text.split("\n")]
     while lines and not lines[-1]:
         lines.pop()

@@ -7,11 +7,11 @@ import os
 from msgspec import Struct
 
 from lisa_py.host.env import Settings
-from lisa_py.host.run import find_program, run
-from lisa_py.host.tmux import absent, settled
+from lisa_py.host.run import find_program, run_program
+from lisa_py.host.tmux import is_server_absent, retry_while_server_ends
 
 
-class Probe(Struct, frozen=True):
+class UserTmuxReport(Struct, frozen=True):
     """What the default server answered."""
 
     state: str
@@ -20,26 +20,26 @@ class Probe(Struct, frozen=True):
     problem: str = ""
 
 
-def sessions(settings: Settings) -> Probe:
+def list_sessions(settings: Settings) -> UserTmuxReport:
     """Sessions of the server a plain `tmux` would talk to from this environment, TMUX_TMPDIR included."""
     program = find_program("tmux", settings.get("PATH", os.defpath))
     if not program:
-        return Probe("error", problem="tmux is not on PATH")
-    if not os.path.lexists(socket(settings)):  # asking would make the folder
-        return Probe("no_server")
+        return UserTmuxReport("error", problem="tmux is not on PATH")
+    if not os.path.lexists(socket_path(settings)):  # asking would make the folder
+        return UserTmuxReport("no_server")
     env = {name: value for name, value in settings.environ.items() if name not in ("TMUX", "TMUX_PANE")}
-    listing = [program, "list-sessions", "-F", "#S"]
-    ended = settled(lambda: run(listing, timeout=settings.cmd_timeout_seconds, env=env))
-    if ended.code is None:
-        return Probe("error", problem=f"tmux did not answer within {settings.cmd_timeout_seconds} s")
-    if ended.code == 0:
-        return Probe("ok", tuple(line for line in ended.text.splitlines() if line.strip()))
-    if absent(ended):
-        return Probe("no_server")
-    return Probe("error", problem=f"tmux answered: {ended.complaint or 'nothing'}")
+    argv = [program, "list-sessions", "-F", "#S"]
+    result = retry_while_server_ends(lambda: run_program(argv, timeout=settings.cmd_timeout_seconds, env=env))
+    if result.code is None:
+        return UserTmuxReport("error", problem=f"tmux did not answer within {settings.cmd_timeout_seconds} s")
+    if result.code == 0:
+        return UserTmuxReport("ok", tuple(line for line in result.text.splitlines() if line.strip()))
+    if is_server_absent(result):
+        return UserTmuxReport("no_server")
+    return UserTmuxReport("error", problem=f"tmux answered: {result.error_text or 'nothing'}")
 
 
-def socket(settings: Settings) -> str:
+def socket_path(settings: Settings) -> str:
     """Where the default server listens; a TMUX_TMPDIR that is no folder is passed over, as tmux does."""
     wanted = settings.get("TMUX_TMPDIR")
     base = wanted if wanted and os.path.isdir(wanted) else "/tmp"

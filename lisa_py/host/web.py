@@ -11,13 +11,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> s
     import urllib.error  # noqa: PLC0415 - as above
     import urllib.request  # noqa: PLC0415 - as above
 
-    class Stay(urllib.request.HTTPRedirectHandler):
+    class NoRedirect(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *_: object) -> None:
             return None  # a message must not wander off to where nobody sent it
 
     request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")
     try:
-        with urllib.request.build_opener(Stay).open(request, timeout=timeout) as answer:
+        with urllib.request.build_opener(NoRedirect).open(request, timeout=timeout) as answer:
             return "" if 200 <= answer.status < 300 else f"{url} answered {answer.status}"
     except urllib.error.HTTPError as problem:
         problem.close()

@@ -9,14 +9,14 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.env import Settings
-from lisa_py.store.records import Unreadable, load, recover, save
+from lisa_py.store.json_records import UnreadableRecord, load, recover, save
 
 MAX_AGE_SECONDS = 24 * 3600
 """A shim (mise, volta, asdf) does not change when what it starts does: ask again once a day."""
-MOST = 40
+MAX_BINARIES = 40
 
 
-class Known(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class BinaryFacts(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The answer of one binary, and which file gave it."""
 
     stamp: str
@@ -26,11 +26,11 @@ class Known(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     flags: tuple[str, ...] = ()
 
 
-class Book(Struct, kw_only=True):
+class BinaryFactsFile(Struct, kw_only=True):
     """`agent-facts.json`: resolved path of a binary -> what it answered."""
 
     version: int = 1
-    binaries: dict[str, Known] = {}
+    binaries: dict[str, BinaryFacts] = {}
 
 
 def path(settings: Settings) -> str:
@@ -46,11 +46,11 @@ def stamp(binary: str) -> str:
     return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
 
 
-def recall(binary: str, settings: Settings, now: float) -> Known | None:
+def load_facts(binary: str, settings: Settings, now: float) -> BinaryFacts | None:
     """What is known of the binary as it is installed now; None when it must be asked. Never fails."""
     try:
-        book = load(path(settings), Book)
-    except Unreadable:
+        book = load(path(settings), BinaryFactsFile)
+    except UnreadableRecord:
         return None
     known = book.binaries.get(os.path.realpath(binary)) if book else None
     if known is None or known.stamp != stamp(binary) or not 0 <= now - known.probed_at < MAX_AGE_SECONDS:
@@ -58,16 +58,16 @@ def recall(binary: str, settings: Settings, now: float) -> Known | None:
     return known
 
 
-def remember(binary: str, known: Known, settings: Settings) -> None:
+def save_facts(binary: str, facts: BinaryFacts, settings: Settings) -> None:
     """Keep an answer; a corrupt book is set aside, and one that cannot be written only costs the next probe."""
-    book_path = path(settings)
+    facts_path = path(settings)
     try:
-        files.private_dir(settings.state_dir)
-        with files.lock(book_path + ".lock", timeout_ms=settings.state_lock_timeout_ms):
-            book, _ = recover(book_path, Book, known.probed_at)
-            book = book or Book()
-            kept = {**book.binaries, os.path.realpath(binary): known}
-            newest = sorted(kept, key=lambda name: kept[name].probed_at)[-MOST:]
-            save(book_path, Book(binaries={name: kept[name] for name in newest}))
+        files.ensure_private_dir(settings.state_dir)
+        with files.lock(facts_path + ".lock", timeout_ms=settings.state_lock_timeout_ms):
+            book, _ = recover(facts_path, BinaryFactsFile, facts.probed_at)
+            book = book or BinaryFactsFile()
+            kept = {**book.binaries, os.path.realpath(binary): facts}
+            newest = sorted(kept, key=lambda name: kept[name].probed_at)[-MAX_BINARIES:]
+            save(facts_path, BinaryFactsFile(binaries={name: kept[name] for name in newest}))
     except LisaError:
         return

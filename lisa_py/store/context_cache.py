@@ -6,14 +6,16 @@ import os
 
 from msgspec import Struct
 
-from lisa_py.store.objectives import expired
-from lisa_py.store.places import Project
-from lisa_py.store.registry import Codes, Registry
+from lisa_py.store.objectives import is_expired
+from lisa_py.store.paths import Project
+from lisa_py.store.registry import Registry, RegistryErrorCodes
 
-_CODES = Codes(read="context_cache_read_failed", write="context_cache_write_failed", lock="context_cache_lock_failed")
+_CODES = RegistryErrorCodes(
+    read="context_cache_read_failed", write="context_cache_write_failed", lock="context_cache_lock_failed"
+)
 
 
-class Record(Struct, kw_only=True, rename="camel", omit_defaults=True):
+class ContextCacheRecord(Struct, kw_only=True, rename="camel", omit_defaults=True):
     """The lines of one key."""
 
     key: str
@@ -24,17 +26,17 @@ class Record(Struct, kw_only=True, rename="camel", omit_defaults=True):
     lines: tuple[str, ...] = ()
 
 
-class Cache(Struct, kw_only=True, rename="camel"):
+class ContextCache(Struct, kw_only=True, rename="camel"):
     """`context-cache.json` in the project's folder."""
 
     updated_at: str = ""
-    items: dict[str, Record] = {}
+    items: dict[str, ContextCacheRecord] = {}
 
     def drop_expired(self, now: float) -> None:
-        for key in [key for key, record in self.items.items() if expired(record.expires_at, now)]:
+        for key in [key for key, record in self.items.items() if is_expired(record.expires_at, now)]:
             del self.items[key]
 
 
-def registry(project: Project) -> Registry[Cache]:
+def registry(project: Project) -> Registry[ContextCache]:
     path = os.path.join(project.folder, "context-cache.json")
-    return Registry(path, Cache, _CODES, lambda settings: settings.event_lock_timeout_ms)
+    return Registry(path, ContextCache, _CODES, lambda settings: settings.event_lock_timeout_ms)

@@ -12,8 +12,8 @@ from msgspec import Struct
 from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.host import files
-from lisa_py.host.clock import rfc3339
-from lisa_py.host.files import Staged
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.host.files import StagedFile
 
 T = TypeVar("T")
 
@@ -65,14 +65,14 @@ class CursorFile(Struct, frozen=True, kw_only=True, rename="camel", omit_default
     fields: dict[str, Any] | None = None
     """Flattened payload of the last `packet --delta-json`."""
 
-    def legacy(self, kind: str) -> int:
+    def legacy_offset(self, kind: str) -> int:
         """The offset of a file that holds a bare integer (or says it is of this kind), else 0."""
         return self.offset if self.kind in ("", kind) else 0
 
 
-def located(path: str) -> str:
+def resolve_path(path: str) -> str:
     """The absolute path of a cursor file named by a user."""
-    return files.absolute(path.strip())
+    return files.absolute_path(path.strip())
 
 
 def read(path: str) -> CursorFile:
@@ -88,16 +88,16 @@ def read(path: str) -> CursorFile:
     if not text:
         return CursorFile()
     if not text.startswith(b"{"):
-        return CursorFile(offset=_integer(text.decode("utf-8", "replace")))
+        return CursorFile(offset=_parse_integer(text.decode("utf-8", "replace")))
     try:
         found = jsontext.decode(text)
-        found["offset"] = _integer(str(found.get("offset", 0)))
+        found["offset"] = _parse_integer(str(found.get("offset", 0)))
         return msgspec.convert(found, CursorFile)
     except msgspec.DecodeError as problem:
         raise _invalid(str(problem)) from problem
 
 
-def _integer(text: str) -> int:
+def _parse_integer(text: str) -> int:
     try:
         return max(0, int(text))
     except ValueError:
@@ -113,11 +113,11 @@ def _invalid(why: str) -> UsageError:
 
 def read_or_reset(path: str, reset: bool, now: float) -> tuple[CursorFile, bool]:
     """As read; with `reset` an unreadable file is moved aside instead. The second value says whether it was."""
-    found = or_reset(read, path, reset, now)
+    found = read_or_set_aside(read, path, reset, now)
     return found or CursorFile(), found is None
 
 
-def or_reset(reader: Callable[[str], T], path: str, reset: bool, now: float) -> T | None:
+def read_or_set_aside(reader: Callable[[str], T], path: str, reset: bool, now: float) -> T | None:
     """What the reader makes of the file; with `reset` None where it refuses the file, which is then moved aside.
 
     Raises as the reader.
@@ -131,7 +131,7 @@ def or_reset(reader: Callable[[str], T], path: str, reset: bool, now: float) -> 
         return None
 
 
-def refused(problem: Exception) -> UsageError:
+def unusable_cursor_error(problem: Exception) -> UsageError:
     """A cursor file that is there and cannot be used."""
     why = (problem.strerror or "cannot be read").lower() if isinstance(problem, OSError) else str(problem)
     return _invalid(why)
@@ -139,26 +139,26 @@ def refused(problem: Exception) -> UsageError:
 
 def write(path: str, cursor: CursorFile, kind: str, offset: int, now: float) -> None:
     """Write the whole file, 0600, its folder made when missing. Raises LisaError(cursor_file_write_failed)."""
-    stage(path, cursor, kind, offset, now).keep()
+    stage(path, cursor, kind, offset, now).commit()
 
 
-def stage(path: str, cursor: CursorFile, kind: str, offset: int, now: float) -> Staged:
+def stage(path: str, cursor: CursorFile, kind: str, offset: int, now: float) -> StagedFile:
     """As write, but not yet valid: what was read since the cursor is to reach its reader first."""
-    ready = msgspec.structs.replace(cursor, kind=kind, offset=offset, updated_at=rfc3339(now))
+    ready = msgspec.structs.replace(cursor, kind=kind, offset=offset, updated_at=format_rfc3339(now))
     return stage_raw(path, msgspec.json.encode(ready) + b"\n", "cursor_file_write_failed")
 
 
 def save(path: str, raw: bytes, code: str) -> None:
     """Raises LisaError(code)."""
-    stage_raw(path, raw, code).keep()
+    stage_raw(path, raw, code).commit()
 
 
-def stage_raw(path: str, raw: bytes, code: str) -> Staged:
+def stage_raw(path: str, raw: bytes, code: str) -> StagedFile:
     """Raises LisaError(code)."""
     try:
         folder = os.path.dirname(path)
         if not files.is_dir(folder):
-            files.private_dir(folder)
+            files.ensure_private_dir(folder)
         return files.stage(path, raw)
     except LisaError as problem:
         raise LisaError(code, problem.message) from problem
@@ -186,7 +186,7 @@ def read_semantic(path: str) -> SemanticCursor:
         ) from problem
 
 
-def stage_semantic(path: str, lines: tuple[str, ...], now: float) -> Staged:
+def stage_semantic(path: str, lines: tuple[str, ...], now: float) -> StagedFile:
     """As stage. Raises LisaError(semantic_cursor_write_failed)."""
-    raw = msgspec.json.encode(SemanticCursor(lines=lines, updated_at=rfc3339(now)))
+    raw = msgspec.json.encode(SemanticCursor(lines=lines, updated_at=format_rfc3339(now)))
     return stage_raw(path, msgspec.json.format(raw, indent=2), "semantic_cursor_write_failed")

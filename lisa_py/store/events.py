@@ -11,14 +11,14 @@ from msgspec import Struct
 from lisa_py.contract import jsontext
 from lisa_py.contract.records import Event
 from lisa_py.host import files
-from lisa_py.host.clock import rfc3339
+from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.env import Settings
-from lisa_py.store.places import Place
+from lisa_py.store.paths import SessionRef
 
 _TAIL = 1 << 16
 
 
-class Page(Struct, frozen=True):
+class EventPage(Struct, frozen=True):
     """Some events in order, and where the next reader goes on."""
 
     events: tuple[Event, ...]
@@ -32,54 +32,56 @@ class Page(Struct, frozen=True):
     """Events after this page, left for the next read."""
 
 
-def add(place: Place, settings: Settings, now: float, **fields: Any) -> Event:
+def add(ref: SessionRef, settings: Settings, now: float, **fields: Any) -> Event:
     """Append one event under the log's lock. Raises LisaError(event_lock_timeout | store_unwritable)."""
-    files.private_dir(place.folder)
-    folder = files.private_dir(os.path.join(place.project.folder, "locks"))
+    files.ensure_private_dir(ref.folder)
+    folder = files.ensure_private_dir(os.path.join(ref.project.folder, "locks"))
     with files.lock(
-        os.path.join(folder, place.session + ".events"),
+        os.path.join(folder, ref.session + ".events"),
         timeout_ms=settings.event_lock_timeout_ms,
         code="event_lock_timeout",
     ):
-        event = Event(seq=_last_seq(place.events) + 1, at=rfc3339(now, fraction=True), session=place.session, **fields)
-        files.append(place.events, msgspec.json.encode(event) + b"\n")
-        _trim(place.events, settings, event.seq)
+        event = Event(
+            seq=_last_seq(ref.events) + 1, at=format_rfc3339(now, fraction=True), session=ref.session, **fields
+        )
+        files.append(ref.events, msgspec.json.encode(event) + b"\n")
+        _trim(ref.events, settings, event.seq)
     return event
 
 
-def restart(place: Place, settings: Settings) -> None:
+def restart(ref: SessionRef, settings: Settings) -> None:
     """Drop all but the newest event: a new session of this name starts its log, and its numbers go on."""
-    if files.size(place.events) <= 0:
+    if files.size(ref.events) <= 0:
         return
-    folder = files.private_dir(os.path.join(place.project.folder, "locks"))
+    folder = files.ensure_private_dir(os.path.join(ref.project.folder, "locks"))
     with files.lock(
-        os.path.join(folder, place.session + ".events"),
+        os.path.join(folder, ref.session + ".events"),
         timeout_ms=settings.event_lock_timeout_ms,
         code="event_lock_timeout",
     ):
-        events, _ = _parse(_lines(place.events))
-        files.write(place.events, b"".join(msgspec.json.encode(event) + b"\n" for event in events[-1:]))
+        events, _ = _parse(_read_lines(ref.events))
+        files.write(ref.events, b"".join(msgspec.json.encode(event) + b"\n" for event in events[-1:]))
 
 
-def tail(place: Place, count: int) -> Page:
+def read_tail(ref: SessionRef, count: int) -> EventPage:
     """The newest events."""
-    events, dropped = _parse(_lines(place.events))
-    return Page(tuple(events[-count:]), events[-1].seq if events else 0, dropped)
+    events, dropped = _parse(_read_lines(ref.events))
+    return EventPage(tuple(events[-count:]), events[-1].seq if events else 0, dropped)
 
 
-def must_be_readable(place: Place) -> None:
+def check_readable(ref: SessionRef) -> None:
     """For readers with a cursor, to whom an unreadable log must not look like an empty one. Raises OSError."""
-    files.read(place.events, limit=1)
+    files.read(ref.events, limit=1)
 
 
-def since(place: Place, cursor: int, count: int) -> Page:
+def read_since(ref: SessionRef, cursor: int, count: int) -> EventPage:
     """The oldest events after a cursor, at most `count`: the rest stays for the next read."""
-    events, dropped = _parse(_lines(place.events))
+    events, dropped = _parse(_read_lines(ref.events))
     first, last = (events[0].seq, events[-1].seq) if events else (1, 0)
     cursor = max(0, min(cursor, last))  # a cursor from beyond the end belongs to an earlier session of this name
     fresh = [event for event in events if event.seq > cursor]
     page = fresh[:count]
-    return Page(
+    return EventPage(
         tuple(page),
         page[-1].seq if page else cursor,
         dropped,
@@ -88,7 +90,7 @@ def since(place: Place, cursor: int, count: int) -> Page:
     )
 
 
-def _lines(path: str) -> list[bytes]:
+def _read_lines(path: str) -> list[bytes]:
     try:
         raw = files.read(path) or b""
     except OSError:
@@ -127,23 +129,23 @@ def _last_seq(path: str) -> int:
 
 def _trim(path: str, settings: Settings, newest: int) -> None:
     """Halve the log when it is over a cap, so that the rewrite is rare."""
-    if files.size(path) <= settings.events_max_bytes and not _too_many(path, settings, newest):
+    if files.size(path) <= settings.events_max_bytes and not _has_too_many_lines(path, settings, newest):
         return
     kept: list[bytes] = []
-    room = settings.events_max_bytes // 2
-    for line in reversed(_lines(path)):
-        room -= len(line) + 1
-        if (room < 0 and kept) or len(kept) >= max(1, settings.events_max_lines // 2):
+    bytes_left = settings.events_max_bytes // 2
+    for line in reversed(_read_lines(path)):
+        bytes_left -= len(line) + 1
+        if (bytes_left < 0 and kept) or len(kept) >= max(1, settings.events_max_lines // 2):
             break
         kept.append(line)
     files.write(path, b"\n".join(reversed(kept)) + b"\n")
 
 
-def _too_many(path: str, settings: Settings, newest: int) -> bool:
+def _has_too_many_lines(path: str, settings: Settings, newest: int) -> bool:
     # an event is at least 60 bytes: look only when there can be too many
     if files.size(path) < 60 * settings.events_max_lines:
         return False
     oldest, _ = _parse([files.read_from(path, 0, _TAIL).partition(b"\n")[0]])
     if not oldest:
-        return len(_lines(path)) > settings.events_max_lines
+        return len(_read_lines(path)) > settings.events_max_lines
     return newest - oldest[0].seq >= settings.events_max_lines

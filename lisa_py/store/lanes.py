@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from lisa_py.store.places import Project
-from lisa_py.store.registry import Registry, of_project
+from lisa_py.store.paths import Project
+from lisa_py.store.registry import Registry, project_registry
 
 
 class Lane(Struct, kw_only=True, rename="camel", omit_defaults=True):
@@ -33,7 +33,7 @@ class Lanes(Struct, kw_only=True, rename="camel"):
 
 
 def registry(project: Project) -> Registry[Lanes]:
-    return of_project(project, "lanes.json", Lanes, "lane")
+    return project_registry(project, "lanes.json", Lanes, "lane")
 
 
 def find(project: Project, name: str) -> Lane | None:

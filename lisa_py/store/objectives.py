@@ -8,8 +8,8 @@ import time
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
-from lisa_py.store.places import Project
-from lisa_py.store.registry import Registry, of_project
+from lisa_py.store.paths import Project
+from lisa_py.store.registry import Registry, project_registry
 
 
 class Objective(Struct, kw_only=True, rename="camel", omit_defaults=True):
@@ -34,29 +34,29 @@ class Objectives(Struct, kw_only=True, rename="camel"):
     updated_at: str = ""
 
     def drop_expired(self, now: float) -> None:
-        for name in [name for name, item in self.objectives.items() if expired(item.expires_at, now)]:
+        for name in [name for name, item in self.objectives.items() if is_expired(item.expires_at, now)]:
             del self.objectives[name]
         if self.current_id not in self.objectives:
             self.current_id = ""
 
 
 def registry(project: Project) -> Registry[Objectives]:
-    return of_project(project, "objectives.json", Objectives, "objective")
+    return project_registry(project, "objectives.json", Objectives, "objective")
 
 
-def current(project: Project, now: float) -> Objective | None:
+def find_current(project: Project, now: float) -> Objective | None:
     """The current objective if it is open and has not expired; an unreadable store counts as none."""
     try:
         content = registry(project).read()
     except LisaError:
         return None
     found = content.objectives.get(content.current_id)
-    if found is None or found.status != "open" or expired(found.expires_at, now):
+    if found is None or found.status != "open" or is_expired(found.expires_at, now):
         return None
     return found
 
 
-def expired(stamp: str, now: float) -> bool:
+def is_expired(stamp: str, now: float) -> bool:
     """Whether an RFC 3339 time in UTC lies strictly before now; an unreadable one never does."""
     try:
         return calendar.timegm(time.strptime(stamp, "%Y-%m-%dT%H:%M:%SZ")) < now

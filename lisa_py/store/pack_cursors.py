@@ -11,15 +11,15 @@ from msgspec import Struct
 from lisa_py.contract import jsontext
 from lisa_py.contract.errors import UsageError
 from lisa_py.host import files
-from lisa_py.host.clock import rfc3339
-from lisa_py.host.files import Staged
-from lisa_py.store import cursors, folder
-from lisa_py.store.places import Place, Project
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.host.files import StagedFile
+from lisa_py.store import cursors, session_folder
+from lisa_py.store.paths import Project, SessionRef
 
-_MOST = 8 << 20
+_MAX_BYTES = 8 << 20
 
 
-class Known(Struct, frozen=True, kw_only=True, rename="camel"):
+class AggregateEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     """One session as an aggregate gave it."""
 
     session: str
@@ -32,20 +32,20 @@ class Known(Struct, frozen=True, kw_only=True, rename="camel"):
     """Of all there was to give, before it was cut."""
 
 
-class Snapshot(Struct, frozen=True, kw_only=True, rename="camel"):
+class AggregateSnapshot(Struct, frozen=True, kw_only=True, rename="camel"):
     """The cursor file of an aggregate."""
 
     updated_at: str = ""
-    items: dict[str, Known] = {}
+    items: dict[str, AggregateEntry] = {}
 
 
-def default_pack(place: Place) -> str:
+def default_pack_path(ref: SessionRef) -> str:
     """In the session's folder, so that it goes with the session. Raises LisaError(store_unwritable)."""
-    folder.must_be_ours(place)
-    return place.file("diff-pack.txt")
+    session_folder.check_not_symlink(ref)
+    return ref.file("diff-pack.txt")
 
 
-def default_snapshot(project: Project, view: str) -> str:
+def default_snapshot_path(project: Project, view: str) -> str:
     """One file for all sessions, and one for each selection of them (`view` is its words)."""
     name = f"aggregate-{crc32(view.encode()):08x}.json" if view else "aggregate.json"
     return os.path.join(project.folder, "cursors", name)
@@ -60,34 +60,34 @@ def read_pack(path: str) -> str:
     return text
 
 
-def stage_pack(path: str, pack: str) -> Staged:
+def stage_pack(path: str, pack: str) -> StagedFile:
     """Raises LisaError(cursor_file_write_failed)."""
     return cursors.stage_raw(path, pack.encode("utf-8", "replace"), "cursor_file_write_failed")
 
 
-def read_snapshot(path: str) -> Snapshot:
+def read_snapshot(path: str) -> AggregateSnapshot:
     """What was given last, nothing when the file is missing or blank. Raises UsageError(invalid_cursor_file)."""
     raw = _read(path)
     if not raw.strip():
-        return Snapshot()
+        return AggregateSnapshot()
     try:
         found = jsontext.decode(raw)
         if not isinstance(found, dict) or not isinstance(found.get("items"), dict):
             raise _invalid(f"{path} is the cursor of another command")
-        return msgspec.convert(found, Snapshot)
+        return msgspec.convert(found, AggregateSnapshot)
     except msgspec.DecodeError as problem:
         raise _invalid(str(problem)) from problem
 
 
-def stage_snapshot(path: str, items: dict[str, Known], now: float) -> Staged:
+def stage_snapshot(path: str, items: dict[str, AggregateEntry], now: float) -> StagedFile:
     """Raises LisaError(cursor_file_write_failed)."""
-    raw = msgspec.json.encode(Snapshot(updated_at=rfc3339(now), items=items))
+    raw = msgspec.json.encode(AggregateSnapshot(updated_at=format_rfc3339(now), items=items))
     return cursors.stage_raw(path, msgspec.json.format(raw, indent=2), "cursor_file_write_failed")
 
 
 def _read(path: str) -> bytes:
     try:
-        return files.read(path, limit=_MOST) or b""
+        return files.read(path, limit=_MAX_BYTES) or b""
     except OSError as problem:
         raise _invalid(f"read {path}: {(problem.strerror or 'cannot be read').lower()}") from problem
 

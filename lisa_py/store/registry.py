@@ -12,13 +12,13 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.env import Settings
-from lisa_py.store.places import Project
-from lisa_py.store.records import Unreadable, load, recover, save
+from lisa_py.store.json_records import UnreadableRecord, load, recover, save
+from lisa_py.store.paths import Project
 
 T = TypeVar("T", bound=Struct)
 
 
-class Codes(Struct, frozen=True, kw_only=True):
+class RegistryErrorCodes(Struct, frozen=True, kw_only=True):
     """What the failures of a registry are called."""
 
     read: str
@@ -27,11 +27,11 @@ class Codes(Struct, frozen=True, kw_only=True):
     """Another process holds the lock for too long."""
 
     @classmethod
-    def of(cls, name: str) -> Codes:
+    def for_store(cls, name: str) -> RegistryErrorCodes:
         return cls(read=f"{name}_store_read_failed", write=f"{name}_store_write_failed")
 
 
-class Changing(Struct, Generic[T]):
+class RegistryChange(Struct, Generic[T]):
     """A registry opened for a change; it is saved when the change ends well."""
 
     content: T
@@ -46,8 +46,8 @@ class Registry(Generic[T]):
         self,
         path: str,
         kind: type[T],
-        codes: Codes,
-        patience_ms: Callable[[Settings], int] | None = None,
+        codes: RegistryErrorCodes,
+        lock_timeout_ms: Callable[[Settings], int] | None = None,
         lock: str = "",
     ) -> None:
         self.path = path
@@ -55,7 +55,7 @@ class Registry(Generic[T]):
         """In a folder of lisa's own, also where the file itself lies in a shared one."""
         self._kind = kind
         self._codes = codes
-        self._patience_ms = patience_ms or (lambda settings: settings.state_lock_timeout_ms * 4)
+        self._lock_timeout_ms = lock_timeout_ms or (lambda settings: settings.state_lock_timeout_ms * 4)
         """How long to wait for other writers."""
 
     def read(self) -> T:
@@ -65,7 +65,7 @@ class Registry(Generic[T]):
         """
         try:
             return load(self.path, self._kind) or self._kind()
-        except Unreadable as problem:
+        except UnreadableRecord as problem:
             raise LisaError(
                 self._codes.read,
                 f"{problem}; the next write moves the file aside and begins anew",
@@ -73,32 +73,32 @@ class Registry(Generic[T]):
             ) from problem
 
     @contextlib.contextmanager
-    def change(self, settings: Settings, now: float) -> Iterator[Changing[T]]:
+    def change(self, settings: Settings, now: float) -> Iterator[RegistryChange[T]]:
         """Hold the lock, read, let the caller change, save. A corrupt file is set aside first.
 
         Raises LisaError(codes.write | codes.lock).
         """
-        with self.locked(settings):
-            with self._writing():
+        with self.hold_lock(settings):
+            with self._translate_write_errors():
                 found, aside = recover(self.path, self._kind, now)
-            opened = Changing(found or self._kind(), aside)
+            opened = RegistryChange(found or self._kind(), aside)
             yield opened
-            with self._writing():
+            with self._translate_write_errors():
                 save(self.path, opened.content)
 
     @contextlib.contextmanager
-    def locked(self, settings: Settings) -> Iterator[None]:
+    def hold_lock(self, settings: Settings) -> Iterator[None]:
         """Keep all other writers out."""
-        with self._writing():
-            files.private_dir(os.path.dirname(self._lock))
-        patience = self._patience_ms(settings)
+        with self._translate_write_errors():
+            files.ensure_private_dir(os.path.dirname(self._lock))
+        timeout_ms = self._lock_timeout_ms(settings)
         with contextlib.ExitStack() as stack:
-            with self._writing():
-                stack.enter_context(files.lock(self._lock, timeout_ms=patience, code=self._codes.lock))
+            with self._translate_write_errors():
+                stack.enter_context(files.lock(self._lock, timeout_ms=timeout_ms, code=self._codes.lock))
             yield
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _translate_write_errors(self) -> Iterator[None]:
         try:
             yield
         except LisaError as problem:
@@ -106,46 +106,46 @@ class Registry(Generic[T]):
                 raise
             raise LisaError(self._codes.write, problem.message, path=self.path) from problem
 
-    def put(self, content: T) -> None:
+    def write(self, content: T) -> None:
         """Write the whole content; the caller holds the lock. Raises LisaError(codes.write)."""
-        with self._writing():
+        with self._translate_write_errors():
             save(self.path, content)
 
     def clear(self, settings: Settings) -> bool:
         """Remove the file, sound or corrupt; False when there was none."""
         if not files.is_dir(os.path.dirname(self.path)):
             return False
-        with self.locked(settings):
+        with self.hold_lock(settings):
             return files.remove(self.path)
 
 
-def of_project(project: Project, file: str, kind: type[T], name: str) -> Registry[T]:
-    return Registry(os.path.join(project.folder, file), kind, Codes.of(name))
+def project_registry(project: Project, file: str, kind: type[T], name: str) -> Registry[T]:
+    return Registry(os.path.join(project.folder, file), kind, RegistryErrorCodes.for_store(name))
 
 
-def put_all(changes: Sequence[tuple[Registry[Any], Any]], settings: Settings) -> None:
+def write_all(changes: Sequence[tuple[Registry[Any], Any]], settings: Settings) -> None:
     """Write several registries, all of them or none. Raises LisaError of the one that could not be written."""
     with contextlib.ExitStack() as locks:
         for registry, _ in sorted(changes, key=lambda change: change[0].path):  # whoever takes many takes them in order
-            locks.enter_context(registry.locked(settings))
-        before = [(registry.path, _kept(registry.path)) for registry, _ in changes]
+            locks.enter_context(registry.hold_lock(settings))
+        before = [(registry.path, _read_backup(registry.path)) for registry, _ in changes]
         try:
             for registry, content in changes:
-                registry.put(content)
+                registry.write(content)
         except LisaError:
             for path, raw in before:
-                _put_back(path, raw)
+                _restore_backup(path, raw)
             raise
 
 
-def _kept(path: str) -> bytes | None:
+def _read_backup(path: str) -> bytes | None:
     try:
         return files.read(path)
     except OSError:  # a symlink or a folder is not worth keeping
         return None
 
 
-def _put_back(path: str, raw: bytes | None) -> None:
+def _restore_backup(path: str, raw: bytes | None) -> None:
     with contextlib.suppress(LisaError, OSError):
         if raw is None:
             files.remove(path)

@@ -27,17 +27,17 @@ def pane(name: str) -> str:
     return (HERE / "panes" / "claude" / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def panes() -> list[str]:
+def pane_names() -> list[str]:
     return sorted(path.stem for path in (HERE / "panes" / "claude").glob("*.txt"))
 
 
-def recorded(name: str) -> list[Frame]:
+def recorded_frames(name: str) -> list[Frame]:
     """All frames of a recorded transcript."""
     frames: list[Frame] = []
     offset = 0
     for line in (HERE / "transcripts" / f"claude-{name}.jsonl").read_bytes().splitlines(keepends=True):
         offset += len(line)
-        frames += AGENT.frames(line, offset)
+        frames += AGENT.parse_frames(line, offset)
     return frames
 
 
@@ -53,18 +53,18 @@ TOOL = process(80, PID, "/bin/bash", "-c", "source /h/.claude/shell-snapshots/sn
 TREE = (SUPERVISOR, SHELL, CLAUDE)
 
 
-def hook(name: str, ago: float, **payload: Any) -> dict[str, object]:
+def hook_record(name: str, ago: float, **payload: Any) -> dict[str, object]:
     """What a hook left, so many seconds before now."""
     return {"hook": name, "at": NOW - ago, "session_id": SESSION, **payload}
 
 
-class Home:
+class ClaudeHome:
     """A configuration folder of claude's."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def live(self, status: str, ago: float = 0.0, **more: Any) -> None:
+    def write_live_file(self, status: str, ago: float = 0.0, **more: Any) -> None:
         """Write the live session file."""
         record = {
             "pid": PID, "sessionId": SESSION, "cwd": "/tmp/demo", "procStart": str(int(STARTED)), "status": status,
@@ -88,9 +88,9 @@ class Home:
 
     def reports(self, *hooks: dict[str, object], **more: Any) -> dict[str, AgentReport]:
         """The reports by their source; the newest of each counts."""
-        seen = self.view(*hooks, **more)
-        made = AGENT.reports(seen, AGENT.bind(seen))
-        return {report.source: report for report in sorted(made, key=lambda report: report.at)}
+        view = self.view(*hooks, **more)
+        found = AGENT.collect_reports(view, AGENT.bind(view))
+        return {report.source: report for report in sorted(found, key=lambda report: report.at)}
 
     def states(self, *hooks: dict[str, object], **more: Any) -> dict[str, str]:
         return {source: report.state for source, report in self.reports(*hooks, **more).items()}

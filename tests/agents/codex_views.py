@@ -15,7 +15,7 @@ from lisa_py.host.processes import Process
 HERE = Path(__file__).parent
 AGENT = agents.get("codex")
 THREAD = "01a1fc71-7be1-79d3-a5f7-75e6b0a6cd79"
-SHOWN = "01a1fc71-7be1-79d3-a5f7-75e6b..."
+TRUNCATED_THREAD = "01a1fc71-7be1-79d3-a5f7-75e6b..."
 NOW = 1_800_000_000.0
 
 
@@ -24,13 +24,13 @@ def pane(name: str) -> str:
     return (HERE / "panes" / "codex" / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def recorded(name: str) -> list[Frame]:
+def recorded_frames(name: str) -> list[Frame]:
     """All frames of a recorded rollout."""
     frames: list[Frame] = []
     offset = 0
     for line in (HERE / "transcripts" / f"{name}.jsonl").read_bytes().splitlines(keepends=True):
         offset += len(line)
-        frames += AGENT.frames(line, offset)
+        frames += AGENT.parse_frames(line, offset)
     return frames
 
 
@@ -52,4 +52,4 @@ def view(**more: Any) -> View:
 
 def reports(seen: View, binding: Binding | None = None) -> dict[str, AgentReport]:
     """The agent's reports by their source."""
-    return {report.source: report for report in AGENT.reports(seen, binding or Binding())}
+    return {report.source: report for report in AGENT.collect_reports(seen, binding or Binding())}

@@ -24,19 +24,19 @@ from tests.agents.claude_views import (
     SUPERVISOR,
     TOOL,
     TREE,
-    Home,
-    hook,
+    ClaudeHome,
+    hook_record,
     pane,
     process,
-    recorded,
+    recorded_frames,
 )
 
-PROMPT = hook("UserPromptSubmit", 5, prompt="do it")
+PROMPT = hook_record("UserPromptSubmit", 5, prompt="do it")
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
+def home(tmp_path: Path) -> ClaudeHome:
+    return ClaudeHome(tmp_path)
 
 
 def test_claude_is_an_agent_and_its_parts_are_none() -> None:
@@ -59,62 +59,66 @@ def test_claude_is_an_agent_and_its_parts_are_none() -> None:
         ("waiting", "something new", "waiting", "dialog"),
     ],
 )
-def test_the_session_file_tells_the_state(home: Home, status: str, waiting_for: str, state: str, what: str) -> None:
-    home.live(status, **({"waitingFor": waiting_for} if waiting_for else {}))
+def test_the_session_file_tells_the_state(
+    home: ClaudeHome, status: str, waiting_for: str, state: str, what: str
+) -> None:
+    home.write_live_file(status, **({"waitingFor": waiting_for} if waiting_for else {}))
     report = home.reports()["agent_file"]
     assert (report.state, report.waiting_for) == (state, what)
 
 
-def test_rest_is_dated_and_work_is_live(home: Home) -> None:
-    home.live("idle", ago=30)
+def test_rest_is_dated_and_work_is_live(home: ClaudeHome) -> None:
+    home.write_live_file("idle", ago=30)
     assert home.reports()["agent_file"].at == NOW - 30
-    home.live("busy", ago=30)
+    home.write_live_file("busy", ago=30)
     assert home.reports()["agent_file"].at == 0
 
 
-def test_a_shell_left_in_the_background_does_not_keep_a_session_busy(home: Home) -> None:
-    home.live("shell")
-    assert home.states(hook("Stop", 1), processes=(*TREE, TOOL)) == {"agent_file": "idle", "hook": "idle"}
+def test_a_shell_left_in_the_background_does_not_keep_a_session_busy(home: ClaudeHome) -> None:
+    home.write_live_file("shell")
+    assert home.states(hook_record("Stop", 1), processes=(*TREE, TOOL)) == {"agent_file": "idle", "hook": "idle"}
 
 
-def test_a_session_file_of_a_killed_process_whose_id_is_in_use_again_is_not_believed(home: Home) -> None:
-    home.live("busy", procStart="4241")
+def test_a_session_file_of_a_killed_process_whose_id_is_in_use_again_is_not_believed(home: ClaudeHome) -> None:
+    home.write_live_file("busy", procStart="4241")
     assert home.states() == {}
-    assert home.bind().how == "spawn"
+    assert home.bind().source == "spawn"
 
 
-def test_one_view_is_of_one_moment(home: Home) -> None:
-    home.live("busy")
+def test_one_view_is_of_one_moment(home: ClaudeHome) -> None:
+    home.write_live_file("busy")
     seen = home.view(PROMPT)
     bound = AGENT.bind(seen)
-    home.live("idle")
-    assert {report.state for report in AGENT.reports(seen, bound) if report.source == "agent_file"} == {"thinking"}
+    home.write_live_file("idle")
+    assert {report.state for report in AGENT.collect_reports(seen, bound) if report.source == "agent_file"} == {
+        "thinking"
+    }
 
 
-def test_a_rest_that_begins_while_it_is_looked_at_counts_as_one(home: Home) -> None:
-    home.live("idle", ago=-0.1)
-    enqueued = tuple(frame for frame in recorded("queued") if frame.reason == "enqueue")
+def test_a_rest_that_begins_while_it_is_looked_at_counts_as_one(home: ClaudeHome) -> None:
+    home.write_live_file("idle", ago=-0.1)
+    enqueued = tuple(frame for frame in recorded_frames("queued") if frame.reason == "enqueue")
     assert home.states(frames=enqueued)["agent_file"] == "thinking"
-    home.live("idle", ago=-3600)  # the clock was set back since
+    home.write_live_file("idle", ago=-3600)  # the clock was set back since
     assert home.states(frames=enqueued)["agent_file"] == "idle"
 
 
-def test_a_session_file_without_its_process_is_not_believed(home: Home) -> None:
-    home.live("busy")
+def test_a_session_file_without_its_process_is_not_believed(home: ClaudeHome) -> None:
+    home.write_live_file("busy")
     assert home.states(processes=(SUPERVISOR, SHELL)) == {}
     zombie = process(PID, 2, "/opt/bin/claude", started=STARTED, state="Z")
     assert home.states(processes=(SUPERVISOR, zombie)) == {}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 77}', '{"sessionId": 5, "pid": 77}', "null"])
-def test_a_torn_session_file_says_nothing_and_breaks_nothing(home: Home, content: str) -> None:
-    home.live("idle")
+def test_a_torn_session_file_says_nothing_and_breaks_nothing(home: ClaudeHome, content: str) -> None:
+    home.write_live_file("idle")
     (home.folder / "sessions" / f"{PID}.json").write_text(content)
     assert home.states() == {}
 
 
-def test_a_claude_that_a_tool_runs_does_not_speak_for_the_session(home: Home) -> None:
-    home.live("busy")
+def test_a_claude_that_a_tool_runs_does_not_speak_for_the_session(home: ClaudeHome) -> None:
+    home.write_live_file("busy")
     inner = process(90, 80, "claude", "-p", "x", started=9.0)
     record = {"pid": 90, "sessionId": OTHER, "procStart": "9", "status": "idle", "statusUpdatedAt": 1, "cwd": "/x"}
     (home.folder / "sessions" / "90.json").write_text(json.dumps(record))
@@ -122,73 +126,78 @@ def test_a_claude_that_a_tool_runs_does_not_speak_for_the_session(home: Home) ->
     assert home.bind(processes=(*TREE, TOOL, inner)).session_id == SESSION
 
 
-def test_started_with_a_prompt_the_first_rest_is_no_answer(home: Home) -> None:
-    started = hook("SessionStart", 0.4, source="startup")
-    home.live("idle", ago=0.3)
+def test_started_with_a_prompt_the_first_rest_is_no_answer(home: ClaudeHome) -> None:
+    started = hook_record("SessionStart", 0.4, source="startup")
+    home.write_live_file("idle", ago=0.3)
     assert home.states(started, meta={"prompt": "do it"})["agent_file"] == "starting"
     assert home.states(started)["agent_file"] == "idle"
-    home.live("idle", ago=3)
+    home.write_live_file("idle", ago=3)
     assert home.states(started, meta={"prompt": "do it"})["agent_file"] == "idle"
-    home.live("idle", ago=0.1)
-    assert home.states(started, PROMPT, hook("Stop", 0.1), meta={"prompt": "do it"})["agent_file"] == "idle"
+    home.write_live_file("idle", ago=0.1)
+    assert home.states(started, PROMPT, hook_record("Stop", 0.1), meta={"prompt": "do it"})["agent_file"] == "idle"
 
 
-def test_what_a_tool_is_to_do_is_told_to_whoever_shall_allow_it(home: Home) -> None:
-    asked = hook(
+def test_what_a_tool_is_to_do_is_told_to_whoever_shall_allow_it(home: ClaudeHome) -> None:
+    request = hook_record(
         "PermissionRequest", 1, tool_name="Bash", tool_input={"command": "rm -rf  build\n", "description": "x"}
     )
-    home.live("waiting", waitingFor="permission prompt")
-    assert home.reports(PROMPT, asked)["agent_file"].detail == "Bash: rm -rf build"
-    question = hook(
+    home.write_live_file("waiting", waitingFor="permission prompt")
+    assert home.reports(PROMPT, request)["agent_file"].detail == "Bash: rm -rf build"
+    question = hook_record(
         "PermissionRequest", 1, tool_name="AskUserQuestion", tool_input={"questions": [{"question": "Why?"}]}
     )
-    home.live("waiting", waitingFor="input needed")
+    home.write_live_file("waiting", waitingFor="input needed")
     assert home.reports(PROMPT, question)["agent_file"].detail == "AskUserQuestion: Why?"
-    assert home.reports(PROMPT, asked)["agent_file"].waiting_for == "question"
-    running = hook("PreToolUse", 1, tool_name="Write", tool_input={"file_path": "/p/a.py", "content": "x" * 9999})
-    home.live("busy")
+    assert home.reports(PROMPT, request)["agent_file"].waiting_for == "question"
+    running = hook_record(
+        "PreToolUse", 1, tool_name="Write", tool_input={"file_path": "/p/a.py", "content": "x" * 9999}
+    )
+    home.write_live_file("busy")
     assert home.reports(PROMPT, running)["hook"].detail == "Write: /p/a.py"
-    cut = hook("PreToolUse", 1, cut=True)
+    cut = hook_record("PreToolUse", 1, cut=True)
     assert home.reports(PROMPT, cut)["hook"].detail == ""
     call = Frame(kind="tool_use", at=NOW - 1, tool="Bash", tool_id="t1", text="sleep 3")
     assert home.reports(frames=(call,))["transcript"].detail == "Bash: sleep 3"
 
 
-def test_a_turn_without_an_end_is_said_to_be_over_when_it_is_known_how(home: Home) -> None:
-    home.live("idle", ago=0.1)
+def test_a_turn_without_an_end_is_said_to_be_over_when_it_is_known_how(home: ClaudeHome) -> None:
+    home.write_live_file("idle", ago=0.1)
     assert home.states(PROMPT)["agent_file"] == "thinking"
-    assert home.states(PROMPT, hook("Stop", 0.05))["agent_file"] == "idle"
+    assert home.states(PROMPT, hook_record("Stop", 0.05))["agent_file"] == "idle"
     ended = (Frame(kind="turn_start", at=NOW - 4), Frame(kind="turn_end", at=NOW - 0.1, reason="completed"))
     assert home.states(PROMPT, frames=ended)["agent_file"] == "idle"
-    home.live("idle", ago=1.1)
+    home.write_live_file("idle", ago=1.1)
     assert home.states(PROMPT) == {"agent_file": "idle", "hook": "interrupted"}
-    home.live("idle", ago=30)
-    assert home.states(hook("Stop", 31))["agent_file"] == "idle"
+    home.write_live_file("idle", ago=30)
+    assert home.states(hook_record("Stop", 31))["agent_file"] == "idle"
 
 
-def test_a_rest_from_before_a_prompt_that_was_just_taken_is_none(home: Home) -> None:
-    started, taken = hook("SessionStart", 0.4, source="startup"), hook("UserPromptSubmit", 0.2, prompt="do it")
-    home.live("idle", ago=0.3)
+def test_a_rest_from_before_a_prompt_that_was_just_taken_is_none(home: ClaudeHome) -> None:
+    started, taken = (
+        hook_record("SessionStart", 0.4, source="startup"),
+        hook_record("UserPromptSubmit", 0.2, prompt="do it"),
+    )
+    home.write_live_file("idle", ago=0.3)
     assert home.states(started, taken)["agent_file"] == "thinking"
-    home.live("idle", ago=2)
-    assert home.states(started, hook("UserPromptSubmit", 3, prompt="interrupted"))["agent_file"] == "idle"
-    home.live("idle", ago=9)
-    assert home.states(started, hook("UserPromptSubmit", 8, prompt="blocked"))["agent_file"] == "idle"
+    home.write_live_file("idle", ago=2)
+    assert home.states(started, hook_record("UserPromptSubmit", 3, prompt="interrupted"))["agent_file"] == "idle"
+    home.write_live_file("idle", ago=9)
+    assert home.states(started, hook_record("UserPromptSubmit", 8, prompt="blocked"))["agent_file"] == "idle"
 
 
-def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: Home) -> None:
-    made = recorded("queued")
+def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: ClaudeHome) -> None:
+    made = recorded_frames("queued")
     until = {end: tuple(made[: at + 1]) for at, end in enumerate(frame.reason for frame in made) if end}
-    home.live("idle", ago=0.2)
+    home.write_live_file("idle", ago=0.2)
     assert home.states(frames=until["enqueue"])["agent_file"] == "thinking"
-    home.live("idle", ago=3)
+    home.write_live_file("idle", ago=3)
     assert home.states(frames=until["enqueue"])["agent_file"] == "idle"
     begun = (Frame(kind="turn_end", at=NOW - 0.3), Frame(kind="turn_start", at=NOW - 0.1))
-    home.live("idle", ago=0.2)
+    home.write_live_file("idle", ago=0.2)
     assert home.states(frames=begun)["agent_file"] == "thinking"
-    home.live("idle", ago=0.05)
+    home.write_live_file("idle", ago=0.05)
     assert home.states(frames=begun)["agent_file"] == "idle"
-    home.live("idle", ago=0.2)
+    home.write_live_file("idle", ago=0.2)
     assert home.states(frames=tuple(made))["agent_file"] == "idle"
 
 
@@ -219,62 +228,62 @@ def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: Home) -> 
     ],
 )  # fmt: skip
 def test_each_hook_tells_a_state(
-    home: Home, event: str, payload: dict[str, str], state: str, what: str, error: str
+    home: ClaudeHome, event: str, payload: dict[str, str], state: str, what: str, error: str
 ) -> None:
-    report = home.reports(hook("PreToolUse", 9), hook(event, 2, **payload))["hook"]
+    report = home.reports(hook_record("PreToolUse", 9), hook_record(event, 2, **payload))["hook"]
     assert (report.state, report.waiting_for, report.error, report.at) == (state, what, error, NOW - 2)
 
 
 @pytest.mark.parametrize(
     "payload",
     [
-        hook("Notification", 1, notification_type="permission_prompt"),
-        hook("Notification", 1, notification_type="auth_success"),
-        hook("SessionStart", 1, source="compact"),
-        hook("SessionEnd", 1, reason="clear"),
-        hook("SomethingNew", 1),
+        hook_record("Notification", 1, notification_type="permission_prompt"),
+        hook_record("Notification", 1, notification_type="auth_success"),
+        hook_record("SessionStart", 1, source="compact"),
+        hook_record("SessionEnd", 1, reason="clear"),
+        hook_record("SomethingNew", 1),
     ],
 )
-def test_hooks_that_change_nothing_leave_the_one_before_standing(home: Home, payload: dict[str, object]) -> None:
+def test_hooks_that_change_nothing_leave_the_one_before_standing(home: ClaudeHome, payload: dict[str, object]) -> None:
     assert home.states(PROMPT, payload)["hook"] == "thinking"
 
 
-def test_a_question_is_told_from_a_permission_where_the_file_says_only_that_it_asks(home: Home) -> None:
-    home.live("waiting", waitingFor="permission prompt")  # as 2.1.197 writes it for both
-    asked = hook("PermissionRequest", 1, tool_name="AskUserQuestion")
-    assert home.reports(PROMPT, asked)["agent_file"].waiting_for == "question"
-    asked = hook("PermissionRequest", 1, tool_name="Bash")
-    report = home.reports(PROMPT, asked)["agent_file"]
+def test_a_question_is_told_from_a_permission_where_the_file_says_only_that_it_asks(home: ClaudeHome) -> None:
+    home.write_live_file("waiting", waitingFor="permission prompt")  # as 2.1.197 writes it for both
+    request = hook_record("PermissionRequest", 1, tool_name="AskUserQuestion")
+    assert home.reports(PROMPT, request)["agent_file"].waiting_for == "question"
+    request = hook_record("PermissionRequest", 1, tool_name="Bash")
+    report = home.reports(PROMPT, request)["agent_file"]
     assert (report.waiting_for, report.detail) == ("permission", "Bash")
 
 
-def test_a_permission_that_was_given_is_a_running_tool_though_no_hook_says_so(home: Home) -> None:
-    home.live("busy", ago=1)
-    asked = hook("PermissionRequest", 4, tool_name="Bash")
-    report = home.reports(PROMPT, asked)["hook"]
+def test_a_permission_that_was_given_is_a_running_tool_though_no_hook_says_so(home: ClaudeHome) -> None:
+    home.write_live_file("busy", ago=1)
+    request = hook_record("PermissionRequest", 4, tool_name="Bash")
+    report = home.reports(PROMPT, request)["hook"]
     assert (report.state, report.detail) == ("tool", "Bash")
 
 
-def test_a_turn_interrupted_before_any_output_is_seen_though_nothing_is_written(home: Home) -> None:
-    home.live("idle", ago=2)
+def test_a_turn_interrupted_before_any_output_is_seen_though_nothing_is_written(home: ClaudeHome) -> None:
+    home.write_live_file("idle", ago=2)
     report = home.reports(PROMPT)["hook"]
     assert (report.state, report.at) == ("interrupted", NOW - 2)
 
 
-def test_a_turn_that_ends_normally_is_not_taken_for_an_interrupt(home: Home) -> None:
-    home.live("idle", ago=0.01)  # its Stop hook is about to be written
+def test_a_turn_that_ends_normally_is_not_taken_for_an_interrupt(home: ClaudeHome) -> None:
+    home.write_live_file("idle", ago=0.01)  # its Stop hook is about to be written
     assert "hook" not in home.states(PROMPT)
-    home.live("idle", ago=2)
-    assert home.states(PROMPT, hook("Stop", 2.1))["hook"] == "idle"
-    assert home.states(PROMPT, hook("StopFailure", 1.9, error="billing_error"))["hook"] == "error"
+    home.write_live_file("idle", ago=2)
+    assert home.states(PROMPT, hook_record("Stop", 2.1))["hook"] == "idle"
+    assert home.states(PROMPT, hook_record("StopFailure", 1.9, error="billing_error"))["hook"] == "error"
     ended = (Frame(kind="turn_end", at=NOW - 2, reason="failed", error="server"),)
     assert "hook" not in home.states(PROMPT, frames=ended)
 
 
-def test_a_helper_at_work_after_the_turn_is_no_interrupted_turn(home: Home) -> None:
-    home.live("idle", ago=2)
-    helper = hook("PostToolUse", 3, agent_id="a1", tool_name="Bash")
-    assert home.states(PROMPT, hook("Stop", 4), helper).get("hook") != "interrupted"
+def test_a_helper_at_work_after_the_turn_is_no_interrupted_turn(home: ClaudeHome) -> None:
+    home.write_live_file("idle", ago=2)
+    helper = hook_record("PostToolUse", 3, agent_id="a1", tool_name="Bash")
+    assert home.states(PROMPT, hook_record("Stop", 4), helper).get("hook") != "interrupted"
 
 
 # -- transcript, title, processes -------------------------------------------------------------------------------------
@@ -294,7 +303,7 @@ def test_a_helper_at_work_after_the_turn_is_no_interrupted_turn(home: Home) -> N
         (["turn_start", "user", "tool_use", "turn_end"], "idle", ""),
     ],
 )
-def test_the_end_of_the_transcript_tells_the_state(home: Home, frames: list[str], state: str, error: str) -> None:
+def test_the_end_of_the_transcript_tells_the_state(home: ClaudeHome, frames: list[str], state: str, error: str) -> None:
     made = [
         Frame(
             kind=kind, at=NOW - 9 + at, tool_id="t1" if "tool" in kind else "", reason="completed",
@@ -318,35 +327,35 @@ def test_the_end_of_the_transcript_tells_the_state(home: Home, frames: list[str]
         ("exec-retries", "idle", ""),
     ],
 )
-def test_recorded_transcripts_end_as_their_sessions_did(home: Home, name: str, state: str, error: str) -> None:
-    report = home.reports(frames=tuple(recorded(name)))["transcript"]
+def test_recorded_transcripts_end_as_their_sessions_did(home: ClaudeHome, name: str, state: str, error: str) -> None:
+    report = home.reports(frames=tuple(recorded_frames(name)))["transcript"]
     assert (report.state, report.error) == (state, error)
 
 
-def test_what_a_resumed_conversation_was_left_in_says_nothing_of_this_process(home: Home) -> None:
+def test_what_a_resumed_conversation_was_left_in_says_nothing_of_this_process(home: ClaudeHome) -> None:
     left = (Frame(kind="turn_start", at=NOW - 99), Frame(kind="turn_end", at=NOW - 90, reason="failed", error="auth"))
     assert home.states(frames=left) == {"transcript": "error"}
     assert home.states(frames=left, meta={"created_unix": NOW - 5}) == {}
 
 
-def test_the_glyphs_of_older_titles_mean_work_and_no_glyph_means_nothing(home: Home) -> None:
+def test_the_glyphs_of_older_titles_mean_work_and_no_glyph_means_nothing(home: ClaudeHome) -> None:
     assert home.states(title="⠂ Fix the tests") == {"title": "thinking"}
     assert home.states(title="⠐ Fix the tests") == {"title": "thinking"}
     assert home.states(title="✳ Fix the tests") == {}
 
 
-def test_a_shell_of_the_bash_tool_means_a_tool_only_where_nothing_better_speaks(home: Home) -> None:
+def test_a_shell_of_the_bash_tool_means_a_tool_only_where_nothing_better_speaks(home: ClaudeHome) -> None:
     assert home.states(processes=(*TREE, TOOL)) == {"process": "tool"}
-    home.live("busy")
+    home.write_live_file("busy")
     assert home.states(processes=(*TREE, TOOL)) == {"agent_file": "thinking", "process": "tool"}
     assert "process" not in home.states(PROMPT, processes=(*TREE, TOOL))
-    home.live("idle")
+    home.write_live_file("idle")
     assert "process" not in home.states(processes=(*TREE, TOOL))
     assert "process" not in home.states(processes=(*TREE, process(81, PID, "node", "mcp-server.js")))
 
 
-def test_the_screen_is_read_when_it_is_there(home: Home) -> None:
-    home.live("busy")
+def test_the_screen_is_read_when_it_is_there(home: ClaudeHome) -> None:
+    home.write_live_file("busy")
     assert home.states(screen=pane("retrying-overloaded")) == {"agent_file": "thinking", "screen": "retrying"}
 
 
@@ -370,40 +379,41 @@ def test_the_screen_is_asked_for_only_where_it_knows_more(reports: list[tuple[st
 # -- which conversation -----------------------------------------------------------------------------------------------
 
 
-def test_the_session_file_names_process_conversation_and_transcript(home: Home) -> None:
-    home.live("idle", cwd="/tmp/demo_x.y")
+def test_the_session_file_names_process_conversation_and_transcript(home: ClaudeHome) -> None:
+    home.write_live_file("idle", cwd="/tmp/demo_x.y")
     path = str(home.folder / "projects" / "-tmp-demo-x-y" / f"{SESSION}.jsonl")
-    assert home.bind() == Binding(session_id=SESSION, transcript=path, pid=PID, how="agent_file")
+    assert home.bind() == Binding(session_id=SESSION, transcript=path, pid=PID, source="agent_file")
     assert AGENT.watch_paths(home.view(), home.bind()) == (str(home.folder / "sessions" / f"{PID}.json"), path)
 
 
-def test_after_clear_the_pane_holds_the_new_conversation(home: Home) -> None:
-    cleared = {**hook("SessionStart", 1, source="clear", transcript_path="/p/new.jsonl"), "session_id": OTHER}
-    home.live("idle", sessionId=OTHER)
-    assert home.bind(PROMPT, cleared) == Binding(session_id=OTHER, transcript="/p/new.jsonl", pid=PID, how="agent_file")
+def test_after_clear_the_pane_holds_the_new_conversation(home: ClaudeHome) -> None:
+    cleared = {**hook_record("SessionStart", 1, source="clear", transcript_path="/p/new.jsonl"), "session_id": OTHER}
+    home.write_live_file("idle", sessionId=OTHER)
+    expected = Binding(session_id=OTHER, transcript="/p/new.jsonl", pid=PID, source="agent_file")
+    assert home.bind(PROMPT, cleared) == expected
     assert home.bind(PROMPT, cleared, processes=(SUPERVISOR,)) == Binding(
-        session_id=OTHER, transcript="/p/new.jsonl", how="hook"
+        session_id=OTHER, transcript="/p/new.jsonl", source="hook"
     )
 
 
-def test_the_transcript_is_the_one_the_hooks_of_this_conversation_name(home: Home) -> None:
-    home.live("idle")
-    old = {**hook("Stop", 2, transcript_path="/p/old.jsonl"), "session_id": OTHER}
-    named = hook("UserPromptSubmit", 3, transcript_path="/elsewhere/it.jsonl")
+def test_the_transcript_is_the_one_the_hooks_of_this_conversation_name(home: ClaudeHome) -> None:
+    home.write_live_file("idle")
+    old = {**hook_record("Stop", 2, transcript_path="/p/old.jsonl"), "session_id": OTHER}
+    named = hook_record("UserPromptSubmit", 3, transcript_path="/elsewhere/it.jsonl")
     assert home.bind(named, old).transcript == "/elsewhere/it.jsonl"
 
 
-def test_before_anything_else_speaks_the_id_given_at_spawn_counts(home: Home) -> None:
+def test_before_anything_else_speaks_the_id_given_at_spawn_counts(home: ClaudeHome) -> None:
     bound = home.bind(processes=(SUPERVISOR, CLAUDE))
-    assert (bound.session_id, bound.pid, bound.how) == (SESSION, PID, "spawn")
+    assert (bound.session_id, bound.pid, bound.source) == (SESSION, PID, "spawn")
     assert home.bind(meta={"agent_session_id": ""}, processes=()) == Binding()
 
 
-def test_a_transcript_in_a_folder_of_another_name_is_found_by_its_id(home: Home) -> None:
+def test_a_transcript_in_a_folder_of_another_name_is_found_by_its_id(home: ClaudeHome) -> None:
     moved = home.folder / "projects" / "-somewhere-else"
     moved.mkdir(parents=True)
     (moved / f"{SESSION}.jsonl").write_text("{}")
-    home.live("idle")
+    home.write_live_file("idle")
     assert home.bind().transcript == str(moved / f"{SESSION}.jsonl")
 
 
@@ -419,7 +429,7 @@ def test_a_transcript_in_a_folder_of_another_name_is_found_by_its_id(home: Home)
     ],
 )
 def test_a_projects_folder_is_named_as_claude_names_it(cwd: str, name: str) -> None:
-    assert folders.project_name(cwd) == name
+    assert folders.project_folder_name(cwd) == name
 
 
 @pytest.mark.parametrize(
@@ -440,10 +450,10 @@ def test_claude_itself_is_told_from_what_only_mentions_it(argv: tuple[str, ...],
     assert AGENT.is_agent(process(5, 1, *argv)) is yes
 
 
-def test_the_configuration_folder_is_the_sessions_own(home: Home, tmp_path: Path) -> None:
+def test_the_configuration_folder_is_the_sessions_own(home: ClaudeHome, tmp_path: Path) -> None:
     assert AGENT.home({"HOME": "/h"}) == "/h/.claude"
     assert AGENT.home({"HOME": "/h", "CLAUDE_CONFIG_DIR": "/c"}) == "/c"
-    home.live("idle")
+    home.write_live_file("idle")
     there = {"CLAUDE_CONFIG_DIR": str(home.folder), "HOME": "/nowhere"}
     assert home.states(meta={"agent_home": ""}, environ=there) == {"agent_file": "idle"}
 
@@ -451,18 +461,18 @@ def test_the_configuration_folder_is_the_sessions_own(home: Home, tmp_path: Path
 # -- task lists -------------------------------------------------------------------------------------------------------
 
 
-def test_the_task_list_is_read_task_by_task_in_order(home: Home) -> None:
+def test_the_task_list_is_read_task_by_task_in_order(home: ClaudeHome) -> None:
     folder = home.folder / "tasks" / SESSION
     folder.mkdir(parents=True)
     for number, status in ((10, "pending"), (2, "in_progress"), (1, "completed"), (3, "deleted")):
         (folder / f"{number}.json").write_text(json.dumps({"subject": f"step {number}", "status": status}))
     (folder / ".lock").touch()
-    home.live("idle")
+    home.write_live_file("idle")
     expected = (Todo("step 1", "completed"), Todo("step 2", "in_progress"), Todo("step 10", "pending"))
     assert AGENT.todos(home.view(), home.bind()) == expected
 
 
-def test_without_task_files_the_last_list_of_the_transcript_counts(home: Home) -> None:
+def test_without_task_files_the_last_list_of_the_transcript_counts(home: ClaudeHome) -> None:
     old, new = (Todo("a", "pending"),), (Todo("a", "completed"),)
     frames = (Frame(kind="tool_use", todos=old), Frame(kind="tool_use", todos=new), Frame(kind="assistant"))
     assert AGENT.todos(home.view(frames=frames), home.bind()) == new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lisa_py.agents._claude import screen
-from tests.agents.claude_views import AGENT, pane, panes
+from tests.agents.claude_views import AGENT, pane, pane_names
 
 WAITING = {
     "permission-bash": ("permission", "Bash command"),
@@ -97,14 +97,14 @@ SILENT = ("exec-finished", "exec-rate-limit")
 
 @pytest.mark.parametrize("name", WAITING)
 def test_a_dialog_is_told_with_what_it_waits_for_and_its_title(name: str) -> None:
-    report = screen.read(pane(name))
+    report = screen.read_screen(pane(name))
     assert report is not None
     assert (report.state, report.waiting_for, report.detail) == ("waiting", *WAITING[name])
 
 
 @pytest.mark.parametrize("name", FAILED)
 def test_a_retry_and_a_final_error_are_told_with_their_kind(name: str) -> None:
-    report = screen.read(pane(name))
+    report = screen.read_screen(pane(name))
     assert report is not None
     assert (report.state, report.error) == FAILED[name]
     assert report.detail
@@ -112,25 +112,25 @@ def test_a_retry_and_a_final_error_are_told_with_their_kind(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOING)
 def test_work_and_rest_are_told_apart(name: str) -> None:
-    report = screen.read(pane(name))
+    report = screen.read_screen(pane(name))
     assert report is not None
     assert (report.state, report.waiting_for, report.error) == (DOING[name], "", "")
 
 
 @pytest.mark.parametrize("name", [*SILENT, ""])
 def test_the_output_of_an_exec_run_says_nothing(name: str) -> None:
-    assert screen.read(pane(name) if name else "") is None
+    assert screen.read_screen(pane(name) if name else "") is None
 
 
 def test_every_recorded_pane_is_judged_by_a_test() -> None:
-    assert sorted([*WAITING, *FAILED, *DOING, *SILENT]) == panes()
+    assert sorted([*WAITING, *FAILED, *DOING, *SILENT]) == pane_names()
 
 
 @pytest.mark.parametrize("name", ["idle", "thinking", "streaming", "2.1.197-idle", "error-auth"])
 def test_a_prompt_that_quotes_a_dialog_or_an_error_is_not_one(name: str) -> None:
     quoted = "❯ what does 'Do you want to proceed? ❯ 1. Yes' or 'API Error: 500' mean? Esc to cancel\n"
-    before = screen.read(pane(name))
-    after = screen.read(pane(name).replace("\n───", "\n" + quoted + "───", 1))
+    before = screen.read_screen(pane(name))
+    after = screen.read_screen(pane(name).replace("\n───", "\n" + quoted + "───", 1))
     assert before is not None
     assert after is not None
     assert after.state == ("idle" if name == "error-auth" else before.state)
@@ -140,7 +140,7 @@ def test_a_limit_of_the_plan_is_told_as_usage_limit() -> None:
     shown = pane("error-auth").replace(
         "Not logged in · Please run /login", "You've hit your session limit · resets 3am"
     )
-    report = screen.read(shown)
+    report = screen.read_screen(shown)
     assert report is not None
     assert (report.state, report.error) == ("error", "usage_limit")
 
@@ -169,17 +169,17 @@ def test_a_limit_of_the_plan_is_told_as_usage_limit() -> None:
 def test_only_an_open_dialog_offers_choices_and_yes_and_no_are_found_in_it(
     name: str, count: int, yes: str, no: str
 ) -> None:
-    offered = AGENT.choices(pane(name))
+    offered = AGENT.find_choices(pane(name))
     assert len(offered) == count
     for word, expected in (("yes", yes), ("no", no)):
-        found = AGENT.pick(word, offered)
+        found = AGENT.pick_choice(word, offered)
         assert (found.text if found else "") == expected
 
 
 def test_the_draft_is_what_stands_in_the_input_box() -> None:
-    assert screen.draft(pane("interrupted-before-output")) == ["[fake hang 30]"]
-    assert screen.draft(pane("permission-bash")) is None
-    assert screen.draft(pane("idle")) == [""]
+    assert screen.read_draft(pane("interrupted-before-output")) == ["[fake hang 30]"]
+    assert screen.read_draft(pane("permission-bash")) is None
+    assert screen.read_draft(pane("idle")) == [""]
 
 
 @pytest.mark.parametrize("name", ["idle", "2.1.197-idle"])

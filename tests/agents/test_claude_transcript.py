@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from lisa_py.agents._claude import transcript
-from lisa_py.agents._claude.errors import error_kind
+from lisa_py.agents._claude.errors import classify_error
 from lisa_py.contract.frames import Frame, Todo
-from tests.agents.claude_views import AGENT, recorded
+from tests.agents.claude_views import AGENT, recorded_frames
 
 
 def frames(record: dict[str, Any], offset: int = 7) -> list[Frame]:
-    return AGENT.frames(json.dumps(record).encode(), offset)
+    return AGENT.parse_frames(json.dumps(record).encode(), offset)
 
 
 def kinds(made: list[Frame]) -> list[str]:
@@ -39,14 +39,14 @@ def text(words: str) -> dict[str, Any]:
 
 
 def test_a_prompt_begins_a_turn() -> None:
-    start, said = frames(user("do it"))
-    assert (start.kind, said.kind) == ("turn_start", "user")
-    assert (said.text, said.at, said.id, said.turn, said.offset) == ("do it", 1795226844.5, "u1", "p1", 7)
-    assert not said.queued
+    start, prompt = frames(user("do it"))
+    assert (start.kind, prompt.kind) == ("turn_start", "user")
+    assert (prompt.text, prompt.at, prompt.id, prompt.turn, prompt.offset) == ("do it", 1795226844.5, "u1", "p1", 7)
+    assert not prompt.queued
 
 
 def test_a_prompt_that_was_queued_is_marked() -> None:
-    queued = [frame for frame in recorded("queued") if frame.kind == "user"]
+    queued = [frame for frame in recorded_frames("queued") if frame.kind == "user"]
     assert [(frame.text, frame.queued) for frame in queued] == [
         ("[fake gate g then text one]", False),
         ("[fake text two]", True),
@@ -54,7 +54,9 @@ def test_a_prompt_that_was_queued_is_marked() -> None:
 
 
 def test_a_prompt_taken_up_in_the_middle_of_a_turn_is_a_prompt_of_that_turn() -> None:
-    made = [frame for frame in recorded("steered") if frame.kind in ("turn_start", "user", "assistant", "turn_end")]
+    made = [
+        frame for frame in recorded_frames("steered") if frame.kind in ("turn_start", "user", "assistant", "turn_end")
+    ]
     assert [(frame.kind, frame.text) for frame in made][:5] == [
         ("turn_start", ""), ("user", "[fake tool sleep 2; echo 1 then wait 1 then text one]"),
         ("user", "[fake text steered]"), ("assistant", "steered"), ("turn_end", ""),
@@ -63,16 +65,16 @@ def test_a_prompt_taken_up_in_the_middle_of_a_turn_is_a_prompt_of_that_turn() ->
 
 
 def test_prompts_in_line_are_counted_until_their_turn_or_their_removal() -> None:
-    made = recorded("steered")
-    seen = [transcript.in_line(made[: at + 1]) for at in range(len(made))]
+    made = recorded_frames("steered")
+    seen = [transcript.count_queued_prompts(made[: at + 1]) for at in range(len(made))]
     assert [count for at, count in enumerate(seen) if not at or count != seen[at - 1]] == [0, 1, 0, 1, 0]
     interrupted = next(at for at, frame in enumerate(made) if frame.reason == "interrupted")
     assert seen[interrupted] == 1
     late = [frame for frame in made if frame.reason in ("enqueue", "remove")][:1] + made[:2]
-    assert transcript.in_line(late) == 1  # a record may stand before an older one
-    two = [frame for frame in recorded("queued") if frame.queued and frame.kind == "system"] * 2
-    assert transcript.in_line(two) == 2
-    assert transcript.in_line([*two, msgspec.structs.replace(two[0], reason="popAll")]) == 0
+    assert transcript.count_queued_prompts(late) == 1  # a record may stand before an older one
+    two = [frame for frame in recorded_frames("queued") if frame.queued and frame.kind == "system"] * 2
+    assert transcript.count_queued_prompts(two) == 2
+    assert transcript.count_queued_prompts([*two, msgspec.structs.replace(two[0], reason="popAll")]) == 0
 
 
 def test_a_pasted_prompt_is_given_without_the_tags_around_it() -> None:
@@ -90,8 +92,8 @@ def test_what_claude_puts_in_for_an_answer_that_never_came_is_none() -> None:
 
 
 def test_an_answer_ends_the_turn_and_counts_its_tokens() -> None:
-    said, usage, end = frames(assistant(text("done")))
-    assert (said.kind, said.text) == ("assistant", "done")
+    reply, usage, end = frames(assistant(text("done")))
+    assert (reply.kind, reply.text) == ("assistant", "done")
     assert usage.usage is not None
     assert (usage.usage.input_tokens, usage.usage.cached_tokens, usage.usage.output_tokens) == (17, 7, 5)
     assert (usage.usage.total_tokens, usage.usage.model, usage.id) == (22, "opus", "m1")
@@ -99,7 +101,7 @@ def test_an_answer_ends_the_turn_and_counts_its_tokens() -> None:
 
 
 def test_a_message_of_several_blocks_ends_its_turn_and_counts_its_tokens_once() -> None:
-    made = recorded("thinking")
+    made = recorded_frames("thinking")
     assert kinds(made) == [
         "turn_start", "user", "thinking", "usage", "assistant", "tool_use", "tool_result", "thinking", "usage",
         "assistant", "turn_end", "system",
@@ -126,7 +128,9 @@ def test_a_todo_list_is_given_whole() -> None:
 
 
 def test_errors_interrupts_and_ends_of_a_recorded_session() -> None:
-    ends = [(frame.reason, frame.error) for frame in recorded("errors-and-interrupts") if frame.kind == "turn_end"]
+    ends = [
+        (frame.reason, frame.error) for frame in recorded_frames("errors-and-interrupts") if frame.kind == "turn_end"
+    ]
     assert ends == [
         ("completed", ""),
         ("interrupted", ""),
@@ -148,7 +152,7 @@ def test_errors_interrupts_and_ends_of_a_recorded_session() -> None:
 
 
 def test_retries_of_an_exec_run_are_errors_that_end_nothing() -> None:
-    made = recorded("exec-retries")
+    made = recorded_frames("exec-retries")
     assert [(frame.kind, frame.error) for frame in made if frame.kind in ("error", "turn_end")] == [
         ("error", "overloaded"),
         ("error", "overloaded"),
@@ -158,7 +162,7 @@ def test_retries_of_an_exec_run_are_errors_that_end_nothing() -> None:
 
 
 def test_a_helpers_news_begins_a_turn_that_no_user_asked_for() -> None:
-    made = recorded("helper")
+    made = recorded_frames("helper")
     assert kinds(made).count("turn_start") == 2
     assert [frame.text for frame in made if frame.kind == "user"] == [made[1].text]
     notes = [frame.text for frame in made if frame.kind == "system" and not frame.queued]
@@ -200,12 +204,12 @@ def test_a_command_of_bash_mode_is_given_as_it_was_typed() -> None:
     ],
 )  # fmt: skip
 def test_broken_unknown_and_inner_lines_give_no_prompt_and_no_answer(line: bytes) -> None:
-    assert not [frame for frame in AGENT.frames(line, 1) if frame.kind in ("user", "assistant", "turn_end")]
+    assert not [frame for frame in AGENT.parse_frames(line, 1) if frame.kind in ("user", "assistant", "turn_end")]
 
 
 def test_half_a_surrogate_pair_does_not_lose_the_line() -> None:
     line = b'{"type":"user","message":{"role":"user","content":"cut \\ud83d here"},"timestamp":"2026-11-21T02:07:24Z"}'
-    made = AGENT.frames(line, 1)
+    made = AGENT.parse_frames(line, 1)
     assert kinds(made) == ["turn_start", "user"]
     assert made[1].text.startswith("cut ")
     made[1].text.encode("utf-8")
@@ -237,4 +241,4 @@ def test_a_record_without_a_readable_time_has_none(stamp: Any) -> None:
     ],
 )
 def test_errors_have_one_kind_whatever_words_they_come_in(name: str, status: Any, words: str, kind: str) -> None:
-    assert error_kind(name, status, words) == kind
+    assert classify_error(name, status, words) == kind

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lisa_py import agents
-from lisa_py.agents.base import Facts, Launch, Plan
+from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.errors import LisaError
 from lisa_py.host.processes import Process
 
@@ -23,19 +23,19 @@ NEW = Facts(
 OLD = Facts(binary="/opt/codex", version="0.80.0", flags=frozenset(("--full-auto", "exec --full-auto", "--sandbox")))
 
 
-def launch(mode: str, prompt: str = "", **more: Any) -> Launch:
-    return Launch(mode=mode, prompt=prompt, **more)
+def launch(mode: str, prompt: str = "", **more: Any) -> AgentLaunch:
+    return AgentLaunch(mode=mode, prompt=prompt, **more)
 
 
-def plan(mode: str, prompt: str = "", facts: Facts = NEW, **more: Any) -> Plan:
-    return AGENT.plan(launch(mode, prompt, **more), facts)
+def plan(mode: str, prompt: str = "", facts: Facts = NEW, **more: Any) -> LaunchPlan:
+    return AGENT.plan_launch(launch(mode, prompt, **more), facts)
 
 
-def words(made: Plan) -> list[str]:
+def words(made: LaunchPlan) -> list[str]:
     return shlex.split(made.script.replace("</dev/null", ""))
 
 
-def settings(made: Plan) -> list[str]:
+def settings(made: LaunchPlan) -> list[str]:
     line = words(made)
     return [line[at + 1] for at, word in enumerate(line) if word == "-c"]
 
@@ -67,20 +67,20 @@ def settings(made: Plan) -> list[str]:
         (launch("interactive"), "codex"),
     ],
 )
-def test_the_line_that_users_see_is_that_of_the_contract(given: Launch, line: str) -> None:
-    assert AGENT.command(given) == line
+def test_the_line_that_users_see_is_that_of_the_contract(given: AgentLaunch, line: str) -> None:
+    assert AGENT.build_command(given) == line
 
 
 def test_a_run_without_a_prompt_is_refused() -> None:
     with pytest.raises(LisaError) as failed:
-        AGENT.command(launch("exec"))
+        AGENT.build_command(launch("exec"))
     assert failed.value.code == "agent_command_build_failed"
 
 
 def test_a_bypass_and_full_auto_together_are_refused() -> None:
     args = "--full-auto --dangerously-bypass-approvals-and-sandbox"
     with pytest.raises(LisaError) as failed:
-        AGENT.command(launch("exec", "hi", agent_args=args))
+        AGENT.build_command(launch("exec", "hi", agent_args=args))
     assert failed.value.code == "agent_command_build_failed"
 
 
@@ -135,8 +135,8 @@ def test_the_pane_keeps_history_where_codex_can_stay_on_the_main_screen() -> Non
 
 def test_the_update_question_is_prevented_unless_the_user_wants_it() -> None:
     assert "check_for_update_on_startup=false" in settings(plan("interactive"))
-    asked = plan("interactive", agent_args="-c check_for_update_on_startup=true")
-    assert "check_for_update_on_startup=false" not in settings(asked)
+    enabled = plan("interactive", agent_args="-c check_for_update_on_startup=true")
+    assert "check_for_update_on_startup=false" not in settings(enabled)
 
 
 def test_the_title_is_made_to_tell_state_and_thread() -> None:
@@ -170,7 +170,7 @@ def test_the_digest_of_a_hook_is_the_one_codex_computes() -> None:
 
     # told by codex 0.169.0 itself (app-server, hooks/list)
     known = "sha256:f81965d874ef3dee55f1592323f03bcea598053c8020c685cdd3749c4062ce38"
-    assert known in hooks.settings("/bin/sh /x/hook.sh /y", ["PreToolUse"])[-1]
+    assert known in hooks.hook_settings("/bin/sh /x/hook.sh /y", ["PreToolUse"])[-1]
 
 
 def test_a_run_has_the_one_hook_that_tells_its_rollout() -> None:
@@ -267,7 +267,7 @@ def test_a_probe_of_something_else_finds_nothing_and_ends_in_time(tmp_path: Path
     other.write_text("#!/bin/sh\nsleep 30\n")
     other.chmod(0o700)
     began = time.monotonic()
-    facts = AGENT.probe(str(other), {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}, 0.5)
+    facts = AGENT.probe_binary(str(other), {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}, 0.5)
     assert (facts.version, facts.flags) == ("", frozenset())
     assert time.monotonic() - began < 5
     assert [path.name for path in tmp_path.iterdir()] == ["codex"]
@@ -285,6 +285,6 @@ def test_a_probe_names_the_flags_of_the_help_pages(tmp_path: Path) -> None:
         "esac\n"
     )
     fake.chmod(0o700)
-    facts = AGENT.probe(str(fake), {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}, 10)
+    facts = AGENT.probe_binary(str(fake), {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}, 10)
     assert facts.version == "0.80.0"
     assert facts.flags == {"--model", "--full-auto", "exec --json"}

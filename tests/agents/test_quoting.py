@@ -16,8 +16,8 @@ TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), 
 
 def read_back(shell: str, words: list[str]) -> list[str]:
     script = "printf '%s\\0' begin " + " ".join(words)
-    said = subprocess.run([shell, "-c", script], capture_output=True, check=True).stdout.decode()
-    return said.split("\0")[1:-1]
+    output = subprocess.run([shell, "-c", script], capture_output=True, check=True).stdout.decode()
+    return output.split("\0")[1:-1]
 
 
 @given(TEXTS)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lisa_py.agents.base import Binding, Facts, Launch, View
+from lisa_py.agents.base import AgentLaunch, Binding, Facts, View
 from lisa_py.agents.scripted import AGENT, PROGRAM
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame
@@ -21,8 +21,8 @@ from lisa_py.host.processes import Process
 PYTHON = [sys.executable, "-I", "-S", PROGRAM]
 
 
-def launch(mode: str = "interactive", **more: object) -> Launch:
-    return Launch(mode=mode, **more)  # type: ignore[arg-type]
+def launch(mode: str = "interactive", **more: object) -> AgentLaunch:
+    return AgentLaunch(mode=mode, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def launch(mode: str = "interactive", **more: object) -> Launch:
         (launch("exec", prompt="hi", skip_permissions=False), ["exec", "--", "hi"]),
     ],
 )
-def test_the_command_line_is_the_launch(given: Launch, words: list[str]) -> None:
+def test_the_command_line_is_the_launch(given: AgentLaunch, words: list[str]) -> None:
     # bash reads $'..'; shlex does not, so only plain prompts are read back
-    line = AGENT.command(given)
+    line = AGENT.build_command(given)
     if "$'" not in line:
         assert shlex.split(line) == PYTHON + words
     assert "it\\'s\\nso" in line or given.prompt != "it's\nso"
@@ -45,12 +45,12 @@ def test_the_command_line_is_the_launch(given: Launch, words: list[str]) -> None
 
 def test_exec_needs_a_prompt() -> None:
     with pytest.raises(LisaError) as problem:
-        AGENT.command(launch("exec"))
+        AGENT.build_command(launch("exec"))
     assert problem.value.code == "agent_command_build_failed"
 
 
 def test_a_plan_adds_identity_and_hooks_and_hides_nothing() -> None:
-    plan = AGENT.plan(launch(prompt="hi", hook="/p/hook.sh", folder="/a folder"), Facts())
+    plan = AGENT.plan_launch(launch(prompt="hi", hook="/p/hook.sh", folder="/a folder"), Facts())
     words = shlex.split(plan.script)
     assert words[words.index("--session-id") + 1] == plan.agent_session_id
     assert shlex.split(words[words.index("--hook") + 1]) == ["/bin/sh", "/p/hook.sh", "/a folder"]
@@ -60,8 +60,8 @@ def test_a_plan_adds_identity_and_hooks_and_hides_nothing() -> None:
 
 def test_a_prompt_too_long_for_one_argument_goes_another_way() -> None:
     long = "x" * 200_000
-    typed = AGENT.plan(launch(prompt=long), Facts())
-    piped = AGENT.plan(launch("exec", prompt=long), Facts())
+    typed = AGENT.plan_launch(launch(prompt=long), Facts())
+    piped = AGENT.plan_launch(launch("exec", prompt=long), Facts())
     assert (typed.send_prompt, typed.stdin, long in typed.script) == (True, None, False)
     assert (piped.send_prompt, piped.stdin, "--stdin" in piped.script) == (False, long, True)
 
@@ -92,7 +92,7 @@ def test_the_agent_is_told_from_its_tools_by_its_program() -> None:
 def test_its_own_file_binds_it_also_after_clear(tmp_path: Path) -> None:
     write_state(tmp_path, sessionId="after-clear")
     found = AGENT.bind(view(tmp_path))
-    assert (found.session_id, found.transcript, found.pid, found.how) == (
+    assert (found.session_id, found.transcript, found.pid, found.source) == (
         "after-clear",
         "/t/now.jsonl",
         7,
@@ -103,20 +103,20 @@ def test_its_own_file_binds_it_also_after_clear(tmp_path: Path) -> None:
 def test_the_file_of_a_process_that_had_the_same_id_is_not_its_own(tmp_path: Path) -> None:
     write_state(tmp_path, procStart=99)
     found = AGENT.bind(view(tmp_path))
-    assert (found.session_id, found.how) == ("spawned", "spawn")
-    assert AGENT.reports(view(tmp_path), found) == []
+    assert (found.session_id, found.source) == ("spawned", "spawn")
+    assert AGENT.collect_reports(view(tmp_path), found) == []
 
 
 def test_a_torn_file_says_nothing(tmp_path: Path) -> None:
     write_state(tmp_path)
     (tmp_path / "sessions" / "7.json").write_text('{"pid": 7, "sta')
-    assert AGENT.bind(view(tmp_path)).how == "spawn"
+    assert AGENT.bind(view(tmp_path)).source == "spawn"
 
 
 def test_a_dead_agent_is_bound_by_its_last_hook(tmp_path: Path) -> None:
     hook = {"hook": "Stop", "at": 1.0, "session_id": "last", "transcript_path": "/t/last.jsonl"}
     found = AGENT.bind(view(tmp_path, processes=(), hooks=(hook,)))
-    assert (found.session_id, found.transcript, found.how) == ("last", "/t/last.jsonl", "hook")
+    assert (found.session_id, found.transcript, found.source) == ("last", "/t/last.jsonl", "hook")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_its_own_file_is_the_first_report(
     tmp_path: Path, fields: dict[str, str], state: str, waiting_for: str, error: str
 ) -> None:
     write_state(tmp_path, **fields)
-    report = AGENT.reports(view(tmp_path), Binding(pid=7))[0]
+    report = AGENT.collect_reports(view(tmp_path), Binding(pid=7))[0]
     assert (report.source, report.state, report.waiting_for, report.error) == ("agent_file", state, waiting_for, error)
 
 
@@ -151,7 +151,7 @@ def test_its_own_file_is_the_first_report(
 def test_the_newest_hook_and_the_title_are_reports_too(tmp_path: Path, hook: dict[str, str], state: str) -> None:
     older = {"hook": "Stop", "at": 1.0}
     seen = view(tmp_path, hooks=(older, {**hook, "at": 5.0}), title="scripted: streaming")
-    reports = {report.source: report for report in AGENT.reports(seen, Binding())}
+    reports = {report.source: report for report in AGENT.collect_reports(seen, Binding())}
     assert (reports["hook"].state, reports["hook"].at) == (state, 5.0)
     assert reports["title"].state == "streaming"
 
@@ -168,7 +168,7 @@ def test_the_newest_hook_and_the_title_are_reports_too(tmp_path: Path, hook: dic
     ],
 )
 def test_the_transcript_is_the_last_report(tmp_path: Path, frames: list[Frame], state: str) -> None:
-    report = AGENT.reports(view(tmp_path, frames=tuple(frames)), Binding())[-1]
+    report = AGENT.collect_reports(view(tmp_path, frames=tuple(frames)), Binding())[-1]
     assert (report.source, report.state) == ("transcript", state)
 
 
@@ -177,25 +177,25 @@ def test_the_transcript_is_the_last_report(tmp_path: Path, frames: list[Frame], 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b'"text"', b'{"no": "type"}', b"\xff\xfe"])
 def test_a_line_that_is_none_gives_no_frame(line: bytes) -> None:
-    assert AGENT.frames(line, 9) == []
+    assert AGENT.parse_frames(line, 9) == []
 
 
 def test_a_line_becomes_a_frame_with_the_offset_behind_it() -> None:
     line = json.dumps({"type": "usage", "at": 2.5, "id": "7-1", "turn": "t", "input_tokens": 3, "output_tokens": 4})
-    [frame] = AGENT.frames(line.encode(), 77)
+    [frame] = AGENT.parse_frames(line.encode(), 77)
     assert (frame.kind, frame.at, frame.offset) == ("usage", 2.5, 77)
     assert frame.usage is not None and frame.usage.total_tokens == 7
-    [other] = AGENT.frames(b'{"type": "brand new", "text": "x"}', 1)
+    [other] = AGENT.parse_frames(b'{"type": "brand new", "text": "x"}', 1)
     assert (other.kind, other.reason) == ("system", "brand new")
 
 
 def test_a_text_is_taken_when_transcript_or_hook_show_it_since(tmp_path: Path) -> None:
     typed = Frame(kind="user", text="half a hello ", at=10.0)
-    assert AGENT.accepted("hello", 9.0, view(tmp_path, frames=(typed,)), Binding()) == "transcript"
-    assert AGENT.accepted("hello", 11.0, view(tmp_path, frames=(typed,)), Binding()) == ""
-    assert AGENT.accepted("bye", 9.0, view(tmp_path, frames=(typed,)), Binding()) == ""
+    assert AGENT.find_acceptance("hello", 9.0, view(tmp_path, frames=(typed,)), Binding()) == "transcript"
+    assert AGENT.find_acceptance("hello", 11.0, view(tmp_path, frames=(typed,)), Binding()) == ""
+    assert AGENT.find_acceptance("bye", 9.0, view(tmp_path, frames=(typed,)), Binding()) == ""
     hook = {"hook": "UserPromptSubmit", "prompt": "hello", "at": 10.0}
-    assert AGENT.accepted("hello", 9.0, view(tmp_path, hooks=(hook,)), Binding()) == "hook"
+    assert AGENT.find_acceptance("hello", 9.0, view(tmp_path, hooks=(hook,)), Binding()) == "hook"
 
 
 def test_its_home_is_where_its_environment_says() -> None:

@@ -20,8 +20,8 @@ FIRED = {"claude": CLAUDE, "codex": CODEX, "scripted": CLAUDE}
 @pytest.mark.parametrize("name", EDGES)
 def test_of_all_hooks_an_agent_fires_only_these_are_the_edges_of_a_turn(name: str) -> None:
     agent = agents.get(name)
-    told = {event: agent.turn_edge({"hook": event, "at": 1.0}) for event in (*FIRED[name], "", "PreCompact")}
-    assert {event: edge for event, edge in told.items() if edge} == EDGES[name]
+    edges = {event: agent.turn_edge({"hook": event, "at": 1.0}) for event in (*FIRED[name], "", "PreCompact")}
+    assert {event: edge for event, edge in edges.items() if edge} == EDGES[name]
     assert agent.turn_edge({}) == ""
 
 

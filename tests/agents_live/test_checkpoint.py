@@ -7,17 +7,17 @@ import shlex
 
 import pytest
 
-from tests.agents_live.live_stage import LiveStage
+from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 pytestmark = pytest.mark.agents
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_a_killed_session_goes_on_with_its_own_conversation(machine: Machine, api: FakeModelApi, agent: str) -> None:
-    stage = LiveStage(machine, api, agent)
-    stage.begin("[fake text the answer is 42]").rests()
+def test_a_killed_session_goes_on_with_its_own_conversation(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+    stage = LiveSessionHarness(machine, api, agent)
+    stage.begin("[fake text the answer is 42]").wait_until_idle()
     assert stage.lisa("diff-pack").json["source"] == "transcript"
     assert stage.lisa("diff-pack").json["changed"] is False
     stage.lisa("checkpoint", "save", "--file", "c.json")
@@ -29,6 +29,6 @@ def test_a_killed_session_goes_on_with_its_own_conversation(machine: Machine, ap
     words = shlex.split(resumed["respawnCommand"])[1:]
     again = machine.lisa(*words, "--session", stage.name)
     assert again.code == 0, again
-    stage.rests()
+    stage.wait_until_idle()
     pack = stage.lisa("context-pack").json
     assert pack["source"] == "transcript" and "the answer is 42" in pack["pack"]

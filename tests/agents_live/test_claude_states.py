@@ -15,25 +15,25 @@ import pytest
 
 from lisa_py.contract.frames import Todo
 from tests.agents_kit import Terminal, claude_home, pin
-from tests.agents_live import claude_stage
-from tests.agents_live.claude_stage import AGENT, Stage
+from tests.agents_live import claude_harness
+from tests.agents_live.claude_harness import AGENT, ClaudeHarness
 from tests.fakes.model_api import FakeModelApi
-from tests.waiting import wait_until
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.agents
 
 NEW, OLD = pin("claude").version, "2.1.197"
-Make = Callable[..., Stage]
+Make = Callable[..., ClaudeHarness]
 
 
 @pytest.fixture
 def make(api: FakeModelApi, tmp_path: Path) -> Iterator[Make]:
     terminals: list[Terminal] = []
 
-    def made(version: str = NEW, project: str = "proj", **options: Any) -> Stage:
+    def made(version: str = NEW, project: str = "proj", **options: Any) -> ClaudeHarness:
         terminal = Terminal().__enter__()
         terminals.append(terminal)
-        return Stage(claude_home(tmp_path, tmp_path / project, api.url, version=version, **options), terminal)
+        return ClaudeHarness(claude_home(tmp_path, tmp_path / project, api.url, version=version, **options), terminal)
 
     yield made
     for terminal in terminals:
@@ -45,9 +45,9 @@ def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def begun(stage: Stage, **launch: Any) -> Stage:
+def begun(stage: ClaudeHarness, **launch: Any) -> ClaudeHarness:
     stage.start(**launch)
-    stage.ready()
+    stage.wait_until_ready()
     return stage
 
 
@@ -57,11 +57,11 @@ def begun(stage: Stage, **launch: Any) -> Stage:
 def test_a_start_with_a_prompt_is_bound_and_its_turn_is_seen_to_end(make: Make, version: str) -> None:
     stage = make(version)
     plan = stage.start(prompt="-go [fake text hi there]")
-    assert wait_until(lambda: stage.taken("-go [fake text hi there]")) in ("hook", "transcript", "agent_file")
-    stage.rests()
-    stage.until("transcript", "idle")
+    assert wait_until(lambda: stage.read_acceptance("-go [fake text hi there]")) in ("hook", "transcript", "agent_file")
+    stage.wait_for_turns()
+    stage.wait_for_report("transcript", "idle")
     bound = stage.bind()
-    assert (bound.session_id, bound.how) == (plan.agent_session_id, "agent_file")
+    assert (bound.session_id, bound.source) == (plan.agent_session_id, "agent_file")
     assert bound.transcript == stage.hooks[0]["transcript_path"]
     assert stage.hook_names() == ["SessionStart", "UserPromptSubmit", "Stop"]
     wait_until(lambda: any(frame.kind == "turn_end" for frame in stage.frames(bound)))
@@ -71,55 +71,55 @@ def test_a_start_with_a_prompt_is_bound_and_its_turn_is_seen_to_end(make: Make, 
 
 def test_every_step_of_a_turn_is_told(make: Make, api: FakeModelApi, version: str) -> None:
     stage = begun(make(version))
-    stage.tell("[fake gate g then slow 4 a b c d then tool touch x; sleep 3 then text done]")
-    stage.until("agent_file", "thinking")
-    stage.until("hook", "thinking")
-    stage.until("screen", "thinking")
+    stage.send_and_confirm("[fake gate g then slow 4 a b c d then tool touch x; sleep 3 then text done]")
+    stage.wait_for_report("agent_file", "thinking")
+    stage.wait_for_report("hook", "thinking")
+    stage.wait_for_report("screen", "thinking")
     api.open("g")
-    stage.until("screen", "streaming")
-    stage.until("agent_file", "waiting", "permission")
-    stage.until("hook", "waiting", "permission")
-    stage.until("screen", "waiting", "permission")
+    stage.wait_for_report("screen", "streaming")
+    stage.wait_for_report("agent_file", "waiting", "permission")
+    stage.wait_for_report("hook", "waiting", "permission")
+    stage.wait_for_report("screen", "waiting", "permission")
     stage.answer("Enter")
-    stage.until("hook", "tool")
-    stage.until("transcript", "tool")
-    stage.until("screen", "tool")
+    stage.wait_for_report("hook", "tool")
+    stage.wait_for_report("transcript", "tool")
+    stage.wait_for_report("screen", "tool")
     assert stage.reports()["agent_file"].state == "thinking"
-    stage.rests()
+    stage.wait_for_turns()
     for source in ("agent_file", "hook", "transcript", "screen"):
-        stage.until(source, "idle")
+        stage.wait_for_report(source, "idle")
 
 
 def test_a_question_is_no_permission(make: Make, version: str) -> None:
     stage = begun(make(version, todos=True))
-    stage.tell("[fake question Which colour? | Red | Blue then text chose {last}]")
+    stage.send_and_confirm("[fake question Which colour? | Red | Blue then text chose {last}]")
     for source in ("agent_file", "hook", "screen"):
-        stage.until(source, "waiting", "question")
+        stage.wait_for_report(source, "waiting", "question")
     stage.answer("Enter")
-    stage.rests()
+    stage.wait_for_turns()
 
 
 def test_a_prompt_that_is_queued_is_seen_to_be_taken(make: Make, api: FakeModelApi) -> None:
     stage = begun(make())
-    stage.tell("[fake gate g then text one]")
-    assert stage.tell("[fake text two]") == "hook"
-    assert stage.says("agent_file", "thinking")
+    stage.send_and_confirm("[fake gate g then text one]")
+    assert stage.send_and_confirm("[fake text two]") == "hook"
+    assert stage.has_report("agent_file", "thinking")
     api.open("g")
-    stage.rests(2)
+    stage.wait_for_turns(2)
     queued = [frame.queued for frame in stage.frames(stage.bind()) if frame.kind == "user"]
     assert queued == [False, True]
 
 
 def test_the_task_list_is_seen(make: Make, version: str) -> None:
     stage = begun(make(version, todos=True))
-    stage.tell("[fake todos 1/3]")
+    stage.send_and_confirm("[fake todos 1/3]")
     expected = (Todo("Step 1", "completed"), Todo("Step 2", "in_progress"), Todo("Step 3", "pending"))
     wait_until(lambda: AGENT.todos(stage.view(), stage.bind()) == expected)
 
 
 def test_an_old_todo_list_is_seen(make: Make) -> None:
     stage = begun(make(todos=True, env={"CLAUDE_CODE_ENABLE_TASKS": "0"}))
-    stage.tell("[fake todos 2/2]")
+    stage.send_and_confirm("[fake todos 2/2]")
     expected = (Todo("Step 1", "completed"), Todo("Step 2", "completed"))
     wait_until(lambda: AGENT.todos(stage.view(), stage.bind()) == expected)
 
@@ -144,26 +144,26 @@ def test_an_old_todo_list_is_seen(make: Make) -> None:
 )
 def test_a_turn_that_fails_tells_how(make: Make, kind: str, told: str) -> None:
     stage = begun(make())
-    stage.tell(f"[fake error {kind}]")
-    stage.rests()
+    stage.send_and_confirm(f"[fake error {kind}]")
+    stage.wait_for_turns()
     for source in ("hook", "transcript", "screen"):
-        stage.until(source, "error", error=told)
+        stage.wait_for_report(source, "error", error=told)
     assert stage.reports()["agent_file"].state == "idle"
 
 
 def test_an_older_claude_tells_its_errors_too(make: Make) -> None:
     stage = begun(make(OLD))
     for turns, kind in enumerate(("auth", "overloaded", "rate_limit"), 1):
-        stage.tell(f"[fake error {kind}]")
-        stage.rests(turns)
+        stage.send_and_confirm(f"[fake error {kind}]")
+        stage.wait_for_turns(turns)
         for source in ("hook", "transcript", "screen"):
-            stage.until(source, "error", error=kind)
+            stage.wait_for_report(source, "error", error=kind)
 
 
 def test_a_retry_is_work_and_the_screen_tells_what_it_is_about(make: Make, version: str) -> None:
     stage = begun(make(version, retries=6))
-    stage.tell("[fake error overloaded]")
-    stage.until("screen", "retrying", error="overloaded")
+    stage.send_and_confirm("[fake error overloaded]")
+    stage.wait_for_report("screen", "retrying", error="overloaded")
     reports = stage.reports()
     assert (reports["agent_file"].state, reports["hook"].state) == ("thinking", "thinking")
     assert AGENT.needs_screen(list(stage.reports(screen=False).values()))
@@ -172,53 +172,53 @@ def test_a_retry_is_work_and_the_screen_tells_what_it_is_about(make: Make, versi
 def test_an_exec_runs_retries_are_in_its_transcript(make: Make) -> None:
     stage = make(retries=6)
     stage.start("exec", prompt="[fake error overloaded]")
-    stage.until("transcript", "retrying", error="overloaded")
+    stage.wait_for_report("transcript", "retrying", error="overloaded")
 
 
 def test_a_turn_interrupted_before_output_and_the_next_prompt_comes_alone(
     make: Make, api: FakeModelApi, version: str
 ) -> None:
     stage = begun(make(version))
-    stage.tell("[fake hang 60]\n" + "and a line that wraps " * 20)
-    stage.until("agent_file", "thinking")
-    stage.terminal.keys("Escape")
-    stage.until("agent_file", "idle")
-    stage.until("hook", "interrupted")
-    stage.tell("[fake text second]")
-    stage.rests()
+    stage.send_and_confirm("[fake hang 60]\n" + "and a line that wraps " * 20)
+    stage.wait_for_report("agent_file", "thinking")
+    stage.terminal.press("Escape")
+    stage.wait_for_report("agent_file", "idle")
+    stage.wait_for_report("hook", "interrupted")
+    stage.send_and_confirm("[fake text second]")
+    stage.wait_for_turns()
     assert api.prompts()[-1] == "[fake text second]"
 
 
 @pytest.mark.parametrize("key", ["Escape", "C-c"])
 def test_a_turn_interrupted_while_a_tool_runs(make: Make, key: str) -> None:
     stage = begun(make())
-    stage.tell("[fake tool touch x; sleep 30]")
-    stage.until("screen", "waiting", "permission")
+    stage.send_and_confirm("[fake tool touch x; sleep 30]")
+    stage.wait_for_report("screen", "waiting", "permission")
     stage.answer("Enter")
-    stage.until("hook", "tool")
-    stage.terminal.keys(key)
+    stage.wait_for_report("hook", "tool")
+    stage.terminal.press(key)
     for source in ("transcript", "screen"):
-        stage.until(source, "interrupted")
+        stage.wait_for_report(source, "interrupted")
     assert stage.reports()["agent_file"].state == "idle"
     assert "hook" not in stage.reports() or stage.reports()["hook"].state == "interrupted"
 
 
 def test_a_permission_that_is_refused_ends_the_turn_as_an_interrupt(make: Make) -> None:
     stage = begun(make())
-    stage.tell("[fake tool touch x]")
-    stage.until("screen", "waiting", "permission")
+    stage.send_and_confirm("[fake tool touch x]")
+    stage.wait_for_report("screen", "waiting", "permission")
     stage.answer("Escape")
-    stage.until("agent_file", "idle")
-    stage.until("transcript", "interrupted")
+    stage.wait_for_report("agent_file", "idle")
+    stage.wait_for_report("transcript", "interrupted")
 
 
 def test_a_killed_claude_leaves_a_session_file_that_is_not_believed(make: Make) -> None:
     stage = begun(make())
-    stage.tell("[fake hang 60]")
-    wait_until(lambda: stage.live_file()["status"] == "busy")
+    stage.send_and_confirm("[fake hang 60]")
+    wait_until(lambda: stage.read_live_file()["status"] == "busy")
     os.kill(stage.bind().pid, signal.SIGKILL)
     wait_until(lambda: (stage.folder / "done.txt").exists())
-    assert stage.live_file()["status"] == "busy"
+    assert stage.read_live_file()["status"] == "busy"
     assert "agent_file" not in stage.reports()
     assert stage.bind().session_id == stage.plan.agent_session_id
 
@@ -226,14 +226,14 @@ def test_a_killed_claude_leaves_a_session_file_that_is_not_believed(make: Make) 
 @pytest.mark.parametrize("how", ["SIGTERM", "/exit"])
 def test_a_claude_that_leaves_says_so(make: Make, how: str) -> None:
     stage = begun(make())
-    stage.tell("[fake text x]")
-    stage.rests()
+    stage.send_and_confirm("[fake text x]")
+    stage.wait_for_turns()
     if how == "SIGTERM":
         os.kill(stage.bind().pid, signal.SIGTERM)
     else:
         stage.send("/exit")
-    stage.until("hook", "exited")
-    wait_until(lambda: not stage.live_file())
+    stage.wait_for_report("hook", "exited")
+    wait_until(lambda: not stage.read_live_file())
 
 
 # -- which conversation ----------------------------------------------------------------------------------------------
@@ -241,13 +241,13 @@ def test_a_claude_that_leaves_says_so(make: Make, how: str) -> None:
 
 def test_after_clear_the_new_conversation_is_bound(make: Make, version: str) -> None:
     stage = begun(make(version))
-    stage.tell("[fake text one]")
-    stage.rests()
+    stage.send_and_confirm("[fake text one]")
+    stage.wait_for_turns()
     before = stage.bind()
-    assert stage.tell("/clear") in ("hook", "transcript", "agent_file")
+    assert stage.send_and_confirm("/clear") in ("hook", "transcript", "agent_file")
     wait_until(lambda: stage.bind().session_id != before.session_id)
-    stage.tell("[fake text two]")
-    stage.rests(2)
+    stage.send_and_confirm("[fake text two]")
+    stage.wait_for_turns(2)
     after = stage.bind()
     wait_until(lambda: [frame.text for frame in stage.frames(after) if frame.kind == "user"] == ["[fake text two]"])
     assert after.transcript != before.transcript
@@ -256,14 +256,14 @@ def test_after_clear_the_new_conversation_is_bound(make: Make, version: str) -> 
 @pytest.mark.parametrize("args", ["--resume {id}", "--continue", "--resume {id} --fork-session"])
 def test_a_resumed_conversation_is_bound(make: Make, args: str) -> None:
     first = begun(make())
-    first.tell("[fake text one]")
-    first.rests()
+    first.send_and_confirm("[fake text one]")
+    first.wait_for_turns()
     old = first.bind()
     first.send("/exit")
     wait_until(lambda: (first.folder / "done.txt").exists())
     stage = make()
     plan = stage.start(agent_args=args.format(id=old.session_id), prompt="[fake text two]")
-    stage.rests()
+    stage.wait_for_turns()
     bound = stage.bind()
     forked = "fork" in args
     assert (bound.session_id == old.session_id) is not forked
@@ -275,10 +275,10 @@ def test_a_resumed_conversation_is_bound(make: Make, args: str) -> None:
 def test_the_transcript_of_any_folder_is_found_without_hooks(make: Make, project: str) -> None:
     stage = make(project=project)
     stage.start(prompt="[fake text hi]", agent_args="--safe-mode")
-    stage.until("transcript", "idle")
+    stage.wait_for_report("transcript", "idle")
     assert not stage.hooks
     assert Path(stage.bind().transcript).is_file()
-    assert stage.bind().how == "agent_file"
+    assert stage.bind().source == "agent_file"
 
 
 def test_a_configuration_folder_of_its_own_is_honoured(make: Make, tmp_path: Path) -> None:
@@ -288,24 +288,24 @@ def test_a_configuration_folder_of_its_own_is_honoured(make: Make, tmp_path: Pat
     answers = {"hasCompletedOnboarding": True, "projects": {str(stage.home.project): {"hasTrustDialogAccepted": True}}}
     (folder / ".claude.json").write_text(json.dumps(answers))
     stage.start(prompt="[fake text hi]")
-    stage.rests()
+    stage.wait_for_turns()
     assert stage.bind().transcript.startswith(str(folder))
 
 
 # -- dialogs ---------------------------------------------------------------------------------------------------------
 
 
-def without_settings(stage: Stage) -> None:
+def without_settings(stage: ClaudeHarness) -> None:
     """As if the installed version took no --settings."""
     known = stage.facts
-    claude_stage.FACTS[stage.home.binary] = msgspec.structs.replace(known, flags=known.flags - {"--settings"})
+    claude_harness.FACTS[stage.home.binary] = msgspec.structs.replace(known, flags=known.flags - {"--settings"})
     try:
         stage.start(skip_permissions=True)
     finally:
-        claude_stage.FACTS[stage.home.binary] = known
+        claude_harness.FACTS[stage.home.binary] = known
 
 
-def prepare(stage: Stage, dialog: str) -> None:
+def prepare(stage: ClaudeHarness, dialog: str) -> None:
     match dialog:
         case "bypass":
             without_settings(stage)
@@ -335,7 +335,7 @@ def test_a_dialog_before_the_first_prompt_is_told_by_the_screen(
 ) -> None:
     stage = make(version, trusted=dialog != "trust")
     prepare(stage, dialog)
-    stage.until("screen", "waiting", waiting_for)
+    stage.wait_for_report("screen", "waiting", waiting_for)
     reports = stage.reports(screen=False)
     assert "agent_file" not in reports
     assert AGENT.needs_screen(list(reports.values()))
@@ -344,18 +344,18 @@ def test_a_dialog_before_the_first_prompt_is_told_by_the_screen(
 @pytest.mark.parametrize(("command", "what"), [("/cost", "dialog"), ("/model", "dialog"), ("/login", "login")])
 def test_a_dialog_the_user_opened_is_told(make: Make, command: str, what: str) -> None:
     stage = begun(make())
-    assert stage.tell(command) == "agent_file"
-    stage.until("agent_file", "waiting", "dialog")
-    stage.until("screen", "waiting", what)
+    assert stage.send_and_confirm(command) == "agent_file"
+    stage.wait_for_report("agent_file", "waiting", "dialog")
+    stage.wait_for_report("screen", "waiting", what)
     stage.answer("Escape")
-    stage.until("agent_file", "idle")
+    stage.wait_for_report("agent_file", "idle")
 
 
 def test_no_claude_without_a_login_is_taken_for_one_that_rests(make: Make) -> None:
     stage = make()
     del stage.home.env["ANTHROPIC_AUTH_TOKEN"]
     stage.start(prompt="hello")
-    stage.until("hook", "error", error="auth")
+    stage.wait_for_report("hook", "error", error="auth")
 
 
 # -- how soon --------------------------------------------------------------------------------------------------------
@@ -365,9 +365,9 @@ def test_file_and_hook_speak_within_a_moment_of_each_other(make: Make) -> None:
     stage = begun(make())
     gaps = []
     for turn in range(1, 4):
-        stage.tell("[fake text x]")
-        stage.rests(turn)
+        stage.send_and_confirm("[fake text x]")
+        stage.wait_for_turns(turn)
         ended = max(float(hook["at"]) for hook in stage.hooks if hook["hook"] == "Stop")
-        gaps.append(abs(stage.live_file()["statusUpdatedAt"] / 1000 - ended))
+        gaps.append(abs(stage.read_live_file()["statusUpdatedAt"] / 1000 - ended))
         time.sleep(0)
     assert sorted(gaps)[1] < 1.0, gaps

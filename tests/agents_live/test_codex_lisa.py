@@ -7,19 +7,19 @@ import time
 
 import pytest
 
-from tests.agents_live.live_stage import LiveStage
+from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 pytestmark = pytest.mark.agents
 
 
 @pytest.fixture
-def stage(machine: Machine, api: FakeModelApi) -> LiveStage:
-    return LiveStage(machine, api, "codex", retries=2)
+def stage(machine: LisaHost, api: FakeModelApi) -> LiveSessionHarness:
+    return LiveSessionHarness(machine, api, "codex", retries=2)
 
 
-def test_a_monitor_returns_the_moment_a_permission_is_asked(stage: LiveStage) -> None:
+def test_a_monitor_returns_the_moment_a_permission_is_asked(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake wait 1 then ask touch made then text asked]")
     began = time.monotonic()
     answer = stage.lisa("monitor")
@@ -34,52 +34,54 @@ def test_a_monitor_returns_the_moment_a_permission_is_asked(stage: LiveStage) ->
 @pytest.mark.parametrize(
     ("kind", "waiting_for", "error"), [("usage_limit", "limit", "usage_limit"), ("auth", "error", "auth")]
 )
-def test_a_failed_turn_says_what_it_waits_for(stage: LiveStage, kind: str, waiting_for: str, error: str) -> None:
+def test_a_failed_turn_says_what_it_waits_for(
+    stage: LiveSessionHarness, kind: str, waiting_for: str, error: str
+) -> None:
     stage.begin().send(f"[fake error {kind}]")
-    stage.until(lambda status: status.agent_state == "error")
+    stage.wait_for_status(lambda status: status.agent_state == "error")
     status = stage.status()
     assert (status.session_state, status.waiting_for, status.error_kind) == ("waiting_input", waiting_for, error)
     assert status.state_source == "title"
 
 
-def test_a_text_that_ends_in_a_dollar_arrives(stage: LiveStage) -> None:
+def test_a_text_that_ends_in_a_dollar_arrives(stage: LiveSessionHarness) -> None:
     answer = stage.begin().send("what does it cost in $")
     assert answer.json["delivered"] is True, answer
-    stage.rests()
-    assert stage.told() == ["what does it cost in $"]
+    stage.wait_until_idle()
+    assert stage.transcript_prompts() == ["what does it cost in $"]
 
 
-def test_what_an_unknown_command_left_behind_does_not_spoil_the_next_text(stage: LiveStage) -> None:
+def test_what_an_unknown_command_left_behind_does_not_spoil_the_next_text(stage: LiveSessionHarness) -> None:
     stage.begin().send("/nonsense")
     answer = stage.send("[fake text fine]")
     assert answer.json["delivered"] is True, answer
-    stage.rests()
-    assert stage.told() == ["[fake text fine]"]
+    stage.wait_until_idle()
+    assert stage.transcript_prompts() == ["[fake text fine]"]
 
 
-def test_a_menu_over_the_input_box_swallows_no_text(stage: LiveStage) -> None:
-    stage.begin("[fake text one]").rests()
+def test_a_menu_over_the_input_box_swallows_no_text(stage: LiveSessionHarness) -> None:
+    stage.begin("[fake text one]").wait_until_idle()
     stage.send("/model")
-    stage.until(lambda status: status.waiting_for == "dialog")
+    stage.wait_for_status(lambda status: status.waiting_for == "dialog")
     refused = stage.send("hello")
     assert refused.json["errorCode"] == "agent_waiting_dialog"
     stage.lisa("send", "--keys", "Escape")
-    stage.rests()
+    stage.wait_until_idle()
     assert stage.send("[fake text two]").json["delivered"] is True
 
 
-def test_after_new_the_status_shows_the_new_thread(stage: LiveStage) -> None:
-    stage.begin("[fake text one]").rests()
+def test_after_new_the_status_shows_the_new_thread(stage: LiveSessionHarness) -> None:
+    stage.begin("[fake text one]").wait_until_idle()
     before = stage.status().agent_session_id
     assert stage.send("/new").json["delivered"] is True
-    stage.until(lambda status: status.agent_session_id != before)
+    stage.wait_for_status(lambda status: status.agent_session_id != before)
     stage.send("[fake todos 1/3 then text two]")
-    stage.rests()
-    assert stage.told() == ["[fake todos 1/3 then text two]"]
+    stage.wait_until_idle()
+    assert stage.transcript_prompts() == ["[fake todos 1/3 then text two]"]
 
 
-def test_runs_begun_at_once_in_one_folder_keep_their_own_transcripts(machine: Machine, api: FakeModelApi) -> None:
-    stage = LiveStage(machine, api, "codex")
+def test_runs_begun_at_once_in_one_folder_keep_their_own_transcripts(machine: LisaHost, api: FakeModelApi) -> None:
+    stage = LiveSessionHarness(machine, api, "codex")
     names = [f"lisa-run-{number}" for number in range(4)]
     spawns = [
         machine.start(
@@ -89,8 +91,8 @@ def test_runs_begun_at_once_in_one_folder_keep_their_own_transcripts(machine: Ma
         for name in names
     ]  # fmt: skip
     for spawn in spawns:
-        said = spawn.communicate(timeout=60)
-        assert spawn.returncode == 0, said
+        output = spawn.communicate(timeout=60)
+        assert spawn.returncode == 0, output
     for name in names:
         machine.lisa("session", "monitor", "--session", name, "--json")
         captured = machine.lisa("session", "capture", "--session", name, "--json").json
@@ -99,7 +101,7 @@ def test_runs_begun_at_once_in_one_folder_keep_their_own_transcripts(machine: Ma
     stage.machine.lisa("session", "kill-all")
 
 
-def test_start_up_chatter_of_a_run_is_no_part_of_its_pane_capture(stage: LiveStage) -> None:
+def test_start_up_chatter_of_a_run_is_no_part_of_its_pane_capture(stage: LiveSessionHarness) -> None:
     stage.begin("[fake text hook: Stop]", mode="exec")
     stage.lisa("monitor")
     text = stage.machine.lisa("session", "capture", "--session", stage.name, "--raw").out

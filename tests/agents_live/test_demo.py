@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agents_live.live_stage import LiveStage
-from tests.commands.test_demo import left_behind
+from tests.agents_live.live_harness import LiveSessionHarness
+from tests.commands.test_demo import find_leftovers
 from tests.fakes.model_api import FakeModelApi
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 pytestmark = pytest.mark.agents
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
 def test_the_real_one_plays_it_too_and_its_trust_dialog_is_answered(
-    machine: Machine, api: FakeModelApi, agent: str
+    machine: LisaHost, api: FakeModelApi, agent: str
 ) -> None:
-    LiveStage(machine, api, agent)  # its home, environment and PATH
+    LiveSessionHarness(machine, api, agent)  # its home, environment and PATH
     answer = machine.lisa("demo", "--agent", agent, "--json", timeout=200)
     got = answer.json
     assert (answer.code, got["ok"], got.get("agent")) == (0, True, agent), got
@@ -24,4 +24,4 @@ def test_the_real_one_plays_it_too_and_its_trust_dialog_is_answered(
     assert all(told["said"] for told in got["sessions"]), got
     assert (got["handedTo"], got["handDelivered"]) == ("talker", True)
     assert got["leftBehind"] == []
-    assert left_behind(machine) == []
+    assert find_leftovers(machine) == []

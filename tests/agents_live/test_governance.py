@@ -7,28 +7,28 @@ import subprocess
 
 import pytest
 
-from tests.agents_live.live_stage import LiveStage
+from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
-from tests.machine import Machine
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.agents
 
 
 @pytest.fixture(params=["claude", "codex"])
-def stage(request: pytest.FixtureRequest, machine: Machine, api: FakeModelApi) -> LiveStage:
-    return LiveStage(machine, api, request.param)
+def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) -> LiveSessionHarness:
+    return LiveSessionHarness(machine, api, request.param)
 
 
-def test_a_session_is_held_to_what_its_agent_reports(stage: LiveStage) -> None:
+def test_a_session_is_held_to_what_its_agent_reports(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake text the first answer]")
-    stage.rests()
+    stage.wait_until_idle()
     first = wait_until(lambda: (seen := stage.lisa("budget-observe").json)["observed"]["steps"] == 1 and seen)
     assert first["observed"]["tokens"] > 1000  # the agents' own instructions alone are longer
     assert first["observed"]["seconds"] > 0
     assert "estimatedMetrics" not in first
     stage.send("[fake tool echo hi then text the second answer]")
-    stage.rests()
+    stage.wait_until_idle()
     second = wait_until(lambda: (seen := stage.lisa("budget-observe").json)["observed"]["steps"] == 2 and seen)
     assert second["observed"]["tokens"] > 2 * first["observed"]["tokens"]
     assert stage.lisa("budget-enforce", "--max-tokens", str(second["observed"]["tokens"])).code == 0
@@ -42,8 +42,10 @@ def test_a_session_is_held_to_what_its_agent_reports(stage: LiveStage) -> None:
     ("agent", "words"),
     [("claude", ["-p", "--output-format", "json"]), ("codex", ["exec", "--skip-git-repo-check", "--json"])],
 )
-def test_what_an_exec_run_prints_is_a_report(machine: Machine, api: FakeModelApi, agent: str, words: list[str]) -> None:
-    home = LiveStage(machine, api, agent).agent_home
+def test_what_an_exec_run_prints_is_a_report(
+    machine: LisaHost, api: FakeModelApi, agent: str, words: list[str]
+) -> None:
+    home = LiveSessionHarness(machine, api, agent).agent_home
     ended = subprocess.run(
         [*home.argv()[:1], *words, "[fake text done]"],
         cwd=home.project, env=home.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
@@ -57,22 +59,22 @@ def test_what_an_exec_run_prints_is_a_report(machine: Machine, api: FakeModelApi
         assert seen["observed"]["steps"] == 1
 
 
-def test_a_busy_agent_is_no_anomaly_and_what_it_said_is_remembered(stage: LiveStage) -> None:
+def test_a_busy_agent_is_no_anomaly_and_what_it_said_is_remembered(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake slow 4 a meaningful answer then text the very end]")
-    stage.until(lambda status: status.session_state == "in_progress")
+    stage.wait_for_status(lambda status: status.session_state == "in_progress")
     for _ in range(3):
         answer = stage.lisa("anomaly")
         assert (answer.code, answer.json["anomalies"]) == (0, []), answer.json
         stage.lisa("monitor", "--timeout-seconds", "1")
-    stage.rests()
+    stage.wait_until_idle()
     assert stage.lisa("anomaly").json["ok"] is True
     lines = "\n".join(stage.lisa("memory", "--refresh").json["lines"])
     assert "a meaningful answer" in lines
 
 
-def test_an_agent_whose_turn_failed_is_an_anomaly(stage: LiveStage) -> None:
+def test_an_agent_whose_turn_failed_is_an_anomaly(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake error bad_request]")
-    stage.until(lambda status: status.agent_state == "error")
+    stage.wait_for_status(lambda status: status.agent_state == "error")
     answer = stage.lisa("anomaly", "--auto-remediate")
     assert (answer.code, [item["code"] for item in answer.json["anomalies"]]) == (1, ["agent_error"])
     assert any("session send" in step["command"] for step in answer.json["autoRemediate"]["steps"])

@@ -11,8 +11,8 @@ import pytest
 
 from tests.agents_kit import AgentHome, claude_home, codex_home
 from tests.fakes.model_api import FakeModelApi
-from tests.machine import Answer, Machine
-from tests.waiting import wait_until
+from tests.lisa_host import CallResult, LisaHost
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.agents
 
@@ -21,24 +21,24 @@ EACH = pytest.mark.parametrize("agent", ["claude", "codex"])
 LIMIT = 3
 
 
-def live(machine: Machine, agent: str, url: str) -> AgentHome:
+def live(machine: LisaHost, agent: str, url: str) -> AgentHome:
     home = HOMES[agent](machine.folder, machine.project, url)
     machine.env |= {**home.env, "PATH": f"{machine.bin}:{home.env['PATH']}"}
     (machine.bin / agent).symlink_to(home.binary)
     return home
 
 
-def ask(machine: Machine, agent: str, *words: str) -> Answer:
+def ask(machine: LisaHost, agent: str, *words: str) -> CallResult:
     return machine.lisa("session", "preflight", "--fast", "--agent", agent, *words, "--json", timeout=120)
 
 
-def kept(machine: Machine) -> set[Path]:
+def kept(machine: LisaHost) -> set[Path]:
     """Conversations that the agents have stored."""
     return {path for path in machine.folder.rglob("*.jsonl") if "/projects/" in str(path) or "/sessions/" in str(path)}
 
 
 @EACH
-def test_a_model_that_answers_is_verified_and_nothing_is_kept(machine: Machine, api: FakeModelApi, agent: str) -> None:
+def test_a_model_that_answers_is_verified_and_nothing_is_kept(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     live(machine, agent, api.url)
     before = kept(machine)
     answer = ask(machine, agent, "--model", "some-model")
@@ -49,7 +49,7 @@ def test_a_model_that_answers_is_verified_and_nothing_is_kept(machine: Machine, 
 
 
 @EACH
-def test_a_model_that_hangs_is_over_in_time(machine: Machine, agent: str) -> None:
+def test_a_model_that_hangs_is_over_in_time(machine: LisaHost, agent: str) -> None:
     """B23: within its limit and two seconds, and no process of it stays."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         live(machine, agent, f"http://127.0.0.1:{silent.getsockname()[1]}")
@@ -68,12 +68,12 @@ def test_a_model_that_hangs_is_over_in_time(machine: Machine, agent: str) -> Non
     wait_until(lambda: not [process for process in psutil.process_iter(["environ"]) if is_probe(process, machine)])
 
 
-def is_probe(process: psutil.Process, machine: Machine) -> bool:
+def is_probe(process: psutil.Process, machine: LisaHost) -> bool:
     return (process.info["environ"] or {}).get("HOME") == machine.env["HOME"]
 
 
 @EACH
-def test_the_first_candidate_that_answers_is_selected(machine: Machine, api: FakeModelApi, agent: str) -> None:
+def test_the_first_candidate_that_answers_is_selected(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     live(machine, agent, api.url)
     answer = ask(machine, agent, "--auto-model").json
     assert answer["autoModel"]["selected"] == answer["autoModel"]["candidates"][0]

@@ -96,7 +96,7 @@ def test_an_interrupt_reaches_the_model(
     begin(make_home(), terminal)
     send(api, terminal, "[fake text begun then hang 60]")
     terminal.wait_for("[●•] begun")
-    terminal.keys("Escape")
+    terminal.press("Escape")
     api.wait_for(lambda request: request.outcome == "gone")
     terminal.wait_for("(?i)interrupted")
 

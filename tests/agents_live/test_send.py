@@ -10,12 +10,12 @@ import unicodedata
 
 import pytest
 
-from lisa_py.agents import _unseen
+from lisa_py.terminal import invisible
 from tests.agents_kit import pins
-from tests.agents_live.live_stage import LiveStage
+from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
-from tests.machine import Machine
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.agents
 
@@ -23,17 +23,17 @@ GONE = re.compile(r"</?pasted_content[^>]*>|<system-reminder>.*?</system-reminde
 
 
 @pytest.fixture(params=pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
-def stage(request: pytest.FixtureRequest, machine: Machine, api: FakeModelApi) -> LiveStage:
-    return LiveStage(machine, api, request.param.agent, version=request.param.version)
+def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) -> LiveSessionHarness:
+    return LiveSessionHarness(machine, api, request.param.agent, version=request.param.version)
 
 
 def plain(text: str) -> str:
     """What of a prompt counts: agents wrap long pastes and may store another Unicode form."""
-    return _unseen.without(unicodedata.normalize("NFC", GONE.sub("", text))).strip()
+    return invisible.strip_invisible(unicodedata.normalize("NFC", GONE.sub("", text))).strip()
 
 
-def came(stage: LiveStage, text: str) -> bool:
-    return any(plain(text) in plain(prompt) for prompt in stage.arrived())
+def came(stage: LiveSessionHarness, text: str) -> bool:
+    return any(plain(text) in plain(prompt) for prompt in stage.model_prompts())
 
 
 @pytest.mark.parametrize(
@@ -49,61 +49,64 @@ def came(stage: LiveStage, text: str) -> bool:
     ],
     ids=["one byte", "a dash", "leading dashes", "lines", "unicode", "quotes", "backslash"],
 )
-def test_a_text_arrives_as_it_is(stage: LiveStage, text: str) -> None:
+def test_a_text_arrives_as_it_is(stage: LiveSessionHarness, text: str) -> None:
     answer = stage.begin().send(text)
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
-    wait_until(lambda: came(stage, text), what=f"{stage.arrived()}")
-    stage.rests()
+    wait_until(lambda: came(stage, text), what=f"{stage.model_prompts()}")
+    stage.wait_until_idle()
 
 
-def test_what_an_agent_takes_out_of_a_text_does_not_make_it_come_twice(stage: LiveStage) -> None:
+def test_what_an_agent_takes_out_of_a_text_does_not_make_it_come_twice(stage: LiveSessionHarness) -> None:
     """claude takes out what cannot be seen, and where that could mislead it wants another Enter."""
     texts = ["\u202eto the left \u200bzero width", "\u061cmark vs\ufe0f16", "the next one"]
     stage.begin()
     for number, text in enumerate(texts, 1):
         answer = stage.send(text)
         assert (answer.code, answer.json["delivered"]) == (0, True), answer
-        stage.rests()
-        assert len(stage.arrived()) == number, stage.arrived()
-    assert [plain(prompt) for prompt in stage.arrived()] == [plain(text) for text in texts]
+        stage.wait_until_idle()
+        assert len(stage.model_prompts()) == number, stage.model_prompts()
+    assert [plain(prompt) for prompt in stage.model_prompts()] == [plain(text) for text in texts]
 
 
 @pytest.mark.parametrize("size", [13_000, 116_000, 1_000_000])
-def test_a_large_text_arrives_whole(stage: LiveStage, size: int) -> None:
+def test_a_large_text_arrives_whole(stage: LiveSessionHarness, size: int) -> None:
     text = "".join(f"line {number} of a long text\n" for number in range(size // 24))[:size] + "end of it"
-    answer = stage.begin().lisa("send", "--text-file", str(stage.file("long", text)), "--enter", timeout=120)
+    answer = stage.begin().lisa("send", "--text-file", str(stage.write_file("long", text)), "--enter", timeout=120)
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
     wait_until(lambda: came(stage, text), timeout=60, what="the whole text")
-    assert sum("end of it" in prompt for prompt in stage.arrived()) == 1
+    assert sum("end of it" in prompt for prompt in stage.model_prompts()) == 1
 
 
-def test_while_it_is_busy_a_text_is_taken_too(stage: LiveStage) -> None:
+def test_while_it_is_busy_a_text_is_taken_too(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake gate go then text first answer]")
-    stage.until(lambda status: status.session_state == "in_progress")
+    stage.wait_for_status(lambda status: status.session_state == "in_progress")
     answer = stage.send("[fake text second answer]")
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
     stage.api.open("go")
     wait_until(lambda: came(stage, "second answer"))
-    stage.shows("second answer")
-    assert sum("second answer" in prompt for prompt in stage.arrived()) == 1
+    stage.wait_for_text("second answer")
+    assert sum("second answer" in prompt for prompt in stage.model_prompts()) == 1
 
 
-def test_after_an_interrupt_only_the_new_text_is_said(stage: LiveStage) -> None:
+def test_after_an_interrupt_only_the_new_text_is_said(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake gate never then text lost]")
-    stage.until(lambda status: status.session_state == "in_progress")
+    stage.wait_for_status(lambda status: status.session_state == "in_progress")
     stage.lisa("send", "--keys", "Escape")
-    stage.until(lambda status: status.session_state == "waiting_input")
+    stage.wait_for_status(lambda status: status.session_state == "waiting_input")
     answer = stage.send("[fake text after the interrupt]")
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
-    stage.shows("after the interrupt")
-    wait_until(lambda: stage.told()[-1:] == ["[fake text after the interrupt]"], what=f"{stage.told()}")
+    stage.wait_for_text("after the interrupt")
+    wait_until(
+        lambda: stage.transcript_prompts()[-1:] == ["[fake text after the interrupt]"],
+        what=f"{stage.transcript_prompts()}",
+    )
 
 
-def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(stage: LiveStage) -> None:
+def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(stage: LiveSessionHarness) -> None:
     stage.begin()
     real, once = shutil.which("tmux"), stage.machine.folder / "once"
     strike = f"mkdir {once} 2>/dev/null && {{ kill -9 $PPID; exit; }}"
-    stage.machine.program("tmux", f'#!/bin/sh\ncase "$*" in *Enter*) {strike};; esac\nexec {real} "$@"\n')
+    stage.machine.add_program("tmux", f'#!/bin/sh\ncase "$*" in *Enter*) {strike};; esac\nexec {real} "$@"\n')
     text = "left behind\nin several lines\nby a killed sender"
     killed = stage.machine.start("session", "send", "--session", stage.name, "--text", text, "--enter")
     killed.communicate(timeout=60)
@@ -111,12 +114,12 @@ def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(
     (stage.machine.bin / "tmux").unlink()
     answer = stage.send("[fake text only this]")
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
-    stage.shows("only this")
-    wait_until(lambda: stage.told(), what="the transcript")
-    assert [plain(prompt) for prompt in stage.told()] == ["[fake text only this]"]
+    stage.wait_for_text("only this")
+    wait_until(lambda: stage.transcript_prompts(), what="the transcript")
+    assert [plain(prompt) for prompt in stage.transcript_prompts()] == ["[fake text only this]"]
 
 
-def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: LiveStage) -> None:
+def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: LiveSessionHarness) -> None:
     stage.begin()
     texts = [f"sender {number:02} says " + f"{number:02} " * 60 + f"end {number:02}" for number in range(20)]
     running = [
@@ -125,59 +128,59 @@ def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: LiveSta
     ]
     answers = [json.loads(process.communicate(timeout=180)[0]) for process in running]
     assert [answer.get("delivered") for answer in answers] == [True] * 20, answers
-    wait_until(lambda: len(stage.told()) >= 20, timeout=90, what="all twenty")
-    assert sorted(plain(text) for text in stage.told()) == sorted(plain(text) for text in texts)
+    wait_until(lambda: len(stage.transcript_prompts()) >= 20, timeout=90, what="all twenty")
+    assert sorted(plain(text) for text in stage.transcript_prompts()) == sorted(plain(text) for text in texts)
 
 
-def test_a_slash_command_is_a_command(stage: LiveStage) -> None:
+def test_a_slash_command_is_a_command(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake text hello]")
-    stage.shows("hello")
-    stage.rests()
+    stage.wait_for_text("hello")
+    stage.wait_until_idle()
     before = stage.status().agent_session_id
     answer = stage.send("/clear" if stage.agent_name == "claude" else "/new")
     assert answer.code == 0, answer
-    stage.until(lambda status: status.agent_session_id != before)
+    stage.wait_for_status(lambda status: status.agent_session_id != before)
 
 
-def test_a_permission_prompt_refuses_text_and_takes_an_answer(stage: LiveStage) -> None:
+def test_a_permission_prompt_refuses_text_and_takes_an_answer(stage: LiveSessionHarness) -> None:
     kind = "tool" if stage.agent_name == "claude" else "ask"
     stage.begin().send(f"[fake {kind} touch made-by-send then text all done]")
-    stage.until(lambda status: status.waiting_for == "permission")
+    stage.wait_for_status(lambda status: status.waiting_for == "permission")
     refused = stage.send("please go on")
     assert (refused.code, refused.json["errorCode"]) == (1, "agent_waiting_dialog")
     assert refused.json["choices"][0]["text"].startswith("Yes")
     answer = stage.lisa("send", "--answer", "yes")
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
     wait_until(lambda: (stage.machine.project / "made-by-send").exists())
-    stage.shows("all done")
+    stage.wait_for_text("all done")
 
 
 @pytest.mark.parametrize("word", ["no", "always"])
-def test_a_permission_prompt_can_be_refused_or_granted_for_good(stage: LiveStage, word: str) -> None:
+def test_a_permission_prompt_can_be_refused_or_granted_for_good(stage: LiveSessionHarness, word: str) -> None:
     kind = "tool" if stage.agent_name == "claude" else "ask"
     stage.begin().send(f"[fake {kind} touch made-by-send then text all done]")
-    stage.until(lambda status: status.waiting_for == "permission")
+    stage.wait_for_status(lambda status: status.waiting_for == "permission")
     answer = stage.lisa("send", "--answer", word)
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
-    stage.until(lambda status: status.session_state == "waiting_input" and status.waiting_for != "permission")
+    stage.wait_for_status(lambda status: status.session_state == "waiting_input" and status.waiting_for != "permission")
     assert (stage.machine.project / "made-by-send").exists() is (word == "always")
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_a_question_is_answered_by_its_number(machine: Machine, api: FakeModelApi, agent: str) -> None:
-    stage = LiveStage(machine, api, agent, todos=True)
+def test_a_question_is_answered_by_its_number(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+    stage = LiveSessionHarness(machine, api, agent, todos=True)
     stage.begin().send("[fake question Which colour? | red | blue then text it was: {last}]")
-    stage.until(lambda status: status.waiting_for == "question")
+    stage.wait_for_status(lambda status: status.waiting_for == "question")
     answer = stage.lisa("send", "--answer", "2")
     assert (answer.code, answer.json["answered"]["text"][:4]) == (0, "blue"), answer
-    stage.rests()
-    assert "blue" in stage.shows("it was")
+    stage.wait_until_idle()
+    assert "blue" in stage.wait_for_text("it was")
 
 
-def test_after_it_left_nothing_is_typed(stage: LiveStage) -> None:
+def test_after_it_left_nothing_is_typed(stage: LiveSessionHarness) -> None:
     left = stage.begin().send("/exit" if stage.agent_name == "claude" else "/quit")
     assert left.json["delivered"] is True, left
-    stage.ends()
+    stage.wait_until_ended()
     answer = stage.send("touch f")
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_running")
     assert not (stage.machine.project / "f").exists()

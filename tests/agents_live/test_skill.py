@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from lisa_py.core.relay.skill import copying, page
+from lisa_py.core.skill import installer, page
 from tests.agents_kit import claude_home, codex_home
 from tests.fakes.model_api import FakeModelApi
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 pytestmark = pytest.mark.agents
 
@@ -17,7 +17,7 @@ HOMES = {"claude": (claude_home, ["-p"]), "codex": (codex_home, ["exec", "--skip
 
 
 @pytest.mark.parametrize("agent", HOMES)
-def test_what_the_skill_is_for_is_told_to_the_model(machine: Machine, api: FakeModelApi, agent: str) -> None:
+def test_what_the_skill_is_for_is_told_to_the_model(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     make, words = HOMES[agent]
     home = make(machine.folder, machine.project, api.url)
     machine.env |= home.env
@@ -25,7 +25,7 @@ def test_what_the_skill_is_for_is_told_to_the_model(machine: Machine, api: FakeM
     subprocess.run(
         home.argv(*words, "hello"), cwd=home.project, env=home.env, stdin=subprocess.DEVNULL, timeout=60, check=True
     )
-    found = page.manifest(copying.bundled())
+    found = page.read_manifest(installer.bundled_path())
     assert found is not None
-    told = "".join(str(request.body) for request in api.requests)
-    assert found.description[:60] in told
+    bodies = "".join(str(request.body) for request in api.requests)
+    assert found.description[:60] in bodies

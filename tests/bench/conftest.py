@@ -19,13 +19,13 @@ machines too. The half-hour run is one of its own: `tests/run --soak --write`.
 """
 
 
-class Report:
+class BenchmarkReport:
     """The tables of one run."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
 
-    def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
+    def add_table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
         lines = [f"## {title}", ""]
         if note:
             lines += [note, ""]
@@ -34,10 +34,10 @@ class Report:
         self.parts.append("\n".join(lines) + "\n")
         print("\n\n" + self.parts[-1])
 
-    def page(self, known: str) -> str:
+    def render_page(self, previous: str) -> str:
         """The page so far with the tables of this run in their places; what this run did not measure stays."""
-        so_far = ["## " + part for part in known.split("\n## ")[1:]]
-        tables = {part.split("\n", 1)[0]: part for part in (*so_far, *self.parts)}
+        previous_tables = ["## " + part for part in previous.split("\n## ")[1:]]
+        tables = {part.split("\n", 1)[0]: part for part in (*previous_tables, *self.parts)}
         machine = (
             f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
         )
@@ -45,9 +45,9 @@ class Report:
 
 
 @pytest.fixture(scope="session")
-def report(request: pytest.FixtureRequest) -> Iterator[Report]:
-    made = Report()
+def report(request: pytest.FixtureRequest) -> Iterator[BenchmarkReport]:
+    made = BenchmarkReport()
     yield made
     if request.config.getoption("--write") and made.parts:
-        PAGE.write_text(made.page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        PAGE.write_text(made.render_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
         print(f"\nwritten: {PAGE}")

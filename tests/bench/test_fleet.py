@@ -6,10 +6,10 @@ from statistics import median
 
 import pytest
 
-from tests.bench.conftest import Report
-from tests.bench.timing import measured
+from tests.bench.conftest import BenchmarkReport
+from tests.bench.timing import measure_wall_and_cpu_times
 from tests.fleet import Fleet
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 pytestmark = pytest.mark.bench
 SIZES = (1, 40, 200)
@@ -22,7 +22,9 @@ READS = {
 """The last one only starts the program: what the machine does meanwhile weighs on it as well."""
 
 
-def test_a_further_session_costs_a_fraction_of_a_millisecond(machine: Machine, fleet: Fleet, report: Report) -> None:
+def test_a_further_session_costs_a_fraction_of_a_millisecond(
+    machine: LisaHost, fleet: Fleet, report: BenchmarkReport
+) -> None:
     wall: dict[int, dict[str, float]] = {}
     cpu: dict[int, dict[str, float]] = {}
     made = 0
@@ -31,7 +33,7 @@ def test_a_further_session_costs_a_fraction_of_a_millisecond(machine: Machine, f
             made += 1
             fleet.spawn(f"lisa-fleet-{made}")
         calls = {name: (lambda words=words: machine.lisa(*words)) for name, words in READS.items()}
-        took = measured(calls, ROUNDS)
+        took = measure_wall_and_cpu_times(calls, ROUNDS)
         wall[size] = {name: median(each[0] for each in times) * 1000 for name, times in took.items()}
         cpu[size] = {name: median(each[1] for each in times) * 1000 for name, times in took.items()}
     rows = []
@@ -39,7 +41,7 @@ def test_a_further_session_costs_a_fraction_of_a_millisecond(machine: Machine, f
         for kind, figures in (("time", wall), ("CPU", cpu)):
             further = (figures[200][name] - figures[1][name]) / 199
             rows.append((name, kind, *(f"{figures[size][name]:.0f}" for size in SIZES), f"{further:.2f}"))
-    report.table(
+    report.add_table(
         "Reading a fleet",
         ("command", "", *(f"{size} session{'s' if size > 1 else ''}, ms" for size in SIZES), "each further one, ms"),
         rows,

@@ -8,9 +8,9 @@ from statistics import median
 import psutil
 import pytest
 
-from tests.bench.conftest import Report
-from tests.machine import Machine
-from tests.stage import Stage
+from tests.bench.conftest import BenchmarkReport
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 pytestmark = pytest.mark.bench
 COUNT = 20
@@ -24,9 +24,9 @@ def used(processes: list[psutil.Process]) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", ["idle", "working"])
-def test_twenty_monitors_rest(machine: Machine, report: Report, kind: str) -> None:
+def test_twenty_monitors_rest(machine: LisaHost, report: BenchmarkReport, kind: str) -> None:
     prompt = "" if kind == "idle" else "[hang]"
-    stages = [Stage(machine, f"lisa-idle-{number}").spawn(prompt) for number in range(COUNT)]
+    stages = [SessionHarness(machine, f"lisa-idle-{number}").spawn(prompt) for number in range(COUNT)]
     words = ("--stop-on-waiting", "false", "--json-min")
     started = [machine.start("session", "monitor", "--session", stage.name, *words) for stage in stages]
     time.sleep(SETTLED)  # not a wait for a condition: the quiet itself is measured
@@ -38,7 +38,7 @@ def test_twenty_monitors_rest(machine: Machine, report: Report, kind: str) -> No
     for process in started:
         process.terminate()
         process.communicate()
-    report.table(
+    report.add_table(
         f"Twenty monitors of agents that are {kind}",
         ("", "share of one core"),
         [("median", f"{median(shares):.2f} %"), ("most", f"{max(shares):.2f} %"), ("together", f"{sum(shares):.1f} %")],

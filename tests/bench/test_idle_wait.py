@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from tests.bench.conftest import Report
+from tests.bench.conftest import BenchmarkReport
 from tests.fleet import Fleet
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 pytestmark = pytest.mark.bench
 COUNT = 200
@@ -18,7 +18,7 @@ SETTLED, SECONDS = 75.0, 60.0
 """What is still for a minute is looked at less often."""
 
 
-def test_one_wait_for_a_resting_fleet(machine: Machine, fleet: Fleet, report: Report) -> None:
+def test_one_wait_for_a_resting_fleet(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: fleet.spawn(f"lisa-n{number}"), range(COUNT)))
     waiting = machine.start("session", "wait", "--all", "--json-min")
@@ -29,7 +29,7 @@ def test_one_wait_for_a_resting_fleet(machine: Machine, fleet: Fleet, report: Re
     share = (sum(process.cpu_times()[:4]) - before) / (time.monotonic() - began) * 100
     waiting.terminate()
     waiting.communicate()
-    report.table(
+    report.add_table(
         f"One `session wait` for {COUNT} sessions that rest",
         ("", "share of one core"),
         [("the process and its tmux calls", f"{share:.2f} %")],

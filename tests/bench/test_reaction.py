@@ -9,14 +9,14 @@ from statistics import median
 
 import pytest
 
-from lisa_py.core.watch.evidence import hooks
-from lisa_py.store import session
-from tests.bench.conftest import Report
-from tests.bench.timing import share
+from lisa_py.core.status.evidence_collector import read_hooks
+from lisa_py.store import session_records
+from tests.bench.conftest import BenchmarkReport
+from tests.bench.timing import percentile
 from tests.fleet import Fleet
-from tests.machine import Machine
-from tests.stage import Stage
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
 pytestmark = pytest.mark.bench
 ROUNDS = 20
@@ -27,7 +27,7 @@ DEFAULT_INTERVAL = 30.0
 class Monitor:
     """A monitor as a user starts it, waiting before anything happens."""
 
-    def __init__(self, machine: Machine, name: str) -> None:
+    def __init__(self, machine: LisaHost, name: str) -> None:
         self._process = machine.start("session", "monitor", "--session", name, "--json-min")
         wait_until(self._watches, what="the monitor watches")
 
@@ -42,7 +42,7 @@ class Monitor:
         return now
 
 
-def exits(fleet: Fleet, machine: Machine) -> list[float]:
+def exits(fleet: Fleet, machine: LisaHost) -> list[float]:
     late = []
     for number in range(ROUNDS):
         name, gate = f"lisa-exit-{number}", machine.folder / f"gate-{number}"
@@ -51,17 +51,17 @@ def exits(fleet: Fleet, machine: Machine) -> list[float]:
         monitor = Monitor(machine, name)
         gate.write_text("go\n")
         returned = monitor.returned()
-        end = session.read_end(fleet.place(name))
+        end = session_records.read_end(fleet.ref(name))
         assert end is not None
         late.append(returned - end.at)
     return late
 
 
-def signals(stage: Stage, machine: Machine, prompt: str, hook: str) -> list[float]:
+def signals(stage: SessionHarness, machine: LisaHost, prompt: str, hook: str) -> list[float]:
     """A monitor may even be there before the hook, when the agent has told its state in another way first."""
 
     def given() -> list[float]:
-        return [float(str(entry["at"])) for entry in hooks(stage.place) if entry["hook"] == hook]
+        return [float(str(entry["at"])) for entry in read_hooks(stage.ref) if entry["hook"] == hook]
 
     late = []
     for _ in range(ROUNDS):
@@ -72,22 +72,22 @@ def signals(stage: Stage, machine: Machine, prompt: str, hook: str) -> list[floa
         late.append(max(0.0, returned - signal))
         if hook == "PermissionRequest":
             stage.lisa("send", "--answer", "yes")
-            stage.reaches("idle")
+            stage.wait_for_state("idle")
     return late
 
 
-def test_a_monitor_returns_at_once(machine: Machine, fleet: Fleet, report: Report) -> None:
-    stage = Stage(machine).spawn()
+def test_a_monitor_returns_at_once(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
+    stage = SessionHarness(machine).spawn()
     late = {
         "the command exits": exits(fleet, machine),
         "a turn ends": signals(stage, machine, "[wait 1.5] [say done] go", "Stop"),
         "permission is asked": signals(stage, machine, "[wait 1.5] [ask touch x] go", "PermissionRequest"),
     }
     rows = [
-        (name, f"{median(times) * 1000:.0f}", f"{share(times, 0.95) * 1000:.0f}", f"{max(times) * 1000:.0f}")
+        (name, f"{median(times) * 1000:.0f}", f"{percentile(times, 0.95) * 1000:.0f}", f"{max(times) * 1000:.0f}")
         for name, times in late.items()
     ]
-    report.table(
+    report.add_table(
         "Reaction of a monitor",
         ("what happens", "p50 ms", "p95 ms", "most ms"),
         rows,
@@ -95,4 +95,4 @@ def test_a_monitor_returns_at_once(machine: Machine, fleet: Fleet, report: Repor
         f" settings (a poll is reported every 30 s), {ROUNDS} times each.",
     )
     for times in late.values():
-        assert share(times, 0.95) < DEFAULT_INTERVAL / 100
+        assert percentile(times, 0.95) < DEFAULT_INTERVAL / 100

@@ -9,22 +9,22 @@ from statistics import median
 
 import pytest
 
-from lisa_py.store import session
-from tests.bench.conftest import Report
-from tests.bench.timing import interleaved, milliseconds
+from lisa_py.store import session_records
+from tests.bench.conftest import BenchmarkReport
+from tests.bench.timing import format_median_milliseconds, measure_wall_times
 from tests.fleet import Fleet
-from tests.machine import Machine
-from tests.stage import Stage
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 pytestmark = pytest.mark.bench
 ROUNDS = 9
 LINES = 50_000
 
 
-def test_a_long_pane_is_read_whole(machine: Machine, fleet: Fleet, report: Report) -> None:
+def test_a_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
     for name, count in (("lisa-short", 500), ("lisa-long", LINES)):
         fleet.spawn(name, f"seq -f 'line %.0f of the output of a program that says a lot' {count}", mode="exec")
-        fleet.ends(name)
+        fleet.wait_until_ended(name)
     cursor = str(machine.folder / "cursor")
 
     def capture(name: str, *words: str) -> str:
@@ -40,10 +40,10 @@ def test_a_long_pane_is_read_whole(machine: Machine, fleet: Fleet, report: Repor
         f"{LINES} lines, delta by cursor file": lambda: capture("lisa-long", "--cursor-file", cursor, "--json"),
         "handoff of it": lambda: machine.lisa("session", "handoff", "--session", "lisa-long", "--json"),
     }
-    took = interleaved(calls, ROUNDS)
+    took = measure_wall_times(calls, ROUNDS)
     base = median(took["500 lines, all"])
-    rows = [(name, milliseconds(times), f"{median(times) / base:.1f}") for name, times in took.items()]
-    report.table("`capture --raw` of a long pane", ("", "median ms", "x 500 lines"), rows, f"{ROUNDS} rounds.")
+    rows = [(name, format_median_milliseconds(times), f"{median(times) / base:.1f}") for name, times in took.items()]
+    report.add_table("`capture --raw` of a long pane", ("", "median ms", "x 500 lines"), rows, f"{ROUNDS} rounds.")
 
 
 def grow(path: Path, size: int) -> None:
@@ -59,20 +59,20 @@ def grow(path: Path, size: int) -> None:
         out.write(own)
 
 
-def test_a_poll_costs_the_same_however_long_the_transcript(machine: Machine, report: Report) -> None:
+def test_a_poll_costs_the_same_however_long_the_transcript(machine: LisaHost, report: BenchmarkReport) -> None:
     took: dict[str, list[float]] = {}
     calls = {}
     for name, size in (("1 MB", 1 << 20), ("100 MB", 100 << 20)):
-        stage = Stage(machine, f"lisa-talk-{name.split()[0]}").spawn("[say done] go", mode="exec")
-        stage.ends()
-        meta = session.read_meta(stage.place)
+        stage = SessionHarness(machine, f"lisa-talk-{name.split()[0]}").spawn("[say done] go", mode="exec")
+        stage.wait_until_ended()
+        meta = session_records.read_meta(stage.ref)
         assert meta is not None
         path = stage.home / "transcripts" / f"{meta.agent_session_id}.jsonl"
         grow(path, size)
         cursor = str(machine.folder / f"cursor-{size}")
         stage.lisa("capture", "--transcript", "--cursor-file", cursor)
 
-        def poll(stage: Stage = stage, path: Path = path, cursor: str = cursor) -> None:
+        def poll(stage: SessionHarness = stage, path: Path = path, cursor: str = cursor) -> None:
             with path.open("a") as out:
                 out.write(json.dumps({"type": "assistant", "text": "more", "at": time.time()}) + "\n")
             answer = stage.lisa("capture", "--transcript", "--cursor-file", cursor).json
@@ -82,8 +82,8 @@ def test_a_poll_costs_the_same_however_long_the_transcript(machine: Machine, rep
         calls[f"summary of the end, {name}"] = lambda stage=stage: stage.lisa("capture", "--summary")
         calls[f"last 50 lines, {name}"] = lambda stage=stage: stage.lisa("capture", "--lines", "50")
         calls[f"status, {name}"] = lambda stage=stage: stage.lisa("status")
-    took = interleaved(calls, ROUNDS)
-    rows = [(name, milliseconds(times)) for name, times in took.items()]
-    report.table("Transcripts of 1 and of 100 MB", ("", "median ms"), rows, f"{ROUNDS} rounds.")
+    took = measure_wall_times(calls, ROUNDS)
+    rows = [(name, format_median_milliseconds(times)) for name, times in took.items()]
+    report.add_table("Transcripts of 1 and of 100 MB", ("", "median ms"), rows, f"{ROUNDS} rounds.")
     for what in ("poll with a cursor", "summary of the end", "last 50 lines", "status"):
         assert median(took[f"{what}, 100 MB"]) < 2 * median(took[f"{what}, 1 MB"])

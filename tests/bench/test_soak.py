@@ -8,14 +8,14 @@ import time
 import psutil
 import pytest
 
-from tests.bench.conftest import Report
-from tests.machine import Machine
-from tests.stage import Stage
+from tests.bench.conftest import BenchmarkReport
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 
-def resident(machine: Machine, seconds: float) -> list[int]:
+def resident(machine: LisaHost, seconds: float) -> list[int]:
     """Memory of a monitor, once a second, while the agent takes turn after turn."""
-    stage = Stage(machine).spawn()
+    stage = SessionHarness(machine).spawn()
     words = ("--stop-on-waiting", "false", "--max-polls", "100000", "--poll-interval", "1", "--stream-json")
     monitor = machine.start("session", "monitor", "--session", stage.name, *words)
     drain = threading.Thread(target=lambda: all(monitor.stdout or ()), daemon=True)
@@ -34,9 +34,9 @@ def resident(machine: Machine, seconds: float) -> list[int]:
     return sizes
 
 
-def judge(report: Report, sizes: list[int], title: str) -> None:
+def judge(report: BenchmarkReport, sizes: list[int], title: str) -> None:
     settled, last = max(sizes[: len(sizes) // 4]), max(sizes[-len(sizes) // 4 :])
-    report.table(
+    report.add_table(
         title,
         ("", "resident MB"),
         [("after the first quarter", f"{settled / 1e6:.1f}"), ("in the last quarter", f"{last / 1e6:.1f}")],
@@ -46,10 +46,10 @@ def judge(report: Report, sizes: list[int], title: str) -> None:
 
 
 @pytest.mark.bench
-def test_memory_is_flat_over_a_minute(machine: Machine, report: Report) -> None:
+def test_memory_is_flat_over_a_minute(machine: LisaHost, report: BenchmarkReport) -> None:
     judge(report, resident(machine, 60), "Memory of a monitor over a minute")
 
 
 @pytest.mark.soak
-def test_memory_is_flat_over_half_an_hour(machine: Machine, report: Report) -> None:
+def test_memory_is_flat_over_half_an_hour(machine: LisaHost, report: BenchmarkReport) -> None:
     judge(report, resident(machine, 1800), "Memory of a monitor over half an hour")

@@ -8,32 +8,34 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 
-def interleaved(things: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def measure_wall_times(actions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds each thing took, by name, one figure a round."""
-    return {name: [wall for wall, _ in times] for name, times in measured(things, rounds).items()}
+    return {name: [wall for wall, _ in times] for name, times in measure_wall_and_cpu_times(actions, rounds).items()}
 
 
-def measured(things: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+def measure_wall_and_cpu_times(
+    actions: Mapping[str, Callable[[], object]], rounds: int
+) -> dict[str, list[tuple[float, float]]]:
     """As interleaved, with the CPU seconds of the processes that were started, which neighbours disturb less."""
-    took: dict[str, list[tuple[float, float]]] = {name: [] for name in things}
+    took: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
     for _ in range(rounds):
-        for name, thing in things.items():
-            spent, began = _children(), time.perf_counter()
-            thing()
-            took[name].append((time.perf_counter() - began, _children() - spent))
+        for name, action in actions.items():
+            spent, began = _children_cpu_seconds(), time.perf_counter()
+            action()
+            took[name].append((time.perf_counter() - began, _children_cpu_seconds() - spent))
     return took
 
 
-def _children() -> float:
+def _children_cpu_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
-def milliseconds(seconds: Sequence[float]) -> str:
+def format_median_milliseconds(seconds: Sequence[float]) -> str:
     return f"{median(seconds) * 1000:.1f}"
 
 
-def share(seconds: Sequence[float], part: float) -> float:
+def percentile(seconds: Sequence[float], fraction: float) -> float:
     """The value that this part of the figures does not exceed: 0.95 for p95."""
     ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+    return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]

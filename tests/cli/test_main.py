@@ -16,9 +16,9 @@ import pytest
 
 from lisa_py.cli import main, render
 from lisa_py.contract.errors import LisaError
-from tests.answers import check
-from tests.machine import PROGRAM, Machine
-from tests.waiting import wait_until
+from tests.answers import check_answer
+from tests.lisa_host import PROGRAM, LisaHost
+from tests.polling import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -52,20 +52,22 @@ def test_help_goes_to_stdout_when_asked_for_and_to_stderr_when_lost(
     words: tuple[str, ...], code: int, out: str, err: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.main(words) == code
-    said = capsys.readouterr()
-    assert (bool(said.out), bool(said.err)) == (bool(out), bool(err))
-    assert out in said.out and err in said.err
+    captured = capsys.readouterr()
+    assert (bool(captured.out), bool(captured.err)) == (bool(out), bool(err))
+    assert out in captured.out and err in captured.err
 
 
 @pytest.mark.parametrize(
     "words", [("nope", "--json"), ("session", "nope", "--json-min"), ("session", "--json"), ("--json",)]
 )
-def test_an_unknown_command_is_one_json_object_when_json_is_asked_for(words: tuple[str, ...], machine: Machine) -> None:
+def test_an_unknown_command_is_one_json_object_when_json_is_asked_for(
+    words: tuple[str, ...], machine: LisaHost
+) -> None:
     answer = machine.lisa(*words)
     assert (answer.code, answer.err, answer.json["errorCode"]) == (1, "", "unknown_command")
 
 
-def test_ctrl_c_is_130_and_one_answer(machine: Machine) -> None:
+def test_ctrl_c_is_130_and_one_answer(machine: LisaHost) -> None:
     """oauth add waits for standard input: a stand-in for everything that takes its time."""
     theirs, ours = os.pipe()
     running = subprocess.Popen(
@@ -76,7 +78,7 @@ def test_ctrl_c_is_130_and_one_answer(machine: Machine) -> None:
     wait_until(lambda: not _unread(theirs))
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=20)
-    check(["oauth", "add", "--stdin", "--json"], running.returncode, out)
+    check_answer(["oauth", "add", "--stdin", "--json"], running.returncode, out)
     assert (running.returncode, err) == (130, "") and '"errorCode":"interrupted"' in out
     for end in (theirs, ours):
         os.close(end)
@@ -86,7 +88,7 @@ def _unread(pipe: int) -> int:
     return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"1234"))[0]
 
 
-def test_a_reader_that_leaves_is_no_error_worth_a_word(machine: Machine) -> None:
+def test_a_reader_that_leaves_is_no_error_worth_a_word(machine: LisaHost) -> None:
     read, write = os.pipe()
     os.close(read)
     ended = subprocess.run(
@@ -98,7 +100,7 @@ def test_a_reader_that_leaves_is_no_error_worth_a_word(machine: Machine) -> None
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_a_full_disk_is_said_in_one_line(form: tuple[str, ...], machine: Machine) -> None:
+def test_a_full_disk_is_said_in_one_line(form: tuple[str, ...], machine: LisaHost) -> None:
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
             [*PROGRAM, "capabilities", *form], env=machine.env, stdout=full, stderr=subprocess.PIPE, check=False
@@ -108,7 +110,7 @@ def test_a_full_disk_is_said_in_one_line(form: tuple[str, ...], machine: Machine
 
 
 @pytest.mark.parametrize("closed", [1, 2])
-def test_a_closed_stream_is_no_defect(closed: int, machine: Machine) -> None:
+def test_a_closed_stream_is_no_defect(closed: int, machine: LisaHost) -> None:
     ended = subprocess.run(
         ["/bin/sh", "-c", f'exec "$@" {closed}>&-', "sh", *PROGRAM, "version"],
         env=machine.env, capture_output=True, check=False,
@@ -116,7 +118,7 @@ def test_a_closed_stream_is_no_defect(closed: int, machine: Machine) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-def test_words_that_are_no_utf8_and_terminals_that_know_none(machine: Machine) -> None:
+def test_words_that_are_no_utf8_and_terminals_that_know_none(machine: LisaHost) -> None:
     strange = os.fsdecode(b"a\xff \xe2\x9d\xaf")
     answer = machine.lisa("session", "name", "--tag", strange, "--json")
     assert answer.json["tag"] == "a\N{REPLACEMENT CHARACTER} ❯"
@@ -124,7 +126,7 @@ def test_words_that_are_no_utf8_and_terminals_that_know_none(machine: Machine) -
     assert (text.code, text.out) == (0, "claude --dangerously-skip-permissions '?'\n")
 
 
-def test_a_removed_current_folder_is_said_and_a_project_root_goes_around_it(machine: Machine) -> None:
+def test_a_removed_current_folder_is_said_and_a_project_root_goes_around_it(machine: LisaHost) -> None:
     script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -140,7 +142,7 @@ def test_a_removed_current_folder_is_said_and_a_project_root_goes_around_it(mach
 
 
 def test_a_surprise_is_internal_error_with_a_log_without_the_users_words(
-    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    machine: LisaHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lisa_py.commands.session import exists
 
@@ -152,7 +154,7 @@ def test_a_surprise_is_internal_error_with_a_log_without_the_users_words(
         monkeypatch.setenv(name, machine.env[name])
     assert main.main(["session", "exists", "--session", "lisa-secret", "--json"]) == 1
     out = capsys.readouterr().out
-    check(["session", "exists", "--session", "lisa-secret", "--json"], 1, out)
+    check_answer(["session", "exists", "--session", "lisa-secret", "--json"], 1, out)
     assert '"errorCode":"internal_error"' in out and out.count("\n") == 1
     (log,) = (Path(machine.env["LISA_STATE_DIR"]) / "logs").iterdir()
     report = log.read_text()
@@ -169,20 +171,22 @@ def _with_run(command: object, run: object) -> object:
 def test_a_surprise_that_cannot_even_be_logged_is_still_answered(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lisa_py.cli import crash
+    from lisa_py.cli import crash_report
 
     monkeypatch.setenv("LISA_STATE_DIR", "/dev/null/x")
-    problem = crash.report(ValueError("boom"), ["session", "exists"])
+    problem = crash_report.write_crash_report(ValueError("boom"), ["session", "exists"])
     assert "nowhere" in problem.message and problem.code == "internal_error"
-    render.failure(problem, "text")
+    render.print_failure(problem, "text")
     assert "boom" in capsys.readouterr().err
 
 
 def test_a_crash_report_holds_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lisa_py.cli import crash
+    from lisa_py.cli import crash_report
 
     monkeypatch.setenv("LISA_STATE_DIR", str(tmp_path))
-    problem = crash.report(ValueError("API_KEY=sk-abcdefghij0123456789"), ["session", "send", "--text=hunter2"])
+    problem = crash_report.write_crash_report(
+        ValueError("API_KEY=sk-abcdefghij0123456789"), ["session", "send", "--text=hunter2"]
+    )
     report = next((tmp_path / "logs").iterdir()).read_text()
     for text in (report, problem.message):
         assert "sk-abc" not in text
@@ -190,18 +194,18 @@ def test_a_crash_report_holds_no_secret(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_an_error_in_text_is_its_message_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    render.failure(LisaError("some_code", "do this next"), "text")
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "do this next\n")
+    render.print_failure(LisaError("some_code", "do this next"), "text")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "do this next\n")
 
 
-def test_nothing_in_the_current_folder_can_take_the_place_of_a_module(machine: Machine) -> None:
+def test_nothing_in_the_current_folder_can_take_the_place_of_a_module(machine: LisaHost) -> None:
     for name in ("msgspec", "click", "lisa_py"):
         (machine.project / f"{name}.py").write_text("raise SystemExit(9)\n")
     assert machine.lisa("version", cold=True).code == 0
 
 
-def test_the_module_and_the_console_script_are_the_same_program(machine: Machine) -> None:
+def test_the_module_and_the_console_script_are_the_same_program(machine: LisaHost) -> None:
     script = Path(sys.executable).parent / "lisa"
     if not script.exists():
         pytest.skip("lisa is not installed in this environment")

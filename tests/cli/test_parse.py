@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from lisa_py.cli import clicks, parse
+from lisa_py.cli import click_options, parse
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 
@@ -21,9 +21,9 @@ class Args(Struct, kw_only=True):
     lines: Annotated[int, Flag(help="a number", minimum=1)] = 5
     rows: Annotated[int, Flag(help="a bounded number", minimum=1, maximum=100)] = 5
     mode: Annotated[str, Flag(help="a choice", choices=("one", "two"), aliases={"uno": "one"})] = "one"
-    enter: Annotated[bool, Flag(help="a switch", off="--no-enter")] = False
-    wait: Annotated[bool, Flag(help="a word", word=True)] = True
-    file: Annotated[str, Flag(help="also so", also=("--path",))] = ""
+    enter: Annotated[bool, Flag(help="a switch", off_spelling="--no-enter")] = False
+    wait: Annotated[bool, Flag(help="a word", boolean_word=True)] = True
+    file: Annotated[str, Flag(help="also so", other_spellings=("--path",))] = ""
 
 
 class Placed(Struct, kw_only=True):
@@ -35,12 +35,12 @@ PLACED = Command(args=Placed, answer=Placed, run=lambda args, ctx: args)
 
 
 def read(*words: str) -> tuple[Any, frozenset[str]]:
-    return parse.read(PATH, COMMAND, words)
+    return parse.read_arguments(PATH, COMMAND, words)
 
 
 def code(*words: str, command: Command = COMMAND) -> str:
     with pytest.raises(UsageError) as problem:
-        parse.read(PATH, command, words)
+        parse.read_arguments(PATH, command, words)
     return problem.value.code
 
 
@@ -106,7 +106,7 @@ def test_every_mistake_has_its_code(words: list[str], expected: str) -> None:
     ],
 )
 def test_a_value_is_no_call_for_help(words: str, wanted: bool) -> None:
-    assert parse.asks_for_help(COMMAND, words.split()) is wanted
+    assert parse.is_help_request(COMMAND, words.split()) is wanted
 
 
 def test_a_forgotten_value_is_told_also_before_help() -> None:
@@ -121,8 +121,8 @@ def test_a_near_miss_is_pointed_out() -> None:
 
 
 def test_a_positional_word_stands_for_its_flag_but_not_beside_it() -> None:
-    assert parse.read(PATH, PLACED, ["save"])[0] == Placed(action="save")
-    assert parse.read(PATH, PLACED, ["--json", "load"])[1] == {"action"}
+    assert parse.read_arguments(PATH, PLACED, ["save"])[0] == Placed(action="save")
+    assert parse.read_arguments(PATH, PLACED, ["--json", "load"])[1] == {"action"}
     assert code("save", "--action", "load", command=PLACED) == "unknown_flag"
     assert code("save", "load", command=PLACED) == "unknown_flag"
     assert code("steal", command=PLACED) == "invalid_action"
@@ -141,9 +141,9 @@ WORDS = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(WORDS, max_size=6))
 def test_what_is_read_the_quick_way_is_what_click_reads(words: list[str]) -> None:
-    quick = parse.plain(COMMAND, COMMAND.fields, words)
+    quick = parse.parse_plain(COMMAND, COMMAND.fields, words)
     if quick is not None:
-        assert clicks.values(PATH, COMMAND, words) == quick
+        assert click_options.parse_values(PATH, COMMAND, words) == quick
 
 
 @pytest.mark.parametrize(
@@ -157,14 +157,14 @@ def test_what_is_read_the_quick_way_is_what_click_reads(words: list[str]) -> Non
     ],
 )
 def test_the_format_is_known_before_parsing(words: list[str], form: str) -> None:
-    assert parse.format_of(words) == form
+    assert parse.detect_format(words) == form
 
 
 def test_groups_aliases_and_versions_are_told_apart() -> None:
-    assert parse.split(["session", "exists", "--json"]) == (("session", "exists"), ["--json"])
-    assert parse.split(["session", "router"]) == (("session", "route"), [])
-    assert parse.split(["-v", "x"]) == (("version",), ["x"])
-    assert parse.split(["doctor", "x"]) == (("doctor",), ["x"])
-    assert parse.split(["--json", "doctor", "x"]) == (("doctor",), ["x", "--json"])
-    assert parse.split(["--json", "--json"]) == (("--json",), ["--json"])
-    assert parse.split([]) == ((), [])
+    assert parse.split_command(["session", "exists", "--json"]) == (("session", "exists"), ["--json"])
+    assert parse.split_command(["session", "router"]) == (("session", "route"), [])
+    assert parse.split_command(["-v", "x"]) == (("version",), ["x"])
+    assert parse.split_command(["doctor", "x"]) == (("doctor",), ["x"])
+    assert parse.split_command(["--json", "doctor", "x"]) == (("doctor",), ["x", "--json"])
+    assert parse.split_command(["--json", "--json"]) == (("--json",), ["--json"])
+    assert parse.split_command([]) == ((), [])

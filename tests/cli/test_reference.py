@@ -10,18 +10,18 @@ from pathlib import Path
 
 from lisa_py import commands
 from lisa_py.cli import reference
-from lisa_py.contract.errors import COMMON
-from lisa_py.host.env import ROUTING, VARIABLES
-from tests.house.sources import modules
+from lisa_py.contract.errors import COMMON_ERRORS
+from lisa_py.host.env import ROUTING_VARIABLES, VARIABLES
+from tests.house.sources import parse_modules
 
 
 def test_the_pages_in_the_tree_are_up_to_date() -> None:
     """When this fails: python -m lisa_py.cli.reference"""
-    assert reference.stale() == []
+    assert reference.find_stale() == []
 
 
 def test_every_command_has_a_page_with_its_flags_codes_and_keys() -> None:
-    pages = reference.pages()
+    pages = reference.build_pages()
     for path in commands.paths():
         command = commands.load(path)
         assert command is not None
@@ -31,16 +31,16 @@ def test_every_command_has_a_page_with_its_flags_codes_and_keys() -> None:
             assert all(f"`{field.spelling}`" in page for field in command.fields)
             assert all(f"`{code}`" in page for code in command.errors)
             assert "| `stderrPolicy` |" in page
-    assert all(f"`{code}`" in pages["docs/reference/errors.md"] for code in COMMON)
+    assert all(f"`{code}`" in pages["docs/reference/errors.md"] for code in COMMON_ERRORS)
 
 
 def test_every_environment_variable_is_documented_with_its_default() -> None:
     """Also none that lisa reads or sets for itself is missing in the table the page is made from."""
-    page = reference.pages()["docs/reference/environment.md"]
+    page = reference.build_pages()["docs/reference/environment.md"]
     assert all(f"| `{each.name}` |" in page for each in VARIABLES)
     assert "| `LISA_CMD_TIMEOUT_SECONDS` | `20` |" in page
-    known = {*(each.name for each in VARIABLES), *ROUTING, "LISA_PREFLIGHT_MODEL_OK"}
-    words = {word for tree in modules().values() for node in ast.walk(tree) for word in _words(node)}
+    known = {*(each.name for each in VARIABLES), *ROUTING_VARIABLES, "LISA_PREFLIGHT_MODEL_OK"}
+    words = {word for tree in parse_modules().values() for node in ast.walk(tree) for word in _words(node)}
     parts = {"LISA_", "LISA_AGENT_PROCESS_MATCH_", "LISA_SMOKE_L"}
     assert {word for word in words if word.startswith("LISA_")} - known - parts == set()
 
@@ -54,16 +54,16 @@ def test_writing_mends_what_is_stale_and_removes_what_is_gone(tmp_path: Path) ->
     folder = tmp_path / "docs" / "reference"
     folder.mkdir(parents=True)
     (folder / "session-gone.md").write_text("x")
-    assert "docs/reference/session-gone.md" in reference.stale(str(tmp_path))
-    reference.write(str(tmp_path))
+    assert "docs/reference/session-gone.md" in reference.find_stale(str(tmp_path))
+    reference.write_pages(str(tmp_path))
     assert not (folder / "session-gone.md").exists()
-    assert reference.stale(str(tmp_path)) == []
+    assert reference.find_stale(str(tmp_path)) == []
     (folder / "errors.md").write_text("x")
-    assert reference.stale(str(tmp_path)) == ["docs/reference/errors.md"]
+    assert reference.find_stale(str(tmp_path)) == ["docs/reference/errors.md"]
 
 
 def test_check_says_what_is_stale_and_fails() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "lisa_py.cli.reference", "--check"], capture_output=True, text=True, check=False
     )
-    assert (ended.returncode == 0) == (reference.stale() == [])
+    assert (ended.returncode == 0) == (reference.find_stale() == [])

@@ -24,31 +24,34 @@ class Less(Struct):
 COMMAND = Command(args=Less, answer=Answer, run=print, text=lambda answer, args: "words", min=("some_name", "left_out"))
 
 
-def said(capsys: pytest.CaptureFixture[str], command: Command, form: str) -> str:
-    assert render.answer(command, Answer(), Less(1), form) == 0
+def render_output(capsys: pytest.CaptureFixture[str], command: Command, form: str) -> str:
+    assert render.print_answer(command, Answer(), Less(1), form) == 0
     return capsys.readouterr().out
 
 
 def test_json_is_one_line_with_sorted_camel_case_keys_and_no_unset_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    out = said(capsys, COMMAND, "json")
+    out = render_output(capsys, COMMAND, "json")
     assert out == '{"exitCode":3,"someName":"<a & b>","stderrPolicy":"diagnostic"}\n'
 
 
 def test_json_min_keeps_the_named_fields_that_are_set(capsys: pytest.CaptureFixture[str]) -> None:
-    assert json.loads(said(capsys, COMMAND, "json-min")) == {"someName": "<a & b>", "stderrPolicy": "diagnostic"}
+    assert json.loads(render_output(capsys, COMMAND, "json-min")) == {
+        "someName": "<a & b>",
+        "stderrPolicy": "diagnostic",
+    }
 
 
 def test_json_min_may_be_made_by_a_function(capsys: pytest.CaptureFixture[str]) -> None:
     made = Command(args=Less, answer=Answer, run=print, min=lambda answer, args: Less(args.n))
-    assert json.loads(said(capsys, made, "json-min"))["n"] == 1
+    assert json.loads(render_output(capsys, made, "json-min"))["n"] == 1
 
 
 def test_text_ends_with_one_newline_unless_the_command_brings_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(capsys, COMMAND, "text") == "words\n"
+    assert render_output(capsys, COMMAND, "text") == "words\n"
     bare = Command(args=Less, answer=Answer, run=print, text=lambda answer, args: "raw", newline=False)
-    assert said(capsys, bare, "text") == "raw"
+    assert render_output(capsys, bare, "text") == "raw"
 
 
 def test_progress_is_silent_when_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
-    render.progress()("working")
+    render.make_progress_printer()("working")
     assert capsys.readouterr().err == ""

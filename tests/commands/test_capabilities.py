@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from lisa_py import commands
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def test_every_command_is_listed(machine: Machine) -> None:
+def test_every_command_is_listed(machine: LisaHost) -> None:
     answer = machine.lisa("capabilities", "--json").json
     assert {" ".join(path) for path in commands.paths()} == {command["name"] for command in answer["commands"]}
 
 
-def test_flags_are_described_as_they_are(machine: Machine) -> None:
+def test_flags_are_described_as_they_are(machine: LisaHost) -> None:
     answer = machine.lisa("capabilities", "--json").json
     name = next(command for command in answer["commands"] if command["name"] == "session name")
     assert name["description"] and "invalid_agent" in name["errors"]
@@ -20,7 +20,7 @@ def test_flags_are_described_as_they_are(machine: Machine) -> None:
     assert (mode["type"], mode["default"], mode["required"]) == ("string", "interactive", False)
 
 
-def test_text_has_a_line_per_command(machine: Machine) -> None:
+def test_text_has_a_line_per_command(machine: LisaHost) -> None:
     lines = machine.lisa("capabilities").out.splitlines()
     assert lines[0].startswith("lisa ") and lines[1] == ""
     assert "- session exists flags: --session, --project-root, --json, --json-min" in lines

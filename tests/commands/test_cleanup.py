@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.fleet import Fleet
-from tests.machine import Machine
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 
 @pytest.fixture(autouse=True)
-def fast(machine: Machine) -> None:
+def fast(machine: LisaHost) -> None:
     machine.env["LISA_CMD_TIMEOUT_SECONDS"] = "2"
 
 
@@ -26,21 +26,21 @@ def dead_server(fleet: Fleet, root: Path) -> Path:
     fleet.spawn("lisa-crashed", root=str(root))
     tmux = fleet.ctx.tmux(fleet.ctx.project(str(root)))
     os.kill(tmux.server_pid(), signal.SIGKILL)
-    wait_until(lambda: tmux.answers() is False)
+    wait_until(lambda: tmux.is_listening() is False)
     return Path(tmux.socket)
 
 
-def test_scenario_17_a_detached_server_with_a_living_agent_is_kept(machine: Machine, fleet: Fleet) -> None:
+def test_scenario_17_a_detached_server_with_a_living_agent_is_kept(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-lives")
     fleet.spawn("lisa-ended", "exit 0")
-    fleet.ends("lisa-ended")
+    fleet.wait_until_ended("lisa-ended")
     answer = machine.lisa("cleanup", "--json")
     assert answer.code == 0
     assert (answer.json["killedServers"], answer.json["removed"], answer.json["keptActive"]) == (0, 0, 1)
     assert fleet.names() == ["lisa-ended", "lisa-lives"]
 
 
-def test_the_socket_of_a_dead_server_is_removed(machine: Machine, fleet: Fleet) -> None:
+def test_the_socket_of_a_dead_server_is_removed(machine: LisaHost, fleet: Fleet) -> None:
     socket = dead_server(fleet, machine.folder / "crashed")
     fleet.spawn("lisa-lives")
     dry = machine.lisa("cleanup", "--dry-run", "--json").json
@@ -55,9 +55,9 @@ def test_the_socket_of_a_dead_server_is_removed(machine: Machine, fleet: Fleet) 
     assert [path.name for path in machine.sockets.iterdir()] == [Path(fleet.ctx.project().socket).name]
 
 
-def test_a_server_in_which_all_have_ended_goes_and_their_last_screens_stay(machine: Machine, fleet: Fleet) -> None:
+def test_a_server_in_which_all_have_ended_goes_and_their_last_screens_stay(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "echo famous last words; exit 3")
-    fleet.ends("lisa-x")
+    fleet.wait_until_ended("lisa-x")
     wait_until(lambda: (pane := fleet.pane("lisa-x")) and pane.dead)
     dry = machine.lisa("cleanup", "--dry-run", "--json").json
     assert (dry["wouldKillServers"], dry["wouldRemove"]) == (1, 1)
@@ -70,16 +70,16 @@ def test_a_server_in_which_all_have_ended_goes_and_their_last_screens_stay(machi
     assert "famous last words" in (fleet.folder("lisa-x") / "output.txt").read_text()
 
 
-def test_an_empty_server_goes(machine: Machine, fleet: Fleet) -> None:
+def test_an_empty_server_goes(machine: LisaHost, fleet: Fleet) -> None:
     tmux = fleet.ctx.tmux(fleet.ctx.project())
     tmux.boot()
     assert machine.lisa("cleanup", "--json").json["killedServers"] == 1
-    assert tmux.answers() is False
+    assert tmux.is_listening() is False
 
 
-def test_a_server_somebody_is_attached_to_is_kept(machine: Machine, fleet: Fleet) -> None:
+def test_a_server_somebody_is_attached_to_is_kept(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "exit 0")
-    fleet.ends("lisa-x")
+    fleet.wait_until_ended("lisa-x")
     tmux = fleet.ctx.tmux(fleet.ctx.project())
     wait_until(lambda: (pane := fleet.pane("lisa-x")) and pane.dead)
     leader, follower = pty.openpty()
@@ -87,7 +87,7 @@ def test_a_server_somebody_is_attached_to_is_kept(machine: Machine, fleet: Fleet
         ["tmux", "-S", tmux.socket, "attach", "-t", "=lisa-x"], env=machine.env, stdin=follower, stdout=follower
     )
     try:
-        wait_until(lambda: tmux.clients() == 1)
+        wait_until(lambda: tmux.count_clients() == 1)
         answer = machine.lisa("cleanup", "--json").json
         assert (answer["keptActive"], answer["killedServers"]) == (1, 0)
         assert "attached" in answer["sockets"][0]["why"]
@@ -98,7 +98,7 @@ def test_a_server_somebody_is_attached_to_is_kept(machine: Machine, fleet: Fleet
         os.close(follower)
 
 
-def test_what_is_no_socket_is_left_alone(machine: Machine) -> None:
+def test_what_is_no_socket_is_left_alone(machine: LisaHost) -> None:
     impostor = machine.sockets / "lisa-tmux-proj-0123abcd.sock"
     impostor.write_text("precious")
     link = machine.sockets / "lisa-tmux-proj-0123abce.sock"
@@ -110,14 +110,14 @@ def test_what_is_no_socket_is_left_alone(machine: Machine) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a file of another user")
-def test_another_users_socket_is_left_alone(machine: Machine, fleet: Fleet) -> None:
+def test_another_users_socket_is_left_alone(machine: LisaHost, fleet: Fleet) -> None:
     socket = dead_server(fleet, machine.folder / "crashed")
     os.chown(socket, 12345, -1)
     assert machine.lisa("cleanup", "--json").json["scanned"] == 0
     assert socket.exists()
 
 
-def test_a_server_that_hangs_is_reported_and_kept(machine: Machine, fleet: Fleet) -> None:
+def test_a_server_that_hangs_is_reported_and_kept(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     pid = fleet.ctx.tmux(fleet.ctx.project()).server_pid()
     os.kill(pid, signal.SIGSTOP)
@@ -131,7 +131,7 @@ def test_a_server_that_hangs_is_reported_and_kept(machine: Machine, fleet: Fleet
     assert fleet.names() == ["lisa-x"]
 
 
-def test_the_users_own_tmux_is_looked_at_on_request_and_only_dead_sockets_go(machine: Machine) -> None:
+def test_the_users_own_tmux_is_looked_at_on_request_and_only_dead_sockets_go(machine: LisaHost) -> None:
     machine.env["TMUX_TMPDIR"] = str(machine.folder)
     tmux = ["tmux", "-f", "/dev/null"]
     subprocess.run(
@@ -155,14 +155,14 @@ def test_the_users_own_tmux_is_looked_at_on_request_and_only_dead_sockets_go(mac
         subprocess.run([*tmux, "kill-server"], env=machine.env, capture_output=True, check=False)
 
 
-def test_without_tmux_living_servers_are_kept_and_that_is_said(machine: Machine, fleet: Fleet) -> None:
+def test_without_tmux_living_servers_are_kept_and_that_is_said(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     answer = machine.lisa("cleanup", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "cleanup_socket_errors")
     assert fleet.names() == ["lisa-x"]
 
 
-def test_nothing_there_is_fine_and_makes_nothing(machine: Machine) -> None:
+def test_nothing_there_is_fine_and_makes_nothing(machine: LisaHost) -> None:
     answer = machine.lisa("cleanup", "--dry-run")
     assert (answer.code, answer.out) == (
         0,

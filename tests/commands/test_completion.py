@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def candidates(machine: Machine, *words: str) -> list[str]:
+def candidates(machine: LisaHost, *words: str) -> list[str]:
     """What bash offers for the last of the words."""
-    machine.program("lisa", f'#!/bin/sh\nexec "{sys.executable}" -P -m lisa_py "$@"\n')
+    machine.add_program("lisa", f'#!/bin/sh\nexec "{sys.executable}" -P -m lisa_py "$@"\n')
     quoted = " ".join(f"'{word}'" for word in ("lisa", *words))
     script = (
         'eval "$(lisa completion bash)"\n'
@@ -27,7 +27,7 @@ def candidates(machine: Machine, *words: str) -> list[str]:
     return ended.stdout.split()
 
 
-def test_bash_completes_groups_commands_flags_and_choices(machine: Machine) -> None:
+def test_bash_completes_groups_commands_flags_and_choices(machine: LisaHost) -> None:
     assert candidates(machine, "sess") == ["session"]
     assert "detect-nested" in candidates(machine, "session", "det")
     assert candidates(machine, "session", "name", "--m") == ["--mode"]
@@ -36,16 +36,16 @@ def test_bash_completes_groups_commands_flags_and_choices(machine: Machine) -> N
     assert candidates(machine, "completion", "") == ["bash", "zsh", "fish"]
 
 
-def test_bash_completes_the_sessions_of_this_project(machine: Machine) -> None:
-    place = machine.context().place("lisa-nightly")
-    folder = machine.folder / place.folder
+def test_bash_completes_the_sessions_of_this_project(machine: LisaHost) -> None:
+    ref = machine.context().ref("lisa-nightly")
+    folder = machine.folder / ref.folder
     folder.mkdir(parents=True)
     (folder / "meta.json").write_text('{"session":"lisa-nightly"}')
     assert candidates(machine, "session", "exists", "--session", "lisa-n") == ["lisa-nightly"]
 
 
 @pytest.mark.parametrize(("shell", "check"), [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")])
-def test_the_script_is_one_its_shell_reads(shell: str, check: str, machine: Machine) -> None:
+def test_the_script_is_one_its_shell_reads(shell: str, check: str, machine: LisaHost) -> None:
     script = machine.lisa("completion", shell).out
     assert script == machine.lisa("completion", "--shell", shell).out
     assert "_LISA_COMPLETE" in script
@@ -53,6 +53,6 @@ def test_the_script_is_one_its_shell_reads(shell: str, check: str, machine: Mach
         assert subprocess.run([shell, check], input=script, text=True, check=False).returncode == 0
 
 
-def test_an_unknown_shell_is_refused(machine: Machine) -> None:
+def test_an_unknown_shell_is_refused(machine: LisaHost) -> None:
     answer = machine.lisa("completion", "tcsh", "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_shell")

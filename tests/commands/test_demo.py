@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psutil
 
-from tests.machine import PROGRAM, Machine
-from tests.waiting import wait_until
+from tests.lisa_host import PROGRAM, LisaHost
+from tests.polling import wait_until
 
 
-def left_behind(machine: Machine) -> list[str]:
+def find_leftovers(machine: LisaHost) -> list[str]:
     """Files of the demo, and processes that carry this machine's HOME."""
     names = [name for name in os.listdir(machine.env["TMPDIR"]) if name.startswith("lisa-demo-")]
     for process in psutil.process_iter():
@@ -28,7 +28,7 @@ def left_behind(machine: Machine) -> list[str]:
     return names
 
 
-def test_a_fleet_is_spawned_watched_answered_read_handed_on_and_removed(machine: Machine) -> None:
+def test_a_fleet_is_spawned_watched_answered_read_handed_on_and_removed(machine: LisaHost) -> None:
     answer = machine.lisa("demo", "--json")
     got = answer.json
     assert (answer.code, got["ok"], got["agent"]) == (0, True, "scripted"), got
@@ -41,11 +41,11 @@ def test_a_fleet_is_spawned_watched_answered_read_handed_on_and_removed(machine:
     assert (got["handedTo"], got["handDelivered"], got["killed"]) == ("reviewer", True, 5)
     assert got["seconds"] < 30
     assert got["leftBehind"] == []
-    assert left_behind(machine) == []
+    assert find_leftovers(machine) == []
     assert not Path(machine.env["LISA_STATE_DIR"]).exists()
 
 
-def test_piped_each_change_is_a_plain_line(machine: Machine) -> None:
+def test_piped_each_change_is_a_plain_line(machine: LisaHost) -> None:
     answer = machine.lisa("demo")
     assert answer.code == 0
     assert "\x1b" not in answer.out
@@ -54,7 +54,7 @@ def test_piped_each_change_is_a_plain_line(machine: Machine) -> None:
     assert "Next: lisa doctor" in answer.out
 
 
-def test_on_a_terminal_a_table_is_redrawn_in_place(machine: Machine) -> None:
+def test_on_a_terminal_a_table_is_redrawn_in_place(machine: LisaHost) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen([*PROGRAM, "demo"], stdout=theirs, stderr=theirs, env=machine.env, cwd=machine.project)
     os.close(theirs)
@@ -74,17 +74,17 @@ def test_on_a_terminal_a_table_is_redrawn_in_place(machine: Machine) -> None:
     assert re.search(r"\x1b\[\d+A\x1b\[J", text)
 
 
-def test_ctrl_c_cleans_up(machine: Machine) -> None:
+def test_ctrl_c_cleans_up(machine: LisaHost) -> None:
     running = machine.start("demo", "--json")
     folder = Path(machine.env["TMPDIR"])
     wait_until(lambda: list(folder.glob("lisa-demo-*/state/projects/*/sessions/lisa-demo-builder/start")))
     running.send_signal(signal.SIGINT)
     out, _ = running.communicate(timeout=30)
     assert (running.returncode, json.loads(out)["errorCode"]) == (130, "interrupted")
-    wait_until(lambda: left_behind(machine) == [], what=str(left_behind(machine)))
+    wait_until(lambda: find_leftovers(machine) == [], what=str(find_leftovers(machine)))
 
 
-def test_a_long_path_for_temporary_files_is_no_trouble(machine: Machine) -> None:
+def test_a_long_path_for_temporary_files_is_no_trouble(machine: LisaHost) -> None:
     deep = machine.folder / ("long " * 24)
     deep.mkdir()
     answer = machine.lisa("demo", "--json", env={"TMPDIR": str(deep)})
@@ -93,9 +93,9 @@ def test_a_long_path_for_temporary_files_is_no_trouble(machine: Machine) -> None
     assert list(Path(machine.env["LISA_SHARED_DIR"]).iterdir()) == []
 
 
-def test_an_agent_that_is_not_there_is_refused_without_a_trace(machine: Machine) -> None:
+def test_an_agent_that_is_not_there_is_refused_without_a_trace(machine: LisaHost) -> None:
     tools = f"{machine.bin}:/usr/bin:/bin"
     answer = machine.lisa("demo", "--agent", "codex", "--json", env={"PATH": tools})
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_installed")
     assert machine.lisa("demo", "--agent", "nobody", "--json").json["errorCode"] == "invalid_agent"
-    assert left_behind(machine) == []
+    assert find_leftovers(machine) == []

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from lisa_py.core.life import checkup
+from lisa_py.core.lifecycle import doctor
 from lisa_py.host import processes
-from tests.machine import PROGRAM, Machine
-from tests.waiting import wait_until
+from tests.lisa_host import PROGRAM, LisaHost
+from tests.polling import wait_until
 
 
-def only(machine: Machine, *programs: str) -> None:
+def only(machine: LisaHost, *programs: str) -> None:
     """A PATH with these programs of the real one and what the test makes itself."""
     for name in programs:
         (machine.bin / name).symlink_to(shutil.which(name) or "/nowhere")
@@ -27,9 +27,9 @@ def found(answer: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
     return next(entry for entry in answer[kind] if entry["name"] == name)
 
 
-def test_tmux_and_one_agent_are_enough(machine: Machine) -> None:
+def test_tmux_and_one_agent_are_enough(machine: LisaHost) -> None:
     only(machine, "tmux")
-    machine.program("claude", "#!/bin/sh\n[ $1 = --version ] && echo '2.1.329 (Claude Code)'\n")
+    machine.add_program("claude", "#!/bin/sh\n[ $1 = --version ] && echo '2.1.329 (Claude Code)'\n")
     answer = machine.lisa("doctor", "--json")
     assert (answer.code, answer.json["ok"]) == (0, True)
     assert [check["name"] for check in answer.json["checks"]] == ["tmux", "claude", "codex"]
@@ -41,17 +41,17 @@ def test_tmux_and_one_agent_are_enough(machine: Machine) -> None:
     }
 
 
-def test_without_an_agent_or_without_tmux_it_is_not_ready(machine: Machine) -> None:
+def test_without_an_agent_or_without_tmux_it_is_not_ready(machine: LisaHost) -> None:
     only(machine, "tmux")
     answer = machine.lisa("doctor", "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "doctor_missing_prerequisites")
     only(machine)
     (machine.bin / "tmux").unlink()
-    machine.program("codex", "#!/bin/sh\necho codex-cli 0.169.0\n")
+    machine.add_program("codex", "#!/bin/sh\necho codex-cli 0.169.0\n")
     assert machine.lisa("doctor").code == 1
 
 
-def test_text_has_a_line_per_program_and_the_verdict_last(machine: Machine) -> None:
+def test_text_has_a_line_per_program_and_the_verdict_last(machine: LisaHost) -> None:
     only(machine, "tmux")
     lines = machine.lisa("doctor").out.splitlines()
     assert lines[0] == f"ok      tmux    {machine.bin / 'tmux'}"
@@ -59,40 +59,40 @@ def test_text_has_a_line_per_program_and_the_verdict_last(machine: Machine) -> N
     assert lines[-1] == "doctor: missing prerequisites"
 
 
-def test_it_really_makes_a_session_and_leaves_nothing_of_it(machine: Machine) -> None:
+def test_it_really_makes_a_session_and_leaves_nothing_of_it(machine: LisaHost) -> None:
     answer = machine.lisa("doctor", "--json").json
     assert found(answer, "machine", "session")["ok"] is True
     assert list(machine.sockets.iterdir()) == []
 
 
-def test_a_socket_folder_that_cannot_be_used_is_a_finding_not_a_failure(machine: Machine) -> None:
+def test_a_socket_folder_that_cannot_be_used_is_a_finding_not_a_failure(machine: LisaHost) -> None:
     only(machine, "tmux")
-    machine.program("codex", "#!/bin/sh\necho codex-cli 0.169.0\n")
+    machine.add_program("codex", "#!/bin/sh\necho codex-cli 0.169.0\n")
     answer = machine.lisa("doctor", "--json", env={"LISA_TMUX_SOCKET_DIR": "/proc/nowhere"})
     session = found(answer.json, "machine", "session")
     assert session["ok"] is False and "LISA_TMUX_SOCKET_DIR" in session["detail"]
     assert (answer.code, answer.json["ok"]) == (0, True)
 
 
-def test_a_socket_path_that_is_too_long_is_said_with_the_one_used_instead(machine: Machine) -> None:
+def test_a_socket_path_that_is_too_long_is_said_with_the_one_used_instead(machine: LisaHost) -> None:
     answer = machine.lisa("doctor", "--json", env={"LISA_TMUX_SOCKET_DIR": f"{machine.folder}/{'x' * 120}"})
     path = found(answer.json, "machine", "socket_path")
     assert path["ok"] is True and "too long" in path["detail"]
     assert found(answer.json, "machine", "session")["ok"] is True
 
 
-def test_hazards_of_the_installed_tmux_are_named(machine: Machine) -> None:
+def test_hazards_of_the_installed_tmux_are_named(machine: LisaHost) -> None:
     only(machine)
-    machine.program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 3.3a'\n")
+    machine.add_program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 3.3a'\n")
     assert "dead pane" in found(machine.lisa("doctor", "--json").json, "machine", "tmux_version")["detail"]
-    machine.program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 2.9'\n")
+    machine.add_program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 2.9'\n")
     version = found(machine.lisa("doctor", "--json").json, "machine", "tmux_version")
     assert version["ok"] is False and "too old" in version["detail"]
 
 
-def test_whether_agents_that_use_a_login_shell_find_lisa_is_said_and_decides_nothing(machine: Machine) -> None:
-    machine.program("claude", "#!/bin/sh\n[ $1 = --version ] && echo '2.1.329 (Claude Code)'\n")
-    lisa = machine.program("lisa", "#!/bin/sh\n")
+def test_whether_agents_that_use_a_login_shell_find_lisa_is_said_and_decides_nothing(machine: LisaHost) -> None:
+    machine.add_program("claude", "#!/bin/sh\n[ $1 = --version ] && echo '2.1.329 (Claude Code)'\n")
+    lisa = machine.add_program("lisa", "#!/bin/sh\n")
     (machine.home / ".bash_profile").write_text("echo welcome; PATH=/usr/bin:/bin\n")
     answer = machine.lisa("doctor", "--json")
     hint = found(answer.json, "machine", "login_shell")
@@ -107,16 +107,16 @@ def test_whether_agents_that_use_a_login_shell_find_lisa_is_said_and_decides_not
     }
 
 
-def test_a_login_shell_that_does_not_come_up_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkup, "LOGIN_SECONDS", 0.5)
+def test_a_login_shell_that_does_not_come_up_is_given_up(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "LOGIN_SECONDS", 0.5)
     (machine.home / ".bash_profile").write_text("echo $$ >$HOME/pid; exec sleep 600\n")
-    hint = checkup.login_shell(machine.context())
+    hint = doctor.check_login_shell(machine.context())
     assert hint.ok is False and "did not come up" in hint.detail
     shell = int((machine.home / "pid").read_text())
-    wait_until(lambda: not processes.same(shell, 0), what="the shell has ended")
+    wait_until(lambda: not processes.is_running(shell, 0), what="the shell has ended")
 
 
-def test_a_full_disk_is_found_before_a_session_needs_it(machine: Machine) -> None:
+def test_a_full_disk_is_found_before_a_session_needs_it(machine: LisaHost) -> None:
     state = machine.folder / "state"
     state.mkdir(mode=0o700)
     ended = subprocess.run(
@@ -129,7 +129,7 @@ def test_a_full_disk_is_found_before_a_session_needs_it(machine: Machine) -> Non
     assert found(machine.lisa("doctor", "--json").json, "machine", "state_dir")["ok"] is True
 
 
-def test_a_state_folder_that_cannot_be_written_is_said(machine: Machine) -> None:
+def test_a_state_folder_that_cannot_be_written_is_said(machine: LisaHost) -> None:
     answer = machine.lisa("doctor", "--json", env={"LISA_STATE_DIR": "/dev/null/x"})
     assert found(answer.json, "machine", "state_dir")["ok"] is False
     assert not Path("/dev/null/x").exists()

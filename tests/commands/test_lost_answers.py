@@ -10,8 +10,8 @@ from typing import IO
 import pytest
 
 from lisa_py.store import events
-from tests.core.relay.talking_pane import TalkingPane
-from tests.machine import PROGRAM, Machine
+from tests.fake_pane import FakePane
+from tests.lisa_host import PROGRAM, LisaHost
 
 READERS = [
     ("capture", "--raw", "--cursor-file", "c"),
@@ -25,26 +25,26 @@ READERS = [
 ]
 
 
-def call(machine: Machine, words: tuple[str, ...], out: int | IO[str]) -> int:
+def call(machine: LisaHost, words: tuple[str, ...], out: int | IO[str]) -> int:
     which = "--sessions" if words[0] == "aggregate" else "--session"
     argv = [*PROGRAM, "session", words[0], which, "lisa-talk", *words[1:], "--json"]
     return subprocess.run(argv, env=machine.env, cwd=machine.project, stdout=out, check=False, timeout=60).returncode
 
 
-def files(machine: Machine) -> dict[str, bytes]:
+def files(machine: LisaHost) -> dict[str, bytes]:
     folder = Path(machine.project)
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 @pytest.mark.parametrize("words", READERS, ids=" ".join)
-def test_a_cursor_moves_once_the_answer_is_told(machine: Machine, words: tuple[str, ...]) -> None:
-    with TalkingPane(machine) as pane, open(os.devnull, "w") as anybody:
-        pane.say("hello\n")
+def test_a_cursor_moves_once_the_answer_is_told(machine: LisaHost, words: tuple[str, ...]) -> None:
+    with FakePane(machine) as pane, open(os.devnull, "w") as anybody:
+        pane.write("hello\n")
         assert call(machine, words, anybody) == 0
         stood = files(machine)
         assert stood["c"]
-        pane.say("and more\n")
-        events.add(pane.place, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason="r")
+        pane.write("and more\n")
+        events.add(pane.ref, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason="r")
         read, gone = os.pipe()
         os.close(read)
         assert call(machine, words, gone) == 141

@@ -50,7 +50,7 @@ WHOLE = {"partOne": {"someKey": 1}, "either": {"words": "x"}, "count": 0, "stder
 
 
 def test_a_field_may_be_one_struct_or_another_and_only_unset_ones_may_be_missing() -> None:
-    described = schema.answer(command())
+    described = schema.answer_schema(command())
     assert valid(described, WHOLE)
     assert valid(described, {**WHOLE, "maybe": "x", "either": {"someKey": 3}})
     for key in WHOLE:
@@ -59,11 +59,11 @@ def test_a_field_may_be_one_struct_or_another_and_only_unset_ones_may_be_missing
 
 
 def test_fields_that_are_omitted_at_their_default_are_not_required() -> None:
-    assert schema.answer(command(Sparse))["required"] == ["name", "stderrPolicy"]
+    assert schema.answer_schema(command(Sparse))["required"] == ["name", "stderrPolicy"]
 
 
 def test_an_answer_may_be_one_of_several_and_each_is_whole() -> None:
-    described = schema.answer(command(Part | Other))
+    described = schema.answer_schema(command(Part | Other))
     assert valid(described, {"someKey": 1, "stderrPolicy": "diagnostic"})
     assert valid(described, {"words": "", "stderrPolicy": "diagnostic"})
     assert not valid(described, {"stderrPolicy": "diagnostic"})
@@ -76,18 +76,18 @@ def test_the_smaller_answer_is_the_named_fields_or_what_the_function_says_it_ret
     def loose(answer: Answer, args: Args) -> dict[str, Any]:
         return {}
 
-    named = schema.smaller(command(min=("part_one", "maybe")))
+    named = schema.min_schema(command(min=("part_one", "maybe")))
     assert valid(named, {"partOne": {"someKey": 1}, "stderrPolicy": "diagnostic"})
     assert not valid(named, {"stderrPolicy": "diagnostic"})
-    assert valid(schema.smaller(command(min=small)), {"words": "x", "stderrPolicy": "diagnostic"})
-    assert set((schema.smaller(command(min=loose)) or {})["properties"]) == {*WHOLE, "maybe"}
-    assert schema.smaller(command()) is None
+    assert valid(schema.min_schema(command(min=small)), {"words": "x", "stderrPolicy": "diagnostic"})
+    assert set((schema.min_schema(command(min=loose)) or {})["properties"]) == {*WHOLE, "maybe"}
+    assert schema.min_schema(command()) is None
 
 
 def test_events_may_be_of_several_kinds() -> None:
-    assert schema.events(command()) is None
+    assert schema.event_schema(command()) is None
     for kinds in ((Part, Other), Part | Other):
-        described = schema.events(command(events=kinds))
+        described = schema.event_schema(command(events=kinds))
         assert valid(described, {"someKey": 1, "stderrPolicy": "diagnostic"})
         assert valid(described, {"words": "x", "stderrPolicy": "diagnostic"})
 
@@ -95,4 +95,4 @@ def test_events_may_be_of_several_kinds() -> None:
 @pytest.mark.parametrize(("code", "fine"), [("unknown_flag", True), ("my_own", True), ("made_up", False)])
 def test_a_failure_carries_one_of_the_promised_codes(code: str, fine: bool) -> None:
     value = {"ok": False, "errorCode": code, "error": "words", "stderrPolicy": "diagnostic", "more": 1}
-    assert valid(schema.failure({"my_own": "what it means"}), value) == fine
+    assert valid(schema.failure_schema({"my_own": "what it means"}), value) == fine

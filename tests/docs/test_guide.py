@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from lisa_py import commands
-from lisa_py.core.relay.skill import contract
+from lisa_py.core.skill import contract_check
 from tests.house.sources import TREE
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 GUIDE = TREE / "docs" / "guide"
 PATTERNS = sorted((GUIDE / "patterns").glob("*.md"))
 ROLES = ("AGENT", "REVIEWER", "FIXER", "PLANNER", "WORKER", "CHECKER")
 CHILD = "lisa session spawn --session lisa-child --agent scripted --prompt hi"
-SAID: dict[str, tuple[dict[str, str], list[str]]] = {
+EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
     "single-worker": (
         {"PROMPT": "[say two findings]", "FOLLOW_UP": "[say the first one]"},
         ["two findings", "the first one"],
@@ -46,8 +46,8 @@ def blocks(page: Path) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def run(machine: Machine, script: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    machine.program("lisa", f'#!/bin/sh\nexec "{sys.executable}" -P -m lisa_py "$@"\n')
+def run(machine: LisaHost, script: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    machine.add_program("lisa", f'#!/bin/sh\nexec "{sys.executable}" -P -m lisa_py "$@"\n')
     own = {**machine.env, "PYTHONPATH": str(TREE), **dict.fromkeys(ROLES, "scripted"), **env}
     return subprocess.run(
         ["sh", "-c", script], cwd=machine.project, env=own, capture_output=True, text=True, timeout=120, check=False
@@ -55,21 +55,21 @@ def run(machine: Machine, script: str, env: dict[str, str]) -> subprocess.Comple
 
 
 def test_each_pattern_has_a_script_and_what_it_is_told_here() -> None:
-    assert {page.stem for page in PATTERNS} == set(SAID)
+    assert {page.stem for page in PATTERNS} == set(EXPECTATIONS)
     assert all(len(blocks(page)) == 1 for page in PATTERNS)
     assert not [page.stem for page in PATTERNS if f"patterns/{page.name}" not in (GUIDE / "README.md").read_text()]
 
 
 @pytest.mark.parametrize("page", PATTERNS, ids=lambda page: page.stem)
-def test_a_pattern_does_what_it_says_and_leaves_nothing(machine: Machine, page: Path) -> None:
-    told, expected = SAID[page.stem]
-    ended = run(machine, blocks(page)[0], told)
+def test_a_pattern_does_what_it_says_and_leaves_nothing(machine: LisaHost, page: Path) -> None:
+    environment, expected = EXPECTATIONS[page.stem]
+    ended = run(machine, blocks(page)[0], environment)
     assert ended.returncode == 0, ended
     assert not [words for words in expected if words not in ended.stdout], ended.stdout
     assert machine.lisa("session", "list", "--json").json["sessions"] == []
 
 
-def test_a_budget_stops_the_loop(machine: Machine) -> None:
+def test_a_budget_stops_the_loop(machine: LisaHost) -> None:
     script = blocks(GUIDE / "patterns" / "budget-loop.md")[0]
     ended = run(machine, script, {"PROMPT": "[say one]", "NEXT": "[say on]", "MAX_STEPS": "2"})
     assert (ended.returncode, "stopped after step 3" in ended.stdout) == (0, True), ended
@@ -77,7 +77,7 @@ def test_a_budget_stops_the_loop(machine: Machine) -> None:
     assert "stopped after step 1" in ended.stdout
 
 
-def test_what_is_not_allowed_is_answered_with_no(machine: Machine) -> None:
+def test_what_is_not_allowed_is_answered_with_no(machine: LisaHost) -> None:
     script = blocks(GUIDE / "patterns" / "permissions.md")[0]
     ended = run(machine, script, {"PROMPT": "[ask touch other.txt] [say so be it]"})
     assert ended.returncode == 0 and "ok: No" in ended.stdout, ended
@@ -85,7 +85,7 @@ def test_what_is_not_allowed_is_answered_with_no(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, len(blocks(GUIDE / "README.md"))))
-def test_the_guides_own_steps_run(machine: Machine, number: int) -> None:
+def test_the_guides_own_steps_run(machine: LisaHost, number: int) -> None:
     """All but the first, which needs a real agent on the machine."""
     ended = run(machine, "set -e\n" + blocks(GUIDE / "README.md")[number], {"PROMPT": "[say hello]"})
     assert ended.returncode == 0, ended
@@ -93,10 +93,10 @@ def test_the_guides_own_steps_run(machine: Machine, number: int) -> None:
 
 
 def test_every_call_in_the_guide_names_a_command_and_flags_that_exist() -> None:
-    known = {entry.name: set(entry.flags) for entry in commands.surface()}
-    calls = [words for page in GUIDE.rglob("*.md") for words in contract.calls(page.read_text())]
+    known = {entry.name: set(entry.flags) for entry in commands.build_index()}
+    calls = [words for page in GUIDE.rglob("*.md") for words in contract_check.extract_calls(page.read_text())]
     assert len(calls) > 50
-    assert not [problem for words in calls for problem in contract.problems(words, known)]
+    assert not [problem for words in calls for problem in contract_check.find_problems(words, known)]
 
 
 def test_links_lead_somewhere() -> None:

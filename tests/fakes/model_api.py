@@ -52,7 +52,7 @@ Json = dict[str, Any]
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.02
-BEAT_SECONDS = 5.0
+KEEPALIVE_SECONDS = 5.0
 LAST_RESULT_LIMIT = 400
 ECHO_LIMIT = 60
 COMPACTING = ("block followed by a <summary> block", "CONTEXT CHECKPOINT COMPACTION")
@@ -65,7 +65,7 @@ COUNTING = "one two three four five six seven eight nine ten"
 
 
 @dataclass(frozen=True)
-class Say:
+class Text:
     """Answer with text, spread over some seconds."""
 
     text: str
@@ -73,7 +73,7 @@ class Say:
 
 
 @dataclass(frozen=True)
-class Think:
+class Reasoning:
     """Reason, spread over some seconds."""
 
     text: str
@@ -105,14 +105,14 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Wait:
+class Pause:
     """Send nothing for a while."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
-class Hang:
+class Stall:
     """Open the stream and send nothing but keep-alives."""
 
     seconds: float
@@ -126,12 +126,12 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Drop:
+class Disconnect:
     """Cut the connection."""
 
 
 @dataclass(frozen=True)
-class Fail:
+class ErrorStep:
     """Answer with an error; always, or only the first so many times."""
 
     kind: str
@@ -139,11 +139,11 @@ class Fail:
 
 
 ToolStep = Shell | Todos | Question
-Step = Say | Think | ToolStep | Wait | Hang | Gate | Drop | Fail
+Step = Text | Reasoning | ToolStep | Pause | Stall | Gate | Disconnect | ErrorStep
 
 
 @dataclass(frozen=True)
-class Failure:
+class ApiError:
     """One kind of API error, in the words of both vendors."""
 
     status: int
@@ -154,80 +154,80 @@ class Failure:
 
 
 FAILURES = {
-    "auth": Failure(401, "authentication_error", "invalid_api_key", "invalid x-api-key"),
-    "permission": Failure(403, "permission_error", "forbidden", "this key may not use the model"),
-    "billing": Failure(
+    "auth": ApiError(401, "authentication_error", "invalid_api_key", "invalid x-api-key"),
+    "permission": ApiError(403, "permission_error", "forbidden", "this key may not use the model"),
+    "billing": ApiError(
         400, "invalid_request_error", "insufficient_quota",
         "Your credit balance is too low to access the API.",
     ),
-    "bad_request": Failure(
+    "bad_request": ApiError(
         400, "invalid_request_error", "invalid_request_error", "the request is malformed"
     ),
-    "too_long": Failure(
+    "too_long": ApiError(
         400, "invalid_request_error", "context_length_exceeded",
         "prompt is too long: 250000 tokens > 200000 maximum",
     ),
-    "not_found": Failure(404, "not_found_error", "model_not_found", "there is no such model"),
-    "rate_limit": Failure(
+    "not_found": ApiError(404, "not_found_error", "model_not_found", "there is no such model"),
+    "rate_limit": ApiError(
         429, "rate_limit_error", "rate_limit_exceeded", "this exceeds your rate limit", 1
     ),
-    "usage_limit": Failure(
+    "usage_limit": ApiError(
         429, "rate_limit_error", "usage_limit_reached", "the usage limit has been reached"
     ),
-    "server": Failure(500, "api_error", "server_error", "Internal server error"),
-    "unavailable": Failure(503, "api_error", "server_is_overloaded", "Service unavailable"),
-    "overloaded": Failure(529, "overloaded_error", "server_is_overloaded", "Overloaded"),
+    "server": ApiError(500, "api_error", "server_error", "Internal server error"),
+    "unavailable": ApiError(503, "api_error", "server_is_overloaded", "Service unavailable"),
+    "overloaded": ApiError(529, "overloaded_error", "server_is_overloaded", "Overloaded"),
 }  # fmt: skip
 
 
 # ------------------------------------------------------------------ reading directives
 
 
-def _timed(rest: str, default: float) -> tuple[float, str]:
+def _split_seconds(rest: str, default: float) -> tuple[float, str]:
     seconds, _, text = rest.partition(" ")
     return float(seconds or default), text.strip()
 
 
-def _slow(rest: str) -> Step:
-    seconds, text = _timed(rest, 5)
-    return Say(text or COUNTING, seconds)
+def _parse_slow(rest: str) -> Step:
+    seconds, text = _split_seconds(rest, 5)
+    return Text(text or COUNTING, seconds)
 
 
-def _think(rest: str) -> Step:
-    seconds, text = _timed(rest, 1)
-    return Think(text or "hm", seconds)
+def _parse_think(rest: str) -> Step:
+    seconds, text = _split_seconds(rest, 1)
+    return Reasoning(text or "hm", seconds)
 
 
-def _todos(rest: str) -> Step:
+def _parse_todos(rest: str) -> Step:
     done, _, total = rest.partition("/")
     return Todos(int(done), int(total))
 
 
-def _question(rest: str) -> Step:
+def _parse_question(rest: str) -> Step:
     text, *options = (part.strip() for part in rest.split("|"))
     return Question(text or "Which one?", tuple(options) or ("Yes", "No"))
 
 
-def _error(rest: str) -> Step:
+def _parse_error(rest: str) -> Step:
     kind, _, times = rest.partition(" ")
     if kind not in FAILURES:
         raise ValueError(f"no error is called {kind!r}")
-    return Fail(kind, int(times) if times else None)
+    return ErrorStep(kind, int(times) if times else None)
 
 
 VERBS: dict[str, Callable[[str], Step]] = {
-    "text": Say,
-    "slow": _slow,
-    "think": _think,
+    "text": Text,
+    "slow": _parse_slow,
+    "think": _parse_think,
     "tool": lambda rest: Shell(rest or "true"),
     "ask": lambda rest: Shell(rest or "true", ask=True),
-    "todos": _todos,
-    "question": _question,
-    "wait": lambda rest: Wait(float(rest or 5)),
-    "hang": lambda rest: Hang(float(rest or 60)),
+    "todos": _parse_todos,
+    "question": _parse_question,
+    "wait": lambda rest: Pause(float(rest or 5)),
+    "hang": lambda rest: Stall(float(rest or 60)),
     "gate": lambda rest: Gate(rest or "gate"),
-    "drop": lambda _rest: Drop(),
-    "error": _error,
+    "drop": lambda _rest: Disconnect(),
+    "error": _parse_error,
 }
 BORDER = re.compile(rf"(\[)|(\])|\s+then\s+(?=(?:{'|'.join(VERBS)})\b)")
 
@@ -277,7 +277,7 @@ def _parse_step(part: str) -> Step:
     try:
         return VERBS[verb](rest.strip())
     except (KeyError, ValueError) as problem:
-        return Say(f"fake model: cannot read the step {part!r} ({problem})")
+        return Text(f"fake model: cannot read the step {part!r} ({problem})")
 
 
 def plan_for(prompt: str) -> list[Step]:
@@ -286,10 +286,10 @@ def plan_for(prompt: str) -> list[Step]:
     if found:
         return parse_steps(found[-1])
     words = " ".join(prompt.split())
-    wanted = EXACTLY.search(words)
-    if wanted:
-        return [Say(wanted[1])]
-    return [Say(f"You said: {words[:ECHO_LIMIT]}" if words else "You said nothing.")]
+    exact_text = EXACTLY.search(words)
+    if exact_text:
+        return [Text(exact_text[1])]
+    return [Text(f"You said: {words[:ECHO_LIMIT]}" if words else "You said nothing.")]
 
 
 def steps_of_round(plan: list[Step], number: int) -> list[Step]:
@@ -300,7 +300,7 @@ def steps_of_round(plan: list[Step], number: int) -> list[Step]:
         if isinstance(step, ToolStep):
             replies.append([])
     steps = replies[number] if number < len(replies) else []
-    return steps or [Say("Done.")]
+    return steps or [Text("Done.")]
 
 
 # ------------------------------------------------------------------ reading requests
@@ -341,7 +341,7 @@ MID_TURN = re.compile(
 )
 
 
-def spoken(text: str) -> str:
+def strip_wrapping(text: str) -> str:
     """What a user typed or pasted: without notes the agent put before it, and wrapping around it."""
     while note := NOTES.match(text):
         text = text[note.end() :]
@@ -358,10 +358,10 @@ def text_of(content: object) -> str:
     return "\n".join(block["text"] for block in blocks if isinstance(block.get("text"), str))
 
 
-Said = tuple[str, str]  # ("prompt" | "result" | "other", text)
+HistoryEntry = tuple[str, str]  # ("prompt" | "result" | "other", text)
 
 
-def read_turn(history: Iterable[Said], length: int) -> Turn:
+def read_turn(history: Iterable[HistoryEntry], length: int) -> Turn:
     """Walk back from the end of a conversation to its newest prompt."""
     results: list[str] = []
     previous = ""
@@ -374,7 +374,7 @@ def read_turn(history: Iterable[Said], length: int) -> Turn:
     return Turn("", tuple(reversed(results)), length)
 
 
-def said_to_anthropic(messages: list[Json]) -> Iterator[Said]:
+def read_messages_history(messages: list[Json]) -> Iterator[HistoryEntry]:
     """What was said in a Messages request, newest first."""
     for message in reversed(messages):
         if message["role"] == "assistant":
@@ -386,11 +386,11 @@ def said_to_anthropic(messages: list[Json]) -> Iterator[Said]:
         for block in reversed(blocks):
             if block["type"] == "tool_result":
                 yield "result", text_of(block.get("content"))
-            elif block["type"] == "text" and (prompt := spoken(block["text"])).strip():
+            elif block["type"] == "text" and (prompt := strip_wrapping(block["text"])).strip():
                 yield "prompt", prompt
 
 
-def said_to_openai(items: list[Json]) -> Iterator[Said]:
+def read_responses_history(items: list[Json]) -> Iterator[HistoryEntry]:
     """What was said in a Responses request, newest first."""
     for item in reversed(items):
         kind = str(item.get("type", "message"))
@@ -399,7 +399,7 @@ def said_to_openai(items: list[Json]) -> Iterator[Said]:
             yield "result", output.rpartition("\nOutput:\n")[2]
         elif kind.endswith("_call"):
             yield "other", ""
-        elif item.get("role") == "user" and (prompt := spoken(text_of(item["content"]))).strip():
+        elif item.get("role") == "user" and (prompt := strip_wrapping(text_of(item["content"]))).strip():
             yield "prompt", prompt
 
 
@@ -511,12 +511,12 @@ QUESTION_TOOLS: dict[str, ToolMaker] = {
 # ------------------------------------------------------------------ replies
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """A text in streamable pieces."""
     return re.findall(r"\s*\S+\s*", text) or [text]
 
 
-def tokens(value: object) -> int:
+def count_tokens(value: object) -> int:
     """About how many tokens a value has."""
     return len(json.dumps(value)) // 4 + 1
 
@@ -529,8 +529,8 @@ def fresh_id(prefix: str) -> str:
 class Reply(ABC):
     """One model reply on its way to an agent."""
 
-    def __init__(self, wire: Wire, body: Json) -> None:
-        self.wire = wire
+    def __init__(self, connection: HttpConnection, body: Json) -> None:
+        self.connection = connection
         self.body = body
         self.opened = False
 
@@ -538,21 +538,21 @@ class Reply(ABC):
         """Send the head of the reply, once."""
         if not self.opened:
             self.opened = True
-            self._open()
+            self._send_head()
 
     @abstractmethod
-    def _open(self) -> None: ...
+    def _send_head(self) -> None: ...
 
     @abstractmethod
-    def say(self, step: Say) -> None:
+    def send_text(self, step: Text) -> None:
         """Send text."""
 
     @abstractmethod
-    def think(self, step: Think) -> None:
+    def send_reasoning(self, step: Reasoning) -> None:
         """Send reasoning."""
 
     @abstractmethod
-    def call(self, call: ToolCall) -> None:
+    def call_tool(self, call: ToolCall) -> None:
         """Call a tool."""
 
     @abstractmethod
@@ -560,35 +560,35 @@ class Reply(ABC):
         """Send the end of the reply."""
 
     @abstractmethod
-    def fail(self, failure: Failure) -> None:
+    def send_error(self, failure: ApiError) -> None:
         """Send an error instead of a reply."""
 
     @abstractmethod
-    def beat(self) -> None:
+    def send_keepalive(self) -> None:
         """Show an agent that waits that the stream lives."""
 
-    def cut(self) -> None:
+    def disconnect(self) -> None:
         """Break off in the middle."""
         self.open()
-        self.wire.hang_up()
+        self.connection.disconnect()
 
-    def paced(self, text: str, seconds: float) -> Iterator[str]:
+    def paced_words(self, text: str, seconds: float) -> Iterator[str]:
         """The words of a text, each in its time."""
-        pieces = words(text)
+        pieces = split_words(text)
         for piece in pieces:
-            self.wire.hold(seconds / len(pieces))
+            self.connection.wait(seconds / len(pieces))
             yield piece
 
 
 class MessagesReply(Reply):
     """A reply of Anthropic's Messages API, streamed or whole."""
 
-    def __init__(self, wire: Wire, body: Json) -> None:
-        super().__init__(wire, body)
+    def __init__(self, connection: HttpConnection, body: Json) -> None:
+        super().__init__(connection, body)
         self.streaming = bool(body.get("stream"))
         self.content: list[Json] = []
         usage = {
-            "input_tokens": tokens(body),
+            "input_tokens": count_tokens(body),
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
             "output_tokens": 1,
@@ -604,76 +604,76 @@ class MessagesReply(Reply):
             "usage": usage,
         }
 
-    def _open(self) -> None:
+    def _send_head(self) -> None:
         if self.streaming:
-            self.wire.start_events()
-            self.wire.event("message_start", {"message": self.message})
+            self.connection.start_events()
+            self.connection.send_event("message_start", {"message": self.message})
 
-    def say(self, step: Say) -> None:
-        pieces = ({"type": "text_delta", "text": word} for word in self.paced(step.text, step.seconds))
-        self._block({"type": "text", "text": ""}, pieces, {"type": "text", "text": step.text})
+    def send_text(self, step: Text) -> None:
+        pieces = ({"type": "text_delta", "text": word} for word in self.paced_words(step.text, step.seconds))
+        self._send_block({"type": "text", "text": ""}, pieces, {"type": "text", "text": step.text})
 
-    def think(self, step: Think) -> None:
+    def send_reasoning(self, step: Reasoning) -> None:
         signature = "ZmFrZQ=="
         empty = {"type": "thinking", "thinking": "", "signature": ""}
-        self._block(
+        self._send_block(
             empty,
-            self._thoughts(step, signature),
+            self._reasoning_deltas(step, signature),
             {"type": "thinking", "thinking": step.text, "signature": signature},
         )
 
-    def _thoughts(self, step: Think, signature: str) -> Iterator[Json]:
-        for word in self.paced(step.text, step.seconds):
+    def _reasoning_deltas(self, step: Reasoning, signature: str) -> Iterator[Json]:
+        for word in self.paced_words(step.text, step.seconds):
             yield {"type": "thinking_delta", "thinking": word}
         yield {"type": "signature_delta", "signature": signature}
 
-    def call(self, call: ToolCall) -> None:
+    def call_tool(self, call: ToolCall) -> None:
         head: Json = {"type": "tool_use", "id": fresh_id("toolu"), "name": call.name, "input": {}}
         piece = {"type": "input_json_delta", "partial_json": json.dumps(call.arguments)}
-        self._block(head, [piece], {**head, "input": call.arguments})
+        self._send_block(head, [piece], {**head, "input": call.arguments})
 
-    def _block(self, head: Json, pieces: Iterable[Json], whole: Json) -> None:
+    def _send_block(self, head: Json, pieces: Iterable[Json], whole: Json) -> None:
         self.open()
         index = len(self.content)
-        self._emit("content_block_start", {"index": index, "content_block": head})
+        self._send_event("content_block_start", {"index": index, "content_block": head})
         for piece in pieces:
-            self._emit("content_block_delta", {"index": index, "delta": piece})
-        self._emit("content_block_stop", {"index": index})
+            self._send_event("content_block_delta", {"index": index, "delta": piece})
+        self._send_event("content_block_stop", {"index": index})
         self.content.append(whole)
 
-    def _emit(self, kind: str, data: Json) -> None:
+    def _send_event(self, kind: str, data: Json) -> None:
         if self.streaming:
-            self.wire.event(kind, data)
+            self.connection.send_event(kind, data)
 
-    def beat(self) -> None:
+    def send_keepalive(self) -> None:
         if self.opened:
-            self._emit("ping", {})
+            self._send_event("ping", {})
 
     def close(self) -> None:
         self.open()
         used_tool = any(block["type"] == "tool_use" for block in self.content)
         stop = {"stop_reason": "tool_use" if used_tool else "end_turn", "stop_sequence": None}
-        usage = {"output_tokens": tokens(self.content)}
-        self._emit("message_delta", {"delta": stop, "usage": usage})
-        self._emit("message_stop", {})
+        usage = {"output_tokens": count_tokens(self.content)}
+        self._send_event("message_delta", {"delta": stop, "usage": usage})
+        self._send_event("message_stop", {})
         if not self.streaming:
             whole_usage = {**self.message["usage"], **usage}
-            self.wire.json(200, {**self.message, **stop, "content": self.content, "usage": whole_usage})
+            self.connection.send_json(200, {**self.message, **stop, "content": self.content, "usage": whole_usage})
 
-    def fail(self, failure: Failure) -> None:
+    def send_error(self, failure: ApiError) -> None:
         error = {"type": failure.anthropic, "message": failure.message}
         if self.opened and self.streaming:
-            self._emit("error", {"error": error})
+            self._send_event("error", {"error": error})
         else:
             body = {"type": "error", "error": error, "request_id": fresh_id("req")}
-            self.wire.json(failure.status, body, failure.retry_after)
+            self.connection.send_json(failure.status, body, failure.retry_after)
 
 
 class ResponsesReply(Reply):
     """A reply of OpenAI's Responses API; always streamed."""
 
-    def __init__(self, wire: Wire, body: Json) -> None:
-        super().__init__(wire, body)
+    def __init__(self, connection: HttpConnection, body: Json) -> None:
+        super().__init__(connection, body)
         self.items: list[Json] = []
         self.response: Json = {
             "id": fresh_id("resp"),
@@ -684,11 +684,11 @@ class ResponsesReply(Reply):
             "output": [],
         }
 
-    def _open(self) -> None:
-        self.wire.start_events()
-        self.wire.event("response.created", {"response": self.response})
+    def _send_head(self) -> None:
+        self.connection.start_events()
+        self.connection.send_event("response.created", {"response": self.response})
 
-    def say(self, step: Say) -> None:
+    def send_text(self, step: Text) -> None:
         whole = {"type": "output_text", "text": step.text, "annotations": []}
         item: Json = {
             "id": fresh_id("msg"),
@@ -697,24 +697,24 @@ class ResponsesReply(Reply):
             "status": "completed",
             "content": [whole],
         }
-        where = {**self._start(item, content=[]), "content_index": 0}
-        self.wire.event("response.content_part.added", {**where, "part": {**whole, "text": ""}})
-        for word in self.paced(step.text, step.seconds):
-            self.wire.event("response.output_text.delta", {**where, "delta": word})
-        self.wire.event("response.output_text.done", {**where, "text": step.text})
-        self._finish(item)
+        where = {**self._start_item(item, content=[]), "content_index": 0}
+        self.connection.send_event("response.content_part.added", {**where, "part": {**whole, "text": ""}})
+        for word in self.paced_words(step.text, step.seconds):
+            self.connection.send_event("response.output_text.delta", {**where, "delta": word})
+        self.connection.send_event("response.output_text.done", {**where, "text": step.text})
+        self._finish_item(item)
 
-    def think(self, step: Think) -> None:
+    def send_reasoning(self, step: Reasoning) -> None:
         whole = {"type": "summary_text", "text": step.text}
         item: Json = {"id": fresh_id("rs"), "type": "reasoning", "summary": [whole]}
-        where = {**self._start(item, summary=[]), "summary_index": 0}
+        where = {**self._start_item(item, summary=[]), "summary_index": 0}
         part = {**whole, "text": ""}
-        self.wire.event("response.reasoning_summary_part.added", {**where, "part": part})
-        for word in self.paced(step.text, step.seconds):
-            self.wire.event("response.reasoning_summary_text.delta", {**where, "delta": word})
-        self._finish(item)
+        self.connection.send_event("response.reasoning_summary_part.added", {**where, "part": part})
+        for word in self.paced_words(step.text, step.seconds):
+            self.connection.send_event("response.reasoning_summary_text.delta", {**where, "delta": word})
+        self._finish_item(item)
 
-    def call(self, call: ToolCall) -> None:
+    def call_tool(self, call: ToolCall) -> None:
         item: Json = {
             "id": fresh_id("fc"),
             "type": "function_call",
@@ -723,48 +723,48 @@ class ResponsesReply(Reply):
             "arguments": json.dumps(call.arguments),
             "status": "completed",
         }
-        self._start(item, status="in_progress")
-        self._finish(item)
+        self._start_item(item, status="in_progress")
+        self._finish_item(item)
 
-    def _start(self, item: Json, **unfinished: object) -> Json:
+    def _start_item(self, item: Json, **unfinished: object) -> Json:
         self.open()
         index = len(self.items)
         added = {"output_index": index, "item": {**item, **unfinished}}
-        self.wire.event("response.output_item.added", added)
+        self.connection.send_event("response.output_item.added", added)
         return {"item_id": item["id"], "output_index": index}
 
-    def _finish(self, item: Json) -> None:
+    def _finish_item(self, item: Json) -> None:
         done = {"output_index": len(self.items), "item": item}
-        self.wire.event("response.output_item.done", done)
+        self.connection.send_event("response.output_item.done", done)
         self.items.append(item)
 
     def close(self) -> None:
         self.open()
-        asked, answered = tokens(self.body), tokens(self.items)
+        input_tokens, output_tokens = count_tokens(self.body), count_tokens(self.items)
         usage = {
-            "input_tokens": asked,
+            "input_tokens": input_tokens,
             "input_tokens_details": {"cached_tokens": 0},
-            "output_tokens": answered,
+            "output_tokens": output_tokens,
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": asked + answered,
+            "total_tokens": input_tokens + output_tokens,
         }
         whole = {**self.response, "status": "completed", "output": self.items, "usage": usage}
-        self.wire.event("response.completed", {"response": whole})
+        self.connection.send_event("response.completed", {"response": whole})
 
-    def beat(self) -> None:
+    def send_keepalive(self) -> None:
         """Codex needs no sign of life."""
 
-    def fail(self, failure: Failure) -> None:
+    def send_error(self, failure: ApiError) -> None:
         error: Json = {"type": failure.openai, "code": failure.openai, "message": failure.message}
         if failure.openai == "usage_limit_reached":
             error |= {"plan_type": "plus", "resets_in_seconds": 3600}
             error |= {"resets_at": int(time.time()) + 3600}
         if self.opened:
             broken = {**self.response, "status": "failed", "error": error}
-            self.wire.event("response.failed", {"response": broken})
+            self.connection.send_event("response.failed", {"response": broken})
         else:
             status = 503 if failure.status == 529 else failure.status
-            self.wire.json(status, {"error": error}, failure.retry_after)
+            self.connection.send_json(status, {"error": error}, failure.retry_after)
 
 
 # ------------------------------------------------------------------ memory: requests and gates
@@ -802,7 +802,7 @@ class Journal:
         """Number and keep a request."""
         with self.changed:
             request.number = len(self.requests) + 1
-            request.retry = any(self._repeats(request, before) for before in self.requests)
+            request.retry = any(self._is_repeat(request, before) for before in self.requests)
             self.requests.append(request)
             if self.log:
                 with self.log.open("a", encoding="utf-8") as lines:
@@ -810,7 +810,7 @@ class Journal:
             self.changed.notify_all()
 
     @staticmethod
-    def _repeats(request: Request, before: Request) -> bool:
+    def _is_repeat(request: Request, before: Request) -> bool:
         same = (request.session, request.kind, request.length, request.prompt) == (
             before.session, before.kind, before.length, before.prompt,
         )  # fmt: skip
@@ -822,14 +822,14 @@ class Journal:
             request.outcome = outcome
             self.changed.notify_all()
 
-    def should_fail(self, step: Fail, *place: object) -> bool:
+    def should_fail(self, step: ErrorStep, *step_key: object) -> bool:
         """Whether a failing step still has to fail here; once it passed, it starts anew."""
         with self.changed:
-            self.failed[place] += 1
-            fails = step.times is None or self.failed[place] <= step.times
-            if not fails:
-                del self.failed[place]
-            return fails
+            self.failed[step_key] += 1
+            must_fail = step.times is None or self.failed[step_key] <= step.times
+            if not must_fail:
+                del self.failed[step_key]
+            return must_fail
 
     def reset(self) -> None:
         """Forget everything."""
@@ -885,7 +885,7 @@ class Gates:
 # ------------------------------------------------------------------ the server
 
 
-class Wire(BaseHTTPRequestHandler):
+class HttpConnection(BaseHTTPRequestHandler):
     """The HTTP of one request: what replies are written to, and how they wait."""
 
     protocol_version = "HTTP/1.1"
@@ -899,7 +899,7 @@ class Wire(BaseHTTPRequestHandler):
     def log_message(self, *_line: object) -> None:
         """Keep stderr quiet."""
 
-    def json(self, status: int, value: object, retry_after: int | None = None) -> None:
+    def send_json(self, status: int, value: object, retry_after: int | None = None) -> None:
         """Send a whole JSON answer."""
         data = json.dumps(value).encode()
         self.send_response(status)
@@ -922,17 +922,17 @@ class Wire(BaseHTTPRequestHandler):
         self.send_header("request-id", fresh_id("req"))
         self.end_headers()
 
-    def event(self, kind: str, data: Json) -> None:
+    def send_event(self, kind: str, data: Json) -> None:
         """Send one event."""
         line = json.dumps({"type": kind, **data})
         self.wfile.write(f"event: {kind}\ndata: {line}\n\n".encode())
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """Cut the connection without another word."""
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    def hold(self, seconds: float, passed: Callable[[], bool] = lambda: False) -> None:
+    def wait(self, seconds: float, passed: Callable[[], bool] = lambda: False) -> None:
         """Wait so long, or until `passed`; ConnectionError when the agent or the server leaves."""
         deadline = time.monotonic() + seconds
         while not passed() and (left := deadline - time.monotonic()) > 0:
@@ -943,13 +943,13 @@ class Wire(BaseHTTPRequestHandler):
         readable, _, _ = select.select([self.connection], [], [], 0)
         return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
-    def body(self) -> Any:
+    def read_body(self) -> Any:
         """The request's JSON ({} when there is none)."""
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         return json.loads(raw) if raw else {}
 
 
-class Handler(Wire):
+class Handler(HttpConnection):
     """Takes requests to the two APIs and to the test's controls."""
 
     def do_GET(self) -> None:
@@ -969,8 +969,8 @@ class Handler(Wire):
     do_POST = do_HEAD = do_GET
 
     def _record(self, path: str) -> Request:
-        headers = {name.lower(): visible(name, value) for name, value in self.headers.items()}
-        request = Request(0, time.time(), self.command, self.path, headers, self.body())
+        headers = {name.lower(): mask_header(name, value) for name, value in self.headers.items()}
+        request = Request(0, time.time(), self.command, self.path, headers, self.read_body())
         if self.command == "POST" and path.endswith("/v1/messages"):
             describe_claude(request)
         elif self.command == "POST" and path.endswith("/v1/responses"):
@@ -981,83 +981,83 @@ class Handler(Wire):
     def _answer(self, request: Request, path: str) -> str:
         if request.agent == "claude":
             turn = claude_turn(request.body)
-            return self._play(request, turn, MessagesReply(self, request.body))
+            return self._send_reply(request, turn, MessagesReply(self, request.body))
         if request.agent == "codex":
             turn = codex_turn(request.body)
-            return self._play(request, turn, ResponsesReply(self, request.body))
+            return self._send_reply(request, turn, ResponsesReply(self, request.body))
         if path.endswith("/count_tokens"):
-            self.json(200, {"input_tokens": tokens(request.body)})
+            self.send_json(200, {"input_tokens": count_tokens(request.body)})
         elif path.endswith("/models"):
-            self.json(200, {"object": "list", "data": [], "models": [], "has_more": False})
+            self.send_json(200, {"object": "list", "data": [], "models": [], "has_more": False})
         else:
             known = path in ("/", "/api/hello")
-            self.json(200 if known else 404, {"ok": known})
+            self.send_json(200 if known else 404, {"ok": known})
         return "answered"
 
-    def _play(self, request: Request, turn: Turn, reply: Reply) -> str:
+    def _send_reply(self, request: Request, turn: Turn, reply: Reply) -> str:
         if request.kind in ("title", "compact"):
-            reply.say(Say(SUMMARY if request.kind == "compact" else json.dumps({"title": self.api.title})))
+            reply.send_text(Text(SUMMARY if request.kind == "compact" else json.dumps({"title": self.api.title})))
             reply.close()
             return "answered"
         offered = {str(tool.get("name")) for tool in request.body.get("tools") or []}
         for number, step in enumerate(steps_of_round(plan_for(turn.prompt), turn.rounds)):
             match step:
-                case Fail() if not self.api.journal.should_fail(
+                case ErrorStep() if not self.api.journal.should_fail(
                     step, request.session, turn.prompt, turn.rounds, number
                 ):
                     continue
-                case Fail():
+                case ErrorStep():
                     self.api.journal.finish(request, "failed")  # the retry comes fast
-                    reply.fail(FAILURES[step.kind])
+                    reply.send_error(FAILURES[step.kind])
                     return "failed"
-                case Drop():
+                case Disconnect():
                     self.api.journal.finish(request, "dropped")
-                    reply.cut()
+                    reply.disconnect()
                     return "dropped"
-                case Wait() | Hang() | Gate():
-                    self._silence(step, reply)
-                case Think():
-                    reply.think(step)
-                case Say():
-                    reply.say(Say(turn.fill(step.text), step.seconds))
+                case Pause() | Stall() | Gate():
+                    self._pause_reply(step, reply)
+                case Reasoning():
+                    reply.send_reasoning(step)
+                case Text():
+                    reply.send_text(Text(turn.fill(step.text), step.seconds))
                 case Shell() | Todos() | Question():
                     call_tools(reply, step, offered)
         reply.close()
         return "answered"
 
-    def _silence(self, step: Wait | Hang | Gate, reply: Reply) -> None:
+    def _pause_reply(self, step: Pause | Stall | Gate, reply: Reply) -> None:
         match step:
-            case Wait():
-                self.hold(step.seconds)
-            case Hang():
+            case Pause():
+                self.wait(step.seconds)
+            case Stall():
                 reply.open()
-                until = time.monotonic() + step.seconds
-                while (left := until - time.monotonic()) > 0:
-                    self.hold(min(left, BEAT_SECONDS))
-                    reply.beat()
+                deadline = time.monotonic() + step.seconds
+                while (left := deadline - time.monotonic()) > 0:
+                    self.wait(min(left, KEEPALIVE_SECONDS))
+                    reply.send_keepalive()
             case Gate():
                 gates = self.api.gates
                 with gates.queue(step.name):
                     while not gates.is_open(step.name):
-                        self.hold(BEAT_SECONDS, lambda: gates.is_open(step.name))
-                        reply.beat()
+                        self.wait(KEEPALIVE_SECONDS, lambda: gates.is_open(step.name))
+                        reply.send_keepalive()
 
     def _control(self, path: str) -> None:
-        self.body()
+        self.read_body()
         verb, _, name = path.partition("/")
         if self.command == "POST" and verb == "open" and name:
             self.api.open(name)
-            self.json(200, {"open": name})
+            self.send_json(200, {"open": name})
         elif self.command == "POST" and verb == "reset":
             self.api.reset()
-            self.json(200, {"ok": True})
+            self.send_json(200, {"ok": True})
         elif self.command == "GET" and path in CONTROL_VIEWS:
-            self.json(200, CONTROL_VIEWS[path](self.api))
+            self.send_json(200, CONTROL_VIEWS[path](self.api))
         else:
-            self.json(404, {"error": f"no control {self.command} {path}"})
+            self.send_json(404, {"error": f"no control {self.command} {path}"})
 
 
-def visible(name: str, value: str) -> str:
+def mask_header(name: str, value: str) -> str:
     """A header's value, hidden when it may be a secret."""
     return "(hidden)" if re.search("auth|key|cookie|secret|token", name, re.IGNORECASE) else value
 
@@ -1065,13 +1065,13 @@ def visible(name: str, value: str) -> str:
 def claude_turn(body: Json) -> Turn:
     """Where a claude conversation stands."""
     messages = body.get("messages") or []
-    return read_turn(said_to_anthropic(messages), len(messages))
+    return read_turn(read_messages_history(messages), len(messages))
 
 
 def codex_turn(body: Json) -> Turn:
     """Where a codex conversation stands."""
     items = body.get("input") or []
-    return read_turn(said_to_openai(items), len(items))
+    return read_turn(read_responses_history(items), len(items))
 
 
 def describe_claude(request: Request) -> None:
@@ -1104,10 +1104,10 @@ def call_tools(reply: Reply, step: ToolStep, offered: set[str]) -> None:
     """Call the tools for a step, or say that there are none."""
     calls = tool_calls(step, offered)
     for call in calls:
-        reply.call(call)
+        reply.call_tool(call)
     if not calls:
         kind = type(step).__name__.lower()
-        reply.say(Say(f"fake model: no tool for {kind} among {', '.join(sorted(offered))}"))
+        reply.send_text(Text(f"fake model: no tool for {kind} among {', '.join(sorted(offered))}"))
 
 
 class _Server(ThreadingHTTPServer):

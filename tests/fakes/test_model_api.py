@@ -17,15 +17,15 @@ import pytest
 
 from tests.fakes.model_api import (
     FAILURES,
-    Fail,
+    ErrorStep,
     FakeModelApi,
     Gate,
-    Say,
     Shell,
+    Text,
     Todos,
     directives,
     parse_steps,
-    spoken,
+    strip_wrapping,
 )
 
 Json = dict[str, Any]
@@ -125,24 +125,24 @@ CALL: Json = {"type": "function_call"}
 
 def test_steps_are_split_at_then_before_a_verb_only() -> None:
     body = "tool if x; then y; fi then text a then b"
-    assert parse_steps(body) == [Shell("if x; then y; fi"), Say("a then b")]
+    assert parse_steps(body) == [Shell("if x; then y; fi"), Text("a then b")]
 
 
 def test_brackets_may_nest() -> None:
     prompt = "do [fake tool run '[fake text in then text out]' then text [x]] please"
     (body,) = directives(prompt)
-    assert parse_steps(body) == [Shell("run '[fake text in then text out]'"), Say("[x]")]
+    assert parse_steps(body) == [Shell("run '[fake text in then text out]'"), Text("[x]")]
 
 
 def test_every_argument_is_read() -> None:
     steps = parse_steps("ask ls then todos 2/5 then gate g then error rate_limit 2")
-    assert steps == [Shell("ls", ask=True), Todos(2, 5), Gate("g"), Fail("rate_limit", 2)]
+    assert steps == [Shell("ls", ask=True), Todos(2, 5), Gate("g"), ErrorStep("rate_limit", 2)]
 
 
 @pytest.mark.parametrize("body", ["sing a song", "error nonsense", "todos many", "wait long"])
 def test_a_step_that_cannot_be_read_is_named_in_the_answer(body: str) -> None:
     (step,) = parse_steps(body)
-    assert isinstance(step, Say)
+    assert isinstance(step, Text)
     assert "cannot read" in step.text
 
 
@@ -161,7 +161,7 @@ def test_a_step_that_cannot_be_read_is_named_in_the_answer(body: str) -> None:
     ],
 )
 def test_only_what_the_user_typed_is_left(sent: str, typed: str) -> None:
-    assert spoken(sent) == typed
+    assert strip_wrapping(sent) == typed
 
 
 # ------------------------------------------------------------------ answers
@@ -190,8 +190,8 @@ def test_the_last_directive_of_the_newest_prompt_counts(api: FakeModelApi) -> No
 
 def test_claude_walks_through_tool_steps(api: FakeModelApi) -> None:
     ask = user("[fake text first then tool one then tool two then text end {n} {last}]")
-    said, call = ask_claude(api, ask)
-    assert said["text"] == "first"
+    text, call = ask_claude(api, ask)
+    assert text["text"] == "first"
     assert (call["name"], call["input"]["command"]) == ("Bash", "one")
     history = [ask, ASSISTANT, tool_result("1")]
     assert ask_claude(api, *history)[0]["input"]["command"] == "two"
@@ -219,8 +219,8 @@ def test_todos_and_questions_use_the_tools_on_offer(api: FakeModelApi) -> None:
     (question,) = ask_claude(api, user("[fake question Which? | red | blue]"))
     options = question["input"]["questions"][0]["options"]
     assert [option["label"] for option in options] == ["red", "blue"]
-    (asked,) = ask_codex(api, item("[fake question Which?]"))
-    assert json.loads(asked["arguments"])["questions"][0]["question"] == "Which?"
+    (call,) = ask_codex(api, item("[fake question Which?]"))
+    assert json.loads(call["arguments"])["questions"][0]["question"] == "Which?"
 
 
 def test_hidden_title_requests_are_told_apart(api: FakeModelApi) -> None:
@@ -237,8 +237,8 @@ def test_hidden_title_requests_are_told_apart(api: FakeModelApi) -> None:
 
 
 def test_requests_for_a_summary_get_one(api: FakeModelApi) -> None:
-    wish = user("Do NOT call tools. An <analysis> block followed by a <summary> block.")
-    assert "<summary>" in ask_claude(api, user("[fake error auth]"), ASSISTANT, wish)[0]["text"]
+    summary_prompt = user("Do NOT call tools. An <analysis> block followed by a <summary> block.")
+    assert "<summary>" in ask_claude(api, user("[fake error auth]"), ASSISTANT, summary_prompt)[0]["text"]
     assert [request.kind for request in api.requests] == ["compact"]
 
 
@@ -285,15 +285,15 @@ def test_drop_cuts_the_stream(api: FakeModelApi) -> None:
 
 
 def test_a_gate_holds_until_it_is_opened(api: FakeModelApi) -> None:
-    said: list[str] = []
+    replies: list[str] = []
     ask = user("[fake gate blue then text through]")
-    asking = threading.Thread(target=lambda: said.append(ask_claude(api, ask)[0]["text"]))
-    asking.start()
+    thread = threading.Thread(target=lambda: replies.append(ask_claude(api, ask)[0]["text"]))
+    thread.start()
     api.wait_at_gate("blue")
     assert get(f"{api.url}/control/gates") == {"blue": {"open": False, "waiting": 1}}
     post(f"{api.url}/control/open/blue", {})
-    asking.join(10)
-    assert said == ["through"]
+    thread.join(10)
+    assert replies == ["through"]
     assert ask_codex(api, item("[fake gate blue then text again]"))[0]["content"][0]["text"] == "again"
 
 

@@ -10,7 +10,7 @@ import warnings
 import psutil
 import pytest
 
-from lisa_py.host.run import converse, run
+from lisa_py.host.run import run_program, run_until_reply
 
 
 def _descriptors() -> int:
@@ -20,13 +20,13 @@ def _descriptors() -> int:
 def test_a_program_that_answers_while_its_input_is_open_is_heard_and_ended() -> None:
     script = 'read line; echo "said: $line"; exec sleep 60'
     began = time.monotonic()
-    assert converse(["/bin/sh", "-c", script], b"hello\n", b"said:", timeout=30) == b"said: hello\n"
+    assert run_until_reply(["/bin/sh", "-c", script], b"hello\n", b"said:", timeout=30) == b"said: hello\n"
     assert time.monotonic() - began < 20
 
 
 def test_an_answer_is_heard_of_a_program_that_reads_no_further() -> None:
     script = "exec 0<&-; sleep 0.2; echo said: yes"  # what we write meets a closed pipe before it answers
-    assert converse(["/bin/sh", "-c", script], b"x" * 500_000, b"said:", timeout=30) == b"said: yes\n"
+    assert run_until_reply(["/bin/sh", "-c", script], b"x" * 500_000, b"said:", timeout=30) == b"said: yes\n"
 
 
 @pytest.mark.parametrize("script", ["exit 2", "exec <&-; exec sleep 60", "exec >&-; exec sleep 60"])
@@ -35,9 +35,9 @@ def test_a_program_that_will_not_listen_leaves_no_child_and_no_pipe(script: str)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for length in (1, 5_000, 300_000):  # what fits the buffer is written by closing, at the latest
-            assert converse(["/bin/sh", "-c", script], b"x" * length, b"never", timeout=0.2) == b""
+            assert run_until_reply(["/bin/sh", "-c", script], b"x" * length, b"never", timeout=0.2) == b""
         for _ in range(20):
-            assert converse(["/bin/true"], b"x" * 5_000, b"never", timeout=0.2) == b""
+            assert run_until_reply(["/bin/true"], b"x" * 5_000, b"never", timeout=0.2) == b""
         gc.collect()
     assert _descriptors() == before
     assert psutil.Process().children() == children
@@ -45,6 +45,6 @@ def test_a_program_that_will_not_listen_leaves_no_child_and_no_pipe(script: str)
 
 def test_a_program_that_does_not_end_is_ended_with_its_children() -> None:
     began = time.monotonic()
-    ended = run(["/bin/sh", "-c", "sleep 60 & sleep 60"], timeout=0.2, group=True)
+    ended = run_program(["/bin/sh", "-c", "sleep 60 & sleep 60"], timeout=0.2, group=True)
     assert (ended.code, ended.out) == (None, b"")
     assert time.monotonic() - began < 20

@@ -12,10 +12,10 @@ import pytest
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import processes, sockets
-from lisa_py.host.env import settings
+from lisa_py.host.env import read_settings
 from lisa_py.host.tmux import Pane, Tmux
-from tests.machine import Machine
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 RECEIVER = """
 import os, sys, tty
@@ -29,12 +29,12 @@ while True:
 
 
 @pytest.fixture
-def tmux(machine: Machine) -> Tmux:
+def tmux(machine: LisaHost) -> Tmux:
     ctx = machine.context()
     return ctx.tmux(ctx.project())
 
 
-def start(tmux: Tmux, machine: Machine, name: str, *argv: str, root: Path | None = None) -> Pane:
+def start(tmux: Tmux, machine: LisaHost, name: str, *argv: str, root: Path | None = None) -> Pane:
     words = argv or ("/bin/sleep", "600")
     return tmux.new_session(name, words, root=str(root or machine.project), width=90, height=20)
 
@@ -43,7 +43,7 @@ def screen(tmux: Tmux, pane: Pane) -> str:
     return tmux.capture([pane.pane_id])[pane.pane_id]
 
 
-def receiver(tmux: Tmux, machine: Machine, name: str = "lisa-in") -> tuple[Pane, Path]:
+def receiver(tmux: Tmux, machine: LisaHost, name: str = "lisa-in") -> tuple[Pane, Path]:
     """A pane whose program writes every byte it gets to a file, with bracketed paste on."""
     took = machine.folder / f"{name}.bytes"
     pane = start(tmux, machine, name, sys.executable, "-c", RECEIVER, str(took))
@@ -58,20 +58,20 @@ def read(path: Path) -> bytes:
 # -- names ------------------------------------------------------------------------------------------------------
 
 
-def test_a_prefix_of_a_name_is_another_name(tmux: Tmux, machine: Machine) -> None:
+def test_a_prefix_of_a_name_is_another_name(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-alpha-worker")
-    assert tmux.pane("lisa-al") is None
+    assert tmux.find_pane("lisa-al") is None
     assert tmux.kill_session("lisa-al") is False
-    assert tmux.pane("lisa-alpha-worker") is not None
+    assert tmux.find_pane("lisa-alpha-worker") is not None
 
 
-def test_a_window_that_is_called_like_a_session_is_not_taken_for_it(tmux: Tmux, machine: Machine) -> None:
+def test_a_window_that_is_called_like_a_session_is_not_taken_for_it(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-one")
     tmux.call("rename-window", "-t", "=lisa-one:", "lisa-two")
-    assert tmux.pane("lisa-two") is None
+    assert tmux.find_pane("lisa-two") is None
 
 
-def test_the_second_session_of_a_name_is_refused(tmux: Tmux, machine: Machine) -> None:
+def test_the_second_session_of_a_name_is_refused(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-one")
     with pytest.raises(LisaError) as refused:
         start(tmux, machine, "lisa-one")
@@ -81,7 +81,7 @@ def test_the_second_session_of_a_name_is_refused(tmux: Tmux, machine: Machine) -
 # -- what runs --------------------------------------------------------------------------------------------------
 
 
-def test_arguments_reach_the_program_as_they_are(tmux: Tmux, machine: Machine) -> None:
+def test_arguments_reach_the_program_as_they_are(tmux: Tmux, machine: LisaHost) -> None:
     words = ["a;", "\\;", ";", "x\\;", "#{pane_id}", "#(touch pwned)", "$HOME", "it's", 'a "b"', "", "ü ✳", "-x", "{"]
     script = "import sys; open(sys.argv[1], 'w').write(repr(sys.argv[2:]))"
     out = machine.folder / "argv"
@@ -90,16 +90,16 @@ def test_arguments_reach_the_program_as_they_are(tmux: Tmux, machine: Machine) -
     assert out.read_text() == repr(words)
 
 
-def test_variables_for_one_session_reach_it_as_they_are(tmux: Tmux, machine: Machine) -> None:
+def test_variables_for_one_session_reach_it_as_they_are(tmux: Tmux, machine: LisaHost) -> None:
     words = ("/bin/sh", "-c", 'printf "%s" "$TOLD" >told; exec sleep 600')
-    told = "a=b #{pane_id} $HOME 'x' ü;"
-    tmux.new_session("lisa-x", words, root=str(machine.project), width=80, height=24, env={"TOLD": told})
+    value = "a=b #{pane_id} $HOME 'x' ü;"
+    tmux.new_session("lisa-x", words, root=str(machine.project), width=80, height=24, env={"TOLD": value})
     wait_until(lambda: read(machine.project / "told"))
-    assert (machine.project / "told").read_text() == told
+    assert (machine.project / "told").read_text() == value
 
 
 @pytest.mark.parametrize("name", ["a b;", "#(touch pwned)", "#{pane_id}", "日本 ü", "n" * 250, "it's $HOME"])
-def test_the_root_folder_is_taken_as_it_is(tmux: Tmux, machine: Machine, name: str) -> None:
+def test_the_root_folder_is_taken_as_it_is(tmux: Tmux, machine: LisaHost, name: str) -> None:
     root = machine.folder / name
     root.mkdir()
     start(tmux, machine, "lisa-root", "/bin/sh", "-c", "pwd -P >here; exec sleep 600", root=root)
@@ -108,31 +108,31 @@ def test_the_root_folder_is_taken_as_it_is(tmux: Tmux, machine: Machine, name: s
     assert not (machine.project / "pwned").exists()
 
 
-def test_a_program_that_ends_at_once_leaves_a_pane_to_read(tmux: Tmux, machine: Machine) -> None:
+def test_a_program_that_ends_at_once_leaves_a_pane_to_read(tmux: Tmux, machine: LisaHost) -> None:
     pane = start(tmux, machine, "lisa-short", "/bin/sh", "-c", "echo famous last words; sleep 0.1; exit 3")
-    wait_until(lambda: (now := tmux.pane("lisa-short")) and now.dead)
-    tmux.nudge()
-    found = wait_until(lambda: (now := tmux.pane("lisa-short")) and now.dead_status and now)
+    wait_until(lambda: (now := tmux.find_pane("lisa-short")) and now.dead)
+    tmux.reap_children()
+    found = wait_until(lambda: (now := tmux.find_pane("lisa-short")) and now.dead_status and now)
     assert (found.dead, found.dead_status) == (True, "3")
     assert screen(tmux, pane) == "famous last words"
 
 
-def test_a_pane_ended_by_a_signal_says_so(tmux: Tmux, machine: Machine) -> None:
+def test_a_pane_ended_by_a_signal_says_so(tmux: Tmux, machine: LisaHost) -> None:
     pane = start(tmux, machine, "lisa-killed")
     os.kill(pane.pid, signal.SIGKILL)
-    wait_until(lambda: (now := tmux.pane("lisa-killed")) and now.dead)
-    tmux.nudge()
-    found = wait_until(lambda: (now := tmux.pane("lisa-killed")) and now.dead_signal and now)
+    wait_until(lambda: (now := tmux.find_pane("lisa-killed")) and now.dead)
+    tmux.reap_children()
+    found = wait_until(lambda: (now := tmux.find_pane("lisa-killed")) and now.dead_signal and now)
     assert (found.dead_status, found.dead_signal) == ("", "9")
 
 
 # -- the server -------------------------------------------------------------------------------------------------
 
 
-def test_the_users_tmux_conf_and_shell_play_no_part(tmux: Tmux, machine: Machine) -> None:
+def test_the_users_tmux_conf_and_shell_play_no_part(tmux: Tmux, machine: LisaHost) -> None:
     (machine.home / ".tmux.conf").write_text("set -g destroy-unattached on\nset -g status on\nset -g base-index 7\n")
     machine.env["SHELL"] = "/bin/false"
-    server = Tmux(tmux.socket, settings(machine.env))
+    server = Tmux(tmux.socket, read_settings(machine.env))
     pane = start(server, machine, "lisa-conf")
     assert (pane.width, pane.height) == (90, 20)
     shown = server.call("show-options", "-g").text + server.call("show-options", "-s").text
@@ -148,9 +148,9 @@ def test_the_users_tmux_conf_and_shell_play_no_part(tmux: Tmux, machine: Machine
     assert "remain-on-exit on" in server.call("show-options", "-gw").text.splitlines()
 
 
-def test_nothing_of_one_caller_becomes_everybodys_environment(tmux: Tmux, machine: Machine) -> None:
+def test_nothing_of_one_caller_becomes_everybodys_environment(tmux: Tmux, machine: LisaHost) -> None:
     machine.env.update(SOME_TOKEN="hush", TMUX="/tmp/dangling,1,0", TMUX_PANE="%7")
-    server = Tmux(tmux.socket, settings(machine.env))
+    server = Tmux(tmux.socket, read_settings(machine.env))
     start(server, machine, "lisa-env", "/bin/sh", "-c", "env >environment; exec sleep 600")
     assert "hush" not in server.call("show-environment", "-g").text
     text = wait_until(lambda: read(machine.project / "environment")).decode()
@@ -158,128 +158,128 @@ def test_nothing_of_one_caller_becomes_everybodys_environment(tmux: Tmux, machin
     assert "/tmp/dangling" not in text
 
 
-def test_the_server_outlives_its_last_session_and_its_socket_is_private(tmux: Tmux, machine: Machine) -> None:
+def test_the_server_outlives_its_last_session_and_its_socket_is_private(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-last")
     pid = tmux.server_pid()
     tmux.kill_session("lisa-last")
-    assert tmux.panes() == []
+    assert tmux.list_panes() == []
     assert tmux.server_pid() == pid
     assert stat.S_IMODE(os.stat(tmux.socket).st_mode) & 0o077 == 0
 
 
-def test_an_empty_server_retires_with_its_socket_and_a_used_one_does_not(tmux: Tmux, machine: Machine) -> None:
+def test_an_empty_server_retires_with_its_socket_and_a_used_one_does_not(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-last")
-    assert tmux.retire() is False
-    assert tmux.pane("lisa-last") is not None
+    assert tmux.stop_if_unused() is False
+    assert tmux.find_pane("lisa-last") is not None
     pid = tmux.server_pid()
     tmux.kill_session("lisa-last")
-    assert tmux.retire() is True
-    assert not processes.same(pid, 0)
+    assert tmux.stop_if_unused() is True
+    assert not processes.is_running(pid, 0)
     assert not os.path.lexists(tmux.socket)
     start(tmux, machine, "lisa-again")
 
 
-def test_a_server_whose_programs_have_all_ended_retires_on_request(tmux: Tmux, machine: Machine) -> None:
+def test_a_server_whose_programs_have_all_ended_retires_on_request(tmux: Tmux, machine: LisaHost) -> None:
     for name in ("lisa-a", "lisa-b"):
         start(tmux, machine, name, "/bin/true")
     living = start(tmux, machine, "lisa-c")
-    wait_until(lambda: sum(pane.dead for pane in tmux.panes()) == 2)
-    assert tmux.retire(with_ended_sessions=True) is False
+    wait_until(lambda: sum(pane.dead for pane in tmux.list_panes()) == 2)
+    assert tmux.stop_if_unused(with_ended_sessions=True) is False
     os.kill(living.pid, signal.SIGKILL)
-    wait_until(lambda: all(pane.dead for pane in tmux.panes()))
-    assert tmux.retire() is False
-    assert tmux.retire(with_ended_sessions=True) is True
-    assert tmux.answers() is False
+    wait_until(lambda: all(pane.dead for pane in tmux.list_panes()))
+    assert tmux.stop_if_unused() is False
+    assert tmux.stop_if_unused(with_ended_sessions=True) is True
+    assert tmux.is_listening() is False
 
 
-def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: Machine) -> None:
+def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-x")
-    assert sockets.discard(tmux.socket, 1) is False
+    assert sockets.remove_socket(tmux.socket, 1) is False
     os.kill(tmux.server_pid(), signal.SIGKILL)
-    wait_until(lambda: tmux.answers() is False)
-    assert sockets.discard(tmux.socket, 1) is True
+    wait_until(lambda: tmux.is_listening() is False)
+    assert sockets.remove_socket(tmux.socket, 1) is True
     assert list(machine.sockets.iterdir()) == []
     Path(tmux.socket).write_text("precious")
-    assert sockets.discard(tmux.socket, 1) is False
+    assert sockets.remove_socket(tmux.socket, 1) is False
     assert Path(tmux.socket).read_text() == "precious"
 
 
-def test_after_a_crash_of_the_server_sessions_are_gone_and_new_ones_start(tmux: Tmux, machine: Machine) -> None:
+def test_after_a_crash_of_the_server_sessions_are_gone_and_new_ones_start(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-before")
     os.kill(tmux.server_pid(), signal.SIGKILL)
-    wait_until(lambda: tmux.answers() is False)
+    wait_until(lambda: tmux.is_listening() is False)
     assert os.path.exists(tmux.socket)
-    assert tmux.panes() == []
-    assert tmux.pane("lisa-before") is None
+    assert tmux.list_panes() == []
+    assert tmux.find_pane("lisa-before") is None
     start(tmux, machine, "lisa-after")
-    assert [pane.session for pane in tmux.panes()] == ["lisa-after"]
+    assert [pane.session for pane in tmux.list_panes()] == ["lisa-after"]
 
 
-def test_a_session_started_just_behind_kill_server_comes_up(tmux: Tmux, machine: Machine) -> None:
+def test_a_session_started_just_behind_kill_server_comes_up(tmux: Tmux, machine: LisaHost) -> None:
     for turn in range(8):
         start(tmux, machine, f"lisa-turn-{turn}")
         tmux.kill_server()
     start(tmux, machine, "lisa-final")
-    assert tmux.pane("lisa-final") is not None
+    assert tmux.find_pane("lisa-final") is not None
 
 
-def test_a_server_that_is_just_ending_is_asked_until_it_has_ended(tmux: Tmux, machine: Machine) -> None:
+def test_a_server_that_is_just_ending_is_asked_until_it_has_ended(tmux: Tmux, machine: LisaHost) -> None:
     """Its clients are told nothing else; one call later it still says so on a busy machine."""
     start(tmux, machine, "lisa-there")
-    asked = machine.folder / "asked"
-    machine.program(
+    attempts = machine.folder / "asked"
+    machine.add_program(
         "tmux",
         f"""#!/bin/sh
-echo x >>{asked}
-if [ "$(wc -l <{asked})" -lt 6 ]; then echo 'server exited unexpectedly' >&2; exit 1; fi
+echo x >>{attempts}
+if [ "$(wc -l <{attempts})" -lt 6 ]; then echo 'server exited unexpectedly' >&2; exit 1; fi
 echo 'no server running on {tmux.socket}' >&2
 exit 1
 """,
     )
-    ending = Tmux(tmux.socket, settings(machine.env))
-    assert ending.panes() == []
-    assert len(asked.read_text().splitlines()) == 6
-    asked.unlink()
+    ending = Tmux(tmux.socket, read_settings(machine.env))
+    assert ending.list_panes() == []
+    assert len(attempts.read_text().splitlines()) == 6
+    attempts.unlink()
     assert ending.kill_session("lisa-there") is False
 
 
-def test_a_server_that_hangs_is_cannot_tell_and_never_no(tmux: Tmux, machine: Machine) -> None:
+def test_a_server_that_hangs_is_cannot_tell_and_never_no(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-there")
     machine.env["LISA_CMD_TIMEOUT_SECONDS"] = "1"
-    hasty = Tmux(tmux.socket, settings(machine.env))
+    hasty = Tmux(tmux.socket, read_settings(machine.env))
     pid = hasty.server_pid()
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(TmuxUnavailable):
-            hasty.pane("lisa-there")
+            hasty.find_pane("lisa-there")
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert tmux.pane("lisa-there") is not None
+    assert tmux.find_pane("lisa-there") is not None
 
 
-def test_without_tmux_the_answer_is_a_code_of_its_own(tmux: Tmux, machine: Machine) -> None:
+def test_without_tmux_the_answer_is_a_code_of_its_own(tmux: Tmux, machine: LisaHost) -> None:
     machine.env["PATH"] = str(machine.bin)
     with pytest.raises(TmuxUnavailable) as refused:
-        Tmux(tmux.socket, settings(machine.env)).pane("lisa-x")
+        Tmux(tmux.socket, read_settings(machine.env)).find_pane("lisa-x")
     assert refused.value.code == "tmux_missing"
 
 
-def test_a_regular_file_in_the_sockets_place_is_left_alone(tmux: Tmux, machine: Machine) -> None:
+def test_a_regular_file_in_the_sockets_place_is_left_alone(tmux: Tmux, machine: LisaHost) -> None:
     Path(tmux.socket).write_text("precious")
     with pytest.raises(TmuxUnavailable):
-        tmux.pane("lisa-x")
+        tmux.find_pane("lisa-x")
     with pytest.raises(TmuxUnavailable):
         start(tmux, machine, "lisa-x")
     assert Path(tmux.socket).read_text() == "precious"
-    assert tmux.answers() is None
+    assert tmux.is_listening() is None
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a file of another user")
-def test_another_users_socket_or_folder_is_refused(tmux: Tmux, machine: Machine) -> None:
+def test_another_users_socket_or_folder_is_refused(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-x")
     os.chown(tmux.socket, 12345, -1)
     with pytest.raises(TmuxUnavailable, match="another user"):
-        tmux.pane("lisa-x")
+        tmux.find_pane("lisa-x")
     os.chown(tmux.socket, os.getuid(), -1)
     foreign = machine.folder / "foreign"
     foreign.mkdir()
@@ -288,27 +288,27 @@ def test_another_users_socket_or_folder_is_refused(tmux: Tmux, machine: Machine)
         start(Tmux(str(foreign / "s.sock"), machine.context().settings), machine, "lisa-y")
 
 
-def test_a_missing_socket_folder_is_made_for_its_user_only(tmux: Tmux, machine: Machine) -> None:
+def test_a_missing_socket_folder_is_made_for_its_user_only(tmux: Tmux, machine: LisaHost) -> None:
     folder = machine.sockets / "deeper" / "still"
     start(Tmux(str(folder / "s.sock"), machine.context().settings), machine, "lisa-x")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_socket_folder_with_a_very_long_name_works_all_the_same(machine: Machine) -> None:
+def test_a_socket_folder_with_a_very_long_name_works_all_the_same(machine: LisaHost) -> None:
     folder = machine.folder / ("d" * 120)
     folder.mkdir(mode=0o700)
     machine.env["LISA_TMUX_SOCKET_DIR"] = str(folder)
     ctx = machine.context()
     tmux = ctx.tmux(ctx.project())
     start(tmux, machine, "lisa-x")
-    assert tmux.pane("lisa-x") is not None
+    assert tmux.find_pane("lisa-x") is not None
     assert stat.S_IMODE(Path(tmux.socket).parent.stat().st_mode) == 0o700
 
 
-def test_whether_anybody_listens_is_told_exactly(tmux: Tmux, machine: Machine) -> None:
-    assert tmux.answers() is False
+def test_whether_anybody_listens_is_told_exactly(tmux: Tmux, machine: LisaHost) -> None:
+    assert tmux.is_listening() is False
     start(tmux, machine, "lisa-x")
-    assert tmux.answers() is True
+    assert tmux.is_listening() is True
 
 
 # -- reading ----------------------------------------------------------------------------------------------------
@@ -316,26 +316,26 @@ def test_whether_anybody_listens_is_told_exactly(tmux: Tmux, machine: Machine) -
 
 @pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LANG": ""}, {"LANG": "C.UTF-8"}])
 def test_what_is_not_ascii_is_read_as_it_is_whatever_the_locale(
-    tmux: Tmux, machine: Machine, locale: dict[str, str]
+    tmux: Tmux, machine: LisaHost, locale: dict[str, str]
 ) -> None:
     machine.env.update(locale)
-    server = Tmux(tmux.socket, settings(machine.env))
+    server = Tmux(tmux.socket, read_settings(machine.env))
     pane = start(
         server, machine, "lisa-utf", "/bin/sh", "-c", "printf '\\033]2;✳ tïtle\\033\\\\ä ❯ 日本'; exec sleep 600"
     )
     wait_until(lambda: screen(server, pane))
     assert screen(server, pane) == "ä ❯ 日本"
-    assert [found.title for found in server.panes()] == ["✳ tïtle"]
+    assert [found.title for found in server.list_panes()] == ["✳ tïtle"]
 
 
-def test_soft_wrapped_lines_are_read_as_one_and_blank_rows_are_not_output(tmux: Tmux, machine: Machine) -> None:
+def test_soft_wrapped_lines_are_read_as_one_and_blank_rows_are_not_output(tmux: Tmux, machine: LisaHost) -> None:
     pane = start(tmux, machine, "lisa-wrap", "/bin/sh", "-c", "printf '%0200d\\nend\\n' 7; exec sleep 600")
     wait_until(lambda: "end" in screen(tmux, pane))
     assert screen(tmux, pane) == "0" * 199 + "7\nend"
 
 
 def test_a_batch_of_many_panes_gives_each_its_own_text_and_leaves_out_what_is_gone(
-    tmux: Tmux, machine: Machine
+    tmux: Tmux, machine: LisaHost
 ) -> None:
     panes = [start(tmux, machine, f"lisa-{n}", "/bin/sh", "-c", f"echo text of {n}; exec sleep 600") for n in range(66)]
     wanted = {pane.pane_id: f"text of {n}" for n, pane in enumerate(panes)}
@@ -346,7 +346,7 @@ def test_a_batch_of_many_panes_gives_each_its_own_text_and_leaves_out_what_is_go
     assert tmux.capture([*wanted, "%9999"]) == kept
 
 
-def test_history_above_the_screen_is_read_on_request(tmux: Tmux, machine: Machine) -> None:
+def test_history_above_the_screen_is_read_on_request(tmux: Tmux, machine: LisaHost) -> None:
     pane = start(tmux, machine, "lisa-hist", "/bin/sh", "-c", "seq 100; exec sleep 600")
     wait_until(lambda: "100" in screen(tmux, pane))
     assert screen(tmux, pane).startswith("82")
@@ -356,7 +356,7 @@ def test_history_above_the_screen_is_read_on_request(tmux: Tmux, machine: Machin
 # -- telling ----------------------------------------------------------------------------------------------------
 
 
-def test_a_paste_arrives_whole_as_one_bracketed_paste(tmux: Tmux, machine: Machine) -> None:
+def test_a_paste_arrives_whole_as_one_bracketed_paste(tmux: Tmux, machine: LisaHost) -> None:
     pane, took = receiver(tmux, machine)
     text = "first; \\; #{x} #(y) $z `w` 'q' \"r\" ü✳\n\n  -n last;\n".encode() * 2000
     assert tmux.paste(pane.pane_id, text) == "ok"
@@ -365,39 +365,39 @@ def test_a_paste_arrives_whole_as_one_bracketed_paste(tmux: Tmux, machine: Machi
     assert tmux.call("list-buffers").text == ""
 
 
-def test_pasting_into_a_dead_pane_is_refused_and_the_server_lives(tmux: Tmux, machine: Machine) -> None:
+def test_pasting_into_a_dead_pane_is_refused_and_the_server_lives(tmux: Tmux, machine: LisaHost) -> None:
     pane = start(tmux, machine, "lisa-dead", "/bin/true")
     other = start(tmux, machine, "lisa-other")
-    wait_until(lambda: (now := tmux.pane("lisa-dead")) and now.dead)
+    wait_until(lambda: (now := tmux.find_pane("lisa-dead")) and now.dead)
     pid = tmux.server_pid()
     assert tmux.paste(pane.pane_id, b"hello") == "dead"
-    assert tmux.keys(pane.pane_id, ["Enter"]) is False
+    assert tmux.send_keys(pane.pane_id, ["Enter"]) is False
     assert tmux.server_pid() == pid
-    assert tmux.pane(other.session) is not None
+    assert tmux.find_pane(other.session) is not None
     assert tmux.call("list-buffers").text == ""
 
 
-def test_a_pane_that_is_gone_takes_nothing_and_leaves_no_buffer(tmux: Tmux, machine: Machine) -> None:
+def test_a_pane_that_is_gone_takes_nothing_and_leaves_no_buffer(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-x")
     assert tmux.paste("%999", b"hello") == "gone"
-    assert tmux.keys("%999", ["Enter"]) is False
+    assert tmux.send_keys("%999", ["Enter"]) is False
     assert tmux.call("list-buffers").text == ""
 
 
-def test_copy_mode_is_left_before_anything_is_told(tmux: Tmux, machine: Machine) -> None:
+def test_copy_mode_is_left_before_anything_is_told(tmux: Tmux, machine: LisaHost) -> None:
     pane, took = receiver(tmux, machine)
     tmux.call("copy-mode", "-t", pane.pane_id)
-    assert tmux.keys(pane.pane_id, ["a;", "C-c", "-R"]) is True
+    assert tmux.send_keys(pane.pane_id, ["a;", "C-c", "-R"]) is True
     wait_until(lambda: read(took) == b"a;\x03-R")
     tmux.call("copy-mode", "-t", pane.pane_id)
     tmux.paste(pane.pane_id, b"b")
     wait_until(lambda: read(took).endswith(b"\x1b[200~b\x1b[201~"))
-    found = tmux.pane("lisa-in")
+    found = tmux.find_pane("lisa-in")
     assert found is not None
     assert not found.in_mode
 
 
-def test_literal_keys_are_typed_letter_by_letter(tmux: Tmux, machine: Machine) -> None:
+def test_literal_keys_are_typed_letter_by_letter(tmux: Tmux, machine: LisaHost) -> None:
     pane, took = receiver(tmux, machine)
-    tmux.keys(pane.pane_id, ["Enter /cömpact;"], literal=True)
+    tmux.send_keys(pane.pane_id, ["Enter /cömpact;"], literal=True)
     wait_until(lambda: read(took) == "Enter /cömpact;".encode())

@@ -8,16 +8,16 @@ from functools import cache
 from pathlib import Path
 
 TREE = Path(__file__).parents[2]
-HOUSE = TREE / "lisa_py"
+PACKAGE = TREE / "lisa_py"
 
 
 @cache
-def modules() -> dict[Path, ast.Module]:
+def parse_modules() -> dict[Path, ast.Module]:
     """Path below lisa_py -> syntax tree, of every module."""
-    return {path.relative_to(HOUSE): ast.parse(path.read_text(), str(path)) for path in sorted(HOUSE.rglob("*.py"))}
+    return {path.relative_to(PACKAGE): ast.parse(path.read_text(), str(path)) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def words(tree: ast.Module) -> Iterator[ast.Constant]:
+def string_constants(tree: ast.Module) -> Iterator[ast.Constant]:
     """Every string of a module that is a value: docstrings and annotations are not."""
     skipped: set[int] = set()
     for node in ast.walk(tree):

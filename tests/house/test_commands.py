@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from lisa_py import commands
-from lisa_py.cli import clicks, main, parse
+from lisa_py.cli import click_options, main, parse
 from lisa_py.contract import schema
 from lisa_py.contract.command import Command, Field
-from lisa_py.contract.errors import COMMON
-from tests.answers import check
-from tests.machine import Machine
+from lisa_py.contract.errors import COMMON_ERRORS
+from tests.answers import check_answer
+from tests.lisa_host import LisaHost
 
 PATHS = commands.paths()
 EVERY = pytest.mark.parametrize("path", PATHS, ids=" ".join)
@@ -41,10 +41,10 @@ def load(path: tuple[str, ...]) -> Command:
     return command
 
 
-def said(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+def run_cli(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     code = main.main(argv)
     out, err = capsys.readouterr()
-    check(argv, code, out)
+    check_answer(argv, code, out)
     return code, out, err
 
 
@@ -59,12 +59,12 @@ def one_object(out: str) -> dict[str, Any]:
 @EVERY
 def test_help_is_on_stdout_and_tells_all(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     command = load(path)
-    code, out, err = said(capsys, *path, "--help")
+    code, out, err = run_cli(capsys, *path, "--help")
     assert (code, err) == (0, "")
     assert commands.summary(path) in out
     for field in command.fields:
         assert field.flag.help, field.spelling
-        assert all(spelling in out for spelling in (*field.spellings(), *clicks.choices(field)))
+        assert all(spelling in out for spelling in (*field.spellings(), *click_options.choices(field)))
     for shown in ("--json", *command.errors, *(line.strip() for line in command.example.strip().splitlines())):
         assert shown in out
     for number, meaning in command.exits.items():
@@ -83,7 +83,7 @@ def test_an_unknown_flag_is_one_json_object(
     path: tuple[str, ...], form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for argv in ((*path, "--no-such-flag", form), (*path, form, "--no-such-flag")):
-        code, out, err = said(capsys, *argv)
+        code, out, err = run_cli(capsys, *argv)
         assert (code, err) == (1, "")
         answer = one_object(out)
         assert answer["errorCode"] == "unknown_flag" and answer["ok"] is False
@@ -99,12 +99,12 @@ def test_a_value_may_be_joined_with_an_equals_sign_and_a_forgotten_one_is_told(p
             continue
         value = sample(field)
         others = [word for word in needed if not word.startswith(field.spelling + "=")]
-        joined, _ = parse.read(path, command, [*others, f"{field.spelling}={value}"])
-        apart, given = parse.read(path, command, [*others, field.spelling, value])
+        joined, _ = parse.read_arguments(path, command, [*others, f"{field.spelling}={value}"])
+        apart, given = parse.read_arguments(path, command, [*others, field.spelling, value])
         assert joined == apart and field.name in given
         for forgotten in ([field.spelling], [field.spelling, "--json"]):
             with pytest.raises(parse.UsageError) as problem:
-                parse.read(path, command, forgotten)
+                parse.read_arguments(path, command, forgotten)
             assert problem.value.code == "missing_flag_value"
 
 
@@ -112,30 +112,30 @@ def test_a_value_may_be_joined_with_an_equals_sign_and_a_forgotten_one_is_told(p
 def test_refused_values_say_which_flag_and_carry_its_code(path: tuple[str, ...]) -> None:
     command = load(path)
     for field in command.fields:
-        if not (field.flag.choices or field.flag.word or field.kind in (int, float)):
+        if not (field.flag.choices or field.flag.boolean_word or field.kind in (int, float)):
             continue
         with pytest.raises(parse.UsageError) as problem:
-            parse.read(path, command, [f"{field.spelling}=?"])
+            parse.read_arguments(path, command, [f"{field.spelling}=?"])
         assert problem.value.code == field.code and field.spelling in problem.value.message
-        assert field.code in {**COMMON, **command.errors}
+        assert field.code in {**COMMON_ERRORS, **command.errors}
 
 
 @EVERY
 def test_its_schemas_are_whole(path: tuple[str, ...]) -> None:
     command = load(path)
-    answer = schema.answer(command)
+    answer = schema.answer_schema(command)
     assert answer["type"] == "object"
     assert answer.get("properties") or answer.get("anyOf")
-    smaller = schema.smaller(command)
+    smaller = schema.min_schema(command)
     for whole in (answer, *([smaller] if smaller is not None else [])):
         for member in whole.get("anyOf", [whole]):
             assert "stderrPolicy" in member["properties"] and "stderrPolicy" in member["required"]
-    own = schema.failure(command.errors)["properties"]["errorCode"]["enum"]
-    assert {*COMMON, *command.errors} == set(own)
+    own = schema.failure_schema(command.errors)["properties"]["errorCode"]["enum"]
+    assert {*COMMON_ERRORS, *command.errors} == set(own)
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in ACTS_AT_LENGTH], ids=" ".join)
-def test_what_it_answers_fits_its_schema(path: tuple[str, ...], machine: Machine) -> None:
+def test_what_it_answers_fits_its_schema(path: tuple[str, ...], machine: LisaHost) -> None:
     """With the least it needs, and no session there: every format is one object that keeps the promise."""
     command = load(path)
     words = least(command)
@@ -154,7 +154,7 @@ def sample(field: Field) -> str:
     """A value the flag takes."""
     if field.flag.choices:
         return field.flag.choices[0]
-    if field.flag.word:
+    if field.flag.boolean_word:
         return "true"
     if field.kind in (int, float):
         return str(max(field.flag.minimum or 0, 3))
@@ -162,5 +162,5 @@ def sample(field: Field) -> str:
 
 
 def test_flags_that_ask_for_json_are_known_before_parsing() -> None:
-    asking = {field.spelling for path in PATHS for field in load(path).fields if field.flag.json}
-    assert asking <= set(parse.JSON_FLAGS)
+    spellings = {field.spelling for path in PATHS for field in load(path).fields if field.flag.json}
+    assert spellings <= set(parse.JSON_FLAGS)

@@ -6,15 +6,15 @@ import ast
 from collections.abc import Iterator
 
 from lisa_py import commands
-from lisa_py.contract.errors import COMMON
-from tests.house.sources import modules
+from lisa_py.contract.errors import COMMON_ERRORS
+from tests.house.sources import parse_modules
 
 RAISERS = ("LisaError", "UsageError")
 
 
 def promised() -> set[str]:
     """Codes of all commands, of every flag that may refuse its value, and the common ones."""
-    codes = set(COMMON)
+    codes = set(COMMON_ERRORS)
     for path in commands.paths():
         command = commands.load(path)
         assert command is not None
@@ -45,5 +45,5 @@ def _literal(node: ast.expr) -> Iterator[str]:
 def test_every_code_that_is_raised_is_documented() -> None:
     """In contract.errors.COMMON, or in COMMAND.errors of the commands that may answer it."""
     known = promised()
-    found = {str(path): sorted(set(raised(tree)) - known) for path, tree in modules().items()}
+    found = {str(path): sorted(set(raised(tree)) - known) for path, tree in parse_modules().items()}
     assert not {path: codes for path, codes in found.items() if codes}

@@ -7,18 +7,20 @@ import ast
 from lisa_py import agents
 from lisa_py.agents._claude.settings import EVENTS as claude_hooks
 from lisa_py.agents._codex.hooks import EVENTS as codex_hooks
-from tests.house.sources import HOUSE, TREE, modules, words
+from tests.house.sources import PACKAGE, TREE, parse_modules, string_constants
 
 
 def test_a_module_opens_with_a_sentence_that_says_its_duty() -> None:
-    first = {path: (ast.get_docstring(tree) or "").partition("\n")[0] for path, tree in modules().items()}
+    first = {path: (ast.get_docstring(tree) or "").partition("\n")[0] for path, tree in parse_modules().items()}
     assert len(first) > 30
     assert not {str(path): line for path, line in first.items() if not line.endswith((".", "?"))}
 
 
 def test_only_the_face_prints() -> None:
     """And the programs that run in a pane: that is what they are for."""
-    inner = {path: list(ast.walk(tree)) for path, tree in modules().items() if path.parts[0] not in ("cli", "pane")}
+    inner = {
+        path: list(ast.walk(tree)) for path, tree in parse_modules().items() if path.parts[0] not in ("cli", "pane")
+    }
     printing = {str(path) for path, nodes in inner.items() for node in nodes if _is_print(node)}
     assert not printing
 
@@ -37,8 +39,8 @@ def test_agents_are_named_in_their_own_files_only() -> None:
     """Who must name one asks lisa_py.agents: DEFAULT, names(), get()."""
     named = {
         f"{path}:{word.lineno}"
-        for path, tree in modules().items()
-        for word in words(tree)
+        for path, tree in parse_modules().items()
+        for word in string_constants(tree)
         if path.parts[0] not in ("agents", "pane") and word.value.strip().lower() in agents.names()
     }
     assert not named
@@ -49,20 +51,20 @@ def test_hooks_of_agents_are_named_in_the_agents_own_files_only() -> None:
     hooks = {*claude_hooks, *codex_hooks}
     named = {
         f"{path}:{word.lineno}"
-        for path, tree in modules().items()
-        for word in words(tree)
+        for path, tree in parse_modules().items()
+        for word in string_constants(tree)
         if path.parts[0] not in ("agents", "pane") and word.value in hooks
     }
     assert not named
 
 
 def test_a_module_is_small_enough_to_be_read_in_one_go() -> None:
-    lines = {str(path): len((HOUSE / path).read_text().splitlines()) for path in modules()}
+    lines = {str(path): len((PACKAGE / path).read_text().splitlines()) for path in parse_modules()}
     assert not {path: count for path, count in lines.items() if count > 400}
 
 
 def test_every_command_has_a_test_file_where_its_own_lies() -> None:
-    files = [path for path in modules() if path.parts[0] == "commands" and path.name != "__init__.py"]
+    files = [path for path in parse_modules() if path.parts[0] == "commands" and path.name != "__init__.py"]
     assert not [str(path) for path in files if not (TREE / "tests" / path.parent / f"test_{path.name}").exists()]
 
 
@@ -83,7 +85,7 @@ def test_decisions_memory_and_commands_ask_the_machine_through_host_only() -> No
     rooms = ("contract", "store", "core", "commands")
     touching = {
         f"{path}:{node.lineno}"
-        for path, tree in modules().items()
+        for path, tree in parse_modules().items()
         for node in ast.walk(tree)
         if path.parts[0] in rooms and isinstance(node, (ast.Attribute, ast.Call)) and _touches(node)
     }

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lisa_py import commands
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 HEAVY = {
     "asyncio",
@@ -41,7 +41,7 @@ LOOK = "import sys; from lisa_py.cli import main; main.main(sys.argv[1:]); print
 
 
 @pytest.mark.parametrize("path", READS, ids=" ".join)
-def test_a_read_imports_none_of_the_heavy_modules(path: tuple[str, str], machine: Machine) -> None:
+def test_a_read_imports_none_of_the_heavy_modules(path: tuple[str, str], machine: LisaHost) -> None:
     if commands.load(path) is None:
         pytest.skip("not there yet")
     context = machine.context()

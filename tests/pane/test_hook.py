@@ -14,21 +14,21 @@ from typing import Any
 import pytest
 
 import lisa_py
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 HOOK = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "hook.sh")
 SHELLS = [[shell, *flags] for shell, *flags in (["dash"], ["bash", "--posix"]) if shutil.which(shell)] or [["sh"]]
 
 
 @pytest.fixture
-def folder(machine: Machine) -> Path:
+def folder(machine: LisaHost) -> Path:
     path = machine.folder / "a session's folder"
     path.mkdir(mode=0o700)
     return path
 
 
 def call(
-    machine: Machine, folder: Path, event: str, *more: str, stdin: str = "", shell: list[str] | None = None
+    machine: LisaHost, folder: Path, event: str, *more: str, stdin: str = "", shell: list[str] | None = None
 ) -> None:
     ended = subprocess.run(
         [*(shell or ["sh"]), HOOK, str(folder), event, *more], input=stdin.encode(), env=machine.env,
@@ -42,7 +42,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_a_signal_is_one_line_with_event_time_and_payload(machine: Machine, folder: Path, shell: list[str]) -> None:
+def test_a_signal_is_one_line_with_event_time_and_payload(machine: LisaHost, folder: Path, shell: list[str]) -> None:
     before = time.time()
     payload = {"session_id": "a-b", "prompt": 'it\'s "q" \\ $HOME `x` ü\n\t%s'}
     call(machine, folder, "UserPromptSubmit", stdin=json.dumps(payload, indent=1), shell=shell)
@@ -54,7 +54,7 @@ def test_a_signal_is_one_line_with_event_time_and_payload(machine: Machine, fold
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_a_large_payload_is_cut_down_to_its_ids(machine: Machine, folder: Path, shell: list[str]) -> None:
+def test_a_large_payload_is_cut_down_to_its_ids(machine: LisaHost, folder: Path, shell: list[str]) -> None:
     payload = {"session_id": "a-b", "transcript_path": "/t/ü x.jsonl", "text": "z" * 2_000_000}
     call(machine, folder, "PostToolUse", stdin=json.dumps(payload, ensure_ascii=False), shell=shell)
     call(machine, folder, "PostToolUse", stdin=json.dumps({"text": "z" * 40_000, "session_id": "late"}), shell=shell)
@@ -63,18 +63,18 @@ def test_a_large_payload_is_cut_down_to_its_ids(machine: Machine, folder: Path, 
     assert second["payload"] == {"session_id": "", "transcript_path": "", "cut": True}
 
 
-def test_what_is_no_json_object_becomes_an_empty_one(machine: Machine, folder: Path) -> None:
+def test_what_is_no_json_object_becomes_an_empty_one(machine: LisaHost, folder: Path) -> None:
     for text in ("", "plain words", "[1]", "{broken"):
         call(machine, folder, "Stop", stdin=text)
     assert [line["payload"] for line in lines(folder)] == [{}, {}, {}, {}]
 
 
-def test_the_payload_may_come_as_an_argument(machine: Machine, folder: Path) -> None:
+def test_the_payload_may_come_as_an_argument(machine: LisaHost, folder: Path) -> None:
     call(machine, folder, "notify", '{"type":"agent-turn-complete"}')
     assert lines(folder)[0]["payload"] == {"type": "agent-turn-complete"}
 
 
-def test_hooks_at_the_same_time_do_not_mix_their_lines(machine: Machine, folder: Path) -> None:
+def test_hooks_at_the_same_time_do_not_mix_their_lines(machine: LisaHost, folder: Path) -> None:
     payloads = [json.dumps({"n": n, "text": "x" * (n % 3) * 9000}).encode() for n in range(24)]
     running = []
     for payload in payloads:
@@ -89,7 +89,7 @@ def test_hooks_at_the_same_time_do_not_mix_their_lines(machine: Machine, folder:
     assert os.listdir(folder) == ["hooks.jsonl"]
 
 
-def test_a_symlink_is_not_followed_and_a_missing_folder_is_not_made(machine: Machine, folder: Path) -> None:
+def test_a_symlink_is_not_followed_and_a_missing_folder_is_not_made(machine: LisaHost, folder: Path) -> None:
     victim = machine.project / "victim"
     victim.write_text("precious")
     (folder / "hooks.jsonl").symlink_to(victim)
@@ -99,7 +99,7 @@ def test_a_symlink_is_not_followed_and_a_missing_folder_is_not_made(machine: Mac
     assert not (folder / "gone").exists()
 
 
-def test_nothing_of_the_environment_is_written(machine: Machine, folder: Path) -> None:
+def test_nothing_of_the_environment_is_written(machine: LisaHost, folder: Path) -> None:
     machine.env["SOME_TOKEN"] = "hush-hush"
     call(machine, folder, "Stop", stdin='{"session_id":"a"}')
     assert "hush-hush" not in (folder / "hooks.jsonl").read_text()

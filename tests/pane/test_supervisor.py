@@ -16,8 +16,8 @@ import pytest
 import lisa_py
 from lisa_py.host import processes
 from lisa_py.host.tmux import Pane, Tmux
-from tests.machine import Machine
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 SUPERVISOR = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "supervisor.sh")
 SHELLS = [[shell, *flags] for shell, *flags in (["dash"], ["bash", "--posix"]) if shutil.which(shell)] or [["sh"]]
@@ -25,14 +25,14 @@ RUN_ID = "1795230000123456789"
 
 
 @pytest.fixture
-def folder(machine: Machine) -> Path:
+def folder(machine: LisaHost) -> Path:
     path = machine.folder / "a session's folder"
     path.mkdir(mode=0o700)
     return path
 
 
 def run(
-    machine: Machine,
+    machine: LisaHost,
     folder: Path,
     command: str,
     *,
@@ -47,7 +47,7 @@ def run(
     )  # fmt: skip
 
 
-def in_pane(machine: Machine, folder: Path, command: str, *, mode: str = "interactive") -> tuple[Tmux, Pane]:
+def in_pane(machine: LisaHost, folder: Path, command: str, *, mode: str = "interactive") -> tuple[Tmux, Pane]:
     (folder / "command.sh").write_text(command + "\n")
     ctx = machine.context()
     tmux = ctx.tmux(ctx.project())
@@ -79,7 +79,7 @@ def screen(tmux: Tmux, pane: Pane) -> str:
     ],
 )
 def test_every_ending_is_recorded_with_its_own_code(
-    machine: Machine, folder: Path, command: str, code: int, shell: list[str]
+    machine: LisaHost, folder: Path, command: str, code: int, shell: list[str]
 ) -> None:
     ended = run(machine, folder, command, shell=shell)
     assert ended.returncode == code
@@ -90,7 +90,7 @@ def test_every_ending_is_recorded_with_its_own_code(
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_the_start_record_holds_run_pid_and_time_and_comes_before_the_command(
-    machine: Machine, folder: Path, shell: list[str]
+    machine: LisaHost, folder: Path, shell: list[str]
 ) -> None:
     ended = run(machine, folder, f'cp "{folder}/start" seen; echo $PPID', shell=shell)
     run_id, pid, unix = (machine.project / "seen").read_text().split()
@@ -99,13 +99,13 @@ def test_the_start_record_holds_run_pid_and_time_and_comes_before_the_command(
     assert f"\n__LISA_SESSION_START__:{RUN_ID}:{unix}" in ended.stdout
 
 
-def test_an_interactive_run_prints_no_exec_marker(machine: Machine, folder: Path) -> None:
+def test_an_interactive_run_prints_no_exec_marker(machine: LisaHost, folder: Path) -> None:
     assert "EXEC_DONE" not in run(machine, folder, "true", mode="interactive").stdout
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_the_environment_file_is_read_whole_and_gone_before_the_command_runs(
-    machine: Machine, folder: Path, shell: list[str]
+    machine: LisaHost, folder: Path, shell: list[str]
 ) -> None:
     text = "export A_TOKEN='it'\"'\"'s\nsecret $HOME `x`'\nexport EMPTY=''\nunset LANG\n"
     (folder / "environment").write_text(text)
@@ -114,7 +114,7 @@ def test_the_environment_file_is_read_whole_and_gone_before_the_command_runs(
     assert "still there" not in run(machine, folder, command, shell=shell).stdout
 
 
-def test_the_command_keeps_the_callers_umask_and_lisas_files_are_private(machine: Machine, folder: Path) -> None:
+def test_the_command_keeps_the_callers_umask_and_lisas_files_are_private(machine: LisaHost, folder: Path) -> None:
     run(machine, folder, "umask >out; touch made", umask=0o022)
     assert (machine.project / "out").read_text().strip() == "0022"
     assert stat.S_IMODE((machine.project / "made").stat().st_mode) == 0o644
@@ -122,7 +122,7 @@ def test_the_command_keeps_the_callers_umask_and_lisas_files_are_private(machine
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
 
 
-def test_a_stdin_file_reaches_the_command_whole(machine: Machine, folder: Path) -> None:
+def test_a_stdin_file_reaches_the_command_whole(machine: LisaHost, folder: Path) -> None:
     text = "ünïcode $x `y` 'z'\n" * 20_000
     (folder / "stdin").write_text(text)
     run(machine, folder, "cat >out")
@@ -131,7 +131,7 @@ def test_a_stdin_file_reaches_the_command_whole(machine: Machine, folder: Path) 
 
 @pytest.mark.parametrize("name", ["heartbeat", "start", "done.txt", ".start.tmp", ".done.txt.tmp"])
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_a_symlink_in_the_folder_is_not_followed(machine: Machine, folder: Path, name: str, shell: list[str]) -> None:
+def test_a_symlink_in_the_folder_is_not_followed(machine: LisaHost, folder: Path, name: str, shell: list[str]) -> None:
     victim = machine.project / "victim"
     victim.write_text("precious")
     (folder / name).symlink_to(victim)
@@ -141,7 +141,7 @@ def test_a_symlink_in_the_folder_is_not_followed(machine: Machine, folder: Path,
     assert not (folder / "done.txt").is_symlink()
 
 
-def test_a_symlink_put_in_place_of_the_heartbeat_later_is_not_followed(machine: Machine, folder: Path) -> None:
+def test_a_symlink_put_in_place_of_the_heartbeat_later_is_not_followed(machine: LisaHost, folder: Path) -> None:
     victim = machine.project / "victim"
     victim.write_text("precious")
     os.utime(victim, (1, 1))
@@ -155,7 +155,7 @@ def test_a_symlink_put_in_place_of_the_heartbeat_later_is_not_followed(machine: 
     assert victim.stat().st_mtime == 1
 
 
-def test_without_a_folder_nothing_is_made(machine: Machine, folder: Path) -> None:
+def test_without_a_folder_nothing_is_made(machine: LisaHost, folder: Path) -> None:
     shutil.rmtree(folder)
     ended = subprocess.run(
         ["sh", SUPERVISOR, str(folder), RUN_ID, "exec"], env=machine.env, capture_output=True, check=False
@@ -164,10 +164,10 @@ def test_without_a_folder_nothing_is_made(machine: Machine, folder: Path) -> Non
     assert not folder.exists()
 
 
-def test_an_agent_that_handles_ctrl_c_and_ends_well_is_completed(machine: Machine, folder: Path) -> None:
+def test_an_agent_that_handles_ctrl_c_and_ends_well_is_completed(machine: LisaHost, folder: Path) -> None:
     tmux, pane = in_pane(machine, folder, "trap 'echo caught; exit 0' INT; echo ready; while :; do sleep 0.05; done")
     wait_until(lambda: "ready" in screen(tmux, pane))
-    tmux.keys(pane.pane_id, ["C-c"])
+    tmux.send_keys(pane.pane_id, ["C-c"])
     wait_until(lambda: (folder / "done.txt").exists())
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:0\n"
     assert "caught" in screen(tmux, pane)
@@ -183,20 +183,20 @@ def _commands(pane: Pane) -> list[list[str]]:
 
 @pytest.mark.parametrize(("key", "code"), [("C-c", 130), ("C-\\", 131)])
 def test_ctrl_c_ends_a_command_that_does_not_handle_it_but_not_its_record(
-    machine: Machine, folder: Path, key: str, code: int
+    machine: LisaHost, folder: Path, key: str, code: int
 ) -> None:
     tmux, pane = in_pane(machine, folder, "exec sleep 60")
     # until then it is a shell, and bash ignores SIGQUIT
     wait_until(lambda: ["sleep", "60"] in _commands(pane), what="it runs")
-    tmux.keys(pane.pane_id, [key])
+    tmux.send_keys(pane.pane_id, [key])
     wait_until(lambda: (folder / "done.txt").exists())
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{code}\n"
 
 
-def test_ctrl_z_does_not_strand_the_command(machine: Machine, folder: Path) -> None:
+def test_ctrl_z_does_not_strand_the_command(machine: LisaHost, folder: Path) -> None:
     tmux, pane = in_pane(machine, folder, "echo ready; read line; echo got $line")
     wait_until(lambda: "ready" in screen(tmux, pane))
-    tmux.keys(pane.pane_id, ["C-z", "x", "Enter"])
+    tmux.send_keys(pane.pane_id, ["C-z", "x", "Enter"])
     wait_until(lambda: "got x" in screen(tmux, pane))
 
 
@@ -206,20 +206,20 @@ def _lives(pid: int) -> bool:
     return False
 
 
-def test_no_shell_is_left_and_the_dead_pane_can_be_read(machine: Machine, folder: Path) -> None:
+def test_no_shell_is_left_and_the_dead_pane_can_be_read(machine: LisaHost, folder: Path) -> None:
     tmux, pane = in_pane(machine, folder, "echo last words; exit 3")
     wait_until(lambda: (folder / "done.txt").exists())
     wait_until(lambda: not _lives(pane.pid))
     text = wait_until(lambda: (shown := screen(tmux, pane)) and "SESSION_DONE" in shown and shown)
     assert "last words" in text
     assert f"__LISA_SESSION_DONE__:{RUN_ID}:3" in text
-    assert tmux.pane("lisa-pane") is not None
+    assert tmux.find_pane("lisa-pane") is not None
 
 
 @pytest.mark.parametrize("command", ["trap '' HUP; exec sleep 60", "set -m; sleep 60"])
 @pytest.mark.parametrize("system", ["here", "without-proc"])
 def test_killing_the_supervisor_ends_the_heartbeat(
-    machine: Machine, folder: Path, command: str, system: str, monkeypatch: pytest.MonkeyPatch
+    machine: LisaHost, folder: Path, command: str, system: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if system == "without-proc":  # as on macOS
         script = machine.folder / "supervisor.sh"
@@ -230,7 +230,7 @@ def test_killing_the_supervisor_ends_the_heartbeat(
     heart = pauses[0].parent()
     assert heart is not None
     os.kill(pane.pid, signal.SIGKILL)
-    wait_until(lambda: not processes.same(heart.pid, 0), timeout=10, what="the heartbeat loop ends by itself")
+    wait_until(lambda: not processes.is_running(heart.pid, 0), timeout=10, what="the heartbeat loop ends by itself")
 
 
 def running(pane: Pane, command: str) -> list[psutil.Process]:
@@ -242,14 +242,14 @@ def running(pane: Pane, command: str) -> list[psutil.Process]:
     return found
 
 
-def test_killing_the_supervisor_hangs_up_the_command_and_that_is_recorded(machine: Machine, folder: Path) -> None:
+def test_killing_the_supervisor_hangs_up_the_command_and_that_is_recorded(machine: LisaHost, folder: Path) -> None:
     _, pane = in_pane(machine, folder, "exec sleep 60")
     os.kill(pane.pid, signal.SIGKILL)
     wait_until(lambda: (folder / "done.txt").exists())
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGHUP}\n"
 
 
-def test_killing_the_witness_is_recorded_by_the_supervisor(machine: Machine, folder: Path) -> None:
+def test_killing_the_witness_is_recorded_by_the_supervisor(machine: LisaHost, folder: Path) -> None:
     in_pane(machine, folder, "echo $PPID >witness; exec sleep 60")
     wait_until(lambda: (machine.project / "witness").exists() and (machine.project / "witness").read_text())
     os.kill(int((machine.project / "witness").read_text()), signal.SIGKILL)
@@ -257,25 +257,25 @@ def test_killing_the_witness_is_recorded_by_the_supervisor(machine: Machine, fol
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGKILL}\n"
 
 
-def test_a_hang_up_is_recorded_as_what_it_did_to_the_command(machine: Machine, folder: Path) -> None:
+def test_a_hang_up_is_recorded_as_what_it_did_to_the_command(machine: LisaHost, folder: Path) -> None:
     tmux, _ = in_pane(machine, folder, "exec sleep 60")
     tmux.kill_session("lisa-pane")
     wait_until(lambda: (folder / "done.txt").exists())
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGHUP}\n"
 
 
-def test_nothing_lingers_after_the_end(machine: Machine, folder: Path) -> None:
+def test_nothing_lingers_after_the_end(machine: LisaHost, folder: Path) -> None:
     run(machine, folder, "true")
     left = [process for process in psutil.process_iter(["cmdline"]) if str(folder) in str(process.info["cmdline"])]
     assert left == []
 
 
-def test_without_bash_the_command_runs_in_sh(machine: Machine, folder: Path) -> None:
+def test_without_bash_the_command_runs_in_sh(machine: LisaHost, folder: Path) -> None:
     for name in ("sh", "date", "mv", "rm", "touch", "sleep", "cat"):
         (machine.bin / name).symlink_to(shutil.which(name) or "")
     machine.env["PATH"] = str(machine.bin)
     assert run(machine, folder, "exit 6", shell=["/bin/sh"]).returncode == 6
 
 
-def test_a_command_in_a_path_with_odd_characters_starts_in_the_panes_folder(machine: Machine, folder: Path) -> None:
+def test_a_command_in_a_path_with_odd_characters_starts_in_the_panes_folder(machine: LisaHost, folder: Path) -> None:
     assert str(machine.project) in run(machine, folder, "pwd -P").stdout

@@ -19,7 +19,7 @@ from lisa_py.store.cursors import Anchor, CursorFile, EventCursor, PaneCursor
 def test_integers_and_older_forms_are_read(tmp_path: Path, content: str, offset: int) -> None:
     path = tmp_path / "c"
     path.write_text(content)
-    assert cursors.read(str(path)).legacy("pane") == offset
+    assert cursors.read(str(path)).legacy_offset("pane") == offset
 
 
 def test_a_missing_file_is_an_empty_cursor(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_kinds_live_side_by_side_in_one_file(tmp_path: Path) -> None:
     both = cursors.read(path)
     assert both.pane == pane
     assert both.events == EventCursor(offset=4)
-    assert both.legacy("transcript") == 0
+    assert both.legacy_offset("transcript") == 0
 
 
 def test_a_file_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
 def test_semantic_cursors_are_read_written_and_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "c.semantic.json")
     assert cursors.read_semantic(path).lines == ()
-    cursors.stage_semantic(path, ("a", "b"), 0.0).keep()
+    cursors.stage_semantic(path, ("a", "b"), 0.0).commit()
     assert cursors.read_semantic(path).lines == ("a", "b")
     Path(path).write_text("{")
     with pytest.raises(LisaError) as raised:

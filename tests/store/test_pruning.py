@@ -9,18 +9,18 @@ import pytest
 
 from lisa_py.core.context import Context
 from lisa_py.host import files
-from lisa_py.host.clock import rfc3339
-from lisa_py.store import events, memory, pruning, runs, session
-from lisa_py.store.places import Place
-from lisa_py.store.runs import Run
-from tests.machine import Machine
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.store import autopilot_runs, events, pruning, session_memory, session_records
+from lisa_py.store.autopilot_runs import RunRef
+from lisa_py.store.paths import SessionRef
+from tests.lisa_host import LisaHost
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 NOW = 1_800_000_000.0
 
 
 @pytest.fixture
-def ctx(machine: Machine) -> Context:
+def ctx(machine: LisaHost) -> Context:
     return machine.context()
 
 
@@ -29,63 +29,63 @@ def aged(path: str | Path, seconds: float) -> Path:
     return Path(path)
 
 
-def remember(ctx: Context, place: Place, expires: float) -> Path:
-    store = memory.registry(place)
+def remember(ctx: Context, ref: SessionRef, expires: float) -> Path:
+    store = session_memory.registry(ref)
     with store.change(ctx.settings, NOW) as opened:
-        opened.content.updated_at, opened.content.expires_at = rfc3339(NOW - HOUR), rfc3339(NOW + expires)
+        opened.content.updated_at, opened.content.expires_at = format_rfc3339(NOW - HOUR), format_rfc3339(NOW + expires)
     return Path(store.path)
 
 
 def _run(ctx: Context, ident: str, age: float) -> Path:
-    run = Run(ctx.project().folder, ident)
-    runs.write(run, {"ok": False})
+    run = RunRef(ctx.project().folder, ident)
+    autopilot_runs.write(run, {"ok": False})
     return aged(run.log, age)
 
 
 def test_logs_of_runs_go_after_their_time_but_not_while_they_are_under_way(ctx: Context) -> None:
-    old, young, flown = (f"run-20270101-000000-00{number}-abcdef" for number in range(3))
-    for ident in (old, young, flown):
+    old, young, active = (f"run-20270101-000000-00{number}-abcdef" for number in range(3))
+    for ident in (old, young, active):
         _run(ctx, ident, 13 * DAY if ident == young else 15 * DAY)
-    with runs.held(Run(ctx.project().folder, flown)):
+    with autopilot_runs.hold_lock(RunRef(ctx.project().folder, active)):
         pruning.prune(ctx.settings, NOW)
-    assert [run.id for run in runs.known(ctx.project())] == [flown, young]
+    assert [run.id for run in autopilot_runs.list_runs(ctx.project())] == [active, young]
 
 
 def test_event_logs_go_after_their_time_and_only_where_nothing_else_is_left(ctx: Context) -> None:
     for name in ("lisa-old", "lisa-young", "lisa-alive"):
-        events.add(ctx.place(name), ctx.settings, NOW, type="lifecycle", reason="kill_success")
-        aged(ctx.place(name).events, 13 * DAY if name == "lisa-young" else 15 * DAY)
-    files.write(ctx.place("lisa-alive").meta, "{}")
+        events.add(ctx.ref(name), ctx.settings, NOW, type="lifecycle", reason="kill_success")
+        aged(ctx.ref(name).events, 13 * DAY if name == "lisa-young" else 15 * DAY)
+    files.write(ctx.ref("lisa-alive").meta, "{}")
     assert pruning.prune(ctx.settings, NOW) == 1
-    there = [name for name in ("lisa-old", "lisa-young", "lisa-alive") if os.path.exists(ctx.place(name).events)]
+    there = [name for name in ("lisa-old", "lisa-young", "lisa-alive") if os.path.exists(ctx.ref(name).events)]
     assert there == ["lisa-young", "lisa-alive"]
 
 
 def test_halves_of_files_whose_writers_were_killed_go_wherever_lisa_writes(ctx: Context) -> None:
-    place = ctx.place("lisa-x")
-    events.add(place, ctx.settings, NOW, type="lifecycle", reason="kill_success")
-    memory_file = remember(ctx, place, DAY)
+    ref = ctx.ref("lisa-x")
+    events.add(ref, ctx.settings, NOW, type="lifecycle", reason="kill_success")
+    memory_file = remember(ctx, ref, DAY)
     written = [
         Path(ctx.settings.state_dir) / ".oauth_tokens.json.123-0a1b2c3d",
-        Path(place.project.folder) / ".lanes.json.123-0a1b2c3d",
-        Path(place.folder) / ".state.json.123-0a1b2c3d",
+        Path(ref.project.folder) / ".lanes.json.123-0a1b2c3d",
+        Path(ref.folder) / ".state.json.123-0a1b2c3d",
         memory_file.parent / ".lisa-x.json.123-0a1b2c3d",
         _run(ctx, "run-20270101-000000-000-abcdef", 0).parent / ".run-1.json.123-0a1b2c3d",
     ]
     for path in written:
         path.write_text("{")
         aged(path, 2 * HOUR)
-    fresh = Path(place.folder) / ".meta.json.124-0a1b2c3d"
+    fresh = Path(ref.folder) / ".meta.json.124-0a1b2c3d"
     fresh.write_text("{")
     aged(fresh, 5)
-    others = aged(files.temporary_dir(str(Path(place.project.folder) / ".mine-")), 9 * DAY)
+    others = aged(files.make_temporary_dir(str(Path(ref.project.folder) / ".mine-")), 9 * DAY)
     pruning.prune(ctx.settings, NOW)
     assert [path for path in written if path.exists()] == []
     assert fresh.exists() and others.exists() and memory_file.exists()
 
 
 def test_memories_go_when_they_have_expired(ctx: Context) -> None:
-    over, live = remember(ctx, ctx.place("lisa-a"), -1), remember(ctx, ctx.place("lisa-b"), HOUR)
+    over, live = remember(ctx, ctx.ref("lisa-a"), -1), remember(ctx, ctx.ref("lisa-b"), HOUR)
     corrupt = live.parent / "lisa-c.json"
     corrupt.write_text("{")
     pruning.prune(ctx.settings, NOW)
@@ -96,10 +96,10 @@ def test_memories_go_when_they_have_expired(ctx: Context) -> None:
 def test_locks_of_names_without_a_folder_go_unless_somebody_holds_them(ctx: Context) -> None:
     folder = Path(ctx.project().folder) / "locks"
     for name in ("lisa-lost", "lisa-new", "lisa-there", "lisa-held"):
-        with session.session_lock(ctx.place(name), ctx.settings, "name"):
+        with session_records.session_lock(ctx.ref(name), ctx.settings, "name"):
             pass
         aged(folder / f"{name}.name", HOUR if name == "lisa-new" else 2 * DAY)
-    files.private_dir(ctx.place("lisa-there").folder)
+    files.ensure_private_dir(ctx.ref("lisa-there").folder)
     (folder / "dedupe").write_text("")
     aged(folder / "dedupe", 9 * DAY)
     with files.lock(str(folder / "lisa-held.name"), timeout_ms=1000):

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.store.registry import Registry, of_project
-from tests.machine import Machine
+from lisa_py.store.registry import Registry, project_registry
+from tests.lisa_host import LisaHost
 
 WRITERS = 40
 
@@ -26,10 +26,10 @@ class Names(Struct, kw_only=True):
 
 
 def _registry(ctx: Context) -> Registry[Names]:
-    return of_project(ctx.project(), "names.json", Names, "names")
+    return project_registry(ctx.project(), "names.json", Names, "names")
 
 
-def test_forty_writers_at_once_lose_nothing(machine: Machine) -> None:
+def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
     ctx = machine.context()
     start = threading.Barrier(WRITERS)
     failures: list[Exception] = []
@@ -52,7 +52,7 @@ def test_forty_writers_at_once_lose_nothing(machine: Machine) -> None:
     assert _registry(ctx).read().names == {f"n{number}": 3 for number in range(WRITERS)}
 
 
-def test_reading_a_store_leaves_no_trace_on_disk(machine: Machine) -> None:
+def test_reading_a_store_leaves_no_trace_on_disk(machine: LisaHost) -> None:
     ctx = machine.context()
     assert _registry(ctx).read() == Names()
     assert not os.path.exists(ctx.settings.state_dir)
@@ -71,7 +71,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_corrupt_store_is_named_by_readers_and_set_aside_by_writers(machine: Machine, broken: bytes) -> None:
+def test_a_corrupt_store_is_named_by_readers_and_set_aside_by_writers(machine: LisaHost, broken: bytes) -> None:
     ctx = machine.context(given=frozenset())
     registry = _registry(ctx)
     with registry.change(ctx.settings, ctx.clock.now()) as opened:
@@ -91,7 +91,7 @@ def test_a_corrupt_store_is_named_by_readers_and_set_aside_by_writers(machine: M
     assert registry.read().names == {"new": 1}
 
 
-def test_each_corrupt_file_is_kept(machine: Machine) -> None:
+def test_each_corrupt_file_is_kept(machine: LisaHost) -> None:
     """Also when two of them are met in the same second, and when one of them is a folder."""
     ctx = machine.context()
     registry = _registry(ctx)
@@ -110,7 +110,7 @@ def test_each_corrupt_file_is_kept(machine: Machine) -> None:
     assert len(set(kept)) == 4 and all(os.path.exists(path) for path in kept)
 
 
-def test_a_sound_store_that_cannot_be_read_just_now_is_not_taken_for_corrupt(machine: Machine) -> None:
+def test_a_sound_store_that_cannot_be_read_just_now_is_not_taken_for_corrupt(machine: LisaHost) -> None:
     ctx = machine.context()
     registry = _registry(ctx)
     with registry.change(ctx.settings, ctx.clock.now()) as opened:
@@ -135,7 +135,7 @@ def short_of_handles(free: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_a_change_that_fails_changes_nothing(machine: Machine) -> None:
+def test_a_change_that_fails_changes_nothing(machine: LisaHost) -> None:
     ctx = machine.context()
     registry = _registry(ctx)
     with pytest.raises(RuntimeError), registry.change(ctx.settings, ctx.clock.now()) as opened:
@@ -144,7 +144,7 @@ def test_a_change_that_fails_changes_nothing(machine: Machine) -> None:
     assert registry.read().names == {}
 
 
-def test_a_store_is_private_and_no_symlink_is_followed(machine: Machine) -> None:
+def test_a_store_is_private_and_no_symlink_is_followed(machine: LisaHost) -> None:
     ctx = machine.context()
     registry = _registry(ctx)
     with registry.change(ctx.settings, ctx.clock.now()):
@@ -161,7 +161,7 @@ def test_a_store_is_private_and_no_symlink_is_followed(machine: Machine) -> None
     assert not os.path.islink(registry.path)
 
 
-def test_a_store_that_cannot_be_written_says_so(machine: Machine) -> None:
+def test_a_store_that_cannot_be_written_says_so(machine: LisaHost) -> None:
     ctx = machine.context()
     (machine.folder / "state").write_text("not a folder")
     registry = _registry(ctx)
@@ -170,7 +170,7 @@ def test_a_store_that_cannot_be_written_says_so(machine: Machine) -> None:
     assert refused.value.code == "names_store_write_failed"
 
 
-def test_clearing_removes_even_a_corrupt_store(machine: Machine) -> None:
+def test_clearing_removes_even_a_corrupt_store(machine: LisaHost) -> None:
     ctx = machine.context()
     registry = _registry(ctx)
     assert registry.clear(ctx.settings) is False

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from lisa_py.store import records, sandbox
-from lisa_py.store.context_cache import Cache, Record
+from lisa_py.store import json_records, registry_snapshot
+from lisa_py.store.context_cache import ContextCache, ContextCacheRecord
 from lisa_py.store.lanes import Lane, Lanes
-from lisa_py.store.memory import Memory
-from lisa_py.store.objectives import Objective, Objectives, expired
-from lisa_py.store.sandbox import Snapshot
+from lisa_py.store.objectives import Objective, Objectives, is_expired
+from lisa_py.store.registry_snapshot import RegistrySnapshot
+from lisa_py.store.session_memory import SessionMemory
 
 WORD = st.text(max_size=12)
 LINES = st.lists(WORD, max_size=4).map(tuple)
@@ -26,9 +26,10 @@ GOALS = st.builds(
     current_id=WORD,
     objectives=st.dictionaries(WORD, st.builds(Objective, id=WORD, goal=WORD, budget=st.integers(0, 9)), max_size=3),
 )
-MEMORY = st.builds(Memory, session=WORD, updated_at=WORD, max_lines=st.integers(0, 999), lines=LINES)
+MEMORY = st.builds(SessionMemory, session=WORD, updated_at=WORD, max_lines=st.integers(0, 999), lines=LINES)
 CACHE = st.builds(
-    Cache, items=st.dictionaries(WORD, st.builds(Record, key=WORD, sessions=LINES, lines=LINES), max_size=3)
+    ContextCache,
+    items=st.dictionaries(WORD, st.builds(ContextCacheRecord, key=WORD, sessions=LINES, lines=LINES), max_size=3),
 )
 
 
@@ -37,18 +38,20 @@ CACHE = st.builds(
 def test_a_store_reads_what_it_wrote(content: Struct) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "store.json")
-        records.save(path, content)
-        assert records.load(path, type(content)) == content
+        json_records.save(path, content)
+        assert json_records.load(path, type(content)) == content
 
 
 @settings(deadline=None, max_examples=60)
 @given(GOALS, LANES, CACHE, MEMORY)
-def test_a_snapshot_reads_what_it_wrote(goals: Objectives, lanes: Lanes, cache: Cache, memory: Memory) -> None:
+def test_a_snapshot_reads_what_it_wrote(
+    goals: Objectives, lanes: Lanes, cache: ContextCache, memory: SessionMemory
+) -> None:
     memories = {"lisa-a-1": memory}
-    snapshot = Snapshot(
+    snapshot = RegistrySnapshot(
         project_root="/p", objective_store=goals, lane_store=lanes, memories=memories, context_cache=cache
     )
-    assert sandbox.parse(msgspec.json.encode(snapshot)) == snapshot
+    assert registry_snapshot.parse(msgspec.json.encode(snapshot)) == snapshot
 
 
 @pytest.mark.parametrize(
@@ -62,4 +65,4 @@ def test_a_snapshot_reads_what_it_wrote(goals: Objectives, lanes: Lanes, cache: 
     ],
 )
 def test_only_a_readable_time_that_lies_before_now_is_over(stamp: str, gone: bool) -> None:
-    assert expired(stamp, 1000.0) is gone
+    assert is_expired(stamp, 1000.0) is gone

@@ -7,7 +7,7 @@ from typing import Any
 
 from lisa_py.contract.frames import ErrorKind
 
-ERRORS: dict[str, ErrorKind] = {
+BY_NAME: dict[str, ErrorKind] = {
     "authentication_failed": "auth",
     "oauth_org_not_allowed": "auth",
     "account_on_hold": "auth",
@@ -21,7 +21,7 @@ ERRORS: dict[str, ErrorKind] = {
     "max_output_tokens": "too_long",
     "server_error": "server",
 }
-_STATUSES: dict[int, ErrorKind] = {
+_BY_STATUS: dict[int, ErrorKind] = {
     400: "bad_request",
     401: "auth",
     403: "permission",
@@ -30,7 +30,7 @@ _STATUSES: dict[int, ErrorKind] = {
     429: "rate_limit",
     529: "overloaded",
 }
-_TELLING: tuple[tuple[str, ErrorKind], ...] = (
+_BY_TEXT: tuple[tuple[str, ErrorKind], ...] = (
     ("prompt is too long", "too_long"),
     ("context limit", "too_long"),
     ("credit balance", "billing"),
@@ -43,7 +43,7 @@ _TELLING: tuple[tuple[str, ErrorKind], ...] = (
     ("overloaded", "overloaded"),
 )
 """Texts that say more than the HTTP status they come with."""
-_HINTS: tuple[tuple[str, ErrorKind], ...] = (
+_BY_WEAK_TEXT: tuple[tuple[str, ErrorKind], ...] = (
     ("invalid api key", "auth"),
     ("/login", "auth"),
     ("selected model", "not_found"),
@@ -57,17 +57,17 @@ _HINTS: tuple[tuple[str, ErrorKind], ...] = (
 _STATUS = re.compile(r"(?:API Error: |\(|^)([45]\d\d)\b")
 
 
-def error_kind(name: str, status: Any, text: str) -> ErrorKind:
+def classify_error(name: str, status: Any, text: str) -> ErrorKind:
     """What kind of error it is, by the text, the HTTP status (which the text may hold) and claude's own word for it."""
     low = text.lower()
-    for words, kind in _TELLING:
-        if words in low:
+    for fragment, kind in _BY_TEXT:
+        if fragment in low:
             return kind
-    written = _STATUS.search(text)
-    number = status if isinstance(status, int) else int(written[1]) if written else 0
+    status_in_text = _STATUS.search(text)
+    number = status if isinstance(status, int) else int(status_in_text[1]) if status_in_text else 0
     if number:
-        return _STATUSES.get(number, "server" if number >= 500 else "unknown")
-    for words, kind in _HINTS:
-        if words in low:
+        return _BY_STATUS.get(number, "server" if number >= 500 else "unknown")
+    for fragment, kind in _BY_WEAK_TEXT:
+        if fragment in low:
             return kind
-    return ERRORS.get(name, "unknown")
+    return BY_NAME.get(name, "unknown")

@@ -17,7 +17,7 @@ LOCK_STALE_SECONDS = 10.0
 """As long as claude itself waits before it takes such a lock over."""
 
 
-def folder(environ: Mapping[str, str]) -> str:
+def config_folder(environ: Mapping[str, str]) -> str:
     """The configuration folder an agent with this environment uses."""
     named = environ.get("CLAUDE_CONFIG_DIR", "")
     return named or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".claude")
@@ -29,7 +29,7 @@ def config_file(environ: Mapping[str, str]) -> str:
     return os.path.join(named or environ.get("HOME") or os.path.expanduser("~"), ".claude.json")
 
 
-def project_name(cwd: str) -> str:
+def project_folder_name(cwd: str) -> str:
     """The folder claude keeps a project's transcripts in: all but ASCII letters and digits are dashes."""
     units = cwd.encode("utf-16-le", "surrogatepass")
     codes = [units[at] | units[at + 1] << 8 for at in range(0, len(units), 2)]
@@ -53,21 +53,21 @@ def _base36(number: int) -> str:
     return digits or "0"
 
 
-def transcript(home: str, cwd: str, session_id: str) -> str:
+def transcript_path(home: str, cwd: str, session_id: str) -> str:
     """Where the conversation is (or will be) written; looked for by its id where the name is not as computed."""
     projects = os.path.join(home, "projects")
     name = f"{session_id}.jsonl"
-    expected = os.path.join(projects, project_name(cwd), name)
+    expected = os.path.join(projects, project_folder_name(cwd), name)
     if files.exists(expected):
         return expected
-    for candidate in files.names(projects):
+    for candidate in files.list_names(projects):
         found = os.path.join(projects, candidate, name)
         if files.exists(found):
             return found
     return expected
 
 
-def read_object(path: str) -> dict[str, Any]:
+def read_json_object(path: str) -> dict[str, Any]:
     """A JSON file that holds an object; anything else is empty."""
     try:
         raw = files.read(os.path.realpath(path))
@@ -77,24 +77,24 @@ def read_object(path: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def user_mode(environ: Mapping[str, str], project_root: str) -> str:
+def user_permission_mode(environ: Mapping[str, str], project_root: str) -> str:
     """The permission mode the user chose in settings, nearest first; empty when none."""
-    places = (
+    paths = (
         os.path.join(project_root, ".claude", "settings.local.json"),
         os.path.join(project_root, ".claude", "settings.json"),
-        os.path.join(folder(environ), "settings.json"),
+        os.path.join(config_folder(environ), "settings.json"),
     )
-    for path in places:
-        permissions = read_object(path).get("permissions")
+    for path in paths:
+        permissions = read_json_object(path).get("permissions")
         mode = permissions.get("defaultMode") if isinstance(permissions, dict) else None
         if isinstance(mode, str) and mode:
             return mode
     return ""
 
 
-def trusted(environ: Mapping[str, str], root: str) -> bool:
+def is_trusted(environ: Mapping[str, str], root: str) -> bool:
     """Whether claude has been told to trust the folder or one above it."""
-    projects = read_object(config_file(environ)).get("projects")
+    projects = read_json_object(config_file(environ)).get("projects")
     if not isinstance(projects, dict):
         return False
     path = root
@@ -108,14 +108,14 @@ def trusted(environ: Mapping[str, str], root: str) -> bool:
         path = above
 
 
-def trust(environ: Mapping[str, str], root: str) -> str:
+def trust_folder(environ: Mapping[str, str], root: str) -> str:
     """Accept the trust question for the folder beforehand; the answer is what to tell the user.
 
     claude itself rewrites the file as a whole under a lock folder beside it: the same lock is held here, and the new
     content differs from the old in this one entry.
     """
     path = config_file(environ)
-    if trusted(environ, root):
+    if is_trusted(environ, root):
         return ""
     with files.folder_lock(path + ".lock", timeout_ms=LOCK_MS, stale_seconds=LOCK_STALE_SECONDS) as held:
         if not held:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lisa_py.agents._claude.errors import error_kind
+from lisa_py.agents._claude.errors import classify_error
 from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
 
 DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
@@ -39,7 +39,7 @@ _CONFIRM = re.compile(r"(?:Enter to (?:confirm|select|stay)|Esc to (?:cancel|exi
 _RULE = re.compile(r"^[─▔━]{8,}")
 _CHOICE = re.compile(r"^\s*❯\s+\d+\.\s")
 _TAB = re.compile(r"^\s*(?:← )?\s*[☐☒✔] \S")
-DETAIL = 120
+DETAIL_LIMIT = 120
 _RETRY = re.compile(r"(?:retrying in \d+|Retrying in \d+|Retrying…)")
 _HELPERS = re.compile(r"^\s*\S Waiting for \d+ background agents? to finish")
 _TOKENS = re.compile(r"[↓]\s*[\d.]+k?\s*tokens")
@@ -54,25 +54,25 @@ _INTERRUPTED = "⎿  Interrupted"
 _INPUT = re.compile(r"^\s*[❯!](?: |$)")
 
 
-def read(screen: str) -> AgentReport | None:
+def read_screen(screen: str) -> AgentReport | None:
     """What the screen shows, or None when it shows nothing of claude's."""
-    lines = _lines(screen)
+    lines = _nonblank_lines(screen)
     if not lines:
         return None
     if any("Resume this session with:" in line for line in lines[-5:]):
-        return _says("exited")
-    found = _dialog(lines) or _busy(lines) or _resting(lines)
+        return _build_report("exited")
+    found = _find_dialog(lines) or _busy_report(lines) or _idle_report(lines)
     if found is not None:
         return found
     banner = any("Welcome to Claude Code" in line or "Claude Code v" in line for line in lines)
-    return _says("starting") if banner and len(lines) <= BANNER_LINES else None
+    return _build_report("starting") if banner and len(lines) <= BANNER_LINES else None
 
 
-def _says(state: AgentState, *, error: str = "", detail: str = "") -> AgentReport:
+def _build_report(state: AgentState, *, error: str = "", detail: str = "") -> AgentReport:
     return AgentReport(source="screen", state=state, error=error, detail=detail)
 
 
-def _dialog(lines: list[str]) -> AgentReport | None:
+def _find_dialog(lines: list[str]) -> AgentReport | None:
     """A dialog replaces the input box: choices, and a last line that says which keys answer it."""
     if _has_input_box(lines):
         return None
@@ -80,31 +80,31 @@ def _dialog(lines: list[str]) -> AgentReport | None:
     whole = "\n".join(tail)
     has_keys = _CONFIRM.search(" ".join(line.strip() for line in tail[-3:]))
     if not has_keys and not any(_CHOICE.match(line) for line in tail[-12:]):
-        return next((_asks(kind, words) for words, kind in BARE_DIALOGS if words in whole), None)
+        return next((_dialog_report(kind, words) for words, kind in BARE_DIALOGS if words in whole), None)
     kind: WaitingFor = next((kind for words, kind in DIALOGS if words in whole), "dialog")
-    return _asks(kind, _title(tail))
+    return _dialog_report(kind, _dialog_title(tail))
 
 
-def _asks(kind: WaitingFor, title: str) -> AgentReport:
-    return AgentReport(source="screen", state="waiting", waiting_for=kind, detail=title)
+def _dialog_report(kind: WaitingFor, detail: str) -> AgentReport:
+    return AgentReport(source="screen", state="waiting", waiting_for=kind, detail=detail)
 
 
-def _title(tail: list[str]) -> str:
+def _dialog_title(tail: list[str]) -> str:
     """The line under the dialog's upper edge; of a question, the question."""
     for at, line in enumerate(tail[:-1]):
         if _TAB.match(line):
-            return tail[at + 1].strip()[:DETAIL]
+            return tail[at + 1].strip()[:DETAIL_LIMIT]
     for at in range(len(tail) - 2, -1, -1):
         if _RULE.match(tail[at].strip()):
-            return tail[at + 1].strip()[:DETAIL]
+            return tail[at + 1].strip()[:DETAIL_LIMIT]
     return ""
 
 
 def _has_input_box(lines: list[str]) -> bool:
-    return _input_at(lines) >= 0
+    return _input_row(lines) >= 0
 
 
-def _input_at(lines: list[str]) -> int:
+def _input_row(lines: list[str]) -> int:
     """Where the input line stands (between two rules); -1 when there is none."""
     rules = [at for at, line in enumerate(lines) if _RULE.match(line.strip())]
     if len(rules) < 2:
@@ -113,69 +113,69 @@ def _input_at(lines: list[str]) -> int:
     return upper + 1 if lower > upper + 1 and _INPUT.match(lines[upper + 1]) else -1
 
 
-def _foot(lines: list[str]) -> list[str]:
+def _footer_lines(lines: list[str]) -> list[str]:
     """The lines below the input box: mode, keys, helpers at work."""
     rules = [at for at, line in enumerate(lines) if _RULE.match(line.strip())]
     return lines[rules[-1] + 1 :] if rules else lines[-2:]
 
 
-def _busy(lines: list[str]) -> AgentReport | None:
-    above = _above(lines)[-8:]
+def _busy_report(lines: list[str]) -> AgentReport | None:
+    above = _conversation_lines(lines)[-8:]
     if above and _HELPERS.match(above[-1]):
-        return _says("thinking", detail="helpers in the background")
-    if not any("esc to interrupt" in line for line in _foot(lines)):
+        return _build_report("thinking", detail="helpers in the background")
+    if not any("esc to interrupt" in line for line in _footer_lines(lines)):
         return None
     for line in reversed(above):
         if _RETRY.search(line):
             text = line.lstrip(" ·✢✳✶✻✽*●∗")
-            return _says("retrying", error=error_kind("", None, text), detail=text[:DETAIL])
+            return _build_report("retrying", error=classify_error("", None, text), detail=text[:DETAIL_LIMIT])
         if _TOOL.match(line):
-            return _says("tool", detail=line.strip(" ⎿$")[:DETAIL])
-    return _says("streaming" if any(_TOKENS.search(line) for line in above) else "thinking")
+            return _build_report("tool", detail=line.strip(" ⎿$")[:DETAIL_LIMIT])
+    return _build_report("streaming" if any(_TOKENS.search(line) for line in above) else "thinking")
 
 
-def _resting(lines: list[str]) -> AgentReport | None:
+def _idle_report(lines: list[str]) -> AgentReport | None:
     if not _has_input_box(lines):
         return None
-    for line in reversed(_above(lines)[-20:]):
+    for line in reversed(_conversation_lines(lines)[-20:]):
         if _INTERRUPTED in line:
-            return _says("interrupted")
+            return _build_report("interrupted")
         problem = _ERROR.match(line)
         if problem is not None:
             text = problem["text"].strip()
-            return _says("error", error=error_kind("", None, text), detail=text[:DETAIL])
+            return _build_report("error", error=classify_error("", None, text), detail=text[:DETAIL_LIMIT])
         if _PROMPT.match(line):
             break  # what stands above belongs to earlier turns
-    return _says("idle")
+    return _build_report("idle")
 
 
-def _above(lines: list[str]) -> list[str]:
+def _conversation_lines(lines: list[str]) -> list[str]:
     """The conversation's lines above the input box."""
-    at = _input_at(lines)
+    at = _input_row(lines)
     return lines[: at - 1] if at > 0 else lines
 
 
 def dialog_part(screen: str) -> str:
     """The screen from the open dialog on, without the conversation above it; empty when no dialog is open."""
     lines = screen.replace("\u00a0", " ").split("\n")
-    if _dialog(_lines(screen)) is None:
+    if _find_dialog(_nonblank_lines(screen)) is None:
         return ""
-    said = [at for at, line in enumerate(lines) if _PROMPT.match(line) and not _CHOICE.match(line)]
-    below = lines[said[-1] + 1 :] if said else lines
+    prompts = [at for at, line in enumerate(lines) if _PROMPT.match(line) and not _CHOICE.match(line)]
+    below = lines[prompts[-1] + 1 :] if prompts else lines
     return "\n".join(line.replace("❯ ✔ ", "❯   ", 1) for line in below)
 
 
-def draft(screen: str) -> list[str] | None:
+def read_draft(screen: str) -> list[str] | None:
     """The rows of the input box; a greyed hint cannot be told from typed text. None when there is no box."""
-    lines = _lines(screen)
-    at = _input_at(lines)
+    lines = _nonblank_lines(screen)
+    at = _input_row(lines)
     if at < 0:
         return None
     below = next(row for row in range(at, len(lines)) if _RULE.match(lines[row].strip()))
     return [line.strip().removeprefix("❯").strip() for line in lines[at:below]]
 
 
-def _lines(screen: str) -> list[str]:
+def _nonblank_lines(screen: str) -> list[str]:
     """The lines that hold something, with plain spaces."""
     return [line.rstrip() for line in screen.replace("\u00a0", " ").split("\n") if line.strip()]
 

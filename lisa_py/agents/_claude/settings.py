@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lisa_py.agents._claude import home
-from lisa_py.agents.base import Launch, quote_posix
+from lisa_py.agents.base import AgentLaunch, quote_posix
 
-HOOK_SECONDS = 10
+HOOK_TIMEOUT_SECONDS = 10
 EVENTS = (
     "SessionStart",
     "UserPromptSubmit",
@@ -24,7 +24,7 @@ EVENTS = (
     "StopFailure",
     "SessionEnd",
 )
-_SINCE = {
+_EVENT_VERSIONS = {
     "UserPromptSubmit": (1, 0, 54),
     "SessionStart": (1, 0, 62),
     "SessionEnd": (1, 0, 85),
@@ -35,22 +35,22 @@ _SINCE = {
 """A version that surely knows the event; one that does not opens a settings dialog before it starts."""
 
 
-def hooks(launch: Launch, version: str) -> dict[str, Any]:
-    program = f"/bin/sh {quote_posix(launch.hook)} {quote_posix(launch.folder)}"
+def hook_settings(request: AgentLaunch, version: str) -> dict[str, Any]:
+    program = f"/bin/sh {quote_posix(request.hook)} {quote_posix(request.folder)}"
     return {
-        event: [{"hooks": [{"type": "command", "command": f"{program} {event}", "timeout": HOOK_SECONDS}]}]
-        for event in events(version)
+        event: [{"hooks": [{"type": "command", "command": f"{program} {event}", "timeout": HOOK_TIMEOUT_SECONDS}]}]
+        for event in known_events(version)
     }
 
 
-def events(version: str) -> tuple[str, ...]:
+def known_events(version: str) -> tuple[str, ...]:
     """The hook events a version knows; only the oldest when the version is not a number."""
     digits = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     number = tuple(int(digit) for digit in digits.groups()) if digits else (0, 0, 0)
-    return tuple(event for event in EVENTS if number >= _SINCE.get(event, (0, 0, 0)))
+    return tuple(event for event in EVENTS if number >= _EVENT_VERSIONS.get(event, (0, 0, 0)))
 
 
-def given(value: str, root: str) -> dict[str, Any] | None:
+def read_user_settings(value: str, root: str) -> dict[str, Any] | None:
     if value.lstrip().startswith("{"):
         try:
             found = json.loads(value)
@@ -58,19 +58,20 @@ def given(value: str, root: str) -> dict[str, Any] | None:
             return None
         return found if isinstance(found, dict) else None
     path = os.path.join(root or ".", os.path.expanduser(value)) if value else ""
-    return home.read_object(path) or None if path else None
+    return home.read_json_object(path) or None if path else None
 
 
-def joined(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+def merge_settings(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
     """Both settings in one: the user's words win, hooks of both run."""
-    both = {**ours, **theirs}
-    mine, yours = ours.get("hooks"), theirs.get("hooks")
-    if isinstance(mine, dict) and isinstance(yours, dict):
-        both["hooks"] = {
-            event: [*_entries(yours.get(event)), *_entries(mine.get(event))] for event in {**yours, **mine}
+    merged = {**ours, **theirs}
+    our_hooks, their_hooks = ours.get("hooks"), theirs.get("hooks")
+    if isinstance(our_hooks, dict) and isinstance(their_hooks, dict):
+        merged["hooks"] = {
+            event: [*_as_list(their_hooks.get(event)), *_as_list(our_hooks.get(event))]
+            for event in {**their_hooks, **our_hooks}
         }
-    return both
+    return merged
 
 
-def _entries(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []

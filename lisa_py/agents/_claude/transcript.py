@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from lisa_py.agents._claude.errors import error_kind
+from lisa_py.agents._claude.errors import classify_error
 from lisa_py.contract.frames import Frame, Todo, Usage
 
 INTERRUPTED = "[Request interrupted by user"
 ENQUEUE, REMOVE, POP_ALL = "enqueue", "remove", "popAll"
 """What can happen in claude's line of prompts, besides the turn of the next one."""
-SYNTHETIC = "<synthetic>"
+SYNTHETIC_MODEL = "<synthetic>"
 """The model of records that claude makes up itself."""
-FILLER = "No response requested."
+FILLER_TEXT = "No response requested."
 """What it puts into a conversation it goes on with, where the last turn was cut off; nobody said it."""
 TEXT_LIMIT = 200_000
 INPUT_LIMIT = 2_000
@@ -67,28 +67,28 @@ class _Record(Struct, rename="camel"):
 _decode = msgspec.json.Decoder(_Record).decode
 
 
-def frames(line: bytes, offset: int) -> list[Frame]:
+def parse_frames(line: bytes, offset: int) -> list[Frame]:
     """The frames of one line; `offset` is just after it."""
     if not line.strip():
         return []
-    record = _read(line)
+    record = _decode_line(line)
     if record is None or record.is_sidechain is True:
         return []
-    made = _Maker(record, offset)
+    builder = _FrameBuilder(record, offset)
     if record.type == "user":
-        made.user()
+        builder.add_user()
     elif record.type == "assistant":
-        made.assistant()
+        builder.add_assistant()
     elif record.type == "system":
-        made.system()
+        builder.add_system()
     elif record.type == "attachment":
-        made.attachment()
+        builder.add_attachment()
     elif record.type == "queue-operation":
-        made.queue()
-    return made.frames
+        builder.add_queue_operation()
+    return builder.frames
 
 
-def _read(line: bytes) -> _Record | None:
+def _decode_line(line: bytes) -> _Record | None:
     try:
         return _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -102,7 +102,7 @@ def _read(line: bytes) -> _Record | None:
         return None
 
 
-class _Maker:
+class _FrameBuilder:
     """Frames of one record."""
 
     def __init__(self, record: _Record, offset: int) -> None:
@@ -121,7 +121,7 @@ class _Maker:
 
     # -- what the user said ---------------------------------------------------------------------------------
 
-    def user(self) -> None:
+    def add_user(self) -> None:
         message = self.record.message
         if message is None:
             return
@@ -131,13 +131,13 @@ class _Maker:
             if not isinstance(block, dict):
                 continue
             if block.get("type") == "tool_result":
-                self._tool_result(block)
+                self._add_tool_result(block)
             elif block.get("type") == "text":
                 texts.append(_text(block.get("text")))
         if texts:
-            self._said("\n".join(texts))
+            self._add_user_text("\n".join(texts))
 
-    def _said(self, text: str) -> None:
+    def _add_user_text(self, text: str) -> None:
         record = self.record
         if text.startswith(INTERRUPTED):
             self.add("turn_end", text, reason="interrupted")
@@ -148,32 +148,32 @@ class _Maker:
         elif command := local_command(text):
             self.add("system", command)
         elif text.startswith("<bash-input>"):
-            self.add("user", "!" + _between(text, "bash-input"))
+            self.add("user", "!" + _tag_content(text, "bash-input"))
         elif text.startswith(("<local-command-", "<bash-")):
             self.add("system", text)
         elif text.startswith("<task-notification>"):
             self.add("turn_start")
-            self.add("system", _between(text, "summary") or text)
+            self.add("system", _tag_content(text, "summary") or text)
         else:
             queued = record.prompt_source == "queued"
             self.add("turn_start")
-            self.add("user", unwrapped(text), queued=queued)
+            self.add("user", strip_paste_tags(text), queued=queued)
 
-    def attachment(self) -> None:
+    def add_attachment(self) -> None:
         """A prompt that claude takes up in the middle of a turn, between two steps of it, is no record of its own."""
         given = self.record.attachment
         if given is None or given.type != "queued_command" or given.command_mode != "prompt":
             return
         text = _content_text(given.prompt)
         if text:
-            self.add("user", unwrapped(text), queued=True)
+            self.add("user", strip_paste_tags(text), queued=True)
 
-    def queue(self) -> None:
+    def add_queue_operation(self) -> None:
         """A prompt gets in line behind the running turn, or out of it; its own turn begins with a user's record."""
         if self.record.operation in (ENQUEUE, REMOVE, POP_ALL):
             self.add("system", _text(self.record.content), queued=True, reason=self.record.operation)
 
-    def _tool_result(self, block: dict[str, Any]) -> None:
+    def _add_tool_result(self, block: dict[str, Any]) -> None:
         self.add(
             "tool_result",
             _content_text(block.get("content")),
@@ -183,27 +183,27 @@ class _Maker:
 
     # -- what the model said --------------------------------------------------------------------------------
 
-    def assistant(self) -> None:
+    def add_assistant(self) -> None:
         message = self.record.message
         if message is None:
             return
         if self.record.is_api_error_message is True:
-            self._api_error(_content_text(message.content))
+            self._add_api_error(_content_text(message.content))
             return
         blocks = message.content if isinstance(message.content, list) else []
-        if message.model == SYNTHETIC and _content_text(blocks) == FILLER:
+        if message.model == SYNTHETIC_MODEL and _content_text(blocks) == FILLER_TEXT:
             self.add("turn_end", reason="interrupted")
             return
         for block in blocks:
             if isinstance(block, dict):
-                self._block(block)
-        if isinstance(message.usage, dict) and message.model != SYNTHETIC and not self.record.api_block_index:
+                self._add_block(block)
+        if isinstance(message.usage, dict) and message.model != SYNTHETIC_MODEL and not self.record.api_block_index:
             # a message has one record per block, all with the whole usage: one frame, by the message's id
-            self.add("usage", id=_text(message.id), usage=usage_of(message.usage, _text(message.model)))
-        if message.stop_reason in ("end_turn", "stop_sequence", "max_tokens", "refusal") and _speaks(blocks):
+            self.add("usage", id=_text(message.id), usage=parse_usage(message.usage, _text(message.model)))
+        if message.stop_reason in ("end_turn", "stop_sequence", "max_tokens", "refusal") and _has_visible_block(blocks):
             self.add("turn_end", reason="completed")
 
-    def _block(self, block: dict[str, Any]) -> None:
+    def _add_block(self, block: dict[str, Any]) -> None:
         kind = block.get("type")
         if kind == "text":
             self.add("assistant", _text(block.get("text")))
@@ -214,39 +214,39 @@ class _Maker:
             tool = _text(block.get("name"))
             self.add(
                 "tool_use",
-                one_line(given),
+                summarize_input(given),
                 tool=tool,
                 tool_id=_text(block.get("id")),
-                todos=todos_of(tool, given),
+                todos=parse_todos(tool, given),
             )
 
-    def _api_error(self, text: str) -> None:
-        kind = error_kind(_text(self.record.error), self.record.api_error_status, text)
+    def _add_api_error(self, text: str) -> None:
+        kind = classify_error(_text(self.record.error), self.record.api_error_status, text)
         self.add("error", text, error=kind)
         self.add("turn_end", text, reason="failed", error=kind)
 
     # -- what the program said ------------------------------------------------------------------------------
 
-    def system(self) -> None:
+    def add_system(self) -> None:
         record = self.record
         if record.subtype == "turn_duration" and isinstance(record.duration_ms, int | float):
             self.add("system", f"turn took {record.duration_ms / 1000:.1f} s")
         elif record.subtype == "api_error":
-            self._retry()
+            self._add_retry()
         elif record.subtype in ("informational", "local_command", "compact_boundary"):
             content = _text(record.content)
             self.add("system", local_command(content) or content)
 
-    def _retry(self) -> None:
+    def _add_retry(self) -> None:
         """A failed request that is tried again; exec runs record each, dialogues none."""
         record = self.record
         problem = record.error if isinstance(record.error, dict) else {}
         text = _text(problem.get("formatted")) or _text(problem.get("message")) or _text(record.content)
         attempt = f" · retry {record.retry_attempt} of {record.max_retries}" if record.retry_attempt else ""
-        self.add("error", text + attempt, error=error_kind("", problem.get("status"), text))
+        self.add("error", text + attempt, error=classify_error("", problem.get("status"), text))
 
 
-def in_line(frames: Sequence[Frame]) -> int:
+def count_queued_prompts(frames: Sequence[Frame]) -> int:
     """How many prompts wait for the end of the turn; claude takes them up by itself.
 
     Records are not written in the order of their times: a prompt may be in line in the file before the running turn.
@@ -256,11 +256,11 @@ def in_line(frames: Sequence[Frame]) -> int:
         if frame.kind == "turn_start" and waiting:
             waiting.pop(0)
         elif frame.kind == "system" and frame.queued:
-            _move(waiting, frame)
+            _update_queue(waiting, frame)
     return len(waiting)
 
 
-def _move(waiting: list[float], frame: Frame) -> None:
+def _update_queue(waiting: list[float], frame: Frame) -> None:
     if frame.reason == ENQUEUE:
         waiting.append(frame.at)
     elif frame.reason == POP_ALL:
@@ -269,14 +269,14 @@ def _move(waiting: list[float], frame: Frame) -> None:
         waiting.pop()
 
 
-def _speaks(blocks: list[Any]) -> bool:
+def _has_visible_block(blocks: list[Any]) -> bool:
     """Whether the record is the turn's last word: a message has one record per block, each with the stop reason."""
     return any(
         isinstance(block, dict) and block.get("type") not in ("thinking", "redacted_thinking") for block in blocks
     )
 
 
-def usage_of(usage: dict[str, Any], model: str) -> Usage:
+def parse_usage(usage: dict[str, Any], model: str) -> Usage:
     """Input counts everything sent, cached or not."""
     fresh = _number(usage.get("input_tokens"))
     cached = _number(usage.get("cache_creation_input_tokens")) + _number(usage.get("cache_read_input_tokens"))
@@ -290,7 +290,7 @@ def usage_of(usage: dict[str, Any], model: str) -> Usage:
     )
 
 
-def todos_of(tool: str, given: Any) -> tuple[Todo, ...]:
+def parse_todos(tool: str, given: Any) -> tuple[Todo, ...]:
     """The list a TodoWrite call sets; other tools change a list that is kept elsewhere."""
     entries = given.get("todos") if tool == "TodoWrite" and isinstance(given, dict) else None
     if not isinstance(entries, list):
@@ -302,7 +302,7 @@ def todos_of(tool: str, given: Any) -> tuple[Todo, ...]:
     )
 
 
-def one_line(given: Any) -> str:
+def summarize_input(given: Any) -> str:
     """A tool's input in one line: its main word where it has one, the first question it puts, else the JSON."""
     if not isinstance(given, dict):
         return ""
@@ -317,7 +317,7 @@ def one_line(given: Any) -> str:
     return msgspec.json.encode(given).decode()[:INPUT_LIMIT]
 
 
-def told_of(tool: str, line: str) -> str:
+def describe_call(tool: str, line: str) -> str:
     """A call as a state's detail tells it."""
     return (f"{tool}: {line}" if tool and line else tool or line)[:DETAIL_LIMIT]
 
@@ -326,10 +326,10 @@ def local_command(text: str) -> str:
     """The slash command a record stands for, `/model opus`; empty when it is none."""
     if "<command-name>" not in text[:200]:
         return ""
-    return f"{_between(text, 'command-name')} {_between(text, 'command-args')}".strip()
+    return f"{_tag_content(text, 'command-name')} {_tag_content(text, 'command-args')}".strip()
 
 
-def unwrapped(text: str) -> str:
+def strip_paste_tags(text: str) -> str:
     """A prompt without the tags claude puts around what was pasted into it."""
     if "<pasted_content" not in text:
         return text
@@ -348,7 +348,7 @@ def unix_time(stamp: Any) -> float:
         return 0.0
 
 
-def _between(text: str, tag: str) -> str:
+def _tag_content(text: str, tag: str) -> str:
     return text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
 
 

@@ -17,7 +17,7 @@ _NOISE = re.compile(
     r"|hook: sessionstart(?: completed)?\Z"
     r"|\S*\s*(?:error|warn)\s+(?:codex_\w+|rmcp)(?:::\w+)*: "
 )
-_LOG = (
+_LOG_NOISE = (
     "rmcp::transport::worker: worker quit with fatal:",
     "auth(tokenrefreshfailed(",
     "auth error: oauth token refresh failed:",
@@ -33,4 +33,4 @@ def is_noise(line: str) -> bool:
     low = line.strip().lower()
     if not low or line.startswith(("•", "›", "■", "✔", "✗")):
         return False
-    return bool(_NOISE.match(low)) or any(words in low for words in _LOG)
+    return bool(_NOISE.match(low)) or any(words in low for words in _LOG_NOISE)

@@ -32,7 +32,7 @@ _BY_STATUS: dict[int, ErrorKind] = {
     503: "overloaded",
     529: "overloaded",
 }
-_BY_WORDS: tuple[tuple[str, ErrorKind], ...] = (
+_BY_TEXT: tuple[tuple[str, ErrorKind], ...] = (
     ("usage limit", "usage_limit"),
     ("insufficient_quota", "billing"),
     ("quota exceeded", "billing"),
@@ -56,27 +56,27 @@ _BY_WORDS: tuple[tuple[str, ErrorKind], ...] = (
 _STATUS = re.compile(r"\bstatus(?: code)?:? (\d{3})\b")
 
 
-def error_kind(info: Any, said: str) -> ErrorKind:
+def classify_error(info: Any, message: str) -> ErrorKind:
     """From codex's own word for it, the HTTP status, or the words of the message."""
-    name, inner = _named(info)
+    name, inner = _split_error_info(info)
     status = inner.get("http_status_code") if isinstance(inner, dict) else None
-    if isinstance(status, int) and (by_status := _by_status(status)):
+    if isinstance(status, int) and (by_status := _classify_status(status)):
         return by_status
     if name in _BY_NAME:
         return _BY_NAME[name]
-    low = said.lower()
+    low = message.lower()
     found = _STATUS.search(low)
-    if found and (by_status := _by_status(int(found[1]))):
+    if found and (by_status := _classify_status(int(found[1]))):
         return by_status
-    return next((kind for words, kind in _BY_WORDS if words in low), "unknown")
+    return next((kind for words, kind in _BY_TEXT if words in low), "unknown")
 
 
-def waits_for(kind: str) -> WaitingFor:
+def error_waiting_for(kind: str) -> WaitingFor:
     """What a turn that ended in this error waits for: time or money, or somebody who looks at it."""
     return "limit" if kind in ("usage_limit", "rate_limit", "billing") else "error"
 
 
-def _named(info: Any) -> tuple[str, Any]:
+def _split_error_info(info: Any) -> tuple[str, Any]:
     if isinstance(info, str):
         return info, None
     if isinstance(info, dict) and info:
@@ -85,5 +85,5 @@ def _named(info: Any) -> tuple[str, Any]:
     return "", None
 
 
-def _by_status(status: int) -> ErrorKind:
+def _classify_status(status: int) -> ErrorKind:
     return _BY_STATUS.get(status) or ("server" if status >= 500 else "")

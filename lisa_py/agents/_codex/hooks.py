@@ -4,53 +4,56 @@ from __future__ import annotations
 
 import msgspec
 
-from lisa_py.agents.base import Facts, Launch, quote_posix
+from lisa_py.agents.base import AgentLaunch, Facts, quote_posix
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "SessionEnd")
-EVENTS_OF_A_RUN = ("SessionStart",)
+EXEC_EVENTS = ("SessionStart",)
 """A run prints two lines for each hook; this one tells for good which rollout is the run's."""
-TIMEOUT_SECONDS = 3
+HOOK_TIMEOUT_SECONDS = 3
 """codex allows SessionEnd no more."""
-_SOURCE = "/<session-flags>/config.toml"
+_HOOK_SOURCE = "/<session-flags>/config.toml"
 """How codex names the place of hooks given with `-c`."""
 
 
-def flags(launch: Launch, facts: Facts) -> list[str]:
+def hook_flags(request: AgentLaunch, facts: Facts) -> list[str]:
     """The `-c` flags, for the events of which the installed version is known to accept the trust; else none."""
-    wanted = EVENTS_OF_A_RUN if launch.mode == "exec" else EVENTS
+    wanted = EXEC_EVENTS if request.mode == "exec" else EVENTS
     events = [event for event in wanted if f"hook {event}" in facts.flags]
-    if not events or not launch.folder or not launch.hook:
+    if not events or not request.folder or not request.hook:
         return []
-    program = f"/bin/sh {quote_posix(launch.hook)} {quote_posix(launch.folder)}"
-    return ["-c " + quote_posix(setting) for setting in settings(program, events)]
+    program = f"/bin/sh {quote_posix(request.hook)} {quote_posix(request.folder)}"
+    return ["-c " + quote_posix(setting) for setting in hook_settings(program, events)]
 
 
-def settings(program: str, events: tuple[str, ...] | list[str]) -> list[str]:
+def hook_settings(program: str, events: tuple[str, ...] | list[str]) -> list[str]:
     """`key=value` for each `-c`: the hooks, and the state that says their command is trusted."""
     given = []
     trusted = []
     for event in events:
         command = f"{program} {event}"
-        handler = f'{{type="command",command={_toml(command)},timeout={TIMEOUT_SECONDS}}}'
+        handler = f'{{type="command",command={_toml_string(command)},timeout={HOOK_TIMEOUT_SECONDS}}}'
         given.append(f"hooks.{event}=[{{hooks=[{handler}]}}]")
         # a key cannot be given dotted: codex cuts it at the dot of config.toml
-        trusted.append(f'{_toml(f"{_SOURCE}:{_snake(event)}:0:0")}={{trusted_hash="{_hash(event, command)}"}}')
+        trusted.append(
+            f"{_toml_string(f'{_HOOK_SOURCE}:{_snake_case(event)}:0:0')}="
+            f'{{trusted_hash="{_hook_hash(event, command)}"}}'
+        )
     return [*given, f"hooks.state={{{','.join(trusted)}}}"]
 
 
-def _hash(event: str, command: str) -> str:
+def _hook_hash(event: str, command: str) -> str:
     """What codex compares: a digest of the hook's own definition."""
     import hashlib  # noqa: PLC0415 - OpenSSL, which only a start needs
 
-    handler = {"type": "command", "command": command, "timeout": TIMEOUT_SECONDS, "async": False}
-    identity = {"event_name": _snake(event), "hooks": [handler]}
+    handler = {"type": "command", "command": command, "timeout": HOOK_TIMEOUT_SECONDS, "async": False}
+    identity = {"event_name": _snake_case(event), "hooks": [handler]}
     return "sha256:" + hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()
 
 
-def _snake(event: str) -> str:
+def _snake_case(event: str) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() and at else char.lower() for at, char in enumerate(event))
 
 
-def _toml(text: str) -> str:
+def _toml_string(text: str) -> str:
     # JSON's escapes are TOML's, but for DEL, which no path here has
     return msgspec.json.encode(text).decode()

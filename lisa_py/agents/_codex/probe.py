@@ -13,40 +13,42 @@ import msgspec
 from lisa_py.agents._codex import hooks
 from lisa_py.agents.base import Facts
 from lisa_py.host import files
-from lisa_py.host.run import converse, run
+from lisa_py.host.run import run_program, run_until_reply
 
 _FLAG = re.compile(r"^\s+(?:-\w, )?(--[a-z][a-z0-9-]+)", re.MULTILINE)
-_ASK = (
+_HANDSHAKE = (
     {"id": 0, "method": "initialize", "params": {"clientInfo": {"name": "lisa", "title": "lisa", "version": "1"}}},
     {"method": "initialized"},
 )
 
 
-def probe(binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
+def probe_binary(binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
     """Ask the binary, in an empty configuration folder so that nothing of the user's is touched."""
     deadline = time.monotonic() + timeout
     scratch = os.path.join(environ.get("TMPDIR") or "/tmp", f"lisa-probe-{secrets.token_hex(8)}")
-    files.private_dir(scratch)
+    files.ensure_private_dir(scratch)
     env = {"PATH": environ.get("PATH", os.defpath), "HOME": scratch, "CODEX_HOME": scratch}
     try:
-        version = _ask([binary, "--version"], env, scratch, deadline)
+        version = _read_output([binary, "--version"], env, scratch, deadline)
         found = re.search(r"\d+\.\d+\.\d+\S*", version)
         if found is None:
             return Facts(binary=binary)
-        flags = set(_FLAG.findall(_ask([binary, "--help"], env, scratch, deadline)))
-        flags |= {f"exec {flag}" for flag in _FLAG.findall(_ask([binary, "exec", "--help"], env, scratch, deadline))}
+        flags = set(_FLAG.findall(_read_output([binary, "--help"], env, scratch, deadline)))
+        flags |= {
+            f"exec {flag}" for flag in _FLAG.findall(_read_output([binary, "exec", "--help"], env, scratch, deadline))
+        }
         flags |= {f"hook {event}" for event in _accepted_hooks(binary, env, scratch, deadline)}
         return Facts(binary=binary, version=found[0], flags=frozenset(flags))
     finally:
         files.remove_tree(scratch)
 
 
-def _ask(argv: list[str], env: Mapping[str, str], cwd: str, deadline: float) -> str:
+def _read_output(argv: list[str], env: Mapping[str, str], cwd: str, deadline: float) -> str:
     left = deadline - time.monotonic()
     if left <= 0:
         return ""
     try:
-        return run(argv, timeout=left, env=env, cwd=cwd, group=True).text
+        return run_program(argv, timeout=left, env=env, cwd=cwd, group=True).text
     except OSError:
         return ""
 
@@ -54,13 +56,13 @@ def _ask(argv: list[str], env: Mapping[str, str], cwd: str, deadline: float) -> 
 def _accepted_hooks(binary: str, env: Mapping[str, str], cwd: str, deadline: float) -> list[str]:
     """The events whose hook this version would run without asking, when it is given as we give it."""
     flags = [
-        word for setting in hooks.settings("/bin/sh /lisa/hook.sh /lisa", hooks.EVENTS) for word in ("-c", setting)
+        word for setting in hooks.hook_settings("/bin/sh /lisa/hook.sh /lisa", hooks.EVENTS) for word in ("-c", setting)
     ]
-    ask = {"id": 1, "method": "hooks/list", "params": {"cwds": [cwd]}}
-    lines = b"".join(msgspec.json.encode(message) + b"\n" for message in (*_ASK, ask))
+    request = {"id": 1, "method": "hooks/list", "params": {"cwds": [cwd]}}
+    lines = b"".join(msgspec.json.encode(message) + b"\n" for message in (*_HANDSHAKE, request))
     left = min(deadline - time.monotonic(), 5.0)
     try:
-        answer = converse([binary, "app-server", *flags], lines, b'"id":1,', timeout=left, env=env, cwd=cwd)
+        answer = run_until_reply([binary, "app-server", *flags], lines, b'"id":1,', timeout=left, env=env, cwd=cwd)
     except OSError:
         return []
     if not answer:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from lisa_py.agents import _dialogs
-from lisa_py.agents._codex.errors import error_kind, waits_for
-from lisa_py.agents._dialogs import Choice
+from lisa_py.agents._codex.errors import classify_error, error_waiting_for
 from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
+from lisa_py.terminal import choices
+from lisa_py.terminal.choices import ScreenChoice
 
 _BUSY = re.compile(r"^\s*[•◦] (.+?) \((?:\d+[hms] ?)+• esc\b")
 _RETRY = re.compile(r"reconnecting|retrying", re.IGNORECASE)
@@ -22,8 +22,18 @@ _FOOTER = re.compile(
 )
 _IDLE_HINTS = re.compile(r"\? for shortcuts|esc again to edit")
 _STATUS_LINE = re.compile(r"^ {2}\S.* · \S|← for agents", re.MULTILINE)
-_DONE = ("Ran ", "Exited ", "Explored", "Edited ", "Added ", "Deleted ", "Called ", "Searched ", "Updated Plan")
-_KINDS: tuple[tuple[re.Pattern[str], WaitingFor], ...] = (
+_DONE_PREFIXES = (
+    "Ran ",
+    "Exited ",
+    "Explored",
+    "Edited ",
+    "Added ",
+    "Deleted ",
+    "Called ",
+    "Searched ",
+    "Updated Plan",
+)
+_DIALOGS: tuple[tuple[re.Pattern[str], WaitingFor], ...] = (
     (re.compile(r"hooks? needs? review", re.IGNORECASE), "hooks_trust"),
     (re.compile(r"Trust this folder\?|Do you trust the (?:contents|files)|^\s*Folder access", re.MULTILINE), "trust"),
     (re.compile(r"Sign in |Choose how you want to use Codex|Welcome to Codex"), "login"),
@@ -34,27 +44,27 @@ _KINDS: tuple[tuple[re.Pattern[str], WaitingFor], ...] = (
 )
 
 
-def read(screen: str, *, fresh: bool = False) -> AgentReport | None:
+def read_screen(screen: str, *, fresh: bool = False) -> AgentReport | None:
     """The one thing the screen says, or nothing; `fresh`: codex was started a moment ago."""
     lines = [line for line in screen.splitlines() if line.strip()]
     if not lines:
         return None
-    shown = dialog(lines)
-    if shown is not None:
-        return shown
-    at = _input_box(lines)
+    dialog_report = find_dialog(lines)
+    if dialog_report is not None:
+        return dialog_report
+    at = _input_row(lines)
     if at < 0:
         return None
     for row in range(at - 1, max(-1, at - 12), -1):
         if found := _BUSY.match(lines[row]):
             below = lines[row + 1].strip() if row + 1 < at else ""
-            return _busy(found[1].strip(), below)
+            return _busy_report(found[1].strip(), below)
     if fresh and not _STATUS_LINE.search("\n".join(lines[at:])):
-        return _says("starting", "")
-    return _rest(lines[:at])
+        return _build_report("starting", "")
+    return _idle_report(lines[:at])
 
 
-def _input_box(lines: list[str]) -> int:
+def _input_row(lines: list[str]) -> int:
     """The row where the input box begins, or -1: below it everything is indented."""
     for row in range(len(lines) - 1, -1, -1):
         if lines[row].strip() and not lines[row].startswith("  "):
@@ -62,21 +72,21 @@ def _input_box(lines: list[str]) -> int:
     return -1
 
 
-def dialog(lines: list[str]) -> AgentReport | None:
+def find_dialog(lines: list[str]) -> AgentReport | None:
     """A dialog or overlay in place of the input box, told by the keys its last lines offer."""
     last = "\n".join(lines[-2:])
     if not _FOOTER.search(last) or _IDLE_HINTS.search(last) or any(map(_INPUT.match, lines[-4:])):
         return None
-    region = lines[_start(lines) :]
+    region = lines[_dialog_start(lines) :]
     text = "\n".join(region)
-    for pattern, kind in _KINDS:
+    for pattern, kind in _DIALOGS:
         if found := pattern.search(text):
-            return _says("waiting", kind, _heading(text, found.start(), kind))
+            return _build_report("waiting", kind, _dialog_heading(text, found.start(), kind))
     first = next((line for line in region if re.search(r"[^\W_]{3}", line)), "")
-    return _says("waiting", "dialog", " ".join(first.split())[:200])
+    return _build_report("waiting", "dialog", " ".join(first.split())[:200])
 
 
-def _start(lines: list[str]) -> int:
+def _dialog_start(lines: list[str]) -> int:
     """Where the dialog begins: behind the last line that belongs to the conversation."""
     for row in range(len(lines) - 3, -1, -1):
         if _MARK.match(lines[row]) and not _CHOICE.match(lines[row]):
@@ -84,7 +94,7 @@ def _start(lines: list[str]) -> int:
     return 0
 
 
-def _heading(text: str, at: int, kind: WaitingFor) -> str:
+def _dialog_heading(text: str, at: int, kind: WaitingFor) -> str:
     """The line that asks; for a permission also what for."""
     start = text.rfind("\n", 0, at) + 1
     line = text[start:].partition("\n")[0].strip()
@@ -94,17 +104,17 @@ def _heading(text: str, at: int, kind: WaitingFor) -> str:
     return (command[1].strip() if command and kind == "permission" else line)[:200]
 
 
-def choices(screen: str) -> tuple[Choice, ...]:
+def find_choices(screen: str) -> tuple[ScreenChoice, ...]:
     """The list of the dialog on the screen; none when there is no dialog."""
     lines = [line for line in screen.splitlines() if line.strip()]
-    return _dialogs.choices("\n".join(lines[_start(lines) :])) if dialog(lines) else ()
+    return choices.find_choices("\n".join(lines[_dialog_start(lines) :])) if find_dialog(lines) else ()
 
 
-def draft(screen: str) -> list[str]:
+def read_draft(screen: str) -> list[str]:
     """The lines that stand in the input box; none when it is empty or not there."""
     lines = screen.rstrip().splitlines()
-    at = _input_box(lines)
-    if at < 0 or dialog([line for line in lines if line.strip()]):
+    at = _input_row(lines)
+    if at < 0 or find_dialog([line for line in lines if line.strip()]):
         return []
     rows = [lines[at][1:].strip()]
     for line in lines[at + 1 :]:
@@ -117,46 +127,48 @@ def draft(screen: str) -> list[str]:
 PLACEHOLDERS = ("", "Ask Codex to do anything", "Ask a follow-up question")
 
 
-def pending(screen: str) -> list[str]:
+def pending_texts(screen: str) -> list[str]:
     """Texts taken while codex was busy and not yet given to the model."""
     return [line.strip()[1:].strip() for line in screen.splitlines() if line.strip().startswith("↳ ")]
 
 
-def _says(state: AgentState, waiting_for: WaitingFor, detail: str = "") -> AgentReport:
+def _build_report(state: AgentState, waiting_for: WaitingFor, detail: str = "") -> AgentReport:
     return AgentReport(source="screen", state=state, waiting_for=waiting_for, detail=detail)
 
 
-def _busy(what: str, below: str) -> AgentReport:
-    if not _RETRY.search(what):
-        return _says("thinking", "", what[:200])
-    said = f"{what} {below.removeprefix('└').strip()}" if below.startswith("└") else what
-    kind = error_kind(None, said)
-    return AgentReport(source="screen", state="retrying", error="" if kind == "unknown" else kind, detail=said[:200])
+def _busy_report(activity: str, below: str) -> AgentReport:
+    if not _RETRY.search(activity):
+        return _build_report("thinking", "", activity[:200])
+    text = f"{activity} {below.removeprefix('└').strip()}" if below.startswith("└") else activity
+    kind = classify_error(None, text)
+    return AgentReport(source="screen", state="retrying", error="" if kind == "unknown" else kind, detail=text[:200])
 
 
-def retry(screen: str) -> AgentReport | None:
+def retry_report(screen: str) -> AgentReport | None:
     """Whether the newest line of a run's output is about a retry."""
     lines = [line.strip() for line in screen.splitlines() if line.strip()]
     if not lines or not re.match(r"(?:ERROR|WARN\w*): (?:Reconnecting|Server is busy)", lines[-1]):
         return None
-    return _busy(lines[-1].partition(": ")[2], "")
+    return _busy_report(lines[-1].partition(": ")[2], "")
 
 
-def _rest(above: list[str]) -> AgentReport:
+def _idle_report(above: list[str]) -> AgentReport:
     """With no sign of work: how the newest turn on the screen ended, if it has."""
     start = next((row for row in range(len(above) - 1, -1, -1) if above[row].startswith("› ")), 0)
     turn = above[start:]
     end = next((line for line in reversed(turn) if line.startswith(("■ ", "  Worked for "))), "")
     if end.startswith("■ "):
-        return _ended(end[2:].strip())
-    if not end and any(line.startswith("• ") and not line[2:].startswith(_DONE) for line in turn):
+        return _turn_end_report(end[2:].strip())
+    if not end and any(line.startswith("• ") and not line[2:].startswith(_DONE_PREFIXES) for line in turn):
         # an answer without its `Worked for` line is still being written
-        return _says("streaming", "", "an answer is being written")
-    return _says("idle", "prompt")
+        return _build_report("streaming", "", "an answer is being written")
+    return _build_report("idle", "prompt")
 
 
-def _ended(said: str) -> AgentReport:
-    if said.startswith("Conversation interrupted"):
-        return _says("interrupted", "prompt")
-    kind = error_kind(None, said)
-    return AgentReport(source="screen", state="error", waiting_for=waits_for(kind), error=kind, detail=said[:200])
+def _turn_end_report(message: str) -> AgentReport:
+    if message.startswith("Conversation interrupted"):
+        return _build_report("interrupted", "prompt")
+    kind = classify_error(None, message)
+    return AgentReport(
+        source="screen", state="error", waiting_for=error_waiting_for(kind), error=kind, detail=message[:200]
+    )

@@ -9,17 +9,17 @@ from msgspec import Struct
 
 from lisa_py.agents.base import Facts, View
 
-ITEMS = '["activity","run-state","thread-id"]'
+TITLE_ITEMS = '["activity","run-state","thread-id"]'
 """What lisa has codex put into the title; `-c` is for this run only."""
 KNOWN_SINCE = (0, 169, 0)
 _SPINNER = frozenset("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
-_ASKING = ("[ ! ] Action Required", "[ . ] Action Required")
+_ACTION_REQUIRED = ("[ ! ] Action Required", "[ . ] Action Required")
 _THREAD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]*")
-_WORDS = frozenset(("Ready", "Starting", "Working", "Thinking", "Waiting", "Undoing"))
+_STATE_WORDS = frozenset(("Ready", "Starting", "Working", "Thinking", "Waiting", "Undoing"))
 _NAME_MAX = 24
 
 
-class Title(Struct, frozen=True):
+class TerminalTitle(Struct, frozen=True):
     """What one title says."""
 
     activity: str = ""
@@ -28,32 +28,32 @@ class Title(Struct, frozen=True):
     """The beginning of the thread's id."""
 
 
-def setting(facts: Facts) -> str:
+def title_setting(facts: Facts) -> str:
     """`key=value` that makes the title tell everything, for the versions known to understand it."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:3])
-    return f"tui.terminal_title={ITEMS}" if numbers >= KNOWN_SINCE else ""
+    return f"tui.terminal_title={TITLE_ITEMS}" if numbers >= KNOWN_SINCE else ""
 
 
-def read(view: View) -> Title:
+def read_title(view: View) -> TerminalTitle:
     """Read the title of this version and configuration as far as it is codex's own."""
     text = view.title
     parts = text.split(" | ")
     thread = next((part.rstrip(".") for part in parts if _THREAD.match(part)), "")
-    if text.startswith(_ASKING):
-        return Title("asking", thread)
-    spins = text[:1] in _SPINNER and text[1:2] in (" ", "")
-    word = (text[2:] if spins else text).split(" | ")[0]
+    if text.startswith(_ACTION_REQUIRED):
+        return TerminalTitle("asking", thread)
+    has_spinner = text[:1] in _SPINNER and text[1:2] in (" ", "")
+    word = (text[2:] if has_spinner else text).split(" | ")[0]
     if word == "Starting":
-        return Title("starting", thread)
-    if word == "Ready" and not spins:
+        return TerminalTitle("starting", thread)
+    if word == "Ready" and not has_spinner:
         # without a thread this is the start, or the list of tasks
-        return Title("idle" if thread else "starting", thread)
-    if spins or word in _WORDS:
-        return Title("busy", thread)
-    return Title("idle" if _is_name(parts[-1], view) else "", thread)
+        return TerminalTitle("idle" if thread else "starting", thread)
+    if has_spinner or word in _STATE_WORDS:
+        return TerminalTitle("busy", thread)
+    return TerminalTitle("idle" if _is_folder_name(parts[-1], view) else "", thread)
 
 
-def _is_name(text: str, view: View) -> bool:
+def _is_folder_name(text: str, view: View) -> bool:
     """Whether it is the name of the folder codex runs in, which a title of codex's own making ends in."""
     name = os.path.basename(view.meta.project_root.rstrip("/"))
     return bool(name) and text in (name, name[: _NAME_MAX - 3] + "...")

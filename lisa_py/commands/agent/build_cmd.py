@@ -21,8 +21,8 @@ from lisa_py.contract.flags import (
     Prompt,
 )
 from lisa_py.core.context import Context
-from lisa_py.core.life import launch
-from lisa_py.core.life.nesting import NestedDetection
+from lisa_py.core.lifecycle import launch
+from lisa_py.core.lifecycle.nesting import NestedDetection
 
 Mode = Annotated[
     str,
@@ -47,7 +47,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class Built(Struct, frozen=True, kw_only=True, rename="camel"):
+class BuildCommandResult(Struct, frozen=True, kw_only=True, rename="camel"):
     agent: str
     mode: str
     project_root: str
@@ -58,28 +58,28 @@ class Built(Struct, frozen=True, kw_only=True, rename="camel"):
     command: str
 
 
-def run(args: Args, ctx: Context) -> Built:
-    skips = not args.no_dangerously_skip_permissions
-    start = launch.resolve(launch.requested(args, args.prompt, skip_permissions=skips))
-    return Built(
-        agent=start.agent.name,
-        mode=start.launch.mode,
+def run(args: Args, ctx: Context) -> BuildCommandResult:
+    skip_permissions = not args.no_dangerously_skip_permissions
+    resolved = launch.resolve_launch(launch.build_request(args, args.prompt, skip_permissions=skip_permissions))
+    return BuildCommandResult(
+        agent=resolved.agent.name,
+        mode=resolved.launch.mode,
         project_root=ctx.project(args.project_root).root,
         prompt=args.prompt,
-        nested_policy=start.nested_policy,
-        nesting_intent=start.nesting_intent,
-        nested_detection=start.detection,
-        command=start.command,
+        nested_policy=resolved.nested_policy,
+        nesting_intent=resolved.nesting_intent,
+        nested_detection=resolved.detection,
+        command=resolved.command,
     )
 
 
-def text(answer: Built, args: Args) -> str:
+def text(answer: BuildCommandResult, args: Args) -> str:
     return answer.command
 
 
 COMMAND = Command(
     args=Args,
-    answer=Built,
+    answer=BuildCommandResult,
     run=run,
     text=text,
     errors=launch.ERRORS,

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.store import tokens
+from lisa_py.store import oauth_tokens
 
 
 class Args(Struct, kw_only=True):
@@ -21,7 +21,7 @@ class Args(Struct, kw_only=True):
     label: Annotated[str, Flag(help="a name for people", metavar="WORDS")] = ""
 
 
-class Added(Struct, frozen=True, kw_only=True, rename="camel"):
+class OauthAddResult(Struct, frozen=True, kw_only=True, rename="camel"):
     id: str
     added: bool
     count: int
@@ -29,48 +29,48 @@ class Added(Struct, frozen=True, kw_only=True, rename="camel"):
     """Where a corrupt pool file was moved."""
 
 
-def run(args: Args, ctx: Context) -> Added:
-    secret = _secret(args, ctx)
+def run(args: Args, ctx: Context) -> OauthAddResult:
+    token = _resolve_token(args, ctx)
     try:
-        done = tokens.add(
-            ctx.settings, ctx.clock.now(), token=secret, command=args.from_command.strip(), label=args.label.strip()
+        result = oauth_tokens.add(
+            ctx.settings, ctx.clock.now(), token=token, command=args.from_command.strip(), label=args.label.strip()
         )
     except LisaError as problem:
         raise LisaError("oauth_add_failed", f"the token was not added: {problem.message}") from problem
-    if done.recovered:
-        ctx.warn(f"oauth warning: the pool file was corrupt; it now lies in {done.recovered}")
-    return Added(id=done.id, added=done.added, count=done.count, recovered=done.recovered or UNSET)
+    if result.recovered:
+        ctx.warn(f"oauth warning: the pool file was corrupt; it now lies in {result.recovered}")
+    return OauthAddResult(id=result.id, added=result.added, count=result.count, recovered=result.recovered or UNSET)
 
 
-def _secret(args: Args, ctx: Context) -> str:
+def _resolve_token(args: Args, ctx: Context) -> str:
     if sum(map(bool, (args.token.strip(), args.stdin, args.from_command.strip()))) > 1:
         raise LisaError("invalid_oauth_input", "give one of --token, --stdin and --from-command")
     if args.from_command.strip():
         return ""
     if args.token.strip():
         ctx.warn("oauth warning: --token shows the token to `ps` and keeps it in the shell's history; use --stdin")
-    secret = _read(ctx) if args.stdin else args.token.strip()
-    if not secret:
+    token = _read_stdin(ctx) if args.stdin else args.token.strip()
+    if not token:
         raise LisaError("missing_required_flag", "a token is required (--stdin, --token or --from-command)")
-    if any(char.isspace() for char in secret):
+    if any(char.isspace() for char in token):
         ctx.warn("oauth warning: the token holds white space inside; is it one token?")
-    return secret
+    return token
 
 
-def _read(ctx: Context) -> str:
+def _read_stdin(ctx: Context) -> str:
     try:
         return ctx.stdin().decode().strip()
     except (OSError, UnicodeDecodeError) as problem:
         raise LisaError("oauth_read_failed", f"standard input could not be read: {problem}") from problem
 
 
-def text(answer: Added, args: Args) -> str:
+def text(answer: OauthAddResult, args: Args) -> str:
     return f"oauth token {'added' if answer.added else 'already present'}: {answer.id}"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Added,
+    answer=OauthAddResult,
     run=run,
     text=text,
     errors={

@@ -9,36 +9,36 @@ from msgspec import Struct
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.store import tokens
+from lisa_py.store import oauth_tokens
 
 
 class Args(Struct, kw_only=True):
     id: Annotated[str, Flag(help="token id, as lisa oauth list shows it", metavar="ID")]
 
 
-class Disabled(Struct, frozen=True, kw_only=True):
+class OauthDisableResult(Struct, frozen=True, kw_only=True):
     id: str
     disabled: bool = True
 
 
-def run(args: Args, ctx: Context) -> Disabled:
+def run(args: Args, ctx: Context) -> OauthDisableResult:
     token_id = args.id.strip()
     try:
-        found = tokens.disable(ctx.settings, ctx.clock.now(), token_id, "by_hand")
+        found = oauth_tokens.disable(ctx.settings, ctx.clock.now(), token_id, "by_hand")
     except LisaError as problem:
         raise LisaError("oauth_disable_failed", f"the pool could not be changed: {problem.message}") from problem
     if not found:
         raise LisaError("oauth_token_not_found", f"no such token: {token_id} (lisa oauth list shows them)")
-    return Disabled(id=token_id)
+    return OauthDisableResult(id=token_id)
 
 
-def text(answer: Disabled, args: Args) -> str:
+def text(answer: OauthDisableResult, args: Args) -> str:
     return f"oauth token disabled: {answer.id}"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Disabled,
+    answer=OauthDisableResult,
     run=run,
     text=text,
     errors={

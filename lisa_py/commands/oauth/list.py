@@ -7,42 +7,42 @@ from msgspec import Struct
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.store import tokens
-from lisa_py.store.records import Unreadable
+from lisa_py.store import oauth_tokens
+from lisa_py.store.json_records import UnreadableRecord
 
 
 class Args(Struct, kw_only=True):
     """No flags."""
 
 
-class Tokens(Struct, frozen=True, kw_only=True, rename="camel"):
+class OauthListResult(Struct, frozen=True, kw_only=True, rename="camel"):
     count: int
-    tokens: list[tokens.Listed]
+    tokens: list[oauth_tokens.TokenListItem]
 
 
-def run(args: Args, ctx: Context) -> Tokens:
+def run(args: Args, ctx: Context) -> OauthListResult:
     try:
-        found = tokens.listed(ctx.settings, ctx.clock.now())
-    except Unreadable as problem:
+        found = oauth_tokens.list_tokens(ctx.settings, ctx.clock.now())
+    except UnreadableRecord as problem:
         raise LisaError(
             "oauth_list_failed", f"the pool cannot be read: {problem} (lisa oauth add sets it aside and starts anew)"
         ) from problem
-    return Tokens(count=len(found), tokens=found)
+    return OauthListResult(count=len(found), tokens=found)
 
 
-def text(answer: Tokens, args: Args) -> str:
+def text(answer: OauthListResult, args: Args) -> str:
     """CSV: id, addedAt, lastUsedAt, useCount, and next or disabled."""
-    return "\n".join(map(_row, answer.tokens)) or "no oauth tokens configured"
+    return "\n".join(map(_format_row, answer.tokens)) or "no oauth tokens configured"
 
 
-def _row(token: tokens.Listed) -> str:
+def _format_row(token: oauth_tokens.TokenListItem) -> str:
     mark = "next" if token.next else "disabled" if token.disabled else ""
     return f"{token.id},{token.added_at},{token.last_used_at or ''},{token.use_count or 0},{mark}"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Tokens,
+    answer=OauthListResult,
     run=run,
     text=text,
     errors={"oauth_list_failed": "the pool file cannot be read"},

@@ -9,36 +9,36 @@ from msgspec import Struct
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.store import tokens
+from lisa_py.store import oauth_tokens
 
 
 class Args(Struct, kw_only=True):
     id: Annotated[str, Flag(help="token id, as lisa oauth list shows it", metavar="ID")]
 
 
-class Removed(Struct, frozen=True, kw_only=True):
+class OauthRemoveResult(Struct, frozen=True, kw_only=True):
     id: str
     removed: bool = True
 
 
-def run(args: Args, ctx: Context) -> Removed:
+def run(args: Args, ctx: Context) -> OauthRemoveResult:
     token_id = args.id.strip()
     try:
-        found = tokens.remove(ctx.settings, ctx.clock.now(), token_id)
+        found = oauth_tokens.remove(ctx.settings, ctx.clock.now(), token_id)
     except LisaError as problem:
         raise LisaError("oauth_remove_failed", f"the pool could not be changed: {problem.message}") from problem
     if not found:
         raise LisaError("oauth_token_not_found", f"no such token: {token_id} (lisa oauth list shows them)")
-    return Removed(id=token_id)
+    return OauthRemoveResult(id=token_id)
 
 
-def text(answer: Removed, args: Args) -> str:
+def text(answer: OauthRemoveResult, args: Args) -> str:
     return f"oauth token removed: {answer.id}"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Removed,
+    answer=OauthRemoveResult,
     run=run,
     text=text,
     errors={

@@ -12,14 +12,14 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.core.relay import aggregate
-from lisa_py.core.relay.aggregate import Combined, Delta, Failed, Part
-from lisa_py.core.relay.masking import Mask
-from lisa_py.core.relay.pack import PackRequest
-from lisa_py.core.watch.fleet import Warned
+from lisa_py.core.fleet.discover import SessionWarning
+from lisa_py.core.handoff import aggregate
+from lisa_py.core.handoff.aggregate import AggregateDelta, AggregateFailure, AggregatePart, CombinedPack
+from lisa_py.core.handoff.pack import PackRequest
+from lisa_py.core.redact.redactor import Mask
 from lisa_py.store import cursors, pack_cursors
-from lisa_py.store.pack_cursors import Snapshot
-from lisa_py.store.places import Project
+from lisa_py.store.pack_cursors import AggregateSnapshot
+from lisa_py.store.paths import Project
 
 
 class Args(Struct, kw_only=True):
@@ -40,7 +40,7 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-class Item(Struct, frozen=True, kw_only=True, rename="camel"):
+class AggregateItem(Struct, frozen=True, kw_only=True, rename="camel"):
     """One session; `error` and `errorCode` stand alone where it could not be looked at."""
 
     session: str
@@ -58,12 +58,12 @@ class Item(Struct, frozen=True, kw_only=True, rename="camel"):
     project_root: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
-    warning: Warned | UnsetType = UNSET
+    warning: SessionWarning | UnsetType = UNSET
 
 
-class Aggregate(Struct, frozen=True, kw_only=True, rename="camel"):
+class AggregateResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session_count: int
-    items: tuple[Item, ...]
+    items: tuple[AggregateItem, ...]
     combined_pack: str
     truncated: bool
     token_budget: int
@@ -73,7 +73,7 @@ class Aggregate(Struct, frozen=True, kw_only=True, rename="camel"):
     omitted: tuple[str, ...] | UnsetType = UNSET
     """Sessions the combined pack has no room for, not even for their state."""
     not_found_count: int | UnsetType = UNSET
-    delta: Delta | UnsetType = UNSET
+    delta: AggregateDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
     redact_rules: tuple[str, ...] | UnsetType = UNSET
@@ -81,51 +81,55 @@ class Aggregate(Struct, frozen=True, kw_only=True, rename="camel"):
     """How often each rule found something."""
     project_root: str | UnsetType = UNSET
     sessions: tuple[str, ...] | UnsetType = UNSET
-    warnings: tuple[Warned, ...] | UnsetType = UNSET
+    warnings: tuple[SessionWarning, ...] | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Aggregate:
+def run(args: Args, ctx: Context) -> AggregateResult:
     if args.cursor_file and not args.delta_json:
         raise UsageError("cursor_file_requires_delta_json", "--cursor-file requires --delta-json")
     mask = Mask(args.redact)
     project = ctx.project(args.project_root)
-    chosen = aggregate.choose(ctx, project, args.sessions)
-    for warning in chosen.warnings:
+    selection = aggregate.choose(ctx, project, args.sessions)
+    for warning in selection.warnings:
         ctx.warn(f"aggregate warning: {warning.message}")
     request = PackRequest(strategy=args.strategy, events=args.events, lines=args.lines)
-    known = _known(args, ctx, project) if args.delta_json else {}
-    before = known.pop("before", Snapshot())
-    parts = aggregate.see(ctx, chosen.places, request, args.token_budget, mask)
+    delta_fields = _read_baseline(args, ctx, project) if args.delta_json else {}
+    previous = delta_fields.pop("before", AggregateSnapshot())
+    parts = aggregate.collect_parts(ctx, selection.refs, request, args.token_budget, mask)
     if args.delta_json:
-        known["delta"], items = aggregate.difference(before, parts)
-        ctx.once_told(pack_cursors.stage_snapshot(known["cursor_file"], items, ctx.clock.now()))
-        known["cursor_file"] = mask.text(known["cursor_file"])
-    seen = [part for part in parts if isinstance(part, Part)]
-    combined = aggregate.combine(seen, args.token_budget, dedupe=args.dedupe)
-    return _answer(args, parts, combined, chosen.warnings, mask, mask.text(project.root), known)
+        delta_fields["delta"], items = aggregate.compare_parts(previous, parts)
+        ctx.commit_after_output(pack_cursors.stage_snapshot(delta_fields["cursor_file"], items, ctx.clock.now()))
+        delta_fields["cursor_file"] = mask.mask_text(delta_fields["cursor_file"])
+    available = [part for part in parts if isinstance(part, AggregatePart)]
+    combined = aggregate.combine(available, args.token_budget, dedupe=args.dedupe)
+    return _build_result(args, parts, combined, selection.warnings, mask, mask.mask_text(project.root), delta_fields)
 
 
-def _known(args: Args, ctx: Context, project: Project) -> dict[str, Any]:
+def _read_baseline(args: Args, ctx: Context, project: Project) -> dict[str, Any]:
     """What was given last and where that is kept. Raises UsageError(invalid_cursor_file)."""
-    view = ",".join(sorted({name.strip() for name in args.sessions.split(",") if name.strip()}))
-    path = cursors.located(args.cursor_file) if args.cursor_file else pack_cursors.default_snapshot(project, view)
-    before = cursors.or_reset(pack_cursors.read_snapshot, path, args.cursor_reset, ctx.clock.now())
-    return {"cursor_file": path, **({"cursor_recovered": True} if before is None else {"before": before})}
+    view_key = ",".join(sorted({name.strip() for name in args.sessions.split(",") if name.strip()}))
+    path = (
+        cursors.resolve_path(args.cursor_file)
+        if args.cursor_file
+        else pack_cursors.default_snapshot_path(project, view_key)
+    )
+    previous = cursors.read_or_set_aside(pack_cursors.read_snapshot, path, args.cursor_reset, ctx.clock.now())
+    return {"cursor_file": path, **({"cursor_recovered": True} if previous is None else {"before": previous})}
 
 
-def _answer(
+def _build_result(
     args: Args,
-    parts: Sequence[Part | Failed],
-    combined: Combined,
-    warnings: Sequence[Warned],
+    parts: Sequence[AggregatePart | AggregateFailure],
+    combined: CombinedPack,
+    warnings: Sequence[SessionWarning],
     mask: Mask,
     root: str,
-    more: dict[str, Any],
-) -> Aggregate:
-    told = tuple(mask.record(warning) for warning in warnings)
-    items = tuple(_item(part, {one.session: one for one in told}) for part in parts)
-    return Aggregate(
+    delta_fields: dict[str, Any],
+) -> AggregateResult:
+    masked_warnings = tuple(mask.mask_record(warning) for warning in warnings)
+    items = tuple(_build_item(part, {one.session: one for one in masked_warnings}) for part in parts)
+    return AggregateResult(
         session_count=len(parts),
         items=items,
         combined_pack=combined.text,
@@ -135,53 +139,53 @@ def _answer(
         dedupe=args.dedupe,
         dedupe_removed=combined.removed,
         omitted=combined.omitted or UNSET,
-        not_found_count=aggregate.missing(parts) or UNSET,
+        not_found_count=aggregate.count_missing(parts) or UNSET,
         redact_rules=mask.rules or UNSET,
-        redacted=mask.counts if mask.on else UNSET,
+        redacted=mask.counts if mask.is_active else UNSET,
         project_root=root,
         sessions=tuple(item.session for item in items),
-        warnings=told or UNSET,
-        error_code=aggregate.code(parts),
-        **more,
+        warnings=masked_warnings or UNSET,
+        error_code=aggregate.error_code(parts),
+        **delta_fields,
     )
 
 
-def _item(part: Part | Failed, warnings: dict[str, Warned]) -> Item:
-    if isinstance(part, Failed):
-        return Item(
+def _build_item(part: AggregatePart | AggregateFailure, warnings: dict[str, SessionWarning]) -> AggregateItem:
+    if isinstance(part, AggregateFailure):
+        return AggregateItem(
             session=part.session,
             error=part.error,
             error_code="aggregate_snapshot_failed",
             warning=warnings.get(part.session, UNSET),
         )
-    seen = part.seen
-    return Item(
-        session=seen.session,
-        status=seen.status,
-        session_state=seen.session_state,
-        next_action=seen.next_action,
-        next_offset=seen.tail.next_offset,
+    facts = part.facts
+    return AggregateItem(
+        session=facts.session,
+        status=facts.status,
+        session_state=facts.session_state,
+        next_action=facts.next_action,
+        next_offset=facts.tail.next_offset,
         truncated=part.fitted.truncated,
         pack=part.fitted.text,
-        source=seen.tail.source,
-        waiting_for=seen.waiting_for or UNSET,
-        reason=seen.reason,
-        events=len(seen.recent),
-        dropped_recent=seen.dropped_recent,
-        project_root=seen.project_root,
-        error_code=seen.error_code,
-        warning=warnings.get(seen.session, UNSET),
+        source=facts.tail.source,
+        waiting_for=facts.waiting_for or UNSET,
+        reason=facts.reason,
+        events=len(facts.recent),
+        dropped_recent=facts.dropped_recent,
+        project_root=facts.project_root,
+        error_code=facts.error_code,
+        warning=warnings.get(facts.session, UNSET),
     )
 
 
-def smaller(answer: Aggregate, args: Args) -> Aggregate:
+def minimize(answer: AggregateResult, args: Args) -> AggregateResult:
     """What a polling loop needs."""
-    less = {"reason": UNSET, "events": UNSET, "dropped_recent": UNSET, "project_root": UNSET}
-    items = tuple(structs.replace(item, **less) for item in answer.items)
+    removed_fields = {"reason": UNSET, "events": UNSET, "dropped_recent": UNSET, "project_root": UNSET}
+    items = tuple(structs.replace(item, **removed_fields) for item in answer.items)
     return structs.replace(answer, items=items, project_root=UNSET, sessions=UNSET)
 
 
-def text(answer: Aggregate, args: Args) -> str:
+def text(answer: AggregateResult, args: Args) -> str:
     if isinstance(answer.omitted, tuple):
         return f"{answer.combined_pack}\n---\n... no room for: {' '.join(answer.omitted)}"
     return answer.combined_pack
@@ -189,10 +193,10 @@ def text(answer: Aggregate, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Aggregate,
+    answer=AggregateResult,
     run=run,
     text=text,
-    min=smaller,
+    min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors={
         "invalid_strategy": "not terse, balanced or full",

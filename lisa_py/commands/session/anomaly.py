@@ -8,9 +8,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
-from lisa_py.core.advice import examine, next_action, remedy
-from lisa_py.core.advice.anomaly import Finding
-from lisa_py.core.advice.remedy import Plan
+from lisa_py.core.advice import diagnose, next_action, recovery
+from lisa_py.core.advice.anomaly import AnomalyFinding
+from lisa_py.core.advice.recovery import RecoveryPlan
 from lisa_py.core.context import Context
 
 
@@ -21,7 +21,7 @@ class Args(Struct, kw_only=True):
     auto_remediate: Annotated[bool, Flag(help="also show the commands that would help; none is run")] = False
 
 
-class Examined(Struct, frozen=True, kw_only=True, rename="camel"):
+class AnomalyResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     status: str
     session_state: str
@@ -30,44 +30,46 @@ class Examined(Struct, frozen=True, kw_only=True, rename="camel"):
     """How many were read."""
     dropped: int
     """Lines of the log that could not be read."""
-    anomalies: tuple[Finding, ...]
+    anomalies: tuple[AnomalyFinding, ...]
     ok: bool
     next_action: str
     waiting_for: str | UnsetType = UNSET
-    auto_remediate: Plan | UnsetType = UNSET
+    auto_remediate: RecoveryPlan | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Examined:
-    place = ctx.place(args.session, args.project_root)
-    seen = examine.examine(ctx, place, args.events)
-    status = seen.status
-    return Examined(
-        session=place.session,
+def run(args: Args, ctx: Context) -> AnomalyResult:
+    ref = ctx.ref(args.session, args.project_root)
+    diagnosis = diagnose.diagnose_session(ctx, ref, args.events)
+    status = diagnosis.status
+    return AnomalyResult(
+        session=ref.session,
         status=status.status,
         session_state=status.session_state,
         agent_state=status.agent_state,
-        events=seen.events,
-        dropped=seen.dropped,
-        anomalies=seen.findings,
-        ok=not seen.findings,
-        next_action=next_action.name(status.session_state),
+        events=diagnosis.events,
+        dropped=diagnosis.dropped,
+        anomalies=diagnosis.findings,
+        ok=not diagnosis.findings,
+        next_action=next_action.name_for_state(status.session_state),
         waiting_for=status.waiting_for or UNSET,
-        auto_remediate=remedy.plan(seen.findings, examine.patient(ctx, place)) if args.auto_remediate else UNSET,
+        auto_remediate=recovery.plan_recovery(diagnosis.findings, diagnose.build_advice_target(ctx, ref))
+        if args.auto_remediate
+        else UNSET,
         error_code="session_not_found" if status.session_state == "not_found" else UNSET,
     )
 
 
-def text(answer: Examined, args: Args) -> str:
+def text(answer: AnomalyResult, args: Args) -> str:
     lines = [f"{item.code},{item.severity},{item.count},{item.message}" for item in answer.anomalies] or ["ok"]
-    if isinstance(answer.auto_remediate, Plan) and answer.anomalies:
+    if isinstance(answer.auto_remediate, RecoveryPlan) and answer.anomalies:
         lines += ["auto_remediate:", *(f"- {step.command}" for step in answer.auto_remediate.steps)]
     return "\n".join(lines)
 
 
 COMMAND = Command(
     args=Args,
-    answer=Examined,
+    answer=AnomalyResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,

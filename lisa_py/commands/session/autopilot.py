@@ -11,17 +11,17 @@ from lisa_py.contract import csv, flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentName, Mode, Model, NestedPolicy, NestingIntent, ProjectRoot, Session
-from lisa_py.core.advice import assignment
-from lisa_py.core.advice.assignment import LANE_ERRORS, Wishes
 from lisa_py.core.advice.goals import GoalName
 from lisa_py.core.context import Context
-from lisa_py.core.life import launch
-from lisa_py.core.pilot import autopilot, resume, run_list
-from lisa_py.core.pilot.journey import Journey, Orders, StepEvent
-from lisa_py.core.pilot.resume import Earlier
-from lisa_py.core.pilot.run_list import Flown, Runs
-from lisa_py.core.relay.monitoring import PollEvent
-from lisa_py.store import places
+from lisa_py.core.lifecycle import launch
+from lisa_py.core.planning import resolve
+from lisa_py.core.planning.resolve import LANE_ERRORS, AssignmentFlags
+from lisa_py.core.workflows import autopilot, autopilot_resume, autopilot_runs
+from lisa_py.core.workflows.autopilot_resume import PreviousRun
+from lisa_py.core.workflows.autopilot_runs import RunList, RunSummary
+from lisa_py.core.workflows.autopilot_steps import AutopilotOptions, AutopilotRun, StepEvent
+from lisa_py.core.workflows.monitor_report import PollEvent
+from lisa_py.store import paths
 
 
 class Args(Struct, kw_only=True):
@@ -42,7 +42,7 @@ class Args(Struct, kw_only=True):
     summary: Annotated[bool, Flag(help="capture a summary instead of the lines")] = False
     summary_style: flags.SummaryStyle = "ops"
     token_budget: flags.TokenBudget = 320
-    kill_after: Annotated[bool, Flag(help="kill the session after the handoff", word=True)] = False
+    kill_after: Annotated[bool, Flag(help="kill the session after the handoff", boolean_word=True)] = False
     resume_from: Annotated[
         str,
         Flag(help="go on with a run: a file with its JSON summary, `-`, its id, or `last`", metavar="PATH|ID"),
@@ -51,82 +51,93 @@ class Args(Struct, kw_only=True):
     stream_json: Annotated[bool, Flag(help="one JSON line per step and poll, before the summary", json=True)] = False
 
 
-def run(args: Args, ctx: Context) -> Journey | Runs:
+def run(args: Args, ctx: Context) -> AutopilotRun | RunList:
     if args.list_runs:
-        return run_list.read(ctx.project(args.project_root))
+        return autopilot_runs.list_runs(ctx.project(args.project_root))
     if args.summary_style != "ops" and not args.summary:
         raise UsageError("summary_style_requires_summary", "--summary-style requires --summary")
-    earlier = None
+    previous_run = None
     if args.resume_from:
-        wish = args.kill_after if "kill_after" in ctx.given else None
-        earlier = resume.load(ctx, args.resume_from, root=args.project_root, kill_after=wish)
-    found = autopilot.fly(ctx, _orders(args, ctx, earlier), earlier, stream=args.stream_json)
-    if found.failed_step is not UNSET and ctx.form == "text":
-        how = "spawn failed" if found.failed_step == "spawn" else f"failed at {found.failed_step}"
-        ctx.warn(f"autopilot {how}: {found.error}")
-        ctx.warn(f"to go on with it: lisa session autopilot --resume-from {found.autopilot_id}")
-    return found
+        kill_after = args.kill_after if "kill_after" in ctx.given_fields else None
+        previous_run = autopilot_resume.load_previous_run(
+            ctx, args.resume_from, root=args.project_root, kill_after=kill_after
+        )
+    result = autopilot.run(ctx, _build_options(args, ctx, previous_run), previous_run, stream=args.stream_json)
+    if result.failed_step is not UNSET and ctx.output_format == "text":
+        failure = "spawn failed" if result.failed_step == "spawn" else f"failed at {result.failed_step}"
+        ctx.warn(f"autopilot {failure}: {result.error}")
+        ctx.warn(f"to go on with it: lisa session autopilot --resume-from {result.autopilot_id}")
+    return result
 
 
-def _orders(args: Args, ctx: Context, earlier: Earlier | None) -> Orders:
+def _build_options(args: Args, ctx: Context, previous_run: PreviousRun | None) -> AutopilotOptions:
     """What was given, then what the earlier run was told, then the lane, then the goal's defaults."""
-    told = earlier.orders if earlier else {}
+    saved_options = previous_run.options if previous_run else {}
 
-    def word(name: str) -> str:
-        return str(getattr(args, name) if name in ctx.given else told.get(name, getattr(args, name)))
+    def resolve_option(name: str) -> str:
+        return str(getattr(args, name) if name in ctx.given_fields else saved_options.get(name, getattr(args, name)))
 
-    wishes = Wishes(
-        **{name: word(name) for name in ("goal", "agent", "lane", "mode", "nested_policy", "nesting_intent")},
-        prompt=word("prompt"),
-        model=word("model"),
+    assignment_flags = AssignmentFlags(
+        **{name: resolve_option(name) for name in ("goal", "agent", "lane", "mode", "nested_policy", "nesting_intent")},
+        prompt=resolve_option("prompt"),
+        model=resolve_option("model"),
         budget=args.token_budget,
-        given=ctx.given | told.keys() | ({"budget"} if "token_budget" in ctx.given else set()),
+        given=ctx.given_fields | saved_options.keys() | ({"budget"} if "token_budget" in ctx.given_fields else set()),
     )
-    root = args.project_root or told.get("project_root", "")
+    root = args.project_root or saved_options.get("project_root", "")
     project = ctx.existing_project(root)
-    decided = assignment.decide(project, wishes)
-    for note in decided.notes:
+    resolved = resolve.resolve_assignment(project, assignment_flags)
+    for note in resolved.notes:
         ctx.warn(note)
-    orders = Orders(
-        goal=decided.goal.name,
-        agent=decided.agent.name,
-        mode=decided.mode,
-        nested_policy=decided.nested_policy,
-        nesting_intent=decided.nesting_intent,
-        prompt=decided.prompt or decided.goal.prompt,
-        model=decided.model,
-        lane=decided.lane,
+    options = AutopilotOptions(
+        goal=resolved.goal.name,
+        agent=resolved.agent.name,
+        mode=resolved.mode,
+        nested_policy=resolved.nested_policy,
+        nesting_intent=resolved.nesting_intent,
+        prompt=resolved.prompt or resolved.goal.prompt,
+        model=resolved.model,
+        lane=resolved.lane,
         project_root=project.root,
-        session=places.checked_name(args.session.strip()) if args.session.strip() else "",
+        session=paths.check_name(args.session.strip()) if args.session.strip() else "",
         poll_interval=args.poll_interval,
         max_polls=args.max_polls,
         capture_lines=args.capture_lines,
         summary=args.summary,
         summary_style=args.summary_style,
-        token_budget=decided.budget,
+        token_budget=resolved.budget,
         kill_after=args.kill_after,
         timeout_seconds=args.timeout_seconds,
     )
-    return earlier.filled(orders, ctx.given) if earlier else orders
+    return previous_run.merge_options(options, ctx.given_fields) if previous_run else options
 
 
-def text(answer: Journey | Runs, args: Args) -> str:
-    if isinstance(answer, Runs):
-        return "\n".join(_row(each) for each in answer.runs) or "no runs"
-    done = " (resume no-op)" if answer.resume_step == "" else ""
-    return f"session={answer.session or ''} ok={'true' if answer.ok else 'false'}{done}"
+def text(answer: AutopilotRun | RunList, args: Args) -> str:
+    if isinstance(answer, RunList):
+        return "\n".join(_format_row(each) for each in answer.runs) or "no runs"
+    suffix = " (resume no-op)" if answer.resume_step == "" else ""
+    return f"session={answer.session or ''} ok={'true' if answer.ok else 'false'}{suffix}"
 
 
-def _row(run: Flown) -> str:
-    return csv.line((run.autopilot_id, run.state, run.session or "", run.goal or "", run.agent or "", run.updated_at))
+def _format_row(summary: RunSummary) -> str:
+    return csv.format_line(
+        (
+            summary.autopilot_id,
+            summary.state,
+            summary.session or "",
+            summary.goal or "",
+            summary.agent or "",
+            summary.updated_at,
+        )
+    )
 
 
 COMMAND = Command(
     args=Args,
-    answer=Journey | Runs,
+    answer=AutopilotRun | RunList,
     run=run,
     text=text,
-    exit_code=lambda answer: 0 if isinstance(answer, Runs) else answer.exit_code,
+    exit_code=lambda answer: 0 if isinstance(answer, RunList) else answer.exit_code,
     events=(StepEvent, PollEvent),
     errors={
         **launch.ERRORS,

@@ -9,11 +9,10 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
-from lisa_py.core.advice import budget, reports
-from lisa_py.core.advice.budget import Amounts, Limits, Violation
-from lisa_py.core.advice.given import Inputs
 from lisa_py.core.context import Context
-from lisa_py.core.relay import usage
+from lisa_py.core.inputs import Inputs
+from lisa_py.core.planning import budget, session_usage, usage_reports
+from lisa_py.core.planning.budget import BudgetLimits, BudgetViolation, UsageAmounts
 
 
 class Args(Struct, kw_only=True):
@@ -30,11 +29,11 @@ class Args(Struct, kw_only=True):
     combine: flags.Combine = "max"
 
 
-class Enforced(Struct, frozen=True, kw_only=True, rename="camel"):
+class BudgetEnforceResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
-    observed: Amounts
-    limits: Limits
-    violations: tuple[Violation, ...]
+    observed: UsageAmounts
+    limits: BudgetLimits
+    violations: tuple[BudgetViolation, ...]
     missing_metrics: tuple[str, ...] | UnsetType = UNSET
     """Limited metrics that nobody reports: their limits pass without having been checked."""
     estimated_metrics: tuple[str, ...] | UnsetType = UNSET
@@ -42,42 +41,42 @@ class Enforced(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Enforced:
-    limits = Limits(max_tokens=args.max_tokens, max_seconds=args.max_seconds, max_steps=args.max_steps)
-    if limits == Limits():
+def run(args: Args, ctx: Context) -> BudgetEnforceResult:
+    limits = BudgetLimits(max_tokens=args.max_tokens, max_seconds=args.max_seconds, max_steps=args.max_steps)
+    if limits == BudgetLimits():
         raise UsageError("missing_budget_limits", "at least one max limit is required (--max-tokens N for example)")
-    found = reports.load(Inputs(ctx), _given(args.from_), _given(args.from_jsonl))
-    found += [usage.report(ctx, ctx.place(name, args.project_root)) for name in args.session]
-    own = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
-    seen = budget.observe(own, found, args.combine)
-    missing = [metric for metric in seen.missing if limits.of(metric)]
+    loaded_reports = usage_reports.load_reports(Inputs(ctx), _wrap_path(args.from_), _wrap_path(args.from_jsonl))
+    loaded_reports += [session_usage.build_report(ctx, ctx.ref(name, args.project_root)) for name in args.session]
+    flag_amounts = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
+    observation = budget.combine_reports(flag_amounts, loaded_reports, args.combine)
+    missing = [metric for metric in observation.missing if limits.limit_for(metric)]
     for metric in missing:
         ctx.warn(f"--max-{metric} is not checked: no source reports {metric}")
-    broken = budget.violations(seen.amounts, limits)
-    return Enforced(
-        ok=not broken,
-        observed=seen.amounts,
+    violations = budget.find_violations(observation.amounts, limits)
+    return BudgetEnforceResult(
+        ok=not violations,
+        observed=observation.amounts,
         limits=limits,
-        violations=broken,
+        violations=violations,
         missing_metrics=budget.unset_if_empty(missing),
-        estimated_metrics=budget.unset_if_empty(seen.estimated),
-        unrecognized_sources=budget.unset_if_empty(seen.unrecognized),
-        error_code="budget_limit_exceeded" if broken else UNSET,
+        estimated_metrics=budget.unset_if_empty(observation.estimated),
+        unrecognized_sources=budget.unset_if_empty(observation.unrecognized),
+        error_code="budget_limit_exceeded" if violations else UNSET,
     )
 
 
-def _given(path: str) -> list[str]:
+def _wrap_path(path: str) -> list[str]:
     return [path] if path.strip() else []
 
 
-def text(answer: Enforced, args: Args) -> str:
+def text(answer: BudgetEnforceResult, args: Args) -> str:
     rows = [f"violation={item.metric} observed={item.observed} limit={item.limit}" for item in answer.violations]
     return "\n".join(rows) or "ok"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Enforced,
+    answer=BudgetEnforceResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,

@@ -8,19 +8,20 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
-from lisa_py.core.advice import budget, reports
-from lisa_py.core.advice.budget import Amounts
-from lisa_py.core.advice.given import Inputs
 from lisa_py.core.context import Context
-from lisa_py.core.relay import usage
+from lisa_py.core.inputs import Inputs
+from lisa_py.core.planning import budget, session_usage, usage_reports
+from lisa_py.core.planning.budget import UsageAmounts
 
 
 class Args(Struct, kw_only=True):
     from_: Annotated[
-        tuple[str, ...], Flag(help="reports, one JSON object each; `-` is standard input", metavar="CSV", many=True)
+        tuple[str, ...],
+        Flag(help="reports, one JSON object each; `-` is standard input", metavar="CSV", repeatable=True),
     ] = ()
     from_jsonl: Annotated[
-        tuple[str, ...], Flag(help="JSON-lines reports; the last line that tells counts", metavar="CSV", many=True)
+        tuple[str, ...],
+        Flag(help="JSON-lines reports; the last line that tells counts", metavar="CSV", repeatable=True),
     ] = ()
     tokens: flags.UsedTokens = 0
     seconds: flags.UsedSeconds = 0
@@ -30,9 +31,9 @@ class Args(Struct, kw_only=True):
     combine: flags.Combine = "max"
 
 
-class Observed(Struct, frozen=True, kw_only=True, rename="camel"):
+class BudgetObserveResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
-    observed: Amounts
+    observed: UsageAmounts
     sources: tuple[str, ...]
     combine: str
     missing_metrics: tuple[str, ...] | UnsetType = UNSET
@@ -43,32 +44,34 @@ class Observed(Struct, frozen=True, kw_only=True, rename="camel"):
     """Sources that report no metric."""
 
 
-def run(args: Args, ctx: Context) -> Observed:
-    found = reports.load(Inputs(ctx), reports.names(args.from_), reports.names(args.from_jsonl))
-    found += [usage.report(ctx, ctx.place(name, args.project_root)) for name in args.session]
-    own = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
-    seen = budget.observe(own, found, args.combine)
-    for source in seen.unrecognized:
+def run(args: Args, ctx: Context) -> BudgetObserveResult:
+    loaded_reports = usage_reports.load_reports(
+        Inputs(ctx), usage_reports.split_sources(args.from_), usage_reports.split_sources(args.from_jsonl)
+    )
+    loaded_reports += [session_usage.build_report(ctx, ctx.ref(name, args.project_root)) for name in args.session]
+    flag_amounts = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
+    observation = budget.combine_reports(flag_amounts, loaded_reports, args.combine)
+    for source in observation.unrecognized:
         ctx.warn(f"{source} reports neither tokens nor seconds nor steps")
-    return Observed(
+    return BudgetObserveResult(
         ok=True,
-        observed=seen.amounts,
-        sources=tuple(report.source for report in found),
+        observed=observation.amounts,
+        sources=tuple(report.source for report in loaded_reports),
         combine=args.combine,
-        missing_metrics=budget.unset_if_empty(seen.missing),
-        estimated_metrics=budget.unset_if_empty(seen.estimated),
-        unrecognized_sources=budget.unset_if_empty(seen.unrecognized),
+        missing_metrics=budget.unset_if_empty(observation.missing),
+        estimated_metrics=budget.unset_if_empty(observation.estimated),
+        unrecognized_sources=budget.unset_if_empty(observation.unrecognized),
     )
 
 
-def text(answer: Observed, args: Args) -> str:
+def text(answer: BudgetObserveResult, args: Args) -> str:
     used = answer.observed
     return f"tokens={used.tokens} seconds={used.seconds} steps={used.steps}"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Observed,
+    answer=BudgetObserveResult,
     run=run,
     text=text,
     errors={

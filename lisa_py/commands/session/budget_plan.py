@@ -10,12 +10,13 @@ from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, ProjectRoot
 from lisa_py.contract.from_state import FromState
-from lisa_py.core.advice import cost, from_state, goals, next_action, runbook, topology
-from lisa_py.core.advice.cost import CostEstimate, HardStop
-from lisa_py.core.advice.given import Inputs
-from lisa_py.core.advice.goals import GOALS, Crew, Goal, GoalName, Profile
-from lisa_py.core.advice.runbook import Job, Runbook
+from lisa_py.core.advice import goals, next_action
+from lisa_py.core.advice.goals import GOALS, AgentSelection, Goal, GoalName, Profile
 from lisa_py.core.context import Context
+from lisa_py.core.inputs import Inputs
+from lisa_py.core.planning import cost, from_state, runbook, topology
+from lisa_py.core.planning.cost import CostEstimate, HardStop
+from lisa_py.core.planning.runbook import Runbook, RunbookJob
 from lisa_py.store import objectives
 
 
@@ -31,7 +32,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class Planned(Struct, frozen=True, kw_only=True, rename="camel"):
+class BudgetPlanResult(Struct, frozen=True, kw_only=True, rename="camel"):
     goal: str
     agent: str
     mode: str
@@ -45,13 +46,17 @@ class Planned(Struct, frozen=True, kw_only=True, rename="camel"):
     from_state: FromState | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Planned:
-    goal, crew, roles = GOALS[args.goal], goals.crew(args.agent, args.profile), topology.parse(args.topology)
-    state = from_state.load(Inputs(ctx), args.from_state) if args.from_state.strip() else None
-    budget = args.budget or _objective_budget(args, ctx)
-    estimate = cost.estimate(goal.name, goal.mode, roles, budget)
-    job = _job(args, ctx, goal, crew, from_state.prompt(state) if state else goal.prompt, budget)
-    return Planned(
+def run(args: Args, ctx: Context) -> BudgetPlanResult:
+    goal, crew, roles = (
+        GOALS[args.goal],
+        goals.select_agent(args.agent, args.profile),
+        topology.parse_roles(args.topology),
+    )
+    state = from_state.load_state(Inputs(ctx), args.from_state) if args.from_state.strip() else None
+    budget = args.budget or _read_objective_budget(args, ctx)
+    estimate = cost.estimate_cost(goal.name, goal.mode, roles, budget)
+    job = _build_job(args, ctx, goal, crew, from_state.build_prompt(state) if state else goal.prompt, budget)
+    return BudgetPlanResult(
         goal=goal.name,
         agent=crew.agent.name,
         mode=goal.mode,
@@ -60,32 +65,32 @@ def run(args: Args, ctx: Context) -> Planned:
         budget=budget,
         topology_roles=roles,
         cost_estimate=estimate,
-        hard_stop=cost.hard_stop(estimate, budget, job.binary),
-        runbook=runbook.build(job),
+        hard_stop=cost.build_hard_stop(estimate, budget, job.binary),
+        runbook=runbook.build_runbook(job),
         from_state=state if state else UNSET,
     )
 
 
-def _objective_budget(args: Args, ctx: Context) -> int:
-    found = objectives.current(ctx.project(args.project_root), ctx.clock.now())
-    return found.budget if found else 0
+def _read_objective_budget(args: Args, ctx: Context) -> int:
+    objective = objectives.find_current(ctx.project(args.project_root), ctx.clock.now())
+    return objective.budget if objective else 0
 
 
-def _job(args: Args, ctx: Context, goal: Goal, crew: Crew, prompt: str, budget: int) -> Job:
-    return Job(
+def _build_job(args: Args, ctx: Context, goal: Goal, crew: AgentSelection, prompt: str, budget: int) -> RunbookJob:
+    return RunbookJob(
         agent=crew.agent,
         mode=goal.mode,
         nested_policy=goal.nested_policy,
         nesting_intent=goal.nesting_intent,
         project_root=ctx.project(args.project_root).root,
         prompt=prompt,
-        model=crew.model or goals.usual_model(crew.agent),
+        model=crew.model or goals.default_model(crew.agent),
         budget=budget,
-        binary=next_action.binary(ctx.settings, ctx.cwd),
+        binary=next_action.detect_binary(ctx.settings, ctx.cwd),
     )
 
 
-def text(answer: Planned, args: Args) -> str:
+def text(answer: BudgetPlanResult, args: Args) -> str:
     stop = answer.hard_stop
     return (
         f"budget_plan goal={answer.goal} mode={answer.mode} max_tokens={stop.max_tokens}"
@@ -95,7 +100,7 @@ def text(answer: Planned, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Planned,
+    answer=BudgetPlanResult,
     run=run,
     text=text,
     errors={

@@ -12,13 +12,13 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import ProjectRoot, Session, TokenBudget
 from lisa_py.core.context import Context
-from lisa_py.core.relay import markers as marking
-from lisa_py.core.relay.capture import capture
-from lisa_py.core.relay.captured import Captured, CaptureRequest
-from lisa_py.core.relay.conversation import Message, Problem, ToolCall
-from lisa_py.core.relay.markers import Hit
-from lisa_py.core.relay.masking import Mask
-from lisa_py.store.cursors import located
+from lisa_py.core.output import markers as marking
+from lisa_py.core.output.capture import capture_session
+from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
+from lisa_py.core.output.conversation import Message, Problem, ToolCall
+from lisa_py.core.output.markers import Hit
+from lisa_py.core.redact.redactor import Mask
+from lisa_py.store.cursors import resolve_path
 
 
 class Args(Struct, kw_only=True):
@@ -34,7 +34,7 @@ class Args(Struct, kw_only=True):
     markers: flags.Markers = ""
     marker: Annotated[
         tuple[str, ...],
-        Flag(help="one text to look for, which may hold commas; may be repeated", metavar="TEXT", many=True),
+        Flag(help="one text to look for, which may hold commas; may be repeated", metavar="TEXT", repeatable=True),
     ] = ()
     markers_json: Annotated[bool, Flag(help="say where each marker stands", json=True)] = False
     summary: Annotated[bool, Flag(help="a short form within a token budget")] = False
@@ -45,7 +45,7 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+class SessionCaptureResult(Struct, frozen=True, kw_only=True, rename="camel"):
     """What was read; which keys are there depends on the source and on what was asked for."""
 
     session: str
@@ -113,7 +113,7 @@ def _has_markers(args: Args) -> bool:
     return bool(args.markers.strip() or args.marker)
 
 
-def _plain_read(args: Args) -> bool:
+def _uses_default_source(args: Args) -> bool:
     return not args.raw and not args.transcript
 
 
@@ -124,12 +124,12 @@ CONFLICTS: tuple[tuple[Callable[[Args], object], str, str], ...] = (
         "--raw reads the pane and --transcript the transcript: give one of them",
     ),
     (
-        lambda args: args.delta_from and _plain_read(args),
+        lambda args: args.delta_from and _uses_default_source(args),
         "delta_requires_raw_capture",
         "--delta-from requires --raw (or --transcript)",
     ),
     (
-        lambda args: args.cursor_file and _plain_read(args),
+        lambda args: args.cursor_file and _uses_default_source(args),
         "cursor_file_requires_raw_capture",
         "--cursor-file requires --raw (or --transcript)",
     ),
@@ -162,35 +162,35 @@ CONFLICTS: tuple[tuple[Callable[[Args], object], str, str], ...] = (
 """What does not go together, in the order it is looked for: broken?, code, message."""
 
 
-def run(args: Args, ctx: Context) -> Answer:
-    request = checked(args, ctx)
-    place = ctx.place(args.session, args.project_root)
-    taken = capture(ctx, place, request)
-    answer = Answer(
-        session=place.session,
-        project_root=place.project.root,
-        source=taken.source,
-        agent=taken.agent or UNSET,
-        fallback_reason=taken.fallback_reason or UNSET,
-        more_before=taken.truncated or UNSET,
-        **_body(taken, ctx.form),
-        **_delta(args, taken),
-        **_markers(args, taken),
-        redact_rules=taken.redact_rules or UNSET,
-        redacted=UNSET if taken.redacted is None else taken.redacted,
+def run(args: Args, ctx: Context) -> SessionCaptureResult:
+    request = build_request(args, ctx)
+    ref = ctx.ref(args.session, args.project_root)
+    captured = capture_session(ctx, ref, request)
+    answer = SessionCaptureResult(
+        session=ref.session,
+        project_root=ref.project.root,
+        source=captured.source,
+        agent=captured.agent or UNSET,
+        fallback_reason=captured.fallback_reason or UNSET,
+        more_before=captured.truncated or UNSET,
+        **_build_body(captured, ctx.output_format),
+        **_build_delta(args, captured),
+        **_build_markers(args, captured),
+        redact_rules=captured.redact_rules or UNSET,
+        redacted=UNSET if captured.redacted is None else captured.redacted,
     )
-    return Mask(args.redact).record(answer)
+    return Mask(args.redact).mask_record(answer)
 
 
-def checked(args: Args, ctx: Context) -> CaptureRequest:
+def build_request(args: Args, ctx: Context) -> CaptureRequest:
     """The request, once its flags are found to fit together. Raises UsageError."""
-    for broken, code, message in CONFLICTS:
-        if broken(args):
+    for matches, code, message in CONFLICTS:
+        if matches(args):
             raise UsageError(code, message)
     return CaptureRequest(
         source="pane" if args.raw else "transcript" if args.transcript else "auto",
         lines=args.lines,
-        limited="lines" in ctx.given,
+        limited="lines" in ctx.given_fields,
         since=args.delta_from,
         cursor_file=args.cursor_file,
         cursor_reset=args.cursor_reset,
@@ -204,61 +204,66 @@ def checked(args: Args, ctx: Context) -> CaptureRequest:
     )
 
 
-def _body(taken: Captured, form: str) -> dict[str, Any]:
+def _build_body(captured: CaptureResult, form: str) -> dict[str, Any]:
     """What was read: messages in full JSON, else one text; neither beside a summary or markers."""
-    keys = _conversation(taken, form) if taken.talk is not None else _pane(taken)
-    if taken.summary is not None:
-        keys["summary"] = taken.summary.text
-        keys["summary_style"] = taken.summary.style
-        keys["token_budget"] = taken.summary.budget
-        keys["truncated"] = taken.summary.truncated
-    if taken.found is not None or taken.summary is not None:
+    fields = _build_conversation(captured, form) if captured.excerpt is not None else _build_pane(captured)
+    if captured.summary is not None:
+        fields["summary"] = captured.summary.text
+        fields["summary_style"] = captured.summary.style
+        fields["token_budget"] = captured.summary.budget
+        fields["truncated"] = captured.summary.truncated
+    if captured.found is not None or captured.summary is not None:
         for name in ("capture", "messages", "tool_calls", "problems"):
-            keys.pop(name, None)
-    return keys
+            fields.pop(name, None)
+    return fields
 
 
-def _conversation(taken: Captured, form: str) -> dict[str, Any]:
-    talk = taken.talk
-    if talk is None:
+def _build_conversation(captured: CaptureResult, form: str) -> dict[str, Any]:
+    conversation = captured.excerpt
+    if conversation is None:
         return {}
-    keys: dict[str, Any] = {"agent_session": talk.session_id, "message_count": len(talk.messages)}
-    named = f"{taken.agent}_session"
-    if named in Answer.__struct_fields__:
-        keys[named] = talk.session_id
+    fields: dict[str, Any] = {"agent_session": conversation.session_id, "message_count": len(conversation.messages)}
+    agent_key = f"{captured.agent}_session"
+    if agent_key in SessionCaptureResult.__struct_fields__:
+        fields[agent_key] = conversation.session_id
     if form == "json":
-        return {**keys, "messages": talk.messages, "tool_calls": talk.tools, "problems": talk.problems or UNSET}
-    return {**keys, "capture": taken.text}
+        return {
+            **fields,
+            "messages": conversation.messages,
+            "tool_calls": conversation.tools,
+            "problems": conversation.problems or UNSET,
+        }
+    return {**fields, "capture": captured.text}
 
 
-def _pane(taken: Captured) -> dict[str, Any]:
-    keys: dict[str, Any] = {"capture": taken.text, "noise_removed": taken.noise_removed}
-    if taken.alternate:
-        keys["screen"] = "alternate"
-    if taken.meaning is not None:
-        keys["semantic_delta"] = "\n".join(taken.meaning.new)
-        keys["semantic_delta_count"] = len(taken.meaning.new)
-        keys["semantic_lines"] = taken.meaning.lines
-    return keys
+def _build_pane(captured: CaptureResult) -> dict[str, Any]:
+    fields: dict[str, Any] = {"capture": captured.text, "noise_removed": captured.noise_removed}
+    if captured.alternate:
+        fields["screen"] = "alternate"
+    if captured.semantic_delta is not None:
+        fields["semantic_delta"] = "\n".join(captured.semantic_delta.new)
+        fields["semantic_delta_count"] = len(captured.semantic_delta.new)
+        fields["semantic_lines"] = captured.semantic_delta.lines
+    return fields
 
 
-def _delta(args: Args, taken: Captured) -> dict[str, Any]:
-    progress = taken.progress
+def _build_delta(args: Args, captured: CaptureResult) -> dict[str, Any]:
+    progress = captured.progress
     if not progress.mode:
-        return {"next_offset": progress.next} if taken.source == "pane" else {}
+        return {"next_offset": progress.next} if captured.source == "pane" else {}
     return {
         "next_offset": progress.next,
         "delta_mode": progress.mode,
-        "delta_from": progress.began,
+        "delta_from": progress.start,
         "delta_reset": progress.reset or UNSET,
         "skipped_lines": progress.skipped or UNSET,
-        "cursor_file": located(args.cursor_file) if args.cursor_file else UNSET,
-        "cursor_recovered": taken.cursor_recovered or UNSET,
+        "cursor_file": resolve_path(args.cursor_file) if args.cursor_file else UNSET,
+        "cursor_recovered": captured.cursor_recovered or UNSET,
     }
 
 
-def _markers(args: Args, taken: Captured) -> dict[str, Any]:
-    found = taken.found
+def _build_markers(args: Args, captured: CaptureResult) -> dict[str, Any]:
+    found = captured.found
     if found is None:
         return {}
     return {
@@ -271,23 +276,25 @@ def _markers(args: Args, taken: Captured) -> dict[str, Any]:
     }
 
 
-def text(answer: Answer, args: Args) -> str:
+def text(answer: SessionCaptureResult, args: Args) -> str:
     if answer.marker_matches is not UNSET:
-        marks = answer.marker_matches.items()
-        return "".join(f"{marker}={'true' if there else 'false'}\n" for marker, there in marks)
-    words = next((words for words in (answer.summary, answer.semantic_delta, answer.capture) if words is not UNSET), "")
+        matches = answer.marker_matches.items()
+        return "".join(f"{marker}={'true' if there else 'false'}\n" for marker, there in matches)
+    output = next(
+        (output for output in (answer.summary, answer.semantic_delta, answer.capture) if output is not UNSET), ""
+    )
     # a delta is exact, so that deltas put together are the whole; what a person reads ends its last line
-    exact = answer.delta_mode is not UNSET or not words or words.endswith("\n")
-    return words if exact else words + "\n"
+    is_complete = answer.delta_mode is not UNSET or not output or output.endswith("\n")
+    return output if is_complete else output + "\n"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Answer,
+    answer=SessionCaptureResult,
     run=run,
     text=text,
     newline=False,
-    min=tuple(name for name in Answer.__struct_fields__ if name not in FULL_ONLY),
+    min=tuple(name for name in SessionCaptureResult.__struct_fields__ if name not in FULL_ONLY),
     errors={
         **{code: message for _, code, message in CONFLICTS},
         "invalid_delta_from": "not an offset, an @unix time or an RFC 3339 time",

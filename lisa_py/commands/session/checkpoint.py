@@ -11,12 +11,12 @@ from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.flags import ProjectRoot
-from lisa_py.core.advice.given import Inputs
 from lisa_py.core.context import Context
-from lisa_py.core.relay import checkpoint
-from lisa_py.core.relay.checkpoint import Checkpoint
-from lisa_py.core.relay.masking import Mask
-from lisa_py.core.relay.pack import PackRequest
+from lisa_py.core.handoff import checkpoint
+from lisa_py.core.handoff.checkpoint import Checkpoint
+from lisa_py.core.handoff.pack import PackRequest
+from lisa_py.core.inputs import Inputs
+from lisa_py.core.redact.redactor import Mask
 from lisa_py.host import files
 from lisa_py.store import cursors
 from lisa_py.store.cursors import CursorFile
@@ -43,7 +43,7 @@ class Args(Struct, kw_only=True):
     ] = ""
 
 
-class Checkpointed(Struct, frozen=True, kw_only=True, rename="camel"):
+class CheckpointResult(Struct, frozen=True, kw_only=True, rename="camel"):
     action: str
     file: str
     session: str
@@ -68,30 +68,30 @@ class Checkpointed(Struct, frozen=True, kw_only=True, rename="camel"):
     """How often each redaction rule found something."""
 
 
-def run(args: Args, ctx: Context) -> Checkpointed:
+def run(args: Args, ctx: Context) -> CheckpointResult:
     return _save(args, ctx) if args.action == "save" else _resume(args, ctx)
 
 
-def _save(args: Args, ctx: Context) -> Checkpointed:
-    path = _path(args.file, ctx)
+def _save(args: Args, ctx: Context) -> CheckpointResult:
+    path = _resolve_path(args.file, ctx)
     if not args.session:
         raise UsageError("missing_required_flag", "--session is required for save")
     mask = Mask(args.redact)
     request = PackRequest(strategy=args.strategy, events=args.events, lines=args.lines)
-    taken = checkpoint.take(ctx, ctx.place(args.session, args.project_root), request, args.token_budget, mask)
-    checkpoint.save(taken, path)
-    return Checkpointed(
+    new_checkpoint = checkpoint.create(ctx, ctx.ref(args.session, args.project_root), request, args.token_budget, mask)
+    checkpoint.save(new_checkpoint, path)
+    return CheckpointResult(
         action="save",
         file=path,
-        session=taken.session,
-        project_root=taken.project_root,
-        session_state=taken.session_state,
-        next_action=taken.next_action,
-        redacted=mask.counts if mask.on else UNSET,
+        session=new_checkpoint.session,
+        project_root=new_checkpoint.project_root,
+        session_state=new_checkpoint.session_state,
+        next_action=new_checkpoint.next_action,
+        redacted=mask.counts if mask.is_active else UNSET,
     )
 
 
-def _path(file: str, ctx: Context) -> str:
+def _resolve_path(file: str, ctx: Context) -> str:
     """Raises UsageError(invalid_file_path)."""
     if not file.strip() or "\0" in file or file.strip() == "-":
         raise UsageError("invalid_file_path", f"invalid --file: {file!r} is no file to write to")
@@ -101,58 +101,58 @@ def _path(file: str, ctx: Context) -> str:
     return path
 
 
-def _resume(args: Args, ctx: Context) -> Checkpointed:
-    found, file = checkpoint.load(Inputs(ctx), args.file.strip())
-    if args.session and args.session != found.session:
+def _resume(args: Args, ctx: Context) -> CheckpointResult:
+    loaded, file = checkpoint.load(Inputs(ctx), args.file.strip())
+    if args.session and args.session != loaded.session:
         raise LisaError(
             "checkpoint_session_mismatch",
-            f"session mismatch: --session={args.session} checkpoint={found.session}",
+            f"session mismatch: --session={args.session} checkpoint={loaded.session}",
         )
-    place = ctx.place(found.session, args.project_root or found.project_root)
-    seen = checkpoint.live(ctx, place, found)
-    return Checkpointed(
+    ref = ctx.ref(loaded.session, args.project_root or loaded.project_root)
+    liveness = checkpoint.check_liveness(ctx, ref, loaded)
+    return CheckpointResult(
         action="resume",
-        file=file if file == "-" else _path(file, ctx),
-        session=found.session,
-        project_root=place.project.root,
-        session_state=found.session_state,
-        next_action=found.next_action,
-        checkpoint=found,
-        cursor_file=_cursor(args.cursor_file, found, ctx) or UNSET,
-        **structs.asdict(seen),
+        file=file if file == "-" else _resolve_path(file, ctx),
+        session=loaded.session,
+        project_root=ref.project.root,
+        session_state=loaded.session_state,
+        next_action=loaded.next_action,
+        checkpoint=loaded,
+        cursor_file=_write_cursor(args.cursor_file, loaded, ctx) or UNSET,
+        **structs.asdict(liveness),
     )
 
 
-def _cursor(file: str, found: Checkpoint, ctx: Context) -> str:
+def _write_cursor(file: str, loaded: Checkpoint, ctx: Context) -> str:
     """Put the checkpoint's cursors where another command goes on from them; the file's path."""
     if not file:
         return ""
-    path = cursors.located(file)
-    held = found.cursors if isinstance(found.cursors, CursorFile) else CursorFile(offset=found.next_offset)
-    cursors.write(path, held, held.kind, held.offset, ctx.clock.now())
+    path = cursors.resolve_path(file)
+    cursor = loaded.cursors if isinstance(loaded.cursors, CursorFile) else CursorFile(offset=loaded.next_offset)
+    cursors.write(path, cursor, cursor.kind, cursor.offset, ctx.clock.now())
     return path
 
 
-def smaller(answer: Checkpointed, args: Args) -> Checkpointed:
+def minimize(answer: CheckpointResult, args: Args) -> CheckpointResult:
     """Without the checkpoint itself, which lies in the file."""
     return structs.replace(answer, checkpoint=UNSET)
 
 
-def text(answer: Checkpointed, args: Args) -> str:
+def text(answer: CheckpointResult, args: Args) -> str:
     if answer.action == "save":
         return f"saved checkpoint: {answer.file}"
     live = "unknown" if answer.live is UNSET else str(answer.live).lower()
-    then = f"session={answer.session} state={answer.session_state} next={answer.next_action}"
-    again = "" if answer.respawn_command is UNSET else f"\n{answer.respawn_command}"
-    return f"{then}\nlive={live} now={answer.live_state}{again}"
+    saved_state = f"session={answer.session} state={answer.session_state} next={answer.next_action}"
+    respawn = "" if answer.respawn_command is UNSET else f"\n{answer.respawn_command}"
+    return f"{saved_state}\nlive={live} now={answer.live_state}{respawn}"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Checkpointed,
+    answer=CheckpointResult,
     run=run,
     text=text,
-    min=smaller,
+    min=minimize,
     errors={
         "invalid_action": "not save or resume",
         "invalid_file_path": "--file is no file that can be written to",

@@ -8,13 +8,13 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
-from lisa_py.contract.flags import MOST_HOURS, ProjectRoot, Session
-from lisa_py.core.advice.given import Inputs
+from lisa_py.contract.flags import MAX_HOURS, ProjectRoot, Session
 from lisa_py.core.context import Context
-from lisa_py.core.relay import context_cache
-from lisa_py.core.relay.context_cache import Entry
-from lisa_py.store.context_cache import Record
-from lisa_py.store.places import Place, Project
+from lisa_py.core.handoff import context_cache
+from lisa_py.core.handoff.context_cache import CacheEntry
+from lisa_py.core.inputs import Inputs
+from lisa_py.store.context_cache import ContextCacheRecord
+from lisa_py.store.paths import Project, SessionRef
 
 
 class Args(Struct, kw_only=True):
@@ -27,21 +27,21 @@ class Args(Struct, kw_only=True):
                   metavar="PATH")
     ] = ""  # fmt: skip
     ttl_hours: Annotated[
-        int, Flag(help="forget the key so many hours after its last change", minimum=1, maximum=MOST_HOURS)
+        int, Flag(help="forget the key so many hours after its last change", minimum=1, maximum=MAX_HOURS)
     ] = 48
     max_lines: Annotated[int, Flag(help="how many lines to keep, the newest", minimum=1)] = 240
     list: Annotated[bool, Flag(help="show all keys")] = False
     clear: Annotated[bool, Flag(help="remove the key")] = False
 
 
-class Listed(Struct, frozen=True, kw_only=True, rename="camel"):
+class ContextCacheListResult(Struct, frozen=True, kw_only=True, rename="camel"):
     project_root: str
     count: int
     keys: tuple[str, ...]
-    items: tuple[Record, ...]
+    items: tuple[ContextCacheRecord, ...]
 
 
-class Cached(Struct, frozen=True, kw_only=True, rename="camel"):
+class ContextCacheResult(Struct, frozen=True, kw_only=True, rename="camel"):
     action: str
     """read, updated or cleared."""
     project_root: str
@@ -49,30 +49,30 @@ class Cached(Struct, frozen=True, kw_only=True, rename="camel"):
     exists: bool
     existed: bool | UnsetType = UNSET
     """After clear: whether there was anything to remove."""
-    record: Record | UnsetType = UNSET
+    record: ContextCacheRecord | UnsetType = UNSET
     line_count: int | UnsetType = UNSET
     recovered: bool | UnsetType = UNSET
     """A corrupt cache was moved aside."""
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Listed | Cached:
-    place = ctx.place(args.session.strip(), args.project_root) if args.session.strip() else None
-    project = place.project if place else ctx.project(args.project_root)
-    _refuse_mixtures(args)
+def run(args: Args, ctx: Context) -> ContextCacheListResult | ContextCacheResult:
+    ref = ctx.ref(args.session.strip(), args.project_root) if args.session.strip() else None
+    project = ref.project if ref else ctx.project(args.project_root)
+    _check_flag_combination(args)
     if args.list:
-        records = tuple(context_cache.every(ctx, project))
+        records = tuple(context_cache.list_records(ctx, project))
         keys = tuple(record.key for record in records)
-        return Listed(project_root=project.root, count=len(records), keys=keys, items=records)
-    key = args.key.strip() or (f"session:{place.session}" if place else "")
+        return ContextCacheListResult(project_root=project.root, count=len(records), keys=keys, items=records)
+    key = args.key.strip() or (f"session:{ref.session}" if ref else "")
     if not key:
         raise UsageError("missing_required_flag", "--key is required (or provide --session)")
     if args.clear:
-        return _answer("cleared", project, key, context_cache.remove(ctx, project, key))
-    return _read_or_update(args, ctx, project, key, place)
+        return _build_result("cleared", project, key, context_cache.remove(ctx, project, key))
+    return _read_or_update(args, ctx, project, key, ref)
 
 
-def _refuse_mixtures(args: Args) -> None:
+def _check_flag_combination(args: Args) -> None:
     others = {"--clear": args.clear, "--refresh": args.refresh, "--from": bool(args.from_.strip())}
     given = [flag for flag, value in others.items() if value]
     if args.list and given:
@@ -81,22 +81,22 @@ def _refuse_mixtures(args: Args) -> None:
         raise UsageError("missing_required_flag", "--refresh requires --session")
 
 
-def _read_or_update(args: Args, ctx: Context, project: Project, key: str, place: Place | None) -> Cached:
-    lines = context_cache.lines_of_input(Inputs(ctx), args.from_) if args.from_.strip() else ()
-    if args.refresh and place is not None:
-        lines += context_cache.lines_of_session(ctx, place)
+def _read_or_update(args: Args, ctx: Context, project: Project, key: str, ref: SessionRef | None) -> ContextCacheResult:
+    lines = context_cache.read_input_lines(Inputs(ctx), args.from_) if args.from_.strip() else ()
+    if args.refresh and ref is not None:
+        lines += context_cache.read_session_lines(ctx, ref)
     if not lines:
-        return _answer("read", project, key, context_cache.get(ctx, project, key))
-    session = place.session if place else ""
+        return _build_result("read", project, key, context_cache.get(ctx, project, key))
+    session = ref.session if ref else ""
     entry = context_cache.add(
         ctx, project, key, lines, session=session, ttl_hours=args.ttl_hours, max_lines=args.max_lines
     )
-    return _answer("updated", project, key, entry)
+    return _build_result("updated", project, key, entry)
 
 
-def _answer(action: str, project: Project, key: str, entry: Entry) -> Cached:
+def _build_result(action: str, project: Project, key: str, entry: CacheEntry) -> ContextCacheResult:
     record = entry.record
-    return Cached(
+    return ContextCacheResult(
         action=action,
         project_root=project.root,
         key=key,
@@ -109,12 +109,12 @@ def _answer(action: str, project: Project, key: str, entry: Entry) -> Cached:
     )
 
 
-def text(answer: Listed | Cached, args: Args) -> str:
-    if isinstance(answer, Listed):
+def text(answer: ContextCacheListResult | ContextCacheResult, args: Args) -> str:
+    if isinstance(answer, ContextCacheListResult):
         return "".join(f"{key}\n" for key in answer.keys)
     if answer.action == "cleared":
         return f"context-cache cleared key={answer.key}\n"
-    if not isinstance(answer.record, Record):
+    if not isinstance(answer.record, ContextCacheRecord):
         return "context-cache not found\n"
     lines = answer.record.lines
     return "\n".join((f"context-cache key={answer.key} lines={len(lines)}", *lines)) + "\n"
@@ -122,11 +122,11 @@ def text(answer: Listed | Cached, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Listed | Cached,
+    answer=ContextCacheListResult | ContextCacheResult,
     run=run,
     text=text,
     newline=False,
-    exit_code=lambda answer: 1 if isinstance(answer, Cached) and answer.error_code is not UNSET else 0,
+    exit_code=lambda answer: 1 if isinstance(answer, ContextCacheResult) and answer.error_code is not UNSET else 0,
     exits={0: "done", 1: "there is nothing under this key, or the call failed"},
     errors={
         "invalid_flag_combination": "--list shows all keys and does nothing else",

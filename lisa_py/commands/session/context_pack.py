@@ -10,19 +10,20 @@ from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot
-from lisa_py.core.advice.given import Inputs
 from lisa_py.core.context import Context
-from lisa_py.core.relay import baton, pack, sections
-from lisa_py.core.relay.blocks import ObjectiveBlock
-from lisa_py.core.relay.masking import Mask
-from lisa_py.core.relay.memory import MemoryBlock
-from lisa_py.core.relay.pack import PackRequest, Seen
-from lisa_py.core.watch import hints
+from lisa_py.core.handoff import handoff_reader, pack, sections
+from lisa_py.core.handoff.blocks import ObjectiveBlock
+from lisa_py.core.handoff.pack import PackFacts, PackRequest
+from lisa_py.core.handoff.session_memory import MemoryBlock
+from lisa_py.core.inputs import Inputs
+from lisa_py.core.redact.redactor import Mask
+from lisa_py.core.status import hints
 
 
 class Args(Struct, kw_only=True):
     session: Annotated[
-        str, Flag(help="session name; needed unless --from-handoff names it", metavar="NAME", also=("--for",))
+        str,
+        Flag(help="session name; needed unless --from-handoff names it", metavar="NAME", other_spellings=("--for",)),
     ] = ""
     project_root: ProjectRoot = ""
     agent: AgentHint = "auto"
@@ -44,7 +45,7 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-class ContextPack(Struct, frozen=True, kw_only=True, rename="camel"):
+class ContextPackResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     session_state: str
     status: str
@@ -73,80 +74,82 @@ class ContextPack(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> ContextPack:
-    usual = pack.STRATEGIES[args.strategy]
+def run(args: Args, ctx: Context) -> ContextPackResult:
+    defaults = pack.STRATEGIES[args.strategy]
     request = PackRequest(
         strategy=args.strategy,
-        events=args.events or usual.events,
-        lines=args.lines or usual.lines,
-        agent=hints.agent(args.agent),
+        events=args.events or defaults.events,
+        lines=args.lines or defaults.lines,
+        agent=hints.parse_agent_hint(args.agent),
         mode=args.mode,
     )
     mask = Mask(args.redact)
-    seen = _handed(args, ctx, request, mask) if args.from_handoff else _looked_at(args, ctx, request, mask)
-    fitted = sections.fit(pack.draft(seen, args.strategy), args.token_budget or usual.token_budget)
-    return _answer(args, seen, fitted, mask, args.token_budget or usual.token_budget)
+    facts = _read_handoff(args, ctx, request, mask) if args.from_handoff else _read_session(args, ctx, request, mask)
+    fitted = sections.fit(pack.build_draft(facts, args.strategy), args.token_budget or defaults.token_budget)
+    return _build_result(args, facts, fitted, mask, args.token_budget or defaults.token_budget)
 
 
-def _looked_at(args: Args, ctx: Context, request: PackRequest, mask: Mask) -> Seen:
+def _read_session(args: Args, ctx: Context, request: PackRequest, mask: Mask) -> PackFacts:
     if not args.session:
         raise UsageError("missing_required_flag", "--for is required (or --from-handoff with a session in it)")
-    return pack.see(ctx, ctx.place(args.session, args.project_root), request, mask)
+    return pack.collect_facts(ctx, ctx.ref(args.session, args.project_root), request, mask)
 
 
-def _handed(args: Args, ctx: Context, request: PackRequest, mask: Mask) -> Seen:
-    found = baton.load(Inputs(ctx), args.from_handoff)
-    if args.session and found.session and args.session != found.session:
+def _read_handoff(args: Args, ctx: Context, request: PackRequest, mask: Mask) -> PackFacts:
+    handoff = handoff_reader.load(Inputs(ctx), args.from_handoff)
+    if args.session and handoff.session and args.session != handoff.session:
         raise LisaError(
             "from_handoff_session_mismatch",
-            f"session mismatch: --for={args.session} --from-handoff session={found.session}",
+            f"session mismatch: --for={args.session} --from-handoff session={handoff.session}",
         )
-    name = args.session or found.session
+    name = args.session or handoff.session
     if not name:
         raise UsageError("missing_required_flag", "--for is required: the handoff names no session")
-    place = ctx.place(name, args.project_root or found.project_root)
-    return pack.handed(found, name, place.project.root, request, mask)
+    ref = ctx.ref(name, args.project_root or handoff.project_root)
+    return pack.facts_from_handoff(handoff, name, ref.project.root, request, mask)
 
 
-def _answer(args: Args, seen: Seen, fitted: sections.Fitted, mask: Mask, tokens: int) -> ContextPack:
-    return ContextPack(
-        session=seen.session,
-        session_state=seen.session_state,
-        status=seen.status,
-        reason=seen.reason,
-        next_action=seen.next_action,
-        next_offset=seen.tail.next_offset,
+def _build_result(
+    args: Args, facts: PackFacts, fitted: sections.FittedPack, mask: Mask, token_budget: int
+) -> ContextPackResult:
+    return ContextPackResult(
+        session=facts.session,
+        session_state=facts.session_state,
+        status=facts.status,
+        reason=facts.reason,
+        next_action=facts.next_action,
+        next_offset=facts.tail.next_offset,
         strategy=args.strategy,
-        token_budget=tokens,
+        token_budget=token_budget,
         truncated=fitted.truncated,
         pack=fitted.text,
-        source=seen.tail.source,
+        source=facts.tail.source,
         cut=fitted.cut or UNSET,
-        waiting_for=seen.waiting_for or UNSET,
-        objective=seen.objective,
-        lane=seen.lane or UNSET,
-        memory=seen.memory,
-        project_root=seen.project_root,
-        events=len(seen.recent),
-        dropped_recent=seen.dropped_recent,
-        from_handoff=mask.text(args.from_handoff) or UNSET,
+        waiting_for=facts.waiting_for or UNSET,
+        objective=facts.objective,
+        lane=facts.lane or UNSET,
+        memory=facts.memory,
+        project_root=facts.project_root,
+        events=len(facts.recent),
+        dropped_recent=facts.dropped_recent,
+        from_handoff=mask.mask_text(args.from_handoff) or UNSET,
         redact_rules=mask.rules or UNSET,
-        redacted=mask.counts if mask.on else UNSET,
-        error_code=seen.error_code,
+        redacted=mask.counts if mask.is_active else UNSET,
+        error_code=facts.error_code,
     )
 
 
-def smaller(answer: ContextPack, args: Args) -> ContextPack:
+def minimize(answer: ContextPackResult, args: Args) -> ContextPackResult:
     """What a polling loop needs."""
     return structs.replace(answer, project_root=UNSET, events=UNSET, dropped_recent=UNSET, from_handoff=UNSET)
 
 
 COMMAND = Command(
     args=Args,
-    answer=ContextPack,
+    answer=ContextPackResult,
     run=run,
     text=lambda answer, args: answer.pack,
-    min=smaller,
+    min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors={
         "invalid_agent_hint": "--agent names no agent lisa knows",

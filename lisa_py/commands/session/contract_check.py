@@ -10,7 +10,7 @@ from lisa_py import commands
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.core.relay.skill import contract, copying
+from lisa_py.core.skill import contract_check, installer
 from lisa_py.host import files
 
 
@@ -18,37 +18,39 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class Compared(Struct, frozen=True, kw_only=True, rename="camel"):
+class ContractCheckResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
     project_root: str
     skill_path: str
     """The skill that was looked at: the project's, or the one that comes with lisa when it has none."""
-    checks: Sequence[contract.Check]
+    checks: Sequence[contract_check.SkillCheck]
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Compared:
+def run(args: Args, ctx: Context) -> ContractCheckResult:
     root = ctx.existing_project(args.project_root).root
-    own = copying.in_tree(root)
-    skill = own if files.is_dir(own) or "project_root" in ctx.given else copying.bundled()
-    checks = contract.checks(root, skill, commands.surface())
-    fine = all(check.ok for check in checks)
-    return Compared(
-        ok=fine,
+    project_skill = installer.skill_path(root)
+    skill = (
+        project_skill if files.is_dir(project_skill) or "project_root" in ctx.given_fields else installer.bundled_path()
+    )
+    checks = contract_check.run_checks(root, skill, commands.build_index())
+    passed = all(check.ok for check in checks)
+    return ContractCheckResult(
+        ok=passed,
         project_root=root,
         skill_path=skill,
         checks=checks,
-        error_code=UNSET if fine else "session_contract_check_failed",
+        error_code=UNSET if passed else "session_contract_check_failed",
     )
 
 
-def text(answer: Compared, args: Args) -> str:
+def text(answer: ContractCheckResult, args: Args) -> str:
     return "\n".join(f"{check.name}: {'ok' if check.ok else f'fail ({check.detail})'}" for check in answer.checks)
 
 
 COMMAND = Command(
     args=Args,
-    answer=Compared,
+    answer=ContractCheckResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,

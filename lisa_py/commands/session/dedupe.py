@@ -9,8 +9,8 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.core.life import claims
-from lisa_py.core.life.claims import Held
+from lisa_py.core.fleet import claims
+from lisa_py.core.fleet.claims import ClaimResult
 
 
 class Args(Struct, kw_only=True):
@@ -20,7 +20,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class Deduped(Struct, frozen=True, kw_only=True, rename="camel"):
+class DedupeResult(Struct, frozen=True, kw_only=True, rename="camel"):
     task_hash: str
     duplicate: bool
     project_root: str
@@ -33,35 +33,35 @@ class Deduped(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Deduped:
+def run(args: Args, ctx: Context) -> DedupeResult:
     task, project = args.task_hash.strip(), ctx.project(args.project_root)
     if args.release:
-        held = claims.release(ctx, project, task)
+        claim = claims.release(ctx, project, task)
     elif args.session.strip():
-        place = ctx.place(args.session.strip(), args.project_root)
-        held = claims.claim(ctx, project, task, place.session, place.project.root)
+        ref = ctx.ref(args.session.strip(), args.project_root)
+        claim = claims.claim(ctx, project, task, ref.session, ref.project.root)
     else:
-        held = claims.query(ctx, project, task)
-    return _answer(task, project.root, held)
+        claim = claims.query(ctx, project, task)
+    return _build_result(task, project.root, claim)
 
 
-def _answer(task: str, root: str, held: Held) -> Deduped:
-    holder = held.holder
-    return Deduped(
+def _build_result(task: str, root: str, claim: ClaimResult) -> DedupeResult:
+    holder = claim.holder
+    return DedupeResult(
         task_hash=task,
-        duplicate=held.duplicate,
+        duplicate=claim.duplicate,
         project_root=root,
-        claimed=held.claimed or UNSET,
-        released=held.released or UNSET,
+        claimed=claim.claimed or UNSET,
+        released=claim.released or UNSET,
         existing_session=holder.session if holder else UNSET,
         existing_root=holder.project_root if holder else UNSET,
         claimed_at=holder.claimed_at if holder else UNSET,
-        recovered=held.recovered or UNSET,
-        error_code="task_duplicate_detected" if held.duplicate else UNSET,
+        recovered=claim.recovered or UNSET,
+        error_code="task_duplicate_detected" if claim.duplicate else UNSET,
     )
 
 
-def text(answer: Deduped, args: Args) -> str:
+def text(answer: DedupeResult, args: Args) -> str:
     if answer.released is True:
         return "released"
     if answer.existing_session is UNSET:
@@ -73,7 +73,7 @@ def text(answer: Deduped, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Deduped,
+    answer=DedupeResult,
     run=run,
     text=text,
     min=("task_hash", "duplicate", "claimed", "released", "existing_session", "error_code"),

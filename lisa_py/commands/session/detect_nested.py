@@ -20,7 +20,7 @@ from lisa_py.contract.flags import (
     Prompt,
 )
 from lisa_py.core.context import Context
-from lisa_py.core.life import launch, nesting
+from lisa_py.core.lifecycle import launch, nesting
 
 
 class Args(Struct, kw_only=True):
@@ -36,7 +36,7 @@ class Args(Struct, kw_only=True):
     why: Annotated[bool, Flag(help="also show the places in the prompt that decided")] = False
 
 
-class Detected(Struct, frozen=True, kw_only=True, rename="camel"):
+class DetectNestedResult(Struct, frozen=True, kw_only=True, rename="camel"):
     agent: str
     mode: str
     nested_policy: str
@@ -50,53 +50,55 @@ class Detected(Struct, frozen=True, kw_only=True, rename="camel"):
     command: str | UnsetType = UNSET
     """Left out when no command line can be built, for example without a prompt."""
     rewrites: Sequence[str] | UnsetType = UNSET
-    why: nesting.Why | UnsetType = UNSET
+    why: nesting.NestingExplanation | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Detected:
-    start = launch.resolve(launch.requested(args, args.prompt))
-    detection = start.detection
-    return Detected(
-        agent=start.agent.name,
-        mode=start.launch.mode,
-        nested_policy=start.nested_policy,
-        nesting_intent=start.nesting_intent,
+def run(args: Args, ctx: Context) -> DetectNestedResult:
+    resolved = launch.resolve_launch(launch.build_request(args, args.prompt))
+    detection = resolved.detection
+    return DetectNestedResult(
+        agent=resolved.agent.name,
+        mode=resolved.launch.mode,
+        nested_policy=resolved.nested_policy,
+        nesting_intent=resolved.nesting_intent,
         prompt=args.prompt,
         project_root=ctx.project(args.project_root).root,
         agent_args=args.agent_args,
-        effective_agent_args=start.effective_args,
+        effective_agent_args=resolved.effective_args,
         nested_detection=detection,
-        model=start.launch.model or UNSET,
-        command=start.command_if_any or UNSET,
-        rewrites=nesting.rewrites(args.prompt, detection) if args.rewrite else UNSET,
-        why=nesting.why(detection, args.prompt) if args.why else UNSET,
+        model=resolved.launch.model or UNSET,
+        command=resolved.command_or_empty or UNSET,
+        rewrites=nesting.suggest_rewrites(args.prompt, detection) if args.rewrite else UNSET,
+        why=nesting.explain_detection(detection, args.prompt) if args.why else UNSET,
     )
 
 
-def text(answer: Detected, args: Args) -> str:
-    found = answer.nested_detection
-    bypass = str(found.auto_bypass).lower()
+def text(answer: DetectNestedResult, args: Args) -> str:
+    detection = answer.nested_detection
+    bypass = str(detection.auto_bypass).lower()
     lines = [
-        f"eligible={str(found.eligible).lower()} autoBypass={bypass} reason={found.reason}"
-        f" matchedHint={found.matched_hint or ''}"
+        f"eligible={str(detection.eligible).lower()} autoBypass={bypass} reason={detection.reason}"
+        f" matchedHint={detection.matched_hint or ''}"
     ]
     if answer.command:
         lines.append(answer.command)
     if answer.why:
-        words = (f"{_kind(span)} {span.hint} at {span.start}: {span.context!r}" for span in answer.why.spans)
-        lines.append("why: " + ("; ".join(words) or found.reason))
+        mentions = (
+            f"{_describe_span(span)} {span.hint} at {span.start}: {span.context!r}" for span in answer.why.spans
+        )
+        lines.append("why: " + ("; ".join(mentions) or detection.reason))
     if answer.rewrites:
         lines += ["rewrites:", *(f"- {line}" for line in answer.rewrites)]
     return "\n".join(lines)
 
 
-def _kind(span: nesting.Span) -> str:
+def _describe_span(span: nesting.Span) -> str:
     return "mention of" if span.non_executable else "call for"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Detected,
+    answer=DetectNestedResult,
     run=run,
     text=text,
     errors={code: what for code, what in launch.ERRORS.items() if code != "agent_command_build_failed"},

@@ -10,10 +10,10 @@ from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
 from lisa_py.core.context import Context
-from lisa_py.core.relay import diff_pack
-from lisa_py.core.relay.diff_pack import Baseline, Diff, DiffRequest, Made
-from lisa_py.core.relay.masking import Mask
-from lisa_py.core.relay.pack import Seen
+from lisa_py.core.handoff import diff_pack
+from lisa_py.core.handoff.diff_pack import DiffRequest, PackBaseline, PackComparison, PackDiff
+from lisa_py.core.handoff.pack import PackFacts
+from lisa_py.core.redact.redactor import Mask
 
 
 class Args(Struct, kw_only=True):
@@ -33,7 +33,7 @@ class Args(Struct, kw_only=True):
     )
 
 
-class DiffPack(Diff, frozen=True, kw_only=True, rename="camel"):
+class DiffPackResult(PackDiff, frozen=True, kw_only=True, rename="camel"):
     """What is new, where it was read, and the pack itself."""
 
     source: str
@@ -50,10 +50,12 @@ class DiffPack(Diff, frozen=True, kw_only=True, rename="camel"):
     semantic_lines: tuple[str, ...] | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> DiffPack:
+def run(args: Args, ctx: Context) -> DiffPackResult:
     mask = Mask(args.redact)
-    place = ctx.place(args.session, args.project_root)
-    known = diff_pack.baseline(ctx, place, args.cursor_file, semantic_only=args.semantic_only, reset=args.cursor_reset)
+    ref = ctx.ref(args.session, args.project_root)
+    baseline = diff_pack.read_baseline(
+        ctx, ref, args.cursor_file, semantic_only=args.semantic_only, reset=args.cursor_reset
+    )
     request = DiffRequest(
         strategy=args.strategy,
         events=args.events,
@@ -61,55 +63,55 @@ def run(args: Args, ctx: Context) -> DiffPack:
         token_budget=args.token_budget,
         semantic_only=args.semantic_only,
     )
-    made = diff_pack.make(ctx, place, request, known, mask)
-    if _is_worth_remembering(made.seen, known):
-        diff_pack.save(ctx, known, made.text, made.meaning)
-    return _answer(made, known, mask)
+    comparison = diff_pack.build_diff(ctx, ref, request, baseline, mask)
+    if _should_save_baseline(comparison.facts, baseline):
+        diff_pack.save(ctx, baseline, comparison.text, comparison.semantic_lines)
+    return _build_result(comparison, baseline, mask)
 
 
-def _is_worth_remembering(seen: Seen, known: Baseline) -> bool:
+def _should_save_baseline(facts: PackFacts, baseline: PackBaseline) -> bool:
     """Not what tmux could not tell; and nothing in the folder of a session that there is not."""
-    if seen.error_code is UNSET:
+    if facts.error_code is UNSET:
         return True
-    return seen.error_code == "session_not_found" and not known.owned
+    return facts.error_code == "session_not_found" and not baseline.owned
 
 
-def _answer(made: Made, known: Baseline, mask: Mask) -> DiffPack:
-    seen = made.seen
-    return DiffPack(
-        **structs.asdict(made.diff),
-        source=seen.tail.source,
-        cursor_recovered=known.recovered or UNSET,
+def _build_result(comparison: PackComparison, baseline: PackBaseline, mask: Mask) -> DiffPackResult:
+    facts = comparison.facts
+    return DiffPackResult(
+        **structs.asdict(comparison.diff),
+        source=facts.tail.source,
+        cursor_recovered=baseline.recovered or UNSET,
         redact_rules=mask.rules or UNSET,
-        redacted=mask.counts if mask.on else UNSET,
-        pack=made.text,
-        reason=seen.reason,
-        events=len(seen.recent),
-        dropped_recent=seen.dropped_recent,
-        project_root=seen.project_root,
-        semantic_lines=made.meaning if made.diff.semantic_only else UNSET,
+        redacted=mask.counts if mask.is_active else UNSET,
+        pack=comparison.text,
+        reason=facts.reason,
+        events=len(facts.recent),
+        dropped_recent=facts.dropped_recent,
+        project_root=facts.project_root,
+        semantic_lines=comparison.semantic_lines if comparison.diff.semantic_only else UNSET,
     )
 
 
 FULL_ONLY = ("pack", "reason", "events", "dropped_recent", "project_root", "semantic_lines")
 
 
-def smaller(answer: DiffPack, args: Args) -> DiffPack:
+def minimize(answer: DiffPackResult, args: Args) -> DiffPackResult:
     """What a polling loop needs."""
     return structs.replace(answer, **dict.fromkeys(FULL_ONLY, UNSET))
 
 
-def text(answer: DiffPack, args: Args) -> str:
+def text(answer: DiffPackResult, args: Args) -> str:
     counts = f"added={len(answer.added_lines)} removed={len(answer.removed_lines)}"
     return f"changed={str(answer.changed).lower()} {counts} cursor={answer.cursor_file}"
 
 
 COMMAND = Command(
     args=Args,
-    answer=DiffPack,
+    answer=DiffPackResult,
     run=run,
     text=text,
-    min=smaller,
+    min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors={
         "invalid_strategy": "not terse, balanced or full",

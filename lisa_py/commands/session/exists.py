@@ -14,31 +14,31 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class Exists(Struct, frozen=True, kw_only=True, rename="camel"):
+class ExistsResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     exists: bool
     project_root: str
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Exists:
-    place = ctx.place(args.session, args.project_root)
-    there = ctx.server(place).pane(place.session) is not None
-    return Exists(
-        session=place.session,
-        exists=there,
-        project_root=place.project.root,
-        error_code=UNSET if there else "session_not_found",
+def run(args: Args, ctx: Context) -> ExistsResult:
+    ref = ctx.ref(args.session, args.project_root)
+    exists = ctx.server(ref).find_pane(ref.session) is not None
+    return ExistsResult(
+        session=ref.session,
+        exists=exists,
+        project_root=ref.project.root,
+        error_code=UNSET if exists else "session_not_found",
     )
 
 
-def text(answer: Exists, args: Args) -> str:
+def text(answer: ExistsResult, args: Args) -> str:
     return "true" if answer.exists else "false"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Exists,
+    answer=ExistsResult,
     run=run,
     text=text,
     min=("session", "exists", "error_code"),

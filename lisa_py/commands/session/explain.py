@@ -11,7 +11,8 @@ from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.contract.records import Event
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.watch import hints, history, look
+from lisa_py.core.output import history
+from lisa_py.core.status import hints, status_reader
 
 
 class Args(Struct, kw_only=True):
@@ -19,7 +20,7 @@ class Args(Struct, kw_only=True):
     agent: AgentHint = "auto"
     mode: ModeHint = "auto"
     project_root: ProjectRoot = ""
-    events: Annotated[int, Flag(help="how many recent events", minimum=1, also=("--recent",))] = 10
+    events: Annotated[int, Flag(help="how many recent events", minimum=1, other_spellings=("--recent",))] = 10
     since: Annotated[
         str,
         Flag(
@@ -30,7 +31,7 @@ class Args(Struct, kw_only=True):
     ] = ""
 
 
-class Explained(Struct, frozen=True, kw_only=True, rename="camel"):
+class ExplainResult(Struct, frozen=True, kw_only=True, rename="camel"):
     status: Status
     event_file: str
     events: tuple[Event, ...]
@@ -44,15 +45,15 @@ class Explained(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Explained:
-    agent = hints.agent(args.agent)
-    since = history.since_value(args.since)
-    place = ctx.place(args.session, args.project_root)
-    status = look.status(ctx, place, agent=agent, mode=args.mode)
-    page = history.page(place, since, args.events)
-    return Explained(
-        status=look.shown(status),
-        event_file=place.events,
+def run(args: Args, ctx: Context) -> ExplainResult:
+    agent = hints.parse_agent_hint(args.agent)
+    since = history.parse_since(args.since)
+    ref = ctx.ref(args.session, args.project_root)
+    status = status_reader.read_status(ctx, ref, agent=agent, mode=args.mode)
+    page = history.read_page(ref, since, args.events)
+    return ExplainResult(
+        status=status_reader.normalise_status(status),
+        event_file=ref.events,
         events=page.events,
         dropped_event_lines=page.dropped,
         missed_events=page.missed,
@@ -63,7 +64,7 @@ def run(args: Args, ctx: Context) -> Explained:
     )
 
 
-def text(answer: Explained, args: Args) -> str:
+def text(answer: ExplainResult, args: Args) -> str:
     status, signals = answer.status, answer.status.signals
     lines = [
         f"session: {status.session}",
@@ -74,21 +75,22 @@ def text(answer: Explained, args: Args) -> str:
         + (f" waiting for: {status.waiting_for}" if status.waiting_for else ""),
         f"output_age: {status.output_age_seconds}s (fresh<={status.output_fresh_seconds}s)",
         f"heartbeat_age: {status.heartbeat_age_seconds}s (fresh<={status.heartbeat_fresh_seconds}s)",
-        f"signals: done_file={_word(signals.done_file_seen)} session_marker={_word(signals.session_marker_seen)} "
-        f"exec_marker={_word(signals.exec_marker_seen)} prompt_waiting={_word(signals.prompt_waiting)} "
-        f"heartbeat_fresh={_word(signals.heartbeat_fresh)} agent_pid={status.agent_pid}",
-        *_evidence(status),
-        *_problems(status),
-        *_events(answer),
+        f"signals: done_file={_format_bool(signals.done_file_seen)} "
+        f"session_marker={_format_bool(signals.session_marker_seen)} "
+        f"exec_marker={_format_bool(signals.exec_marker_seen)} prompt_waiting={_format_bool(signals.prompt_waiting)} "
+        f"heartbeat_fresh={_format_bool(signals.heartbeat_fresh)} agent_pid={status.agent_pid}",
+        *_format_reports(status),
+        *_format_errors(status),
+        *_format_events(answer),
     ]
     return "\n".join(lines)
 
 
-def _word(value: bool) -> str:
+def _format_bool(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _evidence(status: Status) -> list[str]:
+def _format_reports(status: Status) -> list[str]:
     reports = status.signals.reports
     if not reports:
         return []
@@ -101,19 +103,19 @@ def _evidence(status: Status) -> list[str]:
     return ["evidence:", *rows]
 
 
-def _problems(status: Status) -> list[str]:
+def _format_errors(status: Status) -> list[str]:
     signals = status.signals
-    named = (
+    errors = (
         ("tmux_read_error", signals.tmux_read_error),
         ("meta_read_error", signals.meta_read_error),
         ("state_read_error", signals.state_read_error),
         ("done_file_read_error", signals.done_file_read_error),
         ("agent_scan_error", signals.agent_scan_error),
     )
-    return [f"{name}: {value}" for name, value in named if value is not UNSET]
+    return [f"{name}: {value}" for name, value in errors if value is not UNSET]
 
 
-def _events(answer: Explained) -> list[str]:
+def _format_events(answer: ExplainResult) -> list[str]:
     rows = [
         f"- {event.at} {event.type} state={event.state} status={event.status} reason={event.reason}"
         for event in answer.events
@@ -128,27 +130,27 @@ def _events(answer: Explained) -> list[str]:
     return [*lines, f"next_cursor: {answer.next_cursor}"]
 
 
-class Brief(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalExplainResult(Struct, frozen=True, kw_only=True, rename="camel"):
     """The reason and the events, for a loop."""
 
     session: str
     status: str
     session_state: str
     reason: str
-    recent: tuple[history.Item, ...]
+    recent: tuple[history.CompactEvent, ...]
     next_cursor: int
     since: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 
-def smaller(answer: Explained, args: Args) -> Brief:
+def minimize(answer: ExplainResult, args: Args) -> MinimalExplainResult:
     status = answer.status
-    return Brief(
+    return MinimalExplainResult(
         session=status.session,
         status=status.status,
         session_state=status.session_state,
         reason=status.classification_reason,
-        recent=tuple(map(history.item, answer.events)),
+        recent=tuple(map(history.to_compact_event, answer.events)),
         next_cursor=answer.next_cursor,
         since=answer.since,
         error_code=answer.error_code,
@@ -157,10 +159,10 @@ def smaller(answer: Explained, args: Args) -> Brief:
 
 COMMAND = Command(
     args=Args,
-    answer=Explained,
+    answer=ExplainResult,
     run=run,
     text=text,
-    min=smaller,
+    min=minimize,
     errors={
         "invalid_agent_hint": "--agent names no agent lisa knows",
         "invalid_mode_hint": "--mode is neither auto, interactive nor exec",

@@ -9,13 +9,14 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
-from lisa_py.core.advice import guard, guard_policy
-from lisa_py.core.advice.given import Inputs
-from lisa_py.core.advice.guard import Judged, Verdict
-from lisa_py.core.advice.guard_policy import MACHINE_POLICIES, Policy
 from lisa_py.core.context import Context
+from lisa_py.core.guard import guard
+from lisa_py.core.guard import policy_file as guard_policy_file
+from lisa_py.core.guard.guard import CommandRisk, GuardVerdict
+from lisa_py.core.guard.policy_file import MACHINE_POLICIES, GuardPolicy
+from lisa_py.core.inputs import Inputs
 from lisa_py.host import user_tmux
-from lisa_py.host.user_tmux import Probe
+from lisa_py.host.user_tmux import UserTmuxReport
 
 
 class Args(Struct, kw_only=True):
@@ -33,7 +34,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class Guarded(Struct, frozen=True, kw_only=True, rename="camel"):
+class GuardResult(Struct, frozen=True, kw_only=True, rename="camel"):
     shared_tmux: bool
     project_root: str
     default_session_count: int
@@ -47,7 +48,7 @@ class Guarded(Struct, frozen=True, kw_only=True, rename="camel"):
     machine_policy: str
     safe: bool
     warnings: tuple[str, ...]
-    commands: tuple[Judged, ...] | UnsetType = UNSET
+    commands: tuple[CommandRisk, ...] | UnsetType = UNSET
     """Each command of the shell line by itself."""
     risk_reasons: tuple[str, ...] | UnsetType = UNSET
     remediation: tuple[str, ...] | UnsetType = UNSET
@@ -55,30 +56,38 @@ class Guarded(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Guarded:
+def run(args: Args, ctx: Context) -> GuardResult:
     path = os.path.join(ctx.cwd, os.path.expanduser(args.policy_file.strip())) if args.policy_file.strip() else ""
-    policy = guard_policy.load(Inputs(ctx), path) if path else None
-    given = "machine_policy" in ctx.given
-    machine, overruled = guard.effective(args.machine_policy, given, policy, relax=args.allow_policy_relax)
-    probe = user_tmux.sessions(ctx.settings)
-    verdict = guard.judge(args.command, policy, probe, strict=machine == "strict" or args.enforce)
-    warnings = (*verdict.warnings, *_about_policy(policy, overruled))
-    return _answer(args, ctx, machine, probe, verdict, warnings, path)
+    policy = guard_policy_file.load_policy(Inputs(ctx), path) if path else None
+    is_given = "machine_policy" in ctx.given_fields
+    machine, overruled = guard.resolve_machine_policy(
+        args.machine_policy, is_given, policy, relax=args.allow_policy_relax
+    )
+    probe = user_tmux.list_sessions(ctx.settings)
+    verdict = guard.assess_command(args.command, policy, probe, strict=machine == "strict" or args.enforce)
+    warnings = (*verdict.warnings, *_describe_policy_problems(policy, overruled))
+    return _build_result(args, ctx, machine, probe, verdict, warnings, path)
 
 
-def _about_policy(policy: Policy | None, overruled: str) -> list[str]:
-    said = [f"unknown key in the policy file: {key}" for key in (policy.unknown if policy else ())]
+def _describe_policy_problems(policy: GuardPolicy | None, overruled: str) -> list[str]:
+    warnings = [f"unknown key in the policy file: {key}" for key in (policy.unknown if policy else ())]
     if overruled:
-        said.append(f"machinePolicy {overruled} of the policy file is laxer than the flag and was not followed")
-    return said
+        warnings.append(f"machinePolicy {overruled} of the policy file is laxer than the flag and was not followed")
+    return warnings
 
 
-def _answer(
-    args: Args, ctx: Context, machine: str, probe: Probe, verdict: Verdict, warnings: tuple[str, ...], path: str
-) -> Guarded:
+def _build_result(
+    args: Args,
+    ctx: Context,
+    machine: str,
+    probe: UserTmuxReport,
+    verdict: GuardVerdict,
+    warnings: tuple[str, ...],
+    path: str,
+) -> GuardResult:
     failing = not verdict.safe and not args.advice_only and machine == "strict"
     code = "shared_tmux_guard_enforced" if args.enforce else "shared_tmux_risk_detected"
-    return Guarded(
+    return GuardResult(
         shared_tmux=True,
         project_root=ctx.project(args.project_root).root,
         default_session_count=len(probe.sessions),
@@ -99,23 +108,26 @@ def _answer(
     )
 
 
-def text(answer: Guarded, args: Args) -> str:
+def text(answer: GuardResult, args: Args) -> str:
     head = (
-        f"safe={_word(answer.safe)} enforce={_word(answer.enforce)} advice_only={_word(answer.advice_only)}"
+        f"safe={_format_bool(answer.safe)} enforce={_format_bool(answer.enforce)} "
+        f"advice_only={_format_bool(answer.advice_only)}"
         f" machine_policy={answer.machine_policy} default_sessions={answer.default_session_count}"
         f" command_risk={answer.command_risk}"
     )
-    hints = answer.remediation or ()
-    return "\n".join((head, *(f"- {line}" for line in answer.warnings), *(f"- remediation: {line}" for line in hints)))
+    remediation = answer.remediation or ()
+    return "\n".join(
+        (head, *(f"- {line}" for line in answer.warnings), *(f"- remediation: {line}" for line in remediation))
+    )
 
 
-def _word(value: bool) -> str:
+def _format_bool(value: bool) -> str:
     return str(value).lower()
 
 
 COMMAND = Command(
     args=Args,
-    answer=Guarded,
+    answer=GuardResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,

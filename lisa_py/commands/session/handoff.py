@@ -10,10 +10,10 @@ from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.core.context import Context
-from lisa_py.core.relay import handoff
-from lisa_py.core.relay.handoff import Handoff, HandoffRequest
-from lisa_py.core.relay.recent import EventReader
-from lisa_py.core.watch import hints
+from lisa_py.core.handoff import handoff
+from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
+from lisa_py.core.output.events import EventReader
+from lisa_py.core.status import hints
 
 
 class Args(Struct, kw_only=True):
@@ -49,13 +49,13 @@ def run(args: Args, ctx: Context) -> Handoff:
         events=args.events,
         compress=args.compress == "zstd",
         redact=args.redact,
-        agent=hints.agent(args.agent),
+        agent=hints.parse_agent_hint(args.agent),
         mode=args.mode,
     )
-    return handoff.build(ctx, ctx.place(args.session, args.project_root), request, reader)
+    return handoff.build(ctx, ctx.ref(args.session, args.project_root), request, reader)
 
 
-def smaller(answer: Handoff, args: Args) -> Handoff:
+def minimize(answer: Handoff, args: Args) -> Handoff:
     """What a polling loop needs; events only where a delta was asked for."""
     return structs.replace(
         answer,
@@ -82,7 +82,7 @@ COMMAND = Command(
     answer=Handoff,
     run=run,
     text=text,
-    min=smaller,
+    min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors={
         "invalid_agent_hint": "--agent names no agent lisa knows",

@@ -8,7 +8,7 @@ from lisa_py.contract.command import Command
 from lisa_py.contract.errors import session_not_found
 from lisa_py.contract.flags import AllHashes, ProjectRoot, Session
 from lisa_py.core.context import Context
-from lisa_py.core.life import kill
+from lisa_py.core.lifecycle import kill
 
 
 class Args(Struct, kw_only=True):
@@ -17,7 +17,7 @@ class Args(Struct, kw_only=True):
     cleanup_all_hashes: AllHashes = False
 
 
-class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+class KillResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     ok: bool
     found: bool
@@ -31,34 +31,34 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Answer:
-    place = ctx.place(args.session, args.project_root)
-    killed = kill.kill(ctx, place, all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes)
-    for problem in killed.errors:
+def run(args: Args, ctx: Context) -> KillResult:
+    ref = ctx.ref(args.session, args.project_root)
+    result = kill.kill_session(ctx, ref, all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes)
+    for problem in result.errors:
         ctx.warn(f"kill: {problem}")
-    found = killed.target.found
-    if not found and not killed.errors and ctx.form == "text":
-        raise session_not_found(place.session, place.project.root)
-    code = "session_kill_failed" if killed.errors else UNSET if found else "session_not_found"
-    return Answer(
-        session=place.session,
+    found = result.target.found
+    if not found and not result.errors and ctx.output_format == "text":
+        raise session_not_found(ref.session, ref.project.root)
+    code = "session_kill_failed" if result.errors else UNSET if found else "session_not_found"
+    return KillResult(
+        session=ref.session,
         ok=code is UNSET,
         found=found,
-        project_root=place.project.root,
-        processes=killed.target.processes or UNSET,
-        descendants=tuple(outcome.place.session for outcome in killed.descendants) or UNSET,
-        errors=UNSET if code is UNSET else tuple(killed.errors) or None,
+        project_root=ref.project.root,
+        processes=result.target.processes or UNSET,
+        descendants=tuple(outcome.ref.session for outcome in result.descendants) or UNSET,
+        errors=UNSET if code is UNSET else tuple(result.errors) or None,
         error_code=code,
     )
 
 
-def text(answer: Answer, args: Args) -> str:
+def text(answer: KillResult, args: Args) -> str:
     return "ok" if answer.ok else "failed"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Answer,
+    answer=KillResult,
     run=run,
     text=text,
     min=("session", "ok", "found", "error_code"),

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AllHashes, ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.core.life import kill
+from lisa_py.core.lifecycle import kill
 
 
 class Args(Struct, kw_only=True):
@@ -20,7 +20,7 @@ class Args(Struct, kw_only=True):
     cleanup_all_hashes: AllHashes = False
 
 
-class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+class KillAllResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
     killed: int
     total: int
@@ -32,9 +32,9 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Answer:
+def run(args: Args, ctx: Context) -> KillAllResult:
     project = ctx.project(args.project_root)
-    result = kill.kill_all(
+    result = kill.kill_all_sessions(
         ctx,
         project,
         project_only=args.project_only,
@@ -42,25 +42,25 @@ def run(args: Args, ctx: Context) -> Answer:
     )
     for problem in result.errors:
         ctx.warn(f"kill-all: {problem}")
-    return Answer(
+    return KillAllResult(
         ok=not result.errors,
         killed=result.killed,
         total=len(result.outcomes),
         project_only=args.project_only,
         project_root=project.root,
-        sessions=tuple(outcome.place.session for outcome in result.outcomes if not outcome.error),
+        sessions=tuple(outcome.ref.session for outcome in result.outcomes if not outcome.error),
         errors=tuple(result.errors) or UNSET,
         error_code="session_kill_all_failed" if result.errors else UNSET,
     )
 
 
-def text(answer: Answer, args: Args) -> str:
+def text(answer: KillAllResult, args: Args) -> str:
     return f"killed {answer.killed} sessions"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Answer,
+    answer=KillAllResult,
     run=run,
     text=text,
     min=("ok", "killed", "total", "error_code"),

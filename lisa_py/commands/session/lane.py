@@ -11,12 +11,12 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES, ProjectRoot
 from lisa_py.core.advice.goals import ALIASES, GOALS
-from lisa_py.core.advice.topology import ROLES
 from lisa_py.core.context import Context
-from lisa_py.host.clock import rfc3339
+from lisa_py.core.planning.topology import ROLES
+from lisa_py.host.clock import format_rfc3339
 from lisa_py.store.lanes import Lane, Lanes, registry
 
-VALUES = (
+LANE_FIELDS = (
     "goal",
     "agent",
     "mode",
@@ -28,7 +28,7 @@ VALUES = (
     "topology",
     "contract",
 )
-EXPECTED: dict[str, tuple[str, ...]] = {
+EXPECTED_VALUES: dict[str, tuple[str, ...]] = {
     "goal": (*GOALS, *ALIASES),
     "mode": (*MODES, *MODE_ALIASES),
     "nested_policy": POLICIES,
@@ -56,7 +56,7 @@ class Args(Struct, kw_only=True):
     list: Annotated[bool, Flag(help="show all lanes")] = False
 
 
-class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+class LaneResult(Struct, frozen=True, kw_only=True, rename="camel"):
     action: str
     project_root: str
     count: int
@@ -68,63 +68,69 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Answer:
+def run(args: Args, ctx: Context) -> LaneResult:
     name = args.name.strip().lower()
-    given = [field for field in VALUES if field in ctx.given and str(getattr(args, field)).strip()]
+    given = [field for field in LANE_FIELDS if field in ctx.given_fields and str(getattr(args, field)).strip()]
     if args.clear:
         return _clear(args, ctx, name)
     if given or args.unset.strip():
         return _upsert(args, ctx, name, given)
     content = registry(ctx.project(args.project_root)).read()
     missing = bool(name) and name not in content.lanes and not args.list
-    return _answer(args, ctx, "read", name, content, error_code="lane_not_found" if missing else UNSET)
+    return _build_result(args, ctx, "read", name, content, error_code="lane_not_found" if missing else UNSET)
 
 
-def _clear(args: Args, ctx: Context, name: str) -> Answer:
+def _clear(args: Args, ctx: Context, name: str) -> LaneResult:
     if not name:
         raise UsageError("missing_required_flag", "--clear requires --name")
     with registry(ctx.project(args.project_root)).change(ctx.settings, ctx.clock.now()) as opened:
         opened.content.lanes.pop(name, None)
-        opened.content.updated_at = rfc3339(ctx.clock.now())
-    return _answer(args, ctx, "cleared", name, opened.content, recovered=bool(opened.recovered) or UNSET)
+        opened.content.updated_at = format_rfc3339(ctx.clock.now())
+    return _build_result(args, ctx, "cleared", name, opened.content, recovered=bool(opened.recovered) or UNSET)
 
 
-def _upsert(args: Args, ctx: Context, name: str, given: list[str]) -> Answer:
+def _upsert(args: Args, ctx: Context, name: str, given: list[str]) -> LaneResult:
     if not name:
         raise UsageError("missing_required_flag", "lane upsert requires --name")
-    emptied = [word.strip().replace("-", "_") for word in args.unset.split(",") if word.strip()]
-    for word in emptied:
-        if word not in VALUES:
-            raise UsageError("invalid_unset", f"invalid --unset: {word} (expected {'|'.join(VALUES)})")
-    now = rfc3339(ctx.clock.now())
+    cleared_fields = [word.strip().replace("-", "_") for word in args.unset.split(",") if word.strip()]
+    for word in cleared_fields:
+        if word not in LANE_FIELDS:
+            raise UsageError("invalid_unset", f"invalid --unset: {word} (expected {'|'.join(LANE_FIELDS)})")
+    now = format_rfc3339(ctx.clock.now())
     with registry(ctx.project(args.project_root)).change(ctx.settings, ctx.clock.now()) as opened:
         lane = opened.content.lanes.setdefault(name, Lane(name=name))
-        for field in emptied:
+        for field in cleared_fields:
             setattr(lane, field, 0 if field == "budget" else "")
         for field in given:
             value = getattr(args, field)
             setattr(lane, field, value.strip() if isinstance(value, str) else value)
         lane.updated_at = opened.content.updated_at = now
-    return _answer(
-        args, ctx, "upserted", name, opened.content, recovered=bool(opened.recovered) or UNSET, warnings=_doubts(lane)
+    return _build_result(
+        args,
+        ctx,
+        "upserted",
+        name,
+        opened.content,
+        recovered=bool(opened.recovered) or UNSET,
+        warnings=_find_unexpected_values(lane),
     )
 
 
-def _doubts(lane: Lane) -> tuple[str, ...] | UnsetType:
+def _find_unexpected_values(lane: Lane) -> tuple[str, ...] | UnsetType:
     """What spawn or route will refuse later; accepted all the same, so that a lane can be filled in any order."""
-    given = {field: getattr(lane, field) for field in EXPECTED} | {"agent": lane.agent}
-    expected = EXPECTED | {"agent": agents.names()}
-    found = [
+    values = {field: getattr(lane, field) for field in EXPECTED_VALUES} | {"agent": lane.agent}
+    expected = EXPECTED_VALUES | {"agent": agents.names()}
+    warnings = [
         f"{field}: {value} (expected {'|'.join(expected[field])})"
-        for field, value in given.items()
+        for field, value in values.items()
         if value and value.lower() not in expected[field]
     ]
     roles = [role.strip().lower() for role in lane.topology.split(",")]
-    found += [f"topology: {role} (expected {','.join(ROLES)})" for role in roles if role and role not in ROLES]
-    return tuple(found) or UNSET
+    warnings += [f"topology: {role} (expected {','.join(ROLES)})" for role in roles if role and role not in ROLES]
+    return tuple(warnings) or UNSET
 
 
-def _answer(
+def _build_result(
     args: Args,
     ctx: Context,
     action: str,
@@ -134,16 +140,16 @@ def _answer(
     error_code: str | UnsetType = UNSET,
     recovered: bool | UnsetType = UNSET,
     warnings: tuple[str, ...] | UnsetType = UNSET,
-) -> Answer:
+) -> LaneResult:
     lanes = tuple(content.lanes[key] for key in sorted(content.lanes))
-    return Answer(
+    return LaneResult(
         action=action, project_root=ctx.project(args.project_root).root, count=len(lanes), lanes=lanes,
         name=name or UNSET, lane=content.lanes.get(name, UNSET), warnings=warnings, recovered=recovered,
         error_code=error_code,
     )  # fmt: skip
 
 
-def text(answer: Answer, args: Args) -> str:
+def text(answer: LaneResult, args: Args) -> str:
     if answer.error_code is not UNSET:
         return f"no lane named {answer.name} (lisa session lane --list shows what is there)"
     if answer.action == "cleared":
@@ -156,7 +162,7 @@ def text(answer: Answer, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Answer,
+    answer=LaneResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,

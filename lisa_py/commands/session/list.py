@@ -9,11 +9,11 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import CursorReset, ProjectRoot
-from lisa_py.core.advice import roster
-from lisa_py.core.advice.listing import Delta, Item
-from lisa_py.core.advice.roster import Asked, Prune
 from lisa_py.core.context import Context
-from lisa_py.core.watch.fleet import Warned
+from lisa_py.core.fleet import session_list
+from lisa_py.core.fleet.discover import SessionWarning
+from lisa_py.core.fleet.list_items import ListDelta, ListItem
+from lisa_py.core.fleet.session_list import ListQuery, PrunePreview
 
 
 class Args(Struct, kw_only=True):
@@ -37,12 +37,12 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class Listed(Struct, frozen=True, kw_only=True, rename="camel"):
+class ListResult(Struct, frozen=True, kw_only=True, rename="camel"):
     """What there is; keys after `count` are there when they were asked for."""
 
     sessions: tuple[str, ...]
     count: int
-    items: tuple[Item, ...] | UnsetType = UNSET
+    items: tuple[ListItem, ...] | UnsetType = UNSET
     project_root: str | UnsetType = UNSET
     project_only: bool | UnsetType = UNSET
     all_sockets: bool | UnsetType = UNSET
@@ -52,36 +52,36 @@ class Listed(Struct, frozen=True, kw_only=True, rename="camel"):
     historical_count: int | UnsetType = UNSET
     stale_count: int | UnsetType = UNSET
     stale_sessions: tuple[str, ...] | UnsetType = UNSET
-    prune_preview: tuple[Prune, ...] | UnsetType = UNSET
-    delta: Delta | UnsetType = UNSET
+    prune_preview: tuple[PrunePreview, ...] | UnsetType = UNSET
+    delta: ListDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
     """An unreadable cursor file was set aside."""
-    warnings: tuple[Warned, ...] | UnsetType = UNSET
+    warnings: tuple[SessionWarning, ...] | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Listed:
-    asked = asked_of(args)
+def run(args: Args, ctx: Context) -> ListResult:
+    query = build_query(args)
     project = ctx.project(args.project_root)
     if args.watch_json:
-        for number, found in enumerate(roster.watch(ctx, project, asked, args.watch_interval), 1):
+        for number, found in enumerate(session_list.watch_list(ctx, project, query, args.watch_interval), 1):
             if number == args.watch_cycles:
-                return _line(found)
-            ctx.emit(_line(found))
-    return _answer(args, roster.read(ctx, project, asked), project.root)
+                return _build_watch_line(found)
+            ctx.emit(_build_watch_line(found))
+    return _build_result(args, session_list.read_list(ctx, project, query), project.root)
 
 
-def asked_of(args: Args) -> Asked:
+def build_query(args: Args) -> ListQuery:
     if args.prune_preview and not args.stale:
         raise UsageError("prune_preview_requires_stale", "--prune-preview requires --stale")
-    deltas = args.delta_json or args.watch_json
-    if deltas and args.stale:
+    wants_delta = args.delta_json or args.watch_json
+    if wants_delta and args.stale:
         raise UsageError("delta_json_incompatible_with_stale", "--delta-json cannot be combined with --stale")
     if args.active_only and args.stale:
         raise UsageError("active_only_incompatible_with_stale", "--active-only cannot be combined with --stale")
-    if args.cursor_file and not deltas:
+    if args.cursor_file and not wants_delta:
         raise UsageError("cursor_file_requires_delta_json", "--cursor-file requires --delta-json")
-    return Asked(
+    return ListQuery(
         all_sockets=args.all_sockets,
         project_only=args.project_only,
         active_only=args.active_only,
@@ -89,14 +89,14 @@ def asked_of(args: Args) -> Asked:
         priority=args.priority,
         stale=args.stale,
         prune_preview=args.prune_preview,
-        delta=deltas,
+        delta=wants_delta,
         cursor_file=args.cursor_file,
         cursor_reset=args.cursor_reset,
     )
 
 
-def _answer(args: Args, found: roster.Roster, root: str) -> Listed:
-    return Listed(
+def _build_result(args: Args, found: session_list.SessionList, root: str) -> ListResult:
+    return ListResult(
         sessions=tuple(each.session for each in found.items),
         count=len(found.items),
         items=found.items if found.has_items else UNSET,
@@ -117,9 +117,9 @@ def _answer(args: Args, found: roster.Roster, root: str) -> Listed:
     )
 
 
-def _line(found: roster.Roster) -> Listed:
+def _build_watch_line(found: session_list.SessionList) -> ListResult:
     """One line of --watch-json: what a loop needs."""
-    return Listed(
+    return ListResult(
         sessions=tuple(each.session for each in found.items),
         count=len(found.items),
         items=found.items,
@@ -130,29 +130,29 @@ def _line(found: roster.Roster) -> Listed:
     )
 
 
-def text(answer: Listed, args: Args) -> str:
+def text(answer: ListResult, args: Args) -> str:
     if args.stale:
-        return "\n".join(_stale_text(answer))
+        return "\n".join(_format_stale(answer))
     if args.with_next_action or args.priority:
         items = answer.items if answer.items is not UNSET else ()
-        return "\n".join(_row(each, args.priority) for each in items)
+        return "\n".join(_format_row(each, args.priority) for each in items)
     return "\n".join(answer.sessions)
 
 
-def _row(each: Item, priority: bool) -> str:
-    words: list[object] = [each.session, each.status, each.session_state, each.next_action]
+def _format_row(each: ListItem, priority: bool) -> str:
+    cells: list[object] = [each.session, each.status, each.session_state, each.next_action]
     if priority:
-        words += [each.priority_score, each.priority_label]
-    return ",".join(str(word) for word in words)
+        cells += [each.priority_score, each.priority_label]
+    return ",".join(str(word) for word in cells)
 
 
-def _stale_text(answer: Listed) -> list[str]:
-    gone = answer.stale_sessions if answer.stale_sessions is not UNSET else ()
+def _format_stale(answer: ListResult) -> list[str]:
+    stale = answer.stale_sessions if answer.stale_sessions is not UNSET else ()
     plan = answer.prune_preview if answer.prune_preview is not UNSET else ()
-    lines = [f"active={answer.count} historical={answer.historical_count} stale={len(gone)}"]
+    lines = [f"active={answer.count} historical={answer.historical_count} stale={len(stale)}"]
     lines += ["active_sessions:", *(f"- {name}" for name in answer.sessions)]
-    if gone:
-        lines += ["stale_sessions:", *(f"- {name}" for name in gone)]
+    if stale:
+        lines += ["stale_sessions:", *(f"- {name}" for name in stale)]
     if plan:
         lines += ["prune_preview:", *(f"- {each.prune_cmd}" for each in plan)]
     return lines
@@ -160,7 +160,7 @@ def _stale_text(answer: Listed) -> list[str]:
 
 COMMAND = Command(
     args=Args,
-    answer=Listed,
+    answer=ListResult,
     run=run,
     text=text,
     min=(
@@ -174,7 +174,7 @@ COMMAND = Command(
         "cursor_recovered",
         "warnings",
     ),
-    events=Listed,
+    events=ListResult,
     errors={
         "invalid_watch_interval": "not a positive number of seconds",
         "invalid_watch_cycles": "not a number",

@@ -9,12 +9,12 @@ from msgspec import UNSET, Struct
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
-from lisa_py.core.advice.budget import Limits
 from lisa_py.core.context import Context
-from lisa_py.core.pilot import loop_report
-from lisa_py.core.pilot.loop import LoopRequest, loop
-from lisa_py.core.pilot.loop_report import Looped, SmallLooped
-from lisa_py.core.relay.handoff import SCHEMAS
+from lisa_py.core.handoff.handoff import SCHEMAS
+from lisa_py.core.planning.budget import BudgetLimits
+from lisa_py.core.workflows import loop_result
+from lisa_py.core.workflows.loop import LoopRequest, run_loop
+from lisa_py.core.workflows.loop_result import LoopResult, MinimalLoopResult
 
 
 class Args(Struct, kw_only=True):
@@ -48,10 +48,10 @@ class Args(Struct, kw_only=True):
     max_steps: Annotated[int, Flag(help="rounds the loop may take", minimum=1)] = 0
 
 
-def run(args: Args, ctx: Context) -> Looped:
+def run(args: Args, ctx: Context) -> LoopResult:
     request = LoopRequest(
         steps=args.steps,
-        limits=Limits(max_tokens=args.max_tokens, max_seconds=args.max_seconds, max_steps=args.max_steps),
+        limits=BudgetLimits(max_tokens=args.max_tokens, max_seconds=args.max_seconds, max_steps=args.max_steps),
         poll_interval=args.poll_interval,
         max_polls=args.max_polls,
         strategy=args.strategy,
@@ -63,14 +63,14 @@ def run(args: Args, ctx: Context) -> Looped:
         handoff_cursor_file=args.handoff_cursor_file,
         cursor_reset=args.cursor_reset,
     )
-    found = loop(ctx, ctx.place(args.session, args.project_root), request)
-    if not found.ok and ctx.form == "text":
-        ctx.warn(f"loop failed at {found.failed_step}: {found.error}")
-    return found
+    result = run_loop(ctx, ctx.ref(args.session, args.project_root), request)
+    if not result.ok and ctx.output_format == "text":
+        ctx.warn(f"loop failed at {result.failed_step}: {result.error}")
+    return result
 
 
-def smaller(answer: Looped, args: Args) -> SmallLooped:
-    return SmallLooped(
+def minimize(answer: LoopResult, args: Args) -> MinimalLoopResult:
+    return MinimalLoopResult(
         ok=answer.ok,
         session=answer.session,
         project_root=answer.project_root,
@@ -81,7 +81,7 @@ def smaller(answer: Looped, args: Args) -> SmallLooped:
         handoff_cursor_file=answer.handoff_cursor_file,
         observed=answer.observed,
         limits=answer.limits,
-        steps=tuple(loop_report.small(cycle) for cycle in answer.steps),
+        steps=tuple(loop_result.minimize_cycle(cycle) for cycle in answer.steps),
         violations=answer.violations,
         failed_step=answer.failed_step,
         cause=answer.cause,
@@ -90,7 +90,7 @@ def smaller(answer: Looped, args: Args) -> SmallLooped:
     )
 
 
-def text(answer: Looped, args: Args) -> str:
+def text(answer: LoopResult, args: Args) -> str:
     if answer.error_code is not UNSET:
         return f"loop failed session={answer.session} completed_steps={answer.completed_steps}"
     return f"loop ok session={answer.session} completed_steps={answer.completed_steps}"
@@ -98,10 +98,10 @@ def text(answer: Looped, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Looped,
+    answer=LoopResult,
     run=run,
     text=text,
-    min=smaller,
+    min=minimize,
     exit_code=lambda answer: answer.exit_code,
     errors={
         "invalid_poll_interval": "not a positive number of seconds",

@@ -7,13 +7,13 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import MOST_HOURS, ProjectRoot, Session
+from lisa_py.contract.flags import MAX_HOURS, ProjectRoot, Session
 from lisa_py.core.context import Context
-from lisa_py.core.relay import memory
-from lisa_py.core.relay.memory import Diff, Refreshed
-from lisa_py.store import memory as memories
-from lisa_py.store.memory import Memory
-from lisa_py.store.places import Place
+from lisa_py.core.handoff import session_memory
+from lisa_py.core.handoff.session_memory import MemoryRefreshResult, SemanticDiff
+from lisa_py.store import session_memory as memories
+from lisa_py.store.paths import SessionRef
+from lisa_py.store.session_memory import SessionMemory
 
 
 class Args(Struct, kw_only=True):
@@ -22,7 +22,7 @@ class Args(Struct, kw_only=True):
     refresh: Annotated[bool, Flag(help="look at the session and remember what it shows")] = False
     semantic_diff: Annotated[bool, Flag(help="also say which lines are new and which are gone")] = False
     ttl_hours: Annotated[
-        int, Flag(help="forget it after so many hours (with --refresh)", minimum=1, maximum=MOST_HOURS)
+        int, Flag(help="forget it after so many hours (with --refresh)", minimum=1, maximum=MAX_HOURS)
     ] = 24
     max_lines: Annotated[int, Flag(help="how many lines to remember (with --refresh)", minimum=1)] = memories.LINES
 
@@ -34,7 +34,7 @@ class DeltaMetadata(Struct, frozen=True, kw_only=True, rename="camel"):
     max_lines: int
 
 
-class Remembered(Struct, frozen=True, kw_only=True, rename="camel"):
+class MemoryResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     project_root: str
     updated_at: str
@@ -51,50 +51,56 @@ class Remembered(Struct, frozen=True, kw_only=True, rename="camel"):
     delta_path: str | UnsetType = UNSET
     """Where the last screen is kept once the session has ended."""
     delta_metadata: DeltaMetadata | UnsetType = UNSET
-    semantic_diff: Diff | UnsetType = UNSET
+    semantic_diff: SemanticDiff | UnsetType = UNSET
     semantic_diff_source: str | UnsetType = UNSET
     """live_vs_cached or refresh_vs_previous."""
     recovered: bool | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Remembered:
-    place = ctx.place(args.session, args.project_root)
+def run(args: Args, ctx: Context) -> MemoryResult:
+    ref = ctx.ref(args.session, args.project_root)
     if args.refresh:
-        renewed = memory.refresh(ctx, place, ttl_hours=args.ttl_hours, max_lines=args.max_lines)
-        diff = memory.diff(renewed.previous, renewed.memory.lines) if args.semantic_diff else UNSET
-        return _renewed(place, renewed, diff)
-    found = memory.recall(ctx, place)
-    diff = memory.diff(found.lines, memory.shown(ctx, place).lines[-found.max_lines :]) if args.semantic_diff else UNSET
-    return _answer(place, found, diff, "live_vs_cached")
+        refreshed = session_memory.refresh(ctx, ref, ttl_hours=args.ttl_hours, max_lines=args.max_lines)
+        diff = session_memory.diff(refreshed.previous, refreshed.memory.lines) if args.semantic_diff else UNSET
+        return _build_refresh_result(ref, refreshed, diff)
+    saved = session_memory.read_memory(ctx, ref)
+    diff = (
+        session_memory.diff(saved.lines, session_memory.read_shown_lines(ctx, ref).lines[-saved.max_lines :])
+        if args.semantic_diff
+        else UNSET
+    )
+    return _build_result(ref, saved, diff, "live_vs_cached")
 
 
-def _renewed(place: Place, renewed: Refreshed, diff: Diff | UnsetType) -> Remembered:
-    current = renewed.memory
-    return _answer(
-        place,
+def _build_refresh_result(
+    ref: SessionRef, refreshed: MemoryRefreshResult, diff: SemanticDiff | UnsetType
+) -> MemoryResult:
+    current = refreshed.memory
+    return _build_result(
+        ref,
         current,
         diff,
         "refresh_vs_previous",
         refresh=True,
-        source=renewed.source,
-        delta_lines=renewed.delta,
-        delta_count=len(renewed.delta),
-        delta_path=place.output,
+        source=refreshed.source,
+        delta_lines=refreshed.delta,
+        delta_count=len(refreshed.delta),
+        delta_path=ref.output,
         delta_metadata=DeltaMetadata(
-            baseline_line_count=len(renewed.previous),
+            baseline_line_count=len(refreshed.previous),
             current_line_count=len(current.lines),
-            delta_count=len(renewed.delta),
+            delta_count=len(refreshed.delta),
             max_lines=current.max_lines,
         ),
-        recovered=renewed.recovered or UNSET,
+        recovered=refreshed.recovered or UNSET,
     )
 
 
-def _answer(
-    place: Place,
-    found: Memory,
-    diff: Diff | UnsetType,
-    compared: str,
+def _build_result(
+    ref: SessionRef,
+    saved: SessionMemory,
+    diff: SemanticDiff | UnsetType,
+    diff_source: str,
     *,
     refresh: bool = False,
     source: str | UnsetType = UNSET,
@@ -103,32 +109,32 @@ def _answer(
     delta_path: str | UnsetType = UNSET,
     delta_metadata: DeltaMetadata | UnsetType = UNSET,
     recovered: bool | UnsetType = UNSET,
-) -> Remembered:
-    return Remembered(
-        session=place.session,
-        project_root=place.project.root,
-        updated_at=found.updated_at,
-        expires_at=found.expires_at,
-        max_lines=found.max_lines,
-        line_count=len(found.lines),
-        lines=found.lines,
+) -> MemoryResult:
+    return MemoryResult(
+        session=ref.session,
+        project_root=ref.project.root,
+        updated_at=saved.updated_at,
+        expires_at=saved.expires_at,
+        max_lines=saved.max_lines,
+        line_count=len(saved.lines),
+        lines=saved.lines,
         refresh=refresh,
-        path=memories.registry(place).path,
+        path=memories.registry(ref).path,
         source=source,
         delta_lines=delta_lines,
         delta_count=delta_count,
         delta_path=delta_path,
         delta_metadata=delta_metadata,
         semantic_diff=diff,
-        semantic_diff_source=compared if diff is not UNSET else UNSET,
+        semantic_diff_source=diff_source if diff is not UNSET else UNSET,
         recovered=recovered,
     )
 
 
-def text(answer: Remembered, args: Args) -> str:
+def text(answer: MemoryResult, args: Args) -> str:
     head = f"session={answer.session} lines={answer.line_count} refresh={str(answer.refresh).lower()}"
     lines = [head, *answer.lines]
-    if isinstance(answer.semantic_diff, Diff):
+    if isinstance(answer.semantic_diff, SemanticDiff):
         diff = answer.semantic_diff
         lines.append(f"semantic_diff added={len(diff.added)} removed={len(diff.removed)}")
     return "\n".join(lines)
@@ -136,7 +142,7 @@ def text(answer: Remembered, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Remembered,
+    answer=MemoryResult,
     run=run,
     text=text,
     errors={

@@ -10,11 +10,11 @@ from lisa_py.contract import csv, flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
-from lisa_py.core.advice.monitor_handoff import Handoff
 from lisa_py.core.context import Context
-from lisa_py.core.relay import monitoring
-from lisa_py.core.relay.monitoring import Monitored, PollEvent, Reporting
-from lisa_py.core.watch import rules
+from lisa_py.core.handoff.monitor_stream import MonitorHandoff
+from lisa_py.core.wait import stop_rules
+from lisa_py.core.workflows import monitor_report
+from lisa_py.core.workflows.monitor_report import MonitorResult, PollEvent, ReportOptions
 
 
 class Args(Struct, kw_only=True):
@@ -50,20 +50,20 @@ class Args(Struct, kw_only=True):
     verbose: Annotated[bool, Flag(help="a line per poll on stderr")] = False
 
 
-def run(args: Args, ctx: Context) -> Monitored:
-    wanted = structs.replace(rules.watch_rules(args, ctx.given), adaptive=args.adaptive_poll)
-    reporting = _reporting(args)
-    return monitoring.run(ctx, ctx.place(args.session, args.project_root), wanted, reporting)
+def run(args: Args, ctx: Context) -> MonitorResult:
+    watch_rules = structs.replace(stop_rules.build_stop_rules(args, ctx.given_fields), adaptive=args.adaptive_poll)
+    report_options = _build_report_options(args)
+    return monitor_report.monitor_and_report(ctx, ctx.ref(args.session, args.project_root), watch_rules, report_options)
 
 
-def _reporting(args: Args) -> Reporting:
+def _build_report_options(args: Args) -> ReportOptions:
     if args.emit_handoff and not args.stream_json:
         raise UsageError("emit_handoff_requires_stream_json", "--emit-handoff requires --stream-json")
     if args.event_budget is not None and not args.emit_handoff:
         raise UsageError("event_budget_requires_emit_handoff", "--event-budget requires --emit-handoff")
     if args.handoff_cursor_file and not args.emit_handoff:
         raise UsageError("handoff_cursor_requires_emit_handoff", "--handoff-cursor-file requires --emit-handoff")
-    return Reporting(
+    return ReportOptions(
         stream=args.stream_json,
         verbose=args.verbose,
         emit_handoff=args.emit_handoff,
@@ -74,8 +74,8 @@ def _reporting(args: Args) -> Reporting:
     )
 
 
-def text(answer: Monitored, args: Args) -> str:
-    return csv.line(
+def text(answer: MonitorResult, args: Args) -> str:
+    return csv.format_line(
         (
             answer.final_state,
             answer.todos_done,
@@ -90,14 +90,14 @@ def text(answer: Monitored, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Monitored,
+    answer=MonitorResult,
     run=run,
     text=text,
     min=("session", "final_state", "exit_reason", "polls", "waiting_for", "next_offset", "webhook_error", "error_code"),
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 2,
-    events=(PollEvent, Handoff),
+    events=(PollEvent, MonitorHandoff),
     errors={
-        **rules.ERRORS,
+        **stop_rules.ERRORS,
         "invalid_event_budget": "not a positive number",
         "invalid_webhook": "neither a file nor an http(s) address",
         "invalid_cursor_file": "the handoff cursor file cannot be read; --cursor-reset sets it aside",

@@ -10,7 +10,7 @@ from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, Mode, ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.core.life import names
+from lisa_py.core.lifecycle import names
 
 
 class Args(Struct, kw_only=True):
@@ -20,7 +20,7 @@ class Args(Struct, kw_only=True):
     tag: Annotated[str, Flag(help="word to end the name with; letters and digits of it are kept", metavar="WORD")] = ""
 
 
-class Name(Struct, frozen=True, kw_only=True, rename="camel"):
+class NameResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     agent: str
     mode: str
@@ -28,11 +28,11 @@ class Name(Struct, frozen=True, kw_only=True, rename="camel"):
     tag: str
 
 
-def run(args: Args, ctx: Context) -> Name:
+def run(args: Args, ctx: Context) -> NameResult:
     agent = agents.get(args.agent).name
     project = ctx.project(args.project_root)
-    return Name(
-        session=names.generate(ctx, project, agent, args.mode, args.tag),
+    return NameResult(
+        session=names.generate_name(ctx, project, agent, args.mode, args.tag),
         agent=agent,
         mode=args.mode,
         project_root=project.root,
@@ -40,13 +40,13 @@ def run(args: Args, ctx: Context) -> Name:
     )
 
 
-def text(answer: Name, args: Args) -> str:
+def text(answer: NameResult, args: Args) -> str:
     return answer.session
 
 
 COMMAND = Command(
     args=Args,
-    answer=Name,
+    answer=NameResult,
     run=run,
     text=text,
     errors={"invalid_agent": "there is no such agent", "invalid_mode": "the mode is interactive or exec"},

@@ -10,7 +10,7 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
 from lisa_py.core.advice.advise import Advice, advise
 from lisa_py.core.context import Context
-from lisa_py.core.watch import look
+from lisa_py.core.status import status_reader
 
 
 class Args(Struct, kw_only=True):
@@ -19,25 +19,25 @@ class Args(Struct, kw_only=True):
     budget: Annotated[int, Flag(help="how many tokens the answer of the next command may cost", minimum=1)] = 480
 
 
-class Next(Advice, frozen=True, kw_only=True, rename="camel"):
+class NextResult(Advice, frozen=True, kw_only=True, rename="camel"):
     """Also for a session that there is not: the command that starts it again."""
 
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Next:
-    place = ctx.place(args.session, args.project_root)
-    seen = look.shown(look.status(ctx, place))
-    return Next(**structs.asdict(advise(ctx, place, seen, args.budget)), error_code=seen.error_code)
+def run(args: Args, ctx: Context) -> NextResult:
+    ref = ctx.ref(args.session, args.project_root)
+    status = status_reader.normalise_status(status_reader.read_status(ctx, ref))
+    return NextResult(**structs.asdict(advise(ctx, ref, status, args.budget)), error_code=status.error_code)
 
 
-def text(answer: Next, args: Args) -> str:
+def text(answer: NextResult, args: Args) -> str:
     return answer.recommended_command
 
 
 COMMAND = Command(
     args=Args,
-    answer=Next,
+    answer=NextResult,
     run=run,
     text=text,
     min=("session", "session_state", "next_action", "recommended_command", "error_code"),

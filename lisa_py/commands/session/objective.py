@@ -9,9 +9,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
-from lisa_py.contract.flags import MOST_HOURS, ProjectRoot
+from lisa_py.contract.flags import MAX_HOURS, ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.host.clock import rfc3339
+from lisa_py.host.clock import format_rfc3339
 from lisa_py.store.objectives import Objective, Objectives, registry
 
 
@@ -24,15 +24,13 @@ class Args(Struct, kw_only=True):
     status: Annotated[
         str, Flag(help="only an open objective is put before prompts", choices=("open", "done", "paused"))
     ] = ""
-    ttl_hours: Annotated[
-        int, Flag(help="forget it after so many hours", metavar="N", minimum=1, maximum=MOST_HOURS)
-    ] = 0
+    ttl_hours: Annotated[int, Flag(help="forget it after so many hours", metavar="N", minimum=1, maximum=MAX_HOURS)] = 0
     activate: Annotated[bool, Flag(help="make it the current one")] = False
     clear: Annotated[bool, Flag(help="remove it")] = False
     list: Annotated[bool, Flag(help="show all objectives")] = False
 
 
-class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+class ObjectiveResult(Struct, frozen=True, kw_only=True, rename="camel"):
     action: str
     project_root: str
     current_id: str
@@ -44,62 +42,62 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-Change = Callable[[Args, Context, str, Objectives], None]
+ObjectiveChange = Callable[[Args, Context, str, Objectives], None]
 
 
-def run(args: Args, ctx: Context) -> Answer:
+def run(args: Args, ctx: Context) -> ObjectiveResult:
     name = args.id.strip().lower()
     if args.clear:
-        return _change(args, ctx, "cleared", _needs(name, "--clear requires --id"), _removed)
-    if _says_something(args) or args.ttl_hours:
-        return _change(args, ctx, "upserted", _needs(name, "upsert requires --id"), _upserted)
+        return _apply_change(args, ctx, "cleared", _require_id(name, "--clear requires --id"), _remove)
+    if _sets_any_field(args) or args.ttl_hours:
+        return _apply_change(args, ctx, "upserted", _require_id(name, "upsert requires --id"), _upsert)
     if args.activate:
-        return _change(args, ctx, "activated", _needs(name, "--activate requires --id"), _activated)
+        return _apply_change(args, ctx, "activated", _require_id(name, "--activate requires --id"), _activate)
     content = registry(ctx.project(args.project_root)).read()
     content.drop_expired(ctx.clock.now())
     missing = bool(name) and name not in content.objectives and not args.list
-    return _answer(args, ctx, "read", name, content, error_code="objective_not_found" if missing else UNSET)
+    return _build_result(args, ctx, "read", name, content, error_code="objective_not_found" if missing else UNSET)
 
 
-def _says_something(args: Args) -> bool:
+def _sets_any_field(args: Args) -> bool:
     return bool(args.goal.strip() or args.acceptance.strip() or args.budget or args.status)
 
 
-def _needs(name: str, message: str) -> str:
+def _require_id(name: str, message: str) -> str:
     if not name:
         raise UsageError("missing_required_flag", message)
     return name
 
 
-def _change(args: Args, ctx: Context, action: str, name: str, change: Change) -> Answer:
+def _apply_change(args: Args, ctx: Context, action: str, name: str, change: ObjectiveChange) -> ObjectiveResult:
     with registry(ctx.project(args.project_root)).change(ctx.settings, ctx.clock.now()) as opened:
         opened.content.drop_expired(ctx.clock.now())
         change(args, ctx, name, opened.content)
-        opened.content.updated_at = rfc3339(ctx.clock.now())
-    return _answer(args, ctx, action, name, opened.content, recovered=bool(opened.recovered) or UNSET)
+        opened.content.updated_at = format_rfc3339(ctx.clock.now())
+    return _build_result(args, ctx, action, name, opened.content, recovered=bool(opened.recovered) or UNSET)
 
 
-def _removed(args: Args, ctx: Context, name: str, content: Objectives) -> None:
+def _remove(args: Args, ctx: Context, name: str, content: Objectives) -> None:
     content.objectives.pop(name, None)
     if content.current_id == name:
         content.current_id = ""
 
 
-def _activated(args: Args, ctx: Context, name: str, content: Objectives) -> None:
-    _must_exist(name, content)
+def _activate(args: Args, ctx: Context, name: str, content: Objectives) -> None:
+    _require_existing(name, content)
     content.current_id = name
 
 
-def _must_exist(name: str, content: Objectives) -> None:
+def _require_existing(name: str, content: Objectives) -> None:
     if name not in content.objectives:
         raise LisaError("objective_not_found", f"no objective {name} (lisa session objective --list)", id=name)
 
 
-def _upserted(args: Args, ctx: Context, name: str, content: Objectives) -> None:
+def _upsert(args: Args, ctx: Context, name: str, content: Objectives) -> None:
     now = ctx.clock.now()
-    if not _says_something(args):
-        _must_exist(name, content)  # a time limit alone makes no objective
-    item = content.objectives.setdefault(name, Objective(id=name, status="open", created_at=rfc3339(now)))
+    if not _sets_any_field(args):
+        _require_existing(name, content)  # a time limit alone makes no objective
+    item = content.objectives.setdefault(name, Objective(id=name, status="open", created_at=format_rfc3339(now)))
     for field in ("goal", "acceptance", "status"):
         value = getattr(args, field).strip()
         if value:
@@ -107,12 +105,12 @@ def _upserted(args: Args, ctx: Context, name: str, content: Objectives) -> None:
     if args.budget:
         item.budget = args.budget
     if args.ttl_hours:
-        item.expires_at = rfc3339(now + args.ttl_hours * 3600)
-    item.updated_at = rfc3339(now)
+        item.expires_at = format_rfc3339(now + args.ttl_hours * 3600)
+    item.updated_at = format_rfc3339(now)
     content.current_id = name
 
 
-def _answer(
+def _build_result(
     args: Args,
     ctx: Context,
     action: str,
@@ -121,17 +119,17 @@ def _answer(
     *,
     error_code: str | UnsetType = UNSET,
     recovered: bool | UnsetType = UNSET,
-) -> Answer:
-    every = tuple(content.objectives[key] for key in sorted(content.objectives))
-    return Answer(
+) -> ObjectiveResult:
+    objectives = tuple(content.objectives[key] for key in sorted(content.objectives))
+    return ObjectiveResult(
         action=action, project_root=ctx.project(args.project_root).root, current_id=content.current_id,
-        count=len(every), objectives=every, id=name or UNSET,
+        count=len(objectives), objectives=objectives, id=name or UNSET,
         objective=content.objectives.get(name or content.current_id, UNSET), recovered=recovered,
         error_code=error_code,
     )  # fmt: skip
 
 
-def text(answer: Answer, args: Args) -> str:
+def text(answer: ObjectiveResult, args: Args) -> str:
     if answer.error_code is not UNSET:
         return f"no objective {answer.id} (lisa session objective --list shows what is there)"
     if answer.action == "cleared":
@@ -145,7 +143,7 @@ def text(answer: Answer, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Answer,
+    answer=ObjectiveResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,

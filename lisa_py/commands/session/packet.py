@@ -12,10 +12,10 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.core.context import Context
-from lisa_py.core.relay import fields, packet
-from lisa_py.core.relay.packet import Packet, PacketDelta, PacketRequest
-from lisa_py.core.relay.recent import EventReader
-from lisa_py.core.watch import hints
+from lisa_py.core.handoff import fields, packet
+from lisa_py.core.handoff.packet import Packet, PacketDelta, PacketRequest
+from lisa_py.core.output.events import EventReader
+from lisa_py.core.status import hints
 
 
 class Args(Struct, kw_only=True):
@@ -36,17 +36,17 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-class Selected(dict[str, Any]):
+class PacketFieldsResult(dict[str, Any]):
     """A packet reduced to the fields that were asked for; the exit code does not depend on which."""
 
     failed = False
 
 
-def run(args: Args, ctx: Context) -> Packet | PacketDelta | Selected:
-    paths = checked(args, ctx)
+def run(args: Args, ctx: Context) -> Packet | PacketDelta | PacketFieldsResult:
+    paths = parse_fields(args, ctx)
     reader = EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset)
     request = PacketRequest(
-        agent=hints.agent(args.agent),
+        agent=hints.parse_agent_hint(args.agent),
         mode=args.mode,
         lines=args.lines,
         events=args.events,
@@ -54,37 +54,37 @@ def run(args: Args, ctx: Context) -> Packet | PacketDelta | Selected:
         summary_style=args.summary_style,
         redact=args.redact,
     )
-    made = packet.build(ctx, ctx.place(args.session, args.project_root), request, reader)
+    full_packet = packet.build(ctx, ctx.ref(args.session, args.project_root), request, reader)
     if args.delta_json:
-        delta, known = packet.difference(made, reader, paths)
+        delta, known = packet.compare_packets(full_packet, reader, paths)
         reader.remember(ctx, known)
         return delta
     reader.save(ctx)
-    return _selected(made, paths) if paths else made
+    return _select_fields(full_packet, paths) if paths else full_packet
 
 
-def checked(args: Args, ctx: Context) -> tuple[str, ...]:
+def parse_fields(args: Args, ctx: Context) -> tuple[str, ...]:
     """The paths of --fields, once the flags are found to fit together. Raises UsageError."""
     if args.delta_json and not args.cursor_file:
         raise UsageError("cursor_file_required_for_delta_json", "--delta-json requires --cursor-file")
-    if args.fields.strip() and ctx.form == "text":
+    if args.fields.strip() and ctx.output_format == "text":
         raise UsageError("fields_requires_json", "--fields requires --json")
     return fields.parse(args.fields)
 
 
-def _selected(made: Packet, paths: tuple[str, ...]) -> Selected:
-    answer = Selected(fields.project(msgspec.to_builtins(made), paths))
-    if made.error_code is not UNSET:
-        answer["errorCode"] = made.error_code  # whoever picks fields still has to learn that it failed
-    answer.failed = failed(made)
+def _select_fields(full_packet: Packet, paths: tuple[str, ...]) -> PacketFieldsResult:
+    answer = PacketFieldsResult(fields.project(msgspec.to_builtins(full_packet), paths))
+    if full_packet.error_code is not UNSET:
+        answer["errorCode"] = full_packet.error_code  # whoever picks fields still has to learn that it failed
+    answer.failed = has_failed(full_packet)
     return answer
 
 
-def failed(answer: Packet | PacketDelta | Selected) -> bool:
-    return answer.failed if isinstance(answer, Selected) else answer.error_code is not UNSET
+def has_failed(answer: Packet | PacketDelta | PacketFieldsResult) -> bool:
+    return answer.failed if isinstance(answer, PacketFieldsResult) else answer.error_code is not UNSET
 
 
-def smaller(answer: Packet | PacketDelta | Selected, args: Args) -> Packet | PacketDelta:
+def minimize(answer: Packet | PacketDelta | PacketFieldsResult, args: Args) -> Packet | PacketDelta:
     """What a polling loop needs."""
     if isinstance(answer, Packet):
         events = UNSET if answer.handoff is UNSET else answer.handoff.events
@@ -106,8 +106,8 @@ COMMAND = Command(
     answer=Packet | PacketDelta,
     run=run,
     text=text,
-    min=smaller,
-    exit_code=lambda answer: int(failed(answer)),
+    min=minimize,
+    exit_code=lambda answer: int(has_failed(answer)),
     errors={
         "invalid_agent_hint": "--agent names no agent lisa knows",
         "invalid_mode_hint": "not auto, interactive or exec",

@@ -10,12 +10,12 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, Model, ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.core.life.checkup import Finding
-from lisa_py.core.pilot import preflight
-from lisa_py.core.pilot.model_probe import AutoModel, ModelCheck
-from lisa_py.core.pilot.self_checks import SelfCheck
-from lisa_py.host.build import build
-from lisa_py.host.clock import rfc3339
+from lisa_py.core.lifecycle.doctor import MachineCheck
+from lisa_py.core.workflows import preflight
+from lisa_py.core.workflows.model_probe import AutoModelResult, ModelCheck
+from lisa_py.core.workflows.self_checks import SelfCheck
+from lisa_py.host.build import read_build
+from lisa_py.host.clock import format_rfc3339
 
 
 class Args(Struct, kw_only=True):
@@ -32,11 +32,11 @@ class Args(Struct, kw_only=True):
     no_network: Annotated[bool, Flag(help="check the model's name only; ask no model")] = False
 
 
-class Preflight(Struct, frozen=True, kw_only=True, rename="camel"):
+class PreflightResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
     project_root: str
-    environment: preflight.Environment
-    machine: Sequence[Finding]
+    environment: preflight.EnvironmentReport
+    machine: Sequence[MachineCheck]
     """What was tried out on this machine: a tmux session, sockets, locks, records."""
     contracts: Sequence[SelfCheck]
     fast: bool
@@ -45,32 +45,32 @@ class Preflight(Struct, frozen=True, kw_only=True, rename="camel"):
     date: str
     generated_at: str
     model_check: ModelCheck | UnsetType = UNSET
-    auto_model: AutoModel | UnsetType = UNSET
+    auto_model: AutoModelResult | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Preflight:
-    found = preflight.run(ctx, _asked(args))
-    this = build(ctx.settings)
-    return Preflight(
-        ok=found.ok,
-        project_root=found.project.root,
-        environment=found.environment,
-        machine=found.machine,
-        contracts=found.contracts,
+def run(args: Args, ctx: Context) -> PreflightResult:
+    report = preflight.run(ctx, _build_request(args))
+    build_info = read_build(ctx.settings)
+    return PreflightResult(
+        ok=report.ok,
+        project_root=report.project.root,
+        environment=report.environment,
+        machine=report.machine,
+        contracts=report.contracts,
         fast=args.fast,
-        version=this.version,
-        commit=this.commit,
-        date=this.date,
-        generated_at=rfc3339(ctx.clock.now()),
-        model_check=found.model,
-        auto_model=found.auto_model,
-        error_code=UNSET if found.ok else "session_preflight_failed",
+        version=build_info.version,
+        commit=build_info.commit,
+        date=build_info.date,
+        generated_at=format_rfc3339(ctx.clock.now()),
+        model_check=report.model,
+        auto_model=report.auto_model,
+        error_code=UNSET if report.ok else "session_preflight_failed",
     )
 
 
-def _asked(args: Args) -> preflight.Asked:
-    return preflight.Asked(
+def _build_request(args: Args) -> preflight.PreflightRequest:
+    return preflight.PreflightRequest(
         project_root=args.project_root,
         agent=args.agent,
         model=args.model,
@@ -81,7 +81,7 @@ def _asked(args: Args) -> preflight.Asked:
     )
 
 
-def text(answer: Preflight, args: Args) -> str:
+def text(answer: PreflightResult, args: Args) -> str:
     head = ["ready" if answer.ok else "not_ready", answer.project_root, "true" if answer.fast else "false"]
     lines = [f"session preflight: {head[0]}", f"project_root: {head[1]}", f"fast: {head[2]}", "environment:"]
     for check in answer.environment.checks:
@@ -94,14 +94,14 @@ def text(answer: Preflight, args: Args) -> str:
         "contracts:",
         *(f"- {'ok' if found.ok else 'fail'} {found.name} ({found.detail})" for found in answer.contracts),
     ]
-    return "\n".join([*lines, *_models(answer)])
+    return "\n".join([*lines, *_format_model_checks(answer)])
 
 
-def _models(answer: Preflight) -> Iterator[str]:
+def _format_model_checks(answer: PreflightResult) -> Iterator[str]:
     if answer.model_check:
         check = answer.model_check
-        how = "ok" if check.ok else "fail"
-        yield f"model_check: {how} agent={check.agent} model={check.model} detail={check.detail}"
+        outcome = "ok" if check.ok else "fail"
+        yield f"model_check: {outcome} agent={check.agent} model={check.model} detail={check.detail}"
     if answer.auto_model:
         yield f"auto_model_selected: {answer.auto_model.selected or ''}"
         for attempt in answer.auto_model.attempts:
@@ -110,7 +110,7 @@ def _models(answer: Preflight) -> Iterator[str]:
 
 COMMAND = Command(
     args=Args,
-    answer=Preflight,
+    answer=PreflightResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,

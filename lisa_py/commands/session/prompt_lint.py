@@ -23,10 +23,11 @@ from lisa_py.contract.flags import (
     PromptFile,
 )
 from lisa_py.core.advice import prompt_lint
-from lisa_py.core.advice.prompt_lint import Flaw, Lint
+from lisa_py.core.advice.prompt_lint import LintReport, LintWarning
 from lisa_py.core.context import Context
-from lisa_py.core.life import launch, nesting, typed_text
-from lisa_py.core.life.launch import Resolved
+from lisa_py.core.lifecycle import launch, nesting
+from lisa_py.core.lifecycle.launch import ResolvedLaunch
+from lisa_py.core.send import input_text
 
 
 class Args(Struct, kw_only=True):
@@ -48,7 +49,7 @@ class Args(Struct, kw_only=True):
     rewrite: Annotated[bool, Flag(help="also show wordings that are sure to be read as a call for nesting")] = False
 
 
-class Linted(Struct, frozen=True, kw_only=True, rename="camel"):
+class PromptLintResult(Struct, frozen=True, kw_only=True, rename="camel"):
     agent: str
     mode: str
     project_root: str
@@ -57,7 +58,7 @@ class Linted(Struct, frozen=True, kw_only=True, rename="camel"):
     token_estimate: int
     nested_detection: nesting.NestedDetection
     effective_agent_args: str
-    warnings: tuple[Flaw, ...]
+    warnings: tuple[LintWarning, ...]
     score: int
     strict: bool
     high_severity_count: int
@@ -69,53 +70,55 @@ class Linted(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Linted:
-    start = launch.resolve(launch.requested(args, _prompt(args, ctx)))
+def run(args: Args, ctx: Context) -> PromptLintResult:
+    resolved = launch.resolve_launch(launch.build_request(args, _read_prompt(args, ctx)))
     markers = [marker.strip() for marker in args.markers.split(",") if marker.strip()]
-    lint = prompt_lint.lint(start, markers, args.budget)
-    strict = args.strict or "fail_on" in ctx.given
-    failed = strict and lint.reaches(args.fail_on)
-    for flaw in lint.warnings if ctx.form == "text" else ():
+    lint = prompt_lint.lint_prompt(resolved, markers, args.budget)
+    strict = args.strict or "fail_on" in ctx.given_fields
+    failed = strict and lint.has_severity(args.fail_on)
+    for flaw in lint.warnings if ctx.output_format == "text" else ():
         ctx.warn(f"{flaw.code} ({flaw.severity}): {flaw.message}")
     if failed:
         ctx.warn(f"prompt lint: at least one warning of severity {args.fail_on} or more")
-    return _answer(args, ctx, start, lint, strict, failed)
+    return _build_result(args, ctx, resolved, lint, strict, failed)
 
 
-def _prompt(args: Args, ctx: Context) -> str:
+def _read_prompt(args: Args, ctx: Context) -> str:
     if args.prompt and args.prompt_file:
         raise UsageError("prompt_conflict", "give one of --prompt and --prompt-file, not both")
-    text = typed_text.from_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
+    text = input_text.read_text_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
     if not text.strip():
         raise UsageError("missing_required_flag", "--prompt is required (or --prompt-file; `-` is standard input)")
     return text
 
 
-def _answer(args: Args, ctx: Context, start: Resolved, lint: Lint, strict: bool, failed: bool) -> Linted:
-    prompt = start.launch.prompt
-    rewrites = nesting.rewrites(prompt, start.detection) if args.rewrite else UNSET
-    return Linted(
-        agent=start.agent.name,
-        mode=start.launch.mode,
+def _build_result(
+    args: Args, ctx: Context, resolved: ResolvedLaunch, lint: LintReport, strict: bool, failed: bool
+) -> PromptLintResult:
+    prompt = resolved.launch.prompt
+    rewrites = nesting.suggest_rewrites(prompt, resolved.detection) if args.rewrite else UNSET
+    return PromptLintResult(
+        agent=resolved.agent.name,
+        mode=resolved.launch.mode,
         project_root=ctx.project(args.project_root).root,
         budget=args.budget,
         prompt=prompt,
         token_estimate=lint.token_estimate,
-        nested_detection=start.detection,
-        effective_agent_args=start.effective_args,
+        nested_detection=resolved.detection,
+        effective_agent_args=resolved.effective_args,
         warnings=lint.warnings,
         score=lint.score,
         strict=strict,
         high_severity_count=lint.count("high"),
-        command=start.command_if_any or UNSET,
-        model=start.launch.model or UNSET,
+        command=resolved.command_or_empty or UNSET,
+        model=resolved.launch.model or UNSET,
         rewrites=rewrites,
         recommended_prompt=rewrites[0] if rewrites else UNSET,
         error_code="prompt_lint_strict_failed" if failed else UNSET,
     )
 
 
-def text(answer: Linted, args: Args) -> str:
+def text(answer: PromptLintResult, args: Args) -> str:
     lines = [f"score={answer.score} warnings={len(answer.warnings)}"]
     if answer.recommended_prompt is not UNSET:
         lines.append(answer.recommended_prompt)
@@ -124,7 +127,7 @@ def text(answer: Linted, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Linted,
+    answer=PromptLintResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,

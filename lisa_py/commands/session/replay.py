@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
-from lisa_py.core.advice import examine, replay
-from lisa_py.core.advice.given import Inputs
-from lisa_py.core.advice.replay import Step
+from lisa_py.core.advice import diagnose
 from lisa_py.core.context import Context
-from lisa_py.store.places import Place
+from lisa_py.core.handoff import replay
+from lisa_py.core.handoff.replay import ReplayStep
+from lisa_py.core.inputs import Inputs
+from lisa_py.store.paths import SessionRef
 
 
 class Args(Struct, kw_only=True):
@@ -23,7 +24,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class Replayed(Struct, frozen=True, kw_only=True, rename="camel"):
+class ReplayResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
     session: str
     project_root: str
@@ -31,31 +32,33 @@ class Replayed(Struct, frozen=True, kw_only=True, rename="camel"):
     session_state: str
     next_action: str
     deterministic_id: str
-    steps: tuple[Step, ...]
+    steps: tuple[ReplayStep, ...]
 
 
-def run(args: Args, ctx: Context) -> Replayed:
-    found, file = replay.load(Inputs(ctx), args.from_checkpoint.strip())
-    project = ctx.project(args.project_root or found.project_root)
-    return Replayed(
+def run(args: Args, ctx: Context) -> ReplayResult:
+    checkpoint, file = replay.load_checkpoint(Inputs(ctx), args.from_checkpoint.strip())
+    project = ctx.project(args.project_root or checkpoint.project_root)
+    return ReplayResult(
         ok=True,
-        session=found.session,
+        session=checkpoint.session,
         project_root=project.root,
         checkpoint=file if file == "-" else os.path.abspath(os.path.join(ctx.cwd, os.path.expanduser(file))),
-        session_state=found.session_state,
-        next_action=found.next_action,
-        deterministic_id=found.deterministic_id,
-        steps=replay.steps(found, examine.patient(ctx, Place(project, found.session))),
+        session_state=checkpoint.session_state,
+        next_action=checkpoint.next_action,
+        deterministic_id=checkpoint.deterministic_id,
+        steps=replay.build_steps(
+            checkpoint, diagnose.build_advice_target(ctx, SessionRef(project, checkpoint.session))
+        ),
     )
 
 
-def text(answer: Replayed, args: Args) -> str:
+def text(answer: ReplayResult, args: Args) -> str:
     return "\n".join(step.command for step in answer.steps)
 
 
 COMMAND = Command(
     args=Args,
-    answer=Replayed,
+    answer=ReplayResult,
     run=run,
     text=text,
     errors={

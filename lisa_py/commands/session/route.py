@@ -9,12 +9,12 @@ from msgspec import UNSET, Struct
 from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, Model, ProjectRoot
-from lisa_py.core.advice import route
-from lisa_py.core.advice.assignment import LANE_ERRORS, Wishes
-from lisa_py.core.advice.dispatch import AMBIGUOUS
 from lisa_py.core.advice.goals import GoalName, Profile
-from lisa_py.core.advice.route import Route, RouteRequest
 from lisa_py.core.context import Context
+from lisa_py.core.planning import route
+from lisa_py.core.planning.dispatch_queue import AMBIGUOUS
+from lisa_py.core.planning.resolve import LANE_ERRORS, AssignmentFlags
+from lisa_py.core.planning.route import Route, RouteRequest
 
 
 class Args(Struct, kw_only=True):
@@ -40,7 +40,7 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> Route:
-    wishes = Wishes(
+    assignment_flags = AssignmentFlags(
         goal=args.goal,
         agent=args.agent,
         profile=args.profile,
@@ -49,12 +49,12 @@ def run(args: Args, ctx: Context) -> Route:
         model=args.model,
         budget=args.budget,
         topology=args.topology,
-        given=ctx.given,
+        given=ctx.given_fields,
     )
-    found = route.plan(
+    result = route.plan_route(
         ctx,
         RouteRequest(
-            wishes=wishes,
+            flags=assignment_flags,
             project_root=args.project_root,
             from_state=args.from_state,
             strict=args.strict,
@@ -66,10 +66,10 @@ def run(args: Args, ctx: Context) -> Route:
             emit_runbook=args.emit_runbook,
         ),
     )
-    for item in found.queue or ():
+    for item in result.queue or ():
         if item.session_state == AMBIGUOUS:
             ctx.warn(f"warning: session={item.session} {item.reason}")
-    return found
+    return result
 
 
 def text(answer: Route, args: Args) -> str:

@@ -21,7 +21,7 @@ class Args(Struct, kw_only=True):
     ] = ""
 
 
-class One(Struct, frozen=True, kw_only=True):
+class SchemaResult(Struct, frozen=True, kw_only=True):
     """Everything one command may write to stdout."""
 
     command: str
@@ -35,7 +35,7 @@ class One(Struct, frozen=True, kw_only=True):
     """The lines before the answer, where it streams."""
 
 
-class All(Struct, frozen=True, kw_only=True):
+class AllSchemasResult(Struct, frozen=True, kw_only=True):
     """The same for every command, by name."""
 
     commands: dict[str, Schema]
@@ -44,19 +44,19 @@ class All(Struct, frozen=True, kw_only=True):
     events: dict[str, Schema]
 
 
-def run(args: Args, ctx: Context) -> One | All:
+def run(args: Args, ctx: Context) -> SchemaResult | AllSchemasResult:
     if args.command.strip():
-        return _one(_found(args.command))
-    every = [_one(path) for path in commands.paths()]
-    return All(
-        commands={one.command: one.schema for one in every},
-        error={one.command: one.error for one in every},
-        min={one.command: one.min for one in every if one.min is not UNSET},
-        events={one.command: one.events for one in every if one.events is not UNSET},
+        return _build_schema(_resolve_command(args.command))
+    results = [_build_schema(path) for path in commands.paths()]
+    return AllSchemasResult(
+        commands={one.command: one.schema for one in results},
+        error={one.command: one.error for one in results},
+        min={one.command: one.min for one in results if one.min is not UNSET},
+        events={one.command: one.events for one in results if one.events is not UNSET},
     )
 
 
-def _found(name: str) -> tuple[str, ...]:
+def _resolve_command(name: str) -> tuple[str, ...]:
     path = tuple(name.lower().split())
     for candidate in (path, ("session", *path)):
         candidate = commands.ALIASES.get(candidate, candidate)
@@ -65,20 +65,20 @@ def _found(name: str) -> tuple[str, ...]:
     raise LisaError("unknown_schema_command", f"unknown --command: {name} (lisa session schema lists them)")
 
 
-def _one(path: tuple[str, ...]) -> One:
+def _build_schema(path: tuple[str, ...]) -> SchemaResult:
     command = commands.load(path)
     assert command is not None
-    return One(
+    return SchemaResult(
         command=" ".join(path),
-        schema=schema.answer(command),
-        error=schema.failure(command.errors),
-        min=schema.smaller(command) or UNSET,
-        events=schema.events(command) or UNSET,
+        schema=schema.answer_schema(command),
+        error=schema.failure_schema(command.errors),
+        min=schema.min_schema(command) or UNSET,
+        events=schema.event_schema(command) or UNSET,
     )
 
 
-def text(answer: One | All, args: Args) -> str:
-    if isinstance(answer, All):
+def text(answer: SchemaResult | AllSchemasResult, args: Args) -> str:
+    if isinstance(answer, AllSchemasResult):
         return "\n".join(sorted(answer.commands))
     import json  # noqa: PLC0415 - only for the page people read
 
@@ -87,7 +87,7 @@ def text(answer: One | All, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=One | All,
+    answer=SchemaResult | AllSchemasResult,
     run=run,
     text=text,
     errors={"unknown_schema_command": "there is no such command"},

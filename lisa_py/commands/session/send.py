@@ -7,8 +7,8 @@ from msgspec import UNSET, Struct
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import Answer, Enter, Force, Keys, ProjectRoot, Session, Text, TextFile
 from lisa_py.core.context import Context
-from lisa_py.core.life import order, receipt, send
-from lisa_py.core.life.receipt import Receipt
+from lisa_py.core.send import result, send, send_request
+from lisa_py.core.send.result import SessionSendResult
 
 
 class Args(Struct, kw_only=True):
@@ -22,13 +22,13 @@ class Args(Struct, kw_only=True):
     force: Force = False
 
 
-def run(args: Args, ctx: Context) -> Receipt:
-    payload = order.payload(ctx, args)
-    place = ctx.place(args.session, args.project_root)
-    return receipt.receipt(place, send.send(ctx, place, payload))
+def run(args: Args, ctx: Context) -> SessionSendResult:
+    payload = send_request.build_payload(ctx, args)
+    ref = ctx.ref(args.session, args.project_root)
+    return result.build_result(ref, send.send_payload(ctx, ref, payload))
 
 
-def text(answer: Receipt, args: Args) -> str:
+def text(answer: SessionSendResult, args: Args) -> str:
     if not answer.ok:
         return "typed, but the agent has not taken it (lisa session capture --raw shows what it does with it)"
     return "ok" if answer.answered is UNSET else f"ok: {answer.answered.text}"
@@ -36,15 +36,15 @@ def text(answer: Receipt, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Receipt,
+    answer=SessionSendResult,
     run=run,
     text=text,
     min=("session", "ok", "delivered", "objective", "error_code"),
     exit_code=lambda answer: 0 if answer.ok else 1,
     errors={
-        **order.ERRORS,
+        **send_request.ERRORS,
         **send.ERRORS,
-        receipt.NOT_TAKEN: "typed and submitted, but the agent shows no sign of having taken it",
+        result.NOT_ACCEPTED: "typed and submitted, but the agent shows no sign of having taken it",
     },
     example='lisa session send --session lisa-demo-1 --text "Continue with safe fixes" --enter\n'
     "lisa session send --session lisa-demo-1 --answer yes",

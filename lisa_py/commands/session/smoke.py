@@ -11,9 +11,9 @@ from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.core.pilot import smoke, smoke_plan
-from lisa_py.core.pilot.smoke_plan import ChaosResult
-from lisa_py.core.pilot.smoke_report import Smoke, SmokeRequest
+from lisa_py.core.workflows import smoke, smoke_plan
+from lisa_py.core.workflows.smoke_plan import ChaosResult
+from lisa_py.core.workflows.smoke_report import SmokeRequest, SmokeResult
 
 PROFILES = ("none", *(name for name in agents.names() if not agents.get(name).hidden), "mixed")
 
@@ -58,7 +58,7 @@ class MatrixFailure(Struct, frozen=True, kw_only=True, rename="camel"):
     actual_mode: str
 
 
-class SmallSmoke(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalSmokeResult(Struct, frozen=True, kw_only=True, rename="camel"):
     """How it went, for a CI job."""
 
     ok: bool
@@ -85,10 +85,10 @@ class SmallSmoke(Struct, frozen=True, kw_only=True, rename="camel"):
     failed_contract_checks: tuple[str, ...] | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Smoke | SmallSmoke:
-    report = smoke.run(ctx, request_of(args))
-    if ctx.form != "text":
-        return small(report) if args.report_min else report
+def run(args: Args, ctx: Context) -> SmokeResult | MinimalSmokeResult:
+    report = smoke.run(ctx, build_request(args))
+    if ctx.output_format != "text":
+        return minimize(report) if args.report_min else report
     if report.error is not UNSET:
         ctx.warn(report.error)
     if report.export_error is not UNSET:
@@ -96,7 +96,7 @@ def run(args: Args, ctx: Context) -> Smoke | SmallSmoke:
     return report
 
 
-def request_of(args: Args) -> SmokeRequest:
+def build_request(args: Args) -> SmokeRequest:
     return SmokeRequest(
         project_root=args.project_root,
         levels=args.levels,
@@ -114,7 +114,7 @@ def request_of(args: Args) -> SmokeRequest:
     )
 
 
-def small(report: Smoke) -> SmallSmoke:
+def minimize(report: SmokeResult) -> MinimalSmokeResult:
     matrix = () if report.prompt_matrix is UNSET else report.prompt_matrix
     checks = () if report.contract_checks is UNSET else report.contract_checks
     failed = tuple(
@@ -122,7 +122,7 @@ def small(report: Smoke) -> SmallSmoke:
         for row in matrix
         if not row.passed
     )
-    return SmallSmoke(
+    return MinimalSmokeResult(
         ok=report.ok,
         error_code=report.error_code or "",
         error=report.error or "",
@@ -148,7 +148,7 @@ def small(report: Smoke) -> SmallSmoke:
     )
 
 
-def text(answer: Smoke, args: Args) -> str:
+def text(answer: SmokeResult, args: Args) -> str:
     head = f"{'PASS' if answer.ok else 'FAIL'}: nested smoke {answer.levels}-level"
     if answer.ok and answer.chaos_result is not UNSET and answer.chaos_result.expected_failure:
         head = "PASS: chaos contract matched expected failure"
@@ -161,7 +161,7 @@ def text(answer: Smoke, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Smoke | SmallSmoke,
+    answer=SmokeResult | MinimalSmokeResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,

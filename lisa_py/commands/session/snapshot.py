@@ -12,10 +12,10 @@ from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.relay import markers as marking
-from lisa_py.core.relay.capture import capture
-from lisa_py.core.relay.captured import Captured, CaptureRequest
-from lisa_py.core.watch import hints, look
+from lisa_py.core.output import markers as marking
+from lisa_py.core.output.capture import capture_session
+from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
+from lisa_py.core.status import hints, status_reader
 
 
 class Args(Struct, kw_only=True):
@@ -30,7 +30,7 @@ class Args(Struct, kw_only=True):
     fail_not_found: FailNotFound = False
 
 
-class Snapshot(Struct, frozen=True, kw_only=True, rename="camel"):
+class SnapshotResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     status: str
     session_state: str
@@ -52,33 +52,37 @@ class Snapshot(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-class Failed(Snapshot, frozen=True, kw_only=True, rename="camel"):
+class FailedSnapshotResult(SnapshotResult, frozen=True, kw_only=True, rename="camel"):
     """The same, of a session that could not be read; exit code 1."""
 
 
-def run(args: Args, ctx: Context) -> Snapshot:
-    agent = hints.agent(args.agent)
+def run(args: Args, ctx: Context) -> SnapshotResult:
+    agent = hints.parse_agent_hint(args.agent)
     request = CaptureRequest(
         source="pane",
         lines=args.lines,
-        limited="lines" in ctx.given,
+        limited="lines" in ctx.given_fields,
         since=args.delta_from,
         markers=marking.parse(args.markers, ()) if args.markers else (),
         strip_noise=not args.keep_noise,
     )
-    place = ctx.place(args.session, args.project_root)
-    status = look.shown(look.status(ctx, place, agent=agent, mode=args.mode))
+    ref = ctx.ref(args.session, args.project_root)
+    status = status_reader.normalise_status(status_reader.read_status(ctx, ref, agent=agent, mode=args.mode))
     if status.session_state == "not_found":
-        return _shaped(Failed if args.fail_not_found else Snapshot, status, None, args, "session_not_found")
+        return _build_result(
+            FailedSnapshotResult if args.fail_not_found else SnapshotResult, status, None, args, "session_not_found"
+        )
     try:
-        taken = capture(ctx, place, request)
+        captured = capture_session(ctx, ref, request)
     except TmuxUnavailable as problem:
-        return _shaped(Failed, status, None, args, problem.code)
-    return _shaped(Snapshot, status, taken, args, "")
+        return _build_result(FailedSnapshotResult, status, None, args, problem.code)
+    return _build_result(SnapshotResult, status, captured, args, "")
 
 
-def _shaped(kind: type[Snapshot], status: Status, taken: Captured | None, args: Args, code: str) -> Snapshot:
-    return kind(
+def _build_result(
+    result_class: type[SnapshotResult], status: Status, captured: CaptureResult | None, args: Args, code: str
+) -> SnapshotResult:
+    return result_class(
         session=status.session,
         status=status.status,
         session_state=status.session_state,
@@ -86,30 +90,30 @@ def _shaped(kind: type[Snapshot], status: Status, taken: Captured | None, args: 
         todos_done=status.todos_done,
         todos_total=status.todos_total,
         wait_estimate=status.wait_estimate,
-        capture=UNSET if args.markers else (taken.text if taken else ""),
-        next_offset=taken.progress.next if taken else 0,
+        capture=UNSET if args.markers else (captured.text if captured else ""),
+        next_offset=captured.progress.next if captured else 0,
         error_code=code or UNSET,
-        **(_more(args, taken) if taken is not None else {}),
+        **(_build_optional_fields(args, captured) if captured is not None else {}),
     )
 
 
-def _more(args: Args, taken: Captured) -> dict[str, Any]:
-    keys: dict[str, Any] = {}
+def _build_optional_fields(args: Args, captured: CaptureResult) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
     if args.delta_from:
-        keys["delta_from"] = taken.progress.began
-        keys["delta_mode"] = taken.progress.mode
-        keys["delta_reset"] = taken.progress.reset or UNSET
-    if taken.found is not None:
-        found = taken.found
-        keys |= {"markers": found.markers, "marker_matches": found.matches, "marker_counts": found.counts}
-        keys |= {"found_markers": found.found, "missing_markers": found.missing}
-    return keys
+        fields["delta_from"] = captured.progress.start
+        fields["delta_mode"] = captured.progress.mode
+        fields["delta_reset"] = captured.progress.reset or UNSET
+    if captured.found is not None:
+        found = captured.found
+        fields |= {"markers": found.markers, "marker_matches": found.matches, "marker_counts": found.counts}
+        fields |= {"found_markers": found.found, "missing_markers": found.missing}
+    return fields
 
 
-def text(answer: Snapshot, args: Args) -> str:
+def text(answer: SnapshotResult, args: Args) -> str:
     if answer.marker_matches is not UNSET:
-        marks = answer.marker_matches.items()
-        return "\n".join(f"{marker}={'true' if there else 'false'}" for marker, there in marks)
+        matches = answer.marker_matches.items()
+        return "\n".join(f"{marker}={'true' if there else 'false'}" for marker, there in matches)
     return answer.capture or ""
 
 
@@ -117,11 +121,11 @@ FULL_ONLY = ("todos_done", "todos_total", "wait_estimate", "delta_from", "delta_
 
 COMMAND = Command(
     args=Args,
-    answer=Snapshot,
+    answer=SnapshotResult,
     run=run,
     text=text,
-    min=tuple(name for name in Snapshot.__struct_fields__ if name not in FULL_ONLY),
-    exit_code=lambda answer: 1 if isinstance(answer, Failed) else 0,
+    min=tuple(name for name in SnapshotResult.__struct_fields__ if name not in FULL_ONLY),
+    exit_code=lambda answer: 1 if isinstance(answer, FailedSnapshotResult) else 0,
     errors={
         "invalid_agent_hint": "--agent names no agent lisa knows",
         "invalid_mode_hint": "--mode is neither auto, interactive nor exec",

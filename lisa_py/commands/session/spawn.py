@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py import agents
+from lisa_py.contract import objective as contract_objective
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import (
@@ -24,12 +25,13 @@ from lisa_py.contract.flags import (
     PromptFile,
     Session,
 )
+from lisa_py.contract.objective import ObjectiveSummary
 from lisa_py.core.context import Context
-from lisa_py.core.life import launch, purpose, rehearsal, spawn, typed_text
-from lisa_py.core.life.born import Born, born
-from lisa_py.core.life.draft import SpawnRequest
-from lisa_py.core.life.nesting import NestedDetection
-from lisa_py.core.life.purpose import Objective
+from lisa_py.core.lifecycle import launch, rehearsal, spawn
+from lisa_py.core.lifecycle.born import SpawnSummary, summarize_spawn
+from lisa_py.core.lifecycle.nesting import NestedDetection
+from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.core.send import input_text
 
 
 class Args(Struct, kw_only=True):
@@ -56,7 +58,7 @@ class Args(Struct, kw_only=True):
     dry_run: Annotated[bool, Flag(help="check everything and show what would be started; make nothing")] = False
 
 
-class Started(Born, frozen=True, kw_only=True, rename="camel"):
+class SpawnResult(SpawnSummary, frozen=True, kw_only=True, rename="camel"):
     """The session, how its agent was fitted to lisa, and what it was given to work by."""
 
     hooks: bool
@@ -66,13 +68,13 @@ class Started(Born, frozen=True, kw_only=True, rename="camel"):
     oauth_token_id: str | UnsetType = UNSET
     oauth_warning: str | UnsetType = UNSET
     """Why no token of the pool was to be had."""
-    objective: Objective | UnsetType = UNSET
+    objective: ObjectiveSummary | UnsetType = UNSET
     nested_detection: NestedDetection | UnsetType = UNSET
     notes: tuple[str, ...] | UnsetType = UNSET
     """What was left out, prevented or accepted for the installed version of the agent."""
 
 
-class Planned(Struct, frozen=True, kw_only=True, rename="camel"):
+class SpawnDryRunResult(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a spawn would start; nothing was made."""
 
     dry_run: bool = True
@@ -96,20 +98,20 @@ class Planned(Struct, frozen=True, kw_only=True, rename="camel"):
     parent_session: str | UnsetType = UNSET
     oauth_token_id: str | UnsetType = UNSET
     oauth_warning: str | UnsetType = UNSET
-    objective: Objective | UnsetType = UNSET
+    objective: ObjectiveSummary | UnsetType = UNSET
     nested_detection: NestedDetection | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Started | Planned:
-    request = _request(args, ctx)
+def run(args: Args, ctx: Context) -> SpawnResult | SpawnDryRunResult:
+    request = _build_request(args, ctx)
     if args.dry_run:
-        return _planned(rehearsal.rehearse(ctx, request), args)
-    spawned = spawn.spawn(ctx, request)
+        return _build_dry_run_result(rehearsal.preview_spawn(ctx, request), args)
+    spawned = spawn.spawn_session(ctx, request)
     _warn(ctx, spawned)
-    return _started(spawned, args)
+    return _build_result(spawned, args)
 
 
-def _warn(ctx: Context, spawned: spawn.Spawned) -> None:
+def _warn(ctx: Context, spawned: spawn.SpawnReport) -> None:
     if spawned.oauth_warning:
         ctx.warn(f"oauth warning: {spawned.oauth_warning}")
     for warning in spawned.warnings:
@@ -118,12 +120,12 @@ def _warn(ctx: Context, spawned: spawn.Spawned) -> None:
         ctx.warn(f"spawn warning: the command has already ended with code {spawned.end.code}")
 
 
-def _request(args: Args, ctx: Context) -> SpawnRequest:
+def _build_request(args: Args, ctx: Context) -> SpawnRequest:
     if args.prompt and args.prompt_file:
         raise UsageError("prompt_conflict", "give --prompt or --prompt-file, not both")
-    prompt = typed_text.from_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
+    prompt = input_text.read_text_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
     return SpawnRequest(
-        launch=launch.requested(
+        launch=launch.build_request(
             args,
             prompt,
             command=args.command,
@@ -133,41 +135,41 @@ def _request(args: Args, ctx: Context) -> SpawnRequest:
         session=args.session,
         project_root=args.project_root,
         lane=args.lane,
-        given=ctx.given | {"prompt"} if args.prompt_file else ctx.given,
+        given=ctx.given_fields | {"prompt"} if args.prompt_file else ctx.given_fields,
         width=args.width,
         height=args.height,
         all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
     )
 
 
-def _started(spawned: spawn.Spawned, args: Args) -> Started:
-    draft, meta = spawned.draft, spawned.meta
-    return Started(
-        **structs.asdict(born(spawned)),
+def _build_result(spawned: spawn.SpawnReport, args: Args) -> SpawnResult:
+    draft, meta = spawned.spawn_plan, spawned.meta
+    return SpawnResult(
+        **structs.asdict(summarize_spawn(spawned)),
         hooks=meta.hooks,
         parent_session=draft.parent or UNSET,
         agent_version=meta.agent_version or UNSET,
         oauth_token_id=meta.oauth_token_id or UNSET,
         oauth_warning=spawned.oauth_warning or UNSET,
-        objective=purpose.of_record(draft.objective),
-        nested_detection=draft.start.effective() if args.detect_nested else UNSET,
+        objective=contract_objective.from_record(draft.objective),
+        nested_detection=draft.start.effective_detection() if args.detect_nested else UNSET,
         notes=meta.notes or UNSET,
     )
 
 
-def _planned(plan: rehearsal.Rehearsed, args: Args) -> Planned:
-    draft, start = plan.draft, plan.draft.start
-    return Planned(
+def _build_dry_run_result(plan: rehearsal.SpawnPreview, args: Args) -> SpawnDryRunResult:
+    draft, resolved = plan.spawn_plan, plan.spawn_plan.start
+    return SpawnDryRunResult(
         session=draft.name,
-        agent=start.agent.name,
+        agent=resolved.agent.name,
         mode=draft.mode,
         lane=draft.lane,
-        model=start.launch.model,
-        nested_policy=start.nested_policy,
-        nesting_intent=start.nesting_intent,
+        model=resolved.launch.model,
+        nested_policy=resolved.nested_policy,
+        nesting_intent=resolved.nesting_intent,
         run_id=draft.run_id,
-        project_root=draft.place.project.root,
-        command=start.command,
+        project_root=draft.ref.project.root,
+        command=resolved.command,
         startup_command=plan.startup_command,
         socket_path=draft.server.socket,
         width=draft.width,
@@ -176,20 +178,20 @@ def _planned(plan: rehearsal.Rehearsed, args: Args) -> Planned:
         parent_session=draft.parent or UNSET,
         oauth_token_id=plan.token.id or UNSET,
         oauth_warning=plan.token.warning or UNSET,
-        objective=purpose.of_record(draft.objective),
-        nested_detection=start.effective() if args.detect_nested else UNSET,
+        objective=contract_objective.from_record(draft.objective),
+        nested_detection=resolved.effective_detection() if args.detect_nested else UNSET,
     )
 
 
-def text(answer: Started | Planned, args: Args) -> str:
-    if isinstance(answer, Planned):
+def text(answer: SpawnResult | SpawnDryRunResult, args: Args) -> str:
+    if isinstance(answer, SpawnDryRunResult):
         return f"{answer.session}\ndry-run socket: {answer.socket_path}\ndry-run command: {answer.command}"
     return answer.session
 
 
 COMMAND = Command(
     args=Args,
-    answer=Started | Planned,
+    answer=SpawnResult | SpawnDryRunResult,
     run=run,
     text=text,
     errors={

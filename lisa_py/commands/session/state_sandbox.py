@@ -10,14 +10,14 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
-from lisa_py.core.advice.given import Inputs, Unusable
 from lisa_py.core.context import Context
+from lisa_py.core.inputs import InputError, Inputs
 from lisa_py.host import files
-from lisa_py.store import context_cache, lanes, objectives, sandbox
+from lisa_py.store import context_cache, lanes, objectives, registry_snapshot
 from lisa_py.store.lanes import Lane
 from lisa_py.store.objectives import Objective
-from lisa_py.store.places import Project
-from lisa_py.store.sandbox import EXTRAS, Snapshot
+from lisa_py.store.paths import Project
+from lisa_py.store.registry_snapshot import EXTRAS, RegistrySnapshot
 
 ACTIONS = ("list", "snapshot", "restore", "clear")
 
@@ -35,7 +35,7 @@ class Args(Struct, kw_only=True):
     ] = ""
 
 
-class Listed(Struct, frozen=True, kw_only=True, rename="camel"):
+class StateSandboxListResult(Struct, frozen=True, kw_only=True, rename="camel"):
     action: str = "list"
     project_root: str
     objective_count: int
@@ -50,7 +50,7 @@ class Listed(Struct, frozen=True, kw_only=True, rename="camel"):
     lanes: tuple[Lane, ...] | UnsetType = UNSET
 
 
-class Saved(Struct, frozen=True, kw_only=True, rename="camel"):
+class StateSandboxSnapshotResult(Struct, frozen=True, kw_only=True, rename="camel"):
     action: str = "snapshot"
     project_root: str
     objective_count: int
@@ -58,10 +58,10 @@ class Saved(Struct, frozen=True, kw_only=True, rename="camel"):
     memory_count: int | UnsetType = UNSET
     context_cache_count: int | UnsetType = UNSET
     file: str | UnsetType = UNSET
-    snapshot: Snapshot | UnsetType = UNSET
+    snapshot: RegistrySnapshot | UnsetType = UNSET
 
 
-class Restored(Struct, frozen=True, kw_only=True, rename="camel"):
+class StateSandboxRestoreResult(Struct, frozen=True, kw_only=True, rename="camel"):
     action: str = "restore"
     project_root: str
     source_file: str
@@ -74,7 +74,7 @@ class Restored(Struct, frozen=True, kw_only=True, rename="camel"):
     lane_store_path: str | UnsetType = UNSET
 
 
-class Cleared(Struct, frozen=True, kw_only=True, rename="camel"):
+class StateSandboxClearResult(Struct, frozen=True, kw_only=True, rename="camel"):
     action: str = "clear"
     project_root: str
     cleared_objectives: bool
@@ -85,21 +85,23 @@ class Cleared(Struct, frozen=True, kw_only=True, rename="camel"):
     lane_store_path: str | UnsetType = UNSET
 
 
-Answer = Listed | Saved | Restored | Cleared
+StateSandboxResult = (
+    StateSandboxListResult | StateSandboxSnapshotResult | StateSandboxRestoreResult | StateSandboxClearResult
+)
 
 
-def run(args: Args, ctx: Context) -> Answer:
-    extras = _extras(args.include)
+def run(args: Args, ctx: Context) -> StateSandboxResult:
+    extras = _parse_extras(args.include)
     if args.action == "restore":
         return _restore(args, ctx)
     project = ctx.project(args.project_root)
     if args.action == "clear":
         return _clear(project, extras, ctx)
-    snapshot = sandbox.take(project, extras)
+    snapshot = registry_snapshot.take(project, extras)
     return _list(project, snapshot) if args.action == "list" else _save(args, ctx, project, snapshot)
 
 
-def _extras(csv: str) -> frozenset[str]:
+def _parse_extras(csv: str) -> frozenset[str]:
     words = [word.strip().lower() for word in csv.split(",") if word.strip()]
     for word in words:
         if word not in EXTRAS:
@@ -107,7 +109,7 @@ def _extras(csv: str) -> frozenset[str]:
     return frozenset(words)
 
 
-def _counts(snapshot: Snapshot) -> tuple[int | UnsetType, int | UnsetType]:
+def _count_items(snapshot: RegistrySnapshot) -> tuple[int | UnsetType, int | UnsetType]:
     """Of the further stores: memories and keys of the context cache."""
     cache = snapshot.context_cache
     return (
@@ -116,30 +118,30 @@ def _counts(snapshot: Snapshot) -> tuple[int | UnsetType, int | UnsetType]:
     )
 
 
-def _list(project: Project, snapshot: Snapshot) -> Listed:
-    register, bundles = snapshot.objective_store, snapshot.lane_store.lanes
-    memory_count, cache_count = _counts(snapshot)
-    return Listed(
+def _list(project: Project, snapshot: RegistrySnapshot) -> StateSandboxListResult:
+    objective_store, lane_records = snapshot.objective_store, snapshot.lane_store.lanes
+    memory_count, cache_count = _count_items(snapshot)
+    return StateSandboxListResult(
         project_root=project.root,
-        objective_count=len(register.objectives),
-        lane_count=len(bundles),
-        current_id=register.current_id,
+        objective_count=len(objective_store.objectives),
+        lane_count=len(lane_records),
+        current_id=objective_store.current_id,
         memory_count=memory_count,
         context_cache_count=cache_count,
         objective_store_path=objectives.registry(project).path,
         lane_store_path=lanes.registry(project).path,
         context_cache_path=UNSET if cache_count is UNSET else context_cache.registry(project).path,
-        objectives=tuple(register.objectives[key] for key in sorted(register.objectives)),
-        lanes=tuple(bundles[key] for key in sorted(bundles)),
+        objectives=tuple(objective_store.objectives[key] for key in sorted(objective_store.objectives)),
+        lanes=tuple(lane_records[key] for key in sorted(lane_records)),
     )
 
 
-def _save(args: Args, ctx: Context, project: Project, snapshot: Snapshot) -> Saved:
-    path = _path(args, ctx)
+def _save(args: Args, ctx: Context, project: Project, snapshot: RegistrySnapshot) -> StateSandboxSnapshotResult:
+    path = _resolve_path(args, ctx)
     if path:
         _write(path, snapshot)
-    memory_count, cache_count = _counts(snapshot)
-    return Saved(
+    memory_count, cache_count = _count_items(snapshot)
+    return StateSandboxSnapshotResult(
         project_root=project.root,
         objective_count=len(snapshot.objective_store.objectives),
         lane_count=len(snapshot.lane_store.lanes),
@@ -150,7 +152,7 @@ def _save(args: Args, ctx: Context, project: Project, snapshot: Snapshot) -> Sav
     )
 
 
-def _path(args: Args, ctx: Context) -> str:
+def _resolve_path(args: Args, ctx: Context) -> str:
     name = args.file.strip()
     if name == "-":
         raise UsageError("invalid_file_path", "a snapshot without --file is part of the answer; `-` is for restore")
@@ -160,29 +162,29 @@ def _path(args: Args, ctx: Context) -> str:
     return path
 
 
-def _write(path: str, snapshot: Snapshot) -> None:
+def _write(path: str, snapshot: RegistrySnapshot) -> None:
     folder = os.path.dirname(path)
     try:
         if not files.is_dir(folder):  # a folder that is there keeps its mode
-            files.private_dir(folder)
+            files.ensure_private_dir(folder)
         files.write(path, msgspec.json.format(msgspec.json.encode(snapshot), indent=2))
     except LisaError as problem:
         raise LisaError("snapshot_write_failed", problem.message, file=path) from problem
 
 
-def _restore(args: Args, ctx: Context) -> Restored:
+def _restore(args: Args, ctx: Context) -> StateSandboxRestoreResult:
     name = args.file.strip()
     if not name:
         raise UsageError("missing_required_flag", "--file is required for restore")
     try:
-        raw = Inputs(ctx).raw(name)
-    except Unusable as problem:
+        raw = Inputs(ctx).read_bytes(name)
+    except InputError as problem:
         raise LisaError("snapshot_read_failed", f"failed reading the snapshot: {problem}") from problem
-    snapshot = sandbox.parse(raw)
+    snapshot = registry_snapshot.parse(raw)
     project = ctx.project(args.project_root or snapshot.project_root)
-    sandbox.put_back(project, snapshot, ctx.settings)
-    memory_count, cache_count = _counts(snapshot)
-    return Restored(
+    registry_snapshot.restore(project, snapshot, ctx.settings)
+    memory_count, cache_count = _count_items(snapshot)
+    return StateSandboxRestoreResult(
         project_root=project.root,
         source_file=name if name == "-" else os.path.abspath(os.path.join(ctx.cwd, os.path.expanduser(name))),
         version=snapshot.version,
@@ -195,14 +197,14 @@ def _restore(args: Args, ctx: Context) -> Restored:
     )
 
 
-def _clear(project: Project, extras: frozenset[str], ctx: Context) -> Cleared:
-    gone = sandbox.clear(project, extras, ctx.settings)
-    return Cleared(
+def _clear(project: Project, extras: frozenset[str], ctx: Context) -> StateSandboxClearResult:
+    cleared = registry_snapshot.clear(project, extras, ctx.settings)
+    return StateSandboxClearResult(
         project_root=project.root,
-        cleared_objectives=gone.objectives,
-        cleared_lanes=gone.lanes,
-        cleared_memories=gone.memories if "memory" in extras else UNSET,
-        cleared_context_cache=gone.context_cache if "context-cache" in extras else UNSET,
+        cleared_objectives=cleared.objectives,
+        cleared_lanes=cleared.lanes,
+        cleared_memories=cleared.memories if "memory" in extras else UNSET,
+        cleared_context_cache=cleared.context_cache if "context-cache" in extras else UNSET,
         objective_store_path=objectives.registry(project).path,
         lane_store_path=lanes.registry(project).path,
     )
@@ -211,19 +213,21 @@ def _clear(project: Project, extras: frozenset[str], ctx: Context) -> Cleared:
 _FULL_ONLY = ("objective_store_path", "lane_store_path", "context_cache_path", "objectives", "lanes", "snapshot")
 
 
-def smaller(answer: Answer, args: Args) -> Listed | Saved | Restored | Cleared:
+def minimize(
+    answer: StateSandboxResult, args: Args
+) -> StateSandboxListResult | StateSandboxSnapshotResult | StateSandboxRestoreResult | StateSandboxClearResult:
     """Counts only; a snapshot that went into no file stays in the answer."""
-    gone = {name: UNSET for name in _FULL_ONLY if hasattr(answer, name)}
-    if isinstance(answer, Saved) and answer.file is UNSET:
-        del gone["snapshot"]
-    return msgspec.structs.replace(answer, **gone)
+    removed_fields = {name: UNSET for name in _FULL_ONLY if hasattr(answer, name)}
+    if isinstance(answer, StateSandboxSnapshotResult) and answer.file is UNSET:
+        del removed_fields["snapshot"]
+    return msgspec.structs.replace(answer, **removed_fields)
 
 
 COMMAND = Command(
     args=Args,
-    answer=Answer,
+    answer=StateSandboxResult,
     run=run,
-    min=smaller,
+    min=minimize,
     errors={
         "invalid_action": "the action is list, snapshot, restore or clear",
         "invalid_file_path": "--file names no file that can be written",

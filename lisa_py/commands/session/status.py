@@ -11,7 +11,7 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.watch import hints, look
+from lisa_py.core.status import hints, status_reader
 
 
 class Args(Struct, kw_only=True):
@@ -24,25 +24,27 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> Status:
-    agent = hints.agent(args.agent)
-    place = ctx.place(args.session, args.project_root)
-    evidence, status = look.look(ctx, place, agent=agent, mode=args.mode)
-    kept = ""
+    agent = hints.parse_agent_hint(args.agent)
+    ref = ctx.ref(args.session, args.project_root)
+    evidence, status = status_reader.read_with_evidence(ctx, ref, agent=agent, mode=args.mode)
+    output_file = ""
     if args.full:
-        from lisa_py.core.watch import output  # noqa: PLC0415 - only --full writes
+        from lisa_py.core.status import last_screen  # noqa: PLC0415 - only --full writes
 
-        kept = output.keep(ctx, place, evidence, status)
+        output_file = last_screen.save_last_screen(ctx, ref, evidence, status)
     code = status.error_code
     if code == "session_not_found" and not args.fail_not_found:
         code = UNSET  # to be told that there is no such session is an answer, not a failure
-    task = status.active_task or (kept if status.session_state != "not_found" else "")
-    return structs.replace(look.shown(status), active_task=task, output_file=kept or UNSET, error_code=code)
+    task = status.active_task or (output_file if status.session_state != "not_found" else "")
+    return structs.replace(
+        status_reader.normalise_status(status), active_task=task, output_file=output_file or UNSET, error_code=code
+    )
 
 
 def text(answer: Status, args: Args) -> str:
     head = (answer.status, answer.todos_done, answer.todos_total, answer.active_task, answer.wait_estimate)
     if not args.full:
-        return csv.line((*head, answer.session_state))
+        return csv.format_line((*head, answer.session_state))
     signals = answer.signals
     problems = (
         signals.agent_scan_error,
@@ -51,7 +53,7 @@ def text(answer: Status, args: Args) -> str:
         signals.meta_read_error,
         signals.done_file_read_error,
     )
-    return csv.line(
+    return csv.format_line(
         (
             "status_full_v1",
             *head,

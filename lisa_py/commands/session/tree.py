@@ -11,8 +11,8 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import CursorFile, CursorReset, ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.core.life import tree, tree_delta
-from lisa_py.core.life.tree import Node, Row, Tree, Wanted
+from lisa_py.core.fleet import tree, tree_delta
+from lisa_py.core.fleet.tree import SessionTree, TreeNode, TreeQuery, TreeRow
 
 
 class Args(Struct, kw_only=True):
@@ -28,7 +28,7 @@ class Args(Struct, kw_only=True):
     cursor_reset: CursorReset = False
 
 
-class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+class TreeResult(Struct, frozen=True, kw_only=True, rename="camel"):
     project_root: str
     all_hashes: bool
     node_count: int
@@ -36,13 +36,13 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     active_only: bool | UnsetType = UNSET
     flat: bool | UnsetType = UNSET
     with_state: bool | UnsetType = UNSET
-    delta: tree_delta.Rows | bool | UnsetType = UNSET
+    delta: tree_delta.TreeRowDelta | bool | UnsetType = UNSET
     """true under --delta; what is new under --delta-json."""
-    delta_result: tree_delta.Edges | UnsetType = UNSET
+    delta_result: tree_delta.TreeEdgeDelta | UnsetType = UNSET
     total_node_count: int | UnsetType = UNSET
     filtered_node_count: int | UnsetType = UNSET
-    rows: tuple[Row, ...] | UnsetType = UNSET
-    roots: tuple[Node, ...] | UnsetType = UNSET
+    rows: tuple[TreeRow, ...] | UnsetType = UNSET
+    roots: tuple[TreeNode, ...] | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
     """An unreadable cursor file was set aside."""
@@ -50,30 +50,32 @@ class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     """Records that could not be read, and parents that make no sense."""
 
 
-def run(args: Args, ctx: Context) -> Answer:
-    wanted = _wanted(args)
+def run(args: Args, ctx: Context) -> TreeResult:
+    query = _build_query(args)
     project = ctx.project(args.project_root)
-    found = tree.build(ctx, project, wanted)
-    links: tree_delta.Edges | UnsetType = UNSET
-    news: tree_delta.Rows | UnsetType = UNSET
-    cursor: tree_delta.Cursor | UnsetType = UNSET
+    found = tree.build_tree(ctx, project, query)
+    edges: tree_delta.TreeEdgeDelta | UnsetType = UNSET
+    delta_rows: tree_delta.TreeRowDelta | UnsetType = UNSET
+    cursor: tree_delta.TreeCursorReport | UnsetType = UNSET
     warnings = list(found.warnings)
     if args.delta:
-        links, aside = tree_delta.edges(ctx, project, wanted, found)
-        warnings += [f"the last snapshot could not be read and now lies in {aside}"] if aside else []
+        edges, moved_to = tree_delta.compare_edges(ctx, project, query, found)
+        warnings += [f"the last snapshot could not be read and now lies in {moved_to}"] if moved_to else []
     elif args.delta_json:
-        news, cursor = tree_delta.rows(ctx, project, wanted, found, args.cursor_file, reset=args.cursor_reset)
+        delta_rows, cursor = tree_delta.compare_rows(
+            ctx, project, query, found, args.cursor_file, reset=args.cursor_reset
+        )
     for warning in warnings:
         ctx.warn(f"tree warning: {warning}")
-    return _answer(args, project.root, found, links, news, cursor, warnings)
+    return _build_result(args, project.root, found, edges, delta_rows, cursor, warnings)
 
 
-def _wanted(args: Args) -> Wanted:
+def _build_query(args: Args) -> TreeQuery:
     if args.delta and args.delta_json:
         raise UsageError("delta_mode_conflict", "give --delta or --delta-json, not both")
     if args.cursor_file and not args.delta_json:
         raise UsageError("cursor_file_requires_delta_json", "--cursor-file requires --delta-json")
-    return Wanted(
+    return TreeQuery(
         session=args.session.strip(),
         all_hashes=args.all_hashes,
         active_only=args.active_only,
@@ -81,120 +83,125 @@ def _wanted(args: Args) -> Wanted:
     )
 
 
-def _answer(
+def _build_result(
     args: Args,
     root: str,
-    found: Tree,
-    links: tree_delta.Edges | UnsetType,
-    news: tree_delta.Rows | UnsetType,
-    cursor: tree_delta.Cursor | UnsetType,
+    found: SessionTree,
+    edges: tree_delta.TreeEdgeDelta | UnsetType,
+    delta_rows: tree_delta.TreeRowDelta | UnsetType,
+    cursor: tree_delta.TreeCursorReport | UnsetType,
     warnings: list[str],
-) -> Answer:
-    whole = news is not UNSET  # then every switch is named, given or not
+) -> TreeResult:
+    is_delta_json = delta_rows is not UNSET  # then every switch is named, given or not
     shows_rows = args.flat or args.with_state
     filtered = max(0, found.total - len(found.rows))
-    return Answer(
+    return TreeResult(
         project_root=root,
         all_hashes=args.all_hashes,
         node_count=len(found.rows),
-        session=args.session if whole or args.session else UNSET,
-        active_only=args.active_only if whole or args.active_only else UNSET,
-        flat=args.flat if whole or args.flat else UNSET,
-        with_state=args.with_state if whole or args.with_state else UNSET,
-        delta=news if whole else args.delta or UNSET,
-        delta_result=links,
-        total_node_count=found.total if whole or found.total else UNSET,
-        filtered_node_count=filtered if whole or filtered else UNSET,
-        rows=found.rows if shows_rows and (whole or found.rows) else UNSET,
-        roots=UNSET if whole and shows_rows else found.roots,
+        session=args.session if is_delta_json or args.session else UNSET,
+        active_only=args.active_only if is_delta_json or args.active_only else UNSET,
+        flat=args.flat if is_delta_json or args.flat else UNSET,
+        with_state=args.with_state if is_delta_json or args.with_state else UNSET,
+        delta=delta_rows if is_delta_json else args.delta or UNSET,
+        delta_result=edges,
+        total_node_count=found.total if is_delta_json or found.total else UNSET,
+        filtered_node_count=filtered if is_delta_json or filtered else UNSET,
+        rows=found.rows if shows_rows and (is_delta_json or found.rows) else UNSET,
+        roots=UNSET if is_delta_json and shows_rows else found.roots,
         cursor_file=UNSET if cursor is UNSET else cursor.path,
         cursor_recovered=True if cursor is not UNSET and cursor.recovered else UNSET,
         warnings=tuple(warnings) or UNSET,
     )
 
 
-def text(answer: Answer, args: Args) -> str:
+def text(answer: TreeResult, args: Args) -> str:
     if args.flat:
-        return "\n".join(_table(answer, args.with_state))
+        return "\n".join(_format_table(answer, args.with_state))
     if answer.delta_result is not UNSET:
-        found = answer.delta_result
-        lines = [f"delta_count={found.count}"]
-        lines += [f"+\t{row.session}\t{row.parent_session}" for row in found.added or ()]
-        lines += [f"-\t{row.session}\t{row.parent_session}" for row in found.removed or ()]
+        edges = answer.delta_result
+        lines = [f"delta_count={edges.count}"]
+        lines += [f"+\t{row.session}\t{row.parent_session}" for row in edges.added or ()]
+        lines += [f"-\t{row.session}\t{row.parent_session}" for row in edges.removed or ()]
         return "\n".join(lines)
-    return "\n".join(line for node in answer.roots or () for line in _branch(node, 0))
+    return "\n".join(line for node in answer.roots or () for line in _format_branch(node, 0))
 
 
-def _table(answer: Answer, with_state: bool) -> list[str]:
+def _format_table(answer: TreeResult, with_state: bool) -> list[str]:
     state = ["status", "sessionState"] if with_state else []
     lines = ["\t".join(["session", "parentSession", "agent", "mode", *state, "projectRoot", "createdAt"])]
     for row in _all_rows(answer):
-        words = [row.status, row.session_state] if with_state else []
+        state_cells = [row.status, row.session_state] if with_state else []
         lines.append(
-            "\t".join([row.session, row.parent_session, row.agent, row.mode, *words, row.project_root, row.created_at])
+            "\t".join(
+                [row.session, row.parent_session, row.agent, row.mode, *state_cells, row.project_root, row.created_at]
+            )
         )
     return lines
 
 
-def _all_rows(answer: Answer) -> tuple[Row, ...]:
+def _all_rows(answer: TreeResult) -> tuple[TreeRow, ...]:
     return () if answer.rows is UNSET else answer.rows
 
 
-def _branch(node: Node, depth: int) -> list[str]:
+def _format_branch(node: TreeNode, depth: int) -> list[str]:
     state = f" {node.session_state}" if node.session_state else ""
-    waits = f" ({node.waiting_for})" if node.waiting_for else ""
-    lines = [f"{'  ' * depth}{node.session} ({node.agent}/{node.mode}){state}{waits}"]
-    return lines + [line for child in node.children for line in _branch(child, depth + 1)]
+    waiting_for = f" ({node.waiting_for})" if node.waiting_for else ""
+    lines = [f"{'  ' * depth}{node.session} ({node.agent}/{node.mode}){state}{waiting_for}"]
+    return lines + [line for child in node.children for line in _format_branch(child, depth + 1)]
 
 
-class Small(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalTreeResult(Struct, frozen=True, kw_only=True, rename="camel"):
     node_count: int
     total_node_count: int
     filtered_node_count: int
-    added: list[Row] | UnsetType = UNSET
-    removed: list[Row] | UnsetType = UNSET
+    added: list[TreeRow] | UnsetType = UNSET
+    removed: list[TreeRow] | UnsetType = UNSET
     delta_count: int | UnsetType = UNSET
-    delta: SmallDelta | UnsetType = UNSET
+    delta: MinimalTreeDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
-    rows: list[Row] | UnsetType = UNSET
-    roots: list[Node] | UnsetType = UNSET
+    rows: list[TreeRow] | UnsetType = UNSET
+    roots: list[TreeNode] | UnsetType = UNSET
 
 
-class SmallDelta(Struct, frozen=True, kw_only=True):
-    added: list[Row]
-    removed: list[Row]
-    changed: list[Row]
+class MinimalTreeDelta(Struct, frozen=True, kw_only=True):
+    added: list[TreeRow]
+    removed: list[TreeRow]
+    changed: list[TreeRow]
     count: int
 
 
-def smaller(answer: Answer, args: Args) -> Small:
+def minimize(answer: TreeResult, args: Args) -> MinimalTreeResult:
     """The counts, and of news, rows and tree the first that was asked for."""
-    kept = Small(
+    minimal = MinimalTreeResult(
         node_count=answer.node_count,
         total_node_count=answer.total_node_count or 0,
         filtered_node_count=answer.filtered_node_count or 0,
     )
     if answer.delta_result is not UNSET:
-        found = answer.delta_result
-        added, removed = _small(found.added or ()), _small(found.removed or ())
-        return msgspec.structs.replace(kept, added=added, removed=removed, delta_count=found.count)
-    if isinstance(answer.delta, tree_delta.Rows):
-        news = answer.delta
-        delta = SmallDelta(
-            added=_small(news.added), removed=_small(news.removed), changed=_small(news.changed), count=news.count
+        edges = answer.delta_result
+        added, removed = _minimize_rows(edges.added or ()), _minimize_rows(edges.removed or ())
+        return msgspec.structs.replace(minimal, added=added, removed=removed, delta_count=edges.count)
+    if isinstance(answer.delta, tree_delta.TreeRowDelta):
+        delta_rows = answer.delta
+        delta = MinimalTreeDelta(
+            added=_minimize_rows(delta_rows.added),
+            removed=_minimize_rows(delta_rows.removed),
+            changed=_minimize_rows(delta_rows.changed),
+            count=delta_rows.count,
         )
         return msgspec.structs.replace(
-            kept, delta=delta, cursor_file=answer.cursor_file, cursor_recovered=answer.cursor_recovered
+            minimal, delta=delta, cursor_file=answer.cursor_file, cursor_recovered=answer.cursor_recovered
         )
     if args.flat or args.with_state:
-        return msgspec.structs.replace(kept, rows=_small(_all_rows(answer)))
-    return msgspec.structs.replace(kept, roots=[_small_node(node) for node in answer.roots or ()])
+        return msgspec.structs.replace(minimal, rows=_minimize_rows(_all_rows(answer)))
+    return msgspec.structs.replace(minimal, roots=[_minimize_node(node) for node in answer.roots or ()])
 
 
-def _small(rows: tuple[Row, ...]) -> list[Row]:
+def _minimize_rows(rows: tuple[TreeRow, ...]) -> list[TreeRow]:
     return [
-        Row(
+        TreeRow(
             session=row.session,
             parent_session=row.parent_session,
             status=row.status,
@@ -204,17 +211,17 @@ def _small(rows: tuple[Row, ...]) -> list[Row]:
     ]
 
 
-def _small_node(node: Node) -> Node:
+def _minimize_node(node: TreeNode) -> TreeNode:
     empty = dict.fromkeys(("agent", "mode", "project_root", "created_at"), "")
-    return msgspec.structs.replace(node, **empty, children=tuple(_small_node(child) for child in node.children))
+    return msgspec.structs.replace(node, **empty, children=tuple(_minimize_node(child) for child in node.children))
 
 
 COMMAND = Command(
     args=Args,
-    answer=Answer,
+    answer=TreeResult,
     run=run,
     text=text,
-    min=smaller,
+    min=minimize,
     errors={
         "delta_mode_conflict": "--delta with --delta-json",
         "cursor_file_requires_delta_json": "--cursor-file without --delta-json",

@@ -9,14 +9,14 @@ from lisa_py.contract import flags
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.core.context import Context
-from lisa_py.core.life import order
-from lisa_py.core.pilot.turn import Step, Turn, TurnRequest, turn
-from lisa_py.core.relay import fields
-from lisa_py.core.relay.masking import Mask
-from lisa_py.core.relay.monitoring import Monitored
-from lisa_py.core.relay.packet import Packet, PacketRequest
-from lisa_py.core.relay.recent import EventReader
-from lisa_py.core.watch import rules
+from lisa_py.core.handoff import fields
+from lisa_py.core.handoff.packet import Packet, PacketRequest
+from lisa_py.core.output.events import EventReader
+from lisa_py.core.redact.redactor import Mask
+from lisa_py.core.send import send_request
+from lisa_py.core.wait import stop_rules
+from lisa_py.core.workflows.monitor_report import MonitorResult
+from lisa_py.core.workflows.turn import TurnRequest, TurnResult, TurnStep, run_turn
 
 
 class Args(Struct, kw_only=True):
@@ -52,19 +52,19 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-def run(args: Args, ctx: Context) -> Turn:
+def run(args: Args, ctx: Context) -> TurnResult:
     mask = Mask(args.redact)
     request = TurnRequest(
-        payload=order.payload(ctx, args),
-        rules=rules.watch_rules(args, ctx.given),
-        packet=_packet(args),
+        payload=send_request.build_payload(ctx, args),
+        rules=stop_rules.build_stop_rules(args, ctx.given_fields),
+        packet=_build_packet_request(args),
         reader=EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset),
         fields=fields.parse(args.fields),
     )
-    return mask.record(turn(ctx, ctx.place(args.session, args.project_root), request))
+    return mask.mask_record(run_turn(ctx, ctx.ref(args.session, args.project_root), request))
 
 
-def _packet(args: Args) -> PacketRequest:
+def _build_packet_request(args: Args) -> PacketRequest:
     return PacketRequest(
         agent=args.agent,
         mode=args.mode,
@@ -76,7 +76,7 @@ def _packet(args: Args) -> PacketRequest:
     )
 
 
-class SmallTurn(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalTurnResult(Struct, frozen=True, kw_only=True, rename="camel"):
     """The outcome of the turn, or of the step that failed."""
 
     ok: bool
@@ -88,37 +88,41 @@ class SmallTurn(Struct, frozen=True, kw_only=True, rename="camel"):
     status: str | UnsetType = UNSET
     session_state: str | UnsetType = UNSET
     next_action: str | UnsetType = UNSET
-    failed_step: Step | UnsetType = UNSET
+    failed_step: TurnStep | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
 
 
-def smaller(answer: Turn, args: Args) -> SmallTurn:
-    kept = SmallTurn(ok=answer.ok, session=answer.session, project_root=answer.project_root)
+def minimize(answer: TurnResult, args: Args) -> MinimalTurnResult:
+    minimal = MinimalTurnResult(ok=answer.ok, session=answer.session, project_root=answer.project_root)
     if not answer.ok:
-        return replace(kept, failed_step=answer.failed_step, error_code=answer.error_code, error=answer.error)
-    if isinstance(answer.monitor, Monitored):
-        seen = answer.monitor
-        kept = replace(kept, final_state=seen.final_state, exit_reason=seen.exit_reason, waiting_for=seen.waiting_for)
+        return replace(minimal, failed_step=answer.failed_step, error_code=answer.error_code, error=answer.error)
+    if isinstance(answer.monitor, MonitorResult):
+        monitor = answer.monitor
+        minimal = replace(
+            minimal, final_state=monitor.final_state, exit_reason=monitor.exit_reason, waiting_for=monitor.waiting_for
+        )
     if isinstance(answer.packet, Packet):
-        made = answer.packet
-        kept = replace(kept, status=made.status, session_state=made.session_state, next_action=made.next_action)
+        packet = answer.packet
+        minimal = replace(
+            minimal, status=packet.status, session_state=packet.session_state, next_action=packet.next_action
+        )
     elif isinstance(answer.packet, dict):
-        shown = answer.packet
-        named = (("status", "status"), ("session_state", "sessionState"), ("next_action", "nextAction"))
-        kept = replace(kept, **{name: shown[key] for name, key in named if key in shown})
-    return kept
+        packet_fields = answer.packet
+        key_names = (("status", "status"), ("session_state", "sessionState"), ("next_action", "nextAction"))
+        minimal = replace(minimal, **{name: packet_fields[key] for name, key in key_names if key in packet_fields})
+    return minimal
 
 
 COMMAND = Command(
     args=Args,
-    answer=Turn,
+    answer=TurnResult,
     run=run,
-    min=smaller,
+    min=minimize,
     exit_code=lambda answer: answer.exit_code,
     errors={
-        **order.ERRORS,
-        **rules.ERRORS,
+        **send_request.ERRORS,
+        **stop_rules.ERRORS,
         "turn_send_failed": "nothing was told, or it was not taken; `send` and `error` say why",
         "turn_monitor_failed": "it crashed, was not found, or took too long; `monitor` says which",
         "turn_packet_failed": "the session could not be read; `packet` says why",

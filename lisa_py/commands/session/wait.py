@@ -9,10 +9,10 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract import csv
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import CursorFile, CursorReset, ProjectRoot, TimeoutSeconds
-from lisa_py.core.advice import waiting_list
-from lisa_py.core.advice.waiting_list import Asked, Row
 from lisa_py.core.context import Context
-from lisa_py.core.watch import wait_many
+from lisa_py.core.fleet import wait_selection
+from lisa_py.core.fleet.wait_selection import WaitQuery, WaitRow
+from lisa_py.core.wait import wait_many
 
 
 class Args(Struct, kw_only=True):
@@ -34,15 +34,15 @@ class Args(Struct, kw_only=True):
     )
 
 
-class Change(Struct, frozen=True, kw_only=True, rename="camel"):
+class WaitChangeEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     """One session has another state."""
 
     type: str = "change"
     elapsed_seconds: float
-    session: Row
+    session: WaitRow
 
 
-class Waited(Struct, frozen=True, kw_only=True, rename="camel"):
+class WaitResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
     condition: str
     """any or all."""
@@ -52,81 +52,87 @@ class Waited(Struct, frozen=True, kw_only=True, rename="camel"):
     elapsed_seconds: float
     count: int
     """How many sessions were waited for."""
-    sessions: tuple[Row, ...]
+    sessions: tuple[WaitRow, ...]
     """Those that are as wanted, the most urgent first."""
-    pending: tuple[Row, ...]
+    pending: tuple[WaitRow, ...]
     """The others."""
     cursor_file: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 
-class Small(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalWaitResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
-    sessions: tuple[waiting_list.SmallRow, ...]
+    sessions: tuple[wait_selection.MinimalWaitRow, ...]
     pending: tuple[str, ...]
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Waited:
-    asked = waiting_list.asked(args.any, args.all, args.until_state, args.changed, args.cursor_file, args.cursor_reset)
+def run(args: Args, ctx: Context) -> WaitResult:
+    query = wait_selection.parse_query(
+        args.any, args.all, args.until_state, args.changed, args.cursor_file, args.cursor_reset
+    )
     project = ctx.project(args.project_root)
-    places = waiting_list.members(ctx, project, args.sessions, args.project_root)
-    wanted = wait_many.Wanted(
-        every=asked.every,
-        states=asked.states,
-        changed=asked.changed,
+    refs = wait_selection.select_sessions(ctx, project, args.sessions, args.project_root)
+    condition = wait_many.WaitCondition(
+        all_sessions=query.every,
+        states=query.states,
+        changed=query.changed,
         timeout_seconds=args.timeout_seconds or 0,
     )
-    began = ctx.clock.monotonic()
+    started = ctx.clock.monotonic()
 
-    def tell(member: wait_many.Member) -> None:
+    def emit_change(member: wait_many.WaitMember) -> None:
         if args.stream_json:
-            ctx.emit(Change(elapsed_seconds=round(ctx.clock.monotonic() - began, 3), session=waiting_list.row(member)))
+            ctx.emit(
+                WaitChangeEvent(
+                    elapsed_seconds=round(ctx.clock.monotonic() - started, 3), session=wait_selection.build_row(member)
+                )
+            )
 
-    found = waiting_list.wait(ctx, places, wanted, asked, tell)
-    return _answer(asked, project.root, found)
+    result = wait_selection.wait_for_sessions(ctx, refs, condition, query, emit_change)
+    return _build_result(query, project.root, result)
 
 
-def _answer(asked: Asked, root: str, found: wait_many.Waited) -> Waited:
-    met = {member.key for member in found.met}
-    return Waited(
-        ok=not found.timed_out,
-        condition="all" if asked.every else "any",
-        until_states=asked.states,
-        changed_only=asked.changed,
+def _build_result(query: WaitQuery, root: str, result: wait_many.WaitManyResult) -> WaitResult:
+    met = {member.key for member in result.met}
+    return WaitResult(
+        ok=not result.timed_out,
+        condition="all" if query.every else "any",
+        until_states=query.states,
+        changed_only=query.changed,
         project_root=root,
-        elapsed_seconds=round(found.elapsed, 3),
-        count=len(found.members),
-        sessions=waiting_list.rows(found.met),
-        pending=waiting_list.rows([member for member in found.members if member.key not in met]),
-        cursor_file=asked.cursor_file or UNSET,
-        error_code="wait_timeout" if found.timed_out else UNSET,
+        elapsed_seconds=round(result.elapsed, 3),
+        count=len(result.members),
+        sessions=wait_selection.build_rows(result.met),
+        pending=wait_selection.build_rows([member for member in result.members if member.key not in met]),
+        cursor_file=query.cursor_file or UNSET,
+        error_code="wait_timeout" if result.timed_out else UNSET,
     )
 
 
-def smaller(answer: Waited, args: Args) -> Small:
-    return Small(
+def minimize(answer: WaitResult, args: Args) -> MinimalWaitResult:
+    return MinimalWaitResult(
         ok=answer.ok,
-        sessions=tuple(waiting_list.small(each) for each in answer.sessions),
+        sessions=tuple(wait_selection.build_minimal_row(each) for each in answer.sessions),
         pending=tuple(each.session for each in answer.pending),
         error_code=answer.error_code,
     )
 
 
-def text(answer: Waited, args: Args) -> str:
-    lines = [csv.line((each.session, each.session_state, each.waiting_for or "")) for each in answer.sessions]
+def text(answer: WaitResult, args: Args) -> str:
+    lines = [csv.format_line((each.session, each.session_state, each.waiting_for or "")) for each in answer.sessions]
     if not answer.ok:
-        lines += [csv.line((each.session, each.session_state, "pending")) for each in answer.pending]
+        lines += [csv.format_line((each.session, each.session_state, "pending")) for each in answer.pending]
     return "\n".join(lines)
 
 
 COMMAND = Command(
     args=Args,
-    answer=Waited,
+    answer=WaitResult,
     run=run,
     text=text,
-    min=smaller,
-    events=Change,
+    min=minimize,
+    events=WaitChangeEvent,
     exit_code=lambda answer: 0 if answer.ok else 2,
     errors={
         "wait_condition_conflict": "--any and --all are both given",

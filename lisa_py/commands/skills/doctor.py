@@ -10,7 +10,8 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py import commands
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context
-from lisa_py.core.relay.skill import contract, copying, drift, page
+from lisa_py.core.skill import contract_check as skill_contract_check
+from lisa_py.core.skill import drift, installer, page
 from lisa_py.host import files
 
 
@@ -29,58 +30,60 @@ class Args(Struct, kw_only=True):
     sync_plan: Annotated[bool, Flag(help="also list what to run, most urgent first")] = False
 
 
-class Report(Struct, frozen=True, kw_only=True, rename="camel"):
+class SkillsDoctorResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
     repo_root: str
     repo_skill_path: str
     repo_version: str
     capability_hash: str
-    targets: Sequence[drift.Target]
+    targets: Sequence[drift.SkillTarget]
     deep: bool | UnsetType = UNSET
     fix: bool | UnsetType = UNSET
-    sync_plan: Sequence[drift.Step] | UnsetType = UNSET
+    sync_plan: Sequence[drift.SkillSyncStep] | UnsetType = UNSET
     contract_check: bool | UnsetType = UNSET
-    contract_checks: Sequence[contract.Check] | UnsetType = UNSET
+    contract_checks: Sequence[skill_contract_check.SkillCheck] | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Report:
-    surface = commands.surface()
-    root = files.canonical(args.repo_root) if "repo_root" in ctx.given else ""
-    skill = copying.in_tree(root) if root else copying.bundled()
-    wanted = drift.model(skill, surface, flags=args.contract_check, deep=args.deep, repo_root=root)
-    found = drift.targets(ctx, wanted)
-    found = drift.fix(ctx, found, wanted, to=args.to.strip().lower(), force=args.force) if args.fix else found
-    found = [drift.explained(target, wanted) for target in found] if args.explain_drift else found
-    checks = contract.checks(root or copying.package_root(), skill, surface) if args.contract_check else []
-    fine = all(target.status in drift.AGREES for target in found) and all(check.ok for check in checks)
-    return Report(
-        ok=fine,
-        repo_root=root or copying.package_root(),
+def run(args: Args, ctx: Context) -> SkillsDoctorResult:
+    index = commands.build_index()
+    root = files.canonical_path(args.repo_root) if "repo_root" in ctx.given_fields else ""
+    skill = installer.skill_path(root) if root else installer.bundled_path()
+    expected = drift.load_reference(skill, index, flags=args.contract_check, deep=args.deep, repo_root=root)
+    targets = drift.inspect_all(ctx, expected)
+    targets = drift.fix(ctx, targets, expected, to=args.to.strip().lower(), force=args.force) if args.fix else targets
+    targets = [drift.add_remediation(target, expected) for target in targets] if args.explain_drift else targets
+    checks = (
+        skill_contract_check.run_checks(root or installer.package_root(), skill, index) if args.contract_check else []
+    )
+    passed = all(target.status in drift.ACCEPTED_STATUSES for target in targets) and all(check.ok for check in checks)
+    return SkillsDoctorResult(
+        ok=passed,
+        repo_root=root or installer.package_root(),
         repo_skill_path=skill,
-        repo_version=wanted.version,
-        capability_hash=page.capability_hash(surface),
-        targets=found,
+        repo_version=expected.version,
+        capability_hash=page.capability_hash(index),
+        targets=targets,
         deep=args.deep or UNSET,
         fix=args.fix or UNSET,
-        sync_plan=(drift.plan(found, wanted) or UNSET) if args.sync_plan else UNSET,
+        sync_plan=(drift.plan(targets, expected) or UNSET) if args.sync_plan else UNSET,
         contract_check=args.contract_check or UNSET,
         contract_checks=checks or UNSET,
-        error_code=UNSET if fine else "skills_doctor_drift_detected",
+        error_code=UNSET if passed else "skills_doctor_drift_detected",
     )
 
 
-def text(answer: Report, args: Args) -> str:
-    fine = "true" if answer.ok else "false"
-    head = f"repo_version={answer.repo_version} capability_hash={answer.capability_hash} ok={fine}"
-    lines = [head, *(line for target in answer.targets for line in _about(target))]
+def text(answer: SkillsDoctorResult, args: Args) -> str:
+    passed = "true" if answer.ok else "false"
+    head = f"repo_version={answer.repo_version} capability_hash={answer.capability_hash} ok={passed}"
+    lines = [head, *(line for target in answer.targets for line in _format_target(target))]
     for check in answer.contract_checks or ():
         lines.append(f"{'ok' if check.ok else 'fail':<4} {check.name}{f' ({check.detail})' if check.detail else ''}")
     steps = [f"- {step.command}" for step in answer.sync_plan or ()]
     return "\n".join([*lines, *(["sync_plan:", *steps] if steps else [])])
 
 
-def _about(target: drift.Target) -> Iterator[str]:
+def _format_target(target: drift.SkillTarget) -> Iterator[str]:
     yield f"- {target.target} status={target.status} version={target.version or ''} path={target.path}"
     if target.content_hash:
         yield f"  content_hash={target.content_hash} repo_content_hash={target.repo_content_hash or ''}"
@@ -98,7 +101,7 @@ def _about(target: drift.Target) -> Iterator[str]:
 
 COMMAND = Command(
     args=Args,
-    answer=Report,
+    answer=SkillsDoctorResult,
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,

@@ -9,10 +9,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context
-from lisa_py.core.relay.skill import copying, places
-from lisa_py.core.relay.skill.copying import Copied
+from lisa_py.core.skill import installer, locations
+from lisa_py.core.skill.installer import SkillCopyResult
 
-FAILED = "skills_install_failed"
+FAILURE_CODE = "skills_install_failed"
 
 
 class Args(Struct, kw_only=True):
@@ -27,7 +27,7 @@ class Args(Struct, kw_only=True):
     force: Annotated[bool, Flag(help="replace the destination although it is not lisa's skill")] = False
 
 
-class Installed(Struct, frozen=True, kw_only=True):
+class SkillsInstallResult(Struct, frozen=True, kw_only=True):
     """One copy lies flat; several are in `installs`."""
 
     source: str | UnsetType = UNSET
@@ -36,40 +36,44 @@ class Installed(Struct, frozen=True, kw_only=True):
     directories: int | UnsetType = UNSET
     symlinks: int | UnsetType = UNSET
     noop: bool | UnsetType = UNSET
-    installs: Sequence[Copied] | UnsetType = UNSET
+    installs: Sequence[SkillCopyResult] | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> Installed:
-    source = places.source_of_install(ctx, args.repo_root)
-    wanted = places.destinations(ctx, args.to, args.path, args.project_path)
-    done = [copying.copy(ctx, source, place, code=FAILED, force=args.force) for place in wanted]
-    if len(done) > 1:
-        return Installed(installs=done)
-    one = done[0]
-    return Installed(
-        source=one.source,
-        destination=one.destination,
-        files=one.files,
-        directories=one.directories,
-        symlinks=one.symlinks,
-        noop=one.noop,
+def run(args: Args, ctx: Context) -> SkillsInstallResult:
+    source = locations.install_source(ctx, args.repo_root)
+    destinations = locations.destinations(ctx, args.to, args.path, args.project_path)
+    copies = [
+        installer.copy_skill(ctx, source, destination, code=FAILURE_CODE, force=args.force)
+        for destination in destinations
+    ]
+    if len(copies) > 1:
+        return SkillsInstallResult(installs=copies)
+    copy = copies[0]
+    return SkillsInstallResult(
+        source=copy.source,
+        destination=copy.destination,
+        files=copy.files,
+        directories=copy.directories,
+        symlinks=copy.symlinks,
+        noop=copy.noop,
     )
 
 
-def text(answer: Installed, args: Args) -> str:
-    done: Sequence[Copied | Installed] = answer.installs or [answer]
+def text(answer: SkillsInstallResult, args: Args) -> str:
+    copies: Sequence[SkillCopyResult | SkillsInstallResult] = answer.installs or [answer]
     return "\n".join(
-        f"skills install ok: {one.source} -> {one.destination} ({'same folder' if one.noop else f'{one.files} files'})"
-        for one in done
+        f"skills install ok: {copy.source} -> {copy.destination} "
+        f"({'same folder' if copy.noop else f'{copy.files} files'})"
+        for copy in copies
     )
 
 
 COMMAND = Command(
     args=Args,
-    answer=Installed,
+    answer=SkillsInstallResult,
     run=run,
     text=text,
-    errors={**copying.ERRORS, FAILED: "the copy failed; what was there is still there"},
+    errors={**installer.ERRORS, FAILURE_CODE: "the copy failed; what was there is still there"},
     exits={
         0: "installed everywhere it should be",
         1: "not installed, or not everywhere; the message says what stopped",

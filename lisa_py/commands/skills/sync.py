@@ -9,10 +9,10 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context
-from lisa_py.core.relay.skill import copying, places
-from lisa_py.host import files, trees
+from lisa_py.core.skill import installer, locations
+from lisa_py.host import files, folder_copy
 
-FAILED = "skills_sync_failed"
+FAILURE_CODE = "skills_sync_failed"
 
 
 class Args(Struct, kw_only=True):
@@ -27,7 +27,7 @@ class Args(Struct, kw_only=True):
     force: Annotated[bool, Flag(help="replace the destination although it is not lisa's skill")] = False
 
 
-class Synced(Struct, frozen=True, kw_only=True, rename="camel"):
+class SkillsSyncResult(Struct, frozen=True, kw_only=True, rename="camel"):
     source: str
     destination: str
     files: int
@@ -39,38 +39,41 @@ class Synced(Struct, frozen=True, kw_only=True, rename="camel"):
     """With --deep: whether the destination was another one before."""
 
 
-def run(args: Args, ctx: Context) -> Synced:
-    source = places.source_of_sync(ctx, args.from_, args.path)
-    destination = copying.in_tree(files.canonical(args.repo_root or ctx.cwd))
-    before = _hash(destination) if args.deep else ""
-    done = copying.copy(ctx, source, destination, code=FAILED, force=args.force)
-    after = _hash(destination) if args.deep else ""
-    return Synced(
-        source=done.source,
-        destination=done.destination,
-        files=done.files,
-        directories=done.directories,
-        symlinks=done.symlinks,
-        noop=done.noop,
+def run(args: Args, ctx: Context) -> SkillsSyncResult:
+    source = locations.sync_source(ctx, args.from_, args.path)
+    destination = installer.skill_path(files.canonical_path(args.repo_root or ctx.cwd))
+    before = _hash_folder(destination) if args.deep else ""
+    copy = installer.copy_skill(ctx, source, destination, code=FAILURE_CODE, force=args.force)
+    after = _hash_folder(destination) if args.deep else ""
+    return SkillsSyncResult(
+        source=copy.source,
+        destination=copy.destination,
+        files=copy.files,
+        directories=copy.directories,
+        symlinks=copy.symlinks,
+        noop=copy.noop,
         content_hash=after or UNSET,
         drifted=before != after if args.deep else UNSET,
     )
 
 
-def _hash(folder: str) -> str:
-    return trees.content_hash(folder) if files.is_dir(folder) else ""
+def _hash_folder(folder: str) -> str:
+    return folder_copy.content_hash(folder) if files.is_dir(folder) else ""
 
 
-def text(answer: Synced, args: Args) -> str:
+def text(answer: SkillsSyncResult, args: Args) -> str:
     count = "same folder" if answer.noop else f"{answer.files} files"
     return f"skills sync ok: {answer.source} -> {answer.destination} ({count})"
 
 
 COMMAND = Command(
     args=Args,
-    answer=Synced,
+    answer=SkillsSyncResult,
     run=run,
     text=text,
-    errors={**copying.ERRORS, FAILED: "the source is no skill, or the copy failed; what was there is still there"},
+    errors={
+        **installer.ERRORS,
+        FAILURE_CODE: "the source is no skill, or the copy failed; what was there is still there",
+    },
     example="lisa skills sync --from path --path /tmp/edited-skill --repo-root .",
 )

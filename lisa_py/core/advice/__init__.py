@@ -1,1 +1,1 @@
-"""What to do next, as pure functions of what is known."""
+"""Diagnose sessions and suggest next steps."""

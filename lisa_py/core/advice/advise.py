@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import examine, next_step
+from lisa_py.core.advice import diagnose, next_step
 from lisa_py.core.context import Context
-from lisa_py.store.places import Place
+from lisa_py.store.paths import SessionRef
 
 
 class Advice(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -23,15 +23,15 @@ class Advice(Struct, frozen=True, kw_only=True, rename="camel"):
     budget: int
 
 
-def advise(ctx: Context, place: Place, seen: Status, budget: int) -> Advice:
+def advise(ctx: Context, ref: SessionRef, status: Status, budget: int) -> Advice:
     """What to run next about a session that was seen so; the answer of it costs about so many tokens at most."""
-    patient = examine.patient(ctx, place)
-    step = next_step.of(seen.session_state, seen.waiting_for, budget, patient, seen.error_kind)
+    target = diagnose.build_advice_target(ctx, ref)
+    step = next_step.recommend_step(status.session_state, status.waiting_for, budget, target, status.error_kind)
     return Advice(
-        session=place.session,
-        status=seen.status,
-        session_state=seen.session_state,
-        waiting_for=seen.waiting_for,
+        session=ref.session,
+        status=status.status,
+        session_state=status.session_state,
+        waiting_for=status.waiting_for,
         next_action=step.action,
         recommended_command=step.command,
         reason=step.reason,

@@ -8,21 +8,21 @@ from msgspec import Struct
 
 from lisa_py.contract.records import Event
 from lisa_py.contract.status import Status
-from lisa_py.host.clock import unix_of
+from lisa_py.host.clock import parse_time
 
 _SEVERITIES = ("high", "medium", "low")
-_UNSETTLED = ("in_progress", "degraded")
+_UNFINISHED = ("in_progress", "degraded")
 _WORKING = ("starting", "thinking", "streaming", "tool")
-LOOP = 6
+LOOP_EVENTS = 6
 """Events in a row that say the same."""
 LOOP_SECONDS = 60
 """A loop lasts; a burst of looks does not make one."""
-_RECENT = 10
-_DEGRADED_MANY = 3
-_CHURN_MANY = 2
+_RECENT_EVENTS = 10
+_DEGRADED_LIMIT = 3
+_CHURN_LIMIT = 2
 
 
-class Finding(Struct, frozen=True):
+class AnomalyFinding(Struct, frozen=True):
     """One thing that is wrong."""
 
     code: str
@@ -32,46 +32,46 @@ class Finding(Struct, frozen=True):
     recommendation: str
 
 
-class History(Struct, frozen=True, kw_only=True):
+class RunHistory(Struct, frozen=True, kw_only=True):
     """The events of the session's present run, oldest first, and the moment they are looked at."""
 
     events: tuple[Event, ...]
     now: float
 
 
-def history(events: Sequence[Event], now: float) -> History:
+def build_history(events: Sequence[Event], now: float) -> RunHistory:
     """Of a log that may reach back to earlier sessions of the name."""
-    births = [at for at, event in enumerate(events) if event.reason.startswith("spawn_")]
-    own = events[births[-1] :] if births else events
-    return History(events=tuple(event for event in own if event.type != "snapshot"), now=now)
+    spawn_indexes = [at for at, event in enumerate(events) if event.reason.startswith("spawn_")]
+    own = events[spawn_indexes[-1] :] if spawn_indexes else events
+    return RunHistory(events=tuple(event for event in own if event.type != "snapshot"), now=now)
 
 
-def find(status: Status, past: History, stands_still: Callable[[], bool]) -> list[Finding]:
+def find_anomalies(status: Status, past: RunHistory, is_stalled: Callable[[], bool]) -> list[AnomalyFinding]:
     """All findings, the most severe first. `stands_still` takes a second look, and is asked only on suspicion."""
     if status.session_state == "not_found":
-        return [_finding("session_not_found", 1)]
-    if not past.events and status.session_state in _UNSETTLED:
-        return [_finding("no_events_observed", 1)]
+        return [_make_finding("session_not_found", 1)]
+    if not past.events and status.session_state in _UNFINISHED:
+        return [_make_finding("no_events_observed", 1)]
     found = [
-        *_loop(status, past, stands_still),
-        *_counted("degraded_retries", _degraded(past), _DEGRADED_MANY),
-        *_counted("expectation_churn", _churn(past), _CHURN_MANY),
-        *_terminal(status),
-        *_agent(status),
+        *_find_loop(status, past, is_stalled),
+        *_find_repeated("degraded_retries", _count_degraded(past), _DEGRADED_LIMIT),
+        *_find_repeated("expectation_churn", _count_expectation_changes(past), _CHURN_LIMIT),
+        *_find_terminal_state(status),
+        *_find_agent_error(status),
     ]
     return sorted(found, key=lambda finding: (_SEVERITIES.index(finding.severity), finding.code))
 
 
-def _loop(status: Status, past: History, stands_still: Callable[[], bool]) -> list[Finding]:
-    if status.session_state not in _UNSETTLED or status.agent_state in _WORKING:
+def _find_loop(status: Status, past: RunHistory, is_stalled: Callable[[], bool]) -> list[AnomalyFinding]:
+    if status.session_state not in _UNFINISHED or status.agent_state in _WORKING:
         return []
-    length, seconds = longest_run(past)
-    if length < LOOP or seconds < LOOP_SECONDS or not stands_still():
+    length, seconds = find_longest_run(past)
+    if length < LOOP_EVENTS or seconds < LOOP_SECONDS or not is_stalled():
         return []
-    return [_finding("reason_loop", length)]
+    return [_make_finding("reason_loop", length)]
 
 
-def longest_run(past: History) -> tuple[int, float]:
+def find_longest_run(past: RunHistory) -> tuple[int, float]:
     """(how many events in a row give one reason, how long that has gone on)."""
     best, best_seconds = 0, 0.0
     start = 0
@@ -81,41 +81,41 @@ def longest_run(past: History) -> tuple[int, float]:
         length = at - start + 1
         if length >= best:
             last = at == len(past.events) - 1
-            until = past.now if last else unix_of(past.events[at].at) or past.now
-            best, best_seconds = length, until - (unix_of(past.events[start].at) or until)
+            until = past.now if last else parse_time(past.events[at].at) or past.now
+            best, best_seconds = length, until - (parse_time(past.events[start].at) or until)
     return best, best_seconds
 
 
-def _counted(code: str, count: int, least: int) -> list[Finding]:
-    return [_finding(code, count)] if count >= least else []
+def _find_repeated(code: str, count: int, minimum: int) -> list[AnomalyFinding]:
+    return [_make_finding(code, count)] if count >= minimum else []
 
 
-def _degraded(past: History) -> int:
-    return sum(event.state == "degraded" for event in past.events[-_RECENT:])
+def _count_degraded(past: RunHistory) -> int:
+    return sum(event.state == "degraded" for event in past.events[-_RECENT_EVENTS:])
 
 
-def _churn(past: History) -> int:
+def _count_expectation_changes(past: RunHistory) -> int:
     return sum("expected_" in event.reason or "expectation" in event.reason for event in past.events)
 
 
-def _terminal(status: Status) -> list[Finding]:
+def _find_terminal_state(status: Status) -> list[AnomalyFinding]:
     if status.session_state in ("stuck", "crashed"):
-        return [_finding(f"terminal_{status.session_state}", 1)]
+        return [_make_finding(f"terminal_{status.session_state}", 1)]
     return []
 
 
-def _agent(status: Status) -> list[Finding]:
+def _find_agent_error(status: Status) -> list[AnomalyFinding]:
     """What a living agent says of its own trouble."""
-    if status.session_state not in (*_UNSETTLED, "waiting_input"):
+    if status.session_state not in (*_UNFINISHED, "waiting_input"):
         return []
     code = {"error": "agent_error", "retrying": "agent_retrying"}.get(status.agent_state)
     if code is None:
         return []
     kind = status.error_kind or status.state_detail
-    return [_finding(code, 1, f" ({kind})" if kind else "")]
+    return [_make_finding(code, 1, f" ({kind})" if kind else "")]
 
 
-_KNOWN = {
+_DESCRIPTIONS = {
     "session_not_found": (
         "high",
         "tmux has no session of this name",
@@ -149,6 +149,6 @@ _KNOWN = {
 """Severity, message and recommendation of every code."""
 
 
-def _finding(code: str, count: int, more: str = "") -> Finding:
-    severity, message, recommendation = _KNOWN[code]
-    return Finding(code, severity, count, message + more, recommendation)
+def _make_finding(code: str, count: int, suffix: str = "") -> AnomalyFinding:
+    severity, message, recommendation = _DESCRIPTIONS[code]
+    return AnomalyFinding(code, severity, count, message + suffix, recommendation)

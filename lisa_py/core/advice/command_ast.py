@@ -35,7 +35,7 @@ _TYPES: Mapping[str, Callable[[object], bool]] = {
 }
 
 
-class Malformed(Exception):
+class CommandAstError(Exception):
     """A command tree breaks the rules; `code` says which."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -43,78 +43,78 @@ class Malformed(Exception):
         self.code = code
 
 
-def check(tree: object, where: str) -> None:
+def validate(tree: object, where: str) -> None:
     """Raises Malformed."""
     prefix = "next_action_command_ast"
     if not isinstance(tree, dict):
-        raise Malformed(f"invalid_{prefix}_type", f"{where} is not an object")
+        raise CommandAstError(f"invalid_{prefix}_type", f"{where} is not an object")
     for key in ("schema", "binary"):
         if key in tree and not isinstance(tree[key], str):
-            raise Malformed(f"invalid_{key}_type", f"{where}.{key} is not a string")
+            raise CommandAstError(f"invalid_{key}_type", f"{where}.{key} is not a string")
     words = tree.get("subcommands")
     if not isinstance(words, list) or not words or not all(isinstance(word, str) and word.strip() for word in words):
-        raise Malformed(f"invalid_{prefix}_subcommands", f"{where}.subcommands is not a list of words")
+        raise CommandAstError(f"invalid_{prefix}_subcommands", f"{where}.subcommands is not a list of words")
     if "args" not in tree:
-        raise Malformed(f"missing_{prefix}_args", f"{where}.args is missing")
+        raise CommandAstError(f"missing_{prefix}_args", f"{where}.args is missing")
     args = tree["args"]
     if not isinstance(args, list | dict):
-        raise Malformed(f"invalid_{prefix}_args_type", f"{where}.args is neither a list nor an object")
-    for spot, arg in _spots(args, where):
-        _check_arg(arg, spot, f"{prefix}_arg")
+        raise CommandAstError(f"invalid_{prefix}_args_type", f"{where}.args is neither a list nor an object")
+    for location, arg in _locate_arguments(args, where):
+        _check_argument(arg, location, f"{prefix}_arg")
 
 
-def _spots(args: list[Any] | dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+def _locate_arguments(args: list[Any] | dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
     """Each argument with where it stands; in a map the key names it and its value tells its type."""
     if isinstance(args, list):
         yield from ((f"{where}.args[{number}]", arg) for number, arg in enumerate(args))
         return
     for key in sorted(args):
         arg = args[key] if isinstance(args[key], dict) else {"value": args[key]}
-        yield f"{where}.args.{key}", {"name": key, "type": _type_of(arg.get("value")), **arg}
+        yield f"{where}.args.{key}", {"name": key, "type": _infer_type(arg.get("value")), **arg}
 
 
-def _check_arg(arg: object, spot: str, code: str) -> None:
+def _check_argument(arg: object, location: str, code: str) -> None:
     fields = arg if isinstance(arg, dict) else {}
     if "name" not in fields:
-        raise Malformed(f"missing_{code}_name", f"{spot}.name is missing")
+        raise CommandAstError(f"missing_{code}_name", f"{location}.name is missing")
     if not isinstance(fields["name"], str) or not fields["name"].strip():
-        raise Malformed(f"invalid_{code}_name", f"{spot}.name is not a word")
+        raise CommandAstError(f"invalid_{code}_name", f"{location}.name is not a word")
     if "type" not in fields:
-        raise Malformed(f"missing_{code}_type", f"{spot}.type is missing")
+        raise CommandAstError(f"missing_{code}_type", f"{location}.type is missing")
     kind = fields["type"]
     if not isinstance(kind, str) or kind.strip().lower() not in _TYPES:
-        raise Malformed(f"invalid_{code}_type_name", f"{spot}.type is none of {', '.join(_TYPES)}")
+        raise CommandAstError(f"invalid_{code}_type_name", f"{location}.type is none of {', '.join(_TYPES)}")
     if "value" not in fields:
-        raise Malformed(f"missing_{code}_value", f"{spot}.value is missing")
+        raise CommandAstError(f"missing_{code}_value", f"{location}.value is missing")
     if not _TYPES[kind.strip().lower()](fields["value"]):
-        raise Malformed(f"invalid_{code}_value", f'{spot}.value does not match type "{kind}"')
+        raise CommandAstError(f"invalid_{code}_value", f'{location}.value does not match type "{kind}"')
 
 
-def _type_of(value: object) -> str:
+def _infer_type(value: object) -> str:
     return next((name for name, fits in _TYPES.items() if fits(value)), "string")
 
 
-def title(tree: Mapping[str, Any]) -> str:
+def command_name(tree: Mapping[str, Any]) -> str:
     """The name of the command: `session send`."""
     words = tree.get("subcommands")
     return " ".join(str(word) for word in words) if isinstance(words, list) else ""
 
 
-def line(tree: Mapping[str, Any]) -> str:
+def format_command(tree: Mapping[str, Any]) -> str:
     """The command as one would type it; empty when the tree names none."""
-    if not title(tree):
+    if not command_name(tree):
         return ""
     binary = tree.get("binary")
-    words = [binary.strip() if isinstance(binary, str) and binary.strip() else BINARY, title(tree)]
-    for flag, value in _flags(tree.get("args")):
+    words = [binary.strip() if isinstance(binary, str) and binary.strip() else BINARY, command_name(tree)]
+    for flag, value in _read_flags(tree.get("args")):
         if value is True:
             words.append(flag)
         elif value is not False and value is not None:
-            words += [flag, _quoted(value)]
+            words += [flag, _quote_value(value)]
     return " ".join(words)
 
 
-def _flags(args: object) -> Iterator[tuple[str, Any]]:
+def _read_flags(args: object) -> Iterator[tuple[str, Any]]:
     named: list[tuple[str, Any]] = []
     if isinstance(args, list):
         named = [("", arg) for arg in args]
@@ -130,6 +130,6 @@ def _flags(args: object) -> Iterator[tuple[str, Any]]:
             yield str(flag or f"--{name}"), arg.get("value")
 
 
-def _quoted(value: object) -> str:
+def _quote_value(value: object) -> str:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if _PLAIN.match(text) else quote(text)

@@ -52,7 +52,7 @@ Profile = Annotated[
 ]
 
 
-class Crew(Struct, frozen=True):
+class AgentSelection(Struct, frozen=True):
     """Who does the job."""
 
     agent: Agent
@@ -60,31 +60,31 @@ class Crew(Struct, frozen=True):
     """The model of a profile; empty: none is named."""
 
 
-def usual_model(agent: Agent) -> str:
+def default_model(agent: Agent) -> str:
     """The model plans name for an agent that takes one: the one behind its first short name."""
     return next(iter(agent.model_aliases.values()), "") if agent.takes_model else ""
 
 
-def profiles() -> dict[str, Crew]:
+def list_profiles() -> dict[str, AgentSelection]:
     """Each short model name stands for its agent too; an agent without any stands for itself."""
-    found: dict[str, Crew] = {}
+    found: dict[str, AgentSelection] = {}
     for agent in (agents.get(name) for name in agents.names()):
         if agent.hidden:
             continue
         for alias, model in agent.model_aliases.items():
-            found[alias] = Crew(agent, model)
+            found[alias] = AgentSelection(agent, model)
         if not agent.model_aliases:
-            found[agent.name] = Crew(agent)
+            found[agent.name] = AgentSelection(agent)
     return found
 
 
-def crew(agent: str, profile: str) -> Crew:
+def select_agent(agent: str, profile: str) -> AgentSelection:
     """Whom the flags name; a profile overrules the agent. Raises LisaError(invalid_agent | invalid_profile)."""
-    chosen = agents.get(agent or agents.DEFAULT)
+    named_agent = agents.get(agent or agents.DEFAULT)
     word = profile.strip().lower()
     if not word:
-        return Crew(chosen)
-    known = profiles()
+        return AgentSelection(named_agent)
+    known = list_profiles()
     if word not in known:
         raise UsageError("invalid_profile", f"invalid --profile: {profile} (expected {'|'.join(sorted(known))})")
     return known[word]

@@ -11,7 +11,7 @@ from lisa_py.agents.base import quote
 from lisa_py.host import files
 from lisa_py.host.env import Settings
 
-_BY_STATE = {
+_COMMAND_BY_STATE = {
     "waiting_input": "session send",
     "in_progress": "session monitor",
     "degraded": "session monitor",
@@ -20,12 +20,12 @@ _BY_STATE = {
     "stuck": "session explain",
     "not_found": "session spawn",
 }
-GO_ON = "Continue from objective and latest state."
-UNKNOWN_AGENT = agents.DEFAULT_NESTED
+CONTINUE_PROMPT = "Continue from objective and latest state."
+FALLBACK_AGENT = agents.DEFAULT_NESTED
 """What the contract's recommendation names when nothing is known of the session that was lost."""
 
 
-class Argument(Struct, frozen=True, kw_only=True):
+class CommandArgument(Struct, frozen=True, kw_only=True):
     """One flag of the command."""
 
     name: str
@@ -34,17 +34,17 @@ class Argument(Struct, frozen=True, kw_only=True):
     value: str | bool | int
 
 
-class Ast(Struct, frozen=True, kw_only=True):
+class CommandAst(Struct, frozen=True, kw_only=True):
     """The command as data: the same words that `command` writes as text."""
 
     schema: str = "lisa.command.ast.v1"
     binary: str
     subcommands: tuple[str, ...]
-    args: tuple[Argument, ...]
+    args: tuple[CommandArgument, ...]
     argv: tuple[str, ...]
 
 
-class Subject(Struct, frozen=True, kw_only=True):
+class ActionTarget(Struct, frozen=True, kw_only=True):
     """What the recommendation is about."""
 
     session: str
@@ -56,122 +56,128 @@ class Subject(Struct, frozen=True, kw_only=True):
     binary: str = "lisa"
 
 
-class Action(Struct, frozen=True, kw_only=True, rename="camel"):
+class RecommendedAction(Struct, frozen=True, kw_only=True, rename="camel"):
     """A recommendation in all its forms."""
 
     name: str
     command: str
-    command_ast: Ast
+    command_ast: CommandAst
     id: str | UnsetType = UNSET
 
 
-def name(session_state: str) -> str:
+def name_for_state(session_state: str) -> str:
     """`session send`, `session monitor` ...: which command comes next in a state."""
-    return _BY_STATE.get(session_state, "session status")
+    return _COMMAND_BY_STATE.get(session_state, "session status")
 
 
-def binary(settings: Settings, cwd: str) -> str:
+def detect_binary(settings: Settings, cwd: str) -> str:
     """How the program is called here: `./lisa` where that file is, else `lisa`."""
     return "./lisa" if files.exists(f"{cwd}/lisa") and not files.is_dir(f"{cwd}/lisa") else "lisa"
 
 
-def action(action_name: str, subject: Subject) -> Action:
-    return Action(name=action_name, command=command(action_name, subject), command_ast=ast(action_name, subject))
+def build_action(action_name: str, target: ActionTarget) -> RecommendedAction:
+    return RecommendedAction(
+        name=action_name, command=format_command(action_name, target), command_ast=build_ast(action_name, target)
+    )
 
 
-def command(action_name: str, subject: Subject) -> str:
+def format_command(action_name: str, target: ActionTarget) -> str:
     """The recommended command line, ready for a shell."""
-    tree = ast(action_name, subject)
+    tree = build_ast(action_name, target)
     words = [tree.binary, *tree.subcommands]
     for item in tree.args:
         if item.type == "bool":
             words.append(item.flag)
         else:
-            plain = item.type == "int" or item.name in _UNQUOTED
+            plain = item.type == "int" or item.name in _UNQUOTED_ARGUMENTS
             words += [item.flag, str(item.value) if plain else quote(str(item.value))]
     return " ".join(words)
 
 
-def kill_command(session: str, project_root: str, binary: str = "lisa") -> str:
+def format_kill_command(session: str, project_root: str, binary: str = "lisa") -> str:
     """The command that removes what is left of a session."""
     return f"{binary} session kill --session {quote(session)} --project-root {quote(project_root)} --json"
 
 
-def ast(action_name: str, subject: Subject) -> Ast:
-    args = _ARGUMENTS.get(action_name, _status)(subject)
-    known = action_name if action_name in _ARGUMENTS else "session status"
+def build_ast(action_name: str, target: ActionTarget) -> CommandAst:
+    args = _ARGUMENT_BUILDERS.get(action_name, _status_arguments)(target)
+    known = action_name if action_name in _ARGUMENT_BUILDERS else "session status"
     subcommands = tuple(known.split())
-    argv = [subject.binary, *subcommands]
+    argv = [target.binary, *subcommands]
     for item in args:
         if item.type != "bool":
             argv += [item.flag, str(item.value)]
         elif item.value:
             argv.append(item.flag)
-    return Ast(binary=subject.binary, subcommands=subcommands, args=tuple(args), argv=tuple(argv))
+    return CommandAst(binary=target.binary, subcommands=subcommands, args=tuple(args), argv=tuple(argv))
 
 
-_UNQUOTED = ("agent", "mode", "summaryStyle")
+_UNQUOTED_ARGUMENTS = ("agent", "mode", "summaryStyle")
 
 
-def _text(argument: str, flag: str, value: str) -> Argument:
-    return Argument(name=argument, flag=flag, type="string", value=value)
+def _text_argument(name: str, flag: str, value: str) -> CommandArgument:
+    return CommandArgument(name=name, flag=flag, type="string", value=value)
 
 
-def _switch(argument: str, flag: str) -> Argument:
-    return Argument(name=argument, flag=flag, type="bool", value=True)
+def _switch_argument(name: str, flag: str) -> CommandArgument:
+    return CommandArgument(name=name, flag=flag, type="bool", value=True)
 
 
-def _where(subject: Subject) -> list[Argument]:
+def _location_arguments(target: ActionTarget) -> list[CommandArgument]:
     return [
-        _text("session", "--session", subject.session),
-        _text("projectRoot", "--project-root", subject.project_root),
+        _text_argument("session", "--session", target.session),
+        _text_argument("projectRoot", "--project-root", target.project_root),
     ]
 
 
-def _send(subject: Subject) -> list[Argument]:
+def _send_arguments(target: ActionTarget) -> list[CommandArgument]:
     return [
-        *_where(subject),
-        _text("text", "--text", GO_ON),
-        _switch("enter", "--enter"),
-        _switch("jsonMin", "--json-min"),
+        *_location_arguments(target),
+        _text_argument("text", "--text", CONTINUE_PROMPT),
+        _switch_argument("enter", "--enter"),
+        _switch_argument("jsonMin", "--json-min"),
     ]
 
 
-def _capture(subject: Subject) -> list[Argument]:
+def _capture_arguments(target: ActionTarget) -> list[CommandArgument]:
     return [
-        *_where(subject),
-        _switch("raw", "--raw"),
-        _switch("summary", "--summary"),
-        _text("summaryStyle", "--summary-style", "ops"),
-        _switch("json", "--json"),
+        *_location_arguments(target),
+        _switch_argument("raw", "--raw"),
+        _switch_argument("summary", "--summary"),
+        _text_argument("summaryStyle", "--summary-style", "ops"),
+        _switch_argument("json", "--json"),
     ]
 
 
-def _explain(subject: Subject) -> list[Argument]:
-    events = Argument(name="events", flag="--events", type="int", value=40)
-    return [*_where(subject), events, _switch("jsonMin", "--json-min")]
+def _explain_arguments(target: ActionTarget) -> list[CommandArgument]:
+    events = CommandArgument(name="events", flag="--events", type="int", value=40)
+    return [*_location_arguments(target), events, _switch_argument("jsonMin", "--json-min")]
 
 
-def _spawn(subject: Subject) -> list[Argument]:
+def _spawn_arguments(target: ActionTarget) -> list[CommandArgument]:
     args = [
-        _text("agent", "--agent", subject.agent or UNKNOWN_AGENT),
-        _text("mode", "--mode", subject.mode or "interactive"),
+        _text_argument("agent", "--agent", target.agent or FALLBACK_AGENT),
+        _text_argument("mode", "--mode", target.mode or "interactive"),
     ]
-    if subject.model:
-        args.append(_text("model", "--model", subject.model))
-    return [*args, _text("projectRoot", "--project-root", subject.project_root), _switch("json", "--json")]
+    if target.model:
+        args.append(_text_argument("model", "--model", target.model))
+    return [
+        *args,
+        _text_argument("projectRoot", "--project-root", target.project_root),
+        _switch_argument("json", "--json"),
+    ]
 
 
-def _minimal(subject: Subject) -> list[Argument]:
-    return [*_where(subject), _switch("jsonMin", "--json-min")]
+def _minimal_arguments(target: ActionTarget) -> list[CommandArgument]:
+    return [*_location_arguments(target), _switch_argument("jsonMin", "--json-min")]
 
 
-_status = _minimal
-_ARGUMENTS: dict[str, Callable[[Subject], list[Argument]]] = {
-    "session send": _send,
-    "session monitor": _minimal,
-    "session capture": _capture,
-    "session explain": _explain,
-    "session spawn": _spawn,
-    "session status": _minimal,
+_status_arguments = _minimal_arguments
+_ARGUMENT_BUILDERS: dict[str, Callable[[ActionTarget], list[CommandArgument]]] = {
+    "session send": _send_arguments,
+    "session monitor": _minimal_arguments,
+    "session capture": _capture_arguments,
+    "session explain": _explain_arguments,
+    "session spawn": _spawn_arguments,
+    "session status": _minimal_arguments,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_BY_STATE = {
+_PRIORITY_BY_STATE = {
     "crashed": (100, "critical"),
     "stuck": (96, "critical"),
     "degraded": (92, "high"),
@@ -11,10 +11,10 @@ _BY_STATE = {
     "completed": (20, "complete"),
     "not_found": (5, "missing"),
 }
-AMBIGUOUS_ROOT = (98, "high")
+AMBIGUOUS_ROOT_PRIORITY = (98, "high")
 """For a session whose name lives in more than one project."""
 
 
-def of(session_state: str) -> tuple[int, str]:
+def session_priority(session_state: str) -> tuple[int, str]:
     """(score, label); 100 wants it most."""
-    return _BY_STATE.get(session_state, (40, "unknown"))
+    return _PRIORITY_BY_STATE.get(session_state, (40, "unknown"))

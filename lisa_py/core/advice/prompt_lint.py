@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.core.life import nesting
-from lisa_py.core.life.launch import Resolved
+from lisa_py.core.lifecycle import nesting
+from lisa_py.core.lifecycle.launch import ResolvedLaunch
 
 SEVERITIES = ("low", "medium", "high")
-_COST = {
+_PENALTIES = {
     "prompt_over_budget": 18,
     "prompt_contains_marker": 30,
     "nested_hint_missing": 15,
@@ -26,7 +26,7 @@ _NESTED = re.compile(
 """Nesting of agents in one sentence; nested loops, lists and folders are none of lisa's business."""
 
 
-class Flaw(Struct, frozen=True, kw_only=True):
+class LintWarning(Struct, frozen=True, kw_only=True):
     """One thing that is wrong."""
 
     code: str
@@ -35,36 +35,41 @@ class Flaw(Struct, frozen=True, kw_only=True):
     markers: tuple[str, ...] | UnsetType = UNSET
 
 
-class Lint(Struct, frozen=True, kw_only=True):
+class LintReport(Struct, frozen=True, kw_only=True):
     """All of them, and how good the prompt is on the whole."""
 
     token_estimate: int
-    warnings: tuple[Flaw, ...]
+    warnings: tuple[LintWarning, ...]
     score: int
     """100 is flawless."""
 
     def count(self, severity: str) -> int:
         return sum(warning.severity == severity for warning in self.warnings)
 
-    def reaches(self, severity: str) -> bool:
+    def has_severity(self, severity: str) -> bool:
         """Whether any warning is at least this severe."""
-        least = SEVERITIES.index(severity)
-        return any(SEVERITIES.index(warning.severity) >= least for warning in self.warnings)
+        minimum = SEVERITIES.index(severity)
+        return any(SEVERITIES.index(warning.severity) >= minimum for warning in self.warnings)
 
 
-def lint(start: Resolved, markers: Sequence[str], budget: int) -> Lint:
+def lint_prompt(start: ResolvedLaunch, markers: Sequence[str], budget: int) -> LintReport:
     """Look at the prompt of a checked launch."""
-    tokens = estimate(start.launch.prompt)
+    tokens = estimate_tokens(start.launch.prompt)
     found = [
         warning
-        for warning in (_length(tokens, budget), _markers(start, markers), _hint(start), _conflict(start))
+        for warning in (
+            _check_length(tokens, budget),
+            _check_markers(start, markers),
+            _check_nested_hint(start),
+            _check_bypass_conflict(start),
+        )
         if warning is not None
     ]
-    score = max(0, 100 - sum(_COST[warning.code] for warning in found))
-    return Lint(token_estimate=tokens, warnings=tuple(found), score=score)
+    score = max(0, 100 - sum(_PENALTIES[warning.code] for warning in found))
+    return LintReport(token_estimate=tokens, warnings=tuple(found), score=score)
 
 
-def estimate(prompt: str) -> int:
+def estimate_tokens(prompt: str) -> int:
     """Tokens by rule of thumb: four characters each, but one for each ideograph (it is a word or part of one)."""
     text = prompt.strip()
     if text.isascii():
@@ -73,21 +78,21 @@ def estimate(prompt: str) -> int:
     return int((len(text) - wide) / 4 + wide) + 1
 
 
-def _length(tokens: int, budget: int) -> Flaw | None:
+def _check_length(tokens: int, budget: int) -> LintWarning | None:
     if tokens <= budget:
         return None
-    return Flaw(
+    return LintWarning(
         code="prompt_over_budget",
         severity="medium",
         message=f"the prompt takes about {tokens} tokens, {tokens - budget} more than the budget of {budget}",
     )
 
 
-def _markers(start: Resolved, markers: Sequence[str]) -> Flaw | None:
+def _check_markers(start: ResolvedLaunch, markers: Sequence[str]) -> LintWarning | None:
     inside = tuple(marker for marker in markers if marker in start.launch.prompt)
     if not inside:
         return None
-    return Flaw(
+    return LintWarning(
         code="prompt_contains_marker",
         severity="high",
         message="the prompt itself holds a marker, so waiting for it ends at once; describe the marker in two parts",
@@ -95,12 +100,12 @@ def _markers(start: Resolved, markers: Sequence[str]) -> Flaw | None:
     )
 
 
-def _hint(start: Resolved) -> Flaw | None:
+def _check_nested_hint(start: ResolvedLaunch) -> LintWarning | None:
     detection, prompt = start.detection, start.launch.prompt
     lifted = detection.auto_bypass or detection.has_bypass_arg
     if not detection.eligible or lifted or detection.has_full_auto_arg or not _NESTED.search(prompt):
         return None
-    return Flaw(
+    return LintWarning(
         code="nested_hint_missing",
         severity="medium",
         message=f"the prompt speaks of nested agents, but the sandbox stays ({detection.reason});"
@@ -108,16 +113,16 @@ def _hint(start: Resolved) -> Flaw | None:
     )
 
 
-def _conflict(start: Resolved) -> Flaw | None:
+def _check_bypass_conflict(start: ResolvedLaunch) -> LintWarning | None:
     """A sandboxed unattended mode in the arguments of a launch that must be without sandbox."""
     detection = start.detection
     if not detection.has_full_auto_arg:
         return None
     bare = msgspec.structs.replace(start.launch, agent_args="")
-    wanted = nesting.detect(start.agent, bare, start.nested_policy, start.nesting_intent).auto_bypass
+    wanted = nesting.detect_nesting(start.agent, bare, start.nested_policy, start.nesting_intent).auto_bypass
     if not (wanted or detection.has_bypass_arg):
         return None
-    return Flaw(
+    return LintWarning(
         code="bypass_full_auto_conflict",
         severity="high",
         message=f"{start.agent.full_auto_flag} keeps the sandbox that the nested run must be without; leave it out",

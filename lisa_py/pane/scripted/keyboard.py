@@ -21,19 +21,19 @@ class Keyboard:
     """Feed it what was read; it gives (kind, value) with kind key, text or paste."""
 
     def __init__(self) -> None:
-        self._left = bytearray()
+        self._buffer = bytearray()
         self._pasting = False
         self._searched = 0
 
     @property
-    def undecided(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether bytes are held back that only more bytes (or their absence) can tell apart."""
-        return bool(self._left) and not self._pasting
+        return bool(self._buffer) and not self._pasting
 
     def feed(self, data: bytes) -> list[tuple[str, str]]:
-        self._left += data
+        self._buffer += data
         events: list[tuple[str, str]] = []
-        while self._left:
+        while self._buffer:
             event = self._paste() if self._pasting else self._next()
             if event is None:
                 break
@@ -41,66 +41,66 @@ class Keyboard:
                 events.append(event)
         return events
 
-    def settle(self) -> list[tuple[str, str]]:
+    def flush(self) -> list[tuple[str, str]]:
         """No more bytes came: an Escape that stands alone is the key."""
-        lone = bytes(self._left)
-        self._left.clear()
+        lone = bytes(self._buffer)
+        self._buffer.clear()
         if lone[:1] == b"\x1b":
             return [("key", "escape")]
         return [("text", lone.decode("utf-8", "replace"))] if lone else []
 
     def _paste(self) -> tuple[str, str] | None:
-        end = self._left.find(PASTE_END, self._searched)
+        end = self._buffer.find(PASTE_END, self._searched)
         if end < 0:
-            self._searched = max(0, len(self._left) - len(PASTE_END))
+            self._searched = max(0, len(self._buffer) - len(PASTE_END))
             return None
-        text = self._left[:end].decode("utf-8", "replace")
-        del self._left[: end + len(PASTE_END)]
+        text = self._buffer[:end].decode("utf-8", "replace")
+        del self._buffer[: end + len(PASTE_END)]
         self._pasting, self._searched = False, 0
         return "paste", text.replace("\r\n", "\n").replace("\r", "\n")
 
     def _next(self) -> tuple[str, str] | None:
-        first = self._left[0]
+        first = self._buffer[0]
         if first == 0x1B:
             return self._escape()
         if first < 0x20 or first == 0x7F:
-            del self._left[0]
+            del self._buffer[0]
             return "key", _KEYS.get(first, f"C-{chr(first + 96)}")
         return self._text()
 
     def _text(self) -> tuple[str, str] | None:
-        end = next((at for at, byte in enumerate(self._left) if byte < 0x20 or byte == 0x7F), len(self._left))
-        if end == len(self._left):
-            end -= _unfinished(self._left)
+        end = next((at for at, byte in enumerate(self._buffer) if byte < 0x20 or byte == 0x7F), len(self._buffer))
+        if end == len(self._buffer):
+            end -= _count_unfinished(self._buffer)
             if not end:
                 return None
-        text = self._left[:end].decode("utf-8", "replace")
-        del self._left[:end]
+        text = self._buffer[:end].decode("utf-8", "replace")
+        del self._buffer[:end]
         return "text", text
 
     def _escape(self) -> tuple[str, str] | None:
-        left = self._left
-        if left.startswith(PASTE_BEGIN):
-            del left[: len(PASTE_BEGIN)]
+        buffer = self._buffer
+        if buffer.startswith(PASTE_BEGIN):
+            del buffer[: len(PASTE_BEGIN)]
             self._pasting = True
             return "", ""
-        if len(left) == 1 or (chr(left[1]) in "[O" and len(left) == 2):
+        if len(buffer) == 1 or (chr(buffer[1]) in "[O" and len(buffer) == 2):
             return None
-        if chr(left[1]) in "[O":
-            end = next((at for at in range(2, len(left)) if 0x40 <= left[at] <= 0x7E), -1)
+        if chr(buffer[1]) in "[O":
+            end = next((at for at in range(2, len(buffer)) if 0x40 <= buffer[at] <= 0x7E), -1)
             if end < 0:
                 return None
-            name = _ARROWS.get(chr(left[end]), "")
-            del left[: end + 1]
+            name = _ARROWS.get(chr(buffer[end]), "")
+            del buffer[: end + 1]
             return ("key", name) if name else ("", "")
-        if left[1] == 0x1B:
-            del left[0]
+        if buffer[1] == 0x1B:
+            del buffer[0]
             return "key", "escape"
-        del left[:2]  # Alt and a letter
+        del buffer[:2]  # Alt and a letter
         return "", ""
 
 
-def _unfinished(data: bytearray) -> int:
+def _count_unfinished(data: bytearray) -> int:
     """How many bytes at the end begin a character that is not whole yet."""
     for back in range(1, min(4, len(data)) + 1):
         byte = data[-back]

@@ -8,8 +8,8 @@ import sys
 import time
 
 from . import signals
-from .memory import Memory
-from .turn import Interrupted, Leave, Turn
+from .state_files import StateFiles
+from .turn import ExitRequest, ScriptedTurn, UserInterrupt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ scripted exec [OPTIONS] PROMPT      do one prompt and leave
   --model NAME      accepted and ignored        --version     print the version and leave
 """
 VERSION = "scripted 1.0.0"
-_VALUED = ("--session-id", "--resume", "--hook", "--dialog", "--model")
+_VALUE_OPTIONS = ("--session-id", "--resume", "--hook", "--dialog", "--model")
 
 
 class Options:
@@ -44,7 +44,7 @@ class Options:
             if word == "--":
                 self.prompt = " ".join(rest)
                 break
-            if name in _VALUED:
+            if name in _VALUE_OPTIONS:
                 self.values[name] = value if equals else (rest.pop(0) if rest else "")
             elif word.startswith("--"):
                 self.switches.add(word)
@@ -63,107 +63,111 @@ def main(words: list[str]) -> int:
         sys.stderr.write(f"scripted: unknown option {min(unknown)}\n{USAGE}")
         return 2
     home = os.environ.get("SCRIPTED_HOME") or os.path.join(os.path.expanduser("~"), ".scripted")
-    ident = options.values.get("--resume") or options.values.get("--session-id", "")
-    memory = Memory(home, ident, options.values.get("--hook", ""))
+    session_id = options.values.get("--resume") or options.values.get("--session-id", "")
+    state_files = StateFiles(home, session_id, options.values.get("--hook", ""))
     source = "resume" if "--resume" in options.values else "startup"
     for number in (signals.SIGTERM, signals.SIGHUP):
-        signals.signal(number, _leave)
+        signals.signal(number, _handle_signal)
     try:
-        return _exec(memory, options, source) if options.exec_mode else _dialogue(memory, options, source)
-    except Leave as leave:
-        memory.fire("SessionEnd", reason=leave.reason)
-        return leave.code
+        return (
+            _run_exec(state_files, options, source)
+            if options.exec_mode
+            else _run_interactive(state_files, options, source)
+        )
+    except ExitRequest as exit_request:
+        state_files.call_hook("SessionEnd", reason=exit_request.reason)
+        return exit_request.code
     finally:
-        memory.forget_state()
+        state_files.remove_state()
 
 
-def _leave(number: int, frame: object) -> None:
-    raise Leave(128 + number, "signal")
+def _handle_signal(number: int, frame: object) -> None:
+    raise ExitRequest(128 + number, "signal")
 
 
 # -- on a terminal ---------------------------------------------------------------------------------------------
 
 
-def _dialogue(memory: Memory, options: Options, source: str) -> int:
+def _run_interactive(state_files: StateFiles, options: Options, source: str) -> int:
     from .terminal import Hangup, Terminal, is_terminal  # noqa: PLC0415 - an exec run has no terminal
 
     if not is_terminal():
         sys.stderr.write("scripted: standard input is not a terminal (scripted exec PROMPT runs without one)\n")
         return 2
-    with Terminal("scripted", alternate="--alt-screen" in options.switches) as face:
-        face.print(f"{VERSION} · {os.getcwd()}\nA scripted agent: it does what the prompt's directives say.\n")
+    with Terminal("scripted", alternate="--alt-screen" in options.switches) as interface:
+        interface.print(f"{VERSION} · {os.getcwd()}\nA scripted agent: it does what the prompt's directives say.\n")
         granted = {"*"} if "--yes" in options.switches else set()
         try:
-            _greet(memory, face, options, source)
+            _start_conversation(state_files, interface, options, source)
             while True:
-                _prompt(memory, face, granted)
+                _run_next_prompt(state_files, interface, granted)
         except Hangup:
-            raise Leave(129, "hangup") from None
-        except Leave as leave:
-            face.print(f"  Bye. To go on: scripted --resume {memory.session_id}")
-            raise leave from None
+            raise ExitRequest(129, "hangup") from None
+        except ExitRequest as exit_request:
+            interface.print(f"  Bye. To go on: scripted --resume {state_files.session_id}")
+            raise exit_request from None
 
 
-def _greet(memory: Memory, face: Terminal, options: Options, source: str) -> None:
-    face.on_queue = lambda text: _took(memory, face, text)
+def _start_conversation(state_files: StateFiles, interface: Terminal, options: Options, source: str) -> None:
+    interface.on_queue = lambda text: _record_queued_prompt(state_files, interface, text)
     kind = options.values.get("--dialog", "")
     if kind:
-        memory.now("waiting", waiting_for=kind, detail=f"{kind} dialog")
+        state_files.write_state("waiting", waiting_for=kind, detail=f"{kind} dialog")
         try:
-            refused = face.choose(f"Do you {kind} this folder?", os.getcwd(), ["Yes, continue", "No, exit"]) == 1
-        except Interrupted:
+            refused = interface.choose(f"Do you {kind} this folder?", os.getcwd(), ["Yes, continue", "No, exit"]) == 1
+        except UserInterrupt:
             refused = True
         if refused:
-            raise Leave(1, "refused")
-    memory.fire("SessionStart", source=source)
-    memory.now("idle")
-    face.show("idle")
+            raise ExitRequest(1, "refused")
+    state_files.call_hook("SessionStart", source=source)
+    state_files.write_state("idle")
+    interface.show_state("idle")
     if options.prompt:
-        face.queue.append(options.prompt)
+        interface.queue.append(options.prompt)
 
 
-def _took(memory: Memory, face: Terminal, text: str) -> None:
+def _record_queued_prompt(state_files: StateFiles, interface: Terminal, text: str) -> None:
     """A prompt was submitted: while busy it waits its turn, which the transcript says at once."""
-    if memory.state not in ("idle", "interrupted", "error") and not text.startswith("/"):
-        memory.record("queued", text=text)
-        memory.now(memory.state, queued=face.queued)
+    if state_files.state not in ("idle", "interrupted", "error") and not text.startswith("/"):
+        state_files.append_record("queued", text=text)
+        state_files.write_state(state_files.state, queued=interface.queued)
 
 
-def _prompt(memory: Memory, face: Terminal, granted: set[str]) -> None:
-    waited = bool(face.queue) and memory.turn != ""
+def _run_next_prompt(state_files: StateFiles, interface: Terminal, granted: set[str]) -> None:
+    waited = bool(interface.queue) and state_files.turn != ""
     try:
-        text = face.wait_for_prompt()
-    except Interrupted:
+        text = interface.wait_for_prompt()
+    except UserInterrupt:
         return
     if text.startswith("/") and "\n" not in text:
-        _slash(memory, face, text.strip())
+        _run_slash_command(state_files, interface, text.strip())
         return
-    face.print("\n❯ " + (text if len(text) < 4000 else f"[{len(text)} characters]"))
-    Turn(memory, face, granted).run(text, queued=waited)
+    interface.print("\n❯ " + (text if len(text) < 4000 else f"[{len(text)} characters]"))
+    ScriptedTurn(state_files, interface, granted).run(text, queued=waited)
 
 
-def _slash(memory: Memory, face: Terminal, text: str) -> None:
+def _run_slash_command(state_files: StateFiles, interface: Terminal, text: str) -> None:
     word, _, rest = text.partition(" ")
     if word in ("/exit", "/quit"):
-        raise Leave(0, "prompt_input_exit")
+        raise ExitRequest(0, "prompt_input_exit")
     if word in ("/clear", "/new", "/resume"):
-        from .memory import new_id  # noqa: PLC0415 - rare
+        from .state_files import new_id  # noqa: PLC0415 - rare
 
-        memory.session_id = rest.strip() if word == "/resume" and rest else new_id()
-        memory.turn = ""
-        memory.now("idle")
-        face.print(f"  {word}: conversation {memory.session_id}")
-        memory.fire("SessionStart", source=word[1:])
+        state_files.session_id = rest.strip() if word == "/resume" and rest else new_id()
+        state_files.turn = ""
+        state_files.write_state("idle")
+        interface.print(f"  {word}: conversation {state_files.session_id}")
+        state_files.call_hook("SessionStart", source=word[1:])
     else:
-        face.print(f"  unknown command {word}; there are /clear, /new, /resume ID, /exit")
-    memory.now("idle")
-    face.show("idle")
+        interface.print(f"  unknown command {word}; there are /clear, /new, /resume ID, /exit")
+    state_files.write_state("idle")
+    interface.show_state("idle")
 
 
 # -- one prompt and out ----------------------------------------------------------------------------------------
 
 
-class Plain:
+class ExecInterface:
     """An exec run's face: progress on standard error, the answer on standard output, nobody to ask."""
 
     queued = 0
@@ -175,16 +179,16 @@ class Plain:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
-    def partial(self, text: str) -> None:
+    def show_partial(self, text: str) -> None:
         pass
 
-    def title(self, text: str) -> None:
+    def set_title(self, text: str) -> None:
         pass
 
-    def deaf(self, seconds: float) -> None:
+    def ignore_input(self, seconds: float) -> None:
         pass
 
-    def show(self, doing: str) -> None:
+    def show_state(self, state: str) -> None:
         pass
 
     def pump(self, seconds: float, handle: int = -1) -> bool:
@@ -198,23 +202,23 @@ class Plain:
         return 0 if self._yes else len(choices) - 1
 
 
-def _exec(memory: Memory, options: Options, source: str) -> int:
+def _run_exec(state_files: StateFiles, options: Options, source: str) -> int:
     prompt = sys.stdin.read() if "--stdin" in options.switches else options.prompt
     if not prompt.strip():
         sys.stderr.write("scripted: no prompt\n")
         return 2
-    memory.fire("SessionStart", source=source)
-    memory.now("starting")
+    state_files.call_hook("SessionStart", source=source)
+    state_files.write_state("starting")
     yes = "--yes" in options.switches
-    turn = Turn(memory, Plain(yes=yes), {"*"} if yes else set())
+    turn = ScriptedTurn(state_files, ExecInterface(yes=yes), {"*"} if yes else set())
     try:
-        how = turn.run(prompt, queued=False)
+        outcome = turn.run(prompt, queued=False)
     except KeyboardInterrupt:
-        memory.record("turn_end", reason="interrupted")
-        raise Leave(130, "interrupt") from None
-    if how == "completed":
-        memory.record("result", text=turn.answer)
+        state_files.append_record("turn_end", reason="interrupted")
+        raise ExitRequest(130, "interrupt") from None
+    if outcome == "completed":
+        state_files.append_record("result", text=turn.answer)
         sys.stdout.write(turn.answer + "\n")
         sys.stdout.flush()
-    memory.fire("SessionEnd", reason="other")
-    return 0 if how == "completed" else 1
+    state_files.call_hook("SessionEnd", reason="other")
+    return 0 if outcome == "completed" else 1

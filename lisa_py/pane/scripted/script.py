@@ -10,12 +10,12 @@ VERBS = frozenset(
 )  # fmt: skip
 
 
-def parse(prompt: str) -> list[tuple[str, str]]:
+def parse_directives(prompt: str) -> list[tuple[str, str]]:
     """(verb, rest) of every directive, in order; brackets inside a directive balance."""
     steps: list[tuple[str, str]] = []
     at = prompt.find("[")
     while at >= 0:
-        end = _closing(prompt, at)
+        end = _find_closing(prompt, at)
         verb, _, rest = prompt[at + 1 : end].partition(" ") if end > 0 else ("", "", "")
         if verb in VERBS:
             steps.append((verb, rest.strip()))
@@ -25,7 +25,7 @@ def parse(prompt: str) -> list[tuple[str, str]]:
     return steps
 
 
-def _closing(text: str, start: int) -> int:
+def _find_closing(text: str, start: int) -> int:
     depth = 0
     for index in range(start, min(len(text), start + 100_000)):
         if text[index] == "[":
@@ -37,7 +37,7 @@ def _closing(text: str, start: int) -> int:
     return -1
 
 
-def number(text: str, default: float) -> tuple[float, str]:
+def parse_number(text: str, default: float) -> tuple[float, str]:
     """A leading number and what follows it; the default and the whole text when there is none."""
     word, _, rest = text.partition(" ")
     try:
@@ -46,16 +46,16 @@ def number(text: str, default: float) -> tuple[float, str]:
         return default, text
 
 
-def parts(text: str) -> list[str]:
+def split_parts(text: str) -> list[str]:
     """Pieces between bars."""
     return [piece.strip() for piece in text.split("|") if piece.strip()]
 
 
-def todos(text: str) -> list[tuple[str, str]]:
+def parse_todos(text: str) -> list[tuple[str, str]]:
     """(text, status) of a task list: `x` marks done, `>` marks the one in work."""
     marks = {"x": "completed", ">": "in_progress"}
     found = []
-    for piece in parts(text):
+    for piece in split_parts(text):
         mark, _, rest = piece.partition(" ")
         found.append((rest.strip(), marks[mark]) if mark in marks and rest else (piece, "pending"))
     return found

@@ -10,6 +10,6 @@ SIGHUP, SIGKILL, SIGTERM = int(plain.SIGHUP), int(plain.SIGKILL), int(plain.SIGT
 signal = plain.signal
 
 
-def number(name: str) -> int:
+def signal_number(name: str) -> int:
     """Of TERM or SIGTERM."""
     return int(getattr(plain, "SIG" + name.upper().removeprefix("SIG")))

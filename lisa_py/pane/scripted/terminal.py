@@ -9,7 +9,7 @@ import termios
 import time
 
 from .keyboard import Keyboard
-from .turn import Interrupted
+from .turn import UserInterrupt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class Terminal:
         self.queue: list[str] = []
         self.box = ""
         self._keyboard = Keyboard()
-        self._heard = 0.0
-        self._deaf_until = 0.0
+        self._last_input_at = 0.0
+        self._ignore_input_until = 0.0
         self._name = name
         self._state = "starting"
         self._since = time.monotonic()
@@ -73,36 +73,36 @@ class Terminal:
     # -- showing -----------------------------------------------------------------------------------------------
 
     def print(self, text: str) -> None:
-        self._write(self._erase() + text.replace("\n", "\r\n") + "\r\n" + self._live())
+        self._write(self._erase() + text.replace("\n", "\r\n") + "\r\n" + self._render_live())
 
-    def partial(self, text: str) -> None:
+    def show_partial(self, text: str) -> None:
         self._partial = text
         self.redraw()
 
-    def title(self, text: str) -> None:
+    def set_title(self, text: str) -> None:
         self._own_title = True
         self._write(f"\x1b]2;{text}\x07")
 
-    def deaf(self, seconds: float) -> None:
-        self._deaf_until = time.monotonic() + seconds
+    def ignore_input(self, seconds: float) -> None:
+        self._ignore_input_until = time.monotonic() + seconds
 
-    def show(self, doing: str) -> None:
-        if doing != self._state:
-            self._state, self._since = doing, time.monotonic()
+    def show_state(self, state: str) -> None:
+        if state != self._state:
+            self._state, self._since = state, time.monotonic()
             if not self._own_title:
-                self._write(f"\x1b]2;{self._name}: {doing}\x07")
+                self._write(f"\x1b]2;{self._name}: {state}\x07")
         self.redraw()
 
     def redraw(self) -> None:
-        self._write(self._erase() + self._live())
+        self._write(self._erase() + self._render_live())
 
     def _erase(self) -> str:
         up = f"\x1b[{self._rows - 1}A" if self._rows > 1 else ""
         self._rows = 0
         return f"\r{up}\x1b[J"
 
-    def _live(self) -> str:
-        width = _width()
+    def _render_live(self) -> str:
+        width = _terminal_width()
         rows = []
         if self._partial:
             rows.append(self._partial[-(width - 1) :])
@@ -114,10 +114,10 @@ class Terminal:
                 rows.append(f"✻ {_BUSY[self._state]}… ({seconds}s · esc to interrupt)")
             if self.queue:
                 rows.append(f"  {len(self.queue)} queued")
-            rows += ["─" * (width - 1), "❯ " + self._box(), "─" * (width - 1)]
+            rows += ["─" * (width - 1), "❯ " + self._render_box(), "─" * (width - 1)]
             busy = self._state in _BUSY
             rows.append("  press C-c again to leave" if self._leaving else _FOOTER_BUSY if busy else _FOOTER_IDLE)
-        rows = [_fit(row, width - 1) for row in rows]
+        rows = [_truncate_row(row, width - 1) for row in rows]
         self._rows = len(rows)
         return "\r\n".join(rows)
 
@@ -131,7 +131,7 @@ class Terminal:
             rows.append(f" {'❯' if index == self._choice else ' '} {index + 1}. {choice}")
         return [*rows, "", _FOOTER_DIALOG]
 
-    def _box(self) -> str:
+    def _render_box(self) -> str:
         if len(self.box) > 400 or "\n" in self.box:
             return f"[{len(self.box)} characters, {self.box.count(chr(10)) + 1} lines]"
         return self.box
@@ -148,24 +148,24 @@ class Terminal:
         end = time.monotonic() + seconds
         while True:
             left = end - time.monotonic()
-            ready = self._listen(max(0.0, min(left, 1.0)), handle)
+            ready = self._read_input(max(0.0, min(left, 1.0)), handle)
             if handle >= 0 and ready:
                 return True
             if time.monotonic() >= end:
                 return False
 
-    def _listen(self, seconds: float, handle: int = -1) -> bool:
+    def _read_input(self, seconds: float, handle: int = -1) -> bool:
         watched = [0, handle] if handle >= 0 else [0]
-        wait = min(seconds, _ESCAPE_SECONDS) if self._keyboard.undecided else seconds
+        wait = min(seconds, _ESCAPE_SECONDS) if self._keyboard.has_pending else seconds
         ready, _, _ = select.select(watched, [], [], wait)
         if 0 in ready:
             data = os.read(0, 1 << 16)
             if not data:
                 raise Hangup
-            self._take(self._keyboard.feed(data))
-            self._heard = time.monotonic()
-        elif self._keyboard.undecided and not ready and time.monotonic() - self._heard >= _ESCAPE_SECONDS:
-            self._take(self._keyboard.settle())
+            self._handle_events(self._keyboard.feed(data))
+            self._last_input_at = time.monotonic()
+        elif self._keyboard.has_pending and not ready and time.monotonic() - self._last_input_at >= _ESCAPE_SECONDS:
+            self._handle_events(self._keyboard.flush())
         elif not ready and self._state in _BUSY and seconds >= 0.5:
             self.redraw()
         return handle in ready
@@ -173,37 +173,37 @@ class Terminal:
     def wait_for_prompt(self) -> str:
         """The next submitted prompt."""
         while not self.queue:
-            self._listen(60.0)
+            self._read_input(60.0)
         return self.queue.pop(0)
 
     def choose(self, title: str, detail: str, choices: list[str]) -> int:
         """Let the user choose; index of the choice. Raises Interrupted on Escape."""
         self._dialog, self._choice, self._picked = (title, detail, choices), 0, -1
-        self.show("waiting")
+        self.show_state("waiting")
         try:
             while self._picked < 0:
-                self._listen(60.0)
+                self._read_input(60.0)
         finally:
             self._dialog = None
             self.redraw()
         self.print(f"  {title} {choices[self._picked]}")
         return self._picked
 
-    def _take(self, events: list[tuple[str, str]]) -> None:
-        if time.monotonic() < self._deaf_until:
+    def _handle_events(self, events: list[tuple[str, str]]) -> None:
+        if time.monotonic() < self._ignore_input_until:
             return
         for kind, value in events:
             if self._dialog and self._picked < 0:
-                self._in_dialog(kind, value)
+                self._handle_dialog_event(kind, value)
             elif kind == "key":
-                self._key(value)
+                self._handle_key(value)
             else:
                 self.box += value
                 self._leaving = False
         if events:
             self.redraw()
 
-    def _in_dialog(self, kind: str, value: str) -> None:
+    def _handle_dialog_event(self, kind: str, value: str) -> None:
         _, _, choices = self._dialog or ("", "", [])
         if kind == "text" and value[:1].isdigit() and 0 < int(value[0]) <= len(choices):
             self._picked = int(value[0]) - 1
@@ -212,9 +212,9 @@ class Terminal:
         elif kind == "key" and value == "enter":
             self._picked = self._choice
         elif kind == "key" and value in ("escape", "C-c"):
-            raise Interrupted
+            raise UserInterrupt
 
-    def _key(self, name: str) -> None:
+    def _handle_key(self, name: str) -> None:
         busy = self._state in _BUSY
         leaving, self._leaving = self._leaving, False
         if name == "enter":
@@ -226,7 +226,7 @@ class Terminal:
         elif name == "C-u":
             self.box = ""
         elif name in ("escape", "C-c") and busy:
-            raise Interrupted
+            raise UserInterrupt
         elif name == "C-c" and self.box:
             self.box = ""
         elif name == "C-c" and not leaving:
@@ -241,14 +241,14 @@ class Terminal:
             self.on_queue(text)
 
 
-def _width() -> int:
+def _terminal_width() -> int:
     try:
         return max(20, os.get_terminal_size(1).columns)
     except OSError:
         return 80
 
 
-def _fit(row: str, width: int) -> str:
+def _truncate_row(row: str, width: int) -> str:
     """Cut to the columns there are; beyond Latin letters two columns are reckoned with, so that a row never wraps."""
     if len(row) * 2 < width:
         return row

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 PATH = ("agent", "build-cmd")
 
 
-def test_the_text_is_the_command_line(machine: Machine) -> None:
+def test_the_text_is_the_command_line(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--agent", "codex", "--mode", "exec", "--prompt", "Run the tests")
     assert (answer.code, answer.out) == (0, "codex exec 'Run the tests' --full-auto --skip-git-repo-check\n")
 
 
-def test_json_tells_what_was_decided_about_nesting(machine: Machine) -> None:
+def test_json_tells_what_was_decided_about_nesting(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--agent=codex", "--mode=exec", "--prompt=Use ./lisa", "--json").json
     assert answer["nestedDetection"]["autoBypass"] is True
     assert answer["command"].endswith(" --dangerously-bypass-approvals-and-sandbox")
     assert (answer["projectRoot"], answer["nestedPolicy"]) == (str(machine.project), "auto")
 
 
-def test_what_cannot_be_built_has_one_code(machine: Machine) -> None:
+def test_what_cannot_be_built_has_one_code(machine: LisaHost) -> None:
     for words in (
         ("--mode", "exec"),
         ("--mode", "batch"),
@@ -30,6 +30,6 @@ def test_what_cannot_be_built_has_one_code(machine: Machine) -> None:
         assert (answer.code, answer.json["errorCode"]) == (1, "agent_command_build_failed")
 
 
-def test_the_usual_agent_skips_permissions_unless_told_not_to(machine: Machine) -> None:
+def test_the_usual_agent_skips_permissions_unless_told_not_to(machine: LisaHost) -> None:
     assert machine.lisa(*PATH).out == "claude --dangerously-skip-permissions\n"
     assert machine.lisa(*PATH, "--no-dangerously-skip-permissions").out == "claude\n"

@@ -5,29 +5,29 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 ID = "oauth-29a48b8b013d"
 
 
-def test_a_token_from_standard_input_is_added_once(machine: Machine) -> None:
+def test_a_token_from_standard_input_is_added_once(machine: LisaHost) -> None:
     answer = machine.lisa("oauth", "add", "--stdin", "--json", stdin="tok-AAA\n")
     assert answer.json == {"added": True, "count": 1, "id": ID, "stderrPolicy": "diagnostic"}
     assert machine.lisa("oauth", "add", "--stdin", stdin="tok-AAA").out == f"oauth token already present: {ID}\n"
     assert machine.lisa("oauth", "add", "--stdin", stdin="tok-B").out.startswith("oauth token added: oauth-")
 
 
-def test_a_token_on_the_command_line_is_taken_with_a_warning(machine: Machine) -> None:
+def test_a_token_on_the_command_line_is_taken_with_a_warning(machine: LisaHost) -> None:
     answer = machine.lisa("oauth", "add", "--token", "tok-AAA", "--json")
     assert answer.json["id"] == ID and "--stdin" in answer.err
     assert machine.lisa("oauth", "add", "--stdin", stdin="tok-AAA").err == ""
 
 
-def test_a_token_that_is_two_words_is_doubted(machine: Machine) -> None:
+def test_a_token_that_is_two_words_is_doubted(machine: LisaHost) -> None:
     assert "white space" in machine.lisa("oauth", "add", "--stdin", stdin="tok\nen").err
 
 
-def test_one_source_is_needed_and_no_more(machine: Machine) -> None:
+def test_one_source_is_needed_and_no_more(machine: LisaHost) -> None:
     def code(*words: str, stdin: str = "") -> str:
         return str(machine.lisa("oauth", "add", *words, "--json", stdin=stdin).json["errorCode"])
 
@@ -37,13 +37,13 @@ def test_one_source_is_needed_and_no_more(machine: Machine) -> None:
     assert machine.lisa("oauth", "add", "--token", "", "--stdin", stdin="x").code == 0
 
 
-def test_a_command_can_stand_for_the_token(machine: Machine) -> None:
+def test_a_command_can_stand_for_the_token(machine: LisaHost) -> None:
     assert machine.lisa("oauth", "add", "--from-command", "pass show x", "--label", "work").code == 0
     shown = machine.lisa("oauth", "list", "--json").json["tokens"][0]
     assert (shown["source"], shown["label"]) == ("command", "work")
 
 
-def test_a_corrupt_pool_is_set_aside_and_said(machine: Machine) -> None:
+def test_a_corrupt_pool_is_set_aside_and_said(machine: LisaHost) -> None:
     pool = Path(machine.env["LISA_STATE_DIR"]) / "oauth_tokens.json"
     pool.parent.mkdir(mode=0o700)
     pool.write_text("[]]")
@@ -52,6 +52,6 @@ def test_a_corrupt_pool_is_set_aside_and_said(machine: Machine) -> None:
     assert "corrupt" in answer.err and len(json.loads(pool.read_text())["tokens"]) == 1
 
 
-def test_a_pool_that_cannot_be_written_is_one_clear_failure(machine: Machine) -> None:
+def test_a_pool_that_cannot_be_written_is_one_clear_failure(machine: LisaHost) -> None:
     answer = machine.lisa("oauth", "add", "--stdin", "--json", stdin="x", env={"LISA_STATE_DIR": "/dev/null/x"})
     assert (answer.code, answer.json["errorCode"]) == (1, "oauth_add_failed")

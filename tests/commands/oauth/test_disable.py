@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 ID = "oauth-29a48b8b013d"
 
 
-def test_a_disabled_token_stays_but_is_not_next(machine: Machine) -> None:
+def test_a_disabled_token_stays_but_is_not_next(machine: LisaHost) -> None:
     machine.lisa("oauth", "add", "--stdin", stdin="tok-AAA")
     assert machine.lisa("oauth", "disable", "--id", ID).out == f"oauth token disabled: {ID}\n"
     token = machine.lisa("oauth", "list", "--json").json["tokens"][0]
@@ -15,5 +15,5 @@ def test_a_disabled_token_stays_but_is_not_next(machine: Machine) -> None:
     assert machine.lisa("oauth", "list").out.endswith(",disabled\n")
 
 
-def test_an_unknown_id_is_refused(machine: Machine) -> None:
+def test_an_unknown_id_is_refused(machine: LisaHost) -> None:
     assert machine.lisa("oauth", "disable", "--id", "x", "--json").json["errorCode"] == "oauth_token_not_found"

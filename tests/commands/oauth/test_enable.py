@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from lisa_py.host.env import settings
-from lisa_py.store import tokens
-from tests.machine import Machine
+from lisa_py.host.env import read_settings
+from lisa_py.store import oauth_tokens
+from tests.lisa_host import LisaHost
 
 ID = "oauth-29a48b8b013d"
 
 
-def test_a_token_that_failed_is_given_out_again(machine: Machine) -> None:
+def test_a_token_that_failed_is_given_out_again(machine: LisaHost) -> None:
     machine.lisa("oauth", "add", "--stdin", stdin="tok-AAA")
-    assert tokens.quarantine(settings(machine.env), 1.0, ID, "expired_token")
+    assert oauth_tokens.quarantine(read_settings(machine.env), 1.0, ID, "expired_token")
     assert machine.lisa("oauth", "list", "--json").json["tokens"][0]["disabledReason"] == "expired_token"
     assert machine.lisa("oauth", "enable", "--id", ID, "--json").json["enabled"] is True
     token = machine.lisa("oauth", "list", "--json").json["tokens"][0]
@@ -19,5 +19,5 @@ def test_a_token_that_failed_is_given_out_again(machine: Machine) -> None:
     assert token["lastFailureReason"] == "expired_token"
 
 
-def test_an_unknown_id_is_refused(machine: Machine) -> None:
+def test_an_unknown_id_is_refused(machine: LisaHost) -> None:
     assert machine.lisa("oauth", "enable", "--id", "x", "--json").json["errorCode"] == "oauth_token_not_found"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def test_an_empty_pool_says_so(machine: Machine) -> None:
+def test_an_empty_pool_says_so(machine: LisaHost) -> None:
     assert machine.lisa("oauth", "list").out == "no oauth tokens configured\n"
     assert machine.lisa("oauth", "list", "--json").json == {"count": 0, "stderrPolicy": "diagnostic", "tokens": []}
     assert not Path(machine.env["LISA_STATE_DIR"]).exists()
 
 
-def test_tokens_are_listed_by_id_and_never_shown(machine: Machine) -> None:
+def test_tokens_are_listed_by_id_and_never_shown(machine: LisaHost) -> None:
     for word in ("tok-AAA", "tok-BBB"):
         machine.lisa("oauth", "add", "--stdin", stdin=word)
     answer = machine.lisa("oauth", "list", "--json")
@@ -24,7 +24,7 @@ def test_tokens_are_listed_by_id_and_never_shown(machine: Machine) -> None:
     assert "tok-" not in answer.out + "".join(rows)
 
 
-def test_a_corrupt_pool_is_reported_and_left_alone(machine: Machine) -> None:
+def test_a_corrupt_pool_is_reported_and_left_alone(machine: LisaHost) -> None:
     pool = Path(machine.env["LISA_STATE_DIR"]) / "oauth_tokens.json"
     pool.parent.mkdir(mode=0o700)
     pool.write_text("{")

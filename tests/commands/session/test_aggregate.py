@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.core.relay.talking_pane import TalkingPane
-from tests.machine import Machine
+from tests.fake_pane import FakePane
+from tests.lisa_host import LisaHost
 
 
-def aggregate(machine: Machine, *words: str, code: int = 0, **more: Any) -> dict[str, Any]:
+def aggregate(machine: LisaHost, *words: str, code: int = 0, **more: Any) -> dict[str, Any]:
     form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
     answer = machine.lisa("session", "aggregate", *words, *form, **more)
     assert answer.code == code, answer
@@ -22,14 +22,14 @@ def aggregate(machine: Machine, *words: str, code: int = 0, **more: Any) -> dict
 
 
 @contextlib.contextmanager
-def two(machine: Machine) -> Iterator[tuple[TalkingPane, TalkingPane]]:
-    with TalkingPane(machine, "lisa-b") as second, TalkingPane(machine, "lisa-a") as first:
-        first.say("a says hello\n")
-        second.say("b says hello\n")
+def two(machine: LisaHost) -> Iterator[tuple[FakePane, FakePane]]:
+    with FakePane(machine, "lisa-b") as second, FakePane(machine, "lisa-a") as first:
+        first.write("a says hello\n")
+        second.write("b says hello\n")
         yield first, second
 
 
-def test_all_living_sessions_are_in_one_text(machine: Machine) -> None:
+def test_all_living_sessions_are_in_one_text(machine: LisaHost) -> None:
     with two(machine):
         answer = aggregate(machine)
         assert (answer["sessions"], answer["sessionCount"]) == (["lisa-a", "lisa-b"], 2)
@@ -43,29 +43,29 @@ def test_all_living_sessions_are_in_one_text(machine: Machine) -> None:
         assert machine.lisa("session", "aggregate").out == answer["combinedPack"] + "\n"
 
 
-def test_a_chatty_session_does_not_push_the_others_out(machine: Machine) -> None:
+def test_a_chatty_session_does_not_push_the_others_out(machine: LisaHost) -> None:
     with two(machine) as (first, _):
-        first.say("".join(f"chatter {number}\n" for number in range(200)))
+        first.write("".join(f"chatter {number}\n" for number in range(200)))
         answer = aggregate(machine, "--token-budget", "150")
         assert len(answer["combinedPack"].encode()) <= 600 and answer["truncated"]
         assert "chatter 199\n---\nsession=lisa-b" in answer["combinedPack"]
         assert answer["combinedPack"].endswith("b says hello")
 
 
-def test_nothing_happened_means_nothing_changed(machine: Machine) -> None:
+def test_nothing_happened_means_nothing_changed(machine: LisaHost) -> None:
     with two(machine) as (_, second):
         first = aggregate(machine, "--delta-json")
         assert [item["session"] for item in first["delta"]["added"]] == ["lisa-a", "lisa-b"]
         for words in (["--delta-json"], ["--delta-json", "--json-min"], ["--delta-json", "--token-budget", "700"]):
             assert aggregate(machine, *words)["delta"] == {"added": [], "removed": [], "changed": [], "count": 0}
-        second.say("more\n")
+        second.write("more\n")
         third = aggregate(machine, "--delta-json")["delta"]
         assert ([item["session"] for item in third["changed"]], third["count"]) == (["lisa-b"], 1)
         machine.lisa("session", "kill", "--session", "lisa-a")
         assert [item["session"] for item in aggregate(machine, "--delta-json")["delta"]["removed"]] == ["lisa-a"]
 
 
-def test_named_sessions_have_a_place_of_their_own_in_the_delta(machine: Machine) -> None:
+def test_named_sessions_have_a_place_of_their_own_in_the_delta(machine: LisaHost) -> None:
     with two(machine):
         every = aggregate(machine, "--delta-json")["cursorFile"]
         one = aggregate(machine, "--delta-json", "--sessions", "lisa-a")
@@ -75,39 +75,39 @@ def test_named_sessions_have_a_place_of_their_own_in_the_delta(machine: Machine)
         assert aggregate(machine, "--delta-json", "--cursor-file", own)["cursorFile"] == own
 
 
-def test_sessions_that_are_not_there_are_counted_and_the_others_answered(machine: Machine) -> None:
+def test_sessions_that_are_not_there_are_counted_and_the_others_answered(machine: LisaHost) -> None:
     with two(machine):
         answer = aggregate(machine, "--sessions", "lisa-nobody, lisa-a,lisa-a", code=1)
         assert (answer["errorCode"], answer["notFoundCount"]) == ("aggregate_partial_not_found", 1)
         assert [item["sessionState"] == "not_found" for item in answer["items"]] == [False, True]
 
 
-def test_deduping_leaves_every_state(machine: Machine) -> None:
+def test_deduping_leaves_every_state(machine: LisaHost) -> None:
     with two(machine) as (first, second):
-        first.say("shared\n")
-        second.say("shared\n")
+        first.write("shared\n")
+        second.write("shared\n")
         answer = aggregate(machine, "--dedupe")
         assert answer["combinedPack"].count("shared") == 1 and answer["dedupeRemoved"] >= 1
         assert answer["combinedPack"].count("\nstatus=active") == 2
 
 
-def test_redaction_reaches_items_text_and_cursor(machine: Machine) -> None:
+def test_redaction_reaches_items_text_and_cursor(machine: LisaHost) -> None:
     with two(machine) as (first, _):
-        first.say("DB_PASSWORD=hunter2x at /opt/secret\n")
+        first.write("DB_PASSWORD=hunter2x at /opt/secret\n")
         own = machine.folder / "cursor"
         answer = aggregate(machine, "--redact", "all", "--delta-json", "--cursor-file", str(own))
-        for said in (json.dumps(answer), own.read_text()):
-            assert "hunter2x" not in said and "opt/secret" not in said and str(machine.folder) not in said
+        for text in (json.dumps(answer), own.read_text()):
+            assert "hunter2x" not in text and "opt/secret" not in text and str(machine.folder) not in text
 
 
-def test_a_name_in_two_projects_is_told_and_looked_for_here(machine: Machine) -> None:
+def test_a_name_in_two_projects_is_told_and_looked_for_here(machine: LisaHost) -> None:
     for number in (1, 2):
         root = machine.home / f"p{number}"
         root.mkdir()
-        with TalkingPane(machine, f"lisa-x{number}") as pane:
-            other = machine.context(cwd=str(root)).place("lisa-far", str(root))
+        with FakePane(machine, f"lisa-x{number}") as pane:
+            other = machine.context(cwd=str(root)).ref("lisa-far", str(root))
             Path(other.folder).mkdir(parents=True)
-            meta = json.loads(Path(pane.place.meta).read_text())
+            meta = json.loads(Path(pane.ref.meta).read_text())
             Path(other.meta).write_text(json.dumps({**meta, "session": "lisa-far", "projectRoot": str(root)}))
     answer = aggregate(machine, "--sessions", "lisa-far", code=1)
     assert [warning["errorCode"] for warning in answer["warnings"]] == ["ambiguous_project_root"]
@@ -115,7 +115,7 @@ def test_a_name_in_two_projects_is_told_and_looked_for_here(machine: Machine) ->
 
 
 @pytest.mark.parametrize("held", ["{", "17", '{"kind":"pane","offset":3}'])
-def test_a_cursor_that_is_none_is_refused_and_can_be_reset(machine: Machine, held: str) -> None:
+def test_a_cursor_that_is_none_is_refused_and_can_be_reset(machine: LisaHost, held: str) -> None:
     path = machine.folder / "cursor"
     path.write_text(held)
     words = ("--delta-json", "--cursor-file", str(path))
@@ -127,7 +127,7 @@ def test_a_cursor_that_is_none_is_refused_and_can_be_reset(machine: Machine, hel
         assert aggregate(machine, *words)["delta"]["count"] == 2
 
 
-def test_calls_that_are_off_are_refused(machine: Machine) -> None:
+def test_calls_that_are_off_are_refused(machine: LisaHost) -> None:
     assert aggregate(machine, code=1)["errorCode"] == "no_sessions"
     assert aggregate(machine, "--cursor-file", "x", code=1)["errorCode"] == "cursor_file_requires_delta_json"
     assert aggregate(machine, "--sessions", "../x", code=1)["errorCode"] == "invalid_session_name"

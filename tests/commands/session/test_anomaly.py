@@ -5,32 +5,32 @@ from __future__ import annotations
 import pytest
 
 from lisa_py.store import events
-from tests.machine import Answer, Machine
-from tests.waiting import wait_until
+from tests.lisa_host import CallResult, LisaHost
+from tests.polling import wait_until
 
 NAME = "lisa-odd-1"
 
 
-def _spawn(machine: Machine, command: str) -> None:
+def _spawn(machine: LisaHost, command: str) -> None:
     answer = machine.lisa("session", "spawn", "--session", NAME, "--mode", "exec", "--command", command, "--json")
     assert answer.json.get("session") == NAME, answer
 
 
-def _anomaly(machine: Machine, *words: str, env: dict[str, str] | None = None) -> Answer:
+def _anomaly(machine: LisaHost, *words: str, env: dict[str, str] | None = None) -> CallResult:
     return machine.lisa("session", "anomaly", "--session", NAME, *words, "--json", env=env)
 
 
-def test_a_healthy_busy_session_is_left_in_peace_however_often_one_looks(machine: Machine) -> None:
+def test_a_healthy_busy_session_is_left_in_peace_however_often_one_looks(machine: LisaHost) -> None:
     _spawn(machine, "while :; do echo working; sleep 0.1; done")
     for _ in range(3):
         machine.lisa("session", "status", "--session", NAME)
         machine.lisa("session", "monitor", "--session", NAME, "--poll-interval", "1", "--timeout-seconds", "1")
     ctx = machine.context()
-    place = ctx.place(NAME)
+    ref = ctx.ref(NAME)
     long_ago = ctx.clock.now() - 900
     for number in range(8):  # an orchestrator that has looked in vain for a quarter of an hour
         events.add(
-            place, ctx.settings, long_ago + 100 * number, type="lifecycle", state="in_progress", reason="monitor_x"
+            ref, ctx.settings, long_ago + 100 * number, type="lifecycle", state="in_progress", reason="monitor_x"
         )
     answer = _anomaly(machine)
     assert (answer.code, answer.json["anomalies"], answer.json["ok"]) == (0, [], True)
@@ -38,9 +38,9 @@ def test_a_healthy_busy_session_is_left_in_peace_however_often_one_looks(machine
     assert machine.lisa("session", "anomaly", "--session", NAME).out == "ok\n"
 
 
-def test_looking_adds_nothing_to_the_history(machine: Machine) -> None:
+def test_looking_adds_nothing_to_the_history(machine: LisaHost) -> None:
     _spawn(machine, "sleep 60")
-    log = machine.context().place(NAME).events
+    log = machine.context().ref(NAME).events
     with open(log, "rb") as file:
         before = file.read()
     _anomaly(machine)
@@ -48,14 +48,14 @@ def test_looking_adds_nothing_to_the_history(machine: Machine) -> None:
         assert file.read() == before
 
 
-def test_a_session_that_stands_still_while_it_is_nudged_is_in_a_loop(machine: Machine) -> None:
+def test_a_session_that_stands_still_while_it_is_nudged_is_in_a_loop(machine: LisaHost) -> None:
     _spawn(machine, "sleep 60")
     ctx = machine.context()
-    place = ctx.place(NAME)
+    ref = ctx.ref(NAME)
     long_ago = ctx.clock.now() - 900
     for number in range(7):
         fields = {"type": "lifecycle", "state": "in_progress", "reason": "monitor_auto_recover"}
-        events.add(place, ctx.settings, long_ago + 100 * number, **fields)
+        events.add(ref, ctx.settings, long_ago + 100 * number, **fields)
     answer = _anomaly(machine)
     if answer.json["agentState"] in ("tool", "thinking", "streaming", "starting"):
         pytest.fail(f"a silent command is called {answer.json['agentState']}")
@@ -63,7 +63,7 @@ def test_a_session_that_stands_still_while_it_is_nudged_is_in_a_loop(machine: Ma
     assert answer.code == 1
 
 
-def test_a_crashed_session_is_reported_with_what_helps(machine: Machine) -> None:
+def test_a_crashed_session_is_reported_with_what_helps(machine: LisaHost) -> None:
     _spawn(machine, "sleep 0.5; exit 3")
     wait_until(lambda: machine.lisa("session", "status", "--session", NAME, "--json").json["sessionState"] == "crashed")
     answer = _anomaly(machine, "--auto-remediate")
@@ -78,7 +78,7 @@ def test_a_crashed_session_is_reported_with_what_helps(machine: Machine) -> None
     assert lines[2] == f"- lisa session status --session '{NAME}' --project-root '{machine.project}' --json-min"
 
 
-def test_a_missing_session_is_an_anomaly_with_a_code(machine: Machine) -> None:
+def test_a_missing_session_is_an_anomaly_with_a_code(machine: LisaHost) -> None:
     answer = _anomaly(machine)
     assert (answer.code, answer.json["errorCode"], answer.json["nextAction"]) == (
         1,
@@ -89,7 +89,7 @@ def test_a_missing_session_is_an_anomaly_with_a_code(machine: Machine) -> None:
     assert "autoRemediate" not in answer.json
 
 
-def test_a_tmux_that_cannot_be_asked_is_not_the_sessions_fault(machine: Machine) -> None:
+def test_a_tmux_that_cannot_be_asked_is_not_the_sessions_fault(machine: LisaHost) -> None:
     _spawn(machine, "sleep 60")
     answer = _anomaly(machine, env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "status_compute_failed")
@@ -99,6 +99,6 @@ def test_a_tmux_that_cannot_be_asked_is_not_the_sessions_fault(machine: Machine)
     ("words", "code"),
     [((), "missing_required_flag"), (("--session", NAME, "--events", "0"), "invalid_events")],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "anomaly", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

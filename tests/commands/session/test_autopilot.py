@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tests.fleet import Fleet
-from tests.machine import Answer, Machine
-from tests.waiting import wait_until
+from tests.lisa_host import CallResult, LisaHost
+from tests.polling import wait_until
 
 STEPS = ("spawn", "monitor", "capture", "handoff", "cleanup")
 SCRIPTED = ("--agent", "scripted")
 
 
-def _fly(machine: Machine, *words: str, code: int = 0, stdin: str | None = None) -> dict[str, Any]:
+def _run_autopilot(machine: LisaHost, *words: str, code: int = 0, stdin: str | None = None) -> dict[str, Any]:
     answer = machine.lisa("session", "autopilot", *words, "--json", stdin=stdin)
     assert answer.code == code, answer
     return answer.json
@@ -26,8 +26,8 @@ def _done(got: dict[str, Any]) -> list[str]:
     return [name for name in STEPS if got[name]["ok"]]
 
 
-def test_one_call_flies_the_whole_job(machine: Machine) -> None:
-    got = _fly(machine, *SCRIPTED, "--session", "lisa-pilot", "--prompt", "[think 0.2] [say all is well]")
+def test_one_call_flies_the_whole_job(machine: LisaHost) -> None:
+    got = _run_autopilot(machine, *SCRIPTED, "--session", "lisa-pilot", "--prompt", "[think 0.2] [say all is well]")
     assert (got["ok"], got["session"], got["goal"], got["mode"]) == (True, "lisa-pilot", "analysis", "interactive")
     assert _done(got) == ["spawn", "monitor", "capture", "handoff"]
     assert got["cleanup"] == {"ok": False, "skipped": True}
@@ -37,9 +37,9 @@ def test_one_call_flies_the_whole_job(machine: Machine) -> None:
     assert all(got[name]["elapsedSeconds"] >= 0 for name in STEPS[:4])
 
 
-def test_an_exec_job_is_watched_to_its_end_and_removed_on_request(machine: Machine, fleet: Fleet) -> None:
+def test_an_exec_job_is_watched_to_its_end_and_removed_on_request(machine: LisaHost, fleet: Fleet) -> None:
     words = ("--goal", "exec", "--prompt", "[say short and good]", "--summary", "--kill-after", "true")
-    got = _fly(machine, *SCRIPTED, *words)
+    got = _run_autopilot(machine, *SCRIPTED, *words)
     assert _done(got) == list(STEPS)
     assert got["monitor"]["output"]["finalState"] == "completed"
     assert "short and good" in got["capture"]["output"]["summary"]
@@ -47,9 +47,9 @@ def test_an_exec_job_is_watched_to_its_end_and_removed_on_request(machine: Machi
     assert fleet.names() == []
 
 
-def test_a_failed_monitor_keeps_its_answer_reads_what_there_is_and_stops(machine: Machine, fleet: Fleet) -> None:
+def test_a_failed_monitor_keeps_its_answer_reads_what_there_is_and_stops(machine: LisaHost, fleet: Fleet) -> None:
     words = ("--goal", "exec", "--prompt", "[say half of it] [wait 1] [exit 4]", "--kill-after", "true")
-    got = _fly(machine, *SCRIPTED, *words, code=2)
+    got = _run_autopilot(machine, *SCRIPTED, *words, code=2)
     assert (got["errorCode"], got["failedStep"]) == ("autopilot_monitor_failed", "monitor")
     assert (got["monitor"]["errorCode"], got["monitor"]["exitCode"]) == ("monitor_crashed", 2)
     assert got["monitor"]["output"].items() >= {"finalState": "crashed", "exitCode": 4}.items()
@@ -58,27 +58,27 @@ def test_a_failed_monitor_keeps_its_answer_reads_what_there_is_and_stops(machine
     assert fleet.names() == [got["session"]]  # it is kept to be looked at
 
 
-def test_a_session_that_cannot_be_started_is_told_with_its_own_code_and_words(machine: Machine) -> None:
-    got = _fly(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say no such model] [exit 9]", code=1)
+def test_a_session_that_cannot_be_started_is_told_with_its_own_code_and_words(machine: LisaHost) -> None:
+    got = _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say no such model] [exit 9]", code=1)
     assert (got["errorCode"], got["failedStep"]) == ("autopilot_spawn_failed", "spawn")
     assert (got["spawn"]["errorCode"], got["spawn"]["output"]["exitCode"]) == ("spawn_early_exit", 9)
     assert "no such model" in got["spawn"]["output"]["output"]
     assert _done(got) == []
 
 
-def test_an_agent_that_asks_or_errs_is_no_success(machine: Machine) -> None:
-    asks = _fly(machine, *SCRIPTED, "--prompt", "[ask rm -rf build]", code=2)
-    assert (asks["monitor"]["errorCode"], asks["monitor"]["output"]["waitingFor"]) == ("agent_asks", "permission")
-    errs = _fly(machine, *SCRIPTED, "--prompt", "[error overloaded]", code=2)
+def test_an_agent_that_asks_or_errs_is_no_success(machine: LisaHost) -> None:
+    waiting = _run_autopilot(machine, *SCRIPTED, "--prompt", "[ask rm -rf build]", code=2)
+    assert (waiting["monitor"]["errorCode"], waiting["monitor"]["output"]["waitingFor"]) == ("agent_asks", "permission")
+    errs = _run_autopilot(machine, *SCRIPTED, "--prompt", "[error overloaded]", code=2)
     assert errs["monitor"]["errorCode"] == "agent_error"
 
 
-def test_a_run_that_ran_out_of_time_is_resumed_where_it_failed(machine: Machine) -> None:
+def test_a_run_that_ran_out_of_time_is_resumed_where_it_failed(machine: LisaHost) -> None:
     words = ("--goal", "exec", "--prompt", "[wait 4] [say late]", "--timeout-seconds", "2", "--capture-lines", "50")
     first = machine.lisa("session", "autopilot", *SCRIPTED, *words, "--json")
     assert (first.code, first.json["monitor"]["errorCode"]) == (2, "monitor_timeout")
     assert first.json["elapsedSeconds"] < 5
-    got = _fly(machine, "--resume-from", "-", "--timeout-seconds", "30", stdin=first.out)
+    got = _run_autopilot(machine, "--resume-from", "-", "--timeout-seconds", "30", stdin=first.out)
     assert (got["ok"], got["resumeStep"], got["session"]) == (True, "monitor", first.json["session"])
     assert got["spawn"]["output"]["runId"] == first.json["spawn"]["output"]["runId"]
     assert got["spawn"]["resumed"] is True
@@ -87,49 +87,49 @@ def test_a_run_that_ran_out_of_time_is_resumed_where_it_failed(machine: Machine)
         assert got[kept] == first.json[kept], kept
 
 
-def test_a_complete_run_is_not_done_again(machine: Machine) -> None:
+def test_a_complete_run_is_not_done_again(machine: LisaHost) -> None:
     first = machine.lisa("session", "autopilot", *SCRIPTED, "--goal", "exec", "--prompt", "[say x]", "--json")
     path = machine.folder / "run.json"
     path.write_text(first.out)
-    got = _fly(machine, "--resume-from", str(path))
+    got = _run_autopilot(machine, "--resume-from", str(path))
     assert (got["ok"], got["resumeStep"], got["resumedFrom"]) == (True, "", str(path))
     text = machine.lisa("session", "autopilot", "--resume-from", str(path))
     assert text.out == f"session={got['session']} ok=true (resume no-op)\n"
-    killed = _fly(machine, "--resume-from", str(path), "--kill-after", "true")
+    killed = _run_autopilot(machine, "--resume-from", str(path), "--kill-after", "true")
     assert (killed["resumeStep"], killed["cleanup"]["output"]["found"]) == ("cleanup", True)
 
 
-def test_a_resumed_spawn_starts_what_the_first_run_was_told_to(machine: Machine, fleet: Fleet) -> None:
+def test_a_resumed_spawn_starts_what_the_first_run_was_told_to(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-taken")
     words = ("--session", "lisa-taken", "--goal", "exec", "--prompt", "[say mine]")
     first = machine.lisa("session", "autopilot", *SCRIPTED, *words, "--json")
     assert (first.code, first.json["spawn"]["errorCode"]) == (1, "session_already_exists")
     machine.lisa("session", "kill", "--session", "lisa-taken")
-    got = _fly(machine, "--resume-from", "-", stdin=first.out)
+    got = _run_autopilot(machine, "--resume-from", "-", stdin=first.out)
     assert (got["resumeStep"], got["agent"], got["mode"], got["session"]) == ("spawn", "scripted", "exec", "lisa-taken")
     assert "mine" in got["capture"]["output"]["capture"]
 
 
-def test_a_step_before_the_failed_one_that_is_not_done_is_done_first(machine: Machine) -> None:
-    run = _fly(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say x]")
+def test_a_step_before_the_failed_one_that_is_not_done_is_done_first(machine: LisaHost) -> None:
+    run = _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say x]")
     run |= {"ok": False, "failedStep": "capture", "errorCode": "autopilot_capture_failed"}
     run["monitor"] = {"ok": False, "exitCode": 2, "error": "old"}
-    got = _fly(machine, "--resume-from", "-", stdin=json.dumps(run))
+    got = _run_autopilot(machine, "--resume-from", "-", stdin=json.dumps(run))
     assert (got["ok"], got["resumeStep"], got["monitor"]["ok"]) == (True, "monitor", True)
     assert "errorCode" not in got
 
 
-def test_the_lane_reaches_the_session_and_what_is_written_goes_before_it(machine: Machine, fleet: Fleet) -> None:
+def test_the_lane_reaches_the_session_and_what_is_written_goes_before_it(machine: LisaHost, fleet: Fleet) -> None:
     machine.lisa("session", "lane", "--name", "fix", "--goal", "exec", "--agent", "claude", "--prompt", "[say lane]",
                  "--budget", "77", "--contract", "handoff_v2_required")  # fmt: skip
-    got = _fly(machine, *SCRIPTED, "--lane", "fix", "--session", "lisa-laned")
+    got = _run_autopilot(machine, *SCRIPTED, "--lane", "fix", "--session", "lisa-laned")
     assert (got["agent"], got["goal"], got["prompt"], got["tokenBudget"]) == ("scripted", "exec", "[say lane]", 77)
     assert got["spawn"]["output"]["lane"] == "fix"
-    baton = got["handoff"]["output"]
-    assert (baton["schema"], baton["lane"]["name"]) == ("v2", "fix")
+    handoff = got["handoff"]["output"]
+    assert (handoff["schema"], handoff["lane"]["name"]) == ("v2", "fix")
 
 
-def test_progress_is_streamed_step_by_step(machine: Machine) -> None:
+def test_progress_is_streamed_step_by_step(machine: LisaHost) -> None:
     answer = machine.lisa("session", "autopilot", *SCRIPTED, "--goal", "exec", "--prompt", "[say x]", "--stream-json")
     lines = answer.lines
     steps = [(line["step"], line["phase"]) for line in lines[:-1] if line["type"] == "step"]
@@ -138,18 +138,18 @@ def test_progress_is_streamed_step_by_step(machine: Machine) -> None:
     assert lines[-1]["ok"] is True
 
 
-def test_ctrl_c_leaves_a_summary_that_can_be_resumed(machine: Machine, fleet: Fleet) -> None:
+def test_ctrl_c_leaves_a_summary_that_can_be_resumed(machine: LisaHost, fleet: Fleet) -> None:
     words = ("--goal", "exec", "--session", "lisa-long", "--prompt", "[wait 3] [say end]", "--json")
-    flying = machine.start("session", "autopilot", *SCRIPTED, *words)
+    running = machine.start("session", "autopilot", *SCRIPTED, *words)
     wait_until(lambda: any(reason == "agent_thinking" for reason in fleet.reasons("lisa-long")))
-    flying.send_signal(signal.SIGINT)
-    out, _ = flying.communicate(timeout=30)
+    running.send_signal(signal.SIGINT)
+    out, _ = running.communicate(timeout=30)
     got = json.loads(out)
-    assert (flying.returncode, got["failedStep"], got["monitor"]["errorCode"]) == (130, "monitor", "interrupted")
-    assert _fly(machine, "--resume-from", "-", stdin=out)["ok"] is True
+    assert (running.returncode, got["failedStep"], got["monitor"]["errorCode"]) == (130, "monitor", "interrupted")
+    assert _run_autopilot(machine, "--resume-from", "-", stdin=out)["ok"] is True
 
 
-def test_text_tells_session_and_outcome(machine: Machine) -> None:
+def test_text_tells_session_and_outcome(machine: LisaHost) -> None:
     words = ("--goal", "exec", "--session", "lisa-t", "--prompt", "[wait 1] [exit 3]")
     answer = machine.lisa("session", "autopilot", *SCRIPTED, *words)
     assert (answer.code, answer.out) == (2, "session=lisa-t ok=false\n")
@@ -185,6 +185,6 @@ STEP = '"spawn": {"ok": true}'
         (("--resume-from", "-"), "autopilot_resume_missing_session", "{" + STEP + "}"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str, stdin: str | None) -> None:
-    answer: Answer = machine.lisa("session", "autopilot", *words, "--json", stdin=stdin)
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str, stdin: str | None) -> None:
+    answer: CallResult = machine.lisa("session", "autopilot", *words, "--json", stdin=stdin)
     assert (answer.code, answer.json["errorCode"]) == (1, code), answer

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def test_observe_and_enforce_compose_through_a_pipe(machine: Machine) -> None:
+def test_observe_and_enforce_compose_through_a_pipe(machine: LisaHost) -> None:
     seen = machine.lisa("session", "budget-observe", "--tokens", "900", "--json").out
     answer = machine.lisa("session", "budget-enforce", "--from", "-", "--max-tokens", "100", "--json", stdin=seen)
     assert answer.code == 1
@@ -27,19 +27,19 @@ def test_observe_and_enforce_compose_through_a_pipe(machine: Machine) -> None:
         {"costEstimate": {"totalTokens": 900}},
     ],
 )
-def test_what_agents_report_is_enforced(machine: Machine, report: dict[str, object]) -> None:
+def test_what_agents_report_is_enforced(machine: LisaHost, report: dict[str, object]) -> None:
     words = ("session", "budget-enforce", "--from", "-", "--max-tokens", "899", "--json")
     assert machine.lisa(*words, stdin=json.dumps(report)).json["violations"][0]["observed"] == 900
 
 
-def test_a_limit_may_be_used_up_exactly(machine: Machine) -> None:
+def test_a_limit_may_be_used_up_exactly(machine: LisaHost) -> None:
     words = ("session", "budget-enforce", "--tokens", "100", "--seconds", "5", "--steps", "2")
     answer = machine.lisa(*words, "--max-tokens", "100", "--max-seconds", "5", "--max-steps", "2", "--json")
     assert (answer.code, answer.json["ok"], answer.json["violations"]) == (0, True, [])
     assert "errorCode" not in answer.json
 
 
-def test_violations_come_in_the_order_of_the_metrics(machine: Machine) -> None:
+def test_violations_come_in_the_order_of_the_metrics(machine: LisaHost) -> None:
     words = ("session", "budget-enforce", "--tokens", "101", "--seconds", "9", "--steps", "3")
     answer = machine.lisa(*words, "--max-steps", "2", "--max-tokens", "100", "--max-seconds", "8")
     assert answer.code == 1
@@ -50,14 +50,14 @@ def test_violations_come_in_the_order_of_the_metrics(machine: Machine) -> None:
     ]
 
 
-def test_passing_because_nobody_reports_a_metric_is_visible(machine: Machine) -> None:
+def test_passing_because_nobody_reports_a_metric_is_visible(machine: LisaHost) -> None:
     answer = machine.lisa(
         "session", "budget-enforce", "--tokens", "1", "--max-tokens", "5", "--max-steps", "5", "--json"
     )
     assert (answer.code, answer.json["missingMetrics"]) == (0, ["steps"])
-    said = machine.lisa("session", "budget-enforce", "--max-steps", "5")
-    assert (said.code, said.out) == (0, "ok\n")
-    assert "--max-steps is not checked" in said.err
+    completed = machine.lisa("session", "budget-enforce", "--max-steps", "5")
+    assert (completed.code, completed.out) == (0, "ok\n")
+    assert "--max-steps is not checked" in completed.err
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,6 @@ def test_passing_because_nobody_reports_a_metric_is_visible(machine: Machine) ->
         (("--max-steps", "1", "--steps", "0"), "invalid_steps"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "budget-enforce", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

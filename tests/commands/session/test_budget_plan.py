@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def _plan(machine: Machine, *words: str, stdin: str | None = None) -> dict[str, Any]:
+def _plan(machine: LisaHost, *words: str, stdin: str | None = None) -> dict[str, Any]:
     answer = machine.lisa("session", "budget-plan", *words, "--json", stdin=stdin)
     assert answer.code == 0, answer
     return answer.json
@@ -20,7 +20,7 @@ def _commands(plan: dict[str, Any]) -> dict[str, str]:
     return {step["id"]: step["command"] for step in plan["runbook"]["steps"]}
 
 
-def test_the_default_plan_is_an_analysis(machine: Machine) -> None:
+def test_the_default_plan_is_an_analysis(machine: LisaHost) -> None:
     plan = _plan(machine)
     root = f"--project-root '{machine.project}'"
     assert {key: plan[key] for key in ("goal", "agent", "mode", "profile", "budget", "topologyRoles")} == {
@@ -50,19 +50,19 @@ def test_the_default_plan_is_an_analysis(machine: Machine) -> None:
     assert notes == ["spawn"]
 
 
-def test_a_plan_for_claude_names_no_model_of_codex(machine: Machine) -> None:
+def test_a_plan_for_claude_names_no_model_of_codex(machine: LisaHost) -> None:
     for words in (("--agent", "claude"), ("--profile", "claude"), ("--agent", "")):
         spawn = _commands(_plan(machine, *words))["spawn"]
         assert "--agent claude " in spawn
         assert "--model" not in spawn
 
 
-def test_a_profile_overrules_the_agent(machine: Machine) -> None:
+def test_a_profile_overrules_the_agent(machine: LisaHost) -> None:
     plan = _plan(machine, "--agent", "claude", "--profile", "Codex-Spark")
     assert (plan["agent"], "--model 'gpt-5.3-codex-spark'" in _commands(plan)["spawn"]) == ("codex", True)
 
 
-def test_a_budget_bounds_the_plan_and_its_commands(machine: Machine) -> None:
+def test_a_budget_bounds_the_plan_and_its_commands(machine: LisaHost) -> None:
     plan = _plan(machine, "--goal", "execution", "--topology", "workers,planner", "--budget", "100")
     assert plan["costEstimate"]["topologyMultiplier"] == "1.80"
     assert (plan["hardStop"]["maxTokens"], plan["hardStop"]["maxSeconds"]) == (100, 99)
@@ -72,7 +72,7 @@ def test_a_budget_bounds_the_plan_and_its_commands(machine: Machine) -> None:
     assert '--for "$SESSION"' in commands["context-pack"]
 
 
-def test_the_budget_of_the_open_objective_is_the_default(machine: Machine) -> None:
+def test_the_budget_of_the_open_objective_is_the_default(machine: LisaHost) -> None:
     machine.lisa("session", "objective", "--id", "a", "--goal", "x", "--budget", "480")
     assert _plan(machine)["budget"] == 480
     assert _plan(machine, "--budget", "100")["budget"] == 100
@@ -80,20 +80,20 @@ def test_the_budget_of_the_open_objective_is_the_default(machine: Machine) -> No
     assert _plan(machine)["budget"] == 0
 
 
-def test_a_plan_goes_on_from_a_state_given_through_a_pipe(machine: Machine) -> None:
+def test_a_plan_goes_on_from_a_state_given_through_a_pipe(machine: LisaHost) -> None:
     state = {"session": "lisa-a", "sessionState": "crashed", "reason": "exit_1", "nextAction": "session explain"}
     plan = _plan(machine, "--from-state", "-", stdin=json.dumps(state))
     assert plan["fromState"] == {**state, "status": "crashed"}
     assert "$'Continue orchestration from existing state context.\\nSession: lisa-a\\n" in _commands(plan)["spawn"]
 
 
-def test_commands_name_the_program_as_it_is_called_here(machine: Machine) -> None:
+def test_commands_name_the_program_as_it_is_called_here(machine: LisaHost) -> None:
     (machine.project / "lisa").write_text("#!/bin/sh\n")
     (machine.project / "lisa").chmod(0o755)
     assert _commands(_plan(machine))["cleanup"].startswith("./lisa session kill ")
 
 
-def test_text_tells_the_limits_and_how_to_keep_them(machine: Machine) -> None:
+def test_text_tells_the_limits_and_how_to_keep_them(machine: LisaHost) -> None:
     lines = machine.lisa("session", "budget-plan", "--goal", "nested").out.splitlines()
     assert lines[0] == "budget_plan goal=nested mode=exec max_tokens=977 max_seconds=98 max_steps=8"
     assert lines[1].startswith("lisa session budget-enforce --max-tokens 977")
@@ -111,6 +111,6 @@ def test_text_tells_the_limits_and_how_to_keep_them(machine: Machine) -> None:
         (("--from-state", "-"), "invalid_from_state"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "budget-plan", *words, "--json", stdin="[]")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

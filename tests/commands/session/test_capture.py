@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.core.relay.talking_pane import TalkingPane
-from tests.machine import Answer, Machine
-from tests.stage import Stage
+from tests.fake_pane import FakePane
+from tests.lisa_host import CallResult, LisaHost
+from tests.session_harness import SessionHarness
 
 
-def capture(machine: Machine, *words: str, name: str = "lisa-talk") -> Answer:
+def capture(machine: LisaHost, *words: str, name: str = "lisa-talk") -> CallResult:
     return machine.lisa("session", "capture", "--session", name, *words)
 
 
-def raw(machine: Machine, *words: str) -> dict[str, Any]:
+def raw(machine: LisaHost, *words: str) -> dict[str, Any]:
     answer = capture(machine, "--raw", *words, "--json")
     assert answer.code == 0, answer
     return answer.json
@@ -27,16 +27,16 @@ def raw(machine: Machine, *words: str) -> dict[str, Any]:
 # -- the pane -------------------------------------------------------------------------------------------------------
 
 
-def test_raw_lines_are_the_real_tail_of_what_was_said(machine: Machine) -> None:
-    with TalkingPane(machine, height=10) as pane:
-        pane.say("".join(f"line {number}\n" for number in range(50)))
+def test_raw_lines_are_the_real_tail_of_what_was_said(machine: LisaHost) -> None:
+    with FakePane(machine, height=10) as pane:
+        pane.write("".join(f"line {number}\n" for number in range(50)))
         assert capture(machine, "--raw", "--lines", "3").out == "line 47\nline 48\nline 49\n"
         assert raw(machine, "--lines", "3")["moreBefore"] is True
         assert "moreBefore" not in raw(machine)
 
 
-def test_a_prefix_of_a_name_reads_nothing_and_leaves_no_trace(machine: Machine) -> None:
-    with TalkingPane(machine, "lisa-talk-long"):
+def test_a_prefix_of_a_name_reads_nothing_and_leaves_no_trace(machine: LisaHost) -> None:
+    with FakePane(machine, "lisa-talk-long"):
         before = sorted(machine.folder.rglob("*"))
         answer = capture(machine, "--raw", "--json")
         assert (answer.code, answer.json["errorCode"]) == (1, "session_not_found")
@@ -44,58 +44,58 @@ def test_a_prefix_of_a_name_reads_nothing_and_leaves_no_trace(machine: Machine) 
         assert sorted(machine.folder.rglob("*")) == before
 
 
-def test_new_text_on_a_screen_that_is_not_full_is_in_the_delta(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("one\n")
+def test_new_text_on_a_screen_that_is_not_full_is_in_the_delta(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("one\n")
         first = raw(machine)
-        pane.say("two\n")
+        pane.write("two\n")
         delta = raw(machine, "--delta-from", str(first["nextOffset"]))
         assert (delta["capture"], delta["deltaMode"]) == ("\ntwo", "offset")
         assert raw(machine, "--delta-from", str(delta["nextOffset"]))["capture"] == ""
 
 
-def test_new_lines_are_in_the_delta_when_the_window_is_full(machine: Machine) -> None:
-    with TalkingPane(machine, height=10) as pane:
-        pane.say("".join(f"{number}\n" for number in range(300)))
+def test_new_lines_are_in_the_delta_when_the_window_is_full(machine: LisaHost) -> None:
+    with FakePane(machine, height=10) as pane:
+        pane.write("".join(f"{number}\n" for number in range(300)))
         offset = str(raw(machine, "--lines", "5")["nextOffset"])
-        pane.say("new\n")
+        pane.write("new\n")
         assert raw(machine, "--delta-from", offset)["capture"] == "\nnew"
 
 
-def test_the_next_offset_does_not_depend_on_the_flags_of_the_call(machine: Machine) -> None:
-    with TalkingPane(machine, agent="codex") as pane:
-        pane.say("mcp: github starting\n• hello\n")
+def test_the_next_offset_does_not_depend_on_the_flags_of_the_call(machine: LisaHost) -> None:
+    with FakePane(machine, agent="codex") as pane:
+        pane.write("mcp: github starting\n• hello\n")
         offsets = {raw(machine, *words)["nextOffset"] for words in ((), ("--lines", "2"), ("--keep-noise",))}
         handoff = machine.lisa("session", "handoff", "--session", "lisa-talk", "--json").json["nextOffset"]
         packet = machine.lisa("session", "packet", "--session", "lisa-talk", "--json").json["nextOffset"]
         assert offsets == {handoff} == {packet}
 
 
-def test_a_cursor_file_goes_on_after_the_history_was_trimmed(machine: Machine) -> None:
+def test_a_cursor_file_goes_on_after_the_history_was_trimmed(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    with TalkingPane(machine, height=5) as pane:
-        pane.say("".join(f"old {number}\n" for number in range(50)))
+    with FakePane(machine, height=5) as pane:
+        pane.write("".join(f"old {number}\n" for number in range(50)))
         raw(machine, "--cursor-file", cursor)
         pane.tmux.call("clear-history", "-t", pane.pane.pane_id)
-        pane.say("new 1\nnew 2\n")
+        pane.write("new 1\nnew 2\n")
         delta = raw(machine, "--cursor-file", cursor)
         assert (delta["capture"], "deltaReset" in delta) == ("\nnew 1\nnew 2", False)
 
 
-def test_a_gap_is_said_never_silent(machine: Machine) -> None:
+def test_a_gap_is_said_never_silent(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    with TalkingPane(machine, height=5) as pane:
-        pane.say("old\n")
+    with FakePane(machine, height=5) as pane:
+        pane.write("old\n")
         offset = raw(machine, "--cursor-file", cursor)["nextOffset"]
-        pane.say("\x1b[2J\x1b[H\x1b[3Jnew\n")
+        pane.write("\x1b[2J\x1b[H\x1b[3Jnew\n")
         assert raw(machine, "--cursor-file", cursor)["deltaReset"] == "history_trimmed"
         by_number = raw(machine, "--delta-from", str(offset))
         assert (by_number["capture"], by_number["deltaReset"]) == ("new", "history_trimmed")
 
 
-def test_the_first_look_with_a_cursor_gives_the_last_lines_and_counts_the_rest(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("".join(f"{number}\n" for number in range(300)))
+def test_the_first_look_with_a_cursor_gives_the_last_lines_and_counts_the_rest(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("".join(f"{number}\n" for number in range(300)))
         answer = raw(machine, "--cursor-file", str(machine.folder / "c"))
         assert answer["capture"].split("\n")[-1] == "299"
         assert len(answer["capture"].split("\n")) == 200
@@ -103,14 +103,14 @@ def test_the_first_look_with_a_cursor_gives_the_last_lines_and_counts_the_rest(m
 
 
 @pytest.mark.parametrize("value", ["-5", "@", "@x", "yesterday", "2026-13-01T00:00:00Z", "1.5"])
-def test_a_delta_start_that_is_none_is_refused(machine: Machine, value: str) -> None:
+def test_a_delta_start_that_is_none_is_refused(machine: LisaHost, value: str) -> None:
     answer = capture(machine, "--raw", f"--delta-from={value}", "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_delta_from")
 
 
-def test_a_time_gives_all_when_there_was_output_since_and_nothing_otherwise(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("said\n")
+def test_a_time_gives_all_when_there_was_output_since_and_nothing_otherwise(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("said\n")
         now = time.time()
         for past in (
             f"@{now - 60:.0f}",
@@ -124,20 +124,20 @@ def test_a_time_gives_all_when_there_was_output_since_and_nothing_otherwise(mach
         assert raw(machine, "--delta-from", f"@{now + 60:.0f}")["capture"] == ""
 
 
-def test_an_integer_cursor_file_of_old_is_read_and_kept_up(machine: Machine) -> None:
+def test_an_integer_cursor_file_of_old_is_read_and_kept_up(machine: LisaHost) -> None:
     cursor = machine.folder / "cursor"
-    with TalkingPane(machine) as pane:
-        pane.say("one\ntwo\n")
+    with FakePane(machine) as pane:
+        pane.write("one\ntwo\n")
         size = pane.read().size
         cursor.write_text(f"{size - 4}\n")
         assert raw(machine, "--cursor-file", str(cursor))["capture"] == "\ntwo"
         assert json.loads(cursor.read_text())["offset"] == size
 
 
-def test_a_corrupt_cursor_file_fails_and_is_set_aside_on_request(machine: Machine) -> None:
+def test_a_corrupt_cursor_file_fails_and_is_set_aside_on_request(machine: LisaHost) -> None:
     cursor = machine.folder / "cursor"
-    with TalkingPane(machine) as pane:
-        pane.say("one\n")
+    with FakePane(machine) as pane:
+        pane.write("one\n")
         cursor.write_text("garbage")
         refused = capture(machine, "--raw", "--cursor-file", str(cursor), "--json")
         assert (refused.code, refused.json["errorCode"]) == (1, "invalid_cursor_file")
@@ -147,20 +147,20 @@ def test_a_corrupt_cursor_file_fails_and_is_set_aside_on_request(machine: Machin
         assert answer["capture"].endswith("one")
 
 
-def test_one_cursor_file_serves_capture_and_handoff(machine: Machine) -> None:
+def test_one_cursor_file_serves_capture_and_handoff(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    with TalkingPane(machine) as pane:
-        pane.say("one\n")
+    with FakePane(machine) as pane:
+        pane.write("one\n")
         raw(machine, "--cursor-file", cursor)
         handoff = machine.lisa("session", "handoff", "--session", "lisa-talk", "--cursor-file", cursor, "--json")
         assert handoff.json["deltaFrom"] == 0
-        pane.say("two\n")
+        pane.write("two\n")
         assert raw(machine, "--cursor-file", cursor)["capture"] == "\ntwo"
 
 
-def test_a_marker_broken_by_a_narrow_pane_is_found(machine: Machine) -> None:
-    with TalkingPane(machine, width=30) as pane:
-        pane.say("x" * 25 + "BUILD_FINISHED_OK\n")
+def test_a_marker_broken_by_a_narrow_pane_is_found(machine: LisaHost) -> None:
+    with FakePane(machine, width=30) as pane:
+        pane.write("x" * 25 + "BUILD_FINISHED_OK\n")
         answer = raw(machine, "--markers", "BUILD_FINISHED_OK,NOPE", "--markers-json")
         assert (answer["foundMarkers"], answer["missingMarkers"]) == (["BUILD_FINISHED_OK"], ["NOPE"])
         hit = answer["markerHits"][0]
@@ -168,24 +168,24 @@ def test_a_marker_broken_by_a_narrow_pane_is_found(machine: Machine) -> None:
         assert "capture" not in answer
 
 
-def test_a_marker_with_a_comma_is_given_on_its_own(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("done, really\n")
+def test_a_marker_with_a_comma_is_given_on_its_own(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("done, really\n")
         answer = capture(machine, "--raw", "--marker", "done, really", "--marker", "nope")
         assert answer.out == "done, really=true\nnope=false\n"
 
 
-def test_a_marker_in_the_prompt_shown_again_does_not_count(machine: Machine) -> None:
-    with TalkingPane(machine, agent="claude", prompt="print READY_NOW when ready") as pane:
-        pane.say("❯ print READY_NOW when ready\n")
+def test_a_marker_in_the_prompt_shown_again_does_not_count(machine: LisaHost) -> None:
+    with FakePane(machine, agent="claude", prompt="print READY_NOW when ready") as pane:
+        pane.write("❯ print READY_NOW when ready\n")
         assert raw(machine, "--markers", "READY_NOW")["markerMatches"] == {"READY_NOW": False}
-        pane.say("● READY_NOW\n")
+        pane.write("● READY_NOW\n")
         assert raw(machine, "--markers", "READY_NOW")["markerCounts"] == {"READY_NOW": 1}
 
 
-def test_noise_is_taken_out_and_counted_answers_are_not(machine: Machine) -> None:
-    with TalkingPane(machine, agent="codex") as pane:
-        pane.say("mcp: github starting\n• Please run codex to update the docs\n")
+def test_noise_is_taken_out_and_counted_answers_are_not(machine: LisaHost) -> None:
+    with FakePane(machine, agent="codex") as pane:
+        pane.write("mcp: github starting\n• Please run codex to update the docs\n")
         answer = raw(machine)
         assert (answer["noiseRemoved"], answer["capture"].split("\n")[-1]) == (
             1,
@@ -196,12 +196,12 @@ def test_noise_is_taken_out_and_counted_answers_are_not(machine: Machine) -> Non
         assert "mcp: github starting" not in raw(machine, "--keep-noise", "--strip-noise")["capture"]
 
 
-def test_semantic_deltas_need_no_offsets(machine: Machine) -> None:
+def test_semantic_deltas_need_no_offsets(machine: LisaHost) -> None:
     cursor = machine.folder / "cursor"
-    with TalkingPane(machine) as pane:
-        pane.say("built at 10:00:01\n")
+    with FakePane(machine) as pane:
+        pane.write("built at 10:00:01\n")
         assert raw(machine, "--semantic-delta", "--cursor-file", str(cursor))["semanticDelta"] == "built at 10:00:01"
-        pane.say("\x1b[2J\x1b[Hbuilt at 10:00:09\nLisa is done\n")
+        pane.write("\x1b[2J\x1b[Hbuilt at 10:00:09\nLisa is done\n")
         answer = raw(machine, "--semantic-delta", "--cursor-file", str(cursor))
         assert (answer["semanticDelta"], answer["semanticDeltaCount"]) == ("Lisa is done", 1)
         assert capture(machine, "--raw", "--semantic-delta").json["semanticDeltaCount"] == 2
@@ -210,19 +210,19 @@ def test_semantic_deltas_need_no_offsets(machine: Machine) -> None:
         assert refused.json["errorCode"] == "semantic_cursor_read_failed"
 
 
-def test_a_semantic_delta_reaches_back_to_where_the_reader_stopped(machine: Machine) -> None:
+def test_a_semantic_delta_reaches_back_to_where_the_reader_stopped(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    with TalkingPane(machine) as pane:
-        pane.say("start\n")
+    with FakePane(machine) as pane:
+        pane.write("start\n")
         raw(machine, "--semantic-delta", "--cursor-file", cursor)
-        pane.say("".join(f"step {number} of many\n" for number in range(300)))
+        pane.write("".join(f"step {number} of many\n" for number in range(300)))
         answer = raw(machine, "--semantic-delta", "--cursor-file", cursor)
         assert answer["semanticDeltaCount"] == 300
 
 
-def test_a_summary_stands_instead_of_the_capture(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("".join(f"line {number}\n" for number in range(100)))
+def test_a_summary_stands_instead_of_the_capture(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("".join(f"line {number}\n" for number in range(100)))
         answer = raw(machine, "--summary", "--token-budget", "10")
         assert "capture" not in answer
         assert (answer["summaryStyle"], answer["tokenBudget"], answer["truncated"]) == ("terse", 10, True)
@@ -231,9 +231,9 @@ def test_a_summary_stands_instead_of_the_capture(machine: Machine) -> None:
         assert debug.split("\n")[2].startswith("state=")
 
 
-def test_a_debug_summary_holds_no_secret(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("export API_KEY=sk-abcdefghij0123456789\n")
+def test_a_debug_summary_holds_no_secret(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("export API_KEY=sk-abcdefghij0123456789\n")
         assert "sk-abc" not in raw(machine, "--summary", "--summary-style", "debug")["summary"]
 
 
@@ -257,19 +257,19 @@ def test_a_debug_summary_holds_no_secret(machine: Machine) -> None:
         (["--delta-from", "1", "--summary", "--markers", "x"], "delta_requires_raw_capture"),
     ],
 )
-def test_flags_that_do_not_fit_are_refused(machine: Machine, words: list[str], code: str) -> None:
+def test_flags_that_do_not_fit_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
     answer = capture(machine, *words, "--json-min")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_the_session_is_required(machine: Machine) -> None:
+def test_the_session_is_required(machine: LisaHost) -> None:
     answer = machine.lisa("session", "capture", "--raw", "--json")
     assert answer.json["errorCode"] == "missing_required_flag"
 
 
-def test_reading_leaves_no_trace(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("one\n")
+def test_reading_leaves_no_trace(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("one\n")
         before = {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if path.is_file()}
         raw(machine, "--summary", "--summary-style", "debug")
         capture(machine)
@@ -280,10 +280,10 @@ def test_reading_leaves_no_trace(machine: Machine) -> None:
 # -- the transcript -------------------------------------------------------------------------------------------------
 
 
-def test_an_agents_transcript_is_read_first(machine: Machine) -> None:
-    stage = Stage(machine).spawn()
+def test_an_agents_transcript_is_read_first(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn()
     stage.send("[run echo hello] [say all done] go")
-    stage.reaches("idle", queued=0)
+    stage.wait_for_state("idle", queued=0)
     answer = stage.lisa("capture").json
     assert answer["source"] == "transcript"
     assert [(message["role"], message["text"]) for message in answer["messages"]][-1] == ("assistant", "all done")
@@ -295,35 +295,35 @@ def test_an_agents_transcript_is_read_first(machine: Machine) -> None:
     assert "messages" not in small
 
 
-def test_an_ended_session_is_read_while_it_is_kept(machine: Machine) -> None:
-    stage = Stage(machine).spawn("[say the answer] go", mode="exec")
-    stage.ends()
-    stage.ctx.server(stage.place).kill_server()
+def test_an_ended_session_is_read_while_it_is_kept(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[say the answer] go", mode="exec")
+    stage.wait_until_ended()
+    stage.ctx.server(stage.ref).kill_server()
     answer = stage.lisa("capture").json
     assert (answer["source"], answer["messages"][-1]["text"]) == ("transcript", "the answer")
     assert stage.lisa("capture", "--raw").json["errorCode"] == "session_not_found"
 
 
-def test_a_number_of_lines_limits_the_conversation_to_its_end(machine: Machine) -> None:
-    stage = Stage(machine).spawn("[say the end] go", mode="exec")
-    stage.ends()
+def test_a_number_of_lines_limits_the_conversation_to_its_end(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[say the end] go", mode="exec")
+    stage.wait_until_ended()
     answer = stage.lisa("capture", "--lines", "1", "--json-min").json
     assert (answer["capture"], answer["moreBefore"]) == ("the end", True)
     assert "moreBefore" not in stage.lisa("capture", "--json-min").json
 
 
-def test_markers_are_looked_for_in_what_the_agent_said_not_in_the_prompt(machine: Machine) -> None:
-    stage = Stage(machine).spawn("[say FOUND, yes] and ONLY_ASKED", mode="exec")
-    stage.ends()
+def test_markers_are_looked_for_in_what_the_agent_said_not_in_the_prompt(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[say FOUND, yes] and ONLY_ASKED", mode="exec")
+    stage.wait_until_ended()
     answer = stage.lisa("capture", "--markers", "FOUND,ONLY_ASKED", "--markers-json").json
     assert answer["markerMatches"] == {"FOUND": True, "ONLY_ASKED": False}
     assert answer["markerHits"][0]["at"].startswith("20")
 
 
-def test_the_transcript_gives_deltas_too(machine: Machine) -> None:
+def test_the_transcript_gives_deltas_too(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    stage = Stage(machine).spawn("[say one] go", mode="exec")
-    stage.ends()
+    stage = SessionHarness(machine).spawn("[say one] go", mode="exec")
+    stage.wait_until_ended()
     first = stage.lisa("capture", "--transcript", "--cursor-file", cursor).json
     assert first["messages"][-1]["text"] == "one"
     again = stage.lisa("capture", "--transcript", "--cursor-file", cursor).json
@@ -333,8 +333,8 @@ def test_the_transcript_gives_deltas_too(machine: Machine) -> None:
     assert later["messages"] == []
 
 
-def test_without_a_transcript_the_pane_is_read_and_the_reason_given(machine: Machine) -> None:
-    stage = Stage(machine).run("echo from a command of my own; sleep 60")
+def test_without_a_transcript_the_pane_is_read_and_the_reason_given(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).run("echo from a command of my own; sleep 60")
     answer = stage.lisa("capture").json
     assert answer["source"] == "pane"
     assert answer["fallbackReason"]
@@ -342,9 +342,9 @@ def test_without_a_transcript_the_pane_is_read_and_the_reason_given(machine: Mac
     assert refused["errorCode"] == "transcript_unavailable"
 
 
-def test_a_summary_of_the_transcript_keeps_the_newest(machine: Machine) -> None:
-    stage = Stage(machine).spawn("[say the very end] " + "words " * 500, mode="exec")
-    stage.ends()
+def test_a_summary_of_the_transcript_keeps_the_newest(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[say the very end] " + "words " * 500, mode="exec")
+    stage.wait_until_ended()
     answer = stage.lisa("capture", "--summary", "--token-budget", "8").json
     assert answer["summary"].endswith("the very end")
     assert answer["truncated"] is True

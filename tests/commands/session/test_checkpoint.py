@@ -8,37 +8,39 @@ from typing import Any
 
 import pytest
 
-from lisa_py.store import events, memory
+from lisa_py.store import events, session_memory
 from lisa_py.store.lanes import Lane, registry
-from tests.core.relay.talking_pane import TalkingPane
-from tests.machine import Machine
-from tests.stage import Stage
+from tests.fake_pane import FakePane
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 SECRET = "sk-" + "a1B2" * 10
 
 
-def checkpoint(machine: Machine, *words: str, code: int = 0, **more: Any) -> dict[str, Any]:
+def checkpoint(machine: LisaHost, *words: str, code: int = 0, **more: Any) -> dict[str, Any]:
     form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
     answer = machine.lisa("session", "checkpoint", *words, *form, **more)
     assert answer.code == code, answer
     return answer.json
 
 
-def save(machine: Machine, *words: str) -> dict[str, Any]:
+def save(machine: LisaHost, *words: str) -> dict[str, Any]:
     checkpoint(machine, "save", "--session", "lisa-talk", "--file", "c.json", *words)
     held: dict[str, Any] = json.loads((machine.project / "c.json").read_text())
     return held
 
 
-def test_a_checkpoint_holds_all_that_is_needed_to_go_on(machine: Machine) -> None:
+def test_a_checkpoint_holds_all_that_is_needed_to_go_on(machine: LisaHost) -> None:
     ctx = machine.context()
     with registry(ctx.project()).change(ctx.settings, 0.0) as opened:
         opened.content.lanes["ok"] = Lane(name="ok", contract="x", budget=9)
-    with TalkingPane(machine, lane="ok", objective_id="o1", objective_goal="ship it") as pane:
-        events.add(pane.place, ctx.settings, 0.0, type="transition", state="in_progress", reason="r1")
-        with memory.registry(pane.place).change(ctx.settings, ctx.clock.now()) as remembered:
-            remembered.content = memory.Memory(session=pane.name, updated_at="2026-01-01T00:00:00Z", lines=("sqlite",))
-        pane.say("hello\n")
+    with FakePane(machine, lane="ok", objective_id="o1", objective_goal="ship it") as pane:
+        events.add(pane.ref, ctx.settings, 0.0, type="transition", state="in_progress", reason="r1")
+        with session_memory.registry(pane.ref).change(ctx.settings, ctx.clock.now()) as remembered:
+            remembered.content = session_memory.SessionMemory(
+                session=pane.name, updated_at="2026-01-01T00:00:00Z", lines=("sqlite",)
+            )
+        pane.write("hello\n")
         held = save(machine)
         assert (held["version"], held["session"], held["projectRoot"]) == ("1", "lisa-talk", str(machine.project))
         assert (held["lane"]["contract"], held["objective"]["goal"], held["memory"]["lines"]) == (
@@ -52,27 +54,27 @@ def test_a_checkpoint_holds_all_that_is_needed_to_go_on(machine: Machine) -> Non
         assert (machine.project / "c.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_secrets_do_not_come_into_the_file_unless_asked_for(machine: Machine) -> None:
-    with TalkingPane(machine, objective_goal=f"use {SECRET}") as pane:
-        pane.say(f"OPENAI_API_KEY={SECRET}\n")
+def test_secrets_do_not_come_into_the_file_unless_asked_for(machine: LisaHost) -> None:
+    with FakePane(machine, objective_goal=f"use {SECRET}") as pane:
+        pane.write(f"OPENAI_API_KEY={SECRET}\n")
         assert SECRET[3:20] not in json.dumps(save(machine))
         assert SECRET in save(machine, "--redact", "none")["captureTail"]
         assert str(machine.project) not in json.dumps(save(machine, "--redact", "all"))
         assert checkpoint(machine, "resume", "--file", "c.json")["live"] is True
 
 
-def test_a_conversation_is_saved_from_the_transcript_with_its_id(machine: Machine) -> None:
-    stage = Stage(machine).spawn("[say the answer is 42]")
-    stage.reaches("idle")
+def test_a_conversation_is_saved_from_the_transcript_with_its_id(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[say the answer is 42]")
+    stage.wait_for_state("idle")
     stage.lisa("checkpoint", "save", "--file", "c.json")
     held = json.loads((machine.project / "c.json").read_text())
     assert (held["source"], held["agentSessionId"] in held["cursors"]["transcript"]["path"]) == ("transcript", True)
 
 
-def test_resume_says_whether_the_session_lives_and_what_it_does_now(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_resume_says_whether_the_session_lives_and_what_it_does_now(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         save(machine)
-        events.add(pane.place, pane.ctx.settings, 0.0, type="transition", reason="later")
+        events.add(pane.ref, pane.ctx.settings, 0.0, type="transition", reason="later")
         answer = checkpoint(machine, "resume", "--file", "c.json")
         assert (answer["live"], answer["sameRun"], answer["eventsSince"]) == (True, True, 1)
         assert answer["liveState"] == answer["sessionState"]
@@ -87,8 +89,8 @@ def test_resume_says_whether_the_session_lives_and_what_it_does_now(machine: Mac
         assert gone["sessionState"] == answer["sessionState"]
 
 
-def test_another_session_of_the_same_name_is_not_the_one_that_was_saved(machine: Machine) -> None:
-    with TalkingPane(machine):
+def test_another_session_of_the_same_name_is_not_the_one_that_was_saved(machine: LisaHost) -> None:
+    with FakePane(machine):
         save(machine)
     machine.lisa("session", "kill", "--session", "lisa-talk")
     machine.lisa("session", "spawn", "--session", "lisa-talk", "--command", "sleep 60")
@@ -100,7 +102,7 @@ def test_another_session_of_the_same_name_is_not_the_one_that_was_saved(machine:
     ("agent", "words"),
     [("claude", "--resume 0196f9a2-7000"), ("codex", "resume 0196f9a2-7000"), ("scripted", ""), ("nobody", "")],
 )
-def test_an_ended_session_can_go_on_with_its_agents_own_conversation(machine: Machine, agent: str, words: str) -> None:
+def test_an_ended_session_can_go_on_with_its_agents_own_conversation(machine: LisaHost, agent: str, words: str) -> None:
     point = {"session": "lisa-a", "agent": agent, "agentSessionId": "0196f9a2-7000"}
     (machine.project / "c.json").write_text(json.dumps(point))
     answer = checkpoint(machine, "resume", "--file", "c.json")
@@ -110,12 +112,12 @@ def test_an_ended_session_can_go_on_with_its_agents_own_conversation(machine: Ma
     assert "respawnCommand" not in checkpoint(machine, "resume", "--file", "c.json")
 
 
-def test_readers_go_on_from_its_cursors(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("before\n")
+def test_readers_go_on_from_its_cursors(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("before\n")
         save(machine)
-        pane.say("after\n")
-        events.add(pane.place, pane.ctx.settings, 0.0, type="transition", reason="later")
+        pane.write("after\n")
+        events.add(pane.ref, pane.ctx.settings, 0.0, type="transition", reason="later")
         cursor = str(machine.folder / "cursor")
         assert checkpoint(machine, "resume", "--file", "c.json", "--cursor-file", cursor)["cursorFile"] == cursor
         words = ("--session", "lisa-talk", "--cursor-file", cursor, "--json")
@@ -123,8 +125,8 @@ def test_readers_go_on_from_its_cursors(machine: Machine) -> None:
         assert [item["reason"] for item in machine.lisa("session", "handoff", *words).json["recent"]] == ["later"]
 
 
-def test_what_save_prints_can_be_piped_into_replay_and_resume(machine: Machine) -> None:
-    with TalkingPane(machine):
+def test_what_save_prints_can_be_piped_into_replay_and_resume(machine: LisaHost) -> None:
+    with FakePane(machine):
         words = ("save", "--session", "lisa-talk", "--file", "c.json", "--json")
         printed = machine.lisa("session", "checkpoint", *words).out
         steps = machine.lisa("session", "replay", "--from-checkpoint", "-", "--json", stdin=printed).json["steps"]
@@ -135,7 +137,7 @@ def test_what_save_prints_can_be_piped_into_replay_and_resume(machine: Machine) 
         assert checkpoint(machine, "resume", "--file", "-", stdin=handoff)["nextAction"] == "session monitor"
 
 
-def test_save_fails_without_a_session_to_save(machine: Machine) -> None:
+def test_save_fails_without_a_session_to_save(machine: LisaHost) -> None:
     words = ("save", "--session", "lisa-talk", "--file", "c.json")
     assert checkpoint(machine, *words, code=1)["errorCode"] == "session_not_found"
     refused = checkpoint(machine, *words, code=1, env={"PATH": str(machine.bin)})
@@ -155,24 +157,24 @@ def test_save_fails_without_a_session_to_save(machine: Machine) -> None:
         (["resume", "--file", "nowhere"], "checkpoint_read_failed"),
     ],
 )
-def test_calls_that_are_off_are_refused(machine: Machine, words: list[str], code: str) -> None:
+def test_calls_that_are_off_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
     assert checkpoint(machine, *words, code=1)["errorCode"] == code
 
 
 @pytest.mark.parametrize("given", ["", "{", "[]", "{}", '{"session":"lisa-a","memory":5}'])
-def test_what_is_no_checkpoint_is_refused(machine: Machine, given: str) -> None:
+def test_what_is_no_checkpoint_is_refused(machine: LisaHost, given: str) -> None:
     Path(machine.project / "c.json").write_text(given)
     assert checkpoint(machine, "resume", "--file", "c.json", code=1)["errorCode"] == "checkpoint_read_failed"
 
 
-def test_a_checkpoint_of_another_session_is_refused(machine: Machine) -> None:
+def test_a_checkpoint_of_another_session_is_refused(machine: LisaHost) -> None:
     (machine.project / "c.json").write_text('{"session":"lisa-a"}')
     answer = checkpoint(machine, "resume", "--file", "c.json", "--session", "lisa-b", code=1)
     assert answer["errorCode"] == "checkpoint_session_mismatch"
 
 
-def test_text_says_where_it_went_and_how_it_stands(machine: Machine) -> None:
-    with TalkingPane(machine):
+def test_text_says_where_it_went_and_how_it_stands(machine: LisaHost) -> None:
+    with FakePane(machine):
         saved = machine.lisa("session", "checkpoint", "--session", "lisa-talk", "--file", "c.json").out
         assert saved == f"saved checkpoint: {machine.project}/c.json\n"
         first, second = machine.lisa("session", "checkpoint", "resume", "--file", "c.json").out.splitlines()

@@ -9,35 +9,35 @@ from typing import Any
 
 import pytest
 
-from lisa_py.core.relay import context_cache, memory
+from lisa_py.core.handoff import context_cache, session_memory
 from lisa_py.host import files
 from lisa_py.host.clock import Clock
-from tests.machine import Machine
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 NAME = "lisa-cache-1"
 NOON = 1_800_000_000.0
 
 
-def _cache(machine: Machine, *words: str, stdin: str | None = None) -> dict[str, Any]:
+def _cache(machine: LisaHost, *words: str, stdin: str | None = None) -> dict[str, Any]:
     answer = machine.lisa("session", "context-cache", *words, "--json", stdin=stdin)
     assert answer.code == 0, answer
     return answer.json
 
 
-def _file(machine: Machine) -> Path:
+def _file(machine: LisaHost) -> Path:
     return next((machine.folder / "state").rglob("context-cache.json"))
 
 
-def _show(machine: Machine, text: str) -> None:
+def _show(machine: LisaHost, text: str) -> None:
     ctx = machine.context()
     script = f"echo {text}; exec sleep 60"
     tmux = ctx.tmux(ctx.project())
     tmux.new_session(NAME, ["/bin/sh", "-c", script], root=str(machine.project), width=90, height=20)
-    wait_until(lambda: memory.shown(ctx, ctx.place(NAME)).lines)
+    wait_until(lambda: session_memory.read_shown_lines(ctx, ctx.ref(NAME)).lines)
 
 
-def test_lines_are_gathered_once_each_under_a_key(machine: Machine) -> None:
+def test_lines_are_gathered_once_each_under_a_key(machine: LisaHost) -> None:
     first = _cache(machine, "--key", "Auth", "--from", "-", stdin="one\n\ntwo\none\n")
     assert (first["action"], first["exists"], first["lineCount"]) == ("updated", True, 2)
     second = _cache(machine, "--key", "Auth", "--from", "-", stdin="two\nthree\n")
@@ -47,7 +47,7 @@ def test_lines_are_gathered_once_each_under_a_key(machine: Machine) -> None:
     assert machine.lisa("session", "context-cache", "--key", "auth").code == 1
 
 
-def test_the_newest_lines_are_kept(machine: Machine) -> None:
+def test_the_newest_lines_are_kept(machine: LisaHost) -> None:
     answer = _cache(machine, "--key", "k", "--from", "-", "--max-lines", "2", stdin="a\nb\nc\n")
     assert answer["record"]["lines"] == ["b", "c"]
 
@@ -65,10 +65,10 @@ def test_the_newest_lines_are_kept(machine: Machine) -> None:
     ],
 )
 def test_packs_lists_and_plain_text_are_understood(given: str, lines: list[str]) -> None:
-    assert list(context_cache.lines_of_text(given)) == lines
+    assert list(context_cache.parse_lines(given)) == lines
 
 
-def test_a_refresh_adds_what_the_session_shows_and_leaves_its_memory_alone(machine: Machine) -> None:
+def test_a_refresh_adds_what_the_session_shows_and_leaves_its_memory_alone(machine: LisaHost) -> None:
     _show(machine, "a finding")
     machine.lisa("session", "memory", "--session", NAME, "--refresh", "--ttl-hours", "500", "--max-lines", "200")
     before = next((machine.folder / "state").rglob("memories/*.json")).read_bytes()
@@ -78,7 +78,7 @@ def test_a_refresh_adds_what_the_session_shows_and_leaves_its_memory_alone(machi
     assert next((machine.folder / "state").rglob("memories/*.json")).read_bytes() == before
 
 
-def test_after_a_clear_nothing_exists_any_more(machine: Machine) -> None:
+def test_after_a_clear_nothing_exists_any_more(machine: LisaHost) -> None:
     _cache(machine, "--key", "k", "--from", "-", stdin="a")
     cleared = _cache(machine, "--key", "k", "--clear")
     assert (cleared["exists"], cleared["existed"], "record" in cleared) == (False, True, False)
@@ -88,7 +88,7 @@ def test_after_a_clear_nothing_exists_any_more(machine: Machine) -> None:
     assert (missing.code, missing.json["errorCode"], missing.json["exists"]) == (1, "context_cache_not_found", False)
 
 
-def test_all_keys_are_listed_in_order(machine: Machine) -> None:
+def test_all_keys_are_listed_in_order(machine: LisaHost) -> None:
     assert _cache(machine, "--list") | {"projectRoot": ""} == {
         "count": 0,
         "items": [],
@@ -103,7 +103,7 @@ def test_all_keys_are_listed_in_order(machine: Machine) -> None:
     assert machine.lisa("session", "context-cache", "--list").out == "a\nb\n"
 
 
-def test_a_key_is_forgotten_when_its_time_is_over(machine: Machine) -> None:
+def test_a_key_is_forgotten_when_its_time_is_over(machine: LisaHost) -> None:
     def at(now: float) -> Any:
         return machine.context(clock=Clock(now=lambda: now))
 
@@ -116,7 +116,7 @@ def test_a_key_is_forgotten_when_its_time_is_over(machine: Machine) -> None:
     assert list(json.loads(_file(machine).read_text())["items"]) == ["other"]
 
 
-def test_a_corrupt_cache_never_blocks_a_change(machine: Machine) -> None:
+def test_a_corrupt_cache_never_blocks_a_change(machine: LisaHost) -> None:
     _cache(machine, "--key", "k", "--from", "-", stdin="a")
     _file(machine).write_text("[")
     read = machine.lisa("session", "context-cache", "--key", "k", "--json")
@@ -125,7 +125,7 @@ def test_a_corrupt_cache_never_blocks_a_change(machine: Machine) -> None:
     assert (answer["recovered"], answer["record"]["lines"]) == (True, ["b"])
 
 
-def test_forty_writers_at_once_lose_nothing(machine: Machine) -> None:
+def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
     ctx = machine.context()
     failures: list[Exception] = []
 
@@ -146,7 +146,7 @@ def test_forty_writers_at_once_lose_nothing(machine: Machine) -> None:
     assert sorted(record.lines) == sorted(f"l{number}" for number in range(40))
 
 
-def test_a_lock_held_by_another_is_not_waited_for_without_end(machine: Machine) -> None:
+def test_a_lock_held_by_another_is_not_waited_for_without_end(machine: LisaHost) -> None:
     _cache(machine, "--key", "k", "--from", "-", stdin="a")
     with files.lock(str(_file(machine)) + ".lock", timeout_ms=1000):
         words = ("session", "context-cache", "--key", "k", "--clear", "--json")
@@ -155,7 +155,7 @@ def test_a_lock_held_by_another_is_not_waited_for_without_end(machine: Machine) 
         assert _cache(machine, "--key", "k")["exists"] is True
 
 
-def test_text_shows_the_lines_or_that_there_are_none(machine: Machine) -> None:
+def test_text_shows_the_lines_or_that_there_are_none(machine: LisaHost) -> None:
     assert machine.lisa("session", "context-cache", "--key", "k").out == "context-cache not found\n"
     _cache(machine, "--key", "k", "--from", "-", stdin="a\nb")
     assert machine.lisa("session", "context-cache", "--key", "k").out == "context-cache key=k lines=2\na\nb\n"
@@ -177,12 +177,12 @@ def test_text_shows_the_lines_or_that_there_are_none(machine: Machine) -> None:
         (("--session", "x"), "invalid_session_name"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "context-cache", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_a_session_that_cannot_be_looked_at_is_said_so(machine: Machine) -> None:
+def test_a_session_that_cannot_be_looked_at_is_said_so(machine: LisaHost) -> None:
     words = ("session", "context-cache", "--session", NAME, "--refresh", "--json")
     answer = machine.lisa(*words, env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "context_cache_refresh_failed")

@@ -8,41 +8,41 @@ from typing import Any
 
 import pytest
 
-from lisa_py.store import events, memory
-from tests.core.relay.talking_pane import TalkingPane
-from tests.machine import Machine
-from tests.stage import Stage
-from tests.waiting import wait_until
+from lisa_py.store import events, session_memory
+from tests.fake_pane import FakePane
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
 SECRET = "sk-" + "a1B2" * 10
 
 
-def pack(machine: Machine, *words: str, code: int = 0, stdin: str | None = None) -> dict[str, Any]:
+def pack(machine: LisaHost, *words: str, code: int = 0, stdin: str | None = None) -> dict[str, Any]:
     form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
     answer = machine.lisa("session", "context-pack", *words, *form, stdin=stdin)
     assert answer.code == code, answer
     return answer.json
 
 
-def talk(machine: Machine, *words: str, code: int = 0) -> dict[str, Any]:
+def talk(machine: LisaHost, *words: str, code: int = 0) -> dict[str, Any]:
     return pack(machine, "--for", "lisa-talk", *words, code=code)
 
 
-def happen(pane: TalkingPane, *reasons: str) -> None:
+def happen(pane: FakePane, *reasons: str) -> None:
     for reason in reasons:
-        events.add(pane.place, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason=reason)
+        events.add(pane.ref, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason=reason)
 
 
-def remember(pane: TalkingPane, *lines: str) -> None:
-    with memory.registry(pane.place).change(pane.ctx.settings, pane.ctx.clock.now()) as opened:
-        opened.content = memory.Memory(session=pane.name, updated_at="2026-01-01T00:00:00Z", lines=lines)
+def remember(pane: FakePane, *lines: str) -> None:
+    with session_memory.registry(pane.ref).change(pane.ctx.settings, pane.ctx.clock.now()) as opened:
+        opened.content = session_memory.SessionMemory(session=pane.name, updated_at="2026-01-01T00:00:00Z", lines=lines)
 
 
-def test_a_balanced_pack_tells_state_events_output_objective_and_memory_in_this_order(machine: Machine) -> None:
-    with TalkingPane(machine, objective_id="o1", objective_goal="ship it", objective_budget=9, lane="ok") as pane:
+def test_a_balanced_pack_tells_state_events_output_objective_and_memory_in_this_order(machine: LisaHost) -> None:
+    with FakePane(machine, objective_id="o1", objective_goal="ship it", objective_budget=9, lane="ok") as pane:
         happen(pane, "r1", "r2")
         remember(pane, "we chose sqlite")
-        pane.say("building\ndone\n")
+        pane.write("building\ndone\n")
         answer = talk(machine)
         assert answer["pack"].split("\n") == [
             "session=lisa-talk",
@@ -67,8 +67,8 @@ def test_a_balanced_pack_tells_state_events_output_objective_and_memory_in_this_
         assert answer["memory"]["lines"] == ["we chose sqlite"]
 
 
-def test_a_terse_pack_has_the_newest_events_first_and_a_full_one_the_measures(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_a_terse_pack_has_the_newest_events_first_and_a_full_one_the_measures(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, "r1", "r2", "r3", "r4")
         terse = talk(machine, "--strategy", "terse", "--json-min")
         lines = terse["pack"].split("\n")
@@ -80,10 +80,10 @@ def test_a_terse_pack_has_the_newest_events_first_and_a_full_one_the_measures(ma
         assert (full["tokenBudget"], full["events"]) == (1400, 4)
 
 
-def test_the_newest_output_the_objective_and_the_memory_survive_a_chatty_pane(machine: Machine) -> None:
-    with TalkingPane(machine, objective_goal="ship it", objective_id="o1") as pane:
+def test_the_newest_output_the_objective_and_the_memory_survive_a_chatty_pane(machine: LisaHost) -> None:
+    with FakePane(machine, objective_goal="ship it", objective_id="o1") as pane:
         remember(pane, *(f"remembered {number}" for number in range(60)))
-        pane.say("".join(f"output line {number}\n" for number in range(300)))
+        pane.write("".join(f"output line {number}\n" for number in range(300)))
         answer = talk(machine, "--token-budget", "120")
         assert len(answer["pack"].encode()) <= 480
         assert {"output line 299", "remembered 59"} <= set(answer["pack"].split("\n"))
@@ -91,9 +91,9 @@ def test_the_newest_output_the_objective_and_the_memory_survive_a_chatty_pane(ma
         assert answer["truncated"] is True and "capture_tail" in answer["cut"]
 
 
-def test_an_agent_is_read_by_its_transcript_and_the_answer_says_so(machine: Machine) -> None:
-    stage = Stage(machine).spawn("[say the answer is 42]")
-    stage.reaches("idle")
+def test_an_agent_is_read_by_its_transcript_and_the_answer_says_so(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[say the answer is 42]")
+    stage.wait_for_state("idle")
     answer = pack(machine, "--session", stage.name)
     assert answer["source"] == "transcript"
     assert answer["pack"].endswith("capture_tail:\n> [say the answer is 42]\n\nthe answer is 42")
@@ -101,44 +101,44 @@ def test_an_agent_is_read_by_its_transcript_and_the_answer_says_so(machine: Mach
     assert pack(machine, "--from-handoff", "-", stdin=piped)["pack"].endswith("capture_tail:\nseen by another")
 
 
-def test_redaction_comes_before_the_cut_and_reaches_every_field(machine: Machine) -> None:
-    with TalkingPane(machine, objective_id="o1", objective_goal=f"use {SECRET} for me@corp.org") as pane:
+def test_redaction_comes_before_the_cut_and_reaches_every_field(machine: LisaHost) -> None:
+    with FakePane(machine, objective_id="o1", objective_goal=f"use {SECRET} for me@corp.org") as pane:
         remember(pane, f"API_KEY={SECRET}", "see /opt/secret/place")
-        pane.say(f"export OPENAI_API_KEY={SECRET} password='two words' me@corp.org (/opt/secret/place) 123456789\n")
+        pane.write(f"export OPENAI_API_KEY={SECRET} password='two words' me@corp.org (/opt/secret/place) 123456789\n")
         for budget in ("38", "42", "47"):
             cut = talk(machine, "--redact", "all", "--token-budget", budget, "--json-min")["pack"]
             assert not any(leak in cut for leak in (SECRET[3:13], "two words", "corp.org", "opt/secret", "123456789"))
         answer = talk(machine, "--redact", "all")
-        said = json.dumps(answer)
+        text = json.dumps(answer)
         for leak in (SECRET[3:13], "two words", "corp.org", "opt/secret", "123456789", str(machine.project)):
-            assert leak not in said
+            assert leak not in text
         assert answer["session"] == "lisa-talk"
         assert answer["redactRules"] == ["all"]
         assert answer["redacted"].keys() == {"tokens", "secrets", "emails", "numbers", "paths"}
 
 
-def test_a_key_whose_beginning_is_out_of_sight_is_still_hidden(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_a_key_whose_beginning_is_out_of_sight_is_still_hidden(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         body = "".join(f"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC{number:02}\n" for number in range(30))
-        pane.say(f"-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\nbye\n")
+        pane.write(f"-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\nbye\n")
         answer = talk(machine, "--redact", "secrets", "--lines", "6")
         assert "MIIEvQ" not in answer["pack"] and answer["pack"].endswith("bye")
 
 
-def test_looking_leaves_no_trace(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        before = sorted(path.name for path in Path(pane.place.folder).iterdir())
+def test_looking_leaves_no_trace(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        before = sorted(path.name for path in Path(pane.ref.folder).iterdir())
         first, second = talk(machine), talk(machine)
         assert first["pack"] == second["pack"]
-        assert sorted(path.name for path in Path(pane.place.folder).iterdir()) == before
+        assert sorted(path.name for path in Path(pane.ref.folder).iterdir()) == before
 
 
 # -- from a handoff -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("words", [["--schema", schema] for schema in ("v1", "v2", "v3", "v4")] + [["--compress=zstd"]])
-def test_every_handoff_can_be_piped_in_without_losing_its_events(machine: Machine, words: list[str]) -> None:
-    with TalkingPane(machine, objective_id="o1", objective_goal="ship it", lane="ok") as pane:
+def test_every_handoff_can_be_piped_in_without_losing_its_events(machine: LisaHost, words: list[str]) -> None:
+    with FakePane(machine, objective_id="o1", objective_goal="ship it", lane="ok") as pane:
         happen(pane, "r1", "r2")
         remember(pane, "we chose sqlite")
         given = machine.lisa("session", "handoff", "--session", "lisa-talk", *words, "--json").out
@@ -161,7 +161,7 @@ def test_every_handoff_can_be_piped_in_without_losing_its_events(machine: Machin
         assert (answer["source"], answer["fromHandoff"]) == ("none", "-")
 
 
-def test_a_handoff_needs_no_session_and_no_tmux(machine: Machine) -> None:
+def test_a_handoff_needs_no_session_and_no_tmux(machine: LisaHost) -> None:
     path = machine.project / "h.json"
     path.write_text(json.dumps({"session": "lisa-far", "sessionState": "completed", "captureTail": "all done"}))
     answer = pack(machine, "--from-handoff", "h.json")
@@ -179,7 +179,7 @@ def test_a_handoff_needs_no_session_and_no_tmux(machine: Machine) -> None:
     assert pack(machine, "--from-handoff", "h.json", code=1)["errorCode"] == "session_not_found"
 
 
-def test_a_handoff_is_redacted_like_a_look(machine: Machine) -> None:
+def test_a_handoff_is_redacted_like_a_look(machine: LisaHost) -> None:
     given = {
         "session": "lisa-x",
         "reason": f"token={SECRET}",
@@ -189,12 +189,12 @@ def test_a_handoff_is_redacted_like_a_look(machine: Machine) -> None:
         "objective": {"goal": SECRET},
         "memory": {"updatedAt": "", "expiresAt": "", "lineCount": 1, "lines": [SECRET]},
     }
-    said = json.dumps(pack(machine, "--from-handoff", "-", "--redact", "all", stdin=json.dumps(given)))
-    assert SECRET[3:13] not in said and "opt/secret" not in said
+    text = json.dumps(pack(machine, "--from-handoff", "-", "--redact", "all", stdin=json.dumps(given)))
+    assert SECRET[3:13] not in text and "opt/secret" not in text
 
 
 @pytest.mark.parametrize("given", ["", "{", "[]", '{"recent":{}}', '{"session":5}'])
-def test_what_is_no_handoff_is_refused(machine: Machine, given: str) -> None:
+def test_what_is_no_handoff_is_refused(machine: LisaHost, given: str) -> None:
     answer = pack(machine, "--for", "lisa-x", "--from-handoff", "-", code=1, stdin=given)
     assert answer["errorCode"] == "invalid_from_handoff"
 
@@ -212,18 +212,18 @@ def test_what_is_no_handoff_is_refused(machine: Machine, given: str) -> None:
         (["--from-handoff", "nowhere"], "invalid_from_handoff"),
     ],
 )
-def test_what_cannot_be_packed_has_a_code(machine: Machine, words: list[str], code: str) -> None:
+def test_what_cannot_be_packed_has_a_code(machine: LisaHost, words: list[str], code: str) -> None:
     assert pack(machine, *words, code=1)["errorCode"] == code
 
 
-def test_a_packed_handoff_that_is_damaged_is_refused(machine: Machine) -> None:
+def test_a_packed_handoff_that_is_damaged_is_refused(machine: LisaHost) -> None:
     answer = pack(machine, "--from-handoff", "-", code=1, stdin='{"session":"lisa-x","compressedPayload":"!"}')
     assert answer["errorCode"] == "handoff_decompress_failed"
 
 
-def test_text_is_the_pack(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("hello\n")
+def test_text_is_the_pack(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("hello\n")
         assert machine.lisa("session", "context-pack", "--session", "lisa-talk").out == talk(machine)["pack"] + "\n"
 
 
@@ -232,10 +232,10 @@ def test_text_is_the_pack(machine: Machine) -> None:
     [("[ask rm -rf build]", "permission", "rm -rf build"), ("[error overloaded it is full]", "error", "it is full")],
 )
 def test_a_session_that_needs_a_look_says_for_what_in_a_packs_head(
-    machine: Machine, prompt: str, waits: str, words: str
+    machine: LisaHost, prompt: str, waits: str, words: str
 ) -> None:
     """Whether it shows a dialog or its turn has ended in an error; one that is ready for a prompt says neither."""
-    stage = Stage(machine).spawn()
+    stage = SessionHarness(machine).spawn()
     assert "waiting_for" not in pack(machine, "--for", stage.name)["pack"]
     stage.send(prompt)
     wait_until(lambda: stage.status().waiting_for == waits)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lisa_py.cli import reference
-from tests.machine import Answer, Machine
-from tests.skill_tree import edit, skill_tree
+from tests.lisa_host import CallResult, LisaHost
+from tests.skill_tree import make_skill_tree, replace_in_file
 
 PATH = ("session", "contract-check")
 PROMISED = [
@@ -25,15 +25,15 @@ PROMISED = [
 
 
 @pytest.fixture
-def skill(machine: Machine) -> Path:
-    return skill_tree(machine.project)
+def skill(machine: LisaHost) -> Path:
+    return make_skill_tree(machine.project)
 
 
-def check(machine: Machine, *words: str) -> Answer:
+def check(machine: LisaHost, *words: str) -> CallResult:
     return machine.lisa(*PATH, "--project-root", str(machine.project), *words, "--json")
 
 
-def failed(machine: Machine) -> dict[str, dict[str, Any]]:
+def failed(machine: LisaHost) -> dict[str, dict[str, Any]]:
     answer = check(machine)
     found = {each["name"]: each for each in answer.json["checks"] if not each["ok"]}
     assert answer.code == (1 if found else 0)
@@ -41,7 +41,7 @@ def failed(machine: Machine) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_a_skill_that_tells_the_truth_passes_every_check(machine: Machine, skill: Path) -> None:
+def test_a_skill_that_tells_the_truth_passes_every_check(machine: LisaHost, skill: Path) -> None:
     answer = check(machine)
     assert (answer.code, answer.json["ok"], answer.json["skillPath"]) == (0, True, str(skill))
     assert [each["name"] for each in answer.json["checks"]] == PROMISED
@@ -50,64 +50,64 @@ def test_a_skill_that_tells_the_truth_passes_every_check(machine: Machine, skill
     assert counts["skill_examples"] > 25
 
 
-def test_each_lie_is_found_where_it_stands(machine: Machine, skill: Path) -> None:
+def test_each_lie_is_found_where_it_stands(machine: LisaHost, skill: Path) -> None:
     """B25: compared per command, not by looking for words anywhere."""
     index = skill / "data" / "commands.md"
-    edit(index, "## doctor\n", "## doktor\n")
+    replace_in_file(index, "## doctor\n", "## doktor\n")
     assert failed(machine)["skill_command_index_coverage"]["detail"] == "missing commands: doctor"
-    edit(index, "## doktor\n", "## doctor\n")
-    edit(index, "    lisa session exists ", "    lisa session exists [--lane NAME] ")
+    replace_in_file(index, "## doktor\n", "## doctor\n")
+    replace_in_file(index, "    lisa session exists ", "    lisa session exists [--lane NAME] ")
     found = failed(machine)
     assert list(found) == ["skill_flags_per_command"]
     assert found["skill_flags_per_command"]["detail"] == "session exists:--lane does not exist"
-    edit(index, " [--lane NAME] --session NAME ", " ")
+    replace_in_file(index, " [--lane NAME] --session NAME ", " ")
     assert "session exists:--session not told" in failed(machine)["skill_flags_per_command"]["detail"]
 
 
-def test_the_line_of_all_flags_must_hold_all_flags(machine: Machine, skill: Path) -> None:
-    edit(skill / "data" / "commands.md", " --until-marker --until-state ", " ")
+def test_the_line_of_all_flags_must_hold_all_flags(machine: LisaHost, skill: Path) -> None:
+    replace_in_file(skill / "data" / "commands.md", " --until-marker --until-state ", " ")
     found = failed(machine)["skill_flag_surface_coverage"]
     assert "session monitor:--until-marker" in found["detail"] and found["failed"] >= 2
 
 
-def test_an_example_that_cannot_be_run_is_found(machine: Machine, skill: Path) -> None:
-    edit(skill / "data" / "recipes.md", "lisa session turn --session", "lisa session turn --sesion")
+def test_an_example_that_cannot_be_run_is_found(machine: LisaHost, skill: Path) -> None:
+    replace_in_file(skill / "data" / "recipes.md", "lisa session turn --session", "lisa session turn --sesion")
     found = failed(machine)
     assert found["skill_examples"]["detail"] == "data/recipes.md: session turn has no --sesion"
-    edit(skill / "data" / "recipes.md", "lisa session turn --sesion", "lisa session turns --session")
+    replace_in_file(skill / "data" / "recipes.md", "lisa session turn --sesion", "lisa session turns --session")
     assert "no command `session turns`" in failed(machine)["skill_examples"]["detail"]
 
 
-def test_the_front_matter_must_say_what_the_skill_is(machine: Machine, skill: Path) -> None:
-    edit(skill / "SKILL.md", "name: lisa", "name: mona")
+def test_the_front_matter_must_say_what_the_skill_is(machine: LisaHost, skill: Path) -> None:
+    replace_in_file(skill / "SKILL.md", "name: lisa", "name: mona")
     assert failed(machine)["skill_front_matter"]["detail"] == "name is mona"
 
 
-def test_reference_pages_are_compared_where_there_are_some(machine: Machine, skill: Path) -> None:
+def test_reference_pages_are_compared_where_there_are_some(machine: LisaHost, skill: Path) -> None:
     (machine.project / "docs" / "reference").mkdir(parents=True)
-    reference.write(str(machine.project))
+    reference.write_pages(str(machine.project))
     assert "docs_reference_coverage" in {each["name"] for each in check(machine).json["checks"]}
     page = machine.project / "docs" / "reference" / "session-exists.md"
-    edit(page, "`--session`", "`--sess`")
+    replace_in_file(page, "`--session`", "`--sess`")
     assert failed(machine)["docs_reference_coverage"]["detail"] == "missing: session exists:--session"
     page.unlink()
     assert "session exists has no page" in failed(machine)["docs_reference_coverage"]["detail"]
 
 
-def test_a_missing_index_ends_the_comparison(machine: Machine, skill: Path) -> None:
+def test_a_missing_index_ends_the_comparison(machine: LisaHost, skill: Path) -> None:
     (skill / "data" / "commands.md").unlink()
     assert [each["name"] for each in check(machine).json["checks"]] == PROMISED[:2]
     shutil.rmtree(skill)
     assert list(failed(machine)) == ["skill_commands_doc_read"]
 
 
-def test_without_a_project_the_skill_that_comes_with_lisa_is_checked(machine: Machine) -> None:
+def test_without_a_project_the_skill_that_comes_with_lisa_is_checked(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--json").json
     assert answer["skillPath"].endswith("/lisa_py/skill")
     assert len(answer["checks"]) == len(PROMISED)
 
 
-def test_an_index_of_another_make_is_judged_by_its_words(machine: Machine, skill: Path) -> None:
+def test_an_index_of_another_make_is_judged_by_its_words(machine: LisaHost, skill: Path) -> None:
     """One line per command and one line of flags, as earlier skills have them."""
     index = skill / "data" / "commands.md"
     text = index.read_text()
@@ -117,7 +117,7 @@ def test_an_index_of_another_make_is_judged_by_its_words(machine: Machine, skill
     assert not failed(machine)
 
 
-def test_text_has_a_line_per_check(machine: Machine, skill: Path) -> None:
+def test_text_has_a_line_per_check(machine: LisaHost, skill: Path) -> None:
     out = machine.lisa(*PATH).out
     assert "schema_coverage: ok\n" in out
     (skill / "data" / "commands.md").unlink()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lisa_py.store import events
-from tests.machine import Answer, Machine
-from tests.stage import Stage
+from tests.lisa_host import CallResult, LisaHost
+from tests.session_harness import SessionHarness
 
 READERS = {
     "list": ("list", "--delta-json", "--cursor-file"),
@@ -26,14 +26,14 @@ READERS = {
 BROKEN = b'{"cut": "\xff'
 
 
-def last(answer: Answer) -> dict[str, Any]:
+def last(answer: CallResult) -> dict[str, Any]:
     found: dict[str, Any] = answer.lines[-1]
     return found
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_an_unreadable_cursor_file_is_refused_and_set_aside_when_asked(machine: Machine, reader: str) -> None:
-    Stage(machine).run("true")
+def test_an_unreadable_cursor_file_is_refused_and_set_aside_when_asked(machine: LisaHost, reader: str) -> None:
+    SessionHarness(machine).run("true")
     cursor = machine.project / "cursor"
     cursor.write_bytes(BROKEN)
     words = ("session", *READERS[reader], str(cursor))
@@ -50,8 +50,8 @@ def test_an_unreadable_cursor_file_is_refused_and_set_aside_when_asked(machine: 
 
 
 @pytest.mark.parametrize("words", [("list",), ("list", "--json-min"), ("tree", "--json-min")])
-def test_so_is_the_one_that_nobody_named(machine: Machine, words: tuple[str, ...]) -> None:
-    Stage(machine).run("true")
+def test_so_is_the_one_that_nobody_named(machine: LisaHost, words: tuple[str, ...]) -> None:
+    SessionHarness(machine).run("true")
     first = machine.lisa("session", *words, "--delta-json").json
     Path(first["cursorFile"]).write_text("{")
     again = machine.lisa("session", *words, "--delta-json", "--cursor-reset").json
@@ -59,13 +59,13 @@ def test_so_is_the_one_that_nobody_named(machine: Machine, words: tuple[str, ...
     assert len(again["delta"]["added"]) == 1
 
 
-def test_a_log_that_cannot_be_read_is_no_empty_one_to_a_stream_with_a_cursor(machine: Machine) -> None:
-    stage = Stage(machine).run("true")
+def test_a_log_that_cannot_be_read_is_no_empty_one_to_a_stream_with_a_cursor(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).run("true")
     for _ in range(3):
-        events.add(stage.place, stage.ctx.settings, 0.0, type="lifecycle", reason="send_text")
+        events.add(stage.ref, stage.ctx.settings, 0.0, type="lifecycle", reason="send_text")
     cursor = machine.project / "cursor"
     cursor.write_text("2\n")
-    log = Path(stage.place.events)
+    log = Path(stage.ref.events)
     log.rename(log.with_suffix(".kept"))
     log.mkdir()
     words = ("--stream-json", "--emit-handoff", "--handoff-cursor-file", str(cursor))
@@ -74,6 +74,6 @@ def test_a_log_that_cannot_be_read_is_no_empty_one_to_a_stream_with_a_cursor(mac
     assert cursor.read_text() == "2\n"
     log.rmdir()
     log.with_suffix(".kept").rename(log)
-    told = [line for line in stage.lisa("monitor", *words).lines if line.get("type") == "handoff"]
-    assert next(event["seq"] for line in told for event in line["recent"]) == 3
-    assert json.loads(cursor.read_text())["offset"] == told[-1]["nextDeltaOffset"]
+    handoffs = [line for line in stage.lisa("monitor", *words).lines if line.get("type") == "handoff"]
+    assert next(event["seq"] for line in handoffs for event in line["recent"]) == 3
+    assert json.loads(cursor.read_text())["offset"] == handoffs[-1]["nextDeltaOffset"]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from lisa_py.store import events
-from tests.core.relay.talking_pane import TalkingPane
-from tests.machine import Machine
-from tests.stage import Stage
+from tests.fake_pane import FakePane
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 
-def diff(machine: Machine, *words: str, code: int = 0, **more: Any) -> dict[str, Any]:
+def diff(machine: LisaHost, *words: str, code: int = 0, **more: Any) -> dict[str, Any]:
     form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
     answer = machine.lisa("session", "diff-pack", "--session", "lisa-talk", *words, *form, **more)
     assert answer.code == code, answer
@@ -22,9 +22,9 @@ def diff(machine: Machine, *words: str, code: int = 0, **more: Any) -> dict[str,
 
 
 @pytest.mark.parametrize("words", [[], ["--semantic-only"], ["--strategy", "full"], ["--strategy", "terse"]])
-def test_nothing_happened_means_not_changed(machine: Machine, words: list[str]) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("hello\n")
+def test_nothing_happened_means_not_changed(machine: LisaHost, words: list[str]) -> None:
+    with FakePane(machine) as pane:
+        pane.write("hello\n")
         first = diff(machine, *words)
         assert first["changed"] and "session=lisa-talk" in first["addedLines"]
         for _ in range(2):
@@ -32,43 +32,43 @@ def test_nothing_happened_means_not_changed(machine: Machine, words: list[str]) 
             assert (again["changed"], again["addedLines"], again["removedLines"]) == (False, [], [])
 
 
-def test_what_came_and_went_is_told_line_by_line(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("one\n")
+def test_what_came_and_went_is_told_line_by_line(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("one\n")
         diff(machine)
-        pane.say("two\none\n")
-        events.add(pane.place, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason="r1")
+        pane.write("two\none\n")
+        events.add(pane.ref, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason="r1")
         answer = diff(machine, "--json-min")
         assert answer["addedLines"] == ["1970-01-01T00:00:00Z in_progress/ r1", "one", "recent_events:", "two"]
         assert (answer["removedLines"], "pack" in answer) == ([], False)
 
 
-def test_an_idle_agent_does_not_change_and_a_turn_does(machine: Machine) -> None:
-    stage = Stage(machine, "lisa-talk").spawn("[say one]")
-    stage.reaches("idle")
+def test_an_idle_agent_does_not_change_and_a_turn_does(machine: LisaHost) -> None:
+    stage = SessionHarness(machine, "lisa-talk").spawn("[say one]")
+    stage.wait_for_state("idle")
     assert diff(machine)["source"] == "transcript"
     assert diff(machine)["changed"] is False
     stage.send("[say two]")
-    stage.shows("two")
-    stage.reaches("idle")
+    stage.wait_for_text("two")
+    stage.wait_for_state("idle")
     assert "two" in diff(machine)["addedLines"]
 
 
-def test_only_meaning_counts_when_asked_for(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("built in 3s\n")
+def test_only_meaning_counts_when_asked_for(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("built in 3s\n")
         first = diff(machine, "--semantic-only")
         assert first["semanticLineCount"] == len(first["semanticLines"])
-        pane.say("built in 4s\n")
+        pane.write("built in 4s\n")
         assert diff(machine, "--semantic-only")["changed"] is False
-        pane.say("tests failed\n")
+        pane.write("tests failed\n")
         assert diff(machine, "--semantic-only")["addedLines"] == ["tests failed"]
 
 
-def test_the_cursor_lies_in_the_sessions_folder_or_where_it_is_wanted(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_the_cursor_lies_in_the_sessions_folder_or_where_it_is_wanted(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         answer = diff(machine)
-        assert answer["cursorFile"] == pane.place.file("diff-pack.txt")
+        assert answer["cursorFile"] == pane.ref.file("diff-pack.txt")
         assert Path(answer["cursorFile"]).read_text() == answer["pack"]
         own = str(machine.folder / "deep" / "cursor")
         mine = diff(machine, "--cursor-file", own, "--semantic-only")
@@ -76,7 +76,7 @@ def test_the_cursor_lies_in_the_sessions_folder_or_where_it_is_wanted(machine: M
         assert Path(own).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_session_that_is_not_there_leaves_nothing_behind(machine: Machine) -> None:
+def test_a_session_that_is_not_there_leaves_nothing_behind(machine: LisaHost) -> None:
     answer = diff(machine, code=1)
     assert (answer["errorCode"], answer["sessionState"]) == ("session_not_found", "not_found")
     assert not Path(answer["cursorFile"]).parent.exists()
@@ -85,59 +85,59 @@ def test_a_session_that_is_not_there_leaves_nothing_behind(machine: Machine) -> 
     assert own.read_text().startswith("session=lisa-talk\nstate=not_found")
 
 
-def test_a_tmux_that_cannot_be_asked_does_not_make_the_rest_forgotten(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("hello\n")
+def test_a_tmux_that_cannot_be_asked_does_not_make_the_rest_forgotten(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("hello\n")
         diff(machine)
         assert diff(machine, code=1, env={"PATH": str(machine.bin)})["sessionState"] == "degraded"
         assert diff(machine)["changed"] is False
 
 
-def test_redaction_reaches_lines_and_cursor(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("DB_PASSWORD=hunter2x at /opt/secret\n")
+def test_redaction_reaches_lines_and_cursor(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("DB_PASSWORD=hunter2x at /opt/secret\n")
         answer = diff(machine, "--redact", "all")
-        said = json.dumps(answer)
-        assert "hunter2x" not in said and "opt/secret" not in said and str(machine.folder) not in said
-        assert "hunter2x" not in Path(pane.place.file("diff-pack.txt")).read_text()
+        text = json.dumps(answer)
+        assert "hunter2x" not in text and "opt/secret" not in text and str(machine.folder) not in text
+        assert "hunter2x" not in Path(pane.ref.file("diff-pack.txt")).read_text()
         assert diff(machine, "--redact", "all")["changed"] is False
 
 
 @pytest.mark.parametrize("held", ["17\n", '{"kind":"pane","offset":4}'])
-def test_another_commands_cursor_is_not_overwritten(machine: Machine, held: str) -> None:
+def test_another_commands_cursor_is_not_overwritten(machine: LisaHost, held: str) -> None:
     path = machine.folder / "cursor"
     path.write_text(held)
-    with TalkingPane(machine):
+    with FakePane(machine):
         assert diff(machine, "--cursor-file", str(path), code=1)["errorCode"] == "invalid_cursor_file"
         assert path.read_text() == held
         assert diff(machine, "--cursor-file", str(path), "--cursor-reset")["cursorRecovered"] is True
 
 
-def test_corrupt_known_lines_stop_before_the_cursor_is_moved_and_can_be_reset(machine: Machine) -> None:
+def test_corrupt_known_lines_stop_before_the_cursor_is_moved_and_can_be_reset(machine: LisaHost) -> None:
     path = machine.folder / "cursor"
     beside = Path(f"{path}.semantic.json")
     path.write_text("old")
     beside.write_text("{")
     words = ("--cursor-file", str(path), "--semantic-only")
-    with TalkingPane(machine):
+    with FakePane(machine):
         assert diff(machine, *words, code=1)["errorCode"] == "semantic_cursor_read_failed"
         assert path.read_text() == "old"
         assert diff(machine, *words, "--cursor-reset")["cursorRecovered"] is True
         assert diff(machine, *words)["changed"] is False
 
 
-def test_calls_that_are_off_are_refused(machine: Machine) -> None:
+def test_calls_that_are_off_are_refused(machine: LisaHost) -> None:
     assert diff(machine, "--redact", "x", code=1)["errorCode"] == "invalid_redact_rules"
     assert diff(machine, "--cursor-file", "/tmp", code=1)["errorCode"] == "invalid_cursor_file"
     assert diff(machine, "--cursor-file", "/proc/x/y", code=1)["errorCode"] == "cursor_file_write_failed"
 
 
-def test_text_is_one_line(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_text_is_one_line(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         diff(machine)
-        pane.say("hello\n")
+        pane.write("hello\n")
         out = machine.lisa("session", "diff-pack", "--session", "lisa-talk").out
-        assert out == f"changed=true added=1 removed=0 cursor={pane.place.file('diff-pack.txt')}\n"
+        assert out == f"changed=true added=1 removed=0 cursor={pane.ref.file('diff-pack.txt')}\n"
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_text_is_one_line(machine: Machine) -> None:
     [("diff-pack", ()), ("loop", ("--max-steps", "1")), ("loop", ("--max-steps", "1", "--cursor-file", "c"))],
 )
 def test_nothing_is_written_through_a_symlink_in_the_folders_place(
-    machine: Machine, command: str, files: tuple[str, ...]
+    machine: LisaHost, command: str, files: tuple[str, ...]
 ) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("hello\n")
+    with FakePane(machine) as pane:
+        pane.write("hello\n")
         elsewhere = machine.folder / "elsewhere"
-        Path(pane.place.folder).rename(elsewhere)
-        Path(pane.place.folder).symlink_to(elsewhere)
+        Path(pane.ref.folder).rename(elsewhere)
+        Path(pane.ref.folder).symlink_to(elsewhere)
         before = sorted(elsewhere.iterdir())
         answer = machine.lisa("session", command, "--session", "lisa-talk", *files, "--json")
         assert (answer.code, answer.json["errorCode"]) == (1, "store_unwritable")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def test_a_missing_session_is_false_with_exit_1(machine: Machine) -> None:
+def test_a_missing_session_is_false_with_exit_1(machine: LisaHost) -> None:
     answer = machine.lisa("session", "exists", "--session", "lisa-x")
     assert (answer.code, answer.out) == (1, "false\n")
 
 
-def test_json_of_a_missing_session_has_the_code(machine: Machine) -> None:
+def test_json_of_a_missing_session_has_the_code(machine: LisaHost) -> None:
     answer = machine.lisa("session", "exists", "--session", "lisa-x", "--json")
     assert answer.code == 1
     assert answer.json == {
@@ -22,13 +22,13 @@ def test_json_of_a_missing_session_has_the_code(machine: Machine) -> None:
     }
 
 
-def test_a_live_session_exists_and_its_prefix_does_not(machine: Machine) -> None:
+def test_a_live_session_exists_and_its_prefix_does_not(machine: LisaHost) -> None:
     tmux = machine.context().tmux(machine.context().project())
     tmux.new_session("lisa-alpha-1", ["/bin/sleep", "60"], root=str(machine.project), width=80, height=24)
     assert machine.lisa("session", "exists", "--session", "lisa-alpha-1").out == "true\n"
     assert machine.lisa("session", "exists", "--session", "lisa-alpha").out == "false\n"
 
 
-def test_without_tmux_nothing_is_claimed(machine: Machine) -> None:
+def test_without_tmux_nothing_is_claimed(machine: LisaHost) -> None:
     answer = machine.lisa("session", "exists", "--session", "lisa-x", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "tmux_missing")

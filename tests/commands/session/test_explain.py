@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from lisa_py.host.clock import rfc3339
+from lisa_py.host.clock import format_rfc3339
 from lisa_py.store import events
-from tests.machine import Machine
-from tests.stage import Stage
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
 LATER = 4_000_000_000
 """After everything that really happens."""
 
 
 @pytest.fixture
-def told(machine: Machine) -> Stage:
+def told(machine: LisaHost) -> SessionHarness:
     """A session with thirty events besides those of its birth."""
-    stage = Stage(machine).run("cat")
+    stage = SessionHarness(machine).run("cat")
     for number in range(30):
-        events.add(stage.place, stage.ctx.settings, LATER + number, type="transition", reason=f"event_{number}")
+        events.add(stage.ref, stage.ctx.settings, LATER + number, type="transition", reason=f"event_{number}")
     wait_until(lambda: stage.status().session_state == "waiting_input")
     return stage
 
@@ -28,23 +28,23 @@ def reasons(answer: dict[str, list[dict[str, str]]], key: str = "events") -> lis
     return [event["reason"] for event in answer[key]]
 
 
-def test_it_shows_the_newest_events_and_where_to_go_on(told: Stage) -> None:
+def test_it_shows_the_newest_events_and_where_to_go_on(told: SessionHarness) -> None:
     answer = told.lisa("explain", "--events", "3").json
     assert reasons(answer) == ["event_27", "event_28", "event_29"]
     assert answer["status"]["sessionState"] == "waiting_input"
     assert answer["nextCursor"] == answer["events"][-1]["seq"]
-    assert answer["eventFile"] == told.place.events
+    assert answer["eventFile"] == told.ref.events
 
 
-def test_recent_is_another_name_of_events(told: Stage) -> None:
+def test_recent_is_another_name_of_events(told: SessionHarness) -> None:
     assert reasons(told.lisa("explain", "--recent", "2").json) == ["event_28", "event_29"]
 
 
-def test_ten_events_are_shown_by_default(told: Stage) -> None:
+def test_ten_events_are_shown_by_default(told: SessionHarness) -> None:
     assert len(told.lisa("explain").json["events"]) == 10
 
 
-def test_a_cursor_pages_through_all_events_without_loss(told: Stage) -> None:
+def test_a_cursor_pages_through_all_events_without_loss(told: SessionHarness) -> None:
     cursor, seen = 0, []
     while True:
         answer = told.lisa("explain", "--since", str(cursor), "--events", "8").json
@@ -57,38 +57,38 @@ def test_a_cursor_pages_through_all_events_without_loss(told: Stage) -> None:
 
 
 @pytest.mark.parametrize("zeros", [0, 3, 9])
-def test_a_unix_time_in_whatever_unit_gives_what_came_after_it(told: Stage, zeros: int) -> None:
+def test_a_unix_time_in_whatever_unit_gives_what_came_after_it(told: SessionHarness, zeros: int) -> None:
     answer = told.lisa("explain", "--since", f"@{LATER + 25}{'0' * zeros}").json
     assert reasons(answer) == ["event_26", "event_27", "event_28", "event_29"]
 
 
-def test_an_rfc_3339_time_gives_what_came_after_it(told: Stage) -> None:
-    answer = told.lisa("explain", "--since", rfc3339(LATER + 25)).json
+def test_an_rfc_3339_time_gives_what_came_after_it(told: SessionHarness) -> None:
+    answer = told.lisa("explain", "--since", format_rfc3339(LATER + 25)).json
     assert reasons(answer) == ["event_26", "event_27", "event_28", "event_29"]
 
 
-def test_scenario_25_a_cursor_at_the_end_of_a_full_log_still_gets_what_is_new(machine: Machine) -> None:
+def test_scenario_25_a_cursor_at_the_end_of_a_full_log_still_gets_what_is_new(machine: LisaHost) -> None:
     machine.env["LISA_EVENTS_MAX_LINES"] = "20"
-    stage = Stage(machine).run("cat")
+    stage = SessionHarness(machine).run("cat")
     limited = machine.context().settings
     for number in range(50):
-        events.add(stage.place, limited, 1.0, type="transition", reason=f"old_{number}")
+        events.add(stage.ref, limited, 1.0, type="transition", reason=f"old_{number}")
     cursor = stage.lisa("explain").json["nextCursor"]
     for number in range(5):
-        events.add(stage.place, limited, 1.0, type="transition", reason=f"new_{number}")
+        events.add(stage.ref, limited, 1.0, type="transition", reason=f"new_{number}")
     answer = stage.lisa("explain", "--since", str(cursor)).json
     assert reasons(answer) == [f"new_{number}" for number in range(5)]
     missed = stage.lisa("explain", "--since", "1").json
     assert missed["missedEvents"] > 0
 
 
-def test_json_min_is_what_a_loop_needs(told: Stage) -> None:
+def test_json_min_is_what_a_loop_needs(told: SessionHarness) -> None:
     answer = told.lisa("explain", "--events", "1", "--json-min").json
     assert set(answer) == {"session", "status", "sessionState", "reason", "recent", "nextCursor", "stderrPolicy"}
     assert set(answer["recent"][0]) == {"at", "type", "reason", "seq"}
 
 
-def test_text_says_it_for_people(told: Stage) -> None:
+def test_text_says_it_for_people(told: SessionHarness) -> None:
     lines = told.machine.lisa("session", "explain", "--session", told.name, "--events", "1").out.splitlines()
     assert lines[0] == f"session: {told.name}"
     assert "state: waiting_input (idle)" in lines
@@ -98,7 +98,7 @@ def test_text_says_it_for_people(told: Stage) -> None:
     assert lines[-1].startswith("next_cursor: ")
 
 
-def test_a_missing_session_is_explained_with_exit_0_and_its_code(machine: Machine) -> None:
+def test_a_missing_session_is_explained_with_exit_0_and_its_code(machine: LisaHost) -> None:
     answer = machine.lisa("session", "explain", "--session", "lisa-x", "--json")
     assert (answer.code, answer.json["errorCode"]) == (0, "session_not_found")
     assert answer.json["events"] == []
@@ -108,11 +108,11 @@ def test_a_missing_session_is_explained_with_exit_0_and_its_code(machine: Machin
     ]
 
 
-def test_explaining_writes_nothing(told: Stage) -> None:
-    before = told.events()
+def test_explaining_writes_nothing(told: SessionHarness) -> None:
+    before = told.event_reasons()
     for _ in range(3):
         told.lisa("explain")
-    assert told.events() == before
+    assert told.event_reasons() == before
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,6 @@ def test_explaining_writes_nothing(told: Stage) -> None:
         (("--agent", "x"), "invalid_agent_hint"),
     ],
 )
-def test_bad_words_are_refused_with_their_code(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_bad_words_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "explain", "--session", "lisa-x", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -8,26 +8,26 @@ from typing import Any
 
 import pytest
 
-from tests.machine import Answer, Machine
+from tests.lisa_host import CallResult, LisaHost
 
 
-def _guard(machine: Machine, *words: str, env: dict[str, str] | None = None) -> Answer:
+def _guard(machine: LisaHost, *words: str, env: dict[str, str] | None = None) -> CallResult:
     return machine.lisa("session", "guard", "--shared-tmux", *words, "--json", env=env)
 
 
-def _users_tmux(machine: Machine, *names: str) -> None:
+def _users_tmux(machine: LisaHost, *names: str) -> None:
     """Sessions on the server a plain `tmux` talks to on this machine."""
     for name in names:
         subprocess.run(["tmux", "-f", "/dev/null", "new-session", "-d", "-s", name], env=machine.env, check=True)
 
 
-def _policy(machine: Machine, content: Any) -> str:
+def _policy(machine: LisaHost, content: Any) -> str:
     path = machine.project / "policy.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return "policy.json"
 
 
-def test_nothing_planned_and_nobody_there_is_safe(machine: Machine) -> None:
+def test_nothing_planned_and_nobody_there_is_safe(machine: LisaHost) -> None:
     answer = _guard(machine)
     assert answer.code == 0
     assert answer.json == {
@@ -47,7 +47,7 @@ def test_nothing_planned_and_nobody_there_is_safe(machine: Machine) -> None:
     }
 
 
-def test_sessions_of_the_users_own_server_are_seen_and_left_alone(machine: Machine) -> None:
+def test_sessions_of_the_users_own_server_are_seen_and_left_alone(machine: LisaHost) -> None:
     _users_tmux(machine, "work", "mail")
     answer = _guard(machine, env={"TMUX": "/nowhere/sock,1,0"})
     assert (answer.code, answer.json["errorCode"]) == (1, "shared_tmux_risk_detected")
@@ -57,25 +57,25 @@ def test_sessions_of_the_users_own_server_are_seen_and_left_alone(machine: Machi
     assert len(alive.stdout.splitlines()) == 2
 
 
-def test_lisas_own_sessions_are_not_the_users(machine: Machine) -> None:
+def test_lisas_own_sessions_are_not_the_users(machine: LisaHost) -> None:
     ctx = machine.context()
     ctx.tmux(ctx.project()).new_session("lisa-a", ["/bin/sleep", "60"], root=str(machine.project), width=80, height=24)
     assert _guard(machine).json["defaultSessionCount"] == 0
 
 
-def test_not_being_able_to_tell_is_not_nobody_there(machine: Machine) -> None:
+def test_not_being_able_to_tell_is_not_nobody_there(machine: LisaHost) -> None:
     no_tmux = {"PATH": str(machine.bin)}
     answer = _guard(machine, env=no_tmux)
     assert (answer.code, answer.json["safe"], answer.json["tmuxProbe"]) == (1, False, "error")
     assert _guard(machine, "--machine-policy", "warn", env=no_tmux).json["safe"] is True
     _users_tmux(machine, "work")
-    hanging = machine.program("tmux", "#!/bin/sh\nexec sleep 30\n")
+    hanging = machine.add_program("tmux", "#!/bin/sh\nexec sleep 30\n")
     slow = _guard(machine, env={"LISA_CMD_TIMEOUT_SECONDS": "1"})
     hanging.unlink()  # the machine's own clean-up needs the real one
     assert (slow.code, slow.json["tmuxProbe"]) == (1, "error")
 
 
-def test_a_server_that_has_ended_is_no_server(machine: Machine) -> None:
+def test_a_server_that_has_ended_is_no_server(machine: LisaHost) -> None:
     _users_tmux(machine, "work")
     socket = next(machine.sockets.rglob("default"))
     kept = socket.with_name("kept")
@@ -97,13 +97,13 @@ def test_a_server_that_has_ended_is_no_server(machine: Machine) -> None:
     ],
 )
 def test_the_exit_code_follows_the_machine_policy(
-    machine: Machine, words: tuple[str, ...], code: int, safe: bool, error: str | None
+    machine: LisaHost, words: tuple[str, ...], code: int, safe: bool, error: str | None
 ) -> None:
     answer = _guard(machine, "--command", "lisa cleanup", *words)
     assert (answer.code, answer.json["safe"], answer.json.get("errorCode")) == (code, safe, error)
 
 
-def test_text_tells_the_verdict_the_warnings_and_what_to_do(machine: Machine) -> None:
+def test_text_tells_the_verdict_the_warnings_and_what_to_do(machine: LisaHost) -> None:
     answer = machine.lisa("session", "guard", "--shared-tmux", "--command", "lisa cleanup")
     lines = answer.out.splitlines()
     assert answer.code == 1
@@ -114,7 +114,7 @@ def test_text_tells_the_verdict_the_warnings_and_what_to_do(machine: Machine) ->
     assert [line for line in lines if line.startswith("- remediation: ")]
 
 
-def test_a_policy_file_is_read_in_any_case_of_its_keys(machine: Machine) -> None:
+def test_a_policy_file_is_read_in_any_case_of_its_keys(machine: LisaHost) -> None:
     path = _policy(
         machine, {"MACHINEPOLICY": "Warn", "deniedCommands": ["git push"], "allowedCommands": None, "typo": 1}
     )
@@ -125,7 +125,7 @@ def test_a_policy_file_is_read_in_any_case_of_its_keys(machine: Machine) -> None
     assert any("typo" in line for line in answer.json["warnings"])
 
 
-def test_a_policy_file_does_not_relax_an_explicit_flag(machine: Machine) -> None:
+def test_a_policy_file_does_not_relax_an_explicit_flag(machine: LisaHost) -> None:
     path = _policy(machine, {"machinePolicy": "off"})
     words = ("--policy-file", path, "--command", "lisa session kill-all")
     assert _guard(machine, *words).code == 0
@@ -135,7 +135,7 @@ def test_a_policy_file_does_not_relax_an_explicit_flag(machine: Machine) -> None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"x"', '{"deniedCommands":"x"}', '{"requireProjectRoot":"yes"}'])
-def test_a_policy_file_that_is_none_is_refused(machine: Machine, content: str) -> None:
+def test_a_policy_file_that_is_none_is_refused(machine: LisaHost, content: str) -> None:
     answer = _guard(machine, "--policy-file", _policy(machine, content))
     assert (answer.code, answer.json["errorCode"]) == (1, "policy_file_read_failed")
 
@@ -149,11 +149,11 @@ def test_a_policy_file_that_is_none_is_refused(machine: Machine, content: str) -
         (("--command", "x"), "missing_required_flag"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "guard", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_a_policy_files_own_machine_policy_is_checked(machine: Machine) -> None:
+def test_a_policy_files_own_machine_policy_is_checked(machine: LisaHost) -> None:
     answer = _guard(machine, "--policy-file", _policy(machine, {"machinePolicy": "lax"}))
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_policy_machine_policy")

@@ -8,31 +8,31 @@ from typing import Any
 
 import pytest
 
-from lisa_py.core.relay import compression
+from lisa_py.core.handoff import compression
 from lisa_py.store import events
 from lisa_py.store.lanes import Lane, registry
-from tests.core.relay.talking_pane import TalkingPane
-from tests.machine import Machine
+from tests.fake_pane import FakePane
+from tests.lisa_host import LisaHost
 
 
-def handoff(machine: Machine, *words: str, code: int = 0) -> dict[str, Any]:
+def handoff(machine: LisaHost, *words: str, code: int = 0) -> dict[str, Any]:
     form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
     answer = machine.lisa("session", "handoff", "--session", "lisa-talk", *words, *form)
     assert answer.code == code, answer
     return answer.json
 
 
-def happen(pane: TalkingPane, *reasons: str) -> None:
+def happen(pane: FakePane, *reasons: str) -> None:
     for reason in reasons:
-        events.add(pane.place, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason=reason)
+        events.add(pane.ref, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason=reason)
 
 
 def reasons(answer: dict[str, Any]) -> list[str]:
     return [item["reason"] for item in answer["recent"]]
 
 
-def test_v1_is_flat_and_names_the_next_action(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_v1_is_flat_and_names_the_next_action(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
         answer = handoff(machine)
         assert answer["schema"] == "v1"
@@ -45,9 +45,9 @@ def test_v1_is_flat_and_names_the_next_action(machine: Machine) -> None:
 
 @pytest.mark.parametrize(("schema", "ids", "tree"), [("v2", False, False), ("3", True, False), ("V4", True, True)])
 def test_later_schemas_add_objects_ids_and_the_command_as_a_tree(
-    machine: Machine, schema: str, ids: bool, tree: bool
+    machine: LisaHost, schema: str, ids: bool, tree: bool
 ) -> None:
-    with TalkingPane(machine):
+    with FakePane(machine):
         answer = handoff(machine, "--schema", schema)
         action = answer["nextAction"]
         assert action["command"].startswith("lisa session monitor --session 'lisa-talk' --project-root ")
@@ -60,11 +60,11 @@ def test_later_schemas_add_objects_ids_and_the_command_as_a_tree(
             assert action["commandAst"]["argv"][:3] == ["lisa", "session", "monitor"]
 
 
-def test_ids_change_with_what_happened_not_with_what_was_printed(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_ids_change_with_what_happened_not_with_what_was_printed(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
         first = handoff(machine, "--schema", "v3")
-        pane.say("a lot of output\n" * 30)
+        pane.write("a lot of output\n" * 30)
         second = handoff(machine, "--schema", "v3")
         assert second["nextAction"]["id"] == first["nextAction"]["id"]
         assert second["state"]["id"] == first["state"]["id"]
@@ -72,8 +72,8 @@ def test_ids_change_with_what_happened_not_with_what_was_printed(machine: Machin
         assert handoff(machine, "--schema", "v3")["nextAction"]["id"] != first["nextAction"]["id"]
 
 
-def test_looking_changes_nothing_so_a_delta_can_be_empty(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_looking_changes_nothing_so_a_delta_can_be_empty(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, "r1", "r2")
         first = handoff(machine, "--delta-from", "0")
         assert (first["deltaCount"], first["nextDeltaOffset"]) == (2, 2)
@@ -83,8 +83,8 @@ def test_looking_changes_nothing_so_a_delta_can_be_empty(machine: Machine) -> No
             assert answer["sessionState"] == first["sessionState"]
 
 
-def test_a_delta_is_given_page_by_page_and_nothing_is_left_out(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_a_delta_is_given_page_by_page_and_nothing_is_left_out(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, *(f"r{number}" for number in range(1, 13)))
         seen: list[str] = []
         offset = 0
@@ -97,9 +97,9 @@ def test_a_delta_is_given_page_by_page_and_nothing_is_left_out(machine: Machine)
         assert seen == [f"r{number}" for number in range(1, 13)]
 
 
-def test_a_cursor_file_keeps_the_place_and_a_flag_overrules_it(machine: Machine) -> None:
+def test_a_cursor_file_keeps_the_place_and_a_flag_overrules_it(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    with TalkingPane(machine) as pane:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
         assert reasons(handoff(machine, "--cursor-file", cursor)) == ["r1"]
         happen(pane, "r2")
@@ -108,15 +108,15 @@ def test_a_cursor_file_keeps_the_place_and_a_flag_overrules_it(machine: Machine)
         assert (answer["deltaFrom"], answer["recent"], answer["cursorFile"]) == (2, [], cursor)
 
 
-def test_the_small_form_has_events_only_in_deltas(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_the_small_form_has_events_only_in_deltas(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
         assert not {"recent", "projectRoot", "droppedRecent"} & set(handoff(machine, "--json-min"))
         assert reasons(handoff(machine, "--json-min", "--delta-from", "0")) == ["r1"]
 
 
-def test_a_packed_handoff_is_zstandard_and_whole(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_a_packed_handoff_is_zstandard_and_whole(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
         answer = handoff(machine, "--compress", "zstd", "--schema", "v3")
         assert (answer["compression"], answer["encoding"], "recent" in answer) == ("zstd", "base64-zstd", False)
@@ -129,7 +129,7 @@ def test_a_packed_handoff_is_zstandard_and_whole(machine: Machine) -> None:
         )
 
 
-def test_a_missing_session_says_how_to_start_one(machine: Machine) -> None:
+def test_a_missing_session_says_how_to_start_one(machine: LisaHost) -> None:
     answer = handoff(machine, "--schema", "v4", "--json-min", code=1)
     assert answer["errorCode"] == "session_not_found"
     assert answer["nextAction"]["name"] == "session spawn"
@@ -138,8 +138,8 @@ def test_a_missing_session_says_how_to_start_one(machine: Machine) -> None:
     assert (text.code, text.out) == (1, "state=not_found reason=session_not_found next=session spawn\n")
 
 
-def test_text_lists_the_events(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_text_lists_the_events(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
         lines = machine.lisa("session", "handoff", "--session", "lisa-talk", "--delta-from", "0").out.split("\n")
         assert lines[1:] == [
@@ -150,11 +150,11 @@ def test_text_lists_the_events(machine: Machine) -> None:
         ]
 
 
-def test_lane_and_objective_of_the_session_go_along(machine: Machine) -> None:
+def test_lane_and_objective_of_the_session_go_along(machine: LisaHost) -> None:
     ctx = machine.context()
     with registry(ctx.project()).change(ctx.settings, 0.0) as opened:
         opened.content.lanes["ok"] = Lane(name="ok", goal="nested", contract="x,handoff_v2_required", budget=9)
-    with TalkingPane(machine, lane="ok", objective_id="o1", objective_goal="ship it"):
+    with FakePane(machine, lane="ok", objective_id="o1", objective_goal="ship it"):
         answer = handoff(machine, "--schema", "v2")
         assert answer["lane"] == {"name": "ok", "goal": "nested", "contract": "x,handoff_v2_required", "budget": 9}
         assert answer["objective"] == {"id": "o1", "goal": "ship it", "lane": "ok"}
@@ -162,8 +162,8 @@ def test_lane_and_objective_of_the_session_go_along(machine: Machine) -> None:
         assert refused["errorCode"] == "handoff_schema_v2_required"
 
 
-def test_a_lane_that_is_gone_leaves_its_name(machine: Machine) -> None:
-    with TalkingPane(machine, lane="gone"):
+def test_a_lane_that_is_gone_leaves_its_name(machine: LisaHost) -> None:
+    with FakePane(machine, lane="gone"):
         assert handoff(machine)["lane"] == {"name": "gone"}
 
 
@@ -179,18 +179,18 @@ def test_a_lane_that_is_gone_leaves_its_name(machine: Machine) -> None:
         (["--mode", "bogus"], "invalid_mode_hint"),
     ],
 )
-def test_flags_that_are_off_are_refused(machine: Machine, words: list[str], code: str) -> None:
+def test_flags_that_are_off_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
     assert handoff(machine, *words, code=1)["errorCode"] == code
 
 
-def test_a_corrupt_cursor_is_refused_and_can_be_reset(machine: Machine) -> None:
+def test_a_corrupt_cursor_is_refused_and_can_be_reset(machine: LisaHost) -> None:
     cursor = Path(machine.folder / "cursor")
     cursor.write_text("{")
-    with TalkingPane(machine):
+    with FakePane(machine):
         assert handoff(machine, "--cursor-file", str(cursor), code=1)["errorCode"] == "invalid_cursor_file"
         assert handoff(machine, "--cursor-file", str(cursor), "--cursor-reset")["cursorRecovered"] is True
 
 
-def test_without_tmux_the_state_is_degraded_never_not_found(machine: Machine) -> None:
+def test_without_tmux_the_state_is_degraded_never_not_found(machine: LisaHost) -> None:
     answer = machine.lisa("session", "handoff", "--session", "lisa-talk", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["sessionState"], answer.json["errorCode"]) == (1, "degraded", "tmux_missing")

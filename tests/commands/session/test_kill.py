@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lisa_py.store import session
+from lisa_py.store import session_records
 from tests.fleet import Fleet
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def test_a_running_session_is_gone_afterwards(machine: Machine, fleet: Fleet) -> None:
+def test_a_running_session_is_gone_afterwards(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json")
     assert answer.code == 0
@@ -25,13 +25,13 @@ def test_a_running_session_is_gone_afterwards(machine: Machine, fleet: Fleet) ->
     assert machine.lisa("session", "exists", "--session", "lisa-x").out == "false\n"
 
 
-def test_text_is_ok(machine: Machine, fleet: Fleet) -> None:
+def test_text_is_ok(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     answer = machine.lisa("session", "kill", "--session", "lisa-x")
     assert (answer.code, answer.out, answer.err) == (0, "ok\n", "")
 
 
-def test_a_missing_session_has_a_code_and_leaves_no_trace(machine: Machine) -> None:
+def test_a_missing_session_has_a_code_and_leaves_no_trace(machine: LisaHost) -> None:
     answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json")
     assert answer.code == 1
     assert answer.json == {
@@ -49,9 +49,9 @@ def test_a_missing_session_has_a_code_and_leaves_no_trace(machine: Machine) -> N
     assert not (machine.folder / "state").exists()
 
 
-def test_killed_children_are_named(machine: Machine, fleet: Fleet) -> None:
+def test_killed_children_are_named(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-top")
-    meta = session.read_meta(fleet.place("lisa-top"))
+    meta = session_records.read_meta(fleet.ref("lisa-top"))
     assert meta is not None
     machine.env.update(LISA_SESSION_NAME="lisa-top", LISA_RUN_ID=meta.run_id)
     fleet.spawn("lisa-child")
@@ -60,28 +60,28 @@ def test_killed_children_are_named(machine: Machine, fleet: Fleet) -> None:
     assert fleet.names() == []
 
 
-def test_a_session_is_killed_from_anywhere(machine: Machine, fleet: Fleet) -> None:
+def test_a_session_is_killed_from_anywhere(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     assert machine.lisa("session", "kill", "--session", "lisa-x", cwd="/").code == 0
     assert fleet.names() == []
 
 
 @pytest.mark.parametrize("asked", ["flag", "variable"])
-def test_leftovers_of_the_name_in_other_projects_go_on_request(machine: Machine, fleet: Fleet, asked: str) -> None:
+def test_leftovers_of_the_name_in_other_projects_go_on_request(machine: LisaHost, fleet: Fleet, asked: str) -> None:
     other = machine.folder / "other"
     other.mkdir()
     fleet.spawn("lisa-x")
     fleet.spawn("lisa-x", "exit 0", root=str(other))
     fleet.ctx.tmux(fleet.ctx.project(str(other))).kill_server()
-    left = fleet.ctx.place("lisa-x", str(other))
+    left = fleet.ctx.ref("lisa-x", str(other))
     words = ("--cleanup-all-hashes",) if asked == "flag" else ()
     machine.env["LISA_CLEANUP_ALL_HASHES"] = "true" if asked == "variable" else ""
     assert machine.lisa("session", "kill", "--session", "lisa-x", *words).code == 0
-    assert session.read_meta(left) is None
+    assert session_records.read_meta(left) is None
 
 
 @pytest.mark.parametrize("name", ["lisa-x*", "lisa-x:0", "=lisa-x", "", "lisa-"])
-def test_only_whole_names_are_taken(machine: Machine, fleet: Fleet, name: str) -> None:
+def test_only_whole_names_are_taken(machine: LisaHost, fleet: Fleet, name: str) -> None:
     fleet.spawn("lisa-x")
     answer = machine.lisa("session", "kill", "--session", name, "--json")
     assert answer.code == 1
@@ -89,7 +89,7 @@ def test_only_whole_names_are_taken(machine: Machine, fleet: Fleet, name: str) -
     assert fleet.names() == ["lisa-x"]
 
 
-def test_without_tmux_nothing_is_claimed_and_nothing_removed(machine: Machine, fleet: Fleet) -> None:
+def test_without_tmux_nothing_is_claimed_and_nothing_removed(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     before = fleet.files("lisa-x")
     answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json", env={"PATH": str(machine.bin)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lisa_py.core.context import Context
 from tests.fleet import Fleet
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
 def foreign(ctx: Context, name: str) -> None:
@@ -12,7 +12,7 @@ def foreign(ctx: Context, name: str) -> None:
     ctx.tmux(ctx.project()).new_session(name, ["/bin/sleep", "600"], root="/", width=80, height=24)
 
 
-def test_every_session_of_the_project_is_gone_and_others_stay(machine: Machine, fleet: Fleet) -> None:
+def test_every_session_of_the_project_is_gone_and_others_stay(machine: LisaHost, fleet: Fleet) -> None:
     other = machine.folder / "other"
     other.mkdir()
     fleet.spawn("lisa-there", root=str(other))
@@ -32,10 +32,10 @@ def test_every_session_of_the_project_is_gone_and_others_stay(machine: Machine, 
         "total": 3,
     }
     assert fleet.names() == ["mine"]
-    assert [pane.session for pane in fleet.ctx.tmux(fleet.ctx.project(str(other))).panes()] == ["lisa-there"]
+    assert [pane.session for pane in fleet.ctx.tmux(fleet.ctx.project(str(other))).list_panes()] == ["lisa-there"]
 
 
-def test_project_only_leaves_what_lisa_has_no_records_of(machine: Machine, fleet: Fleet) -> None:
+def test_project_only_leaves_what_lisa_has_no_records_of(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a")
     foreign(fleet.ctx, "lisa-foreign")
     answer = machine.lisa("session", "kill-all", "--project-only", "--json")
@@ -43,7 +43,7 @@ def test_project_only_leaves_what_lisa_has_no_records_of(machine: Machine, fleet
     assert fleet.names() == ["lisa-foreign"]
 
 
-def test_nothing_to_kill_is_fine_and_makes_nothing(machine: Machine) -> None:
+def test_nothing_to_kill_is_fine_and_makes_nothing(machine: LisaHost) -> None:
     answer = machine.lisa("session", "kill-all")
     assert (answer.code, answer.out) == (0, "killed 0 sessions\n")
     assert machine.lisa("session", "kill-all", "--json-min").json == {
@@ -53,7 +53,7 @@ def test_nothing_to_kill_is_fine_and_makes_nothing(machine: Machine) -> None:
     assert list(machine.sockets.iterdir()) == []
 
 
-def test_without_tmux_nothing_is_claimed(machine: Machine, fleet: Fleet) -> None:
+def test_without_tmux_nothing_is_claimed(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a")
     answer = machine.lisa("session", "kill-all", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "tmux_missing")

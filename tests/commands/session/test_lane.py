@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def _lane(machine: Machine, *words: str) -> dict[str, Any]:
+def _lane(machine: LisaHost, *words: str) -> dict[str, Any]:
     answer = machine.lisa("session", "lane", *words, "--json")
     assert answer.code == 0, answer
     return answer.json
 
 
-def _store(machine: Machine) -> Any:
+def _store(machine: LisaHost) -> Any:
     return next((machine.folder / "state").rglob("lanes.json"))
 
 
-def test_an_upsert_changes_only_the_fields_that_are_given(machine: Machine) -> None:
+def test_an_upsert_changes_only_the_fields_that_are_given(machine: LisaHost) -> None:
     first = _lane(machine, "--name", "Planner", "--goal", "analysis", "--agent", "codex", "--budget", "480")
     assert first["action"] == "upserted"
     lane = _lane(machine, "--name", "planner", "--contract", "handoff_v2_required", "--goal", " ")["lane"]
@@ -33,7 +33,7 @@ def test_an_upsert_changes_only_the_fields_that_are_given(machine: Machine) -> N
     }
 
 
-def test_a_field_can_be_emptied_again(machine: Machine) -> None:
+def test_a_field_can_be_emptied_again(machine: LisaHost) -> None:
     _lane(machine, "--name", "a", "--goal", "exec", "--budget", "10", "--nested-policy", "off")
     lane = _lane(machine, "--name", "a", "--unset", "budget,nested-policy", "--mode", "exec")["lane"]
     assert {key: lane.get(key) for key in ("goal", "budget", "nestedPolicy", "mode")} == {
@@ -46,7 +46,7 @@ def test_a_field_can_be_emptied_again(machine: Machine) -> None:
     assert (refused.code, refused.json["errorCode"]) == (1, "invalid_unset")
 
 
-def test_what_spawn_and_route_will_refuse_is_warned_of_and_kept(machine: Machine) -> None:
+def test_what_spawn_and_route_will_refuse_is_warned_of_and_kept(machine: LisaHost) -> None:
     words = ("--mode", "sideways", "--goal", "analysis", "--agent", "nobody", "--topology", "workers,boss")
     answer = _lane(machine, "--name", "a", *words)
     assert answer["lane"]["mode"] == "sideways"
@@ -55,27 +55,27 @@ def test_what_spawn_and_route_will_refuse_is_warned_of_and_kept(machine: Machine
     assert "warnings" not in _lane(machine, "--name", "b", *fine)
 
 
-def test_clear_wins_over_values_and_does_not_fail_for_a_missing_lane(machine: Machine) -> None:
+def test_clear_wins_over_values_and_does_not_fail_for_a_missing_lane(machine: LisaHost) -> None:
     _lane(machine, "--name", "a", "--goal", "exec")
     answer = _lane(machine, "--name", "a", "--goal", "analysis", "--clear")
     assert (answer["action"], answer["count"], "lane" in answer) == ("cleared", 0, False)
     assert _lane(machine, "--name", "a", "--clear")["action"] == "cleared"
 
 
-def test_changes_need_a_name(machine: Machine) -> None:
+def test_changes_need_a_name(machine: LisaHost) -> None:
     for words in (("--clear",), ("--goal", "exec"), ("--unset", "goal")):
         answer = machine.lisa("session", "lane", *words, "--json")
         assert (answer.code, answer.json["errorCode"]) == (1, "missing_required_flag")
 
 
-def test_a_missing_lane_is_exit_1_in_text_and_json(machine: Machine) -> None:
+def test_a_missing_lane_is_exit_1_in_text_and_json(machine: LisaHost) -> None:
     answer = machine.lisa("session", "lane", "--name", "nope", "--json")
     assert (answer.code, answer.json["errorCode"], answer.json["lanes"]) == (1, "lane_not_found", [])
     assert machine.lisa("session", "lane", "--name", "nope").code == 1
     assert machine.lisa("session", "lane", "--name", "nope", "--list").code == 0
 
 
-def test_text_shows_one_lane_all_lanes_or_none(machine: Machine) -> None:
+def test_text_shows_one_lane_all_lanes_or_none(machine: LisaHost) -> None:
     assert machine.lisa("session", "lane").out == "no lanes\n"
     _lane(machine, "--name", "b", "--goal", "exec", "--agent", "claude", "--mode", "exec")
     _lane(machine, "--name", "a", "--goal", "analysis")
@@ -84,12 +84,12 @@ def test_text_shows_one_lane_all_lanes_or_none(machine: Machine) -> None:
     assert machine.lisa("session", "lane", "--name", "b", "--clear").out == "lane cleared: b\n"
 
 
-def test_lanes_belong_to_their_project(machine: Machine) -> None:
+def test_lanes_belong_to_their_project(machine: LisaHost) -> None:
     _lane(machine, "--name", "a", "--goal", "exec")
     assert _lane(machine, "--project-root", str(machine.home))["count"] == 0
 
 
-def test_a_corrupt_store_never_blocks_a_change(machine: Machine) -> None:
+def test_a_corrupt_store_never_blocks_a_change(machine: LisaHost) -> None:
     _lane(machine, "--name", "a", "--goal", "exec")
     _store(machine).write_text("{ broken")
     read = machine.lisa("session", "lane", "--json")
@@ -101,7 +101,7 @@ def test_a_corrupt_store_never_blocks_a_change(machine: Machine) -> None:
     assert _lane(machine, "--name", "b", "--clear")["recovered"] is True
 
 
-def test_forty_upserts_at_once_all_arrive(machine: Machine) -> None:
+def test_forty_upserts_at_once_all_arrive(machine: LisaHost) -> None:
     started = [machine.start("session", "lane", "--name", f"l{number}", "--goal", "exec") for number in range(40)]
     for process in started:
         _, complaint = process.communicate(timeout=60)

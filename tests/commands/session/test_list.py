@@ -10,24 +10,24 @@ from typing import Any
 
 import pytest
 
-from tests.machine import Machine
-from tests.stage import Stage
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
 
 @pytest.fixture
-def fleet(machine: Machine) -> list[Stage]:
+def fleet(machine: LisaHost) -> list[SessionHarness]:
     """One session that waits, one that works, one that failed and one that is through, by name."""
     commands = {"lisa-a": "cat", "lisa-b": "sleep 600", "lisa-c": "exit 2", "lisa-d": "true"}
-    made = [Stage(machine, name).run(command) for name, command in commands.items()]
+    made = [SessionHarness(machine, name).run(command) for name, command in commands.items()]
     for stage in made[2:]:
-        stage.ends()
+        stage.wait_until_ended()
     wait_until(lambda: made[0].status().session_state == "waiting_input")
     wait_until(lambda: made[1].status().session_state == "in_progress")
     return made
 
 
-def listed(machine: Machine, *words: str, **more: Any) -> dict[str, Any]:
+def listed(machine: LisaHost, *words: str, **more: Any) -> dict[str, Any]:
     answer = machine.lisa("session", "list", *words, *([] if "--json-min" in words else ["--json"]), **more)
     assert answer.code == 0, answer
     return answer.json
@@ -40,19 +40,19 @@ def states(answer: dict[str, Any]) -> dict[str, str]:
 EXPECTED = {"lisa-a": "waiting_input", "lisa-b": "in_progress", "lisa-c": "crashed", "lisa-d": "completed"}
 
 
-def test_an_empty_machine_lists_nothing(machine: Machine) -> None:
+def test_an_empty_machine_lists_nothing(machine: LisaHost) -> None:
     assert machine.lisa("session", "list").out == "\n"
     assert listed(machine, "--json-min") == {"count": 0, "sessions": [], "stderrPolicy": "diagnostic"}
 
 
-def test_names_are_listed_in_order(fleet: list[Stage]) -> None:
+def test_names_are_listed_in_order(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     assert machine.lisa("session", "list").out.split() == list(EXPECTED)
     assert listed(machine)["sessions"] == list(EXPECTED)
     assert listed(machine)["count"] == 4
 
 
-def test_each_state_comes_with_what_to_do_next(fleet: list[Stage]) -> None:
+def test_each_state_comes_with_what_to_do_next(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     assert machine.lisa("session", "list", "--with-next-action").out.splitlines() == [
         "lisa-a,idle,waiting_input,session send",
@@ -63,7 +63,7 @@ def test_each_state_comes_with_what_to_do_next(fleet: list[Stage]) -> None:
     assert states(listed(machine, "--with-next-action")) == EXPECTED
 
 
-def test_the_most_urgent_come_first(fleet: list[Stage]) -> None:
+def test_the_most_urgent_come_first(fleet: list[SessionHarness]) -> None:
     assert fleet[0].machine.lisa("session", "list", "--priority").out.splitlines() == [
         "lisa-c,crashed,crashed,session explain,100,critical",
         "lisa-a,idle,waiting_input,session send,86,needs_input",
@@ -72,14 +72,16 @@ def test_the_most_urgent_come_first(fleet: list[Stage]) -> None:
     ]
 
 
-def test_listing_with_states_changes_nothing(fleet: list[Stage]) -> None:
-    before = [stage.events() for stage in fleet]
+def test_listing_with_states_changes_nothing(fleet: list[SessionHarness]) -> None:
+    before = [stage.event_reasons() for stage in fleet]
     for _ in range(3):
         listed(fleet[0].machine, "--with-next-action")
-    assert [stage.events() for stage in fleet] == before
+    assert [stage.event_reasons() for stage in fleet] == before
 
 
-def test_scenario_29_sessions_on_another_socket_folder_are_listed_with_their_true_state(fleet: list[Stage]) -> None:
+def test_scenario_29_sessions_on_another_socket_folder_are_listed_with_their_true_state(
+    fleet: list[SessionHarness],
+) -> None:
     machine = fleet[0].machine
     elsewhere = machine.folder / "elsewhere"
     elsewhere.mkdir()
@@ -90,8 +92,8 @@ def test_scenario_29_sessions_on_another_socket_folder_are_listed_with_their_tru
     assert {item["projectRoot"] for item in answer["items"]} == {str(machine.project)}
 
 
-def test_all_sockets_means_all_projects_and_tells_namesakes_apart(machine: Machine) -> None:
-    Stage(machine, "lisa-same").run("sleep 600")
+def test_all_sockets_means_all_projects_and_tells_namesakes_apart(machine: LisaHost) -> None:
+    SessionHarness(machine, "lisa-same").run("sleep 600")
     other = machine.folder / "other"
     other.mkdir()
     machine.lisa("session", "spawn", "--session", "lisa-same", "--command", "true", cwd=other)
@@ -105,9 +107,9 @@ def test_all_sockets_means_all_projects_and_tells_namesakes_apart(machine: Machi
     assert listed(machine)["sessions"] == ["lisa-same"]
 
 
-def test_sessions_without_records_are_left_out_of_the_projects_own(fleet: list[Stage]) -> None:
+def test_sessions_without_records_are_left_out_of_the_projects_own(fleet: list[SessionHarness]) -> None:
     machine, first = fleet[0].machine, fleet[0]
-    tmux = first.ctx.server(first.place)
+    tmux = first.ctx.server(first.ref)
     tmux.new_session("lisa-stray", ["/bin/cat"], root=str(machine.project), width=80, height=24)
     tmux.new_session("other-thing", ["/bin/cat"], root=str(machine.project), width=80, height=24)
     assert listed(machine)["sessions"] == [*EXPECTED, "lisa-stray"]
@@ -117,9 +119,9 @@ def test_sessions_without_records_are_left_out_of_the_projects_own(fleet: list[S
 # -- stale ----------------------------------------------------------------------------------------------------------
 
 
-def test_stale_records_are_counted_and_a_way_to_remove_them_is_shown(fleet: list[Stage]) -> None:
+def test_stale_records_are_counted_and_a_way_to_remove_them_is_shown(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
-    fleet[0].ctx.server(fleet[0].place).kill_session("lisa-d")
+    fleet[0].ctx.server(fleet[0].ref).kill_session("lisa-d")
     answer = listed(machine, "--stale", "--prune-preview")
     assert (answer["historicalCount"], answer["staleCount"], answer["staleSessions"]) == (4, 1, ["lisa-d"])
     (plan,) = answer["prunePreview"]
@@ -136,24 +138,24 @@ def test_stale_records_are_counted_and_a_way_to_remove_them_is_shown(fleet: list
 # -- deltas ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_delta_holds_what_is_new_since_the_last_call(fleet: list[Stage]) -> None:
+def test_a_delta_holds_what_is_new_since_the_last_call(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     first = listed(machine, "--delta-json", "--with-next-action")
     assert [item["session"] for item in first["delta"]["added"]] == list(EXPECTED)
     assert listed(machine, "--delta-json", "--with-next-action")["delta"]["count"] == 0
-    fleet[0].ctx.server(fleet[0].place).kill_session("lisa-d")
-    os.kill(fleet[1].agent_pid(), signal.SIGTERM)
-    fleet[1].ends()
+    fleet[0].ctx.server(fleet[0].ref).kill_session("lisa-d")
+    os.kill(fleet[1].wait_for_agent_pid(), signal.SIGTERM)
+    fleet[1].wait_until_ended()
     delta = listed(machine, "--delta-json", "--with-next-action")["delta"]
     assert [item["session"] for item in delta["removed"]] == ["lisa-d"]
     assert [(item["session"], item["sessionState"]) for item in delta["changed"]] == [("lisa-b", "crashed")]
     assert delta["count"] == 2
 
 
-def test_the_cursor_lies_where_the_guide_says_and_is_private(fleet: list[Stage]) -> None:
+def test_the_cursor_lies_where_the_guide_says_and_is_private(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     answer = listed(machine, "--delta-json")
-    expected = machine.folder / "shared" / f".lisa-{fleet[0].place.project.hash}-list-delta.json"
+    expected = machine.folder / "shared" / f".lisa-{fleet[0].ref.project.hash}-list-delta.json"
     assert answer["cursorFile"] == str(expected)
     assert os.stat(expected).st_mode & 0o777 == 0o600
     own = machine.folder / "deep" / "cursor.json"
@@ -162,7 +164,7 @@ def test_the_cursor_lies_where_the_guide_says_and_is_private(fleet: list[Stage])
 
 
 @pytest.mark.parametrize("plant", ["symlink", "folder", "garbage"])
-def test_a_cursor_file_that_is_not_ours_is_refused_and_left_alone(machine: Machine, plant: str) -> None:
+def test_a_cursor_file_that_is_not_ours_is_refused_and_left_alone(machine: LisaHost, plant: str) -> None:
     cursor, victim = machine.folder / "cursor", machine.folder / "victim"
     victim.write_text('{"items": {}}')
     if plant == "symlink":
@@ -179,21 +181,21 @@ def test_a_cursor_file_that_is_not_ours_is_refused_and_left_alone(machine: Machi
 # -- watching -------------------------------------------------------------------------------------------------------
 
 
-def test_the_watch_tells_a_change_when_it_happens(fleet: list[Stage]) -> None:
+def test_the_watch_tells_a_change_when_it_happens(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     watching = machine.start("session", "list", "--watch-json", "--watch-interval", "60", "--watch-cycles", "3")
-    first = watching.event()
+    first = watching.read_event()
     assert states(first) == EXPECTED
-    os.kill(fleet[1].agent_pid(), signal.SIGTERM)
-    second = watching.event()
+    os.kill(fleet[1].wait_for_agent_pid(), signal.SIGTERM)
+    second = watching.read_event()
     assert [(item["session"], item["sessionState"]) for item in second["delta"]["changed"]] == [("lisa-b", "crashed")]
-    Stage(machine, "lisa-e").run("sleep 600")
+    SessionHarness(machine, "lisa-e").run("sleep 600")
     third = json.loads(watching.communicate(timeout=30)[0].splitlines()[0])
     assert [item["session"] for item in third["delta"]["added"]] == ["lisa-e"]
     assert watching.returncode == 0
 
 
-def test_the_watch_has_a_line_at_each_interval_also_when_nothing_happens(machine: Machine) -> None:
+def test_the_watch_has_a_line_at_each_interval_also_when_nothing_happens(machine: LisaHost) -> None:
     answer = machine.lisa("session", "list", "--watch-json", "--watch-interval", "1", "--watch-cycles", "2")
     assert [line["delta"]["count"] for line in answer.lines] == [0, 0]
     assert {"sessions", "count", "delta", "cursorFile", "stderrPolicy"} <= set(answer.lines[0])
@@ -202,13 +204,13 @@ def test_the_watch_has_a_line_at_each_interval_also_when_nothing_happens(machine
 # -- trouble --------------------------------------------------------------------------------------------------------
 
 
-def test_without_tmux_the_list_fails_instead_of_being_empty(machine: Machine) -> None:
+def test_without_tmux_the_list_fails_instead_of_being_empty(machine: LisaHost) -> None:
     answer = machine.lisa("session", "list", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"], answer.json["cause"]) == (1, "session_list_failed", "tmux_missing")
 
 
-def test_one_unreadable_record_does_not_hide_the_others(fleet: list[Stage]) -> None:
-    Path(fleet[0].place.meta).write_text("{")
+def test_one_unreadable_record_does_not_hide_the_others(fleet: list[SessionHarness]) -> None:
+    Path(fleet[0].ref.meta).write_text("{")
     assert states(listed(fleet[0].machine, "--with-next-action")) == {**EXPECTED, "lisa-a": "degraded"}
 
 
@@ -223,6 +225,6 @@ def test_one_unreadable_record_does_not_hide_the_others(fleet: list[Stage]) -> N
         (("--watch-cycles", "-1"), "invalid_watch_cycles"),
     ],
 )
-def test_bad_words_are_refused_with_their_code(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_bad_words_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "list", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -9,25 +9,25 @@ from typing import Any
 import pytest
 
 from tests.fleet import Fleet
-from tests.machine import Machine
-from tests.stage import Stage
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
 QUICK = ("--poll-interval", "1", "--max-polls", "20")
 
 
-def _loop(stage: Stage, *words: str, code: int = 0) -> dict[str, Any]:
+def _loop(stage: SessionHarness, *words: str, code: int = 0) -> dict[str, Any]:
     answer = stage.lisa("loop", *words)
     assert answer.code == code, answer
     return answer.json
 
 
 @pytest.fixture
-def stage(machine: Machine) -> Stage:
-    return Stage(machine)
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
 
 
-def test_a_round_holds_the_answers_of_its_four_steps(stage: Stage) -> None:
+def test_a_round_holds_the_answers_of_its_four_steps(stage: SessionHarness) -> None:
     stage.spawn("[say hello loop]")
     got = _loop(stage)
     assert (got["ok"], got["completedSteps"], got["exitReason"]) == (True, 1, "steps_done")
@@ -40,7 +40,7 @@ def test_a_round_holds_the_answers_of_its_four_steps(stage: Stage) -> None:
     assert cycle["next"]["recommendedCommand"].startswith("lisa session send")
 
 
-def test_a_second_loop_goes_on_where_the_first_stopped(stage: Stage) -> None:
+def test_a_second_loop_goes_on_where_the_first_stopped(stage: SessionHarness) -> None:
     stage.spawn("[say first]")
     first = _loop(stage)["steps"][0]
     again = _loop(stage)["steps"][0]
@@ -50,16 +50,16 @@ def test_a_second_loop_goes_on_where_the_first_stopped(stage: Stage) -> None:
     assert "second" in str(_loop(stage)["steps"][0]["diffPack"]["addedLines"])
 
 
-def test_a_session_that_rests_is_not_looked_at_again_and_again(stage: Stage) -> None:
+def test_a_session_that_rests_is_not_looked_at_again_and_again(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--steps", "5", "--poll-interval", "1", "--max-polls", "1")
     assert (got["ok"], got["exitReason"], got["completedSteps"]) == (True, "waiting_input", 1)
 
 
-def test_the_next_round_begins_as_soon_as_somebody_tells_the_session_something(stage: Stage) -> None:
+def test_the_next_round_begins_as_soon_as_somebody_tells_the_session_something(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     looping = stage.machine.start("session", "loop", "--session", stage.name, "--steps", "2", *QUICK, "--json")
-    wait_until(lambda: _rests(looping.pid))
+    wait_until(lambda: _is_waiting(looping.pid))
     began = time.monotonic()
     stage.send("[think 0.3] [say told you]")
     out, _ = looping.communicate(timeout=30)
@@ -70,26 +70,26 @@ def test_the_next_round_begins_as_soon_as_somebody_tells_the_session_something(s
     assert got["steps"][1]["waitedSeconds"] > 0
 
 
-def _rests(pid: int) -> bool:
+def _is_waiting(pid: int) -> bool:
     """Waiting on many, which a monitor does not."""
     with open(f"/proc/{pid}/wchan") as file:
         return "epoll" in file.read()
 
 
-def test_a_loop_ends_with_its_session(stage: Stage) -> None:
+def test_a_loop_ends_with_its_session(stage: SessionHarness) -> None:
     stage.spawn("[say x]", mode="exec")
     got = _loop(stage, "--steps", "9", *QUICK)
     assert (got["ok"], got["exitReason"], got["completedSteps"]) == (True, "completed", 1)
 
 
-def test_as_many_steps_as_the_limit_allows_succeed(stage: Stage) -> None:
+def test_as_many_steps_as_the_limit_allows_succeed(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--steps", "1", "--max-steps", "1", "--max-tokens", "100000", "--max-seconds", "60")
     assert (got["ok"], got["observed"]["steps"]) == (True, 1)
     assert "violations" not in got
 
 
-def test_a_used_up_limit_ends_the_loop_before_another_round(stage: Stage) -> None:
+def test_a_used_up_limit_ends_the_loop_before_another_round(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     for limit, metric in (("--max-steps", "steps"), ("--max-tokens", "tokens")):
         got = _loop(stage, "--steps", "3", limit, "1", code=1)
@@ -99,7 +99,7 @@ def test_a_used_up_limit_ends_the_loop_before_another_round(stage: Stage) -> Non
     assert more["violations"][0]["observed"] > 1
 
 
-def test_seconds_are_a_deadline(stage: Stage) -> None:
+def test_seconds_are_a_deadline(stage: SessionHarness) -> None:
     stage.spawn("[hang]", ready=False)
     began = time.monotonic()
     got = _loop(stage, "--steps", "3", "--max-seconds", "1", code=1)
@@ -109,7 +109,7 @@ def test_seconds_are_a_deadline(stage: Stage) -> None:
     )  # fmt: skip
 
 
-def test_tokens_are_those_of_the_answer_not_the_budget(stage: Stage) -> None:
+def test_tokens_are_those_of_the_answer_not_the_budget(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--token-budget", "9000")
     size = len(json.dumps(got["steps"][0], separators=(",", ":")))
@@ -119,7 +119,7 @@ def test_tokens_are_those_of_the_answer_not_the_budget(stage: Stage) -> None:
     assert small["observed"]["tokens"] < got["observed"]["tokens"] / 5
 
 
-def test_what_it_observed_can_be_piped_into_a_budget(stage: Stage) -> None:
+def test_what_it_observed_can_be_piped_into_a_budget(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     run = stage.lisa("loop").out
     seen = stage.machine.lisa("session", "budget-observe", "--from", "-", "--json", stdin=run).json
@@ -127,7 +127,7 @@ def test_what_it_observed_can_be_piped_into_a_budget(stage: Stage) -> None:
     assert seen["estimatedMetrics"] == ["tokens"]
 
 
-def test_the_failed_step_s_own_words_are_kept(stage: Stage) -> None:
+def test_the_failed_step_s_own_words_are_kept(stage: SessionHarness) -> None:
     stage.spawn("[say almost] [wait 1] [exit 6]", mode="exec")
     got = _loop(stage, *QUICK, code=1)
     assert (got["errorCode"], got["failedStep"]) == ("loop_monitor_failed", "monitor")
@@ -140,13 +140,13 @@ def test_the_failed_step_s_own_words_are_kept(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("schema", ["1", "v3", "v4", "4"])
-def test_every_handoff_schema_is_taken(stage: Stage, schema: str) -> None:
+def test_every_handoff_schema_is_taken(stage: SessionHarness, schema: str) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--schema", schema)
     assert got["steps"][0]["handoff"]["schema"] == f"v{schema.removeprefix('v')}"
 
 
-def test_small_answers_tell_what_a_loop_needs(stage: Stage) -> None:
+def test_small_answers_tell_what_a_loop_needs(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--json-min")
     cycle = got["steps"][0]
@@ -158,8 +158,8 @@ def test_small_answers_tell_what_a_loop_needs(stage: Stage) -> None:
     }  # fmt: skip
 
 
-def test_a_session_that_is_not_there_leaves_nothing_behind(machine: Machine, fleet: Fleet) -> None:
-    stage = Stage(machine, "lisa-nobody")
+def test_a_session_that_is_not_there_leaves_nothing_behind(machine: LisaHost, fleet: Fleet) -> None:
+    stage = SessionHarness(machine, "lisa-nobody")
     got = _loop(stage, code=1)
     assert (got["errorCode"], got["cause"]["errorCode"]) == ("loop_monitor_failed", "monitor_not_found")
     assert fleet.files("lisa-nobody") == []
@@ -176,7 +176,7 @@ def test_a_session_that_is_not_there_leaves_nothing_behind(machine: Machine, fle
         (("--cursor-file", "bad.json"), "invalid_cursor_file"),
     ],
 )
-def test_what_is_refused(stage: Stage, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
     (stage.machine.project / "bad").write_text("no number")
     (stage.machine.project / "bad.json").write_text("{}")
     assert _loop(stage, *words, code=1)["errorCode"] == code

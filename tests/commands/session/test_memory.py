@@ -12,17 +12,17 @@ import pytest
 from msgspec import UNSET
 
 from lisa_py.contract.errors import LisaError
-from lisa_py.core.relay import memory
-from lisa_py.core.relay.masking import Mask
+from lisa_py.core.handoff import session_memory
+from lisa_py.core.redact.redactor import Mask
 from lisa_py.host.clock import Clock
-from tests.machine import Machine
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 NAME = "lisa-mem-1"
 NOON = 1_800_000_000.0
 
 
-def _show(machine: Machine, *lines: str, name: str = NAME) -> None:
+def _show(machine: LisaHost, *lines: str, name: str = NAME) -> None:
     """A session whose pane shows these lines, and later ones that are written to its file."""
     shown = machine.project / f"{name}.txt"
     shown.write_text("".join(f"{line}\n" for line in lines))
@@ -34,33 +34,33 @@ def _show(machine: Machine, *lines: str, name: str = NAME) -> None:
     _wait_for(machine, lines[-1], name)
 
 
-def _add(machine: Machine, *lines: str) -> None:
+def _add(machine: LisaHost, *lines: str) -> None:
     with open(machine.project / f"{NAME}.txt", "a") as file:
         file.writelines(f"{line}\n" for line in lines)
     _wait_for(machine, lines[-1], NAME)
 
 
-def _wait_for(machine: Machine, text: str, name: str) -> None:
+def _wait_for(machine: LisaHost, text: str, name: str) -> None:
     ctx = machine.context()
-    wait_until(lambda: text in memory.shown(ctx, ctx.place(name)).lines, what=text)
+    wait_until(lambda: text in session_memory.read_shown_lines(ctx, ctx.ref(name)).lines, what=text)
 
 
-def _end(machine: Machine) -> None:
+def _end(machine: LisaHost) -> None:
     ctx = machine.context()
     assert ctx.tmux(ctx.project()).kill_session(NAME)
 
 
-def _memory(machine: Machine, *words: str) -> dict[str, Any]:
+def _memory(machine: LisaHost, *words: str) -> dict[str, Any]:
     answer = machine.lisa("session", "memory", "--session", NAME, *words, "--json")
     assert answer.code == 0, answer
     return answer.json
 
 
-def _path(machine: Machine) -> Path:
+def _path(machine: LisaHost) -> Path:
     return next((machine.folder / "state").rglob(f"memories/{NAME}.json"))
 
 
-def test_what_a_session_shows_is_remembered_beyond_its_end(machine: Machine) -> None:
+def test_what_a_session_shows_is_remembered_beyond_its_end(machine: LisaHost) -> None:
     _show(machine, "first finding", "", "first finding", "second finding")
     fresh = _memory(machine, "--refresh")
     assert (fresh["lines"], fresh["lineCount"], fresh["source"]) == (["first finding", "second finding"], 2, "pane")
@@ -78,7 +78,7 @@ def test_what_a_session_shows_is_remembered_beyond_its_end(machine: Machine) -> 
     assert oct(_path(machine).stat().st_mode & 0o777) == "0o600"
 
 
-def test_a_refresh_tells_what_is_new_and_what_is_gone(machine: Machine) -> None:
+def test_a_refresh_tells_what_is_new_and_what_is_gone(machine: LisaHost) -> None:
     _show(machine, "old line", "kept line that is quite long")
     _memory(machine, "--refresh")
     _add(machine, "a new line that is quite long", "short")
@@ -100,43 +100,43 @@ def test_a_refresh_tells_what_is_new_and_what_is_gone(machine: Machine) -> None:
     assert [item["line"] for item in renewed["semanticDiff"]["removed"]] == ["old line"]
 
 
-def test_an_ended_session_shows_its_saved_screen(machine: Machine) -> None:
+def test_an_ended_session_shows_its_saved_screen(machine: LisaHost) -> None:
     ctx = machine.context()
-    place = ctx.place(NAME)
-    os.makedirs(place.folder)
-    Path(place.output).write_text("the last words\n")
-    assert memory.refresh(ctx, place, ttl_hours=1, max_lines=5).memory.lines == ("the last words",)
+    ref = ctx.ref(NAME)
+    os.makedirs(ref.folder)
+    Path(ref.output).write_text("the last words\n")
+    assert session_memory.refresh(ctx, ref, ttl_hours=1, max_lines=5).memory.lines == ("the last words",)
 
 
-def test_a_session_nobody_knows_is_remembered_as_showing_nothing(machine: Machine) -> None:
+def test_a_session_nobody_knows_is_remembered_as_showing_nothing(machine: LisaHost) -> None:
     answer = _memory(machine, "--refresh")
     assert (answer["lineCount"], answer["source"]) == (0, "none")
     assert _memory(machine)["lines"] == []
 
 
-def test_reading_makes_nothing_and_a_missing_memory_has_a_code(machine: Machine) -> None:
+def test_reading_makes_nothing_and_a_missing_memory_has_a_code(machine: LisaHost) -> None:
     answer = machine.lisa("session", "memory", "--session", NAME, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "memory_not_found")
     assert not (machine.folder / "state").exists()
 
 
-def test_a_memory_is_forgotten_when_its_time_is_over(machine: Machine) -> None:
+def test_a_memory_is_forgotten_when_its_time_is_over(machine: LisaHost) -> None:
     def at(now: float) -> Any:
         return machine.context(clock=Clock(now=lambda: now))
 
-    place = at(NOON).place(NAME)
-    memory.refresh(at(NOON), place, ttl_hours=2, max_lines=5)
-    assert memory.recall(at(NOON + 7200), place).session == NAME
+    ref = at(NOON).place(NAME)
+    session_memory.refresh(at(NOON), ref, ttl_hours=2, max_lines=5)
+    assert session_memory.read_memory(at(NOON + 7200), ref).session == NAME
     with pytest.raises(LisaError) as gone:
-        memory.recall(at(NOON + 7201), place)
+        session_memory.read_memory(at(NOON + 7201), ref)
     assert gone.value.code == "memory_not_found"
-    assert memory.block(at(NOON + 7200), place, Mask("")) is not UNSET
-    assert memory.block(at(NOON + 7201), place, Mask("")) is UNSET
-    renewed = memory.refresh(at(NOON + 7201), place, ttl_hours=2, max_lines=5)
+    assert session_memory.build_block(at(NOON + 7200), ref, Mask("")) is not UNSET
+    assert session_memory.build_block(at(NOON + 7201), ref, Mask("")) is UNSET
+    renewed = session_memory.refresh(at(NOON + 7201), ref, ttl_hours=2, max_lines=5)
     assert renewed.previous == ()
 
 
-def test_a_corrupt_memory_never_blocks_a_refresh(machine: Machine) -> None:
+def test_a_corrupt_memory_never_blocks_a_refresh(machine: LisaHost) -> None:
     _show(machine, "a finding")
     _memory(machine, "--refresh")
     _path(machine).write_text("{")
@@ -146,7 +146,7 @@ def test_a_corrupt_memory_never_blocks_a_refresh(machine: Machine) -> None:
     assert (renewed["recovered"], renewed["lines"]) == (True, ["a finding"])
 
 
-def test_a_tmux_that_cannot_be_asked_makes_nothing_forgotten(machine: Machine) -> None:
+def test_a_tmux_that_cannot_be_asked_makes_nothing_forgotten(machine: LisaHost) -> None:
     _show(machine, "a finding")
     _memory(machine, "--refresh")
     blind = {"PATH": str(machine.bin)}
@@ -155,14 +155,14 @@ def test_a_tmux_that_cannot_be_asked_makes_nothing_forgotten(machine: Machine) -
     assert _memory(machine)["lines"] == ["a finding"]
 
 
-def test_forty_refreshes_at_once_leave_a_sound_memory(machine: Machine) -> None:
+def test_forty_refreshes_at_once_leave_a_sound_memory(machine: LisaHost) -> None:
     ctx = machine.context()
     _show(machine, "a finding")
     failures: list[Exception] = []
 
     def refresh() -> None:
         try:
-            memory.refresh(ctx, ctx.place(NAME), ttl_hours=1, max_lines=5)
+            session_memory.refresh(ctx, ctx.ref(NAME), ttl_hours=1, max_lines=5)
         except Exception as problem:
             failures.append(problem)
 
@@ -175,7 +175,7 @@ def test_forty_refreshes_at_once_leave_a_sound_memory(machine: Machine) -> None:
     assert json.loads(_path(machine).read_text())["lines"] == ["a finding"]
 
 
-def test_text_shows_the_lines(machine: Machine) -> None:
+def test_text_shows_the_lines(machine: LisaHost) -> None:
     _show(machine, "a finding")
     answer = machine.lisa("session", "memory", "--session", NAME, "--refresh", "--semantic-diff")
     assert answer.out.splitlines() == [
@@ -195,6 +195,6 @@ def test_text_shows_the_lines(machine: Machine) -> None:
         (("--session", NAME, "--max-lines", "0"), "invalid_max_lines"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "memory", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

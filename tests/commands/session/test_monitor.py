@@ -11,41 +11,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import PROGRAM, Machine
-from tests.stage import Stage
-from tests.waiting import wait_until
+from tests.lisa_host import PROGRAM, LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
 
 @pytest.fixture
-def stage(machine: Machine) -> Stage:
-    return Stage(machine)
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
 
 
-def test_an_ended_session_is_told_in_one_poll(stage: Stage) -> None:
+def test_an_ended_session_is_told_in_one_poll(stage: SessionHarness) -> None:
     stage.run("echo bye")
-    stage.ends()
+    stage.wait_until_ended()
     answer = stage.lisa("monitor")
     assert answer.code == 0
-    told = answer.json
-    assert (told["finalState"], told["finalStatus"], told["exitReason"], told["polls"]) == (
+    summary = answer.json
+    assert (summary["finalState"], summary["finalStatus"], summary["exitReason"], summary["polls"]) == (
         "completed",
         "completed",
         "completed",
         1,
     )
-    assert told["nextOffset"] > 0
-    assert "bye" in Path(told["outputFile"]).read_text()
-    assert "errorCode" not in told
+    assert summary["nextOffset"] > 0
+    assert "bye" in Path(summary["outputFile"]).read_text()
+    assert "errorCode" not in summary
 
 
-def test_the_text_form_is_the_csv_line(stage: Stage) -> None:
+def test_the_text_form_is_the_csv_line(stage: SessionHarness) -> None:
     stage.run("exit 4")
-    stage.ends()
+    stage.wait_until_ended()
     answer = stage.machine.lisa("session", "monitor", "--session", stage.name)
-    assert (answer.code, answer.out) == (2, f"crashed,0,0,{stage.place.output},crashed,1,crashed\n")
+    assert (answer.code, answer.out) == (2, f"crashed,0,0,{stage.ref.output},crashed,1,crashed\n")
 
 
-def test_json_min_has_its_few_keys(stage: Stage) -> None:
+def test_json_min_has_its_few_keys(stage: SessionHarness) -> None:
     answer = stage.lisa("monitor", "--json-min")
     assert (answer.code, answer.json) == (
         2,
@@ -62,21 +62,21 @@ def test_json_min_has_its_few_keys(stage: Stage) -> None:
     assert (met.code, met.json["exitReason"], "errorCode" in met.json) == (0, "not_found", False)
 
 
-def test_a_timeout_says_so_with_exit_2(stage: Stage) -> None:
+def test_a_timeout_says_so_with_exit_2(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     line = stage.machine.lisa("session", "monitor", "--session", stage.name, "--max-polls", "2", "--poll-interval", "1")
     assert (line.code, line.out) == (2, "timeout,0,0,,max_polls_exceeded,2,timeout\n")
-    told = stage.lisa("monitor", "--timeout-seconds", "1").json
-    assert (told["errorCode"], told["finalState"]) == ("monitor_timeout", "timeout")
+    summary = stage.lisa("monitor", "--timeout-seconds", "1").json
+    assert (summary["errorCode"], summary["finalState"]) == ("monitor_timeout", "timeout")
 
 
-def test_a_crash_carries_its_exit_code(stage: Stage) -> None:
+def test_a_crash_carries_its_exit_code(stage: SessionHarness) -> None:
     stage.run("exit 9")
     answer = stage.lisa("monitor")
     assert (answer.code, answer.json["errorCode"], answer.json["exitCode"]) == (2, "monitor_crashed", 9)
 
 
-def test_an_expectation_that_is_not_met_fails_although_the_marker_was_found(stage: Stage) -> None:
+def test_an_expectation_that_is_not_met_fails_although_the_marker_was_found(stage: SessionHarness) -> None:
     stage.run("echo HERE; sleep 600")
     answer = stage.lisa("monitor", "--expect", "terminal", "--until-marker", "HERE")
     assert answer.code == 2
@@ -84,7 +84,7 @@ def test_an_expectation_that_is_not_met_fails_although_the_marker_was_found(stag
     assert answer.json["errorCode"] == "monitor_expectation_mismatch"
 
 
-def test_a_path_of_the_status_ends_it(stage: Stage) -> None:
+def test_a_path_of_the_status_ends_it(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     answer = stage.lisa("monitor", "--until-jsonpath", "$.signals.heartbeatFresh=true", "--timeout-seconds", "20")
     assert (answer.code, answer.json["exitReason"]) == (0, "jsonpath_matched")
@@ -93,7 +93,7 @@ def test_a_path_of_the_status_ends_it(stage: Stage) -> None:
 # -- streams --------------------------------------------------------------------------------------------------------
 
 
-def test_the_stream_has_a_line_per_poll_and_ends_with_the_result(stage: Stage) -> None:
+def test_the_stream_has_a_line_per_poll_and_ends_with_the_result(stage: SessionHarness) -> None:
     stage.spawn("[wait 1] [say done]")
     lines = stage.lisa("monitor", "--stream-json").lines
     assert {line["type"] for line in lines[:-1]} == {"poll"}
@@ -106,13 +106,13 @@ def test_the_stream_has_a_line_per_poll_and_ends_with_the_result(stage: Stage) -
     assert "type" not in lines[-1]
 
 
-def test_the_small_stream_leaves_out_task_and_reason(stage: Stage) -> None:
+def test_the_small_stream_leaves_out_task_and_reason(stage: SessionHarness) -> None:
     lines = stage.lisa("monitor", "--stream-json", "--json-min").lines
     assert "activeTask" not in lines[0]
     assert "classificationReason" not in lines[0]
 
 
-def test_handoff_lines_say_what_comes_next(stage: Stage) -> None:
+def test_handoff_lines_say_what_comes_next(stage: SessionHarness) -> None:
     stage.spawn()
     lines = stage.lisa("monitor", "--stream-json", "--emit-handoff").lines
     handoff = next(line for line in lines if line.get("type") == "handoff")
@@ -121,7 +121,7 @@ def test_handoff_lines_say_what_comes_next(stage: Stage) -> None:
     assert "recent" not in handoff
 
 
-def test_handoff_lines_with_a_cursor_carry_each_event_once_over_several_calls(stage: Stage) -> None:
+def test_handoff_lines_with_a_cursor_carry_each_event_once_over_several_calls(stage: SessionHarness) -> None:
     stage.spawn()
     cursor = str(stage.machine.folder / "cursors" / "handoff")
     flags = ("--stream-json", "--emit-handoff", "--handoff-cursor-file", cursor)
@@ -134,7 +134,7 @@ def test_handoff_lines_with_a_cursor_carry_each_event_once_over_several_calls(st
     assert os.stat(cursor).st_mode & 0o777 == 0o600
 
 
-def test_an_event_budget_bounds_the_events_of_a_line_and_loses_none(stage: Stage) -> None:
+def test_an_event_budget_bounds_the_events_of_a_line_and_loses_none(stage: SessionHarness) -> None:
     stage.spawn()
     for _ in range(3):
         stage.lisa("monitor")
@@ -147,7 +147,7 @@ def test_an_event_budget_bounds_the_events_of_a_line_and_loses_none(stage: Stage
     assert second["recent"][0]["seq"] == first["recent"][-1]["seq"] + 1
 
 
-def test_scenario_28_a_webhook_that_is_down_never_ends_the_watch(stage: Stage) -> None:
+def test_scenario_28_a_webhook_that_is_down_never_ends_the_watch(stage: SessionHarness) -> None:
     stage.run("sleep 0.5")
     answer = stage.lisa("monitor", "--webhook", "http://127.0.0.1:9/down")
     assert (answer.code, answer.json["exitReason"]) == (0, "completed")
@@ -155,9 +155,9 @@ def test_scenario_28_a_webhook_that_is_down_never_ends_the_watch(stage: Stage) -
     assert "webhook" in answer.err
 
 
-def test_a_webhook_file_gets_polls_and_the_result(stage: Stage) -> None:
+def test_a_webhook_file_gets_polls_and_the_result(stage: SessionHarness) -> None:
     stage.run("true")
-    stage.ends()
+    stage.wait_until_ended()
     target = stage.machine.folder / "hook" / "events.jsonl"
     answer = stage.lisa("monitor", "--webhook", str(target))
     first, last = [json.loads(line) for line in target.read_text().splitlines()]
@@ -166,32 +166,32 @@ def test_a_webhook_file_gets_polls_and_the_result(stage: Stage) -> None:
     assert "webhookError" not in answer.json
 
 
-def test_a_blank_webhook_is_none(stage: Stage) -> None:
+def test_a_blank_webhook_is_none(stage: SessionHarness) -> None:
     assert stage.lisa("monitor", "--webhook", "  ").json["exitReason"] == "not_found"
 
 
 # -- people ---------------------------------------------------------------------------------------------------------
 
 
-def test_verbose_says_each_poll_on_stderr_and_nothing_else_goes_there(stage: Stage) -> None:
+def test_verbose_says_each_poll_on_stderr_and_nothing_else_goes_there(stage: SessionHarness) -> None:
     assert stage.lisa("monitor").err == ""
     line = stage.lisa("monitor", "--verbose").err
     assert "poll=1 state=not_found status=not_found" in line
 
 
-def test_ctrl_c_leaves_the_session_alone_and_says_how_to_go_on(stage: Stage) -> None:
+def test_ctrl_c_leaves_the_session_alone_and_says_how_to_go_on(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     watching = stage.machine.start("session", "monitor", "--session", stage.name, "--stream-json")
-    assert watching.event()
+    assert watching.read_event()
     watching.send_signal(signal.SIGINT)
     out, _ = watching.communicate(timeout=20)
-    told = json.loads(out.splitlines()[-1])
-    assert (watching.returncode, told["errorCode"], told["ok"]) == (130, "interrupted", False)
-    assert f"lisa session monitor --session {stage.name}" in told["error"]
+    summary = json.loads(out.splitlines()[-1])
+    assert (watching.returncode, summary["errorCode"], summary["ok"]) == (130, "interrupted", False)
+    assert f"lisa session monitor --session {stage.name}" in summary["error"]
     assert stage.status().session_state == "in_progress"
 
 
-def test_a_terminal_gets_one_live_line_that_is_gone_at_the_end(stage: Stage) -> None:
+def test_a_terminal_gets_one_live_line_that_is_gone_at_the_end(stage: SessionHarness) -> None:
     gate = stage.machine.folder / "gate"
     stage.spawn(f"[wait {gate}] [say x]")
     leader, follower = pty.openpty()
@@ -238,12 +238,12 @@ def test_a_terminal_gets_one_live_line_that_is_gone_at_the_end(stage: Stage) -> 
         (("--mode", "x"), "invalid_mode_hint"),
     ],
 )
-def test_bad_words_are_refused_with_their_code(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_bad_words_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "monitor", "--session", "lisa-x", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_a_cursor_file_that_is_none_is_refused_and_left_alone(stage: Stage) -> None:
+def test_a_cursor_file_that_is_none_is_refused_and_left_alone(stage: SessionHarness) -> None:
     cursor = stage.machine.folder / "cursor"
     cursor.write_text("garbage")
     answer = stage.lisa("monitor", "--stream-json", "--emit-handoff", "--handoff-cursor-file", str(cursor))
@@ -251,7 +251,7 @@ def test_a_cursor_file_that_is_none_is_refused_and_left_alone(stage: Stage) -> N
     assert cursor.read_text() == "garbage"
 
 
-def test_words_of_the_usage_guide_are_taken_with_an_equals_sign_too(stage: Stage) -> None:
+def test_words_of_the_usage_guide_are_taken_with_an_equals_sign_too(stage: SessionHarness) -> None:
     stage.run("true")
     wait_until(lambda: stage.status().session_state == "completed")
     answer = stage.lisa("monitor", "--poll-interval=20", "--max-polls=120", "--expect=terminal")

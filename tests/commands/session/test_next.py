@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def test_a_missing_session_gets_the_command_that_starts_it_and_exit_1(machine: Machine) -> None:
+def test_a_missing_session_gets_the_command_that_starts_it_and_exit_1(machine: LisaHost) -> None:
     answer = machine.lisa("session", "next", "--session", "lisa-x", "--json")
     assert answer.code == 1
     assert answer.json["errorCode"] == "session_not_found"
     assert answer.json["nextAction"] == "session spawn"
 
 
-def test_an_agent_that_waits_for_words_is_to_be_told_some_and_one_that_asks_is_not(machine: Machine) -> None:
+def test_an_agent_that_waits_for_words_is_to_be_told_some_and_one_that_asks_is_not(machine: LisaHost) -> None:
     machine.lisa("session", "spawn", "--agent", "scripted", "--session", "lisa-a")
     machine.lisa("session", "monitor", "--session", "lisa-a")
     command = machine.lisa("session", "next", "--session", "lisa-a").out
@@ -24,6 +24,6 @@ def test_an_agent_that_waits_for_words_is_to_be_told_some_and_one_that_asks_is_n
         assert answer["nextAction"] == "session snapshot"
 
 
-def test_a_budget_is_a_positive_number(machine: Machine) -> None:
+def test_a_budget_is_a_positive_number(machine: LisaHost) -> None:
     answer = machine.lisa("session", "next", "--session", "lisa-x", "--budget", "0", "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_budget")

@@ -11,29 +11,29 @@ from lisa_py.commands.session import objective
 from lisa_py.core.context import Context
 from lisa_py.host.clock import Clock
 from lisa_py.store import objectives
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 NOON = 1_800_000_000.0
 
 
-def _objective(machine: Machine, *words: str) -> dict[str, Any]:
+def _objective(machine: LisaHost, *words: str) -> dict[str, Any]:
     answer = machine.lisa("session", "objective", *words, "--json")
     assert answer.code == 0, answer
     return answer.json
 
 
-def _at(machine: Machine, now: float, *given: str) -> Context:
+def _at(machine: LisaHost, now: float, *given: str) -> Context:
     return machine.context(clock=Clock(now=lambda: now), given=frozenset(given))
 
 
-def test_an_upsert_makes_the_objective_current_and_keeps_what_is_not_given(machine: Machine) -> None:
+def test_an_upsert_makes_the_objective_current_and_keeps_what_is_not_given(machine: LisaHost) -> None:
     first = _objective(machine, "--id", "Auth", "--goal", "log in", "--acceptance", "tests pass", "--budget", "480")
     assert (first["action"], first["currentId"], first["objective"]["status"]) == ("upserted", "auth", "open")
     second = _objective(machine, "--id", "auth", "--status", "paused")["objective"]
     assert second == {**first["objective"], "status": "paused", "updatedAt": second["updatedAt"]}
 
 
-def test_the_current_objective_is_answered_when_none_is_named(machine: Machine) -> None:
+def test_the_current_objective_is_answered_when_none_is_named(machine: LisaHost) -> None:
     _objective(machine, "--id", "b", "--goal", "second")
     _objective(machine, "--id", "a", "--goal", "first")
     assert _objective(machine)["objective"]["id"] == "a"
@@ -43,7 +43,7 @@ def test_the_current_objective_is_answered_when_none_is_named(machine: Machine) 
     assert [item["id"] for item in answer["objectives"]] == ["a", "b"]
 
 
-def test_clearing_the_current_objective_leaves_none_current(machine: Machine) -> None:
+def test_clearing_the_current_objective_leaves_none_current(machine: LisaHost) -> None:
     _objective(machine, "--id", "a", "--goal", "x")
     answer = _objective(machine, "--id", "a", "--clear")
     assert (answer["action"], answer["currentId"], answer["count"]) == ("cleared", "", 0)
@@ -66,19 +66,19 @@ def test_clearing_the_current_objective_leaves_none_current(machine: Machine) ->
         (("--id", "a", "--ttl-hours", "9007199254740991"), "invalid_ttl_hours"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "objective", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_a_time_limit_alone_is_not_ignored(machine: Machine) -> None:
+def test_a_time_limit_alone_is_not_ignored(machine: LisaHost) -> None:
     _objective(machine, "--id", "a", "--goal", "x")
     answer = _objective(machine, "--id", "a", "--ttl-hours", "3")
     assert (answer["action"], answer["objective"]["goal"]) == ("upserted", "x")
     assert answer["objective"]["expiresAt"] > answer["objective"]["updatedAt"]
 
 
-def test_an_expired_objective_is_gone_and_a_write_removes_it_from_disk(machine: Machine) -> None:
+def test_an_expired_objective_is_gone_and_a_write_removes_it_from_disk(machine: LisaHost) -> None:
     args = objective.Args(id="old", goal="x", ttl_hours=1)
     objective.run(args, _at(machine, NOON))
     late = _at(machine, NOON + 3601)
@@ -92,14 +92,14 @@ def test_an_expired_objective_is_gone_and_a_write_removes_it_from_disk(machine: 
         assert list(json.load(file)["objectives"]) == ["new"]
 
 
-def test_only_an_open_objective_is_put_before_prompts(machine: Machine) -> None:
+def test_only_an_open_objective_is_put_before_prompts(machine: LisaHost) -> None:
     project = machine.context().project()
     for status, shown in (("open", True), ("paused", False), ("done", False), ("open", True)):
         _objective(machine, "--id", "a", "--goal", "x", "--status", status)
-        assert (objectives.current(project, NOON) is not None) is shown
+        assert (objectives.find_current(project, NOON) is not None) is shown
 
 
-def test_text_shows_the_current_one_and_list_lists(machine: Machine) -> None:
+def test_text_shows_the_current_one_and_list_lists(machine: LisaHost) -> None:
     assert machine.lisa("session", "objective").out == "no objectives\n"
     _objective(machine, "--id", "a", "--goal", "first")
     _objective(machine, "--id", "b", "--goal", "second", "--budget", "480")
@@ -109,7 +109,7 @@ def test_text_shows_the_current_one_and_list_lists(machine: Machine) -> None:
     assert machine.lisa("session", "objective", "--id", "a").code == 1
 
 
-def test_a_corrupt_store_never_blocks_a_change(machine: Machine) -> None:
+def test_a_corrupt_store_never_blocks_a_change(machine: LisaHost) -> None:
     _objective(machine, "--id", "a", "--goal", "x")
     next((machine.folder / "state").rglob("objectives.json")).write_text("[]")
     read = machine.lisa("session", "objective", "--json")

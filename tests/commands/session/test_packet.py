@@ -10,27 +10,27 @@ import pytest
 
 from lisa_py.host import files
 from lisa_py.store import events
-from tests.core.relay.talking_pane import TalkingPane
-from tests.machine import Machine
+from tests.fake_pane import FakePane
+from tests.lisa_host import LisaHost
 
 
-def packet(machine: Machine, *words: str, code: int = 0) -> dict[str, Any]:
+def packet(machine: LisaHost, *words: str, code: int = 0) -> dict[str, Any]:
     form = [] if {"--json", "--json-min", "--delta-json"} & set(words) else ["--json"]
     whole = "--fields" not in words
-    answer = machine.lisa("session", "packet", "--session", "lisa-talk", *words, *form, promised=whole)
+    answer = machine.lisa("session", "packet", "--session", "lisa-talk", *words, *form, check_schema=whole)
     assert answer.code == code, answer
     return answer.json
 
 
-def happen(pane: TalkingPane, *reasons: str) -> None:
+def happen(pane: FakePane, *reasons: str) -> None:
     for reason in reasons:
-        events.add(pane.place, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason=reason)
+        events.add(pane.ref, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason=reason)
 
 
-def test_state_summary_and_events_come_in_one_answer(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_state_summary_and_events_come_in_one_answer(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
-        pane.say("first\nlast\n")
+        pane.write("first\nlast\n")
         answer = packet(machine)
         assert answer["nextAction"] == "session monitor"
         assert answer["summary"].startswith("ops_summary:\nsession=lisa-talk\n")
@@ -40,46 +40,46 @@ def test_state_summary_and_events_come_in_one_answer(machine: Machine) -> None:
         assert answer["nextOffset"] == pane.read().size
 
 
-def test_the_small_form_has_the_events_as_recent(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_the_small_form_has_the_events_as_recent(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
         answer = packet(machine, "--json-min")
         assert [item["reason"] for item in answer["recent"]] == ["r1"]
         assert not {"projectRoot", "capture", "handoff", "cursorFile"} & set(answer)
 
 
-def test_a_screen_full_of_furniture_leaves_room_for_the_answer(machine: Machine) -> None:
+def test_a_screen_full_of_furniture_leaves_room_for_the_answer(machine: LisaHost) -> None:
     ruler = "─" * 78
-    with TalkingPane(machine) as pane:
-        pane.say(f"● the answer\n\n{ruler}\n❯ \n{ruler}\n  ? for shortcuts")
+    with FakePane(machine) as pane:
+        pane.write(f"● the answer\n\n{ruler}\n❯ \n{ruler}\n  ? for shortcuts")
         answer = packet(machine, "--token-budget", "60")
         assert answer["summary"].endswith("● the answer")
 
 
-def test_a_cursor_turns_events_into_deltas(machine: Machine) -> None:
+def test_a_cursor_turns_events_into_deltas(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    with TalkingPane(machine) as pane:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
         first = packet(machine, "--cursor-file", cursor, "--json-min")
         assert (first["deltaFrom"], first["nextDeltaOffset"], first["deltaCount"]) == (0, 1, 1)
         assert packet(machine, "--cursor-file", cursor, "--json-min")["recent"] == []
 
 
-def test_delta_json_gives_only_the_fields_that_changed(machine: Machine) -> None:
+def test_delta_json_gives_only_the_fields_that_changed(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    with TalkingPane(machine) as pane:
+    with FakePane(machine) as pane:
         first = packet(machine, "--delta-json", "--cursor-file", cursor)
         assert {change["field"] for change in first["delta"]["added"]} >= {"sessionState", "nextAction", "summary"}
         assert packet(machine, "--delta-json", "--cursor-file", cursor)["deltaCount"] == 0
-        pane.say("more\n")
+        pane.write("more\n")
         second = packet(machine, "--delta-json", "--cursor-file", cursor)
         assert [change["field"] for change in second["delta"]["changed"]] == ["nextOffset", "summary"]
         assert second["delta"]["count"] == second["deltaCount"] == 2
 
 
-def test_plain_packets_and_delta_json_keep_their_places_apart(machine: Machine) -> None:
+def test_plain_packets_and_delta_json_keep_their_places_apart(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    with TalkingPane(machine) as pane:
+    with FakePane(machine) as pane:
         happen(pane, "r1")
         packet(machine, "--delta-json", "--cursor-file", cursor)
         assert packet(machine, "--cursor-file", cursor)["deltaCount"] == 1
@@ -87,9 +87,9 @@ def test_plain_packets_and_delta_json_keep_their_places_apart(machine: Machine) 
         assert packet(machine, "--cursor-file", cursor)["deltaCount"] == 0
 
 
-def test_other_fields_make_no_false_removals(machine: Machine) -> None:
+def test_other_fields_make_no_false_removals(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
-    with TalkingPane(machine):
+    with FakePane(machine):
         packet(machine, "--delta-json", "--cursor-file", cursor)
         narrow = packet(machine, "--delta-json", "--cursor-file", cursor, "--fields", "status,handoff")
         assert narrow["delta"]["removed"] == []
@@ -97,9 +97,9 @@ def test_other_fields_make_no_false_removals(machine: Machine) -> None:
         assert wide["deltaCount"] == 0
 
 
-def test_an_integer_cursor_is_taken_over(machine: Machine) -> None:
+def test_an_integer_cursor_is_taken_over(machine: LisaHost) -> None:
     cursor = machine.folder / "cursor"
-    with TalkingPane(machine) as pane:
+    with FakePane(machine) as pane:
         happen(pane, "r1", "r2")
         cursor.write_text("1\n")
         packet(machine, "--delta-json", "--cursor-file", str(cursor))
@@ -109,7 +109,7 @@ def test_an_integer_cursor_is_taken_over(machine: Machine) -> None:
         ]
 
 
-def test_fields_pick_dotted_paths_and_skip_unknown_ones(machine: Machine) -> None:
+def test_fields_pick_dotted_paths_and_skip_unknown_ones(machine: LisaHost) -> None:
     answer = packet(machine, "--fields", "session,handoff.droppedRecent,capture.lines,nope.x", code=1)
     assert answer == {
         "capture": {"lines": 120},
@@ -120,7 +120,7 @@ def test_fields_pick_dotted_paths_and_skip_unknown_ones(machine: Machine) -> Non
     }
 
 
-def test_a_missing_session_still_answers(machine: Machine) -> None:
+def test_a_missing_session_still_answers(machine: LisaHost) -> None:
     answer = packet(machine, "--json-min", code=1)
     assert (answer["errorCode"], answer["sessionState"], answer["nextAction"]) == (
         "session_not_found",
@@ -130,18 +130,18 @@ def test_a_missing_session_still_answers(machine: Machine) -> None:
     assert "(no live capture)" in answer["summary"]
 
 
-def test_a_lost_pane_is_replaced_by_the_last_screen_that_was_kept(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_a_lost_pane_is_replaced_by_the_last_screen_that_was_kept(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         pane.tmux.kill_server()
-        files.write(pane.place.output, "the kept screen\n")
+        files.write(pane.ref.output, "the kept screen\n")
         answer = machine.lisa("session", "packet", "--session", "lisa-talk", "--json").json
         assert answer["capture"]["source"] == "saved"
         assert answer["summary"].endswith("the kept screen")
 
 
-def test_text_is_the_state_then_the_summary(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
-        pane.say("hello\n")
+def test_text_is_the_state_then_the_summary(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        pane.write("hello\n")
         answer = machine.lisa("session", "packet", "--session", "lisa-talk", "--summary-style", "terse")
         assert answer.out.startswith("state=in_progress status=active reason=")
         assert answer.out.split("\n")[1:] == ["hello", ""]
@@ -160,27 +160,27 @@ def test_text_is_the_state_then_the_summary(machine: Machine) -> None:
         (["--mode", "bogus"], "invalid_mode_hint"),
     ],
 )
-def test_flags_that_are_off_are_refused(machine: Machine, words: list[str], code: str) -> None:
+def test_flags_that_are_off_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
     assert packet(machine, *words, code=1)["errorCode"] == code
 
 
-def test_fields_need_json(machine: Machine) -> None:
+def test_fields_need_json(machine: LisaHost) -> None:
     answer = machine.lisa("session", "packet", "--session", "lisa-talk", "--fields", "session")
     assert (answer.code, answer.out) == (1, "")
     assert "--fields requires --json" in answer.err
 
 
-def test_looking_leaves_no_trace(machine: Machine) -> None:
-    with TalkingPane(machine):
+def test_looking_leaves_no_trace(machine: LisaHost) -> None:
+    with FakePane(machine):
         before = {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if path.is_file()}
         packet(machine)
         packet(machine, "--summary-style", "debug")
         assert {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if path.is_file()} == before
 
 
-def test_picked_fields_still_tell_that_it_failed(machine: Machine) -> None:
+def test_picked_fields_still_tell_that_it_failed(machine: LisaHost) -> None:
     answer = machine.lisa(
-        *("session", "packet", "--session", "lisa-gone", "--fields", "session,nextAction", "--json"), promised=False
+        *("session", "packet", "--session", "lisa-gone", "--fields", "session,nextAction", "--json"), check_schema=False
     )
     assert answer.code == 1
     assert (
@@ -190,9 +190,9 @@ def test_picked_fields_still_tell_that_it_failed(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("command", ["handoff", "packet"])
-def test_to_a_cursor_an_unreadable_log_is_no_empty_one(machine: Machine, command: str) -> None:
-    with TalkingPane(machine) as pane:
-        Path(pane.place.events).mkdir()
+def test_to_a_cursor_an_unreadable_log_is_no_empty_one(machine: LisaHost, command: str) -> None:
+    with FakePane(machine) as pane:
+        Path(pane.ref.events).mkdir()
         cursor = machine.project / "c"
         words = ["session", command, "--session", pane.name, "--cursor-file", str(cursor), "--json"]
         answer = machine.lisa(*words)

@@ -10,9 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
-from lisa_py.core.pilot import self_checks
-from tests.machine import Answer, Machine
-from tests.waiting import wait_until
+from lisa_py.core.workflows import self_checks
+from tests.lisa_host import CallResult, LisaHost
+from tests.polling import wait_until
 
 PATH = ("session", "preflight")
 FAST = [
@@ -24,25 +24,25 @@ FAST = [
 ]
 VERSION = '#!/bin/sh\n[ "$1" = --version ] && { echo "codex-cli 0.169.0"; exit; }\n[ "$2" = --help ] && exit\n'
 CLAUDE = '#!/bin/sh\n[ "$1" = --version ] && { echo "2.1.329 (Claude Code)"; exit; }\n[ "$1" = --help ] && exit\n'
-SAYS_IT = "echo LISA_PREFLIGHT_MODEL_OK\n"
+PRINT_MARKER = "echo LISA_PREFLIGHT_MODEL_OK\n"
 
 
-def check(machine: Machine, *words: str, env: dict[str, str] | None = None) -> Answer:
+def check(machine: LisaHost, *words: str, env: dict[str, str] | None = None) -> CallResult:
     return machine.lisa(*PATH, "--fast", *words, "--json", env=env)
 
 
-def found(answer: Answer, name: str) -> dict[str, Any]:
+def found(answer: CallResult, name: str) -> dict[str, Any]:
     return next(each for each in answer.json["machine"] if each["name"] == name)
 
 
 @pytest.fixture
-def codex(machine: Machine) -> Machine:
+def codex(machine: LisaHost) -> LisaHost:
     """A machine with a codex that answers."""
-    machine.program("codex", VERSION + SAYS_IT)
+    machine.add_program("codex", VERSION + PRINT_MARKER)
     return machine
 
 
-def test_a_machine_with_tmux_and_an_agent_is_ready(codex: Machine) -> None:
+def test_a_machine_with_tmux_and_an_agent_is_ready(codex: LisaHost) -> None:
     answer = codex.lisa(*PATH, "--json")
     assert (answer.code, answer.json["ok"], answer.json["fast"]) == (0, True, False), answer
     assert [each["name"] for each in answer.json["contracts"]] == list(self_checks.names())
@@ -53,20 +53,20 @@ def test_a_machine_with_tmux_and_an_agent_is_ready(codex: Machine) -> None:
     }
 
 
-def test_fast_keeps_the_contracts_that_matter_most(codex: Machine) -> None:
+def test_fast_keeps_the_contracts_that_matter_most(codex: LisaHost) -> None:
     answer = check(codex)
     assert [each["name"] for each in answer.json["contracts"]] == FAST and answer.json["fast"] is True
     assert all(each["ok"] for each in answer.json["contracts"])
 
 
-def test_nothing_is_left_behind(codex: Machine) -> None:
+def test_nothing_is_left_behind(codex: LisaHost) -> None:
     before = {path for path in codex.folder.rglob("*") if "/state/agent-facts" not in str(path)}
     assert check(codex, "--model", "m").code == 0
     left = {path for path in codex.folder.rglob("*") if "/state/agent-facts" not in str(path)} - before
     assert left <= {codex.folder / "state"}
 
 
-def test_without_an_agent_it_is_not_ready(machine: Machine) -> None:
+def test_without_an_agent_it_is_not_ready(machine: LisaHost) -> None:
     (machine.bin / "tmux").symlink_to(shutil.which("tmux") or "/nowhere")
     machine.env["PATH"] = str(machine.bin)
     answer = check(machine)
@@ -74,9 +74,9 @@ def test_without_an_agent_it_is_not_ready(machine: Machine) -> None:
     assert answer.json["environment"]["ok"] is False
 
 
-def test_a_tmux_that_makes_no_session_is_found_out(codex: Machine) -> None:
+def test_a_tmux_that_makes_no_session_is_found_out(codex: LisaHost) -> None:
     """B23: it is really tried."""
-    codex.program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 3.4' && exit\nexit 1\n")
+    codex.add_program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 3.4' && exit\nexit 1\n")
     answer = check(codex)
     assert found(answer, "session")["ok"] is False
     assert (answer.code, answer.json["environment"]["ok"]) == (1, True)
@@ -86,12 +86,12 @@ def test_a_tmux_that_makes_no_session_is_found_out(codex: Machine) -> None:
     ("variable", "finding"),
     [("LISA_STATE_DIR", "state_dir"), ("LISA_SHARED_DIR", "shared_dir"), ("LISA_TMUX_SOCKET_DIR", "session")],
 )
-def test_a_folder_that_cannot_be_used_is_found_out(codex: Machine, variable: str, finding: str) -> None:
+def test_a_folder_that_cannot_be_used_is_found_out(codex: LisaHost, variable: str, finding: str) -> None:
     answer = check(codex, env={variable: "/dev/null/nowhere"})
     assert found(answer, finding)["ok"] is False and answer.code == 1
 
 
-def test_a_record_that_cannot_be_read_is_found_out(codex: Machine) -> None:
+def test_a_record_that_cannot_be_read_is_found_out(codex: LisaHost) -> None:
     """B23, and it is left as it is: looking leaves no trace."""
     assert codex.lisa("session", "lane", "--name", "x", "--goal", "analysis").code == 0
     store = next((codex.folder / "state").rglob("lanes.json"), None) or next(codex.folder.rglob("*lanes.json"))
@@ -101,36 +101,36 @@ def test_a_record_that_cannot_be_read_is_found_out(codex: Machine) -> None:
     assert answer.code == 1 and store.read_text() == "{broken"
 
 
-def test_an_agent_that_does_not_say_its_version_is_found_out(machine: Machine) -> None:
-    machine.program("codex", "#!/bin/sh\nexit 3\n")
+def test_an_agent_that_does_not_say_its_version_is_found_out(machine: LisaHost) -> None:
+    machine.add_program("codex", "#!/bin/sh\nexit 3\n")
     answer = machine.lisa(*PATH, "--json")
     assert found(answer, "versions")["ok"] is False and "codex" in found(answer, "versions")["detail"]
 
 
 def test_a_promise_that_does_not_hold_fails_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lisa_py.core.relay.since.parse", lambda text: self_checks.since.Since(text, offset=0))
-    broken = {check.name for check in self_checks.run(fast=False) if not check.ok}
+    monkeypatch.setattr("lisa_py.core.output.since.parse", lambda text: self_checks.since.DeltaStart(text, offset=0))
+    broken = {check.name for check in self_checks.run_self_checks(fast=False) if not check.ok}
     assert broken == {name for name in self_checks.names() if name.startswith("capture_delta")}
 
 
-def test_a_model_that_says_the_word_is_verified(codex: Machine) -> None:
+def test_a_model_that_says_the_word_is_verified(codex: LisaHost) -> None:
     answer = check(codex, "--model", "codex-spark")
     model = answer.json["modelCheck"]
     assert (answer.code, model["ok"], model["verified"]) == (0, True, True)
     assert (model["agent"], model["model"]) == ("codex", "gpt-5.3-codex-spark")
 
 
-def test_an_end_without_the_word_is_not_verified(machine: Machine) -> None:
+def test_an_end_without_the_word_is_not_verified(machine: LisaHost) -> None:
     """B23: every exit 0 counted, and the echo of the question too."""
-    machine.program("codex", VERSION + 'for last; do :; done; echo "user: $last"\n')
+    machine.add_program("codex", VERSION + 'for last; do :; done; echo "user: $last"\n')
     model = check(machine, "--model", "m").json["modelCheck"]
     assert (model["ok"], model["verified"]) == (True, False)
 
 
-def test_the_model_is_asked_in_an_empty_folder_without_rights(machine: Machine) -> None:
+def test_the_model_is_asked_in_an_empty_folder_without_rights(machine: LisaHost) -> None:
     """B23: it ran in the caller's folder, and could write there."""
     seen = machine.folder / "seen"
-    machine.program("codex", VERSION + f'{{ pwd; ls -A; echo "$@"; env; }} >{seen}\n' + SAYS_IT)
+    machine.add_program("codex", VERSION + f'{{ pwd; ls -A; echo "$@"; env; }} >{seen}\n' + PRINT_MARKER)
     assert check(machine, "--model", "m", env={"CLAUDECODE": "1", "CODEX_THREAD_ID": "x"}).code == 0
     folder, arguments, *environ = seen.read_text().splitlines()
     assert folder.startswith(machine.env["TMPDIR"]) and not Path(folder).exists()
@@ -138,17 +138,17 @@ def test_the_model_is_asked_in_an_empty_folder_without_rights(machine: Machine) 
     assert not [line for line in environ if line.startswith(("CLAUDECODE=", "CODEX_THREAD_ID="))]
 
 
-def test_claude_is_asked_as_well(machine: Machine) -> None:
+def test_claude_is_asked_as_well(machine: LisaHost) -> None:
     """B23."""
-    machine.program("claude", CLAUDE + SAYS_IT)
+    machine.add_program("claude", CLAUDE + PRINT_MARKER)
     model = check(machine, "--agent", "claude", "--model", "sonnet").json["modelCheck"]
     assert (model["agent"], model["ok"], model["verified"]) == ("claude", True, True)
 
 
-def test_a_model_that_hangs_is_given_up_in_time_with_all_its_children(machine: Machine) -> None:
+def test_a_model_that_hangs_is_given_up_in_time_with_all_its_children(machine: LisaHost) -> None:
     """B23: a child that held the pipe kept the command for seconds."""
     pids = machine.folder / "pids"
-    machine.program("codex", VERSION + f'[ "$1" = exec ] || exit\nsleep 300 & echo $$ $! >{pids}; wait\n')
+    machine.add_program("codex", VERSION + f'[ "$1" = exec ] || exit\nsleep 300 & echo $$ $! >{pids}; wait\n')
     began = time.monotonic()
     answer = check(machine, "--model", "m", env={"LISA_MODEL_PROBE_TIMEOUT_SECONDS": "1"})
     model = answer.json["modelCheck"]
@@ -168,22 +168,22 @@ def test_a_model_that_hangs_is_given_up_in_time_with_all_its_children(machine: M
         ("stream disconnected before completion", "preflight_model_probe_failed"),
     ],
 )
-def test_why_a_model_did_not_answer_is_told_apart(machine: Machine, said: str, code: str) -> None:
-    machine.program("codex", VERSION + f'echo "{said}" >&2; exit 1\n')
+def test_why_a_model_did_not_answer_is_told_apart(machine: LisaHost, said: str, code: str) -> None:
+    machine.add_program("codex", VERSION + f'echo "{said}" >&2; exit 1\n')
     answer = check(machine, "--model", "m")
     model = answer.json["modelCheck"]
     assert (answer.code, model["errorCode"]) == (1, code)
     assert said in model["detail"] and "exit status 1" in model["detail"]
 
 
-def test_a_long_complaint_is_cut(machine: Machine) -> None:
-    machine.program("codex", VERSION + f"echo error {'x' * 500} >&2; exit 1\n")
+def test_a_long_complaint_is_cut(machine: LisaHost) -> None:
+    machine.add_program("codex", VERSION + f"echo error {'x' * 500} >&2; exit 1\n")
     detail = check(machine, "--model", "m").json["modelCheck"]["detail"]
     assert len(detail) == 260 and detail.endswith("...")
 
 
-def test_the_first_candidate_that_answers_is_selected(machine: Machine) -> None:
-    machine.program("codex", VERSION + 'case "$*" in *good*) echo LISA_PREFLIGHT_MODEL_OK;; *) exit 1;; esac\n')
+def test_the_first_candidate_that_answers_is_selected(machine: LisaHost) -> None:
+    machine.add_program("codex", VERSION + 'case "$*" in *good*) echo LISA_PREFLIGHT_MODEL_OK;; *) exit 1;; esac\n')
     answer = check(machine, "--auto-model", "--auto-model-candidates", "bad,good, bad,better").json
     assert answer["autoModel"]["candidates"] == ["bad", "good", "better"]
     assert [attempt["model"] for attempt in answer["autoModel"]["attempts"]] == ["bad", "good"]
@@ -193,13 +193,13 @@ def test_the_first_candidate_that_answers_is_selected(machine: Machine) -> None:
     assert "selected" not in answer["autoModel"] and answer["errorCode"] == "session_preflight_failed"
 
 
-def test_a_candidate_that_is_no_name_is_passed_over(codex: Machine) -> None:
+def test_a_candidate_that_is_no_name_is_passed_over(codex: LisaHost) -> None:
     attempts = check(codex, "--auto-model", "--auto-model-candidates", "a\tb,good").json["autoModel"]["attempts"]
     assert [attempt.get("errorCode") for attempt in attempts] == ["invalid_model", None]
 
 
-def test_no_network_asks_nobody(machine: Machine) -> None:
-    machine.program("codex", VERSION + f"touch {machine.folder}/asked\n")
+def test_no_network_asks_nobody(machine: LisaHost) -> None:
+    machine.add_program("codex", VERSION + f"touch {machine.folder}/asked\n")
     model = check(machine, "--model", "m", "--no-network").json["modelCheck"]
     assert (model["ok"], model["verified"]) == (True, False)
     assert not (machine.folder / "asked").exists()
@@ -213,17 +213,17 @@ def test_no_network_asks_nobody(machine: Machine) -> None:
         (("--model", "a\nb"), "invalid_model"),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_a_wish_that_makes_no_sense_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     assert check(machine, *words).json["errorCode"] == code
 
 
-def test_an_agent_that_cannot_be_asked_is_said(machine: Machine) -> None:
+def test_an_agent_that_cannot_be_asked_is_said(machine: LisaHost) -> None:
     answer = check(machine, "--agent", "scripted", "--model", "m")
     assert answer.json["modelCheck"]["errorCode"] == "preflight_model_agent_unsupported"
     assert answer.code == 1
 
 
-def test_text_has_a_section_for_each_kind_of_check(codex: Machine) -> None:
+def test_text_has_a_section_for_each_kind_of_check(codex: LisaHost) -> None:
     out = codex.lisa(*PATH, "--fast", "--model", "m").out
     assert out.startswith("session preflight: ready\nproject_root: ") and "\n- ok session (" in out
     assert "\nmodel_check: ok agent=codex model=m detail=" in out

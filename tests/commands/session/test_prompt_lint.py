@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def test_a_good_prompt_is_flawless(machine: Machine) -> None:
+def test_a_good_prompt_is_flawless(machine: LisaHost) -> None:
     answer = machine.lisa("session", "prompt-lint", "--prompt", " Use ./lisa for child orchestration. ", "--json")
     assert answer.code == 0
-    said = answer.json
-    assert (said["score"], said["warnings"], said["strict"], said["highSeverityCount"]) == (100, [], False, 0)
-    assert (said["agent"], said["mode"], said["budget"]) == ("codex", "exec", 320)
-    assert said["prompt"] == " Use ./lisa for child orchestration. "
-    assert said["nestedDetection"]["autoBypass"] is True
-    assert "--dangerously-bypass-approvals-and-sandbox" in said["command"]
-    assert "rewrites" not in said
+    result = answer.json
+    assert (result["score"], result["warnings"], result["strict"], result["highSeverityCount"]) == (100, [], False, 0)
+    assert (result["agent"], result["mode"], result["budget"]) == ("codex", "exec", 320)
+    assert result["prompt"] == " Use ./lisa for child orchestration. "
+    assert result["nestedDetection"]["autoBypass"] is True
+    assert "--dangerously-bypass-approvals-and-sandbox" in result["command"]
+    assert "rewrites" not in result
 
 
-def test_strict_fails_on_severe_flaws_only_unless_told_otherwise(machine: Machine) -> None:
+def test_strict_fails_on_severe_flaws_only_unless_told_otherwise(machine: LisaHost) -> None:
     words = ("session", "prompt-lint", "--prompt", "too long", "--budget", "1", "--json")
     assert machine.lisa(*words, "--strict").code == 0
     medium = machine.lisa(*words, "--fail-on", "medium")
@@ -28,20 +28,20 @@ def test_strict_fails_on_severe_flaws_only_unless_told_otherwise(machine: Machin
     assert (severe.code, severe.json["warnings"][1]["markers"]) == (1, ["long"])
 
 
-def test_text_is_the_score_and_the_recommended_prompt_flaws_go_to_stderr(machine: Machine) -> None:
+def test_text_is_the_score_and_the_recommended_prompt_flaws_go_to_stderr(machine: LisaHost) -> None:
     words = ("session", "prompt-lint", "--prompt", "fix it", "--rewrite", "--budget", "1")
     answer = machine.lisa(*words)
     assert answer.out == "score=82 warnings=1\nUse ./lisa for child orchestration. fix it\n"
     assert answer.err.startswith("prompt_over_budget (medium): ")
 
 
-def test_rewrites_come_in_json_best_first(machine: Machine) -> None:
-    said = machine.lisa("session", "prompt-lint", "--prompt", "fix it", "--rewrite", "--json").json
-    assert said["recommendedPrompt"] == said["rewrites"][0] == "Use ./lisa for child orchestration. fix it"
-    assert len(said["rewrites"]) == 3
+def test_rewrites_come_in_json_best_first(machine: LisaHost) -> None:
+    result = machine.lisa("session", "prompt-lint", "--prompt", "fix it", "--rewrite", "--json").json
+    assert result["recommendedPrompt"] == result["rewrites"][0] == "Use ./lisa for child orchestration. fix it"
+    assert len(result["rewrites"]) == 3
 
 
-def test_the_prompt_may_come_from_a_file_or_a_pipe(machine: Machine) -> None:
+def test_the_prompt_may_come_from_a_file_or_a_pipe(machine: LisaHost) -> None:
     (machine.project / "p.txt").write_text("two\nlines\n")
     assert machine.lisa("session", "prompt-lint", "--prompt-file", "p.txt", "--json").json["prompt"] == "two\nlines"
     assert (
@@ -49,11 +49,11 @@ def test_the_prompt_may_come_from_a_file_or_a_pipe(machine: Machine) -> None:
     )
 
 
-def test_what_the_agent_would_be_given_is_shown(machine: Machine) -> None:
+def test_what_the_agent_would_be_given_is_shown(machine: LisaHost) -> None:
     words = ("session", "prompt-lint", "--prompt", "x", "--agent-args", "--search", "--model", "codex-spark", "--json")
-    said = machine.lisa(*words).json
-    assert said["effectiveAgentArgs"] == "--search --model 'gpt-5.3-codex-spark'"
-    assert said["model"] == "gpt-5.3-codex-spark"
+    result = machine.lisa(*words).json
+    assert result["effectiveAgentArgs"] == "--search --model 'gpt-5.3-codex-spark'"
+    assert result["model"] == "gpt-5.3-codex-spark"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,6 @@ def test_what_the_agent_would_be_given_is_shown(machine: Machine) -> None:
         (("--prompt", "x", "--fail-on", "low"), "invalid_fail_on"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "prompt-lint", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from lisa_py import commands
-from lisa_py.contract.command import fields
-from lisa_py.store import events, memory
+from lisa_py.contract.command import read_fields
+from lisa_py.store import events, session_memory
 from lisa_py.store.lanes import Lane, registry
-from tests.core.relay import secret_corpus as corpus
-from tests.core.relay.talking_pane import TalkingPane
-from tests.machine import Machine
-from tests.stage import Stage
+from tests.core.redact import secret_corpus as corpus
+from tests.fake_pane import FakePane
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 BOTH = LARGE, SMALL = ["--token-budget", "200000", "--lines", "5000"], ["--token-budget", "150", "--lines", "40"]
 CALLS: dict[str, list[list[str]]] = {
@@ -46,26 +46,28 @@ def test_every_command_that_offers_it_is_tried() -> None:
     offering = {
         path[1]
         for path in commands.paths()
-        if (command := commands.load(path)) and any(field.name == "redact" for field in fields(command.args))
+        if (command := commands.load(path)) and any(field.name == "redact" for field in read_fields(command.args))
     }
     assert offering == CALLS.keys()
 
 
 @contextmanager
-def full_of_secrets(machine: Machine) -> Iterator[TalkingPane]:
+def full_of_secrets(machine: LisaHost) -> Iterator[FakePane]:
     """A session whose pane, prompt, objective, lane, memory and events hold the corpus."""
     texts = [text for text, _ in corpus.SECRETS]
     ctx = machine.context()
     with registry(ctx.project()).change(ctx.settings, 0.0) as opened:
         opened.content.lanes["ok"] = Lane(name="ok", contract=texts[1], goal=texts[2])
-    told = {"prompt": texts[3], "objective_id": "o1", "objective_goal": "; ".join(texts[:20]), "lane": "ok"}
-    with TalkingPane(machine, width=200, objective_acceptance=texts[5], **told) as pane:
-        with memory.registry(pane.place).change(ctx.settings, ctx.clock.now()) as remembered:
+    meta = {"prompt": texts[3], "objective_id": "o1", "objective_goal": "; ".join(texts[:20]), "lane": "ok"}
+    with FakePane(machine, width=200, objective_acceptance=texts[5], **meta) as pane:
+        with session_memory.registry(pane.ref).change(ctx.settings, ctx.clock.now()) as remembered:
             lines = tuple(line for text in texts for line in text.split("\n"))
-            remembered.content = memory.Memory(session=pane.name, updated_at="2026-01-01T00:00:00Z", lines=lines)
+            remembered.content = session_memory.SessionMemory(
+                session=pane.name, updated_at="2026-01-01T00:00:00Z", lines=lines
+            )
         for text in texts[:30]:
-            events.add(pane.place, ctx.settings, 0.0, type="lifecycle", state="in_progress", reason=text)
-        pane.say("\n\n".join(texts) + "\n")
+            events.add(pane.ref, ctx.settings, 0.0, type="lifecycle", state="in_progress", reason=text)
+        pane.write("\n\n".join(texts) + "\n")
         yield pane
 
 
@@ -79,7 +81,7 @@ def pieces(text: str) -> set[str]:
     return {text[at : at + 8] for at in range(max(1, len(text) - 7))}
 
 
-def test_nothing_of_the_corpus_leaves_in_any_form_or_file(machine: Machine) -> None:
+def test_nothing_of_the_corpus_leaves_in_any_form_or_file(machine: LisaHost) -> None:
     with full_of_secrets(machine):
         assert len(leaked(machine.lisa("session", "capture", "--session", "lisa-talk", "--lines", "5000").out)) > 200
         for name, calls in CALLS.items():
@@ -90,20 +92,20 @@ def test_nothing_of_the_corpus_leaves_in_any_form_or_file(machine: Machine) -> N
                     answer = machine.lisa("session", name, *words, "--redact", "all", *form)
                     assert answer.code == 0, (name, call, answer)
                     assert leaked(answer.out) == [], (name, call, form)
-                    said = answer.out.replace(str(file), "")  # the caller's own word
-                    assert "@example" not in said and str(machine.project) not in said
+                    output = answer.out.replace(str(file), "")  # the caller's own word
+                    assert "@example" not in output and str(machine.project) not in output
         written = [path for path in machine.project.iterdir() if path.is_file()]
         assert len(written) >= 8
         for path in written:
             assert leaked(path.read_text()) == [], path
 
 
-def test_nothing_of_a_transcript_leaves(machine: Machine) -> None:
-    stage = Stage(machine).spawn()
+def test_nothing_of_a_transcript_leaves(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn()
     stage.send("[say hello]")
-    stage.reaches("idle")
+    stage.wait_for_state("idle")
     record = next(iter(stage.transcript("assistant")))
-    with Path(stage.agent()["transcript"]).open("a") as file:
+    with Path(stage.agent_state()["transcript"]).open("a") as file:
         for text, _ in corpus.SECRETS:
             file.write(json.dumps({**record, "text": text}) + "\n")
     assert len(leaked(stage.lisa("capture", "--json-min").out)) > 200
@@ -120,9 +122,9 @@ def test_nothing_of_a_transcript_leaves(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("name", ["handoff", "packet", "capture"])
-def test_what_was_found_is_counted_and_unknown_rules_are_refused(machine: Machine, name: str) -> None:
-    with TalkingPane(machine, objective_id="o1", objective_goal="mail a@b.org") as pane:
-        pane.say("mail a@b.org\n")
+def test_what_was_found_is_counted_and_unknown_rules_are_refused(machine: LisaHost, name: str) -> None:
+    with FakePane(machine, objective_id="o1", objective_goal="mail a@b.org") as pane:
+        pane.write("mail a@b.org\n")
         answer = machine.lisa("session", name, "--session", pane.name, "--redact", "emails", "--json").json
         assert answer["redactRules"] == ["emails"] and answer["redacted"] == {"emails": 1}
         answer = machine.lisa("session", name, "--session", pane.name, "--redact", "none", "--json").json
@@ -131,8 +133,8 @@ def test_what_was_found_is_counted_and_unknown_rules_are_refused(machine: Machin
         assert answer["errorCode"] == "invalid_redact_rules"
 
 
-def test_deltas_of_a_redacted_pane_hide_what_they_cut_in_two(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_deltas_of_a_redacted_pane_hide_what_they_cut_in_two(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         file = str(machine.project / "c")
 
         def delta() -> str:
@@ -140,19 +142,19 @@ def test_deltas_of_a_redacted_pane_hide_what_they_cut_in_two(machine: Machine) -
             return machine.lisa("session", "capture", *words).out
 
         delta()
-        pane.say("export API_KEY=a1b2c3")
+        pane.write("export API_KEY=a1b2c3")
         first = delta()
-        pane.say("d4e5f6 and more\n-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n")
+        pane.write("d4e5f6 and more\n-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n")
         second = delta()
-        pane.say("AASCBKcwggSjAgEAAoIBAQC7VJTU\n-----END PRIVATE KEY-----\nbye\n")
+        pane.write("AASCBKcwggSjAgEAAoIBAQC7VJTU\n-----END PRIVATE KEY-----\nbye\n")
         third = delta()
         assert first.lstrip() == "export API_KEY=[REDACTED_SECRET]"
         assert second.startswith(" and more\n[REDACTED_SECRET]") and "MIIE" not in second
         assert "AASC" not in third and third.strip() == "bye"
 
 
-def test_a_redacted_baton_is_taken_on_without_the_folder_it_came_from(machine: Machine) -> None:
-    with TalkingPane(machine) as pane:
+def test_a_redacted_baton_is_taken_on_without_the_folder_it_came_from(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
         given = machine.lisa("session", "handoff", "--session", pane.name, "--redact", "all", "--json")
         assert "projectRoot" not in given.json
         taken = machine.lisa("session", "context-pack", "--from-handoff", "-", "--json", stdin=given.out)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 POINT = {
     "version": "1",
@@ -18,14 +18,14 @@ POINT = {
 }
 
 
-def _replay(machine: Machine, payload: object, *words: str) -> dict[str, Any]:
+def _replay(machine: LisaHost, payload: object, *words: str) -> dict[str, Any]:
     given = payload if isinstance(payload, str) else json.dumps(payload)
     answer = machine.lisa("session", "replay", "--from-checkpoint", "-", *words, "--json", stdin=given)
     assert answer.code == 0, answer
     return answer.json
 
 
-def test_a_checkpoint_becomes_a_look_and_a_next_command(machine: Machine) -> None:
+def test_a_checkpoint_becomes_a_look_and_a_next_command(machine: LisaHost) -> None:
     path = machine.project / "c.json"
     path.write_text(json.dumps({**POINT, "projectRoot": str(machine.home)}))
     answer = machine.lisa("session", "replay", "--from-checkpoint", "c.json", "--json").json
@@ -60,11 +60,11 @@ def test_a_checkpoint_becomes_a_look_and_a_next_command(machine: Machine) -> Non
         ),
     ],
 )
-def test_each_next_action_has_its_command(machine: Machine, action: object, tail: str) -> None:
+def test_each_next_action_has_its_command(machine: LisaHost, action: object, tail: str) -> None:
     assert _replay(machine, {**POINT, "nextAction": action})["steps"][1]["command"].endswith(tail)
 
 
-def test_a_session_is_started_again_as_what_it_was(machine: Machine) -> None:
+def test_a_session_is_started_again_as_what_it_was(machine: LisaHost) -> None:
     words = ("--agent", "claude", "--mode", "exec", "--command", "sleep 60")
     machine.lisa("session", "spawn", "--session", "lisa-a-1", *words)
     command = _replay(machine, {**POINT, "nextAction": "session spawn"})["steps"][1]["command"]
@@ -72,7 +72,7 @@ def test_a_session_is_started_again_as_what_it_was(machine: Machine) -> None:
     assert "--model" not in command
 
 
-def test_what_a_checkpoint_command_prints_can_be_piped_in(machine: Machine) -> None:
+def test_what_a_checkpoint_command_prints_can_be_piped_in(machine: LisaHost) -> None:
     file = machine.project / "c.json"
     file.write_text(json.dumps(POINT))
     saved = _replay(machine, {"action": "save", "file": str(file), "session": "lisa-a-1", "nextAction": "x"})
@@ -81,17 +81,17 @@ def test_what_a_checkpoint_command_prints_can_be_piped_in(machine: Machine) -> N
     assert (saved["checkpoint"], saved["deterministicId"].endswith("|273")) == (str(file), True)
 
 
-def test_a_missing_next_action_follows_from_the_state(machine: Machine) -> None:
+def test_a_missing_next_action_follows_from_the_state(machine: LisaHost) -> None:
     assert _replay(machine, {"session": "lisa-a-1", "sessionState": "crashed"})["nextAction"] == "session explain"
 
 
-def test_the_project_root_given_goes_before_the_checkpoints(machine: Machine) -> None:
+def test_the_project_root_given_goes_before_the_checkpoints(machine: LisaHost) -> None:
     answer = _replay(machine, {**POINT, "projectRoot": "/elsewhere"}, "--project-root", str(machine.home))
     assert answer["projectRoot"] == str(machine.home)
     assert _replay(machine, POINT)["projectRoot"] == str(machine.project)
 
 
-def test_text_is_the_commands(machine: Machine) -> None:
+def test_text_is_the_commands(machine: LisaHost) -> None:
     answer = machine.lisa("session", "replay", "--from-checkpoint", "-", stdin=json.dumps(POINT))
     assert [line.split()[:3] for line in answer.out.splitlines()] == [
         ["lisa", "session", "status"],
@@ -100,17 +100,17 @@ def test_text_is_the_commands(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "{", "[]", "{}", '{"session":5}', '{"session":"a","nextAction":5}'])
-def test_what_is_no_checkpoint_is_refused(machine: Machine, given: str) -> None:
+def test_what_is_no_checkpoint_is_refused(machine: LisaHost, given: str) -> None:
     answer = machine.lisa("session", "replay", "--from-checkpoint", "-", "--json", stdin=given)
     assert (answer.code, answer.json["errorCode"]) == (1, "checkpoint_read_failed")
 
 
-def test_a_missing_file_and_a_missing_flag_have_codes(machine: Machine) -> None:
+def test_a_missing_file_and_a_missing_flag_have_codes(machine: LisaHost) -> None:
     missing = machine.lisa("session", "replay", "--from-checkpoint", "nowhere", "--json")
     assert (missing.code, missing.json["errorCode"]) == (1, "checkpoint_read_failed")
     assert machine.lisa("session", "replay", "--json").json["errorCode"] == "missing_required_flag"
 
 
-def test_a_session_name_leads_nowhere_else(machine: Machine) -> None:
+def test_a_session_name_leads_nowhere_else(machine: LisaHost) -> None:
     answer = _replay(machine, {**POINT, "session": "../../x", "nextAction": "session spawn"})
     assert "--agent codex" in answer["steps"][1]["command"]

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from tests.fleet import Fleet
-from tests.machine import Machine
-from tests.stage import Stage
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 
-def _route(machine: Machine, *words: str, stdin: str | None = None) -> dict[str, Any]:
+def _route(machine: LisaHost, *words: str, stdin: str | None = None) -> dict[str, Any]:
     answer = machine.lisa("session", "route", *words, "--json", stdin=stdin)
     assert answer.code == 0, answer
     return answer.json
 
 
-def _lane(machine: Machine, *words: str) -> None:
+def _lane(machine: LisaHost, *words: str) -> None:
     assert machine.lisa("session", "lane", "--name", "fix", *words).code == 0
 
 
@@ -31,7 +31,7 @@ def _lane(machine: Machine, *words: str) -> None:
     ],
 )
 def test_each_goal_has_its_defaults(
-    machine: Machine, goal: str, mode: str, policy: str, intent: str, command: str
+    machine: LisaHost, goal: str, mode: str, policy: str, intent: str, command: str
 ) -> None:
     got = _route(machine, "--goal", goal)
     assert (got["mode"], got["nestedPolicy"], got["nestingIntent"]) == (mode, policy, intent)
@@ -46,7 +46,7 @@ def test_each_goal_has_its_defaults(
     assert not {"queue", "topology", "costEstimate", "runbook", "fromState", "lane", "budget"} & got.keys()
 
 
-def test_claude_routes_work_and_name_no_model(machine: Machine) -> None:
+def test_claude_routes_work_and_name_no_model(machine: LisaHost) -> None:
     _lane(machine, "--agent", "claude", "--goal", "exec", "--model", "gpt-5.5")
     for words in (("--agent", "claude"), ("--profile", "Claude"), ("--agent", ""), ("--lane", "fix")):
         got = _route(machine, *words, "--emit-runbook")
@@ -54,7 +54,7 @@ def test_claude_routes_work_and_name_no_model(machine: Machine) -> None:
         assert got["command"].startswith("claude ") and "--model" not in json.dumps(got["runbook"])
 
 
-def test_what_is_written_goes_before_what_the_lane_says(machine: Machine) -> None:
+def test_what_is_written_goes_before_what_the_lane_says(machine: LisaHost) -> None:
     _lane(machine, "--goal", "exec", "--agent", "claude", "--prompt", "of the lane", "--budget", "90", "--topology",
           "workers", "--nested-policy", "auto")  # fmt: skip
     lane = _route(machine, "--lane", "FIX")
@@ -71,14 +71,14 @@ def test_what_is_written_goes_before_what_the_lane_says(machine: Machine) -> Non
     assert own["topology"]["roles"] == ["reviewer"]
 
 
-def test_a_lane_s_model_of_another_agent_is_left_out_and_told_of(machine: Machine) -> None:
+def test_a_lane_s_model_of_another_agent_is_left_out_and_told_of(machine: LisaHost) -> None:
     _lane(machine, "--agent", "claude", "--model", "opus")
     answer = machine.lisa("session", "route", "--lane", "fix", "--agent", "codex", "--json")
     assert answer.json["model"] == "gpt-5.3-codex-spark"
     assert "opus is left out" in answer.err
 
 
-def test_a_topology_makes_a_graph_and_the_estimate_dearer(machine: Machine) -> None:
+def test_a_topology_makes_a_graph_and_the_estimate_dearer(machine: LisaHost) -> None:
     got = _route(machine, "--goal", "nested", "--topology", "planner,workers,reviewer", "--cost-estimate")
     assert [node["id"] for node in got["topology"]["nodes"]] == ["planner", "worker-1", "worker-2", "reviewer"]
     assert {"from": "worker-2", "to": "reviewer"} in got["topology"]["edges"]
@@ -94,18 +94,18 @@ def test_a_topology_makes_a_graph_and_the_estimate_dearer(machine: Machine) -> N
     )
 
 
-def test_the_length_of_the_prompt_is_told_beside_the_estimate(machine: Machine) -> None:
+def test_the_length_of_the_prompt_is_told_beside_the_estimate(machine: LisaHost) -> None:
     short = _route(machine, "--cost-estimate", "--prompt", "x" * 8)
     long = _route(machine, "--cost-estimate", "--prompt", "x" * 4001)
     assert (short["promptTokens"], long["promptTokens"]) == (2, 1001)
     assert short["costEstimate"] == long["costEstimate"]
 
 
-def test_the_queue_puts_the_most_urgent_first_and_cuts_it_into_waves(machine: Machine, fleet: Fleet) -> None:
-    Stage(machine, "lisa-idle").spawn()
+def test_the_queue_puts_the_most_urgent_first_and_cuts_it_into_waves(machine: LisaHost, fleet: Fleet) -> None:
+    SessionHarness(machine, "lisa-idle").spawn()
     fleet.spawn("lisa-broken", "exit 3")
     fleet.spawn("lisa-busy")
-    fleet.ends("lisa-broken")
+    fleet.wait_until_ended("lisa-broken")
     got = _route(machine, "--queue", "--concurrency", "2")
     assert [
         (item["session"], item["position"], item["dispatchWave"], item["dispatchSlot"]) for item in got["queue"]
@@ -124,12 +124,12 @@ def test_the_queue_puts_the_most_urgent_first_and_cuts_it_into_waves(machine: Ma
     assert (cut["queueCount"], cut["queue"][0]["session"]) == (1, "lisa-idle")
 
 
-def test_an_empty_project_has_an_empty_queue(machine: Machine) -> None:
+def test_an_empty_project_has_an_empty_queue(machine: LisaHost) -> None:
     got = _route(machine, "--queue")
     assert (got["queue"], got["queueCount"], got["dispatchPlan"]) == ([], 0, [])
 
 
-def test_text_shows_what_was_asked_for(machine: Machine) -> None:
+def test_text_shows_what_was_asked_for(machine: LisaHost) -> None:
     out = machine.lisa(
         "session", "route", "--queue", "--sessions", "lisa-gone", "--topology", "planner,reviewer", "--emit-runbook"
     ).out.splitlines()
@@ -139,15 +139,15 @@ def test_text_shows_what_was_asked_for(machine: Machine) -> None:
     assert "runbook:" in out
 
 
-def test_a_handoff_can_be_piped_in_and_its_prompt_goes_on_from_there(machine: Machine) -> None:
-    stage = Stage(machine).spawn()
+def test_a_handoff_can_be_piped_in_and_its_prompt_goes_on_from_there(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn()
     for schema in ("v1", "v4"):
-        baton = stage.lisa("handoff", "--schema", schema).out
-        got = _route(machine, "--from-state", "-", "--strict", stdin=baton)
+        handoff = stage.lisa("handoff", "--schema", schema).out
+        got = _route(machine, "--from-state", "-", "--strict", stdin=handoff)
         assert got["fromState"]["session"] == stage.name
         assert f"Session: {stage.name}\nState: waiting_input" in got["prompt"]
         assert "Recommended next action: session send" in got["prompt"]
-    mine = _route(machine, "--from-state", "-", "--prompt", "mine", stdin=baton)
+    mine = _route(machine, "--from-state", "-", "--prompt", "mine", stdin=handoff)
     assert mine["prompt"] == "mine"
 
 
@@ -168,6 +168,6 @@ def test_a_handoff_can_be_piped_in_and_its_prompt_goes_on_from_there(machine: Ma
         (("--from-state", "-", "--strict"), "invalid_from_state_strict"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "route", *words, "--json", stdin="[]")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jsonschema
 
 from lisa_py import commands
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
-def test_every_command_has_a_schema_that_is_one(machine: Machine) -> None:
+def test_every_command_has_a_schema_that_is_one(machine: LisaHost) -> None:
     answer = machine.lisa("session", "schema", "--json").json
     names = {" ".join(path) for path in commands.paths()}
     assert set(answer["commands"]) == set(answer["error"]) == names
@@ -18,7 +18,7 @@ def test_every_command_has_a_schema_that_is_one(machine: Machine) -> None:
             assert described["type"] == "object"
 
 
-def test_one_command_is_found_with_and_without_its_group(machine: Machine) -> None:
+def test_one_command_is_found_with_and_without_its_group(machine: LisaHost) -> None:
     for name in ("exists", "session exists", "Session Exists"):
         answer = machine.lisa("session", "schema", "--command", name, "--json").json
         assert answer["command"] == "session exists"
@@ -28,7 +28,7 @@ def test_one_command_is_found_with_and_without_its_group(machine: Machine) -> No
     assert machine.lisa("session", "schema", "--command", "oauth add", "--json").json["command"] == "oauth add"
 
 
-def test_unknown_names_are_refused_and_text_lists_the_known(machine: Machine) -> None:
+def test_unknown_names_are_refused_and_text_lists_the_known(machine: LisaHost) -> None:
     answer = machine.lisa("session", "schema", "--command", "nope", "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "unknown_schema_command")
     assert "session exists" in machine.lisa("session", "schema").out.splitlines()

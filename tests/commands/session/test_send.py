@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from lisa_py.store import session
-from tests.machine import Machine
-from tests.stage import Stage
-from tests.waiting import wait_until
+from lisa_py.store import session_records
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
 
 @pytest.fixture
-def stage(machine: Machine) -> Stage:
-    return Stage(machine)
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
 
 
-def test_a_prompt_is_taken_once_and_the_answer_says_how_that_was_seen(stage: Stage) -> None:
+def test_a_prompt_is_taken_once_and_the_answer_says_how_that_was_seen(stage: SessionHarness) -> None:
     answer = stage.spawn().send("[say hello]")
     assert answer.code == 0, answer
     assert answer.json == {
@@ -35,9 +35,9 @@ def test_a_prompt_is_taken_once_and_the_answer_says_how_that_was_seen(stage: Sta
         "stderrPolicy": "diagnostic",
     }
     assert answer.json["deliveredBy"] in ("hook", "transcript")
-    stage.shows("● hello")
+    stage.wait_for_text("● hello")
     assert stage.prompts() == ["[say hello]"]
-    assert stage.events()[-1] == "send_text"
+    assert stage.event_reasons()[-1] == "send_text"
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_a_prompt_is_taken_once_and_the_answer_says_how_that_was_seen(stage: Sta
         "tab\tinside",
     ],
 )
-def test_every_text_arrives_as_it_is(stage: Stage, text: str) -> None:
+def test_every_text_arrives_as_it_is(stage: SessionHarness, text: str) -> None:
     assert stage.spawn().send(text).json["delivered"] is True
     assert stage.prompts() == [text]
 
 
 @pytest.mark.parametrize("size", [100_000, 1_000_000])
-def test_a_large_text_comes_from_a_file_whole(stage: Stage, size: int) -> None:
+def test_a_large_text_comes_from_a_file_whole(stage: SessionHarness, size: int) -> None:
     text = ("".join(f"line {number} of many\n" for number in range(size // 10)))[:size] + "end"
     path = stage.machine.folder / "text"
     path.write_text(text + "\n")
@@ -70,20 +70,20 @@ def test_a_large_text_comes_from_a_file_whole(stage: Stage, size: int) -> None:
     assert stage.prompts() == [text]
 
 
-def test_text_comes_from_standard_input(stage: Stage) -> None:
+def test_text_comes_from_standard_input(stage: SessionHarness) -> None:
     stage.spawn()
     assert stage.lisa("send", "--text-file", "-", "--enter", stdin="from\nstdin\n").json["delivered"] is True
     assert stage.prompts() == ["from\nstdin"]
 
 
-def test_a_text_cannot_break_out_of_its_paste(stage: Stage) -> None:
+def test_a_text_cannot_break_out_of_its_paste(stage: SessionHarness) -> None:
     nasty = "harmless\x1b[201~\rrm -rf x\r\x03\x04"
     answer = stage.spawn().send(nasty)
     assert answer.json["stripped"] == {"C0": 2, "ESC": 1}
     assert stage.prompts() == ["harmless[201~\nrm -rf x\n"]
 
 
-def test_many_lines_are_one_submit_in_a_program_that_knows_bracketed_paste(stage: Stage) -> None:
+def test_many_lines_are_one_submit_in_a_program_that_knows_bracketed_paste(stage: SessionHarness) -> None:
     log = stage.machine.folder / "got"
     program = stage.machine.folder / "reader.py"
     program.write_text(
@@ -92,104 +92,106 @@ def test_many_lines_are_one_submit_in_a_program_that_knows_bracketed_paste(stage
         f"log = open({str(log)!r}, 'ab', 0)\n"
         "while True:\n    log.write(os.read(0, 65536))\n"
     )
-    stage.run(f"python3 {program}").shows("ready")
+    stage.run(f"python3 {program}").wait_for_text("ready")
     answer = stage.send("line1\nline2")
     assert answer.json["delivered"] == "unverified"
     wait_until(lambda: log.exists() and log.read_bytes() == b"\x1b[200~line1\nline2\x1b[201~\r")
 
 
-def test_without_enter_nothing_is_submitted_and_nothing_claimed(stage: Stage) -> None:
+def test_without_enter_nothing_is_submitted_and_nothing_claimed(stage: SessionHarness) -> None:
     answer = stage.spawn().lisa("send", "--text", "half a ")
     assert "delivered" not in answer.json
     assert answer.json["enter"] is False
-    stage.shows("❯ half a")
-    assert session.read_state(stage.place).last_input_at == 0
+    stage.wait_for_text("❯ half a")
+    assert session_records.read_state(stage.ref).last_input_at == 0
     assert stage.send("[say whole]").json["delivered"] is True
 
 
-def test_keys_that_begin_with_a_dash_are_keys(stage: Stage) -> None:
+def test_keys_that_begin_with_a_dash_are_keys(stage: SessionHarness) -> None:
     stage.spawn()
     assert stage.lisa("send", "--keys=-R -Z x Space y", "--enter").json["ok"] is True
-    stage.shows("● I was told 7 characters: -R-Zx y")
-    assert stage.events()[-1] == "send_keys"
+    stage.wait_for_text("● I was told 7 characters: -R-Zx y")
+    assert stage.event_reasons()[-1] == "send_keys"
 
 
-def test_keys_with_enter_draw_the_line_between_turns(stage: Stage) -> None:
+def test_keys_with_enter_draw_the_line_between_turns(stage: SessionHarness) -> None:
     stage.spawn()
     stage.lisa("send", "--keys", "h i")
-    assert session.read_state(stage.place).last_input_at == 0
+    assert session_records.read_state(stage.ref).last_input_at == 0
     stage.lisa("send", "--keys", "c-m")
-    assert session.read_state(stage.place).last_input_at > 0
+    assert session_records.read_state(stage.ref).last_input_at > 0
 
 
-def test_escape_interrupts(stage: Stage) -> None:
+def test_escape_interrupts(stage: SessionHarness) -> None:
     stage.spawn().send("[think 600]")
-    stage.reaches("thinking")
+    stage.wait_for_state("thinking")
     assert stage.lisa("send", "--keys", "Escape").json["ok"] is True
-    stage.reaches("interrupted")
+    stage.wait_for_state("interrupted")
     assert stage.send("[say again]").json["delivered"] is True
-    stage.shows("● again")
+    stage.wait_for_text("● again")
 
 
-def test_ctrl_c_reaches_the_agent_and_not_its_end_record(stage: Stage) -> None:
-    stage.run("bash -c 'trap \"echo caught; exit 0\" INT; echo armed; while :; do sleep 0.05; done'").shows("armed")
+def test_ctrl_c_reaches_the_agent_and_not_its_end_record(stage: SessionHarness) -> None:
+    stage.run("bash -c 'trap \"echo caught; exit 0\" INT; echo armed; while :; do sleep 0.05; done'").wait_for_text(
+        "armed"
+    )
     assert stage.lisa("send", "--keys", "C-c").json["ok"] is True
-    assert stage.ends() == 0
+    assert stage.wait_until_ended() == 0
     assert stage.status().session_state == "completed"
 
 
-def test_the_line_between_turns_is_drawn_and_the_acceptance_noted(stage: Stage) -> None:
+def test_the_line_between_turns_is_drawn_and_the_acceptance_noted(stage: SessionHarness) -> None:
     stage.spawn().send("[say hello]")
-    state = session.read_state(stage.place)
+    state = session_records.read_state(stage.ref)
     assert state.last_input_text == "[say hello]"
     assert state.last_input_expects_turn is True
     assert 0 < state.last_input_at <= state.last_input_accepted_at
     stage.send("/clear")
-    assert session.read_state(stage.place).last_input_expects_turn is False
+    assert session_records.read_state(stage.ref).last_input_expects_turn is False
 
 
-def test_copy_mode_is_left_before_anything_is_typed(stage: Stage) -> None:
+def test_copy_mode_is_left_before_anything_is_typed(stage: SessionHarness) -> None:
     stage.spawn()
-    tmux = stage.ctx.server(stage.place)
-    tmux.call("copy-mode", "-t", session.read_meta(stage.place).pane_id)  # type: ignore[union-attr]
+    tmux = stage.ctx.server(stage.ref)
+    tmux.call("copy-mode", "-t", session_records.read_meta(stage.ref).pane_id)  # type: ignore[union-attr]
     assert stage.send("[say out]").json["delivered"] is True
-    tmux.call("copy-mode", "-t", session.read_meta(stage.place).pane_id)  # type: ignore[union-attr]
+    tmux.call("copy-mode", "-t", session_records.read_meta(stage.ref).pane_id)  # type: ignore[union-attr]
     assert stage.lisa("send", "--keys", "z").json["ok"] is True
-    stage.shows("❯ z")
+    stage.wait_for_text("❯ z")
 
 
-def test_while_the_agent_is_busy_the_text_is_queued_and_that_is_seen(stage: Stage) -> None:
+def test_while_the_agent_is_busy_the_text_is_queued_and_that_is_seen(stage: SessionHarness) -> None:
     gate = stage.machine.folder / "gate"
     stage.spawn().send(f"[wait {gate}] [say first]")
-    stage.reaches("thinking")
+    stage.wait_for_state("thinking")
     assert stage.send("[say second]").json["delivered"] is True
     gate.touch()
-    stage.shows("● second")
+    stage.wait_for_text("● second")
     assert stage.prompts() == [f"[wait {gate}] [say first]", "[say second]"]
 
 
-def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(stage: Stage) -> None:
+def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(stage: SessionHarness) -> None:
     stage.spawn()
     real, once = shutil.which("tmux"), stage.machine.folder / "once"
     strike = f"mkdir {once} 2>/dev/null && {{ kill -9 $PPID; exit; }}"
-    stage.machine.program("tmux", f'#!/bin/sh\ncase "$*" in *Enter*) {strike};; esac\nexec {real} "$@"\n')
+    stage.machine.add_program("tmux", f'#!/bin/sh\ncase "$*" in *Enter*) {strike};; esac\nexec {real} "$@"\n')
     killed = stage.machine.start("session", "send", "--session", stage.name, "--text", "left behind", "--enter")
     killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
     (stage.machine.bin / "tmux").unlink()
-    stage.shows("❯ left behind")
+    stage.wait_for_text("❯ left behind")
     assert stage.send("[say next]").json["delivered"] is True
-    stage.shows("● next")
+    stage.wait_for_text("● next")
     assert stage.prompts() == ["[say next]"]
 
 
-def test_a_text_for_an_agent_that_is_still_starting_waits_for_it(stage: Stage) -> None:
+def test_a_text_for_an_agent_that_is_still_starting_waits_for_it(stage: SessionHarness) -> None:
     stage.spawn(ready=False)
     assert stage.send("[say early]").json["delivered"] is True
     assert stage.prompts() == ["[say early]"]
 
 
-def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: Stage) -> None:
+def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: SessionHarness) -> None:
     stage.spawn()
     texts = [f"sender {number}\n" + f"{number} " * 500 + "end" for number in range(20)]
     running = [
@@ -205,39 +207,39 @@ def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: Stage) 
 # -- what is refused ----------------------------------------------------------------------------------------------
 
 
-def test_a_session_that_is_not_there_leaves_no_trace(stage: Stage) -> None:
+def test_a_session_that_is_not_there_leaves_no_trace(stage: SessionHarness) -> None:
     answer = stage.send("hello")
     assert (answer.code, answer.json["errorCode"]) == (1, "session_not_found")
-    assert not Path(stage.place.project.folder).exists()
+    assert not Path(stage.ref.project.folder).exists()
 
 
 @pytest.mark.parametrize("words", [("--text", "touch f"), ("--keys", "C-c"), ("--answer", "yes")])
-def test_nothing_is_typed_once_the_agent_has_ended(stage: Stage, words: tuple[str, ...]) -> None:
+def test_nothing_is_typed_once_the_agent_has_ended(stage: SessionHarness, words: tuple[str, ...]) -> None:
     stage.spawn("[think 0.6] [exit 3]")
-    stage.ends()
-    before, state = stage.screen(), session.read_state(stage.place)
+    stage.wait_until_ended()
+    before, state = stage.screen(), session_records.read_state(stage.ref)
     answer = stage.lisa("send", *words, "--enter")
     assert (answer.code, answer.json["errorCode"], answer.json["sessionState"]) == (1, "agent_not_running", "crashed")
     assert stage.screen() == before
     assert not (stage.machine.project / "f").exists()
-    assert session.read_state(stage.place) == state
+    assert session_records.read_state(stage.ref) == state
 
 
-def test_a_killed_supervisor_is_no_one_to_talk_to(stage: Stage) -> None:
+def test_a_killed_supervisor_is_no_one_to_talk_to(stage: SessionHarness) -> None:
     import os
     import signal
 
     stage.spawn()
-    meta = session.read_meta(stage.place)
+    meta = session_records.read_meta(stage.ref)
     assert meta is not None
     os.kill(meta.pane_pid, signal.SIGKILL)
     wait_until(lambda: stage.status().session_state == "crashed")
     assert stage.send("hello").json["errorCode"] == "agent_not_running"
 
 
-def test_nothing_is_typed_to_a_stopped_agent(stage: Stage) -> None:
+def test_nothing_is_typed_to_a_stopped_agent(stage: SessionHarness) -> None:
     """It would take the text once it goes on, long after the sender was told that it did not."""
-    agent = int(stage.spawn().agent()["pid"])
+    agent = int(stage.spawn().agent_state()["pid"])
     os.kill(agent, signal.SIGSTOP)
     refused = stage.send("[say hi]")
     os.kill(agent, signal.SIGCONT)
@@ -247,9 +249,9 @@ def test_nothing_is_typed_to_a_stopped_agent(stage: Stage) -> None:
     assert stage.prompts() == ["[say hello]"]
 
 
-def test_a_dialog_that_would_swallow_the_text_is_named_with_its_choices(stage: Stage) -> None:
+def test_a_dialog_that_would_swallow_the_text_is_named_with_its_choices(stage: SessionHarness) -> None:
     stage.spawn("[ask rm -rf build]")
-    stage.reaches("waiting")
+    stage.wait_for_state("waiting")
     answer = stage.send("please go on")
     assert (answer.code, answer.json["errorCode"], answer.json["waitingFor"]) == (
         1,
@@ -257,19 +259,19 @@ def test_a_dialog_that_would_swallow_the_text_is_named_with_its_choices(stage: S
         "permission",
     )
     assert [choice["text"] for choice in answer.json["choices"]] == ["Yes", "Yes, and do not ask again", "No"]
-    assert stage.agent()["state"] == "waiting"
+    assert stage.agent_state()["state"] == "waiting"
 
 
-def test_force_types_into_a_dialog(stage: Stage) -> None:
+def test_force_types_into_a_dialog(stage: SessionHarness) -> None:
     stage.spawn("[ask echo hi] [say did {last}]")
-    stage.reaches("waiting")
+    stage.wait_for_state("waiting")
     assert stage.lisa("send", "--text", "1", "--force").json["ok"] is True
-    stage.reaches("waiting")
+    stage.wait_for_state("waiting")
     stage.lisa("send", "--keys", "1")
-    stage.shows("● did hi")
+    stage.wait_for_text("● did hi")
 
 
-def test_an_exec_session_takes_no_text(stage: Stage) -> None:
+def test_an_exec_session_takes_no_text(stage: SessionHarness) -> None:
     stage.spawn("[think 600]", mode="exec")
     assert stage.send("hello").json["errorCode"] == "agent_not_interactive"
 
@@ -289,21 +291,21 @@ def test_an_exec_session_takes_no_text(stage: Stage) -> None:
         (("--answer", "yes"), "no_dialog"),
     ],
 )
-def test_what_cannot_be_sent_has_a_code(stage: Stage, words: tuple[str, ...], code: str) -> None:
+def test_what_cannot_be_sent_has_a_code(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
     answer = stage.spawn().lisa("send", *words)
     assert (answer.code, answer.json["errorCode"], answer.json["ok"]) == (1, code, False)
 
 
-def test_an_agent_that_does_not_take_the_text_is_not_said_to_have(stage: Stage) -> None:
+def test_an_agent_that_does_not_take_the_text_is_not_said_to_have(stage: SessionHarness) -> None:
     stage.spawn().send("[hang 600]")
     answer = stage.send("anybody there?")
     assert (answer.code, answer.json["ok"], answer.json["delivered"]) == (1, False, False)
     assert answer.json["errorCode"] == "send_not_taken"
 
 
-def test_a_text_that_an_agent_lost_while_it_came_up_is_typed_again(stage: Stage) -> None:
+def test_a_text_that_an_agent_lost_while_it_came_up_is_typed_again(stage: SessionHarness) -> None:
     stage.spawn().send("[deaf 1.5]")
-    stage.reaches("idle")
+    stage.wait_for_state("idle")
     answer = stage.send("[say found]")
     assert (answer.code, answer.json["delivered"], answer.json["helped"]) == (0, True, "retyped")
     assert stage.prompts()[1:] == ["[say found]"]
@@ -315,48 +317,48 @@ def test_a_text_that_an_agent_lost_while_it_came_up_is_typed_again(stage: Stage)
 @pytest.mark.parametrize(
     ("word", "number", "result"), [("yes", 1, "did hi"), ("always", 2, "did hi"), ("no", 3, "did"), ("1", 1, "did hi")]
 )
-def test_a_dialog_is_answered_by_meaning(stage: Stage, word: str, number: int, result: str) -> None:
+def test_a_dialog_is_answered_by_meaning(stage: SessionHarness, word: str, number: int, result: str) -> None:
     stage.spawn("[ask echo hi] [say did {last}]")
-    stage.reaches("waiting")
+    stage.wait_for_state("waiting")
     answer = stage.lisa("send", "--answer", word).json
     assert (answer["delivered"], answer["answered"]["number"]) == (True, number)
     assert answer["answered"]["waitingFor"] == "permission"
-    stage.shows(f"● {result}")
+    stage.wait_for_text(f"● {result}")
 
 
-def test_the_answer_is_taken_from_wherever_the_cursor_stands(stage: Stage) -> None:
+def test_the_answer_is_taken_from_wherever_the_cursor_stands(stage: SessionHarness) -> None:
     stage.spawn("[choose Which? | red | green | blue | black]")
-    stage.reaches("waiting")
+    stage.wait_for_state("waiting")
     stage.lisa("send", "--keys", "Down Down Down")
     assert stage.lisa("send", "--answer", "2").json["answered"]["text"] == "green"
-    stage.shows("You chose: green")
+    stage.wait_for_text("You chose: green")
 
 
-def test_an_answer_the_dialog_does_not_offer_presses_nothing(stage: Stage) -> None:
+def test_an_answer_the_dialog_does_not_offer_presses_nothing(stage: SessionHarness) -> None:
     stage.spawn("[choose Which? | red | green]")
-    stage.reaches("waiting")
+    stage.wait_for_state("waiting")
     answer = stage.lisa("send", "--answer", "always").json
     assert answer["errorCode"] == "answer_not_offered"
     assert [choice["text"] for choice in answer["choices"]] == ["red", "green"]
-    assert stage.agent()["state"] == "waiting"
+    assert stage.agent_state()["state"] == "waiting"
 
 
 # -- the objective ------------------------------------------------------------------------------------------------
 
 
-def test_the_objective_is_put_in_front_and_named_in_the_answer(stage: Stage) -> None:
+def test_the_objective_is_put_in_front_and_named_in_the_answer(stage: SessionHarness) -> None:
     stage.spawn()
-    meta = session.read_meta(stage.place)
+    meta = session_records.read_meta(stage.ref)
     assert meta is not None
     meta.objective_id, meta.objective_goal, meta.lane = "o1", "Ship it", "front"
-    session.write_meta(stage.place, meta)
+    session_records.write_meta(stage.ref, meta)
     answer = stage.send("go on", "--json-min")
     assert answer.json["objective"] == {"acceptance": "", "budget": 0, "goal": "Ship it", "id": "o1"}
     assert sorted(answer.json) == ["delivered", "objective", "ok", "session", "stderrPolicy"]
     assert stage.prompts() == ["Objective reminder: id=o1 | goal=Ship it | lane=front\ngo on"]
 
 
-def test_text_form_says_ok(stage: Stage) -> None:
+def test_text_form_says_ok(stage: SessionHarness) -> None:
     stage.spawn()
     answer = stage.machine.lisa("session", "send", "--session", stage.name, "--text", "hi", "--enter")
     assert (answer.code, answer.out) == (0, "ok\n")

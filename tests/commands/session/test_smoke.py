@@ -11,23 +11,23 @@ from typing import Any
 
 import pytest
 
-from lisa_py.core.pilot.smoke import program_text
-from tests.machine import Answer, Machine
-from tests.waiting import wait_until
+from lisa_py.core.workflows.smoke import program_text
+from tests.lisa_host import CallResult, LisaHost
+from tests.polling import wait_until
 
 TOP = Path(__file__).parents[3]
 
 
-def smoke(machine: Machine, *words: str, **more: Any) -> Answer:
+def smoke(machine: LisaHost, *words: str, **more: Any) -> CallResult:
     return machine.lisa("session", "smoke", *words, timeout=90, **more)
 
 
-def sessions(machine: Machine) -> list[str]:
+def sessions(machine: LisaHost) -> list[str]:
     context = machine.context()
-    return sorted(pane.session for pane in context.tmux(context.project()).panes())
+    return sorted(pane.session for pane in context.tmux(context.project()).list_panes())
 
 
-def test_three_levels_pass_and_leave_no_session(machine: Machine) -> None:
+def test_three_levels_pass_and_leave_no_session(machine: LisaHost) -> None:
     answer = smoke(machine, "--levels", "3", "--json")
     got = answer.json
     assert (answer.code, got["ok"]) == (0, True), got
@@ -37,8 +37,8 @@ def test_three_levels_pass_and_leave_no_session(machine: Machine) -> None:
     assert sessions(machine) == []
     assert chain(got["tree"]["roots"]) == got["sessions"]
     work = Path(got["workDir"])
-    said = (work / "capture-l1.txt").read_text()
-    assert all(marker in said for marker in got["markers"])
+    captured = (work / "capture-l1.txt").read_text()
+    assert all(marker in captured for marker in got["markers"])
     assert {path.name for path in work.iterdir()} >= {
         *(f"l{level}.sh" for level in (1, 2, 3)), *(f"capture-l{level}.txt" for level in (1, 2, 3)),
         *(f"events-l{level}.jsonl" for level in (1, 2, 3)), "lisa", "monitor-l1.json", "report.json",
@@ -50,7 +50,7 @@ def chain(nodes: list[dict[str, Any]]) -> list[str]:
     return [nodes[0]["session"], *chain(nodes[0].get("children", []))] if nodes else []
 
 
-def test_text_says_pass_and_where_things_are(machine: Machine) -> None:
+def test_text_says_pass_and_where_things_are(machine: LisaHost) -> None:
     answer = smoke(machine, "--levels", "1", "--export-artifacts", "out")
     lines = answer.out.splitlines()
     assert (answer.code, lines[0]) == (0, "PASS: nested smoke 1-level")
@@ -61,7 +61,7 @@ def test_text_says_pass_and_where_things_are(machine: Machine) -> None:
     assert (exported / "capture-l1.txt").exists() and (exported / "report.json").exists()
 
 
-def test_kept_sessions_stay(machine: Machine) -> None:
+def test_kept_sessions_stay(machine: LisaHost) -> None:
     got = smoke(machine, "--levels", "2", "--keep-sessions", "--json").json
     assert sessions(machine) == sorted(got["sessions"])
 
@@ -75,7 +75,7 @@ def test_kept_sessions_stay(machine: Machine) -> None:
     ],
 )
 def test_chaos_is_found_out_and_passes_when_it_was_expected(
-    machine: Machine, chaos: str, levels: int, code: str
+    machine: LisaHost, chaos: str, levels: int, code: str
 ) -> None:
     words = ("--levels", str(levels), "--chaos", chaos, "--report-min", "--json")
     failed = smoke(machine, *words)
@@ -88,13 +88,13 @@ def test_chaos_is_found_out_and_passes_when_it_was_expected(
     assert sessions(machine) == []
 
 
-def test_a_missing_marker_is_named(machine: Machine) -> None:
+def test_a_missing_marker_is_named(machine: LisaHost) -> None:
     got = smoke(machine, "--levels", "2", "--chaos", "drop-marker", "--report-min", "--json").json
     assert got["missingMarkers"] == ["LISA_SMOKE_L2_DONE=1"]
     assert (got["finalState"], got["exitReason"]) == ("completed", "completed")
 
 
-def test_prompts_are_probed_first(machine: Machine) -> None:
+def test_prompts_are_probed_first(machine: LisaHost) -> None:
     rows = machine.project / "rows.txt"
     rows.write_text("bypass|Use ./lisa for this.\nfull-auto|Use ./lisa for this.\nany|never reached\n")
     got = smoke(machine, "--matrix-file", "rows.txt", "--prompt-style", "neutral", "--json").json
@@ -110,7 +110,7 @@ def test_prompts_are_probed_first(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("profile", ["claude", "codex", "mixed"])
-def test_a_profile_fills_in_what_was_not_given(machine: Machine, profile: str) -> None:
+def test_a_profile_fills_in_what_was_not_given(machine: LisaHost, profile: str) -> None:
     got = smoke(machine, "--levels", "1", "--llm-profile", profile, "--json").json
     assert got["ok"] is True, got
     assert got["promptProbe"]["style"] == ("neutral" if profile == "claude" else "nested")
@@ -118,14 +118,14 @@ def test_a_profile_fills_in_what_was_not_given(machine: Machine, profile: str) -
     assert ("model" in got) is (profile != "claude")
 
 
-def test_the_contract_profile_calls_commands_and_checks_their_word(machine: Machine) -> None:
+def test_the_contract_profile_calls_commands_and_checks_their_word(machine: LisaHost) -> None:
     got = smoke(machine, "--levels", "1", "--contract-profile", "full", "--json").json
     assert got["ok"] is True, [check for check in got["contractChecks"] if not check["ok"]]
     names = [check["name"] for check in got["contractChecks"]]
     assert {"status_json_min", "packet_json_min", "schema_packet", "turn_missing_session"} <= set(names)
 
 
-def test_ctrl_c_removes_the_sessions(machine: Machine) -> None:
+def test_ctrl_c_removes_the_sessions(machine: LisaHost) -> None:
     running = machine.start("session", "smoke", "--levels", "2", "--chaos", "delay", "--json")
     wait_until(lambda: len(sessions(machine)) == 2)
     running.send_signal(signal.SIGINT)
@@ -150,12 +150,12 @@ def test_ctrl_c_removes_the_sessions(machine: Machine) -> None:
         (("--matrix-file", "none.txt"), "smoke_prompt_matrix_assertion_failed"),
     ],
 )
-def test_refused_words_have_a_code(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_refused_words_have_a_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = smoke(machine, *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_without_bash_it_says_so(machine: Machine) -> None:
+def test_without_bash_it_says_so(machine: LisaHost) -> None:
     for name in ("tmux", "sh"):
         os.symlink(f"/usr/bin/{name}", machine.bin / name)
     answer = smoke(machine, "--json", env={"PATH": str(machine.bin)})
@@ -165,7 +165,7 @@ def test_without_bash_it_says_so(machine: Machine) -> None:
 # -- ./smoke-nested -----------------------------------------------------------------------------------------------
 
 
-def nested(machine: Machine, *words: str) -> subprocess.CompletedProcess[str]:
+def nested(machine: LisaHost, *words: str) -> subprocess.CompletedProcess[str]:
     """The script beside a launcher that needs no installation."""
     script = machine.folder / "smoke-nested"
     script.write_text((TOP / "smoke-nested").read_text())
@@ -176,7 +176,7 @@ def nested(machine: Machine, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([script, *words], env=machine.env, capture_output=True, text=True, check=False, timeout=90)
 
 
-def test_the_script_runs_three_levels(machine: Machine) -> None:
+def test_the_script_runs_three_levels(machine: LisaHost) -> None:
     ended = nested(machine, "--project-root", str(machine.project), "--max-polls=60")
     lines = ended.stdout.splitlines()
     assert (ended.returncode, lines[0]) == (0, "PASS: 3-level nested interactive Lisa smoke"), ended
@@ -185,12 +185,12 @@ def test_the_script_runs_three_levels(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("words", [("--bogus",), ("--max-polls",), ("--project-root", "")])
-def test_the_script_refuses_what_it_does_not_know(machine: Machine, words: tuple[str, ...]) -> None:
+def test_the_script_refuses_what_it_does_not_know(machine: LisaHost, words: tuple[str, ...]) -> None:
     ended = nested(machine, *words)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("smoke-nested: ")
 
 
-def test_the_script_explains_itself(machine: Machine) -> None:
+def test_the_script_explains_itself(machine: LisaHost) -> None:
     ended = nested(machine, "--help")
     assert ended.returncode == 0 and "--keep-sessions" in ended.stdout

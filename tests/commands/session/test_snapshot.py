@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.machine import Machine
-from tests.stage import Stage
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 
 @pytest.fixture
-def stage(machine: Machine) -> Stage:
-    return Stage(machine)
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
 
 
-def test_state_and_pane_come_together(stage: Stage) -> None:
-    stage.spawn("[todos x one | > two] [say the answer]").shows("● the answer")
+def test_state_and_pane_come_together(stage: SessionHarness) -> None:
+    stage.spawn("[todos x one | > two] [say the answer]").wait_for_text("● the answer")
     answer = stage.lisa("snapshot")
     assert answer.code == 0
     got = answer.json
@@ -24,20 +24,20 @@ def test_state_and_pane_come_together(stage: Stage) -> None:
     assert got["nextOffset"] > 0
 
 
-def test_the_next_snapshot_shows_only_what_is_new(stage: Stage) -> None:
-    stage.run("echo first answer; while read -r line; do echo got $line; done").shows("first answer")
+def test_the_next_snapshot_shows_only_what_is_new(stage: SessionHarness) -> None:
+    stage.run("echo first answer; while read -r line; do echo got $line; done").wait_for_text("first answer")
     first = stage.lisa("snapshot", "--json-min").json
     assert "waitEstimate" not in first
     stage.send("second")
-    stage.shows("got second")
+    stage.wait_for_text("got second")
     second = stage.lisa("snapshot", "--delta-from", str(first["nextOffset"])).json
     assert "got second" in second["capture"]
     assert "first answer" not in second["capture"]
     assert (second["deltaMode"], second["deltaFrom"]) == ("offset", str(first["nextOffset"]))
 
 
-def test_markers_take_the_place_of_the_pane(stage: Stage) -> None:
-    stage.spawn("[say MARK_A and again MARK_A]").shows("● MARK_A")
+def test_markers_take_the_place_of_the_pane(stage: SessionHarness) -> None:
+    stage.spawn("[say MARK_A and again MARK_A]").wait_for_text("● MARK_A")
     got = stage.lisa("snapshot", "--markers", "MARK_A,MARK_B").json
     assert got["markerMatches"] == {"MARK_A": True, "MARK_B": False}
     assert (got["foundMarkers"], got["missingMarkers"]) == (["MARK_A"], ["MARK_B"])
@@ -46,7 +46,7 @@ def test_markers_take_the_place_of_the_pane(stage: Stage) -> None:
     assert text.out == "MARK_A=true\nMARK_B=false\n"
 
 
-def test_a_missing_session_is_an_answer_and_with_the_flag_a_failure(stage: Stage) -> None:
+def test_a_missing_session_is_an_answer_and_with_the_flag_a_failure(stage: SessionHarness) -> None:
     answer = stage.lisa("snapshot")
     expected = {
         "capture": "", "errorCode": "session_not_found", "nextOffset": 0, "session": stage.name,
@@ -58,7 +58,7 @@ def test_a_missing_session_is_an_answer_and_with_the_flag_a_failure(stage: Stage
     assert (answer.code, answer.json) == (1, expected)
 
 
-def test_a_tmux_that_cannot_be_asked_is_a_failure_with_a_code(stage: Stage) -> None:
+def test_a_tmux_that_cannot_be_asked_is_a_failure_with_a_code(stage: SessionHarness) -> None:
     stage.spawn()
     answer = stage.lisa("snapshot", env={"PATH": str(stage.machine.bin)})
     assert (answer.code, answer.json["errorCode"], answer.json["sessionState"]) == (1, "tmux_missing", "degraded")
@@ -74,6 +74,6 @@ def test_a_tmux_that_cannot_be_asked_is_a_failure_with_a_code(stage: Stage) -> N
         (("--mode", "sideways"), "invalid_mode_hint"),
     ],
 )
-def test_refused_values_have_a_code(stage: Stage, words: tuple[str, ...], code: str) -> None:
+def test_refused_values_have_a_code(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
     stage.spawn()
     assert stage.lisa("snapshot", *words).json["errorCode"] == code

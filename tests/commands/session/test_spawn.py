@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from tests.fleet import Fleet
-from tests.machine import Machine
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 CLAUDE = "#!/bin/sh\ncase $1 in --version) echo '2.1.329 (Claude Code)'; exit;; --help) exit;; esac\n"
 """A stand-in for the agent CLI; what a test adds is what it does when it is really started."""
 
 
-def test_text_is_the_sessions_name_and_nothing_else(machine: Machine) -> None:
+def test_text_is_the_sessions_name_and_nothing_else(machine: LisaHost) -> None:
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--command", "sleep 600")
     assert (answer.code, answer.out, answer.err) == (0, "lisa-x\n", "")
 
 
-def test_json_tells_what_was_started(machine: Machine, fleet: Fleet) -> None:
+def test_json_tells_what_was_started(machine: LisaHost, fleet: Fleet) -> None:
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--command", "sleep 600", "--json")
     assert answer.code == 0
     pane = fleet.pane("lisa-x")
@@ -45,56 +45,56 @@ def test_json_tells_what_was_started(machine: Machine, fleet: Fleet) -> None:
     assert fleet.reasons("lisa-x") == ["spawn_success"]
 
 
-def test_without_a_name_one_is_made(machine: Machine, fleet: Fleet) -> None:
+def test_without_a_name_one_is_made(machine: LisaHost, fleet: Fleet) -> None:
     name = machine.lisa("session", "spawn", "--mode", "exec", "--command", "sleep 600", "--json").json["session"]
     assert name.startswith("lisa-proj-")
     assert name.endswith("-claude-exec")
     assert fleet.names() == [name]
 
 
-def test_the_agents_own_command_line_is_run_with_the_prompt(machine: Machine, fleet: Fleet) -> None:
-    machine.program("claude", CLAUDE + 'printf "%s|" "$@" >argv; sleep 600\n')
+def test_the_agents_own_command_line_is_run_with_the_prompt(machine: LisaHost, fleet: Fleet) -> None:
+    machine.add_program("claude", CLAUDE + 'printf "%s|" "$@" >argv; sleep 600\n')
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--prompt", "it's 'two\nlines' $HOME", "--json")
     assert answer.json["command"] == "claude --dangerously-skip-permissions $'it\\'s \\'two\\nlines\\' $HOME'"
     assert answer.json["agentVersion"] == "2.1.329"
-    assert "--dangerously-skip-permissions|" in fleet.text("argv")
-    assert fleet.text("argv").endswith("|it's 'two\nlines' $HOME|")
+    assert "--dangerously-skip-permissions|" in fleet.wait_for_file("argv")
+    assert fleet.wait_for_file("argv").endswith("|it's 'two\nlines' $HOME|")
     state = json.loads((fleet.folder("lisa-x") / "state.json").read_text())
     assert state["lastInputText"] == "it's 'two\nlines' $HOME"
     assert state["lastInputExpectsTurn"] is True
     assert abs(state["lastInputAt"] - json.loads((fleet.folder("lisa-x") / "meta.json").read_text())["createdUnix"]) < 1
 
 
-def test_permissions_can_be_kept(machine: Machine, fleet: Fleet) -> None:
-    machine.program("claude", CLAUDE + 'printf "%s|" "$@" "end" >argv; sleep 600\n')
+def test_permissions_can_be_kept(machine: LisaHost, fleet: Fleet) -> None:
+    machine.add_program("claude", CLAUDE + 'printf "%s|" "$@" "end" >argv; sleep 600\n')
     machine.lisa("session", "spawn", "--session", "lisa-x", "--no-dangerously-skip-permissions")
-    assert "dangerously" not in fleet.text("argv")
+    assert "dangerously" not in fleet.wait_for_file("argv")
 
 
 @pytest.mark.parametrize("source", ["file", "stdin"])
 def test_a_prompt_comes_from_a_file_or_standard_input_byte_for_byte(
-    machine: Machine, fleet: Fleet, source: str
+    machine: LisaHost, fleet: Fleet, source: str
 ) -> None:
-    machine.program("claude", CLAUDE + 'for word; do :; done; printf "%s" "$word" >prompt; sleep 600\n')
+    machine.add_program("claude", CLAUDE + 'for word; do :; done; printf "%s" "$word" >prompt; sleep 600\n')
     prompt = "  first ü\n\n$HOME `x` 'y' \"z\" --flag\n\tlast"
     (machine.project / "p.txt").write_text(prompt + "\n")
     path, given = ("p.txt", None) if source == "file" else ("-", prompt + "\n")
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--prompt-file", path, stdin=given)
     assert answer.code == 0
-    assert fleet.text("prompt") == prompt
+    assert fleet.wait_for_file("prompt") == prompt
 
 
-def test_a_very_long_exec_prompt_reaches_the_agent_on_standard_input(machine: Machine, fleet: Fleet) -> None:
-    machine.program("claude", CLAUDE + "cat >prompt\n")
+def test_a_very_long_exec_prompt_reaches_the_agent_on_standard_input(machine: LisaHost, fleet: Fleet) -> None:
+    machine.add_program("claude", CLAUDE + "cat >prompt\n")
     prompt = "0123456789abcde\n" * 40_000
     (machine.project / "p.txt").write_text(prompt + "\n")
     words = ("--session", "lisa-x", "--mode", "exec", "--prompt-file", "p.txt")
     assert machine.lisa("session", "spawn", *words).code == 0
-    assert fleet.ends("lisa-x") == 0
+    assert fleet.wait_until_ended("lisa-x") == 0
     assert (machine.project / "prompt").read_text().strip() == prompt.strip()
 
 
-def test_a_very_long_first_prompt_is_sent_once_the_agent_is_ready(machine: Machine) -> None:
+def test_a_very_long_first_prompt_is_sent_once_the_agent_is_ready(machine: LisaHost) -> None:
     (machine.project / "p.txt").write_text("x" * 200_000)
     words = ("--agent", "scripted", "--session", "lisa-x", "--prompt-file", "p.txt", "--json")
     answer = machine.lisa("session", "spawn", *words)
@@ -104,10 +104,10 @@ def test_a_very_long_first_prompt_is_sent_once_the_agent_is_ready(machine: Machi
     assert [record["text"] for record in prompts if record["type"] == "user"] == ["x" * 200_000]
 
 
-def test_trust_is_given_beforehand_on_request_and_said(machine: Machine) -> None:
-    machine.program("claude", CLAUDE + "sleep 600\n")
-    asked = machine.lisa("session", "spawn", "--session", "lisa-x", "--trust", "--json").json
-    assert any(str(machine.project) in note for note in asked["notes"])
+def test_trust_is_given_beforehand_on_request_and_said(machine: LisaHost) -> None:
+    machine.add_program("claude", CLAUDE + "sleep 600\n")
+    spawned = machine.lisa("session", "spawn", "--session", "lisa-x", "--trust", "--json").json
+    assert any(str(machine.project) in note for note in spawned["notes"])
     config = json.loads((machine.home / ".claude.json").read_text())
     assert config["projects"][str(machine.project)]["hasTrustDialogAccepted"] is True
 
@@ -115,7 +115,7 @@ def test_trust_is_given_beforehand_on_request_and_said(machine: Machine) -> None
 # -- dry run ----------------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_shows_all_and_makes_nothing(machine: Machine, fleet: Fleet) -> None:
+def test_a_dry_run_shows_all_and_makes_nothing(machine: LisaHost, fleet: Fleet) -> None:
     words = ("--session", "lisa-x", "--agent", "codex", "--mode", "exec", "--model", "m", "--prompt", "hi", "--dry-run")
     answer = machine.lisa("session", "spawn", *words, "--detect-nested", "--json")
     plan = answer.json
@@ -135,7 +135,7 @@ def test_a_dry_run_shows_all_and_makes_nothing(machine: Machine, fleet: Fleet) -
     assert list(machine.sockets.iterdir()) == []
 
 
-def test_a_dry_run_as_text_names_socket_and_command(machine: Machine, fleet: Fleet) -> None:
+def test_a_dry_run_as_text_names_socket_and_command(machine: LisaHost, fleet: Fleet) -> None:
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--prompt", "hi", "--dry-run")
     assert answer.out == (
         f"lisa-x\ndry-run socket: {fleet.ctx.project().socket}\n"
@@ -143,7 +143,7 @@ def test_a_dry_run_as_text_names_socket_and_command(machine: Machine, fleet: Fle
     )
 
 
-def test_a_dry_run_previews_the_token_without_its_secret(machine: Machine) -> None:
+def test_a_dry_run_previews_the_token_without_its_secret(machine: LisaHost) -> None:
     added = machine.lisa("oauth", "add", "--stdin", "--json", stdin="tok-secret-A").json
     answer = machine.lisa("session", "spawn", "--prompt", "hi", "--dry-run", "--json")
     assert answer.json["oauthTokenId"] == added["id"]
@@ -182,39 +182,39 @@ def test_a_dry_run_previews_the_token_without_its_secret(machine: Machine) -> No
     ],
 )
 def test_what_is_off_is_refused_with_its_code_and_leaves_nothing(
-    machine: Machine, words: tuple[str, ...], code: str
+    machine: LisaHost, words: tuple[str, ...], code: str
 ) -> None:
-    machine.program("claude", CLAUDE)
+    machine.add_program("claude", CLAUDE)
     answer = machine.lisa("session", "spawn", *words, "--json")
     assert (answer.code, answer.json["ok"], answer.json["errorCode"]) == (1, False, code)
     assert list((machine.folder / "state").rglob("*.json")) == []
     assert list(machine.sockets.iterdir()) == []
 
 
-def test_a_folder_whose_name_is_no_text_is_refused(machine: Machine) -> None:
+def test_a_folder_whose_name_is_no_text_is_refused(machine: LisaHost) -> None:
     root = machine.folder / "r\udcffx"
     root.mkdir()
     answer = machine.lisa("session", "spawn", "--command", "true", "--json", cwd=root)
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_project_root")
 
 
-def test_forced_nesting_and_full_auto_exclude_each_other(machine: Machine) -> None:
+def test_forced_nesting_and_full_auto_exclude_each_other(machine: LisaHost) -> None:
     words = ("--agent", "codex", "--mode", "exec", "--prompt", "x", "--nested-policy", "force")
     answer = machine.lisa("session", "spawn", *words, "--agent-args", "--full-auto", "--json")
     assert answer.json["errorCode"] == "invalid_nested_policy_combination"
 
 
-def test_an_agent_that_is_not_installed_is_said_so(machine: Machine, fleet: Fleet) -> None:
+def test_an_agent_that_is_not_installed_is_said_so(machine: LisaHost, fleet: Fleet) -> None:
     (machine.bin / "tmux").symlink_to(shutil.which("tmux") or "")
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_installed")
     assert fleet.files("lisa-x") == []
 
 
-def test_a_taken_name_is_refused_whether_its_session_runs_or_has_ended(machine: Machine, fleet: Fleet) -> None:
+def test_a_taken_name_is_refused_whether_its_session_runs_or_has_ended(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-runs")
     fleet.spawn("lisa-ended", "exit 3")
-    fleet.dies("lisa-ended")
+    fleet.wait_until_dead("lisa-ended")
     for name, hint in (("lisa-runs", "running"), ("lisa-ended", "session kill")):
         answer = machine.lisa("session", "spawn", "--session", name, "--command", "true", "--json")
         assert (answer.code, answer.json["errorCode"]) == (1, "session_already_exists")
@@ -223,8 +223,8 @@ def test_a_taken_name_is_refused_whether_its_session_runs_or_has_ended(machine: 
     assert (fleet.folder("lisa-ended") / "done.txt").exists()
 
 
-def test_without_tmux_the_refusal_has_a_code_of_its_own(machine: Machine, fleet: Fleet) -> None:
-    machine.program("claude", CLAUDE)
+def test_without_tmux_the_refusal_has_a_code_of_its_own(machine: LisaHost, fleet: Fleet) -> None:
+    machine.add_program("claude", CLAUDE)
     words = ("session", "spawn", "--session", "lisa-x", "--command", "true", "--json")
     answer = machine.lisa(*words, env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "tmux_missing")
@@ -235,10 +235,10 @@ def test_without_tmux_the_refusal_has_a_code_of_its_own(machine: Machine, fleet:
 
 
 def test_an_agent_that_fails_at_once_is_reported_with_code_and_words_and_leaves_only_an_event(
-    machine: Machine, fleet: Fleet
+    machine: LisaHost, fleet: Fleet
 ) -> None:
     machine.lisa("oauth", "add", "--stdin", stdin="tok-A")
-    machine.program("claude", CLAUDE + "echo 'first line'; echo 'unknown option --x' >&2; exit 7\n")
+    machine.add_program("claude", CLAUDE + "echo 'first line'; echo 'unknown option --x' >&2; exit 7\n")
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--agent-args", "--x", "--json")
     assert answer.code == 1
     assert answer.json["errorCode"] == "spawn_early_exit"
@@ -249,19 +249,19 @@ def test_an_agent_that_fails_at_once_is_reported_with_code_and_words_and_leaves_
     assert fleet.files("lisa-x") == ["events.jsonl"]
     assert fleet.reasons("lisa-x") == ["spawn_early_exit"]
     assert '"reservedBy"' not in (machine.folder / "state" / "oauth_tokens.json").read_text()
-    machine.program("claude", CLAUDE + "sleep 600\n")
+    machine.add_program("claude", CLAUDE + "sleep 600\n")
     assert machine.lisa("session", "spawn", "--session", "lisa-x").code == 0
 
 
-def test_an_exec_agent_that_succeeds_at_once_is_a_success(machine: Machine, fleet: Fleet) -> None:
-    machine.program("claude", CLAUDE + "echo done\n")
+def test_an_exec_agent_that_succeeds_at_once_is_a_success(machine: LisaHost, fleet: Fleet) -> None:
+    machine.add_program("claude", CLAUDE + "echo done\n")
     words = ("--session", "lisa-x", "--mode", "exec", "--prompt", "x", "--json")
     answer = machine.lisa("session", "spawn", *words)
     assert (answer.code, answer.json["exitCode"], answer.json["output"]) == (0, 0, "done")
     assert fleet.names() == ["lisa-x"]
 
 
-def test_a_custom_command_that_ends_at_once_has_run_and_its_session_tells_how(machine: Machine) -> None:
+def test_a_custom_command_that_ends_at_once_has_run_and_its_session_tells_how(machine: LisaHost) -> None:
     words = ("--session", "lisa-x", "--mode", "exec", "--command", "echo bad luck; exit 9", "--json")
     answer = machine.lisa("session", "spawn", *words)
     assert (answer.code, answer.json["exitCode"], answer.json["output"]) == (0, 9, "bad luck")
@@ -270,8 +270,8 @@ def test_a_custom_command_that_ends_at_once_has_run_and_its_session_tells_how(ma
     assert (status["sessionState"], status["exitCode"]) == ("crashed", 9)
 
 
-def test_ctrl_c_while_spawning_leaves_nothing(machine: Machine, fleet: Fleet) -> None:
-    machine.program("claude", "#!/bin/sh\ntouch asked; exec sleep 600\n")
+def test_ctrl_c_while_spawning_leaves_nothing(machine: LisaHost, fleet: Fleet) -> None:
+    machine.add_program("claude", "#!/bin/sh\ntouch asked; exec sleep 600\n")
     process = machine.start("session", "spawn", "--session", "lisa-x", "--json")
     wait_until(lambda: (machine.project / "asked").exists(), what="the agent is asked for its version")
     process.send_signal(signal.SIGINT)
@@ -284,7 +284,7 @@ def test_ctrl_c_while_spawning_leaves_nothing(machine: Machine, fleet: Fleet) ->
 # -- lanes and objectives ---------------------------------------------------------------------------------------
 
 
-def test_a_lane_fills_only_what_is_not_given(machine: Machine) -> None:
+def test_a_lane_fills_only_what_is_not_given(machine: LisaHost) -> None:
     lane = ("--agent", "codex", "--mode", "exec", "--prompt", "from the lane", "--model", "m")
     machine.lisa("session", "lane", "--name", "Fast", *lane)
     plan = machine.lisa("session", "spawn", "--lane", " FAST ", "--prompt", "mine", "--dry-run", "--json").json
@@ -292,15 +292,15 @@ def test_a_lane_fills_only_what_is_not_given(machine: Machine) -> None:
     assert plan["command"].startswith("codex exec 'mine'")
 
 
-def test_the_current_objective_is_put_before_the_prompt_once(machine: Machine) -> None:
+def test_the_current_objective_is_put_before_the_prompt_once(machine: LisaHost) -> None:
     machine.lisa("session", "objective", "--id", "o1", "--goal", "ship it", "--acceptance", "green", "--budget", "7")
     plan = machine.lisa("session", "spawn", "--prompt", "go", "--dry-run", "--json").json
     assert plan["objective"] == {"id": "o1", "goal": "ship it", "acceptance": "green", "budget": 7}
-    told = "Objective context: id=o1 | goal=ship it | acceptance=green | budget=7"
-    assert f"{told}\\n\\ngo'" in plan["command"]
+    reminder = "Objective context: id=o1 | goal=ship it | acceptance=green | budget=7"
+    assert f"{reminder}\\n\\ngo'" in plan["command"]
     plan = machine.lisa("session", "spawn", "--prompt", "SHIP IT now", "--dry-run", "--json").json
     assert plan["command"].endswith(" 'SHIP IT now'")
-    machine.program("claude", CLAUDE + "sleep 600\n")
+    machine.add_program("claude", CLAUDE + "sleep 600\n")
     machine.lisa("session", "spawn", "--session", "lisa-x")
     meta = json.loads(next(Path(machine.env["LISA_STATE_DIR"]).rglob("meta.json")).read_text())
-    assert (meta["objectiveId"], meta["prompt"]) == ("o1", told)
+    assert (meta["objectiveId"], meta["prompt"]) == ("o1", reminder)

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 NAME = "lisa-a-1"
 
 
-def _sandbox(machine: Machine, *words: str, stdin: str | None = None) -> dict[str, Any]:
+def _sandbox(machine: LisaHost, *words: str, stdin: str | None = None) -> dict[str, Any]:
     answer = machine.lisa("session", "state-sandbox", *words, stdin=stdin)
     assert answer.code == 0, answer
     return answer.json
 
 
-def _fill(machine: Machine) -> None:
+def _fill(machine: LisaHost) -> None:
     for words in (
         ("objective", "--id", "a", "--goal", "first"),
         ("objective", "--id", "b", "--goal", "second"),
@@ -31,11 +31,11 @@ def _fill(machine: Machine) -> None:
     assert cached.code == 0
 
 
-def _store(machine: Machine, name: str) -> Path:
+def _store(machine: LisaHost, name: str) -> Path:
     return next((machine.folder / "state").rglob(name))
 
 
-def test_what_there_is_is_listed_by_default_and_always_as_json(machine: Machine) -> None:
+def test_what_there_is_is_listed_by_default_and_always_as_json(machine: LisaHost) -> None:
     _fill(machine)
     full = _sandbox(machine)
     assert (full["action"], full["objectiveCount"], full["laneCount"], full["currentId"]) == ("list", 2, 1, "b")
@@ -52,12 +52,12 @@ def test_what_there_is_is_listed_by_default_and_always_as_json(machine: Machine)
     assert _sandbox(machine, "--include", "memory,context-cache", "--json-min")["memoryCount"] == 1
 
 
-def test_the_action_stands_anywhere(machine: Machine) -> None:
+def test_the_action_stands_anywhere(machine: LisaHost) -> None:
     assert _sandbox(machine, "--json-min", "snapshot")["action"] == "snapshot"
     assert _sandbox(machine, "--action", "Snapshot", "--json")["action"] == "snapshot"
 
 
-def test_a_snapshot_brings_everything_back(machine: Machine) -> None:
+def test_a_snapshot_brings_everything_back(machine: LisaHost) -> None:
     _fill(machine)
     before = {name: _store(machine, name).read_bytes() for name in ("objectives.json", "lanes.json")}
     saved = _sandbox(machine, "snapshot", "--file", "deep/er/state.json")
@@ -82,7 +82,7 @@ def test_a_snapshot_brings_everything_back(machine: Machine) -> None:
     assert {name: _store(machine, name).read_bytes() for name in before} == before
 
 
-def test_memories_and_the_context_cache_come_along_when_asked_for(machine: Machine) -> None:
+def test_memories_and_the_context_cache_come_along_when_asked_for(machine: LisaHost) -> None:
     _fill(machine)
     extras = ("--include", "memory,context-cache")
     snapshot = machine.lisa("session", "state-sandbox", "snapshot", *extras).json["snapshot"]
@@ -96,7 +96,7 @@ def test_memories_and_the_context_cache_come_along_when_asked_for(machine: Machi
     assert machine.lisa("session", "context-cache", "--key", "k").code == 0
 
 
-def test_a_restore_goes_to_the_snapshots_own_project_unless_told_otherwise(machine: Machine) -> None:
+def test_a_restore_goes_to_the_snapshots_own_project_unless_told_otherwise(machine: LisaHost) -> None:
     _fill(machine)
     _sandbox(machine, "snapshot", "--file", "s.json")
     elsewhere = machine.lisa("session", "state-sandbox", "restore", "--file", str(machine.project / "s.json"), cwd="/")
@@ -106,7 +106,7 @@ def test_a_restore_goes_to_the_snapshots_own_project_unless_told_otherwise(machi
     assert _sandbox(machine, "--project-root", str(machine.home))["objectiveCount"] == 2
 
 
-def test_a_restore_is_all_or_nothing(machine: Machine) -> None:
+def test_a_restore_is_all_or_nothing(machine: LisaHost) -> None:
     _fill(machine)
     snapshot = _sandbox(machine, "snapshot")["snapshot"]
     snapshot["objectiveStore"]["objectives"].pop("a")
@@ -120,7 +120,7 @@ def test_a_restore_is_all_or_nothing(machine: Machine) -> None:
     assert objectives.read_bytes() == before
 
 
-def test_corrupt_stores_are_replaced_by_a_restore_and_removed_by_clear(machine: Machine) -> None:
+def test_corrupt_stores_are_replaced_by_a_restore_and_removed_by_clear(machine: LisaHost) -> None:
     _fill(machine)
     _sandbox(machine, "snapshot", "--file", "s.json")
     for name in ("objectives.json", "lanes.json"):
@@ -149,20 +149,20 @@ def test_corrupt_stores_are_replaced_by_a_restore_and_removed_by_clear(machine: 
         ('{"version":"1","memories":{"../../x":{}}}', "snapshot_parse_failed"),
     ],
 )
-def test_what_is_no_snapshot_is_refused_and_changes_nothing(machine: Machine, content: str, code: str) -> None:
+def test_what_is_no_snapshot_is_refused_and_changes_nothing(machine: LisaHost, content: str, code: str) -> None:
     answer = machine.lisa("session", "state-sandbox", "restore", "--file", "-", stdin=content)
     assert (answer.code, answer.json["errorCode"]) == (1, code)
     assert not (machine.folder / "state").exists()
 
 
-def test_absent_and_null_parts_are_empty(machine: Machine) -> None:
+def test_absent_and_null_parts_are_empty(machine: LisaHost) -> None:
     _fill(machine)
     restored = _sandbox(machine, "restore", "--file", "-", stdin='{"version":"1","laneStore":{"lanes":null}}')
     assert (restored["objectiveCount"], restored["laneCount"]) == (0, 0)
     assert _sandbox(machine)["objectiveCount"] == 0
 
 
-def test_a_folder_that_is_there_keeps_its_mode(machine: Machine) -> None:
+def test_a_folder_that_is_there_keeps_its_mode(machine: LisaHost) -> None:
     machine.project.chmod(0o755)
     _sandbox(machine, "snapshot", "--file", "s.json")
     assert machine.project.stat().st_mode & 0o777 == 0o755
@@ -180,6 +180,6 @@ def test_a_folder_that_is_there_keeps_its_mode(machine: Machine) -> None:
         (("list", "--include", "everything"), "invalid_include"),
     ],
 )
-def test_what_is_refused(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "state-sandbox", *words)
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import Machine
-from tests.stage import Stage
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
 MIN_KEYS = {
     "session",
@@ -24,21 +24,21 @@ MIN_KEYS = {
 
 
 @pytest.fixture
-def ended(machine: Machine) -> Stage:
+def ended(machine: LisaHost) -> SessionHarness:
     """A session whose command has completed."""
-    stage = Stage(machine, "lisa-done").run("echo bye")
-    stage.dies()
+    stage = SessionHarness(machine, "lisa-done").run("echo bye")
+    stage.wait_until_dead()
     return stage
 
 
-def test_a_missing_session_is_an_answer_unless_told_otherwise(machine: Machine) -> None:
+def test_a_missing_session_is_an_answer_unless_told_otherwise(machine: LisaHost) -> None:
     answer = machine.lisa("session", "status", "--session", "lisa-x")
     assert (answer.code, answer.out) == (0, "not_found,0,0,,0,not_found\n")
     failed = machine.lisa("session", "status", "--session", "lisa-x", "--fail-not-found")
     assert (failed.code, failed.out) == (1, "not_found,0,0,,0,not_found\n")
 
 
-def test_json_min_of_a_missing_session_has_the_code_only_when_it_is_a_failure(machine: Machine) -> None:
+def test_json_min_of_a_missing_session_has_the_code_only_when_it_is_a_failure(machine: LisaHost) -> None:
     failed = machine.lisa("session", "status", "--session", "lisa-x", "--json-min", "--fail-not-found")
     assert failed.code == 1
     assert failed.json == {
@@ -56,19 +56,19 @@ def test_json_min_of_a_missing_session_has_the_code_only_when_it_is_a_failure(ma
     assert (fine.code, "errorCode" in fine.json) == (0, False)
 
 
-def test_scenario_34_asking_for_a_name_that_never_existed_leaves_no_file(machine: Machine) -> None:
+def test_scenario_34_asking_for_a_name_that_never_existed_leaves_no_file(machine: LisaHost) -> None:
     for form in ("--json", "--json-min", "--full"):
         machine.lisa("session", "status", "--session", "lisa-x", form)
         machine.lisa("session", "explain", "--session", "lisa-x")
     assert not [path for path in (machine.folder / "state").rglob("*") if "lisa-x" in path.name]
 
 
-def test_a_completed_session_is_completed_in_both_words(ended: Stage) -> None:
+def test_a_completed_session_is_completed_in_both_words(ended: SessionHarness) -> None:
     assert ended.machine.lisa("session", "status", "--session", ended.name).out == "completed,0,0,,0,completed\n"
     assert set(ended.lisa("status", "--json-min").json) == MIN_KEYS
 
 
-def test_the_full_line_has_its_columns_and_keeps_the_last_screen(ended: Stage) -> None:
+def test_the_full_line_has_its_columns_and_keeps_the_last_screen(ended: SessionHarness) -> None:
     line = ended.machine.lisa("session", "status", "--session", ended.name, "--full").out.strip().split(",")
     assert line[:2] == ["status_full_v1", "completed"]
     assert line[6:10] == ["completed", "done_file", "exited:0", "0"]
@@ -77,14 +77,14 @@ def test_the_full_line_has_its_columns_and_keeps_the_last_screen(ended: Stage) -
     assert os.stat(line[4]).st_mode & 0o777 == 0o600
 
 
-def test_without_full_nothing_is_written(ended: Stage) -> None:
-    before = sorted(path.name for path in Path(ended.place.folder).iterdir())
+def test_without_full_nothing_is_written(ended: SessionHarness) -> None:
+    before = sorted(path.name for path in Path(ended.ref.folder).iterdir())
     ended.lisa("status")
-    assert sorted(path.name for path in Path(ended.place.folder).iterdir()) == before
+    assert sorted(path.name for path in Path(ended.ref.folder).iterdir()) == before
 
 
-def test_json_tells_who_decided_and_with_which_evidence(machine: Machine) -> None:
-    stage = Stage(machine).spawn("[todos x plan|> build|ship] [ask deploy?]")
+def test_json_tells_who_decided_and_with_which_evidence(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[todos x plan|> build|ship] [ask deploy?]")
     answer = wait_until(lambda: (now := stage.lisa("status").json)["waitingFor"] == "permission" and now)
     assert (answer["sessionState"], answer["status"], answer["stateSource"]) == ("waiting_input", "idle", "agent_file")
     assert (answer["todosDone"], answer["todosTotal"]) == (1, 3)
@@ -93,8 +93,8 @@ def test_json_tells_who_decided_and_with_which_evidence(machine: Machine) -> Non
     assert {"waitingFor", "source", "state", "at"} <= set(answer["signals"]["reports"][0])
 
 
-def test_the_active_task_is_what_the_agent_works_at(machine: Machine) -> None:
-    stage = Stage(machine).spawn("[todos x plan|> build it, all of it|ship] [hang]")
+def test_the_active_task_is_what_the_agent_works_at(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[todos x plan|> build it, all of it|ship] [hang]")
     line = wait_until(
         lambda: "build" in (out := machine.lisa("session", "status", "--session", stage.name).out) and out
     )
@@ -102,8 +102,8 @@ def test_the_active_task_is_what_the_agent_works_at(machine: Machine) -> None:
     assert line.endswith(",in_progress\n")
 
 
-def test_scenario_16_without_tmux_the_state_is_degraded_and_says_why(ended: Stage) -> None:
-    working = Stage(ended.machine, "lisa-works").run("sleep 600")
+def test_scenario_16_without_tmux_the_state_is_degraded_and_says_why(ended: SessionHarness) -> None:
+    working = SessionHarness(ended.machine, "lisa-works").run("sleep 600")
     answer = working.lisa("status", env={"PATH": str(ended.machine.bin)})
     assert answer.json["sessionState"] == "degraded"
     assert answer.json["errorCode"] == "tmux_missing"
@@ -120,13 +120,13 @@ def test_scenario_16_without_tmux_the_state_is_degraded_and_says_why(ended: Stag
         (("--bogus",), "unknown_flag"),
     ],
 )
-def test_bad_words_are_refused_with_their_code(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_bad_words_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "status", "--session", "lisa-x", *words, "--json")
     assert (answer.code, answer.json["errorCode"], answer.json["ok"]) == (1, code, False)
 
 
-def test_a_session_on_another_socket_folder_is_found_by_its_records(machine: Machine) -> None:
-    stage = Stage(machine).run("sleep 600")
+def test_a_session_on_another_socket_folder_is_found_by_its_records(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).run("sleep 600")
     elsewhere = machine.folder / "other"
     elsewhere.mkdir()
     answer = stage.lisa("status", env={"LISA_TMUX_SOCKET_DIR": str(elsewhere)})

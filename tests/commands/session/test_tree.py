@@ -10,32 +10,32 @@ import pytest
 
 from lisa_py.contract.records import SessionMeta
 from lisa_py.host import files
-from lisa_py.store import session
-from lisa_py.store.places import Place, project
+from lisa_py.store import session_records
+from lisa_py.store.paths import SessionRef, resolve_project
 from tests.fleet import Fleet
-from tests.machine import Machine
+from tests.lisa_host import LisaHost
 
 
 class Records:
     """Metadata of sessions, written without spawning any."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: LisaHost) -> None:
         self.machine = machine
 
-    def place(self, name: str, root: str = "") -> Place:
-        return Place(project(root or str(self.machine.project), self.machine.context().settings), name)
+    def ref(self, name: str, root: str = "") -> SessionRef:
+        return SessionRef(resolve_project(root or str(self.machine.project), self.machine.context().settings), name)
 
     def add(self, name: str, parent: str = "", *, root: str = "", run: str = "", parent_run: str = "") -> None:
-        place = self.place(name, root)
-        files.private_dir(place.folder)
+        ref = self.ref(name, root)
+        files.ensure_private_dir(ref.folder)
         meta = SessionMeta(
-            session=name, parent_session=parent, agent="claude", mode="exec", project_root=place.project.root,
+            session=name, parent_session=parent, agent="claude", mode="exec", project_root=ref.project.root,
             created_at="2026-11-21T00:00:00Z", run_id=run or name, parent_run_id=parent_run,
         )  # fmt: skip
-        session.write_meta(place, meta)
+        session_records.write_meta(ref, meta)
 
     def remove(self, name: str) -> None:
-        files.remove_tree(self.place(name).folder)
+        files.remove_tree(self.ref(name).folder)
 
     def tree(self, *words: str, form: str = "--json") -> dict[str, Any]:
         answer = self.machine.lisa("session", "tree", *words, form)
@@ -44,7 +44,7 @@ class Records:
 
 
 @pytest.fixture
-def records(machine: Machine) -> Records:
+def records(machine: LisaHost) -> Records:
     return Records(machine)
 
 
@@ -70,7 +70,7 @@ def names(rows: list[dict[str, Any]]) -> list[str]:
     return [row["session"] for row in rows]
 
 
-def test_parents_hold_their_children_in_order(machine: Machine, family: Records) -> None:
+def test_parents_hold_their_children_in_order(machine: LisaHost, family: Records) -> None:
     tree = family.tree()
     assert shape(tree["roots"]) == {"lisa-a": {"lisa-b": {"lisa-d": {}}, "lisa-c": {}}, "lisa-z": {}}
     assert tree["roots"][1] == {
@@ -81,14 +81,14 @@ def test_parents_hold_their_children_in_order(machine: Machine, family: Records)
     assert (tree["nodeCount"], tree["totalNodeCount"], tree["allHashes"]) == (5, 5, False)
 
 
-def test_text_is_indented(machine: Machine, family: Records) -> None:
+def test_text_is_indented(machine: LisaHost, family: Records) -> None:
     assert machine.lisa("session", "tree").out == (
         "lisa-a (claude/exec)\n  lisa-b (claude/exec)\n    lisa-d (claude/exec)\n  lisa-c (claude/exec)\n"
         "lisa-z (claude/exec)\n"
     )
 
 
-def test_flat_is_a_table_with_a_header(machine: Machine, family: Records) -> None:
+def test_flat_is_a_table_with_a_header(machine: LisaHost, family: Records) -> None:
     lines = machine.lisa("session", "tree", "--flat").out.splitlines()
     assert lines[0] == "session\tparentSession\tagent\tmode\tprojectRoot\tcreatedAt"
     assert lines[2] == f"lisa-b\tlisa-a\tclaude\texec\t{machine.project}\t2026-11-21T00:00:00Z"
@@ -97,7 +97,7 @@ def test_flat_is_a_table_with_a_header(machine: Machine, family: Records) -> Non
     assert tree["flat"] is True
 
 
-def test_one_session_and_what_is_below_it(machine: Machine, family: Records) -> None:
+def test_one_session_and_what_is_below_it(machine: LisaHost, family: Records) -> None:
     tree = family.tree("--session", "lisa-b")
     assert shape(tree["roots"]) == {"lisa-b": {"lisa-d": {}}}
     assert (tree["session"], tree["nodeCount"], tree["totalNodeCount"], tree["filteredNodeCount"]) == (
@@ -110,7 +110,7 @@ def test_one_session_and_what_is_below_it(machine: Machine, family: Records) -> 
     assert (answer.code, answer.json["errorCode"]) == (1, "session_not_found_in_tree")
 
 
-def test_an_empty_project_has_no_roots_and_looking_leaves_no_trace(machine: Machine, records: Records) -> None:
+def test_an_empty_project_has_no_roots_and_looking_leaves_no_trace(machine: LisaHost, records: Records) -> None:
     tree = records.tree()
     assert (tree["nodeCount"], tree["roots"]) == (0, [])
     assert machine.lisa("session", "tree").out == "\n"
@@ -147,15 +147,15 @@ def test_a_child_of_nobody_known_is_a_root(records: Records) -> None:
     assert records.tree()["roots"][0]["parentSession"] == "lisa-gone"
 
 
-def test_unreadable_records_are_left_out_and_said(machine: Machine, family: Records) -> None:
-    Path(family.place("lisa-z").meta).write_text("{broken")
+def test_unreadable_records_are_left_out_and_said(machine: LisaHost, family: Records) -> None:
+    Path(family.ref("lisa-z").meta).write_text("{broken")
     answer = machine.lisa("session", "tree", "--json")
     assert names(answer.json["roots"]) == ["lisa-a"]
     assert "lisa-z" in answer.json["warnings"][0]
     assert answer.err.startswith("tree warning: ")
 
 
-def test_names_that_occur_in_several_projects_stay_apart(machine: Machine, family: Records) -> None:
+def test_names_that_occur_in_several_projects_stay_apart(machine: LisaHost, family: Records) -> None:
     other = machine.folder / "other"
     other.mkdir()
     family.add("lisa-a", root=str(other), run="another")
@@ -172,7 +172,7 @@ def test_names_that_occur_in_several_projects_stay_apart(machine: Machine, famil
 # -- what is new --------------------------------------------------------------------------------------------------
 
 
-def test_links_that_came_and_went(machine: Machine, family: Records) -> None:
+def test_links_that_came_and_went(machine: LisaHost, family: Records) -> None:
     first = family.tree("--delta")
     assert (first["delta"], first["deltaResult"]["count"]) == (True, 5)
     assert family.tree("--delta")["deltaResult"] == {"count": 0}
@@ -192,7 +192,7 @@ def test_each_view_has_a_snapshot_of_its_own(family: Records) -> None:
     assert family.tree("--delta", "--session", "lisa-b")["deltaResult"]["count"] == 0
 
 
-def test_an_unreadable_snapshot_is_set_aside_and_said(machine: Machine, family: Records) -> None:
+def test_an_unreadable_snapshot_is_set_aside_and_said(machine: LisaHost, family: Records) -> None:
     family.tree("--delta")
     path = next((machine.folder / "state").rglob("tree-delta.json"))
     path.write_text("{broken")
@@ -203,7 +203,7 @@ def test_an_unreadable_snapshot_is_set_aside_and_said(machine: Machine, family: 
     assert list(path.parent.glob("*.corrupt-*"))
 
 
-def test_sessions_that_came_went_or_changed(machine: Machine, family: Records) -> None:
+def test_sessions_that_came_went_or_changed(machine: LisaHost, family: Records) -> None:
     first = family.tree("--delta-json")
     assert first["delta"]["count"] == 5
     assert first["session"] == ""
@@ -219,7 +219,7 @@ def test_sessions_that_came_went_or_changed(machine: Machine, family: Records) -
     assert family.tree("--delta-json")["delta"]["count"] == 0
 
 
-def test_a_cursor_file_of_ones_own(machine: Machine, family: Records) -> None:
+def test_a_cursor_file_of_ones_own(machine: LisaHost, family: Records) -> None:
     path = machine.project / "seen.json"
     tree = family.tree("--delta-json", "--cursor-file", "seen.json", "--flat", form="--json-min")
     assert (tree["cursorFile"], tree["delta"]["count"]) == (str(path), 5)
@@ -243,7 +243,7 @@ def test_a_cursor_file_of_ones_own(machine: Machine, family: Records) -> None:
         (("--cursor-file", "x"), "cursor_file_requires_delta_json"),
     ],
 )
-def test_flags_that_exclude_each_other(machine: Machine, words: tuple[str, ...], code: str) -> None:
+def test_flags_that_exclude_each_other(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "tree", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
@@ -251,10 +251,10 @@ def test_flags_that_exclude_each_other(machine: Machine, words: tuple[str, ...],
 # -- living sessions ----------------------------------------------------------------------------------------------
 
 
-def test_states_are_shown_in_every_form(machine: Machine, fleet: Fleet, records: Records) -> None:
+def test_states_are_shown_in_every_form(machine: LisaHost, fleet: Fleet, records: Records) -> None:
     records.add("lisa-gone")
     fleet.spawn("lisa-ended", "exit 3")
-    fleet.ends("lisa-ended")
+    fleet.wait_until_ended("lisa-ended")
     tree = records.tree("--with-state")
     assert {row["session"]: (row["status"], row["sessionState"]) for row in tree["rows"]} == {
         "lisa-ended": ("crashed", "crashed"),
@@ -267,6 +267,6 @@ def test_states_are_shown_in_every_form(machine: Machine, fleet: Fleet, records:
     assert names(records.tree("--active-only")["roots"]) == ["lisa-ended"]
 
 
-def test_active_only_without_tmux_is_no_empty_tree(machine: Machine, family: Records) -> None:
+def test_active_only_without_tmux_is_no_empty_tree(machine: LisaHost, family: Records) -> None:
     answer = machine.lisa("session", "tree", "--active-only", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "session_tree_build_failed")

@@ -7,20 +7,20 @@ import json
 import pytest
 
 from lisa_py.store import events
-from tests.machine import Machine
-from tests.stage import Stage
-from tests.waiting import wait_until
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
-ROOM = ("--token-budget", "2000")
+BUDGET = ("--token-budget", "2000")
 
 
 @pytest.fixture
-def stage(machine: Machine) -> Stage:
-    return Stage(machine)
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
 
 
-def test_one_call_tells_waits_and_packs(stage: Stage) -> None:
-    answer = stage.spawn().lisa("turn", "--text", "[think 0.5] [say the answer is 7]", "--enter", *ROOM)
+def test_one_call_tells_waits_and_packs(stage: SessionHarness) -> None:
+    answer = stage.spawn().lisa("turn", "--text", "[think 0.5] [say the answer is 7]", "--enter", *BUDGET)
     assert answer.code == 0, answer
     got = answer.json
     assert (got["ok"], got["session"]) == (True, stage.name)
@@ -30,14 +30,16 @@ def test_one_call_tells_waits_and_packs(stage: Stage) -> None:
     assert [got[f"{step}ExitCode"] for step in ("send", "monitor", "packet")] == [0, 0, 0]
 
 
-def test_an_idle_agent_of_before_is_no_answer_to_this_turn(stage: Stage) -> None:
+def test_an_idle_agent_of_before_is_no_answer_to_this_turn(stage: SessionHarness) -> None:
     stage.spawn()
     for number in range(3):
-        got = stage.lisa("turn", "--text", f"[think 0.3] [say number {number}]", "--enter", "--lines", "8", *ROOM).json
+        got = stage.lisa(
+            "turn", "--text", f"[think 0.3] [say number {number}]", "--enter", "--lines", "8", *BUDGET
+        ).json
         assert f"number {number}" in got["packet"]["summary"]
 
 
-def test_the_small_form_is_what_a_loop_needs(stage: Stage) -> None:
+def test_the_small_form_is_what_a_loop_needs(stage: SessionHarness) -> None:
     got = stage.spawn().lisa("turn", "--text", "[say hi]", "--enter", "--json-min").json
     assert got == {
         "exitReason": "waiting_input",
@@ -53,36 +55,36 @@ def test_the_small_form_is_what_a_loop_needs(stage: Stage) -> None:
     }
 
 
-def test_the_answer_is_json_without_being_asked(stage: Stage) -> None:
+def test_the_answer_is_json_without_being_asked(stage: SessionHarness) -> None:
     stage.spawn()
     answer = stage.machine.lisa("session", "turn", "--session", stage.name, "--text", "[say hi]", "--enter")
     assert answer.json["ok"] is True
 
 
-def test_a_question_is_answered_and_waited_for_in_one_call(stage: Stage) -> None:
+def test_a_question_is_answered_and_waited_for_in_one_call(stage: SessionHarness) -> None:
     stage.spawn()
-    asked = stage.lisa("turn", "--text", "[ask echo yes] [say it said {last}]", "--enter", "--json-min").json
-    assert asked["waitingFor"] == "permission"
-    got = stage.lisa("turn", "--answer", "yes", *ROOM).json
+    waiting = stage.lisa("turn", "--text", "[ask echo yes] [say it said {last}]", "--enter", "--json-min").json
+    assert waiting["waitingFor"] == "permission"
+    got = stage.lisa("turn", "--answer", "yes", *BUDGET).json
     assert got["send"]["answered"]["text"] == "Yes"
     assert "it said yes" in got["packet"]["summary"]
 
 
-def test_a_draft_that_a_key_submits_is_waited_for(stage: Stage) -> None:
+def test_a_draft_that_a_key_submits_is_waited_for(stage: SessionHarness) -> None:
     stage.spawn()
     for number in range(3):
         assert stage.lisa("send", "--text", f"[think 0.3] [say draft {number}]").json["ok"] is True
-        got = stage.lisa("turn", "--keys", "Enter", "--lines", "8", *ROOM).json
+        got = stage.lisa("turn", "--keys", "Enter", "--lines", "8", *BUDGET).json
         assert got["packet"]["summary"].splitlines()[-1] == f"draft {number}", got
         assert got["monitor"]["waitingFor"] == "prompt"
 
 
-def test_a_key_that_changes_nothing_holds_the_turn_up_for_a_moment_only(stage: Stage) -> None:
+def test_a_key_that_changes_nothing_holds_the_turn_up_for_a_moment_only(stage: SessionHarness) -> None:
     answer = stage.spawn().lisa("turn", "--keys", "Left", "--json-min", timeout=15)
     assert (answer.code, answer.json["finalState"]) == (0, "waiting_input")
 
 
-def test_only_the_fields_asked_for_are_packed(stage: Stage) -> None:
+def test_only_the_fields_asked_for_are_packed(stage: SessionHarness) -> None:
     got = stage.spawn().lisa("turn", "--text", "[say hi]", "--enter", "--fields", "nextAction,capture.lines").json
     assert got["packet"] == {"capture": {"lines": 120}, "nextAction": "session send"}
 
@@ -90,7 +92,7 @@ def test_only_the_fields_asked_for_are_packed(stage: Stage) -> None:
 # -- when a step fails --------------------------------------------------------------------------------------------
 
 
-def test_a_send_that_fails_ends_the_turn(stage: Stage) -> None:
+def test_a_send_that_fails_ends_the_turn(stage: SessionHarness) -> None:
     answer = stage.lisa("turn", "--text", "hello", "--enter")
     got = answer.json
     assert answer.code == 1
@@ -101,7 +103,7 @@ def test_a_send_that_fails_ends_the_turn(stage: Stage) -> None:
     assert "monitor" not in got and "packet" not in got
 
 
-def test_time_that_runs_out_is_the_monitor_s_failure(stage: Stage) -> None:
+def test_time_that_runs_out_is_the_monitor_s_failure(stage: SessionHarness) -> None:
     words = ("turn", "--text", "[think 600]", "--enter", "--timeout-seconds", "1")
     answer = stage.spawn().lisa(*words, "--json-min")
     assert (answer.code, answer.json) == (
@@ -118,35 +120,35 @@ def test_time_that_runs_out_is_the_monitor_s_failure(stage: Stage) -> None:
     )
 
 
-def test_an_agent_that_crashes_in_its_turn_fails_it_with_2(stage: Stage) -> None:
+def test_an_agent_that_crashes_in_its_turn_fails_it_with_2(stage: SessionHarness) -> None:
     answer = stage.spawn().lisa("turn", "--text", "[think 0.3] [crash 4]", "--enter")
     assert (answer.code, answer.json["failedStep"]) == (2, "monitor")
     assert answer.json["monitor"]["finalState"] == "crashed"
 
 
-def test_keys_that_end_the_agent_are_a_terminal_end(stage: Stage) -> None:
+def test_keys_that_end_the_agent_are_a_terminal_end(stage: SessionHarness) -> None:
     stage.spawn()
     answer = stage.lisa("turn", "--keys", "C-d", "--expect", "terminal", "--json-min")
     assert (answer.code, answer.json["finalState"]) == (0, "completed")
 
 
-def test_a_log_of_thousands_of_events_does_not_hold_it_up(stage: Stage) -> None:
+def test_a_log_of_thousands_of_events_does_not_hold_it_up(stage: SessionHarness) -> None:
     stage.spawn()
     for number in range(700):
-        events.add(stage.place, stage.ctx.settings, 1e9 + number, type="snapshot", reason="x" * 200)
+        events.add(stage.ref, stage.ctx.settings, 1e9 + number, type="snapshot", reason="x" * 200)
     answer = stage.lisa("turn", "--text", "[say hi]", "--enter", "--events", "600", timeout=30)
     assert answer.code == 0
     assert len(answer.json["packet"]["handoff"]["events"]) == 600
     assert len(answer.out) > 65536
 
 
-def test_ctrl_c_leaves_the_session_alone(stage: Stage) -> None:
+def test_ctrl_c_leaves_the_session_alone(stage: SessionHarness) -> None:
     import signal
 
     stage.spawn()
     running = stage.machine.start("session", "turn", "--session", stage.name, "--text", "[think 600]", "--enter")
-    stage.reaches("thinking")
-    wait_until(lambda: "send_text" in stage.events())
+    stage.wait_for_state("thinking")
+    wait_until(lambda: "send_text" in stage.event_reasons())
     running.send_signal(signal.SIGINT)
     out, _ = running.communicate(timeout=20)
     assert running.returncode == 130
@@ -173,6 +175,6 @@ def test_ctrl_c_leaves_the_session_alone(stage: Stage) -> None:
         (("--text", "a", "--expect", "marker"), "expect_marker_requires_until_marker"),
     ],
 )
-def test_refused_words_have_their_own_code(stage: Stage, words: tuple[str, ...], code: str) -> None:
+def test_refused_words_have_their_own_code(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
     answer = stage.lisa("turn", *words)
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.machine import Answer, Machine
-from tests.skill_tree import edit, skill_tree
+from tests.lisa_host import CallResult, LisaHost
+from tests.skill_tree import make_skill_tree, replace_in_file
 
 PATH = ("skills", "doctor")
 
@@ -16,10 +16,10 @@ PATH = ("skills", "doctor")
 class Shop:
     """A machine with a tree whose skill is up to date, and the folders of agents."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: LisaHost) -> None:
         self.machine = machine
         self.tree = machine.folder / "tree"
-        self.model = skill_tree(self.tree)
+        self.model = make_skill_tree(self.tree)
 
     def home(self, agent: str) -> Path:
         path = self.machine.home / f".{agent}"
@@ -32,7 +32,7 @@ class Shop:
         assert answer.code == 0, answer
         return self.home(agent) / "skills" / "lisa"
 
-    def doctor(self, *words: str) -> Answer:
+    def doctor(self, *words: str) -> CallResult:
         return self.machine.lisa(*PATH, "--repo-root", str(self.tree), *words, "--json")
 
     def target(self, agent: str, *words: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(machine: Machine) -> Shop:
+def shop(machine: LisaHost) -> Shop:
     return Shop(machine)
 
 
@@ -63,7 +63,7 @@ def test_an_installed_skill_is_up_to_date_in_words_flags_and_content(shop: Shop)
 
 
 def test_another_content_of_the_same_version_is_seen_with_deep_only(shop: Shop) -> None:
-    edit(shop.installed("claude") / "SKILL.md", "## Always", "## Never")
+    replace_in_file(shop.installed("claude") / "SKILL.md", "## Always", "## Never")
     assert shop.target("claude")["status"] == "up_to_date"
     target = shop.target("claude", "--deep")
     assert (target["status"], target["detail"]) == ("outdated", "content drift")
@@ -73,13 +73,13 @@ def test_another_content_of_the_same_version_is_seen_with_deep_only(shop: Shop) 
 def test_a_command_or_a_flag_that_is_not_told_is_named(shop: Shop) -> None:
     """B25: per command; that the flag is told elsewhere does not count."""
     index = shop.installed("claude") / "data" / "commands.md"
-    edit(index, "## session exists\n", "## session was\n")
+    replace_in_file(index, "## session exists\n", "## session was\n")
     target = shop.target("claude")
     assert target["missingCommands"] == ["session exists"] and target["detail"] == "command contract drift"
-    edit(index, "## session was\n", "## session exists\n")
-    edit(index, "    lisa session name ", "    lisa session name [--project-root] <!-- ")
+    replace_in_file(index, "## session was\n", "## session exists\n")
+    replace_in_file(index, "    lisa session name ", "    lisa session name [--project-root] <!-- ")
     assert shop.target("claude")["status"] == "up_to_date"
-    edit(index, "[--tag ", "[-tag ")
+    replace_in_file(index, "[--tag ", "[-tag ")
     target = shop.target("claude", "--contract-check")
     assert target["missingFlags"] == ["session name:--tag"] and target["detail"] == "flag surface drift"
 
@@ -94,7 +94,7 @@ def test_words_of_the_page_are_no_commands(shop: Shop) -> None:
 
 def test_a_newer_skill_is_newer_and_left_alone(shop: Shop) -> None:
     """B26."""
-    edit(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 10.")
+    replace_in_file(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 10.")
     target = shop.target("claude", "--fix", "--explain-drift")
     assert (target["status"], "fixed" in target) == ("newer", False)
     assert shop.doctor().code == 0
@@ -103,7 +103,7 @@ def test_a_newer_skill_is_newer_and_left_alone(shop: Shop) -> None:
 def test_the_version_is_that_of_the_front_matter(shop: Shop) -> None:
     """B26: a line above it, or in a code block, is not it."""
     main = shop.installed("claude") / "SKILL.md"
-    edit(main, "# lisa:", "```\nversion: 99\n```\n# lisa:")
+    replace_in_file(main, "# lisa:", "```\nversion: 99\n```\n# lisa:")
     assert shop.target("claude")["version"] != "99"
     main.write_text("version: 99\n" + main.read_text())
     target = shop.target("claude")
@@ -125,7 +125,7 @@ def test_fix_installs_for_agents_that_are_here_and_for_no_other(shop: Shop) -> N
 
 
 def test_fix_mends_what_is_outdated_or_broken_and_says_what_it_cannot(shop: Shop) -> None:
-    edit(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
+    replace_in_file(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
     (shop.installed("codex") / "SKILL.md").unlink()
     assert shop.target("claude", "--fix")["fixed"] is True
     target = shop.target("codex", "--fix")
@@ -134,7 +134,7 @@ def test_fix_mends_what_is_outdated_or_broken_and_says_what_it_cannot(shop: Shop
 
 
 def test_drift_is_explained_and_planned_most_urgent_first(shop: Shop) -> None:
-    edit(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
+    replace_in_file(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
     answer = shop.doctor("--explain-drift", "--sync-plan").json
     steps = [(step["target"], step["status"], step["priority"]) for step in answer["syncPlan"]]
     assert steps == [("codex", "missing", 3), ("claude", "outdated", 2)]
@@ -147,7 +147,7 @@ def test_drift_is_explained_and_planned_most_urgent_first(shop: Shop) -> None:
 
 def test_the_contract_check_of_the_tree_counts(shop: Shop) -> None:
     assert shop.doctor("--contract-check").json["contractChecks"][0]["name"] == "schema_coverage"
-    edit(shop.model / "data" / "recipes.md", "lisa session turn", "lisa session twist")
+    replace_in_file(shop.model / "data" / "recipes.md", "lisa session turn", "lisa session twist")
     answer = shop.doctor("--contract-check")
     assert (answer.code, answer.json["errorCode"]) == (1, "skills_doctor_drift_detected")
 
@@ -164,7 +164,7 @@ def test_without_a_tree_the_skill_that_comes_with_lisa_is_the_measure(shop: Shop
 
 
 def test_text_has_a_line_per_target_and_its_findings(shop: Shop) -> None:
-    edit(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
+    replace_in_file(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
     out = shop.machine.lisa(*PATH, "--repo-root", str(shop.tree), "--sync-plan", "--explain-drift").out
     assert "- claude status=outdated version=0.0.1.0 path=" in out
     assert "  detail: version drift" in out and "\nsync_plan:\n- lisa skills install" in out

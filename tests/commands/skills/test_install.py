@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import PROGRAM, Answer, Machine
-from tests.skill_tree import edit, skill_tree
+from tests.lisa_host import PROGRAM, CallResult, LisaHost
+from tests.skill_tree import make_skill_tree, replace_in_file
 
 PATH = ("skills", "install")
 
 
-def install(machine: Machine, *words: str) -> Answer:
+def install(machine: LisaHost, *words: str) -> CallResult:
     return machine.lisa(*PATH, *words, "--json")
 
 
@@ -23,7 +23,7 @@ def leftovers(folder: Path) -> list[str]:
     return [entry.name for entry in folder.iterdir() if entry.name.startswith(".lisa-skill")]
 
 
-def test_what_comes_with_lisa_is_installed_whole_without_network_or_checkout(machine: Machine) -> None:
+def test_what_comes_with_lisa_is_installed_whole_without_network_or_checkout(machine: LisaHost) -> None:
     (machine.home / ".claude").mkdir()
     answer = install(machine)
     there = machine.home / ".claude" / "skills" / "lisa"
@@ -34,7 +34,7 @@ def test_what_comes_with_lisa_is_installed_whole_without_network_or_checkout(mac
     assert machine.lisa("skills", "doctor", "--json").json["targets"][1]["status"] != "missing"
 
 
-def test_every_agent_that_is_here_gets_it_and_the_one_with_a_sandbox_first(machine: Machine) -> None:
+def test_every_agent_that_is_here_gets_it_and_the_one_with_a_sandbox_first(machine: LisaHost) -> None:
     assert install(machine).json["errorCode"] == "skills_destination_resolve_failed"
     (machine.home / ".claude").mkdir()
     (machine.home / ".codex").mkdir()
@@ -42,7 +42,7 @@ def test_every_agent_that_is_here_gets_it_and_the_one_with_a_sandbox_first(machi
     assert [Path(one["destination"]).parts[-3] for one in done] == [".codex", ".claude"]
 
 
-def test_a_project_and_a_path_are_places_too(machine: Machine) -> None:
+def test_a_project_and_a_path_are_places_too(machine: LisaHost) -> None:
     assert install(machine, "--to", "project").json["errorCode"] == "skills_destination_resolve_failed"
     assert install(machine, "--to", "project", "--project-path", "p").code == 0
     assert (machine.project / "p" / "skills" / "lisa" / "SKILL.md").exists()
@@ -51,15 +51,15 @@ def test_a_project_and_a_path_are_places_too(machine: Machine) -> None:
     assert install(machine, "--to", "nobody").json["errorCode"] == "skills_destination_resolve_failed"
 
 
-def test_a_named_tree_is_the_source_instead(machine: Machine) -> None:
+def test_a_named_tree_is_the_source_instead(machine: LisaHost) -> None:
     tree = machine.folder / "tree"
-    edit(skill_tree(tree) / "SKILL.md", "version: ", "version: 9.")
+    replace_in_file(make_skill_tree(tree) / "SKILL.md", "version: ", "version: 9.")
     assert install(machine, "--path", "there", "--repo-root", str(tree)).code == 0
     assert "version: 9." in (machine.project / "there" / "SKILL.md").read_text()
     assert install(machine, "--path", "there", "--repo-root", "/nowhere").json["errorCode"] == "skills_install_failed"
 
 
-def test_a_folder_that_is_not_a_skill_is_not_replaced(machine: Machine) -> None:
+def test_a_folder_that_is_not_a_skill_is_not_replaced(machine: LisaHost) -> None:
     """B3: it held somebody's files."""
     mine = machine.project / "mine"
     mine.mkdir()
@@ -73,7 +73,7 @@ def test_a_folder_that_is_not_a_skill_is_not_replaced(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("place", ["/", "home", "agent home", "current folder", "above", "a checkout"])
-def test_some_folders_are_never_replaced(machine: Machine, place: str) -> None:
+def test_some_folders_are_never_replaced(machine: LisaHost, place: str) -> None:
     """B3, also with --force."""
     (machine.home / ".claude").mkdir()
     (machine.project / "repo" / ".git").mkdir(parents=True)
@@ -89,9 +89,9 @@ def test_some_folders_are_never_replaced(machine: Machine, place: str) -> None:
     assert machine.project.exists() and (machine.home / ".claude").exists()
 
 
-def test_a_link_in_the_place_of_the_skill_goes_and_what_it_leads_to_stays(machine: Machine) -> None:
+def test_a_link_in_the_place_of_the_skill_goes_and_what_it_leads_to_stays(machine: LisaHost) -> None:
     """B4."""
-    checkout = skill_tree(machine.folder / "tree")
+    checkout = make_skill_tree(machine.folder / "tree")
     (machine.home / ".claude" / "skills").mkdir(parents=True)
     link = machine.home / ".claude" / "skills" / "lisa"
     link.symlink_to(checkout)
@@ -99,15 +99,15 @@ def test_a_link_in_the_place_of_the_skill_goes_and_what_it_leads_to_stays(machin
     assert not link.is_symlink() and (link / "SKILL.md").exists() and (checkout / "SKILL.md").exists()
 
 
-def test_a_link_to_the_source_itself_is_left_as_it_is(machine: Machine) -> None:
-    checkout = skill_tree(machine.folder / "tree")
+def test_a_link_to_the_source_itself_is_left_as_it_is(machine: LisaHost) -> None:
+    checkout = make_skill_tree(machine.folder / "tree")
     (machine.project / "link").symlink_to(checkout)
     answer = install(machine, "--path", "link", "--repo-root", str(machine.folder / "tree"))
     assert answer.json["noop"] is True and (machine.project / "link").is_symlink()
     assert (checkout / "SKILL.md").exists()
 
 
-def test_a_copy_that_was_killed_half_way_is_mended_by_the_next(machine: Machine) -> None:
+def test_a_copy_that_was_killed_half_way_is_mended_by_the_next(machine: LisaHost) -> None:
     there = machine.project / "there"
     assert install(machine, "--path", "there").code == 0
     (machine.project / ".lisa-skill-stage-there-0001").mkdir()
@@ -116,7 +116,7 @@ def test_a_copy_that_was_killed_half_way_is_mended_by_the_next(machine: Machine)
     assert (there / "SKILL.md").exists() and not leftovers(machine.project)
 
 
-def test_a_full_disk_is_said_and_leaves_the_old_one(machine: Machine) -> None:
+def test_a_full_disk_is_said_and_leaves_the_old_one(machine: LisaHost) -> None:
     there = machine.project / "there"
     assert install(machine, "--path", "there").code == 0
     (there / "SKILL.md").write_text((there / "SKILL.md").read_text() + "\nmine\n")
@@ -128,7 +128,7 @@ def test_a_full_disk_is_said_and_leaves_the_old_one(machine: Machine) -> None:
     assert (there / "SKILL.md").read_text().endswith("\nmine\n") and not leftovers(machine.project)
 
 
-def test_many_installs_at_once_leave_one_whole_skill(machine: Machine) -> None:
+def test_many_installs_at_once_leave_one_whole_skill(machine: LisaHost) -> None:
     started = [machine.start(*PATH, "--path", "there", "--json") for _ in range(6)]
     assert [process.wait(60) for process in started] == [0] * 6
     for process in started:
@@ -136,6 +136,6 @@ def test_many_installs_at_once_leave_one_whole_skill(machine: Machine) -> None:
     assert len(list((machine.project / "there").rglob("*.md"))) == 4 and not leftovers(machine.project)
 
 
-def test_text_says_where_it_went(machine: Machine) -> None:
+def test_text_says_where_it_went(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--path", "there")
     assert answer.out.endswith(f" -> {machine.project / 'there'} (4 files)\n")

@@ -6,25 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import Answer, Machine
-from tests.skill_tree import edit, skill_tree
+from tests.lisa_host import CallResult, LisaHost
+from tests.skill_tree import make_skill_tree, replace_in_file
 
 PATH = ("skills", "sync")
 
 
 @pytest.fixture
-def edited(machine: Machine) -> Path:
+def edited(machine: LisaHost) -> Path:
     """A skill somebody has changed."""
-    folder = skill_tree(machine.folder / "edited")
-    edit(folder / "SKILL.md", "## Always", "## Always and ever")
+    folder = make_skill_tree(machine.folder / "edited")
+    replace_in_file(folder / "SKILL.md", "## Always", "## Always and ever")
     return folder
 
 
-def sync(machine: Machine, *words: str) -> Answer:
+def sync(machine: LisaHost, *words: str) -> CallResult:
     return machine.lisa(*PATH, *words, "--repo-root", "tree", "--json")
 
 
-def test_an_edited_skill_comes_back_into_the_tree(machine: Machine, edited: Path) -> None:
+def test_an_edited_skill_comes_back_into_the_tree(machine: LisaHost, edited: Path) -> None:
     answer = sync(machine, "--from", "path", "--path", str(edited), "--deep")
     target = machine.project / "tree" / "skills" / "lisa"
     assert (answer.code, answer.json["destination"], answer.json["files"]) == (0, str(target), 4)
@@ -33,18 +33,18 @@ def test_an_edited_skill_comes_back_into_the_tree(machine: Machine, edited: Path
     assert sync(machine, "--from", "path", "--path", str(edited), "--deep").json["drifted"] is False
 
 
-def test_an_agents_own_copy_is_found_by_the_agents_name(machine: Machine, edited: Path) -> None:
+def test_an_agents_own_copy_is_found_by_the_agents_name(machine: LisaHost, edited: Path) -> None:
     for name in ("codex", "claude"):
-        place = machine.home / f".{name}" / "skills" / "lisa"
-        place.parent.mkdir(parents=True)
-        edited.rename(place) if edited.exists() else place.mkdir()
+        target = machine.home / f".{name}" / "skills" / "lisa"
+        target.parent.mkdir(parents=True)
+        edited.rename(target) if edited.exists() else target.mkdir()
     assert sync(machine).json["source"].endswith("/.codex/skills/lisa")
     assert sync(machine, "--from", "CLAUDE").json["errorCode"] == "skills_sync_failed"
     assert sync(machine, "--from", "nobody").json["errorCode"] == "skills_source_resolve_failed"
     assert sync(machine, "--from", "path").json["errorCode"] == "skills_source_resolve_failed"
 
 
-def test_a_symlinked_source_is_copied_and_not_emptied(machine: Machine, edited: Path) -> None:
+def test_a_symlinked_source_is_copied_and_not_emptied(machine: LisaHost, edited: Path) -> None:
     """B4."""
     link = machine.project / "link"
     link.symlink_to(edited)
@@ -53,7 +53,7 @@ def test_a_symlinked_source_is_copied_and_not_emptied(machine: Machine, edited: 
 
 
 @pytest.mark.parametrize("content", ["nothing", "no front matter", "another skill", "a file"])
-def test_what_is_no_skill_replaces_nothing(machine: Machine, edited: Path, content: str) -> None:
+def test_what_is_no_skill_replaces_nothing(machine: LisaHost, edited: Path, content: str) -> None:
     """B4: an empty source left an empty skill."""
     assert sync(machine, "--from", "path", "--path", str(edited)).code == 0
     source = machine.project / "source"
@@ -65,7 +65,7 @@ def test_what_is_no_skill_replaces_nothing(machine: Machine, edited: Path, conte
     assert (machine.project / "tree" / "skills" / "lisa" / "SKILL.md").exists()
 
 
-def test_folders_that_lie_in_each_other_are_refused_at_once(machine: Machine, edited: Path) -> None:
+def test_folders_that_lie_in_each_other_are_refused_at_once(machine: LisaHost, edited: Path) -> None:
     """B5, both ways."""
     answer = machine.lisa(*PATH, "--from", "path", "--path", str(edited), "--repo-root", str(edited), "--json")
     assert answer.json["errorCode"] == "skills_sync_failed" and len(answer.out) < 500
@@ -78,24 +78,24 @@ def test_folders_that_lie_in_each_other_are_refused_at_once(machine: Machine, ed
     assert (edited / "SKILL.md").exists() and (inside / "SKILL.md").exists()
 
 
-def test_a_tree_that_keeps_something_else_there_is_left_alone(machine: Machine, edited: Path) -> None:
+def test_a_tree_that_keeps_something_else_there_is_left_alone(machine: LisaHost, edited: Path) -> None:
     """B3."""
-    place = machine.project / "tree" / "skills" / "lisa"
-    place.mkdir(parents=True)
-    (place / "notes.txt").write_text("mine")
+    target = machine.project / "tree" / "skills" / "lisa"
+    target.mkdir(parents=True)
+    (target / "notes.txt").write_text("mine")
     words = ("--from", "path", "--path", str(edited))
     assert sync(machine, *words).json["errorCode"] == "skills_destination_not_a_skill"
-    assert (place / "notes.txt").exists()
+    assert (target / "notes.txt").exists()
     assert sync(machine, *words, "--force").code == 0
 
 
-def test_the_tree_itself_as_source_changes_nothing(machine: Machine, edited: Path) -> None:
+def test_the_tree_itself_as_source_changes_nothing(machine: LisaHost, edited: Path) -> None:
     assert sync(machine, "--from", "path", "--path", str(edited)).code == 0
-    place = machine.project / "tree" / "skills" / "lisa"
-    assert sync(machine, "--from", "path", "--path", str(place)).json["noop"] is True
-    assert (place / "SKILL.md").exists()
+    target = machine.project / "tree" / "skills" / "lisa"
+    assert sync(machine, "--from", "path", "--path", str(target)).json["noop"] is True
+    assert (target / "SKILL.md").exists()
 
 
-def test_text_says_what_was_copied(machine: Machine, edited: Path) -> None:
+def test_text_says_what_was_copied(machine: LisaHost, edited: Path) -> None:
     answer = machine.lisa(*PATH, "--from", "path", "--path", str(edited), "--repo-root", "tree")
     assert answer.out == f"skills sync ok: {edited} -> {machine.project}/tree/skills/lisa (4 files)\n"

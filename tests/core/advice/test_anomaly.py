@@ -9,10 +9,10 @@ import pytest
 
 from lisa_py.contract.records import Event, SessionMeta
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import anomaly, origin, remedy
-from lisa_py.core.advice.anomaly import Finding
-from lisa_py.core.advice.remedy import Patient
-from lisa_py.host.clock import rfc3339
+from lisa_py.core.advice import anomaly, recovery, respawn
+from lisa_py.core.advice.anomaly import AnomalyFinding
+from lisa_py.core.advice.recovery import AdviceTarget
+from lisa_py.host.clock import format_rfc3339
 
 NOW = 1_800_000_000.0
 
@@ -21,13 +21,13 @@ def _events(*reasons: str, apart: float = 30.0, state: str = "in_progress", kind
     """Events of these reasons, the last of them now."""
     first = NOW - apart * (len(reasons) - 1)
     return [
-        Event(seq=number + 1, at=rfc3339(first + apart * number), type=kind, state=state, reason=reason)
+        Event(seq=number + 1, at=format_rfc3339(first + apart * number), type=kind, state=state, reason=reason)
         for number, reason in enumerate(reasons)
     ]
 
 
 def _find(status: Status, events: Sequence[Event], *, still: bool = True) -> list[tuple[str, str, int]]:
-    found = anomaly.find(status, anomaly.history(events, NOW), lambda: still)
+    found = anomaly.find_anomalies(status, anomaly.build_history(events, NOW), lambda: still)
     return [(finding.code, finding.severity, finding.count) for finding in found]
 
 
@@ -71,14 +71,14 @@ def test_the_second_look_is_taken_on_suspicion_only() -> None:
     def look() -> bool:
         raise AssertionError("there was nothing to suspect")
 
-    assert anomaly.find(_status("in_progress"), anomaly.history(_events("a", "b"), NOW), look) == []
+    assert anomaly.find_anomalies(_status("in_progress"), anomaly.build_history(_events("a", "b"), NOW), look) == []
 
 
 def test_trouble_of_an_earlier_session_of_the_name_does_not_count() -> None:
     old = _events(*["tmux_unavailable"] * 5, state="degraded")
-    born = Event(seq=99, at=rfc3339(NOW), type="lifecycle", reason="spawn_success")
+    spawned = Event(seq=99, at=format_rfc3339(NOW), type="lifecycle", reason="spawn_success")
     assert _find(_status("in_progress"), old) == [("degraded_retries", "medium", 5)]
-    assert _find(_status("in_progress"), [*old, born]) == []
+    assert _find(_status("in_progress"), [*old, spawned]) == []
 
 
 def test_the_last_ten_events_tell_whether_a_session_is_often_unreadable() -> None:
@@ -107,17 +107,18 @@ def test_an_agent_that_reports_trouble_is_heard() -> None:
     busy = _status("in_progress", agent_state="retrying", error_kind="overloaded")
     assert _find(busy, _events("x")) == [("agent_retrying", "medium", 1)]
     failed = _status("waiting_input", agent_state="error", error_kind="auth")
-    found = anomaly.find(failed, anomaly.history(_events("x"), NOW), lambda: False)
+    found = anomaly.find_anomalies(failed, anomaly.build_history(_events("x"), NOW), lambda: False)
     assert [(finding.code, "auth" in finding.message) for finding in found] == [("agent_error", True)]
 
 
-def _patient(meta: SessionMeta | None) -> Patient:
-    return Patient(session="lisa-a", project_root="/p", origin=origin.of(meta), binary="lisa")
+def _target(meta: SessionMeta | None) -> AdviceTarget:
+    options = respawn.derive_options(meta)
+    return AdviceTarget(session="lisa-a", project_root="/p", respawn_options=options, binary="lisa")
 
 
-def _plan(*codes: str, meta: SessionMeta | None = None) -> remedy.Plan:
-    findings = [Finding(code, "high", 1, "", "") for code in codes]
-    return remedy.plan(findings, _patient(meta))
+def _plan(*codes: str, meta: SessionMeta | None = None) -> recovery.RecoveryPlan:
+    findings = [AnomalyFinding(code, "high", 1, "", "") for code in codes]
+    return recovery.plan_recovery(findings, _target(meta))
 
 
 CLAUDE = SessionMeta(session="lisa-a", agent="claude", mode="interactive", start_command="claude 'x'")
@@ -139,9 +140,9 @@ def test_a_session_is_started_again_as_what_it_was() -> None:
 
 
 def test_without_records_a_generated_name_tells_what_it_was() -> None:
-    found = origin.of(None, "lisa-shop-260801-093000-123456789-claude-exec-review")
+    found = respawn.derive_options(None, "lisa-shop-260801-093000-123456789-claude-exec-review")
     assert (found.agent, found.mode, found.model) == ("claude", "exec", "")
-    assert origin.of(None, "lisa-claude").agent == "codex"
+    assert respawn.derive_options(None, "lisa-claude").agent == "codex"
 
 
 def test_of_a_session_nobody_knows_the_usual_one_is_started() -> None:

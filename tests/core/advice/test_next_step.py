@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 
 from lisa_py.core.advice import next_step
-from lisa_py.core.advice.origin import Origin
-from lisa_py.core.advice.remedy import Patient
+from lisa_py.core.advice.recovery import AdviceTarget
+from lisa_py.core.advice.respawn import RespawnOptions
 
-PATIENT = Patient(session="lisa-a", project_root="/p", origin=Origin(agent="claude", mode="interactive"), binary="lisa")
+TARGET = AdviceTarget(
+    session="lisa-a",
+    project_root="/p",
+    respawn_options=RespawnOptions(agent="claude", mode="interactive"),
+    binary="lisa",
+)
 
 
 @pytest.mark.parametrize(
@@ -32,13 +37,13 @@ PATIENT = Patient(session="lisa-a", project_root="/p", origin=Origin(agent="clau
     ],
 )
 def test_each_state_has_its_next_step(state: str, waiting_for: str, budget: int, action: str, part: str) -> None:
-    step = next_step.of(state, waiting_for, budget, PATIENT)
+    step = next_step.recommend_step(state, waiting_for, budget, TARGET)
     assert step.action == action
     assert part in step.command
     assert step.reason
 
 
 def test_words_do_not_help_an_agent_whose_login_is_refused() -> None:
-    step = next_step.of("waiting_input", "error", 400, PATIENT, "auth")
+    step = next_step.recommend_step("waiting_input", "error", 400, TARGET, "auth")
     assert (step.action, "login" in step.reason) == ("session explain", True)
-    assert next_step.of("waiting_input", "error", 400, PATIENT, "server").action == "session send"
+    assert next_step.recommend_step("waiting_input", "error", 400, TARGET, "server").action == "session send"

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from lisa_py.core.advice import prompt_lint
-from lisa_py.core.life import launch
+from lisa_py.core.lifecycle import launch
 
 
 def _codes(prompt: str, *, markers: tuple[str, ...] = (), budget: int = 320, **launched: Any) -> list[str]:
-    start = launch.resolve(launch.Request(**{"agent": "codex", "mode": "exec", "prompt": prompt, **launched}))
-    return [warning.code for warning in prompt_lint.lint(start, markers, budget).warnings]
+    start = launch.resolve_launch(
+        launch.LaunchRequest(**{"agent": "codex", "mode": "exec", "prompt": prompt, **launched})
+    )
+    return [warning.code for warning in prompt_lint.lint_prompt(start, markers, budget).warnings]
 
 
 @pytest.mark.parametrize(
@@ -20,16 +22,16 @@ def _codes(prompt: str, *, markers: tuple[str, ...] = (), budget: int = 320, **l
     [("", 1), ("   ", 1), ("abc", 1), ("abcd", 2), (" abcd ", 2), ("é" * 400, 101), ("漢字" * 4, 9), ("ab漢", 2)],
 )
 def test_characters_are_counted_not_bytes(text: str, tokens: int) -> None:
-    assert prompt_lint.estimate(text) == tokens
+    assert prompt_lint.estimate_tokens(text) == tokens
 
 
 def test_a_prompt_that_holds_its_marker_is_a_severe_flaw() -> None:
-    start = launch.resolve(launch.Request(agent="codex", mode="exec", prompt="Say DONE_1 at the end"))
-    found = prompt_lint.lint(start, ("DONE_1", "done_1", "X"), 320)
+    start = launch.resolve_launch(launch.LaunchRequest(agent="codex", mode="exec", prompt="Say DONE_1 at the end"))
+    found = prompt_lint.lint_prompt(start, ("DONE_1", "done_1", "X"), 320)
     assert [(flaw.code, flaw.severity, flaw.markers) for flaw in found.warnings] == [
         ("prompt_contains_marker", "high", ("DONE_1",))
     ]
-    assert (found.score, found.reaches("high"), found.count("high")) == (70, True, 1)
+    assert (found.score, found.has_severity("high"), found.count("high")) == (70, True, 1)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_a_sandbox_kept_for_a_nested_run_is_a_conflict(prompt: str, args: str, c
 
 
 def test_every_flaw_costs_and_the_score_never_falls_below_zero() -> None:
-    start = launch.resolve(launch.Request(agent="codex", mode="exec", prompt="run nested agents DONE"))
-    found = prompt_lint.lint(start, ("DONE",), 3)
+    start = launch.resolve_launch(launch.LaunchRequest(agent="codex", mode="exec", prompt="run nested agents DONE"))
+    found = prompt_lint.lint_prompt(start, ("DONE",), 3)
     assert (found.score, found.token_estimate) == (37, 6)
     assert [flaw.severity for flaw in found.warnings] == ["medium", "high", "medium"]

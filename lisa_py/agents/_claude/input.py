@@ -1,0 +1,143 @@
+"""Telling claude something: the keys its input box needs, and how it is seen to have taken a text."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.agents._claude import home, screen, session
+from lisa_py.agents.base import Binding, InputPlan, View
+from lisa_py.contract.status import AgentReport
+from lisa_py.host import files
+from lisa_py.terminal import invisible
+
+CLOCK_SLACK_SECONDS = 0.05
+JUST_STARTED_SECONDS = 1.0
+SETTLE_SECONDS = 0.4
+"""A claude that came up this very moment (2.1.197) takes a paste and swallows an Enter right behind it."""
+SLOW_PASTE_VERSION = "2.1.1"
+"""Versions in which keys right behind a paste become part of it: Enter is lost, or the text stays in the box."""
+PASTE_SETTLE_SECONDS = 0.15
+MAX_DRAFT_ROWS = 60
+DEFAULT_DRAFT_ROWS = 12
+"""How many rows an interrupted prompt is taken to fill when neither screen nor transcript shows it."""
+UNKNOWN_COMMAND = "Unknown command: "
+HISTORY_TAIL = 1 << 16
+
+
+class _HistoryEntry(Struct, rename={"session_id": "sessionId"}):
+    """What is read of a line of history.jsonl."""
+
+    display: str = ""
+    timestamp: float = 0.0
+    session_id: str = ""
+
+
+_decode_entry = msgspec.json.Decoder(_HistoryEntry).decode
+_SPACE = re.compile(r"\s+")
+
+
+def prepare_input(text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
+    """Everything is pasted, slash commands too; only the box may need emptying, and some texts a key of help."""
+    keys: tuple[str, ...] = ()
+    if any(report.state == "interrupted" for report in agent_reports):
+        # an interrupted prompt goes back into the box; C-u takes a row of it, and once more its line break
+        keys = ("C-u",) * (2 * _draft_rows(view))
+    ends_in_backslash = text.rstrip("\n").endswith("\\")  # Enter behind it makes a new line
+    found = session.read_session_file(view)
+    just_started = (
+        found is not None and view.now - found.changed_at < JUST_STARTED_SECONDS and session.has_only_started(view)
+    )
+    slow_paste = view.meta.agent_version.startswith(SLOW_PASTE_VERSION)
+    return InputPlan(
+        clear_first=keys,
+        # else the text is run as a shell command, without asking; a key of its own can come too late (2.1.197)
+        prefix=" " if text.startswith("!") else "",
+        before_enter=("C-a",) if ends_in_backslash else (),
+        settle_seconds=SETTLE_SECONDS if just_started else PASTE_SETTLE_SECONDS if slow_paste else 0.0,
+        wait_for_echo=slow_paste,
+    )
+
+
+def _draft_rows(view: View) -> int:
+    """How many rows of the input box may be filled."""
+    rows = screen.read_draft(view.screen) if view.screen else None
+    if rows is not None:
+        return min(len(rows), MAX_DRAFT_ROWS)
+    prompts = [frame.text for frame in view.frames if frame.kind == "user"]
+    if not prompts:
+        return DEFAULT_DRAFT_ROWS
+    width = max(20, (view.meta.width or 80) - 6)
+    return min(sum(len(line) // width + 1 for line in prompts[-1].split("\n")), MAX_DRAFT_ROWS)
+
+
+def find_acceptance(text: str, since: float, view: View, binding: Binding) -> str:
+    """hook, transcript or agent_file; empty while nothing shows that the text was taken."""
+    wanted = normalize_text(text)
+    for hook in reversed(view.hooks):
+        at = hook.get("at")
+        if not isinstance(at, int | float) or at < since - CLOCK_SLACK_SECONDS:
+            break
+        if _hook_matches(hook, wanted):
+            return "hook"
+    for frame in reversed(view.frames):
+        if frame.at < since - CLOCK_SLACK_SECONDS:
+            break
+        if frame.kind in ("user", "system") and _frame_matches(normalize_text(frame.text), wanted):
+            return "transcript"
+    if _in_history(wanted, since, view, binding):
+        return "agent_file"
+    if view.hooks and not wanted.startswith("/"):
+        return ""  # a prompt fires a hook; that it is busy may be the work of the prompt before
+    found = session.read_session_file(view)
+    if found is not None and found.status in ("busy", "waiting") and found.changed_at >= since:
+        return "agent_file"
+    return ""
+
+
+def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool:
+    """claude notes a prompt at once, also one that waits its turn (of which 2.1.197 gives no other sign)."""
+    path = os.path.join(view.meta.agent_home or home.config_folder(view.environ), "history.jsonl")
+    size = files.size(path)
+    if size <= 0 or files.modified_at(path) < since - CLOCK_SLACK_SECONDS or not binding.session_id:
+        return False
+    for line in reversed(files.read_from(path, max(0, size - HISTORY_TAIL), HISTORY_TAIL).splitlines()):
+        try:
+            entry = _decode_entry(line)
+        except ValueError:
+            continue
+        if entry.timestamp < (since - CLOCK_SLACK_SECONDS) * 1000:
+            return False
+        if entry.session_id == binding.session_id and normalize_text(entry.display) == wanted:
+            return True
+    return False
+
+
+def _hook_matches(hook: object, wanted: str) -> bool:
+    if not isinstance(hook, dict):
+        return False
+    name, prompt = hook.get("hook"), hook.get("prompt")
+    if name == "UserPromptSubmit":
+        # a payload over the size limit comes without its prompt
+        return not isinstance(prompt, str) or _text_matches(wanted, normalize_text(prompt))
+    return name == "SessionStart" and hook.get("source") == "clear" and wanted.startswith("/clear")
+
+
+def _frame_matches(seen: str, wanted: str) -> bool:
+    refused = seen.startswith(UNKNOWN_COMMAND) and wanted.split(" ")[0] == seen.removeprefix(UNKNOWN_COMMAND)
+    return refused or _text_matches(wanted, seen)
+
+
+def _text_matches(wanted: str, seen: str) -> bool:
+    """The text itself, the text inside what claude wrapped or joined it with, or what was already in the box before."""
+    return bool(wanted) and (wanted == seen or seen.endswith(wanted) or seen.startswith(wanted) or wanted in seen)
+
+
+def normalize_text(text: str) -> str:
+    """What is left of a text when white space, Unicode forms and what cannot be seen do not count."""
+    return _SPACE.sub(" ", invisible.strip_invisible(unicodedata.normalize("NFC", text))).strip()

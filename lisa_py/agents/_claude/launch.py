@@ -1,0 +1,265 @@
+"""Starting claude: the command line users see, and the one that is run, with identity, hooks and a permission mode."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from lisa_py.agents._claude import home, settings
+from lisa_py.agents.base import (
+    AgentLaunch,
+    Facts,
+    LaunchPlan,
+    has_flag,
+    quote,
+    quote_posix,
+    require_prompt,
+    split_arguments,
+)
+from lisa_py.contract.errors import LisaError
+from lisa_py.host import files
+
+SKIP_PERMISSIONS_FLAG = "--dangerously-skip-permissions"
+ARGUMENT_LIMIT = 100_000
+"""Bytes of prompt that go into one argument; Linux takes 131,071."""
+_RESUME_FLAGS = ("--resume", "-r", "--continue", "-c", "--from-pr", "--teleport")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+_NAMESPACE = uuid.UUID("3b0f2c52-6f0e-5d0a-9a53-1f6a9b0f4e11")
+
+
+class UserArguments(Struct, frozen=True):
+    """The user's own agent arguments, as far as they can be read without running a shell."""
+
+    words: tuple[str, ...]
+
+    def has(self, *flags: str) -> bool:
+        return any(word == flag or word.startswith(flag + "=") for word in self.words for flag in flags)
+
+    def value(self, *flags: str) -> str:
+        """The value of the last of these flags; empty when there is none."""
+        found = ""
+        for at, word in enumerate(self.words):
+            for flag in flags:
+                if word == flag and at + 1 < len(self.words) and not self.words[at + 1].startswith("-"):
+                    found = self.words[at + 1]
+                elif word.startswith(flag + "="):
+                    found = word[len(flag) + 1 :]
+        return found
+
+
+def parse_arguments(agent_args: str) -> UserArguments:
+    import shlex  # noqa: PLC0415 - only a start needs it
+
+    try:
+        return UserArguments(tuple(shlex.split(agent_args)))
+    except ValueError:
+        return UserArguments(tuple(split_arguments(agent_args)))
+
+
+def build_command(request: AgentLaunch) -> str:
+    """The command line of the contract."""
+    require_prompt(request)
+    if request.model:
+        raise LisaError("invalid_model_configuration", "--model is for codex; give claude's in --agent-args")
+    skip = (
+        SKIP_PERMISSIONS_FLAG
+        if request.skip_permissions and not has_flag(request.agent_args, SKIP_PERMISSIONS_FLAG)
+        else ""
+    )
+    if request.mode == "exec":
+        parts = ["claude", "-p", quote(request.prompt), skip, request.agent_args]
+    else:
+        parts = ["claude", skip, request.agent_args, quote(request.prompt) if request.prompt else ""]
+    return " ".join(part for part in parts if part)
+
+
+class _LaunchDraft:
+    """A plan in the making."""
+
+    def __init__(self, request: AgentLaunch, facts: Facts) -> None:
+        self.request = request
+        self.facts = facts
+        self.user_arguments = parse_arguments(request.agent_args)
+        self.before: list[str] = []
+        self.after: list[str] = []
+        self.env: dict[str, str] = {}
+        self.files: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.session_id = ""
+        self.hooks = False
+
+    def supports(self, flag: str) -> bool:
+        return flag in self.facts.flags
+
+    @property
+    def skips_permissions(self) -> bool:
+        return self.request.skip_permissions or has_flag(self.request.agent_args, SKIP_PERMISSIONS_FLAG)
+
+
+def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
+    """How to start the installed version."""
+    draft = _LaunchDraft(request, facts)
+    if not has_flag(request.agent_args, SKIP_PERMISSIONS_FLAG) and request.skip_permissions:
+        draft.before.append(SKIP_PERMISSIONS_FLAG)
+    _choose_session_id(draft)
+    _add_permission_mode(draft)
+    _add_settings(draft)
+    _use_main_screen(draft)
+    _add_trust(draft)
+    script, stdin, send_prompt = _build_command_line(draft)
+    return LaunchPlan(
+        command=build_command(request),
+        script=script,
+        env=draft.env,
+        files=draft.files,
+        stdin=stdin,
+        agent_session_id=draft.session_id,
+        hooks=draft.hooks,
+        send_prompt=send_prompt,
+        notes=tuple(draft.notes),
+    )
+
+
+def _build_command_line(draft: _LaunchDraft) -> tuple[str, str | None, bool]:
+    """The shell line, the text for its standard input, and whether the prompt is still to be sent."""
+    request = draft.request
+    prompt, stdin, send_prompt = request.prompt, None, False
+    if len(prompt.encode("utf-8", "surrogateescape")) > ARGUMENT_LIMIT:
+        if request.mode == "exec":
+            stdin = prompt
+        else:
+            send_prompt = True
+        prompt = ""
+    parts = [quote_posix(draft.facts.binary) if draft.facts.binary else "claude"]
+    parts += ["-p"] if request.mode == "exec" else []
+    parts += [*draft.before, request.agent_args, *draft.after]
+    if prompt:
+        # behind `--` a prompt may start with a dash, and no flag with many values can take it
+        parts += [] if "--" in draft.user_arguments.words else ["--"]
+        parts.append(quote_posix(prompt))
+    return " ".join(part for part in parts if part), stdin, send_prompt
+
+
+def _choose_session_id(draft: _LaunchDraft) -> None:
+    """Choose the conversation's id, unless the user's arguments decide which one it is."""
+    request, user = draft.request, draft.user_arguments
+    given = user.value("--session-id")
+    resumed = user.value("--resume", "-r")
+    if given:
+        draft.session_id = given
+    elif user.has(*_RESUME_FLAGS) and not user.has("--fork-session"):
+        draft.session_id = resumed if _UUID.match(resumed) else ""
+    elif request.run_id and draft.supports("--session-id"):
+        draft.session_id = str(uuid.uuid5(_NAMESPACE, f"{request.run_id}:{request.folder}"))
+        draft.before += ["--session-id", draft.session_id]
+
+
+def _add_permission_mode(draft: _LaunchDraft) -> None:
+    request, user = draft.request, draft.user_arguments
+    if draft.skips_permissions:
+        _allow_root(draft)
+        return
+    chosen = user.has("--permission-mode", "--permission-prompts", "--restricted")
+    if not chosen and draft.supports("--permission-mode"):
+        chosen = bool(home.user_permission_mode(request.environ, request.project_root))
+        # without this the installed version's own default decides, which may run tools without asking
+        draft.before += [] if chosen else ["--permission-mode", "default"]
+
+
+def _allow_root(draft: _LaunchDraft) -> None:
+    """claude refuses to skip permissions as root unless it is told that it runs in a sandbox."""
+    environ = draft.request.environ
+    if os.geteuid() != 0 or environ.get("IS_SANDBOX"):
+        return
+    container_evidence = detect_container(environ)
+    if container_evidence:
+        draft.env["IS_SANDBOX"] = "1"
+        draft.notes.append(f"IS_SANDBOX=1 set: root inside a container ({container_evidence}), permissions skipped")
+    else:
+        draft.notes.append(
+            "claude refuses to skip permissions as root: run as another user, keep permissions"
+            " (--no-dangerously-skip-permissions), or set IS_SANDBOX=1 where the whole machine is a sandbox"
+        )
+
+
+def detect_container(environ: Mapping[str, str]) -> str:
+    """What shows that this machine is a container; empty when nothing does."""
+    for path in ("/.dockerenv", "/run/.containerenv"):
+        if files.exists(path):
+            return path
+    for name in ("container", "KUBERNETES_SERVICE_HOST"):
+        if environ.get(name):
+            return name
+    return ""
+
+
+def _add_trust(draft: _LaunchDraft) -> None:
+    """A dialogue in a folder claude does not know begins with a question; an exec run asks nothing."""
+    request = draft.request
+    if request.mode == "exec" or not request.folder or not request.project_root:
+        return
+    if request.trust:
+        note = home.trust_folder(request.environ, request.project_root)
+    elif home.is_trusted(request.environ, request.project_root):
+        note = ""
+    else:
+        note = "claude will ask whether the project folder is trusted; --trust answers that beforehand"
+    draft.notes += [note] if note else []
+
+
+def _add_settings(draft: _LaunchDraft) -> None:
+    """A settings file with hooks (and the bypass warning accepted), joined with the user's own --settings."""
+    request, user = draft.request, draft.user_arguments
+    if not request.folder or not draft.supports("--settings"):
+        return
+    own: dict[str, Any] = {}
+    if draft.skips_permissions and request.mode != "exec":
+        own["skipDangerousModePermissionPrompt"] = True
+        if not home.read_json_object(home.config_file(request.environ)).get("bypassPermissionsModeAccepted"):
+            draft.notes.append("the warning about skipped permissions is accepted for this session")
+    if request.hook and not user.has("--bare", "--safe-mode"):
+        own["hooks"] = settings.hook_settings(request, draft.facts.version)
+        draft.hooks = True
+    if user.has("--settings"):
+        theirs = settings.read_user_settings(user.value("--settings"), request.project_root)
+        if theirs is None:
+            draft.hooks = False
+            draft.notes.append("hooks left out: the --settings in --agent-args could not be read")
+            return
+        own = settings.merge_settings(theirs, own)
+    if own:
+        draft.files["settings.json"] = json.dumps(own, indent=1)
+        draft.after += ["--settings", quote_posix(os.path.join(request.folder, "settings.json"))]
+
+
+def _use_main_screen(draft: _LaunchDraft) -> None:
+    """On the main screen the pane keeps its history."""
+    request = draft.request
+    if request.main_screen and request.mode != "exec" and "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN" not in request.environ:
+        draft.env["CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN"] = "1"
+
+
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
+
+
+def probe_binary(binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
+    """The installed version and the flags its help names; what does not answer in time is left unknown."""
+    from lisa_py.host.run import run_program  # noqa: PLC0415 - only a start needs it
+
+    quiet = {**environ, "DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
+    try:
+        version_result = run_program([binary, "--version"], timeout=timeout, env=quiet, group=True)
+        version = re.search(r"\d+\.\d+\.\d+\S*", version_result.text) if version_result.code == 0 else None
+        help_result = run_program([binary, "--help"], timeout=timeout, env=quiet, group=True) if version else None
+    except OSError:
+        return Facts(binary=binary)
+    flags = (
+        frozenset(_FLAG.findall(help_result.text)) if help_result is not None and help_result.code == 0 else frozenset()
+    )
+    return Facts(binary=binary, version=version[0] if version else "", flags=flags)

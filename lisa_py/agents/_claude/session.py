@@ -1,0 +1,165 @@
+"""Which process and conversation a pane holds: claude's live session files, its hooks, and its task lists."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from lisa_py.agents._claude import home
+from lisa_py.agents.base import Binding, View
+from lisa_py.contract.frames import Todo
+from lisa_py.host import files
+from lisa_py.host.processes import LINUX, Process
+
+CLOCK_SLACK_SECONDS = 5.0
+BINARIES = ("claude", "claude.exe")
+
+
+class ClaudeSessionFile(Struct, frozen=True):
+    """`sessions/<pid>.json` of a process that is alive and the one that wrote it."""
+
+    pid: int
+    session_id: str
+    cwd: str
+    status: str
+    waiting_for: str
+    changed_at: float
+    """Unix seconds since the status is what it is."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it takes a prompt now: `shell` is idle with a command left running in the background."""
+        return self.status in ("idle", "shell")
+
+
+def is_agent(process: Process) -> bool:
+    """claude itself: its binary, or node with claude's script."""
+    if not process.argv:
+        return process.name in BINARIES
+    words = process.argv
+    if os.path.basename(words[0]) in BINARIES:
+        return True
+    script = words[1] if len(words) > 1 else ""
+    runs_script = os.path.basename(words[0]) in ("node", "bun")
+    return runs_script and (os.path.basename(script) == "claude" or script.endswith("claude-code/cli.js"))
+
+
+def session_config_folder(view: View) -> str:
+    return view.meta.agent_home or home.config_folder(view.environ)
+
+
+def read_session_file(view: View) -> ClaudeSessionFile | None:
+    """The live session file of the pane's agent, the outermost first; None when there is none (yet).
+
+    Read once for a view: whatever else of it is read later is then at least as new, as a rest needs it to be.
+    """
+    if "live" not in view.cache:
+        view.cache["live"] = _find_session_file(view)
+    found: ClaudeSessionFile | None = view.cache["live"]
+    return found
+
+
+def _find_session_file(view: View) -> ClaudeSessionFile | None:
+    folder = os.path.join(session_config_folder(view), "sessions")
+    for process in view.processes:
+        if is_agent(process) and process.alive:
+            found = _parse_session_file(os.path.join(folder, f"{process.pid}.json"), process)
+            if found is not None:
+                return found
+    return None
+
+
+def _parse_session_file(path: str, process: Process) -> ClaudeSessionFile | None:
+    record = home.read_json_object(path) or home.read_json_object(
+        path
+    )  # written in place: half of it is worth a second look
+    session_id = record.get("sessionId")
+    if not isinstance(session_id, str) or record.get("pid") != process.pid:
+        return None
+    if _is_stale(record, process):
+        return None
+    return ClaudeSessionFile(
+        pid=process.pid,
+        session_id=session_id,
+        cwd=string_field(record, "cwd"),
+        status=string_field(record, "status"),
+        waiting_for=string_field(record, "waitingFor"),
+        changed_at=_seconds_from_milliseconds(record.get("statusUpdatedAt")),
+    )
+
+
+def _is_stale(record: Mapping[str, Any], process: Process) -> bool:
+    """Whether the file is of a process that was killed, whose id is in use again."""
+    started = record.get("procStart")
+    if not LINUX:
+        return 0 < _seconds_from_milliseconds(record.get("startedAt")) < process.started - CLOCK_SLACK_SECONDS
+    return isinstance(started, str) and started.isdigit() and int(started) != int(process.started)
+
+
+def has_only_started(view: View) -> bool:
+    """Whether claude has only started: nothing it was told shows in its hooks or its transcript."""
+    return not view.frames and all(string_field(hook, "hook") == "SessionStart" for hook in view.hooks)
+
+
+def bind(view: View) -> Binding:
+    """Which process and conversation: live file > newest hook > the id given at spawn."""
+    process = next((process for process in view.processes if is_agent(process) and process.alive), None)
+    pid = process.pid if process else 0
+    found = read_session_file(view)
+    from_hook = _newest_hook_conversation(view, found.session_id if found else "")
+    if found is not None:
+        path = from_hook[1] or home.transcript_path(session_config_folder(view), found.cwd, found.session_id)
+        return Binding(session_id=found.session_id, transcript=path, pid=found.pid, source="agent_file")
+    if from_hook[0]:
+        path = from_hook[1] or home.transcript_path(session_config_folder(view), view.meta.project_root, from_hook[0])
+        return Binding(session_id=from_hook[0], transcript=path, pid=pid, source="hook")
+    given = view.meta.agent_session_id
+    if given:
+        path = home.transcript_path(session_config_folder(view), view.meta.project_root, given)
+        return Binding(session_id=given, transcript=path, pid=pid, source="spawn")
+    return Binding(pid=pid)
+
+
+def _newest_hook_conversation(view: View, session_id: str) -> tuple[str, str]:
+    """(session id, transcript path) of the newest hook, or of the newest one of this conversation."""
+    for hook in reversed(view.hooks):
+        named = string_field(hook, "session_id")
+        if named and (not session_id or named == session_id):
+            return named, string_field(hook, "transcript_path")
+    return "", ""
+
+
+def todos(view: View, binding: Binding) -> tuple[Todo, ...]:
+    """The session's task list: task by task in files of its own, or as the transcript last had it whole."""
+    folder = os.path.join(session_config_folder(view), "tasks", binding.session_id)
+    numbers = [name[:-5] for name in files.list_names(folder) if name.endswith(".json")] if binding.session_id else []
+    tasks = [
+        home.read_json_object(os.path.join(folder, f"{number}.json")) for number in sorted(numbers, key=_numeric_key)
+    ]
+    listed = tuple(
+        Todo(string_field(task, "subject"), status)
+        for task in tasks
+        if (status := task.get("status")) in ("pending", "in_progress", "completed")
+    )
+    return listed or next((frame.todos for frame in reversed(view.frames) if frame.todos), ())
+
+
+def _numeric_key(name: str) -> tuple[int, str]:
+    return (int(name) if name.isdigit() else 0, name)
+
+
+def string_field(record: Mapping[str, Any], key: str) -> str:
+    value = record.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _seconds_from_milliseconds(milliseconds: Any) -> float:
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
+
+
+def hook_time(hook: Mapping[str, object]) -> float:
+    at = hook.get("at")
+    return float(at) if isinstance(at, int | float) else 0.0

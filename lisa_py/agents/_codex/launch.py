@@ -1,0 +1,182 @@
+"""Starting codex: the command line users see, and the one that fits the installed version."""
+
+from __future__ import annotations
+
+import re
+
+from lisa_py.agents._codex import BYPASS, FULL_AUTO, hooks, title
+from lisa_py.agents.base import (
+    AgentLaunch,
+    Facts,
+    LaunchPlan,
+    has_flag,
+    quote,
+    quote_posix,
+    require_prompt,
+    split_arguments,
+)
+from lisa_py.contract.errors import LisaError
+
+SKIP_REPO_CHECK_FLAG = "--skip-git-repo-check"
+ARGUMENT_LIMIT = 100_000
+"""Bytes of prompt in a command line; Linux takes 131,071 for one argument."""
+SUBCOMMAND_LIKE = re.compile(r"[a-z][a-z-]*\Z")
+"""A prompt of one such word could be read as a sub-command."""
+_SHELL_OPERATORS = re.compile(r"[|<>&;#]")
+_SANDBOX_FLAGS = ("-s", "--sandbox", "--approve-for-me", BYPASS, "--yolo", FULL_AUTO)
+
+
+def build_command(request: AgentLaunch) -> str:
+    """The command line of the contract. Raises LisaError(agent_command_build_failed)."""
+    require_prompt(request)
+    args = request.agent_args.strip()
+    bypass = request.bypass or has_flag(args, BYPASS)
+    if request.mode == "exec" and has_flag(args, BYPASS) and has_flag(args, FULL_AUTO):
+        raise LisaError(
+            "agent_command_build_failed", f"--agent-args hold both {BYPASS} and {FULL_AUTO}; leave one of them out"
+        )
+    words = ["codex"]
+    if request.mode == "exec":
+        words += ["exec", quote(request.prompt)]
+        if not bypass and not has_flag(args, FULL_AUTO):
+            words.append(FULL_AUTO)
+        if not has_flag(args, SKIP_REPO_CHECK_FLAG):
+            words.append(SKIP_REPO_CHECK_FLAG)
+    words += [args, _model_flag(request)]
+    if request.bypass and not has_flag(args, BYPASS):
+        words.append(BYPASS)
+    if request.mode != "exec" and request.prompt:
+        words.append(quote(request.prompt))
+    return " ".join(word for word in words if word)
+
+
+def _model_flag(request: AgentLaunch) -> str:
+    return f"--model {quote(request.model)}" if request.model else ""
+
+
+def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
+    """How to start the installed version: the same intent, in words it knows."""
+    display_command = build_command(request)
+    notes: list[str] = []
+    args = _supported_arguments(request, facts, notes)
+    flags = [*_common_flags(request, facts, args, notes), *_mode_flags(request, facts, args, notes)]
+    hook_flags = hooks.hook_flags(request, facts)
+    if hook_flags and not sets_config(args, "hooks"):
+        flags += hook_flags
+        notes.append("codex: lisa's own event hook is trusted for this run; other hooks keep their trust")
+    else:
+        hook_flags = []
+    if request.model:
+        flags.append(f"--model {quote_posix(request.model)}")
+    if request.bypass and not has_flag(args, BYPASS):
+        flags.append(BYPASS)
+    prompt, stdin, send_prompt = _prompt_argument(request)
+    program = quote_posix(facts.binary) if facts.binary else "codex"
+    if request.mode == "exec":
+        # without a closed standard input codex waits for more of the prompt
+        program += " exec" if stdin is not None else " exec </dev/null"
+    last = [prompt, args] if _SHELL_OPERATORS.search(args) else [args, prompt]
+    return LaunchPlan(
+        command=display_command,
+        script=" ".join(word for word in (program, *flags, *last) if word),
+        stdin=stdin,
+        hooks=bool(hook_flags),
+        send_prompt=send_prompt,
+        notes=tuple(notes),
+    )
+
+
+def _prompt_argument(request: AgentLaunch) -> tuple[str, str | None, bool]:
+    """The prompt as the last words of the line, or for standard input, or to be sent later."""
+    text = request.prompt
+    if not text:
+        return "", None, False
+    if text.startswith("!") and request.mode != "exec":
+        text = " " + text  # else codex runs it as a shell command of the user's, without a sandbox and without asking
+    if len(text.encode("utf-8", "surrogateescape")) > ARGUMENT_LIMIT or (request.mode == "exec" and text == "-"):
+        return ("-", text, False) if request.mode == "exec" else ("", None, True)
+    if "--" in split_arguments(request.agent_args) or not (text.startswith("-") or SUBCOMMAND_LIKE.match(text)):
+        return quote_posix(text), None, False
+    return "-- " + quote_posix(text), None, False
+
+
+def _supported_arguments(request: AgentLaunch, facts: Facts, notes: list[str]) -> str:
+    """The user's arguments, with a `--full-auto` that this version has not replaced by what it meant."""
+    args = request.agent_args.strip()
+    if not has_flag(args, FULL_AUTO) or _supports(facts, request.mode, FULL_AUTO):
+        return args
+    replacement = "-s workspace-write" if request.mode == "exec" else "-s workspace-write -a on-request"
+    notes.append(
+        f"codex {facts.version or 'here'} has no {FULL_AUTO}: {replacement} is used instead".replace("  ", " ")
+    )
+    return re.sub(r"(?<!\S)--full-auto(?:=\S+)?(?!\S)", replacement, args)
+
+
+def _common_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
+    flags: list[str] = []
+    if not sets_config(args, "check_for_update_on_startup"):
+        flags.append("-c check_for_update_on_startup=false")
+    if request.trust and request.project_root and not sets_config(args, "projects"):
+        # the path goes into the value: a dotted key would be cut at the dots of a path
+        table = f'projects={{{toml_string(request.project_root)}={{trust_level="trusted"}}}}'
+        flags.append("-c " + quote_posix(table))
+        notes.append(f"codex trusts {request.project_root} for this run, as --trust asked")
+    return flags
+
+
+def _mode_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
+    if request.mode == "exec":
+        return _exec_flags(request, facts, args, notes)
+    flags: list[str] = []
+    if not any(has_flag(args, flag) for flag in ("--no-daemon", "--remote")):
+        if "--no-daemon" in facts.flags:
+            flags.append("--no-daemon")
+        elif not sets_config(args, "features.daemon_auto_start"):
+            flags.append("-c features.daemon_auto_start=false")
+    if (setting := title.title_setting(facts)) and not sets_config(args, "tui.terminal_title"):
+        flags.append("-c " + quote_posix(setting))
+    if request.main_screen and "--no-alt-screen" in facts.flags and not has_flag(args, "--no-alt-screen"):
+        flags.append("--no-alt-screen")
+    return flags
+
+
+def _exec_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
+    flags: list[str] = []
+    chosen = (
+        request.bypass or any(_has_option(args, flag) for flag in _SANDBOX_FLAGS) or sets_config(args, "sandbox_mode")
+    )
+    if not chosen:
+        if _supports(facts, "exec", FULL_AUTO):
+            flags.append(FULL_AUTO)
+        else:
+            flags.append("-s workspace-write")
+            notes.append(
+                f"codex {facts.version} has no {FULL_AUTO}: -s workspace-write is used instead".replace("  ", " ")
+            )
+    if not has_flag(args, SKIP_REPO_CHECK_FLAG):
+        flags.append(SKIP_REPO_CHECK_FLAG)
+    return flags
+
+
+def _supports(facts: Facts, mode: str, flag: str) -> bool:
+    return (f"exec {flag}" if mode == "exec" else flag) in facts.flags
+
+
+def _has_option(args: str, flag: str) -> bool:
+    """Whether the arguments hold a flag, also with its value glued to a one-letter flag."""
+    short = len(flag) == 2
+    return any(
+        word == flag or word.startswith(flag + "=") or (short and word.startswith(flag) and not word.startswith("--"))
+        for word in split_arguments(args)
+    )
+
+
+def sets_config(args: str, key: str) -> bool:
+    """Whether the arguments set this configuration key (or one below it) with `-c`."""
+    return bool(re.search(rf"(?<!\S)(?:-c|--config)[\s=]*['\"]?{re.escape(key)}\b", args))
+
+
+def toml_string(text: str) -> str:
+    """A TOML basic string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04X}", escaped) + '"'

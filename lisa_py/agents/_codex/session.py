@@ -1,0 +1,211 @@
+"""Which process and which thread of codex a pane holds."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.agents._codex import title as titles
+from lisa_py.agents._codex.transcript import unix_time
+from lisa_py.agents.base import Binding, View
+from lisa_py.contract import jsontext
+from lisa_py.host import files, processes
+from lisa_py.host.processes import Process
+
+_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_ROLLOUT = re.compile(rf"/rollout-[^/]*-({_ID})\.jsonl\Z")
+_LOCK = re.compile(rf"/thread-writer-locks/({_ID})\.lock\Z")
+_SANDBOX = "codex-linux-sandbox"
+START_SLACK_SECONDS = 2.0
+HEAD_BYTES = 4096
+"""Of a rollout's first line: its id, time and folder stand before the long instructions."""
+PROMPT_BYTES = 1 << 18
+PROMPT_HEAD = 200
+
+
+def is_agent(process: Process) -> bool:
+    """codex itself or the node script around it; not its sandbox helpers, which run the same program."""
+    if not process.argv:
+        return process.name == "codex"
+    first = os.path.basename(process.argv[0])
+    if first in ("node", "bun", "nodejs") and len(process.argv) > 1:
+        script = process.argv[1]
+        return os.path.basename(script) in ("codex", "codex.js") or "/@openai/codex/" in script
+    # the helpers call themselves codex-linux-sandbox, and one of them has the name codex all the same
+    return first == "codex" or (first.startswith("codex-") and first.count("-") > 1 and not first.startswith(_SANDBOX))
+
+
+def find_native_process(tree: tuple[Process, ...]) -> Process | None:
+    """The process that does the work: the topmost codex which is not the node script."""
+    agents = [process for process in tree if process.alive and is_agent(process)]
+    scripts = ("node", "bun", "nodejs")
+    real = [process for process in agents if not process.argv or os.path.basename(process.argv[0]) not in scripts]
+    return next(iter(real or agents), None)
+
+
+def config_folder(environ: Mapping[str, str]) -> str:
+    """The configuration folder codex uses with this environment."""
+    return environ.get("CODEX_HOME", "") or os.path.join(environ.get("HOME", ""), ".codex")
+
+
+def session_config_folder(view: View) -> str:
+    """The configuration folder codex uses in this session."""
+    return view.meta.agent_home or config_folder(view.environ)
+
+
+def bind(view: View) -> Binding:
+    """The thread named in the title, whose files the process holds open; else the hooks' word; else what fits."""
+    process = find_native_process(view.processes)
+    pid = process.pid if process else 0
+    title_thread = titles.read_title(view).thread
+    found = _bind_by_open_file(pid, title_thread, view) if pid else None
+    if found is None:
+        found = _bind_by_hook(view, title_thread) or _bind_by_history(view, title_thread)
+    return msgspec.structs.replace(found, pid=pid)
+
+
+class _OpenThread(Struct):
+    """The files of one thread that a process holds open."""
+
+    lock: str = ""
+    rollout: str = ""
+
+
+def open_threads(pid: int) -> dict[str, _OpenThread]:
+    """The threads whose files a process holds open, by their ids."""
+    threads: dict[str, _OpenThread] = {}
+    for path in processes.open_files(pid):
+        if found := _LOCK.search(path):
+            threads.setdefault(found[1], _OpenThread()).lock = path
+        elif found := _ROLLOUT.search(path):
+            threads.setdefault(found[1], _OpenThread()).rollout = path
+    return threads
+
+
+def thread_created_at(thread: str) -> float:
+    """When a thread was made, which its id begins with (a UUID of version 7: milliseconds)."""
+    return int(thread.replace("-", "")[:12], 16) / 1000
+
+
+def _bind_by_open_file(pid: int, title_thread: str, view: View) -> Binding | None:
+    threads = open_threads(pid)
+    if not threads:
+        return None
+    named = [name for name in threads if title_thread and name.startswith(title_thread)]
+    if not named and title_thread:
+        return None  # the title is ahead of, or behind, what is open: ask the others
+    # without a name: after /new the old thread's files stay open, the lock taken last is the thread on the screen;
+    # a run has one thread, and what it opens later are helpers'
+    best = min if view.meta.mode == "exec" else max
+    name = best(
+        named or threads, key=lambda name: (files.modified_at(threads[name].lock or threads[name].rollout), name)
+    )
+    return Binding(session_id=name, transcript=threads[name].rollout, source="open_file")
+
+
+def _bind_by_hook(view: View, title_thread: str) -> Binding | None:
+    for entry in reversed(view.hooks):
+        name, path = entry.get("session_id"), entry.get("transcript_path")
+        if isinstance(name, str) and name and name.startswith(title_thread):
+            return Binding(session_id=name, transcript=path if isinstance(path, str) else "", source="hook")
+    return None
+
+
+class _TranscriptHead(Struct):
+    """What the first line of a rollout says before its long instructions."""
+
+    path: str
+    id: str
+    at: float
+    cwd: str
+    originator: str
+
+
+def _bind_by_history(view: View, title_thread: str) -> Binding:
+    """The rollout of the thread in the title; else the first of this folder and kind that began with the session."""
+    found = []
+    since = thread_created_at(title_thread) if title_thread else view.meta.created_unix
+    for path in _recent_transcripts(os.path.join(session_config_folder(view), "sessions"), since):
+        name = _ROLLOUT.search(path)
+        if name is None or (title_thread and not name[1].startswith(title_thread)):
+            continue
+        if title_thread:
+            return Binding(session_id=name[1], transcript=path, source="history")
+        is_recent = thread_created_at(name[1]) >= view.meta.created_unix - START_SLACK_SECONDS
+        head = _read_head(path) if is_recent else None
+        if head is not None and _matches_session(head, view):
+            found.append(head)
+    if len(found) > 1:  # several sessions began at once in one folder: the prompt may tell
+        found = [head for head in found if _contains_prompt(head.path, view.meta.prompt)] or found
+    if not found:
+        return Binding(session_id=title_thread or view.meta.agent_session_id)
+    first = min(found, key=lambda head: head.at)
+    return Binding(session_id=first.id, transcript=first.path, source="history")
+
+
+def _matches_session(head: _TranscriptHead, view: View) -> bool:
+    kind = "codex_exec" if view.meta.mode == "exec" else "codex-tui"
+    is_too_early = head.at < view.meta.created_unix - START_SLACK_SECONDS
+    return head.cwd == view.meta.project_root and head.originator in ("", kind) and not is_too_early
+
+
+def _contains_prompt(path: str, prompt: str) -> bool:
+    """Whether the prompt stands in the rollout's beginning, as JSON spells it."""
+    words = msgspec.json.encode(prompt.strip()[:PROMPT_HEAD]).strip(b'"')
+    return bool(words) and words in files.read_from(path, 0, PROMPT_BYTES)
+
+
+def _recent_transcripts(sessions: str, since: float) -> list[str]:
+    """Rollouts in the day folders from this time on, oldest first."""
+    found = []
+    for year in files.list_names(sessions):
+        for month in files.list_names(os.path.join(sessions, year)):
+            for day in files.list_names(os.path.join(sessions, year, month)):
+                # folders are named in local time: a day of slack either way
+                day_start = unix_time(f"{year}-{month}-{day}T00:00:00Z")
+                if day_start >= since - 2 * 86400:
+                    folder = os.path.join(sessions, year, month, day)
+                    found += [
+                        os.path.join(folder, name) for name in files.list_names(folder) if name.endswith(".jsonl")
+                    ]
+    return found
+
+
+def _read_head(path: str) -> _TranscriptHead | None:
+    text = files.read_from(path, 0, HEAD_BYTES).decode("utf-8", "replace")
+    if '"session_meta"' not in text:
+        return None
+    name, cwd = _read_string(text, "id"), _read_string(text, "cwd")
+    at = max(unix_time(stamp) for stamp in re.findall(r'"timestamp":\s*"([^"]+)"', text)[:2] or ["-"])
+    return (
+        _TranscriptHead(path=path, id=name, at=at, cwd=cwd, originator=_read_string(text, "originator"))
+        if name and cwd
+        else None
+    )
+
+
+def _read_string(text: str, key: str) -> str:
+    found = re.search(rf'"{key}":\s*("(?:[^"\\]|\\.)*")', text)
+    try:
+        return str(jsontext.decode(found[1])) if found else ""
+    except msgspec.DecodeError:
+        return ""
+
+
+def watch_paths(view: View, binding: Binding) -> tuple[str, ...]:
+    """The rollout; while there is none, the nearest folder it will appear in."""
+    if binding.transcript:
+        return (binding.transcript,)
+    folder = os.path.join(session_config_folder(view), "sessions")
+    for _ in range(4):
+        newest = [name for name in files.list_names(folder) if name.isdigit()]
+        if not newest:
+            break
+        folder = os.path.join(folder, newest[-1])
+    while folder and not files.is_dir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return (folder,) if folder else ()

@@ -1,0 +1,73 @@
+"""Looks at a session for what is wrong with it, twice when the first look raises a suspicion."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.status import Status
+from lisa_py.core.advice import anomaly, next_action, respawn
+from lisa_py.core.advice.anomaly import AnomalyFinding
+from lisa_py.core.advice.recovery import AdviceTarget
+from lisa_py.core.context import Context
+from lisa_py.core.status import status_reader
+from lisa_py.store import events, session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SESSION_NAME, SessionRef
+
+SECOND_LOOK_SECONDS = 1.0
+
+
+class AnomalyReport(Struct, frozen=True, kw_only=True):
+    """What a session is doing, what was read of its log, and what is wrong."""
+
+    status: Status
+    events: int
+    dropped: int
+    """Lines of the log that could not be read."""
+    findings: tuple[AnomalyFinding, ...]
+
+
+def diagnose_session(ctx: Context, ref: SessionRef, count: int) -> AnomalyReport:
+    """Judge by the session's state and its `count` newest events. Raises LisaError(status_compute_failed)."""
+    status = _read_status(ctx, ref)
+    page = events.read_tail(ref, count)
+    past = anomaly.build_history(page.events, ctx.clock.now())
+    found = anomaly.find_anomalies(status, past, lambda: _is_stalled(ctx, ref, status))
+    return AnomalyReport(status=status, events=len(page.events), dropped=page.dropped, findings=tuple(found))
+
+
+def _read_status(ctx: Context, ref: SessionRef) -> Status:
+    """A tmux that cannot be asked is no fault of the session: nothing is known of it."""
+    status = status_reader.normalise_status(status_reader.read_status(ctx, ref))
+    if status.signals.tmux_read_error:
+        raise LisaError("status_compute_failed", f"tmux cannot be asked: {status.signals.tmux_read_error}")
+    return status
+
+
+def _is_stalled(ctx: Context, ref: SessionRef, before: Status) -> bool:
+    """Whether a second look sees no more CPU time and nothing new on the screen."""
+    screen = _read_screen(ctx, ref)
+    ctx.clock.sleep(SECOND_LOOK_SECONDS)
+    after = _read_status(ctx, ref)
+    return after.agent_cpu == before.agent_cpu and _read_screen(ctx, ref) == screen
+
+
+def _read_screen(ctx: Context, ref: SessionRef) -> str:
+    server = ctx.server(ref)
+    pane = server.find_pane(ref.session)
+    return server.capture([pane.pane_id]).get(pane.pane_id, "") if pane else ""
+
+
+def build_advice_target(ctx: Context, ref: SessionRef) -> AdviceTarget:
+    """The session as advice about it needs to know it."""
+    try:
+        meta = session_records.read_meta(ref) if SESSION_NAME.match(ref.session) else None  # a file may name anything
+    except UnreadableRecord:
+        meta = None
+    return AdviceTarget(
+        session=ref.session,
+        project_root=ref.project.root,
+        respawn_options=respawn.derive_options(meta, ref.session),
+        binary=next_action.detect_binary(ctx.settings, ctx.cwd),
+    )

@@ -1,0 +1,1 @@
+"""List, group and claim sessions of a project."""

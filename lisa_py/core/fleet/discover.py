@@ -1,0 +1,103 @@
+"""Which sessions there are: on a project's tmux server, or on all servers that lisa's records know of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.core.context import Context
+from lisa_py.host import files
+from lisa_py.host.pane import Pane
+from lisa_py.store import paths, session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
+
+
+class SessionWarning(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Something that kept part of the answer away."""
+
+    error_code: str
+    message: str
+    session: str = ""
+    fallback: str = ""
+
+
+class LiveSessions(Struct):
+    """Sessions found, and what of them tmux showed on the way."""
+
+    refs: list[SessionRef]
+    panes: dict[str, list[Pane]]
+    """Socket -> what its server holds; for `evidence.collect`, so that it need not ask again."""
+    warnings: list[SessionWarning]
+
+
+def find_live_sessions(
+    ctx: Context, project: Project, *, all_sockets: bool = False, project_only: bool = False
+) -> LiveSessions:
+    """The sessions that tmux has, ended ones that are still kept included; by name.
+
+    Raises LisaError(session_list_failed) when the project's own server cannot be asked; another server that cannot is
+    a warning, and its sessions are listed by their records.
+    """
+    fleet = LiveSessions([], {}, [])
+    found: dict[tuple[str, str], SessionRef] = {}
+    for ref, socket in _list_recorded(ctx, project, all_sockets):
+        if socket != project.socket and _has_session(ctx, fleet, ref, socket):
+            found[ref.project.hash, ref.session] = ref
+    recorded_names = {ref.session for ref in session_records.list_sessions(project)} if project_only else set()
+    try:
+        panes = _list_panes(ctx, fleet, project, project.socket)
+    except TmuxUnavailable as problem:
+        raise LisaError("session_list_failed", problem.message, cause=problem.code) from problem
+    for pane in panes:
+        if SESSION_NAME.match(pane.session) and (not project_only or pane.session in recorded_names):
+            found[project.hash, pane.session] = SessionRef(project, pane.session)
+    fleet.refs = sorted(found.values(), key=lambda ref: (ref.session, ref.project.root))
+    return fleet
+
+
+def _list_recorded(ctx: Context, project: Project, all_sockets: bool) -> list[tuple[SessionRef, str]]:
+    """Sessions with records of this project (of all projects), each with the socket it was made on."""
+    found = []
+    for digest in paths.list_project_hashes(ctx.settings) if all_sockets else [project.hash]:
+        folder = f"{ctx.settings.state_dir}/projects/{digest}"
+        for name in paths.list_session_names(folder):
+            try:
+                meta = session_records.read_meta(
+                    SessionRef(Project(root="", hash=digest, slug="", folder=folder, socket=""), name)
+                )
+            except UnreadableRecord:
+                continue
+            if meta is None or not meta.project_root:
+                continue
+            owner = project if digest == project.hash else paths.resolve_project(meta.project_root, ctx.settings)
+            if owner.hash == digest:
+                found.append((SessionRef(owner, name), meta.socket_path or owner.socket))
+    return found
+
+
+def _has_session(ctx: Context, fleet: LiveSessions, ref: SessionRef, socket: str) -> bool:
+    try:
+        return any(pane.session == ref.session for pane in _list_panes(ctx, fleet, ref.project, socket))
+    except TmuxUnavailable as problem:
+        if not any(known.message == problem.message for known in fleet.warnings):
+            fleet.warnings.append(SessionWarning(error_code=problem.code, message=problem.message))
+        return True  # nobody knows; its state will say so
+
+
+def _list_panes(ctx: Context, fleet: LiveSessions, project: Project, socket: str) -> Sequence[Pane]:
+    if socket not in fleet.panes:
+        server = ctx.tmux(project, socket)
+        if not files.exists(socket):
+            server.program()  # no tmux at all is another answer than no server
+        fleet.panes[socket] = server.list_panes() if files.exists(socket) else []
+    return fleet.panes[socket]
+
+
+def find_stale_sessions(ctx: Context, project: Project, fleet: LiveSessions) -> tuple[int, list[SessionRef]]:
+    """How many sessions of the project have records, and which of them tmux has no more."""
+    recorded = session_records.list_sessions(project)
+    live_names = {ref.session for ref in fleet.refs if ref.project.hash == project.hash}
+    return len(recorded), [ref for ref in recorded if ref.session not in live_names]

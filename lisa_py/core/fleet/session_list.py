@@ -1,0 +1,213 @@
+"""Reads the list of sessions once, or again and again as it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.status import Status
+from lisa_py.core.advice import next_action
+from lisa_py.core.context import Context
+from lisa_py.core.fleet import discover as fleets
+from lisa_py.core.fleet import list_items
+from lisa_py.core.fleet.discover import LiveSessions, SessionWarning
+from lisa_py.core.fleet.list_items import ListDelta, ListItem
+from lisa_py.host import files
+from lisa_py.store import cursors, session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import Project, SessionRef
+
+if TYPE_CHECKING:  # a list of names needs none of it
+    from lisa_py.core.status.evidence_collector import Evidence
+
+QUICK_POLL_SECONDS = 0.25
+"""Between two looks while something works whose end gives no sign."""
+POLL_SECONDS = 1.0
+
+
+class ListQuery(Struct, frozen=True, kw_only=True):
+    """What the caller wants to know."""
+
+    all_sockets: bool = False
+    project_only: bool = False
+    active_only: bool = False
+    states: bool = False
+    priority: bool = False
+    stale: bool = False
+    prune_preview: bool = False
+    delta: bool = False
+    cursor_file: str = ""
+    cursor_reset: bool = False
+
+
+class PrunePreview(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How the records of a session that is gone would be removed."""
+
+    session: str
+    project_root: str
+    created_at: str
+    meta_path: str
+    prune_cmd: str
+
+
+class SessionList(Struct, frozen=True, kw_only=True):
+    """The list."""
+
+    items: tuple[ListItem, ...]
+    has_items: bool
+    """More than names was asked for."""
+    historical: int | UnsetType = UNSET
+    stale: tuple[str, ...] | UnsetType = UNSET
+    prune: tuple[PrunePreview, ...] | UnsetType = UNSET
+    delta: ListDelta | UnsetType = UNSET
+    cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    """The cursor file was unreadable and was set aside."""
+    warnings: tuple[SessionWarning, ...] = ()
+
+
+def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
+    """The list as it is now.
+
+    Raises LisaError: session_list_failed, invalid_cursor_file, cursor_file_write_failed.
+    """
+    path = _resolve_cursor_path(ctx, project, query)
+    before, recovered = _read_previous(ctx, path, query)
+    fleet = _discover_sessions(ctx, project, query)
+    items = _build_items(ctx, fleet, query, _read_statuses(ctx, fleet) if query.states or query.active_only else None)
+    historical, gone = fleets.find_stale_sessions(ctx, project, fleet) if query.stale else (0, [])
+    if path:
+        list_items.save_cursor(path, items, ctx.clock.now())
+    return SessionList(
+        items=tuple(items),
+        has_items=query.states or query.delta or query.all_sockets,
+        historical=historical if query.stale else UNSET,
+        stale=tuple(ref.session for ref in gone) if query.stale else UNSET,
+        prune=tuple(_build_prune_preview(ctx, ref) for ref in gone) if query.prune_preview else UNSET,
+        delta=list_items.compute_delta(before, items) if path else UNSET,
+        cursor_file=path or UNSET,
+        cursor_recovered=recovered,
+        warnings=tuple(fleet.warnings),
+    )
+
+
+def _read_previous(ctx: Context, path: str, query: ListQuery) -> tuple[list_items.ListCursor, bool | UnsetType]:
+    """The last list, and whether an unreadable one had to be set aside."""
+    if not path:
+        return list_items.ListCursor(), UNSET
+    found = cursors.read_or_set_aside(list_items.load_cursor, path, query.cursor_reset, ctx.clock.now())
+    return found or list_items.ListCursor(), True if found is None else UNSET
+
+
+def _resolve_cursor_path(ctx: Context, project: Project, query: ListQuery) -> str:
+    if not query.delta:
+        return ""
+    return files.absolute_path(query.cursor_file) if query.cursor_file else list_items.default_cursor_path(ctx, project)
+
+
+def _discover_sessions(ctx: Context, project: Project, query: ListQuery) -> LiveSessions:
+    return fleets.find_live_sessions(ctx, project, all_sockets=query.all_sockets, project_only=query.project_only)
+
+
+def _read_statuses(ctx: Context, fleet: LiveSessions) -> list[Status]:
+    from lisa_py.core.status import status_reader  # noqa: PLC0415 - a list of names needs none of it
+
+    return status_reader.read_status_list(ctx, fleet.refs, panes=fleet.panes)
+
+
+def _build_items(
+    ctx: Context, fleet: LiveSessions, query: ListQuery, statuses: Sequence[Status] | None
+) -> list[ListItem]:
+    items = []
+    for index, ref in enumerate(fleet.refs):
+        status = statuses[index] if statuses is not None else None
+        if query.active_only and status is not None and status.session_state == "not_found":
+            continue
+        items.append(list_items.build_item(ref, _find_socket(ctx, fleet, ref), status if query.states else None))
+    return list_items.sort_by_priority(items) if query.priority else items
+
+
+def _find_socket(ctx: Context, fleet: LiveSessions, ref: SessionRef) -> str:
+    """Where the session was seen."""
+    if any(pane.session == ref.session for pane in fleet.panes.get(ref.project.socket, ())):
+        return ref.project.socket
+    return ctx.server(ref).socket
+
+
+def _build_prune_preview(ctx: Context, ref: SessionRef) -> PrunePreview:
+    try:
+        meta = session_records.read_meta(ref)
+    except UnreadableRecord:
+        meta = None
+    binary = next_action.detect_binary(ctx.settings, ctx.cwd)
+    root = ref.project.root
+    return PrunePreview(
+        session=ref.session,
+        project_root=root,
+        created_at=meta.created_at if meta else "",
+        meta_path=ref.meta,
+        prune_cmd=next_action.format_kill_command(ref.session, root, binary),
+    )
+
+
+def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float) -> Iterator[SessionList]:
+    """The list at once, then at every change and every interval; in one process, woken by what happens.
+
+    Raises as read, and LisaError(interrupted) on Ctrl-C.
+    """
+    from lisa_py.core.status import status_reader  # noqa: PLC0415 - as above
+    from lisa_py.core.status.poll_cache import PollCache  # noqa: PLC0415 - as above
+    from lisa_py.core.wait.waiter import ReadThrottle, Waiter  # noqa: PLC0415 - as above
+
+    path = _resolve_cursor_path(ctx, project, query)
+    (before, recovered), memory = _read_previous(ctx, path, query), PollCache()
+    shown, reported_at = False, 0.0
+    try:
+        with Waiter(ctx, [f"{project.folder}/sessions"]) as waiter:
+            while True:
+                pace = ReadThrottle(ctx.clock)
+                fleet = _discover_sessions(ctx, project, query)
+                found = status_reader.read_many(ctx, fleet.refs, cache=memory, panes=fleet.panes)
+                waiter.watch(*_collect_watch_targets(project, fleet, found))
+                items = _build_items(ctx, fleet, query, [status for _, status in found])
+                changes = list_items.compute_delta(before, items)
+                now = pace.finish_read()
+                if not shown or changes.count or now - reported_at >= interval:
+                    list_items.save_cursor(path, items, ctx.clock.now())
+                    before = list_items.ListCursor(items={list_items.item_key(each): each for each in items})
+                    shown, reported_at = True, now
+                    yield SessionList(
+                        items=tuple(items),
+                        has_items=True,
+                        delta=changes,
+                        cursor_file=path,
+                        cursor_recovered=recovered,
+                        warnings=tuple(fleet.warnings),
+                    )
+                    recovered = UNSET
+                tick = QUICK_POLL_SECONDS if any(_needs_polling(status) for _, status in found) else POLL_SECONDS
+                if waiter.wait(max(0.0, min(reported_at + interval - now, tick))):
+                    pace.pause()
+    except KeyboardInterrupt:
+        raise LisaError("interrupted", "stopped watching; the sessions go on", exit_code=130) from None
+
+
+def _needs_polling(status: Status) -> bool:
+    """Whether the session works and its next change may come without an event."""
+    works = status.session_state in ("in_progress", "just_started")
+    return works and status.state_source not in ("agent_file", "hook", "transcript")
+
+
+def _collect_watch_targets(
+    project: Project, fleet: LiveSessions, found: Sequence[tuple[Evidence, Status]]
+) -> tuple[list[str], list[int]]:
+    paths = [f"{project.folder}/sessions"]
+    pids = []
+    for evidence, _ in found:
+        paths += [evidence.folder, *evidence.watch_paths]
+        if evidence.pane is not None and evidence.root is not None:
+            pids.append(evidence.pane.pid)
+    return paths, pids

@@ -1,0 +1,214 @@
+"""Who spawned whom: every session with records as a forest, each exactly once, whatever its records say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.core.fleet import discover as running
+from lisa_py.core.status import status_reader
+from lisa_py.store import session_index
+from lisa_py.store.paths import Project
+from lisa_py.store.session_index import SessionIndexEntry
+
+SessionKey = tuple[str, str]
+"""Project root and name: names repeat across projects."""
+
+
+class TreeRow(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One session; what is empty is left out."""
+
+    session: str
+    parent_session: str = ""
+    agent: str = ""
+    mode: str = ""
+    status: str = ""
+    session_state: str = ""
+    waiting_for: str = ""
+    project_root: str = ""
+    created_at: str = ""
+
+    @property
+    def key(self) -> SessionKey:
+        return self.project_root, self.session
+
+
+class TreeNode(TreeRow, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One session with those it has spawned."""
+
+    children: tuple[TreeNode, ...] = ()
+
+
+class TreeQuery(Struct, frozen=True, kw_only=True):
+    """Which part of the forest."""
+
+    session: str = ""
+    """Only this one and what is below it."""
+    all_hashes: bool = False
+    active_only: bool = False
+    with_state: bool = False
+
+    @property
+    def scope(self) -> str:
+        """Tells apart what must not be compared: `all`, or the session's name, with the filters."""
+        words = [self.session or "all", "active" if self.active_only else "", "hashes" if self.all_hashes else ""]
+        return "-".join(word for word in words if word)
+
+
+class SessionTree(Struct, frozen=True, kw_only=True):
+    """The forest, as rows (parents before their children) and as nodes."""
+
+    rows: tuple[TreeRow, ...]
+    roots: tuple[TreeNode, ...]
+    total: int
+    """Sessions with readable records, before any filter."""
+    warnings: tuple[str, ...] = ()
+
+
+def build_tree(ctx: Context, project: Project, query: TreeQuery) -> SessionTree:
+    """Read the records and join them; changes nothing.
+
+    Raises LisaError: session_not_found_in_tree, session_tree_build_failed (tmux cannot be asked who is active).
+    """
+    found = session_index.index_all_projects(ctx.settings) if query.all_hashes else session_index.index_project(project)
+    every = found.sessions
+    kept = _filter_active(ctx, project, every, query) if query.active_only else every
+    parents, warnings = _find_parents(kept)
+    children = _group_children(kept, parents)
+    tops = [_key(known) for known in kept if _key(known) not in parents]
+    if query.session:
+        tops = [_key(known) for known in kept if known.ref.session == query.session]
+        if not tops:
+            raise LisaError(
+                "session_not_found_in_tree",
+                f"session not found in metadata: {query.session} (lisa session tree shows what there is)",
+                session=query.session,
+            )
+    order = _sort_depth_first(tops, children)
+    known_by = {_key(known): known for known in kept}
+    rows = _build_rows(ctx, [known_by[key] for key in order], query.with_state)
+    nodes = {row.key: row for row in rows}
+    roots = tuple(_build_node(key, nodes, children) for key in tops if key in nodes)
+    return SessionTree(rows=tuple(rows), roots=roots, total=len(every), warnings=(*found.warnings, *warnings))
+
+
+def _key(known: SessionIndexEntry) -> SessionKey:
+    return known.ref.project.root, known.ref.session
+
+
+def _filter_active(
+    ctx: Context, project: Project, every: Sequence[SessionIndexEntry], query: TreeQuery
+) -> tuple[SessionIndexEntry, ...]:
+    """Those tmux has, running or ended."""
+    try:
+        live = running.find_live_sessions(ctx, project, all_sockets=query.all_hashes)
+    except LisaError as problem:
+        raise LisaError("session_tree_build_failed", f"nobody knows who is active: {problem.message}") from problem
+    there = {(ref.project.root, ref.session) for ref in live.refs}
+    return tuple(known for known in every if _key(known) in there)
+
+
+# -- joining ------------------------------------------------------------------------------------------------------
+
+
+def _find_parents(every: Sequence[SessionIndexEntry]) -> tuple[dict[SessionKey, SessionKey], list[str]]:
+    """Whose child each session is; a circle is opened at the first of its names, so that nobody vanishes."""
+    keys = {_key(known) for known in every}
+    by_run = {known.meta.run_id: _key(known) for known in every if known.meta.run_id}
+    parents: dict[SessionKey, SessionKey] = {}
+    for known in every:
+        parent = _find_parent(known, keys, by_run)
+        if parent is not None:
+            parents[_key(known)] = parent
+    warnings = []
+    for key in sorted(keys, key=lambda key: (key[1], key[0])):
+        if _is_own_ancestor(key, parents):
+            warnings.append(f"{key[1]} is among its own ancestors; shown as a root")
+            del parents[key]
+    return parents, warnings
+
+
+def _find_parent(
+    known: SessionIndexEntry, keys: Iterable[SessionKey], by_run: Mapping[str, SessionKey]
+) -> SessionKey | None:
+    """By run id where it is known, which is exact across projects; else by name in the same project."""
+    name, root = known.meta.parent_session, known.ref.project.root
+    if not name:
+        return None
+    exact = by_run.get(known.meta.parent_run_id) if known.meta.parent_run_id else None
+    if exact is not None and exact[1] == name:
+        return exact
+    if (root, name) in keys:
+        return root, name
+    namesakes = [key for key in keys if key[1] == name]
+    return namesakes[0] if len(namesakes) == 1 else None
+
+
+def _is_own_ancestor(key: SessionKey, parents: Mapping[SessionKey, SessionKey]) -> bool:
+    seen: set[SessionKey] = set()
+    at: SessionKey | None = parents.get(key)
+    while at is not None and at != key and at not in seen:
+        seen.add(at)
+        at = parents.get(at)
+    return at == key
+
+
+def _group_children(
+    every: Sequence[SessionIndexEntry], parents: Mapping[SessionKey, SessionKey]
+) -> dict[SessionKey, list[SessionKey]]:
+    children: dict[SessionKey, list[SessionKey]] = {}
+    for known in sorted(every, key=lambda known: (known.ref.session, known.ref.project.root)):
+        key = _key(known)
+        if key in parents:
+            children.setdefault(parents[key], []).append(key)
+    return children
+
+
+def _sort_depth_first(
+    tops: Sequence[SessionKey], children: Mapping[SessionKey, Sequence[SessionKey]]
+) -> list[SessionKey]:
+    order: dict[SessionKey, None] = {}
+    queue = list(reversed(tops))
+    while queue:
+        key = queue.pop()
+        if key not in order:
+            order[key] = None
+            queue.extend(reversed(children.get(key, ())))
+    return list(order)
+
+
+# -- showing ------------------------------------------------------------------------------------------------------
+
+
+def _build_rows(ctx: Context, every: Sequence[SessionIndexEntry], with_state: bool) -> list[TreeRow]:
+    rows = [
+        TreeRow(
+            session=known.ref.session,
+            parent_session=known.meta.parent_session,
+            agent=known.meta.agent,
+            mode=known.meta.mode,
+            project_root=known.ref.project.root,
+            created_at=known.meta.created_at,
+        )
+        for known in every
+    ]
+    if not with_state or not rows:
+        return rows
+    states = status_reader.read_status_list(ctx, [known.ref for known in every])
+    return [
+        msgspec.structs.replace(
+            row, status=state.status_word(), session_state=state.session_state, waiting_for=state.waiting_for
+        )
+        for row, state in zip(rows, states, strict=True)
+    ]
+
+
+def _build_node(
+    key: SessionKey, rows: Mapping[SessionKey, TreeRow], children: Mapping[SessionKey, Sequence[SessionKey]]
+) -> TreeNode:
+    below = tuple(_build_node(child, rows, children) for child in children.get(key, ()) if child in rows)
+    return TreeNode(**msgspec.structs.asdict(rows[key]), children=below)

@@ -1,0 +1,191 @@
+"""Whom to wait for, and how those who were waited for are told of: rows, most urgent first, and a cursor file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.errors import LisaError, UsageError, session_not_found
+from lisa_py.contract.status import SESSION_STATES
+from lisa_py.core.advice import next_action, priority
+from lisa_py.core.context import Context
+from lisa_py.core.fleet import discover
+from lisa_py.core.wait import wait_many
+from lisa_py.core.wait.wait_many import ATTENTION_STATES, WaitCondition, WaitManyResult, WaitMember
+from lisa_py.host import files
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.store import cursors
+from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store.paths import Project, SessionRef
+
+
+class WaitQuery(Struct, frozen=True, kw_only=True):
+    """The condition, checked."""
+
+    every: bool
+    states: tuple[str, ...]
+    changed: bool
+    cursor_file: str
+    cursor_reset: bool = False
+
+
+class WaitRow(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One session as it was last seen."""
+
+    session: str
+    project_root: str
+    status: str
+    session_state: str
+    reason: str
+    agent: str
+    mode: str
+    changed: bool
+    """Since the call began, or since the cursor file's last report."""
+    previous_state: str
+    next_action: str
+    priority_score: int
+    agent_state: str | UnsetType = UNSET
+    waiting_for: str | UnsetType = UNSET
+    exit_code: int | UnsetType = UNSET
+    error_kind: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+class MinimalWaitRow(Struct, frozen=True, kw_only=True, rename="camel"):
+    session: str
+    session_state: str
+    next_action: str
+    waiting_for: str | UnsetType = UNSET
+    exit_code: int | UnsetType = UNSET
+
+
+class WaitCursor(Struct, kw_only=True, rename="camel"):
+    """The cursor file: what each session was like when it was last reported."""
+
+    updated_at: str = ""
+    marks: dict[str, str] = {}
+
+
+def parse_query(
+    any_: bool, every: bool, until_state: str, changed: bool, cursor_file: str, cursor_reset: bool
+) -> WaitQuery:
+    """Raises UsageError(wait_condition_conflict | invalid_until_state)."""
+    if any_ and every:
+        raise UsageError("wait_condition_conflict", "give --any or --all, not both")
+    words = tuple(dict.fromkeys(word.strip().lower() for word in until_state.split(",") if word.strip()))
+    unknown = [word for word in words if word not in SESSION_STATES]
+    if unknown or (until_state and not words):
+        wrong = ",".join(unknown) or until_state
+        raise UsageError("invalid_until_state", f"invalid --until-state: {wrong} (expected {','.join(SESSION_STATES)})")
+    path = files.absolute_path(cursor_file.strip()) if cursor_file.strip() else ""
+    return WaitQuery(
+        every=every,
+        states=words or ATTENTION_STATES,
+        changed=changed or bool(path),
+        cursor_file=path,
+        cursor_reset=cursor_reset,
+    )
+
+
+def select_sessions(ctx: Context, project: Project, sessions: str, root: str) -> list[SessionRef]:
+    """The sessions named, else all that the project has but the caller's own.
+
+    Raises LisaError: no_sessions, session_list_failed, invalid_sessions, invalid_session_name, ambiguous_project_root.
+    """
+    if sessions:
+        names = list(dict.fromkeys(name.strip() for name in sessions.split(",") if name.strip()))
+        if not names:
+            raise UsageError("invalid_sessions", "invalid --sessions: it names none")
+        return [ctx.ref(name, root) for name in names]
+    own = ctx.settings.parent_session  # a parent that waits for its children does not wait for itself
+    found = [ref for ref in discover.find_live_sessions(ctx, project).refs if ref.session != own]
+    if not found:
+        raise LisaError("no_sessions", f"{project.root} has no session to wait for (lisa session spawn starts one)")
+    return found
+
+
+def wait_for_sessions(
+    ctx: Context, refs: list[SessionRef], condition: WaitCondition, query: WaitQuery, emit: Callable[[WaitMember], None]
+) -> WaitManyResult:
+    """Wait, and keep the cursor file.
+
+    Raises LisaError: session_not_found when none of the sessions ever was, interrupted, invalid_cursor_file,
+    cursor_file_write_failed.
+    """
+    cursor = _load_cursor(ctx, query) if query.cursor_file else None
+    if not any(files.is_dir(ref.folder) or ctx.server(ref).find_pane(ref.session) for ref in refs):
+        raise session_not_found(refs[0].session, refs[0].project.root)
+    try:
+        found = wait_many.wait(ctx, refs, condition, baseline=cursor.marks if cursor else None, emit=emit)
+    except KeyboardInterrupt:
+        raise LisaError("interrupted", "stopped waiting; the sessions go on", exit_code=130) from None
+    if cursor is not None:
+        _save_cursor(ctx, query.cursor_file, cursor, found)
+    return found
+
+
+def _load_cursor(ctx: Context, query: WaitQuery) -> WaitCursor:
+    found = cursors.read_or_set_aside(_read_cursor, query.cursor_file, query.cursor_reset, ctx.clock.now())
+    if found is None:
+        ctx.warn(f"wait warning: {query.cursor_file} could not be read and was set aside; all is news again")
+    return found or WaitCursor()
+
+
+def _read_cursor(path: str) -> WaitCursor:
+    try:
+        if files.exists(path) and not files.is_own_file(path):
+            raise UnreadableRecord(f"{path} is not a plain file of this user")
+        return (load(path, WaitCursor) if files.read(path) else None) or WaitCursor()
+    except (UnreadableRecord, OSError) as problem:
+        raise cursors.unusable_cursor_error(problem) from None
+
+
+def _save_cursor(ctx: Context, path: str, cursor: WaitCursor, found: WaitManyResult) -> None:
+    """What was reported counts as known; the others keep what they were, so that their change is still news."""
+    marks = dict(cursor.marks)
+    marks.update({member.key: member.mark for member in found.met})
+    try:
+        if not files.is_dir(os.path.dirname(path)):
+            files.ensure_private_dir(os.path.dirname(path))
+        save(path, WaitCursor(updated_at=format_rfc3339(ctx.clock.now()), marks=marks))
+    except LisaError as problem:
+        raise LisaError("cursor_file_write_failed", problem.message) from problem
+
+
+def build_rows(found: Iterable[WaitMember]) -> tuple[WaitRow, ...]:
+    """The most urgent first, then by name."""
+    return tuple(sorted(map(build_row, found), key=lambda each: (-each.priority_score, each.session)))
+
+
+def build_row(member: WaitMember) -> WaitRow:
+    status = member.status
+    return WaitRow(
+        session=status.session,
+        project_root=member.ref.project.root,
+        status=status.status,
+        session_state=status.session_state,
+        reason=status.classification_reason,
+        agent=status.agent,
+        mode=status.mode,
+        changed=member.changed,
+        previous_state=member.initial_state,
+        next_action=next_action.name_for_state(status.session_state),
+        priority_score=priority.session_priority(status.session_state)[0],
+        agent_state=status.agent_state if status.agent_state != "unknown" else UNSET,
+        waiting_for=status.waiting_for or UNSET,
+        exit_code=status.exit_code,
+        error_kind=status.error_kind,
+        error_code=status.error_code,
+    )
+
+
+def build_minimal_row(row: WaitRow) -> MinimalWaitRow:
+    return MinimalWaitRow(
+        session=row.session,
+        session_state=row.session_state,
+        next_action=row.next_action,
+        waiting_for=row.waiting_for,
+        exit_code=row.exit_code,
+    )

@@ -1,0 +1,1 @@
+"""Assess the risk of shell commands before they run."""

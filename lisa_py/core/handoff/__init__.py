@@ -1,0 +1,1 @@
+"""Summarise a session for another agent: handoff, packet, checkpoints."""

@@ -1,0 +1,162 @@
+"""What is new in a session's pack since it was last asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.core.context import Context
+from lisa_py.core.handoff import pack, sections
+from lisa_py.core.handoff.pack import PackFacts, PackRequest
+from lisa_py.core.output import semantic
+from lisa_py.core.redact.redactor import Mask
+from lisa_py.store import cursors, pack_cursors
+from lisa_py.store.paths import SessionRef
+
+
+class DiffRequest(Struct, frozen=True, kw_only=True):
+    """Which pack, and what of it counts."""
+
+    strategy: str
+    events: int
+    lines: int
+    token_budget: int
+    semantic_only: bool = False
+    """Only lines that mean something."""
+
+
+class PackDiff(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is new in a session's pack since the last one."""
+
+    session: str
+    status: str
+    session_state: str
+    next_action: str
+    next_offset: int
+    changed: bool
+    added_lines: tuple[str, ...]
+    removed_lines: tuple[str, ...]
+    cursor_file: str
+    semantic_only: bool
+    strategy: str
+    token_budget: int
+    truncated: bool
+    semantic_cursor_file: str | UnsetType = UNSET
+    semantic_line_count: int | UnsetType = UNSET
+    waiting_for: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+class PackComparison(Struct, frozen=True, kw_only=True):
+    """The diff, and what it was made of."""
+
+    diff: PackDiff
+    facts: PackFacts
+    text: str
+    """The pack."""
+    semantic_lines: tuple[str, ...]
+    """Its meaningful lines; none unless only they are compared."""
+
+
+class LineChanges(Struct, frozen=True):
+    """How two packs differ, line by line."""
+
+    changed: bool
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+class PackBaseline(Struct, frozen=True, kw_only=True):
+    """What the reader was given last."""
+
+    path: str
+    """The cursor file."""
+    pack: str
+    semantic_lines: tuple[str, ...] | None
+    """The meaningful lines; None unless only they are compared."""
+    recovered: bool = False
+    """An unreadable file was set aside."""
+    owned: bool = False
+    """It lies in the session's folder, which is not made for it."""
+
+
+def read_baseline(ctx: Context, ref: SessionRef, cursor_file: str, *, semantic_only: bool, reset: bool) -> PackBaseline:
+    """Raises UsageError(invalid_cursor_file), LisaError(semantic_cursor_read_failed)."""
+    path = cursors.resolve_path(cursor_file) if cursor_file else pack_cursors.default_pack_path(ref)
+    now = ctx.clock.now()
+    known = cursors.read_or_set_aside(pack_cursors.read_pack, path, reset, now)
+    recovered = known is None
+    semantic_lines = None
+    if semantic_only:
+        lines = cursors.read_or_set_aside(cursors.read_semantic, cursors.semantic_path(path), reset, now)
+        semantic_lines, recovered = lines.lines if lines else (), recovered or lines is None
+    return PackBaseline(
+        path=path, pack=known or "", semantic_lines=semantic_lines, recovered=recovered, owned=not cursor_file
+    )
+
+
+def build_diff(ctx: Context, ref: SessionRef, request: DiffRequest, base: PackBaseline, mask: Mask) -> PackComparison:
+    """Look at the session and compare; nothing is remembered, `save` does that."""
+    pack_request = PackRequest(strategy=request.strategy, events=request.events, lines=request.lines)
+    facts = pack.collect_facts(ctx, ref, pack_request, mask)
+    fitted = sections.fit(pack.build_draft(facts, request.strategy, with_context=False), request.token_budget)
+    semantic_only = request.semantic_only
+    semantic_lines = extract_semantic_lines(fitted.text) if semantic_only else ()
+    change = (
+        compare_semantic(base.semantic_lines or (), semantic_lines)
+        if semantic_only
+        else compare(base.pack, fitted.text)
+    )
+    diff = PackDiff(
+        session=facts.session,
+        status=facts.status,
+        session_state=facts.session_state,
+        next_action=facts.next_action,
+        next_offset=facts.tail.next_offset,
+        changed=change.changed,
+        added_lines=change.added,
+        removed_lines=change.removed,
+        cursor_file=mask.mask_text(base.path),
+        semantic_only=semantic_only,
+        strategy=request.strategy,
+        token_budget=request.token_budget,
+        truncated=fitted.truncated,
+        semantic_cursor_file=mask.mask_text(cursors.semantic_path(base.path)) if semantic_only else UNSET,
+        semantic_line_count=len(semantic_lines) if semantic_only else UNSET,
+        waiting_for=facts.waiting_for or UNSET,
+        error_code=facts.error_code,
+    )
+    return PackComparison(diff=diff, facts=facts, text=fitted.text, semantic_lines=semantic_lines)
+
+
+def save(ctx: Context, base: PackBaseline, pack_text: str, semantic_lines: Sequence[str]) -> None:
+    """Remember what is given now. Raises LisaError(cursor_file_write_failed | semantic_cursor_write_failed)."""
+    ctx.commit_after_output(pack_cursors.stage_pack(base.path, pack_text))
+    if base.semantic_lines is not None:
+        ctx.commit_after_output(
+            cursors.stage_semantic(cursors.semantic_path(base.path), tuple(semantic_lines), ctx.clock.now())
+        )
+
+
+def compare(before: str, after: str) -> LineChanges:
+    """By trimmed lines, one that came once more is new too; the ages in a full pack do not count."""
+    old, new = _trimmed_lines(before), _trimmed_lines(after)
+    added, removed = Counter(new) - Counter(old), Counter(old) - Counter(new)
+    return LineChanges(old != new, tuple(sorted(added.elements())), tuple(sorted(removed.elements())))
+
+
+def _trimmed_lines(text: str) -> list[str]:
+    return [pack.drop_line_ages(line.strip()) for line in text.split("\n") if line.strip()]
+
+
+def extract_semantic_lines(pack_text: str) -> tuple[str, ...]:
+    """The lines of a pack that mean something."""
+    return tuple(semantic.extract_lines("\n".join(pack.drop_line_ages(line) for line in pack_text.split("\n"))))
+
+
+def compare_semantic(before: Sequence[str], after: Sequence[str]) -> LineChanges:
+    """As compare, for meaningful lines: times, durations and the order of lines do not count."""
+    added, removed = semantic.find_new(after, before), semantic.find_new(before, after)
+    return LineChanges(bool(added or removed), tuple(sorted(added)), tuple(sorted(removed)))

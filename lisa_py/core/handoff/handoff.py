@@ -1,0 +1,298 @@
+"""The baton: a session's state, what to do next and its recent events, for whoever takes the session over."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.contract.status import Status
+from lisa_py.core.advice import next_action
+from lisa_py.core.advice.next_action import ActionTarget, CommandAst
+from lisa_py.core.context import Context
+from lisa_py.core.handoff import blocks, compression, session_memory
+from lisa_py.core.handoff.blocks import LaneBlock, ObjectiveBlock
+from lisa_py.core.handoff.session_memory import MemoryBlock
+from lisa_py.core.output import pane_text
+from lisa_py.core.output.events import EventReader, RecentEvent, RecentEvents
+from lisa_py.core.redact.redactor import Mask
+from lisa_py.core.status import status_reader
+from lisa_py.store.lanes import Lane
+from lisa_py.store.paths import SessionRef
+
+SCHEMAS = ("v1", "v2", "v3", "v4")
+_CONTRACTS = ("handoff_v2_required", "handoff_schema_v2_required")
+
+
+class HandoffRequest(Struct, frozen=True, kw_only=True):
+    schema: str = "v1"
+    events: int = 8
+    compress: bool = False
+    redact: str = ""
+    """The rules of `--redact`, as they were given."""
+    agent: str = "auto"
+    mode: str = "auto"
+
+
+class HandoffState(Struct, frozen=True, kw_only=True, rename="camel"):
+    status: str
+    session_state: str
+    reason: str
+    summary: str
+    id: str | UnsetType = UNSET
+
+
+class NextAction(Struct, frozen=True, kw_only=True, rename="camel"):
+    name: str
+    command: str
+    id: str | UnsetType = UNSET
+    command_ast: CommandAst | UnsetType = UNSET
+
+
+class HandoffRisk(Struct, frozen=True, kw_only=True):
+    level: str
+    code: str
+    message: str
+    id: str | UnsetType = UNSET
+
+
+class HandoffQuestion(Struct, frozen=True, kw_only=True):
+    code: str
+    question: str
+    id: str | UnsetType = UNSET
+
+
+class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One baton; what is UNSET does not belong to its schema or situation."""
+
+    session: str
+    project_root: str | UnsetType = UNSET
+    schema: str
+    status: str
+    session_state: str
+    reason: str
+    summary: str
+    next_action: str | NextAction
+    next_offset: int
+    waiting_for: str | UnsetType = UNSET
+    agent_state: str | UnsetType = UNSET
+    recent: tuple[RecentEvent, ...] | UnsetType = UNSET
+    dropped_recent: int | UnsetType = UNSET
+    delta_from: int | UnsetType = UNSET
+    next_delta_offset: int | UnsetType = UNSET
+    delta_count: int | UnsetType = UNSET
+    delta_remaining: int | UnsetType = UNSET
+    """New events left for the next read."""
+    delta_missed: int | UnsetType = UNSET
+    """Events that were trimmed away before they were read."""
+    delta_reset: bool | UnsetType = UNSET
+    """The event log began anew since the cursor was taken."""
+    cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    objective: ObjectiveBlock | UnsetType = UNSET
+    lane: LaneBlock | UnsetType = UNSET
+    memory: MemoryBlock | UnsetType = UNSET
+    state: HandoffState | UnsetType = UNSET
+    risks: tuple[HandoffRisk, ...] | UnsetType = UNSET
+    open_questions: tuple[HandoffQuestion, ...] | UnsetType = UNSET
+    compression: str | UnsetType = UNSET
+    encoding: str | UnsetType = UNSET
+    compressed_payload: str | UnsetType = UNSET
+    uncompressed_bytes: int | UnsetType = UNSET
+    compressed_bytes: int | UnsetType = UNSET
+    checksum: str | UnsetType = UNSET
+    redact_rules: tuple[str, ...] | UnsetType = UNSET
+    redacted: dict[str, int] | UnsetType = UNSET
+    """How often each rule found something."""
+    error_code: str | UnsetType = UNSET
+
+    @property
+    def wants_delta(self) -> bool:
+        return self.delta_from is not UNSET
+
+
+def build(
+    ctx: Context,
+    ref: SessionRef,
+    request: HandoffRequest,
+    reader: EventReader,
+    *,
+    status: Status | None = None,
+    next_offset: int | None = None,
+) -> Handoff:
+    """Look at the session and pack what is seen; `status` and `next_offset` spare the look to who has them.
+
+    Writes nothing but the reader's cursor file. Raises LisaError: invalid_redact_rules, handoff_schema_v2_required,
+    handoff_compress_failed, cursor_file_write_failed.
+    """
+    mask = Mask(request.redact)
+    meta = pane_text.read_meta_or_default(ref)
+    lane = blocks.find_lane(meta, ref.project)
+    check_contract(meta.lane, lane, request.schema)
+    shown_status = status_reader.normalise_status(
+        status or status_reader.read_status(ctx, ref, agent=request.agent, mode=request.mode)
+    )
+    recent = reader.read(ref, request.events)
+    action = next_action.name_for_state(shown_status.session_state)
+    subject = ActionTarget(
+        session=ref.session,
+        project_root=ref.project.root,
+        agent=meta.agent,
+        mode=meta.mode,
+        binary=next_action.detect_binary(ctx.settings, ctx.cwd),
+    )
+    plain = Handoff(
+        session=ref.session,
+        project_root=ref.project.root,
+        schema=request.schema,
+        status=shown_status.status,
+        session_state=shown_status.session_state,
+        reason=shown_status.classification_reason,
+        summary=f"state={shown_status.session_state} reason={shown_status.classification_reason} next={action}",
+        next_action=action,
+        next_offset=read_offset(ctx, ref) if next_offset is None else next_offset,
+        waiting_for=shown_status.waiting_for or UNSET,
+        agent_state=shown_status.agent_state if shown_status.agent_state != "unknown" else UNSET,
+        recent=recent.items,
+        dropped_recent=recent.dropped,
+        objective=blocks.build_objective(meta),
+        lane=blocks.build_lane(meta, lane),
+        memory=session_memory.build_block(ctx, ref, mask),
+        cursor_file=reader.path or UNSET,
+        cursor_recovered=reader.recovered or UNSET,
+        error_code="session_not_found" if shown_status.session_state == "not_found" else shown_status.error_code,
+    )
+    made = _mask_handoff(_enrich(_add_delta(plain, recent), subject, recent), mask)
+    if request.compress:
+        made = _compress(made)
+    reader.save(ctx)
+    return made
+
+
+def _mask_handoff(made: Handoff, mask: Mask) -> Handoff:
+    """Without paths there is no project folder to go on in: whoever takes the baton is in it, or is told."""
+    clean = mask.annotate(made)
+    return msgspec.structs.replace(clean, project_root=UNSET) if mask.hides("paths") else clean
+
+
+def read_offset(ctx: Context, ref: SessionRef) -> int:
+    """Where `capture --raw --delta-from` goes on; 0 when there is no pane or tmux cannot be asked."""
+    try:
+        return pane_text.next_offset(ctx, ref)
+    except TmuxUnavailable:
+        return 0
+
+
+def check_contract(name: str, lane: Lane | None, schema: str) -> None:
+    """Raises LisaError(handoff_schema_v2_required) when the lane's contract wants more than v1."""
+    if lane is None or schema != "v1" or not any(word in lane.contract.lower() for word in _CONTRACTS):
+        return
+    raise LisaError(
+        "handoff_schema_v2_required",
+        f'handoff_schema_v2_required: lane "{name}" contract "{lane.contract}" requires --schema v2|v3|v4',
+    )
+
+
+def _add_delta(plain: Handoff, recent: RecentEvents) -> Handoff:
+    if recent.since is None:
+        return plain
+    return msgspec.structs.replace(
+        plain,
+        delta_from=recent.since,
+        next_delta_offset=recent.next,
+        delta_count=len(recent.items),
+        delta_remaining=recent.remaining or UNSET,
+        delta_missed=recent.missed or UNSET,
+        delta_reset=recent.reset or UNSET,
+    )
+
+
+def _enrich(plain: Handoff, subject: ActionTarget, recent: RecentEvents) -> Handoff:
+    """What v2 and later add: state, risks and questions as objects; v3: their ids; v4: the command as a tree."""
+    level = SCHEMAS.index(plain.schema)
+    if not level:
+        return plain
+    ids = _Ids(plain.session, plain.session_state, level >= 2)
+    name = str(plain.next_action)
+    command = next_action.build_action(name, subject)
+    state = HandoffState(
+        status=plain.status,
+        session_state=plain.session_state,
+        reason=plain.reason,
+        summary=plain.summary,
+        id=ids.make("state", 0),
+    )
+    action = NextAction(
+        name=name,
+        command=command.command,
+        id=ids.make(f"nextAction:{name}", recent.newest),
+        command_ast=command.command_ast if level >= 3 else UNSET,
+    )
+    risks = _find_risks(plain.session_state, bool(recent.items))
+    questions = _find_questions(plain.session_state, bool(recent.items))
+    return msgspec.structs.replace(
+        plain,
+        state=state,
+        next_action=action,
+        risks=tuple(
+            msgspec.structs.replace(risk, id=ids.make(f"risk:{risk.code}", row)) for row, risk in enumerate(risks)
+        ),
+        open_questions=tuple(
+            msgspec.structs.replace(item, id=ids.make(f"question:{item.code}", row))
+            for row, item in enumerate(questions)
+        ),
+    )
+
+
+class _Ids:
+    """Ids that stay the same while nothing has happened: made of session, state, kind and event number only."""
+
+    def __init__(self, session: str, state: str, enabled: bool) -> None:
+        self._head = f"{session}|{state}"
+        self._enabled = enabled
+
+    def make(self, kind: str, ordinal: int) -> str | UnsetType:
+        if not self._enabled:
+            return UNSET
+        from hashlib import sha1  # noqa: PLC0415 - loads OpenSSL
+
+        return "hid-" + sha1(f"{self._head}|{kind}|{ordinal}".encode(), usedforsecurity=False).hexdigest()[:12]
+
+
+def _find_risks(state: str, has_events: bool) -> list[HandoffRisk]:
+    found = []
+    if state in ("crashed", "stuck"):
+        found.append(
+            HandoffRisk(level="high", code="terminal_failure", message="session reached terminal failure state")
+        )
+    if state == "degraded":
+        found.append(
+            HandoffRisk(
+                level="medium",
+                code="degraded_loop",
+                message="session is degraded; monitor and recovery may be required",
+            )
+        )
+    if not has_events:
+        found.append(HandoffRisk(level="low", code="no_recent_events", message="handoff has no recent event history"))
+    return found
+
+
+def _find_questions(state: str, has_events: bool) -> list[HandoffQuestion]:
+    found = []
+    if state == "waiting_input":
+        found.append(HandoffQuestion(code="next_instruction", question="What exact instruction should be sent next?"))
+    if not has_events:
+        found.append(
+            HandoffQuestion(
+                code="context_gap", question="Should events be increased to include more execution history?"
+            )
+        )
+    return found
+
+
+def _compress(plain: Handoff) -> Handoff:
+    """Everything but the names of the session goes into the packed payload; the outer one loses its events."""
+    inner = msgspec.structs.replace(plain, cursor_file=UNSET, cursor_recovered=UNSET, project_root=plain.project_root)
+    packed = compression.pack(msgspec.json.encode(inner, order="sorted"))
+    return msgspec.structs.replace(plain, recent=UNSET, **msgspec.structs.asdict(packed))

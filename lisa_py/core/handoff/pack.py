@@ -1,0 +1,217 @@
+"""A session in few tokens for whoever takes it over: state, events, newest output, objective and memory."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.status import TERMINAL_STATES, Status
+from lisa_py.core.advice import next_action
+from lisa_py.core.context import Context
+from lisa_py.core.handoff import blocks, session_memory
+from lisa_py.core.handoff.blocks import ObjectiveBlock
+from lisa_py.core.handoff.handoff_reader import ParsedHandoff
+from lisa_py.core.handoff.sections import PackDraft, Section
+from lisa_py.core.handoff.session_memory import MemoryBlock
+from lisa_py.core.output import pane_text
+from lisa_py.core.output import tail as output_tail
+from lisa_py.core.output.events import EventReader, RecentEvent
+from lisa_py.core.output.pane_text import PaneText
+from lisa_py.core.output.tail import OutputTail
+from lisa_py.core.redact.redactor import Mask
+from lisa_py.core.send import dialog as send_dialog
+from lisa_py.core.status import status_reader
+from lisa_py.store.paths import SessionRef
+
+NO_CAPTURE = "(no live capture)"
+NO_HANDOFF_CAPTURE = "(from handoff: capture unavailable)"
+_TERSE_EVENTS = 3
+_AGES_PREFIX = " wait_estimate="
+_WEIGHTS = {"events": 20, "output": 50, "objective": 15, "memory": 15}
+
+
+class StrategySizes(Struct, frozen=True):
+    """What a strategy reads and gives unless told otherwise."""
+
+    events: int
+    lines: int
+    token_budget: int
+
+
+STRATEGIES = {
+    "terse": StrategySizes(4, 60, 400),
+    "balanced": StrategySizes(8, 120, 700),
+    "full": StrategySizes(20, 260, 1400),
+}
+
+
+class PackRequest(Struct, frozen=True, kw_only=True):
+    strategy: str = "balanced"
+    events: int = 8
+    lines: int = 120
+    agent: str = "auto"
+    mode: str = "auto"
+
+
+class PackFacts(Struct, frozen=True, kw_only=True):
+    """All that a pack is made of, masked already."""
+
+    session: str
+    project_root: str
+    session_state: str
+    status: str
+    reason: str
+    next_action: str
+    tail: OutputTail
+    waiting_for: str = ""
+    detail: str = ""
+    """What it waits for or does, in words for people."""
+    recent: tuple[RecentEvent, ...] = ()
+    dropped_recent: int = 0
+    newest_event: int = 0
+    placeholder: str = NO_CAPTURE
+    """What stands for the output when there is none."""
+    objective: ObjectiveBlock | UnsetType = UNSET
+    lane: str = ""
+    memory: MemoryBlock | UnsetType = UNSET
+    measures: tuple[str, ...] = ()
+    """Todos, ages and the task at hand, of a session that was looked at."""
+    error_code: str | UnsetType = UNSET
+
+
+def collect_facts(
+    ctx: Context,
+    ref: SessionRef,
+    request: PackRequest,
+    mask: Mask,
+    *,
+    status: Status | None = None,
+    pane: PaneText | UnsetType | None = UNSET,
+) -> PackFacts:
+    """Look at the session; nothing is written. `status` and `pane` spare the look to who has them."""
+    shown_status = status_reader.normalise_status(
+        status or status_reader.read_status(ctx, ref, agent=request.agent, mode=request.mode)
+    )
+    meta = pane_text.read_meta_or_default(ref)
+    recent = EventReader(ctx, None, "").read(ref, request.events)
+    missing = shown_status.session_state == "not_found"
+    dialog = send_dialog.has_dialog(shown_status)
+    return PackFacts(
+        session=ref.session,
+        project_root=mask.mask_text(ref.project.root),
+        session_state=shown_status.session_state,
+        status=shown_status.status,
+        reason=mask.mask_text(shown_status.classification_reason),
+        next_action=next_action.name_for_state(shown_status.session_state),
+        tail=output_tail.read(ctx, ref, request.lines, mask, dialog=dialog, pane=pane),
+        waiting_for=shown_status.waiting_for,
+        detail=mask.mask_text(" ".join(shown_status.state_detail.split()))
+        if _needs_attention(shown_status.waiting_for)
+        else "",
+        recent=tuple(mask.mask_record(item) for item in recent.items),
+        dropped_recent=recent.dropped,
+        newest_event=recent.newest,
+        objective=_mask_block(blocks.build_objective(meta), mask),
+        lane=mask.mask_text(meta.lane),
+        memory=session_memory.build_block(ctx, ref, mask),
+        measures=_format_measures(shown_status, mask),
+        error_code="session_not_found" if missing else shown_status.error_code,
+    )
+
+
+def _needs_attention(waiting_for: str) -> bool:
+    """Whether it is not just ready for the next prompt: it shows a dialog, or its turn ended in an error or a limit."""
+    return waiting_for not in ("", "prompt")
+
+
+def _format_measures(status: Status, mask: Mask) -> tuple[str, ...]:
+    ages = f"output_age_seconds={status.output_age_seconds} heartbeat_age_seconds={status.heartbeat_age_seconds}"
+    line = f"todos={status.todos_done}/{status.todos_total}{_AGES_PREFIX}{status.wait_estimate} {ages}"
+    task = mask.mask_text(" ".join(status.active_task.split()))
+    return (line, *([f"active_task={task}"] if task else []))
+
+
+def _mask_block(block: ObjectiveBlock | UnsetType, mask: Mask) -> ObjectiveBlock | UnsetType:
+    return block if block is UNSET else mask.mask_record(block)
+
+
+def facts_from_handoff(
+    handoff: ParsedHandoff, session: str, project_root: str, request: PackRequest, mask: Mask
+) -> PackFacts:
+    """The same from a handoff, without a look at the session."""
+    state = handoff.session_state or "in_progress"
+    lines = mask.mask_lines(handoff.capture_tail.split("\n"))[-request.lines :] if handoff.capture_tail else ()
+    return PackFacts(
+        session=session,
+        project_root=mask.mask_text(project_root),
+        session_state=state,
+        status=state if state in TERMINAL_STATES else mask.mask_text(handoff.status),
+        reason=mask.mask_text(handoff.reason) or "from_handoff",
+        next_action=mask.mask_text(handoff.next_action) or next_action.name_for_state(state),
+        tail=OutputTail(lines=lines, source="handoff" if lines else "none", next_offset=handoff.next_offset),
+        waiting_for=mask.mask_text(handoff.waiting_for),
+        recent=tuple(mask.mask_record(item) for item in handoff.recent[-request.events :]),
+        dropped_recent=handoff.dropped_recent,
+        placeholder=NO_HANDOFF_CAPTURE,
+        objective=_mask_block(handoff.objective, mask),
+        lane=mask.mask_text(handoff.lane),
+        memory=handoff.memory if handoff.memory is UNSET else mask.mask_record(handoff.memory),
+        error_code="session_not_found" if state == "not_found" else UNSET,
+    )
+
+
+# -- from facts to text ---------------------------------------------------------------------------------------------
+
+
+def build_draft(facts: PackFacts, strategy: str, *, with_context: bool = True) -> PackDraft:
+    """The sections of a pack; `given` adds objective and memory, which the session was given to work by."""
+    head = [f"session={facts.session}", f"state={facts.session_state}", f"status={facts.status}"]
+    if strategy != "terse":
+        head.append(f"reason={facts.reason}")
+    head.append(f"next_action={facts.next_action}")
+    if _needs_attention(facts.waiting_for):
+        head.append(f"waiting_for={facts.waiting_for} {facts.detail}".rstrip())
+    if strategy == "full":
+        head += facts.measures
+    sections = [_events_section(facts, strategy)] if facts.recent else []
+    if strategy != "terse":
+        output = facts.tail.lines or (facts.placeholder,)
+        sections.append(Section(name="capture_tail", lines=output, weight=_WEIGHTS["output"]))
+    return PackDraft(tuple(head), (*sections, *(_context_sections(facts) if with_context else ())))
+
+
+def _events_section(facts: PackFacts, strategy: str) -> Section:
+    lines = [" ".join(f"{item.at} {item.state}/{item.status} {item.reason}".split()) for item in facts.recent]
+    if strategy == "terse":
+        newest = tuple(lines[::-1][:_TERSE_EVENTS])
+        return Section(name="recent", lines=newest, weight=_WEIGHTS["events"], keep="start", whole=True)
+    return Section(name="recent_events", lines=tuple(lines), weight=_WEIGHTS["events"], whole=True)
+
+
+def _context_sections(facts: PackFacts) -> list[Section]:
+    found = []
+    if isinstance(facts.objective, ObjectiveBlock):
+        line = _format_objective(facts.objective)
+        found.append(Section(name="objective", lines=(line,), weight=_WEIGHTS["objective"], keep="start"))
+    if isinstance(facts.memory, MemoryBlock) and facts.memory.lines:
+        found.append(Section(name="memory", lines=facts.memory.lines, weight=_WEIGHTS["memory"]))
+    return found
+
+
+def _format_objective(block: ObjectiveBlock) -> str:
+    parts = (
+        ("id", block.id),
+        ("goal", block.goal),
+        ("acceptance", block.acceptance),
+        ("budget", block.budget or ""),
+    )
+    return " | ".join(f"{name}={value}" for name, value in parts if value)
+
+
+def drop_ages(pack_draft: PackDraft) -> PackDraft:
+    """The draft without what time alone changes, to tell whether anything has happened."""
+    return PackDraft(tuple(drop_line_ages(line) for line in pack_draft.head), pack_draft.sections)
+
+
+def drop_line_ages(line: str) -> str:
+    """A line of a pack without the ages in it."""
+    return line.partition(_AGES_PREFIX)[0] if line.startswith("todos=") else line

@@ -1,0 +1,218 @@
+"""State, a short form of the output and recent events in one payload: what a loop needs to decide on its next step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.errors import TmuxUnavailable
+from lisa_py.contract.status import Status
+from lisa_py.core.advice import next_action
+from lisa_py.core.context import Context
+from lisa_py.core.handoff import fields
+from lisa_py.core.handoff.fields import FieldDifference
+from lisa_py.core.output import pane_capture, pane_text, summary
+from lisa_py.core.output import tail as output_tail
+from lisa_py.core.output.events import EventReader, RecentEvent, RecentEvents
+from lisa_py.core.redact.redactor import MARGIN, Mask
+from lisa_py.core.send import dialog as send_dialog
+from lisa_py.core.status import status_reader
+from lisa_py.store.paths import SessionRef
+
+NO_CAPTURE = "(no live capture)"
+
+
+class PacketRequest(Struct, frozen=True, kw_only=True):
+    agent: str = "auto"
+    mode: str = "auto"
+    lines: int = 120
+    events: int = 8
+    token_budget: int = 320
+    summary_style: str = "ops"
+    redact: str = ""
+    """The rules of `--redact`, as they were given."""
+
+
+class CaptureBlock(Struct, frozen=True, kw_only=True):
+    lines: int
+    """How many lines the summary was made of, at most."""
+    source: str
+    """transcript, pane, saved (the last screen of an ended session) or none."""
+
+
+class EventsBlock(Struct, frozen=True, kw_only=True, rename="camel"):
+    events: tuple[RecentEvent, ...]
+    dropped_recent: int
+
+
+class Packet(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One packet in full."""
+
+    session: str
+    project_root: str | UnsetType = UNSET
+    status: str
+    session_state: str
+    reason: str
+    next_action: str
+    next_offset: int
+    summary: str
+    summary_style: str
+    token_budget: int
+    truncated: bool
+    waiting_for: str | UnsetType = UNSET
+    capture: CaptureBlock | UnsetType = UNSET
+    handoff: EventsBlock | UnsetType = UNSET
+    recent: tuple[RecentEvent, ...] | UnsetType = UNSET
+    """The events of `handoff`, in the small form."""
+    delta_from: int | UnsetType = UNSET
+    next_delta_offset: int | UnsetType = UNSET
+    delta_count: int | UnsetType = UNSET
+    delta_remaining: int | UnsetType = UNSET
+    delta_missed: int | UnsetType = UNSET
+    delta_reset: bool | UnsetType = UNSET
+    cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    redact_rules: tuple[str, ...] | UnsetType = UNSET
+    redacted: dict[str, int] | UnsetType = UNSET
+    """How often each rule found something."""
+    error_code: str | UnsetType = UNSET
+
+
+COMPARED_KEYS = (
+    "session",
+    "status",
+    "sessionState",
+    "reason",
+    "nextAction",
+    "nextOffset",
+    "summary",
+    "summaryStyle",
+    "tokenBudget",
+    "truncated",
+    "errorCode",
+)
+"""The keys that `--delta-json` compares."""
+
+
+class PacketDelta(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What changed since the cursor file's last packet."""
+
+    session: str
+    delta: FieldDifference
+    delta_count: int
+    cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def build(ctx: Context, ref: SessionRef, request: PacketRequest, reader: EventReader) -> Packet:
+    """Look at the session and put the packet together; writes nothing, `save` does.
+
+    Raises LisaError(invalid_redact_rules).
+    """
+    mask = Mask(request.redact)
+    shown_status = status_reader.normalise_status(
+        status_reader.read_status(ctx, ref, agent=request.agent, mode=request.mode)
+    )
+    recent = reader.read(ref, request.events)
+    output, source, offset = _read_output(ctx, ref, request.lines, mask, dialog=send_dialog.has_dialog(shown_status))
+    short_output = _summarize(output, request, ref, shown_status)
+    missing = shown_status.session_state == "not_found"
+    made = Packet(
+        session=ref.session,
+        project_root=ref.project.root,
+        status=shown_status.status,
+        session_state=shown_status.session_state,
+        reason=shown_status.classification_reason,
+        next_action=next_action.name_for_state(shown_status.session_state),
+        next_offset=offset,
+        summary=short_output.text,
+        summary_style=short_output.style,
+        token_budget=request.token_budget,
+        truncated=short_output.truncated,
+        waiting_for=shown_status.waiting_for or UNSET,
+        capture=CaptureBlock(lines=request.lines, source=source),
+        handoff=EventsBlock(events=recent.items, dropped_recent=recent.dropped),
+        cursor_file=reader.path or UNSET,
+        cursor_recovered=reader.recovered or UNSET,
+        error_code="session_not_found" if missing else shown_status.error_code,
+        **_delta_fields(recent),
+    )
+    return mask.annotate(made)
+
+
+def _delta_fields(recent: RecentEvents) -> dict[str, Any]:
+    if recent.since is None:
+        return {}
+    return {
+        "delta_from": recent.since,
+        "next_delta_offset": recent.next,
+        "delta_count": len(recent.items),
+        "delta_remaining": recent.remaining or UNSET,
+        "delta_missed": recent.missed or UNSET,
+        "delta_reset": recent.reset or UNSET,
+    }
+
+
+def _read_output(ctx: Context, ref: SessionRef, lines: int, mask: Mask, *, dialog: bool) -> tuple[str, str, int]:
+    """The last lines, masked before they are cut, where they come from, and where the next reader of the pane goes on.
+
+    An agent's own words come from its transcript; while it shows a dialog, what it asks is only on its screen.
+    """
+    if not dialog:
+        tail = output_tail.read(ctx, ref, lines, mask)
+        return "\n".join(tail.lines), tail.source, tail.next_offset
+    try:
+        text = pane_text.read(ctx, ref)
+    except TmuxUnavailable:
+        text = None
+    if text is None:
+        return "", "none", 0
+    noise_filter = pane_capture.strip_noise(text, pane_text.read_meta_or_default(ref))
+    wanted = noise_filter.apply(text.lines, max(0, len(text.lines) - lines))
+    clean = mask.mask_lines(noise_filter.apply(text.lines, max(0, len(text.lines) - lines - MARGIN)))
+    return "\n".join(clean[len(clean) - len(wanted) :]), "pane", text.size
+
+
+def _summarize(output: str, request: PacketRequest, ref: SessionRef, status: Status) -> summary.Summary:
+    if request.summary_style == "debug":
+        from lisa_py.core.redact import redact  # noqa: PLC0415 - 20 ms of patterns
+
+        output = redact.redact_secrets(output)
+    return summary.summarize(
+        output or NO_CAPTURE,
+        request.summary_style,
+        request.token_budget,
+        session=ref.session,
+        state=f"{status.session_state}/{status.status} reason={status.classification_reason}",
+    )
+
+
+def compare_packets(packet: Packet, reader: EventReader, paths: tuple[str, ...]) -> tuple[PacketDelta, dict[str, Any]]:
+    """What changed since the cursor's last packet, and the flat fields to remember.
+
+    Narrowing `paths` narrows what is compared; fields that were not asked for now stay as they are remembered.
+    """
+    payload = msgspec.to_builtins(packet)
+    current = {key: payload[key] for key in COMPARED_KEYS if key in payload}
+    known = reader.file.fields or {}
+    if paths:
+        current = fields.project(payload, paths)
+    flat = fields.flatten(current)
+    before = {name: value for name, value in known.items() if _is_covered(name, paths or COMPARED_KEYS)}
+    found = fields.compare(before, flat)
+    delta = PacketDelta(
+        session=packet.session,
+        delta=found,
+        delta_count=found.count,
+        cursor_file=reader.path,
+        cursor_recovered=packet.cursor_recovered,
+        error_code=packet.error_code,
+    )
+    return delta, {**{name: value for name, value in known.items() if name not in before}, **flat}
+
+
+def _is_covered(name: str, paths: tuple[str, ...]) -> bool:
+    return any(name == path or name.startswith(path + ".") for path in paths)

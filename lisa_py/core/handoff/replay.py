@@ -1,0 +1,128 @@
+"""Going on from a checkpoint: reads it in any form it is handed on in, and writes out the commands that continue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.agents.base import quote
+from lisa_py.contract import jsontext
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.advice import next_action
+from lisa_py.core.advice.recovery import AdviceTarget
+from lisa_py.core.inputs import InputError, Inputs
+from lisa_py.core.planning.usage_metrics import parse_integer
+
+CONTINUE_PROMPT = "Continue from checkpoint context."
+RESTART_PROMPT = "Resume from checkpoint replay and continue."
+
+
+class ReplayCheckpoint(Struct, frozen=True, kw_only=True):
+    """The part of a checkpoint that a replay goes by."""
+
+    session: str
+    project_root: str = ""
+    session_state: str = ""
+    next_action: str = ""
+    next_offset: int = 0
+
+    @property
+    def deterministic_id(self) -> str:
+        """The same for the same point of the same session."""
+        return f"{self.session}|{self.session_state}|{self.next_action}|{self.next_offset}"
+
+
+class ReplayStep(Struct, frozen=True, kw_only=True):
+    """One command."""
+
+    id: str
+    command: str
+    reason: str
+
+
+def load_checkpoint(inputs: Inputs, path: str) -> tuple[ReplayCheckpoint, str]:
+    """The checkpoint and the file it lies in; the answer of `checkpoint save` or `resume` will do as well.
+
+    Raises LisaError(checkpoint_read_failed).
+    """
+    try:
+        found, file = read_checkpoint(inputs, path)
+        return _parse_checkpoint(found), file
+    except InputError as problem:
+        raise LisaError("checkpoint_read_failed", f"failed reading checkpoint: {problem}") from problem
+
+
+def read_checkpoint(inputs: Inputs, path: str) -> tuple[dict[str, Any], str]:
+    """The checkpoint as it was written, and the file it lies in. Raises Unusable."""
+    found = _decode_object(inputs.read_bytes(path))
+    nested, file = found.get("checkpoint"), found.get("file")
+    if isinstance(nested, dict):
+        return nested, str(file or path)
+    if found.get("action") == "save" and isinstance(file, str):
+        return _decode_object(inputs.read_bytes(file)), file
+    return found, path
+
+
+def _decode_object(raw: bytes) -> dict[str, Any]:
+    try:
+        found = jsontext.decode(raw)
+    except msgspec.DecodeError as problem:
+        raise InputError(f"not JSON: {problem}") from problem
+    if not isinstance(found, dict):
+        raise InputError("not a JSON object")
+    return found
+
+
+def _parse_checkpoint(found: dict[str, Any]) -> ReplayCheckpoint:
+    session, state = _read_text(found, "session"), _read_text(found, "sessionState")
+    if not session:
+        raise InputError("checkpoint missing session")
+    action = found.get("nextAction")
+    name = _read_text(action, "name") if isinstance(action, dict) else _read_text(found, "nextAction")
+    return ReplayCheckpoint(
+        session=session,
+        project_root=_read_text(found, "projectRoot"),
+        session_state=state,
+        next_action=name or next_action.name_for_state(state),
+        next_offset=parse_integer(found.get("nextOffset")) or 0,
+    )
+
+
+def _read_text(found: dict[str, Any], key: str) -> str:
+    value = found.get(key, "")
+    if not isinstance(value, str):
+        raise InputError(f"{key} is not a string")
+    return value.strip()
+
+
+def build_steps(checkpoint: ReplayCheckpoint, target: AdviceTarget) -> tuple[ReplayStep, ReplayStep]:
+    """A look at the session, and the command its next action means."""
+    return (
+        ReplayStep(
+            id="status",
+            command=target.command_line("status", "--json-min"),
+            reason="verify the live state before going on",
+        ),
+        ReplayStep(
+            id="next",
+            command=_next_command(checkpoint, target),
+            reason=f"the checkpoint's next action is {checkpoint.next_action}",
+        ),
+    )
+
+
+def _next_command(checkpoint: ReplayCheckpoint, target: AdviceTarget) -> str:
+    match checkpoint.next_action:
+        case "session send":
+            return target.command_line("send", f"--text {quote(CONTINUE_PROMPT)} --enter --json-min")
+        case "session monitor":
+            return target.command_line("monitor", "--expect terminal --json-min")
+        case "session explain":
+            return target.command_line("explain", "--events 30 --json-min")
+        case "session spawn":
+            return target.spawn_command_line(RESTART_PROMPT)
+        case _:
+            offset = max(0, checkpoint.next_offset)
+            return target.command_line("capture", f"--raw --delta-from {offset} --json-min")

@@ -1,1 +1,0 @@
-"""Birth, input and death of sessions."""

@@ -1,0 +1,1 @@
+"""Start and end sessions, and clean up after them."""

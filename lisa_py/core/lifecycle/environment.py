@@ -1,0 +1,91 @@
+"""The environment of a session: the caller's own, without what belongs to the caller's place, told where it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent, quote_posix
+from lisa_py.core.context import Context
+from lisa_py.host import files
+from lisa_py.host.env import ROUTING_VARIABLES
+from lisa_py.store.paths import SessionRef
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_TMUX_VARIABLES = ("TMUX", "TMUX_PANE")
+_TERMINAL_VARIABLES = (
+    *("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TERM_SESSION_ID", "COLUMNS", "LINES", "WINDOWID", "STY"),
+    *("VTE_VERSION", "KITTY_PID", "KITTY_WINDOW_ID", "ITERM_PROFILE", "ITERM_SESSION_ID", "WEZTERM_PANE", "WT_SESSION"),
+)
+"""The pane is another terminal than the caller's."""
+_SHELL_VARIABLES = (
+    *("PWD", "OLDPWD", "SHLVL", "_", "IFS", "OPTIND", "OPTARG", "PPID", "UID", "EUID"),
+    *("BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"),
+)
+"""Shells make these themselves; some shells end when they are told one of them."""
+_SERVER_DEFAULTS = ("TERM", "LC_CTYPE")
+"""What the pane keeps from the tmux server when the caller has none."""
+
+
+def inherit_environment(ctx: Context) -> dict[str, str]:
+    """The caller's variables as a session gets them; names no shell can export are left out."""
+    known = [agents.get(name) for name in agents.names()]
+    agent_variables = {variable for agent in known for variable in agent.session_variables}
+    token_variables = {_token_variable(agent) for agent in known}
+    excluded = {
+        *ROUTING_VARIABLES,
+        *_TMUX_VARIABLES,
+        *_TERMINAL_VARIABLES,
+        *_SHELL_VARIABLES,
+        *agent_variables,
+        *token_variables,
+    }
+    kept = {
+        name: value
+        for name, value in ctx.settings.environ.items()
+        if name not in excluded and _NAME.match(name) is not None
+    }
+    for name, folder in (
+        ("LISA_STATE_DIR", ctx.settings.state_dir),
+        ("LISA_TMUX_SOCKET_DIR", ctx.settings.tmux_socket_dir),
+        ("LISA_SHARED_DIR", ctx.settings.shared_dir),
+    ):
+        if kept.get(name):
+            kept[name] = folder  # absolute: the session may call lisa from anywhere
+    return kept
+
+
+def read_agent_token(ctx: Context, agent: Agent) -> dict[str, str]:
+    """A token the caller hands on for this agent alone, under lisa's own name for it."""
+    value = ctx.settings.get(_token_variable(agent)) if agent.oauth_variable else ""
+    return {agent.oauth_variable: value} if value else {}
+
+
+def _token_variable(agent: Agent) -> str:
+    return f"LISA_{agent.oauth_variable}" if agent.oauth_variable else ""
+
+
+def routing_variables(ref: SessionRef, *, agent: str, mode: str, run_id: str, socket: str) -> dict[str, str]:
+    """What a session is told about itself, so that lisa works inside it and hooks find their folder."""
+    return {
+        "LISA_SESSION": "true",
+        "LISA_SESSION_NAME": ref.session,
+        "LISA_AGENT": agent,
+        "LISA_MODE": mode,
+        "LISA_PROJECT_ROOT": ref.project.root,
+        "LISA_TMUX_SOCKET": socket,
+        "LISA_PROJECT_HASH": ref.project.hash,
+        "LISA_HEARTBEAT_FILE": ref.heartbeat,
+        "LISA_DONE_FILE": ref.done,
+        "LISA_RUN_ID": run_id,
+        "LISA_SESSION_DIR": ref.folder,
+    }
+
+
+def build_script(variables: Mapping[str, str], server: Mapping[str, str]) -> str:
+    """Shell text that turns the tmux server's environment into the session's."""
+    unset = [*_TMUX_VARIABLES, *(name for name in server if name not in variables and name not in _SERVER_DEFAULTS)]
+    lines = [f"umask {files.read_umask():04o}", *(f"unset {name}" for name in unset)]
+    lines += [f"export {name}={quote_posix(value)}" for name, value in variables.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,218 @@
+"""Killing sessions: the children first, each asked and then forced, and nothing left of it but its events."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import leftovers, terminate
+from lisa_py.core.lifecycle.terminate import SessionRun
+from lisa_py.host.tmux import Pane
+from lisa_py.store import events, pruning, session_folder, session_index, session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
+from lisa_py.store.session_index import SessionIndexEntry
+
+LOCK_SECONDS = 40
+"""Longer than a spawn of the same name may take."""
+
+
+class SessionKillReport(Struct, frozen=True, kw_only=True):
+    """What became of one session."""
+
+    ref: SessionRef
+    found: bool = False
+    """tmux had it, or something of it still ran."""
+    processes: int = 0
+    error: str = ""
+
+
+class KillReport(Struct, frozen=True, kw_only=True):
+    """What a kill did."""
+
+    target: SessionKillReport
+    descendants: tuple[SessionKillReport, ...] = ()
+    """The deepest first."""
+    cleaned_projects: int = 0
+    """In how many other projects leftovers of the name were removed."""
+
+    @property
+    def errors(self) -> list[str]:
+        return [outcome.error for outcome in (*self.descendants, self.target) if outcome.error]
+
+
+class KillAllReport(Struct, frozen=True, kw_only=True):
+    """What killing all sessions of a project did."""
+
+    outcomes: tuple[SessionKillReport, ...]
+
+    @property
+    def killed(self) -> int:
+        return sum(not outcome.error for outcome in self.outcomes)
+
+    @property
+    def errors(self) -> list[str]:
+        return [outcome.error for outcome in self.outcomes if outcome.error]
+
+
+def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> KillReport:
+    """End the session and all it has spawned, and remove their records but the events.
+
+    Raises TmuxUnavailable when tmux cannot be asked; then nothing was touched.
+    """
+    ctx.server(ref).find_pane(ref.session)
+    related = list_descendants(ctx, ref, all_hashes=all_hashes)
+    servers = [ctx.server(each) for each in (ref, *related)]
+    outcomes = _kill_together(ctx, related, "kill_descendant")
+    target = _kill_together(ctx, [ref], "kill")[0]
+    late = [known for known in list_descendants(ctx, ref, all_hashes=all_hashes) if known not in related]
+    outcomes += _kill_together(ctx, late, "kill_descendant")  # spawned while their parent was being killed
+    cleaned_projects = leftovers.clean_other_projects(ctx, ref) if all_hashes else 0
+    for server in {server.socket: server for server in servers}.values():
+        _warn_on_error(ctx, server.stop_if_unused)
+    _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
+    return KillReport(target=target, descendants=tuple(outcomes), cleaned_projects=cleaned_projects)
+
+
+def kill_all_sessions(
+    ctx: Context, project: Project, *, project_only: bool = False, all_hashes: bool = False
+) -> KillAllReport:
+    """End every session on the project's socket; with `project_only` those whose metadata says they are its own.
+
+    Raises TmuxUnavailable.
+    """
+    names = sorted({pane.session for pane in ctx.tmux(project).list_panes() if SESSION_NAME.match(pane.session)})
+    every = [SessionRef(project, name) for name in names]
+    if project_only:
+        own = {known.ref.session for known in session_index.index_project(project).sessions}
+        every = [ref for ref in every if ref.session in own]
+    outcomes = _kill_together(ctx, every, "kill_all")
+    for ref in every if all_hashes else ():
+        leftovers.clean_other_projects(ctx, ref)
+    _warn_on_error(ctx, ctx.tmux(project).stop_if_unused)
+    _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
+    return KillAllReport(outcomes=tuple(outcomes))
+
+
+# -- who hangs on whom --------------------------------------------------------------------------------------------
+
+
+def list_descendants(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> list[SessionRef]:
+    """Sessions that the session has spawned, and theirs: the deepest first.
+
+    In its own project the parent's name links them; in other projects the parent's run id, which no namesake has.
+    """
+    every = [known for known in session_index.index_all_projects(ctx.settings).sessions if known.meta.parent_session]
+    order: list[SessionRef] = []
+    queue = [(ref, _read_meta(ref))]
+    while queue:
+        parent, meta = queue.pop(0)
+        for known in every:
+            new = known.ref not in (ref, *order)
+            if new and _is_child(known, parent, meta, by_name=all_hashes):
+                order.append(known.ref)
+                queue.append((known.ref, known.meta))
+    return order[::-1]
+
+
+def _is_child(known: SessionIndexEntry, parent: SessionRef, meta: SessionMeta | None, *, by_name: bool) -> bool:
+    if known.meta.parent_session != parent.session:
+        return False
+    run_id = known.meta.parent_run_id
+    if run_id and meta is not None and run_id == meta.run_id:
+        return True
+    return by_name or known.ref.project.hash == parent.project.hash
+
+
+def _read_meta(ref: SessionRef) -> SessionMeta | None:
+    try:
+        return session_records.read_meta(ref)
+    except UnreadableRecord:
+        return None
+
+
+# -- ending -------------------------------------------------------------------------------------------------------
+
+
+class _KillTarget(Struct, frozen=True, kw_only=True):
+    """One session that is being killed; its name's lock is held."""
+
+    ref: SessionRef
+    pane: Pane | None
+    run: SessionRun
+
+
+def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str) -> list[SessionKillReport]:
+    """End sessions together, so that the grace is waited for once; the outcomes are in the order asked for."""
+    outcomes: dict[SessionRef, SessionKillReport] = {}
+    with contextlib.ExitStack() as locks:
+        subjects: list[_KillTarget] = []
+        for ref in sorted(refs, key=lambda ref: ref.folder):  # all who take many locks take them in order
+            try:
+                if not _exists(ctx, ref):
+                    outcomes[ref] = SessionKillReport(ref=ref)
+                    continue
+                locks.enter_context(
+                    session_records.session_lock(ref, ctx.settings, "name", timeout_ms=LOCK_SECONDS * 1000)
+                )
+                pane = ctx.server(ref).find_pane(ref.session)
+            except LisaError as problem:
+                outcomes[ref] = SessionKillReport(ref=ref, found=True, error=f"{ref.session}: {problem.message}")
+                continue
+            subjects.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane)))
+        ended = terminate.end_processes(ctx, [subject.run for subject in subjects])
+        for subject in subjects:
+            outcomes[subject.ref] = _finish_kill(ctx, subject, ended, reason)
+    return [outcomes[ref] for ref in refs]
+
+
+def _exists(ctx: Context, ref: SessionRef) -> bool:
+    """A name that nobody ever had leaves no trace."""
+    recorded = session_folder.has_more_than_events(ref) or session_folder.is_link(ref)
+    return recorded or ctx.server(ref).find_pane(ref.session) is not None
+
+
+def _finish_kill(
+    ctx: Context, subject: _KillTarget, ended: terminate.TerminationReport, reason: str
+) -> SessionKillReport:
+    ref = subject.ref
+    count = ended.count(subject.run)
+    found = subject.pane is not None or count > 0
+    error = ended.error(subject.run)
+    if not error:
+        try:
+            if subject.pane is not None:
+                ctx.server(ref).kill_session(ref.session)
+            session_folder.remove_contents(ref)
+        except (LisaError, OSError) as problem:
+            error = str(problem)
+    state, result = (
+        ("degraded", "error") if error else ("terminated", "success") if found else ("not_found", "not_found")
+    )
+    _warn_on_error(
+        ctx,
+        lambda: events.add(
+            ref,
+            ctx.settings,
+            ctx.clock.now(),
+            type="lifecycle",
+            state=state,
+            status="idle",
+            reason=f"{reason}_{result}",
+        ),
+    )
+    if not error:
+        session_folder.remove_locks(ref)
+    return SessionKillReport(ref=ref, found=found, processes=count, error=f"{ref.session}: {error}" if error else "")
+
+
+def _warn_on_error(ctx: Context, step: Callable[[], object]) -> None:
+    try:
+        step()
+    except (LisaError, OSError) as problem:
+        ctx.warn(f"observability warning: {problem}")

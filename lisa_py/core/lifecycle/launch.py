@@ -1,0 +1,264 @@
+"""Launching: from what the caller asked for to a checked command line, and on to a plan for the installed agent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import UNSET, Struct
+
+import lisa_py
+from lisa_py import agents
+from lisa_py.agents.base import Agent, AgentLaunch, Facts, LaunchPlan, has_flag, quote
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import nesting
+from lisa_py.core.lifecycle.nesting import NestedDetection
+from lisa_py.host.run import find_program
+from lisa_py.store import agent_facts
+
+PROBE_SECONDS = 10.0
+ERRORS = {
+    "invalid_agent": "there is no such agent",
+    "invalid_mode": "the mode is interactive or exec",
+    "invalid_model": "a model name has no line breaks or tabs",
+    "invalid_model_configuration": "the agent takes no --model, or it is in --agent-args too",
+    "invalid_nested_policy": "the policy is auto, force or off",
+    "invalid_nesting_intent": "the intent is auto, nested or neutral",
+    "invalid_nested_policy_combination": "--nested-policy force excludes a full-auto flag in --agent-args",
+    "agent_command_build_failed": "no command line can be built, for example exec without a prompt",
+}
+"""What resolve and Resolved.command may raise, for every command that calls them."""
+
+
+class LaunchRequest(Struct, frozen=True, kw_only=True):
+    """A start as the caller words it; nothing is checked yet."""
+
+    agent: str = ""
+    mode: str = "interactive"
+    prompt: str = ""
+    command: str = ""
+    """Overrides the agent's own command line."""
+    agent_args: str = ""
+    model: str = ""
+    nested_policy: str = "auto"
+    nesting_intent: str = "auto"
+    skip_permissions: bool = True
+    trust: bool = False
+
+
+class LaunchFlags(Protocol):
+    """The flags of a command that is told how to start an agent."""
+
+    agent: str
+    mode: str
+    agent_args: str
+    model: str
+    nested_policy: str
+    nesting_intent: str
+
+
+def build_request(flags: LaunchFlags, prompt: str, **extra: Any) -> LaunchRequest:
+    """The start that a command's flags ask for; `more` are further fields of the request."""
+    return LaunchRequest(
+        agent=flags.agent,
+        mode=flags.mode,
+        prompt=prompt,
+        agent_args=flags.agent_args,
+        model=flags.model,
+        nested_policy=flags.nested_policy,
+        nesting_intent=flags.nesting_intent,
+        **extra,
+    )
+
+
+class ResolvedLaunch(Struct, frozen=True, kw_only=True):
+    """A start that has passed every check."""
+
+    agent: Agent
+    launch: AgentLaunch
+    nested_policy: str
+    nesting_intent: str
+    detection: NestedDetection
+    custom: str = ""
+    """The caller's own command, which replaces the agent's."""
+
+    @property
+    def command(self) -> str:
+        """The shell line as users see it. Raises LisaError(agent_command_build_failed)."""
+        return self.custom or self.agent.build_command(self.launch)
+
+    @property
+    def command_or_empty(self) -> str:
+        """The same; empty where none can be built, for example without a prompt."""
+        try:
+            return self.command
+        except LisaError:
+            return ""
+
+    @property
+    def effective_args(self) -> str:
+        """Everything that is handed to the agent besides its own defaults and the prompt."""
+        launch = self.launch
+        model = f"--model {quote(launch.model)}" if launch.model else ""
+        bypass = self.agent.bypass_flag if launch.bypass else ""
+        return " ".join(part for part in (launch.agent_args.strip(), model, bypass) if part)
+
+    def effective_detection(self) -> NestedDetection:
+        """The detection with what the command line really holds, as spawn answers it."""
+        bypass, full_auto = self._uses_flag(self.agent.bypass_flag), self._uses_flag(self.agent.full_auto_flag)
+        return msgspec.structs.replace(
+            self.detection, effective_bypass=bypass or UNSET, effective_full_auto=full_auto or UNSET
+        )
+
+    def _uses_flag(self, flag: str) -> bool:
+        if not flag:
+            return False
+        if self.custom:
+            return has_flag(self.custom, flag)
+        # the prompt may hold the flag's name as a word: look at a command line without it
+        bare = msgspec.structs.replace(self.launch, prompt="x")
+        return has_flag(self.agent.build_command(bare), flag)
+
+
+def resolve_launch(request: LaunchRequest) -> ResolvedLaunch:
+    """Check in the order of the contract: agent, mode, model, model with arguments, policy, intent, combination.
+
+    Raises LisaError with the code of the first thing that is off.
+    """
+    agent = agents.get(request.agent)
+    mode = parse_choice("mode", request.mode, MODES, MODE_ALIASES)
+    model = resolve_model(agent, request.model, request.agent_args)
+    policy = parse_choice("nested-policy", request.nested_policy, POLICIES, {})
+    intent = parse_choice("nesting-intent", request.nesting_intent, INTENTS, INTENT_ALIASES)
+    launch = AgentLaunch(
+        mode=mode,
+        prompt=request.prompt,
+        agent_args=request.agent_args.strip(),
+        model=model,
+        skip_permissions=request.skip_permissions,
+        trust=request.trust,
+    )
+    custom = request.command if request.command.strip() else ""
+    detection = (
+        nesting.build_override(policy, intent) if custom else nesting.detect_nesting(agent, launch, policy, intent)
+    )
+    added = detection.auto_bypass and not detection.has_bypass_arg
+    launch = msgspec.structs.replace(launch, bypass=added, full_auto=detection.has_full_auto_arg)
+    return ResolvedLaunch(
+        agent=agent, launch=launch, nested_policy=policy, nesting_intent=intent, detection=detection, custom=custom
+    )
+
+
+def parse_choice(flag: str, value: str, choices: tuple[str, ...], aliases: Mapping[str, str]) -> str:
+    """The canonical word. Raises LisaError(invalid_<flag>)."""
+    word = value.strip().lower()
+    word = aliases.get(word, word)
+    if word not in choices:
+        code = "invalid_" + flag.replace("-", "_")
+        raise LisaError(code, f"invalid --{flag}: {value} (expected {'|'.join(choices)})")
+    return word
+
+
+def resolve_model(agent: Agent, name: str, agent_args: str = "") -> str:
+    """The model's full name. Raises LisaError(invalid_model | invalid_model_configuration)."""
+    model = name.strip()
+    if not model:
+        return ""
+    if any(char in model for char in "\r\n\t"):
+        raise LisaError("invalid_model", "invalid --model: a model name has no line breaks or tabs")
+    if not agent.takes_model:
+        supporting_agents = "|".join(word for word in agents.names() if agents.get(word).takes_model)
+        raise LisaError(
+            "invalid_model_configuration",
+            f"--model goes with --agent {supporting_agents}; for {agent.name} give it in --agent-args",
+        )
+    if has_flag(agent_args, "--model"):
+        raise LisaError("invalid_model_configuration", "--model is given twice: as a flag and in --agent-args")
+    return agent.model_aliases.get(model.lower(), model)
+
+
+def find_binary(agent: Agent, environ: Mapping[str, str]) -> str:
+    """Where the caller's PATH has the agent; empty when it has not."""
+    for name in agent.binaries:
+        found = find_program(name, environ.get("PATH", os.defpath))
+        if found:
+            return found
+    return ""
+
+
+def read_facts(
+    ctx: Context, agent: Agent, environ: Mapping[str, str] | None = None, *, timeout: float = PROBE_SECONDS
+) -> Facts:
+    """What the installed agent can do, asked once per installed file; empty when it is not installed."""
+    environment = ctx.settings.environ if environ is None else environ
+    binary = find_binary(agent, environment)
+    if not binary:
+        return Facts()
+    known = agent_facts.load_facts(binary, ctx.settings, ctx.clock.now())
+    if known is not None:
+        return Facts(binary=binary, version=known.version, flags=frozenset(known.flags))
+    found = agent.probe_binary(binary, environment, timeout)
+    if found.version:  # one that did not answer is asked again
+        record = agent_facts.BinaryFacts(
+            stamp=agent_facts.stamp(binary),
+            probed_at=ctx.clock.now(),
+            version=found.version,
+            flags=tuple(sorted(found.flags)),
+        )
+        agent_facts.save_facts(binary, record, ctx.settings)
+    return found
+
+
+class PreparedLaunch(Struct, frozen=True, kw_only=True):
+    """A start that only needs a pane."""
+
+    plan: LaunchPlan
+    facts: Facts
+    launch: AgentLaunch
+
+
+def prepare_launch(
+    ctx: Context,
+    resolved: ResolvedLaunch,
+    *,
+    folder: str,
+    project_root: str,
+    run_id: str,
+    environ: Mapping[str, str],
+) -> PreparedLaunch:
+    """Fit a start to the agent as it is installed on the PATH of `environ`.
+
+    Raises LisaError(agent_not_installed | agent_command_build_failed).
+    """
+    launch = msgspec.structs.replace(
+        resolved.launch,
+        folder=folder,
+        project_root=project_root,
+        run_id=run_id,
+        environ=environ,
+        hook=hook_path(),
+    )
+    if resolved.custom:
+        return PreparedLaunch(
+            plan=LaunchPlan(command=resolved.custom, script=resolved.custom), facts=Facts(), launch=launch
+        )
+    agent = resolved.agent
+    agent.build_command(launch)  # what cannot be built is said before anything is looked for
+    found = read_facts(ctx, agent, environ)
+    if agent.binaries and not found.binary:
+        raise LisaError(
+            "agent_not_installed",
+            f"{agent.title or agent.name} is not on PATH ({', '.join(agent.binaries)}); install it (lisa doctor checks)"
+            " or give --command",
+            agent=agent.name,
+        )
+    return PreparedLaunch(plan=agent.plan_launch(launch, found), facts=found, launch=launch)
+
+
+def hook_path() -> str:
+    """The program that agents call at their events."""
+    return os.path.join(os.path.dirname(lisa_py.__file__), "pane", "hook.sh")

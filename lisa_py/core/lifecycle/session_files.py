@@ -1,0 +1,95 @@
+"""What a new session finds in its folder: environment, command, metadata, and where its first turn begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lisa_py.contract.records import SessionMeta, SessionState
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import environment
+from lisa_py.core.lifecycle.launch import PreparedLaunch
+from lisa_py.core.lifecycle.spawn_plan import SpawnPlan
+from lisa_py.host import files
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.store import json_records, session_folder, session_records
+from lisa_py.store.oauth_tokens import TokenReservation
+
+INPUT_HEAD = 4000
+
+
+def build_environment(ctx: Context, spawn_plan: SpawnPlan, token: TokenReservation) -> dict[str, str]:
+    """The environment the agent will have, but for what tells it where it is."""
+    agent = spawn_plan.start.agent
+    found = environment.inherit_environment(ctx) | environment.read_agent_token(ctx, agent)
+    if token.token:
+        found[agent.oauth_variable] = token.token
+    return found
+
+
+def write_session_files(
+    ctx: Context, spawn_plan: SpawnPlan, prepared: PreparedLaunch, token: TokenReservation, environ: Mapping[str, str]
+) -> SessionMeta:
+    """Fill the session's folder; the pane's own fields are still empty. Raises LisaError(store_unwritable)."""
+    ref, plan, now = spawn_plan.ref, prepared.plan, ctx.clock.now()
+    session_folder.create(ref)
+    routing = environment.routing_variables(
+        ref,
+        agent=spawn_plan.start.agent.name,
+        mode=spawn_plan.mode,
+        run_id=spawn_plan.run_id,
+        socket=spawn_plan.server.socket,
+    )
+    all_variables = {**environ, **plan.env, **routing}
+    files.write(ref.environment, environment.build_script(all_variables, spawn_plan.server.environment()))
+    files.write(ref.command, plan.script + "\n")
+    if plan.stdin is not None:
+        files.write(ref.file("stdin"), plan.stdin)
+    for name, content in plan.files.items():
+        files.write(ref.file(name), content)
+    meta = _build_meta(spawn_plan, prepared, token, all_variables, now)
+    session_records.write_meta(ref, meta)
+    json_records.save(ref.state, _initial_state(spawn_plan, prepared, now))
+    return meta
+
+
+def _initial_state(spawn_plan: SpawnPlan, prepared: PreparedLaunch, now: float) -> SessionState:
+    """The turn boundary: a prompt on the command line is an input; a custom command got none."""
+    prompt = spawn_plan.start.launch.prompt
+    if not prompt or spawn_plan.start.custom or prepared.plan.send_prompt:
+        return SessionState()
+    return SessionState(last_input_at=now, last_input_text=prompt[:INPUT_HEAD], last_input_expects_turn=True)
+
+
+def _build_meta(
+    spawn_plan: SpawnPlan, prepared: PreparedLaunch, token: TokenReservation, environ: Mapping[str, str], now: float
+) -> SessionMeta:
+    start, objective = spawn_plan.start, spawn_plan.objective
+    return SessionMeta(
+        session=spawn_plan.name,
+        parent_session=spawn_plan.parent,
+        parent_run_id=spawn_plan.parent_run_id,
+        agent=start.agent.name,
+        mode=spawn_plan.mode,
+        lane=spawn_plan.lane,
+        oauth_token_id=token.id,
+        run_id=spawn_plan.run_id,
+        project_root=spawn_plan.ref.project.root,
+        socket_path=spawn_plan.server.socket,
+        start_command=start.command,
+        prompt=start.launch.prompt,
+        objective_id=objective.id if objective else "",
+        objective_goal=objective.goal if objective else "",
+        objective_acceptance=objective.acceptance if objective else "",
+        objective_budget=objective.budget if objective else 0,
+        created_at=format_rfc3339(now),
+        created_unix=now,
+        custom_command=bool(start.custom),
+        agent_session_id=prepared.plan.agent_session_id,
+        agent_binary=prepared.facts.binary,
+        agent_version=prepared.facts.version,
+        agent_home=start.agent.home(environ),
+        hooks=prepared.plan.hooks,
+        width=spawn_plan.width,
+        height=spawn_plan.height,
+        notes=prepared.plan.notes,
+    )

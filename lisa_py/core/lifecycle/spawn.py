@@ -1,0 +1,197 @@
+"""Spawning: one new session, made under its name's lock, seen to have started, or undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import launch, leftovers, session_files, startup, terminate
+from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, plan_spawn, refuse_existing
+from lisa_py.core.lifecycle.spawn_plan import SpawnRequest as SpawnRequest  # part of what this module offers
+from lisa_py.core.send import send
+from lisa_py.host import files, processes
+from lisa_py.host.tmux import Pane
+from lisa_py.store import events, oauth_tokens, pruning, session_folder, session_records
+from lisa_py.store.oauth_tokens import TokenReservation
+from lisa_py.store.session_records import EndRecord
+
+
+class SpawnReport(Struct, frozen=True, kw_only=True):
+    """A session that has started."""
+
+    spawn_plan: SpawnPlan
+    meta: SessionMeta
+    end: EndRecord | None = None
+    """How the command has ended already, when it was that quick."""
+    output: str = ""
+    """What it said, when it has ended."""
+    prompt_sent: bool | None = None
+    """Whether a prompt too long for the command line was taken; None: there was none to send."""
+    oauth_warning: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
+    """Make the session and return once its command runs (or has run).
+
+    Of several callers with one name one gets it, the others session_already_exists. A failure leaves nothing but an
+    event; raises LisaError, spawn_early_exit when the agent ended at once with a code other than 0.
+    """
+    plan = plan_spawn(ctx, request)
+    timeout_ms = (ctx.settings.cmd_timeout_seconds + int(startup.START_SECONDS)) * 1000
+    with session_records.session_lock(plan.ref, ctx.settings, "name", timeout_ms=timeout_ms):
+        try:
+            refuse_existing(ctx, plan.ref)
+            leftovers.remove_leftovers(ctx, plan.ref)
+            events.restart(plan.ref, ctx.settings)
+            spawned = _SpawnAttempt(ctx, plan).run()
+        except BaseException:
+            if not session_folder.has_more_than_events(plan.ref):
+                session_folder.remove_locks(plan.ref)
+            raise
+    if plan.all_hashes:
+        leftovers.clean_other_projects(ctx, plan.ref)
+    _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
+    return spawned
+
+
+class _SpawnAttempt:
+    """One attempt to make a session; it knows how far it has come, so that it can be undone."""
+
+    def __init__(self, ctx: Context, plan: SpawnPlan) -> None:
+        self._ctx = ctx
+        self._plan = plan
+        self._opening = False
+        self._pane: Pane | None = None
+        self._token = TokenReservation()
+
+    def run(self) -> SpawnReport:
+        ctx, plan = self._ctx, self._plan
+        try:
+            spawned = self._start()
+            if self._token.id:
+                oauth_tokens.consume(ctx.settings, ctx.clock.now(), plan.run_id, self._token.id)
+        except BaseException as problem:
+            self._undo(problem)
+            raise
+        self._record_event("spawned", "active", "spawn_success")
+        return spawned
+
+    def _start(self) -> SpawnReport:
+        ctx, plan = self._ctx, self._plan
+        if plan.start.agent.oauth_variable and files.exists(oauth_tokens.path(ctx.settings)):
+            self._token = oauth_tokens.reserve(ctx.settings, ctx.clock.now(), plan.run_id)
+        environ = session_files.build_environment(ctx, plan, self._token)
+        prepared = launch.prepare_launch(
+            ctx,
+            plan.start,
+            folder=plan.ref.folder,
+            project_root=plan.ref.project.root,
+            run_id=plan.run_id,
+            environ=environ,
+        )
+        meta = session_files.write_session_files(ctx, plan, prepared, self._token, environ)
+        meta = self._open_pane(meta)
+        start_seconds = startup.wait_for_start(ctx, plan.server, plan.ref, plan.run_id)
+        spawned = self._check_early_end(
+            SpawnReport(spawn_plan=plan, meta=meta, oauth_warning=self._token.warning), start_seconds
+        )
+        return self._send_prompt(spawned) if prepared.plan.send_prompt and spawned.end is None else spawned
+
+    def _open_pane(self, meta: SessionMeta) -> SessionMeta:
+        plan, self._opening = self._plan, True
+        self._pane = pane = plan.server.new_session(
+            plan.name,
+            startup.supervisor_command(plan.ref, plan.run_id, plan.mode),
+            root=plan.ref.project.root,
+            width=plan.width,
+            height=plan.height,
+            env={"LISA_RUN_ID": plan.run_id},  # from its first moment on, kill knows what belongs to the run
+        )
+        process = processes.read_process(pane.pid, argv=False)
+        started = process.started if process else 0.0
+        meta = msgspec.structs.replace(meta, pane_id=pane.pane_id, pane_pid=pane.pid, pane_started=started)
+        session_records.write_meta(plan.ref, meta)
+        return meta
+
+    def _check_early_end(self, spawned: SpawnReport, start_seconds: float) -> SpawnReport:
+        """Raises LisaError(spawn_early_exit) when the agent itself fails at once.
+
+        A custom command that does so has run, and its session tells how: an answer, not a failure to spawn.
+        """
+        plan, pane = self._plan, self._pane
+        assert pane is not None
+        agent, custom = plan.start.agent, plan.start.custom
+        end = startup.wait_for_early_end(
+            self._ctx, plan.ref, plan.run_id, custom=bool(custom), start_seconds=start_seconds
+        )
+        if end is None:
+            return spawned
+        output = startup.read_final_output(self._ctx, plan.server, pane, plan.run_id)
+        if end.code == 0 or custom:
+            return msgspec.structs.replace(spawned, end=end, output=output)
+        last = output.rpartition("\n")[2].strip() or "it said nothing"
+        raise LisaError(
+            "spawn_early_exit",
+            f"{agent.title or agent.name} ended at once with code {end.code}: {last}",
+            session=plan.name,
+            exitCode=end.code,
+            output=output,
+        )
+
+    def _send_prompt(self, spawned: SpawnReport) -> SpawnReport:
+        """Send what was too long for the command line; a session that does not take it is there all the same."""
+        text = self._plan.start.launch.prompt
+        try:
+            sent = send.send_payload(self._ctx, self._plan.ref, send.SendPayload(text=text, enter=True))
+        except LisaError as problem:
+            warning = f"the prompt is too long for the command line and was not sent: {problem.message}"
+            return msgspec.structs.replace(spawned, prompt_sent=False, warnings=(*spawned.warnings, warning))
+        return msgspec.structs.replace(spawned, prompt_sent=sent.delivered is True)
+
+    def _undo(self, problem: BaseException) -> None:
+        """Leave nothing of this attempt but an event that tells of it."""
+        ctx, plan = self._ctx, self._plan
+        run = terminate.SessionRun(ref=plan.ref, run_id=plan.run_id, roots=(self._pane.pid,) if self._pane else ())
+        _warn_on_error(
+            ctx, lambda: oauth_tokens.release(ctx.settings, ctx.clock.now(), plan.run_id) if self._token.id else None
+        )
+        if self._owns_session():
+            _warn_on_error(ctx, lambda: terminate.end_processes(ctx, [run], grace=0.5))
+            _warn_on_error(ctx, lambda: plan.server.kill_session(plan.name))
+        _warn_on_error(ctx, lambda: session_folder.remove_contents(plan.ref))
+        code = problem.code if isinstance(problem, LisaError) else ""
+        if code.startswith("spawn_"):
+            self._record_event("degraded", "idle", code.replace("_failed", "_error"))
+
+    def _owns_session(self) -> bool:
+        """Whether tmux has a session of this attempt, also when it could not say so at the time."""
+        if self._pane is not None or not self._opening:
+            return self._pane is not None
+        try:
+            pane = self._plan.server.find_pane(self._plan.name)
+        except LisaError:
+            return False
+        process = processes.read_process(pane.pid) if pane is not None else None
+        return process is not None and self._plan.run_id in process.argv
+
+    def _record_event(self, state: str, status: str, reason: str) -> None:
+        ctx, ref = self._ctx, self._plan.ref
+
+        def add() -> None:
+            events.add(ref, ctx.settings, ctx.clock.now(), type="lifecycle", state=state, status=status, reason=reason)
+
+        _warn_on_error(ctx, add)
+
+
+def _warn_on_error(ctx: Context, step: Callable[[], object]) -> None:
+    """What goes wrong on the side is told and stops nothing."""
+    try:
+        step()
+    except (LisaError, OSError) as problem:
+        ctx.warn(f"observability warning: {problem}")

@@ -1,0 +1,129 @@
+"""Drafting a session: everything about a spawn that can be checked and decided without making anything."""
+
+from __future__ import annotations
+
+import os
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import launch, names, prompt_defaults
+from lisa_py.core.lifecycle.launch import ResolvedLaunch
+from lisa_py.host.tmux import Tmux
+from lisa_py.store import paths
+from lisa_py.store.objectives import Objective
+from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
+
+
+class SpawnRequest(Struct, frozen=True, kw_only=True):
+    """A session as the caller words it."""
+
+    launch: launch.LaunchRequest
+    session: str = ""
+    """Empty: a name is made."""
+    project_root: str = ""
+    lane: str = ""
+    given: frozenset[str] = frozenset()
+    """Fields of the launch that the caller gave; a lane fills only the others."""
+    width: int = 220
+    height: int = 60
+    all_hashes: bool = False
+    """Also clean what ended sessions of this name left in other projects."""
+
+
+class SpawnPlan(Struct, frozen=True, kw_only=True):
+    """A session that has passed every check and does not exist yet."""
+
+    ref: SessionRef
+    server: Tmux
+    start: ResolvedLaunch
+    run_id: str
+    lane: str
+    objective: Objective | None
+    parent: str
+    parent_run_id: str
+    width: int
+    height: int
+    all_hashes: bool
+
+    @property
+    def name(self) -> str:
+        return self.ref.session
+
+    @property
+    def mode(self) -> str:
+        return self.start.launch.mode
+
+
+def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
+    """Check in the order of the contract. Raises LisaError with the code of the first thing that is off."""
+    project = _resolve_project(ctx, request.project_root)
+    _require_utf8(request.launch)
+    launch_request, lane = prompt_defaults.apply_lane(project, request.launch, request.lane, request.given)
+    launch_request, objective = prompt_defaults.apply_objective(ctx, project, launch_request, lane)
+    resolved = launch.resolve_launch(launch_request)
+    ref = SessionRef(project, _resolve_name(ctx, project, request.session, resolved))
+    parent = ctx.settings.parent_session
+    parent = parent if SESSION_NAME.match(parent) and parent != ref.session else ""
+    return SpawnPlan(
+        ref=ref,
+        server=ctx.tmux(project),
+        start=resolved,
+        run_id=_new_run_id(ctx),
+        lane=lane,
+        objective=objective,
+        parent=parent,
+        parent_run_id=ctx.settings.get("LISA_RUN_ID") if parent else "",
+        width=request.width,
+        height=request.height,
+        all_hashes=request.all_hashes,
+    )
+
+
+def _resolve_project(ctx: Context, root: str) -> Project:
+    project = ctx.existing_project(root)
+    if not os.access(project.root, os.X_OK):
+        raise LisaError("invalid_project_root", f"invalid --project-root: {project.root} cannot be entered")
+    if not _is_utf8(project.root):
+        raise LisaError("invalid_project_root", "invalid --project-root: the folder's name is not UTF-8; rename it")
+    return project
+
+
+def _require_utf8(request: launch.LaunchRequest) -> None:
+    """Bytes that are no UTF-8 could be run, but never be told in an answer."""
+    for field in ("prompt", "command", "agent_args", "model"):
+        if not _is_utf8(getattr(request, field)):
+            raise LisaError(f"invalid_{field}", f"invalid --{field.replace('_', '-')}: it is not UTF-8 text")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _resolve_name(ctx: Context, project: Project, wanted: str, resolved: ResolvedLaunch) -> str:
+    name = wanted.strip()
+    return (
+        paths.check_name(name) if name else names.generate_name(ctx, project, resolved.agent.name, resolved.launch.mode)
+    )
+
+
+def _new_run_id(ctx: Context) -> str:
+    """Unix nanoseconds; the clock knows microseconds, chance tells apart what starts in the same one."""
+    random_part = int.from_bytes(os.urandom(4), "big") % 1000
+    return str(int(ctx.clock.now() * 1_000_000) * 1000 + random_part)
+
+
+def refuse_existing(ctx: Context, ref: SessionRef) -> None:
+    """Raises LisaError(session_already_exists) when tmux has a session of this name, running or ended."""
+    for server in {server.socket: server for server in (ctx.tmux(ref.project), ctx.server(ref))}.values():
+        pane = server.find_pane(ref.session)
+        if pane is not None:
+            how = "its agent has ended; lisa session kill removes it" if pane.dead else "it is running"
+            raise LisaError(
+                "session_already_exists", f"session already exists: {ref.session} ({how})", session=ref.session
+            )

@@ -1,0 +1,108 @@
+"""The first second of a session: its pane is made, its start is seen, and an end that comes at once is noticed."""
+
+from __future__ import annotations
+
+import os
+
+import lisa_py
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.host.tmux import Pane, Tmux
+from lisa_py.store import session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SessionRef
+from lisa_py.store.session_records import EndRecord
+
+START_SECONDS = 15.0
+WATCH_SECONDS = 0.3
+"""For how long a started agent is watched for an end that comes at once: a wrong flag takes 40 to 170 ms."""
+SLOW_START_FACTOR = 8.0
+"""Times what the start itself took: where that was slow the rest is, too."""
+MAX_WATCH_SECONDS = 0.9
+CUSTOM_WATCH_SECONDS = 0.1
+"""The same for a command of the user's, whose end is no failure."""
+_POLL_SECONDS = 0.004
+_PANE_CHECK_SECONDS = 0.25
+MARKER_SECONDS = 0.5
+OUTPUT_LINES = 40
+OUTPUT_MAX_CHARACTERS = 4000
+
+
+def supervisor_command(ref: SessionRef, run_id: str, mode: str) -> list[str]:
+    """The pane's own process; nothing in it is secret."""
+    program = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "supervisor.sh")
+    return ["/bin/sh", program, ref.folder, run_id, mode]
+
+
+def wait_for_start(ctx: Context, server: Tmux, ref: SessionRef, run_id: str) -> float:
+    """Wait for the supervisor's start record; answers how long that took.
+
+    Raises LisaError(spawn_tmux_new_failed) when there is none in time.
+    """
+    started_at = ctx.clock.monotonic()
+    next_check = started_at + _PANE_CHECK_SECONDS
+    while not _has_started(ref, run_id):
+        now = ctx.clock.monotonic()
+        if now >= next_check:
+            next_check = now + _PANE_CHECK_SECONDS
+            pane = server.find_pane(ref.session)
+            gone = pane is None or pane.dead
+            if (gone or now - started_at > START_SECONDS) and not _has_started(ref, run_id):
+                shown = _strip_markers(_capture_text(server, pane)) if pane is not None else ""
+                reason = (
+                    "the pane ended before it started the agent" if gone else f"no start within {START_SECONDS:.0f} s"
+                )
+                raise LisaError(
+                    "spawn_tmux_new_failed", f"{reason}{': ' + shown if shown else ''}", session=ref.session
+                )
+        ctx.clock.sleep(_POLL_SECONDS)
+    return ctx.clock.monotonic() - started_at
+
+
+def _has_started(ref: SessionRef, run_id: str) -> bool:
+    start = session_records.read_start(ref)
+    return start is not None and start[0] == run_id
+
+
+def wait_for_early_end(
+    ctx: Context, ref: SessionRef, run_id: str, *, custom: bool, start_seconds: float
+) -> EndRecord | None:
+    """How the command ended, when it did so at once; `took` is how long its start was waited for."""
+    watch_seconds = (
+        CUSTOM_WATCH_SECONDS
+        if custom
+        else min(MAX_WATCH_SECONDS, max(WATCH_SECONDS, SLOW_START_FACTOR * start_seconds))
+    )
+    deadline = ctx.clock.monotonic() + watch_seconds
+    while True:
+        end = _read_end(ref, run_id)
+        if end is not None or ctx.clock.monotonic() >= deadline:
+            return end
+        ctx.clock.sleep(_POLL_SECONDS)
+
+
+def _read_end(ref: SessionRef, run_id: str) -> EndRecord | None:
+    try:
+        end = session_records.read_end(ref)
+    except UnreadableRecord:
+        return None
+    return end if end is not None and end.run_id == run_id else None
+
+
+def read_final_output(ctx: Context, server: Tmux, pane: Pane, run_id: str) -> str:
+    """What an ended command said, once the pane shows the end marker: the terminal hands over a little later."""
+    deadline = ctx.clock.monotonic() + MARKER_SECONDS
+    while True:
+        text = _capture_text(server, pane)
+        if f"__LISA_SESSION_DONE__:{run_id}:" in text or ctx.clock.monotonic() >= deadline:
+            return _strip_markers(text)
+        ctx.clock.sleep(_POLL_SECONDS)
+
+
+def _capture_text(server: Tmux, pane: Pane) -> str:
+    return server.capture([pane.pane_id], history=OUTPUT_LINES).get(pane.pane_id, "")
+
+
+def _strip_markers(text: str) -> str:
+    lines = [line for line in text.split("\n") if line.strip() and not line.startswith("__LISA_")]
+    return "\n".join(lines[-OUTPUT_LINES:])[-OUTPUT_MAX_CHARACTERS:]

@@ -1,0 +1,148 @@
+"""Ending what sessions run: all below a pane and all that carries a run id, asked first, then forced."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.host import processes
+from lisa_py.host.processes import Process
+from lisa_py.host.tmux import Pane
+from lisa_py.store import session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SessionRef
+
+GRACE_SECONDS = 3.0
+"""For an agent to write its last words after TERM."""
+RECORD_SECONDS = 1.0
+"""For the supervisor to record the end once the agent is gone."""
+FORCE_SECONDS = 3.0
+_POLL_SECONDS = 0.01
+
+
+class SessionRun(Struct, frozen=True, kw_only=True):
+    """One run of one session, as far as its processes can be told by it."""
+
+    ref: SessionRef
+    run_id: str = ""
+    roots: tuple[int, ...] = ()
+    """Processes whose whole tree belongs to it."""
+
+
+class TerminationReport(Struct, frozen=True, kw_only=True):
+    """Which processes were found of each run's place, and which of them could not be ended."""
+
+    seen: dict[SessionRef, dict[int, Process]]
+    remaining: dict[SessionRef, dict[int, Process]]
+
+    def count(self, run: SessionRun) -> int:
+        return len(self.seen.get(run.ref, ()))
+
+    def error(self, run: SessionRun) -> str:
+        remaining = self.remaining.get(run.ref)
+        if not remaining:
+            return ""
+        named = ", ".join(f"{process.pid} ({process.name})" for process in remaining.values())
+        return f"could not be ended: {named}; its records are kept"
+
+
+def find_run(ref: SessionRef, pane: Pane | None) -> SessionRun:
+    """What is known of the session's processes from tmux, its metadata and its start record."""
+    try:
+        meta = session_records.read_meta(ref)
+        start = session_records.read_start(ref)
+    except (UnreadableRecord, OSError):
+        meta = start = None
+    run_id = (meta.run_id if meta else "") or (start[0] if start else "")
+    roots = {pane.pid} if pane is not None and not pane.dead else set()
+    supervisor = processes.read_process(start[1]) if start else None
+    if supervisor is not None and _is_own_supervisor(supervisor, ref, meta):
+        roots.add(supervisor.pid)
+    return SessionRun(ref=ref, run_id=run_id, roots=tuple(roots))
+
+
+def _is_own_supervisor(supervisor: Process, ref: SessionRef, meta: SessionMeta | None) -> bool:
+    """Process ids are used again: only the same start time or the session's folder in its arguments proves it."""
+    if meta is not None and meta.pane_pid == supervisor.pid and meta.pane_started:
+        return meta.pane_started == supervisor.started
+    return ref.folder in supervisor.argv
+
+
+def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GRACE_SECONDS) -> TerminationReport:
+    """End all processes of the runs. One that has ended and that nobody has reaped counts as gone."""
+    seen = _find_processes(runs)
+    first = [process for found in seen.values() for process in found.values()]
+    folders = {run.ref.folder for run in runs}
+    terminated = [process for process in first if not _is_supervisor(process, folders)]
+    for process in terminated:
+        _signal(process, signal.SIGTERM)
+    _wait_for_exit(ctx, terminated, grace)
+    if not any(_is_alive(process) for process in terminated):
+        _wait_for_exit(ctx, first, RECORD_SECONDS)
+    return TerminationReport(seen=seen, remaining=_kill_remaining(ctx, runs, seen) if first else {})
+
+
+def _kill_remaining(
+    ctx: Context, runs: Sequence[SessionRun], seen: dict[SessionRef, dict[int, Process]]
+) -> dict[SessionRef, dict[int, Process]]:
+    """Kill what is left, looking anew each time: a dying process may have started another."""
+    deadline = ctx.clock.monotonic() + FORCE_SECONDS
+    while True:
+        found = _find_processes(runs, seen)
+        remaining = [process for group in found.values() for process in group.values()]
+        if not remaining or ctx.clock.monotonic() >= deadline:
+            return found
+        for ref, group in found.items():
+            seen.setdefault(ref, {}).update(group)
+        for process in remaining:
+            processes.send_signal(process, signal.SIGKILL)
+        _wait_for_exit(ctx, remaining, 0.2)
+
+
+def _find_processes(
+    runs: Sequence[SessionRun], seen: Mapping[SessionRef, Mapping[int, Process]] | None = None
+) -> dict[SessionRef, dict[int, Process]]:
+    """All living processes of each run but this very one, by id; places without any are left out.
+
+    What was seen before still counts, although its parents, by which it was known, may have ended meanwhile.
+    """
+    carriers = processes.find_by_environments({f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id})
+    found: dict[SessionRef, dict[int, Process]] = {}
+    for run in runs:
+        group: dict[int, Process] = {}
+        carrying = carriers.get(f"LISA_RUN_ID={run.run_id}", ())
+        known = (process for process in (seen or {}).get(run.ref, {}).values() if _is_alive(process))
+        for root in (*run.roots, *(process.pid for process in (*carrying, *known))):
+            if root not in group:
+                group.update((process.pid, process) for process in processes.read_tree(root) if process.alive)
+        if group.pop(processes.own_pid(), None) is not None:
+            processes.ignore_termination()
+        if group:
+            found[run.ref] = group
+    return found
+
+
+def _is_supervisor(process: Process, folders: Iterable[str]) -> bool:
+    """The shells that watch over a command end by themselves, and record how it went."""
+    return any(folder in process.argv[2:3] for folder in folders)
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    if processes.send_signal(process, number) and process.state == "T":
+        processes.send_signal(process, signal.SIGCONT)  # a stopped process takes nothing but KILL
+
+
+def _wait_for_exit(ctx: Context, watched: Sequence[Process], seconds: float) -> None:
+    deadline = ctx.clock.monotonic() + seconds
+    left = [process for process in watched if _is_alive(process)]
+    while left and ctx.clock.monotonic() < deadline:
+        ctx.clock.sleep(_POLL_SECONDS)
+        left = [process for process in left if _is_alive(process)]
+
+
+def _is_alive(process: Process) -> bool:
+    return processes.is_running(process.pid, process.started)

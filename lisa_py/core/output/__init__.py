@@ -1,0 +1,1 @@
+"""Read the output of a session: capture, cursors, markers, budgets."""

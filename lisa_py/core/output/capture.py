@@ -1,0 +1,141 @@
+"""Reads what a session said: from the agent's transcript where there is one, else from its pane."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
+from lisa_py.core.context import Context
+from lisa_py.core.output import conversation, markers, pane_capture, pane_text, summary, transcript_capture
+from lisa_py.core.output.capture_request import CaptureReader, CaptureRequest, CaptureResult
+from lisa_py.core.output.markers import MarkerSearchResult, SearchLine
+from lisa_py.core.output.pane_text import PaneText
+from lisa_py.core.output.summary import Summary
+from lisa_py.core.status import status_reader
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.store.paths import SessionRef
+
+
+def capture_session(ctx: Context, ref: SessionRef, request: CaptureRequest) -> CaptureResult:
+    """Read a session; nothing is written but the cursor files that were asked for.
+
+    Works for ended sessions that are still kept. Raises LisaError: session_not_found, tmux_unavailable,
+    invalid_cursor_file, invalid_delta_from, invalid_redact_rules, transcript_unavailable, cursor_file_write_failed,
+    semantic_cursor_read_failed, semantic_cursor_write_failed.
+    """
+    reader = CaptureReader(ctx, request)
+    taken = _read_session(ctx, ref, request, reader)
+    mask = reader.mask
+    return msgspec.structs.replace(taken, redact_rules=mask.rules, redacted=mask.counts if mask.is_active else None)
+
+
+def _read_session(ctx: Context, ref: SessionRef, request: CaptureRequest, reader: CaptureReader) -> CaptureResult:
+    if request.source == "pane":
+        return _from_pane(ctx, ref, request, reader, _read_pane(ctx, ref), "")
+    text, trouble = _try_read_pane(ctx, ref)
+    found = conversation.locate(ctx, ref, text.pane if text else None)
+    reason = found.reason
+    if not reason:
+        taken = transcript_capture.capture_transcript(ctx, found, request, reader)
+        if taken.excerpt.messages or reader.wants_delta:
+            return _from_transcript(ctx, ref, request, reader, taken, found.agent.name)
+        reason = "transcript_empty"
+    if request.source == "transcript":
+        raise LisaError(
+            "transcript_unavailable",
+            f"{ref.session} has no transcript to read ({reason}); --raw reads its pane",
+        )
+    if text is None:
+        raise trouble or session_not_found(ref.session, ref.project.root)
+    return _from_pane(ctx, ref, request, reader, text, reason)
+
+
+def _read_pane(ctx: Context, ref: SessionRef) -> PaneText:
+    text = pane_text.read(ctx, ref)
+    if text is None:
+        raise session_not_found(ref.session, ref.project.root)
+    return text
+
+
+def _try_read_pane(ctx: Context, ref: SessionRef) -> tuple[PaneText | None, TmuxUnavailable | None]:
+    """A transcript can be read without tmux; why there is no pane matters only when there is none."""
+    try:
+        return pane_text.read(ctx, ref), None
+    except TmuxUnavailable as problem:
+        return None, problem
+
+
+def _from_transcript(
+    ctx: Context,
+    ref: SessionRef,
+    request: CaptureRequest,
+    reader: CaptureReader,
+    taken: transcript_capture.TranscriptCapture,
+    agent: str,
+) -> CaptureResult:
+    text = _join(taken.lines)
+    return CaptureResult(
+        source="transcript",
+        text=text,
+        agent=agent,
+        excerpt=taken.excerpt,
+        progress=taken.progress,
+        cursor_recovered=reader.recovered,
+        truncated=taken.truncated,
+        found=_search_markers(ctx, request, taken.lines),
+        summary=_summarize(ctx, ref, request, text),
+    )
+
+
+def _from_pane(
+    ctx: Context, ref: SessionRef, request: CaptureRequest, reader: CaptureReader, text: PaneText, reason: str
+) -> CaptureResult:
+    taken = pane_capture.capture_pane(ctx, ref, text, request, reader)
+    joined = _join(taken.lines)
+    return CaptureResult(
+        source="pane",
+        text=joined,
+        agent=pane_text.read_meta_or_default(ref).agent,
+        fallback_reason=reason,
+        progress=taken.progress,
+        cursor_recovered=reader.recovered,
+        noise_removed=taken.noise_removed,
+        alternate=text.pane.alternate,
+        dead=text.pane.dead,
+        truncated=not reader.wants_delta and _has_more(text, request.lines),
+        found=_search_markers(ctx, request, taken.lines),
+        summary=_summarize(ctx, ref, request, "\n".join(taken.semantic_delta.new) if taken.semantic_delta else joined),
+        semantic_delta=taken.semantic_delta,
+    )
+
+
+def _has_more(text: PaneText, lines: int) -> bool:
+    """Whether there is older output, still in the pane or no longer."""
+    return len(text.lines) > lines or not (text.whole or text.pane.alternate)
+
+
+def _join(lines: tuple[SearchLine, ...]) -> str:
+    return "\n".join(line.text for line in lines)
+
+
+def _search_markers(ctx: Context, request: CaptureRequest, lines: tuple[SearchLine, ...]) -> MarkerSearchResult | None:
+    return markers.search(lines, request.markers, format_rfc3339(ctx.clock.now())) if request.markers else None
+
+
+def _summarize(ctx: Context, ref: SessionRef, request: CaptureRequest, text: str) -> Summary | None:
+    if not request.summary:
+        return None
+    if request.summary != "debug":
+        return summary.summarize(text, request.summary, request.token_budget, session=ref.session)
+    from lisa_py.core.redact import redact  # noqa: PLC0415 - 20 ms of patterns
+
+    safe = redact.redact_secrets(text)  # debug summaries end up in reports: no secret goes along
+    return summary.summarize(safe, "debug", request.token_budget, session=ref.session, state=_describe_state(ctx, ref))
+
+
+def _describe_state(ctx: Context, ref: SessionRef) -> str:
+    try:
+        status = status_reader.read_status(ctx, ref)
+    except LisaError:
+        return "unavailable"
+    return f"{status.session_state}/{status.status} reason={status.classification_reason}"

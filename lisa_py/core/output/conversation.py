@@ -1,0 +1,317 @@
+"""Reads what was said in a session from the agent's own transcript: only as far back, or as far on, as asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from zlib import crc32
+
+from msgspec import Struct
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent, Binding, View
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.frames import Frame
+from lisa_py.core.context import Context
+from lisa_py.core.output.pane_text import read_meta_or_default
+from lisa_py.core.status import evidence_collector, transcript
+from lisa_py.core.status.evidence import CLOCK_SLACK
+from lisa_py.host import files, processes
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.host.tmux import Pane
+from lisa_py.store.cursors import TranscriptCursor
+from lisa_py.store.paths import SessionRef
+
+BLOCK_BYTES = 1 << 18
+MAX_READ_BYTES = 64 << 20
+"""Bytes of a transcript that one call reads at most."""
+_DIGEST_BYTES = 64
+FLUSH_SECONDS = 1.0
+"""How long after a turn's end its last words may be on their way into the transcript."""
+
+
+class Message(Struct, frozen=True):
+    """One thing the user or the agent said."""
+
+    role: str
+    text: str
+    timestamp: str
+
+
+class ToolCall(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One use of a tool; `after` is the index of the message it follows, -1 before the first."""
+
+    tool: str
+    text: str
+    timestamp: str
+    after: int
+    failed: bool = False
+    finished: bool = False
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """An error the agent noted in its transcript; `after` as in ToolCall."""
+
+    error: str
+    text: str
+    timestamp: str
+    after: int
+
+
+class Piece(Struct, frozen=True):
+    """Some lines of the conversation as people read it."""
+
+    text: str
+    is_reply: bool
+    """By the agent; False for prompts and tool calls."""
+    at: str
+
+
+class TranscriptExcerpt(Struct, frozen=True, kw_only=True):
+    """A part of a conversation."""
+
+    session_id: str
+    path: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolCall, ...]
+    problems: tuple[Problem, ...]
+    pieces: tuple[Piece, ...]
+    cursor: TranscriptCursor
+    complete: bool = True
+    """Reaches back to where it was asked for; False when more than FARTHEST bytes lie before."""
+    reset: str = ""
+    """Why it could not go on where the reader stopped: other_transcript, transcript_rewritten."""
+
+    @property
+    def text(self) -> str:
+        return "\n".join(piece.text for piece in self.pieces)
+
+
+class TranscriptLocation(Struct, frozen=True):
+    """Where a session's transcript is, or why there is none to read."""
+
+    agent: Agent
+    binding: Binding
+    reason: str = ""
+
+
+def locate(ctx: Context, ref: SessionRef, pane: Pane | None) -> TranscriptLocation:
+    """Also for sessions whose agent or pane has ended."""
+    meta = read_meta_or_default(ref)
+    try:
+        agent = agents.get(meta.agent)
+    except LisaError:
+        return TranscriptLocation(Agent(), Binding(), "no_metadata")
+    view = View(
+        meta=meta,
+        processes=processes.read_tree(pane.pid) if pane is not None and not pane.dead else (),
+        hooks=evidence_collector.read_hooks(ref),
+        environ=ctx.settings.environ,
+        now=ctx.clock.now(),
+    )
+    try:
+        binding = agent.bind(view)
+    except OSError:
+        return TranscriptLocation(agent, Binding(), "no_transcript")
+    _wait_for_flush(ctx, agent, binding, view)
+    if not binding.transcript:
+        reason = "custom_command" if meta.custom_command else "no_transcript"
+    else:
+        reason = "" if files.size(binding.transcript) > 0 else "transcript_missing"
+    return TranscriptLocation(agent, binding, reason)
+
+
+def _wait_for_flush(ctx: Context, agent: Agent, binding: Binding, view: View) -> None:
+    """Wait for the end of a turn whose end was just told: claude 2.1 writes it some 100 ms after it says so."""
+    edges = [(agent.turn_edge(hook), at) for hook in view.hooks if isinstance(at := hook.get("at"), int | float)]
+    ended_at = max((at for edge, at in edges if edge == "end"), default=0.0)
+    prompted_at = max((at for edge, at in edges if edge == "prompt" and at <= ended_at), default=0.0)
+    if not binding.transcript or not prompted_at:
+        return
+    while 0 <= ctx.clock.now() - ended_at < FLUSH_SECONDS:
+        frames = transcript.read_tail(agent, binding.transcript)
+        if any(frame.kind == "turn_end" and frame.at >= prompted_at - CLOCK_SLACK for frame in frames):
+            return
+        ctx.clock.sleep(0.02)
+
+
+def read_newest(location: TranscriptLocation, enough: Callable[[TranscriptExcerpt], bool]) -> TranscriptExcerpt:
+    """The end of the conversation: as much as `enough` wants, else all of it."""
+    return _read_backwards(location, lambda frames, end: enough(_build_excerpt(location, frames, end)))
+
+
+def read_after(location: TranscriptLocation, moment: float) -> TranscriptExcerpt:
+    """What was said after a time."""
+    return _read_backwards(
+        location,
+        lambda frames, end: any(0 < frame.at <= moment for frame in frames),
+        keep=lambda frame: frame.at > moment,
+    )
+
+
+def _read_backwards(
+    location: TranscriptLocation,
+    enough: Callable[[list[Frame], int], bool],
+    keep: Callable[[Frame], bool] = lambda frame: True,
+) -> TranscriptExcerpt:
+    """Read blocks from the end backwards until it is enough."""
+    path = location.binding.transcript
+    start = end = _complete_lines_end(path)
+    block = BLOCK_BYTES
+    frames: list[Frame] = []
+    while start > 0 and end - start < MAX_READ_BYTES:
+        begin = max(0, start - block)
+        raw = files.read_from(path, begin, start - begin)
+        cut = raw.find(b"\n") + 1 if begin else 0
+        block *= 4
+        if begin and not cut:  # one record is larger than the block
+            continue
+        start = begin + cut
+        frames[:0] = transcript.parse_lines(location.agent, raw[cut:], start)
+        if enough(frames, end):
+            break
+    return _build_excerpt(
+        location, [frame for frame in frames if keep(frame)], end, complete=not start or enough(frames, end)
+    )
+
+
+def read_since(location: TranscriptLocation, cursor: TranscriptCursor) -> TranscriptExcerpt:
+    """What was said after a cursor; the cost is that of the new part."""
+    path, offset = location.binding.transcript, cursor.offset
+    reset = ""
+    if cursor.path and cursor.path != path:
+        reset, offset = "other_transcript", 0
+    elif offset > files.size(path) or (cursor.record and cursor.record != _record_digest(path, offset)):
+        reset, offset = "transcript_rewritten", 0
+    reader = transcript.TranscriptReader(location.agent, path, _line_start(path, offset))
+    frames: list[Frame] = []
+    while True:
+        before = reader.offset
+        frames.extend(reader.read().frames)
+        if reader.offset == before:
+            break
+    return _build_excerpt(location, frames, reader.offset, reset=reset)
+
+
+# -- where lines begin and end --------------------------------------------------------------------------------------
+
+
+def _complete_lines_end(path: str) -> int:
+    """Offset behind the last complete line."""
+    size = files.size(path)
+    block = BLOCK_BYTES
+    while size > 0:
+        start = max(0, size - block)
+        at = files.read_from(path, start, size - start).rfind(b"\n")
+        if at >= 0:
+            return start + at + 1
+        if not start:
+            return 0
+        block *= 4
+    return 0
+
+
+def _line_start(path: str, offset: int) -> int:
+    """The offset itself when a line begins there, else where the next one does."""
+    if offset <= 0 or files.read_from(path, offset - 1, 1) == b"\n":
+        return max(0, offset)
+    while True:
+        raw = files.read_from(path, offset, BLOCK_BYTES)
+        at = raw.find(b"\n")
+        if at >= 0 or not raw:
+            return offset + at + 1
+        offset += len(raw)
+
+
+def _make_cursor(path: str, offset: int) -> TranscriptCursor:
+    return TranscriptCursor(offset=offset, path=path, record=_record_digest(path, offset))
+
+
+def _record_digest(path: str, offset: int) -> str:
+    """What tells that the record before an offset is still the same."""
+    start = max(0, offset - _DIGEST_BYTES)
+    return f"{crc32(files.read_from(path, start, offset - start)):08x}"
+
+
+# -- from frames to words -------------------------------------------------------------------------------------------
+
+
+def _build_excerpt(
+    location: TranscriptLocation, frames: Sequence[Frame], end: int, *, complete: bool = True, reset: str = ""
+) -> TranscriptExcerpt:
+    build = _ExcerptBuilder()
+    for frame in transcript.sort_by_time(frames):
+        build.add(frame)
+    return TranscriptExcerpt(
+        session_id=location.binding.session_id,
+        path=location.binding.transcript,
+        messages=tuple(build.messages),
+        tools=tuple(build.calls.values()),
+        problems=tuple(build.problems),
+        pieces=tuple(build.pieces),
+        cursor=_make_cursor(location.binding.transcript, end),
+        complete=complete,
+        reset=reset,
+    )
+
+
+class _ExcerptBuilder:
+    """Puts frames together: messages, tool calls with how they ended, and the lines people read."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.calls: dict[str, ToolCall] = {}
+        self.problems: list[Problem] = []
+        self.pieces: list[Piece] = []
+        self._last_role = ""
+
+    def add(self, frame: Frame) -> None:
+        stamp = format_rfc3339(frame.at, fraction=True) if frame.at else ""
+        text = frame.text.strip()
+        match frame.kind:
+            case "user" if text:
+                self._add_message("user", text, stamp)
+            case "assistant" if text:
+                self._add_message("assistant", text, stamp)
+            case "result" if text and text not in (message.text for message in self.messages[-3:]):
+                self._add_message("assistant", text, stamp)
+            case "tool_use":
+                self._add_call(frame, stamp)
+            case "tool_result":
+                self._finish_call(frame)
+            case "error":
+                self._add_problem(frame, stamp)
+            case "turn_end" if frame.reason == "interrupted":
+                self._add_piece("note", "(interrupted)", stamp)
+
+    def _add_message(self, role: str, text: str, stamp: str) -> None:
+        self.messages.append(Message(role, text, stamp))
+        self._add_piece(role, f"> {text}" if role == "user" else text, stamp)
+
+    def _add_call(self, frame: Frame, stamp: str) -> None:
+        call = ToolCall(tool=frame.tool, text=frame.text, timestamp=stamp, after=len(self.messages) - 1)
+        self.calls[frame.tool_id or f"#{len(self.calls)}"] = call
+        self._add_piece("tool", f"[{frame.tool}] {frame.text}".rstrip(), stamp)
+
+    def _finish_call(self, frame: Frame) -> None:
+        call = self.calls.get(frame.tool_id)
+        if call is not None:
+            self.calls[frame.tool_id] = ToolCall(
+                tool=call.tool,
+                text=call.text,
+                timestamp=call.timestamp,
+                after=call.after,
+                failed=frame.failed,
+                finished=True,
+            )
+
+    def _add_problem(self, frame: Frame, stamp: str) -> None:
+        kind = frame.error or "unknown"
+        self.problems.append(Problem(error=kind, text=frame.text, timestamp=stamp, after=len(self.messages) - 1))
+        self._add_piece("note", f"({kind}) {frame.text}".rstrip(), stamp)
+
+    def _add_piece(self, role: str, text: str, stamp: str) -> None:
+        """Messages stand apart by an empty line; tool calls in a row do not."""
+        if self.pieces and not (role == "tool" and self._last_role == "tool"):
+            self.pieces.append(Piece("", False, stamp))
+        self.pieces.append(Piece(text, role == "assistant", stamp))
+        self._last_role = role

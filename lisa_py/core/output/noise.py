@@ -1,0 +1,103 @@
+"""Takes start-up chatter out of pane text: only above the first answer, only in known shapes, and always counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from lisa_py.core.output import banner
+from lisa_py.core.output.prompt_echo import squeeze
+from lisa_py.terminal import layout
+
+_STARTUP = re.compile(
+    r"mcp: \S+ (?:starting|started|ready|connected|disabled|failed\b.*|error\b.*|cancell?ed\b.*|timed out\b.*)\Z"
+    r"|mcp startup: "
+    r"|⚠\s*mcp startup incomplete"
+    r"|⚠\s*under-development features enabled:",
+    re.IGNORECASE,
+)
+_MCP_CLIENT = re.compile(r"⚠\s*mcp client for ", re.IGNORECASE)
+_HEADER = re.compile(
+    r"-{4,}\Z|user\Z|warning: |(?:workdir|model|provider|approval|sandbox|reasoning effort|reasoning summaries"
+    r"|session id):|\S.{0,40} v\d+\.\d+\S*\Z",
+    re.IGNORECASE,
+)
+
+
+class NoiseFilter(Struct, frozen=True):
+    """Which lines stay, and how many went."""
+
+    keep: tuple[bool, ...]
+    removed: int
+
+    def apply(self, lines: Sequence[str], start: int = 0) -> list[str]:
+        """The lines that stay, from a row on."""
+        return [line for line, stays in zip(lines[start:], self.keep[start:], strict=False) if stays]
+
+
+def keep_all(lines: Sequence[str]) -> NoiseFilter:
+    return NoiseFilter((True,) * len(lines), 0)
+
+
+def filter_noise(
+    lines: Sequence[str],
+    *,
+    prompt: str = "",
+    is_noise: Callable[[str], bool] = lambda line: False,
+    startup: bool = True,
+) -> NoiseFilter:
+    """Judge the lines of a pane from its first line on; without `chatter` only banners and update notices go.
+
+    `is_noise` is the agent's own word. Nothing goes once something that could be an answer was seen.
+    """
+    keep = [True] * len(lines)
+    squeezed_prompt = squeeze(prompt)
+    row = 0
+    while row < len(lines):
+        end = _startup_end(lines, row, is_noise) if startup else row
+        end = max(end, _banner_end(lines, row))
+        if end > row:
+            keep[row:end] = [False] * (end - row)
+            row = end
+        elif _is_startup_line(lines[row], squeezed_prompt):
+            row += 1
+        else:
+            break
+    return NoiseFilter(tuple(keep), keep.count(False))
+
+
+def _banner_end(lines: Sequence[str], row: int) -> int:
+    end = banner.box_end(lines, row)
+    if end > row:
+        return end if banner.is_banner(lines[row:end]) else row
+    if not banner.is_update_notice(lines[row]):
+        return row
+    end = row + 1
+    while end < len(lines) and banner.is_update_hint(lines[end]):
+        end += 1
+    return end
+
+
+def _startup_end(lines: Sequence[str], row: int, is_noise: Callable[[str], bool]) -> int:
+    """The row after the chatter that begins in this row; the row itself when it is none."""
+    line = lines[row].strip()
+    if not line:
+        return row
+    if _MCP_CLIENT.match(line):
+        end = row + 1
+        while end < len(lines) and lines[end][:1] in (" ", "\t") and lines[end].strip():
+            end += 1
+        return end
+    # a box side says nothing by itself: an answer may be a table
+    is_agent_noise = line[0] not in "│┃|╭╰┌└" and is_noise(lines[row])
+    return row + 1 if is_agent_noise or _STARTUP.match(line) else row
+
+
+def _is_startup_line(line: str, squeezed_prompt: str) -> bool:
+    """Whether a line that stays belongs to the start: nothing, a marker, a header, or the prompt shown again."""
+    text = layout.ANSI.sub("", line).strip()
+    if not text or layout.is_mark(text) or layout.is_input(text) or layout.is_ruler(text) or _HEADER.match(text):
+        return True
+    return bool(squeezed_prompt) and squeeze(text) in squeezed_prompt

@@ -1,0 +1,155 @@
+"""A capture of the pane: its last lines, or those new to a reader, chatter taken out, prompts told from output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.core.output import conversation, noise, pane_text, prompt_echo, semantic
+from lisa_py.core.output import pane_cursor as output_pane_cursor
+from lisa_py.core.output.capture_request import CaptureReader, CaptureRequest, Progress, SemanticDelta
+from lisa_py.core.output.markers import SearchLine
+from lisa_py.core.output.noise import NoiseFilter
+from lisa_py.core.output.pane_text import PaneText
+from lisa_py.core.redact.redactor import MARGIN, Mask
+from lisa_py.store import cursors, session_records
+from lisa_py.store.cursors import PaneCursor
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SessionRef
+
+
+class PaneCapture(Struct, frozen=True, kw_only=True):
+    lines: tuple[SearchLine, ...]
+    """Delta or window, chatter taken out."""
+    progress: Progress
+    noise_removed: int
+    semantic_delta: SemanticDelta | None
+    pane: PaneText
+
+
+def capture_pane(
+    ctx: Context, ref: SessionRef, text: PaneText, request: CaptureRequest, reader: CaptureReader
+) -> PaneCapture:
+    """Raises LisaError of cursor files that cannot be read or written."""
+    meta = pane_text.read_meta_or_default(ref)
+    noise_filter = strip_noise(text, meta, noise_off=not request.strip_noise, banner=request.strip_banner)
+    echoed = (
+        prompt_echo.find_echo_rows(text.lines, collect_prompts(ctx, ref, text, meta))
+        if request.markers
+        else frozenset()
+    )
+    rows, progress, pane_cursor = _select_rows(text, request, reader, meta.run_id)
+    rows = _mask_rows(rows, text, reader.mask)
+    lines = tuple(SearchLine(words, row not in echoed) for row, words in rows if noise_filter.keep[row])
+    semantic_delta = _build_semantic_delta(ctx, text, noise_filter, request, reader, rows) if request.semantic else None
+    if reader.path:
+        ready = msgspec.structs.replace(reader.file, pane=pane_cursor)
+        ctx.commit_after_output(cursors.stage(reader.path, ready, "pane", pane_cursor.offset, ctx.clock.now()))
+    return PaneCapture(
+        lines=lines, progress=progress, noise_removed=noise_filter.removed, semantic_delta=semantic_delta, pane=text
+    )
+
+
+def strip_noise(text: PaneText, meta: SessionMeta, *, noise_off: bool = False, banner: bool = False) -> NoiseFilter:
+    """Which lines are chatter; none when the session's first lines are out of sight."""
+    if not text.whole or (noise_off and not banner):
+        return noise.keep_all(text.lines)
+    try:
+        is_noise = agents.get(meta.agent).is_noise
+    except LisaError:
+        is_noise = Agent().is_noise
+    return noise.filter_noise(text.lines, prompt=meta.prompt, is_noise=is_noise, startup=not noise_off)
+
+
+def collect_prompts(ctx: Context, ref: SessionRef, text: PaneText, meta: SessionMeta) -> tuple[str, ...]:
+    """What was typed last, the first prompt where the agent was really given it, and what the transcript has of them.
+
+    So much of a transcript as the pane may show.
+    """
+    try:
+        last = session_records.read_state(ref).last_input_text
+    except UnreadableRecord:
+        last = ""
+    first = "" if meta.custom_command else meta.prompt
+    location = conversation.locate(ctx, ref, text.pane)
+    excerpt = (
+        conversation.read_newest(location, lambda part: len(part.text) >= text.size) if not location.reason else None
+    )
+    user_prompts = [message.text for message in excerpt.messages if message.role == "user"] if excerpt else []
+    return tuple(dict.fromkeys(prompt for prompt in (first, last, *user_prompts) if prompt.strip()))
+
+
+def _select_rows(
+    text: PaneText, request: CaptureRequest, reader: CaptureReader, run_id: str
+) -> tuple[Sequence[tuple[int, str]], Progress, PaneCursor]:
+    """Row numbers and words of the lines to give, and where the reader stands afterwards."""
+    known, since = reader.file.pane, reader.since
+    stored_offset = known.offset if known else reader.file.legacy_offset("pane")
+    whole = output_pane_cursor.read_all(text, run_id)
+    if not reader.wants_delta or (since is not None and since.time is not None):
+        # tmux dates output in whole seconds: the second the reader names may hold some that it has not seen
+        silent = since is not None and text.pane.activity + 1 <= (since.time or 0)
+        end = len(text.lines)
+        first = end if silent else max(0, end - request.lines)
+        rows = [(row, text.lines[row]) for row in range(first, end)]
+        return rows, reader.progress(stored_offset=stored_offset, next_offset=whole.cursor.offset), whole.cursor
+    if since is not None:
+        delta = output_pane_cursor.since_offset(text, since.offset or 0, run_id)
+    elif known is not None:
+        delta = output_pane_cursor.since_cursor(text, known, run_id)
+    else:
+        delta = output_pane_cursor.since_offset(text, stored_offset, run_id)
+    rows = [(row, text.lines[row][delta.skip if row == delta.first else 0 :]) for row in range(delta.first, delta.end)]
+    fresh = since is None and known is None and not stored_offset
+    skipped = max(0, len(rows) - request.lines) if request.limited or fresh else 0
+    progress = reader.progress(
+        stored_offset=stored_offset, next_offset=delta.cursor.offset, reset=delta.reset, skipped=skipped
+    )
+    return rows[skipped:], progress, delta.cursor
+
+
+def _mask_rows(rows: Sequence[tuple[int, str]], text: PaneText, mask: Mask) -> Sequence[tuple[int, str]]:
+    """What is wanted, seen together with the lines before it: a key may have begun there.
+
+    Of a line whose first part was given before, the rest is given as it looks behind that part masked.
+    """
+    if not mask.is_active or not rows:
+        return rows
+    first = rows[0][0]
+    begin = max(0, first - MARGIN)
+    clean = mask.mask_lines(text.lines[begin : rows[-1][0] + 1])
+    found = []
+    for row, words in rows:
+        whole = clean[row - begin]
+        known = text.lines[row][: len(text.lines[row]) - len(words)]
+        masked_prefix = mask.clone().mask_text(known) if known else ""
+        found.append((row, whole[len(masked_prefix) :] if whole.startswith(masked_prefix) else whole))
+    return found
+
+
+def _build_semantic_delta(
+    ctx: Context,
+    text: PaneText,
+    noise_filter: NoiseFilter,
+    request: CaptureRequest,
+    reader: CaptureReader,
+    rows: Sequence[tuple[int, str]],
+) -> SemanticDelta:
+    """What the last and all new lines mean that the reader does not know yet; its sidecar then knows them."""
+    first = min([max(0, len(text.lines) - request.lines), *(row for row, _ in rows[:1])])
+    shown = [text.lines[row] for row in range(max(0, first - MARGIN), len(text.lines))]
+    clean = (*text.lines[: len(text.lines) - len(shown)], *reader.mask.clone().mask_lines(shown))
+    current = semantic.extract_lines("\n".join(noise_filter.apply(clean, first)))
+    path = cursors.semantic_path(reader.path) if reader.path else ""
+    known = cursors.read_semantic(path).lines if path else ()
+    new = semantic.find_new(current, known)
+    if path:
+        ctx.commit_after_output(cursors.stage_semantic(path, tuple(current), ctx.clock.now()))
+    return SemanticDelta(tuple(new), tuple(current))

@@ -1,0 +1,120 @@
+"""Reads what a session's pane holds, whole and with its long lines joined, and how its lines count as output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.host import files
+from lisa_py.host.pane import Pane
+from lisa_py.host.tmux import Tmux
+from lisa_py.store import session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SessionRef
+from lisa_py.terminal import layout
+
+_ALL = 10_000_000
+"""More history lines than any pane has; tmux begins at the oldest."""
+
+
+class PaneText(Struct, frozen=True):
+    """Everything a pane still holds, oldest line first; soft-wrapped lines are one, trailing blanks are cut."""
+
+    lines: tuple[str, ...]
+    pane: Pane
+    whole: bool
+    """The first line is the first this session ever printed: nothing was trimmed, cleared or hidden."""
+    from_top: bool
+    """The first line is the first that was printed since the screen was last cleared: nothing was trimmed."""
+    settled: int
+    """Lines from this row on are redrawn by the agent all the time (input line, hints); equal to the number of lines
+    for a plain program."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of settled output: the offset at which the next reader goes on."""
+        return size_of(self.lines[: self.settled])
+
+    def tail(self, count: int) -> tuple[str, ...]:
+        return self.lines[max(0, len(self.lines) - count) :]
+
+
+def size_of(lines: tuple[str, ...]) -> int:
+    """Bytes of lines joined by line feeds."""
+    return len("\n".join(lines).encode("utf-8", "replace"))
+
+
+def read(ctx: Context, ref: SessionRef) -> PaneText | None:
+    """The session's pane, dead ones included; None when tmux says that there is no such session.
+
+    Raises TmuxUnavailable when that cannot be told.
+    """
+    server = ctx.server(ref)
+    pane = server.find_pane(ref.session)
+    if pane is None:
+        return None
+    text = server.capture([pane.pane_id], history=_ALL).get(pane.pane_id)
+    if text is None:  # ended between the two questions
+        return None
+    return _build(ctx, ref, pane, text)
+
+
+def read_many(ctx: Context, refs: Sequence[SessionRef]) -> list[PaneText | None]:
+    """As read, for many sessions: two questions to each tmux server."""
+    servers = {server.socket: server for server in map(ctx.server, refs)}
+    panes = {socket: _first_panes(server) for socket, server in servers.items()}
+    mine = [panes[ctx.server(ref).socket].get(ref.session) for ref in refs]
+    wanted: dict[str, list[str]] = {}
+    for ref, pane in zip(refs, mine, strict=True):
+        if pane is not None:
+            wanted.setdefault(ctx.server(ref).socket, []).append(pane.pane_id)
+    texts = {socket: servers[socket].capture(ids, history=_ALL) for socket, ids in wanted.items()}
+    found: list[PaneText | None] = []
+    for ref, pane in zip(refs, mine, strict=True):
+        text = texts[ctx.server(ref).socket].get(pane.pane_id) if pane is not None else None
+        found.append(_build(ctx, ref, pane, text) if pane is not None and text is not None else None)
+    return found
+
+
+def _first_panes(server: Tmux) -> dict[str, Pane]:
+    if not files.exists(server.socket):
+        server.program()  # no tmux at all is another answer than no server
+        return {}
+    return {pane.session: pane for pane in reversed(server.list_panes())}
+
+
+def _build(ctx: Context, ref: SessionRef, pane: Pane, text: str) -> PaneText:
+    lines = tuple(text.split("\n")) if text else ()
+    # tmux 3.3a trims a tenth of its limit at a time
+    from_top = not pane.alternate and pane.history < ctx.settings.history_lines * 9 // 10
+    return PaneText(
+        lines=lines,
+        pane=pane,
+        whole=not pane.alternate and _is_whole(lines, from_top, read_meta_or_default(ref)),
+        from_top=from_top,
+        settled=len(lines) if pane.dead else layout.frame_start(lines),
+    )
+
+
+def next_offset(ctx: Context, ref: SessionRef) -> int:
+    """Where a reader who has seen everything goes on (`capture --raw --delta-from`); 0 without a session."""
+    found = read(ctx, ref)
+    return found.size if found else 0
+
+
+def read_meta_or_default(ref: SessionRef) -> SessionMeta:
+    """The session's metadata; what is missing or cannot be read says nothing."""
+    try:
+        return session_records.read_meta(ref) or SessionMeta(session=ref.session)
+    except UnreadableRecord:
+        return SessionMeta(session=ref.session)
+
+
+def _is_whole(lines: tuple[str, ...], from_top: bool, meta: SessionMeta) -> bool:
+    if not meta.run_id:
+        return from_top
+    first = next((line for line in lines if line.strip()), "")
+    return first.startswith(f"{layout.START_MARK}:{meta.run_id}:")

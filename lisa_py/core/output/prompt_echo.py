@@ -1,0 +1,53 @@
+"""Finds where a pane shows the prompt itself again, so that nobody takes the question for the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lisa_py.terminal import layout
+
+_MIN_MATCH = 40
+"""Characters after which the beginning of a long prompt is beyond doubt."""
+
+
+def squeeze(text: str) -> str:
+    """The text without white space: terminals break lines and indent where they like."""
+    return "".join(text.split())
+
+
+def find_echo_rows(lines: Sequence[str], prompts: Sequence[str]) -> frozenset[int]:
+    """Rows that repeat one of the prompts: wherever it stands behind an input sign; without any, the first time."""
+    found: set[int] = set()
+    for prompt in prompts:
+        squeezed = squeeze(prompt)
+        if squeezed:
+            found.update(_find_echoes(lines, squeezed))
+    return frozenset(found)
+
+
+def _find_echoes(lines: Sequence[str], squeezed: str) -> set[int]:
+    signed: set[int] = set()
+    bare: set[int] = set()
+    row = 0
+    while row < len(lines):
+        end = _echo_end(lines, row, squeezed)
+        if end > row and (layout.is_input(lines[row]) or lines[row].lstrip()[:1] in (">", "$")):
+            signed.update(range(row, end))
+        elif end > row and not bare:
+            bare.update(range(row, end))
+        row = max(row + 1, end)
+    return signed or bare
+
+
+def _echo_end(lines: Sequence[str], row: int, squeezed: str) -> int:
+    """The row after an echo that begins here; the row itself when there is none."""
+    matched = squeeze(layout.strip_glyphs(lines[row]))
+    if not matched or not squeezed.startswith(matched):
+        return row
+    end = row + 1
+    while len(matched) < len(squeezed) and end < len(lines):
+        more = matched + squeeze(layout.ANSI.sub("", lines[end]).strip("│┃ "))
+        if not squeezed.startswith(more):
+            break
+        matched, end = more, end + 1
+    return end if len(matched) >= min(len(squeezed), _MIN_MATCH) else row

@@ -1,0 +1,77 @@
+"""The newest output of a session: from its agent's transcript where there is one, else from its pane, else as kept."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.errors import TmuxUnavailable
+from lisa_py.core.context import Context
+from lisa_py.core.output import conversation, pane_capture, pane_text
+from lisa_py.core.output import pane_cursor as output_pane_cursor
+from lisa_py.core.output.pane_text import PaneText
+from lisa_py.core.redact.redactor import MARGIN, Mask
+from lisa_py.host import files
+from lisa_py.store.cursors import PaneCursor, TranscriptCursor
+from lisa_py.store.paths import SessionRef
+
+
+class OutputTail(Struct, frozen=True, kw_only=True):
+    """Some last lines, and where readers of pane and transcript go on after them."""
+
+    lines: tuple[str, ...] = ()
+    source: str = "none"
+    """transcript, pane, saved (the last screen of an ended session) or none."""
+    next_offset: int = 0
+    """Of the pane: what `capture --raw --delta-from` takes."""
+    pane: PaneCursor | None = None
+    transcript: TranscriptCursor | None = None
+
+
+def read(
+    ctx: Context,
+    ref: SessionRef,
+    count: int,
+    mask: Mask,
+    *,
+    dialog: bool = False,
+    pane: PaneText | UnsetType | None = UNSET,
+) -> OutputTail:
+    """The last `count` lines, masked before they are cut; `dialog` says that the bottom of the screen matters.
+
+    A tmux that cannot be asked leaves what can be read without it; `pane` spares the question to who has asked.
+    """
+    text = _try_read_pane(ctx, ref) if isinstance(pane, UnsetType) else pane
+    pane_cursor = output_pane_cursor.read_all(text, pane_text.read_meta_or_default(ref).run_id).cursor if text else None
+    offset = text.size if text else 0
+    location = conversation.locate(ctx, ref, text.pane if text else None)
+    if not location.reason:
+        excerpt = conversation.read_newest(location, lambda so_far: so_far.text.count("\n") >= count + MARGIN)
+        if excerpt.messages:
+            lines = _cut(excerpt.text.split("\n"), count, mask)
+            return OutputTail(
+                lines=lines, source="transcript", next_offset=offset, pane=pane_cursor, transcript=excerpt.cursor
+            )
+    if text is not None:
+        lines = _cut(_pane_lines(text, ref, dialog), count, mask)
+        return OutputTail(lines=lines, source="pane", next_offset=offset, pane=pane_cursor)
+    saved = files.read_from(ref.output, 0, 1 << 20).decode("utf-8", "replace").rstrip("\n")
+    return OutputTail(lines=_cut(saved.split("\n"), count, mask), source="saved") if saved else OutputTail()
+
+
+def _try_read_pane(ctx: Context, ref: SessionRef) -> PaneText | None:
+    try:
+        return pane_text.read(ctx, ref)
+    except TmuxUnavailable:
+        return None
+
+
+def _pane_lines(text: PaneText, ref: SessionRef, dialog: bool) -> list[str]:
+    """Without chatter and without the part an agent keeps redrawing, unless nothing else is there to see."""
+    noise_filter = pane_capture.strip_noise(text, pane_text.read_meta_or_default(ref))
+    settled = [] if dialog else noise_filter.apply(text.lines[: text.settled])
+    return settled if any(line.strip() for line in settled) else noise_filter.apply(text.lines)
+
+
+def _cut(lines: list[str], count: int, mask: Mask) -> tuple[str, ...]:
+    near = "\n".join(lines[-(count + MARGIN) :]).strip("\n")
+    return mask.mask_lines(near.split("\n"))[-count:] if near else ()

@@ -1,0 +1,78 @@
+"""A capture of the transcript: the conversation's end, or what of it is new to a reader."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.core.context import Context
+from lisa_py.core.output import conversation
+from lisa_py.core.output.capture_request import CaptureReader, CaptureRequest, Progress
+from lisa_py.core.output.conversation import TranscriptExcerpt, TranscriptLocation
+from lisa_py.core.output.markers import SearchLine
+from lisa_py.core.redact.redactor import Mask
+from lisa_py.store import cursors
+from lisa_py.store.cursors import TranscriptCursor
+
+
+class TranscriptCapture(Struct, frozen=True, kw_only=True):
+    lines: tuple[SearchLine, ...]
+    progress: Progress
+    excerpt: TranscriptExcerpt
+    truncated: bool
+
+
+def capture_transcript(
+    ctx: Context, location: TranscriptLocation, request: CaptureRequest, reader: CaptureReader
+) -> TranscriptCapture:
+    """Raises LisaError(cursor_file_write_failed)."""
+    stored_cursor = reader.file.transcript or TranscriptCursor(offset=reader.file.legacy_offset("transcript"))
+    excerpt = mask_excerpt(_read(location, request, reader, stored_cursor), reader.mask)
+    lines = [SearchLine(line, piece.is_reply, piece.at) for piece in excerpt.pieces for line in piece.text.split("\n")]
+    skipped = max(0, len(lines) - request.lines) if request.limited else 0
+    if reader.path:
+        ready = msgspec.structs.replace(reader.file, transcript=excerpt.cursor)
+        ctx.commit_after_output(cursors.stage(reader.path, ready, "transcript", excerpt.cursor.offset, ctx.clock.now()))
+    return TranscriptCapture(
+        lines=tuple(lines[skipped:]),
+        progress=reader.progress(
+            stored_offset=stored_cursor.offset, next_offset=excerpt.cursor.offset, reset=excerpt.reset, skipped=skipped
+        ),
+        excerpt=excerpt,
+        truncated=not excerpt.complete or skipped > 0,
+    )
+
+
+def mask_excerpt(excerpt: TranscriptExcerpt, mask: Mask) -> TranscriptExcerpt:
+    """The conversation as it may be handed on: each part by itself, for none begins in another."""
+    if not mask.is_active:
+        return excerpt
+    clone = mask.clone()  # the pieces hold the same words once more
+    return msgspec.structs.replace(
+        excerpt,
+        messages=tuple(clone.mask_record(one) for one in excerpt.messages),
+        tools=tuple(clone.mask_record(one) for one in excerpt.tools),
+        problems=tuple(clone.mask_record(one) for one in excerpt.problems),
+        pieces=tuple(mask.mask_record(one) for one in excerpt.pieces),
+    )
+
+
+def _read(
+    location: TranscriptLocation, request: CaptureRequest, reader: CaptureReader, stored_cursor: TranscriptCursor
+) -> TranscriptExcerpt:
+    since = reader.since
+    if since is not None and since.time is not None:
+        return conversation.read_after(location, since.time)
+    if since is not None:
+        return conversation.read_since(location, TranscriptCursor(offset=max(0, since.offset or 0)))
+    if reader.path and stored_cursor.offset:
+        return conversation.read_since(location, stored_cursor)
+    return conversation.read_newest(location, lambda excerpt: _is_enough(excerpt, request))
+
+
+def _is_enough(excerpt: TranscriptExcerpt, request: CaptureRequest) -> bool:
+    if request.limited:
+        return excerpt.text.count("\n") >= request.lines
+    if request.summary:
+        return bool(excerpt.messages) and len(excerpt.text) > 8 * request.token_budget
+    return False

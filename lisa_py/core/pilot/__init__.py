@@ -1,1 +1,0 @@
-"""Several steps in one: turn, loop, autopilot, smoke."""

@@ -1,0 +1,1 @@
+"""Plan work: budgets, costs, routing and dispatch."""

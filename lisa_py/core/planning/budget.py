@@ -1,0 +1,101 @@
+"""Budgets: what a job has used by the word of its reports, how several reports add up, and which limits it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.core.planning.usage_metrics import METRICS, UsageReading
+
+ERRORS = {
+    "invalid_tokens": "--tokens is a number, at least 1",
+    "invalid_seconds": "--seconds is a number, at least 1",
+    "invalid_steps": "--steps is a number, at least 1",
+    "invalid_combine": "--combine is max or sum",
+}
+"""What can be wrong with the flags that say what was used, for the commands that take them."""
+
+
+class UsageAmounts(Struct, frozen=True, kw_only=True):
+    """What was used; a metric nobody reports is 0."""
+
+    tokens: int = 0
+    seconds: int = 0
+    steps: int = 0
+
+
+class BudgetLimits(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What may be used; 0 means no limit."""
+
+    max_tokens: int = 0
+    max_seconds: int = 0
+    max_steps: int = 0
+
+    def limit_for(self, metric: str) -> int:
+        return int(getattr(self, f"max_{metric}"))
+
+
+class BudgetViolation(Struct, frozen=True):
+    """One limit that is exceeded."""
+
+    metric: str
+    observed: int
+    limit: int
+
+
+class UsageReport(Struct, frozen=True):
+    """One source and what it says."""
+
+    source: str
+    reading: UsageReading
+
+
+class UsageSummary(Struct, frozen=True, kw_only=True):
+    """All reports together."""
+
+    amounts: UsageAmounts
+    missing: tuple[str, ...]
+    """Metrics that nobody reports."""
+    estimated: tuple[str, ...]
+    """Metrics whose amount rests on an estimate, not on a measurement."""
+    unrecognized: tuple[str, ...]
+    """Sources that report no metric at all."""
+
+
+def combine_reports(given: Mapping[str, int], reports: Sequence[UsageReport], combine: str) -> UsageSummary:
+    """Put the reports together: the largest amount of each metric, or the sum of all.
+
+    What the user gives is one report more.
+    """
+    readings = [UsageReading.from_amounts(given), *(report.reading for report in reports)]
+    amounts: dict[str, int] = {}
+    estimated = []
+    for metric in METRICS:
+        reported = [(reading.amount(metric), metric in reading.estimated) for reading in readings]
+        known = [(amount, guess) for amount, guess in reported if amount is not None]
+        if not known:
+            continue
+        total = sum(amount for amount, _ in known) if combine == "sum" else max(amount for amount, _ in known)
+        amounts[metric] = max(0, total)
+        if any(guess for amount, guess in known if combine == "sum" or amount == total):
+            estimated.append(metric)
+    return UsageSummary(
+        amounts=UsageAmounts(**amounts),
+        missing=tuple(metric for metric in METRICS if metric not in amounts),
+        estimated=tuple(estimated),
+        unrecognized=tuple(report.source for report in reports if report.reading.is_blank),
+    )
+
+
+def find_violations(amounts: UsageAmounts, limits: BudgetLimits) -> tuple[BudgetViolation, ...]:
+    """The limits that are exceeded (using up a limit exactly is allowed), in the order of the metrics."""
+    return tuple(
+        BudgetViolation(metric, used, limits.limit_for(metric))
+        for metric in METRICS
+        if 0 < limits.limit_for(metric) < (used := int(getattr(amounts, metric)))
+    )
+
+
+def unset_if_empty(names: Iterable[str]) -> tuple[str, ...] | UnsetType:
+    return tuple(names) or UNSET

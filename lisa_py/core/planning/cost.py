@@ -1,0 +1,97 @@
+"""What a job is going to cost in tokens and seconds: a table, not a measurement, and therefore called an estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from lisa_py.core.planning import topology
+
+_BASE = {
+    "preflight": (60, 1),
+    "spawn": (140, 2),
+    "monitor": (180, 35),
+    "capture": (220, 3),
+    "handoff": (90, 1),
+    "cleanup": (40, 1),
+}
+_INTERACTIVE_MONITOR = (220, 50)
+_NESTED_SPAWN = (180, 2)
+_NESTED_MONITOR = (260, 65)
+_CAPTURE_MINIMUM, _CAPTURE_MAXIMUM = 80, 220
+
+
+class CostStep(Struct, frozen=True):
+    """One step of the job."""
+
+    step: str
+    tokens: int
+    seconds: int
+
+
+class CostEstimate(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The whole job."""
+
+    goal: str
+    mode: str
+    topology_multiplier: str
+    """Two decimals."""
+    total_tokens: int
+    total_seconds: int
+    steps: tuple[CostStep, ...]
+
+
+class HardStop(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where to stop a job that runs away."""
+
+    max_tokens: int
+    max_seconds: int
+    max_steps: int
+    enforce_command: str
+
+
+def estimate_cost(goal: str, mode: str, roles: Sequence[str] = (), budget: int = 0) -> CostEstimate:
+    factor = topology.cost_multiplier(roles)
+    steps = tuple(
+        CostStep(name, int(tokens * factor), int(seconds * factor))
+        for name, (tokens, seconds) in _build_cost_table(goal, mode, budget).items()
+    )
+    return CostEstimate(
+        goal=goal,
+        mode=mode,
+        topology_multiplier=f"{factor:.2f}",
+        total_tokens=sum(step.tokens for step in steps),
+        total_seconds=sum(step.seconds for step in steps),
+        steps=steps,
+    )
+
+
+def _build_cost_table(goal: str, mode: str, budget: int) -> dict[str, tuple[int, int]]:
+    table = dict(_BASE)
+    if mode == "interactive":
+        table["monitor"] = _INTERACTIVE_MONITOR
+    if goal == "nested":
+        table["spawn"] = _NESTED_SPAWN
+        table["monitor"] = _NESTED_MONITOR
+    if budget > 0:
+        tokens = min(_CAPTURE_MAXIMUM, max(_CAPTURE_MINIMUM, budget // 2))
+        table["capture"] = (tokens, table["capture"][1])
+    return table
+
+
+def build_hard_stop(cost: CostEstimate, budget: int, binary: str) -> HardStop:
+    """Some room above the estimate, but never above the budget."""
+    tokens = int(max(1, cost.total_tokens) * 1.15)
+    tokens = min(tokens, budget) if budget > 0 else tokens
+    seconds = int(max(1, cost.total_seconds) * 1.35)
+    steps = len(cost.steps) + 2
+    return HardStop(
+        max_tokens=tokens,
+        max_seconds=seconds,
+        max_steps=steps,
+        enforce_command=(
+            f"{binary} session budget-enforce --max-tokens {tokens} --max-seconds {seconds} --max-steps {steps}"
+            ' --from "$RUNTIME_METRICS_JSON" --json'
+        ),
+    )

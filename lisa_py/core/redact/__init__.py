@@ -1,0 +1,1 @@
+"""Detect secrets in text and mask them."""

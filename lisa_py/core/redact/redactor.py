@@ -1,0 +1,88 @@
+"""One call's redaction: the same rules over every text that leaves, and a count of what each found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+MARGIN = 120
+"""Lines read beyond those wanted, so that a key whose first line is out of sight is still known for one."""
+UNMASKED_KEYS = frozenset(
+    (
+        *("session", "sessionState", "status", "errorCode", "strategy", "source", "schema", "version", "type", "state"),
+        *("at", "updatedAt", "expiresAt", "savedAt", "runId", "agentSessionId", "redactRules", "redacted"),
+    )
+)
+"""Keys whose values are names and codes, by which a reader goes on; they are no free text."""
+
+
+class Mask:
+    """Applies the rules of `--redact`; without rules, and under `none`, texts stay as they are."""
+
+    def __init__(self, csv: str) -> None:
+        """Raises UsageError(invalid_redact_rules)."""
+        self.rules: tuple[str, ...] = ()
+        self.counts: dict[str, int] = {}
+        if csv.strip():
+            from lisa_py.core.redact import redact  # noqa: PLC0415 - 20 ms of patterns
+
+            self.rules = redact.parse_rules(csv)
+
+    @property
+    def is_active(self) -> bool:
+        return bool(self.rules) and "none" not in self.rules
+
+    def hides(self, rule: str) -> bool:
+        return rule in self.rules or "all" in self.rules
+
+    def clone(self) -> Mask:
+        """The same rules with counts of their own, for words that are counted already."""
+        return Mask(",".join(self.rules))
+
+    def mask_text(self, text: str) -> str:
+        if not self.is_active or not text:
+            return text
+        from lisa_py.core.redact import redact  # noqa: PLC0415 - 20 ms of patterns
+
+        found = redact.redact_text(text, self.rules)
+        for rule, count in found.counts.items():
+            if count:
+                self.counts[rule] = self.counts.get(rule, 0) + count
+        return found.text
+
+    def mask_lines(self, lines: Sequence[str]) -> tuple[str, ...]:
+        """Together, for what is secret may reach over several; as many lines as there were."""
+        return tuple(self.mask_text("\n".join(lines)).split("\n")) if self.is_active and lines else tuple(lines)
+
+    def mask_record(self, value: T) -> T:
+        """A struct with every text in it masked, but for names and codes."""
+        masked: T = self._walk(value) if self.is_active else value
+        return masked
+
+    def annotate(self, answer: T) -> T:
+        """An answer with `redact_rules` and `redacted`, masked as a record and saying so."""
+        if not self.rules:
+            return answer
+        clean: Any = self.mask_record(answer)
+        annotated: T = msgspec.structs.replace(
+            clean, redact_rules=self.rules, redacted=self.counts if self.is_active else msgspec.UNSET
+        )
+        return annotated
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.mask_text(value)
+        if isinstance(value, dict):
+            return {key: item if key in UNMASKED_KEYS else self._walk(item) for key, item in value.items()}
+        if isinstance(value, msgspec.Struct):
+            changed = {
+                field.name: self._walk(getattr(value, field.name))
+                for field in msgspec.structs.fields(value)
+                if field.encode_name not in UNMASKED_KEYS
+            }
+            return msgspec.structs.replace(value, **changed)
+        return type(value)(self._walk(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,1 +1,0 @@
-"""Telling another agent: capture, summary, redaction, deltas, handoff, packet."""

@@ -1,0 +1,1 @@
+"""Deliver prompts, keys and dialog answers to a session."""

@@ -1,0 +1,97 @@
+"""Text on its way into a pane: what must not get there is taken out, what the session is for is put in front."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.host import files
+
+TEXT_MAX = 16 << 20
+"""Bytes; ten times what any agent takes."""
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # how bytes that are no UTF-8 arrive in argv and files
+# an escape sequence's ESC is what makes it one: without it `[201~` is five harmless characters
+_NAMES = {"\x00": "NUL", "\x1b": "ESC", "\x7f": "DEL"}
+
+
+class CleanText(Struct, frozen=True):
+    """A text that a terminal takes as text and nothing else."""
+
+    text: str
+    stripped: dict[str, int]
+    """What was taken out, by name (ESC, NUL, DEL, C0, C1, invalid_utf8), and how often."""
+
+
+def clean_text(text: str) -> CleanText:
+    """Line ends as newlines; no control characters but tab and newline; nothing that is not Unicode.
+
+    ESC and the C1 controls could end the bracketed paste and let the rest of the text press keys.
+    """
+    stripped: dict[str, int] = {}
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def note(found: re.Match[str]) -> str:
+        char = found[0]
+        name = _NAMES.get(char) or ("C0" if char < " " else "C1")
+        stripped[name] = stripped.get(name, 0) + 1
+        return ""
+
+    text = _CONTROL.sub(note, text)
+    text, broken = _SURROGATE.subn("\ufffd", text)
+    if broken:
+        stripped["invalid_utf8"] = broken
+    return CleanText(text, stripped)
+
+
+def read_text_file(ctx: Context, path: str, flag: str) -> str:
+    """The text of a file the user named, `-` being standard input; the newline that ends the file is not part of it.
+
+    Raises LisaError(invalid_<flag>).
+    """
+    code = "invalid_" + flag.replace("-", "_")
+    try:
+        raw = ctx.stdin() if path == "-" else files.read_user_file(_absolute(ctx, path), TEXT_MAX + 1)
+    except OSError as problem:
+        raise LisaError(code, f"invalid --{flag}: {path} ({problem.strerror})") from problem
+    if len(raw) > TEXT_MAX:
+        raise LisaError(code, f"invalid --{flag}: {path} is larger than {TEXT_MAX >> 20} MB; put it into the project")
+    return raw.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+
+
+def _absolute(ctx: Context, path: str) -> str:
+    return os.path.join(ctx.cwd, os.path.expanduser(path))
+
+
+def is_command(text: str) -> bool:
+    """Whether an agent takes the text for one of its own commands rather than for a prompt."""
+    return re.match(r"/[A-Za-z][\w:-]*(\s|\Z)", text) is not None and "\n" not in text.strip()
+
+
+def add_reminder(text: str, meta: SessionMeta | None) -> str:
+    """The text with the session's objective in front, unless it carries it already or is a slash command."""
+    parts = objective_parts(meta) if meta is not None else []
+    if not parts or is_command(text):
+        return text
+    reminder = "Objective reminder: " + " | ".join(parts)
+    lower = text.lower()
+    if reminder in text or ("objective reminder:" in lower and all(part.lower() in lower for part in parts)):
+        return text
+    return f"{reminder}\n{text}"
+
+
+def objective_parts(meta: SessionMeta) -> list[str]:
+    """`id=..`, `goal=..` and so on, as far as the session has them; empty when it has no objective."""
+    named = (
+        ("id", meta.objective_id),
+        ("goal", meta.objective_goal),
+        ("acceptance", meta.objective_acceptance),
+        ("budget", str(meta.objective_budget) if meta.objective_budget else ""),
+    )
+    parts = [f"{name}={value}" for name, value in named if value]
+    return [*parts, f"lane={meta.lane}"] if parts and meta.lane else parts

@@ -1,0 +1,77 @@
+"""What a sender gets back: whether it was taken, how that was seen, and what was done to the text on its way."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract import objective as contract_objective
+from lisa_py.contract.objective import ObjectiveSummary
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.send.send import SendResult
+from lisa_py.store import session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SessionRef
+
+NOT_ACCEPTED = "send_not_taken"
+
+
+class ChoiceSummary(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The choice that was taken; number 0 when the dialog was left with Escape."""
+
+    number: int
+    text: str
+    waiting_for: str
+
+
+class SessionSendResult(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of it."""
+
+    session: str
+    ok: bool
+    enter: bool
+    project_root: str
+    bytes: int
+    delivered: bool | str | UnsetType = UNSET
+    """true, false or unverified; left out when nothing was submitted."""
+    delivered_by: str | UnsetType = UNSET
+    """The sign that showed it: hook, transcript, agent_file, title, screen."""
+    stripped: dict[str, int] | UnsetType = UNSET
+    """Control characters that were not typed, by name."""
+    helped: str | UnsetType = UNSET
+    """What it took besides one Enter: second_enter, or retyped when the agent had lost the text."""
+    answered: ChoiceSummary | UnsetType = UNSET
+    lane: str | UnsetType = UNSET
+    objective: ObjectiveSummary | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def build_result(ref: SessionRef, sent: SendResult) -> SessionSendResult:
+    meta = _read_meta(ref)
+    failed = sent.delivered is False
+    return SessionSendResult(
+        session=ref.session,
+        ok=not failed,
+        enter=sent.enter,
+        project_root=ref.project.root,
+        bytes=sent.size,
+        delivered=UNSET if sent.delivered is None else sent.delivered,
+        delivered_by=sent.delivered_by or UNSET,
+        stripped=sent.stripped or UNSET,
+        helped=sent.helped or UNSET,
+        answered=_summarize_choice(sent),
+        lane=meta.lane or UNSET,
+        objective=contract_objective.from_session_meta(meta),
+        error_code=NOT_ACCEPTED if failed else UNSET,
+    )
+
+
+def _read_meta(ref: SessionRef) -> SessionMeta:
+    try:
+        return session_records.read_meta(ref) or SessionMeta(session=ref.session)
+    except UnreadableRecord:
+        return SessionMeta(session=ref.session)
+
+
+def _summarize_choice(sent: SendResult) -> ChoiceSummary | UnsetType:
+    taken = sent.answered
+    return ChoiceSummary(number=taken.number, text=taken.text, waiting_for=taken.waiting_for) if taken else UNSET

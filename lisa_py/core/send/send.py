@@ -1,0 +1,232 @@
+"""Telling a session something: a text, keys, or the answer to its dialog; once, whole, and seen to be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionState
+from lisa_py.core.context import Context
+from lisa_py.core.send import delivery, dialog, input_text
+from lisa_py.core.send.delivery import AcceptanceResult
+from lisa_py.core.send.dialog import DialogAnswer
+from lisa_py.core.send.target import SendTarget
+from lisa_py.store import events, session_records
+from lisa_py.store.paths import SessionRef
+
+LOCK_SECONDS = 90.0
+"""How long a sender stands in line behind others of the same session."""
+KEYS_MAX = 8000
+"""Bytes of key names in one tmux call."""
+_SUBMIT_KEYS = ("enter", "kpenter", "c-m")
+_INTERRUPT_KEYS = ("escape", "c-c")
+
+DeliveryState = Literal[True, False, "unverified"]
+
+
+class SendPayload(Struct, frozen=True, kw_only=True):
+    """What is to be told: exactly one of text, keys and answer."""
+
+    text: str = ""
+    keys: tuple[str, ...] = ()
+    answer: str = ""
+    """yes, no, always or the number of a choice."""
+    enter: bool = False
+    force: bool = False
+    """Also into a dialog, which takes the text for keys."""
+
+
+class SendResult(Struct, frozen=True, kw_only=True):
+    """What became of it."""
+
+    enter: bool
+    delivered: DeliveryState | None = None
+    """None: nothing was submitted, so nothing is claimed."""
+    delivered_by: str = ""
+    """What showed it: hook, transcript, agent_file, title, screen."""
+    size: int = 0
+    """Bytes that went into the pane."""
+    stripped: dict[str, int] = {}
+    helped: str = ""
+    """What it took besides one Enter: second_enter, or retyped when the agent had lost the text."""
+    reminded: bool = False
+    """The session's objective was put in front."""
+    answered: DialogAnswer | None = None
+
+
+def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendResult:
+    """Deliver, one sender at a time per session.
+
+    Raises LisaError: session_not_found, agent_not_running, agent_not_ready, agent_waiting_dialog, no_dialog,
+    answer_not_offered, missing_send_payload, send_text_failed, send_keys_failed, state_lock_timeout,
+    tmux_unavailable.
+    """
+    target = SendTarget(ctx, ref)
+    target.require_session()  # before the lock: a name nobody has leaves no trace
+    with session_records.session_lock(ref, ctx.settings, "input", timeout_ms=int(LOCK_SECONDS * 1000)):
+        target.refresh()
+        target.require_running()
+        if payload.answer:
+            sent = _send_answer(ctx, target, payload.answer)
+        elif payload.keys:
+            sent = _send_keys(ctx, target, payload)
+        else:
+            sent = _send_text(ctx, target, payload)
+    _record_event(ctx, ref, payload, sent)
+    return sent
+
+
+# -- text ---------------------------------------------------------------------------------------------------------
+
+
+def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> SendResult:
+    cleaned = input_text.clean_text(payload.text)
+    text = input_text.add_reminder(cleaned.text, target.evidence.meta)
+    if not cleaned.text:
+        raise LisaError("missing_send_payload", "nothing is left of the text once control characters are taken out")
+    if payload.enter and not cleaned.text.strip() and not target.is_custom:
+        raise LisaError("missing_send_payload", "the text is nothing but white space, which no agent takes as a prompt")
+    target.require_ready(force=payload.force)
+    sent = SendResult(
+        enter=payload.enter, size=len(text.encode()), stripped=cleaned.stripped, reminded=text != cleaned.text
+    )
+    if not payload.enter:
+        delivery.type_text(target, text)
+        session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_draft)
+        return sent
+    acceptance = _submit(ctx, target, text)
+    delivered: DeliveryState = True if acceptance.source else False if acceptance.verifiable else "unverified"
+    _record_acceptance(ctx, target.ref, delivered)
+    return msgspec.structs.replace(sent, delivered=delivered, delivered_by=acceptance.source, helped=acceptance.helped)
+
+
+def _submit(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult:
+    """Draw the line between turns, then deliver; the line is taken back when nothing was typed."""
+    before = _mark_input(ctx, target.ref, text, expects_turn=not input_text.is_command(text))
+    try:
+        return delivery.submit_text(ctx, target, text)
+    except LisaError:
+        _restore_state(ctx, target.ref, before)
+        raise
+
+
+# -- keys and answers ---------------------------------------------------------------------------------------------
+
+
+def _send_keys(ctx: Context, target: SendTarget, payload: SendPayload) -> SendResult:
+    keys = (*payload.keys, "Enter") if payload.enter else payload.keys
+    if any(key.lower() in _SUBMIT_KEYS for key in keys):
+        _mark_input(ctx, target.ref, "", expects_turn=False)
+    for batch in _split_batches(keys):
+        target.press(batch)
+    if keys[-1].lower() in _INTERRUPT_KEYS:
+        session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_interrupted(ctx.clock.now()))
+    return SendResult(enter=payload.enter, size=sum(len(key.encode()) for key in keys))
+
+
+def _split_batches(keys: tuple[str, ...]) -> list[tuple[str, ...]]:
+    batches: list[list[str]] = [[]]
+    remaining = KEYS_MAX
+    for key in keys:
+        remaining -= len(key.encode()) + 1
+        if remaining < 0 and batches[-1]:
+            batches.append([])
+            remaining = KEYS_MAX - len(key.encode())
+        batches[-1].append(key)
+    return [tuple(batch) for batch in batches]
+
+
+def _send_answer(ctx: Context, target: SendTarget, choice: str) -> SendResult:
+    answered, source = dialog.answer_dialog(ctx, target, choice)
+    delivered: DeliveryState = bool(source)
+    return SendResult(enter=True, delivered=delivered, delivered_by=source, answered=answered)
+
+
+# -- records ------------------------------------------------------------------------------------------------------
+
+
+def _mark_input(ctx: Context, ref: SessionRef, text: str, *, expects_turn: bool) -> SessionState:
+    """Draw the line: whatever the agent said before now is no answer to this. Returns the state as it was."""
+    now = ctx.clock.now()
+    previous: list[SessionState] = []
+
+    def change(state: SessionState) -> None:
+        previous.append(msgspec.structs.replace(state))
+        state.last_input_at = now
+        state.last_input_text = text[:4000]
+        state.last_input_expects_turn = expects_turn
+        state.last_input_accepted_at = 0.0
+        state.draft = False
+        state.interrupted_at = 0.0
+
+    session_records.change_state(ref, ctx.settings, now, change)
+    return previous[0]
+
+
+def _mark_interrupted(now: float) -> Callable[[SessionState], None]:
+    def change(state: SessionState) -> None:
+        state.interrupted_at = now
+
+    return change
+
+
+def _mark_draft(state: SessionState) -> None:
+    state.draft = True
+
+
+def _restore_state(ctx: Context, ref: SessionRef, before: SessionState) -> None:
+    def change(state: SessionState) -> None:
+        state.last_input_at = before.last_input_at
+        state.last_input_text = before.last_input_text
+        state.last_input_expects_turn = before.last_input_expects_turn
+        state.last_input_accepted_at = before.last_input_accepted_at
+        state.draft, state.interrupted_at = before.draft, before.interrupted_at
+
+    session_records.change_state(ref, ctx.settings, ctx.clock.now(), change)
+
+
+def _record_acceptance(ctx: Context, ref: SessionRef, delivered: DeliveryState) -> None:
+    def change(state: SessionState) -> None:
+        if delivered is True:
+            state.last_input_accepted_at = ctx.clock.now()
+        elif delivered is False:
+            state.last_input_expects_turn = False  # nothing begins that was never taken
+
+    session_records.change_state(ref, ctx.settings, ctx.clock.now(), change)
+
+
+def _record_event(ctx: Context, ref: SessionRef, payload: SendPayload, sent: SendResult) -> None:
+    detail: dict[str, object] = {"enter": sent.enter, "bytes": sent.size}
+    if sent.delivered is not None:
+        detail |= {"delivered": sent.delivered, "deliveredBy": sent.delivered_by}
+    reason = "send_text" if payload.text else "send_keys"
+    try:
+        events.add(
+            ref,
+            ctx.settings,
+            ctx.clock.now(),
+            type="lifecycle",
+            state="in_progress",
+            status="active",
+            reason=reason,
+            detail=detail,
+        )
+    except LisaError as problem:
+        ctx.warn_about(problem)  # it was sent all the same
+
+
+ERRORS = {
+    "agent_not_running": "the agent has ended; nothing was typed",
+    "agent_not_ready": "the agent has not finished starting, or its process is stopped",
+    "agent_not_interactive": "an exec session takes no further text",
+    "agent_waiting_dialog": "a dialog is open that would swallow the text; waitingFor and choices say which",
+    "no_dialog": "an answer was given, but the agent asks nothing",
+    "answer_not_offered": "the dialog has no such choice, or changed while it was being answered",
+    "send_text_failed": "tmux did not take the text",
+    "send_keys_failed": "tmux did not take the keys",
+}
+"""What can be wrong with the session, for the commands that send."""

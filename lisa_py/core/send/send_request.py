@@ -1,0 +1,51 @@
+"""What a caller wants a session to be told, from the words of the call: exactly one thing, or a reason why not."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lisa_py.contract.errors import UsageError
+from lisa_py.core.context import Context
+from lisa_py.core.send import input_text
+from lisa_py.core.send.send import SendPayload
+
+
+class SendFlags(Protocol):
+    """The flags of a command that tells a session something."""
+
+    text: str
+    text_file: str
+    keys: str
+    answer: str
+    enter: bool
+    force: bool
+
+
+def build_payload(ctx: Context, flags: SendFlags) -> SendPayload:
+    """Raises UsageError: empty_keys, missing_send_payload, send_payload_conflict; LisaError: invalid_text_file."""
+    if flags.keys and not flags.keys.split():
+        raise UsageError("empty_keys", "--keys holds no key; key names stand apart by spaces, like `C-c Enter`")
+    answer = flags.answer.strip()
+    wanted = {"--text": flags.text, "--text-file": flags.text_file, "--keys": flags.keys, "--answer": answer}
+    given = [flag for flag, value in wanted.items() if value]
+    if len(given) > 1:
+        raise UsageError("send_payload_conflict", f"give one of {', '.join(given)}, not {len(given)} of them")
+    if not given:
+        raise UsageError("missing_send_payload", "nothing to send: give --text, --text-file, --keys or --answer")
+    return SendPayload(
+        text=input_text.read_text_file(ctx, flags.text_file, "text-file") if flags.text_file else flags.text,
+        keys=tuple(flags.keys.split()),
+        answer=answer,
+        enter=flags.enter,
+        force=flags.force,
+    )
+
+
+ERRORS = {
+    "missing_send_payload": "neither text nor keys nor an answer, or a text of control characters only",
+    "send_payload_conflict": "more than one of --text, --text-file, --keys, --answer",
+    "empty_keys": "--keys holds no key",
+    "invalid_text_file": "the file cannot be read or is larger than 16 MB",
+    "invalid_answer": "--answer is none of yes, no, always and a number",
+}
+"""What can be wrong with the words, for the commands that take them."""

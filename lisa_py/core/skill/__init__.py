@@ -1,0 +1,1 @@
+"""Install the skill and compare installed copies with it."""

@@ -1,0 +1,206 @@
+"""How far the installed skills are from the one of this lisa, and bringing them up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.command_index import CommandIndex
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.core.skill import installer, page
+from lisa_py.host import files, folder_copy
+
+PRIORITIES = {"missing": 3, "outdated": 2}
+ACCEPTED_STATUSES = ("up_to_date", "missing", "newer")
+"""What is no reason to fail: a newer skill is a reason to update lisa, not the skill."""
+
+
+class SkillTarget(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One place where an agent looks for the skill."""
+
+    target: str
+    path: str
+    exists: bool
+    status: str
+    """up_to_date, outdated, newer, missing or error."""
+    version: str | UnsetType = UNSET
+    content_hash: str | UnsetType = UNSET
+    repo_content_hash: str | UnsetType = UNSET
+    missing_commands: Sequence[str] | UnsetType = UNSET
+    missing_flags: Sequence[str] | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
+    remediation: Sequence[str] | UnsetType = UNSET
+    fixed: bool | UnsetType = UNSET
+    fix_error: str | UnsetType = UNSET
+
+
+class SkillSyncStep(Struct, frozen=True, kw_only=True):
+    """One thing to do about it."""
+
+    target: str
+    status: str
+    path: str
+    command: str
+    reason: str
+    priority: int
+
+
+class ReferenceSkill(Struct, frozen=True, kw_only=True):
+    """What the installed skills are compared with."""
+
+    path: str
+    version: str
+    surface: CommandIndex
+    flags: bool = False
+    """Compare flags too."""
+    content: str = ""
+    """Content hash; empty when contents are not compared."""
+    repo_root: str = ""
+    """The tree it lies in, where the caller named one."""
+
+
+def load_reference(path: str, surface: CommandIndex, *, flags: bool, deep: bool, repo_root: str = "") -> ReferenceSkill:
+    """Raises LisaError(skills_doctor_repo_path_failed | skills_doctor_repo_read_failed | ..._hash_failed)."""
+    if not files.is_dir(path):
+        raise LisaError("skills_doctor_repo_path_failed", f"no skill at {path}; --repo-root names another tree")
+    try:
+        found = page.read_manifest(path)
+    except OSError as problem:
+        raise LisaError("skills_doctor_repo_read_failed", f"cannot read {path}: {problem.strerror}") from problem
+    if found is None or not found.version:
+        raise LisaError(
+            "skills_doctor_repo_read_failed", f"version field not found in the front matter of {path}/{page.MAIN}"
+        )
+    try:
+        content = folder_copy.content_hash(path) if deep else ""
+    except OSError as problem:
+        raise LisaError("skills_doctor_repo_hash_failed", f"cannot read {path}: {problem.strerror}") from problem
+    visible = tuple(entry for entry in surface if not entry.command.hidden)
+    return ReferenceSkill(
+        path=path, version=found.version, surface=visible, flags=flags, content=content, repo_root=repo_root
+    )
+
+
+def inspect_all(ctx: Context, reference: ReferenceSkill) -> list[SkillTarget]:
+    """Every agent's skill, judged."""
+    return [inspect(name, installer.skill_path(home), reference) for name, home in installer.agent_homes(ctx).items()]
+
+
+def inspect(name: str, path: str, reference: ReferenceSkill) -> SkillTarget:
+    if not files.exists(path):
+        return SkillTarget(target=name, path=path, exists=False, status="missing", detail="skill directory not found")
+    try:
+        found = page.read_manifest(path)
+        content = folder_copy.content_hash(path) if reference.content else ""
+    except OSError as problem:
+        return SkillTarget(
+            target=name, path=path, exists=True, status="error", detail=f"cannot read it: {problem.strerror}"
+        )
+    if found is None:
+        detail = f"no {page.MAIN} with front matter there"
+        return SkillTarget(target=name, path=path, exists=True, status="error", detail=detail)
+    return _compare(name, path, reference, found.version, content)
+
+
+def _compare(name: str, path: str, reference: ReferenceSkill, version: str, content: str) -> SkillTarget:
+    index = page.load_index(path) or page.parse_index("")
+    commands = [entry.name for entry in reference.surface if index.lacks(entry)]
+    flags = [f"{entry.name}:{flag}" for entry in reference.surface for flag in index.missing_flags(entry)]
+    flags = flags if reference.flags else []
+    is_newer = page.is_newer(version, reference.version)
+    parts = {
+        f"version drift: repo={reference.version} installed={version or 'none'}": version != reference.version,
+        "command contract drift": bool(commands),
+        "flag surface drift": bool(flags),
+        "content drift": content != reference.content,
+    }
+    detail = "; ".join(text for text, differs in parts.items() if differs)
+    return SkillTarget(
+        target=name,
+        path=path,
+        exists=True,
+        status="newer" if is_newer else "outdated" if detail else "up_to_date",
+        version=version or UNSET,
+        content_hash=content or UNSET,
+        repo_content_hash=reference.content or UNSET,
+        missing_commands=commands or UNSET,
+        missing_flags=flags or UNSET,
+        detail=detail or UNSET,
+    )
+
+
+def install_command(target: str, reference: ReferenceSkill) -> str:
+    where = f" --repo-root {_quote(reference.repo_root)}" if reference.repo_root else ""
+    return f"lisa skills install --to {target}{where} --json"
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "'\"'\"'") + "'"
+
+
+def add_remediation(found: SkillTarget, reference: ReferenceSkill) -> SkillTarget:
+    """With what to do about it."""
+    install = install_command(found.target, reference)
+    hints = {
+        "missing": [install, "lisa skills doctor --json shows whether it worked"],
+        "error": [f"look at {found.path}: it is not a readable skill", install],
+        "newer": ["update lisa: the installed skill is of a later version", install + "  # takes the older one back"],
+        "outdated": _outdated_hints(found, install),
+    }.get(found.status, [])
+    return msgspec.structs.replace(found, remediation=hints) if hints else found
+
+
+def _outdated_hints(found: SkillTarget, install: str) -> list[str]:
+    hints = [install]
+    if found.missing_commands:
+        hints.append("commands are missing from its data/commands.md: installing brings them")
+    if found.missing_flags:
+        hints.append("flags are missing from its data/commands.md: installing brings them")
+    hints.append(f"keep what was edited there first: lisa skills sync --from {found.target} --repo-root TREE")
+    if found.content_hash is UNSET:
+        hints.append("lisa skills doctor --deep compares the contents too")
+    return hints
+
+
+def plan(found: Sequence[SkillTarget], reference: ReferenceSkill) -> list[SkillSyncStep]:
+    """What to do, most urgent first."""
+    steps = [
+        SkillSyncStep(
+            target=target.target,
+            status=target.status,
+            path=target.path,
+            command=install_command(target.target, reference),
+            reason=target.detail or target.status,
+            priority=PRIORITIES.get(target.status, 1),
+        )
+        for target in found
+        if target.status not in ("up_to_date", "newer")
+    ]
+    return sorted(steps, key=lambda step: (-step.priority, step.target))
+
+
+def fix(
+    ctx: Context, found: Sequence[SkillTarget], reference: ReferenceSkill, *, to: str = "", force: bool = False
+) -> list[SkillTarget]:
+    """Install where a skill is missing, outdated or broken: for agents that are here, or for the one named."""
+    homes = installer.agent_homes(ctx)
+    if to and to not in homes:
+        raise LisaError("skills_destination_resolve_failed", f"invalid --to: {to} (expected {'|'.join(homes)})")
+    return [_fix_target(ctx, target, reference, homes, to, force) for target in found]
+
+
+def _fix_target(
+    ctx: Context, target: SkillTarget, reference: ReferenceSkill, homes: Mapping[str, str], to: str, force: bool
+) -> SkillTarget:
+    chosen = target.target == to if to else files.is_dir(homes[target.target])
+    if not chosen or target.status in ("up_to_date", "newer"):
+        return target
+    try:
+        installer.copy_skill(ctx, reference.path, target.path, code="skills_install_failed", force=force)
+    except LisaError as problem:
+        detail = "; ".join(part for part in (target.detail, "auto-fix install failed") if part)
+        return msgspec.structs.replace(target, status="error", detail=detail, fix_error=problem.message)
+    return msgspec.structs.replace(inspect(target.target, target.path, reference), fixed=True)

@@ -1,0 +1,1 @@
+"""Determine the state of a session: collect evidence, decide, report."""

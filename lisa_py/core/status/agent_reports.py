@@ -1,0 +1,117 @@
+"""What an agent shows of itself: asked through its agent file, from its own files, hooks, transcript and title."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from lisa_py.agents.base import Agent, View
+from lisa_py.contract import jsontext
+from lisa_py.contract.frames import Frame
+from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.status import AgentReport
+from lisa_py.core.context import Context
+from lisa_py.core.status import transcript
+from lisa_py.core.status.evidence import Evidence, SessionProbe
+from lisa_py.core.status.poll_cache import PollCache
+from lisa_py.host import files
+from lisa_py.store.paths import SessionRef
+
+HOOKS_TAIL = 1 << 17
+HOOKS_KEPT = 80
+LIVE_SOURCES = ("agent_file", "title")
+"""Signs that hold for this very moment, without a transcript."""
+NEW_IDLE_SECONDS = 2.0
+"""A rest so new may be the pause before a prompt that has been waiting in line, which the transcript tells."""
+
+
+def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: PollCache | None) -> None:
+    """Fill in what the agent of a living session says; of an ended one, which conversation it was, and its tasks."""
+    evidence = probe.evidence
+    living = evidence.root is not None and evidence.end is None
+    if evidence.custom or (living and not evidence.workload) or (not living and evidence.meta is None):
+        return
+    view = probe.view = _build_view(ctx, probe)
+    try:
+        evidence.binding = probe.agent.bind(view)
+        path = evidence.binding.transcript
+        evidence.transcript_at = files.modified_at(path) if path else 0.0
+        evidence.prompted_at = _prompted_at(probe.agent, view)
+        found = read_reports(probe) if brief and not _has_unaccepted_input(evidence) else []
+        if not any(_is_decisive(report, view.now) for report in found):
+            view.frames = _read_frames(probe.agent, path, cache)
+            found = read_reports(probe) if living else []
+        evidence.watch_paths = probe.agent.watch_paths(view, evidence.binding)
+        evidence.frames, evidence.reports = view.frames, tuple(found)
+        if not brief:
+            evidence.todos = tuple(probe.agent.todos(view, evidence.binding))
+    except OSError as problem:
+        evidence.scan_error = str(problem)
+        return
+    bound = next((item for item in probe.tree if item.pid == evidence.binding.pid and item.alive), None)
+    if bound is not None:
+        evidence.agent_process, evidence.recognised = bound, True
+
+
+def _is_decisive(report: AgentReport, now: float) -> bool:
+    """Whether this report alone tells the state."""
+    is_new_idle = report.state == "idle" and report.at and abs(now - report.at) < NEW_IDLE_SECONDS
+    return report.source in LIVE_SOURCES and not is_new_idle
+
+
+def _build_view(ctx: Context, probe: SessionProbe) -> View:
+    evidence = probe.evidence
+    return View(
+        meta=evidence.meta or SessionMeta(session=evidence.session),
+        processes=probe.tree,
+        title=evidence.pane.title if evidence.pane else "",
+        alternate=bool(evidence.pane and evidence.pane.alternate),
+        hooks=read_hooks(probe.ref),
+        environ=ctx.settings.environ,
+        now=ctx.clock.now(),
+    )
+
+
+def read_reports(probe: SessionProbe) -> list[AgentReport]:
+    """What the agent file makes of the view as it now is."""
+    return probe.agent.collect_reports(probe.view, probe.evidence.binding) if probe.view is not None else []
+
+
+def _prompted_at(agent: Agent, view: View) -> float:
+    prompts = (hook.get("at") for hook in reversed(view.hooks) if agent.turn_edge(hook) == "prompt")
+    newest = next(prompts, 0.0)
+    return float(newest) if isinstance(newest, int | float) else 0.0
+
+
+def _has_unaccepted_input(evidence: Evidence) -> bool:
+    """An input was given that no hook shows as taken: the transcript may."""
+    state = evidence.state
+    return state.last_input_expects_turn and not evidence.accepted_prompt_since(state.last_input_at)
+
+
+def _read_frames(agent: Agent, path: str, cache: PollCache | None) -> tuple[Frame, ...]:
+    if not path:
+        return ()
+    if cache is None:
+        return transcript.read_tail(agent, path)
+    return cache.follow(agent, path)
+
+
+def read_hooks(ref: SessionRef) -> tuple[Mapping[str, object], ...]:
+    """The newest signals the agent's hooks left, oldest first, each with `hook` and `at` beside its payload."""
+    size = files.size(ref.hooks)
+    if size <= 0:
+        return ()
+    lines = files.read_from(ref.hooks, max(0, size - HOOKS_TAIL), HOOKS_TAIL).split(b"\n")
+    found = []
+    for line in lines[-HOOKS_KEPT - 1 :]:
+        try:
+            record = jsontext.decode(line) if line else None
+        except msgspec.DecodeError:
+            continue  # the torn first line of the window
+        if isinstance(record, dict):
+            payload = record.get("payload")
+            extra = payload if isinstance(payload, dict) else {}
+            found.append({**extra, "hook": record.get("hook", ""), "at": record.get("at", 0.0)})
+    return tuple(found)

@@ -1,0 +1,199 @@
+"""One session while it is being looked at: its records, and the places where the other evidence goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent, Binding, View
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.frames import Frame, Todo
+from lisa_py.contract.records import SessionMeta, SessionState
+from lisa_py.contract.status import AgentReport
+from lisa_py.core.context import Context
+from lisa_py.host import files, processes
+from lisa_py.host.pane import Pane
+from lisa_py.host.processes import Process
+from lisa_py.host.tmux import Tmux
+from lisa_py.store import session_records as records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SessionRef
+from lisa_py.store.session_records import EndRecord
+
+AGENT_SOURCES = ("agent_file", "title", "hook", "transcript")
+"""Kinds of evidence that come from the agent itself."""
+CLOCK_SLACK = 0.05
+"""Seconds by which two programs' stamps of one moment may differ; transcripts round to milliseconds."""
+
+
+class Evidence(Struct, kw_only=True):
+    """What was seen of one session; `core.watch.verdict.judge` turns it into a status."""
+
+    session: str
+    folder: str = ""
+    agent: str = ""
+    agent_title: str = ""
+    mode: str = ""
+    meta: SessionMeta | None = None
+    meta_error: str = ""
+    state: SessionState = msgspec.field(default_factory=SessionState)
+    state_error: str = ""
+    tmux_error: str = ""
+    """tmux could not be asked: nothing is known about the pane."""
+    tmux_error_code: str = ""
+    server_lost: bool = False
+    """There are records of a started session, and no tmux server at all."""
+    pane: Pane | None = None
+    end: EndRecord | None = None
+    """How this run ended."""
+    other_end: EndRecord | None = None
+    """An end record that belongs to another run."""
+    end_error: str = ""
+    started: bool = False
+    """The supervisor has recorded that it starts the agent."""
+    heartbeat_at: float = 0.0
+    root: Process | None = None
+    """The pane's own process, when it is alive and is the one spawn saw."""
+    root_age: float = 0.0
+    """Seconds since it was started."""
+    heartbeat_alive: bool = False
+    """The supervisor's heartbeat loop is alive."""
+    agent_process: Process | None = None
+    recognised: bool = False
+    """The agent process was told by what it is, not only by where it stands."""
+    workload: tuple[Process, ...] = ()
+    """The command's own processes, without the supervisor's."""
+    orphan: Process | None = None
+    """The agent's process, alive although its pane is gone."""
+    binding: Binding = Binding()
+    frames: tuple[Frame, ...] = ()
+    todos: tuple[Todo, ...] = ()
+    """The agent's task list as it now stands."""
+    transcript_at: float = 0.0
+    reports: tuple[AgentReport, ...] = ()
+    prompted_at: float = 0.0
+    """When the agent's newest prompt hook fired."""
+    scan_error: str = ""
+    screen: str = ""
+    watch_paths: tuple[str, ...] = ()
+    heartbeat_stale: int = 8
+    output_stale: int = 240
+
+    @property
+    def run_id(self) -> str:
+        return self.meta.run_id if self.meta else ""
+
+    @property
+    def custom(self) -> bool:
+        return bool(self.meta and self.meta.custom_command)
+
+    def accepted_prompt_since(self, at: float) -> bool:
+        """Whether the agent is seen to have taken a prompt since then."""
+        if self.prompted_at >= at - CLOCK_SLACK:
+            return True
+        marks = (frame for frame in reversed(self.frames) if frame.kind in ("user", "turn_start"))
+        newest = next(marks, None)
+        return newest is not None and newest.at >= at - CLOCK_SLACK
+
+    @property
+    def reports_acceptance(self) -> bool:
+        """Whether the agent has a way of showing that it took an input."""
+        return not self.custom and bool(self.binding.transcript or (self.meta and self.meta.hooks))
+
+    @property
+    def awaits_first_report(self) -> bool:
+        """An agent that tells what it does, and has not said anything yet: it is still opening its doors."""
+        hooked = bool(self.meta and self.meta.hooks) and not self.custom
+        return hooked and not any(report.source in AGENT_SOURCES for report in self.reports)
+
+    @property
+    def created_at(self) -> float:
+        return self.meta.created_unix if self.meta else 0.0
+
+
+class SessionProbe(Struct):
+    """A session, its agent and its tmux server, with what has been seen so far."""
+
+    ref: SessionRef
+    evidence: Evidence
+    agent: Agent
+    tmux: Tmux
+    tree: tuple[Process, ...] = ()
+    """The pane's process tree."""
+    view: View | None = None
+    """What the agent file is shown."""
+
+
+def start_probe(ctx: Context, ref: SessionRef, agent_hint: str, mode_hint: str) -> SessionProbe:
+    """What the records say before anything else is looked at."""
+    meta, problem = _try_read(lambda: records.read_meta(ref))
+    state, state_problem = _try_read(lambda: records.read_state(ref))
+    name = agent_hint if agent_hint not in ("", "auto") else (meta.agent if meta else "")
+    chosen = _agent(name or find_name_part(ref.session, agents.names()))
+    mode = mode_hint if mode_hint not in ("", "auto") else (meta.mode if meta else "")
+    evidence = Evidence(
+        session=ref.session,
+        folder=ref.folder,
+        agent=chosen.name or name,
+        agent_title=chosen.title,
+        mode=mode or find_name_part(ref.session, ("exec", "interactive")) or "interactive",
+        meta=meta,
+        meta_error=problem,
+        state=state or SessionState(),
+        state_error=state_problem,
+        heartbeat_stale=ctx.settings.heartbeat_stale_seconds,
+        output_stale=ctx.settings.output_stale_seconds,
+    )
+    return SessionProbe(ref, evidence, chosen, ctx.tmux(ref.project, meta.socket_path if meta else ""))
+
+
+def _try_read(read: Any) -> tuple[Any, str]:
+    try:
+        return read(), ""
+    except (UnreadableRecord, OSError) as problem:
+        return None, str(problem)
+
+
+def _agent(name: str) -> Agent:
+    try:
+        return agents.get(name or agents.names()[0])
+    except LisaError:
+        return Agent()  # an agent file that is no longer there: nothing is known of its signals
+
+
+def find_name_part(session: str, words: Sequence[str]) -> str:
+    """The word a generated session name carries as one of its parts."""
+    parts = session.split("-")
+    return next((word for word in words if word in parts), "")
+
+
+def read_end_records(probe: SessionProbe) -> None:
+    """Read after pane and processes were seen: whoever had ended by then has written its end before."""
+    evidence, ref = probe.evidence, probe.ref
+    start, start_problem = _try_read(lambda: records.read_start(ref))
+    end, problem = _try_read(lambda: records.read_end(ref))
+    evidence.started = start is not None or bool(start_problem)
+    run_id = evidence.run_id or (start[0] if start else "")
+    evidence.end_error = problem
+    if end is not None and run_id and end.run_id != run_id:
+        evidence.other_end = end
+    else:
+        evidence.end = end
+    evidence.heartbeat_at = files.modified_at(ref.heartbeat)
+    if evidence.server_lost and not evidence.started and not (evidence.meta and evidence.meta.pane_pid):
+        evidence.server_lost = False  # spawn never got as far as a pane
+    if evidence.pane is None and evidence.meta is not None:
+        evidence.orphan = _find_orphan(evidence.meta, start)
+
+
+def _find_orphan(meta: SessionMeta, start: tuple[str, int] | None) -> Process | None:
+    """The supervisor of a session whose pane is gone, when it still runs."""
+    pid = start[1] if start else meta.pane_pid
+    found = processes.read_process(pid) if pid else None
+    if found is None or not found.alive or (meta.pane_started and found.started != meta.pane_started):
+        return None
+    return found

@@ -1,0 +1,62 @@
+"""Everything that can be seen of some sessions, collected in one go: one pane list, one process pass, one capture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lisa_py.core.context import Context
+from lisa_py.core.status import agent_process, agent_reports
+from lisa_py.core.status import evidence as status_evidence
+from lisa_py.core.status import panes as pane_list
+from lisa_py.core.status.agent_reports import read_hooks as read_hooks  # part of what this module offers
+from lisa_py.core.status.evidence import Evidence as Evidence  # part of what this module offers
+from lisa_py.core.status.poll_cache import PollCache
+from lisa_py.host import processes
+from lisa_py.host.pane import Pane
+from lisa_py.store.paths import SessionRef
+
+
+def collect_evidence(
+    ctx: Context,
+    refs: Sequence[SessionRef],
+    *,
+    agent: str = "auto",
+    mode: str = "auto",
+    screen: bool = False,
+    brief: bool = False,
+    cache: PollCache | None = None,
+    panes: Mapping[str, Sequence[Pane]] | None = None,
+) -> list[Evidence]:
+    """The evidence about each session, in the order asked for; changes nothing on disk.
+
+    `screen` reads every living pane's screen, else only where it decides something. `brief` leaves out what only
+    refines the answer (transcripts of agents that tell their state themselves). `memory` carries what a waiter
+    learned at its last look. `panes` are what servers (by socket) have just been seen to hold.
+    """
+    probes = [status_evidence.start_probe(ctx, ref, agent, mode) for ref in refs]
+    for server in {id(probe.tmux): probe.tmux for probe in probes}.values():
+        known_panes = panes.get(server.socket) if panes else None
+        pane_list.assign_panes(server, [probe for probe in probes if probe.tmux is server], known_panes)
+    panes_by_probe = {id(probe): probe.evidence.pane for probe in probes}
+    forest = processes.read_trees(
+        [pane.pid for pane in panes_by_probe.values() if pane is not None and not pane.dead], argv=False
+    )
+    now = processes.current_time()
+    for probe in probes:
+        pane = panes_by_probe[id(probe)]
+        probe.tree = forest.get(pane.pid, ()) if pane is not None and not pane.dead else ()
+        agent_process.find_agent_process(ctx, probe, now)
+        status_evidence.read_end_records(probe)
+    pane_list.refresh_panes([probe for probe in probes if _has_vanished(probe.evidence)])
+    living = [probe for probe in probes if probe.evidence.root is not None and probe.evidence.end is None]
+    for probe in living if brief else probes:
+        agent_reports.read_agent_reports(ctx, probe, brief, cache)
+    agent_process.add_activity_reports(ctx, living, cache)
+    pane_list.read_screens(living, screen)
+    return [probe.evidence for probe in probes]
+
+
+def _has_vanished(evidence: Evidence) -> bool:
+    """The pane's process has ended since tmux was asked, or tmux does not know of its end."""
+    pane = evidence.pane
+    return pane is not None and not pane.dead and evidence.root is None and evidence.end is None

@@ -1,0 +1,29 @@
+"""Keeps the last screen of an ended session in its folder, for those who ask for it by path."""
+
+from __future__ import annotations
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.status import Status
+from lisa_py.core.context import Context
+from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.host import files
+from lisa_py.store.paths import SessionRef
+
+LINES = 260
+SAVED_STATES = ("completed", "crashed", "stuck", "degraded")
+
+
+def save_last_screen(ctx: Context, ref: SessionRef, evidence: Evidence, status: Status) -> str:
+    """Write the pane's last lines to `output.txt`; the path, or empty when there was nothing to keep."""
+    pane = evidence.pane
+    if status.session_state not in SAVED_STATES or pane is None or evidence.meta is None:
+        return ""
+    try:
+        text = ctx.server(ref).capture([pane.pane_id], history=LINES).get(pane.pane_id, "")
+        if not text.strip() or not files.is_dir(ref.folder):
+            return ""
+        files.write(ref.output, "\n".join(text.split("\n")[-LINES:]) + "\n")
+    except LisaError as problem:
+        ctx.warn_about(problem)
+        return ""
+    return ref.output

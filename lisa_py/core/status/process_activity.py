@@ -1,0 +1,194 @@
+"""What processes show by themselves: who waits for the terminal, who runs, who uses CPU just now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from lisa_py.contract.status import AgentReport
+from lisa_py.core.status.poll_cache import PollCache
+from lisa_py.host import processes
+from lisa_py.host.clock import Clock
+from lisa_py.host.processes import Process
+
+SAMPLE_SECONDS = 0.08
+BUSY_SHARE = 0.05
+"""Of one core; an idle terminal program that redraws uses about 0.01."""
+QUIET_SECONDS = 3.0
+"""A program that has its terminal among other things to wait for is at rest when its pane is still for so long."""
+QUIET_UNKNOWN_SECONDS = 6.0
+"""The same where the machine does not tell what a process waits for."""
+HEARTBEAT_COMMANDS = ("sleep", "touch")
+"""What the supervisor's heartbeat loop runs."""
+SHELLS = frozenset(
+    (
+        *("ash", "bash", "dash", "elvish", "fish", "ion", "ksh", "mksh", "nu"),
+        *("pdksh", "powershell", "pwsh", "sh", "tcsh", "csh", "xonsh", "yash", "zsh"),
+    )
+)
+
+
+class PaneProcesses(Struct, frozen=True):
+    """A pane's process tree, told apart into the supervisor's own processes and the command's."""
+
+    workload: tuple[Process, ...]
+    main: Process | None
+    """The command's first process (below the shell that reads command.sh)."""
+    heartbeat_alive: bool
+
+
+class ActivityReading(Struct):
+    """One look at what a command's processes wait for, and the CPU they used since the look before."""
+
+    terminal_wait: str
+    """reading, polling, no or unknown: the nearest any of them is to reading the terminal."""
+    running: bool
+    other_processes: tuple[Process, ...] = ()
+    """Processes besides the one at the terminal and its parents."""
+    sampled: tuple[Process, ...] = ()
+    name: str = ""
+    cpu: float = 0.0
+    """Share of a core over the sample; 0 when none was needed."""
+
+
+def split_tree(tree: Sequence[Process], command: str) -> PaneProcesses:
+    """Tell the command's processes from the supervisor's; a pane without supervisor is all command.
+
+    The tree may come without command lines: only those that are needed are read.
+    """
+    root = processes.add_argv(tree[0])
+    if not (len(root.argv) > 1 and os.path.basename(root.argv[1]) == "supervisor.sh"):
+        return PaneProcesses((root, *tree[1:]), root, False)
+    subshells = sorted(
+        (process for process in tree[1:] if process.ppid == root.pid and process.name == root.name and process.alive),
+        key=lambda process: (process.started, process.pid),
+    )
+    heartbeat_loops = [part for part in subshells if _is_heartbeat_loop(part, tree, root)]
+    if len(heartbeat_loops) == 2:  # the command is itself a pause: the loop was started first
+        heartbeat_loops = heartbeat_loops[:1]
+    command_roots = [part for part in subshells if part not in heartbeat_loops]
+    workload = _find_descendants({part.pid for part in command_roots}, tree)
+    if workload:
+        workload[0] = processes.add_argv(workload[0])
+        if workload[0].argv == root.argv:  # the supervisor is just about to become the command
+            workload = []
+    return PaneProcesses(tuple(workload), _find_main_process(workload, command), bool(heartbeat_loops))
+
+
+def _is_heartbeat_loop(part: Process, tree: Sequence[Process], root: Process) -> bool:
+    return all(_is_heartbeat_child(process, root) for process in tree if process.ppid == part.pid)
+
+
+def _is_heartbeat_child(process: Process, root: Process) -> bool:
+    """Whether a child is one of the loop's: its pause, its touch, or the shell that is about to become one of them."""
+    if process.name in HEARTBEAT_COMMANDS or process.name != root.name:
+        return process.name in HEARTBEAT_COMMANDS
+    now = process if process.argv else processes.read_process(process.pid)
+    return now is None or now.name in HEARTBEAT_COMMANDS or now.argv == root.argv
+
+
+def _find_descendants(roots: set[int], tree: Sequence[Process]) -> list[Process]:
+    inside, found = set(roots), []
+    for process in tree:  # parents come before their children
+        if process.ppid in inside and process.alive:
+            inside.add(process.pid)
+            found.append(process)
+    return found
+
+
+def _find_main_process(workload: Sequence[Process], command: str) -> Process | None:
+    if not workload:
+        return None
+    first = workload[0]
+    if command in first.argv[1:3]:
+        return next((process for process in workload if process.ppid == first.pid), first)
+    return first
+
+
+def read_activity(workload: Sequence[Process], main: Process | None = None) -> ActivityReading:
+    """Who waits for the terminal; changes nothing and takes no time."""
+    ranks = {"reading": 0, "polling": 1, "unknown": 2, "no": 3}
+    best, holder = "no", main or workload[0]
+    for process in reversed(workload):
+        waits = processes.terminal_wait(process)
+        if ranks[waits] < ranks[best]:
+            best, holder = waits, process
+    ancestors = _find_ancestors(holder, workload)
+    others = tuple(process for process in workload if process.pid not in ancestors)
+    running = any(process.state in ("R", "D") for process in workload)
+    reading = ActivityReading(terminal_wait=best, running=running, other_processes=others, name=holder.name)
+    if best == "reading":
+        reading.sampled = others
+    elif best in ("polling", "unknown"):
+        reading.sampled = tuple(workload)
+    return reading
+
+
+def _find_ancestors(process: Process, workload: Sequence[Process]) -> set[int]:
+    known = {item.pid: item for item in workload}
+    ancestors: set[int] = set()
+    current: Process | None = process
+    while current is not None and current.pid not in ancestors:
+        ancestors.add(current.pid)
+        current = known.get(current.ppid)
+    return ancestors
+
+
+def sample_cpu(readings: Sequence[ActivityReading], clock: Clock, cache: PollCache | None) -> None:
+    """Fill in the CPU share of all that need one: since the waiter's last look, else over one short pause."""
+    sampled = [process for reading in readings for process in reading.sampled]
+    if not sampled:
+        return
+    before = cache.cpu_samples if cache is not None else {}
+    if any((process.pid, process.started) not in before for process in sampled):
+        began = clock.monotonic()
+        before = {**before, **{(item.pid, item.started): (began, processes.cpu_seconds(item)) for item in sampled}}
+        clock.sleep(SAMPLE_SECONDS)
+    now = clock.monotonic()
+    after = {(item.pid, item.started): (now, processes.cpu_seconds(item)) for item in sampled}
+    for reading in readings:
+        reading.cpu = sum(
+            _cpu_share(before[item.pid, item.started], after[item.pid, item.started]) for item in reading.sampled
+        )
+    if cache is not None:
+        cache.cpu_samples = after
+
+
+def _cpu_share(before: tuple[float, float], after: tuple[float, float]) -> float:
+    seconds = after[0] - before[0]
+    return max(0.0, after[1] - before[1]) / seconds if seconds > 0 else 0.0
+
+
+def make_report(reading: ActivityReading, quiet: float) -> AgentReport | None:
+    """What that says about the command: at rest, busy, or nothing that can be told.
+
+    `quiet` is for how many seconds the pane has shown nothing new; 0 when that is not known.
+    """
+    if reading.running or reading.cpu >= BUSY_SHARE:
+        return _make_busy_report(reading, "uses CPU")
+    if reading.terminal_wait == "reading":
+        return AgentReport(
+            source="activity", state="idle", waiting_for="prompt", detail=f"{reading.name} reads its terminal"
+        )
+    if reading.terminal_wait == "no":
+        return _make_busy_report(reading, "does not read its terminal")
+    required_quiet = QUIET_SECONDS if reading.terminal_wait == "polling" else QUIET_UNKNOWN_SECONDS
+    if quiet >= required_quiet and not reading.other_processes:
+        return AgentReport(source="activity", state="idle", detail=f"{reading.name} is quiet at its terminal")
+    return None
+
+
+def _make_busy_report(reading: ActivityReading, why: str) -> AgentReport:
+    if reading.other_processes:
+        return AgentReport(source="activity", state="tool", detail=f"{reading.other_processes[-1].name} runs")
+    return AgentReport(source="activity", state="thinking", detail=f"{reading.name} {why}")
+
+
+def is_shell(process: Process | None) -> bool:
+    """An interactive shell, by its executable (never by a name that merely ends in sh)."""
+    if process is None:
+        return False
+    first = process.argv[0] if process.argv else process.name
+    return os.path.basename(first).lstrip("-").lower() in SHELLS

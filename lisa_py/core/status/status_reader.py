@@ -1,0 +1,70 @@
+"""One look at sessions: evidence and verdict in one call, without a trace on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import structs
+
+from lisa_py.contract.status import Status
+from lisa_py.core.context import Context
+from lisa_py.core.status.evidence_collector import Evidence, collect_evidence
+from lisa_py.core.status.poll_cache import PollCache
+from lisa_py.core.status.verdict import judge
+from lisa_py.host.pane import Pane
+from lisa_py.store.paths import SessionRef
+
+
+def read_status(
+    ctx: Context, ref: SessionRef, *, agent: str = "auto", mode: str = "auto", screen: bool = False
+) -> Status:
+    """What the session is doing. Never raises for a session that is not there or cannot be seen."""
+    return read_with_evidence(ctx, ref, agent=agent, mode=mode, screen=screen)[1]
+
+
+def read_statuses(ctx: Context, refs: Sequence[SessionRef], *, cache: PollCache | None = None) -> dict[str, Status]:
+    """The status of many sessions by name, read in one go; what only refines an answer is left out."""
+    return {status.session: status for status in read_status_list(ctx, refs, cache=cache)}
+
+
+def read_status_list(
+    ctx: Context,
+    refs: Sequence[SessionRef],
+    *,
+    cache: PollCache | None = None,
+    panes: Mapping[str, Sequence[Pane]] | None = None,
+) -> list[Status]:
+    """As statuses, but one for each place (names may occur in several projects)."""
+    return [status for _, status in read_many(ctx, refs, cache=cache, panes=panes)]
+
+
+def read_many(
+    ctx: Context,
+    refs: Sequence[SessionRef],
+    *,
+    cache: PollCache | None = None,
+    panes: Mapping[str, Sequence[Pane]] | None = None,
+) -> list[tuple[Evidence, Status]]:
+    """As each, with the evidence."""
+    found = collect_evidence(ctx, refs, brief=True, cache=cache, panes=panes)
+    now = ctx.clock.now()
+    return [(evidence, judge(evidence, now)) for evidence in found]
+
+
+def read_with_evidence(
+    ctx: Context,
+    ref: SessionRef,
+    *,
+    agent: str = "auto",
+    mode: str = "auto",
+    screen: bool = False,
+    cache: PollCache | None = None,
+) -> tuple[Evidence, Status]:
+    """The evidence behind the status as well, for whoever acts on it."""
+    evidence = collect_evidence(ctx, [ref], agent=agent, mode=mode, screen=screen, cache=cache)[0]
+    return evidence, judge(evidence, ctx.clock.now())
+
+
+def normalise_status(status: Status) -> Status:
+    """As answers carry it: a terminal state is also the `status` word."""
+    return structs.replace(status, status=status.status_word())

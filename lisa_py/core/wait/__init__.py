@@ -1,0 +1,1 @@
+"""Wait for a change in one or many sessions."""

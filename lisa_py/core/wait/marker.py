@@ -1,0 +1,156 @@
+"""Looks for a text in what a session puts out after the newest input, and never in that input shown again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent
+from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.contract.frames import Frame
+from lisa_py.core.context import Context
+from lisa_py.core.status import transcript
+from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.host import files
+from lisa_py.host.tmux import Pane
+from lisa_py.store.paths import SessionRef
+
+OUTPUT_KINDS = ("assistant", "tool_result", "result", "error")
+SUPERVISOR_PREFIX = "__LISA_"
+"""Begins the lines that the supervisor itself prints."""
+_ALL_LINES = 10_000_000
+_REREAD_LINES = 2000
+"""Lines that are read again when it is not known how many are new."""
+_FRAME_CHARACTERS = frozenset("│┃║|❯›>╭╮╰╯─━")
+_MIN_ECHO_LENGTH = 12
+"""Characters of an input's end that are taken for its echo when the rest is scrolled out."""
+
+
+class MarkerSearch:
+    """Sees each line and each transcript record once, from the newest input on, whoever prints how fast."""
+
+    def __init__(self, ctx: Context, ref: SessionRef, marker: str) -> None:
+        self._ctx = ctx
+        self._ref = ref
+        self._marker = marker
+        self._reader: transcript.TranscriptReader | None = None
+        self._inputs: dict[str, None] = {}
+        self._history = -1
+        self._activity = -1.0
+        self._echo_seen = False
+        self._found = False
+
+    def is_found(self, evidence: Evidence) -> bool:
+        """Whether the marker has come out by now; stays true."""
+        if not self._found:
+            in_transcript = self._is_in_transcript(evidence)
+            self._found = bool(in_transcript) or self._is_in_pane(evidence, only_supervisor=in_transcript is not None)
+        return self._found
+
+    # -- transcript ---------------------------------------------------------------------------------------------
+
+    def _is_in_transcript(self, evidence: Evidence) -> bool | None:
+        """None when there is no transcript to speak for the session."""
+        path = evidence.binding.transcript
+        if evidence.custom or not path or files.size(path) <= 0:
+            return None
+        fresh: Iterable[Frame]
+        if self._reader is None or self._reader.path != path:
+            agent = _agent(evidence.agent)
+            first = transcript.read_newest(agent, path)
+            self._reader = transcript.TranscriptReader(agent, path, first.offset)
+            fresh = _frames_since_input(first.frames, evidence.state.last_input_at)
+        else:
+            fresh = self._reader.read().frames
+        return any(frame.kind in OUTPUT_KINDS and self._marker in frame.text for frame in fresh)
+
+    # -- pane ---------------------------------------------------------------------------------------------------
+
+    def _is_in_pane(self, evidence: Evidence, *, only_supervisor: bool) -> bool:
+        pane = evidence.pane
+        if pane is None or (only_supervisor and not self._marker.startswith(SUPERVISOR_PREFIX)):
+            return False
+        prompt = evidence.meta.prompt if evidence.meta else ""
+        self._inputs.update(dict.fromkeys(text for text in (prompt, evidence.state.last_input_text) if text))
+        text = self._read_new_text(pane)
+        if self._marker not in text:
+            return False
+        if only_supervisor:
+            return any(line.startswith(self._marker) for line in text.split("\n"))
+        return self._marker in self._remove_echoes(text, evidence.state.last_input_text or prompt)
+
+    def _read_new_text(self, pane: Pane) -> str:
+        """The lines that may be new since the last call (some more do no harm), long ones joined."""
+        first = self._history < 0
+        moment = self._ctx.clock.now()
+        still = pane.history == self._history and pane.activity == self._activity and moment - pane.activity > 2
+        if still and not pane.dead:
+            return ""
+        scrolled = pane.history - self._history
+        lines = _ALL_LINES if first else scrolled + pane.height if scrolled > 0 else _REREAD_LINES
+        self._history, self._activity = pane.history, pane.activity
+        try:
+            server = self._ctx.server(self._ref)
+            return server.capture([pane.pane_id], history=lines).get(pane.pane_id, "")
+        except TmuxUnavailable:
+            self._history = -1 if first else self._history
+            return ""
+
+    def _remove_echoes(self, text: str, newest: str) -> str:
+        """The output after the newest input, without any input shown again."""
+        letters, positions = squeeze(text)
+        masked = list(text)
+        start = 0
+        for shown in self._inputs:
+            squeezed_input, _ = squeeze(shown)
+            if not squeezed_input:
+                continue
+            at = letters.find(squeezed_input)
+            while at >= 0:
+                end = at + len(squeezed_input)
+                _mask(masked, positions[at], positions[end - 1])
+                if shown == newest:
+                    start = positions[end - 1] + 1
+                # an input that is the marker itself is shown once; every further one is an answer
+                at = -1 if squeezed_input in squeeze(self._marker)[0] else letters.find(squeezed_input, end)
+            cut = _cut_echo_length(letters, squeezed_input)
+            if cut:
+                _mask(masked, 0, positions[cut - 1])
+        return "".join(masked[start:])
+
+
+def _agent(name: str) -> Agent:
+    try:
+        return agents.get(name)
+    except LisaError:
+        return Agent()
+
+
+def _frames_since_input(frames: Iterable[Frame], moment: float) -> list[Frame]:
+    """Frames of the newest turn, unless it began before the newest input."""
+    turn: list[Frame] = []
+    for frame in frames:
+        if frame.kind == "turn_start" or (frame.kind == "user" and not frame.queued):
+            turn = []
+        turn.append(frame)
+    return [frame for frame in turn if not frame.at or frame.at >= moment]
+
+
+def squeeze(text: str) -> tuple[str, list[int]]:
+    """The text without white space and frames (terminals put them in where they like), and where each letter was."""
+    positions = [at for at, letter in enumerate(text) if not letter.isspace() and letter not in _FRAME_CHARACTERS]
+    return "".join(text[at] for at in positions), positions
+
+
+def _cut_echo_length(letters: str, squeezed_input: str) -> int:
+    """How many letters at the very top are the end of an input whose beginning has scrolled out."""
+    for size in range(min(len(letters), len(squeezed_input) - 1), _MIN_ECHO_LENGTH - 1, -1):
+        if letters.startswith(squeezed_input[-size:]):
+            return size
+    return 0
+
+
+def _mask(masked: list[str], first: int, last: int) -> None:
+    for at in range(first, last + 1):
+        if masked[at] != "\n":
+            masked[at] = "\0"

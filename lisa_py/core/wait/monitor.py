@@ -1,0 +1,253 @@
+"""Watches one session until something the caller waits for has happened; reacts at once, reports at its own pace."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.contract.status import Status
+from lisa_py.core.context import Context
+from lisa_py.core.status import last_screen
+from lisa_py.core.status.evidence import AGENT_SOURCES
+from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.poll_cache import PollCache
+from lisa_py.core.status.status_reader import read_with_evidence
+from lisa_py.core.wait.marker import MarkerSearch
+from lisa_py.core.wait.stop_rules import Stop, StopRules, find_stop, next_interval
+from lisa_py.core.wait.transitions import Recorder
+from lisa_py.core.wait.waiter import ReadThrottle, Waiter
+from lisa_py.store import session_records as records
+from lisa_py.store.paths import SessionRef
+
+TICK = 1.0
+"""Longest time between two looks: for what gives no sign of itself."""
+QUICK_TICK = 0.1
+"""While the state shows only where no event tells of its change (pane title, processes, pane text)."""
+SETTLE_TICK = 0.025
+SETTLE_SECONDS = 0.5
+"""After an event that changed nothing yet: another sign of the same thing is on its way."""
+
+
+class Poll(Struct, frozen=True):
+    """One look at the session."""
+
+    number: int
+    status: Status
+    changed: bool
+    """The state is another one than at the look before."""
+    elapsed: float
+    reported: bool = True
+    """It is the beat of the interval, a change between two beats, or the last look."""
+
+
+class MonitorSummary(Struct, frozen=True, kw_only=True):
+    """How the monitoring ended."""
+
+    reason: str
+    exit_code: int
+    code: str = ""
+    polls: int
+    status: Status
+    timed_out: bool = False
+    recoveries: int = 0
+    output_file: str = ""
+
+    @property
+    def final_state(self) -> str:
+        return "timeout" if self.timed_out else self.status.session_state
+
+    @property
+    def final_status(self) -> str:
+        return "timeout" if self.timed_out else self.status.status_word()
+
+
+def _ignore(_: Poll) -> None:
+    return None
+
+
+def run_monitor(
+    ctx: Context,
+    ref: SessionRef,
+    rules: StopRules,
+    emit: Callable[[Poll], None] = _ignore,
+    on_poll: Callable[[Poll], None] = _ignore,
+) -> MonitorSummary:
+    """Wait for the first stop rule that is met, or for the end of the polls or the time.
+
+    `emit` is called for what is reported, `seen` for every look. Raises KeyboardInterrupt (the session is left alone)
+    and what the two raise.
+    """
+    with contextlib.closing(iterate_polls(ctx, ref, rules)) as polls:
+        while True:
+            try:
+                poll = next(polls)
+            except StopIteration as end:
+                outcome: MonitorSummary = end.value
+                return outcome
+            on_poll(poll)
+            if poll.reported:
+                emit(poll)
+
+
+def iterate_polls(ctx: Context, ref: SessionRef, rules: StopRules) -> Generator[Poll, None, MonitorSummary]:
+    """The same as an iterator: every look as it is taken; the outcome is its return value.
+
+    Closing it early ends the watching and leaves the session alone.
+    """
+    with Waiter(ctx) as waiter:
+        run = _MonitorRun(ctx, ref, rules, waiter)
+        outcome = yield from run.run_round(rules.max_polls)
+        budget = rules.recover_budget
+        recoveries = 0
+        while outcome.timed_out and rules.auto_recover and recoveries < rules.recover_max:
+            budget -= outcome.polls
+            if (rules.recover_budget and budget <= 0) or not run.press_enter():
+                break
+            recoveries += 1
+            polls = min(rules.max_polls, budget) if rules.recover_budget else rules.max_polls
+            outcome = yield from run.run_round(polls)
+        return run.finish(outcome, recoveries)
+
+
+class _MonitorRun:
+    """One session being watched, over one or several rounds."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        ref: SessionRef,
+        rules: StopRules,
+        waiter: Waiter,
+    ) -> None:
+        self._ctx = ctx
+        self._ref = ref
+        self._rules = rules
+        self._waiter = waiter
+        self._cache = PollCache()
+        self._recorder = Recorder(ctx, ref)
+        self._marker = MarkerSearch(ctx, ref, rules.until_marker) if rules.until_marker else None
+        self._began = ctx.clock.monotonic()
+        self._evidence: Evidence | None = None
+        self._waiter.watch([ref.folder], [])  # before the first look: what happens during it is not missed
+
+    def run_round(self, max_polls: int) -> Generator[Poll, None, MonitorSummary]:
+        """Look, report and wait until a rule is met or the polls or the time are used up."""
+        clock = self._ctx.clock
+        began = next_report_at = clock.monotonic()
+        deadline = began + self._rules.timeout_seconds if self._rules.timeout_seconds else float("inf")
+        polls, before, degraded_only = 0, "", True
+        woken_at = began
+        while True:
+            pace = ReadThrottle(clock)
+            evidence, status = self._read()
+            now = pace.finish_read()
+            found = find_stop(self._rules, status, self._marker_found)
+            is_due = now >= next_report_at
+            last = now >= deadline or (is_due and self._rules.counts_polls and polls + 1 >= max_polls)
+            changed = before not in ("", _comparison_key(status))
+            before = _comparison_key(status)
+            degraded_only = degraded_only and status.session_state == "degraded"
+            if is_due or last or found:
+                polls += 1
+                next_report_at = now + next_interval(self._rules, status)
+            reported = bool(is_due or last or found or changed)
+            yield Poll(polls, status, changed, now - self._began, reported)
+            if found:
+                return self._make_stop_summary(found, polls, status)
+            if last:
+                return self._make_timeout_summary(polls, status, degraded_only)
+            pause = min(next_report_at, deadline) - now
+            if self._waiter.wait(min(pause, self._poll_delay(evidence, status, now - woken_at))):
+                pace.pause()
+                woken_at = clock.monotonic()
+
+    def _read(self) -> tuple[Evidence, Status]:
+        evidence, status = read_with_evidence(
+            self._ctx, self._ref, agent=self._rules.agent, mode=self._rules.mode, cache=self._cache
+        )
+        self._evidence = evidence
+        pids = [evidence.pane.pid] if evidence.pane is not None and evidence.root is not None else []
+        if evidence.agent_process is not None and evidence.root is not None:
+            pids.append(evidence.agent_process.pid)
+        self._waiter.watch([self._ref.folder, *evidence.watch_paths], pids)
+        return evidence, self._recorder.record(evidence, status)
+
+    def _marker_found(self) -> bool:
+        return bool(self._marker and self._evidence is not None and self._marker.is_found(self._evidence))
+
+    def _poll_delay(self, evidence: Evidence, status: Status, since_event: float) -> float:
+        """How long nothing may happen until the next look."""
+        if since_event < SETTLE_SECONDS and status.state_source not in ("agent_file", "end_record"):
+            return max(SETTLE_TICK, since_event / 2)
+        if status.session_state in ("in_progress", "just_started") and _needs_polling(evidence, status):
+            exact = any(report.source in AGENT_SOURCES for report in evidence.reports)
+            return QUICK_TICK if exact or since_event < 60 else 4 * QUICK_TICK
+        return 2.5 * QUICK_TICK if self._marker is not None else TICK
+
+    def _make_stop_summary(self, found: Stop, polls: int, status: Status) -> MonitorSummary:
+        return MonitorSummary(
+            reason=found.reason, exit_code=found.exit_code, code=found.code, polls=polls, status=status
+        )
+
+    def _make_timeout_summary(self, polls: int, status: Status, degraded_only: bool) -> MonitorSummary:
+        reason = "degraded_max_polls_exceeded" if degraded_only else "max_polls_exceeded"
+        return MonitorSummary(
+            reason=reason, exit_code=2, code="monitor_timeout", polls=polls, status=status, timed_out=True
+        )
+
+    def press_enter(self) -> bool:
+        """Press Enter once in a living pane that asks nothing; False where that would be unsafe or is not possible."""
+        evidence, status = self._read()
+        pane = evidence.pane
+        if pane is None or pane.dead or evidence.root is None or not evidence.workload:
+            return False
+        if status.waiting_for not in ("", "prompt", "error"):
+            return False  # Enter would answer a dialog
+        try:
+            with records.session_lock(self._ref, self._ctx.settings, "input"):
+                pressed = self._ctx.server(self._ref).send_keys(pane.pane_id, ["Enter"])
+        except (TmuxUnavailable, LisaError):
+            return False
+        if pressed:
+            self._recorder.record_lifecycle(None, "monitor_auto_recover", state="in_progress", status_word="active")
+        return pressed
+
+    def finish(self, outcome: MonitorSummary, recoveries: int) -> MonitorSummary:
+        """Note the end in the session's events and keep the last screen of an ended session."""
+        status = outcome.status
+        self._recorder.record_lifecycle(
+            status, f"monitor_{outcome.reason}", state=outcome.final_state, status_word=outcome.final_status
+        )
+        kept = (
+            last_screen.save_last_screen(self._ctx, self._ref, self._evidence, status)
+            if self._evidence is not None
+            else ""
+        )
+        return MonitorSummary(
+            reason=outcome.reason,
+            exit_code=outcome.exit_code,
+            code=outcome.code,
+            polls=outcome.polls,
+            status=status,
+            timed_out=outcome.timed_out,
+            recoveries=recoveries,
+            output_file=kept,
+        )
+
+
+def _needs_polling(evidence: Evidence, status: Status) -> bool:
+    """Whether the next change of state may come without any file or process telling of it."""
+    if status.classification_reason in ("prompt_pending", "grace_period_just_started"):
+        return True
+    if status.state_source == "title":
+        return not (evidence.meta and evidence.meta.hooks)  # hooks and transcript tell of all that the title shows
+    return status.state_source in ("activity", "screen")
+
+
+def _comparison_key(status: Status) -> str:
+    """What makes two looks the same; a working agent that goes from thought to tool is still the same."""
+    agent_state = "" if status.session_state == "in_progress" else status.agent_state
+    return f"{status.session_state} {status.waiting_for} {agent_state}"

@@ -1,0 +1,1 @@
+"""Run several steps as one command: turn, loop, autopilot, smoke."""

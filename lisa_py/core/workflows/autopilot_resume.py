@@ -1,0 +1,202 @@
+"""Reads the summary of an earlier autopilot run, from a file or from its log: where to go on, and with which orders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from lisa_py import agents
+from lisa_py.contract import jsontext
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
+from lisa_py.core.advice import goals
+from lisa_py.core.context import Context
+from lisa_py.core.inputs import InputError, Inputs
+from lisa_py.core.workflows.autopilot_steps import STEPS, AutopilotOptions, AutopilotStep
+from lisa_py.host import files
+from lisa_py.store import autopilot_runs, paths
+from lisa_py.store.autopilot_runs import RunRef
+
+LAST = "last"
+"""Stands for the id of the project's newest run."""
+_CHOICES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "goal": (tuple(goals.GOALS), goals.ALIASES),
+    "mode": (MODES, MODE_ALIASES),
+    "nested_policy": (POLICIES, {}),
+    "nesting_intent": (INTENTS, INTENT_ALIASES),
+    "summary_style": (("terse", "ops", "debug"), {}),
+}
+
+
+class PreviousRun(Struct, frozen=True, kw_only=True):
+    """The run before."""
+
+    source: str
+    """A path, `-`, or the id of the run whose log was read."""
+    id: str
+    """Of the run; empty in summaries that name none."""
+    step: str
+    """Where to go on; empty: it is complete."""
+    steps: dict[str, AutopilotStep]
+    options: dict[str, Any]
+    """What it was told, in the names of Orders; as much of it as the summary holds."""
+    log: RunRef | None = None
+    """Where it was read, and `raw` what was read there; None: not from a log."""
+    raw: bytes = b""
+
+    def merge_options(self, options: AutopilotOptions, given: Collection[str]) -> AutopilotOptions:
+        """The orders of now, with those of before where nothing was given."""
+        kept = {name: value for name, value in self.options.items() if name not in given}
+        return msgspec.structs.replace(options, **kept)
+
+
+def load_previous_run(ctx: Context, word: str, *, root: str = "", kill_after: bool | None = None) -> PreviousRun:
+    """Read and check what `word` names: a path, `-`, a run's id, or `last`.
+
+    `root` says in which project to look for a run; `kill_after` is the flag of now, None when it was not given. A log
+    that cannot be read is set aside. Raises LisaError: invalid_resume_from, autopilot_resume_missing_session,
+    autopilot_run_busy.
+    """
+    name = word.strip()
+    run = _find_run(ctx, name, root)
+    try:
+        raw = Inputs(ctx).read_bytes(name) if run is None else _read_log(run)
+        payload = _decode(raw)
+        ident = _read_id(payload)
+        options = _read_options(payload)
+        steps = {name: _read_step(payload.get(name), name) for name in STEPS}
+    except InputError as problem:
+        moved = f"; the log was moved to {autopilot_runs.set_aside(run, ctx.clock.now())}" if run else ""
+        raise _build_error(f"{problem}{moved}") from problem
+    kills = options.get("kill_after", False) if kill_after is None else kill_after
+    step = _first_pending_step(payload, steps, bool(kills))
+    if not options.get("session") and step not in ("", "spawn"):
+        raise LisaError(
+            "autopilot_resume_missing_session",
+            "the summary of --resume-from names no session, so there is nothing to go on with",
+        )
+    source = run.id if run else name
+    return PreviousRun(
+        source=source, id=ident, step=step, steps=steps, options=options, log=run, raw=raw if run else b""
+    )
+
+
+def _build_error(why: str) -> LisaError:
+    return LisaError("invalid_resume_from", f"failed to load --resume-from: {why}")
+
+
+def _find_run(ctx: Context, name: str, root: str) -> RunRef | None:
+    """The run that is meant; None: standard input or a file, which goes before a run of the same name.
+
+    Raises LisaError: invalid_resume_from, autopilot_run_busy.
+    """
+    named = name == LAST or autopilot_runs.RUN_ID.match(name)
+    if not named or files.exists(os.path.join(ctx.cwd, name)):
+        return None
+    project = ctx.project(root)
+    if name == LAST:
+        run = next(iter(autopilot_runs.list_runs(project)), None)
+    else:
+        run = autopilot_runs.find(name, project, ctx.settings, anywhere=not root)
+    if run is None:
+        what = "no run" if name == LAST else f"no run {name}"
+        raise _build_error(f"there is {what} (lisa session autopilot --list-runs shows those of a project)")
+    if autopilot_runs.is_running(run):
+        raise autopilot_runs.busy_error(run)
+    return run
+
+
+def _read_log(run: RunRef) -> bytes:
+    try:
+        return autopilot_runs.read(run) or b""
+    except OSError as problem:
+        raise InputError(f"cannot read {run.log}: {(problem.strerror or str(problem)).lower()}") from problem
+
+
+def _decode(raw: bytes) -> dict[str, Any]:
+    if not raw.strip():
+        raise InputError("the input is empty")
+    try:
+        found = jsontext.decode(raw.strip().splitlines()[-1])  # of a stream the last line is the summary
+    except msgspec.DecodeError:
+        try:
+            found = jsontext.decode(raw)
+        except msgspec.DecodeError as problem:
+            raise InputError(f"not JSON: {problem}") from problem
+    if not isinstance(found, dict):
+        raise InputError("the summary must be a JSON object")
+    if not any(isinstance(found.get(name), dict) for name in STEPS):
+        raise InputError(f"it is no summary of an autopilot run: none of {', '.join(STEPS)} is in it")
+    return found
+
+
+def _read_id(payload: dict[str, Any]) -> str:
+    found = payload.get("autopilotId", "")
+    if not isinstance(found, str) or not (found == "" or autopilot_runs.RUN_ID.match(found)):
+        raise InputError(f"autopilotId: {found} is not the id of a run")
+    return found
+
+
+def _read_options(payload: dict[str, Any]) -> dict[str, Any]:
+    """Each of the types and words it must be; what is missing or empty stays away."""
+    found: dict[str, Any] = {}
+    for info in msgspec.structs.fields(AutopilotOptions):
+        value = payload.get(info.encode_name)
+        if value is None or value == "":
+            continue
+        try:
+            value = msgspec.convert(value, info.type)
+        except msgspec.ValidationError as problem:
+            raise InputError(f"{info.encode_name}: {problem}") from problem
+        found[info.name] = _check_value(info.name, info.encode_name, value)
+    return found
+
+
+def _check_value(name: str, key: str, value: Any) -> Any:
+    if name in _CHOICES:
+        choices, aliases = _CHOICES[name]
+        word = aliases.get(value.strip().lower(), value.strip().lower())
+        if word not in choices:
+            raise InputError(f"{key}: {value} (expected {'|'.join(choices)})")
+        return word
+    if name == "agent" and value.strip().lower() not in agents.names():
+        raise InputError(f"{key}: {value} (expected {'|'.join(agents.names())})")
+    if name == "session":
+        try:
+            return paths.check_name(value.strip())
+        except LisaError as problem:
+            raise InputError(f"{key}: {problem.message}") from problem
+    if isinstance(value, int) and not isinstance(value, bool) and value < (0 if name == "timeout_seconds" else 1):
+        raise InputError(f"{key}: {value} is too small")
+    return value
+
+
+def _read_step(value: object, name: str) -> AutopilotStep:
+    if value is None:
+        return AutopilotStep(ok=False)
+    if not isinstance(value, dict):
+        raise InputError(f"{name}: not an object")
+    output = value.get("output")
+    try:
+        return AutopilotStep(
+            ok=bool(value.get("ok")),
+            resumed=True,
+            elapsed_seconds=msgspec.convert(value.get("elapsedSeconds", 0.0), float, strict=False),
+            exit_code=msgspec.convert(value["exitCode"], int) if value.get("exitCode") else UNSET,
+            error_code=str(value["errorCode"]) if value.get("errorCode") else UNSET,
+            error=str(value["error"]) if value.get("error") else UNSET,
+            output=output if isinstance(output, dict) else UNSET,
+        )
+    except msgspec.ValidationError as problem:
+        raise InputError(f"{name}: {problem}") from problem
+
+
+def _first_pending_step(payload: dict[str, Any], steps: dict[str, AutopilotStep], kill_after: bool) -> str:
+    """The first step that is not done: also before the one that is called failed, if a summary says so."""
+    needed = STEPS if kill_after else STEPS[:-1]
+    pending = [name for name in needed if not steps[name].ok or name == payload.get("failedStep")]
+    return pending[0] if pending else ""

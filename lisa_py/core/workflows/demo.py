@@ -1,0 +1,296 @@
+"""The demo: a small fleet in a project of its own, watched live, answered, read, handed on, and cleaned up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from lisa_py import agents
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.status import Status
+from lisa_py.core.context import Context
+from lisa_py.core.handoff import handoff
+from lisa_py.core.handoff.handoff import HandoffRequest
+from lisa_py.core.lifecycle import kill, launch
+from lisa_py.core.lifecycle.spawn import spawn_session
+from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.core.output.capture import capture_session
+from lisa_py.core.output.capture_request import CaptureRequest
+from lisa_py.core.output.events import EventReader
+from lisa_py.core.send import send
+from lisa_py.core.send.dialog import DIALOG_KINDS
+from lisa_py.core.send.send import SendPayload
+from lisa_py.core.status import status_reader
+from lisa_py.core.status.evidence_collector import collect_evidence
+from lisa_py.core.status.poll_cache import PollCache
+from lisa_py.core.status.verdict import judge
+from lisa_py.core.workflows import demo_script
+from lisa_py.core.workflows.demo_report import DemoAnswer, DemoResult, DemoRow, DemoSessionSummary, DemoUpdate
+from lisa_py.core.workflows.demo_script import DemoAgent
+from lisa_py.host import files
+from lisa_py.host.env import ROUTING_VARIABLES
+from lisa_py.store.paths import SessionRef
+
+POLL_SECONDS = 0.1
+SCRIPTED_SECONDS = 28.0
+REAL_SECONDS = 180.0
+ENDED_STATES = ("completed", "crashed", "stuck", "not_found")
+
+ShowUpdate = Callable[[DemoUpdate], None]
+
+
+def run(ctx: Context, agent: str, show: ShowUpdate, *, pace: float = 1.0) -> DemoResult:
+    """Play the whole demo; whatever happens, Ctrl-C included, nothing is left behind.
+
+    Raises LisaError: invalid_agent, agent_not_installed, tmux_missing, and what spawn raises.
+    """
+    chosen = agents.get(agent)
+    root = _create_project(ctx)
+    demo_context = _build_context(ctx, root)
+    runner = _DemoRunner(demo_context, chosen.name, chosen.hidden, root, show, pace)
+    try:
+        runner.run()
+    finally:
+        left = runner.clean_up()
+    return runner.build_result(left)
+
+
+def _create_project(ctx: Context) -> str:
+    """A folder with a small project in it; short, because sockets lie in it too."""
+    root = files.make_temporary_dir(os.path.join(ctx.settings.temp_dir, "lisa-demo-"))
+    project = files.ensure_private_dir(os.path.join(root, "project"))
+    for name in demo_script.FOLDERS:
+        files.ensure_private_dir(os.path.join(project, name))
+    for name in demo_script.FILES:
+        files.write(os.path.join(project, name), "part of lisa's demo\n")
+    return root
+
+
+def _build_context(ctx: Context, root: str) -> Context:
+    """The caller's world, except that all of lisa's own files go into the demo's folder."""
+    own = {
+        "LISA_STATE_DIR": os.path.join(root, "state"),
+        "LISA_TMUX_SOCKET_DIR": root,
+        "SCRIPTED_HOME": os.path.join(root, "agent"),
+    }
+    kept = {name: value for name, value in ctx.settings.environ.items() if name not in ROUTING_VARIABLES}
+    settings = msgspec.structs.replace(
+        ctx.settings,
+        environ={**kept, **own},
+        state_dir=own["LISA_STATE_DIR"],
+        tmux_socket_dir=root,
+        parent_session="",
+        project_root="",
+    )
+    return Context(settings, clock=ctx.clock, cwd=os.path.join(root, "project"), warn=ctx.warn)
+
+
+class _DemoRunner:
+    """One performance."""
+
+    def __init__(self, ctx: Context, agent: str, bundled: bool, root: str, show: ShowUpdate, pace: float) -> None:
+        self._ctx = ctx
+        self._agent = agent
+        self._root = root
+        self._show = show
+        self._pace = pace
+        self._bundled = bundled
+        self._agents = demo_script.scripted_agents(pace) if bundled else demo_script.real_agents()
+        self._refs: dict[str, SessionRef] = {}
+        self._began = ctx.clock.monotonic()
+        self._deadline = self._began + (SCRIPTED_SECONDS if bundled else REAL_SECONDS)
+        self._since: dict[str, tuple[tuple[str, ...], float]] = {}
+        self._seen: dict[str, list[str]] = {}
+        self._rows: tuple[DemoRow, ...] = ()
+        self._memory = PollCache()
+        self._answered: list[DemoAnswer] = []
+        self._sessions: tuple[DemoSessionSummary, ...] = ()
+        self._receiver, self._handoff_delivered = "", False
+        self._killed = 0
+
+    def run(self) -> None:
+        self._show_text(f"A fleet of {len(self._agents)} {self._agent} agents in {self._ctx.cwd}")
+        for demo_agent in self._agents:
+            self._spawn(demo_agent)
+        self._watch()
+        self._hand_over()
+        self._read_results()
+
+    # -- the acts ---------------------------------------------------------------------------------------------
+
+    def _spawn(self, demo_agent: DemoAgent) -> None:
+        wanted = launch.LaunchRequest(
+            agent=self._agent, mode=demo_agent.mode, prompt=demo_agent.prompt, skip_permissions=False, trust=False
+        )
+        spawned = spawn_session(self._ctx, SpawnRequest(launch=wanted, session=f"lisa-demo-{demo_agent.role}"))
+        self._refs[demo_agent.role] = spawned.spawn_plan.ref
+        self._refresh()
+
+    def _watch(self) -> None:
+        """Until all of them rest; who asks for permission gets it."""
+        while not self._is_overdue():
+            waiting = [row for row in self._refresh() if row.waiting_for in DIALOG_KINDS]
+            due = [row for row in waiting if row.seconds >= self._pace]  # long enough to be seen
+            for row in due:
+                self._answer(row)
+            if not waiting and all(_is_row_idle(row) for row in self._rows):
+                return
+            self._ctx.clock.sleep(POLL_SECONDS)
+
+    def _answer(self, row: DemoRow) -> None:
+        try:
+            sent = send.send_payload(self._ctx, self._refs[row.role], SendPayload(answer="yes"))
+        except LisaError as problem:  # a dialog may change or go by itself: look again
+            self._since.pop(row.role, None)
+            self._show_text(f"{row.role} was not answered: {problem.message}")
+            return
+        if sent.answered is None:
+            return
+        self._answered.append(
+            DemoAnswer(
+                role=row.role,
+                waiting_for=row.waiting_for,
+                choice=sent.answered.text,
+                delivered_by=sent.delivered_by,
+            )
+        )
+        self._show_text(f"{row.role} asked ({row.waiting_for}: {row.task}) and was answered: {sent.answered.text}")
+
+    def _hand_over(self) -> None:
+        """Tell one agent what another has found out, and wait for its answer."""
+        sender = self._agents[0]
+        receiver = next((player for player in self._agents if player.receives_handoff), None)
+        if receiver is None or self._is_overdue() or not self._is_idle(receiver.role):
+            return
+        text, _ = self._read_last_message(sender.role)
+        handoff_result = handoff.build(
+            self._ctx, self._refs[sender.role], HandoffRequest(), EventReader(self._ctx, None, "")
+        )
+        message = f"{sender.role} is done ({handoff_result.summary}). It said: {text} {receiver.follow_up}"
+        try:
+            sent = send.send_payload(self._ctx, self._refs[receiver.role], SendPayload(text=message, enter=True))
+        except LisaError as problem:
+            self._show_text(f"{receiver.role} did not take {sender.role}'s result: {problem.message}")
+            return
+        self._receiver, self._handoff_delivered = receiver.role, sent.delivered is True
+        delivery = f"delivered, seen by {sent.delivered_by}" if sent.delivered is True else "not delivered"
+        self._show_text(f"Handed {sender.role}'s result to {receiver.role}: {delivery}")
+        self._watch()
+
+    def _read_results(self) -> None:
+        rows = {row.role: row for row in self._refresh()}
+        self._sessions = tuple(self._summarize_session(player, rows[player.role]) for player in self._agents)
+        for summary in self._sessions:
+            self._show_text(f"{summary.role} said: {summary.said or '(nothing)'}")
+
+    def _summarize_session(self, demo_agent: DemoAgent, row: DemoRow) -> DemoSessionSummary:
+        text, source = self._read_last_message(demo_agent.role)
+        status = status_reader.read_status(self._ctx, self._refs[demo_agent.role])
+        return DemoSessionSummary(
+            role=demo_agent.role,
+            session=row.session,
+            session_state=status.session_state,
+            agent_state=status.agent_state,
+            waiting_for=status.waiting_for,
+            error_kind=status.error_kind or "",
+            states=tuple(self._seen.get(demo_agent.role, ())),
+            said=text,
+            source=source,
+        )
+
+    def _read_last_message(self, role: str) -> tuple[str, str]:
+        try:
+            taken = capture_session(self._ctx, self._refs[role], CaptureRequest(lines=60))
+        except LisaError as problem:
+            return problem.message, ""
+        if taken.excerpt is not None:
+            replies = [message.text for message in taken.excerpt.messages if message.role == "assistant"]
+            errors = [problem.text for problem in taken.excerpt.problems]
+            return next(iter([*reversed(replies), *reversed(errors)]), "").strip(), taken.source
+        lines = [line for line in taken.text.split("\n") if line.strip()]
+        return (lines[-1].strip() if lines else ""), taken.source
+
+    def clean_up(self) -> tuple[str, ...]:
+        """Take the stage down; answers what is left of it."""
+        left: list[str] = []
+        for role, ref in self._refs.items():
+            try:
+                kill.kill_session(self._ctx, ref)
+                self._killed += 1
+            except Exception as problem:  # the others are to be ended all the same
+                left.append(f"{role}: {problem}")
+        try:
+            self._ctx.tmux(self._ctx.project()).kill_server()
+        except LisaError as problem:
+            left.append(problem.message)
+        sockets = os.path.dirname(self._ctx.project().socket)  # elsewhere when the temporary folder's path is long
+        for folder in (self._root, sockets):
+            files.remove_tree(folder)
+            if files.exists(folder):
+                left.append(folder)
+        if self._sessions or left:
+            self._show_text(f"{self._killed} sessions killed, {'nothing' if not left else ', '.join(left)} left behind")
+        return tuple(left)
+
+    def build_result(self, left: tuple[str, ...]) -> DemoResult:
+        return DemoResult(
+            ok=not left and bool(self._sessions) and self._handoff_delivered,
+            agent=self._agent,
+            seconds=round(self._ctx.clock.monotonic() - self._began, 2),
+            sessions=self._sessions,
+            answered=tuple(self._answered),
+            handed_to=self._receiver,
+            hand_delivered=self._handoff_delivered,
+            killed=self._killed,
+            left_behind=left,
+        )
+
+    # -- looking ----------------------------------------------------------------------------------------------
+
+    def _refresh(self) -> tuple[DemoRow, ...]:
+        """See all sessions in one go and show what is new."""
+        found = collect_evidence(self._ctx, list(self._refs.values()), cache=self._memory)
+        statuses = {evidence.session: judge(evidence, self._ctx.clock.now()) for evidence in found}
+        now = self._ctx.clock.monotonic()
+        rows = [self._build_row(role, statuses[ref.session], now) for role, ref in self._refs.items()]
+        before = {row.role: row.key for row in self._rows}
+        changed = tuple(row for row in rows if before.get(row.role) != row.key)
+        self._rows = tuple(rows)
+        for row in changed:
+            self._seen.setdefault(row.role, []).append(
+                row.waiting_for if row.waiting_for in DIALOG_KINDS else row.doing
+            )
+        self._show(DemoUpdate(at=now - self._began, rows=self._rows, changed=changed))
+        return self._rows
+
+    def _build_row(self, role: str, status: Status, now: float) -> DemoRow:
+        key = (status.session_state, status.agent_state, status.waiting_for)
+        if self._since.get(role, ((), 0.0))[0] != key:
+            self._since[role] = (key, now)
+        return DemoRow(
+            role=role,
+            session=status.session,
+            state=status.session_state,
+            doing=status.agent_state,
+            waiting_for=status.waiting_for,
+            task=status.state_detail or (status.active_task if status.todos_done < status.todos_total else ""),
+            todos_done=status.todos_done,
+            todos_total=status.todos_total,
+            seconds=now - self._since[role][1],
+            source=status.state_source,
+        )
+
+    def _is_idle(self, role: str) -> bool:
+        return any(row.role == role and _is_row_idle(row) for row in self._rows)
+
+    def _is_overdue(self) -> bool:
+        return self._ctx.clock.monotonic() > self._deadline
+
+    def _show_text(self, text: str) -> None:
+        self._show(DemoUpdate(at=self._ctx.clock.monotonic() - self._began, text=text, rows=self._rows))
+
+
+def _is_row_idle(row: DemoRow) -> bool:
+    return row.state in ENDED_STATES or (row.state == "waiting_input" and row.waiting_for not in DIALOG_KINDS)

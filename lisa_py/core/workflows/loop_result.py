@@ -1,0 +1,110 @@
+"""What a loop tells: its cycles, each with the answers of its four steps, what it used, and why it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.core.advice.advise import Advice
+from lisa_py.core.handoff.diff_pack import PackDiff
+from lisa_py.core.handoff.handoff import Handoff
+from lisa_py.core.planning.budget import BudgetLimits, BudgetViolation, UsageAmounts
+from lisa_py.core.workflows.monitor_report import MonitorResult
+
+
+class LoopCycle(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One round; of one that failed, the steps that answered."""
+
+    index: int
+    elapsed_seconds: float
+    waited_seconds: float | UnsetType = UNSET
+    """How long it first waited for somebody to tell the resting session something."""
+    monitor: MonitorResult | UnsetType = UNSET
+    diff_pack: PackDiff | UnsetType = UNSET
+    handoff: Handoff | UnsetType = UNSET
+    next: Advice | UnsetType = UNSET
+
+
+class MinimalCycle(Struct, frozen=True, kw_only=True, rename="camel"):
+    index: int
+    elapsed_seconds: float
+    monitor_state: str | UnsetType = UNSET
+    waiting_for: str | UnsetType = UNSET
+    next_action: str | UnsetType = UNSET
+    changed: bool | UnsetType = UNSET
+    delta_count: int | UnsetType = UNSET
+
+
+class LoopFailure(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The failed step's own words."""
+
+    step: str
+    error_code: str
+    exit_code: int
+    exit_reason: str | UnsetType = UNSET
+    output: MonitorResult | PackDiff | Handoff | Advice | dict[str, Any] | UnsetType = UNSET
+
+
+class LoopResult(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One loop."""
+
+    ok: bool
+    session: str
+    project_root: str
+    requested_steps: int
+    completed_steps: int
+    exit_reason: str
+    """steps_done, a terminal state, waiting_input (nobody told it anything), budget, or the step that failed."""
+    cursor_file: str
+    handoff_cursor_file: str
+    observed: UsageAmounts
+    estimated_metrics: tuple[str, ...] = ("tokens",)
+    limits: BudgetLimits
+    steps: tuple[LoopCycle, ...]
+    partial: LoopCycle | UnsetType = UNSET
+    violations: tuple[BudgetViolation, ...] | UnsetType = UNSET
+    failed_step: str | UnsetType = UNSET
+    cause: LoopFailure | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+    @property
+    def exit_code(self) -> int:
+        if self.cause is not UNSET and self.cause.exit_code == 130:
+            return 130
+        return 0 if self.ok else 1
+
+
+class MinimalLoopResult(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The same in few words."""
+
+    ok: bool
+    session: str
+    project_root: str
+    requested_steps: int
+    completed_steps: int
+    exit_reason: str
+    cursor_file: str
+    handoff_cursor_file: str
+    observed: UsageAmounts
+    limits: BudgetLimits
+    steps: tuple[MinimalCycle, ...]
+    violations: tuple[BudgetViolation, ...] | UnsetType = UNSET
+    failed_step: str | UnsetType = UNSET
+    cause: LoopFailure | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+def minimize_cycle(cycle: LoopCycle) -> MinimalCycle:
+    monitor, diff, handoff, advice = cycle.monitor, cycle.diff_pack, cycle.handoff, cycle.next
+    return MinimalCycle(
+        index=cycle.index,
+        elapsed_seconds=cycle.elapsed_seconds,
+        monitor_state=UNSET if monitor is UNSET else monitor.final_state,
+        waiting_for=UNSET if monitor is UNSET else monitor.waiting_for,
+        next_action=UNSET if advice is UNSET else advice.next_action,
+        changed=UNSET if diff is UNSET else diff.changed,
+        delta_count=UNSET if handoff is UNSET else handoff.delta_count,
+    )

@@ -1,0 +1,224 @@
+"""Monitoring as commands offer it: each poll told to all who listen, and the result as a payload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.core.handoff import monitor_stream
+from lisa_py.core.output import pane_text
+from lisa_py.core.status.status_reader import normalise_status
+from lisa_py.core.wait import monitor
+from lisa_py.core.wait.monitor import MonitorSummary, Poll
+from lisa_py.core.wait.stop_rules import StopRules
+from lisa_py.core.wait.webhook import Webhook
+from lisa_py.host.clock import format_rfc3339, local_time
+from lisa_py.store.paths import SessionRef
+
+
+class ReportOptions(Struct, frozen=True, kw_only=True):
+    """Who is told about each poll."""
+
+    stream: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    """No live line, also on a terminal."""
+    emit_handoff: bool = False
+    handoff_cursor_file: str = ""
+    cursor_reset: bool = False
+    event_budget: int = 0
+    webhook: str = ""
+
+
+class PollEvent(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A poll, as --stream-json shows it."""
+
+    type: str = "poll"
+    poll: int
+    session: str
+    status: str
+    session_state: str
+    wait_estimate: int
+    todos_done: int
+    todos_total: int
+    waiting_for: str | UnsetType = UNSET
+    agent_state: str | UnsetType = UNSET
+    active_task: str | UnsetType = UNSET
+    classification_reason: str | UnsetType = UNSET
+    transition: bool | UnsetType = UNSET
+    """Reported because the state has changed, between two beats of the interval."""
+
+
+class MonitorResult(Struct, frozen=True, kw_only=True, rename="camel"):
+    session: str
+    final_state: str
+    final_status: str
+    exit_reason: str
+    polls: int
+    todos_done: int
+    todos_total: int
+    classification_reason: str
+    waiting_for: str | UnsetType = UNSET
+    error_kind: str | UnsetType = UNSET
+    exit_code: int | UnsetType = UNSET
+    output_file: str | UnsetType = UNSET
+    next_offset: int | UnsetType = UNSET
+    recoveries: int | UnsetType = UNSET
+    webhook_error: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+def monitor_and_report(ctx: Context, ref: SessionRef, rules: StopRules, options: ReportOptions) -> MonitorResult:
+    """Monitor a session to the end.
+
+    Raises LisaError: interrupted (exit code 130; the session is left alone), invalid_webhook, invalid_cursor_file,
+    cursor_file_write_failed, handoff_stream_failed.
+    """
+    reporter = PollReporter(ctx, ref, options)
+    try:
+        outcome = monitor.run_monitor(ctx, ref, rules, reporter.report_poll, reporter.show_progress)
+    except KeyboardInterrupt:
+        again = f"lisa session monitor --session {ref.session}"
+        raise LisaError(
+            "interrupted",
+            f"stopped watching; {ref.session} goes on. To watch it again: {again}",
+            exit_code=130,
+            session=ref.session,
+        ) from None
+    finally:
+        ctx.progress("")
+    return reporter.report_final(outcome)
+
+
+class PollReporter:
+    """Tells all who listen about each poll: the stream, the handoff stream, the webhook, people."""
+
+    def __init__(self, ctx: Context, ref: SessionRef, options: ReportOptions) -> None:
+        """Raises UsageError(invalid_webhook | invalid_cursor_file)."""
+        self._ctx = ctx
+        self._ref = ref
+        self._options = options
+        self._minimal = ctx.output_format == "json-min"
+        self._handoffs = self._open_stream() if options.emit_handoff else None
+        self._webhook = Webhook(options.webhook, ctx.settings) if options.webhook.strip() else None
+
+    def _open_stream(self) -> monitor_stream.HandoffStream:
+        return monitor_stream.HandoffStream(
+            self._ctx,
+            self._ref,
+            cursor_file=self._options.handoff_cursor_file,
+            cursor_reset=self._options.cursor_reset,
+            event_budget=self._options.event_budget,
+            summary=not self._minimal,
+            offset=self._read_offset,
+        )
+
+    def show_progress(self, poll: Poll) -> None:
+        """One live line on a terminal."""
+        if self._options.quiet or self._options.stream or self._options.verbose:
+            return
+        status = poll.status
+        activity = status.waiting_for or status.active_task or status.classification_reason
+        self._ctx.progress(f"{status.session}: {status.session_state} ({activity}) {poll.elapsed:.0f}s")
+
+    def report_poll(self, poll: Poll) -> None:
+        """Pass one reported poll on."""
+        status = normalise_status(poll.status)
+        if self._options.verbose:
+            self._ctx.warn(
+                f"[{local_time(self._ctx.clock.now())}] poll={poll.number} state={status.session_state} "
+                f'status={status.status} active="{status.active_task}" wait={status.wait_estimate}s'
+            )
+        if self._options.stream:
+            self._ctx.emit(self._build_event(poll))
+        if self._handoffs is not None:
+            self._ctx.emit(self._handoffs.build_packet(poll.number, poll.status))
+            self._handoffs.commit_cursor()
+        if self._webhook is not None:
+            self._webhook.send(
+                {
+                    "event": "poll",
+                    "at": self._now(),
+                    "poll": poll.number,
+                    "session": status.session,
+                    "status": status.status,
+                    "sessionState": status.session_state,
+                    "waitingFor": status.waiting_for,
+                    "todosDone": status.todos_done,
+                    "todosTotal": status.todos_total,
+                    "waitEstimate": status.wait_estimate,
+                }
+            )
+
+    def _build_event(self, poll: Poll) -> PollEvent:
+        status = normalise_status(poll.status)
+        return PollEvent(
+            poll=poll.number,
+            session=status.session,
+            status=status.status,
+            session_state=status.session_state,
+            wait_estimate=status.wait_estimate,
+            todos_done=status.todos_done,
+            todos_total=status.todos_total,
+            waiting_for=status.waiting_for or UNSET,
+            agent_state=UNSET if self._minimal else status.agent_state,
+            active_task=UNSET if self._minimal else status.active_task,
+            classification_reason=UNSET if self._minimal else status.classification_reason,
+            transition=poll.changed or UNSET,
+        )
+
+    def report_final(self, outcome: MonitorSummary) -> MonitorResult:
+        """The result; the webhook gets it too, and what went wrong there becomes part of it."""
+        status = outcome.status
+        result = MonitorResult(
+            session=status.session,
+            final_state=outcome.final_state,
+            final_status=outcome.final_status,
+            exit_reason=outcome.reason,
+            polls=outcome.polls,
+            todos_done=status.todos_done,
+            todos_total=status.todos_total,
+            classification_reason=status.classification_reason,
+            waiting_for=status.waiting_for or UNSET,
+            error_kind=status.error_kind,
+            exit_code=status.exit_code,
+            output_file=outcome.output_file or UNSET,
+            next_offset=self._read_offset() or UNSET,
+            recoveries=outcome.recoveries or UNSET,
+            error_code=outcome.code or UNSET,
+        )
+        if self._webhook is None:
+            return result
+        self._webhook.send({"event": "final", "at": self._now(), **_final_fields(result)})
+        problem = self._webhook.close()
+        if problem:
+            self._ctx.warn(f"webhook warning: {problem}")
+        return structs.replace(result, webhook_error=problem or UNSET)
+
+    def _read_offset(self) -> int:
+        try:
+            return pane_text.next_offset(self._ctx, self._ref)
+        except LisaError:
+            return 0
+
+    def _now(self) -> str:
+        return format_rfc3339(self._ctx.clock.now(), fraction=True)
+
+
+_FINAL_FIELDS: tuple[tuple[str, Callable[[MonitorResult], object]], ...] = (
+    ("session", lambda result: result.session),
+    ("finalState", lambda result: result.final_state),
+    ("finalStatus", lambda result: result.final_status),
+    ("exitReason", lambda result: result.exit_reason),
+    ("polls", lambda result: result.polls),
+    ("nextOffset", lambda result: result.next_offset),
+    ("errorCode", lambda result: result.error_code),
+)
+
+
+def _final_fields(result: MonitorResult) -> dict[str, object]:
+    pairs = ((key, read(result)) for key, read in _FINAL_FIELDS)
+    return {key: value for key, value in pairs if value is not UNSET}

@@ -1,0 +1,187 @@
+"""Preflight: everything that can be known before work starts, tried out on this machine rather than assumed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import doctor
+from lisa_py.core.lifecycle.doctor import MachineCheck, ProgramCheck
+from lisa_py.core.workflows import model_probe, self_checks
+from lisa_py.core.workflows.model_probe import AutoModelResult, ModelCheck
+from lisa_py.core.workflows.self_checks import SelfCheck
+from lisa_py.host import files
+from lisa_py.store import context_cache, lanes, oauth_tokens, objectives, session_memory, session_records, task_claims
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import Project
+from lisa_py.store.registry import Registry
+
+LOCK_TIMEOUT_MS = 50
+
+
+class PreflightRequest(Struct, frozen=True, kw_only=True):
+    """The wish as it was worded."""
+
+    project_root: str = ""
+    agent: str = ""
+    model: str = ""
+    auto_model: bool = False
+    candidates: str = ""
+    fast: bool = False
+    network: bool = True
+
+
+class EnvironmentReport(Struct, frozen=True, kw_only=True):
+    ok: bool
+    checks: Sequence[ProgramCheck]
+
+
+class PreflightReport(Struct, frozen=True, kw_only=True):
+    """What preflight saw."""
+
+    project: Project
+    environment: EnvironmentReport
+    machine: Sequence[MachineCheck]
+    contracts: Sequence[SelfCheck]
+    model: ModelCheck | UnsetType = UNSET
+    auto_model: AutoModelResult | UnsetType = UNSET
+
+    @property
+    def ok(self) -> bool:
+        fine = all(check.ok for check in self.machine) and all(check.ok for check in self.contracts)
+        return fine and self.environment.ok and (self.model is UNSET or bool(self.model.ok))
+
+
+def run(ctx: Context, request: PreflightRequest) -> PreflightReport:
+    """Raises LisaError for a wish that makes no sense; everything else is a finding."""
+    agent, model = _resolve_probe(request)
+    project = ctx.project(request.project_root)
+    programs = doctor.check_programs(ctx, versions=not request.fast)
+    auto: AutoModelResult | UnsetType = UNSET
+    check: ModelCheck | UnsetType = UNSET
+    machine = [
+        *doctor.check_machine(ctx, _add_version(programs[0])),
+        *_iterate_checks(ctx, project, programs, request.fast),
+    ]
+    if agent is not None and request.auto_model:
+        auto, check = model_probe.choose_model(ctx, agent, request.candidates, network=request.network)
+    elif agent is not None and model:
+        check = model_probe.probe_model(ctx, agent, model, network=request.network)
+    return PreflightReport(
+        project=project,
+        environment=EnvironmentReport(ok=doctor.is_ready(programs), checks=programs),
+        machine=machine,
+        contracts=self_checks.run_self_checks(fast=request.fast),
+        model=check,
+        auto_model=auto,
+    )
+
+
+def _resolve_probe(request: PreflightRequest) -> tuple[Agent | None, str]:
+    """Who is to be asked for which model; neither when no model is asked for."""
+    if request.model.strip() and request.auto_model:
+        raise LisaError("model_auto_model_conflict", "--model names one model, --auto-model looks for one: give one")
+    wanted = bool(request.model.strip()) or request.auto_model
+    name = request.agent or (agents.DEFAULT_NESTED if wanted else "")
+    if not name:
+        return None, ""
+    agent = agents.get(name)
+    return agent, model_probe.resolve_model(agent, request.model)
+
+
+def _add_version(tmux: ProgramCheck) -> ProgramCheck:
+    """The machine findings judge the version of tmux, which the fast look at programs leaves out."""
+    if not tmux.available or tmux.version or tmux.path is UNSET:
+        return tmux
+    return ProgramCheck(
+        name=tmux.name, available=True, path=tmux.path, version=doctor.read_tmux_version(str(tmux.path))
+    )
+
+
+def _iterate_checks(
+    ctx: Context, project: Project, programs: Sequence[ProgramCheck], fast: bool
+) -> Iterator[MachineCheck]:
+    yield _check_shared_dir(ctx)
+    yield _check_locks(ctx)
+    yield _check_stores(ctx, project)
+    if not fast:
+        versionless = [check.name for check in programs if check.available and not check.version]
+        detail = (
+            f"no version from {', '.join(versionless)}: it may be broken"
+            if versionless
+            else "every program says its version"
+        )
+        yield MachineCheck(name="versions", ok=not versionless, detail=detail)
+
+
+def _check_shared_dir(ctx: Context) -> MachineCheck:
+    folder = ctx.settings.shared_dir
+    try:
+        files.remove_tree(files.make_temporary_dir(os.path.join(_nearest_existing(folder), ".lisa-preflight-")))
+    except LisaError as problem:
+        return MachineCheck(name="shared_dir", ok=False, detail=problem.message)
+    return MachineCheck(name="shared_dir", ok=True, detail=folder)
+
+
+def _check_locks(ctx: Context) -> MachineCheck:
+    """On some network file systems a lock keeps nobody out."""
+    folder = ctx.settings.state_dir
+    try:
+        probe_folder = files.make_temporary_dir(os.path.join(_nearest_existing(folder), ".lisa-preflight-"))
+    except LisaError as problem:
+        return MachineCheck(name="locks", ok=False, detail=problem.message)
+    path = os.path.join(probe_folder, "lock")
+    try:
+        with files.lock(path, timeout_ms=LOCK_TIMEOUT_MS), files.lock(path, timeout_ms=LOCK_TIMEOUT_MS):
+            return MachineCheck(name="locks", ok=False, detail=f"two holders at once: locks do not work below {folder}")
+    except LisaError as problem:
+        fine = problem.code == "state_lock_timeout"
+        return MachineCheck(name="locks", ok=fine, detail="a second holder is kept out" if fine else problem.message)
+    finally:
+        files.remove_tree(probe_folder)
+
+
+def _nearest_existing(folder: str) -> str:
+    """What has this name, or the nearest thing above it that is there."""
+    while not files.exists(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _check_stores(ctx: Context, project: Project) -> MachineCheck:
+    """Every record of the project and the token pool can be read."""
+    problems = list(_list_unreadable(ctx, project))
+    detail = "; ".join(problems[:3]) if problems else "every record can be read"
+    return MachineCheck(name="stores", ok=not problems, detail=detail)
+
+
+def _list_unreadable(ctx: Context, project: Project) -> Iterator[str]:
+    registries: list[Registry[Any]] = [
+        lanes.registry(project),
+        objectives.registry(project),
+        context_cache.registry(project),
+        task_claims.registry(project, ctx.settings),
+        *(session_memory.registry(ref) for ref in session_memory.list_sessions(project)),
+    ]
+    for registry in registries:
+        try:
+            registry.read()
+        except LisaError as problem:
+            yield problem.message
+    try:
+        oauth_tokens.list_tokens(ctx.settings, ctx.clock.now())
+    except (LisaError, UnreadableRecord) as problem:
+        yield str(problem)
+    for ref in session_records.list_sessions(project):
+        try:
+            session_records.read_meta(ref)
+            session_records.read_state(ref)
+        except UnreadableRecord as problem:
+            yield str(problem)

@@ -1,0 +1,197 @@
+"""What a smoke run is made of: the levels' names, markers and scripts, what chaos does to them and must lead to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from lisa_py.agents.base import quote_posix
+
+LEVELS_MAX = 4
+CHAOS = ("none", "delay", "drop-marker", "fail-child", "mixed")
+STYLES = ("none", "dot-slash", "spawn", "nested", "neutral")
+STYLE_PROMPTS: Mapping[str, tuple[str, bool]] = {
+    "dot-slash": ("Use ./lisa for all child orchestration.", True),
+    "spawn": ("Run lisa session spawn inside the spawned agent.", True),
+    "nested": ("Build a nested lisa chain and report markers.", True),
+    "neutral": ("No nesting requested here.", False),
+}
+"""The prompt of a style, and whether it is to be read as a call for nesting."""
+EXPECTED_FAILURES: Mapping[str, tuple[str, ...]] = {
+    "drop-marker": ("smoke_marker_assertion_failed",),
+    "fail-child": ("smoke_monitor_failed", "smoke_unexpected_final_state"),
+    "mixed": ("smoke_marker_assertion_failed", "smoke_monitor_failed"),
+}
+"""The `errorCode`s a chaos mode must lead to; the others must not fail."""
+
+
+class SmokeLevel(Struct, frozen=True, kw_only=True):
+    """One link of the chain: a session that runs a script that spawns the next link."""
+
+    number: int
+    session: str
+    marker: str
+    script: str
+    """Path."""
+
+
+class SmokePlan(Struct, frozen=True, kw_only=True):
+    """The whole chain, outermost first."""
+
+    run_id: str
+    folder: str
+    levels: tuple[SmokeLevel, ...]
+    agent: str
+    """Whose name the sessions bear; no agent is run."""
+    project_root: str
+    program: str
+    """Path of the lisa that the panes call."""
+    chaos: str = "none"
+    model: str = ""
+    poll_interval: int = 1
+    max_polls: int = 180
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        return tuple(level.marker for level in self.levels)
+
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        return tuple(level.session for level in self.levels)
+
+
+def build_levels(run_id: str, folder: str, count: int) -> tuple[SmokeLevel, ...]:
+    return tuple(
+        SmokeLevel(
+            number=number,
+            session=f"lisa-smoke-l{number}-{run_id}",
+            marker=f"LISA_SMOKE_L{number}_DONE=1",
+            script=os.path.join(folder, f"l{number}.sh"),
+        )
+        for number in range(1, count + 1)
+    )
+
+
+def build_script(plan: SmokePlan, level: SmokeLevel) -> str:
+    """What runs in a level's pane: spawn, watch and read the next level, then say that all went well."""
+    lines = [
+        "#!/usr/bin/env bash",
+        "set -euo pipefail",
+        f"BIN={quote_posix(plan.program)}",
+        f"ROOT={quote_posix(plan.project_root)}",
+    ]
+    if level.number < len(plan.levels):
+        lines += _child_commands(plan, plan.levels[level.number])
+    return "\n".join([*lines, *_final_commands(plan, level)]) + "\n"
+
+
+def _child_commands(plan: SmokePlan, child: SmokeLevel) -> list[str]:
+    name = quote_posix(child.session)
+    command = quote_posix(f"/bin/bash {quote_posix(child.script)}")
+    model = f" --model {quote_posix(plan.model)}" if plan.model else ""
+    pace = f"--poll-interval {plan.poll_interval} --max-polls {plan.max_polls}"
+    return [
+        f'"$BIN" session spawn --agent {plan.agent} --mode interactive --project-root "$ROOT" --session {name}'
+        f" --command {command}{model} --json",
+        f'"$BIN" session monitor --session {name} --project-root "$ROOT" {pace}'
+        " --stop-on-waiting false --expect terminal --json",
+        f'"$BIN" session capture --session {name} --project-root "$ROOT" --raw --lines {capture_lines(child.number)}',
+    ]
+
+
+def capture_lines(number: int) -> int:
+    """How many lines of a level's pane its parent reads: a level holds what all levels below it said."""
+    return 120 + 80 * (LEVELS_MAX - number)
+
+
+def _final_commands(plan: SmokePlan, level: SmokeLevel) -> list[str]:
+    """Marker and name last, changed by chaos where it strikes."""
+    number, deepest = level.number, len(plan.levels)
+    marker = f"echo {level.marker}"
+    named = f"echo LISA_SMOKE_SESSION={level.session}"
+    if plan.chaos == "delay":
+        return [marker, named, f"sleep {number}"]
+    if plan.chaos == "drop-marker" and number == deepest:
+        return [named, "echo LISA_SMOKE_CHAOS_MARKER_DROPPED=1"]
+    if plan.chaos == "fail-child" and number == max(1, deepest - 1):
+        return [marker, named, "echo LISA_SMOKE_CHAOS_FAIL_CHILD=1", "exit 7"]
+    if plan.chaos == "mixed":
+        marker_line = "echo LISA_SMOKE_CHAOS_MIXED_MARKER_DROPPED=1" if number == deepest else marker
+        return [f"sleep {(number - 1) % 2 + 1}", marker_line, named]
+    return [marker, named]
+
+
+class ChaosResult(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Whether a chaos mode led to what it must lead to."""
+
+    expected_failure: bool
+    expected_error_codes: tuple[str, ...]
+    observed_failure: bool
+    observed_error_code: str
+    matched: bool
+
+
+def judge_chaos(chaos: str, error_code: str) -> ChaosResult:
+    expected = EXPECTED_FAILURES.get(chaos, ())
+    matched = error_code in expected if expected else not error_code
+    return ChaosResult(
+        expected_failure=bool(expected),
+        expected_error_codes=expected,
+        observed_failure=bool(error_code),
+        observed_error_code=error_code,
+        matched=matched,
+    )
+
+
+# -- prompts ------------------------------------------------------------------------------------------------------
+
+MATRIX_MODES = ("bypass", "full-auto", "any")
+
+
+class SmokeProfile(Struct, frozen=True, kw_only=True):
+    """What a profile fills in where the user gave nothing."""
+
+    style: str
+    rows: tuple[tuple[str, str], ...]
+    model: str = ""
+
+
+_NESTED_ROW = ("bypass", "Use ./lisa for child orchestration.")
+_NEUTRAL_ROW = ("full-auto", "No nesting requested here.")
+
+
+def find_profile(name: str, agent: str, model: str) -> SmokeProfile | None:
+    """The profile of an agent, or `mixed`; `agent` is the one nested detection is for, with its usual model."""
+    if name == agent:
+        rows = (_NESTED_ROW, ("bypass", "Run lisa session spawn for child workers."), _NEUTRAL_ROW)
+        return SmokeProfile(style="nested", rows=rows, model=model)
+    if name == "mixed":
+        rows = (_NESTED_ROW, _NEUTRAL_ROW, ("any", "Use lisa inside of lisa inside as well."))
+        return SmokeProfile(style="nested", rows=rows, model=model)
+    return None if name in ("", "none") else SmokeProfile(style="neutral", rows=(_NEUTRAL_ROW,))
+
+
+def parse_matrix(text: str) -> tuple[tuple[str, str], ...]:
+    """(mode, prompt) of every row of a matrix file; blank lines and `#` comments are skipped. Raises ValueError."""
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        mode, bar, prompt = line.partition("|")
+        mode, prompt = mode.strip().lower(), prompt.strip()
+        if not bar:
+            raise ValueError(f"invalid matrix line {number}: expected mode|prompt")
+        if not prompt:
+            raise ValueError(f"invalid matrix line {number}: empty prompt")
+        if mode not in MATRIX_MODES:
+            raise ValueError(f"invalid matrix line {number}: mode must be {'|'.join(MATRIX_MODES)}")
+        rows.append((mode, prompt))
+    if not rows:
+        raise ValueError("matrix file has no probe rows")
+    return tuple(rows)
+
+
+def format_matrix(rows: Sequence[tuple[str, str]]) -> str:
+    return "".join(f"{mode}|{prompt}\n" for mode, prompt in rows)

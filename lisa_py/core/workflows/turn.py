@@ -1,0 +1,162 @@
+"""One turn of a dialogue in one call: tell the session something, wait for what comes of it, pack the result."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.core.handoff import fields, packet
+from lisa_py.core.handoff.packet import Packet, PacketRequest
+from lisa_py.core.output.events import EventReader
+from lisa_py.core.send import result
+from lisa_py.core.send.result import SessionSendResult
+from lisa_py.core.send.send import SendPayload, send_payload
+from lisa_py.core.status import status_reader
+from lisa_py.core.status.poll_cache import PollCache
+from lisa_py.core.wait.stop_rules import StopRules
+from lisa_py.core.wait.waiter import Waiter
+from lisa_py.core.workflows import monitor_report
+from lisa_py.core.workflows.monitor_report import MonitorResult, ReportOptions
+from lisa_py.store.paths import SessionRef
+
+TurnStep = Literal["send", "monitor", "packet"]
+
+KEY_EFFECT_SECONDS = 1.0
+"""Seconds."""
+POLL_SECONDS = 0.1
+"""The same, between two looks while nothing tells of a change: a terminal title changes without an event."""
+
+
+class TurnRequest(Struct, frozen=True, kw_only=True):
+    """What to tell, how long to wait for what, and what to pack."""
+
+    payload: SendPayload
+    rules: StopRules
+    packet: PacketRequest
+    reader: EventReader
+    fields: tuple[str, ...] = ()
+    """Only these of the packet; empty: all."""
+
+
+class TurnStepError(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A step that failed with an error instead of an answer."""
+
+    session: str
+    project_root: str
+    error_code: str
+    error: str
+    ok: bool = False
+
+
+class TurnResult(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the three steps gave; steps after a failed one are left out."""
+
+    ok: bool
+    session: str
+    project_root: str
+    send: SessionSendResult | TurnStepError
+    send_exit_code: int = 0
+    monitor: MonitorResult | TurnStepError | UnsetType = UNSET
+    monitor_exit_code: int = 0
+    packet: Packet | TurnStepError | dict[str, Any] | UnsetType = UNSET
+    packet_exit_code: int = 0
+    failed_step: TurnStep | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+    @property
+    def exit_code(self) -> int:
+        """That of the failed step."""
+        return self.send_exit_code or self.monitor_exit_code or self.packet_exit_code
+
+
+def run_turn(ctx: Context, ref: SessionRef, request: TurnRequest) -> TurnResult:
+    """Do the three steps as far as they go; what goes wrong is in the answer.
+
+    Raises LisaError(interrupted) on Ctrl-C.
+    """
+    sent = _send(ctx, ref, request.payload)
+    done = TurnResult(ok=True, session=ref.session, project_root=ref.project.root, send=sent)
+    if isinstance(sent, TurnStepError) or not sent.ok:
+        return _build_failure(done, "send", sent, 1)
+    if request.payload.keys:
+        _wait_for_key_effect(ctx, ref)
+    monitored = _monitor(ctx, ref, request.rules)
+    done = msgspec.structs.replace(done, monitor=monitored)
+    if monitored.error_code is not UNSET:
+        return _build_failure(done, "monitor", monitored, 1 if isinstance(monitored, TurnStepError) else 2)
+    made = _build_packet(ctx, ref, request)
+    if made.error_code is not UNSET:
+        return _build_failure(msgspec.structs.replace(done, packet=made), "packet", made, 1)
+    shown = fields.project(msgspec.to_builtins(made), request.fields) if request.fields else made
+    return msgspec.structs.replace(done, packet=shown)
+
+
+def _send(ctx: Context, ref: SessionRef, payload: SendPayload) -> SessionSendResult | TurnStepError:
+    try:
+        return result.build_result(ref, send_payload(ctx, ref, payload))
+    except LisaError as problem:
+        return _build_step_error(ref, problem)
+
+
+def _wait_for_key_effect(ctx: Context, ref: SessionRef) -> None:
+    """No agent confirms a key: the rest it is seen in at once may be that from before the key."""
+    deadline = ctx.clock.monotonic() + KEY_EFFECT_SECONDS
+    memory = PollCache()
+    with Waiter(ctx, [ref.folder]) as waiter:
+        while True:
+            evidence, status = status_reader.read_with_evidence(ctx, ref, cache=memory)
+            left = deadline - ctx.clock.monotonic()
+            if status.session_state != "waiting_input" or left <= 0:
+                return
+            waiter.watch([ref.folder, *evidence.watch_paths], [])
+            waiter.wait(min(left, POLL_SECONDS))
+
+
+def _monitor(ctx: Context, ref: SessionRef, rules: StopRules) -> MonitorResult | TurnStepError:
+    try:
+        return monitor_report.monitor_and_report(ctx, ref, rules, ReportOptions())
+    except LisaError as problem:
+        if problem.exit_code == 130:
+            raise
+        return _build_step_error(ref, problem)
+
+
+def _build_packet(ctx: Context, ref: SessionRef, request: TurnRequest) -> Packet | TurnStepError:
+    try:
+        made = packet.build(ctx, ref, request.packet, request.reader)
+        request.reader.save(ctx)
+    except LisaError as problem:
+        return _build_step_error(ref, problem)
+    return made
+
+
+def _build_step_error(ref: SessionRef, problem: LisaError) -> TurnStepError:
+    return TurnStepError(
+        session=ref.session, project_root=ref.project.root, error_code=problem.code, error=problem.message
+    )
+
+
+def _build_failure(
+    done: TurnResult, step: TurnStep, why: SessionSendResult | MonitorResult | Packet | TurnStepError, code: int
+) -> TurnResult:
+    error = why.error if isinstance(why, TurnStepError) else why.error_code
+    codes = {
+        "send": (code, 0, 0),
+        "monitor": (0, code, 0),
+        "packet": (0, 0, code),
+    }[step]
+    return msgspec.structs.replace(
+        done,
+        ok=False,
+        failed_step=step,
+        error_code=f"turn_{step}_failed",
+        error=error,
+        send_exit_code=codes[0],
+        monitor_exit_code=codes[1],
+        packet_exit_code=codes[2],
+    )

@@ -1,0 +1,175 @@
+"""Waking up for one of many: files and processes of hundreds of sessions behind one handle that tells whose it was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+from lisa_py.host.file_events import FileWatcher
+
+_EVENT = struct.Struct("iIII")
+_MODIFY, _CLOSE_WRITE, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x8, 0x80, 0x100, 0x200
+_DELETE_SELF, _OVERFLOW, _GONE = 0x400, 0x4000, 0x8000
+_MASK = _MODIFY | _CLOSE_WRITE | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF
+"""No IN_ATTRIB: a heartbeat that is only touched wakes nobody, also two hundred of them."""
+
+
+def open_watcher(ignored: Iterable[str] = ()) -> GroupWatcher:
+    """The best this machine has: inotify, else watchdog's ways (which cannot tell whose event it was)."""
+    try:
+        return _InotifyGroupWatcher(ignored)
+    except OSError:
+        return _SharedGroupWatcher(ignored)
+
+
+class GroupWatcher:
+    """Members by a key, each with the paths and processes whose changes are its news."""
+
+    def follow(self, key: str, paths: Iterable[str], pids: Iterable[int]) -> None:
+        """Watch exactly these for the member from now on; a folder means the files directly in it."""
+        raise NotImplementedError
+
+    def wait(self, seconds: float) -> set[str]:
+        """The members to whom something happened; none at the end of the time."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class _InotifyGroupWatcher(GroupWatcher):
+    """One inotify instance for all: watchdog takes an instance and two threads per folder, and systems give 128.
+
+    (The members' processes are watched by pidfd.)
+    """
+
+    def __init__(self, ignored: Iterable[str]) -> None:
+        import ctypes  # noqa: PLC0415 - only waiting on a crowd pays for it
+
+        self._ignored = frozenset(ignored)
+        self._libc: Any = ctypes.CDLL(None, use_errno=True)
+        if not hasattr(self._libc, "inotify_init1") or not hasattr(select, "epoll"):
+            raise OSError("no inotify here")
+        self._handle: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._handle < 0:
+            raise OSError("no inotify handle left")
+        self._epoll = select.epoll()
+        self._epoll.register(self._handle, select.EPOLLIN)
+        self._folders: dict[int, str] = {}
+        self._watches: dict[str, int] = {}
+        self._by_path: dict[str, set[str]] = {}
+        self._paths: dict[str, tuple[str, ...]] = {}
+        self._process_handles: dict[int, tuple[str, int]] = {}
+        """pidfd -> member and pid."""
+
+    def follow(self, key: str, paths: Iterable[str], pids: Iterable[int]) -> None:
+        wanted = tuple(dict.fromkeys(path for path in paths if path))
+        if wanted != self._paths.get(key):
+            self._remove_member(key)
+            self._paths[key] = wanted
+            for path in wanted:
+                self._by_path.setdefault(path, set()).add(key)
+        for path in wanted:
+            self._watch_folder(path if os.path.isdir(path) else os.path.dirname(path))
+        self._watch_processes(key, set(pids))
+
+    def _remove_member(self, key: str) -> None:
+        for path in self._paths.get(key, ()):
+            members = self._by_path.get(path, set())
+            members.discard(key)
+            if not members:
+                self._by_path.pop(path, None)
+
+    def _watch_folder(self, folder: str) -> None:
+        if folder in self._watches:
+            return
+        number = self._libc.inotify_add_watch(self._handle, os.fsencode(folder), _MASK)
+        if number >= 0:  # else it does not exist yet, or there are no watches left: the caller's own beat will notice
+            old = self._folders.get(number)
+            if old is None:
+                self._folders[number] = folder
+            self._watches[folder] = number
+
+    def _watch_processes(self, key: str, pids: set[int]) -> None:
+        known = {pid: handle for handle, (owner, pid) in self._process_handles.items() if owner == key}
+        for pid in known.keys() - pids:
+            self._release(known[pid])
+        for pid in pids - known.keys():
+            with contextlib.suppress(OSError, AttributeError):
+                handle = os.pidfd_open(pid)
+                self._process_handles[handle] = (key, pid)
+                self._epoll.register(handle, select.EPOLLIN)
+
+    def _release(self, handle: int) -> None:
+        self._process_handles.pop(handle, None)
+        with contextlib.suppress(OSError):
+            self._epoll.unregister(handle)
+        with contextlib.suppress(OSError):
+            os.close(handle)
+
+    def wait(self, seconds: float) -> set[str]:
+        """Also none when what happened concerns nobody: the caller looks at its clock and comes back."""
+        found: set[str] = set()
+        for handle, _ in self._epoll.poll(max(0.0, seconds)):
+            if handle == self._handle:
+                found |= self._read_events()
+            elif handle in self._process_handles:
+                found.add(self._process_handles[handle][0])
+                self._release(handle)
+        return found
+
+    def _read_events(self) -> set[str]:
+        found: set[str] = set()
+        while True:
+            try:
+                raw = os.read(self._handle, 1 << 16)
+            except BlockingIOError:
+                return found
+            at = 0
+            while at < len(raw):
+                number, mask, _, size = _EVENT.unpack_from(raw, at)
+                name = raw[at + _EVENT.size : at + _EVENT.size + size].rstrip(b"\0")
+                at += _EVENT.size + size
+                found |= self._affected_members(number, mask, os.fsdecode(name))
+
+    def _affected_members(self, number: int, mask: int, name: str) -> set[str]:
+        if mask & _OVERFLOW:
+            return set(self._paths)
+        folder = self._folders.get(number, "")
+        if mask & _GONE:
+            self._folders.pop(number, None)
+            self._watches = {path: watch for path, watch in self._watches.items() if watch != number}
+        members = set(self._by_path.get(os.path.join(folder, name), ()))
+        if not name or (name not in self._ignored and not name.startswith(".")):
+            members |= self._by_path.get(folder, set())
+        return members
+
+    def close(self) -> None:
+        for handle in list(self._process_handles):
+            self._release(handle)
+        self._epoll.close()
+        with contextlib.suppress(OSError):
+            os.close(self._handle)
+
+
+class _SharedGroupWatcher(GroupWatcher):
+    """Any news is everybody's."""
+
+    def __init__(self, ignored: Iterable[str]) -> None:
+        self._watcher = FileWatcher(ignored)
+        self._members: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {}
+
+    def follow(self, key: str, paths: Iterable[str], pids: Iterable[int]) -> None:
+        self._members[key] = tuple(paths), tuple(pids)
+
+    def wait(self, seconds: float) -> set[str]:
+        every = self._members.values()
+        self._watcher.watch([path for paths, _ in every for path in paths], [pid for _, pids in every for pid in pids])
+        return set(self._members) if self._watcher.wait(seconds) else set()
+
+    def close(self) -> None:
+        self._watcher.close()

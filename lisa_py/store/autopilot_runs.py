@@ -1,0 +1,126 @@
+"""Run logs of autopilot: how far each run has come, for whoever goes on with it when its process is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract import wire
+from lisa_py.contract.errors import LisaError
+from lisa_py.host import files
+from lisa_py.host.clock import utc_stamp
+from lisa_py.host.env import Settings
+from lisa_py.store import paths
+from lisa_py.store.paths import Project
+
+RUN_ID = re.compile(r"run-\d{8}-\d{6}-\d{3}-[0-9a-f]{6}\Z")
+MAX_KEPT_RUNS = 20
+"""Runs of a project whose logs are kept; the oldest go first, those under way stay."""
+LOCK_TIMEOUT_MS = 200
+"""Whoever only looks whether a run is under way is in the way for a moment."""
+
+
+class RunRef(Struct, frozen=True):
+    """One run of the project whose folder this is."""
+
+    folder: str
+    id: str
+
+    @property
+    def log(self) -> str:
+        return os.path.join(self.folder, "runs", self.id + ".json")
+
+    @property
+    def lock(self) -> str:
+        return os.path.join(self.folder, "locks", self.id)
+
+
+def new_id(now: float) -> str:
+    """`run-<YYYYMMDD>-<HHMMSS>-<mmm>-<six hex digits>`, the time in UTC, so that names sort by when runs began."""
+    return f"run-{utc_stamp(now)}-{os.urandom(3).hex()}"
+
+
+def list_runs(project: Project) -> list[RunRef]:
+    """The project's runs, newest first."""
+    return _list_folder_runs(project.folder)
+
+
+def _list_folder_runs(folder: str) -> list[RunRef]:
+    every = (name.partition(".") for name in reversed(files.list_names(os.path.join(folder, "runs"))))
+    return [RunRef(folder, name) for name, _, kind in every if kind == "json" and RUN_ID.match(name)]
+
+
+def find(run_id: str, project: Project, settings: Settings, *, anywhere: bool) -> RunRef | None:
+    """The run of this id: in the project, else, if wished, in any other one on this machine."""
+    others = paths.list_project_hashes(settings) if anywhere else []
+    folders = [project.folder, *(os.path.join(settings.state_dir, "projects", digest) for digest in others)]
+    return next((run for run in (RunRef(folder, run_id) for folder in folders) if files.exists(run.log)), None)
+
+
+def read(run: RunRef) -> bytes | None:
+    """The log's text, or None when there is none. Raises OSError."""
+    return files.read(run.log)
+
+
+def write(run: RunRef, summary: object) -> None:
+    """Replace the log as a whole, 0600. Raises LisaError(store_unwritable)."""
+    files.ensure_private_dir(os.path.dirname(run.log))
+    files.write(run.log, wire.encode(msgspec.to_builtins(summary)) + b"\n")
+
+
+def set_aside(run: RunRef, now: float) -> str:
+    """Move a log that is none out of the way; answers where it went."""
+    return files.set_aside(run.log, now)
+
+
+def modified_at(run: RunRef) -> float:
+    """Unix seconds of the log's last change; 0 when there is none."""
+    return files.modified_at(run.log)
+
+
+def is_running(run: RunRef) -> bool:
+    """Whether a living process flies it."""
+    return files.is_locked(run.lock)
+
+
+@contextlib.contextmanager
+def hold_lock(run: RunRef) -> Iterator[None]:
+    """Be the one process that flies the run; the hold ends with the process, however that ends.
+
+    Raises LisaError: autopilot_run_busy, store_unwritable.
+    """
+    files.ensure_private_dir(os.path.dirname(run.lock))
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(files.lock(run.lock, timeout_ms=LOCK_TIMEOUT_MS, code="autopilot_run_busy"))
+        except LisaError as problem:
+            if problem.code == "autopilot_run_busy":
+                raise busy_error(run) from None
+            raise
+        stack.callback(files.remove, run.lock)
+        yield
+
+
+def busy_error(run: RunRef) -> LisaError:
+    return LisaError(
+        "autopilot_run_busy",
+        f"{run.id} is under way in another process; wait for it, or end that one and resume the run again",
+        autopilotId=run.id,
+    )
+
+
+def prune(folder: str, oldest: float = 0.0) -> None:
+    """Forget a project's runs beyond those that are kept, and those that got on last before `oldest` (unix seconds).
+
+    Not those under way; what cannot be removed now is tried again the next time.
+    """
+    for number, run in enumerate(_list_folder_runs(folder)):
+        if (number >= MAX_KEPT_RUNS or modified_at(run) < oldest) and not is_running(run):
+            with contextlib.suppress(OSError):
+                files.remove(run.log)
+                files.remove(run.lock)

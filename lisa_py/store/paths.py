@@ -1,0 +1,152 @@
+"""Where things lie: a project's identity, its socket, and the folder of each of its sessions."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.host import files
+from lisa_py.host.env import Settings
+from lisa_py.host.tmux import SOCKET_PATH_MAX
+
+SESSION_NAME = re.compile(r"lisa-[A-Za-z0-9_-]{1,95}\Z")
+
+
+class Project(Struct, frozen=True):
+    """One project root on this machine and what is derived from it."""
+
+    root: str
+    """Canonical: absolute, symlinks resolved."""
+    hash: str
+    """First 8 hex digits of the MD5 of the root."""
+    slug: str
+    folder: str
+    """`~/.lisa/projects/<hash>`."""
+    socket: str
+
+
+class SessionRef(Struct, frozen=True):
+    """One session's folder and the files in it; nothing of a session lies anywhere else."""
+
+    project: Project
+    session: str
+
+    @property
+    def folder(self) -> str:
+        return os.path.join(self.project.folder, "sessions", self.session)
+
+    def file(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    @property
+    def meta(self) -> str:
+        return self.file("meta.json")
+
+    @property
+    def state(self) -> str:
+        return self.file("state.json")
+
+    @property
+    def events(self) -> str:
+        return self.file("events.jsonl")
+
+    @property
+    def start(self) -> str:
+        """Written by the supervisor when the agent is about to start."""
+        return self.file("start")
+
+    @property
+    def done(self) -> str:
+        """Written by the supervisor when the agent has ended: `<runId>:<code>`."""
+        return self.file("done.txt")
+
+    @property
+    def heartbeat(self) -> str:
+        return self.file("heartbeat")
+
+    @property
+    def hooks(self) -> str:
+        """One JSON line per signal the agent's hooks gave."""
+        return self.file("hooks.jsonl")
+
+    @property
+    def environment(self) -> str:
+        """The caller's environment for the agent; read and removed by the supervisor."""
+        return self.file("environment")
+
+    @property
+    def command(self) -> str:
+        return self.file("command.sh")
+
+    @property
+    def lock(self) -> str:
+        return os.path.join(self.project.folder, "locks", self.session + ".lock")
+
+    @property
+    def output(self) -> str:
+        """Last screen of an ended session, written by status --full and monitor."""
+        return self.file("output.txt")
+
+
+def resolve_project(root: str, settings: Settings) -> Project:
+    """The project of a folder (which need not exist)."""
+    canonical = files.canonical_path(root)
+    digest = _digest(canonical)[:8]
+    slug = make_slug(os.path.basename(canonical))
+    return Project(
+        root=canonical,
+        hash=digest,
+        slug=slug,
+        folder=os.path.join(settings.state_dir, "projects", digest),
+        socket=_socket_path(slug, digest, settings),
+    )
+
+
+def _digest(text: str) -> str:
+    try:
+        from _md5 import md5  # type: ignore[import-not-found]  # noqa: PLC0415 - hashlib loads OpenSSL: 4 ms
+    except ImportError:
+        from hashlib import md5  # noqa: PLC0415
+    digest: str = md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    return digest
+
+
+def make_slug(text: str, max_length: int = 10) -> str:
+    """Lower case letters and digits only, cut; `project` when nothing is left."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())[:max_length] or "project"
+
+
+def _socket_path(slug: str, digest: str, settings: Settings) -> str:
+    name = f"lisa-tmux-{slug}-{digest}.sock"
+    preferred_path = os.path.join(settings.tmux_socket_dir, name)
+    if len(os.fsencode(preferred_path)) <= SOCKET_PATH_MAX:
+        return preferred_path
+    # too long for a Unix socket: a short folder of this user's own, told apart by the wanted folder
+    folder_hash = _digest(settings.tmux_socket_dir)[:6]
+    return os.path.join(settings.shared_dir, f"lisa-{os.getuid()}-{folder_hash}", name)
+
+
+def check_name(session: str) -> str:
+    """The name if it is one; every entry point asks.
+
+    Raises LisaError(invalid_session_name).
+    """
+    if not SESSION_NAME.match(session):
+        raise LisaError(
+            "invalid_session_name",
+            f"invalid --session: {session} (expected lisa- followed by letters, digits, _ or -, at most 100 in all)",
+        )
+    return session
+
+
+def list_project_hashes(settings: Settings) -> list[str]:
+    """Hashes of all projects lisa has a folder for."""
+    return [name for name in files.list_names(os.path.join(settings.state_dir, "projects")) if len(name) == 8]
+
+
+def list_session_names(project_folder: str) -> list[str]:
+    """Names of all sessions a project has a folder for, ended and killed ones included."""
+    return [name for name in files.list_names(os.path.join(project_folder, "sessions")) if SESSION_NAME.match(name)]

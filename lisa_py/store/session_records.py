@@ -1,0 +1,145 @@
+"""A session's own records: metadata, delivery state, and the supervisor's start and end."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionMeta, SessionState
+from lisa_py.host import files
+from lisa_py.host.env import Settings
+from lisa_py.store import paths, session_folder
+from lisa_py.store.json_records import UnreadableRecord, load, recover, save
+from lisa_py.store.paths import Project, SessionRef
+
+_DONE = re.compile(r"([A-Za-z0-9._-]+):(-?\d+)\s*\Z")
+
+
+class EndRecord(Struct, frozen=True):
+    """The supervisor's record of how the agent ended."""
+
+    run_id: str
+    code: int
+    at: float
+    """Unix seconds."""
+
+    @property
+    def signal(self) -> int:
+        """Signal number behind a shell's 128+n code, else 0."""
+        return self.code - 128 if 128 < self.code < 160 else 0
+
+
+def read_meta(ref: SessionRef) -> SessionMeta | None:
+    """Raises Unreadable."""
+    return load(ref.meta, SessionMeta)
+
+
+def write_meta(ref: SessionRef, meta: SessionMeta) -> None:
+    save(ref.meta, meta)
+
+
+def read_state(ref: SessionRef) -> SessionState:
+    """Raises Unreadable."""
+    return load(ref.state, SessionState) or SessionState()
+
+
+def change_state(
+    ref: SessionRef, settings: Settings, now: float, change: Callable[[SessionState], None]
+) -> SessionState:
+    """Read, change and write the state under its lock; a corrupt file is set aside first.
+
+    Raises LisaError(store_unwritable), also where a symlink has taken the folder's place.
+    """
+    session_folder.check_not_symlink(ref)
+    with session_lock(ref, settings, "state"):
+        state, _ = recover(ref.state, SessionState, now)
+        state = state or SessionState()
+        change(state)
+        save(ref.state, state)
+        return state
+
+
+def session_lock(
+    ref: SessionRef, settings: Settings, purpose: str, *, timeout_ms: int = 0
+) -> AbstractContextManager[float]:
+    """The session's lock for one purpose (`name`: spawn and kill; `input`: one sender at a time; `state`)."""
+    folder = files.ensure_private_dir(os.path.join(ref.project.folder, "locks"))
+    wait_ms = timeout_ms or settings.state_lock_timeout_ms
+    return files.lock(os.path.join(folder, f"{ref.session}.{purpose}"), timeout_ms=wait_ms)
+
+
+def read_end(ref: SessionRef) -> EndRecord | None:
+    """The end record, or None. Raises Unreadable when it is there and not one."""
+    try:
+        raw = files.read(ref.done, limit=4096)
+    except OSError as problem:
+        raise UnreadableRecord(f"done.txt: {problem.strerror}") from problem
+    if raw is None or not raw.strip():
+        return None
+    match = _DONE.match(raw.decode("utf-8", "replace").strip())
+    if match is None:
+        raise UnreadableRecord("invalid done file marker in done.txt")
+    return EndRecord(match[1], int(match[2]), files.modified_at(ref.done))
+
+
+def read_start(ref: SessionRef) -> tuple[str, int] | None:
+    """(run id, pid of the supervisor), or None when it has not started the agent yet."""
+    raw = files.read(ref.start, limit=4096) or b""
+    words = raw.decode("utf-8", "replace").split()
+    return (words[0], int(words[1])) if len(words) >= 2 and words[1].isdigit() else None
+
+
+def find_session(session: str, root_flag: str, cwd: str, settings: Settings) -> SessionRef:
+    """The place of a session: by --project-root, else where its metadata lies, else the current project.
+
+    Raises LisaError(invalid_session_name | ambiguous_project_root).
+    """
+    paths.check_name(session)
+    if root_flag:
+        return SessionRef(paths.resolve_project(root_flag, settings), session)
+    current = SessionRef(paths.resolve_project(cwd, settings), session)
+    if files.exists(current.meta):
+        return current
+    if settings.project_root:
+        routed = SessionRef(paths.resolve_project(settings.project_root, settings), session)
+        if files.exists(routed.meta):
+            return routed
+    elsewhere = find_by_name(session, settings)
+    roots = {ref.project.root for ref in elsewhere}
+    if len(roots) > 1:
+        raise LisaError(
+            "ambiguous_project_root",
+            f'sessions named "{session}" live in more than one project; provide --project-root',
+            session=session,
+            roots=sorted(roots),
+        )
+    return elsewhere[0] if elsewhere else current
+
+
+def find_by_name(session: str, settings: Settings) -> list[SessionRef]:
+    """The session of this name in every project that has readable metadata of it."""
+    found = []
+    for digest in paths.list_project_hashes(settings):
+        path = os.path.join(settings.state_dir, "projects", digest, "sessions", session, "meta.json")
+        if not files.exists(path):
+            continue
+        try:
+            meta = load(path, SessionMeta)
+        except UnreadableRecord:
+            continue
+        if meta is not None and meta.project_root:
+            ref = SessionRef(paths.resolve_project(meta.project_root, settings), session)
+            if ref.project.hash == digest:  # eight digits collide: the root inside decides
+                found.append(ref)
+    return found
+
+
+def list_sessions(project: Project) -> list[SessionRef]:
+    """Places of all sessions of the project that have metadata."""
+    every = (SessionRef(project, name) for name in paths.list_session_names(project.folder))
+    return [ref for ref in every if files.exists(ref.meta)]

@@ -1,0 +1,1 @@
+"""Facts that hold for any terminal program: choice lists, invisible characters, layout."""

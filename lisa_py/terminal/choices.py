@@ -1,0 +1,89 @@
+"""Dialogs with a list of choices as terminal agents draw them: reads the list, finds what yes and no mean in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+
+class ScreenChoice(Struct, frozen=True):
+    """One line of the list."""
+
+    number: int
+    """Counted from 1, whether or not the dialog shows numbers."""
+    text: str
+    selected: bool
+
+
+_CURSOR = re.compile(r"^(\s*)([❯›>]) +(?:(\d+)\. +)?(\S.*)$")
+_NUMBERED = re.compile(r"^ *(\d+)\. +(\S.*)$")
+_ALWAYS = re.compile(r"always|don.t ask|do not ask|trust all|this session", re.IGNORECASE)
+_NO = re.compile(r"(no|deny|reject|decline|cancel|back|stay|continue without)\b", re.IGNORECASE)
+_LEAVE = re.compile(r"(exit|quit|leave)\b", re.IGNORECASE)
+_YES = re.compile(r"(yes|allow|approve|accept|trust|continue|proceed|ok)\b", re.IGNORECASE)
+
+
+def find_choices(screen: str) -> tuple[ScreenChoice, ...]:
+    """The list of choices nearest to the end of the screen; empty when there is none."""
+    lines = screen.split("\n")
+    for at in range(len(lines) - 1, -1, -1):
+        cursor = _CURSOR.match(lines[at])
+        if cursor:
+            return _numbered_choices(lines, at, int(cursor[3])) if cursor[3] else _plain_choices(lines, at, cursor)
+    return ()
+
+
+def _numbered_choices(lines: Sequence[str], at: int, number: int) -> tuple[ScreenChoice, ...]:
+    """Walk up and down from the selected line; wrapped lines and descriptions may stand between choices."""
+    found = {number: (_choice_text(lines[at]), True)}
+    for step in (-1, 1):
+        row, wanted = at + step, number + step
+        gap = 0
+        while 0 <= row < len(lines) and gap < 4 and wanted > 0:
+            match = _NUMBERED.match(lines[row])
+            if match and int(match[1]) == wanted:
+                found[wanted] = (match[2].strip(), False)
+                wanted += step
+                gap = 0
+            else:
+                gap += 1
+            row += step
+    return tuple(ScreenChoice(index, text, selected) for index, (text, selected) in sorted(found.items()))
+
+
+def _plain_choices(lines: Sequence[str], at: int, cursor: re.Match[str]) -> tuple[ScreenChoice, ...]:
+    """Neighbours that begin in the same column as the selected text."""
+    column = cursor.start(4)
+    first = last = at
+    while first > 0 and _begins_at(lines[first - 1], column):
+        first -= 1
+    while last + 1 < len(lines) and _begins_at(lines[last + 1], column):
+        last += 1
+    rows = range(first, last + 1)
+    return tuple(ScreenChoice(index + 1, lines[row][column:].strip(), row == at) for index, row in enumerate(rows))
+
+
+def _begins_at(line: str, column: int) -> bool:
+    return len(line) > column and not line[:column].strip() and line[column] != " "
+
+
+def _choice_text(line: str) -> str:
+    match = _CURSOR.match(line)
+    return match[4].strip() if match else line.strip()
+
+
+def pick_choice(answer: str, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
+    """The choice that yes, no, always or a number stands for."""
+    if answer.isdigit():
+        return next((choice for choice in choices if choice.number == int(answer)), None)
+    lasting = [choice for choice in choices if _ALWAYS.search(choice.text) and not _NO.match(choice.text)]
+    if answer == "always":
+        return lasting[0] if lasting else None
+    if answer == "no":
+        refusing = [choice for choice in choices if _NO.match(choice.text)]
+        return next(iter(refusing or [choice for choice in choices if _LEAVE.match(choice.text)]), None)
+    agreeing = [choice for choice in choices if _YES.match(choice.text) and not _NO.match(choice.text)]
+    once = [choice for choice in agreeing if choice not in lasting]
+    return next(iter(once or agreeing), None)

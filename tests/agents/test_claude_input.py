@@ -1,0 +1,137 @@
+"""How claude is told a text, and how it is seen to have taken it."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lisa_py.agents.base import InputPlan
+from lisa_py.contract.frames import Frame
+from lisa_py.contract.status import AgentReport
+from tests.agents.claude_views import AGENT, NOW, ClaudeHome, hook_record, pane
+
+IDLE_REPORT = AgentReport(source="agent_file", state="idle", at=NOW - 30)
+INTERRUPTED = AgentReport(source="hook", state="interrupted", at=NOW - 30)
+EARLIER = hook_record("Stop", 30)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> ClaudeHome:
+    return ClaudeHome(tmp_path)
+
+
+def how(home: ClaudeHome, text: str, *reports: AgentReport, **more: Any) -> InputPlan:
+    return AGENT.prepare_input(text, home.view(EARLIER, **more), reports or (IDLE_REPORT,))
+
+
+@pytest.mark.parametrize("text", ["do it", "two\nlines", "/clear", "/model opus", "#note", "@file.py look", "&", "?"])
+def test_texts_and_commands_are_pasted_as_they_are(home: ClaudeHome, text: str) -> None:
+    home.write_live_file("idle", ago=30)
+    assert how(home, text) == InputPlan()
+
+
+@pytest.mark.parametrize("text", ["ends in \\", "ends in \\\n", "a\\\\"])
+def test_a_text_that_ends_in_a_backslash_is_submitted_from_the_start_of_the_line(home: ClaudeHome, text: str) -> None:
+    assert how(home, text).before_enter == ("C-a",)
+
+
+def test_a_text_that_begins_with_an_exclamation_mark_is_no_shell_command(home: ClaudeHome) -> None:
+    assert how(home, "!important: stop").prefix == " "
+
+
+def test_after_an_interrupt_the_rows_of_the_old_prompt_are_cleared_first(home: ClaudeHome) -> None:
+    assert how(home, "x", INTERRUPTED, screen=pane("interrupted-before-output")).clear_first == ("C-u",) * 2
+    frames = (Frame(kind="user", at=NOW, text="a\n" + "b" * 150),)
+    assert how(home, "x", INTERRUPTED, frames=frames).clear_first == ("C-u",) * 2 * (1 + 3)
+    assert how(home, "x", INTERRUPTED).clear_first == ("C-u",) * 24
+    assert how(home, "!x", INTERRUPTED, screen=pane("idle")).clear_first == ("C-u", "C-u")
+
+
+def test_a_draft_of_somebody_is_not_cleared_when_nothing_was_interrupted(home: ClaudeHome) -> None:
+    assert how(home, "x", screen=pane("interrupted-before-output")).clear_first == ()
+
+
+def test_a_claude_that_has_just_come_up_is_given_a_moment_before_enter(home: ClaudeHome) -> None:
+    home.write_live_file("idle", ago=0.1)
+    started = hook_record("SessionStart", 0.2, source="startup")
+    assert AGENT.prepare_input("x", home.view(started), (IDLE_REPORT,)).settle_seconds > 0
+    assert AGENT.prepare_input("x", home.view(started, EARLIER), (IDLE_REPORT,)).settle_seconds == 0
+    home.write_live_file("idle", ago=5)
+    assert AGENT.prepare_input("x", home.view(started), (IDLE_REPORT,)).settle_seconds == 0
+
+
+# -- accepted ---------------------------------------------------------------------------------------------------------
+
+
+def accepted(home: ClaudeHome, text: str, *hooks: dict[str, object], **more: Any) -> str:
+    view = home.view(*hooks, **more)
+    return AGENT.find_acceptance(text, NOW - 5, view, AGENT.bind(view))
+
+
+def submit(ago: float, prompt: str) -> dict[str, object]:
+    return hook_record("UserPromptSubmit", ago, prompt=prompt)
+
+
+def test_the_hook_of_the_prompt_shows_that_it_was_taken(home: ClaudeHome) -> None:
+    assert accepted(home, "do it", submit(4, "do it")) == "hook"
+    assert accepted(home, "do it", submit(4, "do it"), hook_record("PreToolUse", 3)) == "hook"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("a\tb  c\n", "a    b  c"),
+        ("cafe\u0301", unicodedata.normalize("NFC", "cafe\u0301")),
+        ("x" * 12_000, '\n<pasted_content id="1">\n' + "x" * 12_000 + '\n</pasted_content id="1">'),
+        ("new text", "left over\nnew text"),
+        ("!now", " !now"),
+        ("\u202eto the left \u200bzero vs\ufe0f16", "to the left zero vs16"),
+    ],
+)
+def test_a_text_is_recognised_however_claude_writes_it_down(home: ClaudeHome, text: str, seen: str) -> None:
+    assert accepted(home, text, submit(4, seen)) == "hook"
+    frames = (Frame(kind="turn_start", at=NOW - 4), Frame(kind="user", at=NOW - 4, text=seen))
+    assert accepted(home, text, frames=frames) == "transcript"
+
+
+def test_a_prompt_too_long_for_the_hook_file_counts_by_its_time(home: ClaudeHome) -> None:
+    assert accepted(home, "x" * 50_000, hook_record("UserPromptSubmit", 4, cut=True)) == "hook"
+
+
+def test_an_older_prompt_and_another_text_do_not_count(home: ClaudeHome) -> None:
+    assert accepted(home, "do it", submit(6, "do it")) == ""
+    assert accepted(home, "do it", submit(4, "do something else")) == ""
+    old = (Frame(kind="user", at=NOW - 9, text="do it"), Frame(kind="assistant", at=NOW - 8, text="do it"))
+    assert accepted(home, "do it", frames=old) == ""
+    assert accepted(home, "do it") == ""
+
+
+def test_without_hooks_and_transcript_the_session_file_shows_it(home: ClaudeHome) -> None:
+    home.write_live_file("busy", ago=4)
+    assert accepted(home, "do it") == "agent_file"
+    assert accepted(home, "do it", submit(9, "the one before")) == ""  # it may be that one that is worked on
+    home.write_live_file("waiting", ago=4, waitingFor="dialog open")
+    assert accepted(home, "/cost", submit(9, "the one before")) == "agent_file"
+    home.write_live_file("busy", ago=6)
+    assert accepted(home, "do it") == ""
+    home.write_live_file("idle", ago=4)
+    assert accepted(home, "do it") == ""
+
+
+def test_commands_are_seen_by_what_they_do(home: ClaudeHome) -> None:
+    assert (
+        accepted(
+            home,
+            "/clear",
+            hook_record("SessionEnd", 4.2, reason="clear"),
+            hook_record("SessionStart", 4, source="clear"),
+        )
+        == "hook"
+    )
+    frames = (Frame(kind="system", at=NOW - 4, text="/compact"),)
+    assert accepted(home, "/compact", frames=frames) == "transcript"
+    frames = (Frame(kind="system", at=NOW - 4, text="Unknown command: /nosuch"),)
+    assert accepted(home, "/nosuch arg", frames=frames) == "transcript"

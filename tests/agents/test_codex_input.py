@@ -1,0 +1,104 @@
+"""Giving codex a text: which keys it takes, and how it is seen to be taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lisa_py.agents.base import Binding, InputPlan
+from lisa_py.contract.frames import Frame
+from tests.agents.codex_views import AGENT, NOW, THREAD, pane, view
+
+
+def prepare_input(text: str, screen: str = "") -> InputPlan:
+    return AGENT.prepare_input(text, view(screen=screen), [])
+
+
+def accepted(text: str, **more: object) -> str:
+    return AGENT.find_acceptance(text, NOW - 1, view(**more), Binding(session_id=THREAD))
+
+
+@pytest.mark.parametrize("text", ["hello", "/status", "two\nlines", "mail me@example.org now", "ends in \\"])
+def test_a_text_is_pasted_and_submitted_as_it_is(text: str) -> None:
+    assert prepare_input(text, pane("idle")) == InputPlan()
+
+
+def test_an_input_box_that_was_not_looked_at_is_cleared_of_a_line() -> None:
+    # a command codex did not know stays there; in an empty box these keys do nothing
+    assert prepare_input("next").clear_first == ("C-e", "C-u", "C-u")
+
+
+@pytest.mark.parametrize("text", ["look at @foo", "cost is $", "what about @", "two\n$sk", "tab\t@x"])
+def test_a_last_word_that_opens_a_list_does_not_get_a_completion_instead_of_being_sent(text: str) -> None:
+    assert prepare_input(text, pane("idle")) == InputPlan(before_enter=("C-a", "C-a"))
+
+
+@pytest.mark.parametrize("text", ["@", "$", "$5", "@foo", "$skill"])
+def test_an_only_word_that_opens_a_list_is_left_for_the_line_above(text: str) -> None:
+    assert prepare_input(text, pane("idle")) == InputPlan(clear_first=("C-j",), before_enter=("C-a", "C-a"))
+
+
+def test_a_text_with_a_bang_is_no_shell_command() -> None:
+    assert prepare_input("!rm -rf build", pane("idle")) == InputPlan(prefix=" ")
+    assert prepare_input("!x", pane("draft")).prefix == " " and prepare_input("!x", pane("draft")).clear_first[-1:] == (
+        "C-u",
+    )
+
+
+def test_what_stands_in_the_input_box_is_cleared_and_never_by_ctrl_c() -> None:
+    found = prepare_input("next", pane("draft")).clear_first
+    assert found == ("C-e", "C-u", "C-u", "C-u", "C-u")
+    assert prepare_input("next", pane("unknown-command")).clear_first == ("C-e", "C-u", "C-u")
+
+
+@pytest.mark.parametrize(
+    "name", ["idle", "finished", "tool-with-pending-text", "streaming", "interrupted", "permission"]
+)
+def test_an_empty_input_box_is_left_alone(name: str) -> None:
+    assert prepare_input("next", pane(name)).clear_first == ()
+
+
+def test_a_prompt_in_the_rollout_was_taken() -> None:
+    frames = (Frame(kind="user", at=NOW, text="hello\nworld"),)
+    assert accepted("hello\nworld  \n", frames=frames) == "transcript"
+    assert accepted("hello", frames=frames) == ""
+
+
+def test_an_older_prompt_of_the_same_words_is_not_this_one() -> None:
+    assert accepted("hello", frames=(Frame(kind="user", at=NOW - 5, text="hello"),)) == ""
+
+
+def test_a_prompt_the_hook_saw_was_taken() -> None:
+    hooks = ({"hook": "UserPromptSubmit", "at": NOW, "prompt": "hello"},)
+    assert accepted("hello", hooks=hooks) == "hook"
+    assert accepted("other", hooks=hooks) == ""
+
+
+def test_a_prompt_waiting_for_the_end_of_a_tool_was_taken() -> None:
+    assert accepted("[fake text steered answer]", screen=pane("tool-with-pending-text")) == "screen"
+    assert accepted("something else", screen=pane("tool-with-pending-text")) == ""
+
+
+def test_a_prompt_in_the_history_of_this_thread_was_taken(tmp_path: Path) -> None:
+    history = tmp_path / "history.jsonl"
+    lines = [
+        {"session_id": THREAD, "ts": int(NOW) - 50, "text": "old"},
+        {"session_id": "01a1fc71-0000-7000-8000-000000000000", "ts": int(NOW), "text": "elsewhere"},
+        {"session_id": THREAD, "ts": int(NOW), "text": "hello"},
+    ]
+    history.write_text("torn\n" + "".join(json.dumps(line) + "\n" for line in lines))
+    import os
+
+    os.utime(history, (NOW, NOW))
+    environ = {"CODEX_HOME": str(tmp_path)}
+    assert accepted("hello", environ=environ) == "agent_file"
+    for other in ("old", "elsewhere", "hell"):
+        assert accepted(other, environ=environ) == ""
+
+
+def test_a_command_that_begins_a_turn_was_taken() -> None:
+    assert accepted("/compact", frames=(Frame(kind="turn_start", at=NOW),)) == "transcript"
+    assert accepted("/compact", frames=(Frame(kind="turn_start", at=NOW - 9),)) == ""
+    assert accepted("compact", frames=(Frame(kind="turn_start", at=NOW),)) == ""

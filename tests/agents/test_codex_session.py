@@ -1,0 +1,179 @@
+"""Which thread a pane holds: by what the process keeps open, by the title, by hooks, by what fits."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lisa_py.agents.base import Binding
+from lisa_py.contract.records import SessionMeta
+from lisa_py.host import processes
+from tests.agents.codex_views import AGENT, NOW, view
+from tests.polling import wait_until
+
+FIRST = "01a1fc53-50ff-7f92-b0f2-18d12fee359e"
+SECOND = "01a1fc53-6dfe-7053-861b-e05d94403297"
+
+
+class CodexHome:
+    """A codex configuration folder with threads in it, and a process that holds some of their files open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "codex"
+        self.locks = self.folder / "thread-writer-locks"
+        self.day = self.folder / "sessions" / "2026" / "11" / "21"
+        for made in (self.locks, self.day):
+            made.mkdir(parents=True)
+        self.held: list[Path] = []
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def lock(self, thread: str, at: float) -> None:
+        path = self.locks / f"{thread}.lock"
+        path.touch()
+        os.utime(path, (at, at))
+        self.held.append(path)
+
+    def rollout(self, thread: str, *, cwd: str = "/p", origin: str = "codex-tui", begun: str = "T04:18:01.000Z") -> str:
+        path = self.day / f"rollout-2026-11-21T04-18-01-{thread}.jsonl"
+        stamp = "2026-11-21" + begun
+        payload = {"session_id": thread, "id": thread, "timestamp": stamp, "cwd": cwd, "originator": origin}
+        path.write_text(json.dumps({"timestamp": stamp, "type": "session_meta", "payload": payload}) + "\n")
+        return str(path)
+
+    def run(self) -> processes.Process:
+        """A process called codex that holds the files."""
+        opened = " ".join(f"{number}<'{path}'" for number, path in enumerate(self.held, 3))
+        self.process = subprocess.Popen(["bash", "-c", f"exec -a /x/bin/codex sleep 100 {opened}"])
+        pid = self.process.pid
+        wait_until(lambda: (found := processes.read_process(pid)) is not None and found.argv[:1] == ("/x/bin/codex",))
+        found = processes.read_process(pid)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[CodexHome]:
+    made = CodexHome(tmp_path)
+    yield made
+    if made.process is not None:
+        made.process.kill()
+        made.process.wait()
+
+
+def bind(
+    home: CodexHome, *, title: str = "", mode: str = "interactive", running: bool = True, hooks: object = ()
+) -> Binding:
+    meta = SessionMeta(
+        session="lisa-x",
+        agent="codex",
+        mode=mode,
+        project_root="/p",
+        agent_home=str(home.folder),
+        created_unix=1795234681.0,  # 04:18:01
+    )
+    tree = (home.run(),) if running else ()
+    return AGENT.bind(view(meta=meta, processes=tree, title=title, hooks=hooks, now=1795234700.0))
+
+
+def test_the_thread_whose_files_are_open_is_the_thread(home: CodexHome) -> None:
+    home.lock(FIRST, 100)
+    home.held.append(Path(home.rollout(FIRST)))
+    home.rollout(SECOND)
+    found = bind(home)
+    assert (found.session_id, found.source) == (FIRST, "open_file")
+    assert found.transcript == str(home.held[1])
+    assert home.process is not None
+    assert found.pid == home.process.pid
+
+
+def test_a_thread_without_a_prompt_has_no_transcript_yet(home: CodexHome) -> None:
+    home.lock(FIRST, 100)
+    found = bind(home)
+    assert (found.session_id, found.transcript) == (FIRST, "")
+
+
+def test_after_new_the_lock_taken_last_is_the_thread(home: CodexHome) -> None:
+    home.lock(FIRST, 100)
+    home.held.append(Path(home.rollout(FIRST)))
+    home.lock(SECOND, 200)
+    assert bind(home).session_id == SECOND
+
+
+def test_the_thread_on_the_screen_is_the_one_in_the_title(home: CodexHome) -> None:
+    home.lock(FIRST, 100)
+    home.lock(SECOND, 200)  # opened later, as helpers' threads are
+    found = bind(home, title=f"Ready | {FIRST[:29]}...")
+    assert found.session_id == FIRST
+
+
+def test_a_run_keeps_its_first_thread(home: CodexHome) -> None:
+    home.lock(FIRST, 100)
+    home.lock(SECOND, 200)
+    assert bind(home, mode="exec").session_id == FIRST
+
+
+def test_the_title_alone_finds_the_rollout(home: CodexHome) -> None:
+    path = home.rollout(SECOND)
+    home.rollout(FIRST)
+    found = bind(home, title=f"⠙ Working | {SECOND[:29]}...", running=False)
+    assert (found.session_id, found.transcript) == (SECOND, path)
+
+
+def test_hooks_tell_where_open_files_cannot_be_read(home: CodexHome) -> None:
+    path = home.rollout(FIRST)
+    hooks = ({"hook": "SessionStart", "at": 1.0, "session_id": FIRST, "transcript_path": path},)
+    found = bind(home, running=False, hooks=hooks)
+    assert (found.session_id, found.transcript, found.source) == (FIRST, path, "hook")
+
+
+def test_without_any_sign_the_rollout_of_this_folder_kind_and_time_fits(home: CodexHome) -> None:
+    home.rollout("01a1fc53-6000-7000-8000-000000000001", cwd="/other")
+    home.rollout("01a1fc53-6000-7000-8000-000000000002", origin="codex_exec")
+    home.rollout("01a1fc53-6000-7000-8000-000000000003", begun="T03:00:00.000Z")
+    path = home.rollout(FIRST, begun="T04:18:02.000Z")
+    home.rollout(SECOND, begun="T04:19:00.000Z")
+    found = bind(home, running=False)
+    assert (found.session_id, found.transcript, found.source) == (FIRST, path, "history")
+    assert bind(home, running=False, mode="exec").session_id == "01a1fc53-6000-7000-8000-000000000002"
+
+
+def test_of_two_sessions_begun_at_once_the_prompt_tells(home: CodexHome) -> None:
+    for thread, prompt in ((FIRST, 'say "one"'), (SECOND, "say two")):
+        path = Path(home.rollout(thread))
+        item = {"type": "UserMessage", "content": [{"type": "text", "text": prompt}]}
+        payload = {"type": "item_completed", "item": item}
+        path.write_text(path.read_text() + json.dumps({"type": "event_msg", "payload": payload}) + "\n")
+    for prompt, thread in (('say "one"', FIRST), ("say two", SECOND)):
+        meta = SessionMeta(session="x", project_root="/p", agent_home=str(home.folder), created_unix=1795234681.0)
+        meta.prompt = prompt
+        assert AGENT.bind(view(meta=meta, processes=())).session_id == thread
+
+
+def test_nothing_fits_when_there_is_nothing(home: CodexHome) -> None:
+    found = bind(home, running=False)
+    assert (found.session_id, found.transcript) == ("", "")
+
+
+def test_the_configuration_folder_is_that_of_the_environment() -> None:
+    assert AGENT.home({"HOME": "/h"}) == "/h/.codex"
+    assert AGENT.home({"HOME": "/h", "CODEX_HOME": "/c"}) == "/c"
+
+
+def test_a_transcript_to_come_is_watched_for_where_it_will_appear(home: CodexHome) -> None:
+    seen = view(environ={"CODEX_HOME": str(home.folder), "HOME": "/nowhere"}, now=NOW)
+    assert AGENT.watch_paths(seen, Binding()) == (str(home.day),)
+    assert AGENT.watch_paths(seen, Binding(transcript="/x.jsonl")) == ("/x.jsonl",)
+    away = view(environ={"CODEX_HOME": str(home.folder / "no" / "such")}, now=NOW)
+    assert AGENT.watch_paths(away, Binding()) == (str(home.folder),)
+
+
+def test_a_command_that_opens_a_thread_was_taken(home: CodexHome) -> None:
+    home.lock(FIRST, 100)
+    found = bind(home)
+    for since, how in ((1795234680.0, "agent_file"), (1795234690.0, "")):
+        assert AGENT.find_acceptance("/new", since, view(), found) == how

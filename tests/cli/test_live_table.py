@@ -1,0 +1,53 @@
+"""cli.board: rows that are redrawn in place, and nothing of the kind where nobody looks."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from lisa_py.cli.live_table import truncate_row
+
+SCRIPT = """
+from lisa_py.cli.live_table import Board
+board = Board()
+board.board(["one", "two"])
+board.say("a line that stays")
+board.board(["three"])
+print(board.columns)
+"""
+
+
+def test_piped_only_the_lines_are_written() -> None:
+    ended = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    assert ended.stdout == "a line that stays\n0\n"
+
+
+def test_on_a_terminal_rows_take_the_place_of_rows_below_the_lines() -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], stdout=theirs, env={**os.environ, "TERM": "xterm-256color"}
+    )
+    assert process.wait(timeout=20) == 0
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode().replace("\r\n", "\n")
+    os.close(ours)
+    erased = "\x1b[2A\x1b[J"
+    assert shown.startswith(f"one\ntwo\n{erased}a line that stays\none\ntwo\n{erased}three\n")
+
+
+@pytest.mark.parametrize(
+    ("row", "width", "shown"),
+    [
+        ("short", 10, "short"),
+        ("exactly", 7, "exactly"),
+        ("too long", 4, "too "),
+        ("\x1b[31mred\x1b[0m and more", 5, "\x1b[31mred\x1b[0m a\x1b[0m"),
+        ("漢字漢字", 5, "漢字"),
+    ],
+)
+def test_a_row_is_cut_to_the_columns_it_may_take(row: str, width: int, shown: str) -> None:
+    assert truncate_row(row, width) == shown

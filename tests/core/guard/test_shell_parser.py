@@ -1,0 +1,85 @@
+"""core/advice/shell_words: which commands a shell line runs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lisa_py.core.guard import shell_parser
+from lisa_py.core.guard.shell_parser import ShellSyntaxError
+
+
+def _sure(text: str) -> list[str]:
+    return [command.text for command in shell_parser.parse_commands(text) if not command.guessed]
+
+
+def _all(text: str) -> list[str]:
+    return [command.text for command in shell_parser.parse_commands(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("lisa  session   list", ["lisa session list"]),
+        ("a; b && c || d | e & f\ng", ["a", "b", "c", "d", "e", "f", "g"]),
+        ("session 'kill-all' \"--json\"", ["session kill-all --json"]),
+        ("echo a#b; c", ["echo a#b", "c"]),
+        ("A=1 B='x y' cmd z", ["cmd z"]),
+        ("if true; then a; else b; fi", ["true", "a", "b", "fi"]),
+        ("cmd > out 2>&1 < in", ["cmd > out 2 >& 1 < in"]),
+        ("one \\\n  two", ["one two"]),
+        ("echo 'a; b'", ["echo a; b"]),
+        ('echo "$(tmux kill-server)" x', ["echo $(tmux kill-server) x", "tmux kill-server"]),
+        ("echo `a b` c", ["echo", "a b", "c"]),
+        ('echo "`a b`"', ["echo `a b`", "a b"]),
+        ("(a; b)", ["a", "b"]),
+        ("cat <(a b)", ["cat", "a b"]),
+        ("bash -lc 'a; b'", ["bash -lc a; b", "a", "b"]),
+        ("eval 'a;' b", ["eval a; b", "a", "b"]),
+        ("", []),
+        ("   \n ", []),
+    ],
+)
+def test_a_line_is_taken_apart_as_the_shell_does(text: str, commands: list[str]) -> None:
+    assert _sure(text) == commands
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sudo -u root tmux kill-server",
+        "env -i A=1 tmux kill-server",
+        "nohup timeout 5 tmux kill-server",
+        "ls | xargs -n1 tmux kill-server",
+        "sudo bash -c 'tmux kill-server'",
+        "su - me -c 'tmux kill-server'",
+        "find . -name x -exec tmux kill-server",
+    ],
+)
+def test_a_wrapper_stands_for_what_it_runs(text: str) -> None:
+    assert any(command.endswith("tmux kill-server") and command.startswith("tmux") for command in _all(text))
+
+
+def test_asking_where_a_program_is_does_not_run_it() -> None:
+    assert _all("command -v pkill") == ["command -v pkill"]
+
+
+def test_quotes_within_substitutions_hide_nothing() -> None:
+    assert {"b"} < set(_sure('echo "$(a "$(b)")"'))
+
+
+@pytest.mark.parametrize("text", ["echo 'open", 'a "b', "a \\", "eval " * 12 + "x"])
+def test_what_cannot_be_understood_is_said_so(text: str) -> None:
+    with pytest.raises(ShellSyntaxError):
+        shell_parser.parse_commands(text)
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="ab;&|()<>`'\"\\$ \n#-={}!~", max_size=40))
+def test_no_text_breaks_it(text: str) -> None:
+    try:
+        for command in shell_parser.parse_commands(text):
+            assert command.words
+    except ShellSyntaxError:
+        pass

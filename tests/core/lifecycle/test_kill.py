@@ -1,0 +1,364 @@
+"""Death: nothing of the session runs on, nothing of it is left but its events, and nobody else is touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from lisa_py.contract.errors import TmuxUnavailable
+from lisa_py.core.lifecycle import kill, terminate
+from lisa_py.host import processes
+from lisa_py.store import session_records
+from tests.fleet import Fleet
+from tests.lisa_host import PROGRAM, LisaHost
+from tests.polling import wait_until
+
+STUBBORN = "trap '' HUP TERM INT; echo $$ >{name}; while :; do sleep 0.2; done"
+
+
+@pytest.fixture(autouse=True)
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long enough for whoever obeys, short enough for a test of those who do not."""
+    monkeypatch.setattr(terminate.end_processes, "__kwdefaults__", {"grace": 0.4})
+
+
+def pid(fleet: Fleet, file: str) -> int:
+    return int(fleet.wait_for_file(file))
+
+
+def gone(number: int) -> bool:
+    return not processes.is_running(number, 0)
+
+
+def test_a_session_and_all_below_it_end(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x", "sh -c 'echo $$ >tool; exec sleep 600' & echo $$ >agent; wait")
+    numbers = [pid(fleet, "tool"), pid(fleet, "agent")]
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert (killed.target.found, killed.errors) == (True, [])
+    assert all(gone(number) for number in numbers)
+    assert fleet.names() == []
+    assert fleet.find_processes(str(fleet.folder("lisa-x"))) == []
+
+
+def test_an_agent_is_asked_first_and_may_say_goodbye(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x", "trap 'echo saved >goodbye; exit 0' TERM; echo $$ >agent; while :; do sleep 0.05; done")
+    fleet.wait_for_file("agent")
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert (fleet.machine.project / "goodbye").read_text() == "saved\n"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param("{loop}", id="deaf"),
+        pytest.param("setsid sh -c {quoted} & exec sleep 600", id="setsid"),
+        pytest.param("(setsid sh -c {quoted} &) ; exec sleep 600", id="daemon"),
+        pytest.param("(setsid nohup sh -c {quoted} >/dev/null 2>&1 </dev/null &) ; exit 0", id="daemon-of-ended"),
+    ],
+)
+def test_scenario_13_whoever_does_not_listen_is_ended_all_the_same(fleet: Fleet, start: str) -> None:
+    loop = STUBBORN.format(name="deaf")
+    fleet.spawn("lisa-x", start.format(loop=loop, quoted='"' + loop.replace("$", "\\$") + '"'))
+    number = pid(fleet, "deaf")
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert killed.errors == []
+    assert gone(number)
+
+
+def test_a_daemon_without_the_sessions_environment_ends_while_it_hangs_below_the_pane(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x", "env -i setsid sh -c 'trap \"\" HUP TERM; echo $$ >deaf; while :; do sleep 0.2; done'")
+    number = pid(fleet, "deaf")
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert gone(number)
+
+
+def test_a_stopped_process_ends_too(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x", "echo $$ >agent; exec sleep 600")
+    number = pid(fleet, "agent")
+    os.kill(number, signal.SIGSTOP)
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert gone(number)
+
+
+def test_scenario_14_nothing_is_left_but_the_events(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    (fleet.folder("lisa-x") / "folder").mkdir()
+    (fleet.folder("lisa-x") / "folder" / "file").write_text("x")
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert fleet.files("lisa-x") == ["events.jsonl"]
+    assert fleet.reasons("lisa-x") == ["spawn_success", "kill_success"]
+    assert [(event.state, event.status) for event in fleet.events("lisa-x")][-1] == ("terminated", "idle")
+    locks = os.path.join(fleet.ref("lisa-x").project.folder, "locks")
+    assert os.listdir(locks) == []
+
+
+def test_the_last_kill_of_a_project_leaves_no_tmux_server_and_no_socket(fleet: Fleet) -> None:
+    for name in ("lisa-x", "lisa-y"):
+        fleet.spawn(name)
+    tmux = fleet.ctx.tmux(fleet.ctx.project())
+    number = tmux.server_pid()
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert tmux.server_pid() == number
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-y"))
+    assert gone(number)
+    assert os.listdir(fleet.machine.sockets) == []
+
+
+def test_scenario_1_a_prefix_of_a_name_kills_nobody(fleet: Fleet) -> None:
+    fleet.spawn("lisa-alpha-worker")
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-al"))
+    assert killed.target.found is False
+    assert fleet.names() == ["lisa-alpha-worker"]
+    assert "meta.json" in fleet.files("lisa-alpha-worker")
+
+
+def test_a_namesake_that_begins_alike_keeps_its_files(fleet: Fleet) -> None:
+    fleet.spawn("lisa-q")
+    fleet.spawn("lisa-q-1")
+    before = fleet.files("lisa-q-1")
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-q"))
+    assert fleet.files("lisa-q-1") == before
+    assert fleet.names() == ["lisa-q-1"]
+
+
+def test_an_ended_session_is_removed(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x", "exit 3")
+    fleet.wait_until_ended("lisa-x")
+    assert kill.kill_session(fleet.ctx, fleet.ref("lisa-x")).target.found is True
+    assert fleet.files("lisa-x") == ["events.jsonl"]
+    assert fleet.names() == []
+
+
+def test_scenario_34_a_name_nobody_ever_had_makes_no_file(fleet: Fleet) -> None:
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-never"))
+    assert killed.target.found is False
+    assert not os.path.exists(fleet.ctx.settings.state_dir)
+
+
+def test_a_symlink_in_place_of_the_folder_goes_and_what_it_leads_to_stays(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    folder, elsewhere = fleet.folder("lisa-x"), fleet.machine.folder / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    before = {path.name: path.read_bytes() for path in elsewhere.iterdir() if path.name != "heartbeat"}
+    sent = fleet.machine.lisa("session", "send", "--session", "lisa-x", "--text", "x", "--enter", "--json")
+    assert (sent.code, sent.json["errorCode"]) == (1, "store_unwritable")
+    assert {path.name: path.read_bytes() for path in elsewhere.iterdir() if path.name != "heartbeat"} == before
+    killed = fleet.machine.lisa("session", "kill", "--session", "lisa-x", "--json")
+    assert (killed.code, killed.json["ok"], killed.json["found"]) == (0, True, True)
+    assert fleet.files("lisa-x") == ["events.jsonl"] and not folder.is_symlink()
+    assert "meta.json" in os.listdir(elsewhere)
+    fleet.spawn("lisa-x")
+
+
+def test_killing_twice_adds_nothing(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    before = fleet.reasons("lisa-x")
+    assert kill.kill_session(fleet.ctx, fleet.ref("lisa-x")).target.found is False
+    assert fleet.reasons("lisa-x") == before
+
+
+@pytest.mark.parametrize("how", ["missing", "hanging"])
+def test_scenario_16_a_tmux_that_does_not_answer_deletes_nothing(fleet: Fleet, how: str) -> None:
+    fleet.spawn("lisa-x", "echo $$ >agent; exec sleep 600")
+    number = pid(fleet, "agent")
+    before = fleet.files("lisa-x")
+    server = fleet.ctx.tmux(fleet.ctx.project()).server_pid()
+    path = fleet.machine.env["PATH"]
+    if how == "missing":
+        fleet.machine.env["PATH"] = str(fleet.machine.bin)
+    else:
+        fleet.machine.env["LISA_CMD_TIMEOUT_SECONDS"] = "1"
+        os.kill(server, signal.SIGSTOP)
+    try:
+        with pytest.raises(TmuxUnavailable):
+            kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    finally:
+        os.kill(server, signal.SIGCONT)
+        fleet.machine.env["PATH"] = path
+    assert fleet.files("lisa-x") == before
+    assert not gone(number)
+    assert fleet.names() == ["lisa-x"]
+
+
+def test_after_a_crash_of_tmux_an_agent_that_lives_on_is_found_and_ended(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
+    number = pid(fleet, "deaf")
+    os.kill(fleet.ctx.tmux(fleet.ctx.project()).server_pid(), signal.SIGKILL)
+    wait_until(lambda: not fleet.names())
+    assert not gone(number)
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert (killed.target.found, killed.errors) == (True, [])
+    assert gone(number)
+    assert fleet.files("lisa-x") == ["events.jsonl"]
+
+
+def test_a_supervisor_that_lost_its_terminal_writes_nothing_afterwards(fleet: Fleet) -> None:
+    for _ in range(3):
+        spawned = fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
+        fleet.wait_for_file("deaf")
+        os.kill(spawned.meta.pane_pid, signal.SIGKILL)
+        kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+        assert fleet.files("lisa-x") == ["events.jsonl"]
+        assert fleet.find_processes(str(fleet.folder("lisa-x"))) == []
+
+
+def test_records_of_a_session_that_is_long_gone_are_removed_and_it_was_not_found(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x", "exit 0")
+    fleet.wait_until_ended("lisa-x")
+    fleet.ctx.tmux(fleet.ctx.project()).kill_server()
+    assert kill.kill_session(fleet.ctx, fleet.ref("lisa-x")).target.found is False
+    assert fleet.files("lisa-x") == ["events.jsonl"]
+    assert fleet.reasons("lisa-x")[-1] == "kill_not_found"
+
+
+def test_a_pid_that_was_used_again_is_not_touched(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x", "exit 0")
+    fleet.wait_until_ended("lisa-x")
+    fleet.ctx.tmux(fleet.ctx.project()).kill_server()
+    innocent = psutil.Popen(["sleep", "600"])
+    ref = fleet.ref("lisa-x")
+    run_id, _ = session_records.read_start(ref) or ("", 0)
+    with open(ref.start, "w") as handle:
+        handle.write(f"{run_id} {innocent.pid} 1\n")
+    try:
+        kill.kill_session(fleet.ctx, ref)
+        assert innocent.is_running()
+    finally:
+        innocent.kill()
+        innocent.wait()
+
+
+def test_what_cannot_be_ended_is_said_and_its_records_stay(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
+    number = pid(fleet, "deaf")
+    monkeypatch.setattr(processes, "send_signal", lambda process, signal: False)  # as for another user's process
+    monkeypatch.setattr(terminate, "FORCE_SECONDS", 0.2)
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert str(number) in killed.errors[0]
+    assert "meta.json" in fleet.files("lisa-x")
+    assert fleet.names() == ["lisa-x"]
+    assert fleet.reasons("lisa-x")[-1] == "kill_error"
+
+
+# -- children -----------------------------------------------------------------------------------------------------
+
+
+def child(fleet: Fleet, name: str, parent: str, *, root: str = "") -> None:
+    """A session spawned by the agent of another one."""
+    meta = session_records.read_meta(fleet.ref(parent))
+    assert meta is not None
+    fleet.machine.env.update(LISA_SESSION_NAME=parent, LISA_RUN_ID=meta.run_id)
+    try:
+        fleet.spawn(name, root=root)
+    finally:
+        del fleet.machine.env["LISA_SESSION_NAME"], fleet.machine.env["LISA_RUN_ID"]
+
+
+def test_children_go_first_and_strangers_stay(fleet: Fleet) -> None:
+    fleet.spawn("lisa-top")
+    fleet.spawn("lisa-stranger")
+    child(fleet, "lisa-child", "lisa-top")
+    child(fleet, "lisa-grandchild", "lisa-child")
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-top"))
+    assert [outcome.ref.session for outcome in killed.descendants] == ["lisa-grandchild", "lisa-child"]
+    assert fleet.names() == ["lisa-stranger"]
+    assert fleet.reasons("lisa-child")[-1] == "kill_descendant_success"
+
+
+def test_children_in_other_projects_go_too_but_not_a_namesakes_children(fleet: Fleet) -> None:
+    """C13: what links them is the run, not the name."""
+    other = fleet.machine.folder / "other"
+    other.mkdir()
+    fleet.spawn("lisa-top")
+    child(fleet, "lisa-child", "lisa-top", root=str(other))
+    fleet.spawn("lisa-top", root=str(other))
+    fleet.machine.env.update(LISA_SESSION_NAME="lisa-top", LISA_RUN_ID="1")
+    fleet.spawn("lisa-others", root=str(other))
+    killed = kill.kill_session(fleet.ctx, fleet.ctx.ref("lisa-top", str(fleet.machine.project)))
+    assert [outcome.ref.session for outcome in killed.descendants] == ["lisa-child"]
+    there = fleet.ctx.tmux(fleet.ctx.project(str(other))).list_panes()
+    assert sorted(pane.session for pane in there) == ["lisa-others", "lisa-top"]
+
+
+def test_a_circle_of_parents_is_killed_once(fleet: Fleet) -> None:
+    for name, parent in (("lisa-a", "lisa-b"), ("lisa-b", "lisa-a")):
+        fleet.machine.env["LISA_SESSION_NAME"] = parent
+        fleet.spawn(name)
+    del fleet.machine.env["LISA_SESSION_NAME"]
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-a"))
+    assert [outcome.ref.session for outcome in killed.descendants] == ["lisa-b"]
+    assert fleet.names() == []
+
+
+def test_an_agent_may_kill_the_session_it_runs_in(machine: LisaHost, fleet: Fleet) -> None:
+    lisa = " ".join([*PROGRAM, "session", "kill", "--session", "lisa-x"])
+    fleet.spawn("lisa-x", f"echo $$ >agent; {lisa}; sleep 600")
+    number = pid(fleet, "agent")
+    wait_until(lambda: gone(number) and not fleet.names())
+    wait_until(lambda: fleet.files("lisa-x") == ["events.jsonl"])
+    wait_until(lambda: fleet.reasons("lisa-x")[-1] == "kill_success")
+
+
+# -- all hashes, all sessions -------------------------------------------------------------------------------------
+
+
+def test_all_hashes_cleans_what_has_ended_elsewhere_and_never_what_runs(fleet: Fleet) -> None:
+    ended, runs = fleet.machine.folder / "ended", fleet.machine.folder / "runs"
+    for root in (ended, runs):
+        root.mkdir()
+    fleet.spawn("lisa-x")
+    fleet.spawn("lisa-x", "exit 0", root=str(ended))
+    fleet.spawn("lisa-x", root=str(runs))
+    fleet.ctx.tmux(fleet.ctx.project(str(ended))).kill_server()
+    killed = kill.kill_session(fleet.ctx, fleet.ctx.ref("lisa-x", str(fleet.machine.project)), all_hashes=True)
+    assert killed.cleaned_projects == 1
+    assert not os.path.exists(fleet.ctx.ref("lisa-x", str(ended)).meta)
+    assert os.path.exists(fleet.ctx.ref("lisa-x", str(runs)).meta)
+    assert [pane.session for pane in fleet.ctx.tmux(fleet.ctx.project(str(runs))).list_panes()] == ["lisa-x"]
+
+
+def test_many_deaf_sessions_are_killed_in_the_grace_of_one(fleet: Fleet) -> None:
+    for n in range(6):
+        fleet.spawn(f"lisa-{n}", STUBBORN.format(name=f"deaf{n}"))
+    numbers = [pid(fleet, f"deaf{n}") for n in range(6)]
+    began = time.monotonic()
+    result = kill.kill_all_sessions(fleet.ctx, fleet.ctx.project())
+    assert time.monotonic() - began < 6 * 0.4 + 1
+    assert (result.killed, result.errors) == (6, [])
+    assert all(gone(number) for number in numbers)
+    assert os.listdir(fleet.machine.sockets) == []
+
+
+def test_kill_and_spawn_of_one_name_do_not_mix(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    words = ("session", "spawn", "--session", "lisa-x", "--command", "exec sleep 600", "--json")
+    for _ in range(2):
+        killing = fleet.machine.start("session", "kill", "--session", "lisa-x", "--json")
+        spawning = [fleet.machine.start(*words) for _ in range(2)]
+        for process in (killing, *spawning):
+            process.communicate(timeout=60)
+        there = fleet.names() == ["lisa-x"]
+        assert there == ("meta.json" in fleet.files("lisa-x"))
+        if not there:
+            fleet.spawn("lisa-x")
+
+
+def test_a_library_user_keeps_its_signals(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x")
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_one_that_another_process_is_killing_is_waited_for(fleet: Fleet) -> None:
+    fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
+    pid(fleet, "deaf")
+    killing = [fleet.machine.start("session", "kill", "--session", "lisa-x", "--json") for _ in range(2)]
+    for process in killing:
+        process.communicate(timeout=60)
+    assert sorted(process.returncode for process in killing) == [0, 1]

@@ -1,0 +1,37 @@
+"""Lines that mean something, and what is new among them."""
+
+from __future__ import annotations
+
+from lisa_py.core.output import semantic
+
+
+def test_prose_that_begins_with_the_program_name_stays() -> None:
+    assert semantic.extract_lines("Lisa said hello\nlisa session list\n./lisa session kill --session x") == [
+        "Lisa said hello"
+    ]
+
+
+def test_header_facts_go_with_their_values() -> None:
+    text = (
+        "workdir: /tmp/x\nmodel: gpt-5\nsandbox: workspace-write [workdir, /tmp]\nsession id: 01a1\ntokens used\n19,732"
+    )
+    assert semantic.extract_lines(text + "\nmodel: a simple picture of a thing") == [
+        "model: a simple picture of a thing"
+    ]
+
+
+def test_boxes_rulers_inputs_spinners_and_colours_go() -> None:
+    text = "╭────╮\n│ kept │\n╰────╯\n⠋ Working (3s • esc to interrupt)\n\x1b[31mred\x1b[0m\n❯ asked\n──────\n"
+    text += "__LISA_EXEC_DONE__:0"
+    assert semantic.extract_lines(text) == ["kept", "red"]
+
+
+def test_times_and_durations_do_not_make_a_line_new() -> None:
+    before = semantic.extract_lines("built at 12:01:07 in 3.2s\n2026-11-21T02:07:24.669Z ready")
+    after = semantic.extract_lines("built at 12:09:55 in 14s\n2026-11-21T02:09:00Z ready\nand more")
+    assert semantic.find_new(after, before) == ["and more"]
+
+
+def test_each_line_counts_once_and_what_is_gone_is_not_reported() -> None:
+    assert semantic.extract_lines("a\nb\na") == ["a", "b"]
+    assert semantic.find_new(["b"], ["a", "b"]) == []

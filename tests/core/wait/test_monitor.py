@@ -1,0 +1,328 @@
+"""Monitoring real sessions: reaction, deadlines, markers, recovery, and what is written down."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lisa_py.core.context import Context
+from lisa_py.core.wait.monitor import MonitorSummary, Poll, run_monitor
+from lisa_py.core.wait.stop_rules import StopRules
+from lisa_py.host.env import read_settings
+from lisa_py.store import events
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
+
+LONG_TIMEOUT_SECONDS = 20
+"""Seconds after which a monitor that should have reacted gives up."""
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
+
+
+def watch(stage: SessionHarness, **rules: Any) -> tuple[MonitorSummary, list[Poll], float]:
+    """Monitor in this process: the outcome, the polls, and how long it took."""
+    polls: list[Poll] = []
+    rules = {"timeout_seconds": LONG_TIMEOUT_SECONDS, "counts_polls": False, **rules}
+    began = time.monotonic()
+    outcome = run_monitor(stage.ctx, stage.ref, StopRules(**rules), polls.append)
+    return outcome, polls, time.monotonic() - began
+
+
+def later(seconds: float, act: Any) -> threading.Timer:
+    timer = threading.Timer(seconds, act)
+    timer.start()
+    return timer
+
+
+# -- reaction -------------------------------------------------------------------------------------------------------
+
+
+def test_scenario_32_the_end_of_a_command_is_noticed_at_once_whatever_the_interval(stage: SessionHarness) -> None:
+    stage.run("sleep 1")
+    outcome, _, _ = watch(stage, poll_interval=30)
+    ended = os.stat(stage.ref.done).st_mtime
+    assert (outcome.reason, outcome.exit_code) == ("completed", 0)
+    assert time.time() - ended < 0.5
+
+
+def test_the_end_of_a_turn_is_noticed_at_once(stage: SessionHarness) -> None:
+    stage.spawn("[wait 1] [say ready]")
+    outcome, _, took = watch(stage, poll_interval=30)
+    assert (outcome.reason, outcome.status.waiting_for) == ("waiting_input", "prompt")
+    assert took < 5
+
+
+def test_a_question_is_noticed_at_once(stage: SessionHarness) -> None:
+    stage.spawn("[wait 0.5] [ask run rm -rf /?]")
+    outcome, _, took = watch(stage, poll_interval=30)
+    assert (outcome.reason, outcome.status.waiting_for) == ("waiting_input", "permission")
+    assert took < 5
+
+
+def test_a_killed_agent_is_noticed_at_once(stage: SessionHarness) -> None:
+    stage.spawn("[hang]")
+    agent = wait_until(lambda: stage.agent_state().get("pid"))
+    timer = later(0.7, lambda: os.kill(agent, signal.SIGKILL))
+    outcome, _, took = watch(stage, poll_interval=30)
+    timer.join()
+    assert (outcome.reason, outcome.exit_code, outcome.code) == ("crashed", 2, "monitor_crashed")
+    assert outcome.status.exit_signal == "SIGKILL"
+    assert took < 5
+
+
+def test_a_killed_session_is_noticed_at_once(stage: SessionHarness) -> None:
+    stage.run("sleep 600")
+    timer = later(0.5, lambda: stage.ctx.server(stage.ref).kill_session(stage.name))
+    outcome, _, took = watch(stage, poll_interval=30)
+    timer.join()
+    assert outcome.reason in ("not_found", "crashed")
+    assert took < 5
+
+
+def test_scenario_18_an_agent_that_computed_and_then_waits_is_waiting_within_seconds(stage: SessionHarness) -> None:
+    burn = "import time; t = time.process_time() + 1.5\nwhile time.process_time() < t: pass\ninput()"
+    Path(stage.machine.project, "burn.py").write_text(burn)
+    stage.run("python3 burn.py")
+    outcome, _, took = watch(stage)
+    assert (outcome.reason, outcome.status.classification_reason) == ("waiting_input", "interactive_idle_cpu")
+    assert took < 10
+
+
+def test_scenario_19_an_agent_silent_on_the_network_is_not_said_to_wait(stage: SessionHarness) -> None:
+    silent = "import socket; a, b = socket.socketpair(); a.recv(1)"
+    stage.run(f"python3 -c {silent!r}")
+    outcome, _, took = watch(stage, timeout_seconds=2)
+    assert (outcome.timed_out, outcome.status.session_state) == (True, "in_progress")
+    assert took >= 2
+
+
+def test_scenario_20_a_python_agent_is_found_also_when_its_prompt_says_grep(stage: SessionHarness) -> None:
+    script = (
+        "#!/usr/bin/env python3\nimport sys\nif '--help' in sys.argv or '--version' in sys.argv: sys.exit()\ninput()\n"
+    )
+    stage.machine.add_program("claude", script)
+    assert stage.lisa("spawn", "--agent", "claude", "--prompt", "please grep the code").code == 0
+    outcome, _, _ = watch(stage)
+    assert (outcome.reason, outcome.status.pane_command) == ("waiting_input", "python3")
+    assert outcome.status.agent_pid > 0
+
+
+# -- deadlines ------------------------------------------------------------------------------------------------------
+
+
+def test_scenario_31_a_timeout_is_a_time_however_long_the_interval(stage: SessionHarness) -> None:
+    stage.run("sleep 600")
+    outcome, polls, took = watch(stage, timeout_seconds=2, poll_interval=30)
+    assert (outcome.final_state, outcome.final_status, outcome.reason) == ("timeout", "timeout", "max_polls_exceeded")
+    assert (outcome.exit_code, outcome.code, outcome.polls) == (2, "monitor_timeout", 2)
+    assert 2 <= took < 4
+    assert [poll.number for poll in polls if not poll.changed] == [1, 2]
+
+
+def test_polls_come_at_the_pace_of_the_interval_and_end_at_their_number(stage: SessionHarness) -> None:
+    stage.run("sleep 600")
+    wait_until(lambda: stage.status().session_state == "in_progress")
+    outcome, polls, took = watch(stage, poll_interval=1, max_polls=3, counts_polls=True, timeout_seconds=0)
+    assert (outcome.polls, outcome.timed_out) == (3, True)
+    assert 2 <= took < 4
+    assert [poll.number for poll in polls] == [1, 2, 3]
+
+
+def test_degraded_looks_never_end_a_monitor_and_are_named_when_there_was_nothing_else(stage: SessionHarness) -> None:
+    stage.run("sleep 600")
+    stage.ctx = Context(
+        read_settings({**stage.machine.env, "PATH": str(stage.machine.bin)}), cwd=str(stage.machine.project)
+    )
+    outcome, _, _ = watch(stage, poll_interval=1, max_polls=2, counts_polls=True, timeout_seconds=0)
+    assert outcome.reason == "degraded_max_polls_exceeded"
+
+
+def test_a_change_between_two_beats_is_told_when_it_happens(stage: SessionHarness) -> None:
+    stage.spawn("[wait 0.7] [say done]")
+    _, polls, _ = watch(stage, poll_interval=30, until_state="completed", timeout_seconds=3)
+    reported = [(poll.status.session_state, poll.changed) for poll in polls]
+    assert ("waiting_input", True) in reported
+
+
+def test_an_idle_session_is_known_as_idle_at_the_first_look(stage: SessionHarness) -> None:
+    stage.spawn()
+    outcome, _, took = watch(stage)
+    assert (outcome.reason, outcome.polls) == ("waiting_input", 1)
+    assert took < 2
+
+
+# -- turns ----------------------------------------------------------------------------------------------------------
+
+
+def test_scenario_26_after_a_follow_up_it_waits_for_the_new_turn_not_the_old_one(stage: SessionHarness) -> None:
+    stage.spawn("[say one]")
+    assert watch(stage, waiting_requires_turn_complete=True)[0].reason == "waiting_input_turn_complete"
+    assert stage.send("[wait 1.5] [say two]").code == 0
+    outcome, _, took = watch(stage, waiting_requires_turn_complete=True)
+    assert outcome.reason == "waiting_input_turn_complete"
+    assert took > 0.5
+    assert stage.transcript("assistant")[-1]["text"].endswith("two")
+
+
+def test_a_question_is_no_complete_turn(stage: SessionHarness) -> None:
+    stage.spawn("[ask really?]")
+    wait_until(lambda: stage.status().session_state == "waiting_input")
+    outcome, _, _ = watch(stage, waiting_requires_turn_complete=True, timeout_seconds=1)
+    assert outcome.timed_out
+
+
+# -- markers --------------------------------------------------------------------------------------------------------
+
+
+def test_scenario_21_a_marker_in_the_prompt_alone_is_not_found(stage: SessionHarness) -> None:
+    stage.spawn("print MARK_21 [wait 30]")
+    outcome, _, _ = watch(stage, until_marker="MARK_21", timeout_seconds=1)
+    assert outcome.timed_out
+
+
+def test_scenario_21_a_marker_in_the_answer_is_found(stage: SessionHarness) -> None:
+    stage.spawn("print MARK_21 [wait 1] [say MARK_21] [wait 30]")
+    outcome, _, took = watch(stage, until_marker="MARK_21")
+    assert (outcome.reason, outcome.exit_code) == ("marker_found", 0)
+    assert took < 10
+
+
+def test_scenario_21_a_command_line_that_a_shell_shows_again_is_not_its_output(stage: SessionHarness) -> None:
+    stage.run("bash --norc -i")
+    wait_until(lambda: stage.status().session_state == "waiting_input")
+    stage.send("sleep 1; echo MARK_21; sleep 30")
+    began = time.monotonic()
+    outcome, _, _ = watch(stage, until_marker="MARK_21", stop_on_waiting=False)
+    assert outcome.reason == "marker_found"
+    assert time.monotonic() - began > 0.3, "the echo of the command line is no output"
+
+
+def test_a_marker_put_out_before_the_last_input_does_not_count(stage: SessionHarness) -> None:
+    stage.run("bash --norc -i")
+    wait_until(lambda: stage.status().session_state == "waiting_input")
+    stage.send("echo MARK_$((20 + 1))")
+    stage.wait_for_text("MARK_21")
+    stage.send("sleep 30")
+    outcome, _, _ = watch(stage, until_marker="MARK_21", stop_on_waiting=False, timeout_seconds=1)
+    assert outcome.timed_out
+
+
+def test_scenario_22_a_marker_wrapped_in_a_narrow_pane_is_found(stage: SessionHarness) -> None:
+    narrow = ["--command", "sleep 0.5; echo A_LONG_MARKER_THAT_DOES_NOT_FIT_INTO_THIRTY_COLUMNS; sleep 600"]
+    assert stage.lisa("spawn", *narrow, "--width", "30").code == 0
+    outcome, _, _ = watch(stage, until_marker="A_LONG_MARKER_THAT_DOES_NOT_FIT_INTO_THIRTY_COLUMNS")
+    assert outcome.reason == "marker_found"
+
+
+def test_a_marker_that_has_scrolled_away_is_found(stage: SessionHarness) -> None:
+    stage.run("echo MARK_EARLY; seq 1 3000; sleep 600")
+    stage.wait_for_text("3000")
+    assert watch(stage, until_marker="MARK_EARLY")[0].reason == "marker_found"
+
+
+def test_a_marker_that_rushes_by_while_watching_is_found(stage: SessionHarness) -> None:
+    stage.run("sleep 1; seq 1 2000; echo MARK_FAST; seq 1 2000; sleep 600")
+    assert watch(stage, until_marker="MARK_FAST")[0].reason == "marker_found"
+
+
+def test_a_marker_that_comes_with_the_end_is_found_before_the_end_is_reported(stage: SessionHarness) -> None:
+    stage.run("sleep 0.5; echo MARK_LAST")
+    assert watch(stage, until_marker="MARK_LAST")[0].reason == "marker_found"
+
+
+# -- sessions that are not there ------------------------------------------------------------------------------------
+
+
+def test_scenario_34_watching_a_name_that_never_existed_leaves_no_file(stage: SessionHarness) -> None:
+    outcome, _, _ = watch(stage)
+    assert (outcome.reason, outcome.exit_code, outcome.code) == ("not_found", 2, "monitor_not_found")
+    assert outcome.polls == 1
+    assert not [path for path in (stage.machine.folder / "state").rglob("*") if stage.name in path.name]
+
+
+def test_not_found_is_a_success_for_who_waits_for_it(stage: SessionHarness) -> None:
+    outcome, _, _ = watch(stage, until_state="not_found")
+    assert (outcome.reason, outcome.exit_code, outcome.code) == ("not_found", 0, "")
+
+
+# -- recovery -------------------------------------------------------------------------------------------------------
+
+
+def test_at_the_end_of_the_polls_enter_is_pressed_once_and_the_watch_goes_on(stage: SessionHarness) -> None:
+    stage.run("read -r line; echo got it; sleep 600")
+    wait_until(lambda: stage.status().session_state == "waiting_input")
+    outcome, _, _ = watch(
+        stage, auto_recover=True, stop_on_waiting=False, until_marker="got it", timeout_seconds=1, poll_interval=1
+    )
+    assert (outcome.reason, outcome.recoveries) == ("marker_found", 1)
+    assert "monitor_auto_recover" in stage.event_reasons()
+
+
+def test_recovery_never_presses_enter_into_a_dead_pane_or_a_dialog(stage: SessionHarness) -> None:
+    stage.spawn("[ask run it?]")
+    wait_until(lambda: stage.status().waiting_for == "permission")
+    outcome, _, _ = watch(stage, auto_recover=True, stop_on_waiting=False, timeout_seconds=1)
+    assert (outcome.timed_out, outcome.recoveries) == (True, 0)
+    assert stage.status().waiting_for == "permission"
+    assert "monitor_auto_recover" not in stage.event_reasons()
+
+
+def test_a_budget_ends_recovery_before_its_number_does(stage: SessionHarness) -> None:
+    stage.run("sleep 600")
+    wait_until(lambda: stage.status().session_state == "in_progress")
+    limits = {"max_polls": 2, "counts_polls": True, "timeout_seconds": 0, "poll_interval": 1}
+    outcome, polls, _ = watch(stage, auto_recover=True, recover_max=5, recover_budget=3, **limits)
+    assert (outcome.recoveries, outcome.polls, len(polls)) == (1, 1, 3)
+
+
+# -- what is written down -------------------------------------------------------------------------------------------
+
+
+def test_changes_of_state_become_events_once_however_many_watch(stage: SessionHarness) -> None:
+    stage.spawn("[wait 1] [say done]")
+    other = threading.Thread(
+        target=lambda: run_monitor(stage.machine.context(), stage.ref, StopRules(timeout_seconds=LONG_TIMEOUT_SECONDS))
+    )
+    other.start()
+    watch(stage)
+    other.join()
+    found = [event for event in events.read_tail(stage.ref, 100).events if event.type == "transition"]
+    assert [event.state for event in found].count("waiting_input") == 1
+    assert stage.event_reasons().count("monitor_waiting_input") == 2
+
+
+def test_watching_something_that_does_not_change_adds_no_events(stage: SessionHarness) -> None:
+    stage.spawn()
+    watch(stage)
+    before = len(events.read_tail(stage.ref, 100).events)
+    watch(stage, stop_on_waiting=False, timeout_seconds=1)
+    after = events.read_tail(stage.ref, 100).events
+    assert [event.reason for event in after[before:]] == ["monitor_max_polls_exceeded"]
+
+
+def test_the_last_screen_of_an_ended_session_is_kept_privately(stage: SessionHarness) -> None:
+    stage.run("echo the last words")
+    outcome, _, _ = watch(stage)
+    assert outcome.output_file == stage.ref.output
+    assert "the last words" in Path(outcome.output_file).read_text()
+    assert os.stat(outcome.output_file).st_mode & 0o777 == 0o600
+
+
+def test_a_symlink_in_place_of_the_output_file_is_replaced_not_followed(stage: SessionHarness) -> None:
+    victim = stage.machine.folder / "victim"
+    victim.write_text("mine")
+    stage.run("echo words")
+    stage.wait_until_ended()
+    os.symlink(victim, stage.ref.output)
+    watch(stage)
+    assert victim.read_text() == "mine"

@@ -1,0 +1,108 @@
+"""Tokens of the pool that turn out to be no good are set aside: the right one, by a waiter, on exact evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from lisa_py.contract.status import Status
+from lisa_py.core.wait.transitions import Recorder, find_auth_failure
+from lisa_py.store import events, oauth_tokens, session_records
+from tests.core.status import status_cases
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
+
+START = "__LISA_SESSION_START__:1:2\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("invalid_grant: Invalid refresh token", "invalid_refresh_token"),
+        ("Error: OAuth token refresh failed: the token has expired", "expired_token"),
+        ("Auth error: OAuth token refresh failed: 500", "refresh_failed"),
+        ("Auth(TokenRefreshFailed(Expired))", "expired_token"),
+        ("Auth(TokenRefreshFailed(Network))", "refresh_failed"),
+        ("OAuth: expired token", "expired_token"),
+        ("oauth error invalid_token", "invalid_token"),
+        ("all is well", ""),
+        ("we talked of oauth, and of much else in between, and then of an expired token", ""),
+        ("> why does it say invalid_grant: invalid refresh token?", ""),
+        ("● The log has `invalid_grant: invalid refresh token` in it.", ""),
+    ],
+)
+def test_a_token_failure_is_told_from_talk_about_one(line: str, why: str) -> None:
+    assert find_auth_failure(START + line + "\n") == why
+
+
+def test_what_was_on_the_screen_before_the_start_does_not_count() -> None:
+    assert find_auth_failure("invalid_grant: invalid refresh token\n" + START + "fine\n") == ""
+
+
+def pooled(machine: LisaHost, name: str = "lisa-pooled", **changes: Any) -> tuple[SessionHarness, str]:
+    """A session that was given the second of two tokens of the pool."""
+    stage = SessionHarness(machine, name)
+    now = stage.ctx.clock.now()
+    for secret in ("one", "two"):
+        token = oauth_tokens.add(stage.ctx.settings, now, token=secret).id
+    Path(stage.ref.folder).mkdir(parents=True)
+    session_records.write_meta(stage.ref, status_cases.meta(session=name, oauth_token_id=token, **changes))
+    return stage, token
+
+
+def disabled(stage: SessionHarness) -> list[str]:
+    return [token.id for token in oauth_tokens.list_tokens(stage.ctx.settings, 0) if token.disabled is True]
+
+
+def saw(stage: SessionHarness, status: Status) -> Status:
+    meta = session_records.read_meta(stage.ref)
+    evidence = status_cases.live_session(meta=meta, state=session_records.read_state(stage.ref))
+    return Recorder(stage.ctx, stage.ref).record(evidence, structs.replace(status, session=stage.name))
+
+
+REFUSED = Status(
+    session="", agent="claude", session_state="waiting_input", status="idle", agent_state="error", error_kind="auth"
+)
+
+
+def test_scenario_5_the_token_of_the_session_is_set_aside_and_no_other(machine: LisaHost) -> None:
+    stage, token = pooled(machine)
+    saw(stage, REFUSED)
+    assert disabled(stage) == [token]
+    assert session_records.read_state(stage.ref).oauth_token_prune_reason == "invalid_token"
+    assert "oauth_token_pruned_invalid_token" in [event.reason for event in events.read_tail(stage.ref, 9).events]
+
+
+def test_a_token_is_set_aside_once_and_stays_enabled_when_somebody_brings_it_back(machine: LisaHost) -> None:
+    stage, token = pooled(machine)
+    saw(stage, REFUSED)
+    oauth_tokens.enable(stage.ctx.settings, 0, token)
+    saw(stage, REFUSED)
+    assert disabled(stage) == []
+
+
+def test_a_crash_because_of_the_token_says_so(machine: LisaHost) -> None:
+    stage, _ = pooled(machine)
+    crashed = Status(
+        session="", session_state="crashed", status="idle", classification_reason="done_file", error_kind="auth"
+    )
+    assert saw(stage, crashed).classification_reason == "oauth_invalid_token"
+
+
+def test_other_errors_and_agents_without_a_pool_leave_tokens_alone(machine: LisaHost) -> None:
+    stage, _ = pooled(machine)
+    saw(stage, structs.replace(REFUSED, error_kind="rate_limit"))
+    other, _ = pooled(machine, "lisa-other", agent="codex")
+    saw(other, REFUSED)
+    own, _ = pooled(machine, "lisa-own", custom_command=True)
+    saw(own, REFUSED)
+    assert disabled(stage) == []
+
+
+def test_reading_a_status_sets_nothing_aside(machine: LisaHost) -> None:
+    stage, _ = pooled(machine)
+    stage.status()
+    assert disabled(stage) == []

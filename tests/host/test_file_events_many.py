@@ -1,0 +1,120 @@
+"""Waking up for one of many."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lisa_py.host import file_events_many as crowds
+from lisa_py.host.file_events_many import GroupWatcher
+from tests.polling import wait_until
+
+KINDS: dict[str, Callable[[tuple[str, ...]], GroupWatcher]] = {
+    "best": crowds.open_watcher,
+    "fallback": crowds._SharedGroupWatcher,
+}
+
+
+@pytest.fixture(params=KINDS)
+def crowd(request: pytest.FixtureRequest) -> Iterator[GroupWatcher]:
+    made = KINDS[request.param](("heartbeat",))
+    yield made
+    made.close()
+
+
+def _folders(tmp_path: Path, watcher: GroupWatcher, count: int = 3) -> list[Path]:
+    made = [tmp_path / f"m{number}" for number in range(count)]
+    for folder in made:
+        folder.mkdir()
+        watcher.follow(folder.name, [str(folder)], [])
+    watcher.wait(0)
+    return made
+
+
+def test_news_in_a_folder_wakes_its_member(tmp_path: Path, crowd: GroupWatcher) -> None:
+    folders = _folders(tmp_path, crowd)
+    (folders[1] / "done.txt").write_text("x")
+    assert "m1" in crowd.wait(5)
+
+
+def test_a_heartbeat_and_hidden_files_wake_nobody(tmp_path: Path, crowd: GroupWatcher) -> None:
+    folders = _folders(tmp_path, crowd)
+    (folders[0] / "heartbeat").write_text("")
+    (folders[0] / ".lock").write_text("")
+    assert crowd.wait(0.2) == set()
+
+
+def test_a_file_that_comes_into_being_is_noticed(tmp_path: Path, crowd: GroupWatcher) -> None:
+    _folders(tmp_path, crowd)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    crowd.follow("m0", [str(shared / "mine.jsonl")], [])
+    crowd.wait(0.1)
+    (shared / "mine.jsonl").write_text("line\n")
+    assert "m0" in crowd.wait(5)
+
+
+def test_the_end_of_a_process_wakes_its_member(tmp_path: Path, crowd: GroupWatcher) -> None:
+    _folders(tmp_path, crowd)
+    child = subprocess.Popen(["/bin/sleep", "60"])
+    crowd.follow("m2", [str(tmp_path / "m2")], [child.pid])
+    assert crowd.wait(0.1) == set()
+    child.kill()
+    assert "m2" in crowd.wait(5)
+    child.wait()
+
+
+@pytest.fixture
+def exact(tmp_path: Path) -> Iterator[GroupWatcher]:
+    made = crowds.open_watcher(("heartbeat",))
+    if type(made).__name__ != "_InotifyGroupWatcher":
+        made.close()
+        pytest.skip("no inotify here")
+    yield made
+    made.close()
+
+
+def test_only_the_member_it_concerns_is_woken(tmp_path: Path, exact: GroupWatcher) -> None:
+    folders = _folders(tmp_path, exact)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    for number in range(3):
+        exact.follow(f"m{number}", [str(folders[number]), str(shared / f"{number}.json")], [])
+    (folders[2] / "x").touch()
+    assert exact.wait(5) == {"m2"}
+    (shared / "0.json").write_text("{}")
+    assert _all(exact, "m0") == {"m0"}
+
+
+def _all(watcher: GroupWatcher, member: str) -> set[str]:
+    found: set[str] = set()
+
+    def look() -> bool:
+        found.update(watcher.wait(0.05))
+        return member in found
+
+    wait_until(look)
+    return found
+
+
+def test_a_folder_that_is_made_again_is_watched_again(tmp_path: Path, exact: GroupWatcher) -> None:
+    folder = _folders(tmp_path, exact)[0]
+    folder.rmdir()
+    assert exact.wait(5) == {"m0"}
+    exact.wait(0.05)
+    folder.mkdir()
+    exact.follow("m0", [str(folder)], [])
+    (folder / "x").touch()
+    assert exact.wait(5) == {"m0"}
+
+
+def test_a_touched_file_costs_nothing(tmp_path: Path, exact: GroupWatcher) -> None:
+    folder = _folders(tmp_path, exact)[0]
+    (folder / "other").write_text("")
+    _all(exact, "m0")
+    (folder / "other").touch()
+    subprocess.run(["touch", "-h", str(folder / "other")], check=True)
+    assert exact.wait(0.2) == set()

@@ -1,0 +1,172 @@
+"""A machine of one's own for a test: temporary HOME, state, sockets; everything on it is ended afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import psutil
+
+from lisa_py.cli import parse
+from lisa_py.core.context import Context
+from lisa_py.host.env import read_settings
+from tests import answers, warm_start
+
+PROGRAM = (sys.executable, "-P", "-m", "lisa_py")
+
+
+class CallResult(NamedTuple):
+    """What one call of the program gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        lines = [line for line in self.out.splitlines() if line.strip()]
+        assert len(lines) == 1, f"expected one JSON object, got {self.out!r} (stderr {self.err!r})"
+        value = json.loads(lines[0])
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines() if line.strip()]
+
+
+class BackgroundCall(subprocess.Popen[str]):
+    """A call that runs beside its test. What it says as JSON must be what it promises."""
+
+    def __init__(self, words: Sequence[str], cwd: Path | str, env: Mapping[str, str]) -> None:
+        super().__init__(
+            [*PROGRAM, *words], cwd=cwd, env=env, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self._words = words
+
+    def read_event(self) -> dict[str, Any]:
+        """The next line before the answer, once it is written."""
+        assert self.stdout is not None
+        line: dict[str, Any] = json.loads(self.stdout.readline())
+        answers.check_event(parse.split_command(self._words)[0], line)
+        return line
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:  # noqa: A002
+        """All that it still says, once it has ended."""
+        out, err = super().communicate(input, timeout)
+        answers.check_answer(self._words, self.returncode, out)
+        return out, err
+
+    def close(self) -> None:
+        self.kill()
+        with self:
+            pass
+
+
+def _run_cold(
+    words: Sequence[str], *, cwd: str, env: Mapping[str, str], data: bytes | None, timeout: float
+) -> tuple[int, bytes, bytes]:
+    input_options: dict[str, Any] = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
+    completed = subprocess.run(
+        [*PROGRAM, *words], cwd=cwd, env=env, timeout=timeout, capture_output=True, check=False, **input_options
+    )
+    return completed.returncode, completed.stdout, completed.stderr
+
+
+class LisaHost:
+    """Folders and environment of one test; short paths, because Unix sockets take 100 bytes."""
+
+    warm: ClassVar[warm_start.WarmStart | None] = None
+    """Where calls are forked from; None: each starts cold."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="lisa-t-", dir="/tmp"))
+        self.home = self._make_folder("home")
+        self.project = self._make_folder("proj")
+        self.sockets = self._make_folder("s")
+        self.bin = self._make_folder("bin")
+        self._background_calls: list[BackgroundCall] = []
+        self.env: dict[str, str] = {
+            "HOME": str(self.home),
+            "PATH": f"{self.bin}:{os.environ.get('PATH', os.defpath)}",
+            **warm_start.START_ENVIRONMENT,
+            "TERM": "xterm-256color",
+            "TMPDIR": str(self._make_folder("tmp")),
+            "TMUX_TMPDIR": str(self.sockets),
+            "LISA_STATE_DIR": str(self.folder / "state"),
+            "LISA_TMUX_SOCKET_DIR": str(self.sockets),
+            "LISA_SHARED_DIR": str(self._make_folder("shared")),
+        }
+
+    def _make_folder(self, name: str) -> Path:
+        path = self.folder / name
+        path.mkdir(mode=0o700)
+        return path
+
+    def lisa(
+        self,
+        *words: str,
+        cwd: Path | str | None = None,
+        stdin: str | bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 60,
+        cold: bool = False,
+        check_schema: bool = True,
+    ) -> CallResult:
+        """Run the program as a user would, as a process of its own. What it says as JSON must be what it promises.
+
+        `cold`: by a new interpreter, whatever the run. `promised=False`: what it says deliberately is no answer.
+        """
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        environment = {**self.env, **(env or {})}
+        run = _run_cold if cold or self.warm is None or not warm_start.can_serve(environment) else self.warm.run
+        code, out, err = run(words, cwd=str(cwd or self.project), env=environment, data=data, timeout=timeout)
+        answer = CallResult(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+        if check_schema:
+            answers.check_answer(words, answer.code, answer.out)
+        return answer
+
+    def start(self, *words: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None) -> BackgroundCall:
+        """Run the program beside the test; the test waits for it or ends it."""
+        running = BackgroundCall(words, cwd or self.project, {**self.env, **(env or {})})
+        self._background_calls.append(running)
+        return running
+
+    def context(self, **changes: Any) -> Context:
+        """A context for calling commands and core in this process."""
+        changes.setdefault("cwd", str(self.project))
+        return Context(read_settings(self.env), **changes)
+
+    def add_program(self, name: str, script: str) -> Path:
+        """Put an executable on this machine's PATH."""
+        path = self.bin / name
+        path.write_text(script)
+        path.chmod(0o700)
+        return path
+
+    def close(self) -> None:
+        """End every tmux server on this machine's sockets and every process that carries its HOME."""
+        for path in [*self.sockets.rglob("*"), *(self.folder / "shared").rglob("*.sock")]:
+            if path.is_socket():
+                subprocess.run(["tmux", "-S", str(path), "kill-server"], env=self.env, capture_output=True, check=False)
+        self._end_processes()
+        for running in self._background_calls:
+            running.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_processes(self) -> None:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.pid != os.getpid() and process.environ().get("HOME") == str(self.home):
+                    process.send_signal(signal.SIGKILL)
