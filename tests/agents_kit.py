@@ -28,6 +28,8 @@ from typing import Any, Literal, Self
 from tests.polling import wait_until
 
 LOCK_FILE = Path(__file__).with_name("agents.lock.json")
+VERSIONS_VARIABLE = "AGENT_VERSIONS"
+"""Versions to use in place of the pinned ones, as `claude=2.1.332 codex=0.171.0`; set by `tests/run --newest`."""
 VERSION_DEADLINE_SECONDS = 60
 PRESS_ATTEMPTS = 5
 TOKEN = "fake"
@@ -73,10 +75,11 @@ def cache_dir() -> Path:
 def pins(*, older: bool = False) -> list[Pin]:
     """The pinned version of every agent; with `older`, the earlier ones after it."""
     lock: dict[str, dict[str, Any]] = json.loads(LOCK_FILE.read_text(encoding="utf-8"))
+    chosen = dict(word.split("=", 1) for word in os.environ.get(VERSIONS_VARIABLE, "").split())
     return [
         Pin(agent, entry["package"], entry["command"], version)
         for agent, entry in lock.items()
-        for version in [entry["version"], *(entry["older"] if older else [])]
+        for version in [chosen.get(agent, entry["version"]), *(entry["older"] if older else [])]
     ]
 
 
