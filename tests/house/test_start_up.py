@@ -54,3 +54,12 @@ def test_a_read_imports_none_of_the_heavy_modules(path: tuple[str, str], machine
     loaded = set(ended.stderr.splitlines()[-1].split())
     assert "lisa_py.cli.main" in loaded
     assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("path", commands.paths(), ids=" ".join)
+def test_each_command_starts_in_a_new_interpreter(path: tuple[str, ...], machine: LisaHost) -> None:
+    """Users start a new process per call: the help, and the JSON error of an unknown flag."""
+    help_page = machine.lisa(*path, "--help", cold=True)
+    assert (help_page.code, help_page.err) == (0, "") and commands.summary(path) in help_page.out
+    refusal = machine.lisa(*path, "--no-such-flag", "--json", cold=True)
+    assert (refusal.code, refusal.json["errorCode"]) == (1, "unknown_flag")
