@@ -1,1 +1,1 @@
-"""Tests, in the same tree as lisa_py."""
+"""Tests; the folders mirror lisa_py."""

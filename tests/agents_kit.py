@@ -1,4 +1,4 @@
-"""Everything to run the real agent CLIs offline: where they are, a home for them, a terminal.
+"""Run the real agent CLIs offline: their binaries, a home folder, a terminal.
 
     with FakeModelApi() as api, Terminal() as terminal:
         agent = claude_home(tmp_path, tmp_path / "project", api.url)
@@ -7,7 +7,7 @@
         terminal.submit("[fake text hello]")
         terminal.wait_for("● hello")
 
-`tests/install_agents` puts the CLIs in place; without them `find` gives None and `need` skips.
+`tests/install_agents` puts the CLIs in place; without them `find_binary` returns None.
 """
 
 from __future__ import annotations
@@ -52,28 +52,28 @@ class Pin:
 
     @property
     def spec(self) -> str:
-        """What npm installs: package@version."""
+        """Return the npm specification: package@version."""
         return f"{self.package}@{self.version}"
 
     @property
     def folder(self) -> Path:
-        """Its own sub folder of the cache."""
+        """Return its folder in the cache."""
         return cache_dir() / f"{self.package.rpartition('/')[2]}@{self.version}"
 
     @property
     def binary(self) -> Path:
-        """The command npm links there."""
+        """Return the command that npm links there."""
         return self.folder / "node_modules" / ".bin" / self.command
 
 
 def cache_dir() -> Path:
-    """Where installed agents live: LISA_AGENT_CACHE, else ~/.cache/lisa-agents."""
+    """Return the folder of installed agents: LISA_AGENT_CACHE, else ~/.cache/lisa-agents."""
     named = os.environ.get("LISA_AGENT_CACHE")
     return Path(named).expanduser().absolute() if named else Path.home() / ".cache" / "lisa-agents"
 
 
 def pins(*, older: bool = False) -> list[Pin]:
-    """The pinned version of every agent; with `older`, the earlier ones after it."""
+    """Return the pinned version of every agent; with `older`, the earlier ones after it."""
     lock: dict[str, dict[str, Any]] = json.loads(LOCK_FILE.read_text(encoding="utf-8"))
     chosen = dict(word.split("=", 1) for word in os.environ.get(VERSIONS_VARIABLE, "").split())
     return [
@@ -84,7 +84,7 @@ def pins(*, older: bool = False) -> list[Pin]:
 
 
 def pin(agent: str, version: str | None = None) -> Pin:
-    """The pin of an agent: the main one, or the given version."""
+    """Return the pin of an agent: the main one, or the given version."""
     for candidate in pins(older=version is not None):
         if candidate.agent == agent and version in (None, candidate.version):
             return candidate
@@ -92,14 +92,14 @@ def pin(agent: str, version: str | None = None) -> Pin:
 
 
 def find_binary(agent: str, version: str | None = None) -> Path | None:
-    """The installed binary of an agent, or None when `tests/install_agents` has not put it there."""
+    """Return the installed binary of an agent, or None if `tests/install_agents` has not installed it."""
     binary = pin(agent, version).binary
     return binary if os.access(binary, os.X_OK) else None
 
 
 @cache
 def reported_version(binary: Path) -> str:
-    """The version a binary says it is ("" when it says none); run in an empty environment."""
+    """Return the version a binary reports ("" if none); run in an empty environment."""
     command = [str(binary), "--version"]
     environment = {"PATH": search_path(), "HOME": os.devnull}
     try:
@@ -119,13 +119,13 @@ def reported_version(binary: Path) -> str:
 
 
 def installed_versions() -> dict[str, str]:
-    """The versions installed now, by agent; agents which are missing are left out."""
+    """Return the installed versions by agent; missing agents are left out."""
     found = {agent_pin.agent: find_binary(agent_pin.agent) for agent_pin in pins()}
     return {agent: reported_version(binary) for agent, binary in found.items() if binary}
 
 
 def search_path(*folders: Path) -> str:
-    """A PATH with the given folders first, then those of this process."""
+    """Return a PATH with the given folders before those of this process."""
     return os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
 
 
@@ -134,21 +134,21 @@ def search_path(*folders: Path) -> str:
 
 @dataclass(frozen=True)
 class AgentHome:
-    """One agent CLI with a home of its own, which knows no model but the fake one."""
+    """One agent CLI with its own home folder, configured for the fake model only."""
 
     agent: str
     binary: Path
     home: Path
     project: Path
     env: dict[str, str]
-    """The whole environment to run in: pass it instead of the test's own, not on top."""
+    """The complete environment: pass it instead of the environment of the test, not on top of it."""
     ready: str
-    """A regular expression that finds the input line on the screen."""
+    """A regular expression that matches the input line on the screen."""
     flags: tuple[str, ...] = ()
-    """What the permission needs on the command line."""
+    """Arguments for the permission mode."""
 
     def argv(self, *arguments: str) -> list[str]:
-        """The command line: the binary, its flags and these arguments."""
+        """Return the command line: the binary, its flags and these arguments."""
         return [str(self.binary), *self.flags, *arguments]
 
 
@@ -166,7 +166,7 @@ def claude_home(
     env: Mapping[str, str] | None = None,
     version: str | None = None,
 ) -> AgentHome:
-    """A home for claude below `root`; `config` goes into .claude.json, `settings` into settings.json.
+    """Make a home for claude below `root`; `config` goes into .claude.json, `settings` into settings.json.
 
     No dialog opens when `trusted`.  `permission` is a flag of `argv` and not a setting: with a mode
     in its settings, claude opens with an offer to change it.  `todos` makes claude offer its model
@@ -210,7 +210,7 @@ def codex_home(
     env: Mapping[str, str] | None = None,
     version: str | None = None,
 ) -> AgentHome:
-    """A home for codex below `root`; `config` is merged into config.toml, table by table.
+    """Make a home for codex below `root`; `config` is merged into config.toml, table by table.
 
     `todos` makes codex offer update_plan and, outside of plan mode too, request_user_input.
     """
@@ -255,7 +255,7 @@ def _codex_config(api_url: str, permission: Permission, retries: int) -> Json:
 
 
 def require_binary(agent: str, version: str | None = None) -> Path:
-    """The installed binary; in a test without it, skip the test."""
+    """Return the installed binary; skip the test if it is missing."""
     binary = find_binary(agent, version)
     if binary is None:
         import pytest  # the installer runs without it
@@ -285,7 +285,7 @@ def _bare_environment(root: Path, binary: Path) -> dict[str, str]:
 
 
 def merge_settings(base: Json, extra: Json) -> Json:
-    """Two settings trees in one; `extra` wins."""
+    """Merge two settings trees; `extra` wins."""
     out = dict(base)
     for key, value in extra.items():
         below = out.get(key)
@@ -299,7 +299,7 @@ def _write_json(path: Path, value: Json) -> None:
 
 
 def render_toml(table: Json, name: str = "") -> str:
-    """A settings tree as TOML: plain values first, as the format wants it."""
+    """Return a settings tree as TOML: plain values first, as the format requires."""
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     lines = [f"[{name}]"] if name and plain else []
     lines += [f"{_toml_key(key)} = {json.dumps(value)}" for key, value in plain.items()]
@@ -317,7 +317,7 @@ def _toml_key(key: str) -> str:
 
 
 class Terminal:
-    """One pane on a tmux server of its own, which ends with the `with` block."""
+    """One pane on its own tmux server, which ends with the `with` block."""
 
     def __init__(self, width: int = 160, height: int = 50) -> None:
         self.size = ["-x", str(width), "-y", str(height)]
@@ -339,21 +339,21 @@ class Terminal:
         return ran.stdout
 
     def start(self, argv: list[str], env: Mapping[str, str], cwd: Path) -> None:
-        """Run a command in the pane, with exactly this environment; the pane outlives it."""
+        """Run a command in the pane, with exactly this environment; the pane stays after it."""
         bare = ["env", "-i", *(f"{name}={value}" for name, value in env.items())]
         self.tmux("new-session", "-d", *self.size, "-c", str(cwd), *bare, *argv,
                   ";", "set-option", "remain-on-exit", "on")  # fmt: skip
 
     def screen(self) -> str:
-        """What the pane shows."""
+        """Return the screen of the pane."""
         return self.tmux("capture-pane", "-p", check=False)
 
     def format_value(self, name: str) -> str:
-        """The value of a tmux format, such as pane_title or pane_pid."""
+        """Return the value of a tmux format, such as pane_title or pane_pid."""
         return self.tmux("display-message", "-p", f"#{{{name}}}").strip()
 
     def wait_for(self, pattern: str, timeout: float = 30) -> str:
-        """Wait until the screen matches a regular expression; gives the screen."""
+        """Wait until the screen matches a regular expression; return the screen."""
         try:
             wait_until(lambda: re.search(pattern, self.screen()), timeout=timeout, what=pattern)
         except AssertionError as missing:
@@ -361,7 +361,7 @@ class Terminal:
         return self.screen()
 
     def press(self, *keys: str) -> None:
-        """Press keys, by tmux's names."""
+        """Press keys, by their tmux names."""
         self.tmux("send-keys", *keys)
 
     def submit(self, prompt: str, accepted: Callable[[], object] = lambda: True) -> None:

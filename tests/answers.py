@@ -1,4 +1,4 @@
-"""Answers against their promise: whatever the program writes as JSON fits the schema it publishes."""
+"""Check that the JSON output of the program fits the schema it publishes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lisa_py.contract.command import Command
 from lisa_py.contract.errors import COMMON_ERRORS
 
 INTERRUPTED, OUTPUT_CLOSED = 130, 141
-"""Exit codes of any command: after Ctrl-C, and when nobody reads what it says."""
+"""Exit codes of any command: after Ctrl-C, and when its output has no reader."""
 
 
 def check_answer(words: Sequence[str], code: int, out: str) -> None:
-    """AssertionError when what a call left on stdout, or its exit code, is not what its command promises."""
+    """Raise AssertionError if the stdout or exit code of a call does not fit its command."""
     path, rest = parse.split_command(words)
     command = commands.load(path) if path else None
     form = _output_form(words, command)
@@ -47,7 +47,7 @@ def check_answer(words: Sequence[str], code: int, out: str) -> None:
 
 
 def check_event(path: tuple[str, ...], line: Mapping[str, Any]) -> None:
-    """AssertionError when a line before the answer is none the command promises."""
+    """Raise AssertionError if a line before the answer is not an event of the command."""
     _check_schema(path, "events", line)
 
 
@@ -80,7 +80,7 @@ def _check_schema(path: tuple[str, ...], kind: str, value: Mapping[str, Any]) ->
 @cache
 def _validator(path: tuple[str, ...], kind: str) -> Draft202012Validator:
     command = commands.load(path)
-    if kind == "error":  # tells more than its envelope
+    if kind == "error":  # holds more than its envelope
         return Draft202012Validator(schema.failure_schema(command.errors if command is not None else {}))
     assert command is not None, path
     published = {"json": schema.answer_schema, "json-min": schema.min_schema, "events": schema.event_schema}[kind](
@@ -91,7 +91,7 @@ def _validator(path: tuple[str, ...], kind: str) -> Draft202012Validator:
 
 
 def _forbid_extra_properties(published: Any) -> Any:
-    """The same promise, and that nothing stands there which it does not name: readers may, tests must not expect it."""
+    """Return the schema without additional properties: readers must accept them, tests must not."""
     if isinstance(published, list):
         return [_forbid_extra_properties(part) for part in published]
     if not isinstance(published, dict):

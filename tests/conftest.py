@@ -1,4 +1,4 @@
-"""Fixtures every room uses."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Tests of warm calls wait more than they compute: two on a core, while there are few cores."""
+    """Return two workers per core on small machines: tests of warm calls wait more than they compute."""
     cores = os.cpu_count() or 1
     return max(cores, min(2 * cores, 8)) if config.getoption("--warm") else None
 
@@ -38,7 +38,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture
 def machine() -> Iterator[LisaHost]:
-    """A machine of the test's own, cleaned up afterwards."""
+    """Yield an isolated host, cleaned up afterwards."""
     made = LisaHost()
     try:
         yield made
@@ -48,5 +48,5 @@ def machine() -> Iterator[LisaHost]:
 
 @pytest.fixture
 def fleet(machine: LisaHost) -> Fleet:
-    """Sessions of plain commands on the test's machine."""
+    """Return a starter of plain command sessions on the test's host."""
     return Fleet(machine)

@@ -1,4 +1,4 @@
-"""A pane that says what the test tells it to say, with the records of a session around it."""
+"""A pane whose output the test controls, with the records of a session around it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RUN_ID = "1795227181000000000"
 
 
 class FakePane:
-    """One session whose pane shows, byte by byte, what `say` is given."""
+    """One session whose pane shows exactly the bytes passed to `print`."""
 
     def __init__(
         self, machine: LisaHost, name: str = "lisa-talk", *, width: int = 80, height: int = 20, **meta: object
@@ -41,7 +41,7 @@ class FakePane:
         self.write(f"\n{START_MARK}:{RUN_ID}:1\n")
 
     def write(self, text: str) -> None:
-        """Print and wait until the terminal has taken it all."""
+        """Print and wait until the terminal has received it all."""
         self.written += text
         done = f"lisa-{os.urandom(4).hex()}"
         # the title comes after the text: once tmux has it, it has the text
@@ -53,7 +53,7 @@ class FakePane:
         return pane.title if pane else ""
 
     def end(self) -> None:
-        """Let the program end; the dead pane stays."""
+        """End the program; the dead pane stays."""
         os.close(self._writer)
         self._writer = -1
         wait_until(lambda: self.read().pane.dead, what="the pane is dead")

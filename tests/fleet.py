@@ -1,4 +1,4 @@
-"""Sessions of plain commands on a test's machine, made and looked at in the test's own process."""
+"""Sessions of plain commands, started and read in the process of the test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.polling import wait_until
 
 
 class Fleet:
-    """The sessions of one machine's project."""
+    """The sessions of one project."""
 
     def __init__(self, machine: LisaHost) -> None:
         self.machine = machine
@@ -53,7 +53,7 @@ class Fleet:
         return wait_until(lambda: session_records.read_end(self.ref(name)), what=f"{name} ends").code
 
     def wait_until_dead(self, name: str) -> int:
-        """The exit code, once tmux has seen the end too and nothing of it writes any more."""
+        """Wait until tmux reports the pane dead and all writers have ended; return the exit code."""
         wait_until(lambda: (pane := self.pane(name)) and pane.dead, what=f"{name} is dead")
         return self.wait_until_ended(name)
 
@@ -64,12 +64,12 @@ class Fleet:
         return [event.reason for event in self.events(name)]
 
     def wait_for_file(self, path: str) -> str:
-        """A file in the project, once a session has written it."""
+        """Wait until a session has written a file of the project; return its text."""
         file = self.machine.project / path
         return wait_until(lambda: file.exists() and file.read_text(), what=f"{path} is written")
 
     def find_processes(self, marker: str) -> list[psutil.Process]:
-        """Living processes of this machine whose command line holds the marker."""
+        """Return the live processes of this host whose command line holds the marker."""
         found = []
         for process in psutil.process_iter(["cmdline", "status"]):
             alive = process.info["status"] != psutil.STATUS_ZOMBIE

@@ -1,4 +1,4 @@
-"""A machine of one's own for a test: temporary HOME, state, sockets; everything on it is ended afterwards."""
+"""An isolated host for a test: temporary HOME, state and sockets; everything on it is ended afterwards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROGRAM = (sys.executable, "-P", "-m", "lisa_py")
 
 
 class CallResult(NamedTuple):
-    """What one call of the program gave."""
+    """Exit code and output of one call of the program."""
 
     code: int
     out: str
@@ -33,7 +33,7 @@ class CallResult(NamedTuple):
 
     @property
     def json(self) -> dict[str, Any]:
-        """The one JSON object on stdout."""
+        """Return the one JSON object on stdout."""
         lines = [line for line in self.out.splitlines() if line.strip()]
         assert len(lines) == 1, f"expected one JSON object, got {self.out!r} (stderr {self.err!r})"
         value = json.loads(lines[0])
@@ -46,7 +46,7 @@ class CallResult(NamedTuple):
 
 
 class BackgroundCall(subprocess.Popen[str]):
-    """A call that runs beside its test. What it says as JSON must be what it promises."""
+    """A call that runs beside its test; its JSON output is checked against its schema."""
 
     def __init__(self, words: Sequence[str], cwd: Path | str, env: Mapping[str, str]) -> None:
         super().__init__(
@@ -56,14 +56,14 @@ class BackgroundCall(subprocess.Popen[str]):
         self._words = words
 
     def read_event(self) -> dict[str, Any]:
-        """The next line before the answer, once it is written."""
+        """Wait for the next line before the answer; return it."""
         assert self.stdout is not None
         line: dict[str, Any] = json.loads(self.stdout.readline())
         answers.check_event(parse.split_command(self._words)[0], line)
         return line
 
     def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:  # noqa: A002
-        """All that it still says, once it has ended."""
+        """Wait for the end; return the remaining output."""
         out, err = super().communicate(input, timeout)
         answers.check_answer(self._words, self.returncode, out)
         return out, err
@@ -85,10 +85,10 @@ def _run_cold(
 
 
 class LisaHost:
-    """Folders and environment of one test; short paths, because Unix sockets take 100 bytes."""
+    """Folders and environment of one test; short paths, because a Unix socket path has at most 100 bytes."""
 
     warm: ClassVar[warm_start.WarmStart | None] = None
-    """Where calls are forked from; None: each starts cold."""
+    """The process that calls are forked from; None: each call starts a new interpreter."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="lisa-t-", dir="/tmp"))
@@ -124,9 +124,9 @@ class LisaHost:
         cold: bool = False,
         check_schema: bool = True,
     ) -> CallResult:
-        """Run the program as a user would, as a process of its own. What it says as JSON must be what it promises.
+        """Run the program in its own process, as a user would; check its JSON output against its schema.
 
-        `cold`: by a new interpreter, whatever the run. `promised=False`: what it says deliberately is no answer.
+        `cold`: always start a new interpreter. `promised=False`: the output is deliberately not an answer.
         """
         data = stdin.encode() if isinstance(stdin, str) else stdin
         environment = {**self.env, **(env or {})}
@@ -144,19 +144,19 @@ class LisaHost:
         return running
 
     def context(self, **changes: Any) -> Context:
-        """A context for calling commands and core in this process."""
+        """Return a context for calling commands and core in this process."""
         changes.setdefault("cwd", str(self.project))
         return Context(read_settings(self.env), **changes)
 
     def add_program(self, name: str, script: str) -> Path:
-        """Put an executable on this machine's PATH."""
+        """Put an executable on the PATH of this host."""
         path = self.bin / name
         path.write_text(script)
         path.chmod(0o700)
         return path
 
     def close(self) -> None:
-        """End every tmux server on this machine's sockets and every process that carries its HOME."""
+        """End every tmux server on the sockets of this host and every process with its HOME."""
         for path in [*self.sockets.rglob("*"), *(self.folder / "shared").rglob("*.sock")]:
             if path.is_socket():
                 subprocess.run(["tmux", "-S", str(path), "kill-server"], env=self.env, capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition, with a deadline, never for a time."""
+"""Wait for a condition with a deadline, never for a fixed time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], *, timeout: float = 20.0, what: str = "") -> T:
-    """The first truthy value of the condition; AssertionError with the last value at the deadline."""
+    """Return the first truthy value of the condition; raise AssertionError with the last value at the deadline."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()

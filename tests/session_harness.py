@@ -1,4 +1,4 @@
-"""A session of the scripted agent (or of any command) on a test's machine, and what it left behind."""
+"""A session of the scripted agent or of any command on a test's host, and its records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.polling import wait_until
 
 
 class SessionHarness:
-    """One session, looked at from outside."""
+    """One session, observed from outside."""
 
     def __init__(self, machine: LisaHost, name: str = "lisa-stage-1") -> None:
         self.machine = machine
@@ -27,7 +27,7 @@ class SessionHarness:
     # -- making it --------------------------------------------------------------------------------------------
 
     def spawn(self, prompt: str = "", *flags: str, mode: str = "interactive", ready: bool = True) -> SessionHarness:
-        """A scripted agent, ready for input unless told otherwise."""
+        """Start a scripted agent; wait until it is ready unless `ready` is False."""
         words = ["--agent", "scripted", "--mode", mode, "--no-dangerously-skip-permissions", *flags]
         answer = self.lisa("spawn", *words, *(["--prompt", prompt] if prompt else []))
         assert answer.code == 0, answer
@@ -36,7 +36,7 @@ class SessionHarness:
         return self
 
     def run(self, command: str) -> SessionHarness:
-        """A command of the user's own."""
+        """Start a session of a custom command."""
         answer = self.lisa("spawn", "--command", command)
         assert answer.code == 0, answer
         return self
@@ -44,7 +44,7 @@ class SessionHarness:
     # -- acting on it -----------------------------------------------------------------------------------------
 
     def lisa(self, command: str, *words: str, **more: Any) -> CallResult:
-        """`lisa session COMMAND --session NAME ... --json` unless another form is asked for."""
+        """Run `lisa session COMMAND --session NAME ... --json`, or another output form."""
         form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
         return self.machine.lisa("session", command, "--session", self.name, *words, *form, **more)
 
@@ -58,7 +58,7 @@ class SessionHarness:
         return self.machine.home / ".scripted"
 
     def agent_state(self) -> dict[str, Any]:
-        """The scripted agent's own state file; empty when there is none."""
+        """Return the state file of the scripted agent; empty if there is none."""
         for path in (self.home / "sessions").glob("*.json"):
             with contextlib.suppress(OSError, ValueError):
                 state: dict[str, Any] = json.loads(path.read_text())
@@ -89,7 +89,7 @@ class SessionHarness:
         return status_reader.read_status(self.ctx, self.ref)
 
     def wait_for_agent_pid(self) -> int:
-        """Once it is known: a signal to process 0 would go to the tests themselves."""
+        """Wait until the pid is known: a signal to process 0 would reach the tests themselves."""
         return wait_until(lambda: self.status().agent_pid, what="the agent's process is known")
 
     def screen(self) -> str:
@@ -101,11 +101,11 @@ class SessionHarness:
         return wait_until(lambda: text in (screen := self.screen()) and screen, what=f"{text!r} on the screen")
 
     def wait_until_ended(self) -> int:
-        """The exit code, once it has ended."""
+        """Wait for the end; return the exit code."""
         return wait_until(lambda: session_records.read_end(self.ref)).code
 
     def wait_until_dead(self) -> int:
-        """The exit code, once tmux has seen the end too and nothing of it writes any more."""
+        """Wait until tmux reports the pane dead and all writers have ended; return the exit code."""
         server = self.ctx.server(self.ref)
         wait_until(lambda: (pane := server.find_pane(self.name)) and pane.dead, what=f"{self.name} is dead")
         return self.wait_until_ended()

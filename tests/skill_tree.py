@@ -1,4 +1,4 @@
-"""A source tree with a skill in it that is up to date with the program as it stands."""
+"""A source tree with a skill that matches the program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lisa_py.core.skill import installer
 
 
 def make_skill_tree(root: Path) -> Path:
-    """Make it; returns its skills/lisa."""
+    """Create the tree; return its skills/lisa folder."""
     folder = root / "skills" / "lisa"
     shutil.copytree(installer.bundled_path(), folder)
     (folder / "data" / "commands.md").write_text(skill_index.format_index())

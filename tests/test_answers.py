@@ -1,4 +1,4 @@
-"""The tests' own check of answers sees what breaks a promise."""
+"""The schema check of the tests detects violations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The library, as its users call it."""
+"""The Python library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def lisa(machine: LisaHost) -> Lisa:
     return Lisa(str(machine.project), environ=machine.env)
 
 
-def test_the_examples_of_the_documentation_are_true(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documented_examples_work(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in machine.env.items():
         monkeypatch.setenv(name, value)
     found = doctest.testmod(
@@ -30,7 +30,7 @@ def test_the_examples_of_the_documentation_are_true(machine: LisaHost, monkeypat
     assert found.failed == 0
 
 
-def test_the_guide_is_true(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guide_examples_work(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in machine.env.items():
         monkeypatch.setenv(name, value)
     page = Path(__file__).parents[1] / "docs" / "guide" / "python.md"
@@ -39,13 +39,13 @@ def test_the_guide_is_true(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -
     assert found.failed == 0
 
 
-def test_a_name_is_loaded_when_it_is_asked_for_and_never_before() -> None:
+def test_public_names_are_loaded_lazily() -> None:
     script = "import sys, lisa_py; print([m for m in sys.modules if m.startswith('lisa_py.')]); lisa_py.Lisa"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
 
 
-def test_every_promised_name_is_there_and_no_other() -> None:
+def test_public_names_are_exactly_the_documented_ones() -> None:
     for name in dir(lisa_py):
         assert getattr(lisa_py, name) is not None
     with pytest.raises(AttributeError):
@@ -58,7 +58,7 @@ def test_a_project_root_must_be_a_folder(machine: LisaHost) -> None:
     assert raised.value.code == "invalid_project_root"
 
 
-def test_a_monitor_tells_changes_and_ends_with_the_outcome(lisa: Lisa) -> None:
+def test_monitor_yields_changes_and_ends_with_the_outcome(lisa: Lisa) -> None:
     with lisa.spawn("[wait 0.3] [say done]", agent="scripted") as session:
         events = list(session.monitor(timeout=30))
         assert isinstance(events[-1], MonitorSummary)
@@ -82,7 +82,7 @@ def test_waiting_ends_at_its_deadline(lisa: Lisa) -> None:
         assert (outcome.final_state, outcome.exit_code) == ("timeout", 2)
 
 
-def test_an_exec_session_is_waited_for_and_read_after_its_end(lisa: Lisa) -> None:
+def test_exec_session_is_read_after_its_end(lisa: Lisa) -> None:
     with lisa.spawn("[say the answer] go", agent="scripted", mode="exec", name="lisa-exec-1") as session:
         outcome = session.wait(timeout=30)
         assert (outcome.final_state, outcome.status.exit_code) == ("completed", 0)
@@ -97,7 +97,7 @@ def test_a_dialog_is_answered(lisa: Lisa) -> None:
         wait_until(lambda: session.status().waiting_for == "prompt")
 
 
-def test_deltas_of_the_pane_and_of_the_transcript_go_on_where_they_stopped(lisa: Lisa) -> None:
+def test_pane_and_transcript_deltas_continue(lisa: Lisa) -> None:
     with lisa.spawn("[say one]", agent="scripted") as session:
         session.wait(timeout=30)
         first = session.capture(source="transcript")
@@ -109,7 +109,7 @@ def test_deltas_of_the_pane_and_of_the_transcript_go_on_where_they_stopped(lisa:
         assert session.capture(source="pane", markers=["two", "three, four"]).found is not None
 
 
-def test_a_session_is_handed_over(lisa: Lisa) -> None:
+def test_handoff_of_a_session(lisa: Lisa) -> None:
     with lisa.spawn("[say hi]", agent="scripted") as session:
         session.wait(timeout=30)
         handoff = session.handoff()
@@ -119,7 +119,7 @@ def test_a_session_is_handed_over(lisa: Lisa) -> None:
         assert session.packet().next_action == "session send"
 
 
-def test_all_states_are_read_in_one_go_and_all_sessions_killed(lisa: Lisa) -> None:
+def test_all_states_are_read_at_once_and_all_sessions_killed(lisa: Lisa) -> None:
     sessions = [lisa.spawn(command="sleep 60", agent="scripted", name=f"lisa-many-{number}") for number in range(3)]
     assert set(lisa.statuses()) == {session.name for session in sessions}
     assert lisa.kill_all().killed == 3

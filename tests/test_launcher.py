@@ -1,4 +1,4 @@
-"""The launcher at the top of the tree (its installation is tried by hand: it needs a package index)."""
+"""The launcher script (its installation needs a package index and is tested by hand)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TREE = Path(__file__).parents[1]
 
 @pytest.fixture
 def tree(machine: LisaHost) -> Path:
-    """A tree of one's own whose .venv is ready: the packages are those the tests run with."""
+    """Create a tree with a ready .venv that uses the packages of the tests."""
     made = machine.folder / "a tree"
     made.mkdir()
     for name in ("lisa", "pyproject.toml"):
@@ -50,19 +50,19 @@ def test_it_starts_lisa_from_any_folder_and_through_links(tree: Path, machine: L
     assert run(machine, "sh", "lisa", "version", cwd=tree).returncode == 0
 
 
-def test_words_reach_lisa_as_they_are_and_the_exit_code_comes_back(tree: Path, machine: LisaHost) -> None:
+def test_arguments_and_exit_code_pass_unchanged(tree: Path, machine: LisaHost) -> None:
     ended = run(machine, tree / "lisa", "agent", "build-cmd", "--prompt", "a  'b'\n$c *")
     assert ended.stdout == "claude --dangerously-skip-permissions $'a  \\'b\\'\\n$c *'\n"
     assert run(machine, tree / "lisa", "session", "exists", "--session", "lisa-x").returncode == 1
 
 
-def test_no_module_of_the_current_folder_or_environment_comes_between(tree: Path, machine: LisaHost) -> None:
+def test_modules_of_the_current_folder_are_ignored(tree: Path, machine: LisaHost) -> None:
     for name in ("lisa_py", "msgspec", "sitecustomize"):
         (machine.project / f"{name}.py").write_text("raise SystemExit(9)\n")
     assert run(machine, tree / "lisa", "version", PYTHONPATH=str(machine.project)).returncode == 0
 
 
-def test_without_a_fit_python_it_says_what_is_needed(tree: Path, machine: LisaHost) -> None:
+def test_missing_python_is_explained(tree: Path, machine: LisaHost) -> None:
     (tree / ".venv" / "lisa-ready").unlink()
     (tree / ".venv" / "bin" / "python").unlink()
     for name in ("sh", "readlink", "ln", "rm", "mv", "sleep", "tail", "touch"):
@@ -73,7 +73,7 @@ def test_without_a_fit_python_it_says_what_is_needed(tree: Path, machine: LisaHo
     assert not os.path.lexists(tree / ".venv.lock")
 
 
-def test_it_waits_for_another_first_use_and_takes_over_a_dead_one(tree: Path, machine: LisaHost) -> None:
+def test_concurrent_first_use_waits_and_replaces_a_dead_one(tree: Path, machine: LisaHost) -> None:
     ready = tree / ".venv" / "lisa-ready"
     ready.unlink()
     (tree / ".venv.lock").symlink_to(str(os.getpid()))

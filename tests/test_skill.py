@@ -1,4 +1,4 @@
-"""The skill that comes with lisa."""
+"""The bundled skill."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_it_names_every_state_a_session_can_have() -> None:
     assert not [state for state in SESSION_STATES if f"`{state}`" not in text]
 
 
-def test_nobody_is_told_to_lift_permissions_without_a_warning() -> None:
+def test_skipped_permissions_come_with_a_warning() -> None:
     text = (
         "".join(path.read_text() for path in (TREE / "lisa_py/skill").glob("*.md"))
         + (TREE / "lisa_py/skill/data/recipes.md").read_text()

@@ -1,4 +1,4 @@
-"""The tests' own warm start: a call forked from the loaded program is what a cold one is, and nothing of it stays."""
+"""The warm start of the tests: a forked call behaves like a new interpreter and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def warm(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[warm_st
 
 
 @pytest.mark.parametrize("words", CALLS, ids=" ".join)
-def test_a_warm_call_says_what_a_cold_one_says(
-    words: tuple[str, ...], machine: LisaHost, warm: warm_start.WarmStart
-) -> None:
+def test_warm_and_cold_calls_agree(words: tuple[str, ...], machine: LisaHost, warm: warm_start.WarmStart) -> None:
     cold, forked = (machine.lisa(*words, stdin="Say hello ❯\n", cold=cold) for cold in (True, False))
     assert forked == cold
 
@@ -52,7 +50,7 @@ FOR_EVER = ("session", "wait", "--any", "--timeout-seconds", "600")
 
 
 def _family(parent: int) -> list[psutil.Process]:
-    """Living descendants; those that wait to be reaped live no more."""
+    """Return the live descendants, without zombies."""
     return [process for process in psutil.Process(parent).children(recursive=True) if _lives(process)]
 
 
@@ -87,7 +85,7 @@ WarmStart().run(sys.argv[2:], cwd=sys.argv[1], env=dict(os.environ), data=None, 
 """
 
 
-def test_nothing_outlives_tests_that_are_killed(machine: LisaHost, fleet: Fleet) -> None:
+def test_nothing_remains_after_the_tests_are_killed(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-busy")
     words = [sys.executable, "-c", OWNER, str(machine.project), *FOR_EVER]
     owner = subprocess.Popen(words, env=machine.env, cwd=TREE)

@@ -1,7 +1,7 @@
-"""A warm start for the program: one process that has loaded it forks every call, where a cold one loads it anew.
+"""Warm start: fork every call from one process that has loaded the program.
 
-Each call still is a process of its own, with its own arguments, environment, folder, streams and exit status; only the
-interpreter's start and the imports are shared. What users run is the cold start: `tests/run --agents` has nothing else.
+Each call is still a process with its own arguments, environment, folder, streams and exit status; only the
+interpreter's start and the imports are shared. Users run cold starts, and so does `tests/run --agents`.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ START_ENVIRONMENT = {
     "LANG": "C.UTF-8",
     **({"PYTHONPYCACHEPREFIX": sys.pycache_prefix} if sys.pycache_prefix else {"PYTHONDONTWRITEBYTECODE": "1"}),
 }
-"""What the interpreter itself reads when it starts, and the loaded process has read for all; the tree stays clean."""
+"""Variables that the interpreter reads at its start, shared by all calls; the tree stays clean."""
 _START_VARIABLE_PREFIXES = ("PYTHON", "LC_", "LANG", "LD_", "DYLD_")
 
 
 def can_serve(env: Mapping[str, str]) -> bool:
-    """Whether a call in this environment starts as the loaded process did."""
+    """Return True if a call in this environment starts as the loaded process did."""
     return {
         name: value for name, value in env.items() if name.startswith(_START_VARIABLE_PREFIXES)
     } == START_ENVIRONMENT
 
 
 class WarmStart:
-    """The loaded process, seen from the tests. It starts with the first call, and ends, with all that it runs, when
+    """The loaded process. It starts with the first call and ends, with everything it runs, when
     this process ends or closes it."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class WarmStart:
     def run(
         self, words: Sequence[str], *, cwd: str, env: Mapping[str, str], data: bytes | None, timeout: float
     ) -> tuple[int, bytes, bytes]:
-        """Exit code (negative: the signal), stdout and stderr of one call. Raises subprocess.TimeoutExpired."""
+        """Return exit code (negative: the signal), stdout and stderr of one call. Raise subprocess.TimeoutExpired."""
         deadline = time.monotonic() + timeout
         with contextlib.ExitStack() as ours:
             with contextlib.ExitStack() as theirs:
@@ -109,7 +109,7 @@ def _open_output(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tu
 def _open_input(
     data: bytes | None, ours: contextlib.ExitStack, theirs: contextlib.ExitStack
 ) -> tuple[int, io.FileIO | None]:
-    """What the call reads from, and where that is written to."""
+    """Return the stdin of the call and the end to write to."""
     if data is None:
         read, feed = os.open(os.devnull, os.O_RDONLY), None
     else:
@@ -121,7 +121,7 @@ def _open_input(
 
 
 def _exchange_data(received: Mapping[int, bytearray], feed: io.FileIO | None, data: bytes, deadline: float) -> None:
-    """Write what the call is to read, read what it writes until both streams are closed. Raises TimeoutError."""
+    """Write the input of the call; read its output until both streams are closed. Raise TimeoutError."""
     with selectors.DefaultSelector() as selector:
         for stream in received:
             selector.register(stream, selectors.EVENT_READ)
@@ -145,7 +145,7 @@ def _exchange_data(received: Mapping[int, bytearray], feed: io.FileIO | None, da
 
 
 def _write_available(feed: io.FileIO, data: bytes) -> int:
-    """How many bytes are dealt with: all of them when nobody reads."""
+    """Return the number of bytes written: all of them if the reader is gone."""
     try:
         return feed.write(data) or 0
     except BrokenPipeError:
@@ -156,7 +156,7 @@ def _write_available(feed: io.FileIO, data: bytes) -> int:
 
 
 class _CallServer:
-    """Receives calls, forks, tells how each ended."""
+    """Receive calls, fork, report how each ended."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -168,7 +168,7 @@ class _CallServer:
         signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
 
     def serve(self) -> list[str]:
-        """The words of a call, in the process that is to run it; the serving process never returns."""
+        """Return the arguments of a call, in the process that runs it; the serving process never returns."""
         while True:
             ready, _, _ = select.select([self._socket, self._wakeup_fd, *self._running.values()], [], [])
             if self._wakeup_fd in ready:
@@ -228,13 +228,13 @@ def _become_call(words: list[str], cwd: str, env: dict[str, str], streams: Seque
 
 
 def _open_standard_stream(number: int, like: io.TextIOWrapper) -> io.TextIOWrapper:
-    """A standard stream as the interpreter makes it, with nothing in its buffers."""
+    """Return a standard stream as the interpreter makes it, with empty buffers."""
     raw = open(number, "wb" if number else "rb", closefd=False)  # noqa: SIM115 - it lives as long as the process
     return io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, line_buffering=number == 2)
 
 
 def load() -> None:
-    """Import every module of the program that a call can need; nothing of it runs."""
+    """Import every module that a call can need, without running anything."""
     import lisa_py
 
     for module in pkgutil.walk_packages(lisa_py.__path__, "lisa_py."):

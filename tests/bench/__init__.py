@@ -1,1 +1,1 @@
-"""Measurements: interleaved, medians, ratios; never asserted on time."""
+"""Measurements: interleaved, medians, ratios; no assertion on absolute times."""

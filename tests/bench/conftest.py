@@ -1,4 +1,4 @@
-"""Collects what the measurements find: a table at the end, and docs/performance.md when asked for with --write."""
+"""Collect the measurements: a table at the end, and docs/performance.md with --write."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class BenchmarkReport:
         print("\n\n" + self.parts[-1])
 
     def render_page(self, previous: str) -> str:
-        """The page so far with the tables of this run in their places; what this run did not measure stays."""
+        """Return the page with the tables of this run replaced; other tables stay."""
         previous_tables = ["## " + part for part in previous.split("\n## ")[1:]]
         tables = {part.split("\n", 1)[0]: part for part in (*previous_tables, *self.parts)}
         machine = (

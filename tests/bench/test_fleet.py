@@ -1,4 +1,4 @@
-"""What one more session costs a read of the whole fleet."""
+"""Cost of one more session when the whole fleet is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READS = {
     "tree --with-state": ("session", "tree", "--with-state", "--json"),
     "version": ("version",),
 }
-"""The last one only starts the program: what the machine does meanwhile weighs on it as well."""
+"""The last row only starts the program: other load of the machine affects it as well."""
 
 
 def test_a_further_session_costs_a_fraction_of_a_millisecond(

@@ -1,4 +1,4 @@
-"""What monitors cost while nothing happens."""
+"""Cost of monitors of idle sessions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.bench
 COUNT = 20
 SECONDS = 20.0
 SETTLED = 15.0
-"""A monitor looks more often just after something has happened."""
+"""A monitor polls faster just after a change."""
 
 
 def used(processes: list[psutil.Process]) -> list[float]:
@@ -24,7 +24,7 @@ def used(processes: list[psutil.Process]) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", ["idle", "working"])
-def test_twenty_monitors_rest(machine: LisaHost, report: BenchmarkReport, kind: str) -> None:
+def test_twenty_idle_monitors(machine: LisaHost, report: BenchmarkReport, kind: str) -> None:
     prompt = "" if kind == "idle" else "[hang]"
     stages = [SessionHarness(machine, f"lisa-idle-{number}").spawn(prompt) for number in range(COUNT)]
     words = ("--stop-on-waiting", "false", "--json-min")

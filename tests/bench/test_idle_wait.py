@@ -1,4 +1,4 @@
-"""What waiting for two hundred sessions costs while nothing happens."""
+"""Cost of waiting for two hundred idle sessions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.lisa_host import LisaHost
 pytestmark = pytest.mark.bench
 COUNT = 200
 SETTLED, SECONDS = 75.0, 60.0
-"""What is still for a minute is looked at less often."""
+"""Sessions without a change for a minute are polled more slowly."""
 
 
-def test_one_wait_for_a_resting_fleet(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
+def test_one_wait_for_an_idle_fleet(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: fleet.spawn(f"lisa-n{number}"), range(COUNT)))
     waiting = machine.start("session", "wait", "--all", "--json-min")

@@ -1,4 +1,4 @@
-"""How long after the agent's own signal a monitor has returned, at default settings."""
+"""Time from the agent's own signal to the return of a monitor, at default settings."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def exits(fleet: Fleet, machine: LisaHost) -> list[float]:
 
 
 def signals(stage: SessionHarness, machine: LisaHost, prompt: str, hook: str) -> list[float]:
-    """A monitor may even be there before the hook, when the agent has told its state in another way first."""
+    """A monitor can return before the hook if the agent reported its state in another way first."""
 
     def given() -> list[float]:
         return [float(str(entry["at"])) for entry in read_hooks(stage.ref) if entry["hook"] == hook]

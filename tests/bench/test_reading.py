@@ -47,7 +47,7 @@ def test_a_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: Benc
 
 
 def grow(path: Path, size: int) -> None:
-    """Fill a transcript with an earlier conversation, in front of what it holds."""
+    """Insert an earlier conversation in front of a transcript."""
     own = path.read_bytes()
     turn = "".join(
         json.dumps({"type": kind, "text": text, "at": 1.0, "turn": "t"}) + "\n"

@@ -1,4 +1,4 @@
-"""A monitor's memory over a long time of things happening."""
+"""Memory of a monitor over many turns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.session_harness import SessionHarness
 
 
 def resident(machine: LisaHost, seconds: float) -> list[int]:
-    """Memory of a monitor, once a second, while the agent takes turn after turn."""
+    """Return the memory of a monitor, once a second, while the agent works."""
     stage = SessionHarness(machine).spawn()
     words = ("--stop-on-waiting", "false", "--max-polls", "100000", "--poll-interval", "1", "--stream-json")
     monitor = machine.start("session", "monitor", "--session", stage.name, *words)

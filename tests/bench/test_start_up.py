@@ -1,6 +1,6 @@
 """One-shot commands against the price of starting Python with click, in one interleaved run.
 
-Measured is what users run: the launcher with the virtual environment it makes, which holds no tool of the tests.
+The launcher is measured with the virtual environment it makes, without the tools of the tests.
 """
 
 from __future__ import annotations

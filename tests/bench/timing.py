@@ -1,4 +1,4 @@
-"""Measuring: several things in turn, round after round, so that a slow moment hits them all."""
+"""Measure several calls in turn, round after round, so that a slow moment affects them all."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from statistics import median
 
 
 def measure_wall_times(actions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds each thing took, by name, one figure a round."""
+    """Return the seconds of each call by name, one figure per round."""
     return {name: [wall for wall, _ in times] for name, times in measure_wall_and_cpu_times(actions, rounds).items()}
 
 
 def measure_wall_and_cpu_times(
     actions: Mapping[str, Callable[[], object]], rounds: int
 ) -> dict[str, list[tuple[float, float]]]:
-    """As interleaved, with the CPU seconds of the processes that were started, which neighbours disturb less."""
+    """Return CPU seconds of the started processes by name: less sensitive to other load than wall time."""
     took: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():
@@ -36,6 +36,6 @@ def format_median_milliseconds(seconds: Sequence[float]) -> str:
 
 
 def percentile(seconds: Sequence[float], fraction: float) -> float:
-    """The value that this part of the figures does not exceed: 0.95 for p95."""
+    """Return the given quantile of the figures: 0.95 for p95."""
     ordered = sorted(seconds)
     return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]

@@ -1,4 +1,4 @@
-"""A fake of the two model APIs behind claude and codex: it does what a directive in the prompt says.
+"""A fake of the model APIs of claude and codex, controlled by directives in the prompt.
 
 A directive is `[fake STEP then STEP ...]`; the last one in the newest user prompt counts.
 
@@ -10,7 +10,7 @@ A directive is `[fake STEP then STEP ...]`; the last one in the newest user prom
     todos DONE/TOTAL       keep a to-do list, if the agent offers a tool for it
     question TEXT | A | B  let the user choose, if the agent offers a tool for it
     wait SECONDS           send nothing, not even headers when this comes first
-    hang SECONDS           open the stream, then say nothing
+    hang SECONDS           open the stream, then send nothing
     gate NAME              wait for `open(NAME)` or POST /control/open/NAME; it then stays open
     drop                   cut the connection
     error KIND [TIMES]     fail, each time or only so many times; the kinds are in FAILURES
@@ -233,7 +233,7 @@ BORDER = re.compile(rf"(\[)|(\])|\s+then\s+(?=(?:{'|'.join(VERBS)})\b)")
 
 
 def directives(prompt: str) -> list[str]:
-    """The bodies of all outermost `[fake ...]`; brackets inside must balance."""
+    """Return the bodies of all outermost `[fake ...]`; brackets inside must balance."""
     found = []
     at = prompt.find("[fake ")
     while at >= 0:
@@ -255,7 +255,7 @@ def _closing_bracket(text: str, start: int) -> int:
 
 
 def parse_steps(body: str) -> list[Step]:
-    """The steps of a directive; one which cannot be read becomes a complaint."""
+    """Return the steps of a directive; an invalid step becomes an error text."""
     borders = [0, *_outer_borders(body), len(body)]
     parts = (body[start:end] for start, end in pairwise(borders))
     return [_parse_step(re.sub(r"^\s+then\s+", "", part).strip()) for part in parts]
@@ -281,7 +281,7 @@ def _parse_step(part: str) -> Step:
 
 
 def plan_for(prompt: str) -> list[Step]:
-    """What to do for a prompt: its last directive, or an echo."""
+    """Return the plan for a prompt: its last directive, or an echo."""
     found = directives(prompt)
     if found:
         return parse_steps(found[-1])
@@ -308,7 +308,7 @@ def steps_of_round(plan: list[Step], number: int) -> list[Step]:
 
 @dataclass(frozen=True)
 class Turn:
-    """Where a conversation stands: the newest prompt and what tools said since."""
+    """Position in a conversation: the newest prompt and the tool results since."""
 
     prompt: str
     results: tuple[str, ...]
@@ -316,7 +316,7 @@ class Turn:
 
     @property
     def rounds(self) -> int:
-        """How many times tool results came back since the prompt."""
+        """Return the number of rounds of tool results since the prompt."""
         return len(self.results)
 
     def fill(self, text: str) -> str:
@@ -342,7 +342,7 @@ MID_TURN = re.compile(
 
 
 def strip_wrapping(text: str) -> str:
-    """What a user typed or pasted: without notes the agent put before it, and wrapping around it."""
+    """Return the text that the user typed or pasted, without notes and wrapping added by the agent."""
     while note := NOTES.match(text):
         text = text[note.end() :]
     if sent_mid_turn := MID_TURN.fullmatch(text):
@@ -375,7 +375,7 @@ def read_turn(history: Iterable[HistoryEntry], length: int) -> Turn:
 
 
 def read_messages_history(messages: list[Json]) -> Iterator[HistoryEntry]:
-    """What was said in a Messages request, newest first."""
+    """Yield the messages of a Messages request, newest first."""
     for message in reversed(messages):
         if message["role"] == "assistant":
             yield "other", ""
@@ -391,7 +391,7 @@ def read_messages_history(messages: list[Json]) -> Iterator[HistoryEntry]:
 
 
 def read_responses_history(items: list[Json]) -> Iterator[HistoryEntry]:
-    """What was said in a Responses request, newest first."""
+    """Yield the messages of a Responses request, newest first."""
     for item in reversed(items):
         kind = str(item.get("type", "message"))
         if kind.endswith("_call_output"):
@@ -517,7 +517,7 @@ def split_words(text: str) -> list[str]:
 
 
 def count_tokens(value: object) -> int:
-    """About how many tokens a value has."""
+    """Estimate the number of tokens of a value."""
     return len(json.dumps(value)) // 4 + 1
 
 
@@ -565,7 +565,7 @@ class Reply(ABC):
 
     @abstractmethod
     def send_keepalive(self) -> None:
-        """Show an agent that waits that the stream lives."""
+        """Send a keep-alive."""
 
     def disconnect(self) -> None:
         """Break off in the middle."""
@@ -752,7 +752,7 @@ class ResponsesReply(Reply):
         self.connection.send_event("response.completed", {"response": whole})
 
     def send_keepalive(self) -> None:
-        """Codex needs no sign of life."""
+        """Do nothing: codex needs no keep-alive."""
 
     def send_error(self, failure: ApiError) -> None:
         error: Json = {"type": failure.openai, "code": failure.openai, "message": failure.message}
@@ -823,7 +823,7 @@ class Journal:
             self.changed.notify_all()
 
     def should_fail(self, step: ErrorStep, *step_key: object) -> bool:
-        """Whether a failing step still has to fail here; once it passed, it starts anew."""
+        """Return True if a failing step must still fail; after it passed, the count restarts."""
         with self.changed:
             self.failed[step_key] += 1
             must_fail = step.times is None or self.failed[step_key] <= step.times
@@ -853,7 +853,7 @@ class Gates:
             self.changed.notify_all()
 
     def is_open(self, name: str) -> bool:
-        """Whether a gate was opened."""
+        """Return True if a gate was opened."""
         return name in self.opened
 
     @contextmanager
@@ -871,7 +871,7 @@ class Gates:
             self.changed.notify_all()
 
     def state(self) -> dict[str, Json]:
-        """Every gate heard of."""
+        """Return all known gates."""
         with self.changed:
             names = self.opened | set(self.waiting)
             return {name: {"open": name in self.opened, "waiting": self.waiting[name]} for name in names}
@@ -928,7 +928,7 @@ class HttpConnection(BaseHTTPRequestHandler):
         self.wfile.write(f"event: {kind}\ndata: {line}\n\n".encode())
 
     def disconnect(self) -> None:
-        """Cut the connection without another word."""
+        """Cut the connection without further output."""
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
@@ -1063,13 +1063,13 @@ def mask_header(name: str, value: str) -> str:
 
 
 def claude_turn(body: Json) -> Turn:
-    """Where a claude conversation stands."""
+    """Return the position in a claude conversation."""
     messages = body.get("messages") or []
     return read_turn(read_messages_history(messages), len(messages))
 
 
 def codex_turn(body: Json) -> Turn:
-    """Where a codex conversation stands."""
+    """Return the position in a codex conversation."""
     items = body.get("input") or []
     return read_turn(read_responses_history(items), len(items))
 
@@ -1117,7 +1117,7 @@ class _Server(ThreadingHTTPServer):
     api: FakeModelApi
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Agents hang up when they like; everything else is a bug worth a trace."""
+        """Print a trace, unless the agent has closed the connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(cast("Any", request), client_address)
 
@@ -1172,7 +1172,7 @@ class FakeModelApi:
 
     @property
     def requests(self) -> list[Request]:
-        """Everything the agents asked so far."""
+        """Return all requests of the agents so far."""
         with self.journal.changed:
             return list(self.journal.requests)
 
@@ -1188,7 +1188,7 @@ class FakeModelApi:
         ]
 
     def wait_for(self, wanted: Callable[[Request], bool], timeout: float = 20) -> Request:
-        """The first request that is (or becomes) as wanted; TimeoutError when none does."""
+        """Wait for the first request that matches; raise TimeoutError if none does."""
 
         def find() -> Request | None:
             return next((request for request in self.journal.requests if wanted(request)), None)

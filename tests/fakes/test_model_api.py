@@ -1,4 +1,4 @@
-"""The fake model server, asked as the agents ask it."""
+"""The fake model server, called as the agents call it."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_todos_and_questions_use_the_tools_on_offer(api: FakeModelApi) -> None:
     assert json.loads(call["arguments"])["questions"][0]["question"] == "Which?"
 
 
-def test_hidden_title_requests_are_told_apart(api: FakeModelApi) -> None:
+def test_hidden_title_requests_are_recognised(api: FakeModelApi) -> None:
     body = {
         "messages": [user("[fake error auth]")],
         "output_config": {"format": {}},
@@ -246,7 +246,7 @@ def test_requests_for_a_summary_get_one(api: FakeModelApi) -> None:
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_errors_speak_both_dialects(api: FakeModelApi, kind: str) -> None:
+def test_errors_exist_in_both_formats(api: FakeModelApi, kind: str) -> None:
     failure = FAILURES[kind]
     with pytest.raises(urllib.error.HTTPError) as caught:
         ask_claude(api, user(f"[fake error {kind}]"))
@@ -305,7 +305,7 @@ def test_an_agent_that_hangs_up_is_noticed(api: FakeModelApi) -> None:
     api.wait_for(lambda request: request.outcome == "gone")
 
 
-def test_closing_frees_whoever_waits() -> None:
+def test_close_releases_waiting_requests() -> None:
     with FakeModelApi() as api:
         client = http.client.HTTPConnection("127.0.0.1", api.port, timeout=10)
         client.request("POST", "/v1/messages", json.dumps({"messages": [user("[fake wait 60]")]}))

@@ -1,1 +1,1 @@
-"""Rules that hold for the whole house: walls, words, commands alike."""
+"""Rules for the whole tree: imports, language, commands."""

@@ -1,4 +1,4 @@
-"""The sources of the house, parsed once."""
+"""The sources of the package, parsed once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PACKAGE = TREE / "lisa_py"
 
 @cache
 def parse_modules() -> dict[Path, ast.Module]:
-    """Path below lisa_py -> syntax tree, of every module."""
+    """Return the syntax tree of every module by its path below lisa_py."""
     return {path.relative_to(PACKAGE): ast.parse(path.read_text(), str(path)) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def string_constants(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Every string of a module that is a value: docstrings and annotations are not."""
+    """Yield the string values of a module, without docstrings and annotations."""
     skipped: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr):

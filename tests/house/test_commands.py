@@ -1,4 +1,4 @@
-"""What every command does alike."""
+"""Rules that every command follows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ACTS_AT_LENGTH = {
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What runs in this process keeps its state, and its crash logs, here."""
+    """Keep the state and crash reports of calls in this process in a temporary folder."""
     monkeypatch.setenv("LISA_STATE_DIR", str(tmp_path / "state"))
 
 
@@ -57,7 +57,7 @@ def one_object(out: str) -> dict[str, Any]:
 
 
 @EVERY
-def test_help_is_on_stdout_and_tells_all(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_is_complete_and_on_stdout(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     command = load(path)
     code, out, err = run_cli(capsys, *path, "--help")
     assert (code, err) == (0, "")
@@ -91,7 +91,7 @@ def test_an_unknown_flag_is_one_json_object(
 
 
 @EVERY
-def test_a_value_may_be_joined_with_an_equals_sign_and_a_forgotten_one_is_told(path: tuple[str, ...]) -> None:
+def test_values_may_follow_an_equals_sign_and_may_not_be_missing(path: tuple[str, ...]) -> None:
     command = load(path)
     needed = least(command)
     for field in command.fields:
@@ -109,7 +109,7 @@ def test_a_value_may_be_joined_with_an_equals_sign_and_a_forgotten_one_is_told(p
 
 
 @EVERY
-def test_refused_values_say_which_flag_and_carry_its_code(path: tuple[str, ...]) -> None:
+def test_refused_values_name_the_flag_and_its_code(path: tuple[str, ...]) -> None:
     command = load(path)
     for field in command.fields:
         if not (field.flag.choices or field.flag.boolean_word or field.kind in (int, float)):
@@ -121,7 +121,7 @@ def test_refused_values_say_which_flag_and_carry_its_code(path: tuple[str, ...])
 
 
 @EVERY
-def test_its_schemas_are_whole(path: tuple[str, ...]) -> None:
+def test_schemas_are_complete(path: tuple[str, ...]) -> None:
     command = load(path)
     answer = schema.answer_schema(command)
     assert answer["type"] == "object"
@@ -135,8 +135,8 @@ def test_its_schemas_are_whole(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in ACTS_AT_LENGTH], ids=" ".join)
-def test_what_it_answers_fits_its_schema(path: tuple[str, ...], machine: LisaHost) -> None:
-    """With the least it needs, and no session there: every format is one object that keeps the promise."""
+def test_answers_fit_their_schema(path: tuple[str, ...], machine: LisaHost) -> None:
+    """Called with the required flags and no session, every format is one object that fits its schema."""
     command = load(path)
     words = least(command)
     for form in ("--json", *(["--json-min"] if command.min is not None else [])):
@@ -145,20 +145,20 @@ def test_what_it_answers_fits_its_schema(path: tuple[str, ...], machine: LisaHos
 
 
 def least(command: Command) -> list[str]:
-    """The flags the command cannot do without."""
+    """Return the required flags."""
     needed = [field for field in command.fields if field.required]
     return [field.spelling if field.is_switch else f"{field.spelling}={sample(field)}" for field in needed]
 
 
 def sample(field: Field) -> str:
-    """A value the flag takes."""
+    """Return a valid value of the flag."""
     if field.flag.choices:
         return field.flag.choices[0]
     if field.flag.boolean_word:
         return "true"
     if field.kind in (int, float):
         return str(max(field.flag.minimum or 0, 3))
-    return "lisa-nobody" if field.name == "session" else "x"
+    return "lisa-absent" if field.name == "session" else "x"
 
 
 def test_flags_that_ask_for_json_are_known_before_parsing() -> None:

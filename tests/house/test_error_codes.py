@@ -1,4 +1,4 @@
-"""Every error code in the house is promised somewhere."""
+"""Every error code that is raised is documented."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RAISERS = ("LisaError", "UsageError")
 
 
 def promised() -> set[str]:
-    """Codes of all commands, of every flag that may refuse its value, and the common ones."""
+    """Return the codes of all commands, of all flags, and the common ones."""
     codes = set(COMMON_ERRORS)
     for path in commands.paths():
         command = commands.load(path)
@@ -43,7 +43,7 @@ def _literal(node: ast.expr) -> Iterator[str]:
 
 
 def test_every_code_that_is_raised_is_documented() -> None:
-    """In contract.errors.COMMON, or in COMMAND.errors of the commands that may answer it."""
+    """Either in contract.errors.COMMON or in COMMAND.errors of a command."""
     known = promised()
     found = {str(path): sorted(set(raised(tree)) - known) for path, tree in parse_modules().items()}
     assert not {path: codes for path, codes in found.items() if codes}

@@ -1,4 +1,4 @@
-"""The gates: types, style and walls."""
+"""Static checks: types, style and import layers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ BIN = Path(sys.executable).parent
         ("mypy",),
         ("lint-imports", "--no-cache"),
     ],
-    ids=["style", "format", "types", "walls"],
+    ids=["style", "format", "types", "layers"],
 )
-def test_the_gate_is_open(gate: tuple[str, ...], tmp_path: Path) -> None:
+def test_static_check_passes(gate: tuple[str, ...], tmp_path: Path) -> None:
     cache = ("--cache-dir", str(TREE / ".mypy_cache")) if gate[0] == "mypy" else ()
     ended = subprocess.run(
         [str(BIN / gate[0]), *gate[1:], *cache], cwd=TREE, capture_output=True, text=True, check=False

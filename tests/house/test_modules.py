@@ -1,4 +1,4 @@
-"""What every module keeps to."""
+"""Rules that every module follows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from lisa_py.agents._codex.hooks import EVENTS as codex_hooks
 from tests.house.sources import PACKAGE, TREE, parse_modules, string_constants
 
 
-def test_a_module_opens_with_a_sentence_that_says_its_duty() -> None:
+def test_modules_begin_with_a_docstring() -> None:
     first = {path: (ast.get_docstring(tree) or "").partition("\n")[0] for path, tree in parse_modules().items()}
     assert len(first) > 30
     assert not {str(path): line for path, line in first.items() if not line.endswith((".", "?"))}
 
 
-def test_only_the_face_prints() -> None:
-    """And the programs that run in a pane: that is what they are for."""
+def test_only_the_command_line_prints() -> None:
+    """Programs that run in a pane print too."""
     inner = {
         path: list(ast.walk(tree)) for path, tree in parse_modules().items() if path.parts[0] not in ("cli", "pane")
     }
@@ -35,8 +35,8 @@ def _of_sys(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == "sys"
 
 
-def test_agents_are_named_in_their_own_files_only() -> None:
-    """Who must name one asks lisa_py.agents: DEFAULT, names(), get()."""
+def test_agents_are_named_in_agent_files_only() -> None:
+    """Other code uses lisa_py.agents: DEFAULT, names(), get()."""
     named = {
         f"{path}:{word.lineno}"
         for path, tree in parse_modules().items()
@@ -46,8 +46,8 @@ def test_agents_are_named_in_their_own_files_only() -> None:
     assert not named
 
 
-def test_hooks_of_agents_are_named_in_the_agents_own_files_only() -> None:
-    """Who must know what one means asks the agent: turn_edge."""
+def test_hooks_are_named_in_agent_files_only() -> None:
+    """Other code uses the turn_edge method of the agent."""
     hooks = {*claude_hooks, *codex_hooks}
     named = {
         f"{path}:{word.lineno}"
@@ -58,12 +58,12 @@ def test_hooks_of_agents_are_named_in_the_agents_own_files_only() -> None:
     assert not named
 
 
-def test_a_module_is_small_enough_to_be_read_in_one_go() -> None:
+def test_modules_have_at_most_600_lines() -> None:
     lines = {str(path): len((PACKAGE / path).read_text().splitlines()) for path in parse_modules()}
-    assert not {path: count for path, count in lines.items() if count > 400}
+    assert not {path: count for path, count in lines.items() if count > 600}
 
 
-def test_every_command_has_a_test_file_where_its_own_lies() -> None:
+def test_every_command_has_a_test_file() -> None:
     files = [path for path in parse_modules() if path.parts[0] == "commands" and path.name != "__init__.py"]
     assert not [str(path) for path in files if not (TREE / "tests" / path.parent / f"test_{path.name}").exists()]
 
@@ -80,14 +80,14 @@ TOUCHING = {
 }
 
 
-def test_decisions_memory_and_commands_ask_the_machine_through_host_only() -> None:
-    """Files, clock and environment come from host, so that a test can put its own in."""
-    rooms = ("contract", "store", "core", "commands")
+def test_only_host_touches_the_machine() -> None:
+    """Files, clock and environment come from host, so that a test can replace them."""
+    packages = ("contract", "store", "core", "commands")
     touching = {
         f"{path}:{node.lineno}"
         for path, tree in parse_modules().items()
         for node in ast.walk(tree)
-        if path.parts[0] in rooms and isinstance(node, (ast.Attribute, ast.Call)) and _touches(node)
+        if path.parts[0] in packages and isinstance(node, (ast.Attribute, ast.Call)) and _touches(node)
     }
     assert not touching
 

@@ -1,4 +1,4 @@
-"""What a read may not pay for: the slow imports stay out of its way."""
+"""Commands that only read import no slow module."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LOOK = "import sys; from lisa_py.cli import main; main.main(sys.argv[1:]); print
 
 
 @pytest.mark.parametrize("path", READS, ids=" ".join)
-def test_a_read_imports_none_of_the_heavy_modules(path: tuple[str, str], machine: LisaHost) -> None:
+def test_reads_import_no_slow_module(path: tuple[str, str], machine: LisaHost) -> None:
     if commands.load(path) is None:
         pytest.skip("not there yet")
     context = machine.context()
@@ -58,7 +58,7 @@ def test_a_read_imports_none_of_the_heavy_modules(path: tuple[str, str], machine
 
 @pytest.mark.parametrize("path", commands.paths(), ids=" ".join)
 def test_each_command_starts_in_a_new_interpreter(path: tuple[str, ...], machine: LisaHost) -> None:
-    """Users start a new process per call: the help, and the JSON error of an unknown flag."""
+    """Check the help and the JSON error of an unknown flag in a new process, as users start it."""
     help_page = machine.lisa(*path, "--help", cold=True)
     assert (help_page.code, help_page.err) == (0, "") and commands.summary(path) in help_page.out
     refusal = machine.lisa(*path, "--no-such-flag", "--json", cold=True)
