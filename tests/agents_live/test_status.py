@@ -107,6 +107,7 @@ def test_an_older_claude_is_read_as_well(make: Make) -> None:
 @BOTH
 def test_several_turns_in_a_row_are_never_mistaken_for_each_other(make: Make, agent: str) -> None:
     stage = make(agent).begin()
+    stage.wait_for_status(is_("waiting_input", "idle"))
     with Sampler(stage) as sampler:
         for number in range(3):
             stage.send(f"[fake wait 0.4 then text answer {number}]")

@@ -1,4 +1,4 @@
-"""cli.board: rows that are redrawn in place, and nothing of the kind where nobody looks."""
+"""The live table: rows redrawn in place on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from lisa_py.cli.live_table import truncate_row
 
 SCRIPT = """
-from lisa_py.cli.live_table import Board
-board = Board()
-board.board(["one", "two"])
-board.say("a line that stays")
-board.board(["three"])
-print(board.columns)
+from lisa_py.cli.live_table import LiveTable
+table = LiveTable()
+table.show_rows(["one", "two"])
+table.write_line("a line that stays")
+table.show_rows(["three"])
+print(table.columns)
 """
 
 

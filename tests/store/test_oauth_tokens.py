@@ -164,8 +164,8 @@ def test_a_corrupt_pool_is_set_aside_and_blocks_nothing(machine: LisaHost) -> No
 
 
 def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
-    script = "import sys; from lisa_py.host.env import settings; from lisa_py.store import tokens\n" + (
-        "s = settings()\nfor part in range(5):\n    tokens.add(s, 1.0, token=f'tok-{sys.argv[1]}-{part}')\n"
+    script = "import sys; from lisa_py.host.env import read_settings; from lisa_py.store import oauth_tokens\n" + (
+        "s = read_settings()\nfor part in range(5):\n    oauth_tokens.add(s, 1.0, token=f'tok-{sys.argv[1]}-{part}')\n"
     )
     env = {**machine.env, "LISA_STATE_LOCK_TIMEOUT_MS": "60000"}
     writers = [

@@ -72,7 +72,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_corrupt_store_is_named_by_readers_and_set_aside_by_writers(machine: LisaHost, broken: bytes) -> None:
-    ctx = machine.context(given=frozenset())
+    ctx = machine.context(given_fields=frozenset())
     registry = _registry(ctx)
     with registry.change(ctx.settings, ctx.clock.now()) as opened:
         opened.content.names["old"] = 1

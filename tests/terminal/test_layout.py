@@ -9,7 +9,7 @@ import pytest
 
 from lisa_py.terminal import layout
 
-PANES = Path(__file__).parents[2] / "agents" / "panes"
+PANES = Path(__file__).parents[1] / "agents" / "panes"
 DIALOG_SCREENS = re.compile(
     r"dialog|permission(?!-re(?:jected|fused))|question|picker|trust|login|onboarding|plan-approval|update\.|overlay|task-list"
 )

@@ -124,7 +124,7 @@ def test_a_memory_is_forgotten_when_its_time_is_over(machine: LisaHost) -> None:
     def at(now: float) -> Any:
         return machine.context(clock=Clock(now=lambda: now))
 
-    ref = at(NOON).place(NAME)
+    ref = at(NOON).ref(NAME)
     session_memory.refresh(at(NOON), ref, ttl_hours=2, max_lines=5)
     assert session_memory.read_memory(at(NOON + 7200), ref).session == NAME
     with pytest.raises(LisaError) as gone:

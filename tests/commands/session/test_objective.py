@@ -23,7 +23,7 @@ def _objective(machine: LisaHost, *words: str) -> dict[str, Any]:
 
 
 def _at(machine: LisaHost, now: float, *given: str) -> Context:
-    return machine.context(clock=Clock(now=lambda: now), given=frozenset(given))
+    return machine.context(clock=Clock(now=lambda: now), given_fields=frozenset(given))
 
 
 def test_an_upsert_makes_the_objective_current_and_keeps_what_is_not_given(machine: LisaHost) -> None:

@@ -54,7 +54,7 @@ def live_session(**changes: Any) -> Evidence:
     fields: dict[str, Any] = {
         "session": "lisa-x", "agent": "claude", "agent_title": "Claude", "mode": "interactive", "meta": meta(),
         "pane": pane(), "started": True, "heartbeat_at": NOW - 1, "root": process(),
-        "root_age": 60.0, "beating": True, "agent_process": AGENT, "recognised": True, "workload": (SHELL, AGENT),
+        "root_age": 60.0, "heartbeat_alive": True, "agent_process": AGENT, "recognised": True, "workload": (SHELL, AGENT),
     }  # fmt: skip
     return Evidence(**{**fields, **changes})
 
@@ -69,7 +69,7 @@ def ended_session(**changes: Any) -> Evidence:
     """A session whose pane is dead."""
     fields: dict[str, Any] = {
         "pane": pane(dead=True), "root": None, "workload": (), "agent_process": None, "recognised": False,
-        "beating": False,
+        "heartbeat_alive": False,
     }  # fmt: skip
     return live_session(**{**fields, **changes})
 
@@ -124,7 +124,7 @@ CASES: tuple[Case, ...] = (
     Case(ENDS, "supervisor and agent killed with the pane kept", "pane", ended_session(pane=pane(dead=True, dead_signal="9")), "crashed", "pane_crashed", "killed"),
     Case(ENDS, "dead pane, tmux knows no code, no end record", "pane", ended_session(), "crashed", "pane_crashed", "killed"),
     Case(ENDS, "the supervisor was killed, the pane is still open", "process", live_session(root=None, workload=(), agent_process=None), "crashed", "supervisor_lost", "killed"),
-    Case(ENDS, "the pane's process id belongs to another process now", "process", live_session(root=None, workload=(), agent_process=None, beating=False), "crashed", "supervisor_lost", "killed"),
+    Case(ENDS, "the pane's process id belongs to another process now", "process", live_session(root=None, workload=(), agent_process=None, heartbeat_alive=False), "crashed", "supervisor_lost", "killed"),
     Case(ENDS, "an end record of another run only, the pane is dead", "pane", ended_session(other_end=EndRecord("0", 0, NOW)), "crashed", "pane_crashed", "killed"),
     Case(ENDS, "never existed", "tmux", Evidence(session="lisa-x"), "not_found", "session_not_found"),
     Case(ENDS, "only being spawned", "tmux", missing_session(meta=meta(pane_pid=0), started=False), "not_found", "session_not_found"),
@@ -138,11 +138,11 @@ CASES: tuple[Case, ...] = (
     Case(LOST, "the session's metadata cannot be read", "none", live_session(meta=None, meta_error="broken", reports=(agent_report("agent_file", "idle"),)), "degraded", "meta_read_error"),
     Case(LOST, "dead pane, tmux knows no code, unreadable end record", "none", ended_session(end_error="broken"), "degraded", "done_file_read_error"),
     Case(LOST, "the agent is stopped (`kill -STOP`)", "process", live_session(agent_process=process(120, "claude", "T")), "stuck", "process_stopped"),
-    Case(LOST, "the supervisor lives, its command and its heartbeat do not", "process", live_session(workload=(), beating=False, heartbeat_at=NOW - 30, agent_process=None), "stuck", "stuck_no_signals"),
-    Case(LOST, "the same with the end record of another run", "process", live_session(workload=(), beating=False, heartbeat_at=NOW - 30, agent_process=None, other_end=EndRecord("0", 0, NOW)), "stuck", "stuck_marker_run_mismatch"),
-    Case(LOST, "the same with an unreadable end record", "none", live_session(workload=(), beating=False, heartbeat_at=NOW - 30, agent_process=None, end_error="broken"), "degraded", "done_file_read_error"),
+    Case(LOST, "the supervisor lives, its command and its heartbeat do not", "process", live_session(workload=(), heartbeat_alive=False, heartbeat_at=NOW - 30, agent_process=None), "stuck", "stuck_no_signals"),
+    Case(LOST, "the same with the end record of another run", "process", live_session(workload=(), heartbeat_alive=False, heartbeat_at=NOW - 30, agent_process=None, other_end=EndRecord("0", 0, NOW)), "stuck", "stuck_marker_run_mismatch"),
+    Case(LOST, "the same with an unreadable end record", "none", live_session(workload=(), heartbeat_alive=False, heartbeat_at=NOW - 30, agent_process=None, end_error="broken"), "degraded", "done_file_read_error"),
     Case(LOST, "the machine was suspended: the heartbeat is old, its loop lives", "process", live_session(workload=(), agent_process=None, heartbeat_at=NOW - 9000), "in_progress", "heartbeat_fresh_agent_pid_unresolved"),
-    Case(STARTS, "the supervisor has not started the agent yet", "grace (5 s)", live_session(started=False, workload=(), agent_process=None, root_age=1.0, beating=False), "just_started", "grace_period_just_started", "starting"),
+    Case(STARTS, "the supervisor has not started the agent yet", "grace (5 s)", live_session(started=False, workload=(), agent_process=None, root_age=1.0, heartbeat_alive=False), "just_started", "grace_period_just_started", "starting"),
     Case(STARTS, "it is just starting it", "grace (5 s)", live_session(workload=(), agent_process=None, root_age=1.0), "just_started", "grace_period_just_started", "starting"),
     Case(STARTS, "an agent that will tell what it does, and has not said anything so far", "process", live_session(meta=meta(hooks=True, created_unix=NOW - 1), root_age=1.0), "just_started", "agent_starting", "starting"),
     Case(STARTS, "the agent says that it starts", "the agent's most trusted sign", live_session(reports=(agent_report("hook", "starting", at=NOW - 1),), root_age=2.0), "just_started", "agent_starting", "starting"),

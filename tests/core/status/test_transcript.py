@@ -17,7 +17,7 @@ class Lines(Agent):
     def __init__(self) -> None:
         self.parsed = 0
 
-    def frames(self, line: bytes, offset: int) -> list[Frame]:
+    def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
         self.parsed += 1
         record = json.loads(line)
         todos = tuple(Todo(text, "pending") for text in record.get("todos", ()))

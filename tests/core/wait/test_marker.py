@@ -19,7 +19,7 @@ class FixedTextSearch(MarkerSearch):
 
     text = ""
 
-    def _new_text(self, pane: Pane) -> str:
+    def _read_new_text(self, pane: Pane) -> str:
         return self.text
 
 
