@@ -50,7 +50,7 @@ def test_piped_each_change_is_a_plain_line(machine: LisaHost) -> None:
     assert answer.code == 0
     assert "\x1b" not in answer.out
     assert re.search(r"^ +\d+\.\ds  cleaner +asks: permission - rm -r build", answer.out, re.MULTILINE)
-    assert "Handed builder's result to reviewer: delivered" in answer.out
+    assert "Sent the result of builder to reviewer: delivered" in answer.out
     assert "Next: lisa doctor" in answer.out
 
 

@@ -1,4 +1,4 @@
-"""Flies a job from spawn to handoff in one call, and goes on with one that was interrupted."""
+"""Run a job from spawn to handoff in one call, or resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from lisa_py.core.workflows.monitor_report import MonitorResult, ReportOptions
 from lisa_py.store.paths import SessionRef
 
 _LANE_FIELDS = frozenset(("agent", "mode", "nested_policy", "nesting_intent", "prompt", "model"))
-"""All are decided before the spawn: the lane gives its name and contract, nothing more."""
+"""All values are decided before the spawn; the lane only supplies its name and contract."""
 
 
 class AutopilotStepError(Exception):
-    """A step whose answer says that it failed."""
+    """A step whose answer reports a failure."""
 
     def __init__(self, code: str, message: str, exit_code: int, output: StepOutput) -> None:
         super().__init__(message)
@@ -53,9 +53,9 @@ class AutopilotStepError(Exception):
 def run(
     ctx: Context, options: AutopilotOptions, earlier: PreviousRun | None = None, *, stream: bool = False
 ) -> AutopilotRun:
-    """Do the steps; what goes wrong is in the answer. After a failed monitor what there is to read is still read.
+    """Run the steps and return the summary, failures included. After a failed monitor the output is still read.
 
-    The run's log holds the summary as it is after each step. Raises LisaError(autopilot_run_busy).
+    Raise LisaError(autopilot_run_busy).
     """
     with autopilot_log.open_log(ctx, ctx.project(options.project_root), earlier) as log:
         return _AutopilotRunner(ctx, options, earlier, stream, log).run()
@@ -90,7 +90,7 @@ class _AutopilotRunner:
         return self._save_progress(finished=True)
 
     def _run_step(self, name: str) -> AutopilotStep:
-        """One step, and the log with it; the first that fails is the one the run failed at."""
+        """Run one step and write the log; the first failure is the step the run failed at."""
         step = self._steps[name] = self._time_step(name)
         if not step.ok:
             self._failed = self._failed or name
@@ -98,7 +98,7 @@ class _AutopilotRunner:
         return step
 
     def _time_step(self, name: str) -> AutopilotStep:
-        """One step, timed; it never raises what the step raises."""
+        """Run one step and time it; return its error instead of raising it."""
         actions: dict[str, Callable[[], StepOutput]] = {
             "spawn": self._spawn,
             "monitor": self._monitor,
@@ -144,7 +144,7 @@ class _AutopilotRunner:
             )
         except KeyboardInterrupt:
             return AutopilotStep(
-                ok=False, exit_code=130, error_code="interrupted", error="interrupted; the session goes on"
+                ok=False, exit_code=130, error_code="interrupted", error="interrupted; the session keeps running"
             )
 
     def _report_progress(self, event: StepEvent) -> None:
@@ -158,7 +158,7 @@ class _AutopilotRunner:
     # -- the steps --------------------------------------------------------------------------------------------
 
     def _spawn(self) -> SpawnStepResult:
-        """Under a name that the log knows beforehand: whoever goes on after a sudden end starts no second session."""
+        """Spawn under a name written to the log first, so that a resumed run never starts a second session."""
         options = self._options
         self._session = options.session or names.generate_name(
             self._ctx, self._log.project, options.agent, options.mode
@@ -213,17 +213,20 @@ class _AutopilotRunner:
             raise AutopilotStepError("agent_error", f"the agent's turn ended in an error{kind}", 2, found)
         if waiting_for not in ("", "prompt"):
             raise AutopilotStepError(
-                "agent_asks", f"the agent asks ({waiting_for}): answer it, then go on with --resume-from", 2, found
+                "agent_asks",
+                f"the agent waits ({waiting_for}): answer it, then use --resume-from",
+                2,
+                found,
             )
         return found
 
     def _remaining_seconds(self) -> float:
-        """Seconds until the deadline; 0 when there is none. Raises LisaError(autopilot_timeout)."""
+        """Return the seconds until the deadline, or 0 without one. Raise LisaError(autopilot_timeout)."""
         if not self._options.timeout_seconds:
             return 0
         remaining = self._options.timeout_seconds - (self._ctx.clock.monotonic() - self._began)
         if remaining <= 0:
-            raise LisaError("autopilot_timeout", f"{self._options.timeout_seconds} s are over", exit_code=2)
+            raise LisaError("autopilot_timeout", f"timed out after {self._options.timeout_seconds} s", exit_code=2)
         return remaining
 
     def _capture(self) -> CaptureStepResult:
@@ -251,7 +254,7 @@ class _AutopilotRunner:
         )
 
     def _handoff(self) -> Handoff:
-        """In the schema that the session's lane asks for."""
+        """Read the handoff in the schema that the lane of the session requires."""
         for schema in handoff.SCHEMAS:
             try:
                 reader = EventReader(self._ctx, None, "")
@@ -286,10 +289,10 @@ class _AutopilotRunner:
     def _ref(self) -> SessionRef:
         return self._ctx.ref(self._session, self._options.project_root)
 
-    # -- telling ----------------------------------------------------------------------------------------------
+    # -- reporting --------------------------------------------------------------------------------------------
 
     def _save_progress(self, *, finished: bool = False) -> AutopilotRun:
-        """The summary as it now is, which goes into the log."""
+        """Return the current summary, as written to the log."""
         values: dict[str, Any] = msgspec.structs.asdict(self._options)
         values |= {"session": self._session or UNSET, "lane": self._options.lane or UNSET, **self._steps}
         failed, earlier = self._failed, self._earlier

@@ -1,4 +1,4 @@
-"""Keeps a run's log while the run is flown: by one process at a time, and never in the way of the flight."""
+"""Write the log of an autopilot run: one process at a time, and log errors never stop the run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lisa_py.store.paths import Project
 
 
 class AutopilotLog:
-    """Where one flight notes how far it has come; a log that cannot be written is told of once and then left alone."""
+    """The log of one run; after a write error it warns once and stops writing."""
 
     def __init__(self, ctx: Context, project: Project, run: RunRef) -> None:
         self.project = project
@@ -28,7 +28,7 @@ class AutopilotLog:
         self._ctx.warn_about(problem)
 
     def write(self, summary: AutopilotRun) -> None:
-        """Write the run's summary as it now is."""
+        """Write the current summary of the run."""
         if self._disabled:
             return
         try:
@@ -43,9 +43,9 @@ class AutopilotLog:
 
 @contextlib.contextmanager
 def open_log(ctx: Context, project: Project, earlier: PreviousRun | None) -> Iterator[AutopilotLog]:
-    """Hold the run (the earlier one again, else a new one) for as long as the block lasts.
+    """Hold the run, the earlier one or a new one, for the duration of the block.
 
-    Raises LisaError(autopilot_run_busy): another process flies the run, or has flown it on since `earlier` was read.
+    Raise LisaError(autopilot_run_busy): another process runs it, or has continued it since `earlier` was read.
     """
     previous_id = earlier.id if earlier is not None else ""
     run = RunRef(project.folder, previous_id or autopilot_runs.new_id(ctx.clock.now()))

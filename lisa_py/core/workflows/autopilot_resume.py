@@ -1,4 +1,4 @@
-"""Reads the summary of an earlier autopilot run, from a file or from its log: where to go on, and with which orders."""
+"""Read the summary of an earlier autopilot run from a file or its log: the next step and its options."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lisa_py.store import autopilot_runs, paths
 from lisa_py.store.autopilot_runs import RunRef
 
 LAST = "last"
-"""Stands for the id of the project's newest run."""
+"""Word for the id of the newest run of the project."""
 _CHOICES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "goal": (tuple(goals.GOALS), goals.ALIASES),
     "mode": (MODES, MODE_ALIASES),
@@ -33,33 +33,32 @@ _CHOICES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 
 
 class PreviousRun(Struct, frozen=True, kw_only=True):
-    """The run before."""
+    """Summary of an earlier run."""
 
     source: str
     """A path, `-`, or the id of the run whose log was read."""
     id: str
-    """Of the run; empty in summaries that name none."""
+    """Id of the run; empty in summaries without one."""
     step: str
-    """Where to go on; empty: it is complete."""
+    """Next step; empty if the run is complete."""
     steps: dict[str, AutopilotStep]
     options: dict[str, Any]
-    """What it was told, in the names of Orders; as much of it as the summary holds."""
+    """Options of the earlier run by the field names of AutopilotOptions, as far as the summary holds them."""
     log: RunRef | None = None
-    """Where it was read, and `raw` what was read there; None: not from a log."""
+    """Log that was read, with its bytes in `raw`; None if it was not a log."""
     raw: bytes = b""
 
     def merge_options(self, options: AutopilotOptions, given: Collection[str]) -> AutopilotOptions:
-        """The orders of now, with those of before where nothing was given."""
+        """Merge the options of this call with those of the earlier run."""
         kept = {name: value for name, value in self.options.items() if name not in given}
         return msgspec.structs.replace(options, **kept)
 
 
 def load_previous_run(ctx: Context, word: str, *, root: str = "", kill_after: bool | None = None) -> PreviousRun:
-    """Read and check what `word` names: a path, `-`, a run's id, or `last`.
+    """Read and check the summary that `word` names: a path, `-`, a run id, or `last`.
 
-    `root` says in which project to look for a run; `kill_after` is the flag of now, None when it was not given. A log
-    that cannot be read is set aside. Raises LisaError: invalid_resume_from, autopilot_resume_missing_session,
-    autopilot_run_busy.
+    `root` is the project to look for runs in; `kill_after` is the flag of this call, None if not given. An unreadable
+    log is set aside. Raise LisaError: invalid_resume_from, autopilot_resume_missing_session, autopilot_run_busy.
     """
     name = word.strip()
     run = _find_run(ctx, name, root)
@@ -77,7 +76,7 @@ def load_previous_run(ctx: Context, word: str, *, root: str = "", kill_after: bo
     if not options.get("session") and step not in ("", "spawn"):
         raise LisaError(
             "autopilot_resume_missing_session",
-            "the summary of --resume-from names no session, so there is nothing to go on with",
+            "the summary of --resume-from names no session, so there is nothing to resume",
         )
     source = run.id if run else name
     return PreviousRun(
@@ -90,9 +89,9 @@ def _build_error(why: str) -> LisaError:
 
 
 def _find_run(ctx: Context, name: str, root: str) -> RunRef | None:
-    """The run that is meant; None: standard input or a file, which goes before a run of the same name.
+    """Return the run that `word` names; None for standard input or a file, which precedes a run of the same name.
 
-    Raises LisaError: invalid_resume_from, autopilot_run_busy.
+    Raise LisaError: invalid_resume_from, autopilot_run_busy.
     """
     named = name == LAST or autopilot_runs.RUN_ID.match(name)
     if not named or files.exists(os.path.join(ctx.cwd, name)):
@@ -130,7 +129,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError("the summary must be a JSON object")
     if not any(isinstance(found.get(name), dict) for name in STEPS):
-        raise InputError(f"it is no summary of an autopilot run: none of {', '.join(STEPS)} is in it")
+        raise InputError(f"not the summary of an autopilot run: it has none of {', '.join(STEPS)}")
     return found
 
 
@@ -142,7 +141,7 @@ def _read_id(payload: dict[str, Any]) -> str:
 
 
 def _read_options(payload: dict[str, Any]) -> dict[str, Any]:
-    """Each of the types and words it must be; what is missing or empty stays away."""
+    """Convert each value to its field type and check its choices; omit missing and empty ones."""
     found: dict[str, Any] = {}
     for info in msgspec.structs.fields(AutopilotOptions):
         value = payload.get(info.encode_name)
@@ -196,7 +195,7 @@ def _read_step(value: object, name: str) -> AutopilotStep:
 
 
 def _first_pending_step(payload: dict[str, Any], steps: dict[str, AutopilotStep], kill_after: bool) -> str:
-    """The first step that is not done: also before the one that is called failed, if a summary says so."""
+    """Return the first step that is not done, even if the summary marks a later step as failed."""
     needed = STEPS if kill_after else STEPS[:-1]
     pending = [name for name in needed if not steps[name].ok or name == payload.get("failedStep")]
     return pending[0] if pending else ""

@@ -1,4 +1,4 @@
-"""The autopilot runs of a project, newest first, as their logs tell of them."""
+"""List the autopilot runs of a project from their logs, newest first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lisa_py.store.autopilot_runs import RunRef
 from lisa_py.store.paths import Project
 
 RunState = Literal["under_way", "complete", "failed", "cut_off", "unreadable"]
-"""cut_off: its process has ended without a word; `--resume-from` goes on with it, as with a failed one."""
+"""cut_off: the process ended without a result; `--resume-from` continues it, like a failed run."""
 
 
 class RunSummary(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -27,11 +27,11 @@ class RunSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     agent: str | UnsetType = UNSET
     failed_step: str | UnsetType = UNSET
     updated_at: str
-    """RFC 3339, UTC: when the run last got on."""
+    """RFC 3339, UTC: last change of the log."""
 
 
 class RunList(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The runs of which there is a log."""
+    """The runs that have a log."""
 
     project_root: str
     count: int
@@ -39,7 +39,7 @@ class RunList(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class _LogSummary(Struct, frozen=True, rename="camel"):
-    """What a list needs of a log."""
+    """The part of a log that the list needs."""
 
     ok: bool
     session: str | UnsetType = UNSET
@@ -49,7 +49,7 @@ class _LogSummary(Struct, frozen=True, rename="camel"):
 
 
 def list_runs(project: Project) -> RunList:
-    """Changes nothing on disk; a log that cannot be read is in the list as well."""
+    """Read all runs without changing anything on disk; a run with an unreadable log is listed too."""
     found = tuple(_summarize_run(run) for run in autopilot_runs.list_runs(project))
     return RunList(project_root=project.root, count=len(found), runs=found)
 

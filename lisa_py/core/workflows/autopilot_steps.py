@@ -1,6 +1,6 @@
-"""What an autopilot run is told and tells: its orders, its five steps, and what each of them gave.
+"""Options, steps and results of an autopilot run.
 
-A run has an id, `autopilotId`. The key `runId`, wherever it occurs, is a session's: one start of one agent.
+A run has an id, `autopilotId`. The key `runId` always belongs to a session: one start of one agent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STEPS = ("spawn", "monitor", "capture", "handoff", "cleanup")
 
 
 class AutopilotOptions(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Everything a run needs; a resumed run finds them in the summary of the run before."""
+    """Options of a run; a resumed run reads them from the earlier summary."""
 
     goal: str
     agent: str
@@ -40,14 +40,14 @@ class AutopilotOptions(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class SpawnStepResult(SpawnSummary, frozen=True, kw_only=True, rename="camel"):
-    """The session that was started; its `runId` is the session's own."""
+    """The spawned session; its `runId` belongs to the session."""
 
     objective: str | UnsetType = UNSET
     """Id of the objective that was put before the prompt."""
 
 
 class CaptureStepResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the session's pane holds."""
+    """Content of the pane."""
 
     session: str
     project_root: str
@@ -62,7 +62,7 @@ class CaptureStepResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class CleanupStepResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The session that was killed."""
+    """The killed session."""
 
     session: str
     ok: bool
@@ -77,13 +77,13 @@ StepOutput = SpawnStepResult | MonitorResult | CaptureStepResult | Handoff | Cle
 
 
 class AutopilotStep(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One step and its own answer, which is there also when it failed."""
+    """One step with its answer, which is present also if the step failed."""
 
     ok: bool
     skipped: bool | UnsetType = UNSET
-    """It was not reached, or not asked for."""
+    """The step was not reached, or not requested."""
     resumed: bool | UnsetType = UNSET
-    """It is the earlier run's."""
+    """The step was done by the earlier run."""
     elapsed_seconds: float | UnsetType = UNSET
     exit_code: int | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
@@ -95,7 +95,7 @@ SKIPPED_STEP = AutopilotStep(ok=False, skipped=True)
 
 
 class StepEvent(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A step begins or has ended, as --stream-json tells it."""
+    """Start or end of a step in --stream-json."""
 
     type: str = "step"
     autopilot_id: str
@@ -109,12 +109,12 @@ class StepEvent(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AutopilotRun(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One run; --resume-from takes it back, or the id that its log is kept under."""
+    """One run; --resume-from reads it, or the log of its id."""
 
     ok: bool
-    """Every step is done; false also in the log of a run that is under way, or was cut off."""
+    """Every step is done; false in the log of a run in progress, too."""
     autopilot_id: str
-    """Of the run: it stays the same however often the run is resumed."""
+    """Id of the run; it does not change when the run is resumed."""
     goal: str
     agent: str
     mode: str
@@ -144,7 +144,7 @@ class AutopilotRun(Struct, frozen=True, kw_only=True, rename="camel"):
     failed_step: str | UnsetType = UNSET
     resumed_from: str | UnsetType = UNSET
     resume_step: str | UnsetType = UNSET
-    """Empty: there was nothing left to do."""
+    """Empty: no step was left."""
 
     def step(self, name: str) -> AutopilotStep:
         found: AutopilotStep = getattr(self, name)
@@ -152,7 +152,7 @@ class AutopilotRun(Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def exit_code(self) -> int:
-        """That of the step that failed."""
+        """Code of the failed step."""
         if self.failed_step is UNSET:
             return 0
         code = self.step(self.failed_step).exit_code

@@ -1,4 +1,4 @@
-"""The demo: a small fleet in a project of its own, watched live, answered, read, handed on, and cleaned up."""
+"""Run the demo: a small fleet in a temporary project, shown live, answered, read, handed off and cleaned up."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ ShowUpdate = Callable[[DemoUpdate], None]
 
 
 def run(ctx: Context, agent: str, show: ShowUpdate, *, pace: float = 1.0) -> DemoResult:
-    """Play the whole demo; whatever happens, Ctrl-C included, nothing is left behind.
+    """Run the whole demo and remove everything afterwards, also after Ctrl-C.
 
-    Raises LisaError: invalid_agent, agent_not_installed, tmux_missing, and what spawn raises.
+    Raise LisaError: invalid_agent, agent_not_installed, tmux_missing, and the errors of spawn.
     """
     chosen = agents.get(agent)
     root = _create_project(ctx)
@@ -58,7 +58,7 @@ def run(ctx: Context, agent: str, show: ShowUpdate, *, pace: float = 1.0) -> Dem
 
 
 def _create_project(ctx: Context) -> str:
-    """A folder with a small project in it; short, because sockets lie in it too."""
+    """Create a folder with a small project; its path is short because it holds sockets."""
     root = files.make_temporary_dir(os.path.join(ctx.settings.temp_dir, "lisa-demo-"))
     project = files.ensure_private_dir(os.path.join(root, "project"))
     for name in demo_script.FOLDERS:
@@ -69,7 +69,7 @@ def _create_project(ctx: Context) -> str:
 
 
 def _build_context(ctx: Context, root: str) -> Context:
-    """The caller's world, except that all of lisa's own files go into the demo's folder."""
+    """Return the caller's context with all files of lisa inside the demo folder."""
     own = {
         "LISA_STATE_DIR": os.path.join(root, "state"),
         "LISA_TMUX_SOCKET_DIR": root,
@@ -88,7 +88,7 @@ def _build_context(ctx: Context, root: str) -> Context:
 
 
 class _DemoRunner:
-    """One performance."""
+    """One run of the demo."""
 
     def __init__(self, ctx: Context, agent: str, bundled: bool, root: str, show: ShowUpdate, pace: float) -> None:
         self._ctx = ctx
@@ -118,7 +118,7 @@ class _DemoRunner:
         self._hand_over()
         self._read_results()
 
-    # -- the acts ---------------------------------------------------------------------------------------------
+    # -- steps ------------------------------------------------------------------------------------------------
 
     def _spawn(self, demo_agent: DemoAgent) -> None:
         wanted = launch.LaunchRequest(
@@ -129,7 +129,7 @@ class _DemoRunner:
         self._refresh()
 
     def _watch(self) -> None:
-        """Until all of them rest; who asks for permission gets it."""
+        """Wait until all agents are idle; approve permission requests."""
         while not self._is_overdue():
             waiting = [row for row in self._refresh() if row.waiting_for in DIALOG_KINDS]
             due = [row for row in waiting if row.seconds >= self._pace]  # long enough to be seen
@@ -144,7 +144,7 @@ class _DemoRunner:
             sent = send.send_payload(self._ctx, self._refs[row.role], SendPayload(answer="yes"))
         except LisaError as problem:  # a dialog may change or go by itself: look again
             self._since.pop(row.role, None)
-            self._show_text(f"{row.role} was not answered: {problem.message}")
+            self._show_text(f"could not answer {row.role}: {problem.message}")
             return
         if sent.answered is None:
             return
@@ -156,10 +156,10 @@ class _DemoRunner:
                 delivered_by=sent.delivered_by,
             )
         )
-        self._show_text(f"{row.role} asked ({row.waiting_for}: {row.task}) and was answered: {sent.answered.text}")
+        self._show_text(f"answered {row.role} ({row.waiting_for}: {row.task}): {sent.answered.text}")
 
     def _hand_over(self) -> None:
-        """Tell one agent what another has found out, and wait for its answer."""
+        """Send the result of one agent to another and wait for its reply."""
         sender = self._agents[0]
         receiver = next((player for player in self._agents if player.receives_handoff), None)
         if receiver is None or self._is_overdue() or not self._is_idle(receiver.role):
@@ -168,22 +168,22 @@ class _DemoRunner:
         handoff_result = handoff.build(
             self._ctx, self._refs[sender.role], HandoffRequest(), EventReader(self._ctx, None, "")
         )
-        message = f"{sender.role} is done ({handoff_result.summary}). It said: {text} {receiver.follow_up}"
+        message = f"{sender.role} is done ({handoff_result.summary}). Its reply: {text} {receiver.follow_up}"
         try:
             sent = send.send_payload(self._ctx, self._refs[receiver.role], SendPayload(text=message, enter=True))
         except LisaError as problem:
-            self._show_text(f"{receiver.role} did not take {sender.role}'s result: {problem.message}")
+            self._show_text(f"{receiver.role} did not accept the result of {sender.role}: {problem.message}")
             return
         self._receiver, self._handoff_delivered = receiver.role, sent.delivered is True
-        delivery = f"delivered, seen by {sent.delivered_by}" if sent.delivered is True else "not delivered"
-        self._show_text(f"Handed {sender.role}'s result to {receiver.role}: {delivery}")
+        delivery = f"delivered, confirmed by {sent.delivered_by}" if sent.delivered is True else "not delivered"
+        self._show_text(f"Sent the result of {sender.role} to {receiver.role}: {delivery}")
         self._watch()
 
     def _read_results(self) -> None:
         rows = {row.role: row for row in self._refresh()}
         self._sessions = tuple(self._summarize_session(player, rows[player.role]) for player in self._agents)
         for summary in self._sessions:
-            self._show_text(f"{summary.role} said: {summary.said or '(nothing)'}")
+            self._show_text(f"{summary.role} replied: {summary.said or '(nothing)'}")
 
     def _summarize_session(self, demo_agent: DemoAgent, row: DemoRow) -> DemoSessionSummary:
         text, source = self._read_last_message(demo_agent.role)
@@ -213,19 +213,19 @@ class _DemoRunner:
         return (lines[-1].strip() if lines else ""), taken.source
 
     def clean_up(self) -> tuple[str, ...]:
-        """Take the stage down; answers what is left of it."""
+        """End all sessions and remove the folder; return the remaining files and sessions."""
         left: list[str] = []
         for role, ref in self._refs.items():
             try:
                 kill.kill_session(self._ctx, ref)
                 self._killed += 1
-            except Exception as problem:  # the others are to be ended all the same
+            except Exception as problem:  # end the other sessions all the same
                 left.append(f"{role}: {problem}")
         try:
             self._ctx.tmux(self._ctx.project()).kill_server()
         except LisaError as problem:
             left.append(problem.message)
-        sockets = os.path.dirname(self._ctx.project().socket)  # elsewhere when the temporary folder's path is long
+        sockets = os.path.dirname(self._ctx.project().socket)  # outside the folder if its path is long
         for folder in (self._root, sockets):
             files.remove_tree(folder)
             if files.exists(folder):
@@ -247,10 +247,10 @@ class _DemoRunner:
             left_behind=left,
         )
 
-    # -- looking ----------------------------------------------------------------------------------------------
+    # -- reading ----------------------------------------------------------------------------------------------
 
     def _refresh(self) -> tuple[DemoRow, ...]:
-        """See all sessions in one go and show what is new."""
+        """Read all sessions at once and show the changes."""
         found = collect_evidence(self._ctx, list(self._refs.values()), cache=self._memory)
         statuses = {evidence.session: judge(evidence, self._ctx.clock.now()) for evidence in found}
         now = self._ctx.clock.monotonic()

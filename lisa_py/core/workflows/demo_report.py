@@ -1,4 +1,4 @@
-"""What the demo shows while it plays, and what it reports at its end."""
+"""Live view and final report of the demo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class DemoRow(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One session as the board shows it."""
+    """One session in the live table."""
 
     role: str
     session: str
@@ -17,9 +17,9 @@ class DemoRow(Struct, frozen=True, kw_only=True, rename="camel"):
     todos_done: int
     todos_total: int
     seconds: float
-    """Since it went into this state."""
+    """Seconds in this state."""
     source: str
-    """What told."""
+    """Source of the state."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -27,13 +27,13 @@ class DemoRow(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class DemoUpdate(Struct, frozen=True, kw_only=True):
-    """Something to show: a headline, the board as it stands, or both."""
+    """Something to show: a headline, the table, or both."""
 
     at: float
     text: str = ""
     rows: tuple[DemoRow, ...] = ()
     changed: tuple[DemoRow, ...] = ()
-    """Rows that are in another state than at the step before."""
+    """Rows whose state differs from the previous step."""
 
 
 class DemoAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -44,7 +44,7 @@ class DemoAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class DemoSessionSummary(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One session, as it was at the end."""
+    """One session at the end of the demo."""
 
     role: str
     session: str
@@ -53,15 +53,15 @@ class DemoSessionSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     waiting_for: str
     error_kind: str
     states: tuple[str, ...]
-    """What it was seen doing, in order."""
+    """Observed states, in order."""
     said: str
-    """Its last words, as captured."""
+    """Its last reply, as captured."""
     source: str
-    """Where they were read: transcript or pane."""
+    """Source of the capture: transcript or pane."""
 
 
 class DemoResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What happened."""
+    """Result of the demo."""
 
     ok: bool
     agent: str
@@ -69,8 +69,8 @@ class DemoResult(Struct, frozen=True, kw_only=True, rename="camel"):
     sessions: tuple[DemoSessionSummary, ...]
     answered: tuple[DemoAnswer, ...]
     handed_to: str
-    """The role that got the first one's result; empty when nobody did."""
+    """Role that received the result of the first agent; empty if none did."""
     hand_delivered: bool
     killed: int
     left_behind: tuple[str, ...]
-    """Files and sessions that could not be removed; empty when all is as it was before."""
+    """Files and sessions that could not be removed; normally empty."""

@@ -1,4 +1,4 @@
-"""Who plays in the demo: small tasks for the scripted agent, and tiny ones for an agent that costs its user money."""
+"""Agents of the demo: small tasks for the scripted agent, and minimal ones for agents that cost money."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class DemoAgent(Struct, frozen=True, kw_only=True):
     prompt: str
     mode: str = "interactive"
     receives_handoff: bool = False
-    """Gets what the first player has to say."""
+    """It receives the result of the first agent."""
     follow_up: str = ""
-    """What it is to do with that."""
+    """Its task for that result."""
 
 
 def scripted_agents(pace: float) -> tuple[DemoAgent, ...]:
-    """Five agents that show what agents do; `pace` stretches their pauses."""
+    """Return five agents that show the different states; `pace` stretches their pauses."""
 
     def seconds(base: float) -> str:
         return f"{base * pace:.2f}"
@@ -59,7 +59,7 @@ def scripted_agents(pace: float) -> tuple[DemoAgent, ...]:
 
 
 def real_agents() -> tuple[DemoAgent, ...]:
-    """Two prompts that any agent answers in a few words."""
+    """Return two prompts that any agent answers in a few words."""
     return (
         DemoAgent(
             role="asker",
@@ -76,4 +76,4 @@ def real_agents() -> tuple[DemoAgent, ...]:
 
 FOLDERS = ("build", "src")
 FILES = ("src/parser.py", "README.md")
-"""What lies in the demo's project."""
+"""Files of the demo project."""

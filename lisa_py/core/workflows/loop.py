@@ -1,4 +1,4 @@
-"""Watches a session round by round: monitor, what is new, handoff, next step; within a budget, in one process."""
+"""Watch a session in rounds: monitor, new output, handoff, next step; within a budget, in one process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ERROR_CODES = {name: f"loop_{name.replace('-', '_')}_failed" for name in ("monit
 
 
 class LoopRequest(Struct, frozen=True, kw_only=True):
-    """How many rounds of what, within which limits."""
+    """Number of rounds, their steps and limits."""
 
     steps: int
     limits: BudgetLimits
@@ -51,7 +51,7 @@ class LoopRequest(Struct, frozen=True, kw_only=True):
 
 
 class _LoopStop(Exception):
-    """A step did not do what it should."""
+    """A step that failed."""
 
     def __init__(self, cause: LoopFailure, message: str) -> None:
         super().__init__(message)
@@ -59,11 +59,11 @@ class _LoopStop(Exception):
 
 
 def run_loop(ctx: Context, ref: SessionRef, request: LoopRequest) -> LoopResult:
-    """Do the rounds; what goes wrong is in the answer.
+    """Run the rounds and return the result, failures included.
 
-    Raises LisaError(invalid_cursor_file | semantic_cursor_read_failed) before the first round.
+    Raise LisaError(invalid_cursor_file | semantic_cursor_read_failed) before the first round.
     """
-    ctx.commit_immediately()  # each round goes on where the one before it stopped
+    ctx.commit_immediately()  # each round continues where the previous one stopped
     return _LoopRunner(ctx, ref, request).run()
 
 
@@ -77,7 +77,7 @@ class _LoopRunner:
         packs = self._baseline(reset=request.cursor_reset)
         events = EventReader(ctx, None, self._handoff_cursor, reset=request.cursor_reset)
         if packs.recovered or events.recovered:
-            ctx.warn("loop warning: a cursor file could not be read and was set aside; all in it is news again")
+            ctx.warn("loop warning: a cursor file could not be read and was set aside; all events are reported again")
         self._began = ctx.clock.monotonic()
         self._cycles: list[LoopCycle] = []
         self._cycle = LoopCycle(index=1, elapsed_seconds=0)
@@ -112,9 +112,9 @@ class _LoopRunner:
     # -- a round ----------------------------------------------------------------------------------------------
 
     def _is_over(self, began: float) -> bool:
-        """Nothing more can come of it: it has ended, or it rests and nobody tells it anything for as long as it takes.
+        """Wait until the next round makes sense; return True if the session has ended or stays idle.
 
-        A session that waits for input is not looked at again and again: the next round begins when it was told.
+        An idle session is not polled: the next round begins when it receives input.
         """
         if self._state in TERMINAL_STATES:
             return True
@@ -161,7 +161,8 @@ class _LoopRunner:
 
     def _build_interrupt(self) -> _LoopStop:
         return _LoopStop(
-            LoopFailure(step="monitor", error_code="interrupted", exit_code=130), "interrupted; the session goes on"
+            LoopFailure(step="monitor", error_code="interrupted", exit_code=130),
+            "interrupted; the session keeps running",
         )
 
     def _monitor(self) -> MonitorResult:
@@ -226,7 +227,7 @@ class _LoopRunner:
         return UsageAmounts(tokens=self._tokens, seconds=seconds, steps=len(self._cycles))
 
     def _remaining_seconds(self) -> float:
-        """Seconds the loop may still take; 0: there is no limit."""
+        """Return the remaining seconds, or 0 without a limit."""
         if not self._request.limits.max_seconds:
             return 0
         return max(0.001, self._request.limits.max_seconds - (self._ctx.clock.monotonic() - self._began))
@@ -236,7 +237,7 @@ class _LoopRunner:
         return bool(limit) and self._ctx.clock.monotonic() - self._began >= limit
 
     def _find_violations(self, *, last: bool) -> tuple[BudgetViolation, ...]:
-        """Limits that are exceeded; before another round also those that are used up."""
+        """Return the exceeded limits; before another round also those that are used up."""
         amounts, limits = self._amounts(), self._request.limits
         if last:
             return budget.find_violations(amounts, limits)
@@ -246,7 +247,7 @@ class _LoopRunner:
             if 0 < limits.limit_for(metric) <= (used := int(getattr(amounts, metric)))
         )
 
-    # -- telling ----------------------------------------------------------------------------------------------
+    # -- reporting --------------------------------------------------------------------------------------------
 
     def _build_result(self, reason: str, **changes: object) -> LoopResult:
         result = LoopResult(
@@ -291,6 +292,6 @@ class _LoopRunner:
 
 
 def _count_tokens(cycle: LoopCycle, form: str) -> int:
-    """Tokens of what the caller is given of this round."""
+    """Estimate the tokens of the output of this round."""
     raw = msgspec.json.encode(cycle if form == "json" else minimize_cycle(cycle))
     return -(-len(raw) // BYTES_PER_TOKEN)

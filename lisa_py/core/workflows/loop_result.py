@@ -1,4 +1,4 @@
-"""What a loop tells: its cycles, each with the answers of its four steps, what it used, and why it ended."""
+"""Result of a loop: its cycles with the answers of their steps, the usage, and the reason for the end."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from lisa_py.core.workflows.monitor_report import MonitorResult
 
 
 class LoopCycle(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One round; of one that failed, the steps that answered."""
+    """One round; a failed one holds the steps that succeeded."""
 
     index: int
     elapsed_seconds: float
     waited_seconds: float | UnsetType = UNSET
-    """How long it first waited for somebody to tell the resting session something."""
+    """Seconds waited for input to an idle session before the round."""
     monitor: MonitorResult | UnsetType = UNSET
     diff_pack: PackDiff | UnsetType = UNSET
     handoff: Handoff | UnsetType = UNSET
@@ -37,7 +37,7 @@ class MinimalCycle(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class LoopFailure(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The failed step's own words."""
+    """Error text of the failed step."""
 
     step: str
     error_code: str
@@ -47,7 +47,7 @@ class LoopFailure(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class LoopResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One loop."""
+    """Result of a loop."""
 
     ok: bool
     session: str
@@ -55,7 +55,7 @@ class LoopResult(Struct, frozen=True, kw_only=True, rename="camel"):
     requested_steps: int
     completed_steps: int
     exit_reason: str
-    """steps_done, a terminal state, waiting_input (nobody told it anything), budget, or the step that failed."""
+    """steps_done, a terminal state, waiting_input (no input arrived), budget, or the failed step."""
     cursor_file: str
     handoff_cursor_file: str
     observed: UsageAmounts
@@ -77,7 +77,7 @@ class LoopResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class MinimalLoopResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The same in few words."""
+    """The same in short form."""
 
     ok: bool
     session: str

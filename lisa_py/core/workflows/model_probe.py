@@ -1,4 +1,4 @@
-"""Asking a model one word through its agent CLI: in an empty folder, read-only, and over when its time is up."""
+"""Probe a model with one prompt through its agent CLI: in an empty folder, read-only, with a time limit."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _UNKNOWN_MODEL_ERRORS = ("not supported", "not exist", "no such model", "not fou
 
 
 class ModelCheck(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What came of asking one model."""
+    """Result of probing one model."""
 
     agent: str
     model: str
     ok: bool
     verified: bool | UnsetType = UNSET
-    """Whether the model said the word that it was asked for; the CLI may end well without."""
+    """Return True if the model replied with the requested word; an exit code of 0 does not imply it."""
     detail: str | UnsetType = UNSET
     seconds: float | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 
 class AutoModelResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The models that were tried, in order, up to the first that answered."""
+    """The models that were tried, in order, up to the first that replied."""
 
     enabled: bool = True
     candidates: Sequence[str]
@@ -46,7 +46,7 @@ class AutoModelResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def resolve_model(agent: Agent, name: str) -> str:
-    """The model's full name. Raises LisaError(invalid_model)."""
+    """Return the full name of the model. Raise LisaError(invalid_model)."""
     model = name.strip()
     if any(char in model for char in "\r\n\t"):
         raise LisaError("invalid_model", "invalid --model: a model name has no line breaks or tabs")
@@ -54,15 +54,15 @@ def resolve_model(agent: Agent, name: str) -> str:
 
 
 def list_probe_agents() -> list[str]:
-    """The agents that can be asked."""
+    """Return the agents that can be probed."""
     return [name for name in agents.names() if agents.get(name).probe_models]
 
 
 def probe_model(ctx: Context, agent: Agent, model: str, *, network: bool = True) -> ModelCheck:
-    """One real, paid call; never raises for what the agent does."""
+    """Make one real, paid call; agent failures become a result."""
     if not agent.probe_models:
         return _build_failure(
-            agent, model, "preflight_model_agent_unsupported", f"only {'|'.join(list_probe_agents())} can be asked"
+            agent, model, "preflight_model_agent_unsupported", f"only {'|'.join(list_probe_agents())} can be probed"
         )
     if not network:
         return ModelCheck(agent=agent.name, model=model, ok=True, verified=False, detail=SKIPPED_DETAIL)
@@ -75,7 +75,7 @@ def probe_model(ctx: Context, agent: Agent, model: str, *, network: bool = True)
 
 
 def _run_probe(ctx: Context, agent: Agent, argv: Sequence[str]) -> ProgramResult:
-    """In a folder of its own, as a child that does not take itself for a part of another session."""
+    """Run the agent in its own folder, without the variables of an enclosing session."""
     folder = files.make_temporary_dir(os.path.join(ctx.settings.temp_dir, "lisa-model-probe-"))
     own = {name for other in agents.names() for name in agents.get(other).session_variables}
     environ = {name: value for name, value in ctx.settings.environ.items() if name not in own}
@@ -113,7 +113,7 @@ def _error_code(output: str) -> str:
 
 
 def _error_detail(ended: ProgramResult) -> str:
-    """The line that says most: what names an error, else the last one."""
+    """Return the most informative line: one that names an error, else the last."""
     lines = [line.strip() for line in f"{ended.error_text}\n{ended.text}".splitlines() if line.strip()]
     relevant = [line for line in lines if "error" in line.lower()] or lines[-1:]
     how = f"exit status {ended.code}" if ended.code and ended.code > 0 else f"signal {-(ended.code or 0)}"
@@ -128,7 +128,7 @@ def _build_failure(agent: Agent, model: str, code: str, detail: str, seconds: fl
 def choose_model(
     ctx: Context, agent: Agent, candidate_list: str, *, network: bool = True
 ) -> tuple[AutoModelResult, ModelCheck]:
-    """Ask one candidate after the other until one answers; the last check is the winner's or the last failure."""
+    """Probe the candidates in order until one replies; the last check is the success or the last failure."""
     candidates = (
         tuple(dict.fromkeys(word.strip() for word in candidate_list.split(",") if word.strip())) or agent.probe_models
     )

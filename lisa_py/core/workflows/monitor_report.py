@@ -1,4 +1,4 @@
-"""Monitoring as commands offer it: each poll told to all who listen, and the result as a payload."""
+"""Monitor a session for a command: report each poll to all outputs and return the payload."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lisa_py.store.paths import SessionRef
 
 
 class ReportOptions(Struct, frozen=True, kw_only=True):
-    """Who is told about each poll."""
+    """Outputs that receive each poll."""
 
     stream: bool = False
     verbose: bool = False
@@ -34,7 +34,7 @@ class ReportOptions(Struct, frozen=True, kw_only=True):
 
 
 class PollEvent(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A poll, as --stream-json shows it."""
+    """A poll in --stream-json."""
 
     type: str = "poll"
     poll: int
@@ -49,7 +49,7 @@ class PollEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     active_task: str | UnsetType = UNSET
     classification_reason: str | UnsetType = UNSET
     transition: bool | UnsetType = UNSET
-    """Reported because the state has changed, between two beats of the interval."""
+    """True if reported because of a state change, between two intervals."""
 
 
 class MonitorResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -74,7 +74,7 @@ class MonitorResult(Struct, frozen=True, kw_only=True, rename="camel"):
 def monitor_and_report(ctx: Context, ref: SessionRef, rules: StopRules, options: ReportOptions) -> MonitorResult:
     """Monitor a session to the end.
 
-    Raises LisaError: interrupted (exit code 130; the session is left alone), invalid_webhook, invalid_cursor_file,
+    Raise LisaError: interrupted (exit code 130; the session keeps running), invalid_webhook, invalid_cursor_file,
     cursor_file_write_failed, handoff_stream_failed.
     """
     reporter = PollReporter(ctx, ref, options)
@@ -94,10 +94,10 @@ def monitor_and_report(ctx: Context, ref: SessionRef, rules: StopRules, options:
 
 
 class PollReporter:
-    """Tells all who listen about each poll: the stream, the handoff stream, the webhook, people."""
+    """Report each poll to the stream, the handoff stream, the webhook and the terminal."""
 
     def __init__(self, ctx: Context, ref: SessionRef, options: ReportOptions) -> None:
-        """Raises UsageError(invalid_webhook | invalid_cursor_file)."""
+        """Raise UsageError(invalid_webhook | invalid_cursor_file) for invalid outputs."""
         self._ctx = ctx
         self._ref = ref
         self._options = options
@@ -117,7 +117,7 @@ class PollReporter:
         )
 
     def show_progress(self, poll: Poll) -> None:
-        """One live line on a terminal."""
+        """Format one live line for a terminal."""
         if self._options.quiet or self._options.stream or self._options.verbose:
             return
         status = poll.status
@@ -125,7 +125,7 @@ class PollReporter:
         self._ctx.progress(f"{status.session}: {status.session_state} ({activity}) {poll.elapsed:.0f}s")
 
     def report_poll(self, poll: Poll) -> None:
-        """Pass one reported poll on."""
+        """Report one poll."""
         status = normalise_status(poll.status)
         if self._options.verbose:
             self._ctx.warn(
@@ -171,7 +171,7 @@ class PollReporter:
         )
 
     def report_final(self, outcome: MonitorSummary) -> MonitorResult:
-        """The result; the webhook gets it too, and what went wrong there becomes part of it."""
+        """Return the payload; send it to the webhook, whose errors become part of it."""
         status = outcome.status
         result = MonitorResult(
             session=status.session,

@@ -1,4 +1,4 @@
-"""Preflight: everything that can be known before work starts, tried out on this machine rather than assumed."""
+"""Preflight: test the prerequisites on this machine instead of assuming them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOCK_TIMEOUT_MS = 50
 
 
 class PreflightRequest(Struct, frozen=True, kw_only=True):
-    """The wish as it was worded."""
+    """The model as the user wrote it."""
 
     project_root: str = ""
     agent: str = ""
@@ -44,7 +44,7 @@ class EnvironmentReport(Struct, frozen=True, kw_only=True):
 
 
 class PreflightReport(Struct, frozen=True, kw_only=True):
-    """What preflight saw."""
+    """Result of preflight."""
 
     project: Project
     environment: EnvironmentReport
@@ -60,7 +60,7 @@ class PreflightReport(Struct, frozen=True, kw_only=True):
 
 
 def run(ctx: Context, request: PreflightRequest) -> PreflightReport:
-    """Raises LisaError for a wish that makes no sense; everything else is a finding."""
+    """Run the checks; failures are results. Raise LisaError for invalid options."""
     agent, model = _resolve_probe(request)
     project = ctx.project(request.project_root)
     programs = doctor.check_programs(ctx, versions=not request.fast)
@@ -85,7 +85,7 @@ def run(ctx: Context, request: PreflightRequest) -> PreflightReport:
 
 
 def _resolve_probe(request: PreflightRequest) -> tuple[Agent | None, str]:
-    """Who is to be asked for which model; neither when no model is asked for."""
+    """Return the agent and model to probe; both empty if no model is requested."""
     if request.model.strip() and request.auto_model:
         raise LisaError("model_auto_model_conflict", "--model names one model, --auto-model looks for one: give one")
     wanted = bool(request.model.strip()) or request.auto_model
@@ -97,7 +97,7 @@ def _resolve_probe(request: PreflightRequest) -> tuple[Agent | None, str]:
 
 
 def _add_version(tmux: ProgramCheck) -> ProgramCheck:
-    """The machine findings judge the version of tmux, which the fast look at programs leaves out."""
+    """Return the machine checks that judge the tmux version, which the fast program check omits."""
     if not tmux.available or tmux.version or tmux.path is UNSET:
         return tmux
     return ProgramCheck(
@@ -131,7 +131,7 @@ def _check_shared_dir(ctx: Context) -> MachineCheck:
 
 
 def _check_locks(ctx: Context) -> MachineCheck:
-    """On some network file systems a lock keeps nobody out."""
+    """Test that locks exclude other processes; on some network file systems they do not."""
     folder = ctx.settings.state_dir
     try:
         probe_folder = files.make_temporary_dir(os.path.join(_nearest_existing(folder), ".lisa-preflight-"))
@@ -149,14 +149,14 @@ def _check_locks(ctx: Context) -> MachineCheck:
 
 
 def _nearest_existing(folder: str) -> str:
-    """What has this name, or the nearest thing above it that is there."""
+    """Return the path if it exists, else its nearest existing parent."""
     while not files.exists(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
     return folder
 
 
 def _check_stores(ctx: Context, project: Project) -> MachineCheck:
-    """Every record of the project and the token pool can be read."""
+    """Test that every record of the project and the token pool can be read."""
     problems = list(_list_unreadable(ctx, project))
     detail = "; ".join(problems[:3]) if problems else "every record can be read"
     return MachineCheck(name="stores", ok=not problems, detail=detail)

@@ -1,4 +1,4 @@
-"""Preflight's look at lisa itself: what callers rely on in flags, markers, cursors and nested runs still holds."""
+"""Check lisa itself: flags, markers, cursors and nested runs behave as callers expect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lisa_py.core.wait import stop_rules
 
 
 class SelfCheck(Struct, frozen=True, kw_only=True):
-    """One promise, tried out."""
+    """Result of one check."""
 
     name: str
     ok: bool
@@ -54,7 +54,7 @@ def _check_time(text: str, wanted: float) -> CheckOutcome:
 
 
 def _check_nested(prompt: str, intent: str, *, bypass: bool) -> CheckOutcome:
-    """What the command line of an unattended run of the agent with the sandbox would hold."""
+    """Return the command line of an unattended run of the sandboxed agent."""
     agent = agents.get(agents.DEFAULT_NESTED)
     request = launch.LaunchRequest(agent=agent.name, mode="exec", prompt=prompt, nesting_intent=intent)
     found = launch.resolve_launch(request).effective_detection()
@@ -88,11 +88,11 @@ _CHECKS: tuple[tuple[str, bool, Callable[[], CheckOutcome]], ...] = (
     ),
     ("nested_intent_nested_bypass", True, lambda: _check_nested("Work through the list.", "nested", bypass=True)),
 )
-"""Name, whether it is one of the few that --fast keeps, and the trial."""
+"""Name, True if --fast includes it, and the check."""
 
 
 def run_self_checks(*, fast: bool) -> list[SelfCheck]:
-    """Every promise, or the ones that matter most."""
+    """Run all checks, or the subset of --fast."""
     return [_run_check(name, trial) for name, kept, trial in _CHECKS if kept or not fast]
 
 

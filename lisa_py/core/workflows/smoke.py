@@ -1,4 +1,4 @@
-"""The smoke run: a chain of sessions, each spawning the next, watched to its end, checked, reported and cleaned up."""
+"""Run the smoke test: a chain of sessions that spawn each other, monitored, checked, reported and cleaned up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lisa_py.host.run import find_program
 
 
 class _SmokeFailure(Exception):
-    """A step went wrong: the run ends, the report is made all the same."""
+    """A failed step: it ends the run; the report is written all the same."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -40,9 +40,9 @@ class _SmokeFailure(Exception):
 
 
 def run(ctx: Context, request: SmokeRequest) -> SmokeResult:
-    """Run it; sessions are gone afterwards unless they are to be kept, also after Ctrl-C.
+    """Run the smoke test; its sessions are killed afterwards unless they are to be kept, also after Ctrl-C.
 
-    Raises LisaError: invalid_levels_max, invalid_model, invalid_project_root, missing_bash, tmux_missing,
+    Raise LisaError: invalid_levels_max, invalid_model, invalid_project_root, missing_bash, tmux_missing,
     smoke_workdir_create_failed.
     """
     if request.levels > smoke_plan.LEVELS_MAX:
@@ -53,7 +53,7 @@ def run(ctx: Context, request: SmokeRequest) -> SmokeResult:
     filled = _apply_profile(request, profile)
     project = ctx.existing_project(filled.project_root)
     if not find_program("bash", ctx.settings.get("PATH", os.defpath)):
-        raise LisaError("missing_bash", "bash is not on PATH; the smoke's scripts are written for it")
+        raise LisaError("missing_bash", "bash is not on PATH; the smoke scripts need it")
     ctx.tmux(project).program()
     return _SmokeRunner(ctx, filled, profile.rows if profile else (), project.root).run()
 
@@ -63,7 +63,7 @@ def _nested_agent() -> Agent:
 
 
 def _apply_profile(request: SmokeRequest, profile: smoke_plan.SmokeProfile | None) -> SmokeRequest:
-    """The profile fills in what was not given."""
+    """Fill in values of the profile that were not given."""
     model = request.model or (profile.model if profile else "")
     style = request.prompt_style
     matrix = request.matrix_file
@@ -76,14 +76,14 @@ def _apply_profile(request: SmokeRequest, profile: smoke_plan.SmokeProfile | Non
 
 
 def program_text() -> str:
-    """A `lisa` that is this very one, whatever PATH and folder it is called in."""
+    """Return a launcher script for this lisa that does not depend on PATH or the current folder."""
     above = os.path.dirname(os.path.dirname(lisa_py.__file__))
     start = f"import sys; sys.path.insert(0, {above!r}); from lisa_py.cli.main import entry; entry()"
     return f'#!/bin/sh\nexec {quote_posix(sys.executable)} -P -c {quote_posix(start)} "$@"\n'
 
 
 class _SmokeRunner:
-    """One smoke run, and what it has found so far."""
+    """One smoke run and its results so far."""
 
     def __init__(self, ctx: Context, request: SmokeRequest, rows: tuple[tuple[str, str], ...], root: str) -> None:
         self._ctx = ctx
@@ -161,7 +161,7 @@ class _SmokeRunner:
             raise _SmokeFailure("smoke_prompt_matrix_assertion_failed", f"{path}: {problem}") from None
 
     def _run_chain(self) -> None:
-        """Start the outermost level, wait for its end, and find every level's marker in what it said."""
+        """Start the outermost level, wait for its end, and find the marker of every level in its output."""
         self._write_scripts()
         self._spawn()
         self._monitor()
@@ -169,7 +169,7 @@ class _SmokeRunner:
         self._check_markers()
 
     def _read_tree(self) -> None:
-        """What the records say of the chain; that they cannot be read is no failure of it."""
+        """Read the chain from the records; unreadable records do not fail the run."""
         try:
             found = tree.build_tree(
                 self._ctx, self._refs[0].project, tree.TreeQuery(session=self._plan.levels[0].session, with_state=True)
@@ -258,7 +258,7 @@ class _SmokeRunner:
             raise _SmokeFailure("smoke_contract_profile_failed", "contract assertions failed: " + ", ".join(failed))
 
     def _clean_up(self) -> tuple[str, ...]:
-        """Kill the chain, deepest first; answers what could not be."""
+        """Kill the chain, deepest first; return the errors."""
         errors: list[str] = []
         for ref in reversed(self._refs):
             try:

@@ -1,4 +1,4 @@
-"""What a smoke run checks besides its chain: how prompts are read for nesting, and that commands keep their word."""
+"""Extra checks of a smoke run: nesting detection in prompts, and the contract of commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHECK_SECONDS = 60.0
 
 
 class PromptProbe(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One style of prompt, and whether it was read as it should be."""
+    """One prompt style and its detection result."""
 
     style: str
     prompt: str
@@ -32,7 +32,7 @@ class PromptProbe(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class MatrixRow(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One row of the prompt matrix, and what came of it."""
+    """One row of the prompt matrix and its result."""
 
     expected_mode: str
     actual_mode: str
@@ -50,7 +50,7 @@ class MatrixRow(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def _detect(prompt: str, model: str) -> tuple[NestedDetection, str, str]:
-    """How a nested start with this prompt would be made: detection, mode, command line."""
+    """Return detection, mode and command line of a nested start with this prompt."""
     agent = agents.get(agents.DEFAULT_NESTED)
     resolved = launch.resolve_launch(launch.LaunchRequest(agent=agent.name, mode="exec", prompt=prompt, model=model))
     detection = resolved.effective_detection()
@@ -61,14 +61,14 @@ def _detect(prompt: str, model: str) -> tuple[NestedDetection, str, str]:
 
 
 def probe_style(style: str, model: str) -> PromptProbe:
-    """Raises LisaError for a model that cannot be."""
+    """Check the prompt styles. Raise LisaError for an invalid model."""
     prompt, expected = STYLE_PROMPTS[style]
     detection, _, command = _detect(prompt, model)
     return PromptProbe(style=style, prompt=prompt, expected_bypass=expected, detection=detection, command=command)
 
 
 def probe_matrix(rows: Sequence[tuple[str, str]], model: str) -> tuple[MatrixRow, ...]:
-    """Every row up to and including the first that is not read as it should be."""
+    """Check the rows up to and including the first mismatch."""
     done: list[MatrixRow] = []
     for expected, prompt in rows:
         detection, actual, command = _detect(prompt, model)
@@ -92,7 +92,7 @@ def probe_matrix(rows: Sequence[tuple[str, str]], model: str) -> tuple[MatrixRow
 
 
 class CommandContract(Struct, frozen=True, kw_only=True):
-    """One call of the program and what it must answer."""
+    """One call of the program and its expected answer."""
 
     name: str
     words: tuple[str, ...]
@@ -102,7 +102,7 @@ class CommandContract(Struct, frozen=True, kw_only=True):
 
 
 class ContractCheck(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the call answered."""
+    """Result of the call."""
 
     name: str
     ok: bool
@@ -115,7 +115,7 @@ class ContractCheck(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def list_contracts(session: str, root: str) -> tuple[CommandContract, ...]:
-    """Calls that orchestrators live on; `session` is one that exists."""
+    """Return the calls that orchestrators depend on; `session` exists."""
     existing = ("--session", session, "--project-root", root)
     unknown = ("--session", f"{session}-nobody", "--project-root", root)
     state = ("session", "status", "sessionState")
@@ -173,7 +173,7 @@ def list_contracts(session: str, root: str) -> tuple[CommandContract, ...]:
 
 
 def check_contract(program: str, contract: CommandContract, environ: Mapping[str, str]) -> ContractCheck:
-    """Call the program as an orchestrator does: exit codes and output are what is checked."""
+    """Call the program as an orchestrator does; check exit code and output."""
     ended = run_program([program, "session", *contract.words], timeout=CHECK_SECONDS, env=dict(environ), group=True)
     payload, problem = _parse_object(ended.text)
     missing = tuple(key for key in contract.keys if key not in payload) if not problem else ()
@@ -214,5 +214,5 @@ def _parse_object(out: str) -> tuple[dict[str, object], str]:
 
 
 def resolve_nested_model(name: str) -> str:
-    """The model's full name as nested starts take it. Raises LisaError(invalid_model...)."""
+    """Return the full model name for nested starts. Raise LisaError(invalid_model...)."""
     return launch.resolve_model(agents.get(agents.DEFAULT_NESTED), name)

@@ -1,4 +1,4 @@
-"""The files of a smoke run: its work folder, what its sessions said, and the bundle that is handed out."""
+"""Files of a smoke run: its work folder, the captures of its sessions, and the exported bundle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILE_MAX = 16 << 20
 
 
 def create_workdir(ctx: Context, run_id: str) -> str:
-    """Make the run's folder, and remove those of long ago. Raises LisaError(smoke_workdir_create_failed)."""
+    """Create the folder of the run and remove old ones. Raise LisaError(smoke_workdir_create_failed)."""
     above = ctx.settings.temp_dir
     _prune(above, ctx.clock.now())
     try:
@@ -39,26 +39,26 @@ def _prune(above: str, now: float) -> None:
 
 
 def read_user_file(ctx: Context, path: str) -> str:
-    """The text of a file the user named. Raises OSError."""
+    """Return the text of a file named by the user. Raise OSError."""
     full_path = os.path.join(ctx.cwd, os.path.expanduser(path))
     return files.read_user_file(full_path, FILE_MAX).decode("utf-8", "replace")
 
 
 def save(plan: SmokePlan, name: str, content: object, *, executable: bool = False) -> None:
-    """A text as it is, anything else as JSON. Raises LisaError(store_unwritable)."""
+    """Write a text unchanged, anything else as JSON. Raise LisaError(store_unwritable)."""
     path = os.path.join(plan.folder, name)
     data = content if isinstance(content, str) else msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
     files.write(path, data, mode=0o700 if executable else files.PRIVATE_FILE)
 
 
 def collect_session_files(ctx: Context, plan: SmokePlan, refs: Sequence[SessionRef]) -> None:
-    """Keep what each level showed and what was noted about it, as far as it can be had."""
+    """Save the screen and events of each level, as far as they are available."""
     for level, ref in zip(plan.levels, refs, strict=True):
         try:
             taken = capture_session(ctx, ref, CaptureRequest(source="pane", lines=4000, strip_noise=False))
             save(plan, f"capture-l{level.number}.txt", taken.text + "\n")
         except LisaError:
-            continue  # a level that never came to be
+            continue  # a level that was never started
         finally:
             events = files.read_from(ref.events, 0, FILE_MAX)
             if events:
@@ -66,9 +66,9 @@ def collect_session_files(ctx: Context, plan: SmokePlan, refs: Sequence[SessionR
 
 
 def export(ctx: Context, plan: SmokePlan, target: str) -> str:
-    """Copy the work folder below a folder the user named, whole or not at all; answers where it is.
+    """Copy the work folder below a folder named by the user, completely or not at all; return the path.
 
-    Raises LisaError(store_unwritable), OSError.
+    Raise LisaError(store_unwritable), OSError.
     """
     above = files.canonical_path(os.path.join(ctx.cwd, os.path.expanduser(target)))
     files.make_dirs(above)

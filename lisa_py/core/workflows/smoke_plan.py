@@ -1,4 +1,4 @@
-"""What a smoke run is made of: the levels' names, markers and scripts, what chaos does to them and must lead to."""
+"""Plan of a smoke run: names, markers and scripts of the levels, chaos modes and their expected failures."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ STYLE_PROMPTS: Mapping[str, tuple[str, bool]] = {
     "nested": ("Build a nested lisa chain and report markers.", True),
     "neutral": ("No nesting requested here.", False),
 }
-"""The prompt of a style, and whether it is to be read as a call for nesting."""
+"""The prompt of a style, and True if it must be detected as nested."""
 EXPECTED_FAILURES: Mapping[str, tuple[str, ...]] = {
     "drop-marker": ("smoke_marker_assertion_failed",),
     "fail-child": ("smoke_monitor_failed", "smoke_unexpected_final_state"),
     "mixed": ("smoke_marker_assertion_failed", "smoke_monitor_failed"),
 }
-"""The `errorCode`s a chaos mode must lead to; the others must not fail."""
+"""Expected error codes of the chaos modes; the other modes must not fail."""
 
 
 class SmokeLevel(Struct, frozen=True, kw_only=True):
-    """One link of the chain: a session that runs a script that spawns the next link."""
+    """One level of the chain: a session whose script spawns the next level."""
 
     number: int
     session: str
@@ -44,10 +44,10 @@ class SmokePlan(Struct, frozen=True, kw_only=True):
     folder: str
     levels: tuple[SmokeLevel, ...]
     agent: str
-    """Whose name the sessions bear; no agent is run."""
+    """Agent that names the sessions; no agent is run."""
     project_root: str
     program: str
-    """Path of the lisa that the panes call."""
+    """Path of the lisa launcher for the panes."""
     chaos: str = "none"
     model: str = ""
     poll_interval: int = 1
@@ -75,7 +75,7 @@ def build_levels(run_id: str, folder: str, count: int) -> tuple[SmokeLevel, ...]
 
 
 def build_script(plan: SmokePlan, level: SmokeLevel) -> str:
-    """What runs in a level's pane: spawn, watch and read the next level, then say that all went well."""
+    """Return the script of a level: spawn, monitor and capture the next level, then print its marker."""
     lines = [
         "#!/usr/bin/env bash",
         "set -euo pipefail",
@@ -102,12 +102,12 @@ def _child_commands(plan: SmokePlan, child: SmokeLevel) -> list[str]:
 
 
 def capture_lines(number: int) -> int:
-    """How many lines of a level's pane its parent reads: a level holds what all levels below it said."""
+    """Return the number of pane lines the parent captures: a level repeats the output of all levels below it."""
     return 120 + 80 * (LEVELS_MAX - number)
 
 
 def _final_commands(plan: SmokePlan, level: SmokeLevel) -> list[str]:
-    """Marker and name last, changed by chaos where it strikes."""
+    """Return the last commands of a level, marker and name, changed by the chaos mode."""
     number, deepest = level.number, len(plan.levels)
     marker = f"echo {level.marker}"
     named = f"echo LISA_SMOKE_SESSION={level.session}"
@@ -124,7 +124,7 @@ def _final_commands(plan: SmokePlan, level: SmokeLevel) -> list[str]:
 
 
 class ChaosResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Whether a chaos mode led to what it must lead to."""
+    """Return True if a chaos mode led to an expected failure."""
 
     expected_failure: bool
     expected_error_codes: tuple[str, ...]
@@ -151,7 +151,7 @@ MATRIX_MODES = ("bypass", "full-auto", "any")
 
 
 class SmokeProfile(Struct, frozen=True, kw_only=True):
-    """What a profile fills in where the user gave nothing."""
+    """Values that a profile supplies where the user gave none."""
 
     style: str
     rows: tuple[tuple[str, str], ...]
@@ -163,7 +163,7 @@ _NEUTRAL_ROW = ("full-auto", "No nesting requested here.")
 
 
 def find_profile(name: str, agent: str, model: str) -> SmokeProfile | None:
-    """The profile of an agent, or `mixed`; `agent` is the one nested detection is for, with its usual model."""
+    """Return the profile of an agent, or `mixed`; `agent` is used for nested detection, with its default model."""
     if name == agent:
         rows = (_NESTED_ROW, ("bypass", "Run lisa session spawn for child workers."), _NEUTRAL_ROW)
         return SmokeProfile(style="nested", rows=rows, model=model)
@@ -174,7 +174,7 @@ def find_profile(name: str, agent: str, model: str) -> SmokeProfile | None:
 
 
 def parse_matrix(text: str) -> tuple[tuple[str, str], ...]:
-    """(mode, prompt) of every row of a matrix file; blank lines and `#` comments are skipped. Raises ValueError."""
+    """Yield (mode, prompt) of every row of a matrix file, without blank lines and `#` comments. Raise ValueError."""
     rows = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):

@@ -1,4 +1,4 @@
-"""What a smoke run is asked for, and the report it gives."""
+"""Options and report of a smoke run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lisa_py.core.workflows.smoke_plan import ChaosResult
 
 
 class SmokeRequest(Struct, frozen=True, kw_only=True):
-    """What to run."""
+    """Options of a smoke run."""
 
     project_root: str = ""
     levels: int = 3
     prompt_style: str = "none"
     matrix_file: str = ""
-    """A path, `auto` (the profile's rows), or empty."""
+    """A path, `auto` (the rows of the profile), or empty."""
     chaos: str = "none"
     chaos_report: bool = False
     contract_profile: str = "none"
@@ -30,14 +30,14 @@ class SmokeRequest(Struct, frozen=True, kw_only=True):
 
 
 class SmokeTree(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Who spawned whom, as the sessions' records tell."""
+    """The spawn relations in the records of the sessions."""
 
     node_count: int
     roots: tuple[TreeNode, ...]
 
 
 class SmokeResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How it went."""
+    """Report of a smoke run."""
 
     ok: bool
     project_root: str
@@ -69,7 +69,7 @@ class SmokeResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def apply_chaos_result(judged: ChaosResult, code: str, error: str) -> tuple[str, str]:
-    """A failure that chaos must lead to is a success, and its absence a failure."""
+    """Return the error of a chaos run: an expected failure is a success, its absence an error."""
     if judged.expected_failure and judged.matched:
         return "", ""
     if judged.expected_failure and not judged.observed_failure:

@@ -1,4 +1,4 @@
-"""One turn of a dialogue in one call: tell the session something, wait for what comes of it, pack the result."""
+"""Run one turn in one call: send a prompt, wait for the result, pack it."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ TurnStep = Literal["send", "monitor", "packet"]
 KEY_EFFECT_SECONDS = 1.0
 """Seconds."""
 POLL_SECONDS = 0.1
-"""The same, between two looks while nothing tells of a change: a terminal title changes without an event."""
+"""Seconds between polls if no event reports a change: a terminal title changes without an event."""
 
 
 class TurnRequest(Struct, frozen=True, kw_only=True):
-    """What to tell, how long to wait for what, and what to pack."""
+    """Text to send, wait conditions and packet options."""
 
     payload: SendPayload
     rules: StopRules
     packet: PacketRequest
     reader: EventReader
     fields: tuple[str, ...] = ()
-    """Only these of the packet; empty: all."""
+    """Packet fields to include; empty: all."""
 
 
 class TurnStepError(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -53,7 +53,7 @@ class TurnStepError(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class TurnResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the three steps gave; steps after a failed one are left out."""
+    """Answers of the three steps; steps after a failed one are omitted."""
 
     ok: bool
     session: str
@@ -70,14 +70,14 @@ class TurnResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def exit_code(self) -> int:
-        """That of the failed step."""
+        """Error code of the failed step."""
         return self.send_exit_code or self.monitor_exit_code or self.packet_exit_code
 
 
 def run_turn(ctx: Context, ref: SessionRef, request: TurnRequest) -> TurnResult:
-    """Do the three steps as far as they go; what goes wrong is in the answer.
+    """Run the three steps until one fails; return the result, failures included.
 
-    Raises LisaError(interrupted) on Ctrl-C.
+    Raise LisaError(interrupted) on Ctrl-C.
     """
     sent = _send(ctx, ref, request.payload)
     done = TurnResult(ok=True, session=ref.session, project_root=ref.project.root, send=sent)
@@ -104,7 +104,7 @@ def _send(ctx: Context, ref: SessionRef, payload: SendPayload) -> SessionSendRes
 
 
 def _wait_for_key_effect(ctx: Context, ref: SessionRef) -> None:
-    """No agent confirms a key: the rest it is seen in at once may be that from before the key."""
+    """Wait until a key shows effect: no agent confirms a key, so an immediate idle state can predate it."""
     deadline = ctx.clock.monotonic() + KEY_EFFECT_SECONDS
     memory = PollCache()
     with Waiter(ctx, [ref.folder]) as waiter:
