@@ -1,4 +1,4 @@
-"""lisa: orchestrate claude and codex sessions in tmux, and know what each of them is really doing."""
+"""lisa: orchestrate claude and codex sessions in tmux with their true state."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MODULES = {
     "MonitorSummary": "core.wait.monitor",
     "Poll": "core.wait.monitor",
 }
-"""The library in one page: each name and the module it is loaded from when it is first asked for."""
+"""Public names and the module that each is loaded from on first use."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The library: sessions of agents as Python objects, on the same core as the command line.
+"""Python library: sessions of agents as objects, on the same core as the command line.
 
     >>> from lisa_py import Lisa
     >>> lisa = Lisa(project)
@@ -23,11 +23,11 @@
     >>> session.exists()
     False
 
-What goes wrong is a `LisaError`, whose `code` is the `errorCode` of the command line.
+Failures are a `LisaError` whose `code` is the `errorCode` of the command line.
 
-    >>> lisa.session("lisa-nobody").send("hello")
+    >>> lisa.session("lisa-absent").send("hello")
     Traceback (most recent call last):
-    lisa_py.contract.errors.LisaError: session not found: lisa-nobody (lisa session list shows what is there)
+    lisa_py.contract.errors.LisaError: session not found: lisa-absent (lisa session list shows the sessions)
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ class Lisa:
         environ: Mapping[str, str] | None = None,
         warn: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """`project_root` is the current folder when empty. `environ` replaces the process's environment, for lisa's
-        own settings and for the sessions; `warn` is told what did not stop a call.
+        """Open a project; the current folder if `project_root` is empty.
 
-        Raises LisaError(invalid_project_root).
+        `environ` replaces the environment of the process for the settings of lisa and the sessions; `warn` receives
+        warnings. Raise LisaError(invalid_project_root).
         """
         settings = env.read_settings(environ)
         self._ctx = (
@@ -91,7 +91,7 @@ class Lisa:
 
     @property
     def project_root(self) -> str:
-        """Absolute, symlinks resolved."""
+        """Absolute path, symlinks resolved."""
         return self._project.root
 
     def spawn(
@@ -114,8 +114,8 @@ class Lisa:
     ) -> Session:
         """Start an agent (or, with `command`, any program) and return once it runs.
 
-        What is None is filled by the lane, else by the usual default. `name` must begin with `lisa-`; without one a
-        name is made. Raises LisaError, among others: session_already_exists, invalid_session_name, invalid_agent,
+        Values of None come from the lane, else from the defaults. `name` must begin with `lisa-`; without one a name is
+        generated. Raise LisaError, among others: session_already_exists, invalid_session_name, invalid_agent,
         agent_not_installed, spawn_early_exit.
         """
         words = {
@@ -145,18 +145,18 @@ class Lisa:
         return Session(self._ctx, spawned.spawn_plan.ref)
 
     def session(self, name: str) -> Session:
-        """The session of this name, whether it is there or not. Raises LisaError(invalid_session_name)."""
+        """Return a handle on the session of this name, which need not exist. Raise LisaError(invalid_session_name)."""
         return Session(self._ctx, self._ctx.ref(name, self._project.root))
 
     def sessions(self) -> list[Session]:
-        """All sessions tmux has, ended ones that are still kept included, by name.
+        """Return all sessions of tmux by name, including ended ones that are kept.
 
-        Raises LisaError(session_list_failed) when tmux cannot be asked.
+        Raise LisaError(session_list_failed) if tmux cannot be queried.
         """
         return [Session(self._ctx, ref) for ref in discover.find_live_sessions(self._ctx, self._project).refs]
 
     def statuses(self) -> dict[str, Status]:
-        """What each session is doing, read in one go: much cheaper than one `status` after the other."""
+        """Return the status of every session, read at once: much cheaper than one `status` after the other."""
         refs = discover.find_live_sessions(self._ctx, self._project).refs
         return {
             name: status_reader.normalise_status(status)
@@ -169,7 +169,7 @@ class Lisa:
 
 
 class Session:
-    """A handle on one session; it holds no state of its own and stays valid when the session ends.
+    """A handle on one session; it holds no state and stays valid when the session ends.
 
     As a context manager it kills the session at the end of the block.
     """
@@ -199,15 +199,15 @@ class Session:
 
     @property
     def meta(self) -> SessionMeta:
-        """What was noted when it was spawned; empty but for the name when nothing was."""
+        """Return the metadata written at spawn; empty except for the name if there is none."""
         return pane_text.read_meta_or_default(self._ref)
 
     def exists(self) -> bool:
-        """Whether tmux has it, running or ended. Raises TmuxUnavailable when that cannot be told."""
+        """Return True if tmux has the session, running or ended. Raise TmuxUnavailable if that cannot be determined."""
         return self._ctx.server(self._ref).find_pane(self.name) is not None
 
     def status(self) -> Status:
-        """What it is doing now. Never raises for a session that is gone: that is a status, too."""
+        """Return the current status; a session that is gone is a status, not an error."""
         return status_reader.normalise_status(status_reader.read_status(self._ctx, self._ref))
 
     def wait(
@@ -222,9 +222,9 @@ class Session:
     ) -> MonitorSummary:
         """Wait until the session has ended, failed, or (unless `waiting` is False) waits for input.
 
-        `until` names a session state, `marker` a text in its output, `path` a JSON path into its status that ends the
-        wait too; `turn_complete` wants the end of a turn to be seen in the transcript. Without a timeout (seconds) it
-        waits for as long as it takes. `exit_code` of the outcome is 0 when what was waited for has come.
+        `until` names a session state, `marker` a text in the output, `path` a JSON path into the status; each
+        of them ends the wait. `turn_complete` requires the end of a turn in the transcript. Without a timeout (seconds)
+        it waits without limit. `exit_code` of the outcome is 0 if the requested condition was met.
         """
         rules = _build_rules(timeout, until, marker, path, waiting, turn_complete)
         return watching.run_monitor(self._ctx, self._ref, rules)
@@ -240,9 +240,9 @@ class Session:
         waiting: bool = True,
         turn_complete: bool = False,
     ) -> Iterator[Poll | MonitorSummary]:
-        """As `wait`, step by step: a Poll at each change and at least `every` seconds, at last the Outcome.
+        """Wait step by step: yield a Poll at each change and at least every `every` seconds, finally the outcome.
 
-        Both have a `status`. Leaving the loop ends the watching; the session goes on.
+        Both have a `status`. Leaving the loop ends the monitoring; the session keeps running.
         """
         rules = _build_rules(timeout, until, marker, path, waiting, turn_complete, every)
         polls = watching.iterate_polls(self._ctx, self._ref, rules)
@@ -257,10 +257,10 @@ class Session:
             polls.close()
 
     def send(self, text: str, *, enter: bool = True, force: bool = False) -> SendResult:
-        """Type a text and submit it (unless `enter` is False); returns once it was seen to be taken.
+        """Type a text and submit it (unless `enter` is False); return once its acceptance was observed.
 
-        Raises LisaError, among others: session_not_found, agent_not_running, agent_waiting_dialog (`force` sends all
-        the same).
+        Raise LisaError, among others: session_not_found, agent_not_running, agent_waiting_dialog (`force` sends all the
+        same).
         """
         return sending.send_payload(self._ctx, self._ref, SendPayload(text=text, enter=enter, force=force))
 
@@ -271,7 +271,7 @@ class Session:
     def answer(self, word: str) -> SendResult:
         """Answer the open dialog: yes, no, always, or the number of a choice.
 
-        Raises LisaError, among others: no_dialog, answer_not_offered.
+        Raise LisaError, among others: no_dialog, answer_not_offered.
         """
         return sending.send_payload(self._ctx, self._ref, SendPayload(answer=word))
 
@@ -287,10 +287,10 @@ class Session:
         token_budget: int = 320,
         strip_noise: bool = True,
     ) -> CaptureResult:
-        """What it said: `text`, and `talk` (messages, tool calls, errors) when the transcript was read.
+        """Return the output: `text`, and messages, tool calls and errors if the transcript was read.
 
         `since` is an offset (`progress.next` of an earlier capture of the same source) or a time, `@unix` or RFC 3339;
-        a cursor file remembers it between processes.
+        a cursor file stores it between processes.
         """
         request = CaptureRequest(
             source=source,
@@ -306,7 +306,7 @@ class Session:
         return capturing.capture_session(self._ctx, self._ref, request)
 
     def messages(self) -> tuple[Message, ...]:
-        """The conversation so far, from the transcript; empty when the agent keeps none."""
+        """Return the conversation so far from the transcript; empty if the agent keeps none."""
         try:
             talk = self.capture(source="transcript").excerpt
         except LisaError as problem:
@@ -318,17 +318,17 @@ class Session:
     def handoff(
         self, *, schema: Literal["v1", "v2", "v3", "v4"] = "v4", events: int = 8, since: int | None = None
     ) -> Handoff:
-        """Its state, what to do next and its events; `since` is `next_delta_offset` of an earlier one."""
+        """Return state, suggested next step and events; `since` is `next_delta_offset` of an earlier one."""
         reader = EventReader(self._ctx, since, "")
         return handing.build(self._ctx, self._ref, HandoffRequest(schema=schema, events=events), reader)
 
     def packet(self, *, lines: int = 120, events: int = 8, token_budget: int = 320) -> Packet:
-        """Its state, a short form of its output and its newest events."""
+        """Return state, a summary of the output and the newest events."""
         request = PacketRequest(lines=lines, events=events, token_budget=token_budget)
         return packing.build(self._ctx, self._ref, request, EventReader(self._ctx, None, ""))
 
     def kill(self) -> KillReport:
-        """End it with all its processes and what it has spawned, and remove its records."""
+        """End the session with all its processes and child sessions, and remove its records."""
         return killing.kill_session(self._ctx, self._ref)
 
 

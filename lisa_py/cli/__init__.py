@@ -1,1 +1,1 @@
-"""The face: the only room that knows click and stdout."""
+"""Command line face: the only package that uses click and stdout."""

@@ -1,6 +1,6 @@
-"""Start from the launcher at the top of the tree: no site, no .pth files, nothing of the caller's Python settings.
+"""Start from the launcher of the source tree, isolated from site packages, .pth files and Python settings.
 
-Run as a file by `python -IS`; the tree may be moved, so everything is found from where this file lies.
+Run as a file by `python -IS`; the tree may be moved, so all paths are relative to this file.
 """
 
 import sys
@@ -13,5 +13,5 @@ if __name__ == "__main__":
         from lisa_py.cli.main import entry
 
         entry()
-    except KeyboardInterrupt:  # so early that nobody could answer
+    except KeyboardInterrupt:  # too early for an error answer
         sys.exit(130)

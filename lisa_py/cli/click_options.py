@@ -1,4 +1,4 @@
-"""Commands as click knows them: it judges calls that are not plainly right, and completes words in the shell."""
+"""Commands as click commands: parse calls that need its judgement, and complete words in the shell."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lisa_py.host import env
 from lisa_py.store import paths, session_records
 
 _POSITIONAL_SUFFIX = "_word"
-"""Ends the click name of a value that may stand without its flag."""
+"""Suffix of the click name of a value that may be given without its flag."""
 
 
 def parse_values(path: Sequence[str], command: Command, words: Sequence[str]) -> dict[str, Any]:
-    """The written value of each field that was given.
+    """Return the written value of each given field.
 
-    Raises UsageError(unknown_flag | missing_flag_value).
+    Raise UsageError(unknown_flag | missing_flag_value).
     """
     try:
         found = build_click_command(path, command).make_context(path[-1], list(words)).params
@@ -58,7 +58,7 @@ def _collect_values(path: Sequence[str], command: Command, found: dict[str, Any]
 
 
 def build_click_command(path: Sequence[str], command: Command) -> click.Command:
-    """The command with all its options."""
+    """Return the command with all its options."""
     params: list[click.Parameter] = [_build_option(field) for field in command.fields]
     for field in command.fields:
         if field.flag.positional:
@@ -66,7 +66,7 @@ def build_click_command(path: Sequence[str], command: Command) -> click.Command:
             params.append(click.Argument([name], required=False, shell_complete=_build_completer(field)))
     params.append(click.Option(["--json", "json_"], is_flag=True, help="answer one JSON object"))
     if command.min is not None:
-        params.append(click.Option(["--json-min", "json_min_"], is_flag=True, help="only what a polling loop needs"))
+        params.append(click.Option(["--json-min", "json_min_"], is_flag=True, help="only the fields for polling loops"))
     return click.Command(path[-1], params=params, add_help_option=False)
 
 
@@ -87,7 +87,7 @@ def _build_option(field: Field) -> click.Option:
 
 
 def choices(field: Field) -> tuple[str, ...]:
-    """The words a field takes, the names of agents among them; empty when it takes any."""
+    """Return the words a field accepts, including agent names; empty if it accepts any."""
     if field.flag.choices or "AGENT" not in field.flag.metavar.split("|"):
         return field.flag.choices
     words = field.flag.metavar.split("|")
@@ -113,6 +113,6 @@ def _build_completer(field: Field) -> Callable[[click.Context, click.Parameter, 
 
 
 def _list_sessions() -> list[str]:
-    """The sessions of the current project, ended ones included."""
+    """Return the sessions of the current project, including ended ones."""
     settings = env.read_settings()
     return [ref.session for ref in session_records.list_sessions(paths.resolve_project("", settings))]

@@ -1,4 +1,4 @@
-"""Shell completion for bash, zsh and fish, by click's own protocol."""
+"""Complete words in bash, zsh and fish by click's protocol."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ class LazyGroup(click.Group):
 
 
 def run(instruction: str) -> int:
-    """Answer one completion request (or print the script, as click names that: bash_source)."""
+    """Answer one completion request, or print the script (bash_source in click)."""
     return shell_complete(LazyGroup("lisa", ()), {}, "lisa", _VARIABLE, instruction)

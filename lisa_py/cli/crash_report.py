@@ -1,4 +1,4 @@
-"""A surprise: writes a report that can be attached to an issue, without the words the user typed."""
+"""Write a report of an unexpected error that can be attached to an issue, without the user's input."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lisa_py.host import env, files
 
 
 def write_crash_report(problem: Exception, argv: Sequence[str]) -> LisaError:
-    """The error to answer with; flag values stay out of the report, they may hold prompts and tokens.
+    """Write the report and return the error to answer with; flag values stay out, they may hold prompts and tokens.
 
-    What looks like a secret is taken out of everything else, too: the report is made to be attached to an issue.
+    Other secrets are redacted too: the report is meant to be attached to an issue.
     """
     from lisa_py.core.redact import redact  # noqa: PLC0415 - only when there is a surprise
 
@@ -36,6 +36,6 @@ def write_crash_report(problem: Exception, argv: Sequence[str]) -> LisaError:
         path = "nowhere (the log could not be written)"
     return LisaError(
         "internal_error",
-        redact.redact_secrets(f"{type(problem).__name__}: {problem} (a defect of lisa; details in {path})"),
+        redact.redact_secrets(f"{type(problem).__name__}: {problem} (a bug in lisa; details in {path})"),
         log=path,
     )

@@ -1,4 +1,4 @@
-"""Help pages: what a command is for, its flags, an example, its exit codes; on stdout when asked for."""
+"""Help pages: purpose of a command, its flags, an example, its exit codes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from lisa_py.contract.command import Command, Field
 from lisa_py.contract.errors import UsageError
 
 INTRODUCTION = """\
-lisa starts claude and codex in tmux, knows what each is really doing, tells them things and reads what they say.
+lisa runs claude and codex in tmux, reports their true state, sends prompts and reads replies.
 
-  lisa demo                                             see it work in half a minute, without any agent installed
+  lisa demo                                             see it work in half a minute, without an agent
   lisa session spawn --agent claude --prompt "..."      start an agent; prints the session's name
   lisa session monitor --session NAME                   wait until it has finished, asks, or fails
-  lisa session capture --session NAME                   read what it said
-  lisa session send --session NAME --text "..." --enter tell it something
+  lisa session capture --session NAME                   read its output
+  lisa session send --session NAME --text "..." --enter send a prompt
   lisa session kill --session NAME                      end it and all its processes
 """
 
@@ -30,12 +30,12 @@ def print_page(path: Sequence[str], command: Command) -> int:
 
 
 def format_page(path: Sequence[str], command: Command) -> str:
-    """The help page of one command."""
+    """Return the help page of one command."""
     name = " ".join(path)
     rows = [_format_row(field) for field in command.fields if field.name not in ("json", "json_min")]
     rows.append(("--json", "answer one JSON object (errors too)"))
     if command.min is not None:
-        rows.append(("--json-min", "answer only the fields a polling loop needs"))
+        rows.append(("--json-min", "answer only the fields for polling loops"))
     parts = [f"usage: lisa {name} [flags]", commands.summary(path)]
     if command.notes:
         parts.append(command.notes.strip())
@@ -44,7 +44,7 @@ def format_page(path: Sequence[str], command: Command) -> str:
         parts.append("example:\n  " + command.example.strip().replace("\n", "\n  "))
     parts.append("exit codes:\n" + _format_table([(str(code), what) for code, what in sorted(command.exits.items())]))
     if command.errors:
-        parts.append("error codes of its own:\n" + _format_table(sorted(command.errors.items())))
+        parts.append("error codes of this command:\n" + _format_table(sorted(command.errors.items())))
     return "\n\n".join(parts) + "\n"
 
 
@@ -78,13 +78,13 @@ def _format_table(rows: Sequence[tuple[str, str]]) -> str:
 
 
 def format_overview() -> str:
-    """The page of `lisa --help`."""
+    """Return the page of `lisa --help`."""
     parts = [INTRODUCTION]
     parts.append("commands:\n" + _format_table([(name, commands.summary((name,))) for name in _list_visible(())]))
     for group in commands.groups():
         rows = [(f"{group} {name}", commands.summary((group, name))) for name in _list_visible((group,))]
         parts.append(f"{group}: {commands.summary((group,))}\n" + _format_table(rows))
-    parts.append("`lisa COMMAND --help` tells all about one; every command takes --json.")
+    parts.append("`lisa COMMAND --help` describes a command; every command accepts --json.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -99,9 +99,9 @@ def _list_visible(group: Sequence[str]) -> list[str]:
 
 
 def handle_missing_command(argv: Sequence[str]) -> int:
-    """What to say when the words name no command: a help page, or which word is wrong.
+    """Return the help page or the error for words that name no command.
 
-    Raises UsageError(unknown_command).
+    Raise UsageError(unknown_command).
     """
     words = [word for word in argv if not word.startswith("-")]
     requested = "help" in words or "--help" in argv or "-h" in argv
@@ -123,7 +123,7 @@ def _print_help(text: str, requested: bool) -> int:
 
 def _make_unknown_command_error(topic: Sequence[str]) -> UsageError:
     if not topic:
-        return UsageError("unknown_command", "which command? (lisa --help lists them all)")
+        return UsageError("unknown_command", "no command given (lisa --help lists them)")
     if len(topic) == 1 and commands.is_group(topic[0]):
         return UsageError("unknown_command", f"which {topic[0]} command? (lisa {topic[0]} --help lists them)")
     name = " ".join(topic[:2]) if commands.is_group(topic[0]) else topic[0]

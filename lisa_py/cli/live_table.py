@@ -1,4 +1,4 @@
-"""A live board on the terminal: rows that are redrawn in place below the lines that stay."""
+"""Live table on the terminal: rows redrawn in place below permanent lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class LiveTable(LiveDisplay):
-    """On standard output; when that is no terminal, lines are written plainly and the rows left out."""
+    """Write to standard output; without a terminal, lines are written plainly and rows are omitted."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
@@ -43,7 +43,7 @@ class LiveTable(LiveDisplay):
 
 
 def truncate_row(row: str, width: int) -> str:
-    """The row in at most so many columns; colours count for nothing, wide letters for two."""
+    """Cut a row to the given number of columns; colours have no width, wide characters have two."""
     used, out, at = 0, [], 0
     while at < len(row):
         style = _STYLE.match(row, at)

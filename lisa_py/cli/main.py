@@ -1,4 +1,4 @@
-"""The way in and out: finds the command and the output format, runs it, turns every failure into one answer."""
+"""Entry point: find the command and the output format, run it, turn every failure into one answer."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from lisa_py.core.context import Context, LiveDisplay
 from lisa_py.host import env
 
 SIGPIPE = 13
-INTERRUPTED = LisaError("interrupted", "interrupted; sessions go on (lisa session list shows them)", exit_code=130)
+INTERRUPTED = LisaError(
+    "interrupted", "interrupted; sessions keep running (lisa session list shows them)", exit_code=130
+)
 
 
 def entry() -> None:
-    """Console script: runs and leaves at once, without the interpreter's slow farewell."""
+    """Run as the console script and exit at once, without the slow shutdown of the interpreter."""
     render.prepare_streams()
     os._exit(main(sys.argv[1:]))
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command line and write its answer; returns the exit code."""
+    """Run one command line and write its answer; return the exit code."""
     try:
         code = _dispatch(argv, parse.detect_format(argv))
         render.flush()
     except BrokenPipeError:
-        # whoever read us has gone: nothing to say and nobody to say it to
+        # the reader of the output is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + SIGPIPE
     except render.OutputError as problem:
@@ -83,12 +85,12 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str)
         render.flush()
         ctx.commit_cursors()
     finally:
-        ctx.rollback_cursors()  # nothing, where it was told
+        ctx.rollback_cursors()  # nothing, after an interrupt
     return code
 
 
 def open_live_display(form: str) -> LiveDisplay:
-    """Where a command that takes its time shows what it does; JSON output is left alone."""
+    """Return the progress output of slow commands; JSON output gets none."""
     if form != "text":
         return LiveDisplay()
     from lisa_py.cli.live_table import LiveTable  # noqa: PLC0415 - few commands have one

@@ -1,4 +1,4 @@
-"""From the words of one call to the typed arguments of its command."""
+"""Parse the words of one call into the typed arguments of its command."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ JSON_FLAGS = (
     "--markers-json",
     "--semantic-delta",
 )
-"""Flags that ask for JSON, known before parsing so that a parse error can be JSON too."""
+"""Flags that imply JSON, known before parsing so that a parse error is JSON, too."""
 
 
 def detect_format(words: Sequence[str]) -> str:
-    """text, json or json-min, from the words alone."""
+    """Return text, json or json-min, from the words alone."""
     if "--json-min" in words:
         return "json-min"
     return "text" if set(words).isdisjoint(JSON_FLAGS) else "json"
 
 
 def split_command(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The command's path (which need not exist) and the words that follow it; --json may stand before it."""
+    """Split the words into the command path (which need not exist) and the rest; --json may precede the path."""
     if not argv:
         return (), []
     early = 0
@@ -49,9 +49,9 @@ def split_command(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def read_arguments(path: Sequence[str], command: Command, words: Sequence[str]) -> tuple[Struct, frozenset[str]]:
-    """Typed arguments, and the names of the fields that were given.
+    """Return the typed arguments and the names of the given fields.
 
-    Raises UsageError: unknown_flag, missing_flag_value, missing_required_flag or a flag's own code.
+    Raise UsageError: unknown_flag, missing_flag_value, missing_required_flag or the code of a flag.
     """
     fields = command.fields
     _reject_missing_values(path, fields, words)
@@ -64,7 +64,7 @@ def read_arguments(path: Sequence[str], command: Command, words: Sequence[str]) 
 
 
 def is_help_request(command: Command, words: Sequence[str]) -> bool:
-    """Whether the help page is wanted: `--text -h` is a text."""
+    """Return True if the help page is requested: `--text -h` is a text."""
     value_flags = _collect_value_flags(command.fields)
     before = ""
     for word in words:
@@ -79,7 +79,7 @@ def _collect_value_flags(fields: Sequence[Field]) -> set[str]:
 
 
 def parse_plain(command: Command, fields: Sequence[Field], words: Sequence[str]) -> dict[str, Any] | None:
-    """What the words say when each plainly is a flag of this command; None leaves the judgement to click."""
+    """Parse words that are all plain flags of this command; None leaves the judgement to click."""
     table = {spelling: field for field in fields for spelling in field.spellings()}
     json_flags = {"--json", "--json-min"} if command.min is not None else {"--json"}
     values: dict[str, Any] = {}
@@ -110,7 +110,7 @@ def _store_value(values: dict[str, Any], field: Field, value: str) -> None:
 
 
 def _reject_missing_values(path: Sequence[str], fields: Sequence[Field], words: Sequence[str]) -> None:
-    """A flag's value that is itself a flag of this command was forgotten, not meant (`--flag=--value` is meant)."""
+    """Refuse a flag as the value of another flag: the value was forgotten (`--flag=--value` is accepted)."""
     known = {"--json", "--json-min", "--help", *(spelling for field in fields for spelling in field.spellings())}
     value_flags = _collect_value_flags(fields)
     for word, following in zip(words, [*words[1:], None], strict=False):

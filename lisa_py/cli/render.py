@@ -1,4 +1,4 @@
-"""How answers look: text, JSON, minimal JSON, event lines and errors."""
+"""Write answers: text, JSON, minimal JSON, event lines and errors."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ STDERR_POLICY = {"stderrPolicy": "diagnostic"}
 
 
 class OutputError(Exception):
-    """The answer could not be written (disk full, output closed); the text says why."""
+    """The answer could not be written (disk full, output closed); the text names the cause."""
 
 
 def prepare_streams() -> None:
-    """Make the standard streams fit to be written to: one that was closed swallows, no character is refused."""
+    """Prepare the standard streams: a closed one discards output, no character is refused."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -33,7 +33,7 @@ def prepare_streams() -> None:
 
 
 def flush() -> None:
-    """Raises Lost; BrokenPipeError when nobody reads any more."""
+    """Write a text. Raise OutputLost; BrokenPipeError if the reader is gone."""
     _write(sys.stdout.flush)
 
 
@@ -47,7 +47,7 @@ def _write(action: Callable[[], Any]) -> None:
 
 
 def print_answer(command: Command, result: Any, args: Any, form: str) -> int:
-    """Print one answer in the asked form; returns the exit code."""
+    """Print one answer in the requested form; return the exit code."""
     if form == "text" and command.text is not None:
         words = command.text(result, args)
         _write(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
@@ -59,7 +59,7 @@ def print_answer(command: Command, result: Any, args: Any, form: str) -> int:
 
 
 def project_fields(command: Command, result: Any, args: Any) -> Any:
-    """The `--json-min` form of an answer."""
+    """Return the `--json-min` form of an answer."""
     if callable(command.min):
         return command.min(result, args)
     keep = {}
@@ -72,20 +72,20 @@ def project_fields(command: Command, result: Any, args: Any) -> Any:
 
 
 def print_json_line(value: Any) -> None:
-    """One JSON object on one line, keys sorted."""
+    """Return one JSON object on one line, keys sorted."""
     built = msgspec.to_builtins(value)
     raw = wire.encode({**STDERR_POLICY, **built} if isinstance(built, dict) else built)
     _write(lambda: sys.stdout.buffer.write(raw + b"\n"))
 
 
 def print_event(value: Any) -> None:
-    """One streamed event, visible at once."""
+    """Write one streamed event at once."""
     print_json_line(value)
     flush()
 
 
 def print_failure(problem: LisaError, form: str) -> None:
-    """Exactly one JSON object on stdout, or one line on stderr."""
+    """Write an error: one JSON object on stdout, or one line on stderr."""
     if form == "text":
         print(problem.message, file=sys.stderr)
         return
@@ -97,7 +97,7 @@ def warn(text: str) -> None:
 
 
 def make_progress_printer() -> Callable[[str], None]:
-    """One line that is rewritten in place on a terminal; silent when stderr is not one."""
+    """One line that is rewritten in place on a terminal; silent if stderr is not one."""
     if not sys.stderr.isatty():
         return lambda text: None
 

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 ROOT = os.path.dirname(__file__)
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {("session", "router"): ("session", "route")}
-"""Further names, kept for those who know them."""
+"""Old names that still work."""
 SPELLINGS: dict[tuple[str, ...], tuple[str, ...]] = {("version",): ("--version", "-version", "-v")}
-"""Flags that stand for a whole command."""
+"""Flags that run a command without its name."""
 
 
 def load(path: Sequence[str]) -> Command | None:
-    """The command of a path like ("session", "kill-all"); None when no file has that name."""
+    """Return the command of a path like ("session", "kill-all"); None if no file has that name."""
     name = module_path(path)
     if not all(word.replace("-", "").isalnum() and word == word.lower() for word in path):
         return None
@@ -42,7 +42,7 @@ def groups() -> list[str]:
 
 
 def command_names(group: Sequence[str] = ()) -> list[str]:
-    """Names of the commands directly in a group."""
+    """Return the names of the commands of a group."""
     return sorted(
         entry[:-3].replace("_", "-")
         for entry in os.listdir(os.path.join(ROOT, *group))
@@ -51,20 +51,20 @@ def command_names(group: Sequence[str] = ()) -> list[str]:
 
 
 def paths() -> list[tuple[str, ...]]:
-    """Every command of the program."""
+    """Return the paths of all commands."""
     return [(name,) for name in command_names()] + [
         (group, name) for group in groups() for name in command_names((group,))
     ]
 
 
 def summary(path: Sequence[str]) -> str:
-    """First line of the docstring of a command's file, or of its group's."""
+    """Return the first line of the docstring of a command or group."""
     module = importlib.import_module(f"{__name__}.{module_path(path)}")
     return (module.__doc__ or "").strip().partition("\n")[0]
 
 
 def build_index() -> CommandIndex:
-    """Every command with its flags, as capabilities and the skill tell them."""
+    """Return every command with its flags, for capabilities and the skill."""
     from lisa_py.contract.command_index import CommandEntry  # noqa: PLC0415 - only who asks for all commands needs it
 
     loaded = ((path, load(path)) for path in paths())

@@ -1,4 +1,4 @@
-"""List every command with its flags, for programs that drive lisa."""
+"""List every command with its flags, for programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Args(Struct, kw_only=True):
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
-    """One flag and what it takes."""
+    """One flag and its values."""
 
     flag: str
     help: str
@@ -40,7 +40,7 @@ class Capability(Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     errors: tuple[str, ...]
-    """Error codes of its own, besides those that every command may answer."""
+    """Error codes of this command, besides the common ones."""
 
 
 class CapabilitiesResult(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -1,4 +1,4 @@
-"""Remove tmux sockets nobody listens on, and lisa's tmux servers in which no agent lives."""
+"""Remove stale tmux sockets and tmux servers of lisa without a live agent."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from lisa_py.core.lifecycle.cleanup import SocketReport
 
 
 class Args(Struct, kw_only=True):
-    dry_run: Annotated[bool, Flag(help="say what would be removed and ended; change nothing")] = False
-    include_tmux_default: Annotated[
-        bool, Flag(help="also look at the sockets of your own tmux; of those only dead ones are removed")
-    ] = False
+    dry_run: Annotated[bool, Flag(help="report only; no change")] = False
+    include_tmux_default: Annotated[bool, Flag(help="sockets of your own tmux, too; only dead ones are removed")] = (
+        False
+    )
 
 
 class CleanupResult(Struct, frozen=True, kw_only=True, rename="camel"):
     dry_run: bool
     scanned: int
     removed: int
-    """Sockets that are gone now."""
+    """Number of removed sockets."""
     would_remove: int
     killed_servers: int
     would_kill_servers: int
     kept_active: int
     sockets: tuple[SocketReport, ...]
-    """Each socket with what was done and why."""
+    """Each socket with the action and its reason."""
     errors: tuple[str, ...] | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
@@ -73,9 +73,9 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 1 if answer.errors else 0,
-    exits={0: "swept", 1: "some sockets could not be judged or removed; errors say which"},
-    errors={"cleanup_socket_errors": "some sockets could not be judged or removed; errors say which and why"},
+    exits={0: "swept", 1: "some sockets could not be checked or removed; errors lists them"},
+    errors={"cleanup_socket_errors": "some sockets could not be checked or removed; errors lists them with reasons"},
     example="lisa cleanup --dry-run",
-    notes="A server in which anything still runs, or that somebody is attached to, is never touched; nor is what is"
-    " not a socket or belongs to another user. The last screens of ended sessions are kept in their folders.",
+    notes="A server with a running program or an attached client is never touched, nor is a file of another user or"
+    " one that is not a socket. The last screens of ended sessions are kept in their folders.",
 )

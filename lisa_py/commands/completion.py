@@ -1,4 +1,4 @@
-"""Print the script that completes lisa's commands and flags in a shell."""
+"""Print the shell completion script."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def text(answer: CompletionResult, args: Args) -> str:
     return answer.script
 
 
-# Each asks lisa itself, in click's protocol: the words so far go in, `kind,value` lines come out.
+# Each script calls lisa by click's protocol: the words so far go in, `kind,value` lines come out.
 _BASH = """\
 _lisa_completion() {
     local IFS=$'\\n' line
@@ -87,10 +87,10 @@ COMMAND = Command(
     answer=CompletionResult,
     run=run,
     text=text,
-    errors={"invalid_shell": "the shell is bash, zsh or fish"},
+    errors={"invalid_shell": "the shell is not bash, zsh or fish"},
     example='eval "$(lisa completion bash)"',
     notes="""
-Put the example's line into your shell's start-up file. For zsh: eval "$(lisa completion zsh)"; for fish:
+Add the line of the example to your shell's start-up file. For zsh: eval "$(lisa completion zsh)"; for fish:
 lisa completion fish | source
 """,
 )

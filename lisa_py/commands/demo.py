@@ -1,4 +1,4 @@
-"""Show what lisa does with a small fleet of agents, in half a minute, leaving nothing behind."""
+"""Show a small fleet of agents at work, in half a minute, without leftovers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lisa_py.core.workflows.demo_report import DemoResult, DemoRow, DemoSessionS
 
 LIVE_PACE = 1.4
 PLAIN_PACE = 0.25
-"""How much of a pause is left when nobody looks."""
+"""Factor for pauses without a terminal."""
 
 
 class Args(Struct, kw_only=True):
     agent: Annotated[
         str,
         Flag(
-            help="who plays: the bundled scripted agent, or a real one with your own account and two tiny prompts",
+            help="agent of the demo: scripted, or a real one (two small prompts)",
             metavar="AGENT",
             positional=True,
         ),
@@ -35,7 +35,7 @@ def run(args: Args, ctx: Context) -> DemoResult:
 
 
 def build_step_printer(live: LiveDisplay) -> Callable[[DemoUpdate], None]:
-    """What happens, as lines that stay and a board below them; without a terminal each change is a line."""
+    """Progress of the demo: lines that stay above a live table; without a terminal each change is a line."""
 
     def print_step(step: DemoUpdate) -> None:
         elapsed = f"{step.at:5.1f}s  "
@@ -53,11 +53,11 @@ def build_step_printer(live: LiveDisplay) -> Callable[[DemoUpdate], None]:
 HEADINGS = ("SESSION", "STATE", "DOING", "TODO", "FOR", "TOLD BY", "WHAT")
 WIDTHS = (10, 14, 20, 5, 6, 11)
 STATE_COLORS = {"in_progress": "36", "just_started": "90", "waiting_input": "33", "completed": "32"}
-"""Of session states; the others are red."""
+"""Colours of session states; all others are red."""
 
 
 def build_table(rows: Sequence[DemoRow], columns: int) -> list[str]:
-    """The table, one row a session."""
+    """Format the table, one row per session."""
     if not rows:
         return []
     return ["", "  " + _format_columns(HEADINGS), *(_format_row(row, columns) for row in rows), ""]
@@ -97,11 +97,10 @@ def _apply_style(live: LiveDisplay, style: str, text: str) -> str:
 def text(answer: DemoResult, args: Args) -> str:
     lines = [
         "",
-        f"That was lisa: {len(answer.sessions)} agents in {answer.seconds:.0f} s, every state read from what the agents"
-        " themselves say.",
+        f"Done: {len(answer.sessions)} agents in {answer.seconds:.0f} s; all states are the agents' own reports.",
     ]
     if not answer.ok:
-        lines.append("Not all of it went well: " + "; ".join(_list_problems(answer)))
+        lines.append("Some steps failed: " + "; ".join(_list_problems(answer)))
     elif args.agent in agents.names() and agents.get(args.agent).hidden:
         agent_names = "|".join(name for name in agents.names() if not agents.get(name).hidden)
         lines.append(f"Next: lisa doctor, then lisa demo --agent {agent_names}, then lisa session spawn --help")
@@ -113,7 +112,7 @@ def text(answer: DemoResult, args: Args) -> str:
 def _list_problems(answer: DemoResult) -> list[str]:
     problems = [f"{one.role} ended {one.waiting_for or one.agent_state}" for one in answer.sessions if _is_stuck(one)]
     if not answer.hand_delivered:
-        problems.append("nothing was handed on")
+        problems.append("no result was passed on")
     return [*problems, *(f"left behind: {left}" for left in answer.left_behind)]
 
 
@@ -133,16 +132,16 @@ COMMAND = Command(
     live=True,
     exit_code=lambda answer: 0 if answer.ok else 1,
     errors={
-        "invalid_agent": "--agent names no agent lisa knows",
+        "invalid_agent": "--agent is not a known agent",
         "agent_not_installed": "the agent's CLI is not on PATH",
     },
     exits={
-        0: "all went as it should, and nothing is left behind",
-        1: "something did not, or was refused",
+        0: "the demo succeeded and left nothing behind",
+        1: "a step failed or was refused",
         130: "Ctrl-C",
     },
     example="lisa demo\nlisa demo --json",
-    notes="Everything happens in a temporary folder with tmux servers and records of its own, which is removed at the "
-    "end, also after Ctrl-C. The bundled agent needs no account and asks no model. With a real agent two small prompts "
-    "are paid for by your account, and its question whether to trust the temporary folder is answered with yes.",
+    notes="Everything happens in a temporary folder with its own tmux servers and records, which is removed at the "
+    "end, also after Ctrl-C. The bundled agent needs no account and calls no model. With a real agent your account "
+    "pays for two small prompts, and the temporary folder is trusted.",
 )

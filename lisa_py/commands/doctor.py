@@ -1,4 +1,4 @@
-"""Check that tmux and an agent are here, and that this machine lets lisa make sessions."""
+"""Check the programs that lisa needs and that this machine can run sessions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Args(Struct, kw_only=True):
 
 class DoctorResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
-    """tmux and at least one agent are on PATH; nothing else plays a part."""
+    """True if tmux and at least one agent are on PATH."""
     checks: list[doctor.ProgramCheck]
     machine: list[doctor.MachineCheck]
-    """What else was found; `ok: false` there is worth a look."""
+    """Further findings about the machine; `ok: false` deserves attention."""
     version: str
     commit: str
     date: str
@@ -57,11 +57,11 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
-    errors={"doctor_missing_prerequisites": "tmux is missing, or every agent is"},
+    errors={"doctor_missing_prerequisites": "tmux or every agent is missing"},
     exits={0: "tmux and at least one agent are on PATH", 1: "they are not"},
     example="lisa doctor",
     notes="""\
-Besides the programs it tries out what sessions need (`machine`): a tmux session is made and ended, a file is written,
-and a login shell is asked for lisa, because some agents run their tools in one and could not start sessions of their
-own otherwise. None of that changes the exit code.""",
+Besides the programs it checks the needs of sessions (`machine`): it starts and ends a tmux session, writes a file,
+and searches lisa in a login shell, because some agents run their tools in one and could not start nested sessions
+otherwise. These findings do not change the exit code.""",
 )

@@ -1,4 +1,4 @@
-"""Print which lisa this is."""
+"""Print the version."""
 
 from __future__ import annotations
 

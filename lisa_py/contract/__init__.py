@@ -1,1 +1,1 @@
-"""Promises: the words that leave the process or lie on disk; no input, no output."""
+"""Typed words that leave the process or are stored on disk; no input or output."""

@@ -1,4 +1,4 @@
-"""What a command is: typed arguments whose fields are flags, a typed answer, and how both are shown."""
+"""Command description: typed arguments whose fields are flags, a typed answer, and its presentation."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from lisa_py.contract.errors import UsageError
 
 BOOLEAN_WORDS = {"true": True, "false": False}
 MAX_INTEGER = 2**53 - 1
-"""The largest whole number that every JSON reader keeps whole."""
+"""The largest integer that every JSON reader keeps exactly."""
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
-"""Python's own reading would take 1_000, and digits of other scripts."""
+"""int() would accept 1_000 and digits of other scripts."""
 DEFAULT_EXITS = {0: "done", 1: "refused or failed; the message or errorCode says why"}
 
 
 class Flag(Struct, frozen=True, kw_only=True):
-    """What the type of a field cannot say about its flag."""
+    """Properties of a flag beyond the type of its field."""
 
     help: str
     metavar: str = ""
     choices: tuple[str, ...] = ()
     aliases: Mapping[str, str] = {}
-    """Accepted spellings of choices, lower case, to their canonical word."""
+    """Accepted spellings of choices, lower case, by canonical word."""
     code: str = ""
-    """`errorCode` of a refused value; the field's name decides when empty."""
+    """`errorCode` of a refused value; empty: derived from the field name."""
     minimum: int | None = None
     maximum: int | None = None
-    """None: what every JSON reader takes for a whole number."""
+    """None: the largest integer of JSON."""
     boolean_word: bool = False
     """A bool that takes the literal words true or false."""
     off_spelling: str = ""
-    """A second spelling that switches the bool off again; the last one given wins."""
+    """A second spelling that sets the bool to False; the last one given wins."""
     other_spellings: tuple[str, ...] = ()
     """Further spellings of the flag."""
     json: bool = False
-    """Giving the flag asks for JSON output."""
+    """The flag implies JSON output."""
     positional: bool = False
-    """May also stand without its name, as the command's only word."""
+    """The value may be given without the flag name, as the only argument."""
     repeatable: bool = False
-    """May be given several times; the field is a tuple of what was written."""
+    """The flag may be repeated; the field is a tuple."""
 
 
 class Field(Struct, frozen=True):
-    """One flag of one command, read off the Args struct."""
+    """One flag of one command, read from the Args struct."""
 
     name: str
     kind: type
@@ -79,14 +79,14 @@ class Field(Struct, frozen=True):
         return self.flag.metavar or {int: "N", float: "N"}.get(self.kind, "TEXT")
 
     def spellings(self) -> tuple[str, ...]:
-        """Every way to write this flag, the switch-off spelling included."""
+        """Return all spellings of this flag, including the one that switches it off."""
         off = (self.flag.off_spelling,) if self.flag.off_spelling else ()
         return (self.spelling, *self.flag.other_spellings, *off)
 
     def parse(self, text: str) -> Any:
-        """The typed value of one written value.
+        """Return the typed value of one written value.
 
-        Raises UsageError with this flag's code when the value is refused.
+        Raise UsageError with the code of this flag if the value is refused.
         """
         if self.flag.choices:
             return self._parse_choice(text)
@@ -128,7 +128,7 @@ class Field(Struct, frozen=True):
 
 
 def read_fields(args: type[Struct]) -> tuple[Field, ...]:
-    """The flags of a command, in the order they are declared."""
+    """Return the flags of a command in declaration order."""
     hints = get_type_hints(args, include_extras=True)
     found = []
     for info in msgspec.structs.fields(args):
@@ -146,31 +146,31 @@ def _split_hint(hint: Any) -> tuple[type, Flag]:
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """One command of the program; the file it stands in gives its name."""
+    """One command; the path of its file is its name."""
 
     args: type[Struct]
     answer: Any
-    """The struct (or union of structs) that `run` returns; `session schema` is made from it."""
+    """Struct (or union of structs) that `run` returns; `session schema` is derived from it."""
     run: Callable[[Any, Any], Any]
-    """(args, ctx) -> answer. Resolves, calls core, shapes; never prints, never exits."""
+    """(args, ctx) -> answer. Resolves, calls core, shapes; never prints or exits."""
     text: Callable[[Any, Any], str] | None = None
-    """(answer, args) -> what a person reads; None: the command always answers JSON."""
+    """(answer, args) -> text for people; None: the command always answers JSON."""
     min: Sequence[str] | Callable[[Any, Any], Any] | None = None
     """`--json-min`: field names to keep (in Python spelling), or (answer, args) -> smaller struct or dict."""
     exit_code: Callable[[Any], int] = lambda answer: 0
     errors: Mapping[str, str] = {}
-    """`errorCode`s only this command answers, each with what it means."""
+    """Error codes of this command only, with their meanings."""
     example: str = ""
     exits: Mapping[int, str] = msgspec.field(default_factory=lambda: DEFAULT_EXITS)
     events: Any = None
-    """Struct(s) a streaming command emits before its answer."""
+    """Structs that a streaming command emits before its answer."""
     newline: bool = True
-    """Whether text output is ended with a newline that the text does not hold itself."""
+    """True if text output ends with a newline that is not part of the text."""
     notes: str = ""
     """Further paragraphs of `--help`."""
     hidden: bool = False
     live: bool = False
-    """Shows a person what it is doing while it does it."""
+    """Reports progress to people while it runs."""
 
     @property
     def fields(self) -> tuple[Field, ...]:

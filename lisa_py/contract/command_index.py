@@ -1,4 +1,4 @@
-"""The surface of the program: what each command is called and which flags it takes."""
+"""Index of all commands: their names and flags."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from lisa_py.contract.command import Command
 
 
 class CommandEntry(Struct, frozen=True, kw_only=True):
-    """One command as others see it."""
+    """One command."""
 
     name: str
-    """Its words, as `session kill-all`."""
+    """Its words, such as `session kill-all`."""
     summary: str
     command: Command
     spellings: tuple[str, ...] = ()
-    """Flags that stand for the whole command."""
+    """Flags that run the command without its name."""
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Every flag it takes, in every spelling."""
+        """All flags, in every spelling."""
         own = [spelling for field in self.command.fields for spelling in field.spellings()]
         json_min = ["--json-min"] if self.command.min is not None else []
         return (*own, *self.spellings, "--json", *json_min)

@@ -1,4 +1,4 @@
-"""One line of comma-separated fields, quoted as RFC 4180 asks."""
+"""Format one line of comma-separated fields, quoted by RFC 4180."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def format_line(values: Iterable[object]) -> str:
-    """The fields joined by commas; truth values are lower case."""
+    """Join the fields with commas; booleans are lower case."""
     return ",".join(_quote_field(_format_value(value)) for value in values)
 
 

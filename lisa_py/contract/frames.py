@@ -1,4 +1,4 @@
-"""What an agent's transcript says, as one normalised stream of frames, the same for every agent CLI."""
+"""Frames of a transcript: one normalised stream, the same for every agent CLI."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 FrameKind = Literal[
-    "user",  # a prompt; text is what was typed
+    "user",  # a prompt, as typed
     "assistant",  # answer text
     "thinking",
     "tool_use",  # tool, tool_id, text = the input in one line
@@ -38,19 +38,19 @@ ErrorKind = Literal[
 
 
 class Usage(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Tokens as the agent reports them; cost in US dollars only where it says so."""
+    """Tokens as reported by the agent; cost in US dollars only if reported."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
-    """Part of the input that came from a cache (read or written)."""
+    """Part of the input read from or written to a cache."""
     total_tokens: int = 0
     cost_usd: float = 0.0
     model: str = ""
 
 
 class Todo(Struct, frozen=True, rename="camel"):
-    """One entry of the agent's own task list."""
+    """One entry of the task list of the agent."""
 
     text: str
     status: Literal["pending", "in_progress", "completed"]
@@ -61,10 +61,10 @@ class Frame(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
 
     kind: FrameKind
     at: float = 0.0
-    """Unix seconds; 0 when the record has no time."""
+    """Unix seconds; 0 if the record has no time."""
     text: str = ""
     id: str = ""
-    """Id of the transcript record the frame comes from."""
+    """Id of the transcript record of the frame."""
     turn: str = ""
     tool: str = ""
     tool_id: str = ""
@@ -74,8 +74,8 @@ class Frame(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     """For turn_end: completed, failed or interrupted."""
     usage: Usage | None = None
     todos: tuple[Todo, ...] = ()
-    """For tool_use of a task-list tool: the whole list as it now stands."""
+    """For tool_use of a task-list tool: the whole current list."""
     queued: bool = False
-    """For user: typed while the agent was busy; for system: about the line of such prompts, `reason` says what."""
+    """For user: typed while the agent was busy; for system: about the queue of such prompts, see `reason`."""
     offset: int = 0
     """Byte offset in the transcript just after the record."""

@@ -1,4 +1,4 @@
-"""What another command said of a session, as a planning command takes it over and repeats it."""
+"""State of a session from another command, as planning commands accept and repeat it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class FromState(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The part of a status, handoff or packet that a plan goes on from."""
+    """The part of a status, handoff or packet that a plan continues from."""
 
     session: str = ""
     status: str = ""
     session_state: str = ""
     reason: str = ""
     next_action: str | dict[str, Any] | UnsetType = UNSET
-    """As it was given: a name, or an object with name, command, id and commandAst."""
+    """As given: a name, or an object with name, command, id and commandAst."""

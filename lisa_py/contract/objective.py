@@ -1,4 +1,4 @@
-"""What a session is for, as answers tell it."""
+"""The objective of a session in answers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.records import SessionMeta
 
 if TYPE_CHECKING:
-    from lisa_py.store import objectives  # send does not pay for the registry behind it
+    from lisa_py.store import objectives  # send must not import the registry
 
 
 class ObjectiveSummary(Struct, frozen=True, kw_only=True):
-    """What the session is for."""
+    """The objective of a session."""
 
     id: str
     goal: str
@@ -22,7 +22,7 @@ class ObjectiveSummary(Struct, frozen=True, kw_only=True):
 
 
 def from_session_meta(meta: SessionMeta) -> ObjectiveSummary | UnsetType:
-    """That under which it was spawned."""
+    """The objective at its spawn."""
     if not meta.objective_id:
         return UNSET
     return ObjectiveSummary(
@@ -34,7 +34,7 @@ def from_session_meta(meta: SessionMeta) -> ObjectiveSummary | UnsetType:
 
 
 def from_record(record: objectives.Objective | None) -> ObjectiveSummary | UnsetType:
-    """The project's own record of it."""
+    """The objective record of the project."""
     if record is None:
         return UNSET
     return ObjectiveSummary(id=record.id, goal=record.goal, acceptance=record.acceptance, budget=record.budget)

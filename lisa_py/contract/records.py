@@ -1,4 +1,4 @@
-"""What lies on disk for a session: its metadata, its delivery state, its events."""
+"""Records of a session on disk: metadata, delivery state, events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """`meta.json` in the session's folder; written once by spawn."""
+    """`meta.json` in the session folder; written once by spawn."""
 
     session: str
     parent_session: str = ""
@@ -22,7 +22,7 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     project_root: str = ""
     socket_path: str = ""
     start_command: str = ""
-    """The agent's command line as `agent build-cmd` shows it."""
+    """The command line of the agent, as `agent build-cmd` prints it."""
     prompt: str = ""
     objective_id: str = ""
     objective_goal: str = ""
@@ -37,33 +37,33 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     pane_started: float = 0.0
     """Start time of the pane's process in the unit of host.processes; with the pid it is an identity."""
     agent_session_id: str = ""
-    """Conversation id given to the agent at spawn, where the agent takes one."""
+    """Conversation id given to the agent at spawn, if the agent accepts one."""
     agent_binary: str = ""
     agent_version: str = ""
     agent_home: str = ""
-    """The agent's configuration folder as this session's environment names it."""
+    """Configuration folder of the agent in the environment of this session."""
     hooks: bool = False
-    """Whether the agent was started with hooks that write to this folder."""
+    """True if the agent was started with hooks that write to this folder."""
     width: int = 0
     height: int = 0
     notes: tuple[str, ...] = ()
 
 
 class SessionState(Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """`state.json`: what lisa did to the session; written by commands that act, never by those that read."""
+    """`state.json`: actions of lisa on the session; written by commands that act, never by those that read."""
 
     last_input_at: float = 0.0
-    """Unix time just before the newest submitted input (spawn's prompt counts)."""
+    """Unix time just before the newest submitted input (the prompt of spawn counts)."""
     last_input_text: str = ""
-    """Head of that text, to tell an echoed prompt from output; at most 4,000 characters."""
+    """Head of that text, to recognise an echoed prompt in the output; at most 4,000 characters."""
     last_input_expects_turn: bool = False
-    """Whether that input is a prompt, which begins a turn (a slash command or a key need not)."""
+    """True if that input is a prompt, which begins a turn (a slash command or a key need not)."""
     last_input_accepted_at: float = 0.0
-    """When the agent was seen to have taken it; 0: not seen."""
+    """Time of its acceptance by the agent; 0: not observed."""
     draft: bool = False
     """A text was typed and not submitted: the next one is added to it."""
     interrupted_at: float = 0.0
-    """When an interrupting key was pressed, if nothing was submitted since: its prompt may be back in the box."""
+    """Time of an interrupting key without later input: its prompt may be in the input box again."""
     last_session_state: str = ""
     last_status: str = ""
     last_classification_reason: str = ""
@@ -72,7 +72,7 @@ class SessionState(Struct, kw_only=True, rename="camel", omit_defaults=True):
 
 
 class Event(Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """One line of `events.jsonl`; `seq` only ever grows and is what cursors count."""
+    """One line of `events.jsonl`; `seq` only grows and is the unit of cursors."""
 
     seq: int
     at: str

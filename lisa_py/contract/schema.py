@@ -1,4 +1,4 @@
-"""JSON Schema of what commands answer, made from the same structs that the answers are."""
+"""JSON Schema of the answers of commands, derived from their structs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _POLICY: Schema = {"type": "string", "const": "diagnostic", "description": "stde
 
 
 def answer_schema(command: Command) -> Schema:
-    """Of the answer under --json."""
+    """Return the schema of the answer under --json."""
     return _object_schema(command.answer)
 
 
 def min_schema(command: Command) -> Schema | None:
-    """Of the answer under --json-min; None when the command has none."""
+    """Return the schema under --json-min; None if the command has none."""
     if command.min is None:
         return None
     if not callable(command.min):
@@ -31,21 +31,21 @@ def min_schema(command: Command) -> Schema | None:
 
 
 def event_schema(command: Command) -> Schema | None:
-    """Of the lines a streaming command writes before its answer; None when it does not stream."""
+    """Return the schema of the lines before the answer; None if the command does not stream."""
     if command.events is None:
         return None
     return _object_schema(command.events)
 
 
 def failure_schema(command_errors: Mapping[str, str]) -> Schema:
-    """Of the one object that stands for a failure, with the codes it may carry."""
+    """Return the schema of the error object, with its possible codes."""
     codes = sorted({*COMMON_ERRORS, *command_errors})
     return {
         "type": "object",
         "properties": {
             "ok": {"const": False},
             "errorCode": {"type": "string", "enum": codes},
-            "error": {"type": "string", "description": "what went wrong and what to do next; for people"},
+            "error": {"type": "string", "description": "description and remedy, for people"},
             "stderrPolicy": _POLICY,
         },
         "required": ["error", "errorCode", "ok", "stderrPolicy"],
@@ -53,7 +53,7 @@ def failure_schema(command_errors: Mapping[str, str]) -> Schema:
 
 
 def _object_schema(kind: Any) -> Schema:
-    """The schema of a type with its own definition at the top, where readers look for `properties`."""
+    """Return the schema of a type with its definition at the top level, where readers expect `properties`."""
     if _is_plain(kind):
         return {"type": "object", "properties": {"stderrPolicy": _POLICY}, "required": ["stderrPolicy"]}
     kinds = _union_members(kind)
@@ -76,7 +76,7 @@ def _schema_components(kinds: Sequence[Any]) -> tuple[list[Schema], dict[str, Sc
 
 
 def _schema_component(kind: Any) -> tuple[Schema, dict[str, Schema]]:
-    """A type's schema and the definitions it refers to: msgspec's, and also where it is one struct or another."""
+    """Return the schema of a type and its definitions, also for a union of structs."""
     try:
         (own,), shared = msgspec.json.schema_components([kind])
         return own, dict(shared)
@@ -93,7 +93,7 @@ def _schema_component(kind: Any) -> tuple[Schema, dict[str, Schema]]:
 
 
 def _partial_schema(schema: Schema) -> Schema:
-    """An answer of which any part may be left out or told in fewer words."""
+    """Return the schema of an answer whose parts may be omitted or shortened."""
     keys = {key for member in schema.get("anyOf", [schema]) for key in member["properties"]}
     properties = {key: _POLICY if key == "stderrPolicy" else {} for key in sorted(keys)}
     return {"type": "object", "properties": properties, "required": ["stderrPolicy"]}
@@ -106,14 +106,14 @@ def _union_members(kind: Any) -> Sequence[Any]:
 
 
 def _complete_schema(schema: Schema, shared: Mapping[str, Schema], kind: Any) -> Schema:
-    """The definition itself instead of a reference to it, with what every answer holds."""
+    """Return the definition in place of a reference, with the keys of every answer."""
     own = shared[_reference_name(schema["$ref"])] if "$ref" in schema else schema
     properties = {**own.get("properties", {}), "stderrPolicy": _POLICY}
     return {**own, "type": "object", "properties": properties, "required": [*_required_keys(kind), "stderrPolicy"]}
 
 
 def _required_keys(kind: Any) -> list[str]:
-    """The keys that are never left out: only fields whose default is UNSET may be."""
+    """Return the keys that are always present: fields whose default is not UNSET."""
     if kind.__struct_config__.omit_defaults:
         return [info.encode_name for info in msgspec.structs.fields(kind) if info.required]
     return [info.encode_name for info in msgspec.structs.fields(kind) if info.default is not msgspec.UNSET]

@@ -1,4 +1,4 @@
-"""What a session is doing, in the words of the usage guide and in finer words beside them."""
+"""Status of a session: the states of the usage guide, with finer ones beside them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ WaitingFor = Literal[
     "limit",
     "dialog",
 ]
-"""What an agent that waits is waiting for; empty when it does not wait."""
+"""Cause of waiting; empty if the agent does not wait."""
 
 AgentState = Literal[
     "unknown",
@@ -60,7 +60,7 @@ AgentState = Literal[
     "killed",
     "gone",
 ]
-"""The agent's own doing; finer than sessionState and never in contradiction to it."""
+"""Activity of the agent; finer than sessionState and never in contradiction to it."""
 
 StateSource = Literal[
     "none",
@@ -75,25 +75,25 @@ StateSource = Literal[
     "screen",
     "grace",
 ]
-"""Which kind of evidence decided, most to least exact: see docs/guide/states.md."""
+"""Kind of the deciding evidence, most reliable first: see docs/guide/states.md."""
 
 
 class AgentReport(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What one kind of evidence says about a living agent."""
+    """Report of one kind of evidence about a live agent."""
 
     source: StateSource
     state: AgentState
     waiting_for: WaitingFor = ""
     error: str = ""
-    """An error kind (contract.frames.ErrorKind) when the last turn ended in one or is being retried."""
+    """Error kind (contract.frames.ErrorKind) if the last turn ended in an error or is being retried."""
     at: float = 0.0
-    """Unix time the evidence was made; 0 when it is live, that is as old as the look at it."""
+    """Unix time of the evidence; 0 if it is live."""
     detail: str = ""
-    """A few words for people, for example the tool or the dialog's title."""
+    """Short text for people, such as the tool or the title of the dialog."""
 
 
 class Signals(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The evidence behind a status, for whoever wants to check it."""
+    """The evidence behind a status, for verification."""
 
     run_id: str | UnsetType = UNSET
     done_file_seen: bool = False
@@ -130,25 +130,25 @@ class Signals(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Status(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One answer to `what is it doing`."""
+    """Status of a session."""
 
     session: str
     agent: str = ""
     mode: str = ""
     status: str = ""
-    """active, idle, or the sessionState when that is terminal."""
+    """active, idle, or the sessionState if that is terminal."""
     session_state: str = "not_found"
     classification_reason: str = ""
     active_task: str = ""
     todos_done: int = 0
     todos_total: int = 0
     wait_estimate: int = 0
-    """Seconds until another look is worth it; 0 when the session waits or has ended."""
+    """Seconds until the next useful read; 0 if the session waits or has ended."""
     pane_status: str = ""
     pane_command: str = ""
     agent_pid: int = 0
     agent_cpu: float = 0.0
-    """CPU seconds the agent's process tree has used so far."""
+    """CPU seconds of the process tree of the agent."""
     output_age_seconds: int = 0
     output_fresh_seconds: int = 240
     heartbeat_age_seconds: int = -1
@@ -167,5 +167,5 @@ class Status(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
     def status_word(self) -> str:
-        """The `status` word: terminal states replace active and idle."""
+        """Return the `status` word: terminal states replace active and idle."""
         return self.session_state if self.session_state in TERMINAL_STATES else self.status

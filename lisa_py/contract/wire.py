@@ -1,4 +1,4 @@
-"""Words as one line of JSON, whatever is in them."""
+"""Encode values as one line of JSON, whatever they contain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 def encode(value: Any) -> bytes:
-    """Plain values as JSON, keys sorted; what is no UTF-8 (a word of the call, a file's name) is shown as U+FFFD."""
+    """Encode plain values as JSON with sorted keys; invalid UTF-8 (an argument, a file name) becomes U+FFFD."""
     try:
         return msgspec.json.encode(value, order="sorted")
     except UnicodeEncodeError:

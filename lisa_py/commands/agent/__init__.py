@@ -1,1 +1,1 @@
-"""Agent command lines."""
+"""Build the command lines of agents."""

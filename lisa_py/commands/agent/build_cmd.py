@@ -1,4 +1,4 @@
-"""Print the command line an agent would be started with."""
+"""Print the command line of an agent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lisa_py.core.lifecycle.nesting import NestedDetection
 Mode = Annotated[
     str,
     Flag(
-        help="a dialogue, or one prompt and out",
+        help="interactive session or one-shot run",
         choices=MODES,
         aliases=MODE_ALIASES,
         code="agent_command_build_failed",
@@ -85,7 +85,7 @@ COMMAND = Command(
     errors=launch.ERRORS,
     example='lisa agent build-cmd --agent codex --mode exec --prompt "Run the tests"',
     notes="""
-The line is the one of the contract. What spawn really runs is the same, fitted to the installed version of the agent:
-flags it does not know are replaced by what does the same, and lisa's own (session id, hooks) are added.
+The line follows the contract. spawn runs the same, adapted to the installed version of the agent: unknown flags are
+replaced by equivalents, and the flags of lisa (session id, hooks) are added.
 """,
 )

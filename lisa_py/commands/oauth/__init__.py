@@ -1,1 +1,1 @@
-"""The pool of Claude OAuth tokens."""
+"""Manage the pool of Claude OAuth tokens."""

@@ -1,4 +1,4 @@
-"""Put an OAuth token into the pool that claude sessions draw from in turn."""
+"""Add an OAuth token to the pool that claude sessions use in turn."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from lisa_py.store import oauth_tokens
 
 
 class Args(Struct, kw_only=True):
-    token: Annotated[str, Flag(help="the token; it stays in your shell's history, so rather use --stdin")] = ""
-    stdin: Annotated[bool, Flag(help="read the token from standard input")] = False
-    from_command: Annotated[
-        str, Flag(help="shell command that prints the token; run at every spawn, nothing secret is stored")
-    ] = ""
-    label: Annotated[str, Flag(help="a name for people", metavar="WORDS")] = ""
+    token: Annotated[str, Flag(help="the token; visible in the shell history, prefer --stdin")] = ""
+    stdin: Annotated[bool, Flag(help="token from standard input")] = False
+    from_command: Annotated[str, Flag(help="command that prints the token at every spawn")] = ""
+    label: Annotated[str, Flag(help="label", metavar="WORDS")] = ""
 
 
 class OauthAddResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -26,7 +24,7 @@ class OauthAddResult(Struct, frozen=True, kw_only=True, rename="camel"):
     added: bool
     count: int
     recovered: str | UnsetType = UNSET
-    """Where a corrupt pool file was moved."""
+    """Path a corrupt pool file was moved to."""
 
 
 def run(args: Args, ctx: Context) -> OauthAddResult:
@@ -38,7 +36,7 @@ def run(args: Args, ctx: Context) -> OauthAddResult:
     except LisaError as problem:
         raise LisaError("oauth_add_failed", f"the token was not added: {problem.message}") from problem
     if result.recovered:
-        ctx.warn(f"oauth warning: the pool file was corrupt; it now lies in {result.recovered}")
+        ctx.warn(f"oauth warning: the pool file was corrupt; it was moved to {result.recovered}")
     return OauthAddResult(id=result.id, added=result.added, count=result.count, recovered=result.recovered or UNSET)
 
 
@@ -48,12 +46,12 @@ def _resolve_token(args: Args, ctx: Context) -> str:
     if args.from_command.strip():
         return ""
     if args.token.strip():
-        ctx.warn("oauth warning: --token shows the token to `ps` and keeps it in the shell's history; use --stdin")
+        ctx.warn("oauth warning: --token exposes the token in `ps` and the shell history; use --stdin")
     token = _read_stdin(ctx) if args.stdin else args.token.strip()
     if not token:
         raise LisaError("missing_required_flag", "a token is required (--stdin, --token or --from-command)")
     if any(char.isspace() for char in token):
-        ctx.warn("oauth warning: the token holds white space inside; is it one token?")
+        ctx.warn("oauth warning: the token contains white space; check that it is one token")
     return token
 
 
@@ -80,7 +78,7 @@ COMMAND = Command(
     },
     example="printf '%s' \"$CLAUDE_CODE_OAUTH_TOKEN\" | lisa oauth add --stdin --label work",
     notes="""\
-Each spawn of an agent that takes one gets the next token, in the environment of its session only. One that the agent
-reports as refused is disabled, not deleted: `lisa oauth list --json` says why, `lisa oauth enable` brings it back, and
-so does adding it again.""",
+Each spawn of an agent that supports tokens gets the next one, in the environment of its session only. A token that the
+agent reports as refused is disabled, not deleted: `lisa oauth list --json` shows the reason; `lisa oauth enable` or
+adding it again enables it.""",
 )

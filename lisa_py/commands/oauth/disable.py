@@ -1,4 +1,4 @@
-"""Keep a token of the pool, but give it to no session."""
+"""Keep a token in the pool without giving it to sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lisa_py.store import oauth_tokens
 
 
 class Args(Struct, kw_only=True):
-    id: Annotated[str, Flag(help="token id, as lisa oauth list shows it", metavar="ID")]
+    id: Annotated[str, Flag(help="token id from lisa oauth list", metavar="ID")]
 
 
 class OauthDisableResult(Struct, frozen=True, kw_only=True):

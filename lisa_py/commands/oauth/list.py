@@ -1,4 +1,4 @@
-"""List the tokens of the pool by id; the tokens themselves are never shown."""
+"""List the tokens of the pool by id, never the tokens themselves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(args: Args, ctx: Context) -> OauthListResult:
         found = oauth_tokens.list_tokens(ctx.settings, ctx.clock.now())
     except UnreadableRecord as problem:
         raise LisaError(
-            "oauth_list_failed", f"the pool cannot be read: {problem} (lisa oauth add sets it aside and starts anew)"
+            "oauth_list_failed", f"the pool cannot be read: {problem} (lisa oauth add replaces it and keeps a copy)"
         ) from problem
     return OauthListResult(count=len(found), tokens=found)
 

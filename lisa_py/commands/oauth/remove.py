@@ -1,4 +1,4 @@
-"""Forget a token of the pool for good."""
+"""Delete a token from the pool."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lisa_py.store import oauth_tokens
 
 
 class Args(Struct, kw_only=True):
-    id: Annotated[str, Flag(help="token id, as lisa oauth list shows it", metavar="ID")]
+    id: Annotated[str, Flag(help="token id from lisa oauth list", metavar="ID")]
 
 
 class OauthRemoveResult(Struct, frozen=True, kw_only=True):

@@ -1,1 +1,1 @@
-"""The skill that tells agents how to use lisa: install it, compare it, bring edits back."""
+"""Install the skill for agents, compare installed copies, and copy edits back."""

@@ -1,4 +1,4 @@
-"""Say how far the skills that agents have are from the one of this lisa, and mend them with --fix."""
+"""Compare installed skills with this version; repair them with --fix."""
 
 from __future__ import annotations
 
@@ -16,18 +16,14 @@ from lisa_py.host import files
 
 
 class Args(Struct, kw_only=True):
-    repo_root: Annotated[
-        str, Flag(help="compare with skills/lisa of this tree; default: the skill that comes with lisa", metavar="PATH")
-    ] = ""
-    deep: Annotated[bool, Flag(help="compare the contents too")] = False
-    explain_drift: Annotated[bool, Flag(help="say for each finding what to do")] = False
-    fix: Annotated[bool, Flag(help="install where it is missing or outdated, for agents that are here")] = False
-    to: Annotated[
-        str, Flag(help="with --fix: only this agent, also when its folder is not here yet", metavar="AGENT")
-    ] = ""
-    force: Annotated[bool, Flag(help="with --fix: replace what is not lisa's skill")] = False
-    contract_check: Annotated[bool, Flag(help="compare every command and flag, and the skill with the program")] = False
-    sync_plan: Annotated[bool, Flag(help="also list what to run, most urgent first")] = False
+    repo_root: Annotated[str, Flag(help="source tree to compare with; default: the bundled skill", metavar="PATH")] = ""
+    deep: Annotated[bool, Flag(help="content comparison")] = False
+    explain_drift: Annotated[bool, Flag(help="remedy for each finding")] = False
+    fix: Annotated[bool, Flag(help="installation for present agents where missing or outdated")] = False
+    to: Annotated[str, Flag(help="with --fix: only this agent, even without its folder", metavar="AGENT")] = ""
+    force: Annotated[bool, Flag(help="with --fix: replacement of a foreign skill")] = False
+    contract_check: Annotated[bool, Flag(help="comparison of every command and flag with the program")] = False
+    sync_plan: Annotated[bool, Flag(help="commands to run, most urgent first")] = False
 
 
 class SkillsDoctorResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -107,12 +103,12 @@ COMMAND = Command(
     exit_code=lambda answer: 0 if answer.ok else 1,
     errors={
         "skills_doctor_drift_detected": "an installed skill differs from lisa's, or the skill from the program",
-        "skills_doctor_repo_path_failed": "there is no skill in the tree to compare with",
+        "skills_doctor_repo_path_failed": "the tree has no skill to compare with",
         "skills_doctor_repo_read_failed": "its SKILL.md has no front matter with a version",
         "skills_doctor_repo_hash_failed": "its content cannot be read",
         "skills_destination_resolve_failed": "--to names no agent",
     },
-    exits={0: "all are up to date, newer, or not installed", 1: "something differs; errorCode says it"},
+    exits={0: "all are up to date, newer, or not installed", 1: "a difference was found; see errorCode"},
     example="lisa skills doctor --deep --explain-drift",
-    notes="Nothing is installed for an agent whose own folder is not here, unless --to names it.",
+    notes="Nothing is installed for an agent without its own folder, unless --to names it.",
 )

@@ -1,4 +1,4 @@
-"""Install lisa's skill where agents find it; it comes with lisa, so no network and no checkout are needed."""
+"""Install the bundled skill where agents find it, without network access."""
 
 from __future__ import annotations
 
@@ -16,19 +16,15 @@ FAILURE_CODE = "skills_install_failed"
 
 
 class Args(Struct, kw_only=True):
-    to: Annotated[
-        str, Flag(help="an agent, or project; default: every agent whose folder is here", metavar="AGENT|project")
-    ] = ""
-    project_path: Annotated[str, Flag(help="the project of --to project", metavar="PATH")] = ""
-    path: Annotated[str, Flag(help="this folder instead of --to", metavar="PATH")] = ""
-    repo_root: Annotated[
-        str, Flag(help="install skills/lisa of this tree instead of the skill that comes with lisa", metavar="PATH")
-    ] = ""
-    force: Annotated[bool, Flag(help="replace the destination although it is not lisa's skill")] = False
+    to: Annotated[str, Flag(help="agent or project; default: every agent with a folder", metavar="AGENT|project")] = ""
+    project_path: Annotated[str, Flag(help="project folder of --to project", metavar="PATH")] = ""
+    path: Annotated[str, Flag(help="folder instead of --to", metavar="PATH")] = ""
+    repo_root: Annotated[str, Flag(help="source tree instead of the bundled skill", metavar="PATH")] = ""
+    force: Annotated[bool, Flag(help="replacement of a destination that is not lisa's skill")] = False
 
 
 class SkillsInstallResult(Struct, frozen=True, kw_only=True):
-    """One copy lies flat; several are in `installs`."""
+    """A single copy is at the top level; several are in `installs`."""
 
     source: str | UnsetType = UNSET
     destination: str | UnsetType = UNSET
@@ -73,10 +69,10 @@ COMMAND = Command(
     answer=SkillsInstallResult,
     run=run,
     text=text,
-    errors={**installer.ERRORS, FAILURE_CODE: "the copy failed; what was there is still there"},
+    errors={**installer.ERRORS, FAILURE_CODE: "the copy failed; the destination is unchanged"},
     exits={
-        0: "installed everywhere it should be",
-        1: "not installed, or not everywhere; the message says what stopped",
+        0: "installed everywhere",
+        1: "not installed, or not everywhere; the message names the cause",
     },
     example="lisa skills install --to claude",
     notes="Only a skill named lisa, an empty folder or nothing is replaced; --force replaces another folder.",

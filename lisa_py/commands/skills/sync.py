@@ -1,4 +1,4 @@
-"""Bring a skill that was edited where an agent keeps it back into a source tree's skills/lisa."""
+"""Copy an edited skill from an agent back into a source tree."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ FAILURE_CODE = "skills_sync_failed"
 
 
 class Args(Struct, kw_only=True):
-    from_: Annotated[str, Flag(help="whose skill: an agent's, or the one at --path", metavar="AGENT|path")] = (
+    from_: Annotated[str, Flag(help="source: an agent, or path for the one at --path", metavar="AGENT|path")] = (
         agents.DEFAULT_NESTED
     )
-    path: Annotated[str, Flag(help="the skill of --from path", metavar="PATH")] = ""
+    path: Annotated[str, Flag(help="skill folder of --from path", metavar="PATH")] = ""
     repo_root: Annotated[
-        str, Flag(help="the tree whose skills/lisa is replaced; default: the current folder", metavar="PATH")
+        str, Flag(help="tree whose skills/lisa is replaced; default: current folder", metavar="PATH")
     ] = ""
-    deep: Annotated[bool, Flag(help="also answer the content hash and whether the content differed before")] = False
-    force: Annotated[bool, Flag(help="replace the destination although it is not lisa's skill")] = False
+    deep: Annotated[bool, Flag(help="content hash and comparison in the answer")] = False
+    force: Annotated[bool, Flag(help="replacement of a destination that is not lisa's skill")] = False
 
 
 class SkillsSyncResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -36,7 +36,7 @@ class SkillsSyncResult(Struct, frozen=True, kw_only=True, rename="camel"):
     noop: bool | UnsetType = UNSET
     content_hash: str | UnsetType = UNSET
     drifted: bool | UnsetType = UNSET
-    """With --deep: whether the destination was another one before."""
+    """With --deep: True if the content of the destination differed before."""
 
 
 def run(args: Args, ctx: Context) -> SkillsSyncResult:
@@ -73,7 +73,7 @@ COMMAND = Command(
     text=text,
     errors={
         **installer.ERRORS,
-        FAILURE_CODE: "the source is no skill, or the copy failed; what was there is still there",
+        FAILURE_CODE: "the source is not a skill or the copy failed; the destination is unchanged",
     },
     example="lisa skills sync --from path --path /tmp/edited-skill --repo-root .",
 )
