@@ -205,7 +205,7 @@ class Scripted(Agent):
 
     def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
         try:
-            record: dict[str, Any] = jsontext.decode(line)
+            record = jsontext.decode(line, dict[str, Any])
             return [_build_frame(record, offset)]
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
             return []  # an unknown, broken or half-written line

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from lisa_py.contract import wire
+from lisa_py.contract import jsontext
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
 
@@ -71,16 +71,16 @@ def project_fields(command: Command, result: Any, args: Any) -> Any:
     return keep
 
 
-def print_json_line(value: Any) -> None:
-    """Return one JSON object on one line, keys sorted."""
+def print_json_line(value: Any, encode: Callable[[Any], bytes] = jsontext.encode) -> None:
+    """Print one JSON object on one line, keys sorted."""
     built = msgspec.to_builtins(value)
-    raw = wire.encode({**STDERR_POLICY, **built} if isinstance(built, dict) else built)
+    raw = encode({**STDERR_POLICY, **built} if isinstance(built, dict) else built)
     _write(lambda: sys.stdout.buffer.write(raw + b"\n"))
 
 
 def print_event(value: Any) -> None:
     """Write one streamed event at once."""
-    print_json_line(value)
+    print_json_line(value, jsontext.encode_event)
     flush()
 
 

@@ -7,10 +7,9 @@ import os
 import re
 from collections.abc import Iterator
 
-import msgspec
 from msgspec import Struct
 
-from lisa_py.contract import wire
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.clock import utc_stamp
@@ -70,7 +69,7 @@ def read(run: RunRef) -> bytes | None:
 def write(run: RunRef, summary: object) -> None:
     """Replace the log as a whole, 0600. Raises LisaError(store_unwritable)."""
     files.ensure_private_dir(os.path.dirname(run.log))
-    files.write(run.log, wire.encode(msgspec.to_builtins(summary)) + b"\n")
+    files.write(run.log, jsontext.encode(summary) + b"\n")
 
 
 def set_aside(run: RunRef, now: float) -> str:

@@ -90,7 +90,7 @@ def read(path: str) -> CursorFile:
     if not text.startswith(b"{"):
         return CursorFile(offset=_parse_integer(text.decode("utf-8", "replace")))
     try:
-        found = jsontext.decode(text)
+        found = jsontext.decode(text, dict[str, Any])
         found["offset"] = _parse_integer(str(found.get("offset", 0)))
         return msgspec.convert(found, CursorFile)
     except msgspec.DecodeError as problem:

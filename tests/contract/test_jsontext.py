@@ -1,4 +1,4 @@
-"""Reading JSON of any origin."""
+"""Decode JSON of any origin, encode lines and documents."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class Record(Struct):
         pytest.param(b'{"name":1e999}', id="number out of range"),
     ],
 )
-def test_whatever_is_wrong_is_one_kind_of_error(text: bytes | str, kind: type[Record] | None) -> None:
+def test_decode_raises_one_error_for_any_defect(text: bytes | str, kind: type[Record] | None) -> None:
     with pytest.raises(msgspec.DecodeError):
         jsontext.decode(text, kind) if kind else jsontext.decode(text)
 
 
-def test_what_is_sound_is_read() -> None:
+def test_decode_reads_valid_json() -> None:
     assert jsontext.decode('{"name":"ä"}', Record) == Record(name="ä")
     assert jsontext.decode(b"[1]") == [1]
 
 
 @given(some.binary(max_size=200))
-def test_no_bytes_break_it(raw: bytes) -> None:
+def test_decode_accepts_any_bytes(raw: bytes) -> None:
     for text in (
         raw,
         b'{"name":"' + raw + b'"}',
@@ -53,3 +53,25 @@ def test_no_bytes_break_it(raw: bytes) -> None:
             jsontext.decode(text)
         with contextlib.suppress(msgspec.DecodeError):
             jsontext.decode(text, Record)
+
+
+PLAIN = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.text(),
+    lambda inner: some.lists(inner, max_size=4) | some.dictionaries(some.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(PLAIN)
+def test_stream_lines_and_answers_are_encoded_alike(value: object) -> None:
+    assert jsontext.encode_event(value) == jsontext.encode(value)
+
+
+def test_encoders_replace_text_that_is_not_utf8() -> None:
+    for encode in (jsontext.encode, jsontext.encode_event, jsontext.encode_document):
+        assert jsontext.decode(encode({"name": "a\udcff"})) == {"name": "a\ufffd"}
+        assert jsontext.decode(encode(Record(more={"n": 2**70})), dict)["more"] == {"n": 2**70}
+
+
+def test_encode_document_indents() -> None:
+    assert jsontext.encode_document(Record(name="ä")) == '{\n  "name": "ä",\n  "more": {}\n}\n'.encode()

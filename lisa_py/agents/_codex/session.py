@@ -191,7 +191,7 @@ def _read_head(path: str) -> _TranscriptHead | None:
 def _read_string(text: str, key: str) -> str:
     found = re.search(rf'"{key}":\s*("(?:[^"\\]|\\.)*")', text)
     try:
-        return str(jsontext.decode(found[1])) if found else ""
+        return jsontext.decode(found[1], str) if found else ""
     except msgspec.DecodeError:
         return ""
 

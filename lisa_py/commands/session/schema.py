@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import commands
-from lisa_py.contract import schema
+from lisa_py.contract import jsontext, schema
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
@@ -80,9 +80,7 @@ def _build_schema(path: tuple[str, ...]) -> SchemaResult:
 def text(answer: SchemaResult | AllSchemasResult, args: Args) -> str:
     if isinstance(answer, AllSchemasResult):
         return "\n".join(sorted(answer.commands))
-    import json  # noqa: PLC0415 - only for the page people read
-
-    return f"{answer.command}\n{json.dumps(answer.schema, indent=2)}"
+    return f"{answer.command}\n{jsontext.encode_document(answer.schema).decode().rstrip()}"
 
 
 COMMAND = Command(

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import jsontext
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.core.context import Context
@@ -167,7 +168,7 @@ def _write(path: str, snapshot: RegistrySnapshot) -> None:
     try:
         if not files.is_dir(folder):  # a folder that is there keeps its mode
             files.ensure_private_dir(folder)
-        files.write(path, msgspec.json.format(msgspec.json.encode(snapshot), indent=2))
+        files.write(path, jsontext.encode_document(snapshot))
     except LisaError as problem:
         raise LisaError("snapshot_write_failed", problem.message, file=path) from problem
 

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.agents.base import quote
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
@@ -135,8 +136,7 @@ def _build_cursors(facts: PackFacts, mask: Mask) -> CursorFile:
 
 def save(checkpoint: Checkpoint, path: str) -> None:
     """Raises LisaError(checkpoint_write_failed)."""
-    raw = msgspec.json.format(msgspec.json.encode(checkpoint), indent=2)
-    cursors.save(path, raw, "checkpoint_write_failed")
+    cursors.save(path, jsontext.encode_document(checkpoint), "checkpoint_write_failed")
 
 
 def load(inputs: Inputs, path: str) -> tuple[Checkpoint, str]:

@@ -107,7 +107,7 @@ def read_hooks(ref: SessionRef) -> tuple[Mapping[str, object], ...]:
     found = []
     for line in lines[-HOOKS_KEPT - 1 :]:
         try:
-            record = jsontext.decode(line) if line else None
+            record = jsontext.decode(line, dict) if line else None
         except msgspec.DecodeError:
             continue  # the torn first line of the window
         if isinstance(record, dict):

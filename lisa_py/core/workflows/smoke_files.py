@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import msgspec
-
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.output.capture import capture_session
@@ -47,7 +46,7 @@ def read_user_file(ctx: Context, path: str) -> str:
 def save(plan: SmokePlan, name: str, content: object, *, executable: bool = False) -> None:
     """Write a text unchanged, anything else as JSON. Raise LisaError(store_unwritable)."""
     path = os.path.join(plan.folder, name)
-    data = content if isinstance(content, str) else msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+    data = content if isinstance(content, str) else jsontext.encode_document(content)
     files.write(path, data, mode=0o700 if executable else files.PRIVATE_FILE)
 
 
