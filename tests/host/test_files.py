@@ -1,0 +1,73 @@
+"""host/files: locks between processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.host import files
+
+HOLD = (
+    "import sys; from lisa_py.host import files\nwith files.lock(sys.argv[1], timeout_ms=0): print(flush=True); input()"
+)
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> subprocess.Popen[str]:
+    """Another process that holds the lock until it reads a line."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None and started.stdout.readline() == "\n"
+    return started
+
+
+def test_free_lock_loads_no_library(tmp_path: Path) -> None:
+    code = "import sys; from lisa_py.host import files\nwith files.lock(sys.argv[1], timeout_ms=0): pass\n"
+    show = "print('filelock' in sys.modules, 'psutil' in sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code + show, str(tmp_path / "lock")], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "False False\n"
+    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_lock_waits_for_another_process(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    path = str(tmp_path / "lock")
+    assert files.is_locked(path)
+    with pytest.raises(LisaError, match="for more than 50 ms") as refused, files.lock(path, timeout_ms=50, code="busy"):
+        pass
+    assert refused.value.code == "busy"
+    timer = threading.Timer(0.2, holder.communicate, ["\n"])
+    timer.start()
+    with files.lock(path, timeout_ms=20_000) as waited_ms:
+        assert waited_ms > 100
+        assert files.is_locked(path)
+    timer.join()
+    assert not files.is_locked(path)
+
+
+def test_lock_waits_through_removal_of_the_file(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    path = str(tmp_path / "lock")
+    with files.lock(str(tmp_path / "other"), timeout_ms=0):
+        waiting = threading.Thread(target=lambda: files.lock(path, timeout_ms=20_000).__enter__())
+        waiting.start()
+        os.unlink(path)
+        holder.communicate("\n")
+        waiting.join()
+    assert os.path.exists(path)
+
+
+def test_lock_refuses_a_symlink_and_a_missing_folder(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    for path in (tmp_path / "link", tmp_path / "none" / "lock"):
+        with pytest.raises(LisaError) as refused, files.lock(str(path), timeout_ms=0):
+            pass
+        assert refused.value.code == "store_unwritable"
+    assert not (tmp_path / "target").exists()
