@@ -169,3 +169,17 @@ class Status(Struct, frozen=True, kw_only=True, rename="camel"):
     def status_word(self) -> str:
         """Return the `status` word: terminal states replace active and idle."""
         return self.session_state if self.session_state in TERMINAL_STATES else self.status
+
+    @property
+    def needs_polling(self) -> bool:
+        """Return True if the next change of state can come without a file or process event."""
+        if self.session_state in TERMINAL_STATES:
+            return False
+        if self.session_state in ("just_started", "degraded") or self.classification_reason == "prompt_pending":
+            return True
+        if self.state_source in ("agent_file", "hook", "transcript"):
+            return False
+        if self.state_source == "title":  # a transcript alone has no record of a permission dialog
+            return not any(report.source in ("agent_file", "hook") for report in self.signals.reports)
+        # a one-shot run without signals can only end, and its end is an event
+        return self.mode != "exec" or self.classification_reason == "heartbeat_fresh_agent_pid_unresolved"

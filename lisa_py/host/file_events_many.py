@@ -26,6 +26,11 @@ def open_watcher(ignored: Iterable[str] = ()) -> GroupWatcher:
         return _SharedGroupWatcher(ignored)
 
 
+def open_shared_watcher(ignored: Iterable[str] = ()) -> GroupWatcher:
+    """Return a watcher for a single member."""
+    return _SharedGroupWatcher(ignored)
+
+
 class GroupWatcher:
     """Members by a key, each with the paths and processes whose changes are its news."""
 
@@ -165,10 +170,10 @@ class _SharedGroupWatcher(GroupWatcher):
 
     def follow(self, key: str, paths: Iterable[str], pids: Iterable[int]) -> None:
         self._members[key] = tuple(paths), tuple(pids)
-
-    def wait(self, seconds: float) -> set[str]:
         every = self._members.values()
         self._watcher.watch([path for paths, _ in every for path in paths], [pid for _, pids in every for pid in pids])
+
+    def wait(self, seconds: float) -> set[str]:
         return set(self._members) if self._watcher.wait(seconds) else set()
 
     def close(self) -> None:

@@ -23,10 +23,18 @@ def used(processes: list[psutil.Process]) -> list[float]:
     return [sum(process.cpu_times()[:4]) for process in processes]
 
 
-@pytest.mark.parametrize("kind", ["idle", "working"])
+LIMITS = {"idle": 3.0, "working": 3.0, "without signals": 1.0}
+"""Largest median share of a core in percent."""
+
+
+@pytest.mark.parametrize("kind", LIMITS)
 def test_twenty_idle_monitors(machine: LisaHost, report: BenchmarkReport, kind: str) -> None:
-    prompt = "" if kind == "idle" else "[hang]"
-    stages = [SessionHarness(machine, f"lisa-idle-{number}").spawn(prompt) for number in range(COUNT)]
+    stages = [SessionHarness(machine, f"lisa-idle-{number}") for number in range(COUNT)]
+    for stage in stages:
+        if kind == "without signals":
+            stage.run("sleep 600")
+        else:
+            stage.spawn("" if kind == "idle" else "[hang]")
     words = ("--stop-on-waiting", "false", "--json-min")
     started = [machine.start("session", "monitor", "--session", stage.name, *words) for stage in stages]
     time.sleep(SETTLED)  # not a wait for a condition: the quiet itself is measured
@@ -44,4 +52,27 @@ def test_twenty_idle_monitors(machine: LisaHost, report: BenchmarkReport, kind: 
         [("median", f"{median(shares):.2f} %"), ("most", f"{max(shares):.2f} %"), ("together", f"{sum(shares):.1f} %")],
         f"CPU time of the monitor processes and their tmux calls over {SECONDS:.0f} s.",
     )
-    assert median(shares) < 3
+    assert median(shares) < LIMITS[kind]
+
+
+@pytest.mark.parametrize("words", [("wait", "--all"), ("list", "--watch")])
+def test_one_waiter_for_twenty_silent_sessions(
+    machine: LisaHost, report: BenchmarkReport, words: tuple[str, str]
+) -> None:
+    for number in range(COUNT):
+        SessionHarness(machine, f"lisa-idle-{number}").run("sleep 600")
+    process = machine.start("session", *words)
+    time.sleep(SETTLED)  # not a wait for a condition: the quiet itself is measured
+    watched = [psutil.Process(process.pid)]
+    before, began = used(watched)[0], time.monotonic()
+    time.sleep(SECONDS)
+    share = (used(watched)[0] - before) / (time.monotonic() - began) * 100
+    process.terminate()
+    process.communicate()
+    report.add_table(
+        f"`session {' '.join(words)}` of {COUNT} sessions without signals",
+        ("", "share of one core"),
+        [("the process and its tmux calls", f"{share:.2f} %")],
+        f"CPU time over {SECONDS:.0f} s.",
+    )
+    assert share < 10

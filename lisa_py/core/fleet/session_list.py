@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -20,12 +19,10 @@ from lisa_py.store import cursors, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project, SessionRef
 
-if TYPE_CHECKING:  # a list of names needs none of it
-    from lisa_py.core.status.evidence_collector import Evidence
-
-QUICK_POLL_SECONDS = 0.25
-"""Between two looks while something works whose end gives no sign."""
-POLL_SECONDS = 1.0
+READ_SECONDS, READ_FACTOR, MAX_READ_SECONDS = 1.0, 50, 5.0
+"""Interval of reading a list without an event; at least that multiple of what the last read took."""
+FOLDER_KEY = ""
+"""Member of the waiter that is the folder of all sessions."""
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):
@@ -160,21 +157,23 @@ def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float
     """
     from lisa_py.core.status import status_reader  # noqa: PLC0415 - as above
     from lisa_py.core.status.poll_cache import PollCache  # noqa: PLC0415 - as above
-    from lisa_py.core.wait.waiter import ReadThrottle, Waiter  # noqa: PLC0415 - as above
+    from lisa_py.core.wait.waiter import Waiter  # noqa: PLC0415 - as above
 
     path = _resolve_cursor_path(ctx, project, query)
     (before, recovered), memory = _read_previous(ctx, path, query), PollCache()
     shown, reported_at = False, 0.0
     try:
-        with Waiter(ctx, [f"{project.folder}/sessions"]) as waiter:
+        with Waiter(ctx) as waiter:
+            waiter.follow(FOLDER_KEY, [f"{project.folder}/sessions"])
             while True:
-                pace = ReadThrottle(ctx.clock)
+                waiter.start_read()
                 fleet = _discover_sessions(ctx, project, query)
                 found = status_reader.read_many(ctx, fleet.refs, cache=memory, panes=fleet.panes)
-                waiter.watch(*_collect_watch_targets(project, fleet, found))
+                by_folder = {ref.folder: each for ref, each in zip(fleet.refs, found, strict=True)}
+                waiter.unfollow_others(by_folder)
+                now = waiter.finish_read(by_folder)
                 items = _build_items(ctx, fleet, query, [status for _, status in found])
                 changes = list_items.compute_delta(before, items)
-                now = pace.finish_read()
                 if not shown or changes.count or now - reported_at >= interval:
                     list_items.save_cursor(path, items, ctx.clock.now())
                     before = list_items.ListCursor(items={list_items.item_key(each): each for each in items})
@@ -188,26 +187,7 @@ def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float
                         warnings=tuple(fleet.warnings),
                     )
                     recovered = UNSET
-                tick = QUICK_POLL_SECONDS if any(_needs_polling(status) for _, status in found) else POLL_SECONDS
-                if waiter.wait(max(0.0, min(reported_at + interval - now, tick))):
-                    pace.pause()
+                longest = max(READ_SECONDS, min(MAX_READ_SECONDS, READ_FACTOR * waiter.read_cost))
+                waiter.wait(min(reported_at + interval - now, longest))
     except KeyboardInterrupt:
         raise LisaError("interrupted", "stopped watching; the sessions go on", exit_code=130) from None
-
-
-def _needs_polling(status: Status) -> bool:
-    """Whether the session works and its next change may come without an event."""
-    works = status.session_state in ("in_progress", "just_started")
-    return works and status.state_source not in ("agent_file", "hook", "transcript")
-
-
-def _collect_watch_targets(
-    project: Project, fleet: LiveSessions, found: Sequence[tuple[Evidence, Status]]
-) -> tuple[list[str], list[int]]:
-    paths = [f"{project.folder}/sessions"]
-    pids = []
-    for evidence, _ in found:
-        paths += [evidence.folder, *evidence.watch_paths]
-        if evidence.pane is not None and evidence.root is not None:
-            pids.append(evidence.pane.pid)
-    return paths, pids

@@ -16,6 +16,8 @@ from lisa_py.host.processes import Process
 SAMPLE_SECONDS = 0.08
 BUSY_SHARE = 0.05
 """Of one core; an idle terminal program that redraws uses about 0.01."""
+MIN_CPU_TICKS = 0.02
+"""CPU seconds below which two snapshots show no use of the CPU: the clock ticks in hundredths."""
 QUIET_SECONDS = 3.0
 """A program that has its terminal among other things to wait for is at rest when its pane is still for so long."""
 QUIET_UNKNOWN_SECONDS = 6.0
@@ -153,7 +155,7 @@ def sample_cpu(readings: Sequence[ActivityReading], clock: Clock, cache: PollCac
             _cpu_share(before[item.pid, item.started], after[item.pid, item.started]) for item in reading.sampled
         )
     if cache is not None:
-        cache.cpu_samples = after
+        cache.keep_cpu_samples(after)
 
 
 def _cpu_share(before: tuple[float, float], after: tuple[float, float]) -> float:
@@ -192,3 +194,40 @@ def is_shell(process: Process | None) -> bool:
         return False
     first = process.argv[0] if process.argv else process.name
     return os.path.basename(first).lstrip("-").lower() in SHELLS
+
+
+class ActivitySnapshot(Struct, frozen=True):
+    """A cheap summary of what a command's processes do; it changes if their state may have changed."""
+
+    waits: tuple[tuple[int, str, str], ...]
+    """Process id, name and terminal wait of each process; the wait is empty while they use CPU."""
+    cpu_seconds: float
+    at: float
+
+    def differs_from(self, earlier: ActivitySnapshot) -> bool:
+        return self.waits != earlier.waits
+
+
+def take_snapshots(
+    workloads: Sequence[Sequence[Process]], clock: Clock, earlier: Sequence[ActivitySnapshot | None]
+) -> list[ActivitySnapshot]:
+    """Return what each command's processes do now, without a call to tmux."""
+    roots = [_find_roots(workload) for workload in workloads]
+    trees = processes.read_trees([pid for pids in roots for pid in pids], argv=False)
+    now = clock.monotonic()
+    return [
+        _take_snapshot([process for pid in pids for process in trees.get(pid, ())], now, before)
+        for pids, before in zip(roots, earlier, strict=True)
+    ]
+
+
+def _find_roots(workload: Sequence[Process]) -> list[int]:
+    pids = {process.pid for process in workload}
+    return [process.pid for process in workload if process.ppid not in pids]
+
+
+def _take_snapshot(tree: Sequence[Process], now: float, before: ActivitySnapshot | None) -> ActivitySnapshot:
+    used = sum(process.cpu_seconds for process in tree)
+    busy = before is not None and used - before.cpu_seconds >= max(MIN_CPU_TICKS, BUSY_SHARE * (now - before.at))
+    waits = tuple((process.pid, process.name, "" if busy else processes.terminal_wait(process)) for process in tree)
+    return ActivitySnapshot(waits, used, now)

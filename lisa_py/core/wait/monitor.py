@@ -11,24 +11,20 @@ from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.status import last_screen
-from lisa_py.core.status.evidence import AGENT_SOURCES
 from lisa_py.core.status.evidence_collector import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.core.wait.marker import MarkerSearch
 from lisa_py.core.wait.stop_rules import Stop, StopRules, find_stop, next_interval
 from lisa_py.core.wait.transitions import Recorder
-from lisa_py.core.wait.waiter import ReadThrottle, Waiter
+from lisa_py.core.wait.waiter import Waiter
 from lisa_py.store import session_records as records
 from lisa_py.store.paths import SessionRef
 
-TICK = 1.0
-"""Longest time between two looks: for what gives no sign of itself."""
-QUICK_TICK = 0.1
-"""While the state shows only where no event tells of its change (pane title, processes, pane text)."""
-SETTLE_TICK = 0.025
-SETTLE_SECONDS = 0.5
-"""After an event that changed nothing yet: another sign of the same thing is on its way."""
+READ_SECONDS = 1.0
+"""Longest time between two reads of a session whose changes are events."""
+MARKER_SECONDS = 0.25
+"""Longest time between two searches for the marker: new pane text is no event."""
 
 
 class Poll(Struct, frozen=True):
@@ -97,7 +93,7 @@ def iterate_polls(ctx: Context, ref: SessionRef, rules: StopRules) -> Generator[
 
     Closing it early ends the watching and leaves the session alone.
     """
-    with Waiter(ctx) as waiter:
+    with Waiter(ctx, single=True) as waiter:
         run = _MonitorRun(ctx, ref, rules, waiter)
         outcome = yield from run.run_round(rules.max_polls)
         budget = rules.recover_budget
@@ -131,7 +127,7 @@ class _MonitorRun:
         self._marker = MarkerSearch(ctx, ref, rules.until_marker) if rules.until_marker else None
         self._began = ctx.clock.monotonic()
         self._evidence: Evidence | None = None
-        self._waiter.watch([ref.folder], [])  # before the first look: what happens during it is not missed
+        self._waiter.follow(ref.session, [ref.folder])  # before the first read, so that no change is missed
 
     def run_round(self, max_polls: int) -> Generator[Poll, None, MonitorSummary]:
         """Look, report and wait until a rule is met or the polls or the time are used up."""
@@ -139,11 +135,9 @@ class _MonitorRun:
         began = next_report_at = clock.monotonic()
         deadline = began + self._rules.timeout_seconds if self._rules.timeout_seconds else float("inf")
         polls, before, degraded_only = 0, "", True
-        woken_at = began
         while True:
-            pace = ReadThrottle(clock)
-            evidence, status = self._read()
-            now = pace.finish_read()
+            status = self._read()[1]
+            now = clock.monotonic()
             found = find_stop(self._rules, status, self._marker_found)
             is_due = now >= next_report_at
             last = now >= deadline or (is_due and self._rules.counts_polls and polls + 1 >= max_polls)
@@ -160,32 +154,24 @@ class _MonitorRun:
             if last:
                 return self._make_timeout_summary(polls, status, degraded_only)
             pause = min(next_report_at, deadline) - now
-            if self._waiter.wait(min(pause, self._poll_delay(evidence, status, now - woken_at))):
-                pace.pause()
-                woken_at = clock.monotonic()
+            self._waiter.wait(min(pause, self._longest_pause(status)))
 
     def _read(self) -> tuple[Evidence, Status]:
+        self._waiter.start_read()
         evidence, status = read_with_evidence(
             self._ctx, self._ref, agent=self._rules.agent, mode=self._rules.mode, cache=self._cache
         )
+        self._waiter.finish_read({self._ref.session: (evidence, status)})
         self._evidence = evidence
-        pids = [evidence.pane.pid] if evidence.pane is not None and evidence.root is not None else []
-        if evidence.agent_process is not None and evidence.root is not None:
-            pids.append(evidence.agent_process.pid)
-        self._waiter.watch([self._ref.folder, *evidence.watch_paths], pids)
         return evidence, self._recorder.record(evidence, status)
 
     def _marker_found(self) -> bool:
         return bool(self._marker and self._evidence is not None and self._marker.is_found(self._evidence))
 
-    def _poll_delay(self, evidence: Evidence, status: Status, since_event: float) -> float:
-        """How long nothing may happen until the next look."""
-        if since_event < SETTLE_SECONDS and status.state_source not in ("agent_file", "end_record"):
-            return max(SETTLE_TICK, since_event / 2)
-        if status.session_state in ("in_progress", "just_started") and _needs_polling(evidence, status):
-            exact = any(report.source in AGENT_SOURCES for report in evidence.reports)
-            return QUICK_TICK if exact or since_event < 60 else 4 * QUICK_TICK
-        return 2.5 * QUICK_TICK if self._marker is not None else TICK
+    def _longest_pause(self, status: Status) -> float:
+        if self._marker is not None:
+            return MARKER_SECONDS
+        return float("inf") if status.needs_polling else READ_SECONDS
 
     def _make_stop_summary(self, found: Stop, polls: int, status: Status) -> MonitorSummary:
         return MonitorSummary(
@@ -236,15 +222,6 @@ class _MonitorRun:
             recoveries=recoveries,
             output_file=kept,
         )
-
-
-def _needs_polling(evidence: Evidence, status: Status) -> bool:
-    """Whether the next change of state may come without any file or process telling of it."""
-    if status.classification_reason in ("prompt_pending", "grace_period_just_started"):
-        return True
-    if status.state_source == "title":
-        return not (evidence.meta and evidence.meta.hooks)  # hooks and transcript tell of all that the title shows
-    return status.state_source in ("activity", "screen")
 
 
 def _comparison_key(status: Status) -> str:

@@ -107,13 +107,15 @@ def _wait_for_key_effect(ctx: Context, ref: SessionRef) -> None:
     """Wait until a key shows effect: no agent confirms a key, so an immediate idle state can predate it."""
     deadline = ctx.clock.monotonic() + KEY_EFFECT_SECONDS
     memory = PollCache()
-    with Waiter(ctx, [ref.folder]) as waiter:
+    with Waiter(ctx, single=True) as waiter:
+        waiter.follow(ref.session, [ref.folder])
         while True:
+            waiter.start_read()
             evidence, status = status_reader.read_with_evidence(ctx, ref, cache=memory)
+            waiter.finish_read({ref.session: (evidence, status)})
             left = deadline - ctx.clock.monotonic()
             if status.session_state != "waiting_input" or left <= 0:
                 return
-            waiter.watch([ref.folder, *evidence.watch_paths], [])
             waiter.wait(min(left, POLL_SECONDS))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lisa_py.core.context import Context
+from lisa_py.core.wait import waiter
 from lisa_py.core.wait.monitor import MonitorSummary, Poll, run_monitor
 from lisa_py.core.wait.stop_rules import StopRules
 from lisa_py.host.env import read_settings
@@ -115,6 +116,43 @@ def test_scenario_20_a_python_agent_is_found_also_when_its_prompt_says_grep(stag
     outcome, _, _ = watch(stage)
     assert (outcome.reason, outcome.status.pane_command) == ("waiting_input", "python3")
     assert outcome.status.agent_pid > 0
+
+
+# -- sessions without signals ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiter, "QUICK_PERIOD", 0.3)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_quiet_command_is_rarely_read(stage: SessionHarness) -> None:
+    stage.run("sleep 600")
+    wait_until(lambda: stage.status().session_state == "in_progress")
+    seen: list[Poll] = []
+    rules = StopRules(timeout_seconds=4, counts_polls=False)
+    run_monitor(stage.ctx, stage.ref, rules, on_poll=seen.append)
+    assert sum(poll.elapsed > 1 for poll in seen) <= 4, [poll.elapsed for poll in seen]
+
+
+@pytest.mark.usefixtures("quiet")
+def test_change_of_a_quiet_command_is_noticed(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiter, "QUIET_SECONDS", 60.0)  # only the comparison of the processes is left
+    stage.run("until [ -e go ]; do sleep 0.01; done; read answer")
+    timer = later(2, (stage.machine.project / "go").touch)
+    outcome, _, took = watch(stage)
+    timer.join()
+    assert (outcome.reason, outcome.status.state_source) == ("waiting_input", "activity")
+    assert took < 5
+
+
+@pytest.mark.usefixtures("quiet")
+def test_end_of_a_quiet_command_is_noticed_at_once(stage: SessionHarness) -> None:
+    stage.run("sleep 3; exit 7")
+    outcome, _, _ = watch(stage)
+    assert outcome.status.exit_code == 7
+    assert time.time() - os.stat(stage.ref.done).st_mtime < 0.5
 
 
 # -- deadlines ------------------------------------------------------------------------------------------------------
