@@ -200,6 +200,27 @@ def size(path: str) -> int:
         return -1
 
 
+def read_lines_backwards(path: str, block: int, limit: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Yield parts of whole lines with their byte offsets, from the newest part to the oldest.
+
+    The first part has about `block` bytes, each further one four times as many; `limit` bounds the sum. A last line
+    that is still being written is left out.
+    """
+    total = end = max(0, size(path))
+    head, complete = b"", False  # the beginning of a torn first line is in the part before it
+    while end > 0 and (limit is None or total - end < limit):
+        start = max(0, end - block)
+        raw = read_from(path, start, end - start) + head
+        end, block = start, block * 4
+        if not complete:
+            raw = raw[: raw.rfind(b"\n") + 1]
+            complete = bool(raw)
+        cut = raw.find(b"\n") + 1 if start else 0
+        head = raw[:cut]
+        if raw[cut:]:
+            yield start + cut, raw[cut:]
+
+
 def modified_at(path: str) -> float:
     """Unix seconds of the last change; 0 when there is no such file."""
     try:

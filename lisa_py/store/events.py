@@ -110,21 +110,11 @@ def _parse(lines: list[bytes]) -> tuple[list[Event], int]:
 
 
 def _last_seq(path: str) -> int:
-    size = files.size(path)
-    if size <= 0:
-        return 0
-    window = _TAIL
-    while True:
-        raw = files.read_from(path, max(0, size - window), window)
-        lines = raw.split(b"\n")
-        if window < size:
-            lines = lines[1:]
-        events, _ = _parse([line for line in lines if line.strip()])
+    for _, lines in files.read_lines_backwards(path, _TAIL):
+        events, _ = _parse([line for line in lines.split(b"\n") if line.strip()])
         if events:
             return events[-1].seq
-        if window >= size:
-            return 0
-        window *= 8
+    return 0
 
 
 def _trim(path: str, settings: Settings, newest: int) -> None:

@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 
-from lisa_py.core.status.evidence_collector import read_hooks
+from lisa_py.core.status.agent_reports import read_hooks
 from lisa_py.store import session_records
 from tests.bench.conftest import BenchmarkReport
 from tests.bench.timing import percentile

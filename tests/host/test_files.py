@@ -71,3 +71,20 @@ def test_lock_refuses_a_symlink_and_a_missing_folder(tmp_path: Path) -> None:
             pass
         assert refused.value.code == "store_unwritable"
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("block", [1, 3, 8, 64])
+def test_lines_are_read_backwards_whole(tmp_path: Path, block: int) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"one\ntwo two\n\nthree\ntorn")
+    parts = list(files.read_lines_backwards(str(path), block))
+    assert b"".join(lines for _, lines in reversed(parts)) == b"one\ntwo two\n\nthree\n"
+    assert all(lines.endswith(b"\n") and path.read_bytes()[at:].startswith(lines) for at, lines in parts)
+
+
+def test_reading_backwards_stops_at_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"line\n" * 100)
+    parts = list(files.read_lines_backwards(str(path), 10, 30))
+    assert 30 <= sum(len(lines) for _, lines in parts) < 100
+    assert list(files.read_lines_backwards(str(tmp_path / "none"), 10)) == []

@@ -13,7 +13,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame
 from lisa_py.core.context import Context
 from lisa_py.core.output.pane_text import read_meta_or_default
-from lisa_py.core.status import evidence_collector, transcript
+from lisa_py.core.status import agent_reports, transcript
 from lisa_py.core.status.evidence import CLOCK_SLACK
 from lisa_py.host import files, processes
 from lisa_py.host.clock import format_rfc3339
@@ -101,13 +101,8 @@ def locate(ctx: Context, ref: SessionRef, pane: Pane | None) -> TranscriptLocati
         agent = agents.get(meta.agent)
     except LisaError:
         return TranscriptLocation(Agent(), Binding(), "no_metadata")
-    view = View(
-        meta=meta,
-        processes=processes.read_tree(pane.pid) if pane is not None and not pane.dead else (),
-        hooks=evidence_collector.read_hooks(ref),
-        environ=ctx.settings.environ,
-        now=ctx.clock.now(),
-    )
+    tree = processes.read_tree(pane.pid) if pane is not None and not pane.dead else ()
+    view = agent_reports.build_view(ctx, ref, meta, tree=tree)
     try:
         binding = agent.bind(view)
     except OSError:
@@ -154,21 +149,9 @@ def _read_backwards(
     keep: Callable[[Frame], bool] = lambda frame: True,
 ) -> TranscriptExcerpt:
     """Read blocks from the end backwards until it is enough."""
-    path = location.binding.transcript
-    start = end = _complete_lines_end(path)
-    block = BLOCK_BYTES
-    frames: list[Frame] = []
-    while start > 0 and end - start < MAX_READ_BYTES:
-        begin = max(0, start - block)
-        raw = files.read_from(path, begin, start - begin)
-        cut = raw.find(b"\n") + 1 if begin else 0
-        block *= 4
-        if begin and not cut:  # one record is larger than the block
-            continue
-        start = begin + cut
-        frames[:0] = transcript.parse_lines(location.agent, raw[cut:], start)
-        if enough(frames, end):
-            break
+    frames, start, end = transcript.read_backwards(
+        location.agent, location.binding.transcript, enough, block=BLOCK_BYTES, limit=MAX_READ_BYTES
+    )
     return _build_excerpt(
         location, [frame for frame in frames if keep(frame)], end, complete=not start or enough(frames, end)
     )
@@ -193,21 +176,6 @@ def read_since(location: TranscriptLocation, cursor: TranscriptCursor) -> Transc
 
 
 # -- where lines begin and end --------------------------------------------------------------------------------------
-
-
-def _complete_lines_end(path: str) -> int:
-    """Offset behind the last complete line."""
-    size = files.size(path)
-    block = BLOCK_BYTES
-    while size > 0:
-        start = max(0, size - block)
-        at = files.read_from(path, start, size - start).rfind(b"\n")
-        if at >= 0:
-            return start + at + 1
-        if not start:
-            return 0
-        block *= 4
-    return 0
 
 
 def _line_start(path: str, offset: int) -> int:

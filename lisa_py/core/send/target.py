@@ -7,12 +7,11 @@ from collections.abc import Callable
 from lisa_py import agents
 from lisa_py.agents.base import Agent, Binding, View
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
-from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.send import dialog
-from lisa_py.core.status import evidence_collector as watching
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status import agent_reports
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.host import processes
@@ -70,17 +69,14 @@ class SendTarget:
         """What the agent file judges: its signals as they are now, the rest as of the last look."""
         found = self.evidence
         path = found.binding.transcript
-        tree = (found.root, *found.workload) if found.root is not None else found.workload
-        return View(
-            meta=found.meta or SessionMeta(session=self.ref.session),
-            processes=tree,
-            title=found.pane.title if found.pane is not None else "",
+        return agent_reports.build_view(
+            self._ctx,
+            self.ref,
+            found.meta,
+            tree=(found.root, *found.workload) if found.root is not None else found.workload,
+            pane=found.pane,
             screen=found.screen,
-            alternate=bool(found.pane and found.pane.alternate),
-            hooks=watching.read_hooks(self.ref),
             frames=self._memory.follow(self.agent, path) if path else (),
-            environ=self._ctx.settings.environ,
-            now=self._ctx.clock.now(),
         )
 
     # -- what must be so --------------------------------------------------------------------------------------

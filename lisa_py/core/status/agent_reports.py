@@ -16,6 +16,8 @@ from lisa_py.core.status import transcript
 from lisa_py.core.status.evidence import Evidence, SessionProbe
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.host import files
+from lisa_py.host.pane import Pane
+from lisa_py.host.processes import Process
 from lisa_py.store.paths import SessionRef
 
 HOOKS_TAIL = 1 << 17
@@ -32,7 +34,7 @@ def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: Po
     living = evidence.root is not None and evidence.end is None
     if evidence.custom or (living and not evidence.workload) or (not living and evidence.meta is None):
         return
-    view = probe.view = _build_view(ctx, probe)
+    view = probe.view = build_view(ctx, probe.ref, evidence.meta, tree=probe.tree, pane=evidence.pane)
     try:
         evidence.binding = probe.agent.bind(view)
         path = evidence.binding.transcript
@@ -60,14 +62,25 @@ def _is_decisive(report: AgentReport, now: float) -> bool:
     return report.source in LIVE_SOURCES and not is_new_idle
 
 
-def _build_view(ctx: Context, probe: SessionProbe) -> View:
-    evidence = probe.evidence
+def build_view(
+    ctx: Context,
+    ref: SessionRef,
+    meta: SessionMeta | None,
+    *,
+    tree: tuple[Process, ...] = (),
+    pane: Pane | None = None,
+    screen: str = "",
+    frames: tuple[Frame, ...] = (),
+) -> View:
+    """Return what an agent file judges: the newest hooks, and what the caller has read."""
     return View(
-        meta=evidence.meta or SessionMeta(session=evidence.session),
-        processes=probe.tree,
-        title=evidence.pane.title if evidence.pane else "",
-        alternate=bool(evidence.pane and evidence.pane.alternate),
-        hooks=read_hooks(probe.ref),
+        meta=meta or SessionMeta(session=ref.session),
+        processes=tree,
+        title=pane.title if pane is not None else "",
+        screen=screen,
+        alternate=bool(pane is not None and pane.alternate),
+        hooks=read_hooks(ref),
+        frames=frames,
         environ=ctx.settings.environ,
         now=ctx.clock.now(),
     )

@@ -8,8 +8,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.status import agent_process, agent_reports
 from lisa_py.core.status import evidence as status_evidence
 from lisa_py.core.status import panes as pane_list
-from lisa_py.core.status.agent_reports import read_hooks as read_hooks  # part of what this module offers
-from lisa_py.core.status.evidence import Evidence as Evidence  # part of what this module offers
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.host import processes
 from lisa_py.host.pane import Pane

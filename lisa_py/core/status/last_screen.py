@@ -5,7 +5,7 @@ from __future__ import annotations
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
 

@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from lisa_py.contract.status import Signals, Status
 from lisa_py.core.status import process_activity
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.outcome import Outcome, exit_signal_number, signal_name
 
 LONGEST_ESTIMATE = 60

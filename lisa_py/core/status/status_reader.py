@@ -8,7 +8,8 @@ from msgspec import structs
 
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.status.evidence_collector import Evidence, collect_evidence
+from lisa_py.core.status.evidence import Evidence
+from lisa_py.core.status.evidence_collector import collect_evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.verdict import judge
 from lisa_py.host.pane import Pane

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -34,29 +34,28 @@ def read_tail(agent: Agent, path: str, *, limit: int = TAIL_LIMIT) -> tuple[Fram
 
 
 def read_newest(agent: Agent, path: str, *, limit: int = TAIL_LIMIT) -> TranscriptChunk:
-    """As tail, with the offset behind the last whole line."""
-    size = files.size(path)
-    if size <= 0:
-        return TranscriptChunk((), 0)
-    end, block, offset = size, BLOCK, -1
+    """As read_tail, with the offset behind the last whole line."""
+    frames, _, end = read_backwards(agent, path, lambda found, _: _has_turn_start(found), block=BLOCK, limit=limit)
+    return TranscriptChunk(tuple(sort_by_time(frames)), end)
+
+
+def read_backwards(
+    agent: Agent, path: str, enough: Callable[[list[Frame], int], bool], *, block: int, limit: int
+) -> tuple[list[Frame], int, int]:
+    """Read from the end back until `enough(frames, end)`; return the frames and the offsets of start and end."""
     frames: list[Frame] = []
-    head = b""  # the first, torn line of the block behind: its beginning is in this one
-    while end > 0 and size - end < limit:
-        start = max(0, end - block)
-        raw = files.read_from(path, start, end - start) + head
-        end, block = start, block * 4
-        if offset < 0:
-            whole = raw.rfind(b"\n") + 1
-            if not whole:
-                continue  # nothing but a line that is still being written
-            offset, raw = start + whole, raw[:whole]
-        cut = raw.find(b"\n") + 1 if start else 0
-        head = raw[:cut]
-        found = parse_lines(agent, raw[cut:], start + cut)
-        frames[:0] = found
-        if any(frame.kind == "turn_start" for frame in found):
+    start = end = 0
+    for offset, lines in files.read_lines_backwards(path, block, limit):
+        end = end or offset + len(lines)
+        start = offset
+        frames[:0] = parse_lines(agent, lines, offset)
+        if enough(frames, end):
             break
-    return TranscriptChunk(tuple(sort_by_time(frames)), max(0, offset))
+    return frames, start, end
+
+
+def _has_turn_start(frames: Sequence[Frame]) -> bool:
+    return any(frame.kind == "turn_start" for frame in frames)
 
 
 def sort_by_time(frames: Sequence[Frame]) -> list[Frame]:

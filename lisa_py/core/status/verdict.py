@@ -13,7 +13,7 @@ from msgspec import structs
 
 from lisa_py.contract.status import AgentState, SessionStateWord, StateSource, Status, WaitingFor
 from lisa_py.core.status import process_activity, status_builder
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.fusion import ACCEPTANCE_SECONDS, FusionResult, TurnBoundary, fuse
 from lisa_py.core.status.outcome import Outcome, describe_exit, signal_name
 

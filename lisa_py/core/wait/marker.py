@@ -10,7 +10,7 @@ from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.frames import Frame
 from lisa_py.core.context import Context
 from lisa_py.core.status import transcript
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.host.tmux import Pane
 from lisa_py.store.paths import SessionRef

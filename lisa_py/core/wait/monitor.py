@@ -11,7 +11,7 @@ from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.status import last_screen
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.core.wait.marker import MarkerSearch

@@ -11,7 +11,7 @@ from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.records import SessionState
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.store import events, oauth_tokens, session_records
 from lisa_py.store.paths import SessionRef

@@ -10,7 +10,7 @@ from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.context import Context
 from lisa_py.core.status import status_reader
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.wait.transitions import Recorder
 from lisa_py.core.wait.waiter import Waiter

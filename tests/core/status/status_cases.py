@@ -14,7 +14,7 @@ from msgspec import UNSET
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.records import SessionMeta, SessionState
 from lisa_py.contract.status import AgentReport, Status
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.verdict import judge
 from lisa_py.host.pane import Pane
 from lisa_py.host.processes import Process

@@ -13,7 +13,8 @@ import pytest
 from lisa_py.contract.records import SessionMeta, SessionState
 from lisa_py.core.context import Context
 from lisa_py.core.status import status_reader
-from lisa_py.core.status.evidence_collector import Evidence, collect_evidence
+from lisa_py.core.status.evidence import Evidence
+from lisa_py.core.status.evidence_collector import collect_evidence
 from lisa_py.host import processes
 from lisa_py.host.env import read_settings
 from lisa_py.store import session_records

@@ -7,7 +7,7 @@ from msgspec import UNSET, structs
 
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import SESSION_STATES
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.verdict import judge
 from lisa_py.store.session_records import EndRecord
 from tests.core.status import status_cases

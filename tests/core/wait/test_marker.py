@@ -6,7 +6,7 @@ import pytest
 
 from lisa_py.contract.records import SessionMeta, SessionState
 from lisa_py.core.context import Context
-from lisa_py.core.status.evidence_collector import Evidence
+from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.wait.marker import MarkerSearch
 from lisa_py.host.pane import Pane
 from lisa_py.store.paths import SessionRef
