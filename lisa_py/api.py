@@ -34,10 +34,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from lisa_py import agents
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
@@ -64,6 +64,9 @@ from lisa_py.core.wait.monitor import MonitorSummary, Poll
 from lisa_py.core.wait.stop_rules import StopRules, check_rules
 from lisa_py.host import env
 from lisa_py.store.paths import SessionRef
+
+if TYPE_CHECKING:
+    import libtmux
 
 Mode = Literal["interactive", "exec"]
 
@@ -196,6 +199,16 @@ class Session:
     @property
     def project_root(self) -> str:
         return self._ref.project.root
+
+    @property
+    def tmux(self) -> libtmux.Session:
+        """Return the session as a libtmux object. Raise LisaError(session_not_found)."""
+        found: libtmux.Session | None = (
+            self._ctx.server(self._ref).as_libtmux().sessions.get(default=None, session_name=self.name)
+        )
+        if found is None:
+            raise session_not_found(self.name, self.project_root)
+        return found
 
     @property
     def meta(self) -> SessionMeta:

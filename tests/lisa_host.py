@@ -19,9 +19,15 @@ import psutil
 from lisa_py.cli import parse
 from lisa_py.core.context import Context
 from lisa_py.host.env import read_settings
+from lisa_py.host.tmux import Tmux
 from tests import answers, warm_start
 
 PROGRAM = (sys.executable, "-P", "-m", "lisa_py")
+
+
+def find_server_pid(tmux: Tmux) -> int:
+    """Return the process id of a running tmux server."""
+    return int(tmux.as_libtmux().cmd("display-message", "-p", "#{pid}").stdout[0])
 
 
 class CallResult(NamedTuple):

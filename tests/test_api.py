@@ -134,3 +134,12 @@ def test_a_lost_session_is_a_status_not_an_exception(lisa: Lisa) -> None:
     with pytest.raises(LisaError) as raised:
         session.capture()
     assert raised.value.code == "session_not_found"
+
+
+def test_tmux_is_the_libtmux_session(lisa: Lisa) -> None:
+    with lisa.spawn("[say hello]", agent="scripted") as session:
+        assert session.tmux.session_name == session.name
+        assert session.tmux.active_pane.pane_pid == str(session.meta.pane_pid)
+    with pytest.raises(LisaError) as refused:
+        _ = session.tmux
+    assert refused.value.code == "session_not_found"

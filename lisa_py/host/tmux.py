@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import sockets
@@ -13,6 +14,9 @@ from lisa_py.host.pane import PANE_FORMAT
 from lisa_py.host.pane import Pane as Pane  # part of what this module offers
 from lisa_py.host.pane import parse_pane as read_pane
 from lisa_py.host.run import ProgramResult, find_program, run_program
+
+if TYPE_CHECKING:
+    import libtmux
 
 SOCKET_PATH_MAX = 100
 """Bytes; Linux takes 107 for a Unix socket, macOS 103."""
@@ -106,11 +110,6 @@ class Tmux:
         found = self.list_panes(session)
         return found[0] if found else None
 
-    def server_pid(self) -> int:
-        """Process id of the server; 0 when there is none."""
-        result = self.call("display-message", "-p", "#{pid}")
-        return int(result.text.strip() or 0) if result.code == 0 else 0
-
     def count_clients(self) -> int:
         result = self.call("list-clients", "-F", "x")
         return len(result.text.splitlines()) if result.code == 0 else 0
@@ -154,18 +153,24 @@ class Tmux:
 
     # -- making and ending ------------------------------------------------------------------------------------
 
-    def boot(self) -> None:
-        """Start the server if need be and set its options; harmless on a running one."""
-        self._start()
+    def as_libtmux(self) -> libtmux.Server:
+        """Return the server as a libtmux object, for sessions, options and hooks beyond what lisa needs.
+
+        libtmux has no time limit for a call and hands the caller's environment to a server that it starts.
+        """
+        import libtmux  # noqa: PLC0415 - 90 ms
+
+        sockets.refuse_foreign(self.socket)
+        return libtmux.Server(socket_path=self.socket, config_file=os.devnull)
 
     def _start(self, *then: str, cwd: str | None = None) -> ProgramResult:
-        """Boot the server and run one more command in the same breath.
+        """Start the server if needed, set its options, and run one more command in the same client.
 
         Raises LisaError(spawn_tmux_new_failed) when tmux cannot be started.
         """
         sockets.ensure_socket_folder(self.socket)
         history = (";", "set", "-g", "history-limit", str(self._settings.history_lines))
-        words = (*_BOOT, *history, ";", *then) if then else (*_BOOT, *history)
+        words = (*_BOOT, *history, ";", *then)
         for _ in range(3):  # a server that is just ending takes new clients down with it
             result = self.call(*words, cwd=cwd)
             if not result.code or not any(word in result.error_text for word in (*_SERVER_ENDING, *_NO_SERVER)):
@@ -265,9 +270,6 @@ class Tmux:
         if is_server_absent(result) or "can't find" in result.error_text:
             return False
         raise LisaError("send_keys_failed", f"tmux answered: {result.error_text}")
-
-    def resize(self, pane_id: str, width: int, height: int) -> None:
-        self.call("resize-window", "-t", pane_id, "-x", str(width), "-y", str(height))
 
 
 def is_server_absent(result: ProgramResult) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet import Fleet
-from tests.lisa_host import LisaHost
+from tests.lisa_host import LisaHost, find_server_pid
 from tests.polling import wait_until
 
 
@@ -25,7 +25,7 @@ def dead_server(fleet: Fleet, root: Path) -> Path:
     root.mkdir(exist_ok=True)
     fleet.spawn("lisa-crashed", root=str(root))
     tmux = fleet.ctx.tmux(fleet.ctx.project(str(root)))
-    os.kill(tmux.server_pid(), signal.SIGKILL)
+    os.kill(find_server_pid(tmux), signal.SIGKILL)
     wait_until(lambda: tmux.is_listening() is False)
     return Path(tmux.socket)
 
@@ -72,7 +72,8 @@ def test_a_server_in_which_all_have_ended_goes_and_their_last_screens_stay(machi
 
 def test_an_empty_server_goes(machine: LisaHost, fleet: Fleet) -> None:
     tmux = fleet.ctx.tmux(fleet.ctx.project())
-    tmux.boot()
+    fleet.spawn("lisa-x", "exec sleep 600")
+    tmux.as_libtmux().kill_session("lisa-x")
     assert machine.lisa("cleanup", "--json").json["killedServers"] == 1
     assert tmux.is_listening() is False
 
@@ -119,7 +120,7 @@ def test_another_users_socket_is_left_alone(machine: LisaHost, fleet: Fleet) -> 
 
 def test_a_server_that_hangs_is_reported_and_kept(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
-    pid = fleet.ctx.tmux(fleet.ctx.project()).server_pid()
+    pid = find_server_pid(fleet.ctx.tmux(fleet.ctx.project()))
     os.kill(pid, signal.SIGSTOP)
     try:
         answer = machine.lisa("cleanup", "--json")

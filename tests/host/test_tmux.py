@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from libtmux.constants import OptionScope
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import processes, sockets
 from lisa_py.host.env import read_settings
 from lisa_py.host.tmux import Pane, Tmux
-from tests.lisa_host import LisaHost
+from tests.lisa_host import LisaHost, find_server_pid
 from tests.polling import wait_until
 
 RECEIVER = """
@@ -135,24 +136,24 @@ def test_the_users_tmux_conf_and_shell_play_no_part(tmux: Tmux, machine: LisaHos
     server = Tmux(tmux.socket, read_settings(machine.env))
     pane = start(server, machine, "lisa-conf")
     assert (pane.width, pane.height) == (90, 20)
-    shown = server.call("show-options", "-g").text + server.call("show-options", "-s").text
-    for line in (
-        "base-index 0",
-        "destroy-unattached off",
-        "default-shell /bin/sh",
-        "status off",
-        "history-limit 50000",
-        "exit-empty off",
-    ):
-        assert line in shown.splitlines()
-    assert "remain-on-exit on" in server.call("show-options", "-gw").text.splitlines()
+    options = server.as_libtmux()
+    expected = {
+        "base-index": 0,
+        "destroy-unattached": False,
+        "default-shell": "/bin/sh",
+        "status": False,
+        "history-limit": 50_000,
+    }
+    assert {name: options.show_option(name, global_=True, scope=OptionScope.Session) for name in expected} == expected
+    assert options.show_option("exit-empty", scope=OptionScope.Server) is False
+    assert options.show_option("remain-on-exit", global_=True, scope=OptionScope.Window) is True
 
 
 def test_nothing_of_one_caller_becomes_everybodys_environment(tmux: Tmux, machine: LisaHost) -> None:
     machine.env.update(SOME_TOKEN="hush", TMUX="/tmp/dangling,1,0", TMUX_PANE="%7")
     server = Tmux(tmux.socket, read_settings(machine.env))
     start(server, machine, "lisa-env", "/bin/sh", "-c", "env >environment; exec sleep 600")
-    assert "hush" not in server.call("show-environment", "-g").text
+    assert "SOME_TOKEN" not in server.as_libtmux().show_environment()
     text = wait_until(lambda: read(machine.project / "environment")).decode()
     assert "hush" not in text
     assert "/tmp/dangling" not in text
@@ -160,10 +161,10 @@ def test_nothing_of_one_caller_becomes_everybodys_environment(tmux: Tmux, machin
 
 def test_the_server_outlives_its_last_session_and_its_socket_is_private(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-last")
-    pid = tmux.server_pid()
+    pid = find_server_pid(tmux)
     tmux.kill_session("lisa-last")
     assert tmux.list_panes() == []
-    assert tmux.server_pid() == pid
+    assert find_server_pid(tmux) == pid
     assert stat.S_IMODE(os.stat(tmux.socket).st_mode) & 0o077 == 0
 
 
@@ -171,7 +172,7 @@ def test_an_empty_server_retires_with_its_socket_and_a_used_one_does_not(tmux: T
     start(tmux, machine, "lisa-last")
     assert tmux.stop_if_unused() is False
     assert tmux.find_pane("lisa-last") is not None
-    pid = tmux.server_pid()
+    pid = find_server_pid(tmux)
     tmux.kill_session("lisa-last")
     assert tmux.stop_if_unused() is True
     assert not processes.is_running(pid, 0)
@@ -195,7 +196,7 @@ def test_a_server_whose_programs_have_all_ended_retires_on_request(tmux: Tmux, m
 def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-x")
     assert sockets.remove_socket(tmux.socket, 1) is False
-    os.kill(tmux.server_pid(), signal.SIGKILL)
+    os.kill(find_server_pid(tmux), signal.SIGKILL)
     wait_until(lambda: tmux.is_listening() is False)
     assert sockets.remove_socket(tmux.socket, 1) is True
     assert list(machine.sockets.iterdir()) == []
@@ -206,7 +207,7 @@ def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: Lisa
 
 def test_after_a_crash_of_the_server_sessions_are_gone_and_new_ones_start(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-before")
-    os.kill(tmux.server_pid(), signal.SIGKILL)
+    os.kill(find_server_pid(tmux), signal.SIGKILL)
     wait_until(lambda: tmux.is_listening() is False)
     assert os.path.exists(tmux.socket)
     assert tmux.list_panes() == []
@@ -247,7 +248,7 @@ def test_a_server_that_hangs_is_cannot_tell_and_never_no(tmux: Tmux, machine: Li
     start(tmux, machine, "lisa-there")
     machine.env["LISA_CMD_TIMEOUT_SECONDS"] = "1"
     hasty = Tmux(tmux.socket, read_settings(machine.env))
-    pid = hasty.server_pid()
+    pid = find_server_pid(hasty)
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(TmuxUnavailable):
@@ -369,10 +370,10 @@ def test_pasting_into_a_dead_pane_is_refused_and_the_server_lives(tmux: Tmux, ma
     pane = start(tmux, machine, "lisa-dead", "/bin/true")
     other = start(tmux, machine, "lisa-other")
     wait_until(lambda: (now := tmux.find_pane("lisa-dead")) and now.dead)
-    pid = tmux.server_pid()
+    pid = find_server_pid(tmux)
     assert tmux.paste(pane.pane_id, b"hello") == "dead"
     assert tmux.send_keys(pane.pane_id, ["Enter"]) is False
-    assert tmux.server_pid() == pid
+    assert find_server_pid(tmux) == pid
     assert tmux.find_pane(other.session) is not None
     assert tmux.call("list-buffers").text == ""
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
+from collections.abc import Iterator
 
 from lisa_py import agents
 from lisa_py.agents._claude.settings import EVENTS as claude_hooks
@@ -96,3 +99,30 @@ def _touches(node: ast.Attribute | ast.Call) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id == "open"
     return isinstance(node.value, ast.Name) and (node.value.id, node.attr) in TOUCHING
+
+
+def test_every_runtime_dependency_is_imported() -> None:
+    project = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[^A-Za-z0-9.]", line)[0].lower() for line in project["dependencies"]}
+    assert "orjson" in declared
+    assert not declared - set(_imported_packages())
+
+
+def _imported_packages() -> Iterator[str]:
+    """Yield the packages that are imported when the code runs, with a dot where a namespace package has one."""
+    for tree in parse_modules().values():
+        type_checking = {
+            id(node)
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+            for node in ast.walk(block)
+        }
+        for node in ast.walk(tree):
+            if id(node) in type_checking:
+                continue
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            for name in names:
+                yield name.partition(".")[0]
+                yield ".".join(name.split(".")[:2])

@@ -15,7 +15,7 @@ import pytest
 
 from lisa_py.agents.scripted import PROGRAM
 from lisa_py.host.tmux import Tmux
-from tests.lisa_host import LisaHost
+from tests.lisa_host import LisaHost, find_server_pid
 from tests.polling import wait_until
 
 ARGV = (sys.executable, "-I", "-S", PROGRAM)
@@ -79,7 +79,7 @@ class ScriptedAgentHarness:
         return wait_until(self._end)
 
     def _end(self) -> str:
-        os.kill(self.tmux.server_pid(), signal.SIGCHLD)  # tmux 3.3a may have lost the news
+        os.kill(find_server_pid(self.tmux), signal.SIGCHLD)  # tmux 3.3a may have lost the news
         pane = self.tmux.list_panes("lisa-agent")[0]
         return pane.dead_status or pane.dead_signal
 

@@ -14,7 +14,7 @@ from lisa_py.core.lifecycle import kill, terminate
 from lisa_py.host import processes
 from lisa_py.store import session_records
 from tests.fleet import Fleet
-from tests.lisa_host import PROGRAM, LisaHost
+from tests.lisa_host import PROGRAM, LisaHost, find_server_pid
 from tests.polling import wait_until
 
 STUBBORN = "trap '' HUP TERM INT; echo $$ >{name}; while :; do sleep 0.2; done"
@@ -100,9 +100,9 @@ def test_the_last_kill_of_a_project_leaves_no_tmux_server_and_no_socket(fleet: F
     for name in ("lisa-x", "lisa-y"):
         fleet.spawn(name)
     tmux = fleet.ctx.tmux(fleet.ctx.project())
-    number = tmux.server_pid()
+    number = find_server_pid(tmux)
     kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
-    assert tmux.server_pid() == number
+    assert find_server_pid(tmux) == number
     kill.kill_session(fleet.ctx, fleet.ref("lisa-y"))
     assert gone(number)
     assert os.listdir(fleet.machine.sockets) == []
@@ -168,7 +168,7 @@ def test_scenario_16_a_tmux_that_does_not_answer_deletes_nothing(fleet: Fleet, h
     fleet.spawn("lisa-x", "echo $$ >agent; exec sleep 600")
     number = pid(fleet, "agent")
     before = fleet.files("lisa-x")
-    server = fleet.ctx.tmux(fleet.ctx.project()).server_pid()
+    server = find_server_pid(fleet.ctx.tmux(fleet.ctx.project()))
     path = fleet.machine.env["PATH"]
     if how == "missing":
         fleet.machine.env["PATH"] = str(fleet.machine.bin)
@@ -189,7 +189,7 @@ def test_scenario_16_a_tmux_that_does_not_answer_deletes_nothing(fleet: Fleet, h
 def test_after_a_crash_of_tmux_an_agent_that_lives_on_is_found_and_ended(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
     number = pid(fleet, "deaf")
-    os.kill(fleet.ctx.tmux(fleet.ctx.project()).server_pid(), signal.SIGKILL)
+    os.kill(find_server_pid(fleet.ctx.tmux(fleet.ctx.project())), signal.SIGKILL)
     wait_until(lambda: not fleet.names())
     assert not gone(number)
     killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))

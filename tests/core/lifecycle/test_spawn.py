@@ -20,7 +20,7 @@ from lisa_py.core.lifecycle.spawn import SpawnRequest, spawn_session
 from lisa_py.core.status import status_reader
 from lisa_py.store import events, oauth_tokens, session_records
 from tests.fleet import Fleet
-from tests.lisa_host import PROGRAM, LisaHost
+from tests.lisa_host import PROGRAM, LisaHost, find_server_pid
 from tests.polling import wait_until
 
 
@@ -150,7 +150,7 @@ def test_forty_parallel_spawns_on_a_cold_server_all_come_up(fleet: Fleet) -> Non
 def test_after_a_crash_of_the_tmux_server_the_name_is_free_and_nothing_of_the_old_run_is_left(fleet: Fleet) -> None:
     old = fleet.spawn("lisa-x", "trap '' HUP TERM; echo $$ >old; while :; do sleep 0.2; done")
     orphan = psutil.Process(int(fleet.wait_for_file("old")))
-    os.kill(fleet.ctx.tmux(fleet.ctx.project()).server_pid(), signal.SIGKILL)
+    os.kill(find_server_pid(fleet.ctx.tmux(fleet.ctx.project())), signal.SIGKILL)
     wait_until(lambda: not fleet.names())
     new = fleet.spawn("lisa-x")
     assert new.spawn_plan.run_id != old.spawn_plan.run_id

@@ -18,7 +18,7 @@ from lisa_py.core.status.evidence_collector import collect_evidence
 from lisa_py.host import processes
 from lisa_py.host.env import read_settings
 from lisa_py.store import session_records
-from tests.lisa_host import LisaHost
+from tests.lisa_host import LisaHost, find_server_pid
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
@@ -141,7 +141,7 @@ def test_scenario_16_without_tmux_a_live_session_is_degraded(stage: SessionHarne
 
 def test_a_tmux_that_does_not_answer_is_degraded_not_gone(stage: SessionHarness) -> None:
     stage.run("sleep 600")
-    server = stage.ctx.server(stage.ref).server_pid()
+    server = find_server_pid(stage.ctx.server(stage.ref))
     os.kill(server, signal.SIGSTOP)
     try:
         stage.machine.env["LISA_CMD_TIMEOUT_SECONDS"] = "1"
@@ -157,7 +157,7 @@ def test_a_killed_tmux_server_is_a_crash_of_what_it_held_and_no_end_of_what_had_
         SessionHarness(machine, "lisa-f").run("true"),
     )
     finished.wait_until_ended()
-    server = working.ctx.server(working.ref).server_pid()
+    server = find_server_pid(working.ctx.server(working.ref))
     os.kill(server, signal.SIGKILL)
     lost = wait_until(lambda: (now := working.status()).session_state == "crashed" and now)
     assert lost.classification_reason in ("tmux_server_lost", "done_file")

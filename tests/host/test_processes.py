@@ -1,0 +1,57 @@
+"""host/processes: the direct reads agree with psutil."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from lisa_py.host import processes
+from tests.polling import wait_until
+
+TREE = "import subprocess, sys; subprocess.run(['sleep', '60'])"
+
+
+@pytest.fixture
+def parent() -> Iterator[psutil.Process]:
+    """A process with one child."""
+    started = subprocess.Popen([sys.executable, "-c", TREE, "odd ) name"])
+    try:
+        yield psutil.Process(started.pid)
+    finally:
+        for child in psutil.Process(started.pid).children():
+            child.kill()
+        started.kill()
+        started.wait()
+
+
+def test_tree_agrees_with_psutil(parent: psutil.Process) -> None:
+    child = wait_until(lambda: next((each for each in parent.children() if each.name() == "sleep"), None))
+    found = processes.read_tree(parent.pid)
+    assert [each.pid for each in found] == [parent.pid, child.pid]
+    for read, expected in zip(found, (parent, child), strict=True):
+        assert (read.ppid, read.name, list(read.argv)) == (expected.ppid(), expected.name(), expected.cmdline())
+        times = expected.cpu_times()
+        assert read.cpu_seconds == pytest.approx(times.user + times.system, abs=0.05)
+        assert read.alive
+
+
+def test_portable_read_agrees_with_the_direct_one(parent: psutil.Process) -> None:
+    wait_until(lambda: any(each.name() == "sleep" for each in parent.children()))
+    direct, portable = processes.read_tree(parent.pid), processes._read_tree_portable(parent.pid)
+    assert [(each.pid, each.ppid, each.name, each.argv) for each in direct] == [
+        (each.pid, each.ppid, each.name, each.argv) for each in portable
+    ]
+    assert direct[1].started >= direct[0].started and portable[1].started >= portable[0].started
+
+
+def test_identity_is_pid_and_start_time(parent: psutil.Process) -> None:
+    found = processes.read_process(parent.pid)
+    assert found is not None
+    assert processes.is_running(found.pid, found.started)
+    assert not processes.is_running(found.pid, found.started + 1)
+    assert processes.read_process(os.getpid()) is not None
