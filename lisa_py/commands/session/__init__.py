@@ -1,1 +1,1 @@
-"""Spawn, watch, tell, read and end sessions."""
+"""Start, monitor, prompt, read and end sessions."""

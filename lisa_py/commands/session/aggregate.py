@@ -1,4 +1,4 @@
-"""Put the packs of several sessions into one text within one budget."""
+"""Combine the packs of several sessions within one token budget."""
 
 from __future__ import annotations
 
@@ -23,25 +23,21 @@ from lisa_py.store.paths import Project
 
 
 class Args(Struct, kw_only=True):
-    sessions: Annotated[str, Flag(help="names, separated by commas; default: all that live", metavar="CSV")] = ""
+    sessions: Annotated[str, Flag(help="comma-separated names; default: all live sessions", metavar="CSV")] = ""
     project_root: ProjectRoot = ""
     strategy: flags.Strategy = "balanced"
     events: flags.Events = 8
     lines: flags.Lines = 120
     token_budget: flags.TokenBudget = 900
-    dedupe: Annotated[bool, Flag(help="leave out lines that an earlier session has in the same section")] = False
-    delta_json: Annotated[bool, Flag(help="also which sessions came, went or changed since last time", json=True)] = (
-        False
-    )
-    cursor_file: Annotated[
-        str, Flag(help="with --delta-json: file that remembers the last answer; default: the project's", metavar="PATH")
-    ] = ""
+    dedupe: Annotated[bool, Flag(help="omission of lines repeated in the same section")] = False
+    delta_json: Annotated[bool, Flag(help="added, removed and changed sessions", json=True)] = False
+    cursor_file: Annotated[str, Flag(help="with --delta-json: file with the last answer", metavar="PATH")] = ""
     cursor_reset: flags.CursorReset = False
     redact: flags.Redact = ""
 
 
 class AggregateItem(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One session; `error` and `errorCode` stand alone where it could not be looked at."""
+    """One session; only `error` and `errorCode` are set if it could not be read."""
 
     session: str
     status: str | UnsetType = UNSET
@@ -71,14 +67,14 @@ class AggregateResult(Struct, frozen=True, kw_only=True, rename="camel"):
     dedupe: bool
     dedupe_removed: int
     omitted: tuple[str, ...] | UnsetType = UNSET
-    """Sessions the combined pack has no room for, not even for their state."""
+    """Sessions omitted from the pack for lack of budget."""
     not_found_count: int | UnsetType = UNSET
     delta: AggregateDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
     redact_rules: tuple[str, ...] | UnsetType = UNSET
     redacted: dict[str, int] | UnsetType = UNSET
-    """How often each rule found something."""
+    """Number of redactions per rule."""
     project_root: str | UnsetType = UNSET
     sessions: tuple[str, ...] | UnsetType = UNSET
     warnings: tuple[SessionWarning, ...] | UnsetType = UNSET
@@ -107,7 +103,7 @@ def run(args: Args, ctx: Context) -> AggregateResult:
 
 
 def _read_baseline(args: Args, ctx: Context, project: Project) -> dict[str, Any]:
-    """What was given last and where that is kept. Raises UsageError(invalid_cursor_file)."""
+    """Return the cursor and its path. Raise UsageError(invalid_cursor_file)."""
     view_key = ",".join(sorted({name.strip() for name in args.sessions.split(",") if name.strip()}))
     path = (
         cursors.resolve_path(args.cursor_file)
@@ -179,7 +175,7 @@ def _build_item(part: AggregatePart | AggregateFailure, warnings: dict[str, Sess
 
 
 def minimize(answer: AggregateResult, args: Args) -> AggregateResult:
-    """What a polling loop needs."""
+    """Return the fields for polling loops."""
     removed_fields = {"reason": UNSET, "events": UNSET, "dropped_recent": UNSET, "project_root": UNSET}
     items = tuple(structs.replace(item, **removed_fields) for item in answer.items)
     return structs.replace(answer, items=items, project_root=UNSET, sessions=UNSET)
@@ -200,16 +196,16 @@ COMMAND = Command(
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors={
         "invalid_strategy": "not terse, balanced or full",
-        "invalid_events": "not a number of at least 1",
-        "invalid_lines": "not a number of at least 1",
-        "invalid_token_budget": "not a number of at least 1",
-        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
-        "no_sessions": "no session lives, and none was named",
-        "session_list_failed": "tmux cannot be asked which sessions live",
-        "aggregate_partial_not_found": "some of the named sessions there are not; the others are answered",
-        "aggregate_snapshot_failed": "of one item: that session could not be looked at",
+        "invalid_events": "not an integer >= 1",
+        "invalid_lines": "not an integer >= 1",
+        "invalid_token_budget": "not an integer >= 1",
+        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
+        "no_sessions": "no live session, and none named",
+        "session_list_failed": "tmux cannot be queried",
+        "aggregate_partial_not_found": "some named sessions do not exist; the others are answered",
+        "aggregate_snapshot_failed": "of one item: the session could not be read",
         "cursor_file_requires_delta_json": "--cursor-file without --delta-json",
-        "invalid_cursor_file": "the cursor file cannot be read, or is another command's; --cursor-reset sets it aside",
+        "invalid_cursor_file": "the cursor file is unreadable or of another command; --cursor-reset replaces it",
         "cursor_file_write_failed": "the cursor file could not be written",
     },
     example="lisa session aggregate --token-budget 1200 --dedupe --json-min\n"

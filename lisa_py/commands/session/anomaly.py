@@ -1,4 +1,4 @@
-"""Tell what is wrong with a session; silent about one that works."""
+"""Diagnose a session; print nothing if it is healthy."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lisa_py.core.context import Context
 class Args(Struct, kw_only=True):
     session: Session
     project_root: ProjectRoot = ""
-    events: Annotated[int, Flag(help="how many recent events to judge by", minimum=1)] = 80
-    auto_remediate: Annotated[bool, Flag(help="also show the commands that would help; none is run")] = False
+    events: Annotated[int, Flag(help="number of recent events to examine", minimum=1)] = 80
+    auto_remediate: Annotated[bool, Flag(help="commands that may help; none is run")] = False
 
 
 class AnomalyResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -27,7 +27,7 @@ class AnomalyResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session_state: str
     agent_state: str
     events: int
-    """How many were read."""
+    """Number of events read."""
     dropped: int
     """Lines of the log that could not be read."""
     anomalies: tuple[AnomalyFinding, ...]
@@ -73,10 +73,10 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
-    exits={0: "nothing is wrong", 1: "something is wrong, or the call failed"},
+    exits={0: "healthy", 1: "a problem was found, or the call failed"},
     errors={
         "invalid_events": "--events is a number, at least 1",
-        "status_compute_failed": "tmux cannot be asked, so nothing is known of the session",
+        "status_compute_failed": "tmux cannot be queried; the state of the session is unknown",
     },
     example="lisa session anomaly --session lisa-demo-1 --auto-remediate --json",
     notes="""\

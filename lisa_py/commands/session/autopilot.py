@@ -1,4 +1,4 @@
-"""Do a whole job in one call: spawn, monitor, capture, handoff and, if wished, kill."""
+"""Run a whole job in one call: spawn, monitor, capture, handoff and optional kill."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from lisa_py.store import paths
 class Args(Struct, kw_only=True):
     goal: GoalName = "analysis"
     agent: AgentName = agents.DEFAULT_NESTED
-    lane: Annotated[str, Flag(help="take what is not given from this lane", metavar="NAME")] = ""
+    lane: Annotated[str, Flag(help="lane that supplies missing values", metavar="NAME")] = ""
     mode: Mode = ""
     nested_policy: NestedPolicy = ""
     nesting_intent: NestingIntent = ""
     project_root: ProjectRoot = ""
     session: Session = ""
-    prompt: Annotated[str, Flag(help="the prompt, instead of the goal's own", metavar="TEXT")] = ""
+    prompt: Annotated[str, Flag(help="prompt in place of the goal's default", metavar="TEXT")] = ""
     model: Model = ""
     poll_interval: flags.PollInterval = 30
     max_polls: flags.MaxPolls = 120
-    timeout_seconds: Annotated[int, Flag(help="give up waiting this long after the call", minimum=1)] = 0
-    capture_lines: Annotated[int, Flag(help="how many lines of the pane the capture step reads", minimum=1)] = 220
-    summary: Annotated[bool, Flag(help="capture a summary instead of the lines")] = False
+    timeout_seconds: Annotated[int, Flag(help="maximum wait after the call", minimum=1)] = 0
+    capture_lines: Annotated[int, Flag(help="number of pane lines for the capture step", minimum=1)] = 220
+    summary: Annotated[bool, Flag(help="summary instead of lines in the capture step")] = False
     summary_style: flags.SummaryStyle = "ops"
     token_budget: flags.TokenBudget = 320
     kill_after: Annotated[bool, Flag(help="kill the session after the handoff", boolean_word=True)] = False
     resume_from: Annotated[
         str,
-        Flag(help="go on with a run: a file with its JSON summary, `-`, its id, or `last`", metavar="PATH|ID"),
+        Flag(help="run to resume: JSON summary file, `-`, id, or `last`", metavar="PATH|ID"),
     ] = ""
-    list_runs: Annotated[bool, Flag(help="show the project's runs that can be named there; fly nothing")] = False
+    list_runs: Annotated[bool, Flag(help="list of resumable runs; no run is started")] = False
     stream_json: Annotated[bool, Flag(help="one JSON line per step and poll, before the summary", json=True)] = False
 
 
@@ -66,12 +66,12 @@ def run(args: Args, ctx: Context) -> AutopilotRun | RunList:
     if result.failed_step is not UNSET and ctx.output_format == "text":
         failure = "spawn failed" if result.failed_step == "spawn" else f"failed at {result.failed_step}"
         ctx.warn(f"autopilot {failure}: {result.error}")
-        ctx.warn(f"to go on with it: lisa session autopilot --resume-from {result.autopilot_id}")
+        ctx.warn(f"to resume: lisa session autopilot --resume-from {result.autopilot_id}")
     return result
 
 
 def _build_options(args: Args, ctx: Context, previous_run: PreviousRun | None) -> AutopilotOptions:
-    """What was given, then what the earlier run was told, then the lane, then the goal's defaults."""
+    """Merge the values of the call, the earlier run, the lane and the goal, in this order."""
     saved_options = previous_run.options if previous_run else {}
 
     def resolve_option(name: str) -> str:
@@ -146,28 +146,28 @@ COMMAND = Command(
         "invalid_poll_interval": "not a positive number of seconds",
         "invalid_max_polls": "not a positive number",
         "invalid_timeout_seconds": "not a positive number of seconds",
-        "invalid_capture_lines": "not a number of at least 1",
+        "invalid_capture_lines": "not an integer >= 1",
         "invalid_summary_style": "not terse, ops or debug",
         "summary_style_requires_summary": "--summary-style without --summary",
-        "invalid_token_budget": "not a number of at least 1",
+        "invalid_token_budget": "not an integer >= 1",
         "invalid_kill_after": "neither true nor false",
-        "invalid_resume_from": "there is no such run, or its summary cannot be read or holds what no run was ever told",
-        "autopilot_run_busy": "another process flies this run right now",
-        "autopilot_resume_missing_session": "the summary names no session to go on with",
-        "autopilot_spawn_failed": "the session was not started; `spawn` holds why",
-        "autopilot_monitor_failed": "it crashed, asks, erred or took too long; `monitor` holds which",
+        "invalid_resume_from": "no such run, or its summary is unreadable or invalid",
+        "autopilot_run_busy": "another process runs it now",
+        "autopilot_resume_missing_session": "the summary names no session to resume",
+        "autopilot_spawn_failed": "the session was not started; `spawn` has the reason",
+        "autopilot_monitor_failed": "it crashed, waits for an answer, failed or timed out; see `monitor`",
         "autopilot_capture_failed": "the pane could not be read",
-        "autopilot_handoff_failed": "the handoff could not be made",
-        "autopilot_cleanup_failed": "something of the session could not be ended",
-        "autopilot_timeout": "(of a step) --timeout-seconds are over",
+        "autopilot_handoff_failed": "the handoff failed",
+        "autopilot_cleanup_failed": "a part of the session could not be ended",
+        "autopilot_timeout": "(of a step) --timeout-seconds elapsed",
         "agent_error": "(of the monitor step) the agent's turn ended in an error",
-        "agent_asks": "(of the monitor step) the agent waits for an answer only a person or --answer can give",
+        "agent_asks": "(of the monitor step) the agent waits for an answer by a person or --answer",
     },
     exits={
-        0: "every step is done (also: there was nothing left to resume)",
+        0: "every step is done (or none was left to resume)",
         1: "refused, or spawn, capture, handoff or cleanup failed (failedStep)",
         2: "the monitor step failed",
-        130: "Ctrl-C; the session goes on, and the summary can be resumed",
+        130: "Ctrl-C; the session keeps running, and the summary can be resumed",
     },
     example="""\
 lisa session autopilot --goal exec --agent claude --prompt "Fix the failing test" --kill-after true --json > run.json
@@ -175,7 +175,7 @@ lisa session autopilot --resume-from run.json --json
 lisa session autopilot --resume-from last
 lisa session autopilot --goal analysis --stream-json""",
     notes="""\
-A step that fails ends the run and keeps its own answer (output, errorCode, exitCode); after a failed monitor step what
+A failed step ends the run and keeps its answer (output, errorCode, exitCode); after a failed monitor step what
 the session has said is still captured, and it is not killed. --resume-from takes the summary, does the failed step and
 those after it again, and keeps what is done; agent, prompt, model, lane, folder and limits are those of the first run
 unless given anew.

@@ -1,4 +1,4 @@
-"""Fail when a job has used more than it may."""
+"""Fail if a job has exceeded its limits."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from lisa_py.core.planning.budget import BudgetLimits, BudgetViolation, UsageAmo
 
 class Args(Struct, kw_only=True):
     from_: Annotated[str, Flag(help="a report, one JSON object; `-` is standard input", metavar="PATH")] = ""
-    from_jsonl: Annotated[str, Flag(help="a JSON-lines report; the last line that tells counts", metavar="PATH")] = ""
-    max_tokens: Annotated[int, Flag(help="how many tokens may be used", minimum=1)] = 0
-    max_seconds: Annotated[int, Flag(help="how many seconds may be used", minimum=1)] = 0
-    max_steps: Annotated[int, Flag(help="how many steps may be taken", minimum=1)] = 0
+    from_jsonl: Annotated[str, Flag(help="a JSON-lines report; the last line with metrics counts", metavar="PATH")] = ""
+    max_tokens: Annotated[int, Flag(help="maximum tokens", minimum=1)] = 0
+    max_seconds: Annotated[int, Flag(help="maximum seconds", minimum=1)] = 0
+    max_steps: Annotated[int, Flag(help="maximum steps", minimum=1)] = 0
     tokens: flags.UsedTokens = 0
     seconds: flags.UsedSeconds = 0
     steps: flags.UsedSteps = 0
@@ -35,7 +35,7 @@ class BudgetEnforceResult(Struct, frozen=True, kw_only=True, rename="camel"):
     limits: BudgetLimits
     violations: tuple[BudgetViolation, ...]
     missing_metrics: tuple[str, ...] | UnsetType = UNSET
-    """Limited metrics that nobody reports: their limits pass without having been checked."""
+    """Limited metrics that no source reports: their limits are not checked."""
     estimated_metrics: tuple[str, ...] | UnsetType = UNSET
     unrecognized_sources: tuple[str, ...] | UnsetType = UNSET
     error_code: str | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Tell what a job has used, from the reports of its steps."""
+"""Report the usage of a job from the reports of its steps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Args(Struct, kw_only=True):
     ] = ()
     from_jsonl: Annotated[
         tuple[str, ...],
-        Flag(help="JSON-lines reports; the last line that tells counts", metavar="CSV", repeatable=True),
+        Flag(help="JSON-lines reports; the last line with metrics counts", metavar="CSV", repeatable=True),
     ] = ()
     tokens: flags.UsedTokens = 0
     seconds: flags.UsedSeconds = 0
@@ -37,11 +37,11 @@ class BudgetObserveResult(Struct, frozen=True, kw_only=True, rename="camel"):
     sources: tuple[str, ...]
     combine: str
     missing_metrics: tuple[str, ...] | UnsetType = UNSET
-    """Metrics that nobody reports; they count as 0."""
+    """Metrics that no source reports; they count as 0."""
     estimated_metrics: tuple[str, ...] | UnsetType = UNSET
-    """Metrics that rest on an estimate."""
+    """Metrics based on an estimate."""
     unrecognized_sources: tuple[str, ...] | UnsetType = UNSET
-    """Sources that report no metric."""
+    """Sources without a metric."""
 
 
 def run(args: Args, ctx: Context) -> BudgetObserveResult:

@@ -1,4 +1,4 @@
-"""Plan a job within a budget: an estimate, limits to stop at, and the commands to run."""
+"""Plan a job within a budget: estimate, limits and commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Args(Struct, kw_only=True):
     budget: Annotated[int, Flag(help="token budget; default: that of the current objective", minimum=1)] = 0
     topology: Annotated[str, Flag(help="roles of the team: planner, workers, reviewer", metavar="CSV")] = ""
     from_state: Annotated[
-        str, Flag(help="JSON of a handoff or status to go on from; `-` is standard input", metavar="PATH")
+        str, Flag(help="JSON of a handoff or status to continue from; `-` is standard input", metavar="PATH")
     ] = ""
     project_root: ProjectRoot = ""
 
@@ -105,8 +105,8 @@ COMMAND = Command(
     text=text,
     errors={
         "invalid_goal": "the goal is nested, analysis or exec",
-        "invalid_agent": "there is no such agent",
-        "invalid_profile": "there is no such profile",
+        "invalid_agent": "unknown agent",
+        "invalid_profile": "unknown profile",
         "invalid_budget": "--budget is a number of tokens, at least 1",
         "invalid_topology": "roles are planner, workers, reviewer",
         "invalid_from_state": "the input is not JSON of a status, handoff or packet",

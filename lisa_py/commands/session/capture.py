@@ -1,4 +1,4 @@
-"""Read what a session said."""
+"""Print the output of a session."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from lisa_py.store.cursors import resolve_path
 class Args(Struct, kw_only=True):
     session: Session
     project_root: ProjectRoot = ""
-    raw: Annotated[bool, Flag(help="read the pane, not the agent's transcript")] = False
-    transcript: Annotated[bool, Flag(help="read the agent's transcript or fail; allows deltas of it")] = False
+    raw: Annotated[bool, Flag(help="pane instead of the transcript")] = False
+    transcript: Annotated[bool, Flag(help="transcript only, with deltas")] = False
     lines: flags.Lines = 200
     delta_from: flags.DeltaFrom = ""
     cursor_file: flags.CursorFile = ""
     cursor_reset: flags.CursorReset = False
-    semantic_delta: Annotated[bool, Flag(help="only lines that mean something new; needs --raw", json=True)] = False
+    semantic_delta: Annotated[bool, Flag(help="only lines with new meaning; needs --raw", json=True)] = False
     markers: flags.Markers = ""
     marker: Annotated[
         tuple[str, ...],
-        Flag(help="one text to look for, which may hold commas; may be repeated", metavar="TEXT", repeatable=True),
+        Flag(help="one text to search for, commas allowed; repeatable", metavar="TEXT", repeatable=True),
     ] = ()
-    markers_json: Annotated[bool, Flag(help="say where each marker stands", json=True)] = False
-    summary: Annotated[bool, Flag(help="a short form within a token budget")] = False
+    markers_json: Annotated[bool, Flag(help="positions of each marker", json=True)] = False
+    summary: Annotated[bool, Flag(help="summary within a token budget")] = False
     summary_style: flags.SummaryStyle = "terse"
     token_budget: TokenBudget = 320
     keep_noise: flags.KeepNoise = False
-    strip_banner: Annotated[bool, Flag(help="with --keep-noise: still take out agents' welcome boxes")] = False
+    strip_banner: Annotated[bool, Flag(help="with --keep-noise: removal of welcome boxes only")] = False
     redact: flags.Redact = ""
 
 
 class SessionCaptureResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What was read; which keys are there depends on the source and on what was asked for."""
+    """Captured output; the keys depend on the source and the flags."""
 
     session: str
     project_root: str
@@ -74,7 +74,7 @@ class SessionCaptureResult(Struct, frozen=True, kw_only=True, rename="camel"):
     delta_from: str | UnsetType = UNSET
     delta_mode: str | UnsetType = UNSET
     delta_reset: str | UnsetType = UNSET
-    """Why the reader could not go on where it stopped; everything is given again then."""
+    """Reason why the reader could not continue at its position; everything is printed again."""
     skipped_lines: int | UnsetType = UNSET
     next_offset: int | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
@@ -84,12 +84,12 @@ class SessionCaptureResult(Struct, frozen=True, kw_only=True, rename="camel"):
     semantic_lines: tuple[str, ...] | UnsetType = UNSET
     noise_removed: int | UnsetType = UNSET
     screen: str | UnsetType = UNSET
-    """`alternate` when a full-screen program shows, which keeps no history."""
+    """`alternate` if a full-screen program runs, which keeps no history."""
     more_before: bool | UnsetType = UNSET
-    """There is older output that was not read."""
+    """True if older output was not read."""
     redact_rules: tuple[str, ...] | UnsetType = UNSET
     redacted: dict[str, int] | UnsetType = UNSET
-    """How often each rule found something."""
+    """Number of redactions per rule."""
 
 
 FULL_ONLY = frozenset(
@@ -159,7 +159,7 @@ CONFLICTS: tuple[tuple[Callable[[Args], object], str, str], ...] = (
         "--summary-style requires --summary",
     ),
 )
-"""What does not go together, in the order it is looked for: broken?, code, message."""
+"""Conflicts of flags in the order they are checked: condition, code, message."""
 
 
 def run(args: Args, ctx: Context) -> SessionCaptureResult:
@@ -183,7 +183,7 @@ def run(args: Args, ctx: Context) -> SessionCaptureResult:
 
 
 def build_request(args: Args, ctx: Context) -> CaptureRequest:
-    """The request, once its flags are found to fit together. Raises UsageError."""
+    """Return the request after checking its flags. Raise UsageError."""
     for matches, code, message in CONFLICTS:
         if matches(args):
             raise UsageError(code, message)
@@ -205,7 +205,7 @@ def build_request(args: Args, ctx: Context) -> CaptureRequest:
 
 
 def _build_body(captured: CaptureResult, form: str) -> dict[str, Any]:
-    """What was read: messages in full JSON, else one text; neither beside a summary or markers."""
+    """Return the output: messages in full JSON, else one text; neither beside a summary or markers."""
     fields = _build_conversation(captured, form) if captured.excerpt is not None else _build_pane(captured)
     if captured.summary is not None:
         fields["summary"] = captured.summary.text
@@ -283,7 +283,7 @@ def text(answer: SessionCaptureResult, args: Args) -> str:
     output = next(
         (output for output in (answer.summary, answer.semantic_delta, answer.capture) if output is not UNSET), ""
     )
-    # a delta is exact, so that deltas put together are the whole; what a person reads ends its last line
+    # a delta is exact, so that deltas put together are the whole; text for people ends with a newline
     is_complete = answer.delta_mode is not UNSET or not output or output.endswith("\n")
     return output if is_complete else output + "\n"
 
@@ -298,15 +298,15 @@ COMMAND = Command(
     errors={
         **{code: message for _, code, message in CONFLICTS},
         "invalid_delta_from": "not an offset, an @unix time or an RFC 3339 time",
-        "invalid_markers": "an empty text among the markers",
-        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
+        "invalid_markers": "a marker is empty",
+        "invalid_cursor_file": "the cursor file is unreadable; --cursor-reset replaces it",
         "cursor_file_write_failed": "the cursor file could not be written",
         "semantic_cursor_read_failed": "the semantic cursor beside the cursor file cannot be read",
         "semantic_cursor_write_failed": "the semantic cursor could not be written",
-        "transcript_unavailable": "--transcript was given and there is none; `reason` says why",
-        "invalid_lines": "not a number of at least 1",
-        "invalid_token_budget": "not a number of at least 1",
-        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
+        "transcript_unavailable": "--transcript was given, but none exists; see `reason`",
+        "invalid_lines": "not an integer >= 1",
+        "invalid_token_budget": "not an integer >= 1",
+        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
         "invalid_summary_style": "not terse, ops or debug",
     },
     example="lisa session capture --session lisa-demo-1\n"

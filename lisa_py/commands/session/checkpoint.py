@@ -1,4 +1,4 @@
-"""Save a session's state to a file, or read it back and tell whether the session still lives."""
+"""Save the state of a session to a file, or restore it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ from lisa_py.store.cursors import CursorFile
 
 class Args(Struct, kw_only=True):
     action: Annotated[
-        str, Flag(help="what to do; may stand without its name", choices=("save", "resume"), positional=True)
+        str, Flag(help="action; the flag name is optional", choices=("save", "resume"), positional=True)
     ] = "save"
-    session: Annotated[str, Flag(help="session name; with resume: refuse a checkpoint of another", metavar="NAME")] = ""
-    file: Annotated[str, Flag(help="the checkpoint; resume also reads `-`, standard input", metavar="PATH")]
+    session: Annotated[
+        str, Flag(help="session name; with resume: required session of the checkpoint", metavar="NAME")
+    ] = ""
+    file: Annotated[str, Flag(help="checkpoint file; resume also reads `-`, standard input", metavar="PATH")]
     project_root: ProjectRoot = ""
     events: flags.Events = 8
     lines: flags.Lines = 120
@@ -37,7 +39,7 @@ class Args(Struct, kw_only=True):
     cursor_file: Annotated[
         str,
         Flag(
-            help="with resume: write the checkpoint's cursors here, for `capture --raw` and handoff to go on from",
+            help="with resume: file for the cursors of the checkpoint",
             metavar="PATH",
         ),
     ] = ""
@@ -49,23 +51,23 @@ class CheckpointResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     project_root: str
     session_state: str
-    """At the time of the checkpoint."""
+    """State at the time of the checkpoint."""
     next_action: str
     live: bool | UnsetType = UNSET
-    """Whether the session's agent still runs; left out when tmux cannot be asked."""
+    """True if the agent of the session still runs; omitted if tmux cannot be queried."""
     live_state: str | UnsetType = UNSET
     live_reason: str | UnsetType = UNSET
     live_next_action: str | UnsetType = UNSET
     same_run: bool | UnsetType = UNSET
-    """False: another session has taken the name since."""
+    """False: another session uses the name now."""
     events_since: int | UnsetType = UNSET
-    """Events that happened after the checkpoint."""
+    """Events after the checkpoint."""
     respawn_command: str | UnsetType = UNSET
-    """Starts the session again with the agent's own conversation, where it has ended and the agent can."""
+    """Command that starts the session again with its conversation, if it has ended and the agent supports it."""
     checkpoint: Checkpoint | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     redacted: dict[str, int] | UnsetType = UNSET
-    """How often each redaction rule found something."""
+    """Number of redactions per rule."""
 
 
 def run(args: Args, ctx: Context) -> CheckpointResult:
@@ -92,9 +94,9 @@ def _save(args: Args, ctx: Context) -> CheckpointResult:
 
 
 def _resolve_path(file: str, ctx: Context) -> str:
-    """Raises UsageError(invalid_file_path)."""
+    """Check the path of the checkpoint. Raise UsageError(invalid_file_path)."""
     if not file.strip() or "\0" in file or file.strip() == "-":
-        raise UsageError("invalid_file_path", f"invalid --file: {file!r} is no file to write to")
+        raise UsageError("invalid_file_path", f"invalid --file: {file!r} is not a writable file")
     path = os.path.abspath(os.path.join(ctx.cwd, os.path.expanduser(file.strip())))
     if files.is_dir(path):
         raise UsageError("invalid_file_path", f"invalid --file: {path} is a folder")
@@ -124,7 +126,7 @@ def _resume(args: Args, ctx: Context) -> CheckpointResult:
 
 
 def _write_cursor(file: str, loaded: Checkpoint, ctx: Context) -> str:
-    """Put the checkpoint's cursors where another command goes on from them; the file's path."""
+    """Write the cursors of the checkpoint where another command continues from them; return the path."""
     if not file:
         return ""
     path = cursors.resolve_path(file)
@@ -134,7 +136,7 @@ def _write_cursor(file: str, loaded: Checkpoint, ctx: Context) -> str:
 
 
 def minimize(answer: CheckpointResult, args: Args) -> CheckpointResult:
-    """Without the checkpoint itself, which lies in the file."""
+    """Return the answer without the checkpoint, which is in the file."""
     return structs.replace(answer, checkpoint=UNSET)
 
 
@@ -155,13 +157,13 @@ COMMAND = Command(
     min=minimize,
     errors={
         "invalid_action": "not save or resume",
-        "invalid_file_path": "--file is no file that can be written to",
-        "invalid_events": "not a number of at least 1",
-        "invalid_lines": "not a number of at least 1",
-        "invalid_token_budget": "not a number of at least 1",
+        "invalid_file_path": "--file is not a writable file",
+        "invalid_events": "not an integer >= 1",
+        "invalid_lines": "not an integer >= 1",
+        "invalid_token_budget": "not an integer >= 1",
         "invalid_strategy": "not terse, balanced or full",
-        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
-        "status_compute_failed": "tmux cannot be asked, so there is no state to save",
+        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
+        "status_compute_failed": "tmux cannot be queried; there is no state to save",
         "checkpoint_write_failed": "the file could not be written",
         "checkpoint_read_failed": "the checkpoint cannot be read, is not JSON or names no session",
         "checkpoint_session_mismatch": "--session and the checkpoint name different sessions",

@@ -1,4 +1,4 @@
-"""Keep meaningful lines of sessions and packs under keys, for whoever needs that context later."""
+"""Store meaningful lines of sessions and packs under keys."""
 
 from __future__ import annotations
 
@@ -18,18 +18,16 @@ from lisa_py.store.paths import Project, SessionRef
 
 
 class Args(Struct, kw_only=True):
-    key: Annotated[str, Flag(help="what the lines are kept under; default: session:NAME", metavar="KEY")] = ""
+    key: Annotated[str, Flag(help="key of the lines; default: session:NAME", metavar="KEY")] = ""
     session: Session = ""
     project_root: ProjectRoot = ""
-    refresh: Annotated[bool, Flag(help="add what the session shows now")] = False
+    refresh: Annotated[bool, Flag(help="addition of the current output of the session")] = False
     from_: Annotated[
-        str, Flag(help="add the lines of a pack, a capture, a JSON list or plain text; `-` is standard input",
+        str, Flag(help="lines to add: a pack, capture, JSON list or text; `-` is stdin",
                   metavar="PATH")
     ] = ""  # fmt: skip
-    ttl_hours: Annotated[
-        int, Flag(help="forget the key so many hours after its last change", minimum=1, maximum=MAX_HOURS)
-    ] = 48
-    max_lines: Annotated[int, Flag(help="how many lines to keep, the newest", minimum=1)] = 240
+    ttl_hours: Annotated[int, Flag(help="lifetime in hours after the last change", minimum=1, maximum=MAX_HOURS)] = 48
+    max_lines: Annotated[int, Flag(help="number of newest lines to keep", minimum=1)] = 240
     list: Annotated[bool, Flag(help="show all keys")] = False
     clear: Annotated[bool, Flag(help="remove the key")] = False
 
@@ -48,11 +46,11 @@ class ContextCacheResult(Struct, frozen=True, kw_only=True, rename="camel"):
     key: str
     exists: bool
     existed: bool | UnsetType = UNSET
-    """After clear: whether there was anything to remove."""
+    """After clear: True if the key existed."""
     record: ContextCacheRecord | UnsetType = UNSET
     line_count: int | UnsetType = UNSET
     recovered: bool | UnsetType = UNSET
-    """A corrupt cache was moved aside."""
+    """Path a corrupt cache was moved to."""
     error_code: str | UnsetType = UNSET
 
 
@@ -127,17 +125,17 @@ COMMAND = Command(
     text=text,
     newline=False,
     exit_code=lambda answer: 1 if isinstance(answer, ContextCacheResult) and answer.error_code is not UNSET else 0,
-    exits={0: "done", 1: "there is nothing under this key, or the call failed"},
+    exits={0: "done", 1: "the key is unknown, or the call failed"},
     errors={
-        "invalid_flag_combination": "--list shows all keys and does nothing else",
+        "invalid_flag_combination": "--list cannot be combined",
         "invalid_from": "the source of --from cannot be read",
         "invalid_ttl_hours": "--ttl-hours is a number of hours, at least 1",
         "invalid_max_lines": "--max-lines is a number of lines, at least 1",
-        "context_cache_not_found": "there is nothing under this key",
+        "context_cache_not_found": "the key is unknown",
         "context_cache_read_failed": "the cache cannot be read; the next change moves it aside",
         "context_cache_write_failed": "the cache cannot be written",
         "context_cache_lock_failed": "another process holds the cache's lock",
-        "context_cache_refresh_failed": "the session cannot be looked at",
+        "context_cache_refresh_failed": "the session cannot be read",
     },
     example="lisa session context-pack --for lisa-demo-1 --json |\n"
     "  lisa session context-cache --key auth --from - --json",

@@ -1,4 +1,4 @@
-"""Put a session into few tokens for another agent: state, events, newest output, objective and memory."""
+"""Summarise a session in few tokens for another agent: state, events, output, objective and memory."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from lisa_py.core.status import hints
 class Args(Struct, kw_only=True):
     session: Annotated[
         str,
-        Flag(help="session name; needed unless --from-handoff names it", metavar="NAME", other_spellings=("--for",)),
+        Flag(help="session name; optional with --from-handoff", metavar="NAME", other_spellings=("--for",)),
     ] = ""
     project_root: ProjectRoot = ""
     agent: AgentHint = "auto"
     mode: ModeHint = "auto"
-    events: Annotated[int | None, Flag(help="how many recent events; default by --strategy: 4, 8, 20", minimum=1)] = (
+    events: Annotated[int | None, Flag(help="number of recent events; default by --strategy: 4, 8, 20", minimum=1)] = (
         None
     )
     lines: Annotated[
-        int | None, Flag(help="how many lines of output, the newest; default by --strategy: 60, 120, 260", minimum=1)
+        int | None, Flag(help="number of newest output lines; default by --strategy: 60, 120, 260", minimum=1)
     ] = None
     token_budget: Annotated[
         int | None,
@@ -40,7 +40,7 @@ class Args(Struct, kw_only=True):
     ] = None
     strategy: flags.Strategy = "balanced"
     from_handoff: Annotated[
-        str, Flag(help="build from what handoff printed instead of looking; `-` is standard input", metavar="PATH|-")
+        str, Flag(help="output of handoff to use as input; `-` is standard input", metavar="PATH|-")
     ] = ""
     redact: flags.Redact = ""
 
@@ -57,9 +57,9 @@ class ContextPackResult(Struct, frozen=True, kw_only=True, rename="camel"):
     truncated: bool
     pack: str
     source: str
-    """Where the output was read: transcript, pane, saved, handoff or none."""
+    """Source of the output: transcript, pane, saved, handoff or none."""
     cut: tuple[str, ...] | UnsetType = UNSET
-    """Sections that lost something to the budget."""
+    """Sections cut for the budget."""
     waiting_for: str | UnsetType = UNSET
     objective: ObjectiveBlock | UnsetType = UNSET
     lane: str | UnsetType = UNSET
@@ -70,7 +70,7 @@ class ContextPackResult(Struct, frozen=True, kw_only=True, rename="camel"):
     from_handoff: str | UnsetType = UNSET
     redact_rules: tuple[str, ...] | UnsetType = UNSET
     redacted: dict[str, int] | UnsetType = UNSET
-    """How often each rule found something."""
+    """Number of redactions per rule."""
     error_code: str | UnsetType = UNSET
 
 
@@ -140,7 +140,7 @@ def _build_result(
 
 
 def minimize(answer: ContextPackResult, args: Args) -> ContextPackResult:
-    """What a polling loop needs."""
+    """Return the fields for polling loops."""
     return structs.replace(answer, project_root=UNSET, events=UNSET, dropped_recent=UNSET, from_handoff=UNSET)
 
 
@@ -152,14 +152,14 @@ COMMAND = Command(
     min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors={
-        "invalid_agent_hint": "--agent names no agent lisa knows",
+        "invalid_agent_hint": "--agent is not a known agent",
         "invalid_mode_hint": "not auto, interactive or exec",
-        "invalid_events": "not a number of at least 1",
-        "invalid_lines": "not a number of at least 1",
-        "invalid_token_budget": "not a number of at least 1",
+        "invalid_events": "not an integer >= 1",
+        "invalid_lines": "not an integer >= 1",
+        "invalid_token_budget": "not an integer >= 1",
         "invalid_strategy": "not terse, balanced or full",
-        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
-        "invalid_from_handoff": "the handoff cannot be read or is none",
+        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
+        "invalid_from_handoff": "the handoff is unreadable or invalid",
         "handoff_decompress_failed": "the handoff is packed, and damaged",
         "from_handoff_session_mismatch": "--for and the handoff name different sessions",
     },

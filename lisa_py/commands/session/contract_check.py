@@ -1,4 +1,4 @@
-"""Compare what the skill and the reference pages say of the commands with what the commands are."""
+"""Compare the skill and the reference pages with the commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ContractCheckResult(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
     project_root: str
     skill_path: str
-    """The skill that was looked at: the project's, or the one that comes with lisa when it has none."""
+    """The checked skill: that of the project, else the bundled one."""
     checks: Sequence[contract_check.SkillCheck]
     error_code: str | UnsetType = UNSET
 
@@ -54,7 +54,7 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
-    errors={"session_contract_check_failed": "a page says something of a command that is not so; `checks` name it"},
-    exits={0: "all of them agree", 1: "something is told that is not so, or not told"},
+    errors={"session_contract_check_failed": "a page differs from a command; see `checks`"},
+    exits={0: "all of them agree", 1: "a page is wrong or incomplete"},
     example="lisa session contract-check --project-root .",
 )

@@ -1,4 +1,4 @@
-"""Claim a task for a session, so that no other session does it too."""
+"""Claim a task for a session, so that no other session does it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lisa_py.core.fleet.claims import ClaimResult
 
 
 class Args(Struct, kw_only=True):
-    task_hash: Annotated[str, Flag(help="what names the task, for example a hash of its text", metavar="HASH")]
-    session: Annotated[str, Flag(help="claim the task for this session", metavar="NAME")] = ""
-    release: Annotated[bool, Flag(help="give the task back")] = False
+    task_hash: Annotated[str, Flag(help="task id, such as a hash of its text", metavar="HASH")]
+    session: Annotated[str, Flag(help="session that claims the task", metavar="NAME")] = ""
+    release: Annotated[bool, Flag(help="release of the task")] = False
     project_root: ProjectRoot = ""
 
 
@@ -79,7 +79,7 @@ COMMAND = Command(
     min=("task_hash", "duplicate", "claimed", "released", "existing_session", "error_code"),
     exit_code=lambda answer: 1 if answer.duplicate else 0,
     errors={
-        "task_duplicate_detected": "a living session holds the task",
+        "task_duplicate_detected": "a live session holds the task",
         "dedupe_registry_read_failed": "the claims cannot be read; the next write moves them aside",
         "dedupe_registry_write_failed": "the claims cannot be written",
     },

@@ -1,4 +1,4 @@
-"""Tell whether a prompt makes an exec session run without a sandbox, and why; nothing is started."""
+"""Report if a prompt makes an exec session run without a sandbox, and why."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Args(Struct, kw_only=True):
     agent_args: AgentArgs = ""
     model: Model = ""
     project_root: ProjectRoot = ""
-    rewrite: Annotated[bool, Flag(help="also say how the prompt would be read as a call for nesting")] = False
-    why: Annotated[bool, Flag(help="also show the places in the prompt that decided")] = False
+    rewrite: Annotated[bool, Flag(help="explanation of the nesting detection")] = False
+    why: Annotated[bool, Flag(help="positions in the prompt that decided")] = False
 
 
 class DetectNestedResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -48,7 +48,7 @@ class DetectNestedResult(Struct, frozen=True, kw_only=True, rename="camel"):
     nested_detection: nesting.NestedDetection
     model: str | UnsetType = UNSET
     command: str | UnsetType = UNSET
-    """Left out when no command line can be built, for example without a prompt."""
+    """Omitted if no command line can be built, for example without a prompt."""
     rewrites: Sequence[str] | UnsetType = UNSET
     why: nesting.NestingExplanation | UnsetType = UNSET
 

@@ -1,4 +1,4 @@
-"""Show what is new in a session's pack since the last call."""
+"""Show the changes in the pack of a session since the last call."""
 
 from __future__ import annotations
 
@@ -24,24 +24,22 @@ class Args(Struct, kw_only=True):
     lines: flags.Lines = 120
     token_budget: flags.TokenBudget = 700
     cursor_file: Annotated[
-        str, Flag(help="file that remembers the last pack; default: in the session's own folder", metavar="PATH")
+        str, Flag(help="file with the last pack; default: in the session folder", metavar="PATH")
     ] = ""
     cursor_reset: flags.CursorReset = False
     redact: flags.Redact = ""
-    semantic_only: Annotated[bool, Flag(help="only lines that mean something; times do not make a line another")] = (
-        False
-    )
+    semantic_only: Annotated[bool, Flag(help="only meaningful lines, compared without times")] = False
 
 
 class DiffPackResult(PackDiff, frozen=True, kw_only=True, rename="camel"):
-    """What is new, where it was read, and the pack itself."""
+    """The changes, their source, and the pack itself."""
 
     source: str
-    """Where the output was read: transcript, pane, saved or none."""
+    """Source of the output: transcript, pane, saved or none."""
     cursor_recovered: bool | UnsetType = UNSET
     redact_rules: tuple[str, ...] | UnsetType = UNSET
     redacted: dict[str, int] | UnsetType = UNSET
-    """How often each rule found something."""
+    """Number of redactions per rule."""
     pack: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     events: int | UnsetType = UNSET
@@ -70,7 +68,7 @@ def run(args: Args, ctx: Context) -> DiffPackResult:
 
 
 def _should_save_baseline(facts: PackFacts, baseline: PackBaseline) -> bool:
-    """Not what tmux could not tell; and nothing in the folder of a session that there is not."""
+    """Store the pack as the new baseline, but not if tmux could not be queried or the session does not exist."""
     if facts.error_code is UNSET:
         return True
     return facts.error_code == "session_not_found" and not baseline.owned
@@ -97,7 +95,7 @@ FULL_ONLY = ("pack", "reason", "events", "dropped_recent", "project_root", "sema
 
 
 def minimize(answer: DiffPackResult, args: Args) -> DiffPackResult:
-    """What a polling loop needs."""
+    """Return the fields for polling loops."""
     return structs.replace(answer, **dict.fromkeys(FULL_ONLY, UNSET))
 
 
@@ -115,13 +113,13 @@ COMMAND = Command(
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors={
         "invalid_strategy": "not terse, balanced or full",
-        "invalid_events": "not a number of at least 1",
-        "invalid_lines": "not a number of at least 1",
-        "invalid_token_budget": "not a number of at least 1",
-        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
-        "invalid_cursor_file": "the cursor file cannot be read, or is another command's; --cursor-reset sets it aside",
+        "invalid_events": "not an integer >= 1",
+        "invalid_lines": "not an integer >= 1",
+        "invalid_token_budget": "not an integer >= 1",
+        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
+        "invalid_cursor_file": "the cursor file is unreadable or of another command; --cursor-reset replaces it",
         "cursor_file_write_failed": "the cursor file could not be written",
-        "semantic_cursor_read_failed": "the file of known lines cannot be read; --cursor-reset sets it aside",
+        "semantic_cursor_read_failed": "the file of known lines is unreadable; --cursor-reset replaces it",
         "semantic_cursor_write_failed": "the file of known lines could not be written",
     },
     example="lisa session diff-pack --session lisa-demo-1 --semantic-only --json-min",

@@ -1,4 +1,4 @@
-"""Check whether a session exists."""
+"""Check if a session exists."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ COMMAND = Command(
     text=text,
     min=("session", "exists", "error_code"),
     exit_code=lambda answer: 0 if answer.exists else 1,
-    exits={0: "it exists", 1: "it does not, or that cannot be told (errorCode says which)"},
+    exits={0: "it exists", 1: "it does not exist, or this is unknown (see errorCode)"},
     example="lisa session exists --session lisa-demo-1",
     notes="""\
-True until the session is killed, also when its agent has ended; names are taken whole.""",
+True until the session is killed, also after its agent has ended; names must match exactly.""",
 )

@@ -1,4 +1,4 @@
-"""Show why a session is said to be in its state, and its recent events."""
+"""Show the evidence for the state of a session, and its recent events."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Args(Struct, kw_only=True):
     agent: AgentHint = "auto"
     mode: ModeHint = "auto"
     project_root: ProjectRoot = ""
-    events: Annotated[int, Flag(help="how many recent events", minimum=1, other_spellings=("--recent",))] = 10
+    events: Annotated[int, Flag(help="number of recent events", minimum=1, other_spellings=("--recent",))] = 10
     since: Annotated[
         str,
         Flag(
-            help="only events after a cursor (nextCursor of an earlier call), @unix time or RFC 3339 time",
+            help="only events after a cursor, @unix time or RFC 3339 time",
             metavar="VALUE",
             code="invalid_since_cursor",
         ),
@@ -37,9 +37,9 @@ class ExplainResult(Struct, frozen=True, kw_only=True, rename="camel"):
     events: tuple[Event, ...]
     dropped_event_lines: int
     missed_events: int
-    """Events between --since and the oldest one that is kept."""
+    """Events between --since and the oldest kept event."""
     more_events: int
-    """Events after these, left for a call with --since nextCursor."""
+    """Events left for a call with --since nextCursor."""
     next_cursor: int
     since: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
@@ -131,7 +131,7 @@ def _format_events(answer: ExplainResult) -> list[str]:
 
 
 class MinimalExplainResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The reason and the events, for a loop."""
+    """Return the reason and the events, for polling loops."""
 
     session: str
     status: str
@@ -164,13 +164,13 @@ COMMAND = Command(
     text=text,
     min=minimize,
     errors={
-        "invalid_agent_hint": "--agent names no agent lisa knows",
-        "invalid_mode_hint": "--mode is neither auto, interactive nor exec",
+        "invalid_agent_hint": "--agent is not a known agent",
+        "invalid_mode_hint": "--mode is not auto, interactive or exec",
         "invalid_events": "--events is not a positive number",
-        "invalid_since_cursor": "--since is neither a cursor, @unix time nor RFC 3339 time",
+        "invalid_since_cursor": "--since is not a cursor, @unix time or RFC 3339 time",
         "event_tail_read_failed": "the event log is there but cannot be read",
     },
-    exits={0: "answered, also for a session that does not exist (errorCode says so)", 1: "refused"},
+    exits={0: "answered, also for a missing session (see errorCode)", 1: "refused"},
     example="lisa session explain --session lisa-demo-1 --events 30",
     notes="""\
 Without --since the newest --events are shown, with it the oldest after that place: nextCursor is the --since of the

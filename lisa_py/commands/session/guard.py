@@ -1,4 +1,4 @@
-"""Say whether a destructive command is safe while others work on the same machine's tmux; nothing is run."""
+"""Check if a destructive command is safe for other users of tmux on this machine."""
 
 from __future__ import annotations
 
@@ -20,17 +20,15 @@ from lisa_py.host.user_tmux import UserTmuxReport
 
 
 class Args(Struct, kw_only=True):
-    shared_tmux: Annotated[bool, Flag(help="look at the tmux server the user's own sessions run on")]
-    enforce: Annotated[bool, Flag(help="medium risk counts as unsafe too, whatever the machine policy")] = False
-    advice_only: Annotated[bool, Flag(help="only say; always exit 0")] = False
+    shared_tmux: Annotated[bool, Flag(help="check of the user's own tmux server")]
+    enforce: Annotated[bool, Flag(help="medium risk is unsafe under every policy")] = False
+    advice_only: Annotated[bool, Flag(help="advisory only")] = False
     machine_policy: Annotated[
-        str, Flag(help="strict fails when unsafe; warn and off only tell", choices=MACHINE_POLICIES)
+        str, Flag(help="strict fails when unsafe; warn and off only report", choices=MACHINE_POLICIES)
     ] = "strict"
-    command: Annotated[str, Flag(help="the shell line to judge", metavar="TEXT")] = ""
-    policy_file: Annotated[str, Flag(help="JSON file with a team's own rules", metavar="PATH")] = ""
-    allow_policy_relax: Annotated[
-        bool, Flag(help="let the policy file's machinePolicy be laxer than --machine-policy")
-    ] = False
+    command: Annotated[str, Flag(help="shell command to check", metavar="TEXT")] = ""
+    policy_file: Annotated[str, Flag(help="JSON file with rules of the team", metavar="PATH")] = ""
+    allow_policy_relax: Annotated[bool, Flag(help="a policy file laxer than --machine-policy")] = False
     project_root: ProjectRoot = ""
 
 
@@ -40,7 +38,7 @@ class GuardResult(Struct, frozen=True, kw_only=True, rename="camel"):
     default_session_count: int
     default_sessions: tuple[str, ...]
     tmux_probe: str
-    """ok, no_server, or error: it could not be told, which strict takes for unsafe."""
+    """ok, no_server, or error: unknown, which strict treats as unsafe."""
     command: str
     command_risk: str
     enforce: bool
@@ -49,7 +47,7 @@ class GuardResult(Struct, frozen=True, kw_only=True, rename="camel"):
     safe: bool
     warnings: tuple[str, ...]
     commands: tuple[CommandRisk, ...] | UnsetType = UNSET
-    """Each command of the shell line by itself."""
+    """Each command of the shell line."""
     risk_reasons: tuple[str, ...] | UnsetType = UNSET
     remediation: tuple[str, ...] | UnsetType = UNSET
     policy_file: str | UnsetType = UNSET
@@ -72,7 +70,7 @@ def run(args: Args, ctx: Context) -> GuardResult:
 def _describe_policy_problems(policy: GuardPolicy | None, overruled: str) -> list[str]:
     warnings = [f"unknown key in the policy file: {key}" for key in (policy.unknown if policy else ())]
     if overruled:
-        warnings.append(f"machinePolicy {overruled} of the policy file is laxer than the flag and was not followed")
+        warnings.append(f"machinePolicy {overruled} of the policy file is laxer than the flag and was ignored")
     return warnings
 
 
@@ -131,12 +129,12 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
-    exits={0: "safe, or only advice was asked for", 1: "unsafe under the strict policy, or the call failed"},
+    exits={0: "safe, or advice only", 1: "unsafe under the strict policy, or the call failed"},
     errors={
-        "shared_tmux_risk_detected": "unsafe: others' sessions, or a command that endangers them",
+        "shared_tmux_risk_detected": "unsafe: other sessions exist, or the command endangers them",
         "shared_tmux_guard_enforced": "the same, with --enforce",
         "invalid_machine_policy": "--machine-policy is strict, warn or off",
-        "policy_file_read_failed": "the policy file cannot be read or is not what it must be",
+        "policy_file_read_failed": "the policy file is unreadable or invalid",
         "invalid_policy_machine_policy": "machinePolicy in the policy file is strict, warn or off",
     },
     notes=(

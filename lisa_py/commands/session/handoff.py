@@ -1,4 +1,4 @@
-"""Hand a session over: its state, the next action and its recent events."""
+"""Print the handoff of a session: state, next action and recent events."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ class Args(Struct, kw_only=True):
     agent: AgentHint = "auto"
     mode: ModeHint = "auto"
     events: flags.Events = 8
-    delta_from: Annotated[
-        int | None, Flag(help="only events after this number (the last answer's nextDeltaOffset)", minimum=0)
-    ] = None
+    delta_from: Annotated[int | None, Flag(help="only events after this number (nextDeltaOffset)", minimum=0)] = None
     cursor_file: flags.CursorFile = ""
     cursor_reset: flags.CursorReset = False
     compress: Annotated[
         str,
-        Flag(help="pack the payload into one string", choices=("none", "zstd"), code="invalid_compress_mode"),
+        Flag(help="compression of the payload", choices=("none", "zstd"), code="invalid_compress_mode"),
     ] = "none"
     schema: Annotated[
         str,
@@ -56,7 +54,7 @@ def run(args: Args, ctx: Context) -> Handoff:
 
 
 def minimize(answer: Handoff, args: Args) -> Handoff:
-    """What a polling loop needs; events only where a delta was asked for."""
+    """Return the fields for polling loops; events only in a delta."""
     return structs.replace(
         answer,
         project_root=UNSET,
@@ -85,18 +83,18 @@ COMMAND = Command(
     min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors={
-        "invalid_agent_hint": "--agent names no agent lisa knows",
+        "invalid_agent_hint": "--agent is not a known agent",
         "invalid_mode_hint": "not auto, interactive or exec",
-        "invalid_events": "not a number of at least 1",
-        "invalid_delta_from": "not a number of at least 0",
+        "invalid_events": "not an integer >= 1",
+        "invalid_delta_from": "not an integer >= 0",
         "invalid_compress_mode": "not none or zstd",
         "invalid_schema": "not v1, v2, v3 or v4",
-        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
-        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
-        "handoff_delta_read_failed": "there is a cursor, and the event log cannot be read",
+        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
+        "invalid_cursor_file": "the cursor file is unreadable; --cursor-reset replaces it",
+        "handoff_delta_read_failed": "the event log of the cursor is unreadable",
         "cursor_file_write_failed": "the cursor file could not be written",
-        "handoff_schema_v2_required": "the session's lane asks for --schema v2 or later",
-        "handoff_compress_failed": "the payload could not be packed",
+        "handoff_schema_v2_required": "the lane of the session requires --schema v2 or later",
+        "handoff_compress_failed": "the payload could not be compressed",
     },
     example="lisa session handoff --session lisa-demo-1 --cursor-file /tmp/demo.cursor --json-min",
     notes="""\

@@ -1,4 +1,4 @@
-"""End a session and all it has spawned, and remove everything of it but its events."""
+"""End a session with its child sessions, and remove everything but its events."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class KillResult(Struct, frozen=True, kw_only=True, rename="camel"):
     session: str
     ok: bool
     found: bool
-    """tmux had the session, or something of it still ran."""
+    """True if tmux had the session, or a process of it still ran."""
     project_root: str
     processes: int | UnsetType = UNSET
-    """How many were ended."""
+    """Number of ended sessions."""
     descendants: tuple[str, ...] | UnsetType = UNSET
-    """Sessions that it had spawned and that were killed first."""
+    """Child sessions that were killed first."""
     errors: tuple[str, ...] | UnsetType | None = UNSET
     error_code: str | UnsetType = UNSET
 
@@ -63,8 +63,8 @@ COMMAND = Command(
     text=text,
     min=("session", "ok", "found", "error_code"),
     exit_code=lambda answer: 0 if answer.ok else 1,
-    exits={0: "it is gone", 1: "it was not there, or something of it could not be ended (errorCode says which)"},
-    errors={"session_kill_failed": "something of the session could not be ended; errors say what, its records stay"},
+    exits={0: "it is gone", 1: "it does not exist, or a part could not be ended (see errorCode)"},
+    errors={"session_kill_failed": "a part of the session could not be ended; see errors, its records stay"},
     example="lisa session kill --session lisa-demo-1",
     notes="""\
 Sessions it has spawned are ended first, also those in other projects; each is asked (TERM) and forced (KILL) three

@@ -14,9 +14,7 @@ from lisa_py.core.lifecycle import kill
 
 class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
-    project_only: Annotated[
-        bool, Flag(help="only sessions whose metadata lies in this project, not others on its tmux server")
-    ] = False
+    project_only: Annotated[bool, Flag(help="only sessions with metadata in this project")] = False
     cleanup_all_hashes: AllHashes = False
 
 
@@ -27,7 +25,7 @@ class KillAllResult(Struct, frozen=True, kw_only=True, rename="camel"):
     project_only: bool
     project_root: str
     sessions: tuple[str, ...]
-    """Those that are gone now."""
+    """Ended sessions."""
     errors: tuple[str, ...] | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
@@ -65,7 +63,7 @@ COMMAND = Command(
     text=text,
     min=("ok", "killed", "total", "error_code"),
     exit_code=lambda answer: 0 if answer.ok else 1,
-    exits={0: "none is left", 1: "some could not be ended, or tmux could not be asked"},
-    errors={"session_kill_all_failed": "some sessions could not be ended; errors say which and why"},
+    exits={0: "none is left", 1: "some could not be ended, or tmux could not be queried"},
+    errors={"session_kill_all_failed": "some sessions could not be ended; see errors"},
     example="lisa session kill-all --project-only",
 )

@@ -1,4 +1,4 @@
-"""Keep named bundles of spawn and route defaults."""
+"""Manage named bundles of spawn and route defaults."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     name: Annotated[str, Flag(help="the lane", metavar="NAME")] = ""
     goal: Annotated[str, Flag(help="nested, analysis or exec", metavar="GOAL")] = ""
-    agent: Annotated[str, Flag(help="which agent CLI", metavar="AGENT")] = ""
+    agent: Annotated[str, Flag(help="agent CLI", metavar="AGENT")] = ""
     mode: Annotated[str, Flag(help="interactive or exec", metavar="MODE")] = ""
     nested_policy: Annotated[str, Flag(help="auto, force or off", metavar="POLICY")] = ""
     nesting_intent: Annotated[str, Flag(help="auto, nested or neutral", metavar="INTENT")] = ""
@@ -48,10 +48,8 @@ class Args(Struct, kw_only=True):
     model: Annotated[str, Flag(help="model name", metavar="NAME")] = ""
     budget: Annotated[int, Flag(help="token budget", minimum=1)] = 0
     topology: Annotated[str, Flag(help="roles: planner, workers, reviewer", metavar="CSV")] = ""
-    contract: Annotated[
-        str, Flag(help="what work in this lane must keep to, such as handoff_v2_required", metavar="CSV")
-    ] = ""
-    unset: Annotated[str, Flag(help="fields to empty again", metavar="CSV")] = ""
+    contract: Annotated[str, Flag(help="contract of the lane, such as handoff_v2_required", metavar="CSV")] = ""
+    unset: Annotated[str, Flag(help="fields to clear", metavar="CSV")] = ""
     clear: Annotated[bool, Flag(help="remove the lane")] = False
     list: Annotated[bool, Flag(help="show all lanes")] = False
 
@@ -117,7 +115,8 @@ def _upsert(args: Args, ctx: Context, name: str, given: list[str]) -> LaneResult
 
 
 def _find_unexpected_values(lane: Lane) -> tuple[str, ...] | UnsetType:
-    """What spawn or route will refuse later; accepted all the same, so that a lane can be filled in any order."""
+    """Return warnings about values that spawn or route would refuse; they are stored, so that a lane can be filled in
+    any order."""
     values = {field: getattr(lane, field) for field in EXPECTED_VALUES} | {"agent": lane.agent}
     expected = EXPECTED_VALUES | {"agent": agents.names()}
     warnings = [
@@ -151,7 +150,7 @@ def _build_result(
 
 def text(answer: LaneResult, args: Args) -> str:
     if answer.error_code is not UNSET:
-        return f"no lane named {answer.name} (lisa session lane --list shows what is there)"
+        return f"no lane named {answer.name} (lisa session lane --list shows the lanes)"
     if answer.action == "cleared":
         return f"lane cleared: {answer.name}"
     if isinstance(answer.lane, Lane) and not args.list:
@@ -168,7 +167,7 @@ COMMAND = Command(
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors={
         "invalid_budget": "--budget is a number of tokens, at least 1",
-        "invalid_unset": "--unset names a field a lane does not have",
+        "invalid_unset": "--unset has an unknown field",
         "lane_not_found": "there is no lane of this name",
         "lane_store_read_failed": "lanes.json cannot be read; the next write moves it aside",
         "lane_store_write_failed": "lanes.json cannot be written",

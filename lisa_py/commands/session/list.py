@@ -1,4 +1,4 @@
-"""List sessions, with what each is doing and what to do next."""
+"""List sessions with their state and suggested next step."""
 
 from __future__ import annotations
 
@@ -17,28 +17,24 @@ from lisa_py.core.fleet.session_list import ListQuery, PrunePreview
 
 
 class Args(Struct, kw_only=True):
-    all_sockets: Annotated[bool, Flag(help="sessions of all projects, on whatever socket they were made")] = False
-    project_only: Annotated[bool, Flag(help="only sessions this project has records of")] = False
-    active_only: Annotated[bool, Flag(help="leave out what resolves to not_found")] = False
-    with_next_action: Annotated[bool, Flag(help="say what each is doing and what to do next")] = False
-    priority: Annotated[bool, Flag(help="the most urgent first; implies --with-next-action")] = False
-    stale: Annotated[bool, Flag(help="also count sessions that have records but no tmux session any more")] = False
-    prune_preview: Annotated[bool, Flag(help="with --stale: the commands that would remove those records")] = False
-    delta_json: Annotated[bool, Flag(help="what is new since the last such call", json=True)] = False
-    cursor_file: Annotated[
-        str, Flag(help="with --delta-json: where the last list is kept (default: a file per project)", metavar="PATH")
-    ] = ""
+    all_sockets: Annotated[bool, Flag(help="sessions of all projects and sockets")] = False
+    project_only: Annotated[bool, Flag(help="only sessions with records in this project")] = False
+    active_only: Annotated[bool, Flag(help="no sessions in state not_found")] = False
+    with_next_action: Annotated[bool, Flag(help="state and suggested next step of each")] = False
+    priority: Annotated[bool, Flag(help="most urgent first; implies --with-next-action")] = False
+    stale: Annotated[bool, Flag(help="count of records without a tmux session")] = False
+    prune_preview: Annotated[bool, Flag(help="with --stale: commands that would remove the records")] = False
+    delta_json: Annotated[bool, Flag(help="changes since the last such call", json=True)] = False
+    cursor_file: Annotated[str, Flag(help="with --delta-json: file with the last list", metavar="PATH")] = ""
     cursor_reset: CursorReset = False
-    watch_json: Annotated[
-        bool, Flag(help="go on: a line at every change and every interval, each with its delta", json=True)
-    ] = False
-    watch_interval: Annotated[int, Flag(help="seconds between lines while nothing changes", minimum=1)] = 2
-    watch_cycles: Annotated[int, Flag(help="end after so many lines; 0: never", minimum=0)] = 0
+    watch_json: Annotated[bool, Flag(help="continuous JSON lines: at every change and interval", json=True)] = False
+    watch_interval: Annotated[int, Flag(help="seconds between lines without a change", minimum=1)] = 2
+    watch_cycles: Annotated[int, Flag(help="maximum number of lines; 0: unlimited", minimum=0)] = 0
     project_root: ProjectRoot = ""
 
 
 class ListResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What there is; keys after `count` are there when they were asked for."""
+    """The sessions; keys after `count` depend on the flags."""
 
     sessions: tuple[str, ...]
     count: int
@@ -56,7 +52,7 @@ class ListResult(Struct, frozen=True, kw_only=True, rename="camel"):
     delta: ListDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
-    """An unreadable cursor file was set aside."""
+    """Path an unreadable cursor file was moved to."""
     warnings: tuple[SessionWarning, ...] | UnsetType = UNSET
 
 
@@ -118,7 +114,7 @@ def _build_result(args: Args, found: session_list.SessionList, root: str) -> Lis
 
 
 def _build_watch_line(found: session_list.SessionList) -> ListResult:
-    """One line of --watch-json: what a loop needs."""
+    """Return one line of --watch-json with the fields for loops."""
     return ListResult(
         sessions=tuple(each.session for each in found.items),
         count=len(found.items),
@@ -182,9 +178,9 @@ COMMAND = Command(
         "delta_json_incompatible_with_stale": "--delta-json with --stale",
         "active_only_incompatible_with_stale": "--active-only with --stale",
         "cursor_file_requires_delta_json": "--cursor-file without --delta-json",
-        "invalid_cursor_file": "the cursor file cannot be read, or is not this user's; --cursor-reset sets it aside",
+        "invalid_cursor_file": "the cursor file is unreadable or of another user; --cursor-reset replaces it",
         "cursor_file_write_failed": "the cursor file could not be written",
-        "session_list_failed": "tmux could not be asked; nothing is known about the sessions",
+        "session_list_failed": "tmux could not be queried; the state of the sessions is unknown",
     },
     example="lisa session list --priority\nlisa session list --all-sockets --with-next-action --json",
     notes="""\

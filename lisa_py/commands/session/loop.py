@@ -1,4 +1,4 @@
-"""Watch a session round by round: monitor, what is new, handoff, next step; within a budget."""
+"""Watch a session in rounds: monitor, changes, handoff, next step; within a budget."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Args(Struct, kw_only=True):
     lines: flags.Lines = 120
     token_budget: flags.TokenBudget = 700
     cursor_file: Annotated[
-        str, Flag(help="file that remembers the last pack; default: in the session's own folder", metavar="PATH")
+        str, Flag(help="file with the last pack; default: in the session folder", metavar="PATH")
     ] = ""
     handoff_cursor_file: Annotated[
         str,
-        Flag(help="file that remembers the last event; default: in the session's own folder", metavar="PATH"),
+        Flag(help="file with the last event; default: in the session folder", metavar="PATH"),
     ] = ""
     cursor_reset: flags.CursorReset = False
     schema: Annotated[
@@ -42,10 +42,10 @@ class Args(Struct, kw_only=True):
             aliases={"": "v2", **{name.removeprefix("v"): name for name in SCHEMAS}},
         ),
     ] = "v2"
-    steps: Annotated[int, Flag(help="how many rounds", minimum=1)] = 1
-    max_tokens: Annotated[int, Flag(help="tokens the answer may hold", minimum=1)] = 0
-    max_seconds: Annotated[int, Flag(help="seconds the loop may take", minimum=1)] = 0
-    max_steps: Annotated[int, Flag(help="rounds the loop may take", minimum=1)] = 0
+    steps: Annotated[int, Flag(help="number of rounds", minimum=1)] = 1
+    max_tokens: Annotated[int, Flag(help="maximum tokens of the answer", minimum=1)] = 0
+    max_seconds: Annotated[int, Flag(help="maximum seconds of the loop", minimum=1)] = 0
+    max_steps: Annotated[int, Flag(help="maximum rounds of the loop", minimum=1)] = 0
 
 
 def run(args: Args, ctx: Context) -> LoopResult:
@@ -107,26 +107,26 @@ COMMAND = Command(
         "invalid_poll_interval": "not a positive number of seconds",
         "invalid_max_polls": "not a positive number",
         "invalid_strategy": "not terse, balanced or full",
-        "invalid_events": "not a number of at least 1",
-        "invalid_lines": "not a number of at least 1",
-        "invalid_token_budget": "not a number of at least 1",
+        "invalid_events": "not an integer >= 1",
+        "invalid_lines": "not an integer >= 1",
+        "invalid_token_budget": "not an integer >= 1",
         "invalid_schema": "not v1, v2, v3 or v4",
-        "invalid_steps": "not a number of at least 1",
-        "invalid_max_tokens": "not a number of at least 1",
-        "invalid_max_seconds": "not a number of at least 1",
-        "invalid_max_steps": "not a number of at least 1",
-        "invalid_cursor_file": "a cursor file cannot be read, or is another command's; --cursor-reset sets it aside",
-        "semantic_cursor_read_failed": "the file of known lines cannot be read; --cursor-reset sets it aside",
-        "loop_monitor_failed": "it crashed, was not found, or took too long; `cause` says which",
-        "loop_diff_pack_failed": "what is new could not be told; `cause` says why",
-        "loop_handoff_failed": "the handoff could not be made; `cause` says why",
-        "loop_next_failed": "no next step can be named; `cause` says why",
-        "budget_limit_exceeded": "a limit is exceeded, or used up before the last round; violations lists which",
+        "invalid_steps": "not an integer >= 1",
+        "invalid_max_tokens": "not an integer >= 1",
+        "invalid_max_seconds": "not an integer >= 1",
+        "invalid_max_steps": "not an integer >= 1",
+        "invalid_cursor_file": "a cursor file is unreadable or of another command; --cursor-reset replaces it",
+        "semantic_cursor_read_failed": "the file of known lines is unreadable; --cursor-reset replaces it",
+        "loop_monitor_failed": "it crashed, was not found, or timed out; see `cause`",
+        "loop_diff_pack_failed": "the changes could not be determined; see `cause`",
+        "loop_handoff_failed": "the handoff failed; see `cause`",
+        "loop_next_failed": "no next step is known; see `cause`",
+        "budget_limit_exceeded": "a limit is exceeded, or used up before the last round; see violations",
     },
     exits={
-        0: "all rounds are done, or nothing more can come of the session (exitReason)",
+        0: "all rounds are done, or the session has ended (see exitReason)",
         1: "refused, a step failed (failedStep, cause), or a limit is reached",
-        130: "Ctrl-C; the session goes on",
+        130: "Ctrl-C; the session keeps running",
     },
     example="lisa session loop --session lisa-demo-1 --steps 3 --max-tokens 4000 --json-min",
     notes="""\

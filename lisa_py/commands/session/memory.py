@@ -1,4 +1,4 @@
-"""Remember the meaningful lines a session shows, and what is new since the last look."""
+"""Store the meaningful lines of a session and report changes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ from lisa_py.store.session_memory import SessionMemory
 class Args(Struct, kw_only=True):
     session: Session
     project_root: ProjectRoot = ""
-    refresh: Annotated[bool, Flag(help="look at the session and remember what it shows")] = False
-    semantic_diff: Annotated[bool, Flag(help="also say which lines are new and which are gone")] = False
-    ttl_hours: Annotated[
-        int, Flag(help="forget it after so many hours (with --refresh)", minimum=1, maximum=MAX_HOURS)
-    ] = 24
-    max_lines: Annotated[int, Flag(help="how many lines to remember (with --refresh)", minimum=1)] = memories.LINES
+    refresh: Annotated[bool, Flag(help="store the current output of the session")] = False
+    semantic_diff: Annotated[bool, Flag(help="added and removed lines")] = False
+    ttl_hours: Annotated[int, Flag(help="lifetime in hours (with --refresh)", minimum=1, maximum=MAX_HOURS)] = 24
+    max_lines: Annotated[int, Flag(help="number of lines to store (with --refresh)", minimum=1)] = memories.LINES
 
 
 class DeltaMetadata(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -45,11 +43,11 @@ class MemoryResult(Struct, frozen=True, kw_only=True, rename="camel"):
     refresh: bool
     path: str
     source: str | UnsetType = UNSET
-    """Where the lines were read: pane, saved (last screen of an ended session) or none."""
+    """Source of the lines: pane, saved (last screen of an ended session) or none."""
     delta_lines: tuple[str, ...] | UnsetType = UNSET
     delta_count: int | UnsetType = UNSET
     delta_path: str | UnsetType = UNSET
-    """Where the last screen is kept once the session has ended."""
+    """Path of the last screen after the session has ended."""
     delta_metadata: DeltaMetadata | UnsetType = UNSET
     semantic_diff: SemanticDiff | UnsetType = UNSET
     semantic_diff_source: str | UnsetType = UNSET
@@ -148,10 +146,10 @@ COMMAND = Command(
     errors={
         "invalid_ttl_hours": "--ttl-hours is a number of hours, at least 1",
         "invalid_max_lines": "--max-lines is a number of lines, at least 1",
-        "memory_not_found": "nothing is remembered of the session, or no longer",
-        "memory_read_failed": "the memory cannot be read; --refresh moves it aside",
-        "memory_refresh_failed": "the session cannot be looked at, or the memory cannot be written",
+        "memory_not_found": "the session has no stored memory, or it expired",
+        "memory_read_failed": "the memory is unreadable; --refresh replaces it",
+        "memory_refresh_failed": "the session cannot be read, or the memory cannot be written",
     },
-    notes="A memory outlives its session; handoff and context-pack tell its last lines.",
+    notes="The memory is kept after the session ends; handoff and context-pack include its last lines.",
     example="lisa session memory --session lisa-demo-1 --refresh --semantic-diff --json",
 )

@@ -1,4 +1,4 @@
-"""Wait until a session has finished, asks for something, or fails."""
+"""Wait until a session has finished, needs an answer, or fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Args(Struct, kw_only=True):
     mode: ModeHint = "auto"
     project_root: ProjectRoot = ""
     poll_interval: flags.PollInterval = 30
-    adaptive_poll: Annotated[bool, Flag(help="report less often while nothing is to be expected")] = False
+    adaptive_poll: Annotated[bool, Flag(help="adaptive report interval")] = False
     max_polls: flags.MaxPolls = 120
     timeout_seconds: flags.TimeoutSeconds = None
     stop_on_waiting: flags.StopOnWaiting = True
@@ -37,13 +37,13 @@ class Args(Struct, kw_only=True):
         bool, Flag(help="with --stream-json: a compact handoff line after each poll", json=True)
     ] = False
     handoff_cursor_file: Annotated[
-        str, Flag(help="with --emit-handoff: only events that this file's reader has not seen", metavar="PATH")
+        str, Flag(help="with --emit-handoff: file with the last reported event", metavar="PATH")
     ] = ""
     cursor_reset: flags.CursorReset = False
     event_budget: Annotated[
         int | None, Flag(help="with --emit-handoff: tokens for the new events of one line (32 each)", minimum=1)
     ] = None
-    webhook: Annotated[str, Flag(help="also send polls and the result to a file or address", metavar="TARGET")] = ""
+    webhook: Annotated[str, Flag(help="file or URL that receives polls and the result", metavar="TARGET")] = ""
     auto_recover: flags.AutoRecover = False
     recover_max: flags.RecoverMax = 1
     recover_budget: flags.RecoverBudget = None
@@ -99,24 +99,24 @@ COMMAND = Command(
     errors={
         **stop_rules.ERRORS,
         "invalid_event_budget": "not a positive number",
-        "invalid_webhook": "neither a file nor an http(s) address",
+        "invalid_webhook": "not a file or an http(s) address",
         "invalid_cursor_file": "the handoff cursor file cannot be read; --cursor-reset sets it aside",
         "cursor_file_write_failed": "the handoff cursor file could not be written",
         "handoff_stream_failed": "the session's events could not be read",
         "emit_handoff_requires_stream_json": "--emit-handoff without --stream-json",
         "event_budget_requires_emit_handoff": "--event-budget without --emit-handoff",
         "handoff_cursor_requires_emit_handoff": "--handoff-cursor-file without --emit-handoff",
-        "monitor_expectation_mismatch": "it ended otherwise than --expect says",
-        "monitor_timeout": "polls or time were used up",
+        "monitor_expectation_mismatch": "it did not end as --expect requires",
+        "monitor_timeout": "polls or time exhausted",
         "monitor_crashed": "the agent failed or was killed",
-        "monitor_stuck": "the session shows no sign of life",
-        "monitor_not_found": "there is no such session",
+        "monitor_stuck": "the session shows no activity",
+        "monitor_not_found": "no such session",
     },
     exits={
-        0: "it completed, waits for input, or what --until-... asks for has come",
+        0: "it completed, waits for input, or a --until-... condition is met",
         1: "refused",
-        2: "crashed, stuck, not found, time or polls used up, or not as --expect says",
-        130: "Ctrl-C; the session goes on",
+        2: "crashed, stuck, not found, time or polls exhausted, or not as --expect requires",
+        130: "Ctrl-C; the session keeps running",
     },
     example="""\
 lisa session monitor --session lisa-demo-1

@@ -1,4 +1,4 @@
-"""Make up a session name that nobody has."""
+"""Generate an unused session name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Args(Struct, kw_only=True):
     agent: AgentName = agents.DEFAULT
     mode: Mode = "interactive"
     project_root: ProjectRoot = ""
-    tag: Annotated[str, Flag(help="word to end the name with; letters and digits of it are kept", metavar="WORD")] = ""
+    tag: Annotated[str, Flag(help="suffix of the name; letters and digits only", metavar="WORD")] = ""
 
 
 class NameResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -49,6 +49,6 @@ COMMAND = Command(
     answer=NameResult,
     run=run,
     text=text,
-    errors={"invalid_agent": "there is no such agent", "invalid_mode": "the mode is interactive or exec"},
+    errors={"invalid_agent": "unknown agent", "invalid_mode": "the mode is interactive or exec"},
     example="lisa session name --tag review",
 )

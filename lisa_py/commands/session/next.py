@@ -1,4 +1,4 @@
-"""Recommend the one next command about a session, within a token budget."""
+"""Recommend one next command for a session, within a token budget."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from lisa_py.core.status import status_reader
 class Args(Struct, kw_only=True):
     session: Session
     project_root: ProjectRoot = ""
-    budget: Annotated[int, Flag(help="how many tokens the answer of the next command may cost", minimum=1)] = 480
+    budget: Annotated[int, Flag(help="token budget for the next command", minimum=1)] = 480
 
 
 class NextResult(Advice, frozen=True, kw_only=True, rename="camel"):
-    """Also for a session that there is not: the command that starts it again."""
+    """The suggestion; for a missing session the command that starts it again."""
 
     error_code: str | UnsetType = UNSET
 
@@ -45,7 +45,7 @@ COMMAND = Command(
     errors={"invalid_budget": "--budget is a number of tokens, at least 1"},
     exits={
         0: "done",
-        1: "refused, or the session does not exist (the command to start it again is given all the same)",
+        1: "refused, or the session does not exist (with the command to start it)",
     },
     example="lisa session next --session lisa-demo-1 --budget 400",
 )

@@ -1,4 +1,4 @@
-"""Keep the project's goals; the current open one is put before every prompt."""
+"""Manage the objectives of the project; the current open one precedes every prompt."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from lisa_py.store.objectives import Objective, Objectives, registry
 class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     id: Annotated[str, Flag(help="the objective", metavar="ID")] = ""
-    goal: Annotated[str, Flag(help="what is to be reached", metavar="TEXT")] = ""
-    acceptance: Annotated[str, Flag(help="how to tell that it is reached", metavar="TEXT")] = ""
+    goal: Annotated[str, Flag(help="goal", metavar="TEXT")] = ""
+    acceptance: Annotated[str, Flag(help="acceptance criteria", metavar="TEXT")] = ""
     budget: Annotated[int, Flag(help="token budget", minimum=1)] = 0
     status: Annotated[
-        str, Flag(help="only an open objective is put before prompts", choices=("open", "done", "paused"))
+        str, Flag(help="status; only open objectives precede prompts", choices=("open", "done", "paused"))
     ] = ""
-    ttl_hours: Annotated[int, Flag(help="forget it after so many hours", metavar="N", minimum=1, maximum=MAX_HOURS)] = 0
-    activate: Annotated[bool, Flag(help="make it the current one")] = False
+    ttl_hours: Annotated[int, Flag(help="lifetime in hours", metavar="N", minimum=1, maximum=MAX_HOURS)] = 0
+    activate: Annotated[bool, Flag(help="activation as the current objective")] = False
     clear: Annotated[bool, Flag(help="remove it")] = False
-    list: Annotated[bool, Flag(help="show all objectives")] = False
+    list: Annotated[bool, Flag(help="list of all objectives")] = False
 
 
 class ObjectiveResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -131,7 +131,7 @@ def _build_result(
 
 def text(answer: ObjectiveResult, args: Args) -> str:
     if answer.error_code is not UNSET:
-        return f"no objective {answer.id} (lisa session objective --list shows what is there)"
+        return f"no objective {answer.id} (lisa session objective --list shows the objectives)"
     if answer.action == "cleared":
         return f"objective cleared: {answer.id}"
     if isinstance(answer.objective, Objective) and not args.list:

@@ -1,4 +1,4 @@
-"""Show state, a short form of the output and recent events in one call."""
+"""Show state, output summary and recent events in one call."""
 
 from __future__ import annotations
 
@@ -29,15 +29,13 @@ class Args(Struct, kw_only=True):
     summary_style: flags.SummaryStyle = "ops"
     cursor_file: flags.CursorFile = ""
     cursor_reset: flags.CursorReset = False
-    delta_json: Annotated[
-        bool, Flag(help="answer which fields changed since the cursor file's last packet", json=True)
-    ] = False
-    fields: Annotated[str, Flag(help="only these fields, as dotted paths; needs --json", metavar="CSV")] = ""
+    delta_json: Annotated[bool, Flag(help="fields changed since the last packet of the cursor file", json=True)] = False
+    fields: Annotated[str, Flag(help="fields to include, as dotted paths; needs --json", metavar="CSV")] = ""
     redact: flags.Redact = ""
 
 
 class PacketFieldsResult(dict[str, Any]):
-    """A packet reduced to the fields that were asked for; the exit code does not depend on which."""
+    """A packet reduced to the requested fields; the exit code does not depend on them."""
 
     failed = False
 
@@ -64,7 +62,7 @@ def run(args: Args, ctx: Context) -> Packet | PacketDelta | PacketFieldsResult:
 
 
 def parse_fields(args: Args, ctx: Context) -> tuple[str, ...]:
-    """The paths of --fields, once the flags are found to fit together. Raises UsageError."""
+    """Return the paths of --fields after checking the flags. Raise UsageError."""
     if args.delta_json and not args.cursor_file:
         raise UsageError("cursor_file_required_for_delta_json", "--delta-json requires --cursor-file")
     if args.fields.strip() and ctx.output_format == "text":
@@ -75,7 +73,7 @@ def parse_fields(args: Args, ctx: Context) -> tuple[str, ...]:
 def _select_fields(full_packet: Packet, paths: tuple[str, ...]) -> PacketFieldsResult:
     answer = PacketFieldsResult(fields.project(msgspec.to_builtins(full_packet), paths))
     if full_packet.error_code is not UNSET:
-        answer["errorCode"] = full_packet.error_code  # whoever picks fields still has to learn that it failed
+        answer["errorCode"] = full_packet.error_code  # a failure is reported whatever fields are selected
     answer.failed = has_failed(full_packet)
     return answer
 
@@ -85,7 +83,7 @@ def has_failed(answer: Packet | PacketDelta | PacketFieldsResult) -> bool:
 
 
 def minimize(answer: Packet | PacketDelta | PacketFieldsResult, args: Args) -> Packet | PacketDelta:
-    """What a polling loop needs."""
+    """Return the fields for polling loops."""
     if isinstance(answer, Packet):
         events = UNSET if answer.handoff is UNSET else answer.handoff.events
         return structs.replace(
@@ -93,7 +91,7 @@ def minimize(answer: Packet | PacketDelta | PacketFieldsResult, args: Args) -> P
         )
     if isinstance(answer, PacketDelta):
         return structs.replace(answer, cursor_file=UNSET)
-    return cast("Packet", answer)  # the fields that were asked for are few enough
+    return cast("Packet", answer)  # selected fields are small enough
 
 
 def text(answer: Packet, args: Args) -> str:
@@ -109,18 +107,18 @@ COMMAND = Command(
     min=minimize,
     exit_code=lambda answer: int(has_failed(answer)),
     errors={
-        "invalid_agent_hint": "--agent names no agent lisa knows",
+        "invalid_agent_hint": "--agent is not a known agent",
         "invalid_mode_hint": "not auto, interactive or exec",
-        "invalid_lines": "not a number of at least 1",
-        "invalid_events": "not a number of at least 1",
-        "invalid_token_budget": "not a number of at least 1",
+        "invalid_lines": "not an integer >= 1",
+        "invalid_events": "not an integer >= 1",
+        "invalid_token_budget": "not an integer >= 1",
         "invalid_summary_style": "not terse, ops or debug",
-        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
+        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
         "invalid_fields": "an empty part in a dotted path",
         "fields_requires_json": "--fields without --json",
         "cursor_file_required_for_delta_json": "--delta-json without --cursor-file",
-        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
-        "handoff_delta_read_failed": "there is a cursor, and the event log cannot be read",
+        "invalid_cursor_file": "the cursor file is unreadable; --cursor-reset replaces it",
+        "handoff_delta_read_failed": "the event log of the cursor is unreadable",
         "cursor_file_write_failed": "the cursor file could not be written",
     },
     example="lisa session packet --session lisa-demo-1 --cursor-file /tmp/demo.cursor --json-min\n"

@@ -1,4 +1,4 @@
-"""Check machine, records, agents and, when asked, a model, before work begins; say what is not ready."""
+"""Check machine, records, agents and optionally a model before work begins."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     agent: AgentName = ""
     model: Model = ""
-    auto_model: Annotated[bool, Flag(help="ask candidate models one after the other; the first that answers wins")] = (
-        False
-    )
+    auto_model: Annotated[bool, Flag(help="probe of candidate models until one replies")] = False
     auto_model_candidates: Annotated[
-        str, Flag(help="the models of --auto-model; default: two that the agent usually has", metavar="CSV")
+        str, Flag(help="candidates of --auto-model; default: two usual models", metavar="CSV")
     ] = ""
-    fast: Annotated[bool, Flag(help="only the contract checks that matter most, and no versions of agents")] = False
-    no_network: Annotated[bool, Flag(help="check the model's name only; ask no model")] = False
+    fast: Annotated[bool, Flag(help="essential checks only, without agent versions")] = False
+    no_network: Annotated[bool, Flag(help="check of the model name only, without a call")] = False
 
 
 class PreflightResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -37,7 +35,7 @@ class PreflightResult(Struct, frozen=True, kw_only=True, rename="camel"):
     project_root: str
     environment: preflight.EnvironmentReport
     machine: Sequence[MachineCheck]
-    """What was tried out on this machine: a tmux session, sockets, locks, records."""
+    """Checks of this machine: a tmux session, sockets, locks, records."""
     contracts: Sequence[SelfCheck]
     fast: bool
     version: str
@@ -115,18 +113,18 @@ COMMAND = Command(
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
     errors={
-        "session_preflight_failed": "something is not ready; environment, machine, contracts or modelCheck say what",
+        "session_preflight_failed": "a check failed; see environment, machine, contracts and modelCheck",
         "model_auto_model_conflict": "--model with --auto-model",
-        "invalid_agent": "there is no such agent",
+        "invalid_agent": "unknown agent",
         "invalid_model": "a model name has no line breaks or tabs",
-        "preflight_model_agent_unsupported": "in modelCheck: this agent has no way to be asked",
+        "preflight_model_agent_unsupported": "in modelCheck: this agent cannot be probed",
         "preflight_model_not_supported": "in modelCheck: the account has no such model",
-        "preflight_model_metadata_missing": "in modelCheck: the agent knows nothing about the model",
+        "preflight_model_metadata_missing": "in modelCheck: the agent does not know the model",
         "preflight_model_auth_failed": "in modelCheck: the agent is not logged in",
-        "preflight_model_probe_failed": "in modelCheck: no answer in time, or another failure; detail says it",
+        "preflight_model_probe_failed": "in modelCheck: timeout or another failure; see detail",
         "preflight_auto_model_empty": "in modelCheck: there was no model to try",
     },
-    exits={0: "everything is ready", 1: "something is not; the answer says what"},
+    exits={0: "everything is ready", 1: "a check failed"},
     example="""\
 lisa session preflight --fast --json
 lisa session preflight --agent claude --model sonnet --json""",

@@ -1,4 +1,4 @@
-"""Check a prompt before it is given to an agent; nothing is started."""
+"""Check a prompt before an agent gets it."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Args(Struct, kw_only=True):
     agent_args: AgentArgs = ""
     project_root: ProjectRoot = ""
     markers: Markers = ""
-    budget: Annotated[int, Flag(help="how many tokens the prompt may take", minimum=1)] = 320
-    strict: Annotated[bool, Flag(help="fail when a warning is severe enough")] = False
-    fail_on: Annotated[
-        str, Flag(help="how severe a warning makes --strict fail; giving it is strict", choices=("high", "medium"))
-    ] = "high"
-    rewrite: Annotated[bool, Flag(help="also show wordings that are sure to be read as a call for nesting")] = False
+    budget: Annotated[int, Flag(help="token budget of the prompt", minimum=1)] = 320
+    strict: Annotated[bool, Flag(help="failure on severe warnings")] = False
+    fail_on: Annotated[str, Flag(help="minimum severity for failure; implies --strict", choices=("high", "medium"))] = (
+        "high"
+    )
+    rewrite: Annotated[bool, Flag(help="prompt wordings that are detected as nested")] = False
 
 
 class PromptLintResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -63,7 +63,7 @@ class PromptLintResult(Struct, frozen=True, kw_only=True, rename="camel"):
     strict: bool
     high_severity_count: int
     command: str | UnsetType = UNSET
-    """What spawn would run; left out when no command line can be built."""
+    """Command line of spawn; omitted if it cannot be built."""
     model: str | UnsetType = UNSET
     rewrites: Sequence[str] | UnsetType = UNSET
     recommended_prompt: str | UnsetType = UNSET
@@ -131,7 +131,7 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
-    exits={0: "checked (warnings alone do not fail)", 1: "--strict and a severe warning, or the call failed"},
+    exits={0: "checked (warnings alone do not fail)", 1: "a severe warning under --strict, or the call failed"},
     errors={
         **{code: what for code, what in launch.ERRORS.items() if code != "agent_command_build_failed"},
         "invalid_budget": "--budget is a number of tokens, at least 1",

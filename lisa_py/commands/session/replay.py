@@ -1,4 +1,4 @@
-"""Show the commands that continue from a checkpoint; none is run."""
+"""Show the commands that continue from a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from lisa_py.store.paths import SessionRef
 
 
 class Args(Struct, kw_only=True):
-    from_checkpoint: Annotated[
-        str, Flag(help="the checkpoint; `-` is standard input, also for what checkpoint prints", metavar="PATH")
-    ]
+    from_checkpoint: Annotated[str, Flag(help="checkpoint file or output of checkpoint; `-` is stdin", metavar="PATH")]
     project_root: ProjectRoot = ""
 
 

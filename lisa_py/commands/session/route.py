@@ -20,23 +20,23 @@ from lisa_py.core.planning.route import Route, RouteRequest
 class Args(Struct, kw_only=True):
     goal: GoalName = "analysis"
     agent: AgentName = agents.DEFAULT_NESTED
-    lane: Annotated[str, Flag(help="take what is not given from this lane", metavar="NAME")] = ""
+    lane: Annotated[str, Flag(help="lane that supplies missing values", metavar="NAME")] = ""
     project_root: ProjectRoot = ""
-    prompt: Annotated[str, Flag(help="the prompt, instead of the goal's own", metavar="TEXT")] = ""
+    prompt: Annotated[str, Flag(help="prompt in place of the goal's default", metavar="TEXT")] = ""
     model: Model = ""
     profile: Profile = ""
-    budget: Annotated[int, Flag(help="token budget for the runbook and the queue's commands", minimum=1)] = 0
-    emit_runbook: Annotated[bool, Flag(help="write the whole job out as commands")] = False
-    queue: Annotated[bool, Flag(help="say which sessions to serve, in which order")] = False
-    sessions: Annotated[str, Flag(help="with --queue: these; default: all of the project", metavar="CSV")] = ""
-    queue_limit: Annotated[int, Flag(help="with --queue: at most so many", minimum=1)] = 0
-    concurrency: Annotated[int, Flag(help="how many sessions to serve at once", minimum=1)] = 1
+    budget: Annotated[int, Flag(help="token budget for the runbook and queue commands", minimum=1)] = 0
+    emit_runbook: Annotated[bool, Flag(help="runbook: the whole job as commands")] = False
+    queue: Annotated[bool, Flag(help="queue of sessions in order of urgency")] = False
+    sessions: Annotated[str, Flag(help="with --queue: session names; default: all of the project", metavar="CSV")] = ""
+    queue_limit: Annotated[int, Flag(help="with --queue: maximum number of sessions", minimum=1)] = 0
+    concurrency: Annotated[int, Flag(help="number of sessions served at once", minimum=1)] = 1
     topology: Annotated[str, Flag(help="roles of the team: planner, workers, reviewer", metavar="CSV")] = ""
-    cost_estimate: Annotated[bool, Flag(help="estimate tokens and seconds, step by step")] = False
+    cost_estimate: Annotated[bool, Flag(help="estimate of tokens and seconds per step")] = False
     from_state: Annotated[
-        str, Flag(help="JSON of a handoff or status to go on from; `-` is standard input", metavar="PATH")
+        str, Flag(help="JSON of a handoff or status to continue from; `-` is standard input", metavar="PATH")
     ] = ""
-    strict: Annotated[bool, Flag(help="with --from-state: refuse what does not keep to its schema")] = False
+    strict: Annotated[bool, Flag(help="with --from-state: strict schema check")] = False
 
 
 def run(args: Args, ctx: Context) -> Route:
@@ -97,18 +97,18 @@ COMMAND = Command(
     errors={
         **LANE_ERRORS,
         "invalid_goal": "the goal is nested, analysis or exec",
-        "invalid_agent": "there is no such agent",
-        "invalid_profile": "there is no such profile",
+        "invalid_agent": "unknown agent",
+        "invalid_profile": "unknown profile",
         "invalid_model": "a model name has no line breaks or tabs",
         "invalid_model_configuration": "the agent takes no --model",
-        "invalid_nested_policy_combination": "the policy does not go with the agent's arguments",
+        "invalid_nested_policy_combination": "the policy conflicts with the agent arguments",
         "invalid_budget": "--budget is a number of tokens, at least 1",
         "invalid_queue_limit": "--queue-limit is a number, at least 1",
         "invalid_concurrency": "--concurrency is a number, at least 1",
         "invalid_topology": "roles are planner, workers, reviewer",
         "invalid_from_state": "the input is not JSON of a status, handoff or packet",
-        "invalid_from_state_strict": "the input breaks a rule of --strict; the message begins with which",
-        "queue_build_failed": "tmux could not be asked for the project's sessions",
+        "invalid_from_state_strict": "the input breaks a rule of --strict, named first in the message",
+        "queue_build_failed": "tmux could not be queried for the sessions of the project",
     },
     notes="""\
 Nothing is started. What is given on the command line goes before what the lane says; a profile names agent and model in

@@ -1,4 +1,4 @@
-"""Print the JSON Schema of what commands answer, for all of them or for one."""
+"""Print the JSON Schema of the answers of commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Schema = dict[str, Any]
 
 class Args(Struct, kw_only=True):
     command: Annotated[
-        str, Flag(help="only this command; `session ` may be left out", metavar="NAME", code="unknown_schema_command")
+        str, Flag(help="one command; `session ` is optional", metavar="NAME", code="unknown_schema_command")
     ] = ""
 
 
@@ -28,11 +28,11 @@ class SchemaResult(Struct, frozen=True, kw_only=True):
     schema: Schema
     """Under --json."""
     error: Schema
-    """When it fails."""
+    """On failure."""
     min: Schema | UnsetType = UNSET
-    """Under --json-min, where there is one."""
+    """Under --json-min, if supported."""
     events: Schema | UnsetType = UNSET
-    """The lines before the answer, where it streams."""
+    """Lines before the answer of a streaming command."""
 
 
 class AllSchemasResult(Struct, frozen=True, kw_only=True):
@@ -88,6 +88,6 @@ COMMAND = Command(
     answer=SchemaResult | AllSchemasResult,
     run=run,
     text=text,
-    errors={"unknown_schema_command": "there is no such command"},
+    errors={"unknown_schema_command": "unknown command"},
     example="lisa session schema --command status --json",
 )

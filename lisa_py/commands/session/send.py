@@ -1,4 +1,4 @@
-"""Send text, keys or an answer to a running session, and say whether it was taken."""
+"""Send text, keys or an answer to a session and confirm its acceptance."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(args: Args, ctx: Context) -> SessionSendResult:
 
 def text(answer: SessionSendResult, args: Args) -> str:
     if not answer.ok:
-        return "typed, but the agent has not taken it (lisa session capture --raw shows what it does with it)"
+        return "typed, but not accepted by the agent (lisa session capture --raw shows its screen)"
     return "ok" if answer.answered is UNSET else f"ok: {answer.answered.text}"
 
 
@@ -44,11 +44,11 @@ COMMAND = Command(
     errors={
         **send_request.ERRORS,
         **send.ERRORS,
-        result.NOT_ACCEPTED: "typed and submitted, but the agent shows no sign of having taken it",
+        result.NOT_ACCEPTED: "typed and submitted, but the agent shows no sign of acceptance",
     },
     example='lisa session send --session lisa-demo-1 --text "Continue with safe fixes" --enter\n'
     "lisa session send --session lisa-demo-1 --answer yes",
-    exits={0: "done, or done as far as can be seen", 1: "refused, failed or not taken; errorCode says why"},
+    exits={0: "delivered, or no contrary evidence", 1: "refused, failed or not accepted; see errorCode"},
     notes="""\
 A text is pasted in one piece, submitted with --enter, and watched until the agent has taken it: delivered is true when
 that was seen, false when it was not, unverified when this agent or command gives no sign. Control characters other than

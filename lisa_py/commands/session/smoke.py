@@ -1,4 +1,4 @@
-"""Prove on this machine that sessions can spawn sessions: a chain of them, with every marker accounted for."""
+"""Test nested sessions on this machine: a chain of sessions with checked markers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PROFILES = ("none", *(name for name in agents.names() if not agents.get(name).hi
 
 class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
-    levels: Annotated[int, Flag(help="how long the chain is, 1 to 4", minimum=1)] = 3
-    prompt_style: Annotated[
-        str, Flag(help="first check how a prompt of this style is read for nesting", choices=smoke_plan.STYLES)
-    ] = "none"
+    levels: Annotated[int, Flag(help="nesting depth, 1 to 4", minimum=1)] = 3
+    prompt_style: Annotated[str, Flag(help="prompt style for a nesting detection check", choices=smoke_plan.STYLES)] = (
+        "none"
+    )
     matrix_file: Annotated[
         str,
         Flag(
@@ -32,26 +32,22 @@ class Args(Struct, kw_only=True):
             metavar="PATH|auto",
         ),
     ] = ""
-    chaos: Annotated[
-        str, Flag(help="break something on purpose", choices=smoke_plan.CHAOS, code="invalid_chaos_mode")
-    ] = "none"
-    chaos_report: Annotated[bool, Flag(help="pass when chaos leads to just the failure it must lead to")] = False
-    contract_profile: Annotated[
-        str, Flag(help="also call commands and check what they answer", choices=("none", "full"))
-    ] = "none"
-    llm_profile: Annotated[str, Flag(help="fill in style, prompts and model for an agent", choices=PROFILES)] = "none"
+    chaos: Annotated[str, Flag(help="injected fault", choices=smoke_plan.CHAOS, code="invalid_chaos_mode")] = "none"
+    chaos_report: Annotated[bool, Flag(help="success if the injected fault is detected as expected")] = False
+    contract_profile: Annotated[str, Flag(help="contract check of other commands", choices=("none", "full"))] = "none"
+    llm_profile: Annotated[str, Flag(help="style, prompts and model for an agent", choices=PROFILES)] = "none"
     model: flags.Model = ""
     poll_interval: flags.PollInterval = 1
     max_polls: flags.MaxPolls = 180
-    keep_sessions: Annotated[bool, Flag(help="leave the sessions for a look")] = False
-    report_min: Annotated[bool, Flag(help="with --json: only what a CI job needs")] = False
+    keep_sessions: Annotated[bool, Flag(help="keep the sessions")] = False
+    report_min: Annotated[bool, Flag(help="with --json: short report for CI")] = False
     export_artifacts: Annotated[
-        str, Flag(help="copy scripts, captures, events and the report below this folder", metavar="DIR")
+        str, Flag(help="folder for scripts, captures, events and the report", metavar="DIR")
     ] = ""
 
 
 class MatrixFailure(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A prompt that was not read as it should be."""
+    """A prompt with an unexpected detection result."""
 
     prompt: str
     expected_mode: str
@@ -59,7 +55,7 @@ class MatrixFailure(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class MinimalSmokeResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How it went, for a CI job."""
+    """Short report for a CI job."""
 
     ok: bool
     error_code: str
@@ -166,30 +162,30 @@ COMMAND = Command(
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
     errors={
-        "invalid_levels": "not a number of at least 1",
+        "invalid_levels": "not an integer >= 1",
         "invalid_levels_max": "more than 4 levels",
-        "invalid_prompt_style": "not a known style",
-        "invalid_chaos_mode": "not a known way of breaking things",
+        "invalid_prompt_style": "unknown style",
+        "invalid_chaos_mode": "unknown chaos mode",
         "invalid_contract_profile": "neither none nor full",
-        "invalid_llm_profile": "not a known profile",
+        "invalid_llm_profile": "unknown profile",
         "invalid_poll_interval": "not a positive number of seconds",
         "invalid_max_polls": "not a positive number",
         "invalid_model": "a model name with a line break or tab",
         "missing_bash": "bash is not on PATH",
-        "smoke_workdir_create_failed": "the work folder could not be made",
+        "smoke_workdir_create_failed": "the work folder could not be created",
         "smoke_script_write_failed": "a level's script could not be written",
-        "smoke_prompt_style_probe_failed": "the prompt of the style was not read as it should be",
-        "smoke_prompt_matrix_assertion_failed": "a prompt was not read as it should be, or the file is off",
+        "smoke_prompt_style_probe_failed": "the prompt style was not detected as expected",
+        "smoke_prompt_matrix_assertion_failed": "a prompt was not detected as expected, or the file is invalid",
         "smoke_spawn_failed": "the first level could not be spawned",
         "smoke_monitor_failed": "the first level did not complete",
-        "smoke_unexpected_final_state": "the first level ended otherwise than completed",
+        "smoke_unexpected_final_state": "the first level did not end as completed",
         "smoke_capture_failed": "the first level's pane could not be read",
-        "smoke_marker_assertion_failed": "a level's marker is missing; missingMarkers names it",
-        "smoke_contract_profile_failed": "a command did not answer as promised; contractChecks says which",
-        "smoke_chaos_expected_failure_not_observed": "chaos should have led to a failure and did not",
-        "smoke_cleanup_failed": "all went well, but a session could not be removed",
+        "smoke_marker_assertion_failed": "a marker is missing; see missingMarkers",
+        "smoke_contract_profile_failed": "a command broke its contract; see contractChecks",
+        "smoke_chaos_expected_failure_not_observed": "the expected failure of the chaos mode did not occur",
+        "smoke_cleanup_failed": "the run succeeded, but a session could not be removed",
     },
-    exits={0: "passed", 1: "failed or refused; errorCode says why", 130: "Ctrl-C; the sessions are removed"},
+    exits={0: "passed", 1: "failed or refused; see errorCode", 130: "Ctrl-C; the sessions are removed"},
     example="""\
 lisa session smoke --levels 3
 lisa session smoke --levels 2 --chaos drop-marker --chaos-report --report-min --json""",

@@ -1,4 +1,4 @@
-"""Say what a session is doing and show its pane, in one call."""
+"""Print state and pane of a session in one call."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SnapshotResult(Struct, frozen=True, kw_only=True, rename="camel"):
     wait_estimate: int
     next_offset: int = 0
     capture: str | UnsetType = UNSET
-    """Left out when markers are asked for."""
+    """Omitted if markers are requested."""
     delta_from: str | UnsetType = UNSET
     delta_mode: str | UnsetType = UNSET
     delta_reset: str | UnsetType = UNSET
@@ -53,7 +53,7 @@ class SnapshotResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class FailedSnapshotResult(SnapshotResult, frozen=True, kw_only=True, rename="camel"):
-    """The same, of a session that could not be read; exit code 1."""
+    """Snapshot of a session that could not be read; exit code 1."""
 
 
 def run(args: Args, ctx: Context) -> SnapshotResult:
@@ -127,13 +127,13 @@ COMMAND = Command(
     min=tuple(name for name in SnapshotResult.__struct_fields__ if name not in FULL_ONLY),
     exit_code=lambda answer: 1 if isinstance(answer, FailedSnapshotResult) else 0,
     errors={
-        "invalid_agent_hint": "--agent names no agent lisa knows",
-        "invalid_mode_hint": "--mode is neither auto, interactive nor exec",
+        "invalid_agent_hint": "--agent is not a known agent",
+        "invalid_mode_hint": "--mode is not auto, interactive or exec",
         "invalid_delta_from": "not an offset, an @unix time or an RFC 3339 time",
-        "invalid_markers": "an empty text among the markers",
-        "invalid_lines": "not a number of at least 1",
+        "invalid_markers": "a marker is empty",
+        "invalid_lines": "not an integer >= 1",
     },
-    exits={0: "answered, also for a session that does not exist (errorCode says so)", 1: "refused, tmux cannot be "
+    exits={0: "answered, also for a missing session (see errorCode)", 1: "refused, tmux cannot be "
            "asked, or --fail-not-found and there is no such session"},
     example="lisa session snapshot --session lisa-demo-1 --json-min\n"
     "lisa session snapshot --session lisa-demo-1 --delta-from 1200 --json-min",

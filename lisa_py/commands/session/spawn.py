@@ -1,4 +1,4 @@
-"""Start an agent (or any command) in a new session."""
+"""Start an agent or a command in a new session."""
 
 from __future__ import annotations
 
@@ -41,41 +41,39 @@ class Args(Struct, kw_only=True):
     prompt: Prompt = ""
     prompt_file: PromptFile = ""
     project_root: ProjectRoot = ""
-    lane: Annotated[str, Flag(help="take what is not given from this lane", metavar="NAME")] = ""
-    command: Annotated[str, Flag(help="run this shell text instead of the agent", metavar="TEXT")] = ""
+    lane: Annotated[str, Flag(help="lane that supplies missing values", metavar="NAME")] = ""
+    command: Annotated[str, Flag(help="shell command to run instead of the agent", metavar="TEXT")] = ""
     agent_args: AgentArgs = ""
     model: Model = ""
     nested_policy: NestedPolicy = "auto"
     nesting_intent: NestingIntent = "auto"
     width: Annotated[int, Flag(help="columns of the pane", minimum=1, maximum=10_000)] = 220
     height: Annotated[int, Flag(help="rows of the pane", minimum=1, maximum=10_000)] = 60
-    trust: Annotated[bool, Flag(help="trust the project folder for this agent beforehand, so that it does not ask")] = (
-        False
-    )
+    trust: Annotated[bool, Flag(help="trust for the project folder without a dialog")] = False
     no_dangerously_skip_permissions: KeepPermissions = False
     cleanup_all_hashes: AllHashes = False
-    detect_nested: Annotated[bool, Flag(help="say why the session does or does not run without a sandbox")] = False
-    dry_run: Annotated[bool, Flag(help="check everything and show what would be started; make nothing")] = False
+    detect_nested: Annotated[bool, Flag(help="explanation of the sandbox decision")] = False
+    dry_run: Annotated[bool, Flag(help="checks and command line only; no session")] = False
 
 
 class SpawnResult(SpawnSummary, frozen=True, kw_only=True, rename="camel"):
-    """The session, how its agent was fitted to lisa, and what it was given to work by."""
+    """The session, the adaptation of its agent, and its inputs."""
 
     hooks: bool
-    """Whether the agent reports its events to lisa by itself."""
+    """True if the agent reports its events to lisa."""
     parent_session: str | UnsetType = UNSET
     agent_version: str | UnsetType = UNSET
     oauth_token_id: str | UnsetType = UNSET
     oauth_warning: str | UnsetType = UNSET
-    """Why no token of the pool was to be had."""
+    """Reason why no pool token was available."""
     objective: ObjectiveSummary | UnsetType = UNSET
     nested_detection: NestedDetection | UnsetType = UNSET
     notes: tuple[str, ...] | UnsetType = UNSET
-    """What was left out, prevented or accepted for the installed version of the agent."""
+    """Arguments omitted, prevented or accepted for the installed version of the agent."""
 
 
 class SpawnDryRunResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a spawn would start; nothing was made."""
+    """Plan of a spawn under --dry-run."""
 
     dry_run: bool = True
     session: str
@@ -89,12 +87,12 @@ class SpawnDryRunResult(Struct, frozen=True, kw_only=True, rename="camel"):
     project_root: str
     command: str
     startup_command: str
-    """The pane's own process; it runs the command and records how it goes."""
+    """Process of the pane; it runs the command and records its end."""
     socket_path: str
     width: int
     height: int
     env: Mapping[str, str]
-    """What the session is told about itself, beside the caller's own environment."""
+    """Environment of the session beyond that of the caller."""
     parent_session: str | UnsetType = UNSET
     oauth_token_id: str | UnsetType = UNSET
     oauth_warning: str | UnsetType = UNSET
@@ -196,20 +194,20 @@ COMMAND = Command(
     text=text,
     errors={
         **launch.ERRORS,
-        "session_already_exists": "tmux has a session of this name, running or ended; kill it or take another name",
+        "session_already_exists": "a session of this name exists, running or ended; kill it or use another name",
         "lane_not_found": "the project has no lane of this name",
         "lane_load_failed": "the project's lanes cannot be read",
         "invalid_prompt": "the prompt is not UTF-8 text",
         "invalid_command": "the command is not UTF-8 text",
         "invalid_agent_args": "the arguments are not UTF-8 text",
-        "invalid_width": "not a number of at least 1",
-        "invalid_height": "not a number of at least 1",
+        "invalid_width": "not an integer >= 1",
+        "invalid_height": "not an integer >= 1",
         "prompt_conflict": "--prompt and --prompt-file are both given",
         "invalid_prompt_file": "the file cannot be read or is too large",
-        "agent_not_installed": "the agent's program is not on PATH",
-        "spawn_tmux_new_failed": "tmux made no session, or nothing started in it; the message says why",
-        "spawn_early_exit": "the agent ended at once with the code in exitCode; output holds what it said",
-        "spawn_oauth_selection_failed": "the token of the pool was taken away while the session started",
+        "agent_not_installed": "the program of the agent is not on PATH",
+        "spawn_tmux_new_failed": "tmux created no session, or its command did not start; see the message",
+        "spawn_early_exit": "the agent ended at once; see exitCode and output",
+        "spawn_oauth_selection_failed": "the pool token was removed during the spawn",
     },
     example='lisa session spawn --agent claude --mode interactive --prompt "Review this repo" --json',
     notes="The session gets the environment of the caller. It stays, readable, after its command has ended, until"

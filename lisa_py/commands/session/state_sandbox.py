@@ -1,4 +1,4 @@
-"""Save, restore and clear a project's objectives and lanes, so that a run can be repeated from the same start."""
+"""Save, restore and clear the objectives and lanes of a project, for repeatable runs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,8 @@ class Args(Struct, kw_only=True):
     project_root: Annotated[
         str, Flag(help="project folder; default: the snapshot's (restore), else the current folder", metavar="PATH")
     ] = ""
-    file: Annotated[
-        str, Flag(help="where the snapshot is written, or read (restore; `-` is stdin)", metavar="PATH")
-    ] = ""
-    include: Annotated[
-        str, Flag(help="further stores: memory, context-cache (a restore puts back all that was saved)", metavar="CSV")
-    ] = ""
+    file: Annotated[str, Flag(help="snapshot file to write, or to read (restore; `-` is stdin)", metavar="PATH")] = ""
+    include: Annotated[str, Flag(help="further stores: memory, context-cache", metavar="CSV")] = ""
 
 
 class StateSandboxListResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -111,7 +107,7 @@ def _parse_extras(csv: str) -> frozenset[str]:
 
 
 def _count_items(snapshot: RegistrySnapshot) -> tuple[int | UnsetType, int | UnsetType]:
-    """Of the further stores: memories and keys of the context cache."""
+    """Number of memories and context cache keys."""
     cache = snapshot.context_cache
     return (
         UNSET if snapshot.memories is UNSET else len(snapshot.memories),
@@ -166,7 +162,7 @@ def _resolve_path(args: Args, ctx: Context) -> str:
 def _write(path: str, snapshot: RegistrySnapshot) -> None:
     folder = os.path.dirname(path)
     try:
-        if not files.is_dir(folder):  # a folder that is there keeps its mode
+        if not files.is_dir(folder):  # an existing folder keeps its mode
             files.ensure_private_dir(folder)
         files.write(path, jsontext.encode_document(snapshot))
     except LisaError as problem:
@@ -217,7 +213,7 @@ _FULL_ONLY = ("objective_store_path", "lane_store_path", "context_cache_path", "
 def minimize(
     answer: StateSandboxResult, args: Args
 ) -> StateSandboxListResult | StateSandboxSnapshotResult | StateSandboxRestoreResult | StateSandboxClearResult:
-    """Counts only; a snapshot that went into no file stays in the answer."""
+    """Return counts only; a snapshot without a file stays in the answer."""
     removed_fields = {name: UNSET for name in _FULL_ONLY if hasattr(answer, name)}
     if isinstance(answer, StateSandboxSnapshotResult) and answer.file is UNSET:
         del removed_fields["snapshot"]
@@ -231,7 +227,7 @@ COMMAND = Command(
     min=minimize,
     errors={
         "invalid_action": "the action is list, snapshot, restore or clear",
-        "invalid_file_path": "--file names no file that can be written",
+        "invalid_file_path": "--file is not a writable file",
         "invalid_include": "--include is memory, context-cache or both",
         "objective_store_read_failed": "objectives.json cannot be read; clear or restore replaces it",
         "lane_store_read_failed": "lanes.json cannot be read; clear or restore replaces it",
@@ -243,8 +239,8 @@ COMMAND = Command(
         "context_cache_clear_failed": "the context cache cannot be removed",
         "snapshot_write_failed": "the snapshot's file cannot be written",
         "snapshot_read_failed": "the snapshot's file cannot be read",
-        "snapshot_parse_failed": "the file is no snapshot",
-        "snapshot_version_missing": "the file is no snapshot: it names no version",
+        "snapshot_parse_failed": "the file is not a snapshot",
+        "snapshot_version_missing": "the file is not a snapshot: it names no version",
         "snapshot_version_unsupported": "the snapshot is of a later version of the program",
         "objective_store_write_failed": "objectives.json cannot be written; nothing was restored",
         "lane_store_write_failed": "lanes.json cannot be written; nothing was restored",

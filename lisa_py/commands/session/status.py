@@ -1,4 +1,4 @@
-"""Say what a session is doing."""
+"""Print the state of a session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Args(Struct, kw_only=True):
     agent: AgentHint = "auto"
     mode: ModeHint = "auto"
     project_root: ProjectRoot = ""
-    full: Annotated[bool, Flag(help="more columns; of an ended session also keep the last screen in a file")] = False
+    full: Annotated[bool, Flag(help="more columns; last screen of an ended session in a file")] = False
     fail_not_found: FailNotFound = False
 
 
@@ -34,7 +34,7 @@ def run(args: Args, ctx: Context) -> Status:
         output_file = last_screen.save_last_screen(ctx, ref, evidence, status)
     code = status.error_code
     if code == "session_not_found" and not args.fail_not_found:
-        code = UNSET  # to be told that there is no such session is an answer, not a failure
+        code = UNSET  # a missing session is an answer, not a failure
     task = status.active_task or (output_file if status.session_state != "not_found" else "")
     return structs.replace(
         status_reader.normalise_status(status), active_task=task, output_file=output_file or UNSET, error_code=code
@@ -90,11 +90,11 @@ COMMAND = Command(
     ),
     exit_code=lambda answer: 1 if answer.error_code == "session_not_found" else 0,
     errors={
-        "invalid_agent_hint": "--agent names no agent lisa knows",
-        "invalid_mode_hint": "--mode is neither auto, interactive nor exec",
-        "tmux_missing": "tmux is not on PATH; the state is degraded, because nothing can be told",
+        "invalid_agent_hint": "--agent is not a known agent",
+        "invalid_mode_hint": "--mode is not auto, interactive or exec",
+        "tmux_missing": "tmux is not on PATH; the state is degraded",
     },
-    exits={0: "answered", 1: "refused; or --fail-not-found and there is no such session"},
+    exits={0: "answered", 1: "refused, or missing session with --fail-not-found"},
     example="lisa session status --session lisa-demo-1\nlisa session status --session lisa-demo-1 --json",
     notes="""\
 Text is one CSV line: status,todosDone,todosTotal,activeTask,waitEstimate,sessionState. sessionState is one of

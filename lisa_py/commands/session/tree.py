@@ -1,4 +1,4 @@
-"""Show which session spawned which, from their records."""
+"""Show the spawn relations of sessions, from their records."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lisa_py.core.fleet.tree import SessionTree, TreeNode, TreeQuery, TreeRow
 
 
 class Args(Struct, kw_only=True):
-    session: Annotated[str, Flag(help="only this session and what is below it", metavar="NAME")] = ""
+    session: Annotated[str, Flag(help="only this session and its descendants", metavar="NAME")] = ""
     project_root: ProjectRoot = ""
     all_hashes: Annotated[bool, Flag(help="sessions of all projects")] = False
-    active_only: Annotated[bool, Flag(help="only sessions that tmux has")] = False
+    active_only: Annotated[bool, Flag(help="only sessions in tmux")] = False
     flat: Annotated[bool, Flag(help="rows instead of a tree")] = False
-    with_state: Annotated[bool, Flag(help="say what each is doing")] = False
-    delta: Annotated[bool, Flag(help="also links that came and went since the last --delta of the same view")] = False
-    delta_json: Annotated[bool, Flag(help="sessions that came, went or changed since the last call", json=True)] = False
+    with_state: Annotated[bool, Flag(help="state of each session")] = False
+    delta: Annotated[bool, Flag(help="added and removed links since the last --delta")] = False
+    delta_json: Annotated[bool, Flag(help="sessions added, removed or changed since the last call", json=True)] = False
     cursor_file: CursorFile = ""
     cursor_reset: CursorReset = False
 
@@ -37,7 +37,7 @@ class TreeResult(Struct, frozen=True, kw_only=True, rename="camel"):
     flat: bool | UnsetType = UNSET
     with_state: bool | UnsetType = UNSET
     delta: tree_delta.TreeRowDelta | bool | UnsetType = UNSET
-    """true under --delta; what is new under --delta-json."""
+    """true under --delta; the changes under --delta-json."""
     delta_result: tree_delta.TreeEdgeDelta | UnsetType = UNSET
     total_node_count: int | UnsetType = UNSET
     filtered_node_count: int | UnsetType = UNSET
@@ -45,9 +45,9 @@ class TreeResult(Struct, frozen=True, kw_only=True, rename="camel"):
     roots: tuple[TreeNode, ...] | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
-    """An unreadable cursor file was set aside."""
+    """Path an unreadable cursor file was moved to."""
     warnings: tuple[str, ...] | UnsetType = UNSET
-    """Records that could not be read, and parents that make no sense."""
+    """Unreadable records and invalid parents."""
 
 
 def run(args: Args, ctx: Context) -> TreeResult:
@@ -60,7 +60,7 @@ def run(args: Args, ctx: Context) -> TreeResult:
     warnings = list(found.warnings)
     if args.delta:
         edges, moved_to = tree_delta.compare_edges(ctx, project, query, found)
-        warnings += [f"the last snapshot could not be read and now lies in {moved_to}"] if moved_to else []
+        warnings += [f"the last snapshot was unreadable and was moved to {moved_to}"] if moved_to else []
     elif args.delta_json:
         delta_rows, cursor = tree_delta.compare_rows(
             ctx, project, query, found, args.cursor_file, reset=args.cursor_reset
@@ -92,7 +92,7 @@ def _build_result(
     cursor: tree_delta.TreeCursorReport | UnsetType,
     warnings: list[str],
 ) -> TreeResult:
-    is_delta_json = delta_rows is not UNSET  # then every switch is named, given or not
+    is_delta_json = delta_rows is not UNSET  # name every switch, given or not
     shows_rows = args.flat or args.with_state
     filtered = max(0, found.total - len(found.rows))
     return TreeResult(
@@ -173,7 +173,7 @@ class MinimalTreeDelta(Struct, frozen=True, kw_only=True):
 
 
 def minimize(answer: TreeResult, args: Args) -> MinimalTreeResult:
-    """The counts, and of news, rows and tree the first that was asked for."""
+    """Return the counts and the first requested one of changes, rows and tree."""
     minimal = MinimalTreeResult(
         node_count=answer.node_count,
         total_node_count=answer.total_node_count or 0,
@@ -226,9 +226,9 @@ COMMAND = Command(
         "delta_mode_conflict": "--delta with --delta-json",
         "cursor_file_requires_delta_json": "--cursor-file without --delta-json",
         "session_not_found_in_tree": "no readable records of the session given with --session",
-        "session_tree_build_failed": "tmux could not say who is active",
-        "session_tree_delta_failed": "the snapshot for --delta could not be kept",
-        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
+        "session_tree_build_failed": "tmux could not be queried for active sessions",
+        "session_tree_delta_failed": "the snapshot for --delta could not be written",
+        "invalid_cursor_file": "the cursor file is unreadable; --cursor-reset replaces it",
         "cursor_file_write_failed": "the cursor file could not be written",
     },
     example="lisa session tree --with-state\nlisa session tree --active-only --flat",

@@ -1,4 +1,4 @@
-"""Tell a session something, wait for what comes of it, and pack the result: send, monitor and packet in one."""
+"""Run one turn: send a prompt, wait for the result and pack it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _build_packet_request(args: Args) -> PacketRequest:
 
 
 class MinimalTurnResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The outcome of the turn, or of the step that failed."""
+    """Return the result of the turn, or of the failed step."""
 
     ok: bool
     session: str
@@ -123,24 +123,24 @@ COMMAND = Command(
     errors={
         **send_request.ERRORS,
         **stop_rules.ERRORS,
-        "turn_send_failed": "nothing was told, or it was not taken; `send` and `error` say why",
-        "turn_monitor_failed": "it crashed, was not found, or took too long; `monitor` says which",
-        "turn_packet_failed": "the session could not be read; `packet` says why",
-        "invalid_lines": "not a number of at least 1",
-        "invalid_events": "not a number of at least 1",
-        "invalid_token_budget": "not a number of at least 1",
+        "turn_send_failed": "the send was refused or not accepted; see `send` and `error`",
+        "turn_monitor_failed": "it crashed, was not found, or timed out; see `monitor`",
+        "turn_packet_failed": "the session could not be read; see `packet`",
+        "invalid_lines": "not an integer >= 1",
+        "invalid_events": "not an integer >= 1",
+        "invalid_token_budget": "not an integer >= 1",
         "invalid_summary_style": "not terse, ops or debug",
-        "invalid_redact_rules": "--redact names a rule there is not, or none beside others",
+        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
         "invalid_fields": "an empty part in a dotted path",
-        "invalid_cursor_file": "the cursor file cannot be read; --cursor-reset sets it aside",
+        "invalid_cursor_file": "the cursor file is unreadable; --cursor-reset replaces it",
         "cursor_file_write_failed": "the cursor file could not be written",
     },
     exits={
-        0: "told, waited for and packed",
+        0: "all three steps succeeded",
         1: "refused, or the send or the packet failed (failedStep)",
-        2: "the wait failed: crashed, not found, out of time, or not as --expect says",
-        130: "Ctrl-C; the session goes on",
+        2: "the wait failed: crashed, not found, timeout, or not as --expect requires",
+        130: "Ctrl-C; the session keeps running",
     },
     example='lisa session turn --session lisa-demo-1 --text "Continue from the last blocker" --enter --json-min',
-    notes="The answer is always JSON. A step that fails ends the turn; failedStep names it, its own answer is in it.",
+    notes="The answer is always JSON. A failed step ends the turn; failedStep names it and its answer is included.",
 )

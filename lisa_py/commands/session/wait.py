@@ -1,4 +1,4 @@
-"""Wait for a whole fleet in one process: until any or all of the sessions need attention, or are in a given state."""
+"""Wait until any or all sessions need attention or reach a given state."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Args(Struct, kw_only=True):
 
 
 class WaitChangeEvent(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One session has another state."""
+    """A changed session state."""
 
     type: str = "change"
     elapsed_seconds: float
@@ -51,11 +51,11 @@ class WaitResult(Struct, frozen=True, kw_only=True, rename="camel"):
     project_root: str
     elapsed_seconds: float
     count: int
-    """How many sessions were waited for."""
+    """Number of sessions."""
     sessions: tuple[WaitRow, ...]
-    """Those that are as wanted, the most urgent first."""
+    """Sessions that meet the condition, most urgent first."""
     pending: tuple[WaitRow, ...]
-    """The others."""
+    """The other sessions."""
     cursor_file: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
@@ -136,13 +136,13 @@ COMMAND = Command(
     exit_code=lambda answer: 0 if answer.ok else 2,
     errors={
         "wait_condition_conflict": "--any and --all are both given",
-        "no_sessions": "the project has no session to wait for",
+        "no_sessions": "the project has no sessions",
         "invalid_until_state": "not session states",
-        "invalid_sessions": "--sessions names none",
+        "invalid_sessions": "--sessions is empty",
         "invalid_timeout_seconds": "not a positive number of seconds",
-        "wait_timeout": "the time is over; pending lists who is missing",
-        "session_list_failed": "tmux could not be asked; nothing is known about the sessions",
-        "invalid_cursor_file": "the cursor file cannot be read, or is not this user's; --cursor-reset sets it aside",
+        "wait_timeout": "timeout; see pending",
+        "session_list_failed": "tmux could not be queried; the state of the sessions is unknown",
+        "invalid_cursor_file": "the cursor file is unreadable or of another user; --cursor-reset replaces it",
         "cursor_file_write_failed": "the cursor file could not be written",
     },
     exits={
