@@ -1,4 +1,4 @@
-"""A birth as answers tell it: what every command that starts a session says of it."""
+"""Result of spawning a session, common to all commands that spawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lisa_py.core.lifecycle.spawn import SpawnReport
 
 
 class SpawnSummary(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A session whose command runs, or has run already; each command adds what it alone tells."""
+    """A started session; commands add their own fields."""
 
     session: str
     agent: str
@@ -17,16 +17,16 @@ class SpawnSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     nested_policy: str
     nesting_intent: str
     run_id: str
-    """Of the session: one start of its agent."""
+    """Run id of the session: one start of its agent."""
     project_root: str
     socket_path: str
     command: str
     pane_pid: int
     agent_session_id: str | UnsetType = UNSET
     prompt_sent: bool | UnsetType = UNSET
-    """For a prompt too long for a command line: whether the agent took it."""
+    """For a prompt too long for a command line: True if the agent accepted it."""
     exit_code: int | UnsetType = UNSET
-    """The command has ended already; status and capture know the session all the same."""
+    """The command has already ended; status and capture still work."""
     output: str | UnsetType = UNSET
     warnings: tuple[str, ...] | UnsetType = UNSET
 

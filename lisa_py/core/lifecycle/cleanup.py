@@ -1,4 +1,4 @@
-"""Sweeping up tmux sockets: what is dead goes, what is alive stays, and what cannot be told apart is left alone."""
+"""Remove dead tmux sockets; leave live and undecidable ones alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SocketAction = Literal["removed", "killed", "kept", "failed"]
 
 
 class SocketReport(Struct, frozen=True, kw_only=True):
-    """One socket and what became of it, or would."""
+    """One socket with its actual or planned action."""
 
     socket: str
     what: SocketAction
@@ -33,7 +33,7 @@ class SocketReport(Struct, frozen=True, kw_only=True):
 
 
 def clean_sockets(ctx: Context, *, dry_run: bool = False, include_default: bool = False) -> list[SocketReport]:
-    """Remove sockets nobody listens on; end servers of lisa's in which no agent lives any more.
+    """Remove sockets without a server; end servers of lisa without a live agent.
 
     With `default_too` also sockets of the user's own tmux, of which only dead ones are removed.
     """
@@ -41,7 +41,7 @@ def clean_sockets(ctx: Context, *, dry_run: bool = False, include_default: bool 
 
 
 def find_sockets(ctx: Context, *, include_default: bool) -> list[str]:
-    """Existing sockets of this user that are lisa's by their name, or that a session's records name."""
+    """Return sockets of this user that belong to lisa by name or by the records of a session."""
     found = {path for folder in _socket_folders(ctx) for path in _list_own_sockets(folder)}
     found |= {
         known.meta.socket_path
@@ -54,7 +54,7 @@ def find_sockets(ctx: Context, *, include_default: bool) -> list[str]:
 
 
 def _resolve_folder(path: str) -> str:
-    """One spelling per socket; a symlink in a socket's place stays one, and is left alone."""
+    """Return one spelling per socket; a symlink stays as it is and is left alone."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name)
 
@@ -71,7 +71,7 @@ def _list_own_sockets(folder: str) -> list[str]:
 
 
 def _list_default_sockets(ctx: Context) -> Iterator[str]:
-    """Where tmux itself and its users put sockets."""
+    """Return the folders where tmux and its users put sockets."""
     for base in {ctx.settings.get("TMUX_TMPDIR"), ctx.settings.shared_dir} - {""}:
         folder = os.path.join(base, f"tmux-{os.getuid()}")
         yield from (os.path.join(folder, name) for name in files.list_names(folder))
@@ -103,24 +103,24 @@ def _clean_socket(ctx: Context, path: str, dry_run: bool) -> SocketReport:
 
 
 def _keep_reason(server: Tmux) -> str:
-    """Raises TmuxUnavailable."""
+    """Check a socket. Raise TmuxUnavailable."""
     if not _OWN_SOCKET.match(os.path.basename(server.socket)):
         return "a server that lisa did not start is listening"
     clients = server.count_clients()
     if clients:
         return f"attached clients: {clients}"
     living = sorted({pane.session for pane in server.list_panes() if not pane.dead})
-    return f"living sessions: {', '.join(living)}" if living else ""
+    return f"live sessions: {', '.join(living)}" if living else ""
 
 
 def _remove_socket(server: Tmux, dry_run: bool) -> SocketReport:
     if not dry_run and not sockets.remove_socket(server.socket, timeout=5):
         return SocketReport(socket=server.socket, what="kept", why="a server has just started on it")
-    return SocketReport(socket=server.socket, what="removed", why="nobody listens on it")
+    return SocketReport(socket=server.socket, what="removed", why="it has no server")
 
 
 def _kill_server(ctx: Context, server: Tmux, dry_run: bool) -> SocketReport:
-    """End a server in which nobody lives; the last screens of its ended sessions are kept in their folders."""
+    """End a server without live agents; the last screens of its ended sessions are kept in their folders."""
     ended = {pane.session for pane in server.list_panes()}
     why = f"all its sessions have ended: {', '.join(sorted(ended))}" if ended else "it has no session"
     if not dry_run:

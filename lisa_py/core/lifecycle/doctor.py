@@ -1,4 +1,4 @@
-"""The check-up: is everything here that sessions need, and does this machine really let lisa make one?"""
+"""Check that this machine has everything that sessions need, and can run one."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from lisa_py.host.tmux import SOCKET_PATH_MAX, Tmux
 MIN_TMUX_VERSION = (3, 2)
 PROBE_SECONDS = 5.0
 LOGIN_SECONDS = 3.0
-"""How long a login shell may take to come up."""
+"""Time limit for the start of a login shell."""
 
 
 class ProgramCheck(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One program that is needed."""
+    """One required program."""
 
     name: str
     available: bool
@@ -33,7 +33,7 @@ class ProgramCheck(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class MachineCheck(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One thing about this machine."""
+    """One property of this machine."""
 
     name: str
     ok: bool
@@ -41,7 +41,7 @@ class MachineCheck(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def check_programs(ctx: Context, *, versions: bool = True) -> list[ProgramCheck]:
-    """tmux and every agent, as the caller's PATH has them."""
+    """Check tmux and every agent on the PATH of the caller."""
     return [
         _check_tmux(ctx, versions),
         *(_check_agent(ctx, name, versions) for name in agents.names() if _is_visible(name)),
@@ -49,7 +49,7 @@ def check_programs(ctx: Context, *, versions: bool = True) -> list[ProgramCheck]
 
 
 def is_ready(checks: list[ProgramCheck]) -> bool:
-    """tmux and at least one agent."""
+    """Return True if tmux and at least one agent were found."""
     tmux, *others = checks
     return tmux.available and any(check.available for check in others)
 
@@ -66,7 +66,7 @@ def _check_tmux(ctx: Context, versions: bool) -> ProgramCheck:
 
 
 def read_tmux_version(path: str) -> str:
-    """As `tmux -V` says it without the word tmux; empty when it does not."""
+    """Return the version from `tmux -V` without the word tmux; empty if unknown."""
     try:
         return run_program([path, "-V"], timeout=PROBE_SECONDS).text.strip().removeprefix("tmux ")
     except OSError:
@@ -83,7 +83,7 @@ def _check_agent(ctx: Context, name: str, versions: bool) -> ProgramCheck:
 
 
 def check_machine(ctx: Context, tmux: ProgramCheck) -> list[MachineCheck]:
-    """What this machine does to sessions, tried out rather than guessed."""
+    """Test what sessions need on this machine."""
     return list(_iterate_machine_checks(ctx, tmux))
 
 
@@ -98,7 +98,7 @@ def _iterate_machine_checks(ctx: Context, tmux: ProgramCheck) -> Iterator[Machin
 
 
 def _check_state_dir(state: str) -> MachineCheck:
-    """A folder that is there is written to: a full disk cannot be seen from outside."""
+    """Write to the folder if it exists: a full disk is not visible otherwise."""
     error = "" if files.is_writable(state) else f"{state} cannot be written"
     if not error and files.is_dir(state):
         probe = os.path.join(state, f"doctor-{os.getpid():08x}")
@@ -111,7 +111,7 @@ def _check_state_dir(state: str) -> MachineCheck:
 
 
 def check_login_shell(ctx: Context) -> MachineCheck:
-    """Whether an agent that runs its tools in a login shell finds lisa there: nested sessions need it."""
+    """Check that an agent with tools in a login shell finds lisa there: nested sessions need it."""
     path = ctx.settings.get("PATH", os.defpath)
     shell = find_program("bash", path) or "/bin/sh"
     words = [shell, "-lc", "printf 'lisa=%s\\n' \"$(command -v lisa)\""]
@@ -163,18 +163,18 @@ def _check_socket_path(ctx: Context, socket: str) -> MachineCheck:
 
 
 def _check_session(ctx: Context, folder: str) -> MachineCheck:
-    """Makes a session of its own on the socket folder and ends it again."""
+    """Start and end a session on the socket folder."""
     server = Tmux(os.path.join(folder, f"lisa-tmux-doctor-{os.getpid():08x}.sock"), ctx.settings)
     try:
         if not files.is_dir(folder):
             files.ensure_private_dir(folder)
         server.new_session("lisa-doctor", ["/bin/sleep", "60"], root="/", width=80, height=24)
     except LisaError as problem:
-        detail = f"no session can be made in {folder}: {problem.message} (LISA_TMUX_SOCKET_DIR names another folder)"
+        detail = f"no session can be created in {folder}: {problem.message} (LISA_TMUX_SOCKET_DIR names another folder)"
         return MachineCheck(name="session", ok=False, detail=detail)
     finally:
         _stop_server(server)
-    return MachineCheck(name="session", ok=True, detail=f"a session was made in {folder} and ended")
+    return MachineCheck(name="session", ok=True, detail=f"a session was created in {folder} and ended")
 
 
 def _stop_server(server: Tmux) -> None:

@@ -1,4 +1,4 @@
-"""The environment of a session: the caller's own, without what belongs to the caller's place, told where it is."""
+"""Environment of a session: the caller's, without variables of the caller's terminal, plus those of the session."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _TERMINAL_VARIABLES = (
     *("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TERM_SESSION_ID", "COLUMNS", "LINES", "WINDOWID", "STY"),
     *("VTE_VERSION", "KITTY_PID", "KITTY_WINDOW_ID", "ITERM_PROFILE", "ITERM_SESSION_ID", "WEZTERM_PANE", "WT_SESSION"),
 )
-"""The pane is another terminal than the caller's."""
+"""Variables of the caller's terminal; the pane is another one."""
 _SHELL_VARIABLES = (
     *("PWD", "OLDPWD", "SHLVL", "_", "IFS", "OPTIND", "OPTARG", "PPID", "UID", "EUID"),
     *("BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"),
 )
-"""Shells make these themselves; some shells end when they are told one of them."""
+"""Variables that shells set themselves; some shells exit when given one of them."""
 _SERVER_DEFAULTS = ("TERM", "LC_CTYPE")
-"""What the pane keeps from the tmux server when the caller has none."""
+"""Variables the pane keeps from the tmux server if the caller has none."""
 
 
 def inherit_environment(ctx: Context) -> dict[str, str]:
-    """The caller's variables as a session gets them; names no shell can export are left out."""
+    """Return the caller's variables for a session, without names that no shell can export."""
     known = [agents.get(name) for name in agents.names()]
     agent_variables = {variable for agent in known for variable in agent.session_variables}
     token_variables = {_token_variable(agent) for agent in known}
@@ -57,7 +57,7 @@ def inherit_environment(ctx: Context) -> dict[str, str]:
 
 
 def read_agent_token(ctx: Context, agent: Agent) -> dict[str, str]:
-    """A token the caller hands on for this agent alone, under lisa's own name for it."""
+    """Return a token that the caller passes for this agent alone, under lisa's own name for it."""
     value = ctx.settings.get(_token_variable(agent)) if agent.oauth_variable else ""
     return {agent.oauth_variable: value} if value else {}
 
@@ -67,7 +67,7 @@ def _token_variable(agent: Agent) -> str:
 
 
 def routing_variables(ref: SessionRef, *, agent: str, mode: str, run_id: str, socket: str) -> dict[str, str]:
-    """What a session is told about itself, so that lisa works inside it and hooks find their folder."""
+    """Return the variables that describe the session, for lisa inside it and for hooks."""
     return {
         "LISA_SESSION": "true",
         "LISA_SESSION_NAME": ref.session,
@@ -84,7 +84,7 @@ def routing_variables(ref: SessionRef, *, agent: str, mode: str, run_id: str, so
 
 
 def build_script(variables: Mapping[str, str], server: Mapping[str, str]) -> str:
-    """Shell text that turns the tmux server's environment into the session's."""
+    """Return shell text that turns the environment of the tmux server into that of the session."""
     unset = [*_TMUX_VARIABLES, *(name for name in server if name not in variables and name not in _SERVER_DEFAULTS)]
     lines = [f"umask {files.read_umask():04o}", *(f"unset {name}" for name in unset)]
     lines += [f"export {name}={quote_posix(value)}" for name, value in variables.items()]

@@ -1,4 +1,4 @@
-"""Killing sessions: the children first, each asked and then forced, and nothing left of it but its events."""
+"""Kill sessions: children first, TERM then KILL, and remove everything but their events."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ LOCK_SECONDS = 40
 
 
 class SessionKillReport(Struct, frozen=True, kw_only=True):
-    """What became of one session."""
+    """Result for one session."""
 
     ref: SessionRef
     found: bool = False
-    """tmux had it, or something of it still ran."""
+    """tmux had it, or a process of it still ran."""
     processes: int = 0
     error: str = ""
 
 
 class KillReport(Struct, frozen=True, kw_only=True):
-    """What a kill did."""
+    """Result of a kill."""
 
     target: SessionKillReport
     descendants: tuple[SessionKillReport, ...] = ()
-    """The deepest first."""
+    """Child sessions, deepest first."""
     cleaned_projects: int = 0
-    """In how many other projects leftovers of the name were removed."""
+    """Number of other projects in which leftovers of the name were removed."""
 
     @property
     def errors(self) -> list[str]:
@@ -47,7 +47,7 @@ class KillReport(Struct, frozen=True, kw_only=True):
 
 
 class KillAllReport(Struct, frozen=True, kw_only=True):
-    """What killing all sessions of a project did."""
+    """Result of killing all sessions of a project."""
 
     outcomes: tuple[SessionKillReport, ...]
 
@@ -61,9 +61,9 @@ class KillAllReport(Struct, frozen=True, kw_only=True):
 
 
 def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> KillReport:
-    """End the session and all it has spawned, and remove their records but the events.
+    """End the session with its child sessions, and remove their records except events.
 
-    Raises TmuxUnavailable when tmux cannot be asked; then nothing was touched.
+    Raise TmuxUnavailable if tmux cannot be queried; then nothing was changed.
     """
     ctx.server(ref).find_pane(ref.session)
     related = list_descendants(ctx, ref, all_hashes=all_hashes)
@@ -71,7 +71,7 @@ def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> 
     outcomes = _kill_together(ctx, related, "kill_descendant")
     target = _kill_together(ctx, [ref], "kill")[0]
     late = [known for known in list_descendants(ctx, ref, all_hashes=all_hashes) if known not in related]
-    outcomes += _kill_together(ctx, late, "kill_descendant")  # spawned while their parent was being killed
+    outcomes += _kill_together(ctx, late, "kill_descendant")  # spawned during the kill of their parent
     cleaned_projects = leftovers.clean_other_projects(ctx, ref) if all_hashes else 0
     for server in {server.socket: server for server in servers}.values():
         _warn_on_error(ctx, server.stop_if_unused)
@@ -82,9 +82,9 @@ def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> 
 def kill_all_sessions(
     ctx: Context, project: Project, *, project_only: bool = False, all_hashes: bool = False
 ) -> KillAllReport:
-    """End every session on the project's socket; with `project_only` those whose metadata says they are its own.
+    """End every session on the socket of the project; with `project_only` those with metadata of the project.
 
-    Raises TmuxUnavailable.
+    Raise TmuxUnavailable.
     """
     names = sorted({pane.session for pane in ctx.tmux(project).list_panes() if SESSION_NAME.match(pane.session)})
     every = [SessionRef(project, name) for name in names]
@@ -103,9 +103,9 @@ def kill_all_sessions(
 
 
 def list_descendants(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> list[SessionRef]:
-    """Sessions that the session has spawned, and theirs: the deepest first.
+    """Return all descendants of the session, deepest first.
 
-    In its own project the parent's name links them; in other projects the parent's run id, which no namesake has.
+    In its own project the name of the parent links them; in other projects its run id, which is unique.
     """
     every = [known for known in session_index.index_all_projects(ctx.settings).sessions if known.meta.parent_session]
     order: list[SessionRef] = []
@@ -140,7 +140,7 @@ def _read_meta(ref: SessionRef) -> SessionMeta | None:
 
 
 class _KillTarget(Struct, frozen=True, kw_only=True):
-    """One session that is being killed; its name's lock is held."""
+    """One session that is being killed; the lock of its name is held."""
 
     ref: SessionRef
     pane: Pane | None
@@ -148,11 +148,11 @@ class _KillTarget(Struct, frozen=True, kw_only=True):
 
 
 def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str) -> list[SessionKillReport]:
-    """End sessions together, so that the grace is waited for once; the outcomes are in the order asked for."""
+    """End sessions together, with one common grace period; the results are in the given order."""
     outcomes: dict[SessionRef, SessionKillReport] = {}
     with contextlib.ExitStack() as locks:
         subjects: list[_KillTarget] = []
-        for ref in sorted(refs, key=lambda ref: ref.folder):  # all who take many locks take them in order
+        for ref in sorted(refs, key=lambda ref: ref.folder):  # every holder of several locks takes them in order
             try:
                 if not _exists(ctx, ref):
                     outcomes[ref] = SessionKillReport(ref=ref)
@@ -172,7 +172,7 @@ def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str) -> lis
 
 
 def _exists(ctx: Context, ref: SessionRef) -> bool:
-    """A name that nobody ever had leaves no trace."""
+    """Return True if the name has ever been used; an unknown name leaves no file."""
     recorded = session_folder.has_more_than_events(ref) or session_folder.is_link(ref)
     return recorded or ctx.server(ref).find_pane(ref.session) is not None
 

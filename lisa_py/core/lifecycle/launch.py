@@ -1,4 +1,4 @@
-"""Launching: from what the caller asked for to a checked command line, and on to a plan for the installed agent."""
+"""Check a requested agent command line and adapt it to the installed agent."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ ERRORS = {
     "invalid_agent": "there is no such agent",
     "invalid_mode": "the mode is interactive or exec",
     "invalid_model": "a model name has no line breaks or tabs",
-    "invalid_model_configuration": "the agent takes no --model, or it is in --agent-args too",
+    "invalid_model_configuration": "the agent does not support --model, or --agent-args has it, too",
     "invalid_nested_policy": "the policy is auto, force or off",
     "invalid_nesting_intent": "the intent is auto, nested or neutral",
     "invalid_nested_policy_combination": "--nested-policy force excludes a full-auto flag in --agent-args",
     "agent_command_build_failed": "no command line can be built, for example exec without a prompt",
 }
-"""What resolve and Resolved.command may raise, for every command that calls them."""
+"""Error codes of resolve_launch and ResolvedLaunch.command, for all commands that call them."""
 
 
 class LaunchRequest(Struct, frozen=True, kw_only=True):
-    """A start as the caller words it; nothing is checked yet."""
+    """A start as requested; nothing is checked yet."""
 
     agent: str = ""
     mode: str = "interactive"
     prompt: str = ""
     command: str = ""
-    """Overrides the agent's own command line."""
+    """Overrides the command line of the agent."""
     agent_args: str = ""
     model: str = ""
     nested_policy: str = "auto"
@@ -51,7 +51,7 @@ class LaunchRequest(Struct, frozen=True, kw_only=True):
 
 
 class LaunchFlags(Protocol):
-    """The flags of a command that is told how to start an agent."""
+    """The flags of a command that describe how to start an agent."""
 
     agent: str
     mode: str
@@ -62,7 +62,7 @@ class LaunchFlags(Protocol):
 
 
 def build_request(flags: LaunchFlags, prompt: str, **extra: Any) -> LaunchRequest:
-    """The start that a command's flags ask for; `more` are further fields of the request."""
+    """Build the request from the flags of a command; `more` are further fields of the request."""
     return LaunchRequest(
         agent=flags.agent,
         mode=flags.mode,
@@ -76,7 +76,7 @@ def build_request(flags: LaunchFlags, prompt: str, **extra: Any) -> LaunchReques
 
 
 class ResolvedLaunch(Struct, frozen=True, kw_only=True):
-    """A start that has passed every check."""
+    """A checked start."""
 
     agent: Agent
     launch: AgentLaunch
@@ -84,16 +84,16 @@ class ResolvedLaunch(Struct, frozen=True, kw_only=True):
     nesting_intent: str
     detection: NestedDetection
     custom: str = ""
-    """The caller's own command, which replaces the agent's."""
+    """The custom command, which replaces that of the agent."""
 
     @property
     def command(self) -> str:
-        """The shell line as users see it. Raises LisaError(agent_command_build_failed)."""
+        """Return the shell line for users. Raise LisaError(agent_command_build_failed)."""
         return self.custom or self.agent.build_command(self.launch)
 
     @property
     def command_or_empty(self) -> str:
-        """The same; empty where none can be built, for example without a prompt."""
+        """Return the shell line; empty if none can be built, for example without a prompt."""
         try:
             return self.command
         except LisaError:
@@ -101,14 +101,14 @@ class ResolvedLaunch(Struct, frozen=True, kw_only=True):
 
     @property
     def effective_args(self) -> str:
-        """Everything that is handed to the agent besides its own defaults and the prompt."""
+        """Return all arguments for the agent besides its defaults and the prompt."""
         launch = self.launch
         model = f"--model {quote(launch.model)}" if launch.model else ""
         bypass = self.agent.bypass_flag if launch.bypass else ""
         return " ".join(part for part in (launch.agent_args.strip(), model, bypass) if part)
 
     def effective_detection(self) -> NestedDetection:
-        """The detection with what the command line really holds, as spawn answers it."""
+        """Return the detection together with the actual command line, as spawn reports it."""
         bypass, full_auto = self._uses_flag(self.agent.bypass_flag), self._uses_flag(self.agent.full_auto_flag)
         return msgspec.structs.replace(
             self.detection, effective_bypass=bypass or UNSET, effective_full_auto=full_auto or UNSET
@@ -127,7 +127,7 @@ class ResolvedLaunch(Struct, frozen=True, kw_only=True):
 def resolve_launch(request: LaunchRequest) -> ResolvedLaunch:
     """Check in the order of the contract: agent, mode, model, model with arguments, policy, intent, combination.
 
-    Raises LisaError with the code of the first thing that is off.
+    Raise LisaError with the code of the first error.
     """
     agent = agents.get(request.agent)
     mode = parse_choice("mode", request.mode, MODES, MODE_ALIASES)
@@ -154,7 +154,7 @@ def resolve_launch(request: LaunchRequest) -> ResolvedLaunch:
 
 
 def parse_choice(flag: str, value: str, choices: tuple[str, ...], aliases: Mapping[str, str]) -> str:
-    """The canonical word. Raises LisaError(invalid_<flag>)."""
+    """Return the canonical word. Raise LisaError(invalid_<flag>)."""
     word = value.strip().lower()
     word = aliases.get(word, word)
     if word not in choices:
@@ -164,7 +164,7 @@ def parse_choice(flag: str, value: str, choices: tuple[str, ...], aliases: Mappi
 
 
 def resolve_model(agent: Agent, name: str, agent_args: str = "") -> str:
-    """The model's full name. Raises LisaError(invalid_model | invalid_model_configuration)."""
+    """Return the full name of the model. Raise LisaError(invalid_model | invalid_model_configuration)."""
     model = name.strip()
     if not model:
         return ""
@@ -182,7 +182,7 @@ def resolve_model(agent: Agent, name: str, agent_args: str = "") -> str:
 
 
 def find_binary(agent: Agent, environ: Mapping[str, str]) -> str:
-    """Where the caller's PATH has the agent; empty when it has not."""
+    """Return the path of the agent on the PATH of the caller; empty if it is missing."""
     for name in agent.binaries:
         found = find_program(name, environ.get("PATH", os.defpath))
         if found:
@@ -193,7 +193,7 @@ def find_binary(agent: Agent, environ: Mapping[str, str]) -> str:
 def read_facts(
     ctx: Context, agent: Agent, environ: Mapping[str, str] | None = None, *, timeout: float = PROBE_SECONDS
 ) -> Facts:
-    """What the installed agent can do, asked once per installed file; empty when it is not installed."""
+    """Return the features of the installed agent, probed once per installed file; empty if not installed."""
     environment = ctx.settings.environ if environ is None else environ
     binary = find_binary(agent, environment)
     if not binary:
@@ -202,7 +202,7 @@ def read_facts(
     if known is not None:
         return Facts(binary=binary, version=known.version, flags=frozenset(known.flags))
     found = agent.probe_binary(binary, environment, timeout)
-    if found.version:  # one that did not answer is asked again
+    if found.version:  # a probe without an answer is repeated
         record = agent_facts.BinaryFacts(
             stamp=agent_facts.stamp(binary),
             probed_at=ctx.clock.now(),
@@ -230,9 +230,9 @@ def prepare_launch(
     run_id: str,
     environ: Mapping[str, str],
 ) -> PreparedLaunch:
-    """Fit a start to the agent as it is installed on the PATH of `environ`.
+    """Adapt a start to the agent installed on the PATH of `environ`.
 
-    Raises LisaError(agent_not_installed | agent_command_build_failed).
+    Raise LisaError(agent_not_installed | agent_command_build_failed).
     """
     launch = msgspec.structs.replace(
         resolved.launch,
@@ -247,7 +247,7 @@ def prepare_launch(
             plan=LaunchPlan(command=resolved.custom, script=resolved.custom), facts=Facts(), launch=launch
         )
     agent = resolved.agent
-    agent.build_command(launch)  # what cannot be built is said before anything is looked for
+    agent.build_command(launch)  # report an impossible command line before any search
     found = read_facts(ctx, agent, environ)
     if agent.binaries and not found.binary:
         raise LisaError(
@@ -260,5 +260,5 @@ def prepare_launch(
 
 
 def hook_path() -> str:
-    """The program that agents call at their events."""
+    """Return the program that agents call for their hook events."""
     return os.path.join(os.path.dirname(lisa_py.__file__), "pane", "hook.sh")

@@ -1,4 +1,4 @@
-"""Leftovers: what ended sessions of a name left in other projects, and what a failed or ended one left here."""
+"""Remove state of ended sessions, here and in other projects."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from lisa_py.store.paths import SessionRef
 
 
 def remove_leftovers(ctx: Context, ref: SessionRef) -> None:
-    """Remove the session's records but its events, and end what still runs of it."""
+    """Remove the records of the session except events, and end its remaining processes."""
     if session_folder.has_more_than_events(ref):
         terminate.end_processes(ctx, [terminate.find_run(ref, None)], grace=1.0)
         session_folder.remove_contents(ref)
 
 
 def clean_other_projects(ctx: Context, ref: SessionRef) -> int:
-    """Clear the name in all other projects, where no session of it is there any more; answers in how many."""
+    """Clear the name in all other projects without a session of it; return their number."""
     cleaned = 0
     for other in list_namesakes(ctx, ref):
         try:
             exists = ctx.server(other).find_pane(other.session) is not None
         except TmuxUnavailable:
-            continue  # whoever cannot be asked is not declared dead
+            continue  # a server that cannot be queried may be alive
         if not exists:
             remove_leftovers(ctx, other)
             session_folder.remove_locks(other)
@@ -32,6 +32,6 @@ def clean_other_projects(ctx: Context, ref: SessionRef) -> int:
 
 
 def list_namesakes(ctx: Context, ref: SessionRef) -> list[SessionRef]:
-    """Places of the same name in other projects, as far as their metadata tells which project that is."""
+    """Return the references of the same name in other projects, as far as their metadata names the project."""
     every = session_records.find_by_name(ref.session, ctx.settings)
     return [other for other in every if other.project.hash != ref.project.hash]

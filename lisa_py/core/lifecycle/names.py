@@ -1,4 +1,4 @@
-"""Session names: one that nobody has, telling project, time, agent and mode at a glance."""
+"""Generate unused session names that show project, time, agent and mode."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ TAG_LENGTH = 16
 
 
 def generate_name(ctx: Context, project: Project, agent: str, mode: str, tag: str = "") -> str:
-    """`lisa-<slug>-<YYMMDD-HHMMSS>-<nine digits>-<agent>-<mode>[-<tag>]`, in local time.
+    """Return `lisa-<slug>-<YYMMDD-HHMMSS>-<nine digits>-<agent>-<mode>[-<tag>]`, in local time.
 
-    The first six of the nine digits are microseconds; the clock knows no finer ones, so chance fills the rest and
-    callers of the same instant part ways.
+    The first six of the nine digits are microseconds, the resolution of the clock; the rest is random, so that callers
+    of the same instant get different names.
     """
     now = ctx.clock.now()
     micros = int(now % 1 * 1_000_000)

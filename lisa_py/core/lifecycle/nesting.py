@@ -1,4 +1,4 @@
-"""Nested runs: does the prompt ask an agent to run lisa itself, so that its sandbox must be lifted?"""
+"""Detect prompts that ask an agent to run lisa itself, so that its sandbox must be lifted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lisa_py.agents.base import Agent, AgentLaunch, has_flag
 from lisa_py.contract.errors import LisaError
 
 WINDOW = 48
-"""Characters either side of a hint that tell whether it is an order or a mention."""
+"""Characters before and after a hint that distinguish a request from a mention."""
 
 
 class NestedDetection(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Whether a launch runs without a sandbox, and why."""
+    """Sandbox decision for a launch, with its reason."""
 
     eligible: bool = False
     nested_policy: str = "auto"
@@ -26,27 +26,27 @@ class NestedDetection(Struct, frozen=True, kw_only=True, rename="camel"):
     has_bypass_arg: bool = False
     has_full_auto_arg: bool = False
     effective_bypass: bool | UnsetType = UNSET
-    """Whether the command line that is run holds the bypass flag; left out when it does not."""
+    """True if the command line has the bypass flag; omitted if not."""
     effective_full_auto: bool | UnsetType = UNSET
 
 
 class Span(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One place in the prompt that looks like a call for nesting; offsets count characters."""
+    """One place in the prompt that looks like a nested run; offsets count characters."""
 
     hint: str
     start: int
     end: int
     context: str
-    """The prompt around it, which decides."""
+    """The surrounding prompt, which decides."""
     doc_context: bool
     action_context: bool
     non_executable: bool
     matched_hint: bool
-    """Whether this hint is the one that decided."""
+    """True if this hint decided."""
 
 
 class NestingExplanation(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The reasoning behind a detection, place by place."""
+    """Reasoning of a detection, hint by hint."""
 
     eligible: bool
     reason: str
@@ -67,7 +67,7 @@ def _build_hint(text: str, reason: str, pattern: str) -> _Hint:
     return _Hint(text, reason, re.compile(pattern, re.IGNORECASE))
 
 
-# In the order they are asked. A path goes on or a word goes on: then it is another program's name.
+# In order of precedence. A longer path or word is the name of another program.
 _HINTS = (
     _build_hint(
         "lisa session spawn", "prompt_contains_lisa_session_spawn", r"(?<![\w-])lisa\s+session\s+spawn(?![\w-])"
@@ -87,9 +87,9 @@ _ACTION_WORDS = re.compile(
 
 
 def detect_nesting(agent: Agent, launch: AgentLaunch, policy: str, intent: str) -> NestedDetection:
-    """What a launch of this agent does about nesting.
+    """Decide on the sandbox for a launch of this agent.
 
-    Raises LisaError(invalid_nested_policy_combination) when the bypass is forced onto an explicit full-auto.
+    Raise LisaError(invalid_nested_policy_combination) if the bypass is forced onto an explicit full-auto.
     """
     eligible = agent.wants_bypass(launch)
     bypass = bool(agent.bypass_flag) and has_flag(launch.agent_args, agent.bypass_flag)
@@ -138,12 +138,12 @@ def _decide(
 
 
 def build_override(policy: str, intent: str) -> NestedDetection:
-    """For a custom command, which nobody rewrites."""
+    """Return the decision for a custom command, which is never changed."""
     return NestedDetection(nested_policy=policy, nesting_intent=intent, reason="custom_command_override")
 
 
 def explain_detection(detection: NestedDetection, prompt: str) -> NestingExplanation:
-    """Every hint in the prompt with the words around it that made it an order or a mention."""
+    """Return every hint in the prompt with the words that made it a request or a mention."""
     matched = detection.matched_hint or ""
     spans = [span for hint in _HINTS for span in _find_spans(prompt, hint, matched)]
     return NestingExplanation(
@@ -179,7 +179,7 @@ def _build_span(prompt: str, hint: _Hint, start: int, end: int, matched: str) ->
 
 
 def _has_word(pattern: re.Pattern[str], prompt: str, low: int, high: int) -> bool:
-    """Whether a whole word lies between the two; a word that the window cuts (beca-use) does not count."""
+    """Return True if a whole word is between the two; a word cut by the window (beca-use) does not count."""
     return any(found.end() <= high for found in pattern.finditer(prompt, low, min(len(prompt), high + WINDOW)))
 
 
@@ -192,7 +192,7 @@ _CONTINUE_PROMPT = "Continue with the existing task."
 
 
 def suggest_rewrites(prompt: str, detection: NestedDetection) -> Sequence[str]:
-    """Wordings of the prompt that are sure to be read as a call for nesting, best first."""
+    """Return prompt wordings that are detected as nested, best first."""
     task = prompt.strip() or _CONTINUE_PROMPT
     if detection.auto_bypass or detection.has_bypass_arg:
         return tuple(dict.fromkeys((task, f"{_NESTING_PHRASES[0]} {_CONTINUE_PROMPT}")))

@@ -1,4 +1,4 @@
-"""What a session is told beyond the caller's words: its lane's defaults and the project's current objective."""
+"""Add the defaults of the lane and the current objective to a spawn request."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ LANE_FIELDS = ("agent", "mode", "nested_policy", "nesting_intent", "prompt", "mo
 def apply_lane(
     project: Project, request: LaunchRequest, lane: str, given: Collection[str]
 ) -> tuple[LaunchRequest, str]:
-    """Fill from the lane what the caller did not give; also answers the lane's canonical name.
+    """Fill missing values from the lane; also return the canonical name of the lane.
 
-    Raises LisaError(lane_not_found | lane_load_failed).
+    Raise LisaError(lane_not_found | lane_load_failed).
     """
     name = lane.strip().lower()
     if not name:
@@ -33,7 +33,7 @@ def apply_lane(
     except LisaError as problem:
         raise LisaError("lane_load_failed", problem.message) from problem
     if found is None:
-        raise LisaError("lane_not_found", f"no lane named {name} (lisa session lane --list shows what is there)")
+        raise LisaError("lane_not_found", f"no lane named {name} (lisa session lane --list shows the lanes)")
     filled = {field: getattr(found, field) for field in LANE_FIELDS if field not in given and getattr(found, field)}
     return msgspec.structs.replace(request, **filled), name
 
@@ -41,7 +41,7 @@ def apply_lane(
 def apply_objective(
     ctx: Context, project: Project, request: LaunchRequest, lane: str
 ) -> tuple[LaunchRequest, Objective | None]:
-    """Put the project's current objective before the prompt, unless the prompt names it already."""
+    """Put the current objective of the project before the prompt, unless the prompt has it already."""
     found = objectives.find_current(project, ctx.clock.now())
     if found is None:
         return request, None

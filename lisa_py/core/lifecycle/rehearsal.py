@@ -1,4 +1,4 @@
-"""A spawn rehearsed: what would be started and with what, without making anything."""
+"""Preview of a spawn: command line and environment, without creating anything."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from lisa_py.store import oauth_tokens
 from lisa_py.store.oauth_tokens import TokenReservation
 
 SECRET_PLACEHOLDER = "[managed-by-lisa]"
-"""Stands for a secret that the session would get."""
+"""Placeholder for a secret in the environment."""
 
 
 class SpawnPreview(Struct, frozen=True, kw_only=True):
-    """A spawn that was not made."""
+    """A spawn that was not executed."""
 
     spawn_plan: SpawnPlan
     startup_command: str
     env: Mapping[str, str]
     token: TokenReservation
-    """The token it would get, without its secret."""
+    """The pool token it would get, without its secret."""
 
 
 def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnPreview:
-    """Raises what the spawn itself would raise before it makes anything."""
+    """Check and plan a spawn; raise the errors of the spawn up to its first action."""
     plan = plan_spawn(ctx, request)
     refuse_existing(ctx, plan.ref)
     agent = plan.start.agent

@@ -1,4 +1,4 @@
-"""What a new session finds in its folder: environment, command, metadata, and where its first turn begins."""
+"""Write the files of a new session: environment, command, metadata, turn boundary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INPUT_HEAD = 4000
 
 
 def build_environment(ctx: Context, spawn_plan: SpawnPlan, token: TokenReservation) -> dict[str, str]:
-    """The environment the agent will have, but for what tells it where it is."""
+    """Return the environment of the agent, without the variables that describe the session."""
     agent = spawn_plan.start.agent
     found = environment.inherit_environment(ctx) | environment.read_agent_token(ctx, agent)
     if token.token:
@@ -29,7 +29,7 @@ def build_environment(ctx: Context, spawn_plan: SpawnPlan, token: TokenReservati
 def write_session_files(
     ctx: Context, spawn_plan: SpawnPlan, prepared: PreparedLaunch, token: TokenReservation, environ: Mapping[str, str]
 ) -> SessionMeta:
-    """Fill the session's folder; the pane's own fields are still empty. Raises LisaError(store_unwritable)."""
+    """Write the session folder; the pane fields stay empty. Raise LisaError(store_unwritable)."""
     ref, plan, now = spawn_plan.ref, prepared.plan, ctx.clock.now()
     session_folder.create(ref)
     routing = environment.routing_variables(
@@ -53,7 +53,7 @@ def write_session_files(
 
 
 def _initial_state(spawn_plan: SpawnPlan, prepared: PreparedLaunch, now: float) -> SessionState:
-    """The turn boundary: a prompt on the command line is an input; a custom command got none."""
+    """Return the turn boundary: a prompt on the command line is an input; a custom command has none."""
     prompt = spawn_plan.start.launch.prompt
     if not prompt or spawn_plan.start.custom or prepared.plan.send_prompt:
         return SessionState()

@@ -1,4 +1,4 @@
-"""Spawning: one new session, made under its name's lock, seen to have started, or undone."""
+"""Spawn a session under the lock of its name: confirm its start, or undo it."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from lisa_py.store.session_records import EndRecord
 
 
 class SpawnReport(Struct, frozen=True, kw_only=True):
-    """A session that has started."""
+    """A started session."""
 
     spawn_plan: SpawnPlan
     meta: SessionMeta
     end: EndRecord | None = None
-    """How the command has ended already, when it was that quick."""
+    """End of the command, if it has already ended."""
     output: str = ""
-    """What it said, when it has ended."""
+    """Its output, if it has ended."""
     prompt_sent: bool | None = None
-    """Whether a prompt too long for the command line was taken; None: there was none to send."""
+    """True if a prompt too long for the command line was accepted; None: no such prompt."""
     oauth_warning: str = ""
     warnings: tuple[str, ...] = ()
 
 
 def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
-    """Make the session and return once its command runs (or has run).
+    """Create the session and return once its command runs (or has run).
 
-    Of several callers with one name one gets it, the others session_already_exists. A failure leaves nothing but an
-    event; raises LisaError, spawn_early_exit when the agent ended at once with a code other than 0.
+    Of several callers with one name one succeeds, the others get session_already_exists. A failure leaves only an
+    event; raise LisaError, spawn_early_exit if the agent ended at once with a code other than 0.
     """
     plan = plan_spawn(ctx, request)
     timeout_ms = (ctx.settings.cmd_timeout_seconds + int(startup.START_SECONDS)) * 1000
@@ -61,7 +61,7 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
 
 
 class _SpawnAttempt:
-    """One attempt to make a session; it knows how far it has come, so that it can be undone."""
+    """One attempt to create a session; it tracks its progress for an undo."""
 
     def __init__(self, ctx: Context, plan: SpawnPlan) -> None:
         self._ctx = ctx
@@ -111,7 +111,7 @@ class _SpawnAttempt:
             root=plan.ref.project.root,
             width=plan.width,
             height=plan.height,
-            env={"LISA_RUN_ID": plan.run_id},  # from its first moment on, kill knows what belongs to the run
+            env={"LISA_RUN_ID": plan.run_id},  # from the start kill can find the processes of the run
         )
         process = processes.read_process(pane.pid, argv=False)
         started = process.started if process else 0.0
@@ -120,9 +120,9 @@ class _SpawnAttempt:
         return meta
 
     def _check_early_end(self, spawned: SpawnReport, start_seconds: float) -> SpawnReport:
-        """Raises LisaError(spawn_early_exit) when the agent itself fails at once.
+        """Raise LisaError(spawn_early_exit) if the agent itself fails at once.
 
-        A custom command that does so has run, and its session tells how: an answer, not a failure to spawn.
+        A custom command that fails at once has run: its session reports the exit code.
         """
         plan, pane = self._plan, self._pane
         assert pane is not None
@@ -135,7 +135,7 @@ class _SpawnAttempt:
         output = startup.read_final_output(self._ctx, plan.server, pane, plan.run_id)
         if end.code == 0 or custom:
             return msgspec.structs.replace(spawned, end=end, output=output)
-        last = output.rpartition("\n")[2].strip() or "it said nothing"
+        last = output.rpartition("\n")[2].strip() or "it printed nothing"
         raise LisaError(
             "spawn_early_exit",
             f"{agent.title or agent.name} ended at once with code {end.code}: {last}",
@@ -145,7 +145,7 @@ class _SpawnAttempt:
         )
 
     def _send_prompt(self, spawned: SpawnReport) -> SpawnReport:
-        """Send what was too long for the command line; a session that does not take it is there all the same."""
+        """Send a prompt too long for the command line; the session stays even if it is not accepted."""
         text = self._plan.start.launch.prompt
         try:
             sent = send.send_payload(self._ctx, self._plan.ref, send.SendPayload(text=text, enter=True))
@@ -155,7 +155,7 @@ class _SpawnAttempt:
         return msgspec.structs.replace(spawned, prompt_sent=sent.delivered is True)
 
     def _undo(self, problem: BaseException) -> None:
-        """Leave nothing of this attempt but an event that tells of it."""
+        """Remove everything of this attempt except an event."""
         ctx, plan = self._ctx, self._plan
         run = terminate.SessionRun(ref=plan.ref, run_id=plan.run_id, roots=(self._pane.pid,) if self._pane else ())
         _warn_on_error(
@@ -170,7 +170,7 @@ class _SpawnAttempt:
             self._record_event("degraded", "idle", code.replace("_failed", "_error"))
 
     def _owns_session(self) -> bool:
-        """Whether tmux has a session of this attempt, also when it could not say so at the time."""
+        """Return True if tmux has a session of this attempt, even if it could not report so at the time."""
         if self._pane is not None or not self._opening:
             return self._pane is not None
         try:
@@ -190,7 +190,7 @@ class _SpawnAttempt:
 
 
 def _warn_on_error(ctx: Context, step: Callable[[], object]) -> None:
-    """What goes wrong on the side is told and stops nothing."""
+    """Run a secondary action; its errors are warnings."""
     try:
         step()
     except (LisaError, OSError) as problem:

@@ -1,4 +1,4 @@
-"""Drafting a session: everything about a spawn that can be checked and decided without making anything."""
+"""Plan a spawn: check and decide everything without creating anything."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
 
 
 class SpawnRequest(Struct, frozen=True, kw_only=True):
-    """A session as the caller words it."""
+    """A requested session."""
 
     launch: launch.LaunchRequest
     session: str = ""
-    """Empty: a name is made."""
+    """Empty: a name is generated."""
     project_root: str = ""
     lane: str = ""
     given: frozenset[str] = frozenset()
-    """Fields of the launch that the caller gave; a lane fills only the others."""
+    """Fields of the launch given by the caller; a lane fills only the others."""
     width: int = 220
     height: int = 60
     all_hashes: bool = False
-    """Also clean what ended sessions of this name left in other projects."""
+    """Remove state of ended sessions of this name in other projects, too."""
 
 
 class SpawnPlan(Struct, frozen=True, kw_only=True):
-    """A session that has passed every check and does not exist yet."""
+    """A checked session that does not exist yet."""
 
     ref: SessionRef
     server: Tmux
@@ -57,7 +57,7 @@ class SpawnPlan(Struct, frozen=True, kw_only=True):
 
 
 def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
-    """Check in the order of the contract. Raises LisaError with the code of the first thing that is off."""
+    """Check in the order of the contract. Raise LisaError with the code of the first error."""
     project = _resolve_project(ctx, request.project_root)
     _require_utf8(request.launch)
     launch_request, lane = prompt_defaults.apply_lane(project, request.launch, request.lane, request.given)
@@ -91,7 +91,7 @@ def _resolve_project(ctx: Context, root: str) -> Project:
 
 
 def _require_utf8(request: launch.LaunchRequest) -> None:
-    """Bytes that are no UTF-8 could be run, but never be told in an answer."""
+    """Refuse invalid UTF-8: it could be run, but not reported in an answer."""
     for field in ("prompt", "command", "agent_args", "model"):
         if not _is_utf8(getattr(request, field)):
             raise LisaError(f"invalid_{field}", f"invalid --{field.replace('_', '-')}: it is not UTF-8 text")
@@ -113,13 +113,13 @@ def _resolve_name(ctx: Context, project: Project, wanted: str, resolved: Resolve
 
 
 def _new_run_id(ctx: Context) -> str:
-    """Unix nanoseconds; the clock knows microseconds, chance tells apart what starts in the same one."""
+    """Return Unix nanoseconds; the clock has microseconds, the rest is random."""
     random_part = int.from_bytes(os.urandom(4), "big") % 1000
     return str(int(ctx.clock.now() * 1_000_000) * 1000 + random_part)
 
 
 def refuse_existing(ctx: Context, ref: SessionRef) -> None:
-    """Raises LisaError(session_already_exists) when tmux has a session of this name, running or ended."""
+    """Raise LisaError(session_already_exists) if tmux has a session of this name, running or ended."""
     for server in {server.socket: server for server in (ctx.tmux(ref.project), ctx.server(ref))}.values():
         pane = server.find_pane(ref.session)
         if pane is not None:

@@ -1,4 +1,4 @@
-"""The first second of a session: its pane is made, its start is seen, and an end that comes at once is noticed."""
+"""Start a pane and detect an early exit."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lisa_py.store.session_records import EndRecord
 
 START_SECONDS = 15.0
 WATCH_SECONDS = 0.3
-"""For how long a started agent is watched for an end that comes at once: a wrong flag takes 40 to 170 ms."""
+"""Seconds a started agent is watched for an early exit: a wrong flag takes 40 to 170 ms."""
 SLOW_START_FACTOR = 8.0
-"""Times what the start itself took: where that was slow the rest is, too."""
+"""Factor on the duration of the start itself: a slow machine gets more time."""
 MAX_WATCH_SECONDS = 0.9
 CUSTOM_WATCH_SECONDS = 0.1
-"""The same for a command of the user's, whose end is no failure."""
+"""The same for a custom command, whose exit is not a failure."""
 _POLL_SECONDS = 0.004
 _PANE_CHECK_SECONDS = 0.25
 MARKER_SECONDS = 0.5
@@ -29,15 +29,15 @@ OUTPUT_MAX_CHARACTERS = 4000
 
 
 def supervisor_command(ref: SessionRef, run_id: str, mode: str) -> list[str]:
-    """The pane's own process; nothing in it is secret."""
+    """Return the command line of the pane process; it contains no secret."""
     program = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "supervisor.sh")
     return ["/bin/sh", program, ref.folder, run_id, mode]
 
 
 def wait_for_start(ctx: Context, server: Tmux, ref: SessionRef, run_id: str) -> float:
-    """Wait for the supervisor's start record; answers how long that took.
+    """Wait for the start record of the supervisor; return the time it took.
 
-    Raises LisaError(spawn_tmux_new_failed) when there is none in time.
+    Raise LisaError(spawn_tmux_new_failed) if there is none in time.
     """
     started_at = ctx.clock.monotonic()
     next_check = started_at + _PANE_CHECK_SECONDS
@@ -67,7 +67,7 @@ def _has_started(ref: SessionRef, run_id: str) -> bool:
 def wait_for_early_end(
     ctx: Context, ref: SessionRef, run_id: str, *, custom: bool, start_seconds: float
 ) -> EndRecord | None:
-    """How the command ended, when it did so at once; `took` is how long its start was waited for."""
+    """Return the end of a command that ended early; `took` is the duration of its start."""
     watch_seconds = (
         CUSTOM_WATCH_SECONDS
         if custom
@@ -90,7 +90,7 @@ def _read_end(ref: SessionRef, run_id: str) -> EndRecord | None:
 
 
 def read_final_output(ctx: Context, server: Tmux, pane: Pane, run_id: str) -> str:
-    """What an ended command said, once the pane shows the end marker: the terminal hands over a little later."""
+    """Return the output of an ended command once the pane shows the end marker, which arrives a little later."""
     deadline = ctx.clock.monotonic() + MARKER_SECONDS
     while True:
         text = _capture_text(server, pane)

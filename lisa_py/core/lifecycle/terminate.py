@@ -1,4 +1,4 @@
-"""Ending what sessions run: all below a pane and all that carries a run id, asked first, then forced."""
+"""End the processes of sessions: everything below a pane or with a run id, TERM first, then KILL."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
 
 GRACE_SECONDS = 3.0
-"""For an agent to write its last words after TERM."""
+"""Seconds for an agent to write its last output after TERM."""
 RECORD_SECONDS = 1.0
-"""For the supervisor to record the end once the agent is gone."""
+"""Seconds for the supervisor to record the end after the agent."""
 FORCE_SECONDS = 3.0
 _POLL_SECONDS = 0.01
 
 
 class SessionRun(Struct, frozen=True, kw_only=True):
-    """One run of one session, as far as its processes can be told by it."""
+    """One run of one session, with what identifies its processes."""
 
     ref: SessionRef
     run_id: str = ""
     roots: tuple[int, ...] = ()
-    """Processes whose whole tree belongs to it."""
+    """Processes whose whole tree belongs to the run."""
 
 
 class TerminationReport(Struct, frozen=True, kw_only=True):
-    """Which processes were found of each run's place, and which of them could not be ended."""
+    """Processes found of each run, and those that could not be ended."""
 
     seen: dict[SessionRef, dict[int, Process]]
     remaining: dict[SessionRef, dict[int, Process]]
@@ -47,11 +47,11 @@ class TerminationReport(Struct, frozen=True, kw_only=True):
         if not remaining:
             return ""
         named = ", ".join(f"{process.pid} ({process.name})" for process in remaining.values())
-        return f"could not be ended: {named}; its records are kept"
+        return f"could not end: {named}; its records are kept"
 
 
 def find_run(ref: SessionRef, pane: Pane | None) -> SessionRun:
-    """What is known of the session's processes from tmux, its metadata and its start record."""
+    """Return the known processes of the session from tmux, its metadata and its start record."""
     try:
         meta = session_records.read_meta(ref)
         start = session_records.read_start(ref)
@@ -66,14 +66,15 @@ def find_run(ref: SessionRef, pane: Pane | None) -> SessionRun:
 
 
 def _is_own_supervisor(supervisor: Process, ref: SessionRef, meta: SessionMeta | None) -> bool:
-    """Process ids are used again: only the same start time or the session's folder in its arguments proves it."""
+    """Return True if the process is the recorded one: ids are reused, so its start time or the folder in argv must
+    match."""
     if meta is not None and meta.pane_pid == supervisor.pid and meta.pane_started:
         return meta.pane_started == supervisor.started
     return ref.folder in supervisor.argv
 
 
 def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GRACE_SECONDS) -> TerminationReport:
-    """End all processes of the runs. One that has ended and that nobody has reaped counts as gone."""
+    """End all processes of the runs. A zombie counts as ended."""
     seen = _find_processes(runs)
     first = [process for found in seen.values() for process in found.values()]
     folders = {run.ref.folder for run in runs}
@@ -89,7 +90,7 @@ def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GR
 def _kill_remaining(
     ctx: Context, runs: Sequence[SessionRun], seen: dict[SessionRef, dict[int, Process]]
 ) -> dict[SessionRef, dict[int, Process]]:
-    """Kill what is left, looking anew each time: a dying process may have started another."""
+    """Kill the remaining processes, scanning again each time: a dying process may have started another."""
     deadline = ctx.clock.monotonic() + FORCE_SECONDS
     while True:
         found = _find_processes(runs, seen)
@@ -106,9 +107,9 @@ def _kill_remaining(
 def _find_processes(
     runs: Sequence[SessionRun], seen: Mapping[SessionRef, Mapping[int, Process]] | None = None
 ) -> dict[SessionRef, dict[int, Process]]:
-    """All living processes of each run but this very one, by id; places without any are left out.
+    """Return the live processes of each run except this one, by id; runs without any are omitted.
 
-    What was seen before still counts, although its parents, by which it was known, may have ended meanwhile.
+    Processes seen before still count, although the parents that identified them may have ended.
     """
     carriers = processes.find_by_environments({f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id})
     found: dict[SessionRef, dict[int, Process]] = {}
@@ -127,13 +128,13 @@ def _find_processes(
 
 
 def _is_supervisor(process: Process, folders: Iterable[str]) -> bool:
-    """The shells that watch over a command end by themselves, and record how it went."""
+    """Return True for the supervisor shells, which end by themselves and record the end."""
     return any(folder in process.argv[2:3] for folder in folders)
 
 
 def _signal(process: Process, number: signal.Signals) -> None:
     if processes.send_signal(process, number) and process.state == "T":
-        processes.send_signal(process, signal.SIGCONT)  # a stopped process takes nothing but KILL
+        processes.send_signal(process, signal.SIGCONT)  # a stopped process only reacts to KILL
 
 
 def _wait_for_exit(ctx: Context, watched: Sequence[Process], seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""One text on its way: into the agent's input box, out of it with Enter, and watched until the agent has it."""
+"""Deliver one text: paste it into the input box, submit it, and wait until the agent has accepted it."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from lisa_py.core.send import dialog, input_text
 from lisa_py.core.send.target import SendTarget
 
 FIRST_CHECK_SECONDS = 0.8
-"""How long to look for a sign that the text was taken; one that still stands in the box then needs another Enter."""
+"""Wait for a sign of acceptance; a text that is still in the input box then needs another Enter."""
 SUBMITTED_CHECK_SECONDS = 1.5
-"""How long to look on where the text has left the box."""
+"""Further wait if the text has left the input box."""
 RETRY_CHECK_SECONDS = 4.0
-"""How long to look after that."""
+"""Further wait after that."""
 COMMAND_CHECK_SECONDS = 1.0
-"""How long to look for a sign of a slash command, which need not leave one."""
+"""Wait for a sign of a slash command, which need not leave one."""
 CLEAR_SECONDS = 1.0
-"""How long a taken text may stay in the input box before the next sender gets his turn."""
+"""Wait for an accepted text to leave the input box before the next sender gets its turn."""
 PASTE_VISIBLE_SECONDS = 2.0
-"""How long a pasted text may take to stand in the box."""
+"""Wait for a pasted text to appear in the input box."""
 LOST_CHECK_SECONDS = 1.0
-"""How long to look on before a text is held to be lost."""
+"""Wait before a text counts as lost."""
 SETTLE_SECONDS = 0.4
 SECONDS_PER_MEGABYTE = 6.0
 
 
 class AcceptanceResult(Struct, frozen=True, kw_only=True):
-    """What became of the text."""
+    """Result of delivering a text."""
 
     source: str = ""
-    """The sign that it was taken; empty: none was seen."""
+    """The sign of acceptance; empty: none was seen."""
     helped: str = ""
-    """What it took besides one Enter: second_enter, or retyped when the box had lost the text."""
+    """Action besides one Enter: second_enter, or retyped if the input box had lost the text."""
     verifiable: bool = True
-    """Whether this agent would have given a sign."""
+    """True if this agent gives a sign of acceptance."""
 
 
 def submit_text(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult:
-    """Type, submit and watch. Raises LisaError: session_not_found, agent_not_running, send_text_failed."""
+    """Type, submit and wait. Raise LisaError: session_not_found, agent_not_running, send_text_failed."""
     since = ctx.clock.now()
     plan = _plan_input(target, text)
     type_text(target, text, plan)
@@ -55,7 +55,7 @@ def submit_text(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult
 
 
 def _clear_input(target: SendTarget, text: str) -> None:
-    """Take a text out of the box that the agent has taken and left there: the next one would be added to it."""
+    """Remove an accepted text that the agent left in the input box: the next one would be added to it."""
     target.refresh(screen=True)
     report = AgentReport(source="grace", state="interrupted")
     keys = target.agent.prepare_input("", target.build_view(), (report,)).clear_first
@@ -65,7 +65,7 @@ def _clear_input(target: SendTarget, text: str) -> None:
 
 
 def type_text(target: SendTarget, text: str, plan: InputPlan | None = None) -> None:
-    """Into the input box and no further. Raises as enter."""
+    """Paste into the input box without submitting. Raise as `enter`."""
     plan = plan or _plan_input(target, text)
     if plan.clear_first and not target.evidence.state.draft:
         target.press(plan.clear_first)
@@ -76,9 +76,9 @@ def type_text(target: SendTarget, text: str, plan: InputPlan | None = None) -> N
 
 
 def _plan_input(target: SendTarget, text: str) -> InputPlan:
-    """What the agent file says; it is told of an interrupt that lisa made, of which an agent may leave no sign.
+    """Ask the agent file how to type the text, given an interrupt by lisa, of which an agent may leave no sign.
 
-    So it is of a text that still stands in the box: both leave one there that the next would be added to.
+    The same holds for a text still in the input box: the next text would be added to it.
     """
     interrupted = target.evidence.state.interrupted_at
     reports = target.evidence.reports
@@ -89,7 +89,7 @@ def _plan_input(target: SendTarget, text: str) -> InputPlan:
 
 
 def _has_unsubmitted_text(target: SendTarget) -> bool:
-    """Whether the last text was pasted and never taken: its sender was killed before Enter, or Enter did nothing."""
+    """Return True if the last text was pasted and not accepted: its sender was killed before Enter, or Enter failed."""
     state = target.evidence.state
     pending = state.last_input_text and not state.last_input_accepted_at and not state.draft
     return bool(pending) and target.input_contains(state.last_input_text)
@@ -113,7 +113,7 @@ def _press_submit(ctx: Context, target: SendTarget, text: str, plan: InputPlan) 
 
 
 def _confirm_acceptance(ctx: Context, target: SendTarget, text: str, since: float) -> AcceptanceResult:
-    """Look for a sign; without one help once: Enter again, or the whole text where the box has lost it."""
+    """Wait for a sign; without one press Enter again, or type the whole text again if the box has lost it."""
     extra_seconds = SECONDS_PER_MEGABYTE * len(text) / 1e6
     if input_text.is_command(text):
         source = target.wait_for_acceptance(text, since, COMMAND_CHECK_SECONDS) or _detect_command_effect(target)
@@ -127,7 +127,7 @@ def _confirm_acceptance(ctx: Context, target: SendTarget, text: str, since: floa
         return AcceptanceResult(source=source, verifiable=target.reports_acceptance)
     target.refresh()
     if dialog.has_dialog(target.status):
-        # Enter would answer the dialog, and a dialog that was not there before means that the turn has begun
+        # Enter would answer the dialog; a new dialog means that the turn has begun
         return AcceptanceResult(source=target.status.state_source)
     if target.has_ended():
         return AcceptanceResult()
@@ -148,11 +148,11 @@ def _confirm_acceptance(ctx: Context, target: SendTarget, text: str, since: floa
 
 
 def _detect_command_effect(target: SendTarget) -> str:
-    """How a command is seen to have been taken that leaves no record: its menu is open, or the agent has left."""
+    """Return the sign of a command that leaves no record: its menu is open, or the agent has ended."""
     target.refresh(screen=True)
     return target.status.state_source if dialog.has_dialog(target.status) or target.has_ended() else ""
 
 
 def _is_lost(target: SendTarget, text: str) -> bool:
-    """An agent that is only coming up may drop what is pasted: it is nowhere, and nothing has begun."""
+    """Return True if the text is lost: a starting agent may drop a paste, and nothing has begun."""
     return target.is_idle() and not target.input_contains(text)

@@ -1,4 +1,4 @@
-"""Answering an agent's dialog: find what yes, no or a number means in it, go there, check, press Enter."""
+"""Answer a dialog of an agent: find the choice for yes, no or a number, select it, check, press Enter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DIALOG_KINDS = frozenset(
     ("permission", "question", "trust", "login", "bypass", "update", "hooks_trust", "api_key", "dialog")
 )
-"""What an agent waits for in a list of choices, which takes typed text for keys."""
+"""Kinds of dialogs with a list of choices, where typed text acts as keys."""
 DIALOG_DRAW_SECONDS = 3.0
 SELECTION_SECONDS = 3.0
 CLOSE_SECONDS = 1.5
@@ -29,23 +29,23 @@ _CURSOR = re.compile(r"[❯›>](?= )")
 
 
 class DialogAnswer(Struct, frozen=True, kw_only=True):
-    """Which choice was taken."""
+    """The selected choice."""
 
     waiting_for: str
     number: int
-    """0: the dialog was left with Escape."""
+    """0: the dialog was closed with Escape."""
     text: str
 
 
 def has_dialog(status: Status) -> bool:
-    """Whether the agent shows a list of choices; at a limit some do and others only rest."""
+    """Return True if the agent shows a list of choices; at a limit some agents do and others are idle."""
     return status.waiting_for in DIALOG_KINDS or (status.waiting_for == "limit" and status.agent_state == "waiting")
 
 
 def answer_dialog(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAnswer, str]:
-    """Take a choice; returns it and how the dialog is seen to be over (empty: it is not).
+    """Select a choice; return it and the sign that the dialog is closed (empty: none).
 
-    Raises LisaError: invalid_answer, no_dialog, answer_not_offered, agent_not_running, send_keys_failed.
+    Raise LisaError: invalid_answer, no_dialog, answer_not_offered, agent_not_running, send_keys_failed.
     """
     word = word.strip().lower()
     if word not in ("yes", "no", "always") and not (word.isdigit() and int(word) > 0):
@@ -55,7 +55,7 @@ def answer_dialog(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAn
     if not has_dialog(target.status):
         raise LisaError(
             "no_dialog",
-            f"{target.ref.session} asks nothing (it is {target.status.agent_state}); nothing was pressed",
+            f"{target.ref.session} has no open dialog (it is {target.status.agent_state}); no key was sent",
             session=target.ref.session,
             sessionState=target.status.session_state,
         )
@@ -71,7 +71,7 @@ def answer_dialog(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAn
 
 
 def wait_for_choices(ctx: Context, target: SendTarget) -> tuple[ScreenChoice, ...]:
-    """The dialog's choices; an agent may say that it waits a moment before it has drawn them."""
+    """Return the choices of the dialog; an agent may report that it waits a moment before it has drawn them."""
     deadline = ctx.clock.monotonic() + DIALOG_DRAW_SECONDS
     while not (listed := _read_choices(target)) and ctx.clock.monotonic() < deadline:
         ctx.clock.sleep(DIALOG_POLL_SECONDS)
@@ -79,7 +79,7 @@ def wait_for_choices(ctx: Context, target: SendTarget) -> tuple[ScreenChoice, ..
 
 
 def _build_not_offered_error(target: SendTarget, word: str, listed: tuple[ScreenChoice, ...]) -> LisaError:
-    offered = ", ".join(f"{choice.number}. {choice.text}" for choice in listed) or "no list that lisa can read"
+    offered = ", ".join(f"{choice.number}. {choice.text}" for choice in listed) or "no readable list"
     return LisaError(
         "answer_not_offered",
         f"the dialog has no `{word}`; it offers {offered} (lisa session send --keys presses any key)",
@@ -99,10 +99,10 @@ def _select_choice(ctx: Context, target: SendTarget, chosen: ScreenChoice) -> No
             return
         if ctx.clock.monotonic() > deadline:
             raise LisaError(
-                "answer_not_offered", "the dialog changed while it was being answered; look at it and answer again"
+                "answer_not_offered", "the dialog changed while it was being answered; read it and answer again"
             )
         if not unchanged or not current:
-            ctx.clock.sleep(DIALOG_POLL_SECONDS)  # caught while it is being drawn: where the selection is, is not known
+            ctx.clock.sleep(DIALOG_POLL_SECONDS)  # partly drawn: the selection is unknown
             continue
         direction = "Down" if chosen.number > current else "Up"
         target.press((direction,) * abs(chosen.number - current))
@@ -110,7 +110,7 @@ def _select_choice(ctx: Context, target: SendTarget, chosen: ScreenChoice) -> No
 
 
 def _wait_for_move(ctx: Context, target: SendTarget, current: int) -> None:
-    """Until the selection has moved away from where it was."""
+    """Wait until the selection has moved."""
     deadline = ctx.clock.monotonic() + SELECTION_SECONDS / 3
     while ctx.clock.monotonic() < deadline:
         if any(choice.selected and choice.number != current for choice in _read_choices(target)):
@@ -123,9 +123,10 @@ def _read_choices(target: SendTarget) -> tuple[ScreenChoice, ...]:
 
 
 def _press_until_closed(ctx: Context, target: SendTarget, keys: tuple[str, ...], chosen: ScreenChoice | None) -> str:
-    """Press and see the dialog go; once more when it ignored the key, as some do in their first moments.
+    """Press Enter until the dialog closes; once more if it ignored the key, as some do in their first moments.
 
-    The choice is sought anew before each press: claude 2.1.329 may move its selection instead of taking an early Enter.
+    The choice is located again before each press: claude 2.1.329 may move its selection instead of accepting an
+    early Enter.
     """
     before = _read_dialog(target)
     for _ in range(MAX_TRIES):
@@ -140,7 +141,7 @@ def _press_until_closed(ctx: Context, target: SendTarget, keys: tuple[str, ...],
 
 
 def _wait_until_closed(ctx: Context, target: SendTarget, before: str, pressed: float) -> str:
-    """How the dialog is seen to be over: the agent says so, or another one or none is on the screen."""
+    """Return the sign that the dialog is closed: by the agent's report, or because another or none is on the screen."""
     deadline = ctx.clock.monotonic() + CLOSE_SECONDS
     while True:
         target.refresh(screen=True)
@@ -157,12 +158,12 @@ def _wait_until_closed(ctx: Context, target: SendTarget, before: str, pressed: f
 
 
 def _read_dialog(target: SendTarget) -> str:
-    """The choices and what stands above them: two dialogs of the same choices ask different things."""
+    """Return the choices and the text above them: two dialogs with the same choices ask different questions."""
     screen = target.tmux.capture([target.pane_id]).get(target.pane_id, "")
     listed = target.agent.find_choices(screen)
     if not listed:
         return ""
-    lines = [_CURSOR.sub(" ", line) for line in screen.split("\n")]  # where the selection stands is not the question
+    lines = [_CURSOR.sub(" ", line) for line in screen.split("\n")]  # the selection does not matter
     row = max((at for at, line in enumerate(lines) if line.strip().endswith(listed[0].text)), default=len(lines))
     above = "\n".join(lines[:row])
     return "\n".join([*above.split("\n")[-CONTEXT_ROWS:], *(choice.text for choice in listed)])

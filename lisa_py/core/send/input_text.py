@@ -1,4 +1,4 @@
-"""Text on its way into a pane: what must not get there is taken out, what the session is for is put in front."""
+"""Prepare text for a pane: remove control characters, add the objective."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from lisa_py.core.context import Context
 from lisa_py.host import files
 
 TEXT_MAX = 16 << 20
-"""Bytes; ten times what any agent takes."""
+"""Bytes; ten times the limit of any agent."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SURROGATE = re.compile("[\ud800-\udfff]")  # how bytes that are no UTF-8 arrive in argv and files
-# an escape sequence's ESC is what makes it one: without it `[201~` is five harmless characters
+_SURROGATE = re.compile("[\ud800-\udfff]")  # representation of invalid UTF-8 in argv and files
+# without its ESC an escape sequence such as `[201~` is five harmless characters
 _NAMES = {"\x00": "NUL", "\x1b": "ESC", "\x7f": "DEL"}
 
 
 class CleanText(Struct, frozen=True):
-    """A text that a terminal takes as text and nothing else."""
+    """Text without control characters."""
 
     text: str
     stripped: dict[str, int]
-    """What was taken out, by name (ESC, NUL, DEL, C0, C1, invalid_utf8), and how often."""
+    """Number of removed characters by name (ESC, NUL, DEL, C0, C1, invalid_utf8)."""
 
 
 def clean_text(text: str) -> CleanText:
-    """Line ends as newlines; no control characters but tab and newline; nothing that is not Unicode.
+    """Convert line ends to newlines; remove control characters but tab and newline, and everything that is not Unicode.
 
-    ESC and the C1 controls could end the bracketed paste and let the rest of the text press keys.
+    ESC and the C1 controls could end the bracketed paste, and the rest of the text would act as keys.
     """
     stripped: dict[str, int] = {}
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -50,9 +50,9 @@ def clean_text(text: str) -> CleanText:
 
 
 def read_text_file(ctx: Context, path: str, flag: str) -> str:
-    """The text of a file the user named, `-` being standard input; the newline that ends the file is not part of it.
+    """Return the text of a file named by the user, `-` being standard input, without the final newline.
 
-    Raises LisaError(invalid_<flag>).
+    Raise LisaError(invalid_<flag>).
     """
     code = "invalid_" + flag.replace("-", "_")
     try:
@@ -69,12 +69,12 @@ def _absolute(ctx: Context, path: str) -> str:
 
 
 def is_command(text: str) -> bool:
-    """Whether an agent takes the text for one of its own commands rather than for a prompt."""
+    """Return True if the agent treats the text as one of its commands, not as a prompt."""
     return re.match(r"/[A-Za-z][\w:-]*(\s|\Z)", text) is not None and "\n" not in text.strip()
 
 
 def add_reminder(text: str, meta: SessionMeta | None) -> str:
-    """The text with the session's objective in front, unless it carries it already or is a slash command."""
+    """Put the objective of the session before the text, unless the text has it already or is a slash command."""
     parts = objective_parts(meta) if meta is not None else []
     if not parts or is_command(text):
         return text
@@ -86,7 +86,7 @@ def add_reminder(text: str, meta: SessionMeta | None) -> str:
 
 
 def objective_parts(meta: SessionMeta) -> list[str]:
-    """`id=..`, `goal=..` and so on, as far as the session has them; empty when it has no objective."""
+    """Return `id=..`, `goal=..` and so on, as far as set; empty without an objective."""
     named = (
         ("id", meta.objective_id),
         ("goal", meta.objective_goal),

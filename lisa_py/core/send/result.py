@@ -1,4 +1,4 @@
-"""What a sender gets back: whether it was taken, how that was seen, and what was done to the text on its way."""
+"""Result of a send: acceptance, its evidence, and changes to the text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_ACCEPTED = "send_not_taken"
 
 
 class ChoiceSummary(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The choice that was taken; number 0 when the dialog was left with Escape."""
+    """The selected choice; number 0 if the dialog was closed with Escape."""
 
     number: int
     text: str
@@ -24,7 +24,7 @@ class ChoiceSummary(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class SessionSendResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What became of it."""
+    """Result of a send."""
 
     session: str
     ok: bool
@@ -32,13 +32,13 @@ class SessionSendResult(Struct, frozen=True, kw_only=True, rename="camel"):
     project_root: str
     bytes: int
     delivered: bool | str | UnsetType = UNSET
-    """true, false or unverified; left out when nothing was submitted."""
+    """true, false or unverified; omitted if nothing was submitted."""
     delivered_by: str | UnsetType = UNSET
-    """The sign that showed it: hook, transcript, agent_file, title, screen."""
+    """Evidence of acceptance: hook, transcript, agent_file, title, screen."""
     stripped: dict[str, int] | UnsetType = UNSET
-    """Control characters that were not typed, by name."""
+    """Removed control characters by name."""
     helped: str | UnsetType = UNSET
-    """What it took besides one Enter: second_enter, or retyped when the agent had lost the text."""
+    """Action besides one Enter: second_enter, or retyped if the agent had lost the text."""
     answered: ChoiceSummary | UnsetType = UNSET
     lane: str | UnsetType = UNSET
     objective: ObjectiveSummary | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Telling a session something: a text, keys, or the answer to its dialog; once, whole, and seen to be taken."""
+"""Send a text, keys, or a dialog answer to a session: once, whole, with confirmed acceptance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lisa_py.store import events, session_records
 from lisa_py.store.paths import SessionRef
 
 LOCK_SECONDS = 90.0
-"""How long a sender stands in line behind others of the same session."""
+"""Wait of a sender behind others of the same session."""
 KEYS_MAX = 8000
 """Bytes of key names in one tmux call."""
 _SUBMIT_KEYS = ("enter", "kpenter", "c-m")
@@ -29,7 +29,7 @@ DeliveryState = Literal[True, False, "unverified"]
 
 
 class SendPayload(Struct, frozen=True, kw_only=True):
-    """What is to be told: exactly one of text, keys and answer."""
+    """Input to send: exactly one of text, keys and answer."""
 
     text: str = ""
     keys: tuple[str, ...] = ()
@@ -37,36 +37,36 @@ class SendPayload(Struct, frozen=True, kw_only=True):
     """yes, no, always or the number of a choice."""
     enter: bool = False
     force: bool = False
-    """Also into a dialog, which takes the text for keys."""
+    """Send into a dialog, too, where the text acts as keys."""
 
 
 class SendResult(Struct, frozen=True, kw_only=True):
-    """What became of it."""
+    """Result of sending."""
 
     enter: bool
     delivered: DeliveryState | None = None
     """None: nothing was submitted, so nothing is claimed."""
     delivered_by: str = ""
-    """What showed it: hook, transcript, agent_file, title, screen."""
+    """Evidence: hook, transcript, agent_file, title, screen."""
     size: int = 0
     """Bytes that went into the pane."""
     stripped: dict[str, int] = {}
     helped: str = ""
-    """What it took besides one Enter: second_enter, or retyped when the agent had lost the text."""
+    """Action besides one Enter: second_enter, or retyped if the agent had lost the text."""
     reminded: bool = False
-    """The session's objective was put in front."""
+    """The objective of the session was put before the text."""
     answered: DialogAnswer | None = None
 
 
 def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendResult:
     """Deliver, one sender at a time per session.
 
-    Raises LisaError: session_not_found, agent_not_running, agent_not_ready, agent_waiting_dialog, no_dialog,
+    Raise LisaError: session_not_found, agent_not_running, agent_not_ready, agent_waiting_dialog, no_dialog,
     answer_not_offered, missing_send_payload, send_text_failed, send_keys_failed, state_lock_timeout,
     tmux_unavailable.
     """
     target = SendTarget(ctx, ref)
-    target.require_session()  # before the lock: a name nobody has leaves no trace
+    target.require_session()  # before the lock: an unknown name leaves no file
     with session_records.session_lock(ref, ctx.settings, "input", timeout_ms=int(LOCK_SECONDS * 1000)):
         target.refresh()
         target.require_running()
@@ -87,9 +87,9 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> SendRe
     cleaned = input_text.clean_text(payload.text)
     text = input_text.add_reminder(cleaned.text, target.evidence.meta)
     if not cleaned.text:
-        raise LisaError("missing_send_payload", "nothing is left of the text once control characters are taken out")
+        raise LisaError("missing_send_payload", "the text is empty after removing control characters")
     if payload.enter and not cleaned.text.strip() and not target.is_custom:
-        raise LisaError("missing_send_payload", "the text is nothing but white space, which no agent takes as a prompt")
+        raise LisaError("missing_send_payload", "the text is empty; agents ignore a blank prompt")
     target.require_ready(force=payload.force)
     sent = SendResult(
         enter=payload.enter, size=len(text.encode()), stripped=cleaned.stripped, reminded=text != cleaned.text
@@ -105,7 +105,7 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> SendRe
 
 
 def _submit(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult:
-    """Draw the line between turns, then deliver; the line is taken back when nothing was typed."""
+    """Record the turn boundary, then deliver; restore the record if nothing was typed."""
     before = _mark_input(ctx, target.ref, text, expects_turn=not input_text.is_command(text))
     try:
         return delivery.submit_text(ctx, target, text)
@@ -150,7 +150,7 @@ def _send_answer(ctx: Context, target: SendTarget, choice: str) -> SendResult:
 
 
 def _mark_input(ctx: Context, ref: SessionRef, text: str, *, expects_turn: bool) -> SessionState:
-    """Draw the line: whatever the agent said before now is no answer to this. Returns the state as it was."""
+    """Record the turn boundary: earlier output is not a reply to this input. Return the previous state."""
     now = ctx.clock.now()
     previous: list[SessionState] = []
 
@@ -194,7 +194,7 @@ def _record_acceptance(ctx: Context, ref: SessionRef, delivered: DeliveryState) 
         if delivered is True:
             state.last_input_accepted_at = ctx.clock.now()
         elif delivered is False:
-            state.last_input_expects_turn = False  # nothing begins that was never taken
+            state.last_input_expects_turn = False  # without acceptance no turn begins
 
     session_records.change_state(ref, ctx.settings, ctx.clock.now(), change)
 
@@ -223,10 +223,10 @@ ERRORS = {
     "agent_not_running": "the agent has ended; nothing was typed",
     "agent_not_ready": "the agent has not finished starting, or its process is stopped",
     "agent_not_interactive": "an exec session takes no further text",
-    "agent_waiting_dialog": "a dialog is open that would swallow the text; waitingFor and choices say which",
-    "no_dialog": "an answer was given, but the agent asks nothing",
+    "agent_waiting_dialog": "a dialog is open and would consume the text; see waitingFor and choices",
+    "no_dialog": "an answer was given, but no dialog is open",
     "answer_not_offered": "the dialog has no such choice, or changed while it was being answered",
-    "send_text_failed": "tmux did not take the text",
-    "send_keys_failed": "tmux did not take the keys",
+    "send_text_failed": "tmux did not accept the text",
+    "send_keys_failed": "tmux did not accept the keys",
 }
-"""What can be wrong with the session, for the commands that send."""
+"""Error codes of the session for commands that send."""

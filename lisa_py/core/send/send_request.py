@@ -1,4 +1,4 @@
-"""What a caller wants a session to be told, from the words of the call: exactly one thing, or a reason why not."""
+"""Build a send request from the flags of a command: exactly one input, or an error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lisa_py.core.send.send import SendPayload
 
 
 class SendFlags(Protocol):
-    """The flags of a command that tells a session something."""
+    """The flags of a command that sends to a session."""
 
     text: str
     text_file: str
@@ -22,9 +22,10 @@ class SendFlags(Protocol):
 
 
 def build_payload(ctx: Context, flags: SendFlags) -> SendPayload:
-    """Raises UsageError: empty_keys, missing_send_payload, send_payload_conflict; LisaError: invalid_text_file."""
+    """Return the request. Raise UsageError: empty_keys, missing_send_payload, send_payload_conflict; LisaError:
+    invalid_text_file."""
     if flags.keys and not flags.keys.split():
-        raise UsageError("empty_keys", "--keys holds no key; key names stand apart by spaces, like `C-c Enter`")
+        raise UsageError("empty_keys", "--keys is empty; separate key names with spaces, as in `C-c Enter`")
     answer = flags.answer.strip()
     wanted = {"--text": flags.text, "--text-file": flags.text_file, "--keys": flags.keys, "--answer": answer}
     given = [flag for flag, value in wanted.items() if value]
@@ -44,8 +45,8 @@ def build_payload(ctx: Context, flags: SendFlags) -> SendPayload:
 ERRORS = {
     "missing_send_payload": "neither text nor keys nor an answer, or a text of control characters only",
     "send_payload_conflict": "more than one of --text, --text-file, --keys, --answer",
-    "empty_keys": "--keys holds no key",
+    "empty_keys": "--keys is empty",
     "invalid_text_file": "the file cannot be read or is larger than 16 MB",
-    "invalid_answer": "--answer is none of yes, no, always and a number",
+    "invalid_answer": "--answer is not yes, no, always or a number",
 }
-"""What can be wrong with the words, for the commands that take them."""
+"""Error codes of the flags for commands that send."""

@@ -1,4 +1,4 @@
-"""The one being told: whether it is there, runs, and listens, and how it is heard to have taken something."""
+"""Resolve a send target and wait until it accepts input."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from lisa_py.store.paths import SessionRef
 from lisa_py.terminal import invisible
 
 READY_SECONDS = 20.0
-"""How long a starting agent may take until its input box is there."""
+"""Seconds for a starting agent to show its input box."""
 UNREPORTED_SECONDS = 5.0
-"""The same for an agent of which no sign is known."""
+"""The same for an agent without known signals."""
 POLL_SECONDS = 0.015
 MATCH_CHARACTERS = 24
-"""Characters of a text by which it is known again in the input box."""
+"""Number of characters that identify a text in the input box."""
 SEARCH_CHARACTERS = 4000
-"""Among so many at its beginning those are looked for."""
+"""Length of the beginning of a text in which they are searched."""
 
 
 class SendTarget:
-    """A session as a sender sees it; `look` renews what is known."""
+    """A session as a sender sees it; `look` refreshes it."""
 
     def __init__(self, ctx: Context, ref: SessionRef) -> None:
         self.ref = ref
@@ -46,7 +46,7 @@ class SendTarget:
     # -- what is known ----------------------------------------------------------------------------------------
 
     def refresh(self, *, screen: bool = False) -> None:
-        """See the session afresh. Raises TmuxUnavailable when tmux cannot be asked."""
+        """Read the session again. Raise TmuxUnavailable if tmux cannot be queried."""
         self.evidence, self.status = read_with_evidence(self._ctx, self.ref, screen=screen, cache=self._memory)
         if self.evidence.tmux_error:
             raise TmuxUnavailable(self.evidence.tmux_error, code=self.evidence.tmux_error_code or "tmux_unavailable")
@@ -56,17 +56,17 @@ class SendTarget:
 
     @property
     def is_custom(self) -> bool:
-        """The session runs a command of the user's own, of whose signals nothing is known."""
+        """True if the session runs a custom command without known signals."""
         return self.evidence.custom or self.evidence.meta is None
 
     @property
     def reports_acceptance(self) -> bool:
-        """Whether the agent has a way of showing that it took something."""
+        """True if the agent has a way to report acceptance."""
         bound = self.evidence.binding
         return not self.is_custom and bool(bound.transcript or (self.evidence.meta and self.evidence.meta.hooks))
 
     def build_view(self) -> View:
-        """What the agent file judges: its signals as they are now, the rest as of the last look."""
+        """Return the input for the agent file: current signals, the rest as of the last read."""
         found = self.evidence
         path = found.binding.transcript
         return agent_reports.build_view(
@@ -82,19 +82,19 @@ class SendTarget:
     # -- what must be so --------------------------------------------------------------------------------------
 
     def require_session(self) -> None:
-        """Raises session_not_found, TmuxUnavailable."""
+        """Read the session. Raise session_not_found, TmuxUnavailable."""
         if self.tmux.find_pane(self.ref.session) is None:
             raise session_not_found(self.ref.session, self.ref.project.root)
 
     def require_running(self) -> None:
-        """Raises session_not_found, agent_not_running."""
+        """Read the session and require a running agent. Raise session_not_found, agent_not_running."""
         if self.evidence.pane is None:
             raise session_not_found(self.ref.session, self.ref.project.root)
         if self.has_ended():
             raise self.build_gone_error("dead")
 
     def has_ended(self) -> bool:
-        """Whether nobody is there any more: the run has ended, or the pane's process is not the one spawn started."""
+        """Return True if the run has ended, or the pane has another process than the one of the spawn."""
         found = self.evidence
         if found.end is not None or found.pane is None or found.pane.dead or found.root is None:
             return True
@@ -103,14 +103,14 @@ class SendTarget:
         return pane_changed or not processes.is_running(found.root.pid, found.root.started)
 
     def is_idle(self) -> bool:
-        """Whether the agent itself says that it does nothing, whatever was sent to it."""
+        """Return True if the agent itself reports that it is idle, whatever was sent to it."""
         return any(
             report.source == "agent_file" and report.state in ("idle", "interrupted", "error")
             for report in self.evidence.reports
         )
 
     def build_gone_error(self, pane_state: str) -> LisaError:
-        """`how`: dead or gone, in the words of host.tmux."""
+        """Return the error for a pane that is `how`: dead or gone, in the terms of host.tmux."""
         if pane_state == "gone":
             return session_not_found(self.ref.session, self.ref.project.root)
         end = self.evidence.end
@@ -118,23 +118,23 @@ class SendTarget:
             "agent_not_running",
             f"the agent of {self.ref.session} has ended"
             + (f" with code {end.code}" if end is not None else "")
-            + "; nothing was typed (lisa session capture shows what it said, lisa session spawn starts anew)",
+            + "; nothing was typed (lisa session capture shows its output, lisa session spawn starts it again)",
             session=self.ref.session,
             projectRoot=self.ref.project.root,
             sessionState=self.status.session_state,
         )
 
     def require_ready(self, *, force: bool) -> None:
-        """Wait for a starting agent; refuse one that would take the text for something else.
+        """Wait for a starting agent; refuse one that would misinterpret the text.
 
-        Raises agent_not_running, agent_not_ready, agent_not_interactive, agent_waiting_dialog.
+        Raise agent_not_running, agent_not_ready, agent_not_interactive, agent_waiting_dialog.
         """
         if self.is_custom or force:
             return
         if self.evidence.mode == "exec":
             raise LisaError(
                 "agent_not_interactive",
-                f"{self.ref.session} is an exec session, which takes no further text (--force types it all the same)",
+                f"{self.ref.session} is an exec session, which accepts no further text (--force types it anyway)",
                 session=self.ref.session,
             )
         self._require_not_stopped()
@@ -143,7 +143,7 @@ class SendTarget:
             raise self._build_dialog_error()
 
     def _require_not_stopped(self) -> None:
-        """What is typed to a stopped process is taken once it goes on: it would be delivered, and nobody would know."""
+        """Refuse a stopped process: it would accept the text later, without confirmation."""
         if self.status.classification_reason == "process_stopped":
             raise LisaError(
                 "agent_not_ready",
@@ -153,7 +153,7 @@ class SendTarget:
             )
 
     def _wait_until_ready(self) -> None:
-        """A starting agent gets time; one that never says anything about itself gets less, and is then believed in."""
+        """Wait for a starting agent; an agent without signals gets less time and is then assumed ready."""
         began = self._ctx.clock.monotonic()
         while (state := self.status.agent_state) in ("starting", "unknown"):
             waited = self._ctx.clock.monotonic() - began
@@ -163,7 +163,7 @@ class SendTarget:
                 raise LisaError(
                     "agent_not_ready",
                     f"the agent of {self.ref.session} shows no input box after {READY_SECONDS:.0f} s; "
-                    "look at it with lisa session capture --raw, or use --force",
+                    "read it with lisa session capture --raw, or use --force",
                     session=self.ref.session,
                 )
             self._ctx.clock.sleep(0.05)
@@ -174,7 +174,7 @@ class SendTarget:
         choices = dialog.wait_for_choices(self._ctx, self)
         return LisaError(
             "agent_waiting_dialog",
-            f"{self.ref.session} shows a dialog ({self.status.waiting_for}) that would swallow the text; answer it "
+            f"{self.ref.session} shows a dialog ({self.status.waiting_for}) that would consume the text; answer it "
             "with lisa session send --answer yes|no|always|N, or type into it with --force",
             session=self.ref.session,
             waitingFor=self.status.waiting_for,
@@ -185,14 +185,14 @@ class SendTarget:
     # -- telling it -------------------------------------------------------------------------------------------
 
     def press(self, keys: tuple[str, ...], *, literal: bool = False) -> None:
-        """Raises session_not_found, send_keys_failed, TmuxUnavailable."""
+        """Press keys. Raise session_not_found, send_keys_failed, TmuxUnavailable."""
         if not self.tmux.send_keys(self.pane_id, keys, literal=literal):
             raise self.build_gone_error("gone")
 
     # -- what is heard ----------------------------------------------------------------------------------------
 
     def wait_for_acceptance(self, text: str, since: float, seconds: float) -> str:
-        """How the agent is seen to have taken the text, waiting so long for a sign; or empty."""
+        """Wait for a sign of acceptance; return it, or empty."""
         deadline = self._ctx.clock.monotonic() + seconds
         while True:
             view = self.build_view()
@@ -202,7 +202,7 @@ class SendTarget:
             self._ctx.clock.sleep(POLL_SECONDS)
 
     def wait_until_cleared(self, text: str, seconds: float) -> bool:
-        """Wait until the input box no longer holds the text: one that is taken may stand there for a moment still."""
+        """Wait until the input box no longer holds the text: an accepted one may remain there for a moment."""
         return self._wait_until(lambda: not self.input_contains(text), seconds)
 
     def wait_until_shown(self, text: str, seconds: float) -> bool:
@@ -218,13 +218,13 @@ class SendTarget:
         return True
 
     def input_contains(self, text: str) -> bool:
-        """Whether the input box shows the text; it breaks lines wherever it likes, and may fold long ones up."""
+        """Return True if the input box shows the text; it wraps lines anywhere and may fold long ones."""
         box = self._read_input_box()
         head = _normalize(text[:SEARCH_CHARACTERS])[:MATCH_CHARACTERS]
         return bool(box) and (head in box or box.startswith("[Pasted"))
 
     def _read_input_box(self) -> str:
-        """The screen from the last line on that begins with a prompt's glyph, without white space."""
+        """Return the screen from the last line with a prompt glyph on, without white space."""
         try:
             rows = self.tmux.capture([self.pane_id]).get(self.pane_id, "").split("\n")
         except TmuxUnavailable:
@@ -233,7 +233,7 @@ class SendTarget:
         return _normalize("".join(rows[begin:]))[1:]
 
     def _refresh_binding(self, view: View) -> Binding:
-        """A conversation may only now get its transcript."""
+        """Bind the session again: a conversation may get its transcript only now."""
         binding = self.agent.bind(view)
         if binding.transcript and binding.transcript != self.evidence.binding.transcript:
             self.evidence.binding = binding
@@ -242,5 +242,5 @@ class SendTarget:
 
 
 def _normalize(text: str) -> str:
-    """What is left of a text wherever a screen breaks its lines and whatever it shows nothing of."""
+    """Return the characters of a text that every screen shows, without white space and invisible ones."""
     return "".join(invisible.strip_invisible(text).split())
