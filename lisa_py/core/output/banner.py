@@ -1,4 +1,4 @@
-"""Finds an agent's welcome box and update notice at the top of a pane; boxes that hold anything else stay."""
+"""Find the welcome box and update notice of an agent at the top of a pane; other boxes stay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UPDATE_HINT = re.compile(
 
 
 def box_end(lines: Sequence[str], start: int) -> int:
-    """The row after the closed box that begins in this row; `start` itself when none does."""
+    """Return the row after the closed box that begins in this row; `start` if there is none."""
     if not _TOP.match(lines[start]):
         return start
     for row in range(start + 1, min(len(lines), start + _MAX_BOX_ROWS)):
@@ -32,19 +32,19 @@ def box_end(lines: Sequence[str], start: int) -> int:
 
 
 def is_banner(box: Sequence[str]) -> bool:
-    """Whether a box is an agent's welcome: it names an agent and at least one of the facts such a box lists."""
+    """Return True if a box is the welcome of an agent: it names an agent and one of the usual facts."""
     text = "\n".join(box).lower()
     return mentions_agent(text) and any(fact in text for fact in _FACTS)
 
 
 def is_update_notice(line: str) -> bool:
-    """Whether the line says nothing but that an agent's update can be had."""
+    """Return True if the line only announces an update of an agent."""
     found = _NOTICE.match(line.strip())
     return found is not None and bool(mentions_agent(line.lower()) or _VERSION.search(found["rest"]))
 
 
 def is_update_hint(line: str) -> bool:
-    """Whether the line, standing right after a notice, says how to update."""
+    """Return True if the line, directly after a notice, describes the update command."""
     return _UPDATE_HINT.match(line.strip()) is not None
 
 

@@ -1,4 +1,4 @@
-"""Reads what a session said: from the agent's transcript where there is one, else from its pane."""
+"""Capture the output of a session: from its transcript if there is one, else from its pane."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from lisa_py.store.paths import SessionRef
 
 
 def capture_session(ctx: Context, ref: SessionRef, request: CaptureRequest) -> CaptureResult:
-    """Read a session; nothing is written but the cursor files that were asked for.
+    """Capture a session; only requested cursor files are written.
 
-    Works for ended sessions that are still kept. Raises LisaError: session_not_found, tmux_unavailable,
+    Works for ended sessions that are still kept. Raise LisaError: session_not_found, tmux_unavailable,
     invalid_cursor_file, invalid_delta_from, invalid_redact_rules, transcript_unavailable, cursor_file_write_failed,
     semantic_cursor_read_failed, semantic_cursor_write_failed.
     """
@@ -58,7 +58,7 @@ def _read_pane(ctx: Context, ref: SessionRef) -> PaneText:
 
 
 def _try_read_pane(ctx: Context, ref: SessionRef) -> tuple[PaneText | None, TmuxUnavailable | None]:
-    """A transcript can be read without tmux; why there is no pane matters only when there is none."""
+    """Return the pane; a transcript can be read without tmux, so the error matters only without a transcript."""
     try:
         return pane_text.read(ctx, ref), None
     except TmuxUnavailable as problem:
@@ -110,7 +110,7 @@ def _from_pane(
 
 
 def _has_more(text: PaneText, lines: int) -> bool:
-    """Whether there is older output, still in the pane or no longer."""
+    """Return True if older output exists or existed."""
     return len(text.lines) > lines or not (text.whole or text.pane.alternate)
 
 
@@ -129,7 +129,7 @@ def _summarize(ctx: Context, ref: SessionRef, request: CaptureRequest, text: str
         return summary.summarize(text, request.summary, request.token_budget, session=ref.session)
     from lisa_py.core.redact import redact  # noqa: PLC0415 - 20 ms of patterns
 
-    safe = redact.redact_secrets(text)  # debug summaries end up in reports: no secret goes along
+    safe = redact.redact_secrets(text)  # debug summaries are pasted into reports: redact secrets
     return summary.summarize(safe, "debug", request.token_budget, session=ref.session, state=_describe_state(ctx, ref))
 
 

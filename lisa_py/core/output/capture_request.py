@@ -1,4 +1,4 @@
-"""What a capture is asked for, and what it gives."""
+"""Request and result of a capture."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lisa_py.store import cursors
 
 
 class CaptureRequest(Struct, frozen=True, kw_only=True):
-    """What to read, and what to make of it."""
+    """Source and form of a capture."""
 
     source: str = "auto"
     """auto (transcript first), transcript or pane."""
     lines: int = 200
     limited: bool = False
-    """The number of lines was asked for, not just the default: it limits transcripts and deltas too."""
+    """True if the number of lines was given: then it limits transcripts and deltas, too."""
     since: str = ""
     """`--delta-from`."""
     cursor_file: str = ""
@@ -31,62 +31,62 @@ class CaptureRequest(Struct, frozen=True, kw_only=True):
     """terse, ops or debug; empty: no summary."""
     token_budget: int = 320
     redact: str = ""
-    """The rules of `--redact`, as they were given."""
+    """The rules of `--redact`, as given."""
     strip_noise: bool = True
     strip_banner: bool = False
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """Where a delta began and where the next one will."""
+    """Start of a delta and of the next one."""
 
     mode: str = ""
-    """offset or timestamp; empty: no delta was asked for."""
+    """offset or timestamp; empty: no delta was requested."""
     start: str = ""
     next: int = 0
     reset: str = ""
-    """Why the reader could not go on where it stopped, so that everything is given again; empty: it could."""
+    """Reason why the reader could not continue at its position, so that everything is given again; empty: none."""
     skipped: int = 0
-    """New lines left out because they exceed the lines asked for."""
+    """Number of new lines omitted because of the line limit."""
 
 
 class SemanticDelta(Struct, frozen=True):
-    """The semantic delta, and all lines it was taken from."""
+    """The semantic delta, and all lines it was computed from."""
 
     new: tuple[str, ...]
     lines: tuple[str, ...]
 
 
 class CaptureResult(Struct, frozen=True, kw_only=True):
-    """What was read."""
+    """Result of a capture."""
 
     source: str
     """transcript or pane."""
     text: str
-    """The delta, if one was asked for; else the whole."""
+    """The delta if requested, else the whole text."""
     agent: str = ""
     excerpt: TranscriptExcerpt | None = None
     fallback_reason: str = ""
-    """Why the transcript was not read although it was asked for."""
+    """Reason why the transcript was not read although requested."""
     progress: Progress = Progress()
     cursor_recovered: bool = False
     noise_removed: int = 0
     alternate: bool = False
-    """The pane shows a full-screen program: there is no history above it."""
+    """True if the pane shows a full-screen program: there is no history above it."""
     dead: bool = False
     truncated: bool = False
-    """There is more before what was read."""
+    """True if there is output before the captured part."""
     found: MarkerSearchResult | None = None
     summary: Summary | None = None
     semantic_delta: SemanticDelta | None = None
     redact_rules: tuple[str, ...] = ()
     redacted: dict[str, int] | None = None
-    """How often each rule found something; None when nothing was to be taken out."""
+    """Number of redactions per rule; None without rules."""
 
 
 class CaptureReader:
-    """Where the caller stopped, by its flag or by its cursor file; the flag wins.
+    """Return the position of the reader from its flag or cursor file; the flag wins.
 
-    Raises LisaError: invalid_delta_from, invalid_cursor_file, invalid_redact_rules.
+    Raise LisaError: invalid_delta_from, invalid_cursor_file, invalid_redact_rules.
     """
 
     def __init__(self, ctx: Context, request: CaptureRequest) -> None:
@@ -102,7 +102,7 @@ class CaptureReader:
         return self.since is not None or bool(self.path)
 
     def progress(self, *, stored_offset: int, next_offset: int, reset: str = "", skipped: int = 0) -> Progress:
-        """`stood` is the offset the cursor file held."""
+        """Build the delta; `stood` is the offset in the cursor file."""
         if not self.wants_delta:
             return Progress(next=next_offset)
         mode = self.since.mode if self.since else "offset"

@@ -1,4 +1,4 @@
-"""The newest events of a session, or those a reader has not had yet, page by page."""
+"""Read the newest events of a session, or the unread ones, page by page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lisa_py.store.paths import SessionRef
 
 
 class RecentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event in few words."""
+    """One event in short form."""
 
     at: str = ""
     type: str = ""
@@ -27,26 +27,26 @@ class RecentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RecentEvents(Struct, frozen=True, kw_only=True):
-    """Some events in order; the delta's fields say nothing unless `since` is given."""
+    """Some events in order; the delta fields are only set with `since`."""
 
     items: tuple[RecentEvent, ...]
     dropped: int = 0
-    """Lines of the log that could not be read."""
+    """Number of log lines that could not be read."""
     since: int | None = None
     next: int = 0
-    """Where the next reader goes on."""
+    """Position of the next read."""
     missed: int = 0
-    """Events that were trimmed away before they were read."""
+    """Number of events trimmed before they were read."""
     remaining: int = 0
-    """New events that did not fit this page; the next read gives them."""
+    """Number of new events for the next read."""
     reset: bool = False
-    """The log is younger than the cursor: it began anew."""
+    """True if the log is younger than the cursor: it started anew."""
     newest: int = 0
-    """Sequence number of the log's newest event."""
+    """Sequence number of the newest event in the log."""
 
 
 class EventReader:
-    """Where a reader of events stopped, by flag or by cursor file; the flag wins, the file is kept up to date."""
+    """Position of a reader of events, by flag or cursor file; the flag wins, the file is updated."""
 
     def __init__(self, ctx: Context, since: int | None, cursor_file: str, *, reset: bool = False) -> None:
         self.path = cursors.resolve_path(cursor_file) if cursor_file else ""
@@ -58,9 +58,9 @@ class EventReader:
         self._last_read = RecentEvents(items=())
 
     def read(self, ref: SessionRef, count: int) -> RecentEvents:
-        """At most `count` events: the newest, or with a cursor the oldest of the new ones.
+        """Return at most `count` events: the newest, or with a cursor the oldest unread ones.
 
-        Raises LisaError(handoff_delta_read_failed): to a cursor an unreadable log must not look like an empty one.
+        Raise LisaError(handoff_delta_read_failed): to a cursor an unreadable log must not look like an empty one.
         """
         self._last_read = self._read(ref, count)
         return self._last_read
@@ -89,14 +89,14 @@ class EventReader:
         )
 
     def save(self, ctx: Context) -> None:
-        """Remember what was given last. Raises LisaError(cursor_file_write_failed)."""
+        """Save the new position. Raise LisaError(cursor_file_write_failed)."""
         if self.path:
             offset = self._last_read.next
             ready = msgspec.structs.replace(self.file, events=EventCursor(offset=offset))
             ctx.commit_after_output(cursors.stage(self.path, ready, "events", offset, ctx.clock.now()))
 
     def remember(self, ctx: Context, fields: dict[str, Any]) -> None:
-        """Keep a payload's fields in the cursor file; the place among the events stays. Raises as `save`."""
+        """Save the fields of a payload in the cursor file without changing the event position. Raise as `save`."""
         ready = msgspec.structs.replace(self.file, fields=fields)
         ctx.commit_after_output(cursors.stage(self.path, ready, self.file.kind, self.file.offset, ctx.clock.now()))
 

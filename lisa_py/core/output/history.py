@@ -1,4 +1,4 @@
-"""A session's recent events, from a cursor or a time on."""
+"""Read recent events of a session, from a cursor or a time on."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lisa_py.store.paths import SessionRef
 
 
 class EventStart(Struct, frozen=True):
-    """Where to begin: after a sequence number, or after a moment."""
+    """Start position: after a sequence number, or after a time."""
 
     cursor: int | None = None
     moment: float | None = None
 
 
 class CompactEvent(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """An event as compact answers carry it."""
+    """An event in compact answers."""
 
     at: str
     type: str
@@ -37,7 +37,7 @@ def to_compact_event(event: Event) -> CompactEvent:
 
 
 def parse_since(text: str) -> EventStart:
-    """Read `--since`. Raises UsageError(invalid_since_cursor)."""
+    """Parse `--since`. Raise UsageError(invalid_since_cursor)."""
     word = text.strip()
     if not word:
         return EventStart()
@@ -52,7 +52,7 @@ def parse_since(text: str) -> EventStart:
 
 
 def read_page(ref: SessionRef, since: EventStart, count: int) -> EventPage:
-    """The newest events, or the oldest after `since`. Raises LisaError(event_tail_read_failed)."""
+    """Return the newest events, or the oldest after `since`. Raise LisaError(event_tail_read_failed)."""
     try:
         events.check_readable(ref)
     except OSError as problem:

@@ -1,4 +1,4 @@
-"""Looks for texts in what a session said: exact, counted, with their places, and never in the prompt shown again."""
+"""Search texts in the output of a session: exact, counted, with positions, never in an echoed prompt."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from lisa_py.contract.errors import UsageError
 
 
 class SearchLine(Struct, frozen=True):
-    """One line to look at."""
+    """One line to search."""
 
     text: str
     is_output: bool = True
-    """Output; False for a prompt shown again, which is skipped but counts for offsets."""
+    """True for output; False for an echoed prompt, which is skipped but counts for offsets."""
     at: str = ""
-    """RFC 3339 time the line was said, where that is known."""
+    """RFC 3339 time of the line, if known."""
 
 
 class Hit(Struct, frozen=True, rename="camel"):
     marker: str
     start: int
-    """Byte offset in the text that was searched."""
+    """Byte offset in the searched text."""
     end: int
     line: int
     """Counted from 1."""
@@ -30,7 +30,7 @@ class Hit(Struct, frozen=True, rename="camel"):
 
 
 class MarkerSearchResult(Struct, frozen=True):
-    """What a search gave, in the words of the payload."""
+    """Result of a search, as in the payload."""
 
     markers: tuple[str, ...]
     matches: dict[str, bool]
@@ -41,9 +41,9 @@ class MarkerSearchResult(Struct, frozen=True):
 
 
 def parse(csv: str, single: Sequence[str] = ()) -> tuple[str, ...]:
-    """The markers of `--markers a,b` and of repeated `--marker TEXT` (which may hold commas), each once.
+    """Return the markers of `--markers a,b` and repeated `--marker TEXT` (which may hold commas), each once.
 
-    Raises UsageError(invalid_markers).
+    Raise UsageError(invalid_markers).
     """
     parts = [part.strip() for part in csv.split(",")] if csv.strip() else []
     parts += [part.strip() for part in single]
@@ -56,7 +56,7 @@ def parse(csv: str, single: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def search(lines: Sequence[SearchLine], markers: Sequence[str], now: str) -> MarkerSearchResult:
-    """Every place of every marker in lines joined by line feeds; `now` dates lines without a time of their own."""
+    """Return every position of every marker in lines joined by line feeds; `now` dates lines without a time."""
     hits: list[Hit] = []
     offset = 0
     for number, line in enumerate(lines, 1):

@@ -1,4 +1,4 @@
-"""Takes start-up chatter out of pane text: only above the first answer, only in known shapes, and always counted."""
+"""Remove start-up lines from pane text: only above the first answer, only known patterns, always counted."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _HEADER = re.compile(
 
 
 class NoiseFilter(Struct, frozen=True):
-    """Which lines stay, and how many went."""
+    """The remaining lines, and the number of removed ones."""
 
     keep: tuple[bool, ...]
     removed: int
 
     def apply(self, lines: Sequence[str], start: int = 0) -> list[str]:
-        """The lines that stay, from a row on."""
+        """Return the remaining lines from a row on."""
         return [line for line, stays in zip(lines[start:], self.keep[start:], strict=False) if stays]
 
 
@@ -48,9 +48,9 @@ def filter_noise(
     is_noise: Callable[[str], bool] = lambda line: False,
     startup: bool = True,
 ) -> NoiseFilter:
-    """Judge the lines of a pane from its first line on; without `chatter` only banners and update notices go.
+    """Filter the lines of a pane from its first line on; without `chatter` only banners and update notices are removed.
 
-    `is_noise` is the agent's own word. Nothing goes once something that could be an answer was seen.
+    `is_noise` is supplied by the agent. Nothing is removed after the first possible answer.
     """
     keep = [True] * len(lines)
     squeezed_prompt = squeeze(prompt)
@@ -81,7 +81,7 @@ def _banner_end(lines: Sequence[str], row: int) -> int:
 
 
 def _startup_end(lines: Sequence[str], row: int, is_noise: Callable[[str], bool]) -> int:
-    """The row after the chatter that begins in this row; the row itself when it is none."""
+    """Return the row after the start-up lines that begin in this row; the row itself if there are none."""
     line = lines[row].strip()
     if not line:
         return row
@@ -90,13 +90,13 @@ def _startup_end(lines: Sequence[str], row: int, is_noise: Callable[[str], bool]
         while end < len(lines) and lines[end][:1] in (" ", "\t") and lines[end].strip():
             end += 1
         return end
-    # a box side says nothing by itself: an answer may be a table
+    # a box side is not enough: an answer may be a table
     is_agent_noise = line[0] not in "│┃|╭╰┌└" and is_noise(lines[row])
     return row + 1 if is_agent_noise or _STARTUP.match(line) else row
 
 
 def _is_startup_line(line: str, squeezed_prompt: str) -> bool:
-    """Whether a line that stays belongs to the start: nothing, a marker, a header, or the prompt shown again."""
+    """Return True if a remaining line belongs to the start: empty, a marker, a header, or the echoed prompt."""
     text = layout.ANSI.sub("", line).strip()
     if not text or layout.is_mark(text) or layout.is_input(text) or layout.is_ruler(text) or _HEADER.match(text):
         return True

@@ -1,4 +1,4 @@
-"""A capture of the pane: its last lines, or those new to a reader, chatter taken out, prompts told from output."""
+"""Capture the pane: its last lines or the new ones, without start-up lines, prompts distinguished from output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lisa_py.store.paths import SessionRef
 
 class PaneCapture(Struct, frozen=True, kw_only=True):
     lines: tuple[SearchLine, ...]
-    """Delta or window, chatter taken out."""
+    """Delta or last lines, without start-up lines."""
     progress: Progress
     noise_removed: int
     semantic_delta: SemanticDelta | None
@@ -37,7 +37,7 @@ class PaneCapture(Struct, frozen=True, kw_only=True):
 def capture_pane(
     ctx: Context, ref: SessionRef, text: PaneText, request: CaptureRequest, reader: CaptureReader
 ) -> PaneCapture:
-    """Raises LisaError of cursor files that cannot be read or written."""
+    """Capture the pane. Raise LisaError for cursor files that cannot be read or written."""
     meta = pane_text.read_meta_or_default(ref)
     noise_filter = strip_noise(text, meta, noise_off=not request.strip_noise, banner=request.strip_banner)
     echoed = (
@@ -58,7 +58,7 @@ def capture_pane(
 
 
 def strip_noise(text: PaneText, meta: SessionMeta, *, noise_off: bool = False, banner: bool = False) -> NoiseFilter:
-    """Which lines are chatter; none when the session's first lines are out of sight."""
+    """Return the rows of start-up lines; none if the first lines of the session are out of sight."""
     if not text.whole or (noise_off and not banner):
         return noise.keep_all(text.lines)
     try:
@@ -69,9 +69,9 @@ def strip_noise(text: PaneText, meta: SessionMeta, *, noise_off: bool = False, b
 
 
 def collect_prompts(ctx: Context, ref: SessionRef, text: PaneText, meta: SessionMeta) -> tuple[str, ...]:
-    """What was typed last, the first prompt where the agent was really given it, and what the transcript has of them.
+    """Return the last input, the first prompt if the agent received it, and their text in the transcript.
 
-    So much of a transcript as the pane may show.
+    The transcript is read as far as the pane may show it.
     """
     try:
         last = session_records.read_state(ref).last_input_text
@@ -89,12 +89,12 @@ def collect_prompts(ctx: Context, ref: SessionRef, text: PaneText, meta: Session
 def _select_rows(
     text: PaneText, request: CaptureRequest, reader: CaptureReader, run_id: str
 ) -> tuple[Sequence[tuple[int, str]], Progress, PaneCursor]:
-    """Row numbers and words of the lines to give, and where the reader stands afterwards."""
+    """Return row numbers and text of the lines to give, and the position of the reader afterwards."""
     known, since = reader.file.pane, reader.since
     stored_offset = known.offset if known else reader.file.legacy_offset("pane")
     whole = output_pane_cursor.read_all(text, run_id)
     if not reader.wants_delta or (since is not None and since.time is not None):
-        # tmux dates output in whole seconds: the second the reader names may hold some that it has not seen
+        # tmux dates output in whole seconds: the given second may hold unread output
         silent = since is not None and text.pane.activity + 1 <= (since.time or 0)
         end = len(text.lines)
         first = end if silent else max(0, end - request.lines)
@@ -116,9 +116,9 @@ def _select_rows(
 
 
 def _mask_rows(rows: Sequence[tuple[int, str]], text: PaneText, mask: Mask) -> Sequence[tuple[int, str]]:
-    """What is wanted, seen together with the lines before it: a key may have begun there.
+    """Redact the lines together with the lines before them: a key may have begun there.
 
-    Of a line whose first part was given before, the rest is given as it looks behind that part masked.
+    Of a line whose first part was given before, the rest is given as it appears after the redacted part.
     """
     if not mask.is_active or not rows:
         return rows
@@ -142,7 +142,7 @@ def _build_semantic_delta(
     reader: CaptureReader,
     rows: Sequence[tuple[int, str]],
 ) -> SemanticDelta:
-    """What the last and all new lines mean that the reader does not know yet; its sidecar then knows them."""
+    """Return the meaning of the last and all new lines unknown to the reader; its sidecar file is updated."""
     first = min([max(0, len(text.lines) - request.lines), *(row for row, _ in rows[:1])])
     shown = [text.lines[row] for row in range(max(0, first - MARGIN), len(text.lines))]
     clean = (*text.lines[: len(text.lines) - len(shown)], *reader.mask.clone().mask_lines(shown))

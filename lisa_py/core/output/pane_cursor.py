@@ -1,7 +1,8 @@
-"""Finds where a reader of a pane stopped: by counting what the session printed, or by the lines last seen.
+"""Find the position of a pane reader: by the bytes the session printed, or by the last lines read.
 
-A count is exact while the pane still holds everything from its first line on. After that only the content can tell, so
-a cursor file also keeps the digests of the last lines; when they are gone the reader is told, never left out.
+A count is exact while the pane holds everything from its first line on. After that only the content is reliable, so
+a cursor file also keeps the digests of the last lines; if they are gone, the gap is reported.
+
 """
 
 from __future__ import annotations
@@ -16,32 +17,32 @@ from lisa_py.store.cursors import Anchor, PaneCursor
 
 ANCHORS = 32
 TOP_LINES = 8
-"""So many first lines tell one clearing of the screen from the next."""
+"""Number of first lines that distinguish one cleared screen from the next."""
 _MIN_MATCHES = 3
-"""So many lines that hold something must match, if the cursor has that many."""
+"""Number of non-empty lines that must match, if the cursor has that many."""
 
 
 class PaneDelta(Struct, frozen=True, kw_only=True):
-    """What of a pane is new to a reader: the rest of row `first` after `skip` characters, and the rows up to `end`."""
+    """New part of a pane: the rest of row `first` after `skip` characters, and the rows up to `end`."""
 
     first: int
     skip: int = 0
     end: int
     cursor: PaneCursor
-    """Where the reader stands after this."""
+    """Position of the reader after this part."""
     reset: str = ""
-    """Why it could not go on where it stopped: other_session, history_trimmed, screen_redrawn, offset_beyond_output."""
+    """Reason for a gap: other_session, history_trimmed, screen_redrawn, offset_beyond_output."""
 
 
 def read_all(text: PaneText, run_id: str, *, reset: str = "", before: PaneCursor | None = None) -> PaneDelta:
-    """All that the pane holds; `before` is the cursor that could not be found again and whose count goes on."""
+    """Return everything in the pane; `before` is the cursor that was not found and whose count continues."""
     previous = before if before and not text.whole and reset != "other_session" else PaneCursor()
     cursor = _make_cursor(text, run_id, offset=previous.offset + text.size, line=previous.line + text.settled)
     return PaneDelta(first=0, end=text.settled, cursor=cursor, reset=reset)
 
 
 def since_offset(text: PaneText, offset: int, run_id: str) -> PaneDelta:
-    """What came after so many bytes of output."""
+    """Return the output after a number of bytes."""
     if offset <= 0:
         return read_all(text, run_id)
     if not text.whole:
@@ -55,7 +56,7 @@ def since_offset(text: PaneText, offset: int, run_id: str) -> PaneDelta:
 
 
 def since_cursor(text: PaneText, cursor: PaneCursor, run_id: str) -> PaneDelta:
-    """What came after the lines a cursor remembers."""
+    """Return the output after the lines of a cursor."""
     if cursor.run_id and run_id and cursor.run_id != run_id:
         return read_all(text, run_id, reset="other_session")
     if not cursor.anchors:
@@ -79,7 +80,8 @@ def since_cursor(text: PaneText, cursor: PaneCursor, run_id: str) -> PaneDelta:
 
 
 def _delta_at(text: PaneText, row: int, skip: int, cursor: PaneCursor) -> PaneDelta:
-    """From a place on. At a line's end the delta begins with a line feed: deltas put together are the whole."""
+    """Return the output from a position on. At a line end it begins with a line feed: concatenated deltas are the
+    whole."""
     return PaneDelta(first=row, skip=skip, end=max(row + 1, text.settled), cursor=cursor)
 
 
@@ -111,7 +113,7 @@ def _digest(raw: bytes) -> str:
 
 
 def _locate_offset(lines: Sequence[str], offset: int) -> tuple[int, int]:
-    """Row and character at a byte offset of the joined lines."""
+    """Return row and character at a byte offset of the joined lines."""
     start = 0
     for row, line in enumerate(lines):
         size = len(line.encode("utf-8", "replace"))
@@ -122,12 +124,12 @@ def _locate_offset(lines: Sequence[str], offset: int) -> tuple[int, int]:
 
 
 def _characters(line: str, size: int) -> int:
-    """How many whole characters so many bytes hold."""
+    """Return the number of whole characters in a number of bytes."""
     return len(line.encode("utf-8", "replace")[: max(0, size)].decode("utf-8", "ignore"))
 
 
 def _find(text: PaneText, cursor: PaneCursor) -> tuple[int, int] | None:
-    """Row of the last remembered line that is still there, and how many newer ones were rewritten since."""
+    """Return the row of the last remembered line that remains, and the number of newer lines rewritten since."""
     anchors = cursor.anchors
     keeps_rows = _keeps_rows(text, cursor)
     last = (cursor.line if text.whole else cursor.rows) - 1
@@ -139,13 +141,13 @@ def _find(text: PaneText, cursor: PaneCursor) -> tuple[int, int] | None:
         fits = [row for row in rows if _matches_anchors(text.lines, row, kept)]
         if fits:
             expected = last - dropped
-            # the earliest of equals: lines given twice are a smaller harm than lines left out
+            # the earliest match: repeated lines are better than missing ones
             return (min(fits, key=lambda row: abs(row - expected)) if keeps_rows else fits[0]), dropped
     return None
 
 
 def _keeps_rows(text: PaneText, cursor: PaneCursor) -> bool:
-    """Whether lines stand in the row where the cursor saw them: nothing above was trimmed or cleared since."""
+    """Return True if lines are in the row where the cursor saw them: nothing above was trimmed or cleared since."""
     if text.whole or not text.from_top:
         return text.whole
     # cleared by the agent before the cursor was made (codex does with /new), and begins now as it began then
@@ -172,7 +174,7 @@ def _matches_anchor(line: str, anchor: Anchor, *, grows: bool = False) -> bool:
 
 
 def _matches_anchors(lines: Sequence[str], row: int, anchors: Sequence[Anchor]) -> bool:
-    """Whether the remembered lines stand above this row (as far as the pane reaches), with enough that holds text."""
+    """Return True if the remembered lines are above this row (as far as the pane reaches), with enough text."""
     needed = min(_MIN_MATCHES, sum(anchor.size > 0 for anchor in anchors))
     matched = int(anchors[-1].size > 0)
     for back in range(1, min(len(anchors), row + 1)):

@@ -1,4 +1,4 @@
-"""Reads what a session's pane holds, whole and with its long lines joined, and how its lines count as output."""
+"""Read the content of a pane, whole and with long lines joined, and count its lines as output."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ _ALL = 10_000_000
 
 
 class PaneText(Struct, frozen=True):
-    """Everything a pane still holds, oldest line first; soft-wrapped lines are one, trailing blanks are cut."""
+    """Everything in a pane, oldest line first; soft-wrapped lines are one, trailing blanks are cut."""
 
     lines: tuple[str, ...]
     pane: Pane
     whole: bool
-    """The first line is the first this session ever printed: nothing was trimmed, cleared or hidden."""
+    """True if the first line is the first of the session: nothing was trimmed, cleared or hidden."""
     from_top: bool
-    """The first line is the first that was printed since the screen was last cleared: nothing was trimmed."""
+    """True if the first line is the first since the screen was cleared: nothing was trimmed."""
     settled: int
-    """Lines from this row on are redrawn by the agent all the time (input line, hints); equal to the number of lines
-    for a plain program."""
+    """First row that the agent redraws all the time (input line, hints); the number of lines for a plain program."""
 
     @property
     def size(self) -> int:
-        """Bytes of settled output: the offset at which the next reader goes on."""
+        """Return the bytes of settled output: the offset of the next read."""
         return size_of(self.lines[: self.settled])
 
     def tail(self, count: int) -> tuple[str, ...]:
@@ -43,14 +42,14 @@ class PaneText(Struct, frozen=True):
 
 
 def size_of(lines: tuple[str, ...]) -> int:
-    """Bytes of lines joined by line feeds."""
+    """Return the bytes of lines joined by line feeds."""
     return len("\n".join(lines).encode("utf-8", "replace"))
 
 
 def read(ctx: Context, ref: SessionRef) -> PaneText | None:
-    """The session's pane, dead ones included; None when tmux says that there is no such session.
+    """Return the pane of the session, dead or alive; None if tmux has no such session.
 
-    Raises TmuxUnavailable when that cannot be told.
+    Raise TmuxUnavailable if that cannot be determined.
     """
     server = ctx.server(ref)
     pane = server.find_pane(ref.session)
@@ -63,7 +62,7 @@ def read(ctx: Context, ref: SessionRef) -> PaneText | None:
 
 
 def read_many(ctx: Context, refs: Sequence[SessionRef]) -> list[PaneText | None]:
-    """As read, for many sessions: two questions to each tmux server."""
+    """Read many sessions with two queries per tmux server."""
     servers = {server.socket: server for server in map(ctx.server, refs)}
     panes = {socket: _first_panes(server) for socket, server in servers.items()}
     mine = [panes[ctx.server(ref).socket].get(ref.session) for ref in refs]
@@ -81,7 +80,7 @@ def read_many(ctx: Context, refs: Sequence[SessionRef]) -> list[PaneText | None]
 
 def _first_panes(server: Tmux) -> dict[str, Pane]:
     if not files.exists(server.socket):
-        server.program()  # no tmux at all is another answer than no server
+        server.program()  # a missing tmux differs from a missing server
         return {}
     return {pane.session: pane for pane in reversed(server.list_panes())}
 
@@ -100,13 +99,13 @@ def _build(ctx: Context, ref: SessionRef, pane: Pane, text: str) -> PaneText:
 
 
 def next_offset(ctx: Context, ref: SessionRef) -> int:
-    """Where a reader who has seen everything goes on (`capture --raw --delta-from`); 0 without a session."""
+    """Return the offset of a reader that has read everything (`capture --raw --delta-from`); 0 without a session."""
     found = read(ctx, ref)
     return found.size if found else 0
 
 
 def read_meta_or_default(ref: SessionRef) -> SessionMeta:
-    """The session's metadata; what is missing or cannot be read says nothing."""
+    """Return the metadata of the session; empty if missing or unreadable."""
     try:
         return session_records.read_meta(ref) or SessionMeta(session=ref.session)
     except UnreadableRecord:

@@ -1,4 +1,4 @@
-"""Finds where a pane shows the prompt itself again, so that nobody takes the question for the answer."""
+"""Find rows of a pane that echo the prompt, so that it is not taken for output."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from lisa_py.terminal import layout
 
 _MIN_MATCH = 40
-"""Characters after which the beginning of a long prompt is beyond doubt."""
+"""Number of characters that identify the beginning of a long prompt."""
 
 
 def squeeze(text: str) -> str:
-    """The text without white space: terminals break lines and indent where they like."""
+    """Return the text without white space: terminals wrap and indent lines anywhere."""
     return "".join(text.split())
 
 
 def find_echo_rows(lines: Sequence[str], prompts: Sequence[str]) -> frozenset[int]:
-    """Rows that repeat one of the prompts: wherever it stands behind an input sign; without any, the first time."""
+    """Return the rows that repeat a prompt: after every input sign; without a sign, only the first time."""
     found: set[int] = set()
     for prompt in prompts:
         squeezed = squeeze(prompt)
@@ -40,7 +40,7 @@ def _find_echoes(lines: Sequence[str], squeezed: str) -> set[int]:
 
 
 def _echo_end(lines: Sequence[str], row: int, squeezed: str) -> int:
-    """The row after an echo that begins here; the row itself when there is none."""
+    """Return the row after an echo that begins here; the row itself if there is none."""
     matched = squeeze(layout.strip_glyphs(lines[row]))
     if not matched or not squeezed.startswith(matched):
         return row

@@ -1,4 +1,4 @@
-"""Reduces pane text to the lines that mean something, to tell what is new since another look."""
+"""Reduce pane text to meaningful lines, to find changes between two reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _VOLATILE = re.compile(
 
 
 def extract_lines(text: str) -> list[str]:
-    """The meaningful lines in order, each once (times and durations do not make a line another one)."""
+    """Return the meaningful lines in order, each once, compared without times and durations."""
     every = text.split("\n")
     body = every[: layout.frame_start(every)]
     found: dict[str, str] = {}
@@ -42,18 +42,18 @@ def extract_lines(text: str) -> list[str]:
 
 
 def find_new(current: Sequence[str], baseline: Iterable[str]) -> list[str]:
-    """The lines that the baseline does not have; what is gone is not reported."""
+    """Return the lines that the baseline lacks; removed lines are not reported."""
     known = {normalize(line) for line in baseline}
     return [line for line in current if normalize(line) not in known]
 
 
 def normalize(line: str) -> str:
-    """What makes a line the same line at another time."""
+    """Return the line without its times and durations."""
     return " ".join(_VOLATILE.sub("#", line).split())
 
 
 def _strip_frame(raw: str) -> str:
-    """The line without colours and without the sides of a box."""
+    """Return the line without colours and box sides."""
     return layout.ANSI.sub("", raw).strip().strip("│┃║").strip()
 
 

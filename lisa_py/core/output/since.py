@@ -1,4 +1,4 @@
-"""Reads `--delta-from`: an offset, an @unix time (s, ms or ns by its size), or an RFC 3339 time."""
+"""Parse `--delta-from`: an offset, an @unix time (s, ms or ns by its size), or an RFC 3339 time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from lisa_py.contract.errors import UsageError
 
 
 class DeltaStart(Struct, frozen=True):
-    """Where a reader wants to go on; exactly one of the two is set."""
+    """Start position of a reader; exactly one of the two is set."""
 
     text: str
-    """As it was written."""
+    """As written."""
     offset: int | None = None
     time: float | None = None
     """Unix seconds."""
@@ -22,7 +22,7 @@ class DeltaStart(Struct, frozen=True):
 
 
 def parse(text: str) -> DeltaStart:
-    """Raises UsageError(invalid_delta_from)."""
+    """Parse the flag. Raise UsageError(invalid_delta_from)."""
     word = text.strip()
     if word.startswith("@"):
         return DeltaStart(word, time=_unix(word))

@@ -1,4 +1,4 @@
-"""Short forms of what a session said: terse, ops and debug, within a token budget that keeps the newest."""
+"""Summarise output: terse, ops and debug, within a token budget that keeps the newest lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Summary(Struct, frozen=True):
 
 
 def summarize(text: str, style: str, tokens: int, *, session: str = "", state: str = "unavailable") -> Summary:
-    """Summarise; `state` is what `debug` shows as the session's state."""
+    """Summarise; `debug` shows `state` as the state of the session."""
     lines = _drop_frame([line.rstrip() for line in text.split("\n")])
     if style == "terse":
         fitted, cut = token_budget.fit(_terse(lines), tokens)
@@ -41,13 +41,13 @@ def summarize(text: str, style: str, tokens: int, *, session: str = "", state: s
 
 
 def _drop_frame(lines: list[str]) -> list[str]:
-    """Without the rulers and the input box of a full-screen agent, which would fill the budget with drawing."""
+    """Return the lines without rulers and input box of a full-screen agent, which would fill the budget."""
     body = lines[: layout.frame_start(lines)]
     return [line for line in body if not layout.is_ruler(line)] if any(map(str.strip, body)) else lines
 
 
 def _fit_below(head: str, tail: str, tokens: int) -> tuple[str, bool]:
-    """Keep the head whole and cut the tail, as long as the head leaves the tail half of the room."""
+    """Keep the head and cut the tail, as long as half of the budget is left for the tail."""
     max_bytes = tokens * token_budget.BYTES_PER_TOKEN
     whole = f"{head}\n{tail}" if tail else head
     taken = len(head.encode("utf-8", "replace")) + 1
@@ -58,7 +58,7 @@ def _fit_below(head: str, tail: str, tokens: int) -> tuple[str, bool]:
 
 
 def _meaningful_lines(lines: Sequence[str]) -> list[str]:
-    """Lines that hold something, without the supervisor's start and end marks and immediate repeats."""
+    """Return non-empty lines without the supervisor's marks and immediate repeats."""
     kept: list[str] = []
     for line in (line.strip() for line in lines):
         if line and not line.startswith((layout.START_MARK, layout.DONE_MARK)) and kept[-1:] != [line]:
@@ -71,7 +71,7 @@ def _terse(lines: Sequence[str]) -> str:
 
 
 def is_error(line: str) -> bool:
-    """Whether a line speaks of an error; `no errors` and `0 errors` do not."""
+    """Return True if a line reports an error; `no errors` and `0 errors` do not."""
     return _ERROR.search(line) is not None
 
 

@@ -1,4 +1,4 @@
-"""The newest output of a session: from its agent's transcript where there is one, else from its pane, else as kept."""
+"""Newest output of a session: from its transcript, else from its pane, else from its saved screen."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from lisa_py.store.paths import SessionRef
 
 
 class OutputTail(Struct, frozen=True, kw_only=True):
-    """Some last lines, and where readers of pane and transcript go on after them."""
+    """Some last lines, and the positions of pane and transcript readers after them."""
 
     lines: tuple[str, ...] = ()
     source: str = "none"
     """transcript, pane, saved (the last screen of an ended session) or none."""
     next_offset: int = 0
-    """Of the pane: what `capture --raw --delta-from` takes."""
+    """Of the pane: the value for `capture --raw --delta-from`."""
     pane: PaneCursor | None = None
     transcript: TranscriptCursor | None = None
 
@@ -36,9 +36,9 @@ def read(
     dialog: bool = False,
     pane: PaneText | UnsetType | None = UNSET,
 ) -> OutputTail:
-    """The last `count` lines, masked before they are cut; `dialog` says that the bottom of the screen matters.
+    """Return the last `count` lines, redacted before they are cut; with `dialog` the bottom of the screen matters.
 
-    A tmux that cannot be asked leaves what can be read without it; `pane` spares the question to who has asked.
+    Without tmux it returns what can be read without it; `pane` saves the query if the caller has it.
     """
     text = _try_read_pane(ctx, ref) if isinstance(pane, UnsetType) else pane
     pane_cursor = output_pane_cursor.read_all(text, pane_text.read_meta_or_default(ref).run_id).cursor if text else None
@@ -66,7 +66,7 @@ def _try_read_pane(ctx: Context, ref: SessionRef) -> PaneText | None:
 
 
 def _pane_lines(text: PaneText, ref: SessionRef, dialog: bool) -> list[str]:
-    """Without chatter and without the part an agent keeps redrawing, unless nothing else is there to see."""
+    """Return the lines without start-up lines and redrawn part, unless nothing else is visible."""
     noise_filter = pane_capture.strip_noise(text, pane_text.read_meta_or_default(ref))
     settled = [] if dialog else noise_filter.apply(text.lines[: text.settled])
     return settled if any(line.strip() for line in settled) else noise_filter.apply(text.lines)

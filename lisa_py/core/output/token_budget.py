@@ -1,4 +1,4 @@
-"""Fit a text into a token budget: the newest part stays, and no character or line is torn apart without need."""
+"""Fit a text into a token budget: the newest part stays, characters and lines are kept whole if possible."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import unicodedata
 BYTES_PER_TOKEN = 4
 ELLIPSIS = "..."
 _JOINERS = "\u200d\ufe0e\ufe0f"
-"""Zero-width joiner and variation selectors: they belong to the character before them."""
+"""Zero-width joiner and variation selectors: they belong to the preceding character."""
 
 
 def fit(text: str, tokens: int) -> tuple[str, bool]:
-    """The text, or its end after `...` when it is longer than `tokens` times four bytes; and whether it was cut."""
+    """Return the text, or its end after `...` if longer than `tokens` times four bytes; and True if it was cut."""
     if tokens <= 0:
         return "", False
     return keep_newest(text, tokens * BYTES_PER_TOKEN)
 
 
 def keep_newest(text: str, max_bytes: int) -> tuple[str, bool]:
-    """At most `most` bytes of the text, counted from its end, and whether something was cut."""
+    """Return at most `most` bytes of the text, from its end, and True if it was cut."""
     raw = text.encode("utf-8", "surrogatepass")
     if len(raw) <= max_bytes:
         return text, False
@@ -29,7 +29,7 @@ def keep_newest(text: str, max_bytes: int) -> tuple[str, bool]:
 
 
 def decode_tail(raw: bytes, max_bytes: int) -> str:
-    """The last whole characters that fit into `most` bytes."""
+    """Return the last whole characters that fit into `most` bytes."""
     start = max(0, len(raw) - max_bytes)
     while start < len(raw) and raw[start] & 0xC0 == 0x80:
         start += 1
@@ -40,7 +40,7 @@ def decode_tail(raw: bytes, max_bytes: int) -> str:
 
 
 def _drop_torn_line(tail: str, raw: bytes, max_bytes: int) -> str:
-    """Drop the torn first line, unless that would cost more than half of what there is room for."""
+    """Drop the partial first line, unless that costs more than half of the budget."""
     at_start = raw[len(raw) - len(tail.encode("utf-8", "surrogatepass")) - 1 :][:1] == b"\n"
     end = tail.find("\n")
     if at_start or end < 0 or len(tail[: end + 1].encode("utf-8", "surrogatepass")) > max_bytes // 2:

@@ -1,4 +1,4 @@
-"""A capture of the transcript: the conversation's end, or what of it is new to a reader."""
+"""Capture the transcript: the end of the conversation, or its new part."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TranscriptCapture(Struct, frozen=True, kw_only=True):
 def capture_transcript(
     ctx: Context, location: TranscriptLocation, request: CaptureRequest, reader: CaptureReader
 ) -> TranscriptCapture:
-    """Raises LisaError(cursor_file_write_failed)."""
+    """Capture the transcript. Raise LisaError(cursor_file_write_failed)."""
     stored_cursor = reader.file.transcript or TranscriptCursor(offset=reader.file.legacy_offset("transcript"))
     excerpt = mask_excerpt(_read(location, request, reader, stored_cursor), reader.mask)
     lines = [SearchLine(line, piece.is_reply, piece.at) for piece in excerpt.pieces for line in piece.text.split("\n")]
@@ -44,10 +44,10 @@ def capture_transcript(
 
 
 def mask_excerpt(excerpt: TranscriptExcerpt, mask: Mask) -> TranscriptExcerpt:
-    """The conversation as it may be handed on: each part by itself, for none begins in another."""
+    """Redact the conversation part by part, because no secret spans two parts."""
     if not mask.is_active:
         return excerpt
-    clone = mask.clone()  # the pieces hold the same words once more
+    clone = mask.clone()  # the pieces repeat the same text
     return msgspec.structs.replace(
         excerpt,
         messages=tuple(clone.mask_record(one) for one in excerpt.messages),

@@ -1,8 +1,8 @@
-"""Takes secrets and personal details out of text that is handed on; always before the text is cut.
+"""Redact secrets and personal details in text for others; always before the text is cut.
 
-A cut secret is still half a secret, so whoever truncates redacts first. Detectors look at shapes: what announces a
-secret (`announced`) and tokens that are one by themselves (`token_shapes`). No line is ever added or taken away: line
-numbers stay true.
+A cut secret is still half a secret, so redaction precedes truncation. Detectors look at the context of a secret
+(`secret_context`) and at token formats (`secret_formats`). Line numbers do not change.
+
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _PATH = re.compile(
 
 
 class RedactionResult(Struct, frozen=True):
-    """The text without what the rules name, and how often each found something."""
+    """The redacted text, and the number of redactions per rule."""
 
     text: str
     counts: dict[str, int]
 
 
 def parse_rules(csv: str) -> tuple[str, ...]:
-    """The rules of a `--redact` value, each once; `all` stays a word of its own.
+    """Return the rules of a `--redact` value, each once; `all` stays one rule.
 
-    Raises UsageError(invalid_redact_rules).
+    Raise UsageError(invalid_redact_rules).
     """
     words = tuple(dict.fromkeys(word.strip().lower() for word in csv.split(",") if word.strip()))
     for word in words:
@@ -64,7 +64,7 @@ def redact_text(text: str, names: Sequence[str]) -> RedactionResult:
 
 
 def redact_secrets(text: str) -> str:
-    """The text without anything that opens a door."""
+    """Return the text without secrets."""
     return redact_text(text, ("secrets", "tokens")).text
 
 
@@ -103,7 +103,7 @@ def _replace_matches(pattern: re.Pattern[str], mark: str, text: str) -> tuple[st
 def _replace_values(
     pattern: re.Pattern[str], text: str, mark: str, is_secret: Callable[[re.Match[str], str], bool]
 ) -> tuple[str, int]:
-    """Only the value of each match is replaced, so that what announces it stays."""
+    """Replace only the value of each match; its context stays."""
     changed = 0
 
     def each(match: re.Match[str]) -> str:

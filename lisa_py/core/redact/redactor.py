@@ -1,4 +1,4 @@
-"""One call's redaction: the same rules over every text that leaves, and a count of what each found."""
+"""Redaction of one call: the same rules for every text of an answer, with a count per rule."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import msgspec
 T = TypeVar("T")
 
 MARGIN = 120
-"""Lines read beyond those wanted, so that a key whose first line is out of sight is still known for one."""
+"""Lines read beyond the requested ones, to recognise a key whose first line is out of sight."""
 UNMASKED_KEYS = frozenset(
     (
         *("session", "sessionState", "status", "errorCode", "strategy", "source", "schema", "version", "type", "state"),
         *("at", "updatedAt", "expiresAt", "savedAt", "runId", "agentSessionId", "redactRules", "redacted"),
     )
 )
-"""Keys whose values are names and codes, by which a reader goes on; they are no free text."""
+"""Keys whose values are names and codes, needed to continue; they are not free text."""
 
 
 class Mask:
-    """Applies the rules of `--redact`; without rules, and under `none`, texts stay as they are."""
+    """Apply the rules of `--redact`; without rules, and under `none`, texts stay unchanged."""
 
     def __init__(self, csv: str) -> None:
-        """Raises UsageError(invalid_redact_rules)."""
+        """Create a redactor. Raise UsageError(invalid_redact_rules)."""
         self.rules: tuple[str, ...] = ()
         self.counts: dict[str, int] = {}
         if csv.strip():
@@ -40,7 +40,7 @@ class Mask:
         return rule in self.rules or "all" in self.rules
 
     def clone(self) -> Mask:
-        """The same rules with counts of their own, for words that are counted already."""
+        """Return a redactor with the same rules and its own counts, for text that is already counted."""
         return Mask(",".join(self.rules))
 
     def mask_text(self, text: str) -> str:
@@ -55,16 +55,16 @@ class Mask:
         return found.text
 
     def mask_lines(self, lines: Sequence[str]) -> tuple[str, ...]:
-        """Together, for what is secret may reach over several; as many lines as there were."""
+        """Redact lines together, for a secret may span several; the number of lines stays."""
         return tuple(self.mask_text("\n".join(lines)).split("\n")) if self.is_active and lines else tuple(lines)
 
     def mask_record(self, value: T) -> T:
-        """A struct with every text in it masked, but for names and codes."""
+        """Return a struct with every text in it redacted, except names and codes."""
         masked: T = self._walk(value) if self.is_active else value
         return masked
 
     def annotate(self, answer: T) -> T:
-        """An answer with `redact_rules` and `redacted`, masked as a record and saying so."""
+        """Return an answer with `redact_rules` and `redacted`, redacted as a record."""
         if not self.rules:
             return answer
         clean: Any = self.mask_record(answer)

@@ -1,7 +1,8 @@
-"""Secrets that are announced: by a name before them, by the command they are given to, by the place they have in a URL.
+"""Detect secrets by context: a preceding name, a command that receives them, a position in a URL.
 
-Every pattern ends with the value, in the one named group that matched last; `hidden` says whether it is one. Names are
-only looked at from their telling word on, so that nothing is tried twice and no text takes unduly long.
+Every pattern ends with the value, in the named group that matched last; `hidden` decides if it is a secret. Names
+are only examined from their significant word on, so that the time stays linear.
+
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _HARMLESS_TAIL = (
     r"(?:i[sz]|ar[yi]|less|ed\b|s?[_-]?(?:budget|count|estimate|limit|type|usage|size|length|total|hint|field|name)"
     r"|s?[_-](?:not[_-]found|failed|required|invalid|error|missing|expired|rejected|ids?)\b|(?:Budget|Count|Type|Id|Name)\b)"
 )
-"""What makes another thing of the word before it: tokenize, secretary, token_budget, tokenCount, secret_not_found."""
+"""Suffixes that change the meaning: tokenize, secretary, token_budget, tokenCount, secret_not_found."""
 _STRONG = (
     r"(?i:(?:api|access|account|signing|encryption|private|master|license|ssh|secret|shared[_-]?access|storage|deploy"
     r"|host|service|admin|session|client)[_-]?key|secret|token|passw(?:or)?d|passphrase|passcode|credential"
@@ -28,16 +29,16 @@ _WEAK = (
     r"(?:(?i:(?<![a-z])(?:pass|auth)(?![a-z]))|(?<=[_-])(?i:key|pwd)(?![a-z])|(?<=[a-z])(?:Key|Auth)(?![a-z])"
     r"|(?<=[A-Z])PWD(?![A-Z]))"
 )
-"""Words that also stand in harmless names: what follows them has to look like a key itself."""
+"""Words that also occur in harmless names: the value has to look like a key itself."""
 _NAME_TAIL = r"[\w.-]{0,40}"
 _QUOTE = (
     r"(?P<slashes>\\{1,3})(?P<quote>[\"'])(?P<qa>(?:(?!(?P=slashes)(?P=quote))[^\n])+)(?=(?P=slashes)(?P=quote))"
     r"|\"(?P<qb>(?:[^\"\\\n]|\\.)+)(?=\")|'(?P<qc>(?:[^'\\\n]|\\.)+)(?=')|`(?P<qd>[^`\n]+)(?=`)"
 )
 _OPTIONAL_QUOTE = r"\\{0,3}[\"']?"
-"""A quote or none, also inside of another string."""
+"""A quote or none, also inside another string."""
 _GAP = r"(?:[\s>|│┃]|\\[nrt])"
-"""White space and the borders of boxes, also as they are written inside of another string."""
+"""White space and box borders, also inside another string."""
 _BARE = r"(?P<bare>[^\s\"'`,;&)}\]<>|]+)"
 _BARE_WORD = r"(?P<bare>[^\s\"'`,;&)}\]<>|-][^\s\"'`,;&)}\]<>|]*)"
 
@@ -48,7 +49,7 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"[A-Za-z_]{3,30}(?:\.[A-Za-z_]{2,30})+\Z|[A-Za-z_][A-Za-z_.]{2,40}[(\[]")
-"""`self.password`, `read_token(`: program text that says where a secret comes from."""
+"""`self.password`, `read_token(`: program text that names the source of a secret."""
 _PLURAL = re.compile(r"(?:[a-z_-]*[a-z])s\Z", re.IGNORECASE)
 _CODE_LIKE = re.compile(r"[A-Za-z]\d|\d[A-Za-z]|[A-Z]{3}")
 _MIXED = re.compile(r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])")
@@ -81,19 +82,19 @@ _PROSE = frozenset(
 
 
 class ContextPattern(Struct, frozen=True):
-    """One way to announce a secret."""
+    """One context of a secret."""
 
     pattern: re.Pattern[str]
     is_secret: ValueCheck
 
 
 def value_group(match: re.Match[str]) -> str:
-    """The name of the group that holds the value."""
+    """Name of the group that holds the value."""
     return match.lastgroup or ""
 
 
 def _is_secret(match: re.Match[str], value: str) -> bool:
-    """After a telling name: anything that is not plainly harmless."""
+    """After a secret name: anything that is not plainly harmless."""
     if _HARMLESS.match(value.strip("\\")) or "[REDACTED_" in value:
         return False
     name: str = match["name"]
@@ -106,17 +107,17 @@ def _is_secret(match: re.Match[str], value: str) -> bool:
 
 
 def _is_option_secret(match: re.Match[str], value: str) -> bool:
-    """After a flag: `--token or --stdin` is about it, not with it."""
+    """After a flag: `--token or --stdin` mentions it only."""
     return _is_secret(match, value) and value not in _PROSE
 
 
 def _is_key(match: re.Match[str], value: str) -> bool:
-    """After a name that may be harmless: only what nobody types by hand."""
+    """After an ambiguous name: only values that are never typed by hand."""
     return _is_secret(match, value) and bool(_RANDOM.match(value))
 
 
 def _is_prose_secret(match: re.Match[str], value: str) -> bool:
-    """After a telling name in a sentence or a list of words: what has letters and digits, or is quoted."""
+    """After a secret name in a sentence or a word list: a value with letters and digits, or quoted."""
     if _HARMLESS.match(value) or "[REDACTED_" in value:
         return False
     if value_group(match) != "bare":
@@ -140,7 +141,7 @@ def _is_random(match: re.Match[str], value: str) -> bool:
 
 
 def _is_credentials(match: re.Match[str], value: str) -> bool:
-    """Behind `Authorization:`; `required` and `none` are no credentials."""
+    """After `Authorization:`; `required` and `none` are not credentials."""
     return _is_value(match, value) and bool(match["scheme"] or re.search(r"\d|[A-Z].*[a-z]|=", value))
 
 
@@ -148,7 +149,7 @@ _NAME = rf"(?P<name>{_STRONG}{_NAME_TAIL})"
 _CLOSE = rf"{_OPTIONAL_QUOTE}\]?"
 _ASSIGNMENT = r"[ \t]{0,20}(?:=>|:=|(?<![=!<>])=(?!=)|:)"
 _VALUE = rf"{_ASSIGNMENT}(?:\s{{0,40}}(?:{_QUOTE})|[ \t]{{0,20}}{_BARE})"
-"""Only what is quoted may stand on the next line."""
+"""Only a quoted value may be on the next line."""
 _LINE = r"[^\n|;&]{0,200}?"
 
 CONTEXT_PATTERNS = (
@@ -225,7 +226,7 @@ YAML_BLOCKS = (
     ),
     re.compile(rf"{_HEAD}(?P<v>(?:\\n[ \t]+[^\\\n\"]*)+)"),
 )
-"""A YAML block under a telling name; as it is, and as it is written inside of another string."""
+"""A YAML block under a secret name; plain, and inside another string."""
 
 _KIND = r"(?P<kind>[A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)"
 PRIVATE_KEYS = (

@@ -1,6 +1,7 @@
-"""Tokens that are known by their own look: what each vendor puts before and how long the rest is.
+"""Detect tokens by their format: the vendor prefix and the length of the rest.
 
-The heads are those the vendors print in their documentation of token formats, and those public secret scanners know.
+The prefixes are documented by the vendors and used by public secret scanners.
+
 """
 
 from __future__ import annotations
@@ -41,17 +42,17 @@ _TOKEN_FORMATS = (
     rf"eyJ{_ANY}{{5,}}\.{_ANY}{{5,}}(?:\.{_ANY}*)?",
 )
 TOKEN = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(_TOKEN_FORMATS) + ")")
-"""One token, whole."""
+"""One whole token."""
 
 CUT_TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(?:sk-(?:ant|proj|or|svcacct)-|gsk_|pplx-|gh[pousr]_|github_pat_|gl(?:pat|dt|rt|ptt|sa)[-_]|xox[a-z]-|xapp-"
     r"|AKIA|ASIA|AIza|GOCSPX-|ya29\.|npm_|pypi-|dckr_pat_|do[op]_v1_|hv[sb]\.|[sr]k_(?:live|test)_|whsec_|shp[a-z]{2}_"
     r"|lin_api_|figd_|PMAK-|sntry[su]_|tskey-|CCIPAT_|CFPAT-|AGE-SECRET-KEY-|eyJ)[A-Za-z0-9_.+/=-]{6,}\Z"
 )
-"""The beginning of a token at the end of a text that somebody has cut before."""
+"""The beginning of a token at the end of a cut text."""
 
 WEBHOOK = re.compile(
     r"(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/"
     r"|\.webhook\.office\.com/webhookb2/|hooks\.zapier\.com/hooks/catch/)(?P<v>[^\s\"'<>]+)"
 )
-"""An address that whoever knows it may write to; `v` is what has to stay unknown of it."""
+"""A URL that grants access to everyone who knows it; `v` is its secret part."""
