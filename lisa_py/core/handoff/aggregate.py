@@ -1,4 +1,4 @@
-"""The packs of several sessions in one text: every session is in it, and none takes the others' room."""
+"""Combine the packs of several sessions in one text, with a fair share of the budget for each."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from lisa_py.store.paths import Project, SessionRef
 
 SEPARATOR = "---"
 MIN_SESSION_TOKENS = 120
-"""Of one session's own pack, also where the budget has fewer for each."""
+"""Minimum tokens of the pack of one session, also if the budget has fewer for each."""
 _PANE_BATCH = 20
 
 
 class AggregateFailure(Struct, frozen=True):
-    """A session that could not be looked at."""
+    """A session that could not be read."""
 
     session: str
     error: str
@@ -44,12 +44,12 @@ class AggregatePart(Struct, frozen=True):
     facts: PackFacts
     draft: PackDraft
     fitted: FittedPack
-    """On its own."""
+    """Pack of this session alone."""
 
     @property
     def known(self) -> AggregateEntry:
         facts, whole = self.facts, pack.drop_ages(self.draft).text
-        if facts.tail.source == "pane":  # lines that leave the window are a change as well
+        if facts.tail.source == "pane":  # lines that leave the window are a change, too
             whole += f"\n{facts.tail.next_offset}"
         return AggregateEntry(
             session=facts.session,
@@ -63,7 +63,7 @@ class AggregatePart(Struct, frozen=True):
 
 
 class SessionSelection(Struct, frozen=True):
-    """The sessions to look at, by name, and what went wrong on the way to them."""
+    """The sessions to read by name, and errors in locating them."""
 
     refs: tuple[SessionRef, ...]
     warnings: tuple[SessionWarning, ...]
@@ -75,13 +75,13 @@ class CombinedPack(Struct, frozen=True, kw_only=True):
     text: str
     truncated: bool
     removed: int
-    """Lines left out because an earlier session has them too."""
+    """Number of lines omitted because an earlier session has them, too."""
     omitted: tuple[str, ...]
-    """Sessions there was no room for, not even for their state."""
+    """Sessions omitted for lack of budget."""
 
 
 class AggregateDelta(Struct, frozen=True, kw_only=True):
-    """What is different from the last time."""
+    """Changes since the last call."""
 
     added: tuple[AggregateEntry, ...]
     removed: tuple[AggregateEntry, ...]
@@ -90,7 +90,7 @@ class AggregateDelta(Struct, frozen=True, kw_only=True):
 
 
 def choose(ctx: Context, project: Project, csv: str) -> SessionSelection:
-    """The named sessions, else all that live. Raises LisaError(no_sessions | session_list_failed)."""
+    """Return the named sessions, else all live ones. Raise LisaError(no_sessions | session_list_failed)."""
     names = sorted({name.strip() for name in csv.split(",") if name.strip()})
     if not names:
         found = discover.find_live_sessions(ctx, project, project_only=False)
@@ -116,7 +116,7 @@ def _locate(ctx: Context, project: Project, name: str) -> tuple[SessionRef, Sess
 def collect_parts(
     ctx: Context, chosen: Sequence[SessionRef], request: PackRequest, tokens: int, mask: Mask
 ) -> list[AggregatePart | AggregateFailure]:
-    """Look at all of them; states are read in one go, panes some at a time, for each may be large."""
+    """Read all sessions; states at once, panes in groups, for each may be large."""
     statuses = status_reader.read_status_list(ctx, chosen)
     own = max(MIN_SESSION_TOKENS, tokens // len(chosen))
     found: list[AggregatePart | AggregateFailure] = []
@@ -129,7 +129,7 @@ def collect_parts(
 
 
 def _read_panes(ctx: Context, batch: Sequence[SessionRef]) -> list[PaneText | None]:
-    """A tmux that cannot be asked leaves what can be read without it."""
+    """Read what is possible without tmux."""
     try:
         return pane_text.read_many(ctx, batch)
     except TmuxUnavailable:
@@ -154,9 +154,9 @@ def _build_part(
 
 
 def combine(parts: Sequence[AggregatePart], tokens: int, *, dedupe: bool) -> CombinedPack:
-    """Every session gets its even part of the budget, and what one does not need the others have.
+    """Give every session its equal share of the budget, and unused shares to the others.
 
-    Where there is not even room for all states, the sessions that need somebody most come first.
+    If not even all states fit, the most urgent sessions come first.
     """
     removed, drafts = 0, [part.draft for part in parts]
     if dedupe:
@@ -181,7 +181,7 @@ def _separator_size(count: int) -> int:
 
 
 def _select_fitting(parts: Sequence[AggregatePart], drafts: Sequence[PackDraft], max_bytes: int) -> list[int]:
-    """Which sessions have room for their state at least, in their order; one is always there."""
+    """Return the sessions with budget for their state at least, in order; at least one."""
     urgent = sorted(
         range(len(parts)), key=lambda index: -priority.session_priority(parts[index].facts.session_state)[0]
     )
@@ -196,7 +196,7 @@ def _select_fitting(parts: Sequence[AggregatePart], drafts: Sequence[PackDraft],
 
 
 def _fit(drafts: Sequence[PackDraft], max_bytes: int) -> list[FittedPack]:
-    """Every head is whole; what is left is shared evenly."""
+    """Keep every head whole; share the rest equally."""
     heads = [sections.size_of("\n".join(draft.head)) for draft in drafts]
     wants = [draft.size - head for draft, head in zip(drafts, heads, strict=True)]
     space = max(0, max_bytes - sum(heads) - _separator_size(len(drafts)))
@@ -210,7 +210,7 @@ def _fit(drafts: Sequence[PackDraft], max_bytes: int) -> list[FittedPack]:
 def compare_parts(
     before: AggregateSnapshot, parts: Sequence[AggregatePart | AggregateFailure]
 ) -> tuple[AggregateDelta, dict[str, AggregateEntry]]:
-    """What came, went or changed since, and what to remember; a session that failed stays as it was known."""
+    """Return added, removed and changed sessions, and the new baseline; a failed session keeps its old state."""
     now = {part.facts.session: part.known for part in parts if isinstance(part, AggregatePart)}
     failed = {part.session for part in parts if isinstance(part, AggregateFailure)}
     unreadable = failed | {
@@ -228,7 +228,7 @@ def compare_parts(
 
 
 def is_unreadable(facts: PackFacts) -> bool:
-    """Whether tmux could not be asked."""
+    """Return True if tmux could not be queried."""
     return isinstance(facts.error_code, str) and facts.error_code != "session_not_found"
 
 
@@ -241,7 +241,7 @@ def _has_changed(before: AggregateEntry, now: AggregateEntry) -> bool:
 
 
 def count_missing(parts: Sequence[AggregatePart | AggregateFailure]) -> int:
-    """How many sessions there are not."""
+    """Return the number of missing sessions."""
     return sum(isinstance(part, AggregatePart) and part.facts.session_state == "not_found" for part in parts)
 
 

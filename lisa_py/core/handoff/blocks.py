@@ -1,4 +1,4 @@
-"""What a session was given to work by, for whoever takes over: objective, lane and memory."""
+"""Inputs of a session for its successor: objective, lane and memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LaneBlock(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def build_objective(meta: SessionMeta) -> ObjectiveBlock | UnsetType:
-    """The objective the session was spawned under."""
+    """The objective at the spawn of the session."""
     if not meta.objective_id and not meta.objective_goal:
         return UNSET
     return ObjectiveBlock(
@@ -40,7 +40,7 @@ def build_objective(meta: SessionMeta) -> ObjectiveBlock | UnsetType:
 
 
 def find_lane(meta: SessionMeta, project: Project) -> Lane | None:
-    """The lane's record; an unreadable store counts as none."""
+    """The record of the lane; an unreadable store counts as none."""
     try:
         return lanes.find(project, meta.lane) if meta.lane else None
     except LisaError:
@@ -48,7 +48,7 @@ def find_lane(meta: SessionMeta, project: Project) -> Lane | None:
 
 
 def build_lane(meta: SessionMeta, found: Lane | None) -> LaneBlock | UnsetType:
-    """Only the name when the lane has been removed since."""
+    """Only the name if the lane was removed since."""
     if not meta.lane:
         return UNSET
     if found is None:

@@ -1,4 +1,4 @@
-"""Packs a payload into one line of text and back: zstandard, base64, with a checksum of what is inside."""
+"""Compress a payload to one line of text and back: zstandard, base64, with a checksum."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CompressedPayload(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def pack(raw: bytes) -> CompressedPayload:
-    """Raises LisaError(handoff_compress_failed)."""
+    """Compress a payload. Raise LisaError(handoff_compress_failed)."""
     try:
         compressed = _zstd().compress(raw, level=_LEVEL)
     except Exception as problem:
@@ -43,9 +43,9 @@ def pack(raw: bytes) -> CompressedPayload:
 
 
 def unpack(payload: str, encoding: str, checksum: str = "") -> bytes:
-    """What `pack` was given; base64-gzip of older writers is read too.
+    """Decompress a payload; base64-gzip of older writers is supported, too.
 
-    Raises LisaError(handoff_decompress_failed), also when the checksum does not fit.
+    Raise LisaError(handoff_decompress_failed), also if the checksum does not match.
     """
     try:
         compressed = base64.b64decode(payload, validate=True)
@@ -58,7 +58,7 @@ def unpack(payload: str, encoding: str, checksum: str = "") -> bytes:
     except (binascii.Error, OSError, EOFError, ValueError, _zstd().ZstdError) as problem:
         raise LisaError("handoff_decompress_failed", f"the compressed payload is damaged: {problem}") from problem
     if checksum and checksum != _checksum(raw):
-        raise LisaError("handoff_decompress_failed", "the compressed payload does not fit its checksum")
+        raise LisaError("handoff_decompress_failed", "the compressed payload does not match its checksum")
     return raw
 
 

@@ -1,4 +1,4 @@
-"""Gathers meaningful lines under a key: from what a session shows, and from packs, captures and plain text."""
+"""Store meaningful lines under a key: from sessions, packs, captures and plain text."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from lisa_py.store.context_cache import ContextCacheRecord
 from lisa_py.store.paths import Project, SessionRef
 
 _TEXT_KEYS = ("pack", "combinedPack", "capture", "summary")
-"""Fields of other commands' answers that hold text."""
+"""Fields of answers of other commands that hold text."""
 
 
 class CacheEntry(Struct, frozen=True, kw_only=True):
-    """What a key holds after a command."""
+    """Content of a key after a command."""
 
     record: ContextCacheRecord | None
     existed: bool
-    """The key was there before."""
+    """The key existed before."""
     recovered: bool = False
 
 
 def list_records(ctx: Context, project: Project) -> list[ContextCacheRecord]:
-    """All live records by key. Raises LisaError(context_cache_read_failed)."""
+    """Return all live records by key. Raise LisaError(context_cache_read_failed)."""
     cache = context_cache.registry(project).read()
     cache.drop_expired(ctx.clock.now())
     return [cache.items[key] for key in sorted(cache.items)]
 
 
 def get(ctx: Context, project: Project, key: str) -> CacheEntry:
-    """Raises LisaError(context_cache_read_failed)."""
+    """Return the record of a key. Raise LisaError(context_cache_read_failed)."""
     found = {record.key: record for record in list_records(ctx, project)}.get(key)
     return CacheEntry(record=found, existed=found is not None)
 
@@ -57,7 +57,7 @@ def remove(ctx: Context, project: Project, key: str) -> CacheEntry:
 def add(
     ctx: Context, project: Project, key: str, lines: Sequence[str], *, session: str, ttl_hours: int, max_lines: int
 ) -> CacheEntry:
-    """Put new lines behind those of the key; each line once, and the newest `max_lines` of them."""
+    """Append new lines to those of the key; each line once, the newest `max_lines`."""
     now = ctx.clock.now()
     with context_cache.registry(project).change(ctx.settings, now) as opened:
         opened.content.drop_expired(now)
@@ -76,7 +76,8 @@ def add(
 
 
 def read_session_lines(ctx: Context, ref: SessionRef) -> tuple[str, ...]:
-    """What the session shows; its memory is not touched. Raises LisaError(context_cache_refresh_failed)."""
+    """Return the current lines of the session without changing its memory. Raise
+    LisaError(context_cache_refresh_failed)."""
     try:
         return session_memory.read_shown_lines(ctx, ref).lines
     except TmuxUnavailable as problem:
@@ -84,7 +85,7 @@ def read_session_lines(ctx: Context, ref: SessionRef) -> tuple[str, ...]:
 
 
 def read_input_lines(inputs: Inputs, path: str) -> tuple[str, ...]:
-    """The lines of a file or pipe. Raises LisaError(invalid_from)."""
+    """Return the lines of a file or pipe. Raise LisaError(invalid_from)."""
     try:
         return parse_lines(inputs.read_text(path))
     except InputError as problem:
@@ -92,7 +93,7 @@ def read_input_lines(inputs: Inputs, path: str) -> tuple[str, ...]:
 
 
 def parse_lines(text: str) -> tuple[str, ...]:
-    """The `lines` and prose of a JSON object, the words of a JSON list, or the meaningful lines of any text."""
+    """Return the `lines` and text of a JSON object, the strings of a JSON list, or the meaningful lines of a text."""
     try:
         found: Any = jsontext.decode(text)
     except msgspec.DecodeError:

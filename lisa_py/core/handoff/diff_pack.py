@@ -1,4 +1,4 @@
-"""What is new in a session's pack since it was last asked for."""
+"""Compare the pack of a session with the last one given to the reader."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from lisa_py.store.paths import SessionRef
 
 
 class DiffRequest(Struct, frozen=True, kw_only=True):
-    """Which pack, and what of it counts."""
+    """Session and comparison options."""
 
     strategy: str
     events: int
     lines: int
     token_budget: int
     semantic_only: bool = False
-    """Only lines that mean something."""
+    """Compare meaningful lines only."""
 
 
 class PackDiff(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is new in a session's pack since the last one."""
+    """Changes in the pack of a session since the last one."""
 
     session: str
     status: str
@@ -50,18 +50,18 @@ class PackDiff(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PackComparison(Struct, frozen=True, kw_only=True):
-    """The diff, and what it was made of."""
+    """The comparison and its input."""
 
     diff: PackDiff
     facts: PackFacts
     text: str
     """The pack."""
     semantic_lines: tuple[str, ...]
-    """Its meaningful lines; none unless only they are compared."""
+    """Its meaningful lines; empty unless only they are compared."""
 
 
 class LineChanges(Struct, frozen=True):
-    """How two packs differ, line by line."""
+    """Line difference of two packs."""
 
     changed: bool
     added: tuple[str, ...]
@@ -69,7 +69,7 @@ class LineChanges(Struct, frozen=True):
 
 
 class PackBaseline(Struct, frozen=True, kw_only=True):
-    """What the reader was given last."""
+    """The last state given to the reader."""
 
     path: str
     """The cursor file."""
@@ -77,13 +77,13 @@ class PackBaseline(Struct, frozen=True, kw_only=True):
     semantic_lines: tuple[str, ...] | None
     """The meaningful lines; None unless only they are compared."""
     recovered: bool = False
-    """An unreadable file was set aside."""
+    """An unreadable file was moved aside."""
     owned: bool = False
-    """It lies in the session's folder, which is not made for it."""
+    """The cursor file is in the session folder, which is not created for it."""
 
 
 def read_baseline(ctx: Context, ref: SessionRef, cursor_file: str, *, semantic_only: bool, reset: bool) -> PackBaseline:
-    """Raises UsageError(invalid_cursor_file), LisaError(semantic_cursor_read_failed)."""
+    """Load the baseline. Raise UsageError(invalid_cursor_file), LisaError(semantic_cursor_read_failed)."""
     path = cursors.resolve_path(cursor_file) if cursor_file else pack_cursors.default_pack_path(ref)
     now = ctx.clock.now()
     known = cursors.read_or_set_aside(pack_cursors.read_pack, path, reset, now)
@@ -98,7 +98,7 @@ def read_baseline(ctx: Context, ref: SessionRef, cursor_file: str, *, semantic_o
 
 
 def build_diff(ctx: Context, ref: SessionRef, request: DiffRequest, base: PackBaseline, mask: Mask) -> PackComparison:
-    """Look at the session and compare; nothing is remembered, `save` does that."""
+    """Read the session and compare; `save` stores the new baseline."""
     pack_request = PackRequest(strategy=request.strategy, events=request.events, lines=request.lines)
     facts = pack.collect_facts(ctx, ref, pack_request, mask)
     fitted = sections.fit(pack.build_draft(facts, request.strategy, with_context=False), request.token_budget)
@@ -132,7 +132,7 @@ def build_diff(ctx: Context, ref: SessionRef, request: DiffRequest, base: PackBa
 
 
 def save(ctx: Context, base: PackBaseline, pack_text: str, semantic_lines: Sequence[str]) -> None:
-    """Remember what is given now. Raises LisaError(cursor_file_write_failed | semantic_cursor_write_failed)."""
+    """Store the new baseline. Raise LisaError(cursor_file_write_failed | semantic_cursor_write_failed)."""
     ctx.commit_after_output(pack_cursors.stage_pack(base.path, pack_text))
     if base.semantic_lines is not None:
         ctx.commit_after_output(
@@ -141,7 +141,7 @@ def save(ctx: Context, base: PackBaseline, pack_text: str, semantic_lines: Seque
 
 
 def compare(before: str, after: str) -> LineChanges:
-    """By trimmed lines, one that came once more is new too; the ages in a full pack do not count."""
+    """Compare trimmed lines, with repeats; ages in a full pack do not count."""
     old, new = _trimmed_lines(before), _trimmed_lines(after)
     added, removed = Counter(new) - Counter(old), Counter(old) - Counter(new)
     return LineChanges(old != new, tuple(sorted(added.elements())), tuple(sorted(removed.elements())))
@@ -152,11 +152,11 @@ def _trimmed_lines(text: str) -> list[str]:
 
 
 def extract_semantic_lines(pack_text: str) -> tuple[str, ...]:
-    """The lines of a pack that mean something."""
+    """Return the meaningful lines of a pack."""
     return tuple(semantic.extract_lines("\n".join(pack.drop_line_ages(line) for line in pack_text.split("\n"))))
 
 
 def compare_semantic(before: Sequence[str], after: Sequence[str]) -> LineChanges:
-    """As compare, for meaningful lines: times, durations and the order of lines do not count."""
+    """Compare meaningful lines: times, durations and order do not count."""
     added, removed = semantic.find_new(after, before), semantic.find_new(before, after)
     return LineChanges(bool(added or removed), tuple(sorted(added)), tuple(sorted(removed)))

@@ -1,4 +1,4 @@
-"""Picks fields out of a payload by dotted paths, and tells two payloads apart field by field."""
+"""Select fields of a payload by dotted paths, and compare two payloads field by field."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from lisa_py.contract.errors import UsageError
 
 
 def parse(csv: str) -> tuple[str, ...]:
-    """The paths of `--fields a,b.c`; none when the value is blank.
+    """Return the paths of `--fields a,b.c`; empty if the value is blank.
 
-    Raises UsageError(invalid_fields).
+    Raise UsageError(invalid_fields).
     """
     if not csv.strip():
         return ()
@@ -26,7 +26,7 @@ def parse(csv: str) -> tuple[str, ...]:
 
 
 def project(payload: dict[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:
-    """Only what the paths lead to; a path that leads nowhere adds nothing."""
+    """Return the parts selected by the paths; an unknown path adds nothing."""
     found: dict[str, Any] = {}
     for path in paths:
         parts = path.split(".")
@@ -52,7 +52,7 @@ def _walk(payload: Any, parts: list[str]) -> Any:
 
 
 def flatten(payload: dict[str, Any], head: str = "") -> dict[str, Any]:
-    """Dotted paths to leaves; arrays are leaves."""
+    """Return dotted paths to leaves; arrays are leaves."""
     flat: dict[str, Any] = {}
     for key, value in payload.items():
         path = f"{head}.{key}" if head else key
@@ -64,7 +64,7 @@ def flatten(payload: dict[str, Any], head: str = "") -> dict[str, Any]:
 
 
 class FieldChange(Struct, frozen=True, kw_only=True):
-    """One field that came, went or changed."""
+    """One added, removed or changed field."""
 
     field: str
     before: Any | UnsetType = UNSET
@@ -79,7 +79,7 @@ class FieldDifference(Struct, frozen=True, kw_only=True):
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> FieldDifference:
-    """What changed between two flattened payloads, each list sorted by field."""
+    """Return the changes between two flattened payloads, each list sorted by field."""
     added = [FieldChange(field=name, after=after[name]) for name in sorted(after.keys() - before.keys())]
     removed = [FieldChange(field=name, before=before[name]) for name in sorted(before.keys() - after.keys())]
     changed = [

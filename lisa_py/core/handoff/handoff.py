@@ -1,4 +1,4 @@
-"""The baton: a session's state, what to do next and its recent events, for whoever takes the session over."""
+"""Build a handoff: state, next action and recent events of a session for its successor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HandoffRequest(Struct, frozen=True, kw_only=True):
     events: int = 8
     compress: bool = False
     redact: str = ""
-    """The rules of `--redact`, as they were given."""
+    """The rules of `--redact`, as given."""
     agent: str = "auto"
     mode: str = "auto"
 
@@ -63,7 +63,7 @@ class HandoffQuestion(Struct, frozen=True, kw_only=True):
 
 
 class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One baton; what is UNSET does not belong to its schema or situation."""
+    """One handoff; UNSET fields do not belong to its schema or situation."""
 
     session: str
     project_root: str | UnsetType = UNSET
@@ -82,11 +82,11 @@ class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
     next_delta_offset: int | UnsetType = UNSET
     delta_count: int | UnsetType = UNSET
     delta_remaining: int | UnsetType = UNSET
-    """New events left for the next read."""
+    """Number of new events for the next read."""
     delta_missed: int | UnsetType = UNSET
-    """Events that were trimmed away before they were read."""
+    """Number of events trimmed before they were read."""
     delta_reset: bool | UnsetType = UNSET
-    """The event log began anew since the cursor was taken."""
+    """True if the event log was restarted since the cursor."""
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
     objective: ObjectiveBlock | UnsetType = UNSET
@@ -103,7 +103,7 @@ class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
     checksum: str | UnsetType = UNSET
     redact_rules: tuple[str, ...] | UnsetType = UNSET
     redacted: dict[str, int] | UnsetType = UNSET
-    """How often each rule found something."""
+    """Number of redactions per rule."""
     error_code: str | UnsetType = UNSET
 
     @property
@@ -120,9 +120,9 @@ def build(
     status: Status | None = None,
     next_offset: int | None = None,
 ) -> Handoff:
-    """Look at the session and pack what is seen; `status` and `next_offset` spare the look to who has them.
+    """Read the session and build its handoff; `status` and `next_offset` save the read if the caller has them.
 
-    Writes nothing but the reader's cursor file. Raises LisaError: invalid_redact_rules, handoff_schema_v2_required,
+    Only the cursor file is written. Raise LisaError: invalid_redact_rules, handoff_schema_v2_required,
     handoff_compress_failed, cursor_file_write_failed.
     """
     mask = Mask(request.redact)
@@ -170,13 +170,13 @@ def build(
 
 
 def _mask_handoff(made: Handoff, mask: Mask) -> Handoff:
-    """Without paths there is no project folder to go on in: whoever takes the baton is in it, or is told."""
+    """Omit the project folder if paths are redacted: the successor knows it or gets it separately."""
     clean = mask.annotate(made)
     return msgspec.structs.replace(clean, project_root=UNSET) if mask.hides("paths") else clean
 
 
 def read_offset(ctx: Context, ref: SessionRef) -> int:
-    """Where `capture --raw --delta-from` goes on; 0 when there is no pane or tmux cannot be asked."""
+    """Return the offset for `capture --raw --delta-from`; 0 if there is no pane or tmux cannot be queried."""
     try:
         return pane_text.next_offset(ctx, ref)
     except TmuxUnavailable:
@@ -184,7 +184,7 @@ def read_offset(ctx: Context, ref: SessionRef) -> int:
 
 
 def check_contract(name: str, lane: Lane | None, schema: str) -> None:
-    """Raises LisaError(handoff_schema_v2_required) when the lane's contract wants more than v1."""
+    """Raise LisaError(handoff_schema_v2_required) if the contract of the lane requires more than v1."""
     if lane is None or schema != "v1" or not any(word in lane.contract.lower() for word in _CONTRACTS):
         return
     raise LisaError(
@@ -208,7 +208,7 @@ def _add_delta(plain: Handoff, recent: RecentEvents) -> Handoff:
 
 
 def _enrich(plain: Handoff, subject: ActionTarget, recent: RecentEvents) -> Handoff:
-    """What v2 and later add: state, risks and questions as objects; v3: their ids; v4: the command as a tree."""
+    """Add the fields of v2: state, risks and questions as objects; of v3: their ids; of v4: the command as a tree."""
     level = SCHEMAS.index(plain.schema)
     if not level:
         return plain
@@ -245,7 +245,7 @@ def _enrich(plain: Handoff, subject: ActionTarget, recent: RecentEvents) -> Hand
 
 
 class _Ids:
-    """Ids that stay the same while nothing has happened: made of session, state, kind and event number only."""
+    """Return ids that stay the same without new events: from session, state, kind and event number only."""
 
     def __init__(self, session: str, state: str, enabled: bool) -> None:
         self._head = f"{session}|{state}"
@@ -292,7 +292,7 @@ def _find_questions(state: str, has_events: bool) -> list[HandoffQuestion]:
 
 
 def _compress(plain: Handoff) -> Handoff:
-    """Everything but the names of the session goes into the packed payload; the outer one loses its events."""
+    """Compress everything but the names of the session; the outer payload loses its events."""
     inner = msgspec.structs.replace(plain, cursor_file=UNSET, cursor_recovered=UNSET, project_root=plain.project_root)
     packed = compression.pack(msgspec.json.encode(inner, order="sorted"))
     return msgspec.structs.replace(plain, recent=UNSET, **msgspec.structs.asdict(packed))

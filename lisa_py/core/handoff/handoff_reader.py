@@ -1,4 +1,4 @@
-"""Reads a handoff that somebody else made: any schema, packed or plain, as a file or from a pipe."""
+"""Parse a handoff of any schema, compressed or plain, from a file or a pipe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class ParsedHandoff(Struct, frozen=True, kw_only=True):
-    """What a handoff says; empty where it says nothing."""
+    """Content of a handoff; unset parts are empty."""
 
     session: str = ""
     project_root: str = ""
@@ -38,7 +38,7 @@ class ParsedHandoff(Struct, frozen=True, kw_only=True):
 
 
 def load(inputs: Inputs, path: str) -> ParsedHandoff:
-    """Raises LisaError(invalid_from_handoff | handoff_decompress_failed)."""
+    """Read a handoff. Raise LisaError(invalid_from_handoff | handoff_decompress_failed)."""
     try:
         return parse(jsontext.decode(inputs.read_bytes(path)))
     except InputError as problem:
@@ -48,7 +48,7 @@ def load(inputs: Inputs, path: str) -> ParsedHandoff:
 
 
 def parse(payload: object) -> ParsedHandoff:
-    """Raises Unusable, and LisaError for a packed payload that is damaged."""
+    """Parse a handoff. Raise InputError, and LisaError for a damaged compressed payload."""
     found = _unpack(payload)
     state = found.get("state")
     nested: dict[str, Any] = state if isinstance(state, dict) else {}
@@ -75,7 +75,7 @@ def parse(payload: object) -> ParsedHandoff:
 
 
 def _unpack(payload: object) -> dict[str, Any]:
-    """The payload with what is packed inside it, where it is packed."""
+    """Return the payload with its compressed part expanded."""
     if not isinstance(payload, dict):
         raise InputError("the handoff must be a JSON object")
     if payload.get("ok") is False and "error" in payload:
@@ -105,7 +105,7 @@ def _read_number(found: dict[str, Any], key: str) -> int:
 
 
 def _read_action(value: object) -> str:
-    """Of v1 the name; of later schemas the object's name, else its command."""
+    """Return the name in v1; the name of the object in later schemas, else its command."""
     if isinstance(value, dict):
         return _read_text(value, "name") or _read_text(value, "command")
     return _read_text({"nextAction": value}, "nextAction")

@@ -1,4 +1,4 @@
-"""The compact packets a monitor streams to another agent: where the session is, what comes next, what has happened."""
+"""Compact packets that a monitor streams to another agent: state, next action, new events."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MonitorHandoff(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class HandoffStream:
-    """Makes one packet per poll; with a cursor or a budget each carries only the events that are new."""
+    """Builds one packet per poll; with a cursor or a budget it carries new events only."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class HandoffStream:
         summary: bool,
         offset: Callable[[], int],
     ) -> None:
-        """Raises UsageError(invalid_cursor_file)."""
+        """Raise UsageError(invalid_cursor_file)."""
         self._ctx = ctx
         self._ref = ref
         self._summary = summary
@@ -68,12 +68,14 @@ class HandoffStream:
         if self._path:
             self._file, recovered = cursors.read_or_reset(self._path, cursor_reset, ctx.clock.now())
             if recovered:
-                ctx.warn(f"handoff warning: {self._path} could not be read and was set aside; all events are new")
+                ctx.warn(
+                    f"handoff warning: {self._path} could not be read and was set aside; all events are reported again"
+                )
         own = self._file.events
         self._cursor = own.offset if own is not None else self._file.legacy_offset("events")
 
     def build_packet(self, poll: int, status: Status) -> MonitorHandoff:
-        """The packet of one poll. Raises LisaError(cursor_file_write_failed | handoff_stream_failed)."""
+        """Return the packet of one poll. Raise LisaError(cursor_file_write_failed | handoff_stream_failed)."""
         action = next_action.name_for_state(status.session_state)
         line = f"state={status.session_state} reason={status.classification_reason} next={action}"
         page, begin = None, self._cursor
@@ -97,7 +99,7 @@ class HandoffStream:
         )
 
     def commit_cursor(self) -> None:
-        """The last packet has reached its reader. Raises LisaError(store_unwritable)."""
+        """Commit the cursor after the packet was written. Raise LisaError(store_unwritable)."""
         if self._staged:
             self._staged.commit()
             self._staged = None

@@ -1,4 +1,4 @@
-"""A session in few tokens for whoever takes it over: state, events, newest output, objective and memory."""
+"""Summarise a session in few tokens for its successor: state, events, newest output, objective and memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WEIGHTS = {"events": 20, "output": 50, "objective": 15, "memory": 15}
 
 
 class StrategySizes(Struct, frozen=True):
-    """What a strategy reads and gives unless told otherwise."""
+    """Default sizes of a strategy."""
 
     events: int
     lines: int
@@ -53,7 +53,7 @@ class PackRequest(Struct, frozen=True, kw_only=True):
 
 
 class PackFacts(Struct, frozen=True, kw_only=True):
-    """All that a pack is made of, masked already."""
+    """Input of a pack, already redacted."""
 
     session: str
     project_root: str
@@ -64,17 +64,17 @@ class PackFacts(Struct, frozen=True, kw_only=True):
     tail: OutputTail
     waiting_for: str = ""
     detail: str = ""
-    """What it waits for or does, in words for people."""
+    """Cause of waiting or current activity, as text."""
     recent: tuple[RecentEvent, ...] = ()
     dropped_recent: int = 0
     newest_event: int = 0
     placeholder: str = NO_CAPTURE
-    """What stands for the output when there is none."""
+    """Placeholder for missing output."""
     objective: ObjectiveBlock | UnsetType = UNSET
     lane: str = ""
     memory: MemoryBlock | UnsetType = UNSET
     measures: tuple[str, ...] = ()
-    """Todos, ages and the task at hand, of a session that was looked at."""
+    """Todos, ages and current task of a session that was read."""
     error_code: str | UnsetType = UNSET
 
 
@@ -87,7 +87,7 @@ def collect_facts(
     status: Status | None = None,
     pane: PaneText | UnsetType | None = UNSET,
 ) -> PackFacts:
-    """Look at the session; nothing is written. `status` and `pane` spare the look to who has them."""
+    """Read the session; nothing is written. `status` and `pane` save the read if the caller has them."""
     shown_status = status_reader.normalise_status(
         status or status_reader.read_status(ctx, ref, agent=request.agent, mode=request.mode)
     )
@@ -119,7 +119,7 @@ def collect_facts(
 
 
 def _needs_attention(waiting_for: str) -> bool:
-    """Whether it is not just ready for the next prompt: it shows a dialog, or its turn ended in an error or a limit."""
+    """Return True unless it is just ready for a prompt: a dialog is open, or its turn ended in an error or a limit."""
     return waiting_for not in ("", "prompt")
 
 
@@ -137,7 +137,7 @@ def _mask_block(block: ObjectiveBlock | UnsetType, mask: Mask) -> ObjectiveBlock
 def facts_from_handoff(
     handoff: ParsedHandoff, session: str, project_root: str, request: PackRequest, mask: Mask
 ) -> PackFacts:
-    """The same from a handoff, without a look at the session."""
+    """Build the facts from a handoff, without reading the session."""
     state = handoff.session_state or "in_progress"
     lines = mask.mask_lines(handoff.capture_tail.split("\n"))[-request.lines :] if handoff.capture_tail else ()
     return PackFacts(
@@ -163,7 +163,7 @@ def facts_from_handoff(
 
 
 def build_draft(facts: PackFacts, strategy: str, *, with_context: bool = True) -> PackDraft:
-    """The sections of a pack; `given` adds objective and memory, which the session was given to work by."""
+    """Return the sections of a pack; `given` adds objective and memory, the inputs of the session."""
     head = [f"session={facts.session}", f"state={facts.session_state}", f"status={facts.status}"]
     if strategy != "terse":
         head.append(f"reason={facts.reason}")
@@ -208,10 +208,10 @@ def _format_objective(block: ObjectiveBlock) -> str:
 
 
 def drop_ages(pack_draft: PackDraft) -> PackDraft:
-    """The draft without what time alone changes, to tell whether anything has happened."""
+    """Return the draft without times, to detect changes."""
     return PackDraft(tuple(drop_line_ages(line) for line in pack_draft.head), pack_draft.sections)
 
 
 def drop_line_ages(line: str) -> str:
-    """A line of a pack without the ages in it."""
+    """Return a line of a pack without its ages."""
     return line.partition(_AGES_PREFIX)[0] if line.startswith("todos=") else line

@@ -1,4 +1,4 @@
-"""State, a short form of the output and recent events in one payload: what a loop needs to decide on its next step."""
+"""Build a packet: state, output summary and recent events in one payload, for loops."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class PacketRequest(Struct, frozen=True, kw_only=True):
     token_budget: int = 320
     summary_style: str = "ops"
     redact: str = ""
-    """The rules of `--redact`, as they were given."""
+    """The rules of `--redact`, as given."""
 
 
 class CaptureBlock(Struct, frozen=True, kw_only=True):
     lines: int
-    """How many lines the summary was made of, at most."""
+    """Maximum number of lines for the summary."""
     source: str
     """transcript, pane, saved (the last screen of an ended session) or none."""
 
@@ -48,7 +48,7 @@ class EventsBlock(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Packet(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One packet in full."""
+    """A full packet."""
 
     session: str
     project_root: str | UnsetType = UNSET
@@ -65,7 +65,7 @@ class Packet(Struct, frozen=True, kw_only=True, rename="camel"):
     capture: CaptureBlock | UnsetType = UNSET
     handoff: EventsBlock | UnsetType = UNSET
     recent: tuple[RecentEvent, ...] | UnsetType = UNSET
-    """The events of `handoff`, in the small form."""
+    """The events of `handoff` in short form."""
     delta_from: int | UnsetType = UNSET
     next_delta_offset: int | UnsetType = UNSET
     delta_count: int | UnsetType = UNSET
@@ -76,7 +76,7 @@ class Packet(Struct, frozen=True, kw_only=True, rename="camel"):
     cursor_recovered: bool | UnsetType = UNSET
     redact_rules: tuple[str, ...] | UnsetType = UNSET
     redacted: dict[str, int] | UnsetType = UNSET
-    """How often each rule found something."""
+    """Number of redactions per rule."""
     error_code: str | UnsetType = UNSET
 
 
@@ -93,11 +93,11 @@ COMPARED_KEYS = (
     "truncated",
     "errorCode",
 )
-"""The keys that `--delta-json` compares."""
+"""Keys compared by `--delta-json`."""
 
 
 class PacketDelta(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What changed since the cursor file's last packet."""
+    """Changes since the last packet of the cursor file."""
 
     session: str
     delta: FieldDifference
@@ -108,9 +108,9 @@ class PacketDelta(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def build(ctx: Context, ref: SessionRef, request: PacketRequest, reader: EventReader) -> Packet:
-    """Look at the session and put the packet together; writes nothing, `save` does.
+    """Read the session and build the packet; `save` stores the cursor.
 
-    Raises LisaError(invalid_redact_rules).
+    Raise LisaError(invalid_redact_rules).
     """
     mask = Mask(request.redact)
     shown_status = status_reader.normalise_status(
@@ -157,9 +157,9 @@ def _delta_fields(recent: RecentEvents) -> dict[str, Any]:
 
 
 def _read_output(ctx: Context, ref: SessionRef, lines: int, mask: Mask, *, dialog: bool) -> tuple[str, str, int]:
-    """The last lines, masked before they are cut, where they come from, and where the next reader of the pane goes on.
+    """Return the last lines, redacted before they are cut, their source, and the next pane offset.
 
-    An agent's own words come from its transcript; while it shows a dialog, what it asks is only on its screen.
+    Text of the agent comes from its transcript; an open dialog is only on its screen.
     """
     if not dialog:
         tail = output_tail.read(ctx, ref, lines, mask)
@@ -191,9 +191,9 @@ def _summarize(output: str, request: PacketRequest, ref: SessionRef, status: Sta
 
 
 def compare_packets(packet: Packet, reader: EventReader, paths: tuple[str, ...]) -> tuple[PacketDelta, dict[str, Any]]:
-    """What changed since the cursor's last packet, and the flat fields to remember.
+    """Return the changes since the last packet, and the flat fields to store.
 
-    Narrowing `paths` narrows what is compared; fields that were not asked for now stay as they are remembered.
+    `paths` limits the comparison; fields outside of it stay as stored.
     """
     payload = msgspec.to_builtins(packet)
     current = {key: payload[key] for key in COMPARED_KEYS if key in payload}

@@ -1,4 +1,4 @@
-"""Going on from a checkpoint: reads it in any form it is handed on in, and writes out the commands that continue."""
+"""Continue from a checkpoint: read it in any form and list the commands that continue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESTART_PROMPT = "Resume from checkpoint replay and continue."
 
 
 class ReplayCheckpoint(Struct, frozen=True, kw_only=True):
-    """The part of a checkpoint that a replay goes by."""
+    """The part of a checkpoint that a replay needs."""
 
     session: str
     project_root: str = ""
@@ -30,7 +30,7 @@ class ReplayCheckpoint(Struct, frozen=True, kw_only=True):
 
     @property
     def deterministic_id(self) -> str:
-        """The same for the same point of the same session."""
+        """Id of the replay; the same for the same point of the same session."""
         return f"{self.session}|{self.session_state}|{self.next_action}|{self.next_offset}"
 
 
@@ -43,9 +43,9 @@ class ReplayStep(Struct, frozen=True, kw_only=True):
 
 
 def load_checkpoint(inputs: Inputs, path: str) -> tuple[ReplayCheckpoint, str]:
-    """The checkpoint and the file it lies in; the answer of `checkpoint save` or `resume` will do as well.
+    """Read a checkpoint and its path; the answers of `checkpoint save` and `resume` are accepted, too.
 
-    Raises LisaError(checkpoint_read_failed).
+    Raise LisaError(checkpoint_read_failed).
     """
     try:
         found, file = read_checkpoint(inputs, path)
@@ -55,7 +55,7 @@ def load_checkpoint(inputs: Inputs, path: str) -> tuple[ReplayCheckpoint, str]:
 
 
 def read_checkpoint(inputs: Inputs, path: str) -> tuple[dict[str, Any], str]:
-    """The checkpoint as it was written, and the file it lies in. Raises Unusable."""
+    """Parse the checkpoint and its path. Raise InputError."""
     found = _decode_object(inputs.read_bytes(path))
     nested, file = found.get("checkpoint"), found.get("file")
     if isinstance(nested, dict):
@@ -98,12 +98,12 @@ def _read_text(found: dict[str, Any], key: str) -> str:
 
 
 def build_steps(checkpoint: ReplayCheckpoint, target: AdviceTarget) -> tuple[ReplayStep, ReplayStep]:
-    """A look at the session, and the command its next action means."""
+    """Return a status command, and the command for its next action."""
     return (
         ReplayStep(
             id="status",
             command=target.command_line("status", "--json-min"),
-            reason="verify the live state before going on",
+            reason="verify the live state before continuing",
         ),
         ReplayStep(
             id="next",

@@ -1,7 +1,8 @@
-"""Lays a pack out in sections and fits it into a token budget.
+"""Lay out a pack in sections and fit it into a token budget.
 
-What a session is stays whole; each section is cut at the end where it is least missed, and the newest output, the
-objective and the memory never give way to one another.
+The state lines stay whole; each section is cut at its less important end, and the newest output, the objective and
+the memory keep their own shares.
+
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from msgspec import Struct
 from lisa_py.core.output import token_budget
 
 MIN_BYTES = 24
-"""Bytes below which a cut section says nothing and is left out."""
+"""Bytes below which a cut section is omitted."""
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -23,15 +24,15 @@ class Section(Struct, frozen=True, kw_only=True):
     name: str
     lines: tuple[str, ...]
     weight: int
-    """Its part of the room when there is not enough for all."""
+    """Its share of the budget if not all sections fit."""
     keep: str = "end"
-    """Which end stays when it is cut: end or start."""
+    """End that stays when it is cut: end or start."""
     whole: bool = False
-    """Lines stay or go, but are never cut themselves."""
+    """Lines are kept or dropped whole."""
 
     @property
     def min_bytes(self) -> int:
-        """Bytes of body below which it says nothing."""
+        """Bytes of body below which the section is omitted."""
         line = (self.lines[-1] if self.keep == "end" else self.lines[0]) if self.lines else ""
         return size_of(line) if self.whole else MIN_BYTES
 
@@ -58,7 +59,7 @@ class PackDraft(Struct, frozen=True):
 class FittedPack(Struct, frozen=True):
     text: str
     cut: tuple[str, ...]
-    """Names of the sections that lost something; `state` for the head."""
+    """Names of the sections that were cut; `state` for the head."""
 
     @property
     def truncated(self) -> bool:
@@ -70,7 +71,7 @@ def size_of(text: str) -> int:
 
 
 def share_space(space: int, wants: Sequence[int], weights: Sequence[int]) -> list[int]:
-    """Who gets how much: nobody more than they want, and what one does not want the others have by their weights."""
+    """Distribute the budget: no section gets more than it needs, unused shares go to the others by weight."""
     shares = [0] * len(wants)
     waiting = set(range(len(wants)))
     while waiting:
@@ -88,7 +89,7 @@ def share_space(space: int, wants: Sequence[int], weights: Sequence[int]) -> lis
 
 
 def fit(draft: PackDraft, tokens: int) -> FittedPack:
-    """The pack in at most `tokens` times four bytes."""
+    """Return the pack in at most `tokens` times four bytes."""
     return fit_bytes(draft, tokens * token_budget.BYTES_PER_TOKEN)
 
 
@@ -109,7 +110,7 @@ def fit_bytes(draft: PackDraft, max_bytes: int) -> FittedPack:
 
 
 def _allocate(sections: Sequence[Section], space: int) -> list[int]:
-    """Bytes of each section, its line feed included; 0 for those that would be left with nothing to say."""
+    """Return the bytes of each section with its line feed; 0 for sections too small to be useful."""
     wants = [size_of(section.text) + 1 for section in sections]
     weights = [section.weight for section in sections]
     while True:
@@ -125,7 +126,7 @@ def _allocate(sections: Sequence[Section], space: int) -> list[int]:
 
 
 def _cut(section: Section, space: int) -> str:
-    """The section within its room; empty when it has none."""
+    """Return the section within its share; empty if it has none."""
     if space <= 0:
         return ""
     if size_of(section.text) < space:
@@ -140,7 +141,7 @@ def _cut(section: Section, space: int) -> str:
 
 
 def _fit_lines(section: Section, space: int) -> list[str]:
-    """As many whole lines as there is room for, from the end that stays."""
+    """Return as many whole lines as fit, from the end that stays."""
     kept: list[str] = []
     for line in section.lines[::-1] if section.keep == "end" else section.lines:
         space -= size_of(line) + bool(kept)
@@ -151,7 +152,7 @@ def _fit_lines(section: Section, space: int) -> list[str]:
 
 
 def keep_oldest(text: str, max_bytes: int) -> str:
-    """At most `most` bytes of the text, counted from its beginning; a cut is shown."""
+    """Return at most `most` bytes of the text, from its beginning; a cut is marked."""
     raw = text.encode("utf-8", "surrogatepass")
     if len(raw) <= max_bytes:
         return text
@@ -161,9 +162,9 @@ def keep_oldest(text: str, max_bytes: int) -> str:
 
 
 def remove_known_lines(draft: PackDraft, known: dict[str, set[str]]) -> tuple[PackDraft, int]:
-    """The draft without lines that an earlier one of several has in the same section, and how many those were.
+    """Return the draft without lines that an earlier draft has in the same section, and their number.
 
-    Heads stay, for they say whose pack it is; so do lines that a section repeats by itself. `known` learns.
+    Heads stay, because they identify the session; so do repeats within a section. `known` is updated.
     """
     kept, removed = [], 0
     for section in draft.sections:

@@ -1,4 +1,4 @@
-"""Remembers what a session last showed, and tells what is new or gone since it was remembered."""
+"""Store the last meaningful lines of a session, and compare them with the current ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_memory import SessionMemory
 
 WINDOW = 320
-"""Lines of the pane that are looked at."""
+"""Number of pane lines to read."""
 _BLOCK_LINES = 8
 _LONG_BYTES = 24
-"""Bytes from which on a line is not the same as another by chance."""
+"""Bytes from which on equal lines are not a coincidence."""
 
 
 class ShownLines(Struct, frozen=True):
-    """The meaningful lines a session shows now, oldest first, and where they were read."""
+    """The current meaningful lines of a session, oldest first, and their source."""
 
     lines: tuple[str, ...]
     source: str
@@ -34,11 +34,11 @@ class ShownLines(Struct, frozen=True):
 class SemanticDiffLine(Struct, frozen=True):
     line: str
     confidence: str
-    """high, or medium for a line so short that it may stand there by chance."""
+    """high, or medium for a line so short that it may be a coincidence."""
 
 
 class SemanticDiff(Struct, frozen=True):
-    """What two looks have apart and in common."""
+    """Differences and common lines of two reads."""
 
     added: tuple[SemanticDiffLine, ...]
     removed: tuple[SemanticDiffLine, ...]
@@ -46,7 +46,7 @@ class SemanticDiff(Struct, frozen=True):
 
 
 class MemoryRefreshResult(Struct, frozen=True, kw_only=True):
-    """A memory that was just renewed."""
+    """A refreshed memory."""
 
     memory: SessionMemory
     previous: tuple[str, ...]
@@ -57,7 +57,7 @@ class MemoryRefreshResult(Struct, frozen=True, kw_only=True):
 
 
 class MemoryBlock(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A session's memory in short, for batons and packs."""
+    """Summary of the memory of a session, for handoffs and packs."""
 
     updated_at: str
     expires_at: str
@@ -66,7 +66,7 @@ class MemoryBlock(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def read_shown_lines(ctx: Context, ref: SessionRef) -> ShownLines:
-    """What the session shows: its pane, else its saved last screen. Raises TmuxUnavailable."""
+    """Return the lines of the pane, else of the saved last screen. Raise TmuxUnavailable."""
     found = pane_text.read(ctx, ref)
     if found is not None:
         first = max(0, len(found.lines) - WINDOW)
@@ -80,9 +80,9 @@ def read_shown_lines(ctx: Context, ref: SessionRef) -> ShownLines:
 
 
 def refresh(ctx: Context, ref: SessionRef, *, ttl_hours: int, max_lines: int) -> MemoryRefreshResult:
-    """Remember what the session shows now. A session that is gone shows nothing, which makes nothing forgotten.
+    """Store the current lines of the session. A missing session has none and removes none.
 
-    Raises LisaError(memory_refresh_failed).
+    Raise LisaError(memory_refresh_failed).
     """
     try:
         current_lines = read_shown_lines(ctx, ref)
@@ -110,7 +110,7 @@ def refresh(ctx: Context, ref: SessionRef, *, ttl_hours: int, max_lines: int) ->
 
 
 def read_memory(ctx: Context, ref: SessionRef) -> SessionMemory:
-    """The session's memory. Raises LisaError(memory_not_found | memory_read_failed)."""
+    """Return the memory of the session. Raise LisaError(memory_not_found | memory_read_failed)."""
     found = memories.registry(ref).read()
     if not found.is_current(ctx.clock.now()):
         raise LisaError("memory_not_found", "no session memory found (run --refresh first)", session=ref.session)
@@ -120,7 +120,7 @@ def read_memory(ctx: Context, ref: SessionRef) -> SessionMemory:
 
 
 def diff(before: Sequence[str], after: Sequence[str]) -> SemanticDiff:
-    """The lines only one of two looks has; times and durations do not make a line another one."""
+    """Return the lines that only one of two reads has, compared without times and durations."""
     added, removed = semantic.find_new(after, before), semantic.find_new(before, after)
     return SemanticDiff(added=_rate_lines(added), removed=_rate_lines(removed), unchanged=len(after) - len(added))
 
@@ -132,9 +132,9 @@ def _rate_lines(lines: Sequence[str]) -> tuple[SemanticDiffLine, ...]:
 
 
 def build_block(ctx: Context, ref: SessionRef, mask: Mask) -> MemoryBlock | UnsetType:
-    """The last lines of the session's memory, if it has a live one.
+    """Return the last lines of the memory, if it is still valid.
 
-    Masked as a whole and then cut: the last lines alone may hide that they are part of a key.
+    Redacted as a whole and then cut: the last lines alone may hide that they are part of a key.
     """
     found = memories.find(ref, ctx.clock.now())
     if found is None:

@@ -1,4 +1,4 @@
-"""Comparing what is written about the commands (skill, reference pages) with what they are, one by one."""
+"""Compare the skill and the reference pages with the commands, one by one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lisa_py.host import files
 
 REFERENCE_FOLDER = os.path.join("docs", "reference")
 SAMPLE = 6
-"""How many findings a detail names."""
+"""Maximum number of findings named by a detail."""
 _FENCED = re.compile(r"^```(?:sh|bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -31,7 +31,7 @@ class SkillCheck(Struct, frozen=True, kw_only=True):
 
 
 def run_checks(root: str, skill: str, surface: CommandIndex) -> list[SkillCheck]:
-    """Every comparison, in order; an index that cannot be read ends them."""
+    """Run all comparisons in order; an unreadable index ends them."""
     visible = tuple(entry for entry in surface if not entry.command.hidden)
     found = [check_schemas(surface)]
     index = page.load_index(skill)
@@ -48,7 +48,7 @@ def run_checks(root: str, skill: str, surface: CommandIndex) -> list[SkillCheck]
 
 
 def check_schemas(surface: CommandIndex) -> SkillCheck:
-    """Every command has a whole schema for each kind of answer."""
+    """Check that every command has a complete schema for each kind of answer."""
     missing = [entry.name for entry in surface if not _has_schemas(entry)]
     return _make_check("schema_coverage", missing, len(surface), "missing: ")
 
@@ -68,14 +68,14 @@ def check_commands(index: page.SkillIndex, surface: CommandIndex) -> SkillCheck:
 
 
 def check_flag_list(index: page.SkillIndex, surface: CommandIndex) -> SkillCheck:
-    """Every flag is in the one line that holds them all."""
+    """Check that every flag is in the line of all flags."""
     pairs = [(entry, flag) for entry in surface for flag in entry.flags]
     missing = [f"{entry.name}:{flag}" for entry, flag in pairs if flag not in index.all_flags]
     return _make_check("skill_flag_surface_coverage", missing, len(pairs), "missing flags sample: ")
 
 
 def check_command_flags(index: page.SkillIndex, surface: CommandIndex) -> SkillCheck:
-    """Each section shows the flags of its own command: all of them, and no other."""
+    """Check that each section shows exactly the flags of its command."""
     wrong = []
     for entry in surface:
         documented, actual = index.commands.get(entry.name, frozenset()), set(entry.flags)
@@ -98,7 +98,7 @@ def check_front_matter(skill: str) -> SkillCheck:
 
 
 def check_examples(skill: str, surface: CommandIndex) -> SkillCheck:
-    """Every `lisa ...` line in the skill's shell examples names a command and flags that exist."""
+    """Check that every `lisa ...` line in the shell examples of the skill names an existing command and flags."""
     known = {entry.name: set(entry.flags) | {"--help"} for entry in surface}
     wrong: list[str] = []
     checked = 0
@@ -120,7 +120,7 @@ def _page_names(skill: str) -> list[str]:
 
 
 def extract_calls(text: str) -> Iterator[Sequence[str]]:
-    """The words behind `lisa` of each call in the shell blocks of a page."""
+    """Return the words after `lisa` of each call in the shell blocks of a page."""
     for block in _FENCED.findall(text):
         bare = re.sub(r"(?m)(^|\s{2,})#.*$", "", block)
         for command in shell_parser.parse_commands(bare):
@@ -129,7 +129,7 @@ def extract_calls(text: str) -> Iterator[Sequence[str]]:
 
 
 def find_problems(words: Sequence[str], known: dict[str, set[str]]) -> list[str]:
-    """What of a call does not exist."""
+    """Return the unknown parts of a call."""
     name = next((" ".join(words[:count]) for count in (2, 1) if " ".join(words[:count]) in known), "")
     if not name:
         return [] if words and words[0].startswith("-") else [f"no command `{' '.join(words[:2])}`"]
@@ -138,7 +138,7 @@ def find_problems(words: Sequence[str], known: dict[str, set[str]]) -> list[str]
 
 
 def check_reference_pages(folder: str, surface: CommandIndex) -> SkillCheck:
-    """Every command's page lists its flags and its error codes."""
+    """Check that the page of every command lists its flags and error codes."""
     wrong = []
     for entry in surface:
         raw = files.read(os.path.join(folder, entry.name.replace(" ", "-") + ".md"))

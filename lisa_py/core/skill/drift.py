@@ -1,4 +1,4 @@
-"""How far the installed skills are from the one of this lisa, and bringing them up to it."""
+"""Compare the installed skills with the bundled one, and update them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lisa_py.host import files, folder_copy
 
 PRIORITIES = {"missing": 3, "outdated": 2}
 ACCEPTED_STATUSES = ("up_to_date", "missing", "newer")
-"""What is no reason to fail: a newer skill is a reason to update lisa, not the skill."""
+"""States that are not failures: a newer skill requires an update of lisa, not of the skill."""
 
 
 class SkillTarget(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One place where an agent looks for the skill."""
+    """One location where an agent expects the skill."""
 
     target: str
     path: str
@@ -38,7 +38,7 @@ class SkillTarget(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class SkillSyncStep(Struct, frozen=True, kw_only=True):
-    """One thing to do about it."""
+    """One recommended action."""
 
     target: str
     status: str
@@ -49,21 +49,22 @@ class SkillSyncStep(Struct, frozen=True, kw_only=True):
 
 
 class ReferenceSkill(Struct, frozen=True, kw_only=True):
-    """What the installed skills are compared with."""
+    """Reference for the comparison."""
 
     path: str
     version: str
     surface: CommandIndex
     flags: bool = False
-    """Compare flags too."""
+    """True to compare flags, too."""
     content: str = ""
-    """Content hash; empty when contents are not compared."""
+    """Content hash; empty if contents are not compared."""
     repo_root: str = ""
-    """The tree it lies in, where the caller named one."""
+    """Source tree, if the caller named one."""
 
 
 def load_reference(path: str, surface: CommandIndex, *, flags: bool, deep: bool, repo_root: str = "") -> ReferenceSkill:
-    """Raises LisaError(skills_doctor_repo_path_failed | skills_doctor_repo_read_failed | ..._hash_failed)."""
+    """Load the reference. Raise LisaError(skills_doctor_repo_path_failed | skills_doctor_repo_read_failed |
+    ..._hash_failed)."""
     if not files.is_dir(path):
         raise LisaError("skills_doctor_repo_path_failed", f"no skill at {path}; --repo-root names another tree")
     try:
@@ -85,7 +86,7 @@ def load_reference(path: str, surface: CommandIndex, *, flags: bool, deep: bool,
 
 
 def inspect_all(ctx: Context, reference: ReferenceSkill) -> list[SkillTarget]:
-    """Every agent's skill, judged."""
+    """Check the skill of every agent."""
     return [inspect(name, installer.skill_path(home), reference) for name, home in installer.agent_homes(ctx).items()]
 
 
@@ -142,12 +143,12 @@ def _quote(text: str) -> str:
 
 
 def add_remediation(found: SkillTarget, reference: ReferenceSkill) -> SkillTarget:
-    """With what to do about it."""
+    """Add the recommended actions."""
     install = install_command(found.target, reference)
     hints = {
         "missing": [install, "lisa skills doctor --json shows whether it worked"],
-        "error": [f"look at {found.path}: it is not a readable skill", install],
-        "newer": ["update lisa: the installed skill is of a later version", install + "  # takes the older one back"],
+        "error": [f"look at {found.path}: not a readable skill", install],
+        "newer": ["update lisa: the installed skill is of a later version", install + "  # restores the older version"],
         "outdated": _outdated_hints(found, install),
     }.get(found.status, [])
     return msgspec.structs.replace(found, remediation=hints) if hints else found
@@ -156,17 +157,17 @@ def add_remediation(found: SkillTarget, reference: ReferenceSkill) -> SkillTarge
 def _outdated_hints(found: SkillTarget, install: str) -> list[str]:
     hints = [install]
     if found.missing_commands:
-        hints.append("commands are missing from its data/commands.md: installing brings them")
+        hints.append("commands are missing from its data/commands.md; install the skill")
     if found.missing_flags:
-        hints.append("flags are missing from its data/commands.md: installing brings them")
-    hints.append(f"keep what was edited there first: lisa skills sync --from {found.target} --repo-root TREE")
+        hints.append("flags are missing from its data/commands.md; install the skill")
+    hints.append(f"save edits first: lisa skills sync --from {found.target} --repo-root TREE")
     if found.content_hash is UNSET:
         hints.append("lisa skills doctor --deep compares the contents too")
     return hints
 
 
 def plan(found: Sequence[SkillTarget], reference: ReferenceSkill) -> list[SkillSyncStep]:
-    """What to do, most urgent first."""
+    """Return the recommended actions, most urgent first."""
     steps = [
         SkillSyncStep(
             target=target.target,
@@ -185,7 +186,7 @@ def plan(found: Sequence[SkillTarget], reference: ReferenceSkill) -> list[SkillS
 def fix(
     ctx: Context, found: Sequence[SkillTarget], reference: ReferenceSkill, *, to: str = "", force: bool = False
 ) -> list[SkillTarget]:
-    """Install where a skill is missing, outdated or broken: for agents that are here, or for the one named."""
+    """Install where a skill is missing, outdated or broken: for present agents, or for the named one."""
     homes = installer.agent_homes(ctx)
     if to and to not in homes:
         raise LisaError("skills_destination_resolve_failed", f"invalid --to: {to} (expected {'|'.join(homes)})")

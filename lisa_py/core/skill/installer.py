@@ -1,4 +1,4 @@
-"""Putting a skill somewhere: only a skill is copied, and only a skill or nothing is replaced by it."""
+"""Copy a skill: only a skill is copied, and it only replaces a skill or an empty location."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lisa_py.host import files, folder_copy
 
 NOT_A_SKILL = "skills_destination_not_a_skill"
 ERRORS = {
-    NOT_A_SKILL: "what lies at the destination is not lisa's skill; --force replaces it all the same",
+    NOT_A_SKILL: "the destination is not lisa's skill; --force replaces it anyway",
     "skills_destination_refused": "the destination is a folder that must never be replaced, --force or not",
-    "skills_destination_resolve_failed": "it cannot be said where the skill goes",
-    "skills_source_resolve_failed": "it cannot be said where the skill comes from",
+    "skills_destination_resolve_failed": "the destination of the skill cannot be determined",
+    "skills_source_resolve_failed": "the source of the skill cannot be determined",
 }
 PROJECT = "project"
 
@@ -36,35 +36,35 @@ class SkillCopyResult(Struct, frozen=True, kw_only=True):
 
 
 def bundled_path() -> str:
-    """The skill that comes with this lisa."""
+    """Return the bundled skill."""
     return os.path.join(os.path.dirname(os.path.abspath(lisa_py.__file__)), "skill")
 
 
 def package_root() -> str:
-    """The folder that the program lies in: a checkout's top, or where packages are installed."""
+    """Return the folder of the program: the root of a checkout, or where packages are installed."""
     return os.path.dirname(os.path.dirname(bundled_path()))
 
 
 def skill_path(root: str) -> str:
-    """Where a source tree or a project keeps the skill."""
+    """Return the skill location in a source tree or project."""
     return os.path.join(root, "skills", page.NAME)
 
 
 def agent_homes(ctx: Context) -> dict[str, str]:
-    """Every agent that reads skills and its configuration folder; the one with a sandbox first."""
+    """Return every agent that reads skills with its configuration folder; the one with a sandbox first."""
     offered = [agents.get(name) for name in agents.names()]
     found = {agent.name: agent.home(ctx.settings.environ) for agent in offered if not agent.hidden}
     return {name: found[name] for name in sorted(found, key=lambda name: name != agents.DEFAULT_NESTED) if found[name]}
 
 
 def agent_skill_path(ctx: Context, name: str) -> str:
-    """Where this agent looks for lisa's skill; empty for an agent that is not known."""
+    """Return the location of the skill for this agent; empty for an unknown agent."""
     home = agent_homes(ctx).get(name, "")
     return skill_path(home) if home else ""
 
 
 def copy_skill(ctx: Context, source: str, destination: str, *, code: str, force: bool = False) -> SkillCopyResult:
-    """Replace the destination by the source. Raises LisaError(code) or one of ERRORS; then nothing has changed."""
+    """Replace the destination by the source. Raise LisaError(code) or one of ERRORS; then nothing was changed."""
     real, target = os.path.realpath(source), files.absolute_path(destination)
     if os.path.realpath(target) == real:
         return SkillCopyResult(source=source, destination=destination, noop=True)
@@ -97,7 +97,7 @@ def _check_source(source: str, code: str) -> None:
 
 def _check_no_overlap(source: str, target: str, code: str) -> None:
     if f"{target}{os.sep}".startswith(f"{source}{os.sep}") or f"{source}{os.sep}".startswith(f"{target}{os.sep}"):
-        raise LisaError(code, f"{target} and {source} lie in each other; nothing was copied")
+        raise LisaError(code, f"{target} and {source} overlap; nothing was copied")
 
 
 def _check_destination(ctx: Context, target: str, force: bool) -> None:
@@ -107,11 +107,11 @@ def _check_destination(ctx: Context, target: str, force: bool) -> None:
     tree = files.exists(os.path.join(real, ".git")) and not os.path.islink(target)
     if tree or any(f"{top.rstrip('/')}/".startswith(f"{real.rstrip('/')}/") for top in tops):
         raise LisaError(
-            "skills_destination_refused", f"{target} is no place for a skill: it would be replaced as a whole"
+            "skills_destination_refused", f"{target} is not a skill folder: it would be replaced completely"
         )
     if os.path.lexists(target) and not force and not _is_replaceable(target):
         raise LisaError(
-            NOT_A_SKILL, f"{target} is there and is not lisa's skill; give another --path, or --force to replace it"
+            NOT_A_SKILL, f"{target} exists and is not lisa's skill; use another --path, or --force to replace it"
         )
 
 

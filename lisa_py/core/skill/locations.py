@@ -1,4 +1,4 @@
-"""Where a skill comes from and goes to, from the words of the call."""
+"""Resolve source and destination of a skill from the flags."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lisa_py.host import files
 
 
 def install_source(ctx: Context, repo_root: str) -> str:
-    """The tree the caller names, else what comes with lisa: no network, no checkout."""
+    """Return the named source tree, else the bundled skill."""
     return (
         installer.skill_path(files.canonical_path(repo_root))
         if "repo_root" in ctx.given_fields
@@ -18,7 +18,7 @@ def install_source(ctx: Context, repo_root: str) -> str:
 
 
 def sync_source(ctx: Context, word: str, path: str) -> str:
-    """Raises LisaError(skills_source_resolve_failed)."""
+    """Return the source. Raise LisaError(skills_source_resolve_failed)."""
     name = word.strip().lower()
     code = "skills_source_resolve_failed"
     if name == "path":
@@ -32,7 +32,7 @@ def sync_source(ctx: Context, word: str, path: str) -> str:
 
 
 def destinations(ctx: Context, to: str, path: str, project_path: str) -> list[str]:
-    """Where to install, in order. Raises LisaError(skills_destination_resolve_failed)."""
+    """Return the destinations in order. Raise LisaError(skills_destination_resolve_failed)."""
     if path.strip():
         return [files.absolute_path(path.strip())]
     if to.strip():
@@ -41,7 +41,7 @@ def destinations(ctx: Context, to: str, path: str, project_path: str) -> list[st
     found = [installer.skill_path(home) for home in installer.agent_homes(ctx).values() if files.is_dir(home)]
     if not found:
         looked = " nor ".join(installer.agent_homes(ctx).values())
-        raise LisaError(code, f"neither {looked} is there; say where with --to or --path")
+        raise LisaError(code, f"neither {looked} exists; give --to or --path")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Reading a skill: the front matter of its SKILL.md, and what its command index says of every command."""
+"""Read a skill: the front matter of SKILL.md, and the commands and flags in its index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME = "lisa"
 MAIN = "SKILL.md"
 INDEX = os.path.join("data", "commands.md")
 FLAG_LIST_HEADING = "Canonical flag surface mirror"
-"""Begins the line after which one line in backticks holds every flag."""
+"""Precedes the line with all flags in backticks."""
 _FLAG = re.compile(r"(?<![\w-])--?[a-z][a-z-]*(?![\w-])")
 _MAX_BYTES = 1 << 20
 
@@ -30,16 +30,16 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 class SkillIndex(Struct, frozen=True, kw_only=True):
-    """What a command index says."""
+    """Content of a command index."""
 
     text: str
     commands: Mapping[str, frozenset[str]]
     """Flags by command, where the index has a section for each."""
     all_flags: frozenset[str]
-    """All flags, from the one line that holds them."""
+    """All flags, from the line that holds them."""
 
     def lacks(self, entry: CommandEntry) -> bool:
-        """Whether a command is not in it. An index without sections is searched for the command's words."""
+        """Return True if a command is missing. An index without sections is searched for its words."""
         if self.commands:
             return entry.name not in self.commands
         return not re.search(rf"(?<![\w-]){re.escape(entry.name)}(?![\w-])", self.text)
@@ -50,7 +50,7 @@ class SkillIndex(Struct, frozen=True, kw_only=True):
 
 
 def read_manifest(folder: str) -> Manifest | None:
-    """The front matter of a skill's SKILL.md; None when there is no such file or no front matter. Raises OSError."""
+    """Return the front matter of SKILL.md; None if the file or its front matter is missing. Raise OSError."""
     raw = files.read(os.path.join(os.path.realpath(folder), MAIN), limit=_MAX_BYTES)
     if raw is None:
         return None
@@ -66,7 +66,7 @@ def read_manifest(folder: str) -> Manifest | None:
 
 
 def parse_front_matter(text: str) -> dict[str, str] | None:
-    """The plain `key: value` pairs between the first line `---` and the next; None when there are no such lines."""
+    """Return the plain `key: value` pairs between the first line `---` and the next; None without such lines."""
     lines = text.removeprefix("\ufeff").splitlines()
     ends = [at for at, line in enumerate(lines[1:], 1) if line.rstrip() in ("---", "...")]
     if not lines or lines[0].rstrip() != "---" or not ends:
@@ -89,7 +89,7 @@ def _unquote(value: str) -> str:
 
 
 def is_skill(folder: str) -> bool:
-    """Whether the folder holds a skill named lisa."""
+    """Return True if the folder holds a skill named lisa."""
     try:
         found = read_manifest(folder)
     except OSError:
@@ -98,7 +98,7 @@ def is_skill(folder: str) -> bool:
 
 
 def load_index(folder: str) -> SkillIndex | None:
-    """A skill's command index; None when it cannot be read."""
+    """Return the command index of a skill; None if it cannot be read."""
     try:
         raw = files.read(os.path.join(os.path.realpath(folder), INDEX), limit=_MAX_BYTES)
     except OSError:
@@ -122,7 +122,7 @@ def _parse_all_flags(text: str) -> frozenset[str]:
 
 
 def _parse_sections(text: str) -> dict[str, frozenset[str]]:
-    """The flags of each section whose indented line shows how the command of its heading is called."""
+    """Return the flags of each section from the indented call of its command."""
     found: dict[str, frozenset[str]] = {}
     name = ""
     for line in text.splitlines():
@@ -134,7 +134,7 @@ def _parse_sections(text: str) -> dict[str, frozenset[str]]:
 
 
 def capability_hash(surface: CommandIndex) -> str:
-    """12 hex digits that change when a command or flag comes or goes."""
+    """Return 12 hex digits that change with every added or removed command or flag."""
     from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL: 4 ms
 
     lines = "".join(f"{entry.name}|{','.join(entry.flags)}\n" for entry in surface)
@@ -142,7 +142,7 @@ def capability_hash(surface: CommandIndex) -> str:
 
 
 def is_newer(version: str, other: str) -> bool:
-    """Whether a version is a later one: by its numbers, a release after its own previews."""
+    """Return True if a version is later: by its numbers, a release after its previews."""
     return _version_key(version) > _version_key(other)
 
 
