@@ -1,4 +1,4 @@
-"""Reads what a user gives a command as input: a file, a pipe, or `-` for standard input, which is read once."""
+"""Read input for commands: a file, a pipe, or `-` for standard input, which is read once."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from lisa_py.core.context import Context
 from lisa_py.host import files
 
 MAX_BYTES = 64 << 20
-"""Bytes; whatever is larger is no summary, state or transcript."""
+"""Bytes; larger inputs are not summaries, states or transcripts."""
 
 
 class InputError(Exception):
-    """The input cannot be read, or is not what it must be; the text says why."""
+    """The input cannot be read or is invalid; the text names the reason."""
 
 
 class Inputs:
-    """The inputs of one call; several that name standard input share its text."""
+    """Inputs of one call; several references to standard input share its text."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._stdin: bytes | None = None
 
     def read_text(self, path: str) -> str:
-        """Raises Unusable."""
+        """Return the text. Raise InputError."""
         return self.read_bytes(path).decode("utf-8", "replace")
 
     def read_bytes(self, path: str) -> bytes:
-        """Raises Unusable."""
+        """Return the bytes. Raise InputError."""
         name = path.strip()
         if name == "-":
             if self._stdin is None:

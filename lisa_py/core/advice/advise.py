@@ -1,4 +1,4 @@
-"""The one next command about a session, as answers tell it."""
+"""Suggested next command of a session, as in answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lisa_py.store.paths import SessionRef
 
 
 class Advice(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The one next command."""
+    """The suggested next command."""
 
     session: str
     status: str
@@ -24,7 +24,7 @@ class Advice(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def advise(ctx: Context, ref: SessionRef, status: Status, budget: int) -> Advice:
-    """What to run next about a session that was seen so; the answer of it costs about so many tokens at most."""
+    """Return the next command for a session status, limited to an answer of about the given tokens."""
     target = diagnose.build_advice_target(ctx, ref)
     step = next_step.recommend_step(status.session_state, status.waiting_for, budget, target, status.error_kind)
     return Advice(

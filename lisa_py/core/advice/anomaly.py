@@ -1,4 +1,4 @@
-"""What is wrong with a session, by its state and its recent events; a session that works is left in peace."""
+"""Detect problems of a session from its state and recent events."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _SEVERITIES = ("high", "medium", "low")
 _UNFINISHED = ("in_progress", "degraded")
 _WORKING = ("starting", "thinking", "streaming", "tool")
 LOOP_EVENTS = 6
-"""Events in a row that say the same."""
+"""Number of consecutive equal events."""
 LOOP_SECONDS = 60
-"""A loop lasts; a burst of looks does not make one."""
+"""Minimum duration in seconds; a burst of reads is not a loop."""
 _RECENT_EVENTS = 10
 _DEGRADED_LIMIT = 3
 _CHURN_LIMIT = 2
 
 
 class AnomalyFinding(Struct, frozen=True):
-    """One thing that is wrong."""
+    """One detected problem."""
 
     code: str
     severity: str
@@ -33,21 +33,21 @@ class AnomalyFinding(Struct, frozen=True):
 
 
 class RunHistory(Struct, frozen=True, kw_only=True):
-    """The events of the session's present run, oldest first, and the moment they are looked at."""
+    """Events of the current run of the session, oldest first, and the time of the check."""
 
     events: tuple[Event, ...]
     now: float
 
 
 def build_history(events: Sequence[Event], now: float) -> RunHistory:
-    """Of a log that may reach back to earlier sessions of the name."""
+    """Events of a log that may include earlier sessions of the name."""
     spawn_indexes = [at for at, event in enumerate(events) if event.reason.startswith("spawn_")]
     own = events[spawn_indexes[-1] :] if spawn_indexes else events
     return RunHistory(events=tuple(event for event in own if event.type != "snapshot"), now=now)
 
 
 def find_anomalies(status: Status, past: RunHistory, is_stalled: Callable[[], bool]) -> list[AnomalyFinding]:
-    """All findings, the most severe first. `stands_still` takes a second look, and is asked only on suspicion."""
+    """Return all findings, most severe first. `stands_still` reads the session again; it is only called on suspicion."""
     if status.session_state == "not_found":
         return [_make_finding("session_not_found", 1)]
     if not past.events and status.session_state in _UNFINISHED:
@@ -72,7 +72,7 @@ def _find_loop(status: Status, past: RunHistory, is_stalled: Callable[[], bool])
 
 
 def find_longest_run(past: RunHistory) -> tuple[int, float]:
-    """(how many events in a row give one reason, how long that has gone on)."""
+    """Return (number of consecutive events with the same reason, their duration)."""
     best, best_seconds = 0, 0.0
     start = 0
     for at, event in enumerate(past.events):
@@ -105,7 +105,7 @@ def _find_terminal_state(status: Status) -> list[AnomalyFinding]:
 
 
 def _find_agent_error(status: Status) -> list[AnomalyFinding]:
-    """What a living agent says of its own trouble."""
+    """Return the problems that a live agent reports itself."""
     if status.session_state not in (*_UNFINISHED, "waiting_input"):
         return []
     code = {"error": "agent_error", "retrying": "agent_retrying"}.get(status.agent_state)
@@ -119,32 +119,32 @@ _DESCRIPTIONS = {
     "session_not_found": (
         "high",
         "tmux has no session of this name",
-        "start it again, or look where it is: lisa session list --all-sockets",
+        "start it again, or find it: lisa session list --all-sockets",
     ),
     "no_events_observed": (
         "medium",
-        "nothing was ever recorded of this session",
-        "it may not be lisa's; look at it with lisa session explain",
+        "this session has no recorded events",
+        "it may not belong to lisa; see lisa session explain",
     ),
     "reason_loop": (
         "high",
-        "the same is reported again and again while the session neither prints nor computes",
-        "ask it for its blocker, then wait for an answer",
+        "the same event repeats while the session neither prints nor computes",
+        "send a prompt that requests the blocker, then wait for the reply",
     ),
     "degraded_retries": (
         "medium",
-        "the session has been unreadable several times of late",
-        "find out why tmux or the records could not be read: lisa session explain",
+        "the session was unreadable several times recently",
+        "find the cause of unreadable tmux or records: lisa session explain",
     ),
     "expectation_churn": (
         "medium",
         "waiting ended several times in a state other than the expected one",
         "wait with --expect any, then decide by the state",
     ),
-    "terminal_stuck": ("high", "the session does nothing any more", "look into it, then start it again"),
+    "terminal_stuck": ("high", "the session shows no activity", "diagnose it, then start it again"),
     "terminal_crashed": ("high", "the agent has ended with an error", "read its last output, then start it again"),
     "agent_error": ("high", "the agent's last turn ended in an error", "read the error, then repeat the prompt"),
-    "agent_retrying": ("medium", "the agent repeats a request that fails", "wait, or look at its last lines"),
+    "agent_retrying": ("medium", "the agent repeats a request that fails", "wait, or read its last lines"),
 }
 """Severity, message and recommendation of every code."""
 

@@ -1,4 +1,4 @@
-"""Command trees given by others: checks them by the rules of their schema, and writes them out as a command line."""
+"""Validate command trees from other sources, and format them as command lines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TYPES: Mapping[str, Callable[[object], bool]] = {
 
 
 class CommandAstError(Exception):
-    """A command tree breaks the rules; `code` says which."""
+    """A command tree breaks a rule; `code` names it."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class CommandAstError(Exception):
 
 
 def validate(tree: object, where: str) -> None:
-    """Raises Malformed."""
+    """Check a tree. Raise MalformedTree."""
     prefix = "next_action_command_ast"
     if not isinstance(tree, dict):
         raise CommandAstError(f"invalid_{prefix}_type", f"{where} is not an object")
@@ -53,7 +53,7 @@ def validate(tree: object, where: str) -> None:
             raise CommandAstError(f"invalid_{key}_type", f"{where}.{key} is not a string")
     words = tree.get("subcommands")
     if not isinstance(words, list) or not words or not all(isinstance(word, str) and word.strip() for word in words):
-        raise CommandAstError(f"invalid_{prefix}_subcommands", f"{where}.subcommands is not a list of words")
+        raise CommandAstError(f"invalid_{prefix}_subcommands", f"{where}.subcommands is not a list of strings")
     if "args" not in tree:
         raise CommandAstError(f"missing_{prefix}_args", f"{where}.args is missing")
     args = tree["args"]
@@ -64,7 +64,7 @@ def validate(tree: object, where: str) -> None:
 
 
 def _locate_arguments(args: list[Any] | dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
-    """Each argument with where it stands; in a map the key names it and its value tells its type."""
+    """Yield each argument with its path; in a map the key is the name and the value determines the type."""
     if isinstance(args, list):
         yield from ((f"{where}.args[{number}]", arg) for number, arg in enumerate(args))
         return
@@ -78,12 +78,12 @@ def _check_argument(arg: object, location: str, code: str) -> None:
     if "name" not in fields:
         raise CommandAstError(f"missing_{code}_name", f"{location}.name is missing")
     if not isinstance(fields["name"], str) or not fields["name"].strip():
-        raise CommandAstError(f"invalid_{code}_name", f"{location}.name is not a word")
+        raise CommandAstError(f"invalid_{code}_name", f"{location}.name is not a string")
     if "type" not in fields:
         raise CommandAstError(f"missing_{code}_type", f"{location}.type is missing")
     kind = fields["type"]
     if not isinstance(kind, str) or kind.strip().lower() not in _TYPES:
-        raise CommandAstError(f"invalid_{code}_type_name", f"{location}.type is none of {', '.join(_TYPES)}")
+        raise CommandAstError(f"invalid_{code}_type_name", f"{location}.type is not one of {', '.join(_TYPES)}")
     if "value" not in fields:
         raise CommandAstError(f"missing_{code}_value", f"{location}.value is missing")
     if not _TYPES[kind.strip().lower()](fields["value"]):
@@ -95,13 +95,13 @@ def _infer_type(value: object) -> str:
 
 
 def command_name(tree: Mapping[str, Any]) -> str:
-    """The name of the command: `session send`."""
+    """Return the name of the command: `session send`."""
     words = tree.get("subcommands")
     return " ".join(str(word) for word in words) if isinstance(words, list) else ""
 
 
 def format_command(tree: Mapping[str, Any]) -> str:
-    """The command as one would type it; empty when the tree names none."""
+    """Return the command line; empty if the tree names no command."""
     if not command_name(tree):
         return ""
     binary = tree.get("binary")

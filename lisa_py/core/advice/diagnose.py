@@ -1,4 +1,4 @@
-"""Looks at a session for what is wrong with it, twice when the first look raises a suspicion."""
+"""Diagnose a session; a suspicion is verified by a second read."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SECOND_LOOK_SECONDS = 1.0
 
 
 class AnomalyReport(Struct, frozen=True, kw_only=True):
-    """What a session is doing, what was read of its log, and what is wrong."""
+    """Status of a session, events read, and detected problems."""
 
     status: Status
     events: int
     dropped: int
-    """Lines of the log that could not be read."""
+    """Number of log lines that could not be read."""
     findings: tuple[AnomalyFinding, ...]
 
 
 def diagnose_session(ctx: Context, ref: SessionRef, count: int) -> AnomalyReport:
-    """Judge by the session's state and its `count` newest events. Raises LisaError(status_compute_failed)."""
+    """Diagnose by state and the `count` newest events. Raise LisaError(status_compute_failed)."""
     status = _read_status(ctx, ref)
     page = events.read_tail(ref, count)
     past = anomaly.build_history(page.events, ctx.clock.now())
@@ -38,15 +38,15 @@ def diagnose_session(ctx: Context, ref: SessionRef, count: int) -> AnomalyReport
 
 
 def _read_status(ctx: Context, ref: SessionRef) -> Status:
-    """A tmux that cannot be asked is no fault of the session: nothing is known of it."""
+    """Raise an error if tmux cannot be queried: the state of the session is unknown then."""
     status = status_reader.normalise_status(status_reader.read_status(ctx, ref))
     if status.signals.tmux_read_error:
-        raise LisaError("status_compute_failed", f"tmux cannot be asked: {status.signals.tmux_read_error}")
+        raise LisaError("status_compute_failed", f"tmux cannot be queried: {status.signals.tmux_read_error}")
     return status
 
 
 def _is_stalled(ctx: Context, ref: SessionRef, before: Status) -> bool:
-    """Whether a second look sees no more CPU time and nothing new on the screen."""
+    """Return True if a second read sees no more CPU time and no new output."""
     screen = _read_screen(ctx, ref)
     ctx.clock.sleep(SECOND_LOOK_SECONDS)
     after = _read_status(ctx, ref)
@@ -60,9 +60,9 @@ def _read_screen(ctx: Context, ref: SessionRef) -> str:
 
 
 def build_advice_target(ctx: Context, ref: SessionRef) -> AdviceTarget:
-    """The session as advice about it needs to know it."""
+    """Return the session as the advice functions need it."""
     try:
-        meta = session_records.read_meta(ref) if SESSION_NAME.match(ref.session) else None  # a file may name anything
+        meta = session_records.read_meta(ref) if SESSION_NAME.match(ref.session) else None  # the file is not trusted
     except UnreadableRecord:
         meta = None
     return AdviceTarget(

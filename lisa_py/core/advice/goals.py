@@ -1,4 +1,4 @@
-"""Goals of orchestration, and the mode, policy, prompt, agent and model each of them begins with."""
+"""Goals of orchestration with their default mode, policy, prompt, agent and model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lisa_py.contract.errors import UsageError
 
 
 class Goal(Struct, frozen=True, kw_only=True):
-    """What a job is for, and how its agent is started when nobody says otherwise."""
+    """Default start of an agent for a goal."""
 
     name: str
     mode: str
@@ -46,27 +46,25 @@ NESTED = Goal(
 GOALS = {goal.name: goal for goal in (NESTED, ANALYSIS, EXEC)}
 ALIASES = {"execution": "exec"}
 
-GoalName = Annotated[str, Flag(help="what the job is for", choices=tuple(GOALS), aliases=ALIASES, code="invalid_goal")]
-Profile = Annotated[
-    str, Flag(help="an agent with its model in one word, such as codex-spark or claude", metavar="NAME")
-]
+GoalName = Annotated[str, Flag(help="goal of the job", choices=tuple(GOALS), aliases=ALIASES, code="invalid_goal")]
+Profile = Annotated[str, Flag(help="agent with its model, such as codex-spark or claude", metavar="NAME")]
 
 
 class AgentSelection(Struct, frozen=True):
-    """Who does the job."""
+    """Agent for a job."""
 
     agent: Agent
     model: str = ""
-    """The model of a profile; empty: none is named."""
+    """Model of a profile; empty: none."""
 
 
 def default_model(agent: Agent) -> str:
-    """The model plans name for an agent that takes one: the one behind its first short name."""
+    """Return the default model of an agent: the one behind its first short name."""
     return next(iter(agent.model_aliases.values()), "") if agent.takes_model else ""
 
 
 def list_profiles() -> dict[str, AgentSelection]:
-    """Each short model name stands for its agent too; an agent without any stands for itself."""
+    """Map each short model name to its agent; an agent without short names maps to itself."""
     found: dict[str, AgentSelection] = {}
     for agent in (agents.get(name) for name in agents.names()):
         if agent.hidden:
@@ -79,7 +77,7 @@ def list_profiles() -> dict[str, AgentSelection]:
 
 
 def select_agent(agent: str, profile: str) -> AgentSelection:
-    """Whom the flags name; a profile overrules the agent. Raises LisaError(invalid_agent | invalid_profile)."""
+    """Return the agent of the flags; a profile overrides it. Raise LisaError(invalid_agent | invalid_profile)."""
     named_agent = agents.get(agent or agents.DEFAULT)
     word = profile.strip().lower()
     if not word:

@@ -1,4 +1,4 @@
-"""What to do next with a session, as a name, as a command line, and as a command's syntax tree."""
+"""Suggested next action of a session as a name, a command line, and a command tree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COMMAND_BY_STATE = {
 }
 CONTINUE_PROMPT = "Continue from objective and latest state."
 FALLBACK_AGENT = agents.DEFAULT_NESTED
-"""What the contract's recommendation names when nothing is known of the session that was lost."""
+"""Model in the contract's suggestion if nothing is known of a lost session."""
 
 
 class CommandArgument(Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class CommandArgument(Struct, frozen=True, kw_only=True):
 
 
 class CommandAst(Struct, frozen=True, kw_only=True):
-    """The command as data: the same words that `command` writes as text."""
+    """The command as data: the same words as `command`."""
 
     schema: str = "lisa.command.ast.v1"
     binary: str
@@ -45,19 +45,19 @@ class CommandAst(Struct, frozen=True, kw_only=True):
 
 
 class ActionTarget(Struct, frozen=True, kw_only=True):
-    """What the recommendation is about."""
+    """Subject of the suggestion."""
 
     session: str
     project_root: str
     agent: str = ""
-    """The session's own agent and mode: a lost session is started again as what it was."""
+    """Agent and mode of the session: a lost session is started again with them."""
     mode: str = ""
     model: str = ""
     binary: str = "lisa"
 
 
 class RecommendedAction(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A recommendation in all its forms."""
+    """A suggestion in all its forms."""
 
     name: str
     command: str
@@ -66,12 +66,12 @@ class RecommendedAction(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def name_for_state(session_state: str) -> str:
-    """`session send`, `session monitor` ...: which command comes next in a state."""
+    """Return the next command for a state: `session send`, `session monitor` ..."""
     return _COMMAND_BY_STATE.get(session_state, "session status")
 
 
 def detect_binary(settings: Settings, cwd: str) -> str:
-    """How the program is called here: `./lisa` where that file is, else `lisa`."""
+    """Return the name of the program: `./lisa` if that file exists, else `lisa`."""
     return "./lisa" if files.exists(f"{cwd}/lisa") and not files.is_dir(f"{cwd}/lisa") else "lisa"
 
 
@@ -82,7 +82,7 @@ def build_action(action_name: str, target: ActionTarget) -> RecommendedAction:
 
 
 def format_command(action_name: str, target: ActionTarget) -> str:
-    """The recommended command line, ready for a shell."""
+    """Return the suggested command line, quoted for a shell."""
     tree = build_ast(action_name, target)
     words = [tree.binary, *tree.subcommands]
     for item in tree.args:
@@ -95,7 +95,7 @@ def format_command(action_name: str, target: ActionTarget) -> str:
 
 
 def format_kill_command(session: str, project_root: str, binary: str = "lisa") -> str:
-    """The command that removes what is left of a session."""
+    """Return the command that removes the remains of a session."""
     return f"{binary} session kill --session {quote(session)} --project-root {quote(project_root)} --json"
 
 

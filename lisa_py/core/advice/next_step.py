@@ -1,4 +1,4 @@
-"""Which one command to run next about a session, by its state and by how many tokens its answer may cost."""
+"""Suggest one next command for a session, by its state and the token budget for its answer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from lisa_py.agents.base import quote
 from lisa_py.core.advice.recovery import RESTART_PROMPT, AdviceTarget
 
 LOW_BUDGET, MEDIUM_BUDGET = 250, 600
-"""Tokens: up to LOW a bare look, up to MEDIUM a summary, above that a context pack."""
+"""Tokens: up to LOW a status only, up to MEDIUM a summary, above that a context pack."""
 CONTINUE_PROMPT = "Continue from current context and produce concise next step output."
 
 
 class NextStep(Struct, frozen=True):
-    """One recommendation."""
+    """One suggestion."""
 
     action: str
     command: str
@@ -23,7 +23,8 @@ class NextStep(Struct, frozen=True):
 def recommend_step(
     session_state: str, waiting_for: str, budget: int, target: AdviceTarget, error_kind: str | UnsetType = UNSET
 ) -> NextStep:
-    """The step for a state; `waiting_for` tells an agent that asks from a ready one, `error_kind` why it failed."""
+    """Return the suggestion for a state; `waiting_for` distinguishes an open dialog, `error_kind` the cause of an
+    error."""
     if session_state == "waiting_input":
         return _recommend_for_input(waiting_for, error_kind, target)
     if session_state in ("in_progress", "just_started", "degraded"):
@@ -50,7 +51,7 @@ def _recommend_for_input(waiting_for: str, error_kind: str | UnsetType, target: 
         return NextStep(
             "session explain",
             target.command_line("explain", "--json-min"),
-            "the model refuses the agent's login: words would be refused until that is mended",
+            "the model refuses the login of the agent: prompts would be refused until it is fixed",
         )
     if waiting_for in ("", "prompt", "error"):
         tail = f"--text {quote(CONTINUE_PROMPT)} --enter --json-min"
@@ -61,12 +62,12 @@ def _recommend_for_input(waiting_for: str, error_kind: str | UnsetType, target: 
         return NextStep(
             "session monitor",
             target.command_line("monitor", "--stop-on-waiting false --json-min"),
-            "the agent is out of quota: words would be refused until the limit is lifted",
+            "the agent is out of quota: prompts would be refused until the limit is lifted",
         )
     return NextStep(
         "session snapshot",
         target.command_line("snapshot", "--json-min"),
-        f"the agent asks ({waiting_for}): read the question, then answer it with session send --answer",
+        f"the agent waits for an answer ({waiting_for}): read the question, then answer it with session send --answer",
     )
 
 
@@ -112,9 +113,9 @@ def _recommend_after_completion(budget: int, target: AdviceTarget) -> NextStep:
 
 
 def recommend_project_root(session: str, binary: str) -> NextStep:
-    """Sessions of this name live in several projects: nothing can be said before one is chosen."""
+    """Return the suggestion for a name used in several projects: choose one first."""
     return NextStep(
         "provide_project_root",
         f"{binary} session status --session {quote(session)} --project-root PATH --json",
-        "sessions of this name live in more than one project",
+        "several projects have a session of this name",
     )

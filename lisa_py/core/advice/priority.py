@@ -1,4 +1,4 @@
-"""How urgently a session wants somebody's attention."""
+"""Urgency of a session."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _PRIORITY_BY_STATE = {
     "not_found": (5, "missing"),
 }
 AMBIGUOUS_ROOT_PRIORITY = (98, "high")
-"""For a session whose name lives in more than one project."""
+"""For a name used in several projects."""
 
 
 def session_priority(session_state: str) -> tuple[int, str]:
-    """(score, label); 100 wants it most."""
+    """Return (score, label); 100 is the most urgent."""
     return _PRIORITY_BY_STATE.get(session_state, (40, "unknown"))

@@ -1,4 +1,4 @@
-"""What is wrong with a prompt before it is given: its length, markers in it, a call for lisa that will not be heard."""
+"""Check a prompt before it is sent: its length, markers in it, undetected nesting."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _RUNNERS = r"(?:lisa|(?:sub-?)?agents?|(?:sub-?)?sessions?|workers?|orchestrat\w
 _NESTED = re.compile(
     rf"\bnest(?:ed|ing)\b[^.!?\n]{{0,60}}\b{_RUNNERS}\b|\b{_RUNNERS}\b[^.!?\n]{{0,60}}\bnest(?:ed|ing)\b", re.IGNORECASE
 )
-"""Nesting of agents in one sentence; nested loops, lists and folders are none of lisa's business."""
+"""Nesting of agents in one sentence; nested loops, lists and folders do not count."""
 
 
 class LintWarning(Struct, frozen=True, kw_only=True):
-    """One thing that is wrong."""
+    """One warning."""
 
     code: str
     severity: str
@@ -36,24 +36,24 @@ class LintWarning(Struct, frozen=True, kw_only=True):
 
 
 class LintReport(Struct, frozen=True, kw_only=True):
-    """All of them, and how good the prompt is on the whole."""
+    """All warnings, and the score of the prompt."""
 
     token_estimate: int
     warnings: tuple[LintWarning, ...]
     score: int
-    """100 is flawless."""
+    """100: no warning."""
 
     def count(self, severity: str) -> int:
         return sum(warning.severity == severity for warning in self.warnings)
 
     def has_severity(self, severity: str) -> bool:
-        """Whether any warning is at least this severe."""
+        """Return True if a warning is at least this severe."""
         minimum = SEVERITIES.index(severity)
         return any(SEVERITIES.index(warning.severity) >= minimum for warning in self.warnings)
 
 
 def lint_prompt(start: ResolvedLaunch, markers: Sequence[str], budget: int) -> LintReport:
-    """Look at the prompt of a checked launch."""
+    """Check the prompt of a checked launch."""
     tokens = estimate_tokens(start.launch.prompt)
     found = [
         warning
@@ -70,7 +70,7 @@ def lint_prompt(start: ResolvedLaunch, markers: Sequence[str], budget: int) -> L
 
 
 def estimate_tokens(prompt: str) -> int:
-    """Tokens by rule of thumb: four characters each, but one for each ideograph (it is a word or part of one)."""
+    """Estimate the tokens: four characters each, but one for each ideograph (a word or a part of one)."""
     text = prompt.strip()
     if text.isascii():
         return len(text) // 4 + 1
@@ -108,13 +108,13 @@ def _check_nested_hint(start: ResolvedLaunch) -> LintWarning | None:
     return LintWarning(
         code="nested_hint_missing",
         severity="medium",
-        message=f"the prompt speaks of nested agents, but the sandbox stays ({detection.reason});"
-        " call for lisa by name (--rewrite shows how) or give --nested-policy force",
+        message=f"the prompt mentions nested agents, but the sandbox stays ({detection.reason});"
+        " name lisa in the prompt (--rewrite shows how) or give --nested-policy force",
     )
 
 
 def _check_bypass_conflict(start: ResolvedLaunch) -> LintWarning | None:
-    """A sandboxed unattended mode in the arguments of a launch that must be without sandbox."""
+    """Return a sandboxed unattended mode in the arguments of a launch that must have no sandbox."""
     detection = start.detection
     if not detection.has_full_auto_arg:
         return None
@@ -125,5 +125,5 @@ def _check_bypass_conflict(start: ResolvedLaunch) -> LintWarning | None:
     return LintWarning(
         code="bypass_full_auto_conflict",
         severity="high",
-        message=f"{start.agent.full_auto_flag} keeps the sandbox that the nested run must be without; leave it out",
+        message=f"{start.agent.full_auto_flag} keeps the sandbox, which prevents the nested run; omit it",
     )

@@ -1,4 +1,4 @@
-"""How to get a session going again, as commands with the confidence that each is right; nothing is run."""
+"""Recovery plan of a session, as commands with a confidence; none is run."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class RecoveryPlan(Struct, frozen=True, kw_only=True):
     enabled: bool = True
     steps: tuple[RecoveryStep, ...]
     confidence: float
-    """How sure the plan is as a whole."""
+    """Confidence of the whole plan."""
 
 
 class AdviceTarget(Struct, frozen=True, kw_only=True):
-    """The session the plan is for."""
+    """The session of the plan."""
 
     session: str
     project_root: str
@@ -54,14 +54,16 @@ class AdviceTarget(Struct, frozen=True, kw_only=True):
 
 
 def plan_recovery(findings: Sequence[AnomalyFinding], target: AdviceTarget) -> RecoveryPlan:
-    """Each command once; the confidence is the mean of the steps', but fixed for a session that is gone."""
+    """Return each command once; the confidence is the mean of the steps, but fixed for a missing session."""
     codes = {finding.code for finding in findings}
-    steps = [RecoveryStep(target.command_line("status", "--json-min"), "see the state as it is now", 0.99)]
+    steps = [RecoveryStep(target.command_line("status", "--json-min"), "read the current state", 0.99)]
     if "session_not_found" in codes:
         prompt = RESTART_PROMPT if target.respawn_options.mode == "exec" else ""
         steps.append(
             RecoveryStep(
-                target.spawn_command_line(prompt), "the session is gone: start it again as it was", _MISSING_CONFIDENCE
+                target.spawn_command_line(prompt),
+                "the session is gone: start it again with the same options",
+                _MISSING_CONFIDENCE,
             )
         )
         return RecoveryPlan(steps=tuple(steps), confidence=_MISSING_CONFIDENCE)
@@ -79,12 +81,12 @@ def _wake_steps(target: AdviceTarget) -> list[RecoveryStep]:
     return [
         RecoveryStep(
             target.command_line("send", f"--text {quote(ASK_BLOCKER_PROMPT)} --enter --json-min"),
-            "let the agent name what holds it up",
+            "request the blocker from the agent",
             0.84,
         ),
         RecoveryStep(
             target.command_line("monitor", "--expect any --max-polls 8 --poll-interval 2 --json-min"),
-            "see whether that got it going",
+            "check for progress",
             0.8,
         ),
     ]
@@ -92,7 +94,7 @@ def _wake_steps(target: AdviceTarget) -> list[RecoveryStep]:
 
 def _restart_steps(target: AdviceTarget) -> list[RecoveryStep]:
     return [
-        RecoveryStep(target.command_line("explain", "--events 40 --json-min"), "see what led here", 0.9),
-        RecoveryStep(target.command_line("kill", "--json"), "end what is left of it", 0.78),
-        RecoveryStep(target.spawn_command_line(RESUME_PROMPT), "start it again as it was", 0.74),
+        RecoveryStep(target.command_line("explain", "--events 40 --json-min"), "read the history", 0.9),
+        RecoveryStep(target.command_line("kill", "--json"), "end the remaining processes", 0.78),
+        RecoveryStep(target.spawn_command_line(RESUME_PROMPT), "start it again with the same options", 0.74),
     ]

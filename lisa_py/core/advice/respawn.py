@@ -1,4 +1,4 @@
-"""How a session was started, so that advice to start it again means the same agent, mode and model."""
+"""Start options of a session, to start it again with the same agent, mode and model."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from lisa_py.core.advice import goals
 
 
 class RespawnOptions(Struct, frozen=True, kw_only=True):
-    """What a start needs besides its prompt."""
+    """Options of a start besides its prompt."""
 
     agent: str
     mode: str
     model: str = ""
     command: str = ""
-    """The caller's own command, which ran instead of an agent."""
+    """The custom command, which ran instead of an agent."""
 
 
 def derive_options(meta: SessionMeta | None, name: str = "") -> RespawnOptions:
-    """By the session's metadata, else by a generated name; of one nobody knows, what plans usually begin with."""
+    """Derive the options from the metadata, else from a generated name, else from the defaults of plans."""
     if meta is None or not meta.agent:
         return _parse_session_name(name)
     if meta.custom_command:
@@ -35,7 +35,7 @@ def derive_options(meta: SessionMeta | None, name: str = "") -> RespawnOptions:
 
 
 def _parse_session_name(name: str) -> RespawnOptions:
-    """Generated names tell agent and mode: `lisa-shop-260801-093000-1-claude-exec-review`."""
+    """Parse a generated name for agent and mode: `lisa-shop-260801-093000-1-claude-exec-review`."""
     words = name.split("-")
     for word, mode in itertools.pairwise(words):
         if word in agents.names() and mode in MODES:
@@ -45,7 +45,7 @@ def _parse_session_name(name: str) -> RespawnOptions:
 
 
 def _parse_model(meta: SessionMeta) -> str:
-    """The model in the command line, of agents that take one."""
+    """Return the model in the command line, for agents with models."""
     try:
         if not agents.get(meta.agent).takes_model:
             return ""
@@ -56,7 +56,7 @@ def _parse_model(meta: SessionMeta) -> str:
 
 
 def format_spawn_command(options: RespawnOptions, project_root: str, binary: str, prompt: str) -> str:
-    """The command line that starts it again; a command of the caller's own takes no prompt."""
+    """Return the command line that starts it again; a custom command has no prompt."""
     words = [binary, "session spawn", "--agent", options.agent, "--mode", options.mode]
     words += ["--project-root", quote(project_root)]
     if options.command:

@@ -1,4 +1,4 @@
-"""Claiming a task: one session holds it while that session lives, or for a short lease before it is spawned."""
+"""Task claims: held while a session lives, or for a short lease before it is spawned."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
 from lisa_py.store.task_claims import Claim, Claims
 
 LEASE_SECONDS = 300.0
-"""How long a claim holds for a session that does not exist (yet): a caller may claim first and spawn then."""
+"""Seconds a claim holds for a session that does not exist yet."""
 _ENDED_STATES = ("completed", "crashed", "not_found")
 
 
 class ClaimResult(Struct, frozen=True, kw_only=True):
-    """What came of a query, claim or release."""
+    """Result of a query, claim or release."""
 
     holder: Claim | None = None
-    """Who holds the task now."""
+    """Session that holds the task now."""
     duplicate: bool = False
-    """Another living session holds it."""
+    """True if another live session holds it."""
     claimed: bool = False
     released: bool = False
     recovered: bool = False
 
 
 def query(ctx: Context, project: Project, task: str) -> ClaimResult:
-    """Who holds the task; nothing is written."""
+    """Return the holder of the task; nothing is written."""
     content = task_claims.registry(project, ctx.settings).read()
     holder = content.items.get(task)
     if holder is None or _find_stale(ctx, project, (holder,)):
@@ -41,7 +41,7 @@ def query(ctx: Context, project: Project, task: str) -> ClaimResult:
 
 
 def claim(ctx: Context, project: Project, task: str, session: str, root: str) -> ClaimResult:
-    """Take the task for a session unless another living one holds it; two claimers never both win."""
+    """Claim the task for a session unless another live one holds it; two callers never both succeed."""
     with task_claims.registry(project, ctx.settings).change(ctx.settings, ctx.clock.now()) as opened:
         _prune(ctx, project, opened.content)
         holder = opened.content.items.get(task)
@@ -55,7 +55,7 @@ def claim(ctx: Context, project: Project, task: str, session: str, root: str) ->
 
 
 def release(ctx: Context, project: Project, task: str) -> ClaimResult:
-    """Give the task back; done twice is done once."""
+    """Release the task; repeated releases have no effect."""
     with task_claims.registry(project, ctx.settings).change(ctx.settings, ctx.clock.now()) as opened:
         _prune(ctx, project, opened.content)
         opened.content.items.pop(task, None)
@@ -70,7 +70,7 @@ def _prune(ctx: Context, project: Project, content: Claims) -> None:
 
 
 def _find_stale(ctx: Context, project: Project, held: Iterable[Claim]) -> list[Claim]:
-    """Claims of sessions that have ended; while tmux cannot be asked none is."""
+    """Return the claims of ended sessions; none while tmux cannot be queried."""
     every = [claim for claim in held if SESSION_NAME.match(claim.session)]
     where = [SessionRef(ctx.project(claim.project_root or project.root), claim.session) for claim in every]
     try:

@@ -1,4 +1,4 @@
-"""Which sessions there are: on a project's tmux server, or on all servers that lisa's records know of."""
+"""Find sessions: on the tmux server of a project, or on all servers in lisa's records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
 
 
 class SessionWarning(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Something that kept part of the answer away."""
+    """An error that made the answer incomplete."""
 
     error_code: str
     message: str
@@ -25,21 +25,21 @@ class SessionWarning(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class LiveSessions(Struct):
-    """Sessions found, and what of them tmux showed on the way."""
+    """Found sessions, with their tmux data."""
 
     refs: list[SessionRef]
     panes: dict[str, list[Pane]]
-    """Socket -> what its server holds; for `evidence.collect`, so that it need not ask again."""
+    """Server content by socket, so that the evidence collector need not query it again."""
     warnings: list[SessionWarning]
 
 
 def find_live_sessions(
     ctx: Context, project: Project, *, all_sockets: bool = False, project_only: bool = False
 ) -> LiveSessions:
-    """The sessions that tmux has, ended ones that are still kept included; by name.
+    """Return the sessions of tmux by name, including ended ones that are kept.
 
-    Raises LisaError(session_list_failed) when the project's own server cannot be asked; another server that cannot is
-    a warning, and its sessions are listed by their records.
+    Raise LisaError(session_list_failed) if the server of the project cannot be queried; another server that cannot is a
+    warning, and its sessions are listed from their records.
     """
     fleet = LiveSessions([], {}, [])
     found: dict[tuple[str, str], SessionRef] = {}
@@ -59,7 +59,7 @@ def find_live_sessions(
 
 
 def _list_recorded(ctx: Context, project: Project, all_sockets: bool) -> list[tuple[SessionRef, str]]:
-    """Sessions with records of this project (of all projects), each with the socket it was made on."""
+    """Return the sessions with records of this project (or all projects), each with its socket."""
     found = []
     for digest in paths.list_project_hashes(ctx.settings) if all_sockets else [project.hash]:
         folder = f"{ctx.settings.state_dir}/projects/{digest}"
@@ -84,20 +84,20 @@ def _has_session(ctx: Context, fleet: LiveSessions, ref: SessionRef, socket: str
     except TmuxUnavailable as problem:
         if not any(known.message == problem.message for known in fleet.warnings):
             fleet.warnings.append(SessionWarning(error_code=problem.code, message=problem.message))
-        return True  # nobody knows; its state will say so
+        return True  # unknown; its state reports that
 
 
 def _list_panes(ctx: Context, fleet: LiveSessions, project: Project, socket: str) -> Sequence[Pane]:
     if socket not in fleet.panes:
         server = ctx.tmux(project, socket)
         if not files.exists(socket):
-            server.program()  # no tmux at all is another answer than no server
+            server.program()  # a missing tmux differs from a missing server
         fleet.panes[socket] = server.list_panes() if files.exists(socket) else []
     return fleet.panes[socket]
 
 
 def find_stale_sessions(ctx: Context, project: Project, fleet: LiveSessions) -> tuple[int, list[SessionRef]]:
-    """How many sessions of the project have records, and which of them tmux has no more."""
+    """Return the number of sessions with records, and those that tmux no longer has."""
     recorded = session_records.list_sessions(project)
     live_names = {ref.session for ref in fleet.refs if ref.project.hash == project.hash}
     return len(recorded), [ref for ref in recorded if ref.session not in live_names]

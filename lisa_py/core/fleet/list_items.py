@@ -1,4 +1,4 @@
-"""A list of sessions as an answer: one item each, what to do next, how urgent, and what is new since the last list."""
+"""Items of a session list: state, next action, urgency, and changes since the last list."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ListItem(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=
 
 
 class ListDelta(Struct, frozen=True, kw_only=True):
-    """What is new since the last list; a changed session is shown as it is now."""
+    """Changes since the last list; a changed session is shown as it is now."""
 
     added: tuple[ListItem, ...]
     removed: tuple[ListItem, ...]
@@ -48,7 +48,7 @@ class ListCursor(Struct, kw_only=True, rename="camel"):
 
 
 def build_item(ref: SessionRef, socket: str, status: Status | None) -> ListItem:
-    """One session; with a status also what it asks for."""
+    """One session; with a status also the cause of waiting."""
     if status is None:
         return ListItem(session=ref.session, project_root=ref.project.root, socket_path=socket)
     score, label = priority.session_priority(status.session_state)
@@ -67,7 +67,7 @@ def build_item(ref: SessionRef, socket: str, status: Status | None) -> ListItem:
 
 
 def sort_by_priority(items: Sequence[ListItem]) -> list[ListItem]:
-    """The most urgent first, then by name."""
+    """Sort by urgency, then by name."""
     return sorted(items, key=lambda each: (-(each.priority_score or 0), each.session))
 
 
@@ -76,7 +76,7 @@ def default_cursor_path(ctx: Context, project: Project) -> str:
 
 
 def load_cursor(path: str) -> ListCursor:
-    """The last list; empty when there is none. Raises UsageError(invalid_cursor_file)."""
+    """Return the last list; empty if none. Raise UsageError(invalid_cursor_file)."""
     try:
         if files.exists(path) and not files.is_own_file(path):
             raise UnreadableRecord(f"{path} is not a plain file of this user")
@@ -89,7 +89,7 @@ def load_cursor(path: str) -> ListCursor:
 
 
 def save_cursor(path: str, items: Sequence[ListItem], now: float) -> None:
-    """Raises LisaError(cursor_file_write_failed)."""
+    """Store the list. Raise LisaError(cursor_file_write_failed)."""
     try:
         folder = os.path.dirname(path)
         if not files.is_dir(folder):
@@ -112,5 +112,5 @@ def _sort_by_name(items: Iterable[ListItem]) -> tuple[ListItem, ...]:
 
 
 def item_key(item: ListItem) -> str:
-    """What tells items apart: the name, with the project where a name alone would not do."""
+    """Return the key of an item: the name, with the project if the name alone is ambiguous."""
     return item.session if item.project_root is UNSET else f"{item.session}@{item.project_root}"

@@ -1,4 +1,4 @@
-"""Who spawned whom: every session with records as a forest, each exactly once, whatever its records say."""
+"""Spawn relations: every session with records in a forest, exactly once, even with invalid records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SessionKey = tuple[str, str]
 
 
 class TreeRow(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One session; what is empty is left out."""
+    """One session; empty fields are omitted."""
 
     session: str
     parent_session: str = ""
@@ -38,41 +38,41 @@ class TreeRow(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=T
 
 
 class TreeNode(TreeRow, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One session with those it has spawned."""
+    """One session with its children."""
 
     children: tuple[TreeNode, ...] = ()
 
 
 class TreeQuery(Struct, frozen=True, kw_only=True):
-    """Which part of the forest."""
+    """Filter of the forest."""
 
     session: str = ""
-    """Only this one and what is below it."""
+    """Only this session and its descendants."""
     all_hashes: bool = False
     active_only: bool = False
     with_state: bool = False
 
     @property
     def scope(self) -> str:
-        """Tells apart what must not be compared: `all`, or the session's name, with the filters."""
+        """Return the key of the view for comparisons: `all`, or the session name, with the filters."""
         words = [self.session or "all", "active" if self.active_only else "", "hashes" if self.all_hashes else ""]
         return "-".join(word for word in words if word)
 
 
 class SessionTree(Struct, frozen=True, kw_only=True):
-    """The forest, as rows (parents before their children) and as nodes."""
+    """The forest, as rows (parents before children) and as nodes."""
 
     rows: tuple[TreeRow, ...]
     roots: tuple[TreeNode, ...]
     total: int
-    """Sessions with readable records, before any filter."""
+    """Number of sessions with readable records, before any filter."""
     warnings: tuple[str, ...] = ()
 
 
 def build_tree(ctx: Context, project: Project, query: TreeQuery) -> SessionTree:
-    """Read the records and join them; changes nothing.
+    """Read the records and join them; nothing is written.
 
-    Raises LisaError: session_not_found_in_tree, session_tree_build_failed (tmux cannot be asked who is active).
+    Raise LisaError: session_not_found_in_tree, session_tree_build_failed (tmux cannot be queried for active sessions).
     """
     found = session_index.index_all_projects(ctx.settings) if query.all_hashes else session_index.index_project(project)
     every = found.sessions
@@ -85,7 +85,7 @@ def build_tree(ctx: Context, project: Project, query: TreeQuery) -> SessionTree:
         if not tops:
             raise LisaError(
                 "session_not_found_in_tree",
-                f"session not found in metadata: {query.session} (lisa session tree shows what there is)",
+                f"session not found in metadata: {query.session} (lisa session tree shows all)",
                 session=query.session,
             )
     order = _sort_depth_first(tops, children)
@@ -103,11 +103,11 @@ def _key(known: SessionIndexEntry) -> SessionKey:
 def _filter_active(
     ctx: Context, project: Project, every: Sequence[SessionIndexEntry], query: TreeQuery
 ) -> tuple[SessionIndexEntry, ...]:
-    """Those tmux has, running or ended."""
+    """Return the sessions of tmux, running or ended."""
     try:
         live = running.find_live_sessions(ctx, project, all_sockets=query.all_hashes)
     except LisaError as problem:
-        raise LisaError("session_tree_build_failed", f"nobody knows who is active: {problem.message}") from problem
+        raise LisaError("session_tree_build_failed", f"active sessions are unknown: {problem.message}") from problem
     there = {(ref.project.root, ref.session) for ref in live.refs}
     return tuple(known for known in every if _key(known) in there)
 
@@ -116,7 +116,7 @@ def _filter_active(
 
 
 def _find_parents(every: Sequence[SessionIndexEntry]) -> tuple[dict[SessionKey, SessionKey], list[str]]:
-    """Whose child each session is; a circle is opened at the first of its names, so that nobody vanishes."""
+    """Return the parent of each session; a cycle is broken at its first name, so that no session is lost."""
     keys = {_key(known) for known in every}
     by_run = {known.meta.run_id: _key(known) for known in every if known.meta.run_id}
     parents: dict[SessionKey, SessionKey] = {}
@@ -135,7 +135,7 @@ def _find_parents(every: Sequence[SessionIndexEntry]) -> tuple[dict[SessionKey, 
 def _find_parent(
     known: SessionIndexEntry, keys: Iterable[SessionKey], by_run: Mapping[str, SessionKey]
 ) -> SessionKey | None:
-    """By run id where it is known, which is exact across projects; else by name in the same project."""
+    """Find the parent by run id, which is unique across projects; else by name in the same project."""
     name, root = known.meta.parent_session, known.ref.project.root
     if not name:
         return None

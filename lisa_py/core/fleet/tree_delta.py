@@ -1,4 +1,4 @@
-"""What is new in the tree since it was last looked at."""
+"""Changes in the tree since the last call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATE_FIELDS = ("status", "session_state", "waiting_for")
 
 
 class TreeEdgeDelta(Struct, frozen=True, kw_only=True):
-    """Links that came and went; a session with another parent is both."""
+    """Added and removed links; a session with another parent is in both."""
 
     added: tuple[TreeRow, ...] | UnsetType = UNSET
     removed: tuple[TreeRow, ...] | UnsetType = UNSET
@@ -24,7 +24,7 @@ class TreeEdgeDelta(Struct, frozen=True, kw_only=True):
 
 
 class TreeRowDelta(Struct, frozen=True, kw_only=True):
-    """Sessions that came, went, or changed; changed ones as they are now."""
+    """Added, removed and changed sessions; changed ones as they are now."""
 
     added: tuple[TreeRow, ...] = ()
     removed: tuple[TreeRow, ...] = ()
@@ -33,9 +33,9 @@ class TreeRowDelta(Struct, frozen=True, kw_only=True):
 
 
 def compare_edges(ctx: Context, project: Project, query: TreeQuery, tree: SessionTree) -> tuple[TreeEdgeDelta, str]:
-    """Compare with the last `--delta` of the same view, and remember this one.
+    """Compare with the last `--delta` of the same view, and store this one.
 
-    The second value says where an unreadable snapshot went. Raises LisaError(session_tree_delta_failed).
+    The second value is the path an unreadable snapshot was moved to. Raise LisaError(session_tree_delta_failed).
     """
     now = {_row_name(row, project): row for row in tree.rows}
     links = {name: row.parent_session for name, row in now.items()}
@@ -51,22 +51,22 @@ class TreeCursorReport(Struct, frozen=True, kw_only=True):
 
     path: str
     recovered: bool
-    """It was unreadable and was set aside."""
+    """Path an unreadable file was moved to."""
 
 
 def compare_rows(
     ctx: Context, project: Project, query: TreeQuery, tree: SessionTree, cursor_file: str, *, reset: bool
 ) -> tuple[TreeRowDelta, TreeCursorReport]:
-    """Compare with what the cursor file holds, and write it anew; `reset` sets an unreadable one aside.
+    """Compare with the cursor file, and update it; `reset` moves an unreadable one aside.
 
-    Raises UsageError(invalid_cursor_file), LisaError(cursor_file_write_failed).
+    Raise UsageError(invalid_cursor_file), LisaError(cursor_file_write_failed).
     """
     path = cursors.resolve_path(cursor_file) if cursor_file else tree_cursors.default_cursor_path(project, query.scope)
     stored = cursors.read_or_set_aside(tree_cursors.read_rows, path, reset, ctx.clock.now())
     last = stored or tree_cursors.TreeRowsCursor()
     before = {name: msgspec.convert(row, TreeRow) for name, row in last.rows.items()}
     now = {_row_name(row, project): row for row in tree.rows}
-    states = query.with_state and last.with_state  # switching states on is no change of the sessions
+    states = query.with_state and last.with_state  # adding states is not a change of the sessions
     found = TreeRowDelta(
         added=tuple(now[name] for name in sorted(now.keys() - before.keys())),
         removed=tuple(before[name] for name in sorted(before.keys() - now.keys())),
@@ -91,5 +91,5 @@ def _clear_states(row: TreeRow, states: bool) -> TreeRow:
 
 
 def _row_name(row: TreeRow, project: Project) -> str:
-    """The session's name, with the project where a name alone would not do."""
+    """Return the name of the session, with the project if the name alone is ambiguous."""
     return row.session if row.project_root == project.root else f"{row.session}@{row.project_root}"

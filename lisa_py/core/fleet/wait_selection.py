@@ -1,4 +1,4 @@
-"""Whom to wait for, and how those who were waited for are told of: rows, most urgent first, and a cursor file."""
+"""Select sessions to wait for and format the result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lisa_py.store.paths import Project, SessionRef
 
 
 class WaitQuery(Struct, frozen=True, kw_only=True):
-    """The condition, checked."""
+    """The checked condition."""
 
     every: bool
     states: tuple[str, ...]
@@ -32,7 +32,7 @@ class WaitQuery(Struct, frozen=True, kw_only=True):
 
 
 class WaitRow(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One session as it was last seen."""
+    """The last known state of one session."""
 
     session: str
     project_root: str
@@ -42,7 +42,7 @@ class WaitRow(Struct, frozen=True, kw_only=True, rename="camel"):
     agent: str
     mode: str
     changed: bool
-    """Since the call began, or since the cursor file's last report."""
+    """True if changed since the start of the call, or since the last report of the cursor file."""
     previous_state: str
     next_action: str
     priority_score: int
@@ -62,7 +62,7 @@ class MinimalWaitRow(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class WaitCursor(Struct, kw_only=True, rename="camel"):
-    """The cursor file: what each session was like when it was last reported."""
+    """The cursor file: the state of each session at its last report."""
 
     updated_at: str = ""
     marks: dict[str, str] = {}
@@ -71,7 +71,7 @@ class WaitCursor(Struct, kw_only=True, rename="camel"):
 def parse_query(
     any_: bool, every: bool, until_state: str, changed: bool, cursor_file: str, cursor_reset: bool
 ) -> WaitQuery:
-    """Raises UsageError(wait_condition_conflict | invalid_until_state)."""
+    """Check the condition. Raise UsageError(wait_condition_conflict | invalid_until_state)."""
     if any_ and every:
         raise UsageError("wait_condition_conflict", "give --any or --all, not both")
     words = tuple(dict.fromkeys(word.strip().lower() for word in until_state.split(",") if word.strip()))
@@ -90,14 +90,14 @@ def parse_query(
 
 
 def select_sessions(ctx: Context, project: Project, sessions: str, root: str) -> list[SessionRef]:
-    """The sessions named, else all that the project has but the caller's own.
+    """Return the named sessions, else all of the project except the caller's own.
 
-    Raises LisaError: no_sessions, session_list_failed, invalid_sessions, invalid_session_name, ambiguous_project_root.
+    Raise LisaError: no_sessions, session_list_failed, invalid_sessions, invalid_session_name, ambiguous_project_root.
     """
     if sessions:
         names = list(dict.fromkeys(name.strip() for name in sessions.split(",") if name.strip()))
         if not names:
-            raise UsageError("invalid_sessions", "invalid --sessions: it names none")
+            raise UsageError("invalid_sessions", "invalid --sessions: the list is empty")
         return [ctx.ref(name, root) for name in names]
     own = ctx.settings.parent_session  # a parent that waits for its children does not wait for itself
     found = [ref for ref in discover.find_live_sessions(ctx, project).refs if ref.session != own]
@@ -109,9 +109,9 @@ def select_sessions(ctx: Context, project: Project, sessions: str, root: str) ->
 def wait_for_sessions(
     ctx: Context, refs: list[SessionRef], condition: WaitCondition, query: WaitQuery, emit: Callable[[WaitMember], None]
 ) -> WaitManyResult:
-    """Wait, and keep the cursor file.
+    """Wait, and update the cursor file.
 
-    Raises LisaError: session_not_found when none of the sessions ever was, interrupted, invalid_cursor_file,
+    Raise LisaError: session_not_found if no session ever existed, interrupted, invalid_cursor_file,
     cursor_file_write_failed.
     """
     cursor = _load_cursor(ctx, query) if query.cursor_file else None
@@ -120,7 +120,7 @@ def wait_for_sessions(
     try:
         found = wait_many.wait(ctx, refs, condition, baseline=cursor.marks if cursor else None, emit=emit)
     except KeyboardInterrupt:
-        raise LisaError("interrupted", "stopped waiting; the sessions go on", exit_code=130) from None
+        raise LisaError("interrupted", "stopped waiting; sessions keep running", exit_code=130) from None
     if cursor is not None:
         _save_cursor(ctx, query.cursor_file, cursor, found)
     return found
@@ -129,7 +129,9 @@ def wait_for_sessions(
 def _load_cursor(ctx: Context, query: WaitQuery) -> WaitCursor:
     found = cursors.read_or_set_aside(_read_cursor, query.cursor_file, query.cursor_reset, ctx.clock.now())
     if found is None:
-        ctx.warn(f"wait warning: {query.cursor_file} could not be read and was set aside; all is news again")
+        ctx.warn(
+            f"wait warning: {query.cursor_file} could not be read and was set aside; all sessions are reported again"
+        )
     return found or WaitCursor()
 
 
@@ -143,7 +145,7 @@ def _read_cursor(path: str) -> WaitCursor:
 
 
 def _save_cursor(ctx: Context, path: str, cursor: WaitCursor, found: WaitManyResult) -> None:
-    """What was reported counts as known; the others keep what they were, so that their change is still news."""
+    """Mark reported sessions as known; the others keep their state, so that their change is reported later."""
     marks = dict(cursor.marks)
     marks.update({member.key: member.mark for member in found.met})
     try:
@@ -155,7 +157,7 @@ def _save_cursor(ctx: Context, path: str, cursor: WaitCursor, found: WaitManyRes
 
 
 def build_rows(found: Iterable[WaitMember]) -> tuple[WaitRow, ...]:
-    """The most urgent first, then by name."""
+    """Sort by urgency, then by name."""
     return tuple(sorted(map(build_row, found), key=lambda each: (-each.priority_score, each.session)))
 
 

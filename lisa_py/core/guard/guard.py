@@ -1,4 +1,4 @@
-"""The guard's verdict: is a planned command safe while others work on the user's tmux server."""
+"""Decide if a planned command is safe for other users of the tmux server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STRICTNESS = ("off", "warn", "strict")
 
 
 class CommandRisk(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One command of the chain and what is dangerous about it."""
+    """One command of the chain and its risks."""
 
     command: str
     risk: str
@@ -24,7 +24,7 @@ class CommandRisk(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class GuardVerdict(Struct, frozen=True, kw_only=True):
-    """What the guard thinks of a command (or of none: only of the machine)."""
+    """Assessment of a command, or only of the machine."""
 
     risk: str
     reasons: tuple[str, ...]
@@ -35,7 +35,7 @@ class GuardVerdict(Struct, frozen=True, kw_only=True):
 
 
 def assess_command(text: str, policy: GuardPolicy | None, probe: UserTmuxReport, *, strict: bool) -> GuardVerdict:
-    """Strict: no session of others, no doubt about that, and no risk; else: no session of others and no high risk."""
+    """Strict: no foreign sessions, no doubt about that, and no risk; else: no foreign sessions and no high risk."""
     findings, assessed = _collect_findings(text, policy) if text.strip() else ([], ())
     level = risk.highest_risk(findings)
     alone = not probe.sessions and (probe.state != "error" or not strict)
@@ -51,7 +51,7 @@ def assess_command(text: str, policy: GuardPolicy | None, probe: UserTmuxReport,
 
 
 def _collect_findings(text: str, policy: GuardPolicy | None) -> tuple[list[RiskFinding], tuple[CommandRisk, ...]]:
-    """All findings, each code once with its highest risk, in the order of WORDING; and who each is about."""
+    """Return all findings, each code once with its highest risk, in the order of WORDING; with their commands."""
     commands, broken = risk.parse_planned_commands(text)
     each = [_apply_cleanup_allowance(found, policy) for found in risk.assess_commands(commands)]
     every = (
@@ -77,7 +77,7 @@ def _collect_findings(text: str, policy: GuardPolicy | None) -> tuple[list[RiskF
 
 
 def _apply_cleanup_allowance(findings: Sequence[RiskFinding], policy: GuardPolicy | None) -> list[RiskFinding]:
-    """A policy that allows the clean-up of the default server makes it a matter of care, not of alarm."""
+    """Lower the risk of cleaning the default server if the policy allows it."""
     eased = policy is not None and policy.allow_cleanup_include_tmux_default
     return [
         RiskFinding(finding.code, "medium") if eased and finding.code == "cleanup_include_tmux_default" else finding
@@ -87,7 +87,7 @@ def _apply_cleanup_allowance(findings: Sequence[RiskFinding], policy: GuardPolic
 
 def _machine_warnings(probe: UserTmuxReport) -> tuple[str, ...]:
     if probe.state == "error":
-        return (f"whether the default tmux server has sessions cannot be told: {probe.problem}",)
+        return (f"cannot determine if the default tmux server has sessions: {probe.problem}",)
     if not probe.sessions:
         return ()
     return (
@@ -104,7 +104,7 @@ def _build_remediation(text: str, findings: Sequence[RiskFinding], probe: UserTm
     if probe.sessions:
         lines.append("do not touch the tmux default server while its sessions are active")
     if probe.state == "error":
-        lines.append("make tmux answer (tmux list-sessions), then ask again")
+        lines.append("check that tmux responds (tmux list-sessions), then repeat")
     codes = {finding.code for finding in findings}
     if codes & {"tmux_kill_server", "tmux_kill_session"}:
         lines.append("end one session of yours by name: lisa session kill --session NAME --project-root PATH")
@@ -114,9 +114,9 @@ def _build_remediation(text: str, findings: Sequence[RiskFinding], probe: UserTm
 
 
 def resolve_machine_policy(cli: str, given: bool, policy: GuardPolicy | None, *, relax: bool) -> tuple[str, str]:
-    """(the machine policy that holds, the policy file's one when it was overruled).
+    """Return (effective machine policy, policy of the file if it was overruled).
 
-    The file replaces the default; against an explicit flag it may only tighten, unless relaxing is allowed.
+    The file replaces the default; against an explicit flag it may only be stricter, unless relaxing is allowed.
     """
     wanted = policy.machine_policy if policy else ""
     if not wanted or wanted == cli:

@@ -1,4 +1,4 @@
-"""The guard's policy file: what a team allows, denies and requires, beyond the built-in rules."""
+"""Policy file of the guard: allowed, denied and required commands of a team."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MACHINE_POLICIES = ("strict", "warn", "off")
 
 
 class GuardPolicy(Struct, frozen=True, kw_only=True, rename=lambda name: name.replace("_", "")):
-    """The file's content; keys are read in any case."""
+    """Content of the file; keys are case-insensitive."""
 
     machine_policy: str = ""
     allowed_commands: tuple[str, ...] = ()
@@ -25,11 +25,11 @@ class GuardPolicy(Struct, frozen=True, kw_only=True, rename=lambda name: name.re
     require_project_only_for_kill_all: bool = False
     allow_cleanup_include_tmux_default: bool = False
     unknown: tuple[str, ...] = ()
-    """Keys of the file that mean nothing; most often misspelt."""
+    """Unknown keys of the file, usually misspelt."""
 
 
 def load_policy(inputs: Inputs, path: str) -> GuardPolicy:
-    """Raises LisaError(policy_file_read_failed | invalid_policy_machine_policy)."""
+    """Load the file. Raise LisaError(policy_file_read_failed | invalid_policy_machine_policy)."""
     try:
         policy = _decode(inputs.read_bytes(path))
     except (InputError, msgspec.DecodeError, msgspec.ValidationError) as problem:
@@ -57,7 +57,7 @@ def _decode(raw: bytes) -> GuardPolicy:
 
 
 def check_policy(policy: GuardPolicy, text: str, commands: list[ShellCommand]) -> list[RiskFinding]:
-    """What the policy has against a text and the commands in it."""
+    """Return the violations of the policy by a text and its commands."""
     low = text.strip().lower()
     found = []
     if _normalise_entries(policy.allowed_commands) and not _is_allowed(policy, low, commands):
@@ -83,7 +83,7 @@ def _normalise_entries(entries: tuple[str, ...]) -> list[str]:
 
 
 def _is_allowed(policy: GuardPolicy, low: str, commands: list[ShellCommand]) -> bool:
-    """Whether every command of the chain holds an allowed entry; one allowed command does not cover the others."""
+    """Return True if every command of the chain has an allowed entry; one allowed command does not cover the others."""
     entries = _normalise_entries(policy.allowed_commands)
     texts = [command.text.lower() for command in commands if not command.guessed] or [low]
     return all(any(entry in text for entry in entries) for text in texts)
@@ -94,7 +94,7 @@ def _contains_entry(low: str, commands: list[ShellCommand], entry: str) -> bool:
 
 
 def _lacks_flag(low: str, commands: list[ShellCommand], prefix: str, flag: str) -> bool:
-    """Whether a lisa command of this name is without the flag, in the text as a whole or in one command of it."""
+    """Return True if a lisa command of this name lacks the flag, in the text as a whole or in one command."""
     if prefix in low and flag not in low:
         return True
     own = (risk.extract_lisa_words(command.words) for command in commands)

@@ -1,4 +1,4 @@
-"""Which planned commands endanger work that is not their own: a look at the text as a whole, then at each command."""
+"""Assess the risks of planned commands for other work: by the whole text, then by each command."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ MESSAGES = {
     "kill_all_without_project_only": "kill-all without --project-only can impact unrelated sessions",
     "cleanup_without_dry_run": "cleanup without --dry-run mutates runtime artifacts",
     "kill_without_project_root": "session kill without --project-root may target wrong project hash",
-    "tmux_kill_server": "kill-server ends every session of the tmux server, whoever started it",
+    "tmux_kill_server": "kill-server ends every session of the tmux server, including those of others",
     "tmux_kill_session": "tmux ends a session, window or pane of the default server",
-    "process_kill_broad": "processes are ended by name or all at once, whoever started them",
+    "process_kill_broad": "processes are ended by name or all at once, including those of others",
     "file_removal_broad": "files far beyond one project, or sockets of tmux servers, are removed",
     "host_shutdown": "the machine is shut down",
-    "unparsable_command": "the command cannot be taken apart, so it cannot be judged",
+    "unparsable_command": "the command cannot be parsed, so its risk is unknown",
     "policy_not_allowed": "the policy allows other commands only",
     "policy_denied_command": "the policy denies the command",
     "policy_requires_project_root": "the policy requires --project-root on session commands",
     "policy_requires_project_only_for_kill_all": "the policy requires --project-only on session kill-all",
     "policy_disallow_cleanup_include_tmux_default": "the policy disallows cleanup --include-tmux-default",
 }
-"""Every finding there is, in the order in which findings are told."""
+"""All findings in the order of reporting."""
 
 
 class RiskFinding(Struct, frozen=True):
-    """One thing that is dangerous about a command."""
+    """One risk of a command."""
 
     code: str
     risk: str
@@ -44,7 +44,7 @@ def highest_risk(findings: Sequence[RiskFinding]) -> str:
 
 
 def assess_text(text: str) -> list[RiskFinding]:
-    """By substrings of the lower-cased text: coarse, but what it finds is never taken back."""
+    """Find risks by substrings of the lower-cased text: coarse, but never retracted."""
     low = text.strip().lower()
     found = []
     if "cleanup" in low and "--include-tmux-default" in low:
@@ -59,7 +59,7 @@ def assess_text(text: str) -> list[RiskFinding]:
 
 
 def assess_commands(commands: Sequence[ShellCommand]) -> list[list[RiskFinding]]:
-    """What the words of each command say."""
+    """Find risks by the words of each command."""
     seen_tmux = False
     findings = []
     for command in commands:
@@ -80,7 +80,7 @@ def _assess_command(words: Sequence[str], after_tmux: bool) -> Iterator[RiskFind
 
 
 def extract_lisa_words(words: Sequence[str]) -> list[str] | None:
-    """The words after the program's name when it is lisa (also unnamed: `session kill ...`), else None."""
+    """Return the words after the program name if it is lisa (also unnamed: `session kill ...`), else None."""
     for start in range(min(len(words), 4)):
         if os.path.basename(words[start]) in ("lisa", "lisa_py"):
             before = [os.path.basename(word) for word in words[:start]]
@@ -94,7 +94,7 @@ def extract_flags(words: Sequence[str]) -> set[str]:
 
 
 def command_path(words: Sequence[str]) -> str:
-    """`session kill-all`, `cleanup`: the command's name."""
+    """Return the name of the command: `session kill-all`, `cleanup`."""
     return " ".join(words[: 2 if words and words[0] == "session" else 1]).lower()
 
 
@@ -112,7 +112,7 @@ def _assess_lisa(words: Sequence[str]) -> Iterator[RiskFinding]:
 
 
 def _assess_tmux(words: Sequence[str]) -> Iterator[RiskFinding]:
-    """tmux takes any unique beginning of a command's name."""
+    """Match a tmux command by any unique prefix of its name."""
     elsewhere = any(re.match(r"-[LS]", word) for word in words)  # another server than the default one
     for word in words:
         if re.match(r"kill-ser(v|ve|ver)?\Z", word):
@@ -127,7 +127,7 @@ def _assess_kill_by_name(words: Sequence[str]) -> Iterator[RiskFinding]:
 
 
 def _assess_kill(words: Sequence[str]) -> Iterator[RiskFinding]:
-    """`kill PID` ends one process; -1 means all of them, and what another command prints means who knows which."""
+    """Return the risk of kill: a PID is one process; -1 is all of them, and substituted output is unknown."""
     pids = words[1:] if words and re.match(r"-[A-Z0-9a-z]+\Z", words[0]) else words
     from_elsewhere = not pids and not (words and words[0].lower() in ("-l", "--help"))
     if any(re.search(r"[`$]|\A-?1\Z", word) for word in pids) or from_elsewhere:
@@ -163,7 +163,7 @@ def _is_broad(word: str) -> bool:
 
 
 def _is_socket(word: str) -> bool:
-    """A tmux server whose socket is gone runs on, and nobody can reach its sessions."""
+    """Detect removed sockets: the tmux server keeps running without access to its sessions."""
     return re.match(r"(?:/private)?/tmp/(?:lisa-)?tmux-", word) is not None
 
 
@@ -190,7 +190,7 @@ _PROGRAMS: dict[str, Callable[[Sequence[str]], Iterator[RiskFinding]]] = {
 
 
 def parse_planned_commands(text: str) -> tuple[list[ShellCommand], list[RiskFinding]]:
-    """The commands of a text, those that lisa would run in a session included; unparsable text is a finding."""
+    """Return the commands of a text, including those that lisa would run in a session; unparsable text is a finding."""
     every: list[ShellCommand] = []
     try:
         for command in shell_parser.parse_commands(text):

@@ -1,4 +1,4 @@
-"""Takes a shell line apart into the commands it would run, those inside quotes, wrappers and substitutions included."""
+"""Parse a shell line into the commands it would run, including those in quotes, wrappers and substitutions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAX_DEPTH = 6
 
 
 class ShellSyntaxError(Exception):
-    """The shell would refuse the line too, or it is nested too deep to be understood."""
+    """The shell would refuse the line, too, or it is nested too deeplylyly."""
 
 
 class ShellCommand(Struct, frozen=True):
@@ -31,7 +31,7 @@ class ShellCommand(Struct, frozen=True):
     words: tuple[str, ...]
     """Never empty."""
     guessed: bool = False
-    """A tail of a wrapper's words: perhaps what it runs, perhaps a part of that."""
+    """A tail of the words of a wrapper: possibly the wrapped command."""
 
     @property
     def text(self) -> str:
@@ -39,19 +39,20 @@ class ShellCommand(Struct, frozen=True):
 
 
 def parse_commands(text: str) -> list[ShellCommand]:
-    """Each command, in order; a wrapper (sudo, xargs, sh -c) stands for what it runs as well. Raises Unparsable."""
+    """Return each command in order; a wrapper (sudo, xargs, sh -c) also yields its wrapped command. Raise
+    UnparsableLine."""
     return list(_parse(text, 0))
 
 
 def _parse(text: str, depth: int) -> Iterator[ShellCommand]:
     if depth > _MAX_DEPTH:
-        raise ShellSyntaxError("nested too deep")
+        raise ShellSyntaxError("nested too deeplyly")
     for words in _split_chain(text):
         yield from _expand_command(words, depth)
 
 
 def _split_chain(text: str) -> Iterator[list[str]]:
-    """The commands of one chain, split at the shell's own operators."""
+    """Return the commands of one chain, split at shell operators."""
     lexer = shlex.shlex(text.replace("\\\n", " "), posix=True, punctuation_chars=_PUNCTUATION)
     lexer.whitespace = " \t\r\f\v"
     lexer.whitespace_split = True
@@ -95,7 +96,7 @@ def _expand_command(words: Sequence[str], depth: int, *, guessed: bool = False) 
 
 
 def _strip_prefix(words: Sequence[str]) -> Sequence[str]:
-    """Without assignments and the shell's own words in front."""
+    """Return the words without assignments and shell keywords at the front."""
     start = 0
     while start < len(words) and (words[start] in _RESERVED or _ASSIGNMENT.match(words[start])):
         start += 1
@@ -103,8 +104,8 @@ def _strip_prefix(words: Sequence[str]) -> Sequence[str]:
 
 
 def _expand_wrapper(words: Sequence[str], depth: int) -> Iterator[ShellCommand]:
-    """Every tail of a wrapper's words: which of them begins the command depends on the wrapper's options."""
-    if words[:2] in (["command", "-v"], ["command", "-V"]):  # only asks where a program is
+    """Return every tail of the words of a wrapper: its options determine the start of the command."""
+    if words[:2] in (["command", "-v"], ["command", "-V"]):  # only locates a program
         return
     for start in range(1, len(words)):
         if not words[start].startswith("-"):
@@ -123,7 +124,7 @@ def _find_scripts(words: Sequence[str]) -> Iterator[str]:
 
 
 def _find_substitutions(word: str) -> Iterator[str]:
-    """What stands in $(...) and in backticks inside a word, at any depth of its own."""
+    """Return the content of $(...) and backticks inside a word, at any depth."""
     for found in re.finditer(r"`([^`]*)`", word):
         yield found[1]
     start = word.find("$(")

@@ -1,4 +1,4 @@
-"""Budgets: what a job has used by the word of its reports, how several reports add up, and which limits it broke."""
+"""Budgets: usage of a job by its reports, combination of reports, and exceeded limits."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.core.planning.usage_metrics import METRICS, UsageReading
 
 ERRORS = {
-    "invalid_tokens": "--tokens is a number, at least 1",
-    "invalid_seconds": "--seconds is a number, at least 1",
-    "invalid_steps": "--steps is a number, at least 1",
+    "invalid_tokens": "--tokens is an integer >= 1",
+    "invalid_seconds": "--seconds is an integer >= 1",
+    "invalid_steps": "--steps is an integer >= 1",
     "invalid_combine": "--combine is max or sum",
 }
-"""What can be wrong with the flags that say what was used, for the commands that take them."""
+"""Error codes of the flags for usage, for commands that take them."""
 
 
 class UsageAmounts(Struct, frozen=True, kw_only=True):
-    """What was used; a metric nobody reports is 0."""
+    """Usage; a metric without report is 0."""
 
     tokens: int = 0
     seconds: int = 0
@@ -26,7 +26,7 @@ class UsageAmounts(Struct, frozen=True, kw_only=True):
 
 
 class BudgetLimits(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What may be used; 0 means no limit."""
+    """Limits; 0: unlimited."""
 
     max_tokens: int = 0
     max_seconds: int = 0
@@ -37,7 +37,7 @@ class BudgetLimits(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class BudgetViolation(Struct, frozen=True):
-    """One limit that is exceeded."""
+    """One exceeded limit."""
 
     metric: str
     observed: int
@@ -45,7 +45,7 @@ class BudgetViolation(Struct, frozen=True):
 
 
 class UsageReport(Struct, frozen=True):
-    """One source and what it says."""
+    """One source and its metrics."""
 
     source: str
     reading: UsageReading
@@ -56,17 +56,17 @@ class UsageSummary(Struct, frozen=True, kw_only=True):
 
     amounts: UsageAmounts
     missing: tuple[str, ...]
-    """Metrics that nobody reports."""
+    """Metrics without report."""
     estimated: tuple[str, ...]
-    """Metrics whose amount rests on an estimate, not on a measurement."""
+    """Metrics based on an estimate."""
     unrecognized: tuple[str, ...]
-    """Sources that report no metric at all."""
+    """Sources without any metric."""
 
 
 def combine_reports(given: Mapping[str, int], reports: Sequence[UsageReport], combine: str) -> UsageSummary:
-    """Put the reports together: the largest amount of each metric, or the sum of all.
+    """Combine the reports: the largest amount of each metric, or the sum.
 
-    What the user gives is one report more.
+    The values of the user count as one more report.
     """
     readings = [UsageReading.from_amounts(given), *(report.reading for report in reports)]
     amounts: dict[str, int] = {}
@@ -89,7 +89,7 @@ def combine_reports(given: Mapping[str, int], reports: Sequence[UsageReport], co
 
 
 def find_violations(amounts: UsageAmounts, limits: BudgetLimits) -> tuple[BudgetViolation, ...]:
-    """The limits that are exceeded (using up a limit exactly is allowed), in the order of the metrics."""
+    """Return the exceeded limits in the order of the metrics; a limit may be used up exactly."""
     return tuple(
         BudgetViolation(metric, used, limits.limit_for(metric))
         for metric in METRICS

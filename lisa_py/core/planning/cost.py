@@ -1,4 +1,4 @@
-"""What a job is going to cost in tokens and seconds: a table, not a measurement, and therefore called an estimate."""
+"""Cost estimate of a job in tokens and seconds, from a table."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class CostEstimate(Struct, frozen=True, kw_only=True, rename="camel"):
     goal: str
     mode: str
     topology_multiplier: str
-    """Two decimals."""
+    """Rounded to two decimals."""
     total_tokens: int
     total_seconds: int
     steps: tuple[CostStep, ...]
 
 
 class HardStop(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Where to stop a job that runs away."""
+    """Limits at which a runaway job is stopped."""
 
     max_tokens: int
     max_seconds: int
@@ -81,7 +81,7 @@ def _build_cost_table(goal: str, mode: str, budget: int) -> dict[str, tuple[int,
 
 
 def build_hard_stop(cost: CostEstimate, budget: int, binary: str) -> HardStop:
-    """Some room above the estimate, but never above the budget."""
+    """Return the estimate with a margin, but never above the budget."""
     tokens = int(max(1, cost.total_tokens) * 1.15)
     tokens = min(tokens, budget) if budget > 0 else tokens
     seconds = int(max(1, cost.total_seconds) * 1.35)

@@ -1,4 +1,4 @@
-"""The dispatch queue: which sessions want attention, in which order, and in which waves to give it."""
+"""Dispatch queue: sessions by urgency, in waves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AMBIGUOUS = "ambiguous_project_root"
 
 
 class QueueItem(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One session and what to do about it."""
+    """One session and its suggested action."""
 
     position: int = 0
     dispatch_wave: int = 0
@@ -37,7 +37,7 @@ class QueueItem(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class DispatchWave(Struct, frozen=True, kw_only=True):
-    """Sessions to be served together."""
+    """Sessions to serve together."""
 
     wave: int
     concurrency: int
@@ -45,7 +45,7 @@ class DispatchWave(Struct, frozen=True, kw_only=True):
 
 
 class DispatchQueue(Struct, frozen=True):
-    """All of them, the most urgent first."""
+    """All sessions, most urgent first."""
 
     items: tuple[QueueItem, ...]
     waves: tuple[DispatchWave, ...]
@@ -54,7 +54,7 @@ class DispatchQueue(Struct, frozen=True):
 def build_queue(
     ctx: Context, project: Project, names: Sequence[str], root: str, *, budget: int, limit: int, concurrency: int
 ) -> DispatchQueue:
-    """Of the sessions named, else of all that the project has. Raises LisaError(queue_build_failed)."""
+    """Build the queue of the named sessions, else of all of the project. Raise LisaError(queue_build_failed)."""
     refs, items = _select_sessions(ctx, project, names, root, budget)
     for ref, status in zip(refs, status_reader.read_status_list(ctx, refs), strict=True):
         items.append(_build_item(ctx, ref, status_reader.normalise_status(status), budget))
@@ -77,10 +77,10 @@ def build_queue(
 def _select_sessions(
     ctx: Context, project: Project, names: Sequence[str], root: str, budget: int
 ) -> tuple[list[SessionRef], list[QueueItem]]:
-    """Where the sessions are, and items for names that live in several projects."""
+    """Return the references of the sessions, and items for names used in several projects."""
     if not names:
         try:
-            own = ctx.settings.parent_session  # who asks is not in the queue it works off
+            own = ctx.settings.parent_session  # the calling session is not in its own queue
             return [ref for ref in discover.find_live_sessions(ctx, project).refs if ref.session != own], []
         except LisaError as problem:
             raise LisaError("queue_build_failed", problem.message) from problem

@@ -1,4 +1,4 @@
-"""Going on from what another command said: reads its JSON, forgivingly or strictly, and words the prompt for it."""
+"""Continue from the output of another command: parse its JSON, leniently or strictly, and build the prompt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FLAG = "--from-state"
 
 
 class StrictStateError(Exception):
-    """A field breaks the rules of --strict: a code and what is wrong with which field."""
+    """A field breaks a rule of --strict: a code and the field with its defect."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"from_state_{code}: {message}")
@@ -26,9 +26,9 @@ class StrictStateError(Exception):
 
 
 def load_state(inputs: Inputs, path: str, *, strict: bool = False) -> FromState:
-    """Read and understand the input.
+    """Read and parse the input.
 
-    Raises LisaError(invalid_from_state | invalid_from_state_strict).
+    Raise LisaError(invalid_from_state | invalid_from_state_strict).
     """
     try:
         return parse_state(_decode(inputs.read_bytes(path)), strict=strict)
@@ -47,7 +47,7 @@ def _decode(raw: bytes) -> object:
 
 
 def parse_state(payload: object, *, strict: bool = False) -> FromState:
-    """Raises Unusable, and in strict mode Strict."""
+    """Parse the input. Raise InputError, and in strict mode StrictError."""
     if not isinstance(payload, dict):
         if strict:
             raise StrictStateError("not_object", "the payload must be a JSON object")
@@ -68,7 +68,7 @@ def parse_state(payload: object, *, strict: bool = False) -> FromState:
 
 
 def _read_text(value: object) -> str:
-    """Text as it is, anything else as its JSON."""
+    """Return text unchanged, anything else as JSON."""
     if value is None:
         return ""
     return value.strip() if isinstance(value, str) else msgspec.json.encode(value).decode()
@@ -93,7 +93,7 @@ def _check_strict(payload: dict[str, Any]) -> None:
         if field in payload and not isinstance(payload[field], str):
             raise StrictStateError(f"invalid_{field}_type", f"{field} is not a string")
     if not (payload.get("sessionState", "").strip() or payload.get("status", "").strip()):
-        raise StrictStateError("missing_state", "neither sessionState nor status is given")
+        raise StrictStateError("missing_state", "sessionState and status are missing")
     if "nextAction" in payload:
         _check_action(payload["nextAction"])
 
@@ -106,7 +106,7 @@ def _check_action(action: object) -> None:
     if not isinstance(action, dict):
         raise StrictStateError("invalid_next_action_type", "nextAction is neither a string nor an object")
     if not any(key in action for key in ("name", "command", "commandAst")):
-        raise StrictStateError("invalid_next_action_object", "nextAction holds neither name, command nor commandAst")
+        raise StrictStateError("invalid_next_action_object", "nextAction has no name, command or commandAst")
     for key in ("name", "command"):
         if key in action and not isinstance(action[key], str):
             raise StrictStateError(f"invalid_next_action_{key}_type", f"nextAction.{key} is not a string")
@@ -120,7 +120,7 @@ def _check_action(action: object) -> None:
 
 
 def build_prompt(state: FromState) -> str:
-    """The prompt with which another agent goes on from there."""
+    """Return the prompt with which another agent continues."""
     name, command = _read_recommendation(state.next_action)
     entries = (
         ("Session", state.session),
@@ -134,7 +134,7 @@ def build_prompt(state: FromState) -> str:
 
 
 def _read_recommendation(action: Any) -> tuple[str, str]:
-    """The name and the command line of an action, as far as it has them."""
+    """Return the name and the command line of an action, as far as known."""
     if not isinstance(action, dict):
         return action or "", ""
     name, command = _read_text(action.get("name")), _read_text(action.get("command"))

@@ -1,4 +1,4 @@
-"""Who does a job and how: what the caller says, then its profile, then the lane, then the goal's own defaults."""
+"""Resolve agent and options of a job: flags first, then profile, lane and defaults of the goal."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LANE_ERRORS = {
     "lane_load_failed": "the project's lanes cannot be read",
     "invalid_lane_goal": "the lane names a goal that does not exist",
     "invalid_lane_agent": "the lane names an agent that does not exist",
-    "invalid_lane_mode": "the lane's mode is neither interactive nor exec",
+    "invalid_lane_mode": "the lane's mode is not interactive or exec",
     "invalid_lane_nested_policy": "the lane's policy is not auto, force or off",
     "invalid_lane_nesting_intent": "the lane's intent is not auto, nested or neutral",
 }
 
 
 class AssignmentFlags(Struct, frozen=True, kw_only=True):
-    """The flags as they were written; `given` names those that were."""
+    """The flags as written; `given` names those that were written."""
 
     goal: str = goals.ANALYSIS.name
     agent: str = agents.DEFAULT_NESTED
@@ -46,7 +46,7 @@ class AssignmentFlags(Struct, frozen=True, kw_only=True):
 
 
 class Assignment(Struct, frozen=True, kw_only=True):
-    """What came of them."""
+    """The resolved options."""
 
     goal: Goal
     agent: Agent
@@ -60,13 +60,13 @@ class Assignment(Struct, frozen=True, kw_only=True):
     topology: str
     lane: str
     notes: tuple[str, ...] = ()
-    """What of the lane was not taken, and why."""
+    """Ignored values of the lane, with reasons."""
 
 
 def resolve_assignment(project: Project, flags: AssignmentFlags, *, use_default_model: bool = False) -> Assignment:
-    """`usual_model` names the agent's usual model where nobody names one.
+    """Resolve the options; `usual_model` uses the default model of the agent if none is given.
 
-    Raises LisaError: invalid_agent, invalid_profile, invalid_model, invalid_model_configuration and LANE_ERRORS.
+    Raise LisaError: invalid_agent, invalid_profile, invalid_model, invalid_model_configuration and LANE_ERRORS.
     """
     lane = _find_lane(project, flags.lane)
     given = flags.given
@@ -76,9 +76,9 @@ def resolve_assignment(project: Project, flags: AssignmentFlags, *, use_default_
     model = launch.resolve_model(agent, flags.model) if flags.model.strip() else selection.model
     if not model and lane.model:
         if not agent.takes_model:
-            notes.append(f"the lane's model {lane.model} is left out: {agent.name} takes none here")
+            notes.append(f"the lane's model {lane.model} is left out: {agent.name} accepts no model")
         elif lane.agent.strip().lower() not in ("", agent.name):
-            notes.append(f"the lane's model {lane.model} is left out: it is one of {lane.agent}")
+            notes.append(f"the lane's model {lane.model} is ignored: it belongs to {lane.agent}")
         else:
             model = launch.resolve_model(agent, lane.model)
     return Assignment(
@@ -109,7 +109,7 @@ def _find_lane(project: Project, name: str) -> Lane:
     except LisaError as problem:
         raise LisaError("lane_load_failed", problem.message) from problem
     if found is None:
-        raise LisaError("lane_not_found", f"no lane named {word} (lisa session lane --list shows what is there)")
+        raise LisaError("lane_not_found", f"no lane named {word} (lisa session lane --list shows the lanes)")
     return found
 
 
@@ -127,12 +127,12 @@ def _resolve_agent(flags: AssignmentFlags, lane: Lane) -> str:
     if "agent" in flags.given or not lane.agent:
         return flags.agent
     if lane.agent.strip().lower() not in agents.names():
-        raise LisaError("invalid_lane_agent", f'lane "{lane.name}": there is no agent {lane.agent}')
+        raise LisaError("invalid_lane_agent", f'lane "{lane.name}": unknown agent {lane.agent}')
     return lane.agent
 
 
 def _read_lane_value(flag: str, value: str, choices: tuple[str, ...], aliases: dict[str, str]) -> str:
-    """The lane's word for a flag. Raises LisaError(invalid_lane_<flag>)."""
+    """Return the value of the lane for a flag. Raise LisaError(invalid_lane_<flag>)."""
     if not value.strip():
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Routing: which agent, mode, policy and model suit a goal, as a command line, with a plan and a price if asked for."""
+"""Recommend agent, mode, policy and model for a goal, with a command line, optional plan and cost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BYTES_PER_TOKEN = 4
 
 
 class RouteRequest(Struct, frozen=True, kw_only=True):
-    """What is wished for, and which extras are wanted."""
+    """Goal, options and requested extras."""
 
     flags: AssignmentFlags
     project_root: str = ""
@@ -41,7 +41,7 @@ class RouteRequest(Struct, frozen=True, kw_only=True):
 
 
 class Route(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The recommendation; what is UNSET was not asked for."""
+    """The recommendation; UNSET parts were not requested."""
 
     goal: str
     project_root: str
@@ -66,14 +66,14 @@ class Route(Struct, frozen=True, kw_only=True, rename="camel"):
     topology: Topology | UnsetType = UNSET
     cost_estimate: CostEstimate | UnsetType = UNSET
     prompt_tokens: int | UnsetType = UNSET
-    """What the prompt itself adds to the estimate, at four bytes a token."""
+    """Return the tokens of the prompt, at four bytes each."""
     runbook: Runbook | UnsetType = UNSET
 
 
 def plan_route(ctx: Context, request: RouteRequest) -> Route:
-    """Decide and put together what was asked for; nothing is started.
+    """Build the recommendation; nothing is started.
 
-    Raises LisaError: what assignment.decide, launch.resolve, from_state.load, topology.parse and dispatch.build raise.
+    Raise the LisaErrors of resolve, launch, from_state, topology and dispatch_queue.
     """
     project = ctx.project(request.project_root)
     decided = resolve.resolve_assignment(project, request.flags, use_default_model=True)

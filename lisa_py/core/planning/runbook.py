@@ -1,4 +1,4 @@
-"""A job written out as command lines, from the first check to the clean-up."""
+"""Runbook: a job as command lines, from the first check to the clean-up."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class RunbookStep(Struct, frozen=True, kw_only=True):
 
 
 class Runbook(Struct, frozen=True):
-    """All of them, in order."""
+    """All command lines in order."""
 
     steps: tuple[RunbookStep, ...]
 
 
 class RunbookJob(Struct, frozen=True, kw_only=True):
-    """What is to be written out."""
+    """Input of a runbook."""
 
     agent: Agent
     mode: str

@@ -1,4 +1,4 @@
-"""What a session has really used, by its agent's own transcript: tokens call by call, turns, and time."""
+"""Actual usage of a session from its transcript: tokens per call, turns, and time."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from lisa_py.store.paths import SessionRef
 
 
 class SessionUsage(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What one session used so far."""
+    """Usage of one session so far."""
 
     tokens: int | None
-    """None: there is no transcript that tells."""
+    """None: no transcript reports them."""
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
-    """Part of the input that came from a cache."""
+    """Part of the input read from or written to a cache."""
     calls: int = 0
-    """Of the model."""
+    """Number of model calls."""
     turns: int = 0
-    """That have ended."""
+    """Number of ended turns."""
     seconds: int | None = None
-    """From the session's start until now, or until its end."""
+    """Seconds from the start of the session until now, or until its end."""
     reason: str = ""
-    """Why the tokens are not known."""
+    """Reason for unknown tokens."""
 
     @property
     def reading(self) -> UsageReading:
-        """As budgets take it."""
+        """Return the usage as budget metrics."""
         known = self.tokens is not None
         return UsageReading(tokens=self.tokens, seconds=self.seconds, steps=self.turns if known else None)
 
 
 class _Tally:
-    """Adds up frames; records that repeat a call count once, by what the last of them says."""
+    """Adds up frames; repeated records of a call count once, by the last of them."""
 
     def __init__(self) -> None:
         self.calls: dict[str, Usage] = {}
@@ -65,7 +65,7 @@ class _Tally:
 
 
 def read_usage(ctx: Context, ref: SessionRef) -> SessionUsage:
-    """Of a living or ended session. Raises TmuxUnavailable when tmux cannot be asked."""
+    """Return the usage of a live or ended session. Raise TmuxUnavailable if tmux cannot be queried."""
     found = conversation.locate(ctx, ref, ctx.server(ref).find_pane(ref.session))
     seconds = _elapsed_seconds(ctx, ref, pane_text.read_meta_or_default(ref))
     if found.reason:
@@ -84,7 +84,7 @@ def read_usage(ctx: Context, ref: SessionRef) -> SessionUsage:
 
 
 def build_report(ctx: Context, ref: SessionRef) -> UsageReport:
-    """The same as one source of a budget."""
+    """Return the usage as a source of a budget."""
     return UsageReport(f"session:{ref.session}", read_usage(ctx, ref).reading)
 
 

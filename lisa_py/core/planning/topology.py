@@ -1,4 +1,4 @@
-"""Team shapes: which roles share a job, who hands on to whom, and how much dearer each makes it."""
+"""Team topologies: roles of a job, their order, and the added cost."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _EXTRA_COST = (("workers", 0.6), ("planner", 0.2), ("reviewer", 0.25))
 
 
 class TeamNode(Struct, frozen=True):
-    """One agent of the team."""
+    """One role of the team."""
 
     id: str
     role: str
 
 
 class TeamEdge(Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """Who hands on to whom."""
+    """One edge from a role to the next."""
 
     start: str
     end: str
@@ -37,7 +37,7 @@ class Topology(Struct, frozen=True):
 
 
 def parse_roles(text: str) -> tuple[str, ...]:
-    """The roles of a comma-separated list, each once, in the order written. Raises UsageError(invalid_topology)."""
+    """Return the roles of a comma-separated list, each once, in order. Raise UsageError(invalid_topology)."""
     words = [word.strip().lower() for word in text.split(",")]
     roles = tuple(dict.fromkeys(word for word in words if word))
     for role in roles:
@@ -63,7 +63,7 @@ def _build_edges(roles: Sequence[str], workers: Sequence[str]) -> list[TeamEdge]
 
 
 def cost_multiplier(roles: Sequence[str]) -> float:
-    """How much dearer the team is than one agent alone."""
+    """Return the cost factor of the team relative to one agent."""
     factor = 1.0
     for role, extra in _EXTRA_COST:
         if role in roles:

@@ -1,4 +1,4 @@
-"""Reads tokens, seconds and steps out of JSON objects: lisa's own reports and what agent CLIs report of themselves."""
+"""Read tokens, seconds and steps from JSON objects: reports of lisa and of agent CLIs."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _PLAIN = {
 _MEASURED = ("observed", "usage", "metrics")
 """Objects that hold measured amounts under the plain names."""
 _TOTALS = ("total_token_usage", "thread_token_usage", "turn_token_usage", "last_token_usage")
-"""Where an agent's records keep running totals, the widest first."""
+"""Keys of running totals in agent records, widest first."""
 MAX_AMOUNT = (1 << 53) - 1
-"""Larger numbers are not amounts, and not every reader of JSON takes them."""
+"""Larger numbers are not amounts, and not every JSON reader accepts them."""
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,19}\s*\Z")
 _ENVELOPES = ("payload", "info", "msg")
 
 
 class UsageReading(Struct, frozen=True, kw_only=True):
-    """What one report says; None: it says nothing of that metric."""
+    """Metrics of one report; None: not reported."""
 
     tokens: int | None = None
     seconds: int | None = None
     steps: int | None = None
     estimated: frozenset[str] = frozenset()
-    """Metrics that the report only estimates."""
+    """Metrics that are only estimated."""
 
     def amount(self, metric: str) -> int | None:
         found: int | None = getattr(self, metric)
@@ -44,7 +44,7 @@ class UsageReading(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_amounts(cls, amounts: Mapping[str, int]) -> UsageReading:
-        """Of amounts that are known; zero and missing ones say nothing."""
+        """Return the known amounts; zero and missing ones are omitted."""
         return cls(
             tokens=amounts.get("tokens") or None,
             seconds=amounts.get("seconds") or None,
@@ -53,10 +53,10 @@ class UsageReading(Struct, frozen=True, kw_only=True):
 
 
 def read_usage(payload: Mapping[str, Any]) -> UsageReading:
-    """All an object says, in any of the shapes known here; what it measured goes before what it estimates."""
+    """Return all metrics of an object, in any known form; measured ones precede estimates."""
     measured, estimate = _read_measured(payload), _read_plain(payload.get("costEstimate"))
     plain = _read_plain(payload)
-    for metric in _read_metric_names(payload, "missingMetrics"):  # a 0 that says: nobody knows
+    for metric in _read_metric_names(payload, "missingMetrics"):  # a 0 that means unknown
         measured = {name: value for name, value in measured.items() if name != metric or value}
     found: dict[str, int] = {}
     guessed = {metric for metric in _read_metric_names(payload, "estimatedMetrics") if metric in measured}
@@ -77,13 +77,13 @@ def read_usage(payload: Mapping[str, Any]) -> UsageReading:
 
 
 def _read_metric_names(payload: Mapping[str, Any], key: str) -> list[str]:
-    """The metrics another report of lisa's own lists under a key."""
+    """Return the metrics that another report of lisa lists under a key."""
     value = payload.get(key)
     return [metric for metric in METRICS if metric in value] if isinstance(value, list) else []
 
 
 def _read_plain(payload: object) -> dict[str, int]:
-    """Amounts under lisa's own names, the larger of two spellings."""
+    """Return amounts under lisa's names, the larger of two spellings."""
     if not isinstance(payload, dict):
         return {}
     found = {}
@@ -115,7 +115,7 @@ def _iterate_parts(payload: Mapping[str, Any]) -> Iterator[dict[str, int]]:
 
 
 def _read_agent_result(payload: Mapping[str, Any]) -> dict[str, int]:
-    """The closing record of an agent's exec run: how long it took and how many turns."""
+    """Return duration and turns from the final record of an exec run."""
     found = {}
     duration, turns = parse_integer(payload.get("duration_ms")), parse_integer(payload.get("num_turns"))
     if duration is not None:
@@ -126,7 +126,7 @@ def _read_agent_result(payload: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _read_totals(payload: Mapping[str, Any]) -> dict[str, int]:
-    """Running totals in an agent's record, whatever it is wrapped in."""
+    """Return the running totals in an agent record, at any depth."""
     layer: object = payload
     for _ in range(3):
         if not isinstance(layer, dict):
@@ -139,10 +139,10 @@ def _read_totals(payload: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _read_tokens(usage: Mapping[str, Any]) -> dict[str, int]:
-    """Tokens of a usage object.
+    """Return the tokens of a usage object.
 
-    Where cache reads and writes are counted apart from the input (`cache_read_input_tokens`) they are added; where they
-    are a part of it (`cached_input_tokens`) they are not.
+    Cache reads and writes that are counted apart from the input (`cache_read_input_tokens`) are added; those that are
+    part of it (`cached_input_tokens`) are not.
     """
     for key in ("total_tokens", "totalTokens"):
         total = parse_integer(usage.get(key))
@@ -159,7 +159,7 @@ def _count_steps(value: object) -> int | None:
 
 
 def parse_integer(value: object) -> int | None:
-    """A whole number: JSON numbers are cut toward zero, text must be a plain integer, anything else is none."""
+    """Return an integer: JSON numbers are truncated toward zero, text must be a plain integer, else None."""
     found: int | None = None
     if isinstance(value, bool):
         return None

@@ -1,4 +1,4 @@
-"""Loads budget reports from files and pipes: one JSON object each, or the last telling line of a JSON-lines stream."""
+"""Load usage reports from files and pipes: one JSON object each, or the last reporting line of JSON lines."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from lisa_py.core.planning.usage_metrics import UsageReading
 
 
 def load_reports(inputs: Inputs, objects: Iterable[str], streams: Iterable[str]) -> list[UsageReport]:
-    """The reports of all sources, objects first. Raises LisaError(invalid_from | invalid_from_jsonl)."""
+    """Return the reports of all sources, objects first. Raise LisaError(invalid_from | invalid_from_jsonl)."""
     found = [UsageReport(name, _load_report(inputs, name, "from")) for name in objects]
     return found + [UsageReport(name, _load_report(inputs, name, "from-jsonl")) for name in streams]
 
 
 def split_sources(csv: Iterable[str]) -> list[str]:
-    """The sources of a flag that may be given several times with several sources each."""
+    """Return the sources of a repeatable flag with comma-separated values."""
     return [name.strip() for item in csv for name in item.split(",") if name.strip()]
 
 
@@ -37,7 +37,7 @@ def _load_report(inputs: Inputs, name: str, flag: str) -> UsageReading:
 
 
 def parse_object(text: str) -> UsageReading:
-    """The whole text is one JSON object. Raises Unusable."""
+    """Parse the whole text as one JSON object. Raise InputError."""
     try:
         payload = jsontext.decode(text)
     except msgspec.DecodeError as problem:
@@ -48,9 +48,9 @@ def parse_object(text: str) -> UsageReading:
 
 
 def parse_lines(text: str) -> UsageReading:
-    """The last line that is an object, or holds one; when it reports nothing, the transcript or the last that does.
+    """Return the last line that is or holds an object; if it reports nothing, the transcript or the last that does.
 
-    Raises Unusable when no line holds an object.
+    Raise InputError if no line holds an object.
     """
     whole = _decode_object(text)
     if whole is not None:
@@ -68,7 +68,7 @@ def parse_lines(text: str) -> UsageReading:
 
 
 def parse_transcript(text: str) -> UsageReading:
-    """The calls of an agent's transcript added up, whichever agent wrote it; blank when it is none."""
+    """Return the sum of the calls in a transcript of any agent; empty if it is none."""
     for name in agents.names():
         usage = list(_iterate_call_tokens(name, text))
         if usage:
@@ -77,7 +77,7 @@ def parse_transcript(text: str) -> UsageReading:
 
 
 def _iterate_call_tokens(agent_name: str, text: str) -> Iterator[int]:
-    """Tokens of each model call; records that repeat a call count once, by what the last of them says."""
+    """Yield the tokens of each model call; repeated records of a call count once, by the last of them."""
     agent = agents.get(agent_name)
     by_call: dict[str, int] = {}
     for number, line in enumerate(text.encode("utf-8", "surrogateescape").splitlines()):
@@ -96,7 +96,7 @@ def _decode_object(text: str) -> dict[str, Any] | None:
 
 
 def _extract_object(line: str) -> dict[str, Any] | None:
-    """The object a line is, or the one between its first and last brace."""
+    """Return the object of a line, or the one between its first and last brace."""
     if not line.strip():
         return None
     return _decode_object(line) or _decode_object(line[line.find("{") : line.rfind("}") + 1])
