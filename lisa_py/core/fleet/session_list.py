@@ -1,4 +1,4 @@
-"""Reads the list of sessions once, or again and again as it changes."""
+"""Read the list of sessions once, or continuously as it changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOLDER_KEY = ""
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):
-    """What the caller wants to know."""
+    """Query of a session list."""
 
     all_sockets: bool = False
     project_only: bool = False
@@ -41,7 +41,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
 
 
 class PrunePreview(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How the records of a session that is gone would be removed."""
+    """Command that removes the records of a missing session."""
 
     session: str
     project_root: str
@@ -55,21 +55,21 @@ class SessionList(Struct, frozen=True, kw_only=True):
 
     items: tuple[ListItem, ...]
     has_items: bool
-    """More than names was asked for."""
+    """True if more than names was requested."""
     historical: int | UnsetType = UNSET
     stale: tuple[str, ...] | UnsetType = UNSET
     prune: tuple[PrunePreview, ...] | UnsetType = UNSET
     delta: ListDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
-    """The cursor file was unreadable and was set aside."""
+    """Path an unreadable cursor file was moved to."""
     warnings: tuple[SessionWarning, ...] = ()
 
 
 def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
-    """The list as it is now.
+    """Return the current list.
 
-    Raises LisaError: session_list_failed, invalid_cursor_file, cursor_file_write_failed.
+    Raise LisaError: session_list_failed, invalid_cursor_file, cursor_file_write_failed.
     """
     path = _resolve_cursor_path(ctx, project, query)
     before, recovered = _read_previous(ctx, path, query)
@@ -92,7 +92,7 @@ def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
 
 
 def _read_previous(ctx: Context, path: str, query: ListQuery) -> tuple[list_items.ListCursor, bool | UnsetType]:
-    """The last list, and whether an unreadable one had to be set aside."""
+    """Return the last list, and the path an unreadable one was moved to."""
     if not path:
         return list_items.ListCursor(), UNSET
     found = cursors.read_or_set_aside(list_items.load_cursor, path, query.cursor_reset, ctx.clock.now())
@@ -128,7 +128,7 @@ def _build_items(
 
 
 def _find_socket(ctx: Context, fleet: LiveSessions, ref: SessionRef) -> str:
-    """Where the session was seen."""
+    """Return the reference to the session."""
     if any(pane.session == ref.session for pane in fleet.panes.get(ref.project.socket, ())):
         return ref.project.socket
     return ctx.server(ref).socket
@@ -151,9 +151,9 @@ def _build_prune_preview(ctx: Context, ref: SessionRef) -> PrunePreview:
 
 
 def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float) -> Iterator[SessionList]:
-    """The list at once, then at every change and every interval; in one process, woken by what happens.
+    """Yield the list at once, then at every change and every interval.
 
-    Raises as read, and LisaError(interrupted) on Ctrl-C.
+    Raise as `read`, and LisaError(interrupted) on Ctrl-C.
     """
     from lisa_py.core.status import status_reader  # noqa: PLC0415 - as above
     from lisa_py.core.status.poll_cache import PollCache  # noqa: PLC0415 - as above

@@ -1,4 +1,4 @@
-"""A session's point in time in a file: all that is needed to go on from there, and whether the session still lives."""
+"""Checkpoints: save the state of a session to a file, and compare it with the session later."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ENDED_STATES = ("completed", "crashed", "not_found")
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One file; everything has a default, so that handoffs and files of other writers can be read as well."""
+    """One file; everything has a default, so that handoffs and files of other writers can be read, too."""
 
     version: str = "1"
     saved_at: str = ""
@@ -50,38 +50,38 @@ class Checkpoint(Struct, frozen=True, kw_only=True, rename="camel"):
     mode: str | UnsetType = UNSET
     run_id: str | UnsetType = UNSET
     agent_session_id: str | UnsetType = UNSET
-    """The agent's own conversation, by which the agent itself can go on with it."""
+    """The conversation id of the agent, by which the agent can continue it."""
     recent: tuple[RecentEvent, ...] | UnsetType = UNSET
     context_pack: str | UnsetType = UNSET
     capture_tail: str | UnsetType = UNSET
     source: str | UnsetType = UNSET
-    """Where captureTail was read: transcript, pane, saved or none."""
+    """Source of captureTail: transcript, pane, saved or none."""
     objective: ObjectiveBlock | UnsetType = UNSET
     lane: LaneBlock | UnsetType = UNSET
     memory: MemoryBlock | UnsetType = UNSET
     cursors: CursorFile | UnsetType = UNSET
-    """Where readers of pane, transcript and events go on; a cursor file holds just this."""
+    """Positions of readers of pane, transcript and events, as in a cursor file."""
     redact_rules: tuple[str, ...] | UnsetType = UNSET
 
 
 class CheckpointLiveness(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What has become of a checkpoint's session."""
+    """State of the session of a checkpoint now."""
 
     live: bool | UnsetType = UNSET
-    """Whether its agent still runs; left out when tmux cannot be asked."""
+    """True if its agent still runs; omitted if tmux cannot be queried."""
     live_state: str
     live_reason: str
     live_next_action: str
     same_run: bool | UnsetType = UNSET
-    """False: another session has taken the name since."""
+    """False: another session uses the name now."""
     events_since: int | UnsetType = UNSET
-    """Events that happened after the checkpoint."""
+    """Events after the checkpoint."""
     respawn_command: str | UnsetType = UNSET
-    """Starts the session again with the agent's own conversation, where it has ended and the agent can."""
+    """Command that starts the session again with its conversation, if it has ended and the agent supports it."""
 
 
 def create(ctx: Context, ref: SessionRef, request: PackRequest, tokens: int, mask: Mask) -> Checkpoint:
-    """Look at the session. Raises LisaError(session_not_found | status_compute_failed)."""
+    """Read the session. Raise LisaError(session_not_found | status_compute_failed)."""
     status = status_reader.read_status(ctx, ref, agent=request.agent, mode=request.mode)
     if status.signals.tmux_read_error:
         raise LisaError("status_compute_failed", f"tmux cannot be asked: {status.signals.tmux_read_error}")
@@ -117,7 +117,7 @@ def create(ctx: Context, ref: SessionRef, request: PackRequest, tokens: int, mas
 
 
 def _agent_session_id(status: Status, at_spawn: str) -> str:
-    """The conversation the agent holds now, else the one it began with."""
+    """Return the current conversation id of the agent, else the one at its start."""
     return status.agent_session_id if isinstance(status.agent_session_id, str) else at_spawn
 
 
@@ -135,14 +135,14 @@ def _build_cursors(facts: PackFacts, mask: Mask) -> CursorFile:
 
 
 def save(checkpoint: Checkpoint, path: str) -> None:
-    """Raises LisaError(checkpoint_write_failed)."""
+    """Write the file. Raise LisaError(checkpoint_write_failed)."""
     cursors.save(path, jsontext.encode_document(checkpoint), "checkpoint_write_failed")
 
 
 def load(inputs: Inputs, path: str) -> tuple[Checkpoint, str]:
-    """The checkpoint and the file it lies in; what `save` printed, or a handoff, will do as well.
+    """Read a checkpoint and its path; the output of `save` or a handoff is accepted, too.
 
-    Raises LisaError(checkpoint_read_failed).
+    Raise LisaError(checkpoint_read_failed).
     """
     try:
         found, file = replay.read_checkpoint(inputs, path)
@@ -152,7 +152,7 @@ def load(inputs: Inputs, path: str) -> tuple[Checkpoint, str]:
 
 
 def parse(found: dict[str, Any]) -> Checkpoint:
-    """Raises Unusable."""
+    """Parse a checkpoint. Raise InputError."""
     action = found.get("nextAction")
     if isinstance(action, dict):
         found = {**found, "nextAction": action.get("name") or action.get("command") or ""}
@@ -166,7 +166,7 @@ def parse(found: dict[str, Any]) -> Checkpoint:
 
 
 def check_liveness(ctx: Context, ref: SessionRef, checkpoint: Checkpoint) -> CheckpointLiveness:
-    """Look at the session a checkpoint was taken of; nothing is written."""
+    """Read the session of a checkpoint; nothing is written."""
     status = status_reader.normalise_status(status_reader.read_status(ctx, ref))
     run = pane_text.read_meta_or_default(ref).run_id
     known = isinstance(checkpoint.run_id, str) and bool(run)
@@ -187,7 +187,7 @@ def check_liveness(ctx: Context, ref: SessionRef, checkpoint: Checkpoint) -> Che
 
 
 def build_respawn_command(ctx: Context, ref: SessionRef, checkpoint: Checkpoint) -> str:
-    """The command that goes on with the agent's conversation; empty without one. A file is not trusted with words."""
+    """Return the command that continues the conversation; empty without one. Values from the file are validated."""
     ident, name = checkpoint.agent_session_id, checkpoint.agent
     if not (isinstance(ident, str) and isinstance(name, str) and _SESSION_ID.match(ident)):
         return ""

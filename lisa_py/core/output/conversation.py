@@ -1,4 +1,4 @@
-"""Reads what was said in a session from the agent's own transcript: only as far back, or as far on, as asked for."""
+"""Read the conversation of a session from its transcript, no further back or ahead than requested."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from lisa_py.store.paths import SessionRef
 
 BLOCK_BYTES = 1 << 18
 MAX_READ_BYTES = 64 << 20
-"""Bytes of a transcript that one call reads at most."""
+"""Maximum bytes of a transcript read by one call."""
 _DIGEST_BYTES = 64
 FLUSH_SECONDS = 1.0
-"""How long after a turn's end its last words may be on their way into the transcript."""
+"""Seconds after the end of a turn until its last text must be in the transcript."""
 
 
 class Message(Struct, frozen=True):
-    """One thing the user or the agent said."""
+    """One message of the user or the agent."""
 
     role: str
     text: str
@@ -38,7 +38,7 @@ class Message(Struct, frozen=True):
 
 
 class ToolCall(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One use of a tool; `after` is the index of the message it follows, -1 before the first."""
+    """One tool call; `after` is the index of the preceding message, -1 before the first."""
 
     tool: str
     text: str
@@ -49,7 +49,7 @@ class ToolCall(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """An error the agent noted in its transcript; `after` as in ToolCall."""
+    """An error in the transcript; `after` as in ToolCall."""
 
     error: str
     text: str
@@ -62,7 +62,7 @@ class Piece(Struct, frozen=True):
 
     text: str
     is_reply: bool
-    """By the agent; False for prompts and tool calls."""
+    """True for lines of the agent; False for prompts and tool calls."""
     at: str
 
 
@@ -77,9 +77,9 @@ class TranscriptExcerpt(Struct, frozen=True, kw_only=True):
     pieces: tuple[Piece, ...]
     cursor: TranscriptCursor
     complete: bool = True
-    """Reaches back to where it was asked for; False when more than FARTHEST bytes lie before."""
+    """True if it reaches back to the requested start; False if more than FARTHEST bytes precede it."""
     reset: str = ""
-    """Why it could not go on where the reader stopped: other_transcript, transcript_rewritten."""
+    """Reason why it could not continue at the reader's position: other_transcript, transcript_rewritten."""
 
     @property
     def text(self) -> str:
@@ -87,7 +87,7 @@ class TranscriptExcerpt(Struct, frozen=True, kw_only=True):
 
 
 class TranscriptLocation(Struct, frozen=True):
-    """Where a session's transcript is, or why there is none to read."""
+    """Transcript path of a session, or the reason why there is none."""
 
     agent: Agent
     binding: Binding
@@ -95,7 +95,7 @@ class TranscriptLocation(Struct, frozen=True):
 
 
 def locate(ctx: Context, ref: SessionRef, pane: Pane | None) -> TranscriptLocation:
-    """Also for sessions whose agent or pane has ended."""
+    """Locate the transcript, also of sessions whose agent or pane has ended."""
     meta = read_meta_or_default(ref)
     try:
         agent = agents.get(meta.agent)
@@ -116,7 +116,7 @@ def locate(ctx: Context, ref: SessionRef, pane: Pane | None) -> TranscriptLocati
 
 
 def _wait_for_flush(ctx: Context, agent: Agent, binding: Binding, view: View) -> None:
-    """Wait for the end of a turn whose end was just told: claude 2.1 writes it some 100 ms after it says so."""
+    """Wait for the record of a turn end that was just reported: claude 2.1 writes it about 100 ms later."""
     edges = [(agent.turn_edge(hook), at) for hook in view.hooks if isinstance(at := hook.get("at"), int | float)]
     ended_at = max((at for edge, at in edges if edge == "end"), default=0.0)
     prompted_at = max((at for edge, at in edges if edge == "prompt" and at <= ended_at), default=0.0)
@@ -130,12 +130,12 @@ def _wait_for_flush(ctx: Context, agent: Agent, binding: Binding, view: View) ->
 
 
 def read_newest(location: TranscriptLocation, enough: Callable[[TranscriptExcerpt], bool]) -> TranscriptExcerpt:
-    """The end of the conversation: as much as `enough` wants, else all of it."""
+    """Return the end of the conversation: as much as `enough` requires, else all of it."""
     return _read_backwards(location, lambda frames, end: enough(_build_excerpt(location, frames, end)))
 
 
 def read_after(location: TranscriptLocation, moment: float) -> TranscriptExcerpt:
-    """What was said after a time."""
+    """Return the conversation after a time."""
     return _read_backwards(
         location,
         lambda frames, end: any(0 < frame.at <= moment for frame in frames),
@@ -148,7 +148,7 @@ def _read_backwards(
     enough: Callable[[list[Frame], int], bool],
     keep: Callable[[Frame], bool] = lambda frame: True,
 ) -> TranscriptExcerpt:
-    """Read blocks from the end backwards until it is enough."""
+    """Read blocks backwards from the end until enough is read."""
     frames, start, end = transcript.read_backwards(
         location.agent, location.binding.transcript, enough, block=BLOCK_BYTES, limit=MAX_READ_BYTES
     )
@@ -158,7 +158,7 @@ def _read_backwards(
 
 
 def read_since(location: TranscriptLocation, cursor: TranscriptCursor) -> TranscriptExcerpt:
-    """What was said after a cursor; the cost is that of the new part."""
+    """Return the conversation after a cursor, at the cost of the new part."""
     path, offset = location.binding.transcript, cursor.offset
     reset = ""
     if cursor.path and cursor.path != path:
@@ -179,7 +179,7 @@ def read_since(location: TranscriptLocation, cursor: TranscriptCursor) -> Transc
 
 
 def _line_start(path: str, offset: int) -> int:
-    """The offset itself when a line begins there, else where the next one does."""
+    """Return the offset if a line begins there, else the start of the next line."""
     if offset <= 0 or files.read_from(path, offset - 1, 1) == b"\n":
         return max(0, offset)
     while True:
@@ -195,7 +195,7 @@ def _make_cursor(path: str, offset: int) -> TranscriptCursor:
 
 
 def _record_digest(path: str, offset: int) -> str:
-    """What tells that the record before an offset is still the same."""
+    """Return the digest that identifies the record before an offset."""
     start = max(0, offset - _DIGEST_BYTES)
     return f"{crc32(files.read_from(path, start, offset - start)):08x}"
 
@@ -223,7 +223,7 @@ def _build_excerpt(
 
 
 class _ExcerptBuilder:
-    """Puts frames together: messages, tool calls with how they ended, and the lines people read."""
+    """Assemble frames to messages, tool calls with results, and readable lines."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -278,7 +278,7 @@ class _ExcerptBuilder:
         self._add_piece("note", f"({kind}) {frame.text}".rstrip(), stamp)
 
     def _add_piece(self, role: str, text: str, stamp: str) -> None:
-        """Messages stand apart by an empty line; tool calls in a row do not."""
+        """Separate messages by an empty line, but not consecutive tool calls."""
         if self.pieces and not (role == "tool" and self._last_role == "tool"):
             self.pieces.append(Piece("", False, stamp))
         self.pieces.append(Piece(text, role == "assistant", stamp))
