@@ -11,7 +11,7 @@ from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.contract.records import Event
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.output import history
+from lisa_py.core.output import events as output_events
 from lisa_py.core.status import hints, status_reader
 
 
@@ -47,10 +47,10 @@ class ExplainResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 def run(args: Args, ctx: Context) -> ExplainResult:
     agent = hints.parse_agent_hint(args.agent)
-    since = history.parse_since(args.since)
+    since = output_events.parse_since(args.since)
     ref = ctx.ref(args.session, args.project_root)
     status = status_reader.read_status(ctx, ref, agent=agent, mode=args.mode)
-    page = history.read_page(ref, since, args.events)
+    page = output_events.read_page(ref, since, args.events)
     return ExplainResult(
         status=status_reader.normalise_status(status),
         event_file=ref.events,
@@ -137,7 +137,7 @@ class MinimalExplainResult(Struct, frozen=True, kw_only=True, rename="camel"):
     status: str
     session_state: str
     reason: str
-    recent: tuple[history.CompactEvent, ...]
+    recent: tuple[output_events.CompactEvent, ...]
     next_cursor: int
     since: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
@@ -150,7 +150,7 @@ def minimize(answer: ExplainResult, args: Args) -> MinimalExplainResult:
         status=status.status,
         session_state=status.session_state,
         reason=status.classification_reason,
-        recent=tuple(map(history.to_compact_event, answer.events)),
+        recent=tuple(map(output_events.to_compact_event, answer.events)),
         next_cursor=answer.next_cursor,
         since=answer.since,
         error_code=answer.error_code,

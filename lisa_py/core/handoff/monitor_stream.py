@@ -10,7 +10,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
-from lisa_py.core.output.history import CompactEvent, to_compact_event
+from lisa_py.core.output.events import CompactEvent, to_compact_event
 from lisa_py.core.status.status_reader import normalise_status
 from lisa_py.host.files import StagedFile
 from lisa_py.store import cursors, events
