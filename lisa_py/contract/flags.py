@@ -7,7 +7,6 @@ from typing import Annotated
 from lisa_py.contract.command import Flag
 from lisa_py.contract.status import SESSION_STATES
 
-AGENT_ALIASES: dict[str, str] = {}
 MODE_ALIASES = {"execution": "exec", "non-interactive": "exec", "non_interactive": "exec"}
 INTENT_ALIASES = {"bypass": "nested", "none": "neutral", "off": "neutral"}
 

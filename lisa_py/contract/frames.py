@@ -38,14 +38,13 @@ ErrorKind = Literal[
 
 
 class Usage(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Tokens as reported by the agent; cost in US dollars only if reported."""
+    """Tokens as reported by the agent."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     """Part of the input read from or written to a cache."""
     total_tokens: int = 0
-    cost_usd: float = 0.0
     model: str = ""
 
 

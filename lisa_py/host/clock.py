@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
@@ -45,16 +46,15 @@ def local_time(unix: float) -> str:
 
 
 def parse_time(text: str) -> float | None:
-    """The moment an RFC 3339 time or `@unix` (seconds, milliseconds or nanoseconds by its size) names, or None."""
-    if text.startswith("@"):
-        number = float(text[1:]) if text[1:].isdigit() else None
-        if number is None:
-            return None
-        return number / 1e9 if number > 1e18 else number / 1e3 if number > 1e12 else number
-    from datetime import UTC, datetime  # noqa: PLC0415 - slow to load, and rarely asked for
+    """Return the Unix seconds of an RFC 3339 time or `@unix` time, or None for any other text.
 
+    `@unix` is in seconds, milliseconds or nanoseconds, by its size. A time without a zone is in UTC.
+    """
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        if text.startswith("@"):
+            number = int(text[1:])
+            return number / 1e9 if number > 10**18 else number / 1e3 if number > 10**12 else float(number)
+        moment = datetime.fromisoformat(text.replace("z", "Z"))
+    except (ValueError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -180,13 +180,11 @@ def _from_psutil(process: Any) -> Process:
         )
 
 
-def find_by_environment(entry: str, *, not_under: frozenset[int] = frozenset()) -> tuple[Process, ...]:
-    """Processes of this user whose initial environment holds `NAME=value` (daemonised children keep it)."""
-    return tuple(process for process in find_by_environments([entry])[entry] if process.pid not in not_under)
-
-
 def find_by_environments(entries: Iterable[str]) -> dict[str, tuple[Process, ...]]:
-    """As with_environment, for many entries in one pass over this user's processes."""
+    """Return, per `NAME=value` entry, the living processes of this user that were started with it.
+
+    Detached children keep the entry. One pass over the processes serves all entries.
+    """
     needles = {entry.encode(): entry for entry in entries}
     found: dict[str, list[Process]] = {entry: [] for entry in needles.values()}
     for pid in _own_pids() if needles else ():

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import hashlib
 import os
-import time
 from collections.abc import Collection, Iterator
 
 import msgspec
@@ -14,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
-from lisa_py.host.clock import format_rfc3339
+from lisa_py.host.clock import format_rfc3339, parse_time
 from lisa_py.host.env import Settings
 from lisa_py.host.run import run_program
 from lisa_py.store.json_records import UnreadableRecord, load, recover
@@ -287,13 +285,8 @@ def _find_next(
 
 def _is_reserved(token: OAuthToken, settings: Settings, now: float) -> bool:
     """A reservation is active until its time to live is over; one from the future is, an unreadable one is not."""
-    if not token.reserved_by:
-        return False
-    try:
-        began = calendar.timegm(time.strptime(token.reserved_at, "%Y-%m-%dT%H:%M:%SZ"))
-    except ValueError:
-        return False
-    return now - began < settings.oauth_reservation_ttl_seconds
+    began = parse_time(token.reserved_at) if token.reserved_by else None
+    return began is not None and now - began < settings.oauth_reservation_ttl_seconds
 
 
 def _explain_no_token(pool: TokenPool) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import calendar
-import time
-
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.host.clock import parse_time
 from lisa_py.store.paths import Project
 from lisa_py.store.registry import Registry, project_registry
 
@@ -57,8 +55,6 @@ def find_current(project: Project, now: float) -> Objective | None:
 
 
 def is_expired(stamp: str, now: float) -> bool:
-    """Whether an RFC 3339 time in UTC lies strictly before now; an unreadable one never does."""
-    try:
-        return calendar.timegm(time.strptime(stamp, "%Y-%m-%dT%H:%M:%SZ")) < now
-    except ValueError:
-        return False
+    """Return True if the time is before now; an unreadable or missing time never expires."""
+    moment = parse_time(stamp)
+    return moment is not None and moment < now

@@ -82,10 +82,6 @@ class SessionRef(Struct, frozen=True):
         return self.file("command.sh")
 
     @property
-    def lock(self) -> str:
-        return os.path.join(self.project.folder, "locks", self.session + ".lock")
-
-    @property
     def output(self) -> str:
         """Last screen of an ended session, written by status --full and monitor."""
         return self.file("output.txt")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from lisa_py.agents._codex.errors import classify_error
-from lisa_py.agents._codex.transcript import unix_time
 from lisa_py.contract.frames import Frame
 from tests.agents.codex_views import AGENT, recorded_frames
 
@@ -204,21 +203,6 @@ def test_older_rollouts_are_read_too() -> None:
 def test_a_patch_is_one_line() -> None:
     patch = line("response_item", type="custom_tool_call", name="apply_patch", call_id="c", input="*** Begin\n+a\n")
     assert AGENT.parse_frames(patch, 1)[0].text == "*** Begin +a"
-
-
-@pytest.mark.parametrize(
-    ("stamp", "seconds"),
-    [
-        ("1970-01-01T00:00:00Z", 0.0),
-        ("2026-11-21T02:09:34.487Z", 1795226974.487),
-        ("2024-02-29T23:59:59.5Z", 1709251199.5),
-        ("2000-03-01T00:00:00Z", 951868800.0),
-        ("", 0.0),
-        ("yesterday", 0.0),
-    ],
-)
-def test_times_are_unix_seconds(stamp: str, seconds: float) -> None:
-    assert unix_time(stamp) == pytest.approx(seconds)
 
 
 def test_an_error_without_a_name_is_told_from_its_status_or_words() -> None:

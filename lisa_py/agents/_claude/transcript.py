@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from lisa_py.agents._claude.errors import classify_error
 from lisa_py.contract.frames import Frame, Todo, Usage
+from lisa_py.host.clock import parse_time
 
 INTERRUPTED = "[Request interrupted by user"
 ENQUEUE, REMOVE, POP_ALL = "enqueue", "remove", "popAll"
@@ -109,7 +110,7 @@ class _FrameBuilder:
         self.record = record
         self.offset = offset
         self.frames: list[Frame] = []
-        self.at = unix_time(record.timestamp)
+        self.at = (parse_time(record.timestamp) or 0.0) if isinstance(record.timestamp, str) else 0.0
         self.id = _text(record.uuid)
         self.turn = _text(record.prompt_id)
 
@@ -334,18 +335,6 @@ def strip_paste_tags(text: str) -> str:
     if "<pasted_content" not in text:
         return text
     return re.sub(r"\n{0,2}<pasted_content\b[^>]*>\n?(.*?)\n?</pasted_content\b[^>]*>\n?", r"\1", text, flags=re.DOTALL)
-
-
-def unix_time(stamp: Any) -> float:
-    """Unix seconds of `2026-11-21T02:07:24.669Z`; 0 for anything else."""
-    if not isinstance(stamp, str):
-        return 0.0
-    import datetime  # noqa: PLC0415 - msgspec has loaded it; only its name is fetched
-
-    try:
-        return datetime.datetime.fromisoformat(stamp).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def _tag_content(text: str, tag: str) -> str:

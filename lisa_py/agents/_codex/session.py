@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py.agents._codex import title as titles
-from lisa_py.agents._codex.transcript import unix_time
 from lisa_py.agents.base import Binding, View
 from lisa_py.contract import jsontext
 from lisa_py.host import files, processes
+from lisa_py.host.clock import parse_time
 from lisa_py.host.processes import Process
 
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -166,7 +166,7 @@ def _recent_transcripts(sessions: str, since: float) -> list[str]:
         for month in files.list_names(os.path.join(sessions, year)):
             for day in files.list_names(os.path.join(sessions, year, month)):
                 # folders are named in local time: a day of slack either way
-                day_start = unix_time(f"{year}-{month}-{day}T00:00:00Z")
+                day_start = parse_time(f"{year}-{month}-{day}T00:00:00Z") or 0.0
                 if day_start >= since - 2 * 86400:
                     folder = os.path.join(sessions, year, month, day)
                     found += [
@@ -180,7 +180,7 @@ def _read_head(path: str) -> _TranscriptHead | None:
     if '"session_meta"' not in text:
         return None
     name, cwd = _read_string(text, "id"), _read_string(text, "cwd")
-    at = max(unix_time(stamp) for stamp in re.findall(r'"timestamp":\s*"([^"]+)"', text)[:2] or ["-"])
+    at = max(parse_time(stamp) or 0.0 for stamp in re.findall(r'"timestamp":\s*"([^"]+)"', text)[:2] or ["-"])
     return (
         _TranscriptHead(path=path, id=name, at=at, cwd=cwd, originator=_read_string(text, "originator"))
         if name and cwd

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 
 from lisa_py.agents._codex.errors import classify_error
 from lisa_py.contract.frames import Frame, Todo, Usage
+from lisa_py.host.clock import parse_time
 
 
 class _Line(Struct):
@@ -68,7 +69,7 @@ def parse_frames(line: bytes, offset: int) -> list[Frame]:
         payload = _payload_decoder.decode(record.payload)
     except (ValueError, RecursionError):
         return []
-    at = unix_time(record.timestamp)
+    at = parse_time(record.timestamp) or 0.0
     if record.type == "event_msg":
         return _event_frames(payload, at, offset)
     if record.type == "response_item":
@@ -246,27 +247,3 @@ def _usage_frames(payload: _Payload, at: float, offset: int) -> list[Frame]:
     )
     turn, call = payload.turn_id or "", payload.response_id or ""
     return [Frame(kind="usage", at=at, turn=turn, id=call, usage=usage, offset=offset)]
-
-
-_days: dict[str, int] = {}
-
-
-def unix_time(stamp: str) -> float:
-    """Unix seconds of an RFC 3339 time in UTC; 0 for anything else (datetime costs more to import than a status)."""
-    try:
-        day = stamp[:10]
-        if day not in _days:
-            _days[day] = _days_since_epoch(int(day[:4]), int(day[5:7]), int(day[8:10]))
-        clock = int(stamp[11:13]) * 3600 + int(stamp[14:16]) * 60 + float(stamp[17:].rstrip("Zz"))
-    except ValueError:
-        return 0.0
-    return _days[day] * 86400 + clock
-
-
-def _days_since_epoch(year: int, month: int, day: int) -> int:
-    """Days since 1970-01-01 in the Gregorian calendar."""
-    year -= month <= 2
-    century = year // 400
-    year_of_era = year - century * 400
-    day_of_era_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    return century * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_era_year - 719468
