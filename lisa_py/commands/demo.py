@@ -35,7 +35,7 @@ def run(args: Args, ctx: Context) -> DemoResult:
 
 
 def build_step_printer(live: LiveDisplay) -> Callable[[DemoUpdate], None]:
-    """Progress of the demo: lines that stay above a live table; without a terminal each change is a line."""
+    """Return a printer of the steps: lines above a live table; one line per change without a terminal."""
 
     def print_step(step: DemoUpdate) -> None:
         elapsed = f"{step.at:5.1f}s  "
@@ -50,7 +50,7 @@ def build_step_printer(live: LiveDisplay) -> Callable[[DemoUpdate], None]:
     return print_step
 
 
-HEADINGS = ("SESSION", "STATE", "DOING", "TODO", "FOR", "TOLD BY", "WHAT")
+HEADINGS = ("SESSION", "STATE", "DOING", "TODO", "FOR", "SOURCE", "DETAIL")
 WIDTHS = (10, 14, 20, 5, 6, 11)
 STATE_COLORS = {"in_progress": "36", "just_started": "90", "waiting_input": "33", "completed": "32"}
 """Colours of session states; all others are red."""
@@ -87,7 +87,7 @@ def _describe_activity(row: DemoRow) -> str:
 def _describe_task(row: DemoRow) -> str:
     todos = f" [{row.todos_done}/{row.todos_total}]" if row.todos_total else ""
     task = f" - {row.task}" if row.task else ""
-    return f"{todos}{task} (told by {row.source})"
+    return f"{todos}{task} (source: {row.source})"
 
 
 def _apply_style(live: LiveDisplay, style: str, text: str) -> str:

@@ -70,7 +70,7 @@ def test_on_a_terminal_a_table_is_redrawn_in_place(machine: LisaHost) -> None:
     os.close(ours)
     assert process.wait(timeout=40) == 0
     text = shown.decode()
-    assert "SESSION" in text and "TOLD BY" in text
+    assert "SESSION" in text and "SOURCE" in text
     assert re.search(r"\x1b\[\d+A\x1b\[J", text)
 
 
