@@ -49,7 +49,7 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
         path, words = parse.split_command(argv)
         command = commands.load(path) if path else None
         if command is None or parse.is_help_request(command, words):
-            from lisa_py.cli import help_pages  # noqa: PLC0415 - only when asked or lost
+            from lisa_py.cli import help_pages  # noqa: PLC0415 - only for help and unknown commands
 
             return help_pages.handle_missing_command(argv) if command is None else help_pages.print_page(path, command)
         if form == "text" and command.text is None:

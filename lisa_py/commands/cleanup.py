@@ -14,9 +14,7 @@ from lisa_py.core.lifecycle.cleanup import SocketReport
 
 class Args(Struct, kw_only=True):
     dry_run: Annotated[bool, Flag(help="report only; no change")] = False
-    include_tmux_default: Annotated[bool, Flag(help="sockets of your own tmux, too; only dead ones are removed")] = (
-        False
-    )
+    include_tmux_default: Annotated[bool, Flag(help="also dead sockets of your own tmux")] = False
 
 
 class CleanupResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -73,7 +71,7 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 1 if answer.errors else 0,
-    exits={0: "swept", 1: "some sockets could not be checked or removed; errors lists them"},
+    exits={0: "done", 1: "some sockets could not be checked or removed; errors lists them"},
     errors={"cleanup_socket_errors": "some sockets could not be checked or removed; errors lists them with reasons"},
     example="lisa cleanup --dry-run",
     notes="A server with a running program or an attached client is never touched, nor is a file of another user or"

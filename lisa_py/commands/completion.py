@@ -13,7 +13,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 class Args(Struct, kw_only=True):
-    shell: Annotated[str, Flag(help="whose script", choices=SHELLS, positional=True)]
+    shell: Annotated[str, Flag(help="target shell", choices=SHELLS, positional=True)]
 
 
 class CompletionResult(Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ class Args(Struct, kw_only=True):
     agent: Annotated[
         str,
         Flag(
-            help="agent of the demo: scripted, or a real one (two small prompts)",
+            help="agent: scripted, or a real one for two prompts",
             metavar="AGENT",
             positional=True,
         ),

@@ -16,7 +16,7 @@ MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 """int() would accept 1_000 and digits of other scripts."""
-DEFAULT_EXITS = {0: "done", 1: "refused or failed; the message or errorCode says why"}
+DEFAULT_EXITS = {0: "done", 1: "refused or failed; see the message or errorCode"}
 
 
 class Flag(Struct, frozen=True, kw_only=True):

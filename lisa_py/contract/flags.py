@@ -15,9 +15,7 @@ POLICIES = ("auto", "force", "off")
 INTENTS = ("auto", "nested", "neutral")
 
 Session = Annotated[str, Flag(help="session name", metavar="NAME")]
-ProjectRoot = Annotated[
-    str, Flag(help="project folder; default: where the session was spawned, else the current folder", metavar="PATH")
-]
+ProjectRoot = Annotated[str, Flag(help="project folder; default: the session's, else the current one", metavar="PATH")]
 AgentName = Annotated[str, Flag(help="agent CLI", metavar="AGENT")]
 AgentHint = Annotated[str, Flag(help="override of agent detection", metavar="auto|AGENT", code="invalid_agent_hint")]
 Mode = Annotated[str, Flag(help="interactive session or one-shot run", choices=MODES, aliases=MODE_ALIASES)]
@@ -45,7 +43,7 @@ Model = Annotated[str, Flag(help="model name, if the agent CLI supports one", me
 KeepPermissions = Annotated[bool, Flag(help="no skip-permissions flag for the agent")]
 Events = Annotated[int, Flag(help="number of recent events", minimum=1)]
 Lines = Annotated[int, Flag(help="number of pane lines, counted from its end", minimum=1)]
-TokenBudget = Annotated[int, Flag(help="size limit in tokens of 4 bytes; the newest output is kept", minimum=1)]
+TokenBudget = Annotated[int, Flag(help="size limit in tokens of 4 bytes", minimum=1)]
 SummaryStyle = Annotated[
     str, Flag(help="layout of the summary", choices=("terse", "ops", "debug"), aliases={"": "terse"})
 ]
@@ -62,22 +60,22 @@ Redact = Annotated[
 ]
 CursorFile = Annotated[str, Flag(help="file with the position of this reader", metavar="PATH")]
 CursorReset = Annotated[bool, Flag(help="replacement of an unreadable cursor file")]
-DeltaFrom = Annotated[str, Flag(help="only output since an offset, @unix time or RFC 3339 time", metavar="VALUE")]
+DeltaFrom = Annotated[str, Flag(help="only output since an offset or time", metavar="VALUE")]
 Markers = Annotated[str, Flag(help="comma-separated texts to search for", metavar="CSV")]
 KeepNoise = Annotated[bool, Flag(help="unfiltered start-up lines of agents", off_spelling="--strip-noise")]
 MAX_HOURS = 100 * 366 * 24
 """A lifetime over a century is a typing error and exceeds the range of clocks."""
 PollInterval = Annotated[int, Flag(help="seconds between reported polls; events are reported at once", minimum=1)]
 MaxPolls = Annotated[int, Flag(help="maximum number of polls", minimum=1)]
-TimeoutSeconds = Annotated[int | None, Flag(help="maximum time", minimum=1)]
-StopOnWaiting = Annotated[bool, Flag(help="end when the session waits for input", boolean_word=True)]
-TurnComplete = Annotated[bool, Flag(help="require a completed turn since the last input", boolean_word=True)]
-UntilMarker = Annotated[str, Flag(help="end at this text in the output after the last input", metavar="TEXT")]
-UntilState = Annotated[str, Flag(help="end in this state", choices=("", *SESSION_STATES), metavar="STATE")]
-UntilJsonpath = Annotated[str, Flag(help="end at a true or given status field: a.b or a.b=value", metavar="EXPR")]
+TimeoutSeconds = Annotated[int | None, Flag(help="maximum time in seconds", minimum=1)]
+StopOnWaiting = Annotated[bool, Flag(help="end condition: the session waits for input", boolean_word=True)]
+TurnComplete = Annotated[bool, Flag(help="required completed turn since the last input", boolean_word=True)]
+UntilMarker = Annotated[str, Flag(help="end condition: text in the output after the last input", metavar="TEXT")]
+UntilState = Annotated[str, Flag(help="end condition: session state", choices=("", *SESSION_STATES), metavar="STATE")]
+UntilJsonpath = Annotated[str, Flag(help="end condition: status field, a.b or a.b=value", metavar="EXPR")]
 Expect = Annotated[str, Flag(help="required end condition", choices=("any", "terminal", "marker"))]
-AutoRecover = Annotated[bool, Flag(help="press Enter once at the timeout and keep waiting")]
-RecoverMax = Annotated[int, Flag(help="how many times", minimum=1)]
+AutoRecover = Annotated[bool, Flag(help="one Enter at the timeout, then further waiting")]
+RecoverMax = Annotated[int, Flag(help="maximum number of recoveries", minimum=1)]
 RecoverBudget = Annotated[int | None, Flag(help="maximum number of polls over all rounds", minimum=1)]
 Fields = Annotated[str, Flag(help="packet fields to include, as dotted paths", metavar="CSV")]
 AllHashes = Annotated[bool, Flag(help="cleanup of this session name in other projects, too")]
@@ -87,10 +85,10 @@ PromptFile = Annotated[str, Flag(help="file with the first prompt; `-` is standa
 Keys = Annotated[str, Flag(help="tmux key names, separated by spaces", metavar="KEYS")]
 Answer = Annotated[
     str,
-    Flag(help="answer to the open dialog: yes, no, always or a choice number", metavar="yes|no|always|N"),
+    Flag(help="answer to the open dialog: yes, no, always or number", metavar="yes|no|always|N"),
 ]
-Force = Annotated[bool, Flag(help="send despite an open dialog or an exec run")]
-Enter = Annotated[bool, Flag(help="submit with Enter")]
+Force = Annotated[bool, Flag(help="delivery despite an open dialog or an exec run")]
+Enter = Annotated[bool, Flag(help="Enter after the text")]
 FailNotFound = Annotated[bool, Flag(help="exit code 1 if the session does not exist")]
 UsedTokens = Annotated[int, Flag(help="minimum tokens already used", minimum=1)]
 UsedSeconds = Annotated[int, Flag(help="minimum seconds already used", minimum=1)]

@@ -183,7 +183,7 @@ def minimize(answer: AggregateResult, args: Args) -> AggregateResult:
 
 def text(answer: AggregateResult, args: Args) -> str:
     if isinstance(answer.omitted, tuple):
-        return f"{answer.combined_pack}\n---\n... no room for: {' '.join(answer.omitted)}"
+        return f"{answer.combined_pack}\n---\n... omitted: {' '.join(answer.omitted)}"
     return answer.combined_pack
 
 
@@ -211,7 +211,7 @@ COMMAND = Command(
     example="lisa session aggregate --token-budget 1200 --dedupe --json-min\n"
     "lisa session aggregate --sessions lisa-a,lisa-b --delta-json --json-min",
     notes="""\
-Every session has an even part of the budget, and what one does not need the others have; where not even all states fit,
-those that need somebody most come first and `omitted` names the rest. Each item's own pack has at least 120 tokens.
---dedupe never takes a state line. Under --delta-json a session in which nothing has happened is in no list.""",
+The budget is divided evenly; the part that a session does not need goes to the others. If not even all states fit, the
+most urgent sessions come first and `omitted` names the rest. The pack of each item has at least 120 tokens. --dedupe
+never removes a state line. Under --delta-json an unchanged session is in no list.""",
 )

@@ -29,7 +29,7 @@ class AnomalyResult(Struct, frozen=True, kw_only=True, rename="camel"):
     events: int
     """Number of events read."""
     dropped: int
-    """Lines of the log that could not be read."""
+    """Number of unreadable lines in the log."""
     anomalies: tuple[AnomalyFinding, ...]
     ok: bool
     next_action: str
@@ -80,7 +80,7 @@ COMMAND = Command(
     },
     example="lisa session anomaly --session lisa-demo-1 --auto-remediate --json",
     notes="""\
-Looked for are reason_loop (the same event six times or more, over at least a minute, and a second look finds that
-nothing moves), degraded_retries, expectation_churn, terminal_stuck, terminal_crashed, no_events_observed,
-session_not_found and what the agent itself reports. --auto-remediate shows commands that may help; none is run.""",
+Findings: reason_loop (the same event six times or more over at least a minute, and no change at a second reading),
+degraded_retries, expectation_churn, terminal_stuck, terminal_crashed, no_events_observed, session_not_found, and errors
+that the agent reports. --auto-remediate shows commands that may help; none is run.""",
 )

@@ -42,7 +42,7 @@ class Args(Struct, kw_only=True):
     summary: Annotated[bool, Flag(help="summary instead of lines in the capture step")] = False
     summary_style: flags.SummaryStyle = "ops"
     token_budget: flags.TokenBudget = 320
-    kill_after: Annotated[bool, Flag(help="kill the session after the handoff", boolean_word=True)] = False
+    kill_after: Annotated[bool, Flag(help="end of the session after the handoff", boolean_word=True)] = False
     resume_from: Annotated[
         str,
         Flag(help="run to resume: JSON summary file, `-`, id, or `last`", metavar="PATH|ID"),

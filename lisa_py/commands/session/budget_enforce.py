@@ -16,7 +16,7 @@ from lisa_py.core.planning.budget import BudgetLimits, BudgetViolation, UsageAmo
 
 
 class Args(Struct, kw_only=True):
-    from_: Annotated[str, Flag(help="a report, one JSON object; `-` is standard input", metavar="PATH")] = ""
+    from_: Annotated[str, Flag(help="report, one JSON object; `-` is standard input", metavar="PATH")] = ""
     from_jsonl: Annotated[str, Flag(help="a JSON-lines report; the last line with metrics counts", metavar="PATH")] = ""
     max_tokens: Annotated[int, Flag(help="maximum tokens", minimum=1)] = 0
     max_seconds: Annotated[int, Flag(help="maximum seconds", minimum=1)] = 0
@@ -80,7 +80,7 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
-    exits={0: "within all limits (a limit may be used up exactly)", 1: "a limit is exceeded, or the call failed"},
+    exits={0: "within all limits; a limit may be reached exactly", 1: "a limit is exceeded, or the call failed"},
     errors={
         **budget.ERRORS,
         "budget_limit_exceeded": "at least one limit is exceeded; violations lists which",
@@ -91,7 +91,7 @@ COMMAND = Command(
         "invalid_max_seconds": "--max-seconds is a number, at least 1",
         "invalid_max_steps": "--max-steps is a number, at least 1",
     },
-    notes="What is understood in a report: see `lisa session budget-observe --help`.",
+    notes="For the report formats see `lisa session budget-observe --help`.",
     example="lisa session budget-observe --from run.json --json |\n"
     "  lisa session budget-enforce --from - --max-tokens 4000 --json",
 )

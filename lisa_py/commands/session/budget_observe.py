@@ -80,9 +80,9 @@ COMMAND = Command(
         "invalid_from_jsonl": "a source of --from-jsonl cannot be read or holds no JSON object",
     },
     notes=(
-        "Understood are tokens, seconds, steps (also totalTokens and so on) at the top, in observed, usage, metrics\n"
-        "and costEstimate; usage and token records of agent CLIs; with --from-jsonl whole transcripts of theirs too.\n"
-        "Of a --session, seconds count from its start to its end, and steps are the turns that have ended."
+        "Read are tokens, seconds and steps (also totalTokens etc.) at the top level, in observed, usage, metrics and\n"
+        "costEstimate; usage and token records of agent CLIs; with --from-jsonl also their whole transcripts.\n"
+        "For a --session, seconds are its lifetime and steps are its completed turns."
     ),
     example="lisa session budget-observe --session lisa-demo-1 --json\n"
     "lisa session loop --session lisa-demo-1 --json | lisa session budget-observe --from - --json",

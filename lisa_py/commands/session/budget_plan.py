@@ -24,10 +24,10 @@ class Args(Struct, kw_only=True):
     goal: GoalName = "analysis"
     agent: AgentName = agents.DEFAULT_NESTED
     profile: Profile = ""
-    budget: Annotated[int, Flag(help="token budget; default: that of the current objective", minimum=1)] = 0
-    topology: Annotated[str, Flag(help="roles of the team: planner, workers, reviewer", metavar="CSV")] = ""
+    budget: Annotated[int, Flag(help="token budget; default: of the current objective", minimum=1)] = 0
+    topology: Annotated[str, Flag(help="team roles: planner, workers, reviewer", metavar="CSV")] = ""
     from_state: Annotated[
-        str, Flag(help="JSON of a handoff or status to continue from; `-` is standard input", metavar="PATH")
+        str, Flag(help="handoff or status to continue from; `-` is standard input", metavar="PATH")
     ] = ""
     project_root: ProjectRoot = ""
 
@@ -111,6 +111,6 @@ COMMAND = Command(
         "invalid_topology": "roles are planner, workers, reviewer",
         "invalid_from_state": "the input is not JSON of a status, handoff or packet",
     },
-    notes="Nothing is started. The numbers come from a table, not from a measurement.",
+    notes="Nothing is started. The numbers come from a table and are not measured.",
     example="lisa session budget-plan --goal exec --topology workers,reviewer --budget 1200 --json",
 )

@@ -121,7 +121,7 @@ CONFLICTS: tuple[tuple[Callable[[Args], object], str, str], ...] = (
     (
         lambda args: args.raw and args.transcript,
         "raw_incompatible_with_transcript",
-        "--raw reads the pane and --transcript the transcript: give one of them",
+        "--raw cannot be combined with --transcript",
     ),
     (
         lambda args: args.delta_from and _uses_default_source(args),
@@ -312,12 +312,12 @@ COMMAND = Command(
     example="lisa session capture --session lisa-demo-1\n"
     "lisa session capture --session lisa-demo-1 --raw --cursor-file /tmp/demo.cursor --json-min",
     notes="""\
-The agent's transcript is read first: it holds the whole conversation, tool calls and errors. Where there is none the
-pane is read, and `fallbackReason` says why. --raw reads the pane itself: its last --lines lines, wrapped lines joined.
+The transcript of the agent is preferred: it has the whole conversation, tool calls and errors. Without a transcript the
+pane is read, and `fallbackReason` has the reason. --raw reads the last --lines lines of the pane, wrapped lines joined.
 
-Offsets count all the session has printed, not what the pane happens to show, so that a delta begins exactly where the
-last one ended. When that place is gone (a redrawn screen, a trimmed history, another session of this name) everything
-is given again and `deltaReset` says why. A cursor file survives more than a bare offset: it knows the last lines.
+Offsets count all output of the session, so that a delta begins exactly where the last one ended. If that place is lost
+(a redrawn screen, a trimmed history, another session of the same name) all output is repeated and `deltaReset` has the
+reason. A cursor file is more robust than an offset, because it stores the last lines.
 
---redact is done before anything is cut, in every field; offsets still count what the session really said.""",
+--redact is applied before truncation, in every field; offsets still count the original output.""",
 )

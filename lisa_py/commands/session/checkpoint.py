@@ -172,9 +172,8 @@ COMMAND = Command(
     example="lisa session checkpoint save --session lisa-demo-1 --file /tmp/c.json --json\n"
     "lisa session checkpoint resume --file /tmp/c.json --json",
     notes="""\
-A checkpoint holds state, next action, recent events, a context pack, the newest output, objective, lane, memory and
-cursors. Secrets and tokens are taken out of it (--redact none keeps them); without paths (--redact all) the project
-folder is left out too, and resume looks in the current one. resume changes nothing: `live` says whether the agent still
-runs, `sameRun` whether it is still the same session, and the checkpoint's state is that of its time. Where the agent
-has ended, `respawnCommand` starts it again with its own conversation, if it keeps one.""",
+A checkpoint contains state, next action, recent events, a context pack, the newest output, objective, lane, memory and
+cursors. Secrets and tokens are removed (--redact none keeps them); with --redact all the project folder is removed too,
+and resume uses the current folder. resume changes nothing: `live` is true if the agent still runs, `sameRun` if it is
+the same session. If the agent has ended and can resume its conversation, `respawnCommand` does that.""",
 )

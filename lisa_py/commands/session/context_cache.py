@@ -23,13 +23,13 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     refresh: Annotated[bool, Flag(help="addition of the current output of the session")] = False
     from_: Annotated[
-        str, Flag(help="lines to add: a pack, capture, JSON list or text; `-` is stdin",
+        str, Flag(help="pack, capture or text to add; `-` is standard input",
                   metavar="PATH")
     ] = ""  # fmt: skip
     ttl_hours: Annotated[int, Flag(help="lifetime in hours after the last change", minimum=1, maximum=MAX_HOURS)] = 48
     max_lines: Annotated[int, Flag(help="number of newest lines to keep", minimum=1)] = 240
-    list: Annotated[bool, Flag(help="show all keys")] = False
-    clear: Annotated[bool, Flag(help="remove the key")] = False
+    list: Annotated[bool, Flag(help="list of all keys")] = False
+    clear: Annotated[bool, Flag(help="removal of the key")] = False
 
 
 class ContextCacheListResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -140,7 +140,7 @@ COMMAND = Command(
     example="lisa session context-pack --for lisa-demo-1 --json |\n"
     "  lisa session context-cache --key auth --from - --json",
     notes="""\
---clear goes before --from and --refresh, which add their lines to those under the key, each line once, the newest
---max-lines of them. --from takes packs and captures as JSON, a JSON list of lines, or any text. A session's memory is
-left alone.""",
+--from and --refresh add lines to the key; duplicates are dropped and the newest --max-lines are kept. --clear takes
+precedence over both. --from accepts packs and captures as JSON, a JSON list of lines, or any text. The memory of the
+session is not changed.""",
 )

@@ -32,11 +32,11 @@ class Args(Struct, kw_only=True):
         None
     )
     lines: Annotated[
-        int | None, Flag(help="number of newest output lines; default by --strategy: 60, 120, 260", minimum=1)
+        int | None, Flag(help="newest lines of output; default by --strategy: 60, 120, 260", minimum=1)
     ] = None
     token_budget: Annotated[
         int | None,
-        Flag(help="size limit of the pack in tokens of 4 bytes; default by --strategy: 400, 700, 1400", minimum=1),
+        Flag(help="size limit in tokens; default by --strategy: 400, 700, 1400", minimum=1),
     ] = None
     strategy: flags.Strategy = "balanced"
     from_handoff: Annotated[
@@ -91,7 +91,7 @@ def run(args: Args, ctx: Context) -> ContextPackResult:
 
 def _read_session(args: Args, ctx: Context, request: PackRequest, mask: Mask) -> PackFacts:
     if not args.session:
-        raise UsageError("missing_required_flag", "--for is required (or --from-handoff with a session in it)")
+        raise UsageError("missing_required_flag", "--for is required (or a --from-handoff that names a session)")
     return pack.collect_facts(ctx, ctx.ref(args.session, args.project_root), request, mask)
 
 
@@ -166,7 +166,7 @@ COMMAND = Command(
     example="lisa session context-pack --for lisa-demo-1 --token-budget 700 --json-min\n"
     "lisa session handoff --session lisa-demo-1 --json | lisa session context-pack --from-handoff - --redact all",
     notes="""\
-The output is that of the agent's transcript where there is one, else of the pane: `source` says which. A pack that is
-too large keeps its state lines, the newest output and events, the beginning of the objective and the newest memory;
-`cut` names the sections that gave way. --redact is done before anything is cut, in every field of the answer.""",
+The output comes from the transcript of the agent, else from the pane; `source` names which. A pack that is too large
+keeps its state lines, the newest output and events, the beginning of the objective and the newest memory; `cut` names
+the truncated sections. --redact is applied before truncation, in every field of the answer.""",
 )

@@ -83,7 +83,7 @@ COMMAND = Command(
         "dedupe_registry_read_failed": "the claims cannot be read; the next write moves them aside",
         "dedupe_registry_write_failed": "the claims cannot be written",
     },
-    exits={0: "free, claimed or released", 1: "another session holds the task, or refused"},
-    notes="A claim holds while its session lives, and for five minutes before the session is spawned.",
+    exits={0: "free, claimed or released", 1: "another session holds the task, or the call failed"},
+    notes="A claim is valid while its session exists, and for five minutes before the session is spawned.",
     example="lisa session dedupe --task-hash 3f9a --session lisa-demo-1 && echo mine",
 )

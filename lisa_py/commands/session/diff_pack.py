@@ -124,7 +124,7 @@ COMMAND = Command(
     },
     example="lisa session diff-pack --session lisa-demo-1 --semantic-only --json-min",
     notes="""\
-The first call shows everything as new. A session that has done nothing since is `changed: false`: looking leaves no
-trace, and ages do not count. With the default cursor all callers share one place; give each its own --cursor-file.
-While tmux cannot be asked nothing is remembered, so that the next call compares with what was last seen.""",
+The first call reports everything as new. An unchanged session is `changed: false`; reading leaves no trace and ages are
+ignored. All callers share the default cursor; give each its own --cursor-file. If tmux cannot be queried, no cursor is
+written, so that the next call compares with the last successful one.""",
 )

@@ -24,7 +24,7 @@ class Args(Struct, kw_only=True):
     since: Annotated[
         str,
         Flag(
-            help="only events after a cursor, @unix time or RFC 3339 time",
+            help="only events after a cursor or time",
             metavar="VALUE",
             code="invalid_since_cursor",
         ),
@@ -173,7 +173,7 @@ COMMAND = Command(
     exits={0: "answered, also for a missing session (see errorCode)", 1: "refused"},
     example="lisa session explain --session lisa-demo-1 --events 30",
     notes="""\
-Without --since the newest --events are shown, with it the oldest after that place: nextCursor is the --since of the
-next call, so that none is left out. droppedEventLines could not be read, missedEvents were trimmed away unread,
-moreEvents are left for the next call.""",
+Without --since the newest --events are shown, with it the oldest after that cursor. nextCursor is the --since of the
+next call, so that no event is skipped. droppedEventLines counts unreadable lines, missedEvents events that were trimmed
+before they were read, moreEvents those left for the next call.""",
 )

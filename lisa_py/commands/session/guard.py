@@ -138,13 +138,13 @@ COMMAND = Command(
         "invalid_policy_machine_policy": "machinePolicy in the policy file is strict, warn or off",
     },
     notes=(
-        "A shell line is judged as a whole and command by command; chains, sudo, sh -c and $(...) are followed.\n"
-        "Under strict, or with --enforce, `safe` means: no session on the user's own tmux server, no doubt about that\n"
-        "(`tmuxProbe: error` is one) and no risk; under warn and off, which are the same: no such session and no high\n"
-        "risk. Only strict fails, and not with --advice-only.\n"
+        "A shell line is assessed as a whole and command by command, including chains, sudo, sh -c and $(...).\n"
+        "Under strict, or with --enforce, `safe` means: the user's own tmux server has no session, could be queried\n"
+        "(`tmuxProbe` is not error), and there is no risk. Under warn and off: no such session and no high risk. Only\n"
+        "strict fails, and not with --advice-only.\n"
         "Keys of a policy file: machinePolicy, allowedCommands, deniedCommands, requireProjectRoot,\n"
         "requireProjectOnlyForKillAll, allowCleanupIncludeTmuxDefault (it makes that cleanup a medium risk). A file's\n"
-        "machinePolicy may be stricter than the flag; to relax it takes --allow-policy-relax."
+        "machinePolicy may be stricter than the flag; a laxer one needs --allow-policy-relax."
     ),
     example='lisa session guard --shared-tmux --enforce --command "lisa session kill-all --project-only" --json',
 )

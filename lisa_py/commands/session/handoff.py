@@ -32,7 +32,7 @@ class Args(Struct, kw_only=True):
     schema: Annotated[
         str,
         Flag(
-            help="v2 adds state, risks and questions as objects, v3 their ids, v4 the command as a tree",
+            help="v2 adds objects, v3 ids, v4 the command tree",
             choices=handoff.SCHEMAS,
             aliases={"": "v1", "1": "v1", "2": "v2", "3": "v3", "4": "v4"},
         ),
@@ -98,8 +98,8 @@ COMMAND = Command(
     },
     example="lisa session handoff --session lisa-demo-1 --cursor-file /tmp/demo.cursor --json-min",
     notes="""\
-Event numbers only ever grow, so a cursor survives the trimming of the log. With --delta-from or --cursor-file the
-oldest unread events come first, --events at a time: `deltaRemaining` says how many are left for the next call and
-`deltaMissed` how many were trimmed away unread. `nextOffset` is the `--delta-from` of `capture --raw`. --redact
-is done in every field, also in a packed payload; without paths the project folder is left out.""",
+Event numbers only grow, so a cursor stays valid when the log is trimmed. With --delta-from or --cursor-file the oldest
+unread events come first, --events at a time: `deltaRemaining` counts those left for the next call and `deltaMissed`
+those trimmed before they were read. `nextOffset` is the `--delta-from` of `capture --raw`. --redact is applied to every
+field, also in a compressed payload; the rule paths also removes the project folder.""",
 )

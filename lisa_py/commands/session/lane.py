@@ -38,20 +38,20 @@ EXPECTED_VALUES: dict[str, tuple[str, ...]] = {
 
 class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
-    name: Annotated[str, Flag(help="the lane", metavar="NAME")] = ""
-    goal: Annotated[str, Flag(help="nested, analysis or exec", metavar="GOAL")] = ""
+    name: Annotated[str, Flag(help="lane name", metavar="NAME")] = ""
+    goal: Annotated[str, Flag(help="goal: nested, analysis or exec", metavar="GOAL")] = ""
     agent: Annotated[str, Flag(help="agent CLI", metavar="AGENT")] = ""
-    mode: Annotated[str, Flag(help="interactive or exec", metavar="MODE")] = ""
-    nested_policy: Annotated[str, Flag(help="auto, force or off", metavar="POLICY")] = ""
-    nesting_intent: Annotated[str, Flag(help="auto, nested or neutral", metavar="INTENT")] = ""
+    mode: Annotated[str, Flag(help="mode: interactive or exec", metavar="MODE")] = ""
+    nested_policy: Annotated[str, Flag(help="nested policy: auto, force or off", metavar="POLICY")] = ""
+    nesting_intent: Annotated[str, Flag(help="nesting intent: auto, nested or neutral", metavar="INTENT")] = ""
     prompt: Annotated[str, Flag(help="first prompt", metavar="TEXT")] = ""
     model: Annotated[str, Flag(help="model name", metavar="NAME")] = ""
     budget: Annotated[int, Flag(help="token budget", minimum=1)] = 0
-    topology: Annotated[str, Flag(help="roles: planner, workers, reviewer", metavar="CSV")] = ""
+    topology: Annotated[str, Flag(help="team roles: planner, workers, reviewer", metavar="CSV")] = ""
     contract: Annotated[str, Flag(help="contract of the lane, such as handoff_v2_required", metavar="CSV")] = ""
     unset: Annotated[str, Flag(help="fields to clear", metavar="CSV")] = ""
-    clear: Annotated[bool, Flag(help="remove the lane")] = False
-    list: Annotated[bool, Flag(help="show all lanes")] = False
+    clear: Annotated[bool, Flag(help="removal of the lane")] = False
+    list: Annotated[bool, Flag(help="list of all lanes")] = False
 
 
 class LaneResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -174,8 +174,7 @@ COMMAND = Command(
     },
     example="lisa session lane --name planner --goal analysis --agent codex --contract handoff_v2_required",
     notes="""\
-spawn, route and autopilot take from --lane what the call does not say itself: a flag that is written goes before the
-lane. Values are kept as they are written; those that spawn and route would refuse come with `warnings`. --unset empties
-a field. With the contract handoff_v2_required a handoff of the lane's sessions needs --schema v2 or later. A name that
-is not there is exit code 1, in text too.""",
+spawn, route and autopilot use the values of --lane for flags that are not given. Values are stored as given; `warnings`
+lists those that spawn and route would refuse. --unset clears a field. With the contract handoff_v2_required a handoff
+of the lane's sessions needs --schema v2 or later. An unknown name is exit code 1, in text too.""",
 )

@@ -184,7 +184,7 @@ COMMAND = Command(
     },
     example="lisa session list --priority\nlisa session list --all-sockets --with-next-action --json",
     notes="""\
-A session is listed until it is killed, also when its agent has ended. Text is a name per line; with --with-next-action
-name,status,sessionState,nextAction, with --priority and,score,label. A delta compares with the list of the last call
-with the same cursor file, in all fields that were asked for.""",
+A session is listed until it is killed, also after its agent has ended. Text output has one name per line; with
+--with-next-action name,status,sessionState,nextAction, and with --priority also score,label. A delta compares all
+requested fields with the last call that used the same cursor file.""",
 )

@@ -37,7 +37,7 @@ class Args(Struct, kw_only=True):
     schema: Annotated[
         str,
         Flag(
-            help="of the handoff",
+            help="schema of the handoff",
             choices=SCHEMAS,
             aliases={"": "v2", **{name.removeprefix("v"): name for name in SCHEMAS}},
         ),
@@ -130,8 +130,8 @@ COMMAND = Command(
     },
     example="lisa session loop --session lisa-demo-1 --steps 3 --max-tokens 4000 --json-min",
     notes="""\
-The loop itself tells the session nothing. After a round that leaves it waiting for input, the next round begins when
-somebody has told it something, at the latest after --poll-interval times --max-polls seconds: then the loop ends with
-exitReason waiting_input. It also ends once the session has. A limit may be used up exactly by the last round. Tokens
-are those of the answer (bytes divided by four); what the agent used tells `session budget-observe --session`.""",
+The loop sends nothing to the session. After a round that leaves it waiting for input, the next round begins with the
+next input; if none comes within --poll-interval times --max-polls seconds, the loop ends with exitReason waiting_input.
+It also ends with the session. The last round may reach a limit exactly. Tokens are those of the answer (bytes divided
+by four); `session budget-observe --session` reports the usage of the agent.""",
 )

@@ -41,13 +41,13 @@ class Args(Struct, kw_only=True):
     ] = ""
     cursor_reset: flags.CursorReset = False
     event_budget: Annotated[
-        int | None, Flag(help="with --emit-handoff: tokens for the new events of one line (32 each)", minimum=1)
+        int | None, Flag(help="with --emit-handoff: tokens of events per line (32 each)", minimum=1)
     ] = None
     webhook: Annotated[str, Flag(help="file or URL that receives polls and the result", metavar="TARGET")] = ""
     auto_recover: flags.AutoRecover = False
     recover_max: flags.RecoverMax = 1
     recover_budget: flags.RecoverBudget = None
-    verbose: Annotated[bool, Flag(help="a line per poll on stderr")] = False
+    verbose: Annotated[bool, Flag(help="one line per poll on stderr")] = False
 
 
 def run(args: Args, ctx: Context) -> MonitorResult:
@@ -122,7 +122,7 @@ COMMAND = Command(
 lisa session monitor --session lisa-demo-1
 lisa session monitor --session lisa-demo-1 --until-marker DONE --timeout-seconds 600 --json""",
     notes="""\
-It reacts at once to what happens (end of the agent, end of a turn, a question); --poll-interval is only the pace of
-what --stream-json, --verbose and --webhook report. A webhook that fails never ends it; webhookError says so. With
+It reacts at once to events (end of the agent, end of a turn, a question); --poll-interval only sets the pace of the
+reports of --stream-json, --verbose and --webhook. A failing webhook does not end it; webhookError has the error. With
 LISA_WEBHOOK_SECRET set, HTTP events carry X-Lisa-Signature (HMAC-SHA256 of the body).""",
 )

@@ -17,7 +17,7 @@ from lisa_py.store.objectives import Objective, Objectives, registry
 
 class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
-    id: Annotated[str, Flag(help="the objective", metavar="ID")] = ""
+    id: Annotated[str, Flag(help="objective id", metavar="ID")] = ""
     goal: Annotated[str, Flag(help="goal", metavar="TEXT")] = ""
     acceptance: Annotated[str, Flag(help="acceptance criteria", metavar="TEXT")] = ""
     budget: Annotated[int, Flag(help="token budget", minimum=1)] = 0
@@ -26,7 +26,7 @@ class Args(Struct, kw_only=True):
     ] = ""
     ttl_hours: Annotated[int, Flag(help="lifetime in hours", metavar="N", minimum=1, maximum=MAX_HOURS)] = 0
     activate: Annotated[bool, Flag(help="activation as the current objective")] = False
-    clear: Annotated[bool, Flag(help="remove it")] = False
+    clear: Annotated[bool, Flag(help="removal of the objective")] = False
     list: Annotated[bool, Flag(help="list of all objectives")] = False
 
 
@@ -96,7 +96,7 @@ def _require_existing(name: str, content: Objectives) -> None:
 def _upsert(args: Args, ctx: Context, name: str, content: Objectives) -> None:
     now = ctx.clock.now()
     if not _sets_any_field(args):
-        _require_existing(name, content)  # a time limit alone makes no objective
+        _require_existing(name, content)  # a time limit alone does not create an objective
     item = content.objectives.setdefault(name, Objective(id=name, status="open", created_at=format_rfc3339(now)))
     for field in ("goal", "acceptance", "status"):
         value = getattr(args, field).strip()
@@ -157,7 +157,7 @@ COMMAND = Command(
     },
     example='lisa session objective --id auth --goal "log in with a passkey" --acceptance "tests pass" --budget 4000',
     notes="""\
-Writing an objective makes it the current one. While it is open, spawn puts it before the first prompt and send before
-each text; one that is done, paused or over is left out. --ttl-hours alone prolongs what is there. An id that is not
-there is exit code 1, in text too.""",
+Setting an objective makes it the current one. While it is open, spawn puts it before the first prompt and send before
+each text; one that is done, paused or expired is omitted. --ttl-hours alone extends an existing objective. An unknown
+id is exit code 1, in text too.""",
 )

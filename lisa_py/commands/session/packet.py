@@ -124,6 +124,6 @@ COMMAND = Command(
     example="lisa session packet --session lisa-demo-1 --cursor-file /tmp/demo.cursor --json-min\n"
     "lisa session packet --session lisa-demo-1 --fields session,nextAction,nextOffset --json",
     notes="""\
-With --cursor-file only events that are new since the last packet are given; with --delta-json only the fields that have
-changed. Both keep their place in the same file without touching the other's.""",
+With --cursor-file only new events since the last packet are included; with --delta-json only changed fields. Both use
+the same file with separate positions.""",
 )

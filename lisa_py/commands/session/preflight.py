@@ -130,5 +130,5 @@ lisa session preflight --fast --json
 lisa session preflight --agent claude --model sonnet --json""",
     notes="""\
 --model and --auto-model make a real call that costs a few tokens: read-only, in an empty folder, ended after
-LISA_MODEL_PROBE_TIMEOUT_SECONDS (60). `verified: false` says that the agent ended well without the expected word.""",
+LISA_MODEL_PROBE_TIMEOUT_SECONDS (60). `verified: false`: the agent succeeded without the expected reply.""",
 )

@@ -85,7 +85,7 @@ def run(args: Args, ctx: Context) -> PromptLintResult:
 
 def _read_prompt(args: Args, ctx: Context) -> str:
     if args.prompt and args.prompt_file:
-        raise UsageError("prompt_conflict", "give one of --prompt and --prompt-file, not both")
+        raise UsageError("prompt_conflict", "--prompt cannot be combined with --prompt-file")
     text = input_text.read_text_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
     if not text.strip():
         raise UsageError("missing_required_flag", "--prompt is required (or --prompt-file; `-` is standard input)")
@@ -131,7 +131,7 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
-    exits={0: "checked (warnings alone do not fail)", 1: "a severe warning under --strict, or the call failed"},
+    exits={0: "checked; warnings alone do not fail", 1: "a severe warning under --strict, or the call failed"},
     errors={
         **{code: what for code, what in launch.ERRORS.items() if code != "agent_command_build_failed"},
         "invalid_budget": "--budget is a number of tokens, at least 1",
@@ -142,6 +142,7 @@ COMMAND = Command(
     },
     example='lisa session prompt-lint --prompt "Use ./lisa for child orchestration." --markers DONE --strict',
     notes="""\
-A flawless prompt has score 100; each warning costs: prompt_contains_marker 30 and bypass_full_auto_conflict 25 (high),
-prompt_over_budget 18 and nested_hint_missing 15 (medium). Tokens are characters divided by four.""",
+A prompt without warnings has score 100; each warning subtracts: prompt_contains_marker 30 and
+bypass_full_auto_conflict 25 (high), prompt_over_budget 18 and nested_hint_missing 15 (medium). Tokens are characters
+divided by four.""",
 )

@@ -31,10 +31,10 @@ class Args(Struct, kw_only=True):
     sessions: Annotated[str, Flag(help="with --queue: session names; default: all of the project", metavar="CSV")] = ""
     queue_limit: Annotated[int, Flag(help="with --queue: maximum number of sessions", minimum=1)] = 0
     concurrency: Annotated[int, Flag(help="number of sessions served at once", minimum=1)] = 1
-    topology: Annotated[str, Flag(help="roles of the team: planner, workers, reviewer", metavar="CSV")] = ""
+    topology: Annotated[str, Flag(help="team roles: planner, workers, reviewer", metavar="CSV")] = ""
     cost_estimate: Annotated[bool, Flag(help="estimate of tokens and seconds per step")] = False
     from_state: Annotated[
-        str, Flag(help="JSON of a handoff or status to continue from; `-` is standard input", metavar="PATH")
+        str, Flag(help="handoff or status to continue from; `-` is standard input", metavar="PATH")
     ] = ""
     strict: Annotated[bool, Flag(help="with --from-state: strict schema check")] = False
 
@@ -111,9 +111,9 @@ COMMAND = Command(
         "queue_build_failed": "tmux could not be queried for the sessions of the project",
     },
     notes="""\
-Nothing is started. What is given on the command line goes before what the lane says; a profile names agent and model in
-one word and goes before --agent. A model is named only where the agent takes one. costEstimate comes from a table, not
-from a measurement; promptTokens is what the prompt adds to it.""",
+Nothing is started. Flags take precedence over the lane; a profile sets agent and model and takes precedence over
+--agent. A model is included only if the agent accepts one. costEstimate comes from a table and is not measured;
+promptTokens is the part of the prompt.""",
     example="""\
 lisa session route --goal nested --json
 lisa session route --goal exec --agent claude --topology workers,reviewer --cost-estimate --emit-runbook --json

@@ -22,7 +22,7 @@ class Args(Struct, kw_only=True):
 
 
 class SchemaResult(Struct, frozen=True, kw_only=True):
-    """Everything one command may write to stdout."""
+    """Schemas of the output of one command."""
 
     command: str
     schema: Schema
@@ -36,7 +36,7 @@ class SchemaResult(Struct, frozen=True, kw_only=True):
 
 
 class AllSchemasResult(Struct, frozen=True, kw_only=True):
-    """The same for every command, by name."""
+    """Schemas of all commands by name."""
 
     commands: dict[str, Schema]
     error: dict[str, Schema]

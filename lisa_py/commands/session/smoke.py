@@ -27,8 +27,7 @@ class Args(Struct, kw_only=True):
     matrix_file: Annotated[
         str,
         Flag(
-            help="first check how each prompt of a file (mode|prompt, mode: bypass, full-auto or any) is read; "
-            "auto: the prompts of the profile",
+            help="file of mode|prompt lines to check first; auto: the profile's",
             metavar="PATH|auto",
         ),
     ] = ""
@@ -190,6 +189,6 @@ COMMAND = Command(
 lisa session smoke --levels 3
 lisa session smoke --levels 2 --chaos drop-marker --chaos-report --report-min --json""",
     notes="""\
-No agent is run: each level is a shell script that calls lisa to spawn, watch and read the next one. Work folders of
-former runs are removed after a week.""",
+No agent is run: each level is a shell script that calls lisa to spawn, monitor and read the next one. Work folders of
+earlier runs are removed after a week. Modes of --matrix-file are bypass, full-auto and any.""",
 )

@@ -137,6 +137,6 @@ COMMAND = Command(
            "asked, or --fail-not-found and there is no such session"},
     example="lisa session snapshot --session lisa-demo-1 --json-min\n"
     "lisa session snapshot --session lisa-demo-1 --delta-from 1200 --json-min",
-    notes="The pane is read, not the transcript; nextOffset of one call is --delta-from of the next, which then shows "
-    "only what is new.",
+    notes="The pane is read, not the transcript. nextOffset of one call is --delta-from of the next, which then shows "
+    "only new output.",
 )  # fmt: skip

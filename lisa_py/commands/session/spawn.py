@@ -120,7 +120,7 @@ def _warn(ctx: Context, spawned: spawn.SpawnReport) -> None:
 
 def _build_request(args: Args, ctx: Context) -> SpawnRequest:
     if args.prompt and args.prompt_file:
-        raise UsageError("prompt_conflict", "give --prompt or --prompt-file, not both")
+        raise UsageError("prompt_conflict", "--prompt cannot be combined with --prompt-file")
     prompt = input_text.read_text_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
     return SpawnRequest(
         launch=launch.build_request(
@@ -210,6 +210,6 @@ COMMAND = Command(
         "spawn_oauth_selection_failed": "the pool token was removed during the spawn",
     },
     example='lisa session spawn --agent claude --mode interactive --prompt "Review this repo" --json',
-    notes="The session gets the environment of the caller. It stays, readable, after its command has ended, until"
+    notes="The session inherits the environment of the caller. It stays readable after its command has ended, until"
     " lisa session kill removes it.",
 )

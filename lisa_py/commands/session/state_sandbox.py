@@ -24,11 +24,11 @@ ACTIONS = ("list", "snapshot", "restore", "clear")
 
 
 class Args(Struct, kw_only=True):
-    action: Annotated[str, Flag(help="what to do", choices=ACTIONS, positional=True)] = "list"
+    action: Annotated[str, Flag(help="action", choices=ACTIONS, positional=True)] = "list"
     project_root: Annotated[
-        str, Flag(help="project folder; default: the snapshot's (restore), else the current folder", metavar="PATH")
+        str, Flag(help="project folder; default: the snapshot's, else the current folder", metavar="PATH")
     ] = ""
-    file: Annotated[str, Flag(help="snapshot file to write, or to read (restore; `-` is stdin)", metavar="PATH")] = ""
+    file: Annotated[str, Flag(help="snapshot file; with restore `-` is standard input", metavar="PATH")] = ""
     include: Annotated[str, Flag(help="further stores: memory, context-cache", metavar="CSV")] = ""
 
 
@@ -152,7 +152,10 @@ def _save(args: Args, ctx: Context, project: Project, snapshot: RegistrySnapshot
 def _resolve_path(args: Args, ctx: Context) -> str:
     name = args.file.strip()
     if name == "-":
-        raise UsageError("invalid_file_path", "a snapshot without --file is part of the answer; `-` is for restore")
+        raise UsageError(
+            "invalid_file_path",
+            "invalid --file: - (only restore reads standard input; without --file the answer contains the snapshot)",
+        )
     path = os.path.abspath(os.path.join(ctx.cwd, os.path.expanduser(name))) if name else ""
     if path and files.is_dir(path):
         raise UsageError("invalid_file_path", f"invalid --file: {path} is a folder")
@@ -248,7 +251,7 @@ COMMAND = Command(
         "memory_refresh_failed": "a session's memory cannot be written; nothing was restored",
         "context_cache_lock_failed": "another process holds the lock of the context cache",
     },
-    notes="The answer is always JSON. A restore replaces all the snapshot holds, or nothing when a part fails.",
+    notes="The answer is always JSON. A restore replaces everything in the snapshot, or nothing if a part fails.",
     example="lisa session state-sandbox snapshot --file before.json\n"
     "  lisa session state-sandbox restore --file before.json --json-min",
 )

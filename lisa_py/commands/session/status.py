@@ -19,7 +19,7 @@ class Args(Struct, kw_only=True):
     agent: AgentHint = "auto"
     mode: ModeHint = "auto"
     project_root: ProjectRoot = ""
-    full: Annotated[bool, Flag(help="more columns; last screen of an ended session in a file")] = False
+    full: Annotated[bool, Flag(help="more columns; saves the last screen of an ended session")] = False
     fail_not_found: FailNotFound = False
 
 
@@ -98,7 +98,7 @@ COMMAND = Command(
     example="lisa session status --session lisa-demo-1\nlisa session status --session lisa-demo-1 --json",
     notes="""\
 Text is one CSV line: status,todosDone,todosTotal,activeTask,waitEstimate,sessionState. sessionState is one of
-just_started, in_progress, waiting_input, completed, crashed, stuck, degraded, not_found; --json also says what the
-session waits for (waitingFor), what the agent itself does (agentState) and what evidence decided (stateSource).
-Asking changes nothing.""",
+just_started, in_progress, waiting_input, completed, crashed, stuck, degraded, not_found; --json adds the cause of
+waiting (waitingFor), the activity of the agent (agentState) and the deciding evidence (stateSource). Reading changes
+nothing.""",
 )

@@ -72,7 +72,7 @@ def run(args: Args, ctx: Context) -> TreeResult:
 
 def _build_query(args: Args) -> TreeQuery:
     if args.delta and args.delta_json:
-        raise UsageError("delta_mode_conflict", "give --delta or --delta-json, not both")
+        raise UsageError("delta_mode_conflict", "--delta cannot be combined with --delta-json")
     if args.cursor_file and not args.delta_json:
         raise UsageError("cursor_file_requires_delta_json", "--cursor-file requires --delta-json")
     return TreeQuery(

@@ -16,22 +16,20 @@ from lisa_py.core.wait import wait_many
 
 
 class Args(Struct, kw_only=True):
-    any: Annotated[bool, Flag(help="end when one session is as wanted (the default)")] = False
-    all: Annotated[bool, Flag(help="end when every session is as wanted")] = False
+    any: Annotated[bool, Flag(help="end when one session matches (default)")] = False
+    all: Annotated[bool, Flag(help="end when every session matches")] = False
     sessions: Annotated[
-        str, Flag(help="which sessions; default: all of the project but the one lisa is called from", metavar="CSV")
+        str, Flag(help="session names; default: all of the project except the caller's", metavar="CSV")
     ] = ""
     until_state: Annotated[
-        str, Flag(help="states that end the waiting; default: waiting_input and the terminal states", metavar="CSV")
+        str, Flag(help="states to wait for; default: waiting_input and terminal states", metavar="CSV")
     ] = ""
-    changed: Annotated[bool, Flag(help="only what changes from now on counts, not what is so already")] = False
+    changed: Annotated[bool, Flag(help="only changes from now on")] = False
     cursor_file: CursorFile = ""
     cursor_reset: CursorReset = False
     timeout_seconds: TimeoutSeconds = None
     project_root: ProjectRoot = ""
-    stream_json: Annotated[bool, Flag(help="one JSON line per change of a session, before the result", json=True)] = (
-        False
-    )
+    stream_json: Annotated[bool, Flag(help="one JSON line per change, before the result", json=True)] = False
 
 
 class WaitChangeEvent(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -146,18 +144,18 @@ COMMAND = Command(
         "cursor_file_write_failed": "the cursor file could not be written",
     },
     exits={
-        0: "one session (with --all: each) is as wanted",
-        1: "refused: none of the sessions exists, or the flags do not fit",
-        2: "the time is over",
-        130: "Ctrl-C; the sessions go on",
+        0: "one session matches (with --all: every session)",
+        1: "refused: no session exists, or invalid flags",
+        2: "timed out",
+        130: "Ctrl-C; the sessions keep running",
     },
     example="""\
 lisa session wait --any --json
 lisa session wait --all --sessions lisa-w1,lisa-w2 --until-state completed --timeout-seconds 600 --json
 lisa session wait --any --cursor-file /tmp/fleet.cursor --json-min""",
     notes="""\
-A session that is as wanted already counts at once; with --changed only what happens after the call. --cursor-file
-makes that whole for a loop: each call reports what has changed since the call before it reported, so that nothing that
-happens between two calls is missed. Waiting costs next to nothing: each session is looked at when something happens to
-it. A session that is gone counts as not_found, which is a terminal state.""",
+A session that already matches counts at once; with --changed only changes after the call count. With --cursor-file each
+call reports the changes since the previous report, so that nothing between two calls is missed. Waiting is cheap: a
+session is read when one of its files changes or an event occurs. A session that has disappeared is not_found, a
+terminal state.""",
 )
