@@ -6,7 +6,7 @@ import importlib
 import os
 
 from lisa_py.agents.base import Agent
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import LisaError, UsageError
 
 DEFAULT = "claude"
 """Who is started when nobody is named."""
@@ -36,3 +36,19 @@ def get(name: str) -> Agent:
         raise LisaError("invalid_agent", f"invalid --agent: {name} (expected {'|'.join(names())})")
     found: Agent = importlib.import_module(f"lisa_py.agents.{word}").AGENT
     return found
+
+
+def get_or_default(name: str) -> Agent:
+    """Return the agent of this name, or one without signals if its file was removed."""
+    try:
+        return get(name)
+    except LisaError:
+        return Agent()
+
+
+def parse_agent_hint(word: str) -> str:
+    """Return `auto` or the name of an agent. Raise UsageError(invalid_agent_hint)."""
+    name = word.strip().lower() or "auto"
+    if name != "auto" and name not in names():
+        raise UsageError("invalid_agent_hint", f"invalid --agent: {word} (expected auto|{'|'.join(names())})")
+    return name

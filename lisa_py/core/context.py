@@ -1,4 +1,4 @@
-"""What every command is handed: settings, clocks, the current folder, and the channels to whoever called."""
+"""Context of a command: settings, clocks, current folder, tmux servers and output channels."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def _ignore(_: Any) -> None:
 
 
 class LiveDisplay:
-    """Where a command at work shows itself to a person; this one shows nothing."""
+    """Live output of a running command for a person; this base class shows nothing."""
 
     columns = 0
-    """Width of the terminal; 0 when nobody looks at one."""
+    """Width of the terminal; 0 without one."""
 
     def write_line(self, line: str) -> None:
-        """One line that stays."""
+        """Write a permanent line."""
 
     def show_rows(self, rows: Sequence[str]) -> None:
-        """Rows that take the place of those shown before, below all lines; only on a terminal."""
+        """Replace the rows shown below all lines; only on a terminal."""
 
 
 class Context:
-    """The only thing besides its arguments that a command sees; tests build their own."""
+    """Everything that a command uses besides its arguments; tests build their own."""
 
     def __init__(
         self,
@@ -58,73 +58,73 @@ class Context:
         self.output_format = output_format
         """text, json or json-min."""
         self.emit = emit
-        """Streams one typed event before the answer."""
+        """Stream one typed event before the answer."""
         self.warn = warn
-        """One line for people, on stderr."""
+        """Write one line for people to stderr."""
         self.progress = progress
-        """One live line on a terminal; nothing when piped."""
+        """Show one live line on a terminal; nothing if piped."""
         self.live_display = live_display or LiveDisplay()
-        """Lines and a live board for people, on stdout; nothing unless text was asked for."""
+        """Lines and a live table for people on stdout, with text output only."""
         self.stdin = stdin
         self._servers: dict[str, Tmux] = {}
         self._pending_cursors: list[StagedFile] | None = None
 
     @property
     def cwd(self) -> str:
-        """The current folder. Raises LisaError(invalid_project_root) when it was removed under us."""
+        """Return the current folder. Raise LisaError(invalid_project_root) if it was removed."""
         self._cwd = self._cwd or files.canonical_path("")
         return self._cwd
 
     def project(self, root: str = "") -> Project:
-        """The project of --project-root, else of the current folder."""
+        """Return the project of --project-root, else of the current folder."""
         return paths.resolve_project(root or self.cwd, self.settings)
 
     def existing_project(self, root: str = "") -> Project:
-        """As project; raises LisaError(invalid_project_root) when it is not a folder."""
+        """Return the project; raise LisaError(invalid_project_root) if it is not a folder."""
         found = self.project(root)
         if not files.is_dir(found.root):
             raise LisaError("invalid_project_root", f"invalid --project-root: {found.root} is not a folder")
         return found
 
     def ref(self, name: str, root: str = "") -> SessionRef:
-        """Where a session's records lie; see store.session.find for the order of search and the errors."""
+        """Return the reference of a session; see session_records.find_session for search order and errors."""
         return session_records.find_session(name, root, "" if root else self.cwd, self.settings)
 
     def tmux(self, project: Project, socket: str = "") -> Tmux:
-        """The project's tmux server; the socket recorded in a session's metadata wins."""
+        """Return the project's tmux server, or that of the given socket."""
         path = socket or project.socket
         if path not in self._servers:
             self._servers[path] = Tmux(path, self.settings)
         return self._servers[path]
 
     def server(self, ref: SessionRef) -> Tmux:
-        """The tmux server a session lives on: the one its metadata names, else the project's."""
+        """Return a session's tmux server: that of its metadata, else the project's."""
         try:
             meta = session_records.read_meta(ref)
         except UnreadableRecord:
             meta = None
         return self.tmux(ref.project, meta.socket_path if meta else "")
 
-    # -- what a reader has seen ---------------------------------------------------------------------------------
+    # -- cursors ---------------------------------------------------------------------------------
 
     def defer_cursors(self) -> None:
-        """From now on cursors move when `told` says so: the answer may yet be lost on its way."""
+        """Delay cursor changes until `commit_cursors`: the output may still be lost."""
         self._pending_cursors = []
 
     def commit_immediately(self) -> None:
-        """Cursors move as they are written: one's own next step goes on from them."""
+        """Commit pending and later cursors at once: the next step of the command continues from them."""
         self.commit_cursors()
         self._pending_cursors = None
 
     def commit_after_output(self, cursor: StagedFile) -> None:
-        """Move a cursor once the answer has reached its reader. Raises LisaError(store_unwritable)."""
+        """Commit a cursor after the output is written. Raise LisaError(store_unwritable)."""
         if self._pending_cursors is None:
             cursor.commit()
         else:
             self._pending_cursors.append(cursor)
 
     def commit_cursors(self) -> None:
-        """The answer has reached its reader."""
+        """Commit the pending cursors: the output is written."""
         while self._pending_cursors:
             try:
                 self._pending_cursors.pop(0).commit()
@@ -132,7 +132,7 @@ class Context:
                 self.warn_about(problem)
 
     def rollback_cursors(self) -> None:
-        """The answer has not: cursors stay where they are, and the reader is given the same again."""
+        """Discard the pending cursors: the output was lost, and the next call repeats it."""
         while self._pending_cursors:
             self._pending_cursors.pop().discard()
 

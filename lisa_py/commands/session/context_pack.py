@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from lisa_py import agents
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
@@ -17,7 +18,6 @@ from lisa_py.core.handoff.pack import PackFacts, PackRequest
 from lisa_py.core.handoff.session_memory import MemoryBlock
 from lisa_py.core.inputs import Inputs
 from lisa_py.core.redact.redactor import Mask
-from lisa_py.core.status import hints
 
 
 class Args(Struct, kw_only=True):
@@ -80,7 +80,7 @@ def run(args: Args, ctx: Context) -> ContextPackResult:
         strategy=args.strategy,
         events=args.events or defaults.events,
         lines=args.lines or defaults.lines,
-        agent=hints.parse_agent_hint(args.agent),
+        agent=agents.parse_agent_hint(args.agent),
         mode=args.mode,
     )
     mask = Mask(args.redact)

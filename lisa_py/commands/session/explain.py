@@ -6,13 +6,14 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.contract.records import Event
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.output import events as output_events
-from lisa_py.core.status import hints, status_reader
+from lisa_py.core.status import status_reader
 
 
 class Args(Struct, kw_only=True):
@@ -46,7 +47,7 @@ class ExplainResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def run(args: Args, ctx: Context) -> ExplainResult:
-    agent = hints.parse_agent_hint(args.agent)
+    agent = agents.parse_agent_hint(args.agent)
     since = output_events.parse_since(args.since)
     ref = ctx.ref(args.session, args.project_root)
     status = status_reader.read_status(ctx, ref, agent=agent, mode=args.mode)

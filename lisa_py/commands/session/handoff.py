@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, structs
 
+from lisa_py import agents
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
@@ -13,7 +14,6 @@ from lisa_py.core.context import Context
 from lisa_py.core.handoff import handoff
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
 from lisa_py.core.output.events import EventReader
-from lisa_py.core.status import hints
 
 
 class Args(Struct, kw_only=True):
@@ -47,7 +47,7 @@ def run(args: Args, ctx: Context) -> Handoff:
         events=args.events,
         compress=args.compress == "zstd",
         redact=args.redact,
-        agent=hints.parse_agent_hint(args.agent),
+        agent=agents.parse_agent_hint(args.agent),
         mode=args.mode,
     )
     return handoff.build(ctx, ctx.ref(args.session, args.project_root), request, reader)

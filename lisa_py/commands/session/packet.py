@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import UNSET, Struct, structs
 
+from lisa_py import agents
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
@@ -15,7 +16,6 @@ from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields, packet
 from lisa_py.core.handoff.packet import Packet, PacketDelta, PacketRequest
 from lisa_py.core.output.events import EventReader
-from lisa_py.core.status import hints
 
 
 class Args(Struct, kw_only=True):
@@ -44,7 +44,7 @@ def run(args: Args, ctx: Context) -> Packet | PacketDelta | PacketFieldsResult:
     paths = parse_fields(args, ctx)
     reader = EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset)
     request = PacketRequest(
-        agent=hints.parse_agent_hint(args.agent),
+        agent=agents.parse_agent_hint(args.agent),
         mode=args.mode,
         lines=args.lines,
         events=args.events,

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import TmuxUnavailable
@@ -15,7 +16,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.output import markers as marking
 from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
-from lisa_py.core.status import hints, status_reader
+from lisa_py.core.status import status_reader
 
 
 class Args(Struct, kw_only=True):
@@ -57,7 +58,7 @@ class FailedSnapshotResult(SnapshotResult, frozen=True, kw_only=True, rename="ca
 
 
 def run(args: Args, ctx: Context) -> SnapshotResult:
-    agent = hints.parse_agent_hint(args.agent)
+    agent = agents.parse_agent_hint(args.agent)
     request = CaptureRequest(
         source="pane",
         lines=args.lines,

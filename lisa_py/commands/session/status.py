@@ -6,12 +6,13 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, structs
 
+from lisa_py import agents
 from lisa_py.contract import csv
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.status import hints, status_reader
+from lisa_py.core.status import status_reader
 
 
 class Args(Struct, kw_only=True):
@@ -24,7 +25,7 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> Status:
-    agent = hints.parse_agent_hint(args.agent)
+    agent = agents.parse_agent_hint(args.agent)
     ref = ctx.ref(args.session, args.project_root)
     evidence, status = status_reader.read_with_evidence(ctx, ref, agent=agent, mode=args.mode)
     output_file = ""

@@ -1,4 +1,4 @@
-"""Which processes of a pane are the agent's, and what they show where the agent itself says nothing."""
+"""Find the agent among the processes of a pane, and report their activity if the agent reports nothing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ RUNNERS = frozenset(
         *("ruby", "perl", "uv", "uvx", "pipx", "timeout", "nohup", "nice", "stdbuf"),
     )
 )
-"""Programs that run the program named by an argument."""
+"""Programs that run another program given as an argument."""
 
 
 def find_agent_process(ctx: Context, probe: SessionProbe, now: float) -> None:
-    """Tell the supervisor's processes from the command's, and the agent among those; `now` is processes.clock()."""
+    """Separate the command's processes from the supervisor's and find the agent; `now` is processes.current_time()."""
     evidence = probe.evidence
     if not probe.tree:
         return
@@ -44,14 +44,14 @@ def find_agent_process(ctx: Context, probe: SessionProbe, now: float) -> None:
 
 
 def _process_names(ctx: Context, probe: SessionProbe) -> frozenset[str]:
-    """Names that mark the agent's process: its binaries, and what the user added for wrappers of their own."""
+    """Return the names of the agent's process: its binaries, and those the user configured for wrappers."""
     own = ctx.settings.get(f"LISA_AGENT_PROCESS_MATCH_{probe.agent.name.upper()}")
     extra = [word.strip().lower() for word in own.split(",") if word.strip()]
     return frozenset((*probe.agent.binaries, *ctx.settings.process_match, *extra))
 
 
 def _is_agent(probe: SessionProbe, process: Process, names: frozenset[str]) -> bool:
-    """The agent itself, also behind an interpreter (`python3 /usr/bin/claude`); never told by a prompt's words."""
+    """Return True for the agent, also behind an interpreter (`python3 /usr/bin/claude`); ignore the prompt's text."""
     if not process.alive:
         return False
     if probe.agent.is_agent(process):
@@ -67,7 +67,7 @@ def _is_agent(probe: SessionProbe, process: Process, names: frozenset[str]) -> b
 
 
 def add_activity_reports(ctx: Context, probes: Sequence[SessionProbe], cache: PollCache | None) -> None:
-    """What the processes themselves show, where the agent does not say; one short pause serves all that need it."""
+    """Add a report made from process activity if the agent has none; one short pause serves all sessions."""
     silent = [
         probe
         for probe in probes

@@ -1,4 +1,4 @@
-"""What an agent shows of itself: asked through its agent file, from its own files, hooks, transcript and title."""
+"""Read an agent's own reports from its files, hooks, transcript and title."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from lisa_py.store.paths import SessionRef
 HOOKS_TAIL = 1 << 17
 HOOKS_KEPT = 80
 LIVE_SOURCES = ("agent_file", "title")
-"""Signs that hold for this very moment, without a transcript."""
+"""Sources of reports on the present moment, which need no transcript."""
 NEW_IDLE_SECONDS = 2.0
-"""A rest so new may be the pause before a prompt that has been waiting in line, which the transcript tells."""
+"""A newer idle state may be the pause before a queued prompt, which only the transcript shows."""
 
 
 def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: PollCache | None) -> None:
-    """Fill in what the agent of a living session says; of an ended one, which conversation it was, and its tasks."""
+    """Read the reports of a living session; of an ended one, only its conversation and task list."""
     evidence = probe.evidence
     living = evidence.root is not None and evidence.end is None
     if evidence.custom or (living and not evidence.workload) or (not living and evidence.meta is None):
@@ -57,7 +57,7 @@ def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: Po
 
 
 def _is_decisive(report: AgentReport, now: float) -> bool:
-    """Whether this report alone tells the state."""
+    """Return True if this report alone determines the state."""
     is_new_idle = report.state == "idle" and report.at and abs(now - report.at) < NEW_IDLE_SECONDS
     return report.source in LIVE_SOURCES and not is_new_idle
 
@@ -72,7 +72,7 @@ def build_view(
     screen: str = "",
     frames: tuple[Frame, ...] = (),
 ) -> View:
-    """Return what an agent file judges: the newest hooks, and what the caller has read."""
+    """Return the input of an agent file: the newest hook records, and the values the caller has read."""
     return View(
         meta=meta or SessionMeta(session=ref.session),
         processes=tree,
@@ -87,7 +87,7 @@ def build_view(
 
 
 def read_reports(probe: SessionProbe) -> list[AgentReport]:
-    """What the agent file makes of the view as it now is."""
+    """Return the reports that the agent file derives from the current view."""
     return probe.agent.collect_reports(probe.view, probe.evidence.binding) if probe.view is not None else []
 
 
@@ -98,7 +98,7 @@ def _prompted_at(agent: Agent, view: View) -> float:
 
 
 def _has_unaccepted_input(evidence: Evidence) -> bool:
-    """An input was given that no hook shows as taken: the transcript may."""
+    """Return True if no hook confirms the newest input; the transcript may."""
     state = evidence.state
     return state.last_input_expects_turn and not evidence.accepted_prompt_since(state.last_input_at)
 
@@ -112,7 +112,7 @@ def _read_frames(agent: Agent, path: str, cache: PollCache | None) -> tuple[Fram
 
 
 def read_hooks(ref: SessionRef) -> tuple[Mapping[str, object], ...]:
-    """The newest signals the agent's hooks left, oldest first, each with `hook` and `at` beside its payload."""
+    """Return the newest records of the agent's hooks, oldest first, each with `hook` and `at` beside its payload."""
     size = files.size(ref.hooks)
     if size <= 0:
         return ()

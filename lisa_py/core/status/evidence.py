@@ -1,4 +1,4 @@
-"""One session while it is being looked at: its records, and the places where the other evidence goes."""
+"""Evidence about one session, and the probe that collects it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent, Binding, View
-from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.records import SessionMeta, SessionState
 from lisa_py.contract.status import AgentReport
@@ -31,7 +30,7 @@ CLOCK_SLACK = 0.05
 
 
 class Evidence(Struct, kw_only=True):
-    """What was seen of one session; `core.watch.verdict.judge` turns it into a status."""
+    """Evidence about one session; `core.status.verdict.judge` turns it into a status."""
 
     session: str
     folder: str = ""
@@ -43,13 +42,12 @@ class Evidence(Struct, kw_only=True):
     state: SessionState = msgspec.field(default_factory=SessionState)
     state_error: str = ""
     tmux_error: str = ""
-    """tmux could not be asked: nothing is known about the pane."""
+    """tmux did not answer: nothing is known about the pane."""
     tmux_error_code: str = ""
     server_lost: bool = False
-    """There are records of a started session, and no tmux server at all."""
+    """Records of a started session exist, but no tmux server."""
     pane: Pane | None = None
     end: EndRecord | None = None
-    """How this run ended."""
     other_end: EndRecord | None = None
     """An end record that belongs to another run."""
     end_error: str = ""
@@ -57,14 +55,13 @@ class Evidence(Struct, kw_only=True):
     """The supervisor has recorded that it starts the agent."""
     heartbeat_at: float = 0.0
     root: Process | None = None
-    """The pane's own process, when it is alive and is the one spawn saw."""
+    """The pane's own process, if it is alive and is the one that spawn started."""
     root_age: float = 0.0
-    """Seconds since it was started."""
+    """Seconds since its start."""
     heartbeat_alive: bool = False
-    """The supervisor's heartbeat loop is alive."""
     agent_process: Process | None = None
     recognised: bool = False
-    """The agent process was told by what it is, not only by where it stands."""
+    """The agent process was identified by its name, not only by its position in the tree."""
     workload: tuple[Process, ...] = ()
     """The command's own processes, without the supervisor's."""
     orphan: Process | None = None
@@ -72,11 +69,10 @@ class Evidence(Struct, kw_only=True):
     binding: Binding = Binding()
     frames: tuple[Frame, ...] = ()
     todos: tuple[Todo, ...] = ()
-    """The agent's task list as it now stands."""
     transcript_at: float = 0.0
     reports: tuple[AgentReport, ...] = ()
     prompted_at: float = 0.0
-    """When the agent's newest prompt hook fired."""
+    """Time of the agent's newest prompt hook."""
     scan_error: str = ""
     screen: str = ""
     watch_paths: tuple[str, ...] = ()
@@ -92,7 +88,7 @@ class Evidence(Struct, kw_only=True):
         return bool(self.meta and self.meta.custom_command)
 
     def accepted_prompt_since(self, at: float) -> bool:
-        """Whether the agent is seen to have taken a prompt since then."""
+        """Return True if a hook or the transcript shows a prompt accepted since then."""
         if self.prompted_at >= at - CLOCK_SLACK:
             return True
         marks = (frame for frame in reversed(self.frames) if frame.kind in ("user", "turn_start"))
@@ -101,12 +97,12 @@ class Evidence(Struct, kw_only=True):
 
     @property
     def reports_acceptance(self) -> bool:
-        """Whether the agent has a way of showing that it took an input."""
+        """Return True if the agent can confirm that it accepted an input."""
         return not self.custom and bool(self.binding.transcript or (self.meta and self.meta.hooks))
 
     @property
     def awaits_first_report(self) -> bool:
-        """An agent that tells what it does, and has not said anything yet: it is still opening its doors."""
+        """Return True for an agent with hooks that has reported nothing yet: it is still starting."""
         hooked = bool(self.meta and self.meta.hooks) and not self.custom
         return hooked and not any(report.source in AGENT_SOURCES for report in self.reports)
 
@@ -116,7 +112,7 @@ class Evidence(Struct, kw_only=True):
 
 
 class SessionProbe(Struct):
-    """A session, its agent and its tmux server, with what has been seen so far."""
+    """A session, its agent and its tmux server, with the evidence collected so far."""
 
     ref: SessionRef
     evidence: Evidence
@@ -125,15 +121,15 @@ class SessionProbe(Struct):
     tree: tuple[Process, ...] = ()
     """The pane's process tree."""
     view: View | None = None
-    """What the agent file is shown."""
+    """Input of the agent file."""
 
 
 def start_probe(ctx: Context, ref: SessionRef, agent_hint: str, mode_hint: str) -> SessionProbe:
-    """What the records say before anything else is looked at."""
+    """Start a probe with the session's records."""
     meta, problem = _try_read(lambda: records.read_meta(ref))
     state, state_problem = _try_read(lambda: records.read_state(ref))
     name = agent_hint if agent_hint not in ("", "auto") else (meta.agent if meta else "")
-    chosen = _agent(name or find_name_part(ref.session, agents.names()))
+    chosen = agents.get_or_default(name or find_name_part(ref.session, agents.names()) or agents.names()[0])
     mode = mode_hint if mode_hint not in ("", "auto") else (meta.mode if meta else "")
     evidence = Evidence(
         session=ref.session,
@@ -158,21 +154,14 @@ def _try_read(read: Any) -> tuple[Any, str]:
         return None, str(problem)
 
 
-def _agent(name: str) -> Agent:
-    try:
-        return agents.get(name or agents.names()[0])
-    except LisaError:
-        return Agent()  # an agent file that is no longer there: nothing is known of its signals
-
-
 def find_name_part(session: str, words: Sequence[str]) -> str:
-    """The word a generated session name carries as one of its parts."""
+    """Return the first of these words that is a part of a generated session name, or an empty text."""
     parts = session.split("-")
     return next((word for word in words if word in parts), "")
 
 
 def read_end_records(probe: SessionProbe) -> None:
-    """Read after pane and processes were seen: whoever had ended by then has written its end before."""
+    """Read start and end records; after pane and processes, because an end is recorded before the process ends."""
     evidence, ref = probe.evidence, probe.ref
     start, start_problem = _try_read(lambda: records.read_start(ref))
     end, problem = _try_read(lambda: records.read_end(ref))
@@ -191,7 +180,7 @@ def read_end_records(probe: SessionProbe) -> None:
 
 
 def _find_orphan(meta: SessionMeta, start: tuple[str, int] | None) -> Process | None:
-    """The supervisor of a session whose pane is gone, when it still runs."""
+    """Return the supervisor of a session without a pane, if it still runs."""
     pid = start[1] if start else meta.pane_pid
     found = processes.read_process(pid) if pid else None
     if found is None or not found.alive or (meta.pane_started and found.started != meta.pane_started):

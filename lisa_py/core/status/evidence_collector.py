@@ -1,4 +1,4 @@
-"""Everything that can be seen of some sessions, collected in one go: one pane list, one process pass, one capture."""
+"""Collect the evidence about some sessions with one pane list, one process pass and one capture."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def collect_evidence(
     cache: PollCache | None = None,
     panes: Mapping[str, Sequence[Pane]] | None = None,
 ) -> list[Evidence]:
-    """The evidence about each session, in the order asked for; changes nothing on disk.
+    """Return the evidence about each session, in the given order; change nothing on disk.
 
-    `screen` reads every living pane's screen, else only where it decides something. `brief` leaves out what only
-    refines the answer (transcripts of agents that tell their state themselves). `memory` carries what a waiter
-    learned at its last look. `panes` are what servers (by socket) have just been seen to hold.
+    `screen` reads the screen of every living pane, else only of those whose state depends on it. `brief` leaves out
+    details (transcripts of agents that report their state). `cache` holds values from the previous read. `panes` are
+    the known panes of each server, by socket.
     """
     probes = [status_evidence.start_probe(ctx, ref, agent, mode) for ref in refs]
     for server in {id(probe.tmux): probe.tmux for probe in probes}.values():
@@ -56,6 +56,6 @@ def collect_evidence(
 
 
 def _has_vanished(evidence: Evidence) -> bool:
-    """The pane's process has ended since tmux was asked, or tmux does not know of its end."""
+    """Return True if the pane's process has ended after the pane list, or tmux has not noticed its end."""
     pane = evidence.pane
     return pane is not None and not pane.dead and evidence.root is None and evidence.end is None

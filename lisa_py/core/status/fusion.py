@@ -1,4 +1,4 @@
-"""What a living agent is doing, decided from the reports of all kinds of evidence by how far each can be trusted."""
+"""Combine the reports about a living agent into one, by the trust in each source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRUST: dict[str, int] = {
     "activity": 5,
     "screen": 6,
 }
-"""Lower is more trusted. A less trusted report may refine a more trusted one, never overturn it."""
+"""Lower is more trusted. A less trusted report may refine a more trusted one, never contradict it."""
 
 STATE_CLASSES: dict[str, str] = {
     "starting": "starting",
@@ -34,27 +34,27 @@ STATE_CLASSES: dict[str, str] = {
     "gone": "ended",
 }
 GENERAL_STATES = ("thinking", "idle")
-"""The word of a class that says least; any other of the same class says more."""
+"""The least specific state of a class; any other of the same class is more exact."""
 
 ACCEPTANCE_SECONDS = 10.0
-"""Seconds an agent may take to be seen to begin after an input; then the input was not taken."""
+"""Seconds within which an agent begins after an input; later the input counts as not accepted."""
 SETTLE_SECONDS = 1.0
-"""Seconds in which different kinds of evidence about the same moment may come apart."""
+"""Largest difference in seconds between different sources' times of the same change."""
 
 
 class TurnBoundary(Struct, frozen=True):
-    """The newest input that is to begin a turn: older signs of rest are no answer to it."""
+    """The newest input that begins a turn; older idle reports do not answer it."""
 
     at: float = 0.0
     accepted_at: float = 0.0
     begun: bool = False
-    """Something dated after it shows that the agent took it: a prompt hook, a transcript record, a spell of work."""
+    """A later prompt hook, transcript record or work shows that the agent accepted it."""
     reports_acceptance: bool = False
-    """The agent would show that it took it."""
+    """The agent can confirm an accepted input."""
 
 
 class FusionResult(Struct, frozen=True, kw_only=True):
-    """The one answer."""
+    """The combined report."""
 
     state: AgentState
     waiting_for: WaitingFor = ""
@@ -63,11 +63,11 @@ class FusionResult(Struct, frozen=True, kw_only=True):
     detail: str = ""
     at: float = 0.0
     pending: bool = False
-    """An input was given and nothing shows yet that the agent has begun on it."""
+    """The newest input is not confirmed yet."""
     not_accepted: bool = False
-    """As pending, but for so long that the input was not taken."""
+    """The newest input was not confirmed within the time limit."""
     begun: bool = True
-    """Whether the newest input is seen to have been begun on (true when there was none)."""
+    """The newest input was confirmed, or there was none."""
 
     @property
     def kind(self) -> str:
@@ -75,7 +75,7 @@ class FusionResult(Struct, frozen=True, kw_only=True):
 
 
 def fuse(reports: Sequence[AgentReport], boundary: TurnBoundary, now: float) -> FusionResult | None:
-    """The agent's doing, or None when no report says anything."""
+    """Return the combined report, or None if no report has a known state."""
     known = [report for report in reports if report.state in STATE_CLASSES and report.source in TRUST]
     if not known:
         return None
@@ -95,7 +95,7 @@ def _is_outdated(report: AgentReport, boundary: TurnBoundary) -> bool:
 
 
 def _select_lead(reports: Sequence[AgentReport], boundary: TurnBoundary, now: float) -> AgentReport | None:
-    """The most trusted report, after the dated ones have settled among themselves which is the newest."""
+    """Return the most trusted report; of each source only the newest counts."""
     newest: dict[str, AgentReport] = {}
     for report in reports:
         held = newest.get(report.source)
@@ -103,7 +103,7 @@ def _select_lead(reports: Sequence[AgentReport], boundary: TurnBoundary, now: fl
             newest[report.source] = report
     hook, transcript = newest.get("hook"), newest.get("transcript")
     if hook and transcript and _kind(hook) != _kind(transcript) and transcript.at > hook.at + SETTLE_SECONDS:
-        del newest["hook"]  # an interrupt, for one, fires no hook
+        del newest["hook"]  # an interrupt fires no hook, for example
     order = sorted(newest.values(), key=lambda report: TRUST[report.source])
     if not order:
         return None
@@ -111,14 +111,14 @@ def _select_lead(reports: Sequence[AgentReport], boundary: TurnBoundary, now: fl
     if _kind(lead) == "resting" and not lead.at and boundary.at and now - boundary.at < ACCEPTANCE_SECONDS:
         for other in order[1:]:
             if _kind(other) == "busy" and boundary.at <= other.at and now - other.at < SETTLE_SECONDS:
-                return other  # the turn has just begun, and the live sign is a moment behind
+                return other  # the turn has just begun, and the live report is late
     if lead.source == "activity":
         return _prefer_screen(lead, order)
     return lead
 
 
 def _prefer_screen(lead: AgentReport, order: Sequence[AgentReport]) -> AgentReport:
-    """A process that reads its terminal is at rest, or asks; one that computes may be drawing what it asks."""
+    """Prefer a dialog on the screen: an idle process may be asking, a busy one may be drawing it."""
     screen = next((other for other in order if other.source == "screen"), None)
     if screen is None:
         return lead
@@ -127,7 +127,7 @@ def _prefer_screen(lead: AgentReport, order: Sequence[AgentReport]) -> AgentRepo
 
 
 def _is_newer(report: AgentReport, held: AgentReport) -> bool:
-    if report.at == held.at:  # of two signs of one moment the one that wants somebody is not to be missed
+    if report.at == held.at:  # of two reports of one moment, do not miss a dialog
         return _URGENCY.index(_kind(report)) < _URGENCY.index(_kind(held))
     if not report.at or not held.at:
         return not report.at
@@ -138,14 +138,14 @@ _URGENCY = ("waiting", "busy", "resting", "starting", "ended")
 
 
 def _is_answer_to_input(lead: AgentReport, fresh: Sequence[AgentReport], boundary: TurnBoundary, now: float) -> bool:
-    """Whether rest is an answer to the newest input, and not the rest from before it."""
+    """Return True if an idle report follows the newest input instead of predating it."""
     if not boundary.at or boundary.begun or lead.state in ("error", "interrupted"):
         return True
     reads_terminal = lead.source == "activity" and lead.waiting_for == "prompt"
     if reads_terminal or (lead.source in ("activity", "screen") and not boundary.reports_acceptance):
-        # who reads its terminal again has taken what was typed; who only looks quiet may still be about to begin
+        # a program that reads its terminal again has read the input; one that is only quiet may not have begun
         return now - boundary.at >= SETTLE_SECONDS
-    # an agent that has just started reports rest, dated after the prompt it was started with: that is no answer yet
+    # a starting agent reports idle after the time of its first prompt, before it begins the turn
     if any(report.at and _kind(report) in ("busy", "waiting") for report in fresh):
         return True
     return boundary.accepted_at >= boundary.at and now - boundary.accepted_at >= SETTLE_SECONDS
@@ -168,7 +168,7 @@ def _make_pending_result(before: AgentReport, boundary: TurnBoundary, now: float
 
 
 def _refine_lead(lead: AgentReport, fresh: Sequence[AgentReport]) -> FusionResult:
-    """The lead with what less trusted reports of the same class know more exactly."""
+    """Return the lead report, refined by less trusted reports of the same class."""
     same = sorted(
         (report for report in fresh if _kind(report) == _kind(lead) and TRUST[report.source] > TRUST[lead.source]),
         key=lambda report: (TRUST[report.source], -report.at),

@@ -1,4 +1,4 @@
-"""Keeps the last screen of an ended session in its folder, for those who ask for it by path."""
+"""Save the last screen of an ended session in its folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAVED_STATES = ("completed", "crashed", "stuck", "degraded")
 
 
 def save_last_screen(ctx: Context, ref: SessionRef, evidence: Evidence, status: Status) -> str:
-    """Write the pane's last lines to `output.txt`; the path, or empty when there was nothing to keep."""
+    """Write the pane's last lines to `output.txt`; return the path, or an empty text if there is nothing to save."""
     pane = evidence.pane
     if status.session_state not in SAVED_STATES or pane is None or evidence.meta is None:
         return ""

@@ -1,4 +1,4 @@
-"""What the verdict decides about a session, before it is put into the words of a status."""
+"""The outcome of a verdict rule, and names of exit codes and signals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lisa_py.contract.status import AgentState, SessionStateWord, StateSource, W
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What a rule decides."""
+    """The decision of one rule."""
 
     state: SessionStateWord
     reason: str
@@ -31,18 +31,18 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 def describe_exit(code: int) -> str:
-    """How an exit code reads: `exited with 3`, `ended by SIGKILL`."""
+    """Return the text for an exit code: `the agent exited with 3`, `the agent was ended by SIGKILL`."""
     number = exit_signal_number(code)
     return f"the agent was ended by {signal_name(number)}" if number else f"the agent exited with {code}"
 
 
 def exit_signal_number(code: int | None) -> int:
-    """The signal behind a shell's 128+n code, else 0."""
+    """Return the signal of a shell's 128+n code, else 0."""
     return code - 128 if code is not None and 128 < code < 160 else 0
 
 
 def signal_name(number: int | str) -> str:
-    """`SIGKILL` for 9, `9` or `KILL` (tmux says either)."""
+    """Return `SIGKILL` for 9, `9` or `KILL` (tmux reports either)."""
     word = str(number)
     if not word.isdigit():
         return word if word.startswith("SIG") else "SIG" + word

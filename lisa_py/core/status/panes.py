@@ -1,4 +1,4 @@
-"""What tmux shows of sessions: their panes in one list per server, and the screens that decide something."""
+"""Read panes with one list per server, and the screens that the state depends on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lisa_py.host.tmux import Tmux
 
 
 def assign_panes(server: Tmux, probes: Sequence[SessionProbe], known_panes: Sequence[Pane] | None) -> None:
-    """Give each session of one server its pane, or say that tmux cannot be asked or has no server any more."""
+    """Assign each session of one server its pane, or record that tmux does not answer or its server is gone."""
     try:
         found = _read_by_session(server, probes) if known_panes is None else _group_by_session(known_panes)
         if any(_lacks_exit_status(pane) for probe in probes for pane in found.get(probe.ref.session, ())):
-            server.reap_children()  # a tmux that missed its SIGCHLD learns how the pane ended
+            server.reap_children()  # a tmux that missed SIGCHLD (3.3a) collects the exit status
             found = _read_by_session(server, probes)
         missing = [probe for probe in probes if not found.get(probe.ref.session)]
         server_lost = any(probe.evidence.meta for probe in missing) and server.is_listening() is False
@@ -35,19 +35,19 @@ def assign_panes(server: Tmux, probes: Sequence[SessionProbe], known_panes: Sequ
 
 
 def refresh_panes(probes: Sequence[SessionProbe]) -> None:
-    """Let the servers look after their children, and take the panes as they are then."""
+    """Make the servers reap their children, and read the panes again."""
     for server in {id(probe.tmux): probe.tmux for probe in probes}.values():
         server_probes = [probe for probe in probes if probe.tmux is server]
         try:
             server.reap_children()
             assign_panes(server, server_probes, None)
         except TmuxUnavailable:
-            continue  # what was seen stands
+            continue  # the earlier panes remain
 
 
 def _read_by_session(server: Tmux, probes: Sequence[SessionProbe]) -> dict[str, list[Pane]]:
     if not files.exists(server.socket):
-        server.program()  # no tmux at all is another answer than no server
+        server.program()  # raises if tmux is not installed
         return {}
     only_session = probes[0].ref.session if len(probes) == 1 else ""
     return _group_by_session(server.list_panes(only_session))
@@ -65,7 +65,7 @@ def _lacks_exit_status(pane: Pane) -> bool:
 
 
 def read_screens(probes: Sequence[SessionProbe], all_screens: bool) -> None:
-    """One chained capture per server for the panes whose screen decides something."""
+    """Read the screens that the state depends on, with one chained capture per server."""
     wanted = [probe for probe in probes if all_screens or _needs_screen(probe)]
     for server in {id(probe.tmux): probe.tmux for probe in wanted}.values():
         server_probes = [probe for probe in wanted if probe.tmux is server]

@@ -1,4 +1,4 @@
-"""What processes show by themselves: who waits for the terminal, who runs, who uses CPU just now."""
+"""Derive activity from processes: terminal waits, running state and CPU use."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ BUSY_SHARE = 0.05
 MIN_CPU_TICKS = 0.02
 """CPU seconds below which two snapshots show no use of the CPU: the clock ticks in hundredths."""
 QUIET_SECONDS = 3.0
-"""A program that has its terminal among other things to wait for is at rest when its pane is still for so long."""
+"""A program that polls its terminal among other things is idle if its pane is unchanged for so long."""
 QUIET_UNKNOWN_SECONDS = 6.0
-"""The same where the machine does not tell what a process waits for."""
+"""The same if the system does not report what a process waits for."""
 HEARTBEAT_COMMANDS = ("sleep", "touch")
-"""What the supervisor's heartbeat loop runs."""
+"""Programs of the supervisor's heartbeat loop."""
 SHELLS = frozenset(
     (
         *("ash", "bash", "dash", "elvish", "fish", "ion", "ksh", "mksh", "nu"),
@@ -33,7 +33,7 @@ SHELLS = frozenset(
 
 
 class PaneProcesses(Struct, frozen=True):
-    """A pane's process tree, told apart into the supervisor's own processes and the command's."""
+    """A pane's process tree without the supervisor's own processes."""
 
     workload: tuple[Process, ...]
     main: Process | None
@@ -42,10 +42,10 @@ class PaneProcesses(Struct, frozen=True):
 
 
 class ActivityReading(Struct):
-    """One look at what a command's processes wait for, and the CPU they used since the look before."""
+    """Terminal waits of a command's processes, and the CPU they used since the previous read."""
 
     terminal_wait: str
-    """reading, polling, no or unknown: the nearest any of them is to reading the terminal."""
+    """reading, polling, unknown or no: the first of these that holds for any process."""
     running: bool
     other_processes: tuple[Process, ...] = ()
     """Processes besides the one at the terminal and its parents."""
@@ -56,9 +56,9 @@ class ActivityReading(Struct):
 
 
 def split_tree(tree: Sequence[Process], command: str) -> PaneProcesses:
-    """Tell the command's processes from the supervisor's; a pane without supervisor is all command.
+    """Separate the command's processes from the supervisor's; a pane without supervisor has only the former.
 
-    The tree may come without command lines: only those that are needed are read.
+    The tree needs no command lines: the few that matter are read here.
     """
     root = processes.add_argv(tree[0])
     if not (len(root.argv) > 1 and os.path.basename(root.argv[1]) == "supervisor.sh"):
@@ -68,13 +68,13 @@ def split_tree(tree: Sequence[Process], command: str) -> PaneProcesses:
         key=lambda process: (process.started, process.pid),
     )
     heartbeat_loops = [part for part in subshells if _is_heartbeat_loop(part, tree, root)]
-    if len(heartbeat_loops) == 2:  # the command is itself a pause: the loop was started first
+    if len(heartbeat_loops) == 2:  # the command itself is `sleep`: the loop was started first
         heartbeat_loops = heartbeat_loops[:1]
     command_roots = [part for part in subshells if part not in heartbeat_loops]
     workload = _find_descendants({part.pid for part in command_roots}, tree)
     if workload:
         workload[0] = processes.add_argv(workload[0])
-        if workload[0].argv == root.argv:  # the supervisor is just about to become the command
+        if workload[0].argv == root.argv:  # a fork of the supervisor before its exec
             workload = []
     return PaneProcesses(tuple(workload), _find_main_process(workload, command), bool(heartbeat_loops))
 
@@ -84,7 +84,7 @@ def _is_heartbeat_loop(part: Process, tree: Sequence[Process], root: Process) ->
 
 
 def _is_heartbeat_child(process: Process, root: Process) -> bool:
-    """Whether a child is one of the loop's: its pause, its touch, or the shell that is about to become one of them."""
+    """Return True for a child of the heartbeat loop: its sleep, its touch, or the fork before their exec."""
     if process.name in HEARTBEAT_COMMANDS or process.name != root.name:
         return process.name in HEARTBEAT_COMMANDS
     now = process if process.argv else processes.read_process(process.pid)
@@ -93,7 +93,7 @@ def _is_heartbeat_child(process: Process, root: Process) -> bool:
 
 def _find_descendants(roots: set[int], tree: Sequence[Process]) -> list[Process]:
     inside, found = set(roots), []
-    for process in tree:  # parents come before their children
+    for process in tree:  # parents precede their children
         if process.ppid in inside and process.alive:
             inside.add(process.pid)
             found.append(process)
@@ -110,7 +110,7 @@ def _find_main_process(workload: Sequence[Process], command: str) -> Process | N
 
 
 def read_activity(workload: Sequence[Process], main: Process | None = None) -> ActivityReading:
-    """Who waits for the terminal; changes nothing and takes no time."""
+    """Read the terminal waits of a command's processes."""
     ranks = {"reading": 0, "polling": 1, "unknown": 2, "no": 3}
     best, holder = "no", main or workload[0]
     for process in reversed(workload):
@@ -139,7 +139,7 @@ def _find_ancestors(process: Process, workload: Sequence[Process]) -> set[int]:
 
 
 def sample_cpu(readings: Sequence[ActivityReading], clock: Clock, cache: PollCache | None) -> None:
-    """Fill in the CPU share of all that need one: since the waiter's last look, else over one short pause."""
+    """Set the CPU shares: since the cached read, else over one short pause for all."""
     sampled = [process for reading in readings for process in reading.sampled]
     if not sampled:
         return
@@ -164,9 +164,9 @@ def _cpu_share(before: tuple[float, float], after: tuple[float, float]) -> float
 
 
 def make_report(reading: ActivityReading, quiet: float) -> AgentReport | None:
-    """What that says about the command: at rest, busy, or nothing that can be told.
+    """Return a report that the command is idle or busy, or None if the reading is inconclusive.
 
-    `quiet` is for how many seconds the pane has shown nothing new; 0 when that is not known.
+    `quiet` is the time in seconds since the pane last changed; 0 if unknown.
     """
     if reading.running or reading.cpu >= BUSY_SHARE:
         return _make_busy_report(reading, "uses CPU")
@@ -189,7 +189,7 @@ def _make_busy_report(reading: ActivityReading, why: str) -> AgentReport:
 
 
 def is_shell(process: Process | None) -> bool:
-    """An interactive shell, by its executable (never by a name that merely ends in sh)."""
+    """Return True for an interactive shell, by the exact name of its executable."""
     if process is None:
         return False
     first = process.argv[0] if process.argv else process.name

@@ -1,4 +1,4 @@
-"""Puts an outcome and the evidence behind it into the words of a status."""
+"""Build the status payload from an outcome and its evidence."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _active_task(evidence: Evidence, outcome: Outcome, title: str) -> str:
 
 
 def _estimate_wait(evidence: Evidence, outcome: Outcome, now: float) -> int:
-    """A turn that has lasted for some time will most likely last for half as long again."""
+    """Estimate the remaining seconds of a turn as half of its duration so far."""
     if not outcome.active:
         return 5 if outcome.state == "degraded" else 0
     if outcome.state == "just_started":

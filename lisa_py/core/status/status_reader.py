@@ -1,4 +1,4 @@
-"""One look at sessions: evidence and verdict in one call, without a trace on disk."""
+"""Read the status of sessions; nothing is written."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from lisa_py.store.paths import SessionRef
 def read_status(
     ctx: Context, ref: SessionRef, *, agent: str = "auto", mode: str = "auto", screen: bool = False
 ) -> Status:
-    """What the session is doing. Never raises for a session that is not there or cannot be seen."""
+    """Return the status of a session, also of a missing or unreadable one."""
     return read_with_evidence(ctx, ref, agent=agent, mode=mode, screen=screen)[1]
 
 
 def read_statuses(ctx: Context, refs: Sequence[SessionRef], *, cache: PollCache | None = None) -> dict[str, Status]:
-    """The status of many sessions by name, read in one go; what only refines an answer is left out."""
+    """Return the statuses of many sessions by name, without details such as the task list."""
     return {status.session: status for status in read_status_list(ctx, refs, cache=cache)}
 
 
@@ -35,7 +35,7 @@ def read_status_list(
     cache: PollCache | None = None,
     panes: Mapping[str, Sequence[Pane]] | None = None,
 ) -> list[Status]:
-    """As statuses, but one for each place (names may occur in several projects)."""
+    """Return one status per reference: names may occur in several projects."""
     return [status for _, status in read_many(ctx, refs, cache=cache, panes=panes)]
 
 
@@ -46,7 +46,7 @@ def read_many(
     cache: PollCache | None = None,
     panes: Mapping[str, Sequence[Pane]] | None = None,
 ) -> list[tuple[Evidence, Status]]:
-    """As each, with the evidence."""
+    """Return evidence and status per reference."""
     found = collect_evidence(ctx, refs, brief=True, cache=cache, panes=panes)
     now = ctx.clock.now()
     return [(evidence, judge(evidence, now)) for evidence in found]
@@ -61,11 +61,11 @@ def read_with_evidence(
     screen: bool = False,
     cache: PollCache | None = None,
 ) -> tuple[Evidence, Status]:
-    """The evidence behind the status as well, for whoever acts on it."""
+    """Return evidence and status of one session, in full detail."""
     evidence = collect_evidence(ctx, [ref], agent=agent, mode=mode, screen=screen, cache=cache)[0]
     return evidence, judge(evidence, ctx.clock.now())
 
 
 def normalise_status(status: Status) -> Status:
-    """As answers carry it: a terminal state is also the `status` word."""
+    """Return the status as answers carry it: a terminal state is also the `status` word."""
     return structs.replace(status, status=status.status_word())

@@ -1,4 +1,4 @@
-"""An agent's transcript as frames: the tail of it at once, and what is new since, never the whole file again."""
+"""Read an agent's transcript as frames: its newest turn first, then only what is appended."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from lisa_py.host import files
 
 BLOCK = 1 << 16
 TAIL_LIMIT = 4 << 20
-"""Bytes that are read backwards at most; one turn rarely has more."""
+"""Most bytes read backwards; a turn rarely has more."""
 MAX_REORDER_SECONDS = 5.0
-"""How much later than what came after it a record may be written (seen: 0.4)."""
+"""Largest delay of a record written after a later one (measured: 0.4)."""
 MAX_TURN_FRAMES = 4000
 """Frames of one turn that a follower keeps; a longer turn loses its middle."""
 
 
 class TranscriptChunk(Struct, frozen=True):
-    """Frames of whole lines, and where the next reader goes on."""
+    """Frames of whole lines, and the offset of the next read."""
 
     frames: tuple[Frame, ...]
     offset: int
     reset: bool = False
-    """The file is not the one that was read before (shorter than the offset): reading began anew."""
+    """The file was shorter than the offset, so it was read from its start."""
 
 
 def read_tail(agent: Agent, path: str, *, limit: int = TAIL_LIMIT) -> tuple[Frame, ...]:
-    """The newest frames, at least back to the newest turn's start unless that lies more than `limit` bytes back."""
+    """Return the newest frames, back to the start of the newest turn or for about `limit` bytes."""
     return read_newest(agent, path, limit=limit).frames
 
 
 def read_newest(agent: Agent, path: str, *, limit: int = TAIL_LIMIT) -> TranscriptChunk:
-    """As read_tail, with the offset behind the last whole line."""
+    """Return the frames of read_tail and the offset behind the last whole line."""
     frames, _, end = read_backwards(agent, path, lambda found, _: _has_turn_start(found), block=BLOCK, limit=limit)
     return TranscriptChunk(tuple(sort_by_time(frames)), end)
 
@@ -59,10 +59,10 @@ def _has_turn_start(frames: Sequence[Frame]) -> bool:
 
 
 def sort_by_time(frames: Sequence[Frame]) -> list[Frame]:
-    """The frames in the order of their times; one without a time stays behind the one before it.
+    """Return the frames ordered by time; one without a time stays behind its predecessor.
 
-    Agents do not write their records so: in a file of claude 2.1.197 an answer that comes at once may stand before its
-    prompt. What is much older than what stands before it stays where it is: a clock was set back, or it is a copy.
+    claude 2.1.197 may write an immediate reply before its prompt. A frame that is much older than its predecessor keeps
+    its position: the clock was set back, or the record is a copy.
     """
     sort_time = newest = 0.0
     timed: list[tuple[float, Frame]] = []
@@ -75,7 +75,7 @@ def sort_by_time(frames: Sequence[Frame]) -> list[Frame]:
 
 
 def parse_lines(agent: Agent, lines: bytes, offset: int) -> list[Frame]:
-    """The frames of some whole lines that begin at a byte offset."""
+    """Return the frames of whole lines that begin at a byte offset."""
     found: list[Frame] = []
     for line in lines.split(b"\n"):
         offset += len(line) + 1
@@ -85,16 +85,16 @@ def parse_lines(agent: Agent, lines: bytes, offset: int) -> list[Frame]:
 
 
 class TranscriptReader:
-    """Reads a transcript forwards, each line once; a poll costs what is new, however large the file is."""
+    """A forward reader that reads each line once; its cost does not depend on the size of the file."""
 
     def __init__(self, agent: Agent, path: str, offset: int = 0) -> None:
         self.agent = agent
         self.path = path
         self.offset = offset
-        """Byte offset behind the last line that was read."""
+        """Byte offset behind the last line read."""
 
     def read(self, limit: int = 8 << 20) -> TranscriptChunk:
-        """The frames of the whole lines that are new (about `limit` bytes at most; the rest comes next time)."""
+        """Return the frames of new whole lines; at most about `limit` bytes are read at once."""
         size = files.size(self.path)
         reset = 0 <= size < self.offset
         if reset:
@@ -112,7 +112,7 @@ class TranscriptReader:
 
 
 class TranscriptFollower:
-    """Keeps the newest turn of a growing transcript at hand, with the last task list."""
+    """The newest turn of a growing transcript, with the last task list."""
 
     def __init__(self, agent: Agent, path: str) -> None:
         self.path = path

@@ -1,7 +1,7 @@
-"""From evidence to a status: an ordered table of rules, each pure; the first that has an answer decides.
+"""Judge evidence with an ordered table of pure rules; the first rule that applies decides.
 
-First whether the agent is alive at all (its end record, its pane, its process), and only for a living one what it
-does, from its own signals before what its processes and screen suggest. Where nothing can be seen it says degraded.
+The first rules decide whether the agent is alive (end record, pane, process), the later ones what a living agent does,
+by its own reports before processes and screen. Without usable evidence the state is degraded.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from lisa_py.core.status.fusion import ACCEPTANCE_SECONDS, FusionResult, TurnBou
 from lisa_py.core.status.outcome import Outcome, describe_exit, signal_name
 
 GRACE_SECONDS = 5.0
-"""How long a start may take until the absence of signs means something; wall clock, not looks."""
+"""Wall-clock seconds after a start in which missing evidence proves nothing."""
 STARTING_SECONDS = 60.0
-"""How long an agent that says it is starting is believed."""
+"""Seconds for which an agent's own `starting` is accepted."""
 
 
 def judge(evidence: Evidence, now: float) -> Status:
-    """The status of a session; depends on nothing but its arguments."""
+    """Return the status of a session; a pure function."""
     return status_builder.build_status(evidence, decide(evidence, now), now)
 
 
@@ -33,14 +33,14 @@ def decide(evidence: Evidence, now: float) -> Outcome:
         outcome = rule(evidence, now)
         if outcome is not None:
             return outcome
-    raise AssertionError("the last rule always answers")
+    raise AssertionError("the last rule always returns an outcome")
 
 
 # -- is it alive? -------------------------------------------------------------------------------------------------
 
 
 def _check_end_record(evidence: Evidence, now: float) -> Outcome | None:
-    """The supervisor's end record is the truth about an exit, also when tmux is silent or has gone."""
+    """Trust the supervisor's end record, also if tmux does not answer or is gone."""
     if (
         evidence.end is None
         or evidence.meta_error
@@ -73,13 +73,13 @@ def _check_tmux_error(evidence: Evidence, now: float) -> Outcome | None:
 
 
 def _check_missing_pane(evidence: Evidence, now: float) -> Outcome | None:
-    """tmux has answered that there is no such session; the records may say more."""
+    """Judge a session that tmux does not have; its records may explain it."""
     if evidence.pane is not None:
         return None
     if evidence.server_lost:
         return _server_lost_outcome(evidence)
     if evidence.meta is None or not (evidence.meta.pane_pid or evidence.started):
-        detail = "" if evidence.meta is None else "it is only being spawned, or its spawn was broken off"
+        detail = "" if evidence.meta is None else "it is being spawned, or its spawn was interrupted"
         state: AgentState = "unknown"
     else:
         detail = "its tmux session is gone; " + _describe_last_known(evidence)
@@ -101,7 +101,7 @@ def _server_lost_outcome(evidence: Evidence) -> Outcome:
             state="degraded",
             reason="tmux_server_lost",
             source="process",
-            detail=f"the tmux server is gone, but process {evidence.orphan.pid} still runs",
+            detail=f"the tmux server is gone, but process {evidence.orphan.pid} is still running",
         )
     return Outcome(
         state="crashed",
@@ -114,11 +114,11 @@ def _server_lost_outcome(evidence: Evidence) -> Outcome:
 
 
 def _describe_last_known(evidence: Evidence) -> str:
-    return describe_exit(evidence.end.code) if evidence.end else "how the agent ended is not recorded"
+    return describe_exit(evidence.end.code) if evidence.end else "the end of the agent is not recorded"
 
 
 def _check_dead_pane(evidence: Evidence, now: float) -> Outcome | None:
-    """No end record: the supervisor itself was ended, or could not write."""
+    """Judge a dead pane without an end record: the supervisor was killed, or could not write."""
     if evidence.pane is None or not evidence.pane.dead:
         return None
     status, number = evidence.pane.dead_status, evidence.pane.dead_signal
@@ -154,12 +154,12 @@ def _killed_pane_outcome(by: str) -> Outcome:
         reason="pane_crashed",
         source="tmux",
         agent_state="killed",
-        detail=f"the pane's process was ended by {by or 'something that left no record'}",
+        detail=f"the pane's process was ended by {by or 'an unknown cause'}",
     )
 
 
 def _check_supervisor(evidence: Evidence, now: float) -> Outcome | None:
-    """The pane is open, but the process it stands for has ended without a record."""
+    """Judge an open pane whose process has ended without a record."""
     if evidence.root is not None:
         return None
     return Outcome(
@@ -167,7 +167,7 @@ def _check_supervisor(evidence: Evidence, now: float) -> Outcome | None:
         reason="supervisor_lost",
         source="process",
         agent_state="killed",
-        detail="the session's supervisor was killed; what the agent did then is not recorded",
+        detail="the session's supervisor was killed; the end of the agent is not recorded",
     )
 
 
@@ -187,29 +187,29 @@ def _check_stopped_process(evidence: Evidence, now: float) -> Outcome | None:
         state="stuck",
         reason="process_stopped",
         source="process",
-        detail=f"process {stopped.pid} ({stopped.name}) is stopped; kill -CONT {stopped.pid} lets it go on",
+        detail=f"process {stopped.pid} ({stopped.name}) is stopped; resume it with kill -CONT {stopped.pid}",
     )
 
 
-# -- what does a living one do? -----------------------------------------------------------------------------------
+# -- what is it doing? -----------------------------------------------------------------------------------
 
 
 def _check_workload(evidence: Evidence, now: float) -> Outcome | None:
-    """The supervisor lives, but its command has no process: not yet, no more, or lost."""
+    """Judge a living supervisor without a command process: not started yet, ended, or lost."""
     if evidence.workload:
         return None
     if evidence.root_age < GRACE_SECONDS:
         why = "the agent is being started" if evidence.started else "the supervisor has not started the agent yet"
         return _starting_outcome("grace_period_just_started", "grace", why)
-    if evidence.heartbeat_alive:  # a stale beat of a living loop only says that the machine slept
+    if evidence.heartbeat_alive:  # a living loop with a stale heartbeat: the machine was suspended
         return _unseen_busy_outcome(evidence)
     if evidence.other_end is not None:
-        return _stuck_outcome("stuck_marker_run_mismatch", "the only end record is that of another run")
+        return _stuck_outcome("stuck_marker_run_mismatch", "the only end record belongs to another run")
     if evidence.end_error:
         return Outcome(state="degraded", reason="done_file_read_error", source="none", detail=evidence.end_error)
     if evidence.started and 0 <= now - evidence.heartbeat_at <= evidence.heartbeat_stale:
         return _unseen_busy_outcome(evidence)
-    return _stuck_outcome("stuck_no_signals", "the supervisor lives, but neither the agent nor its heartbeat does")
+    return _stuck_outcome("stuck_no_signals", "the supervisor is running, but neither the agent nor the heartbeat is")
 
 
 def _unseen_busy_outcome(evidence: Evidence) -> Outcome:
@@ -230,7 +230,7 @@ def _stuck_outcome(reason: str, detail: str) -> Outcome:
 
 
 def _check_reports(evidence: Evidence, now: float) -> Outcome | None:
-    """What the agent does by the most trusted of its reports."""
+    """Judge by the agent's combined reports."""
     boundary = TurnBoundary()
     if evidence.state.last_input_expects_turn:
         begun = evidence.accepted_prompt_since(evidence.state.last_input_at)
@@ -246,12 +246,12 @@ def _check_reports(evidence: Evidence, now: float) -> Outcome | None:
             reason="prompt_pending",
             source=fused.source,
             agent_state="starting" if fused.kind == "starting" else "thinking",
-            detail="an input was given; the agent is not seen to have begun on it yet",
+            detail="an input was sent; the agent has not confirmed it yet",
         )
     answer = _BY_CLASS[fused.kind](evidence, fused, now)
     if fused.not_accepted and answer.state == "waiting_input":
         return structs.replace(
-            answer, reason="prompt_not_taken", detail="the newest input was not taken by the agent", complete=False
+            answer, reason="prompt_not_taken", detail="the agent did not accept the newest input", complete=False
         )
     return answer
 
@@ -266,7 +266,7 @@ def _busy_outcome(evidence: Evidence, fused: FusionResult, now: float) -> Outcom
 
 
 def _is_starting(evidence: Evidence, now: float) -> bool:
-    """Whether it is an agent that would tell what it does, has said nothing so far, and is young."""
+    """Return True for a new session whose agent has hooks and has reported nothing yet."""
     return evidence.awaits_first_report and 0 <= now - evidence.created_at < STARTING_SECONDS
 
 
@@ -286,7 +286,7 @@ def _first_start_outcome(evidence: Evidence, fused: FusionResult, now: float) ->
 
 
 def _idle_outcome(evidence: Evidence, fused: FusionResult, now: float) -> Outcome:
-    if evidence.mode == "exec":  # one prompt and out: it is about to leave
+    if evidence.mode == "exec":  # a one-shot run is about to exit
         return _make_outcome(fused, "in_progress", "agent_finishing", complete=True)
     waiting_for = fused.waiting_for or _AFTER_ERROR.get(fused.error, "error") if fused.state == "error" else "prompt"
     reason = f"agent_{fused.state}"
@@ -295,19 +295,19 @@ def _idle_outcome(evidence: Evidence, fused: FusionResult, now: float) -> Outcom
         reason = "interactive_shell_idle" if shell else "interactive_idle_cpu"
     turn_ended = fused.state == "interrupted" or _has_turn_ended(
         evidence, now
-    )  # an interrupt before the first word leaves no record
+    )  # an interrupt before any output leaves no record
     complete = fused.source not in ("activity", "screen") and turn_ended
     return structs.replace(_make_outcome(fused, "waiting_input", reason, complete=complete), waiting_for=waiting_for)
 
 
 def _has_turn_ended(evidence: Evidence, now: float) -> bool:
-    """Whether a turn has ended since the newest input; an agent that was never asked anything has ended none.
+    """Return True if a turn has ended since the newest input; without any prompt none has.
 
-    An input that need not begin a turn (a command of the agent's own, a key) leaves the turn before it ended, once the
-    agent is seen to have rested again since, or for long enough.
+    After an input that need not begin a turn (the agent's own command, a key) the previous turn counts again once the
+    agent has been idle since, or after the time limit for an acceptance.
     """
     since, expects = evidence.state.last_input_at, evidence.state.last_input_expects_turn
-    # of a resumed conversation, what had ended before the session began is no turn of the session
+    # turns of a resumed conversation that ended before this session do not count
     ends = [
         frame
         for frame in evidence.frames
@@ -358,7 +358,7 @@ def _make_outcome(fused: FusionResult, state: SessionStateWord, reason: str, *, 
 
 
 def _assume_busy(evidence: Evidence, now: float) -> Outcome:
-    """A living process and nothing that tells more: at work, as far as anybody can see."""
+    """Assume that a living process without other evidence is busy."""
     if (
         evidence.mode != "exec"
         and not evidence.recognised

@@ -1,4 +1,4 @@
-"""The small path language of `--until-jsonpath`: `$.signals.heartbeatFresh`, `sessionState=waiting_input`."""
+"""Parse and match `--until-jsonpath`: `$.signals.heartbeatFresh`, `sessionState=waiting_input`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class JsonPath(Struct, frozen=True):
 
     segments: tuple[str, ...]
     expected: str | None = None
-    """The text the value is compared with; None: the value only has to be true."""
+    """Text to compare the value with; None: the value must be true."""
 
     def matches(self, value: Any) -> bool:
-        """Whether the expression holds for a value made of dicts, lists and scalars."""
+        """Return True if the expression holds for a value made of dicts, lists and scalars."""
         for segment in self.segments:
             if not isinstance(value, dict) or segment not in value:
                 return False
@@ -25,7 +25,7 @@ class JsonPath(Struct, frozen=True):
 
 
 def parse(expression: str) -> JsonPath:
-    """Raises ValueError, whose text says what is wrong."""
+    """Parse an expression. Raise ValueError with the reason."""
     text = expression.strip()
     if not text:
         raise ValueError("expression cannot be empty")

@@ -1,12 +1,11 @@
-"""Looks for a text in what a session puts out after the newest input, and never in that input shown again."""
+"""Search the output after the newest input for a text, ignoring echoes of the input."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from lisa_py import agents
-from lisa_py.agents.base import Agent
-from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.frames import Frame
 from lisa_py.core.context import Context
 from lisa_py.core.status import transcript
@@ -17,17 +16,17 @@ from lisa_py.store.paths import SessionRef
 
 OUTPUT_KINDS = ("assistant", "tool_result", "result", "error")
 SUPERVISOR_PREFIX = "__LISA_"
-"""Begins the lines that the supervisor itself prints."""
+"""Prefix of the supervisor's own lines."""
 _ALL_LINES = 10_000_000
 _REREAD_LINES = 2000
-"""Lines that are read again when it is not known how many are new."""
+"""Lines to read again if the number of new ones is unknown."""
 _FRAME_CHARACTERS = frozenset("│┃║|❯›>╭╮╰╯─━")
 _MIN_ECHO_LENGTH = 12
-"""Characters of an input's end that are taken for its echo when the rest is scrolled out."""
+"""Shortest end of an input that counts as its echo if its beginning has scrolled out."""
 
 
 class MarkerSearch:
-    """Sees each line and each transcript record once, from the newest input on, whoever prints how fast."""
+    """A search that reads each line and each transcript record once, from the newest input on."""
 
     def __init__(self, ctx: Context, ref: SessionRef, marker: str) -> None:
         self._ctx = ctx
@@ -41,7 +40,7 @@ class MarkerSearch:
         self._found = False
 
     def is_found(self, evidence: Evidence) -> bool:
-        """Whether the marker has come out by now; stays true."""
+        """Return True once the marker has been printed."""
         if not self._found:
             in_transcript = self._is_in_transcript(evidence)
             self._found = bool(in_transcript) or self._is_in_pane(evidence, only_supervisor=in_transcript is not None)
@@ -50,13 +49,13 @@ class MarkerSearch:
     # -- transcript ---------------------------------------------------------------------------------------------
 
     def _is_in_transcript(self, evidence: Evidence) -> bool | None:
-        """None when there is no transcript to speak for the session."""
+        """Return True if new records hold the marker; None without a transcript."""
         path = evidence.binding.transcript
         if evidence.custom or not path or files.size(path) <= 0:
             return None
         fresh: Iterable[Frame]
         if self._reader is None or self._reader.path != path:
-            agent = _agent(evidence.agent)
+            agent = agents.get_or_default(evidence.agent)
             first = transcript.read_newest(agent, path)
             self._reader = transcript.TranscriptReader(agent, path, first.offset)
             fresh = _frames_since_input(first.frames, evidence.state.last_input_at)
@@ -80,7 +79,7 @@ class MarkerSearch:
         return self._marker in self._remove_echoes(text, evidence.state.last_input_text or prompt)
 
     def _read_new_text(self, pane: Pane) -> str:
-        """The lines that may be new since the last call (some more do no harm), long ones joined."""
+        """Return the lines that may be new since the last call, wrapped ones joined; older ones may be included."""
         first = self._history < 0
         moment = self._ctx.clock.now()
         still = pane.history == self._history and pane.activity == self._activity and moment - pane.activity > 2
@@ -97,7 +96,7 @@ class MarkerSearch:
             return ""
 
     def _remove_echoes(self, text: str, newest: str) -> str:
-        """The output after the newest input, without any input shown again."""
+        """Return the output after the newest input, with echoes of inputs masked."""
         letters, positions = squeeze(text)
         masked = list(text)
         start = 0
@@ -111,7 +110,7 @@ class MarkerSearch:
                 _mask(masked, positions[at], positions[end - 1])
                 if shown == newest:
                     start = positions[end - 1] + 1
-                # an input that is the marker itself is shown once; every further one is an answer
+                # an input that is the marker itself is echoed once; a further match is output
                 at = -1 if squeezed_input in squeeze(self._marker)[0] else letters.find(squeezed_input, end)
             cut = _cut_echo_length(letters, squeezed_input)
             if cut:
@@ -119,15 +118,8 @@ class MarkerSearch:
         return "".join(masked[start:])
 
 
-def _agent(name: str) -> Agent:
-    try:
-        return agents.get(name)
-    except LisaError:
-        return Agent()
-
-
 def _frames_since_input(frames: Iterable[Frame], moment: float) -> list[Frame]:
-    """Frames of the newest turn, unless it began before the newest input."""
+    """Return the frames of the newest turn that are not older than the newest input."""
     turn: list[Frame] = []
     for frame in frames:
         if frame.kind == "turn_start" or (frame.kind == "user" and not frame.queued):
@@ -137,13 +129,13 @@ def _frames_since_input(frames: Iterable[Frame], moment: float) -> list[Frame]:
 
 
 def squeeze(text: str) -> tuple[str, list[int]]:
-    """The text without white space and frames (terminals put them in where they like), and where each letter was."""
+    """Return the text without white space and box characters (terminals insert them), and each character's position."""
     positions = [at for at, letter in enumerate(text) if not letter.isspace() and letter not in _FRAME_CHARACTERS]
     return "".join(text[at] for at in positions), positions
 
 
 def _cut_echo_length(letters: str, squeezed_input: str) -> int:
-    """How many letters at the very top are the end of an input whose beginning has scrolled out."""
+    """Return the number of leading characters that are the end of an input whose beginning has scrolled out."""
     for size in range(min(len(letters), len(squeezed_input) - 1), _MIN_ECHO_LENGTH - 1, -1):
         if letters.startswith(squeezed_input[-size:]):
             return size

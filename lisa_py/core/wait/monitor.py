@@ -1,4 +1,4 @@
-"""Watches one session until something the caller waits for has happened; reacts at once, reports at its own pace."""
+"""Monitor one session until a stop rule is met; changes are seen at once, reports follow the interval."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ MARKER_SECONDS = 0.25
 
 
 class Poll(Struct, frozen=True):
-    """One look at the session."""
+    """One read of the session."""
 
     number: int
     status: Status
     changed: bool
-    """The state is another one than at the look before."""
+    """The state differs from that of the previous read."""
     elapsed: float
     reported: bool = True
-    """It is the beat of the interval, a change between two beats, or the last look."""
+    """The interval has passed, the state has changed, or it is the last read."""
 
 
 class MonitorSummary(Struct, frozen=True, kw_only=True):
-    """How the monitoring ended."""
+    """Outcome of a monitor run."""
 
     reason: str
     exit_code: int
@@ -71,10 +71,10 @@ def run_monitor(
     emit: Callable[[Poll], None] = _ignore,
     on_poll: Callable[[Poll], None] = _ignore,
 ) -> MonitorSummary:
-    """Wait for the first stop rule that is met, or for the end of the polls or the time.
+    """Wait until a stop rule is met, or the polls or the time are used up.
 
-    `emit` is called for what is reported, `seen` for every look. Raises KeyboardInterrupt (the session is left alone)
-    and what the two raise.
+    `emit` is called for each reported poll, `on_poll` for every read. KeyboardInterrupt and errors of the two pass; the
+    session is not affected.
     """
     with contextlib.closing(iterate_polls(ctx, ref, rules)) as polls:
         while True:
@@ -89,9 +89,9 @@ def run_monitor(
 
 
 def iterate_polls(ctx: Context, ref: SessionRef, rules: StopRules) -> Generator[Poll, None, MonitorSummary]:
-    """The same as an iterator: every look as it is taken; the outcome is its return value.
+    """Yield every read; return the summary.
 
-    Closing it early ends the watching and leaves the session alone.
+    Closing the iterator ends the monitor and does not affect the session.
     """
     with Waiter(ctx, single=True) as waiter:
         run = _MonitorRun(ctx, ref, rules, waiter)
@@ -109,7 +109,7 @@ def iterate_polls(ctx: Context, ref: SessionRef, rules: StopRules) -> Generator[
 
 
 class _MonitorRun:
-    """One session being watched, over one or several rounds."""
+    """Monitor run of one session, in one or more rounds."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class _MonitorRun:
         self._waiter.follow(ref.session, [ref.folder])  # before the first read, so that no change is missed
 
     def run_round(self, max_polls: int) -> Generator[Poll, None, MonitorSummary]:
-        """Look, report and wait until a rule is met or the polls or the time are used up."""
+        """Read, report and wait until a rule is met or the polls or the time are used up."""
         clock = self._ctx.clock
         began = next_report_at = clock.monotonic()
         deadline = began + self._rules.timeout_seconds if self._rules.timeout_seconds else float("inf")
@@ -185,7 +185,7 @@ class _MonitorRun:
         )
 
     def press_enter(self) -> bool:
-        """Press Enter once in a living pane that asks nothing; False where that would be unsafe or is not possible."""
+        """Press Enter once; return False without a key press if a dialog is open or nothing runs."""
         evidence, status = self._read()
         pane = evidence.pane
         if pane is None or pane.dead or evidence.root is None or not evidence.workload:
@@ -202,7 +202,7 @@ class _MonitorRun:
         return pressed
 
     def finish(self, outcome: MonitorSummary, recoveries: int) -> MonitorSummary:
-        """Note the end in the session's events and keep the last screen of an ended session."""
+        """Record the end of the monitor; save the last screen of an ended session."""
         status = outcome.status
         self._recorder.record_lifecycle(
             status, f"monitor_{outcome.reason}", state=outcome.final_state, status_word=outcome.final_status
@@ -225,6 +225,6 @@ class _MonitorRun:
 
 
 def _comparison_key(status: Status) -> str:
-    """What makes two looks the same; a working agent that goes from thought to tool is still the same."""
+    """Return the part of a status whose change is reported; a working agent's steps do not count."""
     agent_state = "" if status.session_state == "in_progress" else status.agent_state
     return f"{status.session_state} {status.waiting_for} {agent_state}"

@@ -1,4 +1,4 @@
-"""When a monitor stops, and what that means for its exit: pure rules, tried in order."""
+"""Decide by ordered rules when a monitor stops, and with which exit code."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct, structs
 
+from lisa_py import agents
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.status import TERMINAL_STATES, Status
-from lisa_py.core.status import hints
 from lisa_py.core.status.status_reader import normalise_status
 from lisa_py.core.wait import jsonpath
 from lisa_py.core.wait.jsonpath import JsonPath
@@ -19,14 +19,14 @@ ACCEPTED_REASONS = {"terminal": frozenset(TERMINAL_STATES), "marker": frozenset(
 
 
 class StopRules(Struct, frozen=True, kw_only=True):
-    """What the caller waits for, and for how long."""
+    """Stop conditions and limits of a monitor."""
 
     poll_interval: float = 30.0
     max_polls: int = 120
     counts_polls: bool = True
-    """False: only the time limits (a timeout without an explicit number of polls)."""
+    """False: only the time is limited (a timeout without an explicit number of polls)."""
     timeout_seconds: float = 0.0
-    """0: none but that of max_polls times poll_interval."""
+    """0: limited only by max_polls times poll_interval."""
     adaptive: bool = False
     stop_on_waiting: bool = True
     waiting_requires_turn_complete: bool = False
@@ -37,13 +37,13 @@ class StopRules(Struct, frozen=True, kw_only=True):
     auto_recover: bool = False
     recover_max: int = 1
     recover_budget: int = 0
-    """Polls over all rounds; 0: no limit of its own."""
+    """Polls over all rounds; 0: no limit."""
     agent: str = "auto"
     mode: str = "auto"
 
 
 class StopRuleFlags(Protocol):
-    """The flags of a command that waits."""
+    """Flags of a command that waits."""
 
     poll_interval: int
     max_polls: int
@@ -62,9 +62,9 @@ class StopRuleFlags(Protocol):
 
 
 def build_stop_rules(flags: StopRuleFlags, given: Collection[str]) -> StopRules:
-    """The rules that a command's flags stand for; `given` are the names of those the user wrote.
+    """Build the rules from a command's flags; `given` are the names of those the user wrote.
 
-    Raises UsageError for values and combinations that make no sense.
+    Raise UsageError for invalid values and combinations.
     """
     if "until_marker" in given and not flags.until_marker:
         raise UsageError("invalid_until_marker", "invalid --until-marker: it is empty (expected a text)")
@@ -105,13 +105,13 @@ ERRORS = {
     "invalid_recover_budget": "not a positive number",
     "expect_marker_requires_until_marker": "--expect marker without --until-marker",
 }
-"""What can be wrong with the flags, for the commands that take them."""
+"""Error codes of the flags, for the commands that take them."""
 
 
 def check_rules(rules: StopRules, *, path: str = "") -> StopRules:
-    """The rules with a parsed `--until-jsonpath`.
+    """Return the rules with a parsed `--until-jsonpath`.
 
-    Raises UsageError for values and combinations that make no sense.
+    Raise UsageError for invalid values and combinations.
     """
     if rules.until_marker and not rules.until_marker.strip():
         raise UsageError("invalid_until_marker", "invalid --until-marker: it is blank (expected a text)")
@@ -123,11 +123,11 @@ def check_rules(rules: StopRules, *, path: str = "") -> StopRules:
             found = jsonpath.parse(path)
         except ValueError as problem:
             raise UsageError("invalid_until_jsonpath", f"invalid --until-jsonpath: {problem}") from None
-    return structs.replace(rules, until_path=found, agent=hints.parse_agent_hint(rules.agent))
+    return structs.replace(rules, until_path=found, agent=agents.parse_agent_hint(rules.agent))
 
 
 class Stop(Struct, frozen=True):
-    """Why the monitor ends, and how."""
+    """Reason and exit code of a stop."""
 
     reason: str
     exit_code: int = 0
@@ -135,7 +135,7 @@ class Stop(Struct, frozen=True):
 
 
 def find_stop(rules: StopRules, status: Status, marker_found: Callable[[], bool]) -> Stop | None:
-    """The first rule that is met; None: go on."""
+    """Return the first rule that is met; None: continue."""
     found = _find_met_rule(rules, status, marker_found)
     accepted = ACCEPTED_REASONS.get(rules.expect)
     if found is None or accepted is None or found.reason in accepted:
@@ -164,12 +164,12 @@ def _find_met_rule(rules: StopRules, status: Status, marker_found: Callable[[], 
 
 
 def status_payload(status: Status) -> Any:
-    """The status as `session status --json` shows it."""
+    """Return the status as `session status --json` shows it."""
     return msgspec.to_builtins(normalise_status(status))
 
 
 def next_interval(rules: StopRules, status: Status) -> float:
-    """Seconds to the next reported poll; adaptive ones grow while nothing is to be expected, never the other way."""
+    """Return the seconds to the next reported poll; adaptive intervals grow while no change is expected."""
     base = max(1.0, rules.poll_interval)
     if not rules.adaptive:
         return base

@@ -1,4 +1,4 @@
-"""What a waiter writes down: that a session's state has changed, and that a token of the pool is no good."""
+"""Record state changes of a watched session, and set rejected OAuth tokens aside."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _AUTH_LINES: tuple[tuple[str, str], ...] = (
     (r"\boauth\b.{0,40}\bexpired token\b", "expired_token"),
     (r"\boauth\b.{0,40}\binvalid_token\b", "invalid_token"),
 )
-"""Lines by which an agent that is gone told that its token failed."""
+"""Lines that report a failed token."""
 
 
 class Recorder:
-    """Writes each change of state once, whoever else is watching the same session."""
+    """A recorder that writes each change of state once, also with several watchers of a session."""
 
     def __init__(self, ctx: Context, ref: SessionRef) -> None:
         self._ctx = ctx
@@ -39,9 +39,9 @@ class Recorder:
         self._last = ("", "", "")
 
     def record(self, evidence: Evidence, status: Status) -> Status:
-        """Note what has changed; the status comes back with what the note adds to it. Never raises."""
+        """Record changes; return the status, with a failed token or a write error added. Never raise."""
         if evidence.meta is None or not files.is_dir(self._ref.folder):
-            return status  # nothing is known here of such a session, and nothing is to be left behind
+            return status  # no record of such a session may be created
         try:
             status = self._quarantine_token(evidence, status)
             self._record_transition(status)
@@ -52,7 +52,7 @@ class Recorder:
         return status
 
     def record_lifecycle(self, status: Status | None, reason: str, *, state: str = "", status_word: str = "") -> None:
-        """One event of the session's life, for sessions that have records. Never raises."""
+        """Add a lifecycle event for a session with records. Never raise."""
         if not files.exists(self._ref.meta):
             return
         try:
@@ -88,7 +88,7 @@ class Recorder:
             events.add(self._ref, self._ctx.settings, moment, type="transition", **_transition_fields(status))
 
     def _quarantine_token(self, evidence: Evidence, status: Status) -> Status:
-        """Set a pooled token aside when the agent that used it was refused because of it."""
+        """Set a pooled token aside if the service rejected it."""
         meta = evidence.meta
         if meta is None or not meta.oauth_token_id or evidence.state.oauth_token_pruned:
             return status
@@ -112,7 +112,7 @@ class Recorder:
         return structs.replace(status, status="idle", session_state="crashed", classification_reason=f"oauth_{why}")
 
     def _read_auth_failure(self, evidence: Evidence) -> str:
-        """Why the agent's token failed, by what it printed since it started; empty when it did not."""
+        """Return the kind of token failure printed since the start, or an empty text."""
         if evidence.pane is None:
             return ""
         try:
@@ -124,9 +124,9 @@ class Recorder:
 
 
 def find_auth_failure(text: str) -> str:
-    """The kind of token failure a pane tells of, one line at a time; what was shown before the start does not count.
+    """Return the kind of token failure in a pane's text after the session's start line, or an empty text.
 
-    A line inside quotes, a list or a box is the agent's talk about such a failure, not the failure.
+    Lines in quotes, lists or boxes are ignored: there an agent only writes about such a failure.
     """
     lines = text.split("\n")
     begin = max((at for at, line in enumerate(lines) if line.startswith(_START)), default=-1)

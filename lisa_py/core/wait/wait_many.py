@@ -1,4 +1,4 @@
-"""Waits for one or all of many sessions in one process: each is looked at when something happens to it, not before."""
+"""Wait for one or all of many sessions in one process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lisa_py.host.pane import Pane
 from lisa_py.store.paths import SessionRef
 
 ATTENTION_STATES = ("waiting_input", *TERMINAL_STATES)
-"""States in which a session needs somebody."""
+"""States in which a session needs attention."""
 PANES_SECONDS, READ_ALL_SECONDS = 3.0, 20.0
 """Intervals of listing the panes and of reading all sessions: for changes that are neither events nor expected."""
 COST_FACTOR = 500
@@ -26,13 +26,13 @@ COST_FACTOR = 500
 
 
 class WaitCondition(Struct, frozen=True, kw_only=True):
-    """What is waited for."""
+    """Condition of a wait."""
 
     all_sessions: bool = False
-    """All sessions, not just one."""
+    """All sessions, not any one."""
     states: Collection[str] = ATTENTION_STATES
     changed: bool = False
-    """Only what has changed since the baseline counts."""
+    """Only sessions that changed since the baseline count."""
     timeout_seconds: float = 0.0
     """0: no limit."""
 
@@ -45,10 +45,10 @@ class WaitMember(Struct):
     socket: str
     status: Status
     mark: str
-    """State, run and input in one word: what makes two looks the same."""
+    """Key of state, run and input; it changes with any of them."""
     baseline: str
     initial_state: str
-    """State at the first look."""
+    """State at the first read."""
     changed: bool = False
     pane: Pane | None = None
 
@@ -57,7 +57,7 @@ class WaitMember(Struct):
 
 
 class WaitManyResult(Struct, frozen=True, kw_only=True):
-    """How the waiting ended."""
+    """Outcome of a wait."""
 
     members: tuple[WaitMember, ...]
     met: tuple[WaitMember, ...]
@@ -78,10 +78,10 @@ def wait(
     baseline: Mapping[str, str] | None = None,
     emit: Callable[[WaitMember], None] = lambda member: None,
 ) -> WaitManyResult:
-    """Block until one (or all) of the sessions are as wanted, or the time is over.
+    """Block until one (or all) of the sessions meet the condition, or the time is up.
 
-    `baseline` are the marks of an earlier wait: what changed in between counts as changed. `emit` is told of each
-    change of state, and of a turn that was over before anybody looked. KeyboardInterrupt passes; the sessions go on.
+    `baseline` holds the marks of an earlier wait, so that changes in between count. `emit` is called for each change
+    of state, and for a turn that ended between two reads. KeyboardInterrupt passes; the sessions continue.
     """
     run = _WaitRun(ctx, refs, condition, baseline, emit)
     try:
@@ -192,7 +192,7 @@ class _WaitRun:
             member.status = status_reader.normalise_status(status)
 
     def _check_panes(self) -> set[str]:
-        """Members whose pane is another one than at the last list, by one call for each server."""
+        """Return the members whose pane differs from the last list, with one call per server."""
         began = self._ctx.clock.monotonic()
         changed: set[str] = set()
         by_socket: dict[str, list[WaitMember]] = {}

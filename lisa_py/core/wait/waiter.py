@@ -22,7 +22,7 @@ PAUSE_FACTOR = 3
 """Pause between two reads in a burst of events, as a multiple of the cost of a read."""
 MAX_PAUSE_SECONDS = 1.0
 SETTLE_SECONDS, SETTLE_TICK = 0.5, 0.025
-"""An event is often followed by another sign of the same change, which may come without one."""
+"""Fast reads after an event: further evidence of the same change may come without one."""
 QUICK_SECONDS, QUICK_FACTOR = 0.1, 20
 """Interval of polling after a change; at least that multiple of the cost of a read, which bounds the load."""
 QUICK_PERIOD = 10.0
@@ -100,7 +100,7 @@ class Waiter:
     """Wait until one of some sessions has to be read again."""
 
     def __init__(self, ctx: Context, *, single: bool = False) -> None:
-        """`single`: there is one session, for which the portable watcher does."""
+        """Open the watcher; `single`: the portable one suffices for one session."""
         self._clock = ctx.clock
         self._watcher = open_shared_watcher(IGNORED_FILES) if single else open_watcher(IGNORED_FILES)
         self._members: dict[str, _Member] = {}
@@ -129,7 +129,7 @@ class Waiter:
         self._throttle.start_read()
 
     def finish_read(self, found: Mapping[str, tuple[Evidence, Status]]) -> float:
-        """Take the values that were just read of some members; return the time."""
+        """Store the values just read of some members; return the time."""
         now = self._throttle.finish_read()
         for key, (evidence, status) in found.items():
             self._watcher.follow(key, [evidence.folder, *evidence.watch_paths], _find_pids(evidence))
@@ -143,7 +143,7 @@ class Waiter:
         return now
 
     def wait(self, seconds: float) -> set[str]:
-        """Return the members to read: of which something was seen, or whose time has come; none after `seconds`."""
+        """Return the members to read because of an event, a difference or their interval; none after `seconds`."""
         deadline = self._clock.monotonic() + max(0.0, seconds)
         while True:
             now = self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""Passes monitor events on to a file or an HTTP endpoint, beside the monitoring: a dead one never delays or ends it."""
+"""Deliver monitor events to a file or an HTTP endpoint in a thread, without delaying the monitor."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from lisa_py.host.env import Settings
 
 TIMEOUT_SECONDS = 10.0
 QUEUE_SIZE = 200
-"""Events that wait for a slow endpoint; the oldest give way."""
+"""Most events that wait for a slow endpoint; the oldest are dropped."""
 RETRY_PAUSES = (0.5, 2.0)
-"""Before the second and third try of one event."""
+"""Seconds before the second and third attempt."""
 FAILING_CLOSE_SECONDS = 0.5
-"""How long the end waits for an endpoint that has failed before."""
+"""Seconds that closing waits for an endpoint whose last delivery failed."""
 
 
 class Webhook:
-    """One target, one thread that delivers in order."""
+    """A thread that delivers events to one target, in order."""
 
     def __init__(self, target: str, settings: Settings) -> None:
-        """Raises UsageError(invalid_webhook)."""
+        """Raise UsageError(invalid_webhook) for an unusable target."""
         self._target = target.strip()
         self._remote = self._target.startswith(("http://", "https://"))
         if not self._remote:
@@ -40,12 +40,12 @@ class Webhook:
         self._error = ""
         self._failed = 0
         self._failing = False
-        """The newest delivery went wrong."""
+        """The newest delivery failed."""
         self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
         self._thread.start()
 
     def send(self, event: object) -> None:
-        """Queue one event; returns at once."""
+        """Queue one event without blocking."""
         raw = msgspec.json.encode(event, order="sorted")
         while True:
             try:
@@ -54,12 +54,12 @@ class Webhook:
                 self._drop()
 
     def close(self) -> str:
-        """Wait for what is queued, but not long for an endpoint that fails; the last failure, or empty."""
+        """Wait for queued events, briefly if the endpoint fails; return the last failure or an empty text."""
         self._closing.set()
         self._events.put(None) if not self._events.full() else self._drop_and_end()
         self._thread.join(FAILING_CLOSE_SECONDS if self._failing else TIMEOUT_SECONDS)
         if self._thread.is_alive() and not self._error:
-            self._error = f"{self._target} did not take the events in time"
+            self._error = f"{self._target} did not accept the events in time"
         if self._failed > 1:
             return f"{self._error} ({self._failed} events not delivered)"
         return self._error
@@ -72,7 +72,7 @@ class Webhook:
         try:
             self._events.get_nowait()
             self._failed += 1
-            self._error = self._error or f"{self._target} is too slow; the oldest events were left out"
+            self._error = self._error or f"{self._target} is too slow; the oldest events were dropped"
         except queue.Empty:
             pass
 
@@ -111,7 +111,7 @@ class Webhook:
     def _headers(self, raw: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "lisa"}
         if self._secret:
-            import hmac  # noqa: PLC0415 - only for those who sign
+            import hmac  # noqa: PLC0415 - only signed deliveries need it
 
             headers["X-Lisa-Signature"] = "sha256=" + hmac.new(self._secret.encode(), raw, "sha256").hexdigest()
         return headers
