@@ -10,6 +10,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.env import Settings
 from lisa_py.store.json_records import UnreadableRecord, load, recover, save
+from lisa_py.store.record import StoreRecord
 
 MAX_AGE_SECONDS = 24 * 3600
 """A shim (mise, volta, asdf) does not change when what it starts does: ask again once a day."""
@@ -71,3 +72,6 @@ def save_facts(binary: str, facts: BinaryFacts, settings: Settings) -> None:
             save(facts_path, BinaryFactsFile(binaries={name: kept[name] for name in newest}))
     except LisaError:
         return
+
+
+RECORD = StoreRecord(check=None, snapshot=None, prune=None)

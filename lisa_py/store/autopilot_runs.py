@@ -16,6 +16,7 @@ from lisa_py.host.clock import utc_stamp
 from lisa_py.host.env import Settings
 from lisa_py.store import paths
 from lisa_py.store.paths import Project
+from lisa_py.store.record import DAY, StoreRecord
 
 RUN_ID = re.compile(r"run-\d{8}-\d{6}-\d{3}-[0-9a-f]{6}\Z")
 MAX_KEPT_RUNS = 20
@@ -113,13 +114,22 @@ def busy_error(run: RunRef) -> LisaError:
     )
 
 
-def prune(folder: str, oldest: float = 0.0) -> None:
-    """Forget a project's runs beyond those that are kept, and those that got on last before `oldest` (unix seconds).
+def prune(folder: str, oldest: float = 0.0) -> int:
+    """Remove logs beyond MAX_KEPT_RUNS and those unchanged since `oldest` (unix seconds); return their number.
 
-    Not those under way; what cannot be removed now is tried again the next time.
+    Running ones stay; a log that cannot be removed is tried again the next time.
     """
+    removed = 0
     for number, run in enumerate(_list_folder_runs(folder)):
         if (number >= MAX_KEPT_RUNS or modified_at(run) < oldest) and not is_running(run):
             with contextlib.suppress(OSError):
-                files.remove(run.log)
+                removed += files.remove(run.log)
                 files.remove(run.lock)
+    return removed
+
+
+RECORD = StoreRecord(
+    check=None,
+    snapshot=None,
+    prune=lambda folder, settings, now: prune(folder, now - settings.event_retention_days * DAY),
+)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from lisa_py.store.objectives import is_expired
 from lisa_py.store.paths import Project
+from lisa_py.store.record import SnapshotPart, StoreRecord, check_registries
 from lisa_py.store.registry import Registry, RegistryErrorCodes
 
 _CODES = RegistryErrorCodes(
@@ -40,3 +41,15 @@ class ContextCache(Struct, kw_only=True, rename="camel"):
 def registry(project: Project) -> Registry[ContextCache]:
     path = os.path.join(project.folder, "context-cache.json")
     return Registry(path, ContextCache, _CODES, lambda settings: settings.event_lock_timeout_ms)
+
+
+RECORD = StoreRecord(
+    check=lambda project, settings: check_registries([registry(project)]),
+    snapshot=SnapshotPart(
+        field="context_cache",
+        extra="context-cache",
+        clear_code="context_cache_clear_failed",
+        registry=lambda project, name: registry(project),
+    ),
+    prune=None,
+)

@@ -14,6 +14,7 @@ from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.files import StagedFile
+from lisa_py.store.record import StoreRecord
 
 T = TypeVar("T")
 
@@ -190,3 +191,6 @@ def stage_semantic(path: str, lines: tuple[str, ...], now: float) -> StagedFile:
     """As stage. Raises LisaError(semantic_cursor_write_failed)."""
     raw = msgspec.json.encode(SemanticCursor(lines=lines, updated_at=format_rfc3339(now)))
     return stage_raw(path, msgspec.json.format(raw, indent=2), "semantic_cursor_write_failed")
+
+
+RECORD = StoreRecord(check=None, snapshot=None, prune=None)

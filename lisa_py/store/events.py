@@ -13,7 +13,9 @@ from lisa_py.contract.records import Event
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.env import Settings
+from lisa_py.store import paths, session_folder
 from lisa_py.store.paths import SessionRef
+from lisa_py.store.record import DAY, StoreRecord
 
 _TAIL = 1 << 16
 
@@ -139,3 +141,20 @@ def _has_too_many_lines(path: str, settings: Settings, newest: int) -> bool:
     if not oldest:
         return len(_read_lines(path)) > settings.events_max_lines
     return newest - oldest[0].seq >= settings.events_max_lines
+
+
+def prune(folder: str, settings: Settings, now: float) -> int:
+    """Remove the logs of killed sessions after LISA_EVENT_RETENTION_DAYS and return their number."""
+    removed = 0
+    oldest = now - settings.event_retention_days * DAY
+    for name in paths.list_session_names(folder):
+        path = os.path.join(folder, "sessions", name)
+        is_log_only = session_folder.list_entries(path) == [session_folder.EVENTS]
+        if is_log_only and files.modified_at(os.path.join(path, session_folder.EVENTS)) < oldest:
+            files.remove_tree(path)
+            files.remove(os.path.join(folder, "locks", name + ".events"))
+            removed += 1
+    return removed
+
+
+RECORD = StoreRecord(check=None, snapshot=None, prune=prune)

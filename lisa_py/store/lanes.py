@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from lisa_py.store.paths import Project
+from lisa_py.store.record import SnapshotPart, StoreRecord, check_registries
 from lisa_py.store.registry import Registry, project_registry
 
 
@@ -39,3 +40,12 @@ def registry(project: Project) -> Registry[Lanes]:
 def find(project: Project, name: str) -> Lane | None:
     """The lane of this name (case does not matter), or None. Raises LisaError(lane_store_read_failed)."""
     return registry(project).read().lanes.get(name.strip().lower())
+
+
+RECORD = StoreRecord(
+    check=lambda project, settings: check_registries([registry(project)]),
+    snapshot=SnapshotPart(
+        field="lane_store", clear_code="lane_store_clear_failed", registry=lambda project, name: registry(project)
+    ),
+    prune=None,
+)

@@ -16,6 +16,8 @@ from lisa_py.host.clock import format_rfc3339, parse_time
 from lisa_py.host.env import Settings
 from lisa_py.host.run import run_program
 from lisa_py.store.json_records import UnreadableRecord, load, recover
+from lisa_py.store.paths import Project
+from lisa_py.store.record import StoreRecord
 
 
 class OAuthToken(Struct, kw_only=True, rename="camel", omit_defaults=True):
@@ -307,3 +309,13 @@ def _fetch_secret(command: str, settings: Settings) -> str:
 def _note_failure(token: OAuthToken, reason: str, now: float) -> None:
     token.last_failure_at, token.last_failure_reason = format_rfc3339(now), reason
     token.failure_count += 1
+
+
+def _check(project: Project, settings: Settings) -> Iterator[str]:
+    try:
+        load(path(settings), TokenPool)
+    except UnreadableRecord as problem:
+        yield str(problem)
+
+
+RECORD = StoreRecord(check=_check, snapshot=None, prune=None)

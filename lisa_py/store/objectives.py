@@ -7,6 +7,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.host.clock import parse_time
 from lisa_py.store.paths import Project
+from lisa_py.store.record import SnapshotPart, StoreRecord, check_registries
 from lisa_py.store.registry import Registry, project_registry
 
 
@@ -58,3 +59,14 @@ def is_expired(stamp: str, now: float) -> bool:
     """Return True if the time is before now; an unreadable or missing time never expires."""
     moment = parse_time(stamp)
     return moment is not None and moment < now
+
+
+RECORD = StoreRecord(
+    check=lambda project, settings: check_registries([registry(project)]),
+    snapshot=SnapshotPart(
+        field="objective_store",
+        clear_code="objective_store_clear_failed",
+        registry=lambda project, name: registry(project),
+    ),
+    prune=None,
+)

@@ -15,6 +15,7 @@ from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.files import StagedFile
 from lisa_py.store import cursors, session_folder
 from lisa_py.store.paths import Project, SessionRef
+from lisa_py.store.record import StoreRecord
 
 _MAX_BYTES = 8 << 20
 
@@ -104,3 +105,6 @@ def _invalid(why: str) -> UsageError:
         "invalid_cursor_file",
         f"invalid --cursor-file: {why} (--cursor-reset sets the file aside and starts anew)",
     )
+
+
+RECORD = StoreRecord(check=None, snapshot=None, prune=None)

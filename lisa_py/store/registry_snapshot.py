@@ -10,12 +10,12 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.host.env import Settings
-from lisa_py.store import context_cache, lanes, objectives, registry, session_memory
 from lisa_py.store.context_cache import ContextCache
 from lisa_py.store.lanes import Lanes
 from lisa_py.store.objectives import Objectives
-from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
-from lisa_py.store.registry import Registry
+from lisa_py.store.paths import SESSION_NAME, Project
+from lisa_py.store.record import SnapshotPart, load_records
+from lisa_py.store.registry import Registry, write_all
 from lisa_py.store.session_memory import SessionMemory
 
 VERSION = "1"
@@ -34,28 +34,23 @@ class RegistrySnapshot(Struct, kw_only=True, rename="camel"):
     context_cache: ContextCache | UnsetType = UNSET
 
 
-class RegistryClearResult(Struct, frozen=True, kw_only=True):
-    """Which registries were there and are gone."""
-
-    objectives: bool
-    lanes: bool
-    memories: int = 0
-    context_cache: bool = False
+def _parts(extras: frozenset[str]) -> list[SnapshotPart]:
+    """Return the parts in the order of the fields, which decides the failure that is reported."""
+    parts = {record.snapshot.field: record.snapshot for record in load_records().values() if record.snapshot}
+    ordered = [parts[field] for field in RegistrySnapshot.__struct_fields__ if field in parts]
+    return [part for part in ordered if not part.extra or part.extra in extras]
 
 
 def take(project: Project, extras: frozenset[str]) -> RegistrySnapshot:
-    """Raises LisaError of the registry that cannot be read."""
-    return RegistrySnapshot(
-        project_root=project.root,
-        objective_store=objectives.registry(project).read(),
-        lane_store=lanes.registry(project).read(),
-        memories=_memories(project) if "memory" in extras else UNSET,
-        context_cache=context_cache.registry(project).read() if "context-cache" in extras else UNSET,
-    )
+    """Return the content of all parts. Raise LisaError of the registry that cannot be read."""
+    contents = {part.field: _read_part(part, project) for part in _parts(extras)}
+    return RegistrySnapshot(project_root=project.root, **contents)
 
 
-def _memories(project: Project) -> dict[str, SessionMemory]:
-    return {ref.session: session_memory.registry(ref).read() for ref in session_memory.list_sessions(project)}
+def _read_part(part: SnapshotPart, project: Project) -> Any:
+    if part.names is None:
+        return part.registry(project, "").read()
+    return {name: part.registry(project, name).read() for name in part.names(project)}
 
 
 def parse(raw: bytes) -> RegistrySnapshot:
@@ -88,31 +83,31 @@ def _without_nulls(value: Any) -> Any:
 
 
 def restore(project: Project, snapshot: RegistrySnapshot, settings: Settings) -> None:
-    """Replace what the snapshot holds, sound or corrupt; all of it or nothing.
+    """Replace the registries that the snapshot holds, intact or corrupt; all of them or none.
 
     Raises LisaError of the registry that cannot be written.
     """
-    changes: list[tuple[Registry[Any], Any]] = [
-        (objectives.registry(project), snapshot.objective_store),
-        (lanes.registry(project), snapshot.lane_store),
-    ]
-    if isinstance(snapshot.context_cache, ContextCache):
-        changes.append((context_cache.registry(project), snapshot.context_cache))
-    for name, content in (snapshot.memories or {}).items():
-        changes.append((session_memory.registry(SessionRef(project, name)), content))
-    registry.write_all(changes, settings)
+    changes: list[tuple[Registry[Any], Any]] = []
+    for part in _parts(frozenset(EXTRAS)):
+        content = getattr(snapshot, part.field)
+        if content is not UNSET:
+            contents = {"": content} if part.names is None else content
+            changes += [(part.registry(project, name), each) for name, each in contents.items()]
+    write_all(changes, settings)
 
 
-def clear(project: Project, extras: frozenset[str], settings: Settings) -> RegistryClearResult:
-    """Remove the registries, sound or corrupt. Raises LisaError(..._clear_failed)."""
-    refs = session_memory.list_sessions(project) if "memory" in extras else []
-    cache = "context-cache" in extras
-    return RegistryClearResult(
-        objectives=_clear(objectives.registry(project), settings, "objective_store_clear_failed"),
-        lanes=_clear(lanes.registry(project), settings, "lane_store_clear_failed"),
-        memories=sum(_clear(session_memory.registry(ref), settings, "memory_clear_failed") for ref in refs),
-        context_cache=cache and _clear(context_cache.registry(project), settings, "context_cache_clear_failed"),
-    )
+def clear(project: Project, extras: frozenset[str], settings: Settings) -> dict[str, int]:
+    """Remove the registries, intact or corrupt; return the numbers by field.
+
+    Raises LisaError(..._clear_failed).
+    """
+    return {
+        part.field: sum(
+            _clear(part.registry(project, name), settings, part.clear_code)
+            for name in ([""] if part.names is None else part.names(project))
+        )
+        for part in _parts(extras)
+    }
 
 
 def _clear(found: Registry[Any], settings: Settings, code: str) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
+from lisa_py.host.env import Settings
+from lisa_py.store import session_folder
+from lisa_py.store.json_records import UnreadableRecord, load
 from lisa_py.store.objectives import is_expired
 from lisa_py.store.paths import Project, SessionRef
+from lisa_py.store.record import SnapshotPart, StoreRecord, check_registries
 from lisa_py.store.registry import Registry, RegistryErrorCodes
 
 LINES = 80
@@ -52,3 +57,39 @@ def list_sessions(project: Project) -> list[SessionRef]:
     """Places of all sessions that have a memory."""
     names = files.list_names(_folder(project))
     return [SessionRef(project, name.removesuffix(".json")) for name in names if name.endswith(".json")]
+
+
+def prune(folder: str, settings: Settings, now: float) -> int:
+    """Remove the expired memories of a project; an unreadable one stays."""
+    removed = 0
+    memories = os.path.join(folder, "memories")
+    for name in session_folder.list_entries(memories):
+        path = os.path.join(memories, name)
+        if not name.endswith(".json") or not _is_expired(path, now):
+            continue
+        with contextlib.suppress(LisaError), files.lock(path + ".lock", timeout_ms=0):
+            if _is_expired(path, now):  # no other process has refreshed it in between
+                removed += files.remove(path)
+            files.remove(path + ".lock")
+    return removed
+
+
+def _is_expired(path: str, now: float) -> bool:
+    try:
+        memory = load(path, SessionMemory)
+    except UnreadableRecord:
+        return False
+    return memory is not None and bool(memory.updated_at) and not memory.is_current(now)
+
+
+RECORD = StoreRecord(
+    check=lambda project, settings: check_registries(registry(ref) for ref in list_sessions(project)),
+    snapshot=SnapshotPart(
+        field="memories",
+        extra="memory",
+        clear_code="memory_clear_failed",
+        registry=lambda project, name: registry(SessionRef(project, name)),
+        names=lambda project: [ref.session for ref in list_sessions(project)],
+    ),
+    prune=prune,
+)

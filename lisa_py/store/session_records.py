@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from lisa_py.host.env import Settings
 from lisa_py.store import paths, session_folder
 from lisa_py.store.json_records import UnreadableRecord, load, recover, save
 from lisa_py.store.paths import Project, SessionRef
+from lisa_py.store.record import StoreRecord
 
 _DONE = re.compile(r"([A-Za-z0-9._-]+):(-?\d+)\s*\Z")
 
@@ -143,3 +144,15 @@ def list_sessions(project: Project) -> list[SessionRef]:
     """Places of all sessions of the project that have metadata."""
     every = (SessionRef(project, name) for name in paths.list_session_names(project.folder))
     return [ref for ref in every if files.exists(ref.meta)]
+
+
+def _check(project: Project, settings: Settings) -> Iterator[str]:
+    for ref in list_sessions(project):
+        try:
+            read_meta(ref)
+            read_state(ref)
+        except UnreadableRecord as problem:
+            yield str(problem)
+
+
+RECORD = StoreRecord(check=_check, snapshot=None, prune=None)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from lisa_py.host.env import Settings
 from lisa_py.store.paths import Project
+from lisa_py.store.record import StoreRecord, check_registries
 from lisa_py.store.registry import Registry, RegistryErrorCodes
 
 
@@ -32,3 +33,8 @@ def registry(project: Project, settings: Settings) -> Registry[Claims]:
     path = os.path.join(settings.shared_dir, f".lisa-{project.hash}-dedupe.json")
     codes = RegistryErrorCodes(read="dedupe_registry_read_failed", write="dedupe_registry_write_failed")
     return Registry(path, Claims, codes, lock=os.path.join(project.folder, "locks", "dedupe"))
+
+
+RECORD = StoreRecord(
+    check=lambda project, settings: check_registries([registry(project, settings)]), snapshot=None, prune=None
+)

@@ -14,6 +14,7 @@ from lisa_py.host.env import Settings
 from lisa_py.store import cursors
 from lisa_py.store.json_records import UnreadableRecord, load, recover, save
 from lisa_py.store.paths import Project
+from lisa_py.store.record import StoreRecord
 
 
 class TreeEdgesSnapshot(Struct, kw_only=True):
@@ -76,3 +77,6 @@ def write_rows(path: str, rows: dict[str, dict[str, Any]], with_state: bool, now
         save(path, TreeRowsCursor(updated_at=format_rfc3339(now), with_state=with_state, rows=rows))
     except LisaError as problem:
         raise LisaError("cursor_file_write_failed", problem.message) from problem
+
+
+RECORD = StoreRecord(check=None, snapshot=None, prune=None)

@@ -56,7 +56,7 @@ def test_event_logs_go_after_their_time_and_only_where_nothing_else_is_left(ctx:
         events.add(ctx.ref(name), ctx.settings, NOW, type="lifecycle", reason="kill_success")
         aged(ctx.ref(name).events, 13 * DAY if name == "lisa-young" else 15 * DAY)
     files.write(ctx.ref("lisa-alive").meta, "{}")
-    assert pruning.prune(ctx.settings, NOW) == 1
+    assert pruning.prune(ctx.settings, NOW)["events"] == 1
     there = [name for name in ("lisa-old", "lisa-young", "lisa-alive") if os.path.exists(ctx.ref(name).events)]
     assert there == ["lisa-young", "lisa-alive"]
 

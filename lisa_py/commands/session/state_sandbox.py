@@ -201,10 +201,10 @@ def _clear(project: Project, extras: frozenset[str], ctx: Context) -> StateSandb
     cleared = registry_snapshot.clear(project, extras, ctx.settings)
     return StateSandboxClearResult(
         project_root=project.root,
-        cleared_objectives=cleared.objectives,
-        cleared_lanes=cleared.lanes,
-        cleared_memories=cleared.memories if "memory" in extras else UNSET,
-        cleared_context_cache=cleared.context_cache if "context-cache" in extras else UNSET,
+        cleared_objectives=bool(cleared["objective_store"]),
+        cleared_lanes=bool(cleared["lane_store"]),
+        cleared_memories=cleared.get("memories", UNSET),
+        cleared_context_cache=bool(cleared["context_cache"]) if "context-cache" in extras else UNSET,
         objective_store_path=objectives.registry(project).path,
         lane_store_path=lanes.registry(project).path,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -18,10 +17,8 @@ from lisa_py.core.workflows import model_probe, self_checks
 from lisa_py.core.workflows.model_probe import AutoModelResult, ModelCheck
 from lisa_py.core.workflows.self_checks import SelfCheck
 from lisa_py.host import files
-from lisa_py.store import context_cache, lanes, oauth_tokens, objectives, session_memory, session_records, task_claims
-from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project
-from lisa_py.store.registry import Registry
+from lisa_py.store.record import load_records
 
 LOCK_TIMEOUT_MS = 50
 
@@ -157,31 +154,7 @@ def _nearest_existing(folder: str) -> str:
 
 def _check_stores(ctx: Context, project: Project) -> MachineCheck:
     """Test that every record of the project and the token pool can be read."""
-    problems = list(_list_unreadable(ctx, project))
+    checks = [record.check for record in load_records().values() if record.check is not None]
+    problems = [line for check in checks for line in check(project, ctx.settings)]
     detail = "; ".join(problems[:3]) if problems else "every record can be read"
     return MachineCheck(name="stores", ok=not problems, detail=detail)
-
-
-def _list_unreadable(ctx: Context, project: Project) -> Iterator[str]:
-    registries: list[Registry[Any]] = [
-        lanes.registry(project),
-        objectives.registry(project),
-        context_cache.registry(project),
-        task_claims.registry(project, ctx.settings),
-        *(session_memory.registry(ref) for ref in session_memory.list_sessions(project)),
-    ]
-    for registry in registries:
-        try:
-            registry.read()
-        except LisaError as problem:
-            yield problem.message
-    try:
-        oauth_tokens.list_tokens(ctx.settings, ctx.clock.now())
-    except (LisaError, UnreadableRecord) as problem:
-        yield str(problem)
-    for ref in session_records.list_sessions(project):
-        try:
-            session_records.read_meta(ref)
-            session_records.read_state(ref)
-        except UnreadableRecord as problem:
-            yield str(problem)
