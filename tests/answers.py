@@ -53,7 +53,7 @@ def check_event(path: tuple[str, ...], line: Mapping[str, Any]) -> None:
 
 def _check_form(path: tuple[str, ...], command: Command, answer: Mapping[str, Any], form: str) -> None:
     error_code = answer.get("errorCode")
-    declared = {*COMMON_ERRORS, *command.errors, "", None}
+    declared = {*COMMON_ERRORS, *command.error_codes, "", None}
     assert error_code in declared, f"lisa {' '.join(path)} does not declare its error code {error_code}"
     if not (_is_failure(answer) and _validator(path, "error").is_valid(answer)):
         _check_schema(path, "json-min" if form == "json-min" and command.min is not None else "json", answer)
@@ -81,7 +81,7 @@ def _check_schema(path: tuple[str, ...], kind: str, value: Mapping[str, Any]) ->
 def _validator(path: tuple[str, ...], kind: str) -> Draft202012Validator:
     command = commands.load(path)
     if kind == "error":  # holds more than its envelope
-        return Draft202012Validator(schema.failure_schema(command.errors if command is not None else {}))
+        return Draft202012Validator(schema.failure_schema(command.error_codes if command is not None else ()))
     assert command is not None, path
     published = {"json": schema.answer_schema, "json-min": schema.min_schema, "events": schema.event_schema}[kind](
         command

@@ -9,6 +9,7 @@ from msgspec import NODEFAULT
 
 from lisa_py import commands
 from lisa_py.cli import click_options
+from lisa_py.contract import error_codes
 from lisa_py.contract.command import Command, Field
 from lisa_py.contract.errors import UsageError
 
@@ -43,8 +44,9 @@ def format_page(path: Sequence[str], command: Command) -> str:
     if command.example:
         parts.append("example:\n  " + command.example.strip().replace("\n", "\n  "))
     parts.append("exit codes:\n" + _format_table([(str(code), what) for code, what in sorted(command.exits.items())]))
-    if command.errors:
-        parts.append("error codes of this command:\n" + _format_table(sorted(command.errors.items())))
+    if command.error_codes:
+        codes = error_codes.describe_codes(command)
+        parts.append("error codes of this command:\n" + _format_table(list(codes.items())))
     return "\n\n".join(parts) + "\n"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lisa_py import commands
 from lisa_py.cli import click_options, help_pages, skill_index
-from lisa_py.contract import schema
+from lisa_py.contract import error_codes, schema
 from lisa_py.contract.command import Command, Field
 from lisa_py.contract.errors import COMMON_ERRORS
 from lisa_py.host import files, folder_copy
@@ -48,12 +48,9 @@ def format_command_page(path: Sequence[str], command: Command) -> str:
     parts.append(
         _format_table("Exit code", "Meaning", [(str(code), what) for code, what in sorted(command.exits.items())])
     )
-    if command.errors:
-        parts.append(
-            _format_table(
-                "Error code", "Meaning", [(f"`{code}`", what) for code, what in sorted(command.errors.items())]
-            )
-        )
+    if command.error_codes:
+        rows = [(f"`{code}`", what) for code, what in error_codes.describe_codes(command).items()]
+        parts.append(_format_table("Error code", "Meaning", rows))
     parts.append("Codes that every command may answer: [errors](errors.md).\n")
     parts.append(_format_answer("Answer under `--json`", schema.answer_schema(command)))
     minimal, events = schema.min_schema(command), schema.event_schema(command)
@@ -136,11 +133,14 @@ def format_index() -> str:
 def format_errors() -> str:
     """Return the page of error codes with their commands and meanings."""
     rows = [(f"`{code}`", f"every command: {what}") for code, what in COMMON_ERRORS.items()]
-    own: dict[tuple[str, str], list[str]] = {}
+    raised_by: dict[str, list[tuple[tuple[str, ...], Command]]] = {}
     for path, command in _list_commands():
-        for code, what in command.errors.items():
-            own.setdefault((code, what), []).append(f"[{' '.join(path)}]({_page_file(path)})")
-    rows += [(f"`{code}`", f"{what} ({', '.join(by)})") for (code, what), by in own.items()]
+        for code in set(command.error_codes) - COMMON_ERRORS.keys():
+            raised_by.setdefault(code, []).append((path, command))
+    for code, by in raised_by.items():
+        links = ", ".join(f"[{' '.join(path)}]({_page_file(path)})" for path, _ in by)
+        meaning = error_codes.meaning_of(code, [command for _, command in by])
+        rows.append((f"`{code}`", f"{meaning} ({links})"))
     return "\n".join([_NOTE, "# Error codes\n", _format_table("Error code", "Meaning", sorted(rows))])
 
 

@@ -60,7 +60,7 @@ def _format_section(entry: CommandEntry) -> str:
     flags = [_format_flag(field) for field in command.fields] + [f"[{flag}]" for flag in entry.spellings]
     flags += ["[--json]"] + (["[--json-min]"] if command.min is not None else [])
     exits = "; ".join(f"{code} {what}" for code, what in sorted(command.exits.items()))
-    codes = ", ".join(f"`{code}`" for code in sorted(command.errors))
+    codes = ", ".join(f"`{code}`" for code in command.error_codes)
     lines = [f"## {entry.name}\n", f"{entry.summary}\n", f"    lisa {entry.name} {' '.join(flags)}\n"]
     lines += [f"Exits: {exits}"] if command.exits != DEFAULT_EXITS else []
     lines += [f"Codes: {codes}"] if codes else []

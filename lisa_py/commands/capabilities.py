@@ -68,7 +68,7 @@ def _build_capability(entry: CommandEntry) -> Capability:
         description=entry.summary,
         flags=entry.flags,
         parameters=tuple(map(_build_parameter, entry.command.fields)),
-        errors=tuple(sorted(entry.command.errors)),
+        errors=entry.command.error_codes,
     )
 
 

@@ -72,7 +72,7 @@ COMMAND = Command(
     text=text,
     exit_code=lambda answer: 1 if answer.errors else 0,
     exits={0: "done", 1: "some sockets could not be checked or removed; errors lists them"},
-    errors={"cleanup_socket_errors": "some sockets could not be checked or removed; errors lists them with reasons"},
+    errors=("cleanup_socket_errors",),
     example="lisa cleanup --dry-run",
     notes="A server with a running program or an attached client is never touched, nor is a file of another user or"
     " one that is not a socket. The last screens of ended sessions are kept in their folders.",

@@ -87,7 +87,6 @@ COMMAND = Command(
     answer=CompletionResult,
     run=run,
     text=text,
-    errors={"invalid_shell": "the shell is not bash, zsh or fish"},
     example='eval "$(lisa completion bash)"',
     notes="""
 Add the line of the example to your shell's start-up file. For zsh: eval "$(lisa completion zsh)"; for fish:

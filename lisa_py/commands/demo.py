@@ -131,10 +131,10 @@ COMMAND = Command(
     text=text,
     live=True,
     exit_code=lambda answer: 0 if answer.ok else 1,
-    errors={
-        "invalid_agent": "--agent is not a known agent",
-        "agent_not_installed": "the agent's CLI is not on PATH",
-    },
+    errors=(
+        "invalid_agent",
+        "agent_not_installed",
+    ),
     exits={
         0: "the demo succeeded and left nothing behind",
         1: "a step failed or was refused",

@@ -78,6 +78,20 @@ class Field(Struct, frozen=True):
             return "true|false"
         return self.flag.metavar or {int: "N", float: "N"}.get(self.kind, "TEXT")
 
+    @property
+    def is_checked(self) -> bool:
+        """Return True if parsing may refuse a value."""
+        return bool(self.flag.choices) or self.flag.boolean_word or self.kind in (int, float)
+
+    @property
+    def expected(self) -> str:
+        """Description of the accepted values of a checked flag."""
+        if self.flag.choices or self.flag.boolean_word:
+            return self.metavar
+        limits = ((">=", self.flag.minimum), ("<=", self.flag.maximum))
+        bounds = [f"{sign} {limit}" for sign, limit in limits if limit is not None]
+        return " ".join(["a number", " and ".join(bounds)]).rstrip()
+
     def spellings(self) -> tuple[str, ...]:
         """Return all spellings of this flag, including the one that switches it off."""
         off = (self.flag.off_spelling,) if self.flag.off_spelling else ()
@@ -100,13 +114,13 @@ class Field(Struct, frozen=True):
         word = text.strip().lower()
         word = self.flag.aliases.get(word, word)
         if word not in self.flag.choices:
-            raise self._usage_error(text, "|".join(filter(None, self.flag.choices)))
+            raise self._usage_error(text)
         return word
 
     def _parse_word(self, text: str) -> bool:
         word = text.strip().lower()
         if word not in BOOLEAN_WORDS:
-            raise self._usage_error(text, "true|false")
+            raise self._usage_error(text)
         return BOOLEAN_WORDS[word]
 
     def _parse_number(self, text: str) -> int | float:
@@ -115,16 +129,15 @@ class Field(Struct, frozen=True):
                 raise ValueError
             value = self.kind(text.strip())
         except ValueError:
-            raise self._usage_error(text, "a number") from None
-        minimum, maximum = self.flag.minimum, MAX_INTEGER if self.flag.maximum is None else self.flag.maximum
-        if minimum is not None and value < minimum:
-            raise self._usage_error(text, f"a number >= {minimum}")
-        if value > maximum:
-            raise self._usage_error(text, f"a number <= {maximum}")
+            raise self._usage_error(text) from None
+        if self.flag.minimum is not None and value < self.flag.minimum:
+            raise self._usage_error(text)
+        if value > (MAX_INTEGER if self.flag.maximum is None else self.flag.maximum):
+            raise self._usage_error(text, f"a number <= {MAX_INTEGER}" if self.flag.maximum is None else "")
         return value  # type: ignore[no-any-return]
 
-    def _usage_error(self, text: str, expected: str) -> UsageError:
-        return UsageError(self.code, f"invalid {self.spelling}: {text} (expected {expected})")
+    def _usage_error(self, text: str, expected: str = "") -> UsageError:
+        return UsageError(self.code, f"invalid {self.spelling}: {text} (expected {expected or self.expected})")
 
 
 def read_fields(args: type[Struct]) -> tuple[Field, ...]:
@@ -158,8 +171,8 @@ class Command(Struct, frozen=True, kw_only=True):
     min: Sequence[str] | Callable[[Any, Any], Any] | None = None
     """`--json-min`: field names to keep (in Python spelling), or (answer, args) -> smaller struct or dict."""
     exit_code: Callable[[Any], int] = lambda answer: 0
-    errors: Mapping[str, str] = {}
-    """Error codes of this command only, with their meanings."""
+    errors: Sequence[str] = ()
+    """Error codes of this command only; those of its checked flags follow from the fields."""
     example: str = ""
     exits: Mapping[int, str] = msgspec.field(default_factory=lambda: DEFAULT_EXITS)
     events: Any = None
@@ -175,3 +188,9 @@ class Command(Struct, frozen=True, kw_only=True):
     @property
     def fields(self) -> tuple[Field, ...]:
         return read_fields(self.args)
+
+    @property
+    def error_codes(self) -> tuple[str, ...]:
+        """All error codes but the common ones, sorted."""
+        of_flags = (field.code for field in self.fields if field.is_checked or field.flag.code)
+        return tuple(sorted({*self.errors, *of_flags}))

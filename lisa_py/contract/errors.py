@@ -55,4 +55,4 @@ COMMON_ERRORS: dict[str, str] = {
     "interrupted": "Ctrl-C; sessions keep running",
     "internal_error": "a bug in lisa; the log file named in the message has the details",
 }
-"""Codes that any command may answer; the codes of one command are in its `COMMAND.errors`."""
+"""Codes that any command may answer; for those of one command see `Command.error_codes`."""

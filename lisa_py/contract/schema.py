@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -37,7 +37,7 @@ def event_schema(command: Command) -> Schema | None:
     return _object_schema(command.events)
 
 
-def failure_schema(command_errors: Mapping[str, str]) -> Schema:
+def failure_schema(command_errors: Iterable[str]) -> Schema:
     """Return the schema of the error object, with its possible codes."""
     codes = sorted({*COMMON_ERRORS, *command_errors})
     return {

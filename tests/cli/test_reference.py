@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lisa_py import commands
 from lisa_py.cli import reference
+from lisa_py.contract import error_codes
 from lisa_py.contract.errors import COMMON_ERRORS
 from lisa_py.host.env import ROUTING_VARIABLES, VARIABLES
 from tests.house.sources import parse_modules
@@ -29,9 +30,30 @@ def test_every_command_has_a_page_with_its_flags_codes_and_keys() -> None:
         assert command.hidden or f"# lisa {' '.join(path)}\n" in page
         if not command.hidden:
             assert all(f"`{field.spelling}`" in page for field in command.fields)
-            assert all(f"`{code}`" in page for code in command.errors)
+            assert all(f"`{code}`" in page for code in command.error_codes)
             assert "| `stderrPolicy` |" in page
     assert all(f"`{code}`" in pages["docs/reference/errors.md"] for code in COMMON_ERRORS)
+
+
+def test_errors_page_has_one_line_per_code() -> None:
+    lines = reference.build_pages()["docs/reference/errors.md"].splitlines()
+    codes = [line.split("`")[1] for line in lines if line.startswith("| `")]
+    loaded = [command for path in commands.paths() if (command := commands.load(path)) and not command.hidden]
+    assert sorted(codes) == sorted({*COMMON_ERRORS, *(code for command in loaded for code in command.error_codes)})
+
+
+def test_error_registry_has_no_unused_code() -> None:
+    loaded = [command for path in commands.paths() if (command := commands.load(path))]
+    used = {code for command in loaded for code in command.error_codes}
+    assert error_codes.MEANINGS.keys() - used == COMMON_ERRORS.keys() - used
+
+
+def test_meaning_of_a_flag_code_comes_from_the_field() -> None:
+    checkpoint, sandbox = commands.load(("session", "checkpoint")), commands.load(("session", "state-sandbox"))
+    assert checkpoint is not None and sandbox is not None
+    assert error_codes.describe_codes(checkpoint)["invalid_lines"] == "--lines is not a number >= 1"
+    meaning = error_codes.meaning_of("invalid_action", [checkpoint, sandbox])
+    assert meaning == "--action is not save|resume, or list|snapshot|restore|clear"
 
 
 def test_every_environment_variable_is_documented_with_its_default() -> None:

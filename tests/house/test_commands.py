@@ -117,7 +117,7 @@ def test_refused_values_name_the_flag_and_its_code(path: tuple[str, ...]) -> Non
         with pytest.raises(parse.UsageError) as problem:
             parse.read_arguments(path, command, [f"{field.spelling}=?"])
         assert problem.value.code == field.code and field.spelling in problem.value.message
-        assert field.code in {**COMMON_ERRORS, **command.errors}
+        assert field.code in {*COMMON_ERRORS, *command.error_codes}
 
 
 @EVERY
@@ -130,8 +130,8 @@ def test_schemas_are_complete(path: tuple[str, ...]) -> None:
     for whole in (answer, *([smaller] if smaller is not None else [])):
         for member in whole.get("anyOf", [whole]):
             assert "stderrPolicy" in member["properties"] and "stderrPolicy" in member["required"]
-    own = schema.failure_schema(command.errors)["properties"]["errorCode"]["enum"]
-    assert {*COMMON_ERRORS, *command.errors} == set(own)
+    own = schema.failure_schema(command.error_codes)["properties"]["errorCode"]["enum"]
+    assert {*COMMON_ERRORS, *command.error_codes} == set(own)
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in ACTS_AT_LENGTH], ids=" ".join)

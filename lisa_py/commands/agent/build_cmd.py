@@ -82,7 +82,7 @@ COMMAND = Command(
     answer=BuildCommandResult,
     run=run,
     text=text,
-    errors=launch.ERRORS,
+    errors=(*launch.ERRORS, "invalid_mode"),
     example='lisa agent build-cmd --agent codex --mode exec --prompt "Run the tests"',
     notes="""
 The line follows the contract. spawn runs the same, adapted to the installed version of the agent: unknown flags are

@@ -71,11 +71,11 @@ COMMAND = Command(
     answer=OauthAddResult,
     run=run,
     text=text,
-    errors={
-        "invalid_oauth_input": "more than one source of the token was given",
-        "oauth_read_failed": "standard input could not be read",
-        "oauth_add_failed": "the pool could not be changed",
-    },
+    errors=(
+        "invalid_oauth_input",
+        "oauth_read_failed",
+        "oauth_add_failed",
+    ),
     example="printf '%s' \"$CLAUDE_CODE_OAUTH_TOKEN\" | lisa oauth add --stdin --label work",
     notes="""\
 Each spawn of an agent that supports tokens gets the next one, in the environment of its session only. A token that the

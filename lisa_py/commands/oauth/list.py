@@ -45,6 +45,6 @@ COMMAND = Command(
     answer=OauthListResult,
     run=run,
     text=text,
-    errors={"oauth_list_failed": "the pool file cannot be read"},
+    errors=("oauth_list_failed",),
     example="lisa oauth list",
 )

@@ -41,9 +41,9 @@ COMMAND = Command(
     answer=OauthRemoveResult,
     run=run,
     text=text,
-    errors={
-        "oauth_token_not_found": "the pool holds no token of this id",
-        "oauth_remove_failed": "the pool could not be changed",
-    },
+    errors=(
+        "oauth_token_not_found",
+        "oauth_remove_failed",
+    ),
     example="lisa oauth remove --id oauth-29a48b8b013d",
 )

@@ -74,10 +74,7 @@ COMMAND = Command(
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
     exits={0: "healthy", 1: "a problem was found, or the call failed"},
-    errors={
-        "invalid_events": "--events is a number, at least 1",
-        "status_compute_failed": "tmux cannot be queried; the state of the session is unknown",
-    },
+    errors=("status_compute_failed",),
     example="lisa session anomaly --session lisa-demo-1 --auto-remediate --json",
     notes="""\
 Findings: reason_loop (the same event six times or more over at least a minute, and no change at a second reading),

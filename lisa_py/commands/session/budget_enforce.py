@@ -81,16 +81,12 @@ COMMAND = Command(
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
     exits={0: "within all limits; a limit may be reached exactly", 1: "a limit is exceeded, or the call failed"},
-    errors={
-        **budget.ERRORS,
-        "budget_limit_exceeded": "at least one limit is exceeded; violations lists which",
-        "missing_budget_limits": "give at least one of --max-tokens, --max-seconds, --max-steps",
-        "invalid_from": "the source of --from cannot be read or is not one JSON object",
-        "invalid_from_jsonl": "the source of --from-jsonl cannot be read or holds no JSON object",
-        "invalid_max_tokens": "--max-tokens is a number, at least 1",
-        "invalid_max_seconds": "--max-seconds is a number, at least 1",
-        "invalid_max_steps": "--max-steps is a number, at least 1",
-    },
+    errors=(
+        "budget_limit_exceeded",
+        "missing_budget_limits",
+        "invalid_from",
+        "invalid_from_jsonl",
+    ),
     notes="For the report formats see `lisa session budget-observe --help`.",
     example="lisa session budget-observe --from run.json --json |\n"
     "  lisa session budget-enforce --from - --max-tokens 4000 --json",

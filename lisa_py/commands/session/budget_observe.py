@@ -74,11 +74,10 @@ COMMAND = Command(
     answer=BudgetObserveResult,
     run=run,
     text=text,
-    errors={
-        **budget.ERRORS,
-        "invalid_from": "a source of --from cannot be read or is not one JSON object",
-        "invalid_from_jsonl": "a source of --from-jsonl cannot be read or holds no JSON object",
-    },
+    errors=(
+        "invalid_from",
+        "invalid_from_jsonl",
+    ),
     notes=(
         "Read are tokens, seconds and steps (also totalTokens etc.) at the top level, in observed, usage, metrics and\n"
         "costEstimate; usage and token records of agent CLIs; with --from-jsonl also their whole transcripts.\n"

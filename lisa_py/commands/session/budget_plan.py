@@ -103,14 +103,12 @@ COMMAND = Command(
     answer=BudgetPlanResult,
     run=run,
     text=text,
-    errors={
-        "invalid_goal": "the goal is nested, analysis or exec",
-        "invalid_agent": "unknown agent",
-        "invalid_profile": "unknown profile",
-        "invalid_budget": "--budget is a number of tokens, at least 1",
-        "invalid_topology": "roles are planner, workers, reviewer",
-        "invalid_from_state": "the input is not JSON of a status, handoff or packet",
-    },
+    errors=(
+        "invalid_agent",
+        "invalid_profile",
+        "invalid_topology",
+        "invalid_from_state",
+    ),
     notes="Nothing is started. The numbers come from a table and are not measured.",
     example="lisa session budget-plan --goal exec --topology workers,reviewer --budget 1200 --json",
 )

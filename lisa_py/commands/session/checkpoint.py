@@ -155,20 +155,14 @@ COMMAND = Command(
     run=run,
     text=text,
     min=minimize,
-    errors={
-        "invalid_action": "not save or resume",
-        "invalid_file_path": "--file is not a writable file",
-        "invalid_events": "not an integer >= 1",
-        "invalid_lines": "not an integer >= 1",
-        "invalid_token_budget": "not an integer >= 1",
-        "invalid_strategy": "not terse, balanced or full",
-        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
-        "status_compute_failed": "tmux cannot be queried; there is no state to save",
-        "checkpoint_write_failed": "the file could not be written",
-        "checkpoint_read_failed": "the checkpoint cannot be read, is not JSON or names no session",
-        "checkpoint_session_mismatch": "--session and the checkpoint name different sessions",
-        "cursor_file_write_failed": "the cursor file could not be written",
-    },
+    errors=(
+        "invalid_file_path",
+        "status_compute_failed",
+        "checkpoint_write_failed",
+        "checkpoint_read_failed",
+        "checkpoint_session_mismatch",
+        "cursor_file_write_failed",
+    ),
     example="lisa session checkpoint save --session lisa-demo-1 --file /tmp/c.json --json\n"
     "lisa session checkpoint resume --file /tmp/c.json --json",
     notes="""\

@@ -126,17 +126,15 @@ COMMAND = Command(
     newline=False,
     exit_code=lambda answer: 1 if isinstance(answer, ContextCacheResult) and answer.error_code is not UNSET else 0,
     exits={0: "done", 1: "the key is unknown, or the call failed"},
-    errors={
-        "invalid_flag_combination": "--list cannot be combined",
-        "invalid_from": "the source of --from cannot be read",
-        "invalid_ttl_hours": "--ttl-hours is a number of hours, at least 1",
-        "invalid_max_lines": "--max-lines is a number of lines, at least 1",
-        "context_cache_not_found": "the key is unknown",
-        "context_cache_read_failed": "the cache cannot be read; the next change moves it aside",
-        "context_cache_write_failed": "the cache cannot be written",
-        "context_cache_lock_failed": "another process holds the cache's lock",
-        "context_cache_refresh_failed": "the session cannot be read",
-    },
+    errors=(
+        "invalid_flag_combination",
+        "invalid_from",
+        "context_cache_not_found",
+        "context_cache_read_failed",
+        "context_cache_write_failed",
+        "context_cache_lock_failed",
+        "context_cache_refresh_failed",
+    ),
     example="lisa session context-pack --for lisa-demo-1 --json |\n"
     "  lisa session context-cache --key auth --from - --json",
     notes="""\

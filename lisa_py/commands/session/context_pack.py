@@ -151,18 +151,11 @@ COMMAND = Command(
     text=lambda answer, args: answer.pack,
     min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
-    errors={
-        "invalid_agent_hint": "--agent is not a known agent",
-        "invalid_mode_hint": "not auto, interactive or exec",
-        "invalid_events": "not an integer >= 1",
-        "invalid_lines": "not an integer >= 1",
-        "invalid_token_budget": "not an integer >= 1",
-        "invalid_strategy": "not terse, balanced or full",
-        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
-        "invalid_from_handoff": "the handoff is unreadable or invalid",
-        "handoff_decompress_failed": "the handoff is packed, and damaged",
-        "from_handoff_session_mismatch": "--for and the handoff name different sessions",
-    },
+    errors=(
+        "invalid_from_handoff",
+        "handoff_decompress_failed",
+        "from_handoff_session_mismatch",
+    ),
     example="lisa session context-pack --for lisa-demo-1 --token-budget 700 --json-min\n"
     "lisa session handoff --session lisa-demo-1 --json | lisa session context-pack --from-handoff - --redact all",
     notes="""\

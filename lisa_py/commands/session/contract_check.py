@@ -54,7 +54,7 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
-    errors={"session_contract_check_failed": "a page differs from a command; see `checks`"},
+    errors=("session_contract_check_failed",),
     exits={0: "all of them agree", 1: "a page is wrong or incomplete"},
     example="lisa session contract-check --project-root .",
 )

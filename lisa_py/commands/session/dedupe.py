@@ -78,11 +78,11 @@ COMMAND = Command(
     text=text,
     min=("task_hash", "duplicate", "claimed", "released", "existing_session", "error_code"),
     exit_code=lambda answer: 1 if answer.duplicate else 0,
-    errors={
-        "task_duplicate_detected": "a live session holds the task",
-        "dedupe_registry_read_failed": "the claims cannot be read; the next write moves them aside",
-        "dedupe_registry_write_failed": "the claims cannot be written",
-    },
+    errors=(
+        "task_duplicate_detected",
+        "dedupe_registry_read_failed",
+        "dedupe_registry_write_failed",
+    ),
     exits={0: "free, claimed or released", 1: "another session holds the task, or the call failed"},
     notes="A claim is valid while its session exists, and for five minutes before the session is spawned.",
     example="lisa session dedupe --task-hash 3f9a --session lisa-demo-1 && echo mine",

@@ -101,6 +101,6 @@ COMMAND = Command(
     answer=DetectNestedResult,
     run=run,
     text=text,
-    errors={code: what for code, what in launch.ERRORS.items() if code != "agent_command_build_failed"},
+    errors=launch.ERRORS,
     example='lisa session detect-nested --prompt "Use ./lisa for child orchestration." --why',
 )

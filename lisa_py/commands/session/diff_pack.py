@@ -111,17 +111,12 @@ COMMAND = Command(
     text=text,
     min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
-    errors={
-        "invalid_strategy": "not terse, balanced or full",
-        "invalid_events": "not an integer >= 1",
-        "invalid_lines": "not an integer >= 1",
-        "invalid_token_budget": "not an integer >= 1",
-        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
-        "invalid_cursor_file": "the cursor file is unreadable or of another command; --cursor-reset replaces it",
-        "cursor_file_write_failed": "the cursor file could not be written",
-        "semantic_cursor_read_failed": "the file of known lines is unreadable; --cursor-reset replaces it",
-        "semantic_cursor_write_failed": "the file of known lines could not be written",
-    },
+    errors=(
+        "invalid_cursor_file",
+        "cursor_file_write_failed",
+        "semantic_cursor_read_failed",
+        "semantic_cursor_write_failed",
+    ),
     example="lisa session diff-pack --session lisa-demo-1 --semantic-only --json-min",
     notes="""\
 The first call reports everything as new. An unchanged session is `changed: false`; reading leaves no trace and ages are

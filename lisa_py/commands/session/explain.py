@@ -164,13 +164,7 @@ COMMAND = Command(
     run=run,
     text=text,
     min=minimize,
-    errors={
-        "invalid_agent_hint": "--agent is not a known agent",
-        "invalid_mode_hint": "--mode is not auto, interactive or exec",
-        "invalid_events": "--events is not a positive number",
-        "invalid_since_cursor": "--since is not a cursor, @unix time or RFC 3339 time",
-        "event_tail_read_failed": "the event log is there but cannot be read",
-    },
+    errors=("event_tail_read_failed",),
     exits={0: "answered, also for a missing session (see errorCode)", 1: "refused"},
     example="lisa session explain --session lisa-demo-1 --events 30",
     notes="""\

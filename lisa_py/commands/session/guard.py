@@ -130,13 +130,12 @@ COMMAND = Command(
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     exits={0: "safe, or advice only", 1: "unsafe under the strict policy, or the call failed"},
-    errors={
-        "shared_tmux_risk_detected": "unsafe: other sessions exist, or the command endangers them",
-        "shared_tmux_guard_enforced": "the same, with --enforce",
-        "invalid_machine_policy": "--machine-policy is strict, warn or off",
-        "policy_file_read_failed": "the policy file is unreadable or invalid",
-        "invalid_policy_machine_policy": "machinePolicy in the policy file is strict, warn or off",
-    },
+    errors=(
+        "shared_tmux_risk_detected",
+        "shared_tmux_guard_enforced",
+        "policy_file_read_failed",
+        "invalid_policy_machine_policy",
+    ),
     notes=(
         "A shell line is assessed as a whole and command by command, including chains, sudo, sh -c and $(...).\n"
         "Under strict, or with --enforce, `safe` means: the user's own tmux server has no session, could be queried\n"

@@ -82,20 +82,13 @@ COMMAND = Command(
     text=text,
     min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
-    errors={
-        "invalid_agent_hint": "--agent is not a known agent",
-        "invalid_mode_hint": "not auto, interactive or exec",
-        "invalid_events": "not an integer >= 1",
-        "invalid_delta_from": "not an integer >= 0",
-        "invalid_compress_mode": "not none or zstd",
-        "invalid_schema": "not v1, v2, v3 or v4",
-        "invalid_redact_rules": "--redact has an unknown rule, or none together with others",
-        "invalid_cursor_file": "the cursor file is unreadable; --cursor-reset replaces it",
-        "handoff_delta_read_failed": "the event log of the cursor is unreadable",
-        "cursor_file_write_failed": "the cursor file could not be written",
-        "handoff_schema_v2_required": "the lane of the session requires --schema v2 or later",
-        "handoff_compress_failed": "the payload could not be compressed",
-    },
+    errors=(
+        "invalid_cursor_file",
+        "handoff_delta_read_failed",
+        "cursor_file_write_failed",
+        "handoff_schema_v2_required",
+        "handoff_compress_failed",
+    ),
     example="lisa session handoff --session lisa-demo-1 --cursor-file /tmp/demo.cursor --json-min",
     notes="""\
 Event numbers only grow, so a cursor stays valid when the log is trimmed. With --delta-from or --cursor-file the oldest

@@ -64,7 +64,7 @@ COMMAND = Command(
     min=("session", "ok", "found", "error_code"),
     exit_code=lambda answer: 0 if answer.ok else 1,
     exits={0: "it is gone", 1: "it does not exist, or a part could not be ended (see errorCode)"},
-    errors={"session_kill_failed": "a part of the session could not be ended; see errors, its records stay"},
+    errors=("session_kill_failed",),
     example="lisa session kill --session lisa-demo-1",
     notes="""\
 Sessions it has spawned are ended first, also those in other projects; each is asked (TERM) and forced (KILL) three

@@ -64,6 +64,6 @@ COMMAND = Command(
     min=("ok", "killed", "total", "error_code"),
     exit_code=lambda answer: 0 if answer.ok else 1,
     exits={0: "none is left", 1: "some could not be ended, or tmux could not be queried"},
-    errors={"session_kill_all_failed": "some sessions could not be ended; see errors"},
+    errors=("session_kill_all_failed",),
     example="lisa session kill-all --project-only",
 )

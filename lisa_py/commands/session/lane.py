@@ -165,13 +165,12 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
-    errors={
-        "invalid_budget": "--budget is a number of tokens, at least 1",
-        "invalid_unset": "--unset has an unknown field",
-        "lane_not_found": "there is no lane of this name",
-        "lane_store_read_failed": "lanes.json cannot be read; the next write moves it aside",
-        "lane_store_write_failed": "lanes.json cannot be written",
-    },
+    errors=(
+        "invalid_unset",
+        "lane_not_found",
+        "lane_store_read_failed",
+        "lane_store_write_failed",
+    ),
     example="lisa session lane --name planner --goal analysis --agent codex --contract handoff_v2_required",
     notes="""\
 spawn, route and autopilot use the values of --lane for flags that are not given. Values are stored as given; `warnings`

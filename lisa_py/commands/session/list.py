@@ -171,17 +171,15 @@ COMMAND = Command(
         "warnings",
     ),
     events=ListResult,
-    errors={
-        "invalid_watch_interval": "not a positive number of seconds",
-        "invalid_watch_cycles": "not a number",
-        "prune_preview_requires_stale": "--prune-preview without --stale",
-        "delta_json_incompatible_with_stale": "--delta-json with --stale",
-        "active_only_incompatible_with_stale": "--active-only with --stale",
-        "cursor_file_requires_delta_json": "--cursor-file without --delta-json",
-        "invalid_cursor_file": "the cursor file is unreadable or of another user; --cursor-reset replaces it",
-        "cursor_file_write_failed": "the cursor file could not be written",
-        "session_list_failed": "tmux could not be queried; the state of the sessions is unknown",
-    },
+    errors=(
+        "prune_preview_requires_stale",
+        "delta_json_incompatible_with_stale",
+        "active_only_incompatible_with_stale",
+        "cursor_file_requires_delta_json",
+        "invalid_cursor_file",
+        "cursor_file_write_failed",
+        "session_list_failed",
+    ),
     example="lisa session list --priority\nlisa session list --all-sockets --with-next-action --json",
     notes="""\
 A session is listed until it is killed, also after its agent has ended. Text output has one name per line; with

@@ -143,13 +143,11 @@ COMMAND = Command(
     answer=MemoryResult,
     run=run,
     text=text,
-    errors={
-        "invalid_ttl_hours": "--ttl-hours is a number of hours, at least 1",
-        "invalid_max_lines": "--max-lines is a number of lines, at least 1",
-        "memory_not_found": "the session has no stored memory, or it expired",
-        "memory_read_failed": "the memory is unreadable; --refresh replaces it",
-        "memory_refresh_failed": "the session cannot be read, or the memory cannot be written",
-    },
+    errors=(
+        "memory_not_found",
+        "memory_read_failed",
+        "memory_refresh_failed",
+    ),
     notes="The memory is kept after the session ends; handoff and context-pack include its last lines.",
     example="lisa session memory --session lisa-demo-1 --refresh --semantic-diff --json",
 )

@@ -49,6 +49,6 @@ COMMAND = Command(
     answer=NameResult,
     run=run,
     text=text,
-    errors={"invalid_agent": "unknown agent", "invalid_mode": "the mode is interactive or exec"},
+    errors=("invalid_agent",),
     example="lisa session name --tag review",
 )

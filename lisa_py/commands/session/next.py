@@ -42,7 +42,6 @@ COMMAND = Command(
     text=text,
     min=("session", "session_state", "next_action", "recommended_command", "error_code"),
     exit_code=lambda answer: 1 if answer.session_state == "not_found" else 0,
-    errors={"invalid_budget": "--budget is a number of tokens, at least 1"},
     exits={
         0: "done",
         1: "refused, or the session does not exist (with the command to start it)",

@@ -147,14 +147,11 @@ COMMAND = Command(
     run=run,
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
-    errors={
-        "invalid_budget": "--budget is a number of tokens, at least 1",
-        "invalid_ttl_hours": "--ttl-hours is a number of hours, at least 1",
-        "invalid_status": "--status is open, done or paused",
-        "objective_not_found": "there is no objective of this id",
-        "objective_store_read_failed": "objectives.json cannot be read; the next write moves it aside",
-        "objective_store_write_failed": "objectives.json cannot be written",
-    },
+    errors=(
+        "objective_not_found",
+        "objective_store_read_failed",
+        "objective_store_write_failed",
+    ),
     example='lisa session objective --id auth --goal "log in with a passkey" --acceptance "tests pass" --budget 4000',
     notes="""\
 Setting an objective makes it the current one. While it is open, spawn puts it before the first prompt and send before

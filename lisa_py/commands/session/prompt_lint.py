@@ -132,14 +132,12 @@ COMMAND = Command(
     text=text,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     exits={0: "checked; warnings alone do not fail", 1: "a severe warning under --strict, or the call failed"},
-    errors={
-        **{code: what for code, what in launch.ERRORS.items() if code != "agent_command_build_failed"},
-        "invalid_budget": "--budget is a number of tokens, at least 1",
-        "invalid_fail_on": "--fail-on is high or medium",
-        "invalid_prompt_file": "the file cannot be read or is larger than 16 MB",
-        "prompt_conflict": "both --prompt and --prompt-file are given",
-        "prompt_lint_strict_failed": "a warning is as severe as --fail-on says",
-    },
+    errors=(
+        *launch.ERRORS,
+        "invalid_prompt_file",
+        "prompt_conflict",
+        "prompt_lint_strict_failed",
+    ),
     example='lisa session prompt-lint --prompt "Use ./lisa for child orchestration." --markers DONE --strict',
     notes="""\
 A prompt without warnings has score 100; each warning subtracts: prompt_contains_marker 30 and

@@ -59,9 +59,7 @@ COMMAND = Command(
     answer=ReplayResult,
     run=run,
     text=text,
-    errors={
-        "checkpoint_read_failed": "the checkpoint cannot be read, is not JSON or names no session",
-    },
+    errors=("checkpoint_read_failed",),
     example="lisa session checkpoint save --session lisa-demo-1 --file /tmp/c.json --json |\n"
     "  lisa session replay --from-checkpoint - --json",
 )

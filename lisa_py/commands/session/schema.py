@@ -71,7 +71,7 @@ def _build_schema(path: tuple[str, ...]) -> SchemaResult:
     return SchemaResult(
         command=" ".join(path),
         schema=schema.answer_schema(command),
-        error=schema.failure_schema(command.errors),
+        error=schema.failure_schema(command.error_codes),
         min=schema.min_schema(command) or UNSET,
         events=schema.event_schema(command) or UNSET,
     )
@@ -88,6 +88,5 @@ COMMAND = Command(
     answer=SchemaResult | AllSchemasResult,
     run=run,
     text=text,
-    errors={"unknown_schema_command": "unknown command"},
     example="lisa session schema --command status --json",
 )

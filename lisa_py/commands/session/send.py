@@ -41,11 +41,11 @@ COMMAND = Command(
     text=text,
     min=("session", "ok", "delivered", "objective", "error_code"),
     exit_code=lambda answer: 0 if answer.ok else 1,
-    errors={
-        **send_request.ERRORS,
-        **send.ERRORS,
-        result.NOT_ACCEPTED: "typed and submitted, but the agent shows no sign of acceptance",
-    },
+    errors=(
+        *send_request.ERRORS,
+        *send.ERRORS,
+        result.NOT_ACCEPTED,
+    ),
     example='lisa session send --session lisa-demo-1 --text "Continue with safe fixes" --enter\n'
     "lisa session send --session lisa-demo-1 --answer yes",
     exits={0: "delivered, or no contrary evidence", 1: "refused, failed or not accepted; see errorCode"},

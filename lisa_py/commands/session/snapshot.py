@@ -127,13 +127,7 @@ COMMAND = Command(
     text=text,
     min=tuple(name for name in SnapshotResult.__struct_fields__ if name not in FULL_ONLY),
     exit_code=lambda answer: 1 if isinstance(answer, FailedSnapshotResult) else 0,
-    errors={
-        "invalid_agent_hint": "--agent is not a known agent",
-        "invalid_mode_hint": "--mode is not auto, interactive or exec",
-        "invalid_delta_from": "not an offset, an @unix time or an RFC 3339 time",
-        "invalid_markers": "a marker is empty",
-        "invalid_lines": "not an integer >= 1",
-    },
+    errors=("invalid_delta_from", "invalid_markers",),
     exits={0: "answered, also for a missing session (see errorCode)", 1: "refused, tmux cannot be "
            "asked, or --fail-not-found and there is no such session"},
     example="lisa session snapshot --session lisa-demo-1 --json-min\n"

@@ -90,11 +90,7 @@ COMMAND = Command(
         "error_code",
     ),
     exit_code=lambda answer: 1 if answer.error_code == "session_not_found" else 0,
-    errors={
-        "invalid_agent_hint": "--agent is not a known agent",
-        "invalid_mode_hint": "--mode is not auto, interactive or exec",
-        "tmux_missing": "tmux is not on PATH; the state is degraded",
-    },
+    errors=("tmux_missing",),
     exits={0: "answered", 1: "refused, or missing session with --fail-not-found"},
     example="lisa session status --session lisa-demo-1\nlisa session status --session lisa-demo-1 --json",
     notes="""\

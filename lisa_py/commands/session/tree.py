@@ -222,14 +222,14 @@ COMMAND = Command(
     run=run,
     text=text,
     min=minimize,
-    errors={
-        "delta_mode_conflict": "--delta with --delta-json",
-        "cursor_file_requires_delta_json": "--cursor-file without --delta-json",
-        "session_not_found_in_tree": "no readable records of the session given with --session",
-        "session_tree_build_failed": "tmux could not be queried for active sessions",
-        "session_tree_delta_failed": "the snapshot for --delta could not be written",
-        "invalid_cursor_file": "the cursor file is unreadable; --cursor-reset replaces it",
-        "cursor_file_write_failed": "the cursor file could not be written",
-    },
+    errors=(
+        "delta_mode_conflict",
+        "cursor_file_requires_delta_json",
+        "session_not_found_in_tree",
+        "session_tree_build_failed",
+        "session_tree_delta_failed",
+        "invalid_cursor_file",
+        "cursor_file_write_failed",
+    ),
     example="lisa session tree --with-state\nlisa session tree --active-only --flat",
 )

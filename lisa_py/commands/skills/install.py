@@ -69,7 +69,10 @@ COMMAND = Command(
     answer=SkillsInstallResult,
     run=run,
     text=text,
-    errors={**installer.ERRORS, FAILURE_CODE: "the copy failed; the destination is unchanged"},
+    errors=(
+        *installer.ERRORS,
+        FAILURE_CODE,
+    ),
     exits={
         0: "installed everywhere",
         1: "not installed, or not everywhere; the message names the cause",

@@ -71,9 +71,9 @@ COMMAND = Command(
     answer=SkillsSyncResult,
     run=run,
     text=text,
-    errors={
-        **installer.ERRORS,
-        FAILURE_CODE: "the source is not a skill or the copy failed; the destination is unchanged",
-    },
+    errors=(
+        *installer.ERRORS,
+        FAILURE_CODE,
+    ),
     example="lisa skills sync --from path --path /tmp/edited-skill --repo-root .",
 )

@@ -21,16 +21,12 @@ from lisa_py.host.run import find_program
 from lisa_py.store import agent_facts
 
 PROBE_SECONDS = 10.0
-ERRORS = {
-    "invalid_agent": "there is no such agent",
-    "invalid_mode": "the mode is interactive or exec",
-    "invalid_model": "a model name has no line breaks or tabs",
-    "invalid_model_configuration": "the agent does not support --model, or --agent-args has it, too",
-    "invalid_nested_policy": "the policy is auto, force or off",
-    "invalid_nesting_intent": "the intent is auto, nested or neutral",
-    "invalid_nested_policy_combination": "--nested-policy force excludes a full-auto flag in --agent-args",
-    "agent_command_build_failed": "no command line can be built, for example exec without a prompt",
-}
+ERRORS = (
+    "invalid_agent",
+    "invalid_model",
+    "invalid_model_configuration",
+    "invalid_nested_policy_combination",
+)
 """Error codes of resolve_launch and ResolvedLaunch.command, for all commands that call them."""
 
 

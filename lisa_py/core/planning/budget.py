@@ -8,12 +8,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.core.planning.usage_metrics import METRICS, UsageReading
 
-ERRORS = {
-    "invalid_tokens": "--tokens is an integer >= 1",
-    "invalid_seconds": "--seconds is an integer >= 1",
-    "invalid_steps": "--steps is an integer >= 1",
-    "invalid_combine": "--combine is max or sum",
-}
 """Error codes of the flags for usage, for commands that take them."""
 
 

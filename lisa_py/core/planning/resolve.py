@@ -17,15 +17,15 @@ from lisa_py.store import lanes
 from lisa_py.store.lanes import Lane
 from lisa_py.store.paths import Project
 
-LANE_ERRORS = {
-    "lane_not_found": "the project has no lane of this name",
-    "lane_load_failed": "the project's lanes cannot be read",
-    "invalid_lane_goal": "the lane names a goal that does not exist",
-    "invalid_lane_agent": "the lane names an agent that does not exist",
-    "invalid_lane_mode": "the lane's mode is not interactive or exec",
-    "invalid_lane_nested_policy": "the lane's policy is not auto, force or off",
-    "invalid_lane_nesting_intent": "the lane's intent is not auto, nested or neutral",
-}
+LANE_ERRORS = (
+    "lane_not_found",
+    "lane_load_failed",
+    "invalid_lane_goal",
+    "invalid_lane_agent",
+    "invalid_lane_mode",
+    "invalid_lane_nested_policy",
+    "invalid_lane_nesting_intent",
+)
 
 
 class AssignmentFlags(Struct, frozen=True, kw_only=True):

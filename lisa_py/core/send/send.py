@@ -219,14 +219,14 @@ def _record_event(ctx: Context, ref: SessionRef, payload: SendPayload, sent: Sen
         ctx.warn_about(problem)  # it was sent all the same
 
 
-ERRORS = {
-    "agent_not_running": "the agent has ended; nothing was typed",
-    "agent_not_ready": "the agent has not finished starting, or its process is stopped",
-    "agent_not_interactive": "an exec session takes no further text",
-    "agent_waiting_dialog": "a dialog is open and would consume the text; see waitingFor and choices",
-    "no_dialog": "an answer was given, but no dialog is open",
-    "answer_not_offered": "the dialog has no such choice, or changed while it was being answered",
-    "send_text_failed": "tmux did not accept the text",
-    "send_keys_failed": "tmux did not accept the keys",
-}
+ERRORS = (
+    "agent_not_running",
+    "agent_not_ready",
+    "agent_not_interactive",
+    "agent_waiting_dialog",
+    "no_dialog",
+    "answer_not_offered",
+    "send_text_failed",
+    "send_keys_failed",
+)
 """Error codes of the session for commands that send."""

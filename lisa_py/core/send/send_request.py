@@ -42,11 +42,11 @@ def build_payload(ctx: Context, flags: SendFlags) -> SendPayload:
     )
 
 
-ERRORS = {
-    "missing_send_payload": "neither text nor keys nor an answer, or a text of control characters only",
-    "send_payload_conflict": "more than one of --text, --text-file, --keys, --answer",
-    "empty_keys": "--keys is empty",
-    "invalid_text_file": "the file cannot be read or is larger than 16 MB",
-    "invalid_answer": "--answer is not yes, no, always or a number",
-}
+ERRORS = (
+    "missing_send_payload",
+    "send_payload_conflict",
+    "empty_keys",
+    "invalid_text_file",
+    "invalid_answer",
+)
 """Error codes of the flags for commands that send."""

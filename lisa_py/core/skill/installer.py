@@ -14,12 +14,12 @@ from lisa_py.core.skill import page
 from lisa_py.host import files, folder_copy
 
 NOT_A_SKILL = "skills_destination_not_a_skill"
-ERRORS = {
-    NOT_A_SKILL: "the destination is not lisa's skill; --force replaces it anyway",
-    "skills_destination_refused": "the destination is a folder that must never be replaced, --force or not",
-    "skills_destination_resolve_failed": "the destination of the skill cannot be determined",
-    "skills_source_resolve_failed": "the source of the skill cannot be determined",
-}
+ERRORS = (
+    NOT_A_SKILL,
+    "skills_destination_refused",
+    "skills_destination_resolve_failed",
+    "skills_source_resolve_failed",
+)
 PROJECT = "project"
 
 
