@@ -11,12 +11,12 @@ from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
 LATER = 4_000_000_000
-"""After everything that really happens."""
+"""A time after all real events."""
 
 
 @pytest.fixture
-def told(machine: LisaHost) -> SessionHarness:
-    """A session with thirty events besides those of its birth."""
+def stage(machine: LisaHost) -> SessionHarness:
+    """A session with thirty events besides those of its start."""
     stage = SessionHarness(machine).run("cat")
     for number in range(30):
         events.add(stage.ref, stage.ctx.settings, LATER + number, type="transition", reason=f"event_{number}")
@@ -28,26 +28,26 @@ def reasons(answer: dict[str, list[dict[str, str]]], key: str = "events") -> lis
     return [event["reason"] for event in answer[key]]
 
 
-def test_it_shows_the_newest_events_and_where_to_go_on(told: SessionHarness) -> None:
-    answer = told.lisa("explain", "--events", "3").json
+def test_newest_events_and_next_cursor_are_shown(stage: SessionHarness) -> None:
+    answer = stage.lisa("explain", "--events", "3").json
     assert reasons(answer) == ["event_27", "event_28", "event_29"]
     assert answer["status"]["sessionState"] == "waiting_input"
     assert answer["nextCursor"] == answer["events"][-1]["seq"]
-    assert answer["eventFile"] == told.ref.events
+    assert answer["eventFile"] == stage.ref.events
 
 
-def test_recent_is_another_name_of_events(told: SessionHarness) -> None:
-    assert reasons(told.lisa("explain", "--recent", "2").json) == ["event_28", "event_29"]
+def test_recent_is_an_alias_of_events(stage: SessionHarness) -> None:
+    assert reasons(stage.lisa("explain", "--recent", "2").json) == ["event_28", "event_29"]
 
 
-def test_ten_events_are_shown_by_default(told: SessionHarness) -> None:
-    assert len(told.lisa("explain").json["events"]) == 10
+def test_ten_events_are_shown_by_default(stage: SessionHarness) -> None:
+    assert len(stage.lisa("explain").json["events"]) == 10
 
 
-def test_a_cursor_pages_through_all_events_without_loss(told: SessionHarness) -> None:
+def test_cursor_pages_through_all_events_without_loss(stage: SessionHarness) -> None:
     cursor, seen = 0, []
     while True:
-        answer = told.lisa("explain", "--since", str(cursor), "--events", "8").json
+        answer = stage.lisa("explain", "--since", str(cursor), "--events", "8").json
         if not answer["events"]:
             break
         seen += reasons(answer)
@@ -57,17 +57,17 @@ def test_a_cursor_pages_through_all_events_without_loss(told: SessionHarness) ->
 
 
 @pytest.mark.parametrize("zeros", [0, 3, 9])
-def test_a_unix_time_in_whatever_unit_gives_what_came_after_it(told: SessionHarness, zeros: int) -> None:
-    answer = told.lisa("explain", "--since", f"@{LATER + 25}{'0' * zeros}").json
+def test_unix_time_in_any_unit_selects_later_events(stage: SessionHarness, zeros: int) -> None:
+    answer = stage.lisa("explain", "--since", f"@{LATER + 25}{'0' * zeros}").json
     assert reasons(answer) == ["event_26", "event_27", "event_28", "event_29"]
 
 
-def test_an_rfc_3339_time_gives_what_came_after_it(told: SessionHarness) -> None:
-    answer = told.lisa("explain", "--since", format_rfc3339(LATER + 25)).json
+def test_rfc_3339_time_selects_later_events(stage: SessionHarness) -> None:
+    answer = stage.lisa("explain", "--since", format_rfc3339(LATER + 25)).json
     assert reasons(answer) == ["event_26", "event_27", "event_28", "event_29"]
 
 
-def test_scenario_25_a_cursor_at_the_end_of_a_full_log_still_gets_what_is_new(machine: LisaHost) -> None:
+def test_scenario_25_cursor_at_the_end_of_a_full_log_continues(machine: LisaHost) -> None:
     machine.env["LISA_EVENTS_MAX_LINES"] = "20"
     stage = SessionHarness(machine).run("cat")
     limited = machine.context().settings
@@ -82,15 +82,15 @@ def test_scenario_25_a_cursor_at_the_end_of_a_full_log_still_gets_what_is_new(ma
     assert missed["missedEvents"] > 0
 
 
-def test_json_min_is_what_a_loop_needs(told: SessionHarness) -> None:
-    answer = told.lisa("explain", "--events", "1", "--json-min").json
+def test_json_min_has_the_keys_of_a_loop(stage: SessionHarness) -> None:
+    answer = stage.lisa("explain", "--events", "1", "--json-min").json
     assert set(answer) == {"session", "status", "sessionState", "reason", "recent", "nextCursor", "stderrPolicy"}
     assert set(answer["recent"][0]) == {"at", "type", "reason", "seq"}
 
 
-def test_text_says_it_for_people(told: SessionHarness) -> None:
-    lines = told.machine.lisa("session", "explain", "--session", told.name, "--events", "1").out.splitlines()
-    assert lines[0] == f"session: {told.name}"
+def test_text_output(stage: SessionHarness) -> None:
+    lines = stage.machine.lisa("session", "explain", "--session", stage.name, "--events", "1").out.splitlines()
+    assert lines[0] == f"session: {stage.name}"
     assert "state: waiting_input (idle)" in lines
     assert "reason: interactive_idle_cpu" in lines
     assert any(line.startswith("decided by: activity") for line in lines)
@@ -98,7 +98,7 @@ def test_text_says_it_for_people(told: SessionHarness) -> None:
     assert lines[-1].startswith("next_cursor: ")
 
 
-def test_a_missing_session_is_explained_with_exit_0_and_its_code(machine: LisaHost) -> None:
+def test_missing_session_is_explained_with_exit_0_and_its_code(machine: LisaHost) -> None:
     answer = machine.lisa("session", "explain", "--session", "lisa-x", "--json")
     assert (answer.code, answer.json["errorCode"]) == (0, "session_not_found")
     assert answer.json["events"] == []
@@ -108,11 +108,11 @@ def test_a_missing_session_is_explained_with_exit_0_and_its_code(machine: LisaHo
     ]
 
 
-def test_explaining_writes_nothing(told: SessionHarness) -> None:
-    before = told.event_reasons()
+def test_explaining_writes_nothing(stage: SessionHarness) -> None:
+    before = stage.event_reasons()
     for _ in range(3):
-        told.lisa("explain")
-    assert told.event_reasons() == before
+        stage.lisa("explain")
+    assert stage.event_reasons() == before
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,6 @@ def test_explaining_writes_nothing(told: SessionHarness) -> None:
         (("--agent", "x"), "invalid_agent_hint"),
     ],
 )
-def test_bad_words_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_invalid_values_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "explain", "--session", "lisa-x", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -21,7 +21,7 @@ def stage(machine: LisaHost) -> SessionHarness:
     return SessionHarness(machine)
 
 
-def test_an_ended_session_is_told_in_one_poll(stage: SessionHarness) -> None:
+def test_ended_session_takes_one_poll(stage: SessionHarness) -> None:
     stage.run("echo bye")
     stage.wait_until_ended()
     answer = stage.lisa("monitor")
@@ -38,7 +38,7 @@ def test_an_ended_session_is_told_in_one_poll(stage: SessionHarness) -> None:
     assert "errorCode" not in summary
 
 
-def test_the_text_form_is_the_csv_line(stage: SessionHarness) -> None:
+def test_text_form_is_the_csv_line(stage: SessionHarness) -> None:
     stage.run("exit 4")
     stage.wait_until_ended()
     answer = stage.machine.lisa("session", "monitor", "--session", stage.name)
@@ -62,7 +62,7 @@ def test_json_min_has_its_few_keys(stage: SessionHarness) -> None:
     assert (met.code, met.json["exitReason"], "errorCode" in met.json) == (0, "not_found", False)
 
 
-def test_a_timeout_says_so_with_exit_2(stage: SessionHarness) -> None:
+def test_timeout_exits_with_2(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     line = stage.machine.lisa("session", "monitor", "--session", stage.name, "--max-polls", "2", "--poll-interval", "1")
     assert (line.code, line.out) == (2, "timeout,0,0,,max_polls_exceeded,2,timeout\n")
@@ -70,13 +70,13 @@ def test_a_timeout_says_so_with_exit_2(stage: SessionHarness) -> None:
     assert (summary["errorCode"], summary["finalState"]) == ("monitor_timeout", "timeout")
 
 
-def test_a_crash_carries_its_exit_code(stage: SessionHarness) -> None:
+def test_crash_carries_its_exit_code(stage: SessionHarness) -> None:
     stage.run("exit 9")
     answer = stage.lisa("monitor")
     assert (answer.code, answer.json["errorCode"], answer.json["exitCode"]) == (2, "monitor_crashed", 9)
 
 
-def test_an_expectation_that_is_not_met_fails_although_the_marker_was_found(stage: SessionHarness) -> None:
+def test_unmet_expectation_fails_despite_a_found_marker(stage: SessionHarness) -> None:
     stage.run("echo HERE; sleep 600")
     answer = stage.lisa("monitor", "--expect", "terminal", "--until-marker", "HERE")
     assert answer.code == 2
@@ -84,7 +84,7 @@ def test_an_expectation_that_is_not_met_fails_although_the_marker_was_found(stag
     assert answer.json["errorCode"] == "monitor_expectation_mismatch"
 
 
-def test_a_path_of_the_status_ends_it(stage: SessionHarness) -> None:
+def test_path_of_the_status_ends_it(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     answer = stage.lisa("monitor", "--until-jsonpath", "$.signals.heartbeatFresh=true", "--timeout-seconds", "20")
     assert (answer.code, answer.json["exitReason"]) == (0, "jsonpath_matched")
@@ -93,7 +93,7 @@ def test_a_path_of_the_status_ends_it(stage: SessionHarness) -> None:
 # -- streams --------------------------------------------------------------------------------------------------------
 
 
-def test_the_stream_has_a_line_per_poll_and_ends_with_the_result(stage: SessionHarness) -> None:
+def test_stream_has_a_line_per_poll_and_ends_with_the_result(stage: SessionHarness) -> None:
     stage.spawn("[wait 1] [say done]")
     lines = stage.lisa("monitor", "--stream-json").lines
     assert {line["type"] for line in lines[:-1]} == {"poll"}
@@ -106,13 +106,13 @@ def test_the_stream_has_a_line_per_poll_and_ends_with_the_result(stage: SessionH
     assert "type" not in lines[-1]
 
 
-def test_the_small_stream_leaves_out_task_and_reason(stage: SessionHarness) -> None:
+def test_small_stream_leaves_out_task_and_reason(stage: SessionHarness) -> None:
     lines = stage.lisa("monitor", "--stream-json", "--json-min").lines
     assert "activeTask" not in lines[0]
     assert "classificationReason" not in lines[0]
 
 
-def test_handoff_lines_say_what_comes_next(stage: SessionHarness) -> None:
+def test_handoff_lines_name_the_next_action(stage: SessionHarness) -> None:
     stage.spawn()
     lines = stage.lisa("monitor", "--stream-json", "--emit-handoff").lines
     handoff = next(line for line in lines if line.get("type") == "handoff")
@@ -121,7 +121,7 @@ def test_handoff_lines_say_what_comes_next(stage: SessionHarness) -> None:
     assert "recent" not in handoff
 
 
-def test_handoff_lines_with_a_cursor_carry_each_event_once_over_several_calls(stage: SessionHarness) -> None:
+def test_handoff_cursor_yields_each_event_once(stage: SessionHarness) -> None:
     stage.spawn()
     cursor = str(stage.machine.folder / "cursors" / "handoff")
     flags = ("--stream-json", "--emit-handoff", "--handoff-cursor-file", cursor)
@@ -134,7 +134,7 @@ def test_handoff_lines_with_a_cursor_carry_each_event_once_over_several_calls(st
     assert os.stat(cursor).st_mode & 0o777 == 0o600
 
 
-def test_an_event_budget_bounds_the_events_of_a_line_and_loses_none(stage: SessionHarness) -> None:
+def test_event_budget_limits_a_line_without_loss(stage: SessionHarness) -> None:
     stage.spawn()
     for _ in range(3):
         stage.lisa("monitor")
@@ -147,7 +147,7 @@ def test_an_event_budget_bounds_the_events_of_a_line_and_loses_none(stage: Sessi
     assert second["recent"][0]["seq"] == first["recent"][-1]["seq"] + 1
 
 
-def test_scenario_28_a_webhook_that_is_down_never_ends_the_watch(stage: SessionHarness) -> None:
+def test_scenario_28_failing_webhook_does_not_end_the_monitor(stage: SessionHarness) -> None:
     stage.run("sleep 0.5")
     answer = stage.lisa("monitor", "--webhook", "http://127.0.0.1:9/down")
     assert (answer.code, answer.json["exitReason"]) == (0, "completed")
@@ -155,7 +155,7 @@ def test_scenario_28_a_webhook_that_is_down_never_ends_the_watch(stage: SessionH
     assert "webhook" in answer.err
 
 
-def test_a_webhook_file_gets_polls_and_the_result(stage: SessionHarness) -> None:
+def test_webhook_file_gets_polls_and_the_result(stage: SessionHarness) -> None:
     stage.run("true")
     stage.wait_until_ended()
     target = stage.machine.folder / "hook" / "events.jsonl"
@@ -166,20 +166,20 @@ def test_a_webhook_file_gets_polls_and_the_result(stage: SessionHarness) -> None
     assert "webhookError" not in answer.json
 
 
-def test_a_blank_webhook_is_none(stage: SessionHarness) -> None:
+def test_blank_webhook_is_ignored(stage: SessionHarness) -> None:
     assert stage.lisa("monitor", "--webhook", "  ").json["exitReason"] == "not_found"
 
 
 # -- people ---------------------------------------------------------------------------------------------------------
 
 
-def test_verbose_says_each_poll_on_stderr_and_nothing_else_goes_there(stage: SessionHarness) -> None:
+def test_verbose_writes_only_polls_to_stderr(stage: SessionHarness) -> None:
     assert stage.lisa("monitor").err == ""
     line = stage.lisa("monitor", "--verbose").err
     assert "poll=1 state=not_found status=not_found" in line
 
 
-def test_ctrl_c_leaves_the_session_alone_and_says_how_to_go_on(stage: SessionHarness) -> None:
+def test_ctrl_c_keeps_the_session_and_suggests_a_command(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     watching = stage.machine.start("session", "monitor", "--session", stage.name, "--stream-json")
     assert watching.read_event()
@@ -191,7 +191,7 @@ def test_ctrl_c_leaves_the_session_alone_and_says_how_to_go_on(stage: SessionHar
     assert stage.status().session_state == "in_progress"
 
 
-def test_a_terminal_gets_one_live_line_that_is_gone_at_the_end(stage: SessionHarness) -> None:
+def test_live_line_is_removed_at_the_end(stage: SessionHarness) -> None:
     gate = stage.machine.folder / "gate"
     stage.spawn(f"[wait {gate}] [say x]")
     leader, follower = pty.openpty()
@@ -238,12 +238,12 @@ def test_a_terminal_gets_one_live_line_that_is_gone_at_the_end(stage: SessionHar
         (("--mode", "x"), "invalid_mode_hint"),
     ],
 )
-def test_bad_words_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_invalid_values_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "monitor", "--session", "lisa-x", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_a_cursor_file_that_is_none_is_refused_and_left_alone(stage: SessionHarness) -> None:
+def test_invalid_cursor_file_is_refused_and_kept(stage: SessionHarness) -> None:
     cursor = stage.machine.folder / "cursor"
     cursor.write_text("garbage")
     answer = stage.lisa("monitor", "--stream-json", "--emit-handoff", "--handoff-cursor-file", str(cursor))
@@ -251,7 +251,7 @@ def test_a_cursor_file_that_is_none_is_refused_and_left_alone(stage: SessionHarn
     assert cursor.read_text() == "garbage"
 
 
-def test_words_of_the_usage_guide_are_taken_with_an_equals_sign_too(stage: SessionHarness) -> None:
+def test_guide_flags_accept_an_equals_sign(stage: SessionHarness) -> None:
     stage.run("true")
     wait_until(lambda: stage.status().session_state == "completed")
     answer = stage.lisa("monitor", "--poll-interval=20", "--max-polls=120", "--expect=terminal")

@@ -31,14 +31,14 @@ def ended(machine: LisaHost) -> SessionHarness:
     return stage
 
 
-def test_a_missing_session_is_an_answer_unless_told_otherwise(machine: LisaHost) -> None:
+def test_missing_session_is_a_failure_only_on_request(machine: LisaHost) -> None:
     answer = machine.lisa("session", "status", "--session", "lisa-x")
     assert (answer.code, answer.out) == (0, "not_found,0,0,,0,not_found\n")
     failed = machine.lisa("session", "status", "--session", "lisa-x", "--fail-not-found")
     assert (failed.code, failed.out) == (1, "not_found,0,0,,0,not_found\n")
 
 
-def test_json_min_of_a_missing_session_has_the_code_only_when_it_is_a_failure(machine: LisaHost) -> None:
+def test_json_min_has_the_code_only_for_a_failure(machine: LisaHost) -> None:
     failed = machine.lisa("session", "status", "--session", "lisa-x", "--json-min", "--fail-not-found")
     assert failed.code == 1
     assert failed.json == {
@@ -56,19 +56,19 @@ def test_json_min_of_a_missing_session_has_the_code_only_when_it_is_a_failure(ma
     assert (fine.code, "errorCode" in fine.json) == (0, False)
 
 
-def test_scenario_34_asking_for_a_name_that_never_existed_leaves_no_file(machine: LisaHost) -> None:
+def test_scenario_34_status_of_an_unknown_name_leaves_no_file(machine: LisaHost) -> None:
     for form in ("--json", "--json-min", "--full"):
         machine.lisa("session", "status", "--session", "lisa-x", form)
         machine.lisa("session", "explain", "--session", "lisa-x")
     assert not [path for path in (machine.folder / "state").rglob("*") if "lisa-x" in path.name]
 
 
-def test_a_completed_session_is_completed_in_both_words(ended: SessionHarness) -> None:
+def test_completed_session_is_completed_in_both_words(ended: SessionHarness) -> None:
     assert ended.machine.lisa("session", "status", "--session", ended.name).out == "completed,0,0,,0,completed\n"
     assert set(ended.lisa("status", "--json-min").json) == MIN_KEYS
 
 
-def test_the_full_line_has_its_columns_and_keeps_the_last_screen(ended: SessionHarness) -> None:
+def test_full_line_has_its_columns_and_keeps_the_last_screen(ended: SessionHarness) -> None:
     line = ended.machine.lisa("session", "status", "--session", ended.name, "--full").out.strip().split(",")
     assert line[:2] == ["status_full_v1", "completed"]
     assert line[6:10] == ["completed", "done_file", "exited:0", "0"]
@@ -83,7 +83,7 @@ def test_without_full_nothing_is_written(ended: SessionHarness) -> None:
     assert sorted(path.name for path in Path(ended.ref.folder).iterdir()) == before
 
 
-def test_json_tells_who_decided_and_with_which_evidence(machine: LisaHost) -> None:
+def test_json_names_source_and_evidence(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn("[todos x plan|> build|ship] [ask deploy?]")
     answer = wait_until(lambda: (now := stage.lisa("status").json)["waitingFor"] == "permission" and now)
     assert (answer["sessionState"], answer["status"], answer["stateSource"]) == ("waiting_input", "idle", "agent_file")
@@ -93,7 +93,7 @@ def test_json_tells_who_decided_and_with_which_evidence(machine: LisaHost) -> No
     assert {"waitingFor", "source", "state", "at"} <= set(answer["signals"]["reports"][0])
 
 
-def test_the_active_task_is_what_the_agent_works_at(machine: LisaHost) -> None:
+def test_active_task_is_the_current_task(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn("[todos x plan|> build it, all of it|ship] [hang]")
     line = wait_until(
         lambda: "build" in (out := machine.lisa("session", "status", "--session", stage.name).out) and out
@@ -102,7 +102,7 @@ def test_the_active_task_is_what_the_agent_works_at(machine: LisaHost) -> None:
     assert line.endswith(",in_progress\n")
 
 
-def test_scenario_16_without_tmux_the_state_is_degraded_and_says_why(ended: SessionHarness) -> None:
+def test_scenario_16_missing_tmux_is_degraded_with_reason(ended: SessionHarness) -> None:
     working = SessionHarness(ended.machine, "lisa-works").run("sleep 600")
     answer = working.lisa("status", env={"PATH": str(ended.machine.bin)})
     assert answer.json["sessionState"] == "degraded"
@@ -120,12 +120,12 @@ def test_scenario_16_without_tmux_the_state_is_degraded_and_says_why(ended: Sess
         (("--bogus",), "unknown_flag"),
     ],
 )
-def test_bad_words_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_invalid_values_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "status", "--session", "lisa-x", *words, "--json")
     assert (answer.code, answer.json["errorCode"], answer.json["ok"]) == (1, code, False)
 
 
-def test_a_session_on_another_socket_folder_is_found_by_its_records(machine: LisaHost) -> None:
+def test_session_on_another_socket_is_found_by_its_records(machine: LisaHost) -> None:
     stage = SessionHarness(machine).run("sleep 600")
     elsewhere = machine.folder / "other"
     elsewhere.mkdir()

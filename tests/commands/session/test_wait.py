@@ -31,11 +31,11 @@ def _names(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _waiting(machine: LisaHost, *words: str) -> Any:
-    """A wait that has taken its first look: it writes its first change only later."""
+    """Start a wait that streams its changes."""
     return machine.start("session", "wait", *words, "--stream-json", "--timeout-seconds", "30")
 
 
-def test_who_needs_attention_already_counts_at_once(machine: LisaHost, fleet: Fleet) -> None:
+def test_sessions_that_need_attention_count_at_once(machine: LisaHost, fleet: Fleet) -> None:
     _stages(machine, 2)
     fleet.spawn("lisa-busy")
     got = _wait(machine)
@@ -45,7 +45,7 @@ def test_who_needs_attention_already_counts_at_once(machine: LisaHost, fleet: Fl
     assert _names(got["pending"]) == ["lisa-busy"]
 
 
-def test_all_waits_for_the_last_one_and_tells_how_each_ended(machine: LisaHost, fleet: Fleet) -> None:
+def test_all_waits_for_every_end(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a", "exit 0")
     fleet.spawn("lisa-b", "until [ -e go ]; do sleep 0.05; done; exit 7")
     waiting = _waiting(machine, "--all")
@@ -59,7 +59,7 @@ def test_all_waits_for_the_last_one_and_tells_how_each_ended(machine: LisaHost, 
     assert got["pending"] == []
 
 
-def test_time_that_is_over_is_told_with_those_who_are_missing(machine: LisaHost, fleet: Fleet) -> None:
+def test_timeout_lists_pending_sessions(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a", "exit 0")
     fleet.spawn("lisa-b")
     began = time.monotonic()
@@ -69,14 +69,14 @@ def test_time_that_is_over_is_told_with_those_who_are_missing(machine: LisaHost,
     assert (_names(got["sessions"]), _names(got["pending"])) == (["lisa-a"], ["lisa-b"])
 
 
-def test_only_the_states_that_are_asked_for_end_it(machine: LisaHost, fleet: Fleet) -> None:
+def test_only_requested_states_end_the_wait(machine: LisaHost, fleet: Fleet) -> None:
     _stages(machine, 1)
     fleet.spawn("lisa-b", "sleep 0.5")
     got = _wait(machine, "--until-state", "completed,crashed", "--timeout-seconds", "20")
     assert (_names(got["sessions"]), got["untilStates"]) == (["lisa-b"], ["completed", "crashed"])
 
 
-def test_with_changed_only_what_happens_from_now_on_counts(machine: LisaHost) -> None:
+def test_changed_ignores_earlier_changes(machine: LisaHost) -> None:
     first, _ = _stages(machine, 2)
     assert _wait(machine, "--changed", "--timeout-seconds", "1", code=2)["sessions"] == []
     waiting = _waiting(machine, "--changed")
@@ -89,12 +89,12 @@ def test_with_changed_only_what_happens_from_now_on_counts(machine: LisaHost) ->
 
 
 def _looks(pid: int) -> bool:
-    """Whether the process has its watches and sleeps."""
+    """Return True if the process has its watches and sleeps."""
     with open(f"/proc/{pid}/wchan") as file:
         return "poll" in file.read()
 
 
-def test_a_cursor_file_loses_nothing_that_happens_between_two_calls(machine: LisaHost) -> None:
+def test_cursor_file_keeps_changes_between_two_calls(machine: LisaHost) -> None:
     cursor = str(machine.folder / "fleet.cursor")
     first, _ = _stages(machine, 2)
     words = ("--cursor-file", cursor, "--timeout-seconds", "1")
@@ -106,7 +106,7 @@ def test_a_cursor_file_loses_nothing_that_happens_between_two_calls(machine: Lis
     assert _wait(machine, *words, code=2)["sessions"] == []
 
 
-def test_a_session_that_is_killed_meanwhile_is_told_of_as_gone(machine: LisaHost, fleet: Fleet) -> None:
+def test_session_killed_during_the_wait_is_not_found(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a")
     waiting = _waiting(machine, "--sessions", "lisa-a")
     wait_until(lambda: _looks(waiting.pid))
@@ -115,14 +115,14 @@ def test_a_session_that_is_killed_meanwhile_is_told_of_as_gone(machine: LisaHost
     assert json.loads(out.splitlines()[-1])["sessions"][0]["sessionState"] in ("not_found", "crashed")
 
 
-def test_a_parent_does_not_wait_for_itself(machine: LisaHost, fleet: Fleet) -> None:
+def test_parent_does_not_wait_for_itself(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-parent")
     fleet.spawn("lisa-child", "exit 0")
     answer = machine.lisa("session", "wait", "--all", "--json", env={"LISA_SESSION_NAME": "lisa-parent"})
     assert (answer.code, _names(answer.json["sessions"])) == (0, ["lisa-child"])
 
 
-def test_small_answers_and_text_tell_who_and_what(machine: LisaHost) -> None:
+def test_json_min_and_text_name_sessions_and_states(machine: LisaHost) -> None:
     _stages(machine, 1)
     small = machine.lisa("session", "wait", "--json-min").json
     assert small["sessions"] == [
@@ -131,7 +131,7 @@ def test_small_answers_and_text_tell_who_and_what(machine: LisaHost) -> None:
     assert machine.lisa("session", "wait").out == "lisa-w1,waiting_input,prompt\n"
 
 
-def test_ctrl_c_leaves_the_sessions_alone(machine: LisaHost, fleet: Fleet) -> None:
+def test_ctrl_c_keeps_the_sessions(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a")
     waiting = _waiting(machine)
     wait_until(lambda: _looks(waiting.pid))
@@ -149,17 +149,17 @@ def test_ctrl_c_leaves_the_sessions_alone(machine: LisaHost, fleet: Fleet) -> No
         (("--until-state", "happy"), "invalid_until_state"),
         (("--until-state", ","), "invalid_until_state"),
         (("--sessions", ","), "invalid_sessions"),
-        (("--sessions", "lisa-nobody"), "session_not_found"),
+        (("--sessions", "lisa-missing"), "session_not_found"),
         (("--sessions", "x"), "invalid_session_name"),
         (("--timeout-seconds", "0"), "invalid_timeout_seconds"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_invalid_flags_are_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "wait", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_an_agent_whose_pane_is_killed_outright_is_told_of(machine: LisaHost, fleet: Fleet) -> None:
+def test_agent_with_a_killed_pane_is_reported(machine: LisaHost, fleet: Fleet) -> None:
     spawned = fleet.spawn("lisa-a")
     waiting = _waiting(machine)
     wait_until(lambda: _looks(waiting.pid))

@@ -1,5 +1,5 @@
-# ruff: noqa: E501 - a table is read by its rows
-"""Every condition a session can be in, with what decides and what is reported: the verdict's tests and its docs.
+# ruff: noqa: E501 - one row per line
+"""Every condition of a session with its source and status, for the tests of the verdict and for its docs page.
 
 python -m tests.core.status.status_cases       writes docs/guide/states.md
 """
@@ -60,7 +60,7 @@ def live_session(**changes: Any) -> Evidence:
 
 
 def command_session(**changes: Any) -> Evidence:
-    """A session of --command: nothing but its processes tells anything."""
+    """A session of --command: only its processes give evidence."""
     fields: dict[str, Any] = {"meta": meta(custom_command=True), "recognised": False, "agent_process": SHELL}
     return live_session(**{**fields, "workload": (SHELL,), **changes})
 
@@ -75,7 +75,7 @@ def ended_session(**changes: Any) -> Evidence:
 
 
 def missing_session(**changes: Any) -> Evidence:
-    """Records, and no tmux session."""
+    """Records without a tmux session."""
     return ended_session(**{"pane": None, **changes})
 
 
@@ -105,85 +105,85 @@ class Case(NamedTuple):
         return judge(self.evidence, NOW)
 
 
-ENDS = "How it ended"
-LOST = "What cannot be seen"
+ENDS = "Ended"
+LOST = "Missing evidence"
 STARTS = "Starting"
 WORKS = "Working"
 WAITS = "Waiting"
 TURNS = "After an input"
-COMMANDS = "Sessions of --command, and agents that say nothing"
+COMMANDS = "Sessions of --command, and agents without signals"
 
 CASES: tuple[Case, ...] = (
     Case(ENDS, "the agent has exited with 0", "end record", ended_session(end=EndRecord("1", 0, NOW)), "completed", "done_file", "exited"),
     Case(ENDS, "the agent has exited with another code", "end record", ended_session(end=EndRecord("1", 3, NOW)), "crashed", "done_file", "exited"),
     Case(ENDS, "the agent was killed (`kill -9`, out of memory)", "end record", ended_session(end=EndRecord("1", 137, NOW)), "crashed", "done_file", "killed"),
-    Case(ENDS, "tmux has missed the pane's end", "end record", ended_session(pane=pane(), end=EndRecord("1", 0, NOW)), "completed", "done_file", "exited"),
-    Case(ENDS, "the agent had ended, and tmux does not answer now", "end record", ended_session(pane=None, tmux_error="timeout", end=EndRecord("1", 0, NOW)), "completed", "done_file", "exited"),
+    Case(ENDS, "tmux missed the end of the pane", "end record", ended_session(pane=pane(), end=EndRecord("1", 0, NOW)), "completed", "done_file", "exited"),
+    Case(ENDS, "the agent has ended, and tmux does not answer", "end record", ended_session(pane=None, tmux_error="timeout", end=EndRecord("1", 0, NOW)), "completed", "done_file", "exited"),
     Case(ENDS, "no end record, the pane exited with 0", "pane", ended_session(pane=pane(dead=True, dead_status="0")), "completed", "pane_exited_zero", "exited"),
     Case(ENDS, "no end record, the pane exited with another code", "pane", ended_session(pane=pane(dead=True, dead_status="2")), "crashed", "pane_exited_nonzero", "exited"),
     Case(ENDS, "supervisor and agent killed with the pane kept", "pane", ended_session(pane=pane(dead=True, dead_signal="9")), "crashed", "pane_crashed", "killed"),
-    Case(ENDS, "dead pane, tmux knows no code, no end record", "pane", ended_session(), "crashed", "pane_crashed", "killed"),
+    Case(ENDS, "dead pane without exit code and end record", "pane", ended_session(), "crashed", "pane_crashed", "killed"),
     Case(ENDS, "the supervisor was killed, the pane is still open", "process", live_session(root=None, workload=(), agent_process=None), "crashed", "supervisor_lost", "killed"),
-    Case(ENDS, "the pane's process id belongs to another process now", "process", live_session(root=None, workload=(), agent_process=None, heartbeat_alive=False), "crashed", "supervisor_lost", "killed"),
-    Case(ENDS, "an end record of another run only, the pane is dead", "pane", ended_session(other_end=EndRecord("0", 0, NOW)), "crashed", "pane_crashed", "killed"),
+    Case(ENDS, "the pane's process id was reused by another process", "process", live_session(root=None, workload=(), agent_process=None, heartbeat_alive=False), "crashed", "supervisor_lost", "killed"),
+    Case(ENDS, "dead pane, only an end record of another run", "pane", ended_session(other_end=EndRecord("0", 0, NOW)), "crashed", "pane_crashed", "killed"),
     Case(ENDS, "never existed", "tmux", Evidence(session="lisa-x"), "not_found", "session_not_found"),
-    Case(ENDS, "only being spawned", "tmux", missing_session(meta=meta(pane_pid=0), started=False), "not_found", "session_not_found"),
+    Case(ENDS, "being spawned", "tmux", missing_session(meta=meta(pane_pid=0), started=False), "not_found", "session_not_found"),
     Case(ENDS, "tmux session killed by hand", "tmux", missing_session(), "not_found", "session_not_found", "gone"),
     Case(ENDS, "tmux session killed by hand after the agent had ended", "tmux", missing_session(end=EndRecord("1", 0, NOW)), "not_found", "session_not_found", "exited"),
     Case(ENDS, "tmux server gone (crash, reboot) while the agent worked", "tmux", missing_session(server_lost=True), "crashed", "tmux_server_lost", "gone"),
-    Case(ENDS, "tmux server gone, the agent was hung up by that", "tmux", missing_session(server_lost=True, end=EndRecord("1", 129, NOW)), "crashed", "tmux_server_lost", "gone"),
+    Case(ENDS, "tmux server gone, its end hung up the agent", "tmux", missing_session(server_lost=True, end=EndRecord("1", 129, NOW)), "crashed", "tmux_server_lost", "gone"),
     Case(ENDS, "tmux server gone after the agent had ended", "end record", missing_session(server_lost=True, end=EndRecord("1", 0, NOW)), "completed", "done_file", "exited"),
     Case(LOST, "tmux missing, timed out or refused", "none", missing_session(tmux_error="timeout", tmux_error_code="tmux_unavailable"), "degraded", "tmux_unavailable"),
     Case(LOST, "tmux server gone, but the agent still runs", "process", missing_session(server_lost=True, orphan=process()), "degraded", "tmux_server_lost"),
     Case(LOST, "the session's metadata cannot be read", "none", live_session(meta=None, meta_error="broken", reports=(agent_report("agent_file", "idle"),)), "degraded", "meta_read_error"),
-    Case(LOST, "dead pane, tmux knows no code, unreadable end record", "none", ended_session(end_error="broken"), "degraded", "done_file_read_error"),
+    Case(LOST, "dead pane without exit code, unreadable end record", "none", ended_session(end_error="broken"), "degraded", "done_file_read_error"),
     Case(LOST, "the agent is stopped (`kill -STOP`)", "process", live_session(agent_process=process(120, "claude", "T")), "stuck", "process_stopped"),
-    Case(LOST, "the supervisor lives, its command and its heartbeat do not", "process", live_session(workload=(), heartbeat_alive=False, heartbeat_at=NOW - 30, agent_process=None), "stuck", "stuck_no_signals"),
+    Case(LOST, "the supervisor is alive, its command and heartbeat are not", "process", live_session(workload=(), heartbeat_alive=False, heartbeat_at=NOW - 30, agent_process=None), "stuck", "stuck_no_signals"),
     Case(LOST, "the same with the end record of another run", "process", live_session(workload=(), heartbeat_alive=False, heartbeat_at=NOW - 30, agent_process=None, other_end=EndRecord("0", 0, NOW)), "stuck", "stuck_marker_run_mismatch"),
     Case(LOST, "the same with an unreadable end record", "none", live_session(workload=(), heartbeat_alive=False, heartbeat_at=NOW - 30, agent_process=None, end_error="broken"), "degraded", "done_file_read_error"),
-    Case(LOST, "the machine was suspended: the heartbeat is old, its loop lives", "process", live_session(workload=(), agent_process=None, heartbeat_at=NOW - 9000), "in_progress", "heartbeat_fresh_agent_pid_unresolved"),
+    Case(LOST, "the machine was suspended: old heartbeat, living loop", "process", live_session(workload=(), agent_process=None, heartbeat_at=NOW - 9000), "in_progress", "heartbeat_fresh_agent_pid_unresolved"),
     Case(STARTS, "the supervisor has not started the agent yet", "grace (5 s)", live_session(started=False, workload=(), agent_process=None, root_age=1.0, heartbeat_alive=False), "just_started", "grace_period_just_started", "starting"),
-    Case(STARTS, "it is just starting it", "grace (5 s)", live_session(workload=(), agent_process=None, root_age=1.0), "just_started", "grace_period_just_started", "starting"),
-    Case(STARTS, "an agent that will tell what it does, and has not said anything so far", "process", live_session(meta=meta(hooks=True, created_unix=NOW - 1), root_age=1.0), "just_started", "agent_starting", "starting"),
-    Case(STARTS, "the agent says that it starts", "the agent's most trusted sign", live_session(reports=(agent_report("hook", "starting", at=NOW - 1),), root_age=2.0), "just_started", "agent_starting", "starting"),
-    Case(STARTS, "the agent still says so after a minute", "the agent's most trusted sign", live_session(reports=(agent_report("hook", "starting", at=NOW - 90),), root_age=90.0), "in_progress", "agent_starting", "starting"),
+    Case(STARTS, "the supervisor is starting the agent", "grace (5 s)", live_session(workload=(), agent_process=None, root_age=1.0), "just_started", "grace_period_just_started", "starting"),
+    Case(STARTS, "an agent with hooks that has reported nothing yet", "process", live_session(meta=meta(hooks=True, created_unix=NOW - 1), root_age=1.0), "just_started", "agent_starting", "starting"),
+    Case(STARTS, "the agent reports that it is starting", "the agent's most trusted report", live_session(reports=(agent_report("hook", "starting", at=NOW - 1),), root_age=2.0), "just_started", "agent_starting", "starting"),
+    Case(STARTS, "the agent still reports so after a minute", "the agent's most trusted report", live_session(reports=(agent_report("hook", "starting", at=NOW - 90),), root_age=90.0), "in_progress", "agent_starting", "starting"),
     Case(STARTS, "between the agent's end and its record (milliseconds)", "process", live_session(workload=(), agent_process=None), "in_progress", "heartbeat_fresh_agent_pid_unresolved"),
-    Case(WORKS, "thinking, before the first word", "agent file", live_session(reports=(agent_report("agent_file", "thinking"),)), "in_progress", "agent_thinking", "thinking"),
+    Case(WORKS, "thinking, before any output", "agent file", live_session(reports=(agent_report("agent_file", "thinking"),)), "in_progress", "agent_thinking", "thinking"),
     Case(WORKS, "streaming an answer", "title, refined by the transcript", live_session(reports=(agent_report("title", "thinking"), agent_report("transcript", "streaming", at=NOW))), "in_progress", "agent_streaming", "streaming"),
-    Case(WORKS, "a tool runs, also without any CPU", "agent file, refined by hook, transcript or process", live_session(reports=(agent_report("agent_file", "thinking"), agent_report("hook", "tool", at=NOW, detail="Bash"))), "in_progress", "agent_tool", "tool"),
-    Case(WORKS, "the API failed and the agent tries again", "agent file, refined by the screen", live_session(reports=(agent_report("agent_file", "thinking"), agent_report("screen", "retrying", error="overloaded"))), "in_progress", "agent_retrying", "retrying"),
-    Case(WORKS, "hooks still say busy, the transcript knows of an interrupt since", "transcript", live_session(reports=(agent_report("hook", "tool", at=NOW - 9), agent_report("transcript", "interrupted", at=NOW - 2))), "waiting_input", "agent_interrupted", "interrupted", "prompt"),
-    Case(WORKS, "the screen looks idle, the agent's own file says busy", "agent file", live_session(reports=(agent_report("agent_file", "thinking"), agent_report("screen", "idle"))), "in_progress", "agent_thinking", "thinking"),
-    Case(WORKS, "exec: nothing is known but that it runs", "process", live_session(mode="exec"), "in_progress", "agent_pid_alive"),
-    Case(WORKS, "exec: its turn has ended, it is about to leave", "the agent's most trusted sign", live_session(mode="exec", reports=(agent_report("agent_file", "idle"),)), "in_progress", "agent_finishing", "idle"),
-    Case(WORKS, "exec: it asks (it is never reported as waiting)", "the agent's most trusted sign", live_session(mode="exec", reports=(agent_report("screen", "waiting", waiting_for="trust"),)), "in_progress", "agent_blocked", "waiting"),
-    Case(WORKS, "a hook says that the agent leaves", "hook", live_session(reports=(agent_report("hook", "exited", at=NOW),)), "in_progress", "agent_ending", "exited"),
+    Case(WORKS, "a tool runs, also without CPU use", "agent file, refined by hook, transcript or process", live_session(reports=(agent_report("agent_file", "thinking"), agent_report("hook", "tool", at=NOW, detail="Bash"))), "in_progress", "agent_tool", "tool"),
+    Case(WORKS, "the API failed and the agent retries", "agent file, refined by the screen", live_session(reports=(agent_report("agent_file", "thinking"), agent_report("screen", "retrying", error="overloaded"))), "in_progress", "agent_retrying", "retrying"),
+    Case(WORKS, "hooks report busy, the transcript a later interrupt", "transcript", live_session(reports=(agent_report("hook", "tool", at=NOW - 9), agent_report("transcript", "interrupted", at=NOW - 2))), "waiting_input", "agent_interrupted", "interrupted", "prompt"),
+    Case(WORKS, "idle by the screen, busy by the agent's own file", "agent file", live_session(reports=(agent_report("agent_file", "thinking"), agent_report("screen", "idle"))), "in_progress", "agent_thinking", "thinking"),
+    Case(WORKS, "exec: running without reports", "process", live_session(mode="exec"), "in_progress", "agent_pid_alive"),
+    Case(WORKS, "exec: its turn has ended, it is about to exit", "the agent's most trusted report", live_session(mode="exec", reports=(agent_report("agent_file", "idle"),)), "in_progress", "agent_finishing", "idle"),
+    Case(WORKS, "exec: it asks (it is never reported as waiting)", "the agent's most trusted report", live_session(mode="exec", reports=(agent_report("screen", "waiting", waiting_for="trust"),)), "in_progress", "agent_blocked", "waiting"),
+    Case(WORKS, "a hook reports that the agent exits", "hook", live_session(reports=(agent_report("hook", "exited", at=NOW),)), "in_progress", "agent_ending", "exited"),
     Case(WAITS, "idle, for the next prompt", "agent file", live_session(reports=(agent_report("agent_file", "idle"),)), "waiting_input", "agent_idle", "idle", "prompt"),
     Case(WAITS, "asks for permission", "agent file, title or hook", live_session(reports=(agent_report("title", "waiting", waiting_for="permission"),)), "waiting_input", "agent_waiting_permission", "waiting", "permission"),
     Case(WAITS, "asks a question", "agent file or hook", live_session(reports=(agent_report("agent_file", "waiting", waiting_for="question"),)), "waiting_input", "agent_waiting_question", "waiting", "question"),
-    Case(WAITS, "an open dialog, told which one by the screen", "agent file, refined by the screen", live_session(reports=(agent_report("agent_file", "waiting", waiting_for="dialog"), agent_report("screen", "waiting", waiting_for="update"))), "waiting_input", "agent_waiting_update", "waiting", "update"),
+    Case(WAITS, "an open dialog, its kind read from the screen", "agent file, refined by the screen", live_session(reports=(agent_report("agent_file", "waiting", waiting_for="dialog"), agent_report("screen", "waiting", waiting_for="update"))), "waiting_input", "agent_waiting_update", "waiting", "update"),
     Case(WAITS, "a start-up dialog (trust, login, bypass, API key, hooks)", "screen", live_session(reports=(agent_report("activity", "idle"), agent_report("screen", "waiting", waiting_for="trust"))), "waiting_input", "agent_waiting_trust", "waiting", "trust"),
     Case(WAITS, "the same while its process uses CPU", "screen", live_session(meta=meta(hooks=True, created_unix=NOW - 2), root_age=2.0, reports=(agent_report("activity", "thinking"), agent_report("screen", "waiting", waiting_for="trust"))), "waiting_input", "agent_waiting_trust", "waiting", "trust"),
     Case(WAITS, "the turn was interrupted", "agent file, refined by the transcript", live_session(reports=(agent_report("agent_file", "idle"), agent_report("transcript", "interrupted", at=NOW))), "waiting_input", "agent_interrupted", "interrupted", "prompt"),
     Case(WAITS, "the turn ended in an API error", "agent file, refined by hook or transcript", live_session(reports=(agent_report("agent_file", "idle"), agent_report("transcript", "error", at=NOW, error="server"))), "waiting_input", "agent_error", "error", "error"),
     Case(WAITS, "rate limit, usage limit or no credit ended the turn", "agent file, refined by hook or transcript", live_session(reports=(agent_report("agent_file", "idle"), agent_report("hook", "error", at=NOW, error="usage_limit"))), "waiting_input", "agent_error", "error", "limit"),
-    Case(TURNS, "an input was sent, the rest seen is from before it", "boundary of the turn", live_session(state=input_state(2), reports=(agent_report("agent_file", "idle", at=NOW - 30),)), "in_progress", "prompt_pending", "thinking"),
-    Case(TURNS, "an input was sent, a live sign of rest, no sign of a beginning", "boundary of the turn", live_session(state=input_state(2), reports=(agent_report("title", "idle"),)), "in_progress", "prompt_pending", "thinking"),
-    Case(TURNS, "the same for ten seconds", "boundary of the turn (10 s)", live_session(state=input_state(12), reports=(agent_report("agent_file", "idle", at=NOW - 30),)), "waiting_input", "prompt_not_taken", "idle", "prompt"),
-    Case(TURNS, "the transcript has the beginning, the live sign is a moment behind", "transcript", live_session(state=input_state(2), reports=(agent_report("title", "idle"), agent_report("transcript", "thinking", at=NOW - 0.3))), "in_progress", "agent_thinking", "thinking"),
-    Case(TURNS, "the turn has begun and ended since", "agent file", live_session(state=input_state(5), prompted_at=NOW - 4.9, reports=(agent_report("agent_file", "idle", at=NOW - 1),)), "waiting_input", "agent_idle", "idle", "prompt"),
-    Case(TURNS, "a live sign of rest, and the transcript has the input", "title", live_session(state=input_state(9), frames=(Frame(kind="user", at=NOW - 8.9),), reports=(agent_report("title", "idle"), agent_report("transcript", "idle", at=NOW - 3))), "waiting_input", "agent_idle", "idle", "prompt"),
-    Case(TURNS, "an agent that has just started rests, its first prompt not yet taken", "boundary of the turn", live_session(state=input_state(3), reports=(agent_report("agent_file", "idle", at=NOW - 1),)), "in_progress", "prompt_pending", "thinking"),
-    Case(TURNS, "the screen looks idle, an agent that would tell has not begun", "boundary of the turn", live_session(meta=meta(hooks=True), state=input_state(4), reports=(agent_report("screen", "idle", waiting_for="prompt"),)), "in_progress", "prompt_pending", "thinking"),
-    Case(TURNS, "an error from before the newest input is no news", "boundary of the turn", live_session(state=input_state(2), reports=(agent_report("hook", "error", at=NOW - 60, error="auth"),)), "in_progress", "prompt_pending", "thinking"),
+    Case(TURNS, "an input was sent, the idle report is older", "turn boundary", live_session(state=input_state(2), reports=(agent_report("agent_file", "idle", at=NOW - 30),)), "in_progress", "prompt_pending", "thinking"),
+    Case(TURNS, "an input was sent, a live idle report, no confirmation", "turn boundary", live_session(state=input_state(2), reports=(agent_report("title", "idle"),)), "in_progress", "prompt_pending", "thinking"),
+    Case(TURNS, "the same for ten seconds", "turn boundary (10 s)", live_session(state=input_state(12), reports=(agent_report("agent_file", "idle", at=NOW - 30),)), "waiting_input", "prompt_not_taken", "idle", "prompt"),
+    Case(TURNS, "the transcript has the start, the live report is late", "transcript", live_session(state=input_state(2), reports=(agent_report("title", "idle"), agent_report("transcript", "thinking", at=NOW - 0.3))), "in_progress", "agent_thinking", "thinking"),
+    Case(TURNS, "the turn has started and ended since", "agent file", live_session(state=input_state(5), prompted_at=NOW - 4.9, reports=(agent_report("agent_file", "idle", at=NOW - 1),)), "waiting_input", "agent_idle", "idle", "prompt"),
+    Case(TURNS, "a live idle report, and the transcript has the input", "title", live_session(state=input_state(9), frames=(Frame(kind="user", at=NOW - 8.9),), reports=(agent_report("title", "idle"), agent_report("transcript", "idle", at=NOW - 3))), "waiting_input", "agent_idle", "idle", "prompt"),
+    Case(TURNS, "a newly started agent is idle, its first prompt not accepted yet", "turn boundary", live_session(state=input_state(3), reports=(agent_report("agent_file", "idle", at=NOW - 1),)), "in_progress", "prompt_pending", "thinking"),
+    Case(TURNS, "idle by the screen, an agent with hooks has not started", "turn boundary", live_session(meta=meta(hooks=True), state=input_state(4), reports=(agent_report("screen", "idle", waiting_for="prompt"),)), "in_progress", "prompt_pending", "thinking"),
+    Case(TURNS, "an error older than the newest input", "turn boundary", live_session(state=input_state(2), reports=(agent_report("hook", "error", at=NOW - 60, error="auth"),)), "in_progress", "prompt_pending", "thinking"),
     Case(COMMANDS, "a shell at its prompt", "activity: it reads its terminal", command_session(reports=(agent_report("activity", "idle"),)), "waiting_input", "interactive_shell_idle", "idle", "prompt"),
     Case(COMMANDS, "a program that reads its terminal", "activity: it reads its terminal", command_session(agent_process=process(110, "python3"), reports=(agent_report("activity", "idle"),)), "waiting_input", "interactive_idle_cpu", "idle", "prompt"),
     Case(COMMANDS, "a shell that runs a command", "activity: a child runs", command_session(reports=(agent_report("activity", "tool"),)), "in_progress", "interactive_child_process", "tool"),
     Case(COMMANDS, "a shell that computes", "activity: CPU time", command_session(reports=(agent_report("activity", "thinking"),)), "in_progress", "interactive_shell_busy", "thinking"),
     Case(COMMANDS, "a program that waits for the network or a timer", "activity: it does not read its terminal", command_session(agent_process=process(110, "python3"), reports=(agent_report("activity", "thinking"),)), "in_progress", "non_shell_command", "thinking"),
-    Case(COMMANDS, "an agent without any sign that works", "activity", live_session(reports=(agent_report("activity", "thinking"),)), "in_progress", "agent_pid_alive", "thinking"),
-    Case(COMMANDS, "an agent without any sign that reads its terminal", "activity", live_session(reports=(agent_report("activity", "idle"),)), "waiting_input", "interactive_idle_cpu", "idle", "prompt"),
-    Case(COMMANDS, "a living process, and nothing that tells more", "process", command_session(), "in_progress", "non_shell_command"),
+    Case(COMMANDS, "a working agent without signals", "activity", live_session(reports=(agent_report("activity", "thinking"),)), "in_progress", "agent_pid_alive", "thinking"),
+    Case(COMMANDS, "an agent without signals that reads its terminal", "activity", live_session(reports=(agent_report("activity", "idle"),)), "waiting_input", "interactive_idle_cpu", "idle", "prompt"),
+    Case(COMMANDS, "a living process without other evidence", "process", command_session(), "in_progress", "non_shell_command"),
 )  # fmt: skip
 
 TODOS = (Todo("one", "completed"), Todo("two", "in_progress"), Todo("three", "pending"))
@@ -192,23 +192,23 @@ WITH_TODOS = live_session(
 )
 
 _HEAD = """\
-# Session states: what decides, and what is reported
+# Session states and their evidence
 
 <!-- made from tests/core/status/status_cases.py by `python -m tests.core.status.status_cases`; a test fails when it is out of date -->
 
-`sessionState` has eight words; `agentState` and `waitingFor` say more, `classificationReason` names the rule, and
+`sessionState` has eight values; `agentState` and `waitingFor` are more exact, `classificationReason` names the rule, and
 `stateSource` the kind of evidence that decided. Evidence is trusted in this order: the supervisor's end record, the pane and
 its process, then for a living agent its own state file, its terminal title, its hooks, its transcript, its processes, and
-last the screen. Less trusted evidence may refine an answer (thinking: a tool runs), never turn it over. Reading the state of
+last the screen. Less trusted evidence may refine a state (thinking: a tool runs), never contradict it. Reading the state of
 a session changes nothing.
 """
 
 
 def render_page() -> str:
-    """The docs page."""
+    """Return the docs page."""
     parts = [_HEAD]
     for group in dict.fromkeys(case.group for case in CASES):
-        parts.append(f"\n## {group}\n\n| condition | what decides | sessionState | reason | agentState | waitingFor |")
+        parts.append(f"\n## {group}\n\n| condition | evidence | sessionState | reason | agentState | waitingFor |")
         parts.append("|---|---|---|---|---|---|")
         parts += [
             f"| {case.condition} | {case.decides} | `{case.state}` | `{case.reason}` | {case.agent} | {case.waiting_for} |"

@@ -1,4 +1,4 @@
-"""Whatever lies in a session's folder, looking at it gives an answer."""
+"""Any content of a session folder gives a status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RUBBISH = {
     "nothing": b"",
     "folder": None,
 }
-LOOKS = (
+READ_COMMANDS = (
     ("status", "--session", "lisa-stage-1", "--json"),
     ("explain", "--session", "lisa-stage-1", "--json-min"),
     ("list", "--with-next-action", "--json"),
@@ -29,7 +29,7 @@ LOOKS = (
 
 
 @pytest.mark.parametrize("rubbish", RUBBISH)
-def test_a_look_at_broken_records_is_one_clear_answer(machine: LisaHost, rubbish: str) -> None:
+def test_broken_records_give_one_clear_answer(machine: LisaHost, rubbish: str) -> None:
     stage = SessionHarness(machine).run("echo said; exit 3")
     assert stage.wait_until_dead() == 3
     assert stage.status().session_state == "crashed"
@@ -42,7 +42,7 @@ def test_a_look_at_broken_records_is_one_clear_answer(machine: LisaHost, rubbish
         shutil.copytree(kept, stage.ref.folder)
     for name in FILES:
         spoil(stage, name, RUBBISH[rubbish])
-    for words in LOOKS:
+    for words in READ_COMMANDS:
         answer = machine.lisa("session", *words)
         assert answer.json.get("errorCode") != "internal_error", (words, answer)
     assert stage.lisa("kill").json["ok"] is True

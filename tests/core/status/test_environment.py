@@ -1,4 +1,4 @@
-"""Environment variables that change what is seen."""
+"""Environment variables that change the evidence."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ exec -a launcher bash -c '(exec -a Weird sleep 600); echo the real agent has end
         ("LISA_AGENT_PROCESS_MATCH_CODEX", False),
     ],
 )
-def test_a_wrapper_of_the_agent_is_known_by_the_name_the_user_gives(
-    machine: LisaHost, variable: str, found: bool
-) -> None:
+def test_configured_wrapper_name_is_recognised(machine: LisaHost, variable: str, found: bool) -> None:
     machine.add_program("claude", WRAPPER)
     stage = SessionHarness(machine)
     assert stage.lisa("spawn", "--agent", "claude").code == 0
@@ -38,7 +36,7 @@ def test_a_wrapper_of_the_agent_is_known_by_the_name_the_user_gives(
     assert (psutil.Process(pid).cmdline()[0] == "Weird") is found
 
 
-def test_how_old_a_heartbeat_and_output_may_be(machine: LisaHost) -> None:
+def test_limits_of_heartbeat_and_output_age(machine: LisaHost) -> None:
     stage = SessionHarness(machine).run("echo said")
     wait_until(lambda: stage.status().session_state == "completed")
     ago = time.time() - 100
@@ -52,7 +50,7 @@ def test_how_old_a_heartbeat_and_output_may_be(machine: LisaHost) -> None:
     wait_until(lambda: stage.lisa("status", env=stale).json["signals"]["outputFresh"] is False)
 
 
-def test_how_much_a_pane_keeps(machine: LisaHost) -> None:
+def test_history_limit_of_a_pane(machine: LisaHost) -> None:
     machine.env["LISA_HISTORY_LINES"] = "100"
     stage = SessionHarness(machine).run("seq 1 2000; echo end; sleep 600")
     kept = wait_until(lambda: (text := stage.lisa("capture", "--raw", "--lines", "5000").json["capture"]) and

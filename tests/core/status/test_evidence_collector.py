@@ -1,4 +1,4 @@
-"""What is seen of real sessions: ends of every kind, lost signals, records that lie, and no trace left by looking."""
+"""Evidence of real sessions: ends of every kind, lost signals and false records; reading leaves no trace."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pane_pid(stage: SessionHarness) -> int:
 
 
 def tree(folder: Path) -> list[tuple[str, int, float]]:
-    """Every file below a folder with size and time of change."""
+    """Return every file below a folder with size and time of change."""
     return sorted(
         (str(path), path.stat().st_size, path.stat().st_mtime) for path in folder.rglob("*") if path.name != "heartbeat"
     )
@@ -48,14 +48,14 @@ def tree(folder: Path) -> list[tuple[str, int, float]]:
 # -- ends -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_end_with_a_code_is_reported_with_it(stage: SessionHarness) -> None:
+def test_end_with_a_code_is_reported_with_it(stage: SessionHarness) -> None:
     stage.run("exit 7")
     stage.wait_until_ended()
     status = stage.status()
     assert (status.session_state, status.classification_reason, status.exit_code) == ("crashed", "done_file", 7)
 
 
-def test_scenario_12_a_supervisor_killed_with_9_is_a_crash_within_the_heartbeats_window(stage: SessionHarness) -> None:
+def test_scenario_12_killed_supervisor_is_a_crash(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     wait_until(lambda: stage.status().session_state == "in_progress")
     os.kill(pane_pid(stage), signal.SIGKILL)
@@ -64,14 +64,14 @@ def test_scenario_12_a_supervisor_killed_with_9_is_a_crash_within_the_heartbeats
     assert time.monotonic() - began < 8
 
 
-def test_scenario_12_also_when_the_agent_outlives_its_supervisor(stage: SessionHarness) -> None:
+def test_scenario_12_agent_outlives_its_supervisor(stage: SessionHarness) -> None:
     stage.run("trap '' HUP TERM; while :; do sleep 1; done")
     wait_until(lambda: stage.status().session_state == "in_progress")
     os.kill(pane_pid(stage), signal.SIGKILL)
     wait_until(lambda: stage.status().session_state == "crashed", timeout=8)
 
 
-def test_scenario_33_a_pane_killed_with_9_is_a_crash_not_a_completion(stage: SessionHarness) -> None:
+def test_scenario_33_pane_killed_with_9_is_a_crash(stage: SessionHarness) -> None:
     tmux = stage.ctx.server(stage.ref)
     pane = tmux.new_session(stage.name, ["/bin/sleep", "600"], root=str(stage.machine.project), width=80, height=24)
     os.kill(pane.pid, signal.SIGKILL)
@@ -80,8 +80,8 @@ def test_scenario_33_a_pane_killed_with_9_is_a_crash_not_a_completion(stage: Ses
     assert (status.session_state, status.classification_reason) == ("crashed", "pane_crashed")
 
 
-def test_how_a_pane_ended_is_learnt_even_when_tmux_missed_it(stage: SessionHarness) -> None:
-    """tmux 3.3a loses word of one end in five; the look makes it ask again."""
+def test_exit_status_is_known_if_tmux_missed_the_end(stage: SessionHarness) -> None:
+    """tmux 3.3a misses one of five exits; a read makes it reap its children."""
     tmux = stage.ctx.server(stage.ref)
     for number in range(8):
         name = f"lisa-short-{number}"
@@ -94,14 +94,14 @@ def test_how_a_pane_ended_is_learnt_even_when_tmux_missed_it(stage: SessionHarne
         assert (status.session_state, status.classification_reason) == ("crashed", "pane_exited_nonzero")
 
 
-def test_an_end_record_of_another_run_does_not_count(stage: SessionHarness) -> None:
+def test_end_record_of_another_run_does_not_count(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     Path(stage.ref.done).write_text("12345:0\n")
     status = wait_until(lambda: (now := stage.status()).signals.done_file_run_mismatch and now)
     assert status.session_state == "in_progress"
 
 
-def test_a_malformed_end_record_is_reported_and_not_believed(stage: SessionHarness) -> None:
+def test_malformed_end_record_is_reported_and_ignored(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     wait_until(lambda: stage.status().session_state == "in_progress")
     Path(stage.ref.done).write_text("garbage\n")
@@ -110,7 +110,7 @@ def test_a_malformed_end_record_is_reported_and_not_believed(stage: SessionHarne
     assert "done" in str(status.signals.done_file_read_error)
 
 
-def test_a_pane_process_id_that_was_given_to_another_process_is_not_the_session(stage: SessionHarness) -> None:
+def test_reused_pane_process_id_is_not_the_session(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     meta = session_records.read_meta(stage.ref)
     assert meta is not None
@@ -119,7 +119,7 @@ def test_a_pane_process_id_that_was_given_to_another_process_is_not_the_session(
     assert stage.status().classification_reason == "supervisor_lost"
 
 
-def test_a_stopped_agent_is_stuck_until_it_goes_on(stage: SessionHarness) -> None:
+def test_stopped_agent_is_stuck_until_it_continues(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     agent = stage.wait_for_agent_pid()
     os.kill(agent, signal.SIGSTOP)
@@ -139,7 +139,7 @@ def test_scenario_16_without_tmux_a_live_session_is_degraded(stage: SessionHarne
     assert (status.session_state, status.error_code) == ("degraded", "tmux_missing")
 
 
-def test_a_tmux_that_does_not_answer_is_degraded_not_gone(stage: SessionHarness) -> None:
+def test_tmux_that_does_not_answer_is_degraded_not_gone(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     server = find_server_pid(stage.ctx.server(stage.ref))
     os.kill(server, signal.SIGSTOP)
@@ -151,7 +151,7 @@ def test_a_tmux_that_does_not_answer_is_degraded_not_gone(stage: SessionHarness)
     assert (status.session_state, status.error_code) == ("degraded", "tmux_unavailable")
 
 
-def test_a_killed_tmux_server_is_a_crash_of_what_it_held_and_no_end_of_what_had_ended(machine: LisaHost) -> None:
+def test_killed_tmux_server_crashes_only_living_sessions(machine: LisaHost) -> None:
     working, finished = (
         SessionHarness(machine, "lisa-w").run("sleep 600"),
         SessionHarness(machine, "lisa-f").run("true"),
@@ -164,7 +164,7 @@ def test_a_killed_tmux_server_is_a_crash_of_what_it_held_and_no_end_of_what_had_
     assert finished.status().session_state == "completed"
 
 
-def test_a_tmux_session_killed_by_hand_is_not_found_and_what_is_known_is_told(stage: SessionHarness) -> None:
+def test_tmux_session_killed_by_hand_is_not_found_with_detail(stage: SessionHarness) -> None:
     stage.run("exit 3")
     stage.wait_until_ended()
     keeper = SessionHarness(stage.machine, "lisa-keeper").run("sleep 600")
@@ -185,7 +185,7 @@ def test_unreadable_metadata_of_a_living_session_is_degraded(stage: SessionHarne
     assert Path(stage.ref.meta).read_text() == "{", "reading repairs nothing"
 
 
-def test_an_unreadable_state_file_is_reported_and_does_not_matter(stage: SessionHarness) -> None:
+def test_unreadable_state_file_is_reported_only(stage: SessionHarness) -> None:
     stage.run("cat")
     wait_until(lambda: stage.status().session_state == "waiting_input")
     Path(stage.ref.state).write_text("[]")
@@ -194,7 +194,7 @@ def test_an_unreadable_state_file_is_reported_and_does_not_matter(stage: Session
     assert "state.json" in str(status.signals.state_read_error)
 
 
-def test_a_session_without_records_is_told_by_its_name_and_its_processes(stage: SessionHarness) -> None:
+def test_session_without_records_is_judged_by_its_processes(stage: SessionHarness) -> None:
     name = "lisa-proj-260101-000000-000000001-codex-interactive"
     ref = stage.ctx.ref(name, str(stage.machine.project))
     tmux = stage.ctx.server(stage.ref)
@@ -205,15 +205,15 @@ def test_a_session_without_records_is_told_by_its_name_and_its_processes(stage: 
     assert (status.agent, status.mode) == ("codex", "interactive")
 
 
-def test_hints_overrule_what_a_session_is_taken_for(stage: SessionHarness) -> None:
+def test_hints_override_detection(stage: SessionHarness) -> None:
     stage.run("cat")
     wait_until(lambda: stage.status().session_state == "waiting_input")
     as_exec = status_reader.read_status(stage.ctx, stage.ref, agent="codex", mode="exec")
     assert (as_exec.agent, as_exec.mode, as_exec.session_state) == ("codex", "exec", "in_progress")
 
 
-def test_a_suspended_machine_makes_nothing_stale_or_stuck(stage: SessionHarness) -> None:
-    """After a suspend every age is hours; the heartbeat's loop is alive all the same."""
+def test_suspended_machine_makes_nothing_stale_or_stuck(stage: SessionHarness) -> None:
+    """After a suspend every age is hours, but the heartbeat loop is alive."""
     stage.run("cat")
     wait_until(lambda: stage.status().session_state == "waiting_input")
     hours_ago = time.time() - 9 * 3600
@@ -224,7 +224,7 @@ def test_a_suspended_machine_makes_nothing_stale_or_stuck(stage: SessionHarness)
 # -- looking --------------------------------------------------------------------------------------------------------
 
 
-def test_looking_leaves_no_trace(stage: SessionHarness) -> None:
+def test_reading_leaves_no_trace(stage: SessionHarness) -> None:
     stage.spawn()
     before = tree(stage.machine.folder / "state")
     for _ in range(5):
@@ -233,14 +233,14 @@ def test_looking_leaves_no_trace(stage: SessionHarness) -> None:
     assert tree(stage.machine.folder / "state") == before
 
 
-def test_looking_often_does_not_change_the_answer(stage: SessionHarness) -> None:
-    """Whoever counts looks as time calls a working agent idle at the fourth."""
+def test_repeated_reads_do_not_change_the_answer(stage: SessionHarness) -> None:
+    """Counting reads instead of seconds would report a working agent as idle."""
     stage.run("python3 -c 'import time; time.sleep(600)'")
     wait_until(lambda: stage.status().session_state == "in_progress")
     assert {stage.status().session_state for _ in range(12)} == {"in_progress"}
 
 
-def test_many_sessions_are_read_as_one_by_one(machine: LisaHost) -> None:
+def test_reading_many_equals_reading_each(machine: LisaHost) -> None:
     commands = {"lisa-a": "cat", "lisa-b": "sleep 600", "lisa-c": "exit 2", "lisa-d": "true"}
     stages = [SessionHarness(machine, name).run(command) for name, command in commands.items()]
     for stage in stages[2:]:
@@ -256,7 +256,7 @@ def test_many_sessions_are_read_as_one_by_one(machine: LisaHost) -> None:
         )
 
 
-def test_one_pass_over_all_processes_sees_the_same_trees_as_a_walk_each() -> None:
+def test_one_process_pass_finds_the_same_trees() -> None:
     with subprocess.Popen(["/bin/sh", "-c", "sleep 60 & sleep 60"]) as shell:
         try:
             wait_until(lambda: [item.name for item in processes.read_tree(shell.pid)] == ["sh", "sleep", "sleep"])
@@ -268,7 +268,7 @@ def test_one_pass_over_all_processes_sees_the_same_trees_as_a_walk_each() -> Non
                 processes.send_signal(process, signal.SIGKILL)
 
 
-def test_the_newest_input_stands_between_old_rest_and_an_answer(stage: SessionHarness) -> None:
+def test_idle_state_before_the_newest_input_is_no_answer(stage: SessionHarness) -> None:
     stage.spawn()
     assert stage.status().session_state == "waiting_input"
     now = stage.ctx.clock.now()
@@ -280,7 +280,7 @@ def test_the_newest_input_stands_between_old_rest_and_an_answer(stage: SessionHa
     assert stage.status().classification_reason == "prompt_pending"
 
 
-def test_metadata_without_a_pane_is_a_session_that_never_was(machine: LisaHost) -> None:
+def test_metadata_without_a_pane_is_not_found(machine: LisaHost) -> None:
     stage = SessionHarness(machine)
     os.makedirs(stage.ref.folder)
     session_records.write_meta(stage.ref, SessionMeta(session=stage.name, project_root=str(machine.project)))

@@ -1,4 +1,4 @@
-"""How reports of different trust become one answer."""
+"""Combining reports of different trust."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def test_without_reports_there_is_no_answer() -> None:
     assert fuse([agent_report("agent_file", "unknown")], NO_INPUT, NOW) is None
 
 
-def test_the_more_trusted_report_wins_over_another_class() -> None:
+def test_more_trusted_report_wins_over_another_class() -> None:
     order = sorted(TRUST, key=TRUST.__getitem__)
     for better, worse in itertools.pairwise(order):
         if (better, worse) == ("activity", "screen"):
-            continue  # see below
+            continue  # covered by the next test
         assert fused(agent_report(worse, "idle"), agent_report(better, "thinking")).state == "thinking"
         assert (
             fused(agent_report(worse, "thinking"), agent_report(better, "waiting", waiting_for="question")).state
@@ -42,13 +42,13 @@ def test_the_more_trusted_report_wins_over_another_class() -> None:
         )
 
 
-def test_a_less_trusted_report_refines_within_the_class() -> None:
+def test_less_trusted_report_refines_within_the_class() -> None:
     answer = fused(agent_report("agent_file", "thinking"), agent_report("screen", "retrying", error="overloaded"))
     assert (answer.state, answer.error, answer.source) == ("retrying", "overloaded", "agent_file")
     assert fused(agent_report("agent_file", "idle"), agent_report("transcript", "error", error="auth")).error == "auth"
 
 
-def test_the_best_refinement_is_that_of_the_most_trusted_that_has_one() -> None:
+def test_most_trusted_refinement_wins() -> None:
     answer = fused(
         agent_report("agent_file", "thinking"),
         agent_report("hook", "tool", detail="Bash"),
@@ -57,7 +57,7 @@ def test_the_best_refinement_is_that_of_the_most_trusted_that_has_one() -> None:
     assert (answer.state, answer.detail) == ("tool", "Bash")
 
 
-def test_a_dialog_gets_its_name_from_whoever_knows_it() -> None:
+def test_dialog_kind_comes_from_any_report() -> None:
     answer = fused(
         agent_report("agent_file", "waiting", waiting_for="dialog"),
         agent_report("screen", "waiting", waiting_for="login"),
@@ -81,7 +81,7 @@ def test_between_hook_and_transcript_the_clearly_newer_one_leads() -> None:
     )
 
 
-def test_a_program_that_reads_its_terminal_rests_or_asks_as_the_screen_says() -> None:
+def test_screen_decides_for_a_program_reading_its_terminal() -> None:
     assert (
         fused(agent_report("activity", "idle"), agent_report("screen", "waiting", waiting_for="trust")).waiting_for
         == "trust"
@@ -90,13 +90,13 @@ def test_a_program_that_reads_its_terminal_rests_or_asks_as_the_screen_says() ->
     assert fused(agent_report("activity", "thinking"), agent_report("screen", "idle")).state == "thinking"
 
 
-def test_a_dialog_on_the_screen_stands_also_while_its_program_computes() -> None:
+def test_dialog_on_the_screen_wins_over_a_busy_process() -> None:
     for state in ("thinking", "tool"):
         answer = fused(agent_report("activity", state), agent_report("screen", "waiting", waiting_for="trust"))
         assert (answer.state, answer.waiting_for, answer.source) == ("waiting", "trust", "screen")
 
 
-def test_rest_from_before_an_input_is_no_answer_until_the_limit() -> None:
+def test_idle_before_an_input_is_pending_until_the_limit() -> None:
     boundary = TurnBoundary(at=990.0)
     old = agent_report("agent_file", "idle", 980.0)
     assert fused(old, boundary=boundary, now=999.9).pending
@@ -104,21 +104,21 @@ def test_rest_from_before_an_input_is_no_answer_until_the_limit() -> None:
     assert (late.pending, late.not_accepted, late.state) == (False, True, "idle")
 
 
-def test_work_needs_no_proof_that_the_input_was_taken() -> None:
+def test_busy_needs_no_confirmed_input() -> None:
     assert not fused(agent_report("title", "thinking"), boundary=TurnBoundary(at=999.0)).pending
 
 
-def test_rest_counts_once_the_input_was_begun_on() -> None:
+def test_idle_counts_after_a_confirmed_input() -> None:
     boundary = TurnBoundary(at=995.0, begun=True)
     assert fused(agent_report("title", "idle"), boundary=boundary).state == "idle"
     assert not fused(agent_report("title", "idle"), boundary=boundary).pending
 
 
-def test_an_error_after_the_input_is_an_answer_by_itself() -> None:
+def test_error_after_the_input_is_an_answer_by_itself() -> None:
     assert not fused(agent_report("hook", "error", 999.5, error="auth"), boundary=TurnBoundary(at=999.0)).pending
 
 
-def test_a_live_rest_waits_for_a_turn_that_has_just_begun_elsewhere() -> None:
+def test_live_idle_yields_to_a_turn_that_just_began() -> None:
     boundary = TurnBoundary(at=999.0, begun=True)
     answer = fused(agent_report("title", "idle"), agent_report("transcript", "thinking", 999.5), boundary=boundary)
     assert (answer.state, answer.source) == ("thinking", "transcript")
@@ -140,7 +140,7 @@ reports = st.lists(
 
 
 @given(reports)
-def test_without_an_input_the_answer_is_always_of_a_class_that_somebody_reported(made: list[AgentReport]) -> None:
+def test_result_is_always_of_a_reported_class(made: list[AgentReport]) -> None:
     answer = fuse(made, NO_INPUT, NOW)
     assert (answer is None) == (not made)
     if answer is not None:
@@ -149,7 +149,7 @@ def test_without_an_input_the_answer_is_always_of_a_class_that_somebody_reported
 
 
 @given(reports, st.randoms(use_true_random=False))
-def test_the_order_of_reports_does_not_matter(made: list[AgentReport], random: Any) -> None:
+def test_order_of_reports_does_not_matter(made: list[AgentReport], random: Any) -> None:
     mixed = list(made)
     random.shuffle(mixed)
     first, second = fuse(made, NO_INPUT, NOW), fuse(mixed, NO_INPUT, NOW)

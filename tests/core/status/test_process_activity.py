@@ -1,4 +1,4 @@
-"""What processes show of themselves: synthetic trees first, then real sessions of real commands."""
+"""Process activity: synthetic trees first, then real sessions of real commands."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def tree(*workload: Process, heart: bool = True) -> list[Process]:
     return [process(1, 0, SUPERVISOR), *beat, process(4, 1, SUPERVISOR), *workload]
 
 
-def test_the_supervisors_own_processes_are_not_the_commands() -> None:
+def test_supervisors_own_processes_are_not_the_commands() -> None:
     shell, agent = process(5, 4, ("bash", "/f/command.sh")), process(6, 5, ("claude",))
     found = process_activity.split_tree(tree(shell, agent), "/f/command.sh")
     assert (found.workload, found.main, found.heartbeat_alive) == ((shell, agent), agent, True)
 
 
-def test_a_command_that_replaced_its_shell_is_found() -> None:
+def test_command_that_replaced_its_shell_is_found() -> None:
     found = process_activity.split_tree(tree(process(5, 4, ("sleep", "9"))), "/f/command.sh")
     assert found.main is not None
     assert (found.main.pid, found.heartbeat_alive) == (5, True)
 
 
-def test_a_shell_that_runs_its_command_itself_is_the_command() -> None:
+def test_shell_that_runs_its_command_itself_is_the_command() -> None:
     shell = process(5, 4, ("bash", "/f/command.sh"))
     assert process_activity.split_tree(tree(shell), "/f/command.sh").main == shell
 
 
-def test_a_killed_heartbeat_is_seen() -> None:
+def test_killed_heartbeat_is_seen() -> None:
     shell = process(5, 4, ("bash", "/f/command.sh"))
     assert not process_activity.split_tree(tree(shell, heart=False), "/f/command.sh").heartbeat_alive
 
@@ -52,7 +52,7 @@ def test_between_start_and_command_there_is_no_workload() -> None:
     assert (found.workload, found.main) == ((), None)
 
 
-def test_a_heartbeat_caught_while_it_starts_its_pause_is_none_of_the_command() -> None:
+def test_forking_heartbeat_is_not_part_of_the_command() -> None:
     shell, agent = process(5, 4, ("bash", "/f/command.sh")), process(6, 5, ("claude",))
     every = [process(1, 0, SUPERVISOR), process(2, 1, SUPERVISOR), process(4, 1, SUPERVISOR)]
     found = process_activity.split_tree([*every, process(3, 2, SUPERVISOR), shell, agent], "/f/command.sh")
@@ -61,7 +61,7 @@ def test_a_heartbeat_caught_while_it_starts_its_pause_is_none_of_the_command() -
     assert process_activity.split_tree([*every, process(3, 2, SUPERVISOR), pause], "/f/command.sh").workload == (pause,)
 
 
-def test_a_pane_without_supervisor_is_all_command() -> None:
+def test_pane_without_supervisor_is_all_command() -> None:
     every = [process(1, 0, ("bash",)), process(2, 1, ("vim",))]
     assert process_activity.split_tree(every, "/f/command.sh").workload == tuple(every)
 
@@ -74,7 +74,7 @@ CHILD = process(9, 1, ("make",))
 
 
 @pytest.mark.parametrize(
-    ("look", "quiet", "state"),
+    ("reading", "quiet", "state"),
     [
         (seen("reading"), 0, "idle"),
         (seen("reading", others=(CHILD,)), 0, "idle"),
@@ -90,15 +90,15 @@ CHILD = process(9, 1, ("make",))
         (seen("unknown"), 7, "idle"),
     ],
 )
-def test_no_more_is_claimed_than_the_processes_show(look: ActivityReading, quiet: float, state: str | None) -> None:
-    made = make_report(look, quiet)
+def test_report_of_an_activity_reading(reading: ActivityReading, quiet: float, state: str | None) -> None:
+    made = make_report(reading, quiet)
     assert (made.state if made else None) == state
 
 
 @pytest.mark.parametrize(
     ("name", "shell"), [("bash", True), ("-zsh", True), ("/bin/sh", True), ("ssh", False), ("mosh", False)]
 )
-def test_a_shell_is_told_by_its_name_not_by_its_ending(name: str, shell: bool) -> None:
+def test_shell_is_recognised_by_its_exact_name(name: str, shell: bool) -> None:
     assert process_activity.is_shell(process(1, 0, (name,))) == shell
 
 
@@ -118,7 +118,7 @@ SELECTING = "import selectors; s = selectors.DefaultSelector(); s.register(0, 1)
         (f"python3 -c {SELECTING!r}", "interactive_idle_cpu"),
     ],
 )
-def test_a_command_that_reads_its_terminal_waits_for_input(machine: LisaHost, command: str, reason: str) -> None:
+def test_command_that_reads_its_terminal_waits_for_input(machine: LisaHost, command: str, reason: str) -> None:
     stage = SessionHarness(machine).run(command)
     wait_until(lambda: stage.status().session_state == "waiting_input", timeout=10)
     assert stage.status().classification_reason == reason
@@ -127,14 +127,14 @@ def test_a_command_that_reads_its_terminal_waits_for_input(machine: LisaHost, co
 @pytest.mark.parametrize(
     "command", ["sleep 600", "exec sleep 600", "python3 -c 'while True: pass'", "while :; do sleep 0.2; done"]
 )
-def test_a_command_that_does_something_is_in_progress(machine: LisaHost, command: str) -> None:
+def test_command_that_does_something_is_in_progress(machine: LisaHost, command: str) -> None:
     stage = SessionHarness(machine).run(command)
     wait_until(lambda: stage.status().session_state != "just_started")
     for _ in range(5):
         assert stage.status().session_state == "in_progress"
 
 
-def test_a_shell_is_busy_while_its_command_runs_and_waits_again_after(machine: LisaHost) -> None:
+def test_shell_is_busy_while_its_command_runs(machine: LisaHost) -> None:
     stage = SessionHarness(machine).run("bash --norc -i")
     wait_until(lambda: stage.status().session_state == "waiting_input")
     stage.send("sleep 1; echo ready-$((1 + 1))")
@@ -143,7 +143,7 @@ def test_a_shell_is_busy_while_its_command_runs_and_waits_again_after(machine: L
     assert wait_until(lambda: stage.status().classification_reason == "interactive_shell_idle")
 
 
-def test_a_quiet_job_in_the_background_does_not_hide_that_the_shell_waits(machine: LisaHost) -> None:
+def test_quiet_background_job_does_not_hide_an_idle_shell(machine: LisaHost) -> None:
     stage = SessionHarness(machine).run("sleep 600 & exec bash --norc -i")
     assert wait_until(lambda: stage.status().classification_reason == "interactive_shell_idle")
     busy = SessionHarness(machine, "lisa-stage-2").run("python3 -c 'while True: pass' & exec bash --norc -i")

@@ -1,4 +1,4 @@
-"""Reading transcripts from their end and onwards, at a cost that does not grow with the file."""
+"""Reading transcripts backwards and forwards, at a cost independent of the file's size."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def turn(number: int, size: int = 3) -> list[dict[str, object]]:
     return [{"kind": "turn_start", "text": str(number)}, *middle, {"kind": "turn_end"}]
 
 
-def test_the_tail_reaches_back_to_the_newest_turn(tmp_path: Path) -> None:
+def test_tail_reaches_back_to_the_newest_turn(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, *turn(1), *turn(2))
     frames = read_tail(Lines(), str(path))
     assert [frame.text for frame in frames if frame.kind == "assistant"][-3:] == ["2.0", "2.1", "2.2"]
 
 
-def test_a_missing_or_empty_transcript_has_no_frames(tmp_path: Path) -> None:
+def test_missing_or_empty_transcript_has_no_frames(tmp_path: Path) -> None:
     assert read_tail(Lines(), str(tmp_path / "none")) == ()
     (tmp_path / "empty").touch()
     assert read_tail(Lines(), str(tmp_path / "empty")) == ()
 
 
-def test_a_turn_longer_than_a_block_is_read_whole_and_in_order(tmp_path: Path) -> None:
+def test_turn_longer_than_a_block_is_read_whole_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, *turn(1, 10), {"kind": "turn_start", "text": "2"})
     write(path, *({"kind": "assistant", "text": f"{step:06d}" + "x" * 500} for step in range(1000)))
@@ -58,13 +58,13 @@ def test_a_turn_longer_than_a_block_is_read_whole_and_in_order(tmp_path: Path) -
     assert frames[begin].text == "2"
 
 
-def test_a_record_longer_than_any_block_is_read(tmp_path: Path) -> None:
+def test_record_longer_than_any_block_is_read(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, {"kind": "turn_start"}, {"kind": "assistant", "text": "y" * (transcript.BLOCK * 6)})
     assert [len(frame.text) for frame in read_tail(Lines(), str(path))] == [0, transcript.BLOCK * 6]
 
 
-def test_a_line_that_is_still_being_written_waits(tmp_path: Path) -> None:
+def test_line_that_is_still_being_written_waits(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, *turn(1))
     with path.open("a") as stream:
@@ -78,7 +78,7 @@ def test_a_line_that_is_still_being_written_waits(tmp_path: Path) -> None:
     assert [frame.text[:1] for frame in reader.read().frames] == ["z"]
 
 
-def test_a_reader_gives_each_record_once(tmp_path: Path) -> None:
+def test_reader_gives_each_record_once(tmp_path: Path) -> None:
     path = tmp_path / "t"
     agent = Lines()
     reader = TranscriptReader(agent, str(path))
@@ -91,7 +91,7 @@ def test_a_reader_gives_each_record_once(tmp_path: Path) -> None:
     assert agent.parsed == 10
 
 
-def test_a_reader_goes_on_with_what_a_limit_left(tmp_path: Path) -> None:
+def test_reader_continues_after_its_limit(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, *turn(1, 50))
     reader = TranscriptReader(Lines(), str(path))
@@ -101,7 +101,7 @@ def test_a_reader_goes_on_with_what_a_limit_left(tmp_path: Path) -> None:
     assert seen == [f"1.{step}" for step in range(50)]
 
 
-def test_a_rewritten_transcript_is_read_anew_and_said_so(tmp_path: Path) -> None:
+def test_rewritten_transcript_is_read_again_with_reset(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, *turn(1, 20))
     reader = TranscriptReader(Lines(), str(path))
@@ -112,7 +112,7 @@ def test_a_rewritten_transcript_is_read_anew_and_said_so(tmp_path: Path) -> None
     assert (chunk.reset, chunk.frames[0].text) == (True, "2")
 
 
-def test_following_a_large_transcript_costs_what_is_new(tmp_path: Path) -> None:
+def test_following_reads_only_new_bytes(tmp_path: Path) -> None:
     path = tmp_path / "t"
     for number in range(200):
         write(path, *turn(number, 60))
@@ -126,7 +126,7 @@ def test_following_a_large_transcript_costs_what_is_new(tmp_path: Path) -> None:
     assert [frame.text for frame in frames if frame.kind == "turn_start"] == ["1000"]
 
 
-def test_a_follower_keeps_the_last_task_list_of_an_earlier_turn(tmp_path: Path) -> None:
+def test_follower_keeps_the_last_task_list_of_an_earlier_turn(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, {"kind": "turn_start"}, {"kind": "tool_use", "todos": ["a", "b"]}, {"kind": "turn_end"})
     follower = TranscriptFollower(Lines(), str(path))
@@ -134,7 +134,7 @@ def test_a_follower_keeps_the_last_task_list_of_an_earlier_turn(tmp_path: Path) 
     assert [todo.text for frame in follower.frames() for todo in frame.todos] == ["a", "b"]
 
 
-def test_frames_come_in_the_order_of_their_times_not_of_the_file(tmp_path: Path) -> None:
+def test_frames_are_ordered_by_time(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, *turn(1))
     follower = TranscriptFollower(Lines(), str(path))
@@ -145,7 +145,7 @@ def test_frames_come_in_the_order_of_their_times_not_of_the_file(tmp_path: Path)
     assert [frame.at for frame in follower.frames()] == [10.0]
 
 
-def test_a_clock_that_was_set_back_does_not_hide_the_new_turn(tmp_path: Path) -> None:
+def test_clock_that_was_set_back_does_not_hide_the_new_turn(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, {"kind": "turn_start", "at": 5000.0}, {"kind": "turn_end", "at": 5001.0})
     follower = TranscriptFollower(Lines(), str(path))
@@ -153,7 +153,7 @@ def test_a_clock_that_was_set_back_does_not_hide_the_new_turn(tmp_path: Path) ->
     assert [(frame.kind, frame.at) for frame in follower.frames()] == [("turn_start", 1400.0), ("assistant", 1401.0)]
 
 
-def test_a_follower_of_an_endless_turn_does_not_grow_with_it(tmp_path: Path) -> None:
+def test_follower_of_an_endless_turn_does_not_grow_with_it(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, {"kind": "turn_start"})
     follower = TranscriptFollower(Lines(), str(path))
@@ -163,7 +163,7 @@ def test_a_follower_of_an_endless_turn_does_not_grow_with_it(tmp_path: Path) -> 
     assert follower.frames()[0].kind == "turn_start"
 
 
-def test_the_offset_of_a_frame_is_just_behind_its_record(tmp_path: Path) -> None:
+def test_offset_of_a_frame_is_just_behind_its_record(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, *turn(1))
     frames = read_tail(Lines(), str(path))

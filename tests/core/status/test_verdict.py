@@ -1,4 +1,4 @@
-"""The verdict on every condition of the table, and what else a status tells."""
+"""The verdict on every case of the table, and the other fields of a status."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from tests.core.status.status_cases import (
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.condition for case in CASES])
-def test_each_condition_is_reported_as_the_table_says(case: Case) -> None:
+def test_each_case_has_the_state_of_the_table(case: Case) -> None:
     assert status_cases.summarize(case.status) == (case.state, case.reason, case.agent, case.waiting_for)
 
 
-def test_the_docs_page_is_made_from_the_cases() -> None:
+def test_docs_page_is_made_from_the_cases() -> None:
     assert status_cases.PAGE.read_text(encoding="utf-8") == status_cases.render_page(), (
         "run: python -m tests.core.status.status_cases"
     )
 
 
-def test_the_cases_cover_all_states() -> None:
+def test_cases_cover_all_states() -> None:
     assert {case.state for case in CASES} == set(SESSION_STATES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.condition for case in CASES])
-def test_status_is_active_exactly_while_something_is_going_on(case: Case) -> None:
+def test_status_is_active_only_in_progress(case: Case) -> None:
     active = case.state in ("in_progress", "just_started")
     assert (case.status.status == "active") == active
     assert bool(case.status.wait_estimate) == (active or case.state == "degraded")
     assert bool(case.status.active_task) == active
 
 
-def test_the_same_evidence_gives_the_same_verdict_however_often_it_is_asked() -> None:
+def test_verdict_is_a_pure_function() -> None:
     evidence = live_session(reports=(agent_report("agent_file", "idle"),))
     assert len({judge(evidence, NOW) for _ in range(10)}) == 1
 
@@ -58,12 +58,12 @@ def test_todos_and_the_task_in_work_come_from_the_transcript() -> None:
     assert (status.todos_done, status.todos_total, status.active_task) == (1, 3, "two")
 
 
-def test_the_estimate_grows_with_the_turn() -> None:
+def test_estimate_grows_with_the_turn() -> None:
     assert judge(status_cases.WITH_TODOS, NOW).wait_estimate == 10
     assert judge(status_cases.WITH_TODOS, NOW + 1000).wait_estimate == 60
 
 
-def test_output_age_is_that_of_pane_or_transcript_whichever_is_younger() -> None:
+def test_output_age_is_the_younger_of_pane_and_transcript() -> None:
     evidence = live_session(reports=(agent_report("agent_file", "idle"),))
     evidence.pane = status_cases.pane(activity=NOW - 300)
     old = judge(evidence, NOW)
@@ -73,14 +73,14 @@ def test_output_age_is_that_of_pane_or_transcript_whichever_is_younger() -> None
     assert (fresh.output_age_seconds, fresh.signals.output_fresh) == (7, True)
 
 
-def test_an_end_by_signal_names_it() -> None:
+def test_end_by_signal_names_it() -> None:
     status = judge(ended_session(end=EndRecord("1", 143, NOW)), NOW)
     assert (status.exit_code, status.exit_signal, status.pane_status) == (143, "SIGTERM", "exited:143")
     plain = judge(ended_session(end=EndRecord("1", 9, NOW)), NOW)
     assert (plain.exit_code, plain.exit_signal) == (9, UNSET)
 
 
-def test_unreachable_tmux_carries_its_error_code_and_never_says_not_found() -> None:
+def test_unreachable_tmux_is_not_reported_as_not_found() -> None:
     status = judge(missing_session(tmux_error="no tmux", tmux_error_code="tmux_missing"), NOW)
     assert (status.session_state, status.error_code, status.signals.tmux_read_error) == (
         "degraded",
@@ -89,45 +89,45 @@ def test_unreachable_tmux_carries_its_error_code_and_never_says_not_found() -> N
     )
 
 
-def test_a_session_that_never_was_has_neither_agent_nor_mode() -> None:
+def test_unknown_session_has_neither_agent_nor_mode() -> None:
     status = judge(Evidence(session="lisa-x", agent="claude", mode="interactive"), NOW)
     assert (status.agent, status.mode, status.error_code) == ("", "", "session_not_found")
 
 
-def test_a_gone_session_still_tells_how_its_agent_ended() -> None:
+def test_gone_session_has_the_exit_of_its_agent() -> None:
     status = judge(missing_session(end=EndRecord("1", 3, NOW)), NOW)
     assert (status.session_state, status_cases.exit_code(status)) == ("not_found", 3)
     assert "exited with 3" in status.state_detail
 
 
-def test_exec_sessions_are_never_said_to_wait() -> None:
+def test_exec_sessions_never_wait() -> None:
     for case in CASES:
         if case.state == "waiting_input":
             evidence = structs.replace(case.evidence, mode="exec")
             assert judge(evidence, NOW).session_state == "in_progress", case.condition
 
 
-def test_the_age_of_the_last_input_counts_in_seconds_not_in_looks() -> None:
+def test_acceptance_limit_is_in_seconds_not_reads() -> None:
     before = (agent_report("title", "idle"),)
     assert judge(live_session(state=input_state(9.9), reports=before), NOW).classification_reason == "prompt_pending"
     assert judge(live_session(state=input_state(10.1), reports=before), NOW).classification_reason == "prompt_not_taken"
 
 
-def test_an_accepted_input_has_more_time_to_be_begun_on() -> None:
+def test_accepted_input_has_more_time() -> None:
     state = input_state(12)
     state.last_input_accepted_at = NOW - 3
     status = judge(live_session(state=state, reports=(agent_report("agent_file", "idle", at=NOW - 30),)), NOW)
     assert status.session_state == "in_progress"
 
 
-def test_an_input_that_begins_no_turn_leaves_the_rest_standing() -> None:
+def test_input_without_a_turn_keeps_the_idle_state() -> None:
     state = input_state(1)
     state.last_input_expects_turn = False
     status = judge(live_session(state=state, reports=(agent_report("agent_file", "idle", at=NOW - 30),)), NOW)
     assert status.session_state == "waiting_input"
 
 
-def test_a_shell_that_waits_again_a_second_after_an_input_has_taken_it() -> None:
+def test_shell_idle_after_a_second_has_read_its_input() -> None:
     assert (
         judge(command_session(state=input_state(0.2), reports=(agent_report("activity", "idle"),)), NOW).session_state
         == "in_progress"
@@ -143,12 +143,12 @@ def test_a_shell_that_waits_again_a_second_after_an_input_has_taken_it() -> None
 TURN = (Frame(kind="turn_start", at=NOW - 50), Frame(kind="turn_end", at=NOW - 40, reason="completed"))
 
 
-def test_a_turn_is_complete_when_the_transcript_ends_it_after_the_last_input() -> None:
+def test_turn_end_after_the_last_input_is_complete() -> None:
     idle = (agent_report("agent_file", "idle", at=NOW - 40), agent_report("transcript", "idle", at=NOW - 40))
     assert judge(live_session(frames=TURN, reports=idle, state=input_state(60)), NOW).signals.transcript_turn_complete
 
 
-def test_scenario_26_a_turn_from_before_the_last_input_is_not_complete() -> None:
+def test_scenario_26_turn_before_the_last_input_is_not_complete() -> None:
     for seconds in (1, 5, 30):
         idle = (agent_report("agent_file", "idle", at=NOW - 40), agent_report("transcript", "idle", at=NOW - 40))
         status = judge(live_session(frames=TURN, reports=idle, state=input_state(seconds)), NOW)
@@ -161,32 +161,32 @@ def test_text_before_a_tool_call_is_not_the_end_of_a_turn() -> None:
     assert not judge(live_session(frames=open_turn, reports=busy), NOW).signals.transcript_turn_complete
 
 
-def test_an_interrupted_turn_is_over_also_when_its_transcript_has_no_end() -> None:
+def test_interrupted_turn_without_an_end_record_is_complete() -> None:
     cut = (agent_report("agent_file", "idle", at=NOW - 9), agent_report("hook", "interrupted", at=NOW - 9))
     status = judge(live_session(frames=TURN[:1], reports=cut, state=input_state(20), prompted_at=NOW - 20), NOW)
     assert (status.agent_state, status.signals.transcript_turn_complete) == ("interrupted", True)
 
 
-def test_a_command_of_the_agents_own_does_not_undo_the_end_of_the_turn_before_it() -> None:
-    def complete(seconds: float, rest: float = 40) -> bool:
+def test_own_command_keeps_the_previous_turn_complete() -> None:
+    def complete(seconds: float, idle_for: float = 40) -> bool:
         state = input_state(seconds)
         state.last_input_expects_turn = False
-        idle = (agent_report("agent_file", "idle", at=NOW - rest), agent_report("transcript", "idle", at=NOW - 40))
+        idle = (agent_report("agent_file", "idle", at=NOW - idle_for), agent_report("transcript", "idle", at=NOW - 40))
         return judge(live_session(frames=TURN, reports=idle, state=state), NOW).signals.transcript_turn_complete
 
-    assert not complete(3)  # it may be about to begin
-    assert complete(3, rest=1)  # it has worked on it, and rests again
-    assert complete(11)  # nothing comes of it
+    assert not complete(3)  # a turn may be about to begin
+    assert complete(3, idle_for=1)  # it worked and is idle again
+    assert complete(11)  # the time limit has passed
 
 
-def test_a_turn_from_before_the_session_is_none_of_its_turns() -> None:
+def test_turns_before_the_session_do_not_count() -> None:
     resumed = live_session(
         meta=meta(created_unix=NOW - 30), frames=TURN, reports=(agent_report("agent_file", "idle", at=NOW - 20),)
     )
     assert not judge(resumed, NOW).signals.transcript_turn_complete
 
 
-def test_an_agent_that_was_never_asked_anything_has_completed_no_turn() -> None:
+def test_agent_without_a_prompt_has_no_complete_turn() -> None:
     assert not judge(
         live_session(reports=(agent_report("agent_file", "idle", at=NOW),)), NOW
     ).signals.transcript_turn_complete

@@ -75,7 +75,7 @@ def test_it_does_not_match(expression: str) -> None:
         ("a.", "invalid jsonpath segment"),
     ],
 )
-def test_a_bad_expression_says_what_is_wrong(expression: str, why: str) -> None:
+def test_invalid_expression_error_names_the_reason(expression: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         parse(expression)
 
@@ -91,7 +91,7 @@ SCALARS = st.one_of(st.booleans(), st.integers(-(10**6), 10**6), st.text("abcXYZ
 
 
 @given(st.lists(KEYS, min_size=1, max_size=5), SCALARS, st.booleans())
-def test_what_lies_at_a_path_is_found_there_and_nowhere_else(keys: list[str], value: object, rooted: bool) -> None:
+def test_path_matches_only_its_own_value(keys: list[str], value: object, rooted: bool) -> None:
     tree: object = value
     for key in reversed(keys):
         tree = {key: tree}
@@ -107,7 +107,7 @@ def test_what_lies_at_a_path_is_found_there_and_nowhere_else(keys: list[str], va
     st.text(max_size=40),
     st.recursive(st.none() | SCALARS, lambda inner: st.dictionaries(KEYS, inner) | st.lists(inner)),
 )
-def test_any_text_is_read_or_refused_and_never_breaks(text: str, value: object) -> None:
+def test_any_text_parses_or_raises_value_error(text: str, value: object) -> None:
     try:
         path = parse(text)
     except ValueError as problem:

@@ -1,4 +1,4 @@
-"""Telling output from an input that is shown again, in text alone."""
+"""Separating output from echoed input in plain text."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def found(machine: LisaHost, text: str, marker: str, *, prompt: str = "", sent: 
         ("y DONE\n● thinking about it\n", True),
     ],
 )
-def test_an_echo_is_told_from_output(machine: LisaHost, text: str, expected: bool) -> None:
+def test_echo_is_not_output(machine: LisaHost, text: str, expected: bool) -> None:
     assert found(machine, text, "DONE", sent="say DONE") == expected
 
 
-def test_an_input_whose_beginning_has_scrolled_out_is_still_known_as_one(machine: LisaHost) -> None:
+def test_partly_scrolled_out_echo_is_masked(machine: LisaHost) -> None:
     long_prompt = "read all the files and when you are through print the word DONE and nothing else"
     assert not found(machine, "print the word DONE and nothing else\nworking\n", "DONE", prompt=long_prompt)
     assert found(machine, "print the word DONE and nothing else\nDONE\n", "DONE", prompt=long_prompt)
@@ -64,11 +64,11 @@ def test_without_any_input_all_output_counts(machine: LisaHost) -> None:
     assert not found(machine, "one\ntwo\n", "DONE")
 
 
-def test_the_first_prompt_and_the_last_input_are_both_known(machine: LisaHost) -> None:
+def test_echoes_of_first_prompt_and_last_input_are_masked(machine: LisaHost) -> None:
     text = "> say DONE at once\nno\n> please say DONE\nworking"
     assert not found(machine, text, "DONE", prompt="say DONE at once", sent="please say DONE")
 
 
-def test_an_input_that_is_the_marker_itself_is_shown_once_and_then_answered(machine: LisaHost) -> None:
+def test_input_equal_to_the_marker_is_masked_once(machine: LisaHost) -> None:
     assert not found(machine, "$ DONE\n", "DONE", sent="DONE")
     assert found(machine, "$ DONE\nDONE: command not found\n", "DONE", sent="DONE")

@@ -1,4 +1,4 @@
-"""Monitoring real sessions: reaction, deadlines, markers, recovery, and what is written down."""
+"""Monitoring real sessions: reaction, deadlines, markers, recovery and records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
 LONG_TIMEOUT_SECONDS = 20
-"""Seconds after which a monitor that should have reacted gives up."""
+"""Time limit in seconds of a monitor that should have reacted."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def stage(machine: LisaHost) -> SessionHarness:
 
 
 def watch(stage: SessionHarness, **rules: Any) -> tuple[MonitorSummary, list[Poll], float]:
-    """Monitor in this process: the outcome, the polls, and how long it took."""
+    """Monitor in this process; return the summary, the polls and the seconds it took."""
     polls: list[Poll] = []
     rules = {"timeout_seconds": LONG_TIMEOUT_SECONDS, "counts_polls": False, **rules}
     began = time.monotonic()
@@ -48,7 +48,7 @@ def later(seconds: float, act: Any) -> threading.Timer:
 # -- reaction -------------------------------------------------------------------------------------------------------
 
 
-def test_scenario_32_the_end_of_a_command_is_noticed_at_once_whatever_the_interval(stage: SessionHarness) -> None:
+def test_scenario_32_end_of_a_command_is_noticed_at_once(stage: SessionHarness) -> None:
     stage.run("sleep 1")
     outcome, _, _ = watch(stage, poll_interval=30)
     ended = os.stat(stage.ref.done).st_mtime
@@ -56,21 +56,21 @@ def test_scenario_32_the_end_of_a_command_is_noticed_at_once_whatever_the_interv
     assert time.time() - ended < 0.5
 
 
-def test_the_end_of_a_turn_is_noticed_at_once(stage: SessionHarness) -> None:
+def test_end_of_a_turn_is_noticed_at_once(stage: SessionHarness) -> None:
     stage.spawn("[wait 1] [say ready]")
     outcome, _, took = watch(stage, poll_interval=30)
     assert (outcome.reason, outcome.status.waiting_for) == ("waiting_input", "prompt")
     assert took < 5
 
 
-def test_a_question_is_noticed_at_once(stage: SessionHarness) -> None:
+def test_question_is_noticed_at_once(stage: SessionHarness) -> None:
     stage.spawn("[wait 0.5] [ask run rm -rf /?]")
     outcome, _, took = watch(stage, poll_interval=30)
     assert (outcome.reason, outcome.status.waiting_for) == ("waiting_input", "permission")
     assert took < 5
 
 
-def test_a_killed_agent_is_noticed_at_once(stage: SessionHarness) -> None:
+def test_killed_agent_is_noticed_at_once(stage: SessionHarness) -> None:
     stage.spawn("[hang]")
     agent = wait_until(lambda: stage.agent_state().get("pid"))
     timer = later(0.7, lambda: os.kill(agent, signal.SIGKILL))
@@ -81,7 +81,7 @@ def test_a_killed_agent_is_noticed_at_once(stage: SessionHarness) -> None:
     assert took < 5
 
 
-def test_a_killed_session_is_noticed_at_once(stage: SessionHarness) -> None:
+def test_killed_session_is_noticed_at_once(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     timer = later(0.5, lambda: stage.ctx.server(stage.ref).kill_session(stage.name))
     outcome, _, took = watch(stage, poll_interval=30)
@@ -90,7 +90,7 @@ def test_a_killed_session_is_noticed_at_once(stage: SessionHarness) -> None:
     assert took < 5
 
 
-def test_scenario_18_an_agent_that_computed_and_then_waits_is_waiting_within_seconds(stage: SessionHarness) -> None:
+def test_scenario_18_agent_that_stops_computing_is_waiting(stage: SessionHarness) -> None:
     burn = "import time; t = time.process_time() + 1.5\nwhile time.process_time() < t: pass\ninput()"
     Path(stage.machine.project, "burn.py").write_text(burn)
     stage.run("python3 burn.py")
@@ -99,7 +99,7 @@ def test_scenario_18_an_agent_that_computed_and_then_waits_is_waiting_within_sec
     assert took < 10
 
 
-def test_scenario_19_an_agent_silent_on_the_network_is_not_said_to_wait(stage: SessionHarness) -> None:
+def test_scenario_19_agent_waiting_for_network_is_busy(stage: SessionHarness) -> None:
     silent = "import socket; a, b = socket.socketpair(); a.recv(1)"
     stage.run(f"python3 -c {silent!r}")
     outcome, _, took = watch(stage, timeout_seconds=2)
@@ -107,7 +107,7 @@ def test_scenario_19_an_agent_silent_on_the_network_is_not_said_to_wait(stage: S
     assert took >= 2
 
 
-def test_scenario_20_a_python_agent_is_found_also_when_its_prompt_says_grep(stage: SessionHarness) -> None:
+def test_scenario_20_python_agent_with_grep_in_prompt_is_found(stage: SessionHarness) -> None:
     script = (
         "#!/usr/bin/env python3\nimport sys\nif '--help' in sys.argv or '--version' in sys.argv: sys.exit()\ninput()\n"
     )
@@ -138,7 +138,7 @@ def test_quiet_command_is_rarely_read(stage: SessionHarness) -> None:
 
 @pytest.mark.usefixtures("quiet")
 def test_change_of_a_quiet_command_is_noticed(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiter, "QUIET_SECONDS", 60.0)  # only the comparison of the processes is left
+    monkeypatch.setattr(waiter, "QUIET_SECONDS", 60.0)  # only process activity can trigger a read
     stage.run("until [ -e go ]; do sleep 0.01; done; read answer")
     timer = later(2, (stage.machine.project / "go").touch)
     outcome, _, took = watch(stage)
@@ -158,7 +158,7 @@ def test_end_of_a_quiet_command_is_noticed_at_once(stage: SessionHarness) -> Non
 # -- deadlines ------------------------------------------------------------------------------------------------------
 
 
-def test_scenario_31_a_timeout_is_a_time_however_long_the_interval(stage: SessionHarness) -> None:
+def test_scenario_31_timeout_does_not_depend_on_the_interval(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     outcome, polls, took = watch(stage, timeout_seconds=2, poll_interval=30)
     assert (outcome.final_state, outcome.final_status, outcome.reason) == ("timeout", "timeout", "max_polls_exceeded")
@@ -167,7 +167,7 @@ def test_scenario_31_a_timeout_is_a_time_however_long_the_interval(stage: Sessio
     assert [poll.number for poll in polls if not poll.changed] == [1, 2]
 
 
-def test_polls_come_at_the_pace_of_the_interval_and_end_at_their_number(stage: SessionHarness) -> None:
+def test_polls_follow_interval_and_maximum(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     wait_until(lambda: stage.status().session_state == "in_progress")
     outcome, polls, took = watch(stage, poll_interval=1, max_polls=3, counts_polls=True, timeout_seconds=0)
@@ -176,7 +176,7 @@ def test_polls_come_at_the_pace_of_the_interval_and_end_at_their_number(stage: S
     assert [poll.number for poll in polls] == [1, 2, 3]
 
 
-def test_degraded_looks_never_end_a_monitor_and_are_named_when_there_was_nothing_else(stage: SessionHarness) -> None:
+def test_degraded_reads_end_with_their_own_timeout_reason(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     stage.ctx = Context(
         read_settings({**stage.machine.env, "PATH": str(stage.machine.bin)}), cwd=str(stage.machine.project)
@@ -185,14 +185,14 @@ def test_degraded_looks_never_end_a_monitor_and_are_named_when_there_was_nothing
     assert outcome.reason == "degraded_max_polls_exceeded"
 
 
-def test_a_change_between_two_beats_is_told_when_it_happens(stage: SessionHarness) -> None:
+def test_change_between_two_intervals_is_reported_at_once(stage: SessionHarness) -> None:
     stage.spawn("[wait 0.7] [say done]")
     _, polls, _ = watch(stage, poll_interval=30, until_state="completed", timeout_seconds=3)
     reported = [(poll.status.session_state, poll.changed) for poll in polls]
     assert ("waiting_input", True) in reported
 
 
-def test_an_idle_session_is_known_as_idle_at_the_first_look(stage: SessionHarness) -> None:
+def test_idle_session_is_idle_at_the_first_read(stage: SessionHarness) -> None:
     stage.spawn()
     outcome, _, took = watch(stage)
     assert (outcome.reason, outcome.polls) == ("waiting_input", 1)
@@ -202,7 +202,7 @@ def test_an_idle_session_is_known_as_idle_at_the_first_look(stage: SessionHarnes
 # -- turns ----------------------------------------------------------------------------------------------------------
 
 
-def test_scenario_26_after_a_follow_up_it_waits_for_the_new_turn_not_the_old_one(stage: SessionHarness) -> None:
+def test_scenario_26_follow_up_waits_for_the_new_turn(stage: SessionHarness) -> None:
     stage.spawn("[say one]")
     assert watch(stage, waiting_requires_turn_complete=True)[0].reason == "waiting_input_turn_complete"
     assert stage.send("[wait 1.5] [say two]").code == 0
@@ -212,7 +212,7 @@ def test_scenario_26_after_a_follow_up_it_waits_for_the_new_turn_not_the_old_one
     assert stage.transcript("assistant")[-1]["text"].endswith("two")
 
 
-def test_a_question_is_no_complete_turn(stage: SessionHarness) -> None:
+def test_question_is_no_complete_turn(stage: SessionHarness) -> None:
     stage.spawn("[ask really?]")
     wait_until(lambda: stage.status().session_state == "waiting_input")
     outcome, _, _ = watch(stage, waiting_requires_turn_complete=True, timeout_seconds=1)
@@ -235,7 +235,7 @@ def test_scenario_21_a_marker_in_the_answer_is_found(stage: SessionHarness) -> N
     assert took < 10
 
 
-def test_scenario_21_a_command_line_that_a_shell_shows_again_is_not_its_output(stage: SessionHarness) -> None:
+def test_scenario_21_echoed_command_line_is_not_output(stage: SessionHarness) -> None:
     stage.run("bash --norc -i")
     wait_until(lambda: stage.status().session_state == "waiting_input")
     stage.send("sleep 1; echo MARK_21; sleep 30")
@@ -245,7 +245,7 @@ def test_scenario_21_a_command_line_that_a_shell_shows_again_is_not_its_output(s
     assert time.monotonic() - began > 0.3, "the echo of the command line is no output"
 
 
-def test_a_marker_put_out_before_the_last_input_does_not_count(stage: SessionHarness) -> None:
+def test_marker_before_the_last_input_does_not_count(stage: SessionHarness) -> None:
     stage.run("bash --norc -i")
     wait_until(lambda: stage.status().session_state == "waiting_input")
     stage.send("echo MARK_$((20 + 1))")
@@ -262,18 +262,18 @@ def test_scenario_22_a_marker_wrapped_in_a_narrow_pane_is_found(stage: SessionHa
     assert outcome.reason == "marker_found"
 
 
-def test_a_marker_that_has_scrolled_away_is_found(stage: SessionHarness) -> None:
+def test_marker_that_has_scrolled_away_is_found(stage: SessionHarness) -> None:
     stage.run("echo MARK_EARLY; seq 1 3000; sleep 600")
     stage.wait_for_text("3000")
     assert watch(stage, until_marker="MARK_EARLY")[0].reason == "marker_found"
 
 
-def test_a_marker_that_rushes_by_while_watching_is_found(stage: SessionHarness) -> None:
+def test_marker_in_fast_output_is_found(stage: SessionHarness) -> None:
     stage.run("sleep 1; seq 1 2000; echo MARK_FAST; seq 1 2000; sleep 600")
     assert watch(stage, until_marker="MARK_FAST")[0].reason == "marker_found"
 
 
-def test_a_marker_that_comes_with_the_end_is_found_before_the_end_is_reported(stage: SessionHarness) -> None:
+def test_marker_printed_at_the_end_is_found_first(stage: SessionHarness) -> None:
     stage.run("sleep 0.5; echo MARK_LAST")
     assert watch(stage, until_marker="MARK_LAST")[0].reason == "marker_found"
 
@@ -281,14 +281,14 @@ def test_a_marker_that_comes_with_the_end_is_found_before_the_end_is_reported(st
 # -- sessions that are not there ------------------------------------------------------------------------------------
 
 
-def test_scenario_34_watching_a_name_that_never_existed_leaves_no_file(stage: SessionHarness) -> None:
+def test_scenario_34_monitor_of_an_unknown_name_leaves_no_file(stage: SessionHarness) -> None:
     outcome, _, _ = watch(stage)
     assert (outcome.reason, outcome.exit_code, outcome.code) == ("not_found", 2, "monitor_not_found")
     assert outcome.polls == 1
     assert not [path for path in (stage.machine.folder / "state").rglob("*") if stage.name in path.name]
 
 
-def test_not_found_is_a_success_for_who_waits_for_it(stage: SessionHarness) -> None:
+def test_awaited_not_found_is_a_success(stage: SessionHarness) -> None:
     outcome, _, _ = watch(stage, until_state="not_found")
     assert (outcome.reason, outcome.exit_code, outcome.code) == ("not_found", 0, "")
 
@@ -296,7 +296,7 @@ def test_not_found_is_a_success_for_who_waits_for_it(stage: SessionHarness) -> N
 # -- recovery -------------------------------------------------------------------------------------------------------
 
 
-def test_at_the_end_of_the_polls_enter_is_pressed_once_and_the_watch_goes_on(stage: SessionHarness) -> None:
+def test_recovery_presses_enter_once_and_continues(stage: SessionHarness) -> None:
     stage.run("read -r line; echo got it; sleep 600")
     wait_until(lambda: stage.status().session_state == "waiting_input")
     outcome, _, _ = watch(
@@ -306,7 +306,7 @@ def test_at_the_end_of_the_polls_enter_is_pressed_once_and_the_watch_goes_on(sta
     assert "monitor_auto_recover" in stage.event_reasons()
 
 
-def test_recovery_never_presses_enter_into_a_dead_pane_or_a_dialog(stage: SessionHarness) -> None:
+def test_recovery_skips_dead_panes_and_dialogs(stage: SessionHarness) -> None:
     stage.spawn("[ask run it?]")
     wait_until(lambda: stage.status().waiting_for == "permission")
     outcome, _, _ = watch(stage, auto_recover=True, stop_on_waiting=False, timeout_seconds=1)
@@ -315,7 +315,7 @@ def test_recovery_never_presses_enter_into_a_dead_pane_or_a_dialog(stage: Sessio
     assert "monitor_auto_recover" not in stage.event_reasons()
 
 
-def test_a_budget_ends_recovery_before_its_number_does(stage: SessionHarness) -> None:
+def test_recovery_budget_ends_recovery(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     wait_until(lambda: stage.status().session_state == "in_progress")
     limits = {"max_polls": 2, "counts_polls": True, "timeout_seconds": 0, "poll_interval": 1}
@@ -326,7 +326,7 @@ def test_a_budget_ends_recovery_before_its_number_does(stage: SessionHarness) ->
 # -- what is written down -------------------------------------------------------------------------------------------
 
 
-def test_changes_of_state_become_events_once_however_many_watch(stage: SessionHarness) -> None:
+def test_several_monitors_record_each_change_once(stage: SessionHarness) -> None:
     stage.spawn("[wait 1] [say done]")
     other = threading.Thread(
         target=lambda: run_monitor(stage.machine.context(), stage.ref, StopRules(timeout_seconds=LONG_TIMEOUT_SECONDS))
@@ -339,7 +339,7 @@ def test_changes_of_state_become_events_once_however_many_watch(stage: SessionHa
     assert stage.event_reasons().count("monitor_waiting_input") == 2
 
 
-def test_watching_something_that_does_not_change_adds_no_events(stage: SessionHarness) -> None:
+def test_monitor_of_an_unchanged_session_adds_no_events(stage: SessionHarness) -> None:
     stage.spawn()
     watch(stage)
     before = len(events.read_tail(stage.ref, 100).events)
@@ -348,7 +348,7 @@ def test_watching_something_that_does_not_change_adds_no_events(stage: SessionHa
     assert [event.reason for event in after[before:]] == ["monitor_max_polls_exceeded"]
 
 
-def test_the_last_screen_of_an_ended_session_is_kept_privately(stage: SessionHarness) -> None:
+def test_last_screen_of_an_ended_session_is_kept_privately(stage: SessionHarness) -> None:
     stage.run("echo the last words")
     outcome, _, _ = watch(stage)
     assert outcome.output_file == stage.ref.output
@@ -356,7 +356,7 @@ def test_the_last_screen_of_an_ended_session_is_kept_privately(stage: SessionHar
     assert os.stat(outcome.output_file).st_mode & 0o777 == 0o600
 
 
-def test_a_symlink_in_place_of_the_output_file_is_replaced_not_followed(stage: SessionHarness) -> None:
+def test_symlinked_output_file_is_replaced_not_followed(stage: SessionHarness) -> None:
     victim = stage.machine.folder / "victim"
     victim.write_text("mine")
     stage.run("echo words")

@@ -1,4 +1,4 @@
-"""When a monitor stops, and with which exit code."""
+"""Stop rules of a monitor and their exit codes."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def test_each_state_ends_the_default_monitor_or_not(state: str, expected: Stop |
     assert decided(StopRules(), state) == expected
 
 
-def test_waiting_does_not_end_it_when_told_so() -> None:
+def test_waiting_does_not_stop_if_disabled() -> None:
     assert decided(StopRules(stop_on_waiting=False), "waiting_input") is None
 
 
-def test_waiting_ends_it_only_after_a_complete_turn_when_that_is_required() -> None:
+def test_waiting_stops_only_after_a_required_complete_turn() -> None:
     rules = StopRules(waiting_requires_turn_complete=True)
     assert decided(rules, "waiting_input") is None
     done = Signals(transcript_turn_complete=True)
@@ -50,7 +50,7 @@ def test_waiting_ends_it_only_after_a_complete_turn_when_that_is_required() -> N
 
 
 @pytest.mark.parametrize("state", SESSION_STATES)
-def test_the_state_asked_for_is_a_success_whichever_it_is(state: str) -> None:
+def test_requested_state_is_a_success(state: str) -> None:
     assert decided(StopRules(until_state=state), state) == Stop(state)
 
 
@@ -64,7 +64,7 @@ def test_rules_are_tried_in_the_order_of_the_contract() -> None:
     assert decided(rules, "crashed") == Stop("crashed", 2, "monitor_crashed")
 
 
-def test_the_path_sees_the_status_as_json_shows_it() -> None:
+def test_path_matches_the_json_status() -> None:
     rules = check_rules(StopRules(), path="status=completed")
     assert decided(rules, "completed") == Stop("jsonpath_matched")
 
@@ -79,17 +79,17 @@ def test_the_path_sees_the_status_as_json_shows_it() -> None:
         ("marker", "waiting_input", False, "expected_marker_got_waiting_input"),
     ],
 )
-def test_an_end_that_was_not_expected_is_a_failure(expect: str, state: str, marker: bool, reason: str) -> None:
+def test_end_that_was_not_expected_is_a_failure(expect: str, state: str, marker: bool, reason: str) -> None:
     rules = StopRules(expect=expect, until_marker="M")
     assert decided(rules, state, marker=marker) == Stop(reason, 2, "monitor_expectation_mismatch")
 
 
-def test_an_expected_end_keeps_its_own_exit() -> None:
+def test_expected_end_keeps_its_own_exit() -> None:
     assert decided(StopRules(expect="terminal"), "crashed") == Stop("crashed", 2, "monitor_crashed")
     assert decided(StopRules(expect="marker", until_marker="M"), "in_progress", marker=True) == Stop("marker_found")
 
 
-def test_the_adaptive_pace_slows_down_and_never_speeds_up_where_nothing_is_to_be_expected() -> None:
+def test_adaptive_interval_grows_while_no_change_is_expected() -> None:
     for interval in (1, 5, 12, 30, 60):
         rules = StopRules(poll_interval=interval, adaptive=True)
         assert next_interval(rules, status("waiting_input")) >= interval
@@ -109,14 +109,14 @@ def test_the_adaptive_pace_slows_down_and_never_speeds_up_where_nothing_is_to_be
         (StopRules(agent="gemini"), "", "invalid_agent_hint"),
     ],
 )
-def test_rules_that_make_no_sense_are_refused(rules: StopRules, path: str, code: str) -> None:
+def test_invalid_rules_are_refused(rules: StopRules, path: str, code: str) -> None:
     with pytest.raises(UsageError) as refused:
         check_rules(rules, path=path)
     assert refused.value.code == code
 
 
 @pytest.mark.parametrize("args", [monitor.Args(session="lisa-x"), turn.Args(session="lisa-x")], ids=["monitor", "turn"])
-def test_every_command_that_waits_makes_the_same_rules_of_the_same_flags(args: monitor.Args | turn.Args) -> None:
+def test_waiting_commands_build_the_same_rules(args: monitor.Args | turn.Args) -> None:
     assert build_stop_rules(args, {"session"}) == StopRules(poll_interval=30, max_polls=120)
     args.timeout_seconds, args.recover_budget, args.until_state, args.agent = 9, 4, "crashed", " Claude "
     assert build_stop_rules(args, {"timeout_seconds"}) == StopRules(

@@ -1,4 +1,4 @@
-"""Tokens of the pool that turn out to be no good are set aside: the right one, by a waiter, on exact evidence."""
+"""Setting rejected OAuth tokens aside: only the right one, only on exact evidence."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ START = "__LISA_SESSION_START__:1:2\n"
         ("● The log has `invalid_grant: invalid refresh token` in it.", ""),
     ],
 )
-def test_a_token_failure_is_told_from_talk_about_one(line: str, why: str) -> None:
+def test_token_failure_is_not_found_in_conversation(line: str, why: str) -> None:
     assert find_auth_failure(START + line + "\n") == why
 
 
-def test_what_was_on_the_screen_before_the_start_does_not_count() -> None:
+def test_text_before_the_start_does_not_count() -> None:
     assert find_auth_failure("invalid_grant: invalid refresh token\n" + START + "fine\n") == ""
 
 
 def pooled(machine: LisaHost, name: str = "lisa-pooled", **changes: Any) -> tuple[SessionHarness, str]:
-    """A session that was given the second of two tokens of the pool."""
+    """A session with the second of two pooled tokens."""
     stage = SessionHarness(machine, name)
     now = stage.ctx.clock.now()
     for secret in ("one", "two"):
@@ -68,7 +68,7 @@ REFUSED = Status(
 )
 
 
-def test_scenario_5_the_token_of_the_session_is_set_aside_and_no_other(machine: LisaHost) -> None:
+def test_scenario_5_only_the_session_token_is_set_aside(machine: LisaHost) -> None:
     stage, token = pooled(machine)
     saw(stage, REFUSED)
     assert disabled(stage) == [token]
@@ -76,7 +76,7 @@ def test_scenario_5_the_token_of_the_session_is_set_aside_and_no_other(machine: 
     assert "oauth_token_pruned_invalid_token" in [event.reason for event in events.read_tail(stage.ref, 9).events]
 
 
-def test_a_token_is_set_aside_once_and_stays_enabled_when_somebody_brings_it_back(machine: LisaHost) -> None:
+def test_restored_token_is_not_set_aside_again(machine: LisaHost) -> None:
     stage, token = pooled(machine)
     saw(stage, REFUSED)
     oauth_tokens.enable(stage.ctx.settings, 0, token)
@@ -84,7 +84,7 @@ def test_a_token_is_set_aside_once_and_stays_enabled_when_somebody_brings_it_bac
     assert disabled(stage) == []
 
 
-def test_a_crash_because_of_the_token_says_so(machine: LisaHost) -> None:
+def test_crash_reason_names_the_token_failure(machine: LisaHost) -> None:
     stage, _ = pooled(machine)
     crashed = Status(
         session="", session_state="crashed", status="idle", classification_reason="done_file", error_kind="auth"
@@ -92,7 +92,7 @@ def test_a_crash_because_of_the_token_says_so(machine: LisaHost) -> None:
     assert saw(stage, crashed).classification_reason == "oauth_invalid_token"
 
 
-def test_other_errors_and_agents_without_a_pool_leave_tokens_alone(machine: LisaHost) -> None:
+def test_other_errors_do_not_set_tokens_aside(machine: LisaHost) -> None:
     stage, _ = pooled(machine)
     saw(stage, structs.replace(REFUSED, error_kind="rate_limit"))
     other, _ = pooled(machine, "lisa-other", agent="codex")

@@ -1,4 +1,4 @@
-"""Waking up: at once for what happens, not at all for what does not."""
+"""File and process events, and the limits of the waiter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lisa_py.host.file_events import FileWatcher
 from tests.lisa_host import LisaHost
 
 SOON = 5.0
-"""A generous deadline; that waking up takes milliseconds is shown in the benchmarks."""
+"""A generous deadline in seconds; the benchmarks measure the real delay."""
 QUIET = 0.3
 
 
@@ -38,7 +38,7 @@ def watching(folder: Path) -> Iterator[FileWatcher]:
 
 
 def woken_by(watching: FileWatcher, act: Callable[[], object]) -> bool:
-    """Whether an act during the wait ends it."""
+    """Return True if an action during the wait ends it."""
     while watching.wait(0.05):
         pass
     timer = threading.Timer(0.05, act)
@@ -48,26 +48,26 @@ def woken_by(watching: FileWatcher, act: Callable[[], object]) -> bool:
     return woken
 
 
-def test_a_new_file_wakes(watching: FileWatcher, folder: Path) -> None:
+def test_new_file_wakes(watching: FileWatcher, folder: Path) -> None:
     assert woken_by(watching, (folder / "start").touch)
 
 
-def test_a_file_moved_into_place_wakes(watching: FileWatcher, folder: Path) -> None:
+def test_file_moved_into_place_wakes(watching: FileWatcher, folder: Path) -> None:
     (folder / ".done.tmp").write_text("1:0\n")
     assert woken_by(watching, lambda: (folder / ".done.tmp").rename(folder / "done.txt"))
 
 
-def test_an_append_to_a_file_that_is_kept_open_wakes(watching: FileWatcher, folder: Path) -> None:
+def test_append_to_a_file_that_is_kept_open_wakes(watching: FileWatcher, folder: Path) -> None:
     with (folder / "hooks.jsonl").open("ab", buffering=0) as stream:
         assert woken_by(watching, lambda: stream.write(b"{}\n"))
 
 
-def test_a_removed_file_wakes(watching: FileWatcher, folder: Path) -> None:
+def test_removed_file_wakes(watching: FileWatcher, folder: Path) -> None:
     (folder / "meta.json").touch()
     assert woken_by(watching, (folder / "meta.json").unlink)
 
 
-def test_reading_does_not_wake_so_a_reader_never_feeds_itself(watching: FileWatcher, folder: Path) -> None:
+def test_reading_a_watched_file_does_not_wake(watching: FileWatcher, folder: Path) -> None:
     (folder / "state.json").write_text("{}")
     while watching.wait(0.05):
         pass
@@ -77,7 +77,7 @@ def test_reading_does_not_wake_so_a_reader_never_feeds_itself(watching: FileWatc
     assert not watching.wait(QUIET)
 
 
-def test_what_is_no_news_does_not_wake(watching: FileWatcher, folder: Path) -> None:
+def test_ignored_files_do_not_wake(watching: FileWatcher, folder: Path) -> None:
     while watching.wait(0.05):
         pass
     (folder / "heartbeat").write_text("")
@@ -85,7 +85,7 @@ def test_what_is_no_news_does_not_wake(watching: FileWatcher, folder: Path) -> N
     assert not watching.wait(QUIET)
 
 
-def test_a_single_file_is_watched_and_its_neighbours_are_not(watching: FileWatcher, tmp_path: Path) -> None:
+def test_files_beside_a_watched_file_do_not_wake(watching: FileWatcher, tmp_path: Path) -> None:
     wanted, other = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     watching.watch([str(wanted)], [])
     assert woken_by(watching, lambda: wanted.write_text("x"))
@@ -95,7 +95,7 @@ def test_a_single_file_is_watched_and_its_neighbours_are_not(watching: FileWatch
     assert not watching.wait(QUIET)
 
 
-def test_a_file_in_folders_that_do_not_exist_yet_is_noticed(watching: FileWatcher, tmp_path: Path) -> None:
+def test_file_in_folders_that_do_not_exist_yet_is_noticed(watching: FileWatcher, tmp_path: Path) -> None:
     transcript = tmp_path / "projects" / "enc" / "id.jsonl"
     watching.watch([str(transcript)], [])
 
@@ -110,28 +110,28 @@ def test_a_file_in_folders_that_do_not_exist_yet_is_noticed(watching: FileWatche
         assert woken_by(watching, lambda: stream.write(b"{}\n"))
 
 
-def test_a_watched_path_behind_a_symlink_wakes(watching: FileWatcher, tmp_path: Path, folder: Path) -> None:
+def test_watched_path_behind_a_symlink_wakes(watching: FileWatcher, tmp_path: Path, folder: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(folder)
     watching.watch([str(link / "t.jsonl")], [])
     assert woken_by(watching, lambda: (folder / "t.jsonl").write_text("x"))
 
 
-def test_the_end_of_a_process_wakes_once(watching: FileWatcher, folder: Path) -> None:
+def test_end_of_a_process_wakes_once(watching: FileWatcher, folder: Path) -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as sleeper:
         watching.watch([str(folder)], [sleeper.pid])
         assert woken_by(watching, sleeper.kill)
         assert not watching.wait(QUIET), "an end is reported once"
 
 
-def test_a_process_that_has_ended_before_wakes_at_once(watching: FileWatcher, folder: Path) -> None:
+def test_process_that_has_ended_before_wakes_at_once(watching: FileWatcher, folder: Path) -> None:
     with subprocess.Popen(["/bin/true"]) as short:
         short.wait()
     watching.watch([str(folder)], [short.pid])
     assert watching.wait(SOON)
 
 
-def test_where_no_file_events_are_to_be_had_files_are_looked_at(
+def test_files_are_polled_without_file_events(
     watching: FileWatcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FileWatcher, "_schedule", lambda self, folder: False)
@@ -141,12 +141,12 @@ def test_where_no_file_events_are_to_be_had_files_are_looked_at(
     assert woken_by(watching, lambda: wanted.write_text("x"))
 
 
-def test_a_wait_ends_at_its_time(watching: FileWatcher) -> None:
+def test_wait_ends_at_its_time(watching: FileWatcher) -> None:
     assert not watching.wait(0.05)
     assert not watching.wait(-1)
 
 
-def test_a_waiter_gives_back_all_handles(machine: LisaHost, folder: Path) -> None:
+def test_waiter_gives_back_all_handles(machine: LisaHost, folder: Path) -> None:
     def handles() -> int:
         return len(os.listdir("/proc/self/fd"))
 
@@ -156,11 +156,11 @@ def test_a_waiter_gives_back_all_handles(machine: LisaHost, folder: Path) -> Non
                 waiter.follow("a", [str(folder)], [os.getpid()])
                 waiter.follow("a", [str(folder), str(folder / "x")])
             if not attempt:
-                before = handles()  # what the library keeps for good is open now
+                before = handles()  # handles that the library never closes are open now
         assert handles() == before
 
 
-def test_a_storm_of_events_is_met_at_a_pace_that_looking_can_keep() -> None:
+def test_reads_are_limited_in_a_burst_of_events() -> None:
     now = [100.0]
 
     def sleep(seconds: float) -> None:
@@ -170,7 +170,7 @@ def test_a_storm_of_events_is_met_at_a_pace_that_looking_can_keep() -> None:
     pace.start_read()
     now[0] += 0.02
     pace.finish_read()
-    now[0] += 0.01  # the next event comes right after it
+    now[0] += 0.01  # the next event follows at once
     pace.pause()
     assert now[0] == pytest.approx(100.08)
     now[0] += 5

@@ -1,4 +1,4 @@
-"""Monitor events passed on: in order, beside the monitoring, and no trouble of theirs is anybody else's."""
+"""Delivery of monitor events: in order, without affecting the monitor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.lisa_host import LisaHost
 
 
 class Endpoint:
-    """An HTTP endpoint that keeps what it gets and answers as told."""
+    """An HTTP endpoint that keeps its requests and gives prepared answers."""
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
@@ -85,7 +85,7 @@ def test_events_arrive_in_order(endpoint: Endpoint, plain: Settings) -> None:
     assert [event["poll"] for event in endpoint.events] == list(range(20))
 
 
-def test_a_file_gets_one_line_each_and_is_private(plain: Settings, tmp_path: Path) -> None:
+def test_file_gets_one_line_each_and_is_private(plain: Settings, tmp_path: Path) -> None:
     target = tmp_path / "deep" / "events.jsonl"
     hook = Webhook(str(target), plain)
     hook.send({"b": 2, "a": 1})
@@ -95,7 +95,7 @@ def test_a_file_gets_one_line_each_and_is_private(plain: Settings, tmp_path: Pat
     assert (os.stat(target).st_mode & 0o777, os.stat(target.parent).st_mode & 0o777) == (0o600, 0o700)
 
 
-def test_a_file_that_is_a_symlink_is_not_written_through(plain: Settings, tmp_path: Path) -> None:
+def test_file_that_is_a_symlink_is_not_written_through(plain: Settings, tmp_path: Path) -> None:
     victim, link = tmp_path / "victim", tmp_path / "link"
     victim.write_text("mine")
     link.symlink_to(victim)
@@ -105,7 +105,7 @@ def test_a_file_that_is_a_symlink_is_not_written_through(plain: Settings, tmp_pa
     assert victim.read_text() == "mine"
 
 
-def test_a_failing_try_is_repeated(endpoint: Endpoint, plain: Settings) -> None:
+def test_failing_try_is_repeated(endpoint: Endpoint, plain: Settings) -> None:
     endpoint.answers = [500]
     hook = Webhook(endpoint.url, plain)
     hook.send({"a": 1})
@@ -116,7 +116,7 @@ def test_a_failing_try_is_repeated(endpoint: Endpoint, plain: Settings) -> None:
     assert endpoint.events == [{"a": 1}]
 
 
-def test_what_cannot_be_delivered_is_counted_and_told_at_the_end(plain: Settings) -> None:
+def test_undelivered_events_are_counted_at_the_end(plain: Settings) -> None:
     hook = Webhook("http://127.0.0.1:9/none", plain)
     hook.send({"a": 1})
     hook.send({"a": 2})
@@ -137,7 +137,7 @@ def test_sending_never_waits_for_an_endpoint_that_hangs(endpoint: Endpoint, plai
     assert endpoint.events[-1] == {"poll": 499}, "the newest events are the ones that are kept"
 
 
-def test_a_redirect_is_not_followed(endpoint: Endpoint, plain: Settings) -> None:
+def test_redirect_is_not_followed(endpoint: Endpoint, plain: Settings) -> None:
     endpoint.answers = [307, 307, 307]
     hook = Webhook(endpoint.url, plain)
     hook.send({"a": 1})
@@ -154,7 +154,7 @@ def test_events_are_signed_when_there_is_a_secret(endpoint: Endpoint, machine: L
 
 
 @pytest.mark.parametrize("target", ["ftp://host/x", "/", "gopher://x"])
-def test_a_target_that_is_none_is_refused_before_anything_begins(plain: Settings, target: str) -> None:
+def test_invalid_target_is_refused(plain: Settings, target: str) -> None:
     with pytest.raises(UsageError) as refused:
         Webhook(target, plain)
     assert refused.value.code == "invalid_webhook"
