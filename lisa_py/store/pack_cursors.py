@@ -9,9 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py.contract import jsontext
-from lisa_py.contract.errors import UsageError
 from lisa_py.host import files
-from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.files import StagedFile
 from lisa_py.store import cursors, session_folder
 from lisa_py.store.paths import Project, SessionRef
@@ -57,7 +55,7 @@ def read_pack(path: str) -> str:
     text = _read(path).decode("utf-8", "replace")
     word = text.strip()
     if word.isdigit() or (word.startswith("{") and _is_json(word)):
-        raise _invalid(f"{path} is the cursor of another command")
+        raise cursors.unusable_cursor_error(ValueError(f"{path} is the cursor of another command"))
     return text
 
 
@@ -66,31 +64,11 @@ def stage_pack(path: str, pack: str) -> StagedFile:
     return cursors.stage_raw(path, pack.encode("utf-8", "replace"), "cursor_file_write_failed")
 
 
-def read_snapshot(path: str) -> AggregateSnapshot:
-    """What was given last, nothing when the file is missing or blank. Raises UsageError(invalid_cursor_file)."""
-    raw = _read(path)
-    if not raw.strip():
-        return AggregateSnapshot()
-    try:
-        found = jsontext.decode(raw)
-        if not isinstance(found, dict) or not isinstance(found.get("items"), dict):
-            raise _invalid(f"{path} is the cursor of another command")
-        return msgspec.convert(found, AggregateSnapshot)
-    except msgspec.DecodeError as problem:
-        raise _invalid(str(problem)) from problem
-
-
-def stage_snapshot(path: str, items: dict[str, AggregateEntry], now: float) -> StagedFile:
-    """Raises LisaError(cursor_file_write_failed)."""
-    raw = msgspec.json.encode(AggregateSnapshot(updated_at=format_rfc3339(now), items=items))
-    return cursors.stage_raw(path, msgspec.json.format(raw, indent=2), "cursor_file_write_failed")
-
-
 def _read(path: str) -> bytes:
     try:
         return files.read(path, limit=_MAX_BYTES) or b""
     except OSError as problem:
-        raise _invalid(f"read {path}: {(problem.strerror or 'cannot be read').lower()}") from problem
+        raise cursors.unusable_cursor_error(problem) from problem
 
 
 def _is_json(word: str) -> bool:
@@ -98,13 +76,6 @@ def _is_json(word: str) -> bool:
         return isinstance(jsontext.decode(word), dict)
     except msgspec.DecodeError:
         return False
-
-
-def _invalid(why: str) -> UsageError:
-    return UsageError(
-        "invalid_cursor_file",
-        f"invalid --cursor-file: {why} (--cursor-reset sets the file aside and starts anew)",
-    )
 
 
 RECORD = StoreRecord(check=None, snapshot=None, prune=None)

@@ -17,7 +17,7 @@ from lisa_py.core.handoff import aggregate
 from lisa_py.core.handoff.aggregate import AggregateDelta, AggregateFailure, AggregatePart, CombinedPack
 from lisa_py.core.handoff.pack import PackRequest
 from lisa_py.core.redact.redactor import Mask
-from lisa_py.store import cursors, pack_cursors
+from lisa_py.store import cursors, pack_cursors, snapshots
 from lisa_py.store.pack_cursors import AggregateSnapshot
 from lisa_py.store.paths import Project
 
@@ -95,7 +95,9 @@ def run(args: Args, ctx: Context) -> AggregateResult:
     parts = aggregate.collect_parts(ctx, selection.refs, request, args.token_budget, mask)
     if args.delta_json:
         delta_fields["delta"], items = aggregate.compare_parts(previous, parts)
-        ctx.commit_after_output(pack_cursors.stage_snapshot(delta_fields["cursor_file"], items, ctx.clock.now()))
+        ctx.commit_after_output(
+            snapshots.stage(delta_fields["cursor_file"], AggregateSnapshot(items=items), ctx.clock.now())
+        )
         delta_fields["cursor_file"] = mask.mask_text(delta_fields["cursor_file"])
     available = [part for part in parts if isinstance(part, AggregatePart)]
     combined = aggregate.combine(available, args.token_budget, dedupe=args.dedupe)
@@ -110,8 +112,8 @@ def _read_baseline(args: Args, ctx: Context, project: Project) -> dict[str, Any]
         if args.cursor_file
         else pack_cursors.default_snapshot_path(project, view_key)
     )
-    previous = cursors.read_or_set_aside(pack_cursors.read_snapshot, path, args.cursor_reset, ctx.clock.now())
-    return {"cursor_file": path, **({"cursor_recovered": True} if previous is None else {"before": previous})}
+    previous, was_reset = snapshots.read_or_reset(path, AggregateSnapshot, args.cursor_reset, ctx.clock.now())
+    return {"cursor_file": path, "before": previous, **({"cursor_recovered": True} if was_reset else {})}
 
 
 def _build_result(

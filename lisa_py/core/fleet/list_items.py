@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action, priority
 from lisa_py.core.context import Context
-from lisa_py.host import files
-from lisa_py.host.clock import format_rfc3339
-from lisa_py.store import cursors
-from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store import snapshots
 from lisa_py.store.paths import Project, SessionRef
 
 
@@ -75,40 +71,19 @@ def default_cursor_path(ctx: Context, project: Project) -> str:
     return os.path.join(ctx.settings.shared_dir, f".lisa-{project.hash}-list-delta.json")
 
 
-def load_cursor(path: str) -> ListCursor:
-    """Return the last list; empty if none. Raise UsageError(invalid_cursor_file)."""
-    try:
-        if files.exists(path) and not files.is_own_file(path):
-            raise UnreadableRecord(f"{path} is not a plain file of this user")
-        raw = files.read(path)
-        if raw is not None and not raw.strip():
-            return ListCursor()
-        return load(path, ListCursor) or ListCursor()
-    except (UnreadableRecord, OSError) as problem:
-        raise cursors.unusable_cursor_error(problem) from None
-
-
-def save_cursor(path: str, items: Sequence[ListItem], now: float) -> None:
-    """Store the list. Raise LisaError(cursor_file_write_failed)."""
-    try:
-        folder = os.path.dirname(path)
-        if not files.is_dir(folder):
-            files.ensure_private_dir(folder)
-        save(path, ListCursor(updated_at=format_rfc3339(now), items={item_key(each): each for each in items}))
-    except LisaError as problem:
-        raise LisaError("cursor_file_write_failed", problem.message) from problem
+def build_cursor(items: Sequence[ListItem]) -> ListCursor:
+    return ListCursor(items={item_key(each): each for each in items})
 
 
 def compute_delta(before: ListCursor, items: Sequence[ListItem]) -> ListDelta:
-    old, new = before.items, {item_key(each): each for each in items}
-    added = _sort_by_name(new[key] for key in new.keys() - old.keys())
-    removed = _sort_by_name(old[key] for key in old.keys() - new.keys())
-    changed = _sort_by_name(new[key] for key in new.keys() & old.keys() if new[key] != old[key])
-    return ListDelta(added=added, removed=removed, changed=changed, count=len(added) + len(removed) + len(changed))
-
-
-def _sort_by_name(items: Iterable[ListItem]) -> tuple[ListItem, ...]:
-    return tuple(sorted(items, key=lambda each: (each.session, each.project_root or "")))
+    old, new = before.items, build_cursor(items).items
+    found = snapshots.compare(old, new)
+    return ListDelta(
+        added=tuple(new[key] for key in found.added),
+        removed=tuple(old[key] for key in found.removed),
+        changed=tuple(new[key] for key in found.changed),
+        count=found.count,
+    )
 
 
 def item_key(item: ListItem) -> str:

@@ -15,7 +15,7 @@ from lisa_py.core.fleet import list_items
 from lisa_py.core.fleet.discover import LiveSessions, SessionWarning
 from lisa_py.core.fleet.list_items import ListDelta, ListItem
 from lisa_py.host import files
-from lisa_py.store import cursors, session_records
+from lisa_py.store import session_records, snapshots
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project, SessionRef
 
@@ -77,7 +77,7 @@ def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
     items = _build_items(ctx, fleet, query, _read_statuses(ctx, fleet) if query.states or query.active_only else None)
     historical, gone = fleets.find_stale_sessions(ctx, project, fleet) if query.stale else (0, [])
     if path:
-        list_items.save_cursor(path, items, ctx.clock.now())
+        snapshots.write(path, list_items.build_cursor(items), ctx.clock.now())
     return SessionList(
         items=tuple(items),
         has_items=query.states or query.delta or query.all_sockets,
@@ -95,8 +95,8 @@ def _read_previous(ctx: Context, path: str, query: ListQuery) -> tuple[list_item
     """Return the last list, and the path an unreadable one was moved to."""
     if not path:
         return list_items.ListCursor(), UNSET
-    found = cursors.read_or_set_aside(list_items.load_cursor, path, query.cursor_reset, ctx.clock.now())
-    return found or list_items.ListCursor(), True if found is None else UNSET
+    found, was_reset = snapshots.read_or_reset(path, list_items.ListCursor, query.cursor_reset, ctx.clock.now())
+    return found, was_reset or UNSET
 
 
 def _resolve_cursor_path(ctx: Context, project: Project, query: ListQuery) -> str:
@@ -175,8 +175,8 @@ def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float
                 items = _build_items(ctx, fleet, query, [status for _, status in found])
                 changes = list_items.compute_delta(before, items)
                 if not shown or changes.count or now - reported_at >= interval:
-                    list_items.save_cursor(path, items, ctx.clock.now())
-                    before = list_items.ListCursor(items={list_items.item_key(each): each for each in items})
+                    snapshots.write(path, list_items.build_cursor(items), ctx.clock.now())
+                    before = list_items.build_cursor(items)
                     shown, reported_at = True, now
                     yield SessionList(
                         items=tuple(items),

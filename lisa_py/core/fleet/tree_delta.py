@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.fleet.tree import SessionTree, TreeQuery, TreeRow
-from lisa_py.store import cursors, tree_cursors
+from lisa_py.store import cursors, snapshots
 from lisa_py.store.paths import Project
 
 _STATE_FIELDS = ("status", "session_state", "waiting_for")
+
+
+class TreeEdgesSnapshot(Struct, kw_only=True):
+    """`tree-delta.json`: per view (session filter and switches), session -> parent."""
+
+    views: dict[str, dict[str, str]] = {}
+
+
+class TreeRowsCursor(Struct, kw_only=True, rename="camel"):
+    """A cursor file: the rows shown last."""
+
+    updated_at: str = ""
+    with_state: bool = False
+    rows: dict[str, TreeRow] = {}
 
 
 class TreeEdgeDelta(Struct, frozen=True, kw_only=True):
@@ -39,7 +54,18 @@ def compare_edges(ctx: Context, project: Project, query: TreeQuery, tree: Sessio
     """
     now = {_row_name(row, project): row for row in tree.rows}
     links = {name: row.parent_session for name, row in now.items()}
-    before, recovery_path = tree_cursors.swap_edges(project, ctx.settings, ctx.clock.now(), query.scope, links)
+    path = os.path.join(project.folder, "cursors", "tree-delta.json")
+    try:
+        last, recovery_path = snapshots.change(
+            path,
+            TreeEdgesSnapshot,
+            ctx.settings,
+            ctx.clock.now(),
+            lambda stored: TreeEdgesSnapshot(views={**stored.views, query.scope: links}),
+        )
+    except LisaError as problem:
+        raise LisaError("session_tree_delta_failed", problem.message) from problem
+    before = last.views.get(query.scope, {})
     added = tuple(now[name] for name in sorted(links) if before.get(name) != links[name] or name not in before)
     gone = sorted(name for name in before if links.get(name) != before[name] or name not in links)
     removed = tuple(TreeRow(session=name.partition("@")[0], parent_session=before[name]) for name in gone)
@@ -61,29 +87,20 @@ def compare_rows(
 
     Raise UsageError(invalid_cursor_file), LisaError(cursor_file_write_failed).
     """
-    path = cursors.resolve_path(cursor_file) if cursor_file else tree_cursors.default_cursor_path(project, query.scope)
-    stored = cursors.read_or_set_aside(tree_cursors.read_rows, path, reset, ctx.clock.now())
-    last = stored or tree_cursors.TreeRowsCursor()
-    before = {name: msgspec.convert(row, TreeRow) for name, row in last.rows.items()}
+    default_path = os.path.join(project.folder, "cursors", f"tree-{query.scope}.json")
+    path = cursors.resolve_path(cursor_file) if cursor_file else default_path
+    last, was_reset = snapshots.read_or_reset(path, TreeRowsCursor, reset, ctx.clock.now())
     now = {_row_name(row, project): row for row in tree.rows}
     states = query.with_state and last.with_state  # adding states is not a change of the sessions
+    changes = snapshots.compare(last.rows, now, lambda row: _clear_states(row, states))
     found = TreeRowDelta(
-        added=tuple(now[name] for name in sorted(now.keys() - before.keys())),
-        removed=tuple(before[name] for name in sorted(before.keys() - now.keys())),
-        changed=tuple(now[name] for name in sorted(_list_changed(before, now, states))),
+        added=tuple(now[name] for name in changes.added),
+        removed=tuple(last.rows[name] for name in changes.removed),
+        changed=tuple(now[name] for name in changes.changed),
+        count=changes.count,
     )
-    current = {name: msgspec.to_builtins(row) for name, row in now.items()}
-    tree_cursors.write_rows(path, current, query.with_state, ctx.clock.now())
-    count = len(found.added) + len(found.removed) + len(found.changed)
-    return msgspec.structs.replace(found, count=count), TreeCursorReport(path=path, recovered=stored is None)
-
-
-def _list_changed(before: Mapping[str, TreeRow], now: Mapping[str, TreeRow], states: bool) -> list[str]:
-    return [
-        name
-        for name in before.keys() & now.keys()
-        if _clear_states(before[name], states) != _clear_states(now[name], states)
-    ]
+    snapshots.write(path, TreeRowsCursor(with_state=query.with_state, rows=now), ctx.clock.now())
+    return found, TreeCursorReport(path=path, recovered=was_reset)
 
 
 def _clear_states(row: TreeRow, states: bool) -> TreeRow:

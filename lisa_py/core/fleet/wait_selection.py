@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 
 from msgspec import UNSET, Struct, UnsetType
@@ -15,9 +14,7 @@ from lisa_py.core.fleet import discover
 from lisa_py.core.wait import wait_many
 from lisa_py.core.wait.wait_many import ATTENTION_STATES, WaitCondition, WaitManyResult, WaitMember
 from lisa_py.host import files
-from lisa_py.host.clock import format_rfc3339
-from lisa_py.store import cursors
-from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store import snapshots
 from lisa_py.store.paths import Project, SessionRef
 
 
@@ -122,38 +119,20 @@ def wait_for_sessions(
     except KeyboardInterrupt:
         raise LisaError("interrupted", "stopped waiting; sessions keep running", exit_code=130) from None
     if cursor is not None:
-        _save_cursor(ctx, query.cursor_file, cursor, found)
+        reported = {
+            member.key: member.mark for member in found.met
+        }  # the others keep their state: a later change counts
+        snapshots.write(query.cursor_file, WaitCursor(marks={**cursor.marks, **reported}), ctx.clock.now())
     return found
 
 
 def _load_cursor(ctx: Context, query: WaitQuery) -> WaitCursor:
-    found = cursors.read_or_set_aside(_read_cursor, query.cursor_file, query.cursor_reset, ctx.clock.now())
-    if found is None:
+    cursor, was_reset = snapshots.read_or_reset(query.cursor_file, WaitCursor, query.cursor_reset, ctx.clock.now())
+    if was_reset:
         ctx.warn(
             f"wait warning: {query.cursor_file} could not be read and was set aside; all sessions are reported again"
         )
-    return found or WaitCursor()
-
-
-def _read_cursor(path: str) -> WaitCursor:
-    try:
-        if files.exists(path) and not files.is_own_file(path):
-            raise UnreadableRecord(f"{path} is not a plain file of this user")
-        return (load(path, WaitCursor) if files.read(path) else None) or WaitCursor()
-    except (UnreadableRecord, OSError) as problem:
-        raise cursors.unusable_cursor_error(problem) from None
-
-
-def _save_cursor(ctx: Context, path: str, cursor: WaitCursor, found: WaitManyResult) -> None:
-    """Mark reported sessions as known; the others keep their state, so that their change is reported later."""
-    marks = dict(cursor.marks)
-    marks.update({member.key: member.mark for member in found.met})
-    try:
-        if not files.is_dir(os.path.dirname(path)):
-            files.ensure_private_dir(os.path.dirname(path))
-        save(path, WaitCursor(updated_at=format_rfc3339(ctx.clock.now()), marks=marks))
-    except LisaError as problem:
-        raise LisaError("cursor_file_write_failed", problem.message) from problem
+    return cursor
 
 
 def build_rows(found: Iterable[WaitMember]) -> tuple[WaitRow, ...]:

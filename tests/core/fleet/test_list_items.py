@@ -10,7 +10,7 @@ def item(name: str, root: str = "/p", state: str = "in_progress") -> ListItem:
     return ListItem(session=name, session_state=state, project_root=root)
 
 
-def test_what_is_new_is_told_by_name_then_project() -> None:
+def test_changes_are_sorted_by_name_then_project() -> None:
     before = ListCursor(items={list_items.item_key(each): each for each in (item("lisa-b"), item("lisa-gone"))})
     now = [item("lisa-a-1"), item("lisa-a", "/q"), item("lisa-a"), item("lisa-b", state="completed")]
     found = list_items.compute_delta(before, now)
