@@ -1,4 +1,4 @@
-"""One file per agent CLI: what it is called, how it is started, read, told things, and what its signals mean."""
+"""One file per agent CLI: its names, start, output, input, and the meaning of its signals."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError, UsageError
 
 DEFAULT = "claude"
-"""Who is started when nobody is named."""
+"""The default agent."""
 DEFAULT_NESTED = "codex"
-"""Who is asked about nested runs when nobody is named: the one that has a sandbox to lift."""
+"""The default agent of nested detection: the one with a sandbox to lift."""
 BUNDLED = "scripted"
-"""Who is always there: it comes with lisa and needs nothing."""
+"""The bundled agent, which needs no installation."""
 
 _HERE = os.path.dirname(__file__)
 
 
 def names() -> tuple[str, ...]:
-    """Every agent lisa knows: the files of this folder are the registration."""
+    """Return the names of all agents: the files of this folder are the registration."""
     return tuple(
         sorted(
             entry[:-3]
@@ -30,7 +30,7 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str) -> Agent:
-    """The agent of this name. Raises LisaError(invalid_agent)."""
+    """Return the agent of this name. Raise LisaError(invalid_agent)."""
     word = name.strip().lower()
     if word not in names():
         raise LisaError("invalid_agent", f"invalid --agent: {name} (expected {'|'.join(names())})")

@@ -1,4 +1,4 @@
-"""claude (Claude Code): how it is started, what its signals mean, and how it is told something."""
+"""Agent claude (Claude Code): start, signals and input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lisa_py.terminal.choices import ScreenChoice
 
 
 class Claude(base.Agent):
-    """Each part stands in a file of its own in `_claude/`; parts that a status read does not need are loaded late."""
+    """Each role is a file in `_claude/`; those that a status read does not need are imported late."""
 
     name = "claude"
     title = "Claude"

@@ -1,4 +1,4 @@
-"""codex: OpenAI's coding agent, as lisa starts it, reads it and tells it things."""
+"""Agent codex (OpenAI): start, signals and input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lisa_py.terminal.choices import ScreenChoice
 
 
 class Codex(Agent):
-    """The codex CLI 0.169; older and newer ones as far as their help pages say so."""
+    """The codex CLI 0.169 to 0.171; other versions as far as their help pages name the features."""
 
     name = "codex"
     title = "Codex"

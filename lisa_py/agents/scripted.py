@@ -1,7 +1,8 @@
-"""The bundled scripted agent, driven by directives in its prompt: for the demo, for tests, and as the example.
+"""The bundled scripted agent, driven by directives in its prompt: for the demo, for tests, and as an example.
 
-To add an agent, write a file like this one: name it after the agent, answer what `base.Agent` asks, end with AGENT.
-Nothing has to be registered anywhere else. Each section below says which question of lisa's it answers.
+To add an agent, write a file like this one: name it after the agent, override the methods of `base.Agent`, end with
+AGENT. Nothing else has to be registered.
+
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ from lisa_py.host import files
 from lisa_py.host.processes import Process
 
 PROGRAM = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "scripted_agent.py")
-_ISOLATION_FLAGS = ("-I", "-S")  # nothing of the project's or the user's Python plays a part, and it starts in 10 ms
-_ARGUMENT_LIMIT = 100_000  # bytes; Linux takes 131,072 for one argument
+_ISOLATION_FLAGS = ("-I", "-S")  # independent of the Python of project and user; starts in 10 ms
+_ARGUMENT_LIMIT = 100_000  # bytes; Linux allows 131,072 for one argument
 
 
 class _StateFile(Struct, kw_only=True, rename="camel"):
-    """What the agent says about itself in `<home>/sessions/<pid>.json`."""
+    """State file of the agent, `<home>/sessions/<pid>.json`."""
 
     pid: int = 0
     proc_start: float = 0.0
@@ -55,11 +56,11 @@ class _StateFile(Struct, kw_only=True, rename="camel"):
 
 
 class Scripted(Agent):
-    """A real process with a real terminal, a state file, a transcript and hooks, but no model behind it."""
+    """A real process with a terminal, a state file, a transcript and hooks, but without a model."""
 
     name = "scripted"
     title = "Scripted"
-    binaries = (sys.executable,)  # an absolute path: it runs on lisa's own Python, nothing is looked for on PATH
+    binaries = (sys.executable,)  # an absolute path: it runs on lisa's own Python, without PATH
     hidden = True
 
     # -- starting: which command line, and what does the installed version need? ----------------------------------
@@ -98,7 +99,7 @@ class Scripted(Agent):
         return [word for word in words if word]
 
     def probe_binary(self, binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
-        return Facts(binary=binary, version=f"lisa {lisa_py.__version__}")  # comes with lisa: nothing to ask
+        return Facts(binary=binary, version=f"lisa {lisa_py.__version__}")  # bundled: nothing to probe
 
     def home(self, environ: Mapping[str, str]) -> str:
         return environ.get("SCRIPTED_HOME") or os.path.join(environ.get("HOME", ""), ".scripted")
@@ -119,7 +120,7 @@ class Scripted(Agent):
                 session_id=state.session_id, transcript=state.transcript, pid=process.pid, source="agent_file"
             )
         hook = next((hook for hook in reversed(view.hooks) if hook.get("transcript_path")), None)
-        if hook is not None:  # the process has ended: what it said last
+        if hook is not None:  # the process has ended: its last report
             return Binding(
                 session_id=str(hook.get("session_id", "")), transcript=str(hook["transcript_path"]), source="hook"
             )
@@ -129,7 +130,7 @@ class Scripted(Agent):
 
     @staticmethod
     def _read_state_file(home: str, process: Process | None) -> _StateFile | None:
-        """The state file of this very process; one that a killed namesake left behind is not it."""
+        """Return the state file of this process, not one left by a killed process with the same id."""
         if process is None:
             return None
         raw = files.read_from(os.path.join(home, "sessions", f"{process.pid}.json"), 0, 1 << 16)
@@ -219,7 +220,7 @@ class Scripted(Agent):
     def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
         body = text.strip()
         for frame in view.frames:
-            # what stood in the box before is part of the prompt
+            # earlier text in the box is part of the prompt
             if frame.at >= since and frame.kind in ("user", "system") and frame.text.strip().endswith(body):
                 return "transcript"
         for hook in view.hooks:
@@ -271,7 +272,7 @@ def _build_frame(record: dict[str, Any], offset: int) -> Frame:
 
 
 def _new_uuid() -> str:
-    """A version 4 UUID; the uuid module would cost more than the rest of this file."""
+    """Return a version 4 UUID; the uuid module would cost more than the rest of this file."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 

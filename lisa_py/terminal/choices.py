@@ -1,4 +1,4 @@
-"""Dialogs with a list of choices as terminal agents draw them: reads the list, finds what yes and no mean in it."""
+"""Read choice lists of terminal dialogs, and find the choice for yes, no or a number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ScreenChoice(Struct, frozen=True):
     """One line of the list."""
 
     number: int
-    """Counted from 1, whether or not the dialog shows numbers."""
+    """Counted from 1, also if the dialog shows no numbers."""
     text: str
     selected: bool
 
@@ -26,7 +26,7 @@ _YES = re.compile(r"(yes|allow|approve|accept|trust|continue|proceed|ok)\b", re.
 
 
 def find_choices(screen: str) -> tuple[ScreenChoice, ...]:
-    """The list of choices nearest to the end of the screen; empty when there is none."""
+    """Return the list of choices nearest to the end of the screen; empty if there is none."""
     lines = screen.split("\n")
     for at in range(len(lines) - 1, -1, -1):
         cursor = _CURSOR.match(lines[at])
@@ -36,7 +36,7 @@ def find_choices(screen: str) -> tuple[ScreenChoice, ...]:
 
 
 def _numbered_choices(lines: Sequence[str], at: int, number: int) -> tuple[ScreenChoice, ...]:
-    """Walk up and down from the selected line; wrapped lines and descriptions may stand between choices."""
+    """Walk up and down from the selected line; wrapped lines and descriptions may be between choices."""
     found = {number: (_choice_text(lines[at]), True)}
     for step in (-1, 1):
         row, wanted = at + step, number + step
@@ -54,7 +54,7 @@ def _numbered_choices(lines: Sequence[str], at: int, number: int) -> tuple[Scree
 
 
 def _plain_choices(lines: Sequence[str], at: int, cursor: re.Match[str]) -> tuple[ScreenChoice, ...]:
-    """Neighbours that begin in the same column as the selected text."""
+    """Return the neighbours that begin in the same column as the selected text."""
     column = cursor.start(4)
     first = last = at
     while first > 0 and _begins_at(lines[first - 1], column):
@@ -75,7 +75,7 @@ def _choice_text(line: str) -> str:
 
 
 def pick_choice(answer: str, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
-    """The choice that yes, no, always or a number stands for."""
+    """Return the choice for yes, no, always or a number."""
     if answer.isdigit():
         return next((choice for choice in choices if choice.number == int(answer)), None)
     lasting = [choice for choice in choices if _ALWAYS.search(choice.text) and not _NO.match(choice.text)]

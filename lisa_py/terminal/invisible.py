@@ -1,4 +1,4 @@
-"""Characters of which a screen shows nothing, and which some agents take out of what they are given."""
+"""Characters without a visible form, which some agents remove from their input."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e0fff]"
 )
-"""Joiners, marks of direction, variation selectors, tags: what Unicode lets a program ignore."""
+"""Joiners, direction marks, variation selectors, tags: default-ignorable in Unicode."""
 
 
 def strip_invisible(text: str) -> str:
-    """The text as far as it can be seen."""
+    """Return the visible part of the text."""
     return text if text.isascii() else _INVISIBLE.sub("", text)

@@ -1,7 +1,8 @@
-"""The parts of a pane that are furniture, not output: rulers, boxes, input lines, spinners, lisa's own marker lines.
+"""Screen parts that are not output: rulers, boxes, input lines, spinners, lisa's own marker lines.
 
-Only shapes are known here, never an agent's name; a shape is meant narrowly, since a missed ornament costs a line and a
-mistaken one costs an answer.
+Only general patterns, never the name of an agent; they are narrow, because a missed ornament costs one line and a
+false match costs an answer.
+
 """
 
 from __future__ import annotations
@@ -27,35 +28,35 @@ _SPINNER = re.compile(
 )
 _BELOW_SPINNER = re.compile(r"\s*[⎿└]\s")
 _MAX_HINT_LINES = 4
-"""Lines of hints that an agent keeps below its input line."""
+"""Number of hint lines that an agent keeps below its input line."""
 _RIGHT_HINT_COLUMN = 40
-"""Columns of indentation that only a hint at the right edge has."""
+"""Columns of indentation of a hint at the right edge."""
 
 
 def is_mark(line: str) -> bool:
-    """Whether the supervisor printed this line."""
+    """Return True for a line of the supervisor."""
     return line.lstrip().startswith(MARKS)
 
 
 def is_ruler(line: str) -> bool:
-    """Whether the line is drawn from box and block characters only."""
+    """Return True for a line of box and block characters only."""
     return bool(line.strip()) and _RULER.match(line) is not None
 
 
 def is_input(line: str) -> bool:
-    """Whether the line is (or was) an agent's input line."""
+    """Return True for a current or former input line of an agent."""
     return _INPUT.match(line) is not None
 
 
 def is_spinner(line: str) -> bool:
-    """Whether the line says that the agent is busy right now, and will be gone when it is not."""
+    """Return True for a line that reports current work and disappears with it."""
     return _SPINNER.match(line) is not None
 
 
 def frame_start(lines: Sequence[str]) -> int:
-    """Where the part begins that an agent keeps redrawing at the bottom (input line, hints, spinner above).
+    """Return the first row that an agent keeps redrawing at the bottom (input line, hints, spinner above).
 
-    The number of lines when there is no such part: what was printed by a plain program never moves again.
+    The number of lines if there is no such part: the output of a plain program never moves.
     """
     found = _input_row(lines)
     if found < 0:
@@ -69,7 +70,7 @@ def frame_start(lines: Sequence[str]) -> int:
 
 
 def _is_above_input(lines: Sequence[str], row: int) -> bool:
-    """Whether this row, right above the frame, belongs to it: nothing, a hint at the right edge, the spinner."""
+    """Return True if this row, just above the frame, belongs to it: empty, a hint at the right edge, the spinner."""
     line = lines[row]
     if not line.strip() or line.startswith(" " * _RIGHT_HINT_COLUMN) or is_spinner(line):
         return True
@@ -77,7 +78,7 @@ def _is_above_input(lines: Sequence[str], row: int) -> bool:
 
 
 def _input_row(lines: Sequence[str]) -> int:
-    """The row of the live input line, -1 when the bottom does not look like an agent's: rulers or hints around it."""
+    """Return the row of the live input line, with rulers or hints around it; -1 if there is none."""
     below = 0
     for row in range(len(lines) - 1, -1, -1):
         line = lines[row]
@@ -91,7 +92,7 @@ def _input_row(lines: Sequence[str]) -> int:
 
 
 def _has_hints(line: str, below: Sequence[str]) -> bool:
-    """An input line without rulers stands at the left edge, with only an empty line and indented hints below it."""
+    """Return True for an input line without rulers: at the left edge, above only an empty line and indented hints."""
     kept = [hint for hint in below if hint.strip()]
     return (
         line[:1] in INPUT_GLYPHS and bool(kept) and not below[0].strip() and all(hint.startswith("  ") for hint in kept)
@@ -99,7 +100,7 @@ def _has_hints(line: str, below: Sequence[str]) -> bool:
 
 
 def strip_glyphs(line: str) -> str:
-    """The line without what a terminal program draws around text: box sides, input glyph, bullets of prompts."""
+    """Return the line without box sides, input glyph and prompt bullets."""
     text = ANSI.sub("", line).strip()
     if text[:1] in "│┃":
         text = text[1:].rstrip("│┃").strip()

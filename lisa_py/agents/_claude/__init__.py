@@ -1,1 +1,1 @@
-"""The parts of the claude agent; `agents/claude.py` is the page that puts them together."""
+"""The parts of the claude agent; `agents/claude.py` combines them."""

@@ -1,4 +1,4 @@
-"""What kind of error claude speaks of, in its transcript, its hooks or on its screen."""
+"""Classify errors that claude reports in its transcript, its hooks or on its screen."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _BY_TEXT: tuple[tuple[str, ErrorKind], ...] = (
     ("limit reached", "usage_limit"),
     ("overloaded", "overloaded"),
 )
-"""Texts that say more than the HTTP status they come with."""
+"""Texts that are more specific than their HTTP status."""
 _BY_WEAK_TEXT: tuple[tuple[str, ErrorKind], ...] = (
     ("invalid api key", "auth"),
     ("/login", "auth"),
@@ -53,12 +53,12 @@ _BY_WEAK_TEXT: tuple[tuple[str, ErrorKind], ...] = (
     ("network", "network"),
     ("stream", "network"),
 )
-"""Texts that are believed when there is no status."""
+"""Texts that decide without a status."""
 _STATUS = re.compile(r"(?:API Error: |\(|^)([45]\d\d)\b")
 
 
 def classify_error(name: str, status: Any, text: str) -> ErrorKind:
-    """What kind of error it is, by the text, the HTTP status (which the text may hold) and claude's own word for it."""
+    """Return the error kind by the text, the HTTP status (possibly in the text) and claude's own error word."""
     low = text.lower()
     for fragment, kind in _BY_TEXT:
         if fragment in low:

@@ -1,4 +1,4 @@
-"""Where claude keeps its things: configuration folder, live session files, transcripts, trusted folders."""
+"""Files of claude: configuration folder, live session files, transcripts, trusted folders."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 
 NAME_LIMIT = 200
-"""Longest project folder name claude makes before it cuts and adds a hash."""
+"""Longest project folder name of claude before it cuts the name and adds a hash."""
 LOCK_MS = 2000
 LOCK_STALE_SECONDS = 10.0
-"""As long as claude itself waits before it takes such a lock over."""
+"""Seconds that claude itself waits before it takes over such a lock."""
 
 
 def config_folder(environ: Mapping[str, str]) -> str:
-    """The configuration folder an agent with this environment uses."""
+    """Return the configuration folder of an agent with this environment."""
     named = environ.get("CLAUDE_CONFIG_DIR", "")
     return named or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".claude")
 
 
 def config_file(environ: Mapping[str, str]) -> str:
-    """`.claude.json`: in a named configuration folder, else beside it in the home folder."""
+    """Return `.claude.json`: in a named configuration folder, else in the home folder."""
     named = environ.get("CLAUDE_CONFIG_DIR", "")
     return os.path.join(named or environ.get("HOME") or os.path.expanduser("~"), ".claude.json")
 
 
 def project_folder_name(cwd: str) -> str:
-    """The folder claude keeps a project's transcripts in: all but ASCII letters and digits are dashes."""
+    """Return the transcript folder of a project: all but ASCII letters and digits become dashes."""
     units = cwd.encode("utf-16-le", "surrogatepass")
     codes = [units[at] | units[at + 1] << 8 for at in range(0, len(units), 2)]
     name = "".join(chr(code) if code < 128 and chr(code).isalnum() else "-" for code in codes)
@@ -54,7 +54,7 @@ def _base36(number: int) -> str:
 
 
 def transcript_path(home: str, cwd: str, session_id: str) -> str:
-    """Where the conversation is (or will be) written; looked for by its id where the name is not as computed."""
+    """Return the path of the conversation, existing or not; searched by id where the name differs."""
     projects = os.path.join(home, "projects")
     name = f"{session_id}.jsonl"
     expected = os.path.join(projects, project_folder_name(cwd), name)
@@ -68,7 +68,7 @@ def transcript_path(home: str, cwd: str, session_id: str) -> str:
 
 
 def read_json_object(path: str) -> dict[str, Any]:
-    """A JSON file that holds an object; anything else is empty."""
+    """Return a JSON object from a file; empty for anything else."""
     try:
         raw = files.read(os.path.realpath(path))
         value = json.loads(raw) if raw else {}
@@ -78,7 +78,7 @@ def read_json_object(path: str) -> dict[str, Any]:
 
 
 def user_permission_mode(environ: Mapping[str, str], project_root: str) -> str:
-    """The permission mode the user chose in settings, nearest first; empty when none."""
+    """Return the permission mode in the user's settings, nearest first; empty if none."""
     paths = (
         os.path.join(project_root, ".claude", "settings.local.json"),
         os.path.join(project_root, ".claude", "settings.json"),
@@ -93,7 +93,7 @@ def user_permission_mode(environ: Mapping[str, str], project_root: str) -> str:
 
 
 def is_trusted(environ: Mapping[str, str], root: str) -> bool:
-    """Whether claude has been told to trust the folder or one above it."""
+    """Return True if claude trusts the folder or a parent of it."""
     projects = read_json_object(config_file(environ)).get("projects")
     if not isinstance(projects, dict):
         return False
@@ -109,21 +109,21 @@ def is_trusted(environ: Mapping[str, str], root: str) -> bool:
 
 
 def trust_folder(environ: Mapping[str, str], root: str) -> str:
-    """Accept the trust question for the folder beforehand; the answer is what to tell the user.
+    """Accept the trust question for the folder; return the note for the user.
 
-    claude itself rewrites the file as a whole under a lock folder beside it: the same lock is held here, and the new
-    content differs from the old in this one entry.
+    claude itself rewrites the whole file under a lock folder beside it: the same lock is held here, and only this one
+    entry changes.
     """
     path = config_file(environ)
     if is_trusted(environ, root):
         return ""
     with files.folder_lock(path + ".lock", timeout_ms=LOCK_MS, stale_seconds=LOCK_STALE_SECONDS) as held:
         if not held:
-            return f"trust: {path} is in use; the trust question will be asked"
+            return f"trust: {path} is locked; claude will show the trust dialog"
         try:
             return _write_trust(os.path.realpath(path), root)
         except (OSError, ValueError, TypeError, AttributeError, LisaError) as problem:
-            return f"trust: {path} could not be changed ({problem}); the trust question will be asked"
+            return f"trust: {path} could not be changed ({problem}); claude will show the trust dialog"
 
 
 def _write_trust(path: str, root: str) -> str:

@@ -1,4 +1,4 @@
-"""Telling claude something: the keys its input box needs, and how it is seen to have taken a text."""
+"""Input to claude: the keys its input box needs, and the evidence of acceptance."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from lisa_py.terminal import invisible
 CLOCK_SLACK_SECONDS = 0.05
 JUST_STARTED_SECONDS = 1.0
 SETTLE_SECONDS = 0.4
-"""A claude that came up this very moment (2.1.197) takes a paste and swallows an Enter right behind it."""
+"""A just started claude (2.1.197) accepts a paste and swallows an Enter directly after it."""
 SLOW_PASTE_VERSION = "2.1.1"
-"""Versions in which keys right behind a paste become part of it: Enter is lost, or the text stays in the box."""
+"""Versions in which keys directly after a paste become part of it: Enter is lost, or the text stays in the box."""
 PASTE_SETTLE_SECONDS = 0.15
 MAX_DRAFT_ROWS = 60
 DEFAULT_DRAFT_ROWS = 12
-"""How many rows an interrupted prompt is taken to fill when neither screen nor transcript shows it."""
+"""Assumed number of rows of an interrupted prompt if neither screen nor transcript shows it."""
 UNKNOWN_COMMAND = "Unknown command: "
 HISTORY_TAIL = 1 << 16
 
 
 class _HistoryEntry(Struct, rename={"session_id": "sessionId"}):
-    """What is read of a line of history.jsonl."""
+    """Fields read from a line of history.jsonl."""
 
     display: str = ""
     timestamp: float = 0.0
@@ -43,10 +43,10 @@ _SPACE = re.compile(r"\s+")
 
 
 def prepare_input(text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
-    """Everything is pasted, slash commands too; only the box may need emptying, and some texts a key of help."""
+    """Return how to type a text: everything is pasted; the box may need clearing, some texts an extra key."""
     keys: tuple[str, ...] = ()
     if any(report.state == "interrupted" for report in agent_reports):
-        # an interrupted prompt goes back into the box; C-u takes a row of it, and once more its line break
+        # an interrupted prompt returns to the box; C-u deletes a row, a second one its line break
         keys = ("C-u",) * (2 * _draft_rows(view))
     ends_in_backslash = text.rstrip("\n").endswith("\\")  # Enter behind it makes a new line
     found = session.read_session_file(view)
@@ -56,7 +56,7 @@ def prepare_input(text: str, view: View, agent_reports: Sequence[AgentReport]) -
     slow_paste = view.meta.agent_version.startswith(SLOW_PASTE_VERSION)
     return InputPlan(
         clear_first=keys,
-        # else the text is run as a shell command, without asking; a key of its own can come too late (2.1.197)
+        # else the text runs as a shell command, unasked; a separate key can come too late (2.1.197)
         prefix=" " if text.startswith("!") else "",
         before_enter=("C-a",) if ends_in_backslash else (),
         settle_seconds=SETTLE_SECONDS if just_started else PASTE_SETTLE_SECONDS if slow_paste else 0.0,
@@ -65,7 +65,7 @@ def prepare_input(text: str, view: View, agent_reports: Sequence[AgentReport]) -
 
 
 def _draft_rows(view: View) -> int:
-    """How many rows of the input box may be filled."""
+    """Return the number of rows of the input box that may be filled."""
     rows = screen.read_draft(view.screen) if view.screen else None
     if rows is not None:
         return min(len(rows), MAX_DRAFT_ROWS)
@@ -77,7 +77,7 @@ def _draft_rows(view: View) -> int:
 
 
 def find_acceptance(text: str, since: float, view: View, binding: Binding) -> str:
-    """hook, transcript or agent_file; empty while nothing shows that the text was taken."""
+    """Return the evidence: hook, transcript or agent_file; empty while there is none."""
     wanted = normalize_text(text)
     for hook in reversed(view.hooks):
         at = hook.get("at")
@@ -93,7 +93,7 @@ def find_acceptance(text: str, since: float, view: View, binding: Binding) -> st
     if _in_history(wanted, since, view, binding):
         return "agent_file"
     if view.hooks and not wanted.startswith("/"):
-        return ""  # a prompt fires a hook; that it is busy may be the work of the prompt before
+        return ""  # a prompt fires a hook; `busy` may come from the previous prompt
     found = session.read_session_file(view)
     if found is not None and found.status in ("busy", "waiting") and found.changed_at >= since:
         return "agent_file"
@@ -101,7 +101,7 @@ def find_acceptance(text: str, since: float, view: View, binding: Binding) -> st
 
 
 def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool:
-    """claude notes a prompt at once, also one that waits its turn (of which 2.1.197 gives no other sign)."""
+    """Search the history: claude records a prompt at once, also a queued one (2.1.197 gives no other sign of it)."""
     path = os.path.join(view.meta.agent_home or home.config_folder(view.environ), "history.jsonl")
     size = files.size(path)
     if size <= 0 or files.modified_at(path) < since - CLOCK_SLACK_SECONDS or not binding.session_id:
@@ -123,7 +123,7 @@ def _hook_matches(hook: object, wanted: str) -> bool:
         return False
     name, prompt = hook.get("hook"), hook.get("prompt")
     if name == "UserPromptSubmit":
-        # a payload over the size limit comes without its prompt
+        # a payload over the size limit lacks its prompt
         return not isinstance(prompt, str) or _text_matches(wanted, normalize_text(prompt))
     return name == "SessionStart" and hook.get("source") == "clear" and wanted.startswith("/clear")
 
@@ -134,10 +134,10 @@ def _frame_matches(seen: str, wanted: str) -> bool:
 
 
 def _text_matches(wanted: str, seen: str) -> bool:
-    """The text itself, the text inside what claude wrapped or joined it with, or what was already in the box before."""
+    """Match the text itself, the text inside claude's wrapping, or text joined with earlier content of the box."""
     return bool(wanted) and (wanted == seen or seen.endswith(wanted) or seen.startswith(wanted) or wanted in seen)
 
 
 def normalize_text(text: str) -> str:
-    """What is left of a text when white space, Unicode forms and what cannot be seen do not count."""
+    """Return a text without white space, Unicode variants and invisible characters."""
     return _SPACE.sub(" ", invisible.strip_invisible(unicodedata.normalize("NFC", text))).strip()

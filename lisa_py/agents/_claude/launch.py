@@ -1,4 +1,4 @@
-"""Starting claude: the command line users see, and the one that is run, with identity, hooks and a permission mode."""
+"""Start of claude: the command line for users, and the one that is run, with identity, hooks and permission mode."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from lisa_py.host import files
 
 SKIP_PERMISSIONS_FLAG = "--dangerously-skip-permissions"
 ARGUMENT_LIMIT = 100_000
-"""Bytes of prompt that go into one argument; Linux takes 131,071."""
+"""Bytes of prompt in one argument; Linux allows 131,071."""
 _RESUME_FLAGS = ("--resume", "-r", "--continue", "-c", "--from-pr", "--teleport")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 _NAMESPACE = uuid.UUID("3b0f2c52-6f0e-5d0a-9a53-1f6a9b0f4e11")
 
 
 class UserArguments(Struct, frozen=True):
-    """The user's own agent arguments, as far as they can be read without running a shell."""
+    """The user's agent arguments, as far as they can be parsed without a shell."""
 
     words: tuple[str, ...]
 
@@ -42,7 +42,7 @@ class UserArguments(Struct, frozen=True):
         return any(word == flag or word.startswith(flag + "=") for word in self.words for flag in flags)
 
     def value(self, *flags: str) -> str:
-        """The value of the last of these flags; empty when there is none."""
+        """Return the value of the last of these flags; empty if none."""
         found = ""
         for at, word in enumerate(self.words):
             for flag in flags:
@@ -63,7 +63,7 @@ def parse_arguments(agent_args: str) -> UserArguments:
 
 
 def build_command(request: AgentLaunch) -> str:
-    """The command line of the contract."""
+    """Return the command line of the contract."""
     require_prompt(request)
     if request.model:
         raise LisaError("invalid_model_configuration", "--model is for codex; give claude's in --agent-args")
@@ -80,7 +80,7 @@ def build_command(request: AgentLaunch) -> str:
 
 
 class _LaunchDraft:
-    """A plan in the making."""
+    """A plan under construction."""
 
     def __init__(self, request: AgentLaunch, facts: Facts) -> None:
         self.request = request
@@ -103,7 +103,7 @@ class _LaunchDraft:
 
 
 def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
-    """How to start the installed version."""
+    """Return the plan for the installed version."""
     draft = _LaunchDraft(request, facts)
     if not has_flag(request.agent_args, SKIP_PERMISSIONS_FLAG) and request.skip_permissions:
         draft.before.append(SKIP_PERMISSIONS_FLAG)
@@ -127,7 +127,7 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
 
 
 def _build_command_line(draft: _LaunchDraft) -> tuple[str, str | None, bool]:
-    """The shell line, the text for its standard input, and whether the prompt is still to be sent."""
+    """Return the shell line, the text for its standard input, and True if the prompt is still to be sent."""
     request = draft.request
     prompt, stdin, send_prompt = request.prompt, None, False
     if len(prompt.encode("utf-8", "surrogateescape")) > ARGUMENT_LIMIT:
@@ -140,14 +140,14 @@ def _build_command_line(draft: _LaunchDraft) -> tuple[str, str | None, bool]:
     parts += ["-p"] if request.mode == "exec" else []
     parts += [*draft.before, request.agent_args, *draft.after]
     if prompt:
-        # behind `--` a prompt may start with a dash, and no flag with many values can take it
+        # after `--` a prompt may begin with a dash, and no flag with several values takes it
         parts += [] if "--" in draft.user_arguments.words else ["--"]
         parts.append(quote_posix(prompt))
     return " ".join(part for part in parts if part), stdin, send_prompt
 
 
 def _choose_session_id(draft: _LaunchDraft) -> None:
-    """Choose the conversation's id, unless the user's arguments decide which one it is."""
+    """Choose the conversation id, unless the user's arguments determine it."""
     request, user = draft.request, draft.user_arguments
     given = user.value("--session-id")
     resumed = user.value("--resume", "-r")
@@ -168,12 +168,12 @@ def _add_permission_mode(draft: _LaunchDraft) -> None:
     chosen = user.has("--permission-mode", "--permission-prompts", "--restricted")
     if not chosen and draft.supports("--permission-mode"):
         chosen = bool(home.user_permission_mode(request.environ, request.project_root))
-        # without this the installed version's own default decides, which may run tools without asking
+        # without it the default of the version applies, which may run tools without approval
         draft.before += [] if chosen else ["--permission-mode", "default"]
 
 
 def _allow_root(draft: _LaunchDraft) -> None:
-    """claude refuses to skip permissions as root unless it is told that it runs in a sandbox."""
+    """Handle root: claude refuses to skip permissions as root outside a sandbox."""
     environ = draft.request.environ
     if os.geteuid() != 0 or environ.get("IS_SANDBOX"):
         return
@@ -189,7 +189,7 @@ def _allow_root(draft: _LaunchDraft) -> None:
 
 
 def detect_container(environ: Mapping[str, str]) -> str:
-    """What shows that this machine is a container; empty when nothing does."""
+    """Return the evidence that this machine is a container; empty if none."""
     for path in ("/.dockerenv", "/run/.containerenv"):
         if files.exists(path):
             return path
@@ -200,7 +200,7 @@ def detect_container(environ: Mapping[str, str]) -> str:
 
 
 def _add_trust(draft: _LaunchDraft) -> None:
-    """A dialogue in a folder claude does not know begins with a question; an exec run asks nothing."""
+    """Handle trust: an interactive session in an unknown folder begins with a dialog, an exec run does not."""
     request = draft.request
     if request.mode == "exec" or not request.folder or not request.project_root:
         return
@@ -209,12 +209,12 @@ def _add_trust(draft: _LaunchDraft) -> None:
     elif home.is_trusted(request.environ, request.project_root):
         note = ""
     else:
-        note = "claude will ask whether the project folder is trusted; --trust answers that beforehand"
+        note = "claude will show the trust dialog for the project folder; --trust accepts it in advance"
     draft.notes += [note] if note else []
 
 
 def _add_settings(draft: _LaunchDraft) -> None:
-    """A settings file with hooks (and the bypass warning accepted), joined with the user's own --settings."""
+    """Write the settings file with hooks (and the accepted bypass warning), joined with the user's --settings."""
     request, user = draft.request, draft.user_arguments
     if not request.folder or not draft.supports("--settings"):
         return
@@ -239,7 +239,7 @@ def _add_settings(draft: _LaunchDraft) -> None:
 
 
 def _use_main_screen(draft: _LaunchDraft) -> None:
-    """On the main screen the pane keeps its history."""
+    """Use the main screen, on which the pane keeps its history."""
     request = draft.request
     if request.main_screen and request.mode != "exec" and "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN" not in request.environ:
         draft.env["CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN"] = "1"
@@ -249,7 +249,7 @@ _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 
 
 def probe_binary(binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
-    """The installed version and the flags its help names; what does not answer in time is left unknown."""
+    """Probe the version and the flags of the help page; a probe without answer in time is left unknown."""
     from lisa_py.host.run import run_program  # noqa: PLC0415 - only a start needs it
 
     quiet = {**environ, "DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}

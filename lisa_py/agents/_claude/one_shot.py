@@ -1,4 +1,4 @@
-"""Asking claude one thing and getting its answer on standard output: without tools, and nothing is kept of it."""
+"""Ask claude one question with the answer on standard output: without tools, nothing is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What claude's own evidence says: its live session file, hooks, transcript, processes, title and screen."""
+"""Reports from claude's own evidence: live session file, hooks, transcript, processes, title and screen."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _TURN_HOOKS = ("UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFail
 SHELL_SNAPSHOT = "shell-snapshots/snapshot-"
 """Every shell of the Bash tool reads a file of this name first."""
 PROMPT_START_SECONDS = 2.0
-"""For so long a claude at rest may be about to begin on a prompt it was given before (measured: 10 to 250 ms)."""
+"""Seconds in which an idle claude may still begin an earlier prompt (measured: 10 to 250 ms)."""
 STALE_IDLE_SECONDS = 5.0
-"""How long after a prompt's hook the file may still tell of the rest before it."""
+"""Seconds after a prompt's hook in which the file may still report the idle state before it."""
 SETTLE_SECONDS = 1.0
 """The hook of a turn's end may be written a little after the session file."""
 _BUSY_TITLE_GLYPHS = ("⠂", "⠐")
 
 
 def collect_reports(view: View, binding: Binding) -> list[AgentReport]:
-    """Everything that speaks, in any order."""
+    """Return all reports, in any order."""
     found = session.read_session_file(view)
     agent_reports = [
         _file_report(view, found),
@@ -60,7 +60,7 @@ def turn_edge(hook: Mapping[str, object]) -> TurnEdge:
 
 
 def watch_paths(view: View, binding: Binding) -> tuple[str, ...]:
-    """The live session file and the transcript."""
+    """Report from the live session file and the transcript."""
     live_file = (
         os.path.join(session.session_config_folder(view), "sessions", f"{binding.pid}.json") if binding.pid else ""
     )
@@ -68,7 +68,7 @@ def watch_paths(view: View, binding: Binding) -> tuple[str, ...]:
 
 
 def needs_screen(agent_reports: Sequence[AgentReport]) -> bool:
-    """Only the screen tells a start-up dialog, which dialog is open, and a retry from a long thought."""
+    """Return True if needed: only the screen shows a start-up dialog, the kind of an open dialog, and a retry."""
     own = [report for report in agent_reports if report.source == "agent_file"]
     if not own:
         return True
@@ -89,7 +89,9 @@ def _file_report(view: View, found: session.ClaudeSessionFile | None) -> AgentRe
         if _has_queued_prompt(view, found):
             return AgentReport(source="agent_file", state="thinking", detail="the next prompt in line begins")
         if _idle_seconds(view, found) < SETTLE_SECONDS and _has_open_turn(view, found):
-            return AgentReport(source="agent_file", state="thinking", detail="the turn ends")  # how is told in a moment
+            return AgentReport(
+                source="agent_file", state="thinking", detail="the turn ends"
+            )  # its kind is reported in a moment
         detail = "a shell runs in the background" if found.status == "shell" else ""
         return AgentReport(source="agent_file", state="idle", at=found.changed_at, detail=detail)
     if found.status == "waiting":
@@ -100,7 +102,7 @@ def _file_report(view: View, found: session.ClaudeSessionFile | None) -> AgentRe
 
 
 def _waiting_report(view: View, found: session.ClaudeSessionFile) -> AgentReport:
-    """What for: in the file's words, or the hook's, which older versions are behind in the file."""
+    """Return the cause of waiting: from the file, or from the hook, which older versions write before the file."""
     kind, detail = WAITING_KINDS.get(found.waiting_for, "dialog"), found.waiting_for
     hook_report = _newest_hook_report(view)
     if (
@@ -113,13 +115,13 @@ def _waiting_report(view: View, found: session.ClaudeSessionFile) -> AgentReport
 
 
 def _is_about_to_start(view: View, found: session.ClaudeSessionFile) -> bool:
-    """Started with a prompt, claude is at rest for a moment before it takes it."""
+    """Return True if the first prompt is pending: claude is idle for a moment before it accepts it."""
     just_now = _idle_seconds(view, found) <= PROMPT_START_SECONDS
     return bool(view.meta.prompt and view.hooks) and just_now and session.has_only_started(view)
 
 
 def _has_taken_prompt(view: View, found: session.ClaudeSessionFile) -> bool:
-    """The rest is from before a prompt that was just taken: 2.1.197 notes the work up to 0.3 s after its hook."""
+    """Return True if the idle state predates a just accepted prompt: 2.1.197 reports work up to 0.3 s after its hook."""
     for hook in reversed(view.hooks):
         name, at = string_field(hook, "hook"), hook_time(hook)
         if (name in _TURN_HOOKS or name in _TURN_END_HOOKS) and not hook.get("agent_id"):
@@ -128,15 +130,15 @@ def _has_taken_prompt(view: View, found: session.ClaudeSessionFile) -> bool:
 
 
 def _idle_seconds(view: View, found: session.ClaudeSessionFile) -> float:
-    """Seconds; the rest may have begun a moment after the view's own time. One far in the future is a wrong clock's."""
+    """Return the seconds of idleness; a start slightly after the view is 0, one far in the future a wrong clock."""
     age = view.now - found.changed_at
     return age if age > -PROMPT_START_SECONDS else -age
 
 
 def _has_queued_prompt(view: View, found: session.ClaudeSessionFile) -> bool:
-    """Between two turns claude is at rest for a moment, also when the next prompt has been waiting for it.
+    """Return True if a queued prompt is about to begin: between two turns claude is idle for a moment.
 
-    That prompt is in line first, then in the transcript, and only then in the file.
+    The prompt is in the queue first, then in the transcript, and only then in the file.
     """
     if not _idle_seconds(view, found) <= PROMPT_START_SECONDS or not view.frames:
         return False
@@ -148,7 +150,7 @@ def _has_queued_prompt(view: View, found: session.ClaudeSessionFile) -> bool:
 
 
 def _hook_report(view: View, found: session.ClaudeSessionFile | None) -> AgentReport | None:
-    """The newest hook that says something about the state, unless the session file knows of a later change."""
+    """Return the newest hook about the state, unless the session file has a later change."""
     report = _newest_hook_report(view)
     if report is None or found is None or found.changed_at <= report.at:
         return report
@@ -196,7 +198,7 @@ def _parse_hook(hook: Mapping[str, object]) -> AgentReport | None:
 
 
 def _describe_hook_call(hook: Mapping[str, object]) -> str:
-    """The tool and what for: whoever is to allow it wants to know."""
+    """Return the tool and its input, for the approver."""
     from lisa_py.agents._claude import transcript  # noqa: PLC0415 - only while a tool runs or asks
 
     return transcript.describe_call(string_field(hook, "tool_name"), transcript.summarize_input(hook.get("tool_input")))
@@ -212,7 +214,7 @@ def _session_start_report(hook: Mapping[str, object], at: float) -> AgentReport 
 def _notification_report(hook: Mapping[str, object], at: float) -> AgentReport | None:
     kind, text = string_field(hook, "notification_type"), string_field(hook, "message")
     if kind in ("permission_prompt", "worker_permission_prompt"):
-        return None  # the PermissionRequest before it said so, and what for
+        return None  # the preceding PermissionRequest reported it with its input
     if kind == "idle_prompt":
         return AgentReport(source="hook", state="idle", at=at)
     if kind in ("elicitation_dialog", "elicitation_url_dialog", "agent_needs_input"):
@@ -221,7 +223,7 @@ def _notification_report(hook: Mapping[str, object], at: float) -> AgentReport |
 
 
 def _interruption_report(view: View, found: session.ClaudeSessionFile | None) -> AgentReport | None:
-    """An interrupted turn fires no hook: at rest for a moment already, after a prompt whose turn has no end."""
+    """Return True if the turn was interrupted, which fires no hook: idle for a moment, after a prompt without an end."""
     if (
         found is None
         or not found.is_idle
@@ -233,11 +235,11 @@ def _interruption_report(view: View, found: session.ClaudeSessionFile | None) ->
 
 
 def _has_open_turn(view: View, found: session.ClaudeSessionFile) -> bool:
-    """Whether the newest turn of the hooks has no end, neither theirs nor the transcript's, although claude rests."""
+    """Return True if the newest turn has no end in hooks or transcript although claude is idle."""
     for hook in reversed(view.hooks):
         name, at = string_field(hook, "hook"), hook_time(hook)
         if hook.get("agent_id"):
-            continue  # a helper in the background, whose work is no turn
+            continue  # a background helper, whose work is not a turn
         if name in _TURN_END_HOOKS or any(frame.kind == "turn_end" and frame.at >= at for frame in view.frames):
             return False
         if name in _TURN_HOOKS:
@@ -246,13 +248,13 @@ def _has_open_turn(view: View, found: session.ClaudeSessionFile) -> bool:
 
 
 def _transcript_report(view: View) -> AgentReport | None:
-    """What the transcript says of this process: of a resumed conversation it holds what an earlier one did, too."""
+    """Return the transcript frames of this process: a resumed conversation holds those of earlier ones, too."""
     report = _frames_report(view.frames)
     return None if report is not None and report.at < view.meta.created_unix else report
 
 
 def _frames_report(frames: Sequence[Frame]) -> AgentReport | None:
-    """What the transcript's tail says; a pending permission looks like a running tool there."""
+    """Report from the end of the transcript; a pending permission looks like a running tool there."""
     open_tools: dict[str, Frame] = {}
     report: AgentReport | None = None
     for frame in frames:
@@ -292,7 +294,7 @@ def _turn_end_report(frame: Frame) -> AgentReport:
 
 
 def _process_report(view: View, found: session.ClaudeSessionFile | None) -> AgentReport | None:
-    """A shell that claude started for its Bash tool, where nothing else tells it from one in the background."""
+    """Return True for a shell of the Bash tool, if nothing else distinguishes it from a background one."""
     if view.hooks or view.frames or (found is not None and found.status != "busy"):
         return None
     for process in view.processes:
@@ -310,7 +312,7 @@ def _screen_report(text: str) -> AgentReport | None:
 
 
 def _title_report(title: str) -> AgentReport | None:
-    """Older versions turn a glyph in the title while busy; at rest the title says nothing."""
+    """Report from the title: older versions turn a glyph in it while busy; an idle title reports nothing."""
     if title.startswith(_BUSY_TITLE_GLYPHS):
         return AgentReport(source="title", state="thinking")
     return None

@@ -1,4 +1,4 @@
-"""Reading claude's screen: what its last lines say it is doing; the last resort, and the only sign of some dialogs."""
+"""Read claude's screen: the state shown by its last lines; the last resort, and the only sign of some dialogs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
     ("Exit plan mode?", "permission"),
     ("What do you want to do?", "limit"),
 )
-"""Words of a dialog that ends with the keys that answer it; the first that fits."""
+"""Texts of dialogs that end with their answer keys; the first match counts."""
 BARE_DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
     ("Choose the text style that looks best", "dialog"),
     ("Paste code here if prompted", "login"),
     ("Press Enter to continue", "dialog"),
 )
-"""Start-up screens that end otherwise."""
+"""Start-up screens with other endings."""
 BANNER_LINES = 30
-"""The welcome alone, before anything else is drawn, is no higher than this."""
+"""Maximum height of the welcome screen alone."""
 _CONFIRM = re.compile(r"(?:Enter to (?:confirm|select|stay)|Esc to (?:cancel|exit|close|go back)|↑/↓ to navigate)")
 _RULE = re.compile(r"^[─▔━]{8,}")
 _CHOICE = re.compile(r"^\s*❯\s+\d+\.\s")
@@ -55,7 +55,7 @@ _INPUT = re.compile(r"^\s*[❯!](?: |$)")
 
 
 def read_screen(screen: str) -> AgentReport | None:
-    """What the screen shows, or None when it shows nothing of claude's."""
+    """Return the report of the screen, or None if it shows nothing of claude."""
     lines = _nonblank_lines(screen)
     if not lines:
         return None
@@ -73,7 +73,7 @@ def _build_report(state: AgentState, *, error: str = "", detail: str = "") -> Ag
 
 
 def _find_dialog(lines: list[str]) -> AgentReport | None:
-    """A dialog replaces the input box: choices, and a last line that says which keys answer it."""
+    """Return the dialog: it replaces the input box with choices and a last line of answer keys."""
     if _has_input_box(lines):
         return None
     tail = lines[-30:]
@@ -90,7 +90,7 @@ def _dialog_report(kind: WaitingFor, detail: str) -> AgentReport:
 
 
 def _dialog_title(tail: list[str]) -> str:
-    """The line under the dialog's upper edge; of a question, the question."""
+    """Return the line below the upper edge of the dialog; of a question, the question."""
     for at, line in enumerate(tail[:-1]):
         if _TAB.match(line):
             return tail[at + 1].strip()[:DETAIL_LIMIT]
@@ -105,7 +105,7 @@ def _has_input_box(lines: list[str]) -> bool:
 
 
 def _input_row(lines: list[str]) -> int:
-    """Where the input line stands (between two rules); -1 when there is none."""
+    """Return the row of the input line (between two rulers); -1 if there is none."""
     rules = [at for at, line in enumerate(lines) if _RULE.match(line.strip())]
     if len(rules) < 2:
         return -1
@@ -114,7 +114,7 @@ def _input_row(lines: list[str]) -> int:
 
 
 def _footer_lines(lines: list[str]) -> list[str]:
-    """The lines below the input box: mode, keys, helpers at work."""
+    """Return the lines below the input box: mode, keys, helpers at work."""
     rules = [at for at, line in enumerate(lines) if _RULE.match(line.strip())]
     return lines[rules[-1] + 1 :] if rules else lines[-2:]
 
@@ -145,18 +145,18 @@ def _idle_report(lines: list[str]) -> AgentReport | None:
             text = problem["text"].strip()
             return _build_report("error", error=classify_error("", None, text), detail=text[:DETAIL_LIMIT])
         if _PROMPT.match(line):
-            break  # what stands above belongs to earlier turns
+            break  # the lines above belong to earlier turns
     return _build_report("idle")
 
 
 def _conversation_lines(lines: list[str]) -> list[str]:
-    """The conversation's lines above the input box."""
+    """Return the lines of the conversation above the input box."""
     at = _input_row(lines)
     return lines[: at - 1] if at > 0 else lines
 
 
 def dialog_part(screen: str) -> str:
-    """The screen from the open dialog on, without the conversation above it; empty when no dialog is open."""
+    """Return the screen from the open dialog on, without the conversation; empty if no dialog is open."""
     lines = screen.replace("\u00a0", " ").split("\n")
     if _find_dialog(_nonblank_lines(screen)) is None:
         return ""
@@ -166,7 +166,7 @@ def dialog_part(screen: str) -> str:
 
 
 def read_draft(screen: str) -> list[str] | None:
-    """The rows of the input box; a greyed hint cannot be told from typed text. None when there is no box."""
+    """Return the rows of the input box; a dim hint looks like typed text. None if there is no box."""
     lines = _nonblank_lines(screen)
     at = _input_row(lines)
     if at < 0:
@@ -176,7 +176,7 @@ def read_draft(screen: str) -> list[str] | None:
 
 
 def _nonblank_lines(screen: str) -> list[str]:
-    """The lines that hold something, with plain spaces."""
+    """Return the non-empty lines, with plain spaces."""
     return [line.rstrip() for line in screen.replace("\u00a0", " ").split("\n") if line.strip()]
 
 
@@ -195,5 +195,5 @@ _NOISE = (
 
 
 def is_noise(line: str) -> bool:
-    """Whether a line is the welcome box, the start logo or the footer rather than output."""
+    """Return True if a line belongs to the welcome box, the start logo or the footer."""
     return any(pattern.search(line) for pattern in _NOISE)

@@ -1,4 +1,4 @@
-"""Which process and conversation a pane holds: claude's live session files, its hooks, and its task lists."""
+"""Identify process and conversation of a pane: claude's live session files, its hooks, and its task lists."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BINARIES = ("claude", "claude.exe")
 
 
 class ClaudeSessionFile(Struct, frozen=True):
-    """`sessions/<pid>.json` of a process that is alive and the one that wrote it."""
+    """`sessions/<pid>.json`, written by a process that is still alive."""
 
     pid: int
     session_id: str
@@ -27,16 +27,16 @@ class ClaudeSessionFile(Struct, frozen=True):
     status: str
     waiting_for: str
     changed_at: float
-    """Unix seconds since the status is what it is."""
+    """Unix seconds of the last status change."""
 
     @property
     def is_idle(self) -> bool:
-        """Whether it takes a prompt now: `shell` is idle with a command left running in the background."""
+        """True if it accepts a prompt now: `shell` is idle with a background command."""
         return self.status in ("idle", "shell")
 
 
 def is_agent(process: Process) -> bool:
-    """claude itself: its binary, or node with claude's script."""
+    """Return True for claude itself: its binary, or node with claude's script."""
     if not process.argv:
         return process.name in BINARIES
     words = process.argv
@@ -52,9 +52,9 @@ def session_config_folder(view: View) -> str:
 
 
 def read_session_file(view: View) -> ClaudeSessionFile | None:
-    """The live session file of the pane's agent, the outermost first; None when there is none (yet).
+    """Return the live session file of the agent in the pane, the outermost first; None if there is none yet.
 
-    Read once for a view: whatever else of it is read later is then at least as new, as a rest needs it to be.
+    Read once per view: everything read later is then at least as new, as the idle check requires.
     """
     if "live" not in view.cache:
         view.cache["live"] = _find_session_file(view)
@@ -75,7 +75,7 @@ def _find_session_file(view: View) -> ClaudeSessionFile | None:
 def _parse_session_file(path: str, process: Process) -> ClaudeSessionFile | None:
     record = home.read_json_object(path) or home.read_json_object(
         path
-    )  # written in place: half of it is worth a second look
+    )  # written in place: read a partial file once more
     session_id = record.get("sessionId")
     if not isinstance(session_id, str) or record.get("pid") != process.pid:
         return None
@@ -92,7 +92,7 @@ def _parse_session_file(path: str, process: Process) -> ClaudeSessionFile | None
 
 
 def _is_stale(record: Mapping[str, Any], process: Process) -> bool:
-    """Whether the file is of a process that was killed, whose id is in use again."""
+    """Return True if the file belongs to a killed process whose id was reused."""
     started = record.get("procStart")
     if not LINUX:
         return 0 < _seconds_from_milliseconds(record.get("startedAt")) < process.started - CLOCK_SLACK_SECONDS
@@ -100,12 +100,12 @@ def _is_stale(record: Mapping[str, Any], process: Process) -> bool:
 
 
 def has_only_started(view: View) -> bool:
-    """Whether claude has only started: nothing it was told shows in its hooks or its transcript."""
+    """Return True if claude has only started: no input shows in its hooks or its transcript."""
     return not view.frames and all(string_field(hook, "hook") == "SessionStart" for hook in view.hooks)
 
 
 def bind(view: View) -> Binding:
-    """Which process and conversation: live file > newest hook > the id given at spawn."""
+    """Return process and conversation: live file > newest hook > the id given at spawn."""
     process = next((process for process in view.processes if is_agent(process) and process.alive), None)
     pid = process.pid if process else 0
     found = read_session_file(view)
@@ -124,7 +124,7 @@ def bind(view: View) -> Binding:
 
 
 def _newest_hook_conversation(view: View, session_id: str) -> tuple[str, str]:
-    """(session id, transcript path) of the newest hook, or of the newest one of this conversation."""
+    """Return (session id, transcript path) of the newest hook, or of the newest one of this conversation."""
     for hook in reversed(view.hooks):
         named = string_field(hook, "session_id")
         if named and (not session_id or named == session_id):
@@ -133,7 +133,7 @@ def _newest_hook_conversation(view: View, session_id: str) -> tuple[str, str]:
 
 
 def todos(view: View, binding: Binding) -> tuple[Todo, ...]:
-    """The session's task list: task by task in files of its own, or as the transcript last had it whole."""
+    """Return the task list of the session: from its task files, or from the transcript."""
     folder = os.path.join(session_config_folder(view), "tasks", binding.session_id)
     numbers = [name[:-5] for name in files.list_names(folder) if name.endswith(".json")] if binding.session_id else []
     tasks = [

@@ -1,4 +1,4 @@
-"""The settings file a session is started with: hooks that report to lisa, joined with settings the user gives."""
+"""Settings file of a session: hooks that report to lisa, joined with the user's settings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _EVENT_VERSIONS = {
     "PostToolUseFailure": (2, 1, 33),
     "StopFailure": (2, 1, 78),
 }
-"""A version that surely knows the event; one that does not opens a settings dialog before it starts."""
+"""A version that certainly knows the event; an older one opens a settings dialog before it starts."""
 
 
 def hook_settings(request: AgentLaunch, version: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def hook_settings(request: AgentLaunch, version: str) -> dict[str, Any]:
 
 
 def known_events(version: str) -> tuple[str, ...]:
-    """The hook events a version knows; only the oldest when the version is not a number."""
+    """Return the hook events of a version; only the oldest if the version is not a number."""
     digits = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     number = tuple(int(digit) for digit in digits.groups()) if digits else (0, 0, 0)
     return tuple(event for event in EVENTS if number >= _EVENT_VERSIONS.get(event, (0, 0, 0)))
@@ -62,7 +62,7 @@ def read_user_settings(value: str, root: str) -> dict[str, Any] | None:
 
 
 def merge_settings(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Both settings in one: the user's words win, hooks of both run."""
+    """Merge both settings: the user's values win, hooks of both run."""
     merged = {**ours, **theirs}
     our_hooks, their_hooks = ours.get("hooks"), theirs.get("hooks")
     if isinstance(our_hooks, dict) and isinstance(their_hooks, dict):

@@ -1,4 +1,4 @@
-"""The parts of the codex agent file: starting, binding, its rollout, its signs, its screen."""
+"""The parts of the codex agent; `agents/codex.py` combines them."""
 
 BYPASS = "--dangerously-bypass-approvals-and-sandbox"
 FULL_AUTO = "--full-auto"

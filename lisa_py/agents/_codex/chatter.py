@@ -1,4 +1,4 @@
-"""Lines codex writes at its start that are no part of an answer."""
+"""Start-up lines of codex that are not part of an answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOG_NOISE = (
 
 
 def is_noise(line: str) -> bool:
-    """Whether a line is start-up chatter; lines of an answer are marked or indented and are never taken for it."""
+    """Return True for a start-up line; lines of an answer are marked or indented and never match."""
     low = line.strip().lower()
     if not low or line.startswith(("•", "›", "■", "✔", "✗")):
         return False

@@ -1,4 +1,4 @@
-"""Which kind of error codex means by what it records and shows."""
+"""Classify errors that codex records and shows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _STATUS = re.compile(r"\bstatus(?: code)?:? (\d{3})\b")
 
 
 def classify_error(info: Any, message: str) -> ErrorKind:
-    """From codex's own word for it, the HTTP status, or the words of the message."""
+    """Return the error kind by codex's own error word, the HTTP status, or the message."""
     name, inner = _split_error_info(info)
     status = inner.get("http_status_code") if isinstance(inner, dict) else None
     if isinstance(status, int) and (by_status := _classify_status(status)):
@@ -72,7 +72,7 @@ def classify_error(info: Any, message: str) -> ErrorKind:
 
 
 def error_waiting_for(kind: str) -> WaitingFor:
-    """What a turn that ended in this error waits for: time or money, or somebody who looks at it."""
+    """Return the cause of waiting after an error: a limit, or the user's attention."""
     return "limit" if kind in ("usage_limit", "rate_limit", "billing") else "error"
 
 

@@ -1,4 +1,4 @@
-"""lisa's own event hook in codex: flags for one run that trust exactly this command and no other hook."""
+"""Event hook of lisa in codex: flags for one run that trust exactly this command and no other hook."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from lisa_py.agents.base import AgentLaunch, Facts, quote_posix
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "SessionEnd")
 EXEC_EVENTS = ("SessionStart",)
-"""A run prints two lines for each hook; this one tells for good which rollout is the run's."""
+"""A run prints two lines per hook; this one identifies the rollout of the run."""
 HOOK_TIMEOUT_SECONDS = 3
-"""codex allows SessionEnd no more."""
+"""Longest SessionEnd time-out that codex allows."""
 _HOOK_SOURCE = "/<session-flags>/config.toml"
-"""How codex names the place of hooks given with `-c`."""
+"""Codex's name for the source of hooks given with `-c`."""
 
 
 def hook_flags(request: AgentLaunch, facts: Facts) -> list[str]:
-    """The `-c` flags, for the events of which the installed version is known to accept the trust; else none."""
+    """Return the `-c` flags for the events whose trust the installed version accepts; else none."""
     wanted = EXEC_EVENTS if request.mode == "exec" else EVENTS
     events = [event for event in wanted if f"hook {event}" in facts.flags]
     if not events or not request.folder or not request.hook:
@@ -26,7 +26,7 @@ def hook_flags(request: AgentLaunch, facts: Facts) -> list[str]:
 
 
 def hook_settings(program: str, events: tuple[str, ...] | list[str]) -> list[str]:
-    """`key=value` for each `-c`: the hooks, and the state that says their command is trusted."""
+    """Return `key=value` for each `-c`: the hooks, and the state that trusts their command."""
     given = []
     trusted = []
     for event in events:
@@ -42,7 +42,7 @@ def hook_settings(program: str, events: tuple[str, ...] | list[str]) -> list[str
 
 
 def _hook_hash(event: str, command: str) -> str:
-    """What codex compares: a digest of the hook's own definition."""
+    """Return the digest of a hook definition, as codex compares it."""
     import hashlib  # noqa: PLC0415 - OpenSSL, which only a start needs
 
     handler = {"type": "command", "command": command, "timeout": HOOK_TIMEOUT_SECONDS, "async": False}
@@ -55,5 +55,5 @@ def _snake_case(event: str) -> str:
 
 
 def _toml_string(text: str) -> str:
-    # JSON's escapes are TOML's, but for DEL, which no path here has
+    # JSON escapes are TOML escapes except DEL, which no path here contains
     return msgspec.json.encode(text).decode()

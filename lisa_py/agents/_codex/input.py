@@ -1,4 +1,4 @@
-"""Giving codex a text, and seeing that it has taken it."""
+"""Input to codex, and the evidence of its acceptance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lisa_py.host import files
 HISTORY_TAIL = 1 << 18
 _CLOCK_SLACK_SECONDS = 0.05
 _OPENS_COMPLETIONS = re.compile(r"(\A|\s)[@$]\S*\Z")
-"""Such a last word opens a list of completions, and Enter would take one of them instead of sending the text."""
+"""Such a last word opens a completion list, and Enter would select from it instead of sending the text."""
 
 
 class _HistoryEntry(Struct):
@@ -26,23 +26,23 @@ class _HistoryEntry(Struct):
 
 
 def prepare_input(text: str, view: View) -> InputPlan:
-    """A bracketed paste and Enter work at every size, slash commands too, without a pause."""
-    draft_rows = len(screen.read_draft(view.screen)) if view.screen else 1  # not looked at: there may be a line
+    """Return how to type a text: a bracketed paste and Enter work at every size, slash commands too, without a pause."""
+    draft_rows = len(screen.read_draft(view.screen)) if view.screen else 1  # not read: there may be a line
     # never C-c: in an empty input box it ends codex, where C-u does nothing
     keys = ("C-e", *("C-u",) * (2 * draft_rows)) if draft_rows else ()
-    # else it is run as a shell command, without a sandbox and without asking
+    # else it runs as a shell command, without sandbox and approval
     lead = " " if text.startswith("!") else ""
     word = _OPENS_COMPLETIONS.search(text)
     if word is None:
         return InputPlan(clear_first=keys, prefix=lead)
     if not word[1]:
-        keys += ("C-j",)  # an only word needs a line above it to be left for
-    # out of the word, and out of its line where it begins it
+        keys += ("C-j",)  # a single word needs a line above it for the cursor
+    # leave the word, and its line if the word begins it
     return InputPlan(clear_first=keys, prefix=lead, before_enter=("C-a", "C-a"))
 
 
 def find_acceptance(text: str, since: float, view: View, binding: Binding) -> str:
-    """transcript, hook, agent_file (the prompt history), screen; or nothing yet."""
+    """Return the evidence: transcript, hook, agent_file (the prompt history), screen; or empty."""
     wanted = _normalize_text(text)
     for frame in reversed(view.frames):
         if frame.kind == "user" and frame.at >= since - _CLOCK_SLACK_SECONDS and _normalize_text(frame.text) == wanted:
@@ -61,7 +61,7 @@ def find_acceptance(text: str, since: float, view: View, binding: Binding) -> st
 
 
 def _command_evidence(since: float, view: View, binding: Binding) -> str:
-    """What codex's own commands leave behind: a turn (/compact, /review) or a new thread (/new, /clear)."""
+    """Return the evidence of a codex command: a turn (/compact, /review) or a new thread (/new, /clear)."""
     if any(frame.kind == "turn_start" and frame.at >= since - _CLOCK_SLACK_SECONDS for frame in view.frames):
         return "transcript"
     newest_thread_at = (
@@ -71,7 +71,7 @@ def _command_evidence(since: float, view: View, binding: Binding) -> str:
 
 
 def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool:
-    """codex notes a prompt at once, also one that waits for the end of a tool."""
+    """Search the history: codex records a prompt at once, also one queued behind a tool."""
     path = os.path.join(session_config_folder(view), "history.jsonl")
     size = files.size(path)
     if size <= 0 or files.modified_at(path) < since - 1 or not binding.session_id:
@@ -90,7 +90,7 @@ def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool
 
 
 def _is_pending(wanted: str, view: View) -> bool:
-    """Whether the text stands below the input box, to be given to the model after the tool that runs."""
+    """Return True if the text is below the input box, queued behind the running tool."""
     first = wanted.partition("\n")[0].strip()
     pending_texts = screen.pending_texts(view.screen)
     return any(text == first or (len(text) > 20 and first.startswith(text.rstrip(".…"))) for text in pending_texts)

@@ -1,4 +1,4 @@
-"""Starting codex: the command line users see, and the one that fits the installed version."""
+"""Start of codex: the command line for users, and the one adapted to the installed version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lisa_py.contract.errors import LisaError
 
 SKIP_REPO_CHECK_FLAG = "--skip-git-repo-check"
 ARGUMENT_LIMIT = 100_000
-"""Bytes of prompt in a command line; Linux takes 131,071 for one argument."""
+"""Bytes of prompt in a command line; Linux allows 131,071 for one argument."""
 SUBCOMMAND_LIKE = re.compile(r"[a-z][a-z-]*\Z")
 """A prompt of one such word could be read as a sub-command."""
 _SHELL_OPERATORS = re.compile(r"[|<>&;#]")
@@ -27,7 +27,7 @@ _SANDBOX_FLAGS = ("-s", "--sandbox", "--approve-for-me", BYPASS, "--yolo", FULL_
 
 
 def build_command(request: AgentLaunch) -> str:
-    """The command line of the contract. Raises LisaError(agent_command_build_failed)."""
+    """Return the command line of the contract. Raise LisaError(agent_command_build_failed)."""
     require_prompt(request)
     args = request.agent_args.strip()
     bypass = request.bypass or has_flag(args, BYPASS)
@@ -55,7 +55,7 @@ def _model_flag(request: AgentLaunch) -> str:
 
 
 def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
-    """How to start the installed version: the same intent, in words it knows."""
+    """Return the plan for the installed version: the same intent in its flags."""
     display_command = build_command(request)
     notes: list[str] = []
     args = _supported_arguments(request, facts, notes)
@@ -73,7 +73,7 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
     prompt, stdin, send_prompt = _prompt_argument(request)
     program = quote_posix(facts.binary) if facts.binary else "codex"
     if request.mode == "exec":
-        # without a closed standard input codex waits for more of the prompt
+        # codex waits for more prompt text unless standard input is closed
         program += " exec" if stdin is not None else " exec </dev/null"
     last = [prompt, args] if _SHELL_OPERATORS.search(args) else [args, prompt]
     return LaunchPlan(
@@ -87,12 +87,12 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
 
 
 def _prompt_argument(request: AgentLaunch) -> tuple[str, str | None, bool]:
-    """The prompt as the last words of the line, or for standard input, or to be sent later."""
+    """Place the prompt: at the end of the line, on standard input, or to be sent later."""
     text = request.prompt
     if not text:
         return "", None, False
     if text.startswith("!") and request.mode != "exec":
-        text = " " + text  # else codex runs it as a shell command of the user's, without a sandbox and without asking
+        text = " " + text  # else codex runs it as a shell command of the user, without sandbox and approval
     if len(text.encode("utf-8", "surrogateescape")) > ARGUMENT_LIMIT or (request.mode == "exec" and text == "-"):
         return ("-", text, False) if request.mode == "exec" else ("", None, True)
     if "--" in split_arguments(request.agent_args) or not (text.startswith("-") or SUBCOMMAND_LIKE.match(text)):
@@ -101,7 +101,7 @@ def _prompt_argument(request: AgentLaunch) -> tuple[str, str | None, bool]:
 
 
 def _supported_arguments(request: AgentLaunch, facts: Facts, notes: list[str]) -> str:
-    """The user's arguments, with a `--full-auto` that this version has not replaced by what it meant."""
+    """Return the user's arguments, with a removed `--full-auto` replaced by its meaning."""
     args = request.agent_args.strip()
     if not has_flag(args, FULL_AUTO) or _supports(facts, request.mode, FULL_AUTO):
         return args
@@ -117,7 +117,7 @@ def _common_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str
     if not sets_config(args, "check_for_update_on_startup"):
         flags.append("-c check_for_update_on_startup=false")
     if request.trust and request.project_root and not sets_config(args, "projects"):
-        # the path goes into the value: a dotted key would be cut at the dots of a path
+        # the path is in the value: a dotted key would be split at the dots of a path
         table = f'projects={{{toml_string(request.project_root)}={{trust_level="trusted"}}}}'
         flags.append("-c " + quote_posix(table))
         notes.append(f"codex trusts {request.project_root} for this run, as --trust asked")
@@ -163,7 +163,7 @@ def _supports(facts: Facts, mode: str, flag: str) -> bool:
 
 
 def _has_option(args: str, flag: str) -> bool:
-    """Whether the arguments hold a flag, also with its value glued to a one-letter flag."""
+    """Return True if the arguments hold a flag, also with its value attached to a one-letter flag."""
     short = len(flag) == 2
     return any(
         word == flag or word.startswith(flag + "=") or (short and word.startswith(flag) and not word.startswith("--"))
@@ -172,11 +172,11 @@ def _has_option(args: str, flag: str) -> bool:
 
 
 def sets_config(args: str, key: str) -> bool:
-    """Whether the arguments set this configuration key (or one below it) with `-c`."""
+    """Return True if the arguments set this configuration key (or one below it) with `-c`."""
     return bool(re.search(rf"(?<!\S)(?:-c|--config)[\s=]*['\"]?{re.escape(key)}\b", args))
 
 
 def toml_string(text: str) -> str:
-    """A TOML basic string."""
+    """Return a TOML basic string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04X}", escaped) + '"'

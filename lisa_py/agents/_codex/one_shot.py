@@ -1,4 +1,4 @@
-"""Asking codex one thing and getting its answer on standard output: read-only, and nothing is kept of it."""
+"""Ask codex one question with the answer on standard output: read-only, nothing is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the installed codex can do: its version, the flags its help pages name, whether it accepts our hook."""
+"""Probe the installed codex: version, flags of its help pages, acceptance of lisa's hook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HANDSHAKE = (
 
 
 def probe_binary(binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
-    """Ask the binary, in an empty configuration folder so that nothing of the user's is touched."""
+    """Probe the binary in an empty configuration folder, so that the user's files stay untouched."""
     deadline = time.monotonic() + timeout
     scratch = os.path.join(environ.get("TMPDIR") or "/tmp", f"lisa-probe-{secrets.token_hex(8)}")
     files.ensure_private_dir(scratch)
@@ -54,7 +54,7 @@ def _read_output(argv: list[str], env: Mapping[str, str], cwd: str, deadline: fl
 
 
 def _accepted_hooks(binary: str, env: Mapping[str, str], cwd: str, deadline: float) -> list[str]:
-    """The events whose hook this version would run without asking, when it is given as we give it."""
+    """Return the events whose hook this version would run without a trust dialog."""
     flags = [
         word for setting in hooks.hook_settings("/bin/sh /lisa/hook.sh /lisa", hooks.EVENTS) for word in ("-c", setting)
     ]

@@ -1,4 +1,4 @@
-"""What codex is doing, by each kind of evidence: terminal title, rollout, hooks, children, screen."""
+"""Reports from codex's own evidence: terminal title, rollout, hooks, child processes, screen."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from lisa_py.contract.status import AgentReport, AgentState
 
 QUESTION_TOOL = "request_user_input"
 TITLE_LAG_SECONDS = 0.25
-"""For so long the title may show what was before a record on disk (measured: 10 to 50 ms)."""
+"""Seconds in which the title may lag behind a record on disk (measured: 10 to 50 ms)."""
 DIALOG_LAG_SECONDS = 1.5
-"""codex keeps an approval back until a second after the last key, and the title with it."""
+"""codex delays an approval until a second after the last key, and the title with it."""
 JUST_STARTED_SECONDS = 5.0
 
 
 def collect_reports(view: View, binding: Binding) -> list[AgentReport]:
-    """Every kind of evidence, as far as it is not behind another."""
+    """Return every report, unless it lags behind another."""
     transcript_report = _transcript_report(view.frames)
     if transcript_report is not None and transcript_report.at < view.meta.created_unix:
-        transcript_report = None  # a resumed conversation: what it was left in says nothing of this process
+        transcript_report = None  # a resumed conversation: its old state is not that of this process
     hook_report = _hook_report(view, binding)
     screen_report = _screen_report(view, transcript_report) if view.screen else None
     if view.meta.mode == "exec":  # no title, no dialogs
@@ -34,7 +34,7 @@ def collect_reports(view: View, binding: Binding) -> list[AgentReport]:
         ]
     title_report = _title_report(view, transcript_report, hook_report)
     if screen_report is not None and screen_report.state == "waiting":
-        # what covers the input box is up, whatever else was true a moment ago
+        # a dialog over the input box decides, whatever was true before
         agreeing = (title_report, hook_report, transcript_report)
         return [*(report for report in agreeing if report is not None and report.state == "waiting"), screen_report]
     found = (title_report, transcript_report, hook_report, _process_report(view, transcript_report), screen_report)
@@ -44,7 +44,7 @@ def collect_reports(view: View, binding: Binding) -> list[AgentReport]:
 def _screen_report(view: View, transcript_report: AgentReport | None) -> AgentReport | None:
     from lisa_py.agents._codex import screen  # noqa: PLC0415 - patterns that most looks do without
 
-    if view.meta.mode == "exec":  # the screen is the run's output
+    if view.meta.mode == "exec":  # the screen is the output of the run
         return (
             screen.retry_report(view.screen)
             if transcript_report is not None and transcript_report.state == "thinking"
@@ -54,9 +54,9 @@ def _screen_report(view: View, transcript_report: AgentReport | None) -> AgentRe
 
 
 def needs_screen(agent_reports: Sequence[AgentReport]) -> bool:
-    """Without title and rollout only the screen tells; only it tells a retry from thinking, or a menu from rest.
+    """Return True if needed: without title and rollout, for retries while thinking, and for menus over the input box.
 
-    A menu over the input box is looked for where the rollout was read as well: by whoever looks closely.
+    A menu over the input box is also searched with a rollout if the caller requests the screen.
     """
     sources = {report.source for report in agent_reports}
     if any(report.state == "thinking" and report.source in ("title", "transcript") for report in agent_reports):
@@ -75,7 +75,7 @@ def _title_report(
     view: View, transcript_report: AgentReport | None, hook_report: AgentReport | None
 ) -> AgentReport | None:
     if view.processes and find_native_process(view.processes) is None:
-        return None  # left behind by a codex that is gone
+        return None  # left by an ended codex
     activity = titles.read_title(view).activity
     if activity == "asking":
         return _dialog_report(transcript_report, hook_report)
@@ -88,7 +88,7 @@ def _title_report(
             return AgentReport(source="title", state=transcript_report.state, detail=transcript_report.detail)
         return AgentReport(source="title", state="thinking")
     if activity == "idle" and not _is_title_behind(transcript_report, view.now, busy=False):
-        return AgentReport(source="title", state="idle")  # what for, a failed turn's record knows better
+        return AgentReport(source="title", state="idle")  # the record of a failed turn has the cause
     return None
 
 
@@ -106,7 +106,7 @@ def _dialog_report(transcript_report: AgentReport | None, hook_report: AgentRepo
 
 
 def _is_title_behind(report: AgentReport | None, now: float, *, busy: bool) -> bool:
-    """Whether a record just made says the opposite of the title, which follows within a few frames."""
+    """Return True if a fresh record contradicts the title, which follows within a few frames."""
     if report is None or not report.at:
         return False
     lag = DIALOG_LAG_SECONDS if report.waiting_for in ("permission", "question") else TITLE_LAG_SECONDS
@@ -114,7 +114,7 @@ def _is_title_behind(report: AgentReport | None, now: float, *, busy: bool) -> b
 
 
 def _transcript_report(frames: Sequence[Frame]) -> AgentReport | None:
-    """Where the newest turn stands."""
+    """Report from the newest turn of the rollout."""
     start = next((row for row in range(len(frames) - 1, -1, -1) if frames[row].kind == "turn_start"), 0)
     turn = frames[start:]
     if not turn:
@@ -154,7 +154,7 @@ def _running_turn_report(turn: Sequence[Frame]) -> AgentReport:
 
 
 def _hook_report(view: View, binding: Binding) -> AgentReport | None:
-    """The newest event, unless the rollout has gone on since."""
+    """Report from the newest hook, unless the rollout has continued since."""
     entry = next((entry for entry in reversed(view.hooks) if _belongs_to(entry, binding)), None)
     at = entry.get("at") if entry is not None else None
     if entry is None or not isinstance(at, (int, float)):
@@ -198,14 +198,14 @@ def _describe_hook_call(entry: Mapping[str, object]) -> str:
 
 
 def _process_report(view: View, transcript_report: AgentReport | None) -> AgentReport | None:
-    """A sandboxed child is a tool for sure; another child only while the rollout has an open call."""
+    """Report from child processes: a sandboxed child is a tool; another child only while the rollout has an open call."""
     agent = find_native_process(view.processes)
     if agent is None:
         return None
     children = [child for child in view.processes if child.ppid == agent.pid and child.alive]
     sandboxed = any("codex-linux-sandbox" in (child.argv[0] if child.argv else child.name) for child in children)
     if not sandboxed and (not children or transcript_report is None or transcript_report.state != "tool"):
-        return None  # servers of tools are children all the time
+        return None  # tool servers are permanent children
     below = {agent.pid}
     names = []
     for process in view.processes:

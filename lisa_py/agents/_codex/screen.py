@@ -1,4 +1,4 @@
-"""What codex's visible screen says: dialogs, retries, errors, work in progress, an empty input box."""
+"""Read codex's screen: dialogs, retries, errors, work in progress, an empty input box."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _DIALOGS: tuple[tuple[re.Pattern[str], WaitingFor], ...] = (
 
 
 def read_screen(screen: str, *, fresh: bool = False) -> AgentReport | None:
-    """The one thing the screen says, or nothing; `fresh`: codex was started a moment ago."""
+    """Return the report of the screen, or None; `fresh`: codex was started a moment ago."""
     lines = [line for line in screen.splitlines() if line.strip()]
     if not lines:
         return None
@@ -65,7 +65,7 @@ def read_screen(screen: str, *, fresh: bool = False) -> AgentReport | None:
 
 
 def _input_row(lines: list[str]) -> int:
-    """The row where the input box begins, or -1: below it everything is indented."""
+    """Return the row of the input box, or -1: below it everything is indented."""
     for row in range(len(lines) - 1, -1, -1):
         if lines[row].strip() and not lines[row].startswith("  "):
             return row if _INPUT.match(lines[row]) else -1
@@ -73,7 +73,7 @@ def _input_row(lines: list[str]) -> int:
 
 
 def find_dialog(lines: list[str]) -> AgentReport | None:
-    """A dialog or overlay in place of the input box, told by the keys its last lines offer."""
+    """Return the dialog or overlay in place of the input box, recognised by the keys in its last lines."""
     last = "\n".join(lines[-2:])
     if not _FOOTER.search(last) or _IDLE_HINTS.search(last) or any(map(_INPUT.match, lines[-4:])):
         return None
@@ -87,7 +87,7 @@ def find_dialog(lines: list[str]) -> AgentReport | None:
 
 
 def _dialog_start(lines: list[str]) -> int:
-    """Where the dialog begins: behind the last line that belongs to the conversation."""
+    """Return the row where the dialog begins: after the last line of the conversation."""
     for row in range(len(lines) - 3, -1, -1):
         if _MARK.match(lines[row]) and not _CHOICE.match(lines[row]):
             return row + 1
@@ -95,7 +95,7 @@ def _dialog_start(lines: list[str]) -> int:
 
 
 def _dialog_heading(text: str, at: int, kind: WaitingFor) -> str:
-    """The line that asks; for a permission also what for."""
+    """Return the question line; for a permission also its subject."""
     start = text.rfind("\n", 0, at) + 1
     line = text[start:].partition("\n")[0].strip()
     if kind == "question":
@@ -105,13 +105,13 @@ def _dialog_heading(text: str, at: int, kind: WaitingFor) -> str:
 
 
 def find_choices(screen: str) -> tuple[ScreenChoice, ...]:
-    """The list of the dialog on the screen; none when there is no dialog."""
+    """Return the choices of the dialog on the screen; empty if no dialog is open."""
     lines = [line for line in screen.splitlines() if line.strip()]
     return choices.find_choices("\n".join(lines[_dialog_start(lines) :])) if find_dialog(lines) else ()
 
 
 def read_draft(screen: str) -> list[str]:
-    """The lines that stand in the input box; none when it is empty or not there."""
+    """Return the lines in the input box; none if it is empty or missing."""
     lines = screen.rstrip().splitlines()
     at = _input_row(lines)
     if at < 0 or find_dialog([line for line in lines if line.strip()]):
@@ -128,7 +128,7 @@ PLACEHOLDERS = ("", "Ask Codex to do anything", "Ask a follow-up question")
 
 
 def pending_texts(screen: str) -> list[str]:
-    """Texts taken while codex was busy and not yet given to the model."""
+    """Return texts accepted while codex was busy and not yet given to the model."""
     return [line.strip()[1:].strip() for line in screen.splitlines() if line.strip().startswith("↳ ")]
 
 
@@ -145,7 +145,7 @@ def _busy_report(activity: str, below: str) -> AgentReport:
 
 
 def retry_report(screen: str) -> AgentReport | None:
-    """Whether the newest line of a run's output is about a retry."""
+    """Return True if the newest line of a run's output reports a retry."""
     lines = [line.strip() for line in screen.splitlines() if line.strip()]
     if not lines or not re.match(r"(?:ERROR|WARN\w*): (?:Reconnecting|Server is busy)", lines[-1]):
         return None
@@ -153,14 +153,14 @@ def retry_report(screen: str) -> AgentReport | None:
 
 
 def _idle_report(above: list[str]) -> AgentReport:
-    """With no sign of work: how the newest turn on the screen ended, if it has."""
+    """Return the end of the newest turn on the screen, if there is no sign of work."""
     start = next((row for row in range(len(above) - 1, -1, -1) if above[row].startswith("› ")), 0)
     turn = above[start:]
     end = next((line for line in reversed(turn) if line.startswith(("■ ", "  Worked for "))), "")
     if end.startswith("■ "):
         return _turn_end_report(end[2:].strip())
     if not end and any(line.startswith("• ") and not line[2:].startswith(_DONE_PREFIXES) for line in turn):
-        # an answer without its `Worked for` line is still being written
+        # an answer without its `Worked for` line is still in progress
         return _build_report("streaming", "", "an answer is being written")
     return _build_report("idle", "prompt")
 

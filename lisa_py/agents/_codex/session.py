@@ -1,4 +1,4 @@
-"""Which process and which thread of codex a pane holds."""
+"""Identify process and thread of codex in a pane."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _LOCK = re.compile(rf"/thread-writer-locks/({_ID})\.lock\Z")
 _SANDBOX = "codex-linux-sandbox"
 START_SLACK_SECONDS = 2.0
 HEAD_BYTES = 4096
-"""Of a rollout's first line: its id, time and folder stand before the long instructions."""
+"""Bytes of a rollout's first line: its id, time and folder precede the long instructions."""
 PROMPT_BYTES = 1 << 18
 PROMPT_HEAD = 200
 
 
 def is_agent(process: Process) -> bool:
-    """codex itself or the node script around it; not its sandbox helpers, which run the same program."""
+    """Return True for codex itself or its node script; not for its sandbox helpers, which run the same program."""
     if not process.argv:
         return process.name == "codex"
     first = os.path.basename(process.argv[0])
     if first in ("node", "bun", "nodejs") and len(process.argv) > 1:
         script = process.argv[1]
         return os.path.basename(script) in ("codex", "codex.js") or "/@openai/codex/" in script
-    # the helpers call themselves codex-linux-sandbox, and one of them has the name codex all the same
+    # helpers are named codex-linux-sandbox, but one of them is named codex
     return first == "codex" or (first.startswith("codex-") and first.count("-") > 1 and not first.startswith(_SANDBOX))
 
 
 def find_native_process(tree: tuple[Process, ...]) -> Process | None:
-    """The process that does the work: the topmost codex which is not the node script."""
+    """Return the working process: the topmost codex that is not the node script."""
     agents = [process for process in tree if process.alive and is_agent(process)]
     scripts = ("node", "bun", "nodejs")
     real = [process for process in agents if not process.argv or os.path.basename(process.argv[0]) not in scripts]
@@ -48,17 +48,17 @@ def find_native_process(tree: tuple[Process, ...]) -> Process | None:
 
 
 def config_folder(environ: Mapping[str, str]) -> str:
-    """The configuration folder codex uses with this environment."""
+    """Return the configuration folder of codex in this environment."""
     return environ.get("CODEX_HOME", "") or os.path.join(environ.get("HOME", ""), ".codex")
 
 
 def session_config_folder(view: View) -> str:
-    """The configuration folder codex uses in this session."""
+    """Return the configuration folder of codex in this session."""
     return view.meta.agent_home or config_folder(view.environ)
 
 
 def bind(view: View) -> Binding:
-    """The thread named in the title, whose files the process holds open; else the hooks' word; else what fits."""
+    """Return the thread in the title whose files the process holds open; else that of the hooks; else the best match."""
     process = find_native_process(view.processes)
     pid = process.pid if process else 0
     title_thread = titles.read_title(view).thread
@@ -69,14 +69,14 @@ def bind(view: View) -> Binding:
 
 
 class _OpenThread(Struct):
-    """The files of one thread that a process holds open."""
+    """Return the files of one thread that a process holds open."""
 
     lock: str = ""
     rollout: str = ""
 
 
 def open_threads(pid: int) -> dict[str, _OpenThread]:
-    """The threads whose files a process holds open, by their ids."""
+    """Return the threads whose files a process holds open, by id."""
     threads: dict[str, _OpenThread] = {}
     for path in processes.open_files(pid):
         if found := _LOCK.search(path):
@@ -87,7 +87,7 @@ def open_threads(pid: int) -> dict[str, _OpenThread]:
 
 
 def thread_created_at(thread: str) -> float:
-    """When a thread was made, which its id begins with (a UUID of version 7: milliseconds)."""
+    """Return the time a thread was created, from its id (a UUID of version 7: milliseconds)."""
     return int(thread.replace("-", "")[:12], 16) / 1000
 
 
@@ -97,9 +97,9 @@ def _bind_by_open_file(pid: int, title_thread: str, view: View) -> Binding | Non
         return None
     named = [name for name in threads if title_thread and name.startswith(title_thread)]
     if not named and title_thread:
-        return None  # the title is ahead of, or behind, what is open: ask the others
+        return None  # the title is ahead of or behind the open files: use other evidence
     # without a name: after /new the old thread's files stay open, the lock taken last is the thread on the screen;
-    # a run has one thread, and what it opens later are helpers'
+    # a run has one thread; later ones belong to helpers
     best = min if view.meta.mode == "exec" else max
     name = best(
         named or threads, key=lambda name: (files.modified_at(threads[name].lock or threads[name].rollout), name)
@@ -116,7 +116,7 @@ def _bind_by_hook(view: View, title_thread: str) -> Binding | None:
 
 
 class _TranscriptHead(Struct):
-    """What the first line of a rollout says before its long instructions."""
+    """Fields of the first line of a rollout before its long instructions."""
 
     path: str
     id: str
@@ -126,7 +126,7 @@ class _TranscriptHead(Struct):
 
 
 def _bind_by_history(view: View, title_thread: str) -> Binding:
-    """The rollout of the thread in the title; else the first of this folder and kind that began with the session."""
+    """Return the rollout of the thread in the title; else the first of this folder and kind since the session start."""
     found = []
     since = thread_created_at(title_thread) if title_thread else view.meta.created_unix
     for path in _recent_transcripts(os.path.join(session_config_folder(view), "sessions"), since):
@@ -139,7 +139,7 @@ def _bind_by_history(view: View, title_thread: str) -> Binding:
         head = _read_head(path) if is_recent else None
         if head is not None and _matches_session(head, view):
             found.append(head)
-    if len(found) > 1:  # several sessions began at once in one folder: the prompt may tell
+    if len(found) > 1:  # several sessions began at once in one folder: the prompt may decide
         found = [head for head in found if _contains_prompt(head.path, view.meta.prompt)] or found
     if not found:
         return Binding(session_id=title_thread or view.meta.agent_session_id)
@@ -154,13 +154,13 @@ def _matches_session(head: _TranscriptHead, view: View) -> bool:
 
 
 def _contains_prompt(path: str, prompt: str) -> bool:
-    """Whether the prompt stands in the rollout's beginning, as JSON spells it."""
+    """Return True if the beginning of the rollout holds the prompt, as encoded in JSON."""
     words = msgspec.json.encode(prompt.strip()[:PROMPT_HEAD]).strip(b'"')
     return bool(words) and words in files.read_from(path, 0, PROMPT_BYTES)
 
 
 def _recent_transcripts(sessions: str, since: float) -> list[str]:
-    """Rollouts in the day folders from this time on, oldest first."""
+    """Yield rollouts in the day folders from this time on, oldest first."""
     found = []
     for year in files.list_names(sessions):
         for month in files.list_names(os.path.join(sessions, year)):
@@ -197,7 +197,7 @@ def _read_string(text: str, key: str) -> str:
 
 
 def watch_paths(view: View, binding: Binding) -> tuple[str, ...]:
-    """The rollout; while there is none, the nearest folder it will appear in."""
+    """Return the rollout; before it exists, the nearest folder it will appear in."""
     if binding.transcript:
         return (binding.transcript,)
     folder = os.path.join(session_config_folder(view), "sessions")

@@ -1,4 +1,4 @@
-"""codex's terminal title: what it does, and which thread is on the screen."""
+"""Parse codex's terminal title: its activity and the thread on the screen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 from lisa_py.agents.base import Facts, View
 
 TITLE_ITEMS = '["activity","run-state","thread-id"]'
-"""What lisa has codex put into the title; `-c` is for this run only."""
+"""Title items that lisa configures with `-c` for this run only."""
 KNOWN_SINCE = (0, 169, 0)
 _SPINNER = frozenset("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 _ACTION_REQUIRED = ("[ ! ] Action Required", "[ . ] Action Required")
@@ -20,22 +20,22 @@ _NAME_MAX = 24
 
 
 class TerminalTitle(Struct, frozen=True):
-    """What one title says."""
+    """Content of one title."""
 
     activity: str = ""
-    """asking, busy, idle, starting (of helpers: codex may be at work or at rest), or empty: it does not tell."""
+    """asking, busy, idle, starting (of helpers: codex may be busy or idle), or empty: unknown."""
     thread: str = ""
-    """The beginning of the thread's id."""
+    """Beginning of the thread id."""
 
 
 def title_setting(facts: Facts) -> str:
-    """`key=value` that makes the title tell everything, for the versions known to understand it."""
+    """Return `key=value` for a complete title, for the versions known to support it."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:3])
     return f"tui.terminal_title={TITLE_ITEMS}" if numbers >= KNOWN_SINCE else ""
 
 
 def read_title(view: View) -> TerminalTitle:
-    """Read the title of this version and configuration as far as it is codex's own."""
+    """Parse the title of this version and configuration, as far as codex wrote it."""
     text = view.title
     parts = text.split(" | ")
     thread = next((part.rstrip(".") for part in parts if _THREAD.match(part)), "")
@@ -54,6 +54,6 @@ def read_title(view: View) -> TerminalTitle:
 
 
 def _is_folder_name(text: str, view: View) -> bool:
-    """Whether it is the name of the folder codex runs in, which a title of codex's own making ends in."""
+    """Return True for the folder name of codex, the end of a default title."""
     name = os.path.basename(view.meta.project_root.rstrip("/"))
     return bool(name) and text in (name, name[: _NAME_MAX - 3] + "...")
