@@ -223,7 +223,7 @@ def _notification_report(hook: Mapping[str, object], at: float) -> AgentReport |
 
 
 def _interruption_report(view: View, found: session.ClaudeSessionFile | None) -> AgentReport | None:
-    """Return True if the turn was interrupted, which fires no hook: idle for a moment, after a prompt without an end."""
+    """Report an interrupted turn, which fires no hook: idle for a moment, after a prompt without an end."""
     if (
         found is None
         or not found.is_idle
