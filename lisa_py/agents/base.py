@@ -229,7 +229,7 @@ class Agent:
         return InputPlan()
 
     def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
-        """Return the evidence that a text sent at `since` was accepted: hook, transcript, agent_file, title; or empty."""
+        """Return the evidence that a text sent at `since` was accepted (hook, transcript, agent_file, title) or ""."""
         return ""
 
     def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:

@@ -309,7 +309,7 @@ def test_a_configuration_that_cannot_be_read_is_left_as_it_is(folder: Path, cont
     path.write_text(content)
     made = plan(folder, trust=True)
     assert path.read_text() == content
-    assert any("will be asked" in note for note in made.notes)
+    assert any("trust dialog" in note for note in made.notes)
 
 
 def test_a_configuration_that_claude_is_writing_is_not_touched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +317,7 @@ def test_a_configuration_that_claude_is_writing_is_not_touched(folder: Path, mon
     (folder / "home/.claude.json").write_text("{}")
     lock = folder / "home/.claude.json.lock"
     lock.mkdir()
-    assert any("in use" in note for note in plan(folder, trust=True).notes)
+    assert any("is locked" in note for note in plan(folder, trust=True).notes)
     assert config(folder) == {}
     os.utime(lock, (1, 1))  # left behind by a claude that was killed
     plan(folder, trust=True)

@@ -121,7 +121,7 @@ def _is_about_to_start(view: View, found: session.ClaudeSessionFile) -> bool:
 
 
 def _has_taken_prompt(view: View, found: session.ClaudeSessionFile) -> bool:
-    """Return True if the idle state predates a just accepted prompt: 2.1.197 reports work up to 0.3 s after its hook."""
+    """Return True if the idle state predates the newest prompt: 2.1.197 reports work up to 0.3 s after its hook."""
     for hook in reversed(view.hooks):
         name, at = string_field(hook, "hook"), hook_time(hook)
         if (name in _TURN_HOOKS or name in _TURN_END_HOOKS) and not hook.get("agent_id"):

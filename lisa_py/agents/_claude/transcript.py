@@ -1,4 +1,4 @@
-"""Reading claude's transcript: one JSON line becomes frames; unknown kinds of records become none."""
+"""Parse claude's transcript: one JSON line becomes frames; unknown kinds of records none."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lisa_py.host.clock import parse_time
 
 INTERRUPTED = "[Request interrupted by user"
 ENQUEUE, REMOVE, POP_ALL = "enqueue", "remove", "popAll"
-"""What can happen in claude's line of prompts, besides the turn of the next one."""
+"""Operations on claude's prompt queue, besides the start of the next turn."""
 SYNTHETIC_MODEL = "<synthetic>"
-"""The model of records that claude makes up itself."""
+"""Model name of records that claude generates itself."""
 FILLER_TEXT = "No response requested."
-"""What it puts into a conversation it goes on with, where the last turn was cut off; nobody said it."""
+"""Text that claude inserts when it continues a conversation whose last turn was cut off; it is not a message."""
 TEXT_LIMIT = 200_000
 INPUT_LIMIT = 2_000
 DETAIL_LIMIT = 200
@@ -41,7 +41,7 @@ class _Attachment(Struct, rename="camel"):
 
 
 class _Record(Struct, rename="camel"):
-    """What is read of a line; everything else in it is skipped unread."""
+    """Fields read from a line; everything else is skipped."""
 
     type: Any = None
     subtype: Any = None
@@ -69,7 +69,7 @@ _decode = msgspec.json.Decoder(_Record).decode
 
 
 def parse_frames(line: bytes, offset: int) -> list[Frame]:
-    """The frames of one line; `offset` is just after it."""
+    """Return the frames of one line; `offset` is just after it."""
     if not line.strip():
         return []
     record = _decode_line(line)
@@ -104,7 +104,7 @@ def _decode_line(line: bytes) -> _Record | None:
 
 
 class _FrameBuilder:
-    """Frames of one record."""
+    """Return the frames of one record."""
 
     def __init__(self, record: _Record, offset: int) -> None:
         self.record = record
@@ -161,7 +161,7 @@ class _FrameBuilder:
             self.add("user", strip_paste_tags(text), queued=queued)
 
     def add_attachment(self) -> None:
-        """A prompt that claude takes up in the middle of a turn, between two steps of it, is no record of its own."""
+        """Return a prompt that claude accepted between two steps of a turn, which has no record of its own."""
         given = self.record.attachment
         if given is None or given.type != "queued_command" or given.command_mode != "prompt":
             return
@@ -170,7 +170,7 @@ class _FrameBuilder:
             self.add("user", strip_paste_tags(text), queued=True)
 
     def add_queue_operation(self) -> None:
-        """A prompt gets in line behind the running turn, or out of it; its own turn begins with a user's record."""
+        """Return the queueing or dequeueing of a prompt; its own turn begins with a user record."""
         if self.record.operation in (ENQUEUE, REMOVE, POP_ALL):
             self.add("system", _text(self.record.content), queued=True, reason=self.record.operation)
 
@@ -239,7 +239,7 @@ class _FrameBuilder:
             self.add("system", local_command(content) or content)
 
     def _add_retry(self) -> None:
-        """A failed request that is tried again; exec runs record each, dialogues none."""
+        """Return a failed request that is retried; exec runs record each, interactive sessions none."""
         record = self.record
         problem = record.error if isinstance(record.error, dict) else {}
         text = _text(problem.get("formatted")) or _text(problem.get("message")) or _text(record.content)
@@ -248,9 +248,9 @@ class _FrameBuilder:
 
 
 def count_queued_prompts(frames: Sequence[Frame]) -> int:
-    """How many prompts wait for the end of the turn; claude takes them up by itself.
+    """Return the number of queued prompts; claude starts them by itself.
 
-    Records are not written in the order of their times: a prompt may be in line in the file before the running turn.
+    Records are not in the order of their times: a prompt may be queued in the file before the running turn.
     """
     waiting: list[float] = []
     for frame in sorted(frames, key=lambda frame: frame.at):
@@ -271,14 +271,14 @@ def _update_queue(waiting: list[float], frame: Frame) -> None:
 
 
 def _has_visible_block(blocks: list[Any]) -> bool:
-    """Whether the record is the turn's last word: a message has one record per block, each with the stop reason."""
+    """Return True for the last record of a turn: a message has one record per block, each with the stop reason."""
     return any(
         isinstance(block, dict) and block.get("type") not in ("thinking", "redacted_thinking") for block in blocks
     )
 
 
 def parse_usage(usage: dict[str, Any], model: str) -> Usage:
-    """Input counts everything sent, cached or not."""
+    """Return the usage; input counts everything sent, cached or not."""
     fresh = _number(usage.get("input_tokens"))
     cached = _number(usage.get("cache_creation_input_tokens")) + _number(usage.get("cache_read_input_tokens"))
     answer = _number(usage.get("output_tokens"))
@@ -292,7 +292,7 @@ def parse_usage(usage: dict[str, Any], model: str) -> Usage:
 
 
 def parse_todos(tool: str, given: Any) -> tuple[Todo, ...]:
-    """The list a TodoWrite call sets; other tools change a list that is kept elsewhere."""
+    """Return the list of a TodoWrite call; other tools change a list stored elsewhere."""
     entries = given.get("todos") if tool == "TodoWrite" and isinstance(given, dict) else None
     if not isinstance(entries, list):
         return ()
@@ -304,7 +304,7 @@ def parse_todos(tool: str, given: Any) -> tuple[Todo, ...]:
 
 
 def summarize_input(given: Any) -> str:
-    """A tool's input in one line: its main word where it has one, the first question it puts, else the JSON."""
+    """Return the input of a tool in one line: its main field, the first question, else the JSON."""
     if not isinstance(given, dict):
         return ""
     for key in ("command", "file_path", "path", "pattern", "url", "query", "subject", "description", "prompt"):
@@ -319,19 +319,19 @@ def summarize_input(given: Any) -> str:
 
 
 def describe_call(tool: str, line: str) -> str:
-    """A call as a state's detail tells it."""
+    """Return a call as the detail of a state."""
     return (f"{tool}: {line}" if tool and line else tool or line)[:DETAIL_LIMIT]
 
 
 def local_command(text: str) -> str:
-    """The slash command a record stands for, `/model opus`; empty when it is none."""
+    """Return the slash command of a record, `/model opus`; empty if it is none."""
     if "<command-name>" not in text[:200]:
         return ""
     return f"{_tag_content(text, 'command-name')} {_tag_content(text, 'command-args')}".strip()
 
 
 def strip_paste_tags(text: str) -> str:
-    """A prompt without the tags claude puts around what was pasted into it."""
+    """Return a prompt without the tags that claude puts around pasted text."""
     if "<pasted_content" not in text:
         return text
     return re.sub(r"\n{0,2}<pasted_content\b[^>]*>\n?(.*?)\n?</pasted_content\b[^>]*>\n?", r"\1", text, flags=re.DOTALL)

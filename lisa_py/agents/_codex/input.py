@@ -26,7 +26,7 @@ class _HistoryEntry(Struct):
 
 
 def prepare_input(text: str, view: View) -> InputPlan:
-    """Return how to type a text: a bracketed paste and Enter work at every size, slash commands too, without a pause."""
+    """Return how to type a text: a bracketed paste and Enter work at every size, also for slash commands."""
     draft_rows = len(screen.read_draft(view.screen)) if view.screen else 1  # not read: there may be a line
     # never C-c: in an empty input box it ends codex, where C-u does nothing
     keys = ("C-e", *("C-u",) * (2 * draft_rows)) if draft_rows else ()

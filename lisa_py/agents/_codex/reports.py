@@ -198,7 +198,7 @@ def _describe_hook_call(entry: Mapping[str, object]) -> str:
 
 
 def _process_report(view: View, transcript_report: AgentReport | None) -> AgentReport | None:
-    """Report from child processes: a sandboxed child is a tool; another child only while the rollout has an open call."""
+    """Report from child processes: a sandboxed child is a tool; another one only during an open call."""
     agent = find_native_process(view.processes)
     if agent is None:
         return None

@@ -58,7 +58,7 @@ def session_config_folder(view: View) -> str:
 
 
 def bind(view: View) -> Binding:
-    """Return the thread in the title whose files the process holds open; else that of the hooks; else the best match."""
+    """Return the thread in the title whose files the process has open; else that of the hooks; else the best match."""
     process = find_native_process(view.processes)
     pid = process.pid if process else 0
     title_thread = titles.read_title(view).thread

@@ -1,4 +1,4 @@
-"""What codex writes down: one line of a rollout file to frames."""
+"""Parse codex's rollout: one line becomes frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Line(Struct):
 
 
 class _Payload(Struct):
-    """The fields of all record types that matter here; what is of another shape reads as broken."""
+    """The relevant fields of all record types; other shapes count as broken."""
 
     type: str = ""
     id: str | None = None
@@ -59,7 +59,7 @@ _json_decoder = msgspec.json.Decoder()
 
 
 def parse_frames(line: bytes, offset: int) -> list[Frame]:
-    """The frames of one line; unknown and broken lines give none."""
+    """Return the frames of one line; none for unknown and broken lines."""
     if not line.strip():
         return []
     try:
@@ -132,7 +132,8 @@ def _thread_item_frames(payload: _Payload, at: float, offset: int) -> list[Frame
 
 
 def _user_shell_frames(item: dict[str, Any], turn: str, at: float, offset: int) -> list[Frame]:
-    """What the user ran with a leading `!`; only its end is recorded. (The agent's commands are response items.)"""
+    """Return a command the user ran with a leading `!`; only its end is recorded. (Agent commands are response items.)
+    """
     name = str(item.get("id") or "")
     words = item.get("command")
     line = str(words[-1]) if isinstance(words, list) and words else ""
@@ -180,11 +181,11 @@ def _response_item_frames(payload: _Payload, at: float, offset: int) -> list[Fra
 
 
 _MAIN_ARGUMENTS = ("cmd", "command", "questions", "plan", "path", "query", "chars")
-"""The argument that says what a call is about, by the tools' own names for it."""
+"""The argument that describes a call, by tool name."""
 
 
 def _summarize_input(given: Any) -> str:
-    """A tool's input in one line: the command itself where there is one."""
+    """Return the input of a tool in one line: the command itself if there is one."""
     value = given
     if isinstance(given, str):
         try:
@@ -214,7 +215,7 @@ def _todo_status(word: str) -> Any:
 
 
 def _parse_output(output: Any) -> tuple[str, bool]:
-    """The tool's own output, without codex's header; and whether it failed."""
+    """Return the output of the tool, without codex's header; and True if it failed."""
     text = _text(output)
     head, mark, body = text.partition("\nOutput:\n")
     if not mark:
@@ -225,7 +226,7 @@ def _parse_output(output: Any) -> tuple[str, bool]:
 
 
 def _text(value: Any) -> str:
-    """The text of a message's content in any of its shapes."""
+    """Return the text of a message content in any form."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):

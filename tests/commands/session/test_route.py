@@ -71,11 +71,11 @@ def test_what_is_written_goes_before_what_the_lane_says(machine: LisaHost) -> No
     assert own["topology"]["roles"] == ["reviewer"]
 
 
-def test_a_lane_s_model_of_another_agent_is_left_out_and_told_of(machine: LisaHost) -> None:
+def test_lane_model_of_another_agent_is_ignored_with_a_warning(machine: LisaHost) -> None:
     _lane(machine, "--agent", "claude", "--model", "opus")
     answer = machine.lisa("session", "route", "--lane", "fix", "--agent", "codex", "--json")
     assert answer.json["model"] == "gpt-5.3-codex-spark"
-    assert "opus is left out" in answer.err
+    assert "opus is ignored" in answer.err
 
 
 def test_a_topology_makes_a_graph_and_the_estimate_dearer(machine: LisaHost) -> None:
