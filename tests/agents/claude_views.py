@@ -54,7 +54,7 @@ TREE = (SUPERVISOR, SHELL, CLAUDE)
 
 
 def hook_record(name: str, ago: float, **payload: Any) -> dict[str, object]:
-    """What a hook left, so many seconds before now."""
+    """Return a hook record of the given age in seconds."""
     return {"hook": name, "at": NOW - ago, "session_id": SESSION, **payload}
 
 

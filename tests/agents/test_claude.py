@@ -1,4 +1,4 @@
-"""What claude's session file, hooks, transcript, title and children mean, each alone and against each other."""
+"""Reports of claude from session file, hooks, transcript, title and child processes."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def test_claude_is_an_agent_and_its_parts_are_none() -> None:
         ("waiting", "something new", "waiting", "dialog"),
     ],
 )
-def test_the_session_file_tells_the_state(
-    home: ClaudeHome, status: str, waiting_for: str, state: str, what: str
-) -> None:
+def test_session_file_gives_the_state(home: ClaudeHome, status: str, waiting_for: str, state: str, what: str) -> None:
     home.write_live_file(status, **({"waitingFor": waiting_for} if waiting_for else {}))
     report = home.reports()["agent_file"]
     assert (report.state, report.waiting_for) == (state, what)
@@ -137,7 +135,7 @@ def test_started_with_a_prompt_the_first_rest_is_no_answer(home: ClaudeHome) -> 
     assert home.states(started, PROMPT, hook_record("Stop", 0.1), meta={"prompt": "do it"})["agent_file"] == "idle"
 
 
-def test_what_a_tool_is_to_do_is_told_to_whoever_shall_allow_it(home: ClaudeHome) -> None:
+def test_permission_shows_the_tool_and_its_input(home: ClaudeHome) -> None:
     request = hook_record(
         "PermissionRequest", 1, tool_name="Bash", tool_input={"command": "rm -rf  build\n", "description": "x"}
     )
@@ -227,7 +225,7 @@ def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: ClaudeHom
         ("SessionEnd", {"reason": "other"}, "exited", "", ""),
     ],
 )  # fmt: skip
-def test_each_hook_tells_a_state(
+def test_each_hook_gives_a_state(
     home: ClaudeHome, event: str, payload: dict[str, str], state: str, what: str, error: str
 ) -> None:
     report = home.reports(hook_record("PreToolUse", 9), hook_record(event, 2, **payload))["hook"]
@@ -248,7 +246,7 @@ def test_hooks_that_change_nothing_leave_the_one_before_standing(home: ClaudeHom
     assert home.states(PROMPT, payload)["hook"] == "thinking"
 
 
-def test_a_question_is_told_from_a_permission_where_the_file_says_only_that_it_asks(home: ClaudeHome) -> None:
+def test_hooks_distinguish_question_and_permission(home: ClaudeHome) -> None:
     home.write_live_file("waiting", waitingFor="permission prompt")  # as 2.1.197 writes it for both
     request = hook_record("PermissionRequest", 1, tool_name="AskUserQuestion")
     assert home.reports(PROMPT, request)["agent_file"].waiting_for == "question"
@@ -303,7 +301,7 @@ def test_a_helper_at_work_after_the_turn_is_no_interrupted_turn(home: ClaudeHome
         (["turn_start", "user", "tool_use", "turn_end"], "idle", ""),
     ],
 )
-def test_the_end_of_the_transcript_tells_the_state(home: ClaudeHome, frames: list[str], state: str, error: str) -> None:
+def test_end_of_the_transcript_gives_the_state(home: ClaudeHome, frames: list[str], state: str, error: str) -> None:
     made = [
         Frame(
             kind=kind, at=NOW - 9 + at, tool_id="t1" if "tool" in kind else "", reason="completed",
@@ -446,7 +444,7 @@ def test_a_projects_folder_is_named_as_claude_names_it(cwd: str, name: str) -> N
         (("claude-monitor",), False),
     ],
 )
-def test_claude_itself_is_told_from_what_only_mentions_it(argv: tuple[str, ...], yes: bool) -> None:
+def test_claude_process_is_recognised(argv: tuple[str, ...], yes: bool) -> None:
     assert AGENT.is_agent(process(5, 1, *argv)) is yes
 
 

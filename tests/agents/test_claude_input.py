@@ -1,4 +1,4 @@
-"""How claude is told a text, and how it is seen to have taken it."""
+"""Input to claude and the evidence of its acceptance."""
 
 from __future__ import annotations
 

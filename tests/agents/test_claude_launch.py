@@ -1,4 +1,4 @@
-"""How claude is started: the line users see, and the one that fits what is installed, with identity and hooks."""
+"""Start of claude: the command line for users, and the one that is run."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_version_of_which_nothing_is_known_gets_the_plain_line(folder: Path) -
 # -- permissions ------------------------------------------------------------------------------------------------------
 
 
-def test_a_permission_mode_is_named_when_nobody_chose_one(folder: Path) -> None:
+def test_default_permission_mode_is_explicit(folder: Path) -> None:
     assert after(plan(folder), "--permission-mode") == "default"
     assert after(plan(folder, skip_permissions=True), "--permission-mode") == ""
     assert plan(folder, agent_args="--permission-mode plan").script.count("--permission-mode") == 1

@@ -1,4 +1,4 @@
-"""What claude's screen means, on panes recorded from the real CLI (2.1.329, and 2.1.197 where the name says so)."""
+"""Reading claude's screen, on panes recorded from the real CLI (2.1.329, and 2.1.197 by name)."""
 
 from __future__ import annotations
 
@@ -96,14 +96,14 @@ SILENT = ("exec-finished", "exec-rate-limit")
 
 
 @pytest.mark.parametrize("name", WAITING)
-def test_a_dialog_is_told_with_what_it_waits_for_and_its_title(name: str) -> None:
+def test_dialog_has_its_kind_and_title(name: str) -> None:
     report = screen.read_screen(pane(name))
     assert report is not None
     assert (report.state, report.waiting_for, report.detail) == ("waiting", *WAITING[name])
 
 
 @pytest.mark.parametrize("name", FAILED)
-def test_a_retry_and_a_final_error_are_told_with_their_kind(name: str) -> None:
+def test_retry_and_final_error_have_their_kind(name: str) -> None:
     report = screen.read_screen(pane(name))
     assert report is not None
     assert (report.state, report.error) == FAILED[name]
@@ -111,7 +111,7 @@ def test_a_retry_and_a_final_error_are_told_with_their_kind(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOING)
-def test_work_and_rest_are_told_apart(name: str) -> None:
+def test_busy_and_idle_are_distinguished(name: str) -> None:
     report = screen.read_screen(pane(name))
     assert report is not None
     assert (report.state, report.waiting_for, report.error) == (DOING[name], "", "")
@@ -136,7 +136,7 @@ def test_a_prompt_that_quotes_a_dialog_or_an_error_is_not_one(name: str) -> None
     assert after.state == ("idle" if name == "error-auth" else before.state)
 
 
-def test_a_limit_of_the_plan_is_told_as_usage_limit() -> None:
+def test_plan_limit_is_a_usage_limit() -> None:
     shown = pane("error-auth").replace(
         "Not logged in · Please run /login", "You've hit your session limit · resets 3am"
     )
@@ -176,7 +176,7 @@ def test_only_an_open_dialog_offers_choices_and_yes_and_no_are_found_in_it(
         assert (found.text if found else "") == expected
 
 
-def test_the_draft_is_what_stands_in_the_input_box() -> None:
+def test_draft_is_the_content_of_the_input_box() -> None:
     assert screen.read_draft(pane("interrupted-before-output")) == ["[fake hang 30]"]
     assert screen.read_draft(pane("permission-bash")) is None
     assert screen.read_draft(pane("idle")) == [""]

@@ -1,4 +1,4 @@
-"""What frames claude's transcript gives, on transcripts recorded from the real CLI and on lines made up to break it."""
+"""Frames of claude's transcript, on recorded transcripts and on invalid lines."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_retries_of_an_exec_run_are_errors_that_end_nothing() -> None:
     assert next(frame.text for frame in made if frame.kind == "error") == "529 Overloaded · retry 1 of 3"
 
 
-def test_a_helpers_news_begins_a_turn_that_no_user_asked_for() -> None:
+def test_message_of_a_helper_begins_a_turn() -> None:
     made = recorded_frames("helper")
     assert kinds(made).count("turn_start") == 2
     assert [frame.text for frame in made if frame.kind == "user"] == [made[1].text]

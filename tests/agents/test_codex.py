@@ -1,4 +1,4 @@
-"""How codex is started: the line users see, and the line that fits what is installed."""
+"""Start of codex: the command line for users, and the one that is run."""
 
 from __future__ import annotations
 
@@ -168,12 +168,12 @@ def test_our_hook_is_trusted_by_its_digest_and_no_other_hook_is() -> None:
 def test_the_digest_of_a_hook_is_the_one_codex_computes() -> None:
     from lisa_py.agents._codex import hooks
 
-    # told by codex 0.169.0 itself (app-server, hooks/list)
+    # reported by codex 0.169.0 itself (app-server, hooks/list)
     known = "sha256:f81965d874ef3dee55f1592323f03bcea598053c8020c685cdd3749c4062ce38"
     assert known in hooks.hook_settings("/bin/sh /x/hook.sh /y", ["PreToolUse"])[-1]
 
 
-def test_a_run_has_the_one_hook_that_tells_its_rollout() -> None:
+def test_exec_run_has_only_the_session_start_hook() -> None:
     made = plan("exec", "hi", folder="/s", hook="/pkg/hook.sh")
     given = [setting.partition("=")[0] for setting in settings(made) if setting.startswith("hooks.")]
     assert given == ["hooks.SessionStart", "hooks.state"]
@@ -255,7 +255,7 @@ def test_the_session_command_of_the_user_keeps_its_place_before_the_prompt() -> 
         (("grep", "codex"), "grep", False),
     ],
 )
-def test_codex_is_told_from_its_helpers_and_tools(argv: tuple[str, ...], name: str, is_it: bool) -> None:
+def test_codex_process_is_recognised(argv: tuple[str, ...], name: str, is_it: bool) -> None:
     process = Process(pid=2, ppid=1, started=1.0, name=name, state="S", cpu_seconds=0.0, argv=argv)
     assert AGENT.is_agent(process) is is_it
 

@@ -47,7 +47,7 @@ def test_a_text_with_a_bang_is_no_shell_command() -> None:
     )
 
 
-def test_what_stands_in_the_input_box_is_cleared_and_never_by_ctrl_c() -> None:
+def test_input_box_is_cleared_without_ctrl_c() -> None:
     found = prepare_input("next", pane("draft")).clear_first
     assert found == ("C-e", "C-u", "C-u", "C-u", "C-u")
     assert prepare_input("next", pane("unknown-command")).clear_first == ("C-e", "C-u", "C-u")

@@ -1,4 +1,4 @@
-"""What codex's title, screen, hooks, rollout and children mean, each alone and against each other."""
+"""Reports of codex from title, screen, hooks, rollout and child processes."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_finished_run_of_codex_leaves_no_title_to_believe() -> None:
         ("proj", "idle", ""),
     ],
 )
-def test_the_title_tells(title: str, state: str, waiting_for: str) -> None:
+def test_title_gives_the_state(title: str, state: str, waiting_for: str) -> None:
     found = reports(view(title=title))["title"]
     assert (found.state, found.waiting_for) == (state, waiting_for)
 
@@ -157,7 +157,7 @@ def test_a_long_folder_name_is_cut_in_the_title() -> None:
     assert reports(seen)["title"].state == "idle"
 
 
-def test_only_the_screen_tells_a_retry_from_thinking() -> None:
+def test_screen_distinguishes_retry_and_thinking() -> None:
     assert AGENT.needs_screen(AGENT.collect_reports(view(title=BUSY), Binding()))
     found = reports(view(title=BUSY, screen=pane("retrying-server")))
     assert (found["title"].state, found["screen"].state) == ("thinking", "retrying")
@@ -366,7 +366,7 @@ def test_there_are_no_choices_without_a_dialog() -> None:
         "2026-11-21T04:33:14Z ERROR codex_core::state_db: state db record_discrepancy: x",
     ],
 )
-def test_start_up_chatter_is_noise(line: str) -> None:
+def test_start_up_lines_are_noise(line: str) -> None:
     assert AGENT.is_noise(line)
 
 

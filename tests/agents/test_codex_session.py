@@ -142,7 +142,7 @@ def test_without_any_sign_the_rollout_of_this_folder_kind_and_time_fits(home: Co
     assert bind(home, running=False, mode="exec").session_id == "01a1fc53-6000-7000-8000-000000000002"
 
 
-def test_of_two_sessions_begun_at_once_the_prompt_tells(home: CodexHome) -> None:
+def test_prompt_distinguishes_simultaneous_sessions(home: CodexHome) -> None:
     for thread, prompt in ((FIRST, 'say "one"'), (SECOND, "say two")):
         path = Path(home.rollout(thread))
         item = {"type": "UserMessage", "content": [{"type": "text", "text": prompt}]}

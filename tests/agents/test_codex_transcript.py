@@ -1,4 +1,4 @@
-"""What a codex rollout says, record by record, in the words every transcript is read in."""
+"""Frames of a codex rollout, record by record."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_question_reads_as_its_words() -> None:
         ("too_long", "too_long"),
     ],
 )
-def test_each_kind_of_error_is_told_from_the_record(prompt: str, kind: str) -> None:
+def test_error_kind_comes_from_the_record(prompt: str, kind: str) -> None:
     frames = turn(f"[fake error {prompt}]")
     assert kinds(frames)[-2:] == ["error", "turn_end"]
     assert (frames[-1].reason, frames[-1].error, frames[-2].error) == ("failed", kind, kind)
@@ -205,7 +205,7 @@ def test_a_patch_is_one_line() -> None:
     assert AGENT.parse_frames(patch, 1)[0].text == "*** Begin +a"
 
 
-def test_an_error_without_a_name_is_told_from_its_status_or_words() -> None:
+def test_unnamed_error_kind_comes_from_status_or_text() -> None:
     assert classify_error(None, "unexpected status 502 Bad Gateway: x") == "server"
     assert classify_error({"http_connection_failed": {"http_status_code": None}}, "x") == "network"
     assert classify_error("other", "error sending request for url (http://x)") == "network"

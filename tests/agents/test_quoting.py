@@ -1,4 +1,4 @@
-"""What lisa quotes, a shell reads back as it was."""
+"""A shell reads quoted text back unchanged."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def write_state(home: Path, pid: int = 7, **fields: object) -> None:
     (home / "sessions" / f"{pid}.json").write_text(json.dumps(state))
 
 
-def test_the_agent_is_told_from_its_tools_by_its_program() -> None:
+def test_agent_process_is_recognised_by_its_program() -> None:
     assert AGENT.is_agent(process())
     assert not AGENT.is_agent(msgspec.structs.replace(process(), argv=("/bin/sh", "-c", f"cat {PROGRAM}")))
 

@@ -109,7 +109,7 @@ class ClaudeHarness:
         return AGENT.bind(self.view(screen=False))
 
     def reports(self, **more: Any) -> dict[str, AgentReport]:
-        """What speaks, by source; a later one of the same source wins."""
+        """Return the reports by source; a later one of the same source wins."""
         view = self.view(**more)
         return {report.source: report for report in AGENT.collect_reports(view, AGENT.bind(view))}
 
@@ -191,7 +191,7 @@ class ClaudeHarness:
 
 
 def record_timeline(stage: ClaudeHarness, seconds: float, stop: Callable[[], bool] = lambda: False) -> list[str]:
-    """What changed when: live file, hooks, transcript, screen's reading (for measuring by hand)."""
+    """Return changes with times: live file, hooks, transcript, screen (for manual measurements)."""
     seen: dict[str, Any] = {}
     lines: list[str] = []
     began = time.time()

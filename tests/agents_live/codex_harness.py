@@ -24,7 +24,7 @@ FACTS: dict[Path, Facts] = {}
 
 
 def probe_facts(home: AgentHome) -> Facts:
-    """What the installed codex can do, asked once."""
+    """Return the features of the installed codex, probed once."""
     if home.binary not in FACTS:
         FACTS[home.binary] = AGENT.probe_binary(str(home.binary), home.env, 30)
     return FACTS[home.binary]
@@ -37,7 +37,7 @@ class CodexHarness:
         self.home = home
         self.terminal = terminal
         self.facts = probe_facts(home) if known_version else Facts(binary=str(home.binary), version="0.160.0")
-        """Without `told` codex is started as a version nothing is known of: no hooks, its own title."""
+        """Without `known_version` codex is started as an unknown version: no hooks, its own title."""
         self.folder = Path(tempfile.mkdtemp(prefix="session-", dir=home.home.parent))
         self.run_id = str(time.time_ns())
         self.plan = LaunchPlan(command="", script="")
@@ -73,7 +73,7 @@ class CodexHarness:
         return [str(hook["hook"]) for hook in self.hooks()]
 
     def view(self, *, screen: bool = False) -> View:
-        """What lisa would hand to the agent file."""
+        """Return the view that lisa passes to the agent file."""
         meta = SessionMeta(
             session="lisa-stage", agent="codex", mode=self.mode, project_root=str(self.home.project),
             created_unix=self.started_at, hooks=self.plan.hooks, run_id=self.run_id,
@@ -102,7 +102,7 @@ class CodexHarness:
         return AGENT.bind(self.view())
 
     def reports(self, *, screen: bool | None = None) -> list[AgentReport]:
-        """What speaks; the screen is read only where it is asked for, unless told otherwise."""
+        """Return the reports by source; the screen is only read if needed, or with `screen`."""
         view = self.view(screen=bool(screen))
         binding = AGENT.bind(view)
         found = AGENT.collect_reports(view, binding)

@@ -1,4 +1,4 @@
-"""What tests of the real agents share: a model that answers as it is told, and a terminal to sit at."""
+"""Fixtures for tests of the real agents: the fake model and a terminal."""
 
 from __future__ import annotations
 

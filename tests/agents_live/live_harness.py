@@ -58,7 +58,7 @@ class LiveSessionHarness(SessionHarness):
         return [str(prompt) for prompt in self.api.prompts()]
 
     def transcript(self) -> str:
-        """The agent's own record, as it stands."""
+        """Return the current transcript of the agent."""
         path = str(self.status().transcript_path or "")
         return Path(path).read_text(encoding="utf-8") if path and Path(path).exists() else ""
 

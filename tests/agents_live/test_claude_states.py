@@ -69,7 +69,7 @@ def test_a_start_with_a_prompt_is_bound_and_its_turn_is_seen_to_end(make: Make, 
     assert kinds[:5] == ["turn_start", "user", "assistant", "usage", "turn_end"]
 
 
-def test_every_step_of_a_turn_is_told(make: Make, api: FakeModelApi, version: str) -> None:
+def test_every_step_of_a_turn_is_reported(make: Make, api: FakeModelApi, version: str) -> None:
     stage = begun(make(version))
     stage.send_and_confirm("[fake gate g then slow 4 a b c d then tool touch x; sleep 3 then text done]")
     stage.wait_for_report("agent_file", "thinking")
@@ -128,7 +128,7 @@ def test_an_old_todo_list_is_seen(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "expected_error"),
     [
         ("auth", "auth"),
         ("permission", "permission"),
@@ -142,16 +142,16 @@ def test_an_old_todo_list_is_seen(make: Make) -> None:
         ("too_long", "too_long"),
     ],
 )
-def test_a_turn_that_fails_tells_how(make: Make, kind: str, told: str) -> None:
+def test_failed_turn_reports_its_error(make: Make, kind: str, expected_error: str) -> None:
     stage = begun(make())
     stage.send_and_confirm(f"[fake error {kind}]")
     stage.wait_for_turns()
     for source in ("hook", "transcript", "screen"):
-        stage.wait_for_report(source, "error", error=told)
+        stage.wait_for_report(source, "error", error=expected_error)
     assert stage.reports()["agent_file"].state == "idle"
 
 
-def test_an_older_claude_tells_its_errors_too(make: Make) -> None:
+def test_older_claude_reports_its_errors(make: Make) -> None:
     stage = begun(make(OLD))
     for turns, kind in enumerate(("auth", "overloaded", "rate_limit"), 1):
         stage.send_and_confirm(f"[fake error {kind}]")
@@ -160,7 +160,7 @@ def test_an_older_claude_tells_its_errors_too(make: Make) -> None:
             stage.wait_for_report(source, "error", error=kind)
 
 
-def test_a_retry_is_work_and_the_screen_tells_what_it_is_about(make: Make, version: str) -> None:
+def test_retry_is_busy_and_the_screen_shows_its_error(make: Make, version: str) -> None:
     stage = begun(make(version, retries=6))
     stage.send_and_confirm("[fake error overloaded]")
     stage.wait_for_report("screen", "retrying", error="overloaded")
@@ -330,9 +330,7 @@ def prepare(stage: ClaudeHarness, dialog: str) -> None:
         ("settings", "dialog"),
     ],
 )
-def test_a_dialog_before_the_first_prompt_is_told_by_the_screen(
-    make: Make, version: str, dialog: str, waiting_for: str
-) -> None:
+def test_start_up_dialog_is_read_from_the_screen(make: Make, version: str, dialog: str, waiting_for: str) -> None:
     stage = make(version, trusted=dialog != "trust")
     prepare(stage, dialog)
     stage.wait_for_report("screen", "waiting", waiting_for)
@@ -342,7 +340,7 @@ def test_a_dialog_before_the_first_prompt_is_told_by_the_screen(
 
 
 @pytest.mark.parametrize(("command", "what"), [("/cost", "dialog"), ("/model", "dialog"), ("/login", "login")])
-def test_a_dialog_the_user_opened_is_told(make: Make, command: str, what: str) -> None:
+def test_dialog_opened_by_the_user_is_reported(make: Make, command: str, what: str) -> None:
     stage = begun(make())
     assert stage.send_and_confirm(command) == "agent_file"
     stage.wait_for_report("agent_file", "waiting", "dialog")

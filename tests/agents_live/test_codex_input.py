@@ -1,4 +1,4 @@
-"""The real codex is told things: every text once, whole, submitted; runs; long prompts; what its probe finds."""
+"""Input to the real codex: every text once, whole, submitted; exec runs; long prompts; probe."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_run_answers_and_ends(make: Make, prompt: str) -> None:
     stage.start("exec", prompt)
     assert stage.wait_for_exit_code() == 0
     found = stage.bind()
-    assert found.source == "hook"  # nobody holds it open any more
+    assert found.source == "hook"  # no process has it open any more
     assert stage.texts("assistant") == ["hello"]
     assert stage.texts("user") == [prompt]
 
@@ -171,7 +171,7 @@ def test_a_run_that_fails_says_why(make: Make) -> None:
     assert [(end.reason, end.error) for end in ends] == [("failed", "auth")]
 
 
-def test_a_run_asks_nobody(make: Make) -> None:
+def test_exec_run_has_no_approvals(make: Make) -> None:
     stage = make()
     stage.start("exec", "[fake ask touch made then text {last}]")
     assert stage.wait_for_exit_code() == 0

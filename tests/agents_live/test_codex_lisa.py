@@ -101,7 +101,7 @@ def test_runs_begun_at_once_in_one_folder_keep_their_own_transcripts(machine: Li
     stage.machine.lisa("session", "kill-all")
 
 
-def test_start_up_chatter_of_a_run_is_no_part_of_its_pane_capture(stage: LiveSessionHarness) -> None:
+def test_start_up_lines_are_not_captured(stage: LiveSessionHarness) -> None:
     stage.begin("[fake text hook: Stop]", mode="exec")
     stage.lisa("monitor")
     text = stage.machine.lisa("session", "capture", "--session", stage.name, "--raw").out

@@ -1,4 +1,4 @@
-"""The real codex in every condition: what lisa says of it, told by codex as lisa starts it, and without that help."""
+"""States of the real codex, with and without lisa's hooks and title."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make(api: FakeModelApi, tmp_path: Path) -> Iterator[Make]:
 
 @pytest.fixture(params=[True, False], ids=["told", "untold"])
 def stage(request: pytest.FixtureRequest, make: Make) -> CodexHarness:
-    """A codex at rest; `told`: with hooks and lisa's title, as it is started where it is known to take them."""
+    """An idle codex; with `known_version` started with lisa's hooks and title."""
     made = make(known_version=request.param, todos=True)
     made.start()
     made.wait_until_ready()

@@ -20,8 +20,8 @@ def test_the_real_one_plays_it_too_and_its_trust_dialog_is_answered(
     answer = machine.lisa("demo", "--agent", agent, "--json", timeout=200)
     got = answer.json
     assert (answer.code, got["ok"], got.get("agent")) == (0, True, agent), got
-    assert {told["sessionState"] for told in got["sessions"]} == {"waiting_input"}
-    assert all(told["said"] for told in got["sessions"]), got
+    assert {reported["sessionState"] for reported in got["sessions"]} == {"waiting_input"}
+    assert all(reported["said"] for reported in got["sessions"]), got
     assert (got["handedTo"], got["handDelivered"]) == ("talker", True)
     assert got["leftBehind"] == []
     assert find_leftovers(machine) == []

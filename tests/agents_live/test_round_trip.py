@@ -122,7 +122,7 @@ def test_todos_and_a_question(make_home: Callable[..., AgentHome], api: FakeMode
 
 
 def last_kind(requests: list[Request]) -> str:
-    """What the newest request of a conversation was."""
+    """Return the newest request of a conversation."""
     return [request.kind for request in requests if request.kind != "title"][-1]
 
 

@@ -28,7 +28,7 @@ def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) 
 
 
 def plain(text: str) -> str:
-    """What of a prompt counts: agents wrap long pastes and may store another Unicode form."""
+    """Return the comparable part of a prompt: agents wrap long pastes and may store another Unicode form."""
     return invisible.strip_invisible(unicodedata.normalize("NFC", GONE.sub("", text))).strip()
 
 

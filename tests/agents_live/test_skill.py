@@ -17,7 +17,7 @@ HOMES = {"claude": (claude_home, ["-p"]), "codex": (codex_home, ["exec", "--skip
 
 
 @pytest.mark.parametrize("agent", HOMES)
-def test_what_the_skill_is_for_is_told_to_the_model(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_skill_description_reaches_the_model(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     make, words = HOMES[agent]
     home = make(machine.folder, machine.project, api.url)
     machine.env |= home.env

@@ -138,7 +138,7 @@ def test_a_first_prompt_given_at_spawn_is_never_followed_by_a_false_rest(make: M
 
 
 @BOTH
-def test_thinking_streaming_and_tools_are_told_apart(make: Make, agent: str) -> None:
+def test_thinking_streaming_and_tools_are_distinguished(make: Make, agent: str) -> None:
     stage = make(agent, permission="bypass").begin()
     stage.send("[fake gate first then text hm then tool sleep 3 then gate last then text done]")
     assert stage.wait_for_status(is_("in_progress", "thinking")).wait_estimate >= 1
@@ -193,7 +193,7 @@ def test_an_interrupted_turn_is_over(make: Make, agent: str) -> None:
 
 @BOTH
 @pytest.mark.parametrize("complete", ["true", "false"])
-def test_whoever_waits_is_told_of_an_interrupt_before_the_first_word(make: Make, agent: str, complete: str) -> None:
+def test_wait_ends_at_an_interrupt_before_any_output(make: Make, agent: str, complete: str) -> None:
     stage = make(agent).begin()
     stage.send("[fake hang 60]")
     words = ("--waiting-requires-turn-complete", complete, "--timeout-seconds", "30", "--json")
@@ -245,7 +245,7 @@ def test_an_untrusted_folder_is_a_question_that_can_be_answered(make: Make, agen
     words = ["--agent", agent, "--no-dangerously-skip-permissions", "--prompt", "[fake text hello]"]
     assert stage.lisa("spawn", *words).code == 0
     stage.wait_for_status(is_("waiting_input", "waiting", "trust"))
-    for _ in range(20):  # it stands, also where its process is still busy with its own start
+    for _ in range(20):  # it stays, also while its process is still starting
         assert stage.status().waiting_for == "trust"
     given = stage.lisa("send", "--answer", answer)
     assert (given.code, given.json["delivered"]) == (0, True), given

@@ -28,7 +28,7 @@ def _start(stage: LiveSessionHarness, prompt: str, *words: str) -> CallResult:
 
 
 @AGENTS
-def test_autopilot_flies_a_dialogue_to_its_handoff(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_autopilot_runs_an_interactive_session(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     stage = LiveSessionHarness(machine, api, agent, permission="bypass")
     answer = _start(stage, "[fake tool echo out-of-the-tool then text the answer is 42]")
     got = answer.json
@@ -43,7 +43,7 @@ def test_autopilot_flies_a_dialogue_to_its_handoff(machine: LisaHost, api: FakeM
 
 
 @AGENTS
-def test_autopilot_flies_an_exec_run_and_cleans_up(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_autopilot_runs_an_exec_session_and_cleans_up(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     stage = LiveSessionHarness(machine, api, agent, permission="bypass")
     answer = _start(stage, "[fake think 1 hm then text all done]", "--goal", "exec", "--kill-after", "true")
     got = answer.json
@@ -55,21 +55,19 @@ def test_autopilot_flies_an_exec_run_and_cleans_up(machine: LisaHost, api: FakeM
 
 
 @AGENTS
-def test_an_error_in_the_middle_is_told_and_the_run_resumed_once_it_is_mended(
-    machine: LisaHost, api: FakeModelApi, agent: str
-) -> None:
+def test_autopilot_resumes_after_a_fixed_error(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     stage = LiveSessionHarness(machine, api, agent, permission="bypass")
     broken = _start(stage, "[fake tool echo hi then error billing]")
     got = broken.json
     assert (broken.code, got["failedStep"], got["monitor"]["errorCode"]) == (2, "monitor", "agent_error"), got
     assert got["capture"]["ok"] is True  # what there is has been read
     assert got["handoff"] == {"ok": False, "skipped": True}
-    assert stage.send("[fake text mended]").code == 0
-    mended = _run_autopilot(stage, "--resume-from", "-", "--kill-after", "true", stdin=broken.out)
-    assert (mended.code, mended.json["resumeStep"]) == (0, "monitor"), mended
-    assert mended.json["agent"] == agent
-    assert "mended" in mended.json["capture"]["output"]["capture"]
-    assert mended.json["cleanup"]["ok"] is True
+    assert stage.send("[fake text fixed]").code == 0
+    fixed = _run_autopilot(stage, "--resume-from", "-", "--kill-after", "true", stdin=broken.out)
+    assert (fixed.code, fixed.json["resumeStep"]) == (0, "monitor"), fixed
+    assert fixed.json["agent"] == agent
+    assert "fixed" in fixed.json["capture"]["output"]["capture"]
+    assert fixed.json["cleanup"]["ok"] is True
     assert stage.status().session_state == "not_found"
 
 
@@ -111,9 +109,7 @@ def _spawned(stage: LiveSessionHarness) -> autopilot_runs.RunRef | None:
 
 
 @AGENTS
-def test_a_loop_follows_a_dialogue_and_tells_when_it_is_killed(
-    machine: LisaHost, api: FakeModelApi, agent: str
-) -> None:
+def test_loop_follows_a_session_until_it_is_killed(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     stage = LiveSessionHarness(machine, api, agent, permission="bypass").begin()
     stage.send("[fake text the first answer]")
     words = ("--poll-interval", "2", "--max-polls", "30")

@@ -23,7 +23,7 @@ from tests.polling import wait_until
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What runs in this process keeps its state, and its crash logs, here."""
+    """Keep the state and crash reports of calls in this process in a temporary folder."""
     monkeypatch.setenv("LISA_STATE_DIR", str(tmp_path / "state"))
 
 

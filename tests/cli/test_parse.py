@@ -109,7 +109,7 @@ def test_a_value_is_no_call_for_help(words: str, wanted: bool) -> None:
     assert parse.is_help_request(COMMAND, words.split()) is wanted
 
 
-def test_a_forgotten_value_is_told_also_before_help() -> None:
+def test_missing_value_before_help_is_an_error() -> None:
     assert code("--session", "a", "--file", "--help") == "missing_flag_value"
     assert read("--session", "a", "--file", "-h")[0].file == "-h"
 
@@ -120,7 +120,7 @@ def test_a_near_miss_is_pointed_out() -> None:
     assert "--session" in problem.value.message and "lisa session sample --help" in problem.value.message
 
 
-def test_a_positional_word_stands_for_its_flag_but_not_beside_it() -> None:
+def test_positional_word_replaces_its_flag_only() -> None:
     assert parse.read_arguments(PATH, PLACED, ["save"])[0] == Placed(action="save")
     assert parse.read_arguments(PATH, PLACED, ["--json", "load"])[1] == {"action"}
     assert code("save", "--action", "load", command=PLACED) == "unknown_flag"
@@ -160,7 +160,7 @@ def test_the_format_is_known_before_parsing(words: list[str], form: str) -> None
     assert parse.detect_format(words) == form
 
 
-def test_groups_aliases_and_versions_are_told_apart() -> None:
+def test_groups_aliases_and_versions_are_distinguished() -> None:
     assert parse.split_command(["session", "exists", "--json"]) == (("session", "exists"), ["--json"])
     assert parse.split_command(["session", "router"]) == (("session", "route"), [])
     assert parse.split_command(["-v", "x"]) == (("version",), ["x"])

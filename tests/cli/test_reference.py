@@ -72,7 +72,7 @@ def _words(node: ast.AST) -> list[str]:
     return [str(node.value)] if isinstance(node, ast.Constant) and whole else []
 
 
-def test_writing_mends_what_is_stale_and_removes_what_is_gone(tmp_path: Path) -> None:
+def test_write_updates_stale_and_removes_old_pages(tmp_path: Path) -> None:
     folder = tmp_path / "docs" / "reference"
     folder.mkdir(parents=True)
     (folder / "session-gone.md").write_text("x")

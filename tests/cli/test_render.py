@@ -1,4 +1,4 @@
-"""How answers look."""
+"""Output of answers."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def test_text_ends_with_one_newline_unless_the_command_brings_its_own(capsys: py
     assert render_output(capsys, bare, "text") == "raw"
 
 
-def test_progress_is_silent_when_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_silent_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     render.make_progress_printer()("working")
     assert capsys.readouterr().err == ""

@@ -12,7 +12,7 @@ from tests.lisa_host import LisaHost
 
 
 def candidates(machine: LisaHost, *words: str) -> list[str]:
-    """What bash offers for the last of the words."""
+    """Return the completions of bash for the last word."""
     machine.add_program("lisa", f'#!/bin/sh\nexec "{sys.executable}" -P -m lisa_py "$@"\n')
     quoted = " ".join(f"'{word}'" for word in ("lisa", *words))
     script = (

@@ -32,7 +32,7 @@ def test_a_fleet_is_spawned_watched_answered_read_handed_on_and_removed(machine:
     answer = machine.lisa("demo", "--json")
     got = answer.json
     assert (answer.code, got["ok"], got["agent"]) == (0, True, "scripted"), got
-    by_role = {told["role"]: told for told in got["sessions"]}
+    by_role = {reported["role"]: reported for reported in got["sessions"]}
     assert by_role["builder"]["said"] == "The parser is written and its tests say: 12 passed."
     assert {"thinking", "tool", "idle"} <= set(by_role["builder"]["states"])
     assert "permission" in by_role["cleaner"]["states"]

@@ -37,7 +37,7 @@ def files(machine: LisaHost) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("words", READERS, ids=" ".join)
-def test_a_cursor_moves_once_the_answer_is_told(machine: LisaHost, words: tuple[str, ...]) -> None:
+def test_cursor_moves_after_the_answer_is_written(machine: LisaHost, words: tuple[str, ...]) -> None:
     with FakePane(machine) as pane, open(os.devnull, "w") as anybody:
         pane.write("hello\n")
         assert call(machine, words, anybody) == 0

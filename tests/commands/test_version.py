@@ -12,7 +12,7 @@ def test_every_spelling_prints_the_same_line(machine: LisaHost) -> None:
         assert machine.lisa(word).out == line
 
 
-def test_whoever_packages_lisa_says_commit_and_date(machine: LisaHost) -> None:
+def test_package_build_sets_commit_and_date(machine: LisaHost) -> None:
     build = {"LISA_BUILD_COMMIT": "abc", "LISA_BUILD_DATE": "2026-11-21"}
     answer = machine.lisa("version", "--json", env=build).json
     assert (answer["version"], answer["commit"], answer["date"]) == (lisa_py.__version__, "abc", "2026-11-21")

@@ -1,4 +1,4 @@
-"""What of a screen is furniture: every recorded screen of the real agents must be cut in the right place."""
+"""Layout parts of a screen: every recorded screen of the real agents is cut in the right place."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ def test_the_text_is_the_command_line(machine: LisaHost) -> None:
     assert (answer.code, answer.out) == (0, "codex exec 'Run the tests' --full-auto --skip-git-repo-check\n")
 
 
-def test_json_tells_what_was_decided_about_nesting(machine: LisaHost) -> None:
+def test_json_has_the_nesting_decision(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--agent=codex", "--mode=exec", "--prompt=Use ./lisa", "--json").json
     assert answer["nestedDetection"]["autoBypass"] is True
     assert answer["command"].endswith(" --dangerously-bypass-approvals-and-sandbox")
@@ -30,6 +30,6 @@ def test_what_cannot_be_built_has_one_code(machine: LisaHost) -> None:
         assert (answer.code, answer.json["errorCode"]) == (1, "agent_command_build_failed")
 
 
-def test_the_usual_agent_skips_permissions_unless_told_not_to(machine: LisaHost) -> None:
+def test_default_agent_skips_permissions_by_default(machine: LisaHost) -> None:
     assert machine.lisa(*PATH).out == "claude --dangerously-skip-permissions\n"
     assert machine.lisa(*PATH, "--no-dangerously-skip-permissions").out == "claude\n"

@@ -100,7 +100,7 @@ def test_redaction_reaches_items_text_and_cursor(machine: LisaHost) -> None:
             assert "hunter2x" not in text and "opt/secret" not in text and str(machine.folder) not in text
 
 
-def test_a_name_in_two_projects_is_told_and_looked_for_here(machine: LisaHost) -> None:
+def test_ambiguous_name_is_resolved_in_this_project(machine: LisaHost) -> None:
     for number in (1, 2):
         root = machine.home / f"p{number}"
         root.mkdir()

@@ -48,7 +48,7 @@ def test_looking_adds_nothing_to_the_history(machine: LisaHost) -> None:
         assert file.read() == before
 
 
-def test_a_session_that_stands_still_while_it_is_nudged_is_in_a_loop(machine: LisaHost) -> None:
+def test_repeated_events_without_activity_are_a_loop(machine: LisaHost) -> None:
     _spawn(machine, "sleep 60")
     ctx = machine.context()
     ref = ctx.ref(NAME)

@@ -26,7 +26,7 @@ def _done(got: dict[str, Any]) -> list[str]:
     return [name for name in STEPS if got[name]["ok"]]
 
 
-def test_one_call_flies_the_whole_job(machine: LisaHost) -> None:
+def test_one_call_runs_the_whole_job(machine: LisaHost) -> None:
     got = _run_autopilot(machine, *SCRIPTED, "--session", "lisa-pilot", "--prompt", "[think 0.2] [say all is well]")
     assert (got["ok"], got["session"], got["goal"], got["mode"]) == (True, "lisa-pilot", "analysis", "interactive")
     assert _done(got) == ["spawn", "monitor", "capture", "handoff"]
@@ -58,7 +58,7 @@ def test_a_failed_monitor_keeps_its_answer_reads_what_there_is_and_stops(machine
     assert fleet.names() == [got["session"]]  # it is kept to be looked at
 
 
-def test_a_session_that_cannot_be_started_is_told_with_its_own_code_and_words(machine: LisaHost) -> None:
+def test_failed_spawn_keeps_its_code_and_text(machine: LisaHost) -> None:
     got = _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say no such model] [exit 9]", code=1)
     assert (got["errorCode"], got["failedStep"]) == ("autopilot_spawn_failed", "spawn")
     assert (got["spawn"]["errorCode"], got["spawn"]["output"]["exitCode"]) == ("spawn_early_exit", 9)
@@ -99,7 +99,7 @@ def test_a_complete_run_is_not_done_again(machine: LisaHost) -> None:
     assert (killed["resumeStep"], killed["cleanup"]["output"]["found"]) == ("cleanup", True)
 
 
-def test_a_resumed_spawn_starts_what_the_first_run_was_told_to(machine: LisaHost, fleet: Fleet) -> None:
+def test_resumed_spawn_uses_the_first_options(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-taken")
     words = ("--session", "lisa-taken", "--goal", "exec", "--prompt", "[say mine]")
     first = machine.lisa("session", "autopilot", *SCRIPTED, *words, "--json")
@@ -149,7 +149,7 @@ def test_ctrl_c_leaves_a_summary_that_can_be_resumed(machine: LisaHost, fleet: F
     assert _run_autopilot(machine, "--resume-from", "-", stdin=out)["ok"] is True
 
 
-def test_text_tells_session_and_outcome(machine: LisaHost) -> None:
+def test_text_has_session_and_result(machine: LisaHost) -> None:
     words = ("--goal", "exec", "--session", "lisa-t", "--prompt", "[wait 1] [exit 3]")
     answer = machine.lisa("session", "autopilot", *SCRIPTED, *words)
     assert (answer.code, answer.out) == (2, "session=lisa-t ok=false\n")

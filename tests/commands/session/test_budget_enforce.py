@@ -50,7 +50,7 @@ def test_violations_come_in_the_order_of_the_metrics(machine: LisaHost) -> None:
     ]
 
 
-def test_passing_because_nobody_reports_a_metric_is_visible(machine: LisaHost) -> None:
+def test_unchecked_limit_is_visible(machine: LisaHost) -> None:
     answer = machine.lisa(
         "session", "budget-enforce", "--tokens", "1", "--max-tokens", "5", "--max-steps", "5", "--json"
     )

@@ -93,7 +93,7 @@ def test_commands_name_the_program_as_it_is_called_here(machine: LisaHost) -> No
     assert _commands(_plan(machine))["cleanup"].startswith("./lisa session kill ")
 
 
-def test_text_tells_the_limits_and_how_to_keep_them(machine: LisaHost) -> None:
+def test_text_has_limits_and_commands(machine: LisaHost) -> None:
     lines = machine.lisa("session", "budget-plan", "--goal", "nested").out.splitlines()
     assert lines[0] == "budget_plan goal=nested mode=exec max_tokens=977 max_seconds=98 max_steps=8"
     assert lines[1].startswith("lisa session budget-enforce --max-tokens 977")

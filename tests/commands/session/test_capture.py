@@ -220,7 +220,7 @@ def test_a_semantic_delta_reaches_back_to_where_the_reader_stopped(machine: Lisa
         assert answer["semanticDeltaCount"] == 300
 
 
-def test_a_summary_stands_instead_of_the_capture(machine: LisaHost) -> None:
+def test_summary_replaces_the_capture(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("".join(f"line {number}\n" for number in range(100)))
         answer = raw(machine, "--summary", "--token-budget", "10")

@@ -173,7 +173,7 @@ def test_a_checkpoint_of_another_session_is_refused(machine: LisaHost) -> None:
     assert answer["errorCode"] == "checkpoint_session_mismatch"
 
 
-def test_text_says_where_it_went_and_how_it_stands(machine: LisaHost) -> None:
+def test_text_has_path_and_state(machine: LisaHost) -> None:
     with FakePane(machine):
         saved = machine.lisa("session", "checkpoint", "--session", "lisa-talk", "--file", "c.json").out
         assert saved == f"saved checkpoint: {machine.project}/c.json\n"

@@ -38,7 +38,7 @@ def remember(pane: FakePane, *lines: str) -> None:
         opened.content = session_memory.SessionMemory(session=pane.name, updated_at="2026-01-01T00:00:00Z", lines=lines)
 
 
-def test_a_balanced_pack_tells_state_events_output_objective_and_memory_in_this_order(machine: LisaHost) -> None:
+def test_balanced_pack_has_its_sections_in_order(machine: LisaHost) -> None:
     with FakePane(machine, objective_id="o1", objective_goal="ship it", objective_budget=9, lane="ok") as pane:
         happen(pane, "r1", "r2")
         remember(pane, "we chose sqlite")
@@ -234,7 +234,7 @@ def test_text_is_the_pack(machine: LisaHost) -> None:
 def test_a_session_that_needs_a_look_says_for_what_in_a_packs_head(
     machine: LisaHost, prompt: str, waits: str, words: str
 ) -> None:
-    """Whether it shows a dialog or its turn has ended in an error; one that is ready for a prompt says neither."""
+    """A dialog and a failed turn are shown; an idle session shows neither."""
     stage = SessionHarness(machine).spawn()
     assert "waiting_for" not in pack(machine, "--for", stage.name)["pack"]
     stage.send(prompt)

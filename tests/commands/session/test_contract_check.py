@@ -41,7 +41,7 @@ def failed(machine: LisaHost) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_a_skill_that_tells_the_truth_passes_every_check(machine: LisaHost, skill: Path) -> None:
+def test_correct_skill_passes_every_check(machine: LisaHost, skill: Path) -> None:
     answer = check(machine)
     assert (answer.code, answer.json["ok"], answer.json["skillPath"]) == (0, True, str(skill))
     assert [each["name"] for each in answer.json["checks"]] == PROMISED
@@ -50,7 +50,7 @@ def test_a_skill_that_tells_the_truth_passes_every_check(machine: LisaHost, skil
     assert counts["skill_examples"] > 25
 
 
-def test_each_lie_is_found_where_it_stands(machine: LisaHost, skill: Path) -> None:
+def test_each_wrong_statement_is_located(machine: LisaHost, skill: Path) -> None:
     """B25: compared per command, not by looking for words anywhere."""
     index = skill / "data" / "commands.md"
     replace_in_file(index, "## doctor\n", "## doktor\n")

@@ -1,4 +1,4 @@
-"""--cursor-reset: whoever keeps a cursor file can begin anew without removing it by hand."""
+"""--cursor-reset replaces an unreadable cursor file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_an_unreadable_cursor_file_is_refused_and_set_aside_when_asked(machine: 
 
 
 @pytest.mark.parametrize("words", [("list",), ("list", "--json-min"), ("tree", "--json-min")])
-def test_so_is_the_one_that_nobody_named(machine: LisaHost, words: tuple[str, ...]) -> None:
+def test_unnamed_cursor_file_is_reset(machine: LisaHost, words: tuple[str, ...]) -> None:
     SessionHarness(machine).run("true")
     first = machine.lisa("session", *words, "--delta-json").json
     Path(first["cursorFile"]).write_text("{")

@@ -32,7 +32,7 @@ def test_nothing_happened_means_not_changed(machine: LisaHost, words: list[str])
             assert (again["changed"], again["addedLines"], again["removedLines"]) == (False, [], [])
 
 
-def test_what_came_and_went_is_told_line_by_line(machine: LisaHost) -> None:
+def test_added_and_removed_lines_are_listed(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("one\n")
         diff(machine)

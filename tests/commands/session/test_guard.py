@@ -27,7 +27,7 @@ def _policy(machine: LisaHost, content: Any) -> str:
     return "policy.json"
 
 
-def test_nothing_planned_and_nobody_there_is_safe(machine: LisaHost) -> None:
+def test_no_command_and_no_sessions_is_safe(machine: LisaHost) -> None:
     answer = _guard(machine)
     assert answer.code == 0
     assert answer.json == {
@@ -63,7 +63,7 @@ def test_lisas_own_sessions_are_not_the_users(machine: LisaHost) -> None:
     assert _guard(machine).json["defaultSessionCount"] == 0
 
 
-def test_not_being_able_to_tell_is_not_nobody_there(machine: LisaHost) -> None:
+def test_unknown_is_not_the_same_as_no_sessions(machine: LisaHost) -> None:
     no_tmux = {"PATH": str(machine.bin)}
     answer = _guard(machine, env=no_tmux)
     assert (answer.code, answer.json["safe"], answer.json["tmuxProbe"]) == (1, False, "error")
@@ -103,7 +103,7 @@ def test_the_exit_code_follows_the_machine_policy(
     assert (answer.code, answer.json["safe"], answer.json.get("errorCode")) == (code, safe, error)
 
 
-def test_text_tells_the_verdict_the_warnings_and_what_to_do(machine: LisaHost) -> None:
+def test_text_has_verdict_warnings_and_remedies(machine: LisaHost) -> None:
     answer = machine.lisa("session", "guard", "--shared-tmux", "--command", "lisa cleanup")
     lines = answer.out.splitlines()
     assert answer.code == 1

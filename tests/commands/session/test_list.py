@@ -92,7 +92,7 @@ def test_scenario_29_sessions_on_another_socket_folder_are_listed_with_their_tru
     assert {item["projectRoot"] for item in answer["items"]} == {str(machine.project)}
 
 
-def test_all_sockets_means_all_projects_and_tells_namesakes_apart(machine: LisaHost) -> None:
+def test_all_sockets_lists_all_projects(machine: LisaHost) -> None:
     SessionHarness(machine, "lisa-same").run("sleep 600")
     other = machine.folder / "other"
     other.mkdir()
@@ -181,7 +181,7 @@ def test_a_cursor_file_that_is_not_ours_is_refused_and_left_alone(machine: LisaH
 # -- watching -------------------------------------------------------------------------------------------------------
 
 
-def test_the_watch_tells_a_change_when_it_happens(fleet: list[SessionHarness]) -> None:
+def test_watch_reports_a_change_at_once(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     watching = machine.start("session", "list", "--watch-json", "--watch-interval", "60", "--watch-cycles", "3")
     first = watching.read_event()

@@ -56,7 +56,7 @@ def test_a_session_that_rests_is_not_looked_at_again_and_again(stage: SessionHar
     assert (got["ok"], got["exitReason"], got["completedSteps"]) == (True, "waiting_input", 1)
 
 
-def test_the_next_round_begins_as_soon_as_somebody_tells_the_session_something(stage: SessionHarness) -> None:
+def test_next_round_begins_with_the_next_input(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     looping = stage.machine.start("session", "loop", "--session", stage.name, "--steps", "2", *QUICK, "--json")
     wait_until(lambda: _is_waiting(looping.pid))

@@ -78,7 +78,7 @@ def test_what_a_session_shows_is_remembered_beyond_its_end(machine: LisaHost) ->
     assert oct(_path(machine).stat().st_mode & 0o777) == "0o600"
 
 
-def test_a_refresh_tells_what_is_new_and_what_is_gone(machine: LisaHost) -> None:
+def test_refresh_lists_added_and_removed_lines(machine: LisaHost) -> None:
     _show(machine, "old line", "kept line that is quite long")
     _memory(machine, "--refresh")
     _add(machine, "a new line that is quite long", "short")
@@ -108,7 +108,7 @@ def test_an_ended_session_shows_its_saved_screen(machine: LisaHost) -> None:
     assert session_memory.refresh(ctx, ref, ttl_hours=1, max_lines=5).memory.lines == ("the last words",)
 
 
-def test_a_session_nobody_knows_is_remembered_as_showing_nothing(machine: LisaHost) -> None:
+def test_unknown_session_has_an_empty_memory(machine: LisaHost) -> None:
     answer = _memory(machine, "--refresh")
     assert (answer["lineCount"], answer["source"]) == (0, "none")
     assert _memory(machine)["lines"] == []

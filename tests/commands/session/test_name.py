@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.lisa_host import LisaHost
 
 
-def test_the_name_is_printed_and_json_tells_its_parts(machine: LisaHost) -> None:
+def test_name_is_printed_and_json_has_its_parts(machine: LisaHost) -> None:
     assert machine.lisa("session", "name").out.startswith("lisa-proj-")
     answer = machine.lisa("session", "name", "--agent=CODEX", "--mode=execution", "--tag", "My Tag", "--json").json
     assert answer["session"].endswith("-codex-exec-mytag")

@@ -12,7 +12,7 @@ def test_a_missing_session_gets_the_command_that_starts_it_and_exit_1(machine: L
     assert answer.json["nextAction"] == "session spawn"
 
 
-def test_an_agent_that_waits_for_words_is_to_be_told_some_and_one_that_asks_is_not(machine: LisaHost) -> None:
+def test_send_is_suggested_only_for_idle_agents(machine: LisaHost) -> None:
     machine.lisa("session", "spawn", "--agent", "scripted", "--session", "lisa-a")
     machine.lisa("session", "monitor", "--session", "lisa-a")
     command = machine.lisa("session", "next", "--session", "lisa-a").out

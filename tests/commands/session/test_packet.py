@@ -48,7 +48,7 @@ def test_the_small_form_has_the_events_as_recent(machine: LisaHost) -> None:
         assert not {"projectRoot", "capture", "handoff", "cursorFile"} & set(answer)
 
 
-def test_a_screen_full_of_furniture_leaves_room_for_the_answer(machine: LisaHost) -> None:
+def test_screen_layout_does_not_fill_the_summary(machine: LisaHost) -> None:
     ruler = "─" * 78
     with FakePane(machine) as pane:
         pane.write(f"● the answer\n\n{ruler}\n❯ \n{ruler}\n  ? for shortcuts")

@@ -168,7 +168,7 @@ def test_a_model_that_hangs_is_given_up_in_time_with_all_its_children(machine: L
         ("stream disconnected before completion", "preflight_model_probe_failed"),
     ],
 )
-def test_why_a_model_did_not_answer_is_told_apart(machine: LisaHost, said: str, code: str) -> None:
+def test_causes_of_failed_probes_are_distinguished(machine: LisaHost, said: str, code: str) -> None:
     machine.add_program("codex", VERSION + f'echo "{said}" >&2; exit 1\n')
     answer = check(machine, "--model", "m")
     model = answer.json["modelCheck"]
@@ -198,7 +198,7 @@ def test_a_candidate_that_is_no_name_is_passed_over(codex: LisaHost) -> None:
     assert [attempt.get("errorCode") for attempt in attempts] == ["invalid_model", None]
 
 
-def test_no_network_asks_nobody(machine: LisaHost) -> None:
+def test_no_network_makes_no_call(machine: LisaHost) -> None:
     machine.add_program("codex", VERSION + f"touch {machine.folder}/asked\n")
     model = check(machine, "--model", "m", "--no-network").json["modelCheck"]
     assert (model["ok"], model["verified"]) == (True, False)
@@ -213,7 +213,7 @@ def test_no_network_asks_nobody(machine: LisaHost) -> None:
         (("--model", "a\nb"), "invalid_model"),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_invalid_model_request_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     assert check(machine, *words).json["errorCode"] == code
 
 

@@ -19,7 +19,7 @@ def test_a_good_prompt_is_flawless(machine: LisaHost) -> None:
     assert "rewrites" not in result
 
 
-def test_strict_fails_on_severe_flaws_only_unless_told_otherwise(machine: LisaHost) -> None:
+def test_strict_fails_on_severe_warnings_by_default(machine: LisaHost) -> None:
     words = ("session", "prompt-lint", "--prompt", "too long", "--budget", "1", "--json")
     assert machine.lisa(*words, "--strict").code == 0
     medium = machine.lisa(*words, "--fail-on", "medium")

@@ -39,7 +39,7 @@ CALLS: dict[str, list[list[str]]] = {
         ["--session", "{name}", "--cursor-file", "{file}", "--delta-json", *SMALL],
     ],
 }
-"""How each command is asked, large enough to hold everything and small enough to be cut."""
+"""Arguments of each command: large enough to hold everything, small enough to be cut."""
 
 
 def test_every_command_that_offers_it_is_tried() -> None:
@@ -153,7 +153,7 @@ def test_deltas_of_a_redacted_pane_hide_what_they_cut_in_two(machine: LisaHost) 
         assert "AASC" not in third and third.strip() == "bye"
 
 
-def test_a_redacted_baton_is_taken_on_without_the_folder_it_came_from(machine: LisaHost) -> None:
+def test_redacted_handoff_works_without_its_folder(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         given = machine.lisa("session", "handoff", "--session", pane.name, "--redact", "all", "--json")
         assert "projectRoot" not in given.json

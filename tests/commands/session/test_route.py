@@ -94,7 +94,7 @@ def test_a_topology_makes_a_graph_and_the_estimate_dearer(machine: LisaHost) -> 
     )
 
 
-def test_the_length_of_the_prompt_is_told_beside_the_estimate(machine: LisaHost) -> None:
+def test_prompt_tokens_are_reported_with_the_estimate(machine: LisaHost) -> None:
     short = _route(machine, "--cost-estimate", "--prompt", "x" * 8)
     long = _route(machine, "--cost-estimate", "--prompt", "x" * 4001)
     assert (short["promptTokens"], long["promptTokens"]) == (2, 1001)

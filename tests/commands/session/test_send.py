@@ -238,7 +238,7 @@ def test_a_killed_supervisor_is_no_one_to_talk_to(stage: SessionHarness) -> None
 
 
 def test_nothing_is_typed_to_a_stopped_agent(stage: SessionHarness) -> None:
-    """It would take the text once it goes on, long after the sender was told that it did not."""
+    """It would accept the text when continued, long after the sender got an error."""
     agent = int(stage.spawn().agent_state()["pid"])
     os.kill(agent, signal.SIGSTOP)
     refused = stage.send("[say hi]")
@@ -326,7 +326,7 @@ def test_a_dialog_is_answered_by_meaning(stage: SessionHarness, word: str, numbe
     stage.wait_for_text(f"● {result}")
 
 
-def test_the_answer_is_taken_from_wherever_the_cursor_stands(stage: SessionHarness) -> None:
+def test_answer_works_from_any_selected_choice(stage: SessionHarness) -> None:
     stage.spawn("[choose Which? | red | green | blue | black]")
     stage.wait_for_state("waiting")
     stage.lisa("send", "--keys", "Down Down Down")

@@ -22,7 +22,7 @@ def test_text_is_the_sessions_name_and_nothing_else(machine: LisaHost) -> None:
     assert (answer.code, answer.out, answer.err) == (0, "lisa-x\n", "")
 
 
-def test_json_tells_what_was_started(machine: LisaHost, fleet: Fleet) -> None:
+def test_json_has_the_started_command(machine: LisaHost, fleet: Fleet) -> None:
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--command", "sleep 600", "--json")
     assert answer.code == 0
     pane = fleet.pane("lisa-x")
@@ -261,7 +261,7 @@ def test_an_exec_agent_that_succeeds_at_once_is_a_success(machine: LisaHost, fle
     assert fleet.names() == ["lisa-x"]
 
 
-def test_a_custom_command_that_ends_at_once_has_run_and_its_session_tells_how(machine: LisaHost) -> None:
+def test_early_end_of_a_custom_command_is_an_answer(machine: LisaHost) -> None:
     words = ("--session", "lisa-x", "--mode", "exec", "--command", "echo bad luck; exit 9", "--json")
     answer = machine.lisa("session", "spawn", *words)
     assert (answer.code, answer.json["exitCode"], answer.json["output"]) == (0, 9, "bad luck")

@@ -52,7 +52,7 @@ def test_what_there_is_is_listed_by_default_and_always_as_json(machine: LisaHost
     assert _sandbox(machine, "--include", "memory,context-cache", "--json-min")["memoryCount"] == 1
 
 
-def test_the_action_stands_anywhere(machine: LisaHost) -> None:
+def test_action_may_be_anywhere(machine: LisaHost) -> None:
     assert _sandbox(machine, "--json-min", "snapshot")["action"] == "snapshot"
     assert _sandbox(machine, "--action", "Snapshot", "--json")["action"] == "snapshot"
 
@@ -96,7 +96,7 @@ def test_memories_and_the_context_cache_come_along_when_asked_for(machine: LisaH
     assert machine.lisa("session", "context-cache", "--key", "k").code == 0
 
 
-def test_a_restore_goes_to_the_snapshots_own_project_unless_told_otherwise(machine: LisaHost) -> None:
+def test_restore_uses_the_project_of_the_snapshot(machine: LisaHost) -> None:
     _fill(machine)
     _sandbox(machine, "snapshot", "--file", "s.json")
     elsewhere = machine.lisa("session", "state-sandbox", "restore", "--file", str(machine.project / "s.json"), cwd="/")

@@ -142,7 +142,7 @@ def test_circles_and_self_parents_are_shown_once_and_said(records: Records) -> N
     assert [warning.split()[0] for warning in tree["warnings"]] == ["lisa-self", "lisa-x"]
 
 
-def test_a_child_of_nobody_known_is_a_root(records: Records) -> None:
+def test_child_of_an_unknown_parent_is_a_root(records: Records) -> None:
     records.add("lisa-x", "lisa-gone")
     assert records.tree()["roots"][0]["parentSession"] == "lisa-gone"
 

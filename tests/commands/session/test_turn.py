@@ -19,7 +19,7 @@ def stage(machine: LisaHost) -> SessionHarness:
     return SessionHarness(machine)
 
 
-def test_one_call_tells_waits_and_packs(stage: SessionHarness) -> None:
+def test_one_call_sends_waits_and_packs(stage: SessionHarness) -> None:
     answer = stage.spawn().lisa("turn", "--text", "[think 0.5] [say the answer is 7]", "--enter", *BUDGET)
     assert answer.code == 0, answer
     got = answer.json

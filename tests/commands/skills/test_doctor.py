@@ -70,8 +70,8 @@ def test_another_content_of_the_same_version_is_seen_with_deep_only(shop: Shop) 
     assert shop.doctor("--deep").json["errorCode"] == "skills_doctor_drift_detected"
 
 
-def test_a_command_or_a_flag_that_is_not_told_is_named(shop: Shop) -> None:
-    """B25: per command; that the flag is told elsewhere does not count."""
+def test_undocumented_command_or_flag_is_named(shop: Shop) -> None:
+    """B25: per command; the flag of another command does not count."""
     index = shop.installed("claude") / "data" / "commands.md"
     replace_in_file(index, "## session exists\n", "## session was\n")
     target = shop.target("claude")
@@ -124,7 +124,7 @@ def test_fix_installs_for_agents_that_are_here_and_for_no_other(shop: Shop) -> N
     assert shop.doctor("--fix", "--to", "nobody").json["errorCode"] == "skills_destination_resolve_failed"
 
 
-def test_fix_mends_what_is_outdated_or_broken_and_says_what_it_cannot(shop: Shop) -> None:
+def test_fix_repairs_skills_and_reports_failures(shop: Shop) -> None:
     replace_in_file(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
     (shop.installed("codex") / "SKILL.md").unlink()
     assert shop.target("claude", "--fix")["fixed"] is True

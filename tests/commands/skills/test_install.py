@@ -107,7 +107,7 @@ def test_a_link_to_the_source_itself_is_left_as_it_is(machine: LisaHost) -> None
     assert (checkout / "SKILL.md").exists()
 
 
-def test_a_copy_that_was_killed_half_way_is_mended_by_the_next(machine: LisaHost) -> None:
+def test_interrupted_copy_is_repaired_by_the_next(machine: LisaHost) -> None:
     there = machine.project / "there"
     assert install(machine, "--path", "there").code == 0
     (machine.project / ".lisa-skill-stage-there-0001").mkdir()

@@ -103,7 +103,7 @@ def test_findings_come_by_severity_then_by_code() -> None:
     assert _find(_status("stuck"), _events("x")) == [("terminal_stuck", "high", 1)]
 
 
-def test_an_agent_that_reports_trouble_is_heard() -> None:
+def test_problem_reported_by_the_agent_is_used() -> None:
     busy = _status("in_progress", agent_state="retrying", error_kind="overloaded")
     assert _find(busy, _events("x")) == [("agent_retrying", "medium", 1)]
     failed = _status("waiting_input", agent_state="error", error_kind="auth")
@@ -139,13 +139,13 @@ def test_a_session_is_started_again_as_what_it_was() -> None:
     )
 
 
-def test_without_records_a_generated_name_tells_what_it_was() -> None:
+def test_generated_name_replaces_missing_records() -> None:
     found = respawn.derive_options(None, "lisa-shop-260801-093000-123456789-claude-exec-review")
     assert (found.agent, found.mode, found.model) == ("claude", "exec", "")
     assert respawn.derive_options(None, "lisa-claude").agent == "codex"
 
 
-def test_of_a_session_nobody_knows_the_usual_one_is_started() -> None:
+def test_unknown_session_starts_the_default_agent() -> None:
     assert _plan("session_not_found").steps[1].command == (
         "lisa session spawn --agent codex --mode interactive --project-root '/p' --model 'gpt-5.3-codex-spark' --json"
     )

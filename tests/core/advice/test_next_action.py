@@ -1,4 +1,4 @@
-"""What to do next with a session: its name, its command line, its syntax tree, its urgency."""
+"""Suggested next action: name, command line, command tree, urgency."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_risks_a_substring_test_misses_are_seen(text: str, reason: str) -> None:
         "pkill --help",
     ],
 )
-def test_what_harms_nobody_is_low(text: str) -> None:
+def test_harmless_command_is_low_risk(text: str) -> None:
     assert _risk(text) == ("low", ())
 
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_taken_apart_is_not_called_safe() -> None:
     assert "kill_all_without_project_only" in _risk("lisa session kill-all 'open")[1]
 
 
-def test_each_command_of_a_chain_is_told_apart() -> None:
+def test_each_command_of_a_chain_is_assessed() -> None:
     verdict = guard.assess_command("lisa session list; lisa session kill-all", None, ALONE, strict=True)
     assert [(item.command, item.risk) for item in verdict.commands] == [
         ("lisa session list", "low"),

@@ -57,7 +57,7 @@ def test_a_line_is_taken_apart_as_the_shell_does(text: str, commands: list[str])
         "find . -name x -exec tmux kill-server",
     ],
 )
-def test_a_wrapper_stands_for_what_it_runs(text: str) -> None:
+def test_wrapper_yields_its_wrapped_command(text: str) -> None:
     assert any(command.endswith("tmux kill-server") and command.startswith("tmux") for command in _all(text))
 
 

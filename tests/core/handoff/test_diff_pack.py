@@ -1,4 +1,4 @@
-"""How two packs differ."""
+"""Comparison of two packs."""
 
 from __future__ import annotations
 

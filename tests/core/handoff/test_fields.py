@@ -1,4 +1,4 @@
-"""Dotted fields, and payloads told apart."""
+"""Dotted fields and comparison of payloads."""
 
 from __future__ import annotations
 

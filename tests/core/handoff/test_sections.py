@@ -49,7 +49,7 @@ def test_events_are_never_torn() -> None:
             assert "happened" not in line or line.startswith("event ")
 
 
-def test_room_that_one_section_does_not_need_goes_to_the_others() -> None:
+def test_unused_share_goes_to_other_sections() -> None:
     alone = fit(PackDraft(HEAD, (output(*"x" * 999),)), 100)
     beside = fit(PackDraft(HEAD, (output(*"x" * 999), Section(name="memory", lines=("m",), weight=50))), 100)
     assert len(alone.text) - len(beside.text) < 20
@@ -77,7 +77,7 @@ SECTIONS = st.lists(
 
 
 @given(SECTIONS, st.integers(0, 900))
-def test_it_never_exceeds_its_room_and_says_when_it_is_cut(parts: list[Section], most: int) -> None:
+def test_section_keeps_its_share_and_marks_a_cut(parts: list[Section], most: int) -> None:
     draft = PackDraft(HEAD, tuple(parts))
     fitted = fit_bytes(draft, most)
     assert size_of(fitted.text) <= most

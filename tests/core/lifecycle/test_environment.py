@@ -16,7 +16,7 @@ SHELLS = ("sh", "bash")
 
 
 def seen(machine: LisaHost, *, shell: str = "sh", server: dict[str, str] | None = None) -> dict[str, str]:
-    """What a shell that starts with the server's variables has after the script."""
+    """Return the environment of a shell that started with the server's variables, after the script."""
     ctx = machine.context()
     script = environment.build_script(environment.inherit_environment(ctx), server or {})
     ended = subprocess.run(
@@ -102,7 +102,7 @@ def test_a_variable_exported_after_the_server_started_is_there(machine: LisaHost
     assert fleet.wait_for_file("out") == f"here {machine.env['PATH']}\n"
 
 
-def test_a_session_is_told_where_it_is(machine: LisaHost, fleet: Fleet) -> None:
+def test_session_environment_describes_the_session(machine: LisaHost, fleet: Fleet) -> None:
     machine.env.update(TMUX="/x,1,0", LISA_SESSION_NAME="lisa-parent", LISA_RUN_ID="77", CLAUDECODE="1")
     fleet.spawn("lisa-x", "env >env.tmp; mv env.tmp out")
     lines = dict(line.split("=", 1) for line in fleet.wait_for_file("out").splitlines() if "=" in line)

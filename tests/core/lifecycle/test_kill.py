@@ -1,4 +1,4 @@
-"""Death: nothing of the session runs on, nothing of it is left but its events, and nobody else is touched."""
+"""Kill: no process and no file but the events remain, and nothing else is touched."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STUBBORN = "trap '' HUP TERM INT; echo $$ >{name}; while :; do sleep 0.2; done"
 
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long enough for whoever obeys, short enough for a test of those who do not."""
+    """Long enough for a process that obeys TERM, short enough for one that does not."""
     monkeypatch.setattr(terminate.end_processes, "__kwdefaults__", {"grace": 0.4})
 
 
@@ -60,7 +60,7 @@ def test_an_agent_is_asked_first_and_may_say_goodbye(fleet: Fleet) -> None:
         pytest.param("(setsid nohup sh -c {quoted} >/dev/null 2>&1 </dev/null &) ; exit 0", id="daemon-of-ended"),
     ],
 )
-def test_scenario_13_whoever_does_not_listen_is_ended_all_the_same(fleet: Fleet, start: str) -> None:
+def test_scenario_13_unresponsive_process_is_killed(fleet: Fleet, start: str) -> None:
     loop = STUBBORN.format(name="deaf")
     fleet.spawn("lisa-x", start.format(loop=loop, quoted='"' + loop.replace("$", "\\$") + '"'))
     number = pid(fleet, "deaf")
@@ -108,7 +108,7 @@ def test_the_last_kill_of_a_project_leaves_no_tmux_server_and_no_socket(fleet: F
     assert os.listdir(fleet.machine.sockets) == []
 
 
-def test_scenario_1_a_prefix_of_a_name_kills_nobody(fleet: Fleet) -> None:
+def test_scenario_1_a_name_prefix_kills_nothing(fleet: Fleet) -> None:
     fleet.spawn("lisa-alpha-worker")
     killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-al"))
     assert killed.target.found is False
@@ -133,7 +133,7 @@ def test_an_ended_session_is_removed(fleet: Fleet) -> None:
     assert fleet.names() == []
 
 
-def test_scenario_34_a_name_nobody_ever_had_makes_no_file(fleet: Fleet) -> None:
+def test_scenario_34_an_unknown_name_makes_no_file(fleet: Fleet) -> None:
     killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-never"))
     assert killed.target.found is False
     assert not os.path.exists(fleet.ctx.settings.state_dir)

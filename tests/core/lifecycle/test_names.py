@@ -13,7 +13,7 @@ from tests.lisa_host import LisaHost
 AT = 1795235522.428059
 
 
-def test_a_name_tells_project_time_agent_mode_and_tag(machine: LisaHost) -> None:
+def test_name_has_project_time_agent_mode_and_tag(machine: LisaHost) -> None:
     context = machine.context(clock=Clock(now=lambda: AT))
     name = names.generate_name(context, context.project(), "scripted", "exec", "Nightly Audit!")
     stamp = time.strftime("%y%m%d-%H%M%S", time.localtime(AT))

@@ -219,7 +219,7 @@ def test_scenario_6_symlinks_in_the_way_are_not_followed(fleet: Fleet) -> None:
 PROBE_SCRIPT = '#!/bin/sh\ncase "$*" in *--version*) echo "2.1.329 x"; exit;; *--help*|app-server*) exit;; esac\n'
 
 
-def test_scenario_4_each_session_gets_its_own_token_and_nobody_else_sees_it(machine: LisaHost, fleet: Fleet) -> None:
+def test_scenario_4_each_session_gets_its_own_token(machine: LisaHost, fleet: Fleet) -> None:
     settings = fleet.ctx.settings
     for secret in ("tok-AAA-secret", "tok-BBB-secret"):
         oauth_tokens.add(settings, time.time(), token=secret)

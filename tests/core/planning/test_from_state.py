@@ -51,7 +51,7 @@ def test_what_says_nothing_of_a_session_is_refused(payload: Any) -> None:
         from_state.parse_state(payload)
 
 
-def test_the_prompt_tells_what_is_known_and_leaves_out_the_rest() -> None:
+def test_prompt_holds_known_fields_only() -> None:
     action = {"name": "session send", "commandAst": AST}
     assert from_state.build_prompt(from_state.parse_state({**GOOD, "nextAction": action})).splitlines() == [
         "Continue orchestration from existing state context.",

@@ -51,7 +51,7 @@ def test_a_default_that_was_not_written_does_not_beat_the_lane(machine: LisaHost
         ("nesting_intent", "invalid_lane_nesting_intent"),
     ],
 )
-def test_a_word_of_the_lane_that_makes_no_sense_is_told_as_the_lanes(machine: LisaHost, field: str, code: str) -> None:
+def test_invalid_lane_value_names_the_lane(machine: LisaHost, field: str, code: str) -> None:
     _lane(machine, **{field: "sideways"})
     with pytest.raises(LisaError) as problem:
         _decide(machine, lane="fix")

@@ -58,7 +58,7 @@ def test_a_measurement_goes_before_an_estimate() -> None:
     assert (both.tokens, both.seconds, both.estimated) == (100, 58, {"seconds"})
 
 
-def test_a_zero_that_nobody_reported_stays_unknown() -> None:
+def test_unreported_zero_stays_unknown() -> None:
     seen = usage_metrics.read_usage(
         {"observed": {"tokens": 9, "seconds": 0, "steps": 0}, "missingMetrics": ["seconds", "steps"]}
     )

@@ -1,4 +1,4 @@
-"""What must never be handed on, in the shapes it has in real files, logs and command lines; none of it was ever valid.
+"""Secrets in the forms of real files, logs and command lines; none was ever valid.
 
 Each entry is (text, what of it must not get through). The bodies are made here, from a fixed seed, so that no scanner
 takes this file for a leak.
@@ -115,7 +115,7 @@ _BY_FORMAT = [
     ("nfp_", 40, MIXED),  # Netlify
     ("dt0c01." + "ABCDEFGHIJKLMNOPQRSTUVWX.", 64, UPPER),  # Dynatrace
     ("CFPAT-", 43, URLSAFE),  # Contentful
-    ("fo1_", 43, URLSAFE),  # Fly
+    ("fo1_", 43, URLSAFE),  # hosting
     ("FlyV1 fm2_", 80, BASE64),
     ("rnd_", 32, MIXED),  # Render
     ("phc_", 43, MIXED),  # PostHog

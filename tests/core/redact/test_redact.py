@@ -52,7 +52,7 @@ def test_the_corpus_is_a_large_one() -> None:
 
 
 def leaks(text: str, secret: str) -> bool:
-    """Whether the secret, or enough of it to be of use, is in the text."""
+    """Return True if the secret, or a useful part of it, is in the text."""
     parts = (secret[at : at + 8] for at in range(max(1, len(secret) - 7)))
     return any(part in text for part in parts)
 

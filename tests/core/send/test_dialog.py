@@ -21,6 +21,6 @@ from lisa_py.core.send import dialog
         ("", "thinking", False),
     ],
 )
-def test_a_menu_is_told_from_rest_also_at_a_limit(waiting_for: str, agent_state: str, asks: bool) -> None:
+def test_menu_is_distinguished_from_idle_at_a_limit(waiting_for: str, agent_state: str, asks: bool) -> None:
     status = Status(session="lisa-x", waiting_for=waiting_for, agent_state=agent_state)  # type: ignore[arg-type]
     assert dialog.has_dialog(status) is asks

@@ -60,5 +60,5 @@ def test_without_objective_and_before_slash_commands_nothing_is_added() -> None:
         ("/", False), ("see /clear", False), ("/clear\nand more", False), ("/exit\n", True),
     ],
 )  # fmt: skip
-def test_slash_commands_are_told_from_paths(text: str, command: bool) -> None:
+def test_slash_commands_are_distinguished_from_paths(text: str, command: bool) -> None:
     assert is_command(text) is command
