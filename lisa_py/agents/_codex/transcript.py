@@ -132,7 +132,7 @@ def _thread_item_frames(payload: _Payload, at: float, offset: int) -> list[Frame
 
 
 def _user_shell_frames(item: dict[str, Any], turn: str, at: float, offset: int) -> list[Frame]:
-    """Return a command the user ran with a leading `!`; only its end is recorded. (Agent commands are response items.)"""
+    """Return a user command with a leading `!`; only its end is recorded. (Agent commands are response items.)"""
     name = str(item.get("id") or "")
     words = item.get("command")
     line = str(words[-1]) if isinstance(words, list) and words else ""
