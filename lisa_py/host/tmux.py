@@ -142,6 +142,26 @@ class Tmux:
             left = left[len(texts) + 1 :]  # a pane that is gone ends the chain: go on behind it
         return found
 
+    def capture_rows(
+        self, pane_id: str, history: int, ranges: Sequence[tuple[int, int | None]], unjoined: tuple[int, int]
+    ) -> tuple[int, list[str]] | None:
+        """Return the history size and the text of ranges of rows, joined, and of one more range row by row.
+
+        Rows count from the oldest, in a pane with `history` rows above its screen; None ends with the screen. If the
+        returned size differs from `history`, the texts are those of other rows. None if the pane is gone.
+        """
+        mark = "lisa-" + os.urandom(8).hex()
+        words = ["display-message", "-p", "-t", pane_id, f"#{{history_size}}\n{mark}"]
+        for first, last, option in [*((first, last, "-J") for first, last in ranges), (*unjoined, "-N")]:
+            words += [";", "capture-pane", "-p", option, "-t", pane_id, "-S", str(first - history)]
+            words += ["-E", str(last - history)] if last is not None else []
+            words += [";", "display-message", "-p", mark]
+        result = self.call(*words)
+        parts = result.text.split(mark + "\n")[:-1]
+        if result.code or len(parts) != len(ranges) + 2 or not parts[0].strip().isdigit():
+            return None
+        return int(parts[0]), parts[1:]
+
     @staticmethod
     def _capture_arguments(pane_id: str, history: int, joined: bool) -> list[str]:
         words = ["capture-pane", "-p", "-t", pane_id]

@@ -13,12 +13,23 @@ from lisa_py.store import session_records
 from tests.bench.conftest import BenchmarkReport
 from tests.bench.timing import format_median_milliseconds, measure_wall_times
 from tests.fleet import Fleet
-from tests.lisa_host import LisaHost
+from tests.lisa_host import CallResult, LisaHost
+from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
 pytestmark = pytest.mark.bench
 ROUNDS = 9
 LINES = 50_000
+RATIO_ROUNDS = 41
+"""Enough for a ratio of 1.15 on a busy machine, where the median of 9 rounds varies by 20 %."""
+
+
+def check_same_cost(title: str, took: dict[str, list[float]], report: BenchmarkReport) -> None:
+    """Report the times of a short and a long pane; the long one may cost 15 % more."""
+    rows = [(name, format_median_milliseconds(times)) for name, times in took.items()]
+    report.add_table(title, ("", "median ms"), rows, f"{RATIO_ROUNDS} rounds.")
+    short, long = (median(times) for times in took.values())
+    assert long < 1.15 * short
 
 
 def test_a_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
@@ -38,12 +49,34 @@ def test_a_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: Benc
         f"{LINES} lines, all": lambda: capture("lisa-long", "--lines", str(LINES)),
         f"{LINES} lines, last 200": lambda: capture("lisa-long"),
         f"{LINES} lines, delta by cursor file": lambda: capture("lisa-long", "--cursor-file", cursor, "--json"),
-        "handoff of it": lambda: machine.lisa("session", "handoff", "--session", "lisa-long", "--json"),
     }
     took = measure_wall_times(calls, ROUNDS)
     base = median(took["500 lines, all"])
     rows = [(name, format_median_milliseconds(times), f"{median(times) / base:.1f}") for name, times in took.items()]
     report.add_table("`capture --raw` of a long pane", ("", "median ms", "x 500 lines"), rows, f"{ROUNDS} rounds.")
+
+    def handoff(name: str) -> CallResult:
+        return machine.lisa("session", "handoff", "--session", name, "--json")
+
+    handoff("lisa-long")  # counts the pane once
+    took = measure_wall_times(
+        {"500 lines": lambda: handoff("lisa-short"), f"{LINES} lines": lambda: handoff("lisa-long")}, RATIO_ROUNDS
+    )
+    check_same_cost("`handoff` of a long pane", took, report)
+
+
+def test_transcript_capture_costs_the_same_for_a_long_pane(machine: LisaHost, report: BenchmarkReport) -> None:
+    calls = {}
+    for count in (500, LINES):
+        stage = SessionHarness(machine, f"lisa-talk-{count}").spawn("[say done] go")
+        stage.wait_for_state("idle")
+        tmux = stage.ctx.server(stage.ref)
+        tty = tmux.call("display-message", "-p", "-t", f"={stage.name}:", "#{pane_tty}").text.strip()
+        with open(tty, "w") as out:
+            out.writelines(f"line {number} of a long pane\r\n" for number in range(count))
+        wait_until(lambda tmux=tmux, stage=stage, count=count: tmux.find_pane(stage.name).history >= count - 100)
+        calls[f"{count} lines"] = lambda stage=stage: stage.lisa("capture", "--transcript", "--json")
+    check_same_cost("`capture --transcript` of a long pane", measure_wall_times(calls, RATIO_ROUNDS), report)
 
 
 def grow(path: Path, size: int) -> None:

@@ -13,10 +13,11 @@ from lisa_py.core.context import Context
 from lisa_py.core.handoff import blocks, compression, session_memory
 from lisa_py.core.handoff.blocks import LaneBlock, ObjectiveBlock
 from lisa_py.core.handoff.session_memory import MemoryBlock
-from lisa_py.core.output import pane_text
+from lisa_py.core.output import pane_offset, pane_text
 from lisa_py.core.output.events import EventReader, RecentEvent, RecentEvents
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.core.status import status_reader
+from lisa_py.host.pane import Pane
 from lisa_py.store.lanes import Lane
 from lisa_py.store.paths import SessionRef
 
@@ -129,9 +130,11 @@ def build(
     meta = pane_text.read_meta_or_default(ref)
     lane = blocks.find_lane(meta, ref.project)
     check_contract(meta.lane, lane, request.schema)
-    shown_status = status_reader.normalise_status(
-        status or status_reader.read_status(ctx, ref, agent=request.agent, mode=request.mode)
-    )
+    pane: Pane | UnsetType | None = UNSET
+    if status is None:
+        evidence, status = status_reader.read_with_evidence(ctx, ref, agent=request.agent, mode=request.mode)
+        pane = evidence.pane
+    shown_status = status_reader.normalise_status(status)
     recent = reader.read(ref, request.events)
     action = next_action.name_for_state(shown_status.session_state)
     subject = ActionTarget(
@@ -150,7 +153,7 @@ def build(
         reason=shown_status.classification_reason,
         summary=f"state={shown_status.session_state} reason={shown_status.classification_reason} next={action}",
         next_action=action,
-        next_offset=read_offset(ctx, ref) if next_offset is None else next_offset,
+        next_offset=read_offset(ctx, ref, pane) if next_offset is None else next_offset,
         waiting_for=shown_status.waiting_for or UNSET,
         agent_state=shown_status.agent_state if shown_status.agent_state != "unknown" else UNSET,
         recent=recent.items,
@@ -175,10 +178,10 @@ def _mask_handoff(made: Handoff, mask: Mask) -> Handoff:
     return msgspec.structs.replace(clean, project_root=UNSET) if mask.hides("paths") else clean
 
 
-def read_offset(ctx: Context, ref: SessionRef) -> int:
+def read_offset(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -> int:
     """Return the offset for `capture --raw --delta-from`; 0 if there is no pane or tmux cannot be queried."""
     try:
-        return pane_text.next_offset(ctx, ref)
+        return pane_offset.next_offset(ctx, ref, pane)
     except TmuxUnavailable:
         return 0
 

@@ -19,6 +19,7 @@ from lisa_py.core.output.events import EventReader, RecentEvent, RecentEvents
 from lisa_py.core.redact.redactor import MARGIN, Mask
 from lisa_py.core.send import dialog as send_dialog
 from lisa_py.core.status import status_reader
+from lisa_py.host.pane import Pane
 from lisa_py.store.paths import SessionRef
 
 NO_CAPTURE = "(no live capture)"
@@ -113,11 +114,11 @@ def build(ctx: Context, ref: SessionRef, request: PacketRequest, reader: EventRe
     Raise LisaError(invalid_redact_rules).
     """
     mask = Mask(request.redact)
-    shown_status = status_reader.normalise_status(
-        status_reader.read_status(ctx, ref, agent=request.agent, mode=request.mode)
-    )
+    evidence, status = status_reader.read_with_evidence(ctx, ref, agent=request.agent, mode=request.mode)
+    shown_status = status_reader.normalise_status(status)
     recent = reader.read(ref, request.events)
-    output, source, offset = _read_output(ctx, ref, request.lines, mask, dialog=send_dialog.has_dialog(shown_status))
+    dialog = send_dialog.has_dialog(shown_status)
+    output, source, offset = _read_output(ctx, ref, request.lines, mask, evidence.pane, dialog=dialog)
     short_output = _summarize(output, request, ref, shown_status)
     missing = shown_status.session_state == "not_found"
     made = Packet(
@@ -156,16 +157,18 @@ def _delta_fields(recent: RecentEvents) -> dict[str, Any]:
     }
 
 
-def _read_output(ctx: Context, ref: SessionRef, lines: int, mask: Mask, *, dialog: bool) -> tuple[str, str, int]:
+def _read_output(
+    ctx: Context, ref: SessionRef, lines: int, mask: Mask, pane: Pane | None, *, dialog: bool
+) -> tuple[str, str, int]:
     """Return the last lines, redacted before they are cut, their source, and the next pane offset.
 
     Text of the agent comes from its transcript; an open dialog is only on its screen.
     """
     if not dialog:
-        tail = output_tail.read(ctx, ref, lines, mask)
+        tail = output_tail.read(ctx, ref, lines, mask, record=pane)
         return "\n".join(tail.lines), tail.source, tail.next_offset
     try:
-        text = pane_text.read(ctx, ref)
+        text = pane_text.read(ctx, ref, pane)
     except TmuxUnavailable:
         text = None
     if text is None:

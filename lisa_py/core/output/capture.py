@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.core.context import Context
@@ -13,6 +14,7 @@ from lisa_py.core.output.pane_text import PaneText
 from lisa_py.core.output.summary import Summary
 from lisa_py.core.status import status_reader
 from lisa_py.host.clock import format_rfc3339
+from lisa_py.host.pane import Pane
 from lisa_py.store.paths import SessionRef
 
 
@@ -32,8 +34,8 @@ def capture_session(ctx: Context, ref: SessionRef, request: CaptureRequest) -> C
 def _read_session(ctx: Context, ref: SessionRef, request: CaptureRequest, reader: CaptureReader) -> CaptureResult:
     if request.source == "pane":
         return _from_pane(ctx, ref, request, reader, _read_pane(ctx, ref), "")
-    text, trouble = _try_read_pane(ctx, ref)
-    found = conversation.locate(ctx, ref, text.pane if text else None)
+    pane, trouble = _try_find_pane(ctx, ref)
+    found = conversation.locate(ctx, ref, pane)
     reason = found.reason
     if not reason:
         taken = transcript_capture.capture_transcript(ctx, found, request, reader)
@@ -45,22 +47,22 @@ def _read_session(ctx: Context, ref: SessionRef, request: CaptureRequest, reader
             "transcript_unavailable",
             f"{ref.session} has no transcript to read ({reason}); --raw reads its pane",
         )
-    if text is None:
-        raise trouble or session_not_found(ref.session, ref.project.root)
-    return _from_pane(ctx, ref, request, reader, text, reason)
+    if trouble is not None:
+        raise trouble
+    return _from_pane(ctx, ref, request, reader, _read_pane(ctx, ref, pane), reason)
 
 
-def _read_pane(ctx: Context, ref: SessionRef) -> PaneText:
-    text = pane_text.read(ctx, ref)
+def _read_pane(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -> PaneText:
+    text = pane_text.read(ctx, ref, pane)
     if text is None:
         raise session_not_found(ref.session, ref.project.root)
     return text
 
 
-def _try_read_pane(ctx: Context, ref: SessionRef) -> tuple[PaneText | None, TmuxUnavailable | None]:
-    """Return the pane; a transcript can be read without tmux, so the error matters only without a transcript."""
+def _try_find_pane(ctx: Context, ref: SessionRef) -> tuple[Pane | None, TmuxUnavailable | None]:
+    """Return the pane without its text, or the error, which matters only if there is no transcript."""
     try:
-        return pane_text.read(ctx, ref), None
+        return ctx.server(ref).find_pane(ref.session), None
     except TmuxUnavailable as problem:
         return None, problem
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
@@ -46,13 +46,14 @@ def size_of(lines: tuple[str, ...]) -> int:
     return len("\n".join(lines).encode("utf-8", "replace"))
 
 
-def read(ctx: Context, ref: SessionRef) -> PaneText | None:
+def read(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -> PaneText | None:
     """Return the pane of the session, dead or alive; None if tmux has no such session.
 
-    Raise TmuxUnavailable if that cannot be determined.
+    `pane` saves the query if the caller has it. Raise TmuxUnavailable if tmux cannot be queried.
     """
     server = ctx.server(ref)
-    pane = server.find_pane(ref.session)
+    if isinstance(pane, UnsetType):
+        pane = server.find_pane(ref.session)
     if pane is None:
         return None
     text = server.capture([pane.pane_id], history=_ALL).get(pane.pane_id)
@@ -96,12 +97,6 @@ def _build(ctx: Context, ref: SessionRef, pane: Pane, text: str) -> PaneText:
         from_top=from_top,
         settled=len(lines) if pane.dead else layout.frame_start(lines),
     )
-
-
-def next_offset(ctx: Context, ref: SessionRef) -> int:
-    """Return the offset of a reader that has read everything (`capture --raw --delta-from`); 0 without a session."""
-    found = read(ctx, ref)
-    return found.size if found else 0
 
 
 def read_meta_or_default(ref: SessionRef) -> SessionMeta:

@@ -6,11 +6,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.core.context import Context
-from lisa_py.core.output import conversation, pane_capture, pane_text
+from lisa_py.core.output import conversation, pane_capture, pane_offset, pane_text
 from lisa_py.core.output import pane_cursor as output_pane_cursor
 from lisa_py.core.output.pane_text import PaneText
 from lisa_py.core.redact.redactor import MARGIN, Mask
 from lisa_py.host import files
+from lisa_py.host.pane import Pane
 from lisa_py.store.cursors import PaneCursor, TranscriptCursor
 from lisa_py.store.paths import SessionRef
 
@@ -35,34 +36,47 @@ def read(
     *,
     dialog: bool = False,
     pane: PaneText | UnsetType | None = UNSET,
+    record: Pane | UnsetType | None = UNSET,
 ) -> OutputTail:
     """Return the last `count` lines, redacted before they are cut; with `dialog` the bottom of the screen matters.
 
-    Without tmux it returns what can be read without it; `pane` saves the query if the caller has it.
+    Without tmux it returns what can be read without it; `pane` saves the query if the caller has it. With `record`
+    (the pane without its text) the text is read only without a transcript, and the result has no pane cursor.
     """
-    text = _try_read_pane(ctx, ref) if isinstance(pane, UnsetType) else pane
+    by_record = not isinstance(record, UnsetType)
+    text = None if by_record else _try_read_pane(ctx, ref) if isinstance(pane, UnsetType) else pane
     pane_cursor = output_pane_cursor.read_all(text, pane_text.read_meta_or_default(ref).run_id).cursor if text else None
-    offset = text.size if text else 0
-    location = conversation.locate(ctx, ref, text.pane if text else None)
+    shown = text.pane if text else None if isinstance(record, UnsetType) else record
+    location = conversation.locate(ctx, ref, shown)
     if not location.reason:
         excerpt = conversation.read_newest(location, lambda so_far: so_far.text.count("\n") >= count + MARGIN)
         if excerpt.messages:
             lines = _cut(excerpt.text.split("\n"), count, mask)
+            offset = _count_output(ctx, ref, shown) if by_record else text.size if text else 0
             return OutputTail(
                 lines=lines, source="transcript", next_offset=offset, pane=pane_cursor, transcript=excerpt.cursor
             )
+    if by_record:
+        text = _try_read_pane(ctx, ref, shown)
     if text is not None:
         lines = _cut(_pane_lines(text, ref, dialog), count, mask)
-        return OutputTail(lines=lines, source="pane", next_offset=offset, pane=pane_cursor)
+        return OutputTail(lines=lines, source="pane", next_offset=text.size, pane=pane_cursor)
     saved = files.read_from(ref.output, 0, 1 << 20).decode("utf-8", "replace").rstrip("\n")
     return OutputTail(lines=_cut(saved.split("\n"), count, mask), source="saved") if saved else OutputTail()
 
 
-def _try_read_pane(ctx: Context, ref: SessionRef) -> PaneText | None:
+def _try_read_pane(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -> PaneText | None:
     try:
-        return pane_text.read(ctx, ref)
+        return pane_text.read(ctx, ref, pane)
     except TmuxUnavailable:
         return None
+
+
+def _count_output(ctx: Context, ref: SessionRef, pane: Pane | None) -> int:
+    try:
+        return pane_offset.next_offset(ctx, ref, pane)
+    except TmuxUnavailable:
+        return 0
 
 
 def _pane_lines(text: PaneText, ref: SessionRef, dialog: bool) -> list[str]:

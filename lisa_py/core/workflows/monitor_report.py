@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import monitor_stream
-from lisa_py.core.output import pane_text
+from lisa_py.core.output import pane_offset
 from lisa_py.core.status.status_reader import normalise_status
 from lisa_py.core.wait import monitor
 from lisa_py.core.wait.monitor import MonitorSummary, Poll
@@ -200,7 +200,7 @@ class PollReporter:
 
     def _read_offset(self) -> int:
         try:
-            return pane_text.next_offset(self._ctx, self._ref)
+            return pane_offset.next_offset(self._ctx, self._ref)
         except LisaError:
             return 0
 
