@@ -12,7 +12,7 @@ from lisa_py.cli import click_options, help_pages, skill_index
 from lisa_py.contract import error_codes, schema
 from lisa_py.contract.command import Command, Field
 from lisa_py.contract.errors import COMMON_ERRORS
-from lisa_py.host import files, folder_copy
+from lisa_py.host import files
 from lisa_py.host.env import VARIABLES
 
 TREE = os.path.dirname(os.path.dirname(commands.ROOT))
@@ -167,11 +167,6 @@ def find_stale(root: str = TREE) -> list[str]:
     wanted = build_pages()
     differing = [path for path, text in wanted.items() if _read(os.path.join(root, path)) != text]
     existing = [os.path.join(FOLDER, name) for name in files.list_names(os.path.join(root, FOLDER))]
-    copied = os.path.join(root, skill_index.COPY)
-    if os.path.isdir(copied):
-        existing += [
-            os.path.join(skill_index.COPY, node.relative_path) for node in folder_copy.walk(copied) if node.kind == "F"
-        ]
     return sorted([*differing, *(path for path in existing if path not in wanted)])
 
 
