@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import commands
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Field
 from lisa_py.contract.command_index import CommandEntry
 from lisa_py.core.context import Context
@@ -43,7 +44,7 @@ class Capability(Struct, frozen=True, kw_only=True):
     """Error codes of this command, besides the common ones."""
 
 
-class CapabilitiesResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class CapabilitiesResult(Answer):
     version: str
     commit: str
     date: str

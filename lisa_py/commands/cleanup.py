@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import cleanup
@@ -17,7 +18,7 @@ class Args(Struct, kw_only=True):
     include_tmux_default: Annotated[bool, Flag(help="also dead sockets of your own tmux")] = False
 
 
-class CleanupResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class CleanupResult(Answer):
     dry_run: bool
     scanned: int
     removed: int

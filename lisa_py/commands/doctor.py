@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import doctor
@@ -14,7 +15,7 @@ class Args(Struct, kw_only=True):
     """No flags."""
 
 
-class DoctorResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class DoctorResult(Answer):
     ok: bool
     """True if tmux and at least one agent are on PATH."""
     checks: list[doctor.ProgramCheck]

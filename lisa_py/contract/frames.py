@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from lisa_py.contract.answer import Answer
+
 FrameKind = Literal[
     "user",  # a prompt, as typed
     "assistant",  # answer text
@@ -37,7 +39,7 @@ ErrorKind = Literal[
 ]
 
 
-class Usage(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Usage(Answer, omit_defaults=True):
     """Tokens as reported by the agent."""
 
     input_tokens: int = 0
@@ -55,7 +57,7 @@ class Todo(Struct, frozen=True, rename="camel"):
     status: Literal["pending", "in_progress", "completed"]
 
 
-class Frame(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Frame(Answer, omit_defaults=True):
     """One typed step of a transcript."""
 
     kind: FrameKind

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
+
+from lisa_py.contract.answer import Answer
 
 
-class FromState(Struct, frozen=True, kw_only=True, rename="camel"):
+class FromState(Answer):
     """The part of a status, handoff or packet that a plan continues from."""
 
     session: str = ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
+
+from lisa_py.contract.answer import Answer
 
 SessionStateWord = Literal[
     "just_started",
@@ -78,7 +80,7 @@ StateSource = Literal[
 """Kind of the deciding evidence, most reliable first: see docs/guide/states.md."""
 
 
-class AgentReport(Struct, frozen=True, kw_only=True, rename="camel"):
+class AgentReport(Answer):
     """Report of one kind of evidence about a live agent."""
 
     source: StateSource
@@ -92,7 +94,7 @@ class AgentReport(Struct, frozen=True, kw_only=True, rename="camel"):
     """Short text for people, such as the tool or the title of the dialog."""
 
 
-class Signals(Struct, frozen=True, kw_only=True, rename="camel"):
+class Signals(Answer):
     """The evidence behind a status, for verification."""
 
     run_id: str | UnsetType = UNSET
@@ -129,7 +131,7 @@ class Signals(Struct, frozen=True, kw_only=True, rename="camel"):
     reports: tuple[AgentReport, ...] = ()
 
 
-class Status(Struct, frozen=True, kw_only=True, rename="camel"):
+class Status(Answer):
     """Status of a session."""
 
     session: str

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import (
     MODE_ALIASES,
@@ -47,7 +48,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class BuildCommandResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class BuildCommandResult(Answer):
     agent: str
     mode: str
     project_root: str

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
@@ -19,7 +20,7 @@ class Args(Struct, kw_only=True):
     label: Annotated[str, Flag(help="label", metavar="WORDS")] = ""
 
 
-class OauthAddResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class OauthAddResult(Answer):
     id: str
     added: bool
     count: int

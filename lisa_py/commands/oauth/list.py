@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
@@ -15,7 +16,7 @@ class Args(Struct, kw_only=True):
     """No flags."""
 
 
-class OauthListResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class OauthListResult(Answer):
     count: int
     tokens: list[oauth_tokens.TokenListItem]
 

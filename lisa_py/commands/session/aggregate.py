@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract import flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import ProjectRoot
@@ -36,7 +37,7 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-class AggregateItem(Struct, frozen=True, kw_only=True, rename="camel"):
+class AggregateItem(Answer):
     """One session; only `error` and `errorCode` are set if it could not be read."""
 
     session: str
@@ -57,7 +58,7 @@ class AggregateItem(Struct, frozen=True, kw_only=True, rename="camel"):
     warning: SessionWarning | UnsetType = UNSET
 
 
-class AggregateResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class AggregateResult(Answer):
     session_count: int
     items: tuple[AggregateItem, ...]
     combined_pack: str

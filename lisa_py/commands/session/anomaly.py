@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
 from lisa_py.core.advice import diagnose, next_action, recovery
@@ -21,7 +22,7 @@ class Args(Struct, kw_only=True):
     auto_remediate: Annotated[bool, Flag(help="commands that may help; none is run")] = False
 
 
-class AnomalyResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class AnomalyResult(Answer):
     session: str
     status: str
     session_state: str

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract import flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.core.context import Context
@@ -29,7 +30,7 @@ class Args(Struct, kw_only=True):
     combine: flags.Combine = "max"
 
 
-class BudgetEnforceResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class BudgetEnforceResult(Answer):
     ok: bool
     observed: UsageAmounts
     limits: BudgetLimits

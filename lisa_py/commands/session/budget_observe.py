@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract import flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context
 from lisa_py.core.inputs import Inputs
@@ -31,7 +32,7 @@ class Args(Struct, kw_only=True):
     combine: flags.Combine = "max"
 
 
-class BudgetObserveResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class BudgetObserveResult(Answer):
     ok: bool
     observed: UsageAmounts
     sources: tuple[str, ...]

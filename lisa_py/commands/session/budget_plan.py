@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, ProjectRoot
 from lisa_py.contract.from_state import FromState
@@ -32,7 +33,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class BudgetPlanResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class BudgetPlanResult(Answer):
     goal: str
     agent: str
     mode: str

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract import flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import ProjectRoot, Session, TokenBudget
@@ -45,7 +46,7 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-class SessionCaptureResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class SessionCaptureResult(Answer):
     """Captured output; the keys depend on the source and the flags."""
 
     session: str

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract import flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.flags import ProjectRoot
@@ -45,7 +46,7 @@ class Args(Struct, kw_only=True):
     ] = ""
 
 
-class CheckpointResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class CheckpointResult(Answer):
     action: str
     file: str
     session: str

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import MAX_HOURS, ProjectRoot, Session
@@ -32,14 +33,14 @@ class Args(Struct, kw_only=True):
     clear: Annotated[bool, Flag(help="removal of the key")] = False
 
 
-class ContextCacheListResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ContextCacheListResult(Answer):
     project_root: str
     count: int
     keys: tuple[str, ...]
     items: tuple[ContextCacheRecord, ...]
 
 
-class ContextCacheResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ContextCacheResult(Answer):
     action: str
     """read, updated or cleared."""
     project_root: str

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py import agents
 from lisa_py.contract import flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot
@@ -45,7 +46,7 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-class ContextPackResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ContextPackResult(Answer):
     session: str
     session_state: str
     status: str

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import commands
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.context import Context
@@ -18,7 +19,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class ContractCheckResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ContractCheckResult(Answer):
     ok: bool
     project_root: str
     skill_path: str

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.context import Context
@@ -20,7 +21,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class DedupeResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class DedupeResult(Answer):
     task_hash: str
     duplicate: bool
     project_root: str

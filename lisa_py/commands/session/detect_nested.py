@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import (
     AgentArgs,
@@ -36,7 +37,7 @@ class Args(Struct, kw_only=True):
     why: Annotated[bool, Flag(help="positions in the prompt that decided")] = False
 
 
-class DetectNestedResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class DetectNestedResult(Answer):
     agent: str
     mode: str
     nested_policy: str

@@ -31,7 +31,7 @@ class Args(Struct, kw_only=True):
     semantic_only: Annotated[bool, Flag(help="only meaningful lines, compared without times")] = False
 
 
-class DiffPackResult(PackDiff, frozen=True, kw_only=True, rename="camel"):
+class DiffPackResult(PackDiff):
     """The changes, their source, and the pack itself."""
 
     source: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import ProjectRoot, Session
 from lisa_py.core.context import Context
@@ -14,7 +15,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class ExistsResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ExistsResult(Answer):
     session: str
     exists: bool
     project_root: str

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.contract.records import Event
@@ -32,7 +33,7 @@ class Args(Struct, kw_only=True):
     ] = ""
 
 
-class ExplainResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ExplainResult(Answer):
     status: Status
     event_file: str
     events: tuple[Event, ...]
@@ -131,7 +132,7 @@ def _format_events(answer: ExplainResult) -> list[str]:
     return [*lines, f"next_cursor: {answer.next_cursor}"]
 
 
-class MinimalExplainResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalExplainResult(Answer):
     """Return the reason and the events, for polling loops."""
 
     session: str

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.context import Context
@@ -32,7 +33,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class GuardResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class GuardResult(Answer):
     shared_tmux: bool
     project_root: str
     default_session_count: int

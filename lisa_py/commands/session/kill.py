@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import session_not_found
 from lisa_py.contract.flags import AllHashes, ProjectRoot, Session
@@ -17,7 +18,7 @@ class Args(Struct, kw_only=True):
     cleanup_all_hashes: AllHashes = False
 
 
-class KillResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class KillResult(Answer):
     session: str
     ok: bool
     found: bool

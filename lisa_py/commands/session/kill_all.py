@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AllHashes, ProjectRoot
 from lisa_py.core.context import Context
@@ -18,7 +19,7 @@ class Args(Struct, kw_only=True):
     cleanup_all_hashes: AllHashes = False
 
 
-class KillAllResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class KillAllResult(Answer):
     ok: bool
     killed: int
     total: int

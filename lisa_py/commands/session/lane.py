@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES, ProjectRoot
@@ -54,7 +55,7 @@ class Args(Struct, kw_only=True):
     list: Annotated[bool, Flag(help="list of all lanes")] = False
 
 
-class LaneResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class LaneResult(Answer):
     action: str
     project_root: str
     count: int

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import CursorReset, ProjectRoot
@@ -33,7 +34,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class ListResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ListResult(Answer):
     """The sessions; keys after `count` depend on the flags."""
 
     sessions: tuple[str, ...]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import MAX_HOURS, ProjectRoot, Session
 from lisa_py.core.context import Context
@@ -25,14 +26,14 @@ class Args(Struct, kw_only=True):
     max_lines: Annotated[int, Flag(help="number of lines to store (with --refresh)", minimum=1)] = memories.LINES
 
 
-class DeltaMetadata(Struct, frozen=True, kw_only=True, rename="camel"):
+class DeltaMetadata(Answer):
     baseline_line_count: int
     current_line_count: int
     delta_count: int
     max_lines: int
 
 
-class MemoryResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class MemoryResult(Answer):
     session: str
     project_root: str
     updated_at: str

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, Mode, ProjectRoot
 from lisa_py.core.context import Context
@@ -20,7 +21,7 @@ class Args(Struct, kw_only=True):
     tag: Annotated[str, Flag(help="suffix of the name; letters and digits only", metavar="WORD")] = ""
 
 
-class NameResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class NameResult(Answer):
     session: str
     agent: str
     mode: str

@@ -19,7 +19,7 @@ class Args(Struct, kw_only=True):
     budget: Annotated[int, Flag(help="token budget for the next command", minimum=1)] = 480
 
 
-class NextResult(Advice, frozen=True, kw_only=True, rename="camel"):
+class NextResult(Advice):
     """The suggestion; for a missing session the command that starts it again."""
 
     error_code: str | UnsetType = UNSET

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.flags import MAX_HOURS, ProjectRoot
@@ -30,7 +31,7 @@ class Args(Struct, kw_only=True):
     list: Annotated[bool, Flag(help="list of all objectives")] = False
 
 
-class ObjectiveResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ObjectiveResult(Answer):
     action: str
     project_root: str
     current_id: str

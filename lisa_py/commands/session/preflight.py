@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, Model, ProjectRoot
 from lisa_py.core.context import Context
@@ -30,7 +31,7 @@ class Args(Struct, kw_only=True):
     no_network: Annotated[bool, Flag(help="check of the model name only, without a call")] = False
 
 
-class PreflightResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class PreflightResult(Answer):
     ok: bool
     project_root: str
     environment: preflight.EnvironmentReport

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import (
@@ -49,7 +50,7 @@ class Args(Struct, kw_only=True):
     rewrite: Annotated[bool, Flag(help="prompt wordings that are detected as nested")] = False
 
 
-class PromptLintResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class PromptLintResult(Answer):
     agent: str
     mode: str
     project_root: str

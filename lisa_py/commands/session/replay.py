@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.advice import diagnose
@@ -22,7 +23,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class ReplayResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ReplayResult(Answer):
     ok: bool
     session: str
     project_root: str

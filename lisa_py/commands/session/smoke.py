@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract import flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
 from lisa_py.core.context import Context
@@ -45,7 +46,7 @@ class Args(Struct, kw_only=True):
     ] = ""
 
 
-class MatrixFailure(Struct, frozen=True, kw_only=True, rename="camel"):
+class MatrixFailure(Answer):
     """A prompt with an unexpected detection result."""
 
     prompt: str
@@ -53,7 +54,7 @@ class MatrixFailure(Struct, frozen=True, kw_only=True, rename="camel"):
     actual_mode: str
 
 
-class MinimalSmokeResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalSmokeResult(Answer):
     """Short report for a CI job."""
 
     ok: bool

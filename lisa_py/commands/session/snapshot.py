@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract import flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
@@ -31,7 +32,7 @@ class Args(Struct, kw_only=True):
     fail_not_found: FailNotFound = False
 
 
-class SnapshotResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class SnapshotResult(Answer):
     session: str
     status: str
     session_state: str
@@ -53,7 +54,7 @@ class SnapshotResult(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-class FailedSnapshotResult(SnapshotResult, frozen=True, kw_only=True, rename="camel"):
+class FailedSnapshotResult(SnapshotResult):
     """Snapshot of a session that could not be read; exit code 1."""
 
 

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py import agents
 from lisa_py.contract import objective as contract_objective
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import (
@@ -56,7 +57,7 @@ class Args(Struct, kw_only=True):
     dry_run: Annotated[bool, Flag(help="checks and command line only; no session")] = False
 
 
-class SpawnResult(SpawnSummary, frozen=True, kw_only=True, rename="camel"):
+class SpawnResult(SpawnSummary):
     """The session, the adaptation of its agent, and its inputs."""
 
     hooks: bool
@@ -72,7 +73,7 @@ class SpawnResult(SpawnSummary, frozen=True, kw_only=True, rename="camel"):
     """Arguments omitted, prevented or accepted for the installed version of the agent."""
 
 
-class SpawnDryRunResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class SpawnDryRunResult(Answer):
     """Plan of a spawn under --dry-run."""
 
     dry_run: bool = True

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract import jsontext
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.core.context import Context
@@ -32,7 +33,7 @@ class Args(Struct, kw_only=True):
     include: Annotated[str, Flag(help="further stores: memory, context-cache", metavar="CSV")] = ""
 
 
-class StateSandboxListResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class StateSandboxListResult(Answer):
     action: str = "list"
     project_root: str
     objective_count: int
@@ -47,7 +48,7 @@ class StateSandboxListResult(Struct, frozen=True, kw_only=True, rename="camel"):
     lanes: tuple[Lane, ...] | UnsetType = UNSET
 
 
-class StateSandboxSnapshotResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class StateSandboxSnapshotResult(Answer):
     action: str = "snapshot"
     project_root: str
     objective_count: int
@@ -58,7 +59,7 @@ class StateSandboxSnapshotResult(Struct, frozen=True, kw_only=True, rename="came
     snapshot: RegistrySnapshot | UnsetType = UNSET
 
 
-class StateSandboxRestoreResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class StateSandboxRestoreResult(Answer):
     action: str = "restore"
     project_root: str
     source_file: str
@@ -71,7 +72,7 @@ class StateSandboxRestoreResult(Struct, frozen=True, kw_only=True, rename="camel
     lane_store_path: str | UnsetType = UNSET
 
 
-class StateSandboxClearResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class StateSandboxClearResult(Answer):
     action: str = "clear"
     project_root: str
     cleared_objectives: bool

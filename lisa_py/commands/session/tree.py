@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import CursorFile, CursorReset, ProjectRoot
@@ -28,7 +29,7 @@ class Args(Struct, kw_only=True):
     cursor_reset: CursorReset = False
 
 
-class TreeResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class TreeResult(Answer):
     project_root: str
     all_hashes: bool
     node_count: int
@@ -151,7 +152,7 @@ def _format_branch(node: TreeNode, depth: int) -> list[str]:
     return lines + [line for child in node.children for line in _format_branch(child, depth + 1)]
 
 
-class MinimalTreeResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalTreeResult(Answer):
     node_count: int
     total_node_count: int
     filtered_node_count: int

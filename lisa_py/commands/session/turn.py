@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from lisa_py.contract import flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.core.context import Context
@@ -76,7 +77,7 @@ def _build_packet_request(args: Args) -> PacketRequest:
     )
 
 
-class MinimalTurnResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalTurnResult(Answer):
     """Return the result of the turn, or of the failed step."""
 
     ok: bool

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract import csv
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import CursorFile, CursorReset, ProjectRoot, TimeoutSeconds
 from lisa_py.core.context import Context
@@ -32,7 +33,7 @@ class Args(Struct, kw_only=True):
     stream_json: Annotated[bool, Flag(help="one JSON line per change, before the result", json=True)] = False
 
 
-class WaitChangeEvent(Struct, frozen=True, kw_only=True, rename="camel"):
+class WaitChangeEvent(Answer):
     """A changed session state."""
 
     type: str = "change"
@@ -40,7 +41,7 @@ class WaitChangeEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     session: WaitRow
 
 
-class WaitResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class WaitResult(Answer):
     ok: bool
     condition: str
     """any or all."""
@@ -58,7 +59,7 @@ class WaitResult(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-class MinimalWaitResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalWaitResult(Answer):
     ok: bool
     sessions: tuple[wait_selection.MinimalWaitRow, ...]
     pending: tuple[str, ...]

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import commands
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context
 from lisa_py.core.skill import contract_check as skill_contract_check
@@ -26,7 +27,7 @@ class Args(Struct, kw_only=True):
     sync_plan: Annotated[bool, Flag(help="commands to run, most urgent first")] = False
 
 
-class SkillsDoctorResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class SkillsDoctorResult(Answer):
     ok: bool
     repo_root: str
     repo_skill_path: str

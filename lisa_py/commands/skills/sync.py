@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context
 from lisa_py.core.skill import installer, locations
@@ -27,7 +28,7 @@ class Args(Struct, kw_only=True):
     force: Annotated[bool, Flag(help="replacement of a destination that is not lisa's skill")] = False
 
 
-class SkillsSyncResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class SkillsSyncResult(Answer):
     source: str
     destination: str
     files: int

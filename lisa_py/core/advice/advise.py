@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import diagnose, next_step
 from lisa_py.core.context import Context
 from lisa_py.store.paths import SessionRef
 
 
-class Advice(Struct, frozen=True, kw_only=True, rename="camel"):
+class Advice(Answer):
     """The suggested next command."""
 
     session: str

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.agents.base import quote
+from lisa_py.contract.answer import Answer
 from lisa_py.host import files
 from lisa_py.host.env import Settings
 
@@ -56,7 +57,7 @@ class ActionTarget(Struct, frozen=True, kw_only=True):
     binary: str = "lisa"
 
 
-class RecommendedAction(Struct, frozen=True, kw_only=True, rename="camel"):
+class RecommendedAction(Answer):
     """A suggestion in all its forms."""
 
     name: str

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.core.context import Context
 from lisa_py.host import files
@@ -15,7 +16,7 @@ from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
 
 
-class SessionWarning(Struct, frozen=True, kw_only=True, rename="camel"):
+class SessionWarning(Answer):
     """An error that made the answer incomplete."""
 
     error_code: str

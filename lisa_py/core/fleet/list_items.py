@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action, priority
 from lisa_py.core.context import Context
@@ -14,7 +15,7 @@ from lisa_py.store import snapshots
 from lisa_py.store.paths import Project, SessionRef
 
 
-class ListItem(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class ListItem(Answer, omit_defaults=True):
     session: str
     status: str | UnsetType = UNSET
     session_state: str | UnsetType = UNSET

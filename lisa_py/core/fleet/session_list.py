@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
@@ -40,7 +41,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     cursor_reset: bool = False
 
 
-class PrunePreview(Struct, frozen=True, kw_only=True, rename="camel"):
+class PrunePreview(Answer):
     """Command that removes the records of a missing session."""
 
     session: str

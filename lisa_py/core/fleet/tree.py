@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover as running
@@ -19,7 +20,7 @@ SessionKey = tuple[str, str]
 """Project root and name: names repeat across projects."""
 
 
-class TreeRow(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class TreeRow(Answer, omit_defaults=True):
     """One session; empty fields are omitted."""
 
     session: str
@@ -37,7 +38,7 @@ class TreeRow(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=T
         return self.project_root, self.session
 
 
-class TreeNode(TreeRow, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class TreeNode(TreeRow, omit_defaults=True):
     """One session with its children."""
 
     children: tuple[TreeNode, ...] = ()

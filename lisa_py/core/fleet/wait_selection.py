@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, UsageError, session_not_found
 from lisa_py.contract.status import SESSION_STATES
 from lisa_py.core.advice import next_action, priority
@@ -28,7 +29,7 @@ class WaitQuery(Struct, frozen=True, kw_only=True):
     cursor_reset: bool = False
 
 
-class WaitRow(Struct, frozen=True, kw_only=True, rename="camel"):
+class WaitRow(Answer):
     """The last known state of one session."""
 
     session: str
@@ -50,7 +51,7 @@ class WaitRow(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-class MinimalWaitRow(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalWaitRow(Answer):
     session: str
     session_state: str
     next_action: str

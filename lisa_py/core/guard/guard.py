@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from lisa_py.contract.answer import Answer
 from lisa_py.core.guard import policy_file, risk
 from lisa_py.core.guard.policy_file import GuardPolicy
 from lisa_py.core.guard.risk import RiskFinding
@@ -15,7 +16,7 @@ _CODE_ORDER = tuple(risk.MESSAGES)
 _STRICTNESS = ("off", "warn", "strict")
 
 
-class CommandRisk(Struct, frozen=True, kw_only=True, rename="camel"):
+class CommandRisk(Answer):
     """One command of the chain and its risks."""
 
     command: str

@@ -6,11 +6,12 @@ import re
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from lisa_py import agents
 from lisa_py.agents.base import quote
 from lisa_py.contract import jsontext
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
@@ -33,7 +34,7 @@ _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{7,63}\Z")
 _ENDED_STATES = ("completed", "crashed", "not_found")
 
 
-class Checkpoint(Struct, frozen=True, kw_only=True, rename="camel"):
+class Checkpoint(Answer):
     """One file; everything has a default, so that handoffs and files of other writers can be read, too."""
 
     version: str = "1"
@@ -64,7 +65,7 @@ class Checkpoint(Struct, frozen=True, kw_only=True, rename="camel"):
     redact_rules: tuple[str, ...] | UnsetType = UNSET
 
 
-class CheckpointLiveness(Struct, frozen=True, kw_only=True, rename="camel"):
+class CheckpointLiveness(Answer):
     """State of the session of a checkpoint now."""
 
     live: bool | UnsetType = UNSET

@@ -7,8 +7,7 @@ import binascii
 import sys
 from typing import Any
 
-from msgspec import Struct
-
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 
 ENCODING = "base64-zstd"
@@ -16,7 +15,7 @@ _GZIP = "base64-gzip"
 _LEVEL = 9
 
 
-class CompressedPayload(Struct, frozen=True, kw_only=True, rename="camel"):
+class CompressedPayload(Answer):
     compression: str
     encoding: str
     compressed_payload: str

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import pack, sections
 from lisa_py.core.handoff.pack import PackFacts, PackRequest
@@ -27,7 +28,7 @@ class DiffRequest(Struct, frozen=True, kw_only=True):
     """Compare meaningful lines only."""
 
 
-class PackDiff(Struct, frozen=True, kw_only=True, rename="camel"):
+class PackDiff(Answer):
     """Changes in the pack of a session since the last one."""
 
     session: str

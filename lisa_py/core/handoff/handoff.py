@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
@@ -35,7 +36,7 @@ class HandoffRequest(Struct, frozen=True, kw_only=True):
     mode: str = "auto"
 
 
-class HandoffState(Struct, frozen=True, kw_only=True, rename="camel"):
+class HandoffState(Answer):
     status: str
     session_state: str
     reason: str
@@ -43,7 +44,7 @@ class HandoffState(Struct, frozen=True, kw_only=True, rename="camel"):
     id: str | UnsetType = UNSET
 
 
-class NextAction(Struct, frozen=True, kw_only=True, rename="camel"):
+class NextAction(Answer):
     name: str
     command: str
     id: str | UnsetType = UNSET
@@ -63,7 +64,7 @@ class HandoffQuestion(Struct, frozen=True, kw_only=True):
     id: str | UnsetType = UNSET
 
 
-class Handoff(Struct, frozen=True, kw_only=True, rename="camel"):
+class Handoff(Answer):
     """One handoff; UNSET fields do not belong to its schema or situation."""
 
     session: str

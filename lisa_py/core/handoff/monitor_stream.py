@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, UnsetType, structs
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
@@ -22,7 +23,7 @@ MAX_EVENTS = 24
 TOKENS_PER_EVENT = 32
 
 
-class MonitorHandoff(Struct, frozen=True, kw_only=True, rename="camel"):
+class MonitorHandoff(Answer):
     """One line of the stream."""
 
     type: str = "handoff"

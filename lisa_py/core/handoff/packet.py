@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
@@ -43,12 +44,12 @@ class CaptureBlock(Struct, frozen=True, kw_only=True):
     """transcript, pane, saved (the last screen of an ended session) or none."""
 
 
-class EventsBlock(Struct, frozen=True, kw_only=True, rename="camel"):
+class EventsBlock(Answer):
     events: tuple[RecentEvent, ...]
     dropped_recent: int
 
 
-class Packet(Struct, frozen=True, kw_only=True, rename="camel"):
+class Packet(Answer):
     """A full packet."""
 
     session: str
@@ -97,7 +98,7 @@ COMPARED_KEYS = (
 """Keys compared by `--delta-json`."""
 
 
-class PacketDelta(Struct, frozen=True, kw_only=True, rename="camel"):
+class PacketDelta(Answer):
     """Changes since the last packet of the cursor file."""
 
     session: str

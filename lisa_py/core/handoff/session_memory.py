@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.core.context import Context
 from lisa_py.core.output import pane_capture, pane_text, semantic
@@ -56,7 +57,7 @@ class MemoryRefreshResult(Struct, frozen=True, kw_only=True):
     """A corrupt memory was moved aside."""
 
 
-class MemoryBlock(Struct, frozen=True, kw_only=True, rename="camel"):
+class MemoryBlock(Answer):
     """Summary of the memory of a session, for handoffs and packs."""
 
     updated_at: str

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.core.lifecycle.spawn import SpawnReport
 
 
-class SpawnSummary(Struct, frozen=True, kw_only=True, rename="camel"):
+class SpawnSummary(Answer):
     """A started session; commands add their own fields."""
 
     session: str

@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import Iterator
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch
@@ -22,7 +23,7 @@ LOGIN_SECONDS = 3.0
 """Time limit for the start of a login shell."""
 
 
-class ProgramCheck(Struct, frozen=True, kw_only=True, rename="camel"):
+class ProgramCheck(Answer):
     """One required program."""
 
     name: str
@@ -32,7 +33,7 @@ class ProgramCheck(Struct, frozen=True, kw_only=True, rename="camel"):
     version: str | UnsetType = UNSET
 
 
-class MachineCheck(Struct, frozen=True, kw_only=True, rename="camel"):
+class MachineCheck(Answer):
     """One property of this machine."""
 
     name: str

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.agents.base import Agent, AgentLaunch, has_flag
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 
 WINDOW = 48
 """Characters before and after a hint that distinguish a request from a mention."""
 
 
-class NestedDetection(Struct, frozen=True, kw_only=True, rename="camel"):
+class NestedDetection(Answer):
     """Sandbox decision for a launch, with its reason."""
 
     eligible: bool = False
@@ -30,7 +31,7 @@ class NestedDetection(Struct, frozen=True, kw_only=True, rename="camel"):
     effective_full_auto: bool | UnsetType = UNSET
 
 
-class Span(Struct, frozen=True, kw_only=True, rename="camel"):
+class Span(Answer):
     """One place in the prompt that looks like a nested run; offsets count characters."""
 
     hint: str
@@ -45,7 +46,7 @@ class Span(Struct, frozen=True, kw_only=True, rename="camel"):
     """True if this hint decided."""
 
 
-class NestingExplanation(Struct, frozen=True, kw_only=True, rename="camel"):
+class NestingExplanation(Answer):
     """Reasoning of a detection, hint by hint."""
 
     eligible: bool

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent, Binding, View
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame
 from lisa_py.core.context import Context
@@ -37,7 +38,7 @@ class Message(Struct, frozen=True):
     timestamp: str
 
 
-class ToolCall(Struct, frozen=True, kw_only=True, rename="camel"):
+class ToolCall(Answer):
     """One tool call; `after` is the index of the preceding message, -1 before the first."""
 
     tool: str

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.records import Event
 from lisa_py.core.context import Context
@@ -116,7 +117,7 @@ class EventStart(Struct, frozen=True):
     moment: float | None = None
 
 
-class CompactEvent(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class CompactEvent(Answer, omit_defaults=True):
     """An event in compact answers."""
 
     at: str

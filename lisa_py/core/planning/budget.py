@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.core.planning.usage_metrics import METRICS, UsageReading
 
 """Error codes of the flags for usage, for commands that take them."""
@@ -19,7 +20,7 @@ class UsageAmounts(Struct, frozen=True, kw_only=True):
     steps: int = 0
 
 
-class BudgetLimits(Struct, frozen=True, kw_only=True, rename="camel"):
+class BudgetLimits(Answer):
     """Limits; 0: unlimited."""
 
     max_tokens: int = 0

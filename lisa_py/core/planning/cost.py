@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from lisa_py.contract.answer import Answer
 from lisa_py.core.planning import topology
 
 _BASE = {
@@ -30,7 +31,7 @@ class CostStep(Struct, frozen=True):
     seconds: int
 
 
-class CostEstimate(Struct, frozen=True, kw_only=True, rename="camel"):
+class CostEstimate(Answer):
     """The whole job."""
 
     goal: str
@@ -42,7 +43,7 @@ class CostEstimate(Struct, frozen=True, kw_only=True, rename="camel"):
     steps: tuple[CostStep, ...]
 
 
-class HardStop(Struct, frozen=True, kw_only=True, rename="camel"):
+class HardStop(Answer):
     """Limits at which a runaway job is stopped."""
 
     max_tokens: int

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.agents.base import quote
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import diagnose, next_step, priority
@@ -19,7 +20,7 @@ DEFAULT_BUDGET = 320
 AMBIGUOUS = "ambiguous_project_root"
 
 
-class QueueItem(Struct, frozen=True, kw_only=True, rename="camel"):
+class QueueItem(Answer):
     """One session and its suggested action."""
 
     position: int = 0

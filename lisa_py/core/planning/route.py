@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.from_state import FromState
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
@@ -40,7 +41,7 @@ class RouteRequest(Struct, frozen=True, kw_only=True):
     emit_runbook: bool = False
 
 
-class Route(Struct, frozen=True, kw_only=True, rename="camel"):
+class Route(Answer):
     """The recommendation; UNSET parts were not requested."""
 
     goal: str

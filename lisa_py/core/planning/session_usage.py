@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from msgspec import Struct
-
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.frames import Usage
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
@@ -18,7 +17,7 @@ from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
 
 
-class SessionUsage(Struct, frozen=True, kw_only=True, rename="camel"):
+class SessionUsage(Answer):
     """Usage of one session so far."""
 
     tokens: int | None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from lisa_py.contract import objective as contract_objective
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.objective import ObjectiveSummary
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.send.send import SendResult
@@ -15,7 +16,7 @@ from lisa_py.store.paths import SessionRef
 NOT_ACCEPTED = "send_not_taken"
 
 
-class ChoiceSummary(Struct, frozen=True, kw_only=True, rename="camel"):
+class ChoiceSummary(Answer):
     """The selected choice; number 0 if the dialog was closed with Escape."""
 
     number: int
@@ -23,7 +24,7 @@ class ChoiceSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     waiting_for: str
 
 
-class SessionSendResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class SessionSendResult(Answer):
     """Result of a send."""
 
     session: str

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command_index import CommandIndex
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
@@ -18,7 +19,7 @@ ACCEPTED_STATUSES = ("up_to_date", "missing", "newer")
 """States that are not failures: a newer skill requires an update of lisa, not of the skill."""
 
 
-class SkillTarget(Struct, frozen=True, kw_only=True, rename="camel"):
+class SkillTarget(Answer):
     """One location where an agent expects the skill."""
 
     target: str

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract import jsontext
+from lisa_py.contract.answer import Answer
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.store import autopilot_runs
 from lisa_py.store.autopilot_runs import RunRef
@@ -17,7 +18,7 @@ RunState = Literal["under_way", "complete", "failed", "cut_off", "unreadable"]
 """cut_off: the process ended without a result; `--resume-from` continues it, like a failed run."""
 
 
-class RunSummary(Struct, frozen=True, kw_only=True, rename="camel"):
+class RunSummary(Answer):
     """One run."""
 
     autopilot_id: str
@@ -30,7 +31,7 @@ class RunSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     """RFC 3339, UTC: last change of the log."""
 
 
-class RunList(Struct, frozen=True, kw_only=True, rename="camel"):
+class RunList(Answer):
     """The runs that have a log."""
 
     project_root: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.core.handoff.handoff import Handoff
 from lisa_py.core.lifecycle.born import SpawnSummary
 from lisa_py.core.workflows.monitor_report import MonitorResult
@@ -16,7 +17,7 @@ from lisa_py.core.workflows.monitor_report import MonitorResult
 STEPS = ("spawn", "monitor", "capture", "handoff", "cleanup")
 
 
-class AutopilotOptions(Struct, frozen=True, kw_only=True, rename="camel"):
+class AutopilotOptions(Answer):
     """Options of a run; a resumed run reads them from the earlier summary."""
 
     goal: str
@@ -39,14 +40,14 @@ class AutopilotOptions(Struct, frozen=True, kw_only=True, rename="camel"):
     timeout_seconds: int
 
 
-class SpawnStepResult(SpawnSummary, frozen=True, kw_only=True, rename="camel"):
+class SpawnStepResult(SpawnSummary):
     """The spawned session; its `runId` belongs to the session."""
 
     objective: str | UnsetType = UNSET
     """Id of the objective that was put before the prompt."""
 
 
-class CaptureStepResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class CaptureStepResult(Answer):
     """Content of the pane."""
 
     session: str
@@ -61,7 +62,7 @@ class CaptureStepResult(Struct, frozen=True, kw_only=True, rename="camel"):
     more_before: bool | UnsetType = UNSET
 
 
-class CleanupStepResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class CleanupStepResult(Answer):
     """The killed session."""
 
     session: str
@@ -76,7 +77,7 @@ class CleanupStepResult(Struct, frozen=True, kw_only=True, rename="camel"):
 StepOutput = SpawnStepResult | MonitorResult | CaptureStepResult | Handoff | CleanupStepResult | dict[str, Any]
 
 
-class AutopilotStep(Struct, frozen=True, kw_only=True, rename="camel"):
+class AutopilotStep(Answer):
     """One step with its answer, which is present also if the step failed."""
 
     ok: bool
@@ -94,7 +95,7 @@ class AutopilotStep(Struct, frozen=True, kw_only=True, rename="camel"):
 SKIPPED_STEP = AutopilotStep(ok=False, skipped=True)
 
 
-class StepEvent(Struct, frozen=True, kw_only=True, rename="camel"):
+class StepEvent(Answer):
     """Start or end of a step in --stream-json."""
 
     type: str = "step"
@@ -108,7 +109,7 @@ class StepEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-class AutopilotRun(Struct, frozen=True, kw_only=True, rename="camel"):
+class AutopilotRun(Answer):
     """One run; --resume-from reads it, or the log of its id."""
 
     ok: bool

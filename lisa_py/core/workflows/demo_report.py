@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from lisa_py.contract.answer import Answer
 
-class DemoRow(Struct, frozen=True, kw_only=True, rename="camel"):
+
+class DemoRow(Answer):
     """One session in the live table."""
 
     role: str
@@ -36,14 +38,14 @@ class DemoUpdate(Struct, frozen=True, kw_only=True):
     """Rows whose state differs from the previous step."""
 
 
-class DemoAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
+class DemoAnswer(Answer):
     role: str
     waiting_for: str
     choice: str
     delivered_by: str
 
 
-class DemoSessionSummary(Struct, frozen=True, kw_only=True, rename="camel"):
+class DemoSessionSummary(Answer):
     """One session at the end of the demo."""
 
     role: str
@@ -60,7 +62,7 @@ class DemoSessionSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     """Source of the capture: transcript or pane."""
 
 
-class DemoResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class DemoResult(Answer):
     """Result of the demo."""
 
     ok: bool

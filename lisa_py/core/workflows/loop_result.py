@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.core.advice.advise import Advice
 from lisa_py.core.handoff.diff_pack import PackDiff
 from lisa_py.core.handoff.handoff import Handoff
@@ -13,7 +14,7 @@ from lisa_py.core.planning.budget import BudgetLimits, BudgetViolation, UsageAmo
 from lisa_py.core.workflows.monitor_report import MonitorResult
 
 
-class LoopCycle(Struct, frozen=True, kw_only=True, rename="camel"):
+class LoopCycle(Answer):
     """One round; a failed one holds the steps that succeeded."""
 
     index: int
@@ -26,7 +27,7 @@ class LoopCycle(Struct, frozen=True, kw_only=True, rename="camel"):
     next: Advice | UnsetType = UNSET
 
 
-class MinimalCycle(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalCycle(Answer):
     index: int
     elapsed_seconds: float
     monitor_state: str | UnsetType = UNSET
@@ -36,7 +37,7 @@ class MinimalCycle(Struct, frozen=True, kw_only=True, rename="camel"):
     delta_count: int | UnsetType = UNSET
 
 
-class LoopFailure(Struct, frozen=True, kw_only=True, rename="camel"):
+class LoopFailure(Answer):
     """Error text of the failed step."""
 
     step: str
@@ -46,7 +47,7 @@ class LoopFailure(Struct, frozen=True, kw_only=True, rename="camel"):
     output: MonitorResult | PackDiff | Handoff | Advice | dict[str, Any] | UnsetType = UNSET
 
 
-class LoopResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class LoopResult(Answer):
     """Result of a loop."""
 
     ok: bool
@@ -76,7 +77,7 @@ class LoopResult(Struct, frozen=True, kw_only=True, rename="camel"):
         return 0 if self.ok else 1
 
 
-class MinimalLoopResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class MinimalLoopResult(Answer):
     """The same in short form."""
 
     ok: bool

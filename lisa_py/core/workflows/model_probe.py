@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch
@@ -23,7 +24,7 @@ _AUTH_ERRORS = ("authentication", "login", "log in", "unauthorized", "api key", 
 _UNKNOWN_MODEL_ERRORS = ("not supported", "not exist", "no such model", "not found", "not available", "selected model")
 
 
-class ModelCheck(Struct, frozen=True, kw_only=True, rename="camel"):
+class ModelCheck(Answer):
     """Result of probing one model."""
 
     agent: str
@@ -36,7 +37,7 @@ class ModelCheck(Struct, frozen=True, kw_only=True, rename="camel"):
     error_code: str | UnsetType = UNSET
 
 
-class AutoModelResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class AutoModelResult(Answer):
     """The models that were tried, in order, up to the first that replied."""
 
     enabled: bool = True

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import monitor_stream
@@ -33,7 +34,7 @@ class ReportOptions(Struct, frozen=True, kw_only=True):
     webhook: str = ""
 
 
-class PollEvent(Struct, frozen=True, kw_only=True, rename="camel"):
+class PollEvent(Answer):
     """A poll in --stream-json."""
 
     type: str = "poll"
@@ -52,7 +53,7 @@ class PollEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     """True if reported because of a state change, between two intervals."""
 
 
-class MonitorResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class MonitorResult(Answer):
     session: str
     final_state: str
     final_status: str

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.core.lifecycle import launch
 from lisa_py.core.lifecycle.nesting import NestedDetection
 from lisa_py.core.workflows.smoke_plan import STYLE_PROMPTS
@@ -17,7 +18,7 @@ from lisa_py.host.run import run_program
 CHECK_SECONDS = 60.0
 
 
-class PromptProbe(Struct, frozen=True, kw_only=True, rename="camel"):
+class PromptProbe(Answer):
     """One prompt style and its detection result."""
 
     style: str
@@ -31,7 +32,7 @@ class PromptProbe(Struct, frozen=True, kw_only=True, rename="camel"):
         return self.detection.auto_bypass is self.expected_bypass
 
 
-class MatrixRow(Struct, frozen=True, kw_only=True, rename="camel"):
+class MatrixRow(Answer):
     """One row of the prompt matrix and its result."""
 
     expected_mode: str
@@ -101,7 +102,7 @@ class CommandContract(Struct, frozen=True, kw_only=True):
     code: str = ""
 
 
-class ContractCheck(Struct, frozen=True, kw_only=True, rename="camel"):
+class ContractCheck(Answer):
     """Result of the call."""
 
     name: str

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from lisa_py.agents.base import quote_posix
+from lisa_py.contract.answer import Answer
 
 LEVELS_MAX = 4
 CHAOS = ("none", "delay", "drop-marker", "fail-child", "mixed")
@@ -123,7 +124,7 @@ def _final_commands(plan: SmokePlan, level: SmokeLevel) -> list[str]:
     return [marker, named]
 
 
-class ChaosResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class ChaosResult(Answer):
     """Return True if a chaos mode led to an expected failure."""
 
     expected_failure: bool

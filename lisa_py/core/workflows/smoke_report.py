@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.core.fleet.tree import TreeNode
 from lisa_py.core.workflows.monitor_report import MonitorResult
 from lisa_py.core.workflows.smoke_checks import ContractCheck, MatrixRow, PromptProbe
@@ -29,14 +30,14 @@ class SmokeRequest(Struct, frozen=True, kw_only=True):
     export_artifacts: str = ""
 
 
-class SmokeTree(Struct, frozen=True, kw_only=True, rename="camel"):
+class SmokeTree(Answer):
     """The spawn relations in the records of the sessions."""
 
     node_count: int
     roots: tuple[TreeNode, ...]
 
 
-class SmokeResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class SmokeResult(Answer):
     """Report of a smoke run."""
 
     ok: bool

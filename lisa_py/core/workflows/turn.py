@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields, packet
@@ -42,7 +43,7 @@ class TurnRequest(Struct, frozen=True, kw_only=True):
     """Packet fields to include; empty: all."""
 
 
-class TurnStepError(Struct, frozen=True, kw_only=True, rename="camel"):
+class TurnStepError(Answer):
     """A step that failed with an error instead of an answer."""
 
     session: str
@@ -52,7 +53,7 @@ class TurnStepError(Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool = False
 
 
-class TurnResult(Struct, frozen=True, kw_only=True, rename="camel"):
+class TurnResult(Answer):
     """Answers of the three steps; steps after a failed one are omitted."""
 
     ok: bool
