@@ -1,4 +1,7 @@
-"""lisa: orchestrate claude and codex sessions in tmux with their true state."""
+"""lisa: orchestrate claude and codex sessions in tmux with their true state.
+
+Tests: tests; tests/test_api.py for api.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One file per agent CLI: its names, start, output, input, and the meaning of its signals."""
+"""One file per agent CLI: its names, start, output, input, and the meaning of its signals.
+
+Tests: tests/agents, tests/agents_live (real CLIs).
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Command line face: the only package that uses click and stdout."""
+"""Command line face: the only package that uses click and stdout.
+
+Tests: tests/cli.
+"""

@@ -1,4 +1,7 @@
-"""One file per command; its path is its name: session/kill_all.py is `lisa session kill-all`."""
+"""One file per command; its path is its name: session/kill_all.py is `lisa session kill-all`.
+
+Tests: tests/commands, a file per command; tests/house/test_commands.py for all.
+"""
 
 from __future__ import annotations
 

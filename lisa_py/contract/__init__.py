@@ -1,1 +1,4 @@
-"""Typed words that leave the process or are stored on disk; no input or output."""
+"""Typed words that leave the process or are stored on disk; no input or output.
+
+Tests: tests/contract.
+"""

@@ -1,1 +1,4 @@
-"""Decisions: what lisa does and concludes; returns typed values, prints nothing."""
+"""Decisions: what lisa does and concludes; returns typed values, prints nothing.
+
+Tests: tests/core, tests/commands.
+"""

@@ -1,1 +1,4 @@
-"""The machine: the only room that starts processes, opens files, reads the clock, environment, tmux and /proc."""
+"""The machine: the only package that starts processes, opens files, reads clock, environment, tmux and /proc.
+
+Tests: tests/host.
+"""

@@ -1,1 +1,4 @@
-"""What runs inside a pane: the supervisor and the hook (POSIX sh), and the bundled scripted agent."""
+"""Programs that run inside a pane: supervisor and hook (POSIX sh), and the bundled scripted agent.
+
+Tests: tests/pane.
+"""

@@ -1,1 +1,4 @@
-"""Memory: one file per kind of record that lisa keeps between calls."""
+"""Store of records that lisa keeps between calls; one file per kind.
+
+Tests: tests/store.
+"""

@@ -1,1 +1,4 @@
-"""Facts that hold for any terminal program: choice lists, invisible characters, layout."""
+"""Facts that hold for any terminal program: choice lists, invisible characters, layout.
+
+Tests: tests/terminal.
+"""

@@ -1,1 +1,4 @@
-"""Build the command lines of agents."""
+"""Build the command lines of agents.
+
+Tests: tests/commands/agent.
+"""

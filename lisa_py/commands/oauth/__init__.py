@@ -1,1 +1,4 @@
-"""Manage the pool of Claude OAuth tokens."""
+"""Manage the pool of Claude OAuth tokens.
+
+Tests: tests/commands/oauth.
+"""

@@ -1,1 +1,4 @@
-"""Start, monitor, prompt, read and end sessions."""
+"""Start, monitor, prompt, read and end sessions.
+
+Tests: tests/commands/session.
+"""

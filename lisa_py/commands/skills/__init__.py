@@ -1,1 +1,4 @@
-"""Install the skill for agents, compare installed copies, and copy edits back."""
+"""Install the skill for agents, compare installed copies, and copy edits back.
+
+Tests: tests/commands/skills.
+"""

@@ -1,1 +1,4 @@
-"""List, group and claim sessions of a project."""
+"""List, group and claim sessions of a project.
+
+Tests: tests/core/fleet; list, tree and route in tests/commands/session.
+"""

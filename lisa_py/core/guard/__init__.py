@@ -1,1 +1,4 @@
-"""Assess the risk of shell commands before they run."""
+"""Assess the risk of shell commands before they run.
+
+Tests: tests/core/guard, tests/commands/session/test_guard.py.
+"""

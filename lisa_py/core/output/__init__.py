@@ -1,1 +1,4 @@
-"""Read the output of a session: capture, cursors, markers, budgets."""
+"""Read the output of a session: capture, cursors, markers, budgets.
+
+Tests: tests/core/output; capture and snapshot in tests/commands/session.
+"""

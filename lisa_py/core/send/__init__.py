@@ -1,1 +1,4 @@
-"""Deliver prompts, keys and dialog answers to a session."""
+"""Deliver prompts, keys and dialog answers to a session.
+
+Tests: tests/core/send, tests/commands/session/test_send.py, tests/agents_live/test_send.py.
+"""

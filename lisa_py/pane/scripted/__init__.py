@@ -27,4 +27,6 @@ holds directives in brackets; everything else in it is talk. Without any directi
     [exit 0]              leave in good order
 
 KIND of an error is a word of lisa_py.contract.frames.ErrorKind.
+
+Tests: tests/pane/test_scripted_agent.py, tests/agents/test_scripted.py.
 """
