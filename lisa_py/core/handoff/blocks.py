@@ -1,4 +1,4 @@
-"""Inputs of a session for its successor: objective, lane and memory."""
+"""Objective and lane of a session in handoffs and packs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LaneBlock(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def build_objective(meta: SessionMeta) -> ObjectiveBlock | UnsetType:
-    """The objective at the spawn of the session."""
+    """Return the objective that the session was spawned with."""
     if not meta.objective_id and not meta.objective_goal:
         return UNSET
     return ObjectiveBlock(
@@ -40,7 +40,7 @@ def build_objective(meta: SessionMeta) -> ObjectiveBlock | UnsetType:
 
 
 def find_lane(meta: SessionMeta, project: Project) -> Lane | None:
-    """The record of the lane; an unreadable store counts as none."""
+    """Return the record of the lane; None if it is missing or its store unreadable."""
     try:
         return lanes.find(project, meta.lane) if meta.lane else None
     except LisaError:
@@ -48,7 +48,7 @@ def find_lane(meta: SessionMeta, project: Project) -> Lane | None:
 
 
 def build_lane(meta: SessionMeta, found: Lane | None) -> LaneBlock | UnsetType:
-    """Only the name if the lane was removed since."""
+    """Return the lane of the session; only its name if the lane was removed."""
     if not meta.lane:
         return UNSET
     if found is None:

@@ -85,7 +85,7 @@ def create(ctx: Context, ref: SessionRef, request: PackRequest, tokens: int, mas
     """Read the session. Raise LisaError(session_not_found | status_compute_failed)."""
     status = status_reader.read_status(ctx, ref, agent=request.agent, mode=request.mode)
     if status.signals.tmux_read_error:
-        raise LisaError("status_compute_failed", f"tmux cannot be asked: {status.signals.tmux_read_error}")
+        raise LisaError("status_compute_failed", f"tmux cannot be queried: {status.signals.tmux_read_error}")
     if status.session_state == "not_found":
         raise session_not_found(ref.session, ref.project.root)
     facts = pack.collect_facts(ctx, ref, request, mask, status=status)
@@ -193,9 +193,9 @@ def build_respawn_command(ctx: Context, ref: SessionRef, checkpoint: Checkpoint)
     if not (isinstance(ident, str) and isinstance(name, str) and _SESSION_ID.match(ident)):
         return ""
     try:
-        words = agents.get(name).resume_arguments(ident)
+        arguments = agents.get(name).resume_arguments(ident)
     except LisaError:
         return ""
     root, binary = quote(ref.project.root), next_action.detect_binary(ctx.settings, ctx.cwd)
     start = f"{binary} session spawn --agent {name} --mode interactive --project-root {root}"
-    return f"{start} --agent-args {quote(words)} --json" if words else ""
+    return f"{start} --agent-args {quote(arguments)} --json" if arguments else ""

@@ -28,7 +28,7 @@ class CacheEntry(Struct, frozen=True, kw_only=True):
 
     record: ContextCacheRecord | None
     existed: bool
-    """The key existed before."""
+    """True if the key existed before."""
     recovered: bool = False
 
 
@@ -100,11 +100,11 @@ def parse_lines(text: str) -> tuple[str, ...]:
         return tuple(semantic.extract_lines(text))
     if isinstance(found, dict):
         listed = found.get("lines")
-        words = [_to_text(item) for item in listed] if isinstance(listed, list) else []
+        texts = [_to_text(item) for item in listed] if isinstance(listed, list) else []
         prose = [
             line for key in _TEXT_KEYS if isinstance(found.get(key), str) for line in semantic.extract_lines(found[key])
         ]
-        return _deduplicate([*words, *prose])
+        return _deduplicate([*texts, *prose])
     if isinstance(found, list):
         return _deduplicate([_to_text(item) for item in found])
     return tuple(semantic.extract_lines(text))

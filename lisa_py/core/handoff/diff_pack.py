@@ -51,12 +51,11 @@ class PackDiff(Answer):
 
 
 class PackComparison(Struct, frozen=True, kw_only=True):
-    """The comparison and its input."""
+    """Comparison with the last pack, and its input."""
 
     diff: PackDiff
     facts: PackFacts
     text: str
-    """The pack."""
     semantic_lines: tuple[str, ...]
     """Its meaningful lines; empty unless only they are compared."""
 
@@ -70,17 +69,16 @@ class LineChanges(Struct, frozen=True):
 
 
 class PackBaseline(Struct, frozen=True, kw_only=True):
-    """The last state given to the reader."""
+    """Last state that the reader received."""
 
     path: str
-    """The cursor file."""
     pack: str
     semantic_lines: tuple[str, ...] | None
     """The meaningful lines; None unless only they are compared."""
     recovered: bool = False
-    """An unreadable file was moved aside."""
+    """True if an unreadable file was moved aside."""
     owned: bool = False
-    """The cursor file is in the session folder, which is not created for it."""
+    """True if the cursor file is in the session folder, which is not created for it."""
 
 
 def read_baseline(ctx: Context, ref: SessionRef, cursor_file: str, *, semantic_only: bool, reset: bool) -> PackBaseline:

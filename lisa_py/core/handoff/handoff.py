@@ -165,8 +165,9 @@ def build(
         cursor_file=reader.path or UNSET,
         cursor_recovered=reader.recovered or UNSET,
         error_code="session_not_found" if shown_status.session_state == "not_found" else shown_status.error_code,
+        **recent.delta_fields(),
     )
-    made = _mask_handoff(_enrich(_add_delta(plain, recent), subject, recent), mask)
+    made = _mask_handoff(_enrich(plain, subject, recent), mask)
     if request.compress:
         made = _compress(made)
     reader.save(ctx)
@@ -194,20 +195,6 @@ def check_contract(name: str, lane: Lane | None, schema: str) -> None:
     raise LisaError(
         "handoff_schema_v2_required",
         f'handoff_schema_v2_required: lane "{name}" contract "{lane.contract}" requires --schema v2|v3|v4',
-    )
-
-
-def _add_delta(plain: Handoff, recent: RecentEvents) -> Handoff:
-    if recent.since is None:
-        return plain
-    return msgspec.structs.replace(
-        plain,
-        delta_from=recent.since,
-        next_delta_offset=recent.next,
-        delta_count=len(recent.items),
-        delta_remaining=recent.remaining or UNSET,
-        delta_missed=recent.missed or UNSET,
-        delta_reset=recent.reset or UNSET,
     )
 
 

@@ -16,7 +16,7 @@ from lisa_py.core.handoff import fields
 from lisa_py.core.handoff.fields import FieldDifference
 from lisa_py.core.output import pane_capture, pane_text, summary
 from lisa_py.core.output import tail as output_tail
-from lisa_py.core.output.events import EventReader, RecentEvent, RecentEvents
+from lisa_py.core.output.events import EventReader, RecentEvent
 from lisa_py.core.redact.redactor import MARGIN, Mask
 from lisa_py.core.send import dialog as send_dialog
 from lisa_py.core.status import status_reader
@@ -140,22 +140,9 @@ def build(ctx: Context, ref: SessionRef, request: PacketRequest, reader: EventRe
         cursor_file=reader.path or UNSET,
         cursor_recovered=reader.recovered or UNSET,
         error_code="session_not_found" if missing else shown_status.error_code,
-        **_delta_fields(recent),
+        **recent.delta_fields(),
     )
     return mask.annotate(made)
-
-
-def _delta_fields(recent: RecentEvents) -> dict[str, Any]:
-    if recent.since is None:
-        return {}
-    return {
-        "delta_from": recent.since,
-        "next_delta_offset": recent.next,
-        "delta_count": len(recent.items),
-        "delta_remaining": recent.remaining or UNSET,
-        "delta_missed": recent.missed or UNSET,
-        "delta_reset": recent.reset or UNSET,
-    }
 
 
 def _read_output(

@@ -84,7 +84,7 @@ class CaptureResult(Struct, frozen=True, kw_only=True):
 
 
 class CaptureReader:
-    """Return the position of the reader from its flag or cursor file; the flag wins.
+    """Position of a reader, from its flag or cursor file; the flag wins.
 
     Raise LisaError: invalid_delta_from, invalid_cursor_file, invalid_redact_rules.
     """
@@ -102,7 +102,7 @@ class CaptureReader:
         return self.since is not None or bool(self.path)
 
     def progress(self, *, stored_offset: int, next_offset: int, reset: str = "", skipped: int = 0) -> Progress:
-        """Build the delta; `stood` is the offset in the cursor file."""
+        """Build the delta; `stored_offset` comes from the cursor file."""
         if not self.wants_delta:
             return Progress(next=next_offset)
         mode = self.since.mode if self.since else "offset"

@@ -78,7 +78,7 @@ class TranscriptExcerpt(Struct, frozen=True, kw_only=True):
     pieces: tuple[Piece, ...]
     cursor: TranscriptCursor
     complete: bool = True
-    """True if it reaches back to the requested start; False if more than FARTHEST bytes precede it."""
+    """True if it reaches back to the requested start; False if more than MAX_READ_BYTES precede it."""
     reset: str = ""
     """Reason why it could not continue at the reader's position: other_transcript, transcript_rewritten."""
 
@@ -201,7 +201,7 @@ def _record_digest(path: str, offset: int) -> str:
     return f"{crc32(files.read_from(path, start, offset - start)):08x}"
 
 
-# -- from frames to words -------------------------------------------------------------------------------------------
+# -- from frames to text -------------------------------------------------------------------------------------------
 
 
 def _build_excerpt(

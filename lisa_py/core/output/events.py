@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, UsageError
@@ -45,6 +45,19 @@ class RecentEvents(Struct, frozen=True, kw_only=True):
     """True if the log is younger than the cursor: it started anew."""
     newest: int = 0
     """Sequence number of the newest event in the log."""
+
+    def delta_fields(self) -> dict[str, Any]:
+        """Return the delta fields of handoffs and packets; empty without a cursor."""
+        if self.since is None:
+            return {}
+        return {
+            "delta_from": self.since,
+            "next_delta_offset": self.next,
+            "delta_count": len(self.items),
+            "delta_remaining": self.remaining or UNSET,
+            "delta_missed": self.missed or UNSET,
+            "delta_reset": self.reset or UNSET,
+        }
 
 
 class EventReader:

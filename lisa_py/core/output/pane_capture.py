@@ -47,7 +47,7 @@ def capture_pane(
     )
     rows, progress, pane_cursor = _select_rows(text, request, reader, meta.run_id)
     rows = _mask_rows(rows, text, reader.mask)
-    lines = tuple(SearchLine(words, row not in echoed) for row, words in rows if noise_filter.keep[row])
+    lines = tuple(SearchLine(line, row not in echoed) for row, line in rows if noise_filter.keep[row])
     semantic_delta = _build_semantic_delta(ctx, text, noise_filter, request, reader, rows) if request.semantic else None
     if reader.path:
         ready = msgspec.structs.replace(reader.file, pane=pane_cursor)
@@ -126,9 +126,9 @@ def _mask_rows(rows: Sequence[tuple[int, str]], text: PaneText, mask: Mask) -> S
     begin = max(0, first - MARGIN)
     clean = mask.mask_lines(text.lines[begin : rows[-1][0] + 1])
     found = []
-    for row, words in rows:
+    for row, line in rows:
         whole = clean[row - begin]
-        known = text.lines[row][: len(text.lines[row]) - len(words)]
+        known = text.lines[row][: len(text.lines[row]) - len(line)]
         masked_prefix = mask.clone().mask_text(known) if known else ""
         found.append((row, whole[len(masked_prefix) :] if whole.startswith(masked_prefix) else whole))
     return found

@@ -12,7 +12,7 @@ class DeltaStart(Struct, frozen=True):
     """Start position of a reader; exactly one of the two is set."""
 
     text: str
-    """As written."""
+    """Value of the flag, unchanged."""
     offset: int | None = None
     time: float | None = None
     """Unix seconds."""

@@ -10,6 +10,11 @@ _JOINERS = "\u200d\ufe0e\ufe0f"
 """Zero-width joiner and variation selectors: they belong to the preceding character."""
 
 
+def count_tokens(raw: bytes) -> int:
+    """Return the estimated number of tokens, rounded up."""
+    return -(-len(raw) // BYTES_PER_TOKEN)
+
+
 def fit(text: str, tokens: int) -> tuple[str, bool]:
     """Return the text, or its end after `...` if longer than `tokens` times four bytes; and True if it was cut."""
     if tokens <= 0:
@@ -18,7 +23,7 @@ def fit(text: str, tokens: int) -> tuple[str, bool]:
 
 
 def keep_newest(text: str, max_bytes: int) -> tuple[str, bool]:
-    """Return at most `most` bytes of the text, from its end, and True if it was cut."""
+    """Return at most `max_bytes` of the text, from its end, and True if it was cut."""
     raw = text.encode("utf-8", "surrogatepass")
     if len(raw) <= max_bytes:
         return text, False
@@ -29,7 +34,7 @@ def keep_newest(text: str, max_bytes: int) -> tuple[str, bool]:
 
 
 def decode_tail(raw: bytes, max_bytes: int) -> str:
-    """Return the last whole characters that fit into `most` bytes."""
+    """Return the last whole characters that fit into `max_bytes`."""
     start = max(0, len(raw) - max_bytes)
     while start < len(raw) and raw[start] & 0xC0 == 0x80:
         start += 1

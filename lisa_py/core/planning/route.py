@@ -12,6 +12,7 @@ from lisa_py.core.inputs import Inputs
 from lisa_py.core.lifecycle import launch
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
 from lisa_py.core.lifecycle.nesting import NestedDetection
+from lisa_py.core.output import token_budget
 from lisa_py.core.planning import cost, dispatch_queue, from_state, resolve, runbook, topology
 from lisa_py.core.planning.cost import CostEstimate
 from lisa_py.core.planning.dispatch_queue import DispatchWave, QueueItem
@@ -23,7 +24,6 @@ MONITOR_HINTS = {
     "interactive": "session monitor --stop-on-waiting true --json",
     "exec": "session monitor --expect terminal --json",
 }
-BYTES_PER_TOKEN = 4
 
 
 class RouteRequest(Struct, frozen=True, kw_only=True):
@@ -114,7 +114,7 @@ def plan_route(ctx: Context, request: RouteRequest) -> Route:
         dispatch_plan=queue.waves if queue else UNSET,
         topology=topology.build_topology(roles) if roles else UNSET,
         cost_estimate=estimate,
-        prompt_tokens=UNSET if estimate is UNSET else -(-len(prompt.encode("utf-8", "replace")) // BYTES_PER_TOKEN),
+        prompt_tokens=UNSET if estimate is UNSET else token_budget.count_tokens(prompt.encode("utf-8", "replace")),
         runbook=runbook.build_runbook(_build_job(ctx, decided, prompt, project.root))
         if request.emit_runbook
         else UNSET,

@@ -43,14 +43,14 @@ def parse_rules(csv: str) -> tuple[str, ...]:
 
     Raise UsageError(invalid_redact_rules).
     """
-    words = tuple(dict.fromkeys(word.strip().lower() for word in csv.split(",") if word.strip()))
-    for word in words:
+    rules = tuple(dict.fromkeys(word.strip().lower() for word in csv.split(",") if word.strip()))
+    for word in rules:
         if word not in (*RULES, "all", "none"):
             expected = "|".join(("none", "all", "paths", "emails", "secrets", "numbers", "tokens"))
             raise UsageError("invalid_redact_rules", f"invalid --redact rule: {word} (expected {expected})")
-    if "none" in words and len(words) > 1:
+    if "none" in rules and len(rules) > 1:
         raise UsageError("invalid_redact_rules", "invalid --redact rules: none cannot be combined with other rules")
-    return words
+    return rules
 
 
 def redact_text(text: str, names: Sequence[str]) -> RedactionResult:

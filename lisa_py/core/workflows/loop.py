@@ -14,6 +14,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.handoff import diff_pack, handoff
 from lisa_py.core.handoff.diff_pack import DiffRequest, PackDiff
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
+from lisa_py.core.output import token_budget
 from lisa_py.core.output.events import EventReader
 from lisa_py.core.planning import budget
 from lisa_py.core.planning.budget import BudgetLimits, BudgetViolation, UsageAmounts
@@ -29,7 +30,6 @@ from lisa_py.core.workflows.monitor_report import MonitorResult, ReportOptions
 from lisa_py.store import cursors, session_folder
 from lisa_py.store.paths import SessionRef
 
-BYTES_PER_TOKEN = 4
 ERROR_CODES = {name: f"loop_{name.replace('-', '_')}_failed" for name in ("monitor", "diff-pack", "handoff", "next")}
 
 
@@ -294,4 +294,4 @@ class _LoopRunner:
 def _count_tokens(cycle: LoopCycle, form: str) -> int:
     """Estimate the tokens of the output of this round."""
     raw = msgspec.json.encode(cycle if form == "json" else minimize_cycle(cycle))
-    return -(-len(raw) // BYTES_PER_TOKEN)
+    return token_budget.count_tokens(raw)
