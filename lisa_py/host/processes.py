@@ -312,6 +312,12 @@ def cpu_seconds(process: Process) -> float:
     return now.cpu_seconds if now is not None and now.started == process.started else -1.0
 
 
+def written_bytes(pid: int) -> int:
+    """Return the bytes that a process and its reaped children have written; -1 if the system does not report it."""
+    lines = _read_whole(f"/proc/{pid}/io").splitlines() if LINUX else []
+    return next((int(line.split()[1]) for line in lines if line.startswith(b"wchar:")), -1)
+
+
 _READ = {"0", "63"}  # syscall numbers of x86-64 and arm64
 _ONE_FD = {"23", "270", "72"}  # select, pselect6: the first argument is the highest descriptor plus one
 _POLL = {"7", "271", "73"}

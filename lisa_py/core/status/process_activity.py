@@ -201,11 +201,14 @@ class ActivitySnapshot(Struct, frozen=True):
 
     waits: tuple[tuple[int, str, str], ...]
     """Process id, name and terminal wait of each process; the wait is empty while they use CPU."""
+    written: int
+    """Bytes they have written."""
     cpu_seconds: float
     at: float
 
-    def differs_from(self, earlier: ActivitySnapshot) -> bool:
-        return self.waits != earlier.waits
+    def differs_from(self, earlier: ActivitySnapshot, *, output: bool) -> bool:
+        """Return True if the activity differs; with `output` also after any output."""
+        return self.waits != earlier.waits or (output and self.written != earlier.written)
 
 
 def take_snapshots(
@@ -230,4 +233,5 @@ def _take_snapshot(tree: Sequence[Process], now: float, before: ActivitySnapshot
     used = sum(process.cpu_seconds for process in tree)
     busy = before is not None and used - before.cpu_seconds >= max(MIN_CPU_TICKS, BUSY_SHARE * (now - before.at))
     waits = tuple((process.pid, process.name, "" if busy else processes.terminal_wait(process)) for process in tree)
-    return ActivitySnapshot(waits, used, now)
+    written = sum(processes.written_bytes(process.pid) for process in tree)
+    return ActivitySnapshot(waits, written, used, now)

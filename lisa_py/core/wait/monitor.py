@@ -18,13 +18,14 @@ from lisa_py.core.wait.marker import MarkerSearch
 from lisa_py.core.wait.stop_rules import Stop, StopRules, find_stop, next_interval
 from lisa_py.core.wait.transitions import Recorder
 from lisa_py.core.wait.waiter import Waiter
+from lisa_py.host import processes
 from lisa_py.store import session_records as records
 from lisa_py.store.paths import SessionRef
 
 READ_SECONDS = 1.0
 """Longest time between two reads of a session whose changes are events."""
 MARKER_SECONDS = 0.25
-"""Longest time between two searches for the marker: new pane text is no event."""
+"""Longest time between two searches for the marker if output is neither an event nor counted."""
 
 
 class Poll(Struct, frozen=True):
@@ -93,7 +94,7 @@ def iterate_polls(ctx: Context, ref: SessionRef, rules: StopRules) -> Generator[
 
     Closing the iterator ends the monitor and does not affect the session.
     """
-    with Waiter(ctx, single=True) as waiter:
+    with Waiter(ctx, single=True, output=bool(rules.until_marker)) as waiter:
         run = _MonitorRun(ctx, ref, rules, waiter)
         outcome = yield from run.run_round(rules.max_polls)
         budget = rules.recover_budget
@@ -125,6 +126,7 @@ class _MonitorRun:
         self._cache = PollCache()
         self._recorder = Recorder(ctx, ref)
         self._marker = MarkerSearch(ctx, ref, rules.until_marker) if rules.until_marker else None
+        self._counts_output = processes.written_bytes(processes.own_pid()) >= 0
         self._began = ctx.clock.monotonic()
         self._evidence: Evidence | None = None
         self._waiter.follow(ref.session, [ref.folder])  # before the first read, so that no change is missed
@@ -169,9 +171,9 @@ class _MonitorRun:
         return bool(self._marker and self._evidence is not None and self._marker.is_found(self._evidence))
 
     def _longest_pause(self, status: Status) -> float:
-        if self._marker is not None:
-            return MARKER_SECONDS
-        return float("inf") if status.needs_polling else READ_SECONDS
+        if status.needs_polling and (self._marker is None or self._counts_output):
+            return float("inf")
+        return READ_SECONDS if self._marker is None else MARKER_SECONDS
 
     def _make_stop_summary(self, found: Stop, polls: int, status: Status) -> MonitorSummary:
         return MonitorSummary(

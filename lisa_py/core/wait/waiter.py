@@ -99,8 +99,12 @@ class _Member(Struct):
 class Waiter:
     """Wait until one of some sessions has to be read again."""
 
-    def __init__(self, ctx: Context, *, single: bool = False) -> None:
-        """Open the watcher; `single`: the portable one suffices for one session."""
+    def __init__(self, ctx: Context, *, single: bool = False, output: bool = False) -> None:
+        """Open the watcher.
+
+        `single`: the portable one suffices for one session. `output`: output of a polled session causes a read.
+        """
+        self._output = output
         self._clock = ctx.clock
         self._watcher = open_shared_watcher(IGNORED_FILES) if single else open_watcher(IGNORED_FILES)
         self._members: dict[str, _Member] = {}
@@ -137,8 +141,9 @@ class Waiter:
             if member.status is None or _differs(member.status, status):
                 member.changed_at = now
             member.read_at, member.status = now, status
-            if member.workload != evidence.workload:
-                member.workload = evidence.workload
+            member.workload = evidence.workload
+            if not self._is_quiet(member):
+                member.snapshot = None  # compare only snapshots of one quiet period
             self._due.discard(key)
         return now
 
@@ -201,7 +206,7 @@ class Waiter:
         found = process_activity.take_snapshots(workloads, self._clock, earlier)
         for (key, member), before, snapshot in zip(members.items(), earlier, found, strict=True):
             member.snapshot = snapshot
-            if before is not None and snapshot.differs_from(before):
+            if before is not None and snapshot.differs_from(before, output=self._output):
                 member.changed_at = began
                 self._due.add(key)
         self._snapshots_at = self._clock.monotonic()

@@ -148,6 +148,24 @@ def test_change_of_a_quiet_command_is_noticed(stage: SessionHarness, monkeypatch
 
 
 @pytest.mark.usefixtures("quiet")
+def test_marker_of_a_quiet_command_is_found(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiter, "QUIET_SECONDS", 60.0)  # only output can trigger a read
+    stage.run("sleep 2; echo DO''NE; sleep 600")
+    outcome, _, took = watch(stage, until_marker="DONE")
+    assert outcome.reason == "marker_found"
+    assert took < 5
+
+
+@pytest.mark.usefixtures("quiet")
+def test_quiet_command_is_rarely_searched_for_a_marker(stage: SessionHarness) -> None:
+    stage.run("sleep 600")
+    seen: list[Poll] = []
+    rules = StopRules(timeout_seconds=4, counts_polls=False, until_marker="DONE")
+    run_monitor(stage.ctx, stage.ref, rules, on_poll=seen.append)
+    assert sum(poll.elapsed > 1 for poll in seen) <= 4, [poll.elapsed for poll in seen]
+
+
+@pytest.mark.usefixtures("quiet")
 def test_end_of_a_quiet_command_is_noticed_at_once(stage: SessionHarness) -> None:
     stage.run("sleep 3; exit 7")
     outcome, _, _ = watch(stage)
