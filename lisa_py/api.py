@@ -42,25 +42,22 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
-from lisa_py.core.handoff import handoff as handing
-from lisa_py.core.handoff import packet as packing
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
+from lisa_py.core.handoff.handoff import build as build_handoff
 from lisa_py.core.handoff.packet import Packet, PacketRequest
-from lisa_py.core.lifecycle import kill as killing
+from lisa_py.core.handoff.packet import build as build_packet
 from lisa_py.core.lifecycle import launch
-from lisa_py.core.lifecycle import spawn as spawning
-from lisa_py.core.lifecycle.kill import KillAllReport, KillReport
-from lisa_py.core.lifecycle.spawn import SpawnRequest
-from lisa_py.core.output import capture as capturing
+from lisa_py.core.lifecycle.kill import KillAllReport, KillReport, kill_all_sessions, kill_session
+from lisa_py.core.lifecycle.spawn import spawn_session
+from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.output import pane_text
+from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
 from lisa_py.core.output.conversation import Message
 from lisa_py.core.output.events import EventReader
-from lisa_py.core.send import send as sending
-from lisa_py.core.send.send import SendPayload, SendResult
+from lisa_py.core.send.send import SendPayload, SendResult, send_payload
 from lisa_py.core.status import status_reader
-from lisa_py.core.wait import monitor as watching
-from lisa_py.core.wait.monitor import MonitorSummary, Poll
+from lisa_py.core.wait.monitor import MonitorSummary, Poll, iterate_polls, run_monitor
 from lisa_py.core.wait.stop_rules import StopRules, check_rules
 from lisa_py.host import env
 from lisa_py.store.paths import SessionRef
@@ -142,7 +139,7 @@ class Lisa:
             width=width,
             height=height,
         )
-        spawned = spawning.spawn_session(self._ctx, request)
+        spawned = spawn_session(self._ctx, request)
         for warning in filter(None, (spawned.oauth_warning, *spawned.warnings)):
             self._ctx.warn(warning)
         return Session(self._ctx, spawned.spawn_plan.ref)
@@ -168,7 +165,7 @@ class Lisa:
 
     def kill_all(self) -> KillAllReport:
         """End every session of the project."""
-        return killing.kill_all_sessions(self._ctx, self._project)
+        return kill_all_sessions(self._ctx, self._project)
 
 
 class Session:
@@ -240,7 +237,7 @@ class Session:
         it waits without limit. `exit_code` of the outcome is 0 if the requested condition was met.
         """
         rules = _build_rules(timeout, until, marker, path, waiting, turn_complete)
-        return watching.run_monitor(self._ctx, self._ref, rules)
+        return run_monitor(self._ctx, self._ref, rules)
 
     def monitor(
         self,
@@ -258,7 +255,7 @@ class Session:
         Both have a `status`. Leaving the loop ends the monitoring; the session keeps running.
         """
         rules = _build_rules(timeout, until, marker, path, waiting, turn_complete, every)
-        polls = watching.iterate_polls(self._ctx, self._ref, rules)
+        polls = iterate_polls(self._ctx, self._ref, rules)
         try:
             while True:
                 poll = next(polls)
@@ -275,18 +272,18 @@ class Session:
         Raise LisaError, among others: session_not_found, agent_not_running, agent_waiting_dialog (`force` sends all the
         same).
         """
-        return sending.send_payload(self._ctx, self._ref, SendPayload(text=text, enter=enter, force=force))
+        return send_payload(self._ctx, self._ref, SendPayload(text=text, enter=enter, force=force))
 
     def keys(self, *names: str) -> SendResult:
         """Press keys by their tmux names, as in `session.keys("C-c", "Enter")`."""
-        return sending.send_payload(self._ctx, self._ref, SendPayload(keys=names))
+        return send_payload(self._ctx, self._ref, SendPayload(keys=names))
 
     def answer(self, word: str) -> SendResult:
         """Answer the open dialog: yes, no, always, or the number of a choice.
 
         Raise LisaError, among others: no_dialog, answer_not_offered.
         """
-        return sending.send_payload(self._ctx, self._ref, SendPayload(answer=word))
+        return send_payload(self._ctx, self._ref, SendPayload(answer=word))
 
     def capture(
         self,
@@ -316,7 +313,7 @@ class Session:
             token_budget=token_budget,
             strip_noise=strip_noise,
         )
-        return capturing.capture_session(self._ctx, self._ref, request)
+        return capture_session(self._ctx, self._ref, request)
 
     def messages(self) -> tuple[Message, ...]:
         """Return the conversation so far from the transcript; empty if the agent keeps none."""
@@ -333,16 +330,16 @@ class Session:
     ) -> Handoff:
         """Return state, suggested next step and events; `since` is `next_delta_offset` of an earlier one."""
         reader = EventReader(self._ctx, since, "")
-        return handing.build(self._ctx, self._ref, HandoffRequest(schema=schema, events=events), reader)
+        return build_handoff(self._ctx, self._ref, HandoffRequest(schema=schema, events=events), reader)
 
     def packet(self, *, lines: int = 120, events: int = 8, token_budget: int = 320) -> Packet:
         """Return state, a summary of the output and the newest events."""
         request = PacketRequest(lines=lines, events=events, token_budget=token_budget)
-        return packing.build(self._ctx, self._ref, request, EventReader(self._ctx, None, ""))
+        return build_packet(self._ctx, self._ref, request, EventReader(self._ctx, None, ""))
 
     def kill(self) -> KillReport:
         """End the session with all its processes and child sessions, and remove its records."""
-        return killing.kill_session(self._ctx, self._ref)
+        return kill_session(self._ctx, self._ref)
 
 
 def _build_rules(

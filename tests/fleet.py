@@ -9,7 +9,8 @@ import psutil
 from lisa_py.contract.records import Event
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle.launch import LaunchRequest
-from lisa_py.core.lifecycle.spawn import SpawnReport, SpawnRequest, spawn_session
+from lisa_py.core.lifecycle.spawn import SpawnReport, spawn_session
+from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.host.tmux import Pane
 from lisa_py.store import events, session_records
 from lisa_py.store.paths import SessionRef

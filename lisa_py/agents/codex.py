@@ -77,9 +77,9 @@ class Codex(Agent):
         return transcript.parse_frames(line, offset)
 
     def is_noise(self, line: str) -> bool:
-        from lisa_py.agents._codex import chatter  # noqa: PLC0415 - only pane captures
+        from lisa_py.agents._codex import screen  # noqa: PLC0415 - only pane captures
 
-        return chatter.is_noise(line)
+        return screen.is_noise(line)
 
     def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
         from lisa_py.agents._codex import input as codex_input  # noqa: PLC0415 - only sends

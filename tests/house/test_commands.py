@@ -14,6 +14,7 @@ from lisa_py.cli import click_options, main, parse
 from lisa_py.contract import schema
 from lisa_py.contract.command import Command, Field
 from lisa_py.contract.errors import COMMON_ERRORS
+from lisa_py.core.guard import shell_parser
 from tests.answers import check_answer
 from tests.lisa_host import LisaHost
 
@@ -73,8 +74,20 @@ def test_help_is_complete_and_on_stdout(path: tuple[str, ...], capsys: pytest.Ca
 
 @EVERY
 def test_it_has_an_example_that_parses(path: tuple[str, ...]) -> None:
-    example = load(path).example
-    assert f"lisa {' '.join(path)}" in example
+    """Every lisa call in the example is one the parser accepts, and one of them is of this command."""
+    calls = [
+        command.words[1:]
+        for line in load(path).example.replace("\\\n", " ").splitlines()
+        if line.strip()
+        for command in shell_parser.parse_commands(re.sub(r" > \S+", "", line))
+        if command.words[0] == "lisa"
+    ]
+    named = []
+    for words in calls:
+        called, rest = parse.split_command(words)
+        parse.read_arguments(called, load(called), rest)
+        named.append(called)
+    assert path in named
 
 
 @EVERY

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
-from lisa_py.core.advice.advise import Advice, advise
+from lisa_py.core.advice.next_step import Advice, advise
 from lisa_py.core.context import Context
 from lisa_py.core.status import status_reader
 

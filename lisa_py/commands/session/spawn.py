@@ -28,9 +28,9 @@ from lisa_py.contract.flags import (
 )
 from lisa_py.contract.objective import ObjectiveSummary
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import launch, rehearsal, spawn
-from lisa_py.core.lifecycle.born import SpawnSummary, summarize_spawn
+from lisa_py.core.lifecycle import launch, spawn
 from lisa_py.core.lifecycle.nesting import NestedDetection
+from lisa_py.core.lifecycle.spawn import SpawnSummary, summarize_spawn
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.send import input_text
 
@@ -104,7 +104,7 @@ class SpawnDryRunResult(Answer):
 def run(args: Args, ctx: Context) -> SpawnResult | SpawnDryRunResult:
     request = _build_request(args, ctx)
     if args.dry_run:
-        return _build_dry_run_result(rehearsal.preview_spawn(ctx, request), args)
+        return _build_dry_run_result(spawn.preview_spawn(ctx, request), args)
     spawned = spawn.spawn_session(ctx, request)
     _warn(ctx, spawned)
     return _build_result(spawned, args)
@@ -156,7 +156,7 @@ def _build_result(spawned: spawn.SpawnReport, args: Args) -> SpawnResult:
     )
 
 
-def _build_dry_run_result(plan: rehearsal.SpawnPreview, args: Args) -> SpawnDryRunResult:
+def _build_dry_run_result(plan: spawn.SpawnPreview, args: Args) -> SpawnDryRunResult:
     draft, resolved = plan.spawn_plan, plan.spawn_plan.start
     return SpawnDryRunResult(
         session=draft.name,

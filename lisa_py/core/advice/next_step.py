@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.agents.base import quote
+from lisa_py.contract.status import Status
+from lisa_py.core.advice import diagnose
 from lisa_py.core.advice.recovery import RESTART_PROMPT, AdviceTarget
+from lisa_py.core.context import Context
+from lisa_py.store.paths import SessionRef
 
 LOW_BUDGET, MEDIUM_BUDGET = 250, 600
 """Tokens: up to LOW a status only, up to MEDIUM a summary, above that a context pack."""
@@ -118,4 +123,33 @@ def recommend_project_root(session: str, binary: str) -> NextStep:
         "provide_project_root",
         f"{binary} session status --session {quote(session)} --project-root PATH --json",
         "several projects have a session of this name",
+    )
+
+
+class Advice(Answer):
+    """The suggested next command."""
+
+    session: str
+    status: str
+    session_state: str
+    waiting_for: str
+    next_action: str
+    recommended_command: str
+    reason: str
+    budget: int
+
+
+def advise(ctx: Context, ref: SessionRef, status: Status, budget: int) -> Advice:
+    """Return the next command for a session status, limited to an answer of about the given tokens."""
+    target = diagnose.build_advice_target(ctx, ref)
+    step = recommend_step(status.session_state, status.waiting_for, budget, target, status.error_kind)
+    return Advice(
+        session=ref.session,
+        status=status.status,
+        session_state=status.session_state,
+        waiting_for=status.waiting_for,
+        next_action=step.action,
+        recommended_command=step.command,
+        reason=step.reason,
+        budget=budget,
     )

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import next_action, priority
+from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
 from lisa_py.store import snapshots
 from lisa_py.store.paths import Project, SessionRef
@@ -48,7 +48,7 @@ def build_item(ref: SessionRef, socket: str, status: Status | None) -> ListItem:
     """One session; with a status also the cause of waiting."""
     if status is None:
         return ListItem(session=ref.session, project_root=ref.project.root, socket_path=socket)
-    score, label = priority.session_priority(status.session_state)
+    score, label = next_action.session_priority(status.session_state)
     return ListItem(
         session=ref.session,
         status=status.status_word(),

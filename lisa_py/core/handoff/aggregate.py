@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import priority
+from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
 from lisa_py.core.fleet.discover import SessionWarning
@@ -183,7 +183,7 @@ def _separator_size(count: int) -> int:
 def _select_fitting(parts: Sequence[AggregatePart], drafts: Sequence[PackDraft], max_bytes: int) -> list[int]:
     """Return the sessions with budget for their state at least, in order; at least one."""
     urgent = sorted(
-        range(len(parts)), key=lambda index: -priority.session_priority(parts[index].facts.session_state)[0]
+        range(len(parts)), key=lambda index: -next_action.session_priority(parts[index].facts.session_state)[0]
     )
     kept: list[int] = []
     used = 0

@@ -10,7 +10,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import leftovers, terminate
+from lisa_py.core.lifecycle import terminate
 from lisa_py.core.lifecycle.terminate import SessionRun
 from lisa_py.host.tmux import Pane
 from lisa_py.store import events, pruning, session_folder, session_index, session_records
@@ -72,7 +72,7 @@ def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> 
     target = _kill_together(ctx, [ref], "kill")[0]
     late = [known for known in list_descendants(ctx, ref, all_hashes=all_hashes) if known not in related]
     outcomes += _kill_together(ctx, late, "kill_descendant")  # spawned during the kill of their parent
-    cleaned_projects = leftovers.clean_other_projects(ctx, ref) if all_hashes else 0
+    cleaned_projects = terminate.clean_other_projects(ctx, ref) if all_hashes else 0
     for server in {server.socket: server for server in servers}.values():
         _warn_on_error(ctx, server.stop_if_unused)
     _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
@@ -93,7 +93,7 @@ def kill_all_sessions(
         every = [ref for ref in every if ref.session in own]
     outcomes = _kill_together(ctx, every, "kill_all")
     for ref in every if all_hashes else ():
-        leftovers.clean_other_projects(ctx, ref)
+        terminate.clean_other_projects(ctx, ref)
     _warn_on_error(ctx, ctx.tmux(project).stop_if_unused)
     _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
     return KillAllReport(outcomes=tuple(outcomes))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
+from lisa_py.agents.base import quote
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import launch, leftovers, session_files, startup, terminate
-from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, plan_spawn, refuse_existing
-from lisa_py.core.lifecycle.spawn_plan import SpawnRequest as SpawnRequest  # part of what this module offers
+from lisa_py.core.lifecycle import environment, launch, session_files, startup, terminate
+from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
 from lisa_py.core.send import send
 from lisa_py.host import files, processes
 from lisa_py.host.tmux import Pane
@@ -47,7 +48,7 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
     with session_records.session_lock(plan.ref, ctx.settings, "name", timeout_ms=timeout_ms):
         try:
             refuse_existing(ctx, plan.ref)
-            leftovers.remove_leftovers(ctx, plan.ref)
+            terminate.remove_leftovers(ctx, plan.ref)
             events.restart(plan.ref, ctx.settings)
             spawned = _SpawnAttempt(ctx, plan).run()
         except BaseException:
@@ -55,7 +56,7 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
                 session_folder.remove_locks(plan.ref)
             raise
     if plan.all_hashes:
-        leftovers.clean_other_projects(ctx, plan.ref)
+        terminate.clean_other_projects(ctx, plan.ref)
     _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
     return spawned
 
@@ -195,3 +196,82 @@ def _warn_on_error(ctx: Context, step: Callable[[], object]) -> None:
         step()
     except (LisaError, OSError) as problem:
         ctx.warn(f"observability warning: {problem}")
+
+
+SECRET_PLACEHOLDER = "[managed-by-lisa]"
+"""Placeholder for a secret in the environment."""
+
+
+class SpawnPreview(Struct, frozen=True, kw_only=True):
+    """A spawn that was not executed."""
+
+    spawn_plan: SpawnPlan
+    startup_command: str
+    env: Mapping[str, str]
+    token: TokenReservation
+    """The pool token it would get, without its secret."""
+
+
+def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnPreview:
+    """Check and plan a spawn; raise the errors of the spawn up to its first action."""
+    plan = plan_spawn(ctx, request)
+    refuse_existing(ctx, plan.ref)
+    agent = plan.start.agent
+    token = oauth_tokens.preview(ctx.settings, ctx.clock.now()) if agent.oauth_variable else TokenReservation()
+    routing = environment.routing_variables(
+        plan.ref, agent=agent.name, mode=plan.mode, run_id=plan.run_id, socket=plan.server.socket
+    )
+    secret = {agent.oauth_variable: SECRET_PLACEHOLDER} if token.id else {}
+    command = startup.supervisor_command(plan.ref, plan.run_id, plan.mode)
+    return SpawnPreview(
+        spawn_plan=plan,
+        startup_command=" ".join(quote(word) for word in command),
+        env={**routing, **secret},
+        token=token,
+    )
+
+
+class SpawnSummary(Answer):
+    """A started session; commands add their own fields."""
+
+    session: str
+    agent: str
+    mode: str
+    lane: str
+    nested_policy: str
+    nesting_intent: str
+    run_id: str
+    """Run id of the session: one start of its agent."""
+    project_root: str
+    socket_path: str
+    command: str
+    pane_pid: int
+    agent_session_id: str | UnsetType = UNSET
+    prompt_sent: bool | UnsetType = UNSET
+    """For a prompt too long for a command line: True if the agent accepted it."""
+    exit_code: int | UnsetType = UNSET
+    """The command has already ended; status and capture still work."""
+    output: str | UnsetType = UNSET
+    warnings: tuple[str, ...] | UnsetType = UNSET
+
+
+def summarize_spawn(report: SpawnReport) -> SpawnSummary:
+    plan, meta = report.spawn_plan, report.meta
+    return SpawnSummary(
+        session=plan.name,
+        agent=meta.agent,
+        mode=meta.mode,
+        lane=plan.lane,
+        nested_policy=plan.start.nested_policy,
+        nesting_intent=plan.start.nesting_intent,
+        run_id=plan.run_id,
+        project_root=meta.project_root,
+        socket_path=meta.socket_path,
+        command=meta.start_command,
+        pane_pid=meta.pane_pid,
+        agent_session_id=meta.agent_session_id or UNSET,
+        prompt_sent=UNSET if report.prompt_sent is None else report.prompt_sent,
+        exit_code=UNSET if report.end is None else report.end.code,
+        output=UNSET if report.end is None else report.output,
+        warnings=report.warnings or UNSET,
+    )

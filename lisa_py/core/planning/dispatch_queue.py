@@ -10,7 +10,7 @@ from lisa_py.agents.base import quote
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import diagnose, next_step, priority
+from lisa_py.core.advice import diagnose, next_action, next_step
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
 from lisa_py.core.status import status_reader
@@ -97,7 +97,7 @@ def _select_sessions(
 
 
 def _build_ambiguous_item(ctx: Context, project: Project, name: str) -> QueueItem:
-    score, label = priority.AMBIGUOUS_ROOT_PRIORITY
+    score, label = next_action.AMBIGUOUS_ROOT_PRIORITY
     binary = diagnose.build_advice_target(ctx, SessionRef(project, name)).binary
     step = next_step.recommend_project_root(name, binary)
     return QueueItem(
@@ -117,7 +117,7 @@ def _build_item(ctx: Context, ref: SessionRef, status: Status, budget: int) -> Q
     step = next_step.recommend_step(
         status.session_state, status.waiting_for, budget or DEFAULT_BUDGET, target, status.error_kind
     )
-    score, label = priority.session_priority(status.session_state)
+    score, label = next_action.session_priority(status.session_state)
     return QueueItem(
         session=ref.session,
         status=status.status,

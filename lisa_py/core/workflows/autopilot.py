@@ -13,8 +13,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.handoff import handoff
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
 from lisa_py.core.lifecycle import kill, launch, names, spawn
-from lisa_py.core.lifecycle.born import summarize_spawn
-from lisa_py.core.lifecycle.spawn import SpawnReport
+from lisa_py.core.lifecycle.spawn import SpawnReport, summarize_spawn
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import SESSION_STATES, TERMINAL_STATES
-from lisa_py.core.advice.advise import Advice, advise
+from lisa_py.core.advice.next_step import Advice, advise
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import diff_pack, handoff
 from lisa_py.core.handoff.diff_pack import DiffRequest, PackDiff

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from lisa_py.contract.answer import Answer
-from lisa_py.core.advice.advise import Advice
+from lisa_py.core.advice.next_step import Advice
 from lisa_py.core.handoff.diff_pack import PackDiff
 from lisa_py.core.handoff.handoff import Handoff
 from lisa_py.core.planning.budget import BudgetLimits, BudgetViolation, UsageAmounts

@@ -10,7 +10,7 @@ import pytest
 from lisa_py.cli import parse
 from lisa_py.commands import load
 from lisa_py.contract.status import SESSION_STATES
-from lisa_py.core.advice import next_action, priority
+from lisa_py.core.advice import next_action
 from lisa_py.core.advice.next_action import ActionTarget
 from tests.lisa_host import LisaHost
 
@@ -92,8 +92,8 @@ def test_words_survive_the_shell(text: str) -> None:
 
 
 def test_who_needs_somebody_most_comes_first() -> None:
-    order = sorted(SESSION_STATES, key=lambda state: -priority.session_priority(state)[0])
+    order = sorted(SESSION_STATES, key=lambda state: -next_action.session_priority(state)[0])
     assert order[:4] == ["crashed", "stuck", "degraded", "waiting_input"]
-    assert priority.session_priority("crashed") == (100, "critical")
-    assert priority.session_priority("just_started") == (40, "unknown")
-    assert priority.session_priority("not_found") == (5, "missing")
+    assert next_action.session_priority("crashed") == (100, "critical")
+    assert next_action.session_priority("just_started") == (40, "unknown")
+    assert next_action.session_priority("not_found") == (5, "missing")

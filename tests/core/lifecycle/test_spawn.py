@@ -16,7 +16,8 @@ import pytest
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.lifecycle.launch import LaunchRequest
-from lisa_py.core.lifecycle.spawn import SpawnRequest, spawn_session
+from lisa_py.core.lifecycle.spawn import spawn_session
+from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.status import status_reader
 from lisa_py.store import events, oauth_tokens, session_records
 from tests.fleet import Fleet
