@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.contract.answer import Answer
 from lisa_py.agents.base import quote
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import diagnose
 from lisa_py.core.advice.recovery import RESTART_PROMPT, AdviceTarget

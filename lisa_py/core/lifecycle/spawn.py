@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.contract.answer import Answer
 from lisa_py.agents.base import quote
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
