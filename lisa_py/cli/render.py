@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
-from lisa_py.contract import jsontext
+from lisa_py.contract import jsontext, projection
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
 
@@ -52,23 +51,10 @@ def print_answer(command: Command, result: Any, args: Any, form: str) -> int:
         words = command.text(result, args)
         _write(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
     elif form == "json-min" and command.min is not None:
-        print_json_line(project_fields(command, result, args))
+        print_json_line(projection.minimize(command, result, args))
     else:
         print_json_line(result)
     return command.exit_code(result)
-
-
-def project_fields(command: Command, result: Any, args: Any) -> Any:
-    """Return the `--json-min` form of an answer."""
-    if callable(command.min):
-        return command.min(result, args)
-    keep = {}
-    encode = {info.name: info.encode_name for info in msgspec.structs.fields(result)}
-    for name in command.min or ():
-        value = getattr(result, name)
-        if value is not UNSET:
-            keep[encode[name]] = value
-    return keep
 
 
 def print_json_line(value: Any, encode: Callable[[Any], bytes] = jsontext.encode) -> None:
@@ -89,7 +75,7 @@ def print_failure(problem: LisaError, form: str) -> None:
     if form == "text":
         print(problem.message, file=sys.stderr)
         return
-    print_json_line({**problem.details, "ok": False, "errorCode": problem.code, "error": problem.message})
+    print_json_line(problem.to_object())
 
 
 def warn(text: str) -> None:

@@ -18,6 +18,10 @@ class LisaError(Exception):
         self.exit_code = exit_code
         self.details = details
 
+    def to_object(self) -> dict[str, Any]:
+        """Return the JSON object that every face answers for this failure."""
+        return {**self.details, "ok": False, "errorCode": self.code, "error": self.message}
+
 
 class UsageError(LisaError):
     """The arguments are invalid; nothing was done."""

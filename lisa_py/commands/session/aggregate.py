@@ -12,6 +12,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import ProjectRoot
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.fleet.discover import SessionWarning
 from lisa_py.core.handoff import aggregate
@@ -90,7 +91,7 @@ def run(args: Args, ctx: Context) -> AggregateResult:
     selection = aggregate.choose(ctx, project, args.sessions)
     for warning in selection.warnings:
         ctx.warn(f"aggregate warning: {warning.message}")
-    request = PackRequest(strategy=args.strategy, events=args.events, lines=args.lines)
+    request = copy_fields(args, PackRequest)
     delta_fields = _read_baseline(args, ctx, project) if args.delta_json else {}
     previous = delta_fields.pop("before", AggregateSnapshot())
     parts = aggregate.collect_parts(ctx, selection.refs, request, args.token_budget, mask)
@@ -158,21 +159,15 @@ def _build_item(part: AggregatePart | AggregateFailure, warnings: dict[str, Sess
             warning=warnings.get(part.session, UNSET),
         )
     facts = part.facts
-    return AggregateItem(
-        session=facts.session,
-        status=facts.status,
-        session_state=facts.session_state,
-        next_action=facts.next_action,
+    return copy_fields(
+        facts,
+        AggregateItem,
         next_offset=facts.tail.next_offset,
         truncated=part.fitted.truncated,
         pack=part.fitted.text,
         source=facts.tail.source,
         waiting_for=facts.waiting_for or UNSET,
-        reason=facts.reason,
         events=len(facts.recent),
-        dropped_recent=facts.dropped_recent,
-        project_root=facts.project_root,
-        error_code=facts.error_code,
         warning=warnings.get(facts.session, UNSET),
     )
 

@@ -11,6 +11,7 @@ from lisa_py.contract import csv, flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentName, Mode, Model, NestedPolicy, NestingIntent, ProjectRoot, Session
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.advice.goals import GoalName
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch
@@ -89,7 +90,9 @@ def _build_options(args: Args, ctx: Context, previous_run: PreviousRun | None) -
     resolved = resolve.resolve_assignment(project, assignment_flags)
     for note in resolved.notes:
         ctx.warn(note)
-    options = AutopilotOptions(
+    options = copy_fields(
+        args,
+        AutopilotOptions,
         goal=resolved.goal.name,
         agent=resolved.agent.name,
         mode=resolved.mode,
@@ -100,14 +103,7 @@ def _build_options(args: Args, ctx: Context, previous_run: PreviousRun | None) -
         lane=resolved.lane,
         project_root=project.root,
         session=paths.check_name(args.session.strip()) if args.session.strip() else "",
-        poll_interval=args.poll_interval,
-        max_polls=args.max_polls,
-        capture_lines=args.capture_lines,
-        summary=args.summary,
-        summary_style=args.summary_style,
         token_budget=resolved.budget,
-        kill_after=args.kill_after,
-        timeout_seconds=args.timeout_seconds,
     )
     return previous_run.merge_options(options, ctx.given_fields) if previous_run else options
 

@@ -10,6 +10,7 @@ from lisa_py.contract import flags
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.inputs import Inputs
 from lisa_py.core.planning import budget, session_usage, usage_reports
@@ -43,7 +44,7 @@ class BudgetEnforceResult(Answer):
 
 
 def run(args: Args, ctx: Context) -> BudgetEnforceResult:
-    limits = BudgetLimits(max_tokens=args.max_tokens, max_seconds=args.max_seconds, max_steps=args.max_steps)
+    limits = copy_fields(args, BudgetLimits)
     if limits == BudgetLimits():
         raise UsageError("missing_budget_limits", "at least one max limit is required (--max-tokens N for example)")
     loaded_reports = usage_reports.load_reports(Inputs(ctx), _wrap_path(args.from_), _wrap_path(args.from_jsonl))

@@ -12,6 +12,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import ProjectRoot, Session, TokenBudget
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.output import markers as marking
 from lisa_py.core.output.capture import capture_session
@@ -188,20 +189,16 @@ def build_request(args: Args, ctx: Context) -> CaptureRequest:
     for matches, code, message in CONFLICTS:
         if matches(args):
             raise UsageError(code, message)
-    return CaptureRequest(
+    return copy_fields(
+        args,
+        CaptureRequest,
         source="pane" if args.raw else "transcript" if args.transcript else "auto",
-        lines=args.lines,
         limited="lines" in ctx.given_fields,
         since=args.delta_from,
-        cursor_file=args.cursor_file,
-        cursor_reset=args.cursor_reset,
         semantic=args.semantic_delta,
         markers=marking.parse(args.markers, args.marker),
         summary=args.summary_style if args.summary else "",
-        token_budget=args.token_budget,
-        redact=args.redact,
         strip_noise=not args.keep_noise,
-        strip_banner=args.strip_banner,
     )
 
 

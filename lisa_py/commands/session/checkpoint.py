@@ -12,6 +12,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.flags import ProjectRoot
+from lisa_py.contract.projection import copy_fields, omit
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import checkpoint
 from lisa_py.core.handoff.checkpoint import Checkpoint
@@ -80,7 +81,7 @@ def _save(args: Args, ctx: Context) -> CheckpointResult:
     if not args.session:
         raise UsageError("missing_required_flag", "--session is required for save")
     mask = Mask(args.redact)
-    request = PackRequest(strategy=args.strategy, events=args.events, lines=args.lines)
+    request = copy_fields(args, PackRequest)
     new_checkpoint = checkpoint.create(ctx, ctx.ref(args.session, args.project_root), request, args.token_budget, mask)
     checkpoint.save(new_checkpoint, path)
     return CheckpointResult(
@@ -138,7 +139,7 @@ def _write_cursor(file: str, loaded: Checkpoint, ctx: Context) -> str:
 
 def minimize(answer: CheckpointResult, args: Args) -> CheckpointResult:
     """Return the answer without the checkpoint, which is in the file."""
-    return structs.replace(answer, checkpoint=UNSET)
+    return omit(answer, "checkpoint")
 
 
 def text(answer: CheckpointResult, args: Args) -> str:

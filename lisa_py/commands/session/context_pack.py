@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract import flags
@@ -12,6 +12,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot
+from lisa_py.contract.projection import copy_fields, omit
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import handoff_reader, pack, sections
 from lisa_py.core.handoff.blocks import ObjectiveBlock
@@ -113,12 +114,9 @@ def _read_handoff(args: Args, ctx: Context, request: PackRequest, mask: Mask) ->
 def _build_result(
     args: Args, facts: PackFacts, fitted: sections.FittedPack, mask: Mask, token_budget: int
 ) -> ContextPackResult:
-    return ContextPackResult(
-        session=facts.session,
-        session_state=facts.session_state,
-        status=facts.status,
-        reason=facts.reason,
-        next_action=facts.next_action,
+    return copy_fields(
+        facts,
+        ContextPackResult,
         next_offset=facts.tail.next_offset,
         strategy=args.strategy,
         token_budget=token_budget,
@@ -127,22 +125,17 @@ def _build_result(
         source=facts.tail.source,
         cut=fitted.cut or UNSET,
         waiting_for=facts.waiting_for or UNSET,
-        objective=facts.objective,
         lane=facts.lane or UNSET,
-        memory=facts.memory,
-        project_root=facts.project_root,
         events=len(facts.recent),
-        dropped_recent=facts.dropped_recent,
         from_handoff=mask.mask_text(args.from_handoff) or UNSET,
         redact_rules=mask.rules or UNSET,
         redacted=mask.counts if mask.is_active else UNSET,
-        error_code=facts.error_code,
     )
 
 
 def minimize(answer: ContextPackResult, args: Args) -> ContextPackResult:
     """Return the fields for polling loops."""
-    return structs.replace(answer, project_root=UNSET, events=UNSET, dropped_recent=UNSET, from_handoff=UNSET)
+    return omit(answer, "project_root", "events", "dropped_recent", "from_handoff")
 
 
 COMMAND = Command(

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.contract.projection import copy_fields, omit
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import diff_pack
 from lisa_py.core.handoff.diff_pack import DiffRequest, PackBaseline, PackComparison, PackDiff
@@ -54,13 +55,7 @@ def run(args: Args, ctx: Context) -> DiffPackResult:
     baseline = diff_pack.read_baseline(
         ctx, ref, args.cursor_file, semantic_only=args.semantic_only, reset=args.cursor_reset
     )
-    request = DiffRequest(
-        strategy=args.strategy,
-        events=args.events,
-        lines=args.lines,
-        token_budget=args.token_budget,
-        semantic_only=args.semantic_only,
-    )
+    request = copy_fields(args, DiffRequest)
     comparison = diff_pack.build_diff(ctx, ref, request, baseline, mask)
     if _should_save_baseline(comparison.facts, baseline):
         diff_pack.save(ctx, baseline, comparison.text, comparison.semantic_lines)
@@ -96,7 +91,7 @@ FULL_ONLY = ("pack", "reason", "events", "dropped_recent", "project_root", "sema
 
 def minimize(answer: DiffPackResult, args: Args) -> DiffPackResult:
     """Return the fields for polling loops."""
-    return structs.replace(answer, **dict.fromkeys(FULL_ONLY, UNSET))
+    return omit(answer, *FULL_ONLY)
 
 
 def text(answer: DiffPackResult, args: Args) -> str:

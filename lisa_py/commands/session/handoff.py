@@ -10,6 +10,7 @@ from lisa_py import agents
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import handoff
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
@@ -42,13 +43,8 @@ class Args(Struct, kw_only=True):
 
 def run(args: Args, ctx: Context) -> Handoff:
     reader = EventReader(ctx, args.delta_from, args.cursor_file, reset=args.cursor_reset)
-    request = HandoffRequest(
-        schema=args.schema,
-        events=args.events,
-        compress=args.compress == "zstd",
-        redact=args.redact,
-        agent=agents.parse_agent_hint(args.agent),
-        mode=args.mode,
+    request = copy_fields(
+        args, HandoffRequest, compress=args.compress == "zstd", agent=agents.parse_agent_hint(args.agent)
     )
     return handoff.build(ctx, ctx.ref(args.session, args.project_root), request, reader)
 

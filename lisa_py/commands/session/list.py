@@ -10,6 +10,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import CursorReset, ProjectRoot
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import session_list
 from lisa_py.core.fleet.discover import SessionWarning
@@ -78,18 +79,8 @@ def build_query(args: Args) -> ListQuery:
         raise UsageError("active_only_incompatible_with_stale", "--active-only cannot be combined with --stale")
     if args.cursor_file and not wants_delta:
         raise UsageError("cursor_file_requires_delta_json", "--cursor-file requires --delta-json")
-    return ListQuery(
-        all_sockets=args.all_sockets,
-        project_only=args.project_only,
-        active_only=args.active_only,
-        states=args.with_next_action or args.priority or args.watch_json,
-        priority=args.priority,
-        stale=args.stale,
-        prune_preview=args.prune_preview,
-        delta=wants_delta,
-        cursor_file=args.cursor_file,
-        cursor_reset=args.cursor_reset,
-    )
+    states = args.with_next_action or args.priority or args.watch_json
+    return copy_fields(args, ListQuery, states=states, delta=wants_delta)
 
 
 def _build_result(args: Args, found: session_list.SessionList, root: str) -> ListResult:

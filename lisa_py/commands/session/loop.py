@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.handoff.handoff import SCHEMAS
 from lisa_py.core.planning.budget import BudgetLimits
@@ -49,20 +50,7 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> LoopResult:
-    request = LoopRequest(
-        steps=args.steps,
-        limits=BudgetLimits(max_tokens=args.max_tokens, max_seconds=args.max_seconds, max_steps=args.max_steps),
-        poll_interval=args.poll_interval,
-        max_polls=args.max_polls,
-        strategy=args.strategy,
-        events=args.events,
-        lines=args.lines,
-        token_budget=args.token_budget,
-        schema=args.schema,
-        cursor_file=args.cursor_file,
-        handoff_cursor_file=args.handoff_cursor_file,
-        cursor_reset=args.cursor_reset,
-    )
+    request = copy_fields(args, LoopRequest, limits=copy_fields(args, BudgetLimits))
     result = run_loop(ctx, ctx.ref(args.session, args.project_root), request)
     if not result.ok and ctx.output_format == "text":
         ctx.warn(f"loop failed at {result.failed_step}: {result.error}")
@@ -70,24 +58,8 @@ def run(args: Args, ctx: Context) -> LoopResult:
 
 
 def minimize(answer: LoopResult, args: Args) -> MinimalLoopResult:
-    return MinimalLoopResult(
-        ok=answer.ok,
-        session=answer.session,
-        project_root=answer.project_root,
-        requested_steps=answer.requested_steps,
-        completed_steps=answer.completed_steps,
-        exit_reason=answer.exit_reason,
-        cursor_file=answer.cursor_file,
-        handoff_cursor_file=answer.handoff_cursor_file,
-        observed=answer.observed,
-        limits=answer.limits,
-        steps=tuple(loop_result.minimize_cycle(cycle) for cycle in answer.steps),
-        violations=answer.violations,
-        failed_step=answer.failed_step,
-        cause=answer.cause,
-        error_code=answer.error_code,
-        error=answer.error,
-    )
+    cycles = tuple(loop_result.minimize_cycle(cycle) for cycle in answer.steps)
+    return copy_fields(answer, MinimalLoopResult, steps=cycles)
 
 
 def text(answer: LoopResult, args: Args) -> str:

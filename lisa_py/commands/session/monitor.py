@@ -10,6 +10,7 @@ from lisa_py.contract import csv, flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.handoff.monitor_stream import MonitorHandoff
 from lisa_py.core.wait import stop_rules
@@ -63,15 +64,7 @@ def _build_report_options(args: Args) -> ReportOptions:
         raise UsageError("event_budget_requires_emit_handoff", "--event-budget requires --emit-handoff")
     if args.handoff_cursor_file and not args.emit_handoff:
         raise UsageError("handoff_cursor_requires_emit_handoff", "--handoff-cursor-file requires --emit-handoff")
-    return ReportOptions(
-        stream=args.stream_json,
-        verbose=args.verbose,
-        emit_handoff=args.emit_handoff,
-        handoff_cursor_file=args.handoff_cursor_file,
-        cursor_reset=args.cursor_reset,
-        event_budget=args.event_budget or 0,
-        webhook=args.webhook,
-    )
+    return copy_fields(args, ReportOptions, stream=args.stream_json, event_budget=args.event_budget or 0)
 
 
 def text(answer: MonitorResult, args: Args) -> str:

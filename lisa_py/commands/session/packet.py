@@ -12,6 +12,7 @@ from lisa_py.contract import flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields, packet
 from lisa_py.core.handoff.packet import Packet, PacketDelta, PacketRequest
@@ -43,15 +44,7 @@ class PacketFieldsResult(dict[str, Any]):
 def run(args: Args, ctx: Context) -> Packet | PacketDelta | PacketFieldsResult:
     paths = parse_fields(args, ctx)
     reader = EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset)
-    request = PacketRequest(
-        agent=agents.parse_agent_hint(args.agent),
-        mode=args.mode,
-        lines=args.lines,
-        events=args.events,
-        token_budget=args.token_budget,
-        summary_style=args.summary_style,
-        redact=args.redact,
-    )
+    request = copy_fields(args, PacketRequest, agent=agents.parse_agent_hint(args.agent))
     full_packet = packet.build(ctx, ctx.ref(args.session, args.project_root), request, reader)
     if args.delta_json:
         delta, known = packet.compare_packets(full_packet, reader, paths)

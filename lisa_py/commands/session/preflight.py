@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, Model, ProjectRoot
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle.doctor import MachineCheck
 from lisa_py.core.workflows import preflight
@@ -49,7 +50,12 @@ class PreflightResult(Answer):
 
 
 def run(args: Args, ctx: Context) -> PreflightResult:
-    report = preflight.run(ctx, _build_request(args))
+    report = preflight.run(
+        ctx,
+        copy_fields(
+            args, preflight.PreflightRequest, candidates=args.auto_model_candidates, network=not args.no_network
+        ),
+    )
     build_info = read_build(ctx.settings)
     return PreflightResult(
         ok=report.ok,
@@ -65,18 +71,6 @@ def run(args: Args, ctx: Context) -> PreflightResult:
         model_check=report.model,
         auto_model=report.auto_model,
         error_code=UNSET if report.ok else "session_preflight_failed",
-    )
-
-
-def _build_request(args: Args) -> preflight.PreflightRequest:
-    return preflight.PreflightRequest(
-        project_root=args.project_root,
-        agent=args.agent,
-        model=args.model,
-        auto_model=args.auto_model,
-        candidates=args.auto_model_candidates,
-        fast=args.fast,
-        network=not args.no_network,
     )
 
 

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, Model, ProjectRoot
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.advice.goals import GoalName, Profile
 from lisa_py.core.context import Context
 from lisa_py.core.planning import route
@@ -40,32 +41,13 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> Route:
-    assignment_flags = AssignmentFlags(
-        goal=args.goal,
-        agent=args.agent,
-        profile=args.profile,
-        lane=args.lane,
-        prompt=args.prompt,
-        model=args.model,
-        budget=args.budget,
-        topology=args.topology,
-        given=ctx.given_fields,
+    request = copy_fields(
+        args,
+        RouteRequest,
+        flags=copy_fields(args, AssignmentFlags, given=ctx.given_fields),
+        sessions=tuple(dict.fromkeys(name.strip() for name in args.sessions.split(",") if name.strip())),
     )
-    result = route.plan_route(
-        ctx,
-        RouteRequest(
-            flags=assignment_flags,
-            project_root=args.project_root,
-            from_state=args.from_state,
-            strict=args.strict,
-            queue=args.queue,
-            sessions=tuple(dict.fromkeys(name.strip() for name in args.sessions.split(",") if name.strip())),
-            queue_limit=args.queue_limit,
-            concurrency=args.concurrency,
-            cost_estimate=args.cost_estimate,
-            emit_runbook=args.emit_runbook,
-        ),
-    )
+    result = route.plan_route(ctx, request)
     for item in result.queue or ():
         if item.session_state == AMBIGUOUS:
             ctx.warn(f"warning: session={item.session} {item.reason}")

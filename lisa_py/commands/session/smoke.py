@@ -11,6 +11,7 @@ from lisa_py.contract import flags
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.workflows import smoke, smoke_plan
 from lisa_py.core.workflows.smoke_plan import ChaosResult
@@ -93,21 +94,7 @@ def run(args: Args, ctx: Context) -> SmokeResult | MinimalSmokeResult:
 
 
 def build_request(args: Args) -> SmokeRequest:
-    return SmokeRequest(
-        project_root=args.project_root,
-        levels=args.levels,
-        prompt_style=args.prompt_style,
-        matrix_file=args.matrix_file,
-        chaos=args.chaos,
-        chaos_report=args.chaos_report,
-        contract_profile=args.contract_profile,
-        llm_profile=args.llm_profile,
-        model=args.model,
-        poll_interval=args.poll_interval,
-        max_polls=args.max_polls,
-        keep_sessions=args.keep_sessions,
-        export_artifacts=args.export_artifacts,
-    )
+    return copy_fields(args, SmokeRequest)
 
 
 def minimize(report: SmokeResult) -> MinimalSmokeResult:
@@ -118,25 +105,15 @@ def minimize(report: SmokeResult) -> MinimalSmokeResult:
         for row in matrix
         if not row.passed
     )
-    return MinimalSmokeResult(
-        ok=report.ok,
+    return copy_fields(
+        report,
+        MinimalSmokeResult,
         error_code=report.error_code or "",
         error=report.error or "",
-        levels=report.levels,
         model=report.model or "",
-        llm_profile=report.llm_profile,
-        contract_profile=report.contract_profile,
-        chaos=report.chaos,
-        project_root=report.project_root,
-        seconds=report.seconds,
-        chaos_report=report.chaos_report,
-        chaos_result=report.chaos_result,
         final_state=UNSET if report.monitor is UNSET else report.monitor.final_state,
         exit_reason=UNSET if report.monitor is UNSET else report.monitor.exit_reason,
-        missing_markers=report.missing_markers,
         cleanup_error_count=UNSET if report.cleanup_errors is UNSET else len(report.cleanup_errors),
-        exported_path=report.exported_path,
-        export_error=report.export_error,
         failed_matrix=failed or UNSET,
         contract_checks=len(checks) or UNSET,
         contract_failed=sum(not check.ok for check in checks) if checks else UNSET,

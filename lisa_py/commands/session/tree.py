@@ -11,6 +11,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import CursorFile, CursorReset, ProjectRoot
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import tree, tree_delta
 from lisa_py.core.fleet.tree import SessionTree, TreeNode, TreeQuery, TreeRow
@@ -76,12 +77,7 @@ def _build_query(args: Args) -> TreeQuery:
         raise UsageError("delta_mode_conflict", "--delta cannot be combined with --delta-json")
     if args.cursor_file and not args.delta_json:
         raise UsageError("cursor_file_requires_delta_json", "--cursor-file requires --delta-json")
-    return TreeQuery(
-        session=args.session.strip(),
-        all_hashes=args.all_hashes,
-        active_only=args.active_only,
-        with_state=args.with_state,
-    )
+    return copy_fields(args, TreeQuery, session=args.session.strip())
 
 
 def _build_result(

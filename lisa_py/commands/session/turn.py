@@ -9,6 +9,7 @@ from lisa_py.contract import flags
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields
 from lisa_py.core.handoff.packet import Packet, PacketRequest
@@ -58,23 +59,11 @@ def run(args: Args, ctx: Context) -> TurnResult:
     request = TurnRequest(
         payload=send_request.build_payload(ctx, args),
         rules=stop_rules.build_stop_rules(args, ctx.given_fields),
-        packet=_build_packet_request(args),
+        packet=copy_fields(args, PacketRequest),
         reader=EventReader(ctx, None, args.cursor_file, reset=args.cursor_reset),
         fields=fields.parse(args.fields),
     )
     return mask.mask_record(run_turn(ctx, ctx.ref(args.session, args.project_root), request))
-
-
-def _build_packet_request(args: Args) -> PacketRequest:
-    return PacketRequest(
-        agent=args.agent,
-        mode=args.mode,
-        lines=args.lines,
-        events=args.events,
-        token_budget=args.token_budget,
-        summary_style=args.summary_style,
-        redact=args.redact,
-    )
 
 
 class MinimalTurnResult(Answer):

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.skill import installer, locations
 from lisa_py.core.skill.installer import SkillCopyResult
@@ -44,15 +45,7 @@ def run(args: Args, ctx: Context) -> SkillsInstallResult:
     ]
     if len(copies) > 1:
         return SkillsInstallResult(installs=copies)
-    copy = copies[0]
-    return SkillsInstallResult(
-        source=copy.source,
-        destination=copy.destination,
-        files=copy.files,
-        directories=copy.directories,
-        symlinks=copy.symlinks,
-        noop=copy.noop,
-    )
+    return copy_fields(copies[0], SkillsInstallResult)
 
 
 def text(answer: SkillsInstallResult, args: Args) -> str:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.skill import installer, locations
 from lisa_py.host import files, folder_copy
@@ -46,16 +47,8 @@ def run(args: Args, ctx: Context) -> SkillsSyncResult:
     before = _hash_folder(destination) if args.deep else ""
     copy = installer.copy_skill(ctx, source, destination, code=FAILURE_CODE, force=args.force)
     after = _hash_folder(destination) if args.deep else ""
-    return SkillsSyncResult(
-        source=copy.source,
-        destination=copy.destination,
-        files=copy.files,
-        directories=copy.directories,
-        symlinks=copy.symlinks,
-        noop=copy.noop,
-        content_hash=after or UNSET,
-        drifted=before != after if args.deep else UNSET,
-    )
+    drifted = before != after if args.deep else UNSET
+    return copy_fields(copy, SkillsSyncResult, content_hash=after or UNSET, drifted=drifted)
 
 
 def _hash_folder(folder: str) -> str:
