@@ -1,4 +1,4 @@
-"""Which lisa this is: its version, and what whoever packaged it says about the build."""
+"""Version of lisa and the build data of its packager."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Build(Struct, frozen=True, kw_only=True):
 
 
 def read_build(settings: Settings) -> Build:
-    """Commit and date come from LISA_BUILD_COMMIT and LISA_BUILD_DATE."""
+    """Return the version; commit and date come from LISA_BUILD_COMMIT and LISA_BUILD_DATE."""
     return Build(
         version=lisa_py.__version__,
         commit=settings.get("LISA_BUILD_COMMIT", "none"),

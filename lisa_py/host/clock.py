@@ -1,4 +1,4 @@
-"""Time: the wall clock for records, the monotonic clock for deadlines, and the text form of both."""
+"""Clocks, time formats and the time parser."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from msgspec import Struct
 
 
 class Clock(Struct, frozen=True):
-    """The two clocks and the pause; tests put their own in."""
+    """Wall clock, monotonic clock and sleep; tests replace them."""
 
     now: Callable[[], float] = time.time
     """Unix seconds."""
     monotonic: Callable[[], float] = time.monotonic
-    """Seconds that never jump; they stop while the machine is suspended on Linux, not on macOS."""
+    """Seconds that never jump; on Linux they stop during suspend, on macOS they do not."""
     sleep: Callable[[float], None] = time.sleep
 
 
 def format_rfc3339(unix: float, *, fraction: bool = False) -> str:
-    """UTC, whole seconds (or microseconds with trailing zeros cut): `2026-11-21T01:56:39Z`."""
+    """Return UTC in whole seconds (or microseconds without trailing zeros): `2026-11-21T01:56:39Z`."""
     if not fraction:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix))
     micros = round(unix * 1_000_000)  # a float of today's seconds carries no more
@@ -30,18 +30,18 @@ def format_rfc3339(unix: float, *, fraction: bool = False) -> str:
 
 
 def local_stamp(unix: float) -> str:
-    """`YYMMDD-HHMMSS` in local time, as generated session names carry it."""
+    """Return `YYMMDD-HHMMSS` in local time, as used in generated session names."""
     return time.strftime("%y%m%d-%H%M%S", time.localtime(unix))
 
 
 def utc_stamp(unix: float) -> str:
-    """`YYYYMMDD-HHMMSS-mmm` in UTC: text that sorts by time."""
+    """Return `YYYYMMDD-HHMMSS-mmm` in UTC, which sorts by time."""
     millis = int(unix * 1000)
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(millis // 1000)) + f"-{millis % 1000:03d}"
 
 
 def local_time(unix: float) -> str:
-    """`HH:MM:SS` in local time, for people."""
+    """Return `HH:MM:SS` in local time."""
     return time.strftime("%H:%M:%S", time.localtime(unix))
 
 

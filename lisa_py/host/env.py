@@ -1,4 +1,4 @@
-"""Every environment variable lisa reads, once, as one frozen struct."""
+"""Environment variables that lisa reads, as one frozen struct."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ROUTING_VARIABLES = (
     "LISA_RUN_ID",
     "LISA_SESSION_DIR",
 )
-"""Variables a pane gets about itself; never inherited from the caller."""
+"""Variables that describe a pane to its program; never inherited from the caller."""
 
 
 class EnvironmentVariable(Struct, frozen=True):
-    """An environment variable of lisa's and what it is for."""
+    """One environment variable of lisa and its purpose."""
 
     name: str
     default: int | str
@@ -52,7 +52,7 @@ NUMERIC_VARIABLES = (
         "LISA_HISTORY_LINES", 50_000, "lines a pane keeps above its screen (about 0.6 kB each once printed)"
     ),
 )
-"""A value that is unset, no number or not positive means the default."""
+"""The default applies to a value that is unset, not a number or not positive."""
 
 VARIABLES = (
     EnvironmentVariable("LISA_STATE_DIR", "~/.lisa", "folder of all records"),
@@ -80,18 +80,18 @@ VARIABLES = (
     EnvironmentVariable(
         "LISA_TMUX_SOCKET", "", "set in panes for people and scripts; lisa itself goes by a session's records"
     ),
-    EnvironmentVariable("LISA_BUILD_COMMIT", "none", "what `lisa version` says, for whoever packages lisa"),
+    EnvironmentVariable("LISA_BUILD_COMMIT", "none", "commit shown by `lisa version`, set by packagers"),
     EnvironmentVariable("LISA_BUILD_DATE", "unknown", "the same"),
     EnvironmentVariable(
         "LISA_PROCESS_SCAN_INTERVAL_SECONDS", 8, "accepted, without effect: each look reads the processes afresh"
     ),
     EnvironmentVariable("LISA_PROCESS_LIST_CACHE_MS", 500, "accepted, without effect: one look reads them once"),
 )
-"""Everything lisa reads from its environment under a name of its own."""
+"""All variables with a name of lisa's own."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """The caller's environment as far as lisa cares; times in the unit their name says, defaults in NUMBERS."""
+    """The part of the environment that lisa uses; a time has its unit in its name and its default in NUMBERS."""
 
     environ: Mapping[str, str]
     home: str
@@ -99,7 +99,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tmux_socket_dir: str
     temp_dir: str
     shared_dir: str
-    """Where the two files live that the usage guide names with a fixed /tmp path."""
+    """Folder of the two files for which the usage guide gives a fixed /tmp path."""
     parent_session: str
     project_root: str
     cmd_timeout_seconds: int
@@ -121,7 +121,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment (the process's own by default)."""
+    """Return the settings of an environment, by default that of this process."""
     env = dict(os.environ if environ is None else environ)
     home = env.get("HOME") or os.path.expanduser("~")
     temp = env.get("TMPDIR") or "/tmp"
@@ -129,7 +129,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         environ=env,
         home=home,
-        # absolute, for a session is looked for from other folders than it was spawned in
+        # absolute: a session is also looked up from other folders than the one it was spawned in
         state_dir=os.path.abspath(env.get("LISA_STATE_DIR") or os.path.join(home, ".lisa")),
         tmux_socket_dir=os.path.abspath(env.get("LISA_TMUX_SOCKET_DIR") or shared),
         temp_dir=temp,

@@ -1,4 +1,4 @@
-"""Waking up when a file changes or a process ends: inotify or its kin through watchdog, pidfd or kqueue by hand."""
+"""Wait for changes of files (watchdog) and ends of processes (pidfd or kqueue)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from typing import Any
 
 POLL_SECONDS = 0.1
-"""Pace of looking at files where no file events are to be had."""
+"""Interval of reads on file systems without events."""
 
 
 class FileWatcher:
-    """Some files, folders and processes, and one handle that tells when something happened to any of them.
+    """A set of files, folders and processes behind one handle that is readable after any change.
 
     A folder means the files directly in it. What does not exist yet may come into being. Reading a watched file is
-    not an event, so whoever wakes up and reads does not wake itself.
+    not an event, so a reader does not wake itself.
     """
 
     def __init__(self, ignored: Iterable[str] = ()) -> None:
@@ -26,20 +26,20 @@ class FileWatcher:
         self._files: frozenset[str] = frozenset()
         self._folders: frozenset[str] = frozenset()
         self._missing_folders: frozenset[str] = frozenset()
-        """Folders that do not exist yet, on the way to a wanted file."""
+        """Missing folders on the path of a watched file."""
         self._watches: dict[str, Any] = {}
         self._observer: Any = None
         self._handler: Any = None
         self._stale = False
         self._polled: dict[str, tuple[int, float]] = {}
-        """What has to be looked at by and by, with its size and time when last seen."""
+        """Files that are read at intervals, with their last size and time."""
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
         self._process_exits = _ProcessExits()
 
     def watch(self, paths: Iterable[str], pids: Iterable[int]) -> None:
-        """Watch exactly these from now on; cheap when little or nothing has changed."""
+        """Watch exactly these from now on; cheap if little has changed."""
         wanted = tuple(dict.fromkeys(path for path in paths if path))
         if wanted != self._paths or self._stale:
             self._paths = wanted
@@ -47,7 +47,7 @@ class FileWatcher:
         self._process_exits.watch(frozenset(pids))
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until something happened (true) or the time is over (false)."""
+        """Return True after a change, False at the timeout."""
         deadline = time.monotonic() + max(0.0, seconds)
         while True:
             if self._stale:
@@ -60,7 +60,7 @@ class FileWatcher:
                 return False
 
     def close(self) -> None:
-        """Stop watching and give back all handles."""
+        """Stop watching and close all handles."""
         if self._observer is not None:
             self._observer.stop()
             self._observer.join(2)
@@ -125,7 +125,7 @@ class FileWatcher:
 
         from watchdog import events  # noqa: PLC0415 - 70 ms that only waiting commands pay
 
-        # its emitter says on stderr that it was stopped (7.1), when it was stopped at the wrong moment
+        # watchdog 7.1 writes a warning to stderr if its emitter is stopped during an event
         logging.getLogger("watchdog").addHandler(logging.NullHandler())
         kinds: list[type[events.FileSystemEvent]] = [
             events.FileClosedEvent,
@@ -149,7 +149,7 @@ class FileWatcher:
         return True
 
     def _on_event(self, paths: tuple[str, ...]) -> None:
-        """Called by watchdog's own thread."""
+        """Handle an event, in watchdog's thread."""
         for path in paths:
             if path in self._missing_folders:
                 self._stale = True
@@ -181,7 +181,7 @@ def _file_stamp(path: str) -> tuple[int, float]:
 
 
 class _ProcessExits:
-    """The ends of processes, seen the moment they come, also of processes that are nobody's child here."""
+    """Immediate notice of process ends, including processes that are not children of this one."""
 
     def __init__(self) -> None:
         self._handles: dict[int, int] = {}
@@ -202,7 +202,7 @@ class _ProcessExits:
         return [self._queue.fileno()] if self._queue is not None else list(self._handles.values())
 
     def take_new_exit(self) -> bool:
-        """Whether a process has ended since the last call."""
+        """Return True if a process has ended since the last call."""
         if self._queue is not None:
             for event in self._queue.control(None, 64, 0):
                 self._gone.add(event.ident)
@@ -233,7 +233,7 @@ class _ProcessExits:
             self._gone.add(pid)
             self._has_new_exit = True
         except OSError:
-            return  # an old kernel or no more handles: the caller's own beat will notice
+            return  # an old kernel or no more handles: the caller's timeout covers it
 
     def _watch_by_kqueue(self, pid: int) -> None:
         kernel: Any = select  # its names differ from system to system

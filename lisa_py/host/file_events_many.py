@@ -1,4 +1,4 @@
-"""Waking up for one of many: files and processes of hundreds of sessions behind one handle that tells whose it was."""
+"""Wait for changes of hundreds of sessions with one handle, and report the sessions concerned."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _EVENT = struct.Struct("iIII")
 _MODIFY, _CLOSE_WRITE, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x8, 0x80, 0x100, 0x200
 _DELETE_SELF, _OVERFLOW, _GONE = 0x400, 0x4000, 0x8000
 _MASK = _MODIFY | _CLOSE_WRITE | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF
-"""No IN_ATTRIB: a heartbeat that is only touched wakes nobody, also two hundred of them."""
+"""Without IN_ATTRIB: touched heartbeats wake no waiter."""
 
 
 def open_watcher(ignored: Iterable[str] = ()) -> GroupWatcher:
-    """The best this machine has: inotify, else watchdog's ways (which cannot tell whose event it was)."""
+    """Return an inotify watcher, or on other systems a watchdog one, which cannot attribute events to members."""
     try:
         return _InotifyGroupWatcher(ignored)
     except OSError:
@@ -32,14 +32,14 @@ def open_shared_watcher(ignored: Iterable[str] = ()) -> GroupWatcher:
 
 
 class GroupWatcher:
-    """Members by a key, each with the paths and processes whose changes are its news."""
+    """Members by key, each with the paths and processes whose changes concern it."""
 
     def follow(self, key: str, paths: Iterable[str], pids: Iterable[int]) -> None:
-        """Watch exactly these for the member from now on; a folder means the files directly in it."""
+        """Watch exactly these for the member from now on; a folder covers the files directly in it."""
         raise NotImplementedError
 
     def wait(self, seconds: float) -> set[str]:
-        """The members to whom something happened; none at the end of the time."""
+        """Return the members with a change; none at the timeout."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class _InotifyGroupWatcher(GroupWatcher):
         if folder in self._watches:
             return
         number = self._libc.inotify_add_watch(self._handle, os.fsencode(folder), _MASK)
-        if number >= 0:  # else it does not exist yet, or there are no watches left: the caller's own beat will notice
+        if number >= 0:  # else it does not exist or the system has no watches left: the caller's timeout covers it
             old = self._folders.get(number)
             if old is None:
                 self._folders[number] = folder
@@ -117,7 +117,7 @@ class _InotifyGroupWatcher(GroupWatcher):
             os.close(handle)
 
     def wait(self, seconds: float) -> set[str]:
-        """Also none when what happened concerns nobody: the caller looks at its clock and comes back."""
+        """Return the members with a change; possibly none before the timeout, so the caller repeats."""
         found: set[str] = set()
         for handle, _ in self._epoll.poll(max(0.0, seconds)):
             if handle == self._handle:
@@ -162,7 +162,7 @@ class _InotifyGroupWatcher(GroupWatcher):
 
 
 class _SharedGroupWatcher(GroupWatcher):
-    """Any news is everybody's."""
+    """Watcher that reports every member after any change."""
 
     def __init__(self, ignored: Iterable[str]) -> None:
         self._watcher = FileWatcher(ignored)

@@ -1,4 +1,4 @@
-"""Files: private folders, atomic writes, bounded reads, locks; symlinks and foreign owners are refused."""
+"""Private folders, atomic writes, bounded reads and locks; symlinks and foreign owners are refused."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PRIVATE_FILE = 0o600
 
 
 def ensure_private_dir(path: str) -> str:
-    """Make the folder and its missing parents with mode 0700.
+    """Create the folder and its missing parents with mode 0700.
 
-    Raises LisaError(store_unwritable) when it is not a folder of this user or cannot be made.
+    Raises LisaError(store_unwritable) if it is not a folder of this user or cannot be created.
     """
     try:
         _make_private_dir(path)
@@ -33,7 +33,7 @@ def ensure_private_dir(path: str) -> str:
 
 
 def make_temporary_dir(prefix: str) -> str:
-    """A new private folder whose path begins with this. Raises LisaError(store_unwritable)."""
+    """Create a private folder whose path begins with the prefix. Raise LisaError(store_unwritable)."""
     path = prefix + os.urandom(4).hex()
     try:
         os.mkdir(path, PRIVATE_DIR)
@@ -43,17 +43,17 @@ def make_temporary_dir(prefix: str) -> str:
 
 
 def make_dirs(path: str) -> None:
-    """Make a folder the user named, with the user's own umask. Raises OSError."""
+    """Create a folder named by the user, with the user's umask. Raise OSError."""
     os.makedirs(path, exist_ok=True)
 
 
 def move(source: str, target: str) -> None:
-    """Rename, on one file system. Raises OSError."""
+    """Rename within one file system. Raise OSError."""
     os.replace(source, target)
 
 
 def _make_private_dir(path: str) -> None:
-    """Make a folder; os.makedirs would leave the parents it makes to the umask."""
+    """Create a folder; os.makedirs would apply the umask to the parents."""
     with contextlib.suppress(FileExistsError):
         try:
             os.mkdir(path, PRIVATE_DIR)
@@ -70,14 +70,14 @@ def unwritable_error(path: str, problem: OSError) -> LisaError:
 
 
 class StagedFile:
-    """A file's new content, written beside it and not yet valid."""
+    """New content of a file, written beside it until `commit`."""
 
     def __init__(self, path: str, temporary: str) -> None:
         self.path = path
         self.temporary = temporary
 
     def commit(self) -> None:
-        """Raises LisaError(store_unwritable)."""
+        """Replace the file. Raise LisaError(store_unwritable)."""
         try:
             os.replace(self.temporary, self.path)
         except OSError as problem:
@@ -90,7 +90,7 @@ class StagedFile:
 
 
 def write(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> None:
-    """Replace the file as a whole: a reader sees the old or the new content, never a mixture.
+    """Replace the file atomically: a reader sees the old or the new content.
 
     Raises LisaError(store_unwritable).
     """
@@ -98,7 +98,7 @@ def write(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> None:
 
 
 def stage(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> StagedFile:
-    """The first half of `write`. Raises LisaError(store_unwritable)."""
+    """Write the content beside the file. Raise LisaError(store_unwritable)."""
     raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}")
@@ -115,9 +115,9 @@ def stage(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> StagedFi
 
 
 def append(path: str, line: bytes) -> None:
-    """Add a line in one write; the file is made 0600 and never followed through a symlink.
+    """Append a line in one write; create the file with mode 0600, do not follow a symlink.
 
-    A line that a full disk or a killed writer left unfinished is ended first, or it would swallow this one.
+    A line that a full disk or a killed writer left unfinished is terminated first.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
@@ -143,9 +143,9 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def read(path: str, *, limit: int = 64 << 20) -> bytes | None:
-    """The content (at most `limit` bytes), or None when there is no such file.
+    """Return the content (at most `limit` bytes), or None if the file does not exist.
 
-    Raises OSError for everything else, also for a symlink (ELOOP) or a folder.
+    Raises OSError otherwise, also for a symlink (ELOOP) or a folder.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -158,7 +158,7 @@ def read(path: str, *, limit: int = 64 << 20) -> bytes | None:
 
 
 def read_user_file(path: str, limit: int) -> bytes:
-    """At most `limit` bytes of what a user named: a file, also behind a symlink, or a pipe. Raises OSError."""
+    """Return at most `limit` bytes of a file or pipe named by the user; follow symlinks. Raise OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return _read_up_to(handle, limit)
@@ -178,7 +178,7 @@ def _read_up_to(handle: int, limit: int) -> bytes:
 
 
 def read_from(path: str, offset: int, limit: int) -> bytes:
-    """At most `limit` bytes from a byte offset on; empty when the file is missing or shorter."""
+    """Return at most `limit` bytes from a byte offset; empty if the file is missing or shorter."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -193,7 +193,7 @@ def read_from(path: str, offset: int, limit: int) -> bytes:
 
 
 def size(path: str) -> int:
-    """Bytes; -1 when there is no such file."""
+    """Return the size in bytes; -1 if the file does not exist."""
     try:
         return os.stat(path).st_size
     except OSError:
@@ -222,7 +222,7 @@ def read_lines_backwards(path: str, block: int, limit: int | None = None) -> Ite
 
 
 def modified_at(path: str) -> float:
-    """Unix seconds of the last change; 0 when there is no such file."""
+    """Return Unix seconds of the last change; 0 if the file does not exist."""
     try:
         return os.stat(path).st_mtime
     except OSError:
@@ -230,7 +230,7 @@ def modified_at(path: str) -> float:
 
 
 def permissions(path: str, default: int = PRIVATE_FILE) -> int:
-    """Mode bits of a file; the default when there is none."""
+    """Return the mode bits of a file; the default if it does not exist."""
     try:
         return stat.S_IMODE(os.stat(path).st_mode)
     except OSError:
@@ -242,7 +242,7 @@ def exists(path: str) -> bool:
 
 
 def is_own_file(path: str) -> bool:
-    """Whether it is a plain file of this user (not a symlink, not somebody's plant in a shared folder)."""
+    """Return True if the path is a plain file of this user: no symlink, no file of another user in a shared folder."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -255,7 +255,7 @@ def is_dir(path: str) -> bool:
 
 
 def is_writable(folder: str) -> bool:
-    """Whether a file could be made in the folder, or the folder itself where it is not there yet."""
+    """Return True if a file can be created in the folder, or the folder itself if it is missing."""
     while not os.path.lexists(folder):
         parent = os.path.dirname(folder)
         if parent == folder:
@@ -265,9 +265,9 @@ def is_writable(folder: str) -> bool:
 
 
 def canonical_path(path: str) -> str:
-    """Absolute, symlinks resolved, `~` expanded; what does not exist is kept as it is.
+    """Return the absolute path, symlinks resolved and `~` expanded; missing parts are kept.
 
-    Raises LisaError(invalid_project_root) when the current folder is needed and is gone.
+    Raises LisaError(invalid_project_root) if the current folder is needed and does not exist any more.
     """
     try:
         return os.path.realpath(os.path.expanduser(path.strip() or os.getcwd()))
@@ -278,12 +278,12 @@ def canonical_path(path: str) -> str:
 
 
 def absolute_path(path: str) -> str:
-    """Absolute and `~` expanded, symlinks kept (for files a user named)."""
+    """Return the absolute path, `~` expanded and symlinks kept, for files named by the user."""
     return os.path.abspath(os.path.expanduser(path))
 
 
 def list_names(folder: str) -> list[str]:
-    """Sorted entries; empty when there is no such folder."""
+    """Return the sorted entries; empty if the folder does not exist."""
     try:
         return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -291,7 +291,7 @@ def list_names(folder: str) -> list[str]:
 
 
 def remove(path: str) -> bool:
-    """Unlink a file or symlink; False when it was not there."""
+    """Unlink a file or symlink; return False if it did not exist."""
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -300,24 +300,24 @@ def remove(path: str) -> bool:
 
 
 def remove_tree(folder: str) -> None:
-    """Remove a folder of ours; symlinks inside are unlinked, never followed."""
+    """Remove a folder of lisa's; symlinks inside are unlinked, never followed."""
     import shutil  # noqa: PLC0415 - 1.5 ms that no read needs
 
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_umask() -> int:
-    """This process's umask, which can only be read by setting it."""
+    """Return the umask of this process, which can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
 def set_aside(path: str, now: float) -> str:
-    """Move an unreadable file out of the way, keeping it for a look; returns where it went."""
+    """Move an unreadable file aside for inspection and return its new path."""
     first = target = f"{path}.corrupt-{int(now)}"
     number = 1
-    while os.path.lexists(target):  # the one before it is kept as well
+    while os.path.lexists(target):  # an earlier one is kept as well
         number += 1
         target = f"{first}-{number}"
     with contextlib.suppress(OSError):
@@ -382,7 +382,7 @@ def _wait_for_lock(path: str, timeout_ms: int, code: str) -> Iterator[None]:
 
 
 def is_locked(path: str) -> bool:
-    """Whether somebody holds the lock right now; nothing is made and nobody is kept waiting."""
+    """Return True if another process holds the lock; create nothing and block no process."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -398,9 +398,9 @@ def is_locked(path: str) -> bool:
 
 @contextlib.contextmanager
 def folder_lock(path: str, *, timeout_ms: int, stale_seconds: float) -> Iterator[bool]:
-    """Hold a lock that other programs take by making a folder; yields whether it was had in time.
+    """Hold a lock that other programs take by creating a folder; yield False at the timeout.
 
-    One whose holder has not touched it for `stale_seconds` was left behind and is taken over.
+    A folder that has not been touched for `stale_seconds` is abandoned and taken over.
     """
     held = _acquire_folder_lock(path, time.monotonic() + timeout_ms / 1000, stale_seconds)
     try:

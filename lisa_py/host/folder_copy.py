@@ -1,4 +1,4 @@
-"""Folders as wholes: counted, hashed, copied beside their place and then put there in one step."""
+"""Count, hash and copy whole folders, replacing the destination in one step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BACKUP = ".lisa-skill-backup-"
 
 
 class Counts(Struct, frozen=True, kw_only=True):
-    """What a folder holds, itself not counted."""
+    """Number of entries below a folder."""
 
     files: int = 0
     directories: int = 0
@@ -25,7 +25,7 @@ class Counts(Struct, frozen=True, kw_only=True):
 
 
 class FolderEntry(Struct, frozen=True):
-    """One entry below a folder: D, F or L, its path in the folder, and where it lies."""
+    """One entry below a folder: D, F or L, relative and absolute path."""
 
     kind: str
     relative_path: str
@@ -33,7 +33,7 @@ class FolderEntry(Struct, frozen=True):
 
 
 def walk(folder: str) -> Iterator[FolderEntry]:
-    """The folder itself (as `.`) and everything below, parents first, in byte order; no link is followed."""
+    """Yield the folder (as `.`) and all entries below, parents first, in byte order, without following links."""
     yield FolderEntry("D", ".", folder)
     yield from _walk_below(folder, "")
 
@@ -52,7 +52,7 @@ def _walk_below(folder: str, inside: str) -> Iterator[FolderEntry]:
 
 
 def content_hash(folder: str) -> str:
-    """16 hex digits over names and contents; modes and times play no part. Raises OSError."""
+    """Return 16 hex digits over names and contents, ignoring modes and times. Raise OSError."""
     from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL: 4 ms
 
     digest = sha256()
@@ -67,7 +67,7 @@ def content_hash(folder: str) -> str:
 
 
 def copy_folder(source: str, target: str) -> Counts:
-    """Copy a folder to a place where nothing is; modes are kept, links copied as links. Raises OSError."""
+    """Copy a folder to a path that does not exist, keeping modes and links. Raise OSError."""
     counts = {"F": 0, "D": 0, "L": 0}
     for node in walk(os.path.realpath(source)):
         target_path = target if node.relative_path == "." else os.path.join(target, *node.relative_path.split("/"))
@@ -82,9 +82,9 @@ def copy_folder(source: str, target: str) -> Counts:
 
 
 def replace_folder(source: str, destination: str, now: float) -> Counts:
-    """Replace a folder by a copy of another: a reader finds the old or the new one, whole.
+    """Replace a folder by a copy of another; readers see the old or the new one, complete.
 
-    What a copy that was killed half-way left is mended first. Raises OSError or LisaError; then the old one is there.
+    Repairs an interrupted earlier copy first. Raises OSError or LisaError; the old folder is then in place.
     """
     parent, name = os.path.split(destination)
     os.makedirs(parent, exist_ok=True)
@@ -109,7 +109,7 @@ def replace_folder(source: str, destination: str, now: float) -> Counts:
 
 
 def _recover_interrupted_copy(parent: str, name: str) -> None:
-    """Bring back what a killed copy had moved away, and remove its half-made one."""
+    """Restore the folder that an interrupted copy moved away, and remove its partial copy."""
     for entry in sorted(files.list_names(parent), reverse=True):
         path = os.path.join(parent, entry)
         if entry.startswith(f"{BACKUP}{name}-"):

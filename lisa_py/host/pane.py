@@ -1,4 +1,4 @@
-"""One tmux pane as one line of `list-panes` tells it."""
+"""A tmux pane, parsed from one line of `list-panes`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PANE_FORMAT = "\t".join(f"#{{{field}}}" for field in _PANE_FIELDS)
 
 
 class Pane(Struct, frozen=True):
-    """What tmux knows of a pane without reading /proc for it."""
+    """One pane, from tmux alone."""
 
     session: str
     pane_id: str
     pid: int
     dead: bool
-    """The terminal is closed; how the program ended may still be unknown to tmux."""
+    """The terminal is closed; tmux may not know the exit code yet."""
     dead_status: str
     dead_signal: str
     alternate: bool
@@ -44,7 +44,7 @@ class Pane(Struct, frozen=True):
 
 
 def parse_pane(line: str) -> Pane | None:
-    """The pane of one line in FORMAT; None for anything else."""
+    """Return the pane of a line in PANE_FORMAT, or None for any other line."""
     words = line.split("\t", len(_PANE_FIELDS) - 1)
     if len(words) != len(_PANE_FIELDS) or not words[0]:
         return None

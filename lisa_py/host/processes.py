@@ -1,4 +1,4 @@
-"""Processes: trees, identities that survive pid reuse, CPU time, and ending them by id."""
+"""Read process trees, identities, CPU time and terminal waits, and signal processes by id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINUX = sys.platform.startswith("linux")
 
 
 class Process(Struct, frozen=True):
-    """One process as seen once; (pid, started) is its identity."""
+    """One process at one moment; (pid, started) is its identity."""
 
     pid: int
     ppid: int
@@ -37,12 +37,12 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def read_process(pid: int, *, argv: bool = True) -> Process | None:
-    """The process, or None when there is none with this id."""
+    """Return the process, or None if there is none with this id."""
     return _read_process_linux(pid, argv) if LINUX else _read_process_portable(pid)
 
 
 def read_tree(pid: int, *, argv: bool = True) -> tuple[Process, ...]:
-    """The process and all its descendants, parents first; empty when it is gone."""
+    """Return the process and all its descendants, parents first; empty if it has ended."""
     if not LINUX:
         return _read_tree_portable(pid)
     found: list[Process] = []
@@ -61,7 +61,7 @@ def read_tree(pid: int, *, argv: bool = True) -> tuple[Process, ...]:
 
 
 def is_running(pid: int, started: float) -> bool:
-    """Whether the process of this identity is there and has not ended."""
+    """Return True if the process of this identity exists and has not ended."""
     process = read_process(pid, argv=False)
     return process is not None and process.alive and (not started or process.started == started)
 
@@ -72,7 +72,7 @@ def _read_process_linux(pid: int, argv: bool) -> Process | None:
 
 
 def add_argv(process: Process) -> Process:
-    """The process with its command line, where it was looked at without."""
+    """Return the process with its command line."""
     return process if process.argv or not LINUX else _add_argv(process)
 
 
@@ -99,7 +99,7 @@ def _read_stat_linux(pid: int) -> Process | None:
 
 
 def _read_whole(path: str) -> bytes:
-    """The whole file, by the cheapest calls there are: a look at a fleet makes thousands of them."""
+    """Return the whole file with the fewest system calls: a fleet status reads thousands of files."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -117,7 +117,7 @@ def _read_whole(path: str) -> bytes:
 
 
 _PAGE_BYTES = 4096
-"""What /proc gives in one read at most where it gives pages; a shorter answer is the end."""
+"""Largest single read of /proc; a shorter one is the end of the file."""
 
 
 def _children_linux(pid: int) -> list[int]:
@@ -196,7 +196,7 @@ def find_by_environments(entries: Iterable[str]) -> dict[str, tuple[Process, ...
 
 
 def ignore_termination() -> None:
-    """Let this process outlive what it is about to end: it may be running inside it."""
+    """Ignore SIGTERM and SIGHUP, for a process that ends its own session."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
@@ -228,7 +228,7 @@ def _environment(pid: int) -> bytes:
 
 
 def open_files(pid: int) -> tuple[str, ...]:
-    """Paths the process holds open; empty when that cannot be read."""
+    """Return the paths of the open files of a process; empty if they cannot be read."""
     if not LINUX:
         psutil = _psutil()
         try:
@@ -249,7 +249,7 @@ def open_files(pid: int) -> tuple[str, ...]:
 
 
 def send_signal(process: Process, number: signal.Signals) -> bool:
-    """Signal exactly this process (identity checked just before); False when it is gone."""
+    """Signal this process after a check of its identity; return False if it has ended."""
     if not is_running(process.pid, process.started):
         return False
     try:
@@ -264,7 +264,7 @@ def own_pid() -> int:
 
 
 def read_trees(roots: Sequence[int], *, argv: bool = True) -> dict[int, tuple[Process, ...]]:
-    """As tree, for many roots; from some number on one pass over all processes is cheaper than a walk each."""
+    """Return the trees of many roots; from eight roots on, one pass over all processes is cheaper."""
     if len(roots) < 8 or not LINUX:
         return {root: read_tree(root, argv=argv) for root in roots}
     every = {process.pid: process for process in map(_read_stat_linux, _all_pids()) if process is not None}
@@ -289,7 +289,7 @@ def _all_pids() -> list[int]:
 
 
 def current_time() -> float:
-    """Now, in the unit of `Process.started`."""
+    """Return the present time in the unit of `Process.started`."""
     if not LINUX:
         return time.time()
     words = _read_whole("/proc/uptime").split()
@@ -297,13 +297,13 @@ def current_time() -> float:
 
 
 def age(process: Process, now: float) -> float:
-    """Seconds since the process was started, sleep of the machine included; `now` is that of `clock`."""
+    """Return the seconds since the start of the process, suspend included; `now` is from `current_time`."""
     seconds = now - process.started
     return seconds / _TICKS_PER_SECOND if LINUX else seconds
 
 
 def cpu_seconds(process: Process) -> float:
-    """CPU time as finely as the machine tells it, for comparing two moments; -1 when the process is gone."""
+    """Return the CPU time at the best resolution, for comparing two moments; -1 if the process has ended."""
     if LINUX:
         words = _read_whole(f"/proc/{process.pid}/schedstat").split()
         if words:
@@ -325,10 +325,10 @@ _EPOLL = {"232", "281", "22", "441"}
 
 
 def terminal_wait(process: Process) -> str:
-    """What a sleeping process has to do with its terminal.
+    """Classify how a sleeping process waits for its terminal.
 
-    `reading`: it waits for the terminal and nothing else; `polling`: the terminal is one of the things it waits for;
-    `no`: it waits for something else; `unknown`: the machine does not tell.
+    `reading`: it waits for the terminal only; `polling`: for the terminal among other things; `no`: for something
+    else; `unknown`: the system does not report it.
     """
     if not LINUX:
         return "unknown"
@@ -338,7 +338,7 @@ def terminal_wait(process: Process) -> str:
     if waits == {"reading"}:
         return "reading"
     if waits & {"reading", "polling"}:
-        return "polling"  # one thread of several: what the others wait for may be work
+        return "polling"  # one of several threads: the others may wait for work
     return "unknown" if "unknown" in waits else "no"
 
 
@@ -366,7 +366,7 @@ def _thread_wait(pid: int, thread: str) -> str:
 
 
 def _wait_by_channel(pid: int, thread: str) -> str:
-    """For machines where only a parent may see the system call (Yama)."""
+    """Classify by the wait channel, where Yama hides the system call from all but the parent."""
     channel = _read_whole(f"/proc/{pid}/task/{thread}/wchan").decode("ascii", "replace")
     if channel == "n_tty_read" or (channel == "wait_woken" and not _has_socket(pid)):
         return "reading"

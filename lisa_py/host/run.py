@@ -1,4 +1,4 @@
-"""Run one short program to its end, with a deadline, and give back all it said."""
+"""Run a short program with a deadline and return its output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ProgramResult(Struct, frozen=True):
-    """How a program ended; `code` is negative for a signal, None when it was ended at the deadline."""
+    """Exit and output of a program; `code` is negative for a signal, None if it was killed at the deadline."""
 
     code: int | None
     out: bytes
@@ -39,10 +39,10 @@ def run_program(
     cwd: str | None = None,
     group: bool = False,
 ) -> ProgramResult:
-    """Run and wait at most `timeout` seconds.
+    """Run a program for at most `timeout` seconds and return its result.
 
     With `group` the program gets its own process group, all of which is killed at the deadline, so that a
-    grandchild holding the pipe cannot keep the call hanging. Raises FileNotFoundError when there is no such program.
+    grandchild holding the pipe cannot keep the call hanging. Raises FileNotFoundError if there is no such program.
     """
     import subprocess  # noqa: PLC0415 - 3 ms, paid once a program is run
 
@@ -76,9 +76,9 @@ def run_until_reply(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
 ) -> bytes:
-    """Send lines to a program that answers while its input is open; its output once a line holds `until`.
+    """Send lines to a program and return its output once a line contains `until`.
 
-    Empty when that does not come in time. The program is ended afterwards. Raises FileNotFoundError.
+    The input stays open. Returns an empty result at the timeout. The program is ended. Raises FileNotFoundError.
     """
     import subprocess  # noqa: PLC0415 - 3 ms, paid once a program is run
 
@@ -99,7 +99,7 @@ def run_until_reply(
 
 
 def _exchange(process: subprocess.Popen[bytes], lines: bytes, until: bytes, deadline: float) -> bytes:
-    """Write as far as the program reads and read what it says, neither of them past the deadline."""
+    """Write the input and read the output until the deadline."""
     assert process.stdin is not None and process.stdout is not None
     stdin_handle, stdout_handle = process.stdin.fileno(), process.stdout.fileno()
     os.set_blocking(stdin_handle, False)
@@ -110,7 +110,7 @@ def _exchange(process: subprocess.Popen[bytes], lines: bytes, until: bytes, dead
             try:
                 lines = lines[os.write(stdin_handle, lines) :]
             except BrokenPipeError:
-                lines = b""  # it reads no further; what it says may still come
+                lines = b""  # it reads no further; its output may still come
         if readable:
             part = os.read(stdout_handle, 1 << 16)
             output += part
@@ -137,7 +137,7 @@ def _terminate(process: subprocess.Popen[bytes], group: bool) -> None:
 
 
 def find_program(name: str, path: str) -> str:
-    """The absolute path of a program on a PATH, or empty."""
+    """Return the absolute path of a program on a PATH, or an empty string."""
     if os.sep in name:
         return os.path.abspath(name) if os.access(name, os.X_OK) and not os.path.isdir(name) else ""
     for folder in path.split(os.pathsep):

@@ -1,4 +1,4 @@
-"""The socket of a tmux server as a file: whose it is, whether anybody listens, and its removal when nobody does."""
+"""Check, create the folder of, and remove the socket file of a tmux server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOCK_MS = 2000
 
 
 def refuse_foreign(path: str) -> None:
-    """Raises TmuxUnavailable for what is no socket of this user: anybody can put one into /tmp and listen there."""
+    """Raise TmuxUnavailable if the path is not a socket of this user: any user can listen on one in /tmp."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -24,7 +24,7 @@ def refuse_foreign(path: str) -> None:
 
 
 def ensure_socket_folder(path: str) -> None:
-    """Make the socket's folder private when it is missing; one in which others could swap the socket is refused.
+    """Create the socket's folder with mode 0700 if missing; refuse one in which others could replace the socket.
 
     Raises LisaError(spawn_tmux_new_failed | store_unwritable).
     """
@@ -41,7 +41,7 @@ def ensure_socket_folder(path: str) -> None:
 
 
 def is_listening(path: str, timeout: float) -> bool | None:
-    """Whether a server listens; False when surely nobody does, None when that cannot be told."""
+    """Return True if a server listens, False if none does, None if that cannot be determined."""
     import socket  # noqa: PLC0415 - only few ask
 
     try:
@@ -57,9 +57,9 @@ def is_listening(path: str, timeout: float) -> bool | None:
 
 
 def remove_socket(path: str, timeout: float) -> bool:
-    """Remove the socket of a server that is gone; False when it stays, because somebody listens or it is not ours.
+    """Remove the socket of an ended server; return False if a server listens or the socket is not ours.
 
-    Under the lock that tmux itself takes before it starts a server: one that is just starting is not robbed.
+    Holds the lock that tmux takes to start a server, so that a starting server keeps its socket.
     Raises LisaError(store_unwritable | state_lock_timeout).
     """
     if not os.path.lexists(path) or is_listening(path, timeout) is not False:

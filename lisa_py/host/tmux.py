@@ -1,4 +1,4 @@
-"""tmux: every call lisa makes to it, on the project's own socket, with answers that tell `no` from `cannot tell`."""
+"""Call tmux on the project's own socket; a failure to determine something is an error, never a no."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import sockets
 from lisa_py.host.env import Settings
 from lisa_py.host.pane import PANE_FORMAT
-from lisa_py.host.pane import Pane as Pane  # part of what this module offers
+from lisa_py.host.pane import Pane as Pane  # re-exported
 from lisa_py.host.pane import parse_pane as read_pane
 from lisa_py.host.run import ProgramResult, find_program, run_program
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 SOCKET_PATH_MAX = 100
 """Bytes; Linux takes 107 for a Unix socket, macOS 103."""
 _NO_SERVER = ("no server running on", "(No such file or directory)", "(Connection refused)", "no sessions")
-_NO_SESSION = ("can't find", "no current target")  # the latter: a server without any session
+_NO_SESSION = ("can't find", "no current target")  # the latter from a server without sessions
 _SERVER_ENDING = ("server exited unexpectedly", "lost server")
 SERVER_END_SECONDS = 1.0
-"""How long a server may take to end (milliseconds, unless the machine is very busy)."""
+"""Time limit for the end of a server; it takes milliseconds on an idle machine."""
 _OPTIONS = (
     ("-s", "exit-empty", "off"),
     ("-s", "escape-time", "10"),
@@ -42,20 +42,20 @@ _BOOT = ("start-server", *(word for option in _OPTIONS for word in (";", "set", 
 
 
 class Tmux:
-    """One tmux server, addressed by its socket; nothing of the user's tmux or tmux.conf plays a part."""
+    """One tmux server, addressed by its socket, independent of the user's tmux and tmux.conf."""
 
     def __init__(self, socket: str, settings: Settings) -> None:
         self.socket = os.path.abspath(socket)
         self._settings = settings
         self._program = ""
 
-    # -- asking -----------------------------------------------------------------------------------------------
+    # -- calls ------------------------------------------------------------------------------------------------
 
     def call(self, *words: str, stdin: bytes = b"", cwd: str | None = None) -> ProgramResult:
-        """One tmux client process.
+        """Run one tmux client process.
 
-        Raises TmuxUnavailable when tmux is missing, does not answer in time, or refuses the socket, and when the
-        socket is another user's.
+        Raises TmuxUnavailable if tmux is missing, does not answer in time or refuses the socket, or if the socket
+        belongs to another user.
         """
         sockets.refuse_foreign(self.socket)
         argv = [self.program(), "-u", "-S", self.socket, "-f", "/dev/null", *words]
@@ -76,7 +76,7 @@ class Tmux:
         return self._program
 
     def environment(self) -> dict[str, str]:
-        """What a tmux server may inherit: nothing that belongs to one caller only."""
+        """Return the environment of a tmux server, without variables of a single caller."""
         keep = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
         env = {name: self._settings.environ[name] for name in keep if name in self._settings.environ}
         if not (env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG")):
@@ -85,9 +85,9 @@ class Tmux:
         return env
 
     def list_panes(self, session: str = "") -> list[Pane]:
-        """All panes of the server (of one session, exactly named); empty when there is no server or session.
+        """Return all panes of the server or of one session; empty if there is no server or session.
 
-        Raises TmuxUnavailable when that cannot be told.
+        Raises TmuxUnavailable if that cannot be determined.
         """
         target = ("-s", "-t", f"={session}:") if session else ("-a",)  # without the colon it may be a window's name
         result = self._call_settled("list-panes", *target, "-F", PANE_FORMAT)
@@ -99,11 +99,11 @@ class Tmux:
         raise TmuxUnavailable(f"tmux answered: {result.error_text or 'nothing'}")
 
     def _call_settled(self, *words: str) -> ProgramResult:
-        """As call, but settled."""
+        """Call tmux again while its server is ending."""
         return retry_while_server_ends(lambda: self.call(*words))
 
     def find_pane(self, session: str) -> Pane | None:
-        """The session's first pane, or None when tmux says there is no such session."""
+        """Return the first pane of the session, or None if tmux has no such session."""
         if not os.path.lexists(self.socket):
             self.program()
             return None
@@ -117,7 +117,7 @@ class Tmux:
     # -- reading ----------------------------------------------------------------------------------------------
 
     def capture(self, pane_ids: Sequence[str], *, history: int = 0, joined: bool = True) -> dict[str, str]:
-        """Screen text of panes (with `history` lines above it); panes that are gone are left out.
+        """Return the screen text of panes, with `history` lines above it; omit missing panes.
 
         Soft-wrapped lines are joined; trailing blank lines are cut.
         """
@@ -139,7 +139,7 @@ class Tmux:
                 break
             texts = result.text.split(mark + "\n")[:-1]
             found.update((pane_id, _trim_screen(text)) for pane_id, text in zip(left, texts, strict=False))
-            left = left[len(texts) + 1 :]  # a pane that is gone ends the chain: go on behind it
+            left = left[len(texts) + 1 :]  # a missing pane ends the chain: continue after it
         return found
 
     def capture_rows(
@@ -171,7 +171,7 @@ class Tmux:
             words += ["-S", f"-{history}"]
         return words
 
-    # -- making and ending ------------------------------------------------------------------------------------
+    # -- sessions and server ----------------------------------------------------------------------------------
 
     def as_libtmux(self) -> libtmux.Server:
         """Return the server as a libtmux object, for sessions, options and hooks beyond what lisa needs.
@@ -191,7 +191,7 @@ class Tmux:
         sockets.ensure_socket_folder(self.socket)
         history = (";", "set", "-g", "history-limit", str(self._settings.history_lines))
         words = (*_BOOT, *history, ";", *then)
-        for _ in range(3):  # a server that is just ending takes new clients down with it
+        for _ in range(3):  # an ending server disconnects new clients
             result = self.call(*words, cwd=cwd)
             if not result.code or not any(word in result.error_text for word in (*_SERVER_ENDING, *_NO_SERVER)):
                 return result
@@ -207,15 +207,15 @@ class Tmux:
         height: int,
         env: Mapping[str, str] | None = None,
     ) -> Pane:
-        """Make a detached session whose only pane runs argv in the root folder, without a shell between.
+        """Create a detached session whose only pane runs argv in the root folder, without a shell.
 
-        Everybody can read `env` off the server: nothing secret goes there.
-        Raises LisaError session_already_exists or spawn_tmux_new_failed; the answer is read back, never assumed.
+        Every client can read `env` from the server: no secrets.
+        The result is verified. Raises LisaError(session_already_exists | spawn_tmux_new_failed).
         """
         size = ("-x", str(width), "-y", str(height))
         program = (_escape(word) for word in argv)
         environment_options = (word for key, value in (env or {}).items() for word in ("-e", _escape(f"{key}={value}")))
-        # the folder is the client's own: tmux would expand #{...} in the text of -c, and run #(...)
+        # set through the client's folder: tmux would expand #{...} in the text of -c, and run #(...)
         result = self._start("new-session", "-d", "-s", name, *size, *environment_options, "--", *program, cwd=root)
         if "duplicate session" in result.error_text:
             raise LisaError("session_already_exists", f"session already exists: {name}", session=name)
@@ -226,7 +226,7 @@ class Tmux:
         return pane
 
     def kill_session(self, name: str) -> bool:
-        """End the session; False when there was none. Raises TmuxUnavailable when that cannot be told."""
+        """End the session; return False if there was none. Raise TmuxUnavailable if that cannot be determined."""
         result = self._call_settled("kill-session", "-t", f"={name}")
         if result.code == 0:
             return True
@@ -238,34 +238,34 @@ class Tmux:
         return self.call("kill-server").code == 0
 
     def reap_children(self) -> None:
-        """Make the server look after its ended children: it loses word of one in five (tmux 3.3a with utempter)."""
+        """Make the server reap its ended children: tmux 3.3a with utempter misses one SIGCHLD in five."""
         self.call("run-shell", "true")
 
     def is_listening(self) -> bool | None:
-        """Whether a server listens; False when surely nobody does, None when that cannot be told."""
+        """Return True if a server listens, False if none does, None if that cannot be determined."""
         return sockets.is_listening(self.socket, self._settings.cmd_timeout_seconds)
 
     def stop_if_unused(self, *, with_ended_sessions: bool = False) -> bool:
-        """End the server if it has no session any more, and remove its socket; decided by the server, in one step.
+        """End a server without sessions and remove its socket; the server decides, in one step.
 
-        With `with_ended_sessions` also if it has some, but no program runs in any of their panes.
+        With `with_ended_sessions` also a server with no running program in any pane.
         """
         needed = "#{m:*0*,#{S:#{W:#{P:#{pane_dead}}}}}" if with_ended_sessions else "#{S:x}"
         result = self.call("if-shell", "-F", needed, "display-message -p kept", "kill-server")
         if "kept" in result.text or (result.code and not is_server_absent(result)):
             return False
-        for _ in range(200):  # it says goodbye before it closes its socket
+        for _ in range(200):  # it disconnects the client before it closes its socket
             if self.is_listening() is False:
                 return sockets.remove_socket(self.socket, self._settings.cmd_timeout_seconds)
             time.sleep(0.005)
         return False
 
-    # -- telling ----------------------------------------------------------------------------------------------
+    # -- input ------------------------------------------------------------------------------------------------
 
     def paste(self, pane_id: str, data: bytes) -> str:
-        """Paste bytes as one bracketed paste, leaving copy mode first: answers ok, dead or gone.
+        """Paste bytes as one bracketed paste, leaving copy mode first; return ok, dead or gone.
 
-        The guard on pane_dead is not optional: pasting into a dead pane ends a 3.3a server with all its sessions.
+        The guard on pane_dead is required: pasting into a dead pane crashes a tmux 3.3a server.
         """
         buffer = f"lisa-{os.getpid()}-{os.urandom(4).hex()}"
         refuse = f"delete-buffer -b {buffer} ; display-message -p dead"
@@ -280,7 +280,7 @@ class Tmux:
         raise TmuxUnavailable(f"tmux answered: {result.error_text}")
 
     def send_keys(self, pane_id: str, keys: Iterable[str], *, literal: bool = False) -> bool:
-        """Press keys by their tmux names (or type them literally); False when nobody is there to take them."""
+        """Press keys by their tmux names, or type them literally; return False if the pane is dead or missing."""
         style = ("-l",) if literal else ()
         press = ("send-keys", "-t", pane_id, *style, "--", *(_escape(key) for key in keys))
         dead_check = ("if-shell", "-F", "-t", pane_id, "#{pane_dead}", "display-message -p dead")
@@ -293,14 +293,14 @@ class Tmux:
 
 
 def is_server_absent(result: ProgramResult) -> bool:
-    """Whether tmux said that there is no server at all."""
+    """Return True if tmux reported that there is no server."""
     return any(word in result.error_text for word in _NO_SERVER)
 
 
 def retry_while_server_ends(call: Callable[[], ProgramResult]) -> ProgramResult:
-    """A server that is just ending, and takes its clients down with it, is asked until it has ended.
+    """Repeat an idempotent call while the server is ending and disconnects its clients.
 
-    For what may be done twice. Gives back what it said last when it does not get there within a second.
+    Returns the last result after one second.
     """
     deadline = time.monotonic() + SERVER_END_SECONDS
     while True:
@@ -317,7 +317,7 @@ def _leave_copy_mode(pane_id: str) -> tuple[str, ...]:
 
 
 def _escape(word: str) -> str:
-    """tmux ends a command at a word that ends in a semicolon."""
+    """Escape a final semicolon, at which tmux would end the command."""
     return word[:-1] + "\\;" if word.endswith(";") else word
 
 

@@ -1,4 +1,4 @@
-"""The user's own tmux server (never lisa's): which sessions run on it; it is asked, never started or changed."""
+"""List the sessions of the user's own tmux server, without starting or changing it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from lisa_py.host.tmux import is_server_absent, retry_while_server_ends
 
 
 class UserTmuxReport(Struct, frozen=True):
-    """What the default server answered."""
+    """Sessions of the default server."""
 
     state: str
-    """ok, no_server, or error when it cannot be told."""
+    """ok, no_server, or error."""
     sessions: tuple[str, ...] = ()
     problem: str = ""
 
 
 def list_sessions(settings: Settings) -> UserTmuxReport:
-    """Sessions of the server a plain `tmux` would talk to from this environment, TMUX_TMPDIR included."""
+    """Return the sessions of the server that a plain `tmux` in this environment uses, TMUX_TMPDIR included."""
     program = find_program("tmux", settings.get("PATH", os.defpath))
     if not program:
         return UserTmuxReport("error", problem="tmux is not on PATH")
-    if not os.path.lexists(socket_path(settings)):  # asking would make the folder
+    if not os.path.lexists(socket_path(settings)):  # the call would create the folder
         return UserTmuxReport("no_server")
     env = {name: value for name, value in settings.environ.items() if name not in ("TMUX", "TMUX_PANE")}
     argv = [program, "list-sessions", "-F", "#S"]
@@ -40,7 +40,7 @@ def list_sessions(settings: Settings) -> UserTmuxReport:
 
 
 def socket_path(settings: Settings) -> str:
-    """Where the default server listens; a TMUX_TMPDIR that is no folder is passed over, as tmux does."""
+    """Return the socket of the default server; like tmux, ignore a TMUX_TMPDIR that is not a folder."""
     wanted = settings.get("TMUX_TMPDIR")
     base = wanted if wanted and os.path.isdir(wanted) else "/tmp"
     return os.path.join(base, f"tmux-{os.getuid()}", "default")

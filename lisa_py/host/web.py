@@ -1,4 +1,4 @@
-"""Sending one small message over HTTP: bounded in time, no redirects followed."""
+"""Send one small message over HTTP, with a time limit and without redirects."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> str:
-    """POST the body; empty when the other side answered 2xx, else what went wrong."""
+    """POST the body; return an empty string after a 2xx status, else the failure."""
     import http.client  # noqa: PLC0415 - slow to load, and only webhooks need it
     import urllib.error  # noqa: PLC0415 - as above
     import urllib.request  # noqa: PLC0415 - as above
 
     class NoRedirect(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *_: object) -> None:
-            return None  # a message must not wander off to where nobody sent it
+            return None  # the message goes only to the given address
 
     request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")
     try:

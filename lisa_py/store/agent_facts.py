@@ -1,4 +1,4 @@
-"""What lisa found out about installed agent binaries, so that they are asked once per installation."""
+"""Cached facts about installed agent binaries, probed once per installation."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from lisa_py.store.json_records import UnreadableRecord, load, recover, save
 from lisa_py.store.record import StoreRecord
 
 MAX_AGE_SECONDS = 24 * 3600
-"""A shim (mise, volta, asdf) does not change when what it starts does: ask again once a day."""
+"""A shim (mise, volta, asdf) does not change with its target, so binaries are probed again daily."""
 MAX_BINARIES = 40
 
 
 class BinaryFacts(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The answer of one binary, and which file gave it."""
+    """Facts about one binary."""
 
     stamp: str
-    """Changes when the file does."""
+    """Identifies the installed file."""
     probed_at: float
     version: str = ""
     flags: tuple[str, ...] = ()
 
 
 class BinaryFactsFile(Struct, kw_only=True):
-    """`agent-facts.json`: resolved path of a binary -> what it answered."""
+    """`agent-facts.json`: facts by resolved path of the binary."""
 
     version: int = 1
     binaries: dict[str, BinaryFacts] = {}
@@ -39,7 +39,7 @@ def path(settings: Settings) -> str:
 
 
 def stamp(binary: str) -> str:
-    """What identifies the installed file; empty when there is none."""
+    """Return the identity of the installed file; empty if there is none."""
     try:
         found = os.stat(binary)
     except OSError:
@@ -48,7 +48,7 @@ def stamp(binary: str) -> str:
 
 
 def load_facts(binary: str, settings: Settings, now: float) -> BinaryFacts | None:
-    """What is known of the binary as it is installed now; None when it must be asked. Never fails."""
+    """Return the facts of the installed binary, or None if it must be probed. Never raises."""
     try:
         book = load(path(settings), BinaryFactsFile)
     except UnreadableRecord:
@@ -60,7 +60,7 @@ def load_facts(binary: str, settings: Settings, now: float) -> BinaryFacts | Non
 
 
 def save_facts(binary: str, facts: BinaryFacts, settings: Settings) -> None:
-    """Keep an answer; a corrupt book is set aside, and one that cannot be written only costs the next probe."""
+    """Store facts; a corrupt file is set aside, a failed write costs another probe."""
     facts_path = path(settings)
     try:
         files.ensure_private_dir(settings.state_dir)

@@ -1,4 +1,4 @@
-"""Run logs of autopilot: how far each run has come, for whoever goes on with it when its process is gone."""
+"""Run logs of autopilot, from which another process can resume a run."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from lisa_py.store.record import DAY, StoreRecord
 
 RUN_ID = re.compile(r"run-\d{8}-\d{6}-\d{3}-[0-9a-f]{6}\Z")
 MAX_KEPT_RUNS = 20
-"""Runs of a project whose logs are kept; the oldest go first, those under way stay."""
+"""Number of kept logs per project; the oldest are removed first, running ones stay."""
 LOCK_TIMEOUT_MS = 200
-"""Whoever only looks whether a run is under way is in the way for a moment."""
+"""A check whether a run is active holds the lock for a moment."""
 
 
 class RunRef(Struct, frozen=True):
-    """One run of the project whose folder this is."""
+    """One run, in the folder of its project."""
 
     folder: str
     id: str
@@ -41,12 +41,12 @@ class RunRef(Struct, frozen=True):
 
 
 def new_id(now: float) -> str:
-    """`run-<YYYYMMDD>-<HHMMSS>-<mmm>-<six hex digits>`, the time in UTC, so that names sort by when runs began."""
+    """Return `run-<YYYYMMDD>-<HHMMSS>-<mmm>-<six hex digits>` in UTC, so that ids sort by start time."""
     return f"run-{utc_stamp(now)}-{os.urandom(3).hex()}"
 
 
 def list_runs(project: Project) -> list[RunRef]:
-    """The project's runs, newest first."""
+    """Return the runs of the project, newest first."""
     return _list_folder_runs(project.folder)
 
 
@@ -56,41 +56,41 @@ def _list_folder_runs(folder: str) -> list[RunRef]:
 
 
 def find(run_id: str, project: Project, settings: Settings, *, anywhere: bool) -> RunRef | None:
-    """The run of this id: in the project, else, if wished, in any other one on this machine."""
+    """Return the run of this id in the project, or with `anywhere` in any project of this machine."""
     others = paths.list_project_hashes(settings) if anywhere else []
     folders = [project.folder, *(os.path.join(settings.state_dir, "projects", digest) for digest in others)]
     return next((run for run in (RunRef(folder, run_id) for folder in folders) if files.exists(run.log)), None)
 
 
 def read(run: RunRef) -> bytes | None:
-    """The log's text, or None when there is none. Raises OSError."""
+    """Return the text of the log, or None if there is none. Raise OSError."""
     return files.read(run.log)
 
 
 def write(run: RunRef, summary: object) -> None:
-    """Replace the log as a whole, 0600. Raises LisaError(store_unwritable)."""
+    """Replace the log, mode 0600. Raise LisaError(store_unwritable)."""
     files.ensure_private_dir(os.path.dirname(run.log))
     files.write(run.log, jsontext.encode(summary) + b"\n")
 
 
 def set_aside(run: RunRef, now: float) -> str:
-    """Move a log that is none out of the way; answers where it went."""
+    """Move an invalid log aside and return its new path."""
     return files.set_aside(run.log, now)
 
 
 def modified_at(run: RunRef) -> float:
-    """Unix seconds of the log's last change; 0 when there is none."""
+    """Return Unix seconds of the last change of the log; 0 if there is none."""
     return files.modified_at(run.log)
 
 
 def is_running(run: RunRef) -> bool:
-    """Whether a living process flies it."""
+    """Return True if a process is executing the run."""
     return files.is_locked(run.lock)
 
 
 @contextlib.contextmanager
 def hold_lock(run: RunRef) -> Iterator[None]:
-    """Be the one process that flies the run; the hold ends with the process, however that ends.
+    """Hold the lock of the process that executes the run; it ends with the process.
 
     Raises LisaError: autopilot_run_busy, store_unwritable.
     """
@@ -109,7 +109,7 @@ def hold_lock(run: RunRef) -> Iterator[None]:
 def busy_error(run: RunRef) -> LisaError:
     return LisaError(
         "autopilot_run_busy",
-        f"{run.id} is under way in another process; wait for it, or end that one and resume the run again",
+        f"{run.id} is under way in another process; wait for it, or end that process and resume the run",
         autopilotId=run.id,
     )
 

@@ -1,4 +1,4 @@
-"""The context cache: meaningful lines under keys, gathered from sessions and packs, kept per project for a while."""
+"""Context cache of a project: meaningful lines of sessions and packs by key, until they expire."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _CODES = RegistryErrorCodes(
 
 
 class ContextCacheRecord(Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """The lines of one key."""
+    """Lines of one key."""
 
     key: str
     updated_at: str = ""
     expires_at: str = ""
     sessions: tuple[str, ...] = ()
-    """Whose lines went in."""
+    """Sessions that the lines come from."""
     lines: tuple[str, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""Cursor files: where a reader stopped, one section per kind of stream, so that one file may serve several commands."""
+"""Cursor files: the position of a reader, one section per kind of stream, so that commands can share a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Anchor(Struct, frozen=True, array_like=True):
-    """One settled line of a pane: enough to find it again, not enough to read it."""
+    """Digest of one settled line of a pane, to find the line again."""
 
     digest: str
     size: int
@@ -33,11 +33,11 @@ class PaneCursor(Struct, frozen=True, kw_only=True, rename="camel", omit_default
     line: int = 0
     """Number of settled lines seen since the session began."""
     anchors: tuple[Anchor, ...] = ()
-    """The last of them, oldest first; the newest may still grow."""
+    """The last settled lines, oldest first; the newest may still grow."""
     rows: int = 0
-    """Number of settled lines that the pane held."""
+    """Number of settled lines in the pane."""
     top: tuple[Anchor, ...] = ()
-    """The pane's first lines, where nothing can have been trimmed above them."""
+    """First lines of the pane, if no line above them can have been trimmed."""
 
 
 class EventCursor(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -47,17 +47,17 @@ class EventCursor(Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
 
 class TranscriptCursor(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     offset: int = 0
-    """Byte offset behind the last record seen."""
+    """Byte offset after the last record."""
     path: str = ""
     record: str = ""
-    """Digest of the end of that record: a transcript that was rewritten is noticed."""
+    """Digest of the end of that record, to detect a rewritten transcript."""
 
 
 class CursorFile(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What one cursor file holds."""
+    """Content of one cursor file."""
 
     kind: str = ""
-    """Which section was written last; its offset stands at the top for readers that know integers only."""
+    """Section written last; its offset is repeated at the top for readers that know integers only."""
     offset: int = 0
     updated_at: str = ""
     pane: PaneCursor | None = None
@@ -67,17 +67,17 @@ class CursorFile(Struct, frozen=True, kw_only=True, rename="camel", omit_default
     """Flattened payload of the last `packet --delta-json`."""
 
     def legacy_offset(self, kind: str) -> int:
-        """The offset of a file that holds a bare integer (or says it is of this kind), else 0."""
+        """Return the offset of a file with a bare integer or of this kind, else 0."""
         return self.offset if self.kind in ("", kind) else 0
 
 
 def resolve_path(path: str) -> str:
-    """The absolute path of a cursor file named by a user."""
+    """Return the absolute path of a cursor file named by the user."""
     return files.absolute_path(path.strip())
 
 
 def read(path: str) -> CursorFile:
-    """The cursor; an empty one when the file is missing or blank.
+    """Return the cursor, an empty one if the file is missing or blank.
 
     Raises UsageError(invalid_cursor_file); the file is left as it is.
     """
@@ -108,20 +108,20 @@ def _parse_integer(text: str) -> int:
 def _invalid(why: str) -> UsageError:
     return UsageError(
         "invalid_cursor_file",
-        f"invalid --cursor-file: {why} (--cursor-reset sets the file aside and starts anew)",
+        f"invalid --cursor-file: {why} (--cursor-reset sets the file aside and starts again)",
     )
 
 
 def read_or_reset(path: str, reset: bool, now: float) -> tuple[CursorFile, bool]:
-    """As read; with `reset` an unreadable file is moved aside instead. The second value says whether it was."""
+    """Return the cursor, and True if it was unreadable and moved aside because of `reset`."""
     found = read_or_set_aside(read, path, reset, now)
     return found or CursorFile(), found is None
 
 
 def read_or_set_aside(reader: Callable[[str], T], path: str, reset: bool, now: float) -> T | None:
-    """What the reader makes of the file; with `reset` None where it refuses the file, which is then moved aside.
+    """Return the result of the reader; with `reset`, move a file that it refuses aside and return None.
 
-    Raises as the reader.
+    Raises the error of the reader.
     """
     try:
         return reader(path)
@@ -133,29 +133,29 @@ def read_or_set_aside(reader: Callable[[str], T], path: str, reset: bool, now: f
 
 
 def unusable_cursor_error(problem: Exception) -> UsageError:
-    """A cursor file that is there and cannot be used."""
+    """Return the error of a cursor file that exists and cannot be used."""
     why = (problem.strerror or "cannot be read").lower() if isinstance(problem, OSError) else str(problem)
     return _invalid(why)
 
 
 def write(path: str, cursor: CursorFile, kind: str, offset: int, now: float) -> None:
-    """Write the whole file, 0600, its folder made when missing. Raises LisaError(cursor_file_write_failed)."""
+    """Replace the file, mode 0600; create its folder. Raise LisaError(cursor_file_write_failed)."""
     stage(path, cursor, kind, offset, now).commit()
 
 
 def stage(path: str, cursor: CursorFile, kind: str, offset: int, now: float) -> StagedFile:
-    """As write, but not yet valid: what was read since the cursor is to reach its reader first."""
+    """Prepare the write, to be committed after the output has been delivered."""
     ready = msgspec.structs.replace(cursor, kind=kind, offset=offset, updated_at=format_rfc3339(now))
     return stage_raw(path, msgspec.json.encode(ready) + b"\n", "cursor_file_write_failed")
 
 
 def save(path: str, raw: bytes, code: str) -> None:
-    """Raises LisaError(code)."""
+    """Write the file. Raise LisaError(code)."""
     stage_raw(path, raw, code).commit()
 
 
 def stage_raw(path: str, raw: bytes, code: str) -> StagedFile:
-    """Raises LisaError(code)."""
+    """Prepare the write of a file; create its folder. Raise LisaError(code)."""
     try:
         folder = os.path.dirname(path)
         if not files.is_dir(folder):
@@ -166,7 +166,7 @@ def stage_raw(path: str, raw: bytes, code: str) -> StagedFile:
 
 
 class SemanticCursor(Struct, frozen=True, kw_only=True, rename="camel"):
-    """`<cursor file>.semantic.json`: the meaningful lines a reader knows."""
+    """`<cursor file>.semantic.json`: the meaningful lines that a reader has seen."""
 
     lines: tuple[str, ...] = ()
     updated_at: str = ""
@@ -177,18 +177,18 @@ def semantic_path(path: str) -> str:
 
 
 def read_semantic(path: str) -> SemanticCursor:
-    """Raises LisaError(semantic_cursor_read_failed)."""
+    """Return the lines. Raise LisaError(semantic_cursor_read_failed)."""
     try:
         raw = (files.read(path) or b"").strip()
         return jsontext.decode(raw, SemanticCursor) if raw else SemanticCursor()
     except (OSError, msgspec.DecodeError) as problem:
         raise LisaError(
-            "semantic_cursor_read_failed", f"cannot read {path}: {problem} (remove it to start anew)"
+            "semantic_cursor_read_failed", f"cannot read {path}: {problem} (remove it to start again)"
         ) from problem
 
 
 def stage_semantic(path: str, lines: tuple[str, ...], now: float) -> StagedFile:
-    """As stage. Raises LisaError(semantic_cursor_write_failed)."""
+    """Prepare the write of the lines. Raise LisaError(semantic_cursor_write_failed)."""
     raw = msgspec.json.encode(SemanticCursor(lines=lines, updated_at=format_rfc3339(now)))
     return stage_raw(path, msgspec.json.format(raw, indent=2), "semantic_cursor_write_failed")
 

@@ -1,4 +1,4 @@
-"""A session's event log: an append-only sequence whose numbers survive trimming, so no cursor ever dies."""
+"""Event log of a session: append-only, with sequence numbers that stay valid after trimming."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _TAIL = 1 << 16
 
 
 class EventPage(Struct, frozen=True):
-    """Some events in order, and where the next reader goes on."""
+    """Events in order, and the cursor of the next read."""
 
     events: tuple[Event, ...]
     next: int
-    """Cursor for the next read: the sequence number of the last event returned, or of the log's end."""
+    """Sequence number of the last event returned, or of the end of the log."""
     dropped: int = 0
-    """Lines that could not be read."""
+    """Number of unreadable lines."""
     missed: int = 0
-    """Events between the cursor and the oldest one kept: trimmed away before they were read."""
+    """Number of events after the cursor that were trimmed before they were read."""
     more: int = 0
-    """Events after this page, left for the next read."""
+    """Number of events left for the next read."""
 
 
 def add(ref: SessionRef, settings: Settings, now: float, **fields: Any) -> Event:
@@ -52,7 +52,7 @@ def add(ref: SessionRef, settings: Settings, now: float, **fields: Any) -> Event
 
 
 def restart(ref: SessionRef, settings: Settings) -> None:
-    """Drop all but the newest event: a new session of this name starts its log, and its numbers go on."""
+    """Drop all but the newest event, so that a new session of this name continues the numbers."""
     if files.size(ref.events) <= 0:
         return
     folder = files.ensure_private_dir(os.path.join(ref.project.folder, "locks"))
@@ -66,21 +66,21 @@ def restart(ref: SessionRef, settings: Settings) -> None:
 
 
 def read_tail(ref: SessionRef, count: int) -> EventPage:
-    """The newest events."""
+    """Return the newest events."""
     events, dropped = _parse(_read_lines(ref.events))
     return EventPage(tuple(events[-count:]), events[-1].seq if events else 0, dropped)
 
 
 def check_readable(ref: SessionRef) -> None:
-    """For readers with a cursor, to whom an unreadable log must not look like an empty one. Raises OSError."""
+    """Raise OSError if the log cannot be read, which a reader must not take for an empty log."""
     files.read(ref.events, limit=1)
 
 
 def read_since(ref: SessionRef, cursor: int, count: int) -> EventPage:
-    """The oldest events after a cursor, at most `count`: the rest stays for the next read."""
+    """Return the oldest events after a cursor, at most `count`."""
     events, dropped = _parse(_read_lines(ref.events))
     first, last = (events[0].seq, events[-1].seq) if events else (1, 0)
-    cursor = max(0, min(cursor, last))  # a cursor from beyond the end belongs to an earlier session of this name
+    cursor = max(0, min(cursor, last))  # a cursor after the end belongs to an earlier session of this name
     fresh = [event for event in events if event.seq > cursor]
     page = fresh[:count]
     return EventPage(
@@ -120,7 +120,7 @@ def _last_seq(path: str) -> int:
 
 
 def _trim(path: str, settings: Settings, newest: int) -> None:
-    """Halve the log when it is over a cap, so that the rewrite is rare."""
+    """Halve a log that exceeds a limit, so that rewrites are rare."""
     if files.size(path) <= settings.events_max_bytes and not _has_too_many_lines(path, settings, newest):
         return
     kept: list[bytes] = []
@@ -134,7 +134,7 @@ def _trim(path: str, settings: Settings, newest: int) -> None:
 
 
 def _has_too_many_lines(path: str, settings: Settings, newest: int) -> bool:
-    # an event is at least 60 bytes: look only when there can be too many
+    # an event has at least 60 bytes: count only if there can be too many
     if files.size(path) < 60 * settings.events_max_lines:
         return False
     oldest, _ = _parse([files.read_from(path, 0, _TAIL).partition(b"\n")[0]])

@@ -1,4 +1,4 @@
-"""Typed JSON files: read with corruption set aside, written whole."""
+"""Read and write typed JSON files; set corrupt ones aside."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ T = TypeVar("T")
 
 
 _PERMANENT_ERRORS = frozenset((errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.EACCES, errno.EPERM))
-"""Failures that say that this is no file of lisa's; any other may be over in a moment."""
+"""Errors of paths that are not files of lisa; any other error may be temporary."""
 
 
 class UnreadableRecord(Exception):
-    """A record is there but cannot be read; the text says why."""
+    """A record exists but cannot be read; the message is the reason."""
 
     def __init__(self, why: str, *, transient: bool = False) -> None:
         super().__init__(why)
         self.transient = transient
-        """The machine could not read it just now (too many open files, an I/O error); the record may be sound."""
+        """A temporary failure (too many open files, an I/O error); the record may be intact."""
 
 
 def load(path: str, kind: type[T]) -> T | None:
-    """The record, or None when there is none. Raises Unreadable; changes nothing on disk."""
+    """Return the record, or None if there is none. Raise UnreadableRecord; change nothing on disk."""
     try:
         raw = files.read(path)
     except OSError as problem:
@@ -44,9 +44,9 @@ def load(path: str, kind: type[T]) -> T | None:
 
 
 def recover(path: str, kind: type[T], now: float) -> tuple[T | None, str]:
-    """As load, but a corrupt file is moved aside; the second value names where it went, empty when all is well.
+    """Return the record, and the path that a corrupt file was moved to, else an empty string.
 
-    For writers only: reading leaves no trace. Raises LisaError(store_unwritable) when it could not be read just now.
+    For writers only: readers change nothing. Raises LisaError(store_unwritable) on a temporary failure.
     """
     try:
         return load(path, kind), ""
@@ -57,6 +57,6 @@ def recover(path: str, kind: type[T], now: float) -> tuple[T | None, str]:
 
 
 def save(path: str, record: object) -> None:
-    """Write the record as indented JSON, whole or not at all. Raises LisaError(store_unwritable)."""
+    """Write the record atomically as indented JSON. Raise LisaError(store_unwritable)."""
     raw = msgspec.json.encode(record)
     files.write(path, msgspec.json.format(raw, indent=2) + b"\n")

@@ -1,4 +1,4 @@
-"""Lanes: named bundles of spawn and route defaults with a contract, kept per project."""
+"""Lanes of a project: named spawn and route defaults with a contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lisa_py.store.registry import Registry, project_registry
 
 
 class Lane(Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """One lane; an empty field says nothing."""
+    """One lane; an empty field sets no default."""
 
     name: str
     goal: str = ""
@@ -38,7 +38,7 @@ def registry(project: Project) -> Registry[Lanes]:
 
 
 def find(project: Project, name: str) -> Lane | None:
-    """The lane of this name (case does not matter), or None. Raises LisaError(lane_store_read_failed)."""
+    """Return the lane of this name, ignoring case, or None. Raise LisaError(lane_store_read_failed)."""
     return registry(project).read().lanes.get(name.strip().lower())
 
 

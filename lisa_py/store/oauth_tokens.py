@@ -1,4 +1,4 @@
-"""The pool of OAuth tokens: handed out in turn, one per session, set aside when one fails, never shown."""
+"""Pool of OAuth tokens: one per session in turn, disabled on failure, never shown."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from lisa_py.store.record import StoreRecord
 
 
 class OAuthToken(Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """One token as it lies in the pool file; times are RFC 3339, UTC, whole seconds."""
+    """One token in the pool file; times are RFC 3339, UTC, whole seconds."""
 
     id: str = ""
     token: str = ""
     command: str = ""
-    """Prints the token, for those who keep it in a password store; asked at every spawn."""
+    """Shell command that prints the token from a password store; run at every spawn."""
     label: str = ""
     added_at: str = ""
     last_used_at: str = ""
@@ -50,26 +50,26 @@ class TokenPool(Struct, kw_only=True, rename="camel"):
 
 
 class TokenAddResult(Struct, frozen=True, kw_only=True):
-    """What adding a token did."""
+    """Result of adding a token."""
 
     id: str
     added: bool
     count: int
     recovered: str = ""
-    """Where a corrupt pool file went."""
+    """Path that a corrupt pool file was moved to."""
 
 
 class TokenReservation(Struct, frozen=True, kw_only=True):
-    """A token held for one spawn; `id` is empty when there is none to be had."""
+    """A token held for one spawn; `id` is empty if none is available."""
 
     id: str = ""
     token: str = ""
     warning: str = ""
-    """Why there is none, when there could be one."""
+    """Reason why no token is available."""
 
 
 class TokenListItem(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A token as it may be shown."""
+    """A token without its secret."""
 
     id: str
     added_at: str
@@ -78,7 +78,7 @@ class TokenListItem(Struct, frozen=True, kw_only=True, rename="camel"):
     use_count: int | UnsetType = UNSET
     label: str | UnsetType = UNSET
     source: str | UnsetType = UNSET
-    """`command` when the token is fetched at every spawn."""
+    """`command` if the token is read at every spawn."""
     disabled: bool | UnsetType = UNSET
     disabled_reason: str | UnsetType = UNSET
     disabled_at: str | UnsetType = UNSET
@@ -95,7 +95,7 @@ def make_id(secret: str) -> str:
 
 
 def list_tokens(settings: Settings, now: float) -> list[TokenListItem]:
-    """The pool without its secrets. Raises Unreadable; changes nothing."""
+    """Return the pool without its secrets. Raise UnreadableRecord; change nothing."""
     pool = _normalise(load(path(settings), TokenPool) or TokenPool())
     next_token = _find_next(pool, "", settings, now)
     return [_make_list_item(token, token is next_token) for token in pool.tokens]
@@ -119,7 +119,7 @@ def _make_list_item(token: OAuthToken, is_next: bool) -> TokenListItem:
 
 
 def add(settings: Settings, now: float, *, token: str = "", command: str = "", label: str = "") -> TokenAddResult:
-    """Put a token (or the command that prints it) into the pool; one that is there already is enabled again.
+    """Add a token, or the command that prints it; enable one that exists.
 
     Raises LisaError(state_lock_timeout | store_unwritable).
     """
@@ -138,7 +138,7 @@ def add(settings: Settings, now: float, *, token: str = "", command: str = "", l
 
 
 def remove(settings: Settings, now: float, token_id: str) -> bool:
-    """Forget a token for good; False when there is none of this id."""
+    """Delete a token; return False if there is none of this id."""
     with _edit_pool(settings, now) as (pool, _):
         for index, token in enumerate(pool.tokens):
             if token.id == token_id:
@@ -149,7 +149,7 @@ def remove(settings: Settings, now: float, token_id: str) -> bool:
 
 
 def enable(settings: Settings, now: float, token_id: str) -> bool:
-    """Give a token out again, also one that was set aside; False when there is none of this id."""
+    """Enable a token; return False if there is none of this id."""
     with _edit_pool(settings, now) as (pool, _):
         token = _find_by_id(pool, token_id)
         if token is not None:
@@ -158,7 +158,7 @@ def enable(settings: Settings, now: float, token_id: str) -> bool:
 
 
 def disable(settings: Settings, now: float, token_id: str, reason: str) -> bool:
-    """Keep a token but give it out no more; False when there is none of this id."""
+    """Disable a token; return False if there is none of this id."""
     with _edit_pool(settings, now) as (pool, _):
         token = _find_by_id(pool, token_id)
         if token is not None:
@@ -167,9 +167,9 @@ def disable(settings: Settings, now: float, token_id: str, reason: str) -> bool:
 
 
 def quarantine(settings: Settings, now: float, token_id: str, reason: str) -> bool:
-    """Set a token aside because the agent that used it said it is no good; False when it was not in use.
+    """Disable a token that an agent reported as invalid; return False if it was not enabled.
 
-    Nothing is lost: `oauth enable` brings it back.
+    `oauth enable` reverts this.
     """
     with _edit_pool(settings, now) as (pool, _):
         token = _find_by_id(pool, token_id)
@@ -181,7 +181,7 @@ def quarantine(settings: Settings, now: float, token_id: str, reason: str) -> bo
 
 
 def preview(settings: Settings, now: float) -> TokenReservation:
-    """The token a spawn would get now, without its secret; nothing is written and nothing raised."""
+    """Return the token of the next spawn without its secret; write and raise nothing."""
     try:
         pool = _normalise(load(path(settings), TokenPool) or TokenPool())
     except UnreadableRecord as problem:
@@ -191,7 +191,7 @@ def preview(settings: Settings, now: float) -> TokenReservation:
 
 
 def reserve(settings: Settings, now: float, run_id: str) -> TokenReservation:
-    """Hold the next free token for a run, until consumed, released, or too old to be meant. Never raises."""
+    """Reserve the next free token for a run until it is consumed, released or expires. Never raises."""
     tried: set[str] = set()
     warning = ""
     try:
@@ -202,9 +202,7 @@ def reserve(settings: Settings, now: float, run_id: str) -> TokenReservation:
                 if token is None:
                     return TokenReservation(warning=warning or _explain_no_token(pool))
                 token.reserved_by, token.reserved_at = run_id, format_rfc3339(now)
-            secret = token.token or _fetch_secret(
-                token.command, settings
-            )  # a password store may take its time: no lock
+            secret = token.token or _fetch_secret(token.command, settings)  # a password store may be slow: hold no lock
             if secret:
                 return TokenReservation(id=token.id, token=secret, warning=warning)
             tried.add(token.id)
@@ -223,9 +221,9 @@ def _release_failed(settings: Settings, now: float, run_id: str) -> None:
 
 
 def consume(settings: Settings, now: float, run_id: str, token_id: str) -> None:
-    """The session runs with the reserved token: count it and let the next spawn take the next one.
+    """Count the use of a reserved token and advance to the next one.
 
-    Raises LisaError(spawn_oauth_selection_failed) when this run does not hold the token any more.
+    Raises LisaError(spawn_oauth_selection_failed) if this run no longer holds the token.
     """
     with _edit_pool(settings, now) as (pool, _):
         for index, token in enumerate(pool.tokens):
@@ -239,7 +237,7 @@ def consume(settings: Settings, now: float, run_id: str, token_id: str) -> None:
 
 
 def release(settings: Settings, now: float, run_id: str) -> None:
-    """Give back what a run has reserved; harmless when it has nothing."""
+    """Release the token that a run has reserved, if any."""
     with _edit_pool(settings, now) as (pool, _):
         for token in pool.tokens:
             if token.reserved_by == run_id:
@@ -248,7 +246,7 @@ def release(settings: Settings, now: float, run_id: str) -> None:
 
 @contextlib.contextmanager
 def _edit_pool(settings: Settings, now: float) -> Iterator[tuple[TokenPool, str]]:
-    """Read, change and write the pool under its lock; nothing is written when nothing has changed."""
+    """Read, change and write the pool under its lock; write only changes."""
     files.ensure_private_dir(settings.state_dir)
     with files.lock(path(settings) + ".lock", timeout_ms=settings.state_lock_timeout_ms):
         found, recovered = recover(path(settings), TokenPool, now)
@@ -277,7 +275,7 @@ def _find_by_id(pool: TokenPool, token_id: str) -> OAuthToken | None:
 def _find_next(
     pool: TokenPool, run_id: str, settings: Settings, now: float, skipped: Collection[str] = ()
 ) -> OAuthToken | None:
-    """The one this run holds already, else the next in turn that is enabled and free."""
+    """Return the token held by this run, else the next enabled and free one."""
     order = pool.tokens[pool.next_index :] + pool.tokens[: pool.next_index]
     usable = [token for token in order if not token.disabled and token.id not in skipped]
     held = (token for token in usable if run_id and token.reserved_by == run_id)
@@ -286,7 +284,7 @@ def _find_next(
 
 
 def _is_reserved(token: OAuthToken, settings: Settings, now: float) -> bool:
-    """A reservation is active until its time to live is over; one from the future is, an unreadable one is not."""
+    """Return True until the reservation expires; one from the future is active, an unreadable one is not."""
     began = parse_time(token.reserved_at) if token.reserved_by else None
     return began is not None and now - began < settings.oauth_reservation_ttl_seconds
 
@@ -295,7 +293,7 @@ def _explain_no_token(pool: TokenPool) -> str:
     if not pool.tokens:
         return ""
     if all(token.disabled for token in pool.tokens):
-        return "every token of the pool is disabled (lisa oauth list says why, lisa oauth enable brings one back)"
+        return "every token of the pool is disabled (lisa oauth list shows the reason, lisa oauth enable enables one)"
     return "every token of the pool is reserved by another spawn; the session has none"
 
 

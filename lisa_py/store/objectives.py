@@ -1,4 +1,4 @@
-"""Objectives: a project's register of goals; the current one, while open, is put before prompts."""
+"""Objectives of a project; the current one, while open, is prepended to prompts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def registry(project: Project) -> Registry[Objectives]:
 
 
 def find_current(project: Project, now: float) -> Objective | None:
-    """The current objective if it is open and has not expired; an unreadable store counts as none."""
+    """Return the current objective if it is open and not expired; None also for an unreadable store."""
     try:
         content = registry(project).read()
     except LisaError:

@@ -1,4 +1,4 @@
-"""What `diff-pack` and `aggregate --delta-json` gave last."""
+"""Last answers of `diff-pack` and `aggregate --delta-json`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_BYTES = 8 << 20
 
 
 class AggregateEntry(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One session as an aggregate gave it."""
+    """One session of an aggregate."""
 
     session: str
     status: str = ""
@@ -28,7 +28,7 @@ class AggregateEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     next_offset: int = 0
     pack: str = ""
     digest: str = ""
-    """Of all there was to give, before it was cut."""
+    """Digest of the whole pack, before it was cut."""
 
 
 class AggregateSnapshot(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -39,19 +39,19 @@ class AggregateSnapshot(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def default_pack_path(ref: SessionRef) -> str:
-    """In the session's folder, so that it goes with the session. Raises LisaError(store_unwritable)."""
+    """Return a path in the session's folder, removed with the session. Raise LisaError(store_unwritable)."""
     session_folder.check_not_symlink(ref)
     return ref.file("diff-pack.txt")
 
 
 def default_snapshot_path(project: Project, view: str) -> str:
-    """One file for all sessions, and one for each selection of them (`view` is its words)."""
+    """Return the file of a selection of sessions; an empty `view` is all sessions."""
     name = f"aggregate-{crc32(view.encode()):08x}.json" if view else "aggregate.json"
     return os.path.join(project.folder, "cursors", name)
 
 
 def read_pack(path: str) -> str:
-    """The pack, empty when there is none. Raises UsageError(invalid_cursor_file) for what another command wrote."""
+    """Return the pack, empty if there is none. Raise UsageError(invalid_cursor_file) for a file of another command."""
     text = _read(path).decode("utf-8", "replace")
     word = text.strip()
     if word.isdigit() or (word.startswith("{") and _is_json(word)):
@@ -60,7 +60,7 @@ def read_pack(path: str) -> str:
 
 
 def stage_pack(path: str, pack: str) -> StagedFile:
-    """Raises LisaError(cursor_file_write_failed)."""
+    """Prepare the write. Raise LisaError(cursor_file_write_failed)."""
     return cursors.stage_raw(path, pack.encode("utf-8", "replace"), "cursor_file_write_failed")
 
 

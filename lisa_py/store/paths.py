@@ -1,4 +1,4 @@
-"""Where things lie: a project's identity, its socket, and the folder of each of its sessions."""
+"""Paths of projects and sessions, and the identity of a project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SESSION_NAME = re.compile(r"lisa-[A-Za-z0-9_-]{1,95}\Z")
 
 
 class Project(Struct, frozen=True):
-    """One project root on this machine and what is derived from it."""
+    """One project root on this machine, with derived values."""
 
     root: str
     """Canonical: absolute, symlinks resolved."""
@@ -29,7 +29,7 @@ class Project(Struct, frozen=True):
 
 
 class SessionRef(Struct, frozen=True):
-    """One session's folder and the files in it; nothing of a session lies anywhere else."""
+    """The folder of one session and its files; a session has no files elsewhere."""
 
     project: Project
     session: str
@@ -55,12 +55,12 @@ class SessionRef(Struct, frozen=True):
 
     @property
     def start(self) -> str:
-        """Written by the supervisor when the agent is about to start."""
+        """Written by the supervisor just before the agent starts."""
         return self.file("start")
 
     @property
     def done(self) -> str:
-        """Written by the supervisor when the agent has ended: `<runId>:<code>`."""
+        """Written by the supervisor after the agent has ended: `<runId>:<code>`."""
         return self.file("done.txt")
 
     @property
@@ -69,7 +69,7 @@ class SessionRef(Struct, frozen=True):
 
     @property
     def hooks(self) -> str:
-        """One JSON line per signal the agent's hooks gave."""
+        """One JSON line per call of the agent's hooks."""
         return self.file("hooks.jsonl")
 
     @property
@@ -88,7 +88,7 @@ class SessionRef(Struct, frozen=True):
 
 
 def resolve_project(root: str, settings: Settings) -> Project:
-    """The project of a folder (which need not exist)."""
+    """Return the project of a folder, which need not exist."""
     canonical = files.canonical_path(root)
     digest = _digest(canonical)[:8]
     slug = make_slug(os.path.basename(canonical))
@@ -111,7 +111,7 @@ def _digest(text: str) -> str:
 
 
 def make_slug(text: str, max_length: int = 10) -> str:
-    """Lower case letters and digits only, cut; `project` when nothing is left."""
+    """Return the lower-case letters and digits, cut; `project` if none are left."""
     return re.sub(r"[^a-z0-9]", "", text.lower())[:max_length] or "project"
 
 
@@ -120,16 +120,13 @@ def _socket_path(slug: str, digest: str, settings: Settings) -> str:
     preferred_path = os.path.join(settings.tmux_socket_dir, name)
     if len(os.fsencode(preferred_path)) <= SOCKET_PATH_MAX:
         return preferred_path
-    # too long for a Unix socket: a short folder of this user's own, told apart by the wanted folder
+    # too long for a Unix socket: a short folder of this user, named by a hash of the configured one
     folder_hash = _digest(settings.tmux_socket_dir)[:6]
     return os.path.join(settings.shared_dir, f"lisa-{os.getuid()}-{folder_hash}", name)
 
 
 def check_name(session: str) -> str:
-    """The name if it is one; every entry point asks.
-
-    Raises LisaError(invalid_session_name).
-    """
+    """Return the name if it is valid. Raise LisaError(invalid_session_name)."""
     if not SESSION_NAME.match(session):
         raise LisaError(
             "invalid_session_name",
@@ -139,10 +136,10 @@ def check_name(session: str) -> str:
 
 
 def list_project_hashes(settings: Settings) -> list[str]:
-    """Hashes of all projects lisa has a folder for."""
+    """Return the hashes of all projects with a folder."""
     return [name for name in files.list_names(os.path.join(settings.state_dir, "projects")) if len(name) == 8]
 
 
 def list_session_names(project_folder: str) -> list[str]:
-    """Names of all sessions a project has a folder for, ended and killed ones included."""
+    """Return the names of all sessions with a folder, ended and killed ones included."""
     return [name for name in files.list_names(os.path.join(project_folder, "sessions")) if SESSION_NAME.match(name)]

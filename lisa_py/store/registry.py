@@ -1,4 +1,4 @@
-"""Registries: small JSON stores many processes write at once; every change is read, made and saved under a lock."""
+"""Registries: small JSON stores that many processes change, each change under a lock."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T", bound=Struct)
 
 
 class RegistryErrorCodes(Struct, frozen=True, kw_only=True):
-    """What the failures of a registry are called."""
+    """Error codes of a registry."""
 
     read: str
     write: str
     lock: str = "state_lock_timeout"
-    """Another process holds the lock for too long."""
+    """Timeout of the lock."""
 
     @classmethod
     def for_store(cls, name: str) -> RegistryErrorCodes:
@@ -32,15 +32,15 @@ class RegistryErrorCodes(Struct, frozen=True, kw_only=True):
 
 
 class RegistryChange(Struct, Generic[T]):
-    """A registry opened for a change; it is saved when the change ends well."""
+    """A registry opened for a change; it is saved if no error is raised."""
 
     content: T
     recovered: str = ""
-    """Where a corrupt file went; empty when the file was sound."""
+    """Path that a corrupt file was moved to; empty if it was intact."""
 
 
 class Registry(Generic[T]):
-    """One store file of one project (or of the user), holding one struct."""
+    """One store file of a project or user, holding one struct."""
 
     def __init__(
         self,
@@ -52,29 +52,29 @@ class Registry(Generic[T]):
     ) -> None:
         self.path = path
         self._lock = lock or path + ".lock"
-        """In a folder of lisa's own, also where the file itself lies in a shared one."""
+        """In a private folder, even if the file is in a shared one."""
         self._kind = kind
         self._codes = codes
         self._lock_timeout_ms = lock_timeout_ms or (lambda settings: settings.state_lock_timeout_ms * 4)
-        """How long to wait for other writers."""
+        """Time limit for other writers."""
 
     def read(self) -> T:
-        """The content, empty when there is none yet.
+        """Return the content, empty if there is none yet.
 
-        Raises LisaError(codes.read) when the file is corrupt; reading moves nothing.
+        Raises LisaError(codes.read) if the file is corrupt; it stays in place.
         """
         try:
             return load(self.path, self._kind) or self._kind()
         except UnreadableRecord as problem:
             raise LisaError(
                 self._codes.read,
-                f"{problem}; the next write moves the file aside and begins anew",
+                f"{problem}; the next write moves the file aside and starts again",
                 path=self.path,
             ) from problem
 
     @contextlib.contextmanager
     def change(self, settings: Settings, now: float) -> Iterator[RegistryChange[T]]:
-        """Hold the lock, read, let the caller change, save. A corrupt file is set aside first.
+        """Read the content, let the caller change it, and save it under the lock; set a corrupt file aside.
 
         Raises LisaError(codes.write | codes.lock).
         """
@@ -88,7 +88,7 @@ class Registry(Generic[T]):
 
     @contextlib.contextmanager
     def hold_lock(self, settings: Settings) -> Iterator[None]:
-        """Keep all other writers out."""
+        """Hold the lock of the registry."""
         with self._translate_write_errors():
             files.ensure_private_dir(os.path.dirname(self._lock))
         timeout_ms = self._lock_timeout_ms(settings)
@@ -112,7 +112,7 @@ class Registry(Generic[T]):
             save(self.path, content)
 
     def clear(self, settings: Settings) -> bool:
-        """Remove the file, sound or corrupt; False when there was none."""
+        """Remove the file, intact or corrupt; return False if there was none."""
         if not files.is_dir(os.path.dirname(self.path)):
             return False
         with self.hold_lock(settings):
@@ -126,7 +126,7 @@ def project_registry(project: Project, file: str, kind: type[T], name: str) -> R
 def write_all(changes: Sequence[tuple[Registry[Any], Any]], settings: Settings) -> None:
     """Write several registries, all of them or none. Raises LisaError of the one that could not be written."""
     with contextlib.ExitStack() as locks:
-        for registry, _ in sorted(changes, key=lambda change: change[0].path):  # whoever takes many takes them in order
+        for registry, _ in sorted(changes, key=lambda change: change[0].path):  # a fixed order avoids deadlocks
             locks.enter_context(registry.hold_lock(settings))
         before = [(registry.path, _read_backup(registry.path)) for registry, _ in changes]
         try:
@@ -141,7 +141,7 @@ def write_all(changes: Sequence[tuple[Registry[Any], Any]], settings: Settings) 
 def _read_backup(path: str) -> bytes | None:
     try:
         return files.read(path)
-    except OSError:  # a symlink or a folder is not worth keeping
+    except OSError:  # a symlink or a folder is not restored
         return None
 
 

@@ -1,4 +1,4 @@
-"""Snapshots of a project's registries: taken as one file, checked as a whole, put back all or none, or cleared."""
+"""Snapshots of the registries of a project: take, check, restore all or none, clear."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lisa_py.store.session_memory import SessionMemory
 
 VERSION = "1"
 EXTRAS = ("memory", "context-cache")
-"""Registries that are left alone unless asked for."""
+"""Parts that are included on request only."""
 
 
 class RegistrySnapshot(Struct, kw_only=True, rename="camel"):
@@ -54,7 +54,7 @@ def _read_part(part: SnapshotPart, project: Project) -> Any:
 
 
 def parse(raw: bytes) -> RegistrySnapshot:
-    """Raises LisaError(snapshot_parse_failed | snapshot_version_missing | snapshot_version_unsupported)."""
+    """Return the snapshot. Raise LisaError(snapshot_parse_failed | ..._version_missing | ..._version_unsupported)."""
     try:
         found = jsontext.decode(raw)
         if not isinstance(found, dict):
@@ -76,7 +76,7 @@ def parse(raw: bytes) -> RegistrySnapshot:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Absent and null are the same."""
+    """Return the value without null members, which count as absent."""
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return value

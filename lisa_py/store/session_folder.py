@@ -1,4 +1,4 @@
-"""A session's folder as a whole: made, emptied, and the locks beside it."""
+"""Create, check and empty the folder of a session, and remove its locks."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from lisa_py.store.paths import SessionRef
 
 EVENTS = "events.jsonl"
 PURPOSES = ("events", "state", "input", "name")
-"""What locks of a session there are; each is a file `locks/<session>.<purpose>` of the project."""
+"""Locks of a session; each is a file `locks/<session>.<purpose>` of the project."""
 
 
 def create(ref: SessionRef) -> None:
-    """Raises LisaError(store_unwritable)."""
+    """Create the folder. Raise LisaError(store_unwritable)."""
     files.ensure_private_dir(ref.folder)
 
 
 def has_more_than_events(ref: SessionRef) -> bool:
-    """Whether there is anything that a kill would remove."""
+    """Return True if the folder has entries that a kill removes."""
     return any(name != EVENTS for name in list_entries(ref.folder))
 
 
 def is_link(ref: SessionRef) -> bool:
-    """Whether somebody put a symlink in the folder's place."""
+    """Return True if a symlink has replaced the folder."""
     return os.path.islink(ref.folder)
 
 
 def check_not_symlink(ref: SessionRef) -> None:
-    """Before lisa writes into it. Raises LisaError(store_unwritable) where a symlink has taken its place."""
+    """Raise LisaError(store_unwritable) if a symlink has replaced the folder; called before a write."""
     if is_link(ref):
         raise LisaError("store_unwritable", f"{ref.folder} is a symlink; lisa session kill removes it")
 
 
 def remove_contents(ref: SessionRef) -> None:
-    """Remove everything but the event log; without a log the folder goes too.
+    """Remove everything but the event log, and the folder if there is no log.
 
-    Of a symlink in the folder's place only the link goes: what it leads to is not lisa's.
+    Of a symlink in place of the folder only the link is removed.
     """
     if is_link(ref):
         files.remove(ref.folder)
@@ -50,7 +50,7 @@ def remove_contents(ref: SessionRef) -> None:
 
 
 def list_entries(path: str) -> list[str]:
-    """What lies in the folder; a symlink in its place leads to somebody else's things."""
+    """Return the entries of the folder; none if a symlink has replaced it."""
     return [] if os.path.islink(path) else files.list_names(path)
 
 
@@ -62,7 +62,7 @@ def _remove(path: str) -> None:
 
 
 def remove_locks(ref: SessionRef) -> None:
-    """For whoever holds the name lock and leaves nothing behind; waiters make themselves a new one."""
+    """Remove the locks of a session, for the holder of its name lock; waiters create new ones."""
     folder = os.path.join(ref.project.folder, "locks")
     for purpose in PURPOSES:
         files.remove(os.path.join(folder, f"{ref.session}.{purpose}"))

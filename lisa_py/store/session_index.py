@@ -1,4 +1,4 @@
-"""Every session lisa has records of, in one project or in all, and what of those records cannot be read."""
+"""Index the sessions with records, of one project or all, with a warning per unreadable record."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class SessionIndexEntry(Struct, frozen=True):
 
 
 class SessionIndex(Struct, frozen=True):
-    """The sessions in order of project and name, and one line for each record that is left out."""
+    """Sessions in order of project and name, and one warning per omitted record."""
 
     sessions: tuple[SessionIndexEntry, ...]
     warnings: tuple[str, ...]
 
 
 def index_project(project: Project) -> SessionIndex:
-    """The sessions of one project."""
+    """Return the sessions of one project."""
     found, warnings = _scan(project.folder)
     every = []
     for name, meta in found:
@@ -40,7 +40,7 @@ def index_project(project: Project) -> SessionIndex:
 
 
 def index_all_projects(settings: Settings) -> SessionIndex:
-    """The sessions of all projects."""
+    """Return the sessions of all projects."""
     every: list[SessionIndexEntry] = []
     warnings: list[str] = []
     projects: dict[str, Project] = {}

@@ -1,4 +1,4 @@
-"""Session memories: the meaningful lines a session last showed, kept for a while, also beyond its end."""
+"""Memory of a session: its last meaningful lines, kept until they expire, also after its end."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class SessionMemory(Struct, kw_only=True, rename="camel"):
     session: str = ""
     updated_at: str = ""
     expires_at: str = ""
-    """Blank: never."""
+    """Blank for never."""
     max_lines: int = LINES
     lines: tuple[str, ...] = ()
 
     def is_current(self, now: float) -> bool:
-        """Whether there is one, and it has not expired."""
+        """Return True if there is a memory and it has not expired."""
         return bool(self.updated_at) and not is_expired(self.expires_at, now)
 
 
@@ -45,7 +45,7 @@ def _folder(project: Project) -> str:
 
 
 def find(ref: SessionRef, now: float) -> SessionMemory | None:
-    """The session's memory for whoever hands the session on; expired and unreadable ones count as none."""
+    """Return the memory of the session, or None if it is missing, expired or unreadable."""
     try:
         found = registry(ref).read()
     except LisaError:
@@ -54,7 +54,7 @@ def find(ref: SessionRef, now: float) -> SessionMemory | None:
 
 
 def list_sessions(project: Project) -> list[SessionRef]:
-    """Places of all sessions that have a memory."""
+    """Return all sessions that have a memory."""
     names = files.list_names(_folder(project))
     return [SessionRef(project, name.removesuffix(".json")) for name in names if name.endswith(".json")]
 

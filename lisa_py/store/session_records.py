@@ -1,4 +1,4 @@
-"""A session's own records: metadata, delivery state, and the supervisor's start and end."""
+"""Records of a session: metadata, delivery state, and start and end of the supervisor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DONE = re.compile(r"([A-Za-z0-9._-]+):(-?\d+)\s*\Z")
 
 
 class EndRecord(Struct, frozen=True):
-    """The supervisor's record of how the agent ended."""
+    """Exit of the agent, recorded by the supervisor."""
 
     run_id: str
     code: int
@@ -31,12 +31,12 @@ class EndRecord(Struct, frozen=True):
 
     @property
     def signal(self) -> int:
-        """Signal number behind a shell's 128+n code, else 0."""
+        """Signal number of a 128+n exit code, else 0."""
         return self.code - 128 if 128 < self.code < 160 else 0
 
 
 def read_meta(ref: SessionRef) -> SessionMeta | None:
-    """Raises Unreadable."""
+    """Return the metadata, or None. Raise UnreadableRecord."""
     return load(ref.meta, SessionMeta)
 
 
@@ -45,7 +45,7 @@ def write_meta(ref: SessionRef, meta: SessionMeta) -> None:
 
 
 def read_state(ref: SessionRef) -> SessionState:
-    """Raises Unreadable."""
+    """Return the state. Raise UnreadableRecord."""
     return load(ref.state, SessionState) or SessionState()
 
 
@@ -54,7 +54,7 @@ def change_state(
 ) -> SessionState:
     """Read, change and write the state under its lock; a corrupt file is set aside first.
 
-    Raises LisaError(store_unwritable), also where a symlink has taken the folder's place.
+    Raises LisaError(store_unwritable), also if a symlink has replaced the folder.
     """
     session_folder.check_not_symlink(ref)
     with session_lock(ref, settings, "state"):
@@ -68,14 +68,14 @@ def change_state(
 def session_lock(
     ref: SessionRef, settings: Settings, purpose: str, *, timeout_ms: int = 0
 ) -> AbstractContextManager[float]:
-    """The session's lock for one purpose (`name`: spawn and kill; `input`: one sender at a time; `state`)."""
+    """Return the lock of the session for one purpose: `name` (spawn and kill), `input` (send) or `state`."""
     folder = files.ensure_private_dir(os.path.join(ref.project.folder, "locks"))
     wait_ms = timeout_ms or settings.state_lock_timeout_ms
     return files.lock(os.path.join(folder, f"{ref.session}.{purpose}"), timeout_ms=wait_ms)
 
 
 def read_end(ref: SessionRef) -> EndRecord | None:
-    """The end record, or None. Raises Unreadable when it is there and not one."""
+    """Return the end record, or None. Raise UnreadableRecord."""
     try:
         raw = files.read(ref.done, limit=4096)
     except OSError as problem:
@@ -89,14 +89,14 @@ def read_end(ref: SessionRef) -> EndRecord | None:
 
 
 def read_start(ref: SessionRef) -> tuple[str, int] | None:
-    """(run id, pid of the supervisor), or None when it has not started the agent yet."""
+    """Return run id and supervisor pid, or None before the agent starts."""
     raw = files.read(ref.start, limit=4096) or b""
     words = raw.decode("utf-8", "replace").split()
     return (words[0], int(words[1])) if len(words) >= 2 and words[1].isdigit() else None
 
 
 def find_session(session: str, root_flag: str, cwd: str, settings: Settings) -> SessionRef:
-    """The place of a session: by --project-root, else where its metadata lies, else the current project.
+    """Find a session by --project-root, else by its metadata, else in the current project.
 
     Raises LisaError(invalid_session_name | ambiguous_project_root).
     """
@@ -123,7 +123,7 @@ def find_session(session: str, root_flag: str, cwd: str, settings: Settings) -> 
 
 
 def find_by_name(session: str, settings: Settings) -> list[SessionRef]:
-    """The session of this name in every project that has readable metadata of it."""
+    """Return the sessions of this name in all projects with readable metadata of it."""
     found = []
     for digest in paths.list_project_hashes(settings):
         path = os.path.join(settings.state_dir, "projects", digest, "sessions", session, "meta.json")
@@ -135,13 +135,13 @@ def find_by_name(session: str, settings: Settings) -> list[SessionRef]:
             continue
         if meta is not None and meta.project_root:
             ref = SessionRef(paths.resolve_project(meta.project_root, settings), session)
-            if ref.project.hash == digest:  # eight digits collide: the root inside decides
+            if ref.project.hash == digest:  # eight digits can collide: the recorded root decides
                 found.append(ref)
     return found
 
 
 def list_sessions(project: Project) -> list[SessionRef]:
-    """Places of all sessions of the project that have metadata."""
+    """Return all sessions of the project that have metadata."""
     every = (SessionRef(project, name) for name in paths.list_session_names(project.folder))
     return [ref for ref in every if files.exists(ref.meta)]
 

@@ -1,4 +1,4 @@
-"""Claims: which session works on which task, so that no task is done twice; kept where the usage guide names it."""
+"""Claims of tasks by sessions, so that no task is done twice; the usage guide gives the path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lisa_py.store.registry import Registry, RegistryErrorCodes
 
 
 class Claim(Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """One task's holder."""
+    """Holder of one task."""
 
     session: str
     project_root: str = ""
