@@ -13,9 +13,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 INTRODUCTION = """\
 # Performance
 
-Measured by `tests/run --bench` (this page: `tests/run --bench --write`), everything in one run and interleaved, so that
-neighbours on the machine weigh on all rows alike. Times are medians; what counts is the ratios, which hold on other
-machines too. The half-hour run is one of its own: `tests/run --soak --write`.
+Measured by `tests/run --bench` (this page: `tests/run --bench --write`), in one interleaved run, so that other
+load on the machine affects all rows alike. Times are medians; the ratios matter, and they hold on other machines too. The
+half-hour run is separate: `tests/run --soak --write`.
 """
 
 
