@@ -14,8 +14,8 @@ INTRODUCTION = """\
 # Performance
 
 Measured by `tests/run --bench` (this page: `tests/run --bench --write`), in one interleaved run, so that other
-load on the machine affects all rows alike. Times are medians; the ratios matter, and they hold on other machines too. The
-half-hour run is separate: `tests/run --soak --write`.
+load on the machine affects all rows alike. Times are medians; the ratios matter, and they hold on other machines too.
+The half-hour run is separate: `tests/run --soak --write`.
 """
 
 
