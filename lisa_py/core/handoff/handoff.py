@@ -31,7 +31,7 @@ class HandoffRequest(Struct, frozen=True, kw_only=True):
     events: int = 8
     compress: bool = False
     redact: str = ""
-    """The rules of `--redact`, as given."""
+    """Value of `--redact`."""
     agent: str = "auto"
     mode: str = "auto"
 

@@ -34,7 +34,7 @@ class PacketRequest(Struct, frozen=True, kw_only=True):
     token_budget: int = 320
     summary_style: str = "ops"
     redact: str = ""
-    """The rules of `--redact`, as given."""
+    """Value of `--redact`."""
 
 
 class CaptureBlock(Struct, frozen=True, kw_only=True):

@@ -31,7 +31,7 @@ class CaptureRequest(Struct, frozen=True, kw_only=True):
     """terse, ops or debug; empty: no summary."""
     token_budget: int = 320
     redact: str = ""
-    """The rules of `--redact`, as given."""
+    """Value of `--redact`."""
     strip_noise: bool = True
     strip_banner: bool = False
 
@@ -50,7 +50,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class SemanticDelta(Struct, frozen=True):
-    """The semantic delta, and all lines it was computed from."""
+    """New meaningful lines, and all lines they were selected from."""
 
     new: tuple[str, ...]
     lines: tuple[str, ...]

@@ -24,18 +24,18 @@ def aggregate(machine: LisaHost, *words: str, code: int = 0, **more: Any) -> dic
 @contextlib.contextmanager
 def two(machine: LisaHost) -> Iterator[tuple[FakePane, FakePane]]:
     with FakePane(machine, "lisa-b") as second, FakePane(machine, "lisa-a") as first:
-        first.write("a says hello\n")
-        second.write("b says hello\n")
+        first.write("a prints hello\n")
+        second.write("b prints hello\n")
         yield first, second
 
 
-def test_all_living_sessions_are_in_one_text(machine: LisaHost) -> None:
+def test_text_has_all_running_sessions(machine: LisaHost) -> None:
     with two(machine):
         answer = aggregate(machine)
         assert (answer["sessions"], answer["sessionCount"]) == (["lisa-a", "lisa-b"], 2)
         first, second = answer["combinedPack"].split("\n---\n")
-        assert first.startswith("session=lisa-a\nstate=") and first.endswith("a says hello")
-        assert second.startswith("session=lisa-b\nstate=") and second.endswith("b says hello")
+        assert first.startswith("session=lisa-a\nstate=") and first.endswith("a prints hello")
+        assert second.startswith("session=lisa-b\nstate=") and second.endswith("b prints hello")
         assert [item["pack"] for item in answer["items"]] == [first, second]
         assert [item["source"] for item in answer["items"]] == ["pane", "pane"]
         small = aggregate(machine, "--json-min")
@@ -43,16 +43,16 @@ def test_all_living_sessions_are_in_one_text(machine: LisaHost) -> None:
         assert machine.lisa("session", "aggregate").out == answer["combinedPack"] + "\n"
 
 
-def test_a_chatty_session_does_not_push_the_others_out(machine: LisaHost) -> None:
+def test_long_output_does_not_displace_other_sessions(machine: LisaHost) -> None:
     with two(machine) as (first, _):
-        first.write("".join(f"chatter {number}\n" for number in range(200)))
+        first.write("".join(f"noise {number}\n" for number in range(200)))
         answer = aggregate(machine, "--token-budget", "150")
         assert len(answer["combinedPack"].encode()) <= 600 and answer["truncated"]
-        assert "chatter 199\n---\nsession=lisa-b" in answer["combinedPack"]
-        assert answer["combinedPack"].endswith("b says hello")
+        assert "noise 199\n---\nsession=lisa-b" in answer["combinedPack"]
+        assert answer["combinedPack"].endswith("b prints hello")
 
 
-def test_nothing_happened_means_nothing_changed(machine: LisaHost) -> None:
+def test_no_activity_means_no_change(machine: LisaHost) -> None:
     with two(machine) as (_, second):
         first = aggregate(machine, "--delta-json")
         assert [item["session"] for item in first["delta"]["added"]] == ["lisa-a", "lisa-b"]
@@ -65,7 +65,7 @@ def test_nothing_happened_means_nothing_changed(machine: LisaHost) -> None:
         assert [item["session"] for item in aggregate(machine, "--delta-json")["delta"]["removed"]] == ["lisa-a"]
 
 
-def test_named_sessions_have_a_place_of_their_own_in_the_delta(machine: LisaHost) -> None:
+def test_named_sessions_have_their_own_delta(machine: LisaHost) -> None:
     with two(machine):
         every = aggregate(machine, "--delta-json")["cursorFile"]
         one = aggregate(machine, "--delta-json", "--sessions", "lisa-a")
@@ -75,14 +75,14 @@ def test_named_sessions_have_a_place_of_their_own_in_the_delta(machine: LisaHost
         assert aggregate(machine, "--delta-json", "--cursor-file", own)["cursorFile"] == own
 
 
-def test_sessions_that_are_not_there_are_counted_and_the_others_answered(machine: LisaHost) -> None:
+def test_missing_sessions_are_counted(machine: LisaHost) -> None:
     with two(machine):
-        answer = aggregate(machine, "--sessions", "lisa-nobody, lisa-a,lisa-a", code=1)
+        answer = aggregate(machine, "--sessions", "lisa-missing, lisa-a,lisa-a", code=1)
         assert (answer["errorCode"], answer["notFoundCount"]) == ("aggregate_partial_not_found", 1)
         assert [item["sessionState"] == "not_found" for item in answer["items"]] == [False, True]
 
 
-def test_deduping_leaves_every_state(machine: LisaHost) -> None:
+def test_dedupe_keeps_every_state(machine: LisaHost) -> None:
     with two(machine) as (first, second):
         first.write("shared\n")
         second.write("shared\n")
@@ -115,7 +115,7 @@ def test_ambiguous_name_is_resolved_in_this_project(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("held", ["{", "17", '{"kind":"pane","offset":3}'])
-def test_a_cursor_that_is_none_is_refused_and_can_be_reset(machine: LisaHost, held: str) -> None:
+def test_invalid_cursor_is_refused_and_can_be_reset(machine: LisaHost, held: str) -> None:
     path = machine.folder / "cursor"
     path.write_text(held)
     words = ("--delta-json", "--cursor-file", str(path))
@@ -127,7 +127,7 @@ def test_a_cursor_that_is_none_is_refused_and_can_be_reset(machine: LisaHost, he
         assert aggregate(machine, *words)["delta"]["count"] == 2
 
 
-def test_calls_that_are_off_are_refused(machine: LisaHost) -> None:
+def test_invalid_calls_are_refused(machine: LisaHost) -> None:
     assert aggregate(machine, code=1)["errorCode"] == "no_sessions"
     assert aggregate(machine, "--cursor-file", "x", code=1)["errorCode"] == "cursor_file_requires_delta_json"
     assert aggregate(machine, "--sessions", "../x", code=1)["errorCode"] == "invalid_session_name"

@@ -27,7 +27,7 @@ def raw(machine: LisaHost, *words: str) -> dict[str, Any]:
 # -- the pane -------------------------------------------------------------------------------------------------------
 
 
-def test_raw_lines_are_the_real_tail_of_what_was_said(machine: LisaHost) -> None:
+def test_raw_lines_are_the_tail_of_the_output(machine: LisaHost) -> None:
     with FakePane(machine, height=10) as pane:
         pane.write("".join(f"line {number}\n" for number in range(50)))
         assert capture(machine, "--raw", "--lines", "3").out == "line 47\nline 48\nline 49\n"
@@ -35,7 +35,7 @@ def test_raw_lines_are_the_real_tail_of_what_was_said(machine: LisaHost) -> None
         assert "moreBefore" not in raw(machine)
 
 
-def test_a_prefix_of_a_name_reads_nothing_and_leaves_no_trace(machine: LisaHost) -> None:
+def test_name_prefix_matches_no_session(machine: LisaHost) -> None:
     with FakePane(machine, "lisa-talk-long"):
         before = sorted(machine.folder.rglob("*"))
         answer = capture(machine, "--raw", "--json")
@@ -44,7 +44,7 @@ def test_a_prefix_of_a_name_reads_nothing_and_leaves_no_trace(machine: LisaHost)
         assert sorted(machine.folder.rglob("*")) == before
 
 
-def test_new_text_on_a_screen_that_is_not_full_is_in_the_delta(machine: LisaHost) -> None:
+def test_delta_has_new_text_of_a_partial_screen(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("one\n")
         first = raw(machine)
@@ -54,7 +54,7 @@ def test_new_text_on_a_screen_that_is_not_full_is_in_the_delta(machine: LisaHost
         assert raw(machine, "--delta-from", str(delta["nextOffset"]))["capture"] == ""
 
 
-def test_new_lines_are_in_the_delta_when_the_window_is_full(machine: LisaHost) -> None:
+def test_delta_has_new_lines_of_a_full_screen(machine: LisaHost) -> None:
     with FakePane(machine, height=10) as pane:
         pane.write("".join(f"{number}\n" for number in range(300)))
         offset = str(raw(machine, "--lines", "5")["nextOffset"])
@@ -62,7 +62,7 @@ def test_new_lines_are_in_the_delta_when_the_window_is_full(machine: LisaHost) -
         assert raw(machine, "--delta-from", offset)["capture"] == "\nnew"
 
 
-def test_the_next_offset_does_not_depend_on_the_flags_of_the_call(machine: LisaHost) -> None:
+def test_next_offset_does_not_depend_on_flags(machine: LisaHost) -> None:
     with FakePane(machine, agent="codex") as pane:
         pane.write("mcp: github starting\n• hello\n")
         offsets = {raw(machine, *words)["nextOffset"] for words in ((), ("--lines", "2"), ("--keep-noise",))}
@@ -71,7 +71,7 @@ def test_the_next_offset_does_not_depend_on_the_flags_of_the_call(machine: LisaH
         assert offsets == {handoff} == {packet}
 
 
-def test_a_cursor_file_goes_on_after_the_history_was_trimmed(machine: LisaHost) -> None:
+def test_cursor_file_continues_after_history_is_trimmed(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
     with FakePane(machine, height=5) as pane:
         pane.write("".join(f"old {number}\n" for number in range(50)))
@@ -82,7 +82,7 @@ def test_a_cursor_file_goes_on_after_the_history_was_trimmed(machine: LisaHost) 
         assert (delta["capture"], "deltaReset" in delta) == ("\nnew 1\nnew 2", False)
 
 
-def test_a_gap_is_said_never_silent(machine: LisaHost) -> None:
+def test_gap_is_reported(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
     with FakePane(machine, height=5) as pane:
         pane.write("old\n")
@@ -93,7 +93,7 @@ def test_a_gap_is_said_never_silent(machine: LisaHost) -> None:
         assert (by_number["capture"], by_number["deltaReset"]) == ("new", "history_trimmed")
 
 
-def test_the_first_look_with_a_cursor_gives_the_last_lines_and_counts_the_rest(machine: LisaHost) -> None:
+def test_first_read_returns_last_lines_and_counts_rest(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("".join(f"{number}\n" for number in range(300)))
         answer = raw(machine, "--cursor-file", str(machine.folder / "c"))
@@ -103,14 +103,14 @@ def test_the_first_look_with_a_cursor_gives_the_last_lines_and_counts_the_rest(m
 
 
 @pytest.mark.parametrize("value", ["-5", "@", "@x", "yesterday", "2026-13-01T00:00:00Z", "1.5"])
-def test_a_delta_start_that_is_none_is_refused(machine: LisaHost, value: str) -> None:
+def test_invalid_delta_start_is_refused(machine: LisaHost, value: str) -> None:
     answer = capture(machine, "--raw", f"--delta-from={value}", "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_delta_from")
 
 
-def test_a_time_gives_all_when_there_was_output_since_and_nothing_otherwise(machine: LisaHost) -> None:
+def test_time_start_returns_all_or_nothing(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
-        pane.write("said\n")
+        pane.write("printed\n")
         now = time.time()
         for past in (
             f"@{now - 60:.0f}",
@@ -119,12 +119,12 @@ def test_a_time_gives_all_when_there_was_output_since_and_nothing_otherwise(mach
             "2020-01-01T00:00:00Z",
         ):
             answer = raw(machine, "--delta-from", past)
-            assert answer["capture"].endswith("said")
+            assert answer["capture"].endswith("printed")
             assert answer["deltaMode"] == "timestamp"
         assert raw(machine, "--delta-from", f"@{now + 60:.0f}")["capture"] == ""
 
 
-def test_an_integer_cursor_file_of_old_is_read_and_kept_up(machine: LisaHost) -> None:
+def test_integer_cursor_file_is_read_and_upgraded(machine: LisaHost) -> None:
     cursor = machine.folder / "cursor"
     with FakePane(machine) as pane:
         pane.write("one\ntwo\n")
@@ -134,7 +134,7 @@ def test_an_integer_cursor_file_of_old_is_read_and_kept_up(machine: LisaHost) ->
         assert json.loads(cursor.read_text())["offset"] == size
 
 
-def test_a_corrupt_cursor_file_fails_and_is_set_aside_on_request(machine: LisaHost) -> None:
+def test_corrupt_cursor_file_is_moved_aside_on_request(machine: LisaHost) -> None:
     cursor = machine.folder / "cursor"
     with FakePane(machine) as pane:
         pane.write("one\n")
@@ -158,7 +158,7 @@ def test_one_cursor_file_serves_capture_and_handoff(machine: LisaHost) -> None:
         assert raw(machine, "--cursor-file", cursor)["capture"] == "\ntwo"
 
 
-def test_a_marker_broken_by_a_narrow_pane_is_found(machine: LisaHost) -> None:
+def test_wrapped_marker_is_found(machine: LisaHost) -> None:
     with FakePane(machine, width=30) as pane:
         pane.write("x" * 25 + "BUILD_FINISHED_OK\n")
         answer = raw(machine, "--markers", "BUILD_FINISHED_OK,NOPE", "--markers-json")
@@ -168,14 +168,14 @@ def test_a_marker_broken_by_a_narrow_pane_is_found(machine: LisaHost) -> None:
         assert "capture" not in answer
 
 
-def test_a_marker_with_a_comma_is_given_on_its_own(machine: LisaHost) -> None:
+def test_marker_with_comma_is_a_single_marker(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("done, really\n")
         answer = capture(machine, "--raw", "--marker", "done, really", "--marker", "nope")
         assert answer.out == "done, really=true\nnope=false\n"
 
 
-def test_a_marker_in_the_prompt_shown_again_does_not_count(machine: LisaHost) -> None:
+def test_marker_in_echoed_prompt_does_not_count(machine: LisaHost) -> None:
     with FakePane(machine, agent="claude", prompt="print READY_NOW when ready") as pane:
         pane.write("❯ print READY_NOW when ready\n")
         assert raw(machine, "--markers", "READY_NOW")["markerMatches"] == {"READY_NOW": False}
@@ -183,7 +183,7 @@ def test_a_marker_in_the_prompt_shown_again_does_not_count(machine: LisaHost) ->
         assert raw(machine, "--markers", "READY_NOW")["markerCounts"] == {"READY_NOW": 1}
 
 
-def test_noise_is_taken_out_and_counted_answers_are_not(machine: LisaHost) -> None:
+def test_noise_is_removed_and_counted(machine: LisaHost) -> None:
     with FakePane(machine, agent="codex") as pane:
         pane.write("mcp: github starting\n• Please run codex to update the docs\n")
         answer = raw(machine)
@@ -210,7 +210,7 @@ def test_semantic_deltas_need_no_offsets(machine: LisaHost) -> None:
         assert refused.json["errorCode"] == "semantic_cursor_read_failed"
 
 
-def test_a_semantic_delta_reaches_back_to_where_the_reader_stopped(machine: LisaHost) -> None:
+def test_semantic_delta_starts_at_the_last_read(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
     with FakePane(machine) as pane:
         pane.write("start\n")
@@ -231,7 +231,7 @@ def test_summary_replaces_the_capture(machine: LisaHost) -> None:
         assert debug.split("\n")[2].startswith("state=")
 
 
-def test_a_debug_summary_holds_no_secret(machine: LisaHost) -> None:
+def test_debug_summary_is_redacted(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("export API_KEY=sk-abcdefghij0123456789\n")
         assert "sk-abc" not in raw(machine, "--summary", "--summary-style", "debug")["summary"]
@@ -257,17 +257,17 @@ def test_a_debug_summary_holds_no_secret(machine: LisaHost) -> None:
         (["--delta-from", "1", "--summary", "--markers", "x"], "delta_requires_raw_capture"),
     ],
 )
-def test_flags_that_do_not_fit_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
+def test_conflicting_flags_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
     answer = capture(machine, *words, "--json-min")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_the_session_is_required(machine: LisaHost) -> None:
+def test_session_is_required(machine: LisaHost) -> None:
     answer = machine.lisa("session", "capture", "--raw", "--json")
     assert answer.json["errorCode"] == "missing_required_flag"
 
 
-def test_reading_leaves_no_trace(machine: LisaHost) -> None:
+def test_reading_writes_no_files(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("one\n")
         before = {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if path.is_file()}
@@ -280,7 +280,7 @@ def test_reading_leaves_no_trace(machine: LisaHost) -> None:
 # -- the transcript -------------------------------------------------------------------------------------------------
 
 
-def test_an_agents_transcript_is_read_first(machine: LisaHost) -> None:
+def test_transcript_is_read_first(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn()
     stage.send("[run echo hello] [say all done] go")
     stage.wait_for_state("idle", queued=0)
@@ -295,7 +295,7 @@ def test_an_agents_transcript_is_read_first(machine: LisaHost) -> None:
     assert "messages" not in small
 
 
-def test_an_ended_session_is_read_while_it_is_kept(machine: LisaHost) -> None:
+def test_ended_session_is_readable_while_kept(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn("[say the answer] go", mode="exec")
     stage.wait_until_ended()
     stage.ctx.server(stage.ref).kill_server()
@@ -304,7 +304,7 @@ def test_an_ended_session_is_read_while_it_is_kept(machine: LisaHost) -> None:
     assert stage.lisa("capture", "--raw").json["errorCode"] == "session_not_found"
 
 
-def test_a_number_of_lines_limits_the_conversation_to_its_end(machine: LisaHost) -> None:
+def test_lines_limit_the_conversation_to_its_end(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn("[say the end] go", mode="exec")
     stage.wait_until_ended()
     answer = stage.lisa("capture", "--lines", "1", "--json-min").json
@@ -312,7 +312,7 @@ def test_a_number_of_lines_limits_the_conversation_to_its_end(machine: LisaHost)
     assert "moreBefore" not in stage.lisa("capture", "--json-min").json
 
 
-def test_markers_are_looked_for_in_what_the_agent_said_not_in_the_prompt(machine: LisaHost) -> None:
+def test_markers_are_found_in_replies_not_in_prompts(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn("[say FOUND, yes] and ONLY_ASKED", mode="exec")
     stage.wait_until_ended()
     answer = stage.lisa("capture", "--markers", "FOUND,ONLY_ASKED", "--markers-json").json
@@ -320,7 +320,7 @@ def test_markers_are_looked_for_in_what_the_agent_said_not_in_the_prompt(machine
     assert answer["markerHits"][0]["at"].startswith("20")
 
 
-def test_the_transcript_gives_deltas_too(machine: LisaHost) -> None:
+def test_transcript_supports_deltas(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
     stage = SessionHarness(machine).spawn("[say one] go", mode="exec")
     stage.wait_until_ended()
@@ -333,7 +333,7 @@ def test_the_transcript_gives_deltas_too(machine: LisaHost) -> None:
     assert later["messages"] == []
 
 
-def test_without_a_transcript_the_pane_is_read_and_the_reason_given(machine: LisaHost) -> None:
+def test_missing_transcript_falls_back_to_pane_with_reason(machine: LisaHost) -> None:
     stage = SessionHarness(machine).run("echo from a command of my own; sleep 60")
     answer = stage.lisa("capture").json
     assert answer["source"] == "pane"
@@ -342,7 +342,7 @@ def test_without_a_transcript_the_pane_is_read_and_the_reason_given(machine: Lis
     assert refused["errorCode"] == "transcript_unavailable"
 
 
-def test_a_summary_of_the_transcript_keeps_the_newest(machine: LisaHost) -> None:
+def test_transcript_summary_keeps_the_newest(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn("[say the very end] " + "words " * 500, mode="exec")
     stage.wait_until_ended()
     answer = stage.lisa("capture", "--summary", "--token-budget", "8").json

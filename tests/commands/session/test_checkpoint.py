@@ -30,7 +30,7 @@ def save(machine: LisaHost, *words: str) -> dict[str, Any]:
     return held
 
 
-def test_a_checkpoint_holds_all_that_is_needed_to_go_on(machine: LisaHost) -> None:
+def test_checkpoint_has_everything_to_continue(machine: LisaHost) -> None:
     ctx = machine.context()
     with registry(ctx.project()).change(ctx.settings, 0.0) as opened:
         opened.content.lanes["ok"] = Lane(name="ok", contract="x", budget=9)
@@ -54,7 +54,7 @@ def test_a_checkpoint_holds_all_that_is_needed_to_go_on(machine: LisaHost) -> No
         assert (machine.project / "c.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_secrets_do_not_come_into_the_file_unless_asked_for(machine: LisaHost) -> None:
+def test_secrets_are_redacted_unless_requested(machine: LisaHost) -> None:
     with FakePane(machine, objective_goal=f"use {SECRET}") as pane:
         pane.write(f"OPENAI_API_KEY={SECRET}\n")
         assert SECRET[3:20] not in json.dumps(save(machine))
@@ -63,7 +63,7 @@ def test_secrets_do_not_come_into_the_file_unless_asked_for(machine: LisaHost) -
         assert checkpoint(machine, "resume", "--file", "c.json")["live"] is True
 
 
-def test_a_conversation_is_saved_from_the_transcript_with_its_id(machine: LisaHost) -> None:
+def test_conversation_is_saved_with_its_id(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn("[say the answer is 42]")
     stage.wait_for_state("idle")
     stage.lisa("checkpoint", "save", "--file", "c.json")
@@ -71,7 +71,7 @@ def test_a_conversation_is_saved_from_the_transcript_with_its_id(machine: LisaHo
     assert (held["source"], held["agentSessionId"] in held["cursors"]["transcript"]["path"]) == ("transcript", True)
 
 
-def test_resume_says_whether_the_session_lives_and_what_it_does_now(machine: LisaHost) -> None:
+def test_resume_reports_the_current_state(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         save(machine)
         events.add(pane.ref, pane.ctx.settings, 0.0, type="transition", reason="later")
@@ -89,7 +89,7 @@ def test_resume_says_whether_the_session_lives_and_what_it_does_now(machine: Lis
         assert gone["sessionState"] == answer["sessionState"]
 
 
-def test_another_session_of_the_same_name_is_not_the_one_that_was_saved(machine: LisaHost) -> None:
+def test_new_session_of_same_name_is_not_the_saved_one(machine: LisaHost) -> None:
     with FakePane(machine):
         save(machine)
     machine.lisa("session", "kill", "--session", "lisa-talk")
@@ -100,9 +100,9 @@ def test_another_session_of_the_same_name_is_not_the_one_that_was_saved(machine:
 
 @pytest.mark.parametrize(
     ("agent", "words"),
-    [("claude", "--resume 0196f9a2-7000"), ("codex", "resume 0196f9a2-7000"), ("scripted", ""), ("nobody", "")],
+    [("claude", "--resume 0196f9a2-7000"), ("codex", "resume 0196f9a2-7000"), ("scripted", ""), ("unknown", "")],
 )
-def test_an_ended_session_can_go_on_with_its_agents_own_conversation(machine: LisaHost, agent: str, words: str) -> None:
+def test_ended_session_can_resume_its_conversation(machine: LisaHost, agent: str, words: str) -> None:
     point = {"session": "lisa-a", "agent": agent, "agentSessionId": "0196f9a2-7000"}
     (machine.project / "c.json").write_text(json.dumps(point))
     answer = checkpoint(machine, "resume", "--file", "c.json")
@@ -112,7 +112,7 @@ def test_an_ended_session_can_go_on_with_its_agents_own_conversation(machine: Li
     assert "respawnCommand" not in checkpoint(machine, "resume", "--file", "c.json")
 
 
-def test_readers_go_on_from_its_cursors(machine: LisaHost) -> None:
+def test_readers_continue_from_its_cursors(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("before\n")
         save(machine)
@@ -125,7 +125,7 @@ def test_readers_go_on_from_its_cursors(machine: LisaHost) -> None:
         assert [item["reason"] for item in machine.lisa("session", "handoff", *words).json["recent"]] == ["later"]
 
 
-def test_what_save_prints_can_be_piped_into_replay_and_resume(machine: LisaHost) -> None:
+def test_saved_output_is_accepted_by_replay_and_resume(machine: LisaHost) -> None:
     with FakePane(machine):
         words = ("save", "--session", "lisa-talk", "--file", "c.json", "--json")
         printed = machine.lisa("session", "checkpoint", *words).out
@@ -137,7 +137,7 @@ def test_what_save_prints_can_be_piped_into_replay_and_resume(machine: LisaHost)
         assert checkpoint(machine, "resume", "--file", "-", stdin=handoff)["nextAction"] == "session monitor"
 
 
-def test_save_fails_without_a_session_to_save(machine: LisaHost) -> None:
+def test_save_fails_without_a_session(machine: LisaHost) -> None:
     words = ("save", "--session", "lisa-talk", "--file", "c.json")
     assert checkpoint(machine, *words, code=1)["errorCode"] == "session_not_found"
     refused = checkpoint(machine, *words, code=1, env={"PATH": str(machine.bin)})
@@ -157,17 +157,17 @@ def test_save_fails_without_a_session_to_save(machine: LisaHost) -> None:
         (["resume", "--file", "nowhere"], "checkpoint_read_failed"),
     ],
 )
-def test_calls_that_are_off_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
+def test_invalid_calls_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
     assert checkpoint(machine, *words, code=1)["errorCode"] == code
 
 
 @pytest.mark.parametrize("given", ["", "{", "[]", "{}", '{"session":"lisa-a","memory":5}'])
-def test_what_is_no_checkpoint_is_refused(machine: LisaHost, given: str) -> None:
+def test_invalid_checkpoint_is_refused(machine: LisaHost, given: str) -> None:
     Path(machine.project / "c.json").write_text(given)
     assert checkpoint(machine, "resume", "--file", "c.json", code=1)["errorCode"] == "checkpoint_read_failed"
 
 
-def test_a_checkpoint_of_another_session_is_refused(machine: LisaHost) -> None:
+def test_checkpoint_of_another_session_is_refused(machine: LisaHost) -> None:
     (machine.project / "c.json").write_text('{"session":"lisa-a"}')
     answer = checkpoint(machine, "resume", "--file", "c.json", "--session", "lisa-b", code=1)
     assert answer["errorCode"] == "checkpoint_session_mismatch"

@@ -67,7 +67,7 @@ def test_balanced_pack_has_its_sections_in_order(machine: LisaHost) -> None:
         assert answer["memory"]["lines"] == ["we chose sqlite"]
 
 
-def test_a_terse_pack_has_the_newest_events_first_and_a_full_one_the_measures(machine: LisaHost) -> None:
+def test_terse_pack_starts_with_newest_events(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         happen(pane, "r1", "r2", "r3", "r4")
         terse = talk(machine, "--strategy", "terse", "--json-min")
@@ -80,7 +80,7 @@ def test_a_terse_pack_has_the_newest_events_first_and_a_full_one_the_measures(ma
         assert (full["tokenBudget"], full["events"]) == (1400, 4)
 
 
-def test_the_newest_output_the_objective_and_the_memory_survive_a_chatty_pane(machine: LisaHost) -> None:
+def test_long_output_leaves_space_for_objective_and_memory(machine: LisaHost) -> None:
     with FakePane(machine, objective_goal="ship it", objective_id="o1") as pane:
         remember(pane, *(f"remembered {number}" for number in range(60)))
         pane.write("".join(f"output line {number}\n" for number in range(300)))
@@ -91,7 +91,7 @@ def test_the_newest_output_the_objective_and_the_memory_survive_a_chatty_pane(ma
         assert answer["truncated"] is True and "capture_tail" in answer["cut"]
 
 
-def test_an_agent_is_read_by_its_transcript_and_the_answer_says_so(machine: LisaHost) -> None:
+def test_pack_reads_the_transcript_and_reports_its_source(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn("[say the answer is 42]")
     stage.wait_for_state("idle")
     answer = pack(machine, "--session", stage.name)
@@ -101,7 +101,7 @@ def test_an_agent_is_read_by_its_transcript_and_the_answer_says_so(machine: Lisa
     assert pack(machine, "--from-handoff", "-", stdin=piped)["pack"].endswith("capture_tail:\nseen by another")
 
 
-def test_redaction_comes_before_the_cut_and_reaches_every_field(machine: LisaHost) -> None:
+def test_redaction_precedes_the_cut_in_every_field(machine: LisaHost) -> None:
     with FakePane(machine, objective_id="o1", objective_goal=f"use {SECRET} for me@corp.org") as pane:
         remember(pane, f"API_KEY={SECRET}", "see /opt/secret/place")
         pane.write(f"export OPENAI_API_KEY={SECRET} password='two words' me@corp.org (/opt/secret/place) 123456789\n")
@@ -117,7 +117,7 @@ def test_redaction_comes_before_the_cut_and_reaches_every_field(machine: LisaHos
         assert answer["redacted"].keys() == {"tokens", "secrets", "emails", "numbers", "paths"}
 
 
-def test_a_key_whose_beginning_is_out_of_sight_is_still_hidden(machine: LisaHost) -> None:
+def test_key_with_invisible_beginning_is_redacted(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         body = "".join(f"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC{number:02}\n" for number in range(30))
         pane.write(f"-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\nbye\n")
@@ -125,7 +125,7 @@ def test_a_key_whose_beginning_is_out_of_sight_is_still_hidden(machine: LisaHost
         assert "MIIEvQ" not in answer["pack"] and answer["pack"].endswith("bye")
 
 
-def test_looking_leaves_no_trace(machine: LisaHost) -> None:
+def test_reading_writes_no_files(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         before = sorted(path.name for path in Path(pane.ref.folder).iterdir())
         first, second = talk(machine), talk(machine)
@@ -137,7 +137,7 @@ def test_looking_leaves_no_trace(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("words", [["--schema", schema] for schema in ("v1", "v2", "v3", "v4")] + [["--compress=zstd"]])
-def test_every_handoff_can_be_piped_in_without_losing_its_events(machine: LisaHost, words: list[str]) -> None:
+def test_every_handoff_schema_is_accepted_with_its_events(machine: LisaHost, words: list[str]) -> None:
     with FakePane(machine, objective_id="o1", objective_goal="ship it", lane="ok") as pane:
         happen(pane, "r1", "r2")
         remember(pane, "we chose sqlite")
@@ -161,7 +161,7 @@ def test_every_handoff_can_be_piped_in_without_losing_its_events(machine: LisaHo
         assert (answer["source"], answer["fromHandoff"]) == ("none", "-")
 
 
-def test_a_handoff_needs_no_session_and_no_tmux(machine: LisaHost) -> None:
+def test_handoff_input_needs_no_session_and_no_tmux(machine: LisaHost) -> None:
     path = machine.project / "h.json"
     path.write_text(json.dumps({"session": "lisa-far", "sessionState": "completed", "captureTail": "all done"}))
     answer = pack(machine, "--from-handoff", "h.json")
@@ -179,7 +179,7 @@ def test_a_handoff_needs_no_session_and_no_tmux(machine: LisaHost) -> None:
     assert pack(machine, "--from-handoff", "h.json", code=1)["errorCode"] == "session_not_found"
 
 
-def test_a_handoff_is_redacted_like_a_look(machine: LisaHost) -> None:
+def test_handoff_input_is_redacted(machine: LisaHost) -> None:
     given = {
         "session": "lisa-x",
         "reason": f"token={SECRET}",
@@ -194,7 +194,7 @@ def test_a_handoff_is_redacted_like_a_look(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "{", "[]", '{"recent":{}}', '{"session":5}'])
-def test_what_is_no_handoff_is_refused(machine: LisaHost, given: str) -> None:
+def test_invalid_handoff_is_refused(machine: LisaHost, given: str) -> None:
     answer = pack(machine, "--for", "lisa-x", "--from-handoff", "-", code=1, stdin=given)
     assert answer["errorCode"] == "invalid_from_handoff"
 
@@ -212,11 +212,11 @@ def test_what_is_no_handoff_is_refused(machine: LisaHost, given: str) -> None:
         (["--from-handoff", "nowhere"], "invalid_from_handoff"),
     ],
 )
-def test_what_cannot_be_packed_has_a_code(machine: LisaHost, words: list[str], code: str) -> None:
+def test_refused_calls_have_a_code(machine: LisaHost, words: list[str], code: str) -> None:
     assert pack(machine, *words, code=1)["errorCode"] == code
 
 
-def test_a_packed_handoff_that_is_damaged_is_refused(machine: LisaHost) -> None:
+def test_damaged_compressed_handoff_is_refused(machine: LisaHost) -> None:
     answer = pack(machine, "--from-handoff", "-", code=1, stdin='{"session":"lisa-x","compressedPayload":"!"}')
     assert answer["errorCode"] == "handoff_decompress_failed"
 
@@ -231,9 +231,7 @@ def test_text_is_the_pack(machine: LisaHost) -> None:
     ("prompt", "waits", "words"),
     [("[ask rm -rf build]", "permission", "rm -rf build"), ("[error overloaded it is full]", "error", "it is full")],
 )
-def test_a_session_that_needs_a_look_says_for_what_in_a_packs_head(
-    machine: LisaHost, prompt: str, waits: str, words: str
-) -> None:
+def test_pack_head_shows_the_reason_for_attention(machine: LisaHost, prompt: str, waits: str, words: str) -> None:
     """A dialog and a failed turn are shown; an idle session shows neither."""
     stage = SessionHarness(machine).spawn()
     assert "waiting_for" not in pack(machine, "--for", stage.name)["pack"]

@@ -12,7 +12,7 @@ def _dedupe(machine: LisaHost, *words: str) -> CallResult:
     return machine.lisa("session", "dedupe", "--task-hash", "t1", *words, "--json")
 
 
-def test_of_many_claimers_at_once_exactly_one_wins(machine: LisaHost) -> None:
+def test_one_of_many_concurrent_claims_succeeds(machine: LisaHost) -> None:
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda row: _dedupe(machine, "--session", f"lisa-w{row}"), range(6)))
     winners = [answer.json for answer in answers if answer.code == 0]
@@ -23,13 +23,13 @@ def test_of_many_claimers_at_once_exactly_one_wins(machine: LisaHost) -> None:
     assert {loser["existingSession"] for loser in losers} == {winners[0]["existingSession"]}
 
 
-def test_a_claim_may_be_made_before_its_session_is_spawned(machine: LisaHost) -> None:
+def test_claim_may_precede_the_spawn(machine: LisaHost) -> None:
     assert _dedupe(machine, "--session", "lisa-later").code == 0
     answer = _dedupe(machine)
     assert (answer.code, answer.json["duplicate"], answer.json["existingSession"]) == (1, True, "lisa-later")
 
 
-def test_a_claim_ends_with_its_session(machine: LisaHost, fleet: Fleet) -> None:
+def test_claim_ends_with_its_session(machine: LisaHost, fleet: Fleet) -> None:
     machine.lisa("session", "spawn", "--agent", "scripted", "--session", "lisa-a", "--mode", "exec", "--prompt", "hi")
     assert _dedupe(machine, "--session", "lisa-a").code == 0
     machine.lisa("session", "monitor", "--session", "lisa-a")
@@ -37,7 +37,7 @@ def test_a_claim_ends_with_its_session(machine: LisaHost, fleet: Fleet) -> None:
     assert (answer.code, answer.json["existingSession"]) == (0, "lisa-b")
 
 
-def test_releasing_twice_is_releasing_once(machine: LisaHost) -> None:
+def test_second_release_has_no_effect(machine: LisaHost) -> None:
     _dedupe(machine, "--session", "lisa-a")
     for _ in range(2):
         answer = _dedupe(machine, "--release")
@@ -45,7 +45,7 @@ def test_releasing_twice_is_releasing_once(machine: LisaHost) -> None:
     assert _dedupe(machine).json["duplicate"] is False
 
 
-def test_the_claims_lie_where_the_guide_names_them_and_the_folder_keeps_its_mode(machine: LisaHost) -> None:
+def test_claims_file_has_documented_path_and_folder_mode(machine: LisaHost) -> None:
     shared = machine.folder / "shared"
     shared.chmod(0o755)
     _dedupe(machine, "--session", "lisa-a")
@@ -63,7 +63,7 @@ def test_text_names_the_holder(machine: LisaHost) -> None:
     )
 
 
-def test_corrupt_claims_never_block_a_claim(machine: LisaHost) -> None:
+def test_corrupt_claims_do_not_block_a_claim(machine: LisaHost) -> None:
     path = machine.folder / "shared" / f".lisa-{machine.context().project().hash}-dedupe.json"
     path.write_text("{nonsense")
     assert _dedupe(machine).json["errorCode"] == "dedupe_registry_read_failed"

@@ -22,7 +22,7 @@ def diff(machine: LisaHost, *words: str, code: int = 0, **more: Any) -> dict[str
 
 
 @pytest.mark.parametrize("words", [[], ["--semantic-only"], ["--strategy", "full"], ["--strategy", "terse"]])
-def test_nothing_happened_means_not_changed(machine: LisaHost, words: list[str]) -> None:
+def test_no_activity_means_no_change(machine: LisaHost, words: list[str]) -> None:
     with FakePane(machine) as pane:
         pane.write("hello\n")
         first = diff(machine, *words)
@@ -43,7 +43,7 @@ def test_added_and_removed_lines_are_listed(machine: LisaHost) -> None:
         assert (answer["removedLines"], "pack" in answer) == ([], False)
 
 
-def test_an_idle_agent_does_not_change_and_a_turn_does(machine: LisaHost) -> None:
+def test_turn_is_a_change_and_idle_agent_is_none(machine: LisaHost) -> None:
     stage = SessionHarness(machine, "lisa-talk").spawn("[say one]")
     stage.wait_for_state("idle")
     assert diff(machine)["source"] == "transcript"
@@ -54,7 +54,7 @@ def test_an_idle_agent_does_not_change_and_a_turn_does(machine: LisaHost) -> Non
     assert "two" in diff(machine)["addedLines"]
 
 
-def test_only_meaning_counts_when_asked_for(machine: LisaHost) -> None:
+def test_semantic_only_compares_meaningful_lines(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("built in 3s\n")
         first = diff(machine, "--semantic-only")
@@ -65,7 +65,7 @@ def test_only_meaning_counts_when_asked_for(machine: LisaHost) -> None:
         assert diff(machine, "--semantic-only")["addedLines"] == ["tests failed"]
 
 
-def test_the_cursor_lies_in_the_sessions_folder_or_where_it_is_wanted(machine: LisaHost) -> None:
+def test_cursor_is_in_session_folder_or_given_path(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         answer = diff(machine)
         assert answer["cursorFile"] == pane.ref.file("diff-pack.txt")
@@ -76,7 +76,7 @@ def test_the_cursor_lies_in_the_sessions_folder_or_where_it_is_wanted(machine: L
         assert Path(own).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_session_that_is_not_there_leaves_nothing_behind(machine: LisaHost) -> None:
+def test_missing_session_writes_no_files(machine: LisaHost) -> None:
     answer = diff(machine, code=1)
     assert (answer["errorCode"], answer["sessionState"]) == ("session_not_found", "not_found")
     assert not Path(answer["cursorFile"]).parent.exists()
@@ -85,7 +85,7 @@ def test_a_session_that_is_not_there_leaves_nothing_behind(machine: LisaHost) ->
     assert own.read_text().startswith("session=lisa-talk\nstate=not_found")
 
 
-def test_a_tmux_that_cannot_be_asked_does_not_make_the_rest_forgotten(machine: LisaHost) -> None:
+def test_unavailable_tmux_keeps_the_cursor(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("hello\n")
         diff(machine)
@@ -104,7 +104,7 @@ def test_redaction_reaches_lines_and_cursor(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("held", ["17\n", '{"kind":"pane","offset":4}'])
-def test_another_commands_cursor_is_not_overwritten(machine: LisaHost, held: str) -> None:
+def test_cursor_of_other_command_is_not_overwritten(machine: LisaHost, held: str) -> None:
     path = machine.folder / "cursor"
     path.write_text(held)
     with FakePane(machine):
@@ -113,7 +113,7 @@ def test_another_commands_cursor_is_not_overwritten(machine: LisaHost, held: str
         assert diff(machine, "--cursor-file", str(path), "--cursor-reset")["cursorRecovered"] is True
 
 
-def test_corrupt_known_lines_stop_before_the_cursor_is_moved_and_can_be_reset(machine: LisaHost) -> None:
+def test_corrupt_lines_file_keeps_cursor_and_can_be_reset(machine: LisaHost) -> None:
     path = machine.folder / "cursor"
     beside = Path(f"{path}.semantic.json")
     path.write_text("old")
@@ -126,7 +126,7 @@ def test_corrupt_known_lines_stop_before_the_cursor_is_moved_and_can_be_reset(ma
         assert diff(machine, *words)["changed"] is False
 
 
-def test_calls_that_are_off_are_refused(machine: LisaHost) -> None:
+def test_invalid_calls_are_refused(machine: LisaHost) -> None:
     assert diff(machine, "--redact", "x", code=1)["errorCode"] == "invalid_redact_rules"
     assert diff(machine, "--cursor-file", "/tmp", code=1)["errorCode"] == "invalid_cursor_file"
     assert diff(machine, "--cursor-file", "/proc/x/y", code=1)["errorCode"] == "cursor_file_write_failed"
@@ -144,9 +144,7 @@ def test_text_is_one_line(machine: LisaHost) -> None:
     ("command", "files"),
     [("diff-pack", ()), ("loop", ("--max-steps", "1")), ("loop", ("--max-steps", "1", "--cursor-file", "c"))],
 )
-def test_nothing_is_written_through_a_symlink_in_the_folders_place(
-    machine: LisaHost, command: str, files: tuple[str, ...]
-) -> None:
+def test_symlinked_session_folder_is_not_written(machine: LisaHost, command: str, files: tuple[str, ...]) -> None:
     with FakePane(machine) as pane:
         pane.write("hello\n")
         elsewhere = machine.folder / "elsewhere"

@@ -31,7 +31,7 @@ def reasons(answer: dict[str, Any]) -> list[str]:
     return [item["reason"] for item in answer["recent"]]
 
 
-def test_v1_is_flat_and_names_the_next_action(machine: LisaHost) -> None:
+def test_v1_is_flat_and_has_the_next_action(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         happen(pane, "r1")
         answer = handoff(machine)
@@ -44,9 +44,7 @@ def test_v1_is_flat_and_names_the_next_action(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize(("schema", "ids", "tree"), [("v2", False, False), ("3", True, False), ("V4", True, True)])
-def test_later_schemas_add_objects_ids_and_the_command_as_a_tree(
-    machine: LisaHost, schema: str, ids: bool, tree: bool
-) -> None:
+def test_later_schemas_add_objects_ids_and_command_tree(machine: LisaHost, schema: str, ids: bool, tree: bool) -> None:
     with FakePane(machine):
         answer = handoff(machine, "--schema", schema)
         action = answer["nextAction"]
@@ -60,7 +58,7 @@ def test_later_schemas_add_objects_ids_and_the_command_as_a_tree(
             assert action["commandAst"]["argv"][:3] == ["lisa", "session", "monitor"]
 
 
-def test_ids_change_with_what_happened_not_with_what_was_printed(machine: LisaHost) -> None:
+def test_ids_depend_on_events_not_on_output(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         happen(pane, "r1")
         first = handoff(machine, "--schema", "v3")
@@ -72,7 +70,7 @@ def test_ids_change_with_what_happened_not_with_what_was_printed(machine: LisaHo
         assert handoff(machine, "--schema", "v3")["nextAction"]["id"] != first["nextAction"]["id"]
 
 
-def test_looking_changes_nothing_so_a_delta_can_be_empty(machine: LisaHost) -> None:
+def test_reading_adds_no_events(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         happen(pane, "r1", "r2")
         first = handoff(machine, "--delta-from", "0")
@@ -83,7 +81,7 @@ def test_looking_changes_nothing_so_a_delta_can_be_empty(machine: LisaHost) -> N
             assert answer["sessionState"] == first["sessionState"]
 
 
-def test_a_delta_is_given_page_by_page_and_nothing_is_left_out(machine: LisaHost) -> None:
+def test_delta_pages_contain_every_event(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         happen(pane, *(f"r{number}" for number in range(1, 13)))
         seen: list[str] = []
@@ -97,7 +95,7 @@ def test_a_delta_is_given_page_by_page_and_nothing_is_left_out(machine: LisaHost
         assert seen == [f"r{number}" for number in range(1, 13)]
 
 
-def test_a_cursor_file_keeps_the_place_and_a_flag_overrules_it(machine: LisaHost) -> None:
+def test_flag_overrides_cursor_file(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
     with FakePane(machine) as pane:
         happen(pane, "r1")
@@ -108,14 +106,14 @@ def test_a_cursor_file_keeps_the_place_and_a_flag_overrules_it(machine: LisaHost
         assert (answer["deltaFrom"], answer["recent"], answer["cursorFile"]) == (2, [], cursor)
 
 
-def test_the_small_form_has_events_only_in_deltas(machine: LisaHost) -> None:
+def test_small_form_has_events_only_in_deltas(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         happen(pane, "r1")
         assert not {"recent", "projectRoot", "droppedRecent"} & set(handoff(machine, "--json-min"))
         assert reasons(handoff(machine, "--json-min", "--delta-from", "0")) == ["r1"]
 
 
-def test_a_packed_handoff_is_zstandard_and_whole(machine: LisaHost) -> None:
+def test_compressed_handoff_is_complete_zstandard(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         happen(pane, "r1")
         answer = handoff(machine, "--compress", "zstd", "--schema", "v3")
@@ -129,7 +127,7 @@ def test_a_packed_handoff_is_zstandard_and_whole(machine: LisaHost) -> None:
         )
 
 
-def test_a_missing_session_says_how_to_start_one(machine: LisaHost) -> None:
+def test_missing_session_suggests_a_spawn(machine: LisaHost) -> None:
     answer = handoff(machine, "--schema", "v4", "--json-min", code=1)
     assert answer["errorCode"] == "session_not_found"
     assert answer["nextAction"]["name"] == "session spawn"
@@ -150,7 +148,7 @@ def test_text_lists_the_events(machine: LisaHost) -> None:
         ]
 
 
-def test_lane_and_objective_of_the_session_go_along(machine: LisaHost) -> None:
+def test_handoff_has_lane_and_objective(machine: LisaHost) -> None:
     ctx = machine.context()
     with registry(ctx.project()).change(ctx.settings, 0.0) as opened:
         opened.content.lanes["ok"] = Lane(name="ok", goal="nested", contract="x,handoff_v2_required", budget=9)
@@ -162,7 +160,7 @@ def test_lane_and_objective_of_the_session_go_along(machine: LisaHost) -> None:
         assert refused["errorCode"] == "handoff_schema_v2_required"
 
 
-def test_a_lane_that_is_gone_leaves_its_name(machine: LisaHost) -> None:
+def test_removed_lane_keeps_its_name(machine: LisaHost) -> None:
     with FakePane(machine, lane="gone"):
         assert handoff(machine)["lane"] == {"name": "gone"}
 
@@ -179,11 +177,11 @@ def test_a_lane_that_is_gone_leaves_its_name(machine: LisaHost) -> None:
         (["--mode", "bogus"], "invalid_mode_hint"),
     ],
 )
-def test_flags_that_are_off_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
+def test_invalid_flags_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
     assert handoff(machine, *words, code=1)["errorCode"] == code
 
 
-def test_a_corrupt_cursor_is_refused_and_can_be_reset(machine: LisaHost) -> None:
+def test_corrupt_cursor_is_refused_and_can_be_reset(machine: LisaHost) -> None:
     cursor = Path(machine.folder / "cursor")
     cursor.write_text("{")
     with FakePane(machine):
@@ -191,6 +189,6 @@ def test_a_corrupt_cursor_is_refused_and_can_be_reset(machine: LisaHost) -> None
         assert handoff(machine, "--cursor-file", str(cursor), "--cursor-reset")["cursorRecovered"] is True
 
 
-def test_without_tmux_the_state_is_degraded_never_not_found(machine: LisaHost) -> None:
+def test_missing_tmux_is_degraded_not_missing_session(machine: LisaHost) -> None:
     answer = machine.lisa("session", "handoff", "--session", "lisa-talk", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["sessionState"], answer.json["errorCode"]) == (1, "degraded", "tmux_missing")

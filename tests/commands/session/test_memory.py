@@ -23,7 +23,7 @@ NOON = 1_800_000_000.0
 
 
 def _show(machine: LisaHost, *lines: str, name: str = NAME) -> None:
-    """A session whose pane shows these lines, and later ones that are written to its file."""
+    """Start a session whose pane shows these lines and every line appended to its file."""
     shown = machine.project / f"{name}.txt"
     shown.write_text("".join(f"{line}\n" for line in lines))
     ctx = machine.context()
@@ -60,7 +60,7 @@ def _path(machine: LisaHost) -> Path:
     return next((machine.folder / "state").rglob(f"memories/{NAME}.json"))
 
 
-def test_what_a_session_shows_is_remembered_beyond_its_end(machine: LisaHost) -> None:
+def test_memory_outlives_the_session(machine: LisaHost) -> None:
     _show(machine, "first finding", "", "first finding", "second finding")
     fresh = _memory(machine, "--refresh")
     assert (fresh["lines"], fresh["lineCount"], fresh["source"]) == (["first finding", "second finding"], 2, "pane")
@@ -114,13 +114,13 @@ def test_unknown_session_has_an_empty_memory(machine: LisaHost) -> None:
     assert _memory(machine)["lines"] == []
 
 
-def test_reading_makes_nothing_and_a_missing_memory_has_a_code(machine: LisaHost) -> None:
+def test_reading_a_missing_memory_writes_no_files(machine: LisaHost) -> None:
     answer = machine.lisa("session", "memory", "--session", NAME, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "memory_not_found")
     assert not (machine.folder / "state").exists()
 
 
-def test_a_memory_is_forgotten_when_its_time_is_over(machine: LisaHost) -> None:
+def test_expired_memory_is_removed(machine: LisaHost) -> None:
     def at(now: float) -> Any:
         return machine.context(clock=Clock(now=lambda: now))
 
@@ -136,7 +136,7 @@ def test_a_memory_is_forgotten_when_its_time_is_over(machine: LisaHost) -> None:
     assert renewed.previous == ()
 
 
-def test_a_corrupt_memory_never_blocks_a_refresh(machine: LisaHost) -> None:
+def test_corrupt_memory_does_not_block_a_refresh(machine: LisaHost) -> None:
     _show(machine, "a finding")
     _memory(machine, "--refresh")
     _path(machine).write_text("{")
@@ -146,7 +146,7 @@ def test_a_corrupt_memory_never_blocks_a_refresh(machine: LisaHost) -> None:
     assert (renewed["recovered"], renewed["lines"]) == (True, ["a finding"])
 
 
-def test_a_tmux_that_cannot_be_asked_makes_nothing_forgotten(machine: LisaHost) -> None:
+def test_unavailable_tmux_keeps_the_memory(machine: LisaHost) -> None:
     _show(machine, "a finding")
     _memory(machine, "--refresh")
     blind = {"PATH": str(machine.bin)}
@@ -155,7 +155,7 @@ def test_a_tmux_that_cannot_be_asked_makes_nothing_forgotten(machine: LisaHost) 
     assert _memory(machine)["lines"] == ["a finding"]
 
 
-def test_forty_refreshes_at_once_leave_a_sound_memory(machine: LisaHost) -> None:
+def test_forty_concurrent_refreshes_keep_memory_valid(machine: LisaHost) -> None:
     ctx = machine.context()
     _show(machine, "a finding")
     failures: list[Exception] = []
@@ -195,6 +195,6 @@ def test_text_shows_the_lines(machine: LisaHost) -> None:
         (("--session", NAME, "--max-lines", "0"), "invalid_max_lines"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_invalid_calls_are_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "memory", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

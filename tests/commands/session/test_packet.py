@@ -27,7 +27,7 @@ def happen(pane: FakePane, *reasons: str) -> None:
         events.add(pane.ref, pane.ctx.settings, 0.0, type="transition", state="in_progress", reason=reason)
 
 
-def test_state_summary_and_events_come_in_one_answer(machine: LisaHost) -> None:
+def test_packet_has_state_summary_and_events(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         happen(pane, "r1")
         pane.write("first\nlast\n")
@@ -40,7 +40,7 @@ def test_state_summary_and_events_come_in_one_answer(machine: LisaHost) -> None:
         assert answer["nextOffset"] == pane.read().size
 
 
-def test_the_small_form_has_the_events_as_recent(machine: LisaHost) -> None:
+def test_small_form_has_events_as_recent(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         happen(pane, "r1")
         answer = packet(machine, "--json-min")
@@ -56,7 +56,7 @@ def test_screen_layout_does_not_fill_the_summary(machine: LisaHost) -> None:
         assert answer["summary"].endswith("● the answer")
 
 
-def test_a_cursor_turns_events_into_deltas(machine: LisaHost) -> None:
+def test_cursor_limits_events_to_the_delta(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
     with FakePane(machine) as pane:
         happen(pane, "r1")
@@ -65,7 +65,7 @@ def test_a_cursor_turns_events_into_deltas(machine: LisaHost) -> None:
         assert packet(machine, "--cursor-file", cursor, "--json-min")["recent"] == []
 
 
-def test_delta_json_gives_only_the_fields_that_changed(machine: LisaHost) -> None:
+def test_delta_json_has_only_changed_fields(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
     with FakePane(machine) as pane:
         first = packet(machine, "--delta-json", "--cursor-file", cursor)
@@ -77,7 +77,7 @@ def test_delta_json_gives_only_the_fields_that_changed(machine: LisaHost) -> Non
         assert second["delta"]["count"] == second["deltaCount"] == 2
 
 
-def test_plain_packets_and_delta_json_keep_their_places_apart(machine: LisaHost) -> None:
+def test_packet_and_delta_json_have_separate_positions(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
     with FakePane(machine) as pane:
         happen(pane, "r1")
@@ -87,7 +87,7 @@ def test_plain_packets_and_delta_json_keep_their_places_apart(machine: LisaHost)
         assert packet(machine, "--cursor-file", cursor)["deltaCount"] == 0
 
 
-def test_other_fields_make_no_false_removals(machine: LisaHost) -> None:
+def test_other_fields_cause_no_false_removals(machine: LisaHost) -> None:
     cursor = str(machine.folder / "cursor")
     with FakePane(machine):
         packet(machine, "--delta-json", "--cursor-file", cursor)
@@ -97,7 +97,7 @@ def test_other_fields_make_no_false_removals(machine: LisaHost) -> None:
         assert wide["deltaCount"] == 0
 
 
-def test_an_integer_cursor_is_taken_over(machine: LisaHost) -> None:
+def test_integer_cursor_is_accepted(machine: LisaHost) -> None:
     cursor = machine.folder / "cursor"
     with FakePane(machine) as pane:
         happen(pane, "r1", "r2")
@@ -109,7 +109,7 @@ def test_an_integer_cursor_is_taken_over(machine: LisaHost) -> None:
         ]
 
 
-def test_fields_pick_dotted_paths_and_skip_unknown_ones(machine: LisaHost) -> None:
+def test_fields_select_dotted_paths_and_skip_unknown(machine: LisaHost) -> None:
     answer = packet(machine, "--fields", "session,handoff.droppedRecent,capture.lines,nope.x", code=1)
     assert answer == {
         "capture": {"lines": 120},
@@ -120,7 +120,7 @@ def test_fields_pick_dotted_paths_and_skip_unknown_ones(machine: LisaHost) -> No
     }
 
 
-def test_a_missing_session_still_answers(machine: LisaHost) -> None:
+def test_missing_session_returns_a_packet(machine: LisaHost) -> None:
     answer = packet(machine, "--json-min", code=1)
     assert (answer["errorCode"], answer["sessionState"], answer["nextAction"]) == (
         "session_not_found",
@@ -130,7 +130,7 @@ def test_a_missing_session_still_answers(machine: LisaHost) -> None:
     assert "(no live capture)" in answer["summary"]
 
 
-def test_a_lost_pane_is_replaced_by_the_last_screen_that_was_kept(machine: LisaHost) -> None:
+def test_missing_pane_is_replaced_by_saved_screen(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.tmux.kill_server()
         files.write(pane.ref.output, "the kept screen\n")
@@ -139,7 +139,7 @@ def test_a_lost_pane_is_replaced_by_the_last_screen_that_was_kept(machine: LisaH
         assert answer["summary"].endswith("the kept screen")
 
 
-def test_text_is_the_state_then_the_summary(machine: LisaHost) -> None:
+def test_text_shows_state_then_summary(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("hello\n")
         answer = machine.lisa("session", "packet", "--session", "lisa-talk", "--summary-style", "terse")
@@ -160,7 +160,7 @@ def test_text_is_the_state_then_the_summary(machine: LisaHost) -> None:
         (["--mode", "bogus"], "invalid_mode_hint"),
     ],
 )
-def test_flags_that_are_off_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
+def test_invalid_flags_are_refused(machine: LisaHost, words: list[str], code: str) -> None:
     assert packet(machine, *words, code=1)["errorCode"] == code
 
 
@@ -170,7 +170,7 @@ def test_fields_need_json(machine: LisaHost) -> None:
     assert "--fields requires --json" in answer.err
 
 
-def test_looking_leaves_no_trace(machine: LisaHost) -> None:
+def test_reading_writes_no_files(machine: LisaHost) -> None:
     with FakePane(machine):
         before = {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if path.is_file()}
         packet(machine)
@@ -178,7 +178,7 @@ def test_looking_leaves_no_trace(machine: LisaHost) -> None:
         assert {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if path.is_file()} == before
 
 
-def test_picked_fields_still_tell_that_it_failed(machine: LisaHost) -> None:
+def test_selected_fields_keep_the_failure_exit_code(machine: LisaHost) -> None:
     answer = machine.lisa(
         *("session", "packet", "--session", "lisa-gone", "--fields", "session,nextAction", "--json"), check_schema=False
     )
@@ -190,7 +190,7 @@ def test_picked_fields_still_tell_that_it_failed(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("command", ["handoff", "packet"])
-def test_to_a_cursor_an_unreadable_log_is_no_empty_one(machine: LisaHost, command: str) -> None:
+def test_unreadable_log_with_cursor_is_an_error(machine: LisaHost, command: str) -> None:
     with FakePane(machine) as pane:
         Path(pane.ref.events).mkdir()
         cursor = machine.project / "c"

@@ -1,4 +1,4 @@
-"""Nothing that opens a door leaves through any command that offers --redact, in any form and in any file it writes."""
+"""Redaction by every command that offers --redact, in every output form and file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CALLS: dict[str, list[list[str]]] = {
 """Arguments of each command: large enough to hold everything, small enough to be cut."""
 
 
-def test_every_command_that_offers_it_is_tried() -> None:
+def test_every_command_with_redaction_is_covered() -> None:
     offering = {
         path[1]
         for path in commands.paths()
@@ -53,7 +53,7 @@ def test_every_command_that_offers_it_is_tried() -> None:
 
 @contextmanager
 def full_of_secrets(machine: LisaHost) -> Iterator[FakePane]:
-    """A session whose pane, prompt, objective, lane, memory and events hold the corpus."""
+    """Start a session whose pane, prompt, objective, lane, memory and events hold the corpus."""
     texts = [text for text, _ in corpus.SECRETS]
     ctx = machine.context()
     with registry(ctx.project()).change(ctx.settings, 0.0) as opened:
@@ -72,7 +72,7 @@ def full_of_secrets(machine: LisaHost) -> Iterator[FakePane]:
 
 
 def leaked(text: str) -> list[str]:
-    """The secrets of which eight characters in a row are in the text."""
+    """Return the secrets of which eight consecutive characters are in the text."""
     there = pieces(text)
     return [secret for _, secret in corpus.SECRETS if not pieces(secret).isdisjoint(there)]
 
@@ -81,7 +81,7 @@ def pieces(text: str) -> set[str]:
     return {text[at : at + 8] for at in range(max(1, len(text) - 7))}
 
 
-def test_nothing_of_the_corpus_leaves_in_any_form_or_file(machine: LisaHost) -> None:
+def test_corpus_is_redacted_in_every_form_and_file(machine: LisaHost) -> None:
     with full_of_secrets(machine):
         assert len(leaked(machine.lisa("session", "capture", "--session", "lisa-talk", "--lines", "5000").out)) > 200
         for name, calls in CALLS.items():
@@ -100,7 +100,7 @@ def test_nothing_of_the_corpus_leaves_in_any_form_or_file(machine: LisaHost) -> 
             assert leaked(path.read_text()) == [], path
 
 
-def test_nothing_of_a_transcript_leaves(machine: LisaHost) -> None:
+def test_transcript_is_redacted(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn()
     stage.send("[say hello]")
     stage.wait_for_state("idle")
@@ -122,7 +122,7 @@ def test_nothing_of_a_transcript_leaves(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("name", ["handoff", "packet", "capture"])
-def test_what_was_found_is_counted_and_unknown_rules_are_refused(machine: LisaHost, name: str) -> None:
+def test_redactions_are_counted_and_unknown_rules_refused(machine: LisaHost, name: str) -> None:
     with FakePane(machine, objective_id="o1", objective_goal="mail a@b.org") as pane:
         pane.write("mail a@b.org\n")
         answer = machine.lisa("session", name, "--session", pane.name, "--redact", "emails", "--json").json
@@ -133,7 +133,7 @@ def test_what_was_found_is_counted_and_unknown_rules_are_refused(machine: LisaHo
         assert answer["errorCode"] == "invalid_redact_rules"
 
 
-def test_deltas_of_a_redacted_pane_hide_what_they_cut_in_two(machine: LisaHost) -> None:
+def test_secret_split_between_deltas_is_redacted(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         file = str(machine.project / "c")
 

@@ -13,7 +13,7 @@ def stage(machine: LisaHost) -> SessionHarness:
     return SessionHarness(machine)
 
 
-def test_state_and_pane_come_together(stage: SessionHarness) -> None:
+def test_snapshot_has_state_and_pane(stage: SessionHarness) -> None:
     stage.spawn("[todos x one | > two] [say the answer]").wait_for_text("● the answer")
     answer = stage.lisa("snapshot")
     assert answer.code == 0
@@ -24,7 +24,7 @@ def test_state_and_pane_come_together(stage: SessionHarness) -> None:
     assert got["nextOffset"] > 0
 
 
-def test_the_next_snapshot_shows_only_what_is_new(stage: SessionHarness) -> None:
+def test_next_snapshot_shows_only_new_output(stage: SessionHarness) -> None:
     stage.run("echo first answer; while read -r line; do echo got $line; done").wait_for_text("first answer")
     first = stage.lisa("snapshot", "--json-min").json
     assert "waitEstimate" not in first
@@ -36,7 +36,7 @@ def test_the_next_snapshot_shows_only_what_is_new(stage: SessionHarness) -> None
     assert (second["deltaMode"], second["deltaFrom"]) == ("offset", str(first["nextOffset"]))
 
 
-def test_markers_take_the_place_of_the_pane(stage: SessionHarness) -> None:
+def test_markers_replace_the_pane(stage: SessionHarness) -> None:
     stage.spawn("[say MARK_A and again MARK_A]").wait_for_text("● MARK_A")
     got = stage.lisa("snapshot", "--markers", "MARK_A,MARK_B").json
     assert got["markerMatches"] == {"MARK_A": True, "MARK_B": False}
@@ -46,7 +46,7 @@ def test_markers_take_the_place_of_the_pane(stage: SessionHarness) -> None:
     assert text.out == "MARK_A=true\nMARK_B=false\n"
 
 
-def test_a_missing_session_is_an_answer_and_with_the_flag_a_failure(stage: SessionHarness) -> None:
+def test_missing_session_fails_only_with_the_flag(stage: SessionHarness) -> None:
     answer = stage.lisa("snapshot")
     expected = {
         "capture": "", "errorCode": "session_not_found", "nextOffset": 0, "session": stage.name,
@@ -58,7 +58,7 @@ def test_a_missing_session_is_an_answer_and_with_the_flag_a_failure(stage: Sessi
     assert (answer.code, answer.json) == (1, expected)
 
 
-def test_a_tmux_that_cannot_be_asked_is_a_failure_with_a_code(stage: SessionHarness) -> None:
+def test_unavailable_tmux_is_an_error_with_a_code(stage: SessionHarness) -> None:
     stage.spawn()
     answer = stage.lisa("snapshot", env={"PATH": str(stage.machine.bin)})
     assert (answer.code, answer.json["errorCode"], answer.json["sessionState"]) == (1, "tmux_missing", "degraded")
@@ -70,10 +70,10 @@ def test_a_tmux_that_cannot_be_asked_is_a_failure_with_a_code(stage: SessionHarn
         (("--lines", "0"), "invalid_lines"),
         (("--markers", "a,,b"), "invalid_markers"),
         (("--delta-from", "later"), "invalid_delta_from"),
-        (("--agent", "nobody"), "invalid_agent_hint"),
+        (("--agent", "unknown-agent"), "invalid_agent_hint"),
         (("--mode", "sideways"), "invalid_mode_hint"),
     ],
 )
-def test_refused_values_have_a_code(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
+def test_invalid_values_are_refused_with_a_code(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
     stage.spawn()
     assert stage.lisa("snapshot", *words).json["errorCode"] == code

@@ -29,34 +29,34 @@ def part(
 
 
 def many(count: int, lines: int = 60) -> list[AggregatePart]:
-    return [part(f"lisa-{n:03}", *(f"{n} says {line}" for line in range(lines))) for n in range(count)]
+    return [part(f"lisa-{n:03}", *(f"{n} prints {line}" for line in range(lines))) for n in range(count)]
 
 
-def test_every_session_is_in_the_text_with_its_state_and_its_newest_output() -> None:
+def test_text_has_state_and_newest_output_of_each_session() -> None:
     combined = aggregate.combine(many(6), 300, dedupe=False)
     assert sections.size_of(combined.text) <= 1200 and combined.truncated
     blocks = [block.split("\n") for block in combined.text.split("\n---\n")]
     assert [block[0] for block in blocks] == [f"session=lisa-{n:03}" for n in range(6)]
-    assert [block[-1] for block in blocks] == [f"{n} says 59" for n in range(6)]
+    assert [block[-1] for block in blocks] == [f"{n} prints 59" for n in range(6)]
     sizes = [len("\n".join(block)) for block in blocks]
     assert max(sizes) - min(sizes) < 20
 
 
-def test_what_a_quiet_session_does_not_need_the_others_have() -> None:
+def test_unused_share_of_a_session_goes_to_others() -> None:
     quiet, chatty = part("lisa-a", "ok"), many(1, 200)[0]
     combined = aggregate.combine([quiet, chatty], 300, dedupe=False)
     assert 1100 < sections.size_of(combined.text) <= 1200
     assert "capture_tail:\nok\n---" in combined.text
 
 
-def test_where_not_all_states_fit_those_that_need_somebody_come_first() -> None:
+def test_states_that_need_attention_come_first() -> None:
     parts = [*many(20, 1), part("lisa-zz", "boom", state="crashed"), part("lisa-zy", "?", state="waiting_input")]
     combined = aggregate.combine(parts, 100, dedupe=False)
     assert "session=lisa-zz\nstate=crashed" in combined.text and "session=lisa-zy" in combined.text
     assert combined.truncated and len(combined.omitted) + combined.text.count("session=") == 22
 
 
-def test_deduping_takes_lines_of_other_sessions_never_a_state() -> None:
+def test_dedupe_removes_repeated_lines_never_a_state() -> None:
     parts = [part("lisa-a", "same", "own a"), part("lisa-b", "same", "own b")]
     combined = aggregate.combine(parts, 900, dedupe=True)
     first, second = combined.text.split("\n---\n")
@@ -66,7 +66,7 @@ def test_deduping_takes_lines_of_other_sessions_never_a_state() -> None:
 
 
 @given(st.integers(0, 40), st.integers(0, 30), st.integers(1, 400), st.booleans())
-def test_the_budget_is_kept(count: int, lines: int, tokens: int, dedupe: bool) -> None:
+def test_budget_is_kept(count: int, lines: int, tokens: int, dedupe: bool) -> None:
     combined = aggregate.combine(many(count, lines), tokens, dedupe=dedupe)
     assert sections.size_of(combined.text) <= tokens * 4
     assert len(combined.omitted) < max(1, count)
@@ -74,7 +74,7 @@ def test_the_budget_is_kept(count: int, lines: int, tokens: int, dedupe: bool) -
         assert combined.text == "\n---\n".join(one.draft.text for one in many(count, lines))
 
 
-def test_a_delta_names_what_came_went_and_changed_and_nothing_else() -> None:
+def test_delta_lists_added_removed_and_changed_sessions() -> None:
     first, known = aggregate.compare_parts(
         AggregateSnapshot(), [part("lisa-a", "1"), part("lisa-b", "1"), part("lisa-c", "1")]
     )
@@ -94,7 +94,7 @@ def test_a_delta_names_what_came_went_and_changed_and_nothing_else() -> None:
     assert third.count == 0
 
 
-def test_a_pane_that_prints_the_same_line_again_has_changed_and_a_redrawn_one_beside_a_transcript_has_not() -> None:
+def test_repeated_line_is_a_change_and_redrawing_is_not() -> None:
     def count_changes(source: str) -> int:
         _, known = aggregate.compare_parts(AggregateSnapshot(), [part("lisa-a", "x", source=source, offset=10)])
         again = [part("lisa-a", "x", source=source, offset=12)]
@@ -103,7 +103,7 @@ def test_a_pane_that_prints_the_same_line_again_has_changed_and_a_redrawn_one_be
     assert (count_changes("pane"), count_changes("transcript")) == (1, 0)
 
 
-def test_a_session_that_could_not_be_looked_at_is_neither_gone_nor_forgotten() -> None:
+def test_unreadable_session_is_kept_in_the_cursor() -> None:
     _, known = aggregate.compare_parts(AggregateSnapshot(), [part("lisa-a", "1")])
     delta, kept = aggregate.compare_parts(AggregateSnapshot(items=known), [AggregateFailure("lisa-a", "why")])
     assert (delta.count, kept) == (0, known)

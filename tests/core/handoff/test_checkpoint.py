@@ -1,4 +1,4 @@
-"""Checkpoints of any writer."""
+"""Parse checkpoints of any writer."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ TEXT = st.text(max_size=20)
         ),
     )
 )
-def test_what_is_written_is_read_again(point: Checkpoint) -> None:
+def test_written_checkpoint_is_read_back(point: Checkpoint) -> None:
     assert checkpoint.parse(msgspec.json.decode(msgspec.json.encode(point))) == point
 
 
-def test_a_handoff_and_a_file_of_another_writer_are_read_as_far_as_they_go() -> None:
+def test_handoff_and_foreign_file_are_read_partially() -> None:
     found = checkpoint.parse(
         {"session": "lisa-a", "nextAction": {"name": "session send"}, "risks": [], "objective": None}
     )
@@ -42,6 +42,6 @@ def test_a_handoff_and_a_file_of_another_writer_are_read_as_far_as_they_go() -> 
 
 
 @pytest.mark.parametrize("found", [{}, {"session": " "}, {"session": 5}, {"session": "lisa-a", "recent": "x"}])
-def test_what_is_no_checkpoint_is_refused(found: dict[str, Any]) -> None:
+def test_invalid_checkpoint_is_refused(found: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         checkpoint.parse(found)

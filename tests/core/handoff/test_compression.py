@@ -1,4 +1,4 @@
-"""Packed payloads."""
+"""Compress and decompress payloads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.core.handoff import compression
 
 
-def test_what_is_packed_comes_out_again_and_is_zstandard() -> None:
+def test_payload_is_zstandard_and_decompresses() -> None:
     packed = compression.pack(b"abc" * 100)
     assert base64.b64decode(packed.compressed_payload)[:4] == b"\x28\xb5\x2f\xfd"
     assert (packed.compression, packed.encoding) == ("zstd", "base64-zstd")
@@ -22,18 +22,18 @@ def test_what_is_packed_comes_out_again_and_is_zstandard() -> None:
     assert compression.unpack(packed.compressed_payload, packed.encoding, packed.checksum) == b"abc" * 100
 
 
-def test_a_gzip_payload_of_an_older_writer_is_read() -> None:
+def test_gzip_payload_of_older_writer_is_read() -> None:
     assert compression.unpack(base64.b64encode(gzip.compress(b"old")).decode(), "base64-gzip") == b"old"
 
 
 @pytest.mark.parametrize("payload", ["!!", "AAAA", "KLUv/WCx"])
-def test_a_damaged_payload_is_refused(payload: str) -> None:
+def test_damaged_payload_is_refused(payload: str) -> None:
     with pytest.raises(LisaError) as raised:
         compression.unpack(payload, "base64-zstd")
     assert raised.value.code == "handoff_decompress_failed"
 
 
-def test_a_wrong_checksum_is_refused() -> None:
+def test_wrong_checksum_is_refused() -> None:
     packed = compression.pack(b"abc")
     with pytest.raises(LisaError):
         compression.unpack(packed.compressed_payload, packed.encoding, "sha256:00")

@@ -10,7 +10,7 @@ from lisa_py.core.handoff import fields
 PAYLOAD = {"a": 1, "b": {"c": [1, 2], "d": None}, "e": {}}
 
 
-def test_paths_lead_into_objects_and_unknown_ones_add_nothing() -> None:
+def test_paths_select_fields_and_unknown_ones_are_ignored() -> None:
     assert fields.project(PAYLOAD, ("b.c", "a", "b.x", "a.z", "nope")) == {"a": 1, "b": {"c": [1, 2]}}
 
 
@@ -19,17 +19,17 @@ def test_flattened_arrays_are_leaves() -> None:
 
 
 @pytest.mark.parametrize("csv", ["a..b", ".a", "a.", ","])
-def test_broken_paths_are_refused(csv: str) -> None:
+def test_invalid_paths_are_refused(csv: str) -> None:
     with pytest.raises(UsageError) as raised:
         fields.parse(csv)
     assert raised.value.code == "invalid_fields"
 
 
-def test_blank_means_all() -> None:
+def test_blank_selects_all_fields() -> None:
     assert fields.parse(" ") == ()
 
 
-def test_what_came_went_and_changed_is_sorted() -> None:
+def test_differences_are_sorted() -> None:
     found = fields.compare({"a": 1, "b": 2, "x": None}, {"b": 3, "c": 4, "a": 1, "d": None})
     assert [change.field for change in found.added] == ["c", "d"]
     assert [(change.field, change.before) for change in found.removed] == [("x", None)]

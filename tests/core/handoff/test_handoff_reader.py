@@ -1,4 +1,4 @@
-"""Reading handoffs of others."""
+"""Parse handoffs of any writer."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ RECENT = [{"at": "t", "type": "transition", "state": "in_progress", "reason": "r
         (None, ""),
     ],
 )
-def test_the_next_action_may_be_a_name_or_an_object(action: object, name: str) -> None:
+def test_next_action_may_be_a_name_or_an_object(action: object, name: str) -> None:
     assert handoff_reader.parse({"session": "lisa-a", "nextAction": action}).next_action == name
 
 
-def test_the_state_object_of_later_schemas_is_enough() -> None:
+def test_state_object_of_later_schemas_is_sufficient() -> None:
     found = handoff_reader.parse({"state": {"status": "idle", "sessionState": "waiting_input", "reason": "r"}})
     assert (found.status, found.session_state, found.reason) == ("idle", "waiting_input", "r")
 
 
 @pytest.mark.parametrize("older", [False, True])
-def test_a_packed_handoff_is_opened(older: bool) -> None:
+def test_compressed_handoff_is_decompressed(older: bool) -> None:
     inner = json.dumps({"session": "lisa-a", "recent": RECENT, "lane": {"name": "ok"}}).encode()
     packed: dict[str, Any] = msgspec.to_builtins(compression.pack(inner))
     if older:
@@ -47,7 +47,7 @@ def test_a_packed_handoff_is_opened(older: bool) -> None:
     assert ([item.seq for item in found.recent], found.lane) == ([4], "ok")
 
 
-def test_a_damaged_packed_handoff_is_refused() -> None:
+def test_damaged_compressed_handoff_is_refused() -> None:
     packed: dict[str, Any] = msgspec.to_builtins(compression.pack(b"{}"))
     with pytest.raises(LisaError, match="checksum"):
         handoff_reader.parse({**packed, "checksum": "sha256:00"})
@@ -65,7 +65,7 @@ def test_a_damaged_packed_handoff_is_refused() -> None:
         {"ok": False, "error": "no such session"},
     ],
 )
-def test_what_is_no_handoff_is_refused(payload: object) -> None:
+def test_invalid_handoff_is_refused(payload: object) -> None:
     with pytest.raises(InputError):
         handoff_reader.parse(payload)
 
@@ -79,7 +79,7 @@ KEYS = ("session", "nextAction", "nextOffset", "recent", "memory", "objective", 
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
-def test_any_object_is_understood_or_refused_and_nothing_else(payload: dict[str, Any]) -> None:
+def test_any_object_is_read_or_refused(payload: dict[str, Any]) -> None:
     try:
         assert handoff_reader.parse(payload).next_offset >= 0
     except (InputError, LisaError) as problem:

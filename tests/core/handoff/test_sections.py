@@ -1,4 +1,4 @@
-"""Fitting the sections of a pack into a budget."""
+"""Fit the sections of a pack into a budget."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def output(*lines: str) -> Section:
 
 
 def chatty() -> PackDraft:
-    """Much of everything."""
+    """Return sections larger than any budget."""
     return PackDraft(
         HEAD,
         (
@@ -28,12 +28,12 @@ def chatty() -> PackDraft:
     )
 
 
-def test_what_fits_is_whole() -> None:
+def test_text_within_budget_is_whole() -> None:
     fitted = fit(PackDraft(HEAD, (output("a", "b"),)), 100)
     assert (fitted.text, fitted.truncated) == ("session=lisa-a\nstate=in_progress\ncapture_tail:\na\nb", False)
 
 
-def test_newest_output_events_and_memory_and_the_objective_survive_a_chatty_session() -> None:
+def test_long_output_leaves_space_for_other_sections() -> None:
     fitted = fit(chatty(), 150)
     assert size_of(fitted.text) <= 600
     lines = fitted.text.split("\n")
@@ -43,7 +43,7 @@ def test_newest_output_events_and_memory_and_the_objective_survive_a_chatty_sess
     assert fitted.cut == ("recent_events", "capture_tail", "objective", "memory")
 
 
-def test_events_are_never_torn() -> None:
+def test_events_are_never_split() -> None:
     for tokens in range(20, 300, 7):
         for line in fit(chatty(), tokens).text.split("\n"):
             assert "happened" not in line or line.startswith("event ")
@@ -101,7 +101,7 @@ def test_shares_are_fair(budget: int, requests: list[tuple[int, int]]) -> None:
             assert (given_[index] + 1) * weights[other] >= got * weights[index]
 
 
-def test_lines_of_other_sessions_go_and_a_sessions_own_stay() -> None:
+def test_lines_of_other_sessions_are_removed() -> None:
     known: dict[str, set[str]] = {}
     first, none = sections.remove_known_lines(
         PackDraft(("session=a", "state=idle"), (output("same", "}", "}"),)), known

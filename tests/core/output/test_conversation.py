@@ -1,4 +1,4 @@
-"""Reading the conversation from a transcript, however long it is."""
+"""Read the conversation from a transcript."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def turn(number: int) -> str:
     )
 
 
-def test_messages_tools_and_errors_in_their_order(tmp_path: Path) -> None:
+def test_messages_tools_and_errors_keep_their_order(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(
         record("user", "please look", at=1)
@@ -62,7 +62,7 @@ def test_messages_tools_and_errors_in_their_order(tmp_path: Path) -> None:
     )
 
 
-def test_an_answer_written_before_its_prompt_comes_after_it(tmp_path: Path) -> None:
+def test_answer_written_before_its_prompt_follows_it(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     call = record("tool_use", "ls", tool="shell", toolId="a", at=2)
     path.write_text(turn(0) + call + record("assistant", "two", at=3) + record("user", "look", at=1.5))
@@ -71,7 +71,7 @@ def test_an_answer_written_before_its_prompt_comes_after_it(tmp_path: Path) -> N
     assert talk.tools[0].after == 2
 
 
-def test_a_cursor_gives_each_record_once_and_waits_for_a_whole_line(tmp_path: Path) -> None:
+def test_cursor_returns_each_complete_record_once(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(turn(1))
     talk = conversation.read_newest(located(path), everything)
@@ -84,7 +84,7 @@ def test_a_cursor_gives_each_record_once_and_waits_for_a_whole_line(tmp_path: Pa
     assert [m.text for m in conversation.read_since(located(path), more.cursor).messages] == ["half"]
 
 
-def test_a_rewritten_transcript_and_another_one_are_noticed(tmp_path: Path) -> None:
+def test_rewritten_or_other_transcript_resets_cursor(tmp_path: Path) -> None:
     path, other = tmp_path / "t.jsonl", tmp_path / "u.jsonl"
     path.write_text(turn(1) + turn(2))
     cursor = conversation.read_newest(located(path), everything).cursor
@@ -95,7 +95,7 @@ def test_a_rewritten_transcript_and_another_one_are_noticed(tmp_path: Path) -> N
     assert (again.reset, again.messages[0].text) == ("other_transcript", "question 8")
 
 
-def test_an_offset_inside_a_record_goes_on_at_the_next_one(tmp_path: Path) -> None:
+def test_offset_inside_record_continues_at_next_record(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(turn(1) + turn(2))
     middle = len(turn(1)) - 5
@@ -103,7 +103,7 @@ def test_an_offset_inside_a_record_goes_on_at_the_next_one(tmp_path: Path) -> No
     assert [message.text for message in talk.messages] == ["question 2", "answer 2"]
 
 
-def test_only_as_much_as_is_wanted_is_read_from_the_end(tmp_path: Path) -> None:
+def test_only_requested_part_is_read_from_the_end(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text("".join(turn(number) for number in range(20_000)))
     talk = conversation.read_newest(located(path), lambda part: len(part.messages) >= 4)
@@ -112,7 +112,7 @@ def test_only_as_much_as_is_wanted_is_read_from_the_end(tmp_path: Path) -> None:
     assert talk.complete
 
 
-def test_one_record_larger_than_a_block_is_read_whole(tmp_path: Path) -> None:
+def test_record_larger_than_a_block_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     huge = "x" * (3 * conversation.BLOCK_BYTES)
     path.write_text(turn(1) + record("assistant", huge, at=2) + record("user", "end", at=3))
@@ -120,14 +120,14 @@ def test_one_record_larger_than_a_block_is_read_whole(tmp_path: Path) -> None:
     assert [message.text for message in talk.messages[-2:]] == [huge, "end"]
 
 
-def test_what_was_said_after_a_time(tmp_path: Path) -> None:
+def test_read_after_returns_messages_after_a_time(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text("".join(turn(number) for number in range(1, 6)))
     talk = conversation.read_after(located(path), 4.0)
     assert [message.text for message in talk.messages] == ["answer 4", "question 5", "answer 5"]
 
 
-def test_the_cost_of_a_poll_does_not_grow_with_the_transcript(tmp_path: Path) -> None:
+def test_poll_cost_does_not_grow_with_transcript(tmp_path: Path) -> None:
     small, large = tmp_path / "s.jsonl", tmp_path / "l.jsonl"
     small.write_text(turn(1))
     filler = record("assistant", "x" * 10_000) * 100

@@ -1,4 +1,4 @@
-"""Reading events page by page."""
+"""Read events page by page."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def reasons(machine_ctx: Context, ref: SessionRef, since: int | None, count: int
     return [item.reason for item in EventReader(machine_ctx, since, "").read(ref, count).items]
 
 
-def test_without_a_cursor_the_newest_are_given(machine: LisaHost) -> None:
+def test_newest_events_are_read_without_cursor(machine: LisaHost) -> None:
     ctx, ref = log(machine, 12)
     assert reasons(ctx, ref, None, 3) == ["r10", "r11", "r12"]
 
 
-def test_with_a_cursor_the_oldest_unread_come_first_and_none_is_lost(machine: LisaHost) -> None:
+def test_cursor_returns_every_unread_event_oldest_first(machine: LisaHost) -> None:
     ctx, ref = log(machine, 12)
     first = EventReader(ctx, 2, "").read(ref, 4)
     assert [item.reason for item in first.items] == ["r3", "r4", "r5", "r6"]
@@ -36,7 +36,7 @@ def test_with_a_cursor_the_oldest_unread_come_first_and_none_is_lost(machine: Li
     assert reasons(ctx, ref, first.next, 99) == [f"r{number}" for number in range(7, 13)]
 
 
-def test_a_cursor_survives_the_trimming_of_the_log(machine: LisaHost) -> None:
+def test_cursor_stays_valid_after_log_is_trimmed(machine: LisaHost) -> None:
     ctx, ref = log(machine, 30, LISA_EVENTS_MAX_BYTES="1500")
     tail = EventReader(ctx, None, "").read(ref, 1)
     cursor = tail.newest
@@ -44,20 +44,20 @@ def test_a_cursor_survives_the_trimming_of_the_log(machine: LisaHost) -> None:
     assert reasons(ctx, ref, cursor) == ["new"]
 
 
-def test_events_trimmed_before_they_were_read_are_counted(machine: LisaHost) -> None:
+def test_trimmed_unread_events_are_counted(machine: LisaHost) -> None:
     ctx, ref = log(machine, 60, LISA_EVENTS_MAX_BYTES="1500")
     found = EventReader(ctx, 1, "").read(ref, 99)
     assert found.missed == 60 - 1 - len(found.items)
     assert found.missed > 0
 
 
-def test_a_cursor_from_a_log_that_is_gone_starts_anew_and_says_so(machine: LisaHost) -> None:
+def test_cursor_of_replaced_log_resets(machine: LisaHost) -> None:
     ctx, ref = log(machine, 2)
     found = EventReader(ctx, 50, "").read(ref, 9)
     assert (found.reset, [item.reason for item in found.items]) == (True, ["r1", "r2"])
 
 
-def test_a_cursor_file_goes_on_where_it_stopped(machine: LisaHost) -> None:
+def test_cursor_file_continues_at_its_position(machine: LisaHost) -> None:
     ctx, ref = log(machine, 3)
     path = str(machine.folder / "cursor")
     for expected in (["r1", "r2"], ["r3"], []):
@@ -66,7 +66,7 @@ def test_a_cursor_file_goes_on_where_it_stopped(machine: LisaHost) -> None:
         reader.save(ctx)
 
 
-def test_unreadable_lines_are_counted_not_hidden(machine: LisaHost) -> None:
+def test_unreadable_lines_are_counted(machine: LisaHost) -> None:
     ctx, ref = log(machine, 2)
     files.append(ref.events, b"broken\n")
     found = EventReader(ctx, None, "").read(ref, 9)

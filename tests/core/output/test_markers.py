@@ -1,4 +1,4 @@
-"""Markers in lines, and prompts that are shown again."""
+"""Find markers in lines, and echoed prompts."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def test_counts_do_not_overlap() -> None:
     assert markers.search([SearchLine("aaaa")], ("aa",), "").counts == {"aa": 2}
 
 
-def test_hits_are_sorted_by_place_then_marker() -> None:
+def test_hits_are_sorted_by_position_then_marker() -> None:
     found = markers.search([SearchLine("ab")], ("ab", "a", "b"), "")
     assert [hit.marker for hit in found.hits] == ["a", "ab", "b"]
 
 
-def test_a_prompt_shown_again_is_skipped_but_counts_for_offsets() -> None:
+def test_echoed_prompt_is_skipped_but_counts_for_offsets() -> None:
     found = markers.search([SearchLine("say DONE", is_output=False), SearchLine("DONE")], ("DONE",), "")
     assert [(hit.line, hit.start) for hit in found.hits] == [(2, 9)]
 
 
-def test_repeated_markers_may_hold_commas_and_each_counts_once() -> None:
+def test_single_markers_may_contain_commas() -> None:
     assert markers.parse(" a , b,a", ("x,y", "b")) == ("a", "b", "x,y")
 
 
 @pytest.mark.parametrize("csv", ["a,,b", ",", "a,"])
-def test_an_empty_marker_is_refused(csv: str) -> None:
+def test_empty_marker_is_refused(csv: str) -> None:
     with pytest.raises(UsageError) as raised:
         markers.parse(csv)
     assert raised.value.code == "invalid_markers"
@@ -50,50 +50,50 @@ def echoed(screen: str, *prompts: str) -> list[int]:
     return sorted(prompt_echo.find_echo_rows(screen.split("\n"), prompts))
 
 
-def test_a_prompt_in_an_input_line_is_an_echo_wherever_it_stands() -> None:
+def test_prompt_in_input_line_is_an_echo_at_any_row() -> None:
     assert echoed("❯ say DONE\n● DONE\n❯ say DONE", "say DONE") == [0, 2]
 
 
-def test_a_long_prompt_broken_by_the_terminal_is_one_echo() -> None:
+def test_wrapped_long_prompt_is_one_echo() -> None:
     prompt = "write a long text about many things and then print the word DONE at the end"
     screen = f"› {prompt[:30]}\n  {prompt[30:60]}\n  {prompt[60:]}\n\n• DONE"
     assert echoed(screen, prompt) == [0, 1, 2]
 
 
-def test_without_an_input_sign_only_the_first_one_is_the_echo() -> None:
+def test_without_input_sign_only_first_match_is_an_echo() -> None:
     assert echoed("user\nDONE\ncodex\nDONE", "DONE") == [1]
 
 
-def test_an_answer_that_is_the_prompt_is_none_where_the_prompt_has_its_sign() -> None:
+def test_answer_equal_to_a_signed_prompt_is_output() -> None:
     assert echoed("› DONE\n\n• it is\n\nDONE", "DONE") == [0]
 
 
-def test_an_answer_that_repeats_a_part_of_the_prompt_is_none() -> None:
+def test_answer_that_repeats_part_of_prompt_is_output() -> None:
     assert echoed("● DONE", "say DONE") == []
     assert echoed("● say", "say DONE") == []
 
 
-WORDS = st.text("ab é🙂", max_size=12)
+TEXTS = st.text("ab é🙂", max_size=12)
 
 
 @given(
-    st.lists(st.tuples(WORDS, st.booleans()), max_size=6),
+    st.lists(st.tuples(TEXTS, st.booleans()), max_size=6),
     st.lists(st.text("abé🙂", min_size=1, max_size=3), max_size=3, unique=True),
 )
-def test_every_hit_stands_where_it_says_and_none_in_a_prompt(said: list[tuple[str, bool]], wanted: list[str]) -> None:
-    lines = [SearchLine(text, is_output) for text, is_output in said]
-    whole = "\n".join(text for text, _ in said).encode()
+def test_every_hit_is_at_its_offset_and_outside_prompts(lines_given: list[tuple[str, bool]], wanted: list[str]) -> None:
+    lines = [SearchLine(text, is_output) for text, is_output in lines_given]
+    whole = "\n".join(text for text, _ in lines_given).encode()
     found = markers.search(lines, wanted, "now")
     for hit in found.hits:
         assert whole[hit.start : hit.end].decode() == hit.marker
-        assert said[hit.line - 1][1] and hit.marker in said[hit.line - 1][0]
+        assert lines_given[hit.line - 1][1] and hit.marker in lines_given[hit.line - 1][0]
     for marker in wanted:
-        assert found.counts[marker] == sum(text.count(marker) for text, is_output in said if is_output)
+        assert found.counts[marker] == sum(text.count(marker) for text, is_output in lines_given if is_output)
         assert (marker in found.found) == (found.counts[marker] > 0) == (marker not in found.missing)
 
 
 @given(st.lists(st.text("abc ", min_size=1).filter(str.strip), min_size=1, max_size=5))
-def test_a_list_of_markers_is_read_once_each_in_order(texts: list[str]) -> None:
+def test_marker_list_is_parsed_in_order_without_repeats(texts: list[str]) -> None:
     assert markers.parse(",".join(texts)) == tuple(dict.fromkeys(text.strip() for text in texts))
     assert markers.parse("", [f"{text},{text}" for text in texts]) == tuple(
         dict.fromkeys(f"{text},{text}".strip() for text in texts)

@@ -1,4 +1,4 @@
-"""What goes out of a pane as start-up chatter, and above all what does not."""
+"""Remove start-up lines from a pane and keep answers."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def remaining_lines(
         "2026-01-01T00:00:00Z ERROR codex_core::rollout::list: state db missing rollout path",
     ],
 )
-def test_start_up_chatter_goes_also_behind_header_and_prompt(line: str) -> None:
+def test_start_up_lines_are_removed_after_header_and_prompt(line: str) -> None:
     assert remaining_lines("\n".join([*CODEX_HEADER, line, "codex", "done"])) == [*CODEX_HEADER, "codex", "done"]
 
 
-def test_indented_lines_under_a_client_warning_go_with_it() -> None:
+def test_indented_lines_below_client_warning_are_removed() -> None:
     text = "⚠ MCP client for `x` failed to start: gone\n  because of this\n\ncodex\nyes"
     assert remaining_lines(text) == ["", "codex", "yes"]
 
@@ -58,7 +58,7 @@ def test_indented_lines_under_a_client_warning_go_with_it() -> None:
         "mcp: github ready",
     ],
 )
-def test_an_answer_that_looks_like_chatter_stays(answer: str) -> None:
+def test_answer_that_looks_like_start_up_line_is_kept(answer: str) -> None:
     text = "\n".join([*CODEX_HEADER, "codex", answer])
     assert remaining_lines(text) == text.split("\n")
 
@@ -66,36 +66,36 @@ def test_an_answer_that_looks_like_chatter_stays(answer: str) -> None:
 @pytest.mark.parametrize(
     "answer", ["Please run codex to update the docs", "mcp: the protocol connects tools", "| a | b |\n|---|---|"]
 )
-def test_an_answer_stays_even_as_the_very_first_output(answer: str) -> None:
+def test_answer_is_kept_as_first_output(answer: str) -> None:
     for agent in ("claude", "codex"):
         assert remaining_lines(answer, agent=agent) == answer.split("\n")
 
 
-def test_the_welcome_box_goes() -> None:
+def test_welcome_box_is_removed() -> None:
     box = "╭────────────╮\n│ >_ OpenAI Codex (v0.98.0) │\n│ model:     gpt-5 │\n│ directory: ~/x │\n╰────────────╯"
     assert remaining_lines(box + "\n\n• hello") == ["", "• hello"]
     assert remaining_lines(box + "\n\n• hello", startup=False) == ["", "• hello"]
 
 
-def test_text_between_two_boxes_stays() -> None:
+def test_text_between_two_boxes_is_kept() -> None:
     text = "╭─────╮\n│ codex │\n│ model: x │\n╰─────╯\nbetween\n╭─────╮\n│ plan │\n╰─────╯"
     assert remaining_lines(text) == ["between", "╭─────╮", "│ plan │", "╰─────╯"]
 
 
-def test_a_box_of_an_answer_stays_even_when_it_names_an_agent() -> None:
+def test_answer_box_that_names_an_agent_is_kept() -> None:
     text = "• Here is the layout:\n╭─────╮\n│ codex │\n│ model: x │\n╰─────╯"
     assert remaining_lines(text) == text.split("\n")
 
 
-def test_a_box_that_does_not_close_stays() -> None:
+def test_unclosed_box_is_kept() -> None:
     text = "╭─────╮\n│ codex model: x │\nand then text"
     assert remaining_lines(text) == text.split("\n")
 
 
-def test_update_notices_go_with_the_line_that_says_how() -> None:
+def test_update_notice_and_its_hint_are_removed() -> None:
     text = "✨ Update available! 0.98.0 -> 0.99.0\nRun npm install -g @openai/codex to update.\n• ok"
     assert remaining_lines(text) == ["• ok"]
 
 
-def test_only_banners_go_when_noise_is_kept() -> None:
+def test_only_banners_are_removed_if_noise_is_kept() -> None:
     assert remaining_lines("mcp: github starting\n• ok", startup=False) == ["mcp: github starting", "• ok"]

@@ -1,4 +1,4 @@
-"""Reading a pane."""
+"""Read a pane."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.fake_pane import RUN_ID, FakePane
 from tests.lisa_host import LisaHost
 
 
-def test_wrapped_lines_are_one_and_trailing_blanks_are_cut(machine: LisaHost) -> None:
+def test_wrapped_lines_are_joined_and_trailing_blanks_cut(machine: LisaHost) -> None:
     with FakePane(machine, width=30, height=10) as pane:
         pane.write("x" * 100 + "\nshort   \n\n\n")
         text = pane.read()
@@ -22,14 +22,14 @@ def test_history_above_the_screen_is_read(machine: LisaHost) -> None:
         assert pane.read().tail(300) == tuple(f"line {number}" for number in range(300))
 
 
-def test_a_dead_pane_is_still_read(machine: LisaHost) -> None:
+def test_dead_pane_is_readable(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
-        pane.write("the last words")
+        pane.write("the last line")
         pane.end()
-        assert pane.read().lines[-1] == "the last words"
+        assert pane.read().lines[-1] == "the last line"
 
 
-def test_a_full_screen_program_is_noted_and_has_no_offset_into_history(machine: LisaHost) -> None:
+def test_full_screen_program_is_reported_as_alternate(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("\x1b[?1049h\x1b[2J\x1b[Hfull screen")
         text = pane.read()
@@ -37,7 +37,7 @@ def test_a_full_screen_program_is_noted_and_has_no_offset_into_history(machine: 
         assert not text.whole
 
 
-def test_a_cleared_pane_no_longer_begins_at_the_beginning(machine: LisaHost) -> None:
+def test_cleared_pane_is_not_whole(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("before\n\x1b[2J\x1b[H\x1b[3Jafter")
         text = pane.read()
@@ -45,6 +45,6 @@ def test_a_cleared_pane_no_longer_begins_at_the_beginning(machine: LisaHost) -> 
         assert not text.whole
 
 
-def test_the_pane_of_a_longer_name_is_another_one(machine: LisaHost) -> None:
+def test_session_name_is_matched_exactly(machine: LisaHost) -> None:
     with FakePane(machine, "lisa-talk-long") as pane:
         assert pane_text.read(pane.ctx, pane.ctx.ref("lisa-talk")) is None

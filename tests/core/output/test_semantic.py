@@ -1,17 +1,17 @@
-"""Lines that mean something, and what is new among them."""
+"""Extract meaningful lines and find new ones."""
 
 from __future__ import annotations
 
 from lisa_py.core.output import semantic
 
 
-def test_prose_that_begins_with_the_program_name_stays() -> None:
-    assert semantic.extract_lines("Lisa said hello\nlisa session list\n./lisa session kill --session x") == [
-        "Lisa said hello"
+def test_prose_that_begins_with_program_name_is_kept() -> None:
+    assert semantic.extract_lines("Lisa printed hello\nlisa session list\n./lisa session kill --session x") == [
+        "Lisa printed hello"
     ]
 
 
-def test_header_facts_go_with_their_values() -> None:
+def test_header_facts_are_removed_with_their_values() -> None:
     text = (
         "workdir: /tmp/x\nmodel: gpt-5\nsandbox: workspace-write [workdir, /tmp]\nsession id: 01a1\ntokens used\n19,732"
     )
@@ -20,8 +20,8 @@ def test_header_facts_go_with_their_values() -> None:
     ]
 
 
-def test_boxes_rulers_inputs_spinners_and_colours_go() -> None:
-    text = "╭────╮\n│ kept │\n╰────╯\n⠋ Working (3s • esc to interrupt)\n\x1b[31mred\x1b[0m\n❯ asked\n──────\n"
+def test_boxes_rulers_inputs_spinners_and_colours_are_removed() -> None:
+    text = "╭────╮\n│ kept │\n╰────╯\n⠋ Working (3s • esc to interrupt)\n\x1b[31mred\x1b[0m\n❯ typed\n──────\n"
     text += "__LISA_EXEC_DONE__:0"
     assert semantic.extract_lines(text) == ["kept", "red"]
 
@@ -32,6 +32,6 @@ def test_times_and_durations_do_not_make_a_line_new() -> None:
     assert semantic.find_new(after, before) == ["and more"]
 
 
-def test_each_line_counts_once_and_what_is_gone_is_not_reported() -> None:
+def test_each_line_counts_once_and_removed_lines_do_not() -> None:
     assert semantic.extract_lines("a\nb\na") == ["a", "b"]
     assert semantic.find_new(["b"], ["a", "b"]) == []

@@ -14,34 +14,34 @@ def test_terse_keeps_the_last_lines_and_drops_marks_and_repeats() -> None:
     assert made.text == "a\nb\n__LISA_EXEC_DONE__:0"
 
 
-def test_terse_over_budget_loses_the_oldest() -> None:
+def test_terse_over_budget_drops_oldest_lines() -> None:
     made = summary.summarize(OUTPUT, "terse", 10)
     assert made.truncated
     assert made.text.endswith("line 98\nline 99")
     assert len(made.text) <= 40
 
 
-def test_nothing_is_said_to_be_nothing() -> None:
+def test_empty_text_has_an_explicit_summary() -> None:
     assert summary.summarize("\n \n", "terse", 320).text == "(no capture output)"
 
 
-def test_ops_shows_the_last_lines_that_hold_something() -> None:
+def test_ops_shows_last_non_empty_lines() -> None:
     made = summary.summarize(OUTPUT + "\n\n\n", "ops", 320, session="lisa-x")
     assert made.text.split("\n")[:3] == ["ops_summary:", "session=lisa-x", "lines=103"]
     assert made.text.endswith("tail:\n" + "\n".join(f"line {number}" for number in range(92, 100)))
 
 
-def test_ops_puts_errors_first_that_the_tail_no_longer_shows() -> None:
+def test_ops_lists_errors_above_the_tail_first() -> None:
     made = summary.summarize("ok\nError: disk full\n" + OUTPUT, "ops", 320)
     assert "contains_error=true\nerrors:\nError: disk full\ntail:" in made.text
 
 
-def test_a_word_that_merely_holds_error_is_none() -> None:
+def test_word_containing_error_is_not_an_error() -> None:
     for text in ("terrorised", "0 errors", "no errors found", "errorless"):
         assert "contains_error=false" in summary.summarize(text, "ops", 320).text
 
 
-def test_ops_over_budget_keeps_its_head_and_the_newest_line() -> None:
+def test_ops_over_budget_keeps_head_and_newest_line() -> None:
     made = summary.summarize("\n".join(f"line {number} {'x' * 60}" for number in range(100)), "ops", 80)
     assert made.truncated
     assert made.text.startswith("ops_summary:")

@@ -33,7 +33,7 @@ def _body(length: int, letters: str = MIXED) -> str:
             return found
 
 
-# -- tokens that are known by their own shape, wherever they stand -----------------------------------------------------
+# -- tokens that are recognised by their own format -----------------------------------------------------
 
 _BY_FORMAT = [
     ("sk-", 48, MIXED),  # OpenAI
@@ -386,7 +386,7 @@ PLAIN = [
     "token=$TOKEN",
     "password: ${DB_PASSWORD}",
     "passwords: are hashed",
-    "the bearer of news",
+    "the bearer of this letter",
     "the bearer token is missing",
     "key: value",
     "secret: false",

@@ -1,4 +1,4 @@
-"""Nothing that opens a door is handed on."""
+"""Redact secrets and personal details."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ SHORT = [
 
 
 @pytest.mark.parametrize(("text", "secret"), SHORT)
-def test_a_short_secret_does_not_get_through(text: str, secret: str) -> None:
+def test_short_secret_is_redacted(text: str, secret: str) -> None:
     assert secret not in redact.redact_secrets(text)
     assert "[REDACTED_" in redact.redact_secrets(text)
 
 
-def test_the_corpus_is_a_large_one() -> None:
+def test_corpus_is_large() -> None:
     assert len(set(corpus.SECRETS)) >= 250
     assert len({text for text, _ in (*corpus.EMAILS, *corpus.PATHS, *corpus.NUMBERS)}) >= 60
 
@@ -58,7 +58,7 @@ def leaks(text: str, secret: str) -> bool:
 
 
 @pytest.mark.parametrize(("text", "secret"), corpus.SECRETS)
-def test_nothing_of_the_corpus_gets_through(text: str, secret: str) -> None:
+def test_corpus_is_redacted(text: str, secret: str) -> None:
     boxed = "\n".join("  │ " + line for line in text.split("\n"))
     for whole in (text, f"before\n{text}\nafter", boxed, f"2026-11-27T10:00:00Z INFO {text}", f"$ {text}"):
         shown = redact.redact_secrets(whole)
@@ -67,7 +67,7 @@ def test_nothing_of_the_corpus_gets_through(text: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "secret"), corpus.SECRETS)
-def test_nothing_of_the_corpus_gets_through_inside_json(text: str, secret: str) -> None:
+def test_corpus_is_redacted_inside_json(text: str, secret: str) -> None:
     packed = json.dumps({"content": text, "n": 1})
     shown = redact.redact_secrets(packed)
     assert not leaks(shown, secret), shown
@@ -77,7 +77,7 @@ CUTTABLE = ("sk-ant-", "ghp_", "github_pat_", "glpat-", "AKIA", "AIza", "npm_", 
 
 
 @pytest.mark.parametrize("head", CUTTABLE)
-def test_a_token_that_was_cut_before_is_known_by_its_beginning(head: str) -> None:
+def test_cut_token_is_recognised_by_its_beginning(head: str) -> None:
     whole = next(text for text, _ in corpus.SECRETS if head in text)
     at = whole.index(head)
     for length in range(len(head) + 6, len(head) + 20):
@@ -89,17 +89,17 @@ def test_a_token_that_was_cut_before_is_known_by_its_beginning(head: str) -> Non
     ("rule", "text", "detail"),
     [(rule, *entry) for rule, entries in corpus.BY_RULE.items() for entry in entries],
 )
-def test_no_personal_detail_of_the_corpus_gets_through(rule: str, text: str, detail: str) -> None:
+def test_personal_details_of_the_corpus_are_redacted(rule: str, text: str, detail: str) -> None:
     assert detail not in redact.redact_text(text, (rule,)).text
 
 
 @pytest.mark.parametrize("text", corpus.PLAIN)
-def test_plain_words_stay(text: str) -> None:
+def test_plain_text_is_unchanged(text: str) -> None:
     assert redact.redact_secrets(text) == text
 
 
 @given(st.lists(st.sampled_from([text for text, _ in corpus.SECRETS] + corpus.PLAIN), min_size=1, max_size=8))
-def test_secrets_beside_each_other_hide_none_of_them_and_twice_is_as_once(texts: list[str]) -> None:
+def test_adjacent_secrets_are_redacted_and_result_is_stable(texts: list[str]) -> None:
     whole = "\n\n".join(texts)
     once = redact.redact_secrets(whole)
     assert redact.redact_secrets(once) == once
@@ -110,7 +110,7 @@ def test_secrets_beside_each_other_hide_none_of_them_and_twice_is_as_once(texts:
 
 
 @given(st.text(max_size=400))
-def test_any_text_is_taken_and_keeps_its_lines(text: str) -> None:
+def test_any_text_is_accepted_and_keeps_its_lines(text: str) -> None:
     assert redact.redact_text(text, ("all",)).text.count("\n") == text.count("\n")
 
 
@@ -133,13 +133,13 @@ def test_paths(text: str, clean: str) -> None:
     assert redact.redact_text(text, ("paths",)).text == clean
 
 
-def test_emails_and_numbers_and_how_often() -> None:
+def test_emails_and_numbers_are_counted() -> None:
     found = redact.redact_text("a@b.org c@d.org 123456 12345", ("emails", "numbers"))
     assert found.text == "[REDACTED_EMAIL] [REDACTED_EMAIL] [REDACTED_NUMBER] 12345"
     assert found.counts == {"emails": 2, "numbers": 1}
 
 
-def test_all_means_every_rule_and_none_means_nothing() -> None:
+def test_all_selects_every_rule_and_none_no_rule() -> None:
     assert redact.redact_text("a@b.org", ("all",)).text == "[REDACTED_EMAIL]"
     assert redact.redact_text("a@b.org", ("none",)).text == "a@b.org"
 
@@ -151,7 +151,7 @@ def test_unknown_rules_and_none_with_others_are_refused(csv: str) -> None:
     assert raised.value.code == "invalid_redact_rules"
 
 
-def test_rules_are_read_once_each_in_lower_case() -> None:
+def test_rules_are_lower_cased_without_repeats() -> None:
     assert redact.parse_rules(" Paths,emails,paths,") == ("paths", "emails")
 
 
@@ -187,7 +187,7 @@ def test_rules_are_read_once_each_in_lower_case() -> None:
         "-----BEGIN PRIVATE KEY-----",
     ],
 )
-def test_the_time_grows_with_the_text_and_no_faster(unit: str) -> None:
+def test_time_grows_linearly_with_text(unit: str) -> None:
     def cost(length: int) -> float:
         text = unit * (length // len(unit))
         began = time.process_time()

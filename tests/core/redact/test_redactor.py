@@ -13,19 +13,19 @@ class Word(Struct):
     many: tuple[str, ...]
 
 
-def test_every_text_of_a_record_is_masked_but_names_stay() -> None:
+def test_texts_of_a_record_are_masked_and_names_kept() -> None:
     mask = Mask("all")
     found = mask.mask_record(Word("lisa-123456789", "password=hunter22", ("a@b.org", "/etc/passwd")))
     assert found == Word("lisa-123456789", "password=[REDACTED_SECRET]", ("[REDACTED_EMAIL]", "[REDACTED_PATH]"))
     assert mask.counts == {"secrets": 1, "emails": 1, "paths": 1}
 
 
-def test_a_key_over_several_lines_is_seen_as_one() -> None:
+def test_multi_line_key_is_masked_as_one() -> None:
     key = ("-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBg", "-----END PRIVATE KEY-----", "after")
     assert Mask("secrets").mask_lines(key) == ("[REDACTED_SECRET]", "", "", "after")
 
 
-def test_without_rules_and_under_none_nothing_is_touched() -> None:
+def test_text_is_unchanged_without_rules_or_with_none() -> None:
     word = Word("lisa-a", "password=hunter22", ())
     for csv in ("", " ", "none"):
         mask = Mask(csv)
