@@ -19,7 +19,7 @@ RUN_ID = "1795227181000000000"
 
 
 class FakePane:
-    """One session whose pane shows exactly the bytes passed to `print`."""
+    """One session whose pane shows exactly the bytes passed to `write`."""
 
     def __init__(
         self, machine: LisaHost, name: str = "lisa-talk", *, width: int = 80, height: int = 20, **meta: object

@@ -152,7 +152,7 @@ def _fit_lines(section: Section, space: int) -> list[str]:
 
 
 def keep_oldest(text: str, max_bytes: int) -> str:
-    """Return at most `most` bytes of the text, from its beginning; a cut is marked."""
+    """Return at most `max_bytes` of the text, from its beginning; a cut is marked."""
     raw = text.encode("utf-8", "surrogatepass")
     if len(raw) <= max_bytes:
         return text
