@@ -21,12 +21,12 @@ print(table.columns)
 """
 
 
-def test_piped_only_the_lines_are_written() -> None:
+def test_piped_output_has_only_lines() -> None:
     ended = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert ended.stdout == "a line that stays\n0\n"
 
 
-def test_on_a_terminal_rows_take_the_place_of_rows_below_the_lines() -> None:
+def test_terminal_rows_are_redrawn_below_lines() -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT], stdout=theirs, env={**os.environ, "TERM": "xterm-256color"}
@@ -49,5 +49,5 @@ def test_on_a_terminal_rows_take_the_place_of_rows_below_the_lines() -> None:
         ("漢字漢字", 5, "漢字"),
     ],
 )
-def test_a_row_is_cut_to_the_columns_it_may_take(row: str, width: int, shown: str) -> None:
+def test_row_is_truncated_to_its_width(row: str, width: int, shown: str) -> None:
     assert truncate_row(row, width) == shown

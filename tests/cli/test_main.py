@@ -48,7 +48,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("session.exists",), 1, "", "unknown command"),
     ],
 )
-def test_help_goes_to_stdout_when_asked_for_and_to_stderr_when_lost(
+def test_requested_help_goes_to_stdout_else_stderr(
     words: tuple[str, ...], code: int, out: str, err: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.main(words) == code
@@ -60,9 +60,7 @@ def test_help_goes_to_stdout_when_asked_for_and_to_stderr_when_lost(
 @pytest.mark.parametrize(
     "words", [("nope", "--json"), ("session", "nope", "--json-min"), ("session", "--json"), ("--json",)]
 )
-def test_an_unknown_command_is_one_json_object_when_json_is_asked_for(
-    words: tuple[str, ...], machine: LisaHost
-) -> None:
+def test_unknown_command_under_json_is_one_object(words: tuple[str, ...], machine: LisaHost) -> None:
     answer = machine.lisa(*words)
     assert (answer.code, answer.err, answer.json["errorCode"]) == (1, "", "unknown_command")
 
@@ -88,7 +86,7 @@ def _unread(pipe: int) -> int:
     return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"1234"))[0]
 
 
-def test_a_reader_that_leaves_is_no_error_worth_a_word(machine: LisaHost) -> None:
+def test_closed_output_pipe_is_silent(machine: LisaHost) -> None:
     read, write = os.pipe()
     os.close(read)
     ended = subprocess.run(
@@ -100,7 +98,7 @@ def test_a_reader_that_leaves_is_no_error_worth_a_word(machine: LisaHost) -> Non
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_a_full_disk_is_said_in_one_line(form: tuple[str, ...], machine: LisaHost) -> None:
+def test_full_disk_is_reported_in_one_line(form: tuple[str, ...], machine: LisaHost) -> None:
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
             [*PROGRAM, "capabilities", *form], env=machine.env, stdout=full, stderr=subprocess.PIPE, check=False
@@ -110,7 +108,7 @@ def test_a_full_disk_is_said_in_one_line(form: tuple[str, ...], machine: LisaHos
 
 
 @pytest.mark.parametrize("closed", [1, 2])
-def test_a_closed_stream_is_no_defect(closed: int, machine: LisaHost) -> None:
+def test_closed_standard_stream_is_accepted(closed: int, machine: LisaHost) -> None:
     ended = subprocess.run(
         ["/bin/sh", "-c", f'exec "$@" {closed}>&-', "sh", *PROGRAM, "version"],
         env=machine.env, capture_output=True, check=False,
@@ -126,7 +124,7 @@ def test_words_that_are_no_utf8_and_terminals_that_know_none(machine: LisaHost) 
     assert (text.code, text.out) == (0, "claude --dangerously-skip-permissions '?'\n")
 
 
-def test_a_removed_current_folder_is_said_and_a_project_root_goes_around_it(machine: LisaHost) -> None:
+def test_removed_current_folder_needs_a_project_root(machine: LisaHost) -> None:
     script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -141,7 +139,7 @@ def test_a_removed_current_folder_is_said_and_a_project_root_goes_around_it(mach
     )
 
 
-def test_a_surprise_is_internal_error_with_a_log_without_the_users_words(
+def test_unexpected_error_is_logged_without_user_text(
     machine: LisaHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lisa_py.commands.session import exists
@@ -199,7 +197,7 @@ def test_an_error_in_text_is_its_message_on_stderr(capsys: pytest.CaptureFixture
     assert (captured.out, captured.err) == ("", "do this next\n")
 
 
-def test_nothing_in_the_current_folder_can_take_the_place_of_a_module(machine: LisaHost) -> None:
+def test_current_folder_cannot_shadow_modules(machine: LisaHost) -> None:
     for name in ("msgspec", "click", "lisa_py"):
         (machine.project / f"{name}.py").write_text("raise SystemExit(9)\n")
     assert machine.lisa("version", cold=True).code == 0

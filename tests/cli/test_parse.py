@@ -44,7 +44,7 @@ def code(*words: str, command: Command = COMMAND) -> str:
     return problem.value.code
 
 
-def test_flags_take_their_value_apart_or_joined_and_the_last_one_wins() -> None:
+def test_flag_values_apart_or_joined_last_one_wins() -> None:
     args, named = read("--session", "lisa-a", "--lines=7", "--lines", "9", "--mode", "UNO", "--json", "--json-min")
     assert args == Args(session="lisa-a", lines=9, mode="one")
     assert named == {"session", "lines", "mode"}
@@ -105,7 +105,7 @@ def test_every_mistake_has_its_code(words: list[str], expected: str) -> None:
         ("--file=--help", False),
     ],
 )
-def test_a_value_is_no_call_for_help(words: str, wanted: bool) -> None:
+def test_flag_value_is_not_a_help_request(words: str, wanted: bool) -> None:
     assert parse.is_help_request(COMMAND, words.split()) is wanted
 
 
@@ -140,7 +140,7 @@ WORDS = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(WORDS, max_size=6))
-def test_what_is_read_the_quick_way_is_what_click_reads(words: list[str]) -> None:
+def test_quick_parser_agrees_with_click(words: list[str]) -> None:
     quick = parse.parse_plain(COMMAND, COMMAND.fields, words)
     if quick is not None:
         assert click_options.parse_values(PATH, COMMAND, words) == quick

@@ -56,7 +56,7 @@ def test_meaning_of_a_flag_code_comes_from_the_field() -> None:
     assert meaning == "--action is not save|resume, or list|snapshot|restore|clear"
 
 
-def test_every_environment_variable_is_documented_with_its_default() -> None:
+def test_environment_variables_are_documented() -> None:
     """Also none that lisa reads or sets for itself is missing in the table the page is made from."""
     page = reference.build_pages()["docs/reference/environment.md"]
     assert all(f"| `{each.name}` |" in page for each in VARIABLES)
@@ -84,7 +84,7 @@ def test_write_updates_stale_and_removes_old_pages(tmp_path: Path) -> None:
     assert reference.find_stale(str(tmp_path)) == ["docs/reference/errors.md"]
 
 
-def test_check_says_what_is_stale_and_fails() -> None:
+def test_check_reports_stale_pages_and_fails() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "lisa_py.cli.reference", "--check"], capture_output=True, text=True, check=False
     )

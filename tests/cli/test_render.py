@@ -29,7 +29,7 @@ def render_output(capsys: pytest.CaptureFixture[str], command: Command, form: st
     return capsys.readouterr().out
 
 
-def test_json_is_one_line_with_sorted_camel_case_keys_and_no_unset_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_sorted_line_without_unset_keys(capsys: pytest.CaptureFixture[str]) -> None:
     out = render_output(capsys, COMMAND, "json")
     assert out == '{"exitCode":3,"someName":"<a & b>","stderrPolicy":"diagnostic"}\n'
 
@@ -46,7 +46,7 @@ def test_json_min_may_be_made_by_a_function(capsys: pytest.CaptureFixture[str]) 
     assert json.loads(render_output(capsys, made, "json-min"))["n"] == 1
 
 
-def test_text_ends_with_one_newline_unless_the_command_brings_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_ends_with_one_newline(capsys: pytest.CaptureFixture[str]) -> None:
     assert render_output(capsys, COMMAND, "text") == "words\n"
     bare = Command(args=Less, answer=Answer, run=print, text=lambda answer, args: "raw", newline=False)
     assert render_output(capsys, bare, "text") == "raw"

@@ -30,7 +30,7 @@ def dead_server(fleet: Fleet, root: Path) -> Path:
     return Path(tmux.socket)
 
 
-def test_scenario_17_a_detached_server_with_a_living_agent_is_kept(machine: LisaHost, fleet: Fleet) -> None:
+def test_scenario_17_keeps_a_detached_server_with_live_agent(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-lives")
     fleet.spawn("lisa-ended", "exit 0")
     fleet.wait_until_ended("lisa-ended")
@@ -55,7 +55,7 @@ def test_the_socket_of_a_dead_server_is_removed(machine: LisaHost, fleet: Fleet)
     assert [path.name for path in machine.sockets.iterdir()] == [Path(fleet.ctx.project().socket).name]
 
 
-def test_a_server_in_which_all_have_ended_goes_and_their_last_screens_stay(machine: LisaHost, fleet: Fleet) -> None:
+def test_removes_a_dead_server_and_keeps_last_screens(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "echo famous last words; exit 3")
     fleet.wait_until_ended("lisa-x")
     wait_until(lambda: (pane := fleet.pane("lisa-x")) and pane.dead)
@@ -99,7 +99,7 @@ def test_a_server_somebody_is_attached_to_is_kept(machine: LisaHost, fleet: Flee
         os.close(follower)
 
 
-def test_what_is_no_socket_is_left_alone(machine: LisaHost) -> None:
+def test_keeps_files_that_are_not_sockets(machine: LisaHost) -> None:
     impostor = machine.sockets / "lisa-tmux-proj-0123abcd.sock"
     impostor.write_text("precious")
     link = machine.sockets / "lisa-tmux-proj-0123abce.sock"
@@ -132,7 +132,7 @@ def test_a_server_that_hangs_is_reported_and_kept(machine: LisaHost, fleet: Flee
     assert fleet.names() == ["lisa-x"]
 
 
-def test_the_users_own_tmux_is_looked_at_on_request_and_only_dead_sockets_go(machine: LisaHost) -> None:
+def test_include_default_removes_only_dead_user_sockets(machine: LisaHost) -> None:
     machine.env["TMUX_TMPDIR"] = str(machine.folder)
     tmux = ["tmux", "-f", "/dev/null"]
     subprocess.run(
@@ -156,14 +156,14 @@ def test_the_users_own_tmux_is_looked_at_on_request_and_only_dead_sockets_go(mac
         subprocess.run([*tmux, "kill-server"], env=machine.env, capture_output=True, check=False)
 
 
-def test_without_tmux_living_servers_are_kept_and_that_is_said(machine: LisaHost, fleet: Fleet) -> None:
+def test_without_tmux_keeps_live_servers_with_error(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     answer = machine.lisa("cleanup", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "cleanup_socket_errors")
     assert fleet.names() == ["lisa-x"]
 
 
-def test_nothing_there_is_fine_and_makes_nothing(machine: LisaHost) -> None:
+def test_nothing_to_clean_creates_nothing(machine: LisaHost) -> None:
     answer = machine.lisa("cleanup", "--dry-run")
     assert (answer.code, answer.out) == (
         0,

@@ -28,7 +28,7 @@ def find_leftovers(machine: LisaHost) -> list[str]:
     return names
 
 
-def test_a_fleet_is_spawned_watched_answered_read_handed_on_and_removed(machine: LisaHost) -> None:
+def test_demo_runs_a_fleet_and_removes_it(machine: LisaHost) -> None:
     answer = machine.lisa("demo", "--json")
     got = answer.json
     assert (answer.code, got["ok"], got["agent"]) == (0, True, "scripted"), got
@@ -84,7 +84,7 @@ def test_ctrl_c_cleans_up(machine: LisaHost) -> None:
     wait_until(lambda: find_leftovers(machine) == [], what=str(find_leftovers(machine)))
 
 
-def test_a_long_path_for_temporary_files_is_no_trouble(machine: LisaHost) -> None:
+def test_works_with_a_long_temporary_path(machine: LisaHost) -> None:
     deep = machine.folder / ("long " * 24)
     deep.mkdir()
     answer = machine.lisa("demo", "--json", env={"TMPDIR": str(deep)})
@@ -93,7 +93,7 @@ def test_a_long_path_for_temporary_files_is_no_trouble(machine: LisaHost) -> Non
     assert list(Path(machine.env["LISA_SHARED_DIR"]).iterdir()) == []
 
 
-def test_an_agent_that_is_not_there_is_refused_without_a_trace(machine: LisaHost) -> None:
+def test_refuses_a_missing_agent_without_trace(machine: LisaHost) -> None:
     tools = f"{machine.bin}:/usr/bin:/bin"
     answer = machine.lisa("demo", "--agent", "codex", "--json", env={"PATH": tools})
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_installed")

@@ -65,7 +65,7 @@ def test_it_really_makes_a_session_and_leaves_nothing_of_it(machine: LisaHost) -
     assert list(machine.sockets.iterdir()) == []
 
 
-def test_a_socket_folder_that_cannot_be_used_is_a_finding_not_a_failure(machine: LisaHost) -> None:
+def test_unusable_socket_folder_is_a_finding(machine: LisaHost) -> None:
     only(machine, "tmux")
     machine.add_program("codex", "#!/bin/sh\necho codex-cli 0.169.0\n")
     answer = machine.lisa("doctor", "--json", env={"LISA_TMUX_SOCKET_DIR": "/proc/nowhere"})
@@ -74,7 +74,7 @@ def test_a_socket_folder_that_cannot_be_used_is_a_finding_not_a_failure(machine:
     assert (answer.code, answer.json["ok"]) == (0, True)
 
 
-def test_a_socket_path_that_is_too_long_is_said_with_the_one_used_instead(machine: LisaHost) -> None:
+def test_reports_the_replacement_of_a_long_socket_path(machine: LisaHost) -> None:
     answer = machine.lisa("doctor", "--json", env={"LISA_TMUX_SOCKET_DIR": f"{machine.folder}/{'x' * 120}"})
     path = found(answer.json, "machine", "socket_path")
     assert path["ok"] is True and "too long" in path["detail"]
@@ -90,7 +90,7 @@ def test_hazards_of_the_installed_tmux_are_named(machine: LisaHost) -> None:
     assert version["ok"] is False and "too old" in version["detail"]
 
 
-def test_whether_agents_that_use_a_login_shell_find_lisa_is_said_and_decides_nothing(machine: LisaHost) -> None:
+def test_login_shell_finding_does_not_decide(machine: LisaHost) -> None:
     machine.add_program("claude", "#!/bin/sh\n[ $1 = --version ] && echo '2.1.329 (Claude Code)'\n")
     lisa = machine.add_program("lisa", "#!/bin/sh\n")
     (machine.home / ".bash_profile").write_text("echo welcome; PATH=/usr/bin:/bin\n")
@@ -129,7 +129,7 @@ def test_a_full_disk_is_found_before_a_session_needs_it(machine: LisaHost) -> No
     assert found(machine.lisa("doctor", "--json").json, "machine", "state_dir")["ok"] is True
 
 
-def test_a_state_folder_that_cannot_be_written_is_said(machine: LisaHost) -> None:
+def test_reports_an_unwritable_state_folder(machine: LisaHost) -> None:
     answer = machine.lisa("doctor", "--json", env={"LISA_STATE_DIR": "/dev/null/x"})
     assert found(answer.json, "machine", "state_dir")["ok"] is False
     assert not Path("/dev/null/x").exists()

@@ -14,11 +14,11 @@ from tests.lisa_host import LisaHost
 PROMISED: dict[str, list[str]] = json.loads(Path(__file__).with_name("promised_surface.json").read_text())
 
 
-def test_the_promise_is_whole() -> None:
+def test_promised_surface_is_complete() -> None:
     assert len(PROMISED) == 53 and sum(map(len, PROMISED.values())) == 472
 
 
-def test_every_promised_command_and_flag_is_among_the_capabilities(machine: LisaHost) -> None:
+def test_capabilities_list_promised_commands_and_flags(machine: LisaHost) -> None:
     listed = {each["name"]: set(each["flags"]) for each in machine.lisa("capabilities", "--json").json["commands"]}
     missing = {name: sorted(set(flags) - listed.get(name, set())) for name, flags in PROMISED.items()}
     assert not {name: flags for name, flags in missing.items() if flags or name not in listed}

@@ -49,7 +49,7 @@ def valid(described: schema.Schema | None, value: object) -> bool:
 WHOLE = {"partOne": {"someKey": 1}, "either": {"words": "x"}, "count": 0, "stderrPolicy": "diagnostic"}
 
 
-def test_a_field_may_be_one_struct_or_another_and_only_unset_ones_may_be_missing() -> None:
+def test_schema_of_union_fields_and_required_fields() -> None:
     described = schema.answer_schema(command())
     assert valid(described, WHOLE)
     assert valid(described, {**WHOLE, "maybe": "x", "either": {"someKey": 3}})
@@ -58,18 +58,18 @@ def test_a_field_may_be_one_struct_or_another_and_only_unset_ones_may_be_missing
     assert not valid(described, {**WHOLE, "either": {"someKey": "no number"}})
 
 
-def test_fields_that_are_omitted_at_their_default_are_not_required() -> None:
+def test_fields_omitted_at_default_are_not_required() -> None:
     assert schema.answer_schema(command(Sparse))["required"] == ["name", "stderrPolicy"]
 
 
-def test_an_answer_may_be_one_of_several_and_each_is_whole() -> None:
+def test_schema_of_alternative_answers() -> None:
     described = schema.answer_schema(command(Part | Other))
     assert valid(described, {"someKey": 1, "stderrPolicy": "diagnostic"})
     assert valid(described, {"words": "", "stderrPolicy": "diagnostic"})
     assert not valid(described, {"stderrPolicy": "diagnostic"})
 
 
-def test_the_smaller_answer_is_the_named_fields_or_what_the_function_says_it_returns() -> None:
+def test_min_schema_follows_fields_or_return_type() -> None:
     def small(answer: Answer, args: Args) -> Other:
         return Other("x")
 

@@ -19,7 +19,7 @@ def test_json_has_the_nesting_decision(machine: LisaHost) -> None:
     assert (answer["projectRoot"], answer["nestedPolicy"]) == (str(machine.project), "auto")
 
 
-def test_what_cannot_be_built_has_one_code(machine: LisaHost) -> None:
+def test_unbuildable_command_line_has_one_code(machine: LisaHost) -> None:
     for words in (
         ("--mode", "exec"),
         ("--mode", "batch"),

@@ -37,13 +37,13 @@ def test_one_source_is_needed_and_no_more(machine: LisaHost) -> None:
     assert machine.lisa("oauth", "add", "--token", "", "--stdin", stdin="x").code == 0
 
 
-def test_a_command_can_stand_for_the_token(machine: LisaHost) -> None:
+def test_adds_a_token_command(machine: LisaHost) -> None:
     assert machine.lisa("oauth", "add", "--from-command", "pass show x", "--label", "work").code == 0
     shown = machine.lisa("oauth", "list", "--json").json["tokens"][0]
     assert (shown["source"], shown["label"]) == ("command", "work")
 
 
-def test_a_corrupt_pool_is_set_aside_and_said(machine: LisaHost) -> None:
+def test_corrupt_pool_is_set_aside_and_reported(machine: LisaHost) -> None:
     pool = Path(machine.env["LISA_STATE_DIR"]) / "oauth_tokens.json"
     pool.parent.mkdir(mode=0o700)
     pool.write_text("[]]")

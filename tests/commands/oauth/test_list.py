@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.lisa_host import LisaHost
 
 
-def test_an_empty_pool_says_so(machine: LisaHost) -> None:
+def test_empty_pool_is_reported(machine: LisaHost) -> None:
     assert machine.lisa("oauth", "list").out == "no oauth tokens configured\n"
     assert machine.lisa("oauth", "list", "--json").json == {"count": 0, "stderrPolicy": "diagnostic", "tokens": []}
     assert not Path(machine.env["LISA_STATE_DIR"]).exists()

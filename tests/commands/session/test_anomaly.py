@@ -20,7 +20,7 @@ def _anomaly(machine: LisaHost, *words: str, env: dict[str, str] | None = None) 
     return machine.lisa("session", "anomaly", "--session", NAME, *words, "--json", env=env)
 
 
-def test_a_healthy_busy_session_is_left_in_peace_however_often_one_looks(machine: LisaHost) -> None:
+def test_busy_healthy_session_has_no_anomaly(machine: LisaHost) -> None:
     _spawn(machine, "while :; do echo working; sleep 0.1; done")
     for _ in range(3):
         machine.lisa("session", "status", "--session", NAME)
@@ -63,7 +63,7 @@ def test_repeated_events_without_activity_are_a_loop(machine: LisaHost) -> None:
     assert answer.code == 1
 
 
-def test_a_crashed_session_is_reported_with_what_helps(machine: LisaHost) -> None:
+def test_crashed_session_is_reported_with_remedies(machine: LisaHost) -> None:
     _spawn(machine, "sleep 0.5; exit 3")
     wait_until(lambda: machine.lisa("session", "status", "--session", NAME, "--json").json["sessionState"] == "crashed")
     answer = _anomaly(machine, "--auto-remediate")
@@ -89,7 +89,7 @@ def test_a_missing_session_is_an_anomaly_with_a_code(machine: LisaHost) -> None:
     assert "autoRemediate" not in answer.json
 
 
-def test_a_tmux_that_cannot_be_asked_is_not_the_sessions_fault(machine: LisaHost) -> None:
+def test_tmux_failure_is_not_an_anomaly(machine: LisaHost) -> None:
     _spawn(machine, "sleep 60")
     answer = _anomaly(machine, env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "status_compute_failed")
@@ -99,6 +99,6 @@ def test_a_tmux_that_cannot_be_asked_is_not_the_sessions_fault(machine: LisaHost
     ("words", "code"),
     [((), "missing_required_flag"), (("--session", NAME, "--events", "0"), "invalid_events")],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "anomaly", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

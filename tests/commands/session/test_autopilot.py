@@ -37,7 +37,7 @@ def test_one_call_runs_the_whole_job(machine: LisaHost) -> None:
     assert all(got[name]["elapsedSeconds"] >= 0 for name in STEPS[:4])
 
 
-def test_an_exec_job_is_watched_to_its_end_and_removed_on_request(machine: LisaHost, fleet: Fleet) -> None:
+def test_exec_job_is_monitored_and_killed_on_request(machine: LisaHost, fleet: Fleet) -> None:
     words = ("--goal", "exec", "--prompt", "[say short and good]", "--summary", "--kill-after", "true")
     got = _run_autopilot(machine, *SCRIPTED, *words)
     assert _done(got) == list(STEPS)
@@ -47,7 +47,7 @@ def test_an_exec_job_is_watched_to_its_end_and_removed_on_request(machine: LisaH
     assert fleet.names() == []
 
 
-def test_a_failed_monitor_keeps_its_answer_reads_what_there_is_and_stops(machine: LisaHost, fleet: Fleet) -> None:
+def test_failed_monitor_keeps_its_answer_captures_and_stops(machine: LisaHost, fleet: Fleet) -> None:
     words = ("--goal", "exec", "--prompt", "[say half of it] [wait 1] [exit 4]", "--kill-after", "true")
     got = _run_autopilot(machine, *SCRIPTED, *words, code=2)
     assert (got["errorCode"], got["failedStep"]) == ("autopilot_monitor_failed", "monitor")
@@ -66,14 +66,14 @@ def test_failed_spawn_keeps_its_code_and_text(machine: LisaHost) -> None:
     assert _done(got) == []
 
 
-def test_an_agent_that_asks_or_errs_is_no_success(machine: LisaHost) -> None:
+def test_waiting_or_failed_agent_is_a_failure(machine: LisaHost) -> None:
     waiting = _run_autopilot(machine, *SCRIPTED, "--prompt", "[ask rm -rf build]", code=2)
     assert (waiting["monitor"]["errorCode"], waiting["monitor"]["output"]["waitingFor"]) == ("agent_asks", "permission")
     errs = _run_autopilot(machine, *SCRIPTED, "--prompt", "[error overloaded]", code=2)
     assert errs["monitor"]["errorCode"] == "agent_error"
 
 
-def test_a_run_that_ran_out_of_time_is_resumed_where_it_failed(machine: LisaHost) -> None:
+def test_timed_out_run_resumes_at_the_failed_step(machine: LisaHost) -> None:
     words = ("--goal", "exec", "--prompt", "[wait 4] [say late]", "--timeout-seconds", "2", "--capture-lines", "50")
     first = machine.lisa("session", "autopilot", *SCRIPTED, *words, "--json")
     assert (first.code, first.json["monitor"]["errorCode"]) == (2, "monitor_timeout")
@@ -110,7 +110,7 @@ def test_resumed_spawn_uses_the_first_options(machine: LisaHost, fleet: Fleet) -
     assert "mine" in got["capture"]["output"]["capture"]
 
 
-def test_a_step_before_the_failed_one_that_is_not_done_is_done_first(machine: LisaHost) -> None:
+def test_resume_first_runs_unfinished_earlier_steps(machine: LisaHost) -> None:
     run = _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say x]")
     run |= {"ok": False, "failedStep": "capture", "errorCode": "autopilot_capture_failed"}
     run["monitor"] = {"ok": False, "exitCode": 2, "error": "old"}
@@ -119,7 +119,7 @@ def test_a_step_before_the_failed_one_that_is_not_done_is_done_first(machine: Li
     assert "errorCode" not in got
 
 
-def test_the_lane_reaches_the_session_and_what_is_written_goes_before_it(machine: LisaHost, fleet: Fleet) -> None:
+def test_flags_override_the_lane_of_the_session(machine: LisaHost, fleet: Fleet) -> None:
     machine.lisa("session", "lane", "--name", "fix", "--goal", "exec", "--agent", "claude", "--prompt", "[say lane]",
                  "--budget", "77", "--contract", "handoff_v2_required")  # fmt: skip
     got = _run_autopilot(machine, *SCRIPTED, "--lane", "fix", "--session", "lisa-laned")
@@ -185,6 +185,6 @@ STEP = '"spawn": {"ok": true}'
         (("--resume-from", "-"), "autopilot_resume_missing_session", "{" + STEP + "}"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str, stdin: str | None) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str, stdin: str | None) -> None:
     answer: CallResult = machine.lisa("session", "autopilot", *words, "--json", stdin=stdin)
     assert (answer.code, answer.json["errorCode"]) == (1, code), answer

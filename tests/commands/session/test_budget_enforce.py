@@ -27,7 +27,7 @@ def test_observe_and_enforce_compose_through_a_pipe(machine: LisaHost) -> None:
         {"costEstimate": {"totalTokens": 900}},
     ],
 )
-def test_what_agents_report_is_enforced(machine: LisaHost, report: dict[str, object]) -> None:
+def test_agent_usage_is_enforced(machine: LisaHost, report: dict[str, object]) -> None:
     words = ("session", "budget-enforce", "--from", "-", "--max-tokens", "899", "--json")
     assert machine.lisa(*words, stdin=json.dumps(report)).json["violations"][0]["observed"] == 900
 
@@ -73,6 +73,6 @@ def test_unchecked_limit_is_visible(machine: LisaHost) -> None:
         (("--max-steps", "1", "--steps", "0"), "invalid_steps"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "budget-enforce", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -85,7 +85,7 @@ def test_pipes_and_symlinks_are_read(machine: LisaHost) -> None:
         (("--combine", "mean"), "invalid_combine"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     (machine.project / "list.json").write_text("[1]")
     _file(machine, "two.json", {"tokens": 1}, {"tokens": 2})
     answer = machine.lisa("session", "budget-observe", *words, "--json")

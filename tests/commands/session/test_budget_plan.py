@@ -111,6 +111,6 @@ def test_text_has_limits_and_commands(machine: LisaHost) -> None:
         (("--from-state", "-"), "invalid_from_state"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "budget-plan", *words, "--json", stdin="[]")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -68,7 +68,7 @@ def test_packs_lists_and_plain_text_are_understood(given: str, lines: list[str])
     assert list(context_cache.parse_lines(given)) == lines
 
 
-def test_a_refresh_adds_what_the_session_shows_and_leaves_its_memory_alone(machine: LisaHost) -> None:
+def test_refresh_adds_output_and_keeps_the_memory(machine: LisaHost) -> None:
     _show(machine, "a finding")
     machine.lisa("session", "memory", "--session", NAME, "--refresh", "--ttl-hours", "500", "--max-lines", "200")
     before = next((machine.folder / "state").rglob("memories/*.json")).read_bytes()
@@ -177,12 +177,12 @@ def test_text_shows_the_lines_or_that_there_are_none(machine: LisaHost) -> None:
         (("--session", "x"), "invalid_session_name"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "context-cache", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_a_session_that_cannot_be_looked_at_is_said_so(machine: LisaHost) -> None:
+def test_unreadable_session_is_reported(machine: LisaHost) -> None:
     words = ("session", "context-cache", "--session", NAME, "--refresh", "--json")
     answer = machine.lisa(*words, env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "context_cache_refresh_failed")

@@ -78,7 +78,7 @@ def test_an_example_that_cannot_be_run_is_found(machine: LisaHost, skill: Path) 
     assert "no command `session turns`" in failed(machine)["skill_examples"]["detail"]
 
 
-def test_the_front_matter_must_say_what_the_skill_is(machine: LisaHost, skill: Path) -> None:
+def test_front_matter_must_describe_the_skill(machine: LisaHost, skill: Path) -> None:
     replace_in_file(skill / "SKILL.md", "name: lisa", "name: mona")
     assert failed(machine)["skill_front_matter"]["detail"] == "name is mona"
 
@@ -101,7 +101,7 @@ def test_a_missing_index_ends_the_comparison(machine: LisaHost, skill: Path) -> 
     assert list(failed(machine)) == ["skill_commands_doc_read"]
 
 
-def test_without_a_project_the_skill_that_comes_with_lisa_is_checked(machine: LisaHost) -> None:
+def test_checks_the_bundled_skill_without_a_project(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--json").json
     assert answer["skillPath"].endswith("/lisa_py/skill")
     assert len(answer["checks"]) == len(PROMISED)

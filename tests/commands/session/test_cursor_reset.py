@@ -32,7 +32,7 @@ def last(answer: CallResult) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_an_unreadable_cursor_file_is_refused_and_set_aside_when_asked(machine: LisaHost, reader: str) -> None:
+def test_cursor_reset_sets_an_unreadable_file_aside(machine: LisaHost, reader: str) -> None:
     SessionHarness(machine).run("true")
     cursor = machine.project / "cursor"
     cursor.write_bytes(BROKEN)
@@ -59,7 +59,7 @@ def test_unnamed_cursor_file_is_reset(machine: LisaHost, words: tuple[str, ...])
     assert len(again["delta"]["added"]) == 1
 
 
-def test_a_log_that_cannot_be_read_is_no_empty_one_to_a_stream_with_a_cursor(machine: LisaHost) -> None:
+def test_stream_with_cursor_fails_on_an_unreadable_log(machine: LisaHost) -> None:
     stage = SessionHarness(machine).run("true")
     for _ in range(3):
         events.add(stage.ref, stage.ctx.settings, 0.0, type="lifecycle", reason="send_text")

@@ -7,7 +7,7 @@ from tests.lisa_host import LisaHost
 PATH = ("session", "detect-nested")
 
 
-def test_json_has_the_decision_and_what_follows_from_it(machine: LisaHost) -> None:
+def test_json_has_decision_and_command(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--prompt", "Use ./lisa for child orchestration.", "--json").json
     assert answer["agent"], answer["mode"] == ("codex", "exec")
     assert answer["nestedDetection"]["reason"] == "prompt_contains_dot_slash_lisa"
@@ -15,7 +15,7 @@ def test_json_has_the_decision_and_what_follows_from_it(machine: LisaHost) -> No
     assert "rewrites" not in answer and "why" not in answer
 
 
-def test_without_a_prompt_there_is_no_command_but_an_answer(machine: LisaHost) -> None:
+def test_answers_without_command_if_prompt_is_missing(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--json").json
     assert "command" not in answer and answer["nestedDetection"]["reason"] == "no_nested_hint"
 

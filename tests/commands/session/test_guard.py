@@ -47,7 +47,7 @@ def test_no_command_and_no_sessions_is_safe(machine: LisaHost) -> None:
     }
 
 
-def test_sessions_of_the_users_own_server_are_seen_and_left_alone(machine: LisaHost) -> None:
+def test_user_server_sessions_are_seen_and_unchanged(machine: LisaHost) -> None:
     _users_tmux(machine, "work", "mail")
     answer = _guard(machine, env={"TMUX": "/nowhere/sock,1,0"})
     assert (answer.code, answer.json["errorCode"]) == (1, "shared_tmux_risk_detected")
@@ -75,7 +75,7 @@ def test_unknown_is_not_the_same_as_no_sessions(machine: LisaHost) -> None:
     assert (slow.code, slow.json["tmuxProbe"]) == (1, "error")
 
 
-def test_a_server_that_has_ended_is_no_server(machine: LisaHost) -> None:
+def test_ended_server_counts_as_none(machine: LisaHost) -> None:
     _users_tmux(machine, "work")
     socket = next(machine.sockets.rglob("default"))
     kept = socket.with_name("kept")
@@ -149,7 +149,7 @@ def test_a_policy_file_that_is_none_is_refused(machine: LisaHost, content: str) 
         (("--command", "x"), "missing_required_flag"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "guard", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 

@@ -81,7 +81,7 @@ def test_leftovers_of_the_name_in_other_projects_go_on_request(machine: LisaHost
 
 
 @pytest.mark.parametrize("name", ["lisa-x*", "lisa-x:0", "=lisa-x", "", "lisa-"])
-def test_only_whole_names_are_taken(machine: LisaHost, fleet: Fleet, name: str) -> None:
+def test_names_match_exactly(machine: LisaHost, fleet: Fleet, name: str) -> None:
     fleet.spawn("lisa-x")
     answer = machine.lisa("session", "kill", "--session", name, "--json")
     assert answer.code == 1

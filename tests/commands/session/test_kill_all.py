@@ -35,7 +35,7 @@ def test_every_session_of_the_project_is_gone_and_others_stay(machine: LisaHost,
     assert [pane.session for pane in fleet.ctx.tmux(fleet.ctx.project(str(other))).list_panes()] == ["lisa-there"]
 
 
-def test_project_only_leaves_what_lisa_has_no_records_of(machine: LisaHost, fleet: Fleet) -> None:
+def test_project_only_keeps_sessions_without_records(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a")
     foreign(fleet.ctx, "lisa-foreign")
     answer = machine.lisa("session", "kill-all", "--project-only", "--json")

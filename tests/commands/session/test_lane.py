@@ -46,7 +46,7 @@ def test_a_field_can_be_emptied_again(machine: LisaHost) -> None:
     assert (refused.code, refused.json["errorCode"]) == (1, "invalid_unset")
 
 
-def test_what_spawn_and_route_will_refuse_is_warned_of_and_kept(machine: LisaHost) -> None:
+def test_unexpected_values_are_kept_with_warnings(machine: LisaHost) -> None:
     words = ("--mode", "sideways", "--goal", "analysis", "--agent", "nobody", "--topology", "workers,boss")
     answer = _lane(machine, "--name", "a", *words)
     assert answer["lane"]["mode"] == "sideways"
@@ -55,7 +55,7 @@ def test_what_spawn_and_route_will_refuse_is_warned_of_and_kept(machine: LisaHos
     assert "warnings" not in _lane(machine, "--name", "b", *fine)
 
 
-def test_clear_wins_over_values_and_does_not_fail_for_a_missing_lane(machine: LisaHost) -> None:
+def test_clear_overrides_values_and_ignores_missing_lanes(machine: LisaHost) -> None:
     _lane(machine, "--name", "a", "--goal", "exec")
     answer = _lane(machine, "--name", "a", "--goal", "analysis", "--clear")
     assert (answer["action"], answer["count"], "lane" in answer) == ("cleared", 0, False)

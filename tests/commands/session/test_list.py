@@ -52,7 +52,7 @@ def test_names_are_listed_in_order(fleet: list[SessionHarness]) -> None:
     assert listed(machine)["count"] == 4
 
 
-def test_each_state_comes_with_what_to_do_next(fleet: list[SessionHarness]) -> None:
+def test_each_state_has_a_next_action(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     assert machine.lisa("session", "list", "--with-next-action").out.splitlines() == [
         "lisa-a,idle,waiting_input,session send",
@@ -79,7 +79,7 @@ def test_listing_with_states_changes_nothing(fleet: list[SessionHarness]) -> Non
     assert [stage.event_reasons() for stage in fleet] == before
 
 
-def test_scenario_29_sessions_on_another_socket_folder_are_listed_with_their_true_state(
+def test_scenario_29_lists_sessions_of_another_socket_folder(
     fleet: list[SessionHarness],
 ) -> None:
     machine = fleet[0].machine
@@ -107,7 +107,7 @@ def test_all_sockets_lists_all_projects(machine: LisaHost) -> None:
     assert listed(machine)["sessions"] == ["lisa-same"]
 
 
-def test_sessions_without_records_are_left_out_of_the_projects_own(fleet: list[SessionHarness]) -> None:
+def test_project_only_omits_sessions_without_records(fleet: list[SessionHarness]) -> None:
     machine, first = fleet[0].machine, fleet[0]
     tmux = first.ctx.server(first.ref)
     tmux.new_session("lisa-stray", ["/bin/cat"], root=str(machine.project), width=80, height=24)
@@ -119,7 +119,7 @@ def test_sessions_without_records_are_left_out_of_the_projects_own(fleet: list[S
 # -- stale ----------------------------------------------------------------------------------------------------------
 
 
-def test_stale_records_are_counted_and_a_way_to_remove_them_is_shown(fleet: list[SessionHarness]) -> None:
+def test_stale_records_are_counted_with_prune_commands(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     fleet[0].ctx.server(fleet[0].ref).kill_session("lisa-d")
     answer = listed(machine, "--stale", "--prune-preview")
@@ -138,7 +138,7 @@ def test_stale_records_are_counted_and_a_way_to_remove_them_is_shown(fleet: list
 # -- deltas ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_delta_holds_what_is_new_since_the_last_call(fleet: list[SessionHarness]) -> None:
+def test_delta_has_changes_since_the_last_call(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     first = listed(machine, "--delta-json", "--with-next-action")
     assert [item["session"] for item in first["delta"]["added"]] == list(EXPECTED)
@@ -152,7 +152,7 @@ def test_a_delta_holds_what_is_new_since_the_last_call(fleet: list[SessionHarnes
     assert delta["count"] == 2
 
 
-def test_the_cursor_lies_where_the_guide_says_and_is_private(fleet: list[SessionHarness]) -> None:
+def test_cursor_file_is_private_at_the_documented_path(fleet: list[SessionHarness]) -> None:
     machine = fleet[0].machine
     answer = listed(machine, "--delta-json")
     expected = machine.folder / "shared" / f".lisa-{fleet[0].ref.project.hash}-list-delta.json"
@@ -164,7 +164,7 @@ def test_the_cursor_lies_where_the_guide_says_and_is_private(fleet: list[Session
 
 
 @pytest.mark.parametrize("plant", ["symlink", "folder", "garbage"])
-def test_a_cursor_file_that_is_not_ours_is_refused_and_left_alone(machine: LisaHost, plant: str) -> None:
+def test_refuses_and_keeps_a_cursor_file_of_another_user(machine: LisaHost, plant: str) -> None:
     cursor, victim = machine.folder / "cursor", machine.folder / "victim"
     victim.write_text('{"items": {}}')
     if plant == "symlink":
@@ -195,7 +195,7 @@ def test_watch_reports_a_change_at_once(fleet: list[SessionHarness]) -> None:
     assert watching.returncode == 0
 
 
-def test_the_watch_has_a_line_at_each_interval_also_when_nothing_happens(machine: LisaHost) -> None:
+def test_watch_emits_a_line_at_each_interval(machine: LisaHost) -> None:
     answer = machine.lisa("session", "list", "--watch-json", "--watch-interval", "1", "--watch-cycles", "2")
     assert [line["delta"]["count"] for line in answer.lines] == [0, 0]
     assert {"sessions", "count", "delta", "cursorFile", "stderrPolicy"} <= set(answer.lines[0])

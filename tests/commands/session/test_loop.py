@@ -61,12 +61,12 @@ def test_next_round_begins_with_the_next_input(stage: SessionHarness) -> None:
     looping = stage.machine.start("session", "loop", "--session", stage.name, "--steps", "2", *QUICK, "--json")
     wait_until(lambda: _is_waiting(looping.pid))
     began = time.monotonic()
-    stage.send("[think 0.3] [say told you]")
+    stage.send("[think 0.3] [say done now]")
     out, _ = looping.communicate(timeout=30)
     got = json.loads(out)
     assert (got["ok"], got["completedSteps"]) == (True, 2), out
     assert time.monotonic() - began < 10
-    assert "told you" in str(got["steps"][1]["diffPack"]["addedLines"])
+    assert "done now" in str(got["steps"][1]["diffPack"]["addedLines"])
     assert got["steps"][1]["waitedSeconds"] > 0
 
 
@@ -119,7 +119,7 @@ def test_tokens_are_those_of_the_answer_not_the_budget(stage: SessionHarness) ->
     assert small["observed"]["tokens"] < got["observed"]["tokens"] / 5
 
 
-def test_what_it_observed_can_be_piped_into_a_budget(stage: SessionHarness) -> None:
+def test_observed_usage_is_accepted_by_budget_observe(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     run = stage.lisa("loop").out
     seen = stage.machine.lisa("session", "budget-observe", "--from", "-", "--json", stdin=run).json
@@ -146,7 +146,7 @@ def test_every_handoff_schema_is_taken(stage: SessionHarness, schema: str) -> No
     assert got["steps"][0]["handoff"]["schema"] == f"v{schema.removeprefix('v')}"
 
 
-def test_small_answers_tell_what_a_loop_needs(stage: SessionHarness) -> None:
+def test_json_min_has_the_fields_of_a_loop(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--json-min")
     cycle = got["steps"][0]
@@ -176,7 +176,7 @@ def test_a_session_that_is_not_there_leaves_nothing_behind(machine: LisaHost, fl
         (("--cursor-file", "bad.json"), "invalid_cursor_file"),
     ],
 )
-def test_what_is_refused(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
     (stage.machine.project / "bad").write_text("no number")
     (stage.machine.project / "bad.json").write_text("{}")
     assert _loop(stage, *words, code=1)["errorCode"] == code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.lisa_host import LisaHost
 
 
-def test_a_missing_session_gets_the_command_that_starts_it_and_exit_1(machine: LisaHost) -> None:
+def test_missing_session_gets_a_spawn_command_and_exit_1(machine: LisaHost) -> None:
     answer = machine.lisa("session", "next", "--session", "lisa-x", "--json")
     assert answer.code == 1
     assert answer.json["errorCode"] == "session_not_found"

@@ -26,7 +26,7 @@ def _at(machine: LisaHost, now: float, *given: str) -> Context:
     return machine.context(clock=Clock(now=lambda: now), given_fields=frozenset(given))
 
 
-def test_an_upsert_makes_the_objective_current_and_keeps_what_is_not_given(machine: LisaHost) -> None:
+def test_upsert_activates_and_keeps_other_fields(machine: LisaHost) -> None:
     first = _objective(machine, "--id", "Auth", "--goal", "log in", "--acceptance", "tests pass", "--budget", "480")
     assert (first["action"], first["currentId"], first["objective"]["status"]) == ("upserted", "auth", "open")
     second = _objective(machine, "--id", "auth", "--status", "paused")["objective"]
@@ -66,7 +66,7 @@ def test_clearing_the_current_objective_leaves_none_current(machine: LisaHost) -
         (("--id", "a", "--ttl-hours", "9007199254740991"), "invalid_ttl_hours"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "objective", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
@@ -78,7 +78,7 @@ def test_a_time_limit_alone_is_not_ignored(machine: LisaHost) -> None:
     assert answer["objective"]["expiresAt"] > answer["objective"]["updatedAt"]
 
 
-def test_an_expired_objective_is_gone_and_a_write_removes_it_from_disk(machine: LisaHost) -> None:
+def test_expired_objective_is_removed_by_the_next_write(machine: LisaHost) -> None:
     args = objective.Args(id="old", goal="x", ttl_hours=1)
     objective.run(args, _at(machine, NOON))
     late = _at(machine, NOON + 3601)

@@ -101,7 +101,7 @@ def test_a_record_that_cannot_be_read_is_found_out(codex: LisaHost) -> None:
     assert answer.code == 1 and store.read_text() == "{broken"
 
 
-def test_an_agent_that_does_not_say_its_version_is_found_out(machine: LisaHost) -> None:
+def test_agent_without_version_is_reported(machine: LisaHost) -> None:
     machine.add_program("codex", "#!/bin/sh\nexit 3\n")
     answer = machine.lisa(*PATH, "--json")
     assert found(answer, "versions")["ok"] is False and "codex" in found(answer, "versions")["detail"]
@@ -113,7 +113,7 @@ def test_a_promise_that_does_not_hold_fails_its_check(monkeypatch: pytest.Monkey
     assert broken == {name for name in self_checks.names() if name.startswith("capture_delta")}
 
 
-def test_a_model_that_says_the_word_is_verified(codex: LisaHost) -> None:
+def test_model_with_expected_reply_is_verified(codex: LisaHost) -> None:
     answer = check(codex, "--model", "codex-spark")
     model = answer.json["modelCheck"]
     assert (answer.code, model["ok"], model["verified"]) == (0, True, True)
@@ -127,7 +127,7 @@ def test_an_end_without_the_word_is_not_verified(machine: LisaHost) -> None:
     assert (model["ok"], model["verified"]) == (True, False)
 
 
-def test_the_model_is_asked_in_an_empty_folder_without_rights(machine: LisaHost) -> None:
+def test_model_probe_runs_in_an_empty_folder_read_only(machine: LisaHost) -> None:
     """B23: it ran in the caller's folder, and could write there."""
     seen = machine.folder / "seen"
     machine.add_program("codex", VERSION + f'{{ pwd; ls -A; echo "$@"; env; }} >{seen}\n' + PRINT_MARKER)
@@ -138,14 +138,14 @@ def test_the_model_is_asked_in_an_empty_folder_without_rights(machine: LisaHost)
     assert not [line for line in environ if line.startswith(("CLAUDECODE=", "CODEX_THREAD_ID="))]
 
 
-def test_claude_is_asked_as_well(machine: LisaHost) -> None:
+def test_probes_claude(machine: LisaHost) -> None:
     """B23."""
     machine.add_program("claude", CLAUDE + PRINT_MARKER)
     model = check(machine, "--agent", "claude", "--model", "sonnet").json["modelCheck"]
     assert (model["agent"], model["ok"], model["verified"]) == ("claude", True, True)
 
 
-def test_a_model_that_hangs_is_given_up_in_time_with_all_its_children(machine: LisaHost) -> None:
+def test_ends_a_hanging_model_probe_with_its_children(machine: LisaHost) -> None:
     """B23: a child that held the pipe kept the command for seconds."""
     pids = machine.folder / "pids"
     machine.add_program("codex", VERSION + f'[ "$1" = exec ] || exit\nsleep 300 & echo $$ $! >{pids}; wait\n')
@@ -193,7 +193,7 @@ def test_the_first_candidate_that_answers_is_selected(machine: LisaHost) -> None
     assert "selected" not in answer["autoModel"] and answer["errorCode"] == "session_preflight_failed"
 
 
-def test_a_candidate_that_is_no_name_is_passed_over(codex: LisaHost) -> None:
+def test_skips_an_invalid_candidate(codex: LisaHost) -> None:
     attempts = check(codex, "--auto-model", "--auto-model-candidates", "a\tb,good").json["autoModel"]["attempts"]
     assert [attempt.get("errorCode") for attempt in attempts] == ["invalid_model", None]
 
@@ -217,7 +217,7 @@ def test_invalid_model_request_is_refused(machine: LisaHost, words: tuple[str, .
     assert check(machine, *words).json["errorCode"] == code
 
 
-def test_an_agent_that_cannot_be_asked_is_said(machine: LisaHost) -> None:
+def test_reports_an_agent_that_cannot_be_probed(machine: LisaHost) -> None:
     answer = check(machine, "--agent", "scripted", "--model", "m")
     assert answer.json["modelCheck"]["errorCode"] == "preflight_model_agent_unsupported"
     assert answer.code == 1

@@ -28,7 +28,7 @@ def test_strict_fails_on_severe_warnings_by_default(machine: LisaHost) -> None:
     assert (severe.code, severe.json["warnings"][1]["markers"]) == (1, ["long"])
 
 
-def test_text_is_the_score_and_the_recommended_prompt_flaws_go_to_stderr(machine: LisaHost) -> None:
+def test_text_is_score_and_prompt_with_flaws_on_stderr(machine: LisaHost) -> None:
     words = ("session", "prompt-lint", "--prompt", "fix it", "--rewrite", "--budget", "1")
     answer = machine.lisa(*words)
     assert answer.out == "score=82 warnings=1\nUse ./lisa for child orchestration. fix it\n"
@@ -49,7 +49,7 @@ def test_the_prompt_may_come_from_a_file_or_a_pipe(machine: LisaHost) -> None:
     )
 
 
-def test_what_the_agent_would_be_given_is_shown(machine: LisaHost) -> None:
+def test_shows_the_command_line_of_the_agent(machine: LisaHost) -> None:
     words = ("session", "prompt-lint", "--prompt", "x", "--agent-args", "--search", "--model", "codex-spark", "--json")
     result = machine.lisa(*words).json
     assert result["effectiveAgentArgs"] == "--search --model 'gpt-5.3-codex-spark'"
@@ -76,6 +76,6 @@ def test_what_the_agent_would_be_given_is_shown(machine: LisaHost) -> None:
         (("--prompt", "x", "--fail-on", "low"), "invalid_fail_on"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "prompt-lint", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

@@ -64,7 +64,7 @@ def test_each_next_action_has_its_command(machine: LisaHost, action: object, tai
     assert _replay(machine, {**POINT, "nextAction": action})["steps"][1]["command"].endswith(tail)
 
 
-def test_a_session_is_started_again_as_what_it_was(machine: LisaHost) -> None:
+def test_respawn_keeps_agent_mode_and_model(machine: LisaHost) -> None:
     words = ("--agent", "claude", "--mode", "exec", "--command", "sleep 60")
     machine.lisa("session", "spawn", "--session", "lisa-a-1", *words)
     command = _replay(machine, {**POINT, "nextAction": "session spawn"})["steps"][1]["command"]
@@ -72,7 +72,7 @@ def test_a_session_is_started_again_as_what_it_was(machine: LisaHost) -> None:
     assert "--model" not in command
 
 
-def test_what_a_checkpoint_command_prints_can_be_piped_in(machine: LisaHost) -> None:
+def test_accepts_the_output_of_checkpoint(machine: LisaHost) -> None:
     file = machine.project / "c.json"
     file.write_text(json.dumps(POINT))
     saved = _replay(machine, {"action": "save", "file": str(file), "session": "lisa-a-1", "nextAction": "x"})
@@ -100,7 +100,7 @@ def test_text_is_the_commands(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "{", "[]", "{}", '{"session":5}', '{"session":"a","nextAction":5}'])
-def test_what_is_no_checkpoint_is_refused(machine: LisaHost, given: str) -> None:
+def test_refuses_an_invalid_checkpoint(machine: LisaHost, given: str) -> None:
     answer = machine.lisa("session", "replay", "--from-checkpoint", "-", "--json", stdin=given)
     assert (answer.code, answer.json["errorCode"]) == (1, "checkpoint_read_failed")
 

@@ -54,7 +54,7 @@ def test_claude_routes_work_and_name_no_model(machine: LisaHost) -> None:
         assert got["command"].startswith("claude ") and "--model" not in json.dumps(got["runbook"])
 
 
-def test_what_is_written_goes_before_what_the_lane_says(machine: LisaHost) -> None:
+def test_flags_override_the_lane(machine: LisaHost) -> None:
     _lane(machine, "--goal", "exec", "--agent", "claude", "--prompt", "of the lane", "--budget", "90", "--topology",
           "workers", "--nested-policy", "auto")  # fmt: skip
     lane = _route(machine, "--lane", "FIX")
@@ -101,7 +101,7 @@ def test_prompt_tokens_are_reported_with_the_estimate(machine: LisaHost) -> None
     assert short["costEstimate"] == long["costEstimate"]
 
 
-def test_the_queue_puts_the_most_urgent_first_and_cuts_it_into_waves(machine: LisaHost, fleet: Fleet) -> None:
+def test_queue_is_sorted_by_urgency_and_split_into_waves(machine: LisaHost, fleet: Fleet) -> None:
     SessionHarness(machine, "lisa-idle").spawn()
     fleet.spawn("lisa-broken", "exit 3")
     fleet.spawn("lisa-busy")
@@ -129,7 +129,7 @@ def test_an_empty_project_has_an_empty_queue(machine: LisaHost) -> None:
     assert (got["queue"], got["queueCount"], got["dispatchPlan"]) == ([], 0, [])
 
 
-def test_text_shows_what_was_asked_for(machine: LisaHost) -> None:
+def test_text_shows_requested_parts(machine: LisaHost) -> None:
     out = machine.lisa(
         "session", "route", "--queue", "--sessions", "lisa-gone", "--topology", "planner,reviewer", "--emit-runbook"
     ).out.splitlines()
@@ -139,7 +139,7 @@ def test_text_shows_what_was_asked_for(machine: LisaHost) -> None:
     assert "runbook:" in out
 
 
-def test_a_handoff_can_be_piped_in_and_its_prompt_goes_on_from_there(machine: LisaHost) -> None:
+def test_prompt_continues_from_a_piped_handoff(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn()
     for schema in ("v1", "v4"):
         handoff = stage.lisa("handoff", "--schema", schema).out
@@ -168,6 +168,6 @@ def test_a_handoff_can_be_piped_in_and_its_prompt_goes_on_from_there(machine: Li
         (("--from-state", "-", "--strict"), "invalid_from_state_strict"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "route", *words, "--json", stdin="[]")
     assert (answer.code, answer.json["errorCode"]) == (1, code)

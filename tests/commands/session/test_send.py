@@ -21,7 +21,7 @@ def stage(machine: LisaHost) -> SessionHarness:
     return SessionHarness(machine)
 
 
-def test_a_prompt_is_taken_once_and_the_answer_says_how_that_was_seen(stage: SessionHarness) -> None:
+def test_prompt_is_accepted_once_with_evidence(stage: SessionHarness) -> None:
     answer = stage.spawn().send("[say hello]")
     assert answer.code == 0, answer
     assert answer.json == {
@@ -83,7 +83,7 @@ def test_a_text_cannot_break_out_of_its_paste(stage: SessionHarness) -> None:
     assert stage.prompts() == ["harmless[201~\nrm -rf x\n"]
 
 
-def test_many_lines_are_one_submit_in_a_program_that_knows_bracketed_paste(stage: SessionHarness) -> None:
+def test_bracketed_paste_submits_many_lines_once(stage: SessionHarness) -> None:
     log = stage.machine.folder / "got"
     program = stage.machine.folder / "reader.py"
     program.write_text(
@@ -140,7 +140,7 @@ def test_ctrl_c_reaches_the_agent_and_not_its_end_record(stage: SessionHarness) 
     assert stage.status().session_state == "completed"
 
 
-def test_the_line_between_turns_is_drawn_and_the_acceptance_noted(stage: SessionHarness) -> None:
+def test_turn_boundary_and_acceptance_are_recorded(stage: SessionHarness) -> None:
     stage.spawn().send("[say hello]")
     state = session_records.read_state(stage.ref)
     assert state.last_input_text == "[say hello]"
@@ -160,7 +160,7 @@ def test_copy_mode_is_left_before_anything_is_typed(stage: SessionHarness) -> No
     stage.wait_for_text("❯ z")
 
 
-def test_while_the_agent_is_busy_the_text_is_queued_and_that_is_seen(stage: SessionHarness) -> None:
+def test_text_for_a_busy_agent_is_queued(stage: SessionHarness) -> None:
     gate = stage.machine.folder / "gate"
     stage.spawn().send(f"[wait {gate}] [say first]")
     stage.wait_for_state("thinking")
@@ -170,7 +170,7 @@ def test_while_the_agent_is_busy_the_text_is_queued_and_that_is_seen(stage: Sess
     assert stage.prompts() == [f"[wait {gate}] [say first]", "[say second]"]
 
 
-def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(stage: SessionHarness) -> None:
+def test_unsubmitted_text_of_a_killed_sender_is_cleared(stage: SessionHarness) -> None:
     stage.spawn()
     real, once = shutil.which("tmux"), stage.machine.folder / "once"
     strike = f"mkdir {once} 2>/dev/null && {{ kill -9 $PPID; exit; }}"
@@ -191,7 +191,7 @@ def test_a_text_for_an_agent_that_is_still_starting_waits_for_it(stage: SessionH
     assert stage.prompts() == ["[say early]"]
 
 
-def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: SessionHarness) -> None:
+def test_twenty_concurrent_senders_do_not_mix(stage: SessionHarness) -> None:
     stage.spawn()
     texts = [f"sender {number}\n" + f"{number} " * 500 + "end" for number in range(20)]
     running = [
@@ -225,7 +225,7 @@ def test_nothing_is_typed_once_the_agent_has_ended(stage: SessionHarness, words:
     assert session_records.read_state(stage.ref) == state
 
 
-def test_a_killed_supervisor_is_no_one_to_talk_to(stage: SessionHarness) -> None:
+def test_refuses_a_session_with_a_killed_supervisor(stage: SessionHarness) -> None:
     import os
     import signal
 
@@ -249,7 +249,7 @@ def test_nothing_is_typed_to_a_stopped_agent(stage: SessionHarness) -> None:
     assert stage.prompts() == ["[say hello]"]
 
 
-def test_a_dialog_that_would_swallow_the_text_is_named_with_its_choices(stage: SessionHarness) -> None:
+def test_reports_an_open_dialog_with_its_choices(stage: SessionHarness) -> None:
     stage.spawn("[ask rm -rf build]")
     stage.wait_for_state("waiting")
     answer = stage.send("please go on")
@@ -291,19 +291,19 @@ def test_an_exec_session_takes_no_text(stage: SessionHarness) -> None:
         (("--answer", "yes"), "no_dialog"),
     ],
 )
-def test_what_cannot_be_sent_has_a_code(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
+def test_unsendable_input_has_a_code(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
     answer = stage.spawn().lisa("send", *words)
     assert (answer.code, answer.json["errorCode"], answer.json["ok"]) == (1, code, False)
 
 
-def test_an_agent_that_does_not_take_the_text_is_not_said_to_have(stage: SessionHarness) -> None:
+def test_reports_a_text_that_was_not_accepted(stage: SessionHarness) -> None:
     stage.spawn().send("[hang 600]")
     answer = stage.send("anybody there?")
     assert (answer.code, answer.json["ok"], answer.json["delivered"]) == (1, False, False)
     assert answer.json["errorCode"] == "send_not_taken"
 
 
-def test_a_text_that_an_agent_lost_while_it_came_up_is_typed_again(stage: SessionHarness) -> None:
+def test_retypes_a_text_lost_during_start_up(stage: SessionHarness) -> None:
     stage.spawn().send("[deaf 1.5]")
     stage.wait_for_state("idle")
     answer = stage.send("[say found]")

@@ -50,7 +50,7 @@ def chain(nodes: list[dict[str, Any]]) -> list[str]:
     return [nodes[0]["session"], *chain(nodes[0].get("children", []))] if nodes else []
 
 
-def test_text_says_pass_and_where_things_are(machine: LisaHost) -> None:
+def test_text_reports_pass_and_folders(machine: LisaHost) -> None:
     answer = smoke(machine, "--levels", "1", "--export-artifacts", "out")
     lines = answer.out.splitlines()
     assert (answer.code, lines[0]) == (0, "PASS: nested smoke 1-level")
@@ -110,7 +110,7 @@ def test_prompts_are_probed_first(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("profile", ["claude", "codex", "mixed"])
-def test_a_profile_fills_in_what_was_not_given(machine: LisaHost, profile: str) -> None:
+def test_profile_supplies_missing_values(machine: LisaHost, profile: str) -> None:
     got = smoke(machine, "--levels", "1", "--llm-profile", profile, "--json").json
     assert got["ok"] is True, got
     assert got["promptProbe"]["style"] == ("neutral" if profile == "claude" else "nested")
@@ -118,7 +118,7 @@ def test_a_profile_fills_in_what_was_not_given(machine: LisaHost, profile: str) 
     assert ("model" in got) is (profile != "claude")
 
 
-def test_the_contract_profile_calls_commands_and_checks_their_word(machine: LisaHost) -> None:
+def test_contract_profile_checks_command_answers(machine: LisaHost) -> None:
     got = smoke(machine, "--levels", "1", "--contract-profile", "full", "--json").json
     assert got["ok"] is True, [check for check in got["contractChecks"] if not check["ok"]]
     names = [check["name"] for check in got["contractChecks"]]
@@ -155,7 +155,7 @@ def test_refused_words_have_a_code(machine: LisaHost, words: tuple[str, ...], co
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_without_bash_it_says_so(machine: LisaHost) -> None:
+def test_reports_missing_bash(machine: LisaHost) -> None:
     for name in ("tmux", "sh"):
         os.symlink(f"/usr/bin/{name}", machine.bin / name)
     answer = smoke(machine, "--json", env={"PATH": str(machine.bin)})
@@ -185,7 +185,7 @@ def test_the_script_runs_three_levels(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("words", [("--bogus",), ("--max-polls",), ("--project-root", "")])
-def test_the_script_refuses_what_it_does_not_know(machine: LisaHost, words: tuple[str, ...]) -> None:
+def test_script_refuses_unknown_arguments(machine: LisaHost, words: tuple[str, ...]) -> None:
     ended = nested(machine, *words)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("smoke-nested: ")

@@ -72,9 +72,7 @@ def test_permissions_can_be_kept(machine: LisaHost, fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("source", ["file", "stdin"])
-def test_a_prompt_comes_from_a_file_or_standard_input_byte_for_byte(
-    machine: LisaHost, fleet: Fleet, source: str
-) -> None:
+def test_reads_the_prompt_from_file_or_stdin_unchanged(machine: LisaHost, fleet: Fleet, source: str) -> None:
     machine.add_program("claude", CLAUDE + 'for word; do :; done; printf "%s" "$word" >prompt; sleep 600\n')
     prompt = "  first ü\n\n$HOME `x` 'y' \"z\" --flag\n\tlast"
     (machine.project / "p.txt").write_text(prompt + "\n")
@@ -84,7 +82,7 @@ def test_a_prompt_comes_from_a_file_or_standard_input_byte_for_byte(
     assert fleet.wait_for_file("prompt") == prompt
 
 
-def test_a_very_long_exec_prompt_reaches_the_agent_on_standard_input(machine: LisaHost, fleet: Fleet) -> None:
+def test_long_exec_prompt_is_passed_on_stdin(machine: LisaHost, fleet: Fleet) -> None:
     machine.add_program("claude", CLAUDE + "cat >prompt\n")
     prompt = "0123456789abcde\n" * 40_000
     (machine.project / "p.txt").write_text(prompt + "\n")
@@ -94,7 +92,7 @@ def test_a_very_long_exec_prompt_reaches_the_agent_on_standard_input(machine: Li
     assert (machine.project / "prompt").read_text().strip() == prompt.strip()
 
 
-def test_a_very_long_first_prompt_is_sent_once_the_agent_is_ready(machine: LisaHost) -> None:
+def test_long_first_prompt_is_sent_to_the_ready_agent(machine: LisaHost) -> None:
     (machine.project / "p.txt").write_text("x" * 200_000)
     words = ("--agent", "scripted", "--session", "lisa-x", "--prompt-file", "p.txt", "--json")
     answer = machine.lisa("session", "spawn", *words)
@@ -104,7 +102,7 @@ def test_a_very_long_first_prompt_is_sent_once_the_agent_is_ready(machine: LisaH
     assert [record["text"] for record in prompts if record["type"] == "user"] == ["x" * 200_000]
 
 
-def test_trust_is_given_beforehand_on_request_and_said(machine: LisaHost) -> None:
+def test_trust_is_set_on_request(machine: LisaHost) -> None:
     machine.add_program("claude", CLAUDE + "sleep 600\n")
     spawned = machine.lisa("session", "spawn", "--session", "lisa-x", "--trust", "--json").json
     assert any(str(machine.project) in note for note in spawned["notes"])
@@ -181,9 +179,7 @@ def test_a_dry_run_previews_the_token_without_its_secret(machine: LisaHost) -> N
         (("--prompt",), "missing_flag_value"),
     ],
 )
-def test_what_is_off_is_refused_with_its_code_and_leaves_nothing(
-    machine: LisaHost, words: tuple[str, ...], code: str
-) -> None:
+def test_invalid_arguments_are_refused_without_trace(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     machine.add_program("claude", CLAUDE)
     answer = machine.lisa("session", "spawn", *words, "--json")
     assert (answer.code, answer.json["ok"], answer.json["errorCode"]) == (1, False, code)
@@ -191,7 +187,7 @@ def test_what_is_off_is_refused_with_its_code_and_leaves_nothing(
     assert list(machine.sockets.iterdir()) == []
 
 
-def test_a_folder_whose_name_is_no_text_is_refused(machine: LisaHost) -> None:
+def test_refuses_a_folder_name_that_is_not_utf8(machine: LisaHost) -> None:
     root = machine.folder / "r\udcffx"
     root.mkdir()
     answer = machine.lisa("session", "spawn", "--command", "true", "--json", cwd=root)
@@ -204,14 +200,14 @@ def test_forced_nesting_and_full_auto_exclude_each_other(machine: LisaHost) -> N
     assert answer.json["errorCode"] == "invalid_nested_policy_combination"
 
 
-def test_an_agent_that_is_not_installed_is_said_so(machine: LisaHost, fleet: Fleet) -> None:
+def test_reports_an_agent_that_is_not_installed(machine: LisaHost, fleet: Fleet) -> None:
     (machine.bin / "tmux").symlink_to(shutil.which("tmux") or "")
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_installed")
     assert fleet.files("lisa-x") == []
 
 
-def test_a_taken_name_is_refused_whether_its_session_runs_or_has_ended(machine: LisaHost, fleet: Fleet) -> None:
+def test_refuses_the_name_of_an_existing_session(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-runs")
     fleet.spawn("lisa-ended", "exit 3")
     fleet.wait_until_dead("lisa-ended")
@@ -234,9 +230,7 @@ def test_without_tmux_the_refusal_has_a_code_of_its_own(machine: LisaHost, fleet
 # -- an agent that fails at once --------------------------------------------------------------------------------
 
 
-def test_an_agent_that_fails_at_once_is_reported_with_code_and_words_and_leaves_only_an_event(
-    machine: LisaHost, fleet: Fleet
-) -> None:
+def test_early_exit_has_code_and_output_and_leaves_an_event(machine: LisaHost, fleet: Fleet) -> None:
     machine.lisa("oauth", "add", "--stdin", stdin="tok-A")
     machine.add_program("claude", CLAUDE + "echo 'first line'; echo 'unknown option --x' >&2; exit 7\n")
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--agent-args", "--x", "--json")
@@ -284,7 +278,7 @@ def test_ctrl_c_while_spawning_leaves_nothing(machine: LisaHost, fleet: Fleet) -
 # -- lanes and objectives ---------------------------------------------------------------------------------------
 
 
-def test_a_lane_fills_only_what_is_not_given(machine: LisaHost) -> None:
+def test_lane_supplies_only_missing_values(machine: LisaHost) -> None:
     lane = ("--agent", "codex", "--mode", "exec", "--prompt", "from the lane", "--model", "m")
     machine.lisa("session", "lane", "--name", "Fast", *lane)
     plan = machine.lisa("session", "spawn", "--lane", " FAST ", "--prompt", "mine", "--dry-run", "--json").json

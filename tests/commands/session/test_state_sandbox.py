@@ -35,7 +35,7 @@ def _store(machine: LisaHost, name: str) -> Path:
     return next((machine.folder / "state").rglob(name))
 
 
-def test_what_there_is_is_listed_by_default_and_always_as_json(machine: LisaHost) -> None:
+def test_default_action_lists_as_json(machine: LisaHost) -> None:
     _fill(machine)
     full = _sandbox(machine)
     assert (full["action"], full["objectiveCount"], full["laneCount"], full["currentId"]) == ("list", 2, 1, "b")
@@ -82,7 +82,7 @@ def test_a_snapshot_brings_everything_back(machine: LisaHost) -> None:
     assert {name: _store(machine, name).read_bytes() for name in before} == before
 
 
-def test_memories_and_the_context_cache_come_along_when_asked_for(machine: LisaHost) -> None:
+def test_include_adds_memories_and_context_cache(machine: LisaHost) -> None:
     _fill(machine)
     extras = ("--include", "memory,context-cache")
     snapshot = machine.lisa("session", "state-sandbox", "snapshot", *extras).json["snapshot"]
@@ -120,7 +120,7 @@ def test_a_restore_is_all_or_nothing(machine: LisaHost) -> None:
     assert objectives.read_bytes() == before
 
 
-def test_corrupt_stores_are_replaced_by_a_restore_and_removed_by_clear(machine: LisaHost) -> None:
+def test_restore_and_clear_handle_corrupt_stores(machine: LisaHost) -> None:
     _fill(machine)
     _sandbox(machine, "snapshot", "--file", "s.json")
     for name in ("objectives.json", "lanes.json"):
@@ -149,7 +149,7 @@ def test_corrupt_stores_are_replaced_by_a_restore_and_removed_by_clear(machine: 
         ('{"version":"1","memories":{"../../x":{}}}', "snapshot_parse_failed"),
     ],
 )
-def test_what_is_no_snapshot_is_refused_and_changes_nothing(machine: LisaHost, content: str, code: str) -> None:
+def test_refuses_an_invalid_snapshot_without_change(machine: LisaHost, content: str, code: str) -> None:
     answer = machine.lisa("session", "state-sandbox", "restore", "--file", "-", stdin=content)
     assert (answer.code, answer.json["errorCode"]) == (1, code)
     assert not (machine.folder / "state").exists()
@@ -180,6 +180,6 @@ def test_a_folder_that_is_there_keeps_its_mode(machine: LisaHost) -> None:
         (("list", "--include", "everything"), "invalid_include"),
     ],
 )
-def test_what_is_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "state-sandbox", *words)
     assert (answer.code, answer.json["errorCode"]) == (1, code)

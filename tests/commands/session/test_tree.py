@@ -97,7 +97,7 @@ def test_flat_is_a_table_with_a_header(machine: LisaHost, family: Records) -> No
     assert tree["flat"] is True
 
 
-def test_one_session_and_what_is_below_it(machine: LisaHost, family: Records) -> None:
+def test_shows_one_session_with_descendants(machine: LisaHost, family: Records) -> None:
     tree = family.tree("--session", "lisa-b")
     assert shape(tree["roots"]) == {"lisa-b": {"lisa-d": {}}}
     assert (tree["session"], tree["nodeCount"], tree["totalNodeCount"], tree["filteredNodeCount"]) == (
@@ -110,7 +110,7 @@ def test_one_session_and_what_is_below_it(machine: LisaHost, family: Records) ->
     assert (answer.code, answer.json["errorCode"]) == (1, "session_not_found_in_tree")
 
 
-def test_an_empty_project_has_no_roots_and_looking_leaves_no_trace(machine: LisaHost, records: Records) -> None:
+def test_empty_project_has_no_roots_and_stays_unchanged(machine: LisaHost, records: Records) -> None:
     tree = records.tree()
     assert (tree["nodeCount"], tree["roots"]) == (0, [])
     assert machine.lisa("session", "tree").out == "\n"
@@ -130,7 +130,7 @@ def test_minimal_json_has_counts_and_names(family: Records) -> None:
 # -- defect 23: records that make no sense --------------------------------------------------------------------------
 
 
-def test_circles_and_self_parents_are_shown_once_and_said(records: Records) -> None:
+def test_cycles_are_shown_once_and_reported(records: Records) -> None:
     records.add("lisa-root")
     records.add("lisa-self", "lisa-self")
     records.add("lisa-x", "lisa-y")
@@ -147,7 +147,7 @@ def test_child_of_an_unknown_parent_is_a_root(records: Records) -> None:
     assert records.tree()["roots"][0]["parentSession"] == "lisa-gone"
 
 
-def test_unreadable_records_are_left_out_and_said(machine: LisaHost, family: Records) -> None:
+def test_unreadable_records_are_omitted_and_reported(machine: LisaHost, family: Records) -> None:
     Path(family.ref("lisa-z").meta).write_text("{broken")
     answer = machine.lisa("session", "tree", "--json")
     assert names(answer.json["roots"]) == ["lisa-a"]
@@ -192,7 +192,7 @@ def test_each_view_has_a_snapshot_of_its_own(family: Records) -> None:
     assert family.tree("--delta", "--session", "lisa-b")["deltaResult"]["count"] == 0
 
 
-def test_an_unreadable_snapshot_is_set_aside_and_said(machine: LisaHost, family: Records) -> None:
+def test_unreadable_snapshot_is_set_aside_and_reported(machine: LisaHost, family: Records) -> None:
     family.tree("--delta")
     path = next((machine.folder / "state").rglob("tree-delta.json"))
     path.write_text("{broken")
@@ -267,6 +267,6 @@ def test_states_are_shown_in_every_form(machine: LisaHost, fleet: Fleet, records
     assert names(records.tree("--active-only")["roots"]) == ["lisa-ended"]
 
 
-def test_active_only_without_tmux_is_no_empty_tree(machine: LisaHost, family: Records) -> None:
+def test_active_only_fails_without_tmux(machine: LisaHost, family: Records) -> None:
     answer = machine.lisa("session", "tree", "--active-only", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "session_tree_build_failed")

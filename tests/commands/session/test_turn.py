@@ -30,7 +30,7 @@ def test_one_call_sends_waits_and_packs(stage: SessionHarness) -> None:
     assert [got[f"{step}ExitCode"] for step in ("send", "monitor", "packet")] == [0, 0, 0]
 
 
-def test_an_idle_agent_of_before_is_no_answer_to_this_turn(stage: SessionHarness) -> None:
+def test_earlier_idle_state_does_not_end_the_turn(stage: SessionHarness) -> None:
     stage.spawn()
     for number in range(3):
         got = stage.lisa(
@@ -39,7 +39,7 @@ def test_an_idle_agent_of_before_is_no_answer_to_this_turn(stage: SessionHarness
         assert f"number {number}" in got["packet"]["summary"]
 
 
-def test_the_small_form_is_what_a_loop_needs(stage: SessionHarness) -> None:
+def test_json_min_has_the_outcome(stage: SessionHarness) -> None:
     got = stage.spawn().lisa("turn", "--text", "[say hi]", "--enter", "--json-min").json
     assert got == {
         "exitReason": "waiting_input",
@@ -55,7 +55,7 @@ def test_the_small_form_is_what_a_loop_needs(stage: SessionHarness) -> None:
     }
 
 
-def test_the_answer_is_json_without_being_asked(stage: SessionHarness) -> None:
+def test_answer_is_always_json(stage: SessionHarness) -> None:
     stage.spawn()
     answer = stage.machine.lisa("session", "turn", "--session", stage.name, "--text", "[say hi]", "--enter")
     assert answer.json["ok"] is True
@@ -79,12 +79,12 @@ def test_a_draft_that_a_key_submits_is_waited_for(stage: SessionHarness) -> None
         assert got["monitor"]["waitingFor"] == "prompt"
 
 
-def test_a_key_that_changes_nothing_holds_the_turn_up_for_a_moment_only(stage: SessionHarness) -> None:
+def test_key_without_effect_delays_the_turn_briefly(stage: SessionHarness) -> None:
     answer = stage.spawn().lisa("turn", "--keys", "Left", "--json-min", timeout=15)
     assert (answer.code, answer.json["finalState"]) == (0, "waiting_input")
 
 
-def test_only_the_fields_asked_for_are_packed(stage: SessionHarness) -> None:
+def test_packet_has_only_requested_fields(stage: SessionHarness) -> None:
     got = stage.spawn().lisa("turn", "--text", "[say hi]", "--enter", "--fields", "nextAction,capture.lines").json
     assert got["packet"] == {"capture": {"lines": 120}, "nextAction": "session send"}
 

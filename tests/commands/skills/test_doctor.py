@@ -45,7 +45,7 @@ def shop(machine: LisaHost) -> Shop:
     return Shop(machine)
 
 
-def test_nothing_installed_is_fine_and_said(shop: Shop) -> None:
+def test_nothing_installed_is_ok(shop: Shop) -> None:
     answer = shop.doctor()
     assert (answer.code, answer.json["ok"]) == (0, True)
     assert [(each["target"], each["status"]) for each in answer.json["targets"]] == [
@@ -56,13 +56,13 @@ def test_nothing_installed_is_fine_and_said(shop: Shop) -> None:
     assert answer.json["repoSkillPath"] == str(shop.model)
 
 
-def test_an_installed_skill_is_up_to_date_in_words_flags_and_content(shop: Shop) -> None:
+def test_installed_skill_is_up_to_date(shop: Shop) -> None:
     shop.installed("claude")
     target = shop.target("claude", "--deep", "--contract-check")
     assert (target["status"], target["contentHash"]) == ("up_to_date", target["repoContentHash"])
 
 
-def test_another_content_of_the_same_version_is_seen_with_deep_only(shop: Shop) -> None:
+def test_deep_detects_changed_content_of_same_version(shop: Shop) -> None:
     replace_in_file(shop.installed("claude") / "SKILL.md", "## Always", "## Never")
     assert shop.target("claude")["status"] == "up_to_date"
     target = shop.target("claude", "--deep")
@@ -158,7 +158,7 @@ def test_a_tree_without_a_skill_is_refused(shop: Shop) -> None:
     assert shop.doctor().json["errorCode"] == "skills_doctor_repo_read_failed"
 
 
-def test_without_a_tree_the_skill_that_comes_with_lisa_is_the_measure(shop: Shop) -> None:
+def test_compares_with_the_bundled_skill_by_default(shop: Shop) -> None:
     answer = shop.machine.lisa(*PATH, "--json").json
     assert answer["repoSkillPath"].endswith("/lisa_py/skill") and answer["repoVersion"]
 

@@ -23,7 +23,7 @@ def leftovers(folder: Path) -> list[str]:
     return [entry.name for entry in folder.iterdir() if entry.name.startswith(".lisa-skill")]
 
 
-def test_what_comes_with_lisa_is_installed_whole_without_network_or_checkout(machine: LisaHost) -> None:
+def test_installs_the_bundled_skill_offline(machine: LisaHost) -> None:
     (machine.home / ".claude").mkdir()
     answer = install(machine)
     there = machine.home / ".claude" / "skills" / "lisa"
@@ -34,7 +34,7 @@ def test_what_comes_with_lisa_is_installed_whole_without_network_or_checkout(mac
     assert machine.lisa("skills", "doctor", "--json").json["targets"][1]["status"] != "missing"
 
 
-def test_every_agent_that_is_here_gets_it_and_the_one_with_a_sandbox_first(machine: LisaHost) -> None:
+def test_installs_for_every_present_agent(machine: LisaHost) -> None:
     assert install(machine).json["errorCode"] == "skills_destination_resolve_failed"
     (machine.home / ".claude").mkdir()
     (machine.home / ".codex").mkdir()
@@ -89,7 +89,7 @@ def test_some_folders_are_never_replaced(machine: LisaHost, place: str) -> None:
     assert machine.project.exists() and (machine.home / ".claude").exists()
 
 
-def test_a_link_in_the_place_of_the_skill_goes_and_what_it_leads_to_stays(machine: LisaHost) -> None:
+def test_replaces_a_symlink_but_keeps_its_target(machine: LisaHost) -> None:
     """B4."""
     checkout = make_skill_tree(machine.folder / "tree")
     (machine.home / ".claude" / "skills").mkdir(parents=True)
@@ -116,7 +116,7 @@ def test_interrupted_copy_is_repaired_by_the_next(machine: LisaHost) -> None:
     assert (there / "SKILL.md").exists() and not leftovers(machine.project)
 
 
-def test_a_full_disk_is_said_and_leaves_the_old_one(machine: LisaHost) -> None:
+def test_full_disk_is_reported_and_keeps_the_old_skill(machine: LisaHost) -> None:
     there = machine.project / "there"
     assert install(machine, "--path", "there").code == 0
     (there / "SKILL.md").write_text((there / "SKILL.md").read_text() + "\nmine\n")
@@ -136,6 +136,6 @@ def test_many_installs_at_once_leave_one_whole_skill(machine: LisaHost) -> None:
     assert len(list((machine.project / "there").rglob("*.md"))) == 4 and not leftovers(machine.project)
 
 
-def test_text_says_where_it_went(machine: LisaHost) -> None:
+def test_text_names_the_destination(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--path", "there")
     assert answer.out.endswith(f" -> {machine.project / 'there'} (4 files)\n")

@@ -53,7 +53,7 @@ def test_a_symlinked_source_is_copied_and_not_emptied(machine: LisaHost, edited:
 
 
 @pytest.mark.parametrize("content", ["nothing", "no front matter", "another skill", "a file"])
-def test_what_is_no_skill_replaces_nothing(machine: LisaHost, edited: Path, content: str) -> None:
+def test_refuses_a_source_that_is_not_a_skill(machine: LisaHost, edited: Path, content: str) -> None:
     """B4: an empty source left an empty skill."""
     assert sync(machine, "--from", "path", "--path", str(edited)).code == 0
     source = machine.project / "source"
@@ -78,7 +78,7 @@ def test_folders_that_lie_in_each_other_are_refused_at_once(machine: LisaHost, e
     assert (edited / "SKILL.md").exists() and (inside / "SKILL.md").exists()
 
 
-def test_a_tree_that_keeps_something_else_there_is_left_alone(machine: LisaHost, edited: Path) -> None:
+def test_keeps_a_foreign_destination(machine: LisaHost, edited: Path) -> None:
     """B3."""
     target = machine.project / "tree" / "skills" / "lisa"
     target.mkdir(parents=True)
@@ -96,6 +96,6 @@ def test_the_tree_itself_as_source_changes_nothing(machine: LisaHost, edited: Pa
     assert (target / "SKILL.md").exists()
 
 
-def test_text_says_what_was_copied(machine: LisaHost, edited: Path) -> None:
+def test_text_names_copied_files(machine: LisaHost, edited: Path) -> None:
     answer = machine.lisa(*PATH, "--from", "path", "--path", str(edited), "--repo-root", "tree")
     assert answer.out == f"skills sync ok: {edited} -> {machine.project}/tree/skills/lisa (4 files)\n"
