@@ -1,10 +1,10 @@
 #!/bin/sh
-# What an agent calls at its events: adds one line to the session's hooks.jsonl, quickly, and never fails.
+# Hook of an agent: append one line to the session's hooks.jsonl, quickly, and never fail.
 #
 #   hook.sh <session folder> <event> [payload]
 #
-# The payload is the agent's JSON object: the third argument, or else standard input. A large one is cut down to the
-# ids that say which conversation it was. Nothing of the environment is written anywhere.
+# The payload is the agent's JSON object: the third argument, or else standard input. A large one is reduced to the
+# ids of the conversation. The environment is not written anywhere.
 
 LC_ALL=C
 export LC_ALL
@@ -17,12 +17,12 @@ umask 077
 if [ $# -ge 3 ]; then
   payload=$3
 else
-  # whoever writes to us must not meet a closed pipe: what is over the limit is read and dropped
+  # the writer must not get a closed pipe: input over the limit is read and dropped
   payload=$(head -c $((most + 1)); cat >/dev/null)
 fi
 { [ -d "$folder" ] && [ ! -L "$file" ]; } || exit 0
 
-# text_of <key>: the key's plain string value when it stands near the top, else nothing
+# text_of <key>: print the plain string value of a key near the top, else nothing
 text_of() {
   rest=${top#*\"$1\"}
   [ "$rest" = "$top" ] && return

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The pane's own process: runs one command in the foreground and keeps a true record of its start, life and end.
+# Process of a pane: run one command in the foreground and record its start, heartbeat and end.
 #
 #   supervisor.sh <session folder> <run id> <mode> [seconds between heartbeats]
 #
@@ -14,16 +14,16 @@ beat_every=${4:-4}
 hung_up=
 agent_umask=$(umask)
 umask 077
-set -C # `>` never opens a file that is there already, so it never writes through a symlink
+set -C # `>` never opens an existing file, so it never writes through a symlink
 
 # Two shells share the work. This one leads the terminal's session: when it is hung up, ended or killed, the kernel
 # hangs up the command. The other one (`attend`) survives that and records how the command took it. Keys typed into
 # the pane are for the command: both outlive Ctrl-C and Ctrl-\. A caught signal is back to its default in the
-# command; an ignored one stays ignored, which for Ctrl-Z is meant: nobody could bring the command back.
+# command; an ignored one stays ignored, which for Ctrl-Z is meant: no shell could resume the command.
 trap : INT QUIT
 trap '' TSTP
 
-# record <name> <text>: the file is there whole or not at all
+# record <name> <text>: write the file atomically
 record() {
   rm -f "$folder/.$1.tmp"
   { printf '%s\n' "$2" >"$folder/.$1.tmp"; } 2>/dev/null || return 0
@@ -31,7 +31,7 @@ record() {
   mv -f "$folder/.$1.tmp" "$folder/$1" 2>/dev/null
 }
 
-# hangs_on <pid>: whether this very (sub)shell is still that process's child, even if that one is only a zombie now
+# hangs_on <pid>: succeed if this (sub)shell is still a child of that process, even of a zombie
 hangs_on() {
   if [ -r /proc/self/stat ]; then
     read -r stat </proc/self/stat
@@ -48,7 +48,7 @@ beat() {
   trap '' INT QUIT
   trap 'kill "$pause" 2>/dev/null; exit 0' TERM HUP
   while hangs_on "$1"; do
-    # -h: a symlink put here is never followed, and a file that is gone is not made again
+    # -h: a symlink is never followed, and a removed file is not created again
     touch -h "$folder/heartbeat" 2>/dev/null
     sleep "$beat_every" &
     pause=$!
@@ -82,15 +82,15 @@ attend() {
   finish $?
 }
 
-# finish <code>: make the end known, then leave
+# finish <code>: record the end and exit
 finish() {
-  trap '' TTOU # a command that kept the terminal must not stop the farewell
+  trap '' TTOU # a command that kept the terminal must not stop the final output
   record done.txt "$run_id:$1"
   if [ "$mode" = exec ]; then
     printf '\r\n__LISA_EXEC_DONE__:%s\r\n' "$1"
   fi
   printf '\r\n__LISA_SESSION_DONE__:%s:%s\r\n' "$run_id" "$1"
-  sleep 0.05 # tmux may close the pane of an ended process before the terminal has handed over its last words
+  sleep 0.05 # tmux may close the pane of an ended process before it has read the last output
   exit "$1"
 }
 
@@ -101,5 +101,5 @@ heart=$!
 (attend)
 code=$?
 kill "$heart" 2>/dev/null
-[ -f "$folder/done.txt" ] || finish "$code" # the witness itself was killed
+[ -f "$folder/done.txt" ] || finish "$code" # the recording shell itself was killed
 exit "$code"

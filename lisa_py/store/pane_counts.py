@@ -9,6 +9,7 @@ from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
+from lisa_py.store.record import StoreRecord
 
 
 class PaneCount(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -47,3 +48,6 @@ def save(ref: SessionRef, count: PaneCount) -> None:
 
 def _path(ref: SessionRef) -> str:
     return ref.file("pane-count.json")
+
+
+RECORD = StoreRecord(check=None, snapshot=None, prune=None)

@@ -13,7 +13,7 @@ from lisa_py.host.env import NUMERIC_VARIABLES, read_settings
 @pytest.mark.parametrize(
     ("written", "counts"), [("7", True), (" 7\n", True), ("0", False), ("-1", False), ("x", False)]
 )
-def test_a_number_counts_when_it_is_a_positive_one(variable: object, written: str, counts: bool) -> None:
+def test_only_positive_numbers_are_used(variable: object, written: str, counts: bool) -> None:
     name, default = variable.name, variable.default  # type: ignore[attr-defined]
     read = getattr(read_settings({name: written}), name.removeprefix("LISA_").lower())
     assert read == (7 if counts else default)
@@ -34,6 +34,6 @@ def test_folders_are_absolute() -> None:
     assert read_settings({"HOME": "/h"}).state_dir == "/h/.lisa"
 
 
-def test_only_a_session_of_lisas_is_a_parent() -> None:
+def test_only_a_lisa_session_is_a_parent() -> None:
     assert read_settings({"LISA_SESSION_NAME": "lisa-p"}).parent_session == "lisa-p"
     assert read_settings({"LISA_SESSION_NAME": "other"}).parent_session == ""

@@ -1,4 +1,4 @@
-"""Waking up for one of many."""
+"""host/file_events_many: one watcher for many sessions."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def _folders(tmp_path: Path, watcher: GroupWatcher, count: int = 3) -> list[Path
     return made
 
 
-def test_news_in_a_folder_wakes_its_member(tmp_path: Path, crowd: GroupWatcher) -> None:
+def test_change_in_a_folder_wakes_its_member(tmp_path: Path, crowd: GroupWatcher) -> None:
     folders = _folders(tmp_path, crowd)
     (folders[1] / "done.txt").write_text("x")
     assert "m1" in crowd.wait(5)
 
 
-def test_a_heartbeat_and_hidden_files_wake_nobody(tmp_path: Path, crowd: GroupWatcher) -> None:
+def test_heartbeat_and_hidden_files_wake_no_member(tmp_path: Path, crowd: GroupWatcher) -> None:
     folders = _folders(tmp_path, crowd)
     (folders[0] / "heartbeat").write_text("")
     (folders[0] / ".lock").write_text("")
     assert crowd.wait(0.2) == set()
 
 
-def test_a_file_that_comes_into_being_is_noticed(tmp_path: Path, crowd: GroupWatcher) -> None:
+def test_new_file_is_noticed(tmp_path: Path, crowd: GroupWatcher) -> None:
     _folders(tmp_path, crowd)
     shared = tmp_path / "shared"
     shared.mkdir()

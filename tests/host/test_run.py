@@ -1,4 +1,4 @@
-"""Short programs: what they say comes back, and nothing of them is left."""
+"""host/run: output is returned and no process is left."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else len(os.listdir("/dev/fd"))
 
 
-def test_a_program_that_answers_while_its_input_is_open_is_heard_and_ended() -> None:
+def test_reply_before_end_of_input_is_read() -> None:
     script = 'read line; echo "said: $line"; exec sleep 60'
     began = time.monotonic()
     assert run_until_reply(["/bin/sh", "-c", script], b"hello\n", b"said:", timeout=30) == b"said: hello\n"
     assert time.monotonic() - began < 20
 
 
-def test_an_answer_is_heard_of_a_program_that_reads_no_further() -> None:
+def test_reply_after_closed_input_is_read() -> None:
     script = "exec 0<&-; sleep 0.2; echo said: yes"  # what we write meets a closed pipe before it answers
     assert run_until_reply(["/bin/sh", "-c", script], b"x" * 500_000, b"said:", timeout=30) == b"said: yes\n"
 
 
 @pytest.mark.parametrize("script", ["exit 2", "exec <&-; exec sleep 60", "exec >&-; exec sleep 60"])
-def test_a_program_that_will_not_listen_leaves_no_child_and_no_pipe(script: str) -> None:
+def test_program_that_reads_nothing_leaves_no_child_and_no_pipe(script: str) -> None:
     before, children = _descriptors(), psutil.Process().children()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,4 +1,4 @@
-"""What tmux really does, on a server of the test's own."""
+"""host/tmux against a real tmux server."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_prefix_of_a_name_is_another_name(tmux: Tmux, machine: LisaHost) -> No
     assert tmux.find_pane("lisa-alpha-worker") is not None
 
 
-def test_a_window_that_is_called_like_a_session_is_not_taken_for_it(tmux: Tmux, machine: LisaHost) -> None:
+def test_window_name_is_not_a_session_name(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-one")
     tmux.call("rename-window", "-t", "=lisa-one:", "lisa-two")
     assert tmux.find_pane("lisa-two") is None
@@ -118,7 +118,7 @@ def test_a_program_that_ends_at_once_leaves_a_pane_to_read(tmux: Tmux, machine: 
     assert screen(tmux, pane) == "famous last words"
 
 
-def test_a_pane_ended_by_a_signal_says_so(tmux: Tmux, machine: LisaHost) -> None:
+def test_signal_of_a_dead_pane_is_reported(tmux: Tmux, machine: LisaHost) -> None:
     pane = start(tmux, machine, "lisa-killed")
     os.kill(pane.pid, signal.SIGKILL)
     wait_until(lambda: (now := tmux.find_pane("lisa-killed")) and now.dead)
@@ -130,7 +130,7 @@ def test_a_pane_ended_by_a_signal_says_so(tmux: Tmux, machine: LisaHost) -> None
 # -- the server -------------------------------------------------------------------------------------------------
 
 
-def test_the_users_tmux_conf_and_shell_play_no_part(tmux: Tmux, machine: LisaHost) -> None:
+def test_users_tmux_conf_and_shell_are_ignored(tmux: Tmux, machine: LisaHost) -> None:
     (machine.home / ".tmux.conf").write_text("set -g destroy-unattached on\nset -g status on\nset -g base-index 7\n")
     machine.env["SHELL"] = "/bin/false"
     server = Tmux(tmux.socket, read_settings(machine.env))
@@ -149,7 +149,7 @@ def test_the_users_tmux_conf_and_shell_play_no_part(tmux: Tmux, machine: LisaHos
     assert options.show_option("remain-on-exit", global_=True, scope=OptionScope.Window) is True
 
 
-def test_nothing_of_one_caller_becomes_everybodys_environment(tmux: Tmux, machine: LisaHost) -> None:
+def test_server_does_not_inherit_the_callers_environment(tmux: Tmux, machine: LisaHost) -> None:
     machine.env.update(SOME_TOKEN="hush", TMUX="/tmp/dangling,1,0", TMUX_PANE="%7")
     server = Tmux(tmux.socket, read_settings(machine.env))
     start(server, machine, "lisa-env", "/bin/sh", "-c", "env >environment; exec sleep 600")
@@ -159,7 +159,7 @@ def test_nothing_of_one_caller_becomes_everybodys_environment(tmux: Tmux, machin
     assert "/tmp/dangling" not in text
 
 
-def test_the_server_outlives_its_last_session_and_its_socket_is_private(tmux: Tmux, machine: LisaHost) -> None:
+def test_server_outlives_its_last_session(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-last")
     pid = find_server_pid(tmux)
     tmux.kill_session("lisa-last")
@@ -168,7 +168,7 @@ def test_the_server_outlives_its_last_session_and_its_socket_is_private(tmux: Tm
     assert stat.S_IMODE(os.stat(tmux.socket).st_mode) & 0o077 == 0
 
 
-def test_an_empty_server_retires_with_its_socket_and_a_used_one_does_not(tmux: Tmux, machine: LisaHost) -> None:
+def test_stop_if_unused_stops_only_an_empty_server(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-last")
     assert tmux.stop_if_unused() is False
     assert tmux.find_pane("lisa-last") is not None
@@ -180,7 +180,7 @@ def test_an_empty_server_retires_with_its_socket_and_a_used_one_does_not(tmux: T
     start(tmux, machine, "lisa-again")
 
 
-def test_a_server_whose_programs_have_all_ended_retires_on_request(tmux: Tmux, machine: LisaHost) -> None:
+def test_stop_if_unused_stops_ended_sessions_on_request(tmux: Tmux, machine: LisaHost) -> None:
     for name in ("lisa-a", "lisa-b"):
         start(tmux, machine, name, "/bin/true")
     living = start(tmux, machine, "lisa-c")
@@ -205,7 +205,7 @@ def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: Lisa
     assert Path(tmux.socket).read_text() == "precious"
 
 
-def test_after_a_crash_of_the_server_sessions_are_gone_and_new_ones_start(tmux: Tmux, machine: LisaHost) -> None:
+def test_sessions_start_after_a_server_crash(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-before")
     os.kill(find_server_pid(tmux), signal.SIGKILL)
     wait_until(lambda: tmux.is_listening() is False)
@@ -216,7 +216,7 @@ def test_after_a_crash_of_the_server_sessions_are_gone_and_new_ones_start(tmux: 
     assert [pane.session for pane in tmux.list_panes()] == ["lisa-after"]
 
 
-def test_a_session_started_just_behind_kill_server_comes_up(tmux: Tmux, machine: LisaHost) -> None:
+def test_session_starts_right_after_kill_server(tmux: Tmux, machine: LisaHost) -> None:
     for turn in range(8):
         start(tmux, machine, f"lisa-turn-{turn}")
         tmux.kill_server()
@@ -224,8 +224,8 @@ def test_a_session_started_just_behind_kill_server_comes_up(tmux: Tmux, machine:
     assert tmux.find_pane("lisa-final") is not None
 
 
-def test_a_server_that_is_just_ending_is_asked_until_it_has_ended(tmux: Tmux, machine: LisaHost) -> None:
-    """Its clients are told nothing else; one call later it still says so on a busy machine."""
+def test_calls_are_repeated_while_the_server_ends(tmux: Tmux, machine: LisaHost) -> None:
+    """On a busy machine the next call may get the same answer."""
     start(tmux, machine, "lisa-there")
     attempts = machine.folder / "asked"
     machine.add_program(
@@ -244,7 +244,7 @@ exit 1
     assert ending.kill_session("lisa-there") is False
 
 
-def test_a_server_that_hangs_is_cannot_tell_and_never_no(tmux: Tmux, machine: LisaHost) -> None:
+def test_hanging_server_is_unavailable(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-there")
     machine.env["LISA_CMD_TIMEOUT_SECONDS"] = "1"
     hasty = Tmux(tmux.socket, read_settings(machine.env))
@@ -265,7 +265,7 @@ def test_without_tmux_the_answer_is_a_code_of_its_own(tmux: Tmux, machine: LisaH
     assert refused.value.code == "tmux_missing"
 
 
-def test_a_regular_file_in_the_sockets_place_is_left_alone(tmux: Tmux, machine: LisaHost) -> None:
+def test_regular_file_at_socket_path_is_kept(tmux: Tmux, machine: LisaHost) -> None:
     Path(tmux.socket).write_text("precious")
     with pytest.raises(TmuxUnavailable):
         tmux.find_pane("lisa-x")
@@ -295,7 +295,7 @@ def test_a_missing_socket_folder_is_made_for_its_user_only(tmux: Tmux, machine: 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_socket_folder_with_a_very_long_name_works_all_the_same(machine: LisaHost) -> None:
+def test_long_socket_folder_name_works(machine: LisaHost) -> None:
     folder = machine.folder / ("d" * 120)
     folder.mkdir(mode=0o700)
     machine.env["LISA_TMUX_SOCKET_DIR"] = str(folder)
@@ -306,7 +306,7 @@ def test_a_socket_folder_with_a_very_long_name_works_all_the_same(machine: LisaH
     assert stat.S_IMODE(Path(tmux.socket).parent.stat().st_mode) == 0o700
 
 
-def test_whether_anybody_listens_is_told_exactly(tmux: Tmux, machine: LisaHost) -> None:
+def test_is_listening(tmux: Tmux, machine: LisaHost) -> None:
     assert tmux.is_listening() is False
     start(tmux, machine, "lisa-x")
     assert tmux.is_listening() is True
@@ -316,9 +316,7 @@ def test_whether_anybody_listens_is_told_exactly(tmux: Tmux, machine: LisaHost) 
 
 
 @pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LANG": ""}, {"LANG": "C.UTF-8"}])
-def test_what_is_not_ascii_is_read_as_it_is_whatever_the_locale(
-    tmux: Tmux, machine: LisaHost, locale: dict[str, str]
-) -> None:
+def test_non_ascii_text_is_read_in_any_locale(tmux: Tmux, machine: LisaHost, locale: dict[str, str]) -> None:
     machine.env.update(locale)
     server = Tmux(tmux.socket, read_settings(machine.env))
     pane = start(
@@ -329,15 +327,13 @@ def test_what_is_not_ascii_is_read_as_it_is_whatever_the_locale(
     assert [found.title for found in server.list_panes()] == ["✳ tïtle"]
 
 
-def test_soft_wrapped_lines_are_read_as_one_and_blank_rows_are_not_output(tmux: Tmux, machine: LisaHost) -> None:
+def test_soft_wrapped_lines_are_joined(tmux: Tmux, machine: LisaHost) -> None:
     pane = start(tmux, machine, "lisa-wrap", "/bin/sh", "-c", "printf '%0200d\\nend\\n' 7; exec sleep 600")
     wait_until(lambda: "end" in screen(tmux, pane))
     assert screen(tmux, pane) == "0" * 199 + "7\nend"
 
 
-def test_a_batch_of_many_panes_gives_each_its_own_text_and_leaves_out_what_is_gone(
-    tmux: Tmux, machine: LisaHost
-) -> None:
+def test_capture_of_many_panes_omits_missing_ones(tmux: Tmux, machine: LisaHost) -> None:
     panes = [start(tmux, machine, f"lisa-{n}", "/bin/sh", "-c", f"echo text of {n}; exec sleep 600") for n in range(66)]
     wanted = {pane.pane_id: f"text of {n}" for n, pane in enumerate(panes)}
     wait_until(lambda: tmux.capture(list(wanted)) == wanted)
@@ -366,7 +362,7 @@ def test_a_paste_arrives_whole_as_one_bracketed_paste(tmux: Tmux, machine: LisaH
     assert tmux.call("list-buffers").text == ""
 
 
-def test_pasting_into_a_dead_pane_is_refused_and_the_server_lives(tmux: Tmux, machine: LisaHost) -> None:
+def test_paste_refuses_a_dead_pane(tmux: Tmux, machine: LisaHost) -> None:
     pane = start(tmux, machine, "lisa-dead", "/bin/true")
     other = start(tmux, machine, "lisa-other")
     wait_until(lambda: (now := tmux.find_pane("lisa-dead")) and now.dead)
@@ -378,14 +374,14 @@ def test_pasting_into_a_dead_pane_is_refused_and_the_server_lives(tmux: Tmux, ma
     assert tmux.call("list-buffers").text == ""
 
 
-def test_a_pane_that_is_gone_takes_nothing_and_leaves_no_buffer(tmux: Tmux, machine: LisaHost) -> None:
+def test_missing_pane_leaves_no_buffer(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-x")
     assert tmux.paste("%999", b"hello") == "gone"
     assert tmux.send_keys("%999", ["Enter"]) is False
     assert tmux.call("list-buffers").text == ""
 
 
-def test_copy_mode_is_left_before_anything_is_told(tmux: Tmux, machine: LisaHost) -> None:
+def test_copy_mode_is_left_before_input(tmux: Tmux, machine: LisaHost) -> None:
     pane, took = receiver(tmux, machine)
     tmux.call("copy-mode", "-t", pane.pane_id)
     assert tmux.send_keys(pane.pane_id, ["a;", "C-c", "-R"]) is True

@@ -1,4 +1,4 @@
-"""What agents call at their events: one line each, whole, private, quick."""
+"""pane/hook.sh: one private line per event."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_signal_is_one_line_with_event_time_and_payload(machine: LisaHost, fol
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_a_large_payload_is_cut_down_to_its_ids(machine: LisaHost, folder: Path, shell: list[str]) -> None:
+def test_large_payload_is_reduced_to_its_ids(machine: LisaHost, folder: Path, shell: list[str]) -> None:
     payload = {"session_id": "a-b", "transcript_path": "/t/ü x.jsonl", "text": "z" * 2_000_000}
     call(machine, folder, "PostToolUse", stdin=json.dumps(payload, ensure_ascii=False), shell=shell)
     call(machine, folder, "PostToolUse", stdin=json.dumps({"text": "z" * 40_000, "session_id": "late"}), shell=shell)
@@ -63,7 +63,7 @@ def test_a_large_payload_is_cut_down_to_its_ids(machine: LisaHost, folder: Path,
     assert second["payload"] == {"session_id": "", "transcript_path": "", "cut": True}
 
 
-def test_what_is_no_json_object_becomes_an_empty_one(machine: LisaHost, folder: Path) -> None:
+def test_other_payload_becomes_an_empty_object(machine: LisaHost, folder: Path) -> None:
     for text in ("", "plain words", "[1]", "{broken"):
         call(machine, folder, "Stop", stdin=text)
     assert [line["payload"] for line in lines(folder)] == [{}, {}, {}, {}]
@@ -89,7 +89,7 @@ def test_hooks_at_the_same_time_do_not_mix_their_lines(machine: LisaHost, folder
     assert os.listdir(folder) == ["hooks.jsonl"]
 
 
-def test_a_symlink_is_not_followed_and_a_missing_folder_is_not_made(machine: LisaHost, folder: Path) -> None:
+def test_symlink_is_not_followed_nor_folder_created(machine: LisaHost, folder: Path) -> None:
     victim = machine.project / "victim"
     victim.write_text("precious")
     (folder / "hooks.jsonl").symlink_to(victim)

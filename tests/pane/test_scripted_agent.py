@@ -79,7 +79,7 @@ class ScriptedAgentHarness:
         return wait_until(self._end)
 
     def _end(self) -> str:
-        os.kill(find_server_pid(self.tmux), signal.SIGCHLD)  # tmux 3.3a may have lost the news
+        os.kill(find_server_pid(self.tmux), signal.SIGCHLD)  # tmux 3.3a may have missed the signal
         pane = self.tmux.list_panes("lisa-agent")[0]
         return pane.dead_status or pane.dead_signal
 
@@ -105,7 +105,7 @@ def test_a_megabyte_arrives_whole(stage: ScriptedAgentHarness) -> None:
     assert stage.records("user")[0]["text"] == text + "end"
 
 
-def test_what_it_is_doing_is_in_file_title_and_on_screen(stage: ScriptedAgentHarness) -> None:
+def test_state_is_in_file_title_and_screen(stage: ScriptedAgentHarness) -> None:
     gate = stage.folder / "gate"
     stage.submit(f"[think {gate}] [stream 0 some words] [wait {gate}2] [run sleep 100]")
     stage.wait_for_state("thinking")
@@ -120,7 +120,7 @@ def test_what_it_is_doing_is_in_file_title_and_on_screen(stage: ScriptedAgentHar
     assert [record["reason"] for record in stage.records("turn_end")] == ["interrupted"]
 
 
-def test_permission_is_asked_and_each_key_means_what_it_says(stage: ScriptedAgentHarness) -> None:
+def test_permission_dialog_keys(stage: ScriptedAgentHarness) -> None:
     stage.submit("[ask echo one] [say got {last}]")
     stage.wait_for_state("waiting", waitingFor="permission")
     stage.press("Enter")
@@ -191,7 +191,7 @@ def test_clear_begins_a_new_conversation_and_exit_leaves(stage: ScriptedAgentHar
     assert stage.hooks()[-1] == "SessionEnd"
 
 
-def test_ctrl_c_clears_the_box_then_leaves_when_pressed_twice(stage: ScriptedAgentHarness) -> None:
+def test_ctrl_c_clears_the_box_and_twice_exits(stage: ScriptedAgentHarness) -> None:
     stage.tmux.paste(stage.pane, b"half a prompt")
     stage.wait_for_text("❯ half a prompt")
     stage.press("C-c")
@@ -209,7 +209,7 @@ def test_a_crash_leaves_its_last_state_behind(stage: ScriptedAgentHarness, direc
     assert stage.state()["state"] == "thinking"
 
 
-def test_it_leaves_cleanly_on_term_unless_told_to_ignore_it(machine: LisaHost, stage: ScriptedAgentHarness) -> None:
+def test_term_ends_it_cleanly_unless_ignored(machine: LisaHost, stage: ScriptedAgentHarness) -> None:
     stage.submit("[ignore TERM] [hang 600]")
     state = stage.wait_for_state("thinking")
     wait_until(lambda: "TERM" in ignored(state["pid"]))
@@ -249,7 +249,7 @@ def run(machine: LisaHost, *words: str, stdin: str = "") -> subprocess.Completed
     )  # fmt: skip
 
 
-def test_exec_prints_the_answer_alone_and_says_how_it_went(machine: LisaHost) -> None:
+def test_exec_prints_the_answer_and_exits_with_its_result(machine: LisaHost) -> None:
     good = run(machine, "--yes", "[ask echo hi] [say the tool said {last}]")
     assert (good.returncode, good.stdout) == (0, "the tool said hi\n")
     assert "Run: echo hi" in good.stderr
@@ -258,7 +258,7 @@ def test_exec_prints_the_answer_alone_and_says_how_it_went(machine: LisaHost) ->
     assert run(machine, "[exit 7]").returncode == 7
 
 
-def test_exec_refuses_what_nobody_permits_and_reads_a_long_prompt_from_stdin(machine: LisaHost) -> None:
+def test_exec_denies_permission_and_reads_long_stdin(machine: LisaHost) -> None:
     denied = run(machine, "--stdin", stdin="[ask touch made] [say tried]")
     assert (denied.returncode, denied.stdout) == (0, "tried\n")
     assert not (machine.project / "made").exists()

@@ -1,4 +1,4 @@
-"""The pane's own process: what it runs, what it records, and what it leaves behind."""
+"""pane/supervisor.sh: the command, its records and its end."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ def test_every_ending_is_recorded_with_its_own_code(
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_the_start_record_holds_run_pid_and_time_and_comes_before_the_command(
-    machine: LisaHost, folder: Path, shell: list[str]
-) -> None:
+def test_start_record_precedes_the_command(machine: LisaHost, folder: Path, shell: list[str]) -> None:
     ended = run(machine, folder, f'cp "{folder}/start" seen; echo $PPID', shell=shell)
     run_id, pid, unix = (machine.project / "seen").read_text().split()
     assert run_id == RUN_ID
@@ -104,9 +102,7 @@ def test_an_interactive_run_prints_no_exec_marker(machine: LisaHost, folder: Pat
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_the_environment_file_is_read_whole_and_gone_before_the_command_runs(
-    machine: LisaHost, folder: Path, shell: list[str]
-) -> None:
+def test_environment_file_is_read_and_removed(machine: LisaHost, folder: Path, shell: list[str]) -> None:
     text = "export A_TOKEN='it'\"'\"'s\nsecret $HOME `x`'\nexport EMPTY=''\nunset LANG\n"
     (folder / "environment").write_text(text)
     command = f'test -e "{folder}/environment" && echo still there; printf \'<%s>\' "$A_TOKEN" "${{LANG-unset}}"'
@@ -114,7 +110,7 @@ def test_the_environment_file_is_read_whole_and_gone_before_the_command_runs(
     assert "still there" not in run(machine, folder, command, shell=shell).stdout
 
 
-def test_the_command_keeps_the_callers_umask_and_lisas_files_are_private(machine: LisaHost, folder: Path) -> None:
+def test_command_keeps_umask_and_records_are_private(machine: LisaHost, folder: Path) -> None:
     run(machine, folder, "umask >out; touch made", umask=0o022)
     assert (machine.project / "out").read_text().strip() == "0022"
     assert stat.S_IMODE((machine.project / "made").stat().st_mode) == 0o644
@@ -141,7 +137,7 @@ def test_a_symlink_in_the_folder_is_not_followed(machine: LisaHost, folder: Path
     assert not (folder / "done.txt").is_symlink()
 
 
-def test_a_symlink_put_in_place_of_the_heartbeat_later_is_not_followed(machine: LisaHost, folder: Path) -> None:
+def test_later_heartbeat_symlink_is_not_followed(machine: LisaHost, folder: Path) -> None:
     victim = machine.project / "victim"
     victim.write_text("precious")
     os.utime(victim, (1, 1))
@@ -164,7 +160,7 @@ def test_without_a_folder_nothing_is_made(machine: LisaHost, folder: Path) -> No
     assert not folder.exists()
 
 
-def test_an_agent_that_handles_ctrl_c_and_ends_well_is_completed(machine: LisaHost, folder: Path) -> None:
+def test_agent_that_handles_ctrl_c_completes(machine: LisaHost, folder: Path) -> None:
     tmux, pane = in_pane(machine, folder, "trap 'echo caught; exit 0' INT; echo ready; while :; do sleep 0.05; done")
     wait_until(lambda: "ready" in screen(tmux, pane))
     tmux.send_keys(pane.pane_id, ["C-c"])
@@ -182,9 +178,7 @@ def _commands(pane: Pane) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(("key", "code"), [("C-c", 130), ("C-\\", 131)])
-def test_ctrl_c_ends_a_command_that_does_not_handle_it_but_not_its_record(
-    machine: LisaHost, folder: Path, key: str, code: int
-) -> None:
+def test_end_after_ctrl_c_is_recorded(machine: LisaHost, folder: Path, key: str, code: int) -> None:
     tmux, pane = in_pane(machine, folder, "exec sleep 60")
     # until then it is a shell, and bash ignores SIGQUIT
     wait_until(lambda: ["sleep", "60"] in _commands(pane), what="it runs")
@@ -242,14 +236,14 @@ def running(pane: Pane, command: str) -> list[psutil.Process]:
     return found
 
 
-def test_killing_the_supervisor_hangs_up_the_command_and_that_is_recorded(machine: LisaHost, folder: Path) -> None:
+def test_killed_supervisor_hangs_up_the_command(machine: LisaHost, folder: Path) -> None:
     _, pane = in_pane(machine, folder, "exec sleep 60")
     os.kill(pane.pid, signal.SIGKILL)
     wait_until(lambda: (folder / "done.txt").exists())
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGHUP}\n"
 
 
-def test_killing_the_witness_is_recorded_by_the_supervisor(machine: LisaHost, folder: Path) -> None:
+def test_killed_recorder_is_recorded_by_the_supervisor(machine: LisaHost, folder: Path) -> None:
     in_pane(machine, folder, "echo $PPID >witness; exec sleep 60")
     wait_until(lambda: (machine.project / "witness").exists() and (machine.project / "witness").read_text())
     os.kill(int((machine.project / "witness").read_text()), signal.SIGKILL)
@@ -257,7 +251,7 @@ def test_killing_the_witness_is_recorded_by_the_supervisor(machine: LisaHost, fo
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGKILL}\n"
 
 
-def test_a_hang_up_is_recorded_as_what_it_did_to_the_command(machine: LisaHost, folder: Path) -> None:
+def test_hangup_is_recorded_with_its_exit_code(machine: LisaHost, folder: Path) -> None:
     tmux, _ = in_pane(machine, folder, "exec sleep 60")
     tmux.kill_session("lisa-pane")
     wait_until(lambda: (folder / "done.txt").exists())
@@ -277,5 +271,5 @@ def test_without_bash_the_command_runs_in_sh(machine: LisaHost, folder: Path) ->
     assert run(machine, folder, "exit 6", shell=["/bin/sh"]).returncode == 6
 
 
-def test_a_command_in_a_path_with_odd_characters_starts_in_the_panes_folder(machine: LisaHost, folder: Path) -> None:
+def test_command_starts_in_a_folder_with_odd_characters(machine: LisaHost, folder: Path) -> None:
     assert str(machine.project) in run(machine, folder, "pwd -P").stdout

@@ -23,7 +23,7 @@ def _many(project: Project, count: int) -> list[RunRef]:
     return every
 
 
-def test_ids_sort_by_time_and_never_meet(machine: LisaHost) -> None:
+def test_ids_sort_by_time_and_are_unique(machine: LisaHost) -> None:
     ids = [autopilot_runs.new_id(NOW + number / 1000) for number in range(500)]
     assert ids == sorted(ids)
     assert len({autopilot_runs.new_id(NOW) for _ in range(200)}) == 200
@@ -31,7 +31,7 @@ def test_ids_sort_by_time_and_never_meet(machine: LisaHost) -> None:
     assert ids[0].startswith("run-20270115-080000-250-")
 
 
-def test_only_the_newest_runs_are_kept_and_those_under_way(machine: LisaHost) -> None:
+def test_prune_keeps_newest_and_active_runs(machine: LisaHost) -> None:
     project = machine.context().project()
     every = _many(project, MAX_KEPT_RUNS + 5)
     with autopilot_runs.hold_lock(every[1]):
@@ -42,7 +42,7 @@ def test_only_the_newest_runs_are_kept_and_those_under_way(machine: LisaHost) ->
     assert os.listdir(os.path.join(project.folder, "locks")) == []
 
 
-def test_what_is_no_log_is_no_run(machine: LisaHost) -> None:
+def test_list_runs_ignores_other_files(machine: LisaHost) -> None:
     project = machine.context().project()
     (run,) = _many(project, 1)
     for name in ("x.json", run.id, run.id + ".json.corrupt-1", "." + run.id + ".json.tmp"):
@@ -51,7 +51,7 @@ def test_what_is_no_log_is_no_run(machine: LisaHost) -> None:
     assert autopilot_runs.list_runs(project) == [run]
 
 
-def test_a_hold_ends_with_its_holder_and_leaves_nothing(machine: LisaHost) -> None:
+def test_lock_ends_with_its_holder_and_is_removed(machine: LisaHost) -> None:
     run = RunRef(machine.context().project().folder, autopilot_runs.new_id(NOW))
     assert not autopilot_runs.is_running(run)
     with autopilot_runs.hold_lock(run):
@@ -64,7 +64,7 @@ def test_a_hold_ends_with_its_holder_and_leaves_nothing(machine: LisaHost) -> No
     assert not os.path.exists(run.lock)
 
 
-def test_a_run_is_sought_elsewhere_only_when_that_is_wished(machine: LisaHost) -> None:
+def test_find_searches_other_projects_on_request(machine: LisaHost) -> None:
     ctx = machine.context()
     (run,) = _many(ctx.project(), 1)
     other = ctx.project(str(machine.folder))

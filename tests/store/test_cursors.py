@@ -27,7 +27,7 @@ def test_a_missing_file_is_an_empty_cursor(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["garbage", "{", "[1]", '{"offset": "x"}', '{"pane": 3}', "\xff\xfe"])
-def test_anything_else_is_refused_and_left_as_it_is(tmp_path: Path, content: str) -> None:
+def test_other_content_is_refused_and_kept(tmp_path: Path, content: str) -> None:
     path = tmp_path / "c"
     path.write_text(content)
     with pytest.raises(UsageError) as raised:
@@ -45,7 +45,7 @@ def test_a_folder_and_a_symlink_are_refused(tmp_path: Path) -> None:
             cursors.read(str(path))
 
 
-def test_a_corrupt_file_is_set_aside_when_asked_to(tmp_path: Path) -> None:
+def test_corrupt_file_is_set_aside_on_reset(tmp_path: Path) -> None:
     path = tmp_path / "c"
     path.write_text("garbage")
     assert cursors.read_or_reset(str(path), True, 5.0) == (CursorFile(), True)
@@ -59,13 +59,13 @@ def test_a_file_is_private_and_so_are_new_folders(tmp_path: Path) -> None:
     assert oct((tmp_path / "a").stat().st_mode & 0o777) == "0o700"
 
 
-def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+def test_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     cursors.write(str(tmp_path / "c"), CursorFile(), "pane", 3, 0.0)
     assert oct(tmp_path.stat().st_mode & 0o777) == "0o755"
 
 
-def test_kinds_live_side_by_side_in_one_file(tmp_path: Path) -> None:
+def test_kinds_share_one_file(tmp_path: Path) -> None:
     path = str(tmp_path / "c")
     pane = PaneCursor(offset=9, line=2, anchors=(Anchor("ab", 1),))
     cursors.write(path, CursorFile(pane=pane), "pane", 9, 0.0)
@@ -77,7 +77,7 @@ def test_kinds_live_side_by_side_in_one_file(tmp_path: Path) -> None:
     assert both.legacy_offset("transcript") == 0
 
 
-def test_a_file_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+def test_failed_write_is_reported(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("")
     with pytest.raises(LisaError) as raised:
         cursors.write(os.path.join(tmp_path, "plain", "c"), CursorFile(), "pane", 1, 0.0)

@@ -14,7 +14,7 @@ from lisa_py.store import events
 from tests.lisa_host import LisaHost
 
 
-def test_numbers_go_on_when_the_log_is_halved_at_its_cap_of_lines(machine: LisaHost) -> None:
+def test_numbers_continue_after_trimming(machine: LisaHost) -> None:
     machine.env["LISA_EVENTS_MAX_LINES"] = "50"
     ctx = machine.context()
     ref = ctx.ref("lisa-x")
@@ -25,7 +25,7 @@ def test_numbers_go_on_when_the_log_is_halved_at_its_cap_of_lines(machine: LisaH
     assert [event.seq for event in kept] == list(range(121 - len(kept), 121))
 
 
-def test_a_log_that_begins_with_rubbish_is_trimmed_all_the_same(machine: LisaHost) -> None:
+def test_log_with_corrupt_start_is_trimmed(machine: LisaHost) -> None:
     machine.env["LISA_EVENTS_MAX_LINES"] = "20"
     ctx = machine.context()
     ref = ctx.ref("lisa-x")
@@ -38,7 +38,7 @@ def test_a_log_that_begins_with_rubbish_is_trimmed_all_the_same(machine: LisaHos
     assert page.next == 61
 
 
-def test_a_line_that_a_full_disk_left_unfinished_does_not_swallow_the_next_event(machine: LisaHost) -> None:
+def test_unfinished_line_does_not_hide_the_next_event(machine: LisaHost) -> None:
     ctx = machine.context()
     ref = ctx.ref("lisa-x")
     for _ in range(2):
@@ -58,7 +58,7 @@ def test_a_line_that_a_full_disk_left_unfinished_does_not_swallow_the_next_event
     assert page.dropped == 1
 
 
-def test_an_event_of_strange_bytes_hides_no_other(machine: LisaHost) -> None:
+def test_invalid_bytes_do_not_hide_other_events(machine: LisaHost) -> None:
     ctx = machine.context()
     ref = ctx.ref("lisa-x")
     events.add(ref, ctx.settings, 0.0, type="lifecycle", reason="spawn_success")

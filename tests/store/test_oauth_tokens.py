@@ -1,4 +1,4 @@
-"""The token pool: in turn, one writer at a time, and nothing is ever lost or shown."""
+"""store/oauth_tokens: tokens in turn, one writer at a time, no secret shown."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def stored(here: Settings) -> dict[str, Any]:
 
 
 def spawn(here: Settings, run_id: str) -> str:
-    """What a spawn does; the token's text."""
+    """Reserve and consume a token as a spawn does; return its secret."""
     held = oauth_tokens.reserve(here, NOW, run_id)
     if held.id:
         oauth_tokens.consume(here, NOW, run_id, held.id)
     return held.token
 
 
-def test_the_id_is_told_by_the_token_and_the_file_is_private(here: Settings) -> None:
+def test_id_is_derived_from_the_token_and_file_is_private(here: Settings) -> None:
     assert oauth_tokens.make_id("tok-AAA") == "oauth-29a48b8b013d"
     assert stat.S_IMODE(os.stat(oauth_tokens.path(here)).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(here.state_dir).st_mode) == 0o700
@@ -61,13 +61,13 @@ def test_two_spawns_at_once_get_different_tokens(here: Settings) -> None:
     assert oauth_tokens.reserve(here, NOW, "1").token == "tok-A"  # asking again gives the same
 
 
-def test_a_spawn_that_fails_gives_its_token_back(here: Settings) -> None:
+def test_failed_spawn_releases_its_token(here: Settings) -> None:
     oauth_tokens.reserve(here, NOW, "1")
     oauth_tokens.release(here, NOW, "1")
     assert oauth_tokens.reserve(here, NOW, "2").token == "tok-A"
 
 
-def test_a_reservation_ends_with_its_time_to_live(here: Settings) -> None:
+def test_reservation_expires(here: Settings) -> None:
     oauth_tokens.reserve(here, NOW, "1")
     late = NOW + here.oauth_reservation_ttl_seconds
     assert oauth_tokens.preview(here, late - 1).id == SECOND
@@ -75,7 +75,7 @@ def test_a_reservation_ends_with_its_time_to_live(here: Settings) -> None:
     assert oauth_tokens.preview(here, NOW - 3600).id == SECOND  # one from the future is active
 
 
-def test_who_lost_the_reservation_cannot_consume(here: Settings) -> None:
+def test_consume_needs_the_reservation(here: Settings) -> None:
     held = oauth_tokens.reserve(here, NOW, "1")
     oauth_tokens.remove(here, NOW, held.id)
     with pytest.raises(LisaError) as problem:
@@ -83,7 +83,7 @@ def test_who_lost_the_reservation_cannot_consume(here: Settings) -> None:
     assert problem.value.code == "spawn_oauth_selection_failed"
 
 
-def test_no_token_left_is_said_and_an_empty_pool_is_nothing_to_say(here: Settings, machine: LisaHost) -> None:
+def test_exhausted_pool_warns_and_empty_pool_does_not(here: Settings, machine: LisaHost) -> None:
     for run in ("1", "2", "3"):
         oauth_tokens.reserve(here, NOW, run)
     assert "reserved" in oauth_tokens.reserve(here, NOW, "4").warning
@@ -95,7 +95,7 @@ def test_no_token_left_is_said_and_an_empty_pool_is_nothing_to_say(here: Setting
     assert oauth_tokens.reserve(here, NOW, "6") == oauth_tokens.TokenReservation()
 
 
-def test_a_failed_token_is_set_aside_with_reason_and_time_and_can_come_back(here: Settings) -> None:
+def test_failed_token_is_disabled_and_can_be_enabled(here: Settings) -> None:
     assert oauth_tokens.quarantine(here, NOW, FIRST, "expired_token")
     assert not oauth_tokens.quarantine(here, NOW, FIRST, "expired_token")
     kept = stored(here)["tokens"][0]
@@ -106,7 +106,7 @@ def test_a_failed_token_is_set_aside_with_reason_and_time_and_can_come_back(here
     assert "tok-A" in [spawn(here, str(number)) for number in range(2)]
 
 
-def test_adding_a_token_again_adds_nothing_but_brings_it_back(here: Settings) -> None:
+def test_adding_a_token_again_enables_it(here: Settings) -> None:
     oauth_tokens.quarantine(here, NOW, FIRST, "expired_token")
     again = oauth_tokens.add(here, NOW, token="  tok-A\n")
     assert (again.added, again.id, again.count) == (False, FIRST, 3)
@@ -126,7 +126,7 @@ def test_a_preview_writes_nothing(here: Settings) -> None:
     assert Path(oauth_tokens.path(here)).read_bytes() == before
 
 
-def test_a_token_may_come_from_a_command_that_is_asked_at_every_spawn(machine: LisaHost) -> None:
+def test_token_command_runs_at_every_spawn(machine: LisaHost) -> None:
     here = read_settings(machine.env)
     oauth_tokens.add(here, NOW, command="cat secret-of-mine 2>/dev/null")
     oauth_tokens.add(here, NOW, command="echo tok-from-store; true")
@@ -137,7 +137,7 @@ def test_a_token_may_come_from_a_command_that_is_asked_at_every_spawn(machine: L
     assert broken["lastFailureReason"] == "command_failed" and "reservedBy" not in broken
 
 
-def test_a_pool_of_the_earlier_program_is_read_and_tidied(machine: LisaHost) -> None:
+def test_older_pool_is_read_and_normalised(machine: LisaHost) -> None:
     here = read_settings(machine.env)
     os.makedirs(here.state_dir, mode=0o700)
     old = {
@@ -176,7 +176,7 @@ def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
     assert len(stored(read_settings(machine.env))["tokens"]) == 200
 
 
-def test_a_lock_that_is_held_too_long_is_a_warning_not_a_failure(here: Settings) -> None:
+def test_lock_timeout_is_a_warning(here: Settings) -> None:
     import fcntl
 
     with open(oauth_tokens.path(here) + ".lock") as held:

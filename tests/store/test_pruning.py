@@ -1,4 +1,4 @@
-"""store/pruning: what is over is forgotten, what is not stays."""
+"""store/pruning: outdated records are removed, others stay."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _run(ctx: Context, ident: str, age: float) -> Path:
     return aged(run.log, age)
 
 
-def test_logs_of_runs_go_after_their_time_but_not_while_they_are_under_way(ctx: Context) -> None:
+def test_old_run_logs_are_removed_unless_active(ctx: Context) -> None:
     old, young, active = (f"run-20270101-000000-00{number}-abcdef" for number in range(3))
     for ident in (old, young, active):
         _run(ctx, ident, 13 * DAY if ident == young else 15 * DAY)
@@ -51,7 +51,7 @@ def test_logs_of_runs_go_after_their_time_but_not_while_they_are_under_way(ctx: 
     assert [run.id for run in autopilot_runs.list_runs(ctx.project())] == [active, young]
 
 
-def test_event_logs_go_after_their_time_and_only_where_nothing_else_is_left(ctx: Context) -> None:
+def test_old_event_logs_of_killed_sessions_are_removed(ctx: Context) -> None:
     for name in ("lisa-old", "lisa-young", "lisa-alive"):
         events.add(ctx.ref(name), ctx.settings, NOW, type="lifecycle", reason="kill_success")
         aged(ctx.ref(name).events, 13 * DAY if name == "lisa-young" else 15 * DAY)
@@ -61,7 +61,7 @@ def test_event_logs_go_after_their_time_and_only_where_nothing_else_is_left(ctx:
     assert there == ["lisa-young", "lisa-alive"]
 
 
-def test_halves_of_files_whose_writers_were_killed_go_wherever_lisa_writes(ctx: Context) -> None:
+def test_temporary_files_of_killed_writers_are_removed(ctx: Context) -> None:
     ref = ctx.ref("lisa-x")
     events.add(ref, ctx.settings, NOW, type="lifecycle", reason="kill_success")
     memory_file = remember(ctx, ref, DAY)
@@ -84,7 +84,7 @@ def test_halves_of_files_whose_writers_were_killed_go_wherever_lisa_writes(ctx: 
     assert fresh.exists() and others.exists() and memory_file.exists()
 
 
-def test_memories_go_when_they_have_expired(ctx: Context) -> None:
+def test_expired_memories_are_removed(ctx: Context) -> None:
     over, live = remember(ctx, ctx.ref("lisa-a"), -1), remember(ctx, ctx.ref("lisa-b"), HOUR)
     corrupt = live.parent / "lisa-c.json"
     corrupt.write_text("{")
@@ -93,7 +93,7 @@ def test_memories_go_when_they_have_expired(ctx: Context) -> None:
     assert not over.exists()
 
 
-def test_locks_of_names_without_a_folder_go_unless_somebody_holds_them(ctx: Context) -> None:
+def test_unused_locks_are_removed_unless_held(ctx: Context) -> None:
     folder = Path(ctx.project().folder) / "locks"
     for name in ("lisa-lost", "lisa-new", "lisa-there", "lisa-held"):
         with session_records.session_lock(ctx.ref(name), ctx.settings, "name"):

@@ -52,7 +52,7 @@ def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
     assert _registry(ctx).read().names == {f"n{number}": 3 for number in range(WRITERS)}
 
 
-def test_reading_a_store_leaves_no_trace_on_disk(machine: LisaHost) -> None:
+def test_read_creates_nothing(machine: LisaHost) -> None:
     ctx = machine.context()
     assert _registry(ctx).read() == Names()
     assert not os.path.exists(ctx.settings.state_dir)
@@ -71,7 +71,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_corrupt_store_is_named_by_readers_and_set_aside_by_writers(machine: LisaHost, broken: bytes) -> None:
+def test_corrupt_store_is_refused_by_read_and_set_aside_by_change(machine: LisaHost, broken: bytes) -> None:
     ctx = machine.context(given_fields=frozenset())
     registry = _registry(ctx)
     with registry.change(ctx.settings, ctx.clock.now()) as opened:
@@ -110,7 +110,7 @@ def test_each_corrupt_file_is_kept(machine: LisaHost) -> None:
     assert len(set(kept)) == 4 and all(os.path.exists(path) for path in kept)
 
 
-def test_a_sound_store_that_cannot_be_read_just_now_is_not_taken_for_corrupt(machine: LisaHost) -> None:
+def test_temporary_read_failure_sets_nothing_aside(machine: LisaHost) -> None:
     ctx = machine.context()
     registry = _registry(ctx)
     with registry.change(ctx.settings, ctx.clock.now()) as opened:
@@ -161,7 +161,7 @@ def test_a_store_is_private_and_no_symlink_is_followed(machine: LisaHost) -> Non
     assert not os.path.islink(registry.path)
 
 
-def test_a_store_that_cannot_be_written_says_so(machine: LisaHost) -> None:
+def test_failed_write_is_reported(machine: LisaHost) -> None:
     ctx = machine.context()
     (machine.folder / "state").write_text("not a folder")
     registry = _registry(ctx)

@@ -1,4 +1,4 @@
-"""What the stores write is what they read, whatever the words."""
+"""Stores read back any content they write."""
 
 from __future__ import annotations
 

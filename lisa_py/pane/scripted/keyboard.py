@@ -1,4 +1,4 @@
-"""Bytes of a terminal in raw mode, as keys, typed text and pasted text."""
+"""Parse bytes of a terminal in raw mode into keys, typed text and pasted text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
 
 
 class Keyboard:
-    """Feed it what was read; it gives (kind, value) with kind key, text or paste."""
+    """Parser of input bytes into (kind, value) with kind key, text or paste."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -27,7 +27,7 @@ class Keyboard:
 
     @property
     def has_pending(self) -> bool:
-        """Whether bytes are held back that only more bytes (or their absence) can tell apart."""
+        """Return True if held-back bytes need more bytes, or a pause, to be parsed."""
         return bool(self._buffer) and not self._pasting
 
     def feed(self, data: bytes) -> list[tuple[str, str]]:
@@ -42,7 +42,7 @@ class Keyboard:
         return events
 
     def flush(self) -> list[tuple[str, str]]:
-        """No more bytes came: an Escape that stands alone is the key."""
+        """Parse the held-back bytes after a pause: a single Escape is the key."""
         lone = bytes(self._buffer)
         self._buffer.clear()
         if lone[:1] == b"\x1b":
@@ -101,7 +101,7 @@ class Keyboard:
 
 
 def _count_unfinished(data: bytearray) -> int:
-    """How many bytes at the end begin a character that is not whole yet."""
+    """Return the number of bytes at the end that begin an incomplete character."""
     for back in range(1, min(4, len(data)) + 1):
         byte = data[-back]
         if byte & 0xC0 == 0x80:

@@ -30,7 +30,7 @@ _VALUE_OPTIONS = ("--session-id", "--resume", "--hook", "--dialog", "--model")
 
 
 class Options:
-    """The words of the command line."""
+    """Options of the command line."""
 
     def __init__(self, words: list[str]) -> None:
         self.values: dict[str, str] = {}
@@ -53,7 +53,7 @@ class Options:
 
 
 def main(words: list[str]) -> int:
-    """Run; returns the exit code."""
+    """Run the agent and return the exit code."""
     options = Options(words)
     if options.switches & {"--help", "--version"}:
         sys.stdout.write(USAGE if "--help" in options.switches else VERSION + "\n")
@@ -127,7 +127,7 @@ def _start_conversation(state_files: StateFiles, interface: Terminal, options: O
 
 
 def _record_queued_prompt(state_files: StateFiles, interface: Terminal, text: str) -> None:
-    """A prompt was submitted: while busy it waits its turn, which the transcript says at once."""
+    """Queue a submitted prompt; the transcript records it at once."""
     if state_files.state not in ("idle", "interrupted", "error") and not text.startswith("/"):
         state_files.append_record("queued", text=text)
         state_files.write_state(state_files.state, queued=interface.queued)
@@ -164,11 +164,11 @@ def _run_slash_command(state_files: StateFiles, interface: Terminal, text: str) 
     interface.show_state("idle")
 
 
-# -- one prompt and out ----------------------------------------------------------------------------------------
+# -- exec run -------------------------------------------------------------------------------------------------
 
 
 class ExecInterface:
-    """An exec run's face: progress on standard error, the answer on standard output, nobody to ask."""
+    """Interface of an exec run: progress on stderr, the answer on stdout, no user to ask."""
 
     queued = 0
 

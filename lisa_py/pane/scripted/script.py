@@ -1,4 +1,4 @@
-"""Prompts as scripts: finds the directives in a prompt."""
+"""Parse the directives of a prompt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VERBS = frozenset(
 
 
 def parse_directives(prompt: str) -> list[tuple[str, str]]:
-    """(verb, rest) of every directive, in order; brackets inside a directive balance."""
+    """Return (verb, rest) of every directive in order; brackets inside a directive balance."""
     steps: list[tuple[str, str]] = []
     at = prompt.find("[")
     while at >= 0:
@@ -38,7 +38,7 @@ def _find_closing(text: str, start: int) -> int:
 
 
 def parse_number(text: str, default: float) -> tuple[float, str]:
-    """A leading number and what follows it; the default and the whole text when there is none."""
+    """Return a leading number and the rest; the default and the whole text if there is none."""
     word, _, rest = text.partition(" ")
     try:
         return float(word), rest.strip()
@@ -47,12 +47,12 @@ def parse_number(text: str, default: float) -> tuple[float, str]:
 
 
 def split_parts(text: str) -> list[str]:
-    """Pieces between bars."""
+    """Return the parts between bars."""
     return [piece.strip() for piece in text.split("|") if piece.strip()]
 
 
 def parse_todos(text: str) -> list[tuple[str, str]]:
-    """(text, status) of a task list: `x` marks done, `>` marks the one in work."""
+    """Return (text, status) of a task list: `x` marks completed, `>` in progress."""
     marks = {"x": "completed", ">": "in_progress"}
     found = []
     for piece in split_parts(text):

@@ -11,5 +11,5 @@ signal = plain.signal
 
 
 def signal_number(name: str) -> int:
-    """Of TERM or SIGTERM."""
+    """Return the number of TERM or SIGTERM."""
     return int(getattr(plain, "SIG" + name.upper().removeprefix("SIG")))

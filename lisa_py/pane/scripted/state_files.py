@@ -1,4 +1,4 @@
-"""What the agent leaves on disk, as real ones do: a state file per process, a transcript per conversation; hooks."""
+"""Write the state file of the process and the transcript of the conversation, and call hooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ except ImportError:  # another Python than CPython
 
 
 def dumps(value: object) -> str:
-    """JSON of plain values; the json package would take a third of the whole start."""
+    """Return plain values as JSON; importing json would take a third of the start."""
     if isinstance(value, str):
         return _string(value)
     if value is None or isinstance(value, bool):
@@ -57,7 +57,7 @@ class StateFiles:
     def write_state(
         self, state: str, *, waiting_for: str = "", error: str = "", detail: str = "", queued: int = 0
     ) -> None:
-        """Say what the agent is doing from now on; readers see the old or the new state, never half of one."""
+        """Write the present state atomically."""
         self.state = state
         record = {
             "pid": self._pid,
@@ -90,7 +90,7 @@ class StateFiles:
         _write(self.transcript, dumps(line) + "\n", os.O_APPEND)
 
     def call_hook(self, event: str, **fields: object) -> None:
-        """Call the hook with the event's JSON on its standard input, and wait for it."""
+        """Run the hook with the event as JSON on stdin, and wait for it."""
         if not self._hook:
             return
         payload = {
@@ -132,7 +132,7 @@ def _write(path: str, text: str, open_flags: int) -> None:
 
 
 def _read_start_time(pid: int) -> int:
-    """The process's start time as Linux counts it; 0 elsewhere."""
+    """Return the start time of the process in clock ticks since boot; 0 on other systems than Linux."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as handle:
             return int(handle.read().rpartition(b")")[2].split()[19])

@@ -1,4 +1,4 @@
-"""The agent on a terminal: output that scrolls, and below it what it is doing, a dialog, and the prompt box."""
+"""Terminal interface of the agent: scrolling output above a status line, a dialog and the prompt box."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _FOOTER_DIALOG = "  waiting · number or Enter chooses · esc to cancel"
 
 
 class Hangup(Exception):
-    """The terminal is gone."""
+    """The terminal has been closed."""
 
 
 class Terminal:
-    """Raw mode for as long as it lives; `queue` holds what was submitted and not yet taken."""
+    """A terminal in raw mode; `queue` holds submitted prompts that have not been taken yet."""
 
     def __init__(self, name: str, *, alternate: bool) -> None:
         self.queue: list[str] = []
@@ -70,7 +70,7 @@ class Terminal:
     def queued(self) -> int:
         return len(self.queue)
 
-    # -- showing -----------------------------------------------------------------------------------------------
+    # -- output ------------------------------------------------------------------------------------------------
 
     def print(self, text: str) -> None:
         self._write(self._erase() + text.replace("\n", "\r\n") + "\r\n" + self._render_live())
@@ -141,10 +141,10 @@ class Terminal:
         while data:
             data = data[os.write(1, data) :]
 
-    # -- listening ---------------------------------------------------------------------------------------------
+    # -- input -------------------------------------------------------------------------------------------------
 
     def pump(self, seconds: float, handle: int = -1) -> bool:
-        """Serve the keyboard for so long; True as soon as `handle` can be read. Raises Interrupted, Hangup."""
+        """Process keys for the given time; return True once `handle` is readable. Raise Interrupted, Hangup."""
         end = time.monotonic() + seconds
         while True:
             left = end - time.monotonic()
@@ -171,13 +171,13 @@ class Terminal:
         return handle in ready
 
     def wait_for_prompt(self) -> str:
-        """The next submitted prompt."""
+        """Return the next submitted prompt."""
         while not self.queue:
             self._read_input(60.0)
         return self.queue.pop(0)
 
     def choose(self, title: str, detail: str, choices: list[str]) -> int:
-        """Let the user choose; index of the choice. Raises Interrupted on Escape."""
+        """Return the index of the user's choice. Raise Interrupted on Escape."""
         self._dialog, self._choice, self._picked = (title, detail, choices), 0, -1
         self.show_state("waiting")
         try:
@@ -249,7 +249,7 @@ def _terminal_width() -> int:
 
 
 def _truncate_row(row: str, width: int) -> str:
-    """Cut to the columns there are; beyond Latin letters two columns are reckoned with, so that a row never wraps."""
+    """Cut to the width; other than Latin letters count as two columns, so that a row never wraps."""
     if len(row) * 2 < width:
         return row
     used = 0

@@ -1,4 +1,4 @@
-"""One turn: the agent does what the prompt's directives say, step by step."""
+"""Execute the directives of one prompt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class UserInterface(Protocol):
-        """Whoever the agent shows itself to: a terminal, or the caller of an exec run."""
+        """User interface of the agent: a terminal, or the caller of an exec run."""
 
         def print(self, text: str) -> None: ...
         def show_partial(self, text: str) -> None: ...
@@ -40,7 +40,7 @@ class TurnFailure(Exception):
 
 
 class ExitRequest(Exception):
-    """The process is to end in good order with this code."""
+    """The process exits cleanly with this code."""
 
     def __init__(self, code: int, reason: str = "other") -> None:
         super().__init__(reason)
@@ -62,7 +62,7 @@ PERMISSION_CHOICES = ["Yes", "Yes, and do not ask again", "No"]
 
 
 class ScriptedTurn:
-    """The steps of one prompt; every verb is the method of its name."""
+    """The steps of one prompt; the method `do_<verb>` executes a verb."""
 
     def __init__(self, state_files: StateFiles, interface: UserInterface, granted: set[str]) -> None:
         self._state_files = state_files
@@ -73,7 +73,7 @@ class ScriptedTurn:
         self.answer = ""
 
     def run(self, prompt: str, *, queued: bool) -> str:
-        """Do the whole turn; returns how it ended: completed, failed or interrupted."""
+        """Execute the turn and return completed, failed or interrupted."""
         state_files = self._state_files
         state_files.turn = f"turn-{time.time_ns()}"
         state_files.append_record("turn_start")
@@ -116,7 +116,7 @@ class ScriptedTurn:
         self._state_files.write_state(state, queued=self._interface.queued, **more)
         self._interface.show_state(state)
 
-    # -- passing time ------------------------------------------------------------------------------------------
+    # -- waiting -----------------------------------------------------------------------------------------------
 
     def do_think(self, rest: str) -> None:
         self._set_state("thinking")
@@ -147,7 +147,7 @@ class ScriptedTurn:
         while time.monotonic() < end:
             pass
 
-    # -- saying ------------------------------------------------------------------------------------------------
+    # -- output ------------------------------------------------------------------------------------------------
 
     def do_say(self, rest: str) -> None:
         self._record_reply(rest.replace("{last}", self._last.strip()))
@@ -270,7 +270,7 @@ class ScriptedTurn:
             os.close(reader)
         return os.waitstatus_to_exitcode(status), b"".join(parts).decode("utf-8", "replace")
 
-    # -- ending badly ------------------------------------------------------------------------------------------
+    # -- failures ----------------------------------------------------------------------------------------------
 
     def do_retry(self, rest: str) -> None:
         kind, _, more = rest.partition(" ")
