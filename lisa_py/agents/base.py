@@ -180,7 +180,7 @@ class Agent:
         """Return True if nested detection applies to this launch (contract: codex exec)."""
         return False
 
-    # -- watching ---------------------------------------------------------------------------------------------
+    # -- status -----------------------------------------------------------------------------------------------
 
     def is_agent(self, process: Process) -> bool:
         """Return True if a process of the pane is this agent itself (not one of its tools)."""
@@ -223,7 +223,7 @@ class Agent:
         """Return True if a pane line belongs to the start-up output of the agent."""
         return False
 
-    # -- telling ----------------------------------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------------------------------
 
     def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
         return InputPlan()

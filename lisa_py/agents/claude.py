@@ -66,7 +66,7 @@ class Claude(base.Agent):
 
         return one_shot.build_one_shot_command(prompt, model, facts)
 
-    # -- watching ---------------------------------------------------------------------------------------------
+    # -- status -----------------------------------------------------------------------------------------------
 
     def is_agent(self, process: Process) -> bool:
         return session.is_agent(process)
@@ -106,7 +106,7 @@ class Claude(base.Agent):
 
         return super().find_choices(dialog_part(screen))
 
-    # -- telling ----------------------------------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------------------------------
 
     def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
         from lisa_py.agents._claude import input as claude_input  # noqa: PLC0415 - not on the way of a status read

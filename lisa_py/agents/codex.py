@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, transcript
-from lisa_py.agents._codex import session as threads
+from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, session, transcript
 from lisa_py.agents.base import Agent, AgentLaunch, Binding, Facts, InputPlan, LaunchPlan, TurnEdge, View
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
@@ -42,7 +41,7 @@ class Codex(Agent):
         return probe.probe_binary(binary, environ, timeout)
 
     def home(self, environ: Mapping[str, str]) -> str:
-        return threads.config_folder(environ)
+        return session.config_folder(environ)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._codex import one_shot  # noqa: PLC0415 - only preflight asks
@@ -56,10 +55,10 @@ class Codex(Agent):
         return request.mode == "exec"
 
     def is_agent(self, process: Process) -> bool:
-        return threads.is_agent(process)
+        return session.is_agent(process)
 
     def bind(self, view: View) -> Binding:
-        return threads.bind(view)
+        return session.bind(view)
 
     def collect_reports(self, view: View, binding: Binding) -> list[AgentReport]:
         return reports.collect_reports(view, binding)
@@ -71,7 +70,7 @@ class Codex(Agent):
         return reports.turn_edge(hook)
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
-        return threads.watch_paths(view, binding)
+        return session.watch_paths(view, binding)
 
     def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
         return transcript.parse_frames(line, offset)
@@ -92,9 +91,9 @@ class Codex(Agent):
         return codex_input.find_acceptance(text, since, view, binding)
 
     def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
-        from lisa_py.agents._codex import screen as screens  # noqa: PLC0415 - only answers to dialogs
+        from lisa_py.agents._codex.screen import find_choices  # noqa: PLC0415 - only answers to dialogs
 
-        return screens.find_choices(screen)
+        return find_choices(screen)
 
 
 AGENT = Codex()

@@ -211,7 +211,7 @@ class Scripted(Agent):
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
             return []  # an unknown, broken or half-written line
 
-    # -- telling: how is it given a text, and how is it seen to have taken it? ------------------------------------
+    # -- sending -----------------------------------------------------------------------------------------------
 
     def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
         has_old_text = any(report.state == "interrupted" for report in agent_reports)

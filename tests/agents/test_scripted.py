@@ -172,7 +172,7 @@ def test_the_transcript_is_the_last_report(tmp_path: Path, frames: list[Frame], 
     assert (report.source, report.state) == ("transcript", state)
 
 
-# -- reading and telling ------------------------------------------------------------------------------------------
+# -- reading and sending ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b'"text"', b'{"no": "type"}', b"\xff\xfe"])

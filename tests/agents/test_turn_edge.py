@@ -1,4 +1,4 @@
-"""Which hooks of which agent tell that a prompt was taken, or that a turn is over."""
+"""Hooks of each agent that mark an accepted prompt or the end of a turn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRED = {"claude": CLAUDE, "codex": CODEX, "scripted": CLAUDE}
 
 
 @pytest.mark.parametrize("name", EDGES)
-def test_of_all_hooks_an_agent_fires_only_these_are_the_edges_of_a_turn(name: str) -> None:
+def test_only_these_hooks_are_edges_of_a_turn(name: str) -> None:
     agent = agents.get(name)
     edges = {event: agent.turn_edge({"hook": event, "at": 1.0}) for event in (*FIRED[name], "", "PreCompact")}
     assert {event: edge for event, edge in edges.items() if edge} == EDGES[name]

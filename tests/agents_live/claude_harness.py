@@ -137,7 +137,7 @@ class ClaudeHarness:
             what=f"{turns} turns are over", timeout=40,
         )  # fmt: skip
 
-    # -- telling ----------------------------------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------------------------------
 
     def send(self, text: str) -> None:
         """Give it a text as the agent file says, and press Enter."""

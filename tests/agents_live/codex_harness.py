@@ -148,7 +148,7 @@ class CodexHarness:
         wait_until(done.exists, timeout=20)
         return int(done.read_text().strip().partition(":")[2])
 
-    # -- telling ----------------------------------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------------------------------
 
     def send(self, text: str) -> None:
         """Give it a text as the agent file says, and press Enter."""

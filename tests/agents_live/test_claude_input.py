@@ -1,4 +1,4 @@
-"""Telling the real claude: each text arrives once, whole, as a prompt, however it begins and ends."""
+"""Send texts to the real claude: each arrives once, whole, as a prompt."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def _has_queued_prompt(view: View, found: session.ClaudeSessionFile) -> bool:
     """
     if not _idle_seconds(view, found) <= PROMPT_START_SECONDS or not view.frames:
         return False
-    from lisa_py.agents._claude import transcript  # noqa: PLC0415 - loaded already, by whoever read the frames
+    from lisa_py.agents._claude import transcript  # noqa: PLC0415 - already loaded by the reader of the frames
 
     edge = next((frame for frame in reversed(view.frames) if frame.kind in ("turn_start", "turn_end")), None)
     turn_started = edge is not None and edge.kind == "turn_start" and edge.at >= found.changed_at
@@ -281,7 +281,7 @@ def _frames_report(frames: Sequence[Frame]) -> AgentReport | None:
 
 
 def _describe_tool_call(frame: Frame) -> str:
-    from lisa_py.agents._claude import transcript  # noqa: PLC0415 - loaded already, by whoever read the frame
+    from lisa_py.agents._claude import transcript  # noqa: PLC0415 - already loaded by the reader of the frame
 
     return transcript.describe_call(frame.tool, frame.text)
 
