@@ -164,12 +164,12 @@ lisa session autopilot --resume-from run.json --json
 lisa session autopilot --resume-from last
 lisa session autopilot --goal analysis --stream-json""",
     notes="""\
-A failed step ends the run and keeps its answer (output, errorCode, exitCode); after a failed monitor step what
-the session has said is still captured, and it is not killed. --resume-from takes the summary, does the failed step and
-those after it again, and keeps what is done; agent, prompt, model, lane, folder and limits are those of the first run
-unless given anew.
+A failed step ends the run and keeps its answer (output, errorCode, exitCode). After a failed monitor step the output of
+the session is still captured, and the session is not killed. --resume-from repeats the failed step and the steps after
+it and keeps earlier results; agent, prompt, model, lane, folder and limits are those of the first run unless given
+again.
 
-After every step the summary also goes into a log in the project's folder (the newest 20 runs are kept), so that a run
-whose process was killed can be resumed by its id (autopilotId), or as `last`, the project's newest run. A resumed run
-keeps its id. A file that is named like a run goes before the run.""",
+After each step the summary is also written to a log in the folder of the project, which keeps the newest 20 runs. A run
+whose process was killed can be resumed by its id (autopilotId) or as `last`, the newest run of the project. A resumed
+run keeps its id. If a file and a run have the same name, the file is used.""",
 )

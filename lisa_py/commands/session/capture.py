@@ -281,7 +281,7 @@ def text(answer: SessionCaptureResult, args: Args) -> str:
     output = next(
         (output for output in (answer.summary, answer.semantic_delta, answer.capture) if output is not UNSET), ""
     )
-    # a delta is exact, so that deltas put together are the whole; text for people ends with a newline
+    # deltas are exact, so that they can be concatenated; text for people ends with a newline
     is_complete = answer.delta_mode is not UNSET or not output or output.endswith("\n")
     return output if is_complete else output + "\n"
 

@@ -130,7 +130,7 @@ COMMAND = Command(
     exit_code=lambda answer: 1 if isinstance(answer, FailedSnapshotResult) else 0,
     errors=("invalid_delta_from", "invalid_markers",),
     exits={0: "answered, also for a missing session (see errorCode)", 1: "refused, tmux cannot be "
-           "asked, or --fail-not-found and there is no such session"},
+           "queried, or --fail-not-found and the session does not exist"},
     example="lisa session snapshot --session lisa-demo-1 --json-min\n"
     "lisa session snapshot --session lisa-demo-1 --delta-from 1200 --json-min",
     notes="The pane is read, not the transcript. nextOffset of one call is --delta-from of the next, which then shows "
