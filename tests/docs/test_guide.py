@@ -1,4 +1,4 @@
-"""The guide for orchestrators: every script in it runs, here with the scripted agent."""
+"""Run every script of the guide for orchestrators with the scripted agent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
         ["\n  lisa-child (scripted/interactive)", "both done"],
     ),
 }
-"""What the scripted agent is told for each pattern, and what must come out."""
+"""Environment of each pattern, and texts that its output must contain."""
 
 
 def blocks(page: Path) -> list[str]:
@@ -54,14 +54,14 @@ def run(machine: LisaHost, script: str, env: dict[str, str]) -> subprocess.Compl
     )
 
 
-def test_each_pattern_has_a_script_and_what_it_is_told_here() -> None:
+def test_each_pattern_has_one_script_and_an_expectation() -> None:
     assert {page.stem for page in PATTERNS} == set(EXPECTATIONS)
     assert all(len(blocks(page)) == 1 for page in PATTERNS)
     assert not [page.stem for page in PATTERNS if f"patterns/{page.name}" not in (GUIDE / "README.md").read_text()]
 
 
 @pytest.mark.parametrize("page", PATTERNS, ids=lambda page: page.stem)
-def test_a_pattern_does_what_it_says_and_leaves_nothing(machine: LisaHost, page: Path) -> None:
+def test_pattern_succeeds_and_leaves_nothing(machine: LisaHost, page: Path) -> None:
     environment, expected = EXPECTATIONS[page.stem]
     ended = run(machine, blocks(page)[0], environment)
     assert ended.returncode == 0, ended
@@ -69,7 +69,7 @@ def test_a_pattern_does_what_it_says_and_leaves_nothing(machine: LisaHost, page:
     assert machine.lisa("session", "list", "--json").json["sessions"] == []
 
 
-def test_a_budget_stops_the_loop(machine: LisaHost) -> None:
+def test_budget_stops_the_loop(machine: LisaHost) -> None:
     script = blocks(GUIDE / "patterns" / "budget-loop.md")[0]
     ended = run(machine, script, {"PROMPT": "[say one]", "NEXT": "[say on]", "MAX_STEPS": "2"})
     assert (ended.returncode, "stopped after step 3" in ended.stdout) == (0, True), ended
@@ -77,7 +77,7 @@ def test_a_budget_stops_the_loop(machine: LisaHost) -> None:
     assert "stopped after step 1" in ended.stdout
 
 
-def test_what_is_not_allowed_is_answered_with_no(machine: LisaHost) -> None:
+def test_unlisted_permission_is_denied(machine: LisaHost) -> None:
     script = blocks(GUIDE / "patterns" / "permissions.md")[0]
     ended = run(machine, script, {"PROMPT": "[ask touch other.txt] [say so be it]"})
     assert ended.returncode == 0 and "ok: No" in ended.stdout, ended
@@ -85,21 +85,21 @@ def test_what_is_not_allowed_is_answered_with_no(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, len(blocks(GUIDE / "README.md"))))
-def test_the_guides_own_steps_run(machine: LisaHost, number: int) -> None:
-    """All but the first, which needs a real agent on the machine."""
+def test_steps_of_the_guide_run(machine: LisaHost, number: int) -> None:
+    """The first block needs a real agent and is left out."""
     ended = run(machine, "set -e\n" + blocks(GUIDE / "README.md")[number], {"PROMPT": "[say hello]"})
     assert ended.returncode == 0, ended
     assert machine.lisa("session", "list", "--json").json["sessions"] == []
 
 
-def test_every_call_in_the_guide_names_a_command_and_flags_that_exist() -> None:
+def test_every_call_uses_existing_commands_and_flags() -> None:
     known = {entry.name: set(entry.flags) for entry in commands.build_index()}
     calls = [words for page in GUIDE.rglob("*.md") for words in contract_check.extract_calls(page.read_text())]
     assert len(calls) > 50
     assert not [problem for words in calls for problem in contract_check.find_problems(words, known)]
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_have_targets() -> None:
     pages = list(GUIDE.rglob("*.md"))
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)", page.read_text())]
     assert not [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]

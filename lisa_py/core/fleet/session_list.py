@@ -191,4 +191,4 @@ def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float
                 longest = max(READ_SECONDS, min(MAX_READ_SECONDS, READ_FACTOR * waiter.read_cost))
                 waiter.wait(min(reported_at + interval - now, longest))
     except KeyboardInterrupt:
-        raise LisaError("interrupted", "stopped watching; the sessions go on", exit_code=130) from None
+        raise LisaError("interrupted", "watching stopped; the sessions keep running", exit_code=130) from None

@@ -79,7 +79,7 @@ def check_command_flags(index: page.SkillIndex, surface: CommandIndex) -> SkillC
     wrong = []
     for entry in surface:
         documented, actual = index.commands.get(entry.name, frozenset()), set(entry.flags)
-        wrong += [f"{entry.name}:{flag} not told" for flag in sorted(actual - documented)]
+        wrong += [f"{entry.name}:{flag} is missing" for flag in sorted(actual - documented)]
         wrong += [f"{entry.name}:{flag} does not exist" for flag in sorted(documented - actual)]
     wrong += [f"{name} does not exist" for name in index.commands if name not in {entry.name for entry in surface}]
     return _make_check("skill_flags_per_command", wrong, sum(len(entry.flags) for entry in surface), "")

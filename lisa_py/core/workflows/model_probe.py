@@ -19,7 +19,7 @@ from lisa_py.host.run import ProgramResult, run_program
 MARKER = "LISA_PREFLIGHT_MODEL_OK"
 PROMPT = f"Reply with exactly this text and nothing else: {MARKER}"
 DETAIL_MAX = 260
-SKIPPED_DETAIL = "not asked (--no-network)"
+SKIPPED_DETAIL = "skipped (--no-network)"
 _AUTH_ERRORS = ("authentication", "login", "log in", "unauthorized", "api key", "401")
 _UNKNOWN_MODEL_ERRORS = ("not supported", "not exist", "no such model", "not found", "not available", "selected model")
 
@@ -98,7 +98,7 @@ def _judge_probe(ctx: Context, agent: Agent, model: str, ended: ProgramResult, s
         output = f"{ended.text}\n{ended.error_text}"
         return _build_failure(agent, model, _error_code(output), _error_detail(ended), seconds)
     verified = MARKER in ended.text.replace(PROMPT, "")
-    detail = "model probe succeeded" if verified else "model probe command completed without the word it was asked for"
+    detail = "model probe succeeded" if verified else "model probe command completed without the requested word"
     return ModelCheck(agent=agent.name, model=model, ok=True, verified=verified, detail=detail, seconds=seconds)
 
 

@@ -85,7 +85,7 @@ def monitor_and_report(ctx: Context, ref: SessionRef, rules: StopRules, options:
         again = f"lisa session monitor --session {ref.session}"
         raise LisaError(
             "interrupted",
-            f"stopped watching; {ref.session} goes on. To watch it again: {again}",
+            f"monitoring stopped; {ref.session} keeps running (to continue: {again})",
             exit_code=130,
             session=ref.session,
         ) from None

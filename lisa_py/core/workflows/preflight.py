@@ -113,7 +113,7 @@ def _iterate_checks(
         detail = (
             f"no version from {', '.join(versionless)}: it may be broken"
             if versionless
-            else "every program says its version"
+            else "every program reports its version"
         )
         yield MachineCheck(name="versions", ok=not versionless, detail=detail)
 

@@ -54,7 +54,7 @@ def _check_time(text: str, wanted: float) -> CheckOutcome:
 
 
 def _check_nested(prompt: str, intent: str, *, bypass: bool) -> CheckOutcome:
-    """Return the command line of an unattended run of the sandboxed agent."""
+    """Check that an unattended run of the sandboxed agent lifts the sandbox only if `bypass` is set."""
     agent = agents.get(agents.DEFAULT_NESTED)
     request = launch.LaunchRequest(agent=agent.name, mode="exec", prompt=prompt, nesting_intent=intent)
     found = launch.resolve_launch(request).effective_detection()

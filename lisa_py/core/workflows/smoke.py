@@ -31,7 +31,7 @@ from lisa_py.host.run import find_program
 
 
 class _SmokeFailure(Exception):
-    """A failed step: it ends the run; the report is written all the same."""
+    """A failed step. It ends the run; the report is still written."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -40,7 +40,7 @@ class _SmokeFailure(Exception):
 
 
 def run(ctx: Context, request: SmokeRequest) -> SmokeResult:
-    """Run the smoke test; its sessions are killed afterwards unless they are to be kept, also after Ctrl-C.
+    """Run the smoke test; its sessions are killed afterwards, also after Ctrl-C, unless --keep-sessions is set.
 
     Raise LisaError: invalid_levels_max, invalid_model, invalid_project_root, missing_bash, tmux_missing,
     smoke_workdir_create_failed.

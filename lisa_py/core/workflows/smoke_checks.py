@@ -118,7 +118,7 @@ class ContractCheck(Answer):
 def list_contracts(session: str, root: str) -> tuple[CommandContract, ...]:
     """Return the calls that orchestrators depend on; `session` exists."""
     existing = ("--session", session, "--project-root", root)
-    unknown = ("--session", f"{session}-nobody", "--project-root", root)
+    unknown = ("--session", f"{session}-absent", "--project-root", root)
     state = ("session", "status", "sessionState")
     failure = ("ok", "errorCode", "error")
     return (

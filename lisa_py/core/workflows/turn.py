@@ -71,7 +71,7 @@ class TurnResult(Answer):
 
     @property
     def exit_code(self) -> int:
-        """Error code of the failed step."""
+        """Exit code of the failed step, or 0."""
         return self.send_exit_code or self.monitor_exit_code or self.packet_exit_code
 
 

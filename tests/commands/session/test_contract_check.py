@@ -61,7 +61,7 @@ def test_each_wrong_statement_is_located(machine: LisaHost, skill: Path) -> None
     assert list(found) == ["skill_flags_per_command"]
     assert found["skill_flags_per_command"]["detail"] == "session exists:--lane does not exist"
     replace_in_file(index, " [--lane NAME] --session NAME ", " ")
-    assert "session exists:--session not told" in failed(machine)["skill_flags_per_command"]["detail"]
+    assert "session exists:--session is missing" in failed(machine)["skill_flags_per_command"]["detail"]
 
 
 def test_the_line_of_all_flags_must_hold_all_flags(machine: LisaHost, skill: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading a skill."""
+"""Reading the front matter and the command index of a skill."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lisa_py.core.skill import contract_check, page
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=300)
 
 
-def test_front_matter_is_read_as_yaml_means_it() -> None:
+def test_front_matter_is_read_like_yaml() -> None:
     found = page.parse_front_matter(
         "---\nname: 'lisa'  # ours\nversion: \"1.2\"\ntags:\n  - a\n  - b\n"
         "description: >\n  two\n  lines\n---\nversion: 9\n"
@@ -22,35 +22,35 @@ def test_front_matter_is_read_as_yaml_means_it() -> None:
 @pytest.mark.parametrize(
     "text", ["", "version: 1\n", "---\nversion: 1\n", "\n---\nversion: 1\n---\n", "# x\n---\n---\n"]
 )
-def test_a_page_without_fences_has_no_front_matter(text: str) -> None:
+def test_page_without_fences_has_no_front_matter(text: str) -> None:
     assert page.parse_front_matter(text) is None
 
 
 @pytest.mark.parametrize(
     ("later", "earlier"), [("1.10", "1.9"), ("2", "1.9.9"), ("1.0", "1.0-rc1"), ("v1.1", "1.0"), ("1.0.1", "1.0")]
 )
-def test_versions_are_compared_by_their_numbers(later: str, earlier: str) -> None:
+def test_versions_are_compared_by_numbers(later: str, earlier: str) -> None:
     assert page.is_newer(later, earlier) and not page.is_newer(earlier, later)
     assert not page.is_newer(later, later)
 
 
-def test_versions_that_mean_the_same_are_not_newer() -> None:
+def test_equal_versions_are_not_newer() -> None:
     assert not page.is_newer("1.0", "1") and not page.is_newer("1", "1.0")
 
 
-def test_the_line_of_all_flags_is_looked_for_where_it_belongs() -> None:
+def test_line_of_all_flags_is_read_below_its_heading_only() -> None:
     text = f"`--not-this`\n{page.FLAG_LIST_HEADING} of all:\n\nwords\n`--a --b -v`\n`--c`\n"
     assert page.parse_index(text).all_flags == {"--a", "--b", "-v"}
     assert page.parse_index(f"{page.FLAG_LIST_HEADING}\n## next\n`--a`\n").all_flags == frozenset()
 
 
-def test_values_with_dashes_are_no_flags() -> None:
+def test_values_with_dashes_are_not_flags() -> None:
     text = "## x y\n\n    lisa x y [--mode non-interactive|exec (a-b)] [--keep|--no-keep] [-v]\n"
     assert page.parse_index(text).commands == {"x y": {"--mode", "--keep", "--no-keep", "-v"}}
 
 
 @given(TEXTS, TEXTS)
-def test_no_text_breaks_the_readers(one: str, two: str) -> None:
+def test_arbitrary_text_does_not_raise(one: str, two: str) -> None:
     page.parse_front_matter(one)
     page.parse_front_matter(f"---\n{one}\n---\n{two}")
     page.parse_index(f"{page.FLAG_LIST_HEADING}\n{one}\n## {two}")

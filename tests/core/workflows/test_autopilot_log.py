@@ -1,4 +1,4 @@
-"""core/pilot/flight_log, resume, run_list: a run outlives its process, and is gone on with by its id."""
+"""Autopilot runs: their logs, resuming by id after the process was killed, and the list of runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.polling import wait_until
 AUTOPILOT = ("session", "autopilot")
 SCRIPTED = ("--agent", "scripted")
 GATED = (*SCRIPTED, "--goal", "exec", "--prompt", "[wait go] [say at last]")
-"""The agent goes on once the project has a file of that name."""
+"""The agent continues once the project has a file of that name."""
 
 
 def _run_autopilot(machine: LisaHost, *words: str, code: int = 0, stdin: str | None = None) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def _run_autopilot(machine: LisaHost, *words: str, code: int = 0, stdin: str | N
     return answer.json
 
 
-def _refused(machine: LisaHost, *words: str, code: str) -> CallResult:
+def _assert_refused(machine: LisaHost, *words: str, code: str) -> CallResult:
     answer = machine.lisa(*AUTOPILOT, *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code), answer
     return answer
@@ -36,17 +36,17 @@ def _runs(machine: LisaHost) -> list[RunRef]:
     return autopilot_runs.list_runs(machine.context().project())
 
 
-def _logged(run: RunRef) -> dict[str, Any]:
+def _read_log(run: RunRef) -> dict[str, Any]:
     found = json.loads(autopilot_runs.read(run) or b"{}")
     assert isinstance(found, dict)
     return found
 
 
-def _until(machine: LisaHost, step: str, *, session: str) -> RunRef:
-    """The run of a session, once its log says that a step is done."""
+def _wait_for_step(machine: LisaHost, step: str, *, session: str) -> RunRef:
+    """Return the run of a session once its log lists a step as done."""
 
     def found() -> RunRef | None:
-        every = [(run, _logged(run)) for run in _runs(machine)]
+        every = [(run, _read_log(run)) for run in _runs(machine)]
         return next((run for run, log in every if log.get("session") == session and log[step]["ok"]), None)
 
     run = wait_until(found, what=f"{step} of {session} is in a log")
@@ -58,11 +58,11 @@ def _open(machine: LisaHost) -> None:
     (machine.project / "go").touch()
 
 
-def _cut_off(machine: LisaHost, fleet: Fleet, session: str, *words: str) -> RunRef:
-    """A run whose process is killed in the middle of its monitor step, while the agent works on."""
+def _kill_in_monitor_step(machine: LisaHost, fleet: Fleet, session: str, *words: str) -> RunRef:
+    """Kill the process of a run in its monitor step; the agent keeps working."""
     running = machine.start(*AUTOPILOT, *GATED, *words, "--session", session, "--json")
-    run = _until(machine, "spawn", session=session)
-    wait_until(lambda: "agent_thinking" in fleet.reasons(session))  # the monitor has had a look
+    run = _wait_for_step(machine, "spawn", session=session)
+    wait_until(lambda: "agent_thinking" in fleet.reasons(session))  # the monitor has read the status
     _kill(running)
     return run
 
@@ -73,12 +73,12 @@ def _kill(running: subprocess.Popen[str]) -> None:
     assert (running.returncode, out) == (-signal.SIGKILL, "")
 
 
-# -- going on -------------------------------------------------------------------------------------------------------
+# -- resuming --------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_was_killed_in_its_monitor_step_is_gone_on_with_by_its_id(machine: LisaHost, fleet: Fleet) -> None:
-    run = _cut_off(machine, fleet, "lisa-cut", "--capture-lines", "50", "--kill-after", "true")
-    log = _logged(run)
+def test_run_killed_in_monitor_step_resumes_by_id(machine: LisaHost, fleet: Fleet) -> None:
+    run = _kill_in_monitor_step(machine, fleet, "lisa-cut", "--capture-lines", "50", "--kill-after", "true")
+    log = _read_log(run)
     assert (log["ok"], log["monitor"], "failedStep" in log) == (False, {"ok": False, "skipped": True}, False)
     _open(machine)
     got = _run_autopilot(machine, "--resume-from", run.id)
@@ -89,10 +89,10 @@ def test_a_run_that_was_killed_in_its_monitor_step_is_gone_on_with_by_its_id(mac
     assert (got["cleanup"]["ok"], fleet.names()) == (True, [])
 
 
-def test_a_resumed_run_that_is_killed_too_is_gone_on_with_again(machine: LisaHost, fleet: Fleet) -> None:
-    run = _cut_off(machine, fleet, "lisa-twice")
+def test_resumed_run_killed_again_resumes_again(machine: LisaHost, fleet: Fleet) -> None:
+    run = _kill_in_monitor_step(machine, fleet, "lisa-twice")
     again = machine.start(*AUTOPILOT, "--resume-from", run.id, "--json")
-    wait_until(lambda: autopilot_runs.is_running(run) and "resumedFrom" in _logged(run))
+    wait_until(lambda: autopilot_runs.is_running(run) and "resumedFrom" in _read_log(run))
     _kill(again)
     _open(machine)
     got = _run_autopilot(machine, "--resume-from", run.id)
@@ -101,9 +101,9 @@ def test_a_resumed_run_that_is_killed_too_is_gone_on_with_again(machine: LisaHos
 
 
 def test_last_is_the_newest_run_of_the_project(machine: LisaHost, fleet: Fleet) -> None:
-    _refused(machine, "--resume-from", "last", code="invalid_resume_from")
+    _assert_refused(machine, "--resume-from", "last", code="invalid_resume_from")
     _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say first]", "--session", "lisa-first")
-    newest = _cut_off(machine, fleet, "lisa-newest")
+    newest = _kill_in_monitor_step(machine, fleet, "lisa-newest")
     elsewhere = machine.folder / "other"
     elsewhere.mkdir()
     _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say x]", "--project-root", str(elsewhere))
@@ -113,23 +113,23 @@ def test_last_is_the_newest_run_of_the_project(machine: LisaHost, fleet: Fleet) 
     assert _run_autopilot(machine, "--resume-from", "last")["resumeStep"] == ""
 
 
-def test_an_id_is_found_from_any_folder_unless_another_project_is_named(machine: LisaHost, fleet: Fleet) -> None:
-    run = _cut_off(machine, fleet, "lisa-far")
+def test_id_is_found_from_any_folder_without_project_root(machine: LisaHost, fleet: Fleet) -> None:
+    run = _kill_in_monitor_step(machine, fleet, "lisa-far")
     elsewhere = machine.folder / "other"
     elsewhere.mkdir()
-    _refused(machine, "--resume-from", run.id, "--project-root", str(elsewhere), code="invalid_resume_from")
+    _assert_refused(machine, "--resume-from", run.id, "--project-root", str(elsewhere), code="invalid_resume_from")
     _open(machine)
     answer = machine.lisa(*AUTOPILOT, "--resume-from", run.id, "--json", cwd=elsewhere)
     assert (answer.code, answer.json["projectRoot"]) == (0, str(machine.project)), answer
-    assert _logged(run)["ok"] is True
+    assert _read_log(run)["ok"] is True
 
 
-def test_a_run_killed_in_its_spawn_step_never_starts_a_second_agent(machine: LisaHost, fleet: Fleet) -> None:
-    """The log knows the name beforehand, also one that was made."""
+def test_run_killed_in_spawn_step_starts_no_second_agent(machine: LisaHost, fleet: Fleet) -> None:
+    """The log has the name before the spawn, also a generated one."""
     running = machine.start(*AUTOPILOT, *GATED, "--json")
-    run = wait_until(lambda: next((run for run in _runs(machine) if _logged(run).get("session")), None))
+    run = wait_until(lambda: next((run for run in _runs(machine) if _read_log(run).get("session")), None))
     running.send_signal(signal.SIGSTOP)
-    name = _logged(run)["session"]
+    name = _read_log(run)["session"]
     _kill(running)
     assert name.startswith("lisa-proj-")
     _open(machine)
@@ -140,7 +140,7 @@ def test_a_run_killed_in_its_spawn_step_never_starts_a_second_agent(machine: Lis
     assert fleet.names() == [name]
 
 
-def test_the_summary_in_a_file_still_goes_on_and_keeps_its_id(machine: LisaHost) -> None:
+def test_run_resumes_from_summary_file_with_same_id(machine: LisaHost) -> None:
     first = _run_autopilot(machine, *GATED, "--timeout-seconds", "1", code=2)
     assert (first["failedStep"], first["monitor"]["errorCode"]) == ("monitor", "monitor_timeout")
     _open(machine)
@@ -159,14 +159,14 @@ def test_the_summary_in_a_file_still_goes_on_and_keeps_its_id(machine: LisaHost)
 # -- the log --------------------------------------------------------------------------------------------------------
 
 
-def test_the_log_holds_what_the_summary_says_and_nothing_more(machine: LisaHost) -> None:
+def test_log_equals_summary(machine: LisaHost) -> None:
     secret = {"ANTHROPIC_API_KEY": "sk-ant-api03-of-the-environment"}
     words = ("--goal", "exec", "--prompt", "[say x]", "--kill-after", "true")
     answer = machine.lisa(*AUTOPILOT, *SCRIPTED, *words, "--json", env=secret)
     (run,) = _runs(machine)
     got = answer.json
     del got["stderrPolicy"]
-    assert _logged(run) == got
+    assert _read_log(run) == got
     assert run.id == got["autopilotId"] != got["spawn"]["output"]["runId"]
     log = Path(run.log)
     assert (log.stat().st_mode & 0o777, log.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -174,59 +174,59 @@ def test_the_log_holds_what_the_summary_says_and_nothing_more(machine: LisaHost)
     assert not Path(run.lock).exists()
 
 
-def test_a_failed_run_is_in_its_log_with_the_step_it_failed_at(machine: LisaHost) -> None:
+def test_log_of_failed_run_names_failed_step(machine: LisaHost) -> None:
     got = _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[wait 1] [exit 4]", code=2)
     (run,) = _runs(machine)
-    log = _logged(run)
+    log = _read_log(run)
     assert (log["failedStep"], log["errorCode"], log["ok"]) == ("monitor", "autopilot_monitor_failed", False)
     assert log["capture"] == got["capture"]
     text = machine.lisa(*AUTOPILOT, *SCRIPTED, "--goal", "exec", "--prompt", "[wait 1] [exit 4]")
     assert f"--resume-from {_runs(machine)[0].id}" in text.err
 
 
-def test_a_corrupt_log_is_set_aside_and_the_run_before_it_is_the_last(machine: LisaHost) -> None:
+def test_corrupt_log_is_set_aside_and_previous_run_is_last(machine: LisaHost) -> None:
     first = _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say x]")
     for broken in ('{"ok": fal', "[1]", '{"spawn": {"ok": true}, "mode": "sideways"}'):
         second = _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say y]")
         run = _runs(machine)[0]
         assert run.id == second["autopilotId"]
         Path(run.log).write_text(broken)
-        answer = _refused(machine, "--resume-from", "last", code="invalid_resume_from")
+        answer = _assert_refused(machine, "--resume-from", "last", code="invalid_resume_from")
         (aside,) = Path(run.log).parent.glob(run.id + ".json.corrupt-*")
         assert aside.read_text() == broken
         assert str(aside) in answer.json["error"]
-        _refused(machine, "--resume-from", run.id, code="invalid_resume_from")
+        _assert_refused(machine, "--resume-from", run.id, code="invalid_resume_from")
     assert _run_autopilot(machine, "--resume-from", "last")["autopilotId"] == first["autopilotId"]
 
 
-def test_two_runs_at_once_keep_two_logs(machine: LisaHost) -> None:
+def test_concurrent_runs_keep_separate_logs(machine: LisaHost) -> None:
     names = ("lisa-one", "lisa-two")
     running = [machine.start(*AUTOPILOT, *GATED, "--session", name, "--json") for name in names]
-    found = {name: _until(machine, "spawn", session=name) for name in names}
+    found = {name: _wait_for_step(machine, "spawn", session=name) for name in names}
     _open(machine)
     answers = [json.loads(each.communicate(timeout=60)[0]) for each in running]
     assert [each["ok"] for each in answers] == [True, True]
     for name, answer in zip(names, answers, strict=True):
         assert answer["autopilotId"] == found[name].id
-        assert _logged(found[name])["session"] == answer["session"] == name
-        assert _logged(found[name])["handoff"] == answer["handoff"]
+        assert _read_log(found[name])["session"] == answer["session"] == name
+        assert _read_log(found[name])["handoff"] == answer["handoff"]
 
 
-def test_a_run_is_flown_by_one_process_at_a_time(machine: LisaHost) -> None:
+def test_run_is_executed_by_one_process_at_a_time(machine: LisaHost) -> None:
     running = machine.start(*AUTOPILOT, *GATED, "--session", "lisa-busy", "--json")
-    run = _until(machine, "spawn", session="lisa-busy")
+    run = _wait_for_step(machine, "spawn", session="lisa-busy")
     for word in (run.id, "last"):
-        busy = _refused(machine, "--resume-from", word, code="autopilot_run_busy")
+        busy = _assert_refused(machine, "--resume-from", word, code="autopilot_run_busy")
         assert busy.json["autopilotId"] == run.id
-    copy = machine.lisa(*AUTOPILOT, "--resume-from", "-", "--json", stdin=json.dumps(_logged(run)))
+    copy = machine.lisa(*AUTOPILOT, "--resume-from", "-", "--json", stdin=json.dumps(_read_log(run)))
     assert copy.json["errorCode"] == "autopilot_run_busy"
     assert _listed(machine) == [(run.id, "under_way", "lisa-busy")]
     _open(machine)
     assert json.loads(running.communicate(timeout=60)[0])["ok"] is True
 
 
-def test_of_several_that_go_on_with_a_run_at_once_one_does(machine: LisaHost, fleet: Fleet) -> None:
-    run = _cut_off(machine, fleet, "lisa-race")
+def test_one_of_several_concurrent_resumes_succeeds(machine: LisaHost, fleet: Fleet) -> None:
+    run = _kill_in_monitor_step(machine, fleet, "lisa-race")
     every = [machine.start(*AUTOPILOT, "--resume-from", run.id, "--json") for _ in range(4)]
     wait_until(lambda: sum(each.poll() is not None for each in every) == 3, what="three are refused")
     _open(machine)
@@ -234,7 +234,7 @@ def test_of_several_that_go_on_with_a_run_at_once_one_does(machine: LisaHost, fl
     assert sorted(answer.get("errorCode", "") for answer in answers) == ["", *["autopilot_run_busy"] * 3]
 
 
-def test_a_log_that_cannot_be_written_does_not_stop_the_flight(machine: LisaHost) -> None:
+def test_unwritable_log_does_not_stop_the_run(machine: LisaHost) -> None:
     folder = Path(machine.context().project().folder)
     folder.mkdir(parents=True, mode=0o700)
     (folder / "runs").write_text("no folder")
@@ -243,10 +243,10 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_flight(machine: LisaHost
     assert answer.err.count("observability warning") == 1
 
 
-def test_a_prompt_that_is_no_text_is_refused_as_ever(machine: LisaHost) -> None:
+def test_prompt_that_is_not_text_is_assert_refused(machine: LisaHost) -> None:
     got = _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "bad\udcff", code=1)
     assert (got["failedStep"], got["spawn"]["errorCode"]) == ("spawn", "invalid_prompt")
-    assert _logged(_runs(machine)[0])["prompt"] == got["prompt"] == "bad\ufffd"
+    assert _read_log(_runs(machine)[0])["prompt"] == got["prompt"] == "bad\ufffd"
 
 
 # -- the list -------------------------------------------------------------------------------------------------------
@@ -258,12 +258,12 @@ def _listed(machine: LisaHost) -> list[tuple[str, str, str]]:
     return [(run["autopilotId"], run["state"], run.get("session", "")) for run in got["runs"]]
 
 
-def test_the_list_says_of_each_run_how_far_it_came(machine: LisaHost, fleet: Fleet) -> None:
+def test_list_shows_progress_of_each_run(machine: LisaHost, fleet: Fleet) -> None:
     assert machine.lisa(*AUTOPILOT, "--list-runs").out == "no runs\n"
     assert not (machine.folder / "state").exists()
     _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say x]", "--session", "lisa-a")
     _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[wait 1] [exit 4]", "--session", "lisa-b", code=2)
-    _cut_off(machine, fleet, "lisa-c")
+    _kill_in_monitor_step(machine, fleet, "lisa-c")
     _run_autopilot(machine, *SCRIPTED, "--goal", "exec", "--prompt", "[say x]", "--session", "lisa-d")
     Path(_runs(machine)[0].log).write_text("{")
     found = _listed(machine)
@@ -277,7 +277,7 @@ def test_the_list_says_of_each_run_how_far_it_came(machine: LisaHost, fleet: Fle
     assert [row.split(",")[:2] for row in rows] == [[ident, state] for ident, state, _ in found]
 
 
-def test_streamed_steps_name_the_run_from_the_first_line_on(machine: LisaHost) -> None:
+def test_streamed_steps_name_the_run_from_the_first_line(machine: LisaHost) -> None:
     answer = machine.lisa(*AUTOPILOT, *SCRIPTED, "--goal", "exec", "--prompt", "[say x]", "--stream-json")
     ids = {line["autopilotId"] for line in answer.lines if line.get("type") != "poll"}
     assert ids == {_runs(machine)[0].id}

@@ -1,4 +1,4 @@
-"""core.pilot.smoke_plan: scripts, chaos and prompts of a smoke run."""
+"""Scripts, chaos modes and prompts of a smoke run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lisa_py.core.workflows import smoke_plan
 from lisa_py.core.workflows.smoke_plan import SmokePlan, build_script, judge_chaos, parse_matrix
 
 
-def plan(count: int, chaos: str = "none", **more: object) -> SmokePlan:
+def make_plan(count: int, chaos: str = "none", **more: object) -> SmokePlan:
     return SmokePlan(
         run_id="r", folder="/w", levels=smoke_plan.build_levels("r", "/w", count), agent="someone",
         project_root="/pro ject", program="/w/lisa", chaos=chaos, **more,
@@ -19,8 +19,8 @@ def plan(count: int, chaos: str = "none", **more: object) -> SmokePlan:
 
 @pytest.mark.parametrize("chaos", smoke_plan.CHAOS)
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_every_script_is_shell_that_parses(count: int, chaos: str) -> None:
-    made = plan(count, chaos, model="it's")
+def test_every_script_is_valid_shell(count: int, chaos: str) -> None:
+    made = make_plan(count, chaos, model="it's")
     for level in made.levels:
         ended = subprocess.run(
             ["bash", "-n"], input=build_script(made, level), text=True, capture_output=True, check=False
@@ -28,8 +28,8 @@ def test_every_script_is_shell_that_parses(count: int, chaos: str) -> None:
         assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_a_level_spawns_watches_and_reads_the_next_one() -> None:
-    made = plan(2, poll_interval=3, max_polls=7)
+def test_level_spawns_monitors_and_captures_the_next_one() -> None:
+    made = make_plan(2, poll_interval=3, max_polls=7)
     text = build_script(made, made.levels[0])
     assert "session spawn --agent someone --mode interactive" in text
     assert "'lisa-smoke-l2-r'" in text and "--command '/bin/bash '\"'\"'/w/l2.sh'\"'\"''" in text
@@ -49,14 +49,14 @@ def test_a_level_spawns_watches_and_reads_the_next_one() -> None:
         ("mixed", 2, 1, "sleep 1"),
     ],
 )
-def test_chaos_strikes_where_it_should(chaos: str, count: int, level: int, words: str) -> None:
-    made = plan(count, chaos)
+def test_chaos_changes_the_intended_level(chaos: str, count: int, level: int, words: str) -> None:
+    made = make_plan(count, chaos)
     assert words in build_script(made, made.levels[level - 1])
-    assert words not in build_script(plan(count), made.levels[level - 1])
+    assert words not in build_script(make_plan(count), made.levels[level - 1])
 
 
-def test_a_dropped_marker_is_not_said() -> None:
-    made = plan(2, "drop-marker")
+def test_dropped_marker_is_not_printed() -> None:
+    made = make_plan(2, "drop-marker")
     assert "LISA_SMOKE_L2_DONE" not in build_script(made, made.levels[1])
     assert "LISA_SMOKE_L1_DONE" in build_script(made, made.levels[0])
 
@@ -73,11 +73,11 @@ def test_a_dropped_marker_is_not_said() -> None:
         ("fail-child", "smoke_spawn_failed", False),
     ],
 )
-def test_chaos_must_lead_to_its_own_failure(chaos: str, code: str, matched: bool) -> None:
+def test_chaos_matches_only_its_own_failure(chaos: str, code: str, matched: bool) -> None:
     assert judge_chaos(chaos, code).matched is matched
 
 
-def test_a_matrix_has_a_mode_and_a_prompt_a_line() -> None:
+def test_matrix_has_one_mode_and_prompt_per_line() -> None:
     text = "# comment\n\nbypass | Use ./lisa | twice\nANY|x\n"
     assert parse_matrix(text) == (("bypass", "Use ./lisa | twice"), ("any", "x"))
 
@@ -91,12 +91,12 @@ def test_a_matrix_has_a_mode_and_a_prompt_a_line() -> None:
         ("maybe|x\n", "line 1: mode must be"),
     ],
 )
-def test_a_matrix_that_is_off_says_where(text: str, problem: str) -> None:
+def test_invalid_matrix_names_the_line(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         parse_matrix(text)
 
 
-def test_profiles_fill_in_prompts_for_nested_and_other_agents() -> None:
+def test_profiles_set_prompts_for_nested_and_other_agents() -> None:
     nested = smoke_plan.find_profile("nester", "nester", "m")
     other = smoke_plan.find_profile("other", "nester", "m")
     mixed = smoke_plan.find_profile("mixed", "nester", "m")
