@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -13,7 +13,9 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.env import Settings
 from lisa_py.store.paths import Project
-from lisa_py.store.registry import Registry
+
+if TYPE_CHECKING:
+    from lisa_py.store.registry import Registry
 
 DAY = 24 * 3600
 
