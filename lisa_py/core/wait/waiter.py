@@ -27,8 +27,8 @@ QUICK_SECONDS, QUICK_FACTOR = 0.1, 20
 """Interval of polling after a change; at least that multiple of the cost of a read, which bounds the load."""
 QUICK_PERIOD = 10.0
 """Seconds after a change in which a session is polled quickly."""
-QUIET_SECONDS, QUIET_FACTOR, MAX_QUIET_SECONDS = 1.0, 250, 5.0
-"""Interval of polling a session whose processes do the same as before."""
+QUIET_SECONDS, QUIET_FACTOR, MAX_QUIET_SECONDS, MIN_QUIET_FACTOR = 1.0, 250, 5.0, 200
+"""Interval of polling a session whose processes do the same as before; for a large fleet only the factor counts."""
 TITLE_SECONDS = 0.25
 """Interval while the state of a working agent shows only in its title or on its screen."""
 SNAPSHOT_SECONDS, SNAPSHOT_FACTOR = 0.25, 250
@@ -93,7 +93,7 @@ class _Member(Struct):
             return max(QUICK_SECONDS, QUICK_FACTOR * cost)
         if status.session_state == "in_progress" and status.state_source in ("title", "screen"):
             return max(TITLE_SECONDS, QUICK_FACTOR * cost)
-        return max(QUIET_SECONDS, min(MAX_QUIET_SECONDS, QUIET_FACTOR * cost))
+        return max(QUIET_SECONDS, min(MAX_QUIET_SECONDS, QUIET_FACTOR * cost), MIN_QUIET_FACTOR * cost)
 
 
 class Waiter:
