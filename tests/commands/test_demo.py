@@ -97,5 +97,5 @@ def test_refuses_a_missing_agent_without_trace(machine: LisaHost) -> None:
     tools = f"{machine.bin}:/usr/bin:/bin"
     answer = machine.lisa("demo", "--agent", "codex", "--json", env={"PATH": tools})
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_installed")
-    assert machine.lisa("demo", "--agent", "nobody", "--json").json["errorCode"] == "invalid_agent"
+    assert machine.lisa("demo", "--agent", "absent", "--json").json["errorCode"] == "invalid_agent"
     assert find_leftovers(machine) == []
