@@ -142,6 +142,10 @@ class Agent:
     """Flag of the sandboxed unattended mode, which excludes the bypass."""
     oauth_variable: str = ""
     """Environment variable for a pool token; empty: the agent does not use the pool."""
+    token_failures: tuple[tuple[str, str], ...] = ()
+    """Patterns of lower-case pane lines that report a rejected pool token, with the kind of failure; first match."""
+    capture_field: str = ""
+    """Field of the `session capture` answer that repeats the id of the conversation; empty: none."""
     session_variables: tuple[str, ...] = ()
     """Variables that a running agent sets for its children; a spawned session must not inherit them."""
     probe_models: tuple[str, ...] = ()

@@ -20,6 +20,16 @@ class Claude(base.Agent):
     title = "Claude"
     binaries = ("claude",)
     oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN"
+    token_failures = (
+        (r"\binvalid_grant: invalid refresh token\b", "invalid_refresh_token"),
+        (r"\boauth token refresh failed\b.*\bexpired\b", "expired_token"),
+        (r"\boauth token refresh failed\b", "refresh_failed"),
+        (r"auth\(tokenrefreshfailed\(.*\bexpired\b", "expired_token"),
+        (r"auth\(tokenrefreshfailed\(", "refresh_failed"),
+        (r"\boauth\b.{0,40}\bexpired token\b", "expired_token"),
+        (r"\boauth\b.{0,40}\binvalid_token\b", "invalid_token"),
+    )
+    capture_field = "claude_session"
     probe_models = ("sonnet", "haiku")
     session_variables = (
         "AI_AGENT",

@@ -23,6 +23,7 @@ class Codex(Agent):
     probe_models = ("gpt-5.3-codex", "gpt-5-codex")
     bypass_flag = BYPASS
     full_auto_flag = FULL_AUTO
+    capture_field = "codex_session"
     session_variables = ("CODEX_CI", "CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID")
 
     def build_command(self, request: AgentLaunch) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract import flags
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
@@ -221,9 +222,8 @@ def _build_conversation(captured: CaptureResult, form: str) -> dict[str, Any]:
     if conversation is None:
         return {}
     fields: dict[str, Any] = {"agent_session": conversation.session_id, "message_count": len(conversation.messages)}
-    agent_key = f"{captured.agent}_session"
-    if agent_key in SessionCaptureResult.__struct_fields__:
-        fields[agent_key] = conversation.session_id
+    if field := agents.get_or_default(captured.agent).capture_field:
+        fields[field] = conversation.session_id
     if form == "json":
         return {
             **fields,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from msgspec import UNSET, structs
 
@@ -18,16 +19,6 @@ from lisa_py.store.paths import SessionRef
 
 FAILED_STATES = ("crashed", "stuck", "degraded")
 _START = "__LISA_SESSION_START__"
-_AUTH_LINES: tuple[tuple[str, str], ...] = (
-    (r"\binvalid_grant: invalid refresh token\b", "invalid_refresh_token"),
-    (r"\boauth token refresh failed\b.*\bexpired\b", "expired_token"),
-    (r"\boauth token refresh failed\b", "refresh_failed"),
-    (r"auth\(tokenrefreshfailed\(.*\bexpired\b", "expired_token"),
-    (r"auth\(tokenrefreshfailed\(", "refresh_failed"),
-    (r"\boauth\b.{0,40}\bexpired token\b", "expired_token"),
-    (r"\boauth\b.{0,40}\binvalid_token\b", "invalid_token"),
-)
-"""Lines that report a failed token."""
 
 
 class Recorder:
@@ -96,7 +87,7 @@ class Recorder:
             return status
         why = "invalid_token" if status.error_kind == "auth" else ""
         if not why and status.session_state in FAILED_STATES:
-            why = self._read_auth_failure(evidence)
+            why = self._read_auth_failure(evidence, agents.get(meta.agent).token_failures)
         if not why:
             return status
 
@@ -111,7 +102,7 @@ class Recorder:
             return status
         return structs.replace(status, status="idle", session_state="crashed", classification_reason=f"oauth_{why}")
 
-    def _read_auth_failure(self, evidence: Evidence) -> str:
+    def _read_auth_failure(self, evidence: Evidence, patterns: Sequence[tuple[str, str]]) -> str:
         """Return the kind of token failure printed since the start, or an empty text."""
         if evidence.pane is None:
             return ""
@@ -120,10 +111,10 @@ class Recorder:
             text = server.capture([evidence.pane.pane_id], history=320).get(evidence.pane.pane_id, "")
         except TmuxUnavailable:
             return ""
-        return find_auth_failure(text)
+        return find_auth_failure(text, patterns)
 
 
-def find_auth_failure(text: str) -> str:
+def find_auth_failure(text: str, patterns: Sequence[tuple[str, str]]) -> str:
     """Return the kind of token failure in a pane's text after the session's start line, or an empty text.
 
     Lines in quotes, lists or boxes are ignored: there an agent only writes about such a failure.
@@ -134,7 +125,7 @@ def find_auth_failure(text: str) -> str:
         content = line.strip().lower()
         if not content or content[0] in "│┃|>❯›•●-*`'\"#⎿":
             continue
-        for pattern, why in _AUTH_LINES:
+        for pattern, why in patterns:
             if re.search(pattern, content):
                 return why
     return ""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from lisa_py import agents
 from lisa_py.contract.status import Status
 from lisa_py.core.wait.transitions import Recorder, find_auth_failure
 from lisa_py.store import events, oauth_tokens, session_records
@@ -35,11 +36,12 @@ START = "__LISA_SESSION_START__:1:2\n"
     ],
 )
 def test_token_failure_is_not_found_in_conversation(line: str, why: str) -> None:
-    assert find_auth_failure(START + line + "\n") == why
+    assert find_auth_failure(START + line + "\n", agents.get("claude").token_failures) == why
 
 
 def test_text_before_the_start_does_not_count() -> None:
-    assert find_auth_failure("invalid_grant: invalid refresh token\n" + START + "fine\n") == ""
+    text = "invalid_grant: invalid refresh token\n" + START + "fine\n"
+    assert find_auth_failure(text, agents.get("claude").token_failures) == ""
 
 
 def pooled(machine: LisaHost, name: str = "lisa-pooled", **changes: Any) -> tuple[SessionHarness, str]:
