@@ -91,7 +91,7 @@ def stage(machine: LisaHost) -> Iterator[ScriptedAgentHarness]:
 
 def test_a_pasted_prompt_of_many_lines_is_one_prompt(stage: ScriptedAgentHarness) -> None:
     stage.submit("first\nsecond\n\nlast ü 漢")
-    stage.wait_for_text("● I was told 22 characters: first")
+    stage.wait_for_text("● The prompt has 22 characters: first")
     assert [record["text"] for record in stage.records("user")] == ["first\nsecond\n\nlast ü 漢"]
     wait_until(lambda: stage.hooks() == ["SessionStart", "UserPromptSubmit", "Stop"])
     stage.wait_for_state("idle")
@@ -101,7 +101,7 @@ def test_a_megabyte_arrives_whole(stage: ScriptedAgentHarness) -> None:
     text = "".join(f"{number} ünd so weiter\n" for number in range(52_000))
     assert len(text.encode()) > 1_000_000
     stage.submit(text + "end")
-    stage.wait_for_text(f"● I was told {len(text) + 3} characters")
+    stage.wait_for_text(f"● The prompt has {len(text) + 3} characters")
     assert stage.records("user")[0]["text"] == text + "end"
 
 
@@ -231,7 +231,7 @@ def test_a_dialog_at_the_start_comes_before_the_prompt(machine: LisaHost) -> Non
     stage = ScriptedAgentHarness(machine, "--dialog", "trust", "hello there")
     stage.wait_for_state("waiting", waitingFor="trust")
     stage.press("1")
-    stage.wait_for_text("● I was told 11 characters: hello there")
+    stage.wait_for_text("● The prompt has 11 characters: hello there")
 
 
 def test_the_alternate_screen_is_left_as_it_was(machine: LisaHost) -> None:
@@ -263,4 +263,4 @@ def test_exec_denies_permission_and_reads_long_stdin(machine: LisaHost) -> None:
     assert (denied.returncode, denied.stdout) == (0, "tried\n")
     assert not (machine.project / "made").exists()
     long = run(machine, "--stdin", stdin="x" * 300_000)
-    assert long.stdout.startswith("I was told 300000 characters")
+    assert long.stdout.startswith("The prompt has 300000 characters")

@@ -198,7 +198,7 @@ class ExecInterface:
         return bool(select.select([handle], [], [], seconds)[0])
 
     def choose(self, title: str, detail: str, choices: list[str]) -> int:
-        self.print(f"  {title} {choices[0] if self._yes else choices[-1]} (nobody to ask)")
+        self.print(f"  {title} {choices[0] if self._yes else choices[-1]} (no user to ask)")
         return 0 if self._yes else len(choices) - 1
 
 

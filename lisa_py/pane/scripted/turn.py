@@ -108,7 +108,7 @@ class ScriptedTurn:
         if not steps:
             self._interface.pump(0.1)
             head = prompt.strip().split("\n", 1)[0][:200]
-            self.do_say(f"I was told {len(prompt)} characters: {head}")
+            self.do_say(f"The prompt has {len(prompt)} characters: {head}")
         elif not self.answer:
             self.do_say("done")
 

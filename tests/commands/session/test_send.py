@@ -110,7 +110,7 @@ def test_without_enter_nothing_is_submitted_and_nothing_claimed(stage: SessionHa
 def test_keys_that_begin_with_a_dash_are_keys(stage: SessionHarness) -> None:
     stage.spawn()
     assert stage.lisa("send", "--keys=-R -Z x Space y", "--enter").json["ok"] is True
-    stage.wait_for_text("● I was told 7 characters: -R-Zx y")
+    stage.wait_for_text("● The prompt has 7 characters: -R-Zx y")
     assert stage.event_reasons()[-1] == "send_keys"
 
 
