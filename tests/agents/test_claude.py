@@ -72,12 +72,12 @@ def test_rest_is_dated_and_work_is_live(home: ClaudeHome) -> None:
     assert home.reports()["agent_file"].at == 0
 
 
-def test_a_shell_left_in_the_background_does_not_keep_a_session_busy(home: ClaudeHome) -> None:
+def test_background_shell_does_not_keep_a_session_busy(home: ClaudeHome) -> None:
     home.write_live_file("shell")
     assert home.states(hook_record("Stop", 1), processes=(*TREE, TOOL)) == {"agent_file": "idle", "hook": "idle"}
 
 
-def test_a_session_file_of_a_killed_process_whose_id_is_in_use_again_is_not_believed(home: ClaudeHome) -> None:
+def test_session_file_of_reused_process_id_is_ignored(home: ClaudeHome) -> None:
     home.write_live_file("busy", procStart="4241")
     assert home.states() == {}
     assert home.bind().source == "spawn"
@@ -158,7 +158,7 @@ def test_permission_shows_the_tool_and_its_input(home: ClaudeHome) -> None:
     assert home.reports(frames=(call,))["transcript"].detail == "Bash: sleep 3"
 
 
-def test_a_turn_without_an_end_is_said_to_be_over_when_it_is_known_how(home: ClaudeHome) -> None:
+def test_turn_without_end_record_is_ended_by_other_evidence(home: ClaudeHome) -> None:
     home.write_live_file("idle", ago=0.1)
     assert home.states(PROMPT)["agent_file"] == "thinking"
     assert home.states(PROMPT, hook_record("Stop", 0.05))["agent_file"] == "idle"
@@ -255,14 +255,14 @@ def test_hooks_distinguish_question_and_permission(home: ClaudeHome) -> None:
     assert (report.waiting_for, report.detail) == ("permission", "Bash")
 
 
-def test_a_permission_that_was_given_is_a_running_tool_though_no_hook_says_so(home: ClaudeHome) -> None:
+def test_granted_permission_is_a_running_tool_without_a_hook(home: ClaudeHome) -> None:
     home.write_live_file("busy", ago=1)
     request = hook_record("PermissionRequest", 4, tool_name="Bash")
     report = home.reports(PROMPT, request)["hook"]
     assert (report.state, report.detail) == ("tool", "Bash")
 
 
-def test_a_turn_interrupted_before_any_output_is_seen_though_nothing_is_written(home: ClaudeHome) -> None:
+def test_turn_interrupted_before_output_is_detected(home: ClaudeHome) -> None:
     home.write_live_file("idle", ago=2)
     report = home.reports(PROMPT)["hook"]
     assert (report.state, report.at) == ("interrupted", NOW - 2)
@@ -330,19 +330,19 @@ def test_recorded_transcripts_end_as_their_sessions_did(home: ClaudeHome, name: 
     assert (report.state, report.error) == (state, error)
 
 
-def test_what_a_resumed_conversation_was_left_in_says_nothing_of_this_process(home: ClaudeHome) -> None:
+def test_old_state_of_resumed_conversation_is_ignored(home: ClaudeHome) -> None:
     left = (Frame(kind="turn_start", at=NOW - 99), Frame(kind="turn_end", at=NOW - 90, reason="failed", error="auth"))
     assert home.states(frames=left) == {"transcript": "error"}
     assert home.states(frames=left, meta={"created_unix": NOW - 5}) == {}
 
 
-def test_the_glyphs_of_older_titles_mean_work_and_no_glyph_means_nothing(home: ClaudeHome) -> None:
+def test_title_glyphs_of_older_versions_mean_work(home: ClaudeHome) -> None:
     assert home.states(title="⠂ Fix the tests") == {"title": "thinking"}
     assert home.states(title="⠐ Fix the tests") == {"title": "thinking"}
     assert home.states(title="✳ Fix the tests") == {}
 
 
-def test_a_shell_of_the_bash_tool_means_a_tool_only_where_nothing_better_speaks(home: ClaudeHome) -> None:
+def test_bash_tool_shell_is_the_weakest_evidence_of_a_tool(home: ClaudeHome) -> None:
     assert home.states(processes=(*TREE, TOOL)) == {"process": "tool"}
     home.write_live_file("busy")
     assert home.states(processes=(*TREE, TOOL)) == {"agent_file": "thinking", "process": "tool"}
@@ -377,7 +377,7 @@ def test_the_screen_is_asked_for_only_where_it_knows_more(reports: list[tuple[st
 # -- which conversation -----------------------------------------------------------------------------------------------
 
 
-def test_the_session_file_names_process_conversation_and_transcript(home: ClaudeHome) -> None:
+def test_binding_is_read_from_the_session_file(home: ClaudeHome) -> None:
     home.write_live_file("idle", cwd="/tmp/demo_x.y")
     path = str(home.folder / "projects" / "-tmp-demo-x-y" / f"{SESSION}.jsonl")
     assert home.bind() == Binding(session_id=SESSION, transcript=path, pid=PID, source="agent_file")
@@ -394,7 +394,7 @@ def test_after_clear_the_pane_holds_the_new_conversation(home: ClaudeHome) -> No
     )
 
 
-def test_the_transcript_is_the_one_the_hooks_of_this_conversation_name(home: ClaudeHome) -> None:
+def test_transcript_path_is_read_from_matching_hooks(home: ClaudeHome) -> None:
     home.write_live_file("idle")
     old = {**hook_record("Stop", 2, transcript_path="/p/old.jsonl"), "session_id": OTHER}
     named = hook_record("UserPromptSubmit", 3, transcript_path="/elsewhere/it.jsonl")
@@ -407,7 +407,7 @@ def test_before_anything_else_speaks_the_id_given_at_spawn_counts(home: ClaudeHo
     assert home.bind(meta={"agent_session_id": ""}, processes=()) == Binding()
 
 
-def test_a_transcript_in_a_folder_of_another_name_is_found_by_its_id(home: ClaudeHome) -> None:
+def test_transcript_in_another_folder_is_found_by_id(home: ClaudeHome) -> None:
     moved = home.folder / "projects" / "-somewhere-else"
     moved.mkdir(parents=True)
     (moved / f"{SESSION}.jsonl").write_text("{}")
@@ -470,7 +470,7 @@ def test_the_task_list_is_read_task_by_task_in_order(home: ClaudeHome) -> None:
     assert AGENT.todos(home.view(), home.bind()) == expected
 
 
-def test_without_task_files_the_last_list_of_the_transcript_counts(home: ClaudeHome) -> None:
+def test_todos_fall_back_to_the_transcript(home: ClaudeHome) -> None:
     old, new = (Todo("a", "pending"),), (Todo("a", "completed"),)
     frames = (Frame(kind="tool_use", todos=old), Frame(kind="tool_use", todos=new), Frame(kind="assistant"))
     assert AGENT.todos(home.view(frames=frames), home.bind()) == new

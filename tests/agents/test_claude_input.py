@@ -34,15 +34,15 @@ def test_texts_and_commands_are_pasted_as_they_are(home: ClaudeHome, text: str) 
 
 
 @pytest.mark.parametrize("text", ["ends in \\", "ends in \\\n", "a\\\\"])
-def test_a_text_that_ends_in_a_backslash_is_submitted_from_the_start_of_the_line(home: ClaudeHome, text: str) -> None:
+def test_text_with_final_backslash_is_submitted_from_line_start(home: ClaudeHome, text: str) -> None:
     assert how(home, text).before_enter == ("C-a",)
 
 
-def test_a_text_that_begins_with_an_exclamation_mark_is_no_shell_command(home: ClaudeHome) -> None:
+def test_leading_exclamation_mark_is_no_shell_command(home: ClaudeHome) -> None:
     assert how(home, "!important: stop").prefix == " "
 
 
-def test_after_an_interrupt_the_rows_of_the_old_prompt_are_cleared_first(home: ClaudeHome) -> None:
+def test_old_prompt_is_cleared_after_an_interrupt(home: ClaudeHome) -> None:
     assert how(home, "x", INTERRUPTED, screen=pane("interrupted-before-output")).clear_first == ("C-u",) * 2
     frames = (Frame(kind="user", at=NOW, text="a\n" + "b" * 150),)
     assert how(home, "x", INTERRUPTED, frames=frames).clear_first == ("C-u",) * 2 * (1 + 3)
@@ -50,11 +50,11 @@ def test_after_an_interrupt_the_rows_of_the_old_prompt_are_cleared_first(home: C
     assert how(home, "!x", INTERRUPTED, screen=pane("idle")).clear_first == ("C-u", "C-u")
 
 
-def test_a_draft_of_somebody_is_not_cleared_when_nothing_was_interrupted(home: ClaudeHome) -> None:
+def test_draft_is_kept_without_an_interrupt(home: ClaudeHome) -> None:
     assert how(home, "x", screen=pane("interrupted-before-output")).clear_first == ()
 
 
-def test_a_claude_that_has_just_come_up_is_given_a_moment_before_enter(home: ClaudeHome) -> None:
+def test_enter_is_delayed_just_after_start(home: ClaudeHome) -> None:
     home.write_live_file("idle", ago=0.1)
     started = hook_record("SessionStart", 0.2, source="startup")
     assert AGENT.prepare_input("x", home.view(started), (IDLE_REPORT,)).settle_seconds > 0

@@ -106,7 +106,7 @@ def test_no_prompt_gives_no_words(folder: Path) -> None:
     assert "--" not in words(plan(folder))
 
 
-def test_a_prompt_too_long_for_one_argument_goes_by_standard_input_or_is_sent_later(folder: Path) -> None:
+def test_long_prompt_uses_standard_input_or_a_later_send(folder: Path) -> None:
     long = "ü" * 60_000
     exec_plan, dialogue = plan(folder, "exec", prompt=long), plan(folder, prompt=long)
     assert (exec_plan.stdin, exec_plan.send_prompt) == (long, False)
@@ -118,7 +118,7 @@ def test_a_prompt_too_long_for_one_argument_goes_by_standard_input_or_is_sent_la
 # -- identity ---------------------------------------------------------------------------------------------------------
 
 
-def test_each_run_gets_a_conversation_of_its_own_and_the_same_run_the_same(folder: Path) -> None:
+def test_conversation_id_depends_on_the_run(folder: Path) -> None:
     first, again = plan(folder), plan(folder)
     other = AGENT.plan_launch(AgentLaunch(mode="interactive", run_id="18", folder=str(folder)), NEW)
     assert first.agent_session_id == again.agent_session_id == after(first, "--session-id")
@@ -171,7 +171,7 @@ def test_a_permission_mode_of_the_users_settings_is_left_alone(folder: Path, pat
     assert after(plan(folder), "--permission-mode") == ""
 
 
-def test_the_warning_about_skipped_permissions_does_not_stop_an_unattended_start(folder: Path) -> None:
+def test_skipped_permissions_warning_does_not_block_start(folder: Path) -> None:
     made = plan(folder, skip_permissions=True)
     assert settings(made)["skipDangerousModePermissionPrompt"] is True
     assert any("accepted" in note for note in made.notes)
@@ -181,7 +181,7 @@ def test_the_warning_about_skipped_permissions_does_not_stop_an_unattended_start
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
-def test_root_skips_permissions_only_where_the_machine_is_a_sandbox(folder: Path) -> None:
+def test_root_skips_permissions_only_in_a_sandbox(folder: Path) -> None:
     in_container = plan(folder, "exec", prompt="x", skip_permissions=True, environ={"IS_SANDBOX": "", "container": "x"})
     assert in_container.env["IS_SANDBOX"] == "1"
     assert any("container" in note for note in in_container.notes)
@@ -218,7 +218,7 @@ def test_hooks_write_to_the_sessions_folder(folder: Path) -> None:
         ("", set(EVENTS) - {"PreToolUse", "PostToolUse", "Notification", "Stop"}),
     ],
 )
-def test_events_a_version_does_not_know_are_left_out_since_they_open_a_dialog(version: str, left_out: set[str]) -> None:
+def test_hook_events_unknown_to_the_version_are_omitted(version: str, left_out: set[str]) -> None:
     assert set(EVENTS) - set(known_events(version)) == left_out
 
 
@@ -253,7 +253,7 @@ def test_a_bare_claude_is_not_said_to_have_hooks(folder: Path) -> None:
 # -- screen -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_dialogue_runs_on_the_main_screen_for_the_pane_to_keep_history(folder: Path) -> None:
+def test_interactive_session_runs_on_the_main_screen(folder: Path) -> None:
     name = "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN"
     assert plan(folder).env[name] == "1"
     assert name not in plan(folder, main_screen=False).env
@@ -269,7 +269,7 @@ def config(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_trust_is_accepted_only_when_asked_and_keeps_everything_else(folder: Path) -> None:
+def test_trust_is_accepted_on_request_and_keeps_other_settings(folder: Path) -> None:
     before = {"numStartups": 3, "ünï": [1, {"x": None}], "projects": {"/other": {"a": 1}}}
     path = folder / "home/.claude.json"
     path.write_text(json.dumps(before))
@@ -293,7 +293,7 @@ def test_a_folder_below_a_trusted_one_is_trusted_already(folder: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_trust_goes_through_a_symlink_and_into_a_configuration_folder_of_its_own(folder: Path) -> None:
+def test_trust_follows_symlinks_and_the_configured_folder(folder: Path) -> None:
     (folder / "dotfiles.json").write_text("{}")
     (folder / "cfg").mkdir()
     (folder / "cfg/.claude.json").symlink_to(folder / "dotfiles.json")

@@ -166,9 +166,7 @@ def test_plan_limit_is_a_usage_limit() -> None:
         ("error-auth", 0, "", ""),
     ],
 )
-def test_only_an_open_dialog_offers_choices_and_yes_and_no_are_found_in_it(
-    name: str, count: int, yes: str, no: str
-) -> None:
+def test_choices_are_found_only_in_an_open_dialog(name: str, count: int, yes: str, no: str) -> None:
     offered = AGENT.find_choices(pane(name))
     assert len(offered) == count
     for word, expected in (("yes", yes), ("no", no)):
@@ -183,7 +181,7 @@ def test_draft_is_the_content_of_the_input_box() -> None:
 
 
 @pytest.mark.parametrize("name", ["idle", "2.1.197-idle"])
-def test_the_welcome_and_the_footer_are_noise_and_an_answer_is_none(name: str) -> None:
+def test_welcome_and_footer_are_noise_and_answers_are_not(name: str) -> None:
     lines = [line for line in pane(name).splitlines() if line.strip() and "LISA" not in line]
     kept = [line for line in lines if not AGENT.is_noise(line) and not set(line) <= set("─ ❯\u00a0")]
     assert kept == []

@@ -53,7 +53,7 @@ def test_a_prompt_that_was_queued_is_marked() -> None:
     ]
 
 
-def test_a_prompt_taken_up_in_the_middle_of_a_turn_is_a_prompt_of_that_turn() -> None:
+def test_prompt_accepted_during_a_turn_belongs_to_it() -> None:
     made = [
         frame for frame in recorded_frames("steered") if frame.kind in ("turn_start", "user", "assistant", "turn_end")
     ]
@@ -64,7 +64,7 @@ def test_a_prompt_taken_up_in_the_middle_of_a_turn_is_a_prompt_of_that_turn() ->
     assert made[2].queued
 
 
-def test_prompts_in_line_are_counted_until_their_turn_or_their_removal() -> None:
+def test_queued_prompts_are_counted_until_run_or_removed() -> None:
     made = recorded_frames("steered")
     seen = [transcript.count_queued_prompts(made[: at + 1]) for at in range(len(made))]
     assert [count for at, count in enumerate(seen) if not at or count != seen[at - 1]] == [0, 1, 0, 1, 0]
@@ -83,7 +83,7 @@ def test_a_pasted_prompt_is_given_without_the_tags_around_it() -> None:
     assert frames(user('<pasted_content id="1">\nabc\n</pasted_content id="1">\n'))[1].text == "abc"
 
 
-def test_what_claude_puts_in_for_an_answer_that_never_came_is_none() -> None:
+def test_placeholder_of_a_missing_answer_is_no_answer() -> None:
     filler = assistant(text("No response requested."), stop="stop_sequence")
     filler["message"]["model"] = "<synthetic>"
     (end,) = frames(filler)
@@ -100,7 +100,7 @@ def test_an_answer_ends_the_turn_and_counts_its_tokens() -> None:
     assert (end.kind, end.reason) == ("turn_end", "completed")
 
 
-def test_a_message_of_several_blocks_ends_its_turn_and_counts_its_tokens_once() -> None:
+def test_message_of_several_blocks_counts_once() -> None:
     made = recorded_frames("thinking")
     assert kinds(made) == [
         "turn_start", "user", "thinking", "usage", "assistant", "tool_use", "tool_result", "thinking", "usage",
@@ -203,7 +203,7 @@ def test_a_command_of_bash_mode_is_given_as_it_was_typed() -> None:
         b'{"type": "attachment", "attachment": {}}', b'{"type": "brand-new-record"}',
     ],
 )  # fmt: skip
-def test_broken_unknown_and_inner_lines_give_no_prompt_and_no_answer(line: bytes) -> None:
+def test_broken_unknown_and_inner_lines_are_ignored(line: bytes) -> None:
     assert not [frame for frame in AGENT.parse_frames(line, 1) if frame.kind in ("user", "assistant", "turn_end")]
 
 

@@ -127,13 +127,13 @@ def test_codex_is_kept_out_of_its_background_server() -> None:
     assert "--no-daemon" not in words(plan("interactive", agent_args="--remote unix://"))
 
 
-def test_the_pane_keeps_history_where_codex_can_stay_on_the_main_screen() -> None:
+def test_main_screen_is_used_where_codex_supports_it() -> None:
     assert "--no-alt-screen" in words(plan("interactive"))
     assert "--no-alt-screen" not in words(plan("interactive", main_screen=False))
     assert "--no-alt-screen" not in words(plan("interactive", facts=OLD))
 
 
-def test_the_update_question_is_prevented_unless_the_user_wants_it() -> None:
+def test_update_dialog_is_disabled_by_default() -> None:
     assert "check_for_update_on_startup=false" in settings(plan("interactive"))
     enabled = plan("interactive", agent_args="-c check_for_update_on_startup=true")
     assert "check_for_update_on_startup=false" not in settings(enabled)
@@ -179,7 +179,7 @@ def test_exec_run_has_only_the_session_start_hook() -> None:
     assert given == ["hooks.SessionStart", "hooks.state"]
 
 
-def test_there_are_no_hooks_where_codex_would_ask_about_them_or_where_they_clash() -> None:
+def test_hooks_are_omitted_where_codex_would_ask_or_clash() -> None:
     more = {"folder": "/s", "hook": "/pkg/hook.sh"}
     assert not plan("interactive", facts=OLD, **more).hooks
     clash = plan("interactive", agent_args="-c 'hooks.Stop=[]'", **more)
@@ -235,7 +235,7 @@ def test_arguments_with_a_pipe_stay_behind_the_prompt() -> None:
     assert made.script.endswith("'hi' --json | tee log")
 
 
-def test_the_session_command_of_the_user_keeps_its_place_before_the_prompt() -> None:
+def test_user_subcommand_stays_before_the_prompt() -> None:
     assert plan("exec", "go on", agent_args="resume --last").script.endswith("resume --last 'go on'")
 
 

@@ -31,12 +31,12 @@ def test_an_input_box_that_was_not_looked_at_is_cleared_of_a_line() -> None:
 
 
 @pytest.mark.parametrize("text", ["look at @foo", "cost is $", "what about @", "two\n$sk", "tab\t@x"])
-def test_a_last_word_that_opens_a_list_does_not_get_a_completion_instead_of_being_sent(text: str) -> None:
+def test_completion_list_does_not_replace_the_last_word(text: str) -> None:
     assert prepare_input(text, pane("idle")) == InputPlan(before_enter=("C-a", "C-a"))
 
 
 @pytest.mark.parametrize("text", ["@", "$", "$5", "@foo", "$skill"])
-def test_an_only_word_that_opens_a_list_is_left_for_the_line_above(text: str) -> None:
+def test_single_word_that_opens_a_list_moves_a_line_up(text: str) -> None:
     assert prepare_input(text, pane("idle")) == InputPlan(clear_first=("C-j",), before_enter=("C-a", "C-a"))
 
 

@@ -95,7 +95,7 @@ def test_a_recorded_screen_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SCREENS if SCREENS[name][0] == "waiting"])
-def test_a_dialog_is_the_truth_whatever_title_and_rollout_still_say(name: str) -> None:
+def test_dialog_outranks_title_and_transcript(name: str) -> None:
     frames = (Frame(kind="turn_start", at=NOW - 9), Frame(kind="turn_end", at=NOW - 8, reason="completed"))
     for title in (READY, BUSY):
         found = AGENT.collect_reports(view(screen=pane(name), title=title, frames=frames), Binding())
@@ -163,7 +163,7 @@ def test_screen_distinguishes_retry_and_thinking() -> None:
     assert (found["title"].state, found["screen"].state) == ("thinking", "retrying")
 
 
-def test_a_close_look_at_rest_reads_the_screen_for_menus_over_the_input_box() -> None:
+def test_idle_session_screen_is_read_for_menus() -> None:
     ended_turn = (Frame(kind="turn_start", at=NOW - 9), Frame(kind="turn_end", at=NOW - 8, reason="completed"))
     seen = view(title=READY, frames=ended_turn)
     assert AGENT.needs_screen(AGENT.collect_reports(seen, Binding()))
@@ -171,7 +171,7 @@ def test_a_close_look_at_rest_reads_the_screen_for_menus_over_the_input_box() ->
     assert {report.waiting_for for report in AGENT.collect_reports(seen, Binding())} == {"dialog"}
 
 
-def test_a_menu_is_named_by_its_heading_and_not_by_the_end_of_the_turn_above_it() -> None:
+def test_menu_is_named_by_its_heading() -> None:
     shown = pane("model-picker").replace("  Select Model", "  Worked for 2s • 02:12\n\n  Select Model", 1)
     (report,) = AGENT.collect_reports(view(title="", screen=shown), Binding())
     assert report.detail == "Select Model and Effort"
@@ -211,7 +211,7 @@ def test_a_permission_says_what_for() -> None:
     assert (found["title"].waiting_for, found["title"].detail) == ("permission", "rm -r x")
 
 
-def test_a_permission_just_asked_is_seen_before_the_title_shows_it() -> None:
+def test_new_permission_is_found_before_the_title_changes() -> None:
     request = _hook("PermissionRequest", NOW - 0.05, tool_input={"command": "rm -r x"})
     found = reports(view(title=BUSY, frames=_tool(NOW - 0.1), hooks=(request,)))
     assert "title" not in found

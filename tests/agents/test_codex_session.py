@@ -131,7 +131,7 @@ def test_hooks_tell_where_open_files_cannot_be_read(home: CodexHome) -> None:
     assert (found.session_id, found.transcript, found.source) == (FIRST, path, "hook")
 
 
-def test_without_any_sign_the_rollout_of_this_folder_kind_and_time_fits(home: CodexHome) -> None:
+def test_transcript_is_found_by_folder_kind_and_time(home: CodexHome) -> None:
     home.rollout("01a1fc53-6000-7000-8000-000000000001", cwd="/other")
     home.rollout("01a1fc53-6000-7000-8000-000000000002", origin="codex_exec")
     home.rollout("01a1fc53-6000-7000-8000-000000000003", begun="T03:00:00.000Z")

@@ -66,7 +66,7 @@ def test_a_command_that_fails_is_a_failed_result() -> None:
     assert next(frame for frame in turn("[fake tool false") if frame.kind == "tool_result").failed
 
 
-def test_a_refused_command_is_a_failed_result_and_an_interrupted_turn() -> None:
+def test_refused_command_fails_and_interrupts_the_turn() -> None:
     frames = turn("[fake ask touch not-made")
     result = next(frame for frame in frames if frame.kind == "tool_result")
     assert (result.text, result.failed) == ("aborted by user", True)
@@ -136,7 +136,7 @@ def test_compaction_is_noted() -> None:
     assert any(frame.kind == "system" and "compacted" in frame.text for frame in recorded_frames("codex-interactive"))
 
 
-def test_a_late_end_of_an_interrupted_command_does_not_open_a_turn() -> None:
+def test_late_end_of_interrupted_command_opens_no_turn() -> None:
     assert kinds(recorded_frames("codex-interactive")).count("turn_start") == len(
         turns(recorded_frames("codex-interactive"))
     )

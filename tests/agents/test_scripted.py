@@ -100,7 +100,7 @@ def test_its_own_file_binds_it_also_after_clear(tmp_path: Path) -> None:
     )
 
 
-def test_the_file_of_a_process_that_had_the_same_id_is_not_its_own(tmp_path: Path) -> None:
+def test_state_file_of_reused_process_id_is_ignored(tmp_path: Path) -> None:
     write_state(tmp_path, procStart=99)
     found = AGENT.bind(view(tmp_path))
     assert (found.session_id, found.source) == ("spawned", "spawn")

@@ -78,9 +78,7 @@ def test_the_first_prompt_arrives_as_it_is(
     wait_until(lambda: api.prompts() == [prompt], what=f"the prompt; came {api.prompts()}\n{terminal.screen()}")
 
 
-def test_a_long_first_prompt_of_an_exec_run_comes_by_standard_input(
-    tmp_path: Path, api: FakeModelApi, terminal: Terminal
-) -> None:
+def test_long_exec_prompt_uses_standard_input(tmp_path: Path, api: FakeModelApi, terminal: Terminal) -> None:
     prompt = "word " * 60_000 + "[fake text ok]"
     on = stage(tmp_path, api, terminal)
     assert on.start("exec", prompt=prompt).stdin == prompt

@@ -54,7 +54,7 @@ def begun(stage: ClaudeHarness, **launch: Any) -> ClaudeHarness:
 # -- a turn ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_start_with_a_prompt_is_bound_and_its_turn_is_seen_to_end(make: Make, version: str) -> None:
+def test_start_with_prompt_is_bound_and_its_turn_ends(make: Make, version: str) -> None:
     stage = make(version)
     plan = stage.start(prompt="-go [fake text hi there]")
     assert wait_until(lambda: stage.read_acceptance("-go [fake text hi there]")) in ("hook", "transcript", "agent_file")
@@ -175,9 +175,7 @@ def test_an_exec_runs_retries_are_in_its_transcript(make: Make) -> None:
     stage.wait_for_report("transcript", "retrying", error="overloaded")
 
 
-def test_a_turn_interrupted_before_output_and_the_next_prompt_comes_alone(
-    make: Make, api: FakeModelApi, version: str
-) -> None:
+def test_prompt_after_an_early_interrupt_arrives_alone(make: Make, api: FakeModelApi, version: str) -> None:
     stage = begun(make(version))
     stage.send_and_confirm("[fake hang 60]\n" + "and a line that wraps " * 20)
     stage.wait_for_report("agent_file", "thinking")
@@ -203,7 +201,7 @@ def test_a_turn_interrupted_while_a_tool_runs(make: Make, key: str) -> None:
     assert "hook" not in stage.reports() or stage.reports()["hook"].state == "interrupted"
 
 
-def test_a_permission_that_is_refused_ends_the_turn_as_an_interrupt(make: Make) -> None:
+def test_refused_permission_interrupts_the_turn(make: Make) -> None:
     stage = begun(make())
     stage.send_and_confirm("[fake tool touch x]")
     stage.wait_for_report("screen", "waiting", "permission")
@@ -212,7 +210,7 @@ def test_a_permission_that_is_refused_ends_the_turn_as_an_interrupt(make: Make) 
     stage.wait_for_report("transcript", "interrupted")
 
 
-def test_a_killed_claude_leaves_a_session_file_that_is_not_believed(make: Make) -> None:
+def test_session_file_of_a_killed_claude_is_ignored(make: Make) -> None:
     stage = begun(make())
     stage.send_and_confirm("[fake hang 60]")
     wait_until(lambda: stage.read_live_file()["status"] == "busy")

@@ -85,7 +85,7 @@ def test_a_text_is_taken_once_and_whole(talking: CodexHarness, name: str) -> Non
     assert not (talking.home.project / "ran-by-a-shell").exists()
 
 
-def test_what_an_unknown_command_left_behind_is_no_part_of_the_next_text(talking: CodexHarness) -> None:
+def test_remains_of_unknown_command_are_not_sent(talking: CodexHarness) -> None:
     talking.send("/nonsense")
     wait_until(lambda: "Unrecognized command" in talking.terminal.screen())
     talking.send_and_confirm("after nonsense")
@@ -120,7 +120,7 @@ def test_a_prompt_in_the_command_line_is_the_first_prompt(make: Make, prompt: st
     assert not (stage.home.project / "x").exists()
 
 
-def test_a_prompt_too_long_for_the_command_line_is_left_to_be_sent(make: Make) -> None:
+def test_prompt_too_long_for_the_command_line_is_sent_later(make: Make) -> None:
     stage = make()
     prompt = "x" * 120_000
     assert stage.start(prompt=prompt).send_prompt

@@ -51,7 +51,7 @@ def test_a_text_that_ends_in_a_dollar_arrives(stage: LiveSessionHarness) -> None
     assert stage.transcript_prompts() == ["what does it cost in $"]
 
 
-def test_what_an_unknown_command_left_behind_does_not_spoil_the_next_text(stage: LiveSessionHarness) -> None:
+def test_remains_of_unknown_command_are_cleared_by_send(stage: LiveSessionHarness) -> None:
     stage.begin().send("/nonsense")
     answer = stage.send("[fake text fine]")
     assert answer.json["delivered"] is True, answer
@@ -80,7 +80,7 @@ def test_after_new_the_status_shows_the_new_thread(stage: LiveSessionHarness) ->
     assert stage.transcript_prompts() == ["[fake todos 1/3 then text two]"]
 
 
-def test_runs_begun_at_once_in_one_folder_keep_their_own_transcripts(machine: LisaHost, api: FakeModelApi) -> None:
+def test_parallel_runs_in_one_folder_keep_their_transcripts(machine: LisaHost, api: FakeModelApi) -> None:
     stage = LiveSessionHarness(machine, api, "codex")
     names = [f"lisa-run-{number}" for number in range(4)]
     spawns = [

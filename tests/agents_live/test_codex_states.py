@@ -186,7 +186,7 @@ def test_a_text_during_a_tool_is_taken_and_answered_after_it(stage: CodexHarness
     assert stage.texts("assistant")[-1] == "steered"
 
 
-def test_a_menu_over_the_input_box_is_a_dialog_once_the_screen_is_read(stage: CodexHarness) -> None:
+def test_menu_over_the_input_box_is_a_dialog(stage: CodexHarness) -> None:
     stage.send("/model")
 
     def shown() -> bool:
@@ -262,7 +262,7 @@ def test_no_trust_is_a_dialog_and_trust_for_the_run_prevents_it(make: Make, api:
     assert "trust_level" not in (stage.home.home / ".codex" / "config.toml").read_text()
 
 
-def test_hooks_of_the_users_own_are_asked_about_and_not_run_untrusted(make: Make) -> None:
+def test_untrusted_user_hooks_are_not_run(make: Make) -> None:
     stage = make()
     own = stage.home.home.parent / "own-hook-ran"
     hooks = {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": f"touch {own}"}]}]}}

@@ -13,9 +13,7 @@ pytestmark = pytest.mark.agents
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_the_real_one_plays_it_too_and_its_trust_dialog_is_answered(
-    machine: LisaHost, api: FakeModelApi, agent: str
-) -> None:
+def test_demo_runs_a_real_agent_and_answers_its_trust_dialog(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     LiveSessionHarness(machine, api, agent)  # its home, environment and PATH
     answer = machine.lisa("demo", "--agent", agent, "--json", timeout=200)
     got = answer.json

@@ -59,7 +59,7 @@ def test_what_an_exec_run_prints_is_a_report(
         assert seen["observed"]["steps"] == 1
 
 
-def test_a_busy_agent_is_no_anomaly_and_what_it_said_is_remembered(stage: LiveSessionHarness) -> None:
+def test_busy_agent_is_no_anomaly_and_output_is_remembered(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake slow 4 a meaningful answer then text the very end]")
     stage.wait_for_status(lambda status: status.session_state == "in_progress")
     for _ in range(3):

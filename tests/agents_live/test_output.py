@@ -38,7 +38,7 @@ def role_texts(answer: dict[str, Any]) -> list[tuple[str, str]]:
     return [(message["role"], message["text"]) for message in answer["messages"]]
 
 
-def test_the_conversation_is_read_from_the_transcript_with_its_tools(stage: LiveSessionHarness) -> None:
+def test_conversation_with_tools_is_read_from_transcript(stage: LiveSessionHarness) -> None:
     stage.begin()
     turn(stage, "[fake tool echo hi there then text THE_ANSWER]")
     answer = capture(stage)
@@ -54,7 +54,7 @@ def test_the_conversation_is_read_from_the_transcript_with_its_tools(stage: Live
     assert answer["messages"][1]["timestamp"] > answer["messages"][0]["timestamp"]
 
 
-def test_a_monitor_does_not_take_the_rest_before_the_first_prompt_for_its_answer(stage: LiveSessionHarness) -> None:
+def test_monitor_ignores_idle_before_the_first_prompt(stage: LiveSessionHarness) -> None:
     stage.begin("[fake think 1 hm then text FIRST_ANSWER]")
     ended = stage.lisa("monitor", "--timeout-seconds", "40")
     assert ended.json["exitReason"] == "waiting_input", ended
@@ -78,7 +78,7 @@ def test_each_reader_goes_on_where_it_stopped(stage: LiveSessionHarness) -> None
     assert capture(stage, "--transcript", "--cursor-file", by_talk)["messages"] == []
 
 
-def test_turns_that_repeat_are_given_once_after_the_screen_was_cleared(stage: LiveSessionHarness) -> None:
+def test_repeated_turns_are_returned_once_after_a_clear(stage: LiveSessionHarness) -> None:
     cursor = str(stage.machine.folder / "cursor")
     stage.begin()
     turn(stage, "[fake text before]")

@@ -56,7 +56,7 @@ def test_a_text_arrives_as_it_is(stage: LiveSessionHarness, text: str) -> None:
     stage.wait_until_idle()
 
 
-def test_what_an_agent_takes_out_of_a_text_does_not_make_it_come_twice(stage: LiveSessionHarness) -> None:
+def test_text_with_removed_characters_arrives_once(stage: LiveSessionHarness) -> None:
     """claude takes out what cannot be seen, and where that could mislead it wants another Enter."""
     texts = ["\u202eto the left \u200bzero width", "\u061cmark vs\ufe0f16", "the next one"]
     stage.begin()
@@ -102,7 +102,7 @@ def test_after_an_interrupt_only_the_new_text_is_said(stage: LiveSessionHarness)
     )
 
 
-def test_a_text_whose_sender_was_killed_before_enter_does_not_stick_to_the_next(stage: LiveSessionHarness) -> None:
+def test_unsubmitted_text_of_a_killed_sender_is_dropped(stage: LiveSessionHarness) -> None:
     stage.begin()
     real, once = shutil.which("tmux"), stage.machine.folder / "once"
     strike = f"mkdir {once} 2>/dev/null && {{ kill -9 $PPID; exit; }}"

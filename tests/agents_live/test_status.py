@@ -129,7 +129,7 @@ def test_between_the_turns_of_prompts_in_line_there_is_no_rest(make: Make, agent
 
 
 @BOTH
-def test_a_first_prompt_given_at_spawn_is_never_followed_by_a_false_rest(make: Make, agent: str) -> None:
+def test_first_prompt_at_spawn_gives_no_false_idle(make: Make, agent: str) -> None:
     stage = make(agent)
     stage.begin("[fake wait 1 then text hello]")
     with Sampler(stage) as sampler:
@@ -207,7 +207,7 @@ def test_wait_ends_at_an_interrupt_before_any_output(make: Make, agent: str, com
 
 
 @BOTH
-def test_an_agent_that_leaves_has_completed_and_a_killed_one_has_crashed(make: Make, agent: str) -> None:
+def test_exit_is_completed_and_kill_is_crashed(make: Make, agent: str) -> None:
     stage = make(agent).begin()
     stage.send("/exit" if agent == "claude" else "/quit")
     assert stage.wait_for_status(is_("completed")).exit_code == 0
@@ -299,7 +299,7 @@ def test_the_reaction_is_a_matter_of_milliseconds(make: Make, agent: str, what: 
     assert sorted(delays)[2] < 0.5
 
 
-def test_scenario_5_the_token_that_was_refused_is_set_aside_and_the_other_stays(make: Make) -> None:
+def test_rejected_token_is_quarantined_and_the_other_kept(make: Make) -> None:
     stage = make("claude", retries=0)
     machine = stage.machine
     del machine.env["ANTHROPIC_AUTH_TOKEN"]

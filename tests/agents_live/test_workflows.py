@@ -199,9 +199,7 @@ def test_a_parent_claude_spawns_monitors_and_reads_a_child_codex(machine: LisaHo
     assert {"lisa-child", parent.name} <= set(json.dumps(tree).replace('"', " ").split())
 
 
-def test_three_levels_deep_each_drives_the_next_and_all_end_with_the_first(
-    machine: LisaHost, api: FakeModelApi
-) -> None:
+def test_three_nested_levels_end_with_the_first(machine: LisaHost, api: FakeModelApi) -> None:
     parent = _nested(machine, api).begin()
     third = _child("lisa-third", "scripted", "[say deep 3]", "'")
     second = _child("lisa-second", "codex", f"[fake {third} then text the second read: {{last}}]", '"')

@@ -101,6 +101,6 @@ def test_the_selected_choice_is_known() -> None:
     assert [choice.number for choice in find_choices(CODEX_LOGIN) if choice.selected] == [1]
 
 
-def test_a_list_of_many_choices_is_read_whole_wherever_the_cursor_is() -> None:
+def test_long_choice_list_is_read_from_any_cursor_row() -> None:
     screen = "\n".join(f" {'❯' if number == 7 else ' '} {number}. choice {number}" for number in range(1, 13))
     assert [choice.number for choice in find_choices(screen)] == list(range(1, 13))

@@ -1,4 +1,4 @@
-"""Layout parts of a screen: every recorded screen of the real agents is cut in the right place."""
+"""Separate layout from output on every recorded screen of the real agents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PANES = Path(__file__).parents[1] / "agents" / "panes"
 DIALOG_SCREENS = re.compile(
     r"dialog|permission(?!-re(?:jected|fused))|question|picker|trust|login|onboarding|plan-approval|update\.|overlay|task-list"
 )
-"""Screens that ask the user something: nothing of them may be taken for furniture."""
+"""Screens with a question to the user: no part of them may be taken for layout."""
 PROMPT_SCREENS = re.compile(
     r"finished\.|idle|error-|interrupted|streaming|thinking|tool|retrying|queued|steered|compacted"
 )
@@ -38,7 +38,7 @@ def lines_of(path: Path) -> list[str]:
     screens(DIALOG_SCREENS, re.compile("not-logged-in|error-|after-")),
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
-def test_a_question_to_the_user_is_never_furniture(path: Path) -> None:
+def test_dialog_is_never_layout(path: Path) -> None:
     lines = lines_of(path)
     assert layout.frame_start(lines) == len(lines)
 
@@ -46,7 +46,7 @@ def test_a_question_to_the_user_is_never_furniture(path: Path) -> None:
 @pytest.mark.parametrize(
     "path", screens(PROMPT_SCREENS, OTHER_SCREENS), ids=lambda path: f"{path.parent.name}-{path.stem}"
 )
-def test_the_input_box_is_furniture_and_the_answer_above_it_is_not(path: Path) -> None:
+def test_input_box_is_layout_and_the_answer_above_is_not(path: Path) -> None:
     lines = lines_of(path)
     start = layout.frame_start(lines)
     cut = [line for line in lines[start:] if line.strip() and not layout.is_ruler(line)]
@@ -56,7 +56,7 @@ def test_the_input_box_is_furniture_and_the_answer_above_it_is_not(path: Path) -
     assert replies in ([], ["● main"])  # the list of agents below the box
 
 
-def test_there_are_screens_to_look_at() -> None:
+def test_recorded_screens_exist() -> None:
     assert len(screens(DIALOG_SCREENS)) > 25
     assert len(screens(PROMPT_SCREENS, OTHER_SCREENS)) > 50
 
@@ -71,6 +71,6 @@ def test_there_are_screens_to_look_at() -> None:
         "● done (press esc to interrupt is what it said)",
     ],
 )
-def test_plain_output_has_no_furniture(text: str) -> None:
+def test_plain_output_has_no_layout(text: str) -> None:
     lines = text.split("\n")
     assert layout.frame_start(lines) == len(lines)
