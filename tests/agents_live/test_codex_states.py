@@ -39,7 +39,7 @@ def make(api: FakeModelApi, tmp_path: Path) -> Iterator[Make]:
         yield made
 
 
-@pytest.fixture(params=[True, False], ids=["told", "untold"])
+@pytest.fixture(params=[True, False], ids=["known", "unknown"])
 def stage(request: pytest.FixtureRequest, make: Make) -> CodexHarness:
     """An idle codex; with `known_version` started with lisa's hooks and title."""
     made = make(known_version=request.param, todos=True)
@@ -48,14 +48,14 @@ def stage(request: pytest.FixtureRequest, make: Make) -> CodexHarness:
     return made
 
 
-def test_it_starts_and_rests(stage: CodexHarness) -> None:
+def test_start_ends_idle(stage: CodexHarness) -> None:
     found = stage.wait_for_state("idle", source="title")
     assert found.source == "title"
     wait_until(lambda: stage.bind().session_id)
     assert stage.bind().transcript == ""
 
 
-def test_thinking_then_streaming_then_rest(stage: CodexHarness, api: FakeModelApi) -> None:
+def test_thinking_then_streaming_then_idle(stage: CodexHarness, api: FakeModelApi) -> None:
     stage.send_and_confirm("[fake gate first then text alpha beta then gate second then text gamma]")
     stage.wait_for_state("thinking", source="title")
     api.open("first")
