@@ -64,7 +64,7 @@ class Assignment(Struct, frozen=True, kw_only=True):
 
 
 def resolve_assignment(project: Project, flags: AssignmentFlags, *, use_default_model: bool = False) -> Assignment:
-    """Resolve the options; `usual_model` uses the default model of the agent if none is given.
+    """Resolve the options; `use_default_model` takes the default model of the agent if none is given.
 
     Raise LisaError: invalid_agent, invalid_profile, invalid_model, invalid_model_configuration and LANE_ERRORS.
     """
