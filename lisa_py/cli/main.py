@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -78,6 +79,7 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str)
         progress=render.make_progress_printer(),
         live_display=open_live_display(form) if command.live else None,
         stdin=lambda: sys.stdin.buffer.read(),
+        on_own_end=_ignore_termination,
     )
     ctx.defer_cursors()
     try:
@@ -87,6 +89,12 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str)
     finally:
         ctx.rollback_cursors()  # nothing, after an interrupt
     return code
+
+
+def _ignore_termination() -> None:
+    """Survive the end of the session that this call runs in, to finish the kill and report it."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def open_live_display(form: str) -> LiveDisplay:

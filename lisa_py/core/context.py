@@ -16,6 +16,10 @@ from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project, SessionRef
 
 
+def _do_nothing() -> None:
+    """Ignore an event."""
+
+
 def _ignore(_: Any) -> None:
     return None
 
@@ -49,6 +53,7 @@ class Context:
         progress: Callable[[str], None] = _ignore,
         live_display: LiveDisplay | None = None,
         stdin: Callable[[], bytes] = bytes,
+        on_own_end: Callable[[], None] = _do_nothing,
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
@@ -66,6 +71,8 @@ class Context:
         self.live_display = live_display or LiveDisplay()
         """Lines and a live table for people on stdout, with text output only."""
         self.stdin = stdin
+        self.on_own_end = on_own_end
+        """Called before core ends a session that this process belongs to; a process of one call ignores TERM then."""
         self._servers: dict[str, Tmux] = {}
         self._pending_cursors: list[StagedFile] | None = None
 

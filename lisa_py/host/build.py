@@ -8,15 +8,15 @@ import lisa_py
 from lisa_py.host.env import Settings
 
 
-class Build(Struct, frozen=True, kw_only=True):
+class BuildReport(Struct, frozen=True, kw_only=True):
     version: str
     commit: str
     date: str
 
 
-def read_build(settings: Settings) -> Build:
+def read_build(settings: Settings) -> BuildReport:
     """Return the version; commit and date come from LISA_BUILD_COMMIT and LISA_BUILD_DATE."""
-    return Build(
+    return BuildReport(
         version=lisa_py.__version__,
         commit=settings.get("LISA_BUILD_COMMIT", "none"),
         date=settings.get("LISA_BUILD_DATE", "unknown"),

@@ -307,10 +307,17 @@ def remove_tree(folder: str) -> None:
 
 
 def read_umask() -> int:
-    """Return the umask of this process, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    """Return the umask of this process without changing it: os.umask would, for every thread."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            found = next((line for line in status if line.startswith(b"Umask:")), b"")
+    except OSError:
+        found = b""
+    if not found:  # macOS, Linux before 4.7
+        from lisa_py.host.run import run_program  # noqa: PLC0415 - only where /proc does not show it
+
+        found = b"Umask:" + run_program(["/bin/sh", "-c", "umask"], timeout=5).text.encode()
+    return int(found.split(b":")[1], 8)
 
 
 def set_aside(path: str, now: float) -> str:

@@ -195,12 +195,6 @@ def find_by_environments(entries: Iterable[str]) -> dict[str, tuple[Process, ...
     return {entry: tuple(processes) for entry, processes in found.items()}
 
 
-def ignore_termination() -> None:
-    """Ignore SIGTERM and SIGHUP, for a process that ends its own session."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-
-
 def _own_pids() -> list[int]:
     if not LINUX:
         return [int(pid) for pid in _psutil().pids()]

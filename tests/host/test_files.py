@@ -88,3 +88,8 @@ def test_reading_backwards_stops_at_the_limit(tmp_path: Path) -> None:
     parts = list(files.read_lines_backwards(str(path), 10, 30))
     assert 30 <= sum(len(lines) for _, lines in parts) < 100
     assert list(files.read_lines_backwards(str(tmp_path / "none"), 10)) == []
+
+
+def test_umask_is_read_without_being_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("another thread could create files meanwhile"))
+    assert files.read_umask() == int(subprocess.check_output(["/bin/sh", "-c", "umask"]), 8)

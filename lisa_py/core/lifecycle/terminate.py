@@ -76,7 +76,7 @@ def _is_own_supervisor(supervisor: Process, ref: SessionRef, meta: SessionMeta |
 
 def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GRACE_SECONDS) -> TerminationReport:
     """End all processes of the runs. A zombie counts as ended."""
-    seen = _find_processes(runs)
+    seen = _find_processes(ctx, runs)
     first = [process for found in seen.values() for process in found.values()]
     folders = {run.ref.folder for run in runs}
     terminated = [process for process in first if not _is_supervisor(process, folders)]
@@ -94,7 +94,7 @@ def _kill_remaining(
     """Kill the remaining processes, scanning again each time: a dying process may have started another."""
     deadline = ctx.clock.monotonic() + FORCE_SECONDS
     while True:
-        found = _find_processes(runs, seen)
+        found = _find_processes(ctx, runs, seen)
         remaining = [process for group in found.values() for process in group.values()]
         if not remaining or ctx.clock.monotonic() >= deadline:
             return found
@@ -106,7 +106,7 @@ def _kill_remaining(
 
 
 def _find_processes(
-    runs: Sequence[SessionRun], seen: Mapping[SessionRef, Mapping[int, Process]] | None = None
+    ctx: Context, runs: Sequence[SessionRun], seen: Mapping[SessionRef, Mapping[int, Process]] | None = None
 ) -> dict[SessionRef, dict[int, Process]]:
     """Return the live processes of each run except this one, by id; runs without any are omitted.
 
@@ -122,7 +122,7 @@ def _find_processes(
             if root not in group:
                 group.update((process.pid, process) for process in processes.read_tree(root) if process.alive)
         if group.pop(processes.own_pid(), None) is not None:
-            processes.ignore_termination()
+            ctx.on_own_end()
         if group:
             found[run.ref] = group
     return found

@@ -41,7 +41,7 @@ class RouteRequest(Struct, frozen=True, kw_only=True):
     emit_runbook: bool = False
 
 
-class Route(Answer):
+class RouteResult(Answer):
     """The recommendation; UNSET parts were not requested."""
 
     goal: str
@@ -71,7 +71,7 @@ class Route(Answer):
     runbook: Runbook | UnsetType = UNSET
 
 
-def plan_route(ctx: Context, request: RouteRequest) -> Route:
+def plan_route(ctx: Context, request: RouteRequest) -> RouteResult:
     """Build the recommendation; nothing is started.
 
     Raise the LisaErrors of resolve, launch, from_state, topology and dispatch_queue.
@@ -91,7 +91,7 @@ def plan_route(ctx: Context, request: RouteRequest) -> Route:
     )
     for note in decided.notes:
         ctx.warn(note)
-    return Route(
+    return RouteResult(
         goal=decided.goal.name,
         project_root=project.root,
         agent=decided.agent.name,

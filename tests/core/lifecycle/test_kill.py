@@ -362,3 +362,14 @@ def test_one_that_another_process_is_killing_is_waited_for(fleet: Fleet) -> None
     for process in killing:
         process.communicate(timeout=60)
     assert sorted(process.returncode for process in killing) == [0, 1]
+
+
+def test_kill_of_the_own_session_changes_no_signal_handler(machine: LisaHost) -> None:
+    """Only the command line ignores TERM then; a server or a thread keeps its handlers."""
+    calls = []
+    ctx = machine.context(on_own_end=lambda: calls.append(True))
+    ref = ctx.ref("lisa-own")
+    before = signal.getsignal(signal.SIGTERM)
+    run = terminate.SessionRun(ref=ref, run_id="", roots=(os.getpid(),))
+    assert terminate._find_processes(ctx, [run]).get(ref, {}).keys().isdisjoint({os.getpid()})
+    assert calls == [True] and signal.getsignal(signal.SIGTERM) is before
