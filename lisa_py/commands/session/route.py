@@ -15,7 +15,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.planning import route
 from lisa_py.core.planning.dispatch_queue import AMBIGUOUS
 from lisa_py.core.planning.resolve import LANE_ERRORS, AssignmentFlags
-from lisa_py.core.planning.route import Route, RouteRequest
+from lisa_py.core.planning.route import RouteRequest, RouteResult
 
 
 class Args(Struct, kw_only=True):
@@ -40,7 +40,7 @@ class Args(Struct, kw_only=True):
     strict: Annotated[bool, Flag(help="with --from-state: strict schema check")] = False
 
 
-def run(args: Args, ctx: Context) -> Route:
+def run(args: Args, ctx: Context) -> RouteResult:
     request = copy_fields(
         args,
         RouteRequest,
@@ -54,7 +54,7 @@ def run(args: Args, ctx: Context) -> Route:
     return result
 
 
-def text(answer: Route, args: Args) -> str:
+def text(answer: RouteResult, args: Args) -> str:
     lines = [answer.command, " | ".join(answer.rationale)]
     if answer.topology is not UNSET:
         lines += ["topology: " + " ".join(f"{edge.start}->{edge.end}" for edge in answer.topology.edges)]
@@ -73,7 +73,7 @@ def text(answer: Route, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=Route,
+    answer=RouteResult,
     run=run,
     text=text,
     errors=(
