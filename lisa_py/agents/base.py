@@ -111,7 +111,7 @@ class Binding(Struct, frozen=True, kw_only=True):
 
 
 class InputPlan(Struct, frozen=True, kw_only=True):
-    """How to type a text."""
+    """Instructions for typing a text."""
 
     typed: bool = False
     """Type instead of paste (slash commands need their menu)."""

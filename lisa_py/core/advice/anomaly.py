@@ -47,7 +47,7 @@ def build_history(events: Sequence[Event], now: float) -> RunHistory:
 
 
 def find_anomalies(status: Status, past: RunHistory, is_stalled: Callable[[], bool]) -> list[AnomalyFinding]:
-    """Return all findings, most severe first. `stands_still` reads the session again, only on suspicion."""
+    """Return all findings, most severe first. `is_inactive` reads the session again, only on suspicion."""
     if status.session_state == "not_found":
         return [_make_finding("session_not_found", 1)]
     if not past.events and status.session_state in _UNFINISHED:

@@ -189,7 +189,7 @@ class SendTarget:
         if not self.tmux.send_keys(self.pane_id, keys, literal=literal):
             raise self.build_gone_error("gone")
 
-    # -- what is heard ----------------------------------------------------------------------------------------
+    # -- what is received ----------------------------------------------------------------------------------------
 
     def wait_for_acceptance(self, text: str, since: float, seconds: float) -> str:
         """Wait for a sign of acceptance; return it, or empty."""
