@@ -55,7 +55,7 @@ class _StateFile(Struct, kw_only=True, rename="camel"):
     at: float = 0.0
 
 
-class Scripted(Agent):
+class ScriptedAgent(Agent):
     """A real process with a terminal, a state file, a transcript and hooks, but without a model."""
 
     name = "scripted"
@@ -281,4 +281,4 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0
 
 
-AGENT = Scripted()
+AGENT = ScriptedAgent()
