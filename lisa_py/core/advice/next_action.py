@@ -101,7 +101,7 @@ def format_kill_command(session: str, project_root: str, binary: str = "lisa") -
 
 
 def build_ast(action_name: str, target: ActionTarget) -> CommandAst:
-    args = _ARGUMENT_BUILDERS.get(action_name, _status_arguments)(target)
+    args = _ARGUMENT_BUILDERS.get(action_name, _minimal_arguments)(target)
     known = action_name if action_name in _ARGUMENT_BUILDERS else "session status"
     subcommands = tuple(known.split())
     argv = [target.binary, *subcommands]
@@ -173,7 +173,6 @@ def _minimal_arguments(target: ActionTarget) -> list[CommandArgument]:
     return [*_location_arguments(target), _switch_argument("jsonMin", "--json-min")]
 
 
-_status_arguments = _minimal_arguments
 _ARGUMENT_BUILDERS: dict[str, Callable[[ActionTarget], list[CommandArgument]]] = {
     "session send": _send_arguments,
     "session monitor": _minimal_arguments,
