@@ -365,7 +365,7 @@ class Terminal:
         self.tmux("send-keys", *keys)
 
     def submit(self, prompt: str, accepted: Callable[[], object] = lambda: True) -> None:
-        """Paste a prompt and press Enter, again until it `arrived`.
+        """Paste a prompt and press Enter, again until it is `accepted`.
 
         An agent which just started (claude 2.1.197 above all) may swallow the first Enter.
         """
@@ -374,7 +374,7 @@ class Terminal:
         self.press_until(accepted, "Enter")
 
     def press_until(self, condition: Callable[[], object], *keys: str) -> None:
-        """Press keys; again, every two seconds, until it `happened`.
+        """Press keys; again, every two seconds, until the condition holds.
 
         claude ignores keys in the first moments of a dialog.
         """

@@ -105,7 +105,7 @@ class Binding(Struct, frozen=True, kw_only=True):
     transcript: str = ""
     """Absolute path; the file need not exist yet."""
     pid: int = 0
-    """The process of the agent."""
+    """Process id of the agent."""
     source: str = ""
     """agent_file, open_file, hook, spawn or history: most to least reliable."""
 

@@ -32,7 +32,7 @@ def prepare_streams() -> None:
 
 
 def flush() -> None:
-    """Write a text. Raise OutputLost; BrokenPipeError if the reader is gone."""
+    """Write a text. Raise OutputError; BrokenPipeError if the reader is gone."""
     _write(sys.stdout.flush)
 
 

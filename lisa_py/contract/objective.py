@@ -22,7 +22,7 @@ class ObjectiveSummary(Struct, frozen=True, kw_only=True):
 
 
 def from_session_meta(meta: SessionMeta) -> ObjectiveSummary | UnsetType:
-    """The objective at its spawn."""
+    """Return the objective at the spawn of the session."""
     if not meta.objective_id:
         return UNSET
     return ObjectiveSummary(
@@ -34,7 +34,7 @@ def from_session_meta(meta: SessionMeta) -> ObjectiveSummary | UnsetType:
 
 
 def from_record(record: objectives.Objective | None) -> ObjectiveSummary | UnsetType:
-    """The objective record of the project."""
+    """Return the objective from its record in the project."""
     if record is None:
         return UNSET
     return ObjectiveSummary(id=record.id, goal=record.goal, acceptance=record.acceptance, budget=record.budget)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import sockets
 from lisa_py.host.env import Settings
-from lisa_py.host.pane import PANE_FORMAT
+from lisa_py.host.pane import PANE_FORMAT, parse_pane
 from lisa_py.host.pane import Pane as Pane  # re-exported
-from lisa_py.host.pane import parse_pane as read_pane
 from lisa_py.host.run import ProgramResult, find_program, run_program
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class Tmux:
         target = ("-s", "-t", f"={session}:") if session else ("-a",)  # without the colon it may be a window's name
         result = self._call_settled("list-panes", *target, "-F", PANE_FORMAT)
         if result.code == 0:
-            every = (pane for pane in map(read_pane, result.text.split("\n")) if pane is not None)
+            every = (pane for pane in map(parse_pane, result.text.split("\n")) if pane is not None)
             return [pane for pane in every if not session or pane.session == session]
         if is_server_absent(result) or any(word in result.error_text for word in _NO_SESSION):
             return []

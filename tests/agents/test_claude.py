@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lisa_py import agents
-from lisa_py.agents._claude import home as folders
+from lisa_py.agents._claude import home as claude_home
 from lisa_py.agents.base import Binding
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
@@ -427,7 +427,7 @@ def test_transcript_in_another_folder_is_found_by_id(home: ClaudeHome) -> None:
     ],
 )
 def test_a_projects_folder_is_named_as_claude_names_it(cwd: str, name: str) -> None:
-    assert folders.project_folder_name(cwd) == name
+    assert claude_home.project_folder_name(cwd) == name
 
 
 @pytest.mark.parametrize(

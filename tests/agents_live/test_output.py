@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lisa_py.core.output import capture as capturing
+from lisa_py.core.output import capture as output_capture
 from lisa_py.core.output.capture_request import CaptureRequest
 from tests.agents_kit import pins
 from tests.agents_live.live_harness import LiveSessionHarness
@@ -174,5 +174,5 @@ def test_the_last_words_are_there_the_moment_the_agent_rests(machine: LisaHost, 
     for number in range(4):
         stage.send(f"[fake text answer {number}]")
         stage.wait_until_idle()
-        found = capturing.capture_session(machine.context(), stage.ref, CaptureRequest())
+        found = output_capture.capture_session(machine.context(), stage.ref, CaptureRequest())
         assert (found.source, f"answer {number}" in found.text.rpartition(">")[2]) == ("transcript", True), found.text

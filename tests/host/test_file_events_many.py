@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lisa_py.host import file_events_many as crowds
+from lisa_py.host import file_events_many
 from lisa_py.host.file_events_many import GroupWatcher
 from tests.polling import wait_until
 
 KINDS: dict[str, Callable[[tuple[str, ...]], GroupWatcher]] = {
-    "best": crowds.open_watcher,
-    "fallback": crowds._SharedGroupWatcher,
+    "best": file_events_many.open_watcher,
+    "fallback": file_events_many._SharedGroupWatcher,
 }
 
 
@@ -69,7 +69,7 @@ def test_the_end_of_a_process_wakes_its_member(tmp_path: Path, crowd: GroupWatch
 
 @pytest.fixture
 def exact(tmp_path: Path) -> Iterator[GroupWatcher]:
-    made = crowds.open_watcher(("heartbeat",))
+    made = file_events_many.open_watcher(("heartbeat",))
     if type(made).__name__ != "_InotifyGroupWatcher":
         made.close()
         pytest.skip("no inotify here")

@@ -68,7 +68,7 @@ def watch_paths(view: View, binding: Binding) -> tuple[str, ...]:
 
 
 def needs_screen(agent_reports: Sequence[AgentReport]) -> bool:
-    """Return True if needed: only the screen shows a start-up dialog, the kind of an open dialog, and a retry."""
+    """Return True if the screen is needed: only it shows a start-up dialog, the kind of an open dialog, and a retry."""
     own = [report for report in agent_reports if report.source == "agent_file"]
     if not own:
         return True
@@ -102,7 +102,7 @@ def _file_report(view: View, found: session.ClaudeSessionFile | None) -> AgentRe
 
 
 def _waiting_report(view: View, found: session.ClaudeSessionFile) -> AgentReport:
-    """Return the cause of waiting: from the file, or from the hook, which older versions write before the file."""
+    """Report the cause of waiting: from the file, or from the hook where older versions put less into the file."""
     kind, detail = WAITING_KINDS.get(found.waiting_for, "dialog"), found.waiting_for
     hook_report = _newest_hook_report(view)
     if (
@@ -121,7 +121,7 @@ def _is_about_to_start(view: View, found: session.ClaudeSessionFile) -> bool:
 
 
 def _has_taken_prompt(view: View, found: session.ClaudeSessionFile) -> bool:
-    """Return True if the idle state predates the newest prompt: 2.1.197 reports work up to 0.3 s after its hook."""
+    """Return True if the idle state predates an accepted prompt: 2.1.197 reports work up to 0.3 s after its hook."""
     for hook in reversed(view.hooks):
         name, at = string_field(hook, "hook"), hook_time(hook)
         if (name in _TURN_HOOKS or name in _TURN_END_HOOKS) and not hook.get("agent_id"):
@@ -130,7 +130,7 @@ def _has_taken_prompt(view: View, found: session.ClaudeSessionFile) -> bool:
 
 
 def _idle_seconds(view: View, found: session.ClaudeSessionFile) -> float:
-    """Return the seconds of idleness; a start slightly after the view is 0, one far in the future a wrong clock."""
+    """Return the seconds of idleness; slightly negative if it began after the view, positive with a wrong clock."""
     age = view.now - found.changed_at
     return age if age > -PROMPT_START_SECONDS else -age
 
@@ -294,7 +294,7 @@ def _turn_end_report(frame: Frame) -> AgentReport:
 
 
 def _process_report(view: View, found: session.ClaudeSessionFile | None) -> AgentReport | None:
-    """Return True for a shell of the Bash tool, if nothing else distinguishes it from a background one."""
+    """Report a tool by the shell of the Bash tool, if no hook, transcript or busy session file reports more."""
     if view.hooks or view.frames or (found is not None and found.status != "busy"):
         return None
     for process in view.processes:

@@ -161,7 +161,7 @@ class _FrameBuilder:
             self.add("user", strip_paste_tags(text), queued=queued)
 
     def add_attachment(self) -> None:
-        """Return a prompt that claude accepted between two steps of a turn, which has no record of its own."""
+        """Add a prompt that claude accepted between two steps of a turn, which has no record of its own."""
         given = self.record.attachment
         if given is None or given.type != "queued_command" or given.command_mode != "prompt":
             return
@@ -170,7 +170,7 @@ class _FrameBuilder:
             self.add("user", strip_paste_tags(text), queued=True)
 
     def add_queue_operation(self) -> None:
-        """Return the queueing or dequeueing of a prompt; its own turn begins with a user record."""
+        """Add the queueing or dequeueing of a prompt; its own turn begins with a user record."""
         if self.record.operation in (ENQUEUE, REMOVE, POP_ALL):
             self.add("system", _text(self.record.content), queued=True, reason=self.record.operation)
 
@@ -239,7 +239,7 @@ class _FrameBuilder:
             self.add("system", local_command(content) or content)
 
     def _add_retry(self) -> None:
-        """Return a failed request that is retried; exec runs record each, interactive sessions none."""
+        """Add a failed request that is retried; exec runs record each, interactive sessions none."""
         record = self.record
         problem = record.error if isinstance(record.error, dict) else {}
         text = _text(problem.get("formatted")) or _text(problem.get("message")) or _text(record.content)

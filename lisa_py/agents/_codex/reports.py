@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lisa_py.agents._codex import title as titles
+from lisa_py.agents._codex import title
 from lisa_py.agents._codex.errors import error_waiting_for
 from lisa_py.agents._codex.session import find_native_process
 from lisa_py.agents.base import Binding, TurnEdge, View
@@ -54,7 +54,7 @@ def _screen_report(view: View, transcript_report: AgentReport | None) -> AgentRe
 
 
 def needs_screen(agent_reports: Sequence[AgentReport]) -> bool:
-    """Return True if needed: without title and rollout, for retries while thinking, and for menus over the input box.
+    """Return True if the screen is needed: without title and rollout, for retries, and for menus over the input box.
 
     A menu over the input box is also searched with a rollout if the caller requests the screen.
     """
@@ -76,7 +76,7 @@ def _title_report(
 ) -> AgentReport | None:
     if view.processes and find_native_process(view.processes) is None:
         return None  # left by an ended codex
-    activity = titles.read_title(view).activity
+    activity = title.read_title(view).activity
     if activity == "asking":
         return _dialog_report(transcript_report, hook_report)
     if activity == "busy":

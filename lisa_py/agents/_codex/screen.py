@@ -145,7 +145,7 @@ def _busy_report(activity: str, below: str) -> AgentReport:
 
 
 def retry_report(screen: str) -> AgentReport | None:
-    """Return True if the newest line of a run's output reports a retry."""
+    """Report a retry if the newest line of a run's output shows one."""
     lines = [line.strip() for line in screen.splitlines() if line.strip()]
     if not lines or not re.match(r"(?:ERROR|WARN\w*): (?:Reconnecting|Server is busy)", lines[-1]):
         return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from lisa_py.agents._codex import title as titles
+from lisa_py.agents._codex import title
 from lisa_py.agents.base import Binding, View
 from lisa_py.contract import jsontext
 from lisa_py.host import files, processes
@@ -61,7 +61,7 @@ def bind(view: View) -> Binding:
     """Return the thread in the title whose files the process has open; else that of the hooks; else the best match."""
     process = find_native_process(view.processes)
     pid = process.pid if process else 0
-    title_thread = titles.read_title(view).thread
+    title_thread = title.read_title(view).thread
     found = _bind_by_open_file(pid, title_thread, view) if pid else None
     if found is None:
         found = _bind_by_hook(view, title_thread) or _bind_by_history(view, title_thread)
@@ -160,7 +160,7 @@ def _contains_prompt(path: str, prompt: str) -> bool:
 
 
 def _recent_transcripts(sessions: str, since: float) -> list[str]:
-    """Yield rollouts in the day folders from this time on, oldest first."""
+    """Return rollouts in the day folders from this time on, oldest first."""
     found = []
     for year in files.list_names(sessions):
         for month in files.list_names(os.path.join(sessions, year)):

@@ -107,7 +107,7 @@ def run(args: Args, ctx: Context) -> AggregateResult:
 
 
 def _read_baseline(args: Args, ctx: Context, project: Project) -> dict[str, Any]:
-    """Return the cursor and its path. Raise UsageError(invalid_cursor_file)."""
+    """Return the previous snapshot with its path. Raise UsageError(invalid_cursor_file)."""
     view_key = ",".join(sorted({name.strip() for name in args.sessions.split(",") if name.strip()}))
     path = (
         cursors.resolve_path(args.cursor_file)

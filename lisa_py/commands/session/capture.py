@@ -15,7 +15,7 @@ from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import ProjectRoot, Session, TokenBudget
 from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
-from lisa_py.core.output import markers as marking
+from lisa_py.core.output import markers as marker_search
 from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
 from lisa_py.core.output.conversation import Message, Problem, ToolCall
@@ -197,7 +197,7 @@ def build_request(args: Args, ctx: Context) -> CaptureRequest:
         limited="lines" in ctx.given_fields,
         since=args.delta_from,
         semantic=args.semantic_delta,
-        markers=marking.parse(args.markers, args.marker),
+        markers=marker_search.parse(args.markers, args.marker),
         summary=args.summary_style if args.summary else "",
         strip_noise=not args.keep_noise,
     )

@@ -63,7 +63,7 @@ class CheckpointResult(Answer):
     same_run: bool | UnsetType = UNSET
     """False: another session uses the name now."""
     events_since: int | UnsetType = UNSET
-    """Events after the checkpoint."""
+    """Number of events after the checkpoint."""
     respawn_command: str | UnsetType = UNSET
     """Command that starts the session again with its conversation, if it has ended and the agent supports it."""
     checkpoint: Checkpoint | UnsetType = UNSET

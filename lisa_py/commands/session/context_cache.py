@@ -51,7 +51,7 @@ class ContextCacheResult(Answer):
     record: ContextCacheRecord | UnsetType = UNSET
     line_count: int | UnsetType = UNSET
     recovered: bool | UnsetType = UNSET
-    """Path a corrupt cache was moved to."""
+    """True if a corrupt cache was moved aside."""
     error_code: str | UnsetType = UNSET
 
 

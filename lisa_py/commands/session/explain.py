@@ -39,9 +39,9 @@ class ExplainResult(Answer):
     events: tuple[Event, ...]
     dropped_event_lines: int
     missed_events: int
-    """Events between --since and the oldest kept event."""
+    """Number of events between --since and the oldest kept event."""
     more_events: int
-    """Events left for a call with --since nextCursor."""
+    """Number of events left for a call with --since nextCursor."""
     next_cursor: int
     since: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET

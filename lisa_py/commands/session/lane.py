@@ -116,8 +116,10 @@ def _upsert(args: Args, ctx: Context, name: str, given: list[str]) -> LaneResult
 
 
 def _find_unexpected_values(lane: Lane) -> tuple[str, ...] | UnsetType:
-    """Return warnings about values that spawn or route would refuse; they are stored, so that a lane can be filled in
-    any order."""
+    """Return warnings about values that spawn or route would refuse.
+
+    The values are stored all the same, so that a lane can be filled in any order.
+    """
     values = {field: getattr(lane, field) for field in EXPECTED_VALUES} | {"agent": lane.agent}
     expected = EXPECTED_VALUES | {"agent": agents.names()}
     warnings = [

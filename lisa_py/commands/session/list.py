@@ -54,7 +54,7 @@ class ListResult(Answer):
     delta: ListDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
-    """Path an unreadable cursor file was moved to."""
+    """True if an unreadable cursor file was moved aside."""
     warnings: tuple[SessionWarning, ...] | UnsetType = UNSET
 
 

@@ -12,7 +12,7 @@ from lisa_py.contract.flags import MAX_HOURS, ProjectRoot, Session
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import session_memory
 from lisa_py.core.handoff.session_memory import MemoryRefreshResult, SemanticDiff
-from lisa_py.store import session_memory as memories
+from lisa_py.store import session_memory as memory_store
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_memory import SessionMemory
 
@@ -23,7 +23,7 @@ class Args(Struct, kw_only=True):
     refresh: Annotated[bool, Flag(help="store the current output of the session")] = False
     semantic_diff: Annotated[bool, Flag(help="added and removed lines")] = False
     ttl_hours: Annotated[int, Flag(help="lifetime in hours (with --refresh)", minimum=1, maximum=MAX_HOURS)] = 24
-    max_lines: Annotated[int, Flag(help="number of lines to store (with --refresh)", minimum=1)] = memories.LINES
+    max_lines: Annotated[int, Flag(help="number of lines to store (with --refresh)", minimum=1)] = memory_store.LINES
 
 
 class DeltaMetadata(Answer):
@@ -118,7 +118,7 @@ def _build_result(
         line_count=len(saved.lines),
         lines=saved.lines,
         refresh=refresh,
-        path=memories.registry(ref).path,
+        path=memory_store.registry(ref).path,
         source=source,
         delta_lines=delta_lines,
         delta_count=delta_count,

@@ -14,7 +14,7 @@ from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.output import markers as marking
+from lisa_py.core.output import markers as marker_search
 from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
 from lisa_py.core.status import status_reader
@@ -65,7 +65,7 @@ def run(args: Args, ctx: Context) -> SnapshotResult:
         lines=args.lines,
         limited="lines" in ctx.given_fields,
         since=args.delta_from,
-        markers=marking.parse(args.markers, ()) if args.markers else (),
+        markers=marker_search.parse(args.markers, ()) if args.markers else (),
         strip_noise=not args.keep_noise,
     )
     ref = ctx.ref(args.session, args.project_root)

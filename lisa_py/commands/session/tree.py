@@ -47,7 +47,7 @@ class TreeResult(Answer):
     roots: tuple[TreeNode, ...] | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
-    """Path an unreadable cursor file was moved to."""
+    """True if an unreadable cursor file was moved aside."""
     warnings: tuple[str, ...] | UnsetType = UNSET
     """Unreadable records and invalid parents."""
 

@@ -40,14 +40,14 @@ class RunHistory(Struct, frozen=True, kw_only=True):
 
 
 def build_history(events: Sequence[Event], now: float) -> RunHistory:
-    """Events of a log that may include earlier sessions of the name."""
+    """Select the events of the current run from a log that may include earlier sessions of the name."""
     spawn_indexes = [at for at, event in enumerate(events) if event.reason.startswith("spawn_")]
     own = events[spawn_indexes[-1] :] if spawn_indexes else events
     return RunHistory(events=tuple(event for event in own if event.type != "snapshot"), now=now)
 
 
 def find_anomalies(status: Status, past: RunHistory, is_stalled: Callable[[], bool]) -> list[AnomalyFinding]:
-    """Return all findings, most severe first. `is_inactive` reads the session again, only on suspicion."""
+    """Return all findings, most severe first. `is_stalled` reads the session again, only on suspicion."""
     if status.session_state == "not_found":
         return [_make_finding("session_not_found", 1)]
     if not past.events and status.session_state in _UNFINISHED:

@@ -44,7 +44,7 @@ class CommandAstError(Exception):
 
 
 def validate(tree: object, where: str) -> None:
-    """Check a tree. Raise MalformedTree."""
+    """Check a tree. Raise CommandAstError."""
     prefix = "next_action_command_ast"
     if not isinstance(tree, dict):
         raise CommandAstError(f"invalid_{prefix}_type", f"{where} is not an object")

@@ -45,7 +45,7 @@ class AdviceTarget(Struct, frozen=True, kw_only=True):
     binary: str
 
     def command_line(self, action: str, tail: str) -> str:
-        """A command about the session."""
+        """Return a command line for the session."""
         where = f"--session {quote(self.session)} --project-root {quote(self.project_root)}"
         return f"{self.binary} session {action} {where} {tail}"
 

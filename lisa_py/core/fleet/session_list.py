@@ -11,8 +11,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
-from lisa_py.core.fleet import discover as fleets
-from lisa_py.core.fleet import list_items
+from lisa_py.core.fleet import discover, list_items
 from lisa_py.core.fleet.discover import LiveSessions, SessionWarning
 from lisa_py.core.fleet.list_items import ListDelta, ListItem
 from lisa_py.host import files
@@ -63,7 +62,7 @@ class SessionList(Struct, frozen=True, kw_only=True):
     delta: ListDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
-    """Path an unreadable cursor file was moved to."""
+    """True if an unreadable cursor file was moved aside."""
     warnings: tuple[SessionWarning, ...] = ()
 
 
@@ -76,7 +75,7 @@ def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
     before, recovered = _read_previous(ctx, path, query)
     fleet = _discover_sessions(ctx, project, query)
     items = _build_items(ctx, fleet, query, _read_statuses(ctx, fleet) if query.states or query.active_only else None)
-    historical, gone = fleets.find_stale_sessions(ctx, project, fleet) if query.stale else (0, [])
+    historical, gone = discover.find_stale_sessions(ctx, project, fleet) if query.stale else (0, [])
     if path:
         snapshots.write(path, list_items.build_cursor(items), ctx.clock.now())
     return SessionList(
@@ -93,7 +92,7 @@ def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
 
 
 def _read_previous(ctx: Context, path: str, query: ListQuery) -> tuple[list_items.ListCursor, bool | UnsetType]:
-    """Return the last list, and the path an unreadable one was moved to."""
+    """Return the last list, and True if an unreadable one was moved aside."""
     if not path:
         return list_items.ListCursor(), UNSET
     found, was_reset = snapshots.read_or_reset(path, list_items.ListCursor, query.cursor_reset, ctx.clock.now())
@@ -107,7 +106,7 @@ def _resolve_cursor_path(ctx: Context, project: Project, query: ListQuery) -> st
 
 
 def _discover_sessions(ctx: Context, project: Project, query: ListQuery) -> LiveSessions:
-    return fleets.find_live_sessions(ctx, project, all_sockets=query.all_sockets, project_only=query.project_only)
+    return discover.find_live_sessions(ctx, project, all_sockets=query.all_sockets, project_only=query.project_only)
 
 
 def _read_statuses(ctx: Context, fleet: LiveSessions) -> list[Status]:
@@ -129,7 +128,7 @@ def _build_items(
 
 
 def _find_socket(ctx: Context, fleet: LiveSessions, ref: SessionRef) -> str:
-    """Return the reference to the session."""
+    """Return the socket of the session."""
     if any(pane.session == ref.session for pane in fleet.panes.get(ref.project.socket, ())):
         return ref.project.socket
     return ctx.server(ref).socket
@@ -154,7 +153,7 @@ def _build_prune_preview(ctx: Context, ref: SessionRef) -> PrunePreview:
 def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float) -> Iterator[SessionList]:
     """Yield the list at once, then at every change and every interval.
 
-    Raise as `read`, and LisaError(interrupted) on Ctrl-C.
+    Raise as `read_list`, and LisaError(interrupted) on Ctrl-C.
     """
     from lisa_py.core.status import status_reader  # noqa: PLC0415 - as above
     from lisa_py.core.status.poll_cache import PollCache  # noqa: PLC0415 - as above

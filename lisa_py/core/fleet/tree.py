@@ -10,7 +10,7 @@ from msgspec import Struct
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.fleet import discover as running
+from lisa_py.core.fleet import discover
 from lisa_py.core.status import status_reader
 from lisa_py.store import session_index
 from lisa_py.store.paths import Project
@@ -106,7 +106,7 @@ def _filter_active(
 ) -> tuple[SessionIndexEntry, ...]:
     """Return the sessions of tmux, running or ended."""
     try:
-        live = running.find_live_sessions(ctx, project, all_sockets=query.all_hashes)
+        live = discover.find_live_sessions(ctx, project, all_sockets=query.all_hashes)
     except LisaError as problem:
         raise LisaError("session_tree_build_failed", f"active sessions are unknown: {problem.message}") from problem
     there = {(ref.project.root, ref.session) for ref in live.refs}

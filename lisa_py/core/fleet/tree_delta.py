@@ -77,7 +77,7 @@ class TreeCursorReport(Struct, frozen=True, kw_only=True):
 
     path: str
     recovered: bool
-    """Path an unreadable file was moved to."""
+    """True if an unreadable file was moved aside."""
 
 
 def compare_rows(

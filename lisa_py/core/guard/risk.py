@@ -127,7 +127,7 @@ def _assess_kill_by_name(words: Sequence[str]) -> Iterator[RiskFinding]:
 
 
 def _assess_kill(words: Sequence[str]) -> Iterator[RiskFinding]:
-    """Return the risk of kill: a PID is one process; -1 is all of them, and substituted output is unknown."""
+    """Yield the risk of kill: a PID is one process; -1 is all of them, and substituted output is unknown."""
     pids = words[1:] if words and re.match(r"-[A-Z0-9a-z]+\Z", words[0]) else words
     from_elsewhere = not pids and not (words and words[0].lower() in ("-l", "--help"))
     if any(re.search(r"[`$]|\A-?1\Z", word) for word in pids) or from_elsewhere:

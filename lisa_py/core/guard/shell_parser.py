@@ -40,7 +40,7 @@ class ShellCommand(Struct, frozen=True):
 
 def parse_commands(text: str) -> list[ShellCommand]:
     """Return each command in order; a wrapper (sudo, xargs, sh -c) also yields its wrapped command. Raise
-    UnparsableLine."""
+    ShellSyntaxError."""
     return list(_parse(text, 0))
 
 
@@ -52,7 +52,7 @@ def _parse(text: str, depth: int) -> Iterator[ShellCommand]:
 
 
 def _split_chain(text: str) -> Iterator[list[str]]:
-    """Return the commands of one chain, split at shell operators."""
+    """Yield the commands of one chain, split at shell operators."""
     lexer = shlex.shlex(text.replace("\\\n", " "), posix=True, punctuation_chars=_PUNCTUATION)
     lexer.whitespace = " \t\r\f\v"
     lexer.whitespace_split = True
@@ -104,7 +104,7 @@ def _strip_prefix(words: Sequence[str]) -> Sequence[str]:
 
 
 def _expand_wrapper(words: Sequence[str], depth: int) -> Iterator[ShellCommand]:
-    """Return every tail of the words of a wrapper: its options determine the start of the command."""
+    """Yield every tail of the words of a wrapper: its options determine the start of the command."""
     if words[:2] in (["command", "-v"], ["command", "-V"]):  # only locates a program
         return
     for start in range(1, len(words)):
@@ -124,7 +124,7 @@ def _find_scripts(words: Sequence[str]) -> Iterator[str]:
 
 
 def _find_substitutions(word: str) -> Iterator[str]:
-    """Return the content of $(...) and backticks inside a word, at any depth."""
+    """Yield the content of $(...) and backticks inside a word, at any depth."""
     for found in re.finditer(r"`([^`]*)`", word):
         yield found[1]
     start = word.find("$(")

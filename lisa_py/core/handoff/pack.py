@@ -163,7 +163,7 @@ def facts_from_handoff(
 
 
 def build_draft(facts: PackFacts, strategy: str, *, with_context: bool = True) -> PackDraft:
-    """Return the sections of a pack; `given` adds objective and memory, the inputs of the session."""
+    """Return the sections of a pack; `with_context` adds objective and memory, the inputs of the session."""
     head = [f"session={facts.session}", f"state={facts.session_state}", f"status={facts.status}"]
     if strategy != "terse":
         head.append(f"reason={facts.reason}")

@@ -110,7 +110,7 @@ class PacketDelta(Answer):
 
 
 def build(ctx: Context, ref: SessionRef, request: PacketRequest, reader: EventReader) -> Packet:
-    """Read the session and build the packet; `save` stores the cursor.
+    """Read the session and build the packet; the caller saves the cursor of `reader`.
 
     Raise LisaError(invalid_redact_rules).
     """

@@ -13,7 +13,7 @@ from lisa_py.core.output import pane_capture, pane_text, semantic
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
-from lisa_py.store import session_memory as memories
+from lisa_py.store import session_memory
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_memory import SessionMemory
 
@@ -54,7 +54,7 @@ class MemoryRefreshResult(Struct, frozen=True, kw_only=True):
     delta: tuple[str, ...]
     source: str
     recovered: bool
-    """A corrupt memory was moved aside."""
+    """True if a corrupt memory was moved aside."""
 
 
 class MemoryBlock(Answer):
@@ -90,7 +90,7 @@ def refresh(ctx: Context, ref: SessionRef, *, ttl_hours: int, max_lines: int) ->
     except TmuxUnavailable as problem:
         raise LisaError("memory_refresh_failed", problem.message, session=ref.session) from problem
     now = ctx.clock.now()
-    with memories.registry(ref).change(ctx.settings, now) as opened:
+    with session_memory.registry(ref).change(ctx.settings, now) as opened:
         previous = opened.content.lines if opened.content.is_current(now) else ()
         lines = current_lines.lines if current_lines.source != "none" else previous
         current = lines[-max_lines:]
@@ -112,11 +112,11 @@ def refresh(ctx: Context, ref: SessionRef, *, ttl_hours: int, max_lines: int) ->
 
 def read_memory(ctx: Context, ref: SessionRef) -> SessionMemory:
     """Return the memory of the session. Raise LisaError(memory_not_found | memory_read_failed)."""
-    found = memories.registry(ref).read()
+    found = session_memory.registry(ref).read()
     if not found.is_current(ctx.clock.now()):
         raise LisaError("memory_not_found", "no session memory found (run --refresh first)", session=ref.session)
     found.lines = tuple(dict.fromkeys(found.lines))
-    found.max_lines = found.max_lines if found.max_lines > 0 else memories.LINES
+    found.max_lines = found.max_lines if found.max_lines > 0 else session_memory.LINES
     return found
 
 
@@ -137,7 +137,7 @@ def build_block(ctx: Context, ref: SessionRef, mask: Mask) -> MemoryBlock | Unse
 
     Redacted as a whole and then cut: the last lines alone may hide that they are part of a key.
     """
-    found = memories.find(ref, ctx.clock.now())
+    found = session_memory.find(ref, ctx.clock.now())
     if found is None:
         return UNSET
     return MemoryBlock(

@@ -35,7 +35,7 @@ class SocketReport(Struct, frozen=True, kw_only=True):
 def clean_sockets(ctx: Context, *, dry_run: bool = False, include_default: bool = False) -> list[SocketReport]:
     """Remove sockets without a server; end servers of lisa without a live agent.
 
-    With `default_too` also sockets of the user's own tmux, of which only dead ones are removed.
+    With `include_default` also sockets of the user's own tmux, of which only dead ones are removed.
     """
     return [_clean_socket(ctx, path, dry_run) for path in find_sockets(ctx, include_default=include_default)]
 
@@ -71,7 +71,7 @@ def _list_own_sockets(folder: str) -> list[str]:
 
 
 def _list_default_sockets(ctx: Context) -> Iterator[str]:
-    """Return the folders where tmux and its users put sockets."""
+    """Yield the sockets in the folders where tmux and its users put them."""
     for base in {ctx.settings.get("TMUX_TMPDIR"), ctx.settings.shared_dir} - {""}:
         folder = os.path.join(base, f"tmux-{os.getuid()}")
         yield from (os.path.join(folder, name) for name in files.list_names(folder))
@@ -103,7 +103,7 @@ def _clean_socket(ctx: Context, path: str, dry_run: bool) -> SocketReport:
 
 
 def _keep_reason(server: Tmux) -> str:
-    """Check a socket. Raise TmuxUnavailable."""
+    """Return the reason to keep a server; empty if none. Raise TmuxUnavailable."""
     if not _OWN_SOCKET.match(os.path.basename(server.socket)):
         return "a server that lisa did not start is listening"
     clients = server.count_clients()

@@ -172,7 +172,7 @@ def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str) -> lis
 
 
 def _exists(ctx: Context, ref: SessionRef) -> bool:
-    """Return True if the name has ever been used; an unknown name leaves no file."""
+    """Return True if the session has records or a pane; an unknown name must leave no file."""
     recorded = session_folder.has_more_than_events(ref) or session_folder.is_link(ref)
     return recorded or ctx.server(ref).find_pane(ref.session) is not None
 

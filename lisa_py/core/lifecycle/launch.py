@@ -58,7 +58,7 @@ class LaunchFlags(Protocol):
 
 
 def build_request(flags: LaunchFlags, prompt: str, **extra: Any) -> LaunchRequest:
-    """Build the request from the flags of a command; `more` are further fields of the request."""
+    """Build the request from the flags of a command; `extra` are further fields of the request."""
     return LaunchRequest(
         agent=flags.agent,
         mode=flags.mode,

@@ -250,7 +250,7 @@ class SpawnSummary(Answer):
     prompt_sent: bool | UnsetType = UNSET
     """For a prompt too long for a command line: True if the agent accepted it."""
     exit_code: int | UnsetType = UNSET
-    """The command has already ended; status and capture still work."""
+    """Exit code of a command that has already ended; status and capture still work."""
     output: str | UnsetType = UNSET
     warnings: tuple[str, ...] | UnsetType = UNSET
 

@@ -67,7 +67,7 @@ def _has_started(ref: SessionRef, run_id: str) -> bool:
 def wait_for_early_end(
     ctx: Context, ref: SessionRef, run_id: str, *, custom: bool, start_seconds: float
 ) -> EndRecord | None:
-    """Return the end of a command that ended early; `took` is the duration of its start."""
+    """Return the end of a command that ended early; `start_seconds` is the duration of its start."""
     watch_seconds = (
         CUSTOM_WATCH_SECONDS
         if custom

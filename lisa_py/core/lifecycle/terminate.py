@@ -67,8 +67,10 @@ def find_run(ref: SessionRef, pane: Pane | None) -> SessionRun:
 
 
 def _is_own_supervisor(supervisor: Process, ref: SessionRef, meta: SessionMeta | None) -> bool:
-    """Return True if the process is the recorded one: ids are reused, so its start time or the folder in argv must
-    match."""
+    """Return True if the process is the recorded one.
+
+    Process ids are reused: its start time or the session folder in its arguments must match.
+    """
     if meta is not None and meta.pane_pid == supervisor.pid and meta.pane_started:
         return meta.pane_started == supervisor.started
     return ref.folder in supervisor.argv

@@ -47,7 +47,7 @@ def _decode(raw: bytes) -> object:
 
 
 def parse_state(payload: object, *, strict: bool = False) -> FromState:
-    """Parse the input. Raise InputError, and in strict mode StrictError."""
+    """Parse the input. Raise InputError, and in strict mode StrictStateError."""
     if not isinstance(payload, dict):
         if strict:
             raise StrictStateError("not_object", "the payload must be a JSON object")

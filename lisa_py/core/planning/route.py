@@ -67,14 +67,14 @@ class RouteResult(Answer):
     topology: Topology | UnsetType = UNSET
     cost_estimate: CostEstimate | UnsetType = UNSET
     prompt_tokens: int | UnsetType = UNSET
-    """Return the tokens of the prompt, at four bytes each."""
+    """Number of tokens of the prompt, at four bytes each."""
     runbook: Runbook | UnsetType = UNSET
 
 
 def plan_route(ctx: Context, request: RouteRequest) -> RouteResult:
     """Build the recommendation; nothing is started.
 
-    Raise the LisaErrors of resolve, launch, from_state, topology and dispatch_queue.
+    Raise LisaError with the codes of resolve, launch, from_state, topology and dispatch_queue.
     """
     project = ctx.project(request.project_root)
     decided = resolve.resolve_assignment(project, request.flags, use_default_model=True)

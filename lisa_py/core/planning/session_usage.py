@@ -21,7 +21,7 @@ class SessionUsage(Answer):
     """Usage of one session so far."""
 
     tokens: int | None
-    """None: no transcript reports them."""
+    """Number of tokens; None if no transcript reports them."""
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0

@@ -1,6 +1,6 @@
 """Detect secrets by context: a preceding name, a command that receives them, a position in a URL.
 
-Every pattern ends with the value, in the named group that matched last; `hidden` decides if it is a secret. Names
+Every pattern ends with the value, in the named group that matched last; `is_secret` decides if it is one. Names
 are only examined from their significant word on, so that the time stays linear.
 
 """
@@ -89,12 +89,12 @@ class ContextPattern(Struct, frozen=True):
 
 
 def value_group(match: re.Match[str]) -> str:
-    """Name of the group that holds the value."""
+    """Return the name of the group that holds the value."""
     return match.lastgroup or ""
 
 
 def _is_secret(match: re.Match[str], value: str) -> bool:
-    """After a secret name: anything that is not plainly harmless."""
+    """Return True after a secret name for anything that is not plainly harmless."""
     if _HARMLESS.match(value.strip("\\")) or "[REDACTED_" in value:
         return False
     name: str = match["name"]
@@ -107,17 +107,17 @@ def _is_secret(match: re.Match[str], value: str) -> bool:
 
 
 def _is_option_secret(match: re.Match[str], value: str) -> bool:
-    """After a flag: `--token or --stdin` mentions it only."""
+    """Return True after a flag for a value; `--token or --stdin` mentions the flag only."""
     return _is_secret(match, value) and value not in _PROSE
 
 
 def _is_key(match: re.Match[str], value: str) -> bool:
-    """After an ambiguous name: only values that are never typed by hand."""
+    """Return True after an ambiguous name only for values that are never typed by hand."""
     return _is_secret(match, value) and bool(_RANDOM.match(value))
 
 
 def _is_prose_secret(match: re.Match[str], value: str) -> bool:
-    """After a secret name in a sentence or a word list: a value with letters and digits, or quoted."""
+    """Return True after a secret name in prose or a word list for a quoted value, or one of letters and digits."""
     if _HARMLESS.match(value) or "[REDACTED_" in value:
         return False
     if value_group(match) != "bare":
@@ -126,7 +126,7 @@ def _is_prose_secret(match: re.Match[str], value: str) -> bool:
 
 
 def _is_reference(value: str) -> bool:
-    """`test_token_2.py`, `v2/token`: names of things, not secrets."""
+    """Return True for names of things, such as `test_token_2.py` or `v2/token`."""
     return bool(re.search(r"\.(?:py|js|ts|go|rs|md|json|ya?ml|toml|txt|sh|c|h)\b|/", value)) or (
         value.islower() and "_" in value
     )
@@ -141,7 +141,7 @@ def _is_random(match: re.Match[str], value: str) -> bool:
 
 
 def _is_credentials(match: re.Match[str], value: str) -> bool:
-    """After `Authorization:`; `required` and `none` are not credentials."""
+    """Return True for credentials after `Authorization:`; `required` and `none` are none."""
     return _is_value(match, value) and bool(match["scheme"] or re.search(r"\d|[A-Z].*[a-z]|=", value))
 
 

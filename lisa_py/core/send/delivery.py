@@ -65,7 +65,7 @@ def _clear_input(target: SendTarget, text: str) -> None:
 
 
 def type_text(target: SendTarget, text: str, plan: InputPlan | None = None) -> None:
-    """Paste into the input box without submitting. Raise as `enter`."""
+    """Paste into the input box without submitting. Raise as `submit_text`."""
     plan = plan or _plan_input(target, text)
     if plan.clear_first and not target.evidence.state.draft:
         target.press(plan.clear_first)
@@ -76,9 +76,9 @@ def type_text(target: SendTarget, text: str, plan: InputPlan | None = None) -> N
 
 
 def _plan_input(target: SendTarget, text: str) -> InputPlan:
-    """Ask the agent file how to type the text, given an interrupt by lisa, of which an agent may leave no sign.
+    """Return the input plan of the agent file, which is given an interrupt by lisa if the agent shows no sign of it.
 
-    The same holds for a text still in the input box: the next text would be added to it.
+    A text still in the input box counts as an interrupt, too: the next text would be added to it.
     """
     interrupted = target.evidence.state.interrupted_at
     reports = target.evidence.reports
@@ -154,5 +154,5 @@ def _detect_command_effect(target: SendTarget) -> str:
 
 
 def _is_lost(target: SendTarget, text: str) -> bool:
-    """Return True if the text is lost: a starting agent may drop a paste, and nothing has begun."""
+    """Return True if the text is neither in the input box nor at work: a starting agent may drop a paste."""
     return target.is_idle() and not target.input_contains(text)

@@ -31,7 +31,7 @@ SEARCH_CHARACTERS = 4000
 
 
 class SendTarget:
-    """A session as a sender sees it; `look` refreshes it."""
+    """A session as a sender sees it; `refresh` reads it again."""
 
     def __init__(self, ctx: Context, ref: SessionRef) -> None:
         self.ref = ref
@@ -110,7 +110,7 @@ class SendTarget:
         )
 
     def build_gone_error(self, pane_state: str) -> LisaError:
-        """Return the error for a pane that is `how`: dead or gone, in the terms of host.tmux."""
+        """Return the error for a pane that is dead or gone; `pane_state` is as in host.tmux."""
         if pane_state == "gone":
             return session_not_found(self.ref.session, self.ref.project.root)
         end = self.evidence.end

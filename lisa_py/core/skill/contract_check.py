@@ -120,7 +120,7 @@ def _page_names(skill: str) -> list[str]:
 
 
 def extract_calls(text: str) -> Iterator[Sequence[str]]:
-    """Return the words after `lisa` of each call in the shell blocks of a page."""
+    """Yield the words after `lisa` of each call in the shell blocks of a page."""
     for block in _FENCED.findall(text):
         bare = re.sub(r"(?m)(^|\s{2,})#.*$", "", block)
         for command in shell_parser.parse_commands(bare):

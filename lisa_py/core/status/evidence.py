@@ -18,7 +18,7 @@ from lisa_py.host import files, processes
 from lisa_py.host.pane import Pane
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
-from lisa_py.store import session_records as records
+from lisa_py.store import session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import EndRecord
@@ -125,9 +125,9 @@ class SessionProbe(Struct):
 
 
 def start_probe(ctx: Context, ref: SessionRef, agent_hint: str, mode_hint: str) -> SessionProbe:
-    """Start a probe with the session's records."""
-    meta, problem = _try_read(lambda: records.read_meta(ref))
-    state, state_problem = _try_read(lambda: records.read_state(ref))
+    """Start a probe with the session's session_records."""
+    meta, problem = _try_read(lambda: session_records.read_meta(ref))
+    state, state_problem = _try_read(lambda: session_records.read_state(ref))
     name = agent_hint if agent_hint not in ("", "auto") else (meta.agent if meta else "")
     chosen = agents.get_or_default(name or find_name_part(ref.session, agents.names()) or agents.names()[0])
     mode = mode_hint if mode_hint not in ("", "auto") else (meta.mode if meta else "")
@@ -163,8 +163,8 @@ def find_name_part(session: str, words: Sequence[str]) -> str:
 def read_end_records(probe: SessionProbe) -> None:
     """Read start and end records; after pane and processes, because an end is recorded before the process ends."""
     evidence, ref = probe.evidence, probe.ref
-    start, start_problem = _try_read(lambda: records.read_start(ref))
-    end, problem = _try_read(lambda: records.read_end(ref))
+    start, start_problem = _try_read(lambda: session_records.read_start(ref))
+    end, problem = _try_read(lambda: session_records.read_end(ref))
     evidence.started = start is not None or bool(start_problem)
     run_id = evidence.run_id or (start[0] if start else "")
     evidence.end_error = problem

@@ -19,7 +19,7 @@ from lisa_py.core.wait.stop_rules import Stop, StopRules, find_stop, next_interv
 from lisa_py.core.wait.transitions import Recorder
 from lisa_py.core.wait.waiter import Waiter
 from lisa_py.host import processes
-from lisa_py.store import session_records as records
+from lisa_py.store import session_records
 from lisa_py.store.paths import SessionRef
 
 READ_SECONDS = 1.0
@@ -195,7 +195,7 @@ class _MonitorRun:
         if status.waiting_for not in ("", "prompt", "error"):
             return False  # Enter would answer a dialog
         try:
-            with records.session_lock(self._ref, self._ctx.settings, "input"):
+            with session_records.session_lock(self._ref, self._ctx.settings, "input"):
                 pressed = self._ctx.server(self._ref).send_keys(pane.pane_id, ["Enter"])
         except (TmuxUnavailable, LisaError):
             return False

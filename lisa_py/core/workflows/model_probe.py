@@ -31,7 +31,7 @@ class ModelCheck(Answer):
     model: str
     ok: bool
     verified: bool | UnsetType = UNSET
-    """Return True if the model replied with the requested word; an exit code of 0 does not imply it."""
+    """True if the model replied with the requested word; an exit code of 0 does not imply it."""
     detail: str | UnsetType = UNSET
     seconds: float | UnsetType = UNSET
     error_code: str | UnsetType = UNSET

@@ -175,7 +175,7 @@ def find_profile(name: str, agent: str, model: str) -> SmokeProfile | None:
 
 
 def parse_matrix(text: str) -> tuple[tuple[str, str], ...]:
-    """Yield (mode, prompt) of every row of a matrix file, without blank lines and `#` comments. Raise ValueError."""
+    """Return (mode, prompt) of every row of a matrix file, without blank lines and `#` comments. Raise ValueError."""
     rows = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):

@@ -1,4 +1,4 @@
-"""core.life.typed_text: nothing but text reaches a pane, and the objective comes along."""
+"""Text for a pane: control characters are removed, the objective is added."""
 
 from __future__ import annotations
 
