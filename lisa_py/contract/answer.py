@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, dataclass_transform
 
 import msgspec
-from msgspec import Struct, StructMeta
+from msgspec import UNSET, Struct, StructMeta, UnsetType
 
 
 class _AnswerMeta(StructMeta):
@@ -18,3 +18,19 @@ class _AnswerMeta(StructMeta):
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
 class Answer(Struct, metaclass=_AnswerMeta, frozen=True, rename="camel"):
     """A frozen struct with camelCase keys; fields that are UNSET are omitted."""
+
+
+class RedactedAnswer(Answer):
+    """An answer of a command with `--redact`."""
+
+    redact_rules: tuple[str, ...] | UnsetType = UNSET
+    redacted: dict[str, int] | UnsetType = UNSET
+    """Number of redactions per rule."""
+
+
+class CursorAnswer(RedactedAnswer):
+    """An answer of a command with `--cursor-file`."""
+
+    cursor_file: str | UnsetType = UNSET
+    cursor_recovered: bool | UnsetType = UNSET
+    """True if the file was unreadable and was replaced."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract import flags
-from lisa_py.contract.answer import Answer
+from lisa_py.contract.answer import Answer, CursorAnswer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import ProjectRoot
@@ -59,7 +59,7 @@ class AggregateItem(Answer):
     warning: SessionWarning | UnsetType = UNSET
 
 
-class AggregateResult(Answer):
+class AggregateResult(CursorAnswer):
     session_count: int
     items: tuple[AggregateItem, ...]
     combined_pack: str
@@ -72,11 +72,6 @@ class AggregateResult(Answer):
     """Sessions omitted from the pack for lack of budget."""
     not_found_count: int | UnsetType = UNSET
     delta: AggregateDelta | UnsetType = UNSET
-    cursor_file: str | UnsetType = UNSET
-    cursor_recovered: bool | UnsetType = UNSET
-    redact_rules: tuple[str, ...] | UnsetType = UNSET
-    redacted: dict[str, int] | UnsetType = UNSET
-    """Number of redactions per rule."""
     project_root: str | UnsetType = UNSET
     sessions: tuple[str, ...] | UnsetType = UNSET
     warnings: tuple[SessionWarning, ...] | UnsetType = UNSET

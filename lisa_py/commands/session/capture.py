@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract import flags
-from lisa_py.contract.answer import Answer
+from lisa_py.contract.answer import CursorAnswer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import ProjectRoot, Session, TokenBudget
@@ -48,7 +48,7 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-class SessionCaptureResult(Answer):
+class SessionCaptureResult(CursorAnswer):
     """Captured output; the keys depend on the source and the flags."""
 
     session: str
@@ -80,8 +80,6 @@ class SessionCaptureResult(Answer):
     """Reason why the reader could not continue at its position; everything is printed again."""
     skipped_lines: int | UnsetType = UNSET
     next_offset: int | UnsetType = UNSET
-    cursor_file: str | UnsetType = UNSET
-    cursor_recovered: bool | UnsetType = UNSET
     semantic_delta: str | UnsetType = UNSET
     semantic_delta_count: int | UnsetType = UNSET
     semantic_lines: tuple[str, ...] | UnsetType = UNSET
@@ -90,9 +88,6 @@ class SessionCaptureResult(Answer):
     """`alternate` if a full-screen program runs, which keeps no history."""
     more_before: bool | UnsetType = UNSET
     """True if older output was not read."""
-    redact_rules: tuple[str, ...] | UnsetType = UNSET
-    redacted: dict[str, int] | UnsetType = UNSET
-    """Number of redactions per rule."""
 
 
 FULL_ONLY = frozenset(

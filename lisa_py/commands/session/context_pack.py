@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract import flags
-from lisa_py.contract.answer import Answer
+from lisa_py.contract.answer import RedactedAnswer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot
@@ -47,7 +47,7 @@ class Args(Struct, kw_only=True):
     redact: flags.Redact = ""
 
 
-class ContextPackResult(Answer):
+class ContextPackResult(RedactedAnswer):
     session: str
     session_state: str
     status: str
@@ -70,9 +70,6 @@ class ContextPackResult(Answer):
     events: int | UnsetType = UNSET
     dropped_recent: int | UnsetType = UNSET
     from_handoff: str | UnsetType = UNSET
-    redact_rules: tuple[str, ...] | UnsetType = UNSET
-    redacted: dict[str, int] | UnsetType = UNSET
-    """Number of redactions per rule."""
     error_code: str | UnsetType = UNSET
 
 

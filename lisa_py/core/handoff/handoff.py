@@ -15,7 +15,7 @@ from lisa_py.core.handoff import blocks, compression, session_memory
 from lisa_py.core.handoff.blocks import LaneBlock, ObjectiveBlock
 from lisa_py.core.handoff.session_memory import MemoryBlock
 from lisa_py.core.output import pane_offset, pane_text
-from lisa_py.core.output.events import EventReader, RecentEvent, RecentEvents
+from lisa_py.core.output.events import EventDeltaAnswer, EventReader, RecentEvent, RecentEvents
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.core.status import status_reader
 from lisa_py.host.pane import Pane
@@ -64,7 +64,7 @@ class HandoffQuestion(Struct, frozen=True, kw_only=True):
     id: str | UnsetType = UNSET
 
 
-class Handoff(Answer):
+class Handoff(EventDeltaAnswer):
     """One handoff; UNSET fields do not belong to its schema or situation."""
 
     session: str
@@ -80,17 +80,6 @@ class Handoff(Answer):
     agent_state: str | UnsetType = UNSET
     recent: tuple[RecentEvent, ...] | UnsetType = UNSET
     dropped_recent: int | UnsetType = UNSET
-    delta_from: int | UnsetType = UNSET
-    next_delta_offset: int | UnsetType = UNSET
-    delta_count: int | UnsetType = UNSET
-    delta_remaining: int | UnsetType = UNSET
-    """Number of new events for the next read."""
-    delta_missed: int | UnsetType = UNSET
-    """Number of events trimmed before they were read."""
-    delta_reset: bool | UnsetType = UNSET
-    """True if the event log was restarted since the cursor."""
-    cursor_file: str | UnsetType = UNSET
-    cursor_recovered: bool | UnsetType = UNSET
     objective: ObjectiveBlock | UnsetType = UNSET
     lane: LaneBlock | UnsetType = UNSET
     memory: MemoryBlock | UnsetType = UNSET
@@ -103,9 +92,6 @@ class Handoff(Answer):
     uncompressed_bytes: int | UnsetType = UNSET
     compressed_bytes: int | UnsetType = UNSET
     checksum: str | UnsetType = UNSET
-    redact_rules: tuple[str, ...] | UnsetType = UNSET
-    redacted: dict[str, int] | UnsetType = UNSET
-    """Number of redactions per rule."""
     error_code: str | UnsetType = UNSET
 
     @property

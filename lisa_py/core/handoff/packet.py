@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.contract.answer import Answer
+from lisa_py.contract.answer import Answer, CursorAnswer
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
@@ -16,7 +16,7 @@ from lisa_py.core.handoff import fields
 from lisa_py.core.handoff.fields import FieldDifference
 from lisa_py.core.output import pane_capture, pane_text, summary
 from lisa_py.core.output import tail as output_tail
-from lisa_py.core.output.events import EventReader, RecentEvent
+from lisa_py.core.output.events import EventDeltaAnswer, EventReader, RecentEvent
 from lisa_py.core.redact.redactor import MARGIN, Mask
 from lisa_py.core.send import dialog as send_dialog
 from lisa_py.core.status import status_reader
@@ -49,7 +49,7 @@ class EventsBlock(Answer):
     dropped_recent: int
 
 
-class Packet(Answer):
+class Packet(EventDeltaAnswer):
     """A full packet."""
 
     session: str
@@ -68,17 +68,6 @@ class Packet(Answer):
     handoff: EventsBlock | UnsetType = UNSET
     recent: tuple[RecentEvent, ...] | UnsetType = UNSET
     """The events of `handoff` in short form."""
-    delta_from: int | UnsetType = UNSET
-    next_delta_offset: int | UnsetType = UNSET
-    delta_count: int | UnsetType = UNSET
-    delta_remaining: int | UnsetType = UNSET
-    delta_missed: int | UnsetType = UNSET
-    delta_reset: bool | UnsetType = UNSET
-    cursor_file: str | UnsetType = UNSET
-    cursor_recovered: bool | UnsetType = UNSET
-    redact_rules: tuple[str, ...] | UnsetType = UNSET
-    redacted: dict[str, int] | UnsetType = UNSET
-    """Number of redactions per rule."""
     error_code: str | UnsetType = UNSET
 
 
@@ -98,14 +87,12 @@ COMPARED_KEYS = (
 """Keys compared by `--delta-json`."""
 
 
-class PacketDelta(Answer):
+class PacketDelta(CursorAnswer):
     """Changes since the last packet of the cursor file."""
 
     session: str
     delta: FieldDifference
     delta_count: int
-    cursor_file: str | UnsetType = UNSET
-    cursor_recovered: bool | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
-from lisa_py.contract.answer import Answer
+from lisa_py.contract.answer import Answer, CursorAnswer
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.records import Event
 from lisa_py.core.context import Context
@@ -26,6 +26,20 @@ class RecentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: str = ""
     reason: str = ""
     seq: int = 0
+
+
+class EventDeltaAnswer(CursorAnswer):
+    """An answer with recent events; the delta fields are set by a cursor."""
+
+    delta_from: int | UnsetType = UNSET
+    next_delta_offset: int | UnsetType = UNSET
+    delta_count: int | UnsetType = UNSET
+    delta_remaining: int | UnsetType = UNSET
+    """Number of new events for the next read."""
+    delta_missed: int | UnsetType = UNSET
+    """Number of events trimmed before they were read."""
+    delta_reset: bool | UnsetType = UNSET
+    """True if the event log was restarted since the cursor."""
 
 
 class RecentEvents(Struct, frozen=True, kw_only=True):
