@@ -63,12 +63,14 @@ run() {
     . "$folder/environment"
     rm -f "$folder/environment"
   fi
-  shell=bash
+  # last, and without the caller's start-up files (BASH_ENV), which are for the agent's own shells
+  [ -z "${LISA_PROJECT_ROOT-}" ] || cd "$LISA_PROJECT_ROOT" || exit 126
+  shell='bash -p'
   command -v bash >/dev/null 2>&1 || shell=/bin/sh
   if [ -f "$folder/stdin" ]; then
-    exec "$shell" "$folder/command.sh" <"$folder/stdin"
+    exec $shell "$folder/command.sh" <"$folder/stdin"
   fi
-  exec "$shell" "$folder/command.sh"
+  exec $shell "$folder/command.sh"
 }
 
 attend() {

@@ -273,3 +273,19 @@ def test_without_bash_the_command_runs_in_sh(machine: LisaHost, folder: Path) ->
 
 def test_command_starts_in_a_folder_with_odd_characters(machine: LisaHost, folder: Path) -> None:
     assert str(machine.project) in run(machine, folder, "pwd -P").stdout
+
+
+@pytest.mark.parametrize("variable", ["BASH_ENV", "ENV"])
+def test_start_up_file_of_the_caller_is_not_run(machine: LisaHost, folder: Path, variable: str) -> None:
+    rc = machine.folder / "rc.sh"
+    rc.write_text(f"cd {machine.folder}\n")
+    (folder / "environment").write_text(f"export {variable}='{rc}'\nexport LISA_PROJECT_ROOT='{machine.project}'\n")
+    shown = run(machine, folder, f'pwd -P; printenv {variable}; bash -c "pwd -P"').stdout.splitlines()
+    own = shown.index(str(machine.project))
+    assert shown[own + 1] == str(rc)  # the agent's own shells keep it
+    assert shown[own + 2] == str(machine.folder if variable == "BASH_ENV" else machine.project)
+
+
+def test_environment_that_changes_folder_is_left_again(machine: LisaHost, folder: Path) -> None:
+    (folder / "environment").write_text(f"export LISA_PROJECT_ROOT='{machine.project}'\ncd /\n")
+    assert str(machine.project) in run(machine, folder, "pwd -P").stdout
