@@ -27,6 +27,8 @@ class Process(Struct, frozen=True):
     cpu_seconds: float
     """User and system time, reaped children included."""
     argv: tuple[str, ...] = ()
+    kernel_session: int = 0
+    """Process id of the leader of its kernel session: the id stays taken while any member lives."""
 
     @property
     def alive(self) -> bool:
@@ -95,6 +97,7 @@ def _read_stat_linux(pid: int) -> Process | None:
         name=name,
         state=rest[0].decode(),
         cpu_seconds=sum(int(ticks) for ticks in rest[11:15]) / _TICKS_PER_SECOND,
+        kernel_session=int(rest[3]),
     )
 
 
@@ -177,6 +180,7 @@ def _from_psutil(process: Any) -> Process:
             state=_STATES.get(process.status(), "S"),
             cpu_seconds=used,
             argv=words,
+            kernel_session=_kernel_session(process.pid),
         )
 
 
@@ -195,19 +199,44 @@ def find_by_environments(entries: Iterable[str]) -> dict[str, tuple[Process, ...
     return {entry: tuple(processes) for entry, processes in found.items()}
 
 
+def _kernel_session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
+
+
+def find_by_kernel_sessions(leaders: Iterable[int]) -> dict[int, tuple[Process, ...]]:
+    """Return, per leader's process id, the living members of its kernel session, also of other users."""
+    wanted = {leader for leader in leaders if leader}
+    found: dict[int, list[Process]] = {leader: [] for leader in wanted}
+    for pid in _all_pids() if wanted else ():
+        if _kernel_session(pid) in wanted:
+            process = read_process(pid)
+            if process is not None and process.alive and process.kernel_session in wanted:
+                found[process.kernel_session].append(process)
+    return {leader: tuple(members) for leader, members in found.items()}
+
+
 def _own_pids() -> list[int]:
     if not LINUX:
-        return [int(pid) for pid in _psutil().pids()]
+        return _all_pids()
     own = os.getuid()
-    pids = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                if os.stat(f"/proc/{name}").st_uid == own:
-                    pids.append(int(name))
-            except OSError:
-                continue
-    return pids
+    return [pid for pid in _all_pids() if user_id(pid) == own]
+
+
+def user_id(pid: int) -> int:
+    """Return the user that a process runs as; -1 if it has ended."""
+    if not LINUX:
+        psutil = _psutil()
+        try:
+            return int(psutil.Process(pid).uids().effective)
+        except psutil.Error:
+            return -1
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return -1
 
 
 def _environment(pid: int) -> bytes:
@@ -257,6 +286,10 @@ def own_pid() -> int:
     return os.getpid()
 
 
+def own_user_id() -> int:
+    return os.geteuid()
+
+
 def read_trees(roots: Sequence[int], *, argv: bool = True) -> dict[int, tuple[Process, ...]]:
     """Return the trees of many roots; from eight roots on, one pass over all processes is cheaper."""
     if len(roots) < 8 or not LINUX:
@@ -279,6 +312,8 @@ def _descend(root: int, every: dict[int, Process], children: dict[int, list[int]
 
 
 def _all_pids() -> list[int]:
+    if not LINUX:
+        return [int(pid) for pid in _psutil().pids()]
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
@@ -294,6 +329,11 @@ def age(process: Process, now: float) -> float:
     """Return the seconds since the start of the process, suspend included; `now` is from `current_time`."""
     seconds = now - process.started
     return seconds / _TICKS_PER_SECOND if LINUX else seconds
+
+
+def started_at(process: Process, now: float) -> float:
+    """Return the Unix time at which the process started; `now` is from `current_time`."""
+    return time.time() - age(process, now)
 
 
 def cpu_seconds(process: Process) -> float:

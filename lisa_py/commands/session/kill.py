@@ -10,6 +10,7 @@ from lisa_py.contract.errors import session_not_found
 from lisa_py.contract.flags import AllHashes, ProjectRoot, Session
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import kill
+from lisa_py.core.lifecycle.terminate import LeftProcess
 
 
 class Args(Struct, kw_only=True):
@@ -25,9 +26,11 @@ class KillResult(Answer):
     """True if tmux had the session, or a process of it still ran."""
     project_root: str
     processes: int | UnsetType = UNSET
-    """Number of ended sessions."""
+    """Number of processes that were found."""
     descendants: tuple[str, ...] | UnsetType = UNSET
     """Child sessions that were killed first."""
+    left: tuple[LeftProcess, ...] | UnsetType = UNSET
+    """Processes that still run and may belong to a session."""
     errors: tuple[str, ...] | UnsetType | None = UNSET
     error_code: str | UnsetType = UNSET
 
@@ -48,6 +51,7 @@ def run(args: Args, ctx: Context) -> KillResult:
         project_root=ref.project.root,
         processes=result.target.processes or UNSET,
         descendants=tuple(outcome.ref.session for outcome in result.descendants) or UNSET,
+        left=result.left or UNSET,
         errors=UNSET if code is UNSET else tuple(result.errors) or None,
         error_code=code,
     )
@@ -69,5 +73,6 @@ COMMAND = Command(
     example="lisa session kill --session lisa-demo-1",
     notes="""\
 Sessions it has spawned are ended first, also those in other projects; each is asked (TERM) and forced (KILL) three
-seconds later, with all processes that belong to its run. When tmux does not answer, nothing is touched.""",
+seconds later, with all processes that belong to its run or to the kernel session of its pane. `left` has those that
+still run: they cannot be ended, or may be strangers. When tmux does not answer, nothing is touched.""",
 )

@@ -11,6 +11,7 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AllHashes, ProjectRoot
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import kill
+from lisa_py.core.lifecycle.terminate import LeftProcess
 
 
 class Args(Struct, kw_only=True):
@@ -27,6 +28,8 @@ class KillAllResult(Answer):
     project_root: str
     sessions: tuple[str, ...]
     """Ended sessions."""
+    left: tuple[LeftProcess, ...] | UnsetType = UNSET
+    """Processes that still run and may belong to a session."""
     errors: tuple[str, ...] | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
@@ -48,6 +51,7 @@ def run(args: Args, ctx: Context) -> KillAllResult:
         project_only=args.project_only,
         project_root=project.root,
         sessions=tuple(outcome.ref.session for outcome in result.outcomes if not outcome.error),
+        left=result.left or UNSET,
         errors=tuple(result.errors) or UNSET,
         error_code="session_kill_all_failed" if result.errors else UNSET,
     )

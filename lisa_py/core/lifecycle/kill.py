@@ -11,7 +11,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import terminate
-from lisa_py.core.lifecycle.terminate import SessionRun
+from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
 from lisa_py.host.tmux import Pane
 from lisa_py.store import events, pruning, session_folder, session_index, session_records
 from lisa_py.store.json_records import UnreadableRecord
@@ -29,6 +29,8 @@ class SessionKillReport(Struct, frozen=True, kw_only=True):
     found: bool = False
     """tmux had it, or a process of it still ran."""
     processes: int = 0
+    left: tuple[LeftProcess, ...] = ()
+    """Processes that still run and may belong to it."""
     error: str = ""
 
 
@@ -45,6 +47,10 @@ class KillReport(Struct, frozen=True, kw_only=True):
     def errors(self) -> list[str]:
         return [outcome.error for outcome in (*self.descendants, self.target) if outcome.error]
 
+    @property
+    def left(self) -> tuple[LeftProcess, ...]:
+        return tuple(each for outcome in (*self.descendants, self.target) for each in outcome.left)
+
 
 class KillAllReport(Struct, frozen=True, kw_only=True):
     """Result of killing all sessions of a project."""
@@ -58,6 +64,10 @@ class KillAllReport(Struct, frozen=True, kw_only=True):
     @property
     def errors(self) -> list[str]:
         return [outcome.error for outcome in self.outcomes if outcome.error]
+
+    @property
+    def left(self) -> tuple[LeftProcess, ...]:
+        return tuple(each for outcome in self.outcomes for each in outcome.left)
 
 
 def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> KillReport:
@@ -208,7 +218,13 @@ def _finish_kill(
     )
     if not error:
         session_folder.remove_locks(ref)
-    return SessionKillReport(ref=ref, found=found, processes=count, error=f"{ref.session}: {error}" if error else "")
+    return SessionKillReport(
+        ref=ref,
+        found=found,
+        processes=count,
+        left=ended.left(subject.run),
+        error=f"{ref.session}: {error}" if error else "",
+    )
 
 
 def _warn_on_error(ctx: Context, step: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""End the processes of sessions: everything below a pane or with a run id, TERM first, then KILL."""
+"""End the processes of sessions: below a pane, with a run id or in its kernel session; TERM first, then KILL."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.host import processes
+from lisa_py.host import files, processes
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Pane
 from lisa_py.store import session_folder, session_records
@@ -32,13 +33,29 @@ class SessionRun(Struct, frozen=True, kw_only=True):
     run_id: str = ""
     roots: tuple[int, ...] = ()
     """Processes whose whole tree belongs to the run."""
+    leader: int = 0
+    """Process id of the pane's supervisor, which led a kernel session; 0 if unknown."""
+    leader_started: float = 0.0
+    leader_seen_at: float = 0.0
+    """Newest Unix time at which the supervisor was certainly alive; 0 if unknown."""
+
+
+class LeftProcess(Answer):
+    """A process that a kill had to leave."""
+
+    pid: int
+    command: str
+    reason: str
 
 
 class TerminationReport(Struct, frozen=True, kw_only=True):
-    """Processes found of each run, and those that could not be ended."""
+    """Processes found of each run, and those that were left."""
 
     seen: dict[SessionRef, dict[int, Process]]
     remaining: dict[SessionRef, dict[int, Process]]
+    """Processes that could not be ended."""
+    doubtful: dict[SessionRef, dict[int, Process]]
+    """Processes that may belong to another kernel session whose leader got the same process id; not touched."""
 
     def count(self, run: SessionRun) -> int:
         return len(self.seen.get(run.ref, ()))
@@ -49,6 +66,26 @@ class TerminationReport(Struct, frozen=True, kw_only=True):
             return ""
         named = ", ".join(f"{process.pid} ({process.name})" for process in remaining.values())
         return f"could not end: {named}; its records are kept"
+
+    def left(self, run: SessionRun) -> tuple[LeftProcess, ...]:
+        """Return what still runs and may belong to the run."""
+        remaining, doubtful = self.remaining.get(run.ref, {}), self.doubtful.get(run.ref, {})
+        return (
+            *(_describe(process, _reason_to_survive(process)) for process in remaining.values()),
+            *(
+                _describe(process, "its session leader ended before it; it may be a stranger")
+                for process in doubtful.values()
+            ),
+        )
+
+
+def _describe(process: Process, reason: str) -> LeftProcess:
+    return LeftProcess(pid=process.pid, command=" ".join(process.argv) or process.name, reason=reason)
+
+
+def _reason_to_survive(process: Process) -> str:
+    owner = processes.user_id(process.pid)
+    return f"it runs as user {owner}" if owner not in (-1, processes.own_user_id()) else "it does not end after KILL"
 
 
 def find_run(ref: SessionRef, pane: Pane | None) -> SessionRun:
@@ -63,7 +100,14 @@ def find_run(ref: SessionRef, pane: Pane | None) -> SessionRun:
     supervisor = processes.read_process(start[1]) if start else None
     if supervisor is not None and _is_own_supervisor(supervisor, ref, meta):
         roots.add(supervisor.pid)
-    return SessionRun(ref=ref, run_id=run_id, roots=tuple(roots))
+    return SessionRun(
+        ref=ref,
+        run_id=run_id,
+        roots=tuple(roots),
+        leader=meta.pane_pid if meta and meta.pane_started else 0,
+        leader_started=meta.pane_started if meta else 0.0,
+        leader_seen_at=max(files.modified_at(ref.heartbeat), files.modified_at(ref.done)),
+    )
 
 
 def _is_own_supervisor(supervisor: Process, ref: SessionRef, meta: SessionMeta | None) -> bool:
@@ -78,7 +122,8 @@ def _is_own_supervisor(supervisor: Process, ref: SessionRef, meta: SessionMeta |
 
 def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GRACE_SECONDS) -> TerminationReport:
     """End all processes of the runs. A zombie counts as ended."""
-    seen = _find_processes(ctx, runs)
+    found = _find_processes(ctx, runs)
+    seen = found.certain
     first = [process for found in seen.values() for process in found.values()]
     folders = {run.ref.folder for run in runs}
     terminated = [process for process in first if not _is_supervisor(process, folders)]
@@ -87,20 +132,26 @@ def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GR
     _wait_for_exit(ctx, terminated, grace)
     if not any(_is_alive(process) for process in terminated):
         _wait_for_exit(ctx, first, RECORD_SECONDS)
-    return TerminationReport(seen=seen, remaining=_kill_remaining(ctx, runs, seen) if first else {})
+    last = _kill_remaining(ctx, runs, seen) if first else found
+    return TerminationReport(seen=seen, remaining=last.certain, doubtful=last.doubtful)
 
 
-def _kill_remaining(
-    ctx: Context, runs: Sequence[SessionRun], seen: dict[SessionRef, dict[int, Process]]
-) -> dict[SessionRef, dict[int, Process]]:
+class _Found(Struct, frozen=True):
+    """Living processes of each run, by id; runs without any are omitted."""
+
+    certain: dict[SessionRef, dict[int, Process]]
+    doubtful: dict[SessionRef, dict[int, Process]]
+
+
+def _kill_remaining(ctx: Context, runs: Sequence[SessionRun], seen: dict[SessionRef, dict[int, Process]]) -> _Found:
     """Kill the remaining processes, scanning again each time: a dying process may have started another."""
     deadline = ctx.clock.monotonic() + FORCE_SECONDS
     while True:
         found = _find_processes(ctx, runs, seen)
-        remaining = [process for group in found.values() for process in group.values()]
+        remaining = [process for group in found.certain.values() for process in group.values()]
         if not remaining or ctx.clock.monotonic() >= deadline:
             return found
-        for ref, group in found.items():
+        for ref, group in found.certain.items():
             seen.setdefault(ref, {}).update(group)
         for process in remaining:
             processes.send_signal(process, signal.SIGKILL)
@@ -109,25 +160,47 @@ def _kill_remaining(
 
 def _find_processes(
     ctx: Context, runs: Sequence[SessionRun], seen: Mapping[SessionRef, Mapping[int, Process]] | None = None
-) -> dict[SessionRef, dict[int, Process]]:
-    """Return the live processes of each run except this one, by id; runs without any are omitted.
+) -> _Found:
+    """Return the live processes of each run except this one.
 
     Processes seen before still count, although the parents that identified them may have ended.
     """
     carriers = processes.find_by_environments({f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id})
-    found: dict[SessionRef, dict[int, Process]] = {}
+    members = processes.find_by_kernel_sessions(run.leader for run in runs)
+    found = _Found({}, {})
     for run in runs:
         group: dict[int, Process] = {}
         carrying = carriers.get(f"LISA_RUN_ID={run.run_id}", ())
-        known = (process for process in (seen or {}).get(run.ref, {}).values() if _is_alive(process))
-        for root in (*run.roots, *(process.pid for process in (*carrying, *known))):
+        known = [process for process in (seen or {}).get(run.ref, {}).values() if _is_alive(process)]
+        same_session = members.get(run.leader, ())
+        proven = _leads(run, same_session, known)
+        for root in (*run.roots, *(each.pid for each in (*carrying, *known, *(same_session if proven else ())))):
             if root not in group:
                 group.update((process.pid, process) for process in processes.read_tree(root) if process.alive)
         if group.pop(processes.own_pid(), None) is not None:
             ctx.on_own_end()
         if group:
-            found[run.ref] = group
+            found.certain[run.ref] = group
+        if doubtful := {} if proven else {each.pid: each for each in same_session if each.pid not in group}:
+            found.doubtful[run.ref] = doubtful
     return found
+
+
+def _leads(run: SessionRun, members: Sequence[Process], known: Sequence[Process]) -> bool:
+    """Return True if the kernel session of these members is certainly the one that the run's supervisor led.
+
+    A process id is not used again while a kernel session has it: one member from the supervisor's lifetime is proof.
+    """
+    leader = processes.read_process(run.leader, argv=False)
+    if leader is not None:
+        return leader.started == run.leader_started
+    identities = {(process.pid, process.started) for process in known}
+    now = processes.current_time()
+    return any(
+        (member.pid, member.started) in identities
+        or (member.started >= run.leader_started and processes.started_at(member, now) < run.leader_seen_at)
+        for member in members
+    )
 
 
 def _is_supervisor(process: Process, folders: Iterable[str]) -> bool:

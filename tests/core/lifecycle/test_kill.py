@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 
+import msgspec
 import psutil
 import pytest
 
@@ -241,9 +244,62 @@ def test_what_cannot_be_ended_is_said_and_its_records_stay(fleet: Fleet, monkeyp
     monkeypatch.setattr(terminate, "FORCE_SECONDS", 0.2)
     killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
     assert str(number) in killed.errors[0]
+    assert number in [left.pid for left in killed.target.left]
     assert "meta.json" in fleet.files("lisa-x")
     assert fleet.names() == ["lisa-x"]
     assert fleet.reasons("lisa-x")[-1] == "kill_error"
+
+
+SERVER = "env -i sh -c 'trap \"\" HUP TERM; echo $$ >server; while :; do sleep 0.2; done' </dev/null"
+"""A tool server: it has neither the environment nor the terminal of the session, only its kernel session."""
+
+
+@pytest.mark.parametrize("agent", ["exec sleep 600", "kill -KILL $$"])
+def test_orphan_of_the_kernel_session_ends(fleet: Fleet, agent: str) -> None:
+    fleet.spawn("lisa-x", f"({SERVER} &) ; while ! test -s server; do :; done; {agent}")
+    number = pid(fleet, "server")
+    if "kill" in agent:
+        fleet.wait_until_ended("lisa-x")
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert (killed.target.found, killed.errors, killed.target.left) == (True, [], ())
+    assert gone(number)
+
+
+@pytest.fixture
+def strangers(fleet: Fleet) -> Iterator[tuple[psutil.Popen, int]]:
+    """The leader of another kernel session, which has the supervisor's process id in the records, and its child."""
+    fleet.spawn("lisa-x", "exit 0")
+    fleet.wait_until_ended("lisa-x")
+    leader = psutil.Popen(["sh", "-c", "sleep 600 & echo $! >child; wait"], start_new_session=True,
+                          cwd=fleet.machine.project)  # fmt: skip
+    child = psutil.Process(pid(fleet, "child"))
+    meta = session_records.read_meta(fleet.ref("lisa-x"))
+    assert meta is not None
+    session_records.write_meta(
+        fleet.ref("lisa-x"), msgspec.structs.replace(meta, pane_pid=leader.pid, pane_started=1.0)
+    )
+    yield leader, child.pid
+    for process in (child, leader):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    leader.wait()
+
+
+def test_kernel_session_of_a_reused_pid_is_not_touched(fleet: Fleet, strangers: tuple[psutil.Popen, int]) -> None:
+    kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert strangers[0].is_running()
+    assert not gone(strangers[1])
+
+
+def test_members_after_the_supervisors_end_are_left(fleet: Fleet, strangers: tuple[psutil.Popen, int]) -> None:
+    leader, child = strangers
+    leader.kill()
+    leader.wait()
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
+    assert [(left.pid, left.command) for left in killed.target.left] == [(child, "sleep 600")]
+    assert killed.target.left[0].reason
+    assert killed.errors == []
+    assert not gone(child)
 
 
 # -- children -----------------------------------------------------------------------------------------------------
@@ -371,5 +427,5 @@ def test_kill_of_the_own_session_changes_no_signal_handler(machine: LisaHost) ->
     ref = ctx.ref("lisa-own")
     before = signal.getsignal(signal.SIGTERM)
     run = terminate.SessionRun(ref=ref, run_id="", roots=(os.getpid(),))
-    assert terminate._find_processes(ctx, [run]).get(ref, {}).keys().isdisjoint({os.getpid()})
+    assert terminate._find_processes(ctx, [run]).certain.get(ref, {}).keys().isdisjoint({os.getpid()})
     assert calls == [True] and signal.getsignal(signal.SIGTERM) is before
