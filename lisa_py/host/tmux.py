@@ -37,6 +37,8 @@ _OPTIONS = (
     ("-g", "status", "off"),
     ("-g", "default-terminal", "screen-256color"),
 )
+_PANE_INPUT = "#{?pane_dead,dead,#{?pane_input_off,off,open}}"
+_INPUT_OFF = "input to the pane is disabled (tmux select-pane -d); enable it with tmux select-pane -e"
 _BOOT = ("start-server", *(word for option in _OPTIONS for word in (";", "set", *option)))
 
 
@@ -262,33 +264,46 @@ class Tmux:
     # -- input ------------------------------------------------------------------------------------------------
 
     def paste(self, pane_id: str, data: bytes) -> str:
-        """Paste bytes as one bracketed paste, leaving copy mode first; return ok, dead or gone.
+        """Paste bytes as one bracketed paste, leaving every tmux mode first; return ok, dead or gone.
 
-        The guard on pane_dead is required: pasting into a dead pane crashes a tmux 3.3a server.
+        The guard on pane_dead is required: pasting into a dead pane crashes a tmux 3.3a server. Raises
+        TmuxUnavailable if nothing was pasted for another reason, or if that cannot be determined.
         """
         buffer = f"lisa-{os.getpid()}-{os.urandom(4).hex()}"
-        refuse = f"delete-buffer -b {buffer} ; display-message -p dead"
-        paste = f"paste-buffer -p -r -d -b {buffer} -t {pane_id}"
-        guarded = ("if-shell", "-F", "-t", pane_id, "#{pane_dead}", refuse, paste)
-        result = self.call("load-buffer", "-b", buffer, "-", ";", *_leave_copy_mode(pane_id), ";", *guarded, stdin=data)
-        if result.code == 0:
-            return "dead" if "dead" in result.text else "ok"
+        refuse = f"delete-buffer -b {buffer} ; display-message -p -t {pane_id} '{_PANE_INPUT}'"
+        # an error of paste-buffer ends its list: only a paste that ran is followed by the message
+        paste = f"paste-buffer -p -r -d -b {buffer} -t {pane_id} ; display-message -p pasted"
+        guarded = ("if-shell", "-F", "-t", pane_id, "#{||:#{pane_dead},#{pane_input_off}}", refuse, paste)
+        result = self.call("load-buffer", "-b", buffer, "-", ";", *_leave_modes(pane_id), ";", *guarded, stdin=data)
+        outcome = result.text.strip()
+        if outcome == "pasted":
+            return "ok"
+        if outcome == "dead":
+            return "dead"
         self.call("delete-buffer", "-b", buffer)
+        if outcome == "off":
+            raise TmuxUnavailable(_INPUT_OFF)
         if is_server_absent(result) or "can't find" in result.error_text:
             return "gone"
-        raise TmuxUnavailable(f"tmux answered: {result.error_text}")
+        raise TmuxUnavailable(f"tmux answered: {result.error_text or 'nothing'}")
 
     def send_keys(self, pane_id: str, keys: Iterable[str], *, literal: bool = False) -> bool:
-        """Press keys by their tmux names, or type them literally; return False if the pane is dead or missing."""
+        """Press keys by their tmux names, or type them literally; return False if the pane is dead or missing.
+
+        Every tmux mode is left first. Raises LisaError(send_keys_failed).
+        """
         style = ("-l",) if literal else ()
         press = ("send-keys", "-t", pane_id, *style, "--", *(_escape(key) for key in keys))
-        dead_check = ("if-shell", "-F", "-t", pane_id, "#{pane_dead}", "display-message -p dead")
-        result = self.call(*_leave_copy_mode(pane_id), ";", *press, ";", *dead_check)
-        if result.code == 0:
-            return "dead" not in result.text
+        check = ("display-message", "-p", "-t", pane_id, _PANE_INPUT)
+        result = self.call(*_leave_modes(pane_id), ";", *press, ";", *check)
+        outcome = result.text.strip()
+        if outcome in ("open", "dead"):
+            return outcome == "open"
+        if outcome == "off":
+            raise LisaError("send_keys_failed", _INPUT_OFF)
         if is_server_absent(result) or "can't find" in result.error_text:
             return False
-        raise LisaError("send_keys_failed", f"tmux answered: {result.error_text}")
+        raise LisaError("send_keys_failed", f"tmux answered: {result.error_text or 'nothing'}")
 
 
 def is_server_absent(result: ProgramResult) -> bool:
@@ -310,9 +325,12 @@ def retry_while_server_ends(call: Callable[[], ProgramResult]) -> ProgramResult:
         time.sleep(0.01)
 
 
-def _leave_copy_mode(pane_id: str) -> tuple[str, ...]:
-    """Leave copy mode, in which keys never reach the program."""
-    return ("if-shell", "-F", "-t", pane_id, "#{pane_in_mode}", f"send-keys -t {pane_id} -X cancel")
+def _leave_modes(pane_id: str) -> tuple[str, ...]:
+    """Leave all modes of a pane (copy, view, clock, tree, buffer, options), in which keys never reach the program.
+
+    `send-keys -X cancel` is an error in every mode but copy and view mode.
+    """
+    return ("copy-mode", "-q", "-t", pane_id)
 
 
 def _escape(word: str) -> str:

@@ -381,17 +381,66 @@ def test_missing_pane_leaves_no_buffer(tmux: Tmux, machine: LisaHost) -> None:
     assert tmux.call("list-buffers").text == ""
 
 
-def test_copy_mode_is_left_before_input(tmux: Tmux, machine: LisaHost) -> None:
+TMUX_MODES = {
+    "copy": [("copy-mode",)],
+    "view": [("run-shell", "echo shown")],
+    "clock": [("clock-mode",)],
+    "tree": [("choose-tree",)],
+    "buffer": [("set-buffer", "-b", "kept", "x"), ("choose-buffer",)],
+    "options": [("customize-mode",)],
+    "two modes": [("copy-mode",), ("clock-mode",), ("choose-tree",)],
+}
+
+
+def enter_mode(tmux: Tmux, pane: Pane, name: str) -> None:
+    for command, *rest in TMUX_MODES[name]:
+        target = () if command == "set-buffer" else ("-t", pane.pane_id)
+        assert tmux.call(command, *target, *rest).code == 0
+    found = tmux.find_pane(pane.session)
+    assert found is not None
+    assert found.in_mode
+
+
+@pytest.mark.parametrize("mode", TMUX_MODES)
+def test_every_tmux_mode_is_left_before_keys(tmux: Tmux, machine: LisaHost, mode: str) -> None:
     pane, took = receiver(tmux, machine)
-    tmux.call("copy-mode", "-t", pane.pane_id)
+    enter_mode(tmux, pane, mode)
     assert tmux.send_keys(pane.pane_id, ["a;", "C-c", "-R"]) is True
     wait_until(lambda: read(took) == b"a;\x03-R")
-    tmux.call("copy-mode", "-t", pane.pane_id)
-    tmux.paste(pane.pane_id, b"b")
-    wait_until(lambda: read(took).endswith(b"\x1b[200~b\x1b[201~"))
     found = tmux.find_pane("lisa-in")
     assert found is not None
     assert not found.in_mode
+
+
+@pytest.mark.parametrize("mode", TMUX_MODES)
+def test_every_tmux_mode_is_left_before_a_paste(tmux: Tmux, machine: LisaHost, mode: str) -> None:
+    pane, took = receiver(tmux, machine)
+    enter_mode(tmux, pane, mode)
+    assert tmux.paste(pane.pane_id, b"b") == "ok"
+    wait_until(lambda: read(took) == b"\x1b[200~b\x1b[201~")
+    found = tmux.find_pane("lisa-in")
+    assert found is not None
+    assert not found.in_mode
+
+
+def test_a_pane_with_input_disabled_is_refused(tmux: Tmux, machine: LisaHost) -> None:
+    pane, took = receiver(tmux, machine)
+    tmux.call("select-pane", "-d", "-t", pane.pane_id)
+    with pytest.raises(TmuxUnavailable, match="select-pane -e"):
+        tmux.paste(pane.pane_id, b"lost")
+    with pytest.raises(LisaError, match="select-pane -e") as refused:
+        tmux.send_keys(pane.pane_id, ["l"])
+    assert refused.value.code == "send_keys_failed"
+    assert tmux.call("list-buffers").text == ""
+    tmux.call("select-pane", "-e", "-t", pane.pane_id)
+    assert tmux.send_keys(pane.pane_id, ["k"]) is True
+    wait_until(lambda: read(took) == b"k")
+
+
+def test_unknown_keys_are_typed_as_text(tmux: Tmux, machine: LisaHost) -> None:
+    pane, took = receiver(tmux, machine)
+    assert tmux.send_keys(pane.pane_id, ["NoSuchKey"]) is True
+    wait_until(lambda: read(took) == b"NoSuchKey")
 
 
 def test_literal_keys_are_typed_letter_by_letter(tmux: Tmux, machine: LisaHost) -> None:

@@ -150,14 +150,33 @@ def test_turn_boundary_and_acceptance_are_recorded(stage: SessionHarness) -> Non
     assert session_records.read_state(stage.ref).last_input_expects_turn is False
 
 
-def test_copy_mode_is_left_before_anything_is_typed(stage: SessionHarness) -> None:
+@pytest.mark.parametrize("mode", ["copy-mode", "clock-mode", "choose-tree", "customize-mode"])
+def test_a_tmux_mode_is_left_before_anything_is_typed(stage: SessionHarness, mode: str) -> None:
     stage.spawn()
     tmux = stage.ctx.server(stage.ref)
-    tmux.call("copy-mode", "-t", session_records.read_meta(stage.ref).pane_id)  # type: ignore[union-attr]
+    meta = session_records.read_meta(stage.ref)
+    assert meta is not None
+    tmux.call(mode, "-t", meta.pane_id)
     assert stage.send("[say out]").json["delivered"] is True
-    tmux.call("copy-mode", "-t", session_records.read_meta(stage.ref).pane_id)  # type: ignore[union-attr]
+    tmux.call(mode, "-t", meta.pane_id)
     assert stage.lisa("send", "--keys", "z").json["ok"] is True
     stage.wait_for_text("❯ z")
+    assert stage.prompts() == ["[say out]"]
+
+
+def test_a_pane_with_input_disabled_is_named(stage: SessionHarness) -> None:
+    stage.spawn()
+    tmux = stage.ctx.server(stage.ref)
+    meta = session_records.read_meta(stage.ref)
+    assert meta is not None
+    tmux.call("select-pane", "-d", "-t", meta.pane_id)
+    refused = stage.send("[say lost]").json
+    assert refused["errorCode"] == "send_text_failed"
+    assert "select-pane -e" in refused["error"]
+    tmux.call("select-pane", "-e", "-t", meta.pane_id)
+    assert stage.send("[say out]").json["delivered"] is True
+    stage.wait_for_text("● out")
+    assert stage.prompts() == ["[say out]"]
 
 
 def test_text_for_a_busy_agent_is_queued(stage: SessionHarness) -> None:
