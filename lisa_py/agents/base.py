@@ -14,6 +14,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport
+from lisa_py.host import processes
 from lisa_py.host.processes import Process
 from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
@@ -85,7 +86,7 @@ class View(Struct, kw_only=True):
     """Visible screen, soft-wrapped lines joined; empty if it was not read."""
     alternate: bool = False
     hooks: tuple[Mapping[str, object], ...] = ()
-    """Newest last; each is the agent's JSON with `hook` (event name) and `at` (unix seconds) added."""
+    """Newest last; each is the agent's JSON with `hook` (event name), `at` (unix seconds) and `pid` (caller) added."""
     frames: tuple[Frame, ...] = ()
     """End of the transcript, at least back to the newest turn start."""
     environ: Mapping[str, str] = {}
@@ -190,6 +191,12 @@ class Agent:
         """Return True if a process of the pane is this agent itself (not one of its tools)."""
         return bool(process.argv) and _program_name(process) in self.binaries
 
+    def find_process(self, view: View) -> Process | None:
+        """Return the agent among the processes of the pane: the caller of lisa's hook, else a process of its name."""
+        return find_hook_process(view) or next(
+            (each for each in view.processes if each.alive and self.is_agent(each)), None
+        )
+
     def bind(self, view: View) -> Binding:
         """Return process and conversation of the pane now (also after /clear, /new, --resume)."""
         return Binding(session_id=view.meta.agent_session_id)
@@ -243,6 +250,47 @@ class Agent:
     def pick_choice(self, word: str, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
         """Return the choice for yes, no, always or a number; None if there is none."""
         return terminal_choices.pick_choice(word, choices)
+
+
+def find_hook_process(view: View) -> Process | None:
+    """Return the topmost living process of the pane that has called lisa's hook; None if there is none."""
+    callers = {hook.get("pid") for hook in view.hooks}
+    return next((process for process in view.processes if process.alive and process.pid in callers), None)
+
+
+def select_own_hooks(view: View, pid: int) -> tuple[Mapping[str, object], ...]:
+    """Return the hooks of this agent's conversations, without those of other agents that took over its settings.
+
+    Every conversation of the agent's own process counts (/clear, /resume, a fork), of another process only these.
+    `pid` is the agent's process, 0 once it has ended.
+    """
+    given = view.meta.agent_session_id
+    callers = [hook for hook in view.hooks if hook.get("pid")]
+    if not callers:
+        return view.hooks
+    first = next((hook for hook in callers if hook.get("session_id") == given), callers[0])
+    own = pid if any(hook["pid"] == pid for hook in callers) else first["pid"] if not pid else 0
+    if not own:
+        return tuple(hook for hook in view.hooks if not hook.get("pid"))
+    conversations = {hook.get("session_id") for hook in callers if hook["pid"] == own}
+    return tuple(
+        hook for hook in view.hooks if hook.get("pid") in (None, 0, own) or hook.get("session_id") in conversations
+    )
+
+
+def read_agent_environment(view: View, process: Process) -> Mapping[str, str]:
+    """Return the environment of a process of the pane, read once per view; empty if it cannot be read."""
+    key = f"environment-{process.pid}"
+    if key not in view.cache:
+        view.cache[key] = processes.read_environment(process)
+    found: Mapping[str, str] = view.cache[key]
+    return found
+
+
+def hooks_transcript(view: View) -> str:
+    """Return the newest transcript path that a hook reports; empty if none."""
+    paths = (hook.get("transcript_path") for hook in reversed(view.hooks))
+    return next((path for path in paths if isinstance(path, str) and path), "")
 
 
 POSIX_SAFE = re.compile(r"[^\x00-\x1f\x7f]*\Z")

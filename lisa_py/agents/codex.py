@@ -58,6 +58,9 @@ class Codex(Agent):
     def is_agent(self, process: Process) -> bool:
         return session.is_agent(process)
 
+    def find_process(self, view: View) -> Process | None:
+        return session.find_process(view)
+
     def bind(self, view: View) -> Binding:
         return session.bind(view)
 

@@ -27,6 +27,7 @@ from lisa_py.agents.base import (
     View,
     quote,
     quote_posix,
+    read_agent_environment,
     require_prompt,
 )
 from lisa_py.contract import jsontext
@@ -112,8 +113,8 @@ class ScriptedAgent(Agent):
         ) == os.path.basename(PROGRAM)
 
     def bind(self, view: View) -> Binding:
-        home = view.meta.agent_home or self.home(view.environ)
-        process = next((process for process in view.processes if self.is_agent(process) and process.alive), None)
+        process = self.find_process(view)
+        home = self._session_home(view, process)
         state = self._read_state_file(home, process)
         if state is not None and process is not None:
             return Binding(
@@ -127,6 +128,10 @@ class ScriptedAgent(Agent):
         session_id = view.meta.agent_session_id
         path = os.path.join(home, "transcripts", session_id + ".jsonl") if session_id else ""
         return Binding(session_id=session_id, transcript=path, pid=process.pid if process else 0, source="spawn")
+
+    def _session_home(self, view: View, process: Process | None) -> str:
+        environ = read_agent_environment(view, process) if process else {}
+        return self.home(environ) if environ else view.meta.agent_home or self.home(view.environ)
 
     @staticmethod
     def _read_state_file(home: str, process: Process | None) -> _StateFile | None:
@@ -145,7 +150,7 @@ class ScriptedAgent(Agent):
     def collect_reports(self, view: View, binding: Binding) -> list[AgentReport]:
         reports = [self._hook_report(view), self._title_report(view), self._transcript_report(view)]
         process = next((process for process in view.processes if process.pid == binding.pid), None)
-        state = self._read_state_file(view.meta.agent_home or self.home(view.environ), process)
+        state = self._read_state_file(self._session_home(view, process), process)
         if state is not None:
             reports.insert(
                 0, _build_report("agent_file", state.state, state.waiting_for, state.error, 0.0, state.detail)

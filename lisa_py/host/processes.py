@@ -12,6 +12,12 @@ from typing import Any
 from msgspec import Struct, structs
 
 LINUX = sys.platform.startswith("linux")
+SHELLS = frozenset(
+    (
+        *("ash", "bash", "dash", "elvish", "fish", "ion", "ksh", "mksh", "nu"),
+        *("pdksh", "powershell", "pwsh", "sh", "tcsh", "csh", "xonsh", "yash", "zsh"),
+    )
+)
 
 
 class Process(Struct, frozen=True):
@@ -204,6 +210,14 @@ def _kernel_session(pid: int) -> int:
         return os.getsid(pid)
     except OSError:
         return 0
+
+
+def read_environment(process: Process) -> dict[str, str]:
+    """Return the environment that a process was started with; empty if it cannot be read or has ended."""
+    if not is_running(process.pid, process.started):
+        return {}
+    pairs = (part.partition("=") for part in os.fsdecode(_environment(process.pid)).split("\0"))
+    return {name: value for name, separator, value in pairs if separator}
 
 
 def find_by_kernel_sessions(leaders: Iterable[int]) -> dict[int, tuple[Process, ...]]:

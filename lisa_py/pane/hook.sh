@@ -4,7 +4,8 @@
 #   hook.sh <session folder> <event> [payload]
 #
 # The payload is the agent's JSON object: the third argument, or else standard input. A large one is reduced to the
-# ids of the conversation. The environment is not written anywhere.
+# ids of the conversation. `pid` is the agent: the nearest parent that is not a shell. The environment is not written
+# anywhere.
 
 LC_ALL=C
 export LC_ALL
@@ -51,7 +52,19 @@ at=$(date +%s.%N)
 case $at in
   *[!0-9.]*) at=$(date +%s) ;; # a date that does not know %N
 esac
-line="{\"hook\":\"$event\",\"at\":$at,\"payload\":$payload}"
+agent=$PPID
+while read -r stat <"/proc/$agent/stat"; do
+  name=${stat#*(}
+  case ${name%)*} in
+    sh | bash | dash | ash | ksh | mksh | zsh | fish | busybox) ;;
+    *) break ;;
+  esac
+  parent=${stat##*) }
+  parent=${parent#* }
+  agent=${parent%% *}
+done 2>/dev/null
+[ -n "$stat" ] || agent=0 # no /proc: unknown
+line="{\"hook\":\"$event\",\"at\":$at,\"pid\":$agent,\"payload\":$payload}"
 
 if [ ${#line} -lt 4000 ]; then
   printf '%s\n' "$line" >>"$file"

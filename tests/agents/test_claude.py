@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from lisa_py.agents._claude import home as claude_home
 from lisa_py.agents.base import Binding
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
+from lisa_py.host import processes
+from lisa_py.host.processes import Process
 from tests.agents.claude_views import (
     AGENT,
     CLAUDE,
@@ -30,6 +34,7 @@ from tests.agents.claude_views import (
     process,
     recorded_frames,
 )
+from tests.polling import wait_until
 
 PROMPT = hook_record("UserPromptSubmit", 5, prompt="do it")
 
@@ -454,6 +459,50 @@ def test_the_configuration_folder_is_the_sessions_own(home: ClaudeHome, tmp_path
     home.write_live_file("idle")
     there = {"CLAUDE_CONFIG_DIR": str(home.folder), "HOME": "/nowhere"}
     assert home.states(meta={"agent_home": ""}, environ=there) == {"agent_file": "idle"}
+
+
+@pytest.fixture
+def renamed(tmp_path: Path) -> Iterator[Process]:
+    """A process that a wrapper started: named by its version, with a configuration folder of its own."""
+    env = {"HOME": "/nowhere", "CLAUDE_CONFIG_DIR": str(tmp_path)}
+    child = subprocess.Popen(["bash", "-c", "exec -a /opt/versions/2.1.332 sleep 100"], env=env)
+
+    def find() -> Process | None:
+        found = processes.read_process(child.pid)
+        return found if found is not None and found.argv[:1] == ("/opt/versions/2.1.332",) else None
+
+    found = wait_until(find)
+    assert found is not None
+    yield found
+    child.kill()
+    child.wait()
+
+
+def test_agent_of_a_wrapper_is_known_by_its_session_file(renamed: Process, tmp_path: Path) -> None:
+    home = ClaudeHome(tmp_path)
+    home.write_live_file("idle", pid=renamed.pid, procStart=str(int(renamed.started)))
+    (tmp_path / "sessions" / f"{PID}.json").rename(tmp_path / "sessions" / f"{renamed.pid}.json")
+    seen = home.view(processes=(SUPERVISOR, SHELL, renamed), meta={"agent_home": "/of/the/caller"})
+    bound = AGENT.bind(seen)
+    assert (bound.pid, bound.session_id, bound.source) == (renamed.pid, SESSION, "agent_file")
+    assert bound.transcript.startswith(str(tmp_path / "projects"))
+    assert AGENT.find_process(seen) == renamed
+
+
+def test_agent_of_a_wrapper_is_known_by_its_hooks(renamed: Process, tmp_path: Path) -> None:
+    started = hook_record("SessionStart", 1, pid=renamed.pid)
+    seen = ClaudeHome(tmp_path).view(started, processes=(SUPERVISOR, SHELL, renamed), meta={"agent_home": "/caller"})
+    assert AGENT.find_process(seen) == renamed
+    bound = AGENT.bind(seen)
+    assert (bound.pid, bound.source) == (renamed.pid, "hook")
+    assert AGENT.watch_paths(seen, bound)[0] == str(tmp_path / "sessions" / f"{renamed.pid}.json")
+
+
+def test_transcript_of_the_hooks_names_the_configuration_folder(home: ClaudeHome) -> None:
+    home.write_live_file("idle")
+    path = str(home.folder / "projects" / "-tmp-demo" / "x.jsonl")
+    started = hook_record("SessionStart", 1, transcript_path=path)
+    assert home.bind(started, meta={"agent_home": "/of/the/caller"}).source == "agent_file"
 
 
 # -- task lists -------------------------------------------------------------------------------------------------------

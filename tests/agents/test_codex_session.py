@@ -8,8 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from lisa_py.agents._codex.session import session_config_folder
 from lisa_py.agents.base import Binding
 from lisa_py.contract.records import SessionMeta
 from lisa_py.host import processes
@@ -177,3 +179,23 @@ def test_a_command_that_opens_a_thread_was_taken(home: CodexHome) -> None:
     found = bind(home)
     for since, how in ((1795234680.0, "agent_file"), (1795234690.0, "")):
         assert AGENT.find_acceptance("/new", since, view(), found) == how
+
+
+def test_codex_is_known_by_its_hooks_or_open_files(home: CodexHome) -> None:
+    home.lock(FIRST, NOW)
+    held = home.run()
+    renamed = msgspec.structs.replace(held, name="0.171.0", argv=("/opt/versions/0.171.0",))
+    other = msgspec.structs.replace(held, pid=os.getpid(), ppid=1, argv=("/opt/versions/0.171.0",))
+    assert AGENT.find_process(view(processes=(other, renamed))) == renamed
+    started = {"hook": "SessionStart", "at": NOW, "session_id": FIRST, "pid": other.pid}
+    assert AGENT.find_process(view(processes=(other, renamed), hooks=(started,))) == other
+
+
+def test_folder_is_found_by_hooks_and_environment(home: CodexHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    meta = SessionMeta(session="lisa-x", agent="codex", project_root="/p", agent_home="/of/the/caller")
+    started = {"hook": "SessionStart", "at": NOW, "session_id": FIRST, "transcript_path": home.rollout(FIRST)}
+    assert session_config_folder(view(meta=meta, hooks=(started,), processes=())) == str(home.folder)
+    monkeypatch.setenv("CODEX_HOME", str(home.folder))
+    process = home.run()
+    assert session_config_folder(view(meta=meta, processes=(process,))) == str(home.folder)
+    assert session_config_folder(view(meta=meta, processes=())) == "/of/the/caller"

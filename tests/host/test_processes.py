@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from msgspec import structs
 
 from lisa_py.host import processes
 from tests.polling import wait_until
@@ -47,6 +48,20 @@ def test_portable_read_agrees_with_the_direct_one(parent: psutil.Process) -> Non
         (each.pid, each.ppid, each.name, each.argv) for each in portable
     ]
     assert direct[1].started >= direct[0].started and portable[1].started >= portable[0].started
+
+
+def test_environment_is_that_of_the_start_and_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LISA_TEST_VALUE", "a=b\nü")
+    child = psutil.Popen(["sleep", "100"])
+    try:
+        found = processes.read_process(child.pid)
+        assert found is not None
+        assert processes.read_environment(found)["LISA_TEST_VALUE"] == "a=b\nü"
+        assert processes.read_environment(structs.replace(found, started=found.started + 1)) == {}
+    finally:
+        child.kill()
+        child.wait()
+    assert processes.read_environment(found) == {}
 
 
 def test_identity_is_pid_and_start_time(parent: psutil.Process) -> None:

@@ -103,3 +103,10 @@ def test_nothing_of_the_environment_is_written(machine: LisaHost, folder: Path) 
     machine.env["SOME_TOKEN"] = "hush-hush"
     call(machine, folder, "Stop", stdin='{"session_id":"a"}')
     assert "hush-hush" not in (folder / "hooks.jsonl").read_text()
+
+
+def test_pid_is_the_nearest_parent_that_is_not_a_shell(machine: LisaHost, folder: Path) -> None:
+    call(machine, folder, "Stop", stdin="{}")
+    line = 'sh -c \'sh "$0" "$1" SessionEnd "{}"; true\' "$0" "$1"; true'
+    subprocess.run(["bash", "-c", line, HOOK, str(folder)], env=machine.env, check=True, timeout=20)
+    assert [record["pid"] for record in lines(folder)] == [os.getpid(), os.getpid()]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from lisa_py.agents._claude import home, screen, session
+from lisa_py.agents._claude import screen, session
 from lisa_py.agents.base import Binding, InputPlan, View
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
@@ -102,7 +102,7 @@ def find_acceptance(text: str, since: float, view: View, binding: Binding) -> st
 
 def _in_history(wanted: str, since: float, view: View, binding: Binding) -> bool:
     """Search the history: claude records a prompt at once, also a queued one (2.1.197 gives no other sign of it)."""
-    path = os.path.join(view.meta.agent_home or home.config_folder(view.environ), "history.jsonl")
+    path = os.path.join(session.session_config_folder(view), "history.jsonl")
     size = files.size(path)
     if size <= 0 or files.modified_at(path) < since - CLOCK_SLACK_SECONDS or not binding.session_id:
         return False

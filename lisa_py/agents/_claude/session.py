@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from lisa_py.agents._claude import home
-from lisa_py.agents.base import Binding, View
+from lisa_py.agents.base import Binding, View, find_hook_process, hooks_transcript, read_agent_environment
 from lisa_py.contract.frames import Todo
 from lisa_py.host import files
-from lisa_py.host.processes import LINUX, Process
+from lisa_py.host.processes import LINUX, SHELLS, Process
 
 CLOCK_SLACK_SECONDS = 5.0
 BINARIES = ("claude", "claude.exe")
@@ -48,7 +48,34 @@ def is_agent(process: Process) -> bool:
 
 
 def session_config_folder(view: View) -> str:
-    return view.meta.agent_home or home.config_folder(view.environ)
+    """Return the configuration folder of the agent in the pane, as the agent itself uses it."""
+    read_session_file(view)
+    found: str = view.cache["config_folder"]
+    return found
+
+
+def _config_folders(view: View, process: Process | None) -> Iterator[str]:
+    """Yield where the files of a process may be, best evidence first: its hooks, its environment, the records."""
+    above, name = os.path.split(os.path.dirname(os.path.dirname(hooks_transcript(view))))
+    if name == "projects":
+        yield above
+    environ = read_agent_environment(view, process) if process else {}
+    if environ:
+        yield os.path.join(view.meta.project_root, home.config_folder(environ))
+    yield view.meta.agent_home or home.config_folder(view.environ)
+
+
+def find_process(view: View) -> Process | None:
+    """Return claude itself: the process of the live session file, else the caller of the hooks, else by its name."""
+    live = read_session_file(view)
+    if live is not None:
+        return next(process for process in view.processes if process.pid == live.pid)
+    return _find_unlisted_process(view)
+
+
+def _find_unlisted_process(view: View) -> Process | None:
+    named = (process for process in view.processes if process.alive and is_agent(process))
+    return find_hook_process(view) or next(named, None)
 
 
 def read_session_file(view: View) -> ClaudeSessionFile | None:
@@ -63,13 +90,21 @@ def read_session_file(view: View) -> ClaudeSessionFile | None:
 
 
 def _find_session_file(view: View) -> ClaudeSessionFile | None:
-    folder = os.path.join(session_config_folder(view), "sessions")
+    """Find the session file of any process of the pane, whatever its program is called."""
     for process in view.processes:
-        if is_agent(process) and process.alive:
-            found = _parse_session_file(os.path.join(folder, f"{process.pid}.json"), process)
+        if not process.alive or _is_shell(process):
+            continue
+        for folder in dict.fromkeys(_config_folders(view, process)):
+            found = _parse_session_file(os.path.join(folder, "sessions", f"{process.pid}.json"), process)
             if found is not None:
+                view.cache["config_folder"] = folder
                 return found
+    view.cache["config_folder"] = next(_config_folders(view, _find_unlisted_process(view)))
     return None
+
+
+def _is_shell(process: Process) -> bool:
+    return os.path.basename(process.argv[0] if process.argv else process.name).lstrip("-") in SHELLS
 
 
 def _parse_session_file(path: str, process: Process) -> ClaudeSessionFile | None:
@@ -106,7 +141,7 @@ def has_only_started(view: View) -> bool:
 
 def bind(view: View) -> Binding:
     """Return process and conversation: live file > newest hook > the id given at spawn."""
-    process = next((process for process in view.processes if is_agent(process) and process.alive), None)
+    process = find_process(view)
     pid = process.pid if process else 0
     found = read_session_file(view)
     from_hook = _newest_hook_conversation(view, found.session_id if found else "")

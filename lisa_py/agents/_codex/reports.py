@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lisa_py.agents._codex import title
 from lisa_py.agents._codex.errors import error_waiting_for
-from lisa_py.agents._codex.session import find_native_process
+from lisa_py.agents._codex.session import find_process
 from lisa_py.agents.base import Binding, TurnEdge, View
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport, AgentState
@@ -74,7 +74,7 @@ def _is_busy(report: AgentReport) -> bool:
 def _title_report(
     view: View, transcript_report: AgentReport | None, hook_report: AgentReport | None
 ) -> AgentReport | None:
-    if view.processes and find_native_process(view.processes) is None:
+    if view.processes and find_process(view) is None:
         return None  # left by an ended codex
     activity = title.read_title(view).activity
     if activity == "asking":
@@ -199,7 +199,7 @@ def _describe_hook_call(entry: Mapping[str, object]) -> str:
 
 def _process_report(view: View, transcript_report: AgentReport | None) -> AgentReport | None:
     """Report from child processes: a sandboxed child is a tool; another one only during an open call."""
-    agent = find_native_process(view.processes)
+    agent = find_process(view)
     if agent is None:
         return None
     children = [child for child in view.processes if child.ppid == agent.pid and child.alive]

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py.agents._codex import title
-from lisa_py.agents.base import Binding, View
+from lisa_py.agents.base import Binding, View, find_hook_process, hooks_transcript, read_agent_environment
 from lisa_py.contract import jsontext
 from lisa_py.host import files, processes
 from lisa_py.host.clock import parse_time
@@ -19,6 +19,7 @@ from lisa_py.host.processes import Process
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ROLLOUT = re.compile(rf"/rollout-[^/]*-({_ID})\.jsonl\Z")
 _LOCK = re.compile(rf"/thread-writer-locks/({_ID})\.lock\Z")
+_DAY = re.compile(r"\d{4}/\d\d/\d\d/[^/]+\Z")
 _SANDBOX = "codex-linux-sandbox"
 START_SLACK_SECONDS = 2.0
 HEAD_BYTES = 4096
@@ -47,19 +48,35 @@ def find_native_process(tree: tuple[Process, ...]) -> Process | None:
     return next(iter(real or agents), None)
 
 
+def find_process(view: View) -> Process | None:
+    """Return codex itself: the caller of its hooks, else by its name, else what has files of a thread open."""
+    if "process" not in view.cache:
+        opened = (process for process in view.processes if process.alive and open_threads(process.pid))
+        view.cache["process"] = find_hook_process(view) or find_native_process(view.processes) or next(opened, None)
+    found: Process | None = view.cache["process"]
+    return found
+
+
 def config_folder(environ: Mapping[str, str]) -> str:
     """Return the configuration folder of codex in this environment."""
     return environ.get("CODEX_HOME", "") or os.path.join(environ.get("HOME", ""), ".codex")
 
 
 def session_config_folder(view: View) -> str:
-    """Return the configuration folder of codex in this session."""
+    """Return the configuration folder of codex in this session: by its hooks, its environment, the records."""
+    above, _, day = hooks_transcript(view).rpartition("/sessions/")
+    if _DAY.match(day):
+        return above
+    process = find_process(view)
+    environ = read_agent_environment(view, process) if process else {}
+    if environ:
+        return os.path.join(view.meta.project_root, config_folder(environ))
     return view.meta.agent_home or config_folder(view.environ)
 
 
 def bind(view: View) -> Binding:
     """Return the thread in the title whose files the process has open; else that of the hooks; else the best match."""
-    process = find_native_process(view.processes)
+    process = find_process(view)
     pid = process.pid if process else 0
     title_thread = title.read_title(view).thread
     found = _bind_by_open_file(pid, title_thread, view) if pid else None

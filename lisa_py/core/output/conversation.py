@@ -103,7 +103,7 @@ def locate(ctx: Context, ref: SessionRef, pane: Pane | None) -> TranscriptLocati
     except LisaError:
         return TranscriptLocation(Agent(), Binding(), "no_metadata")
     tree = processes.read_tree(pane.pid) if pane is not None and not pane.dead else ()
-    view = agent_reports.build_view(ctx, ref, meta, tree=tree)
+    view = agent_reports.build_view(ctx, ref, agent, meta, tree=tree)
     try:
         binding = agent.bind(view)
     except OSError:

@@ -72,6 +72,7 @@ class SendTarget:
         return agent_reports.build_view(
             self._ctx,
             self.ref,
+            self.agent,
             found.meta,
             tree=(found.root, *found.workload) if found.root is not None else found.workload,
             pane=found.pane,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lisa_py.agents.base import Agent, View
+from lisa_py.agents.base import Agent, View, select_own_hooks
 from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.records import SessionMeta
@@ -34,7 +34,7 @@ def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: Po
     living = evidence.root is not None and evidence.end is None
     if evidence.custom or (living and not evidence.workload) or (not living and evidence.meta is None):
         return
-    view = probe.view = build_view(ctx, probe.ref, evidence.meta, tree=probe.tree, pane=evidence.pane)
+    view = probe.view = build_view(ctx, probe.ref, probe.agent, evidence.meta, tree=probe.tree, pane=evidence.pane)
     try:
         evidence.binding = probe.agent.bind(view)
         path = evidence.binding.transcript
@@ -65,6 +65,7 @@ def _is_decisive(report: AgentReport, now: float) -> bool:
 def build_view(
     ctx: Context,
     ref: SessionRef,
+    agent: Agent,
     meta: SessionMeta | None,
     *,
     tree: tuple[Process, ...] = (),
@@ -72,8 +73,8 @@ def build_view(
     screen: str = "",
     frames: tuple[Frame, ...] = (),
 ) -> View:
-    """Return the input of an agent file: the newest hook records, and the values the caller has read."""
-    return View(
+    """Return the input of an agent file: the newest hook records of its own, and the values the caller has read."""
+    view = View(
         meta=meta or SessionMeta(session=ref.session),
         processes=tree,
         title=pane.title if pane is not None else "",
@@ -84,6 +85,9 @@ def build_view(
         environ=ctx.settings.environ,
         now=ctx.clock.now(),
     )
+    process = agent.find_process(view) if view.hooks else None
+    view.hooks = select_own_hooks(view, process.pid if process else 0)
+    return view
 
 
 def read_reports(probe: SessionProbe) -> list[AgentReport]:
@@ -126,5 +130,7 @@ def read_hooks(ref: SessionRef) -> tuple[Mapping[str, object], ...]:
         if isinstance(record, dict):
             payload = record.get("payload")
             extra = payload if isinstance(payload, dict) else {}
-            found.append({**extra, "hook": record.get("hook", ""), "at": record.get("at", 0.0)})
+            found.append(
+                {**extra, "hook": record.get("hook", ""), "at": record.get("at", 0.0), "pid": record.get("pid", 0)}
+            )
     return tuple(found)

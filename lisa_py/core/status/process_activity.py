@@ -24,12 +24,6 @@ QUIET_UNKNOWN_SECONDS = 6.0
 """The same if the system does not report what a process waits for."""
 HEARTBEAT_COMMANDS = ("sleep", "touch")
 """Programs of the supervisor's heartbeat loop."""
-SHELLS = frozenset(
-    (
-        *("ash", "bash", "dash", "elvish", "fish", "ion", "ksh", "mksh", "nu"),
-        *("pdksh", "powershell", "pwsh", "sh", "tcsh", "csh", "xonsh", "yash", "zsh"),
-    )
-)
 
 
 class PaneProcesses(Struct, frozen=True):
@@ -193,7 +187,7 @@ def is_shell(process: Process | None) -> bool:
     if process is None:
         return False
     first = process.argv[0] if process.argv else process.name
-    return os.path.basename(first).lstrip("-").lower() in SHELLS
+    return os.path.basename(first).lstrip("-").lower() in processes.SHELLS
 
 
 class ActivitySnapshot(Struct, frozen=True):

@@ -1,0 +1,37 @@
+"""Hooks of this agent's conversations, and of other agents that run with its settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from lisa_py.agents.base import View, select_own_hooks
+from lisa_py.contract.records import SessionMeta
+
+OWN, OTHER = 77, 88
+
+
+def hook(pid: int | None, conversation: str) -> dict[str, object]:
+    return {"hook": "Stop", "at": 1.0, "session_id": conversation, **({} if pid is None else {"pid": pid})}
+
+
+@pytest.mark.parametrize("pid", [OWN, 0], ids=["alive", "ended"])
+@pytest.mark.parametrize(
+    ("hooks", "kept"),
+    [
+        pytest.param([hook(OWN, "a"), hook(OTHER, "z")], 1, id="another-agent"),
+        pytest.param([hook(OWN, "a"), hook(OWN, "b"), hook(OTHER, "z")], 2, id="after-clear"),
+        pytest.param([hook(OWN, "a"), hook(OTHER, "a")], 2, id="own-conversation-elsewhere"),
+        pytest.param([hook(None, "a"), hook(0, "z")], 2, id="callers-unknown"),
+        pytest.param([hook(OTHER, "z"), hook(OWN, "a")], 1, id="other-first"),
+    ],
+)
+def test_hooks_of_other_agents_are_left_out(pid: int, hooks: list[dict[str, object]], kept: int) -> None:
+    view = View(meta=SessionMeta(session="lisa-x", agent_session_id="a"), hooks=tuple(hooks))
+    own = select_own_hooks(view, pid)
+    assert len(own) == kept
+    assert all(entry["session_id"] != "z" or not entry.get("pid") for entry in own)
+
+
+def test_agent_without_hooks_yet_gets_none_of_an_earlier_one() -> None:
+    view = View(meta=SessionMeta(session="lisa-x"), hooks=(hook(OTHER, "a"),))
+    assert select_own_hooks(view, OWN) == ()
