@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lisa_py.api import Lisa as Lisa
     from lisa_py.api import Session as Session
+    from lisa_py.contract.errors import CancellationError as CancellationError
     from lisa_py.contract.errors import LisaError as LisaError
     from lisa_py.contract.errors import TmuxUnavailable as TmuxUnavailable
     from lisa_py.contract.status import Status as Status
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from lisa_py.core.send.send import SendResult as SendResult
     from lisa_py.core.wait.monitor import MonitorSummary as MonitorSummary
     from lisa_py.core.wait.monitor import Poll as Poll
+    from lisa_py.host.cancellation import Cancellation as Cancellation
 
 __version__ = "0.1.0"
 
 _MODULES = {
     "Lisa": "api",
     "Session": "api",
+    "Cancellation": "host.cancellation",
+    "CancellationError": "contract.errors",
     "LisaError": "contract.errors",
     "TmuxUnavailable": "contract.errors",
     "Status": "contract.status",

@@ -60,6 +60,7 @@ from lisa_py.core.status import status_reader
 from lisa_py.core.wait.monitor import MonitorSummary, Poll, iterate_polls, run_monitor
 from lisa_py.core.wait.stop_rules import StopRules, check_rules
 from lisa_py.host import env
+from lisa_py.host.cancellation import Cancellation
 from lisa_py.store.paths import SessionRef
 
 if TYPE_CHECKING:
@@ -77,16 +78,16 @@ class Lisa:
         *,
         environ: Mapping[str, str] | None = None,
         warn: Callable[[str], None] = lambda line: None,
+        cancellation: Cancellation | None = None,
     ) -> None:
         """Open a project; the current folder if `project_root` is empty.
 
         `environ` replaces the environment of the process for the settings of lisa and the sessions; `warn` receives
-        warnings. Raise LisaError(invalid_project_root).
+        warnings. After `cancellation.cancel()`, in any thread, every wait raises CancellationError. Raise
+        LisaError(invalid_project_root).
         """
         settings = env.read_settings(environ)
-        self._ctx = (
-            Context(settings, cwd=str(project_root), warn=warn) if project_root else Context(settings, warn=warn)
-        )
+        self._ctx = Context(settings, cwd=str(project_root), warn=warn, cancellation=cancellation)
         self._project = self._ctx.existing_project(str(project_root))
 
     @property

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from lisa_py import commands
 from lisa_py.cli import parse, render
 from lisa_py.contract.command import Command
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context, LiveDisplay
 from lisa_py.host import env
+from lisa_py.host.cancellation import Cancellation
 
 SIGPIPE = 13
-INTERRUPTED = LisaError(
-    "interrupted", "interrupted; sessions keep running (lisa session list shows them)", exit_code=130
-)
 
 
 def entry() -> None:
@@ -59,7 +59,7 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
     except LisaError as problem:
         return _report_failure(problem, form)
     except KeyboardInterrupt:
-        return _report_failure(INTERRUPTED, form)
+        return _report_failure(CancellationError(), form)
     except (BrokenPipeError, render.OutputError):
         raise
     except Exception as problem:
@@ -70,6 +70,7 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
 
 def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str) -> int:
     args, given = parse.read_arguments(path, command, words)
+    cancellation = Cancellation()
     ctx = Context(
         env.read_settings(),
         given_fields=given,
@@ -80,15 +81,39 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str)
         live_display=open_live_display(form) if command.live else None,
         stdin=lambda: sys.stdin.buffer.read(),
         on_own_end=_ignore_termination,
+        cancellation=cancellation,
     )
     ctx.defer_cursors()
     try:
-        code = render.print_answer(command, command.run(args, ctx), args, form)
+        with _cancel_on_interrupt(cancellation):
+            result = command.run(args, ctx)
+        code = render.print_answer(command, result, args, form)
         render.flush()
         ctx.commit_cursors()
     finally:
         ctx.rollback_cursors()  # nothing, after an interrupt
     return code
+
+
+@contextlib.contextmanager
+def _cancel_on_interrupt(cancellation: Cancellation) -> Iterator[None]:
+    """Let Ctrl-C end waits in order; it interrupts at once what does not wait, and at the second time everything."""
+
+    def handle(number: int, frame: object) -> None:
+        is_first = not cancellation.is_set
+        cancellation.cancel()
+        if not (is_first and cancellation.is_observed):
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield  # a shell has switched Ctrl-C off, or another program uses this one
+        return
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _ignore_termination() -> None:

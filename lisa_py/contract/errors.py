@@ -27,6 +27,17 @@ class UsageError(LisaError):
     """The arguments are invalid; nothing was done."""
 
 
+class CancellationError(LisaError):
+    """The caller asked a command to stop; the sessions keep running."""
+
+    def __init__(
+        self,
+        message: str = "interrupted; sessions keep running (lisa session list shows them)",
+        **details: Any,
+    ) -> None:
+        super().__init__("interrupted", message, exit_code=130, **details)
+
+
 class TmuxUnavailable(LisaError):
     """tmux could not be queried (missing, timed out, refused); it never means that the session is gone."""
 

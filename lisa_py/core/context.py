@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.host import files
+from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.clock import Clock
 from lisa_py.host.env import Settings
 from lisa_py.host.files import StagedFile
@@ -54,6 +55,7 @@ class Context:
         live_display: LiveDisplay | None = None,
         stdin: Callable[[], bytes] = bytes,
         on_own_end: Callable[[], None] = _do_nothing,
+        cancellation: Cancellation | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
@@ -73,6 +75,8 @@ class Context:
         self.stdin = stdin
         self.on_own_end = on_own_end
         """Called before core ends a session that this process belongs to; a process of one call ignores TERM then."""
+        self.cancellation = cancellation or Cancellation()
+        """Ends every wait once it is set."""
         self._servers: dict[str, Tmux] = {}
         self._pending_cursors: list[StagedFile] | None = None
 
@@ -111,6 +115,12 @@ class Context:
         except UnreadableRecord:
             meta = None
         return self.tmux(ref.project, meta.socket_path if meta else "")
+
+    def pause(self, seconds: float) -> None:
+        """Sleep in a wait. Raise CancellationError as soon as the caller cancels."""
+        with self.cancellation.observe():
+            if self.cancellation.wait(seconds):
+                raise CancellationError
 
     # -- cursors ---------------------------------------------------------------------------------
 

@@ -20,7 +20,9 @@ class FileWatcher:
     not an event, so a reader does not wake itself.
     """
 
-    def __init__(self, ignored: Iterable[str] = ()) -> None:
+    def __init__(self, ignored: Iterable[str] = (), wake_handle: int | None = None) -> None:
+        """`wake_handle` is one more handle that ends a wait as long as it is readable."""
+        self._wake_handles = () if wake_handle is None else (wake_handle,)
         self._ignored = frozenset(ignored)
         self._paths: tuple[str, ...] = ()
         self._files: frozenset[str] = frozenset()
@@ -73,12 +75,14 @@ class FileWatcher:
     # -- waiting ------------------------------------------------------------------------------------------------
 
     def _select(self, seconds: float) -> bool:
-        ready, _, _ = select.select([self._wake_reader, *self._process_exits.handles()], [], [], seconds)
+        handles = [self._wake_reader, *self._wake_handles, *self._process_exits.handles()]
+        ready, _, _ = select.select(handles, [], [], seconds)
         if self._wake_reader in ready:
             with contextlib.suppress(BlockingIOError):
                 while os.read(self._wake_reader, 4096):
                     pass
-        return bool(ready) and (self._wake_reader in ready or self._process_exits.take_new_exit())
+        woken = any(handle in ready for handle in (self._wake_reader, *self._wake_handles))
+        return bool(ready) and (woken or self._process_exits.take_new_exit())
 
     def _poll_files(self) -> bool:
         changed = False

@@ -18,17 +18,20 @@ _MASK = _MODIFY | _CLOSE_WRITE | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF
 """Without IN_ATTRIB: touched heartbeats wake no waiter."""
 
 
-def open_watcher(ignored: Iterable[str] = ()) -> GroupWatcher:
-    """Return an inotify watcher, or on other systems a watchdog one, which cannot attribute events to members."""
+def open_watcher(ignored: Iterable[str] = (), wake_handle: int | None = None) -> GroupWatcher:
+    """Return an inotify watcher, or on other systems a watchdog one, which cannot attribute events to members.
+
+    `wake_handle` is one more handle that ends a wait as long as it is readable.
+    """
     try:
-        return _InotifyGroupWatcher(ignored)
+        return _InotifyGroupWatcher(ignored, wake_handle)
     except OSError:
-        return _SharedGroupWatcher(ignored)
+        return _SharedGroupWatcher(ignored, wake_handle)
 
 
-def open_shared_watcher(ignored: Iterable[str] = ()) -> GroupWatcher:
+def open_shared_watcher(ignored: Iterable[str] = (), wake_handle: int | None = None) -> GroupWatcher:
     """Return a watcher for a single member."""
-    return _SharedGroupWatcher(ignored)
+    return _SharedGroupWatcher(ignored, wake_handle)
 
 
 class GroupWatcher:
@@ -52,7 +55,7 @@ class _InotifyGroupWatcher(GroupWatcher):
     (The members' processes are watched by pidfd.)
     """
 
-    def __init__(self, ignored: Iterable[str]) -> None:
+    def __init__(self, ignored: Iterable[str], wake_handle: int | None) -> None:
         import ctypes  # noqa: PLC0415 - only waiting on a crowd pays for it
 
         self._ignored = frozenset(ignored)
@@ -64,6 +67,8 @@ class _InotifyGroupWatcher(GroupWatcher):
             raise OSError("no inotify handle left")
         self._epoll = select.epoll()
         self._epoll.register(self._handle, select.EPOLLIN)
+        if wake_handle is not None:
+            self._epoll.register(wake_handle, select.EPOLLIN)
         self._folders: dict[int, str] = {}
         self._watches: dict[str, int] = {}
         self._by_path: dict[str, set[str]] = {}
@@ -164,8 +169,8 @@ class _InotifyGroupWatcher(GroupWatcher):
 class _SharedGroupWatcher(GroupWatcher):
     """Watcher that reports every member after any change."""
 
-    def __init__(self, ignored: Iterable[str]) -> None:
-        self._watcher = FileWatcher(ignored)
+    def __init__(self, ignored: Iterable[str], wake_handle: int | None) -> None:
+        self._watcher = FileWatcher(ignored, wake_handle)
         self._members: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {}
 
     def follow(self, key: str, paths: Iterable[str], pids: Iterable[int]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import shutil
 import signal
 import stat
 import struct
@@ -19,6 +21,7 @@ from lisa_py.contract.errors import LisaError
 from tests.answers import check_answer
 from tests.lisa_host import PROGRAM, LisaHost
 from tests.polling import wait_until
+from tests.session_harness import SessionHarness
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +83,51 @@ def test_ctrl_c_is_130_and_one_answer(machine: LisaHost) -> None:
     assert (running.returncode, err) == (130, "") and '"errorCode":"interrupted"' in out
     for end in (theirs, ours):
         os.close(end)
+
+
+def test_ctrl_c_that_the_shell_ignores_stays_ignored(machine: LisaHost) -> None:
+    theirs, ours = os.pipe()
+    running = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *PROGRAM, "oauth", "add", "--stdin", "--json"],
+        env=machine.env, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.write(ours, b"a-token")
+    wait_until(lambda: not _unread(theirs))
+    running.send_signal(signal.SIGINT)
+    os.close(ours)
+    out, _ = running.communicate(timeout=20)
+    os.close(theirs)
+    assert (running.returncode, "errorCode" in json.loads(out)) == (0, False)
+
+
+def test_second_ctrl_c_ends_a_hung_command(machine: LisaHost) -> None:
+    """The first one ends the wait in order; here the reading of the session never returns to it."""
+    real, hang, hung = shutil.which("tmux"), machine.folder / "hang", machine.folder / "hung"
+    stage = SessionHarness(machine).run("sleep 600")
+    machine.add_program(
+        "tmux", f'#!/bin/sh\n[ ! -e {hang} ] || {{ touch {hung}; exec sleep 600; }}\nexec {real} "$@"\n'
+    )
+    watching = machine.start("session", "monitor", "--session", stage.name, "--stream-json")
+    assert watching.read_event()
+    hang.touch()
+    (Path(stage.ref.folder) / "event").touch()
+    wait_until(hung.exists, what="the monitor hangs")
+
+    def interrupt() -> bool:
+        watching.send_signal(signal.SIGINT)
+        return watching.poll() is not None
+
+    wait_until(interrupt, timeout=10)
+    out, _ = watching.communicate(timeout=10)
+    assert (watching.returncode, json.loads(out.splitlines()[-1])["errorCode"]) == (130, "interrupted")
+
+
+def test_signal_handler_is_that_of_the_caller_again(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in machine.env.items():
+        monkeypatch.setenv(name, value)
+    before = signal.getsignal(signal.SIGINT)
+    assert main.main(["session", "list"]) == 0
+    assert signal.getsignal(signal.SIGINT) is before is signal.default_int_handler
 
 
 def _unread(pipe: int) -> int:

@@ -14,7 +14,7 @@ from tests.polling import wait_until
 
 KINDS: dict[str, Callable[[tuple[str, ...]], GroupWatcher]] = {
     "best": file_events_many.open_watcher,
-    "fallback": file_events_many._SharedGroupWatcher,
+    "fallback": file_events_many.open_shared_watcher,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
@@ -153,7 +153,7 @@ def _build_prune_preview(ctx: Context, ref: SessionRef) -> PrunePreview:
 def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float) -> Iterator[SessionList]:
     """Yield the list at once, then at every change and every interval.
 
-    Raise as `read_list`, and LisaError(interrupted) on Ctrl-C.
+    Raise as `read_list`, and CancellationError.
     """
     from lisa_py.core.status import status_reader  # noqa: PLC0415 - as above
     from lisa_py.core.status.poll_cache import PollCache  # noqa: PLC0415 - as above
@@ -189,5 +189,5 @@ def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float
                     recovered = UNSET
                 longest = max(READ_SECONDS, min(MAX_READ_SECONDS, READ_FACTOR * waiter.read_cost))
                 waiter.wait(min(reported_at + interval - now, longest))
-    except KeyboardInterrupt:
-        raise LisaError("interrupted", "watching stopped; the sessions keep running", exit_code=130) from None
+    except CancellationError:
+        raise CancellationError("watching stopped; the sessions keep running") from None

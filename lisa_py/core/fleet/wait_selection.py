@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.errors import LisaError, UsageError, session_not_found
+from lisa_py.contract.errors import CancellationError, LisaError, UsageError, session_not_found
 from lisa_py.contract.status import SESSION_STATES
 from lisa_py.core.advice import next_action
 from lisa_py.core.context import Context
@@ -109,7 +109,7 @@ def wait_for_sessions(
 ) -> WaitManyResult:
     """Wait, and update the cursor file.
 
-    Raise LisaError: session_not_found if no session ever existed, interrupted, invalid_cursor_file,
+    Raise CancellationError; LisaError: session_not_found if no session ever existed, invalid_cursor_file,
     cursor_file_write_failed.
     """
     cursor = _load_cursor(ctx, query) if query.cursor_file else None
@@ -117,8 +117,8 @@ def wait_for_sessions(
         raise session_not_found(refs[0].session, refs[0].project.root)
     try:
         found = wait_many.wait(ctx, refs, condition, baseline=cursor.marks if cursor else None, emit=emit)
-    except KeyboardInterrupt:
-        raise LisaError("interrupted", "stopped waiting; sessions keep running", exit_code=130) from None
+    except CancellationError:
+        raise CancellationError("stopped waiting; sessions keep running") from None
     if cursor is not None:
         reported = {
             member.key: member.mark for member in found.met

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.agents.base import quote
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment, launch, session_files, startup, terminate
@@ -150,6 +150,8 @@ class _SpawnAttempt:
         text = self._plan.start.launch.prompt
         try:
             sent = send.send_payload(self._ctx, self._plan.ref, send.SendPayload(text=text, enter=True))
+        except CancellationError:
+            raise
         except LisaError as problem:
             warning = f"the prompt is too long for the command line and was not sent: {problem.message}"
             return msgspec.structs.replace(spawned, prompt_sent=False, warnings=(*spawned.warnings, warning))

@@ -55,7 +55,7 @@ def wait_for_start(ctx: Context, server: Tmux, ref: SessionRef, run_id: str) -> 
                 raise LisaError(
                     "spawn_tmux_new_failed", f"{reason}{': ' + shown if shown else ''}", session=ref.session
                 )
-        ctx.clock.sleep(_POLL_SECONDS)
+        ctx.pause(_POLL_SECONDS)
     return ctx.clock.monotonic() - started_at
 
 
@@ -78,7 +78,7 @@ def wait_for_early_end(
         end = _read_end(ref, run_id)
         if end is not None or ctx.clock.monotonic() >= deadline:
             return end
-        ctx.clock.sleep(_POLL_SECONDS)
+        ctx.pause(_POLL_SECONDS)
 
 
 def _read_end(ref: SessionRef, run_id: str) -> EndRecord | None:

@@ -74,7 +74,7 @@ def wait_for_choices(ctx: Context, target: SendTarget) -> tuple[ScreenChoice, ..
     """Return the choices of the dialog; an agent may report that it waits a moment before it has drawn them."""
     deadline = ctx.clock.monotonic() + DIALOG_DRAW_SECONDS
     while not (listed := _read_choices(target)) and ctx.clock.monotonic() < deadline:
-        ctx.clock.sleep(DIALOG_POLL_SECONDS)
+        ctx.pause(DIALOG_POLL_SECONDS)
     return listed
 
 
@@ -102,7 +102,7 @@ def _select_choice(ctx: Context, target: SendTarget, chosen: ScreenChoice) -> No
                 "answer_not_offered", "the dialog changed while it was being answered; read it and answer again"
             )
         if not unchanged or not current:
-            ctx.clock.sleep(DIALOG_POLL_SECONDS)  # partly drawn: the selection is unknown
+            ctx.pause(DIALOG_POLL_SECONDS)  # partly drawn: the selection is unknown
             continue
         direction = "Down" if chosen.number > current else "Up"
         target.press((direction,) * abs(chosen.number - current))
@@ -115,7 +115,7 @@ def _wait_for_move(ctx: Context, target: SendTarget, current: int) -> None:
     while ctx.clock.monotonic() < deadline:
         if any(choice.selected and choice.number != current for choice in _read_choices(target)):
             return
-        ctx.clock.sleep(DIALOG_POLL_SECONDS)
+        ctx.pause(DIALOG_POLL_SECONDS)
 
 
 def _read_choices(target: SendTarget) -> tuple[ScreenChoice, ...]:
@@ -154,7 +154,7 @@ def _wait_until_closed(ctx: Context, target: SendTarget, before: str, pressed: f
             return "transcript"
         if ctx.clock.monotonic() > deadline:
             return ""
-        ctx.clock.sleep(DIALOG_POLL_SECONDS)
+        ctx.pause(DIALOG_POLL_SECONDS)
 
 
 def _read_dialog(target: SendTarget) -> str:

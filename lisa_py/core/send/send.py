@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.records import SessionState
 from lisa_py.core.context import Context
 from lisa_py.core.send import delivery, dialog, input_text
@@ -109,6 +109,8 @@ def _submit(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult:
     before = _mark_input(ctx, target.ref, text, expects_turn=not input_text.is_command(text))
     try:
         return delivery.submit_text(ctx, target, text)
+    except CancellationError:
+        raise  # the text may have been typed
     except LisaError:
         _restore_state(ctx, target.ref, before)
         raise

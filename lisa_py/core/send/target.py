@@ -167,7 +167,7 @@ class SendTarget:
                     "read it with lisa session capture --raw, or use --force",
                     session=self.ref.session,
                 )
-            self._ctx.clock.sleep(0.05)
+            self._ctx.pause(0.05)
             self.refresh()
             self.require_running()
 
@@ -200,7 +200,7 @@ class SendTarget:
             source = self.agent.find_acceptance(text, since, view, self._refresh_binding(view))
             if source or self._ctx.clock.monotonic() > deadline:
                 return source
-            self._ctx.clock.sleep(POLL_SECONDS)
+            self._ctx.pause(POLL_SECONDS)
 
     def wait_until_cleared(self, text: str, seconds: float) -> bool:
         """Wait until the input box no longer holds the text: an accepted one may remain there for a moment."""
@@ -215,7 +215,7 @@ class SendTarget:
         while not condition():
             if self._ctx.clock.monotonic() > deadline:
                 return False
-            self._ctx.clock.sleep(POLL_SECONDS)
+            self._ctx.pause(POLL_SECONDS)
         return True
 
     def input_contains(self, text: str) -> bool:

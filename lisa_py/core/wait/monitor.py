@@ -74,8 +74,8 @@ def run_monitor(
 ) -> MonitorSummary:
     """Wait until a stop rule is met, or the polls or the time are used up.
 
-    `emit` is called for each reported poll, `on_poll` for every read. KeyboardInterrupt and errors of the two pass; the
-    session is not affected.
+    `emit` is called for each reported poll, `on_poll` for every read; their errors pass. Raise CancellationError as
+    soon as the caller cancels. The session is not affected by either.
     """
     with contextlib.closing(iterate_polls(ctx, ref, rules)) as polls:
         while True:

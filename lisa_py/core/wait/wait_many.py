@@ -81,7 +81,7 @@ def wait(
     """Block until one (or all) of the sessions meet the condition, or the time is up.
 
     `baseline` holds the marks of an earlier wait, so that changes in between count. `emit` is called for each change
-    of state, and for a turn that ended between two reads. KeyboardInterrupt passes; the sessions continue.
+    of state, and for a turn that ended between two reads. Raise CancellationError as soon as the caller cancels.
     """
     run = _WaitRun(ctx, refs, condition, baseline, emit)
     try:

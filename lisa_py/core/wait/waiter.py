@@ -7,6 +7,7 @@ from types import TracebackType
 
 from msgspec import Struct
 
+from lisa_py.contract.errors import CancellationError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.status import process_activity
@@ -106,7 +107,10 @@ class Waiter:
         """
         self._output = output
         self._clock = ctx.clock
-        self._watcher = open_shared_watcher(IGNORED_FILES) if single else open_watcher(IGNORED_FILES)
+        self._cancellation = ctx.cancellation
+        open_one = open_shared_watcher if single else open_watcher
+        self._watcher = open_one(IGNORED_FILES, ctx.cancellation.fileno())
+        self._cancellation.add_observer()
         self._members: dict[str, _Member] = {}
         self._throttle = ReadThrottle(ctx.clock)
         self._due: set[str] = set()
@@ -148,9 +152,14 @@ class Waiter:
         return now
 
     def wait(self, seconds: float) -> set[str]:
-        """Return the members to read because of an event, a difference or their interval; none after `seconds`."""
+        """Return the members to read because of an event, a difference or their interval; none after `seconds`.
+
+        Raise CancellationError as soon as the caller cancels.
+        """
         deadline = self._clock.monotonic() + max(0.0, seconds)
         while True:
+            if self._cancellation.is_set:
+                raise CancellationError
             now = self._clock.monotonic()
             due = self._find_due(now)
             if due or now >= deadline:
@@ -213,6 +222,7 @@ class Waiter:
         self._snapshots_cost = self._snapshots_at - began
 
     def close(self) -> None:
+        self._cancellation.remove_observer()
         self._watcher.close()
 
     def __enter__(self) -> Waiter:

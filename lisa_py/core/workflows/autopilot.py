@@ -56,7 +56,7 @@ def run(
 
     Raise LisaError(autopilot_run_busy).
     """
-    with autopilot_log.open_log(ctx, ctx.project(options.project_root), earlier) as log:
+    with autopilot_log.open_log(ctx, ctx.project(options.project_root), earlier) as log, ctx.cancellation.observe():
         return _AutopilotRunner(ctx, options, earlier, stream, log).run()
 
 
@@ -123,6 +123,10 @@ class _AutopilotRunner:
         return step
 
     def _call_step(self, action: Callable[[], StepOutput]) -> AutopilotStep:
+        if self._ctx.cancellation.is_set:
+            return AutopilotStep(
+                ok=False, exit_code=130, error_code="interrupted", error="interrupted; the session keeps running"
+            )
         try:
             return AutopilotStep(ok=True, output=action())
         except AutopilotStepError as problem:
@@ -140,10 +144,6 @@ class _AutopilotRunner:
                 error_code=problem.code,
                 error=problem.message,
                 output=problem.details or UNSET,
-            )
-        except KeyboardInterrupt:
-            return AutopilotStep(
-                ok=False, exit_code=130, error_code="interrupted", error="interrupted; the session keeps running"
             )
 
     def _report_progress(self, event: StepEvent) -> None:

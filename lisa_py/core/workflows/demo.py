@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from lisa_py import agents
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import handoff
@@ -84,7 +84,13 @@ def _build_context(ctx: Context, root: str) -> Context:
         parent_session="",
         project_root="",
     )
-    return Context(settings, clock=ctx.clock, cwd=os.path.join(root, "project"), warn=ctx.warn)
+    return Context(
+        settings,
+        clock=ctx.clock,
+        cwd=os.path.join(root, "project"),
+        warn=ctx.warn,
+        cancellation=ctx.cancellation,
+    )
 
 
 class _DemoRunner:
@@ -137,11 +143,13 @@ class _DemoRunner:
                 self._answer(row)
             if not waiting and all(_is_row_idle(row) for row in self._rows):
                 return
-            self._ctx.clock.sleep(POLL_SECONDS)
+            self._ctx.pause(POLL_SECONDS)
 
     def _answer(self, row: DemoRow) -> None:
         try:
             sent = send.send_payload(self._ctx, self._refs[row.role], SendPayload(answer="yes"))
+        except CancellationError:
+            raise
         except LisaError as problem:  # a dialog may change or go by itself: look again
             self._since.pop(row.role, None)
             self._show_text(f"could not answer {row.role}: {problem.message}")
@@ -171,6 +179,8 @@ class _DemoRunner:
         message = f"{sender.role} is done ({handoff_result.summary}). Its reply: {text} {receiver.follow_up}"
         try:
             sent = send.send_payload(self._ctx, self._refs[receiver.role], SendPayload(text=message, enter=True))
+        except CancellationError:
+            raise
         except LisaError as problem:
             self._show_text(f"{receiver.role} did not accept the result of {sender.role}: {problem.message}")
             return

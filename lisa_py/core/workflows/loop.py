@@ -7,7 +7,7 @@ import math
 import msgspec
 from msgspec import UNSET, Struct
 
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.status import SESSION_STATES, TERMINAL_STATES
 from lisa_py.core.advice.next_step import Advice, advise
 from lisa_py.core.context import Context
@@ -64,7 +64,8 @@ def run_loop(ctx: Context, ref: SessionRef, request: LoopRequest) -> LoopResult:
     Raise LisaError(invalid_cursor_file | semantic_cursor_read_failed) before the first round.
     """
     ctx.commit_immediately()  # each round continues where the previous one stopped
-    return _LoopRunner(ctx, ref, request).run()
+    with ctx.cancellation.observe():
+        return _LoopRunner(ctx, ref, request).run()
 
 
 class _LoopRunner:
@@ -129,7 +130,7 @@ class _LoopRunner:
         key = wait_many.session_key(self._ref)
         try:
             found = wait_many.wait(self._ctx, [self._ref], wanted, baseline={key: self._mark})
-        except KeyboardInterrupt:
+        except CancellationError:
             raise self._build_interrupt() from None
         waited = round(self._ctx.clock.monotonic() - began, 3)
         self._cycle = msgspec.structs.replace(self._cycle, waited_seconds=waited)
@@ -145,6 +146,8 @@ class _LoopRunner:
             ("next", "next", self._next),
         )
         for name, field, action in steps:
+            if self._ctx.cancellation.is_set:
+                raise self._build_interrupt()
             try:
                 result = action()
             except LisaError as problem:
@@ -155,8 +158,6 @@ class _LoopRunner:
                     output=problem.details or UNSET,
                 )
                 raise _LoopStop(cause, problem.message) from problem
-            except KeyboardInterrupt:
-                raise self._build_interrupt() from None
             self._cycle = msgspec.structs.replace(self._cycle, **{field: result})
 
     def _build_interrupt(self) -> _LoopStop:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import monitor_stream
 from lisa_py.core.output import pane_offset
@@ -75,20 +75,16 @@ class MonitorResult(Answer):
 def monitor_and_report(ctx: Context, ref: SessionRef, rules: StopRules, options: ReportOptions) -> MonitorResult:
     """Monitor a session to the end.
 
-    Raise LisaError: interrupted (exit code 130; the session keeps running), invalid_webhook, invalid_cursor_file,
+    Raise CancellationError (the session keeps running); LisaError: invalid_webhook, invalid_cursor_file,
     cursor_file_write_failed, handoff_stream_failed.
     """
     reporter = PollReporter(ctx, ref, options)
     try:
         outcome = monitor.run_monitor(ctx, ref, rules, reporter.report_poll, reporter.show_progress)
-    except KeyboardInterrupt:
+    except CancellationError:
         again = f"lisa session monitor --session {ref.session}"
-        raise LisaError(
-            "interrupted",
-            f"monitoring stopped; {ref.session} keeps running (to continue: {again})",
-            exit_code=130,
-            session=ref.session,
-        ) from None
+        text = f"monitoring stopped; {ref.session} keeps running (to continue: {again})"
+        raise CancellationError(text, session=ref.session) from None
     finally:
         ctx.progress("")
     return reporter.report_final(outcome)

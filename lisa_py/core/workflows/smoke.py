@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 import lisa_py
 from lisa_py import agents
 from lisa_py.agents.base import Agent, quote_posix
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import tree
 from lisa_py.core.lifecycle import kill, launch
@@ -196,6 +196,8 @@ class _SmokeRunner:
         self._spawned = True
         try:
             spawn_session(self._ctx, request)
+        except CancellationError:
+            raise
         except LisaError as problem:
             raise _SmokeFailure(
                 "smoke_spawn_failed", f"failed to spawn L1 smoke session: {problem.message}"
@@ -212,9 +214,9 @@ class _SmokeRunner:
             self._monitored = monitored = monitor_report.monitor_and_report(
                 self._ctx, self._refs[0], rules, ReportOptions()
             )
+        except CancellationError:
+            raise
         except LisaError as problem:
-            if problem.exit_code == 130:
-                raise
             raise _SmokeFailure(
                 "smoke_monitor_failed", f"failed to monitor L1 smoke session: {problem.message}"
             ) from problem

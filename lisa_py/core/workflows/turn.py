@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields, packet
 from lisa_py.core.handoff.packet import Packet, PacketRequest
@@ -78,7 +78,7 @@ class TurnResult(Answer):
 def run_turn(ctx: Context, ref: SessionRef, request: TurnRequest) -> TurnResult:
     """Run the three steps until one fails; return the result, failures included.
 
-    Raise LisaError(interrupted) on Ctrl-C.
+    Raise CancellationError.
     """
     sent = _send(ctx, ref, request.payload)
     done = TurnResult(ok=True, session=ref.session, project_root=ref.project.root, send=sent)
@@ -100,6 +100,8 @@ def run_turn(ctx: Context, ref: SessionRef, request: TurnRequest) -> TurnResult:
 def _send(ctx: Context, ref: SessionRef, payload: SendPayload) -> SessionSendResult | TurnStepError:
     try:
         return result.build_result(ref, send_payload(ctx, ref, payload))
+    except CancellationError:
+        raise
     except LisaError as problem:
         return _build_step_error(ref, problem)
 
@@ -123,9 +125,9 @@ def _wait_for_key_effect(ctx: Context, ref: SessionRef) -> None:
 def _monitor(ctx: Context, ref: SessionRef, rules: StopRules) -> MonitorResult | TurnStepError:
     try:
         return monitor_report.monitor_and_report(ctx, ref, rules, ReportOptions())
+    except CancellationError:
+        raise
     except LisaError as problem:
-        if problem.exit_code == 130:
-            raise
         return _build_step_error(ref, problem)
 
 

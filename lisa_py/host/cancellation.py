@@ -1,0 +1,80 @@
+"""A request to stop waiting, made by a signal handler or another thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import threading
+import time
+from collections.abc import Iterator
+
+
+class Cancellation:
+    """A request to stop that all waiters of one caller share; it is never taken back."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._observers = 0
+        self._lock = threading.Lock()
+        self._pipe: tuple[int, int] | None = None
+
+    def cancel(self) -> None:
+        """Wake all waiters; safe in any thread and in a signal handler, so it takes no lock."""
+        self._is_set = True
+        self._wake()
+
+    @property
+    def is_set(self) -> bool:
+        return self._is_set
+
+    @property
+    def is_observed(self) -> bool:
+        """Return True while a waiter checks for the request again and again."""
+        return self._observers > 0
+
+    @contextlib.contextmanager
+    def observe(self) -> Iterator[None]:
+        """Declare that the block checks for the request again and again."""
+        self.add_observer()
+        try:
+            yield
+        finally:
+            self.remove_observer()
+
+    def add_observer(self) -> None:
+        with self._lock:
+            self._observers += 1
+
+    def remove_observer(self) -> None:
+        with self._lock:
+            self._observers -= 1
+
+    def fileno(self) -> int:
+        """Return a handle that is readable from the request on."""
+        with self._lock:
+            if self._pipe is None:
+                reader, writer = os.pipe()
+                os.set_blocking(writer, False)
+                self._pipe = reader, writer
+        if self._is_set:  # perhaps set before there was a pipe
+            self._wake()
+        return self._pipe[0]
+
+    def _wake(self) -> None:
+        if self._pipe is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._pipe[1], b"!")  # it is never read, so every waiter sees it
+
+    def wait(self, seconds: float) -> bool:
+        """Return True as soon as the request is made, False after the seconds."""
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        deadline = time.monotonic() + seconds
+        while not self._is_set and (left := deadline - time.monotonic()) > 0:
+            poll.poll(left * 1000)
+        return self._is_set
+
+    def __del__(self) -> None:
+        for handle in self._pipe or ():
+            os.close(handle)
