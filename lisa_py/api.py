@@ -267,13 +267,15 @@ class Session:
         finally:
             polls.close()
 
-    def send(self, text: str, *, enter: bool = True, force: bool = False) -> SendResult:
+    def send(self, text: str, *, enter: bool = True, force: bool = False, replace_draft: bool = False) -> SendResult:
         """Type a text and submit it (unless `enter` is False); return once its acceptance was observed.
 
-        Raise LisaError, among others: session_not_found, agent_not_running, agent_waiting_dialog (`force` sends all the
-        same).
+        `replace_draft` removes a draft from the input box first and returns it in `replaced_draft`. Raise LisaError,
+        among others: session_not_found, agent_not_running, input_not_empty, agent_waiting_dialog and input_not_visible
+        (`force` sends all the same).
         """
-        return send_payload(self._ctx, self._ref, SendPayload(text=text, enter=enter, force=force))
+        payload = SendPayload(text=text, enter=enter, force=force, replace_draft=replace_draft)
+        return send_payload(self._ctx, self._ref, payload)
 
     def keys(self, *names: str) -> SendResult:
         """Press keys by their tmux names, as in `session.keys("C-c", "Enter")`."""

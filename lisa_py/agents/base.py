@@ -111,13 +111,19 @@ class Binding(Struct, frozen=True, kw_only=True):
     """agent_file, open_file, hook, spawn or history: most to least reliable."""
 
 
-class InputPlan(Struct, frozen=True, kw_only=True):
-    """Instructions for typing a text."""
+class Composer(Struct, frozen=True):
+    """The input box of the conversation on a screen."""
 
-    typed: bool = False
-    """Type instead of paste (slash commands need their menu)."""
-    clear_first: tuple[str, ...] = ()
-    """Keys that clear the input box."""
+    kind: Literal["none", "empty", "holds", "mode"] = "none"
+    """none: no box is visible; mode: the box, or the program in its place, would not take the text as a prompt."""
+    text: str = ""
+    """The draft in the box; for mode what the screen shows, such as `the shell mode`."""
+
+
+class InputPlan(Struct, frozen=True, kw_only=True):
+    """Instructions for typing a text into an empty input box."""
+
+    before_paste: tuple[str, ...] = ()
     prefix: str = ""
     """Typed before the text into the box, where the agent would misinterpret the text otherwise."""
     before_enter: tuple[str, ...] = ()
@@ -151,6 +157,8 @@ class Agent:
     """Variables that a running agent sets for its children; a spawned session must not inherit them."""
     probe_models: tuple[str, ...] = ()
     """Models to probe in this order if none is given."""
+    folded_drafts: tuple[str, ...] = ()
+    """Beginnings of the placeholders that stand for a long text or an attachment in the input box."""
     hidden: bool = False
     """Not offered by doctor (the bundled scripted agent)."""
 
@@ -236,7 +244,19 @@ class Agent:
 
     # -- sending ----------------------------------------------------------------------------------------------
 
-    def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
+    def read_screen(self, screen: str) -> AgentReport | None:
+        """Return the report of a screen alone; None if it shows nothing of this agent."""
+        return None
+
+    def find_composer(self, screen: str) -> Composer | None:
+        """Return the input box on a screen, captured with styles; None if this agent has no known one."""
+        return None
+
+    def clear_keys(self, draft: str) -> tuple[str, ...]:
+        """Return the keys that empty an input box with this draft."""
+        return ()
+
+    def prepare_input(self, text: str, view: View) -> InputPlan:
         return InputPlan()
 
     def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:

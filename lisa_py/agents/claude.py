@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lisa_py.agents import base
 from lisa_py.agents._claude import home, reports, session
-from lisa_py.agents.base import AgentLaunch, Binding, Facts, InputPlan, LaunchPlan, TurnEdge, View
+from lisa_py.agents.base import AgentLaunch, Binding, Composer, Facts, InputPlan, LaunchPlan, TurnEdge, View
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
@@ -30,6 +30,7 @@ class Claude(base.Agent):
         (r"\boauth\b.{0,40}\binvalid_token\b", "invalid_token"),
     )
     capture_field = "claude_session"
+    folded_drafts = ("[Pasted text", "[Image #")
     probe_models = ("sonnet", "haiku")
     session_variables = (
         "AI_AGENT",
@@ -121,10 +122,25 @@ class Claude(base.Agent):
 
     # -- sending ----------------------------------------------------------------------------------------------
 
-    def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
+    def read_screen(self, screen: str) -> AgentReport | None:
+        from lisa_py.agents._claude.screen import read_screen  # noqa: PLC0415 - only if no box is visible
+
+        return read_screen(screen)
+
+    def find_composer(self, screen: str) -> Composer:
+        from lisa_py.agents._claude.screen import find_composer  # noqa: PLC0415 - only sends
+
+        return find_composer(screen)
+
+    def clear_keys(self, draft: str) -> tuple[str, ...]:
+        from lisa_py.agents._claude import input as claude_input  # noqa: PLC0415 - only sends
+
+        return claude_input.clear_keys(draft)
+
+    def prepare_input(self, text: str, view: View) -> InputPlan:
         from lisa_py.agents._claude import input as claude_input  # noqa: PLC0415 - not on the way of a status read
 
-        return claude_input.prepare_input(text, view, agent_reports)
+        return claude_input.prepare_input(text, view)
 
     def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
         from lisa_py.agents._claude import input as claude_input  # noqa: PLC0415 - not on the way of a status read

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, session, transcript
-from lisa_py.agents.base import Agent, AgentLaunch, Binding, Facts, InputPlan, LaunchPlan, TurnEdge, View
+from lisa_py.agents.base import Agent, AgentLaunch, Binding, Composer, Facts, InputPlan, LaunchPlan, TurnEdge, View
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
@@ -24,6 +24,7 @@ class Codex(Agent):
     bypass_flag = BYPASS
     full_auto_flag = FULL_AUTO
     capture_field = "codex_session"
+    folded_drafts = ("[Pasted Content", "[Image ")
     session_variables = ("CODEX_CI", "CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID")
 
     def build_command(self, request: AgentLaunch) -> str:
@@ -84,7 +85,22 @@ class Codex(Agent):
 
         return screen.is_noise(line)
 
-    def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
+    def read_screen(self, screen: str) -> AgentReport | None:
+        from lisa_py.agents._codex.screen import read_screen  # noqa: PLC0415 - only if no box is visible
+
+        return read_screen(screen)
+
+    def find_composer(self, screen: str) -> Composer:
+        from lisa_py.agents._codex.screen import find_composer  # noqa: PLC0415 - only sends
+
+        return find_composer(screen)
+
+    def clear_keys(self, draft: str) -> tuple[str, ...]:
+        from lisa_py.agents._codex import input as codex_input  # noqa: PLC0415 - only sends
+
+        return codex_input.clear_keys(draft)
+
+    def prepare_input(self, text: str, view: View) -> InputPlan:
         from lisa_py.agents._codex import input as codex_input  # noqa: PLC0415 - only sends
 
         return codex_input.prepare_input(text, view)

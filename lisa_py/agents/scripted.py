@@ -20,8 +20,8 @@ from lisa_py.agents.base import (
     Agent,
     AgentLaunch,
     Binding,
+    Composer,
     Facts,
-    InputPlan,
     LaunchPlan,
     TurnEdge,
     View,
@@ -63,6 +63,7 @@ class ScriptedAgent(Agent):
     title = "Scripted"
     binaries = (sys.executable,)  # an absolute path: it runs on lisa's own Python, without PATH
     hidden = True
+    folded_drafts = ("[",)
 
     # -- starting: which command line, and what does the installed version need? ----------------------------------
 
@@ -218,9 +219,16 @@ class ScriptedAgent(Agent):
 
     # -- sending -----------------------------------------------------------------------------------------------
 
-    def prepare_input(self, text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
-        has_old_text = any(report.state == "interrupted" for report in agent_reports)
-        return InputPlan(clear_first=("C-u",) if has_old_text else ())
+    def find_composer(self, screen: str) -> Composer:
+        rows = [row.rstrip() for row in screen.rstrip().split("\n")]
+        at = next((at for at in range(len(rows) - 2, 0, -1) if rows[at].startswith("❯") and _is_rule(rows[at - 1])), 0)
+        if not at or not _is_rule(rows[at + 1]):
+            return Composer("none")
+        text = rows[at].removeprefix("❯").strip()
+        return Composer("holds", text) if text else Composer("empty")
+
+    def clear_keys(self, draft: str) -> tuple[str, ...]:
+        return ("C-u",)
 
     def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
         body = text.strip()
@@ -280,6 +288,10 @@ def _new_uuid() -> str:
     """Return a version 4 UUID; the uuid module would cost more than the rest of this file."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def _is_rule(row: str) -> bool:
+    return row.startswith("───") and not row.strip("─")
 
 
 def _number(value: object) -> float:

@@ -63,6 +63,8 @@ MEANINGS: dict[str, str] = {
     "handoff_delta_read_failed": "the event log of the cursor is unreadable",
     "handoff_schema_v2_required": "the lane of the session requires --schema v2 or later",
     "handoff_stream_failed": "the events of the session could not be read",
+    "input_not_empty": "the input box holds text that was not sent; see draft, or use --replace-draft",
+    "input_not_visible": "another screen or program is in place of the input box; see screen, mode and program",
     "invalid_agent": "the agent is unknown",
     "invalid_agent_args": "--agent-args is not UTF-8 text",
     "invalid_agent_hint": "--agent is not auto or a known agent",

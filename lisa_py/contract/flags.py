@@ -87,7 +87,8 @@ Answer = Annotated[
     str,
     Flag(help="answer to the open dialog: yes, no, always or number", metavar="yes|no|always|N"),
 ]
-Force = Annotated[bool, Flag(help="delivery despite an open dialog or an exec run")]
+Force = Annotated[bool, Flag(help="delivery despite a dialog, unknown screen or exec run")]
+ReplaceDraft = Annotated[bool, Flag(help="removal of a draft from the input box first")]
 Enter = Annotated[bool, Flag(help="Enter after the text")]
 FailNotFound = Annotated[bool, Flag(help="exit code 1 if the session does not exist")]
 UsedTokens = Annotated[int, Flag(help="minimum tokens already used", minimum=1)]

@@ -438,6 +438,15 @@ def _wait_by_stdin(pid: int) -> str:
     return "polling" if _is_terminal(pid, 0) else "no"
 
 
+def terminal_input(pid: int) -> str:
+    """Return the terminal that is the standard input of a process; empty if it is another file, or unknown."""
+    try:
+        found = os.readlink(f"/proc/{pid}/fd/0")
+    except OSError:
+        return ""
+    return found if found.startswith("/dev/") and found != os.devnull else ""
+
+
 def _is_terminal(pid: int, handle: int) -> bool:
     try:
         target = os.readlink(f"/proc/{pid}/fd/{handle}")

@@ -117,24 +117,27 @@ class Tmux:
 
     # -- reading ----------------------------------------------------------------------------------------------
 
-    def capture(self, pane_ids: Sequence[str], *, history: int = 0, joined: bool = True) -> dict[str, str]:
+    def capture(
+        self, pane_ids: Sequence[str], *, history: int = 0, joined: bool = True, styled: bool = False
+    ) -> dict[str, str]:
         """Return the screen text of panes, with `history` lines above it; omit missing panes.
 
-        Soft-wrapped lines are joined; trailing blank lines are cut.
+        Soft-wrapped lines are joined; trailing blank lines are cut. `styled` keeps the escape sequences of the styles.
         """
         texts: dict[str, str] = {}
+        options = ((["-J"] if joined else []) + (["-e"] if styled else [])) + (["-S", f"-{history}"] if history else [])
         for batch in _batches(pane_ids, 60):
-            texts.update(self._capture_batch(batch, history, joined))
+            texts.update(self._capture_batch(batch, options))
         return texts
 
-    def _capture_batch(self, pane_ids: Sequence[str], history: int, joined: bool) -> dict[str, str]:
+    def _capture_batch(self, pane_ids: Sequence[str], options: Sequence[str]) -> dict[str, str]:
         mark = "lisa-" + os.urandom(8).hex()
         found: dict[str, str] = {}
         left = list(pane_ids)
         while left:
             words: list[str] = []
             for pane_id in left:
-                words += [*self._capture_arguments(pane_id, history, joined), ";", "display-message", "-p", mark, ";"]
+                words += ["capture-pane", "-p", *options, "-t", pane_id, ";", "display-message", "-p", mark, ";"]
             result = self.call(*words[:-1])
             if result.code and is_server_absent(result):
                 break
@@ -162,15 +165,6 @@ class Tmux:
         if result.code or len(parts) != len(ranges) + 2 or not parts[0].strip().isdigit():
             return None
         return int(parts[0]), parts[1:]
-
-    @staticmethod
-    def _capture_arguments(pane_id: str, history: int, joined: bool) -> list[str]:
-        words = ["capture-pane", "-p", "-t", pane_id]
-        if joined:
-            words.append("-J")
-        if history:
-            words += ["-S", f"-{history}"]
-        return words
 
     # -- sessions and server ----------------------------------------------------------------------------------
 

@@ -10,11 +10,8 @@ import pytest
 
 from lisa_py.agents.base import InputPlan
 from lisa_py.contract.frames import Frame
-from lisa_py.contract.status import AgentReport
-from tests.agents.claude_views import AGENT, NOW, ClaudeHome, hook_record, pane
+from tests.agents.claude_views import AGENT, NOW, ClaudeHome, hook_record
 
-IDLE_REPORT = AgentReport(source="agent_file", state="idle", at=NOW - 30)
-INTERRUPTED = AgentReport(source="hook", state="interrupted", at=NOW - 30)
 EARLIER = hook_record("Stop", 30)
 
 
@@ -23,8 +20,8 @@ def home(tmp_path: Path) -> ClaudeHome:
     return ClaudeHome(tmp_path)
 
 
-def how(home: ClaudeHome, text: str, *reports: AgentReport, **more: Any) -> InputPlan:
-    return AGENT.prepare_input(text, home.view(EARLIER, **more), reports or (IDLE_REPORT,))
+def how(home: ClaudeHome, text: str) -> InputPlan:
+    return AGENT.prepare_input(text, home.view(EARLIER))
 
 
 @pytest.mark.parametrize("text", ["do it", "two\nlines", "/clear", "/model opus", "#note", "@file.py look", "&", "?"])
@@ -42,25 +39,13 @@ def test_leading_exclamation_mark_is_no_shell_command(home: ClaudeHome) -> None:
     assert how(home, "!important: stop").prefix == " "
 
 
-def test_old_prompt_is_cleared_after_an_interrupt(home: ClaudeHome) -> None:
-    assert how(home, "x", INTERRUPTED, screen=pane("interrupted-before-output")).clear_first == ("C-u",) * 2
-    frames = (Frame(kind="user", at=NOW, text="a\n" + "b" * 150),)
-    assert how(home, "x", INTERRUPTED, frames=frames).clear_first == ("C-u",) * 2 * (1 + 3)
-    assert how(home, "x", INTERRUPTED).clear_first == ("C-u",) * 24
-    assert how(home, "!x", INTERRUPTED, screen=pane("idle")).clear_first == ("C-u", "C-u")
-
-
-def test_draft_is_kept_without_an_interrupt(home: ClaudeHome) -> None:
-    assert how(home, "x", screen=pane("interrupted-before-output")).clear_first == ()
-
-
 def test_enter_is_delayed_just_after_start(home: ClaudeHome) -> None:
     home.write_live_file("idle", ago=0.1)
     started = hook_record("SessionStart", 0.2, source="startup")
-    assert AGENT.prepare_input("x", home.view(started), (IDLE_REPORT,)).settle_seconds > 0
-    assert AGENT.prepare_input("x", home.view(started, EARLIER), (IDLE_REPORT,)).settle_seconds == 0
+    assert AGENT.prepare_input("x", home.view(started)).settle_seconds > 0
+    assert AGENT.prepare_input("x", home.view(started, EARLIER)).settle_seconds == 0
     home.write_live_file("idle", ago=5)
-    assert AGENT.prepare_input("x", home.view(started), (IDLE_REPORT,)).settle_seconds == 0
+    assert AGENT.prepare_input("x", home.view(started)).settle_seconds == 0
 
 
 # -- accepted ---------------------------------------------------------------------------------------------------------

@@ -174,12 +174,6 @@ def test_choices_are_found_only_in_an_open_dialog(name: str, count: int, yes: st
         assert (found.text if found else "") == expected
 
 
-def test_draft_is_the_content_of_the_input_box() -> None:
-    assert screen.read_draft(pane("interrupted-before-output")) == ["[fake hang 30]"]
-    assert screen.read_draft(pane("permission-bash")) is None
-    assert screen.read_draft(pane("idle")) == [""]
-
-
 @pytest.mark.parametrize("name", ["idle", "2.1.197-idle"])
 def test_welcome_and_footer_are_noise_and_answers_are_not(name: str) -> None:
     lines = [line for line in pane(name).splitlines() if line.strip() and "LISA" not in line]

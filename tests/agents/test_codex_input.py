@@ -12,8 +12,8 @@ from lisa_py.contract.frames import Frame
 from tests.agents.codex_views import AGENT, NOW, THREAD, pane, view
 
 
-def prepare_input(text: str, screen: str = "") -> InputPlan:
-    return AGENT.prepare_input(text, view(screen=screen), [])
+def prepare_input(text: str) -> InputPlan:
+    return AGENT.prepare_input(text, view())
 
 
 def accepted(text: str, **more: object) -> str:
@@ -22,42 +22,21 @@ def accepted(text: str, **more: object) -> str:
 
 @pytest.mark.parametrize("text", ["hello", "/status", "two\nlines", "mail me@example.org now", "ends in \\"])
 def test_a_text_is_pasted_and_submitted_as_it_is(text: str) -> None:
-    assert prepare_input(text, pane("idle")) == InputPlan()
-
-
-def test_an_input_box_that_was_not_looked_at_is_cleared_of_a_line() -> None:
-    # a command codex did not know stays there; in an empty box these keys do nothing
-    assert prepare_input("next").clear_first == ("C-e", "C-u", "C-u")
+    assert prepare_input(text) == InputPlan()
 
 
 @pytest.mark.parametrize("text", ["look at @foo", "cost is $", "what about @", "two\n$sk", "tab\t@x"])
 def test_completion_list_does_not_replace_the_last_word(text: str) -> None:
-    assert prepare_input(text, pane("idle")) == InputPlan(before_enter=("C-a", "C-a"))
+    assert prepare_input(text) == InputPlan(before_enter=("C-a", "C-a"))
 
 
 @pytest.mark.parametrize("text", ["@", "$", "$5", "@foo", "$skill"])
 def test_single_word_that_opens_a_list_moves_a_line_up(text: str) -> None:
-    assert prepare_input(text, pane("idle")) == InputPlan(clear_first=("C-j",), before_enter=("C-a", "C-a"))
+    assert prepare_input(text) == InputPlan(before_paste=("C-j",), before_enter=("C-a", "C-a"))
 
 
 def test_a_text_with_a_bang_is_no_shell_command() -> None:
-    assert prepare_input("!rm -rf build", pane("idle")) == InputPlan(prefix=" ")
-    assert prepare_input("!x", pane("draft")).prefix == " " and prepare_input("!x", pane("draft")).clear_first[-1:] == (
-        "C-u",
-    )
-
-
-def test_input_box_is_cleared_without_ctrl_c() -> None:
-    found = prepare_input("next", pane("draft")).clear_first
-    assert found == ("C-e", "C-u", "C-u", "C-u", "C-u")
-    assert prepare_input("next", pane("unknown-command")).clear_first == ("C-e", "C-u", "C-u")
-
-
-@pytest.mark.parametrize(
-    "name", ["idle", "finished", "tool-with-pending-text", "streaming", "interrupted", "permission"]
-)
-def test_an_empty_input_box_is_left_alone(name: str) -> None:
-    assert prepare_input("next", pane(name)).clear_first == ()
+    assert prepare_input("!rm -rf build") == InputPlan(prefix=" ")
 
 
 def test_a_prompt_in_the_rollout_was_taken() -> None:

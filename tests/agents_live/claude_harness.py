@@ -142,15 +142,15 @@ class ClaudeHarness:
     def send(self, text: str) -> None:
         """Give it a text as the agent file says, and press Enter."""
         view = self.view()
-        input_plan = AGENT.prepare_input(text, view, AGENT.collect_reports(view, AGENT.bind(view)))
+        input_plan = AGENT.prepare_input(text, view)
         self.sent_at = time.time()
-        if input_plan.clear_first:
-            self.terminal.press(*input_plan.clear_first)
-        if input_plan.typed:
-            self.terminal.tmux("send-keys", "-l", "--", input_plan.prefix + text)
-        else:
-            self.terminal.tmux("load-buffer", "-", text=input_plan.prefix + text)
-            self.terminal.tmux("paste-buffer", "-p", "-r", "-d")
+        box = AGENT.find_composer(self.terminal.screen())
+        if box is not None and box.kind == "holds":
+            self.terminal.press(*AGENT.clear_keys(box.text))
+        if input_plan.before_paste:
+            self.terminal.press(*input_plan.before_paste)
+        self.terminal.tmux("load-buffer", "-", text=input_plan.prefix + text)
+        self.terminal.tmux("paste-buffer", "-p", "-r", "-d")
         if input_plan.before_enter:
             self.terminal.press(*input_plan.before_enter)
         time.sleep(input_plan.settle_seconds)

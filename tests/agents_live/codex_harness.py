@@ -153,10 +153,13 @@ class CodexHarness:
     def send(self, text: str) -> None:
         """Give it a text as the agent file says, and press Enter."""
         view = self.view(screen=True)
-        input_plan = AGENT.prepare_input(text, view, AGENT.collect_reports(view, AGENT.bind(view)))
+        input_plan = AGENT.prepare_input(text, view)
         self.sent_at = time.time()
-        if input_plan.clear_first:
-            self.terminal.press(*input_plan.clear_first)
+        box = AGENT.find_composer(self.terminal.screen())
+        if box is not None and box.kind == "holds":
+            self.terminal.press(*AGENT.clear_keys(box.text))
+        if input_plan.before_paste:
+            self.terminal.press(*input_plan.before_paste)
         self.terminal.tmux("load-buffer", "-", text=input_plan.prefix + text)
         self.terminal.tmux("paste-buffer", "-p", "-r", "-d")
         time.sleep(input_plan.settle_seconds)

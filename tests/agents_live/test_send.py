@@ -77,6 +77,34 @@ def test_a_large_text_arrives_whole(stage: LiveSessionHarness, size: int) -> Non
     assert sum("end of it" in prompt for prompt in stage.model_prompts()) == 1
 
 
+def test_draft_of_a_person_is_not_submitted(stage: LiveSessionHarness) -> None:
+    stage.begin().lisa("send", "--keys", "draft", code=0)
+    wait_until(lambda: "draft" in stage.screen(), what="the draft is in the box")
+    refused = stage.send("hello")
+    assert (refused.json["errorCode"], refused.json["draft"]) == ("input_not_empty", "draft"), refused
+    answer = stage.send("hello", "--replace-draft")
+    assert (answer.json["delivered"], answer.json["replacedDraft"]) == (True, "draft"), answer
+    stage.wait_until_idle()
+    assert [plain(prompt) for prompt in stage.model_prompts()] == ["hello"]
+
+
+def test_shell_mode_takes_no_prompt(stage: LiveSessionHarness) -> None:
+    stage.begin().lisa("send", "--keys", "!", code=0)
+    wait_until(lambda: stage.read_status()["stateDetail"] == "the screen shows the shell mode", what="the shell mode")
+    refused = stage.send("touch ran")
+    assert (refused.json["errorCode"], refused.json["mode"]) == ("input_not_visible", "the shell mode"), refused
+    assert not (stage.machine.project / "ran").exists() and not stage.model_prompts()
+
+
+def test_interrupted_prompt_is_not_joined_to_the_next(stage: LiveSessionHarness) -> None:
+    stage.begin().send("[fake wait 30 then text A1]")
+    stage.lisa("send", "--keys", "C-c" if stage.agent == "claude" else "Escape", code=0)
+    answer = stage.send("hello")
+    assert answer.json["delivered"] is True, answer
+    stage.wait_until_idle()
+    assert plain(stage.model_prompts()[-1]) == "hello", stage.model_prompts()
+
+
 def test_while_it_is_busy_a_text_is_taken_too(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake gate go then text first answer]")
     stage.wait_for_status(lambda status: status.session_state == "in_progress")

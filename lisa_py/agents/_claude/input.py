@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 
-from lisa_py.agents._claude import screen, session
+from lisa_py.agents._claude import session
 from lisa_py.agents.base import Binding, InputPlan, View
-from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
 from lisa_py.terminal import invisible
 
@@ -24,8 +22,6 @@ SLOW_PASTE_VERSION = "2.1.1"
 """Versions in which keys directly after a paste become part of it: Enter is lost, or the text stays in the box."""
 PASTE_SETTLE_SECONDS = 0.15
 MAX_DRAFT_ROWS = 60
-DEFAULT_DRAFT_ROWS = 12
-"""Assumed number of rows of an interrupted prompt if neither screen nor transcript shows it."""
 UNKNOWN_COMMAND = "Unknown command: "
 HISTORY_TAIL = 1 << 16
 
@@ -42,12 +38,14 @@ _decode_entry = msgspec.json.Decoder(_HistoryEntry).decode
 _SPACE = re.compile(r"\s+")
 
 
-def prepare_input(text: str, view: View, agent_reports: Sequence[AgentReport]) -> InputPlan:
-    """Return how to type a text: everything is pasted; the box may need clearing, some texts an extra key."""
-    keys: tuple[str, ...] = ()
-    if any(report.state == "interrupted" for report in agent_reports):
-        # an interrupted prompt returns to the box; C-u deletes a row, a second one its line break
-        keys = ("C-u",) * (2 * _draft_rows(view))
+def clear_keys(draft: str) -> tuple[str, ...]:
+    """Return the keys that empty the box: C-u deletes a row, a second one its line break; vim leaves a character."""
+    rows = min(draft.count("\n") + 1, MAX_DRAFT_ROWS)
+    return ("C-e", *("C-u",) * (2 * rows), "DC")
+
+
+def prepare_input(text: str, view: View) -> InputPlan:
+    """Return how to type a text: everything is pasted; some texts need an extra key."""
     ends_in_backslash = text.rstrip("\n").endswith("\\")  # Enter behind it makes a new line
     found = session.read_session_file(view)
     just_started = (
@@ -55,25 +53,12 @@ def prepare_input(text: str, view: View, agent_reports: Sequence[AgentReport]) -
     )
     slow_paste = view.meta.agent_version.startswith(SLOW_PASTE_VERSION)
     return InputPlan(
-        clear_first=keys,
         # else the text runs as a shell command, unasked; a separate key can come too late (2.1.197)
         prefix=" " if text.startswith("!") else "",
         before_enter=("C-a",) if ends_in_backslash else (),
         settle_seconds=SETTLE_SECONDS if just_started else PASTE_SETTLE_SECONDS if slow_paste else 0.0,
         wait_for_echo=slow_paste,
     )
-
-
-def _draft_rows(view: View) -> int:
-    """Return the number of rows of the input box that may be filled."""
-    rows = screen.read_draft(view.screen) if view.screen else None
-    if rows is not None:
-        return min(len(rows), MAX_DRAFT_ROWS)
-    prompts = [frame.text for frame in view.frames if frame.kind == "user"]
-    if not prompts:
-        return DEFAULT_DRAFT_ROWS
-    width = max(20, (view.meta.width or 80) - 6)
-    return min(sum(len(line) // width + 1 for line in prompts[-1].split("\n")), MAX_DRAFT_ROWS)
 
 
 def find_acceptance(text: str, since: float, view: View, binding: Binding) -> str:

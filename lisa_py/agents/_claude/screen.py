@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from lisa_py.agents._claude.errors import classify_error
+from lisa_py.agents.base import Composer
 from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
+from lisa_py.terminal import styled
 
 DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
     ("Do you trust the files in this folder", "trust"),
@@ -35,7 +37,10 @@ BARE_DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
 """Start-up screens with other endings."""
 BANNER_LINES = 30
 """Maximum height of the welcome screen alone."""
-_CONFIRM = re.compile(r"(?:Enter to (?:confirm|select|stay)|Esc to (?:cancel|exit|close|go back)|↑/↓ to navigate)")
+_CONFIRM = re.compile(
+    r"Enter to (?:confirm|select|stay)|Esc to (?:cancel|exit|close|go back|reject|skip|clear)"
+    r"|Space to select|↑/↓ to navigate"
+)
 _RULE = re.compile(r"^[─▔━]{8,}")
 _CHOICE = re.compile(r"^\s*❯\s+\d+\.\s")
 _TAB = re.compile(r"^\s*(?:← )?\s*[☐☒✔] \S")
@@ -52,6 +57,13 @@ _PROMPT = re.compile(r"^❯ \S")
 _TOOL = re.compile(r"^\s*⎿\s+(?:\$ |Running…)")
 _INTERRUPTED = "⎿  Interrupted"
 _INPUT = re.compile(r"^\s*[❯!](?: |$)")
+_MODES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"Claude Code (?:is|has been) suspended"), "that claude is suspended (kill -CONT resumes it)"),
+    (re.compile(r"\benter to (?:create|return)\b"), "the agents view, whose box starts other sessions"),
+    (re.compile(r"\bsearch prompts:"), "the history search"),
+    (re.compile(r"Showing detailed transcript"), "the transcript view"),
+)
+"""Text below the place of the input box, and the mode (2.1.332, 2.1.197)."""
 
 
 def read_screen(screen: str) -> AgentReport | None:
@@ -105,12 +117,32 @@ def _has_input_box(lines: list[str]) -> bool:
 
 
 def _input_row(lines: list[str]) -> int:
-    """Return the row of the input line (between two rulers); -1 if there is none."""
-    rules = [at for at, line in enumerate(lines) if _RULE.match(line.strip())]
+    """Return the row of the input line (between two rulers, which begin at the edge); -1 if there is none."""
+    rules = [at for at, line in enumerate(lines) if _RULE.match(line)]
     if len(rules) < 2:
         return -1
     upper, lower = rules[-2], rules[-1]
     return upper + 1 if lower > upper + 1 and _INPUT.match(lines[upper + 1]) else -1
+
+
+def find_composer(screen: str) -> Composer:
+    """Return the input box on a screen captured with styles; without them a faint hint looks like typed text."""
+    plain, typed = styled.split_faint(screen.replace("\u00a0", " "))
+    pairs = [pair for pair in zip(plain.split("\n"), typed.split("\n"), strict=True) if pair[0].strip()]
+    lines = [row.rstrip() for row, _ in pairs]
+    footer = "\n".join(_footer_lines(lines))
+    mode = next((name for pattern, name in _MODES if pattern.search(footer)), "")
+    if mode:
+        return Composer("mode", mode)
+    at = _input_row(lines)
+    if at < 0:
+        return Composer("none")
+    if lines[at].strip().startswith("!"):
+        return Composer("mode", "the shell mode")
+    below = next(row for row in range(at, len(lines)) if _RULE.match(lines[row]))
+    rows = [row.strip() for _, row in pairs[at:below]]
+    text = "\n".join([rows[0].removeprefix("❯").strip(), *rows[1:]]).strip()
+    return Composer("holds", text) if text else Composer("empty")
 
 
 def _footer_lines(lines: list[str]) -> list[str]:
@@ -163,16 +195,6 @@ def dialog_part(screen: str) -> str:
     prompts = [at for at, line in enumerate(lines) if _PROMPT.match(line) and not _CHOICE.match(line)]
     below = lines[prompts[-1] + 1 :] if prompts else lines
     return "\n".join(line.replace("❯ ✔ ", "❯   ", 1) for line in below)
-
-
-def read_draft(screen: str) -> list[str] | None:
-    """Return the rows of the input box; a dim hint looks like typed text. None if there is no box."""
-    lines = _nonblank_lines(screen)
-    at = _input_row(lines)
-    if at < 0:
-        return None
-    below = next(row for row in range(at, len(lines)) if _RULE.match(lines[row].strip()))
-    return [line.strip().removeprefix("❯").strip() for line in lines[at:below]]
 
 
 def _nonblank_lines(screen: str) -> list[str]:

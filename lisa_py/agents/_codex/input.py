@@ -25,20 +25,20 @@ class _HistoryEntry(Struct):
     text: str = ""
 
 
+def clear_keys(draft: str) -> tuple[str, ...]:
+    """Return the keys that empty the box: never C-c, which ends codex if the box is empty already."""
+    return ("C-e", *("C-u",) * (2 * (draft.count("\n") + 1)))
+
+
 def prepare_input(text: str, view: View) -> InputPlan:
     """Return how to type a text: a bracketed paste and Enter work at every size, also for slash commands."""
-    draft_rows = len(screen.read_draft(view.screen)) if view.screen else 1  # not read: there may be a line
-    # never C-c: in an empty input box it ends codex, where C-u does nothing
-    keys = ("C-e", *("C-u",) * (2 * draft_rows)) if draft_rows else ()
     # else it runs as a shell command, without sandbox and approval
     lead = " " if text.startswith("!") else ""
     word = _OPENS_COMPLETIONS.search(text)
     if word is None:
-        return InputPlan(clear_first=keys, prefix=lead)
-    if not word[1]:
-        keys += ("C-j",)  # a single word needs a line above it for the cursor
-    # leave the word, and its line if the word begins it
-    return InputPlan(clear_first=keys, prefix=lead, before_enter=("C-a", "C-a"))
+        return InputPlan(prefix=lead)
+    # leave the word, and its line if the word begins it; a single word needs a line above it for the cursor
+    return InputPlan(before_paste=() if word[1] else ("C-j",), prefix=lead, before_enter=("C-a", "C-a"))
 
 
 def find_acceptance(text: str, since: float, view: View, binding: Binding) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 from lisa_py.agents._codex.errors import classify_error, error_waiting_for
+from lisa_py.agents.base import Composer
 from lisa_py.contract.status import AgentReport, AgentState, WaitingFor
-from lisa_py.terminal import choices
+from lisa_py.terminal import choices, styled
 from lisa_py.terminal.choices import ScreenChoice
 
 _BUSY = re.compile(r"^\s*[•◦] (.+?) \((?:\d+[hms] ?)+• esc\b")
 _RETRY = re.compile(r"reconnecting|retrying", re.IGNORECASE)
 _INPUT = re.compile(r"^› ?(?!\s*\d+\. |\[[x ]\] )")
+_SHELL_INPUT = re.compile(r"^! |^!$")
+_HISTORY_SEARCH = "reverse-i-search:"
 _MARK = re.compile(r"^(?:[•◦■✔✗⚠›] |  Worked for )")
 _CHOICE = re.compile(r"^\s*[›>] +(?:\d+\. |\[[x ]\] )")
 _FOOTER = re.compile(
@@ -66,9 +69,14 @@ def read_screen(screen: str, *, fresh: bool = False) -> AgentReport | None:
 
 def _input_row(lines: list[str]) -> int:
     """Return the row of the input box, or -1: below it everything is indented."""
+    return _last_flush_row(lines, _INPUT)
+
+
+def _last_flush_row(lines: list[str], pattern: re.Pattern[str]) -> int:
+    """Return the last row that is not indented if it matches, or -1."""
     for row in range(len(lines) - 1, -1, -1):
         if lines[row].strip() and not lines[row].startswith("  "):
-            return row if _INPUT.match(lines[row]) else -1
+            return row if pattern.match(lines[row]) else -1
     return -1
 
 
@@ -110,18 +118,34 @@ def find_choices(screen: str) -> tuple[ScreenChoice, ...]:
     return choices.find_choices("\n".join(lines[_dialog_start(lines) :])) if find_dialog(lines) else ()
 
 
-def read_draft(screen: str) -> list[str]:
-    """Return the lines in the input box; none if it is empty or missing."""
-    lines = screen.rstrip().splitlines()
+def find_composer(screen: str) -> Composer:
+    """Return the input box on a screen captured with styles; without them only known hints count as empty."""
+    plain, typed = styled.split_faint(screen.rstrip())
+    lines, rows = plain.split("\n"), typed.split("\n")
+    if find_dialog([line for line in lines if line.strip()]):
+        return Composer("none")
+    mode = _find_mode(lines)
+    if mode:
+        return Composer("mode", mode)
     at = _input_row(lines)
-    if at < 0 or find_dialog([line for line in lines if line.strip()]):
-        return []
-    rows = [lines[at][1:].strip()]
-    for line in lines[at + 1 :]:
+    if at < 0:
+        return Composer("none")
+    draft = [rows[at][1:].strip()]
+    for line, row in zip(lines[at + 1 :], rows[at + 1 :], strict=True):
         if not line.strip():
             break
-        rows.append(line.strip())
-    return [] if rows[0] in PLACEHOLDERS and len(rows) == 1 else [row for row in rows if row]
+        draft.append(row.strip())
+    text = "\n".join(draft).strip()
+    if not text or (plain is typed and text in PLACEHOLDERS):
+        return Composer("empty")
+    return Composer("holds", text)
+
+
+def _find_mode(lines: list[str]) -> str:
+    """Return the mode in which the box does not take a prompt; else empty."""
+    if any(line.strip().startswith(_HISTORY_SEARCH) for line in lines[-2:]):
+        return "the history search"
+    return "the shell mode" if _last_flush_row(lines, _SHELL_INPUT) >= 0 else ""
 
 
 PLACEHOLDERS = ("", "Ask Codex to do anything", "Ask a follow-up question")

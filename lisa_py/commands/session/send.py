@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, Struct
 
 from lisa_py.contract.command import Command
-from lisa_py.contract.flags import Answer, Enter, Force, Keys, ProjectRoot, Session, Text, TextFile
+from lisa_py.contract.flags import Answer, Enter, Force, Keys, ProjectRoot, ReplaceDraft, Session, Text, TextFile
 from lisa_py.core.context import Context
 from lisa_py.core.send import result, send, send_request
 from lisa_py.core.send.result import SessionSendResult
@@ -20,6 +20,7 @@ class Args(Struct, kw_only=True):
     answer: Answer = ""
     enter: Enter = False
     force: Force = False
+    replace_draft: ReplaceDraft = False
 
 
 def run(args: Args, ctx: Context) -> SessionSendResult:
@@ -53,6 +54,10 @@ COMMAND = Command(
 A text is pasted in one piece, submitted with --enter, and watched until the agent has taken it: delivered is true when
 that was seen, false when it was not, unverified when this agent or command gives no sign. Control characters other than
 tab and newline are taken out and counted in stripped. Twenty senders to one session take turns.
+
+A text is typed only into a visible, empty input box. A draft in it is refused as input_not_empty, or with
+--replace-draft returned in replacedDraft and removed; an editor, a pager, a shell mode or an unknown screen in its
+place is refused as input_not_visible.
 
 --answer reads the dialog the agent shows, moves to the choice that is meant, and presses Enter once it is selected.""",
 )

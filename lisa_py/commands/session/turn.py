@@ -30,6 +30,7 @@ class Args(Struct, kw_only=True):
     answer: flags.Answer = ""
     enter: flags.Enter = False
     force: flags.Force = False
+    replace_draft: flags.ReplaceDraft = False
     agent: AgentHint = "auto"
     mode: ModeHint = "auto"
     expect: flags.Expect = "any"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from msgspec import Struct
 
 from lisa_py.agents.base import InputPlan
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
-from lisa_py.contract.status import AgentReport
 from lisa_py.core.context import Context
-from lisa_py.core.send import dialog, input_text
+from lisa_py.core.send import dialog, input_box, input_text
 from lisa_py.core.send.target import SendTarget
 
 FIRST_CHECK_SECONDS = 0.8
@@ -41,58 +42,36 @@ class AcceptanceResult(Struct, frozen=True, kw_only=True):
 
 
 def submit_text(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult:
-    """Type, submit and wait. Raise LisaError: session_not_found, agent_not_running, send_text_failed."""
+    """Type into the empty input box, submit and wait.
+
+    Raise LisaError: session_not_found, agent_not_running, send_text_failed.
+    """
     since = ctx.clock.now()
-    plan = _plan_input(target, text)
+    plan = target.agent.prepare_input(text, target.build_view())
     type_text(target, text, plan)
     _press_submit(ctx, target, text, plan)
     if target.is_custom:
         return AcceptanceResult(verifiable=False)
     acceptance = _confirm_acceptance(ctx, target, text, since)
     if acceptance.source and not target.wait_until_cleared(text, CLEAR_SECONDS):
-        _clear_input(target, text)
+        _remove_accepted_text(ctx, target, text)
     return acceptance
 
 
-def _clear_input(target: SendTarget, text: str) -> None:
+def _remove_accepted_text(ctx: Context, target: SendTarget, text: str) -> None:
     """Remove an accepted text that the agent left in the input box: the next one would be added to it."""
-    target.refresh(screen=True)
-    report = AgentReport(source="grace", state="interrupted")
-    keys = target.agent.prepare_input("", target.build_view(), (report,)).clear_first
-    if keys and not target.has_ended() and not dialog.has_dialog(target.status):
-        target.press(keys)
-        target.wait_until_cleared(text, CLEAR_SECONDS)
+    box = target.read_composer()
+    if box is not None and box.kind == "holds" and target.draft_shows(box.text, text):
+        with contextlib.suppress(LisaError):  # the text was accepted; the next sender looks again
+            input_box.clear_input_box(ctx, target, box)
 
 
 def type_text(target: SendTarget, text: str, plan: InputPlan | None = None) -> None:
     """Paste into the input box without submitting. Raise as `submit_text`."""
-    plan = plan or _plan_input(target, text)
-    if plan.clear_first and not target.evidence.state.draft:
-        target.press(plan.clear_first)
-    if plan.typed:
-        target.press((plan.prefix + text.rstrip("\n"),), literal=True)
-    else:
-        _paste(target, plan.prefix + text)
-
-
-def _plan_input(target: SendTarget, text: str) -> InputPlan:
-    """Return the input plan of the agent file, which is given an interrupt by lisa if the agent shows no sign of it.
-
-    A text still in the input box counts as an interrupt, too: the next text would be added to it.
-    """
-    interrupted = target.evidence.state.interrupted_at
-    reports = target.evidence.reports
-    if interrupted or _has_unsubmitted_text(target):
-        target.refresh(screen=True)
-        reports = (*reports, AgentReport(source="grace", state="interrupted", at=interrupted))
-    return target.agent.prepare_input(text, target.build_view(), reports)
-
-
-def _has_unsubmitted_text(target: SendTarget) -> bool:
-    """Return True if the last text was pasted and not accepted: its sender was killed before Enter, or Enter failed."""
-    state = target.evidence.state
-    pending = state.last_input_text and not state.last_input_accepted_at and not state.draft
-    return bool(pending) and target.input_contains(state.last_input_text)
+    plan = plan or target.agent.prepare_input(text, target.build_view())
+    if plan.before_paste:
+        target.press(plan.before_paste)
+    _paste(target, plan.prefix + text)
 
 
 def _paste(target: SendTarget, text: str) -> None:
@@ -131,16 +110,18 @@ def _confirm_acceptance(ctx: Context, target: SendTarget, text: str, since: floa
         return AcceptanceResult(source=target.status.state_source)
     if target.has_ended():
         return AcceptanceResult()
-    if _is_lost(target, text):
+    if _is_lost(target):
         source = target.wait_for_acceptance(text, since, LOST_CHECK_SECONDS)
         target.refresh()
-        if not source and _is_lost(target, text):
+        if not source and _is_lost(target):
             type_text(target, text)
             _press_submit(ctx, target, text, InputPlan(wait_for_echo=True, settle_seconds=SETTLE_SECONDS))
             return AcceptanceResult(
                 source=target.wait_for_acceptance(text, since, RETRY_CHECK_SECONDS + extra_seconds), helped="retyped"
             )
         return AcceptanceResult(source=source)
+    if not target.input_contains(text):  # Enter would act on something else
+        return AcceptanceResult(source=target.wait_for_acceptance(text, since, RETRY_CHECK_SECONDS + extra_seconds))
     target.press(("Enter",))
     return AcceptanceResult(
         source=target.wait_for_acceptance(text, since, RETRY_CHECK_SECONDS + extra_seconds), helped="second_enter"
@@ -153,6 +134,7 @@ def _detect_command_effect(target: SendTarget) -> str:
     return target.status.state_source if dialog.has_dialog(target.status) or target.has_ended() else ""
 
 
-def _is_lost(target: SendTarget, text: str) -> bool:
-    """Return True if the text is neither in the input box nor at work: a starting agent may drop a paste."""
-    return target.is_idle() and not target.input_contains(text)
+def _is_lost(target: SendTarget) -> bool:
+    """Return True if the agent is idle with an empty input box: a starting one may drop a paste."""
+    box = target.read_composer()
+    return target.is_idle() and box is not None and box.kind == "empty"

@@ -41,6 +41,8 @@ class SessionSendResult(Answer):
     helped: str | UnsetType = UNSET
     """Action besides one Enter: second_enter, or retyped if the agent had lost the text."""
     answered: ChoiceSummary | UnsetType = UNSET
+    replaced_draft: str | UnsetType = UNSET
+    """Text that was in the input box and was removed by --replace-draft."""
     lane: str | UnsetType = UNSET
     objective: ObjectiveSummary | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
@@ -60,6 +62,7 @@ def build_result(ref: SessionRef, sent: SendResult) -> SessionSendResult:
         stripped=sent.stripped or UNSET,
         helped=sent.helped or UNSET,
         answered=_summarize_choice(sent),
+        replaced_draft=sent.replaced_draft or UNSET,
         lane=meta.lane or UNSET,
         objective=contract_objective.from_session_meta(meta),
         error_code=NOT_ACCEPTED if failed else UNSET,

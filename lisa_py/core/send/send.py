@@ -11,7 +11,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.records import SessionState
 from lisa_py.core.context import Context
-from lisa_py.core.send import delivery, dialog, input_text
+from lisa_py.core.send import delivery, dialog, input_box, input_text
 from lisa_py.core.send.delivery import AcceptanceResult
 from lisa_py.core.send.dialog import DialogAnswer
 from lisa_py.core.send.target import SendTarget
@@ -37,7 +37,9 @@ class SendPayload(Struct, frozen=True, kw_only=True):
     """yes, no, always or the number of a choice."""
     enter: bool = False
     force: bool = False
-    """Send into a dialog, too, where the text acts as keys."""
+    """Send into a dialog or an unknown screen, too, where the text acts as keys."""
+    replace_draft: bool = False
+    """Remove a draft from the input box instead of refusing."""
 
 
 class SendResult(Struct, frozen=True, kw_only=True):
@@ -56,13 +58,16 @@ class SendResult(Struct, frozen=True, kw_only=True):
     reminded: bool = False
     """The objective of the session was put before the text."""
     answered: DialogAnswer | None = None
+    replaced_draft: str = ""
+    """The draft that was in the input box."""
 
 
 def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendResult:
     """Deliver, one sender at a time per session.
 
     Raise LisaError: session_not_found, agent_not_running, agent_not_ready, agent_waiting_dialog, no_dialog,
-    answer_not_offered, missing_send_payload, send_text_failed, send_keys_failed, state_lock_timeout,
+    answer_not_offered,
+    input_not_empty, input_not_visible, missing_send_payload, send_text_failed, send_keys_failed, state_lock_timeout,
     tmux_unavailable.
     """
     target = SendTarget(ctx, ref)
@@ -91,8 +96,13 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> SendRe
     if payload.enter and not cleaned.text.strip() and not target.is_custom:
         raise LisaError("missing_send_payload", "the text is empty; agents ignore a blank prompt")
     target.require_ready(force=payload.force)
+    removed = "" if payload.force else input_box.prepare_input_box(ctx, target, replace_draft=payload.replace_draft)
     sent = SendResult(
-        enter=payload.enter, size=len(text.encode()), stripped=cleaned.stripped, reminded=text != cleaned.text
+        enter=payload.enter,
+        size=len(text.encode()),
+        stripped=cleaned.stripped,
+        reminded=text != cleaned.text,
+        replaced_draft=removed,
     )
     if not payload.enter:
         delivery.type_text(target, text)
@@ -125,7 +135,7 @@ def _send_keys(ctx: Context, target: SendTarget, payload: SendPayload) -> SendRe
         _mark_input(ctx, target.ref, "", expects_turn=False)
     for batch in _split_batches(keys):
         target.press(batch)
-    if keys[-1].lower() in _INTERRUPT_KEYS:
+    if any(key.lower() in _INTERRUPT_KEYS for key in keys):
         session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_interrupted(ctx.clock.now()))
     return SendResult(enter=payload.enter, size=sum(len(key.encode()) for key in keys))
 
@@ -226,6 +236,8 @@ ERRORS = (
     "agent_not_ready",
     "agent_not_interactive",
     "agent_waiting_dialog",
+    "input_not_empty",
+    "input_not_visible",
     "no_dialog",
     "answer_not_offered",
     "send_text_failed",

@@ -19,6 +19,7 @@ class SendFlags(Protocol):
     answer: str
     enter: bool
     force: bool
+    replace_draft: bool
 
 
 def build_payload(ctx: Context, flags: SendFlags) -> SendPayload:
@@ -39,6 +40,7 @@ def build_payload(ctx: Context, flags: SendFlags) -> SendPayload:
         answer=answer,
         enter=flags.enter,
         force=flags.force,
+        replace_draft=flags.replace_draft,
     )
 
 

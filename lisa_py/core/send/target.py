@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lisa_py import agents
-from lisa_py.agents.base import Agent, Binding, View
+from lisa_py.agents.base import Agent, Binding, Composer, View
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
@@ -94,6 +94,12 @@ class SendTarget:
         if self.has_ended():
             raise self.build_gone_error("dead")
 
+    def require_alive(self) -> None:
+        """Raise LisaError if the agent's supervisor has ended since the last read of the session."""
+        root = self.evidence.root
+        if root is None or not processes.is_running(root.pid, root.started):
+            raise self.build_gone_error("dead")
+
     def has_ended(self) -> bool:
         """Return True if the run has ended, or the pane has another process than the one of the spawn."""
         found = self.evidence
@@ -140,7 +146,8 @@ class SendTarget:
             )
         self._require_not_stopped()
         self._wait_until_ready()
-        if dialog.has_dialog(self.status):
+        is_other_screen = self.evidence.input_block and self.evidence.composer != "dialog"
+        if dialog.has_dialog(self.status) and not is_other_screen:
             raise self._build_dialog_error()
 
     def _require_not_stopped(self) -> None:
@@ -202,6 +209,17 @@ class SendTarget:
                 return source
             self._ctx.pause(POLL_SECONDS)
 
+    def read_screen(self, *, styled: bool = False) -> str:
+        """Return the visible screen; empty if it cannot be read."""
+        try:
+            return self.tmux.capture([self.pane_id], styled=styled).get(self.pane_id, "")
+        except TmuxUnavailable:
+            return ""
+
+    def read_composer(self) -> Composer | None:
+        """Return the input box on the screen now; None if this agent has no known one."""
+        return self.agent.find_composer(self.read_screen(styled=True))
+
     def wait_until_cleared(self, text: str, seconds: float) -> bool:
         """Wait until the input box no longer holds the text: an accepted one may remain there for a moment."""
         return self._wait_until(lambda: not self.input_contains(text), seconds)
@@ -220,18 +238,13 @@ class SendTarget:
 
     def input_contains(self, text: str) -> bool:
         """Return True if the input box shows the text; it wraps lines anywhere and may fold long ones."""
-        box = self._read_input_box()
-        head = _normalize(text[:SEARCH_CHARACTERS])[:MATCH_CHARACTERS]
-        return bool(box) and (head in box or box.startswith("[Pasted"))
+        box = self.read_composer()
+        return box is not None and box.kind == "holds" and self.draft_shows(box.text, text)
 
-    def _read_input_box(self) -> str:
-        """Return the screen from the last line with a prompt glyph on, without white space."""
-        try:
-            rows = self.tmux.capture([self.pane_id]).get(self.pane_id, "").split("\n")
-        except TmuxUnavailable:
-            return ""
-        begin = next((at for at in range(len(rows) - 1, -1, -1) if rows[at].lstrip()[:1] in tuple("❯›")), len(rows))
-        return _normalize("".join(rows[begin:]))[1:]
+    def draft_shows(self, draft: str, text: str) -> bool:
+        """Return True if a draft is the text, or its placeholder."""
+        head = squeeze_text(text[:SEARCH_CHARACTERS])[:MATCH_CHARACTERS]
+        return head in squeeze_text(draft) or draft.startswith(self.agent.folded_drafts or "\0")
 
     def _refresh_binding(self, view: View) -> Binding:
         """Bind the session again: a conversation may get its transcript only now."""
@@ -242,6 +255,6 @@ class SendTarget:
         return binding
 
 
-def _normalize(text: str) -> str:
+def squeeze_text(text: str) -> str:
     """Return the characters of a text that every screen shows, without white space and invisible ones."""
     return "".join(invisible.strip_invisible(text).split())

@@ -75,6 +75,10 @@ class Evidence(Struct, kw_only=True):
     """Time of the agent's newest prompt hook."""
     scan_error: str = ""
     screen: str = ""
+    composer: str = ""
+    """Kind of the input box on the screen (agents.base.Composer), or dialog; empty if it was not looked for."""
+    input_block: str = ""
+    """The dialog, mode or program in place of the input box; empty if there is none."""
     watch_paths: tuple[str, ...] = ()
     heartbeat_stale: int = 8
     output_stale: int = 240

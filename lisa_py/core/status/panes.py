@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lisa_py.contract.errors import TmuxUnavailable
-from lisa_py.core.status import agent_reports
+from lisa_py.core.status import agent_reports, input_block
 from lisa_py.core.status.evidence import SessionProbe
 from lisa_py.host import files
 from lisa_py.host.pane import Pane
@@ -65,8 +65,12 @@ def _lacks_exit_status(pane: Pane) -> bool:
 
 
 def read_screens(probes: Sequence[SessionProbe], all_screens: bool) -> None:
-    """Read the screens that the state depends on, with one chained capture per server."""
-    wanted = [probe for probe in probes if all_screens or _needs_screen(probe)]
+    """Read the screens that the state depends on, with one chained capture per server.
+
+    The screen of an idle agent is only searched for its input box.
+    """
+    needed = {id(probe) for probe in probes if all_screens or _needs_screen(probe)}
+    wanted = [probe for probe in probes if id(probe) in needed or _is_idle(probe)]
     for server in {id(probe.tmux): probe.tmux for probe in wanted}.values():
         server_probes = [probe for probe in wanted if probe.tmux is server]
         ids = [probe.evidence.pane.pane_id for probe in server_probes if probe.evidence.pane is not None]
@@ -79,11 +83,16 @@ def read_screens(probes: Sequence[SessionProbe], all_screens: bool) -> None:
         for probe in server_probes:
             pane = probe.evidence.pane
             text = texts.get(pane.pane_id, "") if pane is not None else ""
-            probe.evidence.screen = text
-            if text and probe.view is not None:
+            if text and probe.view is not None and id(probe) in needed:
                 probe.view.screen = text
                 kept = [report for report in probe.evidence.reports if report.source == "activity"]
                 probe.evidence.reports = (*agent_reports.read_reports(probe), *kept)
+            probe.evidence.screen = text
+            input_block.find_input_block(probe)
+
+
+def _is_idle(probe: SessionProbe) -> bool:
+    return any(report.state in ("idle", "interrupted", "error") for report in probe.evidence.reports)
 
 
 def _needs_screen(probe: SessionProbe) -> bool:

@@ -280,14 +280,24 @@ def _busy_reason(evidence: Evidence, fused: FusionResult) -> str:
 
 
 def _first_start_outcome(evidence: Evidence, fused: FusionResult, now: float) -> Outcome:
+    if evidence.root_age > GRACE_SECONDS and evidence.composer == "empty" and _sleeps(evidence):
+        return _idle_outcome(evidence, FusionResult(state="idle", source="screen"), now)
     if evidence.root_age > STARTING_SECONDS:
         return _make_outcome(fused, "in_progress", "agent_starting")
     return _starting_outcome("agent_starting", fused.source, fused.detail)
 
 
+def _sleeps(evidence: Evidence) -> bool:
+    """Return True if the agent's processes are idle."""
+    return any(report.source == "activity" and report.state == "idle" for report in evidence.reports)
+
+
 def _idle_outcome(evidence: Evidence, fused: FusionResult, now: float) -> Outcome:
     if evidence.mode == "exec":  # a one-shot run is about to exit
         return _make_outcome(fused, "in_progress", "agent_finishing", complete=True)
+    if evidence.input_block:  # the agent itself does not report these
+        blocked = FusionResult(state="waiting", waiting_for="dialog", source="screen", detail=evidence.input_block)
+        return _waiting_outcome(evidence, blocked, now)
     waiting_for = fused.waiting_for or _AFTER_ERROR.get(fused.error, "error") if fused.state == "error" else "prompt"
     reason = f"agent_{fused.state}"
     if fused.source == "activity":

@@ -204,6 +204,49 @@ def test_unsubmitted_text_of_a_killed_sender_is_cleared(stage: SessionHarness) -
     assert stage.prompts() == ["[say next]"]
 
 
+def type_draft(stage: SessionHarness, text: str) -> None:
+    assert stage.lisa("send", "--keys", text).json["ok"] is True
+    stage.wait_for_text(f"❯ {text}")
+
+
+def test_send_refuses_while_the_box_holds_a_draft(stage: SessionHarness) -> None:
+    stage.spawn()
+    type_draft(stage, "draft")
+    for flags in ([], ["--enter"]):
+        refused = stage.lisa("send", "--text", "[say no]", *flags)
+        assert (refused.code, refused.json["errorCode"]) == (1, "input_not_empty"), refused
+        assert refused.json["draft"] == "draft" and "--replace-draft" in refused.json["error"]
+    assert stage.wait_for_text("❯ draft") and stage.prompts() == []
+
+
+def test_replace_draft_returns_and_removes_the_draft(stage: SessionHarness) -> None:
+    stage.spawn()
+    type_draft(stage, "draft")
+    answer = stage.send("[say yes]", "--replace-draft").json
+    assert (answer["delivered"], answer["replacedDraft"]) == (True, "draft")
+    stage.wait_for_text("● yes")
+    assert stage.prompts() == ["[say yes]"]
+    assert "replacedDraft" not in stage.send("[say more]", "--replace-draft").json
+
+
+def test_draft_typed_by_lisa_is_continued(stage: SessionHarness) -> None:
+    stage.spawn().lisa("send", "--text", "[say one")
+    assert stage.lisa("send", "--text", " and two]", "--enter").code == 0
+    stage.wait_for_text("● one and two")
+
+
+def test_send_refuses_a_screen_without_the_box(stage: SessionHarness) -> None:
+    stage.spawn()
+    tmux, meta = stage.ctx.server(stage.ref), session_records.read_meta(stage.ref)
+    assert meta is not None
+    tmux.call("send-keys", "-R", "-t", meta.pane_id)  # clears the screen, as a foreign program would
+    refused = stage.send("[say no]")
+    assert (refused.code, refused.json["errorCode"]) == (1, "input_not_visible"), refused
+    assert refused.json["screen"] == [] and "--force" in refused.json["error"]
+    assert stage.send("[say yes]", "--force").json["delivered"] is True
+    assert stage.prompts() == ["[say yes]"]
+
+
 def test_a_text_for_an_agent_that_is_still_starting_waits_for_it(stage: SessionHarness) -> None:
     stage.spawn(ready=False)
     assert stage.send("[say early]").json["delivered"] is True

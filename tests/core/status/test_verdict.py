@@ -48,6 +48,30 @@ def test_status_is_active_only_in_progress(case: Case) -> None:
     assert bool(case.status.active_task) == active
 
 
+def test_idle_agent_behind_another_screen_waits() -> None:
+    idle = (agent_report("agent_file", "idle"),)
+    status = judge(live_session(reports=idle, composer="mode", input_block="vi has the agent's terminal"), NOW)
+    assert (status.session_state, status.waiting_for, status.state_source) == ("waiting_input", "dialog", "screen")
+    assert status.state_detail == "vi has the agent's terminal"
+
+
+@pytest.mark.parametrize(
+    ("composer", "activity", "age", "expected"),
+    [
+        ("empty", "idle", 60.0, "waiting_input"),
+        ("empty", "idle", 2.0, "just_started"),
+        ("empty", "thinking", 60.0, "just_started"),
+        ("none", "idle", 60.0, "just_started"),
+    ],
+)
+def test_sleeping_agent_with_an_empty_box_is_not_starting(
+    composer: str, activity: str, age: float, expected: str
+) -> None:
+    reports = (agent_report("hook", "starting", at=NOW - age), agent_report("activity", activity))
+    status = judge(live_session(reports=reports, composer=composer, root_age=age), NOW)
+    assert status.session_state == expected
+
+
 def test_verdict_is_a_pure_function() -> None:
     evidence = live_session(reports=(agent_report("agent_file", "idle"),))
     assert len({judge(evidence, NOW) for _ in range(10)}) == 1

@@ -1,0 +1,149 @@
+"""Look at the input box of the agent before anything is typed, and empty it if that is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lisa_py.agents.base import Composer
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.context import Context
+from lisa_py.core.send.target import SendTarget, squeeze_text
+from lisa_py.core.status.input_block import find_foreground_program
+
+APPEAR_SECONDS = 2.0
+"""Wait for the box: a screen that is being redrawn may lack it for a moment."""
+INTERRUPT_SECONDS = 2.0
+"""After an interrupt the agent may return its prompt to the box: claude 2.1.332 does within 0.3 s."""
+STABLE_SECONDS = 0.25
+"""Time without a change after which the box counts as settled."""
+CLEAR_SECONDS = 0.8
+CLEAR_TRIES = 3
+POLL_SECONDS = 0.03
+SHOWN_LINES = 8
+"""Last lines of the screen in the error."""
+_ERROR_CHARACTERS = 200
+_PART_CHARACTERS = 200
+"""Characters from which a draft that is a part of an earlier prompt counts as that prompt, cut by the box."""
+
+
+def prepare_input_box(ctx: Context, target: SendTarget, *, replace_draft: bool = False) -> str:
+    """Require a visible, empty input box; return the draft that was removed from it by request.
+
+    Text that the agent has already taken once, such as an interrupted prompt that it put back, is removed unasked. A
+    draft that lisa typed without submitting it stays: the text continues it. Raise LisaError: input_not_visible,
+    input_not_empty, session_not_found, agent_not_running.
+    """
+    box = _settle(ctx, target)
+    if box is None:
+        return ""
+    program = find_foreground_program(target.evidence)
+    if program or box.kind in ("none", "mode"):
+        raise _build_not_visible_error(target, box, program)
+    if box.kind == "empty":
+        return ""
+    if target.evidence.state.draft:
+        return ""
+    is_own = _was_sent_before(target, box.text)
+    if not is_own and not replace_draft:
+        raise _build_not_empty_error(
+            target, box.text, "--replace-draft saves it in the answer and removes it; nothing was typed"
+        )
+    clear_input_box(ctx, target, box)
+    return "" if is_own else box.text
+
+
+def clear_input_box(ctx: Context, target: SendTarget, box: Composer) -> None:
+    """Empty the box and look again. Raise LisaError(input_not_empty) if a text remains."""
+    for _ in range(CLEAR_TRIES):
+        target.press(target.agent.clear_keys(box.text))
+        for found in _poll(ctx, target, CLEAR_SECONDS):
+            if found is None or found.kind == "empty":
+                return
+            if found.kind != "holds":
+                raise _build_not_visible_error(target, found)
+            box = found
+    raise _build_not_empty_error(target, box.text, "it could not be removed; attach to the session and remove it")
+
+
+def _settle(ctx: Context, target: SendTarget) -> Composer | None:
+    """Return the box once it is drawn, and after an interrupt once it no longer changes."""
+    box = target.read_composer()
+    interrupted_at = target.evidence.state.interrupted_at
+    if interrupted_at and 0 <= ctx.clock.now() - interrupted_at < INTERRUPT_SECONDS:
+        return _wait_until_stable(ctx, target, box)
+    if box is None or box.kind not in ("none", "mode"):
+        return box
+    for found in _poll(ctx, target, APPEAR_SECONDS):
+        if found is None or found.kind not in ("none", "mode"):
+            return found
+        box = found
+    return box
+
+
+def _wait_until_stable(ctx: Context, target: SendTarget, box: Composer | None) -> Composer | None:
+    """Return the box after the interrupt has taken effect: the agent is idle, and the box stays as it is."""
+    since = ctx.clock.monotonic()
+    for found in _poll(ctx, target, INTERRUPT_SECONDS):
+        if found != box:
+            box, since = found, ctx.clock.monotonic()
+        if ctx.clock.monotonic() - since < STABLE_SECONDS:
+            continue
+        target.refresh()
+        if target.status.session_state != "in_progress":
+            return target.read_composer()
+    return box
+
+
+def _poll(ctx: Context, target: SendTarget, seconds: float) -> Iterator[Composer | None]:
+    """Yield the box again and again for some seconds. Raise LisaError if the agent ends."""
+    deadline = ctx.clock.monotonic() + seconds
+    while ctx.clock.monotonic() < deadline:
+        ctx.clock.sleep(POLL_SECONDS)
+        target.require_alive()
+        yield target.read_composer()
+
+
+def _was_sent_before(target: SendTarget, draft: str) -> bool:
+    """Return True if the agent, or lisa, was given this text as a prompt before: the newest ones count."""
+    wanted = squeeze_text(draft)
+    state, meta = target.evidence.state, target.evidence.meta
+    pending = bool(state.last_input_text) and not state.last_input_accepted_at
+    if draft.startswith(target.agent.folded_drafts or "\0"):
+        return pending or bool(state.interrupted_at)
+    prompts = [frame.text for frame in target.build_view().frames if frame.kind == "user"]
+    earlier = [state.last_input_text, meta.prompt if meta else "", *prompts[-2:]]
+    return any(_matches(wanted, squeeze_text(text)) for text in earlier if text)
+
+
+def _matches(draft: str, text: str) -> bool:
+    """Return True for the same text, or the part of a long one that fits into the box."""
+    return draft == text or (len(draft) >= _PART_CHARACTERS and draft in text)
+
+
+def _build_not_visible_error(target: SendTarget, box: Composer, program: str = "") -> LisaError:
+    """Name the mode or the program in front of the agent, and show the end of the screen."""
+    cause = (
+        f"{program} has its terminal" if program else f"it shows {box.text}" if box.text else "no input box is visible"
+    )
+    screen = [line for line in target.read_screen().split("\n") if line.strip()][-SHOWN_LINES:]
+    details: dict[str, Any] = {name: text for name, text in (("program", program), ("mode", box.text)) if text}
+    return LisaError(
+        "input_not_visible",
+        f"nothing was typed to {target.ref.session}: {cause}; see lisa session capture --raw, close it with "
+        "lisa session send --keys, or type anyway with --force",
+        session=target.ref.session,
+        sessionState=target.status.session_state,
+        screen=screen,
+        **details,
+    )
+
+
+def _build_not_empty_error(target: SendTarget, draft: str, hint: str) -> LisaError:
+    shown = draft if len(draft) <= _ERROR_CHARACTERS else draft[:_ERROR_CHARACTERS] + "..."
+    return LisaError(
+        "input_not_empty",
+        f"the input box of {target.ref.session} holds text that was not sent: {shown!r}; {hint}",
+        session=target.ref.session,
+        draft=draft,
+    )
