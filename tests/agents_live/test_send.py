@@ -78,7 +78,7 @@ def test_a_large_text_arrives_whole(stage: LiveSessionHarness, size: int) -> Non
 
 
 def test_draft_of_a_person_is_not_submitted(stage: LiveSessionHarness) -> None:
-    stage.begin().lisa("send", "--keys", "draft", code=0)
+    stage.begin().lisa("send", "--keys", "draft")
     wait_until(lambda: "draft" in stage.screen(), what="the draft is in the box")
     refused = stage.send("hello")
     assert (refused.json["errorCode"], refused.json["draft"]) == ("input_not_empty", "draft"), refused
@@ -89,8 +89,8 @@ def test_draft_of_a_person_is_not_submitted(stage: LiveSessionHarness) -> None:
 
 
 def test_shell_mode_takes_no_prompt(stage: LiveSessionHarness) -> None:
-    stage.begin().lisa("send", "--keys", "!", code=0)
-    wait_until(lambda: stage.read_status()["stateDetail"] == "the screen shows the shell mode", what="the shell mode")
+    stage.begin().lisa("send", "--keys", "!")
+    stage.wait_for_status(lambda status: status.state_detail == "the screen shows the shell mode")
     refused = stage.send("touch ran")
     assert (refused.json["errorCode"], refused.json["mode"]) == ("input_not_visible", "the shell mode"), refused
     assert not (stage.machine.project / "ran").exists() and not stage.model_prompts()
@@ -98,7 +98,7 @@ def test_shell_mode_takes_no_prompt(stage: LiveSessionHarness) -> None:
 
 def test_interrupted_prompt_is_not_joined_to_the_next(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake wait 30 then text A1]")
-    stage.lisa("send", "--keys", "C-c" if stage.agent == "claude" else "Escape", code=0)
+    stage.lisa("send", "--keys", "C-c" if stage.agent_name == "claude" else "Escape")
     answer = stage.send("hello")
     assert answer.json["delivered"] is True, answer
     stage.wait_until_idle()
