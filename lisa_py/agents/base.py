@@ -16,6 +16,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import processes
 from lisa_py.host.processes import Process
+from lisa_py.host.run import ProgramCall, run_programs
 from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 
@@ -27,6 +28,40 @@ class Facts(Struct, frozen=True, kw_only=True):
     version: str = ""
     flags: frozenset[str] = frozenset()
     """Long flags named by its help pages (sub-commands as `exec --json`)."""
+    unanswered: Mapping[str, str] = {}
+    """Reason of each probe without an answer, by its arguments."""
+
+    @property
+    def complete(self) -> bool:
+        """True if repeating the probes would learn nothing more."""
+        return bool(self.version) and NO_ANSWER not in self.unanswered.values()
+
+    def describe_unanswered(self, agent: str, consequence: str) -> tuple[str, ...]:
+        """Return the note for the spawn payload; empty if every probe was answered."""
+        if not self.unanswered:
+            return ()
+        listed = "; ".join(f"{what}: {why}" for what, why in self.unanswered.items())
+        return (f"{agent} did not answer every question about its features ({listed}); {consequence}",)
+
+
+NO_ANSWER = "no answer in time"
+
+
+def run_probes(
+    probes: Mapping[str, ProgramCall], environ: Mapping[str, str], timeout: float, unanswered: dict[str, str]
+) -> dict[str, str]:
+    """Run probes together; return the output of those that succeed, and add the others' reasons."""
+    found: dict[str, str] = {}
+    results = run_programs(list(probes.values()), timeout=timeout, env=environ)
+    for name, result in zip(probes, results, strict=True):
+        if result.code == 0:
+            found[name] = result.text
+        elif result.code is None:
+            unanswered[name] = NO_ANSWER
+        else:
+            last = result.error_text.rpartition("\n")[2][:200]
+            unanswered[name] = f"it ended with code {result.code}" + (f" ({last})" if last else "")
+    return found
 
 
 class AgentLaunch(Struct, frozen=True, kw_only=True):

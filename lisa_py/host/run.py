@@ -67,59 +67,123 @@ def run_program(
     return ProgramResult(process.returncode, out, err)
 
 
-def run_until_reply(
-    argv: Sequence[str],
-    lines: bytes,
-    until: bytes,
-    *,
-    timeout: float,
-    env: Mapping[str, str] | None = None,
-    cwd: str | None = None,
-) -> bytes:
-    """Send lines to a program and return its output once a line contains `until`.
+class ProgramCall(Struct, frozen=True, kw_only=True):
+    """One of several programs that run together."""
 
-    The input stays open. Returns an empty result at the timeout. The program is ended. Raises FileNotFoundError.
+    argv: Sequence[str]
+    stdin: bytes = b""
+    """Text for its standard input, which stays open until it ends if `until` is given."""
+    until: bytes = b""
+    """The program is done once a line of its output contains this; empty: once it has ended."""
+
+
+def run_programs(
+    calls: Sequence[ProgramCall], *, timeout: float, env: Mapping[str, str] | None = None, cwd: str | None = None
+) -> list[ProgramResult]:
+    """Run programs at the same time for at most `timeout` seconds together; end what still runs.
+
+    A result has code None if the program was not done in time, 127 if it cannot be run, 0 also once the awaited output
+    is there. A program that has ended is done, although a child of it holds the pipe.
     """
-    import subprocess  # noqa: PLC0415 - 3 ms, paid once a program is run
-
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=dict(env) if env is not None else None,
-        cwd=cwd,
-        start_new_session=True,
-        close_fds=True,
-    )
+    deadline = time.monotonic() + timeout
+    running: list[_RunningProgram] = []
     try:
-        return _exchange(process, lines, until, time.monotonic() + timeout)
+        running += (_RunningProgram(call, env, cwd) for call in calls)
+        while (left := deadline - time.monotonic()) > 0 and not all(each.is_done() for each in running):
+            waiting = [each for each in running if not each.is_done()]
+            reads = [handle for each in waiting for handle in each.open_outputs()]
+            writes = [handle for each in waiting for handle in each.open_inputs()]
+            readable, writable, _ = select.select(reads, writes, [], min(left, _EXIT_CHECK_SECONDS))
+            for each in waiting:
+                each.transfer(readable, writable)
+        return [each.result() for each in running]
     finally:
-        _terminate(process, group=True)
+        for each in running:
+            each.end()
 
 
-def _exchange(process: subprocess.Popen[bytes], lines: bytes, until: bytes, deadline: float) -> bytes:
-    """Write the input and read the output until the deadline."""
-    assert process.stdin is not None and process.stdout is not None
-    stdin_handle, stdout_handle = process.stdin.fileno(), process.stdout.fileno()
-    os.set_blocking(stdin_handle, False)
-    output = b""
-    while (left := deadline - time.monotonic()) > 0:
-        readable, writable, _ = select.select([stdout_handle], [stdin_handle] if lines else [], [], left)
-        if writable:
-            try:
-                lines = lines[os.write(stdin_handle, lines) :]
-            except BrokenPipeError:
-                lines = b""  # it reads no further; its output may still come
-        if readable:
-            part = os.read(stdout_handle, 1 << 16)
-            output += part
-            at = output.find(until)
-            if at >= 0 and b"\n" in output[at:]:
-                return output
-            if not part:
-                break
-    return b""
+_EXIT_CHECK_SECONDS = 0.02
+
+
+class _RunningProgram:
+    """A started program and what it has printed."""
+
+    def __init__(self, call: ProgramCall, env: Mapping[str, str] | None, cwd: str | None) -> None:
+        import subprocess  # noqa: PLC0415 - 3 ms, paid once a program is run
+
+        self._call = call
+        self._input = call.stdin
+        self._output = {"out": b"", "err": b""}
+        self._closed: set[int] = set()
+        self._matched = False
+        self._problem = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._process = subprocess.Popen(
+                call.argv,
+                stdin=subprocess.PIPE if call.stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(env) if env is not None else None,
+                cwd=cwd,
+                start_new_session=True,
+                close_fds=True,
+            )
+        except OSError as problem:
+            self._problem = str(problem)
+            return
+        if self._process.stdin is not None:
+            os.set_blocking(self._process.stdin.fileno(), False)
+        self._outputs = {
+            pipe.fileno(): name for name, pipe in (("out", self._process.stdout), ("err", self._process.stderr)) if pipe
+        }
+
+    def is_done(self) -> bool:
+        """Return True if the awaited output is there, or the program has ended and its output is read."""
+        if self._process is None or self._matched:
+            return True
+        if self._process.poll() is None:
+            return False
+        left = self.open_outputs()
+        return not left or not select.select(left, [], [], 0)[0]
+
+    def open_outputs(self) -> list[int]:
+        return [handle for handle in self._outputs if handle not in self._closed]
+
+    def open_inputs(self) -> list[int]:
+        pipe = self._process.stdin if self._process is not None else None
+        return [pipe.fileno()] if pipe is not None and not pipe.closed and self._input else []
+
+    def transfer(self, readable: Sequence[int], writable: Sequence[int]) -> None:
+        for handle in self.open_inputs():
+            if handle in writable:
+                self._write(handle)
+        for handle in self.open_outputs():
+            if handle in readable:
+                part = os.read(handle, 1 << 16)
+                self._output[self._outputs[handle]] += part
+                if not part:
+                    self._closed.add(handle)
+        at = self._output["out"].find(self._call.until) if self._call.until else -1
+        self._matched = at >= 0 and b"\n" in self._output["out"][at:]
+
+    def _write(self, handle: int) -> None:
+        try:
+            self._input = self._input[os.write(handle, self._input) :]
+        except BrokenPipeError:
+            self._input = b""  # it reads no further; its output may still come
+        if not self._input and not self._call.until and self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def result(self) -> ProgramResult:
+        if self._process is None:
+            return ProgramResult(127, b"", self._problem.encode())
+        code = 0 if self._matched else self._process.poll()
+        return ProgramResult(code, self._output["out"], self._output["err"])
+
+    def end(self) -> None:
+        if self._process is not None:
+            _terminate(self._process, group=True)
 
 
 def _terminate(process: subprocess.Popen[bytes], group: bool) -> None:

@@ -25,6 +25,7 @@ class BinaryFacts(Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     probed_at: float
     version: str = ""
     flags: tuple[str, ...] = ()
+    unanswered: dict[str, str] = {}
 
 
 class BinaryFactsFile(Struct, kw_only=True):

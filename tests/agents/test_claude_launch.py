@@ -14,7 +14,7 @@ import pytest
 from lisa_py import agents
 from lisa_py.agents._claude import launch as claude_launch
 from lisa_py.agents._claude.settings import EVENTS, known_events
-from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan
+from lisa_py.agents.base import NO_ANSWER, AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.errors import LisaError
 
 AGENT = agents.get("claude")
@@ -352,11 +352,29 @@ def test_the_probe_reads_version_and_flags(folder: Path) -> None:
     assert facts.flags == {"--continue", "--session-id", "--resume", "--x-y-z"}
 
 
-@pytest.mark.parametrize("text", ["exit 3", "sleep 60", "echo hello", "kill -9 $$"])
-def test_a_binary_that_fails_hangs_or_babbles_is_left_unknown(folder: Path, text: str) -> None:
-    binary = program(folder, text)
-    assert AGENT.probe_binary(binary, {"PATH": os.defpath}, 0.3) == Facts(binary=binary)
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("echo no version set >&2; exit 3", "it ended with code 3 (no version set)"),
+        ("exec sleep 60", NO_ANSWER),
+        ("echo hello", "it names no version"),
+        ("kill -9 $$", "it ended with code -9"),
+    ],
+)
+def test_a_probe_that_fails_is_left_unknown_and_named(folder: Path, text: str, reason: str) -> None:
+    facts = AGENT.probe_binary(program(folder, text), {"PATH": os.defpath}, 0.5)
+    assert (facts.version, facts.flags, facts.complete) == ("", frozenset(), False)
+    assert facts.unanswered["--version"] == reason
+    notes = plan(folder, facts=facts).notes
+    assert any(f"--version: {reason}" in note for note in notes)
 
 
 def test_a_binary_that_is_not_there_is_left_unknown() -> None:
-    assert AGENT.probe_binary("/nowhere/claude", {}, 1) == Facts(binary="/nowhere/claude")
+    facts = AGENT.probe_binary("/nowhere/claude", {}, 1)
+    assert (facts.version, set(facts.unanswered)) == ("", {"--version", "--help"})
+
+
+def test_one_answered_probe_is_used_although_another_hangs(folder: Path) -> None:
+    binary = program(folder, 'case $1 in --version) echo "2.1.329 (Claude Code)";; *) exec sleep 60;; esac')
+    facts = AGENT.probe_binary(binary, {"PATH": os.defpath}, 0.5)
+    assert (facts.version, facts.unanswered, facts.complete) == ("2.1.329", {"--help": NO_ANSWER}, False)

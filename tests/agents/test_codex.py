@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lisa_py import agents
-from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan
+from lisa_py.agents.base import NO_ANSWER, AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.errors import LisaError
 from lisa_py.host.processes import Process
 
@@ -271,6 +271,38 @@ def test_a_probe_of_something_else_finds_nothing_and_ends_in_time(tmp_path: Path
     assert (facts.version, facts.flags) == ("", frozenset())
     assert time.monotonic() - began < 5
     assert [path.name for path in tmp_path.iterdir()] == ["codex"]
+
+
+SHIM = """#!/bin/sh
+[ -e "$HOME/.tool-versions" ] || { echo "no version set" >&2; exit 1; }
+touch "$CODEX_HOME/written"
+case "$*" in
+--version) echo codex-cli 0.171.0 ;;
+app-server*) exec sleep 60 ;;
+*) echo "  --json" ;;
+esac
+"""
+
+
+def test_probes_have_the_home_but_an_empty_codex_folder(tmp_path: Path) -> None:
+    home, temp = tmp_path / "home", tmp_path / "temp"
+    (home / ".codex").mkdir(parents=True)
+    temp.mkdir()
+    (home / ".tool-versions").touch()
+    shim = tmp_path / "codex"
+    shim.write_text(SHIM)
+    shim.chmod(0o700)
+    env = {"HOME": str(home), "TMPDIR": str(temp), "PATH": "/usr/bin:/bin", "CODEX_HOME": str(home / ".codex")}
+    facts = AGENT.probe_binary(str(shim), env, 1.0)
+    assert (facts.version, facts.flags) == ("0.171.0", {"--json", "exec --json"})
+    assert facts.unanswered == {"app-server": NO_ANSWER}
+    assert (list(temp.iterdir()), list((home / ".codex").iterdir())) == ([], [])
+    (home / ".tool-versions").unlink()
+    failed = AGENT.probe_binary(str(shim), env, 1.0)
+    assert failed.unanswered["--version"] == "it ended with code 1 (no version set)"
+    notes = AGENT.plan_launch(launch("exec", "hi"), failed).notes
+    assert any("no version set" in note for note in notes)
+    assert not any("has no --full-auto" in note for note in notes)
 
 
 def test_a_probe_names_the_flags_of_the_help_pages(tmp_path: Path) -> None:

@@ -10,7 +10,11 @@ import warnings
 import psutil
 import pytest
 
-from lisa_py.host.run import run_program, run_until_reply
+from lisa_py.host.run import ProgramCall, ProgramResult, run_program, run_programs
+
+
+def _run(argv: list[str], stdin: bytes, until: bytes, *, timeout: float) -> ProgramResult:
+    return run_programs([ProgramCall(argv=argv, stdin=stdin, until=until)], timeout=timeout)[0]
 
 
 def _descriptors() -> int:
@@ -20,13 +24,13 @@ def _descriptors() -> int:
 def test_reply_before_end_of_input_is_read() -> None:
     script = 'read line; echo "said: $line"; exec sleep 60'
     began = time.monotonic()
-    assert run_until_reply(["/bin/sh", "-c", script], b"hello\n", b"said:", timeout=30) == b"said: hello\n"
+    assert _run(["/bin/sh", "-c", script], b"hello\n", b"said:", timeout=30).out == b"said: hello\n"
     assert time.monotonic() - began < 20
 
 
 def test_reply_after_closed_input_is_read() -> None:
     script = "exec 0<&-; sleep 0.2; echo said: yes"  # what we write meets a closed pipe before it answers
-    assert run_until_reply(["/bin/sh", "-c", script], b"x" * 500_000, b"said:", timeout=30) == b"said: yes\n"
+    assert _run(["/bin/sh", "-c", script], b"x" * 500_000, b"said:", timeout=30).out == b"said: yes\n"
 
 
 @pytest.mark.parametrize("script", ["exit 2", "exec <&-; exec sleep 60", "exec >&-; exec sleep 60"])
@@ -35,9 +39,9 @@ def test_program_that_reads_nothing_leaves_no_child_and_no_pipe(script: str) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for length in (1, 5_000, 300_000):  # what fits the buffer is written by closing, at the latest
-            assert run_until_reply(["/bin/sh", "-c", script], b"x" * length, b"never", timeout=0.2) == b""
+            assert _run(["/bin/sh", "-c", script], b"x" * length, b"never", timeout=0.2).code in (None, 2)
         for _ in range(20):
-            assert run_until_reply(["/bin/true"], b"x" * 5_000, b"never", timeout=0.2) == b""
+            assert _run(["/bin/true"], b"x" * 5_000, b"never", timeout=0.2).out == b""
         gc.collect()
     assert _descriptors() == before
     assert psutil.Process().children() == children
@@ -48,3 +52,22 @@ def test_a_program_that_does_not_end_is_ended_with_its_children() -> None:
     ended = run_program(["/bin/sh", "-c", "sleep 60 & sleep 60"], timeout=0.2, group=True)
     assert (ended.code, ended.out) == (None, b"")
     assert time.monotonic() - began < 20
+
+
+def test_programs_run_together_and_share_the_time() -> None:
+    calls = [
+        ProgramCall(argv=["/bin/sh", "-c", text])
+        for text in ("sleep 0.3; echo a", "sleep 0.3; echo b >&2; exit 3", "exec sleep 60", "echo c; sleep 60 &")
+    ]
+    began = time.monotonic()
+    first, second, hung, left_child, missing = run_programs([*calls, ProgramCall(argv=["/no/such"])], timeout=2.0)
+    assert time.monotonic() - began < 2.0 + 2.0
+    assert (first.code, first.out) == (0, b"a\n")
+    assert (second.code, second.err) == (3, b"b\n")
+    assert hung.code is None
+    assert (left_child.code, left_child.out) == (0, b"c\n")
+    assert missing.code == 127 and b"/no/such" in missing.err
+
+
+def test_input_of_a_program_ends_unless_it_is_awaited() -> None:
+    assert _run(["/bin/cat"], b"abc", b"", timeout=30) == ProgramResult(0, b"abc", b"")

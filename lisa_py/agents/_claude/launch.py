@@ -20,10 +20,12 @@ from lisa_py.agents.base import (
     quote,
     quote_posix,
     require_prompt,
+    run_probes,
     split_arguments,
 )
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
+from lisa_py.host.run import ProgramCall
 
 SKIP_PERMISSIONS_FLAG = "--dangerously-skip-permissions"
 ARGUMENT_LIMIT = 100_000
@@ -112,6 +114,7 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
     _add_settings(draft)
     _use_main_screen(draft)
     _add_trust(draft)
+    draft.notes += facts.describe_unanswered("claude", "what needs them is left out")
     script, stdin, send_prompt = _build_command_line(draft)
     return LaunchPlan(
         command=build_command(request),
@@ -249,17 +252,17 @@ _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 
 
 def probe_binary(binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
-    """Probe the version and the flags of the help page; a probe without answer in time is left unknown."""
-    from lisa_py.host.run import run_program  # noqa: PLC0415 - only a start needs it
-
+    """Probe the version and the flags of the help page, in the agent's own environment."""
     quiet = {**environ, "DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
-    try:
-        version_result = run_program([binary, "--version"], timeout=timeout, env=quiet, group=True)
-        version = re.search(r"\d+\.\d+\.\d+\S*", version_result.text) if version_result.code == 0 else None
-        help_result = run_program([binary, "--help"], timeout=timeout, env=quiet, group=True) if version else None
-    except OSError:
-        return Facts(binary=binary)
-    flags = (
-        frozenset(_FLAG.findall(help_result.text)) if help_result is not None and help_result.code == 0 else frozenset()
+    unanswered: dict[str, str] = {}
+    probes = {flag: ProgramCall(argv=[binary, flag]) for flag in ("--version", "--help")}
+    answers = run_probes(probes, quiet, timeout, unanswered)
+    version = re.search(r"\d+\.\d+\.\d+\S*", answers.get("--version", ""))
+    if "--version" in answers and version is None:
+        unanswered["--version"] = "it names no version"
+    return Facts(
+        binary=binary,
+        version=version[0] if version else "",
+        flags=frozenset(_FLAG.findall(answers.get("--help", ""))),
+        unanswered=unanswered,
     )
-    return Facts(binary=binary, version=version[0] if version else "", flags=flags)

@@ -66,6 +66,7 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
         notes.append("codex: lisa's own event hook is trusted for this run; other hooks keep their trust")
     else:
         hook_flags = []
+    notes += facts.describe_unanswered("codex", "what depends on it is left out")
     if request.model:
         flags.append(f"--model {quote_posix(request.model)}")
     if request.bypass and not has_flag(args, BYPASS):
@@ -106,10 +107,16 @@ def _supported_arguments(request: AgentLaunch, facts: Facts, notes: list[str]) -
     if not has_flag(args, FULL_AUTO) or _supports(facts, request.mode, FULL_AUTO):
         return args
     replacement = "-s workspace-write" if request.mode == "exec" else "-s workspace-write -a on-request"
-    notes.append(
-        f"codex {facts.version or 'here'} has no {FULL_AUTO}: {replacement} is used instead".replace("  ", " ")
-    )
+    notes += _replacement_note(facts, request.mode, replacement)
     return re.sub(r"(?<!\S)--full-auto(?:=\S+)?(?!\S)", replacement, args)
+
+
+def _replacement_note(facts: Facts, mode: str, replacement: str) -> tuple[str, ...]:
+    """Return the note that --full-auto is replaced; none where it is not known to be missing."""
+    page = "exec --help" if mode == "exec" else "--help"
+    if page in facts.unanswered or not facts.version:
+        return ()
+    return (f"codex {facts.version} has no {FULL_AUTO}: {replacement} is used instead",)
 
 
 def _common_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
@@ -150,9 +157,7 @@ def _exec_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str])
             flags.append(FULL_AUTO)
         else:
             flags.append("-s workspace-write")
-            notes.append(
-                f"codex {facts.version} has no {FULL_AUTO}: -s workspace-write is used instead".replace("  ", " ")
-            )
+            notes += _replacement_note(facts, "exec", "-s workspace-write")
     if not has_flag(args, SKIP_REPO_CHECK_FLAG):
         flags.append(SKIP_REPO_CHECK_FLAG)
     return flags

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import time
 from collections.abc import Mapping
 
 import msgspec
 
 from lisa_py.agents._codex import hooks
-from lisa_py.agents.base import Facts
+from lisa_py.agents.base import Facts, run_probes
 from lisa_py.host import files
-from lisa_py.host.run import run_program, run_until_reply
+from lisa_py.host.run import ProgramCall
 
 _FLAG = re.compile(r"^\s+(?:-\w, )?(--[a-z][a-z0-9-]+)", re.MULTILINE)
 _HANDSHAKE = (
@@ -23,49 +22,38 @@ _HANDSHAKE = (
 
 
 def probe_binary(binary: str, environ: Mapping[str, str], timeout: float) -> Facts:
-    """Probe the binary in an empty configuration folder, so that the user's files stay untouched."""
-    deadline = time.monotonic() + timeout
+    """Probe the binary in the agent's own environment, but with an empty configuration folder: nothing is written."""
     scratch = os.path.join(environ.get("TMPDIR") or "/tmp", f"lisa-probe-{secrets.token_hex(8)}")
     files.ensure_private_dir(scratch)
-    env = {"PATH": environ.get("PATH", os.defpath), "HOME": scratch, "CODEX_HOME": scratch}
+    unanswered: dict[str, str] = {}
     try:
-        version = _read_output([binary, "--version"], env, scratch, deadline)
-        found = re.search(r"\d+\.\d+\.\d+\S*", version)
-        if found is None:
-            return Facts(binary=binary)
-        flags = set(_FLAG.findall(_read_output([binary, "--help"], env, scratch, deadline)))
-        flags |= {
-            f"exec {flag}" for flag in _FLAG.findall(_read_output([binary, "exec", "--help"], env, scratch, deadline))
-        }
-        flags |= {f"hook {event}" for event in _accepted_hooks(binary, env, scratch, deadline)}
-        return Facts(binary=binary, version=found[0], flags=frozenset(flags))
+        answers = run_probes(_build_probes(binary, scratch), {**environ, "CODEX_HOME": scratch}, timeout, unanswered)
     finally:
         files.remove_tree(scratch)
+    found = re.search(r"\d+\.\d+\.\d+\S*", answers.get("--version", ""))
+    if "--version" in answers and found is None:
+        unanswered["--version"] = "it names no version"
+    flags = set(_FLAG.findall(answers.get("--help", "")))
+    flags |= {f"exec {flag}" for flag in _FLAG.findall(answers.get("exec --help", ""))}
+    flags |= {f"hook {event}" for event in _accepted_hooks(answers.get("app-server", ""))}
+    return Facts(binary=binary, version=found[0] if found else "", flags=frozenset(flags), unanswered=unanswered)
 
 
-def _read_output(argv: list[str], env: Mapping[str, str], cwd: str, deadline: float) -> str:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        return ""
-    try:
-        return run_program(argv, timeout=left, env=env, cwd=cwd, group=True).text
-    except OSError:
-        return ""
-
-
-def _accepted_hooks(binary: str, env: Mapping[str, str], cwd: str, deadline: float) -> list[str]:
-    """Return the events whose hook this version would run without a trust dialog."""
+def _build_probes(binary: str, scratch: str) -> dict[str, ProgramCall]:
     flags = [
         word for setting in hooks.hook_settings("/bin/sh /lisa/hook.sh /lisa", hooks.EVENTS) for word in ("-c", setting)
     ]
-    request = {"id": 1, "method": "hooks/list", "params": {"cwds": [cwd]}}
+    request = {"id": 1, "method": "hooks/list", "params": {"cwds": [scratch]}}
     lines = b"".join(msgspec.json.encode(message) + b"\n" for message in (*_HANDSHAKE, request))
-    left = min(deadline - time.monotonic(), 5.0)
-    try:
-        answer = run_until_reply([binary, "app-server", *flags], lines, b'"id":1,', timeout=left, env=env, cwd=cwd)
-    except OSError:
-        return []
-    if not answer:
-        return []
-    listed = set(re.findall(rb'"eventName":"(\w+)"[^{}]*?"trustStatus":"trusted"', answer))
-    return [event for event in hooks.EVENTS if (event[0].lower() + event[1:]).encode() in listed]
+    return {
+        "--version": ProgramCall(argv=[binary, "--version"]),
+        "--help": ProgramCall(argv=[binary, "--help"]),
+        "exec --help": ProgramCall(argv=[binary, "exec", "--help"]),
+        "app-server": ProgramCall(argv=[binary, "app-server", *flags], stdin=lines, until=b'"id":1,'),
+    }
+
+
+def _accepted_hooks(answer: str) -> list[str]:
+    """Return the events whose hook this version would run without a trust dialog."""
+    listed = set(re.findall(r'"eventName":"(\w+)"[^{}]*?"trustStatus":"trusted"', answer))
+    return [event for event in hooks.EVENTS if event[0].lower() + event[1:] in listed]

@@ -79,7 +79,7 @@ def _check_agent(ctx: Context, name: str, versions: bool) -> ProgramCheck:
     path = launch.find_binary(agent, ctx.settings.environ)
     if not path:
         return ProgramCheck(name=name, available=False, error=f"{' or '.join(agent.binaries)} is not on PATH")
-    facts = launch.read_facts(ctx, agent, timeout=PROBE_SECONDS) if versions else None
+    facts = launch.read_facts(ctx, agent) if versions else None
     return ProgramCheck(name=name, available=True, path=path, version=(facts.version if facts else "") or UNSET)
 
 

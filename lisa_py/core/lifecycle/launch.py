@@ -20,7 +20,8 @@ from lisa_py.core.lifecycle.nesting import NestedDetection
 from lisa_py.host.run import find_program
 from lisa_py.store import agent_facts
 
-PROBE_SECONDS = 10.0
+PROBE_SECONDS = 2.0
+"""Limit of all probes of a binary together, which a start waits for."""
 ERRORS = (
     "invalid_agent",
     "invalid_model",
@@ -196,14 +197,15 @@ def read_facts(
         return Facts()
     known = agent_facts.load_facts(binary, ctx.settings, ctx.clock.now())
     if known is not None:
-        return Facts(binary=binary, version=known.version, flags=frozenset(known.flags))
+        return Facts(binary=binary, version=known.version, flags=frozenset(known.flags), unanswered=known.unanswered)
     found = agent.probe_binary(binary, environment, timeout)
-    if found.version:  # a probe without an answer is repeated
+    if found.complete:  # a probe without an answer in time is repeated
         record = agent_facts.BinaryFacts(
             stamp=agent_facts.stamp(binary),
             probed_at=ctx.clock.now(),
             version=found.version,
             flags=tuple(sorted(found.flags)),
+            unanswered=dict(found.unanswered),
         )
         agent_facts.save_facts(binary, record, ctx.settings)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,16 @@ def test_long_first_prompt_is_sent_to_the_ready_agent(machine: LisaHost) -> None
     transcript = next((machine.home / ".scripted" / "transcripts").glob("*.jsonl"))
     prompts = [json.loads(line) for line in transcript.read_text().splitlines()]
     assert [record["text"] for record in prompts if record["type"] == "user"] == ["x" * 200_000]
+
+
+@pytest.mark.parametrize("name", ["claude", "codex"])
+def test_program_that_ignores_probes_starts_in_time(machine: LisaHost, name: str) -> None:
+    machine.add_program(name, "#!/bin/sh\nexec sleep 600\n")
+    began = time.monotonic()
+    spawned = machine.lisa("session", "spawn", "--session", "lisa-x", "--agent", name, "--json").json
+    assert time.monotonic() - began < 8  # 2 s for the probes
+    assert spawned["session"] == "lisa-x"
+    assert any("--version: no answer in time" in note for note in spawned["notes"])
 
 
 def test_trust_is_set_on_request(machine: LisaHost) -> None:
