@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -298,6 +297,10 @@ class Agent:
         """Return the evidence that a text sent at `since` was accepted (hook, transcript, agent_file, title) or ""."""
         return ""
 
+    def default_model(self) -> str:
+        """Return the model behind the first short name; empty if the agent takes none."""
+        return next(iter(self.model_aliases.values()), "") if self.takes_model else ""
+
     def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
         """Return the choices of the dialog on the screen; empty if there is no list. Arrow keys move, Enter selects."""
         return terminal_choices.find_choices(screen)
@@ -346,40 +349,6 @@ def hooks_transcript(view: View) -> str:
     """Return the newest transcript path that a hook reports; empty if none."""
     paths = (hook.get("transcript_path") for hook in reversed(view.hooks))
     return next((path for path in paths if isinstance(path, str) and path), "")
-
-
-POSIX_SAFE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
-_ANSI_ESCAPES = {
-    "\\": "\\\\",
-    "'": "\\'",
-    "\a": "\\a",
-    "\b": "\\b",
-    "\f": "\\f",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\v": "\\v",
-}
-
-
-def quote(text: str) -> str:
-    """Quote for the shell by the contract: single quotes, or ANSI-C quotes for control characters."""
-    if not text:
-        return "''"
-    if POSIX_SAFE.match(text):
-        return "'" + text.replace("'", "'\"'\"'") + "'"
-    return (
-        "$'"
-        + "".join(
-            _ANSI_ESCAPES.get(char) or (char if " " <= char != "\x7f" else f"\\x{ord(char):02x}") for char in text
-        )
-        + "'"
-    )
-
-
-def quote_posix(text: str) -> str:
-    """Quote for any POSIX sh, byte for byte, including newlines (NUL cannot be in argv)."""
-    return "'" + text.replace("\0", "").replace("'", "'\"'\"'") + "'"
 
 
 def split_arguments(agent_args: str) -> list[str]:

@@ -25,13 +25,12 @@ from lisa_py.agents.base import (
     LaunchPlan,
     TurnEdge,
     View,
-    quote,
-    quote_posix,
     read_agent_environment,
     require_prompt,
 )
 from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame, Todo, Usage
+from lisa_py.contract.quoting import quote, quote_posix
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
 from lisa_py.host.processes import Process

@@ -103,7 +103,7 @@ def text(answer: DemoResult, args: Args) -> str:
         lines.append("Some steps failed: " + "; ".join(_list_problems(answer)))
     elif args.agent in agents.names() and agents.get(args.agent).hidden:
         agent_names = "|".join(name for name in agents.names() if not agents.get(name).hidden)
-        lines.append(f"Next: lisa doctor, then lisa demo --agent {agent_names}, then lisa session spawn --help")
+        lines.append(f"Next: lisa doctor, then lisa demo --agent AGENT ({agent_names}), then lisa session spawn --help")
     else:
         lines.append("Next: lisa session spawn --help")
     return "\n".join(lines)

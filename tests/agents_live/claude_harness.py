@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lisa_py.agents.base import AgentLaunch, Binding, LaunchPlan, View, quote_posix
+from lisa_py.agents.base import AgentLaunch, Binding, LaunchPlan, View
 from lisa_py.agents.claude import AGENT
 from lisa_py.contract.frames import Frame
+from lisa_py.contract.quoting import quote_posix
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import processes

@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lisa_py.agents.base import AgentLaunch, Binding, Facts, LaunchPlan, View, quote_posix
+from lisa_py.agents.base import AgentLaunch, Binding, Facts, LaunchPlan, View
 from lisa_py.agents.codex import AGENT
 from lisa_py.contract.frames import Frame
+from lisa_py.contract.quoting import quote_posix
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport
 from lisa_py.core.status.fusion import FusionResult, TurnBoundary, fuse

@@ -15,7 +15,8 @@ from tests.house.sources import PACKAGE, TREE
 
 AGENT = '''"""Agent parrot."""
 
-from lisa_py.agents.base import Agent, AgentLaunch, quote_posix
+from lisa_py.agents.base import Agent, AgentLaunch
+from lisa_py.contract.quoting import quote_posix
 
 
 class Parrot(Agent):

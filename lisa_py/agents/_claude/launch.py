@@ -17,13 +17,12 @@ from lisa_py.agents.base import (
     Facts,
     LaunchPlan,
     has_flag,
-    quote,
-    quote_posix,
     require_prompt,
     run_probes,
     split_arguments,
 )
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.quoting import quote, quote_posix
 from lisa_py.host import files
 from lisa_py.host.run import ProgramCall
 

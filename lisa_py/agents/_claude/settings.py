@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lisa_py.agents._claude import home
-from lisa_py.agents.base import AgentLaunch, quote_posix
+from lisa_py.agents.base import AgentLaunch
+from lisa_py.contract.quoting import quote_posix
 
 HOOK_TIMEOUT_SECONDS = 10
 EVENTS = (

@@ -10,12 +10,11 @@ from lisa_py.agents.base import (
     Facts,
     LaunchPlan,
     has_flag,
-    quote,
-    quote_posix,
     require_prompt,
     split_arguments,
 )
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.quoting import quote, quote_posix
 
 SKIP_REPO_CHECK_FLAG = "--skip-git-repo-check"
 ARGUMENT_LIMIT = 100_000

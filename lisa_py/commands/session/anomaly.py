@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
-from lisa_py.core.advice import diagnose, next_action, recovery
+from lisa_py.core.advice import diagnose, next_step, recovery, target
 from lisa_py.core.advice.anomaly import AnomalyFinding
 from lisa_py.core.advice.recovery import RecoveryPlan
 from lisa_py.core.context import Context
@@ -52,9 +52,9 @@ def run(args: Args, ctx: Context) -> AnomalyResult:
         dropped=diagnosis.dropped,
         anomalies=diagnosis.findings,
         ok=not diagnosis.findings,
-        next_action=next_action.name_for_state(status.session_state),
+        next_action=next_step.read_situation(status).action,
         waiting_for=status.waiting_for or UNSET,
-        auto_remediate=recovery.plan_recovery(diagnosis.findings, diagnose.build_advice_target(ctx, ref))
+        auto_remediate=recovery.plan_recovery(diagnosis.findings, target.build_target(ctx, ref))
         if args.auto_remediate
         else UNSET,
         error_code="session_not_found" if status.session_state == "not_found" else UNSET,

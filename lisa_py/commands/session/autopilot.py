@@ -7,15 +7,15 @@ from typing import Annotated
 from msgspec import UNSET, Struct
 
 from lisa_py import agents
-from lisa_py.contract import csv, flags
+from lisa_py.contract import command_line, csv, flags
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentName, Mode, Model, NestedPolicy, NestingIntent, ProjectRoot, Session
 from lisa_py.contract.projection import copy_fields
-from lisa_py.core.advice.goals import GoalName
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch
 from lisa_py.core.planning import resolve
+from lisa_py.core.planning.goals import GoalName
 from lisa_py.core.planning.resolve import LANE_ERRORS, AssignmentFlags
 from lisa_py.core.workflows import autopilot, autopilot_resume, autopilot_runs
 from lisa_py.core.workflows.autopilot_resume import PreviousRun
@@ -67,7 +67,7 @@ def run(args: Args, ctx: Context) -> AutopilotRun | RunList:
     if result.failed_step is not UNSET and ctx.output_format == "text":
         failure = "spawn failed" if result.failed_step == "spawn" else f"failed at {result.failed_step}"
         ctx.warn(f"autopilot {failure}: {result.error}")
-        ctx.warn(f"to resume: lisa session autopilot --resume-from {result.autopilot_id}")
+        ctx.warn(f"to resume: {command_line.build('session autopilot', resume_from=result.autopilot_id)}")
     return result
 
 

@@ -11,12 +11,12 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, ProjectRoot
 from lisa_py.contract.from_state import FromState
-from lisa_py.core.advice import goals, next_action
-from lisa_py.core.advice.goals import GOALS, AgentSelection, Goal, GoalName, Profile
+from lisa_py.core.advice import target
 from lisa_py.core.context import Context
 from lisa_py.core.inputs import Inputs
-from lisa_py.core.planning import cost, from_state, runbook, topology
+from lisa_py.core.planning import cost, from_state, goals, runbook, topology
 from lisa_py.core.planning.cost import CostEstimate, HardStop
+from lisa_py.core.planning.goals import GOALS, AgentSelection, Goal, GoalName, Profile
 from lisa_py.core.planning.runbook import Runbook, RunbookJob
 from lisa_py.store import objectives
 
@@ -85,9 +85,9 @@ def _build_job(args: Args, ctx: Context, goal: Goal, crew: AgentSelection, promp
         nesting_intent=goal.nesting_intent,
         project_root=ctx.project(args.project_root).root,
         prompt=prompt,
-        model=crew.model or goals.default_model(crew.agent),
+        model=crew.model or crew.agent.default_model(),
         budget=budget,
-        binary=next_action.detect_binary(ctx.settings, ctx.cwd),
+        binary=target.detect_binary(ctx.settings, ctx.cwd),
     )
 
 

@@ -11,8 +11,8 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES, ProjectRoot
-from lisa_py.core.advice.goals import ALIASES, GOALS
 from lisa_py.core.context import Context
+from lisa_py.core.planning.goals import ALIASES, GOALS
 from lisa_py.core.planning.topology import ROLES
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.store.lanes import Lane, Lanes, registry

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.core.advice import target
 from lisa_py.core.advice.next_step import Advice, advise
 from lisa_py.core.context import Context
 from lisa_py.core.status import status_reader
@@ -28,7 +29,9 @@ class NextResult(Advice):
 def run(args: Args, ctx: Context) -> NextResult:
     ref = ctx.ref(args.session, args.project_root)
     status = status_reader.normalise_status(status_reader.read_status(ctx, ref))
-    return NextResult(**structs.asdict(advise(ctx, ref, status, args.budget)), error_code=status.error_code)
+    return NextResult(
+        **structs.asdict(advise(target.build_target(ctx, ref), status, args.budget)), error_code=status.error_code
+    )
 
 
 def text(answer: NextResult, args: Args) -> str:

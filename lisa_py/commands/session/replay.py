@@ -10,7 +10,7 @@ from msgspec import Struct
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot
-from lisa_py.core.advice import diagnose
+from lisa_py.core.advice import target
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import replay
 from lisa_py.core.handoff.replay import ReplayStep
@@ -45,9 +45,7 @@ def run(args: Args, ctx: Context) -> ReplayResult:
         session_state=checkpoint.session_state,
         next_action=checkpoint.next_action,
         deterministic_id=checkpoint.deterministic_id,
-        steps=replay.build_steps(
-            checkpoint, diagnose.build_advice_target(ctx, SessionRef(project, checkpoint.session))
-        ),
+        steps=replay.build_steps(checkpoint, target.build_target(ctx, SessionRef(project, checkpoint.session))),
     )
 
 

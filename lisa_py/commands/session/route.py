@@ -10,10 +10,10 @@ from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentName, Model, ProjectRoot
 from lisa_py.contract.projection import copy_fields
-from lisa_py.core.advice.goals import GoalName, Profile
 from lisa_py.core.context import Context
 from lisa_py.core.planning import route
 from lisa_py.core.planning.dispatch_queue import AMBIGUOUS
+from lisa_py.core.planning.goals import GoalName, Profile
 from lisa_py.core.planning.resolve import LANE_ERRORS, AssignmentFlags
 from lisa_py.core.planning.route import RouteRequest, RouteResult
 

@@ -1,4 +1,4 @@
-"""Validate command trees from other sources, and format them as command lines."""
+"""Command trees: build them from command lines, validate those from other sources, and format them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,48 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from lisa_py.agents.base import quote
+from lisa_py.contract.command_line import BINARY, CommandLine, SuggestedFlag
+from lisa_py.contract.quoting import quote
 
-BINARY = "lisa"
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+\Z")
+
+
+class CommandArgument(Struct, frozen=True, kw_only=True):
+    """One flag of the command."""
+
+    name: str
+    flag: str
+    type: str
+    value: str | bool | int
+
+
+class CommandAst(Struct, frozen=True, kw_only=True):
+    """The command as data: the same words as `command`."""
+
+    schema: str = "lisa.command.ast.v1"
+    binary: str
+    subcommands: tuple[str, ...]
+    args: tuple[CommandArgument, ...]
+    argv: tuple[str, ...]
+
+
+def build_ast(line: CommandLine) -> CommandAst:
+    return CommandAst(
+        binary=line.binary,
+        subcommands=tuple(line.name.split()),
+        args=tuple(map(_build_argument, line.flags)),
+        argv=line.argv,
+    )
+
+
+def _build_argument(flag: SuggestedFlag) -> CommandArgument:
+    head, *others = flag.name.rstrip("_").split("_")
+    kind = "bool" if flag.is_switch else "int" if isinstance(flag.value, int) else "string"
+    return CommandArgument(
+        name=head + "".join(map(str.capitalize, others)), flag=flag.spelling, type=kind, value=flag.value
+    )
 
 
 def _is_int(value: object) -> bool:

@@ -6,14 +6,12 @@ from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import anomaly, next_action, respawn
+from lisa_py.core.advice import anomaly
 from lisa_py.core.advice.anomaly import AnomalyFinding
-from lisa_py.core.advice.recovery import AdviceTarget
 from lisa_py.core.context import Context
 from lisa_py.core.status import status_reader
-from lisa_py.store import events, session_records
-from lisa_py.store.json_records import UnreadableRecord
-from lisa_py.store.paths import SESSION_NAME, SessionRef
+from lisa_py.store import events
+from lisa_py.store.paths import SessionRef
 
 SECOND_LOOK_SECONDS = 1.0
 
@@ -57,17 +55,3 @@ def _read_screen(ctx: Context, ref: SessionRef) -> str:
     server = ctx.server(ref)
     pane = server.find_pane(ref.session)
     return server.capture([pane.pane_id]).get(pane.pane_id, "") if pane else ""
-
-
-def build_advice_target(ctx: Context, ref: SessionRef) -> AdviceTarget:
-    """Return the session as the advice functions need it."""
-    try:
-        meta = session_records.read_meta(ref) if SESSION_NAME.match(ref.session) else None  # the file is not trusted
-    except UnreadableRecord:
-        meta = None
-    return AdviceTarget(
-        session=ref.session,
-        project_root=ref.project.root,
-        respawn_options=respawn.derive_options(meta, ref.session),
-        binary=next_action.detect_binary(ctx.settings, ctx.cwd),
-    )

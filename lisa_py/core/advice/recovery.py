@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from lisa_py.agents.base import quote
-from lisa_py.core.advice import respawn
 from lisa_py.core.advice.anomaly import AnomalyFinding
-from lisa_py.core.advice.respawn import RespawnOptions
+from lisa_py.core.advice.next_step import RESTART_PROMPT
+from lisa_py.core.advice.target import AdviceTarget
 
 ASK_BLOCKER_PROMPT = "Summarize current blocker and propose one concrete unblocking step."
 RESUME_PROMPT = "Resume from failure diagnostics and continue safely."
-RESTART_PROMPT = "Resume task from latest plan and continue."
 _MISSING_CONFIDENCE = 0.96
 _RUNNING_CODES = ("reason_loop", "degraded_retries", "expectation_churn", "agent_error", "agent_retrying")
 _ENDED_CODES = ("terminal_stuck", "terminal_crashed")
@@ -36,32 +34,15 @@ class RecoveryPlan(Struct, frozen=True, kw_only=True):
     """Confidence of the whole plan."""
 
 
-class AdviceTarget(Struct, frozen=True, kw_only=True):
-    """The session of the plan."""
-
-    session: str
-    project_root: str
-    respawn_options: RespawnOptions
-    binary: str
-
-    def command_line(self, action: str, tail: str) -> str:
-        """Return a command line for the session."""
-        where = f"--session {quote(self.session)} --project-root {quote(self.project_root)}"
-        return f"{self.binary} session {action} {where} {tail}"
-
-    def spawn_command_line(self, prompt: str) -> str:
-        return respawn.format_spawn_command(self.respawn_options, self.project_root, self.binary, prompt)
-
-
 def plan_recovery(findings: Sequence[AnomalyFinding], target: AdviceTarget) -> RecoveryPlan:
     """Return each command once; the confidence is the mean of the steps, but fixed for a missing session."""
     codes = {finding.code for finding in findings}
-    steps = [RecoveryStep(target.command_line("status", "--json-min"), "read the current state", 0.99)]
+    steps = [RecoveryStep(str(target.build_line("session status", json_min=True)), "read the current state", 0.99)]
     if "session_not_found" in codes:
         prompt = RESTART_PROMPT if target.respawn_options.mode == "exec" else ""
         steps.append(
             RecoveryStep(
-                target.spawn_command_line(prompt),
+                str(target.build_spawn_line(prompt)),
                 "the session is gone: start it again with the same options",
                 _MISSING_CONFIDENCE,
             )
@@ -80,12 +61,12 @@ def plan_recovery(findings: Sequence[AnomalyFinding], target: AdviceTarget) -> R
 def _wake_steps(target: AdviceTarget) -> list[RecoveryStep]:
     return [
         RecoveryStep(
-            target.command_line("send", f"--text {quote(ASK_BLOCKER_PROMPT)} --enter --json-min"),
+            str(target.build_line("session send", text=ASK_BLOCKER_PROMPT, enter=True, json_min=True)),
             "request the blocker from the agent",
             0.84,
         ),
         RecoveryStep(
-            target.command_line("monitor", "--expect any --max-polls 8 --poll-interval 2 --json-min"),
+            str(target.build_line("session monitor", expect="any", max_polls=8, poll_interval=2, json_min=True)),
             "check for progress",
             0.8,
         ),
@@ -94,7 +75,7 @@ def _wake_steps(target: AdviceTarget) -> list[RecoveryStep]:
 
 def _restart_steps(target: AdviceTarget) -> list[RecoveryStep]:
     return [
-        RecoveryStep(target.command_line("explain", "--events 40 --json-min"), "read the history", 0.9),
-        RecoveryStep(target.command_line("kill", "--json"), "end the remaining processes", 0.78),
-        RecoveryStep(target.spawn_command_line(RESUME_PROMPT), "start it again with the same options", 0.74),
+        RecoveryStep(str(target.build_line("session explain", events=40, json_min=True)), "read the history", 0.9),
+        RecoveryStep(str(target.build_line("session kill", json=True)), "end the remaining processes", 0.78),
+        RecoveryStep(str(target.build_spawn_line(RESUME_PROMPT)), "start it again with the same options", 0.74),
     ]

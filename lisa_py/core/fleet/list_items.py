@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import next_action
+from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
 from lisa_py.store import snapshots
 from lisa_py.store.paths import Project, SessionRef
@@ -48,13 +48,14 @@ def build_item(ref: SessionRef, socket: str, status: Status | None) -> ListItem:
     """One session; with a status also the cause of waiting."""
     if status is None:
         return ListItem(session=ref.session, project_root=ref.project.root, socket_path=socket)
-    score, label = next_action.session_priority(status.session_state)
+    situation = next_step.read_situation(status)
+    score, label = situation.priority
     return ListItem(
         session=ref.session,
         status=status.status_word(),
         session_state=status.session_state,
         waiting_for=status.waiting_for or UNSET,
-        next_action=next_action.name_for_state(status.session_state),
+        next_action=situation.action,
         priority_score=score,
         priority_label=label,
         project_root=ref.project.root,

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import next_action
+from lisa_py.core.advice import target
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover, list_items
 from lisa_py.core.fleet.discover import LiveSessions, SessionWarning
@@ -139,14 +140,20 @@ def _build_prune_preview(ctx: Context, ref: SessionRef) -> PrunePreview:
         meta = session_records.read_meta(ref)
     except UnreadableRecord:
         meta = None
-    binary = next_action.detect_binary(ctx.settings, ctx.cwd)
     root = ref.project.root
+    line = command_line.build(
+        "session kill",
+        binary=target.detect_binary(ctx.settings, ctx.cwd),
+        session=ref.session,
+        project_root=root,
+        json=True,
+    )
     return PrunePreview(
         session=ref.session,
         project_root=root,
         created_at=meta.created_at if meta else "",
         meta_path=ref.meta,
-        prune_cmd=next_action.format_kill_command(ref.session, root, binary),
+        prune_cmd=str(line),
     )
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError, UsageError, session_not_found
 from lisa_py.contract.status import SESSION_STATES
-from lisa_py.core.advice import next_action
+from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
 from lisa_py.core.wait import wait_many
@@ -142,7 +142,7 @@ def build_rows(found: Iterable[WaitMember]) -> tuple[WaitRow, ...]:
 
 
 def build_row(member: WaitMember) -> WaitRow:
-    status = member.status
+    status, situation = member.status, next_step.read_situation(member.status)
     return WaitRow(
         session=status.session,
         project_root=member.ref.project.root,
@@ -153,8 +153,8 @@ def build_row(member: WaitMember) -> WaitRow:
         mode=status.mode,
         changed=member.changed,
         previous_state=member.initial_state,
-        next_action=next_action.name_for_state(status.session_state),
-        priority_score=next_action.session_priority(status.session_state)[0],
+        next_action=situation.action,
+        priority_score=situation.priority[0],
         agent_state=status.agent_state if status.agent_state != "unknown" else UNSET,
         waiting_for=status.waiting_for or UNSET,
         exit_code=status.exit_code,

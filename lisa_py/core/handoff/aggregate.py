@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import next_action
+from lisa_py.core.advice.next_step import Situation
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
 from lisa_py.core.fleet.discover import SessionWarning
@@ -182,9 +182,7 @@ def _separator_size(count: int) -> int:
 
 def _select_fitting(parts: Sequence[AggregatePart], drafts: Sequence[PackDraft], max_bytes: int) -> list[int]:
     """Return the sessions with budget for their state at least, in order; at least one."""
-    urgent = sorted(
-        range(len(parts)), key=lambda index: -next_action.session_priority(parts[index].facts.session_state)[0]
-    )
+    urgent = sorted(range(len(parts)), key=lambda index: -_read_situation(parts[index].facts).priority[0])
     kept: list[int] = []
     used = 0
     for index in urgent:
@@ -193,6 +191,10 @@ def _select_fitting(parts: Sequence[AggregatePart], drafts: Sequence[PackDraft],
             break
         kept.append(index)
     return sorted(kept)
+
+
+def _read_situation(facts: PackFacts) -> Situation:
+    return Situation(session_state=facts.session_state, waiting_for=facts.waiting_for)
 
 
 def _fit(drafts: Sequence[PackDraft], max_bytes: int) -> list[FittedPack]:

@@ -9,12 +9,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lisa_py import agents
-from lisa_py.agents.base import quote
-from lisa_py.contract import jsontext
+from lisa_py.contract import command_line, jsontext
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import next_action
+from lisa_py.core.advice import next_step
+from lisa_py.core.advice import target as advice_target
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import blocks, pack, replay, sections
 from lisa_py.core.handoff.blocks import LaneBlock, ObjectiveBlock
@@ -180,7 +180,7 @@ def check_liveness(ctx: Context, ref: SessionRef, checkpoint: Checkpoint) -> Che
         live=UNSET if unreadable else is_live,
         live_state=status.session_state,
         live_reason=status.classification_reason,
-        live_next_action=next_action.name_for_state(status.session_state),
+        live_next_action=next_step.read_situation(status).action,
         same_run=same,
         events_since=fresh,
         respawn_command=UNSET if unreadable or is_live else build_respawn_command(ctx, ref, checkpoint) or UNSET,
@@ -196,6 +196,15 @@ def build_respawn_command(ctx: Context, ref: SessionRef, checkpoint: Checkpoint)
         arguments = agents.get(name).resume_arguments(ident)
     except LisaError:
         return ""
-    root, binary = quote(ref.project.root), next_action.detect_binary(ctx.settings, ctx.cwd)
-    start = f"{binary} session spawn --agent {name} --mode interactive --project-root {root}"
-    return f"{start} --agent-args {quote(arguments)} --json" if arguments else ""
+    if not arguments:
+        return ""
+    line = command_line.build(
+        "session spawn",
+        binary=advice_target.detect_binary(ctx.settings, ctx.cwd),
+        agent=name,
+        mode="interactive",
+        project_root=ref.project.root,
+        agent_args=arguments,
+        json=True,
+    )
+    return str(line)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import next_action
-from lisa_py.core.advice.next_action import ActionTarget, CommandAst
+from lisa_py.core.advice import command_ast, next_step
+from lisa_py.core.advice import target as advice_target
+from lisa_py.core.advice.command_ast import CommandAst
+from lisa_py.core.advice.next_step import Need, NextStep, Situation
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import blocks, compression, session_memory
 from lisa_py.core.handoff.blocks import LaneBlock, ObjectiveBlock
@@ -47,6 +51,7 @@ class HandoffState(Answer):
 class NextAction(Answer):
     name: str
     command: str
+    reason: str
     id: str | UnsetType = UNSET
     command_ast: CommandAst | UnsetType = UNSET
 
@@ -123,14 +128,8 @@ def build(
         pane = evidence.pane
     shown_status = status_reader.normalise_status(status)
     recent = reader.read(ref, request.events)
-    action = next_action.name_for_state(shown_status.session_state)
-    subject = ActionTarget(
-        session=ref.session,
-        project_root=ref.project.root,
-        agent=meta.agent,
-        mode=meta.mode,
-        binary=next_action.detect_binary(ctx.settings, ctx.cwd),
-    )
+    situation = next_step.read_situation(shown_status)
+    step = next_step.recommend_step(situation, advice_target.build_target(ctx, ref))
     plain = Handoff(
         session=ref.session,
         project_root=ref.project.root,
@@ -138,8 +137,8 @@ def build(
         status=shown_status.status,
         session_state=shown_status.session_state,
         reason=shown_status.classification_reason,
-        summary=f"state={shown_status.session_state} reason={shown_status.classification_reason} next={action}",
-        next_action=action,
+        summary=f"state={shown_status.session_state} reason={shown_status.classification_reason} next={step.action}",
+        next_action=step.action,
         next_offset=read_offset(ctx, ref, pane) if next_offset is None else next_offset,
         waiting_for=shown_status.waiting_for or UNSET,
         agent_state=shown_status.agent_state if shown_status.agent_state != "unknown" else UNSET,
@@ -153,7 +152,7 @@ def build(
         error_code="session_not_found" if shown_status.session_state == "not_found" else shown_status.error_code,
         **recent.delta_fields(),
     )
-    made = _mask_handoff(_enrich(plain, subject, recent), mask)
+    made = _mask_handoff(_enrich(plain, step, situation, recent), mask)
     if request.compress:
         made = _compress(made)
     reader.save(ctx)
@@ -184,14 +183,12 @@ def check_contract(name: str, lane: Lane | None, schema: str) -> None:
     )
 
 
-def _enrich(plain: Handoff, subject: ActionTarget, recent: RecentEvents) -> Handoff:
+def _enrich(plain: Handoff, step: NextStep, situation: Situation, recent: RecentEvents) -> Handoff:
     """Add the fields of v2: state, risks and questions as objects; of v3: their ids; of v4: the command as a tree."""
     level = SCHEMAS.index(plain.schema)
     if not level:
         return plain
     ids = _Ids(plain.session, plain.session_state, level >= 2)
-    name = str(plain.next_action)
-    command = next_action.build_action(name, subject)
     state = HandoffState(
         status=plain.status,
         session_state=plain.session_state,
@@ -200,13 +197,14 @@ def _enrich(plain: Handoff, subject: ActionTarget, recent: RecentEvents) -> Hand
         id=ids.make("state", 0),
     )
     action = NextAction(
-        name=name,
-        command=command.command,
-        id=ids.make(f"nextAction:{name}", recent.newest),
-        command_ast=command.command_ast if level >= 3 else UNSET,
+        name=step.action,
+        command=step.command,
+        reason=step.reason,
+        id=ids.make(f"nextAction:{step.action}", recent.newest),
+        command_ast=command_ast.build_ast(step.line) if level >= 3 else UNSET,
     )
-    risks = _find_risks(plain.session_state, bool(recent.items))
-    questions = _find_questions(plain.session_state, bool(recent.items))
+    risks = _find_risks(situation, bool(recent.items))
+    questions = _find_questions(situation, bool(recent.items))
     return msgspec.structs.replace(
         plain,
         state=state,
@@ -236,8 +234,23 @@ class _Ids:
         return "hid-" + sha1(f"{self._head}|{kind}|{ordinal}".encode(), usedforsecurity=False).hexdigest()[:12]
 
 
-def _find_risks(state: str, has_events: bool) -> list[HandoffRisk]:
-    found = []
+_RISK_BY_NEED: Mapping[Need, tuple[str, str, str]] = {
+    "answer": ("medium", "agent_asks", "agent asks"),
+    "person": ("high", "person_needed", "agent waits for a person"),
+    "login": ("high", "login_refused", "model refuses the login of the agent"),
+    "quota": ("medium", "usage_limit", "agent is out of quota"),
+}
+"""Level, code and message of what keeps an agent from taking a prompt."""
+
+
+def _find_risks(situation: Situation, has_events: bool) -> list[HandoffRisk]:
+    found, state = [], situation.session_state
+    if situation.need in _RISK_BY_NEED:
+        level, code, message = _RISK_BY_NEED[situation.need]
+        found.append(HandoffRisk(level=level, code=code, message=_describe(situation, message)))
+    if situation.failed_turn:
+        message = _describe(situation, "last turn ended in an error")
+        found.append(HandoffRisk(level="medium", code="turn_failed", message=message))
     if state in ("crashed", "stuck"):
         found.append(
             HandoffRisk(level="high", code="terminal_failure", message="session reached terminal failure state")
@@ -255,9 +268,19 @@ def _find_risks(state: str, has_events: bool) -> list[HandoffRisk]:
     return found
 
 
-def _find_questions(state: str, has_events: bool) -> list[HandoffQuestion]:
+def _describe(situation: Situation, message: str) -> str:
+    return ": ".join(filter(None, (message, situation.detail or situation.waiting_for)))
+
+
+def _find_questions(situation: Situation, has_events: bool) -> list[HandoffQuestion]:
     found = []
-    if state == "waiting_input":
+    if situation.need in ("answer", "person"):
+        found.append(HandoffQuestion(code="agent_question", question=_describe(situation, "agent asks")))
+    elif situation.need == "quota":
+        found.append(HandoffQuestion(code="usage_limit", question="When is the usage limit of the agent lifted?"))
+    elif situation.need == "login":
+        found.append(HandoffQuestion(code="login", question="Who renews the login of the agent?"))
+    elif situation.need == "input":
         found.append(HandoffQuestion(code="next_instruction", question="What exact instruction should be sent next?"))
     if not has_events:
         found.append(

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType, structs
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import next_action
+from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
 from lisa_py.core.output.events import CompactEvent, to_compact_event
 from lisa_py.core.status.status_reader import normalise_status
@@ -77,7 +77,7 @@ class HandoffStream:
 
     def build_packet(self, poll: int, status: Status) -> MonitorHandoff:
         """Return the packet of one poll. Raise LisaError(cursor_file_write_failed | handoff_stream_failed)."""
-        action = next_action.name_for_state(status.session_state)
+        action = next_step.read_situation(status).action
         line = f"state={status.session_state} reason={status.classification_reason} next={action}"
         page, begin = None, self._cursor
         if self._delta:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.status import TERMINAL_STATES, Status
-from lisa_py.core.advice import next_action
+from lisa_py.core.advice import next_step
+from lisa_py.core.advice.next_step import Situation
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import blocks, session_memory
 from lisa_py.core.handoff.blocks import ObjectiveBlock
@@ -101,7 +102,7 @@ def collect_facts(
         session_state=shown_status.session_state,
         status=shown_status.status,
         reason=mask.mask_text(shown_status.classification_reason),
-        next_action=next_action.name_for_state(shown_status.session_state),
+        next_action=next_step.read_situation(shown_status).action,
         tail=output_tail.read(ctx, ref, request.lines, mask, dialog=dialog, pane=pane),
         waiting_for=shown_status.waiting_for,
         detail=mask.mask_text(" ".join(shown_status.state_detail.split()))
@@ -139,6 +140,7 @@ def facts_from_handoff(
 ) -> PackFacts:
     """Build the facts from a handoff, without reading the session."""
     state = handoff.session_state or "in_progress"
+    situation = Situation(session_state=state, waiting_for=handoff.waiting_for)
     lines = mask.mask_lines(handoff.capture_tail.split("\n"))[-request.lines :] if handoff.capture_tail else ()
     return PackFacts(
         session=session,
@@ -146,7 +148,7 @@ def facts_from_handoff(
         session_state=state,
         status=state if state in TERMINAL_STATES else mask.mask_text(handoff.status),
         reason=mask.mask_text(handoff.reason) or "from_handoff",
-        next_action=mask.mask_text(handoff.next_action) or next_action.name_for_state(state),
+        next_action=mask.mask_text(handoff.next_action) or situation.action,
         tail=OutputTail(lines=lines, source="handoff" if lines else "none", next_offset=handoff.next_offset),
         waiting_for=mask.mask_text(handoff.waiting_for),
         recent=tuple(mask.mask_record(item) for item in handoff.recent[-request.events :]),

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.answer import Answer, CursorAnswer
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import next_action
+from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields
 from lisa_py.core.handoff.fields import FieldDifference
@@ -115,7 +115,7 @@ def build(ctx: Context, ref: SessionRef, request: PacketRequest, reader: EventRe
         status=shown_status.status,
         session_state=shown_status.session_state,
         reason=shown_status.classification_reason,
-        next_action=next_action.name_for_state(shown_status.session_state),
+        next_action=next_step.read_situation(shown_status).action,
         next_offset=offset,
         summary=short_output.text,
         summary_style=short_output.style,

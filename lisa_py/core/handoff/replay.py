@@ -7,11 +7,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from lisa_py.agents.base import quote
 from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
-from lisa_py.core.advice import next_action
-from lisa_py.core.advice.recovery import AdviceTarget
+from lisa_py.core.advice.next_step import Situation
+from lisa_py.core.advice.target import AdviceTarget
 from lisa_py.core.inputs import InputError, Inputs
 from lisa_py.core.planning.usage_metrics import parse_integer
 
@@ -85,7 +84,7 @@ def _parse_checkpoint(found: dict[str, Any]) -> ReplayCheckpoint:
         session=session,
         project_root=_read_text(found, "projectRoot"),
         session_state=state,
-        next_action=name or next_action.name_for_state(state),
+        next_action=name or Situation(session_state=state, waiting_for=_read_text(found, "waitingFor")).action,
         next_offset=parse_integer(found.get("nextOffset")) or 0,
     )
 
@@ -102,7 +101,7 @@ def build_steps(checkpoint: ReplayCheckpoint, target: AdviceTarget) -> tuple[Rep
     return (
         ReplayStep(
             id="status",
-            command=target.command_line("status", "--json-min"),
+            command=str(target.build_line("session status", json_min=True)),
             reason="verify the live state before continuing",
         ),
         ReplayStep(
@@ -116,13 +115,15 @@ def build_steps(checkpoint: ReplayCheckpoint, target: AdviceTarget) -> tuple[Rep
 def _next_command(checkpoint: ReplayCheckpoint, target: AdviceTarget) -> str:
     match checkpoint.next_action:
         case "session send":
-            return target.command_line("send", f"--text {quote(CONTINUE_PROMPT)} --enter --json-min")
+            return str(target.build_line("session send", text=CONTINUE_PROMPT, enter=True, json_min=True))
         case "session monitor":
-            return target.command_line("monitor", "--expect terminal --json-min")
+            return str(target.build_line("session monitor", expect="terminal", json_min=True))
+        case "session snapshot":
+            return str(target.build_line("session snapshot", json_min=True))
         case "session explain":
-            return target.command_line("explain", "--events 30 --json-min")
+            return str(target.build_line("session explain", events=30, json_min=True))
         case "session spawn":
-            return target.spawn_command_line(RESTART_PROMPT)
+            return str(target.build_spawn_line(RESTART_PROMPT))
         case _:
             offset = max(0, checkpoint.next_offset)
-            return target.command_line("capture", f"--raw --delta-from {offset} --json-min")
+            return str(target.build_line("session capture", raw=True, delta_from=offset, json_min=True))

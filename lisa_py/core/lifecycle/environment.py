@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from lisa_py import agents
-from lisa_py.agents.base import Agent, quote_posix
+from lisa_py.agents.base import Agent
+from lisa_py.contract.quoting import quote_posix
 from lisa_py.core.context import Context
 from lisa_py.host import files
 from lisa_py.host.env import ROUTING_VARIABLES

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.agents.base import quote
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.quoting import quote
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment, launch, session_files, startup, terminate

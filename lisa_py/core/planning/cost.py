@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
+from lisa_py.contract.command_line import ShellVariable
 from lisa_py.core.planning import topology
 
+METRICS_FILE = ShellVariable("RUNTIME_METRICS_JSON")
 _BASE = {
     "preflight": (60, 1),
     "spawn": (140, 2),
@@ -91,8 +94,15 @@ def build_hard_stop(cost: CostEstimate, budget: int, binary: str) -> HardStop:
         max_tokens=tokens,
         max_seconds=seconds,
         max_steps=steps,
-        enforce_command=(
-            f"{binary} session budget-enforce --max-tokens {tokens} --max-seconds {seconds} --max-steps {steps}"
-            ' --from "$RUNTIME_METRICS_JSON" --json'
+        enforce_command=str(
+            command_line.build(
+                "session budget-enforce",
+                binary=binary,
+                max_tokens=tokens,
+                max_seconds=seconds,
+                max_steps=steps,
+                from_=METRICS_FILE,
+                json=True,
+            )
         ),
     )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from lisa_py.agents.base import quote
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import diagnose, next_action, next_step
+from lisa_py.core.advice import next_step, target
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
 from lisa_py.core.status import status_reader
@@ -97,27 +97,25 @@ def _select_sessions(
 
 
 def _build_ambiguous_item(ctx: Context, project: Project, name: str) -> QueueItem:
-    score, label = next_action.AMBIGUOUS_ROOT_PRIORITY
-    binary = diagnose.build_advice_target(ctx, SessionRef(project, name)).binary
-    step = next_step.recommend_project_root(name, binary)
+    score, label = next_step.AMBIGUOUS_ROOT_PRIORITY
+    binary = target.detect_binary(ctx.settings, ctx.cwd)
+    line = command_line.build("session status", binary=binary, session=name, project_root=project.root, json=True)
     return QueueItem(
         session=name,
         status="unknown",
         session_state=AMBIGUOUS,
-        next_action=step.action,
-        command=f"{binary} session status --session {quote(name)} --project-root {quote(project.root)} --json",
-        reason=step.reason,
+        next_action="provide_project_root",
+        command=str(line),
+        reason="several projects have a session of this name",
         priority_score=score,
         priority_label=label,
     )
 
 
 def _build_item(ctx: Context, ref: SessionRef, status: Status, budget: int) -> QueueItem:
-    target = diagnose.build_advice_target(ctx, ref)
-    step = next_step.recommend_step(
-        status.session_state, status.waiting_for, budget or DEFAULT_BUDGET, target, status.error_kind
-    )
-    score, label = next_action.session_priority(status.session_state)
+    situation = next_step.read_situation(status)
+    step = next_step.recommend_step(situation, target.build_target(ctx, ref), budget or DEFAULT_BUDGET)
+    score, label = situation.priority
     return QueueItem(
         session=ref.session,
         status=status.status,

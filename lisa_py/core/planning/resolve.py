@@ -10,9 +10,9 @@ from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
-from lisa_py.core.advice import goals
-from lisa_py.core.advice.goals import GOALS, Goal
 from lisa_py.core.lifecycle import launch
+from lisa_py.core.planning import goals
+from lisa_py.core.planning.goals import GOALS, Goal
 from lisa_py.store import lanes
 from lisa_py.store.lanes import Lane
 from lisa_py.store.paths import Project
@@ -92,7 +92,7 @@ def resolve_assignment(project: Project, flags: AssignmentFlags, *, use_default_
         or _read_lane_value("nesting-intent", lane.nesting_intent, INTENTS, INTENT_ALIASES)
         or goal.nesting_intent,
         prompt=flags.prompt if flags.prompt.strip() else lane.prompt,
-        model=model or (goals.default_model(agent) if use_default_model else ""),
+        model=model or (agent.default_model() if use_default_model else ""),
         budget=flags.budget if "budget" in given else lane.budget or flags.budget,
         topology=flags.topology if "topology" in given else lane.topology or flags.topology,
         lane=lane.name,

@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.from_state import FromState
-from lisa_py.core.advice import next_action
+from lisa_py.core.advice import target
 from lisa_py.core.context import Context
 from lisa_py.core.inputs import Inputs
 from lisa_py.core.lifecycle import launch
@@ -19,11 +19,6 @@ from lisa_py.core.planning.dispatch_queue import DispatchWave, QueueItem
 from lisa_py.core.planning.resolve import Assignment, AssignmentFlags
 from lisa_py.core.planning.runbook import Runbook, RunbookJob
 from lisa_py.core.planning.topology import Topology
-
-MONITOR_HINTS = {
-    "interactive": "session monitor --stop-on-waiting true --json",
-    "exec": "session monitor --expect terminal --json",
-}
 
 
 class RouteRequest(Struct, frozen=True, kw_only=True):
@@ -102,7 +97,7 @@ def plan_route(ctx: Context, request: RouteRequest) -> RouteResult:
         model=decided.model,
         profile=request.flags.profile,
         command=start.command,
-        monitor_hint=MONITOR_HINTS[decided.mode],
+        monitor_hint=_build_monitor_hint(decided.mode),
         nested_detection=detection,
         rationale=_build_rationale(decided, detection, roles),
         concurrency=request.concurrency,
@@ -163,6 +158,11 @@ def _build_rationale(decided: Assignment, detection: NestedDetection, roles: tup
     return tuple(f"{name}={value}" for name, value in entries if value)
 
 
+def _build_monitor_hint(mode: str) -> str:
+    """Return the words after the name of the program."""
+    return " ".join(runbook.build_monitor_line(mode).argv[1:])
+
+
 def _build_job(ctx: Context, decided: Assignment, prompt: str, root: str) -> RunbookJob:
     return RunbookJob(
         agent=decided.agent,
@@ -173,5 +173,5 @@ def _build_job(ctx: Context, decided: Assignment, prompt: str, root: str) -> Run
         prompt=prompt,
         model=decided.model,
         budget=decided.budget,
-        binary=next_action.detect_binary(ctx.settings, ctx.cwd),
+        binary=target.detect_binary(ctx.settings, ctx.cwd),
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command_index import CommandIndex
 from lisa_py.contract.errors import LisaError
@@ -135,12 +136,7 @@ def _compare(name: str, path: str, reference: ReferenceSkill, version: str, cont
 
 
 def install_command(target: str, reference: ReferenceSkill) -> str:
-    where = f" --repo-root {_quote(reference.repo_root)}" if reference.repo_root else ""
-    return f"lisa skills install --to {target}{where} --json"
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "'\"'\"'") + "'"
+    return str(command_line.build("skills install", to=target, repo_root=reference.repo_root, json=True))
 
 
 def add_remediation(found: SkillTarget, reference: ReferenceSkill) -> SkillTarget:
@@ -161,7 +157,7 @@ def _outdated_hints(found: SkillTarget, install: str) -> list[str]:
         hints.append("commands are missing from its data/commands.md; install the skill")
     if found.missing_flags:
         hints.append("flags are missing from its data/commands.md; install the skill")
-    hints.append(f"save edits first: lisa skills sync --from {found.target} --repo-root TREE")
+    hints.append(f"save edits first: {command_line.build('skills sync', from_=found.target, repo_root='TREE')}")
     if found.content_hash is UNSET:
         hints.append("lisa skills doctor --deep compares the contents too")
     return hints

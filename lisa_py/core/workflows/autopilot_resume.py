@@ -13,9 +13,9 @@ from lisa_py import agents
 from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
-from lisa_py.core.advice import goals
 from lisa_py.core.context import Context
 from lisa_py.core.inputs import InputError, Inputs
+from lisa_py.core.planning import goals
 from lisa_py.core.workflows.autopilot_steps import STEPS, AutopilotOptions, AutopilotStep
 from lisa_py.host import files
 from lisa_py.store import autopilot_runs, paths

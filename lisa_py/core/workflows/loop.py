@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.status import SESSION_STATES, TERMINAL_STATES
+from lisa_py.core.advice import target
 from lisa_py.core.advice.next_step import Advice, advise
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import diff_pack, handoff
@@ -209,7 +210,7 @@ class _LoopRunner:
 
     def _next(self) -> Advice:
         status = status_reader.normalise_status(status_reader.read_status(self._ctx, self._ref))
-        found = advise(self._ctx, self._ref, status, self._request.token_budget)
+        found = advise(target.build_target(self._ctx, self._ref), status, self._request.token_budget)
         missing = "session_not_found" if status.session_state == "not_found" else UNSET
         self._require_success("next", missing, found)
         return found

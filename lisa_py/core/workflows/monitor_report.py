@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context
@@ -82,7 +83,7 @@ def monitor_and_report(ctx: Context, ref: SessionRef, rules: StopRules, options:
     try:
         outcome = monitor.run_monitor(ctx, ref, rules, reporter.report_poll, reporter.show_progress)
     except CancellationError:
-        again = f"lisa session monitor --session {ref.session}"
+        again = command_line.build("session monitor", session=ref.session)
         text = f"monitoring stopped; {ref.session} keeps running (to continue: {again})"
         raise CancellationError(text, session=ref.session) from None
     finally:

@@ -10,8 +10,9 @@ from msgspec import UNSET, UnsetType
 
 import lisa_py
 from lisa_py import agents
-from lisa_py.agents.base import Agent, quote_posix
+from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.quoting import quote_posix
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import tree
 from lisa_py.core.lifecycle import kill, launch

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from lisa_py.agents.base import quote_posix
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
+from lisa_py.contract.command_line import ShellVariable
+from lisa_py.contract.quoting import quote_posix
 
+_PROGRAM, _ROOT = ShellVariable("BIN"), ShellVariable("ROOT")
 LEVELS_MAX = 4
 CHAOS = ("none", "delay", "drop-marker", "fail-child", "mixed")
 STYLES = ("none", "dot-slash", "spawn", "nested", "neutral")
@@ -89,17 +92,33 @@ def build_script(plan: SmokePlan, level: SmokeLevel) -> str:
 
 
 def _child_commands(plan: SmokePlan, child: SmokeLevel) -> list[str]:
-    name = quote_posix(child.session)
-    command = quote_posix(f"/bin/bash {quote_posix(child.script)}")
-    model = f" --model {quote_posix(plan.model)}" if plan.model else ""
-    pace = f"--poll-interval {plan.poll_interval} --max-polls {plan.max_polls}"
-    return [
-        f'"$BIN" session spawn --agent {plan.agent} --mode interactive --project-root "$ROOT" --session {name}'
-        f" --command {command}{model} --json",
-        f'"$BIN" session monitor --session {name} --project-root "$ROOT" {pace}'
-        " --stop-on-waiting false --expect terminal --json",
-        f'"$BIN" session capture --session {name} --project-root "$ROOT" --raw --lines {capture_lines(child.number)}',
-    ]
+    spawn = command_line.build(
+        "session spawn",
+        binary=_PROGRAM,
+        agent=plan.agent,
+        mode="interactive",
+        project_root=_ROOT,
+        session=child.session,
+        command=f"/bin/bash {quote_posix(child.script)}",
+        model=plan.model,
+        json=True,
+    )
+    monitor = command_line.build(
+        "session monitor",
+        binary=_PROGRAM,
+        session=child.session,
+        project_root=_ROOT,
+        poll_interval=plan.poll_interval,
+        max_polls=plan.max_polls,
+        stop_on_waiting="false",
+        expect="terminal",
+        json=True,
+    )
+    lines = capture_lines(child.number)
+    capture = command_line.build(
+        "session capture", binary=_PROGRAM, session=child.session, project_root=_ROOT, raw=True, lines=lines
+    )
+    return [str(spawn), str(monitor), str(capture)]
 
 
 def capture_lines(number: int) -> int:

@@ -187,7 +187,7 @@ def test_ctrl_c_keeps_the_session_and_suggests_a_command(stage: SessionHarness) 
     out, _ = watching.communicate(timeout=20)
     summary = json.loads(out.splitlines()[-1])
     assert (watching.returncode, summary["errorCode"], summary["ok"]) == (130, "interrupted", False)
-    assert f"lisa session monitor --session {stage.name}" in summary["error"]
+    assert f"lisa session monitor --session '{stage.name}'" in summary["error"]
     assert stage.status().session_state == "in_progress"
 
 

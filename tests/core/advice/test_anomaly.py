@@ -9,9 +9,9 @@ import pytest
 
 from lisa_py.contract.records import Event, SessionMeta
 from lisa_py.contract.status import Status
-from lisa_py.core.advice import anomaly, recovery, respawn
+from lisa_py.core.advice import anomaly, recovery, target
 from lisa_py.core.advice.anomaly import AnomalyFinding
-from lisa_py.core.advice.recovery import AdviceTarget
+from lisa_py.core.advice.target import AdviceTarget
 from lisa_py.host.clock import format_rfc3339
 
 NOW = 1_800_000_000.0
@@ -112,7 +112,7 @@ def test_problem_reported_by_the_agent_is_used() -> None:
 
 
 def _target(meta: SessionMeta | None) -> AdviceTarget:
-    options = respawn.derive_options(meta)
+    options = target.derive_options(meta)
     return AdviceTarget(session="lisa-a", project_root="/p", respawn_options=options, binary="lisa")
 
 
@@ -140,9 +140,9 @@ def test_a_session_is_started_again_as_what_it_was() -> None:
 
 
 def test_generated_name_replaces_missing_records() -> None:
-    found = respawn.derive_options(None, "lisa-shop-260801-093000-123456789-claude-exec-review")
+    found = target.derive_options(None, "lisa-shop-260801-093000-123456789-claude-exec-review")
     assert (found.agent, found.mode, found.model) == ("claude", "exec", "")
-    assert respawn.derive_options(None, "lisa-claude").agent == "codex"
+    assert target.derive_options(None, "lisa-claude").agent == "codex"
 
 
 def test_unknown_session_starts_the_default_agent() -> None:

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import get_args
+
 import pytest
 
-from lisa_py.core.advice import next_step
-from lisa_py.core.advice.recovery import AdviceTarget
-from lisa_py.core.advice.respawn import RespawnOptions
+from lisa_py.contract.status import SESSION_STATES, WaitingFor
+from lisa_py.core.advice import next_step, target
+from lisa_py.core.advice.next_step import Situation
+from lisa_py.core.advice.target import AdviceTarget, RespawnOptions
+from lisa_py.core.send.dialog import DIALOG_KINDS
+from tests.lisa_host import LisaHost
 
 TARGET = AdviceTarget(
     session="lisa-a",
-    project_root="/p",
+    project_root="/p q",
     respawn_options=RespawnOptions(agent="claude", mode="interactive"),
-    binary="lisa",
+    binary="./lisa",
 )
+HERE = "--session 'lisa-a' --project-root '/p q'"
+COMMANDS = {
+    "waiting_input": f"session send {HERE} --text 'Continue from objective and latest state.' --enter --json-min",
+    "in_progress": f"session monitor {HERE} --json-min",
+    "degraded": f"session monitor {HERE} --json-min",
+    "completed": f"session capture {HERE} --raw --summary --summary-style ops --json",
+    "crashed": f"session explain {HERE} --events 40 --json-min",
+    "stuck": f"session explain {HERE} --events 40 --json-min",
+    "not_found": "session spawn --agent claude --mode interactive --project-root '/p q' --json",
+    "just_started": f"session status {HERE} --json-min",
+    "something new": f"session status {HERE} --json-min",
+}
+
+
+@pytest.mark.parametrize("state", COMMANDS)
+def test_next_action_without_a_budget_is_the_contract(state: str) -> None:
+    situation = Situation(session_state=state)
+    step = next_step.recommend_step(situation, TARGET)
+    assert step.command == f"./lisa {COMMANDS[state]}"
+    assert step.action == situation.action == " ".join(COMMANDS[state].split()[:2])
+    assert step.reason
 
 
 @pytest.mark.parametrize(
@@ -37,13 +64,68 @@ TARGET = AdviceTarget(
     ],
 )
 def test_each_state_has_its_next_step(state: str, waiting_for: str, budget: int, action: str, part: str) -> None:
-    step = next_step.recommend_step(state, waiting_for, budget, TARGET)
+    step = next_step.recommend_step(Situation(session_state=state, waiting_for=waiting_for), TARGET, budget)
     assert step.action == action
     assert part in step.command
     assert step.reason
 
 
-def test_words_do_not_help_an_agent_whose_login_is_refused() -> None:
-    step = next_step.recommend_step("waiting_input", "error", 400, TARGET, "auth")
+@pytest.mark.parametrize("budget", [None, 400])
+@pytest.mark.parametrize("waiting_for", sorted(DIALOG_KINDS | {"limit"}))
+def test_no_prompt_is_suggested_while_the_agent_takes_none(waiting_for: str, budget: int | None) -> None:
+    situation = Situation(session_state="waiting_input", waiting_for=waiting_for)
+    step = next_step.recommend_step(situation, TARGET, budget)
+    assert step.action == situation.action == ("session monitor" if waiting_for == "limit" else "session snapshot")
+    assert "--text" not in step.command
+
+
+def test_every_cause_of_waiting_has_a_decision() -> None:
+    ready = {kind for kind in get_args(WaitingFor) if kind not in DIALOG_KINDS | {"limit"}}
+    assert ready == {"", "prompt", "error"}
+    assert {Situation(session_state="waiting_input", waiting_for=kind).need for kind in ready} == {"input"}
+
+
+def test_reason_of_a_step_names_who_has_to_act() -> None:
+    def reason(waiting_for: str, detail: str = "") -> str:
+        situation = Situation(session_state="waiting_input", waiting_for=waiting_for, detail=detail)
+        return next_step.recommend_step(situation, TARGET).reason
+
+    assert "session send --answer" in reason("permission")
+    assert "a person decides" in reason("trust") and "spawn --trust" in reason("trust")
+    assert "a person must" in reason("login")
+    assert reason("limit", "resets 7pm").endswith("until the limit is lifted (resets 7pm)")
+
+
+def test_a_refused_login_suggests_no_prompt() -> None:
+    refused = Situation(session_state="waiting_input", waiting_for="error", error_kind="auth")
+    step = next_step.recommend_step(refused, TARGET, 400)
     assert (step.action, "login" in step.reason) == ("session explain", True)
-    assert next_step.recommend_step("waiting_input", "error", 400, TARGET, "server").action == "session send"
+    failed = Situation(session_state="waiting_input", waiting_for="error", error_kind="server")
+    assert next_step.recommend_step(failed, TARGET, 400).action == "session send"
+
+
+def test_an_asking_agent_comes_before_an_idle_one() -> None:
+    def score(waiting_for: str, error_kind: str = "") -> int:
+        situation = Situation(session_state="waiting_input", waiting_for=waiting_for, error_kind=error_kind)
+        return situation.priority[0]
+
+    order = ["trust", "permission", "error", "prompt", "limit"]
+    assert sorted(order, key=score, reverse=True) == order
+    assert score("question") == score("dialog") == score("permission")
+    assert score("error", "auth") == score("login") == score("trust")
+
+
+def test_priority_of_a_state_is_the_contract() -> None:
+    order = sorted(SESSION_STATES, key=lambda state: -Situation(session_state=state).priority[0])
+    assert order[:4] == ["crashed", "stuck", "degraded", "waiting_input"]
+    assert Situation(session_state="crashed").priority == (100, "critical")
+    assert Situation(session_state="waiting_input", waiting_for="prompt").priority == (86, "needs_input")
+    assert Situation(session_state="just_started").priority == (40, "unknown")
+    assert Situation(session_state="not_found").priority == (5, "missing")
+
+
+def test_the_program_is_called_by_its_name_here(machine: LisaHost) -> None:
+    settings = machine.context().settings
+    assert target.detect_binary(settings, str(machine.project)) == "lisa"
+    Path(machine.project, "lisa").write_text("#!/bin/sh\n")
+    assert target.detect_binary(settings, str(machine.project)) == "./lisa"

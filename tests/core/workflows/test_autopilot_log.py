@@ -181,7 +181,7 @@ def test_log_of_failed_run_names_failed_step(machine: LisaHost) -> None:
     assert (log["failedStep"], log["errorCode"], log["ok"]) == ("monitor", "autopilot_monitor_failed", False)
     assert log["capture"] == got["capture"]
     text = machine.lisa(*AUTOPILOT, *SCRIPTED, "--goal", "exec", "--prompt", "[wait 1] [exit 4]")
-    assert f"--resume-from {_runs(machine)[0].id}" in text.err
+    assert f"--resume-from '{_runs(machine)[0].id}'" in text.err
 
 
 def test_corrupt_log_is_set_aside_and_previous_run_is_last(machine: LisaHost) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lisa_py.agents.base import quote, quote_posix
+from lisa_py.contract.quoting import quote, quote_posix
 
 # no NUL: it cannot be in an argument; no surrogates: they are no text
 TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40), max_size=8)

@@ -58,11 +58,6 @@ class AgentSelection(Struct, frozen=True):
     """Model of a profile; empty: none."""
 
 
-def default_model(agent: Agent) -> str:
-    """Return the default model of an agent: the one behind its first short name."""
-    return next(iter(agent.model_aliases.values()), "") if agent.takes_model else ""
-
-
 def list_profiles() -> dict[str, AgentSelection]:
     """Map each short model name to its agent; an agent without short names maps to itself."""
     found: dict[str, AgentSelection] = {}

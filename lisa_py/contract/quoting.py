@@ -1,0 +1,38 @@
+"""Quote words for a shell."""
+
+from __future__ import annotations
+
+import re
+
+POSIX_SAFE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
+_ANSI_ESCAPES = {
+    "\\": "\\\\",
+    "'": "\\'",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
+
+
+def quote(text: str) -> str:
+    """Quote for the shell by the contract: single quotes, or ANSI-C quotes for control characters."""
+    if not text:
+        return "''"
+    if POSIX_SAFE.match(text):
+        return "'" + text.replace("'", "'\"'\"'") + "'"
+    return (
+        "$'"
+        + "".join(
+            _ANSI_ESCAPES.get(char) or (char if " " <= char != "\x7f" else f"\\x{ord(char):02x}") for char in text
+        )
+        + "'"
+    )
+
+
+def quote_posix(text: str) -> str:
+    """Quote for any POSIX sh, byte for byte, including newlines (NUL cannot be in argv)."""
+    return "'" + text.replace("\0", "").replace("'", "'\"'\"'") + "'"
