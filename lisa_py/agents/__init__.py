@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
 
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError, UsageError
+from lisa_py.contract.records import SessionMeta
+from lisa_py.terminal import layout
+from lisa_py.terminal.layout import Layout
 
 DEFAULT = "claude"
 """The default agent."""
@@ -47,6 +51,23 @@ def get_or_default(name: str) -> Agent:
         return get(name)
     except LisaError:
         return Agent()
+
+
+def drawing(meta: SessionMeta | None = None) -> tuple[Agent, ...]:
+    """Return the agents that may draw the pane of a session: its own; all for a custom command or unknown session."""
+    if meta is not None and not meta.custom_command and meta.agent in names():
+        return (get(meta.agent),)
+    return tuple(map(get, names()))
+
+
+def merge_layouts(some: Sequence[Agent]) -> Layout:
+    """Return the screen signs of some agents together."""
+    return layout.merge(agent.layout() for agent in some)
+
+
+def layout_of(meta: SessionMeta | None = None) -> Layout:
+    """Return the screen signs of the agents that may draw the pane of a session, or a text of unknown origin."""
+    return merge_layouts(drawing(meta))
 
 
 def parse_agent_hint(word: str) -> str:

@@ -18,6 +18,7 @@ from lisa_py.host.processes import Process
 from lisa_py.host.run import ProgramCall, run_programs
 from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
+from lisa_py.terminal.layout import Layout
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -274,6 +275,23 @@ class Agent:
 
     def is_noise(self, line: str) -> bool:
         """Return True if a pane line belongs to the start-up output of the agent."""
+        return False
+
+    def layout(self) -> Layout:
+        """Return the signs of the agent's screen beyond those of any terminal program."""
+        return Layout()
+
+    def startup_end(self, lines: Sequence[str], row: int) -> int:
+        """Return the row after the start-up output that begins in this row; the row itself if there is none."""
+        in_box = lines[row].strip()[:1] in tuple("│┃|╭╰┌└")  # not enough: an answer may be a table
+        return row + 1 if not in_box and self.is_noise(lines[row]) else row
+
+    def banner_end(self, lines: Sequence[str], row: int) -> int:
+        """Return the row after the welcome box or update notice that begins in this row; the row itself if none."""
+        return row
+
+    def is_header(self, line: str) -> bool:
+        """Return True for a line of facts (model, folder) that stays above the first answer."""
         return False
 
     # -- sending ----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
 from lisa_py.terminal.choices import ScreenChoice
+from lisa_py.terminal.layout import Layout
 
 
 class Claude(base.Agent):
@@ -119,6 +120,16 @@ class Claude(base.Agent):
         from lisa_py.agents._claude.screen import dialog_part  # noqa: PLC0415 - not on the way of a status read
 
         return super().find_choices(dialog_part(screen))
+
+    def layout(self) -> Layout:
+        from lisa_py.agents._claude.layout import LAYOUT  # noqa: PLC0415 - only pane texts
+
+        return LAYOUT
+
+    def banner_end(self, lines: Sequence[str], row: int) -> int:
+        from lisa_py.agents._claude import layout  # noqa: PLC0415 - only pane captures
+
+        return layout.banner_end(lines, row)
 
     # -- sending ----------------------------------------------------------------------------------------------
 

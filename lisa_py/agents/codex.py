@@ -10,6 +10,7 @@ from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
 from lisa_py.terminal.choices import ScreenChoice
+from lisa_py.terminal.layout import Layout
 
 
 class Codex(Agent):
@@ -84,6 +85,26 @@ class Codex(Agent):
         from lisa_py.agents._codex import screen  # noqa: PLC0415 - only pane captures
 
         return screen.is_noise(line)
+
+    def layout(self) -> Layout:
+        from lisa_py.agents._codex.layout import LAYOUT  # noqa: PLC0415 - only pane texts
+
+        return LAYOUT
+
+    def startup_end(self, lines: Sequence[str], row: int) -> int:
+        from lisa_py.agents._codex import layout  # noqa: PLC0415 - only pane captures
+
+        return max(super().startup_end(lines, row), layout.startup_end(lines, row))
+
+    def banner_end(self, lines: Sequence[str], row: int) -> int:
+        from lisa_py.agents._codex import layout  # noqa: PLC0415 - only pane captures
+
+        return layout.banner_end(lines, row)
+
+    def is_header(self, line: str) -> bool:
+        from lisa_py.agents._codex import layout  # noqa: PLC0415 - only pane captures
+
+        return layout.is_header(line)
 
     def read_screen(self, screen: str) -> AgentReport | None:
         from lisa_py.agents._codex.screen import read_screen  # noqa: PLC0415 - only if no box is visible

@@ -34,6 +34,7 @@ from lisa_py.contract.quoting import quote, quote_posix
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
 from lisa_py.host.processes import Process
+from lisa_py.terminal.layout import INTERRUPTIBLE, Layout
 
 PROGRAM = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "scripted_agent.py")
 _ISOLATION_FLAGS = ("-I", "-S")  # independent of the Python of project and user; starts in 10 ms
@@ -215,6 +216,14 @@ class ScriptedAgent(Agent):
             return [_build_frame(record, offset)]
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
             return []  # an unknown, broken or half-written line
+
+    def layout(self) -> Layout:
+        return Layout(
+            input_glyphs="❯",
+            reply_glyphs="●",
+            spinner=rf"\s*(?:✻ )?{INTERRUPTIBLE}",
+            furniture=r"(?:ready|working|waiting) · .*(?:sends|interrupt|cancel)\b",
+        )
 
     # -- sending -----------------------------------------------------------------------------------------------
 

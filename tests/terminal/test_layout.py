@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lisa_py import agents
 from lisa_py.terminal import layout
+from lisa_py.terminal.layout import Layout
 
 PANES = Path(__file__).parents[1] / "agents" / "panes"
 DIALOG_SCREENS = re.compile(
@@ -39,20 +41,20 @@ def lines_of(path: Path) -> list[str]:
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_dialog_is_never_layout(path: Path) -> None:
-    lines = lines_of(path)
-    assert layout.frame_start(lines) == len(lines)
+    lines, signs = lines_of(path), agents.get(path.parent.name).layout()
+    assert signs.frame_start(lines) == len(lines)
 
 
 @pytest.mark.parametrize(
     "path", screens(PROMPT_SCREENS, OTHER_SCREENS), ids=lambda path: f"{path.parent.name}-{path.stem}"
 )
 def test_input_box_is_layout_and_the_answer_above_is_not(path: Path) -> None:
-    lines = lines_of(path)
-    start = layout.frame_start(lines)
+    lines, signs = lines_of(path), agents.get(path.parent.name).layout()
+    start = signs.frame_start(lines)
     cut = [line for line in lines[start:] if line.strip() and not layout.is_ruler(line)]
-    assert any(layout.is_input(line) for line in cut)
+    assert any(signs.is_input(line) for line in cut)
     assert len(cut) <= 8
-    replies = [line for line in cut if line.startswith(("●", "•", "■")) and not layout.is_spinner(line)]
+    replies = [line for line in cut if line.startswith(("●", "•", "■")) and not signs.is_spinner(line)]
     assert replies in ([], ["● main"])  # the list of agents below the box
 
 
@@ -73,4 +75,22 @@ def test_recorded_screens_exist() -> None:
 )
 def test_plain_output_has_no_layout(text: str) -> None:
     lines = text.split("\n")
-    assert layout.frame_start(lines) == len(lines)
+    assert agents.layout_of().frame_start(lines) == len(lines)
+
+
+def test_layout_without_signs_knows_terminal_signs_only() -> None:
+    plain = Layout()
+    assert not plain.is_input("❯ typed")
+    assert not plain.is_furniture("? for shortcuts")
+    assert plain.is_spinner("⠋ building")
+    assert plain.is_quoted("> said")
+    assert plain.frame_start(["─────", "❯ typed", "─────"]) == 3
+
+
+def test_merged_layouts_have_the_signs_of_each() -> None:
+    merged = layout.merge(
+        [Layout(input_glyphs="a", spinner="one", counters=("x",)), Layout(input_glyphs="ab", spinner="two"), Layout()]
+    )
+    assert merged == Layout(input_glyphs="ab", spinner="one|two", counters=("x",))
+    assert merged.is_spinner("Two")
+    assert layout.merge([Layout(input_glyphs="c")]) == Layout(input_glyphs="c")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from lisa_py import agents
 from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.core.context import Context
@@ -97,17 +98,19 @@ def parse_lines(text: str) -> tuple[str, ...]:
     try:
         found: Any = jsontext.decode(text)
     except msgspec.DecodeError:
-        return tuple(semantic.extract_lines(text))
+        return _extract_lines(text)
     if isinstance(found, dict):
         listed = found.get("lines")
         texts = [_to_text(item) for item in listed] if isinstance(listed, list) else []
-        prose = [
-            line for key in _TEXT_KEYS if isinstance(found.get(key), str) for line in semantic.extract_lines(found[key])
-        ]
+        prose = [line for key in _TEXT_KEYS if isinstance(found.get(key), str) for line in _extract_lines(found[key])]
         return _deduplicate([*texts, *prose])
     if isinstance(found, list):
         return _deduplicate([_to_text(item) for item in found])
-    return tuple(semantic.extract_lines(text))
+    return _extract_lines(text)
+
+
+def _extract_lines(text: str) -> tuple[str, ...]:
+    return tuple(semantic.extract_lines(text, agents.layout_of()))
 
 
 def _to_text(value: object) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import pack, sections
@@ -152,7 +153,8 @@ def _trimmed_lines(text: str) -> list[str]:
 
 def extract_semantic_lines(pack_text: str) -> tuple[str, ...]:
     """Return the meaningful lines of a pack."""
-    return tuple(semantic.extract_lines("\n".join(pack.drop_line_ages(line) for line in pack_text.split("\n"))))
+    text = "\n".join(pack.drop_line_ages(line) for line in pack_text.split("\n"))
+    return tuple(semantic.extract_lines(text, agents.layout_of()))
 
 
 def compare_semantic(before: Sequence[str], after: Sequence[str]) -> LineChanges:

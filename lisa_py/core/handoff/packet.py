@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract.answer import Answer, CursorAnswer
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.status import Status
@@ -22,6 +23,7 @@ from lisa_py.core.send import dialog as send_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.host.pane import Pane
 from lisa_py.store.paths import SessionRef
+from lisa_py.terminal.layout import Layout
 
 NO_CAPTURE = "(no live capture)"
 
@@ -107,7 +109,7 @@ def build(ctx: Context, ref: SessionRef, request: PacketRequest, reader: EventRe
     recent = reader.read(ref, request.events)
     dialog = send_dialog.has_dialog(shown_status)
     output, source, offset = _read_output(ctx, ref, request.lines, mask, evidence.pane, dialog=dialog)
-    short_output = _summarize(output, request, ref, shown_status)
+    short_output = _summarize(output, request, ref, shown_status, agents.layout_of(evidence.meta))
     missing = shown_status.session_state == "not_found"
     made = Packet(
         session=ref.session,
@@ -154,7 +156,7 @@ def _read_output(
     return "\n".join(clean[len(clean) - len(wanted) :]), "pane", text.size
 
 
-def _summarize(output: str, request: PacketRequest, ref: SessionRef, status: Status) -> summary.Summary:
+def _summarize(output: str, request: PacketRequest, ref: SessionRef, status: Status, signs: Layout) -> summary.Summary:
     if request.summary_style == "debug":
         from lisa_py.core.redact import redact  # noqa: PLC0415 - 20 ms of patterns
 
@@ -163,6 +165,7 @@ def _summarize(output: str, request: PacketRequest, ref: SessionRef, status: Sta
         output or NO_CAPTURE,
         request.summary_style,
         request.token_budget,
+        signs,
         session=ref.session,
         state=f"{status.session_state}/{status.status} reason={status.classification_reason}",
     )

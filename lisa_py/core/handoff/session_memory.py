@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.core.context import Context
@@ -69,14 +70,16 @@ class MemoryBlock(Answer):
 def read_shown_lines(ctx: Context, ref: SessionRef) -> ShownLines:
     """Return the lines of the pane, else of the saved last screen. Raise TmuxUnavailable."""
     found = pane_text.read(ctx, ref)
+    meta = pane_text.read_meta_or_default(ref)
+    signs = agents.layout_of(meta)
     if found is not None:
         first = max(0, len(found.lines) - WINDOW)
-        kept = pane_capture.strip_noise(found, pane_text.read_meta_or_default(ref)).apply(found.lines, first)
-        lines = semantic.extract_lines("\n".join(kept))
+        kept = pane_capture.strip_noise(found, meta).apply(found.lines, first)
+        lines = semantic.extract_lines("\n".join(kept), signs)
         if lines:
             return ShownLines(tuple(lines), "pane")
     saved = files.read_from(ref.output, 0, 1 << 20).decode("utf-8", "replace")
-    lines = semantic.extract_lines(saved)
+    lines = semantic.extract_lines(saved, signs)
     return ShownLines(tuple(lines), "saved" if lines else "pane" if found is not None else "none")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.core.context import Context
 from lisa_py.core.output import conversation, markers, pane_capture, pane_text, summary, transcript_capture
@@ -127,12 +128,14 @@ def _search_markers(ctx: Context, request: CaptureRequest, lines: tuple[SearchLi
 def _summarize(ctx: Context, ref: SessionRef, request: CaptureRequest, text: str) -> Summary | None:
     if not request.summary:
         return None
+    signs = agents.layout_of(pane_text.read_meta_or_default(ref))
     if request.summary != "debug":
-        return summary.summarize(text, request.summary, request.token_budget, session=ref.session)
+        return summary.summarize(text, request.summary, request.token_budget, signs, session=ref.session)
     from lisa_py.core.redact import redact  # noqa: PLC0415 - 20 ms of patterns
 
     safe = redact.redact_secrets(text)  # debug summaries are pasted into reports: redact secrets
-    return summary.summarize(safe, "debug", request.token_budget, session=ref.session, state=_describe_state(ctx, ref))
+    state = _describe_state(ctx, ref)
+    return summary.summarize(safe, "debug", request.token_budget, signs, session=ref.session, state=state)
 
 
 def _describe_state(ctx: Context, ref: SessionRef) -> str:

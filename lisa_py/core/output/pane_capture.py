@@ -8,8 +8,6 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py import agents
-from lisa_py.agents.base import Agent
-from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.output import conversation, noise, pane_text, prompt_echo, semantic
@@ -23,6 +21,7 @@ from lisa_py.store import cursors, session_records
 from lisa_py.store.cursors import PaneCursor
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
+from lisa_py.terminal.layout import Layout
 
 
 class PaneCapture(Struct, frozen=True, kw_only=True):
@@ -39,16 +38,19 @@ def capture_pane(
 ) -> PaneCapture:
     """Capture the pane. Raise LisaError for cursor files that cannot be read or written."""
     meta = pane_text.read_meta_or_default(ref)
+    signs = agents.layout_of(meta)
     noise_filter = strip_noise(text, meta, noise_off=not request.strip_noise, banner=request.strip_banner)
     echoed = (
-        prompt_echo.find_echo_rows(text.lines, collect_prompts(ctx, ref, text, meta))
+        prompt_echo.find_echo_rows(text.lines, collect_prompts(ctx, ref, text, meta), signs)
         if request.markers
         else frozenset()
     )
     rows, progress, pane_cursor = _select_rows(text, request, reader, meta.run_id)
     rows = _mask_rows(rows, text, reader.mask)
     lines = tuple(SearchLine(line, row not in echoed) for row, line in rows if noise_filter.keep[row])
-    semantic_delta = _build_semantic_delta(ctx, text, noise_filter, request, reader, rows) if request.semantic else None
+    semantic_delta = (
+        _build_semantic_delta(ctx, text, noise_filter, request, reader, rows, signs) if request.semantic else None
+    )
     if reader.path:
         ready = msgspec.structs.replace(reader.file, pane=pane_cursor)
         ctx.commit_after_output(cursors.stage(reader.path, ready, "pane", pane_cursor.offset, ctx.clock.now()))
@@ -61,11 +63,7 @@ def strip_noise(text: PaneText, meta: SessionMeta, *, noise_off: bool = False, b
     """Return the rows of start-up lines; none if the first lines of the session are out of sight."""
     if not text.whole or (noise_off and not banner):
         return noise.keep_all(text.lines)
-    try:
-        is_noise = agents.get(meta.agent).is_noise
-    except LisaError:
-        is_noise = Agent().is_noise
-    return noise.filter_noise(text.lines, prompt=meta.prompt, is_noise=is_noise, startup=not noise_off)
+    return noise.filter_noise(text.lines, agents.drawing(meta), prompt=meta.prompt, startup=not noise_off)
 
 
 def collect_prompts(ctx: Context, ref: SessionRef, text: PaneText, meta: SessionMeta) -> tuple[str, ...]:
@@ -141,12 +139,13 @@ def _build_semantic_delta(
     request: CaptureRequest,
     reader: CaptureReader,
     rows: Sequence[tuple[int, str]],
+    signs: Layout,
 ) -> SemanticDelta:
     """Return the meaning of the last and all new lines unknown to the reader; its sidecar file is updated."""
     first = min([max(0, len(text.lines) - request.lines), *(row for row, _ in rows[:1])])
     shown = [text.lines[row] for row in range(max(0, first - MARGIN), len(text.lines))]
     clean = (*text.lines[: len(text.lines) - len(shown)], *reader.mask.clone().mask_lines(shown))
-    current = semantic.extract_lines("\n".join(noise_filter.apply(clean, first)))
+    current = semantic.extract_lines("\n".join(noise_filter.apply(clean, first)), signs)
     path = cursors.semantic_path(reader.path) if reader.path else ""
     known = cursors.read_semantic(path).lines if path else ()
     new = semantic.find_new(current, known)

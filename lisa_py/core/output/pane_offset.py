@@ -7,6 +7,7 @@ from zlib import crc32
 
 from msgspec import UNSET, UnsetType
 
+from lisa_py import agents
 from lisa_py.core.context import Context
 from lisa_py.core.output import pane_text
 from lisa_py.core.output.pane_text import size_of
@@ -16,6 +17,7 @@ from lisa_py.store import pane_counts
 from lisa_py.store.pane_counts import PaneCount
 from lisa_py.store.paths import SessionRef
 from lisa_py.terminal import layout
+from lisa_py.terminal.layout import Layout
 
 _MIN_ROWS = 1000
 """Number of uncounted history rows from which a new count is saved; fewer are read as fast as a record."""
@@ -39,10 +41,12 @@ def next_offset(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = U
     shown = server.find_pane(ref.session) if isinstance(pane, UnsetType) else pane
     if shown is None:
         return 0
-    run_id = pane_text.read_meta_or_default(ref).run_id
+    meta = pane_text.read_meta_or_default(ref)
+    run_id = meta.run_id
     if run_id and not shown.alternate and shown.history > _MIN_ROWS:
         known = pane_counts.load(ref)
-        size = _count(server, ref, shown, run_id, known if known and _fits(known, shown, run_id) else None)
+        start = known if known and _fits(known, shown, run_id) else None
+        size = _count(server, ref, shown, run_id, start, agents.layout_of(meta))
         if size is not None:
             return size
     found = pane_text.read(ctx, ref, shown)
@@ -55,7 +59,9 @@ def _fits(known: PaneCount, pane: Pane, run_id: str) -> bool:
     return same and _ANCHOR_SIZE <= known.rows <= pane.history - _MARGIN_ROWS // 2
 
 
-def _count(server: Tmux, ref: SessionRef, pane: Pane, run_id: str, known: PaneCount | None) -> int | None:
+def _count(
+    server: Tmux, ref: SessionRef, pane: Pane, run_id: str, known: PaneCount | None, signs: Layout
+) -> int | None:
     """Return the bytes of settled output; None if the pane must be read whole."""
     start = known.rows if known else 0
     history = pane.history
@@ -77,16 +83,16 @@ def _count(server: Tmux, ref: SessionRef, pane: Pane, run_id: str, known: PaneCo
     first = next((line for line in top.split("\n") if line.strip()), "")
     if not first.startswith(f"{layout.START_MARK}:{run_id}:") or (known and _digest(before) != known.anchor):
         return None  # trimmed or cleared
-    size = _size_after(text, known, dead=pane.dead)
+    size = _size_after(text, known, signs, dead=pane.dead)
     if size is not None and history - start > _MIN_ROWS and text.endswith(tail):
         _remember(ref, pane, run_id, known, text[: len(text) - len(tail)], tail, cut_rows, cut)
     return size
 
 
-def _size_after(text: str, known: PaneCount | None, *, dead: bool) -> int | None:
+def _size_after(text: str, known: PaneCount | None, signs: Layout, *, dead: bool) -> int | None:
     """Return the offset at the end of a text that follows the counted rows; None if it is too short to decide."""
     lines = tuple(line.rstrip() for line in text.rstrip().split("\n"))
-    settled = len(lines) if dead else layout.frame_start(lines)
+    settled = len(lines) if dead else signs.frame_start(lines)
     if known is None:
         return size_of(lines[:settled])
     if settled < 2 or sum(map(bool, lines[2:])) < _CONTEXT_LINES:

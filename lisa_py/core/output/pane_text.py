@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.host import files
@@ -89,13 +90,14 @@ def _first_panes(server: Tmux) -> dict[str, Pane]:
 def _build(ctx: Context, ref: SessionRef, pane: Pane, text: str) -> PaneText:
     lines = tuple(text.split("\n")) if text else ()
     # tmux 3.3a trims a tenth of its limit at a time
+    meta = read_meta_or_default(ref)
     from_top = not pane.alternate and pane.history < ctx.settings.history_lines * 9 // 10
     return PaneText(
         lines=lines,
         pane=pane,
-        whole=not pane.alternate and _is_whole(lines, from_top, read_meta_or_default(ref)),
+        whole=not pane.alternate and _is_whole(lines, from_top, meta),
         from_top=from_top,
-        settled=len(lines) if pane.dead else layout.frame_start(lines),
+        settled=len(lines) if pane.dead else agents.layout_of(meta).frame_start(lines),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lisa_py.terminal import layout
+from lisa_py.terminal.layout import Layout
 
 _MIN_MATCH = 40
 """Number of characters that identify the beginning of a long prompt."""
@@ -15,23 +16,23 @@ def squeeze(text: str) -> str:
     return "".join(text.split())
 
 
-def find_echo_rows(lines: Sequence[str], prompts: Sequence[str]) -> frozenset[int]:
+def find_echo_rows(lines: Sequence[str], prompts: Sequence[str], signs: Layout) -> frozenset[int]:
     """Return the rows that repeat a prompt: after every input sign; without a sign, only the first time."""
     found: set[int] = set()
     for prompt in prompts:
         squeezed = squeeze(prompt)
         if squeezed:
-            found.update(_find_echoes(lines, squeezed))
+            found.update(_find_echoes(lines, squeezed, signs))
     return frozenset(found)
 
 
-def _find_echoes(lines: Sequence[str], squeezed: str) -> set[int]:
+def _find_echoes(lines: Sequence[str], squeezed: str, signs: Layout) -> set[int]:
     signed: set[int] = set()
     bare: set[int] = set()
     row = 0
     while row < len(lines):
-        end = _echo_end(lines, row, squeezed)
-        if end > row and (layout.is_input(lines[row]) or lines[row].lstrip()[:1] in (">", "$")):
+        end = _echo_end(lines, row, squeezed, signs)
+        if end > row and (signs.is_input(lines[row]) or lines[row].lstrip()[:1] in (">", "$")):
             signed.update(range(row, end))
         elif end > row and not bare:
             bare.update(range(row, end))
@@ -39,9 +40,9 @@ def _find_echoes(lines: Sequence[str], squeezed: str) -> set[int]:
     return signed or bare
 
 
-def _echo_end(lines: Sequence[str], row: int, squeezed: str) -> int:
+def _echo_end(lines: Sequence[str], row: int, squeezed: str, signs: Layout) -> int:
     """Return the row after an echo that begins here; the row itself if there is none."""
-    matched = squeeze(layout.strip_glyphs(lines[row]))
+    matched = squeeze(signs.strip_glyphs(lines[row]))
     if not matched or not squeezed.startswith(matched):
         return row
     end = row + 1

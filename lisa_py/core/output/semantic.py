@@ -7,17 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from lisa_py import agents
 from lisa_py.terminal import layout
+from lisa_py.terminal.layout import Layout
 
-_FACT = re.compile(
-    r"(?:provider|approval|sandbox|reasoning effort|reasoning summaries|session id|workdir|model):"
-    r"(?:\s+\S+(?:\s+\[.*\])?)?\Z",
-    re.IGNORECASE,
-)
 _COUNT = re.compile(r"[\d,. ]+\Z")
-_CALL = re.compile(
-    r"(?:[$❯›>]\s*)?(?:\./)?lisa (?:session|oauth|agent|skills|doctor|cleanup|capabilities|version|demo)\b"
-)
-_HINT = re.compile(r"(?:\? for shortcuts|← for agents|⏸ .* on\b|⏵⏵ .* on\b|-- (?:INSERT|NORMAL) --)")
+_CALL = re.compile(r"(?:\./)?lisa (?:session|oauth|agent|skills|doctor|cleanup|capabilities|version|demo)\b")
 _VOLATILE = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AP]M)?\b"
@@ -26,17 +19,17 @@ _VOLATILE = re.compile(
 )
 
 
-def extract_lines(text: str) -> list[str]:
+def extract_lines(text: str, signs: Layout) -> list[str]:
     """Return the meaningful lines in order, each once, compared without times and durations."""
     every = text.split("\n")
-    body = every[: layout.frame_start(every)]
+    body = every[: signs.frame_start(every)]
     found: dict[str, str] = {}
     after_count = False
     for raw in body:
         line = _strip_frame(raw)
         is_count = after_count and _COUNT.match(line) is not None
-        after_count = line.lower() == "tokens used"
-        if line and not is_count and not after_count and not _is_noise(raw, line):
+        after_count = line.lower() in signs.counters
+        if line and not is_count and not after_count and not _is_noise(raw, line, signs):
             found.setdefault(normalize(line), line)
     return list(found.values())
 
@@ -57,13 +50,14 @@ def _strip_frame(raw: str) -> str:
     return layout.ANSI.sub("", raw).strip().strip("│┃║").strip()
 
 
-def _is_noise(raw: str, line: str) -> bool:
+def _is_noise(raw: str, line: str, signs: Layout) -> bool:
     return (
         layout.is_mark(line)
         or layout.is_ruler(line)
-        or layout.is_input(raw)
-        or layout.is_spinner(line)
+        or signs.is_input(raw)
+        or signs.is_spinner(line)
+        or signs.is_furniture(line)
         or set(line) <= {"-", "="}
         or line.partition(">")[0].lower() in agents.names()
-        or any(shape.match(line) for shape in (_FACT, _CALL, _HINT))
+        or _CALL.match(signs.strip_glyphs(line)) is not None
     )

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from lisa_py.core.output import token_budget
 from lisa_py.terminal import layout
+from lisa_py.terminal.layout import Layout
 
 NO_OUTPUT = "(no capture output)"
 _ERROR = re.compile(
@@ -28,9 +29,11 @@ class Summary(Struct, frozen=True):
     truncated: bool
 
 
-def summarize(text: str, style: str, tokens: int, *, session: str = "", state: str = "unavailable") -> Summary:
+def summarize(
+    text: str, style: str, tokens: int, signs: Layout, *, session: str = "", state: str = "unavailable"
+) -> Summary:
     """Summarise; `debug` shows `state` as the state of the session."""
-    lines = _drop_frame([line.rstrip() for line in text.split("\n")])
+    lines = _drop_frame([line.rstrip() for line in text.split("\n")], signs)
     if style == "terse":
         fitted, cut = token_budget.fit(_terse(lines), tokens)
     elif style == "ops":
@@ -40,9 +43,9 @@ def summarize(text: str, style: str, tokens: int, *, session: str = "", state: s
     return Summary(fitted, style, tokens, cut)
 
 
-def _drop_frame(lines: list[str]) -> list[str]:
+def _drop_frame(lines: list[str], signs: Layout) -> list[str]:
     """Return the lines without rulers and input box of a full-screen agent, which would fill the budget."""
-    body = lines[: layout.frame_start(lines)]
+    body = lines[: signs.frame_start(lines)]
     return [line for line in body if not layout.is_ruler(line)] if any(map(str.strip, body)) else lines
 
 

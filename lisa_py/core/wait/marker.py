@@ -13,6 +13,7 @@ from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.host.tmux import Pane
 from lisa_py.store.paths import SessionRef
+from lisa_py.terminal.layout import Layout
 
 OUTPUT_KINDS = ("assistant", "tool_result", "result", "error")
 SUPERVISOR_PREFIX = "__LISA_"
@@ -20,7 +21,6 @@ SUPERVISOR_PREFIX = "__LISA_"
 _ALL_LINES = 10_000_000
 _REREAD_LINES = 2000
 """Lines to read again if the number of new ones is unknown."""
-_FRAME_CHARACTERS = frozenset("│┃║|❯›>╭╮╰╯─━")
 _MIN_ECHO_LENGTH = 12
 """Shortest end of an input that counts as its echo if its beginning has scrolled out."""
 
@@ -76,7 +76,8 @@ class MarkerSearch:
             return False
         if only_supervisor:
             return any(line.startswith(self._marker) for line in text.split("\n"))
-        return self._marker in self._remove_echoes(text, evidence.state.last_input_text or prompt)
+        signs = agents.layout_of(evidence.meta)
+        return self._marker in self._remove_echoes(text, evidence.state.last_input_text or prompt, signs)
 
     def _read_new_text(self, pane: Pane) -> str:
         """Return the lines that may be new since the last call, wrapped ones joined; older ones may be included."""
@@ -95,13 +96,13 @@ class MarkerSearch:
             self._history = -1 if first else self._history
             return ""
 
-    def _remove_echoes(self, text: str, newest: str) -> str:
+    def _remove_echoes(self, text: str, newest: str, signs: Layout) -> str:
         """Return the output after the newest input, with echoes of inputs masked."""
-        letters, positions = squeeze(text)
+        letters, positions = squeeze(text, signs)
         masked = list(text)
         start = 0
         for shown in self._inputs:
-            squeezed_input, _ = squeeze(shown)
+            squeezed_input, _ = squeeze(shown, signs)
             if not squeezed_input:
                 continue
             at = letters.find(squeezed_input)
@@ -111,7 +112,7 @@ class MarkerSearch:
                 if shown == newest:
                     start = positions[end - 1] + 1
                 # an input that is the marker itself is echoed once; a further match is output
-                at = -1 if squeezed_input in squeeze(self._marker)[0] else letters.find(squeezed_input, end)
+                at = -1 if squeezed_input in squeeze(self._marker, signs)[0] else letters.find(squeezed_input, end)
             cut = _cut_echo_length(letters, squeezed_input)
             if cut:
                 _mask(masked, 0, positions[cut - 1])
@@ -128,9 +129,10 @@ def _frames_since_input(frames: Iterable[Frame], moment: float) -> list[Frame]:
     return [frame for frame in turn if not frame.at or frame.at >= moment]
 
 
-def squeeze(text: str) -> tuple[str, list[int]]:
+def squeeze(text: str, signs: Layout) -> tuple[str, list[int]]:
     """Return the text without white space and box characters (terminals insert them), and each character's position."""
-    positions = [at for at, letter in enumerate(text) if not letter.isspace() and letter not in _FRAME_CHARACTERS]
+    inserted = signs.inserted_characters()
+    positions = [at for at, letter in enumerate(text) if not letter.isspace() and letter not in inserted]
     return "".join(text[at] for at in positions), positions
 
 

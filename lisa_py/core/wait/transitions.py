@@ -16,6 +16,7 @@ from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.store import events, oauth_tokens, session_records
 from lisa_py.store.paths import SessionRef
+from lisa_py.terminal.layout import Layout
 
 FAILED_STATES = ("crashed", "stuck", "degraded")
 _START = "__LISA_SESSION_START__"
@@ -111,10 +112,10 @@ class Recorder:
             text = server.capture([evidence.pane.pane_id], history=320).get(evidence.pane.pane_id, "")
         except TmuxUnavailable:
             return ""
-        return find_auth_failure(text, patterns)
+        return find_auth_failure(text, patterns, agents.layout_of(evidence.meta))
 
 
-def find_auth_failure(text: str, patterns: Sequence[tuple[str, str]]) -> str:
+def find_auth_failure(text: str, patterns: Sequence[tuple[str, str]], signs: Layout) -> str:
     """Return the kind of token failure in a pane's text after the session's start line, or an empty text.
 
     Lines in quotes, lists or boxes are ignored: there an agent only writes about such a failure.
@@ -123,7 +124,7 @@ def find_auth_failure(text: str, patterns: Sequence[tuple[str, str]]) -> str:
     begin = max((at for at, line in enumerate(lines) if line.startswith(_START)), default=-1)
     for line in lines[begin + 1 :]:
         content = line.strip().lower()
-        if not content or content[0] in "│┃|>❯›•●-*`'\"#⎿":
+        if not content or signs.is_quoted(content):
             continue
         for pattern, why in patterns:
             if re.search(pattern, content):

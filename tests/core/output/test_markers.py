@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lisa_py import agents
 from lisa_py.contract.errors import UsageError
 from lisa_py.core.output import markers, prompt_echo
 from lisa_py.core.output.markers import SearchLine
@@ -47,7 +48,7 @@ def test_empty_marker_is_refused(csv: str) -> None:
 
 
 def echoed(screen: str, *prompts: str) -> list[int]:
-    return sorted(prompt_echo.find_echo_rows(screen.split("\n"), prompts))
+    return sorted(prompt_echo.find_echo_rows(screen.split("\n"), prompts, agents.layout_of()))
 
 
 def test_prompt_in_input_line_is_an_echo_at_any_row() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lisa_py import agents
+from lisa_py.contract.records import SessionMeta
 from lisa_py.core.output import noise
 
 CODEX_HEADER = [
@@ -22,7 +23,7 @@ def remaining_lines(
     text: str, *, agent: str = "codex", startup: bool = True, prompt: str = "do the thing"
 ) -> list[str]:
     lines = text.split("\n")
-    stripped = noise.filter_noise(lines, prompt=prompt, is_noise=agents.get(agent).is_noise, startup=startup)
+    stripped = noise.filter_noise(lines, [agents.get(agent)], prompt=prompt, startup=startup)
     assert stripped.removed == len(lines) - sum(stripped.keep)
     return stripped.apply(lines)
 
@@ -99,3 +100,25 @@ def test_update_notice_and_its_hint_are_removed() -> None:
 
 def test_only_banners_are_removed_if_noise_is_kept() -> None:
     assert remaining_lines("mcp: github starting\n• ok", startup=False) == ["mcp: github starting", "• ok"]
+
+
+def test_each_agent_removes_only_its_own_start_up_lines() -> None:
+    assert remaining_lines("mcp: github starting\n● ok", agent="claude") == ["mcp: github starting", "● ok"]
+
+
+@pytest.mark.parametrize(
+    ("meta", "names"),
+    [
+        (SessionMeta(session="lisa-x", agent="codex"), ["codex"]),
+        (SessionMeta(session="lisa-x", agent="codex", custom_command=True), list(agents.names())),
+        (SessionMeta(session="lisa-x", agent="removed"), list(agents.names())),
+        (None, list(agents.names())),
+    ],
+)
+def test_custom_and_unknown_sessions_may_show_any_agent(meta: SessionMeta | None, names: list[str]) -> None:
+    assert [agent.name for agent in agents.drawing(meta)] == names
+
+
+def test_start_up_lines_of_any_agent_go_in_custom_sessions() -> None:
+    lines = ["mcp: github starting", "╭─── Claude Code v2.1.197 ───╮", "│ Welcome back! │", "╰──────╯", "ok"]
+    assert noise.filter_noise(lines, agents.drawing()).apply(lines) == ["ok"]

@@ -5,20 +5,21 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lisa_py import agents
 from lisa_py.core.output import pane_cursor
 from lisa_py.core.output.pane_cursor import PaneDelta
 from lisa_py.core.output.pane_text import PaneText
 from lisa_py.host.tmux import Pane
 from lisa_py.store.cursors import PaneCursor
-from lisa_py.terminal import layout
 
 RUN = "7"
+SIGNS = agents.layout_of()
 
 
 def pane_of(text: str, *, whole: bool = True, alternate: bool = False, from_top: bool = False) -> PaneText:
     lines = tuple(text.rstrip("\n").split("\n")) if text.strip("\n") else ()
     pane = Pane("lisa-x", "%0", 1, False, "", "", alternate, False, 0.0, 0, 20, 80, "")
-    return PaneText(lines=lines, pane=pane, whole=whole, from_top=whole or from_top, settled=layout.frame_start(lines))
+    return PaneText(lines=lines, pane=pane, whole=whole, from_top=whole or from_top, settled=SIGNS.frame_start(lines))
 
 
 def text_of(text: PaneText, delta: PaneDelta) -> str:

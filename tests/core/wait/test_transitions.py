@@ -16,6 +16,7 @@ from tests.core.status import status_cases
 from tests.lisa_host import LisaHost
 from tests.session_harness import SessionHarness
 
+CLAUDE = agents.get("claude")
 START = "__LISA_SESSION_START__:1:2\n"
 
 
@@ -36,12 +37,12 @@ START = "__LISA_SESSION_START__:1:2\n"
     ],
 )
 def test_token_failure_is_not_found_in_conversation(line: str, why: str) -> None:
-    assert find_auth_failure(START + line + "\n", agents.get("claude").token_failures) == why
+    assert find_auth_failure(START + line + "\n", CLAUDE.token_failures, CLAUDE.layout()) == why
 
 
 def test_text_before_the_start_does_not_count() -> None:
     text = "invalid_grant: invalid refresh token\n" + START + "fine\n"
-    assert find_auth_failure(text, agents.get("claude").token_failures) == ""
+    assert find_auth_failure(text, CLAUDE.token_failures, CLAUDE.layout()) == ""
 
 
 def pooled(machine: LisaHost, name: str = "lisa-pooled", **changes: Any) -> tuple[SessionHarness, str]:
