@@ -107,4 +107,4 @@ def _parse_model(meta: SessionMeta) -> str:
         words = shlex.split(meta.start_command)
     except (LisaError, ValueError):
         return ""
-    return next((value for word, value in zip(words, [*words[1:], ""], strict=True) if word == "--model"), "")
+    return next((value for word, value in itertools.pairwise(words) if word == "--model"), "")
