@@ -75,6 +75,8 @@ class AgentLaunch(Struct, frozen=True, kw_only=True):
     skip_permissions: bool = True
     bypass: bool = False
     """Nested runs: no sandbox, no approvals."""
+    nested: bool = False
+    """The agent is to call lisa itself: its tools must find it."""
     full_auto: bool = False
     folder: str = ""
     """The session folder; empty if only the command line is needed."""
@@ -94,9 +96,9 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     """Plan of a start."""
 
     command: str
-    """Shell line for users (`agent build-cmd`)."""
+    """Shell line for users: adapted to the installed version, without what lisa adds for itself."""
     script: str
-    """Shell line that is run: adapted to the installed version, with identity and hooks."""
+    """Shell line that is run: the same with identity, hooks and title."""
     env: Mapping[str, str] = {}
     files: Mapping[str, str] = {}
     """File name in the session folder -> content."""

@@ -91,7 +91,7 @@ def test_only_runs_are_looked_at_for_nesting() -> None:
 
 def test_a_version_without_full_auto_gets_its_equal_and_says_so() -> None:
     made = plan("exec", "hi")
-    assert "--full-auto" in made.command
+    assert made.command == "codex exec 'hi' -s workspace-write --skip-git-repo-check"
     assert "--full-auto" not in words(made)
     assert "-s workspace-write" in made.script
     assert any("--full-auto" in note for note in made.notes)
@@ -101,6 +101,32 @@ def test_a_version_with_full_auto_gets_it() -> None:
     made = plan("exec", "hi", OLD)
     assert "--full-auto" in words(made)
     assert "workspace-write" not in made.script
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "shown"),
+    [
+        ("exec", {"agent_args": "--full-auto --json"}, "exec 'hi' --skip-git-repo-check -s workspace-write --json"),
+        ("exec", {"agent_args": "-s read-only"}, "exec 'hi' --skip-git-repo-check -s read-only"),
+        ("exec", {"bypass": True}, f"exec 'hi' --skip-git-repo-check {AGENT.bypass_flag}"),
+        ("interactive", {"model": "m"}, "--model 'm' 'hi'"),
+        ("interactive", {"nested": True}, "-c allow_login_shell=false 'hi'"),
+    ],
+)
+def test_shown_command_has_the_flags_that_run(mode: str, given: dict[str, Any], shown: str) -> None:
+    made = plan(mode, "hi", **given)
+    assert made.command == f"codex {shown}"
+    assert set(shlex.split(shown)) <= set(words(made))
+
+
+def test_tools_of_a_nested_run_keep_the_path() -> None:
+    made = plan("exec", "Use ./lisa", bypass=True, nested=True)
+    assert "allow_login_shell=false" in words(made)
+    assert any("lisa on PATH" in note for note in made.notes)
+    assert "allow_login_shell=false" not in words(plan("exec", "hi"))
+    assert "allow_login_shell=false" not in words(plan("exec", "hi", OLD, nested=True))
+    own = plan("exec", "hi", nested=True, agent_args="-c allow_login_shell=true")
+    assert "allow_login_shell=false" not in words(own)
 
 
 def test_a_full_auto_of_the_users_own_is_replaced_as_well() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
 from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.agents
 
@@ -108,3 +109,15 @@ def test_start_up_lines_are_not_captured(stage: LiveSessionHarness) -> None:
     assert "hook: SessionStart" not in text
     assert "Reading additional input" not in text
     assert "hook: Stop" in text
+
+
+@pytest.mark.parametrize("mode", ["exec", "interactive"])
+def test_nested_codex_finds_lisa_with_its_tools(stage: LiveSessionHarness, mode: str) -> None:
+    prompt = "Use ./lisa for it. [fake tool lisa version >made then text done]"
+    words = ("--agent", "codex", "--mode", mode, "--session", "lisa-nested", "--prompt", prompt, "--agent-args")
+    bypass = "--dangerously-bypass-approvals-and-sandbox"
+    spawned = stage.machine.lisa("session", "spawn", *words, bypass, "--json").json
+    assert any("lisa on PATH" in note for note in spawned["notes"]), spawned
+    made = stage.machine.project / "made"
+    wait_until(lambda: made.exists() and made.read_text(), timeout=60)
+    assert made.read_text().startswith("lisa")

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -68,15 +68,20 @@ def build_command(request: AgentLaunch) -> str:
     require_prompt(request)
     if request.model:
         raise LisaError("invalid_model_configuration", "--model is for codex; give claude's in --agent-args")
-    skip = (
-        SKIP_PERMISSIONS_FLAG
-        if request.skip_permissions and not has_flag(request.agent_args, SKIP_PERMISSIONS_FLAG)
-        else ""
-    )
+    return _join_command(request, _skip_flags(request))
+
+
+def _skip_flags(request: AgentLaunch) -> list[str]:
+    skips = request.skip_permissions and not has_flag(request.agent_args, SKIP_PERMISSIONS_FLAG)
+    return [SKIP_PERMISSIONS_FLAG] if skips else []
+
+
+def _join_command(request: AgentLaunch, permissions: Sequence[str]) -> str:
+    """Return the line for users with these permission flags."""
     if request.mode == "exec":
-        parts = ["claude", "-p", quote(request.prompt), skip, request.agent_args]
+        parts = ["claude", "-p", quote(request.prompt), *permissions, request.agent_args]
     else:
-        parts = ["claude", skip, request.agent_args, quote(request.prompt) if request.prompt else ""]
+        parts = ["claude", *permissions, request.agent_args, quote(request.prompt) if request.prompt else ""]
     return " ".join(part for part in parts if part)
 
 
@@ -105,18 +110,19 @@ class _LaunchDraft:
 
 def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
     """Return the plan for the installed version."""
+    build_command(request)  # report an impossible command line
     draft = _LaunchDraft(request, facts)
-    if not has_flag(request.agent_args, SKIP_PERMISSIONS_FLAG) and request.skip_permissions:
-        draft.before.append(SKIP_PERMISSIONS_FLAG)
-    _choose_session_id(draft)
+    draft.before += _skip_flags(request)
     _add_permission_mode(draft)
+    permissions = tuple(draft.before)
+    _choose_session_id(draft)
     _add_settings(draft)
     _use_main_screen(draft)
     _add_trust(draft)
     draft.notes += facts.describe_unanswered("claude", "what needs them is left out")
     script, stdin, send_prompt = _build_command_line(draft)
     return LaunchPlan(
-        command=build_command(request),
+        command=_join_command(request, permissions),
         script=script,
         env=draft.env,
         files=draft.files,

@@ -17,6 +17,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.quoting import quote, quote_posix
 
 SKIP_REPO_CHECK_FLAG = "--skip-git-repo-check"
+WORKSPACE_WRITE = "-s workspace-write"
 ARGUMENT_LIMIT = 100_000
 """Bytes of prompt in a command line; Linux allows 131,071 for one argument."""
 SUBCOMMAND_LIKE = re.compile(r"[a-z][a-z-]*\Z")
@@ -29,16 +30,19 @@ def build_command(request: AgentLaunch) -> str:
     """Return the command line of the contract. Raise LisaError(agent_command_build_failed)."""
     require_prompt(request)
     args = request.agent_args.strip()
-    bypass = request.bypass or has_flag(args, BYPASS)
     if request.mode == "exec" and has_flag(args, BYPASS) and has_flag(args, FULL_AUTO):
         raise LisaError(
             "agent_command_build_failed", f"--agent-args hold both {BYPASS} and {FULL_AUTO}; leave one of them out"
         )
+    bypass = request.bypass or has_flag(args, BYPASS)
+    return _join_command(request, args, "" if bypass or has_flag(args, FULL_AUTO) else FULL_AUTO)
+
+
+def _join_command(request: AgentLaunch, args: str, sandbox: str) -> str:
+    """Return the line for users with these arguments and sandbox flags."""
     words = ["codex"]
     if request.mode == "exec":
-        words += ["exec", quote(request.prompt)]
-        if not bypass and not has_flag(args, FULL_AUTO):
-            words.append(FULL_AUTO)
+        words += ["exec", quote(request.prompt), sandbox]
         if not has_flag(args, SKIP_REPO_CHECK_FLAG):
             words.append(SKIP_REPO_CHECK_FLAG)
     words += [args, _model_flag(request)]
@@ -55,10 +59,12 @@ def _model_flag(request: AgentLaunch) -> str:
 
 def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
     """Return the plan for the installed version: the same intent in its flags."""
-    display_command = build_command(request)
+    build_command(request)  # report an impossible command line
     notes: list[str] = []
     args = _supported_arguments(request, facts, notes)
-    flags = [*_common_flags(request, facts, args, notes), *_mode_flags(request, facts, args, notes)]
+    sandbox = _sandbox_flags(request, facts, args, notes)
+    tools = _tool_flags(request, facts, args, notes)
+    flags = [*_common_flags(request, args, notes), *tools, *_mode_flags(request, facts, args), sandbox]
     hook_flags = hooks.hook_flags(request, facts)
     if hook_flags and not sets_config(args, "hooks"):
         flags += hook_flags
@@ -77,7 +83,7 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
         program += " exec" if stdin is not None else " exec </dev/null"
     last = [prompt, args] if _SHELL_OPERATORS.search(args) else [args, prompt]
     return LaunchPlan(
-        command=display_command,
+        command=_join_command(request, " ".join(word for word in (args, *tools) if word), sandbox),
         script=" ".join(word for word in (program, *flags, *last) if word),
         stdin=stdin,
         hooks=bool(hook_flags),
@@ -105,7 +111,7 @@ def _supported_arguments(request: AgentLaunch, facts: Facts, notes: list[str]) -
     args = request.agent_args.strip()
     if not has_flag(args, FULL_AUTO) or _supports(facts, request.mode, FULL_AUTO):
         return args
-    replacement = "-s workspace-write" if request.mode == "exec" else "-s workspace-write -a on-request"
+    replacement = WORKSPACE_WRITE if request.mode == "exec" else f"{WORKSPACE_WRITE} -a on-request"
     notes += _replacement_note(facts, request.mode, replacement)
     return re.sub(r"(?<!\S)--full-auto(?:=\S+)?(?!\S)", replacement, args)
 
@@ -118,7 +124,7 @@ def _replacement_note(facts: Facts, mode: str, replacement: str) -> tuple[str, .
     return (f"codex {facts.version} has no {FULL_AUTO}: {replacement} is used instead",)
 
 
-def _common_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
+def _common_flags(request: AgentLaunch, args: str, notes: list[str]) -> list[str]:
     flags: list[str] = []
     if not sets_config(args, "check_for_update_on_startup"):
         flags.append("-c check_for_update_on_startup=false")
@@ -130,9 +136,17 @@ def _common_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str
     return flags
 
 
-def _mode_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
+def _tool_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
+    """Keep the PATH for the tools of a nested run: a login shell, codex's default for them, sets its own."""
+    if not request.nested or sets_config(args, "allow_login_shell") or not title.is_known_version(facts):
+        return []
+    notes.append("codex runs its tools without a login shell, so that they find lisa on PATH")
+    return ["-c allow_login_shell=false"]
+
+
+def _mode_flags(request: AgentLaunch, facts: Facts, args: str) -> list[str]:
     if request.mode == "exec":
-        return _exec_flags(request, facts, args, notes)
+        return [] if has_flag(args, SKIP_REPO_CHECK_FLAG) else [SKIP_REPO_CHECK_FLAG]
     flags: list[str] = []
     if not any(has_flag(args, flag) for flag in ("--no-daemon", "--remote")):
         if "--no-daemon" in facts.flags:
@@ -146,20 +160,17 @@ def _mode_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str])
     return flags
 
 
-def _exec_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
-    flags: list[str] = []
+def _sandbox_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> str:
+    """Return the sandbox of a run, unless it is lifted or the user chose one."""
     chosen = (
         request.bypass or any(_has_option(args, flag) for flag in _SANDBOX_FLAGS) or sets_config(args, "sandbox_mode")
     )
-    if not chosen:
-        if _supports(facts, "exec", FULL_AUTO):
-            flags.append(FULL_AUTO)
-        else:
-            flags.append("-s workspace-write")
-            notes += _replacement_note(facts, "exec", "-s workspace-write")
-    if not has_flag(args, SKIP_REPO_CHECK_FLAG):
-        flags.append(SKIP_REPO_CHECK_FLAG)
-    return flags
+    if request.mode != "exec" or chosen:
+        return ""
+    if _supports(facts, "exec", FULL_AUTO):
+        return FULL_AUTO
+    notes += _replacement_note(facts, "exec", WORKSPACE_WRITE)
+    return WORKSPACE_WRITE
 
 
 def _supports(facts: Facts, mode: str, flag: str) -> bool:

@@ -30,8 +30,12 @@ class TerminalTitle(Struct, frozen=True):
 
 def title_setting(facts: Facts) -> str:
     """Return `key=value` for a complete title, for the versions known to support it."""
-    numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:3])
-    return f"tui.terminal_title={TITLE_ITEMS}" if numbers >= KNOWN_SINCE else ""
+    return f"tui.terminal_title={TITLE_ITEMS}" if is_known_version(facts) else ""
+
+
+def is_known_version(facts: Facts) -> bool:
+    """Return True for the versions whose settings were tried."""
+    return tuple(int(part) for part in re.findall(r"\d+", facts.version)[:3]) >= KNOWN_SINCE
 
 
 def read_title(view: View) -> TerminalTitle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract.answer import Answer
@@ -57,20 +57,26 @@ class BuildCommandResult(Answer):
     nesting_intent: str
     nested_detection: NestedDetection
     command: str
+    """The line that spawn runs, without what lisa adds for itself (session id, hooks, title)."""
+    notes: tuple[str, ...] | UnsetType = UNSET
+    """Arguments omitted, prevented or accepted for the installed version of the agent."""
 
 
 def run(args: Args, ctx: Context) -> BuildCommandResult:
     skip_permissions = not args.no_dangerously_skip_permissions
     resolved = launch.resolve_launch(launch.build_request(args, args.prompt, skip_permissions=skip_permissions))
+    project = ctx.project(args.project_root)
+    shown = launch.show_launch(ctx, resolved, project.root)
     return BuildCommandResult(
         agent=resolved.agent.name,
         mode=resolved.launch.mode,
-        project_root=ctx.project(args.project_root).root,
+        project_root=project.root,
         prompt=args.prompt,
         nested_policy=resolved.nested_policy,
         nesting_intent=resolved.nesting_intent,
         nested_detection=resolved.detection,
-        command=resolved.command,
+        command=shown.command,
+        notes=shown.notes or UNSET,
     )
 
 
@@ -86,7 +92,7 @@ COMMAND = Command(
     errors=(*launch.ERRORS, "invalid_mode"),
     example='lisa agent build-cmd --agent codex --mode exec --prompt "Run the tests"',
     notes="""
-The line follows the contract. spawn runs the same, adapted to the installed version of the agent: unknown flags are
-replaced by equivalents, and the flags of lisa (session id, hooks) are added.
+The line that spawn runs, adapted to the installed version of the agent: unknown flags are replaced by equivalents, as
+`notes` report. The flags that lisa adds for itself (session id, hooks, title) are left out.
 """,
 )

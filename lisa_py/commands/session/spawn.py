@@ -99,6 +99,8 @@ class SpawnDryRunResult(Answer):
     oauth_warning: str | UnsetType = UNSET
     objective: ObjectiveSummary | UnsetType = UNSET
     nested_detection: NestedDetection | UnsetType = UNSET
+    notes: tuple[str, ...] | UnsetType = UNSET
+    """Arguments omitted, prevented or accepted for the installed version of the agent."""
 
 
 def run(args: Args, ctx: Context) -> SpawnResult | SpawnDryRunResult:
@@ -168,7 +170,7 @@ def _build_dry_run_result(plan: spawn.SpawnPreview, args: Args) -> SpawnDryRunRe
         nesting_intent=resolved.nesting_intent,
         run_id=draft.run_id,
         project_root=draft.ref.project.root,
-        command=resolved.command,
+        command=plan.shown.command,
         startup_command=plan.startup_command,
         socket_path=draft.server.socket,
         width=draft.width,
@@ -179,6 +181,7 @@ def _build_dry_run_result(plan: spawn.SpawnPreview, args: Args) -> SpawnDryRunRe
         oauth_warning=plan.token.warning or UNSET,
         objective=contract_objective.from_record(draft.objective),
         nested_detection=resolved.effective_detection() if args.detect_nested else UNSET,
+        notes=plan.shown.notes or UNSET,
     )
 
 

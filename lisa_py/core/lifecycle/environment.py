@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Mapping
 
+import lisa_py
 from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.contract.quoting import quote_posix
@@ -82,6 +85,13 @@ def routing_variables(ref: SessionRef, *, agent: str, mode: str, run_id: str, so
         "LISA_RUN_ID": run_id,
         "LISA_SESSION_DIR": ref.folder,
     }
+
+
+def launcher_script() -> str:
+    """Return a launcher script for this lisa that does not depend on PATH or the current folder."""
+    above = os.path.dirname(os.path.dirname(lisa_py.__file__))
+    start = f"import sys; sys.path.insert(0, {above!r}); from lisa_py.cli.main import entry; entry()"
+    return f'#!/bin/sh\nexec {quote_posix(sys.executable)} -P -c {quote_posix(start)} "$@"\n'
 
 
 def build_script(variables: Mapping[str, str], server: Mapping[str, str]) -> str:

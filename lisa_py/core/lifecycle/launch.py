@@ -16,7 +16,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
 from lisa_py.contract.quoting import quote
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import nesting
+from lisa_py.core.lifecycle import environment, nesting
 from lisa_py.core.lifecycle.nesting import NestedDetection
 from lisa_py.host.run import find_program
 from lisa_py.store import agent_facts
@@ -145,7 +145,12 @@ def resolve_launch(request: LaunchRequest) -> ResolvedLaunch:
         nesting.build_override(policy, intent) if custom else nesting.detect_nesting(agent, launch, policy, intent)
     )
     added = detection.auto_bypass and not detection.has_bypass_arg
-    launch = msgspec.structs.replace(launch, bypass=added, full_auto=detection.has_full_auto_arg)
+    launch = msgspec.structs.replace(
+        launch,
+        bypass=added,
+        full_auto=detection.has_full_auto_arg,
+        nested=nesting.is_nested(detection, launch.prompt),
+    )
     return ResolvedLaunch(
         agent=agent, launch=launch, nested_policy=policy, nesting_intent=intent, detection=detection, custom=custom
     )
@@ -256,6 +261,31 @@ def prepare_launch(
             agent=agent.name,
         )
     return PreparedLaunch(plan=agent.plan_launch(launch, found), facts=found, launch=launch)
+
+
+class ShownLaunch(Struct, frozen=True, kw_only=True):
+    """A start as shown to users, nothing of which is prepared."""
+
+    command: str
+    notes: tuple[str, ...] = ()
+
+
+def show_launch(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> ShownLaunch:
+    """Return the command line of a start here, adapted to the installed agent; change nothing.
+
+    Raise LisaError(agent_command_build_failed).
+    """
+    command, agent = resolved.command, resolved.agent
+    if resolved.custom:
+        return ShownLaunch(command=command)
+    environ = environment.inherit_environment(ctx)
+    found = read_facts(ctx, agent, environ)
+    if agent.binaries and not found.binary:
+        note = f"{agent.name} is not on PATH: the command is not adapted to its version"
+        return ShownLaunch(command=command, notes=(note,))
+    request = msgspec.structs.replace(resolved.launch, project_root=project_root, environ=environ)
+    plan = agent.plan_launch(request, found)
+    return ShownLaunch(command=plan.command, notes=plan.notes)
 
 
 def hook_path() -> str:

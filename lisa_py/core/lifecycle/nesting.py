@@ -138,6 +138,15 @@ def _decide(
     return "no_nested_hint", ""
 
 
+def is_nested(detection: NestedDetection, prompt: str) -> bool:
+    """Return True if the agent is to call lisa itself, in a sandbox or not."""
+    if detection.auto_bypass or detection.nesting_intent == "nested":
+        return True
+    if detection.nested_policy == "off" or detection.nesting_intent == "neutral":
+        return False
+    return any(not span.non_executable for hint in _HINTS for span in _find_spans(prompt, hint))
+
+
 def build_override(policy: str, intent: str) -> NestedDetection:
     """Return the decision for a custom command, which is never changed."""
     return NestedDetection(nested_policy=policy, nesting_intent=intent, reason="custom_command_override")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from lisa_py.contract.records import SessionMeta, SessionState
@@ -11,8 +12,10 @@ from lisa_py.core.lifecycle.launch import PreparedLaunch
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
+from lisa_py.host.run import find_program
 from lisa_py.store import json_records, session_folder, session_records
 from lisa_py.store.oauth_tokens import TokenReservation
+from lisa_py.store.paths import SessionRef
 
 INPUT_HEAD = 4000
 
@@ -40,6 +43,8 @@ def write_session_files(
         socket=spawn_plan.server.socket,
     )
     all_variables = {**environ, **plan.env, **routing}
+    if spawn_plan.start.launch.nested:
+        all_variables["PATH"] = _add_launcher(ref, environ.get("PATH", os.defpath))
     files.write(ref.environment, environment.build_script(all_variables, spawn_plan.server.environment()))
     files.write(ref.command, plan.script + "\n")
     if plan.stdin is not None:
@@ -50,6 +55,15 @@ def write_session_files(
     session_records.write_meta(ref, meta)
     json_records.save(ref.state, _initial_state(spawn_plan, prepared, now))
     return meta
+
+
+def _add_launcher(ref: SessionRef, path: str) -> str:
+    """Return a PATH on which the tools of the agent find lisa; write a launcher where the caller's has none."""
+    if find_program("lisa", path):
+        return path
+    folder = files.ensure_private_dir(ref.file("bin"))
+    files.write(os.path.join(folder, "lisa"), environment.launcher_script(), mode=0o700)
+    return f"{path}{os.pathsep}{folder}"
 
 
 def _initial_state(spawn_plan: SpawnPlan, prepared: PreparedLaunch, now: float) -> SessionState:

@@ -27,6 +27,8 @@ class SpawnReport(Struct, frozen=True, kw_only=True):
 
     spawn_plan: SpawnPlan
     meta: SessionMeta
+    command: str
+    """The command line that runs, without what lisa adds for itself."""
     end: EndRecord | None = None
     """End of the command, if it has already ended."""
     output: str = ""
@@ -100,7 +102,8 @@ class _SpawnAttempt:
         meta = self._open_pane(meta)
         start_seconds = startup.wait_for_start(ctx, plan.server, plan.ref, plan.run_id)
         spawned = self._check_early_end(
-            SpawnReport(spawn_plan=plan, meta=meta, oauth_warning=self._token.warning), start_seconds
+            SpawnReport(spawn_plan=plan, meta=meta, command=prepared.plan.command, oauth_warning=self._token.warning),
+            start_seconds,
         )
         return self._send_prompt(spawned) if prepared.plan.send_prompt and spawned.end is None else spawned
 
@@ -208,6 +211,7 @@ class SpawnPreview(Struct, frozen=True, kw_only=True):
     """A spawn that was not executed."""
 
     spawn_plan: SpawnPlan
+    shown: launch.ShownLaunch
     startup_command: str
     env: Mapping[str, str]
     token: TokenReservation
@@ -227,6 +231,7 @@ def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnPreview:
     command = startup.supervisor_command(plan.ref, plan.run_id, plan.mode)
     return SpawnPreview(
         spawn_plan=plan,
+        shown=launch.show_launch(ctx, plan.start, plan.ref.project.root),
         startup_command=" ".join(quote(word) for word in command),
         env={**routing, **secret},
         token=token,
@@ -269,7 +274,7 @@ def summarize_spawn(report: SpawnReport) -> SpawnSummary:
         run_id=plan.run_id,
         project_root=meta.project_root,
         socket_path=meta.socket_path,
-        command=meta.start_command,
+        command=report.command,
         pane_pid=meta.pane_pid,
         agent_session_id=meta.agent_session_id or UNSET,
         prompt_sent=UNSET if report.prompt_sent is None else report.prompt_sent,

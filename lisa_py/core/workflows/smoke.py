@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-import lisa_py
 from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import CancellationError, LisaError
@@ -16,6 +14,7 @@ from lisa_py.contract.quoting import quote_posix
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import tree
 from lisa_py.core.lifecycle import kill, launch
+from lisa_py.core.lifecycle.environment import launcher_script
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.output.capture import capture_session
@@ -74,13 +73,6 @@ def _apply_profile(request: SmokeRequest, profile: smoke_plan.SmokeProfile | Non
     return msgspec.structs.replace(
         request, model=smoke_checks.resolve_nested_model(model), prompt_style=style, matrix_file=matrix
     )
-
-
-def program_text() -> str:
-    """Return a launcher script for this lisa that does not depend on PATH or the current folder."""
-    above = os.path.dirname(os.path.dirname(lisa_py.__file__))
-    start = f"import sys; sys.path.insert(0, {above!r}); from lisa_py.cli.main import entry; entry()"
-    return f'#!/bin/sh\nexec {quote_posix(sys.executable)} -P -c {quote_posix(start)} "$@"\n'
 
 
 class _SmokeRunner:
@@ -181,7 +173,7 @@ class _SmokeRunner:
 
     def _write_scripts(self) -> None:
         try:
-            smoke_files.save(self._plan, "lisa", program_text(), executable=True)
+            smoke_files.save(self._plan, "lisa", launcher_script(), executable=True)
             for level in reversed(self._plan.levels):
                 text = smoke_plan.build_script(self._plan, level)
                 smoke_files.save(self._plan, os.path.basename(level.script), text, executable=True)

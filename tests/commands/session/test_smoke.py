@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lisa_py.core.workflows.smoke import program_text
+from lisa_py.core.lifecycle.environment import launcher_script
 from tests.lisa_host import CallResult, LisaHost
 from tests.polling import wait_until
 
@@ -170,7 +170,7 @@ def nested(machine: LisaHost, *words: str) -> subprocess.CompletedProcess[str]:
     script = machine.folder / "smoke-nested"
     script.write_text((TOP / "smoke-nested").read_text())
     launcher = machine.folder / "lisa"
-    launcher.write_text(program_text())
+    launcher.write_text(launcher_script())
     for path in (script, launcher):
         path.chmod(0o700)
     return subprocess.run([script, *words], env=machine.env, capture_output=True, text=True, check=False, timeout=90)

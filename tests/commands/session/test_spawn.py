@@ -121,6 +121,21 @@ def test_trust_is_set_on_request(machine: LisaHost) -> None:
     assert config["projects"][str(machine.project)]["hasTrustDialogAccepted"] is True
 
 
+def test_nested_agent_finds_lisa_without_the_callers_path(machine: LisaHost, fleet: Fleet) -> None:
+    words = ("--command", "lisa version >out; command -v lisa >>out", "--nesting-intent", "nested")
+    machine.env["PATH"] = "/usr/bin:/bin"
+    assert machine.lisa("session", "spawn", "--session", "lisa-x", *words).code == 0
+    assert fleet.wait_until_ended("lisa-x") == 0
+    version, place = (machine.project / "out").read_text().splitlines()[-2:]
+    assert version.startswith("lisa")
+    assert place == str(fleet.folder("lisa-x") / "bin" / "lisa")
+    machine.add_program("lisa", "#!/bin/sh\necho mine\n")
+    machine.env["PATH"] = f"{machine.bin}:/usr/bin:/bin"
+    assert machine.lisa("session", "spawn", "--session", "lisa-y", *words).code == 0
+    assert fleet.wait_until_ended("lisa-y") == 0
+    assert (machine.project / "out").read_text().splitlines() == ["mine", str(machine.bin / "lisa")]
+
+
 # -- dry run ----------------------------------------------------------------------------------------------------
 
 

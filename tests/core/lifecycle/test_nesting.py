@@ -55,6 +55,24 @@ def test_the_first_rule_that_applies_decides(given: dict[str, str], reason: str,
     assert (found.reason, found.auto_bypass) == (reason, bypass)
 
 
+@pytest.mark.parametrize(
+    ("given", "nested"),
+    [
+        ({"prompt": "Use ./lisa"}, True),
+        ({"mode": "interactive", "prompt": "Use ./lisa"}, True),
+        ({"mode": "interactive", "intent": "nested"}, True),
+        ({"args": BYPASS, "prompt": "Use ./lisa"}, True),
+        ({"args": BYPASS, "prompt": "hi"}, False),
+        ({"policy": "force"}, True),
+        ({"policy": "off", "prompt": "Use ./lisa"}, False),
+        ({"intent": "neutral", "prompt": "Use ./lisa"}, False),
+        ({"prompt": "hi"}, False),
+    ],
+)
+def test_agent_that_is_to_call_lisa_is_nested(given: dict[str, str], nested: bool) -> None:
+    assert nesting.is_nested(detect(**given), given.get("prompt", "")) is nested
+
+
 def test_what_matched_is_named() -> None:
     assert detect("Use ./lisa").matched_hint == "./lisa"
     assert detect(intent="nested").matched_hint == "nesting-intent:nested"
