@@ -29,6 +29,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     raw: Annotated[bool, Flag(help="pane instead of the transcript")] = False
     transcript: Annotated[bool, Flag(help="transcript only, with deltas")] = False
+    last: Annotated[bool, Flag(help="only the last answer of the agent")] = False
     lines: flags.Lines = 200
     delta_from: flags.DeltaFrom = ""
     cursor_file: flags.CursorFile = ""
@@ -115,11 +116,21 @@ def _uses_default_source(args: Args) -> bool:
     return not args.raw and not args.transcript
 
 
+def _has_other_part(args: Args) -> bool:
+    """Return True if the flags select a part of the output other than the last answer."""
+    return bool(args.raw or args.summary or args.delta_from or args.cursor_file or _has_markers(args))
+
+
 CONFLICTS: tuple[tuple[Callable[[Args], object], str, str], ...] = (
     (
         lambda args: args.raw and args.transcript,
         "raw_incompatible_with_transcript",
         "--raw cannot be combined with --transcript",
+    ),
+    (
+        lambda args: args.last and _has_other_part(args),
+        "last_incompatible_with_part",
+        "--last cannot be combined with --raw, --delta-from, --cursor-file, --summary or --markers",
     ),
     (
         lambda args: args.delta_from and _uses_default_source(args),
@@ -216,6 +227,8 @@ def _build_conversation(captured: CaptureResult, form: str) -> dict[str, Any]:
     conversation = captured.excerpt
     if conversation is None:
         return {}
+    if captured.is_answer:
+        return {"capture": captured.text}
     fields: dict[str, Any] = {"agent_session": conversation.session_id, "message_count": len(conversation.messages)}
     if field := agents.get_or_default(captured.agent).capture_field:
         fields[field] = conversation.session_id
@@ -276,8 +289,9 @@ def text(answer: SessionCaptureResult, args: Args) -> str:
     output = next(
         (output for output in (answer.summary, answer.semantic_delta, answer.capture) if output is not UNSET), ""
     )
-    # deltas are exact, so that they can be concatenated; text for people ends with a newline
-    is_complete = answer.delta_mode is not UNSET or not output or output.endswith("\n")
+    # a pane delta may end within a line, so that deltas can be concatenated; other text ends with a newline
+    is_pane_delta = answer.delta_mode is not UNSET and answer.source == "pane"
+    is_complete = is_pane_delta or not output or output.endswith("\n")
     return output if is_complete else output + "\n"
 
 
@@ -297,12 +311,15 @@ COMMAND = Command(
         "semantic_cursor_read_failed",
         "semantic_cursor_write_failed",
         "transcript_unavailable",
+        "no_answer_yet",
     ),
-    example="lisa session capture --session lisa-demo-1\n"
+    example="lisa session capture --session lisa-demo-1 --last\n"
     "lisa session capture --session lisa-demo-1 --raw --cursor-file /tmp/demo.cursor --json-min",
     notes="""\
 The transcript of the agent is preferred: it has the whole conversation, tool calls and errors. Without a transcript the
-pane is read, and `fallbackReason` has the reason. --raw reads the last --lines lines of the pane, wrapped lines joined.
+pane is read, and `fallbackReason` has the reason. --last prints the agent's text after its last tool call, without the
+prompt, and refuses while there is none (`no_answer_yet`). --raw reads the last --lines lines of the pane, wrapped lines
+joined.
 
 Offsets count all output of the session, so that a delta begins exactly where the last one ended. If that place is lost
 (a redrawn screen, a trimmed history, another session of the same name) all output is repeated and `deltaReset` has the

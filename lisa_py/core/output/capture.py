@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract import command_line
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.core.context import Context
 from lisa_py.core.output import conversation, markers, pane_capture, pane_text, summary, transcript_capture
@@ -23,8 +24,8 @@ def capture_session(ctx: Context, ref: SessionRef, request: CaptureRequest) -> C
     """Capture a session; only requested cursor files are written.
 
     Works for ended sessions that are still kept. Raise LisaError: session_not_found, tmux_unavailable,
-    invalid_cursor_file, invalid_delta_from, invalid_redact_rules, transcript_unavailable, cursor_file_write_failed,
-    semantic_cursor_read_failed, semantic_cursor_write_failed.
+    invalid_cursor_file, invalid_delta_from, invalid_redact_rules, transcript_unavailable, no_answer_yet,
+    cursor_file_write_failed, semantic_cursor_read_failed, semantic_cursor_write_failed.
     """
     reader = CaptureReader(ctx, request)
     taken = _read_session(ctx, ref, request, reader)
@@ -38,12 +39,14 @@ def _read_session(ctx: Context, ref: SessionRef, request: CaptureRequest, reader
     pane, trouble = _try_find_pane(ctx, ref)
     found = conversation.locate(ctx, ref, pane)
     reason = found.reason
+    if not reason and request.last:
+        return _from_answer(ref, reader, found)
     if not reason:
         taken = transcript_capture.capture_transcript(ctx, found, request, reader)
         if taken.excerpt.messages or reader.wants_delta:
             return _from_transcript(ctx, ref, request, reader, taken, found.agent.name)
         reason = "transcript_empty"
-    if request.source == "transcript":
+    if request.source == "transcript" or request.last:
         raise LisaError(
             "transcript_unavailable",
             f"{ref.session} has no transcript to read ({reason}); --raw reads its pane",
@@ -51,6 +54,19 @@ def _read_session(ctx: Context, ref: SessionRef, request: CaptureRequest, reader
     if trouble is not None:
         raise trouble
     return _from_pane(ctx, ref, request, reader, _read_pane(ctx, ref, pane), reason)
+
+
+def _from_answer(ref: SessionRef, reader: CaptureReader, found: conversation.TranscriptLocation) -> CaptureResult:
+    answer = transcript_capture.mask_excerpt(conversation.read_answer(found), reader.mask)
+    if not answer.messages:
+        cause = "; ".join(f"{problem.error}: {problem.text}" for problem in answer.problems)
+        raise LisaError(
+            "no_answer_yet",
+            f"{ref.session} has no answer to its last prompt{f' ({cause})' if cause else ''};"
+            f" {command_line.build('session monitor', session=ref.session)} waits for the end of the turn",
+            session=ref.session,
+        )
+    return CaptureResult(source="transcript", text=answer.text, agent=found.agent.name, excerpt=answer, is_answer=True)
 
 
 def _read_pane(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -> PaneText:

@@ -18,6 +18,8 @@ class CaptureRequest(Struct, frozen=True, kw_only=True):
 
     source: str = "auto"
     """auto (transcript first), transcript or pane."""
+    last: bool = False
+    """True: only the newest answer of the agent."""
     lines: int = 200
     limited: bool = False
     """True if the number of lines was given: then it limits transcripts and deltas, too."""
@@ -65,6 +67,8 @@ class CaptureResult(Struct, frozen=True, kw_only=True):
     """The delta if requested, else the whole text."""
     agent: str = ""
     excerpt: TranscriptExcerpt | None = None
+    is_answer: bool = False
+    """True if the text is the newest answer of the agent."""
     fallback_reason: str = ""
     """Reason why the transcript was not read although requested."""
     progress: Progress = Progress()

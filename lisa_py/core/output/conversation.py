@@ -144,6 +144,33 @@ def read_after(location: TranscriptLocation, moment: float) -> TranscriptExcerpt
     )
 
 
+def read_answer(location: TranscriptLocation) -> TranscriptExcerpt:
+    """Return the newest answer to the last prompt, without messages if there is none.
+
+    It is the agent's text after its last tool call, and of several turns (helpers, background shells) of the last one.
+    """
+    frames, _, end = transcript.read_backwards(
+        location.agent,
+        location.binding.transcript,
+        lambda frames, end: any(_is_prompt(frame) for frame in frames),
+        block=BLOCK_BYTES,
+        limit=MAX_READ_BYTES,
+    )
+    turn = transcript.sort_by_time(frames)
+    turn = turn[max((at + 1 for at, frame in enumerate(turn) if _is_prompt(frame)), default=0) :]
+    spoken = [at for at, frame in enumerate(turn) if frame.kind in ("assistant", "result") and frame.text.strip()]
+    breaks = [
+        at for at, frame in enumerate(turn) if frame.kind in ("tool_use", "turn_end") and at < max(spoken, default=0)
+    ]
+    answer = [turn[at] for at in spoken if at > max(breaks, default=-1)]
+    failures = [frame for frame in turn if frame.kind == "error"] if not answer else []
+    return _build_excerpt(location, answer or failures, end)
+
+
+def _is_prompt(frame: Frame) -> bool:
+    return frame.kind == "user" and bool(frame.text.strip())
+
+
 def _read_backwards(
     location: TranscriptLocation,
     enough: Callable[[list[Frame], int], bool],

@@ -253,6 +253,9 @@ def test_debug_summary_is_redacted(machine: LisaHost) -> None:
         (["--lines", "0"], "invalid_lines"),
         (["--token-budget", "x"], "invalid_token_budget"),
         (["--raw", "--transcript"], "raw_incompatible_with_transcript"),
+        (["--last", "--raw"], "last_incompatible_with_part"),
+        (["--last", "--transcript", "--delta-from", "1"], "last_incompatible_with_part"),
+        (["--last", "--markers", "x"], "last_incompatible_with_part"),
         (["--bogus"], "unknown_flag"),
         (["--delta-from", "1", "--summary", "--markers", "x"], "delta_requires_raw_capture"),
     ],
@@ -331,6 +334,59 @@ def test_transcript_supports_deltas(machine: LisaHost) -> None:
     assert stage.lisa("capture", "--transcript", "--delta-from", "0").json["messages"] == first["messages"]
     later = stage.lisa("capture", "--transcript", "--delta-from", f"@{time.time() + 60:.0f}").json
     assert later["messages"] == []
+
+
+def test_text_of_a_transcript_delta_ends_with_a_newline(machine: LisaHost) -> None:
+    cursor = str(machine.folder / "cursor")
+    stage = SessionHarness(machine).spawn("[say one] go", mode="exec")
+    stage.wait_until_ended()
+    words = ("--transcript", "--cursor-file", cursor)
+    assert capture(machine, *words, name=stage.name).out == "> [say one] go\n\none\n"
+    assert capture(machine, *words, name=stage.name).out == ""
+
+
+# -- the last answer ------------------------------------------------------------------------------------------------
+
+
+def test_last_answer_comes_without_prompt_and_older_text(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn()
+    stage.send("[say first] go")
+    stage.wait_for_state("idle", queued=0)
+    stage.send("[say looking] [run echo x] [say all done] go")
+    stage.wait_for_state("idle", queued=0)
+    assert capture(machine, "--last", name=stage.name).out == "all done\n"
+    answer = stage.lisa("capture", "--last", "--json-min").json
+    assert set(answer) == {"session", "source", "capture", "stderrPolicy"}
+    assert answer["capture"] == "all done"
+    assert stage.lisa("capture", "--last").json["capture"] == "all done"
+
+
+def test_last_answer_of_an_ended_run(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[say the answer] go", mode="exec")
+    stage.wait_until_ended()
+    assert stage.lisa("capture", "--last").json["capture"] == "the answer"
+
+
+def test_missing_answer_is_not_an_older_one(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn()
+    stage.send("[say first] go")
+    stage.wait_for_state("idle", queued=0)
+    stage.send("[wait 600] [say never] go")
+    refused = stage.lisa("capture", "--last")
+    assert (refused.code, refused.json["errorCode"]) == (1, "no_answer_yet")
+    assert f"lisa session monitor --session '{stage.name}'" in refused.json["error"]
+
+
+def test_last_answer_is_redacted(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[say write to ann@example.com] go", mode="exec")
+    stage.wait_until_ended()
+    answer = stage.lisa("capture", "--last", "--redact", "emails").json
+    assert "ann@" not in answer["capture"] and answer["redacted"] == {"emails": 1}
+
+
+def test_last_answer_needs_a_transcript(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).run("sleep 60")
+    assert stage.lisa("capture", "--last").json["errorCode"] == "transcript_unavailable"
 
 
 def test_missing_transcript_falls_back_to_pane_with_reason(machine: LisaHost) -> None:

@@ -123,6 +123,7 @@ def _plan(*codes: str, meta: SessionMeta | None = None) -> recovery.RecoveryPlan
 
 CLAUDE = SessionMeta(session="lisa-a", agent="claude", mode="interactive", start_command="claude 'x'")
 CODEX = SessionMeta(session="lisa-a", agent="codex", mode="exec", start_command="codex exec 'go' --model 'gpt-6'")
+EMPTY = SessionMeta(session="lisa-a", agent="codex", mode="exec")
 CUSTOM = SessionMeta(session="lisa-a", agent="codex", mode="exec", custom_command=True, start_command="make 'it good'")
 
 
@@ -137,6 +138,10 @@ def test_a_session_is_started_again_as_what_it_was() -> None:
     assert _plan("terminal_crashed", meta=CUSTOM).steps[-1].command == (
         "lisa session spawn --agent codex --mode exec --project-root '/p' --command 'make '\"'\"'it good'\"'\"'' --json"
     )
+
+
+def test_records_without_a_command_line_have_no_model() -> None:
+    assert target.derive_options(EMPTY).model == ""
 
 
 def test_generated_name_replaces_missing_records() -> None:

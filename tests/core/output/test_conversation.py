@@ -6,6 +6,8 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from lisa_py import agents
 from lisa_py.agents.base import Binding
 from lisa_py.core.output import conversation
@@ -144,3 +146,42 @@ def test_poll_cost_does_not_grow_with_transcript(tmp_path: Path) -> None:
             best = min(best, time.perf_counter() - began)
         cost[path] = best
     assert cost[large] < cost[small] * 10
+
+
+def test_newest_answer_is_that_of_the_last_turn(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    call = record("tool_use", "ls", tool="shell", toolId="a", at=2)
+    path.write_text(turn(0) + record("user", "look", at=1.5) + record("assistant", "well", at=1.8) + call)
+    assert [m.text for m in conversation.read_answer(located(path)).messages] == ["well"]
+    with path.open("a") as file:
+        file.write(record("assistant", "two", at=3) + record("assistant", "files", at=3.1))
+        file.write(record("turn_end", reason="completed", at=3.2))
+    assert conversation.read_answer(located(path)).text == "two\n\nfiles"
+    with path.open("a") as file:
+        file.write(record("turn_start", at=9) + record("assistant", "the shell has ended", at=9.5))
+    assert conversation.read_answer(located(path)).text == "the shell has ended"
+
+
+def test_failed_turn_has_a_problem_instead_of_an_answer(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(turn(0) + record("user", "look", at=2) + record("error", "slow down", at=3, error="rate_limit"))
+    answer = conversation.read_answer(located(path))
+    assert (answer.messages, [problem.error for problem in answer.problems]) == ((), ["rate_limit"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("claude-exec-retries", "recovered"),
+        ("claude-queued", "two"),
+        ("claude-steered", "after the escape"),
+        ("claude-tasks", "all"),
+        ("claude-thinking", "x"),
+        ("codex-exec", "said hi"),
+        ("codex-interactive", ""),
+    ],
+)
+def test_newest_answer_of_recorded_transcripts(name: str, text: str) -> None:
+    path = Path(__file__).parents[2] / "agents" / "transcripts" / f"{name}.jsonl"
+    place = TranscriptLocation(agents.get(name.partition("-")[0]), Binding(session_id="s", transcript=str(path)))
+    assert conversation.read_answer(place).text == text
