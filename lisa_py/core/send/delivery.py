@@ -78,7 +78,11 @@ def _paste(target: SendTarget, text: str) -> None:
     try:
         outcome = target.tmux.paste(target.pane_id, text.encode())
     except TmuxUnavailable as problem:
-        raise LisaError("send_text_failed", f"the text was not typed: {problem.message}") from problem
+        if not target.is_custom and target.wait_until_shown(text, PASTE_VISIBLE_SECONDS):
+            return  # pasted before the error
+        raise LisaError(
+            "send_text_failed", f"no sign that the text was typed to {target.ref.session}: {problem.message}"
+        ) from problem
     if outcome != "ok":
         raise target.build_gone_error(outcome)
 

@@ -204,6 +204,33 @@ def test_unsubmitted_text_of_a_killed_sender_is_cleared(stage: SessionHarness) -
     assert stage.prompts() == ["[say next]"]
 
 
+def break_next_paste(stage: SessionHarness, script: str) -> None:
+    """Let the first paste run a shell script with the real tmux as $REAL, then report an error."""
+    once = stage.machine.folder / "once"
+    strike = f"REAL={shutil.which('tmux')}; mkdir {once} 2>/dev/null && {{ {script}; echo no reason >&2; exit 1; }}"
+    program = f'#!/bin/sh\ncase "$*" in *paste-buffer*) {strike};; esac\nexec {shutil.which("tmux")} "$@"\n'
+    stage.machine.add_program("tmux", program)
+
+
+def test_a_text_that_tmux_typed_despite_an_error_is_submitted(stage: SessionHarness) -> None:
+    stage.spawn()
+    break_next_paste(stage, '"$REAL" "$@" >/dev/null')
+    assert stage.send("[say once]").json["delivered"] is True
+    stage.wait_for_text("● once")
+    assert stage.prompts() == ["[say once]"]
+
+
+def test_a_text_that_tmux_did_not_type_is_refused(stage: SessionHarness) -> None:
+    stage.spawn()
+    break_next_paste(stage, "true")
+    refused = stage.send("[say lost]")
+    assert (refused.code, refused.json["errorCode"]) == (1, "send_text_failed")
+    assert "no reason" in refused.json["error"]
+    assert stage.send("[say next]").json["delivered"] is True
+    stage.wait_for_text("● next")
+    assert stage.prompts() == ["[say next]"]
+
+
 def type_draft(stage: SessionHarness, text: str) -> None:
     assert stage.lisa("send", "--keys", text).json["ok"] is True
     stage.wait_for_text(f"❯ {text}")
