@@ -112,9 +112,9 @@ class Claude(base.Agent):
         return transcript.parse_frames(line, offset)
 
     def is_noise(self, line: str) -> bool:
-        from lisa_py.agents._claude import screen  # noqa: PLC0415 - not on the way of a status read
+        from lisa_py.agents._claude import layout  # noqa: PLC0415 - only pane captures
 
-        return screen.is_noise(line)
+        return layout.is_noise(line)
 
     def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
         from lisa_py.agents._claude.screen import dialog_part  # noqa: PLC0415 - not on the way of a status read

@@ -82,9 +82,9 @@ class Codex(Agent):
         return transcript.parse_frames(line, offset)
 
     def is_noise(self, line: str) -> bool:
-        from lisa_py.agents._codex import screen  # noqa: PLC0415 - only pane captures
+        from lisa_py.agents._codex import layout  # noqa: PLC0415 - only pane captures
 
-        return screen.is_noise(line)
+        return layout.is_noise(line)
 
     def layout(self) -> Layout:
         from lisa_py.agents._codex.layout import LAYOUT  # noqa: PLC0415 - only pane texts

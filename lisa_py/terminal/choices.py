@@ -18,11 +18,17 @@ class ScreenChoice(Struct, frozen=True):
 
 
 _CURSOR = re.compile(r"^(\s*)([❯›>]) +(?:(\d+)\. +)?(\S.*)$")
+_POINTER = re.compile(r"[❯›>](?= )")
 _NUMBERED = re.compile(r"^ *(\d+)\. +(\S.*)$")
 _ALWAYS = re.compile(r"always|don.t ask|do not ask|trust all|this session", re.IGNORECASE)
 _NO = re.compile(r"(no|deny|reject|decline|cancel|back|stay|continue without)\b", re.IGNORECASE)
 _LEAVE = re.compile(r"(exit|quit|leave)\b", re.IGNORECASE)
 _YES = re.compile(r"(yes|allow|approve|accept|trust|continue|proceed|ok)\b", re.IGNORECASE)
+
+
+def strip_cursor(line: str) -> str:
+    """Return a line of a list as it looks if another line is selected."""
+    return _POINTER.sub(" ", line)
 
 
 def find_choices(screen: str) -> tuple[ScreenChoice, ...]:

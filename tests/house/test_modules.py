@@ -126,3 +126,17 @@ def _imported_packages() -> Iterator[str]:
             for name in names:
                 yield name.partition(".")[0]
                 yield ".".join(name.split(".")[:2])
+
+
+def test_signs_of_agents_are_in_agent_files_only() -> None:
+    """Other code uses the layout and the functions of the agent; `terminal` knows pointers of any choice list."""
+    signs = [agents.get(name).layout() for name in agents.names()]
+    glyphs = set("".join(sign.input_glyphs + sign.below_spinner for sign in signs))
+    assert {"❯", "›"} <= glyphs
+    shown = {
+        f"{path}:{word.lineno}"
+        for path, tree in parse_modules().items()
+        for word in string_constants(tree)
+        if path.parts[0] not in ("agents", "pane", "terminal") and glyphs & set(word.value)
+    }
+    assert not shown

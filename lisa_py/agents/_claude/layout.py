@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from lisa_py.terminal import layout
@@ -16,6 +17,18 @@ LAYOUT = layout.Layout(
     furniture=r"\? for shortcuts|← for agents|(?:⏸|⏵⏵) .* on\b|-- (?:INSERT|NORMAL) --"
     r"|✻ \S+ for (?:\d+[hms] ?)+(?:· .*)?\Z",  # a random verb and a duration below each answer
 )
+_NOISE = (
+    re.compile(r"^\s*[▐▝▘▛▜█▙▟▀▄ ]{4,}\s+(?:Claude Code v|\S.*·|[/~])"),
+    re.compile(r"^╭─+ Claude Code v"),
+    re.compile(r"^╰─{20,}╯$"),
+    re.compile(r"^│.*(?:[▐▝▘▛▜█]{2}|Welcome back|Tips for getting started|What's new|Claude Code changelog|─{20,})"),
+    re.compile(r"^│ +\S.*(?:Run /init|Ask Claude to|Usage Billing|Claude (?:Max|Pro|Team|API))"),
+    re.compile(r"^│ {3,}(?:\S.*)? {3,}│ {20,}│$"),
+    re.compile(r"^Welcome to Claude Code"),
+    re.compile(r"^\s*(?:⏸|⏵⏵) .*\bon\b"),
+    re.compile(r"^\s*\? for shortcuts"),
+    re.compile(r"^\s+tmux focus-events off"),
+)
 _WELCOME_FACTS = ("getting started", "welcome back")
 
 
@@ -23,3 +36,8 @@ def banner_end(lines: Sequence[str], row: int) -> int:
     """Return the row after the welcome box or update notice; the row itself if there is none."""
     welcome = layout.welcome_end(lines, row, "claude", _WELCOME_FACTS)
     return max(welcome, layout.update_notice_end(lines, row, "claude"))
+
+
+def is_noise(line: str) -> bool:
+    """Return True if a line belongs to the welcome box, the start logo or the footer."""
+    return any(pattern.search(line) for pattern in _NOISE)

@@ -200,22 +200,3 @@ def dialog_part(screen: str) -> str:
 def _nonblank_lines(screen: str) -> list[str]:
     """Return the non-empty lines, with plain spaces."""
     return [line.rstrip() for line in screen.replace("\u00a0", " ").split("\n") if line.strip()]
-
-
-_NOISE = (
-    re.compile(r"^\s*[▐▝▘▛▜█▙▟▀▄ ]{4,}\s+(?:Claude Code v|\S.*·|[/~])"),
-    re.compile(r"^╭─+ Claude Code v"),
-    re.compile(r"^╰─{20,}╯$"),
-    re.compile(r"^│.*(?:[▐▝▘▛▜█]{2}|Welcome back|Tips for getting started|What's new|Claude Code changelog|─{20,})"),
-    re.compile(r"^│ +\S.*(?:Run /init|Ask Claude to|Usage Billing|Claude (?:Max|Pro|Team|API))"),
-    re.compile(r"^│ {3,}(?:\S.*)? {3,}│ {20,}│$"),
-    re.compile(r"^Welcome to Claude Code"),
-    re.compile(r"^\s*(?:⏸|⏵⏵) .*\bon\b"),
-    re.compile(r"^\s*\? for shortcuts"),
-    re.compile(r"^\s+tmux focus-events off"),
-)
-
-
-def is_noise(line: str) -> bool:
-    """Return True if a line belongs to the welcome box, the start logo or the footer."""
-    return any(pattern.search(line) for pattern in _NOISE)

@@ -17,12 +17,27 @@ LAYOUT = layout.Layout(
     r"|Worked for (?:\d+[hms] ?)+(?:• .*)?\Z",
     counters=("tokens used",),
 )
-_STARTUP = re.compile(
+_NOISE = re.compile(
     r"mcp: \S+ (?:starting|started|ready|connected|disabled|failed\b.*|error\b.*|cancell?ed\b.*|timed out\b.*)\Z"
     r"|mcp startup: "
+    r"|⚠\s*mcp client for "
     r"|⚠\s*mcp startup incomplete"
-    r"|⚠\s*under-development features enabled:",
-    re.IGNORECASE,
+    r"|(?:⚠|warning:)\s*under-development features enabled:"
+    r"|_client::streamablehttpclientworker"
+    r"|reading (?:additional input|prompt) from stdin\.\.\.\Z"
+    r"|warning: proceeding, even though we could not (?:create|update) path"
+    r"|warning: codex could not find bubblewrap on path\."
+    r"|hook: sessionstart(?: completed)?\Z"
+    r"|\S*\s*(?:error|warn)\s+(?:codex_\w+|rmcp)(?:::\w+)*: "
+)
+_LOG_NOISE = (
+    "rmcp::transport::worker: worker quit with fatal:",
+    "auth(tokenrefreshfailed(",
+    "auth error: oauth token refresh failed:",
+    "invalid_grant: invalid refresh token",
+    "codex_state::runtime: failed to open state db",
+    "codex_core::rollout::list: state db missing rollout path",
+    "codex_core::state_db: state db record_discrepancy",
 )
 _MCP_CLIENT = re.compile(r"⚠\s*mcp client for ", re.IGNORECASE)
 _HEADER = re.compile(rf"-{{4,}}\Z|user\Z|warning: |{_FACTS}|\S.{{0,40}} v\d+\.\d+\S*\Z", re.IGNORECASE)
@@ -30,11 +45,8 @@ _WELCOME_FACTS = ("model:", "directory:", "approval:", "sandbox:", "session id",
 
 
 def startup_end(lines: Sequence[str], row: int) -> int:
-    """Return the row after a start-up line, with the indented reason of a tool server; the row itself if none."""
-    line = lines[row].strip()
-    if _STARTUP.match(line):
-        return row + 1
-    if not _MCP_CLIENT.match(line):
+    """Return the row after a failed tool server and its indented reason; the row itself if there is none."""
+    if not _MCP_CLIENT.match(lines[row].strip()):
         return row
     end = row + 1
     while end < len(lines) and lines[end][:1] in (" ", "\t") and lines[end].strip():
@@ -51,3 +63,11 @@ def banner_end(lines: Sequence[str], row: int) -> int:
 def is_header(line: str) -> bool:
     """Return True for a line of the header of `codex exec`."""
     return _HEADER.match(line) is not None
+
+
+def is_noise(line: str) -> bool:
+    """Return True for a start-up line; lines of an answer are marked or indented and never match."""
+    low = line.strip().lower()
+    if not low or line.startswith(("•", "›", "■", "✔", "✗")):
+        return False
+    return bool(_NOISE.match(low)) or any(words in low for words in _LOG_NOISE)

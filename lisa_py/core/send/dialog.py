@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -10,6 +9,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
+from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ CLOSE_SECONDS = 1.5
 MAX_TRIES = 3
 CONTEXT_ROWS = 10
 DIALOG_POLL_SECONDS = 0.03
-_CURSOR = re.compile(r"[❯›>](?= )")
 
 
 class DialogAnswer(Struct, frozen=True, kw_only=True):
@@ -163,7 +162,7 @@ def _read_dialog(target: SendTarget) -> str:
     listed = target.agent.find_choices(screen)
     if not listed:
         return ""
-    lines = [_CURSOR.sub(" ", line) for line in screen.split("\n")]  # the selection does not matter
+    lines = [terminal_choices.strip_cursor(line) for line in screen.split("\n")]  # the selection does not matter
     row = max((at for at, line in enumerate(lines) if line.strip().endswith(listed[0].text)), default=len(lines))
     above = "\n".join(lines[:row])
     return "\n".join([*above.split("\n")[-CONTEXT_ROWS:], *(choice.text for choice in listed)])
