@@ -170,6 +170,28 @@ class InputPlan(Struct, frozen=True, kw_only=True):
     """Press Enter only once the box shows the text (and `settle_seconds` later)."""
 
 
+class Acceptance(Struct, frozen=True, kw_only=True):
+    """Evidence of what the agent did with a text; empty while there is none."""
+
+    source: str = ""
+    """The sign that the agent has it: hook, transcript, agent_file, title, screen."""
+    provisional: bool = False
+    """The agent has read the text, but may still refuse it (a hook of the user's runs before the turn)."""
+    refusal: str = ""
+    """Error code of a refusal: prompt_blocked_by_hook, command_unknown."""
+    reason: str = ""
+    """The agent's words about the refusal."""
+    joined_with: str = ""
+    """Other text of the input box that was submitted together with the text."""
+    altered: Mapping[str, int] = {}
+    """Number of parts that the agent replaced, by name: tab, invisible, image."""
+
+    @property
+    def is_final(self) -> bool:
+        """True if waiting longer would not change it."""
+        return bool(self.refusal or self.joined_with or (self.source and not self.provisional))
+
+
 class Agent:
     """One agent CLI. One subclass per file; the instance named AGENT is the registration."""
 
@@ -192,6 +214,8 @@ class Agent:
     """Field of the `session capture` answer that repeats the id of the conversation; empty: none."""
     session_variables: tuple[str, ...] = ()
     """Variables that a running agent sets for its children; a spawned session must not inherit them."""
+    exit_inputs: frozenset[str] = frozenset()
+    """Texts that end the agent."""
     probe_models: tuple[str, ...] = ()
     """Models to probe in this order if none is given."""
     folded_drafts: tuple[str, ...] = ()
@@ -261,6 +285,10 @@ class Agent:
         """Return the position in a turn at which the agent fires this hook (an entry of `view.hooks`)."""
         return ""
 
+    def is_foreign(self, hook: Mapping[str, object], binding: Binding) -> bool:
+        """Return True for a hook of another conversation, which the agent started from this pane."""
+        return False
+
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
         """Return files or folders whose change may mean a new state, besides the session folder."""
         return (binding.transcript,) if binding.transcript else ()
@@ -313,9 +341,9 @@ class Agent:
     def prepare_input(self, text: str, view: View) -> InputPlan:
         return InputPlan()
 
-    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
-        """Return the evidence that a text sent at `since` was accepted (hook, transcript, agent_file, title) or ""."""
-        return ""
+    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> Acceptance:
+        """Return the evidence of what this conversation did with a text sent at `since`."""
+        return Acceptance()
 
     def default_model(self) -> str:
         """Return the model behind the first short name; empty if the agent takes none."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lisa_py.agents import base
 from lisa_py.agents._claude import home, reports, session
-from lisa_py.agents.base import AgentLaunch, Binding, Composer, Facts, InputPlan, LaunchPlan, TurnEdge, View
+from lisa_py.agents.base import Acceptance, AgentLaunch, Binding, Composer, Facts, InputPlan, LaunchPlan, TurnEdge, View
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
@@ -32,6 +32,7 @@ class Claude(base.Agent):
     )
     capture_field = "claude_session"
     folded_drafts = ("[Pasted text", "[Image #")
+    exit_inputs = frozenset(("/exit", "/quit", "exit", "quit", ":q", ":q!", ":wq", ":wq!"))
     probe_models = ("sonnet", "haiku")
     session_variables = (
         "AI_AGENT",
@@ -98,6 +99,9 @@ class Claude(base.Agent):
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
         return reports.turn_edge(hook)
 
+    def is_foreign(self, hook: Mapping[str, object], binding: Binding) -> bool:
+        return session.is_foreign(hook, binding)
+
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
         return reports.watch_paths(view, binding)
 
@@ -153,7 +157,7 @@ class Claude(base.Agent):
 
         return claude_input.prepare_input(text, view)
 
-    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
+    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> Acceptance:
         from lisa_py.agents._claude import input as claude_input  # noqa: PLC0415 - not on the way of a status read
 
         return claude_input.find_acceptance(text, since, view, binding)

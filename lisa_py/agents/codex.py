@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, session, transcript
-from lisa_py.agents.base import Agent, AgentLaunch, Binding, Composer, Facts, InputPlan, LaunchPlan, TurnEdge, View
+from lisa_py.agents.base import (
+    Acceptance,
+    Agent,
+    AgentLaunch,
+    Binding,
+    Composer,
+    Facts,
+    InputPlan,
+    LaunchPlan,
+    TurnEdge,
+    View,
+)
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
@@ -21,6 +32,7 @@ class Codex(Agent):
     binaries = ("codex",)
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
+    exit_inputs = frozenset(("/exit", "/quit"))
     probe_models = ("gpt-5.3-codex", "gpt-5-codex")
     bypass_flag = BYPASS
     full_auto_flag = FULL_AUTO
@@ -126,7 +138,7 @@ class Codex(Agent):
 
         return codex_input.prepare_input(text, view)
 
-    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
+    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> Acceptance:
         from lisa_py.agents._codex import input as codex_input  # noqa: PLC0415 - as above
 
         return codex_input.find_acceptance(text, since, view, binding)

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 import lisa_py
 from lisa_py.agents.base import (
+    Acceptance,
     Agent,
     AgentLaunch,
     Binding,
@@ -238,17 +239,20 @@ class ScriptedAgent(Agent):
     def clear_keys(self, draft: str) -> tuple[str, ...]:
         return ("C-u",)
 
-    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> str:
-        body = text.strip()
+    def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> Acceptance:
+        body, joined = text.strip(), ""
         for frame in view.frames:
-            # earlier text in the box is part of the prompt
-            if frame.at >= since and frame.kind in ("user", "system") and frame.text.strip().endswith(body):
-                return "transcript"
+            seen = frame.text.strip()
+            if frame.at >= since and frame.kind in ("user", "system") and body in seen:
+                if seen == body:
+                    return Acceptance(source="transcript")
+                joined = seen.replace(body, " ", 1).strip() if frame.kind == "user" else joined
         for hook in view.hooks:
-            matches = body[:1000] in str(hook.get("prompt", ""))
+            # its hook program cuts long texts
+            matches = str(hook.get("prompt", "")).strip()[:1000] == body[:1000]
             if hook.get("hook") == "UserPromptSubmit" and matches and _number(hook.get("at")) >= since:
-                return "hook"
-        return ""
+                return Acceptance(source="hook")
+        return Acceptance(joined_with=joined)
 
 
 _KINDS = frozenset(

@@ -38,6 +38,9 @@ ErrorKind = Literal[
     "unknown",
 ]
 
+REFUSALS = {"prompt_blocked": "prompt_blocked_by_hook", "command_unknown": "command_unknown"}
+"""Reasons of system frames about an input that the agent refused, with their error codes."""
+
 
 class Usage(Answer, omit_defaults=True):
     """Tokens as reported by the agent."""
@@ -72,7 +75,7 @@ class Frame(Answer, omit_defaults=True):
     failed: bool = False
     error: ErrorKind = ""
     reason: str = ""
-    """For turn_end: completed, failed or interrupted."""
+    """For turn_end: completed, failed or interrupted; for system: the kind of a refusal, or the change of a queue."""
     usage: Usage | None = None
     todos: tuple[Todo, ...] = ()
     """For tool_use of a task-list tool: the whole current list."""

@@ -60,8 +60,12 @@ class SessionState(Struct, kw_only=True, rename="camel", omit_defaults=True):
     """True if that input is a prompt, which begins a turn (a slash command or a key need not)."""
     last_input_accepted_at: float = 0.0
     """Time of its acceptance by the agent; 0: not observed."""
+    last_input_refused: str = ""
+    """The agent's words if it refused that input; no turn begins."""
     draft: bool = False
     """A text was typed and not submitted: the next one is added to it."""
+    draft_text: str = ""
+    """That text, which the agent gets before the next one."""
     interrupted_at: float = 0.0
     """Time of an interrupting key without later input: its prompt may be in the input box again."""
     last_session_state: str = ""

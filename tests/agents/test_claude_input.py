@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from lisa_py.agents.base import InputPlan
+from lisa_py.agents.base import Acceptance, Binding, InputPlan
 from lisa_py.contract.frames import Frame
-from tests.agents.claude_views import AGENT, NOW, ClaudeHome, hook_record
+from tests.agents.claude_views import AGENT, NOW, OTHER, ClaudeHome, hook_record, recorded_frames
 
 EARLIER = hook_record("Stop", 30)
 
@@ -53,7 +55,7 @@ def test_enter_is_delayed_just_after_start(home: ClaudeHome) -> None:
 
 def accepted(home: ClaudeHome, text: str, *hooks: dict[str, object], **more: Any) -> str:
     view = home.view(*hooks, **more)
-    return AGENT.find_acceptance(text, NOW - 5, view, AGENT.bind(view))
+    return AGENT.find_acceptance(text, NOW - 5, view, AGENT.bind(view)).source
 
 
 def submit(ago: float, prompt: str) -> dict[str, object]:
@@ -71,8 +73,9 @@ def test_the_hook_of_the_prompt_shows_that_it_was_taken(home: ClaudeHome) -> Non
         ("a\tb  c\n", "a    b  c"),
         ("cafe\u0301", unicodedata.normalize("NFC", "cafe\u0301")),
         ("x" * 12_000, '\n<pasted_content id="1">\n' + "x" * 12_000 + '\n</pasted_content id="1">'),
-        ("new text", "left over\nnew text"),
         ("!now", " !now"),
+        ("/tmp/a/shot.png", "[Image #3]"),
+        ("'/tmp/a b.JPG' /tmp/c.webp", "[Image #1] [Image #2]"),
         ("\u202eto the left \u200bzero vs\ufe0f16", "to the left zero vs16"),
     ],
 )
@@ -118,5 +121,101 @@ def test_commands_are_seen_by_what_they_do(home: ClaudeHome) -> None:
     )
     frames = (Frame(kind="system", at=NOW - 4, text="/compact"),)
     assert accepted(home, "/compact", frames=frames) == "transcript"
-    frames = (Frame(kind="system", at=NOW - 4, text="Unknown command: /nosuch"),)
-    assert accepted(home, "/nosuch arg", frames=frames) == "transcript"
+
+
+# -- refused, joined, altered -----------------------------------------------------------------------------------------
+
+
+def evidence(home: ClaudeHome, text: str, *hooks: dict[str, object], **more: Any) -> Acceptance:
+    view = home.view(*hooks, **more)
+    return AGENT.find_acceptance(text, NOW - 5, view, AGENT.bind(view))
+
+
+def refused_frames(version: str) -> tuple[Frame, ...]:
+    return tuple(recorded_frames(f"refused-{version}"))
+
+
+@pytest.mark.parametrize("version", ["2.1.332", "2.1.197"])
+@pytest.mark.parametrize(
+    ("text", "code", "reason"),
+    [
+        ("this is FORBIDDEN", "prompt_blocked_by_hook", "policy: no"),
+        ("this BLOCKJ", "prompt_blocked_by_hook", "json reason"),
+        ("this CONT", "prompt_blocked_by_hook", "stop reason"),
+        ("/reviw the last commit", "command_unknown", "Unknown command: /reviw. Did you mean /review?"),
+    ],
+)
+def test_a_refusal_is_found_with_its_words(home: ClaudeHome, version: str, text: str, code: str, reason: str) -> None:
+    frames = refused_frames(version)
+    seen = AGENT.find_acceptance(text, frames[0].at - 1, home.view(submit(4, text), frames=frames), Binding())
+    assert (seen.refusal, seen.reason, seen.source) == (code, reason, "")
+
+
+@pytest.mark.parametrize("version", ["2.1.332", "2.1.197"])
+@pytest.mark.parametrize("text", ["hello there", "last", "/review the last commit", "this is FORBID", "/rev"])
+def test_refusals_of_other_texts_do_not_count(home: ClaudeHome, version: str, text: str) -> None:
+    frames = refused_frames(version)
+    assert AGENT.find_acceptance(text, frames[0].at - 1, home.view(frames=frames), Binding()).refusal == ""
+
+
+def test_a_slash_without_a_name_is_no_command(home: ClaudeHome) -> None:
+    line = {"type": "user", "message": {"role": "user", "content": "Commands are in the form `/command [args]`"}}
+    (frame,) = AGENT.parse_frames(json.dumps(line).encode(), 1)
+    assert frame.kind == "system"
+    frames = (structs.replace(frame, at=NOW),)
+    assert evidence(home, "/ text", frames=frames).refusal == "command_unknown"
+    assert evidence(home, "text", frames=frames).refusal == ""
+
+
+def test_own_hook_alone_is_provisional(home: ClaudeHome) -> None:
+    assert evidence(home, "do it", submit(4, "do it")).provisional
+    assert not evidence(home, "do it", submit(4, "do it"), hook_record("PreToolUse", 3)).provisional
+    kept = (Frame(kind="user", at=NOW - 4, text="do it"),)
+    assert not evidence(home, "do it", submit(4, "do it"), frames=kept).provisional
+
+
+def test_hook_of_another_session_does_not_count(home: ClaudeHome) -> None:
+    foreign = {**submit(4, "do it"), "session_id": OTHER}
+    home.write_live_file("idle", ago=9)
+    assert accepted(home, "do it", foreign) == ""
+    assert accepted(home, "do it", foreign, submit(3, "do it")) == "hook"
+
+
+def test_text_joined_with_a_draft_is_not_accepted(home: ClaudeHome) -> None:
+    for seen in (
+        evidence(home, "run the tests", submit(4, "only if\nrun the tests")),
+        evidence(home, "run the tests", frames=(Frame(kind="user", at=NOW - 4, text="only if run the tests"),)),
+    ):
+        assert (seen.source, seen.joined_with) == ("", "only if")
+    exact = (
+        Frame(kind="user", at=NOW - 4, text="only if run the tests"),
+        Frame(kind="user", at=NOW - 3, text="run the tests"),
+    )
+    assert evidence(home, "run the tests", frames=exact).source == "transcript"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen", "altered"),
+    [
+        ("a\tb\tc", "a    b    c", {"tab": 2}),
+        ("a\tb", "a\tb", {}),
+        ("zero\u200bwidth", "zerowidth", {"invisible": 1}),
+        ("/tmp/x.png", "[Image #7]", {"image": 1}),
+        ("plain", "plain", {}),
+    ],
+)
+def test_replaced_parts_are_counted(home: ClaudeHome, text: str, seen: str, altered: dict[str, int]) -> None:
+    assert evidence(home, text, frames=(Frame(kind="user", at=NOW - 4, text=seen),)).altered == altered
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [("/tmp/x.png", "[Image #7] [Image #8]"), ("look at /tmp/x.png now", "[Image #7] now"), ("x.txt", "[Image #7]")],
+)
+def test_other_attachments_are_not_the_image_path(home: ClaudeHome, text: str, seen: str) -> None:
+    assert evidence(home, text, frames=(Frame(kind="user", at=NOW - 4, text=seen),)).source == ""
+
+
+def test_enter_after_an_image_path_waits_for_the_attachment(home: ClaudeHome) -> None:
+    assert how(home, "/tmp/x.png").wait_for_echo
+    assert not how(home, "/tmp/x.txt").wait_for_echo

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lisa_py.agents.base import Binding, InputPlan
+from lisa_py.agents.base import Acceptance, Binding, InputPlan
 from lisa_py.contract.frames import Frame
 from tests.agents.codex_views import AGENT, NOW, THREAD, pane, view
 
@@ -17,7 +17,7 @@ def prepare_input(text: str) -> InputPlan:
 
 
 def accepted(text: str, **more: object) -> str:
-    return AGENT.find_acceptance(text, NOW - 1, view(**more), Binding(session_id=THREAD))
+    return AGENT.find_acceptance(text, NOW - 1, view(**more), Binding(session_id=THREAD)).source
 
 
 @pytest.mark.parametrize("text", ["hello", "/status", "two\nlines", "mail me@example.org now", "ends in \\"])
@@ -43,6 +43,43 @@ def test_a_prompt_in_the_rollout_was_taken() -> None:
     frames = (Frame(kind="user", at=NOW, text="hello\nworld"),)
     assert accepted("hello\nworld  \n", frames=frames) == "transcript"
     assert accepted("hello", frames=frames) == ""
+
+
+def evidence(text: str, **more: object) -> Acceptance:
+    return AGENT.find_acceptance(text, NOW - 1, view(**more), Binding(session_id=THREAD))
+
+
+SUBMIT = ({"hook": "UserPromptSubmit", "at": NOW, "prompt": "hello"},)
+EMPTY_TURN = (Frame(kind="turn_start", at=NOW), Frame(kind="turn_end", at=NOW, reason="completed"))
+
+
+def test_text_joined_with_a_draft_is_not_accepted() -> None:
+    for seen in (
+        evidence("hello", frames=(Frame(kind="user", at=NOW, text="draft hello"),)),
+        evidence("hello", hooks=({"hook": "UserPromptSubmit", "at": NOW, "prompt": "draft hello"},)),
+    ):
+        assert (seen.source, seen.joined_with) == ("", "draft")
+
+
+def test_prompt_of_an_empty_turn_was_blocked_by_a_hook() -> None:
+    screen = pane("blocked-by-hook")
+    seen = evidence("hello", hooks=SUBMIT, frames=EMPTY_TURN, screen=screen)
+    assert (seen.refusal, seen.reason) == ("prompt_blocked_by_hook", "")  # the screen shows another prompt
+    hooks = ({"hook": "UserPromptSubmit", "at": NOW, "prompt": "this BLOCKJ"},)
+    assert evidence("this BLOCKJ", hooks=hooks, frames=EMPTY_TURN, screen=screen).reason == "json reason"
+    assert evidence("other", hooks=SUBMIT, frames=EMPTY_TURN).refusal == ""
+
+
+def test_own_hook_is_provisional_unless_a_turn_was_running() -> None:
+    assert evidence("hello", hooks=SUBMIT).provisional
+    assert not evidence("hello", hooks=SUBMIT, frames=(Frame(kind="turn_start", at=NOW - 9),)).provisional
+
+
+def test_unknown_command_is_refused_with_the_words_of_codex() -> None:
+    seen = evidence("/nonsense x", screen=pane("unknown-command"))
+    assert seen.refusal == "command_unknown"
+    assert seen.reason.startswith("Unrecognized command '/nonsense'")
+    assert evidence("/other", screen=pane("unknown-command")).refusal == ""
 
 
 def test_an_older_prompt_of_the_same_words_is_not_this_one() -> None:

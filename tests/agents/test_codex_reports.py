@@ -56,6 +56,7 @@ SCREENS = {
     "idle-after-escape": ("interrupted", "prompt", ""),
     "after-resume-picker": ("interrupted", "prompt", ""),
     "unknown-command": ("interrupted", "prompt", ""),
+    "blocked-by-hook": ("idle", "prompt", ""),
     "draft": ("interrupted", "prompt", ""),
     "status-command": ("interrupted", "prompt", ""),
     "permission-refused": ("interrupted", "prompt", ""),

@@ -178,7 +178,7 @@ def test_a_command_that_opens_a_thread_was_taken(home: CodexHome) -> None:
     home.lock(FIRST, 100)
     found = bind(home)
     for since, how in ((1795234680.0, "agent_file"), (1795234690.0, "")):
-        assert AGENT.find_acceptance("/new", since, view(), found) == how
+        assert AGENT.find_acceptance("/new", since, view(), found).source == how
 
 
 def test_codex_is_known_by_its_hooks_or_open_files(home: CodexHome) -> None:

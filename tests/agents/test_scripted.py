@@ -190,12 +190,15 @@ def test_a_line_becomes_a_frame_with_the_offset_behind_it() -> None:
 
 
 def test_a_text_is_taken_when_transcript_or_hook_show_it_since(tmp_path: Path) -> None:
-    typed = Frame(kind="user", text="half a hello ", at=10.0)
-    assert AGENT.find_acceptance("hello", 9.0, view(tmp_path, frames=(typed,)), Binding()) == "transcript"
-    assert AGENT.find_acceptance("hello", 11.0, view(tmp_path, frames=(typed,)), Binding()) == ""
-    assert AGENT.find_acceptance("bye", 9.0, view(tmp_path, frames=(typed,)), Binding()) == ""
+    joined = Frame(kind="user", text="half a hello ", at=10.0)
+    seen = AGENT.find_acceptance("hello", 9.0, view(tmp_path, frames=(joined,)), Binding())
+    assert (seen.source, seen.joined_with) == ("", "half a")
+    typed = Frame(kind="user", text="hello ", at=10.0)
+    assert AGENT.find_acceptance("hello", 9.0, view(tmp_path, frames=(typed,)), Binding()).source == "transcript"
+    assert AGENT.find_acceptance("hello", 11.0, view(tmp_path, frames=(typed,)), Binding()).source == ""
+    assert AGENT.find_acceptance("bye", 9.0, view(tmp_path, frames=(typed,)), Binding()).source == ""
     hook = {"hook": "UserPromptSubmit", "prompt": "hello", "at": 10.0}
-    assert AGENT.find_acceptance("hello", 9.0, view(tmp_path, hooks=(hook,)), Binding()) == "hook"
+    assert AGENT.find_acceptance("hello", 9.0, view(tmp_path, hooks=(hook,)), Binding()).source == "hook"
 
 
 def test_its_home_is_where_its_environment_says() -> None:

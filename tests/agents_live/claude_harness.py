@@ -169,7 +169,7 @@ class ClaudeHarness:
 
     def read_acceptance(self, text: str) -> str:
         view = self.view(screen=False)
-        return AGENT.find_acceptance(text, self.sent_at, view, AGENT.bind(view))
+        return AGENT.find_acceptance(text, self.sent_at, view, AGENT.bind(view)).source
 
     def send_and_confirm(self, text: str) -> str:
         """Send it and wait until it is seen to be taken; gives how. As lisa does, press Enter again if it is not."""

@@ -172,7 +172,7 @@ class CodexHarness:
 
         def has_acceptance() -> bool:
             view = self.view(screen=True)
-            found[:] = [AGENT.find_acceptance(text, self.sent_at, view, AGENT.bind(view))]
+            found[:] = [AGENT.find_acceptance(text, self.sent_at, view, AGENT.bind(view)).source]
             return bool(found[0])
 
         wait_until(has_acceptance, timeout=10)

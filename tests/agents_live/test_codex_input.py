@@ -107,7 +107,7 @@ def test_a_text_for_another_thread_is_not_taken_for_this_one(talking: CodexHarne
     talking.wait_for_state("idle", "prompt")
     view = talking.view(screen=True)
     later = talking.sent_at + 5
-    assert AGENT.find_acceptance("the same words", later, view, AGENT.bind(view)) == ""
+    assert AGENT.find_acceptance("the same words", later, view, AGENT.bind(view)).source == ""
 
 
 @pytest.mark.parametrize("prompt", ["hello", "--help me", "resume", "two\nlines it's $HOME", "ends in \\", "!touch x"])

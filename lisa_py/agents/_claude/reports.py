@@ -10,7 +10,7 @@ from lisa_py.agents._claude import session
 from lisa_py.agents._claude.errors import classify_error
 from lisa_py.agents._claude.session import hook_time, string_field
 from lisa_py.agents.base import Binding, TurnEdge, View
-from lisa_py.contract.frames import Frame
+from lisa_py.contract.frames import REFUSALS, Frame
 from lisa_py.contract.status import AgentReport, WaitingFor
 
 WAITING_KINDS: Mapping[str, WaitingFor] = {
@@ -240,11 +240,16 @@ def _has_open_turn(view: View, found: session.ClaudeSessionFile) -> bool:
         name, at = string_field(hook, "hook"), hook_time(hook)
         if hook.get("agent_id"):
             continue  # a background helper, whose work is not a turn
-        if name in _TURN_END_HOOKS or any(frame.kind == "turn_end" and frame.at >= at for frame in view.frames):
+        if name in _TURN_END_HOOKS or any(_ends_turn(frame) and frame.at >= at for frame in view.frames):
             return False
         if name in _TURN_HOOKS:
             return found.changed_at > at
     return False
+
+
+def _ends_turn(frame: Frame) -> bool:
+    """Return True for the end of a turn, or the refusal of a prompt, after which none begins."""
+    return frame.kind == "turn_end" or frame.reason in REFUSALS
 
 
 def _transcript_report(view: View) -> AgentReport | None:
@@ -277,6 +282,8 @@ def _frames_report(frames: Sequence[Frame]) -> AgentReport | None:
         elif frame.kind == "turn_end":
             open_tools.clear()
             report = _turn_end_report(frame)
+        elif frame.reason in REFUSALS and not open_tools:
+            report = AgentReport(source="transcript", state="idle", at=frame.at)
     return report
 
 

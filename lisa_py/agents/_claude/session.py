@@ -136,7 +136,9 @@ def _is_stale(record: Mapping[str, Any], process: Process) -> bool:
 
 def has_only_started(view: View) -> bool:
     """Return True if claude has only started: no input shows in its hooks or its transcript."""
-    return not view.frames and all(string_field(hook, "hook") == "SessionStart" for hook in view.hooks)
+    return not view.frames and all(
+        string_field(hook, "hook") == "SessionStart" and string_field(hook, "source") != "clear" for hook in view.hooks
+    )
 
 
 def bind(view: View) -> Binding:
@@ -193,6 +195,15 @@ def string_field(record: Mapping[str, Any], key: str) -> str:
 
 def _seconds_from_milliseconds(milliseconds: Any) -> float:
     return milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
+
+
+def is_foreign(hook: Mapping[str, object], binding: Binding) -> bool:
+    """Return True for a hook of another conversation than the one of the agent's live session file.
+
+    A session that claude's agents view starts runs its hooks with the settings of this one.
+    """
+    named = string_field(hook, "session_id")
+    return bool(named and binding.source == "agent_file" and named != binding.session_id)
 
 
 def hook_time(hook: Mapping[str, object]) -> float:

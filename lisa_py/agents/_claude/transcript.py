@@ -20,7 +20,11 @@ SYNTHETIC_MODEL = "<synthetic>"
 """Model name of records that claude generates itself."""
 FILLER_TEXT = "No response requested."
 """Text that claude inserts when it continues a conversation whose last turn was cut off; it is not a message."""
-TEXT_LIMIT = 200_000
+BLOCKED = "UserPromptSubmit operation blocked by hook:"
+STOPPED = "Operation stopped by hook: "
+UNKNOWN_COMMAND = "Unknown command: "
+COMMAND_FORM = "Commands are in the form `/command [args]`"
+"""Reply of claude itself to a slash without a name."""
 INPUT_LIMIT = 2_000
 DETAIL_LIMIT = 200
 
@@ -60,6 +64,7 @@ class _Record(Struct, rename="camel"):
     is_sidechain: Any = None
     is_meta: Any = None
     is_compact_summary: Any = None
+    prevent_continuation: Any = None
     retry_attempt: Any = None
     max_retries: Any = None
     api_block_index: Any = None
@@ -116,9 +121,7 @@ class _FrameBuilder:
 
     def add(self, kind: Any, text: str = "", **more: Any) -> None:
         more.setdefault("id", self.id)
-        self.frames.append(
-            Frame(kind=kind, at=self.at, text=text[:TEXT_LIMIT], turn=self.turn, offset=self.offset, **more)
-        )
+        self.frames.append(Frame(kind=kind, at=self.at, text=text, turn=self.turn, offset=self.offset, **more))
 
     # -- what the user said ---------------------------------------------------------------------------------
 
@@ -150,6 +153,8 @@ class _FrameBuilder:
             self.add("system", command)
         elif text.startswith("<bash-input>"):
             self.add("user", "!" + _tag_content(text, "bash-input"))
+        elif text == COMMAND_FORM:
+            self.add("system", text, reason="command_unknown")
         elif text.startswith(("<local-command-", "<bash-")):
             self.add("system", text)
         elif text.startswith("<task-notification>"):
@@ -236,7 +241,13 @@ class _FrameBuilder:
             self._add_retry()
         elif record.subtype in ("informational", "local_command", "compact_boundary"):
             content = _text(record.content)
-            self.add("system", local_command(content) or content)
+            self.add("system", local_command(content) or content, reason=self._refusal_reason(content))
+
+    def _refusal_reason(self, content: str) -> str:
+        """Return the kind of refusal of the input before this record; empty if it is none."""
+        if self.record.prevent_continuation is True and content.startswith((BLOCKED, STOPPED)):
+            return "prompt_blocked"
+        return "command_unknown" if content.startswith(UNKNOWN_COMMAND) else ""
 
     def _add_retry(self) -> None:
         """Add a failed request that is retried; exec runs record each, interactive sessions none."""

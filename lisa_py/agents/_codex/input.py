@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+from collections.abc import Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from lisa_py.agents._codex import screen
 from lisa_py.agents._codex.session import open_threads, session_config_folder, thread_created_at
-from lisa_py.agents.base import Binding, InputPlan, View
+from lisa_py.agents.base import Acceptance, Binding, InputPlan, View
+from lisa_py.contract.frames import Frame
 from lisa_py.host import files
 
 HISTORY_TAIL = 1 << 18
@@ -41,23 +44,67 @@ def prepare_input(text: str, view: View) -> InputPlan:
     return InputPlan(before_paste=() if word[1] else ("C-j",), prefix=lead, before_enter=("C-a", "C-a"))
 
 
-def find_acceptance(text: str, since: float, view: View, binding: Binding) -> str:
-    """Return the evidence: transcript, hook, agent_file (the prompt history), screen; or empty."""
+def find_acceptance(text: str, since: float, view: View, binding: Binding) -> Acceptance:
+    """Return the evidence: transcript, hook, agent_file (the prompt history), screen.
+
+    History and hook come before the hooks of the user have accepted the prompt; the transcript keeps it afterwards.
+    """
     wanted = _normalize_text(text)
-    for frame in reversed(view.frames):
-        if frame.kind == "user" and frame.at >= since - _CLOCK_SLACK_SECONDS and _normalize_text(frame.text) == wanted:
-            return "transcript"
+    if wanted.startswith("/") and (words := screen.find_unknown_command(view.screen, wanted.split()[0])):
+        return Acceptance(refusal="command_unknown", reason=words)
+    frames = [frame for frame in view.frames if frame.at >= since - _CLOCK_SLACK_SECONDS]
+    joined = Acceptance()
+    for frame in reversed(frames):
+        if frame.kind == "user" and (found := _compare_texts(wanted, frame.text)).source:
+            return structs.replace(found, source="transcript")
+        if frame.kind == "user" and found.joined_with:
+            joined = found
+    seen, joined = _find_in_hooks(wanted, since, view, joined)
+    if wanted.startswith("/") and not seen and (source := _command_evidence(since, view, binding)):
+        return Acceptance(source=source)
+    seen = seen or ("agent_file" if _in_history(wanted, since, view, binding) else "")
+    if seen and _is_blocked(frames):
+        return Acceptance(refusal="prompt_blocked_by_hook", reason=screen.find_hook_reason(view.screen, wanted))
+    if seen:
+        return Acceptance(source=seen, provisional=not _is_queued(view.frames, since))
+    if _is_pending(wanted, view):
+        return Acceptance(source="screen")
+    return joined
+
+
+def _find_in_hooks(wanted: str, since: float, view: View, joined: Acceptance) -> tuple[str, Acceptance]:
+    """Return the sign of a prompt hook with this text, else what it was joined with."""
     for entry in reversed(view.hooks):
         at = entry.get("at")
         if not isinstance(at, (int, float)) or at < since - _CLOCK_SLACK_SECONDS:
             break
-        if entry.get("hook") == "UserPromptSubmit" and _normalize_text(str(entry.get("prompt") or "")) == wanted:
-            return "hook"
-    if wanted.startswith("/") and (source := _command_evidence(since, view, binding)):
-        return source
-    if _in_history(wanted, since, view, binding):
-        return "agent_file"
-    return "screen" if _is_pending(wanted, view) else ""
+        if entry.get("hook") == "UserPromptSubmit":
+            found = _compare_texts(wanted, str(entry.get("prompt") or ""))
+            if found.source:
+                return "hook", Acceptance()
+            joined = found if found.joined_with else joined
+    return "", joined
+
+
+def _compare_texts(wanted: str, seen: str) -> Acceptance:
+    found = _normalize_text(seen)
+    if found == wanted:
+        return Acceptance(source="text")
+    return Acceptance(joined_with=found.replace(wanted, " ", 1).strip() if wanted and wanted in found else "")
+
+
+def _is_blocked(frames: Sequence[Frame]) -> bool:
+    """Return True if a turn has ended without anything in it: a hook refused its prompt, which is not recorded."""
+    for before, frame in itertools.pairwise(frames):
+        if before.kind == "turn_start" and frame.kind == "turn_end" and frame.reason == "completed":
+            return True
+    return False
+
+
+def _is_queued(frames: Sequence[Frame], since: float) -> bool:
+    """Return True if a turn was running when the text was sent: the transcript gets it once that turn takes it."""
+    edges = [frame for frame in frames if frame.kind in ("turn_start", "turn_end") and frame.at < since]
+    return bool(edges) and edges[-1].kind == "turn_start"
 
 
 def _command_evidence(since: float, view: View, binding: Binding) -> str:

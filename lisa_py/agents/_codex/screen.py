@@ -196,3 +196,40 @@ def _turn_end_report(message: str) -> AgentReport:
     return AgentReport(
         source="screen", state="error", waiting_for=error_waiting_for(kind), error=kind, detail=message[:200]
     )
+
+
+_UNKNOWN_COMMAND = re.compile(r"^• (Unrecognized command '([^']+)'.*)$")
+ECHO_LENGTH = 20
+_HOOK_STOP = re.compile(r"^• (?:Blocked by hook|Hook stopped)$")
+
+
+def find_unknown_command(screen: str, command: str) -> str:
+    """Return codex's words if its newest entry says that it does not know the command (it records nothing)."""
+    for line in reversed(_conversation_lines(screen)):
+        if line.startswith("• "):
+            found = _UNKNOWN_COMMAND.match(line)
+            return found[1] if found and found[2] == command else ""
+    return ""
+
+
+def find_hook_reason(screen: str, prompt: str) -> str:
+    """Return the words of the hook that refused this prompt, the newest one; empty if they are not on the screen."""
+    lines = _conversation_lines(screen)
+    echoes = [row for row, line in enumerate(lines) if line.startswith("› ")]
+    shown = lines[echoes[-1]][2:].strip() if echoes else ""
+    if not shown or not prompt.startswith(shown[:ECHO_LENGTH].rstrip()):
+        return ""
+    at = next((row for row in range(echoes[-1], len(lines)) if _HOOK_STOP.match(lines[row])), len(lines))
+    reason = []
+    for line in lines[at + 1 :]:
+        if not line.startswith("  ") or line.startswith("  Worked for "):
+            break
+        reason.append(line.strip().removeprefix("└ "))
+    return " ".join(reason)
+
+
+def _conversation_lines(screen: str) -> list[str]:
+    """Return the non-empty lines above the input box."""
+    lines = [line.rstrip() for line in screen.splitlines() if line.strip()]
+    at = _input_row(lines)
+    return lines[:at] if at >= 0 else lines

@@ -31,7 +31,10 @@ def run(args: Args, ctx: Context) -> SessionSendResult:
 
 def text(answer: SessionSendResult, args: Args) -> str:
     if not answer.ok:
-        return "typed, but not accepted by the agent (lisa session capture --raw shows its screen)"
+        why = "" if answer.error is UNSET else f": {answer.error}"
+        return f"typed, but not accepted by the agent{why} (lisa session capture --raw shows its screen)"
+    if answer.session_state is not UNSET:
+        return f"ok: the text ended the agent; the session is {answer.session_state}"
     return "ok" if answer.answered is UNSET else f"ok: {answer.answered.text}"
 
 
@@ -40,12 +43,12 @@ COMMAND = Command(
     answer=SessionSendResult,
     run=run,
     text=text,
-    min=("session", "ok", "delivered", "objective", "error_code"),
+    min=("session", "ok", "delivered", "objective", "error_code", "error"),
     exit_code=lambda answer: 0 if answer.ok else 1,
     errors=(
         *send_request.ERRORS,
         *send.ERRORS,
-        result.NOT_ACCEPTED,
+        *result.NOT_ACCEPTED,
     ),
     example='lisa session send --session lisa-demo-1 --text "Continue with safe fixes" --enter\n'
     "lisa session send --session lisa-demo-1 --answer yes",
@@ -58,6 +61,10 @@ tab and newline are taken out and counted in stripped. Twenty senders to one ses
 A text is typed only into a visible, empty input box. A draft in it is refused as input_not_empty, or with
 --replace-draft returned in replacedDraft and removed; an editor, a pager, a shell mode or an unknown screen in its
 place is refused as input_not_visible.
+
+Accepted means that the conversation holds exactly this text. prompt_blocked_by_hook: a hook of the user rejected it;
+command_unknown: the agent has no such command (error holds its words); prompt_joined: it was submitted together with
+the text in joinedWith. altered counts what the agent replaced. sessionState is given when the text ended the agent.
 
 --answer reads the dialog the agent shows, moves to the choice that is meant, and presses Enter once it is selected.""",
 )

@@ -13,7 +13,8 @@ from lisa_py.store import session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
 
-NOT_ACCEPTED = "send_not_taken"
+NOT_ACCEPTED = ("send_not_taken", "prompt_blocked_by_hook", "command_unknown", "prompt_joined")
+"""Error codes of a text that was typed and not delivered."""
 
 
 class ChoiceSummary(Answer):
@@ -40,12 +41,20 @@ class SessionSendResult(Answer):
     """Removed control characters by name."""
     helped: str | UnsetType = UNSET
     """Action besides one Enter: second_enter, or retyped if the agent had lost the text."""
+    altered: dict[str, int] | UnsetType = UNSET
+    """Parts that the agent replaced, by name: tab (by spaces), invisible (removed), image (path by attachment)."""
+    joined_with: str | UnsetType = UNSET
+    """Other text of the input box that was submitted together with the text."""
+    session_state: str | UnsetType = UNSET
+    """State of the session if the text ended the agent."""
     answered: ChoiceSummary | UnsetType = UNSET
     replaced_draft: str | UnsetType = UNSET
     """Text that was in the input box and was removed by --replace-draft."""
     lane: str | UnsetType = UNSET
     objective: ObjectiveSummary | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    """Reason of a failure: the agent's words if it refused the text."""
 
 
 def build_result(ref: SessionRef, sent: SendResult) -> SessionSendResult:
@@ -61,11 +70,15 @@ def build_result(ref: SessionRef, sent: SendResult) -> SessionSendResult:
         delivered_by=sent.delivered_by or UNSET,
         stripped=sent.stripped or UNSET,
         helped=sent.helped or UNSET,
+        altered=dict(sent.altered) or UNSET,
+        joined_with=sent.joined_with or UNSET,
+        session_state=sent.session_state or UNSET,
         answered=_summarize_choice(sent),
         replaced_draft=sent.replaced_draft or UNSET,
         lane=meta.lane or UNSET,
         objective=contract_objective.from_session_meta(meta),
-        error_code=NOT_ACCEPTED if failed else UNSET,
+        error_code=(sent.error_code or NOT_ACCEPTED[0]) if failed else UNSET,
+        error=sent.error or UNSET,
     )
 
 

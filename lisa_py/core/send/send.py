@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -20,6 +20,7 @@ from lisa_py.store.paths import SessionRef
 
 LOCK_SECONDS = 90.0
 """Wait of a sender behind others of the same session."""
+REFUSAL_HEAD = 500
 KEYS_MAX = 8000
 """Bytes of key names in one tmux call."""
 _SUBMIT_KEYS = ("enter", "kpenter", "c-m")
@@ -55,6 +56,15 @@ class SendResult(Struct, frozen=True, kw_only=True):
     stripped: dict[str, int] = {}
     helped: str = ""
     """Action besides one Enter: second_enter, or retyped if the agent had lost the text."""
+    session_state: str = ""
+    """State of the session if the text ended the agent."""
+    error_code: str = ""
+    """Of a text that was not delivered: send_not_taken, prompt_blocked_by_hook, command_unknown, prompt_joined."""
+    error: str = ""
+    joined_with: str = ""
+    """Other text of the input box that was submitted together with the text."""
+    altered: Mapping[str, int] = {}
+    """Number of parts that the agent replaced, by name: tab, invisible, image."""
     reminded: bool = False
     """The objective of the session was put before the text."""
     answered: DialogAnswer | None = None
@@ -106,12 +116,33 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> SendRe
     )
     if not payload.enter:
         delivery.type_text(target, text)
-        session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_draft)
+        session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_draft(text))
         return sent
     acceptance = _submit(ctx, target, text)
-    delivered: DeliveryState = True if acceptance.source else False if acceptance.verifiable else "unverified"
-    _record_acceptance(ctx, target.ref, delivered)
-    return msgspec.structs.replace(sent, delivered=delivered, delivered_by=acceptance.source, helped=acceptance.helped)
+    delivered: DeliveryState = acceptance.is_accepted or (False if acceptance.verifiable else "unverified")
+    code, words = _describe_failure(target, acceptance) if delivered is False else ("", "")
+    _record_acceptance(ctx, target.ref, delivered, words if acceptance.seen.refusal else "")
+    return msgspec.structs.replace(
+        sent,
+        delivered=delivered,
+        delivered_by=acceptance.seen.source if delivered is not False else "",
+        helped=acceptance.helped,
+        session_state=target.status.session_state if acceptance.ended else "",
+        error_code=code,
+        error=words,
+        joined_with=acceptance.seen.joined_with,
+        altered=acceptance.seen.altered,
+    )
+
+
+def _describe_failure(target: SendTarget, acceptance: AcceptanceResult) -> tuple[str, str]:
+    """Return the error code and the words for a text that the agent did not accept as it is."""
+    seen, name = acceptance.seen, target.ref.session
+    if seen.refusal:
+        return seen.refusal, seen.reason or f"{name} refused the text and gave no reason"
+    if seen.joined_with:
+        return "prompt_joined", f"{name} got the text together with what was in its input box: {seen.joined_with[:200]}"
+    return "send_not_taken", f"{name} shows no sign of acceptance; read its pane before sending again"
 
 
 def _submit(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult:
@@ -172,7 +203,8 @@ def _mark_input(ctx: Context, ref: SessionRef, text: str, *, expects_turn: bool)
         state.last_input_text = text[:4000]
         state.last_input_expects_turn = expects_turn
         state.last_input_accepted_at = 0.0
-        state.draft = False
+        state.last_input_refused = ""
+        state.draft, state.draft_text = False, ""
         state.interrupted_at = 0.0
 
     session_records.change_state(ref, ctx.settings, now, change)
@@ -186,8 +218,12 @@ def _mark_interrupted(now: float) -> Callable[[SessionState], None]:
     return change
 
 
-def _mark_draft(state: SessionState) -> None:
-    state.draft = True
+def _mark_draft(text: str) -> Callable[[SessionState], None]:
+    def change(state: SessionState) -> None:
+        state.draft = True
+        state.draft_text += text
+
+    return change
 
 
 def _restore_state(ctx: Context, ref: SessionRef, before: SessionState) -> None:
@@ -196,17 +232,19 @@ def _restore_state(ctx: Context, ref: SessionRef, before: SessionState) -> None:
         state.last_input_text = before.last_input_text
         state.last_input_expects_turn = before.last_input_expects_turn
         state.last_input_accepted_at = before.last_input_accepted_at
-        state.draft, state.interrupted_at = before.draft, before.interrupted_at
+        state.last_input_refused = before.last_input_refused
+        state.draft, state.draft_text, state.interrupted_at = before.draft, before.draft_text, before.interrupted_at
 
     session_records.change_state(ref, ctx.settings, ctx.clock.now(), change)
 
 
-def _record_acceptance(ctx: Context, ref: SessionRef, delivered: DeliveryState) -> None:
+def _record_acceptance(ctx: Context, ref: SessionRef, delivered: DeliveryState, refused: str) -> None:
     def change(state: SessionState) -> None:
         if delivered is True:
             state.last_input_accepted_at = ctx.clock.now()
         elif delivered is False:
             state.last_input_expects_turn = False  # without acceptance no turn begins
+            state.last_input_refused = refused[:REFUSAL_HEAD]
 
     session_records.change_state(ref, ctx.settings, ctx.clock.now(), change)
 

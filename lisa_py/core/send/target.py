@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lisa_py import agents
-from lisa_py.agents.base import Agent, Binding, Composer, View
+from lisa_py.agents.base import Acceptance, Agent, Binding, Composer, View
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
@@ -24,6 +24,7 @@ READY_SECONDS = 20.0
 UNREPORTED_SECONDS = 5.0
 """The same for an agent without known signals."""
 POLL_SECONDS = 0.015
+END_CHECK_SECONDS = 0.5
 MATCH_CHARACTERS = 24
 """Number of characters that identify a text in the input box."""
 SEARCH_CHARACTERS = 4000
@@ -58,12 +59,6 @@ class SendTarget:
     def is_custom(self) -> bool:
         """True if the session runs a custom command without known signals."""
         return self.evidence.custom or self.evidence.meta is None
-
-    @property
-    def reports_acceptance(self) -> bool:
-        """True if the agent has a way to report acceptance."""
-        bound = self.evidence.binding
-        return not self.is_custom and bool(bound.transcript or (self.evidence.meta and self.evidence.meta.hooks))
 
     def build_view(self) -> View:
         """Return the input for the agent file: current signals, the rest as of the last read."""
@@ -199,14 +194,25 @@ class SendTarget:
 
     # -- what is received ----------------------------------------------------------------------------------------
 
-    def wait_for_acceptance(self, text: str, since: float, seconds: float) -> str:
-        """Wait for a sign of acceptance; return it, or empty."""
-        deadline = self._ctx.clock.monotonic() + seconds
+    def find_acceptance(self, text: str, since: float) -> Acceptance:
+        """Return the present evidence of what the agent did with the text."""
+        view = self.build_view()
+        return self.agent.find_acceptance(text, since, view, self._refresh_binding(view))
+
+    def wait_for_acceptance(self, text: str, since: float, seconds: float, *, final: bool = False) -> Acceptance:
+        """Wait for a sign and return it; `final`: for one that nothing can revoke, as long as the agent lives."""
+        began = self._ctx.clock.monotonic()
+        checked = began
         while True:
-            view = self.build_view()
-            source = self.agent.find_acceptance(text, since, view, self._refresh_binding(view))
-            if source or self._ctx.clock.monotonic() > deadline:
-                return source
+            seen = self.find_acceptance(text, since)
+            now = self._ctx.clock.monotonic()
+            if seen.is_final or (seen.source and not final) or now - began > seconds:
+                return seen
+            if final and now - checked > END_CHECK_SECONDS:
+                checked = now
+                self.refresh()
+                if self.has_ended():
+                    return seen
             self._ctx.pause(POLL_SECONDS)
 
     def read_screen(self, *, styled: bool = False) -> str:
@@ -219,6 +225,15 @@ class SendTarget:
     def read_composer(self) -> Composer | None:
         """Return the input box on the screen now; None if this agent has no known one."""
         return self.agent.find_composer(self.read_screen(styled=True))
+
+    def wait_until_ended(self, seconds: float) -> bool:
+        """Wait until the agent has ended and its end is recorded."""
+
+        def has_recorded_end() -> bool:
+            self.refresh()
+            return self.has_ended() and self.status.session_state not in ("in_progress", "waiting_input")
+
+        return self._wait_until(has_recorded_end, seconds)
 
     def wait_until_cleared(self, text: str, seconds: float) -> bool:
         """Wait until the input box no longer holds the text: an accepted one may remain there for a moment."""

@@ -37,6 +37,7 @@ def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: Po
     view = probe.view = build_view(ctx, probe.ref, probe.agent, evidence.meta, tree=probe.tree, pane=evidence.pane)
     try:
         evidence.binding = probe.agent.bind(view)
+        view.hooks = tuple(hook for hook in view.hooks if not probe.agent.is_foreign(hook, evidence.binding))
         path = evidence.binding.transcript
         evidence.transcript_at = files.modified_at(path) if path else 0.0
         evidence.prompted_at = _prompted_at(probe.agent, view)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent, Binding, View
-from lisa_py.contract.frames import Frame, Todo
+from lisa_py.contract.frames import REFUSALS, Frame, Todo
 from lisa_py.contract.records import SessionMeta, SessionState
 from lisa_py.contract.status import AgentReport
 from lisa_py.core.context import Context
@@ -98,6 +98,26 @@ class Evidence(Struct, kw_only=True):
         marks = (frame for frame in reversed(self.frames) if frame.kind in ("user", "turn_start"))
         newest = next(marks, None)
         return newest is not None and newest.at >= at - CLOCK_SLACK
+
+    @property
+    def refusal(self) -> str:
+        """Return the agent's words if it refused the newest input; empty if it did not, or has got a later one."""
+        state = self.state
+        since = max(state.last_input_at, self.created_at) - CLOCK_SLACK
+        words, before = "", ""
+        for frame in self.frames:
+            if frame.at < since:
+                continue
+            if frame.kind == "system" and frame.reason in REFUSALS and before in ("", "user"):
+                words = frame.text
+            elif frame.kind == "user":
+                words, before = "", frame.kind
+            elif frame.kind not in ("turn_start", "usage"):
+                before = frame.kind
+        if words:
+            return words
+        taken = any(frame.kind == "user" and frame.at >= since for frame in self.frames)
+        return "" if taken else state.last_input_refused
 
     @property
     def reports_acceptance(self) -> bool:

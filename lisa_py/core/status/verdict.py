@@ -232,8 +232,9 @@ def _stuck_outcome(reason: str, detail: str) -> Outcome:
 def _check_reports(evidence: Evidence, now: float) -> Outcome | None:
     """Judge by the agent's combined reports."""
     boundary = TurnBoundary()
+    refusal = evidence.refusal
     if evidence.state.last_input_expects_turn:
-        begun = evidence.accepted_prompt_since(evidence.state.last_input_at)
+        begun = bool(refusal) or evidence.accepted_prompt_since(evidence.state.last_input_at)
         boundary = TurnBoundary(
             evidence.state.last_input_at, evidence.state.last_input_accepted_at, begun, evidence.reports_acceptance
         )
@@ -249,10 +250,9 @@ def _check_reports(evidence: Evidence, now: float) -> Outcome | None:
             detail="an input was sent; the agent has not confirmed it yet",
         )
     answer = _BY_CLASS[fused.kind](evidence, fused, now)
-    if fused.not_accepted and answer.state == "waiting_input":
-        return structs.replace(
-            answer, reason="prompt_not_taken", detail="the agent did not accept the newest input", complete=False
-        )
+    if (fused.not_accepted or refusal) and answer.state == "waiting_input":
+        detail = refusal or "the agent did not accept the newest input"
+        return structs.replace(answer, reason="prompt_not_taken", detail=detail, complete=False)
     return answer
 
 

@@ -6,6 +6,7 @@ import pytest
 from msgspec import UNSET, structs
 
 from lisa_py.contract.frames import Frame
+from lisa_py.contract.records import SessionState
 from lisa_py.contract.status import SESSION_STATES
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.verdict import judge
@@ -214,3 +215,30 @@ def test_agent_without_a_prompt_has_no_complete_turn() -> None:
     assert not judge(
         live_session(reports=(agent_report("agent_file", "idle", at=NOW),)), NOW
     ).signals.transcript_turn_complete
+
+
+def test_refused_input_is_no_completed_turn() -> None:
+    idle = (agent_report("agent_file", "idle", at=NOW - 1),)
+    asked, ended = Frame(kind="user", at=NOW - 8, text="before"), Frame(kind="turn_end", at=NOW - 7, reason="completed")
+    refusal = Frame(kind="system", at=NOW - 3, text="blocked: no", reason="prompt_blocked")
+    begun = SessionState(last_input_at=NOW - 4, last_input_expects_turn=True)
+    kept = Frame(kind="user", at=NOW - 3.5, text="kept")
+    answer = Frame(kind="assistant", at=NOW - 3.2, text="done")
+    later = Frame(kind="user", at=NOW - 2, text="typed by a person")
+    refused = SessionState(last_input_at=NOW - 4, last_input_refused="no such command")
+    for state, frames in (
+        (begun, (asked, ended, refusal)),
+        (begun, (asked, ended, kept, refusal)),  # kept in the transcript, then stopped
+        (refused, (asked, ended)),
+    ):
+        status = judge(live_session(state=state, frames=frames, reports=idle), NOW)
+        assert (status.session_state, status.classification_reason) == ("waiting_input", "prompt_not_taken")
+        assert not status.signals.transcript_turn_complete
+    for state, frames in (
+        (begun, (refusal, later)),
+        (begun, (kept, answer, refusal)),  # another person's input after the turn
+        (refused, (later,)),
+        (SessionState(last_input_at=NOW - 2.5), (refusal,)),
+    ):
+        status = judge(live_session(state=state, frames=frames, reports=idle), NOW)
+        assert status.classification_reason == "agent_idle"
