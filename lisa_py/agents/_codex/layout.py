@@ -14,7 +14,7 @@ LAYOUT = layout.Layout(
     below_spinner="└",
     spinner=rf"\s*(?:[•◦]\s+)?{layout.INTERRUPTIBLE}",
     furniture=rf"\? for shortcuts|← for agents|{_FACTS}(?:\s+\S+(?:\s+\[.*\])?)?\Z"
-    r"|Worked for (?:\d+[hms] ?)+(?:• .*)?\Z",
+    r"|(?:─+ )?Worked for (?:\d+[hms] ?)+(?:• .*|─+)?\Z",
     counters=("tokens used",),
 )
 _NOISE = re.compile(

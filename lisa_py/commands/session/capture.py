@@ -84,6 +84,7 @@ class SessionCaptureResult(CursorAnswer):
     semantic_delta: str | UnsetType = UNSET
     semantic_delta_count: int | UnsetType = UNSET
     semantic_lines: tuple[str, ...] | UnsetType = UNSET
+    """The lines of `semanticDelta`."""
     noise_removed: int | UnsetType = UNSET
     screen: str | UnsetType = UNSET
     """`alternate` if a full-screen program runs, which keeps no history."""
@@ -247,9 +248,9 @@ def _build_pane(captured: CaptureResult) -> dict[str, Any]:
     if captured.alternate:
         fields["screen"] = "alternate"
     if captured.semantic_delta is not None:
-        fields["semantic_delta"] = "\n".join(captured.semantic_delta.new)
-        fields["semantic_delta_count"] = len(captured.semantic_delta.new)
-        fields["semantic_lines"] = captured.semantic_delta.lines
+        fields["semantic_delta"] = "\n".join(captured.semantic_delta)
+        fields["semantic_delta_count"] = len(captured.semantic_delta)
+        fields["semantic_lines"] = captured.semantic_delta
     return fields
 
 

@@ -123,7 +123,9 @@ def _from_pane(
         dead=text.pane.dead,
         truncated=not reader.wants_delta and _has_more(text, request.lines),
         found=_search_markers(ctx, request, taken.lines),
-        summary=_summarize(ctx, ref, request, "\n".join(taken.semantic_delta.new) if taken.semantic_delta else joined),
+        summary=_summarize(
+            ctx, ref, request, joined if taken.semantic_delta is None else "\n".join(taken.semantic_delta)
+        ),
         semantic_delta=taken.semantic_delta,
     )
 

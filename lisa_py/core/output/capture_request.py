@@ -51,13 +51,6 @@ class Progress(Struct, frozen=True, kw_only=True):
     """Number of new lines omitted because of the line limit."""
 
 
-class SemanticDelta(Struct, frozen=True):
-    """New meaningful lines, and all lines they were selected from."""
-
-    new: tuple[str, ...]
-    lines: tuple[str, ...]
-
-
 class CaptureResult(Struct, frozen=True, kw_only=True):
     """Result of a capture."""
 
@@ -81,7 +74,8 @@ class CaptureResult(Struct, frozen=True, kw_only=True):
     """True if there is output before the captured part."""
     found: MarkerSearchResult | None = None
     summary: Summary | None = None
-    semantic_delta: SemanticDelta | None = None
+    semantic_delta: tuple[str, ...] | None = None
+    """New meaningful lines."""
     redact_rules: tuple[str, ...] = ()
     redacted: dict[str, int] | None = None
     """Number of redactions per rule; None without rules."""

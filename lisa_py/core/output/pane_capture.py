@@ -12,7 +12,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.output import conversation, noise, pane_text, prompt_echo, semantic
 from lisa_py.core.output import pane_cursor as output_pane_cursor
-from lisa_py.core.output.capture_request import CaptureReader, CaptureRequest, Progress, SemanticDelta
+from lisa_py.core.output.capture_request import CaptureReader, CaptureRequest, Progress
 from lisa_py.core.output.markers import SearchLine
 from lisa_py.core.output.noise import NoiseFilter
 from lisa_py.core.output.pane_text import PaneText
@@ -29,7 +29,7 @@ class PaneCapture(Struct, frozen=True, kw_only=True):
     """Delta or last lines, without start-up lines."""
     progress: Progress
     noise_removed: int
-    semantic_delta: SemanticDelta | None
+    semantic_delta: tuple[str, ...] | None
     pane: PaneText
 
 
@@ -140,7 +140,7 @@ def _build_semantic_delta(
     reader: CaptureReader,
     rows: Sequence[tuple[int, str]],
     signs: Layout,
-) -> SemanticDelta:
+) -> tuple[str, ...]:
     """Return the meaning of the last and all new lines unknown to the reader; its sidecar file is updated."""
     first = min([max(0, len(text.lines) - request.lines), *(row for row, _ in rows[:1])])
     shown = [text.lines[row] for row in range(max(0, first - MARGIN), len(text.lines))]
@@ -151,4 +151,4 @@ def _build_semantic_delta(
     new = semantic.find_new(current, known)
     if path:
         ctx.commit_after_output(cursors.stage_semantic(path, tuple(current), ctx.clock.now()))
-    return SemanticDelta(tuple(new), tuple(current))
+    return tuple(new)

@@ -49,7 +49,9 @@ def test_random_verb_and_duration_of_claude_are_no_change() -> None:
 
 def test_duration_line_of_codex_is_removed() -> None:
     signs = agents.get("codex").layout()
-    assert semantic.extract_lines("• waited\n  Worked for 2m 4s • 04:47\n• Worked for hours", signs) == [
+    assert semantic.extract_lines(
+        "• waited\n  Worked for 2m 4s • 04:47\n─ Worked for 3s ────\n• Worked for hours", signs
+    ) == [
         "• waited",
         "• Worked for hours",
     ]
