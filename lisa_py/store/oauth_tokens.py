@@ -36,6 +36,8 @@ class OAuthToken(Struct, kw_only=True, rename="camel", omit_defaults=True):
     disabled: bool = False
     disabled_reason: str = ""
     disabled_at: str = ""
+    enabled_at: str = ""
+    """Time of the newest `oauth enable` or repeated `oauth add`: earlier failures no longer count."""
     last_failure_at: str = ""
     last_failure_reason: str = ""
     failure_count: int = 0
@@ -128,7 +130,7 @@ def add(settings: Settings, now: float, *, token: str = "", command: str = "", l
     with _edit_pool(settings, now) as (pool, recovered):
         known = _find_by_id(pool, name)
         if known is not None:
-            known.disabled, known.disabled_reason, known.disabled_at = False, "", ""
+            _enable(known, now)
             known.label = label or known.label
         else:
             pool.tokens.append(
@@ -153,8 +155,13 @@ def enable(settings: Settings, now: float, token_id: str) -> bool:
     with _edit_pool(settings, now) as (pool, _):
         token = _find_by_id(pool, token_id)
         if token is not None:
-            token.disabled, token.disabled_reason, token.disabled_at = False, "", ""
+            _enable(token, now)
         return token is not None
+
+
+def _enable(token: OAuthToken, now: float) -> None:
+    token.disabled, token.disabled_reason, token.disabled_at = False, "", ""
+    token.enabled_at = format_rfc3339(now)
 
 
 def disable(settings: Settings, now: float, token_id: str, reason: str) -> bool:
@@ -166,15 +173,19 @@ def disable(settings: Settings, now: float, token_id: str, reason: str) -> bool:
         return token is not None
 
 
-def quarantine(settings: Settings, now: float, token_id: str, reason: str) -> bool:
+def quarantine(
+    settings: Settings, now: float, token_id: str, reason: str, *, failed_at: float | None = None
+) -> bool | None:
     """Disable a token that an agent reported as invalid; return False if it was not enabled.
 
-    `oauth enable` reverts this.
+    Return None, and leave it, if it was enabled after the failure: `oauth enable` reverts this.
     """
     with _edit_pool(settings, now) as (pool, _):
         token = _find_by_id(pool, token_id)
         if token is None or token.disabled:
             return False
+        if failed_at is not None and failed_at <= (parse_time(token.enabled_at) or 0.0):
+            return None
         _note_failure(token, reason, now)
         token.disabled, token.disabled_reason, token.disabled_at = True, reason, format_rfc3339(now)
         return True

@@ -237,6 +237,9 @@ def test_a_record_without_a_readable_time_has_none(stamp: Any) -> None:
         ("unknown", None, "API Error: Connection dropped (ECONNRESET).", "network"),
         ("unknown", None, "API Error: Request timed out.", "network"),
         ("model_not_found", 404, "There's an issue with the selected model (x).", "not_found"),
+        ("unknown", 403, "API Error: 403 OAuth token has been revoked.", "auth"),
+        ("unknown", 400, "API Error: 400 invalid_grant: Invalid refresh token", "auth"),
+        ("unknown", None, "OAuth token has expired.", "auth"),
         ("", None, "something else", "unknown"),
     ],
 )

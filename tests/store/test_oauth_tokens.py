@@ -106,6 +106,13 @@ def test_failed_token_is_disabled_and_can_be_enabled(here: Settings) -> None:
     assert "tok-A" in [spawn(here, str(number)) for number in range(2)]
 
 
+def test_token_enabled_after_the_failure_is_kept(here: Settings) -> None:
+    oauth_tokens.disable(here, NOW, FIRST, "expired_token")
+    oauth_tokens.enable(here, NOW, FIRST)
+    assert oauth_tokens.quarantine(here, NOW + 60, FIRST, "expired_token", failed_at=NOW - 5) is None
+    assert oauth_tokens.quarantine(here, NOW + 60, FIRST, "expired_token", failed_at=NOW + 5) is True
+
+
 def test_adding_a_token_again_enables_it(here: Settings) -> None:
     oauth_tokens.quarantine(here, NOW, FIRST, "expired_token")
     again = oauth_tokens.add(here, NOW, token="  tok-A\n")

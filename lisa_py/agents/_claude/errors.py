@@ -41,6 +41,10 @@ _BY_TEXT: tuple[tuple[str, ErrorKind], ...] = (
     ("out of extra usage", "usage_limit"),
     ("limit reached", "usage_limit"),
     ("overloaded", "overloaded"),
+    ("invalid_grant", "auth"),
+    ("oauth token has expired", "auth"),
+    ("oauth token has been revoked", "auth"),
+    ("oauth token refresh failed", "auth"),
 )
 """Texts that are more specific than their HTTP status."""
 _BY_WEAK_TEXT: tuple[tuple[str, ErrorKind], ...] = (

@@ -1,4 +1,4 @@
-"""Read the status of sessions; nothing is written."""
+"""Read the status of sessions; nothing is written, except that a refused token of the pool is set aside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from msgspec import structs
 
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
+from lisa_py.core.status import refused_token
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.evidence_collector import collect_evidence
 from lisa_py.core.status.poll_cache import PollCache
@@ -49,7 +50,10 @@ def read_many(
     """Return evidence and status per reference."""
     found = collect_evidence(ctx, refs, brief=True, cache=cache, panes=panes)
     now = ctx.clock.now()
-    return [(evidence, judge(evidence, now)) for evidence in found]
+    return [
+        (evidence, refused_token.set_aside(ctx, ref, evidence, judge(evidence, now)))
+        for ref, evidence in zip(refs, found, strict=True)
+    ]
 
 
 def read_with_evidence(
@@ -63,7 +67,7 @@ def read_with_evidence(
 ) -> tuple[Evidence, Status]:
     """Return evidence and status of one session, in full detail."""
     evidence = collect_evidence(ctx, [ref], agent=agent, mode=mode, screen=screen, cache=cache)[0]
-    return evidence, judge(evidence, ctx.clock.now())
+    return evidence, refused_token.set_aside(ctx, ref, evidence, judge(evidence, ctx.clock.now()))
 
 
 def normalise_status(status: Status) -> Status:

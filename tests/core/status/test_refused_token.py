@@ -9,10 +9,12 @@ import pytest
 from msgspec import structs
 
 from lisa_py import agents
-from lisa_py.contract.status import Status
-from lisa_py.core.wait.transitions import Recorder, find_auth_failure
+from lisa_py.contract.status import AgentReport, Status
+from lisa_py.core.status.refused_token import find_auth_failure, set_aside
+from lisa_py.host import files
 from lisa_py.store import events, oauth_tokens, session_records
 from tests.core.status import status_cases
+from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
 from tests.session_harness import SessionHarness
 
@@ -60,10 +62,10 @@ def disabled(stage: SessionHarness) -> list[str]:
     return [token.id for token in oauth_tokens.list_tokens(stage.ctx.settings, 0) if token.disabled is True]
 
 
-def saw(stage: SessionHarness, status: Status) -> Status:
+def saw(stage: SessionHarness, status: Status, **more: Any) -> Status:
     meta = session_records.read_meta(stage.ref)
-    evidence = status_cases.live_session(meta=meta, state=session_records.read_state(stage.ref))
-    return Recorder(stage.ctx, stage.ref).record(evidence, structs.replace(status, session=stage.name))
+    evidence = status_cases.live_session(meta=meta, state=session_records.read_state(stage.ref), **more)
+    return set_aside(stage.ctx, stage.ref, evidence, structs.replace(status, session=stage.name))
 
 
 REFUSED = Status(
@@ -105,7 +107,42 @@ def test_other_errors_do_not_set_tokens_aside(machine: LisaHost) -> None:
     assert disabled(stage) == []
 
 
-def test_reading_a_status_sets_nothing_aside(machine: LisaHost) -> None:
-    stage, _ = pooled(machine)
-    stage.status()
+def test_failure_before_the_token_was_enabled_does_not_count(machine: LisaHost) -> None:
+    stage, token = pooled(machine)
+    now = stage.ctx.clock.now()
+    oauth_tokens.enable(stage.ctx.settings, now, token)
+    failed = AgentReport(source="transcript", state="error", error="auth", at=now - 60)
+    saw(stage, REFUSED, reports=(failed,))
     assert disabled(stage) == []
+    saw(stage, REFUSED, reports=(structs.replace(failed, at=now + 60),))
+    assert disabled(stage) == [token]
+
+
+def test_locked_pool_is_a_warning(machine: LisaHost) -> None:
+    machine.env["LISA_STATE_LOCK_TIMEOUT_MS"] = "20"
+    stage, _ = pooled(machine)
+    with files.lock(oauth_tokens.path(stage.ctx.settings) + ".lock", timeout_ms=1000):
+        assert saw(stage, REFUSED).session_state == "waiting_input"
+    assert disabled(stage) == []
+
+
+CLAUDE_LIKE = """#!/bin/sh
+case $1 in --version) echo '2.1.329 (Claude Code)'; exit ;; --help) exit ;; esac
+while ! test -e go; do sleep 0.02; done
+echo 'invalid_grant: Invalid refresh token'
+exit 1
+"""
+
+
+@pytest.mark.parametrize("words", ["status --session lisa-x", "list --priority", "explain --session lisa-x"])
+def test_any_command_that_sees_the_failure_sets_it_aside(machine: LisaHost, fleet: Fleet, words: str) -> None:
+    machine.add_program("claude", CLAUDE_LIKE)
+    machine.lisa("oauth", "add", "--token", "one")
+    assert machine.lisa("session", "spawn", "--session", "lisa-x", "--json").json["oauthTokenId"]
+    machine.lisa("session", *words.split(), "--json")
+    assert "disabled" not in machine.lisa("oauth", "list", "--json").json["tokens"][0]
+    (machine.project / "go").touch()
+    fleet.wait_until_ended("lisa-x")
+    machine.lisa("session", *words.split(), "--json")
+    token = machine.lisa("oauth", "list", "--json").json["tokens"][0]
+    assert (token["disabled"], token["disabledReason"]) == (True, "invalid_refresh_token")
