@@ -88,6 +88,35 @@ def test_draft_of_a_person_is_not_submitted(stage: LiveSessionHarness) -> None:
     assert [plain(prompt) for prompt in stage.model_prompts()] == ["hello"]
 
 
+def enter_tmux_mode(stage: LiveSessionHarness, mode: str) -> None:
+    tmux = stage.ctx.server(stage.ref)
+    pane = tmux.find_pane(stage.name)
+    assert pane is not None
+    assert tmux.call(mode, "-t", pane.pane_id).code == 0
+
+
+def test_tmux_modes_are_left_before_texts_keys_and_answers(stage: LiveSessionHarness) -> None:
+    stage.begin()
+    sent = []
+    for mode in ("clock-mode", "choose-tree", "customize-mode", "copy-mode"):
+        enter_tmux_mode(stage, mode)
+        answer = stage.send(f"in {mode}")
+        assert (answer.code, answer.json["delivered"]) == (0, True), answer
+        stage.wait_until_idle()
+        sent.append(f"in {mode}")
+    assert [plain(prompt) for prompt in stage.model_prompts()] == sent
+    stage.send(f"[fake {'tool' if stage.agent_name == 'claude' else 'ask'} touch made then text all done]")
+    stage.wait_for_status(lambda status: status.waiting_for == "permission")
+    enter_tmux_mode(stage, "clock-mode")
+    answer = stage.lisa("send", "--answer", "yes")
+    assert (answer.code, answer.json["delivered"]) == (0, True), answer
+    wait_until(lambda: (stage.machine.project / "made").exists())
+    stage.wait_until_idle()
+    enter_tmux_mode(stage, "choose-tree")
+    assert stage.lisa("send", "--keys", "d r a f t").json["ok"] is True
+    wait_until(lambda: "draft" in stage.screen(), what="the keys reached the agent")
+
+
 def test_shell_mode_takes_no_prompt(stage: LiveSessionHarness) -> None:
     stage.begin().lisa("send", "--keys", "!")
     stage.wait_for_status(lambda status: status.state_detail == "the screen shows the shell mode")
