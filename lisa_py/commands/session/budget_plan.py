@@ -45,6 +45,8 @@ class BudgetPlanResult(Answer):
     hard_stop: HardStop
     runbook: Runbook
     from_state: FromState | UnsetType = UNSET
+    warning: str | UnsetType = UNSET
+    """Reason why the job may exceed the budget at once."""
 
 
 def run(args: Args, ctx: Context) -> BudgetPlanResult:
@@ -57,6 +59,10 @@ def run(args: Args, ctx: Context) -> BudgetPlanResult:
     budget = args.budget or _read_objective_budget(args, ctx)
     estimate = cost.estimate_cost(goal.name, goal.mode, roles, budget)
     job = _build_job(args, ctx, goal, crew, from_state.build_prompt(state) if state else goal.prompt, budget)
+    expected = estimate.total_tokens + estimate.agent_tokens
+    warning = f"the budget of {budget} tokens is below the estimate of {expected}" if 0 < budget < expected else ""
+    if warning:
+        ctx.warn(f"budget warning: {warning}")
     return BudgetPlanResult(
         goal=goal.name,
         agent=crew.agent.name,
@@ -69,6 +75,7 @@ def run(args: Args, ctx: Context) -> BudgetPlanResult:
         hard_stop=cost.build_hard_stop(estimate, budget, job.binary),
         runbook=runbook.build_runbook(job),
         from_state=state if state else UNSET,
+        warning=warning or UNSET,
     )
 
 
@@ -110,6 +117,9 @@ COMMAND = Command(
         "invalid_topology",
         "invalid_from_state",
     ),
-    notes="Nothing is started. The numbers come from a table and are not measured.",
+    notes="""\
+Nothing is started. The numbers come from a table and are not measured. `maxTokens` counts what budget-observe and
+budget-enforce count for a --session: the tokens of all model calls of the agent, cached input included; the output of
+lisa, which the caller reads, is added.""",
     example="lisa session budget-plan --goal exec --topology workers,reviewer --budget 1200 --json",
 )

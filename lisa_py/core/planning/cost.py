@@ -24,6 +24,11 @@ _INTERACTIVE_MONITOR = (220, 50)
 _NESTED_SPAWN = (180, 2)
 _NESTED_MONITOR = (260, 65)
 _CAPTURE_MINIMUM, _CAPTURE_MAXIMUM = 80, 220
+_AGENT_CALLS = {"nested": 12}
+_DEFAULT_AGENT_CALLS = 8
+"""Model calls of the agent: one per answer and one per group of tools."""
+_TOKENS_PER_CALL = 20_000
+"""Input and output of one call: instructions, tools and the conversation so far are sent each time."""
 
 
 class CostStep(Struct, frozen=True):
@@ -42,6 +47,9 @@ class CostEstimate(Answer):
     topology_multiplier: str
     """Rounded to two decimals."""
     total_tokens: int
+    """Tokens of lisa's output, which the caller reads."""
+    agent_tokens: int
+    """Tokens of the agent's model calls, as budget-observe and budget-enforce count those of a session."""
     total_seconds: int
     steps: tuple[CostStep, ...]
 
@@ -50,6 +58,7 @@ class HardStop(Answer):
     """Limits at which a runaway job is stopped."""
 
     max_tokens: int
+    """For both kinds of tokens together."""
     max_seconds: int
     max_steps: int
     enforce_command: str
@@ -66,6 +75,7 @@ def estimate_cost(goal: str, mode: str, roles: Sequence[str] = (), budget: int =
         mode=mode,
         topology_multiplier=f"{factor:.2f}",
         total_tokens=sum(step.tokens for step in steps),
+        agent_tokens=int(_AGENT_CALLS.get(goal, _DEFAULT_AGENT_CALLS) * _TOKENS_PER_CALL * factor),
         total_seconds=sum(step.seconds for step in steps),
         steps=steps,
     )
@@ -86,7 +96,7 @@ def _build_cost_table(goal: str, mode: str, budget: int) -> dict[str, tuple[int,
 
 def build_hard_stop(cost: CostEstimate, budget: int, binary: str) -> HardStop:
     """Return the estimate with a margin, but never above the budget."""
-    tokens = int(max(1, cost.total_tokens) * 1.15)
+    tokens = int(max(1, cost.total_tokens + cost.agent_tokens) * 1.15)
     tokens = min(tokens, budget) if budget > 0 else tokens
     seconds = int(max(1, cost.total_seconds) * 1.35)
     steps = len(cost.steps) + 2

@@ -54,7 +54,7 @@ class UsageReading(Struct, frozen=True, kw_only=True):
 
 def read_usage(payload: Mapping[str, Any]) -> UsageReading:
     """Return all metrics of an object, in any known form; measured ones precede estimates."""
-    measured, estimate = _read_measured(payload), _read_plain(payload.get("costEstimate"))
+    measured, estimate = _read_measured(payload), _read_estimate(payload.get("costEstimate"))
     plain = _read_plain(payload)
     for metric in _read_metric_names(payload, "missingMetrics"):  # a 0 that means unknown
         measured = {name: value for name, value in measured.items() if name != metric or value}
@@ -94,6 +94,15 @@ def _read_plain(payload: object) -> dict[str, int]:
         known = [value for value in values if value is not None]
         if known:
             found[metric] = max(known)
+    return found
+
+
+def _read_estimate(payload: object) -> dict[str, int]:
+    """Return the amounts of a plan: its tokens are those of lisa's output and those of the agent."""
+    found = _read_plain(payload)
+    agent_tokens = parse_integer(payload.get("agentTokens")) if isinstance(payload, dict) else None
+    if agent_tokens is not None:
+        found["tokens"] = found.get("tokens", 0) + agent_tokens
     return found
 
 

@@ -56,7 +56,7 @@ def test_a_source_without_amounts_is_pointed_out(machine: LisaHost) -> None:
 def test_estimates_are_marked(machine: LisaHost) -> None:
     plan = machine.lisa("session", "budget-plan", "--json").out
     answer = _observe(machine, "--from", "-", "--seconds", "100", stdin=plan)
-    assert (answer["observed"]["tokens"], answer["estimatedMetrics"]) == (770, ["tokens", "steps"])
+    assert (answer["observed"]["tokens"], answer["estimatedMetrics"]) == (160_770, ["tokens", "steps"])
 
 
 def test_its_own_output_is_understood(machine: LisaHost) -> None:

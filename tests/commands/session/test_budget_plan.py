@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def test_the_default_plan_is_an_analysis(machine: LisaHost) -> None:
     }
     assert (plan["costEstimate"]["totalTokens"], plan["hardStop"]["maxSeconds"]) == (770, 78)
     assert plan["hardStop"]["enforceCommand"] == (
-        "lisa session budget-enforce --max-tokens 885 --max-seconds 78 --max-steps 8"
+        "lisa session budget-enforce --max-tokens 184885 --max-seconds 78 --max-steps 8"
         ' --from "$RUNTIME_METRICS_JSON" --json'
     )
     assert _commands(plan) == {
@@ -95,8 +96,8 @@ def test_commands_name_the_program_as_it_is_called_here(machine: LisaHost) -> No
 
 def test_text_has_limits_and_commands(machine: LisaHost) -> None:
     lines = machine.lisa("session", "budget-plan", "--goal", "nested").out.splitlines()
-    assert lines[0] == "budget_plan goal=nested mode=exec max_tokens=977 max_seconds=98 max_steps=8"
-    assert lines[1].startswith("lisa session budget-enforce --max-tokens 977")
+    assert lines[0] == "budget_plan goal=nested mode=exec max_tokens=276977 max_seconds=98 max_steps=8"
+    assert lines[1].startswith("lisa session budget-enforce --max-tokens 276977")
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,17 @@ def test_text_has_limits_and_commands(machine: LisaHost) -> None:
 def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "budget-plan", *words, "--json", stdin="[]")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
+
+
+def test_limit_of_a_plan_holds_for_usual_session_usage(machine: LisaHost) -> None:
+    used = json.dumps({"usage": {"inputTokens": 28_000, "outputTokens": 682}, "seconds": 20, "steps": 2})
+    enforced = _plan(machine)["hardStop"]["enforceCommand"].replace("$RUNTIME_METRICS_JSON", "-")
+    answer = machine.lisa(*shlex.split(enforced)[1:], stdin=used)
+    assert (answer.code, answer.json["observed"]["tokens"]) == (0, 28_682)
+
+
+def test_budget_below_the_estimate_is_a_warning(machine: LisaHost) -> None:
+    plan = _plan(machine, "--budget", "1200")
+    assert plan["hardStop"]["maxTokens"] == 1200
+    assert "1200 tokens" in plan["warning"]
+    assert "warning" not in _plan(machine, "--budget", "500000")
