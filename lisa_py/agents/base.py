@@ -170,6 +170,22 @@ class InputPlan(Struct, frozen=True, kw_only=True):
     """Press Enter only once the box shows the text (and `settle_seconds` later)."""
 
 
+class Checklist(Struct, frozen=True, kw_only=True):
+    """A question with several choices: Enter ticks the selected one, the row 0 submits."""
+
+    choices: tuple[ScreenChoice, ...]
+    tickable: frozenset[int]
+    ticked: frozenset[int]
+    rows: tuple[int, ...]
+    """Numbers of the rows in the order of the arrow keys; 0 for the row that submits."""
+    selected: int
+    """Number of the selected row; -1: none is shown."""
+
+
+ReviewState = Literal["", "complete", "incomplete"]
+"""State of a page that asks to submit all answers of a dialog; empty: no such page."""
+
+
 class Acceptance(Struct, frozen=True, kw_only=True):
     """Evidence of what the agent did with a text; empty while there is none."""
 
@@ -352,6 +368,14 @@ class Agent:
     def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
         """Return the choices of the dialog on the screen; empty if there is no list. Arrow keys move, Enter selects."""
         return terminal_choices.find_choices(screen)
+
+    def find_checklist(self, screen: str) -> Checklist | None:
+        """Return the question with several choices on the screen; None if there is none."""
+        return None
+
+    def find_review(self, screen: str) -> ReviewState:
+        """Return the state of the page on the screen that asks to submit all answers with its first choice."""
+        return ""
 
     def pick_choice(self, word: str, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
         """Return the choice for yes, no, always or a number; None if there is none."""

@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 
 from lisa_py.agents import base
 from lisa_py.agents._claude import home, reports, session
-from lisa_py.agents.base import Acceptance, AgentLaunch, Binding, Composer, Facts, InputPlan, LaunchPlan, TurnEdge, View
+from lisa_py.agents.base import (
+    Acceptance,
+    AgentLaunch,
+    Binding,
+    Checklist,
+    Composer,
+    Facts,
+    InputPlan,
+    LaunchPlan,
+    ReviewState,
+    TurnEdge,
+    View,
+)
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
@@ -123,7 +135,20 @@ class Claude(base.Agent):
     def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
         from lisa_py.agents._claude.screen import dialog_part  # noqa: PLC0415 - not on the way of a status read
 
-        return super().find_choices(dialog_part(screen))
+        checklist = self.find_checklist(screen)
+        return checklist.choices if checklist is not None else super().find_choices(dialog_part(screen))
+
+    def find_checklist(self, screen: str) -> Checklist | None:
+        from lisa_py.agents._claude import questions  # noqa: PLC0415 - only answers to dialogs
+        from lisa_py.agents._claude.screen import dialog_part  # noqa: PLC0415 - as above
+
+        return questions.find_checklist(dialog_part(screen))
+
+    def find_review(self, screen: str) -> ReviewState:
+        from lisa_py.agents._claude import questions  # noqa: PLC0415 - only answers to dialogs
+        from lisa_py.agents._claude.screen import dialog_part  # noqa: PLC0415 - as above
+
+        return questions.find_review(dialog_part(screen))
 
     def layout(self) -> Layout:
         from lisa_py.agents._claude.layout import LAYOUT  # noqa: PLC0415 - only pane texts

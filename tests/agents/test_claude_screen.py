@@ -7,6 +7,7 @@ import pytest
 from lisa_py.agents._claude import screen
 from tests.agents.claude_views import AGENT, pane, pane_names
 
+REVIEW = "Review your answers"
 WAITING = {
     "permission-bash": ("permission", "Bash command"),
     "permission-edit": ("permission", "Edit file"),
@@ -14,6 +15,11 @@ WAITING = {
     "permission-write": ("permission", "Create file"),
     "plan-approval": ("permission", "Exit plan mode?"),
     "question": ("question", "Which colour?"),
+    **{
+        f"{version}question-{page}": ("question", "Which fruits?" if page in ("ticked", "submit-selected") else REVIEW)
+        for version in ("", "2.1.197-")
+        for page in ("ticked", "submit-selected", "review", "review-incomplete")
+    },
     "dialog-trust": ("trust", "Accessing workspace:"),
     "dialog-bypass": ("bypass", "WARNING: Claude Code running in Bypass Permissions mode"),
     "dialog-api-key": ("api_key", "Detected a custom API key in your environment"),

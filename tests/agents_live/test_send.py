@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -19,6 +20,8 @@ from tests.polling import wait_until
 
 pytestmark = pytest.mark.agents
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+"""A PNG of one pixel."""
 GONE = re.compile(r"</?pasted_content[^>]*>|<system-reminder>.*?</system-reminder>", re.DOTALL)
 
 
@@ -234,9 +237,81 @@ def test_a_question_is_answered_by_its_number(machine: LisaHost, api: FakeModelA
     assert "blue" in stage.wait_for_text("it was")
 
 
+@pytest.fixture(params=[pin for pin in pins(older=True) if pin.agent == "claude"], ids=lambda pin: f"{pin.version}")
+def claude(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) -> LiveSessionHarness:
+    return LiveSessionHarness(machine, api, "claude", version=request.param.version)
+
+
+def test_question_with_several_choices_is_ticked_and_closed(claude: LiveSessionHarness) -> None:
+    claude.begin().send("[fake questions Which fruits? | Apple | Pear | Fig then text it was: {last}]")
+    claude.wait_for_status(lambda status: status.waiting_for == "question")
+    refused = claude.lisa("send", "--answer", "2,9")
+    assert refused.json["errorCode"] == "answer_not_offered"
+    answer = claude.lisa("send", "--answer", "2,3")
+    assert (answer.code, answer.json["delivered"]) == (0, True), answer
+    assert answer.json["answered"]["ticked"] == [2, 3]
+    assert "open" not in answer.json["answered"]
+    assert "Pear, Fig" in claude.wait_for_text("it was")
+
+
+def write_prompt_hook(machine: LisaHost) -> str:
+    """Write a hook program that rejects some prompts after a moment."""
+    path = machine.folder / "policy.sh"
+    path.write_text("#!/bin/sh\ncase $(cat) in *FORBIDDEN*) sleep 1; echo 'not today' >&2; exit 2;; esac\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize("version", [pin.version for pin in pins(older=True) if pin.agent == "claude"])
+def test_prompt_blocked_by_a_hook_is_not_delivered(machine: LisaHost, api: FakeModelApi, version: str) -> None:
+    hook = {"type": "command", "command": write_prompt_hook(machine)}
+    settings = {"hooks": {"UserPromptSubmit": [{"hooks": [hook]}]}}
+    stage = LiveSessionHarness(machine, api, "claude", version=version, settings=settings)
+    refused = stage.begin().send("this is FORBIDDEN")
+    assert (refused.code, refused.json["errorCode"]) == (1, "prompt_blocked_by_hook"), refused
+    assert (refused.json["delivered"], refused.json["error"]) == (False, "not today")
+    status = stage.status()
+    assert (status.classification_reason, status.signals.transcript_turn_complete) == ("prompt_not_taken", False)
+    assert not came(stage, "this is FORBIDDEN")
+    assert stage.send("[fake text allowed]").json["delivered"] is True
+    stage.wait_for_text("allowed")
+
+
+def test_unknown_command_is_refused_and_leaves_the_box(stage: LiveSessionHarness) -> None:
+    refused = stage.begin().send("/reviw the last commit")
+    assert (refused.code, refused.json["errorCode"]) == (1, "command_unknown"), refused
+    assert "/reviw" in refused.json["error"]
+    for text in ("/tmp/x is a path", "next"):
+        assert stage.send(text).json["delivered"] is True
+        wait_until(lambda text=text: came(stage, text))
+        stage.wait_until_idle()
+    assert not came(stage, "/reviw")
+
+
+def test_image_path_is_sent_once(claude: LiveSessionHarness) -> None:
+    path = claude.machine.project / "dot.png"
+    path.write_bytes(base64.b64decode(PIXEL))
+    answer = claude.begin().send(str(path))
+    assert (answer.json["delivered"], answer.json["altered"]) == (True, {"image": 1}), answer
+    assert "helped" not in answer.json
+    wait_until(lambda: claude.transcript_prompts() == ["[Image #1]"], what=lambda: str(claude.transcript_prompts()))
+
+
+def test_tabs_that_become_spaces_are_counted(stage: LiveSessionHarness) -> None:
+    answer = stage.begin().send("a\tb\tc")
+    assert answer.json["delivered"] is True
+    assert answer.json.get("altered") == ({"tab": 2} if stage.agent_name == "claude" else None)
+
+
+@pytest.mark.parametrize("text", ["quit", ":q", "/exit"])
+def test_text_that_ends_claude_is_reported(claude: LiveSessionHarness, text: str) -> None:
+    answer = claude.begin().send(text)
+    assert (answer.json["delivered"], answer.json["sessionState"]) == (True, "completed"), answer
+
+
 def test_after_it_left_nothing_is_typed(stage: LiveSessionHarness) -> None:
     left = stage.begin().send("/exit" if stage.agent_name == "claude" else "/quit")
-    assert left.json["delivered"] is True, left
+    assert (left.json["delivered"], left.json["sessionState"]) == (True, "completed"), left
     stage.wait_until_ended()
     answer = stage.send("touch f")
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_running")

@@ -9,6 +9,7 @@ A directive is `[fake STEP then STEP ...]`; the last one in the newest user prom
     ask COMMAND            the same, but codex must ask its user (claude asks by its own rules)
     todos DONE/TOTAL       keep a to-do list, if the agent offers a tool for it
     question TEXT | A | B  let the user choose, if the agent offers a tool for it
+    questions TEXT | A | B the same with several choices (claude)
     wait SECONDS           send nothing, not even headers when this comes first
     hang SECONDS           open the stream, then send nothing
     gate NAME              wait for `open(NAME)` or POST /control/open/NAME; it then stays open
@@ -41,7 +42,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -102,6 +103,7 @@ class Question:
 
     text: str
     options: tuple[str, ...]
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,7 @@ VERBS: dict[str, Callable[[str], Step]] = {
     "ask": lambda rest: Shell(rest or "true", ask=True),
     "todos": _parse_todos,
     "question": _parse_question,
+    "questions": lambda rest: replace(_parse_question(rest), several=True),
     "wait": lambda rest: Pause(float(rest or 5)),
     "hang": lambda rest: Stall(float(rest or 60)),
     "gate": lambda rest: Gate(rest or "gate"),
@@ -480,7 +483,7 @@ def _ask_user_question(step: Any) -> list[ToolCall]:
         "question": step.text,
         "header": "Choice",
         "options": _options(step),
-        "multiSelect": False,
+        "multiSelect": step.several,
     }
     return [ToolCall("AskUserQuestion", {"questions": [question]})]
 

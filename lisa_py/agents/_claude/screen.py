@@ -19,6 +19,7 @@ DIALOGS: tuple[tuple[str, WaitingFor], ...] = (
     ("Type something", "question"),
     ("Chat about this", "question"),
     ("Ready to submit your answers", "question"),
+    ("Review your answers", "question"),
     ("Do you want to proceed?", "permission"),
     ("Do you want to make this edit", "permission"),
     ("Do you want to create", "permission"),

@@ -66,5 +66,7 @@ Accepted means that the conversation holds exactly this text. prompt_blocked_by_
 command_unknown: the agent has no such command (error holds its words); prompt_joined: it was submitted together with
 the text in joinedWith. altered counts what the agent replaced. sessionState is given when the text ended the agent.
 
---answer reads the dialog the agent shows, moves to the choice that is meant, and presses Enter once it is selected.""",
+--answer reads the dialog the agent shows, moves to the choice that is meant, and presses Enter once it is selected. In
+a question with several choices, --answer 2,3 ticks exactly these and submits them; delivered is true once the question
+is closed. answered.ticked lists the ticked choices, answered.open and openQuestion say that the agent still asks.""",
 )

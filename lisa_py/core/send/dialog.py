@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from lisa_py.agents.base import Checklist
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
@@ -22,6 +23,7 @@ DIALOG_KINDS = frozenset(
 DIALOG_DRAW_SECONDS = 3.0
 SELECTION_SECONDS = 3.0
 CLOSE_SECONDS = 1.5
+TICK_SECONDS = 10.0
 MAX_TRIES = 3
 CONTEXT_ROWS = 10
 DIALOG_POLL_SECONDS = 0.03
@@ -34,6 +36,10 @@ class DialogAnswer(Struct, frozen=True, kw_only=True):
     number: int
     """0: the dialog was closed with Escape."""
     text: str
+    ticked: tuple[int, ...] = ()
+    """Of a question with several choices: the ticked ones."""
+    open_question: str = ""
+    """The question that the dialog shows now: the same one, or the next."""
 
 
 def has_dialog(status: Status) -> bool:
@@ -47,8 +53,9 @@ def answer_dialog(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAn
     Raise LisaError: invalid_answer, no_dialog, answer_not_offered, agent_not_running, send_keys_failed.
     """
     word = word.strip().lower()
-    if word not in ("yes", "no", "always") and not (word.isdigit() and int(word) > 0):
-        raise LisaError("invalid_answer", f"invalid --answer: {word} (expected yes|no|always|N)")
+    numbers = _parse_numbers(word)
+    if word not in ("yes", "no", "always") and not numbers:
+        raise LisaError("invalid_answer", f"invalid --answer: {word} (expected yes|no|always|N or N,N for several)")
     target.refresh(screen=True)
     waiting_for = target.status.waiting_for
     if not has_dialog(target.status):
@@ -59,6 +66,11 @@ def answer_dialog(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAn
             sessionState=target.status.session_state,
         )
     listed = wait_for_choices(ctx, target)
+    checklist = target.agent.find_checklist(target.read_screen())
+    if checklist is not None and (numbers and (len(numbers) > 1 or numbers[0] in checklist.tickable)):
+        return _answer_checklist(ctx, target, checklist, numbers)
+    if len(numbers) > 1:
+        raise _build_not_offered_error(target, word, listed)
     chosen = target.agent.pick_choice(word, listed)
     if chosen is None and not (word == "no" and listed):
         raise _build_not_offered_error(target, word, listed)
@@ -66,7 +78,126 @@ def answer_dialog(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAn
     taken = DialogAnswer(waiting_for=waiting_for, number=0, text="Escape")
     if chosen is not None:
         taken = DialogAnswer(waiting_for=waiting_for, number=chosen.number, text=chosen.text)
-    return taken, _press_until_closed(ctx, target, keys, chosen)
+    source = _press_until_closed(ctx, target, keys, chosen)
+    if source and waiting_for == "question":
+        _submit_review(ctx, target)
+        taken = structs.replace(taken, open_question=_read_open_question(target))
+    return taken, source
+
+
+def _parse_numbers(word: str) -> tuple[int, ...]:
+    """Return the numbers of `2` or `2,3`; empty for anything else."""
+    parts = [part.strip() for part in word.split(",")]
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        return ()
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _answer_checklist(
+    ctx: Context, target: SendTarget, checklist: Checklist, numbers: tuple[int, ...]
+) -> tuple[DialogAnswer, str]:
+    """Tick exactly these choices and submit them; return the answer and the sign that the question is closed."""
+    missing = [number for number in numbers if number not in checklist.tickable]
+    if missing:
+        raise _build_not_offered_error(target, str(missing[0]), checklist.choices)
+    texts = [choice.text for choice in checklist.choices if choice.number in numbers]
+    waiting_for, source = target.status.waiting_for, ""
+    ticked = _tick_choices(ctx, target, frozenset(numbers))
+    if ticked == frozenset(numbers) and _select_row(ctx, target, 0):
+        before = target.read_screen()
+        target.press(("Enter",))
+        source = _wait_until_page_changes(ctx, target, before)
+        _submit_review(ctx, target)
+    answer = DialogAnswer(
+        waiting_for=waiting_for,
+        number=numbers[0],
+        text=", ".join(texts),
+        ticked=tuple(sorted(ticked)),
+        open_question=_read_open_question(target),
+    )
+    return answer, source
+
+
+def _tick_choices(ctx: Context, target: SendTarget, wanted: frozenset[int]) -> frozenset[int]:
+    """Tick and untick until the screen shows exactly the wanted choices ticked; return those that it shows."""
+    deadline = ctx.clock.monotonic() + TICK_SECONDS
+    found = _read_checklist(target)
+    while found is not None and ctx.clock.monotonic() < deadline:
+        wrong = sorted(found.ticked.symmetric_difference(wanted) & found.tickable)
+        if not wrong:
+            break
+        if _select_row(ctx, target, wrong[0]):
+            before = found.ticked
+            target.press(("Enter",))
+            moved = ctx.clock.monotonic() + SELECTION_SECONDS / 3
+            while (found := _read_checklist(target)) and found.ticked == before and ctx.clock.monotonic() < moved:
+                ctx.pause(DIALOG_POLL_SECONDS)
+        found = _read_checklist(target)
+    return found.ticked if found is not None else frozenset()
+
+
+def _select_row(ctx: Context, target: SendTarget, number: int) -> bool:
+    """Move until the screen shows the row selected; False if it does not within the time limit."""
+    deadline = ctx.clock.monotonic() + SELECTION_SECONDS
+    while ctx.clock.monotonic() < deadline:
+        found = _read_checklist(target)
+        if found is None:
+            return False
+        if found.selected == number:
+            return True
+        if found.selected in found.rows:
+            # one key at a time: claude 2.1.197 returns to the first row on two of them at the text row
+            target.press(("Down" if found.rows.index(number) > found.rows.index(found.selected) else "Up",))
+            moved = ctx.clock.monotonic() + SELECTION_SECONDS / 3
+            while (now := _read_checklist(target)) and now.selected == found.selected and ctx.clock.monotonic() < moved:
+                ctx.pause(DIALOG_POLL_SECONDS)
+        else:
+            ctx.pause(DIALOG_POLL_SECONDS)
+    return False
+
+
+def _read_checklist(target: SendTarget) -> Checklist | None:
+    return target.agent.find_checklist(target.read_screen())
+
+
+def _submit_review(ctx: Context, target: SendTarget) -> None:
+    """Submit all answers if the dialog asks for that and none is missing."""
+    for _ in range(MAX_TRIES):
+        before = target.read_screen()
+        if target.agent.find_review(before) != "complete":
+            return
+        listed = target.agent.find_choices(before)
+        if listed:
+            _select_choice(ctx, target, listed[0])
+            target.press(("Enter",))
+        _wait_until_page_changes(ctx, target, before)
+
+
+def _wait_until_page_changes(ctx: Context, target: SendTarget, before: str) -> str:
+    """Return the sign that the page has been left: another one, or no dialog at all."""
+    page = (target.agent.find_choices(before), target.agent.find_review(before), _find_question(target, before))
+    deadline = ctx.clock.monotonic() + CLOSE_SECONDS
+    while ctx.clock.monotonic() < deadline:
+        ctx.pause(DIALOG_POLL_SECONDS)
+        target.refresh(screen=True)
+        if target.has_ended() or not has_dialog(target.status):
+            return target.status.state_source
+        screen = target.read_screen()
+        choices = target.agent.find_choices(screen)
+        if choices and (choices, target.agent.find_review(screen), _find_question(target, screen)) != page:
+            return "screen"
+    return ""
+
+
+def _read_open_question(target: SendTarget) -> str:
+    """Return the question that the agent shows now; empty without an open dialog."""
+    target.refresh(screen=True)
+    return _find_question(target, target.read_screen()) if has_dialog(target.status) else ""
+
+
+def _find_question(target: SendTarget, screen: str) -> str:
+    report = target.agent.read_screen(screen)
+    return report.detail if report is not None and report.state == "waiting" else ""
 
 
 def wait_for_choices(ctx: Context, target: SendTarget) -> tuple[ScreenChoice, ...]:

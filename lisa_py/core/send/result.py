@@ -23,6 +23,11 @@ class ChoiceSummary(Answer):
     number: int
     text: str
     waiting_for: str
+    ticked: tuple[int, ...] | UnsetType = UNSET
+    """Of a question with several choices: the ticked ones."""
+    open: bool | UnsetType = UNSET
+    """True while the agent still asks: the answer was not submitted, or another question follows."""
+    open_question: str | UnsetType = UNSET
 
 
 class SessionSendResult(Answer):
@@ -91,4 +96,13 @@ def _read_meta(ref: SessionRef) -> SessionMeta:
 
 def _summarize_choice(sent: SendResult) -> ChoiceSummary | UnsetType:
     taken = sent.answered
-    return ChoiceSummary(number=taken.number, text=taken.text, waiting_for=taken.waiting_for) if taken else UNSET
+    if taken is None:
+        return UNSET
+    return ChoiceSummary(
+        number=taken.number,
+        text=taken.text,
+        waiting_for=taken.waiting_for,
+        ticked=taken.ticked or UNSET,
+        open=True if taken.open_question else UNSET,
+        open_question=taken.open_question or UNSET,
+    )
