@@ -251,7 +251,7 @@ def test_question_with_several_choices_is_ticked_and_closed(claude: LiveSessionH
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
     assert answer.json["answered"]["ticked"] == [2, 3]
     assert "open" not in answer.json["answered"]
-    assert "Pear, Fig" in claude.wait_for_text("it was")
+    claude.wait_for_text("Pear, Fig")
 
 
 def write_prompt_hook(machine: LisaHost) -> str:
