@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-START_MARK = "__LISA_SESSION_START__"
-EXEC_MARK = "__LISA_EXEC_DONE__"
-DONE_MARK = "__LISA_SESSION_DONE__"
+MARK_PREFIX = "__LISA_"
+START_MARK = f"{MARK_PREFIX}SESSION_START__"
+EXEC_MARK = f"{MARK_PREFIX}EXEC_DONE__"
+DONE_MARK = f"{MARK_PREFIX}SESSION_DONE__"
 MARKS = (START_MARK, EXEC_MARK, DONE_MARK)
 
 INTERRUPTIBLE = r"\S.*\((?:[^()]*\b)?(?:esc|ctrl\+c) to interrupt\b.*\Z"

@@ -28,6 +28,12 @@ def keep_all(lines: Sequence[str]) -> NoiseFilter:
     return NoiseFilter((True,) * len(lines), 0)
 
 
+def remove_marks(lines: Sequence[str], found: NoiseFilter) -> NoiseFilter:
+    """Return the filter without the supervisor's own lines, wherever they are; they do not count as noise."""
+    keep = tuple(stays and not layout.is_mark(line) for line, stays in zip(lines, found.keep, strict=True))
+    return NoiseFilter(keep, found.removed)
+
+
 def filter_noise(
     lines: Sequence[str], drawing: Sequence[Agent], *, prompt: str = "", startup: bool = True
 ) -> NoiseFilter:

@@ -21,6 +21,7 @@ from lisa_py.store import cursors, session_records
 from lisa_py.store.cursors import PaneCursor
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
+from lisa_py.terminal import layout
 from lisa_py.terminal.layout import Layout
 
 
@@ -39,7 +40,13 @@ def capture_pane(
     """Capture the pane. Raise LisaError for cursor files that cannot be read or written."""
     meta = pane_text.read_meta_or_default(ref)
     signs = agents.layout_of(meta)
-    noise_filter = strip_noise(text, meta, noise_off=not request.strip_noise, banner=request.strip_banner)
+    noise_filter = strip_noise(
+        text,
+        meta,
+        noise_off=not request.strip_noise,
+        banner=request.strip_banner,
+        marks=any(layout.MARK_PREFIX in marker for marker in request.markers),
+    )
     echoed = (
         prompt_echo.find_echo_rows(text.lines, collect_prompts(ctx, ref, text, meta), signs)
         if request.markers
@@ -59,11 +66,14 @@ def capture_pane(
     )
 
 
-def strip_noise(text: PaneText, meta: SessionMeta, *, noise_off: bool = False, banner: bool = False) -> NoiseFilter:
-    """Return the rows of start-up lines; none if the first lines of the session are out of sight."""
-    if not text.whole or (noise_off and not banner):
-        return noise.keep_all(text.lines)
-    return noise.filter_noise(text.lines, agents.drawing(meta), prompt=meta.prompt, startup=not noise_off)
+def strip_noise(
+    text: PaneText, meta: SessionMeta, *, noise_off: bool = False, banner: bool = False, marks: bool = False
+) -> NoiseFilter:
+    """Return the rows of start-up lines (none if they are out of sight) and of the supervisor, unless `marks`."""
+    found = noise.keep_all(text.lines)
+    if text.whole and (banner or not noise_off):
+        found = noise.filter_noise(text.lines, agents.drawing(meta), prompt=meta.prompt, startup=not noise_off)
+    return found if marks or noise_off else noise.remove_marks(text.lines, found)
 
 
 def collect_prompts(ctx: Context, ref: SessionRef, text: PaneText, meta: SessionMeta) -> tuple[str, ...]:

@@ -196,6 +196,19 @@ def test_noise_is_removed_and_counted(machine: LisaHost) -> None:
         assert "mcp: github starting" not in raw(machine, "--keep-noise", "--strip-noise")["capture"]
 
 
+def test_lines_of_the_supervisor_are_not_output(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).run("echo from me; exit 3")
+    stage.wait_until_ended()
+    kept = stage.lisa("capture", "--raw", "--keep-noise").json["capture"]
+    assert "__LISA_SESSION_START__" in kept and "__LISA_SESSION_DONE__" in kept
+    shown = stage.lisa("capture", "--raw").json
+    assert shown["capture"].strip() == "from me"
+    assert stage.lisa("snapshot").json["capture"].strip() == "from me"
+    assert shown["nextOffset"] == stage.lisa("capture", "--raw", "--keep-noise").json["nextOffset"]
+    marked = stage.lisa("capture", "--raw", "--markers", "__LISA_SESSION_DONE__").json
+    assert marked["markerMatches"] == {"__LISA_SESSION_DONE__": True}
+
+
 def test_semantic_deltas_need_no_offsets(machine: LisaHost) -> None:
     cursor = machine.folder / "cursor"
     with FakePane(machine) as pane:

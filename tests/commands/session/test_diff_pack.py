@@ -134,6 +134,7 @@ def test_invalid_calls_are_refused(machine: LisaHost) -> None:
 
 def test_text_is_one_line(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
+        pane.write("first\n")
         diff(machine)
         pane.write("hello\n")
         out = machine.lisa("session", "diff-pack", "--session", "lisa-talk").out
