@@ -201,9 +201,11 @@ class Session:
     @property
     def tmux(self) -> libtmux.Session:
         """Return the session as a libtmux object. Raise LisaError(session_not_found)."""
-        found: libtmux.Session | None = (
-            self._ctx.server(self._ref).as_libtmux().sessions.get(default=None, session_name=self.name)
-        )
+        pane = self._ctx.find_pane(self._ref)
+        found: libtmux.Session | None = None
+        if pane is not None:
+            sessions = self._ctx.server(self._ref).as_libtmux().sessions
+            found = sessions.get(default=None, session_id=pane.session_id)
         if found is None:
             raise session_not_found(self.name, self.project_root)
         return found
@@ -215,7 +217,7 @@ class Session:
 
     def exists(self) -> bool:
         """Return True if tmux has the session, running or ended. Raise TmuxUnavailable if that cannot be determined."""
-        return self._ctx.server(self._ref).find_pane(self.name) is not None
+        return self._ctx.find_pane(self._ref) is not None
 
     def status(self) -> Status:
         """Return the current status; a session that is gone is a status, not an error."""

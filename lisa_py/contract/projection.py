@@ -22,20 +22,6 @@ def omit(answer: S, *names: str) -> S:
     return structs.replace(answer, **{name: UNSET for name in names if name in answer.__struct_fields__})
 
 
-def describe_failure(answer: Any, exit_code: int) -> Any:
-    """Return a failed answer with `ok` and `error`, which every failure has.
-
-    A session that does not exist is a failure also for commands that end with 0 then.
-    """
-    code = answer.get("errorCode") if isinstance(answer, dict) else None
-    if not (isinstance(code, str) and code and (exit_code or code == "session_not_found")):
-        return answer
-    from lisa_py.contract.error_codes import MEANINGS  # noqa: PLC0415 - only a failure needs it
-
-    subject = f"{answer['session']}: " if isinstance(answer.get("session"), str) else ""
-    return {"ok": False, "error": f"{subject}{MEANINGS.get(code, code)}", **answer}
-
-
 def minimize(command: Command, result: Any, args: Any) -> Any:
     """Return the `--json-min` form of an answer."""
     if callable(command.min):

@@ -36,6 +36,12 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     pane_pid: int = 0
     pane_started: float = 0.0
     """Start time of the pane's process in the unit of host.processes; with the pid it is an identity."""
+    tmux_session: str = ""
+    """Id of the tmux session (`$N`), which stays when the session is renamed."""
+    server_pid: int = 0
+    """Process id of the tmux server."""
+    server_started: float = 0.0
+    """Its start time, as `pane_started`."""
     agent_session_id: str = ""
     """Conversation id given to the agent at spawn, if the agent accepts one."""
     agent_binary: str = ""

@@ -12,16 +12,12 @@ from lisa_py.contract.command import Command
 from lisa_py.contract.errors import COMMON_ERRORS
 
 Schema = dict[str, Any]
-_FAILURE_KEYS: Mapping[str, Schema] = {
-    "ok": {"type": "boolean", "description": "false in a failed answer"},
-    "error": {"type": "string", "description": "description of the failure, for people"},
-}
 _POLICY: Schema = {"type": "string", "const": "diagnostic", "description": "stderr is diagnostics, never data"}
 
 
 def answer_schema(command: Command) -> Schema:
     """Return the schema of the answer under --json."""
-    return _add_failure_keys(_object_schema(command.answer))
+    return _object_schema(command.answer)
 
 
 def min_schema(command: Command) -> Schema | None:
@@ -29,22 +25,9 @@ def min_schema(command: Command) -> Schema | None:
     if command.min is None:
         return None
     if not callable(command.min):
-        return _add_failure_keys(_subset_schema(_object_schema(command.answer), command.answer, command.min))
+        return _subset_schema(_object_schema(command.answer), command.answer, command.min)
     kind = get_type_hints(command.min).get("return", Any)
-    if _is_plain(kind):
-        return _partial_schema(answer_schema(command))
-    return _add_failure_keys(_object_schema(kind))
-
-
-def _add_failure_keys(schema: Schema) -> Schema:
-    """Return the schema with the keys that a failed answer has besides its errorCode."""
-    for member in schema.get("anyOf", [schema]):
-        properties = member["properties"]
-        if "errorCode" in properties:
-            member["properties"] = properties | {
-                key: made for key, made in _FAILURE_KEYS.items() if key not in properties
-            }
-    return schema
+    return _partial_schema(_object_schema(command.answer)) if _is_plain(kind) else _object_schema(kind)
 
 
 def event_schema(command: Command) -> Schema | None:
@@ -67,16 +50,6 @@ def failure_schema(command_errors: Iterable[str]) -> Schema:
         },
         "required": ["error", "errorCode", "ok", "stderrPolicy"],
     }
-
-
-def list_keys(described: Schema) -> tuple[str, ...]:
-    """Return the keys of an answer, `key?` for one that may be omitted; without those that every failure has."""
-    found: dict[str, bool] = {}
-    for member in described.get("anyOf", [described]):
-        for key, value in member["properties"].items():
-            if value not in (_POLICY, _FAILURE_KEYS.get(key)):
-                found[key] = key in member.get("required", ()) and found.get(key, True)
-    return tuple(key if always else f"{key}?" for key, always in found.items())
 
 
 def _object_schema(kind: Any) -> Schema:

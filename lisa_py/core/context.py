@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core import session_panes
 from lisa_py.host import files
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.clock import Clock
 from lisa_py.host.env import Settings
 from lisa_py.host.files import StagedFile
+from lisa_py.host.pane import Pane
 from lisa_py.host.tmux import Tmux
 from lisa_py.store import paths, session_records
 from lisa_py.store.json_records import UnreadableRecord
@@ -110,10 +113,7 @@ class Context:
 
     def server(self, ref: SessionRef) -> Tmux:
         """Return a session's tmux server: that of its metadata, else the project's."""
-        try:
-            meta = session_records.read_meta(ref)
-        except UnreadableRecord:
-            meta = None
+        meta = self.read_meta(ref)
         return self.tmux(ref.project, meta.socket_path if meta else "")
 
     def pause(self, seconds: float) -> None:
@@ -121,6 +121,28 @@ class Context:
         with self.cancellation.observe():
             if self.cancellation.wait(seconds):
                 raise CancellationError
+
+    def find_pane(self, ref: SessionRef) -> Pane | None:
+        """Return the session's own pane, or None if tmux has none. Raise TmuxUnavailable if that is unknown."""
+        meta = self.read_meta(ref)
+        return session_panes.find_pane(self.tmux(ref.project, meta.socket_path if meta else ""), ref, meta)
+
+    def find_reachable_pane(self, ref: SessionRef) -> Pane | None:
+        """Return the session's own pane, also None if its living server cannot be reached. Raise TmuxUnavailable."""
+        meta = self.read_meta(ref)
+        return session_panes.find_reachable_pane(self.tmux(ref.project, meta.socket_path if meta else ""), ref, meta)
+
+    def list_panes(self, project: Project, socket: str = "") -> list[Pane]:
+        """Return all panes of a server of the project; empty if there is no server. Raise TmuxUnavailable."""
+        server = self.tmux(project, socket)
+        return session_panes.list_reachable(server, server.list_panes, lambda: session_panes.read_metas(project))
+
+    def read_meta(self, ref: SessionRef) -> SessionMeta | None:
+        """Return the metadata of the session, or None if it is missing or unreadable."""
+        try:
+            return session_records.read_meta(ref)
+        except UnreadableRecord:
+            return None
 
     # -- cursors ---------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 _PANE_FIELDS = (
     "session_name",
+    "session_id",
+    "pid",
     "pane_id",
     "pane_pid",
     "pane_dead",
@@ -41,6 +43,10 @@ class Pane(Struct, frozen=True):
     height: int
     width: int
     title: str
+    session_id: str = ""
+    """`$N`; it stays when the session is renamed."""
+    server_pid: int = 0
+    """Process id of the tmux server."""
 
 
 def parse_pane(line: str) -> Pane | None:
@@ -50,16 +56,18 @@ def parse_pane(line: str) -> Pane | None:
         return None
     return Pane(
         session=words[0],
-        pane_id=words[1],
-        pid=int(words[2] or 0),
-        dead=words[3] == "1",
-        dead_status=words[4],
-        dead_signal=words[5],
-        alternate=words[6] == "1",
-        in_mode=words[7] not in ("", "0"),
-        activity=float(words[8] or 0),
-        history=int(words[9] or 0),
-        height=int(words[10] or 0),
-        width=int(words[11] or 0),
-        title=words[12],
+        session_id=words[1],
+        server_pid=int(words[2] or 0),
+        pane_id=words[3],
+        pid=int(words[4] or 0),
+        dead=words[5] == "1",
+        dead_status=words[6],
+        dead_signal=words[7],
+        alternate=words[8] == "1",
+        in_mode=words[9] not in ("", "0"),
+        activity=float(words[10] or 0),
+        history=int(words[11] or 0),
+        height=int(words[12] or 0),
+        width=int(words[13] or 0),
+        title=words[14],
     )

@@ -49,6 +49,8 @@ class Tmux:
         self.socket = os.path.abspath(socket)
         self._settings = settings
         self._program = ""
+        self.was_absent = False
+        """No server answered the last list."""
 
     # -- calls ------------------------------------------------------------------------------------------------
 
@@ -85,17 +87,20 @@ class Tmux:
         env["TERM"] = "screen-256color"
         return env
 
-    def list_panes(self, session: str = "") -> list[Pane]:
-        """Return all panes of the server or of one session; empty if there is no server or session.
+    def list_panes(self, session: str = "", *, pane_id: str = "") -> list[Pane]:
+        """Return all panes of the server, of one session or of the window of a pane; empty if there is none.
 
         Raises TmuxUnavailable if that cannot be determined.
         """
-        target = ("-s", "-t", f"={session}:") if session else ("-a",)  # without the colon it may be a window's name
+        target: tuple[str, ...] = ("-t", pane_id) if pane_id else ("-a",)
+        if session:
+            target = ("-s", "-t", f"={session}:")  # without the colon it may be a window's name
         result = self._call_settled("list-panes", *target, "-F", PANE_FORMAT)
         if result.code == 0:
-            every = (pane for pane in map(parse_pane, result.text.split("\n")) if pane is not None)
-            return [pane for pane in every if not session or pane.session == session]
-        if is_server_absent(result) or any(word in result.error_text for word in _NO_SESSION):
+            self.was_absent = False
+            return [pane for pane in _parse_panes(result.text) if not session or pane.session == session]
+        self.was_absent = is_server_absent(result)
+        if self.was_absent or any(word in result.error_text for word in _NO_SESSION):
             return []
         raise TmuxUnavailable(f"tmux answered: {result.error_text or 'nothing'}")
 
@@ -110,6 +115,11 @@ class Tmux:
             return None
         found = self.list_panes(session)
         return found[0] if found else None
+
+    def read_server_pid(self) -> int:
+        """Return the process id of the server that answers; 0 if none does. Raise TmuxUnavailable."""
+        answer = self.call("display-message", "-p", "#{pid}").text.strip()
+        return int(answer) if answer.isdigit() else 0
 
     def count_clients(self) -> int:
         result = self.call("list-clients", "-F", "x")
@@ -221,12 +231,28 @@ class Tmux:
         return pane
 
     def kill_session(self, name: str) -> bool:
-        """End the session; return False if there was none. Raise TmuxUnavailable if that cannot be determined."""
-        result = self._call_settled("kill-session", "-t", f"={name}")
+        """End the session of a name or an id; return False if there was none.
+
+        Raises TmuxUnavailable if that cannot be determined.
+        """
+        result = self._call_settled("kill-session", "-t", name if name.startswith("$") else f"={name}")
         if result.code == 0:
             return True
         if is_server_absent(result) or "can't find" in result.error_text or "session not found" in result.error_text:
             return False
+        raise TmuxUnavailable(f"tmux answered: {result.error_text}")
+
+    def kill_pane(self, pane: Pane) -> list[Pane]:
+        """End the pane, with its session if it is the last of it; return the other panes of that session.
+
+        Raises TmuxUnavailable if that cannot be determined.
+        """
+        words = ("kill-pane", "-t", pane.pane_id, ";", "list-panes", "-s", "-t", pane.session_id, "-F", PANE_FORMAT)
+        result = self._call_settled(*words)
+        if result.code == 0:
+            return _parse_panes(result.text)
+        if is_server_absent(result) or any(word in result.error_text for word in _NO_SESSION):
+            return []
         raise TmuxUnavailable(f"tmux answered: {result.error_text}")
 
     def kill_server(self) -> bool:
@@ -298,6 +324,10 @@ class Tmux:
         if is_server_absent(result) or "can't find" in result.error_text:
             return False
         raise LisaError("send_keys_failed", f"tmux answered: {result.error_text or 'nothing'}")
+
+
+def _parse_panes(text: str) -> list[Pane]:
+    return [pane for pane in map(parse_pane, text.split("\n")) if pane is not None]
 
 
 def is_server_absent(result: ProgramResult) -> bool:

@@ -24,7 +24,7 @@ class ExistsResult(Answer):
 
 def run(args: Args, ctx: Context) -> ExistsResult:
     ref = ctx.ref(args.session, args.project_root)
-    exists = ctx.server(ref).find_pane(ref.session) is not None
+    exists = ctx.find_pane(ref) is not None
     return ExistsResult(
         session=ref.session,
         exists=exists,

@@ -54,6 +54,7 @@ class Args(Struct, kw_only=True):
     no_dangerously_skip_permissions: KeepPermissions = False
     cleanup_all_hashes: AllHashes = False
     detect_nested: Annotated[bool, Flag(help="explanation of the sandbox decision")] = False
+    replace: Annotated[bool, Flag(help="session kill of the same name first")] = False
     dry_run: Annotated[bool, Flag(help="checks and command line only; no session")] = False
 
 
@@ -139,6 +140,7 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
         given=ctx.given_fields | {"prompt"} if args.prompt_file else ctx.given_fields,
         width=args.width,
         height=args.height,
+        replace=args.replace,
         all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
     )
 
@@ -200,6 +202,7 @@ COMMAND = Command(
         *launch.ERRORS,
         "agent_command_build_failed",
         "session_already_exists",
+        "session_kill_failed",
         "lane_not_found",
         "lane_load_failed",
         "invalid_prompt",

@@ -53,5 +53,5 @@ def _is_stalled(ctx: Context, ref: SessionRef, before: Status) -> bool:
 
 def _read_screen(ctx: Context, ref: SessionRef) -> str:
     server = ctx.server(ref)
-    pane = server.find_pane(ref.session)
+    pane = ctx.find_pane(ref)
     return server.capture([pane.pane_id]).get(pane.pane_id, "") if pane else ""

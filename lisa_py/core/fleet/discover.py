@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core import session_panes
 from lisa_py.core.context import Context
-from lisa_py.host import files
 from lisa_py.host.pane import Pane
 from lisa_py.store import paths, session_records
 from lisa_py.store.json_records import UnreadableRecord
@@ -44,23 +45,26 @@ def find_live_sessions(
     """
     fleet = LiveSessions([], {}, [])
     found: dict[tuple[str, str], SessionRef] = {}
-    for ref, socket in _list_recorded(ctx, project, all_sockets):
-        if socket != project.socket and _has_session(ctx, fleet, ref, socket):
+    own: list[SessionMeta] = []
+    for ref, meta in _list_recorded(ctx, project, all_sockets):
+        if meta.socket_path in ("", project.socket) and ref.project.hash == project.hash:
+            own.append(meta)
+        elif _has_session(ctx, fleet, ref, meta):
             found[ref.project.hash, ref.session] = ref
     recorded_names = {ref.session for ref in session_records.list_sessions(project)} if project_only else set()
     try:
         panes = _list_panes(ctx, fleet, project, project.socket)
     except TmuxUnavailable as problem:
         raise LisaError("session_list_failed", problem.message, cause=problem.code) from problem
-    for pane in panes:
-        if SESSION_NAME.match(pane.session) and (not project_only or pane.session in recorded_names):
-            found[project.hash, pane.session] = SessionRef(project, pane.session)
+    for name in session_panes.match_sessions(panes, own):
+        if SESSION_NAME.match(name) and (not project_only or name in recorded_names):
+            found[project.hash, name] = SessionRef(project, name)
     fleet.refs = sorted(found.values(), key=lambda ref: (ref.session, ref.project.root))
     return fleet
 
 
-def _list_recorded(ctx: Context, project: Project, all_sockets: bool) -> list[tuple[SessionRef, str]]:
-    """Return the sessions with records of this project (or all projects), each with its socket."""
+def _list_recorded(ctx: Context, project: Project, all_sockets: bool) -> list[tuple[SessionRef, SessionMeta]]:
+    """Return the sessions with records of this project (or all projects)."""
     found = []
     for digest in paths.list_project_hashes(ctx.settings) if all_sockets else [project.hash]:
         folder = f"{ctx.settings.state_dir}/projects/{digest}"
@@ -75,13 +79,14 @@ def _list_recorded(ctx: Context, project: Project, all_sockets: bool) -> list[tu
                 continue
             owner = project if digest == project.hash else paths.resolve_project(meta.project_root, ctx.settings)
             if owner.hash == digest:
-                found.append((SessionRef(owner, name), meta.socket_path or owner.socket))
+                found.append((SessionRef(owner, name), meta))
     return found
 
 
-def _has_session(ctx: Context, fleet: LiveSessions, ref: SessionRef, socket: str) -> bool:
+def _has_session(ctx: Context, fleet: LiveSessions, ref: SessionRef, meta: SessionMeta) -> bool:
     try:
-        return any(pane.session == ref.session for pane in _list_panes(ctx, fleet, ref.project, socket))
+        panes = _list_panes(ctx, fleet, ref.project, meta.socket_path or ref.project.socket)
+        return ref.session in session_panes.match_sessions(panes, [meta])
     except TmuxUnavailable as problem:
         if not any(known.message == problem.message for known in fleet.warnings):
             fleet.warnings.append(SessionWarning(error_code=problem.code, message=problem.message))
@@ -90,10 +95,7 @@ def _has_session(ctx: Context, fleet: LiveSessions, ref: SessionRef, socket: str
 
 def _list_panes(ctx: Context, fleet: LiveSessions, project: Project, socket: str) -> Sequence[Pane]:
     if socket not in fleet.panes:
-        server = ctx.tmux(project, socket)
-        if not files.exists(socket):
-            server.program()  # a missing tmux differs from a missing server
-        fleet.panes[socket] = server.list_panes() if files.exists(socket) else []
+        fleet.panes[socket] = ctx.list_panes(project, socket)
     return fleet.panes[socket]
 
 

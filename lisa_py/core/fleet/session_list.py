@@ -130,8 +130,6 @@ def _build_items(
 
 def _find_socket(ctx: Context, fleet: LiveSessions, ref: SessionRef) -> str:
     """Return the socket of the session."""
-    if any(pane.session == ref.session for pane in fleet.panes.get(ref.project.socket, ())):
-        return ref.project.socket
     return ctx.server(ref).socket
 
 

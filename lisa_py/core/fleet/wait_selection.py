@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError, UsageError, session_not_found
-from lisa_py.contract.projection import copy_fields
 from lisa_py.contract.status import SESSION_STATES
 from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
-from lisa_py.core.send.choices import DialogChoice, read_choices_of
 from lisa_py.core.wait import wait_many
 from lisa_py.core.wait.wait_many import ATTENTION_STATES, WaitCondition, WaitManyResult, WaitMember
 from lisa_py.host import files
@@ -48,10 +46,6 @@ class WaitRow(Answer):
     priority_score: int
     agent_state: str | UnsetType = UNSET
     waiting_for: str | UnsetType = UNSET
-    state_detail: str | UnsetType = UNSET
-    """Question, command or report of the agent."""
-    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
-    """Choices of the open dialog; not in events of --stream-json."""
     exit_code: int | UnsetType = UNSET
     error_kind: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
@@ -62,8 +56,6 @@ class MinimalWaitRow(Answer):
     session_state: str
     next_action: str
     waiting_for: str | UnsetType = UNSET
-    state_detail: str | UnsetType = UNSET
-    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
     exit_code: int | UnsetType = UNSET
 
 
@@ -121,7 +113,7 @@ def wait_for_sessions(
     cursor_file_write_failed.
     """
     cursor = _load_cursor(ctx, query) if query.cursor_file else None
-    if not any(files.is_dir(ref.folder) or ctx.server(ref).find_pane(ref.session) for ref in refs):
+    if not any(files.is_dir(ref.folder) or ctx.find_pane(ref) for ref in refs):
         raise session_not_found(refs[0].session, refs[0].project.root)
     try:
         found = wait_many.wait(ctx, refs, condition, baseline=cursor.marks if cursor else None, emit=emit)
@@ -144,14 +136,12 @@ def _load_cursor(ctx: Context, query: WaitQuery) -> WaitCursor:
     return cursor
 
 
-def build_rows(ctx: Context, found: Sequence[WaitMember]) -> tuple[WaitRow, ...]:
-    """Return the rows with the choices of open dialogs, sorted by urgency, then by name."""
-    choices = read_choices_of(ctx, [(member.ref, member.status) for member in found])
-    rows = [build_row(member, choices.get(member.ref, ())) for member in found]
-    return tuple(sorted(rows, key=lambda each: (-each.priority_score, each.session)))
+def build_rows(found: Iterable[WaitMember]) -> tuple[WaitRow, ...]:
+    """Sort by urgency, then by name."""
+    return tuple(sorted(map(build_row, found), key=lambda each: (-each.priority_score, each.session)))
 
 
-def build_row(member: WaitMember, choices: tuple[DialogChoice, ...] = ()) -> WaitRow:
+def build_row(member: WaitMember) -> WaitRow:
     status, situation = member.status, next_step.read_situation(member.status)
     return WaitRow(
         session=status.session,
@@ -167,8 +157,6 @@ def build_row(member: WaitMember, choices: tuple[DialogChoice, ...] = ()) -> Wai
         priority_score=situation.priority[0],
         agent_state=status.agent_state if status.agent_state != "unknown" else UNSET,
         waiting_for=status.waiting_for or UNSET,
-        state_detail=status.state_detail or UNSET,
-        choices=choices or UNSET,
         exit_code=status.exit_code,
         error_kind=status.error_kind,
         error_code=status.error_code,
@@ -176,4 +164,10 @@ def build_row(member: WaitMember, choices: tuple[DialogChoice, ...] = ()) -> Wai
 
 
 def build_minimal_row(row: WaitRow) -> MinimalWaitRow:
-    return copy_fields(row, MinimalWaitRow)
+    return MinimalWaitRow(
+        session=row.session,
+        session_state=row.session_state,
+        next_action=row.next_action,
+        waiting_for=row.waiting_for,
+        exit_code=row.exit_code,
+    )

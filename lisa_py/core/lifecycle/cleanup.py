@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
+from lisa_py.core.session_panes import PaneIndex
 from lisa_py.core.status import last_screen
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.host import files, sockets
@@ -121,11 +122,12 @@ def _remove_socket(server: Tmux, dry_run: bool) -> SocketReport:
 
 def _kill_server(ctx: Context, server: Tmux, dry_run: bool) -> SocketReport:
     """End a server without live agents; the last screens of its ended sessions are kept in their folders."""
-    ended = {pane.session for pane in server.list_panes()}
-    why = f"all its sessions have ended: {', '.join(sorted(ended))}" if ended else "it has no session"
+    panes = server.list_panes()
+    ended, index = sorted({pane.session for pane in panes}), PaneIndex(panes)
+    why = f"all its sessions have ended: {', '.join(ended)}" if ended else "it has no session"
     if not dry_run:
         for known in session_index.index_all_projects(ctx.settings).sessions if ended else ():
-            if known.meta.socket_path == server.socket and known.ref.session in ended:
+            if known.meta.socket_path == server.socket and index.find(known.ref.session, known.meta) is not None:
                 last_screen.save_last_screen(ctx, known.ref, *read_with_evidence(ctx, known.ref))
         if not server.stop_if_unused(with_ended_sessions=True):
             return SocketReport(socket=server.socket, what="kept", why="a session has just started on it")

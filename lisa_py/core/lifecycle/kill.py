@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
+from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import terminate
 from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
 from lisa_py.host.tmux import Pane
 from lisa_py.store import events, pruning, session_folder, session_index, session_records
-from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
 from lisa_py.store.session_index import SessionIndexEntry
 
@@ -75,7 +75,7 @@ def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> 
 
     Raise TmuxUnavailable if tmux cannot be queried; then nothing was changed.
     """
-    ctx.server(ref).find_pane(ref.session)
+    ctx.find_reachable_pane(ref)
     related = list_descendants(ctx, ref, all_hashes=all_hashes)
     servers = [ctx.server(each) for each in (ref, *related)]
     outcomes = _kill_together(ctx, related, "kill_descendant")
@@ -96,10 +96,13 @@ def kill_all_sessions(
 
     Raise TmuxUnavailable.
     """
-    names = sorted({pane.session for pane in ctx.tmux(project).list_panes() if SESSION_NAME.match(pane.session)})
+    panes, socket = ctx.list_panes(project), ctx.tmux(project).socket
+    recorded = [known.meta for known in session_index.index_project(project).sessions]
+    on_socket = [meta for meta in recorded if meta.socket_path in ("", socket)]
+    names = sorted(name for name in session_panes.match_sessions(panes, on_socket) if SESSION_NAME.match(name))
     every = [SessionRef(project, name) for name in names]
     if project_only:
-        own = {known.ref.session for known in session_index.index_project(project).sessions}
+        own = {meta.session for meta in recorded}
         every = [ref for ref in every if ref.session in own]
     outcomes = _kill_together(ctx, every, "kill_all")
     for ref in every if all_hashes else ():
@@ -119,7 +122,7 @@ def list_descendants(ctx: Context, ref: SessionRef, *, all_hashes: bool = False)
     """
     every = [known for known in session_index.index_all_projects(ctx.settings).sessions if known.meta.parent_session]
     order: list[SessionRef] = []
-    queue = [(ref, _read_meta(ref))]
+    queue = [(ref, ctx.read_meta(ref))]
     while queue:
         parent, meta = queue.pop(0)
         for known in every:
@@ -137,13 +140,6 @@ def _is_child(known: SessionIndexEntry, parent: SessionRef, meta: SessionMeta | 
     if run_id and meta is not None and run_id == meta.run_id:
         return True
     return by_name or known.ref.project.hash == parent.project.hash
-
-
-def _read_meta(ref: SessionRef) -> SessionMeta | None:
-    try:
-        return session_records.read_meta(ref)
-    except UnreadableRecord:
-        return None
 
 
 # -- ending -------------------------------------------------------------------------------------------------------
@@ -170,7 +166,7 @@ def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str) -> lis
                 locks.enter_context(
                     session_records.session_lock(ref, ctx.settings, "name", timeout_ms=LOCK_SECONDS * 1000)
                 )
-                pane = ctx.server(ref).find_pane(ref.session)
+                pane = ctx.find_reachable_pane(ref)
             except LisaError as problem:
                 outcomes[ref] = SessionKillReport(ref=ref, found=True, error=f"{ref.session}: {problem.message}")
                 continue
@@ -184,7 +180,7 @@ def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str) -> lis
 def _exists(ctx: Context, ref: SessionRef) -> bool:
     """Return True if the session has records or a pane; an unknown name must leave no file."""
     recorded = session_folder.has_more_than_events(ref) or session_folder.is_link(ref)
-    return recorded or ctx.server(ref).find_pane(ref.session) is not None
+    return recorded or ctx.find_reachable_pane(ref) is not None
 
 
 def _finish_kill(
@@ -196,8 +192,7 @@ def _finish_kill(
     error = ended.error(subject.run)
     if not error:
         try:
-            if subject.pane is not None:
-                ctx.server(ref).kill_session(ref.session)
+            _remove_from_tmux(ctx, subject)
             session_folder.remove_contents(ref)
         except (LisaError, OSError) as problem:
             error = str(problem)
@@ -225,6 +220,24 @@ def _finish_kill(
         left=ended.left(subject.run),
         error=f"{ref.session}: {error}" if error else "",
     )
+
+
+def _remove_from_tmux(ctx: Context, subject: _KillTarget) -> None:
+    """End the pane, and its tmux session with the panes that a person opened in it.
+
+    A tmux session that shows the pane of another session of lisa stays.
+    """
+    ref, server, pane = subject.ref, ctx.server(subject.ref), subject.pane
+    beside = server.kill_pane(pane) if pane is not None else []
+    meta = ctx.read_meta(ref)
+    own = pane is not None and (pane.session == ref.session or (meta and pane.session_id == meta.tmux_session))
+    if not own:  # it was moved, or is gone
+        beside = server.list_panes(ref.session)
+    if not beside:
+        return
+    others = [other for other in session_panes.read_metas(ref.project) if other.session != ref.session]
+    if not any(session_panes.is_own(each, other) for each in beside for other in others):
+        server.kill_session(beside[0].session_id)
 
 
 def _warn_on_error(ctx: Context, step: Callable[[], object]) -> None:

@@ -12,7 +12,7 @@ from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.quoting import quote
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import environment, launch, session_files, startup, terminate
+from lisa_py.core.lifecycle import environment, kill, launch, session_files, startup, terminate
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
 from lisa_py.core.send import send
 from lisa_py.host import files, processes
@@ -37,6 +37,8 @@ class SpawnReport(Struct, frozen=True, kw_only=True):
     """True if a prompt too long for the command line was accepted; None: no such prompt."""
     oauth_warning: str = ""
     warnings: tuple[str, ...] = ()
+    replaced: bool = False
+    """A session of this name was killed first."""
 
 
 def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
@@ -46,6 +48,7 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
     event; raise LisaError, spawn_early_exit if the agent ended at once with a code other than 0.
     """
     plan = plan_spawn(ctx, request)
+    replaced = request.replace and _kill_former(ctx, plan)
     timeout_ms = (ctx.settings.cmd_timeout_seconds + int(startup.START_SECONDS)) * 1000
     with session_records.session_lock(plan.ref, ctx.settings, "name", timeout_ms=timeout_ms):
         try:
@@ -60,7 +63,17 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
     if plan.all_hashes:
         terminate.clean_other_projects(ctx, plan.ref)
     _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
-    return spawned
+    return msgspec.structs.replace(spawned, replaced=replaced)
+
+
+def _kill_former(ctx: Context, plan: SpawnPlan) -> bool:
+    """Kill the session of this name; return True if there was one. Raise LisaError(session_kill_failed)."""
+    report = kill.kill_session(ctx, plan.ref)
+    if report.errors:
+        raise LisaError(
+            "session_kill_failed", f"{plan.name} was not replaced: {'; '.join(report.errors)}", session=plan.name
+        )
+    return report.target.found
 
 
 class _SpawnAttempt:
@@ -105,21 +118,7 @@ class _SpawnAttempt:
             SpawnReport(spawn_plan=plan, meta=meta, command=prepared.plan.command, oauth_warning=self._token.warning),
             start_seconds,
         )
-        if spawned.end is None and not plan.start.custom:
-            spawned = self._check_place(spawned)
         return self._send_prompt(spawned) if prepared.plan.send_prompt and spawned.end is None else spawned
-
-    def _check_place(self, spawned: SpawnReport) -> SpawnReport:
-        """Record where the agent keeps its files if not where the caller's would, and warn of another folder."""
-        plan, meta = self._plan, spawned.meta
-        place = startup.find_agent_place(self._ctx, plan.ref, plan.start.agent, meta)
-        if place.home and place.home != meta.agent_home:
-            meta = msgspec.structs.replace(meta, agent_home=place.home)
-            session_records.write_meta(plan.ref, meta)
-        warnings = spawned.warnings
-        if place.folder and place.folder != files.canonical_path(plan.ref.project.root):
-            warnings += (f"{plan.start.agent.name} works in {place.folder}, not in {plan.ref.project.root}",)
-        return msgspec.structs.replace(spawned, meta=meta, warnings=warnings)
 
     def _open_pane(self, meta: SessionMeta) -> SessionMeta:
         plan, self._opening = self._plan, True
@@ -133,7 +132,16 @@ class _SpawnAttempt:
         )
         process = processes.read_process(pane.pid, argv=False)
         started = process.started if process else 0.0
-        meta = msgspec.structs.replace(meta, pane_id=pane.pane_id, pane_pid=pane.pid, pane_started=started)
+        server = processes.read_process(pane.server_pid, argv=False)
+        meta = msgspec.structs.replace(
+            meta,
+            pane_id=pane.pane_id,
+            pane_pid=pane.pid,
+            pane_started=started,
+            tmux_session=pane.session_id,
+            server_pid=pane.server_pid if server else 0,
+            server_started=server.started if server else 0.0,
+        )
         session_records.write_meta(plan.ref, meta)
         return meta
 
@@ -235,7 +243,8 @@ class SpawnPreview(Struct, frozen=True, kw_only=True):
 def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnPreview:
     """Check and plan a spawn; raise the errors of the spawn up to its first action."""
     plan = plan_spawn(ctx, request)
-    refuse_existing(ctx, plan.ref)
+    if not request.replace:
+        refuse_existing(ctx, plan.ref)
     agent = plan.start.agent
     token = oauth_tokens.preview(ctx.settings, ctx.clock.now()) if agent.oauth_variable else TokenReservation()
     routing = environment.routing_variables(
@@ -266,7 +275,6 @@ class SpawnSummary(Answer):
     project_root: str
     socket_path: str
     command: str
-    """Command line of the agent; the size in place of a prompt over 200 characters."""
     pane_pid: int
     agent_session_id: str | UnsetType = UNSET
     prompt_sent: bool | UnsetType = UNSET
@@ -274,6 +282,8 @@ class SpawnSummary(Answer):
     exit_code: int | UnsetType = UNSET
     """Exit code of a command that has already ended; status and capture still work."""
     output: str | UnsetType = UNSET
+    replaced: bool | UnsetType = UNSET
+    """True if a session of this name was killed first (--replace)."""
     warnings: tuple[str, ...] | UnsetType = UNSET
 
 
@@ -289,11 +299,12 @@ def summarize_spawn(report: SpawnReport) -> SpawnSummary:
         run_id=plan.run_id,
         project_root=meta.project_root,
         socket_path=meta.socket_path,
-        command=launch.abbreviate_prompt(report.command, plan.start.launch.prompt),
+        command=report.command,
         pane_pid=meta.pane_pid,
         agent_session_id=meta.agent_session_id or UNSET,
         prompt_sent=UNSET if report.prompt_sent is None else report.prompt_sent,
         exit_code=UNSET if report.end is None else report.end.code,
         output=UNSET if report.end is None else report.output,
+        replaced=report.replaced or UNSET,
         warnings=report.warnings or UNSET,
     )

@@ -7,13 +7,19 @@ import os
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch, names, prompt_defaults
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
+from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
 from lisa_py.store import paths
 from lisa_py.store.objectives import Objective
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
+
+HANGUP_SECONDS = 1.0
+"""Seconds for the processes of a session to end after their terminal has; it takes milliseconds."""
 
 
 class SpawnRequest(Struct, frozen=True, kw_only=True):
@@ -30,6 +36,8 @@ class SpawnRequest(Struct, frozen=True, kw_only=True):
     height: int = 60
     all_hashes: bool = False
     """Remove state of ended sessions of this name in other projects, too."""
+    replace: bool = False
+    """Kill a session of this name first."""
 
 
 class SpawnPlan(Struct, frozen=True, kw_only=True):
@@ -119,11 +127,28 @@ def _new_run_id(ctx: Context) -> str:
 
 
 def refuse_existing(ctx: Context, ref: SessionRef) -> None:
-    """Raise LisaError(session_already_exists) if tmux has a session of this name, running or ended."""
-    for server in {server.socket: server for server in (ctx.tmux(ref.project), ctx.server(ref))}.values():
-        pane = server.find_pane(ref.session)
-        if pane is not None:
-            how = "its agent has ended; lisa session kill removes it" if pane.dead else "it is running"
-            raise LisaError(
-                "session_already_exists", f"session already exists: {ref.session} ({how})", session=ref.session
-            )
+    """Raise LisaError(session_already_exists) if tmux has it, running or ended, or if it lives without tmux."""
+    pane, meta = ctx.find_reachable_pane(ref), ctx.read_meta(ref)
+    living = _find_living_process(ctx, ref, meta) if pane is None else None
+    if pane is None and living is None and meta is not None:  # before its records are removed
+        pane = next(iter(ctx.tmux(ref.project).list_panes(ref.session)), None)
+    if pane is None and living is None:
+        return
+    how = "its agent has ended" if pane is not None and pane.dead else "it is running"
+    if living is not None:
+        how = f"process {living.pid} ({living.name}) is running without a tmux server that can be reached"
+    raise LisaError(
+        "session_already_exists",
+        f"session already exists: {ref.session} ({how}); lisa session kill ends it, --replace does so first",
+        session=ref.session,
+    )
+
+
+def _find_living_process(ctx: Context, ref: SessionRef, meta: SessionMeta | None) -> Process | None:
+    """Return a living process of a session without a pane; after the end of its tmux server it has a second to end."""
+    deadline = ctx.clock.monotonic() + HANGUP_SECONDS
+    while (found := session_panes.find_living_process(ref, meta)) is not None:
+        if meta is None or session_panes.has_living_server(meta) or ctx.clock.monotonic() > deadline:
+            return found
+        ctx.clock.sleep(0.02)
+    return None

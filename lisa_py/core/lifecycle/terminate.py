@@ -233,13 +233,13 @@ def remove_leftovers(ctx: Context, ref: SessionRef) -> None:
 
 
 def clean_other_projects(ctx: Context, ref: SessionRef) -> int:
-    """Clear the name in all other projects without a session of it; return their number."""
+    """Clear the name in all other projects where its session has ended and tmux has no pane; return their number."""
     cleaned = 0
     for other in list_namesakes(ctx, ref):
         try:
-            exists = ctx.server(other).find_pane(other.session) is not None
+            exists = ctx.find_pane(other) is not None
         except TmuxUnavailable:
-            continue  # a server that cannot be queried may be alive
+            continue  # the session may be alive
         if not exists:
             remove_leftovers(ctx, other)
             session_folder.remove_locks(other)

@@ -79,7 +79,7 @@ def _read_pane(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UN
 def _try_find_pane(ctx: Context, ref: SessionRef) -> tuple[Pane | None, TmuxUnavailable | None]:
     """Return the pane without its text, or the error, which matters only if there is no transcript."""
     try:
-        return ctx.server(ref).find_pane(ref.session), None
+        return ctx.find_pane(ref), None
     except TmuxUnavailable as problem:
         return None, problem
 

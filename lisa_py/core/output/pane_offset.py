@@ -38,7 +38,7 @@ def next_offset(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = U
     `pane` saves the query if the caller has it. Raise TmuxUnavailable if tmux cannot be queried.
     """
     server = ctx.server(ref)
-    shown = server.find_pane(ref.session) if isinstance(pane, UnsetType) else pane
+    shown = ctx.find_pane(ref) if isinstance(pane, UnsetType) else pane
     if shown is None:
         return 0
     meta = pane_text.read_meta_or_default(ref)

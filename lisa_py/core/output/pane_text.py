@@ -9,9 +9,8 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py import agents
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.host import files
+from lisa_py.core.session_panes import PaneIndex
 from lisa_py.host.pane import Pane
-from lisa_py.host.tmux import Tmux
 from lisa_py.store import session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
@@ -54,7 +53,7 @@ def read(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -
     """
     server = ctx.server(ref)
     if isinstance(pane, UnsetType):
-        pane = server.find_pane(ref.session)
+        pane = ctx.find_pane(ref)
     if pane is None:
         return None
     text = server.capture([pane.pane_id], history=_ALL).get(pane.pane_id)
@@ -65,26 +64,24 @@ def read(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -
 
 def read_many(ctx: Context, refs: Sequence[SessionRef]) -> list[PaneText | None]:
     """Read many sessions with two queries per tmux server."""
-    servers = {server.socket: server for server in map(ctx.server, refs)}
-    panes = {socket: _first_panes(server) for socket, server in servers.items()}
-    mine = [panes[ctx.server(ref).socket].get(ref.session) for ref in refs]
+    servers = [ctx.server(ref) for ref in refs]
+    panes: dict[str, PaneIndex] = {}
+    mine: list[Pane | None] = []
     wanted: dict[str, list[str]] = {}
-    for ref, pane in zip(refs, mine, strict=True):
+    for ref, server in zip(refs, servers, strict=True):
+        if server.socket not in panes:
+            panes[server.socket] = PaneIndex(ctx.list_panes(ref.project, server.socket))
+        pane = panes[server.socket].find(ref.session, read_meta_or_default(ref))
+        mine.append(pane)
         if pane is not None:
-            wanted.setdefault(ctx.server(ref).socket, []).append(pane.pane_id)
-    texts = {socket: servers[socket].capture(ids, history=_ALL) for socket, ids in wanted.items()}
+            wanted.setdefault(server.socket, []).append(pane.pane_id)
+    by_socket = {server.socket: server for server in servers}
+    texts = {socket: by_socket[socket].capture(ids, history=_ALL) for socket, ids in wanted.items()}
     found: list[PaneText | None] = []
-    for ref, pane in zip(refs, mine, strict=True):
-        text = texts[ctx.server(ref).socket].get(pane.pane_id) if pane is not None else None
+    for ref, server, pane in zip(refs, servers, mine, strict=True):
+        text = texts[server.socket].get(pane.pane_id) if pane is not None else None
         found.append(_build(ctx, ref, pane, text) if pane is not None and text is not None else None)
     return found
-
-
-def _first_panes(server: Tmux) -> dict[str, Pane]:
-    if not files.exists(server.socket):
-        server.program()  # a missing tmux differs from a missing server
-        return {}
-    return {pane.session: pane for pane in reversed(server.list_panes())}
 
 
 def _build(ctx: Context, ref: SessionRef, pane: Pane, text: str) -> PaneText:

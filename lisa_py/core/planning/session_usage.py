@@ -65,7 +65,7 @@ class _Tally:
 
 def read_usage(ctx: Context, ref: SessionRef) -> SessionUsage:
     """Return the usage of a live or ended session. Raise TmuxUnavailable if tmux cannot be queried."""
-    found = conversation.locate(ctx, ref, ctx.server(ref).find_pane(ref.session))
+    found = conversation.locate(ctx, ref, ctx.find_pane(ref))
     seconds = _elapsed_seconds(ctx, ref, pane_text.read_meta_or_default(ref))
     if found.reason:
         return SessionUsage(tokens=None, seconds=seconds, reason=found.reason)

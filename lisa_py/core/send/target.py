@@ -79,7 +79,7 @@ class SendTarget:
 
     def require_session(self) -> None:
         """Read the session. Raise session_not_found, TmuxUnavailable."""
-        if self.tmux.find_pane(self.ref.session) is None:
+        if self._ctx.find_pane(self.ref) is None:
             raise session_not_found(self.ref.session, self.ref.project.root)
 
     def require_running(self) -> None:

@@ -13,8 +13,9 @@ from lisa_py.agents.base import Agent, Binding, View
 from lisa_py.contract.frames import REFUSALS, Frame, Todo
 from lisa_py.contract.records import SessionMeta, SessionState
 from lisa_py.contract.status import AgentReport
+from lisa_py.core import session_panes
 from lisa_py.core.context import Context
-from lisa_py.host import files, processes
+from lisa_py.host import files
 from lisa_py.host.pane import Pane
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
@@ -65,7 +66,7 @@ class Evidence(Struct, kw_only=True):
     workload: tuple[Process, ...] = ()
     """The command's own processes, without the supervisor's."""
     orphan: Process | None = None
-    """The agent's process, alive although its pane is gone."""
+    """A process of the session, alive although tmux does not show its pane."""
     binding: Binding = Binding()
     frames: tuple[Frame, ...] = ()
     todos: tuple[Todo, ...] = ()
@@ -200,13 +201,4 @@ def read_end_records(probe: SessionProbe) -> None:
     if evidence.server_lost and not evidence.started and not (evidence.meta and evidence.meta.pane_pid):
         evidence.server_lost = False  # spawn never got as far as a pane
     if evidence.pane is None and evidence.meta is not None:
-        evidence.orphan = _find_orphan(evidence.meta, start)
-
-
-def _find_orphan(meta: SessionMeta, start: tuple[str, int] | None) -> Process | None:
-    """Return the supervisor of a session without a pane, if it still runs."""
-    pid = start[1] if start else meta.pane_pid
-    found = processes.read_process(pid) if pid else None
-    if found is None or not found.alive or (meta.pane_started and found.started != meta.pane_started):
-        return None
-    return found
+        evidence.orphan = session_panes.find_living_process(ref, evidence.meta)

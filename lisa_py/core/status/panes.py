@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lisa_py.contract.errors import TmuxUnavailable
+from lisa_py.core import session_panes
+from lisa_py.core.session_panes import PaneIndex
 from lisa_py.core.status import agent_reports, input_block
 from lisa_py.core.status.evidence import SessionProbe
-from lisa_py.host import files
 from lisa_py.host.pane import Pane
 from lisa_py.host.tmux import Tmux
 
@@ -15,23 +16,31 @@ from lisa_py.host.tmux import Tmux
 def assign_panes(server: Tmux, probes: Sequence[SessionProbe], known_panes: Sequence[Pane] | None) -> None:
     """Assign each session of one server its pane, or record that tmux does not answer or its server is gone."""
     try:
-        found = _read_by_session(server, probes) if known_panes is None else _group_by_session(known_panes)
-        if any(_lacks_exit_status(pane) for probe in probes for pane in found.get(probe.ref.session, ())):
+        found = _find_panes(_read_panes(server, probes) if known_panes is None else known_panes, probes)
+        if any(pane is not None and _lacks_exit_status(pane) for pane in found):
             server.reap_children()  # a tmux that missed SIGCHLD (3.3a) collects the exit status
-            found = _read_by_session(server, probes)
-        missing = [probe for probe in probes if not found.get(probe.ref.session)]
-        server_lost = any(probe.evidence.meta for probe in missing) and server.is_listening() is False
+            found = _find_panes(_read_panes(server, probes), probes)
+        missing = [probe for probe, pane in zip(probes, found, strict=True) if pane is None]
+        lost, hidden = _find_lost_servers(server, missing), _find_unreachable(server, missing)
     except TmuxUnavailable as problem:
         for probe in probes:
             probe.evidence.tmux_error = problem.message
             probe.evidence.tmux_error_code = problem.code
         return
-    for probe in probes:
-        panes = found.get(probe.ref.session, ())
-        meta = probe.evidence.meta
-        own = [pane for pane in panes if meta is not None and pane.pane_id == meta.pane_id]
-        probe.evidence.pane = next(iter([*own, *panes]), None)
-        probe.evidence.server_lost = server_lost and not panes and meta is not None
+    for probe, pane in zip(probes, found, strict=True):
+        probe.evidence.pane = pane
+        probe.evidence.server_lost = id(probe) in lost
+        if id(probe) in hidden:
+            probe.evidence.tmux_error = session_panes.describe_unreachable(server)
+            probe.evidence.tmux_error_code = "tmux_unavailable"
+
+
+def _find_unreachable(server: Tmux, missing: Sequence[SessionProbe]) -> set[int]:
+    """Return the ids of the probes whose living tmux server is not the one that answers on the socket."""
+    metas = {id(probe): probe.evidence.meta for probe in missing if probe.evidence.meta is not None}
+    living = {key: meta.server_pid for key, meta in metas.items() if session_panes.has_living_server(meta)}
+    answering = server.read_server_pid() if living else 0
+    return {key for key, pid in living.items() if pid != answering}
 
 
 def refresh_panes(probes: Sequence[SessionProbe]) -> None:
@@ -45,19 +54,35 @@ def refresh_panes(probes: Sequence[SessionProbe]) -> None:
             continue  # the earlier panes remain
 
 
-def _read_by_session(server: Tmux, probes: Sequence[SessionProbe]) -> dict[str, list[Pane]]:
-    if not files.exists(server.socket):
-        server.program()  # raises if tmux is not installed
-        return {}
-    only_session = probes[0].ref.session if len(probes) == 1 else ""
-    return _group_by_session(server.list_panes(only_session))
+def _read_panes(server: Tmux, probes: Sequence[SessionProbe]) -> list[Pane]:
+    metas = [probe.evidence.meta for probe in probes if probe.evidence.meta is not None]
+    one = probes[0] if len(probes) == 1 else None
+    return session_panes.list_reachable(
+        server,
+        lambda: session_panes.read_panes(server, one.ref.session, one.evidence.meta) if one else server.list_panes(),
+        lambda: metas or [meta for probe in probes[:1] for meta in session_panes.read_metas(probe.ref.project)],
+    )
 
 
-def _group_by_session(panes: Sequence[Pane]) -> dict[str, list[Pane]]:
-    found: dict[str, list[Pane]] = {}
-    for pane in panes:
-        found.setdefault(pane.session, []).append(pane)
+def _find_panes(panes: Sequence[Pane], probes: Sequence[SessionProbe]) -> list[Pane | None]:
+    """Return the own pane of each session."""
+    index = PaneIndex(panes)
+    found = []
+    for probe in probes:
+        pane = index.find(probe.ref.session, probe.evidence.meta)
+        other = pane is not None and session_panes.belongs_to_other(pane, probe.ref, probe.evidence.meta)
+        found.append(None if other else pane)
     return found
+
+
+def _find_lost_servers(server: Tmux, missing: Sequence[SessionProbe]) -> set[int]:
+    """Return the ids of the probes whose tmux server has ended, also if another one has taken its socket."""
+    recorded = {id(probe): probe.evidence.meta for probe in missing if probe.evidence.meta is not None}
+    lives = {key: session_panes.has_living_server(meta) for key, meta in recorded.items()}
+    if None in lives.values():
+        listening = server.is_listening() is not False
+        lives = {key: listening if living is None else living for key, living in lives.items()}
+    return {key for key, living in lives.items() if not living}
 
 
 def _lacks_exit_status(pane: Pane) -> bool:

@@ -40,7 +40,7 @@ def build_status(evidence: Evidence, outcome: Outcome, now: float) -> Status:
         agent_state=outcome.agent_state,
         waiting_for=outcome.waiting_for,
         state_source=outcome.source,
-        state_detail=outcome.detail,
+        state_detail="; ".join(part for part in (outcome.detail, _describe_place(evidence)) if part),
         error_kind=outcome.error or UNSET,
         exit_code=UNSET if outcome.exit_code is None else outcome.exit_code,
         exit_signal=signal_name(signal_number) if signal_number else UNSET,
@@ -51,6 +51,15 @@ def build_status(evidence: Evidence, outcome: Outcome, now: float) -> Status:
         signals=build_signals(evidence, outcome, now, bool(seen_at) and now - seen_at <= evidence.output_stale),
         error_code=outcome.code or UNSET,
     )
+
+
+def _describe_place(evidence: Evidence) -> str:
+    """Return the tmux session in which a person has put the pane; empty if it has the session's name."""
+    pane, meta = evidence.pane, evidence.meta
+    if pane is None or meta is None or pane.session == evidence.session:
+        return ""
+    renamed = pane.session_id == meta.tmux_session
+    return f"its tmux session is named {pane.session}" if renamed else f"its pane is in tmux session {pane.session}"
 
 
 def _active_task(evidence: Evidence, outcome: Outcome, title: str) -> str:

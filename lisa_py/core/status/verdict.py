@@ -78,6 +78,15 @@ def _check_missing_pane(evidence: Evidence, now: float) -> Outcome | None:
         return None
     if evidence.server_lost:
         return _server_lost_outcome(evidence)
+    if evidence.orphan is not None:
+        return Outcome(
+            state="degraded",
+            reason="tmux_unavailable",
+            source="process",
+            detail=f"process {evidence.orphan.pid} ({evidence.orphan.name}) is running, but its tmux server cannot be"
+            " reached",
+            code="tmux_unavailable",
+        )
     if evidence.meta is None or not (evidence.meta.pane_pid or evidence.started):
         detail = "" if evidence.meta is None else "it is being spawned, or its spawn was interrupted"
         state: AgentState = "unknown"

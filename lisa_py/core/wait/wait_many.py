@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from msgspec import Struct
 
 from lisa_py.contract.errors import TmuxUnavailable
+from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.context import Context
+from lisa_py.core.session_panes import PaneIndex
 from lisa_py.core.status import status_reader
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
@@ -51,6 +53,7 @@ class WaitMember(Struct):
     """State at the first read."""
     changed: bool = False
     pane: Pane | None = None
+    meta: SessionMeta | None = None
 
     def meets(self, condition: WaitCondition) -> bool:
         return self.status.session_state in condition.states and (self.changed or not condition.changed)
@@ -180,8 +183,10 @@ class _WaitRun:
                 baseline=base,
                 initial_state=status.session_state,
                 changed=mark != base,
+                meta=evidence.meta,
             )
             return
+        member.meta = evidence.meta
         if mark != member.mark:
             recorder = self._recorders.setdefault(key, Recorder(self._ctx, ref))
             status = recorder.record(evidence, status)
@@ -200,12 +205,12 @@ class _WaitRun:
             by_socket.setdefault(member.socket, []).append(member)
         for socket, members in by_socket.items():
             try:
-                panes = {pane.session: pane for pane in self._ctx.tmux(members[0].ref.project, socket).list_panes()}
+                panes = PaneIndex(self._ctx.list_panes(members[0].ref.project, socket))
             except TmuxUnavailable:
                 changed |= {member.key for member in members}
                 continue
             for member in members:
-                pane = panes.get(member.ref.session)
+                pane = panes.find(member.ref.session, member.meta)
                 if _pane_key(pane) != _pane_key(member.pane):
                     changed.add(member.key)
                 member.pane = pane

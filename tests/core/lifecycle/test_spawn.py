@@ -19,6 +19,7 @@ from lisa_py.core.lifecycle.launch import LaunchRequest
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.status import status_reader
+from lisa_py.host import processes
 from lisa_py.store import events, oauth_tokens, session_records
 from tests.fleet import Fleet
 from tests.lisa_host import PROGRAM, LisaHost, find_server_pid
@@ -148,13 +149,26 @@ def test_forty_parallel_spawns_on_a_cold_server_all_come_up(fleet: Fleet) -> Non
 # -- what was there before ----------------------------------------------------------------------------------------
 
 
-def test_after_a_crash_of_the_tmux_server_the_name_is_free_and_nothing_of_the_old_run_is_left(fleet: Fleet) -> None:
+def test_after_a_crash_of_tmux_the_name_is_free(fleet: Fleet) -> None:
+    old = fleet.spawn("lisa-x", "echo $$ >old; exec sleep 600")
+    agent = int(fleet.wait_for_file("old"))
+    os.kill(find_server_pid(fleet.ctx.tmux(fleet.ctx.project())), signal.SIGKILL)
+    new = fleet.spawn("lisa-x")
+    assert new.spawn_plan.run_id != old.spawn_plan.run_id
+    assert not processes.is_running(agent, 0)
+    assert session_records.read_end(fleet.ref("lisa-x")) is None
+
+
+def test_agent_that_outlives_tmux_ends_only_by_replace(fleet: Fleet) -> None:
     old = fleet.spawn("lisa-x", "trap '' HUP TERM; echo $$ >old; while :; do sleep 0.2; done")
     orphan = psutil.Process(int(fleet.wait_for_file("old")))
     os.kill(find_server_pid(fleet.ctx.tmux(fleet.ctx.project())), signal.SIGKILL)
     wait_until(lambda: not fleet.names())
-    new = fleet.spawn("lisa-x")
-    assert new.spawn_plan.run_id != old.spawn_plan.run_id
+    assert refused(fleet, "lisa-x") == "session_already_exists"
+    assert orphan.is_running()
+    words = ("session", "spawn", "--session", "lisa-x", "--command", "sleep 600", "--replace", "--json")
+    new = fleet.machine.lisa(*words).json
+    assert (new["replaced"], new["runId"] == old.spawn_plan.run_id) == (True, False)
     assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
     assert session_records.read_end(fleet.ref("lisa-x")) is None
 

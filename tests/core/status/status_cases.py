@@ -135,6 +135,8 @@ CASES: tuple[Case, ...] = (
     Case(ENDS, "tmux server gone after the agent had ended", "end record", missing_session(server_lost=True, end=EndRecord("1", 0, NOW)), "completed", "done_file", "exited"),
     Case(LOST, "tmux missing, timed out or refused", "none", missing_session(tmux_error="timeout", tmux_error_code="tmux_unavailable"), "degraded", "tmux_unavailable"),
     Case(LOST, "tmux server gone, but the agent still runs", "process", missing_session(server_lost=True, orphan=process()), "degraded", "tmux_server_lost"),
+    Case(LOST, "tmux answers without the pane, but the agent still runs", "process", missing_session(orphan=process()), "degraded", "tmux_unavailable"),
+    Case(LOST, "its tmux server lives, but another one has its socket", "none", missing_session(tmux_error="taken", tmux_error_code="tmux_unavailable"), "degraded", "tmux_unavailable"),
     Case(LOST, "the session's metadata cannot be read", "none", live_session(meta=None, meta_error="broken", reports=(agent_report("agent_file", "idle"),)), "degraded", "meta_read_error"),
     Case(LOST, "dead pane without exit code, unreadable end record", "none", ended_session(end_error="broken"), "degraded", "done_file_read_error"),
     Case(LOST, "the agent is stopped (`kill -STOP`)", "process", live_session(agent_process=process(120, "claude", "T")), "stuck", "process_stopped"),
