@@ -377,6 +377,10 @@ class Agent:
         """Return the state of the page on the screen that asks to submit all answers with its first choice."""
         return ""
 
+    def read_question(self, screen: str) -> str:
+        """Return the text of the open dialog above its choices: question, tool and input; empty if none is open."""
+        return terminal_choices.read_question(screen.split("\n"), self.find_choices(screen))
+
     def pick_choice(self, word: str, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
         """Return the choice for yes, no, always or a number; None if there is none."""
         return terminal_choices.pick_choice(word, choices)

@@ -22,6 +22,7 @@ from lisa_py.agents.base import (
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
+from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 from lisa_py.terminal.layout import Layout
 
@@ -137,6 +138,11 @@ class Claude(base.Agent):
 
         checklist = self.find_checklist(screen)
         return checklist.choices if checklist is not None else super().find_choices(dialog_part(screen))
+
+    def read_question(self, screen: str) -> str:
+        from lisa_py.agents._claude.screen import question_part  # noqa: PLC0415 - only open dialogs
+
+        return terminal_choices.read_question(question_part(screen), self.find_choices(screen))
 
     def find_checklist(self, screen: str) -> Checklist | None:
         from lisa_py.agents._claude import questions  # noqa: PLC0415 - only answers to dialogs

@@ -20,6 +20,7 @@ from lisa_py.agents.base import (
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
+from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 from lisa_py.terminal.layout import Layout
 
@@ -147,6 +148,11 @@ class Codex(Agent):
         from lisa_py.agents._codex.screen import find_choices  # noqa: PLC0415 - only answers to dialogs
 
         return find_choices(screen)
+
+    def read_question(self, screen: str) -> str:
+        from lisa_py.agents._codex.screen import question_part  # noqa: PLC0415 - only open dialogs
+
+        return terminal_choices.read_question(question_part(screen), self.find_choices(screen))
 
 
 AGENT = Codex()

@@ -80,6 +80,13 @@ StateSource = Literal[
 """Kind of the deciding evidence, most reliable first: see docs/guide/states.md."""
 
 
+class DialogChoice(Answer):
+    """A choice of an open dialog; `session send --answer` takes its number."""
+
+    number: int
+    text: str
+
+
 class AgentReport(Answer):
     """Report of one kind of evidence about a live agent."""
 
@@ -159,6 +166,9 @@ class Status(Answer):
     waiting_for: WaitingFor = ""
     state_source: StateSource = "none"
     state_detail: str = ""
+    question: str | UnsetType = UNSET
+    """Text of the open dialog above its choices; read from the screen where an answer shows it."""
+    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
     error_kind: str | UnsetType = UNSET
     exit_code: int | UnsetType = UNSET
     exit_signal: str | UnsetType = UNSET

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from lisa_py.terminal import layout
+
 
 class ScreenChoice(Struct, frozen=True):
     """One line of the list."""
@@ -20,6 +22,9 @@ class ScreenChoice(Struct, frozen=True):
 _CURSOR = re.compile(r"^(\s*)([❯›>]) +(?:(\d+)\. +)?(\S.*)$")
 _POINTER = re.compile(r"[❯›>](?= )")
 _NUMBERED = re.compile(r"^ *(\d+)\. +(\S.*)$")
+_CHOICE_PREFIX = re.compile(r"^\s*(?:[❯›>]\s+)?(?:\d+\.\s+)?(?:\[.\]\s*)?")
+_MAX_GAP = 12
+"""Rows of wrapped text and descriptions between two choices (codex 0.171 repeats a long command in one)."""
 _ALWAYS = re.compile(r"always|don.t ask|do not ask|trust all|this session", re.IGNORECASE)
 _NO = re.compile(r"(no|deny|reject|decline|cancel|back|stay|continue without)\b", re.IGNORECASE)
 _LEAVE = re.compile(r"(exit|quit|leave)\b", re.IGNORECASE)
@@ -41,13 +46,22 @@ def find_choices(screen: str) -> tuple[ScreenChoice, ...]:
     return ()
 
 
+def read_question(lines: Sequence[str], choices: Sequence[ScreenChoice]) -> str:
+    """Return the lines above the list of choices that have words; empty if the list is not on these lines."""
+    if not choices:
+        return ""
+    rows = (at for at, line in enumerate(lines) if _CHOICE_PREFIX.sub("", line).strip() == choices[0].text)
+    above = (" ".join(line.split()) for line in lines[: next(rows, 0)] if not layout.is_mark(line))
+    return "\n".join(line for line in above if any(map(str.isalnum, line)))
+
+
 def _numbered_choices(lines: Sequence[str], at: int, number: int) -> tuple[ScreenChoice, ...]:
     """Walk up and down from the selected line; wrapped lines and descriptions may be between choices."""
     found = {number: (_choice_text(lines[at]), True)}
     for step in (-1, 1):
         row, wanted = at + step, number + step
         gap = 0
-        while 0 <= row < len(lines) and gap < 4 and wanted > 0:
+        while 0 <= row < len(lines) and gap < _MAX_GAP and wanted > 0:
             match = _NUMBERED.match(lines[row])
             if match and int(match[1]) == wanted:
                 found[wanted] = (match[2].strip(), False)

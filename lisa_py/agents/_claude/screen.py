@@ -198,6 +198,15 @@ def dialog_part(screen: str) -> str:
     return "\n".join(line.replace("❯ ✔ ", "❯   ", 1) for line in below)
 
 
+def question_part(screen: str) -> list[str]:
+    """Return the lines of the open dialog below its upper edge, without tabs and tips; none if no dialog is open."""
+    lines = dialog_part(screen).split("\n")
+    first = next((at for at, line in enumerate(lines) if _CHOICE.match(line)), len(lines))
+    edges = [at for at, line in enumerate(lines[:first]) if _RULE.match(line.strip())]
+    below = lines[edges[-1] + 1 :] if edges else lines
+    return [line for line in below if not _TAB.match(line) and not line.strip().startswith("Tip: ")]
+
+
 def _nonblank_lines(screen: str) -> list[str]:
     """Return the non-empty lines, with plain spaces."""
     return [line.rstrip() for line in screen.replace("\u00a0", " ").split("\n") if line.strip()]

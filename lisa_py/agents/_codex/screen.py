@@ -118,6 +118,13 @@ def find_choices(screen: str) -> tuple[ScreenChoice, ...]:
     return choices.find_choices("\n".join(lines[_dialog_start(lines) :])) if find_dialog(lines) else ()
 
 
+def question_part(screen: str) -> list[str]:
+    """Return the lines of the open dialog; none if no dialog is open."""
+    lines = [line for line in screen.splitlines() if line.strip()]
+    part = lines[_dialog_start(lines) :] if find_dialog(lines) else []
+    return [line for line in part if not line.strip().startswith("│")]  # the command as codex shows it while it runs
+
+
 def find_composer(screen: str) -> Composer:
     """Return the input box on a screen captured with styles; without them only known hints count as empty."""
     plain, typed = styled.split_faint(screen.rstrip())

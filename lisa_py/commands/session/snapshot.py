@@ -12,12 +12,14 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
-from lisa_py.contract.status import Status
+from lisa_py.contract.status import DialogChoice, Status
 from lisa_py.core.context import Context
 from lisa_py.core.output import markers as marker_search
 from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
+from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
+from lisa_py.terminal import layout
 
 
 class Args(Struct, kw_only=True):
@@ -41,6 +43,9 @@ class SnapshotResult(Answer):
     todos_total: int
     wait_estimate: int
     next_offset: int = 0
+    question: str | UnsetType = UNSET
+    """Text of the open dialog above its choices."""
+    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
     capture: str | UnsetType = UNSET
     """Omitted if markers are requested."""
     delta_from: str | UnsetType = UNSET
@@ -69,7 +74,8 @@ def run(args: Args, ctx: Context) -> SnapshotResult:
         strip_noise=not args.keep_noise,
     )
     ref = ctx.ref(args.session, args.project_root)
-    status = status_reader.normalise_status(status_reader.read_status(ctx, ref, agent=agent, mode=args.mode))
+    evidence, status = status_reader.read_with_evidence(ctx, ref, agent=agent, mode=args.mode)
+    status = open_dialog.add_dialog(ctx, ref, status_reader.normalise_status(status), evidence.pane)
     if status.session_state == "not_found":
         return _build_result(
             FailedSnapshotResult if args.fail_not_found else SnapshotResult, status, None, args, "session_not_found"
@@ -92,11 +98,20 @@ def _build_result(
         todos_done=status.todos_done,
         todos_total=status.todos_total,
         wait_estimate=status.wait_estimate,
-        capture=UNSET if args.markers else (captured.text if captured else ""),
+        question=status.question,
+        choices=status.choices,
+        capture=UNSET if args.markers else _strip_rulers(captured.text, status) if captured else "",
         next_offset=captured.progress.next if captured else 0,
         error_code=code or UNSET,
         **(_build_optional_fields(args, captured) if captured is not None else {}),
     )
+
+
+def _strip_rulers(text: str, status: Status) -> str:
+    """Return the text of a screen without the rulers around an open dialog, which take most of its characters."""
+    if status.question is UNSET:
+        return text
+    return "\n".join(line for line in text.split("\n") if not layout.is_ruler(line))
 
 
 def _build_optional_fields(args: Args, captured: CaptureResult) -> dict[str, Any]:

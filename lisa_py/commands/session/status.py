@@ -12,6 +12,7 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
+from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
 
 
@@ -28,6 +29,8 @@ def run(args: Args, ctx: Context) -> Status:
     agent = agents.parse_agent_hint(args.agent)
     ref = ctx.ref(args.session, args.project_root)
     evidence, status = status_reader.read_with_evidence(ctx, ref, agent=agent, mode=args.mode)
+    if ctx.output_format != "text":
+        status = open_dialog.add_dialog(ctx, ref, status, evidence.pane)
     output_file = ""
     if args.full:
         from lisa_py.core.status import last_screen  # noqa: PLC0415 - only --full writes
@@ -87,6 +90,8 @@ COMMAND = Command(
         "todos_total",
         "wait_estimate",
         "waiting_for",
+        "question",
+        "choices",
         "error_code",
     ),
     exit_code=lambda answer: 1 if answer.error_code == "session_not_found" else 0,

@@ -119,12 +119,13 @@ class Situation(Struct, frozen=True, kw_only=True):
         return _PRIORITY_BY_NEED.get(self.need) or _PRIORITY_BY_STATE.get(self.session_state, (40, "unknown"))
 
 
-def read_situation(status: Status) -> Situation:
+def read_situation(status: Status, detail: str = "") -> Situation:
+    """Return the situation; `detail` describes an open dialog better than the status does."""
     return Situation(
         session_state=status.session_state,
         waiting_for=status.waiting_for,
         error_kind=status.error_kind,
-        detail=" ".join(status.state_detail.split()),
+        detail=detail or " ".join(status.state_detail.split()),
     )
 
 
@@ -182,7 +183,8 @@ def _recommend_reading_the_question(situation: Situation, target: AdviceTarget) 
     if cause:
         return NextStep(line.name, line, f"the agent asks {cause}")
     reason = f"the agent waits for an answer ({situation.waiting_for}): read the question, then answer it"
-    return NextStep(line.name, line, f"{reason} with session send --answer")
+    asked = f": {situation.detail}" if situation.detail else ""
+    return NextStep(line.name, line, f"{reason} with session send --answer{asked}")
 
 
 def _recommend_while_running(situation: Situation, target: AdviceTarget, budget: int | None) -> NextStep:

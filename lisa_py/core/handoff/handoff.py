@@ -21,6 +21,7 @@ from lisa_py.core.handoff.session_memory import MemoryBlock
 from lisa_py.core.output import pane_offset, pane_text
 from lisa_py.core.output.events import EventDeltaAnswer, EventReader, RecentEvent, RecentEvents
 from lisa_py.core.redact.redactor import Mask
+from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.host.pane import Pane
 from lisa_py.store.lanes import Lane
@@ -126,9 +127,11 @@ def build(
     if status is None:
         evidence, status = status_reader.read_with_evidence(ctx, ref, agent=request.agent, mode=request.mode)
         pane = evidence.pane
+        if request.schema != "v1":
+            status = open_dialog.add_dialog(ctx, ref, status, evidence.pane)
     shown_status = status_reader.normalise_status(status)
     recent = reader.read(ref, request.events)
-    situation = next_step.read_situation(shown_status)
+    situation = next_step.read_situation(shown_status, open_dialog.summarize_dialog(shown_status))
     step = next_step.recommend_step(situation, advice_target.build_target(ctx, ref))
     plain = Handoff(
         session=ref.session,
