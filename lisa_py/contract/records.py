@@ -55,6 +55,10 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     notes: tuple[str, ...] = ()
 
 
+INPUT_HEAD = 4000
+"""Characters kept of an input."""
+
+
 class SessionState(Struct, kw_only=True, rename="camel", omit_defaults=True):
     """`state.json`: actions of lisa on the session; written by commands that act, never by those that read."""
 

@@ -116,6 +116,20 @@ def test_codex_starts_until_its_status_line_is_there() -> None:
     assert reports(view(screen=pane("starting")))["screen"].state == "idle"
 
 
+def test_end_on_disk_and_screen_outrank_a_busy_title() -> None:
+    def states(ago: float, screen: str, *more: Frame) -> set[str]:
+        ended = Frame(kind="turn_end", at=NOW - ago, reason="completed")
+        frames = (Frame(kind="turn_start", at=NOW - 30), ended, *more)
+        seen = view(title=BUSY, frames=frames, screen=pane(screen) if screen else "")
+        return {report.state for report in AGENT.collect_reports(seen, Binding()) if report.source != "screen"}
+
+    assert states(2, "finished") == {"idle"}  # it still draws a long answer
+    assert "thinking" in states(0.5, "finished")  # a queued prompt may begin
+    assert "thinking" in states(2, "streaming")
+    assert "thinking" in states(2, "")
+    assert states(2, "finished", Frame(kind="turn_start", at=NOW - 1)) == {"thinking"}
+
+
 def test_a_finished_run_of_codex_leaves_no_title_to_believe() -> None:
     shell = (process(1, 0, "/bin/sh", "supervisor.sh"),)
     assert "title" not in reports(view(title=BUSY, processes=shell))

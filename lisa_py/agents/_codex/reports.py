@@ -17,6 +17,8 @@ TITLE_LAG_SECONDS = 0.25
 DIALOG_LAG_SECONDS = 1.5
 """codex delays an approval until a second after the last key, and the title with it."""
 JUST_STARTED_SECONDS = 5.0
+PAINT_SECONDS = 1.0
+"""Age from which a recorded end of the turn is not the gap before a queued prompt."""
 
 
 def collect_reports(view: View, binding: Binding) -> list[AgentReport]:
@@ -33,6 +35,9 @@ def collect_reports(view: View, binding: Binding) -> list[AgentReport]:
             if report is not None
         ]
     title_report = _title_report(view, transcript_report, hook_report)
+    ended = transcript_report or hook_report
+    if title_report is not None and _is_busy(title_report) and _is_painting(ended, screen_report, view.now):
+        title_report = None
     if screen_report is not None and screen_report.state == "waiting":
         # a dialog over the input box decides, whatever was true before
         agreeing = (title_report, hook_report, transcript_report)
@@ -90,6 +95,16 @@ def _title_report(
     if activity == "idle" and not _is_title_behind(transcript_report, view.now, busy=False):
         return AgentReport(source="title", state="idle")  # the record of a failed turn has the cause
     return None
+
+
+def _is_painting(ended: AgentReport | None, screen_report: AgentReport | None, now: float) -> bool:
+    """Return True if the turn is over by its record and the screen: codex draws a long answer for up to a minute.
+
+    Its title stays busy for that time (0.171.0, 200 kB at 30 lines a second), although it takes the next prompt.
+    """
+    if ended is None or screen_report is None or now - ended.at < PAINT_SECONDS:
+        return False
+    return ended.state in ("idle", "error", "interrupted") and screen_report.state == ended.state
 
 
 def _dialog_report(transcript_report: AgentReport | None, hook_report: AgentReport | None) -> AgentReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from lisa_py.contract.records import SessionMeta, SessionState
+from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment
 from lisa_py.core.lifecycle.launch import PreparedLaunch
@@ -16,8 +16,6 @@ from lisa_py.host.run import find_program
 from lisa_py.store import json_records, session_folder, session_records
 from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.paths import SessionRef
-
-INPUT_HEAD = 4000
 
 
 def build_environment(ctx: Context, spawn_plan: SpawnPlan, token: TokenReservation) -> dict[str, str]:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py.contract.errors import CancellationError, LisaError
-from lisa_py.contract.records import SessionState
+from lisa_py.contract.records import INPUT_HEAD, SessionState
 from lisa_py.core.context import Context
 from lisa_py.core.send import delivery, dialog, input_box, input_text
 from lisa_py.core.send.delivery import AcceptanceResult
@@ -200,7 +200,7 @@ def _mark_input(ctx: Context, ref: SessionRef, text: str, *, expects_turn: bool)
     def change(state: SessionState) -> None:
         previous.append(msgspec.structs.replace(state))
         state.last_input_at = now
-        state.last_input_text = text[:4000]
+        state.last_input_text = text[:INPUT_HEAD]
         state.last_input_expects_turn = expects_turn
         state.last_input_accepted_at = 0.0
         state.last_input_refused = ""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from lisa_py import agents
 from lisa_py.agents.base import Agent, Binding, View
 from lisa_py.contract.frames import REFUSALS, Frame, Todo
-from lisa_py.contract.records import SessionMeta, SessionState
+from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.contract.status import AgentReport
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
@@ -130,6 +130,17 @@ class Evidence(Struct, kw_only=True):
         """Return True for an agent with hooks that has reported nothing yet: it is still starting."""
         hooked = bool(self.meta and self.meta.hooks) and not self.custom
         return hooked and not any(report.source in AGENT_SOURCES for report in self.reports)
+
+    @property
+    def was_prompted(self) -> bool:
+        """Return True if a prompt was sent after the start, which requires a visible input box."""
+        prompt = self.meta.prompt if self.meta else ""
+        state = self.state
+        return (
+            state.last_input_expects_turn
+            and bool(state.last_input_text)
+            and state.last_input_text != prompt[:INPUT_HEAD]
+        )
 
     @property
     def created_at(self) -> float:

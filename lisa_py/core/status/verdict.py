@@ -269,6 +269,8 @@ def _busy_outcome(evidence: Evidence, fused: FusionResult, now: float) -> Outcom
     reason = f"agent_{fused.state}"
     if fused.source == "activity":
         if _is_starting(evidence, now):
+            if evidence.was_prompted:
+                return _make_outcome(fused, "in_progress", "prompt_pending")
             return _starting_outcome("agent_starting", "activity", fused.detail)
         reason = _busy_reason(evidence, fused)
     return _make_outcome(fused, "in_progress", reason)
@@ -386,6 +388,8 @@ def _assume_busy(evidence: Evidence, now: float) -> Outcome:
     ):
         return _starting_outcome("grace_period_just_started", "grace")
     if evidence.mode != "exec" and _is_starting(evidence, now):
+        if evidence.was_prompted:
+            return Outcome(state="in_progress", reason="prompt_pending", source="process")
         return _starting_outcome("agent_starting", "process")
     reason = "agent_pid_alive" if evidence.recognised else "non_shell_command"
     return Outcome(state="in_progress", reason=reason, source="process", detail="")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec import UNSET, structs
 
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.records import SessionState
-from lisa_py.contract.status import SESSION_STATES
+from lisa_py.contract.status import SESSION_STATES, Status
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.verdict import judge
 from lisa_py.store.session_records import EndRecord
@@ -242,3 +244,19 @@ def test_refused_input_is_no_completed_turn() -> None:
     ):
         status = judge(live_session(state=state, frames=frames, reports=idle), NOW)
         assert status.classification_reason == "agent_idle"
+
+
+def test_sent_prompt_is_pending_before_the_first_report() -> None:
+    """An agent with hooks has reported nothing, but it has taken input: it is no longer starting."""
+
+    def case(text: str, **more: Any) -> Status:
+        state = SessionState(last_input_at=NOW - 0.2, last_input_text=text, last_input_expects_turn=True)
+        described = status_cases.meta(hooks=True, created_unix=NOW - 9, prompt="first")
+        return judge(live_session(meta=described, state=state, **more), NOW)
+
+    busy = (agent_report("activity", "thinking", at=NOW),)
+    for more in ({"reports": busy}, {}):
+        sent = case("second", **more)
+        assert (sent.session_state, sent.classification_reason) == ("in_progress", "prompt_pending")
+        spawned = case("first", **more)
+        assert (spawned.session_state, spawned.classification_reason) == ("just_started", "agent_starting")
