@@ -220,6 +220,27 @@ def read_environment(process: Process) -> dict[str, str]:
     return {name: value for name, separator, value in pairs if separator}
 
 
+def read_working_folder(process: Process) -> str:
+    """Return the present working folder of a process; empty if it cannot be read or has ended."""
+    folder = _read_link(f"/proc/{process.pid}/cwd") if LINUX else _working_folder_portable(process.pid)
+    return folder if is_running(process.pid, process.started) else ""
+
+
+def _read_link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _working_folder_portable(pid: int) -> str:
+    psutil = _psutil()
+    try:
+        return str(psutil.Process(pid).cwd())
+    except psutil.Error:
+        return ""
+
+
 def find_by_kernel_sessions(leaders: Iterable[int]) -> dict[int, tuple[Process, ...]]:
     """Return, per leader's process id, the living members of its kernel session, also of other users."""
     wanted = {leader for leader in leaders if leader}
@@ -277,17 +298,11 @@ def open_files(pid: int) -> tuple[str, ...]:
             return tuple(item.path for item in psutil.Process(pid).open_files())
         except psutil.Error:
             return ()
-    paths = []
     try:
         handles = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return ()
-    for handle in handles:
-        try:
-            paths.append(os.readlink(f"/proc/{pid}/fd/{handle}"))
-        except OSError:
-            continue
-    return tuple(paths)
+    return tuple(path for handle in handles if (path := _read_link(f"/proc/{pid}/fd/{handle}")))
 
 
 def send_signal(process: Process, number: signal.Signals) -> bool:
@@ -453,11 +468,7 @@ def terminal_input(pid: int) -> str:
 
 
 def _is_terminal(pid: int, handle: int) -> bool:
-    try:
-        target = os.readlink(f"/proc/{pid}/fd/{handle}")
-    except OSError:
-        return False
-    return target.startswith(("/dev/pts/", "/dev/tty"))
+    return _read_link(f"/proc/{pid}/fd/{handle}").startswith(("/dev/pts/", "/dev/tty"))
 
 
 def _has_socket(pid: int) -> bool:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -62,6 +63,18 @@ def test_environment_is_that_of_the_start_and_identity(monkeypatch: pytest.Monke
         child.kill()
         child.wait()
     assert processes.read_environment(found) == {}
+
+
+def test_working_folder_is_the_present_one(tmp_path: Path) -> None:
+    child = psutil.Popen(["sleep", "100"], cwd=tmp_path)
+    try:
+        found = processes.read_process(child.pid)
+        assert found is not None
+        assert processes.read_working_folder(found) == str(tmp_path) == processes._working_folder_portable(child.pid)
+    finally:
+        child.kill()
+        child.wait()
+    assert processes.read_working_folder(found) == ""
 
 
 def test_identity_is_pid_and_start_time(parent: psutil.Process) -> None:

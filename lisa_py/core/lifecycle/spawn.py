@@ -118,7 +118,21 @@ class _SpawnAttempt:
             SpawnReport(spawn_plan=plan, meta=meta, command=prepared.plan.command, oauth_warning=self._token.warning),
             start_seconds,
         )
+        if spawned.end is None and not plan.start.custom:
+            spawned = self._check_place(spawned)
         return self._send_prompt(spawned) if prepared.plan.send_prompt and spawned.end is None else spawned
+
+    def _check_place(self, spawned: SpawnReport) -> SpawnReport:
+        """Record where the agent keeps its files if not where the caller's would, and warn of another folder."""
+        plan, meta = self._plan, spawned.meta
+        place = startup.find_agent_place(self._ctx, plan.ref, plan.start.agent, meta)
+        if place.home and place.home != meta.agent_home:
+            meta = msgspec.structs.replace(meta, agent_home=place.home)
+            session_records.write_meta(plan.ref, meta)
+        warnings = spawned.warnings
+        if place.folder and place.folder != files.canonical_path(plan.ref.project.root):
+            warnings += (f"{plan.start.agent.name} works in {place.folder}, not in {plan.ref.project.root}",)
+        return msgspec.structs.replace(spawned, meta=meta, warnings=warnings)
 
     def _open_pane(self, meta: SessionMeta) -> SessionMeta:
         plan, self._opening = self._plan, True

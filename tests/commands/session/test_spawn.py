@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lisa_py.store import session_records
 from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
@@ -111,6 +112,26 @@ def test_program_that_ignores_probes_starts_in_time(machine: LisaHost, name: str
     assert time.monotonic() - began < 8  # 2 s for the probes
     assert spawned["session"] == "lisa-x"
     assert any("--version: no answer in time" in note for note in spawned["notes"])
+
+
+def test_wrapper_that_moves_the_agent_is_noted(machine: LisaHost, fleet: Fleet) -> None:
+    elsewhere = machine.folder / "else where"
+    elsewhere.mkdir()
+    wrapper = f"cd '{elsewhere}'; export CLAUDE_CONFIG_DIR='{elsewhere}/config'; exec -a claude sleep 600\n"
+    machine.add_program("claude", CLAUDE.replace("/bin/sh", "/usr/bin/env bash") + wrapper)
+    spawned = machine.lisa("session", "spawn", "--session", "lisa-x", "--json").json
+    assert spawned["warnings"] == [f"claude works in {elsewhere}, not in {machine.project}"]
+    meta = session_records.read_meta(fleet.ref("lisa-x"))
+    assert meta is not None
+    assert meta.agent_home == f"{elsewhere}/config"
+
+
+def test_agent_in_its_place_is_not_noted(machine: LisaHost, fleet: Fleet) -> None:
+    machine.add_program("claude", CLAUDE.replace("/bin/sh", "/usr/bin/env bash") + "exec -a claude sleep 600\n")
+    assert "warnings" not in machine.lisa("session", "spawn", "--session", "lisa-x", "--json").json
+    meta = session_records.read_meta(fleet.ref("lisa-x"))
+    assert meta is not None
+    assert meta.agent_home == str(machine.home / ".claude")
 
 
 def test_trust_is_set_on_request(machine: LisaHost) -> None:
