@@ -50,10 +50,9 @@ def print_answer(command: Command, result: Any, args: Any, form: str) -> int:
     if form == "text" and command.text is not None:
         words = command.text(result, args)
         _write(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
-    elif form == "json-min" and command.min is not None:
-        print_json_line(projection.minimize(command, result, args))
-    else:
-        print_json_line(result)
+        return command.exit_code(result)
+    shown = projection.minimize(command, result, args) if form == "json-min" and command.min is not None else result
+    print_json_line(projection.describe_failure(msgspec.to_builtins(shown)))
     return command.exit_code(result)
 
 

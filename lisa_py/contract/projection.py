@@ -22,6 +22,17 @@ def omit(answer: S, *names: str) -> S:
     return structs.replace(answer, **{name: UNSET for name in names if name in answer.__struct_fields__})
 
 
+def describe_failure(answer: Any) -> Any:
+    """Return an answer with an `errorCode` also with `ok` and `error`, which every failure has."""
+    code = answer.get("errorCode") if isinstance(answer, dict) else None
+    if not isinstance(code, str) or not code or answer.get("ok"):
+        return answer
+    from lisa_py.contract.error_codes import MEANINGS  # noqa: PLC0415 - only a failure needs it
+
+    subject = f"{answer['session']}: " if isinstance(answer.get("session"), str) else ""
+    return {"ok": False, "error": f"{subject}{MEANINGS.get(code, code)}", **answer}
+
+
 def minimize(command: Command, result: Any, args: Any) -> Any:
     """Return the `--json-min` form of an answer."""
     if callable(command.min):

@@ -12,12 +12,16 @@ from lisa_py.contract.command import Command
 from lisa_py.contract.errors import COMMON_ERRORS
 
 Schema = dict[str, Any]
+_FAILURE_KEYS: Mapping[str, Schema] = {
+    "ok": {"type": "boolean", "description": "false in a failed answer"},
+    "error": {"type": "string", "description": "description of the failure, for people"},
+}
 _POLICY: Schema = {"type": "string", "const": "diagnostic", "description": "stderr is diagnostics, never data"}
 
 
 def answer_schema(command: Command) -> Schema:
     """Return the schema of the answer under --json."""
-    return _object_schema(command.answer)
+    return _add_failure_keys(_object_schema(command.answer))
 
 
 def min_schema(command: Command) -> Schema | None:
@@ -25,9 +29,22 @@ def min_schema(command: Command) -> Schema | None:
     if command.min is None:
         return None
     if not callable(command.min):
-        return _subset_schema(_object_schema(command.answer), command.answer, command.min)
+        return _add_failure_keys(_subset_schema(_object_schema(command.answer), command.answer, command.min))
     kind = get_type_hints(command.min).get("return", Any)
-    return _partial_schema(_object_schema(command.answer)) if _is_plain(kind) else _object_schema(kind)
+    if _is_plain(kind):
+        return _partial_schema(answer_schema(command))
+    return _add_failure_keys(_object_schema(kind))
+
+
+def _add_failure_keys(schema: Schema) -> Schema:
+    """Return the schema with the keys that a failed answer has besides its errorCode."""
+    for member in schema.get("anyOf", [schema]):
+        properties = member["properties"]
+        if "errorCode" in properties:
+            member["properties"] = properties | {
+                key: made for key, made in _FAILURE_KEYS.items() if key not in properties
+            }
+    return schema
 
 
 def event_schema(command: Command) -> Schema | None:

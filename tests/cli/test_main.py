@@ -100,6 +100,38 @@ def test_ctrl_c_that_the_shell_ignores_stays_ignored(machine: LisaHost) -> None:
     assert (running.returncode, "errorCode" in json.loads(out)) == (0, False)
 
 
+@pytest.mark.parametrize("form", ["--json", "--json-min"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("exists",),
+        ("status", "--fail-not-found"),
+        ("explain",),
+        ("monitor",),
+        ("handoff",),
+        ("packet",),
+        ("context-pack",),
+        ("diff-pack",),
+        ("snapshot",),
+        ("next",),
+        ("kill",),
+    ],
+)
+def test_failed_answer_has_ok_and_error(words: tuple[str, ...], form: str, machine: LisaHost) -> None:
+    answer = machine.lisa("session", *words, "--session", "lisa-absent", form)
+    got = answer.json
+    assert got["ok"] is False and got["errorCode"] and got["error"], got
+    assert bool(answer.code) is (words[0] not in ("explain", "snapshot"))
+
+
+def test_refused_claim_has_ok_and_error(machine: LisaHost) -> None:
+    SessionHarness(machine, "lisa-a").run("sleep 600")
+    words = ("session", "dedupe", "--task-hash", "t1", "--json", "--session")
+    assert machine.lisa(*words, "lisa-a").code == 0
+    answer = machine.lisa(*words, "lisa-b")
+    assert answer.code != 0 and answer.json["ok"] is False and answer.json["error"]
+
+
 def test_second_ctrl_c_ends_a_hung_command(machine: LisaHost) -> None:
     """The first one ends the wait in order; here the reading of the session never returns to it."""
     real, hang, hung = shutil.which("tmux"), machine.folder / "hang", machine.folder / "hung"
@@ -118,6 +150,7 @@ def test_second_ctrl_c_ends_a_hung_command(machine: LisaHost) -> None:
         return watching.poll() is not None
 
     wait_until(interrupt, timeout=10)
+    hang.unlink()  # the end of the test uses tmux
     out, _ = watching.communicate(timeout=10)
     assert (watching.returncode, json.loads(out.splitlines()[-1])["errorCode"]) == (130, "interrupted")
 

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import AgentName, Model, ProjectRoot
-from lisa_py.contract.projection import copy_fields
+from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle.doctor import MachineCheck
 from lisa_py.core.workflows import preflight
 from lisa_py.core.workflows.model_probe import AutoModelResult, ModelCheck
+from lisa_py.core.workflows.preflight import PreflightOptions
 from lisa_py.core.workflows.self_checks import SelfCheck
 from lisa_py.host.build import read_build
 from lisa_py.host.clock import format_rfc3339
-
-
-class Args(Struct, kw_only=True):
-    project_root: ProjectRoot = ""
-    agent: AgentName = ""
-    model: Model = ""
-    auto_model: Annotated[bool, Flag(help="probe of candidate models until one replies")] = False
-    auto_model_candidates: Annotated[
-        str, Flag(help="candidates of --auto-model; default: two usual models", metavar="CSV")
-    ] = ""
-    fast: Annotated[bool, Flag(help="essential checks only, without agent versions")] = False
-    no_network: Annotated[bool, Flag(help="check of the model name only, without a call")] = False
 
 
 class PreflightResult(Answer):
@@ -49,13 +35,8 @@ class PreflightResult(Answer):
     error_code: str | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> PreflightResult:
-    report = preflight.run(
-        ctx,
-        copy_fields(
-            args, preflight.PreflightRequest, candidates=args.auto_model_candidates, network=not args.no_network
-        ),
-    )
+def run(args: PreflightOptions, ctx: Context) -> PreflightResult:
+    report = preflight.run(ctx, args)
     build_info = read_build(ctx.settings)
     return PreflightResult(
         ok=report.ok,
@@ -74,7 +55,7 @@ def run(args: Args, ctx: Context) -> PreflightResult:
     )
 
 
-def text(answer: PreflightResult, args: Args) -> str:
+def text(answer: PreflightResult, args: PreflightOptions) -> str:
     head = ["ready" if answer.ok else "not_ready", answer.project_root, "true" if answer.fast else "false"]
     lines = [f"session preflight: {head[0]}", f"project_root: {head[1]}", f"fast: {head[2]}", "environment:"]
     for check in answer.environment.checks:
@@ -102,7 +83,7 @@ def _format_model_checks(answer: PreflightResult) -> Iterator[str]:
 
 
 COMMAND = Command(
-    args=Args,
+    args=PreflightOptions,
     answer=PreflightResult,
     run=run,
     text=text,

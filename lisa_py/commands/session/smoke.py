@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from msgspec import UNSET, UnsetType
 
-from msgspec import UNSET, Struct, UnsetType
-
-from lisa_py import agents
-from lisa_py.contract import flags
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import ProjectRoot
+from lisa_py.contract.command import Command
 from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
-from lisa_py.core.workflows import smoke, smoke_plan
+from lisa_py.core.workflows import smoke
 from lisa_py.core.workflows.smoke_plan import ChaosResult
-from lisa_py.core.workflows.smoke_report import SmokeRequest, SmokeResult
-
-PROFILES = ("none", *(name for name in agents.names() if not agents.get(name).hidden), "mixed")
-
-
-class Args(Struct, kw_only=True):
-    project_root: ProjectRoot = ""
-    levels: Annotated[int, Flag(help="nesting depth, 1 to 4", minimum=1)] = 3
-    prompt_style: Annotated[str, Flag(help="prompt style for a nesting detection check", choices=smoke_plan.STYLES)] = (
-        "none"
-    )
-    matrix_file: Annotated[
-        str,
-        Flag(
-            help="file of mode|prompt lines to check first; auto: the profile's",
-            metavar="PATH|auto",
-        ),
-    ] = ""
-    chaos: Annotated[str, Flag(help="injected fault", choices=smoke_plan.CHAOS, code="invalid_chaos_mode")] = "none"
-    chaos_report: Annotated[bool, Flag(help="success if the injected fault is detected as expected")] = False
-    contract_profile: Annotated[str, Flag(help="contract check of other commands", choices=("none", "full"))] = "none"
-    llm_profile: Annotated[str, Flag(help="style, prompts and model for an agent", choices=PROFILES)] = "none"
-    model: flags.Model = ""
-    poll_interval: flags.PollInterval = 1
-    max_polls: flags.MaxPolls = 180
-    keep_sessions: Annotated[bool, Flag(help="keep the sessions")] = False
-    report_min: Annotated[bool, Flag(help="with --json: short report for CI")] = False
-    export_artifacts: Annotated[
-        str, Flag(help="folder for scripts, captures, events and the report", metavar="DIR")
-    ] = ""
+from lisa_py.core.workflows.smoke_report import SmokeOptions, SmokeResult
 
 
 class MatrixFailure(Answer):
@@ -82,10 +48,10 @@ class MinimalSmokeResult(Answer):
     failed_contract_checks: tuple[str, ...] | UnsetType = UNSET
 
 
-def run(args: Args, ctx: Context) -> SmokeResult | MinimalSmokeResult:
-    report = smoke.run(ctx, build_request(args))
+def run(args: SmokeOptions, ctx: Context) -> SmokeResult | MinimalSmokeResult:
+    report = smoke.run(ctx, args)
     if ctx.output_format != "text":
-        return minimize(report) if args.report_min else report
+        return minimize(report, args) if args.report_min else report
     if report.error is not UNSET:
         ctx.warn(report.error)
     if report.export_error is not UNSET:
@@ -93,11 +59,9 @@ def run(args: Args, ctx: Context) -> SmokeResult | MinimalSmokeResult:
     return report
 
 
-def build_request(args: Args) -> SmokeRequest:
-    return copy_fields(args, SmokeRequest)
-
-
-def minimize(report: SmokeResult) -> MinimalSmokeResult:
+def minimize(report: SmokeResult | MinimalSmokeResult, args: SmokeOptions) -> MinimalSmokeResult:
+    if isinstance(report, MinimalSmokeResult):
+        return report
     matrix = () if report.prompt_matrix is UNSET else report.prompt_matrix
     checks = () if report.contract_checks is UNSET else report.contract_checks
     failed = tuple(
@@ -121,7 +85,7 @@ def minimize(report: SmokeResult) -> MinimalSmokeResult:
     )
 
 
-def text(answer: SmokeResult, args: Args) -> str:
+def text(answer: SmokeResult, args: SmokeOptions) -> str:
     head = f"{'PASS' if answer.ok else 'FAIL'}: nested smoke {answer.levels}-level"
     if answer.ok and answer.chaos_result is not UNSET and answer.chaos_result.expected_failure:
         head = "PASS: chaos contract matched expected failure"
@@ -133,10 +97,11 @@ def text(answer: SmokeResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    args=Args,
+    args=SmokeOptions,
     answer=SmokeResult | MinimalSmokeResult,
     run=run,
     text=text,
+    min=minimize,
     exit_code=lambda answer: 0 if answer.ok else 1,
     errors=(
         "invalid_levels_max",

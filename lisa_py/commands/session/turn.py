@@ -16,6 +16,7 @@ from lisa_py.core.handoff.packet import Packet, PacketRequest
 from lisa_py.core.output.events import EventReader
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.core.send import send_request
+from lisa_py.core.send.choices import DialogChoice
 from lisa_py.core.wait import stop_rules
 from lisa_py.core.workflows.monitor_report import MonitorResult
 from lisa_py.core.workflows.turn import TurnRequest, TurnResult, TurnStep, run_turn
@@ -76,23 +77,23 @@ class MinimalTurnResult(Answer):
     final_state: str | UnsetType = UNSET
     exit_reason: str | UnsetType = UNSET
     waiting_for: str | UnsetType = UNSET
+    state_detail: str | UnsetType = UNSET
+    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
     status: str | UnsetType = UNSET
     session_state: str | UnsetType = UNSET
     next_action: str | UnsetType = UNSET
     failed_step: TurnStep | UnsetType = UNSET
+    step_error_code: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
 
 
 def minimize(answer: TurnResult, args: Args) -> MinimalTurnResult:
-    minimal = MinimalTurnResult(ok=answer.ok, session=answer.session, project_root=answer.project_root)
-    if not answer.ok:
-        return replace(minimal, failed_step=answer.failed_step, error_code=answer.error_code, error=answer.error)
+    minimal = copy_fields(answer, MinimalTurnResult)
     if isinstance(answer.monitor, MonitorResult):
-        monitor = answer.monitor
-        minimal = replace(
-            minimal, final_state=monitor.final_state, exit_reason=monitor.exit_reason, waiting_for=monitor.waiting_for
-        )
+        minimal = replace(minimal, exit_reason=answer.monitor.exit_reason)
+    if not answer.ok:
+        return minimal
     if isinstance(answer.packet, Packet):
         packet = answer.packet
         minimal = replace(

@@ -63,6 +63,8 @@ class MinimalWaitResult(Answer):
     ok: bool
     sessions: tuple[wait_selection.MinimalWaitRow, ...]
     pending: tuple[str, ...]
+    pending_requests: tuple[wait_selection.MinimalWaitRow, ...] | UnsetType = UNSET
+    """Pending sessions with an open dialog that an earlier call has reported."""
     error_code: str | UnsetType = UNSET
 
 
@@ -89,10 +91,10 @@ def run(args: Args, ctx: Context) -> WaitResult:
             )
 
     result = wait_selection.wait_for_sessions(ctx, refs, condition, query, emit_change)
-    return _build_result(query, project.root, result)
+    return _build_result(ctx, query, project.root, result)
 
 
-def _build_result(query: WaitQuery, root: str, result: wait_many.WaitManyResult) -> WaitResult:
+def _build_result(ctx: Context, query: WaitQuery, root: str, result: wait_many.WaitManyResult) -> WaitResult:
     met = {member.key for member in result.met}
     return WaitResult(
         ok=not result.timed_out,
@@ -102,8 +104,8 @@ def _build_result(query: WaitQuery, root: str, result: wait_many.WaitManyResult)
         project_root=root,
         elapsed_seconds=round(result.elapsed, 3),
         count=len(result.members),
-        sessions=wait_selection.build_rows(result.met),
-        pending=wait_selection.build_rows([member for member in result.members if member.key not in met]),
+        sessions=wait_selection.build_rows(ctx, result.met),
+        pending=wait_selection.build_rows(ctx, [member for member in result.members if member.key not in met]),
         cursor_file=query.cursor_file or UNSET,
         error_code="wait_timeout" if result.timed_out else UNSET,
     )
@@ -114,6 +116,10 @@ def minimize(answer: WaitResult, args: Args) -> MinimalWaitResult:
         ok=answer.ok,
         sessions=tuple(wait_selection.build_minimal_row(each) for each in answer.sessions),
         pending=tuple(each.session for each in answer.pending),
+        pending_requests=tuple(
+            wait_selection.build_minimal_row(each) for each in answer.pending if each.choices is not UNSET
+        )
+        or UNSET,
         error_code=answer.error_code,
     )
 

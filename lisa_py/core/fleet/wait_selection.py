@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError, UsageError, session_not_found
+from lisa_py.contract.projection import copy_fields
 from lisa_py.contract.status import SESSION_STATES
 from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
+from lisa_py.core.send.choices import DialogChoice, read_choices_of
 from lisa_py.core.wait import wait_many
 from lisa_py.core.wait.wait_many import ATTENTION_STATES, WaitCondition, WaitManyResult, WaitMember
 from lisa_py.host import files
@@ -46,6 +48,10 @@ class WaitRow(Answer):
     priority_score: int
     agent_state: str | UnsetType = UNSET
     waiting_for: str | UnsetType = UNSET
+    state_detail: str | UnsetType = UNSET
+    """Question, command or report of the agent."""
+    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
+    """Choices of the open dialog; not in events of --stream-json."""
     exit_code: int | UnsetType = UNSET
     error_kind: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
@@ -56,6 +62,8 @@ class MinimalWaitRow(Answer):
     session_state: str
     next_action: str
     waiting_for: str | UnsetType = UNSET
+    state_detail: str | UnsetType = UNSET
+    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
     exit_code: int | UnsetType = UNSET
 
 
@@ -136,12 +144,14 @@ def _load_cursor(ctx: Context, query: WaitQuery) -> WaitCursor:
     return cursor
 
 
-def build_rows(found: Iterable[WaitMember]) -> tuple[WaitRow, ...]:
-    """Sort by urgency, then by name."""
-    return tuple(sorted(map(build_row, found), key=lambda each: (-each.priority_score, each.session)))
+def build_rows(ctx: Context, found: Sequence[WaitMember]) -> tuple[WaitRow, ...]:
+    """Return the rows with the choices of open dialogs, sorted by urgency, then by name."""
+    choices = read_choices_of(ctx, [(member.ref, member.status) for member in found])
+    rows = [build_row(member, choices.get(member.ref, ())) for member in found]
+    return tuple(sorted(rows, key=lambda each: (-each.priority_score, each.session)))
 
 
-def build_row(member: WaitMember) -> WaitRow:
+def build_row(member: WaitMember, choices: tuple[DialogChoice, ...] = ()) -> WaitRow:
     status, situation = member.status, next_step.read_situation(member.status)
     return WaitRow(
         session=status.session,
@@ -157,6 +167,8 @@ def build_row(member: WaitMember) -> WaitRow:
         priority_score=situation.priority[0],
         agent_state=status.agent_state if status.agent_state != "unknown" else UNSET,
         waiting_for=status.waiting_for or UNSET,
+        state_detail=status.state_detail or UNSET,
+        choices=choices or UNSET,
         exit_code=status.exit_code,
         error_kind=status.error_kind,
         error_code=status.error_code,
@@ -164,10 +176,4 @@ def build_row(member: WaitMember) -> WaitRow:
 
 
 def build_minimal_row(row: WaitRow) -> MinimalWaitRow:
-    return MinimalWaitRow(
-        session=row.session,
-        session_state=row.session_state,
-        next_action=row.next_action,
-        waiting_for=row.waiting_for,
-        exit_code=row.exit_code,
-    )
+    return copy_fields(row, MinimalWaitRow)

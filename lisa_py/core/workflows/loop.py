@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Struct
 
+from lisa_py.contract import flags
+from lisa_py.contract.command import Flag
 from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.projection import copy_fields
 from lisa_py.contract.status import SESSION_STATES, TERMINAL_STATES
 from lisa_py.core.advice import target
 from lisa_py.core.advice.next_step import Advice, advise
@@ -34,21 +38,41 @@ from lisa_py.store.paths import SessionRef
 ERROR_CODES = {name: f"loop_{name.replace('-', '_')}_failed" for name in ("monitor", "diff-pack", "handoff", "next")}
 
 
-class LoopRequest(Struct, frozen=True, kw_only=True):
-    """Number of rounds, their steps and limits."""
+class LoopOptions(Struct, frozen=True, kw_only=True):
+    """Options of a loop; they are its flags."""
 
-    steps: int
-    limits: BudgetLimits
-    poll_interval: int
-    max_polls: int
-    strategy: str
-    events: int
-    lines: int
-    token_budget: int
-    schema: str
-    cursor_file: str = ""
-    handoff_cursor_file: str = ""
-    cursor_reset: bool = False
+    session: flags.Session
+    project_root: flags.ProjectRoot = ""
+    poll_interval: flags.PollInterval = 2
+    max_polls: flags.MaxPolls = 40
+    strategy: flags.Strategy = "balanced"
+    events: flags.Events = 8
+    lines: flags.Lines = 120
+    token_budget: flags.TokenBudget = 700
+    cursor_file: Annotated[
+        str, Flag(help="file with the last pack; default: in the session folder", metavar="PATH")
+    ] = ""
+    handoff_cursor_file: Annotated[
+        str,
+        Flag(help="file with the last event; default: in the session folder", metavar="PATH"),
+    ] = ""
+    cursor_reset: flags.CursorReset = False
+    schema: Annotated[
+        str,
+        Flag(
+            help="schema of the handoff",
+            choices=handoff.SCHEMAS,
+            aliases={"": "v2", **{name.removeprefix("v"): name for name in handoff.SCHEMAS}},
+        ),
+    ] = "v2"
+    steps: Annotated[int, Flag(help="number of rounds", minimum=1)] = 1
+    max_tokens: Annotated[int, Flag(help="maximum tokens of the answer", minimum=1)] = 0
+    max_seconds: Annotated[int, Flag(help="maximum seconds of the loop", minimum=1)] = 0
+    max_steps: Annotated[int, Flag(help="maximum rounds of the loop", minimum=1)] = 0
+
+    @property
+    def limits(self) -> BudgetLimits:
+        return copy_fields(self, BudgetLimits)
 
 
 class _LoopStop(Exception):
@@ -59,25 +83,25 @@ class _LoopStop(Exception):
         self.cause = cause
 
 
-def run_loop(ctx: Context, ref: SessionRef, request: LoopRequest) -> LoopResult:
+def run_loop(ctx: Context, ref: SessionRef, options: LoopOptions) -> LoopResult:
     """Run the rounds and return the result, failures included.
 
     Raise LisaError(invalid_cursor_file | semantic_cursor_read_failed) before the first round.
     """
     ctx.commit_immediately()  # each round continues where the previous one stopped
     with ctx.cancellation.observe():
-        return _LoopRunner(ctx, ref, request).run()
+        return _LoopRunner(ctx, ref, options).run()
 
 
 class _LoopRunner:
-    def __init__(self, ctx: Context, ref: SessionRef, request: LoopRequest) -> None:
-        self._ctx, self._ref, self._request = ctx, ref, request
-        if not (request.cursor_file and request.handoff_cursor_file):
+    def __init__(self, ctx: Context, ref: SessionRef, options: LoopOptions) -> None:
+        self._ctx, self._ref, self._options = ctx, ref, options
+        if not (options.cursor_file and options.handoff_cursor_file):
             session_folder.check_not_symlink(ref)
-        self._pack_cursor = cursors.resolve_path(request.cursor_file or f"{ref.folder}/loop-pack.cursor")
-        self._handoff_cursor = cursors.resolve_path(request.handoff_cursor_file or f"{ref.folder}/loop-handoff.cursor")
-        packs = self._baseline(reset=request.cursor_reset)
-        events = EventReader(ctx, None, self._handoff_cursor, reset=request.cursor_reset)
+        self._pack_cursor = cursors.resolve_path(options.cursor_file or f"{ref.folder}/loop-pack.cursor")
+        self._handoff_cursor = cursors.resolve_path(options.handoff_cursor_file or f"{ref.folder}/loop-handoff.cursor")
+        packs = self._baseline(reset=options.cursor_reset)
+        events = EventReader(ctx, None, self._handoff_cursor, reset=options.cursor_reset)
         if packs.recovered or events.recovered:
             ctx.warn("loop warning: a cursor file could not be read and was set aside; all events are reported again")
         self._began = ctx.clock.monotonic()
@@ -88,7 +112,7 @@ class _LoopRunner:
         self._mark = ""
 
     def run(self) -> LoopResult:
-        for index in range(1, self._request.steps + 1):
+        for index in range(1, self._options.steps + 1):
             began = self._ctx.clock.monotonic()
             self._cycle = LoopCycle(index=index, elapsed_seconds=0)
             try:
@@ -101,7 +125,7 @@ class _LoopRunner:
             self._record_elapsed(began)
             self._cycles.append(self._cycle)
             self._tokens += _count_tokens(self._cycle, self._ctx.output_format)
-            violations = self._find_violations(last=index == self._request.steps)
+            violations = self._find_violations(last=index == self._options.steps)
             if violations:
                 return self._build_budget_failure(violations)
         return self._build_result("steps_done")
@@ -122,7 +146,7 @@ class _LoopRunner:
             return True
         if self._state != "waiting_input":
             return False
-        wait_seconds = float(self._request.poll_interval * self._request.max_polls)
+        wait_seconds = float(self._options.poll_interval * self._options.max_polls)
         wanted = WaitCondition(
             states=SESSION_STATES,
             changed=True,
@@ -169,8 +193,8 @@ class _LoopRunner:
 
     def _monitor(self) -> MonitorResult:
         rules = StopRules(
-            poll_interval=self._request.poll_interval,
-            max_polls=self._request.max_polls,
+            poll_interval=self._options.poll_interval,
+            max_polls=self._options.max_polls,
             timeout_seconds=self._remaining_seconds(),
         )
         found = monitor_report.monitor_and_report(self._ctx, self._ref, rules, ReportOptions())
@@ -185,12 +209,12 @@ class _LoopRunner:
         return found
 
     def _diff(self) -> PackDiff:
-        request, known = self._request, self._baseline()
+        options, known = self._options, self._baseline()
         wanted = DiffRequest(
-            strategy=request.strategy,
-            events=request.events,
-            lines=request.lines,
-            token_budget=request.token_budget,
+            strategy=options.strategy,
+            events=options.events,
+            lines=options.lines,
+            token_budget=options.token_budget,
             semantic_only=True,
         )
         made = diff_pack.build_diff(self._ctx, self._ref, wanted, known, Mask(""))
@@ -203,14 +227,14 @@ class _LoopRunner:
 
     def _handoff(self) -> Handoff:
         reader = EventReader(self._ctx, None, self._handoff_cursor)
-        wanted = HandoffRequest(schema=self._request.schema, events=self._request.events)
+        wanted = HandoffRequest(schema=self._options.schema, events=self._options.events)
         found = handoff.build(self._ctx, self._ref, wanted, reader)
         self._require_success("handoff", found.error_code, found)
         return found
 
     def _next(self) -> Advice:
         status = status_reader.normalise_status(status_reader.read_status(self._ctx, self._ref))
-        found = advise(target.build_target(self._ctx, self._ref), status, self._request.token_budget)
+        found = advise(target.build_target(self._ctx, self._ref), status, self._options.token_budget)
         missing = "session_not_found" if status.session_state == "not_found" else UNSET
         self._require_success("next", missing, found)
         return found
@@ -230,17 +254,17 @@ class _LoopRunner:
 
     def _remaining_seconds(self) -> float:
         """Return the remaining seconds, or 0 without a limit."""
-        if not self._request.limits.max_seconds:
+        if not self._options.limits.max_seconds:
             return 0
-        return max(0.001, self._request.limits.max_seconds - (self._ctx.clock.monotonic() - self._began))
+        return max(0.001, self._options.limits.max_seconds - (self._ctx.clock.monotonic() - self._began))
 
     def _is_limit_reached(self) -> bool:
-        limit = self._request.limits.max_seconds
+        limit = self._options.limits.max_seconds
         return bool(limit) and self._ctx.clock.monotonic() - self._began >= limit
 
     def _find_violations(self, *, last: bool) -> tuple[BudgetViolation, ...]:
         """Return the exceeded limits; before another round also those that are used up."""
-        amounts, limits = self._amounts(), self._request.limits
+        amounts, limits = self._amounts(), self._options.limits
         if last:
             return budget.find_violations(amounts, limits)
         return tuple(
@@ -256,13 +280,13 @@ class _LoopRunner:
             ok=True,
             session=self._ref.session,
             project_root=self._ref.project.root,
-            requested_steps=self._request.steps,
+            requested_steps=self._options.steps,
             completed_steps=len(self._cycles),
             exit_reason=reason,
             cursor_file=self._pack_cursor,
             handoff_cursor_file=self._handoff_cursor,
             observed=self._amounts(),
-            limits=self._request.limits,
+            limits=self._options.limits,
             steps=tuple(self._cycles),
         )
         return msgspec.structs.replace(result, **changes)

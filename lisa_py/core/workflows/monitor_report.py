@@ -12,6 +12,7 @@ from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import monitor_stream
 from lisa_py.core.output import pane_offset
+from lisa_py.core.send.choices import DialogChoice, read_choices
 from lisa_py.core.status.status_reader import normalise_status
 from lisa_py.core.wait import monitor
 from lisa_py.core.wait.monitor import MonitorSummary, Poll
@@ -64,6 +65,10 @@ class MonitorResult(Answer):
     todos_total: int
     classification_reason: str
     waiting_for: str | UnsetType = UNSET
+    state_detail: str | UnsetType = UNSET
+    """Question, command or report of the agent."""
+    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
+    """Choices of the open dialog."""
     error_kind: str | UnsetType = UNSET
     exit_code: int | UnsetType = UNSET
     output_file: str | UnsetType = UNSET
@@ -181,6 +186,8 @@ class PollReporter:
             todos_total=status.todos_total,
             classification_reason=status.classification_reason,
             waiting_for=status.waiting_for or UNSET,
+            state_detail=status.state_detail or UNSET,
+            choices=read_choices(self._ctx, self._ref, status) or UNSET,
             error_kind=status.error_kind,
             exit_code=status.exit_code,
             output_file=outcome.output_file or UNSET,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
+from lisa_py.contract import flags
+from lisa_py.contract.command import Flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import doctor
@@ -23,16 +26,18 @@ from lisa_py.store.record import load_records
 LOCK_TIMEOUT_MS = 50
 
 
-class PreflightRequest(Struct, frozen=True, kw_only=True):
-    """The model as the user wrote it."""
+class PreflightOptions(Struct, frozen=True, kw_only=True):
+    """Options of a preflight; they are its flags."""
 
-    project_root: str = ""
-    agent: str = ""
-    model: str = ""
-    auto_model: bool = False
-    candidates: str = ""
-    fast: bool = False
-    network: bool = True
+    project_root: flags.ProjectRoot = ""
+    agent: flags.AgentName = ""
+    model: flags.Model = ""
+    auto_model: Annotated[bool, Flag(help="probe of candidate models until one replies")] = False
+    auto_model_candidates: Annotated[
+        str, Flag(help="candidates of --auto-model; default: two usual models", metavar="CSV")
+    ] = ""
+    fast: Annotated[bool, Flag(help="essential checks only, without agent versions")] = False
+    no_network: Annotated[bool, Flag(help="check of the model name only, without a call")] = False
 
 
 class EnvironmentReport(Struct, frozen=True, kw_only=True):
@@ -56,41 +61,43 @@ class PreflightReport(Struct, frozen=True, kw_only=True):
         return fine and self.environment.ok and (self.model is UNSET or bool(self.model.ok))
 
 
-def run(ctx: Context, request: PreflightRequest) -> PreflightReport:
+def run(ctx: Context, options: PreflightOptions) -> PreflightReport:
     """Run the checks; failures are results. Raise LisaError for invalid options."""
-    agent, model = _resolve_probe(request)
-    project = ctx.project(request.project_root)
-    programs = doctor.check_programs(ctx, versions=not request.fast)
+    agent, model = _resolve_probe(options)
+    project = ctx.project(options.project_root)
+    programs = doctor.check_programs(ctx, versions=not options.fast)
     auto: AutoModelResult | UnsetType = UNSET
     check: ModelCheck | UnsetType = UNSET
     machine = [
         *doctor.check_machine(ctx, _add_version(programs[0])),
-        *_iterate_checks(ctx, project, programs, request.fast),
+        *_iterate_checks(ctx, project, programs, options.fast),
     ]
-    if agent is not None and request.auto_model:
-        auto, check = model_probe.choose_model(ctx, agent, request.candidates, network=request.network)
+    if agent is not None and options.auto_model:
+        auto, check = model_probe.choose_model(
+            ctx, agent, options.auto_model_candidates, network=not options.no_network
+        )
     elif agent is not None and model:
-        check = model_probe.probe_model(ctx, agent, model, network=request.network)
+        check = model_probe.probe_model(ctx, agent, model, network=not options.no_network)
     return PreflightReport(
         project=project,
         environment=EnvironmentReport(ok=doctor.is_ready(programs), checks=programs),
         machine=machine,
-        contracts=self_checks.run_self_checks(fast=request.fast),
+        contracts=self_checks.run_self_checks(fast=options.fast),
         model=check,
         auto_model=auto,
     )
 
 
-def _resolve_probe(request: PreflightRequest) -> tuple[Agent | None, str]:
+def _resolve_probe(options: PreflightOptions) -> tuple[Agent | None, str]:
     """Return the agent and model to probe; both empty if no model is requested."""
-    if request.model.strip() and request.auto_model:
+    if options.model.strip() and options.auto_model:
         raise LisaError("model_auto_model_conflict", "--model names one model, --auto-model looks for one: give one")
-    wanted = bool(request.model.strip()) or request.auto_model
-    name = request.agent or (agents.DEFAULT_NESTED if wanted else "")
+    wanted = bool(options.model.strip()) or options.auto_model
+    name = options.agent or (agents.DEFAULT_NESTED if wanted else "")
     if not name:
         return None, ""
     agent = agents.get(name)
-    return agent, model_probe.resolve_model(agent, request.model)
+    return agent, model_probe.resolve_model(agent, options.model)
 
 
 def _add_version(tmux: ProgramCheck) -> ProgramCheck:

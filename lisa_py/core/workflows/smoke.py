@@ -24,7 +24,7 @@ from lisa_py.core.workflows import monitor_report, smoke_checks, smoke_files, sm
 from lisa_py.core.workflows.monitor_report import MonitorResult, ReportOptions
 from lisa_py.core.workflows.smoke_checks import ContractCheck, MatrixRow, PromptProbe
 from lisa_py.core.workflows.smoke_plan import ChaosResult, SmokePlan
-from lisa_py.core.workflows.smoke_report import SmokeRequest, SmokeResult, SmokeTree
+from lisa_py.core.workflows.smoke_report import SmokeOptions, SmokeResult, SmokeTree
 from lisa_py.host import processes
 from lisa_py.host.clock import local_stamp
 from lisa_py.host.run import find_program
@@ -39,18 +39,18 @@ class _SmokeFailure(Exception):
         self.text = text
 
 
-def run(ctx: Context, request: SmokeRequest) -> SmokeResult:
+def run(ctx: Context, options: SmokeOptions) -> SmokeResult:
     """Run the smoke test; its sessions are killed afterwards, also after Ctrl-C, unless --keep-sessions is set.
 
     Raise LisaError: invalid_levels_max, invalid_model, invalid_project_root, missing_bash, tmux_missing,
     smoke_workdir_create_failed.
     """
-    if request.levels > smoke_plan.LEVELS_MAX:
+    if options.levels > smoke_plan.LEVELS_MAX:
         raise LisaError("invalid_levels_max", f"invalid --levels: max supported is {smoke_plan.LEVELS_MAX}")
     profile = smoke_plan.find_profile(
-        request.llm_profile, agents.DEFAULT_NESTED, next(iter(_nested_agent().model_aliases.values()), "")
+        options.llm_profile, agents.DEFAULT_NESTED, next(iter(_nested_agent().model_aliases.values()), "")
     )
-    filled = _apply_profile(request, profile)
+    filled = _apply_profile(options, profile)
     project = ctx.existing_project(filled.project_root)
     if not find_program("bash", ctx.settings.get("PATH", os.defpath)):
         raise LisaError("missing_bash", "bash is not on PATH; the smoke scripts need it")
@@ -62,25 +62,25 @@ def _nested_agent() -> Agent:
     return agents.get(agents.DEFAULT_NESTED)
 
 
-def _apply_profile(request: SmokeRequest, profile: smoke_plan.SmokeProfile | None) -> SmokeRequest:
+def _apply_profile(options: SmokeOptions, profile: smoke_plan.SmokeProfile | None) -> SmokeOptions:
     """Fill in values of the profile that were not given."""
-    model = request.model or (profile.model if profile else "")
-    style = request.prompt_style
-    matrix = request.matrix_file
+    model = options.model or (profile.model if profile else "")
+    style = options.prompt_style
+    matrix = options.matrix_file
     if profile is not None:
         style = profile.style if style == "none" else style
         matrix = matrix or "auto"
     return msgspec.structs.replace(
-        request, model=smoke_checks.resolve_nested_model(model), prompt_style=style, matrix_file=matrix
+        options, model=smoke_checks.resolve_nested_model(model), prompt_style=style, matrix_file=matrix
     )
 
 
 class _SmokeRunner:
     """One smoke run and its results so far."""
 
-    def __init__(self, ctx: Context, request: SmokeRequest, rows: tuple[tuple[str, str], ...], root: str) -> None:
+    def __init__(self, ctx: Context, options: SmokeOptions, rows: tuple[tuple[str, str], ...], root: str) -> None:
         self._ctx = ctx
-        self._request = request
+        self._options = options
         self._rows = rows
         self._began = ctx.clock.monotonic()
         run_id = f"{local_stamp(ctx.clock.now())}-{processes.own_pid()}-{os.urandom(2).hex()}"
@@ -88,14 +88,14 @@ class _SmokeRunner:
         self._plan = SmokePlan(
             run_id=run_id,
             folder=self._folder,
-            levels=smoke_plan.build_levels(run_id, self._folder, request.levels),
+            levels=smoke_plan.build_levels(run_id, self._folder, options.levels),
             agent=_nested_agent().name,
             project_root=root,
             program=os.path.join(self._folder, "lisa"),
-            chaos=request.chaos,
-            model=request.model,
-            poll_interval=request.poll_interval,
-            max_polls=request.max_polls,
+            chaos=options.chaos,
+            model=options.model,
+            poll_interval=options.poll_interval,
+            max_polls=options.max_polls,
         )
         self._refs = [ctx.ref(level.session, root) for level in self._plan.levels]
         self._probe: PromptProbe | UnsetType = UNSET
@@ -118,15 +118,15 @@ class _SmokeRunner:
         finally:
             if self._spawned:
                 smoke_files.collect_session_files(self._ctx, self._plan, self._refs)
-                cleanup = () if self._request.keep_sessions else self._clean_up()
+                cleanup = () if self._options.keep_sessions else self._clean_up()
         return self._build_result(failed, cleanup)
 
     # -- steps ------------------------------------------------------------------------------------------------
 
     def _check_prompts(self) -> None:
-        request = self._request
-        if request.prompt_style != "none":
-            self._probe = found = smoke_checks.probe_style(request.prompt_style, request.model)
+        options = self._options
+        if options.prompt_style != "none":
+            self._probe = found = smoke_checks.probe_style(options.prompt_style, options.model)
             if not found.passed:
                 raise _SmokeFailure(
                     "smoke_prompt_style_probe_failed",
@@ -136,12 +136,12 @@ class _SmokeRunner:
         rows = self._matrix_rows()
         if not rows:
             return
-        self._matrix = done = smoke_checks.probe_matrix(rows, request.model)
+        self._matrix = done = smoke_checks.probe_matrix(rows, options.model)
         if not done[-1].passed:
             raise _SmokeFailure("smoke_prompt_matrix_assertion_failed", done[-1].mismatch)
 
     def _matrix_rows(self) -> tuple[tuple[str, str], ...]:
-        path = self._request.matrix_file
+        path = self._options.matrix_file
         if path == "auto":
             if self._rows:
                 smoke_files.save(self._plan, "llm-profile-matrix.txt", smoke_plan.format_matrix(self._rows))
@@ -243,7 +243,7 @@ class _SmokeRunner:
             )
 
     def _check_contracts(self) -> None:
-        if self._request.contract_profile != "full":
+        if self._options.contract_profile != "full":
             return
         wanted = smoke_checks.list_contracts(self._plan.levels[0].session, self._plan.project_root)
         environ = self._ctx.settings.environ
@@ -265,31 +265,31 @@ class _SmokeRunner:
     # -- the report -------------------------------------------------------------------------------------------
 
     def _build_result(self, failed: _SmokeFailure | None, cleanup: tuple[str, ...]) -> SmokeResult:
-        request, plan = self._request, self._plan
+        options, plan = self._options, self._plan
         code, error = (failed.code, failed.text) if failed else ("", "")
         judged: ChaosResult | UnsetType = UNSET
-        if request.chaos_report:
-            judged = smoke_plan.judge_chaos(request.chaos, code)
+        if options.chaos_report:
+            judged = smoke_plan.judge_chaos(options.chaos, code)
             code, error = smoke_report.apply_chaos_result(judged, code, error)
         if not code and cleanup:
             code, error = "smoke_cleanup_failed", "; ".join(cleanup)
         report = SmokeResult(
             ok=not code,
             project_root=plan.project_root,
-            levels=request.levels,
-            model=request.model or UNSET,
-            llm_profile=request.llm_profile,
-            contract_profile=request.contract_profile,
+            levels=options.levels,
+            model=options.model or UNSET,
+            llm_profile=options.llm_profile,
+            contract_profile=options.contract_profile,
             contract_checks=self._checks,
-            prompt_style=request.prompt_style,
+            prompt_style=options.prompt_style,
             prompt_probe=self._probe,
             prompt_matrix=self._matrix,
-            chaos=request.chaos,
-            chaos_report=request.chaos_report or UNSET,
+            chaos=options.chaos,
+            chaos_report=options.chaos_report or UNSET,
             chaos_result=judged,
             work_dir=plan.folder,
-            keep_sessions=request.keep_sessions,
-            export_artifacts=request.export_artifacts or UNSET,
+            keep_sessions=options.keep_sessions,
+            export_artifacts=options.export_artifacts or UNSET,
             sessions=plan.sessions,
             markers=plan.markers,
             missing_markers=self._missing,
@@ -304,7 +304,7 @@ class _SmokeRunner:
         return self._export(report)
 
     def _export(self, report: SmokeResult) -> SmokeResult:
-        target = self._request.export_artifacts
+        target = self._options.export_artifacts
         if not target:
             return report
         try:

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
+from lisa_py.contract import flags
 from lisa_py.contract.answer import Answer
+from lisa_py.contract.command import Flag
 from lisa_py.core.fleet.tree import TreeNode
+from lisa_py.core.workflows import smoke_plan
 from lisa_py.core.workflows.monitor_report import MonitorResult
 from lisa_py.core.workflows.smoke_checks import ContractCheck, MatrixRow, PromptProbe
 from lisa_py.core.workflows.smoke_plan import ChaosResult
 
+PROFILES = ("none", *(name for name in agents.names() if not agents.get(name).hidden), "mixed")
 
-class SmokeRequest(Struct, frozen=True, kw_only=True):
-    """Options of a smoke run."""
 
-    project_root: str = ""
-    levels: int = 3
-    prompt_style: str = "none"
-    matrix_file: str = ""
-    """A path, `auto` (the rows of the profile), or empty."""
-    chaos: str = "none"
-    chaos_report: bool = False
-    contract_profile: str = "none"
-    llm_profile: str = "none"
-    model: str = ""
-    poll_interval: int = 1
-    max_polls: int = 180
-    keep_sessions: bool = False
-    export_artifacts: str = ""
+class SmokeOptions(Struct, frozen=True, kw_only=True):
+    """Options of a smoke run; they are its flags."""
+
+    project_root: flags.ProjectRoot = ""
+    levels: Annotated[int, Flag(help="nesting depth, 1 to 4", minimum=1)] = 3
+    prompt_style: Annotated[str, Flag(help="prompt style for a nesting detection check", choices=smoke_plan.STYLES)] = (
+        "none"
+    )
+    matrix_file: Annotated[
+        str,
+        Flag(
+            help="file of mode|prompt lines to check first; auto: the profile's",
+            metavar="PATH|auto",
+        ),
+    ] = ""
+    chaos: Annotated[str, Flag(help="injected fault", choices=smoke_plan.CHAOS, code="invalid_chaos_mode")] = "none"
+    chaos_report: Annotated[bool, Flag(help="success if the injected fault is detected as expected")] = False
+    contract_profile: Annotated[str, Flag(help="contract check of other commands", choices=("none", "full"))] = "none"
+    llm_profile: Annotated[str, Flag(help="style, prompts and model for an agent", choices=PROFILES)] = "none"
+    model: flags.Model = ""
+    poll_interval: flags.PollInterval = 1
+    max_polls: flags.MaxPolls = 180
+    keep_sessions: Annotated[bool, Flag(help="keep the sessions")] = False
+    report_min: Annotated[bool, Flag(help="with --json: short report for CI")] = False
+    export_artifacts: Annotated[
+        str, Flag(help="folder for scripts, captures, events and the report", metavar="DIR")
+    ] = ""
 
 
 class SmokeTree(Answer):

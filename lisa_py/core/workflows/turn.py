@@ -14,6 +14,7 @@ from lisa_py.core.handoff import fields, packet
 from lisa_py.core.handoff.packet import Packet, PacketRequest
 from lisa_py.core.output.events import EventReader
 from lisa_py.core.send import result
+from lisa_py.core.send.choices import DialogChoice, read_choices
 from lisa_py.core.send.result import SessionSendResult
 from lisa_py.core.send.send import SendPayload, send_payload
 from lisa_py.core.status import status_reader
@@ -51,6 +52,11 @@ class TurnStepError(Answer):
     error_code: str
     error: str
     ok: bool = False
+    session_state: str | UnsetType = UNSET
+    waiting_for: str | UnsetType = UNSET
+    state_detail: str | UnsetType = UNSET
+    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
+    """Choices of the open dialog."""
 
 
 class TurnResult(Answer):
@@ -65,7 +71,15 @@ class TurnResult(Answer):
     monitor_exit_code: int = 0
     packet: Packet | TurnStepError | dict[str, Any] | UnsetType = UNSET
     packet_exit_code: int = 0
+    final_state: str | UnsetType = UNSET
+    """State at the end of the wait, or of a failed send."""
+    waiting_for: str | UnsetType = UNSET
+    state_detail: str | UnsetType = UNSET
+    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
+    """Choices of the open dialog."""
     failed_step: TurnStep | UnsetType = UNSET
+    step_error_code: str | UnsetType = UNSET
+    """Error code of the failed step."""
     error_code: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
 
@@ -87,7 +101,7 @@ def run_turn(ctx: Context, ref: SessionRef, request: TurnRequest) -> TurnResult:
     if request.payload.keys:
         _wait_for_key_effect(ctx, ref)
     monitored = _monitor(ctx, ref, request.rules)
-    done = msgspec.structs.replace(done, monitor=monitored)
+    done = msgspec.structs.replace(done, monitor=monitored, **_describe_end(monitored))
     if monitored.error_code is not UNSET:
         return _build_failure(done, "monitor", monitored, 1 if isinstance(monitored, TurnStepError) else 2)
     made = _build_packet(ctx, ref, request)
@@ -103,7 +117,19 @@ def _send(ctx: Context, ref: SessionRef, payload: SendPayload) -> SessionSendRes
     except CancellationError:
         raise
     except LisaError as problem:
-        return _build_step_error(ref, problem)
+        return _build_send_error(ctx, ref, problem)
+
+
+def _build_send_error(ctx: Context, ref: SessionRef, problem: LisaError) -> TurnStepError:
+    """Return the error with the state of the session, which usually is its reason."""
+    status = status_reader.normalise_status(status_reader.read_status(ctx, ref))
+    return msgspec.structs.replace(
+        _build_step_error(ref, problem),
+        session_state=status.session_state,
+        waiting_for=status.waiting_for or UNSET,
+        state_detail=status.state_detail or UNSET,
+        choices=read_choices(ctx, ref, status) or UNSET,
+    )
 
 
 def _wait_for_key_effect(ctx: Context, ref: SessionRef) -> None:
@@ -146,6 +172,22 @@ def _build_step_error(ref: SessionRef, problem: LisaError) -> TurnStepError:
     )
 
 
+def _describe_end(found: SessionSendResult | MonitorResult | Packet | TurnStepError) -> dict[str, Any]:
+    """Return the fields of a turn about the state that a step ended with."""
+    if isinstance(found, MonitorResult):
+        state: str | UnsetType = found.final_state
+    elif isinstance(found, TurnStepError):
+        state = found.session_state
+    else:
+        return {}
+    return {
+        "final_state": state,
+        "waiting_for": found.waiting_for,
+        "state_detail": found.state_detail,
+        "choices": found.choices,
+    }
+
+
 def _build_failure(
     done: TurnResult, step: TurnStep, why: SessionSendResult | MonitorResult | Packet | TurnStepError, code: int
 ) -> TurnResult:
@@ -159,6 +201,8 @@ def _build_failure(
         done,
         ok=False,
         failed_step=step,
+        step_error_code=why.error_code,
+        **(_describe_end(why) if step == "send" else {}),
         error_code=f"turn_{step}_failed",
         error=error,
         send_exit_code=codes[0],

@@ -50,9 +50,11 @@ def test_json_min_has_its_few_keys(stage: SessionHarness) -> None:
     assert (answer.code, answer.json) == (
         2,
         {
+            "error": f"{stage.name}: the session does not exist",
             "errorCode": "monitor_not_found",
             "exitReason": "not_found",
             "finalState": "not_found",
+            "ok": False,
             "polls": 1,
             "session": stage.name,
             "stderrPolicy": "diagnostic",
@@ -177,6 +179,20 @@ def test_verbose_writes_only_polls_to_stderr(stage: SessionHarness) -> None:
     assert stage.lisa("monitor").err == ""
     line = stage.lisa("monitor", "--verbose").err
     assert "poll=1 state=not_found status=not_found" in line
+
+
+@pytest.mark.parametrize("form", ["--json", "--json-min"])
+def test_end_in_a_dialog_has_its_detail_and_choices(stage: SessionHarness, form: str) -> None:
+    stage.spawn("[ask rm -rf build]")
+    got = stage.lisa("monitor", form).json
+    assert [choice["text"] for choice in got["choices"]] == ["Yes", "Yes, and do not ask again", "No"]
+    assert (got["waitingFor"], "rm -rf build" in got["stateDetail"]) == ("permission", True)
+
+
+@pytest.mark.parametrize("form", ["--json", "--json-min"])
+def test_end_at_the_prompt_has_no_choices(stage: SessionHarness, form: str) -> None:
+    got = stage.spawn().lisa("monitor", form).json
+    assert "choices" not in got
 
 
 def test_ctrl_c_keeps_the_session_and_suggests_a_command(stage: SessionHarness) -> None:

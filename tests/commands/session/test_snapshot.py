@@ -49,7 +49,8 @@ def test_markers_replace_the_pane(stage: SessionHarness) -> None:
 def test_missing_session_fails_only_with_the_flag(stage: SessionHarness) -> None:
     answer = stage.lisa("snapshot")
     expected = {
-        "capture": "", "errorCode": "session_not_found", "nextOffset": 0, "session": stage.name,
+        "capture": "", "error": f"{stage.name}: no session of this name exists", "errorCode": "session_not_found",
+        "nextOffset": 0, "ok": False, "session": stage.name,
         "sessionState": "not_found", "status": "not_found", "stderrPolicy": "diagnostic", "todosDone": 0,
         "todosTotal": 0, "waitEstimate": 0, "waitingFor": "",
     }  # fmt: skip

@@ -12,6 +12,11 @@ from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
 BUDGET = ("--token-budget", "2000")
+CHOICES = [
+    {"number": 1, "text": "Yes"},
+    {"number": 2, "text": "Yes, and do not ask again"},
+    {"number": 3, "text": "No"},
+]
 
 
 @pytest.fixture
@@ -111,13 +116,43 @@ def test_time_that_runs_out_is_the_monitor_s_failure(stage: SessionHarness) -> N
         {
             "error": "monitor_timeout",
             "errorCode": "turn_monitor_failed",
+            "exitReason": "max_polls_exceeded",
             "failedStep": "monitor",
+            "finalState": "timeout",
             "ok": False,
             "projectRoot": str(stage.machine.project),
             "session": stage.name,
             "stderrPolicy": "diagnostic",
+            "stepErrorCode": "monitor_timeout",
         },
     )
+
+
+@pytest.mark.parametrize("form", ["--json", "--json-min"])
+def test_send_into_a_dialog_names_code_state_and_choices(stage: SessionHarness, form: str) -> None:
+    stage.spawn("[ask rm -rf build]")
+    stage.wait_for_state("waiting")
+    answer = stage.lisa("turn", "--text", "go on", "--enter", form)
+    assert answer.code == 1
+    assert (
+        answer.json.items()
+        >= {
+            "failedStep": "send",
+            "errorCode": "turn_send_failed",
+            "stepErrorCode": "agent_waiting_dialog",
+            "finalState": "waiting_input",
+            "waitingFor": "permission",
+            "choices": CHOICES,
+        }.items()
+    )
+    assert "rm -rf build" in answer.json["stateDetail"]
+
+
+@pytest.mark.parametrize("form", ["--json", "--json-min"])
+def test_turn_that_ends_in_a_dialog_has_its_choices(stage: SessionHarness, form: str) -> None:
+    got = stage.spawn().lisa("turn", "--text", "[ask rm -rf build]", "--enter", form).json
+    assert (got["finalState"], got["waitingFor"], got["choices"]) == ("waiting_input", "permission", CHOICES)
+    assert "rm -rf build" in got["stateDetail"] and "stepErrorCode" not in got
 
 
 def test_an_agent_that_crashes_in_its_turn_fails_it_with_2(stage: SessionHarness) -> None:

@@ -131,6 +131,20 @@ def test_json_min_and_text_name_sessions_and_states(machine: LisaHost) -> None:
     assert machine.lisa("session", "wait").out == "lisa-w1,waiting_input,prompt\n"
 
 
+def test_rows_have_detail_and_choices_of_a_dialog(machine: LisaHost) -> None:
+    SessionHarness(machine, "lisa-w1").spawn("[ask rm -rf build]")
+    cursor = str(machine.folder / "cursor")
+    words = ("session", "wait", "--any", "--cursor-file", cursor)
+    row = machine.lisa(*words, "--json").json["sessions"][0]
+    texts = ["Yes", "Yes, and do not ask again", "No"]
+    assert [choice["text"] for choice in row["choices"]] == texts and "rm -rf build" in row["stateDetail"]
+    SessionHarness(machine, "lisa-w2").spawn()
+    small = machine.lisa(*words, "--json-min").json
+    assert small["pending"] == ["lisa-w1"]
+    assert [choice["text"] for choice in small["pendingRequests"][0]["choices"]] == texts
+    assert "choices" not in small["sessions"][0]
+
+
 def test_ctrl_c_keeps_the_sessions(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a")
     waiting = _waiting(machine)
