@@ -52,8 +52,9 @@ def print_answer(command: Command, result: Any, args: Any, form: str) -> int:
         _write(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
         return command.exit_code(result)
     shown = projection.minimize(command, result, args) if form == "json-min" and command.min is not None else result
-    print_json_line(projection.describe_failure(msgspec.to_builtins(shown)))
-    return command.exit_code(result)
+    code = command.exit_code(result)
+    print_json_line(projection.describe_failure(msgspec.to_builtins(shown), code))
+    return code
 
 
 def print_json_line(value: Any, encode: Callable[[Any], bytes] = jsontext.encode) -> None:

@@ -56,7 +56,7 @@ def _format_section(entry: CommandEntry) -> str:
     lines = [f"## {entry.name}\n", f"{entry.summary}\n", f"    lisa {entry.name} {' '.join(flags)}\n"]
     lines += [f"Exits: {exits}"] if command.exits != DEFAULT_EXITS else []
     lines += [f"Codes: {codes}"] if codes else []
-    lines += [f"Answer: {_format_keys(entry)}", ""]
+    lines += [f"Answer: {', '.join(schema.list_keys(schema.answer_schema(entry.command)))}", ""]
     return "\n".join(lines)
 
 
@@ -71,12 +71,3 @@ def _format_flag(field: Field) -> str:
 
 def _format_default(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _format_keys(entry: CommandEntry) -> str:
-    found: dict[str, bool] = {}
-    described = schema.answer_schema(entry.command)
-    for member in described.get("anyOf", [described]):
-        for key in member.get("properties", {}):
-            found[key] = key in member.get("required", ()) and found.get(key, True)
-    return ", ".join(key if always else f"{key}?" for key, always in found.items() if key != "stderrPolicy")

@@ -87,9 +87,28 @@ def _build_parameter(field: Field) -> Parameter:
     )
 
 
+class MinimalCapabilitiesResult(Answer):
+    version: str
+    commands: dict[str, str]
+    """Summaries by command; `session schema` and --help have the details."""
+
+
+def minimize(answer: CapabilitiesResult, args: Args) -> MinimalCapabilitiesResult:
+    return MinimalCapabilitiesResult(
+        version=answer.version, commands={command.name: command.description for command in answer.commands}
+    )
+
+
 def text(answer: CapabilitiesResult, args: Args) -> str:
     rows = (f"- {command.name} flags: {', '.join(command.flags)}" for command in answer.commands)
     return f"lisa {answer.version} (commit {answer.commit}, built {answer.date}) capabilities\n\n" + "\n".join(rows)
 
 
-COMMAND = Command(args=Args, answer=CapabilitiesResult, run=run, text=text, example="lisa capabilities --json")
+COMMAND = Command(
+    args=Args,
+    answer=CapabilitiesResult,
+    run=run,
+    text=text,
+    min=minimize,
+    example="lisa capabilities --json-min",
+)

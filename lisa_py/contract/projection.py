@@ -22,10 +22,13 @@ def omit(answer: S, *names: str) -> S:
     return structs.replace(answer, **{name: UNSET for name in names if name in answer.__struct_fields__})
 
 
-def describe_failure(answer: Any) -> Any:
-    """Return an answer with an `errorCode` also with `ok` and `error`, which every failure has."""
+def describe_failure(answer: Any, exit_code: int) -> Any:
+    """Return a failed answer with `ok` and `error`, which every failure has.
+
+    A session that does not exist is a failure also for commands that end with 0 then.
+    """
     code = answer.get("errorCode") if isinstance(answer, dict) else None
-    if not isinstance(code, str) or not code or answer.get("ok"):
+    if not (isinstance(code, str) and code and (exit_code or code == "session_not_found")):
         return answer
     from lisa_py.contract.error_codes import MEANINGS  # noqa: PLC0415 - only a failure needs it
 

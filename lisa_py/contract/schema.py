@@ -69,6 +69,16 @@ def failure_schema(command_errors: Iterable[str]) -> Schema:
     }
 
 
+def list_keys(described: Schema) -> tuple[str, ...]:
+    """Return the keys of an answer, `key?` for one that may be omitted; without those that every failure has."""
+    found: dict[str, bool] = {}
+    for member in described.get("anyOf", [described]):
+        for key, value in member["properties"].items():
+            if value not in (_POLICY, _FAILURE_KEYS.get(key)):
+                found[key] = key in member.get("required", ()) and found.get(key, True)
+    return tuple(key if always else f"{key}?" for key, always in found.items())
+
+
 def _object_schema(kind: Any) -> Schema:
     """Return the schema of a type with its definition at the top level, where readers expect `properties`."""
     if _is_plain(kind):

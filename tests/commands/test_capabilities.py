@@ -24,3 +24,9 @@ def test_text_has_a_line_per_command(machine: LisaHost) -> None:
     lines = machine.lisa("capabilities").out.splitlines()
     assert lines[0].startswith("lisa ") and lines[1] == ""
     assert "- session exists flags: --session, --project-root, --json, --json-min" in lines
+
+
+def test_json_min_names_each_command(machine: LisaHost) -> None:
+    small, full = (machine.lisa("capabilities", form) for form in ("--json-min", "--json"))
+    assert small.json["commands"] == {each["name"]: each["description"] for each in full.json["commands"]}
+    assert len(small.out) < len(full.out) / 10

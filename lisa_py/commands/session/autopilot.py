@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract import command_line, csv, flags
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentName, Mode, Model, NestedPolicy, NestingIntent, ProjectRoot, Session
@@ -17,11 +18,12 @@ from lisa_py.core.lifecycle import launch
 from lisa_py.core.planning import resolve
 from lisa_py.core.planning.goals import GoalName
 from lisa_py.core.planning.resolve import LANE_ERRORS, AssignmentFlags
+from lisa_py.core.send.choices import DialogChoice
 from lisa_py.core.workflows import autopilot, autopilot_resume, autopilot_runs
 from lisa_py.core.workflows.autopilot_resume import PreviousRun
 from lisa_py.core.workflows.autopilot_runs import RunList, RunSummary
-from lisa_py.core.workflows.autopilot_steps import AutopilotOptions, AutopilotRun, StepEvent
-from lisa_py.core.workflows.monitor_report import PollEvent
+from lisa_py.core.workflows.autopilot_steps import AutopilotOptions, AutopilotRun, CaptureStepResult, StepEvent
+from lisa_py.core.workflows.monitor_report import MonitorResult, PollEvent
 from lisa_py.store import paths
 
 
@@ -108,6 +110,47 @@ def _build_options(args: Args, ctx: Context, previous_run: PreviousRun | None) -
     return previous_run.merge_options(options, ctx.given_fields) if previous_run else options
 
 
+class MinimalAutopilotResult(Answer):
+    """Outcome of the run with the captured output."""
+
+    ok: bool
+    autopilot_id: str
+    session: str | UnsetType = UNSET
+    final_state: str | UnsetType = UNSET
+    waiting_for: str | UnsetType = UNSET
+    state_detail: str | UnsetType = UNSET
+    choices: tuple[DialogChoice, ...] | UnsetType = UNSET
+    capture: str | UnsetType = UNSET
+    summary: str | UnsetType = UNSET
+    failed_step: str | UnsetType = UNSET
+    step_error_code: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    resume_step: str | UnsetType = UNSET
+
+
+def minimize(answer: AutopilotRun | RunList, args: Args) -> MinimalAutopilotResult | RunList:
+    if isinstance(answer, RunList):
+        return answer
+    monitored, captured = answer.monitor.output, answer.capture.output
+    found: dict[str, Any] = {}
+    if isinstance(monitored, MonitorResult):
+        found = {name: getattr(monitored, name) for name in ("final_state", "waiting_for", "state_detail", "choices")}
+    if isinstance(captured, CaptureStepResult):
+        found |= {"capture": captured.capture, "summary": captured.summary}
+    return MinimalAutopilotResult(
+        ok=answer.ok,
+        autopilot_id=answer.autopilot_id,
+        session=answer.session,
+        failed_step=answer.failed_step,
+        step_error_code=UNSET if answer.failed_step is UNSET else answer.step(answer.failed_step).error_code,
+        error_code=answer.error_code,
+        error=answer.error,
+        resume_step=answer.resume_step,
+        **found,
+    )
+
+
 def text(answer: AutopilotRun | RunList, args: Args) -> str:
     if isinstance(answer, RunList):
         return "\n".join(_format_row(each) for each in answer.runs) or "no runs"
@@ -133,6 +176,7 @@ COMMAND = Command(
     answer=AutopilotRun | RunList,
     run=run,
     text=text,
+    min=minimize,
     exit_code=lambda answer: 0 if isinstance(answer, RunList) else answer.exit_code,
     events=(StepEvent, PollEvent),
     errors=(

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import commands
 from lisa_py.contract import jsontext, schema
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
@@ -77,6 +78,36 @@ def _build_schema(path: tuple[str, ...]) -> SchemaResult:
     )
 
 
+class MinimalSchemaResult(Answer):
+    """Keys of the answers, `key?` for one that may be omitted."""
+
+    command: str
+    keys: tuple[str, ...]
+    """Under --json."""
+    min: tuple[str, ...] | UnsetType = UNSET
+    """Under --json-min, if supported."""
+    events: tuple[str, ...] | UnsetType = UNSET
+    """In lines before the answer."""
+
+
+class MinimalAllSchemasResult(Answer):
+    commands: dict[str, tuple[str, ...]]
+    """Keys under --json by command."""
+
+
+def minimize(answer: SchemaResult | AllSchemasResult, args: Args) -> MinimalSchemaResult | MinimalAllSchemasResult:
+    if isinstance(answer, AllSchemasResult):
+        return MinimalAllSchemasResult(
+            commands={name: schema.list_keys(described) for name, described in answer.commands.items()}
+        )
+    return MinimalSchemaResult(
+        command=answer.command,
+        keys=schema.list_keys(answer.schema),
+        min=UNSET if answer.min is UNSET else schema.list_keys(answer.min),
+        events=UNSET if answer.events is UNSET else schema.list_keys(answer.events),
+    )
+
+
 def text(answer: SchemaResult | AllSchemasResult, args: Args) -> str:
     if isinstance(answer, AllSchemasResult):
         return "\n".join(sorted(answer.commands))
@@ -88,5 +119,6 @@ COMMAND = Command(
     answer=SchemaResult | AllSchemasResult,
     run=run,
     text=text,
+    min=minimize,
     example="lisa session schema --command status --json",
 )

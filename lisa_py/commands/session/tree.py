@@ -203,6 +203,7 @@ def _minimize_rows(rows: tuple[TreeRow, ...]) -> list[TreeRow]:
             parent_session=row.parent_session,
             status=row.status,
             session_state=row.session_state,
+            waiting_for=row.waiting_for,
         )
         for row in rows
     ]

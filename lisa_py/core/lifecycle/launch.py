@@ -21,6 +21,8 @@ from lisa_py.core.lifecycle.nesting import NestedDetection
 from lisa_py.host.run import find_program
 from lisa_py.store import agent_facts
 
+SHOWN_PROMPT_CHARACTERS = 200
+"""The answer of a spawn shows only the size of a longer prompt."""
 PROBE_SECONDS = 2.0
 """Limit of all probes of a binary together, which a start waits for."""
 ERRORS = (
@@ -286,6 +288,13 @@ def show_launch(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> Sh
     request = msgspec.structs.replace(resolved.launch, project_root=project_root, environ=environ)
     plan = agent.plan_launch(request, found)
     return ShownLaunch(command=plan.command, notes=plan.notes)
+
+
+def abbreviate_prompt(command: str, prompt: str) -> str:
+    """Return the command line with the size of a long prompt in its place."""
+    if len(prompt) <= SHOWN_PROMPT_CHARACTERS:
+        return command
+    return command.replace(quote(prompt), f"'[prompt of {len(prompt.encode())} bytes]'")
 
 
 def hook_path() -> str:

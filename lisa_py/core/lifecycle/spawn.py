@@ -289,6 +289,7 @@ class SpawnSummary(Answer):
     project_root: str
     socket_path: str
     command: str
+    """Command line of the agent; the size in place of a prompt over 200 characters."""
     pane_pid: int
     agent_session_id: str | UnsetType = UNSET
     prompt_sent: bool | UnsetType = UNSET
@@ -313,7 +314,7 @@ def summarize_spawn(report: SpawnReport) -> SpawnSummary:
         run_id=plan.run_id,
         project_root=meta.project_root,
         socket_path=meta.socket_path,
-        command=report.command,
+        command=launch.abbreviate_prompt(report.command, plan.start.launch.prompt),
         pane_pid=meta.pane_pid,
         agent_session_id=meta.agent_session_id or UNSET,
         prompt_sent=UNSET if report.prompt_sent is None else report.prompt_sent,

@@ -37,6 +37,21 @@ def test_one_call_runs_the_whole_job(machine: LisaHost) -> None:
     assert all(got[name]["elapsedSeconds"] >= 0 for name in STEPS[:4])
 
 
+def test_json_min_has_outcome_and_output(machine: LisaHost) -> None:
+    words = ("session", "autopilot", *SCRIPTED, "--session", "lisa-pilot", "--json-min")
+    got = machine.lisa(*words, "--goal", "exec", "--prompt", "[say all is well]").json
+    assert (got["ok"], got["session"], got["finalState"]) == (True, "lisa-pilot", "completed")
+    assert "all is well" in got["capture"] and not {"spawn", "handoff", "prompt", "failedStep"} & got.keys()
+
+
+def test_json_min_names_the_code_of_the_failed_step(machine: LisaHost) -> None:
+    words = ("session", "autopilot", *SCRIPTED, "--session", "lisa-pilot", "--json-min")
+    answer = machine.lisa(*words, "--prompt", "[ask rm -rf build]")
+    got = answer.json
+    assert (answer.code, got["ok"], got["failedStep"], got["stepErrorCode"]) == (2, False, "monitor", "agent_asks")
+    assert [choice["number"] for choice in got["choices"]] == [1, 2, 3]
+
+
 def test_exec_job_is_monitored_and_killed_on_request(machine: LisaHost, fleet: Fleet) -> None:
     words = ("--goal", "exec", "--prompt", "[say short and good]", "--summary", "--kill-after", "true")
     got = _run_autopilot(machine, *SCRIPTED, *words)

@@ -14,8 +14,10 @@ def test_json_of_a_missing_session_has_the_code(machine: LisaHost) -> None:
     answer = machine.lisa("session", "exists", "--session", "lisa-x", "--json")
     assert answer.code == 1
     assert answer.json == {
+        "error": "lisa-x: no session of this name exists",
         "errorCode": "session_not_found",
         "exists": False,
+        "ok": False,
         "projectRoot": str(machine.project),
         "session": "lisa-x",
         "stderrPolicy": "diagnostic",

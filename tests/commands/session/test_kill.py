@@ -35,6 +35,7 @@ def test_a_missing_session_has_a_code_and_leaves_no_trace(machine: LisaHost) -> 
     answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json")
     assert answer.code == 1
     assert answer.json == {
+        "error": "lisa-x: no session of this name exists",
         "errorCode": "session_not_found",
         "errors": None,
         "found": False,

@@ -113,8 +113,10 @@ def test_fields_select_dotted_paths_and_skip_unknown(machine: LisaHost) -> None:
     answer = packet(machine, "--fields", "session,handoff.droppedRecent,capture.lines,nope.x", code=1)
     assert answer == {
         "capture": {"lines": 120},
+        "error": "lisa-talk: no session of this name exists",
         "errorCode": "session_not_found",
         "handoff": {"droppedRecent": 0},
+        "ok": False,
         "session": "lisa-talk",
         "stderrPolicy": "diagnostic",
     }

@@ -22,6 +22,13 @@ def _lane(machine: LisaHost, *words: str) -> None:
     assert machine.lisa("session", "lane", "--name", "fix", *words).code == 0
 
 
+def test_json_min_has_the_command_and_requested_parts(machine: LisaHost) -> None:
+    full = _route(machine, "--goal", "exec", "--emit-runbook")
+    small = machine.lisa("session", "route", "--goal", "exec", "--emit-runbook", "--json-min").json
+    keys = {"goal", "agent", "mode", "nestedPolicy", "nestingIntent", "model", "command", "monitorHint", "runbook"}
+    assert small == {key: full[key] for key in (*keys, "stderrPolicy")}
+
+
 @pytest.mark.parametrize(
     ("goal", "mode", "policy", "intent", "command"),
     [

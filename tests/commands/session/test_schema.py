@@ -23,9 +23,24 @@ def test_one_command_is_found_with_and_without_its_group(machine: LisaHost) -> N
         answer = machine.lisa("session", "schema", "--command", name, "--json").json
         assert answer["command"] == "session exists"
         assert answer["schema"]["required"] == ["session", "exists", "projectRoot", "stderrPolicy"]
-        assert set(answer["min"]["properties"]) == {"session", "exists", "errorCode", "stderrPolicy"}
+        assert set(answer["min"]["properties"]) == {
+            "session", "exists", "errorCode", "stderrPolicy", "ok", "error",
+        }  # fmt: skip
     assert "session_not_found" in answer["error"]["properties"]["errorCode"]["enum"]
     assert machine.lisa("session", "schema", "--command", "oauth add", "--json").json["command"] == "oauth add"
+
+
+def test_json_min_lists_keys(machine: LisaHost) -> None:
+    words = ("session", "schema", "--json-min")
+    assert machine.lisa(*words, "--command", "exists").json == {
+        "command": "session exists",
+        "keys": ["session", "exists", "projectRoot", "errorCode?"],
+        "min": ["session", "exists", "errorCode?"],
+        "stderrPolicy": "diagnostic",
+    }
+    every = machine.lisa(*words)
+    assert every.json["commands"]["session exists"] == ["session", "exists", "projectRoot", "errorCode?"]
+    assert len(every.out) < len(machine.lisa("session", "schema", "--json").out) / 10
 
 
 def test_unknown_names_are_refused_and_text_lists_the_known(machine: LisaHost) -> None:

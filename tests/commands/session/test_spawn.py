@@ -67,6 +67,17 @@ def test_the_agents_own_command_line_is_run_with_the_prompt(machine: LisaHost, f
     assert abs(state["lastInputAt"] - json.loads((fleet.folder("lisa-x") / "meta.json").read_text())["createdUnix"]) < 1
 
 
+def test_answer_has_the_size_of_a_long_prompt(machine: LisaHost, fleet: Fleet) -> None:
+    machine.add_program("claude", CLAUDE + 'printf "%s|" "$@" >argv; sleep 600\n')
+    prompt = "it's ü long one\n" * 100
+    spawn = ("session", "spawn", "--prompt", prompt, "--json")
+    shown = f"claude --dangerously-skip-permissions '[prompt of {len(prompt.encode())} bytes]'"
+    answer = machine.lisa(*spawn, "--session", "lisa-x").json
+    assert answer["command"] == shown
+    assert fleet.wait_for_file("argv").endswith(f"|{prompt}|")
+    assert prompt[:10] in machine.lisa(*spawn, "--dry-run").json["command"].replace("\\'", "'")
+
+
 def test_permissions_can_be_kept(machine: LisaHost, fleet: Fleet) -> None:
     machine.add_program("claude", CLAUDE + 'printf "%s|" "$@" "end" >argv; sleep 600\n')
     machine.lisa("session", "spawn", "--session", "lisa-x", "--no-dangerously-skip-permissions")

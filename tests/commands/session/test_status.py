@@ -42,7 +42,9 @@ def test_json_min_has_the_code_only_for_a_failure(machine: LisaHost) -> None:
     failed = machine.lisa("session", "status", "--session", "lisa-x", "--json-min", "--fail-not-found")
     assert failed.code == 1
     assert failed.json == {
+        "error": "lisa-x: no session of this name exists",
         "errorCode": "session_not_found",
+        "ok": False,
         "session": "lisa-x",
         "sessionState": "not_found",
         "status": "not_found",

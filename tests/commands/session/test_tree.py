@@ -124,6 +124,7 @@ def test_minimal_json_has_counts_and_names(family: Records) -> None:
         "session": "lisa-b", "parentSession": "lisa-a",
         "children": [{"session": "lisa-d", "parentSession": "lisa-b"}],
     }  # fmt: skip
+    assert "roots" not in family.tree("--with-state", form="--json-min")  # each session once
     assert family.tree("--flat", form="--json-min")["rows"][1] == {"session": "lisa-b", "parentSession": "lisa-a"}
 
 
