@@ -13,12 +13,12 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentName, Mode, Model, NestedPolicy, NestingIntent, ProjectRoot, Session
 from lisa_py.contract.projection import copy_fields
+from lisa_py.contract.status import DialogChoice
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch
 from lisa_py.core.planning import resolve
 from lisa_py.core.planning.goals import GoalName
 from lisa_py.core.planning.resolve import LANE_ERRORS, AssignmentFlags
-from lisa_py.core.send.choices import DialogChoice
 from lisa_py.core.workflows import autopilot, autopilot_resume, autopilot_runs
 from lisa_py.core.workflows.autopilot_resume import PreviousRun
 from lisa_py.core.workflows.autopilot_runs import RunList, RunSummary

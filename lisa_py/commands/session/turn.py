@@ -10,13 +10,13 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.contract.projection import copy_fields
+from lisa_py.contract.status import DialogChoice
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields
 from lisa_py.core.handoff.packet import Packet, PacketRequest
 from lisa_py.core.output.events import EventReader
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.core.send import send_request
-from lisa_py.core.send.choices import DialogChoice
 from lisa_py.core.wait import stop_rules
 from lisa_py.core.workflows.monitor_report import MonitorResult
 from lisa_py.core.workflows.turn import TurnRequest, TurnResult, TurnStep, run_turn

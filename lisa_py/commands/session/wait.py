@@ -84,11 +84,8 @@ def run(args: Args, ctx: Context) -> WaitResult:
 
     def emit_change(member: wait_many.WaitMember) -> None:
         if args.stream_json:
-            ctx.emit(
-                WaitChangeEvent(
-                    elapsed_seconds=round(ctx.clock.monotonic() - started, 3), session=wait_selection.build_row(member)
-                )
-            )
+            row = wait_selection.build_row(member, member.status)
+            ctx.emit(WaitChangeEvent(elapsed_seconds=round(ctx.clock.monotonic() - started, 3), session=row))
 
     result = wait_selection.wait_for_sessions(ctx, refs, condition, query, emit_change)
     return _build_result(ctx, query, project.root, result)

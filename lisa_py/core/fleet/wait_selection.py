@@ -9,11 +9,11 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError, UsageError, session_not_found
 from lisa_py.contract.projection import copy_fields
-from lisa_py.contract.status import SESSION_STATES
+from lisa_py.contract.status import SESSION_STATES, DialogChoice, Status
 from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
-from lisa_py.core.send.choices import DialogChoice, read_choices_of
+from lisa_py.core.send.open_dialog import add_drawn_dialogs
 from lisa_py.core.wait import wait_many
 from lisa_py.core.wait.wait_many import ATTENTION_STATES, WaitCondition, WaitManyResult, WaitMember
 from lisa_py.host import files
@@ -146,13 +146,13 @@ def _load_cursor(ctx: Context, query: WaitQuery) -> WaitCursor:
 
 def build_rows(ctx: Context, found: Sequence[WaitMember]) -> tuple[WaitRow, ...]:
     """Return the rows with the choices of open dialogs, sorted by urgency, then by name."""
-    choices = read_choices_of(ctx, [(member.ref, member.status) for member in found])
-    rows = [build_row(member, choices.get(member.ref, ())) for member in found]
+    statuses = add_drawn_dialogs(ctx, [(member.ref, member.status) for member in found])
+    rows = [build_row(member, statuses[member.ref]) for member in found]
     return tuple(sorted(rows, key=lambda each: (-each.priority_score, each.session)))
 
 
-def build_row(member: WaitMember, choices: tuple[DialogChoice, ...] = ()) -> WaitRow:
-    status, situation = member.status, next_step.read_situation(member.status)
+def build_row(member: WaitMember, status: Status) -> WaitRow:
+    situation = next_step.read_situation(status)
     return WaitRow(
         session=status.session,
         project_root=member.ref.project.root,
@@ -168,7 +168,7 @@ def build_row(member: WaitMember, choices: tuple[DialogChoice, ...] = ()) -> Wai
         agent_state=status.agent_state if status.agent_state != "unknown" else UNSET,
         waiting_for=status.waiting_for or UNSET,
         state_detail=status.state_detail or UNSET,
-        choices=choices or UNSET,
+        choices=status.choices,
         exit_code=status.exit_code,
         error_kind=status.error_kind,
         error_code=status.error_code,

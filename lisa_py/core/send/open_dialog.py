@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import UNSET, structs
 
 from lisa_py import agents
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import DialogChoice, Status
 from lisa_py.core.context import Context
-from lisa_py.core.send.dialog import has_dialog
+from lisa_py.core.send.dialog import DIALOG_POLL_SECONDS, has_dialog
 from lisa_py.host.pane import Pane
 from lisa_py.store.paths import SessionRef
+
+DRAW_SECONDS = 1.0
+"""Wait for the choices of a new dialog: an agent may report it before it has drawn them."""
+
+
+def add_drawn_dialogs(ctx: Context, sessions: Iterable[tuple[SessionRef, Status]]) -> dict[SessionRef, Status]:
+    """Return the statuses with the question and the choices of each open dialog, once they are drawn.
+
+    Raise CancellationError.
+    """
+    found = dict(sessions)
+    undrawn = {ref: _find_pane(ctx, ref) for ref, status in found.items() if has_dialog(status)}
+    deadline = ctx.clock.monotonic() + DRAW_SECONDS
+    while undrawn:
+        found |= {ref: add_dialog(ctx, ref, found[ref], pane) for ref, pane in undrawn.items()}
+        undrawn = {ref: pane for ref, pane in undrawn.items() if pane is not None and found[ref].choices is UNSET}
+        if not undrawn or ctx.clock.monotonic() >= deadline:
+            break
+        ctx.pause(DIALOG_POLL_SECONDS)
+    return found
+
+
+def _find_pane(ctx: Context, ref: SessionRef) -> Pane | None:
+    try:
+        return ctx.find_pane(ref)
+    except LisaError:
+        return None
 
 
 def add_dialog(ctx: Context, ref: SessionRef, status: Status, pane: Pane | None) -> Status:

@@ -9,10 +9,11 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.status import DialogChoice
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import monitor_stream
 from lisa_py.core.output import pane_offset
-from lisa_py.core.send.choices import DialogChoice, read_choices
+from lisa_py.core.send.open_dialog import add_drawn_dialogs
 from lisa_py.core.status.status_reader import normalise_status
 from lisa_py.core.wait import monitor
 from lisa_py.core.wait.monitor import MonitorSummary, Poll
@@ -175,7 +176,7 @@ class PollReporter:
 
     def report_final(self, outcome: MonitorSummary) -> MonitorResult:
         """Return the payload; send it to the webhook, whose errors become part of it."""
-        status = outcome.status
+        status = add_drawn_dialogs(self._ctx, [(self._ref, outcome.status)])[self._ref]
         result = MonitorResult(
             session=status.session,
             final_state=outcome.final_state,
@@ -187,7 +188,7 @@ class PollReporter:
             classification_reason=status.classification_reason,
             waiting_for=status.waiting_for or UNSET,
             state_detail=status.state_detail or UNSET,
-            choices=read_choices(self._ctx, self._ref, status) or UNSET,
+            choices=status.choices,
             error_kind=status.error_kind,
             exit_code=status.exit_code,
             output_file=outcome.output_file or UNSET,

@@ -9,12 +9,13 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.status import DialogChoice
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields, packet
 from lisa_py.core.handoff.packet import Packet, PacketRequest
 from lisa_py.core.output.events import EventReader
 from lisa_py.core.send import result
-from lisa_py.core.send.choices import DialogChoice, read_choices
+from lisa_py.core.send.open_dialog import add_drawn_dialogs
 from lisa_py.core.send.result import SessionSendResult
 from lisa_py.core.send.send import SendPayload, send_payload
 from lisa_py.core.status import status_reader
@@ -123,12 +124,13 @@ def _send(ctx: Context, ref: SessionRef, payload: SendPayload) -> SessionSendRes
 def _build_send_error(ctx: Context, ref: SessionRef, problem: LisaError) -> TurnStepError:
     """Return the error with the state of the session, which usually is its reason."""
     status = status_reader.normalise_status(status_reader.read_status(ctx, ref))
+    status = add_drawn_dialogs(ctx, [(ref, status)])[ref]
     return msgspec.structs.replace(
         _build_step_error(ref, problem),
         session_state=status.session_state,
         waiting_for=status.waiting_for or UNSET,
         state_detail=status.state_detail or UNSET,
-        choices=read_choices(ctx, ref, status) or UNSET,
+        choices=status.choices,
     )
 
 
