@@ -35,6 +35,7 @@ from lisa_py.contract.quoting import quote, quote_posix
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
 from lisa_py.host.processes import Process
+from lisa_py.terminal.choices import ScreenChoice
 from lisa_py.terminal.layout import INTERRUPTIBLE, Layout
 
 PROGRAM = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "scripted_agent.py")
@@ -235,6 +236,9 @@ class ScriptedAgent(Agent):
             return Composer("none")
         text = rows[at].removeprefix("❯").strip()
         return Composer("holds", text) if text else Composer("empty")
+
+    def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
+        return super().find_choices(screen) if self.find_composer(screen).kind == "none" else ()
 
     def clear_keys(self, draft: str) -> tuple[str, ...]:
         return ("C-u",)

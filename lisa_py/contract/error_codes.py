@@ -71,6 +71,7 @@ MEANINGS: dict[str, str] = {
     "invalid_agent_hint": "--agent is not auto or a known agent",
     "invalid_answer": "--answer is not yes, no, always or a number",
     "invalid_command": "--command is not UTF-8 text",
+    "invalid_cursor": "--since is not the cursor of a frame",
     "invalid_cursor_file": "the cursor file is unreadable, or of another command or user; --cursor-reset replaces it",
     "invalid_delta_from": "--delta-from is not an offset, @unix time or RFC 3339 time (handoff: an event number)",
     "invalid_fields": "--fields has an empty part in a dotted path",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -72,11 +72,21 @@ class Frame(Answer, omit_defaults=True):
     turn: str = ""
     tool: str = ""
     tool_id: str = ""
+    input: Any = None
+    """For tool_use: the whole input, as parsed; a text if the agent records no JSON."""
     failed: bool = False
     error: ErrorKind = ""
     reason: str = ""
     """For turn_end: completed, failed or interrupted; for system: the kind of a refusal, or the change of a queue."""
     usage: Usage | None = None
+    model: str = ""
+    """For assistant: the model that wrote it; empty if the record does not name it."""
+    message_id: str = ""
+    """For assistant: id of the model's message, which may have several records."""
+    subtype: str = ""
+    """For system: the agent's kind of message."""
+    duration: float = 0.0
+    """For turn_end and system: seconds that the turn took; 0 if unknown."""
     todos: tuple[Todo, ...] = ()
     """For tool_use of a task-list tool: the whole current list."""
     queued: bool = False

@@ -115,7 +115,10 @@ def _schema_component(kind: Any) -> tuple[Schema, dict[str, Schema]]:
         parts, definitions = _schema_components(list(keys.values()))
         made = {"title": kind.__name__, "type": "object", "properties": dict(zip(keys, parts, strict=True))}
         return {"$ref": f"#/$defs/{kind.__name__}"}, {**definitions, kind.__name__: made}
-    parts, definitions = _schema_components([member for member in get_args(kind) if member is not msgspec.UnsetType])
+    members = [member for member in get_args(kind) if member not in (msgspec.UnsetType, Ellipsis)]
+    parts, definitions = _schema_components(members)
+    if get_origin(kind) in (tuple, list):
+        return {"type": "array", "items": parts[0]}, definitions
     return {"anyOf": parts}, definitions
 
 

@@ -212,7 +212,9 @@ class _FrameBuilder:
     def _add_block(self, block: dict[str, Any]) -> None:
         kind = block.get("type")
         if kind == "text":
-            self.add("assistant", _text(block.get("text")))
+            message = self.record.message
+            model, name = (_text(message.model), _text(message.id)) if message is not None else ("", "")
+            self.add("assistant", _text(block.get("text")), model=model, message_id=name)
         elif kind == "thinking":
             self.add("thinking", _text(block.get("thinking")))
         elif kind in ("tool_use", "server_tool_use"):
@@ -223,6 +225,7 @@ class _FrameBuilder:
                 summarize_input(given),
                 tool=tool,
                 tool_id=_text(block.get("id")),
+                input=given,
                 todos=parse_todos(tool, given),
             )
 
@@ -236,12 +239,14 @@ class _FrameBuilder:
     def add_system(self) -> None:
         record = self.record
         if record.subtype == "turn_duration" and isinstance(record.duration_ms, int | float):
-            self.add("system", f"turn took {record.duration_ms / 1000:.1f} s")
+            seconds = record.duration_ms / 1000
+            self.add("system", f"turn took {seconds:.1f} s", subtype="turn_duration", duration=seconds)
         elif record.subtype == "api_error":
             self._add_retry()
         elif record.subtype in ("informational", "local_command", "compact_boundary"):
             content = _text(record.content)
-            self.add("system", local_command(content) or content, reason=self._refusal_reason(content))
+            text = local_command(content) or re.sub(r"</?local-command-\w+>", "", content)
+            self.add("system", text, subtype=_text(record.subtype), reason=self._refusal_reason(content))
 
     def _refusal_reason(self, content: str) -> str:
         """Return the kind of refusal of the input before this record; empty if it is none."""

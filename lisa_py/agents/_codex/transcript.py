@@ -40,6 +40,7 @@ class _Payload(Struct):
     action: Any = None
     usage: Any = None
     response_id: str | None = None
+    duration_ms: Any = None
     model: str | None = None
 
 
@@ -105,7 +106,8 @@ def _event_frames(payload: _Payload, at: float, offset: int) -> list[Frame]:
 def _turn_end_frames(payload: _Payload, at: float, offset: int) -> list[Frame]:
     turn = payload.turn_id or ""
     if not payload.error:
-        return [Frame(kind="turn_end", at=at, turn=turn, id=turn, reason="completed", offset=offset)]
+        seconds = payload.duration_ms / 1000 if isinstance(payload.duration_ms, int) else 0.0
+        return [Frame(kind="turn_end", at=at, turn=turn, id=turn, reason="completed", duration=seconds, offset=offset)]
     error = payload.error if isinstance(payload.error, dict) else {"message": str(payload.error)}
     message = _text(error.get("message"))
     kind = classify_error(error.get("codex_error_info"), message)
@@ -159,6 +161,7 @@ def _response_item_frames(payload: _Payload, at: float, offset: int) -> list[Fra
                     tool=tool,
                     tool_id=call,
                     text=_summarize_input(given if given is not None else payload.action),
+                    input=_parse_input(given if given is not None else payload.action),
                     todos=_parse_todos(given) if tool == "update_plan" else (),
                     offset=offset,
                 )
@@ -183,14 +186,19 @@ _MAIN_ARGUMENTS = ("cmd", "command", "questions", "plan", "path", "query", "char
 """The argument that describes a call, by tool name."""
 
 
-def _summarize_input(given: Any) -> str:
-    """Return the input of a tool in one line: the command itself if there is one."""
-    value = given
+def _parse_input(given: Any) -> Any:
+    """Return the input of a tool; codex records JSON as text, and the input of some tools is no JSON."""
     if isinstance(given, str):
         try:
-            value = _json_decoder.decode(given.encode("utf-8", "surrogatepass"))
+            return _json_decoder.decode(given.encode("utf-8", "surrogatepass"))
         except (ValueError, RecursionError):
-            value = given
+            return given
+    return given
+
+
+def _summarize_input(given: Any) -> str:
+    """Return the input of a tool in one line: the command itself if there is one."""
+    value = _parse_input(given)
     if isinstance(value, dict):
         value = next((value[key] for key in _MAIN_ARGUMENTS if key in value), value)
     if isinstance(value, list):

@@ -22,6 +22,7 @@ from lisa_py.store.paths import SessionRef
 
 HOOKS_TAIL = 1 << 17
 HOOKS_KEPT = 80
+MAX_HOOKS_BYTES = 64 << 20
 LIVE_SOURCES = ("agent_file", "title")
 """Sources of reports on the present moment, which need no transcript."""
 NEW_IDLE_SECONDS = 2.0
@@ -116,14 +117,15 @@ def _read_frames(agent: Agent, path: str, cache: PollCache | None) -> tuple[Fram
     return cache.follow(agent, path)
 
 
-def read_hooks(ref: SessionRef) -> tuple[Mapping[str, object], ...]:
-    """Return the newest records of the agent's hooks, oldest first, each with `hook` and `at` beside its payload."""
+def read_hooks(ref: SessionRef, *, whole: bool = False) -> tuple[Mapping[str, object], ...]:
+    """Return the newest records of the agent's hooks, or all; each has `hook` and `at` beside its payload."""
     size = files.size(ref.hooks)
     if size <= 0:
         return ()
-    lines = files.read_from(ref.hooks, max(0, size - HOOKS_TAIL), HOOKS_TAIL).split(b"\n")
+    count = MAX_HOOKS_BYTES if whole else HOOKS_TAIL
+    lines = files.read_from(ref.hooks, max(0, size - count), count).split(b"\n")
     found = []
-    for line in lines[-HOOKS_KEPT - 1 :]:
+    for line in lines if whole else lines[-HOOKS_KEPT - 1 :]:
         try:
             record = jsontext.decode(line, dict) if line else None
         except msgspec.DecodeError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from lisa_py.contract.frames import Frame
 from lisa_py.host import files
 
 BLOCK = 1 << 16
+READ_LIMIT = 8 << 20
 TAIL_LIMIT = 4 << 20
 """Most bytes read backwards; a turn rarely has more."""
 MAX_REORDER_SECONDS = 5.0
@@ -76,12 +77,16 @@ def sort_by_time(frames: Sequence[Frame]) -> list[Frame]:
 
 def parse_lines(agent: Agent, lines: bytes, offset: int) -> list[Frame]:
     """Return the frames of whole lines that begin at a byte offset."""
-    found: list[Frame] = []
+    return [frame for _, frames in parse_records(agent, lines, offset) for frame in frames]
+
+
+def parse_records(agent: Agent, lines: bytes, offset: int) -> Iterator[tuple[int, list[Frame]]]:
+    """Yield the offset and the frames of each line that has frames; the lines begin at a byte offset."""
     for line in lines.split(b"\n"):
-        offset += len(line) + 1
-        if line:
-            found.extend(agent.parse_frames(line, offset))
-    return found
+        start, offset = offset, offset + len(line) + 1
+        frames = agent.parse_frames(line, offset) if line else []
+        if frames:
+            yield start, frames
 
 
 class TranscriptReader:
@@ -93,22 +98,31 @@ class TranscriptReader:
         self.offset = offset
         """Byte offset behind the last line read."""
 
-    def read(self, limit: int = 8 << 20) -> TranscriptChunk:
+    def read(self, limit: int = READ_LIMIT) -> TranscriptChunk:
         """Return the frames of new whole lines; at most about `limit` bytes are read at once."""
+        reset, start, lines = self._read_lines(limit)
+        return TranscriptChunk(tuple(parse_lines(self.agent, lines, start)), self.offset, reset)
+
+    def read_records(self, limit: int = READ_LIMIT) -> tuple[bool, list[tuple[int, list[Frame]]]]:
+        """Return True if the file was shortened, and the new records, each with its offset and frames."""
+        reset, start, lines = self._read_lines(limit)
+        return reset, list(parse_records(self.agent, lines, start))
+
+    def _read_lines(self, limit: int) -> tuple[bool, int, bytes]:
+        """Return True if the file was shortened, the offset of the new whole lines, and the lines."""
         size = files.size(self.path)
         reset = 0 <= size < self.offset
         if reset:
             self.offset = 0
         if size <= self.offset:
-            return TranscriptChunk((), self.offset, reset)
+            return reset, self.offset, b""
         raw = files.read_from(self.path, self.offset, limit)
         while b"\n" not in raw and len(raw) < size - self.offset:
             limit *= 4
             raw = files.read_from(self.path, self.offset, limit)
-        end = raw.rfind(b"\n") + 1
-        frames = parse_lines(self.agent, raw[:end], self.offset)
+        start, end = self.offset, raw.rfind(b"\n") + 1
         self.offset += end
-        return TranscriptChunk(tuple(frames), self.offset, reset)
+        return reset, start, raw[:end]
 
 
 class TranscriptFollower:

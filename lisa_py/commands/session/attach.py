@@ -1,0 +1,99 @@
+"""Follow the conversation of a session live: prompts, replies, tool calls, dialogs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.answer import Answer
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import session_not_found
+from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.contract.live import LiveFrame
+from lisa_py.core.context import Context
+from lisa_py.core.live import attach as live_attach
+from lisa_py.store import session_records
+from lisa_py.terminal import frame_lines
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    project_root: ProjectRoot = ""
+    raw: Annotated[bool, Flag(help="one JSON line per frame, nothing else on stdout")] = False
+    no_history: Annotated[bool, Flag(help="only frames from now on")] = False
+    since: Annotated[str, Flag(help="`cursor` of the last known frame", metavar="CURSOR")] = ""
+    limit: Annotated[int, Flag(help="maximum number of recorded frames; 0 is all", minimum=0)] = 0
+    verbose: Annotated[bool, Flag(help="all frames, with full times")] = False
+
+
+class AttachResult(Answer):
+    """The end of an attach."""
+
+    session: str
+    session_state: str
+    ended: bool
+    """True if the session has ended; false if the reader left."""
+    frames: int
+    """Number of printed frames."""
+    cursor: str
+    """Position for --since."""
+    reset: str | UnsetType = UNSET
+    """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, history_trimmed, ..."""
+
+
+def run(args: Args, ctx: Context) -> AttachResult:
+    ref = ctx.ref(args.session, args.project_root)
+    if session_records.read_meta(ref) is None:
+        raise session_not_found(ref.session, ref.project.root)
+    is_json = args.raw or ctx.output_format != "text"
+    colors = bool(ctx.live_display.columns) and not ctx.settings.environ.get("NO_COLOR")
+
+    def show(frame: LiveFrame) -> None:
+        if is_json:
+            ctx.emit(frame)
+            return
+        for line in frame_lines.format_frame(frame, colors=colors, verbose=args.verbose):
+            ctx.live_display.write_line(line)
+
+    def note(text: str) -> None:
+        if not is_json:
+            ctx.warn(text)
+
+    outcome = live_attach.attach(
+        ctx,
+        ref,
+        show,
+        since=args.since,
+        history=not args.no_history,
+        limit=args.limit,
+        on_history=lambda count: note(f"--- History ({count} frames) ---"),
+        on_live=lambda: note("--- Live, Ctrl-C leaves ---"),
+    )
+    return AttachResult(
+        session=ref.session,
+        session_state=outcome.state,
+        ended=outcome.ended,
+        frames=outcome.frames,
+        cursor=outcome.cursor,
+        reset=outcome.reset or UNSET,
+    )
+
+
+COMMAND = Command(
+    args=Args,
+    answer=AttachResult,
+    run=run,
+    text=lambda answer, args: "",
+    newline=False,
+    live=True,
+    events=LiveFrame,
+    errors=("invalid_cursor", "session_not_found"),
+    exits={0: "the session has ended, or Ctrl-C", 1: "refused or failed; see the message or errorCode"},
+    example="lisa session attach --session lisa-demo-1\nlisa session attach --session lisa-demo-1 --raw --since CURSOR",
+    notes="""\
+It prints what is recorded, then every further frame until the session ends; Ctrl-C leaves, and the session keeps
+running. Each frame has a cursor: with --since a later call continues behind it, without a gap and without a repeat,
+also after a restart of anything. Dialogs are printed with their choices; lisa session send --answer answers them.
+The frames of a session without a transcript (--command) are the settled lines of its pane.""",
+)

@@ -1,0 +1,67 @@
+"""Print the recorded conversation of a session, also over /clear and /new."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.answer import Answer
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.errors import session_not_found
+from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.contract.live import LiveFrame
+from lisa_py.core.context import Context
+from lisa_py.core.live import attach as live_attach
+from lisa_py.store import session_records
+from lisa_py.terminal import frame_lines
+
+
+class Args(Struct, kw_only=True):
+    session: Session
+    project_root: ProjectRoot = ""
+    since: Annotated[str, Flag(help="`cursor` of the last known frame", metavar="CURSOR")] = ""
+    limit: Annotated[int, Flag(help="maximum number of frames, the newest; 0 is all", minimum=0)] = 0
+    verbose: Annotated[bool, Flag(help="all frames, with full times")] = False
+
+
+class HistoryResult(Answer):
+    """The recorded frames of a session."""
+
+    session: str
+    session_state: str
+    frames: tuple[LiveFrame, ...]
+    cursor: str
+    """Position behind the last frame, for --since."""
+    reset: str | UnsetType = UNSET
+    """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, history_trimmed, ..."""
+
+
+def run(args: Args, ctx: Context) -> HistoryResult:
+    ref = ctx.ref(args.session, args.project_root)
+    if session_records.read_meta(ref) is None:
+        raise session_not_found(ref.session, ref.project.root)
+    frames, feed = live_attach.read_history(ctx, ref, args.since, args.limit)
+    return HistoryResult(
+        session=ref.session,
+        session_state=feed.status.session_state,
+        frames=tuple(frames),
+        cursor=frames[-1].cursor if frames else args.since,
+        reset=feed.reset or UNSET,
+    )
+
+
+def text(answer: HistoryResult, args: Args) -> str:
+    blocks = (frame_lines.format_frame(frame, colors=False, verbose=args.verbose) for frame in answer.frames)
+    return "\n".join(line for block in blocks for line in block)
+
+
+COMMAND = Command(
+    args=Args,
+    answer=HistoryResult,
+    run=run,
+    text=text,
+    errors=("invalid_cursor", "session_not_found"),
+    example="lisa session history --session lisa-demo-1 --limit 20\n"
+    "lisa session history --session lisa-demo-1 --since CURSOR --json",
+)

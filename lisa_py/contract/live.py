@@ -1,0 +1,158 @@
+"""Frames of a live session: the messages of the sessions API, each with a cursor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+
+class UserPayload(Struct, frozen=True, kw_only=True):
+    """A prompt."""
+
+    content: str
+    queued: bool | UnsetType = UNSET
+    """True if it was submitted while the agent was busy."""
+
+
+class AssistantPayload(Struct, frozen=True, kw_only=True):
+    """Text of the model."""
+
+    content: str | tuple[dict[str, str], ...]
+    """The text, or one block of kind thinking."""
+    model: str | UnsetType = UNSET
+    message_id: str | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    """`pane` if the session has no transcript: a line of its terminal."""
+
+
+class ToolUsePayload(Struct, frozen=True, kw_only=True):
+    """A tool call."""
+
+    id: str
+    name: str
+    input: Any
+    """The whole input of the tool, as the agent recorded it."""
+
+
+class ToolResultPayload(Struct, frozen=True, kw_only=True):
+    """The result of a tool call."""
+
+    tool_use_id: str
+    content: str
+    is_error: bool | UnsetType = UNSET
+
+
+class SystemPayload(Struct, frozen=True, kw_only=True):
+    """A message of the agent program, or of lisa, about the session."""
+
+    subtype: str
+    message: str
+
+
+class ResultPayload(Struct, frozen=True, kw_only=True):
+    """The end of a turn."""
+
+    success: bool
+    subtype: str
+    """completed, failed or interrupted."""
+    summary: str | UnsetType = UNSET
+    """The final answer of an exec run."""
+    duration_ms: int | UnsetType = UNSET
+
+
+class ErrorPayload(Struct, frozen=True, kw_only=True):
+    """An error of the agent; the session continues."""
+
+    code: str
+    """`agent_` and the kind of error, as in `errorKind` of a status."""
+    message: str
+
+
+class StatusPayload(Struct, frozen=True, kw_only=True):
+    """A change of the session's status."""
+
+    status: str
+    """sessionState of the status."""
+    agent_state: str
+    waiting_for: str | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
+
+
+class UsagePayload(Struct, frozen=True, kw_only=True):
+    """Tokens of one model call."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    model: str | UnsetType = UNSET
+
+
+class DialogChoice(Struct, frozen=True):
+    """One choice of a dialog."""
+
+    number: int
+    label: str
+
+
+class DialogPayload(Struct, frozen=True, kw_only=True):
+    """A dialog that waits for an answer (lisa session send --answer)."""
+
+    kind: str
+    """waitingFor of the status: permission, question, trust, ..."""
+    message: str
+    tool_use_id: str | UnsetType = UNSET
+    tool_name: str | UnsetType = UNSET
+    tool_input: Any = UNSET
+    choices: tuple[DialogChoice, ...] = ()
+
+
+class SessionEndPayload(Struct, frozen=True, kw_only=True):
+    """The end of the session; the last frame."""
+
+    reason: str
+    exit_code: int | UnsetType = UNSET
+
+
+Payload = (
+    UserPayload
+    | AssistantPayload
+    | ToolUsePayload
+    | ToolResultPayload
+    | SystemPayload
+    | ResultPayload
+    | ErrorPayload
+    | StatusPayload
+    | UsagePayload
+    | DialogPayload
+    | SessionEndPayload
+)
+
+FRAME_TYPES: dict[type[Struct], str] = {
+    UserPayload: "user",
+    AssistantPayload: "assistant",
+    ToolUsePayload: "tool_use",
+    ToolResultPayload: "tool_result",
+    SystemPayload: "system",
+    ResultPayload: "result",
+    ErrorPayload: "error",
+    StatusPayload: "session_status",
+    UsagePayload: "usage_delta",
+    DialogPayload: "dialog",
+    SessionEndPayload: "session_end",
+}
+
+
+class LiveFrame(Struct, frozen=True, kw_only=True):
+    """One frame of a session."""
+
+    type: str
+    """user, assistant, tool_use, tool_result, system, result, error, session_status, usage_delta,
+    dialog or session_end."""
+    payload: Payload
+    timestamp: str
+    """Time of the event, RFC 3339."""
+    session_id: str
+    """Name of the session."""
+    cursor: str
+    """Position behind this frame, for `--since`; the same for every reader."""

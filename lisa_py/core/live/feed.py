@@ -1,0 +1,233 @@
+"""Follow one session: its conversations, status changes and dialogs as live frames, each once and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent
+from lisa_py.contract.frames import Frame
+from lisa_py.contract.live import AssistantPayload, LiveFrame, Payload, SystemPayload
+from lisa_py.contract.status import Status
+from lisa_py.core.context import Context
+from lisa_py.core.live import translation
+from lisa_py.core.live.conversations import find_transcripts
+from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
+from lisa_py.core.output import pane_cursor, pane_text
+from lisa_py.core.status.evidence import Evidence
+from lisa_py.core.status.poll_cache import PollCache
+from lisa_py.core.status.status_reader import read_with_evidence
+from lisa_py.core.status.transcript import TranscriptReader
+from lisa_py.core.wait.waiter import Waiter
+from lisa_py.store.paths import SessionRef
+from lisa_py.store.session_records import read_meta
+from lisa_py.terminal import layout
+from lisa_py.terminal.choices import ScreenChoice
+
+READ_SECONDS = 5.0
+"""Longest time between two reads of a session whose changes are events."""
+PANE_SECONDS = 0.25
+"""Longest time between two reads of the output of a session without a transcript."""
+CALL_SECONDS = 0.3
+"""Longest delay of a dialog whose tool call is not in the transcript yet."""
+
+
+class SessionFeed:
+    """The frames of one session from a position on.
+
+    `history` returns what is recorded; `follow` then waits for more and ends with the session. The position of every
+    frame is valid for later feeds, also of other processes.
+    """
+
+    def __init__(self, ctx: Context, ref: SessionRef, since: str = "") -> None:
+        """Raise LisaError(invalid_cursor)."""
+        self._ctx = ctx
+        self._ref = ref
+        self._start = parse_cursor(since) if since else None
+        self.reset = ""
+        """Reason why the feed began anew instead of at the given cursor; empty if it did not."""
+        self._cache = PollCache()
+        self._evidence = Evidence(session=ref.session)
+        self.status = Status(session=ref.session)
+        self._agent = Agent()
+        self._paths: list[str] = []
+        self._reader: TranscriptReader | None = None
+        self._position = LivePosition()
+        self._skip = 0
+        self._frames: list[Frame] = []
+        """Frames of the newest turn."""
+        self._dialog: tuple[str, str, str] = ("", "", "")
+        self._shown_status: tuple[str, ...] = ()
+        self._waiter = Waiter(ctx, single=True, output=True)
+
+    def __enter__(self) -> SessionFeed:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._waiter.close()
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def history(self) -> Iterator[LiveFrame]:
+        """Yield the recorded frames after the position. Raise TmuxUnavailable."""
+        self._read_session()
+        yield from self._read_output()
+
+    def follow(self) -> Iterator[LiveFrame]:
+        """Yield the present status and dialog, then every further frame; the last is `session_end`.
+
+        Raise CancellationError, TmuxUnavailable.
+        """
+        self._waiter.follow(self._ref.session, [self._ref.folder])
+        while True:
+            self._read_session()
+            yield from self._read_output()
+            yield from self._report_status()
+            if translation.has_ended(self.status):
+                yield from self._read_output()
+                yield self._build(translation.build_end(self.status))
+                return
+            self._waiter.wait(READ_SECONDS if self._agent.name else PANE_SECONDS)
+
+    def _read_session(self) -> None:
+        self._waiter.start_read()
+        self._evidence, self.status = read_with_evidence(self._ctx, self._ref, cache=self._cache)
+        self._waiter.finish_read({self._ref.session: (self._evidence, self.status)})
+        name = self._evidence.agent
+        self._agent = agents.get(name) if name in agents.names() and not self._evidence.custom else Agent()
+        for path in find_transcripts(self._ctx, self._ref, self._agent, self._evidence.binding):
+            if path not in self._paths:
+                self._paths.append(path)
+        if self._start is not None:
+            self._go_to(self._start)
+            self._start = None
+
+    def _go_to(self, start: LivePosition) -> None:
+        """Begin at a position; at the beginning of everything if its transcript is gone."""
+        if not start.source:
+            self._position = start
+            return
+        path = next((path for path in self._paths if name_transcript(path) == start.source), "")
+        if not path:
+            self.reset = "transcript_gone"
+            return
+        self._open(path, start.offset)
+        self._skip = start.skip
+
+    def _open(self, path: str, offset: int = 0) -> None:
+        self._reader = TranscriptReader(self._agent, path, offset)
+        self._position = LivePosition(source=name_transcript(path), offset=offset)
+
+    def _read_output(self) -> Iterator[LiveFrame]:
+        if not self._paths:
+            if not self._agent.name:
+                yield from self._read_pane()
+            return
+        if self._reader is None:
+            self._open(self._paths[0])
+        while self._reader is not None:
+            before = self._reader.offset
+            shortened, records = self._reader.read_records()
+            if shortened:
+                self.reset, self._skip = "transcript_rewritten", 0
+            for start, frames in records:
+                yield from self._read_record(start, frames)
+            if self._reader.offset == before:
+                following = self._paths.index(self._reader.path) + 1
+                if following >= len(self._paths):
+                    return
+                self._open(self._paths[following])
+
+    def _read_record(self, start: int, frames: list[Frame]) -> Iterator[LiveFrame]:
+        """Yield the frames of one record; the position behind its last frame is the end of the record."""
+        skip, self._skip = self._skip, 0
+        source = self._position.source
+        for index, frame in enumerate(frames, 1):
+            is_last = index == len(frames)
+            position = LivePosition(
+                source=source, offset=frame.offset if is_last else start, skip=0 if is_last else index
+            )
+            if index <= skip:
+                continue
+            self._position = position
+            self._keep(frame)
+            payload = translation.translate_frame(frame)
+            if payload is not None:
+                yield self._build(payload, frame.at)
+
+    def _keep(self, frame: Frame) -> None:
+        if frame.kind == "turn_start":
+            self._frames.clear()
+        if frame.kind in ("tool_use", "tool_result"):
+            self._frames.append(frame)
+
+    def _read_pane(self) -> Iterator[LiveFrame]:
+        """Yield the settled lines of a session without a transcript."""
+        text = pane_text.read(self._ctx, self._ref, self._evidence.pane)
+        if text is None:
+            return
+        meta = read_meta(self._ref)
+        delta = pane_cursor.since_offset(text, self._position.offset, meta.run_id if meta else "")
+        if delta.reset and self._position.offset:
+            self.reset = delta.reset
+        lines = [text.lines[row][delta.skip if row == delta.first else 0 :] for row in range(delta.first, delta.end)]
+        self._position = LivePosition(offset=delta.cursor.offset)
+        output = "\n".join(line for line in lines if not layout.is_mark(line)).strip("\n")
+        if output:
+            yield self._build(AssistantPayload(content=translation.clean_text(output), source="pane"))
+
+    # -- status ------------------------------------------------------------------------------------------------
+
+    def _report_status(self) -> Iterator[LiveFrame]:
+        status = self.status
+        shown = (status.session_state, status.agent_state, status.waiting_for, status.state_detail)
+        if shown != self._shown_status:
+            self._shown_status = shown
+            yield self._build(translation.build_status(status))
+        yield from self._report_dialog()
+
+    def _report_dialog(self) -> Iterator[LiveFrame]:
+        """Yield an opened or changed dialog once, and a note when it is closed."""
+        status = self.status
+        is_open = status.agent_state == "waiting" and status.waiting_for not in ("", "prompt")
+        if not is_open:
+            if self._dialog[0]:
+                yield self._build(SystemPayload(subtype="dialog_closed", message=self._dialog[0]))
+            self._dialog = ("", "", "")
+            return
+        call = translation.find_open_call(self._frames)
+        if call is None and status.waiting_for in translation.DIALOG_KINDS:
+            yield from self._wait_for_call()
+            call = translation.find_open_call(self._frames)
+        key = (status.waiting_for, status.state_detail, call.id if call else "")
+        if key == self._dialog:
+            return
+        choices = self._read_choices()
+        self._dialog = key
+        yield self._build(translation.build_dialog(status, choices, call))
+
+    def _wait_for_call(self) -> Iterator[LiveFrame]:
+        """Yield output until the tool call of a dialog is in the transcript, for a moment."""
+        deadline = self._ctx.clock.monotonic() + CALL_SECONDS
+        while translation.find_open_call(self._frames) is None and self._ctx.clock.monotonic() < deadline:
+            self._ctx.clock.sleep(0.02)
+            yield from self._read_output()
+
+    def _read_choices(self) -> tuple[ScreenChoice, ...]:
+        """Return the choices on the screen; the agent may report a dialog a moment before it draws it."""
+        pane = self._evidence.pane
+        if pane is None:
+            return ()
+        deadline = self._ctx.clock.monotonic() + CALL_SECONDS
+        while True:
+            screen = self._ctx.server(self._ref).capture([pane.pane_id]).get(pane.pane_id, "")
+            choices = self._agent.find_choices(screen)
+            if choices or self._ctx.clock.monotonic() > deadline:
+                return choices
+            self._ctx.clock.sleep(0.02)
+
+    def _build(self, payload: Payload, at: float = 0.0) -> LiveFrame:
+        return translation.build_frame(payload, at or self._ctx.clock.now(), self._ref.session, self._position.encode())

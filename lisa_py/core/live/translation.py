@@ -1,0 +1,139 @@
+"""Translate frames of a transcript, statuses and dialogs to live frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.frames import Frame
+from lisa_py.contract.live import (
+    FRAME_TYPES,
+    AssistantPayload,
+    DialogChoice,
+    DialogPayload,
+    ErrorPayload,
+    LiveFrame,
+    Payload,
+    ResultPayload,
+    SessionEndPayload,
+    StatusPayload,
+    SystemPayload,
+    ToolResultPayload,
+    ToolUsePayload,
+    UsagePayload,
+    UserPayload,
+)
+from lisa_py.contract.status import TERMINAL_STATES, Status
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.terminal.choices import ScreenChoice
+
+_CONTROL = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+DIALOG_KINDS = ("permission", "question")
+"""Dialogs about a tool call."""
+
+
+def clean_text(text: str) -> str:
+    """Return a text without escape sequences and control characters other than tab and newline."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n"))
+
+
+def build_frame(payload: Payload, at: float, session: str, cursor: str) -> LiveFrame:
+    return LiveFrame(
+        type=FRAME_TYPES[type(payload)],
+        payload=payload,
+        timestamp=format_rfc3339(at, fraction=True),
+        session_id=session,
+        cursor=cursor,
+    )
+
+
+def translate_frame(frame: Frame) -> Payload | None:
+    """Return the payload of a transcript frame; None for frames that only structure the transcript."""
+    text = clean_text(frame.text)
+    match frame.kind:
+        case "user":
+            return UserPayload(content=text, queued=frame.queued or UNSET)
+        case "assistant":
+            return AssistantPayload(content=text, model=frame.model or UNSET, message_id=frame.message_id or UNSET)
+        case "thinking":
+            return AssistantPayload(content=({"type": "thinking", "thinking": text},))
+        case "tool_use":
+            return ToolUsePayload(id=frame.tool_id, name=frame.tool, input=_input_of(frame))
+        case "tool_result":
+            return ToolResultPayload(tool_use_id=frame.tool_id, content=text, is_error=frame.failed or UNSET)
+        case "system":
+            subtype = frame.subtype or (f"queue_{frame.reason}" if frame.queued and frame.reason else "message")
+            return SystemPayload(subtype=subtype, message=text)
+        case "error":
+            return ErrorPayload(code=f"agent_{frame.error or 'unknown'}", message=text)
+        case "usage" if frame.usage is not None:
+            return UsagePayload(
+                input_tokens=frame.usage.input_tokens,
+                output_tokens=frame.usage.output_tokens,
+                cached_tokens=frame.usage.cached_tokens,
+                model=frame.usage.model or UNSET,
+            )
+        case "turn_end":
+            return ResultPayload(
+                success=frame.reason == "completed",
+                subtype=frame.reason or "completed",
+                duration_ms=round(frame.duration * 1000) or UNSET,
+            )
+        case "result":
+            return ResultPayload(success=not frame.failed, subtype="completed", summary=text)
+    return None
+
+
+def _input_of(frame: Frame) -> object:
+    return frame.text if frame.input is None else frame.input
+
+
+class OpenCall(Struct, frozen=True, kw_only=True):
+    """A tool call that has no result yet."""
+
+    id: str
+    name: str
+    input: object
+
+
+def find_open_call(frames: Sequence[Frame]) -> OpenCall | None:
+    """Return the newest tool call without a result."""
+    finished = {frame.tool_id for frame in frames if frame.kind == "tool_result"}
+    calls = (frame for frame in reversed(frames) if frame.kind == "tool_use" and frame.tool_id not in finished)
+    newest = next(calls, None)
+    return None if newest is None else OpenCall(id=newest.tool_id, name=newest.tool, input=_input_of(newest))
+
+
+def build_dialog(status: Status, choices: Sequence[ScreenChoice], call: OpenCall | None) -> DialogPayload:
+    is_about_call = call is not None and status.waiting_for in DIALOG_KINDS
+    return DialogPayload(
+        kind=status.waiting_for,
+        message=clean_text(status.state_detail),
+        tool_use_id=call.id if call is not None and is_about_call else UNSET,
+        tool_name=call.name if call is not None and is_about_call else UNSET,
+        tool_input=call.input if call is not None and is_about_call else UNSET,
+        choices=tuple(DialogChoice(choice.number, choice.text) for choice in choices),
+    )
+
+
+def build_status(status: Status) -> StatusPayload:
+    return StatusPayload(
+        status=status.session_state,
+        agent_state=status.agent_state,
+        waiting_for=status.waiting_for or UNSET,
+        detail=clean_text(status.state_detail) or UNSET,
+    )
+
+
+def build_end(status: Status) -> SessionEndPayload:
+    code: int | UnsetType = status.exit_code
+    return SessionEndPayload(reason=status.session_state, exit_code=code)
+
+
+def has_ended(status: Status) -> bool:
+    """Return True if no further frame can come; a stuck session may continue."""
+    return status.session_state in TERMINAL_STATES and status.session_state != "stuck"

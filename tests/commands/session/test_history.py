@@ -1,0 +1,42 @@
+"""session history: the recorded conversation."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    stage = SessionHarness(machine).spawn()
+    stage.send("[say one]")
+    stage.wait_for_text("● one")
+    stage.send("/clear")
+    stage.send("[run true] [say two]")
+    stage.wait_for_text("● two")
+    stage.wait_for_state("idle")
+    return stage
+
+
+def test_history_covers_all_conversations(stage: SessionHarness) -> None:
+    answer = stage.lisa("history").json
+    texts = [frame["payload"]["content"] for frame in answer["frames"] if frame["type"] in ("user", "assistant")]
+    assert texts == ["[say one]", "one", "[run true] [say two]", "two"]
+    assert answer["cursor"] == answer["frames"][-1]["cursor"]
+    assert (answer["session"], answer["sessionState"]) == (stage.name, "waiting_input")
+
+
+def test_since_and_limit_select_frames(stage: SessionHarness) -> None:
+    frames = stage.lisa("history").json["frames"]
+    assert stage.lisa("history", "--limit", "2").json["frames"] == frames[-2:]
+    assert stage.lisa("history", "--since", frames[0]["cursor"]).json["frames"] == frames[1:]
+    empty = stage.lisa("history", "--since", frames[-1]["cursor"]).json
+    assert (empty["frames"], empty["cursor"]) == ([], frames[-1]["cursor"])
+
+
+def test_text_is_for_people(stage: SessionHarness) -> None:
+    out = stage.machine.lisa("session", "history", "--session", stage.name).out
+    assert "assistant:\n  two\n" in out and "usage_delta" not in out
+    assert "usage_delta" in stage.machine.lisa("session", "history", "--session", stage.name, "--verbose").out

@@ -1,0 +1,167 @@
+"""The frames of a session: each once, in order, from any position."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from lisa_py.contract.live import LiveFrame
+from lisa_py.core.live.feed import SessionFeed
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
+
+
+class Reader(threading.Thread):
+    """A feed that is followed in a thread of its own."""
+
+    def __init__(self, stage: SessionHarness, since: str = "") -> None:
+        super().__init__(daemon=True)
+        self.ctx = stage.machine.context()
+        self.ref = stage.ref
+        self.since = since
+        self.frames: list[LiveFrame] = []
+        self.start()
+
+    def run(self) -> None:
+        with SessionFeed(self.ctx, self.ref, self.since) as feed:
+            for frame in feed.follow():
+                self.frames.append(frame)
+
+    def wait_for(self, kind: str, text: str = "") -> LiveFrame:
+        def find() -> LiveFrame | None:
+            return next((each for each in self.frames if each.type == kind and text in str(each.payload)), None)
+
+        return wait_until(find, what=f"{kind} {text} among {self.kinds()}")
+
+    def kinds(self) -> list[str]:
+        return [frame.type for frame in self.frames]
+
+    def conversation(self) -> list[tuple[str, Any]]:
+        """Return the frames of the transcript: status frames depend on when they are read."""
+        kinds = ("session_status", "dialog", "session_end")
+        return [
+            (frame.cursor, frame.payload)
+            for frame in self.frames
+            if frame.type not in kinds and getattr(frame.payload, "subtype", "") != "dialog_closed"
+        ]
+
+
+def read_history(stage: SessionHarness, since: str = "") -> list[LiveFrame]:
+    with SessionFeed(stage.ctx, stage.ref, since) as feed:
+        frames = list(feed.history())
+        assert not feed.reset, feed.reset
+        return frames
+
+
+def test_turn_is_delivered_in_order(stage: SessionHarness) -> None:
+    reader = Reader(stage.spawn())
+    stage.send("[say hello] [run touch x] [say bye]")
+    reader.wait_for("assistant", "bye")
+    reader.wait_for("result")
+    kinds = [kind for kind in reader.kinds() if kind not in ("session_status", "usage_delta")]
+    assert kinds == ["user", "assistant", "tool_use", "tool_result", "assistant", "result"]
+    assert reader.wait_for("tool_use").payload.input == "touch x"  # type: ignore[union-attr]
+
+
+def test_every_cursor_continues_without_gap_or_repeat(stage: SessionHarness) -> None:
+    stage.spawn().send("[say one] [run true] [say two]")
+    stage.wait_for_text("● two")
+    stage.send("/clear")
+    stage.send("[say three]")
+    stage.wait_for_text("● three")
+    stage.wait_for_state("idle")
+    whole = read_history(stage)
+    assert [frame.type for frame in whole].count("user") == 2  # of two conversations
+    for count, frame in enumerate(whole, 1):
+        assert read_history(stage, frame.cursor) == whole[count:], frame
+
+
+def test_all_readers_get_the_same_frames(stage: SessionHarness) -> None:
+    stage.spawn().send("[say first]")
+    early, late = Reader(stage), None
+    stage.wait_for_text("● first")
+    late = Reader(stage)
+    stage.send("[say second]")
+    for reader in (early, late):
+        reader.wait_for("assistant", "second")
+        reader.wait_for("session_status", "idle")
+    wait_until(lambda: early.conversation() == late.conversation(), what="the same frames")
+    cursors = [cursor for cursor, _ in early.conversation()]
+    assert len(set(cursors)) == len(cursors)
+
+
+def test_dialog_is_reported_with_tool_and_choices(stage: SessionHarness) -> None:
+    reader = Reader(stage.spawn())
+    stage.send("[ask touch x]")
+    payload: Any = reader.wait_for("dialog").payload
+    assert (payload.kind, payload.tool_name, payload.tool_input) == ("permission", "shell", "touch x")
+    assert [choice.label for choice in payload.choices][:1] == ["Yes"]
+    assert reader.kinds().index("tool_use") < reader.kinds().index("dialog")
+    stage.lisa("send", "--answer", "yes")
+    reader.wait_for("system", "dialog_closed")
+    assert reader.kinds().count("dialog") == 1
+
+
+def test_end_is_the_last_frame_once(stage: SessionHarness) -> None:
+    stage.spawn("[say done]", mode="exec")
+    reader = Reader(stage)
+    reader.join(30)
+    assert not reader.is_alive() and reader.kinds().count("session_end") == 1
+    end: Any = reader.frames[-1].payload
+    assert (end.reason, end.exit_code) == ("completed", 0)
+    assert reader.wait_for("assistant", "done")
+
+
+def test_command_session_yields_its_output(stage: SessionHarness) -> None:
+    gate = stage.machine.folder / "gate"
+    stage.run(f"sh -c 'echo one; while [ ! -e {gate} ]; do sleep 0.05; done; echo two'")
+    reader = Reader(stage)
+    first: Any = reader.wait_for("assistant", "one")
+    assert first.payload.source == "pane"
+    gate.touch()
+    reader.join(30)
+    text = "\n".join(frame.payload.content for frame in reader.frames if frame.type == "assistant")  # type: ignore[union-attr, misc]
+    assert text.split() == ["one", "two"]
+    rest = "\n".join(str(frame.payload) for frame in read_history(stage, first.cursor))
+    assert "two" in rest and "one" not in rest
+
+
+def test_unknown_transcript_restarts_with_a_reason(stage: SessionHarness) -> None:
+    stage.spawn().send("[say hello]")
+    stage.wait_for_text("● hello")
+    with SessionFeed(stage.ctx, stage.ref, "t.00000000.5.0") as feed:
+        assert [frame.type for frame in feed.history()][:1] == ["user"]
+        assert feed.reset == "transcript_gone"
+
+
+def test_shortened_transcript_restarts_with_a_reason(stage: SessionHarness) -> None:
+    stage.spawn().send("[say hello]")
+    stage.wait_for_text("● hello")
+    stage.wait_for_state("idle")
+    cursor = read_history(stage)[-1].cursor
+    path = Path(stage.agent_state()["transcript"])
+    path.write_bytes(path.read_bytes().split(b"\n")[0] + b"\n")
+    with SessionFeed(stage.ctx, stage.ref, cursor) as feed:
+        list(feed.history())
+        assert feed.reset == "transcript_rewritten"
+
+
+def test_frames_hold_no_control_characters(stage: SessionHarness) -> None:
+    stage.spawn().send("[say hello]")
+    stage.wait_for_text("● hello")
+    path = Path(stage.agent_state()["transcript"])
+    record = {"type": "assistant", "at": 1, "text": "a\x1b[31mred\x1b[0m\x07\tb\nc\x9b"}
+    with path.open("ab") as out:
+        out.write(msgspec.json.encode(record) + b"\n")
+    texts = [frame.payload.content for frame in read_history(stage) if frame.type == "assistant"]  # type: ignore[union-attr]
+    assert texts[-1] == "ared\tb\nc"
