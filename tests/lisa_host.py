@@ -163,9 +163,10 @@ class LisaHost:
 
     def close(self) -> None:
         """End every tmux server on the sockets of this host and every process with its HOME."""
+        tmux = shutil.which("tmux") or "tmux"  # not one that a test has put on the PATH of this host
         for path in [*self.sockets.rglob("*"), *(self.folder / "shared").rglob("*.sock")]:
             if path.is_socket():
-                subprocess.run(["tmux", "-S", str(path), "kill-server"], env=self.env, capture_output=True, check=False)
+                subprocess.run([tmux, "-S", str(path), "kill-server"], env=self.env, capture_output=True, check=False)
         self._end_processes()
         for running in self._background_calls:
             running.close()
