@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from lisa_py import agents
 from lisa_py.contract.errors import LisaError, session_not_found
+from lisa_py.contract.live import LiveFrame
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
@@ -50,6 +51,7 @@ from lisa_py.core.lifecycle import launch
 from lisa_py.core.lifecycle.kill import KillAllReport, KillReport, kill_all_sessions, kill_session
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.output import pane_text
 from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
@@ -268,6 +270,23 @@ class Session:
             yield end.value
         finally:
             polls.close()
+
+    def stream(self, *, since: str = "", history: bool = True) -> Iterator[LiveFrame]:
+        """Yield the frames of the conversation: the recorded ones, then every further one until the session ends.
+
+        `since` is the `cursor` of the last known frame. Leaving the loop does not affect the session. Raise LisaError,
+        among others: invalid_cursor.
+        """
+        with SessionFeed(self._ctx, self._ref, since) as feed:
+            for frame in feed.history():
+                if history:
+                    yield frame
+            yield from feed.follow()
+
+    def history(self, *, since: str = "") -> tuple[LiveFrame, ...]:
+        """Return the recorded frames of all conversations of the session, after a cursor."""
+        with SessionFeed(self._ctx, self._ref, since) as feed:
+            return tuple(feed.history())
 
     def send(self, text: str, *, enter: bool = True, force: bool = False, replace_draft: bool = False) -> SendResult:
         """Type a text and submit it (unless `enter` is False); return once its acceptance was observed.

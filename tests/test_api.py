@@ -143,3 +143,20 @@ def test_tmux_is_the_libtmux_session(lisa: Lisa) -> None:
     with pytest.raises(LisaError) as refused:
         _ = session.tmux
     assert refused.value.code == "session_not_found"
+
+
+def test_stream_continues_at_a_cursor(lisa: Lisa) -> None:
+    session = lisa.spawn("[say hello]", agent="scripted")
+    session.wait(timeout=30)
+    seen = []
+    for frame in session.stream():
+        seen.append(frame)
+        if frame.type == "session_status":
+            break
+    recorded = session.history()
+    assert [frame.type for frame in recorded][:2] == ["user", "assistant"] and tuple(seen[:-1]) == recorded
+    assert session.history(since=recorded[0].cursor) == recorded[1:]
+    with pytest.raises(LisaError) as raised:
+        session.history(since="x")
+    assert raised.value.code == "invalid_cursor"
+    session.kill()

@@ -1,0 +1,62 @@
+"""The live conversation of the real claude and codex: whole, in order, over /clear, with dialogs."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+import pytest
+
+from tests.agents_kit import pins
+from tests.agents_live.live_harness import LiveSessionHarness
+from tests.fakes.model_api import FakeModelApi
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+
+pytestmark = pytest.mark.agents
+
+
+@pytest.fixture(params=pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
+def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) -> LiveSessionHarness:
+    return LiveSessionHarness(machine, api, request.param.agent, version=request.param.version)
+
+
+def contents(frames: list[dict[str, Any]], *kinds: str) -> list[str]:
+    return [frame["payload"]["content"] for frame in frames if frame["type"] in kinds and frame["payload"]["content"]]
+
+
+def test_conversation_is_read_over_clear(stage: LiveSessionHarness) -> None:
+    stage.begin().send("[fake text first answer]")
+    stage.wait_until_idle()
+    stage.send("/clear")
+    stage.send("[fake text second answer]")
+    stage.wait_until_idle()
+    frames = stage.lisa("history").json["frames"]
+    texts = [text for text in contents(frames, "user", "assistant") if isinstance(text, str)]
+    assert texts == ["[fake text first answer]", "first answer", "[fake text second answer]", "second answer"]
+    for index in range(0, len(frames), 4):
+        assert stage.lisa("history", "--since", frames[index]["cursor"]).json["frames"] == frames[index + 1 :]
+
+
+def test_attached_reader_sees_a_tool_call_whole(stage: LiveSessionHarness) -> None:
+    stage.begin()
+    running = stage.machine.start("session", "attach", "--session", stage.name, "--raw")
+    assert json.loads(running.stdout.readline())["type"] == "session_status"
+    stage.send("[fake tool echo live]")
+    stage.wait_until_idle()
+    frames: list[dict[str, Any]] = []
+
+    def has_result() -> bool:
+        frames.append(json.loads(running.stdout.readline()))
+        return frames[-1]["type"] == "result"
+
+    wait_until(has_result, timeout=30)
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    calls = [frame["payload"] for frame in frames if frame["type"] == "tool_use"]
+    assert len(calls) == 1 and "echo live" in json.dumps(calls[0]["input"])
+    result = next(frame["payload"] for frame in frames if frame["type"] == "tool_result")
+    assert result["tool_use_id"] == calls[0]["id"] and "live" in result["content"]
+    kinds = [frame["type"] for frame in frames]
+    assert kinds.index("user") < kinds.index("tool_use") < kinds.index("tool_result") < kinds.index("result")
