@@ -18,7 +18,7 @@
     'good bye'
     >>> [each.name == session.name for each in lisa.sessions()]
     [True]
-    >>> session.kill().target.found
+    >>> session.kill().found
     True
     >>> session.exists()
     False
@@ -48,7 +48,7 @@ from lisa_py.core.handoff.handoff import build as build_handoff
 from lisa_py.core.handoff.packet import Packet, PacketRequest
 from lisa_py.core.handoff.packet import build as build_packet
 from lisa_py.core.lifecycle import launch
-from lisa_py.core.lifecycle.kill import KillAllReport, KillReport, kill_all_sessions, kill_session
+from lisa_py.core.lifecycle.kill import KillAllResult, KillResult, kill_all_sessions, kill_session
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.live.feed import SessionFeed
@@ -166,7 +166,7 @@ class Lisa:
             for name, status in status_reader.read_statuses(self._ctx, refs).items()
         }
 
-    def kill_all(self) -> KillAllReport:
+    def kill_all(self) -> KillAllResult:
         """End every session of the project."""
         return kill_all_sessions(self._ctx, self._project)
 
@@ -361,7 +361,7 @@ class Session:
         request = PacketRequest(lines=lines, events=events, token_budget=token_budget)
         return build_packet(self._ctx, self._ref, request, EventReader(self._ctx, None, ""))
 
-    def kill(self) -> KillReport:
+    def kill(self) -> KillResult:
         """End the session with all its processes and child sessions, and remove its records."""
         return kill_session(self._ctx, self._ref)
 

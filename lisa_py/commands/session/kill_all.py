@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
-from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AllHashes, ProjectRoot
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import kill
-from lisa_py.core.lifecycle.terminate import LeftProcess
+from lisa_py.core.lifecycle.kill import KillAllResult
 
 
 class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     project_only: Annotated[bool, Flag(help="only sessions with metadata in this project")] = False
     cleanup_all_hashes: AllHashes = False
-
-
-class KillAllResult(Answer):
-    ok: bool
-    killed: int
-    total: int
-    project_only: bool
-    project_root: str
-    sessions: tuple[str, ...]
-    """Ended sessions."""
-    left: tuple[LeftProcess, ...] | UnsetType = UNSET
-    """Processes that still run and may belong to a session."""
-    errors: tuple[str, ...] | UnsetType = UNSET
-    error_code: str | UnsetType = UNSET
 
 
 def run(args: Args, ctx: Context) -> KillAllResult:
@@ -42,19 +27,9 @@ def run(args: Args, ctx: Context) -> KillAllResult:
         project_only=args.project_only,
         all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
     )
-    for problem in result.errors:
+    for problem in result.errors or ():
         ctx.warn(f"kill-all: {problem}")
-    return KillAllResult(
-        ok=not result.errors,
-        killed=result.killed,
-        total=len(result.outcomes),
-        project_only=args.project_only,
-        project_root=project.root,
-        sessions=tuple(outcome.ref.session for outcome in result.outcomes if not outcome.error),
-        left=result.left or UNSET,
-        errors=tuple(result.errors) or UNSET,
-        error_code="session_kill_all_failed" if result.errors else UNSET,
-    )
+    return result
 
 
 def text(answer: KillAllResult, args: Args) -> str:

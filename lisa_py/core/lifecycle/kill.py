@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
@@ -22,55 +23,51 @@ LOCK_SECONDS = 40
 """Longer than a spawn of the same name may take."""
 
 
-class SessionKillReport(Struct, frozen=True, kw_only=True):
-    """Result for one session."""
+class KillResult(Answer):
+    """Result of a kill."""
+
+    session: str
+    ok: bool
+    found: bool
+    """True if tmux had the session, or a process of it still ran."""
+    project_root: str
+    processes: int | UnsetType = UNSET
+    """Number of processes that were found."""
+    descendants: tuple[str, ...] | UnsetType = UNSET
+    """Child sessions that were killed first."""
+    left: tuple[LeftProcess, ...] | UnsetType = UNSET
+    """Processes that still run and may belong to a session."""
+    errors: tuple[str, ...] | UnsetType | None = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+class KillAllResult(Answer):
+    """Result of killing all sessions of a project."""
+
+    ok: bool
+    killed: int
+    total: int
+    project_only: bool
+    project_root: str
+    sessions: tuple[str, ...]
+    """Ended sessions."""
+    left: tuple[LeftProcess, ...] | UnsetType = UNSET
+    """Processes that still run and may belong to a session."""
+    errors: tuple[str, ...] | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+class _SessionEnd(Struct, frozen=True, kw_only=True):
+    """End of one session."""
 
     ref: SessionRef
     found: bool = False
-    """tmux had it, or a process of it still ran."""
     processes: int = 0
     left: tuple[LeftProcess, ...] = ()
-    """Processes that still run and may belong to it."""
     error: str = ""
 
 
-class KillReport(Struct, frozen=True, kw_only=True):
-    """Result of a kill."""
-
-    target: SessionKillReport
-    descendants: tuple[SessionKillReport, ...] = ()
-    """Child sessions, deepest first."""
-    cleaned_projects: int = 0
-    """Number of other projects in which leftovers of the name were removed."""
-
-    @property
-    def errors(self) -> list[str]:
-        return [outcome.error for outcome in (*self.descendants, self.target) if outcome.error]
-
-    @property
-    def left(self) -> tuple[LeftProcess, ...]:
-        return tuple(each for outcome in (*self.descendants, self.target) for each in outcome.left)
-
-
-class KillAllReport(Struct, frozen=True, kw_only=True):
-    """Result of killing all sessions of a project."""
-
-    outcomes: tuple[SessionKillReport, ...]
-
-    @property
-    def killed(self) -> int:
-        return sum(not outcome.error for outcome in self.outcomes)
-
-    @property
-    def errors(self) -> list[str]:
-        return [outcome.error for outcome in self.outcomes if outcome.error]
-
-    @property
-    def left(self) -> tuple[LeftProcess, ...]:
-        return tuple(each for outcome in self.outcomes for each in outcome.left)
-
-
-def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> KillReport:
+def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> KillResult:
     """End the session with its child sessions, and remove their records except events.
 
     Raise TmuxUnavailable if tmux cannot be queried; then nothing was changed.
@@ -82,16 +79,34 @@ def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> 
     target = _kill_together(ctx, [ref], "kill")[0]
     late = [known for known in list_descendants(ctx, ref, all_hashes=all_hashes) if known not in related]
     outcomes += _kill_together(ctx, late, "kill_descendant")  # spawned during the kill of their parent
-    cleaned_projects = terminate.clean_other_projects(ctx, ref) if all_hashes else 0
+    if all_hashes:
+        terminate.clean_other_projects(ctx, ref)
     for server in {server.socket: server for server in servers}.values():
         _warn_on_error(ctx, server.stop_if_unused)
     _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
-    return KillReport(target=target, descendants=tuple(outcomes), cleaned_projects=cleaned_projects)
+    return _build_result(target, outcomes)
+
+
+def _build_result(target: _SessionEnd, descendants: Sequence[_SessionEnd]) -> KillResult:
+    every = (*descendants, target)
+    errors = tuple(each.error for each in every if each.error)
+    code = "session_kill_failed" if errors else UNSET if target.found else "session_not_found"
+    return KillResult(
+        session=target.ref.session,
+        ok=code is UNSET,
+        found=target.found,
+        project_root=target.ref.project.root,
+        processes=target.processes or UNSET,
+        descendants=tuple(each.ref.session for each in descendants) or UNSET,
+        left=tuple(process for each in every for process in each.left) or UNSET,
+        errors=UNSET if code is UNSET else errors or None,
+        error_code=code,
+    )
 
 
 def kill_all_sessions(
     ctx: Context, project: Project, *, project_only: bool = False, all_hashes: bool = False
-) -> KillAllReport:
+) -> KillAllResult:
     """End every session on the socket of the project; with `project_only` those with metadata of the project.
 
     Raise TmuxUnavailable.
@@ -109,7 +124,18 @@ def kill_all_sessions(
         terminate.clean_other_projects(ctx, ref)
     _warn_on_error(ctx, ctx.tmux(project).stop_if_unused)
     _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
-    return KillAllReport(outcomes=tuple(outcomes))
+    errors = tuple(each.error for each in outcomes if each.error)
+    return KillAllResult(
+        ok=not errors,
+        killed=len(outcomes) - len(errors),
+        total=len(outcomes),
+        project_only=project_only,
+        project_root=project.root,
+        sessions=tuple(each.ref.session for each in outcomes if not each.error),
+        left=tuple(process for each in outcomes for process in each.left) or UNSET,
+        errors=errors or UNSET,
+        error_code="session_kill_all_failed" if errors else UNSET,
+    )
 
 
 # -- who hangs on whom --------------------------------------------------------------------------------------------
@@ -153,22 +179,22 @@ class _KillTarget(Struct, frozen=True, kw_only=True):
     run: SessionRun
 
 
-def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str) -> list[SessionKillReport]:
+def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str) -> list[_SessionEnd]:
     """End sessions together, with one common grace period; the results are in the given order."""
-    outcomes: dict[SessionRef, SessionKillReport] = {}
+    outcomes: dict[SessionRef, _SessionEnd] = {}
     with contextlib.ExitStack() as locks:
         subjects: list[_KillTarget] = []
         for ref in sorted(refs, key=lambda ref: ref.folder):  # every holder of several locks takes them in order
             try:
                 if not _exists(ctx, ref):
-                    outcomes[ref] = SessionKillReport(ref=ref)
+                    outcomes[ref] = _SessionEnd(ref=ref)
                     continue
                 locks.enter_context(
                     session_records.session_lock(ref, ctx.settings, "name", timeout_ms=LOCK_SECONDS * 1000)
                 )
                 pane = ctx.find_reachable_pane(ref)
             except LisaError as problem:
-                outcomes[ref] = SessionKillReport(ref=ref, found=True, error=f"{ref.session}: {problem.message}")
+                outcomes[ref] = _SessionEnd(ref=ref, found=True, error=f"{ref.session}: {problem.message}")
                 continue
             subjects.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane)))
         ended = terminate.end_processes(ctx, [subject.run for subject in subjects])
@@ -183,9 +209,7 @@ def _exists(ctx: Context, ref: SessionRef) -> bool:
     return recorded or ctx.find_reachable_pane(ref) is not None
 
 
-def _finish_kill(
-    ctx: Context, subject: _KillTarget, ended: terminate.TerminationReport, reason: str
-) -> SessionKillReport:
+def _finish_kill(ctx: Context, subject: _KillTarget, ended: terminate.TerminationReport, reason: str) -> _SessionEnd:
     ref = subject.ref
     count = ended.count(subject.run)
     found = subject.pane is not None or count > 0
@@ -213,7 +237,7 @@ def _finish_kill(
     )
     if not error:
         session_folder.remove_locks(ref)
-    return SessionKillReport(
+    return _SessionEnd(
         ref=ref,
         found=found,
         processes=count,

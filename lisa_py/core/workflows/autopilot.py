@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import handoff
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
@@ -272,14 +273,13 @@ class _AutopilotRunner:
     def _cleanup(self) -> CleanupStepResult:
         ref = self._ref()
         killed = kill.kill_session(self._ctx, ref)
-        found = CleanupStepResult(
-            session=ref.session,
+        found = copy_fields(
+            killed,
+            CleanupStepResult,
             ok=not killed.errors,
-            found=killed.target.found,
-            project_root=ref.project.root,
-            processes=killed.target.processes,
-            descendants=tuple(outcome.ref.session for outcome in killed.descendants),
-            errors=tuple(killed.errors) or UNSET,
+            processes=killed.processes or 0,
+            descendants=killed.descendants or (),
+            errors=killed.errors or UNSET,
         )
         if killed.errors:
             raise AutopilotStepError("session_kill_failed", "; ".join(killed.errors), 1, found)

@@ -257,7 +257,7 @@ class _SmokeRunner:
         errors: list[str] = []
         for ref in reversed(self._refs):
             try:
-                errors += kill.kill_session(self._ctx, ref).errors
+                errors += kill.kill_session(self._ctx, ref).errors or ()
             except LisaError as problem:
                 errors.append(f"{ref.session}: {problem.message}")
         return tuple(errors)
