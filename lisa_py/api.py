@@ -143,9 +143,11 @@ class Lisa:
             height=height,
         )
         spawned = spawn_session(self._ctx, request)
-        for warning in filter(None, (spawned.oauth_warning, *spawned.warnings)):
+        if spawned.oauth_warning:
+            self._ctx.warn(spawned.oauth_warning)
+        for warning in spawned.warnings or ():
             self._ctx.warn(warning)
-        return Session(self._ctx, spawned.spawn_plan.ref)
+        return self.session(spawned.session)
 
     def session(self, name: str) -> Session:
         """Return a handle on the session of this name, which need not exist. Raise LisaError(invalid_session_name)."""

@@ -9,8 +9,9 @@ import psutil
 from lisa_py.contract.records import Event
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle.launch import LaunchRequest
-from lisa_py.core.lifecycle.spawn import SpawnReport, spawn_session
+from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.core.lifecycle.spawn_result import SpawnResult
 from lisa_py.host.tmux import Pane
 from lisa_py.store import events, session_records
 from lisa_py.store.paths import SessionRef
@@ -30,7 +31,7 @@ class Fleet:
 
     def spawn(
         self, name: str, command: str = "exec sleep 600", *, mode: str = "interactive", root: str = ""
-    ) -> SpawnReport:
+    ) -> SpawnResult:
         request = LaunchRequest(agent="claude", mode=mode, command=command)
         return spawn_session(self.ctx, SpawnRequest(launch=request, session=name, project_root=root))
 

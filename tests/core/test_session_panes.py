@@ -186,7 +186,7 @@ def test_taken_socket_is_left_to_its_new_server(stage: SessionHarness) -> None:
     assert stage.lisa("spawn", "--command", "true").json["errorCode"] == "session_already_exists"
     assert processes.is_running(pid, 0)
     assert find_server_pid(tmux_server) == new_server
-    assert kill.kill_session(stage.ctx, stage.ref).target.found
+    assert kill.kill_session(stage.ctx, stage.ref).found
     assert not processes.is_running(pid, 0)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
-from lisa_py.contract.answer import Answer
+from lisa_py.contract import objective as contract_objective
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.quoting import quote
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment, kill, launch, session_files, startup, terminate
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
+from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import send
 from lisa_py.host import files, processes
 from lisa_py.host.tmux import Pane
@@ -22,10 +23,9 @@ from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.session_records import EndRecord
 
 
-class SpawnReport(Struct, frozen=True, kw_only=True):
-    """A started session."""
+class _Start(Struct, frozen=True, kw_only=True):
+    """A started session, as far as it is known."""
 
-    spawn_plan: SpawnPlan
     meta: SessionMeta
     command: str
     """The command line that runs, without what lisa adds for itself."""
@@ -35,13 +35,10 @@ class SpawnReport(Struct, frozen=True, kw_only=True):
     """Its output, if it has ended."""
     prompt_sent: bool | None = None
     """True if a prompt too long for the command line was accepted; None: no such prompt."""
-    oauth_warning: str = ""
     warnings: tuple[str, ...] = ()
-    replaced: bool = False
-    """A session of this name was killed first."""
 
 
-def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
+def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnResult:
     """Create the session and return once its command runs (or has run).
 
     Of several callers with one name one succeeds, the others get session_already_exists. A failure leaves only an
@@ -63,7 +60,7 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnReport:
     if plan.all_hashes:
         terminate.clean_other_projects(ctx, plan.ref)
     _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
-    return msgspec.structs.replace(spawned, replaced=replaced)
+    return msgspec.structs.replace(spawned, replaced=replaced or UNSET)
 
 
 def _kill_former(ctx: Context, plan: SpawnPlan) -> bool:
@@ -73,7 +70,7 @@ def _kill_former(ctx: Context, plan: SpawnPlan) -> bool:
         raise LisaError(
             "session_kill_failed", f"{plan.name} was not replaced: {'; '.join(report.errors)}", session=plan.name
         )
-    return report.target.found
+    return report.found
 
 
 class _SpawnAttempt:
@@ -86,7 +83,7 @@ class _SpawnAttempt:
         self._pane: Pane | None = None
         self._token = TokenReservation()
 
-    def run(self) -> SpawnReport:
+    def run(self) -> SpawnResult:
         ctx, plan = self._ctx, self._plan
         try:
             spawned = self._start()
@@ -96,9 +93,38 @@ class _SpawnAttempt:
             self._undo(problem)
             raise
         self._record_event("spawned", "active", "spawn_success")
-        return spawned
+        return self._build_result(spawned)
 
-    def _start(self) -> SpawnReport:
+    def _build_result(self, spawned: _Start) -> SpawnResult:
+        plan, meta = self._plan, spawned.meta
+        return SpawnResult(
+            session=plan.name,
+            agent=meta.agent,
+            mode=meta.mode,
+            lane=plan.lane,
+            nested_policy=plan.start.nested_policy,
+            nesting_intent=plan.start.nesting_intent,
+            run_id=plan.run_id,
+            project_root=meta.project_root,
+            socket_path=meta.socket_path,
+            command=launch.abbreviate_prompt(spawned.command, plan.start.launch.prompt),
+            pane_pid=meta.pane_pid,
+            agent_session_id=meta.agent_session_id or UNSET,
+            prompt_sent=UNSET if spawned.prompt_sent is None else spawned.prompt_sent,
+            exit_code=UNSET if spawned.end is None else spawned.end.code,
+            output=UNSET if spawned.end is None else spawned.output,
+            warnings=spawned.warnings or UNSET,
+            hooks=meta.hooks,
+            parent_session=plan.parent or UNSET,
+            agent_version=meta.agent_version or UNSET,
+            oauth_token_id=meta.oauth_token_id or UNSET,
+            oauth_warning=self._token.warning or UNSET,
+            objective=contract_objective.from_record(plan.objective),
+            nested_detection=plan.start.effective_detection(),
+            notes=meta.notes or UNSET,
+        )
+
+    def _start(self) -> _Start:
         ctx, plan = self._ctx, self._plan
         if plan.start.agent.oauth_variable and files.exists(oauth_tokens.path(ctx.settings)):
             self._token = oauth_tokens.reserve(ctx.settings, ctx.clock.now(), plan.run_id)
@@ -115,14 +141,14 @@ class _SpawnAttempt:
         meta = self._open_pane(meta)
         start_seconds = startup.wait_for_start(ctx, plan.server, plan.ref, plan.run_id)
         spawned = self._check_early_end(
-            SpawnReport(spawn_plan=plan, meta=meta, command=prepared.plan.command, oauth_warning=self._token.warning),
+            _Start(meta=meta, command=prepared.plan.command),
             start_seconds,
         )
         if spawned.end is None and not plan.start.custom:
             spawned = self._check_place(spawned)
         return self._send_prompt(spawned) if prepared.plan.send_prompt and spawned.end is None else spawned
 
-    def _check_place(self, spawned: SpawnReport) -> SpawnReport:
+    def _check_place(self, spawned: _Start) -> _Start:
         """Record where the agent keeps its files if not where the caller's would, and warn of another folder."""
         plan, meta = self._plan, spawned.meta
         place = startup.find_agent_place(self._ctx, plan.ref, plan.start.agent, meta)
@@ -159,7 +185,7 @@ class _SpawnAttempt:
         session_records.write_meta(plan.ref, meta)
         return meta
 
-    def _check_early_end(self, spawned: SpawnReport, start_seconds: float) -> SpawnReport:
+    def _check_early_end(self, spawned: _Start, start_seconds: float) -> _Start:
         """Raise LisaError(spawn_early_exit) if the agent itself fails at once.
 
         A custom command that fails at once has run: its session reports the exit code.
@@ -184,7 +210,7 @@ class _SpawnAttempt:
             output=output,
         )
 
-    def _send_prompt(self, spawned: SpawnReport) -> SpawnReport:
+    def _send_prompt(self, spawned: _Start) -> _Start:
         """Send a prompt too long for the command line; the session stays even if it is not accepted."""
         text = self._plan.start.launch.prompt
         try:
@@ -243,18 +269,7 @@ SECRET_PLACEHOLDER = "[managed-by-lisa]"
 """Placeholder for a secret in the environment."""
 
 
-class SpawnPreview(Struct, frozen=True, kw_only=True):
-    """A spawn that was not executed."""
-
-    spawn_plan: SpawnPlan
-    shown: launch.ShownLaunch
-    startup_command: str
-    env: Mapping[str, str]
-    token: TokenReservation
-    """The pool token it would get, without its secret."""
-
-
-def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnPreview:
+def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnDryRunResult:
     """Check and plan a spawn; raise the errors of the spawn up to its first action."""
     plan = plan_spawn(ctx, request)
     if not request.replace:
@@ -266,60 +281,27 @@ def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnPreview:
     )
     secret = {agent.oauth_variable: SECRET_PLACEHOLDER} if token.id else {}
     command = startup.supervisor_command(plan.ref, plan.run_id, plan.mode)
-    return SpawnPreview(
-        spawn_plan=plan,
-        shown=launch.show_launch(ctx, plan.start, plan.ref.project.root),
-        startup_command=" ".join(quote(word) for word in command),
-        env={**routing, **secret},
-        token=token,
-    )
-
-
-class SpawnSummary(Answer):
-    """A started session; commands add their own fields."""
-
-    session: str
-    agent: str
-    mode: str
-    lane: str
-    nested_policy: str
-    nesting_intent: str
-    run_id: str
-    """Run id of the session: one start of its agent."""
-    project_root: str
-    socket_path: str
-    command: str
-    """Command line of the agent; the size in place of a prompt over 200 characters."""
-    pane_pid: int
-    agent_session_id: str | UnsetType = UNSET
-    prompt_sent: bool | UnsetType = UNSET
-    """For a prompt too long for a command line: True if the agent accepted it."""
-    exit_code: int | UnsetType = UNSET
-    """Exit code of a command that has already ended; status and capture still work."""
-    output: str | UnsetType = UNSET
-    replaced: bool | UnsetType = UNSET
-    """True if a session of this name was killed first (--replace)."""
-    warnings: tuple[str, ...] | UnsetType = UNSET
-
-
-def summarize_spawn(report: SpawnReport) -> SpawnSummary:
-    plan, meta = report.spawn_plan, report.meta
-    return SpawnSummary(
+    shown = launch.show_launch(ctx, plan.start, plan.ref.project.root)
+    return SpawnDryRunResult(
         session=plan.name,
-        agent=meta.agent,
-        mode=meta.mode,
+        agent=agent.name,
+        mode=plan.mode,
         lane=plan.lane,
+        model=plan.start.launch.model,
         nested_policy=plan.start.nested_policy,
         nesting_intent=plan.start.nesting_intent,
         run_id=plan.run_id,
-        project_root=meta.project_root,
-        socket_path=meta.socket_path,
-        command=launch.abbreviate_prompt(report.command, plan.start.launch.prompt),
-        pane_pid=meta.pane_pid,
-        agent_session_id=meta.agent_session_id or UNSET,
-        prompt_sent=UNSET if report.prompt_sent is None else report.prompt_sent,
-        exit_code=UNSET if report.end is None else report.end.code,
-        output=UNSET if report.end is None else report.output,
-        replaced=report.replaced or UNSET,
-        warnings=report.warnings or UNSET,
+        project_root=plan.ref.project.root,
+        command=shown.command,
+        startup_command=" ".join(quote(word) for word in command),
+        socket_path=plan.server.socket,
+        width=plan.width,
+        height=plan.height,
+        env={**routing, **secret},
+        parent_session=plan.parent or UNSET,
+        oauth_token_id=token.id or UNSET,
+        oauth_warning=token.warning or UNSET,
+        objective=contract_objective.from_record(plan.objective),
+        nested_detection=plan.start.effective_detection(),
+        notes=shown.notes or UNSET,
     )

@@ -14,8 +14,8 @@ from lisa_py.core.context import Context
 from lisa_py.core.handoff import handoff
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
 from lisa_py.core.lifecycle import kill, launch, names, spawn
-from lisa_py.core.lifecycle.spawn import SpawnReport, summarize_spawn
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.core.lifecycle.spawn_result import SpawnResult
 from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest
 from lisa_py.core.output.events import EventReader
@@ -169,12 +169,9 @@ class _AutopilotRunner:
         except BaseException:
             self._session = options.session
             raise
-        objective = spawned.spawn_plan.objective
-        return SpawnStepResult(
-            **msgspec.structs.asdict(summarize_spawn(spawned)), objective=objective.id if objective else UNSET
-        )
+        return copy_fields(spawned, SpawnStepResult, objective=spawned.objective.id if spawned.objective else UNSET)
 
-    def _spawn_session(self, session: str) -> SpawnReport:
+    def _spawn_session(self, session: str) -> SpawnResult:
         options = self._options
         request = SpawnRequest(
             launch=launch.LaunchRequest(

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.core.handoff.handoff import Handoff
-from lisa_py.core.lifecycle.spawn import SpawnSummary
+from lisa_py.core.lifecycle.spawn_result import SpawnSummary
 from lisa_py.core.workflows.monitor_report import MonitorResult
 
 STEPS = ("spawn", "monitor", "capture", "handoff", "cleanup")

@@ -131,7 +131,7 @@ class _DemoRunner:
             agent=self._agent, mode=demo_agent.mode, prompt=demo_agent.prompt, skip_permissions=False, trust=False
         )
         spawned = spawn_session(self._ctx, SpawnRequest(launch=wanted, session=f"lisa-demo-{demo_agent.role}"))
-        self._refs[demo_agent.role] = spawned.spawn_plan.ref
+        self._refs[demo_agent.role] = self._ctx.ref(spawned.session, spawned.project_root)
         self._refresh()
 
     def _watch(self) -> None:

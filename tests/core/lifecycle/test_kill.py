@@ -206,7 +206,7 @@ def test_a_supervisor_that_lost_its_terminal_writes_nothing_afterwards(fleet: Fl
     for _ in range(3):
         spawned = fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
         fleet.wait_for_file("deaf")
-        os.kill(spawned.meta.pane_pid, signal.SIGKILL)
+        os.kill(spawned.pane_pid, signal.SIGKILL)
         kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
         assert fleet.files("lisa-x") == ["events.jsonl"]
         assert fleet.find_processes(str(fleet.folder("lisa-x"))) == []

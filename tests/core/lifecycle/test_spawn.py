@@ -56,22 +56,22 @@ def test_every_command_ends_in_the_right_state(fleet: Fleet, command: str, state
 
 def test_scenario_12_killing_the_supervisor_is_a_crash(fleet: Fleet) -> None:
     spawned = fleet.spawn("lisa-x", "trap '' HUP; sleep 600")
-    os.kill(spawned.meta.pane_pid, signal.SIGKILL)
+    os.kill(spawned.pane_pid, signal.SIGKILL)
     wait_until(lambda: status_reader.read_status(fleet.ctx, fleet.ref("lisa-x")).session_state == "crashed", timeout=8)
 
 
 def test_scenario_33_a_pane_killed_by_a_signal_has_crashed(fleet: Fleet) -> None:
     spawned = fleet.spawn("lisa-x")
-    for process in psutil.Process(spawned.meta.pane_pid).children(recursive=True):
+    for process in psutil.Process(spawned.pane_pid).children(recursive=True):
         process.kill()
-    os.kill(spawned.meta.pane_pid, signal.SIGKILL)
+    os.kill(spawned.pane_pid, signal.SIGKILL)
     wait_until(lambda: (pane := fleet.pane("lisa-x")) is None or pane.dead)
     assert status_reader.read_status(fleet.ctx, fleet.ref("lisa-x")).session_state == "crashed"
 
 
 def test_success_means_that_the_command_has_started(fleet: Fleet) -> None:
     spawned = fleet.spawn("lisa-x")
-    assert session_records.read_start(fleet.ref("lisa-x")) == (spawned.spawn_plan.run_id, spawned.meta.pane_pid)
+    assert session_records.read_start(fleet.ref("lisa-x")) == (spawned.run_id, spawned.pane_pid)
     assert fleet.pane("lisa-x") is not None
 
 
@@ -82,7 +82,7 @@ def test_a_project_may_lie_anywhere(fleet: Fleet, name: str) -> None:
     spawned = fleet.spawn("lisa-x", "pwd -P >here; exec sleep 600", root=str(root))
     wait_until(lambda: (root / "here").exists() and (root / "here").read_text())
     assert (root / "here").read_text() == f"{root}\n"
-    assert spawned.meta.project_root == str(root)
+    assert spawned.project_root == str(root)
 
 
 def test_a_very_deep_project_is_its_own_one(fleet: Fleet) -> None:
@@ -141,7 +141,7 @@ def test_forty_parallel_spawns_on_a_cold_server_all_come_up(fleet: Fleet) -> Non
     with ThreadPoolExecutor(20) as pool:
         spawned = list(pool.map(lambda n: fleet.spawn(f"lisa-{n:02}"), range(40)))
     assert fleet.names() == [f"lisa-{n:02}" for n in range(40)]
-    assert len({each.spawn_plan.run_id for each in spawned}) == 40
+    assert len({each.run_id for each in spawned}) == 40
     socket = fleet.ctx.project().socket
     assert [process.name() for process in fleet.find_processes(socket)] == ["tmux: server"]
 
@@ -154,7 +154,7 @@ def test_after_a_crash_of_tmux_the_name_is_free(fleet: Fleet) -> None:
     agent = int(fleet.wait_for_file("old"))
     os.kill(find_server_pid(fleet.ctx.tmux(fleet.ctx.project())), signal.SIGKILL)
     new = fleet.spawn("lisa-x")
-    assert new.spawn_plan.run_id != old.spawn_plan.run_id
+    assert new.run_id != old.run_id
     assert not processes.is_running(agent, 0)
     assert session_records.read_end(fleet.ref("lisa-x")) is None
 
@@ -168,7 +168,7 @@ def test_agent_that_outlives_tmux_ends_only_by_replace(fleet: Fleet) -> None:
     assert orphan.is_running()
     words = ("session", "spawn", "--session", "lisa-x", "--command", "sleep 600", "--replace", "--json")
     new = fleet.machine.lisa(*words).json
-    assert (new["replaced"], new["runId"] == old.spawn_plan.run_id) == (True, False)
+    assert (new["replaced"], new["runId"] == old.run_id) == (True, False)
     assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
     assert session_records.read_end(fleet.ref("lisa-x")) is None
 
