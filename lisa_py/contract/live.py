@@ -88,7 +88,7 @@ class UsagePayload(Struct, frozen=True, kw_only=True):
     model: str | UnsetType = UNSET
 
 
-class DialogChoice(Struct, frozen=True):
+class ChoicePayload(Struct, frozen=True):
     """One choice of a dialog."""
 
     number: int
@@ -104,7 +104,7 @@ class DialogPayload(Struct, frozen=True, kw_only=True):
     tool_use_id: str | UnsetType = UNSET
     tool_name: str | UnsetType = UNSET
     tool_input: Any = UNSET
-    choices: tuple[DialogChoice, ...] = ()
+    choices: tuple[ChoicePayload, ...] = ()
 
 
 class SessionEndPayload(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import (
     FRAME_TYPES,
     AssistantPayload,
-    DialogChoice,
+    ChoicePayload,
     DialogPayload,
     ErrorPayload,
     LiveFrame,
@@ -116,7 +116,7 @@ def build_dialog(status: Status, choices: Sequence[ScreenChoice], call: OpenCall
         tool_use_id=call.id if call is not None and is_about_call else UNSET,
         tool_name=call.name if call is not None and is_about_call else UNSET,
         tool_input=call.input if call is not None and is_about_call else UNSET,
-        choices=tuple(DialogChoice(choice.number, choice.text) for choice in choices),
+        choices=tuple(ChoicePayload(choice.number, choice.text) for choice in choices),
     )
 
 
