@@ -43,6 +43,8 @@ CLAUDE = {
     "mcp-list": NONE,
     "agents-view": AGENTS_VIEW,
     "agents-view-draft": AGENTS_VIEW,
+    "agents-view-reply": AGENTS_VIEW,
+    "history-entry": Composer("holds", "[fake text first]"),
     "2.1.197-idle": EMPTY,
     "2.1.197-draft": Composer("holds", "delete the old branch but only if"),
     "2.1.197-bash-mode-text": SHELL,
@@ -52,6 +54,9 @@ CLAUDE = {
     "2.1.197-draft-two-lines": TWO_LINES,
     "2.1.197-busy-draft": Composer("holds", "next thing"),
     "2.1.197-busy-queued": EMPTY,
+    "2.1.197-agents-view": AGENTS_VIEW,
+    "2.1.197-agents-view-group": AGENTS_VIEW,
+    "2.1.197-history-entry": Composer("holds", "[fake text first]"),
     "2.1.197-vim-normal-draft": Composer("holds", "abc def"),
 }
 CODEX = {
@@ -69,6 +74,7 @@ CODEX = {
     "busy-empty": EMPTY,
     "busy-draft": Composer("holds", "next thing"),
     "model-picker": NONE,
+    "rewind": NONE,
 }
 
 
@@ -90,9 +96,8 @@ def test_every_recorded_screen_is_expected(agent: str) -> None:
     assert {path.stem for path in (SCREENS / agent).glob("*.ansi")} == set(expected)
 
 
-@pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_list_of_choices_is_a_dialog(agent: str) -> None:
-    name = {"claude": "mcp-list", "codex": "model-picker"}[agent]
+@pytest.mark.parametrize(("agent", "name"), [("claude", "mcp-list"), ("codex", "model-picker"), ("codex", "rewind")])
+def test_list_in_place_of_the_box_is_a_dialog(agent: str, name: str) -> None:
     found = agents.get(agent).read_screen(styled.split_faint(screen(agent, name))[0])
     assert found is not None and (found.state, found.waiting_for) == ("waiting", "dialog")
 

@@ -42,7 +42,7 @@ _CONFIRM = re.compile(
     r"Enter to (?:confirm|select|stay)|Esc to (?:cancel|exit|close|go back|reject|skip|clear)"
     r"|Space to select|↑/↓ to navigate"
 )
-_RULE = re.compile(r"^[─▔━]{8,}")
+_RULE = re.compile(r"^[─▔━]{8,}|^─{3} \S.{0,60} ─{8,}")  # 2.1.332 titles that of an earlier prompt
 _CHOICE = re.compile(r"^\s*❯\s+\d+\.\s")
 _TAB = re.compile(r"^\s*(?:← )?\s*[☐☒✔] \S")
 DETAIL_LIMIT = 120
@@ -60,7 +60,10 @@ _INTERRUPTED = "⎿  Interrupted"
 _INPUT = re.compile(r"^\s*[❯!](?: |$)")
 _MODES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"Claude Code (?:is|has been) suspended"), "that claude is suspended (kill -CONT resumes it)"),
-    (re.compile(r"\benter to (?:create|return)\b"), "the agents view, whose box starts other sessions"),
+    (
+        re.compile(r"\benter to (?:create|return|open|collapse|expand)\b|ctrl\+x to (?:delete|remove)\b"),
+        "the agents view, whose box starts other sessions",
+    ),
     (re.compile(r"\bsearch prompts:"), "the history search"),
     (re.compile(r"Showing detailed transcript"), "the transcript view"),
 )

@@ -83,7 +83,7 @@ def _last_flush_row(lines: list[str], pattern: re.Pattern[str]) -> int:
 def find_dialog(lines: list[str]) -> AgentReport | None:
     """Return the dialog or overlay in place of the input box, recognised by the keys in its last lines."""
     last = "\n".join(lines[-2:])
-    if not _FOOTER.search(last) or _IDLE_HINTS.search(last) or any(map(_INPUT.match, lines[-4:])):
+    if not _FOOTER.search(last) or _IDLE_HINTS.search(last) or _input_row(lines) >= max(0, len(lines) - 4):
         return None
     region = lines[_dialog_start(lines) :]
     text = "\n".join(region)
