@@ -427,6 +427,11 @@ def hooks_transcript(view: View) -> str:
     return next((path for path in paths if isinstance(path, str) and path), "")
 
 
+def needs_leading_space(text: str) -> bool:
+    """Return True for words that claude and codex would run in a shell (`!`) or refuse as a command without a name."""
+    return text.startswith("!") or (text.startswith("/") and text[1:2] != "/" and not text[1:2].isalpha())
+
+
 def split_arguments(agent_args: str) -> list[str]:
     return agent_args.split()
 

@@ -216,6 +216,13 @@ def test_other_attachments_are_not_the_image_path(home: ClaudeHome, text: str, s
     assert evidence(home, text, frames=(Frame(kind="user", at=NOW - 4, text=seen),)).source == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "prefix"), [("/ x", " "), ("/1 x", " "), ("//x", ""), ("/cost", ""), ("/tmp/x y", "")]
+)
+def test_slash_without_a_name_is_typed_as_words(home: ClaudeHome, text: str, prefix: str) -> None:
+    assert how(home, text).prefix == prefix
+
+
 def test_enter_after_an_image_path_waits_for_the_attachment(home: ClaudeHome) -> None:
     assert how(home, "/tmp/x.png").wait_for_echo
     assert not how(home, "/tmp/x.txt").wait_for_echo

@@ -245,3 +245,20 @@ def test_a_record_without_a_readable_time_has_none(stamp: Any) -> None:
 )
 def test_errors_have_one_kind_whatever_words_they_come_in(name: str, status: Any, words: str, kind: str) -> None:
     assert classify_error(name, status, words) == kind
+
+
+def test_a_long_answer_is_read_to_its_end() -> None:
+    words = "word " * 100_000 + "the conclusion"
+    answer = frames(assistant(text(words)))[0]
+    assert answer.text == words
+
+
+@pytest.mark.parametrize("version", ["2.1.332", "2.1.197"])
+def test_refusals_are_marked_with_their_kind(version: str) -> None:
+    found = [(frame.reason, frame.text[:16]) for frame in recorded_frames(f"refused-{version}") if frame.reason]
+    assert found == [
+        ("prompt_blocked", "UserPromptSubmit"),
+        ("prompt_blocked", "UserPromptSubmit"),
+        ("prompt_blocked", "Operation stoppe"),
+        ("command_unknown", "Unknown command:"),
+    ]

@@ -35,6 +35,11 @@ def test_single_word_that_opens_a_list_moves_a_line_up(text: str) -> None:
     assert prepare_input(text) == InputPlan(before_paste=("C-j",), before_enter=("C-a", "C-a"))
 
 
+@pytest.mark.parametrize(("text", "prefix"), [("/ x", " "), ("/1 x", " "), ("/", " "), ("/status", ""), ("/a/b", "")])
+def test_slash_without_a_name_is_typed_as_words(text: str, prefix: str) -> None:
+    assert prepare_input(text).prefix == prefix
+
+
 def test_a_text_with_a_bang_is_no_shell_command() -> None:
     assert prepare_input("!rm -rf build") == InputPlan(prefix=" ")
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -262,6 +263,27 @@ def write_prompt_hook(machine: LisaHost) -> str:
     return str(path)
 
 
+CODEX_HOOK = """
+[[hooks.UserPromptSubmit]]
+[[hooks.UserPromptSubmit.hooks]]
+type = "command"
+command = "{}"
+"""
+
+
+def test_codex_prompt_blocked_by_a_hook_is_not_delivered(machine: LisaHost, api: FakeModelApi) -> None:
+    stage = LiveSessionHarness(machine, api, "codex")
+    config = Path(stage.agent_home.env["CODEX_HOME"]) / "config.toml"
+    config.write_text(config.read_text() + CODEX_HOOK.format(write_prompt_hook(machine)))
+    refused = stage.begin("", "--agent-args", "--dangerously-bypass-hook-trust").send("this is FORBIDDEN")
+    assert (refused.code, refused.json["errorCode"]) == (1, "prompt_blocked_by_hook"), refused
+    assert (refused.json["delivered"], refused.json["error"]) == (False, "not today")
+    status = stage.status()
+    assert (status.classification_reason, status.signals.transcript_turn_complete) == ("prompt_not_taken", False)
+    assert stage.send("[fake text allowed]").json["delivered"] is True
+    stage.wait_for_text("allowed")
+
+
 @pytest.mark.parametrize("version", [pin.version for pin in pins(older=True) if pin.agent == "claude"])
 def test_prompt_blocked_by_a_hook_is_not_delivered(machine: LisaHost, api: FakeModelApi, version: str) -> None:
     hook = {"type": "command", "command": write_prompt_hook(machine)}
@@ -281,7 +303,7 @@ def test_unknown_command_is_refused_and_leaves_the_box(stage: LiveSessionHarness
     refused = stage.begin().send("/reviw the last commit")
     assert (refused.code, refused.json["errorCode"]) == (1, "command_unknown"), refused
     assert "/reviw" in refused.json["error"]
-    for text in ("/tmp/x is a path", "next"):
+    for text in ("/tmp/x is a path", "/1 is no command", "/ neither", "next"):
         assert stage.send(text).json["delivered"] is True
         wait_until(lambda text=text: came(stage, text))
         stage.wait_until_idle()

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from lisa_py.agents._claude import session, transcript
-from lisa_py.agents.base import Acceptance, Binding, InputPlan, View
+from lisa_py.agents.base import Acceptance, Binding, InputPlan, View, needs_leading_space
 from lisa_py.contract.frames import REFUSALS, Frame
 from lisa_py.host import files
 from lisa_py.terminal import invisible
@@ -61,7 +61,7 @@ def prepare_input(text: str, view: View) -> InputPlan:
     slow_paste = view.meta.agent_version.startswith(SLOW_PASTE_VERSION)
     return InputPlan(
         # else the text runs as a shell command, unasked; a separate key can come too late (2.1.197)
-        prefix=" " if text.startswith("!") else "",
+        prefix=" " if needs_leading_space(text) else "",
         before_enter=("C-a",) if ends_in_backslash else (),
         settle_seconds=SETTLE_SECONDS if just_started else PASTE_SETTLE_SECONDS if slow_paste else 0.0,
         # a path of an image is read first; an Enter before the attachment shows is lost (2.1.332)

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from lisa_py.agents._codex import screen
 from lisa_py.agents._codex.session import open_threads, session_config_folder, thread_created_at
-from lisa_py.agents.base import Acceptance, Binding, InputPlan, View
+from lisa_py.agents.base import Acceptance, Binding, InputPlan, View, needs_leading_space
 from lisa_py.contract.frames import Frame
 from lisa_py.host import files
 
@@ -35,8 +35,8 @@ def clear_keys(draft: str) -> tuple[str, ...]:
 
 def prepare_input(text: str, view: View) -> InputPlan:
     """Return how to type a text: a bracketed paste and Enter work at every size, also for slash commands."""
-    # else it runs as a shell command, without sandbox and approval
-    lead = " " if text.startswith("!") else ""
+    # else it runs as a shell command, without sandbox and approval, or is refused as an unknown command
+    lead = " " if needs_leading_space(text) else ""
     word = _OPENS_COMPLETIONS.search(text)
     if word is None:
         return InputPlan(prefix=lead)
