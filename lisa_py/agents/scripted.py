@@ -8,6 +8,7 @@ AGENT. Nothing else has to be registered.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,6 +36,7 @@ from lisa_py.contract.quoting import quote, quote_posix
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
 from lisa_py.host.processes import Process
+from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 from lisa_py.terminal.layout import INTERRUPTIBLE, Layout
 
@@ -242,6 +244,11 @@ class ScriptedAgent(Agent):
 
     def clear_keys(self, draft: str) -> tuple[str, ...]:
         return ("C-u",)
+
+    def read_question(self, screen: str) -> str:
+        lines = screen.split("\n")
+        echo = max((at for at, line in enumerate(lines) if re.match(r"❯ (?!\d+\. )\S", line)), default=-1)
+        return terminal_choices.read_question(lines[echo + 1 :], self.find_choices(screen))
 
     def find_acceptance(self, text: str, since: float, view: View, binding: Binding) -> Acceptance:
         body, joined = text.strip(), ""

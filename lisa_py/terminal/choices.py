@@ -25,6 +25,7 @@ _NUMBERED = re.compile(r"^ *(\d+)\. +(\S.*)$")
 _CHOICE_PREFIX = re.compile(r"^\s*(?:[❯›>]\s+)?(?:\d+\.\s+)?(?:\[.\]\s*)?")
 _MAX_GAP = 12
 """Rows of wrapped text and descriptions between two choices (codex 0.171 repeats a long command in one)."""
+_QUESTION_LINES = 40
 _ALWAYS = re.compile(r"always|don.t ask|do not ask|trust all|this session", re.IGNORECASE)
 _NO = re.compile(r"(no|deny|reject|decline|cancel|back|stay|continue without)\b", re.IGNORECASE)
 _LEAVE = re.compile(r"(exit|quit|leave)\b", re.IGNORECASE)
@@ -52,7 +53,7 @@ def read_question(lines: Sequence[str], choices: Sequence[ScreenChoice]) -> str:
         return ""
     rows = (at for at, line in enumerate(lines) if _CHOICE_PREFIX.sub("", line).strip() == choices[0].text)
     above = (" ".join(line.split()) for line in lines[: next(rows, 0)] if not layout.is_mark(line))
-    return "\n".join(line for line in above if any(map(str.isalnum, line)))
+    return "\n".join([line for line in above if any(map(str.isalnum, line))][-_QUESTION_LINES:])
 
 
 def _numbered_choices(lines: Sequence[str], at: int, number: int) -> tuple[ScreenChoice, ...]:

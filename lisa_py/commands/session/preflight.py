@@ -35,6 +35,16 @@ class PreflightResult(Answer):
     error_code: str | UnsetType = UNSET
 
 
+class MinimalPreflightResult(Answer):
+    ok: bool
+    missing: tuple[str, ...]
+    """Programs that are not installed."""
+    failed: tuple[str, ...]
+    """Checks of the machine and of lisa that failed."""
+    model_check: ModelCheck | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+
+
 def run(args: PreflightOptions, ctx: Context) -> PreflightResult:
     report = preflight.run(ctx, args)
     build_info = read_build(ctx.settings)
@@ -82,11 +92,25 @@ def _format_model_checks(answer: PreflightResult) -> Iterator[str]:
             yield f"auto_model_attempt: {'ok' if attempt.ok else 'fail'} model={attempt.model} detail={attempt.detail}"
 
 
+def minimize(answer: PreflightResult, args: PreflightOptions) -> MinimalPreflightResult:
+    return MinimalPreflightResult(
+        ok=answer.ok,
+        missing=tuple(check.name for check in answer.environment.checks if not check.available),
+        failed=(
+            *(check.name for check in answer.machine if not check.ok),
+            *(check.name for check in answer.contracts if not check.ok),
+        ),
+        model_check=answer.model_check,
+        error_code=answer.error_code,
+    )
+
+
 COMMAND = Command(
     args=PreflightOptions,
     answer=PreflightResult,
     run=run,
     text=text,
+    min=minimize,
     exit_code=lambda answer: 0 if answer.ok else 1,
     errors=(
         "session_preflight_failed",

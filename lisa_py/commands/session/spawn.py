@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import (
@@ -54,6 +55,11 @@ class Args(Struct, kw_only=True):
     dry_run: Annotated[bool, Flag(help="checks and command line only; no session")] = False
 
 
+class MinimalSpawnResult(Answer):
+    session: str
+    notes: tuple[str, ...] | UnsetType = UNSET
+
+
 def run(args: Args, ctx: Context) -> SpawnResult | SpawnDryRunResult:
     request = _build_request(args, ctx)
     hidden = () if args.detect_nested else ("nested_detection",)
@@ -96,6 +102,10 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
     )
 
 
+def minimize(answer: SpawnResult | SpawnDryRunResult, args: Args) -> MinimalSpawnResult:
+    return MinimalSpawnResult(session=answer.session, notes=answer.notes)
+
+
 def text(answer: SpawnResult | SpawnDryRunResult, args: Args) -> str:
     if isinstance(answer, SpawnDryRunResult):
         return f"{answer.session}\ndry-run socket: {answer.socket_path}\ndry-run command: {answer.command}"
@@ -107,6 +117,7 @@ COMMAND = Command(
     answer=SpawnResult | SpawnDryRunResult,
     run=run,
     text=text,
+    min=minimize,
     errors=(
         *launch.ERRORS,
         "agent_command_build_failed",
