@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lisa_py.core.handoff.packet import Packet as Packet
     from lisa_py.core.output.capture_request import CaptureResult as CaptureResult
     from lisa_py.core.output.conversation import Message as Message
-    from lisa_py.core.send.send import SendResult as SendResult
+    from lisa_py.core.send.result import SendResult as SendResult
     from lisa_py.core.wait.monitor import MonitorSummary as MonitorSummary
     from lisa_py.core.wait.monitor import Poll as Poll
     from lisa_py.host.cancellation import Cancellation as Cancellation
@@ -33,7 +33,7 @@ _MODULES = {
     "LisaError": "contract.errors",
     "TmuxUnavailable": "contract.errors",
     "Status": "contract.status",
-    "SendResult": "core.send.send",
+    "SendResult": "core.send.result",
     "CaptureResult": "core.output.capture_request",
     "Message": "core.output.conversation",
     "Handoff": "core.handoff.handoff",

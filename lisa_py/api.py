@@ -57,7 +57,8 @@ from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
 from lisa_py.core.output.conversation import Message
 from lisa_py.core.output.events import EventReader
-from lisa_py.core.send.send import SendPayload, SendResult, send_payload
+from lisa_py.core.send.result import SendResult
+from lisa_py.core.send.send import SendPayload, send_payload
 from lisa_py.core.status import status_reader
 from lisa_py.core.wait.monitor import MonitorSummary, Poll, iterate_polls, run_monitor
 from lisa_py.core.wait.stop_rules import StopRules, check_rules

@@ -8,7 +8,7 @@ from lisa_py.contract.command import Command
 from lisa_py.contract.flags import Answer, Enter, Force, Keys, ProjectRoot, ReplaceDraft, Session, Text, TextFile
 from lisa_py.core.context import Context
 from lisa_py.core.send import result, send, send_request
-from lisa_py.core.send.result import SessionSendResult
+from lisa_py.core.send.result import SendResult
 
 
 class Args(Struct, kw_only=True):
@@ -23,13 +23,13 @@ class Args(Struct, kw_only=True):
     replace_draft: ReplaceDraft = False
 
 
-def run(args: Args, ctx: Context) -> SessionSendResult:
+def run(args: Args, ctx: Context) -> SendResult:
     payload = send_request.build_payload(ctx, args)
     ref = ctx.ref(args.session, args.project_root)
-    return result.build_result(ref, send.send_payload(ctx, ref, payload))
+    return send.send_payload(ctx, ref, payload)
 
 
-def text(answer: SessionSendResult, args: Args) -> str:
+def text(answer: SendResult, args: Args) -> str:
     if not answer.ok:
         why = "" if answer.error is UNSET else f": {answer.error}"
         return f"typed, but not accepted by the agent{why} (lisa session capture --raw shows its screen)"
@@ -40,7 +40,7 @@ def text(answer: SessionSendResult, args: Args) -> str:
 
 COMMAND = Command(
     args=Args,
-    answer=SessionSendResult,
+    answer=SendResult,
     run=run,
     text=text,
     min=("session", "ok", "delivered", "objective", "error_code", "error"),

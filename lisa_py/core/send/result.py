@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
-from lisa_py.contract import objective as contract_objective
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.objective import ObjectiveSummary
-from lisa_py.contract.records import SessionMeta
-from lisa_py.core.send.send import SendResult
-from lisa_py.store import session_records
-from lisa_py.store.json_records import UnreadableRecord
-from lisa_py.store.paths import SessionRef
 
 NOT_ACCEPTED = ("send_not_taken", "prompt_blocked_by_hook", "command_unknown", "prompt_joined")
 """Error codes of a text that was typed and not delivered."""
@@ -30,7 +24,7 @@ class ChoiceSummary(Answer):
     open_question: str | UnsetType = UNSET
 
 
-class SessionSendResult(Answer):
+class SendResult(Answer):
     """Result of a send."""
 
     session: str
@@ -60,49 +54,3 @@ class SessionSendResult(Answer):
     error_code: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
     """Reason of a failure: the agent's words if it refused the text."""
-
-
-def build_result(ref: SessionRef, sent: SendResult) -> SessionSendResult:
-    meta = _read_meta(ref)
-    failed = sent.delivered is False
-    return SessionSendResult(
-        session=ref.session,
-        ok=not failed,
-        enter=sent.enter,
-        project_root=ref.project.root,
-        bytes=sent.size,
-        delivered=UNSET if sent.delivered is None else sent.delivered,
-        delivered_by=sent.delivered_by or UNSET,
-        stripped=sent.stripped or UNSET,
-        helped=sent.helped or UNSET,
-        altered=dict(sent.altered) or UNSET,
-        joined_with=sent.joined_with or UNSET,
-        session_state=sent.session_state or UNSET,
-        answered=_summarize_choice(sent),
-        replaced_draft=sent.replaced_draft or UNSET,
-        lane=meta.lane or UNSET,
-        objective=contract_objective.from_session_meta(meta),
-        error_code=(sent.error_code or NOT_ACCEPTED[0]) if failed else UNSET,
-        error=sent.error or UNSET,
-    )
-
-
-def _read_meta(ref: SessionRef) -> SessionMeta:
-    try:
-        return session_records.read_meta(ref) or SessionMeta(session=ref.session)
-    except UnreadableRecord:
-        return SessionMeta(session=ref.session)
-
-
-def _summarize_choice(sent: SendResult) -> ChoiceSummary | UnsetType:
-    taken = sent.answered
-    if taken is None:
-        return UNSET
-    return ChoiceSummary(
-        number=taken.number,
-        text=taken.text,
-        waiting_for=taken.waiting_for,
-        ticked=taken.ticked or UNSET,
-        open=True if taken.open_question else UNSET,
-        open_question=taken.open_question or UNSET,
-    )

@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract import objective as contract_objective
 from lisa_py.contract.errors import CancellationError, LisaError
-from lisa_py.contract.records import INPUT_HEAD, SessionState
+from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
 from lisa_py.core.send import delivery, dialog, input_box, input_text
 from lisa_py.core.send.delivery import AcceptanceResult
 from lisa_py.core.send.dialog import DialogAnswer
+from lisa_py.core.send.result import NOT_ACCEPTED, ChoiceSummary, SendResult
 from lisa_py.core.send.target import SendTarget
 from lisa_py.store import events, session_records
+from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
 
 LOCK_SECONDS = 90.0
@@ -43,8 +46,8 @@ class SendPayload(Struct, frozen=True, kw_only=True):
     """Remove a draft from the input box instead of refusing."""
 
 
-class SendResult(Struct, frozen=True, kw_only=True):
-    """Result of sending."""
+class _Outcome(Struct, frozen=True, kw_only=True):
+    """Outcome of sending, before it is described."""
 
     enter: bool
     delivered: DeliveryState | None = None
@@ -92,13 +95,59 @@ def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendRes
         else:
             sent = _send_text(ctx, target, payload)
     _record_event(ctx, ref, payload, sent)
-    return sent
+    return _build_result(ref, sent)
+
+
+def _build_result(ref: SessionRef, sent: _Outcome) -> SendResult:
+    meta = _read_meta(ref)
+    failed = sent.delivered is False
+    return SendResult(
+        session=ref.session,
+        ok=not failed,
+        enter=sent.enter,
+        project_root=ref.project.root,
+        bytes=sent.size,
+        delivered=UNSET if sent.delivered is None else sent.delivered,
+        delivered_by=sent.delivered_by or UNSET,
+        stripped=sent.stripped or UNSET,
+        helped=sent.helped or UNSET,
+        altered=dict(sent.altered) or UNSET,
+        joined_with=sent.joined_with or UNSET,
+        session_state=sent.session_state or UNSET,
+        answered=_summarize_choice(sent),
+        replaced_draft=sent.replaced_draft or UNSET,
+        lane=meta.lane or UNSET,
+        objective=contract_objective.from_session_meta(meta),
+        error_code=(sent.error_code or NOT_ACCEPTED[0]) if failed else UNSET,
+        error=sent.error or UNSET,
+    )
+
+
+def _read_meta(ref: SessionRef) -> SessionMeta:
+    try:
+        return session_records.read_meta(ref) or SessionMeta(session=ref.session)
+    except UnreadableRecord:
+        return SessionMeta(session=ref.session)
+
+
+def _summarize_choice(sent: _Outcome) -> ChoiceSummary | UnsetType:
+    taken = sent.answered
+    if taken is None:
+        return UNSET
+    return ChoiceSummary(
+        number=taken.number,
+        text=taken.text,
+        waiting_for=taken.waiting_for,
+        ticked=taken.ticked or UNSET,
+        open=True if taken.open_question else UNSET,
+        open_question=taken.open_question or UNSET,
+    )
 
 
 # -- text ---------------------------------------------------------------------------------------------------------
 
 
-def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> SendResult:
+def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outcome:
     cleaned = input_text.clean_text(payload.text)
     text = input_text.add_reminder(cleaned.text, target.evidence.meta)
     if not cleaned.text:
@@ -107,7 +156,7 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> SendRe
         raise LisaError("missing_send_payload", "the text is empty; agents ignore a blank prompt")
     target.require_ready(force=payload.force)
     removed = "" if payload.force else input_box.prepare_input_box(ctx, target, replace_draft=payload.replace_draft)
-    sent = SendResult(
+    sent = _Outcome(
         enter=payload.enter,
         size=len(text.encode()),
         stripped=cleaned.stripped,
@@ -160,7 +209,7 @@ def _submit(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult:
 # -- keys and answers ---------------------------------------------------------------------------------------------
 
 
-def _send_keys(ctx: Context, target: SendTarget, payload: SendPayload) -> SendResult:
+def _send_keys(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outcome:
     keys = (*payload.keys, "Enter") if payload.enter else payload.keys
     if any(key.lower() in _SUBMIT_KEYS for key in keys):
         _mark_input(ctx, target.ref, "", expects_turn=False)
@@ -168,7 +217,7 @@ def _send_keys(ctx: Context, target: SendTarget, payload: SendPayload) -> SendRe
         target.press(batch)
     if any(key.lower() in _INTERRUPT_KEYS for key in keys):
         session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_interrupted(ctx.clock.now()))
-    return SendResult(enter=payload.enter, size=sum(len(key.encode()) for key in keys))
+    return _Outcome(enter=payload.enter, size=sum(len(key.encode()) for key in keys))
 
 
 def _split_batches(keys: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -183,10 +232,10 @@ def _split_batches(keys: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tuple(batch) for batch in batches]
 
 
-def _send_answer(ctx: Context, target: SendTarget, choice: str) -> SendResult:
+def _send_answer(ctx: Context, target: SendTarget, choice: str) -> _Outcome:
     answered, source = dialog.answer_dialog(ctx, target, choice)
     delivered: DeliveryState = bool(source)
-    return SendResult(enter=True, delivered=delivered, delivered_by=source, answered=answered)
+    return _Outcome(enter=True, delivered=delivered, delivered_by=source, answered=answered)
 
 
 # -- records ------------------------------------------------------------------------------------------------------
@@ -249,7 +298,7 @@ def _record_acceptance(ctx: Context, ref: SessionRef, delivered: DeliveryState, 
     session_records.change_state(ref, ctx.settings, ctx.clock.now(), change)
 
 
-def _record_event(ctx: Context, ref: SessionRef, payload: SendPayload, sent: SendResult) -> None:
+def _record_event(ctx: Context, ref: SessionRef, payload: SendPayload, sent: _Outcome) -> None:
     detail: dict[str, object] = {"enter": sent.enter, "bytes": sent.size}
     if sent.delivered is not None:
         detail |= {"delivered": sent.delivered, "deliveredBy": sent.delivered_by}

@@ -154,14 +154,14 @@ class _DemoRunner:
             self._since.pop(row.role, None)
             self._show_text(f"could not answer {row.role}: {problem.message}")
             return
-        if sent.answered is None:
+        if not sent.answered:
             return
         self._answered.append(
             DemoAnswer(
                 role=row.role,
                 waiting_for=row.waiting_for,
                 choice=sent.answered.text,
-                delivered_by=sent.delivered_by,
+                delivered_by=sent.delivered_by or "",
             )
         )
         self._show_text(f"answered {row.role} ({row.waiting_for}: {row.task}): {sent.answered.text}")

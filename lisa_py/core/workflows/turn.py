@@ -14,9 +14,8 @@ from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields, packet
 from lisa_py.core.handoff.packet import Packet, PacketRequest
 from lisa_py.core.output.events import EventReader
-from lisa_py.core.send import result
 from lisa_py.core.send.open_dialog import add_drawn_dialogs
-from lisa_py.core.send.result import SessionSendResult
+from lisa_py.core.send.result import SendResult
 from lisa_py.core.send.send import SendPayload, send_payload
 from lisa_py.core.status import status_reader
 from lisa_py.core.status.poll_cache import PollCache
@@ -66,7 +65,7 @@ class TurnResult(Answer):
     ok: bool
     session: str
     project_root: str
-    send: SessionSendResult | TurnStepError
+    send: SendResult | TurnStepError
     send_exit_code: int = 0
     monitor: MonitorResult | TurnStepError | UnsetType = UNSET
     monitor_exit_code: int = 0
@@ -112,9 +111,9 @@ def run_turn(ctx: Context, ref: SessionRef, request: TurnRequest) -> TurnResult:
     return msgspec.structs.replace(done, packet=shown)
 
 
-def _send(ctx: Context, ref: SessionRef, payload: SendPayload) -> SessionSendResult | TurnStepError:
+def _send(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendResult | TurnStepError:
     try:
-        return result.build_result(ref, send_payload(ctx, ref, payload))
+        return send_payload(ctx, ref, payload)
     except CancellationError:
         raise
     except LisaError as problem:
@@ -174,7 +173,7 @@ def _build_step_error(ref: SessionRef, problem: LisaError) -> TurnStepError:
     )
 
 
-def _describe_end(found: SessionSendResult | MonitorResult | Packet | TurnStepError) -> dict[str, Any]:
+def _describe_end(found: SendResult | MonitorResult | Packet | TurnStepError) -> dict[str, Any]:
     """Return the fields of a turn about the state that a step ended with."""
     if isinstance(found, MonitorResult):
         state: str | UnsetType = found.final_state
@@ -191,7 +190,7 @@ def _describe_end(found: SessionSendResult | MonitorResult | Packet | TurnStepEr
 
 
 def _build_failure(
-    done: TurnResult, step: TurnStep, why: SessionSendResult | MonitorResult | Packet | TurnStepError, code: int
+    done: TurnResult, step: TurnStep, why: SendResult | MonitorResult | Packet | TurnStepError, code: int
 ) -> TurnResult:
     error = why.error if isinstance(why, TurnStepError) else why.error_code
     codes = {
