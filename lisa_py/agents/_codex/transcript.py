@@ -29,7 +29,6 @@ class _Payload(Struct):
     message: Any = None
     codex_error_info: Any = None
     text: str | None = None
-    last_agent_message: str | None = None
     item: Any = None
     role: str | None = None
     name: str | None = None

@@ -213,7 +213,7 @@ class SessionFeed:
         """Yield output until the tool call of a dialog is in the transcript, for a moment."""
         deadline = self._ctx.clock.monotonic() + CALL_SECONDS
         while translation.find_open_call(self._frames) is None and self._ctx.clock.monotonic() < deadline:
-            self._ctx.clock.sleep(0.02)
+            self._ctx.pause(0.02)
             yield from self._read_output()
 
     def _read_choices(self) -> tuple[ScreenChoice, ...]:
@@ -227,7 +227,7 @@ class SessionFeed:
             choices = self._agent.find_choices(screen)
             if choices or self._ctx.clock.monotonic() > deadline:
                 return choices
-            self._ctx.clock.sleep(0.02)
+            self._ctx.pause(0.02)
 
     def _build(self, payload: Payload, at: float = 0.0) -> LiveFrame:
         return translation.build_frame(payload, at or self._ctx.clock.now(), self._ref.session, self._position.encode())

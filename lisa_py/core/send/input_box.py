@@ -99,7 +99,7 @@ def _poll(ctx: Context, target: SendTarget, seconds: float) -> Iterator[Composer
     """Yield the box again and again for some seconds. Raise LisaError if the agent ends."""
     deadline = ctx.clock.monotonic() + seconds
     while ctx.clock.monotonic() < deadline:
-        ctx.clock.sleep(POLL_SECONDS)
+        ctx.pause(POLL_SECONDS)
         target.require_alive()
         yield target.read_composer()
 

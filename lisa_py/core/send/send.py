@@ -68,8 +68,6 @@ class _Outcome(Struct, frozen=True, kw_only=True):
     """Other text of the input box that was submitted together with the text."""
     altered: Mapping[str, int] = {}
     """Number of parts that the agent replaced, by name: tab, invisible, image."""
-    reminded: bool = False
-    """The objective of the session was put before the text."""
     answered: DialogAnswer | None = None
     replaced_draft: str = ""
     """The draft that was in the input box."""
@@ -160,7 +158,6 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outco
         enter=payload.enter,
         size=len(text.encode()),
         stripped=cleaned.stripped,
-        reminded=text != cleaned.text,
         replaced_draft=removed,
     )
     if not payload.enter:

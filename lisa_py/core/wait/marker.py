@@ -36,7 +36,6 @@ class MarkerSearch:
         self._inputs: dict[str, None] = {}
         self._history = -1
         self._activity = -1.0
-        self._echo_seen = False
         self._found = False
 
     def is_found(self, evidence: Evidence) -> bool:

@@ -61,10 +61,6 @@ class ReadThrottle:
         self._ended = self._clock.monotonic()
         return self._ended
 
-    def pause(self) -> None:
-        """Sleep until the next read is allowed."""
-        self._clock.sleep(max(0.0, self.next_read_at - self._clock.monotonic()))
-
 
 class _Member(Struct):
     """One session being waited for."""

@@ -102,7 +102,6 @@ class _DemoRunner:
         self._root = root
         self._show = show
         self._pace = pace
-        self._bundled = bundled
         self._agents = demo_script.scripted_agents(pace) if bundled else demo_script.real_agents()
         self._refs: dict[str, SessionRef] = {}
         self._began = ctx.clock.monotonic()
