@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from lisa_py.agents.base import View, select_own_hooks
@@ -33,5 +35,12 @@ def test_hooks_of_other_agents_are_left_out(pid: int, hooks: list[dict[str, obje
 
 
 def test_agent_without_hooks_yet_gets_none_of_an_earlier_one() -> None:
-    view = View(meta=SessionMeta(session="lisa-x"), hooks=(hook(OTHER, "a"),))
-    assert select_own_hooks(view, OWN) == ()
+    earlier = {**hook(OTHER, "a"), "at": time.time() - 60}
+    view = View(meta=SessionMeta(session="lisa-x"), hooks=(earlier,))
+    assert select_own_hooks(view, OWN, time.time() - 5) == ()
+
+
+def test_hooks_with_process_ids_of_a_container_are_kept() -> None:
+    hooks = ({**hook(7, "a"), "at": time.time() - 60}, {**hook(9, "z"), "at": time.time() - 30})
+    view = View(meta=SessionMeta(session="lisa-x", agent_session_id="a"), hooks=hooks)
+    assert select_own_hooks(view, OWN, time.time() - 3600) == hooks[:1]

@@ -15,7 +15,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.status import transcript
 from lisa_py.core.status.evidence import Evidence, SessionProbe
 from lisa_py.core.status.poll_cache import PollCache
-from lisa_py.host import files
+from lisa_py.host import files, processes
 from lisa_py.host.pane import Pane
 from lisa_py.host.processes import Process
 from lisa_py.store.paths import SessionRef
@@ -88,7 +88,8 @@ def build_view(
         now=ctx.clock.now(),
     )
     process = agent.find_process(view) if view.hooks else None
-    view.hooks = select_own_hooks(view, process.pid if process else 0)
+    started_at = processes.started_at(process, processes.current_time()) if process else 0.0
+    view.hooks = select_own_hooks(view, process.pid if process else 0, started_at)
     return view
 
 
