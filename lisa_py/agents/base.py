@@ -155,6 +155,8 @@ class Composer(Struct, frozen=True):
     """none: no box is visible; mode: the box, or the program in its place, would not take the text as a prompt."""
     text: str = ""
     """The draft in the box; for mode what the screen shows, such as `the shell mode`."""
+    cut: bool = False
+    """True if the draft is taller than the pane, so that its beginning is not in `text`."""
 
 
 class InputPlan(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,14 @@ def split_faint(screen: str) -> tuple[str, str]:
     )
 
 
+def is_colourless(screen: str) -> bool:
+    """Return True if a screen of `tmux capture-pane -e` has styles but no colour: NO_COLOR also takes faint away."""
+    if "\x1b" not in screen:
+        return False
+    words = (word for found in _ESCAPE.finditer(screen) for word in (found[1] or "").split(";"))
+    return not any(re.match(r"[349][0-8]$|10[0-7]$", word) for word in words)
+
+
 def _append(plain: list[str], marks: list[int], text: str, style: int) -> None:
     plain.append(text)
     marks.extend([style] * len(text))

@@ -17,6 +17,15 @@ TRANSCRIPT = Composer("mode", "the transcript view")
 SUSPENDED = Composer("mode", "that claude is suspended (kill -CONT resumes it)")
 AGENTS_VIEW = Composer("mode", "the agents view, whose box starts other sessions")
 TWO_LINES = Composer("holds", "line one\nline two")
+BLANK_FIRST, BLANK_MIDDLE = Composer("holds", "hidden text"), Composer("holds", "a\n\n  b")
+
+
+def tall_draft(first: int) -> Composer:
+    """Return a draft of 40 lines with a blank one after each seventh, whose first lines are above the screen."""
+    lines = [f"typed line {number} of a long draft" + "\n" * (number % 7 == 0) for number in range(first, 41)]
+    return Composer("holds", "\n".join(lines), cut=True)
+
+
 CLAUDE = {
     "idle": EMPTY,
     "draft": Composer("holds", "delete the old branch but only if"),
@@ -45,6 +54,11 @@ CLAUDE = {
     "agents-view-draft": AGENTS_VIEW,
     "agents-view-reply": AGENTS_VIEW,
     "history-entry": Composer("holds", "[fake text first]"),
+    "draft-blank-first": BLANK_FIRST,
+    "draft-blank-middle": BLANK_MIDDLE,
+    "draft-tall": tall_draft(18),
+    "no-color-queued": EMPTY,  # with a hint that is not faint
+    "no-color-draft": Composer("holds", "a draft"),
     "2.1.197-idle": EMPTY,
     "2.1.197-draft": Composer("holds", "delete the old branch but only if"),
     "2.1.197-bash-mode-text": SHELL,
@@ -75,6 +89,10 @@ CODEX = {
     "busy-draft": Composer("holds", "next thing"),
     "model-picker": NONE,
     "rewind": NONE,
+    "draft-blank-first": BLANK_FIRST,
+    "draft-blank-middle": BLANK_MIDDLE,
+    "draft-fills-pane": Composer("holds", "\n".join([*(f"typed line {number}" for number in range(1, 26)), "end"])),
+    "draft-tall": tall_draft(18),
 }
 
 
@@ -119,5 +137,16 @@ def test_scripted_box_is_found_between_its_rules() -> None:
 
 
 def test_clearing_takes_every_row_of_the_draft() -> None:
-    assert agents.get("claude").clear_keys("one\ntwo") == ("C-e", *("C-u",) * 4, "DC")
-    assert agents.get("codex").clear_keys("one\ntwo") == ("C-e", *("C-u",) * 4)
+    assert agents.get("claude").clear_keys("one\ntwo") == (*("C-u",) * 4, *("C-k",) * 4, "DC")
+    assert agents.get("codex").clear_keys("one\ntwo") == (*("C-u",) * 4, *("C-k",) * 4)
+
+
+def test_hint_counts_as_a_draft_where_colours_show() -> None:
+    hint = screen("claude", "no-color-queued")
+    assert agents.get("claude").find_composer("\x1b[38;5;174m*\x1b[39m\n" + hint).kind == "holds"
+
+
+def test_dialog_below_a_long_answer_is_no_tall_draft() -> None:
+    answer, rule = "\n".join(f"  row {number} of an answer" for number in range(20)), "─" * 40
+    dialog = " Bash command\n   rm -r x\n Do you want to proceed?\n ❯ 1. Yes\n   2. No\n\n Esc to cancel"
+    assert agents.get("claude").find_composer(f"{answer}\n{rule}\n{dialog}") == NONE

@@ -46,9 +46,11 @@ _IMAGE_PATH = re.compile(r"\S\.(?:png|jpe?g|gif|webp)(?=['\"]?(?:\s|$))", re.IGN
 
 
 def clear_keys(draft: str) -> tuple[str, ...]:
-    """Return the keys that empty the box: C-u deletes a row, a second one its line break; vim leaves a character."""
+    """Return the keys that empty the box: C-u deletes a row before the cursor, C-k one behind it, and twice also the
+    line break; vim leaves a character.
+    """
     rows = min(draft.count("\n") + 1, MAX_DRAFT_ROWS)
-    return ("C-e", *("C-u",) * (2 * rows), "DC")
+    return (*("C-u",) * (2 * rows), *("C-k",) * (2 * rows), "DC")
 
 
 def prepare_input(text: str, view: View) -> InputPlan:

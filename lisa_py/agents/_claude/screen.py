@@ -68,6 +68,10 @@ _MODES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"Showing detailed transcript"), "the transcript view"),
 )
 """Text below the place of the input box, and the mode (2.1.332, 2.1.197)."""
+_HINT = re.compile(r'Press (?:up|Enter) to |Try "|Message @|Taking your message back')
+"""Beginnings of the hints in an empty box (2.1.332), which nothing but their words shows without colours."""
+_BOX_FOOTER = re.compile(r"⏵⏵|⏸|shift\+tab|\? for shortcuts|← for agents|/effort|ctrl\+[gy] |esc to interrupt")
+"""Text below the input box alone."""
 
 
 def read_screen(screen: str) -> AgentReport | None:
@@ -132,21 +136,40 @@ def _input_row(lines: list[str]) -> int:
 def find_composer(screen: str) -> Composer:
     """Return the input box on a screen captured with styles; without them a faint hint looks like typed text."""
     plain, typed = styled.split_faint(screen.replace("\u00a0", " "))
-    pairs = [pair for pair in zip(plain.split("\n"), typed.split("\n"), strict=True) if pair[0].strip()]
-    lines = [row.rstrip() for row, _ in pairs]
+    rows = typed.split("\n")
+    shown = [(at, row.rstrip()) for at, row in enumerate(plain.split("\n")) if row.strip()]
+    lines = [row for _, row in shown]
     footer = "\n".join(_footer_lines(lines))
     mode = next((name for pattern, name in _MODES if pattern.search(footer)), "")
     if mode:
         return Composer("mode", mode)
     at = _input_row(lines)
     if at < 0:
-        return Composer("none")
+        return _find_cut_box(shown, rows)
     if lines[at].strip().startswith("!"):
         return Composer("mode", "the shell mode")
     below = next(row for row in range(at, len(lines)) if _RULE.match(lines[row]))
-    rows = [row.strip() for _, row in pairs[at:below]]
-    text = "\n".join([rows[0].removeprefix("❯").strip(), *rows[1:]]).strip()
-    return Composer("holds", text) if text else Composer("empty")
+    first = shown[at][0]
+    text = _join_draft([rows[first].replace("❯", " ", 1), *rows[first + 1 : shown[below][0]]])
+    is_hint = _HINT.match(text) and "\n" not in text and styled.is_colourless(screen)
+    return Composer("holds", text) if text.strip() and not is_hint else Composer("empty")
+
+
+def _find_cut_box(shown: list[tuple[int, str]], rows: list[str]) -> Composer:
+    """Return the box of a draft taller than the pane: its upper ruler and its first rows are above the screen."""
+    rules = [at for at, (_, line) in enumerate(shown) if _RULE.match(line)]
+    if len(rules) != 1 or not rules[0]:
+        return Composer("none")
+    above, footer = shown[: rules[0]], "\n".join(line for _, line in shown[rules[0] + 1 :])
+    is_draft = all(line.startswith("  ") for _, line in above)
+    if not is_draft or _CONFIRM.search(footer) or not _BOX_FOOTER.search(footer):
+        return Composer("none")
+    return Composer("holds", _join_draft(rows[: shown[rules[0]][0]]), cut=True)
+
+
+def _join_draft(rows: list[str]) -> str:
+    """Return the draft in the rows of the box without their margin."""
+    return "\n".join(row.removeprefix("  ").rstrip() for row in rows).strip("\n")
 
 
 def _footer_lines(lines: list[str]) -> list[str]:

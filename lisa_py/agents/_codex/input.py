@@ -30,7 +30,8 @@ class _HistoryEntry(Struct):
 
 def clear_keys(draft: str) -> tuple[str, ...]:
     """Return the keys that empty the box: never C-c, which ends codex if the box is empty already."""
-    return ("C-e", *("C-u",) * (2 * (draft.count("\n") + 1)))
+    rows = draft.count("\n") + 1
+    return (*("C-u",) * (2 * rows), *("C-k",) * (2 * rows))
 
 
 def prepare_input(text: str, view: View) -> InputPlan:

@@ -24,6 +24,9 @@ _FOOTER = re.compile(
     re.IGNORECASE,
 )
 _IDLE_HINTS = re.compile(r"\? for shortcuts|esc again to edit")
+_BOX_FOOTER = re.compile(r"^ {2,}\S.* · \S|← for agents", re.MULTILINE)
+_TOP_ROWS = 2
+"""Highest row of a box that fills the pane and hides the status line (0.171)."""
 _STATUS_LINE = re.compile(r"^ {2}\S.* · \S|← for agents", re.MULTILINE)
 _DONE_PREFIXES = (
     "Ran ",
@@ -137,15 +140,21 @@ def find_composer(screen: str) -> Composer:
     at = _input_row(lines)
     if at < 0:
         return Composer("none")
-    draft = [rows[at][1:].strip()]
-    for line, row in zip(lines[at + 1 :], rows[at + 1 :], strict=True):
-        if not line.strip():
-            break
-        draft.append(row.strip())
-    text = "\n".join(draft).strip()
-    if not text or (plain is typed and text in PLACEHOLDERS):
+    end = _find_box_end(lines, at)
+    text = "\n".join([rows[at][1:].strip(), *(row.removeprefix("  ").rstrip() for row in rows[at + 1 : end])]).strip(
+        "\n"
+    )
+    if not text.strip() or (plain is typed and text in PLACEHOLDERS):
         return Composer("empty")
-    return Composer("holds", text)
+    return Composer("holds", text, cut=end == len(lines) and at <= _TOP_ROWS)
+
+
+def _find_box_end(lines: list[str], at: int) -> int:
+    """Return the row after the box: a blank one and the status line follow, unless the draft fills the pane."""
+    blank = next((row for row in range(len(lines) - 1, at, -1) if not lines[row].strip()), len(lines))
+    if _BOX_FOOTER.search("\n".join(lines[blank:])) or (lines[at][1:].strip() and at > _TOP_ROWS):
+        return blank
+    return len(lines)
 
 
 def _find_mode(lines: list[str]) -> str:

@@ -64,7 +64,7 @@ def submit_text(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult
     """
     since = ctx.clock.now()
     plan = target.agent.prepare_input(text, target.build_view())
-    draft = _read_own_draft(target)
+    draft = read_own_draft(target)
     type_text(target, text, plan)
     text = draft + text
     _press_submit(ctx, target, text, plan)
@@ -83,7 +83,7 @@ def submit_text(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult
     return acceptance
 
 
-def _read_own_draft(target: SendTarget) -> str:
+def read_own_draft(target: SendTarget) -> str:
     """Return the text that lisa typed earlier without Enter, if it is still in the input box."""
     draft = target.evidence.state.draft_text
     box = target.read_composer() if draft else None

@@ -19,6 +19,9 @@ STABLE_SECONDS = 0.25
 """Time without a change after which the box counts as settled."""
 CLEAR_SECONDS = 0.8
 CLEAR_TRIES = 3
+"""Tries without effect; a tall draft takes more than one."""
+BURST_KEYS = 40
+"""Keys in one go: claude (2.1.332) takes 120 control characters at once for a pasted text."""
 POLL_SECONDS = 0.03
 SHOWN_LINES = 8
 """Last lines of the screen in the error."""
@@ -31,8 +34,8 @@ def prepare_input_box(ctx: Context, target: SendTarget, *, replace_draft: bool =
     """Require a visible, empty input box; return the draft that was removed from it by request.
 
     Text that the agent has already taken once, such as an interrupted prompt that it put back, is removed unasked. A
-    draft that lisa typed without submitting it stays: the text continues it. Raise LisaError: input_not_visible,
-    input_not_empty, session_not_found, agent_not_running.
+    draft that lisa typed without submitting it, and that is as it was, stays: the text continues it. Raise LisaError:
+    input_not_visible, input_not_empty, session_not_found, agent_not_running.
     """
     box = _settle(ctx, target)
     if box is None:
@@ -42,28 +45,42 @@ def prepare_input_box(ctx: Context, target: SendTarget, *, replace_draft: bool =
         raise _build_not_visible_error(target, box, program)
     if box.kind == "empty":
         return ""
-    if target.evidence.state.draft:
+    is_typed = _is_own_draft(target, box)
+    if is_typed and not replace_draft:
         return ""
     is_own = _was_sent_before(target, box.text)
     if not is_own and not replace_draft:
         raise _build_not_empty_error(
             target, box.text, "--replace-draft saves it in the answer and removes it; nothing was typed"
         )
+    if box.cut and not is_own and not is_typed:
+        raise _build_not_empty_error(
+            target,
+            box.text,
+            "its beginning is outside of the pane and cannot be saved; attach to the session, or type to "
+            "it anyway with --force",
+        )
     clear_input_box(ctx, target, box)
     return "" if is_own else box.text
 
 
 def clear_input_box(ctx: Context, target: SendTarget, box: Composer) -> None:
-    """Empty the box and look again. Raise LisaError(input_not_empty) if a text remains."""
-    for _ in range(CLEAR_TRIES):
-        target.press(target.agent.clear_keys(box.text))
+    """Empty the box and look again. Raise LisaError(input_not_empty) with the draft if a text remains."""
+    whole, tries = box.text, 0
+    while tries < CLEAR_TRIES:
+        before = box.text
+        keys = target.agent.clear_keys(before)
+        for at in range(0, len(keys), BURST_KEYS):
+            target.press(keys[at : at + BURST_KEYS])
+            ctx.clock.sleep(POLL_SECONDS)
         for found in _poll(ctx, target, CLEAR_SECONDS):
             if found is None or found.kind == "empty":
                 return
             if found.kind != "holds":
                 raise _build_not_visible_error(target, found)
             box = found
-    raise _build_not_empty_error(target, box.text, "it could not be removed; attach to the session and remove it")
+        tries = tries + 1 if box.text == before else 0
+    raise _build_not_empty_error(target, whole, "it could not be removed; attach to the session and remove it")
 
 
 def _settle(ctx: Context, target: SendTarget) -> Composer | None:
@@ -102,6 +119,16 @@ def _poll(ctx: Context, target: SendTarget, seconds: float) -> Iterator[Composer
         ctx.pause(POLL_SECONDS)
         target.require_alive()
         yield target.read_composer()
+
+
+def _is_own_draft(target: SendTarget, box: Composer) -> bool:
+    """Return True if the box holds what lisa typed without submitting it, and no more."""
+    typed, shown = target.evidence.state.draft_text, squeeze_text(box.text)
+    if not typed or box.text.startswith(target.agent.folded_drafts or "\0"):
+        return bool(typed)
+    if box.cut:
+        return shown in squeeze_text(typed)
+    return target.draft_shows(box.text, typed) and len(shown) <= len(squeeze_text(typed))
 
 
 def _was_sent_before(target: SendTarget, draft: str) -> bool:

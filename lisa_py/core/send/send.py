@@ -161,8 +161,9 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outco
         replaced_draft=removed,
     )
     if not payload.enter:
+        draft = delivery.read_own_draft(target)
         delivery.type_text(target, text)
-        session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_draft(text))
+        session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_draft(draft + text))
         return sent
     acceptance = _submit(ctx, target, text)
     delivered: DeliveryState = acceptance.is_accepted or (False if acceptance.verifiable else "unverified")
@@ -267,7 +268,7 @@ def _mark_interrupted(now: float) -> Callable[[SessionState], None]:
 def _mark_draft(text: str) -> Callable[[SessionState], None]:
     def change(state: SessionState) -> None:
         state.draft = True
-        state.draft_text += text
+        state.draft_text = text
 
     return change
 

@@ -231,9 +231,9 @@ def test_a_text_that_tmux_did_not_type_is_refused(stage: SessionHarness) -> None
     assert stage.prompts() == ["[say next]"]
 
 
-def type_draft(stage: SessionHarness, text: str) -> None:
+def type_draft(stage: SessionHarness, text: str, *, shown: str = "") -> None:
     assert stage.lisa("send", "--keys", text).json["ok"] is True
-    stage.wait_for_text(f"❯ {text}")
+    stage.wait_for_text(f"❯ {shown or text}")
 
 
 def test_send_refuses_while_the_box_holds_a_draft(stage: SessionHarness) -> None:
@@ -260,6 +260,29 @@ def test_draft_typed_by_lisa_is_continued(stage: SessionHarness) -> None:
     stage.spawn().lisa("send", "--text", "[say one")
     assert stage.lisa("send", "--text", " and two]", "--enter").code == 0
     stage.wait_for_text("● one and two")
+
+
+def test_draft_typed_by_lisa_is_replaced_by_request(stage: SessionHarness) -> None:
+    stage.spawn().lisa("send", "--text", "part one")
+    answer = stage.send("[say only this]", "--replace-draft").json
+    assert (answer["delivered"], answer["replacedDraft"]) == (True, "part one")
+    assert stage.prompts() == ["[say only this]"]
+
+
+def test_draft_of_lisa_that_a_person_continued_is_refused(stage: SessionHarness) -> None:
+    stage.spawn().lisa("send", "--text", "part one")
+    type_draft(stage, "andmore", shown="part oneandmore")
+    refused = stage.send("[say no]")
+    assert (refused.json["errorCode"], refused.json["draft"]) == ("input_not_empty", "part oneandmore"), refused
+    assert stage.prompts() == []
+
+
+def test_removed_draft_of_lisa_does_not_count_any_more(stage: SessionHarness) -> None:
+    stage.spawn().lisa("send", "--text", "a long first part")
+    stage.lisa("send", "--keys", "C-u")
+    assert stage.lisa("send", "--text", "[say ").code == 0
+    assert stage.lisa("send", "--text", "whole]", "--enter").json["delivered"] is True
+    assert stage.prompts() == ["[say whole]"]
 
 
 def test_send_refuses_a_screen_without_the_box(stage: SessionHarness) -> None:
