@@ -15,7 +15,7 @@ from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import fields
 from lisa_py.core.handoff.fields import FieldDifference
-from lisa_py.core.output import pane_capture, pane_text, summary
+from lisa_py.core.output import noise, pane_capture, pane_text, summary
 from lisa_py.core.output import tail as output_tail
 from lisa_py.core.output.events import EventDeltaAnswer, EventReader, RecentEvent
 from lisa_py.core.redact.redactor import MARGIN, Mask
@@ -151,6 +151,7 @@ def _read_output(
     if text is None:
         return "", "none", 0
     noise_filter = pane_capture.strip_noise(text, pane_text.read_meta_or_default(ref))
+    noise_filter = noise.remove_rulers(text.lines, noise_filter)
     wanted = noise_filter.apply(text.lines, max(0, len(text.lines) - lines))
     clean = mask.mask_lines(noise_filter.apply(text.lines, max(0, len(text.lines) - lines - MARGIN)))
     return "\n".join(clean[len(clean) - len(wanted) :]), "pane", text.size

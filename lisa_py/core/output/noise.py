@@ -34,6 +34,12 @@ def remove_marks(lines: Sequence[str], found: NoiseFilter) -> NoiseFilter:
     return NoiseFilter(keep, found.removed)
 
 
+def remove_rulers(lines: Sequence[str], found: NoiseFilter) -> NoiseFilter:
+    """Return the filter without rulers: around an open dialog they take most of the characters."""
+    keep = tuple(stays and not layout.is_ruler(line) for line, stays in zip(lines, found.keep, strict=True))
+    return NoiseFilter(keep, found.removed)
+
+
 def filter_noise(
     lines: Sequence[str], drawing: Sequence[Agent], *, prompt: str = "", startup: bool = True
 ) -> NoiseFilter:

@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.core.context import Context
-from lisa_py.core.output import conversation, pane_capture, pane_offset, pane_text
+from lisa_py.core.output import conversation, noise, pane_capture, pane_offset, pane_text
 from lisa_py.core.output import pane_cursor as output_pane_cursor
 from lisa_py.core.output.pane_text import PaneText
 from lisa_py.core.redact.redactor import MARGIN, Mask
@@ -82,7 +82,9 @@ def _count_output(ctx: Context, ref: SessionRef, pane: Pane | None) -> int:
 def _pane_lines(text: PaneText, ref: SessionRef, dialog: bool) -> list[str]:
     """Return the lines without start-up lines and redrawn part, unless nothing else is visible."""
     noise_filter = pane_capture.strip_noise(text, pane_text.read_meta_or_default(ref))
-    settled = [] if dialog else noise_filter.apply(text.lines[: text.settled])
+    if dialog:
+        return noise.remove_rulers(text.lines, noise_filter).apply(text.lines)
+    settled = noise_filter.apply(text.lines[: text.settled])
     return settled if any(line.strip() for line in settled) else noise_filter.apply(text.lines)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lisa_py import agents
@@ -122,3 +124,12 @@ def test_custom_and_unknown_sessions_may_show_any_agent(meta: SessionMeta | None
 def test_start_up_lines_of_any_agent_go_in_custom_sessions() -> None:
     lines = ["mcp: github starting", "╭─── Claude Code v2.1.197 ───╮", "│ Welcome back! │", "╰──────╯", "ok"]
     assert noise.filter_noise(lines, agents.drawing()).apply(lines) == ["ok"]
+
+
+def test_rulers_around_a_dialog_are_removed() -> None:
+    screen = (Path(__file__).parents[2] / "agents" / "panes" / "claude" / "permission-bash.txt").read_text()
+    lines = screen.split("\n")
+    shown = noise.remove_rulers(lines, noise.keep_all(lines)).apply(lines)
+    assert " Do you want to proceed?" in shown and " ❯ 1. Yes" in shown
+    assert not [line for line in shown if "────" in line or "╌╌╌╌" in line]
+    assert len(lines) - len(shown) == 3
