@@ -176,3 +176,20 @@ def test_the_last_words_are_there_the_moment_the_agent_rests(machine: LisaHost, 
         stage.wait_until_idle()
         found = output_capture.capture_session(machine.context(), stage.ref, CaptureRequest())
         assert (found.source, f"answer {number}" in found.text.rpartition(">")[2]) == ("transcript", True), found.text
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_question_of_a_permission_and_last_answer(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+    stage = LiveSessionHarness(machine, api, agent).begin("[fake ask touch made.txt then text it is done]")
+    stage.wait_for_status(lambda status: status.waiting_for == "permission")
+    shown = stage.lisa("status", "--json-min").json
+    assert "touch made.txt" in shown["question"] and "──" not in shown["question"]
+    assert [choice["number"] for choice in shown["choices"]][:2] == [1, 2]
+    risks = stage.lisa("handoff", "--schema", "v4").json["risks"]
+    asked = next(risk["message"] for risk in risks if risk["code"] == "agent_asks")
+    assert "touch made.txt" in asked and "choices 1. Yes" in asked
+    assert stage.lisa("next").json["nextAction"] == "session snapshot"
+    assert stage.lisa("capture", "--last").json["errorCode"] == "no_answer_yet"
+    assert stage.lisa("send", "--answer", "yes").json["delivered"] is True
+    stage.wait_until_idle()
+    assert stage.lisa("capture", "--last", "--json-min").json["capture"] == "it is done"
