@@ -40,6 +40,17 @@ _RIGHT_HINT_COLUMN = 40
 """Columns of indentation of a hint at the right edge."""
 
 
+def squeeze(text: str) -> str:
+    """Return the text without white space: terminals wrap and indent lines anywhere."""
+    return "".join(text.split())
+
+
+def squeeze_with_positions(text: str, inserted: frozenset[str]) -> tuple[str, list[int]]:
+    """Return the text without white space and inserted characters, and the position of each one that is left."""
+    positions = [at for at, letter in enumerate(text) if not letter.isspace() and letter not in inserted]
+    return "".join(text[at] for at in positions), positions
+
+
 class Layout(Struct, frozen=True, kw_only=True):
     """Signs of an agent's screen beyond those of any terminal program; an empty pattern matches nothing."""
 

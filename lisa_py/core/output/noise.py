@@ -8,9 +8,8 @@ from msgspec import Struct
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
-from lisa_py.core.output.prompt_echo import squeeze
 from lisa_py.terminal import layout
-from lisa_py.terminal.layout import Layout
+from lisa_py.terminal.layout import Layout, squeeze
 
 
 class NoiseFilter(Struct, frozen=True):

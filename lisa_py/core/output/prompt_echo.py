@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lisa_py.terminal import layout
-from lisa_py.terminal.layout import Layout
+from lisa_py.terminal.layout import Layout, squeeze
 
 _MIN_MATCH = 40
 """Number of characters that identify the beginning of a long prompt."""
-
-
-def squeeze(text: str) -> str:
-    """Return the text without white space: terminals wrap and indent lines anywhere."""
-    return "".join(text.split())
 
 
 def find_echo_rows(lines: Sequence[str], prompts: Sequence[str], signs: Layout) -> frozenset[int]:

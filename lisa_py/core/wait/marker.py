@@ -13,7 +13,7 @@ from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.host.tmux import Pane
 from lisa_py.store.paths import SessionRef
-from lisa_py.terminal.layout import Layout
+from lisa_py.terminal.layout import Layout, squeeze_with_positions
 
 OUTPUT_KINDS = ("assistant", "tool_result", "result", "error")
 SUPERVISOR_PREFIX = "__LISA_"
@@ -97,11 +97,13 @@ class MarkerSearch:
 
     def _remove_echoes(self, text: str, newest: str, signs: Layout) -> str:
         """Return the output after the newest input, with echoes of inputs masked."""
-        letters, positions = squeeze(text, signs)
+        inserted = signs.inserted_characters()
+        letters, positions = squeeze_with_positions(text, inserted)
+        marker, _ = squeeze_with_positions(self._marker, inserted)
         masked = list(text)
         start = 0
         for shown in self._inputs:
-            squeezed_input, _ = squeeze(shown, signs)
+            squeezed_input, _ = squeeze_with_positions(shown, inserted)
             if not squeezed_input:
                 continue
             at = letters.find(squeezed_input)
@@ -111,7 +113,7 @@ class MarkerSearch:
                 if shown == newest:
                     start = positions[end - 1] + 1
                 # an input that is the marker itself is echoed once; a further match is output
-                at = -1 if squeezed_input in squeeze(self._marker, signs)[0] else letters.find(squeezed_input, end)
+                at = -1 if squeezed_input in marker else letters.find(squeezed_input, end)
             cut = _cut_echo_length(letters, squeezed_input)
             if cut:
                 _mask(masked, 0, positions[cut - 1])
@@ -126,13 +128,6 @@ def _frames_since_input(frames: Iterable[Frame], moment: float) -> list[Frame]:
             turn = []
         turn.append(frame)
     return [frame for frame in turn if not frame.at or frame.at >= moment]
-
-
-def squeeze(text: str, signs: Layout) -> tuple[str, list[int]]:
-    """Return the text without white space and box characters (terminals insert them), and each character's position."""
-    inserted = signs.inserted_characters()
-    positions = [at for at, letter in enumerate(text) if not letter.isspace() and letter not in inserted]
-    return "".join(text[at] for at in positions), positions
 
 
 def _cut_echo_length(letters: str, squeezed_input: str) -> int:
