@@ -192,7 +192,8 @@ def _describe_end(found: SendResult | MonitorResult | Packet | TurnStepError) ->
 def _build_failure(
     done: TurnResult, step: TurnStep, why: SendResult | MonitorResult | Packet | TurnStepError, code: int
 ) -> TurnResult:
-    error = why.error if isinstance(why, TurnStepError) else why.error_code
+    words = why.error if isinstance(why, TurnStepError | SendResult) else UNSET
+    error = why.error_code if words is UNSET else words
     codes = {
         "send": (code, 0, 0),
         "monitor": (0, code, 0),
