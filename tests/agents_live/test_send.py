@@ -92,6 +92,27 @@ def test_draft_of_a_person_is_not_submitted(stage: LiveSessionHarness) -> None:
     assert [plain(prompt) for prompt in stage.model_prompts()] == ["hello"]
 
 
+def test_draft_with_blank_lines_is_returned_whole(stage: LiveSessionHarness) -> None:
+    """The first row is blank, and the cursor is not at the end."""
+    stage.begin().lisa("send", "--keys", "C-j C-j one C-j C-j two C-j three Up Up")
+    wait_until(lambda: "three" in stage.screen(), what="the draft is in the box")
+    refused = stage.send("hello")
+    assert refused.json["errorCode"] == "input_not_empty", refused
+    answer = stage.send("hello", "--replace-draft")
+    assert (answer.json["delivered"], answer.json["replacedDraft"]) == (True, "one\n\ntwo\nthree"), answer
+    stage.wait_until_idle()
+    assert [plain(prompt) for prompt in stage.model_prompts()] == ["hello"]
+
+
+def test_draft_taller_than_the_pane_is_refused_as_draft(stage: LiveSessionHarness) -> None:
+    stage.begin().lisa("send", "--keys", " ".join(f"row{number} C-j" for number in range(80)))
+    wait_until(lambda: "row79" in stage.screen(), what="the draft is in the box")
+    for flags in ([], ["--replace-draft"]):
+        refused = stage.send("hello", *flags)
+        assert refused.json["errorCode"] == "input_not_empty" and "row79" in refused.json["draft"], refused
+    assert not stage.model_prompts()
+
+
 def enter_tmux_mode(stage: LiveSessionHarness, mode: str) -> None:
     tmux = stage.ctx.server(stage.ref)
     pane = tmux.find_pane(stage.name)
