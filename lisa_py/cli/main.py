@@ -14,7 +14,7 @@ from lisa_py.cli import parse, render
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context, LiveDisplay
-from lisa_py.host import env
+from lisa_py.host import env, limits
 from lisa_py.host.cancellation import Cancellation
 
 SIGPIPE = 13
@@ -63,6 +63,9 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
     except (BrokenPipeError, render.OutputError):
         raise
     except Exception as problem:
+        shortage = limits.find_shortage(problem)
+        if shortage is not None:
+            return _report_failure(shortage, form)
         from lisa_py.cli import crash_report  # noqa: PLC0415 - only when there is one
 
         return _report_failure(crash_report.write_crash_report(problem, argv), form)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.host import limits
 
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
@@ -66,7 +67,8 @@ def _make_private_dir(path: str) -> None:
 
 
 def unwritable_error(path: str, problem: OSError) -> LisaError:
-    return LisaError("store_unwritable", f"cannot write {path}: {problem.strerror or problem}")
+    refused = LisaError("store_unwritable", f"cannot write {path}: {problem.strerror or problem}")
+    return limits.find_shortage(problem) or refused
 
 
 class StagedFile:
@@ -151,6 +153,9 @@ def read(path: str, *, limit: int = 64 << 20) -> bytes | None:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
+    except OSError as problem:
+        limits.refuse_shortage(problem)
+        raise
     try:
         return _read_up_to(handle, limit)
     finally:
@@ -181,7 +186,8 @@ def read_from(path: str, offset: int, limit: int) -> bytes:
     """Return at most `limit` bytes from a byte offset; empty if the file is missing or shorter."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except OSError as problem:
+        limits.refuse_shortage(problem)
         return b""
     try:
         os.lseek(handle, offset, os.SEEK_SET)

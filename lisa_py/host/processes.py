@@ -11,6 +11,8 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from lisa_py.host import limits
+
 LINUX = sys.platform.startswith("linux")
 SHELLS = frozenset(
     (
@@ -111,7 +113,8 @@ def _read_whole(path: str) -> bytes:
     """Return the whole file with the fewest system calls: a fleet status reads thousands of files."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except OSError as problem:
+        limits.refuse_shortage(problem)
         return b""
     try:
         raw = part = os.read(handle, _PAGE_BYTES)
@@ -300,7 +303,8 @@ def open_files(pid: int) -> tuple[str, ...]:
             return ()
     try:
         handles = os.listdir(f"/proc/{pid}/fd")
-    except OSError:
+    except OSError as problem:
+        limits.refuse_shortage(problem)
         return ()
     return tuple(path for handle in handles if (path := _read_link(f"/proc/{pid}/fd/{handle}")))
 
@@ -413,7 +417,8 @@ def terminal_wait(process: Process) -> str:
 def _threads(pid: int) -> list[str]:
     try:
         return os.listdir(f"/proc/{pid}/task")
-    except OSError:
+    except OSError as problem:
+        limits.refuse_shortage(problem)
         return []
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from lisa_py.host import limits
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -42,20 +44,25 @@ def run_program(
     """Run a program for at most `timeout` seconds and return its result.
 
     With `group` the program gets its own process group, all of which is killed at the deadline, so that a
-    grandchild holding the pipe cannot keep the call hanging. Raises FileNotFoundError if there is no such program.
+    grandchild holding the pipe cannot keep the call hanging. Raises FileNotFoundError if there is no such program,
+    LisaError (too_many_processes | too_many_open_files | out_of_memory).
     """
     import subprocess  # noqa: PLC0415 - 3 ms, paid once a program is run
 
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(env) if env is not None else None,
-        cwd=cwd,
-        start_new_session=group,
-        close_fds=True,
-    )
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(env) if env is not None else None,
+            cwd=cwd,
+            start_new_session=group,
+            close_fds=True,
+        )
+    except OSError as problem:
+        limits.refuse_shortage(problem, at_start=True)
+        raise
     try:
         out, err = process.communicate(stdin or None, timeout=timeout)
     except subprocess.TimeoutExpired:

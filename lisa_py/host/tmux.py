@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
-from lisa_py.host import sockets
+from lisa_py.host import limits, sockets
 from lisa_py.host.env import Settings
 from lisa_py.host.pane import PANE_FORMAT, parse_pane
 from lisa_py.host.pane import Pane as Pane  # re-exported
@@ -66,6 +66,8 @@ class Tmux:
         result = run_program(argv, timeout=timeout, stdin=stdin, env=self.environment(), cwd=cwd)
         if result.code is None:
             raise TmuxUnavailable(f"tmux did not answer within {self._settings.cmd_timeout_seconds} s on {self.socket}")
+        if result.code and (shortage := limits.find_in_text(result.error_text)):
+            raise TmuxUnavailable(f"tmux answered: {limits.make_error(shortage, result.error_text)}", code=shortage)
         if result.code and any(word in result.error_text for word in ("Permission denied", "Operation not permitted")):
             hint = "; a sandbox of the agent that calls may forbid it" if self._settings.parent_session else ""
             raise TmuxUnavailable(f"tmux refused: {result.error_text}{hint}")

@@ -16,11 +16,14 @@ from lisa_py.core.lifecycle import environment, kill, launch, session_files, sta
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import send
-from lisa_py.host import files, processes
+from lisa_py.host import files, limits, processes
 from lisa_py.host.tmux import Pane
 from lisa_py.store import events, oauth_tokens, pruning, session_folder, session_records
 from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.session_records import EndRecord
+
+HANDLES = 11
+"""File handles that a spawn has open at once, three of them on its locks."""
 
 
 class _Start(Struct, frozen=True, kw_only=True):
@@ -45,6 +48,7 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnResult:
     event; raise LisaError, spawn_early_exit if the agent ended at once with a code other than 0.
     """
     plan = plan_spawn(ctx, request)
+    limits.require_handles(HANDLES)
     replaced = request.replace and _kill_former(ctx, plan)
     timeout_ms = (ctx.settings.cmd_timeout_seconds + int(startup.START_SECONDS)) * 1000
     with session_records.session_lock(plan.ref, ctx.settings, "name", timeout_ms=timeout_ms):

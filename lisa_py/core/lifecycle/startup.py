@@ -12,7 +12,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.status import agent_reports
-from lisa_py.host import processes
+from lisa_py.host import limits, processes
 from lisa_py.host.tmux import Pane, Tmux
 from lisa_py.store import session_records
 from lisa_py.store.json_records import UnreadableRecord
@@ -58,9 +58,8 @@ def wait_for_start(ctx: Context, server: Tmux, ref: SessionRef, run_id: str) -> 
                 reason = (
                     "the pane ended before it started the agent" if gone else f"no start within {START_SECONDS:.0f} s"
                 )
-                raise LisaError(
-                    "spawn_tmux_new_failed", f"{reason}{': ' + shown if shown else ''}", session=ref.session
-                )
+                code = limits.find_in_text(shown) or "spawn_tmux_new_failed"
+                raise LisaError(code, f"{reason}{': ' + shown if shown else ''}", session=ref.session)
         ctx.pause(_POLL_SECONDS)
     return ctx.clock.monotonic() - started_at
 
