@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 POLL_SECONDS = 0.1
@@ -87,7 +88,7 @@ class FileWatcher:
     def _poll_files(self) -> bool:
         changed = False
         for path, before in self._polled.items():
-            now = _file_stamp(path)
+            now = read_stamp(path, self._ignored)
             if now != before:
                 self._polled[path] = now
                 changed = True
@@ -122,7 +123,7 @@ class FileWatcher:
                 polled_paths = [
                     path for path in (*watched_files, *folders) if path == folder or path.startswith(folder + "/")
                 ]
-                self._polled.update((path, _file_stamp(path)) for path in polled_paths)
+                self._polled.update((path, read_stamp(path, self._ignored)) for path in polled_paths)
 
     def _schedule(self, folder: str) -> bool:
         import logging  # noqa: PLC0415 - loaded by watchdog anyway
@@ -176,12 +177,17 @@ def _build_handler(on_event: Any) -> Any:
     return Handler()
 
 
-def _file_stamp(path: str) -> tuple[int, float]:
+def read_stamp(path: str, ignored: Container[str] = ()) -> tuple[int, float]:
+    """Return size and time of the last change of a file, or of the files directly in a folder together."""
     try:
         found = os.stat(path)
+        if not stat.S_ISDIR(found.st_mode):
+            return (found.st_size, found.st_mtime)
+        with os.scandir(path) as entries:
+            kept = [entry.stat() for entry in entries if entry.name not in ignored and not entry.name.startswith(".")]
     except OSError:
         return (-1, 0.0)
-    return (found.st_size, found.st_mtime)
+    return (len(kept) + sum(each.st_size for each in kept), max((each.st_mtime for each in kept), default=0.0))
 
 
 class _ProcessExits:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import struct
+import time
 from collections.abc import Iterable
 from typing import Any
 
-from lisa_py.host.file_events import FileWatcher
+from lisa_py.host.file_events import POLL_SECONDS, FileWatcher, read_stamp
 
+_POLLED_AT_ONCE = 50
+"""Number of folders that are polled at the shortest interval; the interval grows with more of them."""
 _EVENT = struct.Struct("iIII")
 _MODIFY, _CLOSE_WRITE, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x8, 0x80, 0x100, 0x200
 _DELETE_SELF, _OVERFLOW, _GONE = 0x400, 0x4000, 0x8000
@@ -60,12 +64,17 @@ class _InotifyGroupWatcher(GroupWatcher):
 
         self._ignored = frozenset(ignored)
         self._libc: Any = ctypes.CDLL(None, use_errno=True)
+        self._errno = ctypes.get_errno
         if not hasattr(self._libc, "inotify_init1") or not hasattr(select, "epoll"):
             raise OSError("no inotify here")
         self._handle: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._handle < 0:
             raise OSError("no inotify handle left")
-        self._epoll = select.epoll()
+        try:
+            self._epoll = select.epoll()
+        except OSError:
+            os.close(self._handle)
+            raise
         self._epoll.register(self._handle, select.EPOLLIN)
         if wake_handle is not None:
             self._epoll.register(wake_handle, select.EPOLLIN)
@@ -75,6 +84,8 @@ class _InotifyGroupWatcher(GroupWatcher):
         self._paths: dict[str, tuple[str, ...]] = {}
         self._process_handles: dict[int, tuple[str, int]] = {}
         """pidfd -> member and pid."""
+        self._polled: dict[str, dict[str, tuple[int, float]]] = {}
+        """Stamps of the watched paths in each folder for which the system has no inotify watch left."""
 
     def follow(self, key: str, paths: Iterable[str], pids: Iterable[int]) -> None:
         wanted = tuple(dict.fromkeys(path for path in paths if path))
@@ -84,7 +95,10 @@ class _InotifyGroupWatcher(GroupWatcher):
             for path in wanted:
                 self._by_path.setdefault(path, set()).add(key)
         for path in wanted:
-            self._watch_folder(path if os.path.isdir(path) else os.path.dirname(path))
+            folder = path if os.path.isdir(path) else os.path.dirname(path)
+            self._watch_folder(folder)
+            if folder in self._polled:
+                self._polled[folder].setdefault(path, read_stamp(path, self._ignored))
         self._watch_processes(key, set(pids))
 
     def _remove_member(self, key: str) -> None:
@@ -98,7 +112,10 @@ class _InotifyGroupWatcher(GroupWatcher):
         if folder in self._watches:
             return
         number = self._libc.inotify_add_watch(self._handle, os.fsencode(folder), _MASK)
-        if number >= 0:  # else it does not exist or the system has no watches left: the caller's timeout covers it
+        if number < 0 and self._errno() in (errno.ENOSPC, errno.ENOMEM):
+            self._polled.setdefault(folder, {})
+        if number >= 0:  # else it does not exist: the caller's timeout covers it
+            self._polled.pop(folder, None)
             old = self._folders.get(number)
             if old is None:
                 self._folders[number] = folder
@@ -123,6 +140,26 @@ class _InotifyGroupWatcher(GroupWatcher):
 
     def wait(self, seconds: float) -> set[str]:
         """Return the members with a change; possibly none before the timeout, so the caller repeats."""
+        deadline = time.monotonic() + max(0.0, seconds)
+        while self._polled:
+            pause = POLL_SECONDS * max(1.0, len(self._polled) / _POLLED_AT_ONCE)
+            left = deadline - time.monotonic()
+            found = self._take_events(min(pause, left)) | self._poll_paths()
+            if found or left <= pause:
+                return found
+        return self._take_events(seconds)
+
+    def _poll_paths(self) -> set[str]:
+        found: set[str] = set()
+        for stamps in self._polled.values():
+            for path, before in stamps.items():
+                now = read_stamp(path, self._ignored)
+                if now != before:
+                    stamps[path] = now
+                    found |= self._by_path.get(path, set())
+        return found
+
+    def _take_events(self, seconds: float) -> set[str]:
         found: set[str] = set()
         for handle, _ in self._epoll.poll(max(0.0, seconds)):
             if handle == self._handle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -118,3 +119,39 @@ def test_a_touched_file_costs_nothing(tmp_path: Path, exact: GroupWatcher) -> No
     (folder / "other").touch()
     subprocess.run(["touch", "-h", str(folder / "other")], check=True)
     assert exact.wait(0.2) == set()
+
+
+WATCH_SCRIPT = """
+import os, sys, threading, time
+from lisa_py.host import file_events_many
+folder, opener, limits = sys.argv[1], sys.argv[2], sys.argv[3:]
+for name in limits:
+    with open('/proc/sys/user/' + name, 'w') as limit:
+        limit.write('0')
+log = os.path.join(folder, 'hooks.jsonl')
+open(log, 'w').close()
+watcher = getattr(file_events_many, opener)(('heartbeat',))
+watcher.follow('m0', [folder], [])
+watcher.wait(0)
+def append():
+    with open(log, 'a') as out:
+        out.write('line')
+threading.Timer(0.3, append).start()
+began = time.monotonic()
+found = set()
+while not found and time.monotonic() < began + 10:
+    found = watcher.wait(10)
+watcher.close()
+print(sorted(found), time.monotonic() - began < 5)
+"""
+
+
+@pytest.mark.parametrize("opener", ["open_watcher", "open_shared_watcher"])
+@pytest.mark.parametrize("limit", ["max_inotify_instances", "max_inotify_watches"])
+def test_without_inotify_files_are_polled(tmp_path: Path, opener: str, limit: str) -> None:
+    if subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine allows no user namespace, in which the limits can be lowered")
+    words = [sys.executable, "-c", WATCH_SCRIPT, str(tmp_path), opener, limit]
+    ended = subprocess.run(["unshare", "-Ur", *words], capture_output=True, check=False, text=True, timeout=60)
+    assert ended.stdout.strip() == "['m0'] True", ended
+    assert ended.stderr == ""
