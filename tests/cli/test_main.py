@@ -152,7 +152,6 @@ def test_second_ctrl_c_ends_a_hung_command(machine: LisaHost) -> None:
     wait_until(interrupt, timeout=10)
     hang.unlink()  # the end of the test uses tmux
     out, _ = watching.communicate(timeout=10)
-    hang.unlink()
     assert (watching.returncode, json.loads(out.splitlines()[-1])["errorCode"]) == (130, "interrupted")
 
 
