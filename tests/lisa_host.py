@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import pty
+import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -142,6 +147,29 @@ class LisaHost:
         if check_schema:
             answers.check_answer(words, answer.code, answer.out)
         return answer
+
+    def show(
+        self, *words: str, columns: int = 100, rows: int = 40, env: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Run the program on a terminal; return the exit code and all that it wrote there."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        process = subprocess.Popen(
+            [*PROGRAM, *words], cwd=self.project, env={**self.env, **(env or {})},
+            stdin=theirs, stdout=theirs, stderr=theirs,
+        )  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                data = os.read(ours, 65536)
+            except OSError:  # Linux: the other end is closed
+                break
+            if not data:
+                break
+            shown += data
+        os.close(ours)
+        return process.wait(timeout=60), shown.decode().replace("\r\n", "\n")
 
     def start(self, *words: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None) -> BackgroundCall:
         """Run the program beside the test; the test waits for it or ends it."""

@@ -14,8 +14,8 @@ from lisa_py.contract.errors import UsageError
 from lisa_py.host import env
 from lisa_py.store import paths, session_records
 
-_POSITIONAL_SUFFIX = "_word"
-"""Suffix of the click name of a value that may be given without its flag."""
+_WORDS = "words_"
+"""Click name of the values that are given without their flags."""
 
 
 def parse_values(path: Sequence[str], command: Command, words: Sequence[str]) -> dict[str, Any]:
@@ -44,26 +44,58 @@ def _suggest_option(problem: click.NoSuchOption) -> str:
 
 
 def _collect_values(path: Sequence[str], command: Command, found: dict[str, Any]) -> dict[str, Any]:
-    collected = {}
-    for field in command.fields:
-        flag, word = found.get(field.name), found.get(field.name + _POSITIONAL_SUFFIX)
-        if flag is not None and word is not None:
-            raise UsageError(
-                "unknown_flag", f"unknown flag: {word} ({field.spelling} is given; see {help_command(path)})"
-            )
-        value = word if flag is None else flag
-        if value is not None and value != ():
-            collected[field.name] = value
-    return collected
+    given = {field.name: found[field.name] for field in command.fields if found.get(field.name) not in (None, ())}
+    free = [field for field in _list_positional(command) if field.name not in given]
+    for word in found.get(_WORDS, ()):
+        field = _choose_field(free, word)
+        if field is None:
+            raise UsageError("unknown_flag", _describe_extra_word(path, command, given, word))
+        free.remove(field)
+        given[field.name] = complete_name(word, given.get("project_root", "")) if field.name == "session" else word
+    return given
+
+
+def _list_positional(command: Command) -> list[Field]:
+    """Return the fields whose flag name is optional: words of a fixed list before a session name."""
+    found = [field for field in command.fields if field.flag.positional]
+    return sorted(found, key=lambda field: field.name == "session")
+
+
+def _choose_field(free: Sequence[Field], word: str) -> Field | None:
+    """Return the field that takes a word: a session name is recognised by its prefix."""
+    if paths.SESSION_NAME.match(word):
+        return next((field for field in reversed(free)), None)
+    return next(iter(free), None)
+
+
+def _describe_extra_word(path: Sequence[str], command: Command, given: dict[str, Any], word: str) -> str:
+    known = [f"{field.spelling} is {given[field.name]}" for field in _list_positional(command) if field.name in given]
+    reason = f"; {' and '.join(known)} already" if known else ""
+    return f"unexpected word: {word}{reason} (see {help_command(path)})"
+
+
+def complete_name(word: str, root: str) -> str:
+    """Return the session of the project that a word without prefix means; the word itself if there is none.
+
+    Raise UsageError(invalid_session_name) if it means several.
+    """
+    if paths.SESSION_NAME.match(word):
+        return word
+    names = _list_sessions(root)
+    exact = [name for name in names if name == f"lisa-{word}"]
+    found = exact or [name for name in names if name.startswith(f"lisa-{word}-") or name.endswith(f"-{word}")]
+    if len(found) > 1:
+        raise UsageError("invalid_session_name", f"invalid --session: {word} means several: {', '.join(found)}")
+    return found[0] if found else word
 
 
 def build_click_command(path: Sequence[str], command: Command) -> click.Command:
     """Return the command with all its options."""
     params: list[click.Parameter] = [_build_option(field) for field in command.fields]
-    for field in command.fields:
-        if field.flag.positional:
-            name = field.name + _POSITIONAL_SUFFIX
-            params.append(click.Argument([name], required=False, shell_complete=_build_completer(field)))
+    positional = _list_positional(command)
+    if positional:
+        completer = _build_completer(positional[0])
+        params.append(click.Argument([_WORDS], required=False, nargs=-1, shell_complete=completer))
     params.append(click.Option(["--json", "json_"], is_flag=True, help="answer one JSON object"))
     if command.min is not None:
         params.append(click.Option(["--json-min", "json_min_"], is_flag=True, help="only the fields for polling loops"))
@@ -112,7 +144,7 @@ def _build_completer(field: Field) -> Callable[[click.Context, click.Parameter, 
     return None
 
 
-def _list_sessions() -> list[str]:
-    """Return the sessions of the current project, including ended ones."""
+def _list_sessions(root: str = "") -> list[str]:
+    """Return the sessions of a project, including ended ones."""
     settings = env.read_settings()
-    return [ref.session for ref in session_records.list_sessions(paths.resolve_project("", settings))]
+    return [ref.session for ref in session_records.list_sessions(paths.resolve_project(root, settings))]

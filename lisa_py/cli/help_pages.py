@@ -3,50 +3,53 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from msgspec import NODEFAULT
 
 from lisa_py import commands
-from lisa_py.cli import click_options
+from lisa_py.cli import click_options, render
 from lisa_py.contract import error_codes
-from lisa_py.contract.command import Command, Field
+from lisa_py.contract.command import GROUPS, Command, Field
 from lisa_py.contract.errors import UsageError
 
 INTRODUCTION = """\
 lisa runs claude and codex in tmux, reports their true state, sends prompts and reads replies.
-
-  lisa demo                                             see it work in half a minute, without an agent
-  lisa session spawn --agent claude --prompt "..."      start an agent; prints the session's name
-  lisa session monitor --session NAME                   wait until it has finished, asks, or fails
-  lisa session capture --session NAME                   read its output
-  lisa session send --session NAME --text "..." --enter send a prompt
-  lisa session kill --session NAME                      end it and all its processes
+First steps: lisa demo, then lisa session spawn --agent claude --prompt "..."
 """
+WIDE = 10_000
+"""Columns of a page that is not for a terminal: nothing is wrapped."""
 
 
 def print_page(path: Sequence[str], command: Command) -> int:
-    sys.stdout.write(format_page(path, command))
+    sys.stdout.write(format_page(path, command, _read_columns()))
     return 0
 
 
-def format_page(path: Sequence[str], command: Command) -> str:
+def _read_columns() -> int:
+    screen = render.read_screen()
+    return screen.columns if screen else WIDE
+
+
+def format_page(path: Sequence[str], command: Command, columns: int = WIDE) -> str:
     """Return the help page of one command."""
     name = " ".join(path)
     rows = [_format_row(field) for field in command.fields if field.name not in ("json", "json_min")]
     rows.append(("--json", "answer one JSON object (errors too)"))
     if command.min is not None:
         rows.append(("--json-min", "answer only the fields for polling loops"))
-    parts = [f"usage: lisa {name} [flags]", commands.summary(path)]
+    parts = [f"usage: lisa {name} [flags]", _wrap_paragraphs(commands.summary(path), columns)]
     if command.notes:
-        parts.append(command.notes.strip())
-    parts.append("flags:\n" + _format_table(rows))
+        parts.append(_wrap_paragraphs(command.notes.strip(), columns))
+    parts.append("flags:\n" + _format_table(rows, columns))
     if command.example:
         parts.append("example:\n  " + command.example.strip().replace("\n", "\n  "))
-    parts.append("exit codes:\n" + _format_table([(str(code), what) for code, what in sorted(command.exits.items())]))
+    exits = [(str(code), what) for code, what in sorted(command.exits.items())]
+    parts.append("exit codes:\n" + _format_table(exits, columns))
     if command.error_codes:
         codes = error_codes.describe_codes(command)
-        parts.append("error codes of this command:\n" + _format_table(list(codes.items())))
+        parts.append("error codes of this command:\n" + _format_table(list(codes.items()), columns))
     return "\n\n".join(parts) + "\n"
 
 
@@ -58,7 +61,7 @@ def _format_row(field: Field) -> tuple[str, str]:
     if default:
         notes.append(f"(default {default})")
     if field.default is NODEFAULT:
-        notes.append("(required)")
+        notes.append("(required; the flag name is optional)" if field.flag.positional else "(required)")
     return left, " ".join(notes)
 
 
@@ -68,36 +71,75 @@ def format_default(field: Field) -> str:
     return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
 
 
-def _format_table(rows: Sequence[tuple[str, str]]) -> str:
-    width = min(34, max((len(left) for left, _ in rows), default=0))
+def _wrap_paragraphs(text: str, columns: int) -> str:
+    """Wrap each paragraph at the edge of the terminal, never inside a word."""
+    if columns >= WIDE:
+        return text
+    return "\n\n".join(_wrap(" ".join(part.split()), columns) for part in text.split("\n\n"))
+
+
+def _wrap(text: str, columns: int, indent: str = "") -> str:
+    return textwrap.fill(
+        text, max(40, columns - 1), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _format_table(rows: Sequence[tuple[str, str]], columns: int = WIDE) -> str:
+    width = min(34 if columns >= 100 else 26, max((len(left) for left, _ in rows), default=0))
+    indent = " " * (width + 4)
     lines = []
     for left, right in rows:
         if len(left) > width:
-            lines += [f"  {left}", f"  {'':{width}}  {right}"]
-        else:
-            lines.append(f"  {left:{width}}  {right}")
+            lines.append(_wrap(f"  {left}", columns, "    "))
+            left = ""
+        lines.append(f"  {left:{width}}  " + _wrap(f"{indent}{right}", columns, indent)[len(indent) :])
     return "\n".join(lines)
 
 
-def format_overview() -> str:
-    """Return the page of `lisa --help`."""
-    parts = [INTRODUCTION]
-    parts.append("commands:\n" + _format_table([(name, commands.summary((name,))) for name in _list_visible(())]))
-    for group in commands.groups():
-        rows = [(f"{group} {name}", commands.summary((group, name))) for name in _list_visible((group,))]
-        parts.append(f"{group}: {commands.summary((group,))}\n" + _format_table(rows))
-    parts.append("`lisa COMMAND --help` describes a command; every command accepts --json.")
+def format_overview(columns: int = WIDE, group: str = "") -> str:
+    """Return the page of `lisa --help`, or of a group of commands: daily ones in full, the names of the others."""
+    parts = [f"usage: lisa {group} COMMAND [flags]\n\n{commands.summary((group,))}\n" if group else INTRODUCTION]
+    others = []
+    for purpose, title in GROUPS.items():
+        found = _list_purpose(purpose, group)
+        if purpose == "daily" or (found and group and group != "session"):
+            parts.append(f"{title}:\n" + _format_table([(name, summary) for name, summary in found], columns) + "\n")
+        elif found:
+            names = ", ".join(_shorten_name(name, group) for name, _ in found)
+            others.append((title, names))
+    if others:
+        parts.append(_format_table(others, min(columns, 100)) + "\n")
+    prefix = "lisa session" if group in ("", "session") else f"lisa {group}"
+    closing = f"`{prefix} COMMAND --help` describes a command, `lisa help all` lists all with their purpose."
+    parts.append(_wrap(closing, columns) + "\n")
+    return "\n".join(parts)
+
+
+def _shorten_name(name: str, group: str) -> str:
+    """Return the name without `session`; of other commands the whole call."""
+    if group:
+        return name
+    return name.removeprefix("session ") if name.startswith("session ") else f"lisa {name}"
+
+
+def format_full_list(columns: int = WIDE) -> str:
+    """Return all commands with their summaries, by purpose."""
+    parts = [f"{title}:\n{_format_table(_list_purpose(purpose, ''), columns)}" for purpose, title in GROUPS.items()]
     return "\n\n".join(parts) + "\n"
 
 
-def format_group_page(group: str) -> str:
-    rows = [(name, commands.summary((group, name))) for name in _list_visible((group,))]
-    return f"usage: lisa {group} COMMAND [flags]\n\n{commands.summary((group,))}\n\n{_format_table(rows)}\n"
+def _list_purpose(purpose: str, group: str) -> list[tuple[str, str]]:
+    """Return name and summary of the visible commands of a purpose, the most used ones of every day first."""
+    found = []
+    for path in commands.paths():
+        command = commands.load(path)
+        if command is None or command.hidden or command.group != purpose or (group and path[0] != group):
+            continue
+        found.append((" ".join(path[1:] if group else path), commands.summary(path)))
+    return sorted(found, key=lambda each: _DAILY_ORDER.index(each[0].split()[-1]) if purpose == "daily" else 0)
 
 
-def _list_visible(group: Sequence[str]) -> list[str]:
-    found = ((name, commands.load((*group, name))) for name in commands.command_names(group))
-    return [name for name, command in found if command is not None and not command.hidden]
+_DAILY_ORDER = ("spawn", "list", "status", "monitor", "attach", "send", "turn", "capture", "kill", "demo", "doctor")
 
 
 def handle_missing_command(argv: Sequence[str]) -> int:
@@ -109,9 +151,11 @@ def handle_missing_command(argv: Sequence[str]) -> int:
     requested = "help" in words or "--help" in argv or "-h" in argv
     topic = [word for word in words if word != "help"]
     if not topic and (requested or not argv):
-        return _print_help(format_overview(), requested)
+        return _print_help(format_overview(_read_columns()), requested)
+    if topic == ["all"] and requested:
+        return _print_help(format_full_list(_read_columns()), requested)
     if len(topic) == 1 and commands.is_group(topic[0]) and (requested or len(argv) == 1):
-        return _print_help(format_group_page(topic[0]), requested)
+        return _print_help(format_overview(_read_columns(), topic[0]), requested)
     command = commands.load(topic[:2]) if len(topic) > 1 else commands.load(topic)
     if requested and command is not None:
         return print_page(topic[:2], command)
@@ -119,8 +163,10 @@ def handle_missing_command(argv: Sequence[str]) -> int:
 
 
 def _print_help(text: str, requested: bool) -> int:
-    (sys.stdout if requested else sys.stderr).write(text)
-    return 0 if requested else 1
+    """Write a page: to stderr, as a failure, if a script called lisa without a command."""
+    is_welcome = requested or render.read_screen() is not None
+    (sys.stdout if is_welcome else sys.stderr).write(text)
+    return 0 if is_welcome else 1
 
 
 def _make_unknown_command_error(topic: Sequence[str]) -> UsageError:
@@ -129,13 +175,23 @@ def _make_unknown_command_error(topic: Sequence[str]) -> UsageError:
     if len(topic) == 1 and commands.is_group(topic[0]):
         return UsageError("unknown_command", f"which {topic[0]} command? (lisa {topic[0]} --help lists them)")
     name = " ".join(topic[:2]) if commands.is_group(topic[0]) else topic[0]
-    near = _suggest_command(name)
-    hint = f"did you mean `lisa {near}`? " if near else ""
-    return UsageError("unknown_command", f"unknown command: {name} ({hint}lisa --help lists them all)")
+    hint = _suggest_command(topic)
+    return UsageError(
+        "unknown_command", f"unknown command: {name} ({f'{hint} ' if hint else ''}lisa --help lists them all)"
+    )
 
 
-def _suggest_command(name: str) -> str:
+def _suggest_command(topic: Sequence[str]) -> str:
+    """Return a hint from the synonyms, else the session command of that name, else the most similar name."""
+    in_group = commands.is_group(topic[0])
+    word = topic[1] if in_group else topic[0]
+    if not in_group or topic[0] == "session":
+        synonym = commands.SYNONYMS.get(word, ("session", word))
+        if commands.load(synonym) is not None:
+            return f"did you mean `lisa {' '.join(synonym)}`?"
     import difflib  # noqa: PLC0415 - only for a mistyped command
 
-    found = difflib.get_close_matches(name, [*commands.groups(), *(" ".join(path) for path in commands.paths())], n=1)
-    return found[0] if found else ""
+    names = {" ".join(path): " ".join(path) for path in commands.paths()} | {name: name for name in commands.groups()}
+    names |= {name: f"session {name}" for name in commands.command_names(("session",)) if name not in names}
+    found = difflib.get_close_matches(" ".join(topic[:2]) if in_group else word, names, n=1)
+    return f"did you mean `lisa {names[found[0]]}`?" if found else ""

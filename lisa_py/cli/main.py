@@ -16,6 +16,8 @@ from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context, LiveDisplay
 from lisa_py.host import env, limits
 from lisa_py.host.cancellation import Cancellation
+from lisa_py.store import session_records
+from lisa_py.terminal.table import Screen
 
 SIGPIPE = 13
 
@@ -50,12 +52,15 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
         path, words = parse.split_command(argv)
         command = commands.load(path) if path else None
         if command is None or parse.is_help_request(command, words):
+            if not argv:
+                _show_fleet()
             from lisa_py.cli import help_pages  # noqa: PLC0415 - only for help and unknown commands
 
             return help_pages.handle_missing_command(argv) if command is None else help_pages.print_page(path, command)
-        if form == "text" and command.text is None:
+        screen = render.read_screen() if form == "text" else None
+        if form == "text" and command.text is None and (screen is None or command.terminal is None):
             form = "json"
-        return _run(path, command, words, form)
+        return _run(path, command, words, form, screen)
     except LisaError as problem:
         return _report_failure(problem, form)
     except KeyboardInterrupt:
@@ -71,7 +76,18 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
         return _report_failure(crash_report.write_crash_report(problem, argv), form)
 
 
-def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str) -> int:
+def _show_fleet() -> None:
+    """Print the sessions of the project before the help of `lisa`, for a person who has some."""
+    screen, command = render.read_screen(), commands.load(("session", "list"))
+    if screen is None or command is None:
+        return
+    settings = env.read_settings()
+    if session_records.list_sessions(Context(settings).project()):
+        _run(("session", "list"), command, (), "text", screen)
+        print()
+
+
+def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str, screen: Screen | None) -> int:
     args, given = parse.read_arguments(path, command, words)
     cancellation = Cancellation()
     ctx = Context(
@@ -82,6 +98,7 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str)
         warn=render.warn,
         progress=render.make_progress_printer(),
         live_display=open_live_display(form) if command.live else None,
+        screen=screen,
         stdin=lambda: sys.stdin.buffer.read(),
         on_own_end=_ignore_termination,
         cancellation=cancellation,
@@ -90,7 +107,7 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str)
     try:
         with _cancel_on_interrupt(cancellation):
             result = command.run(args, ctx)
-        code = render.print_answer(command, result, args, form)
+        code = render.print_answer(command, result, args, form, screen)
         render.flush()
         ctx.commit_cursors()
     finally:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lisa_py import commands
 from lisa_py.cli import click_options, help_pages, skill_index
 from lisa_py.contract import error_codes, schema
-from lisa_py.contract.command import Command, Field
+from lisa_py.contract.command import GROUPS, Command, Field
 from lisa_py.contract.errors import COMMON_ERRORS
 from lisa_py.host import files
 from lisa_py.host.env import VARIABLES
@@ -122,11 +122,15 @@ def _escape_cell(text: str) -> str:
 
 
 def format_index() -> str:
-    """Return the index page: all commands, one line each."""
-    lines = [_NOTE, "# Commands\n"]
-    lines += [
-        f"- [lisa {' '.join(path)}]({_page_file(path)}): {commands.summary(path)}" for path, _ in _list_commands()
-    ]
+    """Return the index page: all commands by purpose, one line each."""
+    lines = [_NOTE, "# Commands"]
+    for purpose, title in GROUPS.items():
+        lines += ["", f"## {title.capitalize()}", ""]
+        lines += [
+            f"- [lisa {' '.join(path)}]({_page_file(path)}): {commands.summary(path)}"
+            for path, command in _list_commands()
+            if command.group == purpose
+        ]
     return "\n".join([*lines, "", "[Error codes](errors.md) · [Environment variables](environment.md)", ""])
 
 

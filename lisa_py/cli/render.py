@@ -12,7 +12,9 @@ import msgspec
 from lisa_py.contract import jsontext, projection
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
+from lisa_py.terminal.table import Screen
 
+_DEFAULT_COLUMNS = 80
 STDERR_POLICY = {"stderrPolicy": "diagnostic"}
 """On every JSON object: stderr is diagnostics, never data."""
 
@@ -45,9 +47,24 @@ def _write(action: Callable[[], Any]) -> None:
         raise OutputError(problem.strerror or str(problem)) from problem
 
 
-def print_answer(command: Command, result: Any, args: Any, form: str) -> int:
+def read_screen() -> Screen | None:
+    """Return the terminal on standard output; None if it is none. NO_COLOR and a dumb terminal have no colours."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns or _DEFAULT_COLUMNS
+    except (OSError, ValueError):
+        columns = _DEFAULT_COLUMNS
+    color = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    return Screen(columns=columns, color=color)
+
+
+def print_answer(command: Command, result: Any, args: Any, form: str, screen: Screen | None = None) -> int:
     """Print one answer in the requested form; return the exit code."""
-    if form == "text" and command.text is not None:
+    if screen is not None and command.terminal is not None:
+        shown = command.terminal(result, args, screen)
+        _write(lambda: sys.stdout.write(shown + "\n"))
+    elif form == "text" and command.text is not None:
         words = command.text(result, args)
         _write(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
         return command.exit_code(result)

@@ -7,7 +7,7 @@ import os
 from lisa_py import commands
 from lisa_py.cli import click_options
 from lisa_py.contract import schema
-from lisa_py.contract.command import DEFAULT_EXITS, Field
+from lisa_py.contract.command import DEFAULT_EXITS, GROUPS, Field
 from lisa_py.contract.command_index import CommandEntry
 from lisa_py.contract.errors import COMMON_ERRORS
 from lisa_py.core.skill import page
@@ -42,7 +42,7 @@ def format_index() -> str:
             "Codes that every command may answer, as `{ok:false, errorCode, error}`:\n",
             common,
             "",
-            *map(_format_section, shown),
+            *map(_format_section, sorted(shown, key=lambda entry: list(GROUPS).index(entry.command.group))),
         ]
     )
 

@@ -20,6 +20,26 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {("session", "router"): ("sess
 SPELLINGS: dict[tuple[str, ...], tuple[str, ...]] = {("version",): ("--version", "-version", "-v")}
 """Flags that run a command without its name."""
 
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "delete": ("session", "kill"),
+    "end": ("session", "kill"),
+    "log": ("session", "capture"),
+    "logs": ("session", "capture"),
+    "ls": ("session", "list"),
+    "new": ("session", "spawn"),
+    "output": ("session", "capture"),
+    "ps": ("session", "list"),
+    "read": ("session", "capture"),
+    "remove": ("session", "kill"),
+    "rm": ("session", "kill"),
+    "run": ("session", "spawn"),
+    "start": ("session", "spawn"),
+    "stop": ("session", "kill"),
+    "tail": ("session", "capture"),
+    "watch": ("session", "monitor"),
+}
+"""Words of other programs for a command; suggested if no command has the name."""
+
 
 def load(path: Sequence[str]) -> Command | None:
     """Return the command of a path like ("session", "kill-all"); None if no file has that name."""

@@ -105,6 +105,7 @@ def text(answer: CapabilitiesResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="programs",
     args=Args,
     answer=CapabilitiesResult,
     run=run,

@@ -67,6 +67,7 @@ def text(answer: CleanupResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="fleet",
     args=Args,
     answer=CleanupResult,
     run=run,

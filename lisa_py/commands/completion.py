@@ -83,6 +83,7 @@ complete --no-files --command lisa --arguments '(_lisa_completion)'"""
 _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 COMMAND = Command(
+    group="programs",
     args=Args,
     answer=CompletionResult,
     run=run,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated
 
 from msgspec import Struct
@@ -10,8 +10,11 @@ from msgspec import Struct
 from lisa_py import agents
 from lisa_py.contract.command import Command, Flag
 from lisa_py.core.context import Context, LiveDisplay
+from lisa_py.core.fleet import status_table
+from lisa_py.core.fleet.status_table import StatusRow
 from lisa_py.core.workflows import demo
-from lisa_py.core.workflows.demo_report import DemoResult, DemoRow, DemoSessionSummary, DemoUpdate
+from lisa_py.core.workflows.demo_report import DemoResult, DemoSessionSummary, DemoUpdate
+from lisa_py.terminal import table
 
 LIVE_PACE = 1.4
 PLAIN_PACE = 0.25
@@ -30,7 +33,7 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> DemoResult:
-    pace = LIVE_PACE if ctx.live_display.columns else PLAIN_PACE
+    pace = LIVE_PACE if ctx.live_display.screen else PLAIN_PACE
     return demo.run(ctx, args.agent, build_step_printer(ctx.live_display), pace=pace)
 
 
@@ -39,59 +42,22 @@ def build_step_printer(live: LiveDisplay) -> Callable[[DemoUpdate], None]:
 
     def print_step(step: DemoUpdate) -> None:
         elapsed = f"{step.at:5.1f}s  "
+        screen = live.screen
         if step.text:
-            live.write_line(_apply_style(live, "1", elapsed + step.text))
-        if live.columns:
-            live.show_rows(build_table(step.rows, live.columns))
+            live.write_line(screen.paint(table.BOLD, elapsed + step.text) if screen else elapsed + step.text)
+        if screen:
+            live.show_rows(["", *status_table.format_rows(step.rows, screen, is_live=True), ""])
         else:
             for row in step.changed:
-                live.write_line(elapsed + f"{row.role:<9} {_describe_activity(row)}{_describe_task(row)}")
+                live.write_line(elapsed + f"{row.name:<9} {status_table.describe_activity(row)}{_describe_task(row)}")
 
     return print_step
 
 
-HEADINGS = ("SESSION", "STATE", "DOING", "TODO", "FOR", "SOURCE", "DETAIL")
-WIDTHS = (10, 14, 20, 5, 6, 11)
-STATE_COLORS = {"in_progress": "36", "just_started": "90", "waiting_input": "33", "completed": "32"}
-"""Colours of session states; all others are red."""
-
-
-def build_table(rows: Sequence[DemoRow], columns: int) -> list[str]:
-    """Format the table, one row per session."""
-    if not rows:
-        return []
-    return ["", "  " + _format_columns(HEADINGS), *(_format_row(row, columns) for row in rows), ""]
-
-
-def _format_row(row: DemoRow, columns: int) -> str:
-    todos = f"{row.todos_done}/{row.todos_total}" if row.todos_total else ""
-    cells = (row.role, row.state, _describe_activity(row), todos, f"{row.seconds:.0f}s", row.source, row.task)
-    color = "31" if row.doing in ("error", "killed", "gone") else STATE_COLORS.get(row.state, "31")
-    mark = "?" if row.waiting_for not in ("", "prompt", "error", "limit") else "●"
-    return f"\x1b[{color}m{mark} {_format_columns(cells)[: max(20, columns)]}\x1b[0m"
-
-
-def _format_columns(cells: Sequence[str]) -> str:
-    padded = [f"{cell[: width - 1]:<{width}}" for cell, width in zip(cells, WIDTHS, strict=False)]
-    return "".join(padded) + cells[-1].replace("\n", " ")
-
-
-def _describe_activity(row: DemoRow) -> str:
-    if row.waiting_for in ("", "prompt"):
-        return row.doing if row.doing != "unknown" else row.state
-    if row.doing == "error":
-        return "error"
-    return f"asks: {row.waiting_for}"
-
-
-def _describe_task(row: DemoRow) -> str:
+def _describe_task(row: StatusRow) -> str:
     todos = f" [{row.todos_done}/{row.todos_total}]" if row.todos_total else ""
     task = f" - {row.task}" if row.task else ""
     return f"{todos}{task} (source: {row.source})"
-
-
-def _apply_style(live: LiveDisplay, style: str, text: str) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if live.columns else text
 
 
 def text(answer: DemoResult, args: Args) -> str:
@@ -125,6 +91,7 @@ def _is_stuck(session: DemoSessionSummary) -> bool:
 
 
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=DemoResult,
     run=run,

@@ -53,6 +53,7 @@ def text(answer: DoctorResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=DoctorResult,
     run=run,

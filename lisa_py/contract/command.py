@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import NODEFAULT, Struct
@@ -158,6 +158,21 @@ def _split_hint(hint: Any) -> tuple[type, Flag]:
     return kinds[0], flag
 
 
+GROUPS: Mapping[str, str] = {
+    "daily": "every day",
+    "fleet": "many sessions",
+    "reading": "look closer",
+    "handing_on": "hand on to another agent",
+    "planning": "plan and limit",
+    "checks": "check this machine",
+    "accounts": "accounts",
+    "skill": "skill for agents",
+    "programs": "for programs and shells",
+}
+"""Purposes of commands with their titles, in the order of help pages."""
+CommandGroup = Literal["daily", "fleet", "reading", "handing_on", "planning", "checks", "accounts", "skill", "programs"]
+
+
 class Command(Struct, frozen=True, kw_only=True):
     """One command; the path of its file is its name."""
 
@@ -168,8 +183,12 @@ class Command(Struct, frozen=True, kw_only=True):
     """(args, ctx) -> answer. Resolves, calls core, shapes; never prints or exits."""
     text: Callable[[Any, Any], str] | None = None
     """(answer, args) -> text for people; None: the command always answers JSON."""
+    terminal: Callable[[Any, Any, Any], str] | None = None
+    """(answer, args, screen) -> text on a terminal; None: the same as `text`."""
     min: Sequence[str] | Callable[[Any, Any], Any] | None = None
     """`--json-min`: field names to keep (in Python spelling), or (answer, args) -> smaller struct or dict."""
+    group: CommandGroup
+    """Purpose; help, reference and skill list commands by it."""
     exit_code: Callable[[Any], int] = lambda answer: 0
     errors: Sequence[str] = ()
     """Error codes of this command only; those of its checked flags follow from the fields."""

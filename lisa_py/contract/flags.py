@@ -14,7 +14,7 @@ MODES = ("interactive", "exec")
 POLICIES = ("auto", "force", "off")
 INTENTS = ("auto", "nested", "neutral")
 
-Session = Annotated[str, Flag(help="session name", metavar="NAME")]
+Session = Annotated[str, Flag(help="session name", metavar="NAME", positional=True)]
 ProjectRoot = Annotated[str, Flag(help="project folder; default: the session's, else the current one", metavar="PATH")]
 AgentName = Annotated[str, Flag(help="agent CLI", metavar="AGENT")]
 AgentHint = Annotated[str, Flag(help="override of agent detection", metavar="auto|AGENT", code="invalid_agent_hint")]

@@ -18,6 +18,7 @@ from lisa_py.host.tmux import Tmux
 from lisa_py.store import paths, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project, SessionRef
+from lisa_py.terminal.table import Screen
 
 
 def _do_nothing() -> None:
@@ -28,11 +29,16 @@ def _ignore(_: Any) -> None:
     return None
 
 
+def _make_root_error(project: Project) -> LisaError:
+    text = f"invalid --project-root: {project.root} is not a folder; give an existing project folder"
+    return LisaError("invalid_project_root", text)
+
+
 class LiveDisplay:
     """Live output of a running command for a person; this base class shows nothing."""
 
-    columns = 0
-    """Width of the terminal; 0 without one."""
+    screen: Screen | None = None
+    """The terminal; None without one."""
 
     def write_line(self, line: str) -> None:
         """Write a permanent line."""
@@ -56,6 +62,7 @@ class Context:
         warn: Callable[[str], None] = _ignore,
         progress: Callable[[str], None] = _ignore,
         live_display: LiveDisplay | None = None,
+        screen: Screen | None = None,
         stdin: Callable[[], bytes] = bytes,
         on_own_end: Callable[[], None] = _do_nothing,
         cancellation: Cancellation | None = None,
@@ -75,6 +82,8 @@ class Context:
         """Show one live line on a terminal; nothing if piped."""
         self.live_display = live_display or LiveDisplay()
         """Lines and a live table for people on stdout, with text output only."""
+        self.screen = screen
+        """Terminal that the answer is printed on for a person; None if piped or JSON."""
         self.stdin = stdin
         self.on_own_end = on_own_end
         """Called before core ends a session that this process belongs to; a process of one call ignores TERM then."""
@@ -90,19 +99,28 @@ class Context:
         return self._cwd
 
     def project(self, root: str = "") -> Project:
-        """Return the project of --project-root, else of the current folder."""
-        return paths.resolve_project(root or self.cwd, self.settings)
+        """Return the project of --project-root, else of the current folder.
+
+        Raise LisaError(invalid_project_root) if --project-root is neither a folder nor a project with records.
+        """
+        found = paths.resolve_project(root or self.cwd, self.settings)
+        if root and not files.is_dir(found.root) and not files.is_dir(found.folder):
+            raise _make_root_error(found)
+        return found
 
     def existing_project(self, root: str = "") -> Project:
         """Return the project; raise LisaError(invalid_project_root) if it is not a folder."""
         found = self.project(root)
         if not files.is_dir(found.root):
-            raise LisaError("invalid_project_root", f"invalid --project-root: {found.root} is not a folder")
+            raise _make_root_error(found)
         return found
 
     def ref(self, name: str, root: str = "") -> SessionRef:
         """Return the reference of a session; see session_records.find_session for search order and errors."""
-        return session_records.find_session(name, root, "" if root else self.cwd, self.settings)
+        if root:
+            paths.check_name(name)
+            return SessionRef(self.project(root), name)
+        return session_records.find_session(name, "", self.cwd, self.settings)
 
     def tmux(self, project: Project, socket: str = "") -> Tmux:
         """Return the project's tmux server, or that of the given socket."""

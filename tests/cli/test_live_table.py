@@ -7,23 +7,19 @@ import pty
 import subprocess
 import sys
 
-import pytest
-
-from lisa_py.cli.live_table import truncate_row
-
 SCRIPT = """
 from lisa_py.cli.live_table import LiveTable
 table = LiveTable()
 table.show_rows(["one", "two"])
 table.write_line("a line that stays")
 table.show_rows(["three"])
-print(table.columns)
+print(table.screen)
 """
 
 
 def test_piped_output_has_only_lines() -> None:
     ended = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-    assert ended.stdout == "a line that stays\n0\n"
+    assert ended.stdout == "a line that stays\nNone\n"
 
 
 def test_terminal_rows_are_redrawn_below_lines() -> None:
@@ -37,17 +33,3 @@ def test_terminal_rows_are_redrawn_below_lines() -> None:
     os.close(ours)
     erased = "\x1b[2A\x1b[J"
     assert shown.startswith(f"one\ntwo\n{erased}a line that stays\none\ntwo\n{erased}three\n")
-
-
-@pytest.mark.parametrize(
-    ("row", "width", "shown"),
-    [
-        ("short", 10, "short"),
-        ("exactly", 7, "exactly"),
-        ("too long", 4, "too "),
-        ("\x1b[31mred\x1b[0m and more", 5, "\x1b[31mred\x1b[0m a\x1b[0m"),
-        ("漢字漢字", 5, "漢字"),
-    ],
-)
-def test_row_is_truncated_to_its_width(row: str, width: int, shown: str) -> None:
-    assert truncate_row(row, width) == shown

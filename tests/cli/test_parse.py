@@ -30,8 +30,8 @@ class Placed(Struct, kw_only=True):
     action: Annotated[str, Flag(help="may stand alone", choices=("save", "load"), positional=True)] = ""
 
 
-COMMAND = Command(args=Args, answer=Args, run=lambda args, ctx: args, min=("session",))
-PLACED = Command(args=Placed, answer=Placed, run=lambda args, ctx: args)
+COMMAND = Command(group="programs", args=Args, answer=Args, run=lambda args, ctx: args, min=("session",))
+PLACED = Command(group="programs", args=Placed, answer=Placed, run=lambda args, ctx: args)
 
 
 def read(*words: str) -> tuple[Any, frozenset[str]]:

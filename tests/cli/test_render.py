@@ -21,7 +21,14 @@ class Less(Struct):
     n: int
 
 
-COMMAND = Command(args=Less, answer=Answer, run=print, text=lambda answer, args: "words", min=("some_name", "left_out"))
+COMMAND = Command(
+    group="programs",
+    args=Less,
+    answer=Answer,
+    run=print,
+    text=lambda answer, args: "words",
+    min=("some_name", "left_out"),
+)
 
 
 def render_output(capsys: pytest.CaptureFixture[str], command: Command, form: str) -> str:
@@ -42,13 +49,15 @@ def test_json_min_keeps_the_named_fields_that_are_set(capsys: pytest.CaptureFixt
 
 
 def test_json_min_may_be_made_by_a_function(capsys: pytest.CaptureFixture[str]) -> None:
-    made = Command(args=Less, answer=Answer, run=print, min=lambda answer, args: Less(args.n))
+    made = Command(group="programs", args=Less, answer=Answer, run=print, min=lambda answer, args: Less(args.n))
     assert json.loads(render_output(capsys, made, "json-min"))["n"] == 1
 
 
 def test_text_ends_with_one_newline(capsys: pytest.CaptureFixture[str]) -> None:
     assert render_output(capsys, COMMAND, "text") == "words\n"
-    bare = Command(args=Less, answer=Answer, run=print, text=lambda answer, args: "raw", newline=False)
+    bare = Command(
+        group="programs", args=Less, answer=Answer, run=print, text=lambda answer, args: "raw", newline=False
+    )
     assert render_output(capsys, bare, "text") == "raw"
 
 

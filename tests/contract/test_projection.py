@@ -37,5 +37,7 @@ def test_omit_unsets_only_fields_of_the_class() -> None:
 
 
 def test_minimize_keeps_the_named_fields_that_are_set() -> None:
-    command = Command(args=Flags, answer=Report, run=lambda args, ctx: None, min=("session_state", "error_code"))
+    command = Command(
+        group="programs", args=Flags, answer=Report, run=lambda args, ctx: None, min=("session_state", "error_code")
+    )
     assert projection.minimize(command, Report(session_state="idle"), None) == {"sessionState": "idle"}

@@ -37,7 +37,7 @@ class Sparse(Struct, omit_defaults=True):
 
 
 def command(answer: Any = Answer, **more: Any) -> Command:
-    return Command(args=Args, answer=answer, run=print, **more)
+    return Command(group="programs", args=Args, answer=answer, run=print, **more)
 
 
 def valid(described: schema.Schema | None, value: object) -> bool:

@@ -85,6 +85,7 @@ def text(answer: BuildCommandResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="planning",
     args=Args,
     answer=BuildCommandResult,
     run=run,

@@ -68,6 +68,7 @@ def text(answer: OauthAddResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="accounts",
     args=Args,
     answer=OauthAddResult,
     run=run,

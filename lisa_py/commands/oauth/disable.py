@@ -37,6 +37,7 @@ def text(answer: OauthDisableResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="accounts",
     args=Args,
     answer=OauthDisableResult,
     run=run,

@@ -37,6 +37,7 @@ def text(answer: OauthEnableResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="accounts",
     args=Args,
     answer=OauthEnableResult,
     run=run,

@@ -42,6 +42,7 @@ def _format_row(token: oauth_tokens.TokenListItem) -> str:
 
 
 COMMAND = Command(
+    group="accounts",
     args=Args,
     answer=OauthListResult,
     run=run,

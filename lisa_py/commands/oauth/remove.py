@@ -37,6 +37,7 @@ def text(answer: OauthRemoveResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="accounts",
     args=Args,
     answer=OauthRemoveResult,
     run=run,

@@ -181,6 +181,7 @@ def text(answer: AggregateResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="fleet",
     args=Args,
     answer=AggregateResult,
     run=run,

@@ -69,6 +69,7 @@ def text(answer: AnomalyResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="reading",
     args=Args,
     answer=AnomalyResult,
     run=run,

@@ -81,6 +81,7 @@ def run(args: Args, ctx: Context) -> AttachResult:
 
 
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=AttachResult,
     run=run,

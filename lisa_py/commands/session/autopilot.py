@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -25,6 +26,8 @@ from lisa_py.core.workflows.autopilot_runs import RunList, RunSummary
 from lisa_py.core.workflows.autopilot_steps import AutopilotOptions, AutopilotRun, CaptureStepResult, StepEvent
 from lisa_py.core.workflows.monitor_report import MonitorResult, PollEvent
 from lisa_py.store import paths
+from lisa_py.terminal import table
+from lisa_py.terminal.table import Screen, TableRow
 
 
 class Args(Struct, kw_only=True):
@@ -158,24 +161,42 @@ def text(answer: AutopilotRun | RunList, args: Args) -> str:
     return f"session={answer.session or ''} ok={'true' if answer.ok else 'false'}{suffix}"
 
 
+def format_terminal(answer: AutopilotRun | RunList, args: Args, screen: Screen) -> str:
+    """Return the outcome of each step and what the agent answered; the runs as a table."""
+    if isinstance(answer, RunList):
+        headings = ("RUN", "STATE", "SESSION", "GOAL", "AGENT", "UPDATED")
+        rows = [TableRow(cells=tuple(_list_cells(each))) for each in answer.runs]
+        return "\n".join(table.format_table(headings, rows, screen)) if rows else "no runs"
+    lines = []
+    for name in ("spawn", "monitor", "capture", "handoff", "cleanup"):
+        step = answer.step(name)
+        if step.skipped is not True:
+            done = "done" if step.ok else screen.paint(table.ALERT, f"failed: {step.error or step.error_code or ''}")
+            lines.append(f"{name:<8} {done}")
+    output = answer.capture.output
+    if isinstance(output, CaptureStepResult):
+        lines += ["", (output.summary or output.capture or "").rstrip()]
+    elif isinstance(output, dict):
+        lines += ["", str(output.get("summary") or output.get("capture") or "").rstrip()]
+    return "\n".join([f"{answer.session or 'no session'}: {'done' if answer.ok else 'not done'}", *lines])
+
+
+def _list_cells(summary: RunSummary) -> Iterator[str]:
+    for cell in (summary.autopilot_id, summary.state, summary.session, summary.goal, summary.agent, summary.updated_at):
+        yield cell or ""
+
+
 def _format_row(summary: RunSummary) -> str:
-    return csv.format_line(
-        (
-            summary.autopilot_id,
-            summary.state,
-            summary.session or "",
-            summary.goal or "",
-            summary.agent or "",
-            summary.updated_at,
-        )
-    )
+    return csv.format_line(tuple(_list_cells(summary)))
 
 
 COMMAND = Command(
+    group="fleet",
     args=Args,
     answer=AutopilotRun | RunList,
     run=run,
     text=text,
+    terminal=format_terminal,
     min=minimize,
     exit_code=lambda answer: 0 if isinstance(answer, RunList) else answer.exit_code,
     events=(StepEvent, PollEvent),

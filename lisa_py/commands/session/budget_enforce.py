@@ -77,6 +77,7 @@ def text(answer: BudgetEnforceResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="planning",
     args=Args,
     answer=BudgetEnforceResult,
     run=run,

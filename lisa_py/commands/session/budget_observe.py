@@ -71,6 +71,7 @@ def text(answer: BudgetObserveResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="planning",
     args=Args,
     answer=BudgetObserveResult,
     run=run,

@@ -107,6 +107,7 @@ def text(answer: BudgetPlanResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="planning",
     args=Args,
     answer=BudgetPlanResult,
     run=run,

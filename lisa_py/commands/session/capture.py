@@ -297,6 +297,7 @@ def text(answer: SessionCaptureResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=SessionCaptureResult,
     run=run,

@@ -152,6 +152,7 @@ def text(answer: CheckpointResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="handing_on",
     args=Args,
     answer=CheckpointResult,
     run=run,

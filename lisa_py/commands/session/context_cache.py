@@ -120,6 +120,7 @@ def text(answer: ContextCacheListResult | ContextCacheResult, args: Args) -> str
 
 
 COMMAND = Command(
+    group="reading",
     args=Args,
     answer=ContextCacheListResult | ContextCacheResult,
     run=run,

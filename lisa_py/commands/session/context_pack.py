@@ -136,6 +136,7 @@ def minimize(answer: ContextPackResult, args: Args) -> ContextPackResult:
 
 
 COMMAND = Command(
+    group="handing_on",
     args=Args,
     answer=ContextPackResult,
     run=run,

@@ -50,6 +50,7 @@ def text(answer: ContractCheckResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="skill",
     args=Args,
     answer=ContractCheckResult,
     run=run,

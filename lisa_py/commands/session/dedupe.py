@@ -73,6 +73,7 @@ def text(answer: DedupeResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="fleet",
     args=Args,
     answer=DedupeResult,
     run=run,

@@ -98,6 +98,7 @@ def _describe_span(span: nesting.Span) -> str:
 
 
 COMMAND = Command(
+    group="planning",
     args=Args,
     answer=DetectNestedResult,
     run=run,

@@ -15,6 +15,8 @@ from lisa_py.core.handoff import diff_pack
 from lisa_py.core.handoff.diff_pack import DiffRequest, PackBaseline, PackComparison, PackDiff
 from lisa_py.core.handoff.pack import PackFacts
 from lisa_py.core.redact.redactor import Mask
+from lisa_py.terminal import table
+from lisa_py.terminal.table import Screen
 
 
 class Args(Struct, kw_only=True):
@@ -99,11 +101,23 @@ def text(answer: DiffPackResult, args: Args) -> str:
     return f"changed={str(answer.changed).lower()} {counts} cursor={answer.cursor_file}"
 
 
+def format_terminal(answer: DiffPackResult, args: Args, screen: Screen) -> str:
+    """Return the added and removed lines."""
+    head = f"{answer.session} ({answer.session_state}): "
+    if not answer.changed:
+        return head + "nothing new since the last call"
+    lines = [screen.paint("32", f"+ {line}") for line in answer.added_lines]
+    lines += [screen.paint(table.ALERT, f"- {line}") for line in answer.removed_lines]
+    return "\n".join([f"{head}{len(answer.added_lines)} lines added, {len(answer.removed_lines)} removed", *lines])
+
+
 COMMAND = Command(
+    group="reading",
     args=Args,
     answer=DiffPackResult,
     run=run,
     text=text,
+    terminal=format_terminal,
     min=minimize,
     exit_code=lambda answer: 0 if answer.error_code is UNSET else 1,
     errors=(

@@ -38,6 +38,7 @@ def text(answer: ExistsResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="fleet",
     args=Args,
     answer=ExistsResult,
     run=run,

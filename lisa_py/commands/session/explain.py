@@ -160,6 +160,7 @@ def minimize(answer: ExplainResult, args: Args) -> MinimalExplainResult:
 
 
 COMMAND = Command(
+    group="reading",
     args=Args,
     answer=ExplainResult,
     run=run,

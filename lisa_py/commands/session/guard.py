@@ -125,6 +125,7 @@ def _format_bool(value: bool) -> str:
 
 
 COMMAND = Command(
+    group="checks",
     args=Args,
     answer=GuardResult,
     run=run,

@@ -72,6 +72,7 @@ def text(answer: Handoff, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="handing_on",
     args=Args,
     answer=Handoff,
     run=run,

@@ -57,6 +57,7 @@ def text(answer: HistoryResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=HistoryResult,
     run=run,

@@ -33,6 +33,7 @@ def text(answer: KillResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=KillResult,
     run=run,

@@ -37,6 +37,7 @@ def text(answer: KillAllResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="fleet",
     args=Args,
     answer=KillAllResult,
     run=run,

@@ -163,6 +163,7 @@ def text(answer: LaneResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="planning",
     args=Args,
     answer=LaneResult,
     run=run,

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
+from lisa_py import agents
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import CursorReset, ProjectRoot
 from lisa_py.contract.projection import copy_fields
+from lisa_py.core.advice import next_step, person
 from lisa_py.core.context import Context
-from lisa_py.core.fleet import session_list
+from lisa_py.core.fleet import session_list, status_table
 from lisa_py.core.fleet.discover import SessionWarning
 from lisa_py.core.fleet.list_items import ListDelta, ListItem
 from lisa_py.core.fleet.session_list import ListQuery, PrunePreview
+from lisa_py.core.fleet.status_table import StatusRow
+from lisa_py.store.paths import SessionRef
+from lisa_py.terminal.table import Screen
 
 
 class Args(Struct, kw_only=True):
@@ -58,18 +64,51 @@ class ListResult(Answer):
     warnings: tuple[SessionWarning, ...] | UnsetType = UNSET
 
 
+class FleetView(ListResult):
+    """The sessions as a table for a terminal."""
+
+    rows: tuple[StatusRow, ...]
+
+
 def run(args: Args, ctx: Context) -> ListResult:
-    query = build_query(args)
+    query = build_query(args, with_states=ctx.screen is not None)
     project = ctx.project(args.project_root)
     if args.watch_json:
         for number, found in enumerate(session_list.watch_list(ctx, project, query, args.watch_interval), 1):
             if number == args.watch_cycles:
                 return _build_watch_line(found)
             ctx.emit(_build_watch_line(found))
-    return _build_result(args, session_list.read_list(ctx, project, query), project.root)
+    found = session_list.read_list(ctx, project, query)
+    for item, status in zip(found.items, found.statuses, strict=False):
+        owner = ctx.project(item.project_root or "")
+        person.warn_about_wait(ctx, SessionRef(owner, item.session), next_step.read_situation(status))
+    result = _build_result(args, found, project.root)
+    if ctx.screen is None:
+        return result
+    rows = _build_rows(found, project.root if not args.all_sockets else "", ctx.clock.now())
+    return FleetView(**structs.asdict(result), rows=rows)
 
 
-def build_query(args: Args) -> ListQuery:
+def _build_rows(found: session_list.SessionList, own_root: str, now: float) -> tuple[StatusRow, ...]:
+    """Return the rows; the project is named where the list spans several."""
+    names = _name_projects({item.project_root or "" for item in found.items})
+    return tuple(
+        status_table.build_row(
+            status,
+            seconds=status_table.seconds_in_state(status, now),
+            project="" if own_root else names[item.project_root or ""],
+        )
+        for item, status in zip(found.items, found.statuses, strict=True)
+    )
+
+
+def _name_projects(roots: set[str]) -> dict[str, str]:
+    """Return the last part of each path; the whole path where two are the same."""
+    short = {root: root.rpartition("/")[2] or root for root in roots}
+    return {root: name if list(short.values()).count(name) == 1 else root for root, name in short.items()}
+
+
+def build_query(args: Args, *, with_states: bool = False) -> ListQuery:
     if args.prune_preview and not args.stale:
         raise UsageError("prune_preview_requires_stale", "--prune-preview requires --stale")
     wants_delta = args.delta_json or args.watch_json
@@ -79,7 +118,7 @@ def build_query(args: Args) -> ListQuery:
         raise UsageError("active_only_incompatible_with_stale", "--active-only cannot be combined with --stale")
     if args.cursor_file and not wants_delta:
         raise UsageError("cursor_file_requires_delta_json", "--cursor-file requires --delta-json")
-    states = args.with_next_action or args.priority or args.watch_json
+    states = args.with_next_action or args.priority or args.watch_json or with_states
     return copy_fields(args, ListQuery, states=states, delta=wants_delta)
 
 
@@ -127,6 +166,26 @@ def text(answer: ListResult, args: Args) -> str:
     return "\n".join(answer.sessions)
 
 
+def format_terminal(answer: ListResult, args: Args, screen: Screen) -> str:
+    """Return the table of the fleet, or the way to a first session."""
+    if args.stale or not isinstance(answer, FleetView):
+        return text(answer, args)
+    if answer.rows:
+        lines = status_table.format_rows(answer.rows, screen)
+        if args.with_next_action or args.priority:
+            items = answer.items if answer.items is not UNSET else ()
+            lines += ["", *(f"next for {each.session}: lisa {each.next_action}" for each in items if each.next_action)]
+        return "\n".join(lines)
+    place = "" if args.all_sockets else f" in {answer.project_root}"
+    start = command_line.build(
+        "session spawn", agent=next(name for name in agents.names() if not agents.get(name).hidden), prompt="..."
+    )
+    lines = [f"no sessions{place}", f"to start one: {start}"]
+    if not args.all_sockets:
+        lines.append(f"sessions of all projects: {command_line.build('session list', all_sockets=True)}")
+    return "\n".join(lines)
+
+
 def _format_row(each: ListItem, priority: bool) -> str:
     cells: list[object] = [each.session, each.status, each.session_state, each.next_action]
     if priority:
@@ -147,10 +206,12 @@ def _format_stale(answer: ListResult) -> list[str]:
 
 
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=ListResult,
     run=run,
     text=text,
+    terminal=format_terminal,
     min=(
         "sessions",
         "count",

@@ -31,6 +31,7 @@ def text(answer: LoopResult, args: LoopOptions) -> str:
 
 
 COMMAND = Command(
+    group="fleet",
     args=LoopOptions,
     answer=LoopResult,
     run=run,

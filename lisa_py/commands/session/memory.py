@@ -140,6 +140,7 @@ def text(answer: MemoryResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="reading",
     args=Args,
     answer=MemoryResult,
     run=run,

@@ -11,11 +11,13 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.contract.projection import copy_fields
+from lisa_py.core.advice import person
 from lisa_py.core.context import Context
 from lisa_py.core.handoff.monitor_stream import MonitorHandoff
 from lisa_py.core.wait import stop_rules
-from lisa_py.core.workflows import monitor_report
+from lisa_py.core.workflows import monitor_report, monitor_text
 from lisa_py.core.workflows.monitor_report import MonitorResult, PollEvent, ReportOptions
+from lisa_py.terminal.table import Screen
 
 
 class Args(Struct, kw_only=True):
@@ -54,7 +56,10 @@ class Args(Struct, kw_only=True):
 def run(args: Args, ctx: Context) -> MonitorResult:
     watch_rules = structs.replace(stop_rules.build_stop_rules(args, ctx.given_fields), adaptive=args.adaptive_poll)
     report_options = _build_report_options(args)
-    return monitor_report.monitor_and_report(ctx, ctx.ref(args.session, args.project_root), watch_rules, report_options)
+    ref = ctx.ref(args.session, args.project_root)
+    result = monitor_report.monitor_and_report(ctx, ref, watch_rules, report_options)
+    person.warn_about_wait(ctx, ref, monitor_text.read_situation(result))
+    return result
 
 
 def _build_report_options(args: Args) -> ReportOptions:
@@ -81,11 +86,18 @@ def text(answer: MonitorResult, args: Args) -> str:
     )
 
 
+def format_terminal(answer: MonitorResult, args: Args, screen: Screen) -> str:
+    """Return the result in words."""
+    return monitor_text.format_result(answer, screen)
+
+
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=MonitorResult,
     run=run,
     text=text,
+    terminal=format_terminal,
     min=(
         "session",
         "final_state",

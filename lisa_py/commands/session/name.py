@@ -46,6 +46,7 @@ def text(answer: NameResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="fleet",
     args=Args,
     answer=NameResult,
     run=run,

@@ -39,6 +39,7 @@ def text(answer: NextResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="reading",
     args=Args,
     answer=NextResult,
     run=run,

@@ -143,6 +143,7 @@ def text(answer: ObjectiveResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="planning",
     args=Args,
     answer=ObjectiveResult,
     run=run,

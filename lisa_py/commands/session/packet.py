@@ -93,6 +93,7 @@ def text(answer: Packet, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="handing_on",
     args=Args,
     answer=Packet | PacketDelta,
     run=run,

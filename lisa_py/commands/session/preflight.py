@@ -106,6 +106,7 @@ def minimize(answer: PreflightResult, args: PreflightOptions) -> MinimalPrefligh
 
 
 COMMAND = Command(
+    group="checks",
     args=PreflightOptions,
     answer=PreflightResult,
     run=run,

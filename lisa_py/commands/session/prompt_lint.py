@@ -127,6 +127,7 @@ def text(answer: PromptLintResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="planning",
     args=Args,
     answer=PromptLintResult,
     run=run,

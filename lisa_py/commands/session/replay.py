@@ -54,6 +54,7 @@ def text(answer: ReplayResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="reading",
     args=Args,
     answer=ReplayResult,
     run=run,

@@ -72,6 +72,7 @@ def text(answer: RouteResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="planning",
     args=Args,
     answer=RouteResult,
     run=run,

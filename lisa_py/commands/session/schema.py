@@ -115,6 +115,7 @@ def text(answer: SchemaResult | AllSchemasResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="programs",
     args=Args,
     answer=SchemaResult | AllSchemasResult,
     run=run,

@@ -39,6 +39,7 @@ def text(answer: SendResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=SendResult,
     run=run,

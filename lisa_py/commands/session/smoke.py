@@ -97,6 +97,7 @@ def text(answer: SmokeResult, args: SmokeOptions) -> str:
 
 
 COMMAND = Command(
+    group="checks",
     args=SmokeOptions,
     answer=SmokeResult | MinimalSmokeResult,
     run=run,

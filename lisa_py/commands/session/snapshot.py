@@ -137,6 +137,7 @@ def text(answer: SnapshotResult, args: Args) -> str:
 FULL_ONLY = ("todos_done", "todos_total", "wait_estimate", "delta_from", "delta_mode", "marker_counts")
 
 COMMAND = Command(
+    group="reading",
     args=Args,
     answer=SnapshotResult,
     run=run,

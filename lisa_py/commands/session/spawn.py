@@ -71,6 +71,9 @@ def run(args: Args, ctx: Context) -> SpawnResult | SpawnDryRunResult:
 
 
 def _warn(ctx: Context, spawned: SpawnResult) -> None:
+    if ctx.output_format == "text":
+        for note in spawned.notes or ():
+            ctx.warn(f"note: {note}")
     if spawned.oauth_warning:
         ctx.warn(f"oauth warning: {spawned.oauth_warning}")
     for warning in spawned.warnings or ():
@@ -113,6 +116,7 @@ def text(answer: SpawnResult | SpawnDryRunResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=SpawnResult | SpawnDryRunResult,
     run=run,

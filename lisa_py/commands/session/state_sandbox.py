@@ -20,6 +20,8 @@ from lisa_py.store.lanes import Lane
 from lisa_py.store.objectives import Objective
 from lisa_py.store.paths import Project
 from lisa_py.store.registry_snapshot import EXTRAS, RegistrySnapshot
+from lisa_py.terminal import table
+from lisa_py.terminal.table import Screen, TableRow
 
 ACTIONS = ("list", "snapshot", "restore", "clear")
 
@@ -224,7 +226,24 @@ def minimize(
     return msgspec.structs.replace(answer, **removed_fields)
 
 
+def format_terminal(answer: StateSandboxResult, args: Args, screen: Screen) -> str:
+    """Return the action with its counts, and the stored items of a list."""
+    if isinstance(answer, StateSandboxClearResult):
+        cleared = [("objectives", answer.cleared_objectives), ("lanes", answer.cleared_lanes)]
+        return f"cleared in {answer.project_root}: {', '.join(name for name, done in cleared if done) or 'nothing'}"
+    counts = f"{answer.objective_count} objectives, {answer.lane_count} lanes"
+    if isinstance(answer, StateSandboxRestoreResult):
+        return f"restored {counts} in {answer.project_root} from {answer.source_file}"
+    if isinstance(answer, StateSandboxSnapshotResult):
+        return f"saved {counts} of {answer.project_root}{f' in {answer.file}' if answer.file else ''}"
+    rows = [TableRow(cells=("objective", each.id, each.goal)) for each in answer.objectives or ()]
+    rows += [TableRow(cells=("lane", each.name, each.goal)) for each in answer.lanes or ()]
+    lines = table.format_table(("KIND", "NAME", "GOAL"), rows, screen) if rows else []
+    return "\n".join([f"{counts} in {answer.project_root}", *lines])
+
+
 COMMAND = Command(
+    group="checks",
     args=Args,
     answer=StateSandboxResult,
     run=run,
@@ -251,7 +270,9 @@ COMMAND = Command(
         "memory_refresh_failed",
         "context_cache_lock_failed",
     ),
-    notes="The answer is always JSON. A restore replaces everything in the snapshot, or nothing if a part fails.",
+    terminal=format_terminal,
+    notes="The answer is always JSON, but words on a terminal without --json. "
+    "A restore replaces everything in the snapshot, or nothing if a part fails.",
     example="lisa session state-sandbox snapshot --file before.json\n"
     "  lisa session state-sandbox restore --file before.json --json-min",
 )

@@ -11,9 +11,12 @@ from lisa_py.contract import csv
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
 from lisa_py.contract.status import Status
+from lisa_py.core.advice import next_step, person, target
 from lisa_py.core.context import Context
+from lisa_py.core.fleet import status_table
 from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
+from lisa_py.terminal.table import Screen
 
 
 class Args(Struct, kw_only=True):
@@ -23,6 +26,15 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     full: Annotated[bool, Flag(help="more columns; saves the last screen of an ended session")] = False
     fail_not_found: FailNotFound = False
+
+
+class StatusView(Status):
+    """The state for a terminal: what to do about it, and how to look into the session."""
+
+    age_seconds: float
+    next_command: str
+    reason: str
+    attach_command: str
 
 
 def run(args: Args, ctx: Context) -> Status:
@@ -40,8 +52,20 @@ def run(args: Args, ctx: Context) -> Status:
     if code == "session_not_found" and not args.fail_not_found:
         code = UNSET  # a missing session is an answer, not a failure
     task = status.active_task or (output_file if status.session_state != "not_found" else "")
-    return structs.replace(
+    answer = structs.replace(
         status_reader.normalise_status(status), active_task=task, output_file=output_file or UNSET, error_code=code
+    )
+    situation = next_step.read_situation(status)
+    person.warn_about_wait(ctx, ref, situation)
+    if ctx.screen is None or args.full:
+        return answer
+    step = next_step.recommend_step(situation, target.build_target(ctx, ref))
+    return StatusView(
+        **structs.asdict(answer),
+        age_seconds=status_table.seconds_in_state(status, ctx.clock.now()),
+        next_command=step.command,
+        reason=step.reason,
+        attach_command=person.format_attach(ctx.server(ref).socket, ref.session),
     )
 
 
@@ -77,11 +101,24 @@ def text(answer: Status, args: Args) -> str:
     )
 
 
+def format_terminal(answer: Status, args: Args, screen: Screen) -> str:
+    """Return the row of the fleet table, and what can be done about it."""
+    if not isinstance(answer, StatusView):
+        return text(answer, args)
+    lines = status_table.format_rows([status_table.build_row(answer, seconds=answer.age_seconds)], screen)
+    lines += ["", f"next: {answer.next_command}", f"      {answer.reason}"]
+    if answer.session_state != "not_found":
+        lines.append(f"look: {answer.attach_command}")
+    return "\n".join(lines)
+
+
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=Status,
     run=run,
     text=text,
+    terminal=format_terminal,
     min=(
         "session",
         "status",

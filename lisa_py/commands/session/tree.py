@@ -13,8 +13,10 @@ from lisa_py.contract.errors import UsageError
 from lisa_py.contract.flags import CursorFile, CursorReset, ProjectRoot
 from lisa_py.contract.projection import copy_fields
 from lisa_py.core.context import Context
-from lisa_py.core.fleet import tree, tree_delta
+from lisa_py.core.fleet import status_table, tree, tree_delta
+from lisa_py.core.fleet.status_table import StatusRow
 from lisa_py.core.fleet.tree import SessionTree, TreeNode, TreeQuery, TreeRow
+from lisa_py.terminal.table import Screen
 
 
 class Args(Struct, kw_only=True):
@@ -53,7 +55,7 @@ class TreeResult(Answer):
 
 
 def run(args: Args, ctx: Context) -> TreeResult:
-    query = _build_query(args)
+    query = _build_query(args, with_state=args.with_state or ctx.screen is not None)
     project = ctx.project(args.project_root)
     found = tree.build_tree(ctx, project, query)
     edges: tree_delta.TreeEdgeDelta | UnsetType = UNSET
@@ -72,12 +74,12 @@ def run(args: Args, ctx: Context) -> TreeResult:
     return _build_result(args, project.root, found, edges, delta_rows, cursor, warnings)
 
 
-def _build_query(args: Args) -> TreeQuery:
+def _build_query(args: Args, *, with_state: bool) -> TreeQuery:
     if args.delta and args.delta_json:
         raise UsageError("delta_mode_conflict", "--delta cannot be combined with --delta-json")
     if args.cursor_file and not args.delta_json:
         raise UsageError("cursor_file_requires_delta_json", "--cursor-file requires --delta-json")
-    return copy_fields(args, TreeQuery, session=args.session.strip())
+    return copy_fields(args, TreeQuery, session=args.session.strip(), with_state=with_state)
 
 
 def _build_result(
@@ -122,6 +124,29 @@ def text(answer: TreeResult, args: Args) -> str:
         lines += [f"-\t{row.session}\t{row.parent_session}" for row in edges.removed or ()]
         return "\n".join(lines)
     return "\n".join(line for node in answer.roots or () for line in _format_branch(node, 0))
+
+
+def format_terminal(answer: TreeResult, args: Args, screen: Screen) -> str:
+    """Return the table of the fleet, children below their parents."""
+    if args.delta:
+        return text(answer, args)
+    rows = [row for node in answer.roots or () for row in _build_status_rows(node, 0, args.all_hashes)]
+    if not rows:
+        return f"no sessions in {answer.project_root}"
+    return "\n".join(status_table.format_rows(rows, screen))
+
+
+def _build_status_rows(node: TreeNode, depth: int, with_project: bool) -> list[StatusRow]:
+    row = StatusRow(
+        name="  " * depth + node.session,
+        session=node.session,
+        state=node.session_state,
+        doing="",
+        waiting_for=node.waiting_for,
+        agent=f"{node.agent}/{node.mode}",
+        project=node.project_root if with_project else "",
+    )
+    return [row, *(each for child in node.children for each in _build_status_rows(child, depth + 1, with_project))]
 
 
 def _format_table(answer: TreeResult, with_state: bool) -> list[str]:
@@ -215,10 +240,12 @@ def _minimize_node(node: TreeNode) -> TreeNode:
 
 
 COMMAND = Command(
+    group="fleet",
     args=Args,
     answer=TreeResult,
     run=run,
     text=text,
+    terminal=format_terminal,
     min=minimize,
     errors=(
         "delta_mode_conflict",

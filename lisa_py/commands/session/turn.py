@@ -18,8 +18,11 @@ from lisa_py.core.output.events import EventReader
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.core.send import send_request
 from lisa_py.core.wait import stop_rules
+from lisa_py.core.workflows import monitor_text
 from lisa_py.core.workflows.monitor_report import MonitorResult
 from lisa_py.core.workflows.turn import TurnRequest, TurnResult, TurnStep, run_turn
+from lisa_py.terminal import table
+from lisa_py.terminal.table import Screen
 
 
 class Args(Struct, kw_only=True):
@@ -106,10 +109,26 @@ def minimize(answer: TurnResult, args: Args) -> MinimalTurnResult:
     return minimal
 
 
+def format_terminal(answer: TurnResult, args: Args, screen: Screen) -> str:
+    """Return the outcome in words, with the summary of the packet."""
+    lines = []
+    if isinstance(answer.monitor, MonitorResult):
+        lines.append(monitor_text.format_result(answer.monitor, screen))
+    if not answer.ok:
+        lines.insert(0, screen.paint(table.ALERT, f"{answer.failed_step} failed: {answer.error}"))
+    if isinstance(answer.packet, Packet):
+        lines += ["", answer.packet.summary]
+    elif isinstance(answer.packet, dict):
+        lines += ["", *(f"{key}: {value}" for key, value in answer.packet.items())]
+    return "\n".join(lines)
+
+
 COMMAND = Command(
+    group="daily",
     args=Args,
     answer=TurnResult,
     run=run,
+    terminal=format_terminal,
     min=minimize,
     exit_code=lambda answer: answer.exit_code,
     errors=(
@@ -129,5 +148,6 @@ COMMAND = Command(
         130: "Ctrl-C; the session keeps running",
     },
     example='lisa session turn --session lisa-demo-1 --text "Continue from the last blocker" --enter --json-min',
-    notes="The answer is always JSON. A failed step ends the turn; failedStep names it and its answer is included.",
+    notes="The answer is always JSON, but words on a terminal without --json. "
+    "A failed step ends the turn; failedStep names it and its answer is included.",
 )

@@ -129,6 +129,7 @@ def text(answer: WaitResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="fleet",
     args=Args,
     answer=WaitResult,
     run=run,

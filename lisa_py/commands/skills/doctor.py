@@ -97,6 +97,7 @@ def _format_target(target: drift.SkillTarget) -> Iterator[str]:
 
 
 COMMAND = Command(
+    group="skill",
     args=Args,
     answer=SkillsDoctorResult,
     run=run,

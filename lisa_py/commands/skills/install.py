@@ -58,6 +58,7 @@ def text(answer: SkillsInstallResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="skill",
     args=Args,
     answer=SkillsInstallResult,
     run=run,

@@ -61,6 +61,7 @@ def text(answer: SkillsSyncResult, args: Args) -> str:
 
 
 COMMAND = Command(
+    group="skill",
     args=Args,
     answer=SkillsSyncResult,
     run=run,

@@ -65,6 +65,8 @@ class SessionList(Struct, frozen=True, kw_only=True):
     cursor_recovered: bool | UnsetType = UNSET
     """True if an unreadable cursor file was moved aside."""
     warnings: tuple[SessionWarning, ...] = ()
+    statuses: tuple[Status, ...] = ()
+    """Status of each item, if the states were requested."""
 
 
 def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
@@ -75,7 +77,8 @@ def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
     path = _resolve_cursor_path(ctx, project, query)
     before, recovered = _read_previous(ctx, path, query)
     fleet = _discover_sessions(ctx, project, query)
-    items = _build_items(ctx, fleet, query, _read_statuses(ctx, fleet) if query.states or query.active_only else None)
+    statuses = _read_statuses(ctx, fleet) if query.states or query.active_only else None
+    items = _build_items(ctx, fleet, query, statuses)
     historical, gone = discover.find_stale_sessions(ctx, project, fleet) if query.stale else (0, [])
     if path:
         snapshots.write(path, list_items.build_cursor(items), ctx.clock.now())
@@ -89,7 +92,14 @@ def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
         cursor_file=path or UNSET,
         cursor_recovered=recovered,
         warnings=tuple(fleet.warnings),
+        statuses=_sort_statuses(fleet, items, statuses or ()),
     )
+
+
+def _sort_statuses(fleet: LiveSessions, items: Sequence[ListItem], statuses: Sequence[Status]) -> tuple[Status, ...]:
+    """Return the statuses in the order of the items."""
+    known = {(ref.session, ref.project.root): each for ref, each in zip(fleet.refs, statuses, strict=False)}
+    return tuple(known[key] for item in items if (key := (item.session, item.project_root)) in known)
 
 
 def _read_previous(ctx: Context, path: str, query: ListQuery) -> tuple[list_items.ListCursor, bool | UnsetType]:

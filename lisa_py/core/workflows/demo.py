@@ -11,6 +11,8 @@ from lisa_py import agents
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
+from lisa_py.core.fleet import status_table
+from lisa_py.core.fleet.status_table import StatusRow
 from lisa_py.core.handoff import handoff
 from lisa_py.core.handoff.handoff import HandoffRequest
 from lisa_py.core.lifecycle import kill, launch
@@ -27,7 +29,7 @@ from lisa_py.core.status.evidence_collector import collect_evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.verdict import judge
 from lisa_py.core.workflows import demo_script
-from lisa_py.core.workflows.demo_report import DemoAnswer, DemoResult, DemoRow, DemoSessionSummary, DemoUpdate
+from lisa_py.core.workflows.demo_report import DemoAnswer, DemoResult, DemoSessionSummary, DemoUpdate
 from lisa_py.core.workflows.demo_script import DemoAgent
 from lisa_py.host import files
 from lisa_py.host.env import ROUTING_VARIABLES
@@ -108,7 +110,7 @@ class _DemoRunner:
         self._deadline = self._began + (SCRIPTED_SECONDS if bundled else REAL_SECONDS)
         self._since: dict[str, tuple[tuple[str, ...], float]] = {}
         self._seen: dict[str, list[str]] = {}
-        self._rows: tuple[DemoRow, ...] = ()
+        self._rows: tuple[StatusRow, ...] = ()
         self._memory = PollCache()
         self._answered: list[DemoAnswer] = []
         self._sessions: tuple[DemoSessionSummary, ...] = ()
@@ -144,26 +146,26 @@ class _DemoRunner:
                 return
             self._ctx.pause(POLL_SECONDS)
 
-    def _answer(self, row: DemoRow) -> None:
+    def _answer(self, row: StatusRow) -> None:
         try:
-            sent = send.send_payload(self._ctx, self._refs[row.role], SendPayload(answer="yes"))
+            sent = send.send_payload(self._ctx, self._refs[row.name], SendPayload(answer="yes"))
         except CancellationError:
             raise
         except LisaError as problem:  # a dialog may change or go by itself: look again
-            self._since.pop(row.role, None)
-            self._show_text(f"could not answer {row.role}: {problem.message}")
+            self._since.pop(row.name, None)
+            self._show_text(f"could not answer {row.name}: {problem.message}")
             return
         if not sent.answered:
             return
         self._answered.append(
             DemoAnswer(
-                role=row.role,
+                role=row.name,
                 waiting_for=row.waiting_for,
                 choice=sent.answered.text,
                 delivered_by=sent.delivered_by or "",
             )
         )
-        self._show_text(f"answered {row.role} ({row.waiting_for}: {row.task}): {sent.answered.text}")
+        self._show_text(f"answered {row.name} ({row.waiting_for}: {row.task}): {sent.answered.text}")
 
     def _hand_over(self) -> None:
         """Send the result of one agent to another and wait for its reply."""
@@ -189,12 +191,12 @@ class _DemoRunner:
         self._watch()
 
     def _read_results(self) -> None:
-        rows = {row.role: row for row in self._refresh()}
+        rows = {row.name: row for row in self._refresh()}
         self._sessions = tuple(self._summarize_session(player, rows[player.role]) for player in self._agents)
         for summary in self._sessions:
             self._show_text(f"{summary.role} replied: {summary.said or '(nothing)'}")
 
-    def _summarize_session(self, demo_agent: DemoAgent, row: DemoRow) -> DemoSessionSummary:
+    def _summarize_session(self, demo_agent: DemoAgent, row: StatusRow) -> DemoSessionSummary:
         text, source = self._read_last_message(demo_agent.role)
         status = status_reader.read_status(self._ctx, self._refs[demo_agent.role])
         return DemoSessionSummary(
@@ -228,6 +230,7 @@ class _DemoRunner:
             try:
                 kill.kill_session(self._ctx, ref)
                 self._killed += 1
+                self._rows = tuple(status_table.mark_killed(row) if row.name == role else row for row in self._rows)
             except Exception as problem:  # end the other sessions all the same
                 left.append(f"{role}: {problem}")
         try:
@@ -258,41 +261,30 @@ class _DemoRunner:
 
     # -- reading ----------------------------------------------------------------------------------------------
 
-    def _refresh(self) -> tuple[DemoRow, ...]:
+    def _refresh(self) -> tuple[StatusRow, ...]:
         """Read all sessions at once and show the changes."""
         found = collect_evidence(self._ctx, list(self._refs.values()), cache=self._memory)
         statuses = {evidence.session: judge(evidence, self._ctx.clock.now()) for evidence in found}
         now = self._ctx.clock.monotonic()
         rows = [self._build_row(role, statuses[ref.session], now) for role, ref in self._refs.items()]
-        before = {row.role: row.key for row in self._rows}
-        changed = tuple(row for row in rows if before.get(row.role) != row.key)
+        before = {row.name: row.key for row in self._rows}
+        changed = tuple(row for row in rows if before.get(row.name) != row.key)
         self._rows = tuple(rows)
         for row in changed:
-            self._seen.setdefault(row.role, []).append(
+            self._seen.setdefault(row.name, []).append(
                 row.waiting_for if row.waiting_for in DIALOG_KINDS else row.doing
             )
         self._show(DemoUpdate(at=now - self._began, rows=self._rows, changed=changed))
         return self._rows
 
-    def _build_row(self, role: str, status: Status, now: float) -> DemoRow:
+    def _build_row(self, role: str, status: Status, now: float) -> StatusRow:
         key = (status.session_state, status.agent_state, status.waiting_for)
         if self._since.get(role, ((), 0.0))[0] != key:
             self._since[role] = (key, now)
-        return DemoRow(
-            role=role,
-            session=status.session,
-            state=status.session_state,
-            doing=status.agent_state,
-            waiting_for=status.waiting_for,
-            task=status.state_detail or (status.active_task if status.todos_done < status.todos_total else ""),
-            todos_done=status.todos_done,
-            todos_total=status.todos_total,
-            seconds=now - self._since[role][1],
-            source=status.state_source,
-        )
+        return status_table.build_row(status, seconds=now - self._since[role][1], name=role)
 
     def _is_idle(self, role: str) -> bool:
-        return any(row.role == role and _is_row_idle(row) for row in self._rows)
+        return any(row.name == role and _is_row_idle(row) for row in self._rows)
 
     def _is_overdue(self) -> bool:
         return self._ctx.clock.monotonic() > self._deadline
@@ -301,5 +293,5 @@ class _DemoRunner:
         self._show(DemoUpdate(at=self._ctx.clock.monotonic() - self._began, text=text, rows=self._rows))
 
 
-def _is_row_idle(row: DemoRow) -> bool:
+def _is_row_idle(row: StatusRow) -> bool:
     return row.state in ENDED_STATES or (row.state == "waiting_input" and row.waiting_for not in DIALOG_KINDS)

@@ -5,27 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from lisa_py.contract.answer import Answer
-
-
-class DemoRow(Answer):
-    """One session in the live table."""
-
-    role: str
-    session: str
-    state: str
-    doing: str
-    waiting_for: str
-    task: str
-    todos_done: int
-    todos_total: int
-    seconds: float
-    """Seconds in this state."""
-    source: str
-    """Source of the state."""
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return self.state, self.doing, self.waiting_for
+from lisa_py.core.fleet.status_table import StatusRow
 
 
 class DemoUpdate(Struct, frozen=True, kw_only=True):
@@ -33,8 +13,8 @@ class DemoUpdate(Struct, frozen=True, kw_only=True):
 
     at: float
     text: str = ""
-    rows: tuple[DemoRow, ...] = ()
-    changed: tuple[DemoRow, ...] = ()
+    rows: tuple[StatusRow, ...] = ()
+    changed: tuple[StatusRow, ...] = ()
     """Rows whose state differs from the previous step."""
 
 
