@@ -62,9 +62,10 @@ def read_screen() -> Screen | None:
 def print_answer(command: Command, result: Any, args: Any, form: str, screen: Screen | None = None) -> int:
     """Print one answer in the requested form; return the exit code."""
     if screen is not None and command.terminal is not None:
-        shown = command.terminal(result, args, screen)
-        _write(lambda: sys.stdout.write(shown + "\n"))
-    elif form == "text" and command.text is not None:
+        page = command.terminal(result, args, screen)
+        _write(lambda: sys.stdout.write(page + "\n"))
+        return command.exit_code(result)
+    if form == "text" and command.text is not None:
         words = command.text(result, args)
         _write(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
         return command.exit_code(result)

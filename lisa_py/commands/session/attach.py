@@ -47,7 +47,8 @@ def run(args: Args, ctx: Context) -> AttachResult:
     if session_records.read_meta(ref) is None:
         raise session_not_found(ref.session, ref.project.root)
     is_json = args.raw or ctx.output_format != "text"
-    colors = bool(ctx.live_display.columns) and not ctx.settings.environ.get("NO_COLOR")
+    screen = ctx.live_display.screen
+    colors = screen is not None and screen.color
 
     def show(frame: LiveFrame) -> None:
         if is_json:

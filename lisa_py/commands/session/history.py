@@ -57,7 +57,7 @@ def text(answer: HistoryResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="daily",
+    group="reading",
     args=Args,
     answer=HistoryResult,
     run=run,
