@@ -33,6 +33,7 @@ class Claude(base.Agent):
     name = "claude"
     title = "Claude"
     binaries = ("claude",)
+    install_hint = "npm install -g @anthropic-ai/claude-code"
     oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN"
     token_failures = (
         (r"\binvalid_grant: invalid refresh token\b", "invalid_refresh_token"),

@@ -31,6 +31,7 @@ class Codex(Agent):
     name = "codex"
     title = "Codex"
     binaries = ("codex",)
+    install_hint = "npm install -g @openai/codex"
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
     exit_inputs = frozenset(("/exit", "/quit"))

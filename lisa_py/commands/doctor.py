@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
@@ -44,12 +45,19 @@ def run(args: Args, ctx: Context) -> DoctorResult:
 
 def text(answer: DoctorResult, args: Args) -> str:
     lines = [
-        f"{'ok' if check.available else 'missing':<7} {check.name:<7} {check.path or check.error}"
+        f"{'ok' if check.available else 'missing':<7} {check.name:<7} {_describe_program(check)}"
         for check in answer.checks
     ]
-    lines += [f"version {check.name:<7} {check.version}" for check in answer.checks if check.version]
     lines += [f"{'ok' if found.ok else 'warning':<7} {found.name}: {found.detail}" for found in answer.machine]
     return "\n".join([*lines, "doctor: ready" if answer.ok else "doctor: missing prerequisites"])
+
+
+def _describe_program(check: doctor.ProgramCheck) -> str:
+    """Return version and path, or what is missing and how to get it."""
+    if check.available:
+        return " ".join(filter(None, (check.version or "", check.path or "")))
+    hint = agents.get(check.name).install_hint if check.name in agents.names() else ""
+    return f"{check.error}{f'; {hint}' if hint else ''}"
 
 
 COMMAND = Command(

@@ -184,6 +184,7 @@ MEANINGS: dict[str, str] = {
     "skills_destination_not_a_skill": "the destination is not lisa's skill; --force replaces it anyway",
     "skills_destination_refused": "the destination is a protected folder, which --force does not replace either",
     "skills_destination_resolve_failed": "the destination of the skill cannot be determined",
+    "skills_not_installed": "no agent has the skill; lisa skills install installs it",
     "skills_doctor_drift_detected": "an installed skill differs from lisa's, or the skill from the program",
     "skills_doctor_repo_hash_failed": "the content of the compared skill cannot be read",
     "skills_doctor_repo_path_failed": "the source tree has no skill to compare with",

@@ -115,7 +115,8 @@ def find_session(session: str, root_flag: str, cwd: str, settings: Settings) -> 
     if len(roots) > 1:
         raise LisaError(
             "ambiguous_project_root",
-            f'sessions named "{session}" live in more than one project; provide --project-root',
+            f'sessions named "{session}" live in more than one project; provide --project-root: '
+            + ", ".join(sorted(roots)),
             session=session,
             roots=sorted(roots),
         )

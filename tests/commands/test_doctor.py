@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -54,8 +55,8 @@ def test_without_an_agent_or_without_tmux_it_is_not_ready(machine: LisaHost) -> 
 def test_text_has_a_line_per_program_and_the_verdict_last(machine: LisaHost) -> None:
     only(machine, "tmux")
     lines = machine.lisa("doctor").out.splitlines()
-    assert lines[0] == f"ok      tmux    {machine.bin / 'tmux'}"
-    assert lines[1].startswith("missing claude  ")
+    assert re.fullmatch(rf"ok      tmux    [\d.a-z]+ {machine.bin / 'tmux'}", lines[0])
+    assert lines[1] == "missing claude  claude is not on PATH; npm install -g @anthropic-ai/claude-code"
     assert lines[-1] == "doctor: missing prerequisites"
 
 

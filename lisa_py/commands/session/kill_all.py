@@ -33,7 +33,7 @@ def run(args: Args, ctx: Context) -> KillAllResult:
 
 
 def text(answer: KillAllResult, args: Args) -> str:
-    return f"killed {answer.killed} sessions"
+    return f"killed {answer.killed} session{'' if answer.killed == 1 else 's'}"
 
 
 COMMAND = Command(

@@ -67,7 +67,12 @@ def run(args: PreflightOptions, ctx: Context) -> PreflightResult:
 
 def text(answer: PreflightResult, args: PreflightOptions) -> str:
     head = ["ready" if answer.ok else "not_ready", answer.project_root, "true" if answer.fast else "false"]
-    lines = [f"session preflight: {head[0]}", f"project_root: {head[1]}", f"fast: {head[2]}", "environment:"]
+    missing = [check.name for check in answer.environment.checks if not check.available]
+    missing += [found.name for found in answer.machine if not found.ok]
+    missing += [found.name for found in answer.contracts if not found.ok]
+    lines = [f"session preflight: {head[0]}"]
+    lines += [f"missing: {', '.join(missing)}"] if missing and not answer.ok else []
+    lines += [f"project_root: {head[1]}", f"fast: {head[2]}", "environment:"]
     for check in answer.environment.checks:
         lines.append(f"- {'ok' if check.available else 'missing'} {check.name} {check.path or check.error}")
     lines += [

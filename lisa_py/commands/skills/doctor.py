@@ -53,7 +53,12 @@ def run(args: Args, ctx: Context) -> SkillsDoctorResult:
     checks = (
         skill_contract_check.run_checks(root or installer.package_root(), skill, index) if args.contract_check else []
     )
-    passed = all(target.status in drift.ACCEPTED_STATUSES for target in targets) and all(check.ok for check in checks)
+    is_installed = any(target.status != "missing" for target in targets)
+    passed = (
+        is_installed
+        and all(target.status in drift.ACCEPTED_STATUSES for target in targets)
+        and all(check.ok for check in checks)
+    )
     return SkillsDoctorResult(
         ok=passed,
         repo_root=root or installer.package_root(),
@@ -66,7 +71,7 @@ def run(args: Args, ctx: Context) -> SkillsDoctorResult:
         sync_plan=(drift.plan(targets, expected) or UNSET) if args.sync_plan else UNSET,
         contract_check=args.contract_check or UNSET,
         contract_checks=checks or UNSET,
-        error_code=UNSET if passed else "skills_doctor_drift_detected",
+        error_code=UNSET if passed else "skills_doctor_drift_detected" if is_installed else "skills_not_installed",
     )
 
 
@@ -104,13 +109,14 @@ COMMAND = Command(
     text=text,
     exit_code=lambda answer: 0 if answer.ok else 1,
     errors=(
+        "skills_not_installed",
         "skills_doctor_drift_detected",
         "skills_doctor_repo_path_failed",
         "skills_doctor_repo_read_failed",
         "skills_doctor_repo_hash_failed",
         "skills_destination_resolve_failed",
     ),
-    exits={0: "all are up to date, newer, or not installed", 1: "a difference was found; see errorCode"},
+    exits={0: "the installed ones are up to date or newer", 1: "none is installed, or one differs; see errorCode"},
     example="lisa skills doctor --deep --explain-drift",
     notes="Nothing is installed for an agent without its own folder, unless --to names it.",
 )

@@ -18,12 +18,20 @@ _PENALTIES = {
     "prompt_contains_marker": 30,
     "nested_hint_missing": 15,
     "bypass_full_auto_conflict": 25,
+    "destructive_command": 30,
 }
 _RUNNERS = r"(?:lisa|(?:sub-?)?agents?|(?:sub-?)?sessions?|workers?|orchestrat\w+|child(?:ren)?|runs?)"
 _NESTED = re.compile(
     rf"\bnest(?:ed|ing)\b[^.!?\n]{{0,60}}\b{_RUNNERS}\b|\b{_RUNNERS}\b[^.!?\n]{{0,60}}\bnest(?:ed|ing)\b", re.IGNORECASE
 )
 """Nesting of agents in one sentence; nested loops, lists and folders do not count."""
+
+
+_DESTRUCTIVE = re.compile(
+    r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*r\w*\s+(?:-\S+\s+)*(?:/(?=\s|\*|\Z|[`'\"])|~/?(?=\s|\*|\Z)|\$HOME\b)"
+    r"|\bmkfs(?:\.\w+)?\s+/dev/|\bdd\s[^\n]*\bof=/dev/"
+)
+"""Commands that destroy a whole machine or home folder."""
 
 
 class LintWarning(Struct, frozen=True, kw_only=True):
@@ -62,6 +70,7 @@ def lint_prompt(start: ResolvedLaunch, markers: Sequence[str], budget: int) -> L
             _check_markers(start, markers),
             _check_nested_hint(start),
             _check_bypass_conflict(start),
+            _check_destruction(start),
         )
         if warning is not None
     ]
@@ -110,6 +119,18 @@ def _check_nested_hint(start: ResolvedLaunch) -> LintWarning | None:
         severity="medium",
         message=f"the prompt mentions nested agents, but the sandbox stays ({detection.reason});"
         " name lisa in the prompt (--rewrite shows how) or give --nested-policy force",
+    )
+
+
+def _check_destruction(start: ResolvedLaunch) -> LintWarning | None:
+    found = _DESTRUCTIVE.search(start.launch.prompt)
+    if found is None:
+        return None
+    cause = f"; its words also take the sandbox away ({start.detection.reason})" if start.detection.auto_bypass else ""
+    return LintWarning(
+        code="destructive_command",
+        severity="high",
+        message=f"the prompt names a command that destroys data: {found[0].strip()}{cause}; name the files that may go",
     )
 
 

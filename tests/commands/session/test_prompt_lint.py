@@ -35,6 +35,22 @@ def test_text_is_score_and_prompt_with_flaws_on_stderr(machine: LisaHost) -> Non
     assert answer.err.startswith("prompt_over_budget (medium): ")
 
 
+@pytest.mark.parametrize(
+    "command", ["rm -rf /", "rm -fr ~", "rm -r -f $HOME", "dd if=x of=/dev/sda", "mkfs.ext4 /dev/sda"]
+)
+def test_destructive_command_is_a_severe_warning(machine: LisaHost, command: str) -> None:
+    prompt = f"Use ./lisa to spawn and {command} and print X"
+    answer = machine.lisa("session", "prompt-lint", "--prompt", prompt, "--strict", "--json")
+    (warning,) = answer.json["warnings"]
+    assert (answer.code, warning["code"], warning["severity"]) == (1, "destructive_command", "high")
+    assert command in warning["message"] and "sandbox" in warning["message"]
+
+
+def test_removal_inside_the_project_is_no_warning(machine: LisaHost) -> None:
+    words = ("session", "prompt-lint", "--prompt", "rm -rf build /tmp/x and go on", "--json")
+    assert machine.lisa(*words).json["warnings"] == []
+
+
 def test_rewrites_come_in_json_best_first(machine: LisaHost) -> None:
     result = machine.lisa("session", "prompt-lint", "--prompt", "fix it", "--rewrite", "--json").json
     assert result["recommendedPrompt"] == result["rewrites"][0] == "Use ./lisa for child orchestration. fix it"

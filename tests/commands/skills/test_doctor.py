@@ -45,9 +45,9 @@ def shop(machine: LisaHost) -> Shop:
     return Shop(machine)
 
 
-def test_nothing_installed_is_ok(shop: Shop) -> None:
+def test_no_installed_skill_is_a_failure(shop: Shop) -> None:
     answer = shop.doctor()
-    assert (answer.code, answer.json["ok"]) == (0, True)
+    assert (answer.code, answer.json["ok"], answer.json["errorCode"]) == (1, False, "skills_not_installed")
     assert [(each["target"], each["status"]) for each in answer.json["targets"]] == [
         ("codex", "missing"),
         ("claude", "missing"),
