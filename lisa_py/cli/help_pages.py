@@ -98,14 +98,14 @@ def _format_table(rows: Sequence[tuple[str, str]], columns: int = WIDE) -> str:
 
 def format_overview(columns: int = WIDE, group: str = "") -> str:
     """Return the page of `lisa --help`, or of a group of commands: daily ones in full, the names of the others."""
-    parts = [f"usage: lisa {group} COMMAND [flags]\n\n{commands.summary((group,))}\n" if group else INTRODUCTION]
+    parts = [f"usage: lisa {group} COMMAND [flags]\n\n{commands.summary((group,))}\n" if group else _introduce(columns)]
     others = []
     for purpose, title in GROUPS.items():
         found = _list_purpose(purpose, group)
         if purpose == "daily" or (found and group and group != "session"):
             parts.append(f"{title}:\n" + _format_table([(name, summary) for name, summary in found], columns) + "\n")
         elif found:
-            names = ", ".join(_shorten_name(name, group) for name, _ in found)
+            names = _list_names([name for name, _ in found], group)
             others.append((title, names))
     if others:
         parts.append(_format_table(others, min(columns, 100)) + "\n")
@@ -115,11 +115,21 @@ def format_overview(columns: int = WIDE, group: str = "") -> str:
     return "\n".join(parts)
 
 
-def _shorten_name(name: str, group: str) -> str:
-    """Return the name without `session`; of other commands the whole call."""
+def _introduce(columns: int) -> str:
+    return "\n".join(_wrap(line, columns) for line in INTRODUCTION.splitlines()) + "\n"
+
+
+def _list_names(paths: Sequence[str], group: str) -> str:
+    """Return the names without `session`; those of another group behind its name."""
     if group:
-        return name
-    return name.removeprefix("session ") if name.startswith("session ") else f"lisa {name}"
+        return ", ".join(paths)
+    found: dict[str, list[str]] = {}
+    for name in paths:
+        first, _, rest = name.rpartition(" ")
+        found.setdefault(first, []).append(rest)
+    titles = {"session": "", "": "lisa "}
+    parts = [titles.get(first, f"lisa {first} ") + ", ".join(names) for first, names in found.items()]
+    return "; ".join(sorted(parts, key=lambda part: part.startswith("lisa ")))
 
 
 def format_full_list(columns: int = WIDE) -> str:

@@ -1,4 +1,4 @@
-"""Follow the conversation of a session live: prompts, replies, tool calls, dialogs."""
+"""Follow the conversation of a session live."""
 
 from __future__ import annotations
 

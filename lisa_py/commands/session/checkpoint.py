@@ -29,7 +29,7 @@ class Args(Struct, kw_only=True):
         str, Flag(help="action; the flag name is optional", choices=("save", "resume"), positional=True)
     ] = "save"
     session: Annotated[
-        str, Flag(help="session name; with resume: required session of the checkpoint", metavar="NAME")
+        str, Flag(help="session name; with resume: that of the checkpoint", metavar="NAME", positional=True)
     ] = ""
     file: Annotated[str, Flag(help="checkpoint file; resume also reads `-`, standard input", metavar="PATH")]
     project_root: ProjectRoot = ""
