@@ -148,7 +148,10 @@ def test_session_name_needs_no_flag(machine: LisaHost) -> None:
     assert "lisa-job-bar, lisa-job2-bar" in several.json["error"]
     twice = machine.lisa("session", "status", "lisa-foo", "lisa-bar")
     assert (twice.code, "unexpected word: lisa-bar; --session is lisa-foo already" in twice.err) == (1, True)
-    assert machine.lisa("session", "checkpoint", "lisa-foo", "save", "--json").json["session"] == "lisa-foo"
+    assert (
+        machine.lisa("session", "checkpoint", "lisa-foo", "save", "--file", "c.json", "--json").json["session"]
+        == "lisa-foo"
+    )
 
 
 def test_a_question_for_a_person_is_named_in_text(machine: LisaHost) -> None:
