@@ -218,7 +218,7 @@ class Agent:
     """Name for people: `Claude`."""
     binaries: tuple[str, ...] = ()
     install_hint: str = ""
-    """How to get the CLI; empty: unknown."""
+    """Command that installs the CLI; empty: unknown."""
     takes_model: bool = False
     model_aliases: Mapping[str, str] = {}
     """Short model names, lower case, by full name."""
