@@ -73,7 +73,7 @@ def seconds_in_state(status: Status, now: float) -> float:
     times = [report.at for report in status.signals.reports if report.source == status.state_source and report.at]
     if times:
         return max(0.0, now - max(times))
-    return float(status.output_age_seconds or -1)
+    return float(status.output_age_seconds) if status.session_state != "not_found" else -1.0
 
 
 def describe_activity(row: StatusRow) -> str:
