@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lisa_py.store import session_records
 from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
@@ -174,10 +175,12 @@ def test_invalid_flags_are_refused(machine: LisaHost, words: tuple[str, ...], co
 
 
 def test_agent_with_a_killed_pane_is_reported(machine: LisaHost, fleet: Fleet) -> None:
-    spawned = fleet.spawn("lisa-a")
+    fleet.spawn("lisa-a")
+    meta = session_records.read_meta(fleet.ref("lisa-a"))
+    assert meta is not None
     waiting = _waiting(machine)
     wait_until(lambda: _looks(waiting.pid))
-    os.kill(spawned.meta.pane_pid, signal.SIGKILL)
+    os.kill(meta.pane_pid, signal.SIGKILL)
     out, _ = waiting.communicate(timeout=30)
     got = json.loads(out.splitlines()[-1])
     assert (got["ok"], got["sessions"][0]["sessionState"]) == (True, "crashed")
