@@ -9,11 +9,14 @@ import stat
 import time
 from collections.abc import Iterator
 
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.host import limits
+from lisa_py.host.cancellation import Cancellation
 
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
+LOCK_CHECK_SECONDS = 0.2
+"""Interval at which a process that waits for a lock looks whether it is cancelled."""
 
 
 def ensure_private_dir(path: str) -> str:
@@ -339,11 +342,13 @@ def set_aside(path: str, now: float) -> str:
 
 
 @contextlib.contextmanager
-def lock(path: str, *, timeout_ms: int, code: str = "state_lock_timeout") -> Iterator[float]:
+def lock(
+    path: str, *, timeout_ms: int, code: str = "state_lock_timeout", cancellation: Cancellation | None = None
+) -> Iterator[float]:
     """Hold an exclusive lock on a file (made when missing) and yield the milliseconds of the wait.
 
     A free lock costs one system call; filelock, 60 ms to load, waits for one that is held.
-    Raises LisaError(code) on timeout. The lock ends with the process.
+    Raises LisaError(code) on timeout, CancellationError soon after the cancellation. The lock ends with the process.
     """
     began = time.monotonic()
     try:
@@ -351,7 +356,7 @@ def lock(path: str, *, timeout_ms: int, code: str = "state_lock_timeout") -> Ite
     except OSError as problem:
         raise unwritable_error(path, problem) from problem
     if handle is None:
-        with _wait_for_lock(path, timeout_ms, code):
+        with _wait_for_lock(path, timeout_ms, code, cancellation):
             yield (time.monotonic() - began) * 1000
         return
     try:
@@ -378,16 +383,24 @@ def _try_lock(path: str) -> int | None:
 
 
 @contextlib.contextmanager
-def _wait_for_lock(path: str, timeout_ms: int, code: str) -> Iterator[None]:
+def _wait_for_lock(path: str, timeout_ms: int, code: str, cancellation: Cancellation | None) -> Iterator[None]:
     from filelock import FileLock, Timeout  # noqa: PLC0415 - 60 ms that a free lock does without
 
-    waiter = FileLock(path, timeout=timeout_ms / 1000, mode=PRIVATE_FILE, poll_interval=0.005)
-    try:
-        waiter.acquire()
-    except Timeout:
-        raise LisaError(code, f"another process holds the lock for more than {timeout_ms} ms; try again") from None
-    except OSError as problem:
-        raise unwritable_error(path, problem) from problem
+    waiter = FileLock(path, mode=PRIVATE_FILE)
+    deadline = time.monotonic() + timeout_ms / 1000
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            waiter.acquire(timeout=max(0.0, min(left, LOCK_CHECK_SECONDS)), poll_interval=0.005)
+            break
+        except Timeout:
+            if cancellation is not None and cancellation.is_set:
+                raise CancellationError from None
+            if left <= LOCK_CHECK_SECONDS:
+                text = f"another process holds the lock for more than {timeout_ms} ms; try again"
+                raise LisaError(code, text) from None
+        except OSError as problem:
+            raise unwritable_error(path, problem) from problem
     try:
         yield
     finally:

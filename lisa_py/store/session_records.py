@@ -12,6 +12,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta, SessionState
 from lisa_py.host import files
+from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.env import Settings
 from lisa_py.store import paths, session_folder
 from lisa_py.store.json_records import UnreadableRecord, load, recover, save
@@ -66,12 +67,17 @@ def change_state(
 
 
 def session_lock(
-    ref: SessionRef, settings: Settings, purpose: str, *, timeout_ms: int = 0
+    ref: SessionRef,
+    settings: Settings,
+    purpose: str,
+    *,
+    timeout_ms: int = 0,
+    cancellation: Cancellation | None = None,
 ) -> AbstractContextManager[float]:
     """Return the lock of the session for one purpose: `name` (spawn and kill), `input` (send) or `state`."""
     folder = files.ensure_private_dir(os.path.join(ref.project.folder, "locks"))
     wait_ms = timeout_ms or settings.state_lock_timeout_ms
-    return files.lock(os.path.join(folder, f"{ref.session}.{purpose}"), timeout_ms=wait_ms)
+    return files.lock(os.path.join(folder, f"{ref.session}.{purpose}"), timeout_ms=wait_ms, cancellation=cancellation)
 
 
 def read_end(ref: SessionRef) -> EndRecord | None:

@@ -51,7 +51,9 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnResult:
     limits.require_handles(HANDLES)
     replaced = request.replace and _kill_former(ctx, plan)
     timeout_ms = (ctx.settings.cmd_timeout_seconds + int(startup.START_SECONDS)) * 1000
-    with session_records.session_lock(plan.ref, ctx.settings, "name", timeout_ms=timeout_ms):
+    with session_records.session_lock(
+        plan.ref, ctx.settings, "name", timeout_ms=timeout_ms, cancellation=ctx.cancellation
+    ):
         try:
             refuse_existing(ctx, plan.ref)
             terminate.remove_leftovers(ctx, plan.ref)

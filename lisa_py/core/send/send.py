@@ -83,7 +83,8 @@ def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendRes
     """
     target = SendTarget(ctx, ref)
     target.require_session()  # before the lock: an unknown name leaves no file
-    with session_records.session_lock(ref, ctx.settings, "input", timeout_ms=int(LOCK_SECONDS * 1000)):
+    wait_ms = int(LOCK_SECONDS * 1000)
+    with session_records.session_lock(ref, ctx.settings, "input", timeout_ms=wait_ms, cancellation=ctx.cancellation):
         target.refresh()
         target.require_running()
         if payload.answer:

@@ -15,6 +15,7 @@ from lisa_py import commands
 from lisa_py.cli import parse
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.host.cancellation import Cancellation
+from lisa_py.store import session_records
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
@@ -44,9 +45,9 @@ class _Call:
         except LisaError as problem:
             self.error = problem
 
-    def cancel(self, cancellation: Cancellation, when: Callable[[], object]) -> float:
+    def cancel(self, cancellation: Cancellation, when: Callable[[], object], *, observed: bool = True) -> float:
         """Cancel once the condition holds; return the seconds until the call has ended."""
-        wait_until(lambda: cancellation.is_observed and when(), what="the call waits")
+        wait_until(lambda: (cancellation.is_observed or not observed) and when(), what="the call waits")
         began = time.monotonic()
         cancellation.cancel()
         self._thread.join(20)
@@ -140,6 +141,17 @@ def test_library_wait_is_cancelled_from_another_thread(stage: SessionHarness) ->
     call = _Call(lisa.session(stage.name).wait)
     assert call.cancel(cancellation, lambda: True) < REACTION_SECONDS
     assert isinstance(call.error, lisa_py.CancellationError)
+
+
+def test_send_behind_another_sender_is_cancelled(stage: SessionHarness) -> None:
+    stage.spawn()
+    cancellation = Cancellation()
+    lisa = lisa_py.Lisa(str(stage.machine.project), environ=stage.machine.env, cancellation=cancellation)
+    with session_records.session_lock(stage.ref, stage.ctx.settings, "input"):
+        call = _Call(lambda: lisa.session(stage.name).send("[say too late]"))
+        assert call.cancel(cancellation, lambda: True, observed=False) < REACTION_SECONDS
+    assert isinstance(call.error, CancellationError)
+    assert stage.prompts() == []
 
 
 def test_kill_goes_on_after_a_cancellation(stage: SessionHarness) -> None:
