@@ -188,9 +188,10 @@ class SendTarget:
     # -- telling it -------------------------------------------------------------------------------------------
 
     def press(self, keys: tuple[str, ...], *, literal: bool = False) -> None:
-        """Press keys. Raise session_not_found, send_keys_failed, TmuxUnavailable."""
+        """Press keys. Raise session_not_found, agent_not_running, send_keys_failed, TmuxUnavailable."""
         if not self.tmux.send_keys(self.pane_id, keys, literal=literal):
-            raise self.build_gone_error("gone")
+            self.refresh()  # it may have ended a moment ago
+            raise self.build_gone_error("gone" if self.evidence.pane is None else "dead")
 
     # -- what is received ----------------------------------------------------------------------------------------
 

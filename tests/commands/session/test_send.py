@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.send.target import SendTarget
 from lisa_py.store import session_records
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
@@ -323,6 +325,17 @@ def test_a_session_that_is_not_there_leaves_no_trace(stage: SessionHarness) -> N
     answer = stage.send("hello")
     assert (answer.code, answer.json["errorCode"]) == (1, "session_not_found")
     assert not Path(stage.ref.project.folder).exists()
+
+
+def test_keys_for_an_agent_that_ended_meanwhile_name_its_end(stage: SessionHarness) -> None:
+    stage.spawn()
+    target = SendTarget(stage.ctx, stage.ref)
+    target.refresh()
+    stage.lisa("send", "--text", "[exit 3]", "--enter")
+    wait_until(lambda: (pane := target.tmux.find_pane(stage.name)) is not None and pane.dead, what="a dead pane")
+    with pytest.raises(LisaError) as caught:
+        target.press(("Enter",))
+    assert caught.value.code == "agent_not_running" and "code 3" in str(caught.value)
 
 
 @pytest.mark.parametrize("words", [("--text", "touch f"), ("--keys", "C-c"), ("--answer", "yes")])
