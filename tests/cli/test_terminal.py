@@ -165,3 +165,33 @@ def test_a_question_for_a_person_is_named_in_text(machine: LisaHost) -> None:
     for part in ("trusted", "--trust", "send --session 'lisa-x' --answer 'yes'", "attach -t lisa-x"):
         assert part in note
     assert person.explain_wait(ctx, ctx.ref("lisa-x"), Situation(session_state="waiting_input")) == ""
+
+
+@pytest.mark.parametrize("words", ["list", "tree", "kill-all", "status --session lisa-x", "exists --session lisa-x"])
+def test_mistyped_project_root_is_refused(machine: LisaHost, words: str) -> None:
+    answer = machine.lisa("session", *words.split(), "--project-root", str(machine.folder / "typo"), "--json")
+    assert (answer.code, answer.json["errorCode"]) == (1, "invalid_project_root")
+
+
+def test_project_whose_folder_is_gone_can_be_cleaned_up(machine: LisaHost) -> None:
+    gone = machine.folder / "gone"
+    gone.mkdir()
+    words = ("--session", "lisa-x", "--project-root", str(gone))
+    assert machine.lisa("session", "spawn", "--command", "sleep 600", *words).code == 0
+    gone.rmdir()
+    assert machine.lisa("session", "kill-all", "--project-root", str(gone)).out == "killed 1 session\n"
+
+
+def test_ambiguous_session_names_its_projects_in_text(machine: LisaHost) -> None:
+    for name in ("one", "two"):
+        (machine.folder / name).mkdir()
+        words = ("--session", "lisa-same", "--project-root", str(machine.folder / name))
+        assert machine.lisa("session", "spawn", "--command", "sleep 600", *words).code == 0
+    answer = machine.lisa("session", "status", "lisa-same")
+    assert answer.code == 1
+    assert all(str(machine.folder / name) in answer.err for name in ("one", "two"))
+
+
+def test_preflight_names_what_is_missing_first(machine: LisaHost) -> None:
+    answer = machine.lisa("session", "preflight", "--fast", env={"PATH": "/usr/bin:/bin"})
+    assert (answer.code, answer.out.splitlines()[:2]) == (1, ["session preflight: not_ready", "missing: claude, codex"])

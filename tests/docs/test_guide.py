@@ -69,6 +69,13 @@ def test_pattern_succeeds_and_leaves_nothing(machine: LisaHost, page: Path) -> N
     assert machine.lisa("session", "list", "--json").json["sessions"] == []
 
 
+def test_failed_turn_is_not_handed_on_as_a_report(machine: LisaHost) -> None:
+    script = blocks(GUIDE / "patterns" / "handoff-chain.md")[0]
+    ended = run(machine, script, {"PLAN": "[say a plan]", "WORK": "[error overloaded x]", "CHECK": "[say checked]"})
+    assert (ended.returncode, "checked" in ended.stdout) == (1, False)
+    assert "lisa-work has no report to hand on; it waits for: error" in ended.stderr
+
+
 def test_budget_stops_the_loop(machine: LisaHost) -> None:
     script = blocks(GUIDE / "patterns" / "budget-loop.md")[0]
     ended = run(machine, script, {"PROMPT": "[say one]", "NEXT": "[say on]", "MAX_STEPS": "2"})

@@ -53,12 +53,9 @@ def run(args: Args, ctx: Context) -> SkillsDoctorResult:
     checks = (
         skill_contract_check.run_checks(root or installer.package_root(), skill, index) if args.contract_check else []
     )
+    agrees = all(target.status in drift.ACCEPTED_STATUSES for target in targets) and all(check.ok for check in checks)
     is_installed = any(target.status != "missing" for target in targets)
-    passed = (
-        is_installed
-        and all(target.status in drift.ACCEPTED_STATUSES for target in targets)
-        and all(check.ok for check in checks)
-    )
+    passed = agrees and is_installed
     return SkillsDoctorResult(
         ok=passed,
         repo_root=root or installer.package_root(),
@@ -71,7 +68,7 @@ def run(args: Args, ctx: Context) -> SkillsDoctorResult:
         sync_plan=(drift.plan(targets, expected) or UNSET) if args.sync_plan else UNSET,
         contract_check=args.contract_check or UNSET,
         contract_checks=checks or UNSET,
-        error_code=UNSET if passed else "skills_doctor_drift_detected" if is_installed else "skills_not_installed",
+        error_code=UNSET if passed else "skills_not_installed" if agrees else "skills_doctor_drift_detected",
     )
 
 

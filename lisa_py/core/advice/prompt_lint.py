@@ -29,7 +29,7 @@ _NESTED = re.compile(
 
 _DESTRUCTIVE = re.compile(
     r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*r\w*\s+(?:-\S+\s+)*(?:/(?=\s|\*|\Z|[`'\"])|~/?(?=\s|\*|\Z)|\$HOME\b)"
-    r"|\bmkfs(?:\.\w+)?\s+/dev/|\bdd\s[^\n]*\bof=/dev/"
+    r"|\bmkfs(?:\.\w+)?\s+/dev/\S*|\bdd\s[^\n]*\bof=/dev/\S*"
 )
 """Commands that destroy a whole machine or home folder."""
 
