@@ -41,6 +41,24 @@ def find_docstring_openings(tree: ast.AST) -> Iterator[Problem]:
                 yield node.lineno, f"docstring begins with {opening[0]}"
 
 
+def find_wrong_returns(tree: ast.AST) -> Iterator[Problem]:
+    """Yield docstrings that promise a value which the signature does not return, and classes that "return"."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        first = (ast.get_docstring(node) or "").partition("\n")[0]
+        if not re.match(r"Return\b", first):
+            continue
+        if isinstance(node, ast.ClassDef):
+            yield node.lineno, f"{node.name}: a class returns nothing"
+            continue
+        returned = ast.unparse(node.returns) if node.returns else ""
+        if returned == "None":
+            yield node.lineno, f"{node.name} returns None"
+        elif first.startswith("Return True") and "bool" not in returned:
+            yield node.lineno, f"{node.name} returns {returned}, not bool"
+
+
 def find_banned_words(text: str) -> list[str]:
     """Return the banned words of a prose text, in order."""
     found = _WORD.findall(_FOLDER_NAME.sub("", text))

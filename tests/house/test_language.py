@@ -49,6 +49,27 @@ def test_docstrings_do_not_begin_with_a_relative_word() -> None:
     assert not problems, "\n" + "\n".join(problems)
 
 
+def test_docstrings_promise_what_is_returned() -> None:
+    problems = [
+        f"{path}:{line}: {text}" for path, tree, _ in SOURCES for line, text in language.find_wrong_returns(tree)
+    ]
+    assert not problems, "\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ('def f() -> None:\n    """Return the text."""', 1),
+        ('def f() -> str:\n    """Return True if it is."""', 1),
+        ('class A:\n    """Return the text."""', 1),
+        ('def f() -> bool:\n    """Return True if it is."""', 0),
+        ('def f() -> str:\n    """Return the text."""', 0),
+    ],
+)
+def test_wrong_promise_is_found(source: str, count: int) -> None:
+    assert len(list(language.find_wrong_returns(ast.parse(source)))) == count
+
+
 def test_no_name_holds_a_banned_word() -> None:
     problems = [
         f"{path}:{line}: {text}" for path, tree, _ in SOURCES for line, text in language.find_banned_names(tree)

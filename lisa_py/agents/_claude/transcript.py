@@ -109,7 +109,7 @@ def _decode_line(line: bytes) -> _Record | None:
 
 
 class _FrameBuilder:
-    """Return the frames of one record."""
+    """Frames of one record."""
 
     def __init__(self, record: _Record, offset: int) -> None:
         self.record = record

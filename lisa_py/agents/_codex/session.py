@@ -86,7 +86,7 @@ def bind(view: View) -> Binding:
 
 
 class _OpenThread(Struct):
-    """Return the files of one thread that a process holds open."""
+    """Files of one thread that a process holds open."""
 
     lock: str = ""
     rollout: str = ""

@@ -133,7 +133,7 @@ def _format_events(answer: ExplainResult) -> list[str]:
 
 
 class MinimalExplainResult(Answer):
-    """Return the reason and the events, for polling loops."""
+    """Reason and events, for polling loops."""
 
     session: str
     status: str

@@ -72,7 +72,7 @@ def run(args: Args, ctx: Context) -> TurnResult:
 
 
 class MinimalTurnResult(Answer):
-    """Return the result of the turn, or of the failed step."""
+    """Result of the turn, or of the failed step."""
 
     ok: bool
     session: str

@@ -223,7 +223,7 @@ def _enrich(plain: Handoff, step: NextStep, situation: Situation, recent: Recent
 
 
 class _Ids:
-    """Return ids that stay the same without new events: from session, state, kind and event number only."""
+    """Ids that stay the same without new events: from session, state, kind and event number only."""
 
     def __init__(self, session: str, state: str, enabled: bool) -> None:
         self._head = f"{session}|{state}"

@@ -144,7 +144,7 @@ def _final_commands(plan: SmokePlan, level: SmokeLevel) -> list[str]:
 
 
 class ChaosResult(Answer):
-    """Return True if a chaos mode led to an expected failure."""
+    """Expected and observed failure of a chaos mode."""
 
     expected_failure: bool
     expected_error_codes: tuple[str, ...]
