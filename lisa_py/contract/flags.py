@@ -85,7 +85,7 @@ PromptFile = Annotated[str, Flag(help="file with the first prompt; `-` is standa
 Keys = Annotated[str, Flag(help="tmux key names, separated by spaces", metavar="KEYS")]
 Answer = Annotated[
     str,
-    Flag(help="answer to the open dialog: yes, no, always, number or numbers", metavar="yes|no|always|N[,N]"),
+    Flag(help="answer to the open dialog: word, number or numbers", metavar="yes|no|always|N[,N]"),
 ]
 Force = Annotated[bool, Flag(help="delivery despite a dialog, unknown screen or exec run")]
 ReplaceDraft = Annotated[bool, Flag(help="removal of a draft from the input box first")]

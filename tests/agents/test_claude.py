@@ -120,7 +120,7 @@ def test_a_torn_session_file_says_nothing_and_breaks_nothing(home: ClaudeHome, c
     assert home.states() == {}
 
 
-def test_a_claude_that_a_tool_runs_does_not_speak_for_the_session(home: ClaudeHome) -> None:
+def test_claude_run_by_a_tool_is_not_the_session(home: ClaudeHome) -> None:
     home.write_live_file("busy")
     inner = process(90, 80, "claude", "-p", "x", started=9.0)
     record = {"pid": 90, "sessionId": OTHER, "procStart": "9", "status": "idle", "statusUpdatedAt": 1, "cwd": "/x"}
@@ -406,7 +406,7 @@ def test_transcript_path_is_read_from_matching_hooks(home: ClaudeHome) -> None:
     assert home.bind(named, old).transcript == "/elsewhere/it.jsonl"
 
 
-def test_before_anything_else_speaks_the_id_given_at_spawn_counts(home: ClaudeHome) -> None:
+def test_id_given_at_spawn_counts_first(home: ClaudeHome) -> None:
     bound = home.bind(processes=(SUPERVISOR, CLAUDE))
     assert (bound.session_id, bound.pid, bound.source) == (SESSION, PID, "spawn")
     assert home.bind(meta={"agent_session_id": ""}, processes=()) == Binding()

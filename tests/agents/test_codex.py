@@ -286,7 +286,7 @@ def test_codex_process_is_recognised(argv: tuple[str, ...], name: str, is_it: bo
     assert AGENT.is_agent(process) is is_it
 
 
-def test_a_probe_of_something_else_finds_nothing_and_ends_in_time(tmp_path: Path) -> None:
+def test_probe_of_something_else_finds_nothing_in_time(tmp_path: Path) -> None:
     import time
 
     other = tmp_path / "codex"

@@ -166,7 +166,7 @@ def test_the_configuration_folder_is_that_of_the_environment() -> None:
     assert AGENT.home({"HOME": "/h", "CODEX_HOME": "/c"}) == "/c"
 
 
-def test_a_transcript_to_come_is_watched_for_where_it_will_appear(home: CodexHome) -> None:
+def test_future_transcript_is_watched_at_its_place(home: CodexHome) -> None:
     seen = view(environ={"CODEX_HOME": str(home.folder), "HOME": "/nowhere"}, now=NOW)
     assert AGENT.watch_paths(seen, Binding()) == (str(home.day),)
     assert AGENT.watch_paths(seen, Binding(transcript="/x.jsonl")) == ("/x.jsonl",)

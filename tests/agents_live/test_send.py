@@ -201,7 +201,7 @@ def test_unsubmitted_text_of_a_killed_sender_is_dropped(stage: LiveSessionHarnes
     assert [plain(prompt) for prompt in stage.transcript_prompts()] == ["[fake text only this]"]
 
 
-def test_twenty_senders_at_once_do_not_mix_and_each_is_taken_once(stage: LiveSessionHarness) -> None:
+def test_twenty_senders_do_not_mix(stage: LiveSessionHarness) -> None:
     stage.begin()
     texts = [f"sender {number:02} says " + f"{number:02} " * 60 + f"end {number:02}" for number in range(20)]
     running = [

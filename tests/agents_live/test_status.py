@@ -106,7 +106,7 @@ def test_an_older_claude_is_read_as_well(make: Make) -> None:
 
 
 @BOTH
-def test_several_turns_in_a_row_are_never_mistaken_for_each_other(make: Make, agent: str) -> None:
+def test_several_turns_in_a_row_are_distinguished(make: Make, agent: str) -> None:
     stage = make(agent).begin()
     with Sampler(stage) as sampler:
         for number in range(3):

@@ -162,3 +162,21 @@ def test_participles_are_found(name: str) -> None:
 def test_duplicates_and_odd_answers_are_found() -> None:
     assert language.find_duplicates(["Step", "Plan", "Step"]) == ["Step"]
     assert not language.ends_like_a_result("Answer")
+
+
+def test_names_of_tests_have_at_most_60_characters() -> None:
+    long = [
+        f"{path}: {node.name}"
+        for path, tree, _ in SOURCES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and len(node.name) > 60
+    ]
+    assert not long, "\n".join(long)
+
+
+def test_flag_help_has_at_most_ten_words() -> None:
+    fields = [(entry.name, field) for entry in commands.build_index() for field in entry.command.fields]
+    long = [
+        f"{name} {field.spelling}: {field.flag.help}" for name, field in fields if len(field.flag.help.split()) > 10
+    ]
+    assert not long, "\n".join(long)

@@ -71,7 +71,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_corrupt_store_is_refused_by_read_and_set_aside_by_change(machine: LisaHost, broken: bytes) -> None:
+def test_corrupt_store_is_refused_by_read_only(machine: LisaHost, broken: bytes) -> None:
     ctx = machine.context(given_fields=frozenset())
     registry = _registry(ctx)
     with registry.change(ctx.settings, ctx.clock.now()) as opened:

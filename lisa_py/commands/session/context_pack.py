@@ -41,9 +41,7 @@ class Args(Struct, kw_only=True):
         Flag(help="size limit in tokens; default by --strategy: 400, 700, 1400", minimum=1),
     ] = None
     strategy: flags.Strategy = "balanced"
-    from_handoff: Annotated[
-        str, Flag(help="output of handoff to use as input; `-` is standard input", metavar="PATH|-")
-    ] = ""
+    from_handoff: Annotated[str, Flag(help="handoff output as input; `-` is standard input", metavar="PATH|-")] = ""
     redact: flags.Redact = ""
 
 

@@ -74,14 +74,14 @@ def test_the_second_look_is_taken_on_suspicion_only() -> None:
     assert anomaly.find_anomalies(_status("in_progress"), anomaly.build_history(_events("a", "b"), NOW), look) == []
 
 
-def test_trouble_of_an_earlier_session_of_the_name_does_not_count() -> None:
+def test_trouble_of_an_earlier_session_does_not_count() -> None:
     old = _events(*["tmux_unavailable"] * 5, state="degraded")
     spawned = Event(seq=99, at=format_rfc3339(NOW), type="lifecycle", reason="spawn_success")
     assert _find(_status("in_progress"), old) == [("degraded_retries", "medium", 5)]
     assert _find(_status("in_progress"), [*old, spawned]) == []
 
 
-def test_the_last_ten_events_tell_whether_a_session_is_often_unreadable() -> None:
+def test_last_ten_events_show_an_often_unreadable_session() -> None:
     degraded, fine = _events("t", "t", "t", state="degraded"), _events(*"abcdefgh")
     assert _find(_status("waiting_input"), [*degraded, *fine]) == []
     assert _find(_status("waiting_input"), [*fine, *degraded]) == [("degraded_retries", "medium", 3)]

@@ -194,7 +194,7 @@ def test_a_policy_is_applied_to_every_command(fields: dict[str, Any], text: str,
     assert found == ([reason] if reason else [])
 
 
-def test_a_policy_that_allows_the_default_server_lowers_that_alarm_to_medium() -> None:
+def test_policy_for_the_default_server_lowers_the_risk() -> None:
     text = "lisa cleanup --include-tmux-default --dry-run"
     assert _risk(text)[0] == "high"
     assert _risk(text, GuardPolicy())[0] == "high"
@@ -238,7 +238,7 @@ def test_safe_depends_on_risk_on_others_and_on_certainty(
         ("warn", True, "off", False, "warn", "off"),
     ],
 )
-def test_a_policy_file_tightens_an_explicit_flag_but_does_not_relax_it(
+def test_policy_file_tightens_a_flag_but_never_relaxes_it(
     cli: str, given: bool, file: str, relax: bool, holds: str, overruled: str
 ) -> None:
     assert guard.resolve_machine_policy(cli, given, GuardPolicy(machine_policy=file), relax=relax) == (holds, overruled)

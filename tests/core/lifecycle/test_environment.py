@@ -80,14 +80,14 @@ def test_what_the_server_has_and_the_caller_has_not_is_unset(machine: LisaHost) 
     assert (found["TERM"], found["LC_CTYPE"]) == ("screen", "C.UTF-8")
 
 
-def test_a_token_handed_on_under_lisas_name_is_for_its_agent_only(machine: LisaHost) -> None:
+def test_token_under_the_name_of_lisa_is_for_its_agent_only(machine: LisaHost) -> None:
     machine.env["LISA_CLAUDE_CODE_OAUTH_TOKEN"] = "tok"
     ctx = machine.context()
     assert environment.read_agent_token(ctx, agents.get("claude")) == {"CLAUDE_CODE_OAUTH_TOKEN": "tok"}
     assert environment.read_agent_token(ctx, agents.get("codex")) == {}
 
 
-def test_folders_named_relative_to_the_caller_are_absolute_inside(machine: LisaHost) -> None:
+def test_relative_folders_are_absolute_inside(machine: LisaHost) -> None:
     machine.env["LISA_STATE_DIR"] = "some/where"
     found = environment.inherit_environment(machine.context())
     assert found["LISA_STATE_DIR"] == os.path.abspath("some/where")

@@ -73,7 +73,7 @@ def test_scenario_13_unresponsive_process_is_killed(fleet: Fleet, start: str) ->
     assert gone(number)
 
 
-def test_a_daemon_without_the_sessions_environment_ends_while_it_hangs_below_the_pane(fleet: Fleet) -> None:
+def test_daemon_without_environment_ends_below_the_pane(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "env -i setsid sh -c 'trap \"\" HUP TERM; echo $$ >deaf; while :; do sleep 0.2; done'")
     number = pid(fleet, "deaf")
     kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
@@ -100,7 +100,7 @@ def test_scenario_14_nothing_is_left_but_the_events(fleet: Fleet) -> None:
     assert os.listdir(locks) == []
 
 
-def test_the_last_kill_of_a_project_leaves_no_tmux_server_and_no_socket(fleet: Fleet) -> None:
+def test_last_kill_leaves_no_server_and_no_socket(fleet: Fleet) -> None:
     for name in ("lisa-x", "lisa-y"):
         fleet.spawn(name)
     tmux = fleet.ctx.tmux(fleet.ctx.project())
@@ -143,7 +143,7 @@ def test_scenario_34_an_unknown_name_makes_no_file(fleet: Fleet) -> None:
     assert not os.path.exists(fleet.ctx.settings.state_dir)
 
 
-def test_a_symlink_in_place_of_the_folder_goes_and_what_it_leads_to_stays(fleet: Fleet) -> None:
+def test_symlink_for_the_folder_goes_and_its_target_stays(fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     folder, elsewhere = fleet.folder("lisa-x"), fleet.machine.folder / "elsewhere"
     folder.rename(elsewhere)
@@ -190,7 +190,7 @@ def test_scenario_16_a_tmux_that_does_not_answer_deletes_nothing(fleet: Fleet, h
     assert fleet.names() == ["lisa-x"]
 
 
-def test_after_a_crash_of_tmux_an_agent_that_lives_on_is_found_and_ended(fleet: Fleet) -> None:
+def test_living_agent_is_ended_after_a_crash_of_tmux(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
     number = pid(fleet, "deaf")
     os.kill(find_server_pid(fleet.ctx.tmux(fleet.ctx.project())), signal.SIGKILL)
@@ -202,7 +202,7 @@ def test_after_a_crash_of_tmux_an_agent_that_lives_on_is_found_and_ended(fleet: 
     assert fleet.files("lisa-x") == ["events.jsonl"]
 
 
-def test_a_supervisor_that_lost_its_terminal_writes_nothing_afterwards(fleet: Fleet) -> None:
+def test_supervisor_without_terminal_writes_nothing(fleet: Fleet) -> None:
     for _ in range(3):
         spawned = fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
         fleet.wait_for_file("deaf")
@@ -212,7 +212,7 @@ def test_a_supervisor_that_lost_its_terminal_writes_nothing_afterwards(fleet: Fl
         assert fleet.find_processes(str(fleet.folder("lisa-x"))) == []
 
 
-def test_records_of_a_session_that_is_long_gone_are_removed_and_it_was_not_found(fleet: Fleet) -> None:
+def test_records_of_a_missing_session_are_removed(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "exit 0")
     fleet.wait_until_ended("lisa-x")
     fleet.ctx.tmux(fleet.ctx.project()).kill_server()
@@ -331,7 +331,7 @@ def test_children_go_first_and_strangers_stay(fleet: Fleet) -> None:
     assert fleet.reasons("lisa-child")[-1] == "kill_descendant_success"
 
 
-def test_children_in_other_projects_go_too_but_not_a_namesakes_children(fleet: Fleet) -> None:
+def test_children_in_other_projects_go_but_not_of_a_namesake(fleet: Fleet) -> None:
     """C13: what links them is the run, not the name."""
     other = fleet.machine.folder / "other"
     other.mkdir()
@@ -368,7 +368,7 @@ def test_an_agent_may_kill_the_session_it_runs_in(machine: LisaHost, fleet: Flee
 # -- all hashes, all sessions -------------------------------------------------------------------------------------
 
 
-def test_all_hashes_cleans_what_has_ended_elsewhere_and_never_what_runs(fleet: Fleet) -> None:
+def test_all_hashes_removes_ended_sessions_only(fleet: Fleet) -> None:
     ended, runs = fleet.machine.folder / "ended", fleet.machine.folder / "runs"
     for root in (ended, runs):
         root.mkdir()

@@ -50,7 +50,7 @@ def test_the_line_is_the_one_tools_compare(wanted: dict[str, Any], line: str) ->
     assert resolve(**wanted).command == line
 
 
-def test_a_flag_that_only_begins_like_skip_permissions_does_not_count() -> None:
+def test_flag_that_begins_like_skip_permissions_is_another() -> None:
     line = resolve(agent=CLAUDE, mode="interactive", agent_args="--dangerously-skip-permissions-not").command
     assert line.split()[1] == "--dangerously-skip-permissions"
 
@@ -80,7 +80,7 @@ def test_modes_and_intents_have_aliases_and_so_have_models() -> None:
     assert found.effective_args == f"--model 'gpt-5.3-codex-spark' {BYPASS}"
 
 
-def test_the_effective_flags_are_those_of_the_line_not_of_the_prompt() -> None:
+def test_effective_flags_are_those_of_the_command_line() -> None:
     plain = resolve(prompt=f"what does {BYPASS} do?").effective_detection()
     assert (plain.effective_bypass, plain.effective_full_auto) == (launch.UNSET, True)
     nested = resolve(prompt="Use ./lisa").effective_detection()
@@ -101,7 +101,7 @@ def prepare(machine: LisaHost, found: launch.ResolvedLaunch) -> launch.PreparedL
     )  # fmt: skip
 
 
-def test_an_agent_that_is_not_installed_is_said_before_anything_starts(machine: LisaHost) -> None:
+def test_missing_agent_is_refused_before_the_start(machine: LisaHost) -> None:
     machine.env["PATH"] = str(machine.bin)
     with pytest.raises(LisaError) as problem:
         prepare(machine, resolve(prompt="x"))
@@ -154,14 +154,14 @@ def test_a_corrupt_book_of_facts_blocks_nothing_and_is_set_aside(machine: LisaHo
     assert [name for name in files.list_names(context.settings.state_dir) if ".corrupt-" in name]
 
 
-def test_a_binary_that_does_not_say_its_version_is_not_remembered(machine: LisaHost) -> None:
+def test_binary_without_version_is_not_cached(machine: LisaHost) -> None:
     machine.add_program(CLAUDE, "#!/bin/sh\nexit 3\n")
     context = machine.context()
     assert launch.read_facts(context, agents.get(CLAUDE)).version == ""
     assert agent_facts.load_facts(str(machine.bin / CLAUDE), context.settings, context.clock.now()) is None
 
 
-def test_a_state_folder_that_cannot_be_written_only_costs_the_next_probe(machine: LisaHost) -> None:
+def test_unwritable_state_folder_costs_only_a_probe(machine: LisaHost) -> None:
     machine.add_program(CLAUDE, CLAUDE_LIKE)
     machine.env["LISA_STATE_DIR"] = "/dev/null/state"
     assert launch.read_facts(machine.context(), agents.get(CLAUDE)).version == "2.1.329"

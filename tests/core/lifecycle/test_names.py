@@ -26,7 +26,7 @@ def test_callers_of_the_same_instant_get_different_names(machine: LisaHost) -> N
     assert len(made) > 1
 
 
-def test_a_tag_without_a_legal_character_becomes_project_and_a_long_one_is_cut(machine: LisaHost) -> None:
+def test_illegal_tag_becomes_project_and_long_tag_is_cut(machine: LisaHost) -> None:
     context = machine.context()
     assert names.generate_name(context, context.project(), "scripted", "exec", "!!!").endswith("-exec-project")
     longest = names.generate_name(context, context.project("/" + "x" * 90), "scripted", "interactive", "y" * 90)

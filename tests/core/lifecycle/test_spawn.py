@@ -118,7 +118,7 @@ def test_scenario_3_a_name_that_begins_another_ones_name_is_free(fleet: Fleet) -
     assert fleet.names() == ["lisa-q", "lisa-q-1"]
 
 
-def test_scenario_15_of_parallel_spawns_of_one_name_exactly_one_wins(machine: LisaHost, fleet: Fleet) -> None:
+def test_one_of_parallel_spawns_of_a_name_wins(machine: LisaHost, fleet: Fleet) -> None:
     words = ("session", "spawn", "--session", "lisa-x", "--command", "exec sleep 600", "--json")
     running = [machine.start(*words) for _ in range(6)]
     answers = [(process.communicate(timeout=60)[0], process.returncode) for process in running]
@@ -173,7 +173,7 @@ def test_agent_that_outlives_tmux_ends_only_by_replace(fleet: Fleet) -> None:
     assert session_records.read_end(fleet.ref("lisa-x")) is None
 
 
-def test_the_numbers_of_events_go_on_where_the_former_session_of_the_name_stopped(fleet: Fleet) -> None:
+def test_event_numbers_continue_after_the_former_session(fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     ref = fleet.ref("lisa-x")
     for _ in range(5):
@@ -185,7 +185,7 @@ def test_the_numbers_of_events_go_on_where_the_former_session_of_the_name_stoppe
     assert fleet.reasons("lisa-x") == ["kill_success", "spawn_success"]
 
 
-def test_old_event_logs_of_killed_sessions_are_forgotten_after_their_time(fleet: Fleet) -> None:
+def test_old_event_logs_of_killed_sessions_are_removed(fleet: Fleet) -> None:
     for name in ("lisa-old", "lisa-young"):
         fleet.spawn(name, "true")
         fleet.machine.lisa("session", "kill", "--session", name)
@@ -202,7 +202,7 @@ def test_old_event_logs_of_killed_sessions_are_forgotten_after_their_time(fleet:
 # -- privacy ------------------------------------------------------------------------------------------------------
 
 
-def test_scenario_35_every_artifact_is_private_whatever_the_umask(fleet: Fleet) -> None:
+def test_every_artifact_is_private_whatever_the_umask(fleet: Fleet) -> None:
     before = os.umask(0o000)
     try:
         fleet.spawn("lisa-x", "exit 0")
@@ -258,7 +258,7 @@ def test_scenario_4_each_session_gets_its_own_token(machine: LisaHost, fleet: Fl
     assert not list(Path(settings.state_dir).rglob("environment"))
 
 
-def test_a_session_whose_token_was_taken_away_meanwhile_is_undone(machine: LisaHost, fleet: Fleet) -> None:
+def test_session_with_a_removed_token_is_undone(machine: LisaHost, fleet: Fleet) -> None:
     oauth_tokens.add(fleet.ctx.settings, time.time(), token="tok")
     machine.add_program("claude", PROBE_SCRIPT + 'rm "$LISA_STATE_DIR/oauth_tokens.json"; exec sleep 600\n')
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--json")
@@ -281,7 +281,7 @@ def test_when_no_token_is_free_the_answer_says_so(machine: LisaHost) -> None:
 # -- when the machine says no -------------------------------------------------------------------------------------
 
 
-def test_a_state_folder_that_cannot_be_written_is_said_and_nothing_is_started(machine: LisaHost, fleet: Fleet) -> None:
+def test_unwritable_state_folder_starts_nothing(machine: LisaHost, fleet: Fleet) -> None:
     (machine.folder / "file").write_text("x")
     machine.env["LISA_STATE_DIR"] = str(machine.folder / "file" / "state")
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--command", "true", "--json")

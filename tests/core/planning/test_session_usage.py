@@ -15,7 +15,7 @@ def stage(machine: LisaHost) -> SessionHarness:
     return SessionHarness(machine)
 
 
-def test_calls_and_turns_of_a_living_and_of_an_ended_session_add_up(stage: SessionHarness) -> None:
+def test_usage_of_living_and_ended_sessions_adds_up(stage: SessionHarness) -> None:
     stage.spawn()
     for number in range(2):
         assert stage.send(f"[say answer {number}]").json["delivered"] is True
@@ -40,7 +40,7 @@ def test_a_command_of_ones_own_has_no_tokens_to_tell(stage: SessionHarness) -> N
     assert used.reading.steps is None
 
 
-def test_budgets_are_observed_and_enforced_on_what_the_agent_reports(stage: SessionHarness) -> None:
+def test_budgets_use_the_reports_of_the_agent(stage: SessionHarness) -> None:
     stage.spawn("[say hello]")
     seen = wait_until(lambda: (now := stage.lisa("budget-observe").json)["observed"]["steps"] == 1 and now)
     assert seen["sources"] == [f"session:{stage.name}"]

@@ -104,7 +104,7 @@ def test_the_last_line_that_holds_an_object_counts() -> None:
     assert usage_reports.parse_lines('{"tokens":1}\nnoise {"tokens": 2} more\nplain words\n').tokens == 2
 
 
-def test_a_last_line_without_amounts_does_not_hide_the_one_before() -> None:
+def test_last_line_without_amounts_is_skipped() -> None:
     assert usage_reports.parse_lines('{"tokens":41}\n{"event":"done"}\n').tokens == 41
 
 

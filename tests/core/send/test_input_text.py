@@ -47,7 +47,7 @@ def test_the_objective_comes_first_once() -> None:
     assert add_reminder(text, META) == text
 
 
-def test_without_objective_and_before_slash_commands_nothing_is_added() -> None:
+def test_nothing_is_added_before_slash_commands() -> None:
     assert add_reminder("go on", SessionMeta(session="lisa-x", lane="front")) == "go on"
     assert add_reminder("go on", None) == "go on"
     assert add_reminder("/clear", META) == "/clear"
