@@ -313,7 +313,7 @@ def test_twenty_concurrent_senders_do_not_mix(stage: SessionHarness) -> None:
         for text in texts
     ]
     answers = [json.loads(process.communicate(timeout=60)[0]) for process in running]
-    assert [answer["delivered"] for answer in answers] == [True] * 20
+    assert [answer for answer in answers if answer.get("delivered") is not True] == []
     wait_until(lambda: len(stage.prompts()) >= 20)
     assert sorted(stage.prompts()) == sorted(texts)
 
