@@ -29,5 +29,7 @@ def test_callers_of_the_same_instant_get_different_names(machine: LisaHost) -> N
 def test_illegal_tag_becomes_project_and_long_tag_is_cut(machine: LisaHost) -> None:
     context = machine.context()
     assert names.generate_name(context, context.project(), "scripted", "exec", "!!!").endswith("-exec-project")
-    longest = names.generate_name(context, context.project("/" + "x" * 90), "scripted", "interactive", "y" * 90)
+    folder = machine.folder / ("x" * 90)
+    folder.mkdir()
+    longest = names.generate_name(context, context.project(str(folder)), "scripted", "interactive", "y" * 90)
     assert longest.endswith("-" + "y" * 16) and SESSION_NAME.match(longest)
