@@ -32,7 +32,7 @@ _NOISY_SUBTYPES = ("turn_duration", "queue_enqueue", "queue_remove", "queue_popA
 
 def format_frame(frame: LiveFrame, *, colors: bool, verbose: bool) -> list[str]:
     """Return the lines of a frame; none for frames that only count, time or echo others, unless `verbose`."""
-    if not verbose and _is_noise(frame):
+    if not verbose and is_noise(frame):
         return []
     stamp = frame.timestamp if verbose else frame.timestamp.partition("T")[2][:8]
     style, head, body = _parts(frame)
@@ -40,7 +40,8 @@ def format_frame(frame: LiveFrame, *, colors: bool, verbose: bool) -> list[str]:
     return [f"\x1b[{style}m{line}\x1b[0m" if colors else line, *_indent(body)]
 
 
-def _is_noise(frame: LiveFrame) -> bool:
+def is_noise(frame: LiveFrame) -> bool:
+    """Return True for a frame that only counts, times or echoes others."""
     payload = frame.payload
     match payload:
         case UsagePayload() | StatusPayload():

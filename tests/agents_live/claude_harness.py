@@ -69,7 +69,8 @@ class ClaudeHarness:
     @property
     def hooks(self) -> tuple[dict[str, Any], ...]:
         path = self.folder / "hooks.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
+        whole = path.read_text().rpartition("\n")[0] if path.exists() else ""  # the last line may be half written
+        lines = whole.splitlines()
         records = [json.loads(line) for line in lines]
         return tuple({**record["payload"], "hook": record["hook"], "at": record["at"]} for record in records)
 

@@ -68,6 +68,7 @@ def run(args: Args, ctx: Context) -> AttachResult:
         since=args.since,
         history=not args.no_history,
         limit=args.limit,
+        keep=lambda frame: is_json or args.verbose or not frame_lines.is_noise(frame),
         on_history=lambda count: note(f"--- History ({count} frames) ---"),
         on_live=lambda: note("--- Live, Ctrl-C leaves ---"),
     )

@@ -41,7 +41,10 @@ def run(args: Args, ctx: Context) -> HistoryResult:
     ref = ctx.ref(args.session, args.project_root)
     if session_records.read_meta(ref) is None:
         raise session_not_found(ref.session, ref.project.root)
-    frames, feed = live_attach.read_history(ctx, ref, args.since, args.limit)
+    is_text = ctx.output_format == "text" and not args.verbose
+    frames, feed = live_attach.read_history(
+        ctx, ref, args.since, args.limit, lambda frame: not (is_text and frame_lines.is_noise(frame))
+    )
     return HistoryResult(
         session=ref.session,
         session_state=feed.status.session_state,

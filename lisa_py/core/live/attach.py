@@ -25,10 +25,12 @@ class AttachSummary(Struct, frozen=True, kw_only=True):
     reset: str
 
 
-def read_history(ctx: Context, ref: SessionRef, since: str, limit: int) -> tuple[list[LiveFrame], SessionFeed]:
-    """Return the newest recorded frames after a cursor, at most `limit` (0: all), and the feed behind them."""
+def read_history(
+    ctx: Context, ref: SessionRef, since: str, limit: int, keep: Callable[[LiveFrame], bool]
+) -> tuple[list[LiveFrame], SessionFeed]:
+    """Return the newest recorded frames after a cursor, at most `limit` of those to keep (0: all), and the feed."""
     with SessionFeed(ctx, ref, since) as feed:
-        return list(_newest(feed.history(), limit)), feed
+        return list(_newest(filter(keep, feed.history()), limit)), feed
 
 
 def _newest(frames: Iterable[LiveFrame], limit: int) -> Iterable[LiveFrame]:
@@ -43,17 +45,19 @@ def attach(
     since: str = "",
     history: bool = True,
     limit: int = 0,
+    keep: Callable[[LiveFrame], bool] = lambda frame: True,
     on_history: Callable[[int], None] = lambda count: None,
     on_live: Callable[[], None] = lambda: None,
 ) -> AttachSummary:
     """Emit the recorded frames, then every further one; return when the session ends or the wait is cancelled.
 
-    `on_history` is called with the number of recorded frames, `on_live` before the first live one.
+    Of the recorded frames only the newest `limit` to keep are emitted. `on_history` is called with their number,
+    `on_live` before the first live one.
     """
     count, cursor, ended = 0, since, False
     with SessionFeed(ctx, ref, since) as feed:
         try:
-            recorded = list(_newest(feed.history(), limit))
+            recorded = list(_newest(filter(keep, feed.history()), limit))
             if history:
                 on_history(len(recorded))
                 for frame in recorded:

@@ -39,4 +39,6 @@ def test_since_and_limit_select_frames(stage: SessionHarness) -> None:
 def test_text_is_for_people(stage: SessionHarness) -> None:
     out = stage.machine.lisa("session", "history", "--session", stage.name).out
     assert "assistant:\n  two\n" in out and "usage_delta" not in out
+    newest = stage.machine.lisa("session", "history", "--session", stage.name, "--limit", "1").out
+    assert [line.partition("] ")[2] or line for line in newest.splitlines()] == ["assistant:", "  two"]
     assert "usage_delta" in stage.machine.lisa("session", "history", "--session", stage.name, "--verbose").out
