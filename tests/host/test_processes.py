@@ -57,7 +57,8 @@ def test_environment_is_that_of_the_start_and_identity(monkeypatch: pytest.Monke
     try:
         found = processes.read_process(child.pid)
         assert found is not None
-        assert processes.read_environment(found)["LISA_TEST_VALUE"] == "a=b\nü"
+        environ = wait_until(lambda: processes.read_environment(found))  # Linux fills it a moment after exec
+        assert environ["LISA_TEST_VALUE"] == "a=b\nü"
         assert processes.read_environment(structs.replace(found, started=found.started + 1)) == {}
     finally:
         child.kill()
