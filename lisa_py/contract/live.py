@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.status import DialogChoice
+
 
 class UserPayload(Struct, frozen=True, kw_only=True):
     """A prompt."""
@@ -88,13 +90,6 @@ class UsagePayload(Struct, frozen=True, kw_only=True):
     model: str | UnsetType = UNSET
 
 
-class ChoicePayload(Struct, frozen=True):
-    """One choice of a dialog."""
-
-    number: int
-    label: str
-
-
 class DialogPayload(Struct, frozen=True, kw_only=True):
     """A dialog that waits for an answer (lisa session send --answer)."""
 
@@ -104,7 +99,7 @@ class DialogPayload(Struct, frozen=True, kw_only=True):
     tool_use_id: str | UnsetType = UNSET
     tool_name: str | UnsetType = UNSET
     tool_input: Any = UNSET
-    choices: tuple[ChoicePayload, ...] = ()
+    choices: tuple[DialogChoice, ...] = ()
 
 
 class SessionEndPayload(Struct, frozen=True, kw_only=True):

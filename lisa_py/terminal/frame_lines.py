@@ -62,7 +62,7 @@ def _parts(frame: LiveFrame) -> tuple[str, str, str]:
 
 
 def _format_dialog(payload: DialogPayload) -> tuple[str, str, str]:
-    choices = "\n".join(f"{choice.number}. {choice.label}" for choice in payload.choices)
+    choices = "\n".join(f"{choice.number}. {choice.text}" for choice in payload.choices)
     if payload.kind == "permission":
         call = f"{payload.tool_name}: {_json(payload.tool_input)}" if payload.tool_name else payload.message
         return _YELLOW_BOLD, f"approval requested for {call}", choices

@@ -15,6 +15,8 @@ from lisa_py.core.live import translation
 from lisa_py.core.live.conversations import find_transcripts
 from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
 from lisa_py.core.output import pane_cursor, pane_text
+from lisa_py.core.send import open_dialog
+from lisa_py.core.send.dialog import has_dialog
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
@@ -23,7 +25,6 @@ from lisa_py.core.wait.waiter import Waiter
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import read_meta
 from lisa_py.terminal import layout
-from lisa_py.terminal.choices import ScreenChoice
 
 READ_SECONDS = 5.0
 """Longest time between two reads of a session whose changes are events."""
@@ -192,8 +193,7 @@ class SessionFeed:
     def _report_dialog(self) -> Iterator[LiveFrame]:
         """Yield an opened or changed dialog once, and a note when it is closed."""
         status = self.status
-        is_open = status.agent_state == "waiting" and status.waiting_for not in ("", "prompt")
-        if not is_open:
+        if not has_dialog(status):
             if self._dialog[0]:
                 yield self._build(SystemPayload(subtype="dialog_closed", message=self._dialog[0]))
             self._dialog = ("", "", "")
@@ -205,9 +205,9 @@ class SessionFeed:
         key = (status.waiting_for, status.state_detail, call.id if call else "")
         if key == self._dialog:
             return
-        choices = self._read_choices()
         self._dialog = key
-        yield self._build(translation.build_dialog(status, choices, call))
+        shown = open_dialog.add_drawn_dialogs(self._ctx, [(self._ref, status)])[self._ref]
+        yield self._build(translation.build_dialog(shown, call))
 
     def _wait_for_call(self) -> Iterator[LiveFrame]:
         """Yield output until the tool call of a dialog is in the transcript, for a moment."""
@@ -215,19 +215,6 @@ class SessionFeed:
         while translation.find_open_call(self._frames) is None and self._ctx.clock.monotonic() < deadline:
             self._ctx.pause(0.02)
             yield from self._read_output()
-
-    def _read_choices(self) -> tuple[ScreenChoice, ...]:
-        """Return the choices on the screen; the agent may report a dialog a moment before it draws it."""
-        pane = self._evidence.pane
-        if pane is None:
-            return ()
-        deadline = self._ctx.clock.monotonic() + CALL_SECONDS
-        while True:
-            screen = self._ctx.server(self._ref).capture([pane.pane_id]).get(pane.pane_id, "")
-            choices = self._agent.find_choices(screen)
-            if choices or self._ctx.clock.monotonic() > deadline:
-                return choices
-            self._ctx.pause(0.02)
 
     def _build(self, payload: Payload, at: float = 0.0) -> LiveFrame:
         return translation.build_frame(payload, at or self._ctx.clock.now(), self._ref.session, self._position.encode())

@@ -11,7 +11,6 @@ from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import (
     FRAME_TYPES,
     AssistantPayload,
-    ChoicePayload,
     DialogPayload,
     ErrorPayload,
     LiveFrame,
@@ -27,7 +26,6 @@ from lisa_py.contract.live import (
 )
 from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.host.clock import format_rfc3339
-from lisa_py.terminal.choices import ScreenChoice
 
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
@@ -108,7 +106,8 @@ def find_open_call(frames: Sequence[Frame]) -> OpenCall | None:
     return None if newest is None else OpenCall(id=newest.tool_id, name=newest.tool, input=_input_of(newest))
 
 
-def build_dialog(status: Status, choices: Sequence[ScreenChoice], call: OpenCall | None) -> DialogPayload:
+def build_dialog(status: Status, call: OpenCall | None) -> DialogPayload:
+    """Return the open dialog of a status that has its choices."""
     is_about_call = call is not None and status.waiting_for in DIALOG_KINDS
     return DialogPayload(
         kind=status.waiting_for,
@@ -116,7 +115,7 @@ def build_dialog(status: Status, choices: Sequence[ScreenChoice], call: OpenCall
         tool_use_id=call.id if call is not None and is_about_call else UNSET,
         tool_name=call.name if call is not None and is_about_call else UNSET,
         tool_input=call.input if call is not None and is_about_call else UNSET,
-        choices=tuple(ChoicePayload(choice.number, choice.text) for choice in choices),
+        choices=() if status.choices is UNSET else status.choices,
     )
 
 

@@ -105,7 +105,7 @@ def test_dialog_is_reported_with_tool_and_choices(stage: SessionHarness) -> None
     stage.send("[ask touch x]")
     payload: Any = reader.wait_for("dialog").payload
     assert (payload.kind, payload.tool_name, payload.tool_input) == ("permission", "shell", "touch x")
-    assert [choice.label for choice in payload.choices][:1] == ["Yes"]
+    assert [choice.text for choice in payload.choices][:1] == ["Yes"]
     assert reader.kinds().index("tool_use") < reader.kinds().index("dialog")
     stage.lisa("send", "--answer", "yes")
     reader.wait_for("system", "dialog_closed")
