@@ -36,7 +36,9 @@ def test_conversation_is_read_over_clear(stage: LiveSessionHarness) -> None:
     texts = [text for text in contents(frames, "user", "assistant") if isinstance(text, str)]
     assert texts == ["[fake text first answer]", "first answer", "[fake text second answer]", "second answer"]
     for index in range(0, len(frames), 4):
-        assert stage.lisa("history", "--since", frames[index]["cursor"]).json["frames"] == frames[index + 1 :]
+        later = stage.lisa("history", "--since", frames[index]["cursor"]).json["frames"]
+        known = frames[index + 1 :]  # claude writes the duration of a turn a moment after its end
+        assert later[: len(known)] == known
 
 
 def test_attached_reader_sees_a_tool_call_whole(stage: LiveSessionHarness) -> None:
