@@ -88,6 +88,9 @@ Answer = Annotated[
     Flag(help="answer to the open dialog: word, number or numbers", metavar="yes|no|always|N[,N]"),
 ]
 Force = Annotated[bool, Flag(help="delivery despite a dialog, unknown screen or exec run")]
+SinceFrame = Annotated[str, Flag(help="`cursor` of the last known frame", metavar="CURSOR")]
+FrameLimit = Annotated[int, Flag(help="maximum number of recorded frames, the newest; 0 is all", minimum=0)]
+AllFrames = Annotated[bool, Flag(help="all frames, with full times")]
 ReplaceDraft = Annotated[bool, Flag(help="removal of a draft from the input box first")]
 Enter = Annotated[bool, Flag(help="Enter after the text")]
 FailNotFound = Annotated[bool, Flag(help="exit code 1 if the session does not exist")]

@@ -8,12 +8,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.errors import session_not_found
-from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.contract.flags import AllFrames, FrameLimit, ProjectRoot, Session, SinceFrame
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live import attach as live_attach
-from lisa_py.store import session_records
 from lisa_py.terminal import frame_lines
 
 
@@ -22,9 +20,9 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     raw: Annotated[bool, Flag(help="one JSON line per frame, nothing else on stdout")] = False
     no_history: Annotated[bool, Flag(help="only frames from now on")] = False
-    since: Annotated[str, Flag(help="`cursor` of the last known frame", metavar="CURSOR")] = ""
-    limit: Annotated[int, Flag(help="maximum number of recorded frames; 0 is all", minimum=0)] = 0
-    verbose: Annotated[bool, Flag(help="all frames, with full times")] = False
+    since: SinceFrame = ""
+    limit: FrameLimit = 0
+    verbose: AllFrames = False
 
 
 class AttachResult(Answer):
@@ -39,13 +37,12 @@ class AttachResult(Answer):
     cursor: str
     """Position for --since."""
     reset: str | UnsetType = UNSET
-    """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, history_trimmed, ..."""
+    """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, other_source,
+    or as `deltaReset` of capture."""
 
 
 def run(args: Args, ctx: Context) -> AttachResult:
     ref = ctx.ref(args.session, args.project_root)
-    if session_records.read_meta(ref) is None:
-        raise session_not_found(ref.session, ref.project.root)
     is_json = args.raw or ctx.output_format != "text"
     screen = ctx.live_display.screen
     colors = screen is not None and screen.color

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.errors import session_not_found
-from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.contract.command import Command
+from lisa_py.contract.flags import AllFrames, FrameLimit, ProjectRoot, Session, SinceFrame
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live import attach as live_attach
-from lisa_py.store import session_records
 from lisa_py.terminal import frame_lines
 
 
 class Args(Struct, kw_only=True):
     session: Session
     project_root: ProjectRoot = ""
-    since: Annotated[str, Flag(help="`cursor` of the last known frame", metavar="CURSOR")] = ""
-    limit: Annotated[int, Flag(help="maximum number of frames, the newest; 0 is all", minimum=0)] = 0
-    verbose: Annotated[bool, Flag(help="all frames, with full times")] = False
+    since: SinceFrame = ""
+    limit: FrameLimit = 0
+    verbose: AllFrames = False
 
 
 class HistoryResult(Answer):
@@ -34,13 +30,12 @@ class HistoryResult(Answer):
     cursor: str
     """Position behind the last frame, for --since."""
     reset: str | UnsetType = UNSET
-    """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, history_trimmed, ..."""
+    """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, other_source,
+    or as `deltaReset` of capture."""
 
 
 def run(args: Args, ctx: Context) -> HistoryResult:
     ref = ctx.ref(args.session, args.project_root)
-    if session_records.read_meta(ref) is None:
-        raise session_not_found(ref.session, ref.project.root)
     is_text = ctx.output_format == "text" and not args.verbose
     frames, feed = live_attach.read_history(
         ctx, ref, args.since, args.limit, lambda frame: not (is_text and frame_lines.is_noise(frame))

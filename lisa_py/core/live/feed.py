@@ -7,6 +7,7 @@ from types import TracebackType
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
+from lisa_py.contract.errors import session_not_found
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import AssistantPayload, LiveFrame, Payload, SystemPayload
 from lisa_py.contract.status import Status
@@ -42,7 +43,9 @@ class SessionFeed:
     """
 
     def __init__(self, ctx: Context, ref: SessionRef, since: str = "") -> None:
-        """Raise LisaError(invalid_cursor)."""
+        """Raise LisaError: session_not_found, invalid_cursor."""
+        if read_meta(ref) is None:
+            raise session_not_found(ref.session, ref.project.root)
         self._ctx = ctx
         self._ref = ref
         self._start = parse_cursor(since) if since else None
@@ -99,9 +102,9 @@ class SessionFeed:
         self._waiter.finish_read({self._ref.session: (self._evidence, self.status)})
         name = self._evidence.agent
         self._agent = agents.get(name) if name in agents.names() and not self._evidence.custom else Agent()
-        for path in find_transcripts(self._ctx, self._ref, self._agent, self._evidence.binding):
-            if path not in self._paths:
-                self._paths.append(path)
+        if not self._paths or self._evidence.binding.transcript not in self._paths:  # it reads all hook records
+            found = find_transcripts(self._ctx, self._ref, self._agent, self._evidence.binding)
+            self._paths += [path for path in found if path not in self._paths]
         if self._start is not None:
             self._go_to(self._start)
             self._start = None
@@ -110,6 +113,7 @@ class SessionFeed:
         """Begin at a position; at the beginning of everything if its transcript is gone."""
         if not start.source:
             self._position = start
+            self.reset = "other_source" if start.offset and self._agent.name else ""
             return
         path = next((path for path in self._paths if name_transcript(path) == start.source), "")
         if not path:
@@ -178,7 +182,7 @@ class SessionFeed:
         self._position = LivePosition(offset=delta.cursor.offset)
         output = "\n".join(line for line in lines if not layout.is_mark(line)).strip("\n")
         if output:
-            yield self._build(AssistantPayload(content=translation.clean_text(output), source="pane"))
+            yield self._build(AssistantPayload(content=translation.strip_controls(output), source="pane"))
 
     # -- status ------------------------------------------------------------------------------------------------
 

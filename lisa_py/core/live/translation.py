@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import (
@@ -26,17 +26,16 @@ from lisa_py.contract.live import (
 )
 from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.host.clock import format_rfc3339
+from lisa_py.terminal.layout import ANSI
 
-_CONTROL = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 DIALOG_KINDS = ("permission", "question")
 """Dialogs about a tool call."""
 
 
-def clean_text(text: str) -> str:
+def strip_controls(text: str) -> str:
     """Return a text without escape sequences and control characters other than tab and newline."""
-    return _CONTROL.sub("", text.replace("\r\n", "\n"))
+    return _CONTROL.sub("", ANSI.sub("", text.replace("\r\n", "\n")))
 
 
 def build_frame(payload: Payload, at: float, session: str, cursor: str) -> LiveFrame:
@@ -51,7 +50,7 @@ def build_frame(payload: Payload, at: float, session: str, cursor: str) -> LiveF
 
 def translate_frame(frame: Frame) -> Payload | None:
     """Return the payload of a transcript frame; None for frames that only structure the transcript."""
-    text = clean_text(frame.text)
+    text = strip_controls(frame.text)
     match frame.kind:
         case "user":
             return UserPayload(content=text, queued=frame.queued or UNSET)
@@ -111,7 +110,7 @@ def build_dialog(status: Status, call: OpenCall | None) -> DialogPayload:
     is_about_call = call is not None and status.waiting_for in DIALOG_KINDS
     return DialogPayload(
         kind=status.waiting_for,
-        message=clean_text(status.state_detail),
+        message=strip_controls(status.state_detail),
         tool_use_id=call.id if call is not None and is_about_call else UNSET,
         tool_name=call.name if call is not None and is_about_call else UNSET,
         tool_input=call.input if call is not None and is_about_call else UNSET,
@@ -124,13 +123,12 @@ def build_status(status: Status) -> StatusPayload:
         status=status.session_state,
         agent_state=status.agent_state,
         waiting_for=status.waiting_for or UNSET,
-        detail=clean_text(status.state_detail) or UNSET,
+        detail=strip_controls(status.state_detail) or UNSET,
     )
 
 
 def build_end(status: Status) -> SessionEndPayload:
-    code: int | UnsetType = status.exit_code
-    return SessionEndPayload(reason=status.session_state, exit_code=code)
+    return SessionEndPayload(reason=status.session_state, exit_code=status.exit_code)
 
 
 def has_ended(status: Status) -> bool:

@@ -77,9 +77,8 @@ def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendRes
     """Deliver, one sender at a time per session.
 
     Raise LisaError: session_not_found, agent_not_running, agent_not_ready, agent_waiting_dialog, no_dialog,
-    answer_not_offered,
-    input_not_empty, input_not_visible, missing_send_payload, send_text_failed, send_keys_failed, state_lock_timeout,
-    tmux_unavailable.
+    answer_not_offered, input_not_empty, input_not_visible, missing_send_payload, send_text_failed, send_keys_failed,
+    state_lock_timeout, tmux_unavailable.
     """
     target = SendTarget(ctx, ref)
     target.require_session()  # before the lock: an unknown name leaves no file

@@ -117,7 +117,10 @@ def read_screens(probes: Sequence[SessionProbe], all_screens: bool) -> None:
 
 
 def _is_idle(probe: SessionProbe) -> bool:
-    return any(report.state in ("idle", "interrupted", "error") for report in probe.evidence.reports)
+    """Return True for an idle agent; a custom command has no known input box to search for."""
+    return probe.view is not None and any(
+        report.state in ("idle", "interrupted", "error") for report in probe.evidence.reports
+    )
 
 
 def _needs_screen(probe: SessionProbe) -> bool:

@@ -144,6 +144,14 @@ def test_unknown_transcript_restarts_with_a_reason(stage: SessionHarness) -> Non
         assert feed.reset == "transcript_gone"
 
 
+def test_pane_cursor_of_an_agent_restarts_with_a_reason(stage: SessionHarness) -> None:
+    stage.spawn().send("[say hello]")
+    stage.wait_for_text("● hello")
+    with SessionFeed(stage.ctx, stage.ref, "p.5") as feed:
+        assert [frame.type for frame in feed.history()][:1] == ["user"]
+        assert feed.reset == "other_source"
+
+
 def test_shortened_transcript_restarts_with_a_reason(stage: SessionHarness) -> None:
     stage.spawn().send("[say hello]")
     stage.wait_for_text("● hello")
