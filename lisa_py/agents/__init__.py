@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.records import SessionMeta
-from lisa_py.terminal import layout
-from lisa_py.terminal.layout import Layout
+
+if TYPE_CHECKING:
+    from lisa_py.terminal.layout import Layout
 
 DEFAULT = "claude"
 """The default agent."""
@@ -62,6 +64,8 @@ def drawing(meta: SessionMeta | None = None) -> tuple[Agent, ...]:
 
 def merge_layouts(some: Sequence[Agent]) -> Layout:
     """Return the screen signs of some agents together."""
+    from lisa_py.terminal import layout  # noqa: PLC0415 - its patterns cost a millisecond
+
     return layout.merge(agent.layout() for agent in some)
 
 

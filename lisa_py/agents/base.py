@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +18,9 @@ from lisa_py.host.processes import Process
 from lisa_py.host.run import ProgramCall, run_programs
 from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
-from lisa_py.terminal.layout import Layout
+
+if TYPE_CHECKING:
+    from lisa_py.terminal.layout import Layout
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -329,6 +331,8 @@ class Agent:
 
     def layout(self) -> Layout:
         """Return the signs of the agent's screen beyond those of any terminal program."""
+        from lisa_py.terminal.layout import Layout  # noqa: PLC0415 - its patterns cost a millisecond
+
         return Layout()
 
     def startup_end(self, lines: Sequence[str], row: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, session, transcript
 from lisa_py.agents.base import (
@@ -22,7 +23,9 @@ from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
 from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
-from lisa_py.terminal.layout import Layout
+
+if TYPE_CHECKING:
+    from lisa_py.terminal.layout import Layout
 
 
 class Codex(Agent):

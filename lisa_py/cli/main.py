@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 
 from lisa_py import commands
@@ -126,14 +125,14 @@ def _cancel_on_interrupt(cancellation: Cancellation) -> Iterator[None]:
             raise KeyboardInterrupt
 
     before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
-        yield  # a shell has switched Ctrl-C off, or another program uses this one
-        return
-    signal.signal(signal.SIGINT, handle)
+    if before is signal.default_int_handler:
+        with contextlib.suppress(ValueError):  # another program uses this one in a thread
+            signal.signal(signal.SIGINT, handle)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        if signal.getsignal(signal.SIGINT) is handle:
+            signal.signal(signal.SIGINT, before)
 
 
 def _ignore_termination() -> None:

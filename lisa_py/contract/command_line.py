@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from msgspec import Struct
 
@@ -79,6 +78,8 @@ class CommandLine(Struct, frozen=True):
 def _quote_program(path: str) -> str:
     if isinstance(path, ShellVariable):
         return path.reference
+    import shlex  # noqa: PLC0415 - only suggestions need it
+
     return path if path == shlex.quote(path) else quote(path)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from lisa_py.terminal import layout
-
 
 class ScreenChoice(Struct, frozen=True):
     """One line of the list."""
@@ -52,6 +50,8 @@ def read_question(lines: Sequence[str], choices: Sequence[ScreenChoice]) -> str:
     if not choices:
         return ""
     rows = (at for at, line in enumerate(lines) if _CHOICE_PREFIX.sub("", line).strip() == choices[0].text)
+    from lisa_py.terminal import layout  # noqa: PLC0415 - its patterns cost a millisecond
+
     above = (" ".join(line.split()) for line in lines[: next(rows, 0)] if not layout.is_mark(line))
     return "\n".join([line for line in above if any(map(str.isalnum, line))][-_QUESTION_LINES:])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shlex
 
 from msgspec import Struct
 
@@ -104,6 +103,8 @@ def _parse_model(meta: SessionMeta) -> str:
     try:
         if not agents.get(meta.agent).takes_model:
             return ""
+        import shlex  # noqa: PLC0415 - only a session without a recorded agent needs it
+
         words = shlex.split(meta.start_command)
     except (LisaError, ValueError):
         return ""

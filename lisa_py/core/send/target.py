@@ -17,7 +17,7 @@ from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.host import processes
 from lisa_py.host.tmux import Tmux
 from lisa_py.store.paths import SessionRef
-from lisa_py.terminal import invisible, layout
+from lisa_py.terminal import invisible
 
 READY_SECONDS = 20.0
 """Seconds for a starting agent to show its input box."""
@@ -273,4 +273,6 @@ class SendTarget:
 
 def squeeze_text(text: str) -> str:
     """Return the characters of a text that every screen shows, without white space and invisible ones."""
+    from lisa_py.terminal import layout  # noqa: PLC0415 - its patterns cost a millisecond
+
     return layout.squeeze(invisible.strip_invisible(text))

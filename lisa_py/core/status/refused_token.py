@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -15,7 +16,9 @@ from lisa_py.core.context import Context
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
-from lisa_py.terminal.layout import Layout
+
+if TYPE_CHECKING:
+    from lisa_py.terminal.layout import Layout
 
 FAILED_STATES = ("crashed", "stuck", "degraded")
 _START = "__LISA_SESSION_START__"
