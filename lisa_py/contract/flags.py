@@ -88,8 +88,10 @@ Answer = Annotated[
     Flag(help="answer to the open dialog: word, number or numbers", metavar="yes|no|always|N[,N]"),
 ]
 Force = Annotated[bool, Flag(help="delivery despite a dialog, unknown screen or exec run")]
-SinceFrame = Annotated[str, Flag(help="`cursor` of the last known frame", metavar="CURSOR")]
-FrameLimit = Annotated[int, Flag(help="maximum number of recorded frames, the newest; 0 is all", minimum=0)]
+SinceFrame = Annotated[str, Flag(help="`cursor` of the last known frame, or start", metavar="CURSOR")]
+RawFrames = Annotated[bool, Flag(help="one JSON line per frame, nothing else on stdout")]
+BeforeFrame = Annotated[str, Flag(help="`cursor` of the oldest known frame", metavar="CURSOR")]
+FrameLimit = Annotated[int, Flag(help="maximum number of recorded frames, the newest", minimum=0)]
 AllFrames = Annotated[bool, Flag(help="all frames, with full times")]
 ReplaceDraft = Annotated[bool, Flag(help="removal of a draft from the input box first")]
 Enter = Annotated[bool, Flag(help="Enter after the text")]

@@ -230,6 +230,19 @@ def read_lines_backwards(path: str, block: int, limit: int | None = None) -> Ite
             yield start + cut, raw[cut:]
 
 
+def find_line_start(path: str, offset: int, block: int = 1 << 16) -> int:
+    """Return the offset of the first line that begins at a byte offset or behind it; the size if there is none."""
+    if offset <= 0:
+        return 0
+    at = offset - 1
+    while raw := read_from(path, at, block):
+        found = raw.find(b"\n")
+        if found >= 0:
+            return at + found + 1
+        at += len(raw)
+    return min(at, max(0, size(path)))
+
+
 def modified_at(path: str) -> float:
     """Return Unix seconds of the last change; 0 if the file does not exist."""
     try:

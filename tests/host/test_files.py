@@ -93,3 +93,11 @@ def test_reading_backwards_stops_at_the_limit(tmp_path: Path) -> None:
 def test_umask_is_read_without_being_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("another thread could create files meanwhile"))
     assert files.read_umask() == int(subprocess.check_output(["/bin/sh", "-c", "umask"]), 8)
+
+
+def test_line_start_at_or_behind_an_offset(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(b"one\ntwo\nthree")
+    found = [files.find_line_start(str(path), offset, 2) for offset in (0, 1, 3, 4, 5, 8, 9, 20)]
+    assert found == [0, 4, 4, 4, 8, 8, 13, 13]
+    assert files.find_line_start(str(tmp_path / "missing"), 5) == 0

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import AllFrames, FrameLimit, ProjectRoot, Session, SinceFrame
+from lisa_py.contract.flags import AllFrames, FrameLimit, ProjectRoot, RawFrames, Session, SinceFrame
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live import attach as live_attach
@@ -18,7 +18,7 @@ from lisa_py.terminal import frame_lines
 class Args(Struct, kw_only=True):
     session: Session
     project_root: ProjectRoot = ""
-    raw: Annotated[bool, Flag(help="one JSON line per frame, nothing else on stdout")] = False
+    raw: RawFrames = False
     no_history: Annotated[bool, Flag(help="only frames from now on")] = False
     since: SinceFrame = ""
     limit: FrameLimit = 0
@@ -39,6 +39,9 @@ class AttachResult(Answer):
     reset: str | UnsetType = UNSET
     """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, other_source,
     or as `deltaReset` of capture."""
+
+    omitted_bytes: int | UnsetType = UNSET
+    """Bytes of transcript before the first printed frame (lisa session history --before)."""
 
 
 def run(args: Args, ctx: Context) -> AttachResult:
@@ -76,6 +79,7 @@ def run(args: Args, ctx: Context) -> AttachResult:
         frames=outcome.frames,
         cursor=outcome.cursor,
         reset=outcome.reset or UNSET,
+        omitted_bytes=outcome.omitted_bytes or UNSET,
     )
 
 

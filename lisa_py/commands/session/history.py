@@ -6,17 +6,20 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
-from lisa_py.contract.flags import AllFrames, FrameLimit, ProjectRoot, Session, SinceFrame
+from lisa_py.contract.flags import AllFrames, BeforeFrame, FrameLimit, ProjectRoot, RawFrames, Session, SinceFrame
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live import attach as live_attach
+from lisa_py.core.live.feed import SessionFeed
 from lisa_py.terminal import frame_lines
 
 
 class Args(Struct, kw_only=True):
     session: Session
     project_root: ProjectRoot = ""
+    raw: RawFrames = False
     since: SinceFrame = ""
+    before: BeforeFrame = ""
     limit: FrameLimit = 0
     verbose: AllFrames = False
 
@@ -26,32 +29,46 @@ class HistoryResult(Answer):
 
     session: str
     session_state: str
-    frames: tuple[LiveFrame, ...]
+    frames: tuple[LiveFrame, ...] | UnsetType = UNSET
+    """Absent with --raw, which prints each by itself."""
     cursor: str
     """Position behind the last frame, for --since."""
     reset: str | UnsetType = UNSET
     """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, other_source,
     or as `deltaReset` of capture."""
+    omitted_bytes: int | UnsetType = UNSET
+    """Bytes of transcript before the first frame, for --before; absent if it is the first of all."""
 
 
 def run(args: Args, ctx: Context) -> HistoryResult:
     ref = ctx.ref(args.session, args.project_root)
-    is_text = ctx.output_format == "text" and not args.verbose
-    frames, feed = live_attach.read_history(
-        ctx, ref, args.since, args.limit, lambda frame: not (is_text and frame_lines.is_noise(frame))
-    )
-    return HistoryResult(
-        session=ref.session,
-        session_state=feed.status.session_state,
-        frames=tuple(frames),
-        cursor=frames[-1].cursor if frames else args.since,
-        reset=feed.reset or UNSET,
-    )
-
-
-def text(answer: HistoryResult, args: Args) -> str:
-    blocks = (frame_lines.format_frame(frame, colors=False, verbose=args.verbose) for frame in answer.frames)
-    return "\n".join(line for block in blocks for line in block)
+    is_text = ctx.output_format == "text" and not args.raw
+    cursor = args.since
+    listed: list[LiveFrame] = []
+    with SessionFeed(ctx, ref, args.since) as feed:
+        for frame in live_attach.read_history(
+            feed,
+            lambda frame: not is_text or args.verbose or not frame_lines.is_noise(frame),
+            since=args.since,
+            before=args.before,
+            limit=args.limit,
+        ):
+            cursor = frame.cursor
+            if args.raw:
+                ctx.emit(frame)
+            elif is_text:
+                for line in frame_lines.format_frame(frame, colors=False, verbose=args.verbose):
+                    ctx.live_display.write_line(line)
+            else:
+                listed.append(frame)
+        return HistoryResult(
+            session=ref.session,
+            session_state=feed.status.session_state,
+            frames=UNSET if args.raw else tuple(listed),
+            cursor=cursor,
+            reset=feed.reset or UNSET,
+            omitted_bytes=feed.omitted_bytes or UNSET,
+        )
 
 
 COMMAND = Command(
@@ -59,8 +76,14 @@ COMMAND = Command(
     args=Args,
     answer=HistoryResult,
     run=run,
-    text=text,
+    text=lambda answer, args: "",
+    newline=False,
+    live=True,
+    events=LiveFrame,
     errors=("invalid_cursor", "session_not_found"),
     example="lisa session history --session lisa-demo-1 --limit 20\n"
     "lisa session history --session lisa-demo-1 --since CURSOR --json",
+    notes="""\
+Without --since it prints the frames of the newest 4 MiB of the transcripts. omittedBytes in the answer says that there
+are older ones: --before with the cursor of the first frame prints those, --since start prints all.""",
 )

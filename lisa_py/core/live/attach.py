@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -23,18 +23,44 @@ class AttachSummary(Struct, frozen=True, kw_only=True):
     """The session has ended; False if the reader left."""
     state: str
     reset: str
+    omitted_bytes: int
+    """Bytes of transcript before the first recorded frame that was emitted."""
+
+
+HISTORY_BYTES = 4 << 20
+"""Bytes of transcript that are read back if no position is given."""
+FIRST_BYTES = 1 << 18
+"""Bytes of transcript that are read back first for a number of frames."""
 
 
 def read_history(
-    ctx: Context, ref: SessionRef, since: str, limit: int, keep: Callable[[LiveFrame], bool]
-) -> tuple[list[LiveFrame], SessionFeed]:
-    """Return the newest recorded frames after a cursor, at most `limit` of those to keep (0: all), and the feed."""
-    with SessionFeed(ctx, ref, since) as feed:
-        return list(_newest(filter(keep, feed.history()), limit)), feed
+    feed: SessionFeed,
+    keep: Callable[[LiveFrame], bool],
+    *,
+    since: str = "",
+    before: str = "",
+    limit: int = 0,
+) -> Iterator[LiveFrame]:
+    """Yield the recorded frames to keep; with a limit at most so many, the newest.
+
+    Without `since` only the newest frames are read (`feed.omitted_bytes`), as far back as the limit needs. Raise
+    LisaError(invalid_cursor), TmuxUnavailable.
+    """
+    if not limit:
+        yield from filter(keep, feed.history(newest_bytes=0 if since else HISTORY_BYTES, before=before))
+    elif since:
+        yield from deque(filter(keep, feed.history(before=before)), maxlen=limit)
+    else:
+        yield from _read_back(feed, keep, before, limit)
 
 
-def _newest(frames: Iterable[LiveFrame], limit: int) -> Iterable[LiveFrame]:
-    return deque(frames, maxlen=limit) if limit else list(frames)
+def _read_back(feed: SessionFeed, keep: Callable[[LiveFrame], bool], before: str, limit: int) -> Iterator[LiveFrame]:
+    size = FIRST_BYTES
+    while True:
+        frames = deque(filter(keep, feed.history(newest_bytes=size, before=before)), maxlen=limit)
+        if len(frames) == limit or not feed.omitted_bytes:
+            return iter(frames)
+        size *= 4
 
 
 def attach(
@@ -51,13 +77,13 @@ def attach(
 ) -> AttachSummary:
     """Emit the recorded frames, then every further one; return when the session ends or the wait is cancelled.
 
-    Of the recorded frames only the newest `limit` to keep are emitted. `on_history` is called with their number,
-    `on_live` before the first live one.
+    The recorded frames are those of `read_history`; `on_history` is called with their number, `on_live` before the
+    first live one.
     """
     count, cursor, ended = 0, since, False
     with SessionFeed(ctx, ref, since) as feed:
         try:
-            recorded = list(_newest(filter(keep, feed.history()), limit))
+            recorded = list(read_history(feed, keep, since=since, limit=limit if history else 1))
             if history:
                 on_history(len(recorded))
                 for frame in recorded:
@@ -70,5 +96,10 @@ def attach(
         except CancellationError:
             pass  # the reader leaves; the session continues
         return AttachSummary(
-            frames=count, cursor=cursor, ended=ended, state=feed.status.session_state, reset=feed.reset
+            frames=count,
+            cursor=cursor,
+            ended=ended,
+            state=feed.status.session_state,
+            reset=feed.reset,
+            omitted_bytes=feed.omitted_bytes if history else 0,
         )

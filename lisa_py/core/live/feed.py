@@ -12,8 +12,7 @@ from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import AssistantPayload, LiveFrame, Payload, SystemPayload
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.live import translation
-from lisa_py.core.live.conversations import find_transcripts
+from lisa_py.core.live import conversations, translation
 from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
 from lisa_py.core.output import pane_cursor, pane_text
 from lisa_py.core.send import open_dialog
@@ -31,6 +30,8 @@ READ_SECONDS = 5.0
 """Longest time between two reads of a session whose changes are events."""
 PANE_SECONDS = 0.25
 """Longest time between two reads of the output of a session without a transcript."""
+BLOCK_BYTES = 1 << 20
+"""Bytes parsed at once: the first frames do not wait for the rest, and memory stays flat."""
 CALL_SECONDS = 0.3
 """Longest delay of a dialog whose tool call is not in the transcript yet."""
 
@@ -51,6 +52,8 @@ class SessionFeed:
         self._start = parse_cursor(since) if since else None
         self.reset = ""
         """Reason why the feed began anew instead of at the given cursor; empty if it did not."""
+        self.omitted_bytes = 0
+        """Bytes of the transcripts before the first frame of `history`, if it was to begin near their end."""
         self._cache = PollCache()
         self._evidence = Evidence(session=ref.session)
         self.status = Status(session=ref.session)
@@ -75,10 +78,42 @@ class SessionFeed:
 
     # -- reading -----------------------------------------------------------------------------------------------
 
-    def history(self) -> Iterator[LiveFrame]:
-        """Yield the recorded frames after the position. Raise TmuxUnavailable."""
+    def history(self, *, newest_bytes: int = 0, before: str = "") -> Iterator[LiveFrame]:
+        """Yield the recorded frames after the position. Raise TmuxUnavailable.
+
+        `newest_bytes` begins about that many bytes of transcript before the end instead (0: at the position), and sets
+        `omitted_bytes`. `before` is the cursor of the first frame to leave out, with all that follow it. Raise
+        LisaError(invalid_cursor).
+        """
+        stop = parse_cursor(before) if before else None
         self._read_session()
-        yield from self._read_output()
+        if newest_bytes:
+            self._go_back(newest_bytes, stop)
+        for frame in self._read_output():
+            if stop is not None and not self._precedes(stop):
+                return
+            yield frame
+
+    def _go_back(self, newest_bytes: int, stop: LivePosition | None) -> None:
+        """Begin a number of bytes before a position, or before the end of the newest transcript."""
+        end = self._find_path(stop) if stop is not None else ""
+        paths = self._paths[: self._paths.index(end) + 1] if end else self._paths
+        last = stop.offset if stop is not None and end else None
+        start, self.omitted_bytes = conversations.find_start(paths, newest_bytes, last)
+        if start is not None:
+            self._frames.clear()
+            self._open(*start)
+
+    def _find_path(self, position: LivePosition) -> str:
+        """Return the transcript of a position; empty if it is gone."""
+        return next((path for path in self._paths if name_transcript(path) == position.source), "")
+
+    def _precedes(self, stop: LivePosition) -> bool:
+        """Return True if the frame that was just read is an earlier one than the frame of a position."""
+        if self._position.source == stop.source:
+            return (self._position.offset, self._position.skip) < (stop.offset, stop.skip)
+        path = self._find_path(stop)
+        return not path or self._reader is None or self._paths.index(self._reader.path) < self._paths.index(path)
 
     def follow(self) -> Iterator[LiveFrame]:
         """Yield the present status and dialog, then every further frame; the last is `session_end`.
@@ -103,7 +138,7 @@ class SessionFeed:
         name = self._evidence.agent
         self._agent = agents.get(name) if name in agents.names() and not self._evidence.custom else Agent()
         if not self._paths or self._evidence.binding.transcript not in self._paths:  # it reads all hook records
-            found = find_transcripts(self._ctx, self._ref, self._agent, self._evidence.binding)
+            found = conversations.find_transcripts(self._ctx, self._ref, self._agent, self._evidence.binding)
             self._paths += [path for path in found if path not in self._paths]
         if self._start is not None:
             self._go_to(self._start)
@@ -115,7 +150,7 @@ class SessionFeed:
             self._position = start
             self.reset = "other_source" if start.offset and self._agent.name else ""
             return
-        path = next((path for path in self._paths if name_transcript(path) == start.source), "")
+        path = self._find_path(start)
         if not path:
             self.reset = "transcript_gone"
             return
@@ -135,7 +170,7 @@ class SessionFeed:
             self._open(self._paths[0])
         while self._reader is not None:
             before = self._reader.offset
-            shortened, records = self._reader.read_records()
+            shortened, records = self._reader.read_records(BLOCK_BYTES)
             if shortened:
                 self.reset, self._skip = "transcript_rewritten", 0
             for start, frames in records:

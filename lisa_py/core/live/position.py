@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 
+START = "start"
+"""Cursor of the beginning of everything."""
 _FORMS = {"t": 4, "p": 2}
 
 
@@ -26,12 +28,14 @@ class LivePosition(Struct, frozen=True, kw_only=True):
 
 
 def parse_cursor(text: str) -> LivePosition:
-    """Return the position of `--since`. Raise LisaError(invalid_cursor)."""
+    """Return the position of a cursor. Raise LisaError(invalid_cursor)."""
+    if text == START:
+        return LivePosition()
     parts = text.strip().split(".")
     form = parts[0] if parts else ""
     numbers = parts[2:] if form == "t" else parts[1:]
     if len(parts) != _FORMS.get(form) or not all(part.isascii() and part.isdigit() for part in numbers):
-        raise LisaError("invalid_cursor", f"invalid --since: {text} (expected the `cursor` of a frame)")
+        raise LisaError("invalid_cursor", f"invalid cursor: {text} (expected the `cursor` of a frame, or `{START}`)")
     if form == "p":
         return LivePosition(offset=int(parts[1]))
     return LivePosition(source=parts[1], offset=int(parts[2]), skip=int(parts[3]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.lisa_host import LisaHost
@@ -42,3 +44,15 @@ def test_text_is_for_people(stage: SessionHarness) -> None:
     newest = stage.machine.lisa("session", "history", "--session", stage.name, "--limit", "1").out
     assert [line.partition("] ")[2] or line for line in newest.splitlines()] == ["assistant:", "  two"]
     assert "usage_delta" in stage.machine.lisa("session", "history", "--session", stage.name, "--verbose").out
+
+
+def test_raw_prints_a_line_per_frame(stage: SessionHarness) -> None:
+    frames = stage.lisa("history").json["frames"]
+    out = stage.machine.lisa("session", "history", "--session", stage.name, "--raw").out
+    printed = [json.loads(line) for line in out.splitlines()]
+    assert [{key: frame[key] for key in frames[0]} for frame in printed] == frames
+    assert stage.lisa("history", "--before", frames[2]["cursor"]).json["frames"] == frames[:2]
+
+
+def test_bad_before_is_an_error(stage: SessionHarness) -> None:
+    assert stage.lisa("history", "--before", "x.1").json["errorCode"] == "invalid_cursor"

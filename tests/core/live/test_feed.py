@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from lisa_py.contract.live import LiveFrame
+from lisa_py.core.live import attach as live_attach
 from lisa_py.core.live.feed import SessionFeed
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
@@ -173,3 +174,52 @@ def test_frames_hold_no_control_characters(stage: SessionHarness) -> None:
         out.write(msgspec.json.encode(record) + b"\n")
     texts = [frame.payload.content for frame in read_history(stage) if frame.type == "assistant"]  # type: ignore[union-attr]
     assert texts[-1] == "ared\tb\nc"
+
+
+def fill_transcript(path: Path, count: int) -> None:
+    with path.open("ab") as out:
+        for number in range(count):
+            record = {"type": "assistant", "at": 1, "text": f"line {number} " + "x" * 1000}
+            out.write(msgspec.json.encode(record) + b"\n")
+
+
+def test_history_reads_back_to_a_number_of_bytes(stage: SessionHarness) -> None:
+    stage.spawn().send("[say hello]")
+    stage.wait_for_text("● hello")
+    stage.wait_for_state("idle")
+    path = Path(stage.agent_state()["transcript"])
+    fill_transcript(path, 40)
+    whole = read_history(stage)
+    for size in (1, 5_000, 20_000, path.stat().st_size, 1 << 30):
+        with SessionFeed(stage.ctx, stage.ref) as feed:
+            newest = list(feed.history(newest_bytes=size))
+            assert newest == whole[len(whole) - len(newest) :], size
+            assert bool(feed.omitted_bytes) == (len(newest) < len(whole)), size
+
+
+def test_pages_before_a_cursor_join_to_the_whole(stage: SessionHarness) -> None:
+    stage.spawn().send("[say one]")
+    stage.wait_for_text("● one")
+    fill_transcript(Path(stage.agent_state()["transcript"]), 20)
+    stage.send("/clear")
+    stage.send("[say two] [run true] [say three]")
+    stage.wait_for_text("● three")
+    stage.wait_for_state("idle")
+    whole, pages = read_history(stage), list[LiveFrame]()
+    before = ""
+    while True:
+        with SessionFeed(stage.ctx, stage.ref) as feed:
+            page = list(live_attach.read_history(feed, lambda frame: True, before=before, limit=5))
+        pages[:0] = page
+        if len(page) < 5:
+            break
+        before = page[0].cursor
+    assert pages == whole
+    assert [frame.type for frame in whole].count("user") == 2
+
+
+def test_start_is_the_cursor_of_everything(stage: SessionHarness) -> None:
+    stage.spawn().send("[say hello]")
+    stage.wait_for_text("● hello")
+    stage.wait_for_state("idle")
+    assert read_history(stage, "start") == read_history(stage)
