@@ -12,6 +12,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import processes
 from lisa_py.host.processes import Process
@@ -92,6 +93,10 @@ class AgentLaunch(Struct, frozen=True, kw_only=True):
     """The user requested trust for the project root."""
     main_screen: bool = True
     """Start full-screen agents on the main screen where that is harmless, so that the pane keeps history."""
+    settings: SessionSettings = msgspec.field(default_factory=SessionSettings)
+    """Settings of a definition, a profile or the caller; before a start its references are resolved."""
+    secrets: Mapping[str, str] = {}
+    """Variables of the agent by name, which never leave the 0600 file of its environment."""
 
 
 class LaunchPlan(Struct, frozen=True, kw_only=True):
@@ -112,6 +117,8 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     """The prompt is too long for the command line: it is sent once the agent is ready."""
     notes: tuple[str, ...] = ()
     """For the spawn payload: arguments omitted, prevented or accepted for the user."""
+    warnings: tuple[str, ...] = ()
+    """For the spawn payload: settings that this agent cannot apply."""
 
 
 class View(Struct, kw_only=True):

@@ -15,6 +15,7 @@ from lisa_py.agents.base import Agent, AgentLaunch, Facts, LaunchPlan, has_flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
 from lisa_py.contract.quoting import quote
+from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment, nesting
 from lisa_py.core.lifecycle.nesting import NestedDetection
@@ -124,14 +125,17 @@ class ResolvedLaunch(Struct, frozen=True, kw_only=True):
         return has_flag(self.agent.build_command(bare), flag)
 
 
-def resolve_launch(request: LaunchRequest) -> ResolvedLaunch:
+def resolve_launch(
+    request: LaunchRequest, settings: SessionSettings | None = None, secrets: Mapping[str, str] | None = None
+) -> ResolvedLaunch:
     """Check in the order of the contract: agent, mode, model, model with arguments, policy, intent, combination.
 
-    Raise LisaError with the code of the first error.
+    Agent and model of the request win over those of the settings. Raise LisaError with the code of the first error.
     """
-    agent = agents.get(request.agent)
+    settings = settings or SessionSettings()
+    agent = agents.get(request.agent or settings.agent or "")
     mode = parse_choice("mode", request.mode, MODES, MODE_ALIASES)
-    model = resolve_model(agent, request.model, request.agent_args)
+    model = resolve_model(agent, request.model or settings.model or "", request.agent_args)
     policy = parse_choice("nested-policy", request.nested_policy, POLICIES, {})
     intent = parse_choice("nesting-intent", request.nesting_intent, INTENTS, INTENT_ALIASES)
     launch = AgentLaunch(
@@ -141,6 +145,8 @@ def resolve_launch(request: LaunchRequest) -> ResolvedLaunch:
         model=model,
         skip_permissions=request.skip_permissions,
         trust=request.trust,
+        settings=settings,
+        secrets=secrets or {},
     )
     custom = request.command if request.command.strip() else ""
     detection = (

@@ -24,7 +24,8 @@ def build_environment(ctx: Context, spawn_plan: SpawnPlan, token: TokenReservati
     found = environment.inherit_environment(ctx) | environment.read_agent_token(ctx, agent)
     if token.token:
         found[agent.oauth_variable] = token.token
-    return found
+    launch = spawn_plan.start.launch
+    return {**found, **(launch.settings.environment or {}), **launch.secrets}
 
 
 def write_session_files(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
+import msgspec
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch, names, prompt_defaults
@@ -38,6 +41,14 @@ class SpawnRequest(Struct, frozen=True, kw_only=True):
     """Remove state of ended sessions of this name in other projects, too."""
     replace: bool = False
     """Kill a session of this name first."""
+    settings: SessionSettings = msgspec.field(default_factory=SessionSettings)
+    """Settings of a definition, a profile or the caller, with references."""
+    family: str = "org"
+    """Owner family of the session: org (spawn, start-session) or user (chat)."""
+    definition: str = ""
+    """Name of the definition that the settings come from."""
+    secrets: Mapping[str, str] = {}
+    """Resolved variables of the agent by name; never written but to its 0600 environment file."""
 
 
 class SpawnPlan(Struct, frozen=True, kw_only=True):
@@ -54,6 +65,10 @@ class SpawnPlan(Struct, frozen=True, kw_only=True):
     width: int
     height: int
     all_hashes: bool
+    settings: SessionSettings
+    """As requested: references are not resolved."""
+    family: str
+    definition: str
 
     @property
     def name(self) -> str:
@@ -70,7 +85,7 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     _require_utf8(request.launch)
     launch_request, lane = prompt_defaults.apply_lane(project, request.launch, request.lane, request.given)
     launch_request, objective = prompt_defaults.apply_objective(ctx, project, launch_request, lane)
-    resolved = launch.resolve_launch(launch_request)
+    resolved = launch.resolve_launch(launch_request, request.settings, request.secrets)
     ref = SessionRef(project, _resolve_name(ctx, project, request.session, resolved))
     parent = ctx.settings.parent_session
     parent = parent if SESSION_NAME.match(parent) and parent != ref.session else ""
@@ -86,6 +101,9 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
         width=request.width,
         height=request.height,
         all_hashes=request.all_hashes,
+        settings=request.settings,
+        family=request.family,
+        definition=request.definition,
     )
 
 
