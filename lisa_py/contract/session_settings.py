@@ -1,17 +1,48 @@
-"""Settings of a session: the fields of a definition, a profile or a request, as they travel and as they lie on disk."""
+"""Settings of a session: what a definition, a profile or a caller may set, their check and their merge."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.errors import UsageError
 
-class SessionSettings(Struct, kw_only=True, omit_defaults=True):
-    """Choices for a session; a field that is unset is left to the next lower layer.
+PERMISSION_MODES = ("acceptEdits", "plan", "bypassPermissions")
+REFERENCE_PREFIXES = ("hive://secret/", "secret://", "env:", "file:")
+"""Prefixes of values that name a secret instead of holding it."""
+HIDDEN_VALUE = "[REDACTED_SECRET]"
+"""Replacement of a value that is not a reference, where settings are stored or shown."""
+SETTINGS_ERRORS = (
+    "invalid_credentials",
+    "invalid_environment",
+    "invalid_max_budget_usd",
+    "invalid_max_turns",
+    "invalid_mcp_servers",
+    "invalid_permission_mode",
+    "invalid_task_budget_tokens",
+    "invalid_tool_pattern",
+    "invalid_ttl_seconds",
+)
+"""Error codes of `check`."""
+_COUNTS = ("max_turns", "task_budget_tokens", "ttl_seconds")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_TOOL_PATTERN = re.compile(
+    r"Bash\([^\s()][^()\n]*:\*\)\Z|mcp__[A-Za-z0-9][A-Za-z0-9._-]*\Z|(?!mcp__)[A-Za-z][A-Za-z0-9_]*\Z"
+)
+"""A tool name, a command prefix, an MCP server or one of its tools."""
+_MCP_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_MCP_TYPES = ("http", "sse", "stdio")
 
-    Values in `environment`, `credentials` and the headers and env of MCP servers may be references
-    (`secret://N`, `hive://secret/N`, `env:N`, `file:P`); records on disk keep the references, never the values.
+
+class SessionSettings(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Settings of one session; the keys are those of definitions and profiles, an UNSET one is not given.
+
+    Values of `environment` and `credentials`, and of `headers` and `env` in `mcp_servers`, may be references
+    (`hive://secret/N`, `secret://N`, `env:N`, `file:P`).
     """
 
     name: str | UnsetType = UNSET
@@ -23,7 +54,7 @@ class SessionSettings(Struct, kw_only=True, omit_defaults=True):
     ttl_seconds: int | UnsetType = UNSET
     one_shot: bool | UnsetType = UNSET
     permission_mode: str | UnsetType = UNSET
-    """acceptEdits, plan or bypassPermissions; empty: lisa's default for the session."""
+    """acceptEdits, plan or bypassPermissions; empty: the default of the agent's launch."""
     allowed_tools: tuple[str, ...] | UnsetType = UNSET
     denied_tools: tuple[str, ...] | UnsetType = UNSET
     plugins: tuple[str, ...] | UnsetType = UNSET
@@ -32,3 +63,116 @@ class SessionSettings(Struct, kw_only=True, omit_defaults=True):
     system_prompt: str | UnsetType = UNSET
     provider: str | UnsetType = UNSET
     credentials: dict[str, str] | UnsetType = UNSET
+    """`api_key`, or the fields of another kind of access with `auth` naming it."""
+
+
+FIELD_NAMES = SessionSettings.__struct_fields__
+
+
+def check(settings: SessionSettings) -> None:
+    """Raise UsageError with the code of the first value that is out of range or malformed."""
+    for field in _COUNTS:
+        value = getattr(settings, field)
+        if value is not UNSET and value < 1:
+            raise _make_error(field, value, "a number >= 1")
+    budget = settings.max_budget_usd
+    if budget is not UNSET and not 0 < budget < float("inf"):
+        raise _make_error("max_budget_usd", budget, "a number > 0")
+    mode = settings.permission_mode
+    if mode is not UNSET and mode not in ("", *PERMISSION_MODES):
+        raise _make_error("permission_mode", mode, ", ".join(PERMISSION_MODES))
+    for name in settings.environment or ():
+        if not _VARIABLE.match(name):
+            raise _make_error("environment", name, "variable names of letters, digits and _")
+    if settings.credentials is not UNSET and "" in settings.credentials:
+        raise _make_error("credentials", "an empty key", "KEY=VALUE")
+    _check_tools("allowed_tools", settings.allowed_tools)
+    _check_tools("denied_tools", settings.denied_tools)
+    _check_servers(settings.mcp_servers or {})
+
+
+def _make_error(field: str, value: object, expected: str, kind: str = "") -> UsageError:
+    return UsageError(f"invalid_{kind or field}", f"invalid {field}: {value} (expected {expected})", field=field)
+
+
+def _check_tools(field: str, patterns: tuple[str, ...] | UnsetType) -> None:
+    for pattern in patterns or ():
+        if not _TOOL_PATTERN.match(pattern):
+            expected = "a tool name, Bash(PREFIX:*), mcp__SERVER or mcp__SERVER__TOOL"
+            raise _make_error(field, pattern, expected, "tool_pattern")
+
+
+def _check_servers(servers: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, server in servers.items():
+        if not _MCP_SERVER.match(name):
+            raise _make_error("mcp_servers", name, "server names of letters, digits, '.', _ and -")
+        kind = server.get("type") or ("stdio" if "command" in server else "http")
+        if kind not in _MCP_TYPES:
+            raise _make_error("mcp_servers", f"{name}.type {kind}", ", ".join(_MCP_TYPES))
+        needed = "command" if kind == "stdio" else "url"
+        if not isinstance(server.get(needed), str) or not server[needed]:
+            raise _make_error("mcp_servers", f"{name} without {needed}", f"{needed} for type {kind}")
+        for part in ("headers", "env"):
+            if not _is_text_map(server.get(part) or {}):
+                raise _make_error("mcp_servers", f"{name}.{part}", "a map of texts")
+
+
+def _is_text_map(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair)
+
+
+def merge(*layers: SessionSettings) -> SessionSettings:
+    """Return the settings of all layers: a later one replaces values, and adds to the environment."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        given = {field: getattr(layer, field) for field in FIELD_NAMES}
+        for field, value in given.items():
+            if value is not UNSET:
+                merged[field] = {**merged.get(field, {}), **value} if field == "environment" else value
+    return SessionSettings(**merged)
+
+
+def resolve_settings(
+    *, defaults: SessionSettings, profile: SessionSettings, definition: SessionSettings, overrides: SessionSettings
+) -> SessionSettings:
+    """Return the effective settings: defaults < profile < definition < overrides, which set no MCP servers."""
+    return merge(defaults, profile, definition, msgspec.structs.replace(overrides, mcp_servers=UNSET))
+
+
+def is_reference(value: str) -> bool:
+    """Return True if the value names a secret instead of holding it."""
+    return value.startswith(REFERENCE_PREFIXES)
+
+
+def secret_values(settings: SessionSettings) -> Iterator[str]:
+    """Yield every value that may be a reference or a secret."""
+    yield from (settings.environment or {}).values()
+    yield from (value for key, value in (settings.credentials or {}).items() if key != "auth")
+    for server in (settings.mcp_servers or {}).values():
+        for part in ("headers", "env"):
+            yield from (server.get(part) or {}).values()
+
+
+def map_secret_values(settings: SessionSettings, change: Callable[[str], str]) -> SessionSettings:
+    """Return the settings with `change(value)` in place of every value that may be a reference or a secret."""
+
+    def each(values: Mapping[str, str]) -> dict[str, str]:
+        return {key: change(value) for key, value in values.items()}
+
+    changed: dict[str, Any] = {}
+    if settings.environment is not UNSET:
+        changed["environment"] = each(settings.environment)
+    if settings.credentials is not UNSET:
+        kind = {key: value for key, value in settings.credentials.items() if key == "auth"}
+        changed["credentials"] = {**each(settings.credentials), **kind}
+    if settings.mcp_servers is not UNSET:
+        changed["mcp_servers"] = {
+            name: {**server, **{part: each(server[part]) for part in ("headers", "env") if server.get(part)}}
+            for name, server in settings.mcp_servers.items()
+        }
+    return msgspec.structs.replace(settings, **changed)
+
+
+def hide_secrets(settings: SessionSettings) -> SessionSettings:
+    """Return the settings as they may be stored and shown: references stay, other secret values are hidden."""
+    return map_secret_values(settings, lambda value: value if is_reference(value) or not value else HIDDEN_VALUE)
