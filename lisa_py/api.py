@@ -51,6 +51,7 @@ from lisa_py.core.lifecycle import launch
 from lisa_py.core.lifecycle.kill import KillAllResult, KillResult, kill_all_sessions, kill_session
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.core.live.broadcast import FeedBroadcast
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.output import pane_text
 from lisa_py.core.output.capture import capture_session
@@ -285,6 +286,14 @@ class Session:
                 if history:
                     yield frame
             yield from feed.follow()
+
+    def broadcast(self) -> FeedBroadcast:
+        """Follow the session once for several readers in this process: `with session.broadcast() as feed:`.
+
+        `feed.subscribe(since)` returns one reader, an iterator over frames with their JSON. Raise LisaError, among
+        others: session_not_found.
+        """
+        return FeedBroadcast(self._ctx, self._ref)
 
     def history(self, *, since: str = "") -> tuple[LiveFrame, ...]:
         """Return the recorded frames of all conversations of the session, after a cursor."""

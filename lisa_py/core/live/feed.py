@@ -76,21 +76,28 @@ class SessionFeed:
     ) -> None:
         self._waiter.close()
 
+    @property
+    def position(self) -> LivePosition:
+        """Return the position behind the last frame."""
+        return self._position
+
     # -- reading -----------------------------------------------------------------------------------------------
 
-    def history(self, *, newest_bytes: int = 0, before: str = "") -> Iterator[LiveFrame]:
+    def history(self, *, newest_bytes: int = 0, before: str = "", until: str = "") -> Iterator[LiveFrame]:
         """Yield the recorded frames after the position. Raise TmuxUnavailable.
 
         `newest_bytes` begins about that many bytes of transcript before the end instead (0: at the position), and sets
-        `omitted_bytes`. `before` is the cursor of the first frame to leave out, with all that follow it. Raise
-        LisaError(invalid_cursor).
+        `omitted_bytes`. `before` is the cursor of the first frame to leave out, with all that follow it; `until` that
+        of the last frame. Raise LisaError(invalid_cursor).
         """
-        stop = parse_cursor(before) if before else None
+        stop = parse_cursor(before or until) if before or until else None
         self._read_session()
         if newest_bytes:
             self._go_back(newest_bytes, stop)
         for frame in self._read_output():
-            if stop is not None and not self._precedes(stop):
+            if stop is not None and self.precedes(stop, self._position):
+                return
+            if before and self._position == stop:
                 return
             yield frame
 
@@ -108,12 +115,13 @@ class SessionFeed:
         """Return the transcript of a position; empty if it is gone."""
         return next((path for path in self._paths if name_transcript(path) == position.source), "")
 
-    def _precedes(self, stop: LivePosition) -> bool:
-        """Return True if the frame that was just read is an earlier one than the frame of a position."""
-        if self._position.source == stop.source:
-            return (self._position.offset, self._position.skip) < (stop.offset, stop.skip)
-        path = self._find_path(stop)
-        return not path or self._reader is None or self._paths.index(self._reader.path) < self._paths.index(path)
+    def precedes(self, first: LivePosition, second: LivePosition) -> bool:
+        """Return True if the first of two positions is the earlier one; one whose transcript is gone is earliest."""
+        if first.source == second.source:
+            return (first.offset, first.skip) < (second.offset, second.skip)
+        order = [name_transcript(path) for path in self._paths]
+        places = [order.index(each.source) if each.source in order else -1 for each in (first, second)]
+        return places[0] < places[1]
 
     def follow(self) -> Iterator[LiveFrame]:
         """Yield the present status and dialog, then every further frame; the last is `session_end`.

@@ -1,0 +1,117 @@
+"""One follower for many subscribers: each frame once, in order, for all of them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from lisa_py.contract.live import LiveFrame
+from lisa_py.core.live import broadcast
+from lisa_py.core.live.broadcast import FeedBroadcast, Subscription
+from tests.core.live.test_feed import fill_transcript, read_history
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
+
+STATUS_KINDS = ("session_status", "dialog", "session_end")
+
+
+class Subscriber(threading.Thread):
+    """A subscription that is read in a thread of its own."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        super().__init__(daemon=True)
+        self.subscription = subscription
+        self.frames: list[LiveFrame] = []
+        self.start()
+
+    def run(self) -> None:
+        for published in self.subscription:
+            self.frames.append(published.frame)
+
+    @property
+    def cursors(self) -> list[str]:
+        """Return the cursors of the conversation: a status has none of its own."""
+        return [frame.cursor for frame in self.frames if frame.type not in STATUS_KINDS]
+
+    def has(self, text: str) -> bool:
+        return any(text in str(frame.payload) for frame in self.frames)
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
+
+
+def test_all_subscribers_get_each_frame_once(stage: SessionHarness) -> None:
+    stage.spawn().send("[say one]")
+    stage.wait_for_text("● one")
+    stage.wait_for_state("idle")
+    with FeedBroadcast(stage.ctx, stage.ref) as feed:
+        first = Subscriber(feed.subscribe())
+        wait_until(lambda: first.has("one"))
+        cursor = first.cursors[0]
+        stage.send("[say two]")
+        readers = [Subscriber(feed.subscribe()), Subscriber(feed.subscribe(cursor))]
+        wait_until(lambda: first.has("two"))
+        readers.append(Subscriber(feed.subscribe(first.cursors[-1])))
+        stage.send("/clear")
+        stage.send("[say three]")
+        stage.wait_for_text("● three")
+        stage.wait_for_state("idle")
+        last = read_history(stage)[-1].cursor
+        for reader in (first, *readers):
+            wait_until(lambda reader=reader: reader.cursors[-1:] == [last])
+        assert feed.subscribers == 4
+    for reader in (first, *readers):
+        reader.join(10)
+        assert reader.subscription.end_reason == "closed"
+    assert len(set(first.cursors)) == len(first.cursors)
+    assert readers[0].cursors == first.cursors
+    assert readers[1].cursors == first.cursors[1:]
+    assert readers[2].cursors and readers[2].cursors == first.cursors[-len(readers[2].cursors) :]
+
+
+def test_slow_reader_ends_and_delays_no_other(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcast, "QUEUE_BYTES", 20_000)
+    stage.spawn().send("[say one]")
+    stage.wait_for_text("● one")
+    stage.wait_for_state("idle")
+    with FeedBroadcast(stage.ctx, stage.ref) as feed:
+        slow, quick = feed.subscribe(), Subscriber(feed.subscribe())
+        wait_until(lambda: quick.has("one"))
+        path = Path(stage.agent_state()["transcript"])
+        for number in range(5):
+            fill_transcript(path, 10)
+            wait_until(lambda number=number: len(quick.cursors) >= 10 * (number + 1))
+        assert quick.subscription.end_reason == ""
+        assert slow.end_reason == "slow_reader" and slow.read() is None
+
+
+def test_subscriber_after_the_end_gets_the_record(stage: SessionHarness) -> None:
+    stage.spawn("[say done]", mode="exec")
+    with FeedBroadcast(stage.ctx, stage.ref) as feed:
+        early = Subscriber(feed.subscribe())
+        early.join(30)
+        late = Subscriber(feed.subscribe())
+        late.join(10)
+        assert early.subscription.end_reason == late.subscription.end_reason == "session_ended"
+        assert late.cursors == early.cursors and late.has("done")
+        assert early.frames[-1].type == "session_end"
+
+
+def test_late_subscriber_gets_the_open_dialog(stage: SessionHarness) -> None:
+    stage.spawn().send("[ask touch x]")
+    stage.wait_for_state("waiting")
+    with FeedBroadcast(stage.ctx, stage.ref) as feed:
+        first = Subscriber(feed.subscribe())
+        wait_until(lambda: any(frame.type == "dialog" for frame in first.frames))
+        late = Subscriber(feed.subscribe(history=False))
+        wait_until(lambda: [frame.type for frame in late.frames] == ["session_status", "dialog"])
+        stage.lisa("send", "--answer", "yes")
+        wait_until(lambda: late.has("dialog_closed"))
+        second = Subscriber(feed.subscribe(history=False))
+        wait_until(lambda: [frame.type for frame in second.frames][:1] == ["session_status"])
+        assert not any(frame.type == "dialog" for frame in second.frames)
