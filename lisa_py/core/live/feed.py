@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
@@ -15,16 +16,16 @@ from lisa_py.core.context import Context
 from lisa_py.core.live import conversations, translation
 from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
 from lisa_py.core.output import pane_cursor, pane_text
-from lisa_py.core.send import open_dialog
-from lisa_py.core.send.dialog import has_dialog
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.core.status.transcript import TranscriptReader
-from lisa_py.core.wait.waiter import Waiter
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import read_meta
 from lisa_py.terminal import layout
+
+if TYPE_CHECKING:
+    from lisa_py.core.wait.waiter import Waiter
 
 READ_SECONDS = 5.0
 """Longest time between two reads of a session whose changes are events."""
@@ -66,7 +67,7 @@ class SessionFeed:
         """Frames of the newest turn."""
         self._dialog: tuple[str, str, str] = ("", "", "")
         self._shown_status: tuple[str, ...] = ()
-        self._waiter = Waiter(ctx, single=True, output=True)
+        self._waiter: Waiter | None = None
 
     def __enter__(self) -> SessionFeed:
         return self
@@ -74,7 +75,8 @@ class SessionFeed:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, at: TracebackType | None
     ) -> None:
-        self._waiter.close()
+        if self._waiter is not None:
+            self._waiter.close()
 
     @property
     def position(self) -> LivePosition:
@@ -128,21 +130,24 @@ class SessionFeed:
 
         Raise CancellationError, TmuxUnavailable.
         """
-        self._waiter.follow(self._ref.session, [self._ref.folder])
+        from lisa_py.core.wait.waiter import Waiter  # noqa: PLC0415 - the recorded frames do not wait for it
+
+        waiter = self._waiter = self._waiter or Waiter(self._ctx, single=True, output=True)
+        waiter.follow(self._ref.session, [self._ref.folder])
         while True:
+            waiter.start_read()
             self._read_session()
+            waiter.finish_read({self._ref.session: (self._evidence, self.status)})
             yield from self._read_output()
             yield from self._report_status()
             if translation.has_ended(self.status):
                 yield from self._read_output()
                 yield self._build(translation.build_end(self.status))
                 return
-            self._waiter.wait(READ_SECONDS if self._agent.name else PANE_SECONDS)
+            waiter.wait(READ_SECONDS if self._agent.name else PANE_SECONDS)
 
     def _read_session(self) -> None:
-        self._waiter.start_read()
         self._evidence, self.status = read_with_evidence(self._ctx, self._ref, cache=self._cache)
-        self._waiter.finish_read({self._ref.session: (self._evidence, self.status)})
         name = self._evidence.agent
         self._agent = agents.get(name) if name in agents.names() and not self._evidence.custom else Agent()
         if not self._paths or self._evidence.binding.transcript not in self._paths:  # it reads all hook records
@@ -239,6 +244,9 @@ class SessionFeed:
 
     def _report_dialog(self) -> Iterator[LiveFrame]:
         """Yield an opened or changed dialog once, and a note when it is closed."""
+        from lisa_py.core.send import open_dialog  # noqa: PLC0415 - the recorded frames do not wait for it
+        from lisa_py.core.send.dialog import has_dialog  # noqa: PLC0415
+
         status = self.status
         if not has_dialog(status):
             if self._dialog[0]:
