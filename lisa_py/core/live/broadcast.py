@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -151,7 +152,7 @@ class FeedBroadcast:
     ) -> Iterator[PublishedFrame]:
         """Yield the frames up to the place where the live ones begin, then the present status and dialog."""
         if history:
-            with SessionFeed(self._ctx, self._ref, since) as feed:
+            with contextlib.suppress(CancellationError), SessionFeed(self._ctx, self._ref, since) as feed:
                 for frame in feed.history(newest_bytes=0 if since else HISTORY_BYTES, until=joined.encode()):
                     yield _publish(frame)
         for frame in present:

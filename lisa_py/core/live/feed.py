@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
-from lisa_py.contract.errors import session_not_found
+from lisa_py.contract.errors import CancellationError, session_not_found
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import AssistantPayload, LiveFrame, Payload, SystemPayload
 from lisa_py.contract.status import Status
@@ -70,11 +70,13 @@ class SessionFeed:
         self._waiter: Waiter | None = None
 
     def __enter__(self) -> SessionFeed:
+        self._ctx.cancellation.add_observer()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, at: TracebackType | None
     ) -> None:
+        self._ctx.cancellation.remove_observer()
         if self._waiter is not None:
             self._waiter.close()
 
@@ -86,7 +88,7 @@ class SessionFeed:
     # -- reading -----------------------------------------------------------------------------------------------
 
     def history(self, *, newest_bytes: int = 0, before: str = "", until: str = "") -> Iterator[LiveFrame]:
-        """Yield the recorded frames after the position. Raise TmuxUnavailable.
+        """Yield the recorded frames after the position. Raise CancellationError, TmuxUnavailable.
 
         `newest_bytes` begins about that many bytes of transcript before the end instead (0: at the position), and sets
         `omitted_bytes`. `before` is the cursor of the first frame to leave out, with all that follow it; `until` that
@@ -182,6 +184,8 @@ class SessionFeed:
         if self._reader is None:
             self._open(self._paths[0])
         while self._reader is not None:
+            if self._ctx.cancellation.is_set:
+                raise CancellationError
             before = self._reader.offset
             shortened, records = self._reader.read_records(BLOCK_BYTES)
             if shortened:
