@@ -1,0 +1,237 @@
+"""Split a shell line into its stages, as rules for tools see them: quotes hide, nothing is expanded."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+_WRAPPERS = {
+    "timeout": (r"-(?:k|s)|--(?:kill-after|signal)", r"-[vfp]+|--(?:foreground|preserve-status|verbose)", 1),
+    "time": (r"-[of]|--(?:output|format)", r"-[apvV]+|--(?:append|portability|verbose)", 0),
+    "nice": (r"-n|--adjustment", r"-\d+|--\d+", 0),
+    "nohup": ("", "", 0),
+    "stdbuf": (r"-[ioe]|--(?:input|output|error)", "", 0),
+    "xargs": ("", "", 0),
+}
+"""Programs that run the command behind their arguments: options with a value, options without, number of operands."""
+_HEREDOC = re.compile(r"<<-?[ \t]*((?:\\.|'[^'\n]*'|\"[^\"\n]*\"|[^\s;|&<>()'\"\\`])+)")
+_BLANKS = " \t"
+_MAX_DEPTH = 50
+"""What is nested deeper is not read."""
+
+
+class ShellStage(Struct, frozen=True):
+    """One command of a line, without the wrappers and assignments before it."""
+
+    words: tuple[str, ...]
+    """As written, quotes included."""
+    values: tuple[str, ...]
+    """The same words without their quotes."""
+    opaque: bool = False
+    """It runs something that its words do not show: a substitution, a subshell, a group, an unclosed quote."""
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+    @property
+    def value(self) -> str:
+        return " ".join(self.values)
+
+
+def split_stages(line: str) -> tuple[ShellStage, ...]:
+    """Return the stages between `|`, `||`, `&`, `&&`, `;`, `|&` and newlines; none for a line without a command."""
+    return _Splitter(line).split()
+
+
+class _Splitter:
+    """Reads a line from left to right."""
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._at = 0
+        self._stages: list[ShellStage] = []
+        self._words: list[tuple[str, str]] = []
+        self._raw = ""
+        self._value = ""
+        self._opaque = False
+        self._heredocs: list[tuple[str, bool]] = []
+        self._depth = 0
+
+    def split(self) -> tuple[ShellStage, ...]:
+        while self._at < len(self._line):
+            self._read_next()
+        self._end_stage()
+        return tuple(self._stages)
+
+    def _read_next(self) -> None:
+        line, at = self._line, self._at
+        char = line[at]
+        if char == "\\":
+            self._read_escape()
+        elif char == "'" or line.startswith("$'", at):
+            self._read_single_quotes()
+        elif char == '"':
+            self._read_double_quotes()
+        elif char in "`(":
+            self._read_group(char)
+        elif char == "{":
+            self._opaque = True
+            self._take(1)
+        elif char in _BLANKS:
+            self._end_word()
+            self._at += 1
+        elif char == "\n":
+            self._at += 1
+            self._skip_heredocs()
+            self._end_stage()
+        elif char == "#" and not self._raw:
+            end = line.find("\n", at)
+            self._at = len(line) if end < 0 else end
+        elif char == "<" and line.startswith("<<", at):
+            self._read_heredoc_start()
+        elif char in ";|&" and not self._is_redirection():
+            self._end_stage()
+            self._at += 1
+        else:
+            self._take(1)
+
+    def _is_redirection(self) -> bool:
+        """Return True for the `&` of `2>&1` and `&>file`, and the `|` of `>|file`."""
+        char, before = self._line[self._at], self._raw[-1:]
+        return (before == ">" and char in "&|") or (
+            char == "&" and (before == "<" or self._line.startswith("&>", self._at))
+        )
+
+    def _take(self, count: int, value: str | None = None) -> None:
+        """Add characters to the word."""
+        part = self._line[self._at : self._at + count]
+        self._raw += part
+        self._value += part if value is None else value
+        self._at += count
+
+    def _read_escape(self) -> None:
+        if self._line.startswith("\\\n", self._at):
+            self._at += 2  # the line continues
+        else:
+            self._take(2, self._line[self._at + 1 : self._at + 2])
+
+    def _read_single_quotes(self) -> None:
+        start = self._at
+        escapes = self._line[start] == "$"
+        at = start + 1 + escapes
+        while at < len(self._line) and self._line[at] != "'":
+            at += 2 if escapes and self._line[at] == "\\" else 1
+        self._opaque |= at >= len(self._line)
+        self._take(at + 1 - start, self._line[start + 1 + escapes : at])
+
+    def _read_double_quotes(self) -> None:
+        self._take(1, "")
+        while self._at < len(self._line) and self._line[self._at] != '"':
+            if self._line[self._at] == "\\":
+                self._read_escape()
+            elif self._line[self._at] == "`":
+                self._read_group("`")
+            elif self._line.startswith("$(", self._at):
+                self._take(1)
+                self._read_group("(")
+            else:
+                self._take(1)
+        self._opaque |= self._at >= len(self._line)
+        self._take(1, "")
+
+    def _read_group(self, opening: str) -> None:
+        """Read a substitution or a subshell: the words of the stage no longer show what it runs."""
+        self._opaque = True
+        self._depth += 1
+        self._take(1)
+        closing = "`" if opening == "`" else ")"
+        if self._depth > _MAX_DEPTH:
+            self._at = len(self._line)
+        while self._at < len(self._line) and self._line[self._at] != closing:
+            self._read_in_group(nested=closing == ")")
+        self._take(1)
+        self._depth -= 1
+
+    def _read_in_group(self, *, nested: bool) -> None:
+        char = self._line[self._at]
+        if char == "\\":
+            self._read_escape()
+        elif char == "'" or self._line.startswith("$'", self._at):
+            self._read_single_quotes()
+        elif char == '"' and nested:
+            self._read_double_quotes()
+        elif char in "(`" and nested:
+            self._read_group(char)
+        elif self._line.startswith("<<", self._at):
+            self._read_heredoc_start()
+        else:
+            self._take(1)
+            if char == "\n":
+                self._skip_heredocs()
+
+    def _read_heredoc_start(self) -> None:
+        """Read `<<WORD`; its lines follow at the next newline. `<<<` is a word as any other."""
+        found = _HEREDOC.match(self._line, self._at)
+        if self._line.startswith("<<<", self._at) or found is None:
+            self._take(3 if self._line.startswith("<<<", self._at) else 2)
+            return
+        delimiter = re.sub(r"[\\'\"]", "", found[1])
+        self._heredocs.append((delimiter, delimiter != found[1]))
+        self._take(found.end() - self._at)
+
+    def _skip_heredocs(self) -> None:
+        """Skip the lines of the documents announced in this line; one that expands may run a command."""
+        for delimiter, quoted in self._heredocs:
+            while self._at < len(self._line):
+                row, _, _ = self._line[self._at :].partition("\n")
+                self._at += len(row) + 1
+                if row.lstrip("\t") == delimiter:
+                    break
+                self._opaque |= not quoted and ("`" in row or "$(" in row)
+        self._heredocs = []
+
+    def _end_word(self) -> None:
+        if self._raw:
+            self._words.append((self._raw, self._value))
+        self._raw = self._value = ""
+
+    def _end_stage(self) -> None:
+        self._end_word()
+        if self._words:
+            words = self._words[_count_prefix([value for _, value in self._words]) :]
+            raw, values = tuple(word for word, _ in words), tuple(value for _, value in words)
+            self._stages.append(ShellStage(raw, values, self._opaque))
+        self._words, self._opaque = [], False
+
+
+def _count_prefix(words: list[str]) -> int:
+    """Return the number of words before the command: assignments, and wrappers with their arguments."""
+    at = 0
+    while at < len(words):
+        if _ASSIGNMENT.match(words[at]):
+            at += 1
+        elif words[at] in _WRAPPERS and (after := _skip_wrapper(words, at)):
+            at = after
+        else:
+            break
+    return at
+
+
+def _skip_wrapper(words: list[str], at: int) -> int:
+    """Return the place of the word after a wrapper and its arguments; 0 if they are unknown or nothing follows."""
+    with_value, without, operands = _WRAPPERS[words[at]]
+    at += 1
+    while at < len(words) and words[at].startswith("-"):
+        if with_value and re.fullmatch(with_value, words[at]):
+            at += 2
+        elif (without and re.fullmatch(without, words[at])) or (
+            with_value and re.match(rf"(?:{with_value})(?:(?<=-[a-z])|=)\S", words[at])
+        ):
+            at += 1
+        else:
+            return 0
+    at += operands
+    return at if at < len(words) else 0

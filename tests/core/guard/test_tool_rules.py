@@ -1,0 +1,218 @@
+"""core/guard/tool_rules: decisions about tool calls by patterns and permission mode."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.core.guard import shell_stages, tool_rules
+from lisa_py.core.guard.tool_rules import ToolRules
+
+
+def decide(tool: str, allowed: str = "", denied: str = "", mode: str = "", **call: Any) -> str:
+    rules = ToolRules(allowed=tuple(allowed.split("|")) if allowed else (),
+                      denied=tuple(denied.split("|")) if denied else (), permission_mode=mode)  # fmt: skip
+    return tool_rules.decide(rules, tool, call)
+
+
+def bash(command: str, allowed: str = "", denied: str = "", mode: str = "") -> str:
+    return decide("Bash", allowed, denied, mode, command=command)
+
+
+@pytest.mark.parametrize(
+    ("command", "decision"),
+    [
+        ("git status", "allow"),
+        ("git", "allow"),
+        ("nohup timeout 30 X=1 git log", "allow"),
+        ("gitk", "ask"),
+        ("git status && rm -rf /", "ask"),
+        ("git  status\t-s", "allow"),
+        ("git log | git shortlog; git diff", "allow"),
+        ("git log\ngit diff", "allow"),
+        ("git log\\\n --oneline", "allow"),
+        ("git commit -m 'a && b; c | d'", "allow"),
+        ('git commit -m "a && b; {c} | (d)"', "allow"),
+        ("git log > out.txt 2>&1", "allow"),
+        ("git log &> out.txt", "allow"),
+        ("git log >| out.txt", "allow"),
+        ("git commit -m \"$(cat f)\"", "ask"),
+        ("git commit -m \"`cat f`\"", "ask"),
+        ("git log $(rm f)", "ask"),
+        ("git diff <(a) >(b)", "ask"),
+        ("(git log)", "ask"),
+        ("{ git log; }", "ask"),
+        ("git log & rm x", "ask"),
+        ("git log |& rm x", "ask"),
+        ("git log || rm x", "ask"),
+        ("git log # && rm x", "allow"),
+        ("git log # it's\nrm x", "ask"),
+        ("git log $'\\''; rm x #'", "ask"),
+        ("git log 'unclosed", "ask"),
+        ("git log <<E\nit's; rm x\nE\ngit diff", "allow"),
+        ("git log <<E\n$(rm x)\nE", "ask"),
+        ("'git status'", "ask"),
+        ("xargs git log", "allow"),
+        ("xargs -n1 git log", "ask"),
+        ("timeout -k 5 --signal=KILL 30 git log", "allow"),
+        ("stdbuf -oL -e 0 nice -n 5 time -p git log", "allow"),
+        ("timeout 30", "ask"),
+        ("A='x y' B= git log", "allow"),
+        ("A=$(rm x) git log", "ask"),
+        ("sudo git log", "ask"),
+        ("", "ask"),
+        ("   \n ;", "ask"),
+    ],
+)  # fmt: skip
+def test_allowed_prefix_covers_every_stage_or_nothing(command: str, decision: str) -> None:
+    assert bash(command, "Bash(git:*)") == decision
+
+
+@pytest.mark.parametrize(
+    ("command", "denied", "decision"),
+    [
+        ("ls && rm -rf /", "Bash(rm:*)", "deny"),
+        ("timeout 30 kubectl delete pod x", "Bash(kubectl delete:*)", "deny"),
+        ("kubectl get pod", "Bash(kubectl delete:*)", "allow"),
+        ("cat $(rm f)", "Bash(rm:*)", "allow"),
+        ("(ls; rm x)", "Bash(rm:*)", "allow"),
+        ("echo \"$(cat <<'E'\nit's\nE\n)\" && rm -rf /", "Bash(rm:*)", "deny"),
+        ("echo `a` ; rm x", "Bash(rm:*)", "deny"),
+        ("echo $'\\''; rm x #'", "Bash(rm:*)", "deny"),
+        ("ls # it's\nrm x", "Bash(rm:*)", "deny"),
+        ("cat <<E\nit's\nE\nrm x", "Bash(rm:*)", "deny"),
+        ("r\\\nm x", "Bash(rm:*)", "deny"),
+        ("'rm' x", "Bash(rm:*)", "deny"),
+        ("\\rm x", "Bash(rm:*)", "deny"),
+        ("rm\t-rf x", "Bash(rm:*)", "deny"),
+        ("ls | xargs rm", "Bash(rm:*)", "deny"),
+        ("echo 'rm x'", "Bash(rm:*)", "allow"),
+        ("echo a", "Bash", "deny"),
+        ("ls 2>&1 | rm", "Bash(rm:*)", "deny"),
+    ],
+)
+def test_denied_prefix_hits_any_stage_in_every_mode(command: str, denied: str, decision: str) -> None:
+    assert bash(command, denied=denied, mode="bypassPermissions") == decision
+    assert bash(command, "Bash", denied, "acceptEdits") == decision
+
+
+def test_substitution_falls_through_on_both_sides() -> None:
+    assert bash("cat $(rm f)", "Bash(cat:*)", "Bash(rm:*)", "acceptEdits") == "ask"
+    assert bash("cat $(rm f)", "Bash(cat:*)", "Bash(rm:*)", "bypassPermissions") == "allow"
+
+
+@pytest.mark.parametrize(
+    ("tool", "allowed", "denied", "mode", "decision"),
+    [
+        ("Read", "Read", "", "", "allow"),
+        ("Read", "read", "", "", "ask"),
+        ("Read", "Read", "Read", "bypassPermissions", "deny"),
+        ("ReadMore", "Read", "Read", "", "ask"),
+        ("Write", "", "", "acceptEdits", "allow"),
+        ("Edit", "", "", "acceptEdits", "allow"),
+        ("NotebookEdit", "", "", "acceptEdits", "allow"),
+        ("MultiEdit", "", "", "acceptEdits", "allow"),
+        ("Bash", "", "", "acceptEdits", "ask"),
+        ("WebFetch", "", "", "acceptEdits", "ask"),
+        ("Write", "", "", "plan", "ask"),
+        ("Read", "", "", "plan", "allow"),
+        ("Bash", "", "", "plan", "ask"),
+        ("Write", "Write", "", "plan", "allow"),
+        ("Bash", "", "", "bypassPermissions", "allow"),
+        ("Write", "", "", "", "ask"),
+        ("mcp__github__push", "mcp__github", "", "", "allow"),
+        ("mcp__github__push", "mcp__github__push", "", "", "allow"),
+        ("mcp__github__push", "mcp__github__pull", "", "", "ask"),
+        ("mcp__githubx__push", "mcp__github", "", "", "ask"),
+        ("mcp__github__push", "mcp__github", "mcp__github__push", "bypassPermissions", "deny"),
+        ("AskUserQuestion", "AskUserQuestion", "", "bypassPermissions", "ask"),
+        ("AskUserQuestion", "", "AskUserQuestion", "", "deny"),
+    ],
+)
+def test_order_is_deny_allow_mode(tool: str, allowed: str, denied: str, mode: str, decision: str) -> None:
+    assert decide(tool, allowed, denied, mode) == decision
+
+
+def test_input_of_another_form_is_asked() -> None:
+    assert decide("Bash", "Bash(git:*)", command=["git"]) == "ask"
+    assert decide("Bash", "Bash(git:*)") == "ask"
+
+
+@pytest.mark.parametrize(
+    ("command", "patterns"),
+    [
+        ("touch a b", ("Bash(touch:*)",)),
+        ("git push --force", ("Bash(git push:*)",)),
+        ("git", ("Bash(git:*)",)),
+        ("timeout 5 A=1 npm run test -- x", ("Bash(npm run:*)",)),
+        ("cargo build && cargo test && cargo build -v", ("Bash(cargo build:*)", "Bash(cargo test:*)")),
+        ("cat $(ls)", ()),
+        ("(ls)", ()),
+        ("A=1", ()),
+        ("", ()),
+    ],
+)
+def test_pattern_of_a_session_covers_the_call(command: str, patterns: tuple[str, ...]) -> None:
+    found = tool_rules.derive_patterns("Bash", {"command": command})
+    assert found == patterns
+    rules = ToolRules(allowed=found)
+    assert not found or tool_rules.decide(rules, "Bash", {"command": command}) == "allow"
+
+
+def test_pattern_of_another_tool_is_its_name() -> None:
+    assert tool_rules.derive_patterns("Write", {"file_path": "x"}) == ("Write",)
+    assert tool_rules.derive_patterns("mcp__a__b", {}) == ("mcp__a__b",)
+    assert tool_rules.derive_patterns("AskUserQuestion", {}) == ()
+
+
+def test_given_pattern_counts_only_if_it_covers_the_call() -> None:
+    assert tool_rules.covers("Bash(git push:*)", "Bash", {"command": "git push -f"})
+    assert not tool_rules.covers("Bash(git pull:*)", "Bash", {"command": "git push -f"})
+    assert not tool_rules.covers("Bash(git push", "Bash", {"command": "git push -f"})
+
+
+@pytest.mark.parametrize("text", ["Read", "Bash", "Bash(git:*)", "Bash(kubectl delete:*)", "mcp__a", "mcp__a-b__c.d"])
+def test_pattern_of_the_contract_is_accepted(text: str) -> None:
+    tool_rules.check_rules(SessionSettings(allowed_tools=(text,), permission_mode="plan"))
+
+
+@pytest.mark.parametrize("text", ["", " ", "Bash(git)", "Bash(git *)", "Bash(:*)", "Bash( git:*)", "Read(x:*)", "a b"])
+def test_malformed_pattern_is_refused(text: str) -> None:
+    with pytest.raises(LisaError) as refused:
+        tool_rules.check_rules(SessionSettings(denied_tools=("Read", text)))
+    assert refused.value.code == "invalid_tool_pattern"
+
+
+def test_unknown_permission_mode_is_refused() -> None:
+    with pytest.raises(LisaError) as refused:
+        tool_rules.check_rules(SessionSettings(permission_mode="default"))
+    assert refused.value.code == "invalid_permission_mode"
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="abr'\"\\$(){}`;|&<>\n\t #E=", max_size=40))
+def test_any_line_is_read(line: str) -> None:
+    for stage in shell_stages.split_stages(line):
+        assert stage.words
+    assert bash(line, "Bash(git:*)", "Bash(rm:*)") in ("allow", "deny", "ask")
+
+
+@given(st.text(max_size=40))
+def test_quoted_word_stays_one_word(text: str) -> None:
+    (stage,) = shell_stages.split_stages(f"echo {shlex.quote(text)}")
+    assert (stage.values, stage.opaque) == (("echo", text), False)
+
+
+@given(st.text(max_size=30), st.sampled_from(["&&", "||", ";", "|", "&", "|&", "\n"]))
+def test_denied_command_is_found_behind_any_word(text: str, operator: str) -> None:
+    assert bash(f"echo {shlex.quote(text)} {operator} rm x", denied="Bash(rm:*)", mode="bypassPermissions") == "deny"
+
+
+def test_deep_nesting_is_opaque() -> None:
+    assert bash("echo " + "$(" * 5000, "Bash(echo:*)") == "ask"
