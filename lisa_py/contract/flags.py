@@ -41,6 +41,23 @@ Prompt = Annotated[str, Flag(help="first prompt", metavar="TEXT")]
 AgentArgs = Annotated[str, Flag(help="extra arguments for the agent CLI, as shell text", metavar="ARGS")]
 Model = Annotated[str, Flag(help="model name, if the agent CLI supports one", metavar="NAME")]
 KeepPermissions = Annotated[bool, Flag(help="no skip-permissions flag for the agent")]
+PERMISSION_MODES = ("acceptEdits", "plan", "bypassPermissions")
+PermissionMode = Annotated[
+    str,
+    Flag(
+        help="handling of tool calls that no rule covers",
+        choices=PERMISSION_MODES,
+        aliases={mode.lower(): mode for mode in PERMISSION_MODES},
+    ),
+]
+AllowedTools = Annotated[str, Flag(help="tools and Bash(PREFIX:*) that run without a dialog", metavar="CSV")]
+DeniedTools = Annotated[str, Flag(help="tools and Bash(PREFIX:*) that are refused", metavar="CSV")]
+EnvironmentValues = Annotated[
+    tuple[str, ...],
+    Flag(help="variable of the agent; value or reference", metavar="NAME=VALUE", repeatable=True, code="invalid_env"),
+]
+SystemPrompt = Annotated[str, Flag(help="text added to the agent's system prompt", metavar="TEXT")]
+McpConfig = Annotated[str, Flag(help="JSON file of MCP servers; `-` is standard input", metavar="PATH")]
 Events = Annotated[int, Flag(help="number of recent events", minimum=1)]
 Lines = Annotated[int, Flag(help="number of pane lines, counted from its end", minimum=1)]
 TokenBudget = Annotated[int, Flag(help="size limit in tokens of 4 bytes", minimum=1)]

@@ -14,19 +14,25 @@ from lisa_py.contract.flags import (
     AgentArgs,
     AgentName,
     AllHashes,
+    AllowedTools,
+    DeniedTools,
+    EnvironmentValues,
     KeepPermissions,
+    McpConfig,
     Mode,
     Model,
     NestedPolicy,
     NestingIntent,
+    PermissionMode,
     ProjectRoot,
     Prompt,
     PromptFile,
     Session,
+    SystemPrompt,
 )
 from lisa_py.contract.projection import omit
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import launch, spawn
+from lisa_py.core.lifecycle import launch, settings_flags, spawn
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import input_text
@@ -49,6 +55,12 @@ class Args(Struct, kw_only=True):
     height: Annotated[int, Flag(help="rows of the pane", minimum=1, maximum=10_000)] = 60
     trust: Annotated[bool, Flag(help="trust for the project folder without a dialog")] = False
     no_dangerously_skip_permissions: KeepPermissions = False
+    permission_mode: PermissionMode = ""
+    allowed_tools: AllowedTools = ""
+    denied_tools: DeniedTools = ""
+    env: EnvironmentValues = ()
+    system_prompt: SystemPrompt = ""
+    mcp_config: McpConfig = ""
     cleanup_all_hashes: AllHashes = False
     detect_nested: Annotated[bool, Flag(help="explanation of the sandbox decision")] = False
     replace: Annotated[bool, Flag(help="session kill of the same name first")] = False
@@ -101,6 +113,7 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
         width=args.width,
         height=args.height,
         replace=args.replace,
+        settings=settings_flags.read_settings_flags(ctx, args),
         all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
     )
 
@@ -124,6 +137,7 @@ COMMAND = Command(
     min=minimize,
     errors=(
         *launch.ERRORS,
+        *settings_flags.ERRORS,
         "agent_command_build_failed",
         "session_already_exists",
         "session_kill_failed",

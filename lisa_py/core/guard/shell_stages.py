@@ -19,7 +19,7 @@ _WRAPPERS = {
 _HEREDOC = re.compile(r"<<-?[ \t]*((?:\\.|'[^'\n]*'|\"[^\"\n]*\"|[^\s;|&<>()'\"\\`])+)")
 _BLANKS = " \t"
 _MAX_DEPTH = 50
-"""What is nested deeper is not read."""
+"""Deeper substitutions are not read."""
 
 
 class ShellStage(Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.flags import PERMISSION_MODES
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.guard import shell_stages
 from lisa_py.core.guard.shell_stages import ShellStage
@@ -20,7 +21,7 @@ READ_TOOLS = frozenset(("Read", "Grep", "Glob", "LS", "NotebookRead", "TodoWrite
 QUESTION_TOOL = "AskUserQuestion"
 """Tool that asks a person: no rule can give the answer."""
 _PATTERN = re.compile(r"[A-Za-z_][\w.-]*\Z|Bash\((?P<prefix>[^\s:](?:.*\S)?):\*\)\Z", re.DOTALL)
-PERMISSION_MODES = ("acceptEdits", "plan", "bypassPermissions")
+
 _TWO_WORDS = frozenset(
     ("git", "npm", "npx", "yarn", "pnpm", "kubectl", "docker", "podman", "cargo", "go", "pip", "pip3", "uv", "poetry",
      "gh", "brew", "apt", "apt-get", "systemctl", "make", "terraform", "helm", "aws", "gcloud", "az", "dotnet", "bun")

@@ -1,0 +1,113 @@
+"""Read the settings of a session from the flags of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import msgspec
+
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.core.context import Context
+from lisa_py.core.guard import tool_rules
+from lisa_py.core.lifecycle import environment
+from lisa_py.core.send import input_text
+
+ERRORS = ("invalid_tool_pattern", "invalid_mcp_config", "invalid_env")
+"""Error codes of read_settings_flags, besides those of checked flags."""
+
+
+class SettingsFlags(Protocol):
+    """The flags of a command that set up a session."""
+
+    permission_mode: str
+    allowed_tools: str
+    denied_tools: str
+    env: tuple[str, ...]
+    system_prompt: str
+    mcp_config: str
+
+
+def read_settings_flags(ctx: Context, flags: SettingsFlags) -> SessionSettings:
+    """Return the settings that the caller gave; an empty list of tools counts as given.
+
+    Raise LisaError(invalid_tool_pattern | invalid_mcp_config), UsageError(invalid_env).
+    """
+    found: dict[str, Any] = {
+        field: split_tools(getattr(flags, field))
+        for field in ("allowed_tools", "denied_tools")
+        if field in ctx.given_fields
+    }
+    if flags.permission_mode:
+        found["permission_mode"] = flags.permission_mode
+    if flags.env:
+        found["environment"] = split_variables(flags.env)
+    if flags.system_prompt:
+        found["system_prompt"] = flags.system_prompt
+    if flags.mcp_config:
+        found["mcp_servers"] = read_mcp_servers(ctx, flags.mcp_config)
+    settings = SessionSettings(**found)
+    check_settings(settings)
+    return settings
+
+
+def split_tools(csv: str) -> tuple[str, ...]:
+    """Return the patterns of a comma list; a comma inside parentheses belongs to its pattern."""
+    found, depth, start = [], 0, 0
+    for at, char in enumerate(csv):
+        depth = max(0, depth + {"(": 1, ")": -1}.get(char, 0))
+        if char == "," and not depth:
+            found.append(csv[start:at])
+            start = at + 1
+    return tuple(word for part in (*found, csv[start:]) if (word := part.strip()))
+
+
+def check_settings(settings: SessionSettings) -> None:
+    """Check what a definition, a profile or a caller gives.
+
+    Raise LisaError(invalid_permission_mode | invalid_tool_pattern | invalid_env).
+    """
+    tool_rules.check_rules(settings)
+    check_variables(settings.environment or {})
+
+
+def check_variables(names: Iterable[str]) -> None:
+    """Check names of variables. Raise UsageError(invalid_env)."""
+    for name in names:
+        if not environment.is_variable_name(name):
+            raise UsageError(
+                "invalid_env",
+                f"invalid --env: {name!r} is no name of a variable (letters, digits and _, no digit first)",
+            )
+
+
+def split_variables(words: Iterable[str]) -> dict[str, str]:
+    """Return the variables of NAME=VALUE words. Raise UsageError(invalid_env)."""
+    found = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip():
+            shown = word if not equals else f"{name}=..."
+            raise UsageError("invalid_env", f"invalid --env: {shown} (expected NAME=VALUE)")
+        found[name.strip()] = value
+    return found
+
+
+def read_mcp_servers(ctx: Context, path: str) -> dict[str, dict[str, Any]]:
+    """Return the servers of a file: a map of servers, or such a map as `mcpServers`.
+
+    Raise LisaError(invalid_mcp_config).
+    """
+    try:
+        found = msgspec.json.decode(input_text.read_text_file(ctx, path, "mcp-config"))
+    except msgspec.DecodeError as problem:
+        raise _refuse(f"{path} is not JSON ({problem})") from None
+    servers = found.get("mcpServers", found.get("mcp_servers", found)) if isinstance(found, dict) else None
+    if not isinstance(servers, dict) or not all(isinstance(server, dict) for server in servers.values()):
+        raise _refuse(f"{path} is not a JSON object of servers")
+    return servers
+
+
+def _refuse(reason: str) -> UsageError:
+    return UsageError("invalid_mcp_config", f"invalid --mcp-config: {reason}")
