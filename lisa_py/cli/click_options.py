@@ -62,8 +62,8 @@ def _list_positional(command: Command) -> list[Field]:
 
 
 def _choose_field(free: Sequence[Field], word: str) -> Field | None:
-    """Return the field that takes a word: a session name is recognised by its prefix."""
-    if paths.SESSION_NAME.match(word):
+    """Return the field that takes a word: a session name is recognised by its prefix, an id by its form."""
+    if paths.SESSION_NAME.match(word) or paths.SESSION_ID.match(word):
         return next((field for field in reversed(free)), None)
     return next(iter(free), None)
 
@@ -79,7 +79,7 @@ def complete_name(word: str, root: str) -> str:
 
     Raise UsageError(invalid_session_name) if it means several.
     """
-    if paths.SESSION_NAME.match(word):
+    if paths.SESSION_NAME.match(word) or paths.SESSION_ID.match(word):
         return word
     names = _list_sessions(root)
     exact = [name for name in names if name == f"lisa-{word}"]

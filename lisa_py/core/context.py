@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.errors import CancellationError, LisaError, session_not_found
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
 from lisa_py.host import files
@@ -15,7 +15,7 @@ from lisa_py.host.env import Settings
 from lisa_py.host.files import StagedFile
 from lisa_py.host.pane import Pane
 from lisa_py.host.tmux import Tmux
-from lisa_py.store import paths, session_records
+from lisa_py.store import live_records, paths, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project, SessionRef
 from lisa_py.terminal.table import Screen
@@ -116,11 +116,23 @@ class Context:
         return found
 
     def ref(self, name: str, root: str = "") -> SessionRef:
-        """Return the reference of a session; see session_records.find_session for search order and errors."""
+        """Return the reference of a session by name or id; see session_records.find_session for order and errors.
+
+        Raise LisaError(session_not_found) for an id without a session.
+        """
+        if paths.SESSION_ID.match(name):
+            return self._find_id(name, root)
         if root:
             paths.check_name(name)
             return SessionRef(self.project(root), name)
         return session_records.find_session(name, "", self.cwd, self.settings)
+
+    def _find_id(self, identity: str, root: str) -> SessionRef:
+        project = self.project(root) if root else None
+        found = live_records.find_by_id(identity, self.settings, [project.hash] if project else None)
+        if found is None:
+            raise session_not_found(identity, project.root if project else "")
+        return found
 
     def tmux(self, project: Project, socket: str = "") -> Tmux:
         """Return the project's tmux server, or that of the given socket."""

@@ -13,6 +13,8 @@ from lisa_py.host.env import Settings
 from lisa_py.host.tmux import SOCKET_PATH_MAX
 
 SESSION_NAME = re.compile(r"lisa-[A-Za-z0-9_-]{1,95}\Z")
+SESSION_ID = re.compile(r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\Z")
+"""The id of a session's record, accepted wherever its name is."""
 
 
 class Project(Struct, frozen=True):

@@ -96,7 +96,7 @@ def choose(ctx: Context, project: Project, csv: str) -> SessionSelection:
         found = discover.find_live_sessions(ctx, project, project_only=False)
         chosen = SessionSelection(tuple(found.refs), tuple(found.warnings))
     else:
-        located = [_locate(ctx, project, paths.check_name(name)) for name in names]
+        located = [_locate(ctx, project, name) for name in names]
         chosen = SessionSelection(tuple(ref for ref, _ in located), tuple(warned for _, warned in located if warned))
     if not chosen.refs:
         raise LisaError("no_sessions", "no sessions available for aggregation")
@@ -104,6 +104,9 @@ def choose(ctx: Context, project: Project, csv: str) -> SessionSelection:
 
 
 def _locate(ctx: Context, project: Project, name: str) -> tuple[SessionRef, SessionWarning | None]:
+    if paths.SESSION_ID.match(name):
+        return ctx.ref(name), None
+    paths.check_name(name)
     try:
         return session_records.find_session(name, "", project.root, ctx.settings), None
     except LisaError as problem:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+import msgspec
+
+from lisa_py.contract import session_settings
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment
@@ -13,7 +16,8 @@ from lisa_py.core.lifecycle.spawn_plan import SpawnPlan
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.run import find_program
-from lisa_py.store import json_records, session_folder, session_records
+from lisa_py.store import json_records, live_records, session_folder, session_records
+from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.paths import SessionRef
 
@@ -52,8 +56,25 @@ def write_session_files(
         files.write(ref.file(name), content)
     meta = _build_meta(spawn_plan, prepared, token, all_variables, now)
     session_records.write_meta(ref, meta)
+    live_records.write_record(ref, _build_record(spawn_plan, prepared, meta))
     json_records.save(ref.state, _initial_state(spawn_plan, prepared, now))
     return meta
+
+
+def _build_record(spawn_plan: SpawnPlan, prepared: PreparedLaunch, meta: SessionMeta) -> SessionRecord:
+    request, model = spawn_plan.request, spawn_plan.start.launch.model
+    effective = msgspec.structs.replace(request.settings, agent=meta.agent, model=model or request.settings.model)
+    return msgspec.structs.replace(
+        live_records.make_record(spawn_plan.ref, meta),
+        family=request.family,
+        definition=request.definition,
+        settings=session_settings.hide_secrets(effective),
+        trigger_source=request.trigger_source,
+        idempotent_key=request.idempotent_key,
+        debounce_key=request.debounce_key,
+        forked_from=request.forked_from,
+        warnings=prepared.plan.warnings,
+    )
 
 
 def _add_launcher(ref: SessionRef, path: str) -> str:

@@ -47,6 +47,12 @@ class SpawnRequest(Struct, frozen=True, kw_only=True):
     """Owner family of the session: org (spawn, start-session) or user (chat)."""
     definition: str = ""
     """Name of the definition that the settings come from."""
+    trigger_source: str = "lisa"
+    """Source of the request: lisa, cli, api, chat or schedule."""
+    idempotent_key: str = ""
+    debounce_key: str = ""
+    forked_from: str = ""
+    """Id of the session whose conversation the agent continues."""
     secrets: Mapping[str, str] = {}
     """Resolved variables of the agent by name; never written but to its 0600 environment file."""
 
@@ -65,10 +71,8 @@ class SpawnPlan(Struct, frozen=True, kw_only=True):
     width: int
     height: int
     all_hashes: bool
-    settings: SessionSettings
-    """As requested: references are not resolved."""
-    family: str
-    definition: str
+    request: SpawnRequest
+    """References in its settings are not resolved."""
 
     @property
     def name(self) -> str:
@@ -103,9 +107,7 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
         width=request.width,
         height=request.height,
         all_hashes=request.all_hashes,
-        settings=request.settings,
-        family=request.family,
-        definition=request.definition,
+        request=request,
     )
 
 

@@ -1,0 +1,165 @@
+"""Record of one session: its id, owner family, settings and end; every session has one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.host import files
+from lisa_py.host.env import Settings
+from lisa_py.store import paths, session_records
+from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store.paths import Project, SessionRef
+from lisa_py.store.record import StoreRecord
+
+FILE = "record.json"
+_NAMESPACE = bytes.fromhex("5d0f8a1c7f0b4c3e9a52c6b1e4d7a380")
+
+
+class SessionRecord(Struct, kw_only=True, omit_defaults=True):
+    """`record.json` in the session folder; written by spawn, completed at the end of the session."""
+
+    id: str
+    session: str
+    project_root: str = ""
+    run_id: str = ""
+    agent: str = ""
+    family: str = "org"
+    """Owner family: org (spawn, start-session) or user (chat)."""
+    definition: str = ""
+    settings: SessionSettings = msgspec.field(default_factory=SessionSettings)
+    """Effective settings; secret values are references, or hidden."""
+    prompt: str = ""
+    """First prompt."""
+    trigger_source: str = "lisa"
+    idempotent_key: str = ""
+    debounce_key: str = ""
+    forked_from: str = ""
+    """Id of the session whose conversation this one continues."""
+    created_at: str = ""
+    """RFC 3339, as all times here."""
+    started_at: str = ""
+    ended_at: str = ""
+    end_reason: str = ""
+    """completed, failed, job_completed, user_requested, org_api_requested, max_duration_exceeded,
+    startup_timeout or heartbeat_stale; set before the session is ended."""
+    end_detail: str = ""
+    """Finer cause of the end."""
+    exit_code: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+# -- ids ----------------------------------------------------------------------------------------------------------
+
+
+def project_id(project: Project) -> str:
+    """Return the UUID of the project."""
+    return _derive_id(_NAMESPACE, project.hash)
+
+
+def make_id(project: Project, run_id: str) -> str:
+    """Return the UUID of one run of a session."""
+    return _derive_id(bytes.fromhex(project_id(project).replace("-", "")), run_id)
+
+
+def _derive_id(namespace: bytes, name: str) -> str:
+    """Return the UUID, version 5, of a name."""
+    try:
+        from _sha1 import sha1  # type: ignore[import-not-found]  # noqa: PLC0415 - hashlib loads OpenSSL: 4 ms
+    except ImportError:
+        from hashlib import sha1  # noqa: PLC0415
+    raw = bytearray(sha1(namespace + name.encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()[:16])
+    raw[6], raw[8] = raw[6] & 0x0F | 0x50, raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def find_by_id(identity: str, settings: Settings, projects: Iterable[str] | None = None) -> SessionRef | None:
+    """Return the session of an id, in any project; None if there is none."""
+    wanted = identity.lower()
+    for digest in paths.list_project_hashes(settings) if projects is None else projects:
+        folder = os.path.join(settings.state_dir, "projects", digest)
+        for name in paths.list_session_names(folder):
+            meta = _read_meta(os.path.join(folder, "sessions", name, "meta.json"))
+            if meta is None or not meta.project_root:
+                continue
+            project = paths.resolve_project(meta.project_root, settings)
+            if project.hash == digest and make_id(project, meta.run_id) == wanted:
+                return SessionRef(project, name)
+    return None
+
+
+def _read_meta(path: str) -> SessionMeta | None:
+    try:
+        return load(path, SessionMeta)
+    except UnreadableRecord:
+        return None
+
+
+# -- records ------------------------------------------------------------------------------------------------------
+
+
+def read_record(ref: SessionRef) -> SessionRecord | None:
+    """Return the record, made from the metadata if spawn wrote none; None without both. Raise UnreadableRecord."""
+    found = load(ref.file(FILE), SessionRecord)
+    if found is not None:
+        return found
+    meta = session_records.read_meta(ref)
+    return None if meta is None else make_record(ref, meta)
+
+
+def read_readable(ref: SessionRef) -> SessionRecord | None:
+    """Return the record; None if it is missing or unreadable."""
+    try:
+        return read_record(ref)
+    except UnreadableRecord:
+        return None
+
+
+def make_record(ref: SessionRef, meta: SessionMeta) -> SessionRecord:
+    """Return the record of a session with this metadata and no settings of its own."""
+    return SessionRecord(
+        id=make_id(ref.project, meta.run_id),
+        session=meta.session,
+        project_root=meta.project_root,
+        run_id=meta.run_id,
+        agent=meta.agent,
+        prompt=meta.prompt,
+        created_at=meta.created_at,
+    )
+
+
+def write_record(ref: SessionRef, record: SessionRecord) -> None:
+    """Write the record. Raise LisaError(store_unwritable)."""
+    save(ref.file(FILE), record)
+
+
+def change_record(ref: SessionRef, settings: Settings, change: Callable[[SessionRecord], None]) -> SessionRecord | None:
+    """Read, change and write the record under the state lock; None without a readable one.
+
+    Raise LisaError(store_unwritable).
+    """
+    with session_records.session_lock(ref, settings, "state"):
+        record = read_readable(ref)
+        if record is not None:
+            change(record)
+            write_record(ref, record)
+    return record
+
+
+def _check(project: Project, settings: Settings) -> Iterator[str]:
+    for name in paths.list_session_names(project.folder):
+        ref = SessionRef(project, name)
+        if files.exists(ref.file(FILE)):
+            try:
+                load(ref.file(FILE), SessionRecord)
+            except UnreadableRecord as problem:
+                yield str(problem)
+
+
+RECORD = StoreRecord(check=_check, snapshot=None, prune=None)
