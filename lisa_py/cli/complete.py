@@ -20,11 +20,11 @@ class LazyGroup(click.Group):
         self._path = path
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*(commands.groups() if not self._path else []), *commands.command_names(self._path)]
+        return [*commands.groups(self._path), *commands.command_names(self._path)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         path = (*self._path, name)
-        if not self._path and commands.is_group(name):
+        if commands.is_group(*path):
             return LazyGroup(name, path)
         command = commands.load(path)
         if command is None:

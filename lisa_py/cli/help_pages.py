@@ -96,32 +96,36 @@ def _format_table(rows: Sequence[tuple[str, str]], columns: int = WIDE) -> str:
     return "\n".join(lines)
 
 
-def format_overview(columns: int = WIDE, group: str = "") -> str:
+def format_overview(columns: int = WIDE, group: Sequence[str] = ()) -> str:
     """Return the page of `lisa --help`, or of a group of commands: daily ones in full, the names of the others."""
-    parts = [f"usage: lisa {group} COMMAND [flags]\n\n{commands.summary((group,))}\n" if group else _introduce(columns)]
+    parts = [_introduce_group(group) if group else _introduce(columns)]
     others = []
     for purpose, title in GROUPS.items():
         found = _list_purpose(purpose, group)
-        if purpose == "daily" or (found and group and group != "session"):
+        if found and (purpose == "daily" or (group and tuple(group) != ("session",))):
             parts.append(f"{title}:\n" + _format_table([(name, summary) for name, summary in found], columns) + "\n")
         elif found:
-            names = _list_names([name for name, _ in found], group)
+            names = _list_names([name for name, _ in found], bool(group))
             others.append((title, names))
     if others:
         parts.append(_format_table(others, min(columns, 100)) + "\n")
-    prefix = "lisa session" if group in ("", "session") else f"lisa {group}"
+    prefix = " ".join(("lisa", *(group or ("session",))))
     closing = f"`{prefix} COMMAND --help` describes a command, `lisa help all` lists all with their purpose."
     parts.append(_wrap(closing, columns) + "\n")
     return "\n".join(parts)
+
+
+def _introduce_group(group: Sequence[str]) -> str:
+    return f"usage: lisa {' '.join(group)} COMMAND [flags]\n\n{commands.summary(group)}\n"
 
 
 def _introduce(columns: int) -> str:
     return "\n".join(_wrap(line, columns) for line in INTRODUCTION.splitlines()) + "\n"
 
 
-def _list_names(paths: Sequence[str], group: str) -> str:
+def _list_names(paths: Sequence[str], is_within_group: bool) -> str:
     """Return the names without `session`; those of another group behind its name."""
-    if group:
+    if is_within_group:
         return ", ".join(paths)
     found: dict[str, list[str]] = {}
     for name in paths:
@@ -134,18 +138,18 @@ def _list_names(paths: Sequence[str], group: str) -> str:
 
 def format_full_list(columns: int = WIDE) -> str:
     """Return all commands with their summaries, by purpose."""
-    parts = [f"{title}:\n{_format_table(_list_purpose(purpose, ''), columns)}" for purpose, title in GROUPS.items()]
+    parts = [f"{title}:\n{_format_table(_list_purpose(purpose, ()), columns)}" for purpose, title in GROUPS.items()]
     return "\n\n".join(parts) + "\n"
 
 
-def _list_purpose(purpose: str, group: str) -> list[tuple[str, str]]:
+def _list_purpose(purpose: str, group: Sequence[str]) -> list[tuple[str, str]]:
     """Return name and summary of the visible commands of a purpose, the most used ones of every day first."""
     found = []
-    for path in commands.paths():
+    for path in commands.paths(group):
         command = commands.load(path)
-        if command is None or command.hidden or command.group != purpose or (group and path[0] != group):
+        if command is None or command.hidden or command.group != purpose:
             continue
-        found.append((" ".join(path[1:] if group else path), commands.summary(path)))
+        found.append((" ".join(path[len(group) :]), commands.summary(path)))
     return sorted(found, key=lambda each: _DAILY_ORDER.index(each[0].split()[-1]) if purpose == "daily" else 0)
 
 
@@ -164,11 +168,13 @@ def handle_missing_command(argv: Sequence[str]) -> int:
         return _print_help(format_overview(_read_columns()), requested)
     if topic == ["all"] and requested:
         return _print_help(format_full_list(_read_columns()), requested)
-    if len(topic) == 1 and commands.is_group(topic[0]) and (requested or len(argv) == 1):
-        return _print_help(format_overview(_read_columns(), topic[0]), requested)
-    command = commands.load(topic[:2]) if len(topic) > 1 else commands.load(topic)
+    group = commands.find_group(topic)
+    if group == tuple(topic) and (requested or len(topic) == len(argv)):
+        return _print_help(format_overview(_read_columns(), group), requested)
+    path = topic[: len(group) + 1]
+    command = commands.load(path)
     if requested and command is not None:
-        return print_page(topic[:2], command)
+        return print_page(path, command)
     raise _make_unknown_command_error(topic)
 
 
@@ -182,9 +188,11 @@ def _print_help(text: str, requested: bool) -> int:
 def _make_unknown_command_error(topic: Sequence[str]) -> UsageError:
     if not topic:
         return UsageError("unknown_command", "no command given (lisa --help lists them)")
-    if len(topic) == 1 and commands.is_group(topic[0]):
-        return UsageError("unknown_command", f"which {topic[0]} command? (lisa {topic[0]} --help lists them)")
-    name = " ".join(topic[:2]) if commands.is_group(topic[0]) else topic[0]
+    group = commands.find_group(topic)
+    if group == tuple(topic):
+        name = " ".join(group)
+        return UsageError("unknown_command", f"which {name} command? (lisa {name} --help lists them)")
+    name = " ".join(topic[: len(group) + 1])
     hint = _suggest_command(topic)
     return UsageError(
         "unknown_command", f"unknown command: {name} ({f'{hint} ' if hint else ''}lisa --help lists them all)"
@@ -193,9 +201,9 @@ def _make_unknown_command_error(topic: Sequence[str]) -> UsageError:
 
 def _suggest_command(topic: Sequence[str]) -> str:
     """Return a hint from the synonyms, else the session command of that name, else the most similar name."""
-    in_group = commands.is_group(topic[0])
-    word = topic[1] if in_group else topic[0]
-    if not in_group or topic[0] == "session":
+    group = commands.find_group(topic)
+    word = topic[len(group)]
+    if group in ((), ("session",)):
         synonym = commands.SYNONYMS.get(word, ("session", word))
         if commands.load(synonym) is not None:
             return f"did you mean `lisa {' '.join(synonym)}`?"
@@ -203,5 +211,5 @@ def _suggest_command(topic: Sequence[str]) -> str:
 
     names = {" ".join(path): " ".join(path) for path in commands.paths()} | {name: name for name in commands.groups()}
     names |= {name: f"session {name}" for name in commands.command_names(("session",)) if name not in names}
-    found = difflib.get_close_matches(" ".join(topic[:2]) if in_group else word, names, n=1)
+    found = difflib.get_close_matches(" ".join(topic[: len(group) + 1]), names, n=1)
     return f"did you mean `lisa {names[found[0]]}`?" if found else ""

@@ -42,10 +42,9 @@ def split_command(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     for path, spellings in commands.SPELLINGS.items():
         if argv[0] in spellings:
             return path, list(argv[1:])
-    if len(argv) > 1 and commands.is_group(argv[0]):
-        pair = (argv[0], argv[1])
-        return commands.ALIASES.get(pair, pair), list(argv[2:])
-    return (argv[0],), list(argv[1:])
+    depth = len(commands.find_group(argv)) + 1
+    path = tuple(argv[:depth])
+    return commands.ALIASES.get(path, path), list(argv[depth:])
 
 
 def read_arguments(path: Sequence[str], command: Command, words: Sequence[str]) -> tuple[Struct, frozenset[str]]:

@@ -1,4 +1,4 @@
-"""One file per command; its path is its name: session/kill_all.py is `lisa session kill-all`.
+"""One file per command; its path is its name: session/kill_all.py is `lisa session kill-all`. Groups may be nested.
 
 Tests: tests/commands, a file per command; tests/house/test_commands.py for all.
 """
@@ -56,12 +56,23 @@ def module_path(path: Sequence[str]) -> str:
     return ".".join(word.replace("-", "_") for word in path)
 
 
-def is_group(word: str) -> bool:
-    return word.isidentifier() and os.path.exists(os.path.join(ROOT, word, "__init__.py"))
+def is_group(*path: str) -> bool:
+    """Return True if the words name a group."""
+    is_name = all(word.isidentifier() for word in path)
+    return is_name and os.path.exists(os.path.join(ROOT, *path, "__init__.py"))
 
 
-def groups() -> list[str]:
-    return sorted(entry for entry in os.listdir(ROOT) if is_group(entry))
+def find_group(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the innermost group that the first words name; empty if they name none."""
+    depth = 0
+    while depth < len(words) and is_group(*words[: depth + 1]):
+        depth += 1
+    return tuple(words[:depth])
+
+
+def groups(group: Sequence[str] = ()) -> list[str]:
+    """Return the names of the groups within a group."""
+    return sorted(entry for entry in os.listdir(os.path.join(ROOT, *group)) if is_group(*group, entry))
 
 
 def command_names(group: Sequence[str] = ()) -> list[str]:
@@ -73,11 +84,10 @@ def command_names(group: Sequence[str] = ()) -> list[str]:
     )
 
 
-def paths() -> list[tuple[str, ...]]:
-    """Return the paths of all commands."""
-    return [(name,) for name in command_names()] + [
-        (group, name) for group in groups() for name in command_names((group,))
-    ]
+def paths(group: Sequence[str] = ()) -> list[tuple[str, ...]]:
+    """Return the paths of all commands of a group and of the groups within it."""
+    own = [(*group, name) for name in command_names(group)]
+    return own + [path for inner in groups(group) for path in paths((*group, inner))]
 
 
 def summary(path: Sequence[str]) -> str:

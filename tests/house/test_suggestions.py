@@ -198,7 +198,8 @@ def test_a_wrong_call_is_found(code: str, problem: str) -> None:
 
 # -- texts that name a command -----------------------------------------------------------------------------------
 
-_GROUPS, _COMMANDS = "|".join(commands.groups()), "|".join(commands.command_names())
+_GROUPS = "|".join(sorted({" ".join(path[:-1]) for path in commands.paths() if path[1:]}, key=len, reverse=True))
+_COMMANDS = "|".join(commands.command_names())
 _MENTION = re.compile(rf"(?<![\w./-])lisa (?:(?:{_GROUPS}) [a-z][a-z-]+|(?:{_COMMANDS})\b)(?: --[a-z][a-z-]*)?")
 
 
