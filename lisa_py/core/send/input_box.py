@@ -40,7 +40,7 @@ def prepare_input_box(ctx: Context, target: SendTarget, *, replace_draft: bool =
     box = _settle(ctx, target)
     if box is None:
         return ""
-    program = find_foreground_program(target.evidence)
+    program = _find_lasting_program(ctx, target)
     if program or box.kind in ("none", "mode"):
         raise _build_not_visible_error(target, box, program)
     if box.kind == "empty":
@@ -96,6 +96,17 @@ def _settle(ctx: Context, target: SendTarget) -> Composer | None:
             return found
         box = found
     return box
+
+
+def _find_lasting_program(ctx: Context, target: SendTarget) -> str:
+    """Return the program that has the agent's terminal; one that ends at once, such as a helper, does not count."""
+    program = find_foreground_program(target.evidence)
+    deadline = ctx.clock.monotonic() + APPEAR_SECONDS
+    while program and ctx.clock.monotonic() < deadline:
+        ctx.pause(POLL_SECONDS)
+        target.refresh()
+        program = find_foreground_program(target.evidence)
+    return program
 
 
 def _wait_until_stable(ctx: Context, target: SendTarget, box: Composer | None) -> Composer | None:

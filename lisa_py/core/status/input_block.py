@@ -28,17 +28,20 @@ def find_input_block(probe: SessionProbe) -> None:
 def find_foreground_program(evidence: Evidence) -> str:
     """Return the name of the newest descendant of the agent whose input is the agent's terminal; else empty.
 
-    Tools of claude and codex read a pipe, /dev/null, or a terminal of their own (claude 2.1.332, codex 0.171).
+    Tools of claude and codex read a pipe, /dev/null, or a terminal of their own (claude 2.1.332, codex 0.171). A child
+    with the arguments of its parent is a fork before its exec, which has the parent's files for a moment.
     """
     agent = evidence.agent_process
     terminal = processes.terminal_input(agent.pid) if agent is not None else ""
     if agent is None or not terminal:
         return ""
     own_names = agents.get_or_default(evidence.agent).binaries  # codex is started by a wrapper of its own
-    below, program = {agent.pid}, ""
+    below, program = {agent.pid: agent.argv}, ""
     for item in evidence.workload:  # parents precede their children
         if item.ppid in below:
-            below.add(item.pid)
-            if item.alive and item.name not in own_names and processes.terminal_input(item.pid) == terminal:
+            is_fork = bool(item.argv) and item.argv == below[item.ppid]
+            below[item.pid] = item.argv
+            has_terminal = item.alive and not is_fork and item.name not in own_names
+            if has_terminal and processes.terminal_input(item.pid) == terminal:
                 program = item.name
     return program
