@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lisa_py.agents.base import AgentLaunch, Binding, LaunchPlan, View
+from lisa_py.agents.base import AgentLaunch, Binding, InputPlan, LaunchPlan, View
 from lisa_py.agents.claude import AGENT
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.quoting import quote_posix
@@ -141,7 +141,7 @@ class ClaudeHarness:
 
     # -- sending ----------------------------------------------------------------------------------------------
 
-    def send(self, text: str) -> None:
+    def send(self, text: str) -> InputPlan:
         """Give it a text as the agent file says, and press Enter."""
         view = self.view()
         input_plan = AGENT.prepare_input(text, view)
@@ -153,10 +153,21 @@ class ClaudeHarness:
             self.terminal.press(*input_plan.before_paste)
         self.terminal.tmux("load-buffer", "-", text=input_plan.prefix + text)
         self.terminal.tmux("paste-buffer", "-p", "-r", "-d")
-        if input_plan.before_enter:
-            self.terminal.press(*input_plan.before_enter)
+        if input_plan.wait_for_echo:
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: self.shows(text), timeout=5)
         time.sleep(input_plan.settle_seconds)
-        self.terminal.press(input_plan.submit)
+        self.submit(input_plan)
+        return input_plan
+
+    def submit(self, input_plan: InputPlan) -> None:
+        self.terminal.press(*input_plan.before_enter, input_plan.submit)
+
+    def shows(self, text: str) -> bool:
+        """Return True if the input box holds the text or its placeholder."""
+        box = AGENT.find_composer(self.terminal.screen())
+        words = "".join(box.text.split())
+        return "".join(text.split())[:20] in words or words.startswith("[Pastedtext")
 
     def answer(self, key: str) -> None:
         """Press a key that answers the open dialog; one that was just drawn ignores keys for a moment."""
@@ -174,10 +185,10 @@ class ClaudeHarness:
 
     def send_and_confirm(self, text: str) -> str:
         """Send it and wait until it is seen to be taken; gives how. As lisa does, press Enter again if it is not."""
-        self.send(text)
+        input_plan = self.send(text)
         with contextlib.suppress(AssertionError):
             return wait_until(lambda: self.read_acceptance(text), timeout=3)
-        self.terminal.press("Enter")
+        self.submit(input_plan)
         try:
             return wait_until(lambda: self.read_acceptance(text))
         except AssertionError:

@@ -167,6 +167,21 @@ class CodexHarness:
         time.sleep(input_plan.settle_seconds)
         self.terminal.press(*input_plan.before_enter, input_plan.submit)
 
+    def choose(self, number: int) -> None:
+        """Answer the open dialog: the title reports it before codex has drawn it and accepts its keys."""
+        selected = wait_until(self.selected_choice, what="the choices of the dialog")
+        while selected != number:
+            self.terminal.press("Down")
+            selected = self._wait_for_other_choice(selected)
+        self.terminal.press("Enter")
+
+    def _wait_for_other_choice(self, selected: int) -> int:
+        return wait_until(lambda: (now := self.selected_choice()) != selected and now, what="the next choice")
+
+    def selected_choice(self) -> int:
+        """Return the number of the selected choice; 0 if no list of choices is drawn."""
+        return next((choice.number for choice in AGENT.find_choices(self.terminal.screen()) if choice.selected), 0)
+
     def wait_for_acceptance(self, text: str) -> str:
         """Wait until the text is seen to be taken; how."""
         found: list[str] = []

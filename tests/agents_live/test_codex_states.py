@@ -81,7 +81,7 @@ def test_a_permission_is_asked_and_given(stage: CodexHarness) -> None:
     wait_until(lambda: AGENT.find_choices(stage.view(screen=True).screen))
     listed = AGENT.find_choices(stage.view(screen=True).screen)
     assert [AGENT.pick_choice(word, listed).number for word in ("yes", "always", "no")] == [1, 2, 3]  # type: ignore[union-attr]
-    stage.terminal.press("Enter")
+    stage.choose(1)
     stage.wait_for_state("idle", "prompt")
     assert (stage.home.project / "made").exists()
 
@@ -98,7 +98,7 @@ def test_a_question_is_asked_and_answered(stage: CodexHarness) -> None:
     stage.send_and_confirm("[fake question Which colour? | red | blue then text chosen {last}]")
     found = stage.wait_for_state("waiting", "question")
     assert "Which colour?" in found.detail
-    stage.terminal.press("Down", "Enter")
+    stage.choose(2)
     stage.wait_for_state("idle", "prompt")
     assert "blue" in stage.texts("assistant")[-1]
 

@@ -70,7 +70,7 @@ def submit_text(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult
     _press_submit(ctx, target, text, plan)
     if target.is_custom:
         return AcceptanceResult(verifiable=False)
-    acceptance = _confirm_acceptance(ctx, target, text, since)
+    acceptance = _confirm_acceptance(ctx, target, text, since, plan)
     if (
         text.strip() in target.agent.exit_inputs
         and not acceptance.seen.refusal
@@ -127,7 +127,7 @@ def _press_submit(ctx: Context, target: SendTarget, text: str, plan: InputPlan) 
     target.press((*plan.before_enter, plan.submit))
 
 
-def _confirm_acceptance(ctx: Context, target: SendTarget, text: str, since: float) -> AcceptanceResult:
+def _confirm_acceptance(ctx: Context, target: SendTarget, text: str, since: float, plan: InputPlan) -> AcceptanceResult:
     """Wait for a sign; without one press Enter again, or type the whole text again if the box has lost it."""
     extra_seconds = SECONDS_PER_MEGABYTE * len(text) / 1e6
     if input_text.is_command(text):
@@ -152,11 +152,11 @@ def _confirm_acceptance(ctx: Context, target: SendTarget, text: str, since: floa
         target.refresh()
         if _is_known(seen) or not _is_lost(target):
             return _conclude(ctx, target, text, since, seen)
-        type_text(target, text)
-        _press_submit(ctx, target, text, InputPlan(wait_for_echo=True, settle_seconds=SETTLE_SECONDS))
+        type_text(target, text, plan)
+        _press_submit(ctx, target, text, structs.replace(plan, wait_for_echo=True, settle_seconds=SETTLE_SECONDS))
         helped = "retyped"
     elif target.input_contains(text):
-        target.press(("Enter",))
+        target.press((*plan.before_enter, plan.submit))  # the first keys may be lost as well
         helped = "second_enter"
     else:
         helped = ""  # Enter would act on something else
