@@ -69,11 +69,34 @@ def test_pattern_succeeds_and_leaves_nothing(machine: LisaHost, page: Path) -> N
     assert machine.lisa("session", "list", "--json").json["sessions"] == []
 
 
-def test_failed_turn_is_not_handed_on_as_a_report(machine: LisaHost) -> None:
-    script = blocks(GUIDE / "patterns" / "handoff-chain.md")[0]
-    ended = run(machine, script, {"PLAN": "[say a plan]", "WORK": "[error overloaded x]", "CHECK": "[say checked]"})
-    assert (ended.returncode, "checked" in ended.stdout) == (1, False)
-    assert "lisa-work has no report to hand on; it waits for: error" in ended.stderr
+TRUST = "[dialog trust Trust? | Yes | No]"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "environment", "expected"),
+    [
+        ("handoff-chain", {"WORK": "[error overloaded x]"}, "lisa-work has no report to hand on; it waits for: error"),
+        ("lanes", {"REVIEW": "[ask touch f]"}, "has no result; it waits for: permission"),
+        ("budget-loop", {"PROMPT": "[choose Which? | a | b]"}, "no result of step 1:"),
+        ("permissions", {"PROMPT": TRUST}, "scripted asks whether this folder is trusted; a person decides"),
+    ],
+)
+def test_question_or_failed_turn_is_not_a_result(
+    machine: LisaHost, pattern: str, environment: dict[str, str], expected: str
+) -> None:
+    script = blocks(GUIDE / "patterns" / f"{pattern}.md")[0]
+    ended = run(
+        machine, script, {"PLAN": "[say a plan]", "CHECK": "[say checked]", "FIX": "[say checked]", **environment}
+    )
+    assert (ended.returncode, "checked" in ended.stdout) == (1, False), ended
+    assert expected in ended.stderr
+
+
+def test_fleet_names_a_session_that_asks(machine: LisaHost) -> None:
+    script = blocks(GUIDE / "patterns" / "fleet.md")[0].replace("--mode exec", "--mode interactive")
+    ended = run(machine, script, {"TASKS": f"{TRUST}\n[say beta]"})
+    assert (ended.returncode, "no result; it waits for: trust" in ended.stdout) == (0, True), ended
+    assert "\nbeta" in ended.stdout
 
 
 def test_budget_stops_the_loop(machine: LisaHost) -> None:
