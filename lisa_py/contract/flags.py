@@ -14,6 +14,14 @@ MODES = ("interactive", "exec")
 POLICIES = ("auto", "force", "off")
 INTENTS = ("auto", "nested", "neutral")
 
+SecretScope = Annotated[
+    str, Flag(help="store: of the user or of one project", choices=("user", "project"), code="invalid_scope")
+]
+SecretName = Annotated[
+    str,
+    Flag(help="name of the secret", metavar="NAME", positional=True, other_spellings=("--key",)),
+]
+
 Session = Annotated[str, Flag(help="session name", metavar="NAME", positional=True)]
 ProjectRoot = Annotated[str, Flag(help="project folder; default: the session's, else the current one", metavar="PATH")]
 AgentName = Annotated[str, Flag(help="agent CLI", metavar="AGENT")]

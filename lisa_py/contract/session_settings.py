@@ -28,6 +28,10 @@ SETTINGS_ERRORS = (
     "invalid_ttl_seconds",
 )
 """Error codes of `check`."""
+PLAIN_CREDENTIALS = frozenset(
+    ("auth", "region", "project_id", "org_id", "endpoint", "base_url", "deployment_name", "api_version")
+)
+"""Keys of `credentials` that say where and how, and hold no secret."""
 _COUNTS = ("max_turns", "task_budget_tokens", "ttl_seconds")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _TOOL_PATTERN = re.compile(
@@ -147,7 +151,7 @@ def is_reference(value: str) -> bool:
 def secret_values(settings: SessionSettings) -> Iterator[str]:
     """Yield every value that may be a reference or a secret."""
     yield from (settings.environment or {}).values()
-    yield from (value for key, value in (settings.credentials or {}).items() if key != "auth")
+    yield from (value for key, value in (settings.credentials or {}).items() if key not in PLAIN_CREDENTIALS)
     for server in (settings.mcp_servers or {}).values():
         for part in ("headers", "env"):
             yield from (server.get(part) or {}).values()
@@ -163,8 +167,8 @@ def map_secret_values(settings: SessionSettings, change: Callable[[str], str]) -
     if settings.environment is not UNSET:
         changed["environment"] = each(settings.environment)
     if settings.credentials is not UNSET:
-        kind = {key: value for key, value in settings.credentials.items() if key == "auth"}
-        changed["credentials"] = {**each(settings.credentials), **kind}
+        plain = {key: value for key, value in settings.credentials.items() if key in PLAIN_CREDENTIALS}
+        changed["credentials"] = {**each(settings.credentials), **plain}
     if settings.mcp_servers is not UNSET:
         changed["mcp_servers"] = {
             name: {**server, **{part: each(server[part]) for part in ("headers", "env") if server.get(part)}}
