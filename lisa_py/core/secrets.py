@@ -7,6 +7,7 @@ import os
 import msgspec
 from msgspec import UNSET, Struct
 
+from lisa_py.contract import command_line
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.session_settings import SessionSettings, is_reference, map_secret_values, secret_values
 from lisa_py.core.context import Context
@@ -60,7 +61,7 @@ def _read_stored(ctx: Context, project: Project, reference: str, name: str) -> s
         raise _make_error(reference, "the name is empty")
     found = secrets.find(project, ctx.settings, name)
     if found is None:
-        raise _make_error(reference, f"store it with lisa secret set --name {name}", name)
+        raise _make_error(reference, f"store it: {command_line.build('secret set', name=name)} < FILE", name)
     return found.value
 
 

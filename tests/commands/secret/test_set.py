@@ -41,7 +41,7 @@ def test_refuses_a_missing_or_broken_value(machine: LisaHost) -> None:
     for given in ("", "\n", '{"secret": ""}', '{"secret": 5}', '{"data": {"secret": null}, "secret": 1}', "a\0b"):
         answer = machine.lisa("secret", "set", "--name", "x", "--json", stdin=given)
         assert answer.json["errorCode"] == "invalid_secret", given
-    for name in ("", " x", "a\nb", "n" * 257):
+    for name in (" x", "a\nb", "n" * 257):
         assert machine.lisa("secret", "set", "--name", name, "--json", stdin="v").json["errorCode"] == (
             "invalid_secret_name"
         )
