@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from lisa_py.contract.command import Flag
+from lisa_py.contract.session_settings import PERMISSION_MODES
 from lisa_py.contract.status import SESSION_STATES
 
 MODE_ALIASES = {"execution": "exec", "non-interactive": "exec", "non_interactive": "exec"}
@@ -49,7 +50,6 @@ Prompt = Annotated[str, Flag(help="first prompt", metavar="TEXT")]
 AgentArgs = Annotated[str, Flag(help="extra arguments for the agent CLI, as shell text", metavar="ARGS")]
 Model = Annotated[str, Flag(help="model name, if the agent CLI supports one", metavar="NAME")]
 KeepPermissions = Annotated[bool, Flag(help="no skip-permissions flag for the agent")]
-PERMISSION_MODES = ("acceptEdits", "plan", "bypassPermissions")
 PermissionMode = Annotated[
     str,
     Flag(

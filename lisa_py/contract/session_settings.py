@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ HIDDEN_VALUE = "[REDACTED_SECRET]"
 """Replacement of a value that is not a reference, where settings are stored or shown."""
 SETTINGS_ERRORS = (
     "invalid_credentials",
-    "invalid_environment",
+    "invalid_env",
     "invalid_max_budget_usd",
     "invalid_max_turns",
     "invalid_mcp_servers",
@@ -34,9 +34,7 @@ PLAIN_CREDENTIALS = frozenset(
 """Keys of `credentials` that say where and how, and hold no secret."""
 _COUNTS = ("max_turns", "task_budget_tokens", "ttl_seconds")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_TOOL_PATTERN = re.compile(
-    r"Bash\([^\s()][^()\n]*:\*\)\Z|mcp__[A-Za-z0-9][A-Za-z0-9._-]*\Z|(?!mcp__)[A-Za-z][A-Za-z0-9_]*\Z"
-)
+TOOL_PATTERN = re.compile(r"(?!mcp__\Z)[A-Za-z_][\w.-]*\Z|Bash\((?P<prefix>[^\s:](?:.*\S)?):\*\)\Z", re.DOTALL)
 """A tool name, a command prefix, an MCP server or one of its tools."""
 _MCP_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _MCP_TYPES = ("http", "sse", "stdio")
@@ -85,14 +83,19 @@ def check(settings: SessionSettings) -> None:
     mode = settings.permission_mode
     if mode is not UNSET and mode not in ("", *PERMISSION_MODES):
         raise _make_error("permission_mode", mode, ", ".join(PERMISSION_MODES))
-    for name in settings.environment or ():
-        if not _VARIABLE.match(name):
-            raise _make_error("environment", name, "variable names of letters, digits and _")
+    check_variables(settings.environment or ())
     if settings.credentials is not UNSET and "" in settings.credentials:
         raise _make_error("credentials", "an empty key", "KEY=VALUE")
     _check_tools("allowed_tools", settings.allowed_tools)
     _check_tools("denied_tools", settings.denied_tools)
     _check_servers(settings.mcp_servers or {})
+
+
+def check_variables(names: Iterable[str]) -> None:
+    """Check names of variables. Raise UsageError(invalid_env)."""
+    for name in names:
+        if not _VARIABLE.match(name):
+            raise _make_error("environment", repr(name), "letters, digits and _, no digit first", "env")
 
 
 def _make_error(field: str, value: object, expected: str, kind: str = "") -> UsageError:
@@ -101,7 +104,7 @@ def _make_error(field: str, value: object, expected: str, kind: str = "") -> Usa
 
 def _check_tools(field: str, patterns: tuple[str, ...] | UnsetType) -> None:
     for pattern in patterns or ():
-        if not _TOOL_PATTERN.match(pattern):
+        if not TOOL_PATTERN.match(pattern):
             expected = "a tool name, Bash(PREFIX:*), mcp__SERVER or mcp__SERVER__TOOL"
             raise _make_error(field, pattern, expected, "tool_pattern")
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
-from lisa_py.contract.errors import LisaError
-from lisa_py.contract.flags import PERMISSION_MODES
-from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.contract.session_settings import TOOL_PATTERN, SessionSettings
 from lisa_py.core.guard import shell_stages
 from lisa_py.core.guard.shell_stages import ShellStage
 
@@ -20,8 +17,6 @@ READ_TOOLS = frozenset(("Read", "Grep", "Glob", "LS", "NotebookRead", "TodoWrite
 """Tools that change nothing."""
 QUESTION_TOOL = "AskUserQuestion"
 """Tool that asks a person: no rule can give the answer."""
-_PATTERN = re.compile(r"[A-Za-z_][\w.-]*\Z|Bash\((?P<prefix>[^\s:](?:.*\S)?):\*\)\Z", re.DOTALL)
-
 _TWO_WORDS = frozenset(
     ("git", "npm", "npx", "yarn", "pnpm", "kubectl", "docker", "podman", "cargo", "go", "pip", "pip3", "uv", "poetry",
      "gh", "brew", "apt", "apt-get", "systemctl", "make", "terraform", "helm", "aws", "gcloud", "az", "dotnet", "bun")
@@ -87,22 +82,7 @@ def derive_patterns(tool_name: str, tool_input: Mapping[str, Any]) -> tuple[str,
 
 def is_pattern(text: str) -> bool:
     """Return True for a tool name, `Bash(PREFIX:*)`, `mcp__SERVER` or `mcp__SERVER__TOOL`."""
-    return _PATTERN.match(text) is not None
-
-
-def check_rules(settings: SessionSettings) -> None:
-    """Check the fields of the rules. Raise LisaError(invalid_permission_mode | invalid_tool_pattern)."""
-    mode = settings.permission_mode
-    if mode not in (UNSET, "", *PERMISSION_MODES):
-        expected = "|".join(PERMISSION_MODES)
-        raise LisaError("invalid_permission_mode", f"invalid --permission-mode: {mode} (expected {expected})")
-    for pattern in (*(settings.allowed_tools or ()), *(settings.denied_tools or ())):
-        if not is_pattern(pattern):
-            raise LisaError(
-                "invalid_tool_pattern",
-                f"invalid tool pattern: {pattern} (expected a tool name, Bash(PREFIX:*), mcp__SERVER or"
-                " mcp__SERVER__TOOL)",
-            )
+    return TOOL_PATTERN.match(text) is not None
 
 
 def _read_stages(tool_name: str, tool_input: Mapping[str, Any]) -> tuple[ShellStage, ...] | None:
@@ -143,7 +123,7 @@ def _is_allowed(patterns: Iterable[str], tool_name: str, stages: tuple[ShellStag
 
 def _read_prefix(pattern: str) -> str | None:
     """Return the prefix of a scoped pattern; None for the name of a tool."""
-    found = _PATTERN.match(pattern)
+    found = TOOL_PATTERN.match(pattern)
     return found["prefix"] if found else None
 
 

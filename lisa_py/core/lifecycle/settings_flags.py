@@ -8,13 +8,11 @@ from typing import Any, Protocol
 import msgspec
 
 from lisa_py.contract.errors import UsageError
-from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.contract.session_settings import SETTINGS_ERRORS, SessionSettings, check
 from lisa_py.core.context import Context
-from lisa_py.core.guard import tool_rules
-from lisa_py.core.lifecycle import environment
 from lisa_py.core.send import input_text
 
-ERRORS = ("invalid_tool_pattern", "invalid_mcp_config", "invalid_env")
+ERRORS = (*SETTINGS_ERRORS, "invalid_mcp_config")
 """Error codes of read_settings_flags, besides those of checked flags."""
 
 
@@ -32,7 +30,7 @@ class SettingsFlags(Protocol):
 def read_settings_flags(ctx: Context, flags: SettingsFlags) -> SessionSettings:
     """Return the settings that the caller gave; an empty list of tools counts as given.
 
-    Raise LisaError(invalid_tool_pattern | invalid_mcp_config), UsageError(invalid_env).
+    Raise UsageError(invalid_mcp_config, or a code of session_settings.check).
     """
     found: dict[str, Any] = {
         field: split_tools(getattr(flags, field))
@@ -48,7 +46,7 @@ def read_settings_flags(ctx: Context, flags: SettingsFlags) -> SessionSettings:
     if flags.mcp_config:
         found["mcp_servers"] = read_mcp_servers(ctx, flags.mcp_config)
     settings = SessionSettings(**found)
-    check_settings(settings)
+    check(settings)
     return settings
 
 
@@ -61,25 +59,6 @@ def split_tools(csv: str) -> tuple[str, ...]:
             found.append(csv[start:at])
             start = at + 1
     return tuple(word for part in (*found, csv[start:]) if (word := part.strip()))
-
-
-def check_settings(settings: SessionSettings) -> None:
-    """Check what a definition, a profile or a caller gives.
-
-    Raise LisaError(invalid_permission_mode | invalid_tool_pattern | invalid_env).
-    """
-    tool_rules.check_rules(settings)
-    check_variables(settings.environment or {})
-
-
-def check_variables(names: Iterable[str]) -> None:
-    """Check names of variables. Raise UsageError(invalid_env)."""
-    for name in names:
-        if not environment.is_variable_name(name):
-            raise UsageError(
-                "invalid_env",
-                f"invalid --env: {name!r} is no name of a variable (letters, digits and _, no digit first)",
-            )
 
 
 def split_variables(words: Iterable[str]) -> dict[str, str]:

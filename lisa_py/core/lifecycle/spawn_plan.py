@@ -8,12 +8,13 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract import session_settings
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import launch, names, prompt_defaults, settings_flags
+from lisa_py.core.lifecycle import launch, names, prompt_defaults
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
@@ -89,8 +90,8 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     _require_utf8(request.launch)
     launch_request, lane = prompt_defaults.apply_lane(project, request.launch, request.lane, request.given)
     launch_request, objective = prompt_defaults.apply_objective(ctx, project, launch_request, lane)
-    settings_flags.check_settings(request.settings)
-    settings_flags.check_variables(request.secrets)
+    session_settings.check(request.settings)
+    session_settings.check_variables(request.secrets)
     resolved = launch.resolve_launch(launch_request, request.settings, request.secrets)
     ref = SessionRef(project, _resolve_name(ctx, project, request.session, resolved))
     parent = ctx.settings.parent_session

@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lisa_py.contract.errors import LisaError
-from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.guard import shell_stages, tool_rules
 from lisa_py.core.guard.tool_rules import ToolRules
 
@@ -179,20 +177,12 @@ def test_given_pattern_counts_only_if_it_covers_the_call() -> None:
 
 @pytest.mark.parametrize("text", ["Read", "Bash", "Bash(git:*)", "Bash(kubectl delete:*)", "mcp__a", "mcp__a-b__c.d"])
 def test_pattern_of_the_contract_is_accepted(text: str) -> None:
-    tool_rules.check_rules(SessionSettings(allowed_tools=(text,), permission_mode="plan"))
+    assert tool_rules.is_pattern(text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "Bash(git)", "Bash(git *)", "Bash(:*)", "Bash( git:*)", "Read(x:*)", "a b"])
 def test_malformed_pattern_is_refused(text: str) -> None:
-    with pytest.raises(LisaError) as refused:
-        tool_rules.check_rules(SessionSettings(denied_tools=("Read", text)))
-    assert refused.value.code == "invalid_tool_pattern"
-
-
-def test_unknown_permission_mode_is_refused() -> None:
-    with pytest.raises(LisaError) as refused:
-        tool_rules.check_rules(SessionSettings(permission_mode="default"))
-    assert refused.value.code == "invalid_permission_mode"
+    assert not tool_rules.is_pattern(text)
 
 
 @settings(deadline=None)
