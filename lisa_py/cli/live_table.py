@@ -16,10 +16,15 @@ class LiveTable(LiveDisplay):
 
     def __init__(self) -> None:
         self.screen = render.read_screen() if os.environ.get("TERM", "dumb") != "dumb" else None
+        self.error_colors = render.has_colors(sys.stderr)
         self._rows: tuple[str, ...] = ()
 
     def write_line(self, line: str) -> None:
         self._write(self._erase() + line + "\n" + self._render_rows())
+
+    def write_error(self, line: str) -> None:
+        sys.stdout.flush()
+        print(line, file=sys.stderr, flush=True)
 
     def show_rows(self, rows: Sequence[str]) -> None:
         self.screen = self.screen and render.read_screen()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -55,8 +55,12 @@ def read_screen() -> Screen | None:
         columns = os.get_terminal_size(sys.stdout.fileno()).columns or _DEFAULT_COLUMNS
     except (OSError, ValueError):
         columns = _DEFAULT_COLUMNS
-    color = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-    return Screen(columns=columns, color=color)
+    return Screen(columns=columns, color=has_colors(sys.stdout))
+
+
+def has_colors(stream: TextIO) -> bool:
+    """Return True if the stream is a terminal with colours. NO_COLOR and a dumb terminal have none."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def print_answer(command: Command, result: Any, args: Any, form: str, screen: Screen | None = None) -> int:

@@ -59,7 +59,7 @@ class ResultPayload(Struct, frozen=True, kw_only=True):
     subtype: str
     """completed, failed or interrupted."""
     summary: str | UnsetType = UNSET
-    """The final answer of an exec run."""
+    """The final answer of an exec run; of a turn that failed or was interrupted, that word."""
     duration_ms: int | UnsetType = UNSET
 
 

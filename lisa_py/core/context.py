@@ -39,9 +39,14 @@ class LiveDisplay:
 
     screen: Screen | None = None
     """The terminal; None without one."""
+    error_colors = False
+    """True if lines on the error stream may have colours."""
 
     def write_line(self, line: str) -> None:
         """Write a permanent line."""
+
+    def write_error(self, line: str) -> None:
+        """Write a line to the error stream."""
 
     def show_rows(self, rows: Sequence[str]) -> None:
         """Replace the rows shown below all lines; only on a terminal."""

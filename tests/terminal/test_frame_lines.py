@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lisa_py.contract.live import LiveFrame, SystemPayload
@@ -66,6 +66,7 @@ def test_control_characters_do_not_reach_the_terminal(text: str, shown: str) -> 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3))
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([*KEYS, "dialog"]), st.dictionaries(st.sampled_from(sum(KEYS.values(), ())), JSON, max_size=4))
 def test_any_text_is_shown_without_controls(kind: str, payload: dict[str, Any]) -> None:
     payload.pop("questions", None), payload.pop("subtype", None)

@@ -8,11 +8,11 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import AllFrames, FrameLimit, ProjectRoot, RawFrames, Session, SinceFrame
+from lisa_py.contract.flags import AllFrames, FrameLimit, ProjectRoot, RawFrames, ReadOnly, Session, SinceFrame
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live import attach as live_attach
-from lisa_py.terminal import frame_lines
+from lisa_py.core.live.frame_view import FrameView
 
 
 class Args(Struct, kw_only=True):
@@ -23,6 +23,7 @@ class Args(Struct, kw_only=True):
     since: SinceFrame = ""
     limit: FrameLimit = 0
     verbose: AllFrames = False
+    read_only: ReadOnly = False
 
 
 class AttachResult(Answer):
@@ -47,30 +48,22 @@ class AttachResult(Answer):
 def run(args: Args, ctx: Context) -> AttachResult:
     ref = ctx.ref(args.session, args.project_root)
     is_json = args.raw or ctx.output_format != "text"
-    screen = ctx.live_display.screen
-    colors = screen is not None and screen.color
+    view = FrameView(ctx, verbose=args.verbose)
 
-    def show(frame: LiveFrame) -> None:
-        if is_json:
-            ctx.emit(frame)
-            return
-        for line in frame_lines.format_frame(frame, colors=colors, verbose=args.verbose):
-            ctx.live_display.write_line(line)
-
-    def note(text: str) -> None:
-        if not is_json:
-            ctx.warn(text)
+    def is_listed(frame: LiveFrame) -> bool:
+        return is_json or (frame.type != "usage_delta" and (not args.limit or view.is_shown(frame)))
 
     outcome = live_attach.attach(
         ctx,
         ref,
-        show,
+        ctx.emit if is_json else view.show,
         since=args.since,
         history=not args.no_history,
         limit=args.limit,
-        keep=lambda frame: is_json or args.verbose or not frame_lines.is_noise(frame),
-        on_history=lambda count: note(f"--- History ({count} frames) ---"),
-        on_live=lambda: note("--- Live, Ctrl-C leaves ---"),
+        keep=is_listed,
+        on_open=lambda: None if is_json else view.begin(ref.session, read_only=args.read_only),
+        on_history=lambda count: None if is_json else view.begin_history(count),
+        on_live=lambda: None if is_json or args.no_history else view.begin_live(),
     )
     return AttachResult(
         session=ref.session,

@@ -11,7 +11,7 @@ from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live import attach as live_attach
 from lisa_py.core.live.feed import SessionFeed
-from lisa_py.terminal import frame_lines
+from lisa_py.core.live.frame_view import FrameView
 
 
 class Args(Struct, kw_only=True):
@@ -43,12 +43,13 @@ class HistoryResult(Answer):
 def run(args: Args, ctx: Context) -> HistoryResult:
     ref = ctx.ref(args.session, args.project_root)
     is_text = ctx.output_format == "text" and not args.raw
+    view = FrameView(ctx, verbose=args.verbose)
     cursor = args.since
     listed: list[LiveFrame] = []
     with SessionFeed(ctx, ref, args.since) as feed:
         for frame in live_attach.read_history(
             feed,
-            lambda frame: not is_text or args.verbose or not frame_lines.is_noise(frame),
+            lambda frame: not is_text or view.is_shown(frame),
             since=args.since,
             before=args.before,
             limit=args.limit,
@@ -57,8 +58,7 @@ def run(args: Args, ctx: Context) -> HistoryResult:
             if args.raw:
                 ctx.emit(frame)
             elif is_text:
-                for line in frame_lines.format_frame(frame, colors=False, verbose=args.verbose):
-                    ctx.live_display.write_line(line)
+                view.show(frame)
             else:
                 listed.append(frame)
         return HistoryResult(

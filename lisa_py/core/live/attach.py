@@ -72,16 +72,18 @@ def attach(
     history: bool = True,
     limit: int = 0,
     keep: Callable[[LiveFrame], bool] = lambda frame: True,
+    on_open: Callable[[], None] = lambda: None,
     on_history: Callable[[int], None] = lambda count: None,
     on_live: Callable[[], None] = lambda: None,
 ) -> AttachSummary:
     """Emit the recorded frames, then every further one; return when the session ends or the wait is cancelled.
 
-    The recorded frames are those of `read_history`; `on_history` is called with their number, `on_live` before the
-    first live one.
+    The recorded frames are those of `read_history`; `on_open` is called once the session is found, `on_history` with
+    their number, `on_live` before the first live one.
     """
     count, cursor, ended = 0, since, False
     with SessionFeed(ctx, ref, since) as feed:
+        on_open()
         try:
             recorded = list(read_history(feed, keep, since=since, limit=limit if history else 1))
             if history:

@@ -63,8 +63,9 @@ def translate_frame(frame: Frame) -> Payload | None:
         case "tool_result":
             return ToolResultPayload(tool_use_id=frame.tool_id, content=text, is_error=frame.failed or UNSET)
         case "system":
-            subtype = frame.subtype or (f"queue_{frame.reason}" if frame.queued and frame.reason else "message")
-            return SystemPayload(subtype=subtype, message=text)
+            if frame.queued or not text.strip():
+                return None  # a queued prompt is a user frame, the duration of a turn is in its result
+            return SystemPayload(subtype=frame.subtype or "message", message=text)
         case "error":
             return ErrorPayload(code=f"agent_{frame.error or 'unknown'}", message=text)
         case "usage" if frame.usage is not None:
@@ -78,6 +79,7 @@ def translate_frame(frame: Frame) -> Payload | None:
             return ResultPayload(
                 success=frame.reason == "completed",
                 subtype=frame.reason or "completed",
+                summary=frame.reason if frame.reason not in ("", "completed") else UNSET,
                 duration_ms=round(frame.duration * 1000) or UNSET,
             )
         case "result":

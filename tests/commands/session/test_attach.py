@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 import pytest
@@ -25,7 +26,23 @@ def test_exec_run_is_followed_to_its_end(stage: SessionHarness) -> None:
     assert lines[:2] == ["user:", "  [say hello]"]
     assert lines[2:4] == ["assistant:", "  hello"]
     assert lines[-1] == "session ended: completed (exit_code=0)"
-    assert "\x1b" not in answer.out and "--- History" in answer.err
+    assert "\x1b" not in answer.out
+    notices = answer.err.splitlines()
+    assert notices[0] == f"Attached to session {stage.name} (interactive mode). Ctrl+C to detach."
+    assert re.fullmatch(r"--- History \(\d+ messages\) ---", notices[1]) and notices[2:] == ["--- Live stream ---"]
+    quiet = stage.machine.lisa("session", "attach", "--session", stage.name, "--no-history", "--read-only")
+    assert quiet.err.splitlines() == [f"Attached to session {stage.name} (read-only mode). Ctrl+C to detach."]
+    assert quiet.out.partition("] ")[2] == "session ended: completed (exit_code=0)\n"
+
+
+def test_terminal_gets_colors_and_full_times(stage: SessionHarness) -> None:
+    stage.spawn("[say hello]", mode="exec")
+    code, shown = stage.machine.show("session", "attach", "--session", stage.name, "--verbose")
+    assert code == 0 and "\x1b[2m--- Live stream ---\x1b[0m\n" in shown
+    assert re.search(
+        r"^\x1b\[36m\x1b\[1m\[\d{4}-\d\d-\d\dT[\d:.]+Z\] assistant:\x1b\[0m\n  hello$", shown, re.MULTILINE
+    )
+    assert "usage_delta" not in stage.machine.show("session", "attach", "--session", stage.name)[1]
 
 
 def test_raw_prints_one_object_per_frame_and_the_end(stage: SessionHarness) -> None:
