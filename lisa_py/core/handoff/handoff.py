@@ -24,6 +24,7 @@ from lisa_py.core.redact.redactor import Mask
 from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.host.pane import Pane
+from lisa_py.store import masked_values
 from lisa_py.store.lanes import Lane
 from lisa_py.store.paths import SessionRef
 
@@ -119,7 +120,7 @@ def build(
     Only the cursor file is written. Raise LisaError: invalid_redact_rules, handoff_schema_v2_required,
     handoff_compress_failed, cursor_file_write_failed.
     """
-    mask = Mask(request.redact)
+    mask = Mask(request.redact, masked_values.read(ref))
     meta = pane_text.read_meta_or_default(ref)
     lane = blocks.find_lane(meta, ref.project)
     check_contract(meta.lane, lane, request.schema)

@@ -22,6 +22,7 @@ from lisa_py.core.redact.redactor import MARGIN, Mask
 from lisa_py.core.send import dialog as send_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.host.pane import Pane
+from lisa_py.store import masked_values
 from lisa_py.store.paths import SessionRef
 from lisa_py.terminal.layout import Layout
 
@@ -103,7 +104,7 @@ def build(ctx: Context, ref: SessionRef, request: PacketRequest, reader: EventRe
 
     Raise LisaError(invalid_redact_rules).
     """
-    mask = Mask(request.redact)
+    mask = Mask(request.redact, masked_values.read(ref))
     evidence, status = status_reader.read_with_evidence(ctx, ref, agent=request.agent, mode=request.mode)
     shown_status = status_reader.normalise_status(status)
     recent = reader.read(ref, request.events)

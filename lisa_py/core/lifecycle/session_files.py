@@ -16,7 +16,7 @@ from lisa_py.core.lifecycle.spawn_plan import SpawnPlan
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.run import find_program
-from lisa_py.store import json_records, live_records, session_folder, session_records
+from lisa_py.store import json_records, live_records, masked_values, session_folder, session_records
 from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.paths import SessionRef
@@ -48,6 +48,7 @@ def write_session_files(
     all_variables = {**environ, **plan.env, **routing}
     if spawn_plan.start.launch.nested:
         all_variables["PATH"] = _add_launcher(ref, environ.get("PATH", os.defpath))
+    masked_values.write(ref, spawn_plan.secret_values)
     files.write(ref.environment, environment.build_script(all_variables, spawn_plan.server.environment()))
     files.write(ref.command, plan.script + "\n")
     if plan.stdin is not None:

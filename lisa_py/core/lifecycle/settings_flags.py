@@ -9,11 +9,12 @@ import msgspec
 
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.session_settings import SETTINGS_ERRORS, SessionSettings, check
+from lisa_py.core import secrets
 from lisa_py.core.context import Context
 from lisa_py.core.send import input_text
 
-ERRORS = (*SETTINGS_ERRORS, "invalid_mcp_config")
-"""Error codes of read_settings_flags, besides those of checked flags."""
+ERRORS = (*SETTINGS_ERRORS, *secrets.ERRORS, "invalid_mcp_config")
+"""Error codes of read_settings_flags and of a spawn with settings, besides those of checked flags."""
 
 
 class SettingsFlags(Protocol):

@@ -12,7 +12,7 @@ from lisa_py.contract import session_settings
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
-from lisa_py.core import session_panes
+from lisa_py.core import secrets, session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch, names, prompt_defaults
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
@@ -73,7 +73,9 @@ class SpawnPlan(Struct, frozen=True, kw_only=True):
     height: int
     all_hashes: bool
     request: SpawnRequest
-    """References in its settings are not resolved."""
+    """References in its settings are not resolved; those of `start` are."""
+    secret_values: tuple[str, ...] = ()
+    """Values that output of the session must not show."""
 
     @property
     def name(self) -> str:
@@ -92,7 +94,8 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     launch_request, objective = prompt_defaults.apply_objective(ctx, project, launch_request, lane)
     session_settings.check(request.settings)
     session_settings.check_variables(request.secrets)
-    resolved = launch.resolve_launch(launch_request, request.settings, request.secrets)
+    private = secrets.resolve_settings(ctx, project, request.settings)
+    resolved = launch.resolve_launch(launch_request, private.settings, request.secrets)
     ref = SessionRef(project, _resolve_name(ctx, project, request.session, resolved))
     parent = ctx.settings.parent_session
     parent = parent if SESSION_NAME.match(parent) and parent != ref.session else ""
@@ -109,6 +112,7 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
         height=request.height,
         all_hashes=request.all_hashes,
         request=request,
+        secret_values=(*private.values, *request.secrets.values()),
     )
 
 

@@ -16,10 +16,12 @@ from lisa_py.core.context import Context
 from lisa_py.core.live import conversations, translation
 from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
 from lisa_py.core.output import pane_cursor, pane_text
+from lisa_py.core.redact.redactor import Mask
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.core.status.transcript import TranscriptReader
+from lisa_py.store import masked_values
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import read_meta
 from lisa_py.terminal import layout
@@ -68,6 +70,8 @@ class SessionFeed:
         self._dialog: tuple[str, str, str] = ("", "", "")
         self._shown_status: tuple[str, ...] = ()
         self._waiter: Waiter | None = None
+        self._mask = Mask("", masked_values.read(ref))
+        """Secrets given to the session are in no frame."""
 
     def __enter__(self) -> SessionFeed:
         self._ctx.cancellation.add_observer()
@@ -276,4 +280,5 @@ class SessionFeed:
             yield from self._read_output()
 
     def _build(self, payload: Payload, at: float = 0.0) -> LiveFrame:
-        return translation.build_frame(payload, at or self._ctx.clock.now(), self._ref.session, self._position.encode())
+        shown = self._mask.mask_record(payload)
+        return translation.build_frame(shown, at or self._ctx.clock.now(), self._ref.session, self._position.encode())

@@ -17,6 +17,7 @@ from lisa_py.core.output.summary import Summary
 from lisa_py.core.status import status_reader
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.pane import Pane
+from lisa_py.store import masked_values
 from lisa_py.store.paths import SessionRef
 
 
@@ -27,10 +28,10 @@ def capture_session(ctx: Context, ref: SessionRef, request: CaptureRequest) -> C
     invalid_cursor_file, invalid_delta_from, invalid_redact_rules, transcript_unavailable, no_answer_yet,
     cursor_file_write_failed, semantic_cursor_read_failed, semantic_cursor_write_failed.
     """
-    reader = CaptureReader(ctx, request)
+    reader = CaptureReader(ctx, request, masked_values.read(ref))
     taken = _read_session(ctx, ref, request, reader)
     mask = reader.mask
-    return msgspec.structs.replace(taken, redact_rules=mask.rules, redacted=mask.counts if mask.is_active else None)
+    return msgspec.structs.replace(taken, redact_rules=mask.rules, redacted=mask.counts if mask.applies_rules else None)
 
 
 def _read_session(ctx: Context, ref: SessionRef, request: CaptureRequest, reader: CaptureReader) -> CaptureResult:

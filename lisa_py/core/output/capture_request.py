@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from lisa_py.core.context import Context
@@ -87,8 +89,8 @@ class CaptureReader:
     Raise LisaError: invalid_delta_from, invalid_cursor_file, invalid_redact_rules.
     """
 
-    def __init__(self, ctx: Context, request: CaptureRequest) -> None:
-        self.mask = Mask(request.redact)
+    def __init__(self, ctx: Context, request: CaptureRequest, secrets: Sequence[str] = ()) -> None:
+        self.mask = Mask(request.redact, secrets)
         self.since: DeltaStart | None = parse(request.since) if request.since else None
         self.path = cursors.resolve_path(request.cursor_file) if request.cursor_file else ""
         self.file, self.recovered = cursors.CursorFile(), False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
+
+import msgspec
 
 from lisa_py.contract.session_settings import HIDDEN_VALUE
 
@@ -41,5 +42,5 @@ def _list_forms(values: Iterable[str]) -> list[str]:
         parts = [value.strip(), *(line for line in lines if len(line) >= SHORTEST_LINE)]
         forms.update(part for part in parts if len(part) >= SHORTEST)
     for form in list(forms):
-        forms.update(json.dumps(form, ensure_ascii=plain)[1:-1] for plain in (True, False))
+        forms.add(msgspec.json.encode(form.encode("utf-8", "replace").decode())[1:-1].decode())
     return sorted(forms, key=len, reverse=True)

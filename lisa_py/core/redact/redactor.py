@@ -21,11 +21,12 @@ UNMASKED_KEYS = frozenset(
 
 
 class Mask:
-    """Apply the rules of `--redact`; without rules, and under `none`, texts stay unchanged."""
+    """Apply the rules of `--redact`, and hide known values whatever the rules are."""
 
-    def __init__(self, csv: str) -> None:
-        """Create a redactor. Raise UsageError(invalid_redact_rules)."""
+    def __init__(self, csv: str, values: Sequence[str] = ()) -> None:
+        """Create a redactor for the secrets of a session. Raise UsageError(invalid_redact_rules)."""
         self.rules: tuple[str, ...] = ()
+        self.values = tuple(values)
         self.counts: dict[str, int] = {}
         if csv.strip():
             from lisa_py.core.redact import redact  # noqa: PLC0415 - 20 ms of patterns
@@ -34,6 +35,11 @@ class Mask:
 
     @property
     def is_active(self) -> bool:
+        """Return True if a text may change."""
+        return bool(self.values) or self.applies_rules
+
+    @property
+    def applies_rules(self) -> bool:
         return bool(self.rules) and "none" not in self.rules
 
     def hides(self, rule: str) -> bool:
@@ -41,10 +47,14 @@ class Mask:
 
     def clone(self) -> Mask:
         """Return a redactor with the same rules and its own counts, for text that is already counted."""
-        return Mask(",".join(self.rules))
+        return Mask(",".join(self.rules), self.values)
 
     def mask_text(self, text: str) -> str:
-        if not self.is_active or not text:
+        if self.values and text:
+            from lisa_py.core.redact import known_values  # noqa: PLC0415 - few sessions have secrets
+
+            text = known_values.mask_values(text, self.values)
+        if not self.applies_rules or not text:
             return text
         from lisa_py.core.redact import redact  # noqa: PLC0415 - 20 ms of patterns
 
@@ -64,12 +74,12 @@ class Mask:
         return masked
 
     def annotate(self, answer: T) -> T:
-        """Return an answer with `redact_rules` and `redacted`, redacted as a record."""
-        if not self.rules:
-            return answer
+        """Return an answer redacted as a record, with `redact_rules` and `redacted` if there are rules."""
         clean: Any = self.mask_record(answer)
+        if not self.rules:
+            return clean  # type: ignore[no-any-return]
         annotated: T = msgspec.structs.replace(
-            clean, redact_rules=self.rules, redacted=self.counts if self.is_active else msgspec.UNSET
+            clean, redact_rules=self.rules, redacted=self.counts if self.applies_rules else msgspec.UNSET
         )
         return annotated
 
@@ -77,12 +87,15 @@ class Mask:
         if isinstance(value, str):
             return self.mask_text(value)
         if isinstance(value, dict):
-            return {key: item if key in UNMASKED_KEYS else self._walk(item) for key, item in value.items()}
+            return {key: self._walk_member(key, item) for key, item in value.items()}
         if isinstance(value, msgspec.Struct):
-            changed = {
-                field.name: self._walk(getattr(value, field.name))
-                for field in msgspec.structs.fields(value)
-                if field.encode_name not in UNMASKED_KEYS
-            }
+            fields = msgspec.structs.fields(value)
+            changed = {each.name: self._walk_member(each.encode_name, getattr(value, each.name)) for each in fields}
             return msgspec.structs.replace(value, **changed)
         return type(value)(self._walk(item) for item in value) if isinstance(value, list | tuple) else value
+
+    def _walk_member(self, key: str, value: Any) -> Any:
+        """Redact a member; the values of names and codes are changed only by a known secret."""
+        if key not in UNMASKED_KEYS:
+            return self._walk(value)
+        return Mask("", self.values)._walk(value) if self.values else value

@@ -20,7 +20,7 @@ MARK = "[REDACTED_SECRET]"
         ("abcdef-long abcdef", ["abcdef", "abcdef-long"], f"{MARK} {MARK}"),
         ("true and 8080", ["true", "8080"], "true and 8080"),
         (json.dumps({"k": 'a"b\\cdef'}), ['a"b\\cdef'], json.dumps({"k": MARK})),
-        (json.dumps({"k": "schlüssel"}), ["schlüssel"], json.dumps({"k": MARK})),
+        (json.dumps({"k": 'schlü"ssel'}, ensure_ascii=False), ['schlü"ssel'], json.dumps({"k": MARK})),
         ("BEGIN\nMIIEvQIBADANBgkqhkiG\nEND", ["BEGIN\nMIIEvQIBADANBgkqhkiG\nEND\n"], f"{MARK}\n\n"),
         ("> MIIEvQIBADANBgkqhkiG", ["BEGIN\nMIIEvQIBADANBgkqhkiG\nEND\n"], f"> {MARK}"),
         ("", ["secret-value"], ""),

@@ -1,0 +1,28 @@
+"""Secret values of one session, kept in its folder while it exists so that output can be masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lisa_py.host import files
+from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store.paths import SessionRef
+
+FILE = "masked.json"
+"""Mode 0600; removed with the session folder."""
+
+
+def write(ref: SessionRef, values: Sequence[str]) -> None:
+    """Keep the values; no file for none. Raise LisaError(store_unwritable)."""
+    if values:
+        save(ref.file(FILE), values)
+
+
+def read(ref: SessionRef) -> tuple[str, ...]:
+    """Return the values; none if the session has no secrets."""
+    if not files.exists(ref.file(FILE)):
+        return ()
+    try:
+        return load(ref.file(FILE), tuple[str, ...]) or ()
+    except UnreadableRecord:
+        return ()
