@@ -51,8 +51,8 @@ from lisa_py.core.lifecycle import launch
 from lisa_py.core.lifecycle.kill import KillAllResult, KillResult, kill_all_sessions, kill_session
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.broadcast import FeedBroadcast
-from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.output import pane_text
 from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
@@ -281,7 +281,7 @@ class Session:
         `since` is the `cursor` of the last known frame. Leaving the loop does not affect the session. Raise LisaError,
         among others: invalid_cursor.
         """
-        with SessionFeed(self._ctx, self._ref, since) as feed:
+        with open_feed(self._ctx, self._ref, since) as feed:
             for frame in feed.history():
                 if history:
                     yield frame
@@ -297,7 +297,7 @@ class Session:
 
     def history(self, *, since: str = "") -> tuple[LiveFrame, ...]:
         """Return the recorded frames of all conversations of the session, after a cursor."""
-        with SessionFeed(self._ctx, self._ref, since) as feed:
+        with open_feed(self._ctx, self._ref, since) as feed:
             return tuple(feed.history())
 
     def send(self, text: str, *, enter: bool = True, force: bool = False, replace_draft: bool = False) -> SendResult:

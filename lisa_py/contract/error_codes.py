@@ -68,6 +68,7 @@ MEANINGS: dict[str, str] = {
     "input_not_visible": "another screen or program is in place of the input box; see screen, mode and program",
     "invalid_agent": "the agent is unknown",
     "invalid_agent_args": "--agent-args is not UTF-8 text",
+    "archive_unreadable": "the archive of an ended session is damaged; session forget removes it",
     "invalid_agent_hint": "--agent is not auto or a known agent",
     "invalid_answer": "--answer is not yes, no, always or a number",
     "invalid_command": "--command is not UTF-8 text",

@@ -104,6 +104,7 @@ RecoverMax = Annotated[int, Flag(help="maximum number of recoveries", minimum=1)
 RecoverBudget = Annotated[int | None, Flag(help="maximum number of polls over all rounds", minimum=1)]
 Fields = Annotated[str, Flag(help="packet fields to include, as dotted paths", metavar="CSV")]
 AllHashes = Annotated[bool, Flag(help="cleanup of this session name in other projects, too")]
+NoArchive = Annotated[bool, Flag(help="removal of the conversation, too")]
 Text = Annotated[str, Flag(help="text to type", metavar="TEXT")]
 TextFile = Annotated[str, Flag(help="file with the text to send; `-` is standard input", metavar="PATH")]
 PromptFile = Annotated[str, Flag(help="file with the first prompt; `-` is standard input", metavar="PATH")]

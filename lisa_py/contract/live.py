@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.status import DialogChoice
@@ -148,6 +149,32 @@ class LiveFrame(Struct, frozen=True, kw_only=True):
     timestamp: str
     """Time of the event, RFC 3339."""
     session_id: str
-    """Name of the session."""
+    """Id of the session, accepted wherever its name is."""
     cursor: str
     """Position behind this frame, for `--since`; the same for every reader."""
+
+
+_PAYLOADS = {name: payload for payload, name in FRAME_TYPES.items()}
+
+
+class _EncodedFrame(Struct, frozen=True, kw_only=True):
+    type: str
+    payload: msgspec.Raw
+    timestamp: str
+    session_id: str
+    cursor: str
+
+
+def decode_frame(line: bytes) -> LiveFrame | None:
+    """Return a frame from its JSON; None for a type that this version does not know. Raise msgspec.DecodeError."""
+    found = msgspec.json.decode(line, type=_EncodedFrame)
+    kind = _PAYLOADS.get(found.type)
+    if kind is None:
+        return None
+    return LiveFrame(
+        type=found.type,
+        payload=msgspec.json.decode(found.payload, type=kind),  # type: ignore[arg-type]
+        timestamp=found.timestamp,
+        session_id=found.session_id,
+        cursor=found.cursor,
+    )

@@ -15,7 +15,7 @@ from lisa_py.host.env import Settings
 from lisa_py.host.files import StagedFile
 from lisa_py.host.pane import Pane
 from lisa_py.host.tmux import Tmux
-from lisa_py.store import live_records, paths, session_records
+from lisa_py.store import archives, live_records, paths, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project, SessionRef
 from lisa_py.terminal.table import Screen
@@ -131,6 +131,26 @@ class Context:
             paths.check_name(name)
             return SessionRef(self.project(root), name)
         return session_records.find_session(name, "", self.cwd, self.settings)
+
+    def record_ref(self, name: str, root: str = "") -> SessionRef:
+        """Return the session of a name or id as `ref` does, else its archive: of a name the newest.
+
+        Raise LisaError(session_not_found) for an id without both.
+        """
+        project = self.project(root) if root else None
+        if paths.SESSION_ID.match(name):
+            found = live_records.find_by_id(name, self.settings, [project.hash] if project else None)
+            found = found or archives.find_archive(self.settings, name, project.root if project else "")
+            if found is None:
+                raise session_not_found(name, project.root if project else "")
+            return found
+        ref = self.ref(name, root)
+        if files.exists(ref.meta):
+            return ref
+        archive = archives.find_newest(self.settings, name, ref.project)
+        if archive is None and not root:
+            archive = archives.find_newest(self.settings, name)
+        return archive or ref
 
     def _find_id(self, identity: str, root: str) -> SessionRef:
         project = self.project(root) if root else None

@@ -134,6 +134,18 @@ def append(path: str, line: bytes) -> None:
         raise unwritable_error(path, problem) from problem
 
 
+def append_bytes(path: str, data: bytes) -> None:
+    """Append to a file; create it with mode 0600. Raise LisaError(store_unwritable)."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+        try:
+            _write_all(handle, data)
+        finally:
+            os.close(handle)
+    except OSError as problem:
+        raise unwritable_error(path, problem) from problem
+
+
 def _has_unfinished_line(handle: int) -> bool:
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode) or not found.st_size:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.host import files
+from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.env import Settings
 from lisa_py.store import paths, session_records
 from lisa_py.store.json_records import UnreadableRecord, load, save
@@ -19,6 +20,22 @@ from lisa_py.store.record import StoreRecord
 
 FILE = "record.json"
 _NAMESPACE = bytes.fromhex("5d0f8a1c7f0b4c3e9a52c6b1e4d7a380")
+
+
+class RecordedUsage(Struct, kw_only=True, omit_defaults=True):
+    """Sums of a session's transcripts."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    """Part of the input read from or written to a cache."""
+    calls: int = 0
+    """Number of model calls."""
+    num_turns: int = 0
+    model: str = ""
+    """Model of the newest answer."""
+    last_activity_at: float = 0.0
+    """Unix time of the newest record; 0 if unknown."""
 
 
 class SessionRecord(Struct, kw_only=True, omit_defaults=True):
@@ -51,6 +68,8 @@ class SessionRecord(Struct, kw_only=True, omit_defaults=True):
     end_detail: str = ""
     """Finer cause of the end."""
     exit_code: int | None = None
+    usage: RecordedUsage | None = None
+    """Sums at the end of the session; None while it lives."""
     warnings: tuple[str, ...] = ()
 
 
@@ -150,6 +169,12 @@ def change_record(ref: SessionRef, settings: Settings, change: Callable[[Session
             change(record)
             write_record(ref, record)
     return record
+
+
+def read_start_time(ref: SessionRef) -> str:
+    """Return the time at which the supervisor started the agent; empty if it has not."""
+    at = files.modified_at(ref.start)
+    return format_rfc3339(at) if at else ""
 
 
 def _check(project: Project, settings: Settings) -> Iterator[str]:

@@ -17,6 +17,10 @@ SESSION_ID = re.compile(r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f
 """The id of a session's record, accepted wherever its name is."""
 
 
+ARCHIVES = "archive"
+"""Folder of a project with the archives of its killed sessions."""
+
+
 class Project(Struct, frozen=True):
     """One project root on this machine, with derived values."""
 
@@ -35,9 +39,13 @@ class SessionRef(Struct, frozen=True):
 
     project: Project
     session: str
+    archive: str = ""
+    """Id of an archived session; its folder is that of the archive, which is only read."""
 
     @property
     def folder(self) -> str:
+        if self.archive:
+            return os.path.join(self.project.folder, ARCHIVES, self.archive)
         return os.path.join(self.project.folder, "sessions", self.session)
 
     def file(self, name: str) -> str:

@@ -46,7 +46,7 @@ class AttachResult(Answer):
 
 
 def run(args: Args, ctx: Context) -> AttachResult:
-    ref = ctx.ref(args.session, args.project_root)
+    ref = ctx.record_ref(args.session, args.project_root)
     is_json = args.raw or ctx.output_format != "text"
     view = FrameView(ctx, verbose=args.verbose)
 
@@ -85,7 +85,7 @@ COMMAND = Command(
     newline=False,
     live=True,
     events=LiveFrame,
-    errors=("invalid_cursor", "session_not_found"),
+    errors=("archive_unreadable", "invalid_cursor", "session_not_found"),
     exits={0: "the session has ended, or Ctrl-C", 1: "refused or failed; see the message or errorCode"},
     example="lisa session attach --session lisa-demo-1\nlisa session attach --session lisa-demo-1 --raw --since CURSOR",
     notes="""\

@@ -10,7 +10,7 @@ from lisa_py.contract.flags import AllFrames, BeforeFrame, FrameLimit, ProjectRo
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live import attach as live_attach
-from lisa_py.core.live.feed import SessionFeed
+from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.frame_view import FrameView
 
 
@@ -41,12 +41,12 @@ class HistoryResult(Answer):
 
 
 def run(args: Args, ctx: Context) -> HistoryResult:
-    ref = ctx.ref(args.session, args.project_root)
+    ref = ctx.record_ref(args.session, args.project_root)
     is_text = ctx.output_format == "text" and not args.raw
     view = FrameView(ctx, verbose=args.verbose)
     cursor = args.since
     listed: list[LiveFrame] = []
-    with SessionFeed(ctx, ref, args.since) as feed:
+    with open_feed(ctx, ref, args.since) as feed:
         for frame in live_attach.read_history(
             feed,
             lambda frame: not is_text or view.is_shown(frame),
@@ -80,7 +80,7 @@ COMMAND = Command(
     newline=False,
     live=True,
     events=LiveFrame,
-    errors=("invalid_cursor", "session_not_found"),
+    errors=("archive_unreadable", "invalid_cursor", "session_not_found"),
     example="lisa session history --session lisa-demo-1 --limit 20\n"
     "lisa session history --session lisa-demo-1 --since CURSOR --json",
     notes="""\

@@ -6,23 +6,31 @@ from msgspec import Struct
 
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import session_not_found
-from lisa_py.contract.flags import AllHashes, ProjectRoot, Session
+from lisa_py.contract.flags import AllHashes, NoArchive, ProjectRoot, Session
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import kill
-from lisa_py.core.lifecycle.kill import KillResult
+from lisa_py.core.lifecycle.kill import EndRequest, KillResult
 
 
 class Args(Struct, kw_only=True):
     session: Session
     project_root: ProjectRoot = ""
     cleanup_all_hashes: AllHashes = False
+    no_archive: NoArchive = False
 
 
 def run(args: Args, ctx: Context) -> KillResult:
     ref = ctx.ref(args.session, args.project_root)
-    result = kill.kill_session(ctx, ref, all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes)
+    result = kill.kill_session(
+        ctx,
+        ref,
+        all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
+        request=EndRequest(archive=not args.no_archive),
+    )
     for problem in result.errors or ():
         ctx.warn(f"kill: {problem}")
+    for problem in result.archive_errors or ():
+        ctx.warn(f"kill: no archive was kept of {problem}")
     if not result.found and not result.errors and ctx.output_format == "text":
         raise session_not_found(ref.session, ref.project.root)
     return result
@@ -46,5 +54,8 @@ COMMAND = Command(
     notes="""\
 Sessions it has spawned are ended first, also those in other projects; each is asked (TERM) and forced (KILL) three
 seconds later, with all processes that belong to its run or to the kernel session of its pane. `left` has those that
-still run: they cannot be ended, or may be strangers. When tmux does not answer, nothing is touched.""",
+still run: they cannot be ended, or may be strangers. When tmux does not answer, nothing is touched.
+An archive of the record and the conversation is kept as long as events (LISA_EVENT_RETENTION_DAYS): session history
+and session get work with the name until a new session has it, and with the id (`archive`) after that; session forget
+removes it.""",
 )

@@ -7,16 +7,17 @@ from typing import Annotated
 from msgspec import Struct
 
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import AllHashes, ProjectRoot
+from lisa_py.contract.flags import AllHashes, NoArchive, ProjectRoot
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import kill
-from lisa_py.core.lifecycle.kill import KillAllResult
+from lisa_py.core.lifecycle.kill import EndRequest, KillAllResult
 
 
 class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     project_only: Annotated[bool, Flag(help="only sessions with metadata in this project")] = False
     cleanup_all_hashes: AllHashes = False
+    no_archive: NoArchive = False
 
 
 def run(args: Args, ctx: Context) -> KillAllResult:
@@ -26,9 +27,12 @@ def run(args: Args, ctx: Context) -> KillAllResult:
         project,
         project_only=args.project_only,
         all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
+        request=EndRequest(archive=not args.no_archive),
     )
     for problem in result.errors or ():
         ctx.warn(f"kill-all: {problem}")
+    for problem in result.archive_errors or ():
+        ctx.warn(f"kill-all: no archive was kept of {problem}")
     return result
 
 

@@ -1,10 +1,11 @@
-"""Kill sessions: children first, TERM then KILL, and remove everything but their events."""
+"""Kill sessions: children first, TERM then KILL; their events and archives remain."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
@@ -13,6 +14,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import terminate
+from lisa_py.core.lifecycle.departure import Departure, begin_departure
 from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
 from lisa_py.host.tmux import Pane
 from lisa_py.store import events, pruning, session_folder, session_index, session_records
@@ -37,6 +39,10 @@ class KillResult(Answer):
     """Child sessions that were killed first."""
     left: tuple[LeftProcess, ...] | UnsetType = UNSET
     """Processes that still run and may belong to a session."""
+    archive: str | UnsetType = UNSET
+    """Id of the archive: `session history` and `session get` work with it, and with the name."""
+    archive_errors: tuple[str, ...] | UnsetType = UNSET
+    """Reasons why no archive was kept, by session."""
     errors: tuple[str, ...] | UnsetType | None = UNSET
     error_code: str | UnsetType = UNSET
 
@@ -53,11 +59,13 @@ class KillAllResult(Answer):
     """Ended sessions."""
     left: tuple[LeftProcess, ...] | UnsetType = UNSET
     """Processes that still run and may belong to a session."""
+    archive_errors: tuple[str, ...] | UnsetType = UNSET
+    """Reasons why no archive was kept, by session."""
     errors: tuple[str, ...] | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 
 
-class _SessionEnd(Struct, frozen=True, kw_only=True):
+class _KillOutcome(Struct, frozen=True, kw_only=True):
     """End of one session."""
 
     ref: SessionRef
@@ -65,20 +73,43 @@ class _SessionEnd(Struct, frozen=True, kw_only=True):
     processes: int = 0
     left: tuple[LeftProcess, ...] = ()
     error: str = ""
+    archive: str = ""
+    archive_error: str = ""
 
 
-def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> KillResult:
-    """End the session with its child sessions, and remove their records except events.
+class EndRequest(Struct, frozen=True, kw_only=True):
+    """The reason to end a session, and what is kept of it."""
+
+    reason: str = "user_requested"
+    """End reason of the session's record, if it still lives."""
+    detail: str = ""
+    archive: bool = True
+    """Keep an archive of the record and the conversation."""
+
+
+_BY_USER = EndRequest()
+
+
+def end_session(ctx: Context, ref: SessionRef, reason: str, detail: str = "") -> KillResult:
+    """End the session with a reason of its record, and keep its archive. Raise TmuxUnavailable."""
+    return kill_session(ctx, ref, request=EndRequest(reason=reason, detail=detail))
+
+
+def kill_session(
+    ctx: Context, ref: SessionRef, *, all_hashes: bool = False, request: EndRequest = _BY_USER
+) -> KillResult:
+    """End the session with its child sessions, archive them, and remove their other records except events.
 
     Raise TmuxUnavailable if tmux cannot be queried; then nothing was changed.
     """
     ctx.find_reachable_pane(ref)
     related = list_descendants(ctx, ref, all_hashes=all_hashes)
     servers = [ctx.server(each) for each in (ref, *related)]
-    outcomes = _kill_together(ctx, related, "kill_descendant")
-    target = _kill_together(ctx, [ref], "kill")[0]
+    below = msgspec.structs.replace(request, detail=f"its parent {ref.session} was ended")
+    outcomes = _kill_together(ctx, related, "kill_descendant", below)
+    target = _kill_together(ctx, [ref], "kill", request)[0]
     late = [known for known in list_descendants(ctx, ref, all_hashes=all_hashes) if known not in related]
-    outcomes += _kill_together(ctx, late, "kill_descendant")  # spawned during the kill of their parent
+    outcomes += _kill_together(ctx, late, "kill_descendant", below)  # spawned during the kill of their parent
     if all_hashes:
         terminate.clean_other_projects(ctx, ref)
     for server in {server.socket: server for server in servers}.values():
@@ -87,7 +118,7 @@ def kill_session(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> 
     return _build_result(target, outcomes)
 
 
-def _build_result(target: _SessionEnd, descendants: Sequence[_SessionEnd]) -> KillResult:
+def _build_result(target: _KillOutcome, descendants: Sequence[_KillOutcome]) -> KillResult:
     every = (*descendants, target)
     errors = tuple(each.error for each in every if each.error)
     code = "session_kill_failed" if errors else UNSET if target.found else "session_not_found"
@@ -99,13 +130,24 @@ def _build_result(target: _SessionEnd, descendants: Sequence[_SessionEnd]) -> Ki
         processes=target.processes or UNSET,
         descendants=tuple(each.ref.session for each in descendants) or UNSET,
         left=tuple(process for each in every for process in each.left) or UNSET,
+        archive=target.archive or UNSET,
+        archive_errors=_list_archive_errors(every),
         errors=UNSET if code is UNSET else errors or None,
         error_code=code,
     )
 
 
+def _list_archive_errors(ended: Sequence[_KillOutcome]) -> tuple[str, ...] | UnsetType:
+    return tuple(f"{each.ref.session}: {each.archive_error}" for each in ended if each.archive_error) or UNSET
+
+
 def kill_all_sessions(
-    ctx: Context, project: Project, *, project_only: bool = False, all_hashes: bool = False
+    ctx: Context,
+    project: Project,
+    *,
+    project_only: bool = False,
+    all_hashes: bool = False,
+    request: EndRequest = _BY_USER,
 ) -> KillAllResult:
     """End every session on the socket of the project; with `project_only` those with metadata of the project.
 
@@ -119,7 +161,7 @@ def kill_all_sessions(
     if project_only:
         own = {meta.session for meta in recorded}
         every = [ref for ref in every if ref.session in own]
-    outcomes = _kill_together(ctx, every, "kill_all")
+    outcomes = _kill_together(ctx, every, "kill_all", request)
     for ref in every if all_hashes else ():
         terminate.clean_other_projects(ctx, ref)
     _warn_on_error(ctx, ctx.tmux(project).stop_if_unused)
@@ -133,6 +175,7 @@ def kill_all_sessions(
         project_root=project.root,
         sessions=tuple(each.ref.session for each in outcomes if not each.error),
         left=tuple(process for each in outcomes for process in each.left) or UNSET,
+        archive_errors=_list_archive_errors(outcomes),
         errors=errors or UNSET,
         error_code="session_kill_all_failed" if errors else UNSET,
     )
@@ -177,26 +220,28 @@ class _KillTarget(Struct, frozen=True, kw_only=True):
     ref: SessionRef
     pane: Pane | None
     run: SessionRun
+    departure: Departure | None
 
 
-def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str) -> list[_SessionEnd]:
+def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str, request: EndRequest) -> list[_KillOutcome]:
     """End sessions together, with one common grace period; the results are in the given order."""
-    outcomes: dict[SessionRef, _SessionEnd] = {}
+    outcomes: dict[SessionRef, _KillOutcome] = {}
     with contextlib.ExitStack() as locks:
         subjects: list[_KillTarget] = []
         for ref in sorted(refs, key=lambda ref: ref.folder):  # every holder of several locks takes them in order
             try:
                 if not _exists(ctx, ref):
-                    outcomes[ref] = _SessionEnd(ref=ref)
+                    outcomes[ref] = _KillOutcome(ref=ref)
                     continue
                 locks.enter_context(
                     session_records.session_lock(ref, ctx.settings, "name", timeout_ms=LOCK_SECONDS * 1000)
                 )
                 pane = ctx.find_reachable_pane(ref)
             except LisaError as problem:
-                outcomes[ref] = _SessionEnd(ref=ref, found=True, error=f"{ref.session}: {problem.message}")
+                outcomes[ref] = _KillOutcome(ref=ref, found=True, error=f"{ref.session}: {problem.message}")
                 continue
-            subjects.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane)))
+            departure = begin_departure(ctx, ref, pane, request.reason, request.detail, keep=request.archive)
+            subjects.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane), departure=departure))
         ended = terminate.end_processes(ctx, [subject.run for subject in subjects])
         for subject in subjects:
             outcomes[subject.ref] = _finish_kill(ctx, subject, ended, reason)
@@ -209,11 +254,13 @@ def _exists(ctx: Context, ref: SessionRef) -> bool:
     return recorded or ctx.find_reachable_pane(ref) is not None
 
 
-def _finish_kill(ctx: Context, subject: _KillTarget, ended: terminate.TerminationReport, reason: str) -> _SessionEnd:
+def _finish_kill(ctx: Context, subject: _KillTarget, ended: terminate.TerminationReport, reason: str) -> _KillOutcome:
     ref = subject.ref
     count = ended.count(subject.run)
     found = subject.pane is not None or count > 0
-    error = ended.error(subject.run)
+    error, departure = ended.error(subject.run), subject.departure
+    if departure is not None and not error:
+        departure.finish(subject.pane)
     if not error:
         try:
             _remove_from_tmux(ctx, subject)
@@ -237,11 +284,13 @@ def _finish_kill(ctx: Context, subject: _KillTarget, ended: terminate.Terminatio
     )
     if not error:
         session_folder.remove_locks(ref)
-    return _SessionEnd(
+    return _KillOutcome(
         ref=ref,
         found=found,
         processes=count,
         left=ended.left(subject.run),
+        archive=departure.archive if departure is not None else "",
+        archive_error=departure.problem if departure is not None else "",
         error=f"{ref.session}: {error}" if error else "",
     )
 

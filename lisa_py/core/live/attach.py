@@ -10,6 +10,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import CancellationError
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
+from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.store.paths import SessionRef
 
@@ -82,7 +83,7 @@ def attach(
     their number, `on_live` before the first live one.
     """
     count, cursor, ended = 0, since, False
-    with SessionFeed(ctx, ref, since) as feed:
+    with open_feed(ctx, ref, since) as feed:
         on_open()
         try:
             recorded = list(read_history(feed, keep, since=since, limit=limit if history else 1))

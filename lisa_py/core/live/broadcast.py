@@ -14,8 +14,8 @@ from msgspec import Struct, structs
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.live import DialogPayload, LiveFrame, StatusPayload, SystemPayload
 from lisa_py.core.context import Context
+from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.attach import HISTORY_BYTES
-from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.live.position import LivePosition, parse_cursor
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.store.paths import SessionRef
@@ -107,7 +107,7 @@ class FeedBroadcast:
         self._present: dict[str, LiveFrame] = {}
         """The newest status and the open dialog, by key."""
         self._end_reason = ""
-        self._feed = SessionFeed(self._ctx, ref)
+        self._feed = open_feed(self._ctx, ref)
         for _ in self._feed.history(newest_bytes=PLACE_BYTES):
             pass
         self._position = self._feed.position
@@ -152,7 +152,7 @@ class FeedBroadcast:
     ) -> Iterator[PublishedFrame]:
         """Yield the frames up to the place where the live ones begin, then the present status and dialog."""
         if history:
-            with contextlib.suppress(CancellationError), SessionFeed(self._ctx, self._ref, since) as feed:
+            with contextlib.suppress(CancellationError), open_feed(self._ctx, self._ref, since) as feed:
                 for frame in feed.history(newest_bytes=0 if since else HISTORY_BYTES, until=joined.encode()):
                     yield _publish(frame)
         for frame in present:

@@ -22,6 +22,7 @@ from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.core.status.transcript import TranscriptReader
 from lisa_py.store import masked_values
+from lisa_py.store.live_records import make_id
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import read_meta
 from lisa_py.terminal import layout
@@ -48,8 +49,10 @@ class SessionFeed:
 
     def __init__(self, ctx: Context, ref: SessionRef, since: str = "") -> None:
         """Raise LisaError: session_not_found, invalid_cursor."""
-        if read_meta(ref) is None:
+        meta = read_meta(ref)
+        if meta is None:
             raise session_not_found(ref.session, ref.project.root)
+        self._id = make_id(ref.project, meta.run_id)
         self._ctx = ctx
         self._ref = ref
         self._start = parse_cursor(since) if since else None
@@ -281,4 +284,4 @@ class SessionFeed:
 
     def _build(self, payload: Payload, at: float = 0.0) -> LiveFrame:
         shown = self._mask.mask_record(payload)
-        return translation.build_frame(shown, at or self._ctx.clock.now(), self._ref.session, self._position.encode())
+        return translation.build_frame(shown, at or self._ctx.clock.now(), self._id, self._position.encode())

@@ -14,6 +14,7 @@ def test_a_running_session_is_gone_afterwards(machine: LisaHost, fleet: Fleet) -
     answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json")
     assert answer.code == 0
     assert answer.json == {
+        "archive": answer.json["archive"],
         "found": True,
         "ok": True,
         "processes": answer.json["processes"],

@@ -1,0 +1,62 @@
+"""Find out how a session ended by itself."""
+
+from __future__ import annotations
+
+from signal import SIGHUP
+
+from msgspec import Struct
+
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core import session_panes
+from lisa_py.core.context import Context
+from lisa_py.host import files
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.host.pane import Pane
+from lisa_py.store import session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import SessionRef
+
+SERVER_GONE = "the tmux server has ended"
+START_SECONDS = 60
+"""Seconds for a session to start."""
+
+
+class SessionEnd(Struct, frozen=True, kw_only=True):
+    """The end of a session."""
+
+    reason: str
+    detail: str = ""
+    at: float = 0.0
+    """Unix time; 0 if unknown."""
+    exit_code: int | None = None
+
+    @property
+    def time(self) -> str:
+        return format_rfc3339(self.at) if self.at else ""
+
+
+def find_ending(ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | None) -> SessionEnd | None:
+    """Return the end that the session had by itself; None while it lives or starts."""
+    try:
+        end = session_records.read_end(ref)
+    except UnreadableRecord:
+        end = None
+    is_lost = pane is None and session_panes.has_living_server(meta) is False
+    if end is not None and end.run_id == meta.run_id:
+        if is_lost and end.signal == SIGHUP:  # the end of its terminal ended it
+            return SessionEnd(reason="heartbeat_stale", detail=SERVER_GONE, at=end.at, exit_code=end.code)
+        detail = f"signal {end.signal}" if end.signal else ""
+        return SessionEnd(reason="failed" if end.code else "completed", detail=detail, at=end.at, exit_code=end.code)
+    if pane is not None and not pane.dead:
+        return None
+    if session_panes.find_living_process(ref, meta) is not None:
+        return None
+    seen = files.modified_at(ref.heartbeat)
+    if pane is not None:
+        return SessionEnd(reason="failed", detail="the supervisor was killed", at=seen)
+    if not files.exists(ref.start):
+        is_late = ctx.clock.now() - meta.created_unix > START_SECONDS
+        return SessionEnd(reason="startup_timeout", at=meta.created_unix + START_SECONDS) if is_late else None
+    if is_lost:
+        return SessionEnd(reason="heartbeat_stale", detail=SERVER_GONE, at=seen)
+    return SessionEnd(reason="job_completed", detail="the pane has vanished", at=seen)

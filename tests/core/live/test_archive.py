@@ -1,0 +1,191 @@
+"""The archive of a killed session: the same frames and cursors as in its lifetime."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lisa_py.contract.live import LiveFrame
+from lisa_py.core.lifecycle import kill
+from lisa_py.core.lifecycle.kill import EndRequest
+from lisa_py.core.live import attach as live_attach
+from lisa_py.core.live.archive import open_feed
+from lisa_py.core.live.feed import SessionFeed
+from lisa_py.store import archives, live_records, session_folder
+from lisa_py.store.live_records import SessionRecord
+from lisa_py.store.paths import SessionRef
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
+
+
+def read_history(stage: SessionHarness, ref: SessionRef, since: str = "") -> list[LiveFrame]:
+    with open_feed(stage.ctx, ref, since) as feed:
+        frames = list(feed.history())
+        assert not feed.reset, feed.reset
+        return frames
+
+
+def read_archive(stage: SessionHarness) -> tuple[SessionRef, SessionRecord]:
+    found = list(archives.list_archives(stage.ref.project))
+    assert len(found) == 1, found
+    return found[0]
+
+
+def talk(stage: SessionHarness) -> list[LiveFrame]:
+    """Hold two conversations and return their frames."""
+    stage.spawn().send("[say one] [run true] [say two]")
+    stage.wait_for_text("● two")
+    stage.send("/clear")
+    stage.send("[say three]")
+    stage.wait_for_text("● three")
+    stage.wait_for_state("idle")
+    return read_history(stage, stage.ref)
+
+
+def test_cursors_of_its_lifetime_are_valid(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "BLOCK_BYTES", 300)
+    whole = talk(stage)
+    killed = kill.kill_session(stage.ctx, stage.ref)
+    ref, record = read_archive(stage)
+    assert killed.archive == record.id == ref.archive == whole[0].session_id
+    assert len(archives.read_index(ref).blocks) > 2 and len(archives.read_index(ref).sources) == 2
+    assert read_history(stage, ref) == read_history(stage, ref, "start") == whole
+    for count, frame in enumerate(whole, 1):
+        assert read_history(stage, ref, frame.cursor) == whole[count:], frame
+
+
+def test_history_of_an_archive_is_read_in_pages(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "BLOCK_BYTES", 300)
+    whole = talk(stage)
+    kill.kill_session(stage.ctx, stage.ref)
+    ref, _ = read_archive(stage)
+    with open_feed(stage.ctx, ref) as feed:
+        newest = list(feed.history(newest_bytes=400))
+        assert whole[-len(newest) :] == newest and feed.omitted_bytes > 0
+        older = list(feed.history(newest_bytes=1 << 20, before=newest[0].cursor))
+        assert older + newest == whole and not feed.omitted_bytes
+        until = list(feed.history(newest_bytes=1 << 20, until=newest[0].cursor))
+        assert until == whole[: len(older) + 1]
+    with open_feed(stage.ctx, ref) as feed:
+        assert list(live_attach.read_history(feed, lambda frame: True, limit=3)) == whole[-3:]
+
+
+def test_attach_to_an_archive_ends_with_its_end(stage: SessionHarness) -> None:
+    whole = talk(stage)
+    kill.kill_session(stage.ctx, stage.ref)
+    frames: list[LiveFrame] = []
+    summary = live_attach.attach(stage.ctx, read_archive(stage)[0], frames.append)
+    assert frames[:-1] == whole and frames[-1].type == "session_end" and summary.ended
+
+
+def test_record_of_a_killed_session_has_its_end_and_sums(stage: SessionHarness) -> None:
+    talk(stage)
+    kill.end_session(stage.ctx, stage.ref, "max_duration_exceeded", "ttl_seconds 60")
+    _, record = read_archive(stage)
+    assert (record.end_reason, record.end_detail) == ("max_duration_exceeded", "ttl_seconds 60")
+    assert record.usage is not None and record.usage.num_turns == 2
+    assert record.created_at <= record.started_at <= record.ended_at
+
+
+@pytest.mark.parametrize("code, reason", [(0, "completed"), (3, "failed")])
+def test_kill_keeps_the_end_that_a_session_had(stage: SessionHarness, code: int, reason: str) -> None:
+    stage.run(f"sh -c 'echo printed; exit {code}'")
+    stage.wait_until_dead()
+    kill.kill_session(stage.ctx, stage.ref)
+    ref, record = read_archive(stage)
+    assert (record.end_reason, record.exit_code) == (reason, code)
+    frames = read_history(stage, ref)
+    assert [frame.payload.content for frame in frames if frame.type == "assistant"] == ["printed"]  # type: ignore[union-attr]
+
+
+def test_output_of_a_command_is_archived(stage: SessionHarness) -> None:
+    stage.run("sh -c 'echo one; exec sleep 600'")
+    stage.wait_for_text("one")
+    before = read_history(stage, stage.ref)
+    kill.kill_session(stage.ctx, stage.ref)
+    ref, record = read_archive(stage)
+    first, *rest = read_history(stage, ref)
+    assert len(before) == 1 and (first.cursor, first.payload) == (before[0].cursor, before[0].payload)
+    assert all("one" not in str(frame.payload) for frame in rest)
+    assert read_history(stage, ref, first.cursor) == rest
+    assert record.end_reason == "user_requested"
+
+
+def test_a_new_session_of_the_name_has_its_own_record(stage: SessionHarness) -> None:
+    stage.run("sh -c 'echo first'")
+    stage.wait_until_dead()
+    former = live_records.read_record(stage.ref)
+    assert stage.lisa("spawn", "--command", "sleep 600", "--replace").code == 0
+    current = live_records.read_record(stage.ref)
+    assert former is not None and current is not None and former.id != current.id
+    assert stage.ctx.record_ref(stage.name, str(stage.machine.project)) == stage.ref
+    assert stage.ctx.record_ref(former.id).archive == former.id
+    assert stage.ctx.record_ref(current.id) == stage.ref
+
+
+def test_spawn_archives_a_session_whose_server_has_ended(stage: SessionHarness) -> None:
+    stage.run("sh -c 'echo first; exec sleep 600'")
+    former = live_records.read_record(stage.ref)
+    stage.ctx.tmux(stage.ref.project).kill_server()
+    assert stage.lisa("spawn", "--command", "sleep 600").code == 0
+    _, record = read_archive(stage)
+    assert former is not None and (record.id, record.end_reason) == (former.id, "heartbeat_stale")
+
+
+def test_nothing_is_kept_without_an_archive(stage: SessionHarness) -> None:
+    talk(stage)
+    kill.kill_session(stage.ctx, stage.ref, request=EndRequest(archive=False))
+    assert list(archives.list_archives(stage.ref.project)) == []
+
+
+def test_kill_succeeds_where_no_archive_can_be_written(stage: SessionHarness) -> None:
+    stage.run("sleep 600")
+    Path(stage.ref.project.folder, "archive").write_text("in the way")
+    killed = stage.lisa("kill")
+    assert killed.code == 0 and killed.json["ok"] and "archive" not in killed.json
+    assert killed.json["archiveErrors"][0].startswith(f"{stage.name}: ")
+    assert "no archive was kept" in killed.err
+    assert not session_folder.has_more_than_events(stage.ref)
+
+
+def test_kill_after_a_killed_kill_loses_and_doubles_nothing(stage: SessionHarness) -> None:
+    whole = talk(stage)
+    record = live_records.read_record(stage.ref)
+    assert record is not None
+    partial = Path(stage.ref.project.folder, "archive", f".{record.id}.partial")
+    partial.mkdir(parents=True)
+    (partial / archives.FRAMES).write_bytes(b"half of a block")
+    saved = {path.name: path.read_bytes() for path in Path(stage.ref.folder).iterdir() if path.is_file()}
+    kill.kill_session(stage.ctx, stage.ref)
+    ref, record = read_archive(stage)
+    assert not partial.exists() and read_history(stage, ref) == whole
+    os.makedirs(stage.ref.folder, exist_ok=True)  # as if the kill had ended before it removed the folder
+    for name, content in saved.items():
+        Path(stage.ref.folder, name).write_bytes(content)
+    again = kill.kill_session(stage.ctx, stage.ref)
+    assert again.archive == record.id and not session_folder.has_more_than_events(stage.ref)
+    assert read_archive(stage) == (ref, record) and read_history(stage, ref) == whole
+
+
+def test_a_cursor_of_another_conversation_restarts(stage: SessionHarness) -> None:
+    whole = talk(stage)
+    kill.kill_session(stage.ctx, stage.ref)
+    ref, _ = read_archive(stage)
+    for cursor, reason in (("t.00000000.5.0", "transcript_gone"), ("p.7", "other_source")):
+        with open_feed(stage.ctx, ref, cursor) as feed:
+            assert list(feed.history()) == whole and feed.reset == reason
+
+
+def test_frames_name_the_session_by_its_id(stage: SessionHarness) -> None:
+    stage.spawn("[say hello]")
+    stage.wait_for_text("● hello")
+    record = live_records.read_record(stage.ref)
+    with SessionFeed(stage.ctx, stage.ref) as feed:
+        assert record is not None and {frame.session_id for frame in feed.history()} == {record.id}
