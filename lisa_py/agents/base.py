@@ -332,6 +332,18 @@ class Agent:
         """Return the frames of one transcript line; none for unknown and broken lines. `offset` is just after it."""
         return []
 
+    def helper_transcripts(self, transcript: str) -> tuple[str, ...]:
+        """Return the transcripts of the subagents of a conversation that keep their own."""
+        return ()
+
+    def parse_helper_frames(self, line: bytes, offset: int) -> list[Frame]:
+        """Return the frames of one line of a subagent's transcript."""
+        return self.parse_frames(line, offset)
+
+    def read_own_cost(self, folder: str) -> float | None:
+        """Return the dollars that the agent itself reports in the session folder; None if it does not."""
+        return None
+
     def is_noise(self, line: str) -> bool:
         """Return True if a pane line belongs to the start-up output of the agent."""
         return False

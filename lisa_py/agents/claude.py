@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from lisa_py.agents.base import (
 )
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
+from lisa_py.host import files
 from lisa_py.host.processes import Process
 from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
@@ -131,6 +133,15 @@ class Claude(base.Agent):
         from lisa_py.agents._claude import transcript  # noqa: PLC0415 - not every read has a transcript
 
         return transcript.parse_frames(line, offset)
+
+    def helper_transcripts(self, transcript: str) -> tuple[str, ...]:
+        folder = os.path.join(transcript.removesuffix(".jsonl"), "subagents")
+        return tuple(os.path.join(folder, name) for name in sorted(files.list_names(folder)) if name.endswith(".jsonl"))
+
+    def parse_helper_frames(self, line: bytes, offset: int) -> list[Frame]:
+        from lisa_py.agents._claude import transcript  # noqa: PLC0415 - as above
+
+        return transcript.parse_helper_frames(line, offset)
 
     def is_noise(self, line: str) -> bool:
         from lisa_py.agents._claude import layout  # noqa: PLC0415 - only pane captures

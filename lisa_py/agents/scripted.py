@@ -288,7 +288,8 @@ def _build_frame(record: dict[str, Any], offset: int) -> Frame:
     usage = None
     if kind == "usage":
         read, written = int(record.get("input_tokens", 0)), int(record.get("output_tokens", 0))
-        usage = Usage(input_tokens=read, output_tokens=written, total_tokens=read + written)
+        model = str(record.get("model", ""))
+        usage = Usage(input_tokens=read, output_tokens=written, total_tokens=read + written, model=model)
     return Frame(
         kind=kind if kind in _KINDS else "system",
         at=float(record.get("at", 0)),

@@ -104,6 +104,7 @@ MEANINGS: dict[str, str] = {
     "invalid_oauth_input": "more than one source of the token was given",
     "invalid_permission_mode": "the permission mode is not acceptEdits, plan or bypassPermissions",
     "invalid_policy_machine_policy": "machinePolicy in the policy file is not strict, warn or off",
+    "invalid_prices": "prices.json in the state folder is not a JSON object of model names and rates",
     "invalid_profile": "--profile is unknown",
     "invalid_prompt": "the prompt is not UTF-8 text",
     "invalid_prompt_file": "--prompt-file cannot be read or is larger than 16 MB",

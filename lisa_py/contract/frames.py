@@ -49,6 +49,10 @@ class Usage(Answer, omit_defaults=True):
     output_tokens: int = 0
     cached_tokens: int = 0
     """Part of the input read from or written to a cache."""
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    """Part of the written ones that is kept for an hour."""
     total_tokens: int = 0
     model: str = ""
 

@@ -9,7 +9,7 @@ from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
 
 EVENTS = "events.jsonl"
-PURPOSES = ("events", "state", "input", "name")
+PURPOSES = ("events", "state", "input", "name", "usage")
 """Locks of a session; each is a file `locks/<session>.<purpose>` of the project."""
 
 

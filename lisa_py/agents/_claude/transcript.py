@@ -80,6 +80,16 @@ def parse_frames(line: bytes, offset: int) -> list[Frame]:
     record = _decode_line(line)
     if record is None or record.is_sidechain is True:
         return []
+    return _build_frames(record, offset)
+
+
+def parse_helper_frames(line: bytes, offset: int) -> list[Frame]:
+    """Return the frames of one line of a subagent's own transcript."""
+    record = _decode_line(line) if line.strip() else None
+    return [] if record is None else _build_frames(record, offset)
+
+
+def _build_frames(record: _Record, offset: int) -> list[Frame]:
     builder = _FrameBuilder(record, offset)
     if record.type == "user":
         builder.add_user()
@@ -296,12 +306,18 @@ def _has_visible_block(blocks: list[Any]) -> bool:
 def parse_usage(usage: dict[str, Any], model: str) -> Usage:
     """Return the usage; input counts everything sent, cached or not."""
     fresh = _number(usage.get("input_tokens"))
-    cached = _number(usage.get("cache_creation_input_tokens")) + _number(usage.get("cache_read_input_tokens"))
+    written, read = (_number(usage.get(f"cache_{way}_input_tokens")) for way in ("creation", "read"))
+    cached = written + read
     answer = _number(usage.get("output_tokens"))
+    by_lifetime = usage.get("cache_creation")
+    hour = by_lifetime.get("ephemeral_1h_input_tokens") if isinstance(by_lifetime, dict) else 0
     return Usage(
         input_tokens=fresh + cached,
         output_tokens=answer,
         cached_tokens=cached,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        cache_write_1h_tokens=min(written, _number(hour)),
         total_tokens=fresh + cached + answer,
         model=model,
     )

@@ -245,10 +245,13 @@ def _text(value: Any) -> str:
 def _usage_frames(payload: _Payload, at: float, offset: int) -> list[Frame]:
     found = payload.usage if isinstance(payload.usage, dict) else {}
     numbers = {key: value for key, value in found.items() if isinstance(value, int)}
+    read, written = numbers.get("cached_input_tokens", 0), numbers.get("cache_write_input_tokens", 0)
     usage = Usage(
         input_tokens=numbers.get("input_tokens", 0),
         output_tokens=numbers.get("output_tokens", 0),
-        cached_tokens=numbers.get("cached_input_tokens", 0) + numbers.get("cache_write_input_tokens", 0),
+        cached_tokens=read + written,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
         total_tokens=numbers.get("total_tokens", 0),
         model=payload.model or "",
     )

@@ -100,15 +100,15 @@ class TranscriptReader:
 
     def read(self, limit: int = READ_LIMIT) -> TranscriptChunk:
         """Return the frames of new whole lines; at most about `limit` bytes are read at once."""
-        reset, start, lines = self._read_lines(limit)
+        reset, start, lines = self.read_lines(limit)
         return TranscriptChunk(tuple(parse_lines(self.agent, lines, start)), self.offset, reset)
 
     def read_records(self, limit: int = READ_LIMIT) -> tuple[bool, list[tuple[int, list[Frame]]]]:
         """Return True if the file was shortened, and the new records, each with its offset and frames."""
-        reset, start, lines = self._read_lines(limit)
+        reset, start, lines = self.read_lines(limit)
         return reset, list(parse_records(self.agent, lines, start))
 
-    def _read_lines(self, limit: int) -> tuple[bool, int, bytes]:
+    def read_lines(self, limit: int) -> tuple[bool, int, bytes]:
         """Return True if the file was shortened, the offset of the new whole lines, and the lines."""
         size = files.size(self.path)
         reset = 0 <= size < self.offset

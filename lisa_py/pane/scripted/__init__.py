@@ -18,6 +18,7 @@ prompt a script; other text is ignored. Without any directive the agent repeats 
     [retry KIND 3 0.2]    report an error of the model service three times, 0.2 s apart, then continue
     [error KIND TEXT]     end the turn with an error: auth, rate_limit, server, overloaded, network, too_long, ...
     [limit TEXT]          end the turn with a usage limit
+    [usage 900 100 MODEL]   report a model call with so many tokens of input and output
     [title TEXT]          set the pane's title
     [hang 60]             stop reading keys and signals of the state file for so long (for ever without a number)
     [deaf 2]              drop input for so long, as an agent may during its start

@@ -5,7 +5,7 @@ from __future__ import annotations
 VERBS = frozenset(
     (
         "think", "wait", "touch", "deaf", "say", "stream", "lines", "run", "ask", "choose", "dialog", "todos", "retry",
-        "error", "limit", "title", "hang", "spin", "ignore", "crash", "exit",
+        "error", "limit", "usage", "title", "hang", "spin", "ignore", "crash", "exit",
     )
 )  # fmt: skip
 

@@ -173,6 +173,11 @@ class ScriptedTurn:
         self._set_state("streaming")
         self._record_reply("\n".join(f"{text or 'line'} {index + 1}" for index in range(int(count))))
 
+    def do_usage(self, rest: str) -> None:
+        read, rest = script.parse_number(rest, 0)
+        written, model = script.parse_number(rest, 0)
+        self._state_files.append_record("usage", input_tokens=int(read), output_tokens=int(written), model=model)
+
     def do_title(self, rest: str) -> None:
         self._interface.set_title(rest)
 
