@@ -105,6 +105,7 @@ MEANINGS: dict[str, str] = {
     "invalid_permission_mode": "the permission mode is not acceptEdits, plan or bypassPermissions",
     "invalid_policy_machine_policy": "machinePolicy in the policy file is not strict, warn or off",
     "invalid_prices": "prices.json in the state folder is not a JSON object of model names and rates",
+    "price_unknown": "a dollar limit for a model without a price",
     "invalid_profile": "--profile is unknown",
     "invalid_prompt": "the prompt is not UTF-8 text",
     "invalid_prompt_file": "--prompt-file cannot be read or is larger than 16 MB",

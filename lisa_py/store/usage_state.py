@@ -1,4 +1,4 @@
-"""What a session has used so far, and how far its transcripts are counted."""
+"""Usage of a session so far, and the counted part of its transcripts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class CountedCall(Struct, kw_only=True):
 
 
 class TranscriptPlace(Struct, kw_only=True, omit_defaults=True):
-    """How far one transcript is counted."""
+    """The counted part of one transcript."""
 
     path: str
     offset: int = 0

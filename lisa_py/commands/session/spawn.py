@@ -152,6 +152,8 @@ COMMAND = Command(
         "spawn_tmux_new_failed",
         "spawn_early_exit",
         "spawn_oauth_selection_failed",
+        "invalid_prices",
+        "price_unknown",
     ),
     example='lisa session spawn --agent claude --mode interactive --prompt "Review this repo" --json',
     notes="The session inherits the environment of the caller. It stays readable after its command has ended, until"
