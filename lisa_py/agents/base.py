@@ -252,6 +252,16 @@ class Agent:
     hidden: bool = False
     """Not offered by doctor (the bundled scripted agent)."""
 
+    # -- definitions ------------------------------------------------------------------------------------------
+
+    def definition_folders(self, project_root: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the folders of the agent's own definitions (`.md`) by scope: project, user."""
+        return {}
+
+    def read_definition(self, header: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings in a header, with `definition` (its name), `description` and `warnings`."""
+        return {}
+
     # -- starting ---------------------------------------------------------------------------------------------
 
     def build_command(self, request: AgentLaunch) -> str:

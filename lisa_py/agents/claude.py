@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lisa_py.agents import base
 from lisa_py.agents._claude import home, reports, session
@@ -75,6 +75,18 @@ class Claude(base.Agent):
 
     def resume_arguments(self, session_id: str) -> str:
         return f"--resume {session_id}"
+
+    # -- definitions ------------------------------------------------------------------------------------------
+
+    def definition_folders(self, project_root: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+        from lisa_py.agents._claude import definitions  # noqa: PLC0415 - few calls start from a definition
+
+        return definitions.list_folders(project_root, environ)
+
+    def read_definition(self, header: Mapping[str, Any]) -> dict[str, Any]:
+        from lisa_py.agents._claude import definitions  # noqa: PLC0415 - few calls start from a definition
+
+        return definitions.read_header(header)
 
     # -- starting ---------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ MODES = ("interactive", "exec")
 POLICIES = ("auto", "force", "off")
 INTENTS = ("auto", "nested", "neutral")
 
+DefinitionName = Annotated[str, Flag(help="name of the definition", metavar="NAME", positional=True)]
 SecretScope = Annotated[
     str, Flag(help="store: of the user or of one project", choices=("user", "project"), code="invalid_scope")
 ]

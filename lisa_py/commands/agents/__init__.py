@@ -1,0 +1,4 @@
+"""List, show and check definitions of sessions.
+
+Tests: tests/commands/agents.
+"""

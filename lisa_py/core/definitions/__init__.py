@@ -1,0 +1,4 @@
+"""Definitions of sessions in files: read, check, find.
+
+Tests: tests/core/definitions.
+"""
