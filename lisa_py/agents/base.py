@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -107,8 +107,12 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     script: str
     """Shell line that is run: the same with identity, hooks and title."""
     env: Mapping[str, str] = {}
+    unset: tuple[str, ...] = ()
+    """Variables of the caller that the agent must not have."""
     files: Mapping[str, str] = {}
     """File name in the session folder -> content."""
+    secret_files: Mapping[str, str] = {}
+    """File name -> content, in a private folder that the supervisor removes once the agent has ended."""
     stdin: str | None = None
     """Text for standard input (exec prompts too long for argv); the supervisor reads it from a file."""
     agent_session_id: str = ""
@@ -119,6 +123,33 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     """For the spawn payload: arguments omitted, prevented or accepted for the user."""
     warnings: tuple[str, ...] = ()
     """For the spawn payload: settings that this agent cannot apply."""
+
+
+SECRETS_FOLDER = "secrets"
+"""Folder in the session folder for `LaunchPlan.secret_files`; its name is also in pane/supervisor.sh."""
+
+
+def secret_path(request: AgentLaunch, name: str) -> str:
+    """Return the path of a file of `LaunchPlan.secret_files`."""
+    return os.path.join(request.folder, SECRETS_FOLDER, name)
+
+
+def describe_unapplied(agent: str, settings: SessionSettings, applied: Collection[str]) -> tuple[str, ...]:
+    """Return a warning for each setting of the agent that is given and not applied."""
+    given = (field for field in AGENT_SETTINGS if getattr(settings, field))
+    return tuple(f"{field} is not applied: {agent} has no such setting" for field in given if field not in applied)
+
+
+AGENT_SETTINGS = (
+    "permission_mode",
+    "allowed_tools",
+    "denied_tools",
+    "plugins",
+    "mcp_servers",
+    "system_prompt",
+    "credentials",
+)
+"""Settings that only the agent itself can apply."""
 
 
 class View(Struct, kw_only=True):
@@ -235,6 +266,8 @@ class Agent:
     """Flag that lifts sandbox and approvals, added by nested detection."""
     full_auto_flag: str = ""
     """Flag of the sandboxed unattended mode, which excludes the bypass."""
+    providers: tuple[str, ...] = ()
+    """Providers of models whose settings choose this agent."""
     oauth_variable: str = ""
     """Environment variable for a pool token; empty: the agent does not use the pool."""
     token_failures: tuple[tuple[str, str], ...] = ()

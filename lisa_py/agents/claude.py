@@ -39,6 +39,7 @@ class Claude(base.Agent):
     title = "Claude"
     binaries = ("claude",)
     install_hint = "npm install -g @anthropic-ai/claude-code"
+    providers = ("anthropic",)
     oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN"
     token_failures = (
         (r"\binvalid_grant: invalid refresh token\b", "invalid_refresh_token"),

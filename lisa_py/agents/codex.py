@@ -35,6 +35,7 @@ class Codex(Agent):
     title = "Codex"
     binaries = ("codex",)
     install_hint = "npm install -g @openai/codex"
+    providers = ("openai",)
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
     exit_inputs = frozenset(("/exit", "/quit"))

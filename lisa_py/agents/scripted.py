@@ -27,6 +27,7 @@ from lisa_py.agents.base import (
     LaunchPlan,
     TurnEdge,
     View,
+    describe_unapplied,
     read_agent_environment,
     require_prompt,
 )
@@ -93,6 +94,7 @@ class ScriptedAgent(Agent):
             hooks="--hook" in extra,
             stdin=request.prompt if by_stdin else None,
             send_prompt=long and not by_stdin,
+            warnings=describe_unapplied("the scripted agent", request.settings, ("permission_mode",)),
         )
 
     def _command_words(self, request: AgentLaunch, prompt: str, extra: Sequence[str] = ()) -> list[str]:

@@ -4,8 +4,9 @@
 #   supervisor.sh <session folder> <run id> <mode> [seconds between heartbeats]
 #
 # In the folder it finds command.sh (the shell line), environment (what to export; read once, then removed) and,
-# where there is one, stdin (fed to the command). It writes start, heartbeat and done.txt. Nothing secret is in its
-# own arguments or environment, and no shell is left behind when the command has ended.
+# where there is one, stdin (fed to the command). It writes start, heartbeat and done.txt, and removes the folder
+# secrets at the end. Nothing secret is in its own arguments or environment, and no shell is left behind when the
+# command has ended.
 
 folder=$1
 run_id=$2
@@ -87,6 +88,7 @@ attend() {
 # finish <code>: record the end and exit
 finish() {
   trap '' TTOU # a command that kept the terminal must not stop the final output
+  rm -rf "$folder/secrets"
   record done.txt "$run_id:$1"
   if [ "$mode" = exec ]; then
     printf '\r\n__LISA_EXEC_DONE__:%s\r\n' "$1"

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from lisa_py.agents._claude import home, settings
+from lisa_py.agents._claude import home, options, settings
 from lisa_py.agents.base import (
     AgentLaunch,
     Facts,
@@ -21,7 +21,6 @@ from lisa_py.agents.base import (
     run_probes,
     split_arguments,
 )
-from lisa_py.contract.errors import LisaError
 from lisa_py.contract.quoting import quote, quote_posix
 from lisa_py.host import files
 from lisa_py.host.run import ProgramCall
@@ -66,22 +65,25 @@ def parse_arguments(agent_args: str) -> UserArguments:
 def build_command(request: AgentLaunch) -> str:
     """Return the command line of the contract."""
     require_prompt(request)
-    if request.model:
-        raise LisaError("invalid_model_configuration", "--model is for codex; give claude's in --agent-args")
     return _join_command(request, _skip_flags(request))
 
 
 def _skip_flags(request: AgentLaunch) -> list[str]:
+    if request.settings.permission_mode:
+        return ["--permission-mode", request.settings.permission_mode]
     skips = request.skip_permissions and not has_flag(request.agent_args, SKIP_PERMISSIONS_FLAG)
     return [SKIP_PERMISSIONS_FLAG] if skips else []
 
 
 def _join_command(request: AgentLaunch, permissions: Sequence[str]) -> str:
     """Return the line for users with these permission flags."""
+    words = [*options.user_words(request), *permissions]
     if request.mode == "exec":
-        parts = ["claude", "-p", quote(request.prompt), *permissions, request.agent_args]
+        parts = ["claude", "-p", quote(request.prompt), *words, request.agent_args]
     else:
-        parts = ["claude", *permissions, request.agent_args, quote(request.prompt) if request.prompt else ""]
+        # a list of tools takes every word up to the next flag
+        end = "--" if request.prompt and (request.settings.allowed_tools or request.settings.denied_tools) else ""
+        parts = ["claude", *words, request.agent_args, end, quote(request.prompt) if request.prompt else ""]
     return " ".join(part for part in parts if part)
 
 
@@ -92,6 +94,7 @@ class _LaunchDraft:
         self.request = request
         self.facts = facts
         self.user_arguments = parse_arguments(request.agent_args)
+        self.options = options.build_options(request, facts)
         self.before: list[str] = []
         self.after: list[str] = []
         self.env: dict[str, str] = {}
@@ -105,7 +108,9 @@ class _LaunchDraft:
 
     @property
     def skips_permissions(self) -> bool:
-        return self.request.skip_permissions or has_flag(self.request.agent_args, SKIP_PERMISSIONS_FLAG)
+        mode = self.request.settings.permission_mode
+        skips = mode == "bypassPermissions" if mode else self.request.skip_permissions
+        return skips or has_flag(self.request.agent_args, SKIP_PERMISSIONS_FLAG)
 
 
 def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
@@ -115,6 +120,8 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
     draft.before += _skip_flags(request)
     _add_permission_mode(draft)
     permissions = tuple(draft.before)
+    draft.before = [*draft.options.words, *draft.before]
+    draft.after += draft.options.hidden
     _choose_session_id(draft)
     _add_settings(draft)
     _use_main_screen(draft)
@@ -124,13 +131,16 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
     return LaunchPlan(
         command=_join_command(request, permissions),
         script=script,
-        env=draft.env,
-        files=draft.files,
+        env={**draft.env, **draft.options.env},
+        unset=tuple(draft.options.unset),
+        files={**draft.files, **draft.options.files},
+        secret_files=draft.options.secret_files,
         stdin=stdin,
         agent_session_id=draft.session_id,
         hooks=draft.hooks,
         send_prompt=send_prompt,
         notes=tuple(draft.notes),
+        warnings=tuple(draft.options.warnings),
     )
 
 
@@ -173,7 +183,7 @@ def _add_permission_mode(draft: _LaunchDraft) -> None:
     if draft.skips_permissions:
         _allow_root(draft)
         return
-    chosen = user.has("--permission-mode", "--permission-prompts", "--restricted")
+    chosen = user.has("--permission-mode", "--permission-prompts", "--restricted") or bool(draft.before)
     if not chosen and draft.supports("--permission-mode"):
         chosen = bool(home.user_permission_mode(request.environ, request.project_root))
         # without it the default of the version applies, which may run tools without approval
@@ -226,7 +236,7 @@ def _add_settings(draft: _LaunchDraft) -> None:
     request, user = draft.request, draft.user_arguments
     if not request.folder or not draft.supports("--settings"):
         return
-    own: dict[str, Any] = {}
+    own: dict[str, Any] = dict(draft.options.settings)
     if draft.skips_permissions and request.mode != "exec":
         own["skipDangerousModePermissionPrompt"] = True
         if not home.read_json_object(home.config_file(request.environ)).get("bypassPermissionsModeAccepted"):
@@ -239,6 +249,9 @@ def _add_settings(draft: _LaunchDraft) -> None:
         if theirs is None:
             draft.hooks = False
             draft.notes.append("hooks left out: the --settings in --agent-args could not be read")
+            if draft.options.settings:
+                kept = ", ".join(draft.options.settings)
+                draft.options.warnings.append(f"{kept} not applied: the --settings in --agent-args could not be read")
             return
         own = settings.merge_settings(theirs, own)
     if own:

@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct
 
 import lisa_py
 from lisa_py import agents
-from lisa_py.agents.base import Agent, AgentLaunch, Facts, LaunchPlan, has_flag
+from lisa_py.agents.base import Agent, AgentLaunch, Facts, LaunchPlan, describe_unapplied, has_flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
 from lisa_py.contract.quoting import quote
@@ -132,10 +132,10 @@ def resolve_launch(
 
     Agent and model of the request win over those of the settings. Raise LisaError with the code of the first error.
     """
-    settings = settings or SessionSettings()
-    agent = agents.get(request.agent or settings.agent or "")
+    settings = complete_settings(settings or SessionSettings(), request.skip_permissions)
+    agent = agents.get(request.agent or choose_agent(settings))
     mode = parse_choice("mode", request.mode, MODES, MODE_ALIASES)
-    model = resolve_model(agent, request.model or settings.model or "", request.agent_args)
+    model = resolve_model(agent, request.model, request.agent_args, settings.model or "")
     policy = parse_choice("nested-policy", request.nested_policy, POLICIES, {})
     intent = parse_choice("nesting-intent", request.nesting_intent, INTENTS, INTENT_ALIASES)
     launch = AgentLaunch(
@@ -143,7 +143,7 @@ def resolve_launch(
         prompt=request.prompt,
         agent_args=request.agent_args.strip(),
         model=model,
-        skip_permissions=request.skip_permissions,
+        skip_permissions=skips_permissions(settings, request.skip_permissions),
         trust=request.trust,
         settings=settings,
         secrets=secrets or {},
@@ -164,6 +164,24 @@ def resolve_launch(
     )
 
 
+def complete_settings(settings: SessionSettings, skip_permissions: bool) -> SessionSettings:
+    """Return the settings with the mode that applies where tools are allowed without one: acceptEdits."""
+    if settings.permission_mode or not settings.allowed_tools or not skip_permissions:
+        return settings
+    return msgspec.structs.replace(settings, permission_mode="acceptEdits")
+
+
+def skips_permissions(settings: SessionSettings, default: bool) -> bool:
+    return settings.permission_mode == "bypassPermissions" if settings.permission_mode else default
+
+
+def choose_agent(settings: SessionSettings) -> str:
+    """Return the agent of the settings: named, or the one for the provider, or the default."""
+    if settings.agent or not settings.provider:
+        return settings.agent or agents.DEFAULT
+    return next((name for name in agents.names() if settings.provider in agents.get(name).providers), agents.DEFAULT)
+
+
 def parse_choice(flag: str, value: str, choices: tuple[str, ...], aliases: Mapping[str, str]) -> str:
     """Return the canonical word. Raise LisaError(invalid_<flag>)."""
     word = value.strip().lower()
@@ -174,20 +192,25 @@ def parse_choice(flag: str, value: str, choices: tuple[str, ...], aliases: Mappi
     return word
 
 
-def resolve_model(agent: Agent, name: str, agent_args: str = "") -> str:
-    """Return the full name of the model. Raise LisaError(invalid_model | invalid_model_configuration)."""
-    model = name.strip()
+def resolve_model(agent: Agent, name: str, agent_args: str = "", preset: str = "") -> str:
+    """Return the full name of the model: `name` of a flag, else `preset` of the settings, which every agent takes.
+
+    Raise LisaError(invalid_model | invalid_model_configuration).
+    """
+    model = name.strip() or preset.strip()
     if not model:
         return ""
     if any(char in model for char in "\r\n\t"):
         raise LisaError("invalid_model", "invalid --model: a model name has no line breaks or tabs")
-    if not agent.takes_model:
+    if not agent.takes_model and name.strip():
         supporting_agents = "|".join(word for word in agents.names() if agents.get(word).takes_model)
         raise LisaError(
             "invalid_model_configuration",
             f"--model goes with --agent {supporting_agents}; for {agent.name} give it in --agent-args",
         )
     if has_flag(agent_args, "--model"):
+        if not name.strip():
+            return ""  # the arguments are the user's own choice
         raise LisaError("invalid_model_configuration", "--model is given twice: as a flag and in --agent-args")
     return agent.model_aliases.get(model.lower(), model)
 
@@ -255,9 +278,9 @@ def prepare_launch(
         hook=hook_path(),
     )
     if resolved.custom:
-        return PreparedLaunch(
-            plan=LaunchPlan(command=resolved.custom, script=resolved.custom), facts=Facts(), launch=launch
-        )
+        warnings = describe_unapplied("--command", launch.settings, ())
+        plan = LaunchPlan(command=resolved.custom, script=resolved.custom, warnings=warnings)
+        return PreparedLaunch(plan=plan, facts=Facts(), launch=launch)
     agent = resolved.agent
     agent.build_command(launch)  # report an impossible command line before any search
     found = read_facts(ctx, agent, environ)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from lisa_py.agents.base import SECRETS_FOLDER
 from lisa_py.contract import session_settings
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
@@ -45,7 +46,8 @@ def write_session_files(
         run_id=spawn_plan.run_id,
         socket=spawn_plan.server.socket,
     )
-    all_variables = {**environ, **plan.env, **routing}
+    kept = {name: value for name, value in environ.items() if name not in plan.unset}
+    all_variables = {**kept, **plan.env, **routing}
     if spawn_plan.start.launch.nested:
         all_variables["PATH"] = _add_launcher(ref, environ.get("PATH", os.defpath))
     masked_values.write(ref, spawn_plan.secret_values)
@@ -55,6 +57,10 @@ def write_session_files(
         files.write(ref.file("stdin"), plan.stdin)
     for name, content in plan.files.items():
         files.write(ref.file(name), content)
+    if plan.secret_files:
+        folder = files.ensure_private_dir(ref.file(SECRETS_FOLDER))
+        for name, content in plan.secret_files.items():
+            files.write(os.path.join(folder, name), content)
     meta = _build_meta(spawn_plan, prepared, token, all_variables, now)
     session_records.write_meta(ref, meta)
     live_records.write_record(ref, _build_record(spawn_plan, prepared, meta))

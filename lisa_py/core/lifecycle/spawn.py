@@ -132,7 +132,7 @@ class _SpawnAttempt:
 
     def _start(self) -> _Start:
         ctx, plan = self._ctx, self._plan
-        if plan.start.agent.oauth_variable and files.exists(oauth_tokens.path(ctx.settings)):
+        if self._uses_pool() and files.exists(oauth_tokens.path(ctx.settings)):
             self._token = oauth_tokens.reserve(ctx.settings, ctx.clock.now(), plan.run_id)
         environ = session_files.build_environment(ctx, plan, self._token)
         prepared = launch.prepare_launch(
@@ -153,6 +153,11 @@ class _SpawnAttempt:
         if spawned.end is None and not plan.start.custom:
             spawned = self._check_place(spawned)
         return self._send_prompt(spawned) if prepared.plan.send_prompt and spawned.end is None else spawned
+
+    def _uses_pool(self) -> bool:
+        """Return True unless the agent takes no token, or the session has a key of its own."""
+        start = self._plan.start
+        return bool(start.agent.oauth_variable) and not start.launch.settings.credentials
 
     def _check_place(self, spawned: _Start) -> _Start:
         """Record where the agent keeps its files if not where the caller's would, and warn of another folder."""

@@ -92,6 +92,8 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     _require_utf8(request.launch)
     launch_request, lane = prompt_defaults.apply_lane(project, request.launch, request.lane, request.given)
     launch_request, objective = prompt_defaults.apply_objective(ctx, project, launch_request, lane)
+    completed = launch.complete_settings(request.settings, request.launch.skip_permissions)
+    request = msgspec.structs.replace(request, settings=completed)
     session_settings.check(request.settings)
     session_settings.check_variables(request.secrets)
     private = secrets.resolve_settings(ctx, project, request.settings)

@@ -1,12 +1,16 @@
-"""Settings on the way to an agent: agent and model, environment, secrets."""
+"""Settings on the way to an agent: agent, model and mode, environment, secret files."""
 
 from __future__ import annotations
 
 import stat
 from pathlib import Path
 
+import pytest
+
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.lifecycle import launch, session_files
+from lisa_py.core.lifecycle.launch import LaunchRequest
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest, plan_spawn
 from lisa_py.store.oauth_tokens import TokenReservation
 from tests.lisa_host import LisaHost
@@ -15,15 +19,45 @@ from tests.polling import wait_until
 
 def test_agent_and_model_come_from_the_settings_unless_given() -> None:
     settings = SessionSettings(agent="codex", model="m1")
-    taken = launch.resolve_launch(launch.LaunchRequest(), settings)
+    taken = launch.resolve_launch(LaunchRequest(), settings)
     assert (taken.agent.name, taken.launch.model) == ("codex", "m1")
-    given = launch.resolve_launch(launch.LaunchRequest(agent="codex", model="m2"), settings)
+    given = launch.resolve_launch(LaunchRequest(agent="codex", model="m2"), settings)
     assert given.launch.model == "m2"
+
+
+def test_every_agent_takes_the_model_of_the_settings() -> None:
+    opus = SessionSettings(model="opus")
+    assert launch.resolve_launch(LaunchRequest(agent="claude"), opus).launch.model == "opus"
+    own = launch.resolve_launch(LaunchRequest(agent="claude", agent_args="--model x"), opus)
+    assert own.launch.model == ""
+
+
+@pytest.mark.parametrize(("provider", "agent"), [("openai", "codex"), ("anthropic", "claude"), ("google", "claude")])
+def test_provider_chooses_the_agent(provider: str, agent: str) -> None:
+    assert launch.resolve_launch(LaunchRequest(), SessionSettings(provider=provider)).agent.name == agent
+
+
+@pytest.mark.parametrize(
+    ("settings", "mode", "skips"),
+    [
+        (SessionSettings(), "", True),
+        (SessionSettings(permission_mode="bypassPermissions"), "bypassPermissions", True),
+        (SessionSettings(permission_mode="plan"), "plan", False),
+        (SessionSettings(allowed_tools=("Read",)), "acceptEdits", False),
+        (SessionSettings(denied_tools=("Read",)), "", True),
+        (SessionSettings(allowed_tools=()), "", True),
+    ],
+)
+def test_permission_mode_decides_about_skipping(settings: SessionSettings, mode: str, skips: bool) -> None:
+    found = launch.resolve_launch(LaunchRequest(agent="claude"), settings).launch
+    assert (found.settings.permission_mode or "", found.skip_permissions) == (mode, skips)
+    kept = launch.resolve_launch(LaunchRequest(agent="claude", skip_permissions=False), settings).launch
+    assert kept.skip_permissions is (mode == "bypassPermissions")
 
 
 def test_environment_and_secrets_are_variables_of_the_agent(machine: LisaHost) -> None:
     request = SpawnRequest(
-        launch=launch.LaunchRequest(agent="scripted"),
+        launch=LaunchRequest(agent="scripted"),
         session="lisa-a",
         settings=SessionSettings(environment={"ONE": "set", "TWO": "set"}),
         secrets={"TWO": "secret", "HOME": "/elsewhere"},
@@ -31,6 +65,9 @@ def test_environment_and_secrets_are_variables_of_the_agent(machine: LisaHost) -
     plan = plan_spawn(machine.context(), request)
     found = session_files.build_environment(machine.context(), plan, TokenReservation())
     assert (found["ONE"], found["TWO"], found["HOME"]) == ("set", "secret", "/elsewhere")
+    with pytest.raises(LisaError) as refused:
+        plan_spawn(machine.context(), SpawnRequest(launch=LaunchRequest(agent="scripted"), secrets={"A;b": "x"}))
+    assert refused.value.code == "invalid_environment"
 
 
 def test_a_referenced_secret_reaches_the_agent_and_no_output(machine: LisaHost) -> None:
@@ -54,3 +91,47 @@ def test_a_missing_secret_creates_nothing(machine: LisaHost) -> None:
     answer = machine.lisa("session", "spawn", "--session", "lisa-a", "--env", "K=hive://secret/no", "--json")
     assert (answer.json["errorCode"], answer.json["secret"]) == ("secret_not_found", "no")
     assert not Path(machine.context().ref("lisa-a", str(machine.project)).folder).exists()
+
+
+def test_custom_command_and_scripted_agent_warn_of_settings(machine: LisaHost) -> None:
+    settings = SessionSettings(system_prompt="x", allowed_tools=("Read",), environment={"A": "b"})
+    plans = []
+    for request in (LaunchRequest(agent="scripted"), LaunchRequest(command="cat")):
+        prepared = launch.prepare_launch(
+            machine.context(), launch.resolve_launch(request, settings), folder="", project_root="", run_id="1",
+            environ=machine.env,
+        )  # fmt: skip
+        plans.append([warning.split()[0] for warning in prepared.plan.warnings])
+    assert plans == [["allowed_tools", "system_prompt"], ["permission_mode", "allowed_tools", "system_prompt"]]
+
+
+CLAUDE_LIKE = """#!/bin/sh
+case $1 in
+--version) echo "2.1.332 (Claude Code)" ;;
+--help) echo "  --settings --mcp-config --append-system-prompt --permission-mode" ;;
+*) env >"$HOME/environment"; cp -r "$LISA_SESSION_DIR/secrets" "$HOME/"; ls -l "$HOME/secrets" >"$HOME/modes"
+   echo "$@" >"$HOME/arguments"; read line ;;
+esac
+"""
+
+
+def test_secret_files_are_there_only_while_the_agent_runs(machine: LisaHost) -> None:
+    machine.add_program("claude", CLAUDE_LIKE)
+    machine.env["ANTHROPIC_API_KEY"] = "callers-key"
+    config = machine.project / "mcp.json"
+    config.write_text('{"a": {"command": "x", "env": {"T": "planted-mcp"}}}')
+    answer = machine.lisa(
+        "session", "spawn", "--session", "lisa-a", "--mcp-config", str(config), "--env", "E=planted-env",
+        "--permission-mode", "acceptEdits", "--json",
+    )  # fmt: skip
+    assert answer.code == 0, answer
+    folder = Path(machine.context().ref("lisa-a", str(machine.project)).folder)
+    wait_until(lambda: (machine.home / "arguments").exists())
+    assert "planted-mcp" in (machine.home / "secrets" / "mcp.json").read_text()
+    assert "-rw------- " in (machine.home / "modes").read_text()
+    assert "E=planted-env" in (machine.home / "environment").read_text()
+    assert "planted" not in (machine.home / "arguments").read_text() + answer.out
+    assert (folder / "secrets").exists()
+    machine.lisa("session", "send", "--session", "lisa-a", "--keys", "Enter", "--force", "--json")
+    wait_until(lambda: (folder / "done.txt").exists())
+    assert not (folder / "secrets").exists()
