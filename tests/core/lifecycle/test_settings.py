@@ -67,7 +67,7 @@ def test_environment_and_secrets_are_variables_of_the_agent(machine: LisaHost) -
     assert (found["ONE"], found["TWO"], found["HOME"]) == ("set", "secret", "/elsewhere")
     with pytest.raises(LisaError) as refused:
         plan_spawn(machine.context(), SpawnRequest(launch=LaunchRequest(agent="scripted"), secrets={"A;b": "x"}))
-    assert refused.value.code == "invalid_environment"
+    assert refused.value.code == "invalid_env"
 
 
 def test_a_referenced_secret_reaches_the_agent_and_no_output(machine: LisaHost) -> None:
