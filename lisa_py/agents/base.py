@@ -224,6 +224,15 @@ class Checklist(Struct, frozen=True, kw_only=True):
     """Number of the selected row; -1: none is shown."""
 
 
+class LoginScreen(Struct, frozen=True, kw_only=True):
+    """Screen of an agent's login program."""
+
+    url: str = ""
+    """Address for the browser of the user."""
+    token: str = ""
+    error: str = ""
+
+
 ReviewState = Literal["", "complete", "incomplete"]
 """State of a page that asks to submit all answers of a dialog; empty: no such page."""
 
@@ -268,6 +277,10 @@ class Agent:
     """Flag of the sandboxed unattended mode, which excludes the bypass."""
     providers: tuple[str, ...] = ()
     """Providers of models whose settings choose this agent."""
+    key_variables: tuple[str, ...] = ()
+    """Variables with a key of the provider."""
+    login_arguments: tuple[str, ...] = ()
+    """Arguments of the login that shows an address, takes a code and prints a token; none: the agent has none."""
     oauth_variable: str = ""
     """Environment variable for a pool token; empty: the agent does not use the pool."""
     token_failures: tuple[tuple[str, str], ...] = ()
@@ -320,6 +333,14 @@ class Agent:
 
     def resume_arguments(self, session_id: str) -> str:
         """Return the arguments that continue a conversation; empty if unsupported."""
+        return ""
+
+    def read_login_screen(self, screen: str) -> LoginScreen:
+        """Return what the login program shows."""
+        return LoginScreen()
+
+    def find_login(self, environ: Mapping[str, str]) -> str:
+        """Return the kind of credential that the agent itself has (apikey, oauth_token); empty if none."""
         return ""
 
     def wants_bypass(self, request: AgentLaunch) -> bool:

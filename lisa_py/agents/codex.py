@@ -36,6 +36,7 @@ class Codex(Agent):
     binaries = ("codex",)
     install_hint = "npm install -g @openai/codex"
     providers = ("openai",)
+    key_variables = ("OPENAI_API_KEY", "CODEX_API_KEY")
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
     exit_inputs = frozenset(("/exit", "/quit"))

@@ -99,6 +99,7 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str,
         live_display=open_live_display(form) if command.live else None,
         screen=screen,
         stdin=lambda: sys.stdin.buffer.read(),
+        ask=_ask,
         on_own_end=_ignore_termination,
         cancellation=cancellation,
     )
@@ -112,6 +113,15 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str,
     finally:
         ctx.rollback_cursors()  # nothing, after an interrupt
     return code
+
+
+def _ask(question: str) -> str:
+    """Return the next line of standard input; a terminal shows the question, but not the line."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline()
+    import getpass  # noqa: PLC0415 - only a login asks
+
+    return getpass.getpass(question, stream=sys.stderr)
 
 
 @contextlib.contextmanager
