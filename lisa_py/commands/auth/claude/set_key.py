@@ -54,6 +54,6 @@ COMMAND = Command(
     text=text,
     errors=("invalid_key", *credentials.ERRORS),
     example='printf %s "$ANTHROPIC_API_KEY" | lisa auth claude set-key --key-from-stdin',
-    notes="The key, or the reference (secret://NAME, env:NAME, file:PATH), is stored with mode 0600. Sessions of the user"
-    " without credentials of their own use it; claude reads it from a private file of its session.",
+    notes="The key, or the reference (secret://NAME, env:NAME, file:PATH), is stored with mode 0600. Sessions of the"
+    " user without credentials of their own use it; claude reads it from a private file of its session.",
 )
