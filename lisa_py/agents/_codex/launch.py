@@ -80,6 +80,8 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
         notes.append("codex: lisa's own event hook is trusted for this run; other hooks keep their trust")
     else:
         hook_flags = []
+    rule_events = tuple(event for event in hooks.RULE_EVENTS if any(f"hooks.{event}=" in flag for flag in hook_flags))
+    warnings += options.describe_unruled(request, rule_events)
     notes += facts.describe_unanswered("codex", "what depends on it is left out")
     flags += given.flags
     if model:
@@ -99,6 +101,7 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
         secret_files=given.secret_files,
         stdin=stdin,
         hooks=bool(hook_flags),
+        rule_events=rule_events,
         send_prompt=send_prompt,
         notes=tuple(notes),
         warnings=(*warnings, *given.warnings),

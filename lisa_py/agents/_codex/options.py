@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -73,6 +73,17 @@ def build_options(request: AgentLaunch, facts: Facts) -> CodexOptions:
         if not _is_skill(request, plugin):
             options.warnings.append(f"unknown_plugin: codex has no skill named {plugin}")
     return options
+
+
+def describe_unruled(request: AgentLaunch, events: Sequence[str]) -> tuple[str, ...]:
+    """Return the warnings for rules that no hook of the installed version can apply."""
+    needed = (("allowed_tools", "PermissionRequest"), ("denied_tools", "PreToolUse"))
+    given = [(rule, event) for rule, event in needed if getattr(request.settings, rule) and event not in events]
+    if request.mode == "exec":
+        reason = "a run of codex never asks" if events else "this version of codex has no hook for it"
+    else:
+        reason = "this version of codex has no hook for it"
+    return tuple(f"{rule} is not applied: {reason}" for rule, _ in given)
 
 
 def _describe_mode(options: CodexOptions, mode: str) -> None:
