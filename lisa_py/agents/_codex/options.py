@@ -118,7 +118,7 @@ def _add_server(options: CodexOptions, request: AgentLaunch, at: int, name: str,
     else:
         headers = {}
         for key, value in (server.get("headers") or {}).items():
-            variable = f"LISA_MCP_SECRET_{len(options.env)}"
+            variable = f"MCP_SECRET_{len(options.env)}"
             options.env[variable] = value
             headers[key] = variable
         table = {"url": server["url"], **({"env_http_headers": headers} if headers else {})}

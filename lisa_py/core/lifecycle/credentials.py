@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.session_settings import SessionSettings, is_reference
@@ -33,6 +34,11 @@ class CredentialStatus(Struct, frozen=True, kw_only=True):
     created_at: str = ""
     sources: tuple[str, ...] = ()
     """All places that hold one, the first counts: keys of SOURCE_TITLES."""
+
+
+def find_agent(provider: str = "anthropic") -> Agent:
+    """Return the agent whose credentials are managed."""
+    return agents.find_by_provider(provider) or agents.get(agents.DEFAULT)
 
 
 def read_status(ctx: Context, agent: Agent) -> CredentialStatus:

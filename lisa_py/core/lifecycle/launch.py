@@ -179,7 +179,8 @@ def choose_agent(settings: SessionSettings) -> str:
     """Return the agent of the settings: named, or the one for the provider, or the default."""
     if settings.agent or not settings.provider:
         return settings.agent or agents.DEFAULT
-    return next((name for name in agents.names() if settings.provider in agents.get(name).providers), agents.DEFAULT)
+    found = agents.find_by_provider(settings.provider)
+    return found.name if found else agents.DEFAULT
 
 
 def parse_choice(flag: str, value: str, choices: tuple[str, ...], aliases: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from lisa_py.host.tmux import Pane, Tmux
 
 ERRORS = ("agent_not_installed", "auth_login_failed", "auth_login_timeout", "spawn_tmux_new_failed")
 LIFETIME_SECONDS = 300
-"""Seconds after which the login ends by itself, whoever asked for it."""
+"""Seconds after which the login ends by itself."""
 URL_SECONDS = 60.0
 CODE_SECONDS = 60.0
 _POLL_SECONDS = 0.1

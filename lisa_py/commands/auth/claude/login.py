@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
@@ -22,7 +21,7 @@ class AuthLoginResult(Answer):
 
 
 def run(args: Args, ctx: Context) -> AuthLoginResult:
-    claude = agents.get("claude")
+    claude = credentials.find_agent()
     with AgentLogin(ctx, claude) as running:
         ctx.warn(f"open this address in a browser, sign in and copy the code:\n{running.start()}")
         code = ctx.ask("code: ").strip()

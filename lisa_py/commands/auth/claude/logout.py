@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
@@ -23,7 +22,7 @@ class AuthLogoutResult(Answer):
 
 
 def run(args: Args, ctx: Context) -> AuthLogoutResult:
-    claude = agents.get("claude")
+    claude = credentials.find_agent()
     removed = credentials.remove_key(ctx, claude)
     return AuthLogoutResult(removed=removed, remaining=credentials.read_status(ctx, claude).sources)
 

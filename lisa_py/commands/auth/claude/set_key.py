@@ -6,7 +6,6 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
@@ -16,7 +15,7 @@ from lisa_py.core.lifecycle import credentials
 
 
 class Args(Struct, kw_only=True):
-    key: Annotated[str, Flag(help="the key or a reference; a key is visible in `ps`", metavar="KEY")] = ""
+    key: Annotated[str, Flag(help="key, visible in `ps`, or a reference", metavar="KEY")] = ""
     key_from_stdin: Annotated[bool, Flag(help="key from standard input")] = False
 
 
@@ -31,7 +30,7 @@ def run(args: Args, ctx: Context) -> AuthSetKeyResult:
     if args.key and not is_reference(args.key):
         ctx.warn("auth warning: --key exposes the key in `ps` and the shell history; use --key-from-stdin")
     return AuthSetKeyResult(
-        replaced=credentials.store_key(ctx, agents.get("claude"), args.key or _read_stdin(ctx)),
+        replaced=credentials.store_key(ctx, credentials.find_agent(), args.key or _read_stdin(ctx)),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
@@ -26,7 +25,7 @@ class AuthStatusResult(Answer, rename=None):
 
 
 def run(args: Args, ctx: Context) -> AuthStatusResult:
-    found = credentials.read_status(ctx, agents.get("claude"))
+    found = credentials.read_status(ctx, credentials.find_agent())
     return AuthStatusResult(
         has_credentials=found.has_credentials,
         credential_type=found.credential_type or UNSET,
