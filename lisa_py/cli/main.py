@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -70,7 +71,7 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
         shortage = limits.find_shortage(problem)
         if shortage is not None:
             return _report_failure(shortage, form)
-        from lisa_py.cli import crash_report  # noqa: PLC0415 - only when there is one
+        from lisa_py import crash_report  # noqa: PLC0415 - only when there is one
 
         return _report_failure(crash_report.write_crash_report(problem, argv), form)
 
@@ -88,6 +89,8 @@ def _show_fleet() -> None:
 
 def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str, screen: Screen | None) -> int:
     args, given = parse.read_arguments(path, command, words)
+    if command.face:
+        return int(importlib.import_module(f"lisa_py.{command.face}.main").main(args))
     cancellation = Cancellation()
     ctx = Context(
         env.read_settings(),
