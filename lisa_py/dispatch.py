@@ -1,6 +1,6 @@
-"""Run a command by its name with its arguments as JSON: what every face other than the command line stands on.
+"""Run a command by its name with its arguments as JSON: the base of every face but the command line.
 
-Tests: tests/test_dispatch.py, tests/peer.
+Tests: tests/commands/test_peer.py.
 """
 
 from __future__ import annotations

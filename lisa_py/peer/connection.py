@@ -41,7 +41,7 @@ class PeerConnection:
         self._wake_out, self._wake_in = os.pipe()
 
     def serve(self) -> None:
-        """Answer requests until the input ends and all are answered, or nobody reads the output any more."""
+        """Answer requests until the input ends and all are answered, or the reader of the output has left."""
         try:
             self._read_requests()
         finally:
@@ -182,7 +182,7 @@ class PeerConnection:
             try:
                 while line and not self._is_reader_gone:
                     line = line[os.write(self._sink, line) :]
-            except OSError:  # closed pipe, full disk: nobody gets any further answer
+            except OSError:  # closed pipe, full disk: no further answer arrives
                 self.stop()
 
     def _cancel_all(self) -> None:
