@@ -154,7 +154,13 @@ def _common_flags(request: AgentLaunch, args: str, notes: list[str]) -> list[str
 
 def _tool_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
     """Keep the PATH for the tools of a nested run: a login shell, codex's default for them, sets its own."""
-    if not request.nested or sets_config(args, "allow_login_shell") or not title.is_known_version(facts):
+    if not request.nested:
+        return []
+    if sets_config(args, "allow_login_shell") or not title.is_known_version(facts):
+        notes.append(
+            "codex may run its tools in a login shell, which sets its own PATH; lisa session preflight tests "
+            "that it finds lisa (login_shell)"
+        )
         return []
     notes.append("codex runs its tools without a login shell, so that they find lisa on PATH")
     return ["-c allow_login_shell=false"]

@@ -93,14 +93,6 @@ class ResolvedLaunch(Struct, frozen=True, kw_only=True):
         return self.custom or self.agent.build_command(self.launch)
 
     @property
-    def command_or_empty(self) -> str:
-        """Return the shell line; empty if none can be built, for example without a prompt."""
-        try:
-            return self.command
-        except LisaError:
-            return ""
-
-    @property
     def effective_args(self) -> str:
         """Return all arguments for the agent besides its defaults and the prompt."""
         launch = self.launch
@@ -318,6 +310,14 @@ def show_launch(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> Sh
     request = msgspec.structs.replace(resolved.launch, project_root=project_root, environ=environ)
     plan = agent.plan_launch(request, found)
     return ShownLaunch(command=plan.command, notes=plan.notes)
+
+
+def show_launch_or_none(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> ShownLaunch:
+    """Return `show_launch`; an empty command line if none can be built, for example without a prompt."""
+    try:
+        return show_launch(ctx, resolved, project_root)
+    except LisaError:
+        return ShownLaunch(command="")
 
 
 def abbreviate_prompt(command: str, prompt: str) -> str:
