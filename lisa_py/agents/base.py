@@ -21,6 +21,7 @@ from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
+    from lisa_py.contract.dialogs import DialogQuestion
     from lisa_py.terminal.layout import Layout
 
 
@@ -117,27 +118,12 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     """Text for standard input (exec prompts too long for argv); the supervisor reads it from a file."""
     agent_session_id: str = ""
     hooks: bool = False
-    rule_events: tuple[str, ...] = ()
-    """Hook events at which the rules for tools decide."""
     send_prompt: bool = False
     """The prompt is too long for the command line: it is sent once the agent is ready."""
     notes: tuple[str, ...] = ()
     """For the spawn payload: arguments omitted, prevented or accepted for the user."""
     warnings: tuple[str, ...] = ()
     """For the spawn payload: settings that this agent cannot apply."""
-
-
-def format_hook_decision(event: str, *, denied: bool, tool: str) -> str:
-    """Return the decision of a hook in the words of claude, which codex takes as well."""
-    reason = f"a rule of this session denies {tool}"
-    output: dict[str, Any] = {"hookEventName": event}
-    if event == "PermissionRequest":
-        output["decision"] = {"behavior": "deny", "message": reason} if denied else {"behavior": "allow"}
-    elif denied:
-        output |= {"permissionDecision": "deny", "permissionDecisionReason": reason}
-    else:
-        return ""
-    return msgspec.json.encode({"hookSpecificOutput": output}).decode()
 
 
 SECRETS_FOLDER = "secrets"
@@ -239,17 +225,35 @@ class Checklist(Struct, frozen=True, kw_only=True):
     """Number of the selected row; -1: none is shown."""
 
 
-class LoginScreen(Struct, frozen=True, kw_only=True):
-    """Screen of an agent's login program."""
-
-    url: str = ""
-    """Address for the browser of the user."""
-    token: str = ""
-    error: str = ""
-
-
 ReviewState = Literal["", "complete", "incomplete"]
 """State of a page that asks to submit all answers of a dialog; empty: no such page."""
+
+
+class PermissionCall(Struct, frozen=True, kw_only=True):
+    """One PermissionRequest of the hooks, of a call that has not ended."""
+
+    key: str
+    """Key of the dialog in the store."""
+    at: float
+    tool_name: str
+    tool_input: object
+    """None if the payload was over the limit."""
+    tool_use_id: str = ""
+    """From the PreToolUse before it; empty: unknown."""
+
+
+class HookAnswer(Struct, frozen=True, kw_only=True):
+    """A decision for an agent whose hook waits for it."""
+
+    denied: bool = False
+    message: str = ""
+    """Reason of a denial."""
+    answers: Mapping[str, str] = {}
+    """Answer by text of the question."""
+    patterns: tuple[str, ...] = ()
+    """Calls that are allowed for the rest of the session: `Bash(git:*)`, `Write`."""
+    updated_input: Mapping[str, Any] | None = None
+    """Input to run instead."""
 
 
 class Acceptance(Struct, frozen=True, kw_only=True):
@@ -292,12 +296,6 @@ class Agent:
     """Flag of the sandboxed unattended mode, which excludes the bypass."""
     providers: tuple[str, ...] = ()
     """Providers of models whose settings choose this agent."""
-    key_variables: tuple[str, ...] = ()
-    """Variables with a key of the provider."""
-    login_arguments: tuple[str, ...] = ()
-    """Arguments of the login that shows an address, takes a code and prints a token; none: the agent has none."""
-    tool_aliases: Mapping[str, tuple[str, ...]] = {}
-    """Further names of the agent's tools in rules for tools."""
     oauth_variable: str = ""
     """Environment variable for a pool token; empty: the agent does not use the pool."""
     token_failures: tuple[tuple[str, str], ...] = ()
@@ -312,6 +310,8 @@ class Agent:
     """Models to probe in this order if none is given."""
     folded_drafts: tuple[str, ...] = ()
     """Beginnings of the placeholders that stand for a long text or an attachment in the input box."""
+    interrupt_keys: tuple[str, ...] = ("Escape",)
+    """Keys that end the turn and keep the session."""
     hidden: bool = False
     """Not offered by doctor (the bundled scripted agent)."""
 
@@ -350,18 +350,6 @@ class Agent:
 
     def resume_arguments(self, session_id: str) -> str:
         """Return the arguments that continue a conversation; empty if unsupported."""
-        return ""
-
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
-        """Return what a hook prints for a call that a rule decides; empty if the agent takes no answer."""
-        return ""
-
-    def read_login_screen(self, screen: str) -> LoginScreen:
-        """Return what the login program shows."""
-        return LoginScreen()
-
-    def find_login(self, environ: Mapping[str, str]) -> str:
-        """Return the kind of credential that the agent itself has (apikey, oauth_token); empty if none."""
         return ""
 
     def wants_bypass(self, request: AgentLaunch) -> bool:
@@ -492,6 +480,26 @@ class Agent:
     def read_question(self, screen: str) -> str:
         """Return the text of the open dialog above its choices: question, tool and input; empty if none is open."""
         return terminal_choices.read_question(screen.split("\n"), self.find_choices(screen))
+
+    def find_text_choice(self, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
+        """Return the choice of a question that takes typed text; None if there is none."""
+        return None
+
+    def read_questions(self, tool_name: str, tool_input: object) -> tuple[DialogQuestion, ...]:
+        """Return the questions that a tool call asks a person; none for any other call."""
+        return ()
+
+    def list_permission_calls(
+        self, hooks: Sequence[Mapping[str, object]], *, ended: bool = False
+    ) -> tuple[PermissionCall, ...]:
+        """Return the calls that the hooks ask about and that have not ended (or all), oldest first."""
+        from lisa_py.agents._permission_hook import list_permission_calls  # noqa: PLC0415 - only open dialogs
+
+        return list_permission_calls(hooks, ended=ended)
+
+    def format_hook_answer(self, answer: HookAnswer, tool_input: object) -> str:
+        """Return the line that a waiting hook prints; empty if the agent takes none."""
+        return ""
 
     def pick_choice(self, word: str, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
         """Return the choice for yes, no, always or a number; None if there is none."""

@@ -15,13 +15,12 @@ from lisa_py.agents.base import (
     Checklist,
     Composer,
     Facts,
+    HookAnswer,
     InputPlan,
     LaunchPlan,
-    LoginScreen,
     ReviewState,
     TurnEdge,
     View,
-    format_hook_decision,
 )
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
@@ -31,6 +30,7 @@ from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
+    from lisa_py.contract.dialogs import DialogQuestion
     from lisa_py.terminal.layout import Layout
 
 
@@ -42,8 +42,6 @@ class Claude(base.Agent):
     binaries = ("claude",)
     install_hint = "npm install -g @anthropic-ai/claude-code"
     providers = ("anthropic",)
-    key_variables = ("ANTHROPIC_API_KEY",)
-    login_arguments = ("setup-token",)
     oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN"
     token_failures = (
         (r"\binvalid_grant: invalid refresh token\b", "invalid_refresh_token"),
@@ -109,19 +107,6 @@ class Claude(base.Agent):
         from lisa_py.agents._claude import launch  # noqa: PLC0415 - not on the way of a status read
 
         return launch.probe_binary(binary, environ, timeout)
-
-    def read_login_screen(self, screen: str) -> LoginScreen:
-        from lisa_py.agents._claude import login  # noqa: PLC0415 - only `auth claude login`
-
-        return login.read_login_screen(screen)
-
-    def find_login(self, environ: Mapping[str, str]) -> str:
-        from lisa_py.agents._claude import login  # noqa: PLC0415 - only `auth claude status`
-
-        return login.find_login(environ)
-
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
-        return format_hook_decision(event, denied=denied, tool=tool)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._claude import one_shot  # noqa: PLC0415 - only preflight asks
@@ -194,6 +179,19 @@ class Claude(base.Agent):
         from lisa_py.agents._claude.screen import dialog_part  # noqa: PLC0415 - as above
 
         return questions.find_checklist(dialog_part(screen))
+
+    def find_text_choice(self, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
+        return next((choice for choice in choices if choice.text.startswith("Type something")), None)
+
+    def read_questions(self, tool_name: str, tool_input: object) -> tuple[DialogQuestion, ...]:
+        from lisa_py.contract.dialogs import parse_questions  # noqa: PLC0415 - only open dialogs
+
+        return parse_questions(tool_input) if tool_name == reports.QUESTION_TOOL else ()
+
+    def format_hook_answer(self, answer: HookAnswer, tool_input: object) -> str:
+        from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only answers to dialogs
+
+        return _permission_hook.format_answer(answer, tool_input)
 
     def find_review(self, screen: str) -> ReviewState:
         from lisa_py.agents._claude import questions  # noqa: PLC0415 - only answers to dialogs

@@ -17,7 +17,6 @@ from lisa_py.agents.base import (
     LaunchPlan,
     TurnEdge,
     View,
-    format_hook_decision,
 )
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
@@ -26,6 +25,7 @@ from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
+    from lisa_py.contract.dialogs import DialogQuestion
     from lisa_py.terminal.layout import Layout
 
 
@@ -37,8 +37,6 @@ class Codex(Agent):
     binaries = ("codex",)
     install_hint = "npm install -g @openai/codex"
     providers = ("openai",)
-    tool_aliases: Mapping[str, tuple[str, ...]] = {"apply_patch": ("Edit", "Write")}
-    key_variables = ("OPENAI_API_KEY", "CODEX_API_KEY")
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
     exit_inputs = frozenset(("/exit", "/quit"))
@@ -46,6 +44,7 @@ class Codex(Agent):
     bypass_flag = BYPASS
     full_auto_flag = FULL_AUTO
     capture_field = "codex_session"
+    interrupt_keys = ("C-c",)
     folded_drafts = ("[Pasted Content", "[Image ")
     session_variables = ("CODEX_CI", "CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID")
 
@@ -66,9 +65,6 @@ class Codex(Agent):
 
     def home(self, environ: Mapping[str, str]) -> str:
         return session.config_folder(environ)
-
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
-        return format_hook_decision(event, denied=denied, tool=tool)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._codex import one_shot  # noqa: PLC0415 - only preflight asks
@@ -159,6 +155,11 @@ class Codex(Agent):
         from lisa_py.agents._codex.screen import find_choices  # noqa: PLC0415 - only answers to dialogs
 
         return find_choices(screen)
+
+    def read_questions(self, tool_name: str, tool_input: object) -> tuple[DialogQuestion, ...]:
+        from lisa_py.contract.dialogs import parse_questions  # noqa: PLC0415 - only open dialogs
+
+        return parse_questions(tool_input) if tool_name == reports.QUESTION_TOOL else ()
 
     def read_question(self, screen: str) -> str:
         from lisa_py.agents._codex.screen import question_part  # noqa: PLC0415 - only open dialogs

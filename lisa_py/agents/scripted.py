@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +24,7 @@ from lisa_py.agents.base import (
     Binding,
     Composer,
     Facts,
+    HookAnswer,
     LaunchPlan,
     TurnEdge,
     View,
@@ -41,7 +42,11 @@ from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 from lisa_py.terminal.layout import INTERRUPTIBLE, Layout
 
+if TYPE_CHECKING:
+    from lisa_py.contract.dialogs import DialogQuestion
+
 PROGRAM = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "scripted_agent.py")
+QUESTION_TOOL = "ask_user"
 _ISOLATION_FLAGS = ("-I", "-S")  # independent of the Python of project and user; starts in 10 ms
 _ARGUMENT_LIMIT = 100_000  # bytes; Linux allows 131,072 for one argument
 
@@ -81,7 +86,10 @@ class ScriptedAgent(Agent):
         long = len(request.prompt.encode("utf-8", "replace")) > _ARGUMENT_LIMIT
         extra = ["--session-id", session_id]
         if request.hook and request.folder:
-            extra += ["--hook", quote_posix(f"/bin/sh {quote_posix(request.hook)} {quote_posix(request.folder)}")]
+            program, folder = f"/bin/sh {quote_posix(request.hook)}", quote_posix(request.folder)
+            extra += ["--hook", quote_posix(f"{program} {folder}")]
+            if request.mode != "exec":
+                extra += ["--permission-hook", quote_posix(f"{program} --wait {folder}")]
         if not request.main_screen:
             extra.append("--alt-screen")
         by_stdin = long and request.mode == "exec"
@@ -182,7 +190,8 @@ class ScriptedAgent(Agent):
                 case "PreToolUse":
                     return _build_report("hook", "tool", at=at)
                 case "PermissionRequest":
-                    return _build_report("hook", "waiting", "permission", at=at)
+                    kind = "question" if hook.get("tool_name") == QUESTION_TOOL else "permission"
+                    return _build_report("hook", "waiting", kind, at=at)
                 case "Notification":
                     return _build_report("hook", "waiting", str(hook.get("notification_type", "dialog")), at=at)
                 case "Stop" | "SessionStart":
@@ -244,6 +253,16 @@ class ScriptedAgent(Agent):
     def find_choices(self, screen: str) -> tuple[ScreenChoice, ...]:
         return super().find_choices(screen) if self.find_composer(screen).kind == "none" else ()
 
+    def read_questions(self, tool_name: str, tool_input: object) -> tuple[DialogQuestion, ...]:
+        from lisa_py.contract.dialogs import parse_questions  # noqa: PLC0415 - only open dialogs
+
+        return parse_questions(tool_input) if tool_name == QUESTION_TOOL else ()
+
+    def format_hook_answer(self, answer: HookAnswer, tool_input: object) -> str:
+        from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only answers to dialogs
+
+        return _permission_hook.format_answer(answer, tool_input)
+
     def clear_keys(self, draft: str) -> tuple[str, ...]:
         return ("C-u",)
 
@@ -300,6 +319,7 @@ def _build_frame(record: dict[str, Any], offset: int) -> Frame:
         turn=record.get("turn", ""),
         tool=record.get("tool", ""),
         tool_id=record.get("toolId", ""),
+        input=record.get("input"),
         failed=bool(record.get("failed", False)),
         error=record.get("error", ""),
         reason=record.get("reason", kind if kind not in _KINDS else ""),

@@ -114,6 +114,7 @@ Answer = Annotated[
     str,
     Flag(help="answer to the open dialog: word, number or numbers", metavar="yes|no|always|N[,N]"),
 ]
+DialogId = Annotated[str, Flag(help="id of the dialog; default: the only open one", metavar="ID")]
 Force = Annotated[bool, Flag(help="delivery despite a dialog, unknown screen or exec run")]
 SinceFrame = Annotated[str, Flag(help="`cursor` of the last known frame, or start", metavar="CURSOR")]
 RawFrames = Annotated[bool, Flag(help="one JSON line per frame, nothing else on stdout")]

@@ -119,6 +119,41 @@ def stage(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> StagedFi
     return StagedFile(path, temporary)
 
 
+def create(path: str, data: bytes | str, *, mode: int = PRIVATE_FILE) -> bool:
+    """Create the file with its whole content; return False if there is one. Raise LisaError(store_unwritable).
+
+    Of several processes that try at once exactly one succeeds.
+    """
+    staged = stage(path, data, mode=mode)
+    try:
+        os.link(staged.temporary, path, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as problem:
+        raise unwritable_error(path, problem) from problem
+    finally:
+        staged.discard()
+    return True
+
+
+def write_to_pipe(path: str, word: str) -> bool:
+    """Write a word into a named pipe; return False if no process has it open. An empty word only asks that."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        if not stat.S_ISFIFO(os.fstat(handle).st_mode):
+            return False
+        if word:
+            os.write(handle, word.encode() + b"\n")
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
 def append(path: str, line: bytes) -> None:
     """Append a line in one write; create the file with mode 0600, do not follow a symlink.
 

@@ -90,6 +90,9 @@ finish() {
   trap '' TTOU # a command that kept the terminal must not stop the final output
   rm -rf "$folder/secrets"
   record done.txt "$run_id:$1"
+  for pipe in "$folder"/dialogs/*.pipe; do # hooks that wait for an answer end with the agent
+    [ -p "$pipe" ] && printf 'closed\n' 1<>"$pipe"
+  done 2>/dev/null
   if [ "$mode" = exec ]; then
     printf '\r\n__LISA_EXEC_DONE__:%s\r\n' "$1"
   fi

@@ -22,7 +22,6 @@ PATHS = commands.paths()
 EVERY = pytest.mark.parametrize("path", PATHS, ids=" ".join)
 ACTS_AT_LENGTH = {
     ("demo",),
-    ("peer",),
     ("session", "smoke"),
     ("session", "autopilot"),
     ("session", "loop"),

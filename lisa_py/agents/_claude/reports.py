@@ -21,7 +21,7 @@ WAITING_KINDS: Mapping[str, WaitingFor] = {
     "goal proposal": "question",
     "dialog open": "dialog",
 }
-_QUESTION_TOOLS: Mapping[str, WaitingFor] = {"AskUserQuestion": "question"}
+QUESTION_TOOL = "AskUserQuestion"
 _TURN_END_HOOKS = ("Stop", "StopFailure", "SessionStart", "SessionEnd")
 _TURN_HOOKS = ("UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionRequest")
 SHELL_SNAPSHOT = "shell-snapshots/snapshot-"
@@ -178,7 +178,7 @@ def _parse_hook(hook: Mapping[str, object]) -> AgentReport | None:
         case "PreToolUse":
             return AgentReport(source="hook", state="tool", at=at, detail=_describe_hook_call(hook))
         case "PermissionRequest":
-            kind = _QUESTION_TOOLS.get(tool, "permission")
+            kind: WaitingFor = "question" if tool == QUESTION_TOOL else "permission"
             return AgentReport(
                 source="hook", state="waiting", waiting_for=kind, at=at, detail=_describe_hook_call(hook)
             )

@@ -13,6 +13,9 @@ from lisa_py.agents.base import AgentLaunch
 from lisa_py.contract.quoting import quote_posix
 
 HOOK_TIMEOUT_SECONDS = 10
+DIALOG_EVENT = "PermissionRequest"
+DIALOG_TIMEOUT_SECONDS = 7 * 24 * 3600
+"""Longest time that the hook of a dialog waits for the decision; the dialog stays open after it."""
 EVENTS = (
     "SessionStart",
     "UserPromptSubmit",
@@ -37,11 +40,15 @@ _EVENT_VERSIONS = {
 
 
 def hook_settings(request: AgentLaunch, version: str) -> dict[str, Any]:
-    program = f"/bin/sh {quote_posix(request.hook)} {quote_posix(request.folder)}"
-    return {
-        event: [{"hooks": [{"type": "command", "command": f"{program} {event}", "timeout": HOOK_TIMEOUT_SECONDS}]}]
-        for event in known_events(version)
-    }
+    """Return the hooks of all events; in an interactive session that of a dialog waits for the decision."""
+    program, folder = f"/bin/sh {quote_posix(request.hook)}", quote_posix(request.folder)
+    found = {}
+    for event in known_events(version):
+        waits = event == DIALOG_EVENT and request.mode != "exec"
+        command = f"{program} --wait {folder} {event}" if waits else f"{program} {folder} {event}"
+        timeout = DIALOG_TIMEOUT_SECONDS if waits else HOOK_TIMEOUT_SECONDS
+        found[event] = [{"hooks": [{"type": "command", "command": command, "timeout": timeout}]}]
+    return found
 
 
 def known_events(version: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
@@ -47,7 +48,7 @@ def has_dialog(status: Status) -> bool:
     return status.waiting_for in DIALOG_KINDS or (status.waiting_for == "limit" and status.agent_state == "waiting")
 
 
-def answer_dialog(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAnswer, str]:
+def select_answer(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAnswer, str]:
     """Select a choice; return it and the sign that the dialog is closed (empty: none).
 
     Raise LisaError: invalid_answer, no_dialog, answer_not_offered, agent_not_running, send_keys_failed.
@@ -70,10 +71,10 @@ def answer_dialog(ctx: Context, target: SendTarget, word: str) -> tuple[DialogAn
     if checklist is not None and (numbers and (len(numbers) > 1 or numbers[0] in checklist.tickable)):
         return _answer_checklist(ctx, target, checklist, numbers)
     if len(numbers) > 1:
-        raise _build_not_offered_error(target, word, listed)
+        raise build_not_offered_error(target, word, listed)
     chosen = target.agent.pick_choice(word, listed)
     if chosen is None and not (word == "no" and listed):
-        raise _build_not_offered_error(target, word, listed)
+        raise build_not_offered_error(target, word, listed)
     keys = ("Escape",) if chosen is None else ("Enter",)
     taken = DialogAnswer(waiting_for=waiting_for, number=0, text="Escape")
     if chosen is not None:
@@ -99,7 +100,7 @@ def _answer_checklist(
     """Tick exactly these choices and submit them; return the answer and the sign that the question is closed."""
     missing = [number for number in numbers if number not in checklist.tickable]
     if missing:
-        raise _build_not_offered_error(target, str(missing[0]), checklist.choices)
+        raise build_not_offered_error(target, str(missing[0]), checklist.choices)
     texts = [choice.text for choice in checklist.choices if choice.number in numbers]
     waiting_for, source = target.status.waiting_for, ""
     ticked = _tick_choices(ctx, target, frozenset(numbers))
@@ -208,7 +209,27 @@ def wait_for_choices(ctx: Context, target: SendTarget) -> tuple[ScreenChoice, ..
     return listed
 
 
-def _build_not_offered_error(target: SendTarget, word: str, listed: tuple[ScreenChoice, ...]) -> LisaError:
+def type_answer(ctx: Context, target: SendTarget, text: str) -> str | None:
+    """Type an answer into the choice that takes text; return the sign that its question is closed, None without one."""
+    chosen = target.agent.find_text_choice(wait_for_choices(ctx, target))
+    if chosen is None:
+        return None
+    _select_choice(ctx, target, chosen)
+    before = target.read_screen()
+    target.press((text,), literal=True)
+    deadline = ctx.clock.monotonic() + SELECTION_SECONDS
+    while "".join(text.split()) not in "".join(target.read_screen().split()):
+        if ctx.clock.monotonic() > deadline:
+            return ""
+        ctx.pause(DIALOG_POLL_SECONDS)
+    target.press(("Enter",))
+    source = _wait_until_page_changes(ctx, target, before)
+    _submit_review(ctx, target)
+    return source
+
+
+def build_not_offered_error(target: SendTarget, word: str, listed: Sequence[ScreenChoice]) -> LisaError:
+    """Return the error for an answer that the dialog does not offer."""
     offered = ", ".join(f"{choice.number}. {choice.text}" for choice in listed) or "no readable list"
     return LisaError(
         "answer_not_offered",

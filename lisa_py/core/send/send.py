@@ -12,12 +12,11 @@ from lisa_py.contract import objective as contract_objective
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
-from lisa_py.core.send import delivery, dialog, input_box, input_text
+from lisa_py.core.send import decision, delivery, input_box, input_text
 from lisa_py.core.send.delivery import AcceptanceResult
 from lisa_py.core.send.dialog import DialogAnswer
 from lisa_py.core.send.result import NOT_ACCEPTED, ChoiceSummary, SendResult
 from lisa_py.core.send.target import SendTarget
-from lisa_py.core.status import agent_place
 from lisa_py.store import events, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
@@ -93,7 +92,6 @@ def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendRes
             sent = _send_keys(ctx, target, payload)
         else:
             sent = _send_text(ctx, target, payload)
-    agent_place.remember_home(ctx, ref, target.evidence)
     _record_event(ctx, ref, payload, sent)
     return _build_result(ref, sent)
 
@@ -233,7 +231,7 @@ def _split_batches(keys: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def _send_answer(ctx: Context, target: SendTarget, choice: str) -> _Outcome:
-    answered, source = dialog.answer_dialog(ctx, target, choice)
+    answered, source = decision.press_word(ctx, target, choice, "send")
     delivered: DeliveryState = bool(source)
     return _Outcome(enter=True, delivered=delivered, delivered_by=source, answered=answered)
 

@@ -13,7 +13,6 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport
 from lisa_py.core.context import Context
 from lisa_py.core.status import transcript
-from lisa_py.core.status.agent_place import find_other_folder
 from lisa_py.core.status.evidence import Evidence, SessionProbe
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.host import files, processes
@@ -57,7 +56,6 @@ def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: Po
     bound = next((item for item in probe.tree if item.pid == evidence.binding.pid and item.alive), None)
     if bound is not None:
         evidence.agent_process, evidence.recognised = bound, True
-        evidence.working_folder = find_other_folder(probe.ref.project.root, bound)
 
 
 def _is_decisive(report: AgentReport, now: float) -> bool:
@@ -136,7 +134,8 @@ def read_hooks(ref: SessionRef, *, whole: bool = False) -> tuple[Mapping[str, ob
         if isinstance(record, dict):
             payload = record.get("payload")
             extra = payload if isinstance(payload, dict) else {}
-            found.append(
-                {**extra, "hook": record.get("hook", ""), "at": record.get("at", 0.0), "pid": record.get("pid", 0)}
-            )
+            own = {"hook": record.get("hook", ""), "at": record.get("at", 0.0), "pid": record.get("pid", 0)}
+            if "dialog" in record:
+                own["dialog"] = record["dialog"]
+            found.append({**extra, **own})
     return tuple(found)

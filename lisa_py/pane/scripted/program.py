@@ -20,13 +20,14 @@ scripted exec [OPTIONS] PROMPT      do one prompt and leave
 
   --session-id ID   conversation id to use      --resume ID   go on with a conversation
   --hook COMMAND    called with an event name; the event's JSON is on its standard input
+  --permission-hook COMMAND  the same for PermissionRequest alone; it may wait and print a decision
   --yes             permit every command        --alt-screen  use the alternate screen
   --dialog KIND     show a dialog before the first prompt (trust, login, update, ...)
   --stdin           exec: read the prompt from standard input
   --model NAME      accepted and ignored        --version     print the version and leave
 """
 VERSION = "scripted 1.0.0"
-_VALUE_OPTIONS = ("--session-id", "--resume", "--hook", "--dialog", "--model")
+_VALUE_OPTIONS = ("--session-id", "--resume", "--hook", "--permission-hook", "--dialog", "--model")
 
 
 class Options:
@@ -64,7 +65,9 @@ def main(words: list[str]) -> int:
         return 2
     home = os.environ.get("SCRIPTED_HOME") or os.path.join(os.path.expanduser("~"), ".scripted")
     session_id = options.values.get("--resume") or options.values.get("--session-id", "")
-    state_files = StateFiles(home, session_id, options.values.get("--hook", ""))
+    state_files = StateFiles(
+        home, session_id, options.values.get("--hook", ""), options.values.get("--permission-hook", "")
+    )
     source = "resume" if "--resume" in options.values else "startup"
     for number in (signals.SIGTERM, signals.SIGHUP):
         signals.signal(number, _handle_signal)
@@ -197,7 +200,7 @@ class ExecInterface:
             return False
         return bool(select.select([handle], [], [], seconds)[0])
 
-    def choose(self, title: str, detail: str, choices: list[str]) -> int:
+    def choose(self, title: str, detail: str, choices: list[str], handle: int = -1) -> int:
         self.print(f"  {title} {choices[0] if self._yes else choices[-1]} (no user to ask)")
         return 0 if self._yes else len(choices) - 1
 

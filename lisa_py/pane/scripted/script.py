@@ -4,8 +4,8 @@ from __future__ import annotations
 
 VERBS = frozenset(
     (
-        "think", "wait", "touch", "deaf", "say", "stream", "lines", "run", "ask", "choose", "dialog", "todos", "retry",
-        "error", "limit", "usage", "title", "hang", "spin", "ignore", "crash", "exit",
+        "think", "wait", "touch", "deaf", "say", "stream", "lines", "run", "ask", "question", "choose", "dialog",
+        "todos", "retry", "error", "limit", "usage", "title", "hang", "spin", "ignore", "crash", "exit",
     )
 )  # fmt: skip
 
@@ -49,6 +49,22 @@ def parse_number(text: str, default: float) -> tuple[float, str]:
 def split_parts(text: str) -> list[str]:
     """Return the parts between bars."""
     return [piece.strip() for piece in text.split("|") if piece.strip()]
+
+
+def parse_questions(text: str) -> list[dict[str, object]]:
+    """Return the questions between `//`: `Which? | red | blue`; a `+` after the text allows several choices."""
+    found: list[dict[str, object]] = []
+    for piece in text.split("//"):
+        title, *choices = [*split_parts(piece), ""][: -1 or None]
+        found.append(
+            {
+                "question": title.rstrip("+").strip(),
+                "header": title.split(" ")[0].strip("?+"),
+                "options": [{"label": choice, "description": ""} for choice in choices],
+                "multiSelect": title.endswith("+"),
+            }
+        )
+    return found
 
 
 def parse_todos(text: str) -> list[tuple[str, str]]:

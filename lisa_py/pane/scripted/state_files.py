@@ -34,10 +34,11 @@ def new_id() -> str:
 class StateFiles:
     """One process's files below its home folder."""
 
-    def __init__(self, home: str, session_id: str, hook: str) -> None:
+    def __init__(self, home: str, session_id: str, hook: str, permission_hook: str = "") -> None:
         self.home = home
         self.session_id = session_id or new_id()
         self._hook = hook
+        self._permission_hook = permission_hook
         self._pid = os.getpid()
         self._start_time = _read_start_time(self._pid)
         self._count = 0
@@ -91,8 +92,21 @@ class StateFiles:
 
     def call_hook(self, event: str, **fields: object) -> None:
         """Run the hook with the event as JSON on stdin, and wait for it."""
-        if not self._hook:
-            return
+        if self._hook:
+            child = self._start_hook(self._hook, event, fields, os.open(os.devnull, os.O_WRONLY))
+            os.waitpid(child, 0)
+
+    def ask_hook(self, event: str, **fields: object) -> tuple[int, int]:
+        """Start the hook that may decide; return its process and the end of the pipe with its output, -1 without."""
+        if not self._permission_hook:
+            self.call_hook(event, **fields)
+            return 0, -1
+        reader, writer = os.pipe()
+        os.set_inheritable(reader, False)
+        child = self._start_hook(self._permission_hook, event, fields, writer)
+        return child, reader
+
+    def _start_hook(self, command: str, event: str, fields: dict[str, object], output: int) -> int:
         payload = {
             "session_id": self.session_id,
             "transcript_path": self.transcript,
@@ -104,21 +118,21 @@ class StateFiles:
         child = os.fork()
         if child == 0:
             os.dup2(reader, 0)
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, 1)
-            os.dup2(null, 2)
+            os.dup2(output, 1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             os.close(writer)
             try:
-                os.execv("/bin/sh", ["/bin/sh", "-c", f"{self._hook} {event}"])
+                os.execv("/bin/sh", ["/bin/sh", "-c", f"{command} {event}"])
             finally:
                 os._exit(127)
         os.close(reader)
+        os.close(output)
         try:
             os.write(writer, dumps(payload).encode()[:65_000])
         except OSError:
             pass
         os.close(writer)
-        os.waitpid(child, 0)
+        return child
 
 
 def _write(path: str, text: str, open_flags: int) -> None:

@@ -176,13 +176,14 @@ class Terminal:
             self._read_input(60.0)
         return self.queue.pop(0)
 
-    def choose(self, title: str, detail: str, choices: list[str]) -> int:
-        """Return the index of the user's choice. Raise Interrupted on Escape."""
+    def choose(self, title: str, detail: str, choices: list[str], handle: int = -1) -> int:
+        """Return the index of the user's choice, -1 if `handle` is readable before. Raise UserInterrupt on Escape."""
         self._dialog, self._choice, self._picked = (title, detail, choices), 0, -1
         self.show_state("waiting")
         try:
             while self._picked < 0:
-                self._read_input(60.0)
+                if self._read_input(60.0, handle) and self._picked < 0:
+                    return -1
         finally:
             self._dialog = None
             self.redraw()

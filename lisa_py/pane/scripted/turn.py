@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         def ignore_input(self, seconds: float) -> None: ...
         def show_state(self, state: str) -> None: ...
         def pump(self, seconds: float, handle: int = -1) -> bool: ...
-        def choose(self, title: str, detail: str, choices: list[str]) -> int: ...
+        def choose(self, title: str, detail: str, choices: list[str], handle: int = -1) -> int: ...
         @property
         def queued(self) -> int: ...
 
@@ -58,6 +58,7 @@ ERRORS = {
     "network": "connection refused",
     "too_long": "prompt is too long",
 }
+QUESTION_TOOL = "ask_user"
 PERMISSION_CHOICES = ["Yes", "Yes, and do not ask again", "No"]
 
 
@@ -203,15 +204,54 @@ class ScriptedTurn:
             self._state_files.write_state(
                 "waiting", waiting_for="permission", detail=rest[:200], queued=self._interface.queued
             )
-            self._state_files.call_hook("PermissionRequest", tool_name="shell", tool_input={"command": rest[:2000]})
-            answer = self._interface.choose("Do you want to run this command?", rest, PERMISSION_CHOICES)
-            if answer == 1:
-                self._granted.add(rest)
-            if answer == 2:
-                self._state_files.append_record("tool_result", toolId=tool_id, text="denied by the user", failed=True)
+            child, output = self._state_files.ask_hook(
+                "PermissionRequest", tool_name="shell", tool_input={"command": rest[:2000]}
+            )
+            answer = self._interface.choose("Do you want to run this command?", rest, PERMISSION_CHOICES, output)
+            decided = _read_decision(child, output) if answer < 0 else {}
+            if answer < 0 and not decided:
+                answer = self._interface.choose("Do you want to run this command?", rest, PERMISSION_CHOICES)
+            if answer == 1 or decided.get("updatedPermissions"):
+                self._granted.add("*" if decided else rest)
+            if answer == 2 or decided.get("behavior") == "deny":
+                text = str(decided.get("message", "denied by the user"))
+                self._state_files.append_record("tool_result", toolId=tool_id, text=text, failed=True)
                 self._set_state("thinking")
                 return
+            changed = decided.get("updatedInput")
+            rest = str(changed.get("command", rest)) if isinstance(changed, dict) else rest
         self._run_tool(rest, tool_id)
+
+    def do_question(self, rest: str) -> None:
+        """Ask questions as a tool, whose hook may give the answers; else one after the other on the screen."""
+        questions = script.parse_questions(rest)
+        self._tools += 1
+        tool_id = f"{self._state_files.turn}-{self._tools}"
+        call = {"tool_name": QUESTION_TOOL, "tool_input": {"questions": questions}}
+        self._state_files.append_record(
+            "tool_use", tool=QUESTION_TOOL, toolId=tool_id, text=rest, input=call["tool_input"]
+        )
+        self._state_files.call_hook("PreToolUse", **call, tool_use_id=tool_id)
+        self._state_files.write_state("waiting", waiting_for="question", detail=str(questions[0]["question"])[:200])
+        child, output = self._state_files.ask_hook("PermissionRequest", **call)
+        answers: dict[str, str] = {}
+        for question in questions:
+            title, options = str(question["question"]), question["options"]
+            choices = [option["label"] for option in options] if isinstance(options, list) else []
+            picked = self._interface.choose(title, "", choices, output)
+            decided = _read_decision(child, output) if picked < 0 else {}
+            given = decided.get("updatedInput")
+            if isinstance(given, dict):
+                answers = given["answers"]
+                break
+            if picked < 0:
+                output, picked = -1, self._interface.choose(title, "", choices)
+            answers[title] = choices[picked]
+        self._last = "; ".join(f"{title}={answer}" for title, answer in answers.items())
+        self._state_files.append_record("tool_result", toolId=tool_id, text=self._last, failed=False)
+        self._set_state("thinking")
+        self._state_files.call_hook("PostToolUse", **call, tool_use_id=tool_id)
+        self._record_reply(f"You chose: {self._last}")
 
     def do_choose(self, rest: str) -> None:
         question, *choices = [*script.split_parts(rest), ""][: -1 or None]
@@ -308,6 +348,21 @@ class ScriptedTurn:
 
     def do_exit(self, rest: str) -> None:
         raise ExitRequest(int(rest or 0))
+
+
+def _read_decision(child: int, output: int) -> dict[str, object]:
+    """Return the decision that a hook printed; empty if it printed none."""
+    text = b""
+    while part := os.read(output, 65536):
+        text += part
+    os.close(output)
+    os.waitpid(child, 0)
+    if not text.strip():
+        return {}
+    import json  # noqa: PLC0415 - a third of the start
+
+    found = json.loads(text)["hookSpecificOutput"]["decision"]
+    return found if isinstance(found, dict) else {}
 
 
 def _exec_shell(command: str, writer: int) -> None:

@@ -1,4 +1,0 @@
-"""Manage the credentials of agents.
-
-Tests: tests/commands/auth.
-"""
