@@ -47,6 +47,11 @@ def get(name: str) -> Agent:
     return found
 
 
+def find_by_provider(provider: str) -> Agent | None:
+    """Return the agent for the models of a provider; None if there is none."""
+    return next((agent for agent in map(get, names()) if provider in agent.providers), None)
+
+
 def get_or_default(name: str) -> Agent:
     """Return the agent of this name, or one without signals if its file was removed."""
     try:

@@ -118,12 +118,27 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     """Text for standard input (exec prompts too long for argv); the supervisor reads it from a file."""
     agent_session_id: str = ""
     hooks: bool = False
+    rule_events: tuple[str, ...] = ()
+    """Hook events at which the rules for tools decide."""
     send_prompt: bool = False
     """The prompt is too long for the command line: it is sent once the agent is ready."""
     notes: tuple[str, ...] = ()
     """For the spawn payload: arguments omitted, prevented or accepted for the user."""
     warnings: tuple[str, ...] = ()
     """For the spawn payload: settings that this agent cannot apply."""
+
+
+def format_hook_decision(event: str, *, denied: bool, tool: str) -> str:
+    """Return the decision of a hook in the words of claude, which codex takes as well."""
+    reason = f"a rule of this session denies {tool}"
+    output: dict[str, Any] = {"hookEventName": event}
+    if event == "PermissionRequest":
+        output["decision"] = {"behavior": "deny", "message": reason} if denied else {"behavior": "allow"}
+    elif denied:
+        output |= {"permissionDecision": "deny", "permissionDecisionReason": reason}
+    else:
+        return ""
+    return msgspec.json.encode({"hookSpecificOutput": output}).decode()
 
 
 SECRETS_FOLDER = "secrets"
@@ -225,6 +240,15 @@ class Checklist(Struct, frozen=True, kw_only=True):
     """Number of the selected row; -1: none is shown."""
 
 
+class LoginScreen(Struct, frozen=True, kw_only=True):
+    """Screen of an agent's login program."""
+
+    url: str = ""
+    """Address for the browser of the user."""
+    token: str = ""
+    error: str = ""
+
+
 ReviewState = Literal["", "complete", "incomplete"]
 """State of a page that asks to submit all answers of a dialog; empty: no such page."""
 
@@ -296,6 +320,12 @@ class Agent:
     """Flag of the sandboxed unattended mode, which excludes the bypass."""
     providers: tuple[str, ...] = ()
     """Providers of models whose settings choose this agent."""
+    key_variables: tuple[str, ...] = ()
+    """Variables with a key of the provider."""
+    login_arguments: tuple[str, ...] = ()
+    """Arguments of the login that shows an address, takes a code and prints a token; none: the agent has none."""
+    tool_aliases: Mapping[str, tuple[str, ...]] = {}
+    """Further names of the agent's tools in rules for tools."""
     oauth_variable: str = ""
     """Environment variable for a pool token; empty: the agent does not use the pool."""
     token_failures: tuple[tuple[str, str], ...] = ()
@@ -350,6 +380,18 @@ class Agent:
 
     def resume_arguments(self, session_id: str) -> str:
         """Return the arguments that continue a conversation; empty if unsupported."""
+        return ""
+
+    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
+        """Return what a hook prints for a call that a rule decides; empty if the agent takes no answer."""
+        return ""
+
+    def read_login_screen(self, screen: str) -> LoginScreen:
+        """Return what the login program shows."""
+        return LoginScreen()
+
+    def find_login(self, environ: Mapping[str, str]) -> str:
+        """Return the kind of credential that the agent itself has (apikey, oauth_token); empty if none."""
         return ""
 
     def wants_bypass(self, request: AgentLaunch) -> bool:

@@ -18,9 +18,11 @@ from lisa_py.agents.base import (
     HookAnswer,
     InputPlan,
     LaunchPlan,
+    LoginScreen,
     ReviewState,
     TurnEdge,
     View,
+    format_hook_decision,
 )
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
@@ -42,6 +44,8 @@ class Claude(base.Agent):
     binaries = ("claude",)
     install_hint = "npm install -g @anthropic-ai/claude-code"
     providers = ("anthropic",)
+    key_variables = ("ANTHROPIC_API_KEY",)
+    login_arguments = ("setup-token",)
     oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN"
     token_failures = (
         (r"\binvalid_grant: invalid refresh token\b", "invalid_refresh_token"),
@@ -107,6 +111,19 @@ class Claude(base.Agent):
         from lisa_py.agents._claude import launch  # noqa: PLC0415 - not on the way of a status read
 
         return launch.probe_binary(binary, environ, timeout)
+
+    def read_login_screen(self, screen: str) -> LoginScreen:
+        from lisa_py.agents._claude import login  # noqa: PLC0415 - only `auth claude login`
+
+        return login.read_login_screen(screen)
+
+    def find_login(self, environ: Mapping[str, str]) -> str:
+        from lisa_py.agents._claude import login  # noqa: PLC0415 - only `auth claude status`
+
+        return login.find_login(environ)
+
+    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
+        return format_hook_decision(event, denied=denied, tool=tool)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._claude import one_shot  # noqa: PLC0415 - only preflight asks

@@ -17,6 +17,7 @@ from lisa_py.agents.base import (
     LaunchPlan,
     TurnEdge,
     View,
+    format_hook_decision,
 )
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
@@ -37,6 +38,8 @@ class Codex(Agent):
     binaries = ("codex",)
     install_hint = "npm install -g @openai/codex"
     providers = ("openai",)
+    tool_aliases: Mapping[str, tuple[str, ...]] = {"apply_patch": ("Edit", "Write")}
+    key_variables = ("OPENAI_API_KEY", "CODEX_API_KEY")
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
     exit_inputs = frozenset(("/exit", "/quit"))
@@ -65,6 +68,9 @@ class Codex(Agent):
 
     def home(self, environ: Mapping[str, str]) -> str:
         return session.config_folder(environ)
+
+    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
+        return format_hook_decision(event, denied=denied, tool=tool)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._codex import one_shot  # noqa: PLC0415 - only preflight asks

@@ -110,7 +110,7 @@ def format_overview(columns: int = WIDE, group: Sequence[str] = ()) -> str:
     if others:
         parts.append(_format_table(others, min(columns, 100)) + "\n")
     prefix = " ".join(("lisa", *(group or ("session",))))
-    closing = f"`{prefix} COMMAND --help` describes a command, `lisa help all` lists all with their purpose."
+    closing = f"`{prefix} COMMAND --help` describes a command, `lisa GROUP --help` a group, `lisa help all` lists all."
     parts.append(_wrap(closing, columns) + "\n")
     return "\n".join(parts)
 
@@ -124,16 +124,13 @@ def _introduce(columns: int) -> str:
 
 
 def _list_names(paths: Sequence[str], is_within_group: bool) -> str:
-    """Return the names without `session`; those of another group behind its name."""
+    """Return the names without `session`; behind them commands of no group, and other groups by their name alone."""
     if is_within_group:
         return ", ".join(paths)
-    found: dict[str, list[str]] = {}
-    for name in paths:
-        first, _, rest = name.rpartition(" ")
-        found.setdefault(first, []).append(rest)
-    titles = {"session": "", "": "lisa "}
-    parts = [titles.get(first, f"lisa {first} ") + ", ".join(names) for first, names in found.items()]
-    return "; ".join(sorted(parts, key=lambda part: part.startswith("lisa ")))
+    own = [name.partition(" ")[2] for name in paths if name.startswith("session ")]
+    others = sorted({name.partition(" ")[0] for name in paths if not name.startswith("session ")})
+    parts = [", ".join(own)] if own else []
+    return "; ".join([*parts, *([f"lisa {', '.join(others)}"] if others else [])])
 
 
 def format_full_list(columns: int = WIDE) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -70,7 +71,7 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
         shortage = limits.find_shortage(problem)
         if shortage is not None:
             return _report_failure(shortage, form)
-        from lisa_py.cli import crash_report  # noqa: PLC0415 - only when there is one
+        from lisa_py import crash_report  # noqa: PLC0415 - only when there is one
 
         return _report_failure(crash_report.write_crash_report(problem, argv), form)
 
@@ -88,6 +89,8 @@ def _show_fleet() -> None:
 
 def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str, screen: Screen | None) -> int:
     args, given = parse.read_arguments(path, command, words)
+    if command.face:
+        return int(importlib.import_module(f"lisa_py.{command.face}.main").main(args))
     cancellation = Cancellation()
     ctx = Context(
         env.read_settings(),
@@ -99,6 +102,7 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str,
         live_display=open_live_display(form) if command.live else None,
         screen=screen,
         stdin=lambda: sys.stdin.buffer.read(),
+        ask=_ask,
         on_own_end=_ignore_termination,
         cancellation=cancellation,
     )
@@ -112,6 +116,15 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str,
     finally:
         ctx.rollback_cursors()  # nothing, after an interrupt
     return code
+
+
+def _ask(question: str) -> str:
+    """Return the next line of standard input; a terminal shows the question, but not the line."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline()
+    import getpass  # noqa: PLC0415 - only a login asks
+
+    return getpass.getpass(question, stream=sys.stderr)
 
 
 @contextlib.contextmanager

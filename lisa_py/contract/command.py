@@ -179,8 +179,10 @@ class Command(Struct, frozen=True, kw_only=True):
     args: type[Struct]
     answer: Any
     """Struct (or union of structs) that `run` returns; `session schema` is derived from it."""
-    run: Callable[[Any, Any], Any]
-    """(args, ctx) -> answer. Resolves, calls core, shapes; never prints or exits."""
+    run: Callable[[Any, Any], Any] = lambda args, ctx: None
+    """(args, ctx) -> answer. Resolves, calls core, shapes; never prints or exits. Unused if there is a `face`."""
+    face: str = ""
+    """Package that runs the command by `main.main(args)` and owns the standard streams: `peer`."""
     text: Callable[[Any, Any], str] | None = None
     """(answer, args) -> text for people; None: the command always answers JSON."""
     terminal: Callable[[Any, Any, Any], str] | None = None

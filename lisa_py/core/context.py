@@ -69,6 +69,7 @@ class Context:
         live_display: LiveDisplay | None = None,
         screen: Screen | None = None,
         stdin: Callable[[], bytes] = bytes,
+        ask: Callable[[str], str] = lambda question: "",
         on_own_end: Callable[[], None] = _do_nothing,
         cancellation: Cancellation | None = None,
     ) -> None:
@@ -90,6 +91,8 @@ class Context:
         self.screen = screen
         """Terminal that the answer is printed on for a person; None if piped or JSON."""
         self.stdin = stdin
+        self.ask = ask
+        """Show a question to a person and return the next line of standard input; a terminal does not show it."""
         self.on_own_end = on_own_end
         """Called before core ends a session that this process belongs to; a process of one call ignores TERM then."""
         self.cancellation = cancellation or Cancellation()

@@ -71,6 +71,13 @@ case $payload in
   *) payload='{}' ;;
 esac
 
+# the rules of a session that has some decide without a person
+rule=$folder/rule.$event
+if [ -f "$rule" ]; then
+  said=$(printf '%s' "$payload" | /bin/sh "$rule" 2>/dev/null)
+  [ -z "$said" ] || { printf '%s\n' "$said"; exit 0; }
+fi
+
 at=$(date +%s.%N)
 case $at in
   *[!0-9.]*) at=$(date +%s) ;; # a date that does not know %N

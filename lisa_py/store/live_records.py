@@ -26,16 +26,19 @@ class RecordedUsage(Struct, kw_only=True, omit_defaults=True):
     """Sums of a session's transcripts."""
 
     input_tokens: int = 0
+    """Input, cached or not."""
     output_tokens: int = 0
-    cached_tokens: int = 0
-    """Part of the input read from or written to a cache."""
-    calls: int = 0
-    """Number of model calls."""
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: float | None = None
+    """Dollars; None if they are unknown."""
+    estimated: bool = False
+    """True if the dollars are those of the price table, not the agent's own."""
     num_turns: int = 0
     model: str = ""
-    """Model of the newest answer."""
+    """Model of the newest call."""
     last_activity_at: float = 0.0
-    """Unix time of the newest record; 0 if unknown."""
+    """Unix time of the newest call; 0 if there was none."""
 
 
 class SessionRecord(Struct, kw_only=True, omit_defaults=True):

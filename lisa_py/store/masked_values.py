@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lisa_py.host import files
 from lisa_py.store.json_records import UnreadableRecord, load, save
 from lisa_py.store.paths import SessionRef
+from lisa_py.store.record import StoreRecord
 
 FILE = "masked.json"
 """Mode 0600; removed with the session folder."""
@@ -26,3 +27,6 @@ def read(ref: SessionRef) -> tuple[str, ...]:
         return load(ref.file(FILE), tuple[str, ...]) or ()
     except UnreadableRecord:
         return ()
+
+
+RECORD = StoreRecord(check=None, snapshot=None, prune=None)

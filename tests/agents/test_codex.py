@@ -127,6 +127,9 @@ def test_tools_of_a_nested_run_keep_the_path() -> None:
     assert "allow_login_shell=false" not in words(plan("exec", "hi", OLD, nested=True))
     own = plan("exec", "hi", nested=True, agent_args="-c allow_login_shell=true")
     assert "allow_login_shell=false" not in words(own)
+    for made in (own, plan("exec", "hi", OLD, nested=True)):
+        assert any("sets its own PATH" in note for note in made.notes)
+    assert not any("PATH" in note for note in plan("exec", "hi", OLD).notes)
 
 
 def test_a_full_auto_of_the_users_own_is_replaced_as_well() -> None:

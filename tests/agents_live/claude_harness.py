@@ -85,7 +85,8 @@ class ClaudeHarness:
         view = View(
             meta=SessionMeta(
                 session="lisa-stage", agent="claude", project_root=str(self.home.project),
-                agent_session_id=self.plan.agent_session_id, hooks=self.plan.hooks, run_id=self.run_id, **meta,
+                agent_session_id=self.plan.agent_session_id, hooks=self.plan.hooks, run_id=self.run_id,
+                agent_version=self.facts.version, **meta,
             ),
             processes=processes.read_tree(self.pane_pid),
             title=self.terminal.format_value("pane_title"),

@@ -50,6 +50,24 @@ def test_agent_of_a_wrapper_rests_accepts_and_is_read(wrapped: LiveSessionHarnes
     assert wrapped.transcript_prompts()[-1] == "[fake text second]"
 
 
+def test_ended_session_of_a_slow_wrapper_is_read(machine: LisaHost, api: FakeModelApi) -> None:
+    """Without hooks the records alone lead to the transcript, and at the spawn the agent was not there yet."""
+    harness = LiveSessionHarness(machine, api, "claude", settings={"disableAllHooks": True})
+    work = machine.folder / "work"
+    (machine.home / ".claude").rename(work)
+    (machine.home / ".claude.json").rename(work / ".claude.json")
+    machine.env.pop("CLAUDE_CONFIG_DIR", None)
+    binary = os.path.realpath(shutil.which("claude", path=machine.env["PATH"]) or "")
+    starter = f'#!/bin/sh\n[ $# = 1 ] || sleep 3\nexport CLAUDE_CONFIG_DIR={work}\nexec {binary} "$@"\n'
+    machine.add_program("claude", starter)
+    harness.begin("[fake text the answer]", "--agent-args", "")
+    assert harness.lisa("monitor", "--timeout-seconds", "60").json["waitingFor"] == "prompt"
+    assert harness.send("/exit").json["sessionState"] == "completed"
+    read = harness.lisa("capture", "--transcript")
+    assert read.code == 0, read
+    assert "the answer" in read.out.replace("[fake text the answer]", "")
+
+
 def test_ended_run_of_a_wrapper_is_read(wrapped: LiveSessionHarness) -> None:
     wrapped.begin("[fake text the answer]", "--agent-args", "", mode="exec")
     wrapped.wait_for_status(lambda status: status.session_state == "completed")

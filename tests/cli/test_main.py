@@ -250,7 +250,7 @@ def _with_run(command: object, run: object) -> object:
 def test_a_surprise_that_cannot_even_be_logged_is_still_answered(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lisa_py.cli import crash_report
+    from lisa_py import crash_report
 
     monkeypatch.setenv("LISA_STATE_DIR", "/dev/null/x")
     problem = crash_report.write_crash_report(ValueError("boom"), ["session", "exists"])
@@ -260,7 +260,7 @@ def test_a_surprise_that_cannot_even_be_logged_is_still_answered(
 
 
 def test_a_crash_report_holds_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lisa_py.cli import crash_report
+    from lisa_py import crash_report
 
     monkeypatch.setenv("LISA_STATE_DIR", str(tmp_path))
     problem = crash_report.write_crash_report(

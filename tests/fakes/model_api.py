@@ -790,6 +790,7 @@ class Request:
     retry: bool = False  # the same prompt again, after we failed or dropped it
     outcome: str = "open"  # answered | failed | dropped | gone (the agent hung up)
     length: int = 0
+    credential: str = ""  # the last characters of the key or token
 
 
 class Journal:
@@ -974,6 +975,7 @@ class Handler(HttpConnection):
     def _record(self, path: str) -> Request:
         headers = {name.lower(): mask_header(name, value) for name, value in self.headers.items()}
         request = Request(0, time.time(), self.command, self.path, headers, self.read_body())
+        request.credential = (self.headers.get("x-api-key") or self.headers.get("authorization") or "")[-8:]
         if self.command == "POST" and path.endswith("/v1/messages"):
             describe_claude(request)
         elif self.command == "POST" and path.endswith("/v1/responses"):

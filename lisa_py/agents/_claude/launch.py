@@ -138,6 +138,7 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
         stdin=stdin,
         agent_session_id=draft.session_id,
         hooks=draft.hooks,
+        rule_events=("PermissionRequest",) if draft.hooks else (),
         send_prompt=send_prompt,
         notes=tuple(draft.notes),
         warnings=tuple(draft.options.warnings),

@@ -10,6 +10,8 @@ from lisa_py.contract.quoting import quote_posix
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "SessionEnd")
 EXEC_EVENTS = ("SessionStart",)
 """A run prints two lines per hook; this one identifies the rollout of the run."""
+RULE_EVENTS = ("PreToolUse", "PermissionRequest")
+"""Events that take a decision about a call: PreToolUse only a denial."""
 HOOK_TIMEOUT_SECONDS = 3
 """Longest SessionEnd time-out that codex allows."""
 _HOOK_SOURCE = "/<session-flags>/config.toml"
@@ -18,7 +20,8 @@ _HOOK_SOURCE = "/<session-flags>/config.toml"
 
 def hook_flags(request: AgentLaunch, facts: Facts) -> list[str]:
     """Return the `-c` flags for the events whose trust the installed version accepts; else none."""
-    wanted = EXEC_EVENTS if request.mode == "exec" else EVENTS
+    denies = ("PreToolUse",) if request.settings.denied_tools else ()
+    wanted = (*EXEC_EVENTS, *denies) if request.mode == "exec" else EVENTS
     events = [event for event in wanted if f"hook {event}" in facts.flags]
     if not events or not request.folder or not request.hook:
         return []

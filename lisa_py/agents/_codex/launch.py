@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from lisa_py.agents._codex import BYPASS, FULL_AUTO, hooks, title
+from lisa_py.agents._codex import BYPASS, FULL_AUTO, hooks, options, title
+from lisa_py.agents._codex.arguments import has_option, sets_config, toml_string
 from lisa_py.agents.base import (
     AgentLaunch,
     Facts,
@@ -29,13 +30,15 @@ _SANDBOX_FLAGS = ("-s", "--sandbox", "--approve-for-me", BYPASS, "--yolo", FULL_
 def build_command(request: AgentLaunch) -> str:
     """Return the command line of the contract. Raise LisaError(agent_command_build_failed)."""
     require_prompt(request)
+    request = options.apply_mode(request)
     args = request.agent_args.strip()
     if request.mode == "exec" and has_flag(args, BYPASS) and has_flag(args, FULL_AUTO):
         raise LisaError(
             "agent_command_build_failed", f"--agent-args hold both {BYPASS} and {FULL_AUTO}; leave one of them out"
         )
     bypass = request.bypass or has_flag(args, BYPASS)
-    return _join_command(request, args, "" if bypass or has_flag(args, FULL_AUTO) else FULL_AUTO)
+    mode = options.mode_flags(request, chosen=_chooses_sandbox(request, args))
+    return _join_command(request, args, mode or ("" if bypass or has_flag(args, FULL_AUTO) else FULL_AUTO))
 
 
 def _join_command(request: AgentLaunch, args: str, sandbox: str) -> str:
@@ -45,6 +48,8 @@ def _join_command(request: AgentLaunch, args: str, sandbox: str) -> str:
         words += ["exec", quote(request.prompt), sandbox]
         if not has_flag(args, SKIP_REPO_CHECK_FLAG):
             words.append(SKIP_REPO_CHECK_FLAG)
+    elif request.settings.permission_mode:
+        words.append(sandbox)
     words += [args, _model_flag(request)]
     if request.bypass and not has_flag(args, BYPASS):
         words.append(BYPASS)
@@ -54,13 +59,17 @@ def _join_command(request: AgentLaunch, args: str, sandbox: str) -> str:
 
 
 def _model_flag(request: AgentLaunch) -> str:
-    return f"--model {quote(request.model)}" if request.model else ""
+    model, _ = options.choose_model(request)
+    return f"--model {quote(model)}" if model else ""
 
 
 def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
     """Return the plan for the installed version: the same intent in its flags."""
     build_command(request)  # report an impossible command line
-    notes: list[str] = []
+    request = options.apply_mode(request)
+    given = options.build_options(request, facts)
+    model, warnings = options.choose_model(request)
+    notes: list[str] = list(given.notes)
     args = _supported_arguments(request, facts, notes)
     sandbox = _sandbox_flags(request, facts, args, notes)
     tools = _tool_flags(request, facts, args, notes)
@@ -71,9 +80,12 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
         notes.append("codex: lisa's own event hook is trusted for this run; other hooks keep their trust")
     else:
         hook_flags = []
+    rule_events = tuple(event for event in hooks.RULE_EVENTS if any(f"hooks.{event}=" in flag for flag in hook_flags))
+    warnings += options.describe_unruled(request, rule_events)
     notes += facts.describe_unanswered("codex", "what depends on it is left out")
-    if request.model:
-        flags.append(f"--model {quote_posix(request.model)}")
+    flags += given.flags
+    if model:
+        flags.append(f"--model {quote_posix(model)}")
     if request.bypass and not has_flag(args, BYPASS):
         flags.append(BYPASS)
     prompt, stdin, send_prompt = _prompt_argument(request)
@@ -85,10 +97,14 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
     return LaunchPlan(
         command=_join_command(request, " ".join(word for word in (args, *tools) if word), sandbox),
         script=" ".join(word for word in (program, *flags, *last) if word),
+        env=given.env,
+        secret_files=given.secret_files,
         stdin=stdin,
         hooks=bool(hook_flags),
+        rule_events=rule_events,
         send_prompt=send_prompt,
         notes=tuple(notes),
+        warnings=(*warnings, *given.warnings),
     )
 
 
@@ -138,7 +154,13 @@ def _common_flags(request: AgentLaunch, args: str, notes: list[str]) -> list[str
 
 def _tool_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> list[str]:
     """Keep the PATH for the tools of a nested run: a login shell, codex's default for them, sets its own."""
-    if not request.nested or sets_config(args, "allow_login_shell") or not title.is_known_version(facts):
+    if not request.nested:
+        return []
+    if sets_config(args, "allow_login_shell") or not title.is_known_version(facts):
+        notes.append(
+            "codex may run its tools in a login shell, which sets its own PATH; lisa session preflight tests "
+            "that it finds lisa (login_shell)"
+        )
         return []
     notes.append("codex runs its tools without a login shell, so that they find lisa on PATH")
     return ["-c allow_login_shell=false"]
@@ -162,9 +184,9 @@ def _mode_flags(request: AgentLaunch, facts: Facts, args: str) -> list[str]:
 
 def _sandbox_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[str]) -> str:
     """Return the sandbox of a run, unless it is lifted or the user chose one."""
-    chosen = (
-        request.bypass or any(_has_option(args, flag) for flag in _SANDBOX_FLAGS) or sets_config(args, "sandbox_mode")
-    )
+    chosen = _chooses_sandbox(request, args)
+    if mode := options.mode_flags(request, chosen=chosen):
+        return mode
     if request.mode != "exec" or chosen:
         return ""
     if _supports(facts, "exec", FULL_AUTO):
@@ -173,25 +195,10 @@ def _sandbox_flags(request: AgentLaunch, facts: Facts, args: str, notes: list[st
     return WORKSPACE_WRITE
 
 
+def _chooses_sandbox(request: AgentLaunch, args: str) -> bool:
+    """Return True if the sandbox is lifted, or chosen by the user's arguments."""
+    return request.bypass or any(has_option(args, flag) for flag in _SANDBOX_FLAGS) or sets_config(args, "sandbox_mode")
+
+
 def _supports(facts: Facts, mode: str, flag: str) -> bool:
     return (f"exec {flag}" if mode == "exec" else flag) in facts.flags
-
-
-def _has_option(args: str, flag: str) -> bool:
-    """Return True if the arguments hold a flag, also with its value attached to a one-letter flag."""
-    short = len(flag) == 2
-    return any(
-        word == flag or word.startswith(flag + "=") or (short and word.startswith(flag) and not word.startswith("--"))
-        for word in split_arguments(args)
-    )
-
-
-def sets_config(args: str, key: str) -> bool:
-    """Return True if the arguments set this configuration key (or one below it) with `-c`."""
-    return bool(re.search(rf"(?<!\S)(?:-c|--config)[\s=]*['\"]?{re.escape(key)}\b", args))
-
-
-def toml_string(text: str) -> str:
-    """Return a TOML basic string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04X}", escaped) + '"'

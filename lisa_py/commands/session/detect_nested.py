@@ -49,26 +49,32 @@ class DetectNestedResult(Answer):
     nested_detection: nesting.NestedDetection
     model: str | UnsetType = UNSET
     command: str | UnsetType = UNSET
-    """Omitted if no command line can be built, for example without a prompt."""
+    """The line that spawn runs; omitted if none can be built, for example without a prompt."""
+    notes: tuple[str, ...] | UnsetType = UNSET
+    """Arguments omitted, prevented or accepted for the installed version of the agent."""
     rewrites: Sequence[str] | UnsetType = UNSET
     why: nesting.NestingExplanation | UnsetType = UNSET
 
 
 def run(args: Args, ctx: Context) -> DetectNestedResult:
     resolved = launch.resolve_launch(launch.build_request(args, args.prompt))
-    detection = resolved.detection
+    detection, root = resolved.detection, ctx.project(args.project_root).root
+    shown = launch.show_launch_or_none(ctx, resolved, root)
+    for note in shown.notes if ctx.output_format == "text" else ():
+        ctx.warn(f"note: {note}")
     return DetectNestedResult(
         agent=resolved.agent.name,
         mode=resolved.launch.mode,
         nested_policy=resolved.nested_policy,
         nesting_intent=resolved.nesting_intent,
         prompt=args.prompt,
-        project_root=ctx.project(args.project_root).root,
+        project_root=root,
         agent_args=args.agent_args,
         effective_agent_args=resolved.effective_args,
         nested_detection=detection,
         model=resolved.launch.model or UNSET,
-        command=resolved.command_or_empty or UNSET,
+        command=shown.command or UNSET,
+        notes=shown.notes or UNSET,
         rewrites=nesting.suggest_rewrites(args.prompt, detection) if args.rewrite else UNSET,
         why=nesting.explain_detection(detection, args.prompt) if args.why else UNSET,
     )

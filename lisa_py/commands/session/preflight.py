@@ -68,7 +68,7 @@ def run(args: PreflightOptions, ctx: Context) -> PreflightResult:
 def text(answer: PreflightResult, args: PreflightOptions) -> str:
     head = ["ready" if answer.ok else "not_ready", answer.project_root, "true" if answer.fast else "false"]
     missing = [check.name for check in answer.environment.checks if not check.available]
-    missing += [found.name for found in answer.machine if not found.ok]
+    missing += [found.name for found in answer.machine if not found.passes]
     missing += [found.name for found in answer.contracts if not found.ok]
     lines = [f"session preflight: {head[0]}"]
     lines += [f"missing: {', '.join(missing)}"] if missing and not answer.ok else []
@@ -77,13 +77,17 @@ def text(answer: PreflightResult, args: PreflightOptions) -> str:
         lines.append(f"- {'ok' if check.available else 'missing'} {check.name} {check.path or check.error}")
     lines += [
         "machine:",
-        *(f"- {'ok' if found.ok else 'fail'} {found.name} ({found.detail})" for found in answer.machine),
+        *(f"- {_judge_check(found)} {found.name} ({found.detail})" for found in answer.machine),
     ]
     lines += [
         "contracts:",
         *(f"- {'ok' if found.ok else 'fail'} {found.name} ({found.detail})" for found in answer.contracts),
     ]
     return "\n".join([*lines, *_format_model_checks(answer)])
+
+
+def _judge_check(found: MachineCheck) -> str:
+    return "ok" if found.ok else "warning" if found.passes else "fail"
 
 
 def _format_model_checks(answer: PreflightResult) -> Iterator[str]:
@@ -102,7 +106,7 @@ def minimize(answer: PreflightResult, args: PreflightOptions) -> MinimalPrefligh
         ok=answer.ok,
         missing=tuple(check.name for check in answer.environment.checks if not check.available),
         failed=(
-            *(check.name for check in answer.machine if not check.ok),
+            *(check.name for check in answer.machine if not check.passes),
             *(check.name for check in answer.contracts if not check.ok),
         ),
         model_check=answer.model_check,
@@ -136,5 +140,6 @@ lisa session preflight --fast --json
 lisa session preflight --agent claude --model sonnet --json""",
     notes="""\
 --model and --auto-model make a real call that costs a few tokens: read-only, in an empty folder, ended after
-LISA_MODEL_PROBE_TIMEOUT_SECONDS (60). `verified: false`: the agent succeeded without the expected reply.""",
+LISA_MODEL_PROBE_TIMEOUT_SECONDS (60). `verified: false`: the agent succeeded without the expected reply. A machine
+check with `advisory` does not decide: without `login_shell` codex runs of an untried version cannot call lisa.""",
 )

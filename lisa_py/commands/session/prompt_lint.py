@@ -64,7 +64,7 @@ class PromptLintResult(Answer):
     strict: bool
     high_severity_count: int
     command: str | UnsetType = UNSET
-    """Command line of spawn; omitted if it cannot be built."""
+    """The line that spawn runs; omitted if none can be built."""
     model: str | UnsetType = UNSET
     rewrites: Sequence[str] | UnsetType = UNSET
     recommended_prompt: str | UnsetType = UNSET
@@ -96,12 +96,12 @@ def _read_prompt(args: Args, ctx: Context) -> str:
 def _build_result(
     args: Args, ctx: Context, resolved: ResolvedLaunch, lint: LintReport, strict: bool, failed: bool
 ) -> PromptLintResult:
-    prompt = resolved.launch.prompt
+    prompt, root = resolved.launch.prompt, ctx.project(args.project_root).root
     rewrites = nesting.suggest_rewrites(prompt, resolved.detection) if args.rewrite else UNSET
     return PromptLintResult(
         agent=resolved.agent.name,
         mode=resolved.launch.mode,
-        project_root=ctx.project(args.project_root).root,
+        project_root=root,
         budget=args.budget,
         prompt=prompt,
         token_estimate=lint.token_estimate,
@@ -111,7 +111,7 @@ def _build_result(
         score=lint.score,
         strict=strict,
         high_severity_count=lint.count("high"),
-        command=resolved.command_or_empty or UNSET,
+        command=launch.show_launch_or_none(ctx, resolved, root).command or UNSET,
         model=resolved.launch.model or UNSET,
         rewrites=rewrites,
         recommended_prompt=rewrites[0] if rewrites else UNSET,

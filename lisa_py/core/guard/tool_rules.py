@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -42,25 +42,28 @@ def read_rules(settings: SessionSettings) -> ToolRules:
     )
 
 
-def decide(rules: ToolRules, tool_name: str, tool_input: Mapping[str, Any]) -> ToolDecision:
-    """Return the decision about one call: a denied tool, else an allowed one, else the permission mode."""
+def decide(
+    rules: ToolRules, tool_name: str, tool_input: Mapping[str, Any], aliases: Sequence[str] = ()
+) -> ToolDecision:
+    """Return the decision about one call: a denied tool, else an allowed one, else the permission mode.
+
+    `aliases` are further names of the tool in patterns.
+    """
     stages = _read_stages(tool_name, tool_input)
-    if _is_denied(rules.denied, tool_name, stages):
+    names = (tool_name, *aliases)
+    if any(_is_denied(rules.denied, name, stages) for name in names):
         return "deny"
     if tool_name == QUESTION_TOOL:
         return "ask"
-    if _is_allowed(rules.allowed, tool_name, stages):
+    if any(_is_allowed(rules.allowed, name, stages) for name in names):
         return "allow"
-    return _decide_by_mode(rules.permission_mode, tool_name)
+    return "allow" if any(_is_allowed_by_mode(rules.permission_mode, name) for name in names) else "ask"
 
 
-def _decide_by_mode(mode: str, tool_name: str) -> ToolDecision:
-    allowed = {
-        "bypassPermissions": True,
-        "acceptEdits": tool_name in EDIT_TOOLS,
-        "plan": tool_name in READ_TOOLS,
-    }.get(mode, False)
-    return "allow" if allowed else "ask"
+def _is_allowed_by_mode(mode: str, tool_name: str) -> bool:
+    if mode == "acceptEdits":
+        return tool_name in EDIT_TOOLS
+    return mode == "bypassPermissions" or (mode == "plan" and tool_name in READ_TOOLS)
 
 
 def covers(pattern: str, tool_name: str, tool_input: Mapping[str, Any]) -> bool:

@@ -56,11 +56,15 @@ class Departure:
         """Complete record and archive after the end of the processes."""
         if self._writer is None:
             return
+        from lisa_py.core.usage.recorded import read_recorded_usage  # noqa: PLC0415 - as above
+
         record, end = self._record, self._read_end()
         record.started_at = record.started_at or live_records.read_start_time(self._ref)
         record.ended_at = record.ended_at or format_rfc3339(end.at if end else self._ctx.clock.now())
         record.exit_code = end.code if end else record.exit_code
-        self.problem = self._writer.finish(pane, record)
+        self._writer.add_rest(pane)
+        record.usage = read_recorded_usage(self._ctx, self._ref, self._writer.agent, self._writer.transcripts)
+        self.problem = self._writer.finish(record)
         self.archive = "" if self.problem else record.id
 
     def _read_end(self) -> session_records.EndRecord | None:

@@ -39,6 +39,13 @@ class MachineCheck(Answer):
     name: str
     ok: bool
     detail: str
+    advisory: bool | UnsetType = UNSET
+    """True if a failed check alone does not prevent sessions."""
+
+    @property
+    def passes(self) -> bool:
+        """True if nothing prevents sessions here."""
+        return self.ok or self.advisory is True
 
 
 def check_programs(ctx: Context, *, versions: bool = True) -> list[ProgramCheck]:
@@ -112,29 +119,31 @@ def _check_state_dir(state: str) -> MachineCheck:
 
 
 def check_login_shell(ctx: Context) -> MachineCheck:
-    """Check that an agent with tools in a login shell finds lisa there: nested sessions need it."""
+    """Check that an agent with tools in a login shell finds lisa there: only nested sessions need it."""
     path = ctx.settings.get("PATH", os.defpath)
     shell = find_program("bash", path) or "/bin/sh"
     words = [shell, "-lc", "printf 'lisa=%s\\n' \"$(command -v lisa)\""]
     try:
         ended = run_program(words, timeout=LOGIN_SECONDS, env=ctx.settings.environ, group=True)
     except OSError as problem:
-        return MachineCheck(name="login_shell", ok=False, detail=f"{shell} cannot be run: {problem.strerror}")
+        return _build_shell_warning(f"{shell} cannot be run: {problem.strerror}")
     shell_label = f"`{os.path.basename(shell)} -lc`"
     if ended.code is None:
-        detail = f"{shell_label} did not come up within {LOGIN_SECONDS:.0f} s; "
-        "agents that run their tools in one will be slow"
-        return MachineCheck(name="login_shell", ok=False, detail=detail)
+        return _build_shell_warning(
+            f"{shell_label} did not come up within {LOGIN_SECONDS:.0f} s; "
+            "agents that run their tools in one will be slow"
+        )
     found = re.findall(r"^lisa=(/.*)$", ended.text, re.MULTILINE)
     if found:
         return MachineCheck(name="login_shell", ok=True, detail=found[-1])
-    return MachineCheck(
-        name="login_shell",
-        ok=False,
-        detail=f"{shell_label} does not find lisa, "
-        "so agents that run their tools in one cannot call it (nested sessions); "
-        "put a link to it into a folder on that PATH",
+    return _build_shell_warning(
+        f"{shell_label} does not find lisa, so agents that run their tools in one cannot call it (nested sessions); "
+        "put a link to it into a folder on that PATH"
     )
+
+
+def _build_shell_warning(detail: str) -> MachineCheck:
+    return MachineCheck(name="login_shell", ok=False, detail=detail, advisory=True)
 
 
 def _check_tmux_version(version: str) -> MachineCheck:

@@ -97,6 +97,14 @@ def launcher_script() -> str:
     return f'#!/bin/sh\nexec {quote_posix(sys.executable)} -P -c {quote_posix(start)} "$@"\n'
 
 
+def rule_script(agent: str, event: str, rules: str) -> str:
+    """Return a program that decides a tool call on its standard input by the rules of a session."""
+    above = os.path.dirname(os.path.dirname(lisa_py.__file__))
+    start = f"import sys; sys.path.insert(0, {above!r}); from lisa_py.pane.rule import main; main(sys.argv[1:])"
+    words = (sys.executable, "-I", "-c", start, agent, event, rules)
+    return "exec " + " ".join(quote_posix(word) for word in words) + "\n"
+
+
 def build_script(variables: Mapping[str, str], server: Mapping[str, str]) -> str:
     """Return shell text that turns the environment of the tmux server into that of the session."""
     unset = [*_TMUX_VARIABLES, *(name for name in server if name not in variables and name not in _SERVER_DEFAULTS)]

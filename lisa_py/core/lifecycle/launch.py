@@ -93,14 +93,6 @@ class ResolvedLaunch(Struct, frozen=True, kw_only=True):
         return self.custom or self.agent.build_command(self.launch)
 
     @property
-    def command_or_empty(self) -> str:
-        """Return the shell line; empty if none can be built, for example without a prompt."""
-        try:
-            return self.command
-        except LisaError:
-            return ""
-
-    @property
     def effective_args(self) -> str:
         """Return all arguments for the agent besides its defaults and the prompt."""
         launch = self.launch
@@ -179,7 +171,8 @@ def choose_agent(settings: SessionSettings) -> str:
     """Return the agent of the settings: named, or the one for the provider, or the default."""
     if settings.agent or not settings.provider:
         return settings.agent or agents.DEFAULT
-    return next((name for name in agents.names() if settings.provider in agents.get(name).providers), agents.DEFAULT)
+    found = agents.find_by_provider(settings.provider)
+    return found.name if found else agents.DEFAULT
 
 
 def parse_choice(flag: str, value: str, choices: tuple[str, ...], aliases: Mapping[str, str]) -> str:
@@ -317,6 +310,14 @@ def show_launch(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> Sh
     request = msgspec.structs.replace(resolved.launch, project_root=project_root, environ=environ)
     plan = agent.plan_launch(request, found)
     return ShownLaunch(command=plan.command, notes=plan.notes)
+
+
+def show_launch_or_none(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> ShownLaunch:
+    """Return `show_launch`; an empty command line if none can be built, for example without a prompt."""
+    try:
+        return show_launch(ctx, resolved, project_root)
+    except LisaError:
+        return ShownLaunch(command="")
 
 
 def abbreviate_prompt(command: str, prompt: str) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lisa_py.agents.base import SECRETS_FOLDER
+from lisa_py.agents.base import SECRETS_FOLDER, LaunchPlan
 from lisa_py.contract import session_settings
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
+from lisa_py.core.guard.tool_rules import ToolRules
 from lisa_py.core.lifecycle import environment
 from lisa_py.core.lifecycle.launch import PreparedLaunch
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan
@@ -57,6 +58,7 @@ def write_session_files(
         files.write(ref.file("stdin"), plan.stdin)
     for name, content in plan.files.items():
         files.write(ref.file(name), content)
+    _write_rules(ref, spawn_plan, plan)
     if plan.secret_files:
         folder = files.ensure_private_dir(ref.file(SECRETS_FOLDER))
         for name, content in plan.secret_files.items():
@@ -82,6 +84,18 @@ def _build_record(spawn_plan: SpawnPlan, prepared: PreparedLaunch, meta: Session
         forked_from=request.forked_from,
         warnings=prepared.plan.warnings,
     )
+
+
+def _write_rules(ref: SessionRef, spawn_plan: SpawnPlan, plan: LaunchPlan) -> None:
+    """Write the rules for tools and the programs by which the hook asks for a decision."""
+    settings = spawn_plan.start.launch.settings
+    rules = ToolRules(allowed=settings.allowed_tools or (), denied=settings.denied_tools or ())
+    if not plan.rule_events or rules == ToolRules():
+        return
+    path = ref.file("rules.json")
+    json_records.save(path, rules)  # without the mode: the agent itself has it
+    for event in plan.rule_events:
+        files.write(ref.file(f"rule.{event}"), environment.rule_script(spawn_plan.start.agent.name, event, path))
 
 
 def _add_launcher(ref: SessionRef, path: str) -> str:

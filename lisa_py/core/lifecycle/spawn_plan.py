@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from lisa_py import agents
 from lisa_py.contract import session_settings
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core import secrets, session_panes
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import launch, names, prompt_defaults
+from lisa_py.core.lifecycle import credentials, launch, names, prompt_defaults
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
@@ -96,7 +97,8 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     request = msgspec.structs.replace(request, settings=completed)
     session_settings.check(request.settings)
     session_settings.check_variables(request.secrets)
-    private = secrets.resolve_settings(ctx, project, request.settings)
+    agent = agents.get(launch_request.agent or launch.choose_agent(completed))
+    private = secrets.resolve_settings(ctx, project, credentials.add_stored_key(ctx, agent, request.family, completed))
     resolved = launch.resolve_launch(launch_request, private.settings, request.secrets)
     ref = SessionRef(project, _resolve_name(ctx, project, request.session, resolved))
     parent = ctx.settings.parent_session

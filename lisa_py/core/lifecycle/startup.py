@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 
-from msgspec import Struct
-
 import lisa_py
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.status import agent_reports
+from lisa_py.core.status.agent_place import AgentPlace, read_agent_place
 from lisa_py.host import limits, processes
 from lisa_py.host.tmux import Pane, Tmux
 from lisa_py.store import session_records
@@ -94,13 +93,6 @@ def _read_end(ref: SessionRef, run_id: str) -> EndRecord | None:
     return end if end is not None and end.run_id == run_id else None
 
 
-class AgentPlace(Struct, frozen=True):
-    """Where a started agent keeps its files and works; empty if unknown."""
-
-    home: str = ""
-    folder: str = ""
-
-
 def find_agent_place(ctx: Context, ref: SessionRef, agent: Agent, meta: SessionMeta) -> AgentPlace:
     """Return the place of the agent itself: a wrapper or a start-up file may have chosen another than the caller's."""
     tree = processes.read_tree(meta.pane_pid)
@@ -108,9 +100,7 @@ def find_agent_place(ctx: Context, ref: SessionRef, agent: Agent, meta: SessionM
     process = agent.find_process(view)
     if process is None:
         return AgentPlace()
-    environ = processes.read_environment(process)
-    home = os.path.join(meta.project_root, agent.home(environ)) if environ else ""
-    return AgentPlace(home, processes.read_working_folder(process))
+    return read_agent_place(agent, meta.project_root, process)
 
 
 def read_final_output(ctx: Context, server: Tmux, pane: Pane, run_id: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from lisa_py import agents
+from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import LiveFrame, decode_frame
@@ -16,7 +17,6 @@ from lisa_py.core.context import Context
 from lisa_py.core.live import conversations, translation
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
-from lisa_py.core.live.usage_tally import UsageTally
 from lisa_py.core.status import agent_reports
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files, processes
@@ -33,7 +33,6 @@ class _RecordedFeed(SessionFeed):
 
     def __init__(self, ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | None) -> None:
         super().__init__(ctx, ref)
-        self.tally = UsageTally()
         self._meta = meta
         self._evidence = Evidence(session=ref.session, pane=pane)
         if meta.agent in agents.names() and not meta.custom_command:
@@ -49,6 +48,14 @@ class _RecordedFeed(SessionFeed):
         binding = self._agent.bind(view)
         found = conversations.find_transcripts(self._ctx, self._ref, self._agent, binding)
         self._paths += [path for path in found if path not in self._paths]
+
+    @property
+    def agent(self) -> Agent:
+        return self._agent
+
+    @property
+    def transcripts(self) -> tuple[str, ...]:
+        return tuple(self._paths)
 
     @property
     def has_transcript(self) -> bool:
@@ -73,7 +80,7 @@ class _RecordedFeed(SessionFeed):
         return [] if self.reset else frames
 
     def _keep(self, frame: Frame) -> None:
-        self.tally.add(frame)
+        """Forget the frame: there is no dialog to describe."""
 
 
 class SessionArchive:
@@ -98,6 +105,14 @@ class SessionArchive:
         except (LisaError, OSError) as problem:
             self._give_up(problem)
 
+    @property
+    def agent(self) -> Agent:
+        return self._feed.agent if self._feed is not None else Agent()
+
+    @property
+    def transcripts(self) -> tuple[str, ...]:
+        return self._feed.transcripts if self._feed is not None else ()
+
     def _add(self, frames: Iterator[LiveFrame]) -> None:
         assert self._writer is not None
         for frame in frames:
@@ -108,19 +123,23 @@ class SessionArchive:
         if self._writer is not None:
             self._writer.discard()
 
-    def finish(self, pane: Pane | None, record: SessionRecord) -> str:
-        """Add what was written until the end, and make the archive visible under the id of the session.
-
-        Return the reason why no archive is kept, else an empty text.
-        """
-        if self._problem or self._writer is None or self._feed is None:
-            return self._problem
+    def add_rest(self, pane: Pane | None) -> None:
+        """Add what was written until the end of the processes."""
+        if self._problem or self._feed is None:
+            return
         try:
             if self._feed.has_transcript:
                 self._add(self._feed.read_rest(None))
             elif pane is not None:
                 self._add(iter(self._feed.read_last_lines(pane)))
-            record.usage = self._feed.tally.totals()
+        except (LisaError, OSError) as problem:
+            self._give_up(problem)
+
+    def finish(self, record: SessionRecord) -> str:
+        """Make the archive visible under the id of the session; return the reason why none is kept, or nothing."""
+        if self._problem or self._writer is None or self._feed is None:
+            return self._problem
+        try:
             self._writer.finish(record, self._meta, self._feed.sources)
         except (LisaError, OSError) as problem:
             self._give_up(problem)

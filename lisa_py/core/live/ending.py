@@ -16,7 +16,6 @@ from lisa_py.store import session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
 
-SERVER_GONE = "the tmux server has ended"
 START_SECONDS = 60
 """Seconds for a session to start."""
 
@@ -41,10 +40,9 @@ def find_ending(ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | N
         end = session_records.read_end(ref)
     except UnreadableRecord:
         end = None
-    is_lost = pane is None and session_panes.has_living_server(meta) is False
     if end is not None and end.run_id == meta.run_id:
-        if is_lost and end.signal == SIGHUP:  # the end of its terminal ended it
-            return SessionEnd(reason="heartbeat_stale", detail=SERVER_GONE, at=end.at, exit_code=end.code)
+        if pane is None and end.signal == SIGHUP:  # the end of its terminal ended it
+            return _describe_loss(meta, end.at, end.code)
         detail = f"signal {end.signal}" if end.signal else ""
         return SessionEnd(reason="failed" if end.code else "completed", detail=detail, at=end.at, exit_code=end.code)
     if pane is not None and not pane.dead:
@@ -57,6 +55,11 @@ def find_ending(ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | N
     if not files.exists(ref.start):
         is_late = ctx.clock.now() - meta.created_unix > START_SECONDS
         return SessionEnd(reason="startup_timeout", at=meta.created_unix + START_SECONDS) if is_late else None
-    if is_lost:
-        return SessionEnd(reason="heartbeat_stale", detail=SERVER_GONE, at=seen)
-    return SessionEnd(reason="job_completed", detail="the pane has vanished", at=seen)
+    return _describe_loss(meta, seen)
+
+
+def _describe_loss(meta: SessionMeta, at: float, exit_code: int | None = None) -> SessionEnd:
+    """Return the end of a session whose pane is gone."""
+    if session_panes.has_living_server(meta) is False:
+        return SessionEnd(reason="heartbeat_stale", detail="the tmux server has ended", at=at, exit_code=exit_code)
+    return SessionEnd(reason="job_completed", detail="the pane has vanished", at=at, exit_code=exit_code)

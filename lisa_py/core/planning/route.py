@@ -96,7 +96,7 @@ def plan_route(ctx: Context, request: RouteRequest) -> RouteResult:
         prompt=prompt,
         model=decided.model,
         profile=request.flags.profile,
-        command=start.command,
+        command=launch.show_launch(ctx, start, project.root).command,
         monitor_hint=_build_monitor_hint(decided.mode),
         nested_detection=detection,
         rationale=_build_rationale(decided, detection, roles),

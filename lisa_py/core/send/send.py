@@ -17,6 +17,7 @@ from lisa_py.core.send.delivery import AcceptanceResult
 from lisa_py.core.send.dialog import DialogAnswer
 from lisa_py.core.send.result import NOT_ACCEPTED, ChoiceSummary, SendResult
 from lisa_py.core.send.target import SendTarget
+from lisa_py.core.status import agent_place
 from lisa_py.store import events, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
@@ -92,6 +93,7 @@ def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendRes
             sent = _send_keys(ctx, target, payload)
         else:
             sent = _send_text(ctx, target, payload)
+    agent_place.remember_home(ctx, ref, target.evidence)
     _record_event(ctx, ref, payload, sent)
     return _build_result(ref, sent)
 

@@ -13,6 +13,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import AgentReport
 from lisa_py.core.context import Context
 from lisa_py.core.status import transcript
+from lisa_py.core.status.agent_place import find_other_folder
 from lisa_py.core.status.evidence import Evidence, SessionProbe
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.host import files, processes
@@ -56,6 +57,7 @@ def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: Po
     bound = next((item for item in probe.tree if item.pid == evidence.binding.pid and item.alive), None)
     if bound is not None:
         evidence.agent_process, evidence.recognised = bound, True
+        evidence.working_folder = find_other_folder(probe.ref.project.root, bound)
 
 
 def _is_decisive(report: AgentReport, now: float) -> bool:

@@ -80,6 +80,8 @@ class Evidence(Struct, kw_only=True):
     """Kind of the input box on the screen (agents.base.Composer), or dialog; empty if it was not looked for."""
     input_block: str = ""
     """The dialog, mode or program in place of the input box; empty if there is none."""
+    working_folder: str = ""
+    """Working folder of the agent if it is not the project's."""
     watch_paths: tuple[str, ...] = ()
     heartbeat_stale: int = 8
     output_stale: int = 240

@@ -54,12 +54,13 @@ def build_status(evidence: Evidence, outcome: Outcome, now: float) -> Status:
 
 
 def _describe_place(evidence: Evidence) -> str:
-    """Return the tmux session in which a person has put the pane; empty if it has the session's name."""
+    """Return what is not where spawn put it: the agent in another folder, the pane in another tmux session."""
     pane, meta = evidence.pane, evidence.meta
-    if pane is None or meta is None or pane.session == evidence.session:
-        return ""
-    renamed = pane.session_id == meta.tmux_session
-    return f"its tmux session is named {pane.session}" if renamed else f"its pane is in tmux session {pane.session}"
+    parts = [f"it works in {evidence.working_folder}"] if evidence.working_folder else []
+    if pane is not None and meta is not None and pane.session != evidence.session:
+        subject = "its tmux session is named" if pane.session_id == meta.tmux_session else "its pane is in tmux session"
+        parts.append(f"{subject} {pane.session}")
+    return "; ".join(parts)
 
 
 def _active_task(evidence: Evidence, outcome: Outcome, title: str) -> str:

@@ -8,6 +8,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionState
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
+from lisa_py.core.status import agent_place
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.store import events, session_records
@@ -21,11 +22,15 @@ class Recorder:
         self._ctx = ctx
         self._ref = ref
         self._last = ("", "", "")
+        self._agent_pid = 0
 
     def record(self, evidence: Evidence, status: Status) -> Status:
         """Record changes; return the status, with a write error added. Never raise."""
         if evidence.meta is None or not files.is_dir(self._ref.folder):
             return status  # no record of such a session may be created
+        if evidence.binding.pid != self._agent_pid:
+            self._agent_pid = evidence.binding.pid
+            agent_place.remember_home(self._ctx, self._ref, evidence)
         try:
             self._record_transition(status)
         except LisaError as problem:

@@ -57,7 +57,7 @@ class PreflightReport(Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
-        fine = all(check.ok for check in self.machine) and all(check.ok for check in self.contracts)
+        fine = all(check.passes for check in self.machine) and all(check.ok for check in self.contracts)
         return fine and self.environment.ok and (self.model is UNSET or bool(self.model.ok))
 
 
@@ -112,6 +112,7 @@ def _add_version(tmux: ProgramCheck) -> ProgramCheck:
 def _iterate_checks(
     ctx: Context, project: Project, programs: Sequence[ProgramCheck], fast: bool
 ) -> Iterator[MachineCheck]:
+    yield doctor.check_login_shell(ctx)
     yield _check_shared_dir(ctx)
     yield _check_locks(ctx)
     yield _check_stores(ctx, project)

@@ -32,3 +32,19 @@ def test_why_and_rewrite_explain_and_propose(machine: LisaHost) -> None:
 def test_a_forced_bypass_and_full_auto_exclude_each_other(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--nested-policy", "force", "--agent-args", "--full-auto", "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_nested_policy_combination")
+
+
+CODEX = '#!/bin/sh\n[ "$1" = --version ] && { echo "codex-cli 0.171.0"; exit; }\n[ "$2" = --help ] && exit\n'
+
+
+def test_shows_the_command_of_the_installed_version(machine: LisaHost) -> None:
+    """Also prompt-lint and route, which recommend a start."""
+    machine.add_program("codex", CODEX)
+    answer = machine.lisa(*PATH, "--prompt", "Use ./lisa for child orchestration.", "--json").json
+    assert "allow_login_shell=false" in answer["command"], answer
+    assert any("without a login shell" in note for note in answer["notes"])
+    assert "without a login shell" in machine.lisa(*PATH, "--prompt", "Use ./lisa for child orchestration.").err
+    lint = machine.lisa("session", "prompt-lint", "--prompt", "Count the files.", "--json").json
+    route = machine.lisa("session", "route", "--goal", "execution", "--prompt", "Count the files.", "--json").json
+    for shown in (lint["command"], route["command"]):
+        assert "-s workspace-write" in shown and "--full-auto" not in shown

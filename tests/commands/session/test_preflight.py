@@ -53,6 +53,17 @@ def test_a_machine_with_tmux_and_an_agent_is_ready(codex: LisaHost) -> None:
     }
 
 
+def test_login_shell_without_lisa_is_a_warning(codex: LisaHost) -> None:
+    (codex.home / ".bash_profile").write_text("PATH=/usr/bin:/bin\n")
+    answer = check(codex)
+    warning = found(answer, "login_shell")
+    assert (warning["ok"], warning["advisory"]) == (False, True) and "does not find lisa" in warning["detail"]
+    assert (answer.code, answer.json["ok"]) == (0, True)
+    text = codex.lisa(*PATH, "--fast").out
+    assert "\n- warning login_shell (" in text and "missing: " not in text
+    assert codex.lisa(*PATH, "--fast", "--json-min").json["failed"] == []
+
+
 def test_fast_keeps_the_contracts_that_matter_most(codex: LisaHost) -> None:
     answer = check(codex)
     assert [each["name"] for each in answer.json["contracts"]] == FAST and answer.json["fast"] is True

@@ -51,6 +51,12 @@ def test_status_is_active_only_in_progress(case: Case) -> None:
     assert bool(case.status.active_task) == active
 
 
+def test_detail_names_another_folder_of_the_agent() -> None:
+    idle = (agent_report("agent_file", "idle"),)
+    assert judge(live_session(reports=idle, working_folder="/other"), NOW).state_detail == "it works in /other"
+    assert judge(live_session(reports=idle), NOW).state_detail == ""
+
+
 def test_idle_agent_behind_another_screen_waits() -> None:
     idle = (agent_report("agent_file", "idle"),)
     status = judge(live_session(reports=idle, composer="mode", input_block="vi has the agent's terminal"), NOW)

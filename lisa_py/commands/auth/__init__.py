@@ -1,0 +1,4 @@
+"""Manage the credentials of agents.
+
+Tests: tests/commands/auth.
+"""

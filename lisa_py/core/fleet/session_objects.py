@@ -1,0 +1,278 @@
+"""Describe sessions, running and ended, by the keys of the sessions API; list them in pages, newest first."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import Struct, UnsetType
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent
+from lisa_py.contract.errors import LisaError, session_not_found
+from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.session_object import OpenRequests, SessionObject, TmuxPlace
+from lisa_py.contract.status import TERMINAL_STATES, Status
+from lisa_py.core.context import Context
+from lisa_py.core.live import conversations, ending
+from lisa_py.core.live.ending import SessionEnd
+from lisa_py.core.status import status_reader
+from lisa_py.core.status.evidence import Evidence
+from lisa_py.core.usage.recorded import read_recorded_usage
+from lisa_py.host import files, processes
+from lisa_py.host.clock import format_rfc3339, parse_time
+from lisa_py.store import archives, live_records, session_index
+from lisa_py.store.live_records import RecordedUsage, SessionRecord
+from lisa_py.store.paths import Project, SessionRef
+
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+_FAMILIES = {"org": "api", "user": "user"}
+
+T = TypeVar("T")
+
+
+class SessionPage(Struct, frozen=True, kw_only=True):
+    """A page of sessions."""
+
+    sessions: tuple[SessionObject, ...]
+    next_cursor: str
+    """Empty on the last page."""
+
+
+class _Entry(Struct, frozen=True):
+    """A session in a list, with what its record has."""
+
+    ref: SessionRef
+    record: SessionRecord
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.record.created_at, self.record.id
+
+
+def describe_session(ctx: Context, ref: SessionRef) -> SessionObject:
+    """Return the description of a session or an archive (`Context.record_ref`).
+
+    Raise LisaError(session_not_found), TmuxUnavailable.
+    """
+    record = live_records.read_readable(ref)
+    if record is None:
+        raise session_not_found(ref.session, ref.project.root)
+    if ref.archive:
+        return _describe_archive(ref, record)
+    return _describe_living(ctx, ref, record, *status_reader.read_with_evidence(ctx, ref))
+
+
+def page_sessions(
+    ctx: Context,
+    *,
+    family: str = "",
+    status: str = "",
+    limit: int = PAGE_SIZE,
+    cursor: str = "",
+    project: Project | None = None,
+) -> SessionPage:
+    """Return a page of the sessions of a project (None: of all), newest first.
+
+    `family` is org, user or empty (both); `status` is starting, running, ended or empty. The cursor of a page stays
+    valid: sessions that come or go between pages are neither repeated nor do they displace others. Raise
+    LisaError(invalid_cursor), TmuxUnavailable.
+    """
+    entries = sorted(_list_entries(ctx, family, project), key=lambda entry: entry.key, reverse=True)
+    if cursor:
+        last = parse_page_cursor(cursor)
+        entries = [entry for entry in entries if entry.key < last]
+    size = max(1, min(limit, MAX_PAGE_SIZE))
+    found: list[tuple[_Entry, SessionObject]] = []
+    for start in range(0, len(entries), MAX_PAGE_SIZE):
+        group = entries[start : start + (MAX_PAGE_SIZE if status else size + 1)]
+        described = zip(group, _describe_many(ctx, group), strict=True)
+        found += [pair for pair in described if status in ("", pair[1].status)]
+        if len(found) > size or not status:
+            break
+    page = found[:size]
+    more = len(found) > size
+    return SessionPage(
+        sessions=tuple(described for _, described in page),
+        next_cursor=make_page_cursor(*page[-1][0].key) if more else "",
+    )
+
+
+def make_page_cursor(created_at: str, identity: str) -> str:
+    """Return the cursor of the page that begins after a session."""
+    return base64.urlsafe_b64encode(msgspec.json.encode((created_at, identity))).decode().rstrip("=")
+
+
+def parse_page_cursor(text: str) -> tuple[str, str]:
+    """Return creation time and id of the last session of the former page. Raise LisaError(invalid_cursor)."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
+        return msgspec.json.decode(raw, type=tuple[str, str])
+    except (binascii.Error, ValueError, msgspec.DecodeError) as problem:
+        raise LisaError("invalid_cursor", f"invalid cursor: {text} (expected the next_cursor of a page)") from problem
+
+
+def _list_entries(ctx: Context, family: str, project: Project | None) -> Iterable[_Entry]:
+    """Yield every session once: an archive precedes a folder that a killed kill has left."""
+    archived = archives.list_all_archives(ctx.settings) if project is None else archives.list_archives(project)
+    index = session_index.index_all_projects(ctx.settings) if project is None else session_index.index_project(project)
+    known: set[str] = set()
+    for ref, record in (*archived, *((each.ref, _read_record(each.ref, each.meta)) for each in index.sessions)):
+        if record.id not in known and family in ("", record.family):
+            known.add(record.id)
+            yield _Entry(ref, record)
+
+
+def _read_record(ref: SessionRef, meta: SessionMeta) -> SessionRecord:
+    return live_records.read_readable(ref) or live_records.make_record(ref, meta)
+
+
+def _describe_many(ctx: Context, entries: Sequence[_Entry]) -> list[SessionObject]:
+    living = [entry.ref for entry in entries if not entry.ref.archive]
+    states = dict(zip(living, status_reader.read_many(ctx, living), strict=True)) if living else {}
+    return [
+        _describe_archive(entry.ref, entry.record)
+        if entry.ref.archive
+        else _describe_living(ctx, entry.ref, entry.record, *states[entry.ref])
+        for entry in entries
+    ]
+
+
+# -- one session --------------------------------------------------------------------------------------------------
+
+
+def _describe_archive(ref: SessionRef, record: SessionRecord) -> SessionObject:
+    end = SessionEnd(
+        reason=record.end_reason,
+        detail=record.end_detail,
+        at=parse_time(record.ended_at) or 0.0,
+        exit_code=record.exit_code,
+    )
+    return _build(ref, record, record.usage or RecordedUsage(), end=end, started_at=record.started_at)
+
+
+def _describe_living(
+    ctx: Context, ref: SessionRef, record: SessionRecord, evidence: Evidence, status: Status
+) -> SessionObject:
+    meta = evidence.meta or SessionMeta(session=ref.session)
+    end = None
+    if status.session_state in TERMINAL_STATES and status.session_state != "stuck":
+        end = _find_end(ctx, ref, record, meta, evidence, status)
+    return _build(
+        ref,
+        record,
+        _read_usage(ctx, ref, evidence),
+        end=end,
+        started_at=live_records.read_start_time(ref),
+        status=status,
+        meta=meta if evidence.pane is not None else None,
+    )
+
+
+def _find_end(
+    ctx: Context, ref: SessionRef, record: SessionRecord, meta: SessionMeta, evidence: Evidence, status: Status
+) -> SessionEnd:
+    found = ending.find_ending(ctx, ref, meta, evidence.pane)
+    state = "completed" if status.session_state == "completed" else "failed"
+    found = found or SessionEnd(reason="job_completed" if status.session_state == "not_found" else state)
+    if record.end_reason:  # a kill was begun: what it recorded does not change
+        return msgspec.structs.replace(found, reason=record.end_reason, detail=record.end_detail)
+    return found
+
+
+def _read_usage(ctx: Context, ref: SessionRef, evidence: Evidence) -> RecordedUsage:
+    agent = agents.get(evidence.agent) if evidence.agent in agents.names() and not evidence.custom else Agent()
+    if not agent.name:
+        return RecordedUsage()
+    paths = conversations.find_transcripts(ctx, ref, agent, evidence.binding)
+    return read_recorded_usage(ctx, ref, agent, paths)
+
+
+def _build(
+    ref: SessionRef,
+    record: SessionRecord,
+    usage: RecordedUsage,
+    *,
+    end: SessionEnd | None,
+    started_at: str,
+    status: Status | None = None,
+    meta: SessionMeta | None = None,
+) -> SessionObject:
+    settings, is_user = record.settings, record.family == "user"
+    has_dialog = end is None and status is not None and bool(status.waiting_for) and status.waiting_for != "prompt"
+    ended_at = end.time if end is not None else ""
+    is_waiting = status is not None and status.session_state == "waiting_input"
+    return SessionObject(
+        id=record.id,
+        session_id=record.id,
+        name=_set(settings.name) or record.session,
+        status=_choose_status(ref, end),
+        session_type="user" if is_user else "api",
+        owner_oid=None if is_user else live_records.project_id(ref.project),
+        owner_uid=str(processes.own_user_id()) if is_user else None,
+        agent=record.agent,
+        provider=_set(settings.provider) or None,
+        model=usage.model or _set(settings.model) or None,
+        initial_prompt=record.prompt or None,
+        trigger_source=record.trigger_source,
+        definition=record.definition or None,
+        idempotent_key=record.idempotent_key or None,
+        debounce_key=record.debounce_key or None,
+        forked_from_session_id=record.forked_from or None,
+        created_at=record.created_at,
+        started_at=started_at or None,
+        last_activity_at=format_rfc3339(usage.last_activity_at) if usage.last_activity_at else None,
+        expires_at=_find_expiry(record),
+        terminated_at=ended_at or None,
+        ended_at=ended_at or None,
+        end_reason=end.reason or None if end is not None else None,
+        end_detail=end.detail or None if end is not None else None,
+        exit_code=end.exit_code if end is not None else None,
+        error_message=end.detail or "the agent failed" if end is not None and end.reason == "failed" else None,
+        num_turns=usage.num_turns,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        total_cost_usd=usage.cost_usd,
+        cost_estimated=usage.estimated,
+        max_turns=_set(settings.max_turns),
+        max_budget_usd=_set(settings.max_budget_usd),
+        task_budget_tokens=_set(settings.task_budget_tokens),
+        ttl_seconds=_set(settings.ttl_seconds),
+        one_shot=_set(settings.one_shot),
+        permission_mode=_set(settings.permission_mode) or None,
+        allowed_tools=_set(settings.allowed_tools) or (),
+        denied_tools=_set(settings.denied_tools) or (),
+        plugins=_set(settings.plugins) or (),
+        warnings=record.warnings,
+        ui_state="ended" if end is not None else "waiting" if is_waiting else "running",
+        needs_attention=has_dialog,
+        pending=OpenRequests(
+            approvals=int(has_dialog and status is not None and status.waiting_for == "permission"),
+            questions=int(has_dialog and status is not None and status.waiting_for == "question"),
+        ),
+        workdir=ref.project.root,
+        tmux=TmuxPlace(socket=meta.socket_path, session=meta.session, pane=meta.pane_id) if meta else None,
+        lisa_session=record.session,
+        lisa_state=status.session_state if status is not None else None,
+    )
+
+
+def _set(value: T | UnsetType) -> T | None:
+    return None if isinstance(value, UnsetType) else value
+
+
+def _choose_status(ref: SessionRef, end: SessionEnd | None) -> Literal["starting", "running", "ended"]:
+    if end is not None or ref.archive:
+        return "ended"
+    return "running" if files.exists(ref.start) else "starting"
+
+
+def _find_expiry(record: SessionRecord) -> str | None:
+    seconds, created = _set(record.settings.ttl_seconds), parse_time(record.created_at)
+    return format_rfc3339(created + seconds) if seconds and created else None

@@ -1,0 +1,34 @@
+"""Decide a tool call of an agent by the rules of its session; run by the hook, which prints what this writes.
+
+rule.py AGENT EVENT RULES_FILE    # the payload of the hook is on standard input
+"""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+from lisa_py import agents
+from lisa_py.core.guard import tool_rules
+from lisa_py.core.guard.tool_rules import ToolRules
+
+
+def main(arguments: list[str]) -> None:
+    """Write the answer for the agent; nothing where no rule decides or an input is broken."""
+    name, event, path = arguments
+    agent = agents.get(name)
+    try:
+        with open(path, "rb") as file:
+            rules = msgspec.json.decode(file.read(), type=ToolRules)
+        call = msgspec.json.decode(sys.stdin.buffer.read(), type=dict)
+    except (OSError, msgspec.DecodeError):
+        return
+    tool, given = call.get("tool_name"), call.get("tool_input")
+    if not isinstance(tool, str):
+        return
+    decision = tool_rules.decide(
+        rules, tool, given if isinstance(given, dict) else {}, agent.tool_aliases.get(tool, ())
+    )
+    if decision != "ask":
+        sys.stdout.write(agent.format_rule_answer(event, denied=decision == "deny", tool=tool))

@@ -1,0 +1,140 @@
+"""Settings of a session reach the real claude and codex, and secrets are nowhere else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.core.lifecycle import spawn
+from lisa_py.core.lifecycle.launch import LaunchRequest
+from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.host import processes
+from tests.agents_kit import pins
+from tests.agents_live.live_harness import LiveSessionHarness
+from tests.fakes.model_api import FakeModelApi
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+
+pytestmark = pytest.mark.agents
+SECRETS = {name: f"sk-ant-api03-{name}-planted-{name[::-1]}" for name in ("apikey", "mcpenv", "header", "envvar")}
+MCP_SERVER = """
+import json, os, sys
+for line in sys.stdin:
+    call = json.loads(line)
+    if call.get("method") == "initialize":
+        open(os.environ["PLANT_FILE"], "w").write(os.environ["PLANT_TOKEN"][-8:])
+        known = {"protocolVersion": call["params"]["protocolVersion"], "capabilities": {"tools": {}}}
+        result = {**known, "serverInfo": {"name": "x", "version": "1"}}
+    elif call.get("method") == "tools/list":
+        result = {"tools": [{"name": "look", "description": "look", "inputSchema": {"type": "object"}}]}
+    else:
+        result = {}
+    if "id" in call:
+        print(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}), flush=True)
+"""
+
+
+def start(machine: LisaHost, api: FakeModelApi, agent: str, version: str, prompt: str, **settings: Any) -> Any:
+    stage = LiveSessionHarness(machine, api, agent, version=version)
+    ctx = stage.ctx = machine.context()
+    request = SpawnRequest(
+        launch=LaunchRequest(agent=agent, prompt=prompt),
+        session=stage.name,
+        settings=SessionSettings(**settings),
+    )
+    result = spawn.spawn_session(ctx, request)
+    assert not result.warnings, result.warnings
+    return stage
+
+
+def planted_settings(machine: LisaHost, api: FakeModelApi, agent: str) -> dict[str, Any]:
+    (machine.folder / "mcp.py").write_text(MCP_SERVER)
+    servers = {
+        "planted": {
+            "command": sys.executable, "args": [str(machine.folder / "mcp.py")],
+            "env": {"PLANT_TOKEN": SECRETS["mcpenv"], "PLANT_FILE": str(machine.folder / "mcp-token")},
+        },
+        "web": {"type": "http", "url": f"{api.url}/mcp", "headers": {"X-Planted": SECRETS["header"]}},
+    }  # fmt: skip
+    base = {"base_url": f"{api.url}/v1"} if agent == "codex" else {}
+    return {
+        "credentials": {"api_key": SECRETS["apikey"], **base},
+        "mcp_servers": servers,
+        "environment": {"PLANTED": SECRETS["envvar"]},
+        "system_prompt": "You are PLANTED-SYSTEM.",
+        "permission_mode": "acceptEdits",
+        "allowed_tools": ("Bash(mkdir:*)",),
+        "denied_tools": ("Bash(touch:*)",),
+    }
+
+
+def find_secrets(texts: dict[str, str]) -> dict[str, list[str]]:
+    """Return the places that hold a secret, whole or as JSON or base64 would not change it."""
+    found = {place: [name for name, value in SECRETS.items() if value in text] for place, text in texts.items()}
+    return {place: names for place, names in found.items() if names}
+
+
+def read_files(*folders: Path) -> dict[str, str]:
+    paths = [path for folder in folders for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return {str(path): path.read_bytes().decode("utf-8", "replace") for path in paths}
+
+
+def read_tmux(stage: LiveSessionHarness) -> dict[str, str]:
+    calls = (("show-environment", "-g"), ("show-environment", "-t", stage.name), ("show-options", "-g"),
+             ("show-options", "-s"), ("list-panes", "-a", "-F", "#{pane_start_command} #{pane_title}"),
+             ("list-buffers",))  # fmt: skip
+    socket = stage.ref.project.socket
+    found = {}
+    for call in calls:
+        ran = subprocess.run(
+            ["tmux", "-S", socket, *call], capture_output=True, text=True, check=False, env=stage.machine.env
+        )
+        found[f"tmux {' '.join(call)}"] = ran.stdout
+    return found
+
+
+def assert_private(stage: LiveSessionHarness, *, running: bool) -> None:
+    """No secret is anywhere but in the private files of the running session."""
+    state = stage.machine.folder / "state"
+    folder = Path(stage.ref.folder)
+    texts = read_files(state, stage.machine.home, stage.machine.folder / "tmp", stage.machine.folder / "shared")
+    allowed = [str(folder / "secrets"), str(folder / "masked.json")] if running else []
+    texts = {path: text for path, text in texts.items() if not path.startswith(tuple(allowed) or ("none",))}
+    for command in ("status", "capture", "history", "packet", "explain"):
+        texts[command] = stage.lisa(command).out
+    texts |= read_tmux(stage)
+    for process in processes.read_tree(stage.status().pid or 0) if running else ():
+        texts[f"argv of {process.pid}"] = " ".join(process.argv)
+    assert find_secrets(texts) == {}
+
+
+@pytest.mark.parametrize("pin", pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
+def test_settings_reach_the_agent_and_no_one_else(machine: LisaHost, api: FakeModelApi, pin: Any) -> None:
+    made, refused = machine.project / "made", machine.project / "refused"
+    prompt = f"[fake ask mkdir {made} then ask touch {refused} then text finished]"
+    stage = start(machine, api, pin.agent, pin.version, prompt, **planted_settings(machine, api, pin.agent))
+    stage.wait_until_idle()
+    first = api.wait_for_prompt("fake ask mkdir")
+    assert first.credential == SECRETS["apikey"][-8:]
+    assert "PLANTED-SYSTEM" in json.dumps(first.body)
+    assert made.is_dir() and not refused.exists()
+    wait_until(lambda: (machine.folder / "mcp-token").exists(), what="the MCP server")
+    assert (machine.folder / "mcp-token").read_text() == SECRETS["mcpenv"][-8:]
+    assert any(request.path == "/mcp" for request in api.requests)
+    assert_private(stage, running=True)
+    stage.lisa("kill")
+    assert_private(stage, running=False)
+
+
+@pytest.mark.parametrize("mode", ["plan", "bypassPermissions"])
+def test_claude_runs_in_the_permission_mode(machine: LisaHost, api: FakeModelApi, mode: str) -> None:
+    stage = start(machine, api, "claude", pins()[0].version, "[fake text hello]", permission_mode=mode, model="sonnet")
+    stage.wait_until_idle()
+    assert f'"permissionMode":"{mode}"' in stage.transcript()
+    assert "sonnet" in api.wait_for_prompt("fake text hello").body["model"]

@@ -1,0 +1,165 @@
+"""lisa peer: requests and answers as lines, waits that end with their reader."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.lisa_host import PROGRAM, LisaHost
+from tests.session_harness import SessionHarness
+
+
+class Peer:
+    """A peer that this test talks to."""
+
+    def __init__(self, machine: LisaHost) -> None:
+        self.process = subprocess.Popen(
+            [*PROGRAM, "peer"], cwd=machine.project, env=machine.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def write(self, **request: Any) -> None:
+        self.write_line(json.dumps(request).encode())
+
+    def write_line(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+
+    def read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        found: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return found
+
+    def call(self, command: str, **args: Any) -> dict[str, Any]:
+        self.write(command=command, args=args)
+        return self.read()
+
+    def close(self) -> None:
+        self.process.kill()
+        with self.process:
+            pass
+
+
+@pytest.fixture
+def peer(machine: LisaHost) -> Iterator[Peer]:
+    found = Peer(machine)
+    yield found
+    found.close()
+
+
+def test_answers_are_those_of_the_command_line(machine: LisaHost, peer: Peer) -> None:
+    stage = SessionHarness(machine).spawn("[say hello]")
+    stage.wait_for_text("● hello")
+    stage.wait_for_state("idle")
+    for command, form in (("session exists", "json"), ("session history", "json"), ("session status", "json-min")):
+        words = (*command.split(), "--session", stage.name, f"--{form}")
+        printed = {key: value for key, value in machine.lisa(*words).json.items() if key != "stderrPolicy"}
+        peer.write(command=command, args={"session": stage.name}, format=form)
+        message = peer.read()
+        assert message == {"id": message["id"], "answer": printed, "exitCode": 0}
+
+
+def test_failures_are_error_objects(peer: Peer) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"command": "session capture", "args": {"session": "lisa-none"}}, "session_not_found"),
+        ({"command": "no such"}, "unknown_command"),
+        ({"command": "peer"}, "unknown_command"),
+        ({"command": "session list", "args": {"wrong": 1}}, "unknown_flag"),
+        ({"command": "session status", "args": {}}, "missing_required_flag"),
+        ({"command": "session monitor", "args": {"session": "lisa-x", "maxPolls": "no"}}, "invalid_max_polls"),
+        ({"args": {}}, "invalid_request"),
+        ({"command": "version", "format": "xml"}, "invalid_request"),
+        ({"command": 5}, "invalid_request"),
+    ]
+    for request, code in cases:
+        peer.write(id="x", **request)
+        message = peer.read()
+        assert (message["error"]["errorCode"], message["exitCode"]) == (code, 1), request
+        assert message["error"]["ok"] is False and message["error"]["error"]
+    for line in (b"{", b"[]", b"\xff", b"[" * 100_000, b"x" * (2 << 20)):
+        peer.write_line(line)
+        assert peer.read()["error"]["errorCode"] in ("invalid_request", "request_too_large")
+    assert peer.call("version")["exitCode"] == 0
+
+
+def test_wait_delays_no_other_request(machine: LisaHost, peer: Peer) -> None:
+    stage = SessionHarness(machine).spawn()
+    peer.write(id="wait", command="session monitor", args={"session": stage.name, "stop_on_waiting": False})
+    peer.write(id="quick", command="session exists", args={"session": stage.name})
+    assert peer.read()["id"] == "quick"
+    peer.write(id="again", cancel="wait")
+    message = peer.read()
+    assert (message["id"], message["error"]["errorCode"], message["exitCode"]) == ("wait", "interrupted", 130)
+
+
+def test_events_are_streamed_before_the_answer(machine: LisaHost, peer: Peer) -> None:
+    stage = SessionHarness(machine).spawn("[say hello]")
+    peer.write(id=1, command="session attach", args={"session": stage.name})
+    kinds = []
+    while "idle" not in str(message := peer.read()):
+        kinds.append(message["event"]["type"])
+    assert kinds[0] == "user" and "assistant" in kinds
+    peer.write(cancel=1)
+    while "event" in (message := peer.read()):
+        pass
+    assert (message["id"], message["exitCode"], message["answer"]["ended"]) == (1, 0, False)
+
+
+def test_end_of_input_finishes_what_runs(machine: LisaHost) -> None:
+    lines = [{"id": number, "command": "session list"} for number in range(5)]
+    run = machine.lisa("peer", stdin="\n".join(map(json.dumps, lines)), check_schema=False)
+    found = [json.loads(line) for line in run.out.splitlines()]
+    assert sorted(message["id"] for message in found) == [0, 1, 2, 3, 4] and run.code == 0
+    assert all(message["exitCode"] == 0 for message in found)
+
+
+def test_reader_that_leaves_ends_the_waits(machine: LisaHost, peer: Peer) -> None:
+    stage = SessionHarness(machine).spawn()
+    peer.write(command="session monitor", args={"session": stage.name, "stop_on_waiting": False})
+    peer.call("version")
+    assert peer.process.stdout is not None
+    peer.process.stdout.close()
+    assert peer.process.wait(timeout=20) == 0
+    assert stage.status().session_state == "waiting_input"
+
+
+@pytest.mark.parametrize("number", [2, 15])
+def test_signal_ends_the_waits(machine: LisaHost, peer: Peer, number: int) -> None:
+    stage = SessionHarness(machine).spawn()
+    peer.write(command="session monitor", args={"session": stage.name, "stop_on_waiting": False})
+    peer.call("version")
+    os.kill(peer.process.pid, number)
+    assert peer.process.wait(timeout=20) == 128 + number
+
+
+def test_cursor_moves_only_with_the_answer(machine: LisaHost, peer: Peer) -> None:
+    stage = SessionHarness(machine).spawn("[say hello]")
+    stage.wait_for_text("● hello")
+    stage.wait_for_state("idle")
+    args = {"session": stage.name, "raw": True, "cursor_file": str(machine.folder / "cursor")}
+    assert "hello" in peer.call("session capture", **args)["answer"]["capture"]
+    assert "hello" not in peer.call("session capture", **args)["answer"]["capture"]
+
+
+def test_folder_of_a_request_selects_the_project(machine: LisaHost, peer: Peer) -> None:
+    SessionHarness(machine, "lisa-here").spawn()
+    assert peer.call("session list")["answer"]["sessions"] == ["lisa-here"]
+    elsewhere = machine.folder / "elsewhere"
+    elsewhere.mkdir()
+    peer.write(command="session list", cwd=str(elsewhere))
+    assert peer.read()["answer"]["sessions"] == []
+
+
+def test_many_requests_leave_nothing_open(machine: LisaHost, peer: Peer) -> None:
+    peer.call("version")
+    process = psutil.Process(peer.process.pid)
+    before = process.num_fds()
+    for _ in range(300):
+        peer.call("session exists", session="lisa-none")
+    assert process.num_fds() <= before + 2 and process.num_threads() <= 4

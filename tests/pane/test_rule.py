@@ -1,0 +1,84 @@
+"""The hook decides by the rules of the session, without a person."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lisa_py import agents
+from lisa_py.agents.base import AgentLaunch, Facts
+from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.core.guard.tool_rules import ToolRules
+from lisa_py.core.lifecycle import environment, launch
+from lisa_py.store import json_records
+
+
+def call_hook(folder: Path, event: str, payload: object, agent: str = "claude") -> tuple[dict[str, Any], list[str]]:
+    """Return the answer of the hook and the events that it has recorded."""
+    rules = ToolRules(allowed=("Bash(git:*)", "Edit"), denied=("Bash(rm:*)", "Write"))
+    json_records.save(str(folder / "rules.json"), rules)
+    for each in ("PermissionRequest", "PreToolUse"):
+        script = environment.rule_script(agent, each, str(folder / "rules.json"))
+        (folder / f"rule.{each}").write_text(script)
+    argv = ["/bin/sh", launch.hook_path(), str(folder), event]
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    ran = subprocess.run(argv, input=text, capture_output=True, text=True, check=True, timeout=30)
+    log = folder / "hooks.jsonl"
+    recorded = [json.loads(line)["hook"] for line in log.read_text().splitlines()] if log.exists() else []
+    return json.loads(ran.stdout)["hookSpecificOutput"] if ran.stdout else {}, recorded
+
+
+def bash(command: str) -> dict[str, Any]:
+    return {"tool_name": "Bash", "tool_input": {"command": command}}
+
+
+def test_allowed_call_is_answered_and_not_recorded(tmp_path: Path) -> None:
+    answer, recorded = call_hook(tmp_path, "PermissionRequest", bash("git log"))
+    assert answer == {"hookEventName": "PermissionRequest", "decision": {"behavior": "allow"}}
+    assert recorded == []
+
+
+def test_denied_call_is_answered_with_the_reason(tmp_path: Path) -> None:
+    answer, _ = call_hook(tmp_path, "PermissionRequest", bash("ls && rm -rf /"))
+    assert answer["decision"] == {"behavior": "deny", "message": "a rule of this session denies Bash"}
+    answer, _ = call_hook(tmp_path, "PreToolUse", bash("rm x"), "codex")
+    assert (answer["permissionDecision"], answer["hookEventName"]) == ("deny", "PreToolUse")
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("PermissionRequest", bash("ls")),
+        ("PreToolUse", bash("git log")),
+        ("PermissionRequest", {"tool_name": "AskUserQuestion", "tool_input": {}}),
+        ("PermissionRequest", {"session_id": "x", "cut": True}),
+        ("PermissionRequest", "no json"),
+        ("PostToolUse", bash("git log")),
+    ],
+)
+def test_other_calls_are_left_to_a_person(tmp_path: Path, event: str, payload: object) -> None:
+    assert call_hook(tmp_path, event, payload) == ({}, [event])
+
+
+def test_patch_of_codex_counts_as_edit_and_write(tmp_path: Path) -> None:
+    answer, _ = call_hook(tmp_path, "PermissionRequest", {"tool_name": "apply_patch", "tool_input": {}}, "codex")
+    assert answer["decision"]["behavior"] == "deny", "Write is denied, and a patch may write"
+
+
+def plan(mode: str, hooks: tuple[str, ...]) -> Any:
+    facts = Facts(binary="codex", version="0.171.0", flags=frozenset(f"hook {event}" for event in hooks))
+    settings = SessionSettings(allowed_tools=("Read",), denied_tools=("Write",), permission_mode="acceptEdits")
+    request = AgentLaunch(mode=mode, prompt="x y", folder="/f", hook="/h", run_id="1", settings=settings)
+    made = agents.get("codex").plan_launch(request, facts)
+    return made.rule_events, [warning.split()[0] for warning in made.warnings]
+
+
+def test_codex_decides_at_the_hooks_that_it_has() -> None:
+    every = ("SessionStart", "PreToolUse", "PermissionRequest")
+    assert plan("interactive", every) == (("PreToolUse", "PermissionRequest"), [])
+    assert plan("exec", every) == (("PreToolUse",), ["allowed_tools"])
+    assert plan("interactive", ()) == ((), ["allowed_tools", "denied_tools"])
