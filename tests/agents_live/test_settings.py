@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.lifecycle import spawn
 from lisa_py.core.lifecycle.launch import LaunchRequest
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
-from lisa_py.host import processes
 from tests.agents_kit import pins
 from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
+from tests.secret_search import find_secrets
 
 pytestmark = pytest.mark.agents
 SECRETS = {name: f"sk-ant-api03-{name}-planted-{name[::-1]}" for name in ("apikey", "mcpenv", "header", "envvar")}
@@ -74,46 +73,6 @@ def planted_settings(machine: LisaHost, api: FakeModelApi, agent: str) -> dict[s
     }
 
 
-def find_secrets(texts: dict[str, str]) -> dict[str, list[str]]:
-    """Return the places that hold a secret, whole or as JSON or base64 would not change it."""
-    found = {place: [name for name, value in SECRETS.items() if value in text] for place, text in texts.items()}
-    return {place: names for place, names in found.items() if names}
-
-
-def read_files(*folders: Path) -> dict[str, str]:
-    paths = [path for folder in folders for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    return {str(path): path.read_bytes().decode("utf-8", "replace") for path in paths}
-
-
-def read_tmux(stage: LiveSessionHarness) -> dict[str, str]:
-    calls = (("show-environment", "-g"), ("show-environment", "-t", stage.name), ("show-options", "-g"),
-             ("show-options", "-s"), ("list-panes", "-a", "-F", "#{pane_start_command} #{pane_title}"),
-             ("list-buffers",))  # fmt: skip
-    socket = stage.ref.project.socket
-    found = {}
-    for call in calls:
-        ran = subprocess.run(
-            ["tmux", "-S", socket, *call], capture_output=True, text=True, check=False, env=stage.machine.env
-        )
-        found[f"tmux {' '.join(call)}"] = ran.stdout
-    return found
-
-
-def assert_private(stage: LiveSessionHarness, *, running: bool) -> None:
-    """No secret is anywhere but in the private files of the running session."""
-    state = stage.machine.folder / "state"
-    folder = Path(stage.ref.folder)
-    texts = read_files(state, stage.machine.home, stage.machine.folder / "tmp", stage.machine.folder / "shared")
-    allowed = [str(folder / "secrets"), str(folder / "masked.json")] if running else []
-    texts = {path: text for path, text in texts.items() if not path.startswith(tuple(allowed) or ("none",))}
-    for command in ("status", "capture", "history", "packet", "explain"):
-        texts[command] = stage.lisa(command).out
-    texts |= read_tmux(stage)
-    for process in processes.read_tree(stage.status().pid or 0) if running else ():
-        texts[f"argv of {process.pid}"] = " ".join(process.argv)
-    assert find_secrets(texts) == {}
-
-
 @pytest.mark.parametrize("pin", pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
 def test_settings_reach_the_agent_and_no_one_else(machine: LisaHost, api: FakeModelApi, pin: Any) -> None:
     made, refused = machine.project / "made", machine.project / "refused"
@@ -127,9 +86,9 @@ def test_settings_reach_the_agent_and_no_one_else(machine: LisaHost, api: FakeMo
     wait_until(lambda: (machine.folder / "mcp-token").exists(), what="the MCP server")
     assert (machine.folder / "mcp-token").read_text() == SECRETS["mcpenv"][-8:]
     assert any(request.path == "/mcp" for request in api.requests)
-    assert_private(stage, running=True)
+    assert find_secrets(stage, SECRETS) == {}
     stage.lisa("kill")
-    assert_private(stage, running=False)
+    assert find_secrets(stage, SECRETS) == {} and not Path(stage.ref.file("masked.json")).exists()
 
 
 @pytest.mark.parametrize("mode", ["plan", "bypassPermissions"])

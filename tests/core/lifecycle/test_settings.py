@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,10 +14,13 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.lifecycle import launch, session_files
 from lisa_py.core.lifecycle.launch import LaunchRequest
+from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest, plan_spawn
 from lisa_py.store.oauth_tokens import TokenReservation
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
+from tests.secret_search import find_secrets
+from tests.session_harness import SessionHarness
 
 
 def test_agent_and_model_come_from_the_settings_unless_given() -> None:
@@ -109,29 +115,45 @@ CLAUDE_LIKE = """#!/bin/sh
 case $1 in
 --version) echo "2.1.332 (Claude Code)" ;;
 --help) echo "  --settings --mcp-config --append-system-prompt --permission-mode" ;;
-*) env >"$HOME/environment"; cp -r "$LISA_SESSION_DIR/secrets" "$HOME/"; ls -l "$HOME/secrets" >"$HOME/modes"
-   echo "$@" >"$HOME/arguments"; read line ;;
+*) echo "started with $E"; env >"$AWAY/environment"; cp -r "$LISA_SESSION_DIR/secrets" "$AWAY/"
+   echo "$@" >"$AWAY/arguments"; ls -l "$AWAY/secrets" >"$AWAY/modes"; read -r line; echo "ended" ;;
 esac
 """
+PLANTED = {kind: f"planted-{kind}-0123456789" for kind in ("key", "mcp", "header", "env", "variable")}
 
 
-def test_secret_files_are_there_only_while_the_agent_runs(machine: LisaHost) -> None:
+def test_planted_secrets_are_in_the_private_files_only(machine: LisaHost) -> None:
+    """Spawn a program with claude's flags, look everywhere while it runs, after its end and after the kill."""
+    away = Path(tempfile.mkdtemp(prefix="lisa-t-away-"))
     machine.add_program("claude", CLAUDE_LIKE)
     machine.env["ANTHROPIC_API_KEY"] = "callers-key"
-    config = machine.project / "mcp.json"
-    config.write_text('{"a": {"command": "x", "env": {"T": "planted-mcp"}}}')
-    answer = machine.lisa(
-        "session", "spawn", "--session", "lisa-a", "--mcp-config", str(config), "--env", "E=planted-env",
-        "--permission-mode", "acceptEdits", "--json",
-    )  # fmt: skip
-    assert answer.code == 0, answer
-    folder = Path(machine.context().ref("lisa-a", str(machine.project)).folder)
-    wait_until(lambda: (machine.home / "arguments").exists())
-    assert "planted-mcp" in (machine.home / "secrets" / "mcp.json").read_text()
-    assert "-rw------- " in (machine.home / "modes").read_text()
-    assert "E=planted-env" in (machine.home / "environment").read_text()
-    assert "planted" not in (machine.home / "arguments").read_text() + answer.out
-    assert (folder / "secrets").exists()
-    machine.lisa("session", "send", "--session", "lisa-a", "--keys", "Enter", "--force", "--json")
-    wait_until(lambda: (folder / "done.txt").exists())
-    assert not (folder / "secrets").exists()
+    machine.lisa("secret", "set", "--name", "k", stdin=PLANTED["env"])
+    settings = SessionSettings(
+        credentials={"api_key": PLANTED["key"]},
+        environment={"E": PLANTED["variable"], "REFERENCE": "secret://k", "AWAY": str(away)},
+        mcp_servers={
+            "a": {"command": "x", "env": {"T": PLANTED["mcp"]}},
+            "b": {"url": "http://h", "headers": {"H": PLANTED["header"]}},
+        },
+    )
+    session = SessionHarness(machine)
+    spawn_session(
+        session.ctx, SpawnRequest(launch=LaunchRequest(agent="claude"), session=session.name, settings=settings)
+    )
+    wait_until(lambda: (away / "modes").exists(), what="the program")
+    given = (away / "environment").read_text()
+    assert PLANTED["variable"] in given and PLANTED["env"] in given and "callers-key" not in given
+    assert (away / "secrets" / "api-key").read_text() == PLANTED["key"]
+    servers = (away / "secrets" / "mcp.json").read_text()
+    assert PLANTED["mcp"] in servers and PLANTED["header"] in servers
+    assert "planted" not in (away / "arguments").read_text()
+    assert set(re.findall(r"(?m)^-(\S{9})", (away / "modes").read_text())) == {"rw-------"}
+    shutil.rmtree(away)
+    store = str(machine.folder / "state" / "secrets")  # the store of `secret set` itself
+    assert find_secrets(session, PLANTED) == {store: ["env"]}
+    session.lisa("send", "--keys", "Enter", "--force")
+    wait_until(lambda: Path(session.ref.done).exists(), what="the end")
+    assert not Path(session.ref.file("secrets")).exists()
+    assert find_secrets(session, PLANTED) == {store: ["env"]}
+    session.lisa("kill")
+    assert find_secrets(session, PLANTED) == {store: ["env"]} and not Path(session.ref.file("masked.json")).exists()
