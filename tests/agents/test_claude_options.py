@@ -89,6 +89,14 @@ def test_servers_are_in_a_secret_file_only(tmp_path: Path) -> None:
     assert KEY not in made.script + made.command + json.dumps(made.files)
 
 
+def test_version_that_logs_headers_is_named(tmp_path: Path) -> None:
+    older = Facts(binary="/opt/bin/claude", version="2.1.197", flags=FLAGS)
+    own = {"web": {"url": "http://h", "headers": {"X-Key": KEY}}}
+    usual = {"web": {"url": "http://h", "headers": {"Authorization": KEY}}}
+    assert len(plan(tmp_path, older, mcp_servers=own).warnings) == 1
+    assert plan(tmp_path, older, mcp_servers=usual).warnings == plan(tmp_path, NEW, mcp_servers=own).warnings == ()
+
+
 def test_key_is_read_by_a_helper_from_a_secret_file(tmp_path: Path) -> None:
     made = plan(tmp_path, credentials={"api_key": KEY})
     helper = json.loads(made.files["settings.json"])["apiKeyHelper"]

@@ -133,6 +133,11 @@ def test_access_and_models_of_claude_are_warnings(tmp_path: Path) -> None:
     assert [warning.split()[0].rstrip(":") for warning in made.warnings] == ["model", "credentials", "unknown_plugin"]
 
 
+@pytest.mark.parametrize("settings", [{"environment": {"A": "b"}}, {"credentials": {"api_key": KEY}}, {}])
+def test_variables_are_in_no_shell_snapshot(tmp_path: Path, settings: dict[str, Any]) -> None:
+    assert ("features.shell_snapshot" in config(plan(tmp_path, **settings))) is bool(settings)
+
+
 def test_skill_of_codex_is_a_known_plugin(tmp_path: Path) -> None:
     (tmp_path / ".codex" / "skills" / "known").mkdir(parents=True)
     assert plan(tmp_path, plugins=("known",)).warnings == ()

@@ -52,14 +52,15 @@ def start(machine: LisaHost, api: FakeModelApi, agent: str, version: str, prompt
     return stage
 
 
-def planted_settings(machine: LisaHost, api: FakeModelApi, agent: str) -> dict[str, Any]:
+def planted_settings(machine: LisaHost, api: FakeModelApi, agent: str, *, older: bool) -> dict[str, Any]:
+    header = "Authorization" if older else "X-Planted"  # an older claude logs all headers but the first
     (machine.folder / "mcp.py").write_text(MCP_SERVER)
     servers = {
         "planted": {
             "command": sys.executable, "args": [str(machine.folder / "mcp.py")],
             "env": {"PLANT_TOKEN": SECRETS["mcpenv"], "PLANT_FILE": str(machine.folder / "mcp-token")},
         },
-        "web": {"type": "http", "url": f"{api.url}/mcp", "headers": {"X-Planted": SECRETS["header"]}},
+        "web": {"type": "http", "url": f"{api.url}/mcp", "headers": {header: SECRETS["header"]}},
     }  # fmt: skip
     base = {"base_url": f"{api.url}/v1"} if agent == "codex" else {}
     return {
@@ -77,7 +78,14 @@ def planted_settings(machine: LisaHost, api: FakeModelApi, agent: str) -> dict[s
 def test_settings_reach_the_agent_and_no_one_else(machine: LisaHost, api: FakeModelApi, pin: Any) -> None:
     made, refused = machine.project / "made", machine.project / "refused"
     prompt = f"[fake ask mkdir {made} then ask touch {refused} then text finished]"
-    stage = start(machine, api, pin.agent, pin.version, prompt, **planted_settings(machine, api, pin.agent))
+    stage = start(
+        machine,
+        api,
+        pin.agent,
+        pin.version,
+        prompt,
+        **planted_settings(machine, api, pin.agent, older=pin not in pins()),
+    )
     stage.wait_until_idle()
     first = api.wait_for_prompt("fake ask mkdir")
     assert first.credential == SECRETS["apikey"][-8:]

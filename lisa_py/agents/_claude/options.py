@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from lisa_py.host import files
 
 OAUTH_KEY = "sk-ant-oat"
 """Beginning of a token of a subscription, which is not an API key."""
+_HEADERS_KEPT = (2, 1, 332)
+"""A version that logs no header of an MCP server; 2.1.197 logs all but Authorization."""
 _KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 _CLOUD_VARIABLES = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "AWS_BEARER_TOKEN_BEDROCK")
 _BEDROCK = {
@@ -89,8 +92,20 @@ def _add_mcp_servers(options: ClaudeOptions, request: AgentLaunch, facts: Facts)
     if "--mcp-config" not in facts.flags:
         options.warnings.append(_describe_missing("mcp_servers", facts, "--mcp-config"))
         return
+    logged = [
+        name for name, server in servers.items() if set(map(str.lower, server.get("headers", ()))) - {"authorization"}
+    ]
+    if logged and _read_version(facts) < _HEADERS_KEPT:
+        listed = ", ".join(logged)
+        options.warnings.append(
+            f"claude {facts.version} may write headers of {listed} other than Authorization to its log"
+        )
     options.secret_files["mcp.json"] = json.dumps({"mcpServers": {name: _complete(servers[name]) for name in servers}})
     options.hidden += ["--mcp-config", quote_posix(secret_path(request, "mcp.json"))]
+
+
+def _read_version(facts: Facts) -> tuple[int, ...]:
+    return tuple(int(digits) for digits in re.findall(r"\d+", facts.version)[:3])
 
 
 def _complete(server: Mapping[str, Any]) -> dict[str, Any]:

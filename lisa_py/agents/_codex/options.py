@@ -69,6 +69,7 @@ def build_options(request: AgentLaunch, facts: Facts) -> CodexOptions:
     for at, (name, server) in enumerate((request.settings.mcp_servers or {}).items()):
         _add_server(options, request, at, name, server)
     _add_credentials(options, request)
+    _keep_variables_private(options, request)
     for plugin in request.settings.plugins or ():
         if not _is_skill(request, plugin):
             options.warnings.append(f"unknown_plugin: codex has no skill named {plugin}")
@@ -159,6 +160,14 @@ def _add_credentials(options: CodexOptions, request: AgentLaunch) -> None:
     headers = {"OpenAI-Organization": "OPENAI_ORGANIZATION", "OpenAI-Project": "OPENAI_PROJECT"}
     table["env_http_headers"] = headers
     options.flags += [_config(f"model_providers.{PROVIDER}={to_toml(table)}"), f"-c model_provider={PROVIDER}"]
+
+
+def _keep_variables_private(options: CodexOptions, request: AgentLaunch) -> None:
+    """Switch off the snapshot of the shell: codex writes every variable into a file of its home (0.171)."""
+    given = options.env or request.settings.environment or request.secrets
+    if given and not sets_config(request.agent_args, "features.shell_snapshot"):
+        options.flags.append("-c features.shell_snapshot=false")
+        options.notes.append("codex makes no shell snapshot in this session: it would store the variables")
 
 
 def to_toml(value: Any) -> str:
