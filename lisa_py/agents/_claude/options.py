@@ -61,10 +61,9 @@ def user_words(request: AgentLaunch) -> list[str]:
 def build_options(request: AgentLaunch, facts: Facts) -> ClaudeOptions:
     """Return the parts of a start for the installed version."""
     options = ClaudeOptions(words=user_words(request))
-    if request.folder:
-        _add_system_prompt(options, request, facts)
-        _add_mcp_servers(options, request, facts)
-        _add_credentials(options, request, facts)
+    _add_system_prompt(options, request, facts)
+    _add_mcp_servers(options, request, facts)
+    _add_credentials(options, request, facts)
     _add_plugins(options, request, facts)
     return options
 

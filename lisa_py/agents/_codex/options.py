@@ -129,7 +129,7 @@ def _add_server(options: CodexOptions, request: AgentLaunch, at: int, name: str,
 def _stdio_table(options: CodexOptions, request: AgentLaunch, at: int, server: Mapping[str, Any]) -> dict[str, Any]:
     words = [server["command"], *server.get("args", ())]
     variables = server.get("env") or {}
-    if not variables or not request.folder:
+    if not variables:
         return {"command": words[0], "args": words[1:]}
     file = f"mcp-{at}.env"
     exports = "".join(f"export {name}={quote_posix(value)}\n" for name, value in variables.items())

@@ -292,6 +292,7 @@ class ShownLaunch(Struct, frozen=True, kw_only=True):
 
     command: str
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def show_launch(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> ShownLaunch:
@@ -301,7 +302,8 @@ def show_launch(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> Sh
     """
     command, agent = resolved.command, resolved.agent
     if resolved.custom:
-        return ShownLaunch(command=command)
+        warnings = describe_unapplied("--command", resolved.launch.settings, ())
+        return ShownLaunch(command=command, warnings=warnings)
     environ = environment.inherit_environment(ctx)
     found = read_facts(ctx, agent, environ)
     if agent.binaries and not found.binary:
@@ -309,7 +311,7 @@ def show_launch(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> Sh
         return ShownLaunch(command=command, notes=(note,))
     request = msgspec.structs.replace(resolved.launch, project_root=project_root, environ=environ)
     plan = agent.plan_launch(request, found)
-    return ShownLaunch(command=plan.command, notes=plan.notes)
+    return ShownLaunch(command=plan.command, notes=plan.notes, warnings=plan.warnings)
 
 
 def show_launch_or_none(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> ShownLaunch:

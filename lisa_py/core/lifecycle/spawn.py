@@ -132,7 +132,7 @@ class _SpawnAttempt:
 
     def _start(self) -> _Start:
         ctx, plan = self._ctx, self._plan
-        if self._uses_pool() and files.exists(oauth_tokens.path(ctx.settings)):
+        if uses_pool(plan) and files.exists(oauth_tokens.path(ctx.settings)):
             self._token = oauth_tokens.reserve(ctx.settings, ctx.clock.now(), plan.run_id)
         environ = session_files.build_environment(ctx, plan, self._token)
         prepared = launch.prepare_launch(
@@ -153,11 +153,6 @@ class _SpawnAttempt:
         if spawned.end is None and not plan.start.custom:
             spawned = self._check_place(spawned)
         return self._send_prompt(spawned) if prepared.plan.send_prompt and spawned.end is None else spawned
-
-    def _uses_pool(self) -> bool:
-        """Return True unless the agent takes no token, or the session has a key of its own."""
-        start = self._plan.start
-        return bool(start.agent.oauth_variable) and not start.launch.settings.credentials
 
     def _check_place(self, spawned: _Start) -> _Start:
         """Record where the agent keeps its files if not where the caller's would, and warn of another folder."""
@@ -268,6 +263,11 @@ class _SpawnAttempt:
         _warn_on_error(ctx, add)
 
 
+def uses_pool(plan: SpawnPlan) -> bool:
+    """Return True unless the agent takes no token, or the session has a key of its own."""
+    return bool(plan.start.agent.oauth_variable) and not plan.start.launch.settings.credentials
+
+
 def _warn_on_error(ctx: Context, step: Callable[[], object]) -> None:
     """Run a secondary action; its errors are warnings."""
     try:
@@ -286,11 +286,13 @@ def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnDryRunResult:
     if not request.replace:
         refuse_existing(ctx, plan.ref)
     agent = plan.start.agent
-    token = oauth_tokens.preview(ctx.settings, ctx.clock.now()) if agent.oauth_variable else TokenReservation()
+    token = oauth_tokens.preview(ctx.settings, ctx.clock.now()) if uses_pool(plan) else TokenReservation()
     routing = environment.routing_variables(
         plan.ref, agent=agent.name, mode=plan.mode, run_id=plan.run_id, socket=plan.server.socket
     )
-    secret = {agent.oauth_variable: SECRET_PLACEHOLDER} if token.id else {}
+    given = plan.start.launch
+    names = [*(given.settings.environment or ()), *given.secrets, *([agent.oauth_variable] if token.id else [])]
+    secret = dict.fromkeys(names, SECRET_PLACEHOLDER)
     command = startup.supervisor_command(plan.ref, plan.run_id, plan.mode)
     shown = launch.show_launch(ctx, plan.start, plan.ref.project.root)
     return SpawnDryRunResult(
@@ -308,11 +310,12 @@ def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnDryRunResult:
         socket_path=plan.server.socket,
         width=plan.width,
         height=plan.height,
-        env={**routing, **secret},
+        env={**secret, **routing},
         parent_session=plan.parent or UNSET,
         oauth_token_id=token.id or UNSET,
         oauth_warning=token.warning or UNSET,
         objective=contract_objective.from_record(plan.objective),
         nested_detection=plan.start.effective_detection(),
+        warnings=shown.warnings or UNSET,
         notes=shown.notes or UNSET,
     )

@@ -80,5 +80,6 @@ class SpawnDryRunResult(Answer):
     oauth_warning: str | UnsetType = UNSET
     objective: ObjectiveSummary | UnsetType = UNSET
     nested_detection: NestedDetection | UnsetType = UNSET
+    warnings: tuple[str, ...] | UnsetType = UNSET
     notes: tuple[str, ...] | UnsetType = UNSET
     """Arguments omitted, prevented or accepted for the installed version of the agent."""

@@ -93,6 +93,14 @@ def test_a_referenced_secret_reaches_the_agent_and_no_output(machine: LisaHost) 
     assert not (folder / "masked.json").exists()
 
 
+def test_dry_run_shows_warnings_and_no_values(machine: LisaHost) -> None:
+    machine.add_program("codex", "#!/bin/sh\necho codex-cli 0.171.0\n")
+    words = ("--agent", "codex", "--denied-tools", "Write", "--env", "A=planted-value", "--dry-run", "--json")
+    answer = machine.lisa("session", "spawn", *words)
+    assert answer.json["env"]["A"] == "[managed-by-lisa]" and "planted" not in answer.out
+    assert [warning.split()[0] for warning in answer.json["warnings"]] == ["denied_tools"]
+
+
 def test_a_missing_secret_creates_nothing(machine: LisaHost) -> None:
     answer = machine.lisa("session", "spawn", "--session", "lisa-a", "--env", "K=hive://secret/no", "--json")
     assert (answer.json["errorCode"], answer.json["secret"]) == ("secret_not_found", "no")
