@@ -158,6 +158,6 @@ COMMAND = Command(
     example='lisa session spawn --agent claude --mode interactive --prompt "Review this repo" --json',
     notes="The session inherits the environment of the caller. It stays readable after its command has ended, until"
     " lisa session kill removes it.\n\nValues of --env and of the headers and env of MCP servers may be references"
-    " (secret://NAME, env:NAME, file:PATH). --allowed-tools alone implies --permission-mode acceptEdits. Settings that the"
-    " agent cannot apply are in `warnings`.",
+    " (secret://NAME, env:NAME, file:PATH). --allowed-tools alone implies --permission-mode acceptEdits. Settings that"
+    " the agent cannot apply are in `warnings`.",
 )
