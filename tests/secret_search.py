@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lisa_py.host import processes
@@ -19,10 +19,12 @@ _TMUX_CALLS = (
     ("list-panes", "-a", "-F", "#{pane_start_command} #{pane_title} #{pane_current_command}"),
     ("list-buffers",),
 )
-_OUTPUT = ("status", "capture", "history", "packet", "explain", "handoff")
+OUTPUT = ("status", "capture", "history", "packet", "explain", "handoff")
 
 
-def find_secrets(session: SessionHarness, secrets: Mapping[str, str]) -> dict[str, list[str]]:
+def find_secrets(
+    session: SessionHarness, secrets: Mapping[str, str], output: Sequence[str] = OUTPUT
+) -> dict[str, list[str]]:
     """Return the places outside of the session's private files that hold a secret, plain or in base64."""
     folder = Path(session.ref.folder)
     private = (str(folder / "secrets"), str(folder / "masked.json"))
@@ -34,7 +36,7 @@ def find_secrets(session: SessionHarness, secrets: Mapping[str, str]) -> dict[st
         ).items()
         if not path.startswith(private)
     }
-    for command in _OUTPUT:
+    for command in output:
         answer = session.lisa(command, check_schema=False)
         found[command] = answer.out + answer.err
     for call in _TMUX_CALLS:

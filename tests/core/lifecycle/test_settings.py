@@ -123,7 +123,7 @@ CLAUDE_LIKE = """#!/bin/sh
 case $1 in
 --version) echo "2.1.332 (Claude Code)" ;;
 --help) echo "  --settings --mcp-config --append-system-prompt --permission-mode" ;;
-*) echo "started with $E"; env >"$AWAY/environment"; cp -r "$LISA_SESSION_DIR/secrets" "$AWAY/"
+*) echo "started with $REFERENCE"; env >"$AWAY/environment"; cp -r "$LISA_SESSION_DIR/secrets" "$AWAY/"
    echo "$@" >"$AWAY/arguments"; ls -l "$AWAY/secrets" >"$AWAY/modes"; read -r line; echo "ended" ;;
 esac
 """
@@ -162,6 +162,6 @@ def test_planted_secrets_are_in_the_private_files_only(machine: LisaHost) -> Non
     session.lisa("send", "--keys", "Enter", "--force")
     wait_until(lambda: Path(session.ref.done).exists(), what="the end")
     assert not Path(session.ref.file("secrets")).exists()
-    assert find_secrets(session, PLANTED) == {store: ["env"]}
     session.lisa("kill")
-    assert find_secrets(session, PLANTED) == {store: ["env"]} and not Path(session.ref.file("masked.json")).exists()
+    assert find_secrets(session, PLANTED, output=("history",)) == {store: ["env"]}
+    assert not Path(session.ref.file("masked.json")).exists()
