@@ -326,6 +326,8 @@ class Agent:
     """Arguments of the login that shows an address, takes a code and prints a token; none: the agent has none."""
     tool_aliases: Mapping[str, tuple[str, ...]] = {}
     """Further names of the agent's tools in rules for tools."""
+    floating_models: frozenset[str] = frozenset()
+    """Names of models, lower case, that the agent itself resolves to its newest ones."""
     oauth_variable: str = ""
     """Environment variable for a pool token; empty: the agent does not use the pool."""
     token_failures: tuple[tuple[str, str], ...] = ()

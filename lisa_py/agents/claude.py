@@ -46,6 +46,7 @@ class Claude(base.Agent):
     providers = ("anthropic",)
     key_variables = ("ANTHROPIC_API_KEY",)
     login_arguments = ("setup-token",)
+    floating_models = frozenset(("default", "best", "opus", "opusplan", "sonnet", "haiku", "opus[1m]", "sonnet[1m]"))
     oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN"
     token_failures = (
         (r"\binvalid_grant: invalid refresh token\b", "invalid_refresh_token"),

@@ -48,6 +48,7 @@ NUMERIC_VARIABLES = (
     EnvironmentVariable(
         "LISA_OAUTH_RESERVATION_TTL_SECONDS", 300, "how long a spawn may hold a token before it has started"
     ),
+    EnvironmentVariable("LISA_MAX_TTL_SECONDS", 86_400, "longest `--ttl-seconds` of a session"),
     EnvironmentVariable(
         "LISA_HISTORY_LINES", 50_000, "lines a pane keeps above its screen (about 0.6 kB each once printed)"
     ),
@@ -112,6 +113,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     events_max_lines: int
     event_retention_days: int
     oauth_reservation_ttl_seconds: int
+    max_ttl_seconds: int
     history_lines: int
     cleanup_all_hashes: bool
     process_match: tuple[str, ...]

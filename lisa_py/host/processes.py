@@ -324,6 +324,14 @@ def own_pid() -> int:
     return os.getpid()
 
 
+def lead_own_session() -> None:
+    """Leave the terminal and kernel session of the caller, so that its end does not end this process."""
+    try:
+        os.setsid()
+    except PermissionError:
+        return  # it leads one already
+
+
 def own_user_id() -> int:
     return os.geteuid()
 

@@ -45,12 +45,20 @@ hangs_on() {
   fi
 }
 
+# limit: start the process that enforces the limits of the session, unless it runs
+limit() {
+  pid=
+  read -r pid <"$folder/limits.pid"
+  [ -n "$pid" ] && kill -0 "$pid" || (sh "$folder/limits.sh" </dev/null >/dev/null &)
+} 2>/dev/null
+
 beat() {
   trap '' INT QUIT
   trap 'kill "$pause" 2>/dev/null; exit 0' TERM HUP
   while hangs_on "$1"; do
     # -h: a symlink is never followed, and a removed file is not created again
     touch -h "$folder/heartbeat" 2>/dev/null
+    [ ! -f "$folder/limits.sh" ] || limit
     sleep "$beat_every" &
     pause=$!
     wait "$pause"

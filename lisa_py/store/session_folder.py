@@ -9,8 +9,9 @@ from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
 
 EVENTS = "events.jsonl"
-PURPOSES = ("events", "state", "input", "name", "usage")
-"""Locks of a session; each is a file `locks/<session>.<purpose>` of the project."""
+PURPOSES = ("events", "state", "input", "name", "usage", "limits")
+"""Locks of a session, each a file `locks/<session>.<purpose>` of the project: of its event log, state, input (send),
+name (spawn and kill), usage, and of its limit process."""
 
 
 def create(ref: SessionRef) -> None:

@@ -74,7 +74,7 @@ def session_lock(
     timeout_ms: int = 0,
     cancellation: Cancellation | None = None,
 ) -> AbstractContextManager[float]:
-    """Return the lock of the session for one purpose: `name` (spawn and kill), `input` (send), `state` or `usage`."""
+    """Return the lock of the session for one purpose of session_folder.PURPOSES."""
     folder = files.ensure_private_dir(os.path.join(ref.project.folder, "locks"))
     wait_ms = timeout_ms or settings.state_lock_timeout_ms
     return files.lock(os.path.join(folder, f"{ref.session}.{purpose}"), timeout_ms=wait_ms, cancellation=cancellation)

@@ -75,6 +75,8 @@ class UsageState(Struct, kw_only=True, omit_defaults=True):
     """Model calls of the conversation itself."""
     turns: int = 0
     """Ended turns."""
+    last_turn_end: str = ""
+    """completed, failed or interrupted."""
     last_at: float = 0.0
     """Time of the newest call."""
     recent: list[CountedCall] = msgspec.field(default_factory=list)

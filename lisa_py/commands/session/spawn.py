@@ -18,17 +18,22 @@ from lisa_py.contract.flags import (
     DeniedTools,
     EnvironmentValues,
     KeepPermissions,
+    MaxBudget,
+    MaxTurns,
     McpConfig,
     Mode,
     Model,
     NestedPolicy,
     NestingIntent,
+    OneShot,
     PermissionMode,
     ProjectRoot,
     Prompt,
     PromptFile,
     Session,
     SystemPrompt,
+    TaskBudget,
+    TimeToLive,
 )
 from lisa_py.contract.projection import omit
 from lisa_py.core.context import Context
@@ -61,6 +66,11 @@ class Args(Struct, kw_only=True):
     env: EnvironmentValues = ()
     system_prompt: SystemPrompt = ""
     mcp_config: McpConfig = ""
+    max_turns: MaxTurns = None
+    max_budget_usd: MaxBudget = None
+    task_budget_tokens: TaskBudget = None
+    ttl_seconds: TimeToLive = None
+    one_shot: OneShot = False
     cleanup_all_hashes: AllHashes = False
     detect_nested: Annotated[bool, Flag(help="explanation of the sandbox decision")] = False
     replace: Annotated[bool, Flag(help="session kill of the same name first")] = False
@@ -152,8 +162,6 @@ COMMAND = Command(
         "spawn_tmux_new_failed",
         "spawn_early_exit",
         "spawn_oauth_selection_failed",
-        "invalid_prices",
-        "price_unknown",
     ),
     example='lisa session spawn --agent claude --mode interactive --prompt "Review this repo" --json',
     notes="The session inherits the environment of the caller. It stays readable after its command has ended, until"

@@ -12,7 +12,7 @@ from lisa_py.contract import session_settings
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
 from lisa_py.core.guard.tool_rules import ToolRules
-from lisa_py.core.lifecycle import environment
+from lisa_py.core.lifecycle import environment, limit_files
 from lisa_py.core.lifecycle.launch import PreparedLaunch
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan
 from lisa_py.host import files
@@ -65,6 +65,7 @@ def write_session_files(
             files.write(os.path.join(folder, name), content)
     meta = _build_meta(spawn_plan, prepared, token, all_variables, now)
     session_records.write_meta(ref, meta)
+    limit_files.write_limits(ctx, ref, spawn_plan.request.settings, spawn_plan.run_id, now)
     live_records.write_record(ref, _build_record(spawn_plan, prepared, meta))
     json_records.save(ref.state, _initial_state(spawn_plan, prepared, now))
     return meta
@@ -82,7 +83,7 @@ def _build_record(spawn_plan: SpawnPlan, prepared: PreparedLaunch, meta: Session
         idempotent_key=request.idempotent_key,
         debounce_key=request.debounce_key,
         forked_from=request.forked_from,
-        warnings=prepared.plan.warnings,
+        warnings=(*spawn_plan.warnings, *prepared.plan.warnings),
     )
 
 

@@ -11,9 +11,11 @@ from lisa_py.contract.errors import UsageError
 from lisa_py.contract.session_settings import SETTINGS_ERRORS, SessionSettings, check
 from lisa_py.core import secrets
 from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import limit_files
 from lisa_py.core.send import input_text
+from lisa_py.store.limit_records import LIMIT_FIELDS
 
-ERRORS = (*SETTINGS_ERRORS, *secrets.ERRORS, "invalid_mcp_config")
+ERRORS = (*SETTINGS_ERRORS, *secrets.ERRORS, "invalid_mcp_config", *limit_files.ERRORS)
 """Error codes of read_settings_flags and of a spawn with settings, besides those of checked flags."""
 
 
@@ -26,6 +28,11 @@ class SettingsFlags(Protocol):
     env: tuple[str, ...]
     system_prompt: str
     mcp_config: str
+    max_turns: int | None
+    max_budget_usd: float | None
+    task_budget_tokens: int | None
+    ttl_seconds: int | None
+    one_shot: bool
 
 
 def read_settings_flags(ctx: Context, flags: SettingsFlags) -> SessionSettings:
@@ -38,6 +45,7 @@ def read_settings_flags(ctx: Context, flags: SettingsFlags) -> SessionSettings:
         for field in ("allowed_tools", "denied_tools")
         if field in ctx.given_fields
     }
+    found |= {field: getattr(flags, field) for field in LIMIT_FIELDS if field in ctx.given_fields}
     if flags.permission_mode:
         found["permission_mode"] = flags.permission_mode
     if flags.env:

@@ -147,7 +147,7 @@ class _SpawnAttempt:
         meta = self._open_pane(meta)
         start_seconds = startup.wait_for_start(ctx, plan.server, plan.ref, plan.run_id)
         spawned = self._check_early_end(
-            _Start(meta=meta, command=prepared.plan.command, warnings=prepared.plan.warnings),
+            _Start(meta=meta, command=prepared.plan.command, warnings=(*plan.warnings, *prepared.plan.warnings)),
             start_seconds,
         )
         if spawned.end is None and not plan.start.custom:

@@ -15,7 +15,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core import secrets, session_panes
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import credentials, launch, names, prompt_defaults
+from lisa_py.core.lifecycle import credentials, launch, limit_files, names, prompt_defaults
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
@@ -77,6 +77,8 @@ class SpawnPlan(Struct, frozen=True, kw_only=True):
     """References in its settings are not resolved; those of `start` are."""
     secret_values: tuple[str, ...] = ()
     """Values that output of the session must not show."""
+    warnings: tuple[str, ...] = ()
+    """Limits that do not apply as requested."""
 
     @property
     def name(self) -> str:
@@ -94,12 +96,16 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     launch_request, lane = prompt_defaults.apply_lane(project, request.launch, request.lane, request.given)
     launch_request, objective = prompt_defaults.apply_objective(ctx, project, launch_request, lane)
     completed = launch.complete_settings(request.settings, request.launch.skip_permissions)
+    completed, warnings = limit_files.complete_limits(
+        completed, ctx.settings.max_ttl_seconds, custom=bool(launch_request.command.strip())
+    )
     request = msgspec.structs.replace(request, settings=completed)
     session_settings.check(request.settings)
     session_settings.check_variables(request.secrets)
     agent = agents.get(launch_request.agent or launch.choose_agent(completed))
     private = secrets.resolve_settings(ctx, project, credentials.add_stored_key(ctx, agent, request.family, completed))
     resolved = launch.resolve_launch(launch_request, private.settings, request.secrets)
+    limit_files.check_prices(ctx, completed, resolved.launch.model, resolved.agent.floating_models)
     ref = SessionRef(project, _resolve_name(ctx, project, request.session, resolved))
     parent = ctx.settings.parent_session
     parent = parent if SESSION_NAME.match(parent) and parent != ref.session else ""
@@ -116,6 +122,7 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
         height=request.height,
         all_hashes=request.all_hashes,
         request=request,
+        warnings=warnings,
         secret_values=(*private.values, *request.secrets.values()),
     )
 

@@ -151,7 +151,9 @@ class UsageReader:
                 return
             place.copied_until = 0.0
         if frame.kind == "turn_end":
-            self.state.turns += not place.helper
+            if not place.helper:
+                self.state.turns += 1
+                self.state.last_turn_end = frame.reason or "completed"
         elif frame.usage is not None:
             self._count_call(frame, frame.usage, place)
 

@@ -1,0 +1,221 @@
+"""Watch one session until it ends, and end it at a limit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+
+from lisa_py import agents
+from lisa_py.agents.base import Agent
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import kill
+from lisa_py.core.limits import turn_interrupt
+from lisa_py.core.live.conversations import find_transcripts
+from lisa_py.core.status import agent_reports
+from lisa_py.core.status.status_reader import read_status
+from lisa_py.core.usage import limits as usage_limits
+from lisa_py.core.usage.limits import WARNING_SHARE, LimitUse
+from lisa_py.core.usage.usage_reader import SessionUsage, UsageReader
+from lisa_py.core.wait.waiter import IGNORED_FILES
+from lisa_py.host import files, processes
+from lisa_py.host.file_events_many import open_watcher
+from lisa_py.store import events, limit_records, session_records, usage_state
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.limit_records import LimitNotice, LimitRecord
+from lisa_py.store.paths import SessionRef
+
+OWN_FILES = (
+    usage_state.FILE,
+    limit_records.PROGRESS_FILE,
+    limit_records.PID_FILE,
+    "state.json",
+    "meta.json",
+    "record.json",
+)
+"""Files of the session folder whose change does not concern the limits."""
+PAUSE_SECONDS = 0.1
+"""Pause after a look, so that a burst of records causes few."""
+SEARCH_SECONDS = 2.0
+"""Interval of looks until the agent has a transcript, whose folder may not exist."""
+SETTLE_SECONDS = 0.5
+"""Interval of looks at a one-shot session whose turn has ended, until it waits for input."""
+START_SECONDS = 30.0
+"""Longest time until the supervisor has recorded the start."""
+RETRY_SECONDS = 5.0
+"""Pause before another try to end the session."""
+_ONE_SHOT_ENDS = {
+    "completed": LimitUse(
+        limit="one_shot",
+        share=1.0,
+        message="the first turn is completed",
+        subtype="one_shot_completed",
+        end_detail="one_shot",
+    ),
+    "failed": LimitUse(
+        limit="one_shot",
+        share=1.0,
+        message="the first turn failed",
+        subtype="one_shot_failed",
+        end_reason="failed",
+        end_detail="one_shot",
+    ),
+}
+
+
+class LimitWatch:
+    """The limits of one run of a session."""
+
+    def __init__(self, ctx: Context, ref: SessionRef, limits: LimitRecord) -> None:
+        self._ctx = ctx
+        self._ref = ref
+        self._limits = limits
+        self._reader = UsageReader(ctx, ref)
+        self._progress = limit_records.read_progress(ref, limits.run_id)
+        self._paths: tuple[str, ...] = ()
+        self._watched: tuple[str, ...] = ()
+        self._hooks_size = -1
+        self._root = 0
+
+    def run(self) -> None:
+        """Return once the session has ended."""
+        watcher = open_watcher((*IGNORED_FILES, *OWN_FILES))
+        try:
+            while self._is_running():
+                watcher.follow("session", (self._ref.folder, *self._watched), [self._root] if self._root else [])
+                reached = self._look()
+                watcher.follow("session", (self._ref.folder, *self._watched), [self._root] if self._root else [])
+                if reached is not None and self._end(reached):
+                    return
+                self._ctx.clock.sleep(PAUSE_SECONDS)
+                watcher.wait(RETRY_SECONDS if reached is not None else self._next_look())
+        finally:
+            watcher.close()
+
+    def _is_running(self) -> bool:
+        """Return True until this run of the session has ended; find its supervisor."""
+        ref, run_id = self._ref, self._limits.run_id
+        try:
+            start, end = session_records.read_start(ref), session_records.read_end(ref)
+        except (UnreadableRecord, OSError):
+            return False
+        if (end is not None and end.run_id == run_id) or limit_records.read_limits(ref, run_id) is None:
+            return False
+        if start is None or start[0] != run_id:
+            return self._elapsed() < START_SECONDS
+        self._root = start[1]
+        return processes.read_process(self._root, argv=False) is not None
+
+    def _read_meta(self) -> SessionMeta:
+        return self._ctx.read_meta(self._ref) or SessionMeta(session=self._ref.session)
+
+    # -- looking -----------------------------------------------------------------------------------------------
+
+    def _look(self) -> LimitUse | None:
+        """Count, warn, and return the limit that is reached."""
+        self._find_transcripts()
+        self._reader.count(self._paths)
+        used = self._reader.summarize()
+        found = usage_limits.compare(self._limits, used, self._elapsed())
+        for use in found:
+            if use.share >= WARNING_SHARE and not use.is_reached:
+                self._warn(use)
+        self._note_use(used)
+        return next((use for use in found if use.is_reached), None) or self._check_one_shot()
+
+    def _find_transcripts(self) -> None:
+        """Find the conversations again after a hook; before the first one each time."""
+        size = files.size(self._ref.hooks)
+        if self._paths and size == self._hooks_size:
+            return
+        self._hooks_size = size
+        meta = self._read_meta()
+        agent = Agent() if meta.custom_command or meta.agent not in agents.names() else agents.get(meta.agent)
+        self._reader.agent = agent
+        view = agent_reports.build_view(
+            self._ctx, self._ref, agent, meta, tree=processes.read_tree(self._root) if self._root else ()
+        )
+        with contextlib.suppress(OSError):
+            binding = agent.bind(view)
+            self._paths = find_transcripts(self._ctx, self._ref, agent, binding)
+            self._watched = (*agent.watch_paths(view, binding), *self._paths, *self._find_helpers(agent, self._paths))
+
+    def _find_helpers(self, agent: Agent, paths: Iterable[str]) -> list[str]:
+        return [helper for path in paths for helper in agent.helper_transcripts(path)]
+
+    def _elapsed(self) -> float:
+        return self._ctx.clock.monotonic() - self._limits.started_monotonic
+
+    def _next_look(self) -> float:
+        """Return the seconds until something may change without an event."""
+        waits = [float("inf")]
+        if self._limits.ttl_seconds:
+            left = [share * self._limits.ttl_seconds - self._elapsed() for share in (WARNING_SHARE, 1.0)]
+            waits += [max(0.0, seconds) for seconds in left if seconds > -PAUSE_SECONDS]
+        if self._reader.agent.name and not self._paths:
+            waits.append(SEARCH_SECONDS)
+        if self._has_one_shot_ended():
+            waits.append(SETTLE_SECONDS)
+        if not self._root:
+            waits.append(SETTLE_SECONDS)
+        return min(waits)
+
+    def _check_one_shot(self) -> LimitUse | None:
+        """Return the end of a one-shot session: its turn has ended, and the agent will not go on by itself."""
+        if not self._has_one_shot_ended():
+            return None
+        status = read_status(self._ctx, self._ref)
+        is_idle = status.session_state == "waiting_input" and status.waiting_for in ("", "prompt", "error", "limit")
+        return _ONE_SHOT_ENDS.get(self._reader.state.last_turn_end) if is_idle else None
+
+    def _has_one_shot_ended(self) -> bool:
+        state = self._reader.state
+        return self._limits.one_shot and state.turns > 0 and state.last_turn_end in _ONE_SHOT_ENDS
+
+    # -- reporting ---------------------------------------------------------------------------------------------
+
+    def _warn(self, use: LimitUse) -> None:
+        if not any(notice.limit == use.limit for notice in self._progress.notices):
+            self._add_notice(use, "budget_warning", f"{use.limit}: {use.message} are used")
+
+    def _add_notice(self, use: LimitUse, subtype: str, message: str) -> None:
+        now = self._ctx.clock.now()
+        self._progress.notices.append(LimitNotice(limit=use.limit, at=now, subtype=subtype, message=message))
+        self._save()
+        with contextlib.suppress(LisaError):
+            events.add(
+                self._ref,
+                self._ctx.settings,
+                now,
+                type="limit",
+                reason=subtype,
+                detail={"limit": use.limit, "message": message},
+            )
+
+    def _note_use(self, used: SessionUsage) -> None:
+        progress = self._progress
+        new = (usage_limits.count_turns(used), used.tokens or 0, used.cost_usd, used.estimated)
+        if new != (progress.turns, progress.tokens, progress.cost_usd, progress.cost_estimated):
+            progress.turns, progress.tokens, progress.cost_usd, progress.cost_estimated = new
+            self._save()
+
+    def _save(self) -> None:
+        """Write the progress; on a full disk it stays in memory."""
+        with contextlib.suppress(LisaError):
+            limit_records.write_progress(self._ref, self._progress)
+
+    # -- ending ------------------------------------------------------------------------------------------------
+
+    def _end(self, use: LimitUse) -> bool:
+        """Interrupt and end the session; return False if it could not be ended."""
+        if not self._progress.reached:
+            self._progress.reached = use.limit
+            self._add_notice(use, use.subtype, f"{use.limit}: {use.message}; the session ends")
+        if use.limit != "one_shot":
+            turn_interrupt.interrupt(self._ctx, self._ref)
+        try:
+            ended = kill.end_session(self._ctx, self._ref, use.end_reason, use.end_detail)
+        except LisaError:
+            return False
+        return not ended.errors

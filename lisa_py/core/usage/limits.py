@@ -1,0 +1,125 @@
+"""Compare the use of a session with its limits."""
+
+from __future__ import annotations
+
+import os
+
+from msgspec import UNSET, Struct
+
+from lisa_py.contract.limits import SessionLimits
+from lisa_py.core.usage.usage_reader import SessionUsage
+from lisa_py.host import files
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.store import limit_records
+from lisa_py.store.limit_records import LimitProgress, LimitRecord
+from lisa_py.store.paths import SessionRef
+
+WARNING_SHARE = 0.8
+
+
+class LimitUse(Struct, frozen=True, kw_only=True):
+    """One limit, its use, and how the session ends at it."""
+
+    limit: str
+    share: float
+    """Used part; 1 or more: the limit is reached."""
+    message: str
+    subtype: str = "budget_exceeded"
+    """Subtype of the frame at the limit."""
+    end_reason: str = "completed"
+    end_detail: str = "budget"
+
+    @property
+    def is_reached(self) -> bool:
+        return self.share >= 1.0
+
+
+def count_turns(used: SessionUsage) -> int:
+    """Return the turns of the agent: answers of its model, or ended turns if it reports more of these."""
+    return max(used.calls, used.turns)
+
+
+def compare(limits: LimitRecord, used: SessionUsage, elapsed: float) -> list[LimitUse]:
+    """Return the use of every limit that an amount can reach; `elapsed` is the age of the session in seconds."""
+    found = []
+    if limits.ttl_seconds:
+        text = f"{elapsed:.0f} of {limits.ttl_seconds} seconds"
+        share = elapsed / limits.ttl_seconds
+        found.append(
+            LimitUse(
+                limit="ttl_seconds",
+                share=share,
+                message=text,
+                subtype="max_duration_exceeded",
+                end_reason="max_duration_exceeded",
+                end_detail="ttl_seconds",
+            )
+        )
+    if limits.max_budget_usd:
+        found.append(_compare_dollars(limits.max_budget_usd, used))
+    if limits.task_budget_tokens:
+        tokens = used.tokens or 0
+        text = f"{tokens} of {limits.task_budget_tokens} tokens"
+        found.append(LimitUse(limit="task_budget_tokens", share=tokens / limits.task_budget_tokens, message=text))
+    if limits.max_turns:
+        turns = count_turns(used)
+        found.append(
+            LimitUse(
+                limit="max_turns",
+                share=turns / limits.max_turns,
+                message=f"{turns} of {limits.max_turns} turns",
+                subtype="max_turns_reached",
+                end_detail="max_turns",
+            )
+        )
+    return found
+
+
+def _compare_dollars(limit: float, used: SessionUsage) -> LimitUse:
+    if used.tokens and used.cost_usd is None:
+        models = ", ".join(each.model for each in used.models if each.cost_usd is None)
+        return LimitUse(
+            limit="max_budget_usd",
+            share=1.0,
+            message=f"no price is known for {models}; give one in prices.json of the state folder",
+            subtype="price_unknown",
+            end_reason="failed",
+            end_detail="price_unknown",
+        )
+    cost = used.cost_usd or 0.0
+    how = " (estimated)" if used.estimated else ""
+    return LimitUse(limit="max_budget_usd", share=cost / limit, message=f"{cost:.4f} of {limit:g} dollars{how}")
+
+
+def is_enforced(ref: SessionRef) -> bool:
+    """Return True while the limit process of the session runs."""
+    return files.is_locked(os.path.join(ref.project.folder, "locks", f"{ref.session}.{limit_records.LOCK}"))
+
+
+def describe_limits(ref: SessionRef, run_id: str = "") -> SessionLimits | None:
+    """Return the limits of a session with the use that its limit process has recorded; None without limits."""
+    limits = limit_records.read_limits(ref, run_id)
+    if limits is None:
+        return None
+    progress = limit_records.read_progress(ref, limits.run_id)
+    return _describe(limits, progress, enforced=is_enforced(ref))
+
+
+def _describe(limits: LimitRecord, progress: LimitProgress, *, enforced: bool) -> SessionLimits:
+    dollars, tokens, turns = limits.max_budget_usd, limits.task_budget_tokens, limits.max_turns
+    ttl = limits.ttl_seconds
+    return SessionLimits(
+        max_turns=turns or UNSET,
+        turns=progress.turns if turns else UNSET,
+        max_budget_usd=dollars or UNSET,
+        cost_usd=progress.cost_usd if dollars else UNSET,
+        cost_estimated=progress.cost_estimated if dollars else UNSET,
+        task_budget_tokens=tokens or UNSET,
+        tokens=progress.tokens if tokens else UNSET,
+        ttl_seconds=ttl or UNSET,
+        expires_at=format_rfc3339(limits.started_at + ttl) if ttl else UNSET,
+        one_shot=limits.one_shot or UNSET,
+        enforced=enforced,
+        warned=tuple(notice.limit for notice in progress.notices if notice.subtype == "budget_warning") or UNSET,
+        reached=progress.reached or UNSET,
+    )

@@ -1,0 +1,103 @@
+"""Limits of a session, and what its limit process has done about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.host import files
+from lisa_py.host.env import Settings
+from lisa_py.store import paths
+from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store.paths import Project, SessionRef
+from lisa_py.store.record import StoreRecord
+
+FILE, PROGRESS_FILE, SCRIPT, PID_FILE = "limits.json", "limit_state.json", "limits.sh", "limits.pid"
+LOCK = "limits"
+"""Purpose of the lock that the limit process holds while it runs."""
+
+
+class LimitRecord(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """`limits.json` in the session folder, written by spawn."""
+
+    run_id: str
+    started_at: float
+    """Unix seconds."""
+    started_monotonic: float
+    """The same moment on the clock that cannot be set."""
+    max_turns: int = 0
+    max_budget_usd: float = 0.0
+    task_budget_tokens: int = 0
+    ttl_seconds: int = 0
+    one_shot: bool = False
+
+
+LIMIT_FIELDS = ("max_turns", "max_budget_usd", "task_budget_tokens", "ttl_seconds", "one_shot")
+
+
+class LimitNotice(Struct, kw_only=True, omit_defaults=True):
+    """One warning, or the end."""
+
+    limit: str
+    at: float
+    subtype: str
+    """Subtype of the system frame."""
+    message: str
+
+
+class LimitProgress(Struct, kw_only=True, omit_defaults=True):
+    """`limit_state.json`, written by the limit process."""
+
+    run_id: str = ""
+    turns: int = 0
+    tokens: int = 0
+    cost_usd: float | None = 0.0
+    cost_estimated: bool = True
+    notices: list[LimitNotice] = msgspec.field(default_factory=list)
+    reached: str = ""
+
+
+def build_record(settings: SessionSettings, run_id: str, now: float, monotonic: float) -> LimitRecord | None:
+    """Return the limits among the settings of a session; None if there are none."""
+    given = {field: value for field in LIMIT_FIELDS if (value := getattr(settings, field))}
+    return LimitRecord(run_id=run_id, started_at=now, started_monotonic=monotonic, **given) if given else None
+
+
+def read_limits(ref: SessionRef, run_id: str = "") -> LimitRecord | None:
+    """Return the limits of the session, of this run if one is given; None without readable ones."""
+    try:
+        found = load(ref.file(FILE), LimitRecord)
+    except UnreadableRecord:
+        return None
+    return None if found is None or run_id not in ("", found.run_id) else found
+
+
+def read_progress(ref: SessionRef, run_id: str) -> LimitProgress:
+    """Return the progress of this run; an empty one if there is none that can be read."""
+    try:
+        found = load(ref.file(PROGRESS_FILE), LimitProgress)
+    except UnreadableRecord:
+        found = None
+    return found if found is not None and found.run_id == run_id else LimitProgress(run_id=run_id)
+
+
+def write_progress(ref: SessionRef, progress: LimitProgress) -> None:
+    """Write the progress. Raise LisaError(store_unwritable)."""
+    save(ref.file(PROGRESS_FILE), progress)
+
+
+def _check(project: Project, settings: Settings) -> Iterator[str]:
+    for name in paths.list_session_names(project.folder):
+        ref = SessionRef(project, name)
+        for file, kind in ((FILE, LimitRecord), (PROGRESS_FILE, LimitProgress)):
+            if files.exists(ref.file(file)):
+                try:
+                    load(ref.file(file), kind)
+                except UnreadableRecord as problem:
+                    yield str(problem)
+
+
+RECORD = StoreRecord(check=_check, snapshot=None, prune=None)
