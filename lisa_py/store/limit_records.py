@@ -16,6 +16,8 @@ from lisa_py.store.paths import Project, SessionRef
 from lisa_py.store.record import StoreRecord
 
 FILE, PROGRESS_FILE, SCRIPT, PID_FILE = "limits.json", "limit_state.json", "limits.sh", "limits.pid"
+ERROR_FILE = "limits_error.txt"
+"""Traceback of a limit process that failed; its supervisor has started another."""
 LOCK = "limits"
 """Purpose of the lock that the limit process holds while it runs."""
 

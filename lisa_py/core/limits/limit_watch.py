@@ -43,6 +43,8 @@ SETTLE_SECONDS = 0.5
 """Interval of looks at a one-shot session whose turn has ended, until it waits for input."""
 START_SECONDS = 30.0
 """Longest time until the supervisor has recorded the start."""
+IDLE_SECONDS = 86_400.0
+"""Longest time between two looks."""
 RETRY_SECONDS = 5.0
 """Pause before another try to end the session."""
 _ONE_SHOT_ENDS = {
@@ -79,7 +81,7 @@ class LimitWatch:
         self._root = 0
 
     def run(self) -> None:
-        """Return once the session has ended."""
+        """Enforce the limits until the session has ended."""
         watcher = open_watcher((*IGNORED_FILES, *OWN_FILES))
         try:
             while self._is_running():
@@ -149,7 +151,7 @@ class LimitWatch:
 
     def _next_look(self) -> float:
         """Return the seconds until something may change without an event."""
-        waits = [float("inf")]
+        waits = [IDLE_SECONDS]
         if self._limits.ttl_seconds:
             left = [share * self._limits.ttl_seconds - self._elapsed() for share in (WARNING_SHARE, 1.0)]
             waits += [max(0.0, seconds) for seconds in left if seconds > -PAUSE_SECONDS]

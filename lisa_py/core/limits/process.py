@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import traceback
 from collections.abc import Sequence
 
 from lisa_py.contract.errors import LisaError
@@ -32,6 +34,10 @@ def run(words: Sequence[str]) -> None:
             LimitWatch(ctx, ref, limits).run()
     except LisaError:
         return  # another process holds the lock, or the folder cannot be written: the supervisor starts a new one
+    except Exception:
+        with contextlib.suppress(LisaError):
+            files.write(ref.file(limit_records.ERROR_FILE), traceback.format_exc())
+        raise
 
 
 def _find_session(ctx: Context, folder: str) -> SessionRef | None:
