@@ -59,10 +59,12 @@ class CallResult(NamedTuple):
 class BackgroundCall(subprocess.Popen[str]):
     """A call that runs beside its test; its JSON output is checked against its schema."""
 
-    def __init__(self, words: Sequence[str], cwd: Path | str, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, words: Sequence[str], cwd: Path | str, env: Mapping[str, str], stdin: int = subprocess.DEVNULL
+    ) -> None:
         super().__init__(
             [*PROGRAM, *words], cwd=cwd, env=env, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self._words = words
 
@@ -171,9 +173,15 @@ class LisaHost:
         os.close(ours)
         return process.wait(timeout=60), shown.decode().replace("\r\n", "\n")
 
-    def start(self, *words: str, cwd: Path | str | None = None, env: Mapping[str, str] | None = None) -> BackgroundCall:
+    def start(
+        self,
+        *words: str,
+        cwd: Path | str | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+    ) -> BackgroundCall:
         """Run the program beside the test; the test waits for it or ends it."""
-        running = BackgroundCall(words, cwd or self.project, {**self.env, **(env or {})})
+        running = BackgroundCall(words, cwd or self.project, {**self.env, **(env or {})}, stdin)
         self._background_calls.append(running)
         return running
 

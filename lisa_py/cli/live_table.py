@@ -19,8 +19,8 @@ class LiveTable(LiveDisplay):
         self.error_colors = render.has_colors(sys.stderr)
         self._rows: tuple[str, ...] = ()
 
-    def write_line(self, line: str) -> None:
-        self._write(self._erase() + line + "\n" + self._render_rows())
+    def write_line(self, line: str, end: str = "\n") -> None:
+        self._write(self._erase() + line + end + self._render_rows())
 
     def write_error(self, line: str) -> None:
         sys.stdout.flush()

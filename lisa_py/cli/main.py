@@ -13,7 +13,7 @@ from lisa_py import commands
 from lisa_py.cli import parse, render
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import CancellationError, LisaError
-from lisa_py.core.context import Context, LiveDisplay
+from lisa_py.core.context import Context, LineInput, LiveDisplay
 from lisa_py.host import env, limits
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.store import session_records
@@ -103,6 +103,7 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str,
         screen=screen,
         stdin=lambda: sys.stdin.buffer.read(),
         ask=_ask,
+        open_input=lambda edited: _open_input(edited, cancellation),
         on_own_end=_ignore_termination,
         cancellation=cancellation,
     )
@@ -146,6 +147,12 @@ def _cancel_on_interrupt(cancellation: Cancellation) -> Iterator[None]:
     finally:
         if signal.getsignal(signal.SIGINT) is handle:
             signal.signal(signal.SIGINT, before)
+
+
+def _open_input(edited: bool, cancellation: Cancellation) -> LineInput:
+    from lisa_py.cli import line_input  # noqa: PLC0415 - only interactive commands
+
+    return line_input.open_input(cancellation, edited=edited)
 
 
 def _ignore_termination() -> None:

@@ -42,7 +42,7 @@ class LiveDisplay:
     error_colors = False
     """True if lines on the error stream may have colours."""
 
-    def write_line(self, line: str) -> None:
+    def write_line(self, line: str, end: str = "\n") -> None:
         """Write a permanent line."""
 
     def write_error(self, line: str) -> None:
@@ -50,6 +50,22 @@ class LiveDisplay:
 
     def show_rows(self, rows: Sequence[str]) -> None:
         """Replace the rows shown below all lines; only on a terminal."""
+
+
+class LineInput:
+    """Lines typed at standard input while a command runs; this base class has none."""
+
+    def read(self, on_line: Callable[[str], bool]) -> None:
+        """Call `on_line` for each line until it returns False, the input ends or another thread stops it.
+
+        Raise CancellationError at Ctrl-C.
+        """
+
+    def ask(self, prompt: str) -> None:
+        """Ask for the next line with a prompt, of any thread; empty: the usual one."""
+
+    def stop(self) -> None:
+        """End `read`, of any thread."""
 
 
 class Context:
@@ -70,6 +86,7 @@ class Context:
         screen: Screen | None = None,
         stdin: Callable[[], bytes] = bytes,
         ask: Callable[[str], str] = lambda question: "",
+        open_input: Callable[[bool], LineInput] = lambda edited: LineInput(),
         on_own_end: Callable[[], None] = _do_nothing,
         cancellation: Cancellation | None = None,
     ) -> None:
@@ -93,6 +110,8 @@ class Context:
         self.stdin = stdin
         self.ask = ask
         """Show a question to a person and return the next line of standard input; a terminal does not show it."""
+        self.open_input = open_input
+        """Open standard input for lines; with line editing if the argument is true and it is a terminal."""
         self.on_own_end = on_own_end
         """Called before core ends a session that this process belongs to; a process of one call ignores TERM then."""
         self.cancellation = cancellation or Cancellation()

@@ -8,11 +8,19 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import AllFrames, FrameLimit, ProjectRoot, RawFrames, ReadOnly, Session, SinceFrame
+from lisa_py.contract.flags import (
+    AllFrames,
+    FrameLimit,
+    Interactive,
+    ProjectRoot,
+    RawFrames,
+    ReadOnly,
+    Session,
+    SinceFrame,
+)
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
-from lisa_py.core.live import attach as live_attach
-from lisa_py.core.live.frame_view import FrameView
+from lisa_py.core.live.attach_session import AttachRequest, attach_session
 
 
 class Args(Struct, kw_only=True):
@@ -24,6 +32,7 @@ class Args(Struct, kw_only=True):
     limit: FrameLimit = 0
     verbose: AllFrames = False
     read_only: ReadOnly = False
+    interactive: Interactive = False
 
 
 class AttachResult(Answer):
@@ -43,36 +52,33 @@ class AttachResult(Answer):
 
     omitted_bytes: int | UnsetType = UNSET
     """Bytes of transcript before the first printed frame (lisa session history --before)."""
+    undelivered: tuple[str, ...] | UnsetType = UNSET
+    """Typed prompts that the agent did not take."""
 
 
 def run(args: Args, ctx: Context) -> AttachResult:
     ref = ctx.record_ref(args.session, args.project_root)
-    is_json = args.raw or ctx.output_format != "text"
-    view = FrameView(ctx, verbose=args.verbose)
-
-    def is_listed(frame: LiveFrame) -> bool:
-        return is_json or (frame.type != "usage_delta" and (not args.limit or view.is_shown(frame)))
-
-    outcome = live_attach.attach(
-        ctx,
-        ref,
-        ctx.emit if is_json else view.show,
-        since=args.since,
+    request = AttachRequest(
+        shown_id=ref.session,
+        raw=args.raw or ctx.output_format != "text",
+        verbose=args.verbose,
         history=not args.no_history,
+        since=args.since,
         limit=args.limit,
-        keep=is_listed,
-        on_open=lambda: None if is_json else view.begin(ref.session, read_only=args.read_only),
-        on_history=lambda count: None if is_json else view.begin_history(count),
-        on_live=lambda: None if is_json or args.no_history else view.begin_live(),
+        read_only=args.read_only,
+        interactive=args.interactive,
     )
+    outcome = attach_session(ctx, ref, request)
+    attached = outcome.attach
     return AttachResult(
         session=ref.session,
-        session_state=outcome.state,
-        ended=outcome.ended,
-        frames=outcome.frames,
-        cursor=outcome.cursor,
-        reset=outcome.reset or UNSET,
-        omitted_bytes=outcome.omitted_bytes or UNSET,
+        session_state=attached.state,
+        ended=attached.ended,
+        frames=attached.frames,
+        cursor=attached.cursor,
+        reset=attached.reset or UNSET,
+        omitted_bytes=attached.omitted_bytes or UNSET,
+        undelivered=outcome.undelivered or UNSET,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
+from lisa_py.core.live.typed_lines import PendingDialog
 from lisa_py.terminal import frame_lines
 
 
@@ -14,7 +15,7 @@ class FrameView:
         self._display = ctx.live_display
         self._verbose = verbose
         screen = self._display.screen
-        self._colors = screen is not None and screen.color
+        self.colors = screen is not None and screen.color
 
     def is_shown(self, frame: LiveFrame) -> bool:
         return self._verbose or not frame_lines.is_noise(frame)
@@ -22,11 +23,15 @@ class FrameView:
     def show(self, frame: LiveFrame) -> None:
         """Write a frame; nothing for one that only counts, times or echoes others."""
         is_error = frame_lines.is_error(frame)
-        colors = self._display.error_colors if is_error else self._colors
+        colors = self._display.error_colors if is_error else self.colors
         lines = frame_lines.format_frame(frame, colors=colors, verbose=self._verbose)
         if lines:
             write = self._display.write_error if is_error else self._display.write_line
             write("\n".join(lines))
+
+    def ask(self, dialog: PendingDialog) -> None:
+        """Write the next question of a dialog."""
+        self._display.write_line("\n".join(dialog.format_question(colors=self.colors)))
 
     def note(self, text: str) -> None:
         """Write a notice."""

@@ -60,7 +60,7 @@ class AcceptanceResult(Struct, frozen=True, kw_only=True):
 def submit_text(ctx: Context, target: SendTarget, text: str) -> AcceptanceResult:
     """Type into the empty input box, submit and wait.
 
-    Raise LisaError: session_not_found, agent_not_running, send_text_failed.
+    Raise LisaError: session_not_found, agent_not_running, agent_waiting_dialog, send_text_failed.
     """
     since = ctx.clock.now()
     plan = target.agent.prepare_input(text, target.build_view())
@@ -124,6 +124,7 @@ def _press_submit(ctx: Context, target: SendTarget, text: str, plan: InputPlan) 
         target.wait_until_shown(text, PASTE_VISIBLE_SECONDS)
     if plan.settle_seconds:
         ctx.clock.sleep(plan.settle_seconds)
+    target.refuse_new_dialog()
     target.press((*plan.before_enter, plan.submit))
 
 

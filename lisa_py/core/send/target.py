@@ -173,6 +173,18 @@ class SendTarget:
             self.refresh()
             self.require_running()
 
+    def refuse_new_dialog(self) -> None:
+        """Raise agent_waiting_dialog if a dialog has replaced the input box: Enter would answer it."""
+        if self.is_custom:
+            return
+        from lisa_py.terminal import layout  # noqa: PLC0415 - its patterns cost a millisecond
+
+        screen = self.read_screen(styled=True)
+        if self.agent.find_composer(screen) is None and self.agent.find_choices(layout.ANSI.sub("", screen)):
+            self.refresh()
+            if dialog.has_dialog(self.status):
+                raise self._build_dialog_error()
+
     def _build_dialog_error(self) -> LisaError:
         choices = dialog.wait_for_choices(self._ctx, self)
         return LisaError(

@@ -1,14 +1,16 @@
-"""session attach: the conversation as it grows."""
+"""session attach: the conversation as it grows, and what is typed at it."""
 
 from __future__ import annotations
 
 import json
 import re
 import signal
+import subprocess
 
 import pytest
 
-from tests.lisa_host import LisaHost
+from tests.lisa_host import BackgroundCall, LisaHost
+from tests.outer_terminal import OuterTerminal
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
@@ -90,3 +92,110 @@ def test_bad_cursor_and_unknown_session_are_refused(stage: SessionHarness, comma
     stage.spawn()
     answer = stage.lisa(command, "--since", "nonsense")
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_cursor")
+
+
+# -- interactive ----------------------------------------------------------------------------------------------------
+
+
+def attach(stage: SessionHarness, stdin: str, *flags: str) -> list[str]:
+    """Type lines at an attached session and leave; return the lines on the error stream."""
+    answer = stage.machine.lisa("session", "attach", "--session", stage.name, "--interactive", *flags, stdin=stdin)
+    assert answer.code == 0, answer
+    return answer.err.splitlines()
+
+
+def start(stage: SessionHarness, *flags: str) -> BackgroundCall:
+    running = stage.machine.start("session", "attach", "--session", stage.name, "-i", *flags, stdin=subprocess.PIPE)
+    assert running.stderr is not None
+    wait_until(lambda: "Live stream" in running.stderr.readline(), what="the live stream")  # type: ignore[union-attr]
+    return running
+
+
+def type_line(running: BackgroundCall, line: str) -> None:
+    assert running.stdin is not None
+    running.stdin.write(line + "\n")
+    running.stdin.flush()
+
+
+def read_until(running: BackgroundCall, text: str) -> None:
+    assert running.stdout is not None
+    seen = running.stdout.readline()
+    while text not in seen:
+        assert seen, f"the output ended without {text!r}"
+        seen = running.stdout.readline()
+
+
+def test_typed_lines_are_prompts(stage: SessionHarness) -> None:
+    stage.spawn()
+    assert attach(stage, "\n  [say one] \n/quit\nnever\n")[-1] == "--- Live stream ---"
+    attach(stage, "[say two]")  # without a line end, and leaving at the end of the input
+    attach(stage, "")
+    assert stage.prompts() == ["[say one]", "[say two]"]
+
+
+def test_dialog_takes_the_next_line_and_holds_prompts(stage: SessionHarness) -> None:
+    stage.spawn()
+    running = start(stage)
+    type_line(running, f"[ask touch {stage.machine.project}/made]")
+    read_until(running, "Yes, and do not ask again")
+    type_line(running, "1")
+    type_line(running, "[say after]")
+    read_until(running, "  after")
+    assert (stage.machine.project / "made").exists()
+    type_line(running, "/quit")
+    assert running.wait(timeout=20) == 0
+    assert stage.prompts()[1:] == ["[say after]"]
+
+
+def test_held_prompts_are_named_when_leaving(stage: SessionHarness) -> None:
+    stage.spawn().send("[ask touch x]")
+    stage.wait_for_text("touch x")
+    lines = "".join(f"[say {number}]\n" for number in range(22))
+    answer = stage.machine.lisa("session", "attach", "--session", stage.name, "-i", "--raw", "--json", stdin=lines)
+    assert answer.code == 0
+    undelivered = answer.lines[-1]["undelivered"]
+    assert sorted(undelivered) == sorted(f"[say {number}]" for number in range(22))
+    assert len(stage.prompts()) == 1
+
+
+def test_interrupt_ends_the_turn(stage: SessionHarness) -> None:
+    stage.spawn()
+    running = start(stage)
+    type_line(running, "[think 60]")
+    stage.wait_for_state("thinking")
+    type_line(running, "/interrupt")
+    stage.wait_for_state("interrupted")
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=20)
+    assert running.returncode == 0 and "interrupt sent" in err
+
+
+def test_end_of_the_session_ends_an_open_input(stage: SessionHarness) -> None:
+    stage.spawn()
+    running = start(stage)
+    assert stage.lisa("kill").code == 0
+    assert running.wait(timeout=20) == 0  # its standard input is still open
+
+
+def test_terminal_edits_lines_below_live_output(stage: SessionHarness) -> None:
+    stage.spawn()
+    terminal = OuterTerminal(stage.machine, "session", "attach", "--session", stage.name, "-i")
+    terminal.wait_for("Live stream")
+    terminal.wait_for("\n>")
+    terminal.type("[say typpd")
+    stage.send("[say meanwhile]")
+    terminal.wait_for("  meanwhile\n> [say typpd")
+    terminal.press("BSpace", "BSpace")
+    terminal.type("ed]")
+    stage.send("[ask touch x]")
+    terminal.wait_for("Choose:")
+    assert terminal.last_line() == "Choose:"  # the half-typed line is kept apart
+    assert stage.lisa("send", "--answer", "no").code == 0  # by somebody else
+    terminal.wait_for("> [say typed]")
+    assert "system[dialog_closed]" in terminal.screen()
+    terminal.press("Enter")
+    shown = terminal.wait_for("  typed\n>")
+    assert shown.count("[say typed]") == 2 and "\x1b[36m" in terminal.screen(styled=True)
+    terminal.press("C-c")
+    assert terminal.wait_for_end() == 0
+    assert stage.status().session_state == "waiting_input"

@@ -1,0 +1,81 @@
+"""Attach to a session for a person or a program: show its frames and, if asked to, send what is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from lisa_py.contract.live import LiveFrame
+from lisa_py.core.context import Context
+from lisa_py.core.live.attach import AttachSummary, attach
+from lisa_py.core.live.frame_view import FrameView
+from lisa_py.store.paths import SessionRef
+
+
+class AttachRequest(Struct, frozen=True, kw_only=True):
+    """A requested attach."""
+
+    shown_id: str
+    """Name or id of the session in notices."""
+    raw: bool = False
+    """Frames are emitted as they are."""
+    verbose: bool = False
+    history: bool = True
+    since: str = ""
+    limit: int = 0
+    read_only: bool = False
+    interactive: bool = False
+
+
+class AttachOutcome(Struct, frozen=True, kw_only=True):
+    """Outcome of an attach."""
+
+    attach: AttachSummary
+    undelivered: tuple[str, ...] = ()
+    """Typed prompts that the agent did not take."""
+
+
+def attach_session(ctx: Context, ref: SessionRef, request: AttachRequest) -> AttachOutcome:
+    """Show the session until it ends or the person leaves. Raise LisaError: session_not_found, invalid_cursor."""
+    view = FrameView(ctx, verbose=request.verbose)
+    show = ctx.emit if request.raw else view.show
+    if not request.interactive or request.read_only:
+        return AttachOutcome(attach=_follow(ctx, ref, request, view, show))
+    from lisa_py.core.live.interactive import InteractiveAttach  # noqa: PLC0415 - threads and senders, only here
+
+    interactive = InteractiveAttach(ctx, ref, view, show, asks=not request.raw)
+    attached, undelivered = interactive.run(
+        lambda emit: _follow(ctx, ref, request, view, emit, on_live=interactive.begin_live)
+    )
+    return AttachOutcome(attach=attached, undelivered=undelivered)
+
+
+def _follow(
+    ctx: Context,
+    ref: SessionRef,
+    request: AttachRequest,
+    view: FrameView,
+    emit: Callable[[LiveFrame], None],
+    on_live: Callable[[], None] = lambda: None,
+) -> AttachSummary:
+    def is_listed(frame: LiveFrame) -> bool:
+        return request.raw or (frame.type != "usage_delta" and (not request.limit or view.is_shown(frame)))
+
+    def begin_live() -> None:
+        on_live()
+        if request.history and not request.raw:
+            view.begin_live()
+
+    return attach(
+        ctx,
+        ref,
+        emit,
+        since=request.since,
+        history=request.history,
+        limit=request.limit,
+        keep=is_listed,
+        on_open=lambda: None if request.raw else view.begin(request.shown_id, read_only=request.read_only),
+        on_history=lambda count: None if request.raw else view.begin_history(count),
+        on_live=begin_live,
+    )

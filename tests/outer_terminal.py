@@ -1,0 +1,53 @@
+"""A person's terminal in a test: the program runs in a tmux pane of its own server, keys go in, the screen is read."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+
+from tests.lisa_host import PROGRAM, LisaHost
+from tests.polling import wait_until
+
+
+class OuterTerminal:
+    """One pane that runs `lisa WORDS`; its end and exit code stay readable."""
+
+    def __init__(self, machine: LisaHost, *words: str, columns: int = 100, rows: int = 30) -> None:
+        self._machine = machine
+        self._socket = str(machine.sockets / "outer")
+        line = shlex.join([*PROGRAM, *words])
+        self._tmux(
+            "new-session", "-d", "-s", "t", "-x", str(columns), "-y", str(rows), "-c", str(machine.project), line
+        )
+
+    def _tmux(self, *words: str) -> str:
+        argv = [shutil.which("tmux") or "tmux", "-u", "-S", self._socket, "-f", "/dev/null"]
+        options = ["set", "-g", "remain-on-exit", "on", ";"] if words[0] == "new-session" else []
+        ended = subprocess.run(
+            [*argv, *options, *words], env=self._machine.env, capture_output=True, text=True, check=True
+        )
+        return ended.stdout
+
+    def type(self, text: str) -> None:
+        self._tmux("send-keys", "-t", "t", "-l", text)
+
+    def press(self, *keys: str) -> None:
+        self._tmux("send-keys", "-t", "t", *keys)
+
+    def screen(self, *, styled: bool = False) -> str:
+        return self._tmux("capture-pane", "-p", *(["-e"] if styled else []), "-S", "-200", "-t", "t")
+
+    def wait_for(self, text: str) -> str:
+        """Return the screen once it shows the text."""
+        return wait_until(lambda: text in (shown := self.screen()) and shown, what=f"{text!r} on the terminal")
+
+    def last_line(self) -> str:
+        return self.screen().rstrip("\n").rpartition("\n")[2]
+
+    def wait_for_end(self) -> int:
+        """Return the exit code of the program."""
+        shown = wait_until(
+            lambda: self._tmux("display-message", "-p", "-t", "t", "#{pane_dead} #{pane_dead_status}").split()[1:]
+        )
+        return int(shown[0])
