@@ -93,10 +93,16 @@ COMMAND = Command(
     events=LiveFrame,
     errors=("archive_unreadable", "invalid_cursor", "session_not_found"),
     exits={0: "the session has ended, or Ctrl-C", 1: "refused or failed; see the message or errorCode"},
-    example="lisa session attach --session lisa-demo-1\nlisa session attach --session lisa-demo-1 --raw --since CURSOR",
+    example="lisa session attach --session lisa-demo-1 --interactive\n"
+    "lisa session attach --session lisa-demo-1 --raw --since CURSOR",
     notes="""\
 It prints what is recorded, then every further frame until the session ends; Ctrl-C leaves, and the session keeps
 running. Each frame has a cursor: with --since a later call continues behind it, without a gap and without a repeat,
-also after a restart of anything. Dialogs are printed with their choices; lisa session send --answer answers them.
+also after a restart of anything.
+
+With --interactive each line of standard input is a prompt, delivered as by lisa session send; a failure is shown with
+the text. /interrupt ends the agent's turn; /quit, the end of the input and Ctrl-C leave. While a dialog is open, the
+next line answers it: y, n, session, a number, a label or a text; up to 20 prompts wait until it is closed.
+
 The frames of a session without a transcript (--command) are the settled lines of its pane.""",
 )
