@@ -15,7 +15,7 @@ class OuterTerminal:
 
     def __init__(self, machine: LisaHost, *words: str, columns: int = 100, rows: int = 30) -> None:
         self._machine = machine
-        self._socket = str(machine.sockets / "outer")
+        self._socket = str(machine.sockets / f"outer-{id(self):x}")
         line = shlex.join([*PROGRAM, *words])
         self._tmux(
             "new-session", "-d", "-s", "t", "-x", str(columns), "-y", str(rows), "-c", str(machine.project), line

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 ROOT = os.path.dirname(__file__)
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {("session", "router"): ("session", "route")}
 """Old names that still work."""
-SPELLINGS: dict[tuple[str, ...], tuple[str, ...]] = {("version",): ("--version", "-version", "-v")}
-"""Flags that run a command without its name."""
+SPELLINGS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("version",): ("--version", "-version", "-v"),
+    ("session", "attach"): ("attach",),
+}
+"""Words that run a command without its name."""
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "delete": ("session", "kill"),

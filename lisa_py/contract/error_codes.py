@@ -166,6 +166,7 @@ MEANINGS: dict[str, str] = {
     "no_dialog": "an answer was given, but no dialog is open",
     "no_sessions": "no session is named, and the project has none",
     "not_supported": "the agent or its dialog cannot do this; nothing was done",
+    "no_terminal": "the command needs a terminal on standard input and output",
     "oauth_add_failed": "the token pool could not be changed",
     "oauth_disable_failed": "the token pool could not be changed",
     "oauth_enable_failed": "the token pool could not be changed",

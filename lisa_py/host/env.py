@@ -144,6 +144,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def has_terminal() -> bool:
+    """Return True if standard input and output are a terminal."""
+    return os.isatty(0) and os.isatty(1)
+
+
 def _read_number(env: Mapping[str, str], variable: EnvironmentVariable) -> int:
     default = int(variable.default)
     try:

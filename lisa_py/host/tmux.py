@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import limits, sockets
@@ -177,6 +177,29 @@ class Tmux:
         if result.code or len(parts) != len(ranges) + 2 or not parts[0].strip().isdigit():
             return None
         return int(parts[0]), parts[1:]
+
+    # -- a person's client -------------------------------------------------------------------------------------
+
+    def become_client(self, session: str, *, read_only: bool, size: tuple[int, int]) -> NoReturn:
+        """Replace this process by a tmux client that shows the session; it restores the size when it leaves.
+
+        Raise TmuxUnavailable if tmux is missing or cannot be started.
+        """
+        sockets.refuse_foreign(self.socket)
+        target = f"={session}:"
+        words = ["attach-session", "-t", target]
+        if read_only:
+            words.append("-r")  # which also keeps the size of the window
+        else:
+            restore = f"resize-window -t '{target}' -x {size[0]} -y {size[1]}"
+            words = ["set", "-w", "-u", "-t", target, "window-size", ";", *words]
+            words = ["set-hook", "-t", target, "client-detached", restore, ";", *words]
+        argv = [self.program(), "-u", "-S", self.socket, "-f", "/dev/null", *words]
+        env = {name: value for name, value in self._settings.environ.items() if name not in ("TMUX", "TMUX_PANE")}
+        try:
+            os.execve(argv[0], argv, env)
+        except OSError as problem:
+            raise TmuxUnavailable(f"tmux was not started: {problem.strerror}") from problem
 
     # -- sessions and server ----------------------------------------------------------------------------------
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
-from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import (
     AllFrames,
@@ -20,7 +19,7 @@ from lisa_py.contract.flags import (
 )
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
-from lisa_py.core.live.attach_session import AttachRequest, attach_session
+from lisa_py.core.live.attach_session import AttachRequest, AttachResult, attach_session
 
 
 class Args(Struct, kw_only=True):
@@ -35,27 +34,6 @@ class Args(Struct, kw_only=True):
     interactive: Interactive = False
 
 
-class AttachResult(Answer):
-    """The end of an attach."""
-
-    session: str
-    session_state: str
-    ended: bool
-    """True if the session has ended; false if the reader left."""
-    frames: int
-    """Number of printed frames."""
-    cursor: str
-    """Position for --since."""
-    reset: str | UnsetType = UNSET
-    """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, other_source,
-    or as `deltaReset` of capture."""
-
-    omitted_bytes: int | UnsetType = UNSET
-    """Bytes of transcript before the first printed frame (lisa session history --before)."""
-    undelivered: tuple[str, ...] | UnsetType = UNSET
-    """Typed prompts that the agent did not take."""
-
-
 def run(args: Args, ctx: Context) -> AttachResult:
     ref = ctx.record_ref(args.session, args.project_root)
     request = AttachRequest(
@@ -68,18 +46,7 @@ def run(args: Args, ctx: Context) -> AttachResult:
         read_only=args.read_only,
         interactive=args.interactive,
     )
-    outcome = attach_session(ctx, ref, request)
-    attached = outcome.attach
-    return AttachResult(
-        session=ref.session,
-        session_state=attached.state,
-        ended=attached.ended,
-        frames=attached.frames,
-        cursor=attached.cursor,
-        reset=attached.reset or UNSET,
-        omitted_bytes=attached.omitted_bytes or UNSET,
-        undelivered=outcome.undelivered or UNSET,
-    )
+    return attach_session(ctx, ref, request)
 
 
 COMMAND = Command(

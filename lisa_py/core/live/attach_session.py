@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.answer import Answer
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live.attach import AttachSummary, attach
@@ -22,33 +23,61 @@ class AttachRequest(Struct, frozen=True, kw_only=True):
     """Frames are emitted as they are."""
     verbose: bool = False
     history: bool = True
+    banners: bool = True
+    """Lines around the recorded frames."""
     since: str = ""
     limit: int = 0
     read_only: bool = False
     interactive: bool = False
 
 
-class AttachOutcome(Struct, frozen=True, kw_only=True):
-    """Outcome of an attach."""
+class AttachResult(Answer):
+    """The end of an attach."""
 
-    attach: AttachSummary
-    undelivered: tuple[str, ...] = ()
+    session: str
+    session_state: str
+    ended: bool
+    """True if the session has ended; false if the reader left."""
+    frames: int
+    """Number of printed frames."""
+    cursor: str
+    """Position for --since."""
+    reset: str | UnsetType = UNSET
+    """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, other_source,
+    or as `deltaReset` of capture."""
+
+    omitted_bytes: int | UnsetType = UNSET
+    """Bytes of transcript before the first printed frame (lisa session history --before)."""
+    undelivered: tuple[str, ...] | UnsetType = UNSET
     """Typed prompts that the agent did not take."""
 
 
-def attach_session(ctx: Context, ref: SessionRef, request: AttachRequest) -> AttachOutcome:
+def attach_session(ctx: Context, ref: SessionRef, request: AttachRequest) -> AttachResult:
     """Show the session until it ends or the person leaves. Raise LisaError: session_not_found, invalid_cursor."""
     view = FrameView(ctx, verbose=request.verbose)
     show = ctx.emit if request.raw else view.show
     if not request.interactive or request.read_only:
-        return AttachOutcome(attach=_follow(ctx, ref, request, view, show))
+        return _build_result(ref, _follow(ctx, ref, request, view, show))
     from lisa_py.core.live.interactive import InteractiveAttach  # noqa: PLC0415 - threads and senders, only here
 
     interactive = InteractiveAttach(ctx, ref, view, show, asks=not request.raw)
     attached, undelivered = interactive.run(
         lambda emit: _follow(ctx, ref, request, view, emit, on_live=interactive.begin_live)
     )
-    return AttachOutcome(attach=attached, undelivered=undelivered)
+    return _build_result(ref, attached, undelivered)
+
+
+def _build_result(ref: SessionRef, attached: AttachSummary, undelivered: tuple[str, ...] = ()) -> AttachResult:
+    return AttachResult(
+        session=ref.session,
+        session_state=attached.state,
+        ended=attached.ended,
+        frames=attached.frames,
+        cursor=attached.cursor,
+        reset=attached.reset or UNSET,
+        omitted_bytes=attached.omitted_bytes or UNSET,
+        undelivered=undelivered or UNSET,
+    )
 
 
 def _follow(
@@ -59,12 +88,14 @@ def _follow(
     emit: Callable[[LiveFrame], None],
     on_live: Callable[[], None] = lambda: None,
 ) -> AttachSummary:
+    has_banners = request.history and request.banners and not request.raw
+
     def is_listed(frame: LiveFrame) -> bool:
         return request.raw or (frame.type != "usage_delta" and (not request.limit or view.is_shown(frame)))
 
     def begin_live() -> None:
         on_live()
-        if request.history and not request.raw:
+        if has_banners:
             view.begin_live()
 
     return attach(
@@ -76,6 +107,6 @@ def _follow(
         limit=request.limit,
         keep=is_listed,
         on_open=lambda: None if request.raw else view.begin(request.shown_id, read_only=request.read_only),
-        on_history=lambda count: None if request.raw else view.begin_history(count),
+        on_history=lambda count: view.begin_history(count) if has_banners else None,
         on_live=begin_live,
     )

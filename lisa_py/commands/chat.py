@@ -1,0 +1,98 @@
+"""Start an agent and talk to it: typed lines are prompts, its answers appear as they come."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import (
+    AgentName,
+    AllFrames,
+    AllowedTools,
+    DeniedTools,
+    EnvironmentValues,
+    McpConfig,
+    Model,
+    PermissionMode,
+    ProjectRoot,
+    RawFrames,
+    SystemPrompt,
+)
+from lisa_py.contract.live import LiveFrame
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import chat, launch, settings_flags
+from lisa_py.core.lifecycle.chat import ChatRequest
+from lisa_py.core.live.attach_session import AttachRequest, AttachResult, attach_session
+
+
+class Args(Struct, kw_only=True):
+    prompt: Annotated[str, Flag(help="first prompt", metavar="TEXT", positional=True)] = ""
+    agent: AgentName = ""
+    definition: Annotated[str, Flag(help="definition with the settings", metavar="NAME")] = ""
+    name: Annotated[str, Flag(help="title of the session", metavar="TEXT")] = ""
+    session: Annotated[str, Flag(help="session name; default: a generated one", metavar="NAME")] = ""
+    project_root: ProjectRoot = ""
+    model: Model = ""
+    trust: Annotated[bool, Flag(help="trust for the project folder without a dialog")] = False
+    permission_mode: PermissionMode = ""
+    allowed_tools: AllowedTools = ""
+    denied_tools: DeniedTools = ""
+    env: EnvironmentValues = ()
+    system_prompt: SystemPrompt = ""
+    mcp_config: McpConfig = ""
+    raw: RawFrames = False
+    verbose: AllFrames = False
+
+
+def run(args: Args, ctx: Context) -> AttachResult:
+    settings = settings_flags.read_settings_flags(ctx, args)
+    request = ChatRequest(
+        prompt=args.prompt,
+        agent=args.agent,
+        definition=args.definition,
+        session=args.session,
+        project_root=args.project_root,
+        trust=args.trust,
+        settings=msgspec.structs.replace(settings, name=args.name or UNSET, model=args.model or UNSET),
+    )
+    started = chat.start_chat(ctx, request)
+    for warning in (*(started.spawned.notes or ()), *(started.spawned.warnings or ())):
+        ctx.warn(f"chat warning: {warning}")
+    is_raw = args.raw or ctx.output_format != "text"
+    if not is_raw:
+        ctx.warn(f"Started session {started.id}")
+    ref = ctx.ref(started.spawned.session, args.project_root)
+    attaching = AttachRequest(shown_id=ref.session, raw=is_raw, verbose=args.verbose, banners=False, interactive=True)
+    return attach_session(ctx, ref, attaching)
+
+
+COMMAND = Command(
+    group="daily",
+    args=Args,
+    answer=AttachResult,
+    run=run,
+    text=lambda answer, args: "",
+    newline=False,
+    live=True,
+    events=LiveFrame,
+    errors=(
+        *launch.ERRORS,
+        *settings_flags.ERRORS,
+        "agent_not_installed",
+        "definition_not_found",
+        "invalid_definition",
+        "session_already_exists",
+        "spawn_early_exit",
+        "spawn_tmux_new_failed",
+    ),
+    exits={0: "left, or the session has ended", 1: "nothing was started; see the message or errorCode"},
+    example='lisa chat "Explain this project" --agent claude\nlisa chat --agent codex --model gpt-5.5',
+    notes="""\
+It starts a session and attaches to it as lisa session attach --interactive does: typed lines are prompts, /interrupt
+ends the agent's turn, and the line after a dialog answers it. /quit, the end of the input and Ctrl-C leave; the session
+keeps running, and lisa session attach --interactive returns to it. The agent asks for permission as it does by itself,
+or as --permission-mode and the lists of tools say.""",
+)
