@@ -122,6 +122,12 @@ def test_steps_of_the_guide_run(machine: LisaHost, number: int) -> None:
     assert machine.lisa("session", "list", "--json").json["sessions"] == []
 
 
+def test_typed_lines_of_the_talking_page_are_delivered(machine: LisaHost) -> None:
+    ended = run(machine, "set -e\n" + blocks(GUIDE / "talking.md")[0], {"PROMPT": "[say hello]"})
+    assert ended.returncode == 0 and "interactive mode" in ended.stderr, ended
+    assert machine.lisa("session", "list", "--json").json["sessions"] == []
+
+
 def test_every_call_uses_existing_commands_and_flags() -> None:
     known = {entry.name: set(entry.flags) for entry in commands.build_index()}
     calls = [words for page in GUIDE.rglob("*.md") for words in contract_check.extract_calls(page.read_text())]
