@@ -40,10 +40,10 @@ class OuterTerminal:
 
     def wait_for(self, text: str) -> str:
         """Return the screen once it shows the text."""
-        return wait_until(lambda: text in (shown := self.screen()) and shown, what=f"{text!r} on the terminal")
-
-    def last_line(self) -> str:
-        return self.screen().rstrip("\n").rpartition("\n")[2]
+        try:
+            return wait_until(lambda: text in (shown := self.screen()) and shown)
+        except AssertionError:
+            raise AssertionError(f"no {text!r} on the terminal:\n{self.screen()}") from None
 
     def wait_for_end(self) -> int:
         """Return the exit code of the program."""

@@ -189,7 +189,7 @@ class Tmux:
         target = f"={session}:"
         words = ["attach-session", "-t", target]
         if read_only:
-            words.append("-r")  # which also keeps the size of the window
+            words = ["set", "-w", "-t", target, "window-size", "manual", ";", *words, "-r"]
         else:
             restore = f"resize-window -t '{target}' -x {size[0]} -y {size[1]}"
             words = ["set", "-w", "-u", "-t", target, "window-size", ";", *words]

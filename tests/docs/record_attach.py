@@ -27,10 +27,9 @@ COLUMN_WIDTH, ROW_HEIGHT, MARGIN, TOP = 8.43, 19, 20.0, 56
 SAMPLE_SECONDS, LAST_SECONDS, LONGEST_SECONDS = 0.1, 3.0, 1.6
 KEY_SECONDS = 0.06
 ANSWERS = {
-    "Which file is the largest?": "[fake slow 3 I will look at the files. then ask ls -lS src | head -3 then slow 2 The"
-    " largest file is src/parse.py with 412 lines. It holds the grammar and the error texts, so it can be split.]",
-    "Split it, keep the tests green": "[fake slow 2 Done: src/grammar.py has the grammar, src/errors.py the texts. All"
-    " 31 tests pass.]",
+    "Which file is the largest?": "[fake slow 2 I will look. then tool wc -l src/*.py then slow 2 The largest file is"
+    " src/parse.py with 412 lines. It holds the grammar and the error texts, so it can be split.]",
+    "Split it": "[fake tool mv src/parse.py src/grammar.py then slow 2 Done: src/grammar.py has the grammar now.]",
 }
 COLORS = {None: "#d9d9d9", 31: "#f4005f", 32: "#98e024", 33: "#fd971f", 34: "#6ea8fe", 35: "#d58fff", 36: "#58d1eb"}
 _STYLE = re.compile(r"\x1b\[([\d;]*)m")
@@ -83,12 +82,12 @@ def record() -> list[tuple[float, str]]:
             words = ("chat", first, "--agent", "claude", "--session", "lisa-review-1")
             terminal = OuterTerminal(stage.machine, *words, columns=COLUMNS, rows=ROWS)
             recorder = Recorder(terminal)
+            terminal.wait_for("tool_result")
+            type_line(terminal, second)  # while the agent answers
             terminal.wait_for("Approve?")
             time.sleep(1.0)
             type_line(terminal, "y")
-            terminal.wait_for("tool_result")
-            type_line(terminal, second)
-            terminal.wait_for("31 tests pass")
+            terminal.wait_for("the grammar now")
             time.sleep(1.0)
             type_line(terminal, "/quit")
             terminal.wait_for_end()

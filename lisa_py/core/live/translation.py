@@ -63,8 +63,8 @@ def translate_frame(frame: Frame) -> Payload | None:
         case "tool_result":
             return ToolResultPayload(tool_use_id=frame.tool_id, content=text, is_error=frame.failed or UNSET)
         case "system":
-            if frame.queued or not text.strip():
-                return None  # a queued prompt is a user frame, the duration of a turn is in its result
+            if frame.queued or frame.duration or not text.strip():
+                return None  # a queued prompt becomes a user frame; durations are no messages
             return SystemPayload(subtype=frame.subtype or "message", message=text)
         case "error":
             return ErrorPayload(code=f"agent_{frame.error or 'unknown'}", message=text)

@@ -86,7 +86,7 @@ class PendingDialog(Struct, kw_only=True):
         return TypedAnswer(dialog=self.id, kind="answer", choices=self.answers)
 
     def names_answer(self, line: str) -> bool:
-        """Return True if a line that nobody was asked for is the answer: y, n, a number or a label."""
+        """Return True if an unasked line is the answer: y, n, a number or a label."""
         word = line.lower()
         if self.tool:
             return word in (*APPROVE_ONCE, *APPROVE_SESSION, *DENY)

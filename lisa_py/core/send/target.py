@@ -180,7 +180,8 @@ class SendTarget:
         from lisa_py.terminal import layout  # noqa: PLC0415 - its patterns cost a millisecond
 
         screen = self.read_screen(styled=True)
-        if self.agent.find_composer(screen) is None and self.agent.find_choices(layout.ANSI.sub("", screen)):
+        box = self.agent.find_composer(screen)
+        if (box is None or box.kind == "none") and self.agent.find_choices(layout.ANSI.sub("", screen)):
             self.refresh()
             if dialog.has_dialog(self.status):
                 raise self._build_dialog_error()
