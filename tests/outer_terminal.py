@@ -16,7 +16,8 @@ class OuterTerminal:
     def __init__(self, machine: LisaHost, *words: str, columns: int = 100, rows: int = 30) -> None:
         self._machine = machine
         self._socket = str(machine.sockets / f"outer-{id(self):x}")
-        line = shlex.join([*PROGRAM, *words])
+        self._end = machine.folder / f"outer-{id(self):x}.end"  # tmux 3.3a may lose the exit code of a pane
+        line = f"{shlex.join([*PROGRAM, *words])}; echo $? >{shlex.quote(str(self._end))}"
         self._tmux(
             "new-session", "-d", "-s", "t", "-x", str(columns), "-y", str(rows), "-c", str(machine.project), line
         )
@@ -47,7 +48,4 @@ class OuterTerminal:
 
     def wait_for_end(self) -> int:
         """Return the exit code of the program."""
-        shown = wait_until(
-            lambda: self._tmux("display-message", "-p", "-t", "t", "#{pane_dead} #{pane_dead_status}").split()[1:]
-        )
-        return int(shown[0])
+        return int(wait_until(lambda: self._end.exists() and self._end.read_text().strip(), what="the end"))

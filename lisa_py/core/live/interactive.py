@@ -172,11 +172,10 @@ class InteractiveAttach:
         if isinstance(typed, TypedPrompt):
             self._send_prompt(typed)
         elif isinstance(typed, TypedAnswer):
-            for notice in session_input.answer(self._ctx, self._ref, typed):
+            for notice in session_input.answer_dialog(self._ctx, self._ref, typed):
                 self._view.note(notice)
         else:
-            session_input.interrupt(self._ctx, self._ref)
-            self._view.note("interrupt sent")
+            self._view.note(session_input.interrupt_turn(self._ctx, self._ref))
 
     def _send_prompt(self, typed: TypedPrompt) -> None:
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from lisa_py.contract.dialogs import DialogDecision
+from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.live.typed_lines import TypedAnswer
-from lisa_py.core.send import send
+from lisa_py.core.live.typed_lines import SCREEN_DIALOG, TypedAnswer
+from lisa_py.core.send import answer, interrupt, send
 from lisa_py.core.send.send import SendPayload
 from lisa_py.store.paths import SessionRef
 
@@ -15,16 +17,21 @@ def send_prompt(ctx: Context, ref: SessionRef, text: str) -> str:
     return "" if sent.ok else str(sent.error or sent.error_code)
 
 
-def interrupt(ctx: Context, ref: SessionRef) -> None:
-    """Interrupt the turn of the agent. Raise LisaError."""
-    send.send_payload(ctx, ref, SendPayload(keys=("Escape",)))
+def interrupt_turn(ctx: Context, ref: SessionRef) -> str:
+    """Interrupt the turn of the agent; return a notice. Raise LisaError."""
+    done = interrupt.interrupt_turn(ctx, ref)
+    if not done.ok:
+        raise LisaError(str(done.error_code), str(done.error))
+    return "interrupt sent" if done.interrupted else "nothing to interrupt"
 
 
-def answer(ctx: Context, ref: SessionRef, given: TypedAnswer) -> tuple[str, ...]:
-    """Answer a dialog; return notices. Raise LisaError."""
-    word = {"approve": "always" if given.scope == "session" else "yes", "deny": "no"}.get(given.kind, "")
-    for choice in (word,) if word else given.choices:
-        send.send_payload(ctx, ref, SendPayload(answer=choice))
-    if given.kind == "approve":
-        return ("approved (session)" if given.scope == "session" else "approved (this call)",)
-    return ("denied",) if given.kind == "deny" else ()
+def answer_dialog(ctx: Context, ref: SessionRef, given: TypedAnswer) -> tuple[str, ...]:
+    """Answer a dialog; return notices. Raise LisaError, also if the agent still shows the dialog."""
+    decision = DialogDecision(
+        kind=given.kind, by="attach", scope=given.scope, message=given.message, choices=given.choices
+    )
+    done = answer.answer_dialog(ctx, ref, "" if given.dialog == SCREEN_DIALOG else given.dialog, decision)
+    if not done.ok:
+        raise LisaError(str(done.error_code), str(done.error))
+    words = {"approve": "approved (session)" if given.scope == "session" else "approved (this call)", "deny": "denied"}
+    return (*filter(None, (words.get(given.kind, ""),)), *(done.notices or ()))

@@ -12,7 +12,8 @@ from lisa_py.terminal.frame_lines import BOLD, MAGENTA, YELLOW, Message
 
 QUIT, INTERRUPT = "/quit", "/interrupt"
 APPROVE_ONCE, APPROVE_SESSION, DENY = ("y", "yes"), ("s", "session"), ("n", "no")
-DENIAL = "denied by CLI user"
+SCREEN_DIALOG = "dialog"
+"""Id of a dialog whose frame has none."""
 CLOSING_SUBTYPES = ("approval_decided", "dialog_closed")
 
 
@@ -106,7 +107,7 @@ class PendingDialog(Struct, kw_only=True):
             return TypedAnswer(dialog=self.id, kind="approve", scope="session")
         if word.isdecimal():
             return TypedAnswer(dialog=self.id, kind="answer", choices=(word,))
-        return TypedAnswer(dialog=self.id, kind="deny", message=DENIAL if word in ("", *DENY) else line)
+        return TypedAnswer(dialog=self.id, kind="deny", message="" if word in ("", *DENY) else line)
 
 
 class TypedLines:
@@ -173,7 +174,7 @@ def read_dialog(message: Message) -> PendingDialog | None:
         case "dialog":
             options = [{"label": choice["text"]} for choice in payload.get("choices") or ()]
             question = {"question": payload.get("message") or payload.get("kind"), "options": options}
-            return PendingDialog(id=str(payload.get("tool_use_id") or "dialog"), questions=(question,))
+            return PendingDialog(id=str(payload.get("tool_use_id") or SCREEN_DIALOG), questions=(question,))
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lisa_py.core.live.typed_lines import DENIAL, TypedAnswer, TypedCommand, TypedLines, TypedPrompt
+from lisa_py.core.live.typed_lines import TypedAnswer, TypedCommand, TypedLines, TypedPrompt
 
 COLORS = {"question": "Colour?", "header": "c", "options": [{"label": "Red", "description": "hot"}, "Blue"]}
 NAME = {"question": "Name?"}
@@ -40,8 +40,8 @@ def test_commands_prompts_and_empty_lines() -> None:
         ("YES", TypedAnswer(dialog="t1", kind="approve")),
         ("session", TypedAnswer(dialog="t1", kind="approve", scope="session")),
         ("s", TypedAnswer(dialog="t1", kind="approve", scope="session")),
-        ("n", TypedAnswer(dialog="t1", kind="deny", message=DENIAL)),
-        ("", TypedAnswer(dialog="t1", kind="deny", message=DENIAL)),
+        ("n", TypedAnswer(dialog="t1", kind="deny")),
+        ("", TypedAnswer(dialog="t1", kind="deny")),
         ("use rg instead", TypedAnswer(dialog="t1", kind="deny", message="use rg instead")),
         ("2", TypedAnswer(dialog="t1", kind="answer", choices=("2",))),
     ],
