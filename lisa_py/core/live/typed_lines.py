@@ -174,7 +174,7 @@ def read_dialog(message: Message) -> PendingDialog | None:
         case "dialog":
             options = [{"label": choice["text"]} for choice in payload.get("choices") or ()]
             question = {"question": payload.get("message") or payload.get("kind"), "options": options}
-            return PendingDialog(id=str(payload.get("tool_use_id") or SCREEN_DIALOG), questions=(question,))
+            return PendingDialog(id=str(payload.get("id") or SCREEN_DIALOG), questions=(question,))
     return None
 
 

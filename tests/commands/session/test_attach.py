@@ -136,12 +136,12 @@ def test_typed_lines_are_prompts(stage: SessionHarness) -> None:
 def test_dialog_takes_the_next_line_and_holds_prompts(stage: SessionHarness) -> None:
     stage.spawn()
     running = start(stage)
-    type_line(running, f"[ask touch {stage.machine.project}/made]")
-    read_until(running, "Yes, and do not ask again")
-    type_line(running, "1")
+    type_line(running, "[choose Colour? | Red | Blue] [say chosen]")
+    read_until(running, "  2. Blue")
+    type_line(running, "2")
     type_line(running, "[say after]")
     read_until(running, "  after")
-    assert (stage.machine.project / "made").exists()
+    assert "Blue" in json.dumps(stage.transcript())
     type_line(running, "/quit")
     assert running.wait(timeout=20) == 0
     assert stage.prompts()[1:] == ["[say after]"]
@@ -188,10 +188,10 @@ def test_terminal_edits_lines_below_live_output(stage: SessionHarness) -> None:
     terminal.wait_for("  meanwhile\n> [say typpd")
     terminal.press("BSpace", "BSpace")
     terminal.type("ed]")
-    stage.send("[ask touch x]")
+    stage.send("[choose Colour? | Red | Blue]")
     terminal.wait_for("\nChoose:\n")  # the half-typed line is kept apart
-    assert stage.lisa("send", "--answer", "no").code == 0  # by somebody else
-    terminal.wait_for("system[dialog_closed]")
+    assert stage.lisa("send", "--answer", "1").code == 0  # from another terminal
+    terminal.wait_for("] system[")
     terminal.wait_for("\n> [say typed]")
     terminal.press("Enter")
     shown = terminal.wait_for("  typed\n>")
