@@ -14,12 +14,17 @@ from lisa_py.contract.flags import (
     AllowedTools,
     DeniedTools,
     EnvironmentValues,
+    MaxBudget,
+    MaxTurns,
     McpConfig,
     Model,
+    OneShot,
     PermissionMode,
     ProjectRoot,
     RawFrames,
     SystemPrompt,
+    TaskBudget,
+    TimeToLive,
 )
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
@@ -43,6 +48,11 @@ class Args(Struct, kw_only=True):
     env: EnvironmentValues = ()
     system_prompt: SystemPrompt = ""
     mcp_config: McpConfig = ""
+    max_turns: MaxTurns = None
+    max_budget_usd: MaxBudget = None
+    task_budget_tokens: TaskBudget = None
+    ttl_seconds: TimeToLive = None
+    one_shot: OneShot = False
     raw: RawFrames = False
     verbose: AllFrames = False
 
