@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lisa_py import agents
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.lifecycle import spawn
 from lisa_py.core.lifecycle.launch import LaunchRequest
+from lisa_py.core.lifecycle.login import AgentLogin
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
-from tests.agents_kit import pins
+from tests.agents_kit import claude_home, pins
 from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
 from tests.lisa_host import LisaHost
@@ -105,3 +109,15 @@ def test_claude_runs_in_the_permission_mode(machine: LisaHost, api: FakeModelApi
     stage.wait_until_idle()
     assert f'"permissionMode":"{mode}"' in stage.transcript()
     assert "sonnet" in api.wait_for_prompt("fake text hello").body["model"]
+
+
+@pytest.mark.parametrize("pin", [pin for pin in pins(older=True) if pin.agent == "claude"], ids=lambda pin: pin.version)
+def test_login_relays_address_and_refusal_of_claude(machine: LisaHost, pin: Any) -> None:
+    home = claude_home(machine.folder, machine.project, "http://127.0.0.1:9", version=pin.version)
+    machine.env |= {"PATH": home.env["PATH"], "HTTPS_PROXY": "http://127.0.0.1:9", "DISABLE_AUTOUPDATER": "1"}
+    with AgentLogin(machine.context(), agents.get("claude")) as login:
+        assert re.match(r"https://claude\.(ai|com)/.*oauth/authorize\?\S+\Z", login.start())
+        with pytest.raises(LisaError) as refused:
+            login.submit("bad#code")
+    assert refused.value.code == "auth_login_failed", refused.value
+    assert not list(machine.sockets.iterdir())
