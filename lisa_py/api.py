@@ -40,6 +40,7 @@ from lisa_py import agents
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.live import LiveFrame
 from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
@@ -114,12 +115,13 @@ class Lisa:
         nesting_intent: str | None = None,
         skip_permissions: bool = True,
         trust: bool = False,
+        settings: SessionSettings | None = None,
         width: int = 220,
         height: int = 60,
     ) -> Session:
         """Start an agent (or, with `command`, any program) and return once it runs.
 
-        Values of None come from the lane, else from the defaults. `name` must begin with `lisa-`; without one a name is
+        Values of None come from the lane, else from the defaults; `settings` are those of a definition. `name` must begin with `lisa-`; without one a name is
         generated. Raise LisaError, among others: session_already_exists, invalid_session_name, invalid_agent,
         agent_not_installed, spawn_early_exit.
         """
@@ -141,6 +143,7 @@ class Lisa:
             project_root=self._project.root,
             lane=lane,
             given=frozenset(given),
+            settings=settings or SessionSettings(),
             width=width,
             height=height,
         )

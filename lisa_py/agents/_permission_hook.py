@@ -99,3 +99,16 @@ def _format_rules(patterns: Sequence[str]) -> list[dict[str, str]]:
         scoped = _SCOPED.match(pattern)
         found.append({"toolName": scoped[1], "ruleContent": scoped[2]} if scoped else {"toolName": pattern})
     return found
+
+
+def format_rule_answer(event: str, *, denied: bool, tool: str) -> str:
+    """Return the decision of a hook in the words of claude, which codex takes as well."""
+    reason = f"a rule of this session denies {tool}"
+    output: dict[str, Any] = {"hookEventName": event}
+    if event == "PermissionRequest":
+        output["decision"] = {"behavior": "deny", "message": reason} if denied else {"behavior": "allow"}
+    elif denied:
+        output |= {"permissionDecision": "deny", "permissionDecisionReason": reason}
+    else:
+        return ""
+    return json.dumps({"hookSpecificOutput": output})

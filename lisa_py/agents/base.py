@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -128,19 +128,6 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     """For the spawn payload: settings that this agent cannot apply."""
 
 
-def format_hook_decision(event: str, *, denied: bool, tool: str) -> str:
-    """Return the decision of a hook in the words of claude, which codex takes as well."""
-    reason = f"a rule of this session denies {tool}"
-    output: dict[str, Any] = {"hookEventName": event}
-    if event == "PermissionRequest":
-        output["decision"] = {"behavior": "deny", "message": reason} if denied else {"behavior": "allow"}
-    elif denied:
-        output |= {"permissionDecision": "deny", "permissionDecisionReason": reason}
-    else:
-        return ""
-    return msgspec.json.encode({"hookSpecificOutput": output}).decode()
-
-
 SECRETS_FOLDER = "secrets"
 """Folder in the session folder for `LaunchPlan.secret_files`; its name is also in pane/supervisor.sh."""
 
@@ -148,24 +135,6 @@ SECRETS_FOLDER = "secrets"
 def secret_path(request: AgentLaunch, name: str) -> str:
     """Return the path of a file of `LaunchPlan.secret_files`."""
     return os.path.join(request.folder, SECRETS_FOLDER, name)
-
-
-def describe_unapplied(agent: str, settings: SessionSettings, applied: Collection[str]) -> tuple[str, ...]:
-    """Return a warning for each setting of the agent that is given and not applied."""
-    given = (field for field in AGENT_SETTINGS if getattr(settings, field))
-    return tuple(f"{field} is not applied: {agent} has no such setting" for field in given if field not in applied)
-
-
-AGENT_SETTINGS = (
-    "permission_mode",
-    "allowed_tools",
-    "denied_tools",
-    "plugins",
-    "mcp_servers",
-    "system_prompt",
-    "credentials",
-)
-"""Settings that only the agent itself can apply."""
 
 
 class View(Struct, kw_only=True):

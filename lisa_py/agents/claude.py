@@ -22,7 +22,6 @@ from lisa_py.agents.base import (
     ReviewState,
     TurnEdge,
     View,
-    format_hook_decision,
 )
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.status import AgentReport
@@ -124,7 +123,9 @@ class Claude(base.Agent):
         return login.find_login(environ)
 
     def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
-        return format_hook_decision(event, denied=denied, tool=tool)
+        from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
+
+        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._claude import one_shot  # noqa: PLC0415 - only preflight asks

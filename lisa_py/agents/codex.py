@@ -17,7 +17,6 @@ from lisa_py.agents.base import (
     LaunchPlan,
     TurnEdge,
     View,
-    format_hook_decision,
 )
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import AgentReport
@@ -70,7 +69,9 @@ class Codex(Agent):
         return session.config_folder(environ)
 
     def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
-        return format_hook_decision(event, denied=denied, tool=tool)
+        from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
+
+        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._codex import one_shot  # noqa: PLC0415 - only preflight asks

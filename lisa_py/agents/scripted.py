@@ -28,13 +28,13 @@ from lisa_py.agents.base import (
     LaunchPlan,
     TurnEdge,
     View,
-    describe_unapplied,
     read_agent_environment,
     require_prompt,
 )
 from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame, Todo, Usage
 from lisa_py.contract.quoting import quote, quote_posix
+from lisa_py.contract.session_settings import describe_unapplied
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
 from lisa_py.host.processes import Process
@@ -66,6 +66,10 @@ class _StateFile(Struct, kw_only=True, rename="camel"):
     at: float = 0.0
 
 
+_APPLIED = ("permission_mode", "allowed_tools", "denied_tools")
+"""Settings that have an effect; its dialogs are those of its script."""
+
+
 class ScriptedAgent(Agent):
     """A real process with a terminal, a state file, a transcript and hooks, but without a model."""
 
@@ -73,6 +77,7 @@ class ScriptedAgent(Agent):
     title = "Scripted"
     binaries = (sys.executable,)  # an absolute path: it runs on lisa's own Python, without PATH
     hidden = True
+    tool_aliases: Mapping[str, tuple[str, ...]] = {"shell": ("Bash",)}
     folded_drafts = ("[",)
 
     # -- starting: which command line, and what does the installed version need? ----------------------------------
@@ -100,10 +105,16 @@ class ScriptedAgent(Agent):
             script=" ".join(self._command_words(request, prompt, extra)),
             agent_session_id=session_id,
             hooks="--hook" in extra,
+            rule_events=("PermissionRequest",) if "--permission-hook" in extra else (),
             stdin=request.prompt if by_stdin else None,
             send_prompt=long and not by_stdin,
-            warnings=describe_unapplied("the scripted agent", request.settings, ("permission_mode",)),
+            warnings=describe_unapplied("the scripted agent", request.settings, _APPLIED),
         )
+
+    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
+        from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
+
+        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool)
 
     def _command_words(self, request: AgentLaunch, prompt: str, extra: Sequence[str] = ()) -> list[str]:
         words = [quote(sys.executable), *_ISOLATION_FLAGS, quote(PROGRAM)]

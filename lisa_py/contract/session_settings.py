@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -69,6 +69,16 @@ class SessionSettings(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 FIELD_NAMES = SessionSettings.__struct_fields__
+AGENT_SETTINGS = (
+    "permission_mode",
+    "allowed_tools",
+    "denied_tools",
+    "plugins",
+    "mcp_servers",
+    "system_prompt",
+    "credentials",
+)
+"""Settings that only the agent itself can apply."""
 
 
 def check(settings: SessionSettings) -> None:
@@ -183,3 +193,9 @@ def map_secret_values(settings: SessionSettings, change: Callable[[str], str]) -
 def hide_secrets(settings: SessionSettings) -> SessionSettings:
     """Return the settings as they may be stored and shown: references stay, other secret values are hidden."""
     return map_secret_values(settings, lambda value: value if is_reference(value) or not value else HIDDEN_VALUE)
+
+
+def describe_unapplied(agent: str, settings: SessionSettings, applied: Collection[str]) -> tuple[str, ...]:
+    """Return a warning for each setting of the agent that is given and not applied."""
+    given = (field for field in AGENT_SETTINGS if getattr(settings, field))
+    return tuple(f"{field} is not applied: {agent} has no such setting" for field in given if field not in applied)

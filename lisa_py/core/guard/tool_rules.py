@@ -49,8 +49,8 @@ def decide(
 
     `aliases` are further names of the tool in patterns.
     """
-    stages = _read_stages(tool_name, tool_input)
     names = (tool_name, *aliases)
+    stages = _read_stages("Bash" if "Bash" in names else tool_name, tool_input)
     if any(_is_denied(rules.denied, name, stages) for name in names):
         return "deny"
     if tool_name == QUESTION_TOOL:

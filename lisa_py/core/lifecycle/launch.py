@@ -11,11 +11,11 @@ from msgspec import UNSET, Struct
 
 import lisa_py
 from lisa_py import agents
-from lisa_py.agents.base import Agent, AgentLaunch, Facts, LaunchPlan, describe_unapplied, has_flag
+from lisa_py.agents.base import Agent, AgentLaunch, Facts, LaunchPlan, has_flag
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
 from lisa_py.contract.quoting import quote
-from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.contract.session_settings import SessionSettings, describe_unapplied
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment, nesting
 from lisa_py.core.lifecycle.nesting import NestedDetection

@@ -116,7 +116,19 @@ def test_custom_command_and_scripted_agent_warn_of_settings(machine: LisaHost) -
             environ=machine.env,
         )  # fmt: skip
         plans.append([warning.split()[0] for warning in prepared.plan.warnings])
-    assert plans == [["allowed_tools", "system_prompt"], ["permission_mode", "allowed_tools", "system_prompt"]]
+    assert plans == [["system_prompt"], ["permission_mode", "allowed_tools", "system_prompt"]]
+
+
+def test_rules_decide_without_a_dialog(machine: LisaHost) -> None:
+    session = SessionHarness(machine)
+    rules = ("--allowed-tools", "Bash(printf:*)", "--denied-tools", "Bash(touch:*)")
+    session.spawn("[ask printf yes] [ask printf no; touch x] [ask cat x]", *rules)
+    session.wait_for_state("waiting", waitingFor="permission")
+    assert [record["text"] for record in session.transcript("tool_result")] == [
+        "yes",
+        "a rule of this session denies shell",
+    ]
+    assert "cat x" in session.lisa("dialogs").out and not (machine.project / "x").exists()
 
 
 CLAUDE_LIKE = """#!/bin/sh
