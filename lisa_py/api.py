@@ -122,8 +122,8 @@ class Lisa:
         """Start an agent (or, with `command`, any program) and return once it runs.
 
         Values of None come from the lane, else from the defaults; `settings` are those of a definition. `name` must
-        begin with `lisa-`; without one a name is generated. Raise LisaError, among others: session_already_exists, invalid_session_name, invalid_agent,
-        agent_not_installed, spawn_early_exit.
+        begin with `lisa-`; without one a name is generated. Raise LisaError, among others: session_already_exists,
+        invalid_session_name, invalid_agent, agent_not_installed, spawn_early_exit.
         """
         words = {
             "agent": agent,
