@@ -20,7 +20,7 @@ PANE = "pane"
 """Decider of a dialog that a person closed with a key in the pane."""
 
 
-class QuestionOption(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class QuestionOption(Struct, frozen=True, kw_only=True):
     """One offered answer of a question."""
 
     label: str

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.dialogs import DialogQuestion
 from lisa_py.contract.status import DialogChoice
 
 
@@ -51,6 +52,12 @@ class SystemPayload(Struct, frozen=True, kw_only=True):
 
     subtype: str
     message: str
+    tool_use_id: str | UnsetType = UNSET
+    """For approval_decided: id of the dialog."""
+    decided_by: str | UnsetType = UNSET
+    """For approval_decided: cli, send, attach, chat, api, interrupt, or pane for a key of a person."""
+    decision: str | UnsetType = UNSET
+    """For approval_decided: approve, deny or answer; omitted if it was made in the pane."""
 
 
 class ResultPayload(Struct, frozen=True, kw_only=True):
@@ -91,15 +98,30 @@ class UsagePayload(Struct, frozen=True, kw_only=True):
     model: str | UnsetType = UNSET
 
 
+class ApprovalPayload(Struct, frozen=True, kw_only=True):
+    """A tool call that waits for an approval (lisa session approve, deny)."""
+
+    tool_use_id: str
+    """The id that approve and deny take."""
+    tool_name: str
+    tool_input: Any
+
+
+class QuestionPayload(Struct, frozen=True, kw_only=True):
+    """Questions that wait for answers (lisa session answer)."""
+
+    question_id: str
+    """The id that answer takes."""
+    questions: tuple[DialogQuestion, ...]
+
+
 class DialogPayload(Struct, frozen=True, kw_only=True):
-    """A dialog that waits for an answer (lisa session send --answer)."""
+    """Another dialog that waits for a choice: trust, login, limit, ... (lisa session answer)."""
 
     kind: str
-    """waitingFor of the status: permission, question, trust, ..."""
+    """waitingFor of the status."""
     message: str
-    tool_use_id: str | UnsetType = UNSET
-    tool_name: str | UnsetType = UNSET
-    tool_input: Any = UNSET
+    id: str = ""
     choices: tuple[DialogChoice, ...] = ()
 
 
@@ -120,6 +142,8 @@ Payload = (
     | ErrorPayload
     | StatusPayload
     | UsagePayload
+    | ApprovalPayload
+    | QuestionPayload
     | DialogPayload
     | SessionEndPayload
 )
@@ -134,6 +158,8 @@ FRAME_TYPES: dict[type[Struct], str] = {
     ErrorPayload: "error",
     StatusPayload: "session_status",
     UsagePayload: "usage_delta",
+    ApprovalPayload: "tool_approval_request",
+    QuestionPayload: "ask_user_question",
     DialogPayload: "dialog",
     SessionEndPayload: "session_end",
 }
@@ -144,7 +170,7 @@ class LiveFrame(Struct, frozen=True, kw_only=True):
 
     type: str
     """user, assistant, tool_use, tool_result, system, result, error, session_status, usage_delta,
-    dialog or session_end."""
+    tool_approval_request, ask_user_question, dialog or session_end."""
     payload: Payload
     timestamp: str
     """Time of the event, RFC 3339."""

@@ -12,7 +12,14 @@ import msgspec
 from msgspec import Struct, structs
 
 from lisa_py.contract.errors import CancellationError, LisaError
-from lisa_py.contract.live import DialogPayload, LiveFrame, StatusPayload, SystemPayload
+from lisa_py.contract.live import (
+    ApprovalPayload,
+    DialogPayload,
+    LiveFrame,
+    QuestionPayload,
+    StatusPayload,
+    SystemPayload,
+)
 from lisa_py.core.context import Context
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.attach import HISTORY_BYTES
@@ -105,7 +112,7 @@ class FeedBroadcast:
         self._lock = threading.Lock()
         self._subscriptions: list[Subscription] = []
         self._present: dict[str, LiveFrame] = {}
-        """The newest status and the open dialog, by key."""
+        """The newest status and the open dialogs, by key."""
         self._end_reason = ""
         self._feed = open_feed(self._ctx, ref)
         for _ in self._feed.history(newest_bytes=PLACE_BYTES):
@@ -202,7 +209,13 @@ class FeedBroadcast:
         payload = frame.payload
         if isinstance(payload, StatusPayload):
             self._present["status"] = frame
+        elif isinstance(payload, ApprovalPayload):
+            self._present[payload.tool_use_id] = frame
+        elif isinstance(payload, QuestionPayload):
+            self._present[payload.question_id] = frame
         elif isinstance(payload, DialogPayload):
             self._present["dialog"] = frame
         elif isinstance(payload, SystemPayload) and payload.subtype == "dialog_closed":
             self._present.pop("dialog", None)
+        elif isinstance(payload, SystemPayload) and payload.subtype == "approval_decided":
+            self._present.pop(str(payload.tool_use_id), None)

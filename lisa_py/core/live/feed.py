@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from msgspec import UnsetType
+
 from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import CancellationError, session_not_found
@@ -13,7 +15,8 @@ from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import AssistantPayload, LiveFrame, Payload, SystemPayload
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.live import conversations, translation
+from lisa_py.core.live import conversations, dialog_frames, translation
+from lisa_py.core.live.dialog_frames import DialogReporter
 from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
 from lisa_py.core.output import pane_cursor, pane_text
 from lisa_py.core.redact.redactor import Mask
@@ -68,9 +71,9 @@ class SessionFeed:
         self._reader: TranscriptReader | None = None
         self._position = LivePosition()
         self._skip = 0
-        self._frames: list[Frame] = []
-        """Frames of the newest turn."""
-        self._dialog: tuple[str, str, str] = ("", "", "")
+        self._begun_calls: set[str | UnsetType] = set()
+        """Ids of the tool calls of the newest turn."""
+        self._dialogs = DialogReporter(ctx, ref)
         self._shown_status: tuple[str, ...] = ()
         self._waiter: Waiter | None = None
         self._mask = Mask("", masked_values.read(ref))
@@ -119,7 +122,7 @@ class SessionFeed:
         last = stop.offset if stop is not None and end else None
         start, self.omitted_bytes = conversations.find_start(paths, newest_bytes, last)
         if start is not None:
-            self._frames.clear()
+            self._begun_calls.clear()
             self._open(*start)
 
     def _find_path(self, position: LivePosition) -> str:
@@ -147,6 +150,7 @@ class SessionFeed:
             waiter.start_read()
             self._read_session()
             waiter.finish_read({self._ref.session: (self._evidence, self.status)})
+            self._dialogs.read(self._evidence, self.status)
             yield from self._read_output()
             yield from self._report_status()
             if translation.has_ended(self.status):
@@ -217,16 +221,20 @@ class SessionFeed:
             if index <= skip:
                 continue
             self._position = position
-            self._keep(frame)
+            if frame.kind == "tool_result":
+                yield from map(self._build, self._dialogs.close_for(frame.tool_id))
             payload = translation.translate_frame(frame)
             if payload is not None:
                 yield self._build(payload, frame.at)
+            yield from self._note_call(frame)
 
-    def _keep(self, frame: Frame) -> None:
+    def _note_call(self, frame: Frame) -> Iterator[LiveFrame]:
+        """Keep the calls of the newest turn; yield the dialog of a call directly behind it."""
         if frame.kind == "turn_start":
-            self._frames.clear()
-        if frame.kind in ("tool_use", "tool_result"):
-            self._frames.append(frame)
+            self._begun_calls.clear()
+        if frame.kind == "tool_use":
+            self._begun_calls.add(frame.tool_id)
+            yield from map(self._build, self._dialogs.open_for(frame.tool_id))
 
     def _read_pane(self) -> Iterator[LiveFrame]:
         """Yield the settled lines of a session without a transcript."""
@@ -249,38 +257,26 @@ class SessionFeed:
         status = self.status
         shown = (status.session_state, status.agent_state, status.waiting_for, status.state_detail)
         if shown != self._shown_status:
-            self._shown_status = shown
+            before, self._shown_status = self._shown_status, shown
             yield self._build(translation.build_status(status))
-        yield from self._report_dialog()
+            if status.agent_state == "interrupted" and len(before) > 1 and before[1] != "interrupted":
+                yield self._build(SystemPayload(subtype="interrupted", message="the turn was interrupted"))
+        yield from map(self._build, self._dialogs.close_gone())
+        if any(dialog.tool_use_id not in self._begun_calls for dialog in self._dialogs.list_unreported()):
+            yield from self._wait_for_calls()
+        yield from map(self._build, self._dialogs.open_all())
 
-    def _report_dialog(self) -> Iterator[LiveFrame]:
-        """Yield an opened or changed dialog once, and a note when it is closed."""
-        from lisa_py.core.send import open_dialog  # noqa: PLC0415 - the recorded frames do not wait for it
-        from lisa_py.core.send.dialog import has_dialog  # noqa: PLC0415
-
-        status = self.status
-        if not has_dialog(status):
-            if self._dialog[0]:
-                yield self._build(SystemPayload(subtype="dialog_closed", message=self._dialog[0]))
-            self._dialog = ("", "", "")
-            return
-        call = translation.find_open_call(self._frames)
-        if call is None and status.waiting_for in translation.DIALOG_KINDS:
-            yield from self._wait_for_call()
-            call = translation.find_open_call(self._frames)
-        key = (status.waiting_for, status.state_detail, call.id if call else "")
-        if key == self._dialog:
-            return
-        self._dialog = key
-        shown = open_dialog.add_drawn_dialogs(self._ctx, [(self._ref, status)])[self._ref]
-        yield self._build(translation.build_dialog(shown, call))
-
-    def _wait_for_call(self) -> Iterator[LiveFrame]:
-        """Yield output until the tool call of a dialog is in the transcript, for a moment."""
+    def _wait_for_calls(self) -> Iterator[LiveFrame]:
+        """Yield output until the tool calls of all dialogs are in the transcript, for a moment."""
         deadline = self._ctx.clock.monotonic() + CALL_SECONDS
-        while translation.find_open_call(self._frames) is None and self._ctx.clock.monotonic() < deadline:
+        while self._ctx.clock.monotonic() < deadline:
+            waiting = [each for each in self._dialogs.list_unreported() if each.kind in dialog_frames.CALL_KINDS]
+            if all(each.tool_use_id in self._begun_calls for each in waiting):
+                return
             self._ctx.pause(0.02)
             yield from self._read_output()
+            self._read_session()
+            self._dialogs.read(self._evidence, self.status)
 
     def _build(self, payload: Payload, at: float = 0.0) -> LiveFrame:
         shown = self._mask.mask_record(payload)

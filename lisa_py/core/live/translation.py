@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import (
     FRAME_TYPES,
     AssistantPayload,
-    DialogPayload,
     ErrorPayload,
     LiveFrame,
     Payload,
@@ -29,8 +27,6 @@ from lisa_py.host.clock import format_rfc3339
 from lisa_py.terminal.layout import ANSI
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-DIALOG_KINDS = ("permission", "question")
-"""Dialogs about a tool call."""
 
 
 def strip_controls(text: str) -> str:
@@ -89,35 +85,6 @@ def translate_frame(frame: Frame) -> Payload | None:
 
 def _input_of(frame: Frame) -> object:
     return frame.text if frame.input is None else frame.input
-
-
-class OpenCall(Struct, frozen=True, kw_only=True):
-    """A tool call that has no result yet."""
-
-    id: str
-    name: str
-    input: object
-
-
-def find_open_call(frames: Sequence[Frame]) -> OpenCall | None:
-    """Return the newest tool call without a result."""
-    finished = {frame.tool_id for frame in frames if frame.kind == "tool_result"}
-    calls = (frame for frame in reversed(frames) if frame.kind == "tool_use" and frame.tool_id not in finished)
-    newest = next(calls, None)
-    return None if newest is None else OpenCall(id=newest.tool_id, name=newest.tool, input=_input_of(newest))
-
-
-def build_dialog(status: Status, call: OpenCall | None) -> DialogPayload:
-    """Return the open dialog of a status that has its choices."""
-    is_about_call = call is not None and status.waiting_for in DIALOG_KINDS
-    return DialogPayload(
-        kind=status.waiting_for,
-        message=strip_controls(status.state_detail),
-        tool_use_id=call.id if call is not None and is_about_call else UNSET,
-        tool_name=call.name if call is not None and is_about_call else UNSET,
-        tool_input=call.input if call is not None and is_about_call else UNSET,
-        choices=() if status.choices is UNSET else status.choices,
-    )
 
 
 def build_status(status: Status) -> StatusPayload:

@@ -15,7 +15,7 @@ from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
-STATUS_KINDS = ("session_status", "dialog", "session_end")
+STATUS_KINDS = ("session_status", "tool_approval_request", "session_end")
 
 
 class Subscriber(threading.Thread):
@@ -107,11 +107,11 @@ def test_late_subscriber_gets_the_open_dialog(stage: SessionHarness) -> None:
     stage.wait_for_state("waiting")
     with FeedBroadcast(stage.ctx, stage.ref) as feed:
         first = Subscriber(feed.subscribe())
-        wait_until(lambda: any(frame.type == "dialog" for frame in first.frames))
+        wait_until(lambda: any(frame.type == "tool_approval_request" for frame in first.frames))
         late = Subscriber(feed.subscribe(history=False))
-        wait_until(lambda: [frame.type for frame in late.frames] == ["session_status", "dialog"])
+        wait_until(lambda: [frame.type for frame in late.frames] == ["session_status", "tool_approval_request"])
         stage.lisa("send", "--answer", "yes")
-        wait_until(lambda: late.has("dialog_closed"))
+        wait_until(lambda: late.has("approval_decided"))
         second = Subscriber(feed.subscribe(history=False))
         wait_until(lambda: [frame.type for frame in second.frames][:1] == ["session_status"])
-        assert not any(frame.type == "dialog" for frame in second.frames)
+        assert not any(frame.type == "tool_approval_request" for frame in second.frames)

@@ -49,11 +49,12 @@ class Reader(threading.Thread):
 
     def conversation(self) -> list[tuple[str, Any]]:
         """Return the frames of the transcript: status frames depend on when they are read."""
-        kinds = ("session_status", "dialog", "session_end")
+        kinds = ("session_status", "tool_approval_request", "ask_user_question", "dialog", "session_end")
+        notes = ("dialog_closed", "approval_decided", "interrupted")
         return [
             (frame.cursor, frame.payload)
             for frame in self.frames
-            if frame.type not in kinds and getattr(frame.payload, "subtype", "") != "dialog_closed"
+            if frame.type not in kinds and getattr(frame.payload, "subtype", "") not in notes
         ]
 
 
@@ -101,16 +102,55 @@ def test_all_readers_get_the_same_frames(stage: SessionHarness) -> None:
     assert len(set(cursors)) == len(cursors)
 
 
-def test_dialog_is_reported_with_tool_and_choices(stage: SessionHarness) -> None:
+def test_permission_is_reported_behind_its_call(stage: SessionHarness) -> None:
     reader = Reader(stage.spawn())
-    stage.send("[ask touch x]")
-    payload: Any = reader.wait_for("dialog").payload
-    assert (payload.kind, payload.tool_name, payload.tool_input) == ("permission", "shell", "touch x")
-    assert [choice.text for choice in payload.choices][:1] == ["Yes"]
-    assert reader.kinds().index("tool_use") < reader.kinds().index("dialog")
-    stage.lisa("send", "--answer", "yes")
+    stage.send("[ask echo x] [say done]")
+    payload: Any = reader.wait_for("tool_approval_request").payload
+    assert (payload.tool_name, payload.tool_input) == ("shell", {"command": "echo x"})
+    assert stage.lisa("approve", "--id", payload.tool_use_id).code == 0
+    reader.wait_for("result")
+    decided: Any = reader.wait_for("system", "approval_decided").payload
+    assert (decided.tool_use_id, decided.decided_by, decided.decision) == (payload.tool_use_id, "cli", "approve")
+    kinds = [kind for kind in reader.kinds() if kind not in ("session_status", "usage_delta")]
+    assert kinds == ["user", "tool_use", "tool_approval_request", "system", "tool_result", "assistant", "result"]
+    assert reader.wait_for("tool_use").payload.id == payload.tool_use_id  # type: ignore[union-attr]
+
+
+def test_questions_and_other_dialogs_have_frames_of_their_own(stage: SessionHarness) -> None:
+    reader = Reader(stage.spawn())
+    stage.send(
+        "[question Which? | red | blue // Fruits?+ | fig] [choose Sure? | yes | no] [dialog update New? | Go | Skip]"
+    )
+    asked: Any = reader.wait_for("ask_user_question").payload
+    assert msgspec.json.decode(msgspec.json.encode(asked))["questions"][1] == {
+        "question": "Fruits?",
+        "header": "Fruits",
+        "options": [{"label": "fig", "description": ""}],
+        "multiSelect": True,
+    }
+    assert stage.lisa("answer", "--choice", "2", "--choice", "fig", "--id", asked.question_id).code == 0
+    plain: Any = reader.wait_for("ask_user_question", "Sure?").payload
+    assert [option.label for option in plain.questions[0].options] == ["yes", "no"]
+    assert stage.lisa("answer", "--choice", "no").code == 0
+    other: Any = reader.wait_for("dialog").payload
+    assert (other.kind, [choice.text for choice in other.choices]) == ("update", ["Go", "Skip"])
+    stage.lisa("send", "--answer", "2")
     reader.wait_for("system", "dialog_closed")
-    assert reader.kinds().count("dialog") == 1
+    reader.wait_for("system", "answered: blue; fig (by cli)")
+    assert reader.kinds().count("ask_user_question") == 2
+
+
+def test_interrupt_and_a_key_in_the_pane_are_reported(stage: SessionHarness) -> None:
+    reader = Reader(stage.spawn())
+    stage.send("[ask echo x] [wait 600]")
+    reader.wait_for("tool_approval_request")
+    stage.lisa("send", "--keys", "1")
+    decided: Any = reader.wait_for("system", "approval_decided").payload
+    assert (decided.decided_by, decided.message) == ("pane", "closed in the pane")
+    reader.wait_for("tool_result")
+    wait_until(lambda: stage.status().session_state == "in_progress")
+    assert stage.lisa("interrupt").json["interrupted"]
+    reader.wait_for("system", "interrupted")
 
 
 def test_end_is_the_last_frame_once(stage: SessionHarness) -> None:

@@ -1,0 +1,99 @@
+"""Report dialogs as frames: each when it opens, directly behind its tool call, and once more when it is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import UNSET
+
+from lisa_py.contract.dialogs import PANE, DialogQuestion, OpenDialog, QuestionOption
+from lisa_py.contract.live import ApprovalPayload, DialogPayload, Payload, QuestionPayload, SystemPayload
+from lisa_py.contract.status import Status
+from lisa_py.core.context import Context
+from lisa_py.core.status.evidence import Evidence
+from lisa_py.store.paths import SessionRef
+
+CALL_KINDS = ("permission", "question")
+"""Dialogs about a tool call."""
+
+
+class DialogReporter:
+    """The dialogs of one session that a feed has reported as open."""
+
+    def __init__(self, ctx: Context, ref: SessionRef) -> None:
+        self._ctx = ctx
+        self._ref = ref
+        self._found: dict[str, OpenDialog] = {}
+        self._reported: dict[str, OpenDialog] = {}
+        """Both by key in the store."""
+
+    def read(self, evidence: Evidence, status: Status) -> None:
+        """Find the dialogs that are open now."""
+        from lisa_py.core.send import dialog_list  # noqa: PLC0415 - the recorded frames do not wait for it
+
+        found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status, choices=False)
+        if any(each.key not in self._reported and each.dialog.way == "screen" for each in found):
+            found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status)
+        self._found = {each.key: each.dialog for each in found}
+
+    def list_unreported(self) -> list[OpenDialog]:
+        """Return the dialogs that are open and not reported yet."""
+        return [dialog for key, dialog in self._found.items() if key not in self._reported]
+
+    def open_for(self, tool_use_id: str) -> Iterator[Payload]:
+        """Yield the unreported dialog of a tool call."""
+        for key, dialog in self._found.items():
+            if key not in self._reported and dialog.tool_use_id == tool_use_id:
+                self._reported[key] = dialog
+                yield build_opening(dialog)
+
+    def open_all(self) -> Iterator[Payload]:
+        """Yield all unreported dialogs."""
+        for key, dialog in self._found.items():
+            if key not in self._reported:
+                self._reported[key] = dialog
+                yield build_opening(dialog)
+
+    def close_for(self, tool_use_id: str) -> Iterator[Payload]:
+        """Yield the decision about the dialog of a tool call that has a result."""
+        yield from self._close([key for key, each in self._reported.items() if each.tool_use_id == tool_use_id])
+
+    def close_gone(self) -> Iterator[Payload]:
+        """Yield the decisions about dialogs that are not open any more."""
+        yield from self._close([key for key in self._reported if key not in self._found])
+
+    def _close(self, keys: Sequence[str]) -> Iterator[Payload]:
+        for key in keys:
+            self._found.pop(key, None)
+            yield self._build_closing(key, self._reported.pop(key))
+
+    def _build_closing(self, key: str, dialog: OpenDialog) -> Payload:
+        from lisa_py.store import dialogs  # noqa: PLC0415 - only dialogs
+
+        if dialog.kind not in CALL_KINDS:
+            return SystemPayload(subtype="dialog_closed", message=dialog.kind)
+        decided = dialogs.read_decision(self._ref, key)
+        by = decided.by if decided is not None else PANE
+        return SystemPayload(
+            subtype="approval_decided",
+            message=f"{decided.summary} (by {by})" if decided is not None else "closed in the pane",
+            tool_use_id=dialog.id,
+            decided_by=by,
+            decision=decided.kind if decided is not None else UNSET,
+        )
+
+
+def build_opening(dialog: OpenDialog) -> Payload:
+    """Return the frame of an open dialog: a request, a question, or any other choice."""
+    choices = dialog.choices or ()
+    if dialog.kind == "permission":
+        return ApprovalPayload(
+            tool_use_id=dialog.id,
+            tool_name=dialog.tool_name or "permission",
+            tool_input={"message": dialog.message} if dialog.tool_input is UNSET else dialog.tool_input,
+        )
+    if dialog.kind == "question":
+        options = tuple(QuestionOption(label=choice.text) for choice in choices)
+        shown = (DialogQuestion(question=dialog.message, options=options),)
+        return QuestionPayload(question_id=dialog.id, questions=dialog.questions or shown)
+    return DialogPayload(kind=dialog.kind, id=dialog.id, message=dialog.message, choices=choices)
