@@ -365,6 +365,10 @@ class Agent:
         """Return the kind of credential that the agent itself has (apikey, oauth_token); empty if none."""
         return ""
 
+    def fork_arguments(self, session_id: str) -> str:
+        """Return the arguments that continue a copy of a conversation; empty if unsupported."""
+        return ""
+
     def wants_bypass(self, request: AgentLaunch) -> bool:
         """Return True if nested detection applies to this launch (contract: codex exec)."""
         return False

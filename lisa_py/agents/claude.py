@@ -83,6 +83,9 @@ class Claude(base.Agent):
     def resume_arguments(self, session_id: str) -> str:
         return f"--resume {session_id}"
 
+    def fork_arguments(self, session_id: str) -> str:
+        return f"--resume {session_id} --fork-session"
+
     # -- definitions ------------------------------------------------------------------------------------------
 
     def definition_folders(self, project_root: str, environ: Mapping[str, str]) -> Mapping[str, str]:

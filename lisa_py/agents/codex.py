@@ -81,6 +81,9 @@ class Codex(Agent):
     def resume_arguments(self, session_id: str) -> str:
         return f"resume {session_id}"
 
+    def fork_arguments(self, session_id: str) -> str:
+        return f"fork {session_id}"
+
     def wants_bypass(self, request: AgentLaunch) -> bool:
         return request.mode == "exec"
 

@@ -207,6 +207,7 @@ MEANINGS: dict[str, str] = {
     "session_already_exists": "a session of this name exists, running or ended; kill it or use another name",
     "session_contract_check_failed": "a page differs from a command; see `checks`",
     "session_kill_all_failed": "some sessions could not be ended; see errors",
+    "session_not_forkable": "the source works, has an open dialog or has no conversation; see `reason`",
     "session_not_ended": "the session has not ended; session kill --no-archive ends it and keeps nothing",
     "session_kill_failed": "a part of the session could not be ended; see errors; its records are kept",
     "session_list_failed": "tmux could not be queried; the sessions are unknown",

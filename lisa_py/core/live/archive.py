@@ -33,6 +33,7 @@ class _RecordedFeed(SessionFeed):
 
     def __init__(self, ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | None) -> None:
         super().__init__(ctx, ref)
+        self.conversation = self.transcript = ""
         self._meta = meta
         self._evidence = Evidence(session=ref.session, pane=pane)
         if meta.agent in agents.names() and not meta.custom_command:
@@ -46,6 +47,8 @@ class _RecordedFeed(SessionFeed):
         tree = processes.read_tree(pane.pid) if pane is not None and not pane.dead else ()
         view = agent_reports.build_view(self._ctx, self._ref, self._agent, self._meta, tree=tree)
         binding = self._agent.bind(view)
+        if pane is not None or not self.conversation:
+            self.conversation, self.transcript = binding.session_id, binding.transcript
         found = conversations.find_transcripts(self._ctx, self._ref, self._agent, binding)
         self._paths += [path for path in found if path not in self._paths]
 
@@ -139,6 +142,7 @@ class SessionArchive:
         """Make the archive visible under the id of the session; return the reason why none is kept, or nothing."""
         if self._problem or self._writer is None or self._feed is None:
             return self._problem
+        record.conversation, record.transcript = self._feed.conversation, self._feed.transcript
         try:
             self._writer.finish(record, self._meta, self._feed.sources)
         except (LisaError, OSError) as problem:

@@ -1,0 +1,73 @@
+"""session fork: a new session with a copy of the conversation."""
+
+from __future__ import annotations
+
+import pytest
+
+from lisa_py import agents
+from lisa_py.contract.session_settings import HIDDEN_VALUE, SessionSettings
+from lisa_py.core.lifecycle import fork
+from lisa_py.store import live_records
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_agent_without_forks_gets_the_text(stage: SessionHarness, killed: bool) -> None:
+    stage.spawn().send("[say the number is 41]")
+    stage.wait_for_text("● the number is 41")
+    stage.wait_for_state("idle")
+    record = live_records.read_record(stage.ref)
+    assert record is not None
+    if killed:
+        stage.lisa("kill")
+    words = ["--as", "lisa-copy", "--prompt", "[say copied]", "--no-dangerously-skip-permissions"]
+    answer = stage.lisa("fork", *words)
+    assert answer.code == 0, answer
+    assert (answer.json["session"], answer.json["forkedFrom"], answer.json["method"]) == (
+        "lisa-copy",
+        record.id,
+        "prompt",
+    )
+    copy = SessionHarness(stage.machine, "lisa-copy")
+    copy.wait_for_state("idle")
+    (prompt,) = copy.prompts()
+    assert "user: [say the number is 41]" in prompt and "assistant: the number is 41" in prompt
+    described = copy.lisa("get").json["session"]
+    assert (described["id"], described["forked_from_session_id"]) == (answer.json["id"], record.id)
+
+
+def test_a_session_that_works_or_asks_is_refused(stage: SessionHarness) -> None:
+    stage.spawn().send("[ask touch x]")
+    stage.wait_for_state("waiting")
+    answer = stage.lisa("fork")
+    assert (answer.code, answer.json["errorCode"]) == (1, "session_not_forkable")
+    assert "dialog" in answer.json["reason"]
+
+
+def test_a_command_is_refused(stage: SessionHarness) -> None:
+    answer = stage.run("sleep 600").lisa("fork")
+    assert (answer.code, answer.json["errorCode"]) == (1, "session_not_forkable")
+    assert stage.lisa("fork", "--session", "lisa-none").json["errorCode"] == "session_not_found"
+
+
+def test_secrets_that_are_not_recorded_are_left_out() -> None:
+    settings = SessionSettings(
+        name="x",
+        agent="claude",
+        model="opus",
+        environment={"A": "secret://a", "B": HIDDEN_VALUE},
+        credentials={"api_key": HIDDEN_VALUE},
+    )
+    copied = fork._copy_settings(settings)
+    assert copied == SessionSettings(model="opus", environment={"A": "secret://a"})
+
+
+def test_each_agent_forks_in_its_own_way() -> None:
+    assert agents.get("claude").fork_arguments("ID") == "--resume ID --fork-session"
+    assert agents.get("codex").fork_arguments("ID") == "fork ID"
