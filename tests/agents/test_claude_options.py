@@ -78,6 +78,12 @@ def test_system_prompt_is_read_from_a_file(tmp_path: Path) -> None:
     assert made.files["system-prompt.txt"] == "Be\nbrief." and "brief" not in made.script
 
 
+def test_system_prompt_of_an_older_version_is_an_argument(tmp_path: Path) -> None:
+    older = Facts(binary="/opt/bin/claude", version="2.0.9", flags=FLAGS)
+    made = plan(tmp_path, older, system_prompt="Be brief.")
+    assert values(made, "--append-system-prompt") == ["Be brief."] and not made.warnings
+
+
 def test_servers_are_in_a_secret_file_only(tmp_path: Path) -> None:
     servers = {"a": {"command": "x", "env": {"T": KEY}}, "b": {"url": "http://h", "headers": {"H": KEY}},
                "c": {"type": "sse", "url": "http://h"}}  # fmt: skip

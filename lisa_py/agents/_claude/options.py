@@ -20,6 +20,8 @@ OAUTH_KEY = "sk-ant-oat"
 """Beginning of a token of a subscription, which is not an API key."""
 _HEADERS_KEPT = (2, 1, 332)
 """A version that logs no header of an MCP server; 2.1.197 logs all but Authorization."""
+_PROMPT_FILES = (2, 1, 197)
+"""The oldest version that was seen to take --append-system-prompt-file."""
 _KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 _CLOUD_VARIABLES = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "AWS_BEARER_TOKEN_BEDROCK")
 _BEDROCK = {
@@ -78,6 +80,9 @@ def _add_system_prompt(options: ClaudeOptions, request: AgentLaunch, facts: Fact
         return
     if "--append-system-prompt" not in facts.flags:
         options.warnings.append(_describe_missing("system_prompt", facts, "--append-system-prompt"))
+        return
+    if _read_version(facts) < _PROMPT_FILES:
+        options.hidden += ["--append-system-prompt", quote_posix(text)]
         return
     # from a file: a command line is limited, and others can read it
     options.files["system-prompt.txt"] = text

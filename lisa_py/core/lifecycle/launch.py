@@ -284,7 +284,16 @@ def prepare_launch(
             " or give --command",
             agent=agent.name,
         )
-    return PreparedLaunch(plan=agent.plan_launch(launch, found), facts=found, launch=launch)
+    plan = agent.plan_launch(launch, found)
+    warnings = (*_describe_provider(agent, launch.settings), *plan.warnings)
+    return PreparedLaunch(plan=msgspec.structs.replace(plan, warnings=warnings), facts=found, launch=launch)
+
+
+def _describe_provider(agent: Agent, settings: SessionSettings) -> tuple[str, ...]:
+    """Return the warning for a provider whose models the agent does not run."""
+    if not settings.provider or settings.provider in agent.providers:
+        return ()
+    return (f"provider is not applied: {agent.name} runs no models of {settings.provider}",)
 
 
 class ShownLaunch(Struct, frozen=True, kw_only=True):
@@ -311,7 +320,8 @@ def show_launch(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> Sh
         return ShownLaunch(command=command, notes=(note,))
     request = msgspec.structs.replace(resolved.launch, project_root=project_root, environ=environ)
     plan = agent.plan_launch(request, found)
-    return ShownLaunch(command=plan.command, notes=plan.notes, warnings=plan.warnings)
+    warnings = (*_describe_provider(agent, request.settings), *plan.warnings)
+    return ShownLaunch(command=plan.command, notes=plan.notes, warnings=warnings)
 
 
 def show_launch_or_none(ctx: Context, resolved: ResolvedLaunch, project_root: str) -> ShownLaunch:

@@ -108,7 +108,7 @@ def test_a_missing_secret_creates_nothing(machine: LisaHost) -> None:
 
 
 def test_custom_command_and_scripted_agent_warn_of_settings(machine: LisaHost) -> None:
-    settings = SessionSettings(system_prompt="x", allowed_tools=("Read",), environment={"A": "b"})
+    settings = SessionSettings(system_prompt="x", allowed_tools=("Read",), environment={"A": "b"}, provider="google")
     plans = []
     for request in (LaunchRequest(agent="scripted"), LaunchRequest(command="cat")):
         prepared = launch.prepare_launch(
@@ -116,7 +116,7 @@ def test_custom_command_and_scripted_agent_warn_of_settings(machine: LisaHost) -
             environ=machine.env,
         )  # fmt: skip
         plans.append([warning.split()[0] for warning in prepared.plan.warnings])
-    assert plans == [["system_prompt"], ["permission_mode", "allowed_tools", "system_prompt"]]
+    assert plans == [["provider", "system_prompt"], ["permission_mode", "allowed_tools", "system_prompt"]]
 
 
 def test_rules_decide_without_a_dialog(machine: LisaHost) -> None:
