@@ -195,6 +195,37 @@ def hide_secrets(settings: SessionSettings) -> SessionSettings:
     return map_secret_values(settings, lambda value: value if is_reference(value) or not value else HIDDEN_VALUE)
 
 
+def drop_hidden(settings: SessionSettings) -> tuple[SessionSettings, tuple[str, ...]]:
+    """Return stored settings without values that were not stored, and a warning for each."""
+    dropped: list[str] = []
+
+    def keep(place: str, values: Mapping[str, str]) -> dict[str, str]:
+        dropped.extend(
+            f"{place} {key} is left out: its value was not stored" for key in values if is_hidden(values[key])
+        )
+        return {key: value for key, value in values.items() if not is_hidden(value)}
+
+    changed: dict[str, Any] = {}
+    if settings.environment:
+        changed["environment"] = keep("environment", settings.environment) or UNSET
+    if settings.credentials and any(map(is_hidden, settings.credentials.values())):
+        dropped.append("credentials are left out: their values were not stored")
+        changed["credentials"] = UNSET
+    if settings.mcp_servers:
+        changed["mcp_servers"] = {
+            name: {
+                **server,
+                **{part: keep(f"{name} {part}", server[part]) for part in ("headers", "env") if part in server},
+            }
+            for name, server in settings.mcp_servers.items()
+        }
+    return msgspec.structs.replace(settings, **changed), tuple(dropped)
+
+
+def is_hidden(value: str) -> bool:
+    return value == HIDDEN_VALUE
+
+
 def describe_unapplied(agent: str, settings: SessionSettings, applied: Collection[str]) -> tuple[str, ...]:
     """Return a warning for each setting of the agent that is given and not applied."""
     given = (field for field in AGENT_SETTINGS if getattr(settings, field))

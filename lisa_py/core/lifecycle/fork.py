@@ -10,10 +10,10 @@ from msgspec import UNSET, Struct
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
+from lisa_py.contract import session_settings
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.live import AssistantPayload, LiveFrame, UserPayload
 from lisa_py.contract.records import SessionMeta
-from lisa_py.contract.session_settings import HIDDEN_VALUE, SessionSettings
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch, spawn
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
@@ -70,6 +70,7 @@ def fork_session(ctx: Context, ref: SessionRef, request: ForkRequest) -> ForkRep
     source = _find_source(ctx, ref, meta, record)
     arguments = source.agent.fork_arguments(source.conversation) if source.conversation else ""
     prompt = request.prompt if arguments else _build_prompt(ctx, ref, request.prompt)
+    settings, dropped = session_settings.drop_hidden(record.settings)
     spawned = spawn.spawn_session(
         ctx,
         SpawnRequest(
@@ -82,12 +83,14 @@ def fork_session(ctx: Context, ref: SessionRef, request: ForkRequest) -> ForkRep
             ),
             session=request.name,
             project_root=ref.project.root,
-            settings=_copy_settings(record.settings),
+            settings=msgspec.structs.replace(settings, name=UNSET, agent=UNSET),
             family=record.family,
             definition=record.definition,
             forked_from=record.id,
         ),
     )
+    if dropped:
+        spawned = msgspec.structs.replace(spawned, warnings=(*dropped, *(spawned.warnings or ())))
     identity = live_records.make_id(ref.project, spawned.run_id)
     return ForkReport(spawned=spawned, id=identity, source=record.id, method="agent" if arguments else "prompt")
 
@@ -110,17 +113,6 @@ def _find_source(ctx: Context, ref: SessionRef, meta: SessionMeta, record: Sessi
 
 def _make_error(ref: SessionRef, reason: str) -> LisaError:
     return LisaError("session_not_forkable", f"cannot fork {ref.session}: {reason}", session=ref.session, reason=reason)
-
-
-def _copy_settings(settings: SessionSettings) -> SessionSettings:
-    """Return the settings without values that are not recorded."""
-    kept = msgspec.structs.replace(settings, name=UNSET, agent=UNSET)
-    if kept.credentials and HIDDEN_VALUE in kept.credentials.values():
-        kept = msgspec.structs.replace(kept, credentials=UNSET)
-    if kept.environment:
-        known = {name: value for name, value in kept.environment.items() if value != HIDDEN_VALUE}
-        kept = msgspec.structs.replace(kept, environment=known or UNSET)
-    return kept
 
 
 def _build_prompt(ctx: Context, ref: SessionRef, prompt: str) -> str:

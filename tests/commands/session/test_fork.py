@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lisa_py import agents
-from lisa_py.contract.session_settings import HIDDEN_VALUE, SessionSettings
-from lisa_py.core.lifecycle import fork
+from lisa_py.contract.session_settings import HIDDEN_VALUE, SessionSettings, drop_hidden
 from lisa_py.store import live_records
 from tests.lisa_host import LisaHost
 from tests.session_harness import SessionHarness
@@ -58,14 +57,17 @@ def test_a_command_is_refused(stage: SessionHarness) -> None:
 
 def test_secrets_that_are_not_recorded_are_left_out() -> None:
     settings = SessionSettings(
-        name="x",
-        agent="claude",
         model="opus",
         environment={"A": "secret://a", "B": HIDDEN_VALUE},
         credentials={"api_key": HIDDEN_VALUE},
+        mcp_servers={"m": {"url": "http://h", "headers": {"H": HIDDEN_VALUE, "R": "secret://r"}}},
     )
-    copied = fork._copy_settings(settings)
-    assert copied == SessionSettings(model="opus", environment={"A": "secret://a"})
+    kept, warnings = drop_hidden(settings)
+    servers = {"m": {"url": "http://h", "headers": {"R": "secret://r"}}}
+    assert kept == SessionSettings(model="opus", environment={"A": "secret://a"}, mcp_servers=servers)
+    assert [warning.partition(":")[0] for warning in warnings] == [
+        "environment B is left out", "credentials are left out", "m headers H is left out",
+    ]  # fmt: skip
 
 
 def test_each_agent_forks_in_its_own_way() -> None:
