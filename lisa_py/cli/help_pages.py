@@ -147,10 +147,27 @@ def _list_purpose(purpose: str, group: Sequence[str]) -> list[tuple[str, str]]:
         if command is None or command.hidden or command.group != purpose:
             continue
         found.append((" ".join(path[len(group) :]), commands.summary(path)))
-    return sorted(found, key=lambda each: _DAILY_ORDER.index(each[0].split()[-1]) if purpose == "daily" else 0)
+    return sorted(found, key=lambda each: _rank_daily(each[0].split()[-1]) if purpose == "daily" else 0)
 
 
-_DAILY_ORDER = ("spawn", "list", "status", "monitor", "attach", "send", "turn", "capture", "kill", "demo", "doctor")
+def _rank_daily(name: str) -> int:
+    return _DAILY_ORDER.index(name) if name in _DAILY_ORDER else len(_DAILY_ORDER)
+
+
+_DAILY_ORDER = (
+    "spawn",
+    "list",
+    "status",
+    "monitor",
+    "attach",
+    "chat",
+    "send",
+    "turn",
+    "capture",
+    "kill",
+    "demo",
+    "doctor",
+)
 
 
 def handle_missing_command(argv: Sequence[str]) -> int:
