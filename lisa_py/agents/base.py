@@ -182,6 +182,8 @@ class Composer(Struct, frozen=True):
     """The draft in the box; for mode what the screen shows, such as `the shell mode`."""
     cut: bool = False
     """True if the draft is taller than the pane, so that its beginning is not in `text`."""
+    insert_keys: tuple[str, ...] = ()
+    """Keys that enter the insert mode of a vi-like box, before keys that edit the draft."""
 
 
 class InputPlan(Struct, frozen=True, kw_only=True):
@@ -466,6 +468,10 @@ class Agent:
     def find_composer(self, screen: str) -> Composer | None:
         """Return the input box on a screen, captured with styles; None if this agent has no known one."""
         return None
+
+    def is_placeholder(self, draft: str, text: str) -> bool:
+        """Return True if a draft in the input box is the folded form of this text, and nothing else."""
+        return False
 
     def clear_keys(self, draft: str) -> tuple[str, ...]:
         """Return the keys that empty an input box with this draft."""

@@ -243,6 +243,11 @@ class Claude(base.Agent):
 
         return find_composer(screen)
 
+    def is_placeholder(self, draft: str, text: str) -> bool:
+        from lisa_py.agents._claude import input as claude_input  # noqa: PLC0415 - only sends
+
+        return claude_input.is_placeholder(draft, text)
+
     def clear_keys(self, draft: str) -> tuple[str, ...]:
         from lisa_py.agents._claude import input as claude_input  # noqa: PLC0415 - only sends
 

@@ -146,6 +146,11 @@ class Codex(Agent):
 
         return find_composer(screen)
 
+    def is_placeholder(self, draft: str, text: str) -> bool:
+        from lisa_py.agents._codex import input as codex_input  # noqa: PLC0415 - only sends
+
+        return codex_input.is_placeholder(draft, text)
+
     def clear_keys(self, draft: str) -> tuple[str, ...]:
         from lisa_py.agents._codex import input as codex_input  # noqa: PLC0415 - only sends
 

@@ -480,6 +480,23 @@ def terminal_input(pid: int) -> str:
     return found if found.startswith("/dev/") and found != os.devnull else ""
 
 
+def is_in_line_mode(terminal: str) -> bool:
+    """Return True if a terminal collects lines and prints what is typed: no full-screen program reads it now."""
+    import termios  # noqa: PLC0415 - only sends
+
+    try:
+        handle = os.open(terminal, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        flags = termios.tcgetattr(handle)[3]
+    except termios.error:
+        return False
+    finally:
+        os.close(handle)
+    return bool(flags & termios.ICANON and flags & termios.ECHO)
+
+
 def _is_terminal(pid: int, handle: int) -> bool:
     return _read_link(f"/proc/{pid}/fd/{handle}").startswith(("/dev/pts/", "/dev/tty"))
 

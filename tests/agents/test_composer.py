@@ -89,6 +89,7 @@ CODEX = {
     "busy-draft": Composer("holds", "next thing"),
     "model-picker": NONE,
     "rewind": NONE,
+    "vim-normal-draft": Composer("holds", "draft vim", insert_keys=("A",)),
     "draft-blank-first": BLANK_FIRST,
     "draft-blank-middle": BLANK_MIDDLE,
     "draft-fills-pane": Composer("holds", "\n".join([*(f"typed line {number}" for number in range(1, 26)), "end"])),
@@ -139,6 +140,22 @@ def test_scripted_box_is_found_between_its_rules() -> None:
 def test_clearing_takes_every_row_of_the_draft() -> None:
     assert agents.get("claude").clear_keys("one\ntwo") == (*("C-u",) * 4, *("C-k",) * 4, "DC")
     assert agents.get("codex").clear_keys("one\ntwo") == (*("C-u",) * 4, *("C-k",) * 4)
+
+
+@pytest.mark.parametrize(
+    ("agent", "draft", "text", "expected"),
+    [
+        ("claude", "[Pasted text #2 +60 lines]", "line\n" * 60 + "end", True),
+        ("claude", "[Pasted text #2 +60 lines]", "line\n" * 59 + "end", False),
+        ("claude", "[Pasted text #1]", "x" * 5000, True),
+        ("claude", "[Pasted text #1 +60 lines] and more", "line\n" * 60 + "end", False),
+        ("codex", "[Pasted Content 2292 chars]", "x" * 2292, True),
+        ("codex", "[Pasted Content 2292 chars]", "x" * 2291, False),
+        ("scripted", "x", "x", False),
+    ],
+)
+def test_placeholder_is_compared_with_the_text(agent: str, draft: str, text: str, expected: bool) -> None:
+    assert agents.get(agent).is_placeholder(draft, text) is expected
 
 
 def test_hint_counts_as_a_draft_where_colours_show() -> None:

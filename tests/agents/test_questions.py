@@ -28,6 +28,14 @@ CASES = {
 }
 
 
+def test_question_of_codex_leaves_out_the_prompt_above() -> None:
+    screen = (
+        "› ask me about these:\n  colours, sizes\n\n  Question 1/2 (2 unanswered)\n  Which colour?\n\n"
+        "  › 1. Red    r\n    2. Blue   b\n\n  tab to add notes | enter to submit answer | esc to interrupt"
+    )
+    assert agents.get("codex").read_question(screen) == "Question 1/2 (2 unanswered)\nWhich colour?"
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_question_is_the_text_above_the_choices(name: str) -> None:
     screen = (PANES / f"{name}.txt").read_text()

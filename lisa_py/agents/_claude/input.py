@@ -40,9 +40,16 @@ _decode_entry = msgspec.json.Decoder(_HistoryEntry).decode
 _SPACE = re.compile(r"\s+")
 _HOOK_NAME = re.compile(r"^\[[^\]\n]*\]: ")
 _IMAGE = re.compile(r"\[Image #\d+\]")
+_PLACEHOLDER = re.compile(r"\[Pasted text #\d+(?: \+(\d+) lines?)?\]")
 _IMAGES_ONLY = re.compile(r"(?:\[Image #\d+\]\s*)+")
 _IMAGE_PATH = re.compile(r"\S\.(?:png|jpe?g|gif|webp)(?=['\"]?(?:\s|$))", re.IGNORECASE)
 """End of a path that claude turns into an attachment if the text holds nothing else."""
+
+
+def is_placeholder(draft: str, text: str) -> bool:
+    """Return True for the folded form of a text: it names the number of line breaks, or none for a long line."""
+    found = _PLACEHOLDER.fullmatch(draft.strip())
+    return bool(found and int(found[1] or 0) == text.strip("\n").count("\n"))
 
 
 def clear_keys(draft: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from lisa_py.host import files
 
 HISTORY_TAIL = 1 << 18
 _CLOCK_SLACK_SECONDS = 0.05
+_PLACEHOLDER = re.compile(r"\[Pasted Content (\d+) chars\](?: #\d+)?")
 _OPENS_COMPLETIONS = re.compile(r"(\A|\s)[@$]\S*\Z")
 """Such a last word opens a completion list, and Enter would select from it instead of sending the text."""
 
@@ -26,6 +27,12 @@ class _HistoryEntry(Struct):
     session_id: str = ""
     ts: int = 0
     text: str = ""
+
+
+def is_placeholder(draft: str, text: str) -> bool:
+    """Return True for the folded form of a text, which names its length."""
+    found = _PLACEHOLDER.fullmatch(draft.strip())
+    return bool(found and int(found[1]) in (len(text), len(text.rstrip("\n"))))
 
 
 def clear_keys(draft: str) -> tuple[str, ...]:

@@ -23,8 +23,11 @@ _FOOTER = re.compile(
     r"|(?:^|\s)[qt] (?:close|trust) ·",
     re.IGNORECASE,
 )
+_QUESTION_HEAD = re.compile(r"^\s*Question \d+/\d+\b")
 _IDLE_HINTS = re.compile(r"\? for shortcuts|esc again to edit")
 _BOX_FOOTER = re.compile(r"^ {2,}\S.* · \S|← for agents", re.MULTILINE)
+_VIM_NORMAL = re.compile(r"\bVim: Normal\b")
+"""Mode of `/vim` in the status line, in which control keys do not edit the draft (0.171)."""
 _TOP_ROWS = 2
 """Highest row of a box that fills the pane and hides the status line (0.171)."""
 _STATUS_LINE = re.compile(r"^ {2}\S.* · \S|← for agents", re.MULTILINE)
@@ -125,6 +128,8 @@ def question_part(screen: str) -> list[str]:
     """Return the lines of the open dialog; none if no dialog is open."""
     lines = [line for line in screen.splitlines() if line.strip()]
     part = lines[_dialog_start(lines) :] if find_dialog(lines) else []
+    heads = [row for row, line in enumerate(part) if _QUESTION_HEAD.match(line)]
+    part = part[heads[-1] :] if heads else part  # above it may be more lines of the prompt
     return [line for line in part if not line.strip().startswith("│")]  # the command as codex shows it while it runs
 
 
@@ -146,7 +151,8 @@ def find_composer(screen: str) -> Composer:
     )
     if not text.strip() or (plain is typed and text in PLACEHOLDERS):
         return Composer("empty")
-    return Composer("holds", text, cut=end == len(lines) and at <= _TOP_ROWS)
+    is_normal_mode = bool(_VIM_NORMAL.search("\n".join(lines[end:])))
+    return Composer("holds", text, end == len(lines) and at <= _TOP_ROWS, ("A",) if is_normal_mode else ())
 
 
 def _find_box_end(lines: list[str], at: int) -> int:

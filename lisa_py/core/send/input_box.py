@@ -10,6 +10,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.send.target import SendTarget, squeeze_text
 from lisa_py.core.status.input_block import find_foreground_program
+from lisa_py.host import processes
 
 APPEAR_SECONDS = 2.0
 """Wait for the box: a screen that is being redrawn may lack it for a moment."""
@@ -23,6 +24,8 @@ CLEAR_TRIES = 3
 BURST_KEYS = 40
 """Keys in one go: claude (2.1.332) takes 120 control characters at once for a pasted text."""
 POLL_SECONDS = 0.03
+NO_READER = "-"
+"""The terminal is in line mode: the agent is suspended, or has not begun or has ceased to read keys."""
 SHOWN_LINES = 8
 """Last lines of the screen in the error."""
 _ERROR_CHARACTERS = 200
@@ -33,16 +36,16 @@ _PART_CHARACTERS = 200
 def prepare_input_box(ctx: Context, target: SendTarget, *, replace_draft: bool = False) -> str:
     """Require a visible, empty input box; return the draft that was removed from it by request.
 
-    Text that the agent has already taken once, such as an interrupted prompt that it put back, is removed unasked. A
+    Text that the agent has already taken once is removed unasked, and returned unless lisa's interrupt put it back. A
     draft that lisa typed without submitting it, and that is as it was, stays: the text continues it. Raise LisaError:
     input_not_visible, input_not_empty, session_not_found, agent_not_running.
     """
-    box = _settle(ctx, target)
+    reader = _wait_for_terminal(ctx, target)
+    box = target.read_composer() if reader else _settle(ctx, target)
     if box is None:
         return ""
-    program = _find_lasting_program(ctx, target)
-    if program or box.kind in ("none", "mode"):
-        raise _build_not_visible_error(target, box, program)
+    if reader or box.kind in ("none", "mode"):
+        raise _build_not_visible_error(target, box, reader)
     if box.kind == "empty":
         return ""
     is_typed = _is_own_draft(target, box)
@@ -53,15 +56,17 @@ def prepare_input_box(ctx: Context, target: SendTarget, *, replace_draft: bool =
         raise _build_not_empty_error(
             target, box.text, "--replace-draft saves it in the answer and removes it; nothing was typed"
         )
-    if box.cut and not is_own and not is_typed:
+    hidden = "its beginning is outside of the pane" if box.cut else ""
+    if target.agent.folded_drafts and any(word in box.text for word in target.agent.folded_drafts):
+        hidden = "a part of it is folded"
+    if hidden and not is_own and not is_typed:
         raise _build_not_empty_error(
             target,
             box.text,
-            "its beginning is outside of the pane and cannot be saved; attach to the session, or type to "
-            "it anyway with --force",
+            f"{hidden} and cannot be saved; attach to the session, or type to it anyway with --force",
         )
     clear_input_box(ctx, target, box)
-    return "" if is_own else box.text
+    return "" if is_own and _returned_by_interrupt(target) else box.text
 
 
 def clear_input_box(ctx: Context, target: SendTarget, box: Composer) -> None:
@@ -69,7 +74,7 @@ def clear_input_box(ctx: Context, target: SendTarget, box: Composer) -> None:
     whole, tries = box.text, 0
     while tries < CLEAR_TRIES:
         before = box.text
-        keys = target.agent.clear_keys(before)
+        keys = (*box.insert_keys, *target.agent.clear_keys(before))
         for at in range(0, len(keys), BURST_KEYS):
             target.press(keys[at : at + BURST_KEYS])
             ctx.clock.sleep(POLL_SECONDS)
@@ -98,15 +103,27 @@ def _settle(ctx: Context, target: SendTarget) -> Composer | None:
     return box
 
 
-def _find_lasting_program(ctx: Context, target: SendTarget) -> str:
-    """Return the program that has the agent's terminal; one that ends at once, such as a helper, does not count."""
-    program = find_foreground_program(target.evidence)
+def _wait_for_terminal(ctx: Context, target: SendTarget) -> str:
+    """Return the program that reads the terminal in the agent's place, or NO_READER; empty if the agent reads it.
+
+    A helper that ends at once does not count, nor a codex that returns a second after Ctrl-Z (0.171).
+    """
+    cause = _find_other_reader(target)
     deadline = ctx.clock.monotonic() + APPEAR_SECONDS
-    while program and ctx.clock.monotonic() < deadline:
+    while cause and ctx.clock.monotonic() < deadline:
         ctx.pause(POLL_SECONDS)
         target.refresh()
-        program = find_foreground_program(target.evidence)
-    return program
+        cause = _find_other_reader(target)
+    return cause
+
+
+def _find_other_reader(target: SendTarget) -> str:
+    program = find_foreground_program(target.evidence)
+    if program or target.is_custom or target.agent.find_composer("") is None:
+        return program
+    agent = target.evidence.agent_process
+    terminal = processes.terminal_input(agent.pid) if agent is not None else ""
+    return NO_READER if terminal and processes.is_in_line_mode(terminal) else ""
 
 
 def _wait_until_stable(ctx: Context, target: SendTarget, box: Composer | None) -> Composer | None:
@@ -142,14 +159,21 @@ def _is_own_draft(target: SendTarget, box: Composer) -> bool:
     return target.draft_shows(box.text, typed) and len(shown) <= len(squeeze_text(typed))
 
 
+def _returned_by_interrupt(target: SendTarget) -> bool:
+    """Return True if the agent put the newest text back by itself; a person may also take one back from its queue."""
+    state = target.evidence.state
+    return bool(state.interrupted_at) or (bool(state.last_input_text) and not state.last_input_accepted_at)
+
+
 def _was_sent_before(target: SendTarget, draft: str) -> bool:
     """Return True if the agent, or lisa, was given this text as a prompt before: the newest ones count."""
     wanted = squeeze_text(draft)
     state, meta = target.evidence.state, target.evidence.meta
     pending = bool(state.last_input_text) and not state.last_input_accepted_at
-    if draft.startswith(target.agent.folded_drafts or "\0"):
-        return pending or bool(state.interrupted_at)
     prompts = [frame.text for frame in target.build_view().frames if frame.kind == "user"]
+    if draft.startswith(target.agent.folded_drafts or "\0"):
+        is_folded = any(target.agent.is_placeholder(draft, text) for text in prompts[-2:])
+        return is_folded or pending or bool(state.interrupted_at)
     earlier = [state.last_input_text, meta.prompt if meta else "", *prompts[-2:]]
     return any(_matches(wanted, squeeze_text(text)) for text in earlier if text)
 
@@ -159,13 +183,14 @@ def _matches(draft: str, text: str) -> bool:
     return draft == text or (len(draft) >= _PART_CHARACTERS and draft in text)
 
 
-def _build_not_visible_error(target: SendTarget, box: Composer, program: str = "") -> LisaError:
+def _build_not_visible_error(target: SendTarget, box: Composer, reader: str = "") -> LisaError:
     """Name the mode or the program in front of the agent, and show the end of the screen."""
-    cause = (
-        f"{program} has its terminal" if program else f"it shows {box.text}" if box.text else "no input box is visible"
-    )
+    program = reader if reader != NO_READER else ""
+    mode = box.text if box.kind == "mode" else ""
+    cause = "its terminal is in line mode, so that no program reads keys" if reader else "no input box is visible"
+    cause = f"{program} has its terminal" if program else f"it shows {mode}" if mode else cause
     screen = [line for line in target.read_screen().split("\n") if line.strip()][-SHOWN_LINES:]
-    details: dict[str, Any] = {name: text for name, text in (("program", program), ("mode", box.text)) if text}
+    details: dict[str, Any] = {name: text for name, text in (("program", program), ("mode", mode)) if text}
     return LisaError(
         "input_not_visible",
         f"nothing was typed to {target.ref.session}: {cause}; see lisa session capture --raw, close it with "

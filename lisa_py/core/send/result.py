@@ -48,7 +48,7 @@ class SendResult(Answer):
     """State of the session if the text ended the agent."""
     answered: ChoiceSummary | UnsetType = UNSET
     replaced_draft: str | UnsetType = UNSET
-    """Text that was in the input box and was removed by --replace-draft."""
+    """Text that was in the input box and was removed: by --replace-draft, or because it was sent before."""
     lane: str | UnsetType = UNSET
     objective: ObjectiveSummary | UnsetType = UNSET
     error_code: str | UnsetType = UNSET

@@ -27,6 +27,8 @@ LOCK_SECONDS = 90.0
 REFUSAL_HEAD = 500
 KEYS_MAX = 8000
 """Bytes of key names in one tmux call."""
+KEY_PAUSE_SECONDS = 0.1
+"""Pause between two calls: a terminal program takes Escape and a key at once for the key with Alt."""
 _SUBMIT_KEYS = ("enter", "kpenter", "c-m")
 _INTERRUPT_KEYS = ("escape", "c-c")
 
@@ -213,7 +215,9 @@ def _send_keys(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outco
     keys = (*payload.keys, "Enter") if payload.enter else payload.keys
     if any(key.lower() in _SUBMIT_KEYS for key in keys):
         _mark_input(ctx, target.ref, "", expects_turn=False)
-    for batch in _split_batches(keys):
+    for number, batch in enumerate(_split_batches(keys)):
+        if number:
+            ctx.clock.sleep(KEY_PAUSE_SECONDS)
         target.press(batch)
     if any(key.lower() in _INTERRUPT_KEYS for key in keys):
         session_records.change_state(target.ref, ctx.settings, ctx.clock.now(), _mark_interrupted(ctx.clock.now()))
@@ -221,6 +225,7 @@ def _send_keys(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outco
 
 
 def _split_batches(keys: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the keys for one call each; Escape ends one, because together with the next key it is another key."""
     batches: list[list[str]] = [[]]
     remaining = KEYS_MAX
     for key in keys:
@@ -229,7 +234,10 @@ def _split_batches(keys: tuple[str, ...]) -> list[tuple[str, ...]]:
             batches.append([])
             remaining = KEYS_MAX - len(key.encode())
         batches[-1].append(key)
-    return [tuple(batch) for batch in batches]
+        if key.lower() == "escape":
+            batches.append([])
+            remaining = KEYS_MAX
+    return [tuple(batch) for batch in batches if batch]
 
 
 def _send_answer(ctx: Context, target: SendTarget, choice: str) -> _Outcome:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.core.send import input_box
 from lisa_py.core.send.target import SendTarget
+from lisa_py.host import processes
 from lisa_py.store import session_records
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
@@ -297,6 +301,30 @@ def test_send_refuses_a_screen_without_the_box(stage: SessionHarness) -> None:
     assert refused.json["screen"] == [] and "--force" in refused.json["error"]
     assert stage.send("[say yes]", "--force").json["delivered"] is True
     assert stage.prompts() == ["[say yes]"]
+
+
+def test_send_refuses_a_terminal_that_nobody_reads(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-Z leaves the box on the screen, and a text would be printed over it and read later."""
+    stage.spawn()
+    monkeypatch.setattr(input_box, "APPEAR_SECONDS", 0.1)
+    target = SendTarget(stage.ctx, stage.ref)
+    target.refresh()
+    assert target.evidence.agent_process is not None
+    terminal = processes.terminal_input(target.evidence.agent_process.pid)
+    subprocess.run(["sh", "-c", f"stty icanon echo <{terminal}"], check=True)
+    with pytest.raises(LisaError) as caught:
+        input_box.prepare_input_box(stage.ctx, target)
+    assert caught.value.code == "input_not_visible" and "line mode" in caught.value.message
+    subprocess.run(["sh", "-c", f"stty -icanon -echo <{terminal}"], check=True)
+    assert input_box.prepare_input_box(stage.ctx, target) == ""
+
+
+def test_escape_is_a_key_of_its_own(stage: SessionHarness) -> None:
+    """Together with the next key it would be that key with Alt."""
+    stage.run("stty raw -echo; while :; do dd bs=64 count=1 2>/dev/null | od -An -c | tr '\\n' '|'; done")
+    assert stage.lisa("send", "--keys", "Escape", "--enter").code == 0
+    wait_until(lambda: "\\r" in stage.screen(), what="both keys")
+    assert re.search(r"033\s*\|\s*\\r", stage.screen()), stage.screen()
 
 
 def test_a_text_for_an_agent_that_is_still_starting_waits_for_it(stage: SessionHarness) -> None:
