@@ -157,7 +157,12 @@ def resolve_launch(
 
 
 def complete_settings(settings: SessionSettings, skip_permissions: bool) -> SessionSettings:
-    """Return the settings with the mode that applies where tools are allowed without one: acceptEdits."""
+    """Return the settings with the mode that applies where tools are allowed without one: acceptEdits.
+
+    Credentials with empty values only are none: the pool serves the session.
+    """
+    if settings.credentials and not any(settings.credentials.values()):
+        settings = msgspec.structs.replace(settings, credentials=UNSET)
     if settings.permission_mode or not settings.allowed_tools or not skip_permissions:
         return settings
     return msgspec.structs.replace(settings, permission_mode="acceptEdits")

@@ -61,6 +61,11 @@ def test_permission_mode_decides_about_skipping(settings: SessionSettings, mode:
     assert kept.skip_permissions is (mode == "bypassPermissions")
 
 
+def test_empty_key_leaves_the_session_to_the_pool() -> None:
+    found = launch.resolve_launch(LaunchRequest(agent="claude"), SessionSettings(credentials={"api_key": ""}))
+    assert not found.launch.settings.credentials
+
+
 def test_environment_and_secrets_are_variables_of_the_agent(machine: LisaHost) -> None:
     request = SpawnRequest(
         launch=LaunchRequest(agent="scripted"),
