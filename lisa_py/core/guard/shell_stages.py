@@ -16,7 +16,12 @@ _WRAPPERS = {
     "xargs": ("", "", 0),
 }
 """Programs that run the command behind their arguments: options with a value, options without, number of operands."""
-_HEREDOC = re.compile(r"<<-?[ \t]*((?:\\.|'[^'\n]*'|\"[^\"\n]*\"|[^\s;|&<>()'\"\\`])+)")
+_WORD = r"[\w.-]+"
+_HEREDOC = re.compile(
+    rf"<<-?[ \t]*(?:(?P<plain>{_WORD})|'(?P<single>{_WORD})'|\"(?P<double>{_WORD})\"|\\(?P<escaped>{_WORD}))"
+    r"(?=[\s;|&<>)]|\Z)"
+)
+_REDIRECTION = re.compile(r"\d*(?:<<<|<<-?|<>|<&|<|&>>|&>|>>|>\||>&|>)(?P<target>.*)", re.DOTALL)
 _BLANKS = " \t"
 _MAX_DEPTH = 50
 """Deeper substitutions are not read."""
@@ -59,6 +64,8 @@ class _Splitter:
         self._opaque = False
         self._heredocs: list[tuple[str, bool]] = []
         self._depth = 0
+        self._plain = ""
+        """The character before, if it is neither quoted nor escaped."""
 
     def split(self) -> tuple[ShellStage, ...]:
         while self._at < len(self._line):
@@ -83,13 +90,13 @@ class _Splitter:
         elif char in _BLANKS:
             self._end_word()
             self._at += 1
+            self._plain = ""
         elif char == "\n":
             self._at += 1
             self._skip_heredocs()
             self._end_stage()
         elif char == "#" and not self._raw:
-            end = line.find("\n", at)
-            self._at = len(line) if end < 0 else end
+            self._skip_comment()
         elif char == "<" and line.startswith("<<", at):
             self._read_heredoc_start()
         elif char in ";|&" and not self._is_redirection():
@@ -98,16 +105,21 @@ class _Splitter:
         else:
             self._take(1)
 
+    def _skip_comment(self) -> None:
+        end = self._line.find("\n", self._at)
+        self._at = len(self._line) if end < 0 else end
+
     def _is_redirection(self) -> bool:
         """Return True for the `&` of `2>&1` and `&>file`, and the `|` of `>|file`."""
-        char, before = self._line[self._at], self._raw[-1:]
-        return (before == ">" and char in "&|") or (
-            char == "&" and (before == "<" or self._line.startswith("&>", self._at))
+        char = self._line[self._at]
+        return (self._plain == ">" and char in "&|") or (
+            char == "&" and (self._plain == "<" or self._line.startswith("&>", self._at))
         )
 
     def _take(self, count: int, value: str | None = None) -> None:
         """Add characters to the word."""
         part = self._line[self._at : self._at + count]
+        self._plain = part if value is None else ""
         self._raw += part
         self._value += part if value is None else value
         self._at += count
@@ -165,6 +177,8 @@ class _Splitter:
             self._read_double_quotes()
         elif char in "(`" and nested:
             self._read_group(char)
+        elif char == "#" and nested and self._line[self._at - 1] in " \t\n(;&|":
+            self._skip_comment()
         elif self._line.startswith("<<", self._at):
             self._read_heredoc_start()
         else:
@@ -174,23 +188,28 @@ class _Splitter:
 
     def _read_heredoc_start(self) -> None:
         """Read `<<WORD`; its lines follow at the next newline. `<<<` is a word as any other."""
-        found = _HEREDOC.match(self._line, self._at)
-        if self._line.startswith("<<<", self._at) or found is None:
-            self._take(3 if self._line.startswith("<<<", self._at) else 2)
+        if self._line.startswith("<<<", self._at):
+            self._take(3)
             return
-        delimiter = re.sub(r"[\\'\"]", "", found[1])
-        self._heredocs.append((delimiter, delimiter != found[1]))
+        found = _HEREDOC.match(self._line, self._at)
+        if found is None:  # the end of the document is not known for certain
+            self._opaque = True
+            self._take(2)
+            return
+        quoted = found["single"] or found["double"] or found["escaped"]
+        self._heredocs.append((found["plain"] or quoted, bool(quoted)))
         self._take(found.end() - self._at)
 
     def _skip_heredocs(self) -> None:
         """Skip the lines of the documents announced in this line; one that expands may run a command."""
         for delimiter, quoted in self._heredocs:
-            while self._at < len(self._line):
+            row = None
+            while self._at < len(self._line) and row != delimiter:
                 row, _, _ = self._line[self._at :].partition("\n")
                 self._at += len(row) + 1
-                if row.lstrip("\t") == delimiter:
-                    break
+                row = row.lstrip("\t")
                 self._opaque |= not quoted and ("`" in row or "$(" in row)
+            self._opaque |= row != delimiter
         self._heredocs = []
 
     def _end_word(self) -> None:
@@ -201,17 +220,21 @@ class _Splitter:
     def _end_stage(self) -> None:
         self._end_word()
         if self._words:
-            words = self._words[_count_prefix([value for _, value in self._words]) :]
+            words = self._words[_count_prefix(self._words) :]
             raw, values = tuple(word for word, _ in words), tuple(value for _, value in words)
             self._stages.append(ShellStage(raw, values, self._opaque))
-        self._words, self._opaque = [], False
+        self._words, self._opaque, self._plain = [], False, ""
 
 
-def _count_prefix(words: list[str]) -> int:
-    """Return the number of words before the command: assignments, and wrappers with their arguments."""
+def _count_prefix(pairs: list[tuple[str, str]]) -> int:
+    """Return the number of words before the command: redirections, assignments, and wrappers with their arguments."""
+    words = [value for _, value in pairs]
     at = 0
     while at < len(words):
-        if _ASSIGNMENT.match(words[at]):
+        redirection = _REDIRECTION.fullmatch(pairs[at][0])
+        if redirection:
+            at += 1 if redirection["target"] else 2
+        elif _ASSIGNMENT.match(words[at]):
             at += 1
         elif words[at] in _WRAPPERS and (after := _skip_wrapper(words, at)):
             at = after
