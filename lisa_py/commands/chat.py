@@ -94,6 +94,7 @@ COMMAND = Command(
         "agent_not_installed",
         "definition_not_found",
         "invalid_definition",
+        "not_logged_in",
         "session_already_exists",
         "spawn_early_exit",
         "spawn_tmux_new_failed",

@@ -165,6 +165,7 @@ MEANINGS: dict[str, str] = {
     "no_answer_yet": "the agent has not answered the last prompt; monitor waits for the end of the turn",
     "no_dialog": "an answer was given, but no dialog is open",
     "no_sessions": "no session is named, and the project has none",
+    "not_logged_in": "the agent has no credential; nothing was started",
     "not_supported": "the agent or its dialog cannot do this; nothing was done",
     "no_terminal": "the command needs a terminal on standard input and output",
     "oauth_add_failed": "the token pool could not be changed",

@@ -29,6 +29,9 @@ def test_chat_starts_a_session_and_leaves_it_running(machine: LisaHost) -> None:
 def test_nothing_is_created_without_the_agent(machine: LisaHost) -> None:
     answer = machine.lisa("chat", "hello", "--agent", "codex", "--json", env={"PATH": "/usr/bin:/bin"})
     assert (answer.code, answer.json["errorCode"]) == (1, "agent_not_installed")
+    machine.add_program("claude", "#!/bin/sh\n")
+    refused = machine.lisa("chat", "hello", "--agent", "claude", "--json")
+    assert (refused.code, refused.json["errorCode"]) == (1, "not_logged_in")
     assert machine.lisa("chat", "--definition", "none", "--json").json["errorCode"] == "definition_not_found"
     assert machine.lisa("session", "list", "--json").json["sessions"] == []
 
@@ -49,5 +52,6 @@ def test_chat_on_a_terminal_shows_the_first_answer(machine: LisaHost) -> None:
     terminal = OuterTerminal(machine, "chat", "[say one]", *AGENT)
     shown = terminal.wait_for("  one")
     assert "  [say one]" in shown and "History" not in shown
+    terminal.wait_for("\n>")
     terminal.press("C-d")
     assert terminal.wait_for_end() == 0

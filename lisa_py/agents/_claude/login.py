@@ -11,6 +11,14 @@ from lisa_py.agents.base import LoginScreen
 
 _URL = re.compile(r"https://\S+/oauth/\S+")
 _TOKEN = re.compile(r"\bsk-ant-oat\w\w-[\w-]{8,}")
+_OTHER_ACCESS = (
+    "ANTHROPIC_AUTH_TOKEN",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_USE_VERTEX",
+)
+"""Variables with a token, or for models of another provider."""
 _ERROR = re.compile(r"OAuth error: (.+)")
 
 
@@ -24,9 +32,14 @@ def read_login_screen(screen: str) -> LoginScreen:
 
 def find_login(environ: Mapping[str, str]) -> str:
     """Return the kind of credential that claude itself has: oauth_token, apikey or empty."""
+    if any(environ.get(name) for name in _OTHER_ACCESS):
+        return "oauth_token"
     account = home.read_json_object(os.path.join(home.config_folder(environ), ".credentials.json"))
     config = home.read_json_object(home.config_file(environ))
     if account.get("claudeAiOauth") or config.get("oauthAccount"):
         return "oauth_token"
     own = home.read_json_object(os.path.join(home.config_folder(environ), "settings.json"))
+    variables = own.get("env")
+    if isinstance(variables, dict) and not {"ANTHROPIC_API_KEY", *_OTHER_ACCESS}.isdisjoint(variables):
+        return "apikey"
     return "apikey" if config.get("primaryApiKey") or own.get("apiKeyHelper") else ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Struct
 
+from lisa_py import agents
 from lisa_py.contract.session_settings import SessionSettings, resolve_settings
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import launch, spawn
+from lisa_py.core.lifecycle import credentials, launch, spawn
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnResult
 from lisa_py.store.live_records import make_id
@@ -38,9 +39,14 @@ class StartedChat(Struct, frozen=True, kw_only=True):
 
 
 def start_chat(ctx: Context, request: ChatRequest) -> StartedChat:
-    """Start the session. A failure leaves nothing; raise LisaError as library.find and spawn.spawn_session do."""
+    """Start the session. A failure leaves nothing.
+
+    Raise LisaError(not_logged_in), or as library.find and spawn.spawn_session do.
+    """
     project = ctx.existing_project(request.project_root)
-    spawned = spawn.spawn_session(ctx, _build_spawn(ctx, project, request))
+    planned = _build_spawn(ctx, project, request)
+    credentials.require_login(ctx, agents.get(planned.launch.agent), planned.settings)
+    spawned = spawn.spawn_session(ctx, planned)
     return StartedChat(id=make_id(project, spawned.run_id), spawned=spawned)
 
 

@@ -28,6 +28,13 @@ def test_every_place_is_found_in_its_order(machine: LisaHost) -> None:
     assert answer.json["created_at"].endswith("Z") and "planted" not in answer.out + answer.err
 
 
+def test_other_access_counts_as_a_login(machine: LisaHost) -> None:
+    assert read(machine, CLAUDE_CODE_USE_BEDROCK="1") == (True, "oauth_token", ["agent"])
+    (machine.home / ".claude").mkdir()
+    (machine.home / ".claude" / "settings.json").write_text('{"env": {"ANTHROPIC_API_KEY": "sk-ant-planted"}}')
+    assert read(machine) == (True, "apikey", ["agent"])
+
+
 def test_disabled_token_is_no_credential(machine: LisaHost) -> None:
     added = machine.lisa("oauth", "add", "--stdin", "--json", stdin="sk-ant-oat01-planted").json
     machine.lisa("oauth", "disable", "--id", added["id"])
