@@ -22,7 +22,7 @@ LABEL = (
     "lisa chat: an agent answers while the next prompt is being typed, asks for permission, is allowed to go on, and"
     " keeps running after the person has left"
 )
-COLUMNS, ROWS = 92, 26
+COLUMNS, ROWS = 100, 27
 COLUMN_WIDTH, ROW_HEIGHT, MARGIN, TOP = 8.43, 19, 20.0, 56
 SAMPLE_SECONDS, LAST_SECONDS, LONGEST_SECONDS = 0.1, 3.0, 1.6
 KEY_SECONDS = 0.06
@@ -48,7 +48,7 @@ class Recorder:
     def _run(self) -> None:
         while not self._is_over.wait(SAMPLE_SECONDS):
             screen = self._terminal.screen(styled=True)
-            if not self.screens or self.screens[-1][1] != screen:
+            if screen.strip() and (not self.screens or self.screens[-1][1] != screen):
                 self.screens.append((time.monotonic(), screen))
 
     def finish(self) -> list[tuple[float, str]]:

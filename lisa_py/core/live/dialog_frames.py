@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import UNSET
 
@@ -35,6 +35,7 @@ class DialogReporter:
         if any(each.key not in self._reported and each.dialog.way == "screen" for each in found):
             found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status)
         self._found = {each.key: each.dialog for each in found}
+        self._reported = rename_keys(self._reported, self._found)
 
     def list_unreported(self) -> list[OpenDialog]:
         """Return the dialogs that are open and not reported yet."""
@@ -81,6 +82,12 @@ class DialogReporter:
             decided_by=by,
             decision=decided.kind if decided is not None else UNSET,
         )
+
+
+def rename_keys(reported: Mapping[str, OpenDialog], found: Mapping[str, OpenDialog]) -> dict[str, OpenDialog]:
+    """Return the reported dialogs by their present keys: the record of a hook may follow a dialog on the screen."""
+    renamed = {dialog.id: key for key, dialog in found.items() if key not in reported}
+    return {key if key in found else renamed.get(each.id, key): each for key, each in reported.items()}
 
 
 def build_opening(dialog: OpenDialog) -> Payload:
