@@ -117,8 +117,8 @@ def render(frames: list[tuple[float, str]]) -> str:
     font = 'ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-            f' role="img" aria-label="{html.escape(LABEL)}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" width="{width}" height="{height}"'
+            f' viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(LABEL)}">',
             f"<style>text{{font:14px {font};white-space:pre}}.f{{visibility:hidden}}",
             *rules,
             "@media (prefers-reduced-motion:reduce){.f{animation:none!important}"
