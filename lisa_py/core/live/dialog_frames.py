@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import UNSET
 
+from lisa_py import agents
+from lisa_py.agents.base import Agent
 from lisa_py.contract.dialogs import PANE, DialogQuestion, OpenDialog, QuestionOption
 from lisa_py.contract.live import ApprovalPayload, DialogPayload, Payload, QuestionPayload, SystemPayload
 from lisa_py.contract.status import Status
@@ -26,6 +28,7 @@ class DialogReporter:
         self._found: dict[str, OpenDialog] = {}
         self._reported: dict[str, OpenDialog] = {}
         """Both by key in the store."""
+        self._expects_hook = False
 
     def read(self, evidence: Evidence, status: Status) -> None:
         """Find the dialogs that are open now."""
@@ -36,6 +39,13 @@ class DialogReporter:
             found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status)
         self._found = {each.key: each.dialog for each in found}
         self._reported = rename_keys(self._reported, self._found)
+        agent = agents.get_or_default(status.agent)
+        has_hooks = evidence.meta is not None and bool(evidence.meta.hooks)
+        self._expects_hook = has_hooks and type(agent).format_hook_answer is not Agent.format_hook_answer
+
+    def is_preliminary(self, dialog: OpenDialog) -> bool:
+        """Return True for a dialog on the screen whose hook may be recorded in a moment."""
+        return self._expects_hook and dialog.way == "screen" and dialog.kind in CALL_KINDS
 
     def list_unreported(self) -> list[OpenDialog]:
         """Return the dialogs that are open and not reported yet."""
@@ -44,7 +54,7 @@ class DialogReporter:
     def open_for(self, tool_use_id: str) -> Iterator[Payload]:
         """Yield the unreported dialog of a tool call."""
         for key, dialog in self._found.items():
-            if key not in self._reported and dialog.tool_use_id == tool_use_id:
+            if key not in self._reported and dialog.tool_use_id == tool_use_id and not self.is_preliminary(dialog):
                 self._reported[key] = dialog
                 yield build_opening(dialog)
 

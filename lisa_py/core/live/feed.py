@@ -10,6 +10,7 @@ from msgspec import UnsetType
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
+from lisa_py.contract.dialogs import OpenDialog
 from lisa_py.contract.errors import CancellationError, session_not_found
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import AssistantPayload, LiveFrame, Payload, SystemPayload
@@ -262,16 +263,19 @@ class SessionFeed:
             if status.agent_state == "interrupted" and len(before) > 1 and before[1] != "interrupted":
                 yield self._build(SystemPayload(subtype="interrupted", message="the turn was interrupted"))
         yield from map(self._build, self._dialogs.close_gone())
-        if any(dialog.tool_use_id not in self._begun_calls for dialog in self._dialogs.list_unreported()):
+        if not all(map(self._is_complete, self._dialogs.list_unreported())):
             yield from self._wait_for_calls()
         yield from map(self._build, self._dialogs.open_all())
 
+    def _is_complete(self, dialog: OpenDialog) -> bool:
+        return dialog.tool_use_id in self._begun_calls and not self._dialogs.is_preliminary(dialog)
+
     def _wait_for_calls(self) -> Iterator[LiveFrame]:
-        """Yield output until the tool calls of all dialogs are in the transcript, for a moment."""
+        """Yield output until the tool calls and hooks of all dialogs are recorded, for a moment."""
         deadline = self._ctx.clock.monotonic() + CALL_SECONDS
         while self._ctx.clock.monotonic() < deadline:
             waiting = [each for each in self._dialogs.list_unreported() if each.kind in dialog_frames.CALL_KINDS]
-            if all(each.tool_use_id in self._begun_calls for each in waiting):
+            if all(map(self._is_complete, waiting)):
                 return
             self._ctx.pause(0.02)
             yield from self._read_output()
