@@ -16,6 +16,7 @@ POLICIES = ("auto", "force", "off")
 INTENTS = ("auto", "nested", "neutral")
 
 DefinitionName = Annotated[str, Flag(help="name of the definition", metavar="NAME", positional=True)]
+ProfileName = Annotated[str, Flag(help="name or id of the profile", metavar="NAME", positional=True)]
 SecretScope = Annotated[
     str, Flag(help="store: of the user or of one project", choices=("user", "project"), code="invalid_scope")
 ]
@@ -50,6 +51,7 @@ NestingIntent = Annotated[
 Prompt = Annotated[str, Flag(help="first prompt", metavar="TEXT")]
 AgentArgs = Annotated[str, Flag(help="extra arguments for the agent CLI, as shell text", metavar="ARGS")]
 Model = Annotated[str, Flag(help="model name, if the agent CLI supports one", metavar="NAME")]
+Trust = Annotated[bool, Flag(help="trust for the project folder without a dialog")]
 KeepPermissions = Annotated[bool, Flag(help="no skip-permissions flag for the agent")]
 PermissionMode = Annotated[
     str,
@@ -71,7 +73,9 @@ MaxTurns = Annotated[int | None, Flag(help="answers of the model before the sess
 MaxBudget = Annotated[float | None, Flag(help="dollars before the session ends", metavar="DOLLARS")]
 TaskBudget = Annotated[int | None, Flag(help="tokens before the session ends", minimum=1)]
 TimeToLive = Annotated[int | None, Flag(help="seconds before the session ends", minimum=1)]
-OneShot = Annotated[bool, Flag(help="end of the session after its first completed turn", off_spelling="--no-one-shot")]
+OneShot = Annotated[
+    bool | None, Flag(help="end of the session after its first completed turn", off_spelling="--no-one-shot")
+]
 Events = Annotated[int, Flag(help="number of recent events", minimum=1)]
 Lines = Annotated[int, Flag(help="number of pane lines, counted from its end", minimum=1)]
 TokenBudget = Annotated[int, Flag(help="size limit in tokens of 4 bytes", minimum=1)]

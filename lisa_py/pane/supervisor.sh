@@ -4,7 +4,7 @@
 #   supervisor.sh <session folder> <run id> <mode> [seconds between heartbeats]
 #
 # In the folder it finds command.sh (the shell line), environment (what to export; read once, then removed) and,
-# where there is one, stdin (fed to the command). It writes start, heartbeat and done.txt, and removes the folder
+# where there are some, stdin (fed to the command) and after-end.sh (run at the end, without the terminal). It writes start, heartbeat and done.txt, and removes the folder
 # secrets at the end. Nothing secret is in its own arguments or environment, and no shell is left behind when the
 # command has ended.
 
@@ -105,6 +105,9 @@ finish() {
     printf '\r\n__LISA_EXEC_DONE__:%s\r\n' "$1"
   fi
   printf '\r\n__LISA_SESSION_DONE__:%s:%s\r\n' "$run_id" "$1"
+  if [ -f "$folder/after-end.sh" ]; then # starts what waits for this end; the hang-up of the terminal is not for it
+    (trap '' HUP INT QUIT TERM && exec /bin/sh "$folder/after-end.sh") </dev/null >/dev/null 2>&1 &
+  fi
   sleep 0.05 # tmux may close the pane of an ended process before it has read the last output
   exit "$1"
 }

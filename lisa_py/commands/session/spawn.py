@@ -34,6 +34,7 @@ from lisa_py.contract.flags import (
     SystemPrompt,
     TaskBudget,
     TimeToLive,
+    Trust,
 )
 from lisa_py.contract.projection import omit
 from lisa_py.core.context import Context
@@ -58,7 +59,7 @@ class Args(Struct, kw_only=True):
     nesting_intent: NestingIntent = "auto"
     width: Annotated[int, Flag(help="columns of the pane", minimum=1, maximum=10_000)] = 220
     height: Annotated[int, Flag(help="rows of the pane", minimum=1, maximum=10_000)] = 60
-    trust: Annotated[bool, Flag(help="trust for the project folder without a dialog")] = False
+    trust: Trust = False
     no_dangerously_skip_permissions: KeepPermissions = False
     permission_mode: PermissionMode = ""
     allowed_tools: AllowedTools = ""

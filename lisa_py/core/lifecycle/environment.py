@@ -13,7 +13,7 @@ from lisa_py.agents.base import Agent
 from lisa_py.contract.quoting import quote_posix
 from lisa_py.core.context import Context
 from lisa_py.host import files
-from lisa_py.host.env import ROUTING_VARIABLES
+from lisa_py.host.env import ROUTING_VARIABLES, Settings
 from lisa_py.store.paths import SessionRef
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -103,6 +103,25 @@ def rule_script(agent: str, event: str, rules: str) -> str:
     start = f"import sys; sys.path.insert(0, {above!r}); from lisa_py.pane.rule import main; main(sys.argv[1:])"
     words = (sys.executable, "-I", "-c", start, agent, event, rules)
     return "exec " + " ".join(quote_posix(word) for word in words) + "\n"
+
+
+def after_end_script(settings: Settings, root: str) -> str:
+    """Return the shell line that starts the requests waiting for the end of a session, with lisa's own variables."""
+    above = os.path.dirname(os.path.dirname(lisa_py.__file__))
+    start = (
+        f"import sys; sys.path.insert(0, {above!r}); from lisa_py.core.lifecycle import start_session;"
+        " start_session.start_waiting_of(sys.argv[1])"
+    )
+    variables = {
+        "HOME": settings.home,
+        "PATH": settings.environ.get("PATH", os.defpath),
+        "TMPDIR": settings.temp_dir,
+        "LISA_STATE_DIR": settings.state_dir,
+        "LISA_TMUX_SOCKET_DIR": settings.tmux_socket_dir,
+        "LISA_SHARED_DIR": settings.shared_dir,
+    }
+    words = [f"{name}={value}" for name, value in variables.items()]
+    return f"exec env -i {' '.join(map(quote_posix, (*words, sys.executable, '-P', '-c', start, root)))}\n"
 
 
 def build_script(variables: Mapping[str, str], server: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from lisa_py.core.lifecycle import terminate
 from lisa_py.core.lifecycle.departure import Departure, begin_departure
 from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
 from lisa_py.host.tmux import Pane
-from lisa_py.store import events, pruning, session_folder, session_index, session_records
+from lisa_py.store import events, pruning, session_folder, session_index, session_records, start_keys
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
 from lisa_py.store.session_index import SessionIndexEntry
 
@@ -115,7 +115,16 @@ def kill_session(
     for server in {server.socket: server for server in servers}.values():
         _warn_on_error(ctx, server.stop_if_unused)
     _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
+    _start_waiting(ctx, ref.project)
     return _build_result(target, outcomes)
+
+
+def _start_waiting(ctx: Context, project: Project) -> None:
+    """Start the requests that waited for the end of a session."""
+    if start_keys.list_waiting_keys(project):
+        from lisa_py.core.lifecycle import start_session  # noqa: PLC0415 - it spawns, and spawn replaces by kill
+
+        _warn_on_error(ctx, lambda: start_session.start_waiting(ctx, project))
 
 
 def _build_result(target: _KillOutcome, descendants: Sequence[_KillOutcome]) -> KillResult:
@@ -151,7 +160,7 @@ def kill_all_sessions(
 ) -> KillAllResult:
     """End every session on the socket of the project; with `project_only` those with metadata of the project.
 
-    Raise TmuxUnavailable.
+    Requests that wait for the end of a session are dropped. Raise TmuxUnavailable.
     """
     panes, socket = ctx.list_panes(project), ctx.tmux(project).socket
     recorded = [known.meta for known in session_index.index_project(project).sessions]
@@ -161,6 +170,7 @@ def kill_all_sessions(
     if project_only:
         own = {meta.session for meta in recorded}
         every = [ref for ref in every if ref.session in own]
+    start_keys.remove_waiting(project)
     outcomes = _kill_together(ctx, every, "kill_all", request)
     for ref in every if all_hashes else ():
         terminate.clean_other_projects(ctx, ref)

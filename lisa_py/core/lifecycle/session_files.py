@@ -54,6 +54,8 @@ def write_session_files(
     masked_values.write(ref, spawn_plan.secret_values)
     files.write(ref.environment, environment.build_script(all_variables, spawn_plan.server.environment()))
     files.write(ref.command, plan.script + "\n")
+    if spawn_plan.request.debounce_key:
+        files.write(ref.file("after-end.sh"), environment.after_end_script(ctx.settings, ref.project.root))
     if plan.stdin is not None:
         files.write(ref.file("stdin"), plan.stdin)
     for name, content in plan.files.items():

@@ -9,6 +9,7 @@ import msgspec
 
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.session_settings import SETTINGS_ERRORS, SessionSettings, check
+from lisa_py.contract.start_session import SettingsArgs
 from lisa_py.core import secrets
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import limit_files
@@ -32,7 +33,7 @@ class SettingsFlags(Protocol):
     max_budget_usd: float | None
     task_budget_tokens: int | None
     ttl_seconds: int | None
-    one_shot: bool
+    one_shot: bool | None
 
 
 def read_settings_flags(ctx: Context, flags: SettingsFlags) -> SessionSettings:
@@ -99,3 +100,23 @@ def read_mcp_servers(ctx: Context, path: str) -> dict[str, dict[str, Any]]:
 
 def _refuse(reason: str) -> UsageError:
     return UsageError("invalid_mcp_config", f"invalid --mcp-config: {reason}")
+
+
+def read_overrides(ctx: Context, flags: SettingsArgs) -> SessionSettings:
+    """Return the settings that the flags of a start or profile give. Raise UsageError of session_settings.check."""
+    found: dict[str, Any] = {
+        field: split_tools(getattr(flags, field))
+        for field in ("allowed_tools", "denied_tools")
+        if getattr(flags, field) or field in ctx.given_fields
+    }
+    plain = ("model", "max_turns", "max_budget_usd", "task_budget_tokens", "ttl_seconds", "one_shot", "provider")
+    found |= {field: value for field in plain if (value := getattr(flags, field)) not in (None, "")}
+    if flags.permission_mode:
+        found["permission_mode"] = flags.permission_mode
+    if flags.plugin:
+        found["plugins"] = flags.plugin
+    if flags.env:
+        found["environment"] = split_variables(flags.env)
+    settings = SessionSettings(**found)
+    check(settings)
+    return settings

@@ -1,0 +1,74 @@
+"""Flags of a start from a definition, and its result; shared by every command that starts one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.answer import Answer
+from lisa_py.contract.command import Flag
+from lisa_py.contract.flags import (
+    AllowedTools,
+    DeniedTools,
+    EnvironmentValues,
+    MaxBudget,
+    MaxTurns,
+    OneShot,
+    PermissionMode,
+    ProjectRoot,
+    TaskBudget,
+    TimeToLive,
+)
+
+
+class SettingsArgs(Struct, kw_only=True):
+    """Flags that set the settings of a session; one that is not given leaves the lower layer."""
+
+    model: Annotated[str, Flag(help="model name or alias", metavar="NAME")] = ""
+    max_turns: MaxTurns = None
+    max_budget_usd: MaxBudget = None
+    task_budget_tokens: TaskBudget = None
+    ttl_seconds: TimeToLive = None
+    one_shot: OneShot = None
+    permission_mode: PermissionMode = ""
+    allowed_tools: AllowedTools = ""
+    denied_tools: DeniedTools = ""
+    plugin: Annotated[tuple[str, ...], Flag(help="plugin to enable", metavar="NAME", repeatable=True)] = ()
+    env: EnvironmentValues = ()
+    provider: Annotated[str, Flag(help="provider of the model", metavar="NAME")] = ""
+
+
+class StartSessionArgs(SettingsArgs, kw_only=True):
+    """Flags of `start-session`."""
+
+    definition: Annotated[str, Flag(help="name of the definition", metavar="NAME", positional=True)]
+    prompt: Annotated[str, Flag(help="prompt instead of the definition's", metavar="TEXT")] = ""
+    name: Annotated[str, Flag(help="title of the session", metavar="TEXT")] = ""
+    data: Annotated[str, Flag(help="JSON object for prompt and templates", metavar="JSON|@FILE|-")] = ""
+    idempotent_key: Annotated[str, Flag(help="key under which one session is active", metavar="KEY")] = ""
+    debounce_key: Annotated[str, Flag(help="key whose newest request waits its turn", metavar="KEY")] = ""
+    anthropic_key: Annotated[str, Flag(help="API key or reference", metavar="VALUE")] = ""
+    credential: Annotated[
+        tuple[str, ...],
+        Flag(help="credential; value or reference", metavar="KEY=VALUE", repeatable=True, code="invalid_credentials"),
+    ] = ()
+    lc_api_key: Annotated[str, Flag(help="accepted, without effect", metavar="VALUE")] = ""
+    lc_uid: Annotated[str, Flag(help="accepted, without effect", metavar="VALUE")] = ""
+    project_root: ProjectRoot = ""
+
+
+class StartSessionResult(Answer):
+    """A session started from a definition, or the state of its key."""
+
+    session_id: str | None
+    """None while the request waits."""
+    session: str
+    status: str
+    """starting, running, or queued behind the active session of its debounce key."""
+    created_at: str | UnsetType = UNSET
+    deduplicated: bool | UnsetType = UNSET
+    """True if a session of this idempotent key is active: nothing was started."""
+    debounce_key: str | UnsetType = UNSET
+    definition: str | UnsetType = UNSET
+    warnings: tuple[str, ...] | UnsetType = UNSET

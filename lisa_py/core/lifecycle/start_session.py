@@ -1,0 +1,270 @@
+"""Start a session from a definition: settings in layers, event data, idempotent and debounce keys."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from lisa_py.contract.errors import LisaError, UsageError
+from lisa_py.contract.session_settings import SessionSettings, resolve_settings
+from lisa_py.contract.start_session import StartSessionResult
+from lisa_py.core.context import Context
+from lisa_py.core.definitions import library, profiles, templates
+from lisa_py.core.definitions.records import Definition
+from lisa_py.core.lifecycle import launch, names, spawn, spawn_plan
+from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
+from lisa_py.core.status import status_reader
+from lisa_py.host import env
+from lisa_py.host.clock import format_rfc3339
+from lisa_py.store import live_records, start_keys
+from lisa_py.store.paths import Project, SessionRef
+from lisa_py.store.start_keys import KeyHolder, WaitingRequest
+
+DEFAULTS = SessionSettings(one_shot=True, permission_mode="acceptEdits")
+"""A session of this kind cannot be prompted, so it ends after its answer."""
+_ENDED_STATES = ("completed", "crashed", "not_found")
+
+
+class StartRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A requested start; references in its settings are not resolved."""
+
+    definition: str
+    project_root: str = ""
+    session: str = ""
+    """Session name; empty: a name is generated."""
+    prompt: str = ""
+    """Empty: that of the definition."""
+    overrides: SessionSettings = msgspec.field(default_factory=SessionSettings)
+    data: dict[str, Any] | None = None
+    """Data of an event: fills templates and is appended to the prompt."""
+    idempotent_key: str = ""
+    debounce_key: str = ""
+    """Empty: that of the definition."""
+    family: str = "org"
+    trigger_source: str = "cli"
+    trust: bool = False
+
+
+class PreparedStart(Struct, frozen=True, kw_only=True):
+    """A start whose definition is read and filled."""
+
+    spawn: SpawnRequest
+    debounce_key: str
+    warnings: tuple[str, ...]
+
+
+def start_session(ctx: Context, request: StartRequest) -> StartSessionResult:
+    """Start a session, or return the active one of its idempotent key, or wait for that of its debounce key.
+
+    Raise LisaError of library.find, session_settings.check, secrets.resolve_settings and spawn; then nothing is
+    created.
+    """
+    project = ctx.existing_project(request.project_root)
+    start_waiting(ctx, project)
+    prepared = prepare_start(ctx, project, request)
+    spawn_plan.plan_spawn(ctx, prepared.spawn)
+    idempotent = f"idempotent:{request.family}:{request.idempotent_key}" if request.idempotent_key else ""
+    debounce = f"debounce:{request.family}:{prepared.debounce_key}" if prepared.debounce_key else ""
+    with contextlib.ExitStack() as locks:
+        for key in sorted(filter(None, (idempotent, debounce))):  # a fixed order avoids deadlocks
+            locks.enter_context(start_keys.lock(project, ctx.settings, key))
+        active = _find_active(ctx, project, idempotent)
+        if active is not None:
+            return _describe_active(ctx, active, prepared)
+        if _find_active(ctx, project, debounce) is not None:
+            return _queue(ctx, project, request, prepared, debounce)
+        return _start(ctx, project, prepared, tuple(filter(None, (idempotent, debounce))))
+
+
+def _start(ctx: Context, project: Project, prepared: PreparedStart, keys: tuple[str, ...]) -> StartSessionResult:
+    """Spawn the session; its keys name it before it exists, so that a crash of this process leaves no second one."""
+    request = prepared.spawn
+    session = request.session or names.generate_name(ctx, project, request.launch.agent, request.launch.mode)
+    former = {key: start_keys.read_holder(project, key) for key in keys}
+    for key in keys:
+        holder = KeyHolder(key=key, session=session, claimed_at=ctx.clock.now())
+        start_keys.write_holder(project, holder, key)
+    try:
+        spawned = spawn.spawn_session(ctx, msgspec.structs.replace(request, session=session))
+    except BaseException:
+        for key, earlier in former.items():
+            start_keys.write_holder(project, earlier, key)
+        raise
+    for key in keys:
+        holder = KeyHolder(key=key, session=session, run_id=spawned.run_id, claimed_at=ctx.clock.now())
+        start_keys.write_holder(project, holder, key)
+    return StartSessionResult(
+        session_id=live_records.make_id(project, spawned.run_id),
+        session=session,
+        status="starting",
+        created_at=format_rfc3339(ctx.clock.now()),
+        debounce_key=prepared.debounce_key or UNSET,
+        definition=request.definition or UNSET,
+        warnings=(*prepared.warnings, *(spawned.warnings or ())) or UNSET,
+    )
+
+
+# -- keys ---------------------------------------------------------------------------------------------------------
+
+
+def _find_active(ctx: Context, project: Project, key: str) -> SessionRef | None:
+    """Return the session that holds the key, if it has not ended. Raise TmuxUnavailable."""
+    holder = start_keys.read_holder(project, key) if key else None
+    if holder is None:
+        return None
+    ref = SessionRef(project, holder.session)
+    meta = ctx.read_meta(ref)
+    if meta is None or (holder.run_id and meta.run_id != holder.run_id):
+        return None
+    return None if status_reader.read_status(ctx, ref).session_state in _ENDED_STATES else ref
+
+
+def _describe_active(ctx: Context, ref: SessionRef, prepared: PreparedStart) -> StartSessionResult:
+    record = live_records.read_readable(ref)
+    state = status_reader.read_status(ctx, ref).session_state
+    return StartSessionResult(
+        session_id=record.id if record else None,
+        session=ref.session,
+        status="starting" if state == "just_started" else "running",
+        created_at=record.created_at if record else UNSET,
+        deduplicated=True,
+        definition=prepared.spawn.definition or UNSET,
+        warnings=prepared.warnings or UNSET,
+    )
+
+
+def _queue(
+    ctx: Context, project: Project, request: StartRequest, prepared: PreparedStart, key: str
+) -> StartSessionResult:
+    """Let the request wait for the end of the active session; it replaces an earlier one."""
+    waiting = WaitingRequest(
+        key=key,
+        request=msgspec.to_builtins(msgspec.structs.replace(request, project_root=project.root)),
+        environ=dict(ctx.settings.environ),
+        requested_at=ctx.clock.now(),
+    )
+    start_keys.write_waiting(project, waiting)
+    return StartSessionResult(
+        session_id=None,
+        session="",
+        status="queued",
+        debounce_key=prepared.debounce_key,
+        definition=request.definition,
+        warnings=prepared.warnings or UNSET,
+    )
+
+
+def start_waiting(ctx: Context, project: Project) -> tuple[StartSessionResult, ...]:
+    """Start the requests whose debounce key is free; a request that fails is dropped with a warning."""
+    found = []
+    for key in start_keys.list_waiting_keys(project):
+        with start_keys.lock(project, ctx.settings, key):
+            if _find_active(ctx, project, key) is not None:
+                continue
+            waiting = start_keys.take_waiting(project, key)
+            if waiting is None:
+                continue
+            try:
+                found.append(_start_waiting_request(ctx, project, waiting))
+            except LisaError as problem:
+                ctx.warn(f"start warning: the waiting request of {key.split(':', 2)[2]} failed: {problem.message}")
+    return tuple(found)
+
+
+def start_waiting_of(root: str) -> None:
+    """Start the requests of a project whose debounce key is free; called by the pane of a session that has ended."""
+    ctx = Context(env.read_settings(), cwd=root)
+    start_waiting(ctx, ctx.project())
+
+
+def _start_waiting_request(ctx: Context, project: Project, waiting: WaitingRequest) -> StartSessionResult:
+    """Start a request as its caller would have, with its environment; the caller of this has the lock of its key."""
+    request = msgspec.convert(waiting.request, StartRequest)
+    own = Context(env.read_settings(waiting.environ), clock=ctx.clock, cwd=project.root, warn=ctx.warn)
+    return _start(own, project, prepare_start(own, project, request), (waiting.key,))
+
+
+# -- definition and data ------------------------------------------------------------------------------------------
+
+
+def prepare_start(ctx: Context, project: Project, request: StartRequest) -> PreparedStart:
+    """Return the session to spawn: profile, definition and overrides in layers, templates filled.
+
+    Raise LisaError(definition_not_found, invalid_definition, missing_required_flag, ...).
+    """
+    definition = library.find(ctx, project, request.definition)
+    settings = resolve_settings(
+        defaults=DEFAULTS,
+        profile=profiles.read_default(ctx),
+        definition=definition.settings,
+        overrides=request.overrides,
+    )
+    warnings = [f"definition {definition.name}: {each}" for each in definition.warnings]
+    debounce_key = request.debounce_key or definition.own.debounce_key
+    prompt = request.prompt or definition.own.prompt
+    if request.data is not None:
+        fill = _make_filler(definition, request.data, warnings)
+        settings = msgspec.structs.replace(settings, name=fill(settings.name) if settings.name else UNSET)
+        prompt = fill(prompt) + templates.format_block(_collect_data(definition, request.data))
+        debounce_key = fill(debounce_key)
+    if not prompt.strip():
+        raise UsageError(
+            "missing_required_flag", f"--prompt is required: the definition {definition.name} has no prompt"
+        )
+    return PreparedStart(
+        spawn=_build_spawn(request, definition, settings, prompt, project, debounce_key),
+        debounce_key=debounce_key,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _make_filler(definition: Definition, data: dict[str, Any], warnings: list[str]) -> Callable[[str], str]:
+    values = {**templates.extract_data(definition.own.data, data, _ignore), **data}
+
+    def report(what: str) -> None:
+        warnings.append(f"the data has no value for {what}")
+
+    templates.extract_data(definition.own.data, data, report)
+    return lambda text: templates.render_text(text, values, report)
+
+
+def _collect_data(definition: Definition, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data to append: as given, with the values that the definition names and the data lacks."""
+    named = templates.extract_data(definition.own.data, data, _ignore)
+    return {**{name: value for name, value in named.items() if value is not data}, **data}
+
+
+def _ignore(_: str) -> None:
+    return None
+
+
+def _build_spawn(
+    request: StartRequest,
+    definition: Definition,
+    settings: SessionSettings,
+    prompt: str,
+    project: Project,
+    debounce_key: str,
+) -> SpawnRequest:
+    return SpawnRequest(
+        launch=launch.LaunchRequest(
+            agent=launch.choose_agent(settings),
+            mode=definition.own.mode or "interactive",
+            prompt=prompt,
+            agent_args=definition.own.agent_args,
+            skip_permissions=False,
+            trust=request.trust,
+        ),
+        session=request.session,
+        project_root=project.root,
+        settings=settings,
+        family=request.family,
+        definition=definition.name,
+        trigger_source=request.trigger_source,
+        idempotent_key=request.idempotent_key,
+        debounce_key=debounce_key,
+    )
