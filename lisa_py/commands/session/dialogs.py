@@ -50,7 +50,7 @@ def text(answer: DialogsResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="daily",
+    group="fleet",
     args=Args,
     answer=DialogsResult,
     run=run,

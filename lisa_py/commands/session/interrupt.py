@@ -27,7 +27,7 @@ def text(answer: InterruptResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="daily",
+    group="fleet",
     args=Args,
     answer=InterruptResult,
     run=run,

@@ -1,4 +1,4 @@
-"""End a session with its child sessions, and remove everything but its events."""
+"""End a session and its child sessions; an archive remains."""
 
 from __future__ import annotations
 
