@@ -180,6 +180,16 @@ class Claude(base.Agent):
 
         return transcript.parse_helper_frames(line, offset)
 
+    def cost_paths(self, folder: str) -> tuple[str, ...]:
+        from lisa_py.agents._claude import cost  # noqa: PLC0415 - few sessions have it
+
+        return (os.path.join(folder, cost.FOLDER),)
+
+    def read_own_cost(self, folder: str) -> float | None:
+        from lisa_py.agents._claude import cost  # noqa: PLC0415 - as above
+
+        return cost.read_cost(folder)
+
     def is_noise(self, line: str) -> bool:
         from lisa_py.agents._claude import layout  # noqa: PLC0415 - only pane captures
 

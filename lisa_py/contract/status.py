@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from lisa_py.contract.answer import Answer
+from lisa_py.contract.limits import SessionLimits
 
 SessionStateWord = Literal[
     "just_started",
@@ -175,6 +176,8 @@ class Status(Answer):
     agent_session_id: str | UnsetType = UNSET
     transcript_path: str | UnsetType = UNSET
     signals: Signals = Signals()
+    limits: SessionLimits | UnsetType = UNSET
+    """Limits of the session and their use; in the answer of `session status`."""
     output_file: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 

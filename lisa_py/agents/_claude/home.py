@@ -77,15 +77,20 @@ def read_json_object(path: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def user_permission_mode(environ: Mapping[str, str], project_root: str) -> str:
-    """Return the permission mode in the user's settings, nearest first; empty if none."""
+def read_user_settings(environ: Mapping[str, str], project_root: str) -> list[dict[str, Any]]:
+    """Return the user's settings, nearest first; empty ones for missing files."""
     paths = (
         os.path.join(project_root, ".claude", "settings.local.json"),
         os.path.join(project_root, ".claude", "settings.json"),
         os.path.join(config_folder(environ), "settings.json"),
     )
-    for path in paths:
-        permissions = read_json_object(path).get("permissions")
+    return [read_json_object(path) for path in paths]
+
+
+def user_permission_mode(environ: Mapping[str, str], project_root: str) -> str:
+    """Return the permission mode in the user's settings, nearest first; empty if none."""
+    for known in read_user_settings(environ, project_root):
+        permissions = known.get("permissions")
         mode = permissions.get("defaultMode") if isinstance(permissions, dict) else None
         if isinstance(mode, str) and mode:
             return mode

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from lisa_py.agents._claude import home, options, settings
+from lisa_py.agents._claude import cost, home, options, settings
 from lisa_py.agents.base import (
     AgentLaunch,
     Facts,
@@ -244,6 +244,7 @@ def _add_settings(draft: _LaunchDraft) -> None:
             draft.notes.append("the warning about skipped permissions is accepted for this session")
     if request.hook and not user.has("--bare", "--safe-mode"):
         own["hooks"] = settings.hook_settings(request, draft.facts.version)
+        own |= cost.build_status_line(request)
         draft.hooks = True
     if user.has("--settings"):
         theirs = settings.read_user_settings(user.value("--settings"), request.project_root)

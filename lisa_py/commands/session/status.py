@@ -10,12 +10,13 @@ from lisa_py import agents
 from lisa_py.contract import csv
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
-from lisa_py.contract.status import Status
+from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.advice import next_step, person, target
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import status_table
 from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
+from lisa_py.core.usage.limits import UNENFORCED, describe_limits
 from lisa_py.terminal.table import Screen
 
 
@@ -48,12 +49,19 @@ def run(args: Args, ctx: Context) -> Status:
         from lisa_py.core.status import last_screen  # noqa: PLC0415 - only --full writes
 
         output_file = last_screen.save_last_screen(ctx, ref, evidence, status)
+    limits = describe_limits(ref)
+    if limits is not None and not limits.enforced and status.session_state not in TERMINAL_STATES:
+        ctx.warn(f"{ref.session}: {UNENFORCED}")
     code = status.error_code
     if code == "session_not_found" and not args.fail_not_found:
         code = UNSET  # a missing session is an answer, not a failure
     task = status.active_task or (output_file if status.session_state != "not_found" else "")
     answer = structs.replace(
-        status_reader.normalise_status(status), active_task=task, output_file=output_file or UNSET, error_code=code
+        status_reader.normalise_status(status),
+        active_task=task,
+        output_file=output_file or UNSET,
+        error_code=code,
+        limits=limits or UNSET,
     )
     situation = next_step.read_situation(status)
     person.warn_about_wait(ctx, ref, situation)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract.answer import Answer
+from lisa_py.contract.limits import SessionLimits
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
+from lisa_py.core.usage.limits import describe_limits
 from lisa_py.store import snapshots
 from lisa_py.store.paths import Project, SessionRef
 
@@ -26,6 +28,8 @@ class ListItem(Answer, omit_defaults=True):
     project_root: str | UnsetType = UNSET
     socket_path: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
+    limits: SessionLimits | UnsetType = UNSET
+    """Limits of the session and their use; not part of a comparison."""
 
 
 class ListDelta(Struct, frozen=True, kw_only=True):
@@ -61,6 +65,7 @@ def build_item(ref: SessionRef, socket: str, status: Status | None) -> ListItem:
         project_root=ref.project.root,
         socket_path=socket,
         error_code=status.error_code,
+        limits=describe_limits(ref) or UNSET,
     )
 
 
@@ -74,7 +79,7 @@ def default_cursor_path(ctx: Context, project: Project) -> str:
 
 
 def build_cursor(items: Sequence[ListItem]) -> ListCursor:
-    return ListCursor(items={item_key(each): each for each in items})
+    return ListCursor(items={item_key(each): structs.replace(each, limits=UNSET) for each in items})
 
 
 def compute_delta(before: ListCursor, items: Sequence[ListItem]) -> ListDelta:

@@ -21,6 +21,7 @@ from lisa_py.core.live import conversations, ending
 from lisa_py.core.live.ending import SessionEnd
 from lisa_py.core.status import status_reader
 from lisa_py.core.status.evidence import Evidence
+from lisa_py.core.usage.limits import UNENFORCED, is_lost
 from lisa_py.core.usage.recorded import read_recorded_usage
 from lisa_py.host import files, processes
 from lisa_py.host.clock import format_rfc3339, parse_time
@@ -249,7 +250,7 @@ def _build(
         allowed_tools=_set(settings.allowed_tools) or (),
         denied_tools=_set(settings.denied_tools) or (),
         plugins=_set(settings.plugins) or (),
-        warnings=record.warnings,
+        warnings=(*record.warnings, *([UNENFORCED] if end is None and is_lost(ref) else [])),
         ui_state="ended" if end is not None else "waiting" if is_waiting else "running",
         needs_attention=has_dialog,
         pending=OpenRequests(

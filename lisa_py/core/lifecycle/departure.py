@@ -55,6 +55,9 @@ class Departure:
     def finish(self, pane: Pane | None) -> None:
         """Complete record and archive after the end of the processes."""
         if self._writer is None:
+            from lisa_py.core.usage import hourly  # noqa: PLC0415 - as above
+
+            hourly.collect_session(self._ctx, self._ref)
             return
         from lisa_py.core.usage.recorded import read_recorded_usage  # noqa: PLC0415 - as above
 
@@ -63,7 +66,7 @@ class Departure:
         record.ended_at = record.ended_at or format_rfc3339(end.at if end else self._ctx.clock.now())
         record.exit_code = end.code if end else record.exit_code
         self._writer.add_rest(pane)
-        record.usage = read_recorded_usage(self._ctx, self._ref, self._writer.agent, self._writer.transcripts)
+        record.usage = read_recorded_usage(self._ctx, self._ref, self._writer.agent, self._writer.transcripts, log=True)
         self.problem = self._writer.finish(record)
         self.archive = "" if self.problem else record.id
 

@@ -11,10 +11,11 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import kill
-from lisa_py.core.limits import turn_interrupt
 from lisa_py.core.live.conversations import find_transcripts
+from lisa_py.core.send import interrupt
 from lisa_py.core.status import agent_reports
 from lisa_py.core.status.status_reader import read_status
+from lisa_py.core.usage import hourly
 from lisa_py.core.usage import limits as usage_limits
 from lisa_py.core.usage.limits import WARNING_SHARE, LimitUse
 from lisa_py.core.usage.usage_reader import SessionUsage, UsageReader
@@ -118,6 +119,7 @@ class LimitWatch:
         """Count, warn, and return the limit that is reached."""
         self._find_transcripts()
         self._reader.count(self._paths)
+        hourly.log_ended_hours(self._ctx, self._ref, self._reader)
         used = self._reader.summarize()
         found = usage_limits.compare(self._limits, used, self._elapsed())
         for use in found:
@@ -141,7 +143,12 @@ class LimitWatch:
         with contextlib.suppress(OSError):
             binding = agent.bind(view)
             self._paths = find_transcripts(self._ctx, self._ref, agent, binding)
-            self._watched = (*agent.watch_paths(view, binding), *self._paths, *self._find_helpers(agent, self._paths))
+            self._watched = (
+                *agent.watch_paths(view, binding),
+                *self._paths,
+                *self._find_helpers(agent, self._paths),
+                *agent.cost_paths(self._ref.folder),
+            )
 
     def _find_helpers(self, agent: Agent, paths: Iterable[str]) -> list[str]:
         return [helper for path in paths for helper in agent.helper_transcripts(path)]
@@ -215,7 +222,8 @@ class LimitWatch:
             self._progress.reached = use.limit
             self._add_notice(use, use.subtype, f"{use.limit}: {use.message}; the session ends")
         if use.limit != "one_shot":
-            turn_interrupt.interrupt(self._ctx, self._ref)
+            with contextlib.suppress(LisaError):
+                interrupt.interrupt_turn(self._ctx, self._ref)
         try:
             ended = kill.end_session(self._ctx, self._ref, use.end_reason, use.end_detail)
         except LisaError:

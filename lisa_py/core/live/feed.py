@@ -25,7 +25,7 @@ from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.core.status.transcript import TranscriptReader
-from lisa_py.store import masked_values
+from lisa_py.store import limit_records, masked_values
 from lisa_py.store.live_records import make_id
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import read_meta
@@ -77,6 +77,8 @@ class SessionFeed:
         self._dialogs = DialogReporter(ctx, ref)
         self._shown_status: tuple[str, ...] = ()
         self._waiter: Waiter | None = None
+        self._notices: int | None = None
+        """Number of notices of the limit process that are not to be reported; None: not known yet."""
         self._mask = Mask("", masked_values.read(ref))
         """Secrets given to the session are in no frame."""
 
@@ -154,6 +156,7 @@ class SessionFeed:
             self._dialogs.read(self._evidence, self.status)
             yield from self._read_output()
             yield from self._report_status()
+            yield from self._report_limits()
             if translation.has_ended(self.status):
                 yield from self._read_output()
                 yield self._build(translation.build_end(self.status))
@@ -269,6 +272,16 @@ class SessionFeed:
 
     def _is_complete(self, dialog: OpenDialog) -> bool:
         return dialog.tool_use_id in self._begun_calls and not self._dialogs.is_preliminary(dialog)
+
+    def _report_limits(self) -> Iterator[LiveFrame]:
+        """Yield what the limit process has announced since the feed began to follow."""
+        limits = limit_records.read_limits(self._ref)
+        notices = limit_records.read_progress(self._ref, limits.run_id).notices if limits is not None else []
+        if self._notices is None:
+            self._notices = len(notices)
+        for notice in notices[self._notices :]:
+            yield self._build(SystemPayload(subtype=notice.subtype, message=notice.message), notice.at)
+        self._notices = max(self._notices, len(notices))
 
     def _wait_for_calls(self) -> Iterator[LiveFrame]:
         """Yield output until the tool calls and hooks of all dialogs are recorded, for a moment."""

@@ -15,6 +15,7 @@ from lisa_py.store.limit_records import LimitProgress, LimitRecord
 from lisa_py.store.paths import SessionRef
 
 WARNING_SHARE = 0.8
+UNENFORCED = "the process that enforces the limits of the session does not run; its supervisor starts it again"
 
 
 class LimitUse(Struct, frozen=True, kw_only=True):
@@ -94,6 +95,11 @@ def _compare_dollars(limit: float, used: SessionUsage) -> LimitUse:
 def is_enforced(ref: SessionRef) -> bool:
     """Return True while the limit process of the session runs."""
     return files.is_locked(os.path.join(ref.project.folder, "locks", f"{ref.session}.{limit_records.LOCK}"))
+
+
+def is_lost(ref: SessionRef) -> bool:
+    """Return True if the limits of a living session are not enforced, for the moment at least."""
+    return files.exists(ref.file(limit_records.FILE)) and not is_enforced(ref)
 
 
 def describe_limits(ref: SessionRef, run_id: str = "") -> SessionLimits | None:

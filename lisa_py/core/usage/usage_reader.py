@@ -189,6 +189,10 @@ class UsageReader:
             unpriced=0 if price else 1,
         )
 
+    def own_cost(self) -> float | None:
+        """Return the agent's own account in dollars; None if it has none."""
+        return self.agent.read_own_cost(self._ref.folder)
+
     def _price_list(self) -> PriceList:
         if self._prices is None:
             try:
@@ -206,7 +210,7 @@ class UsageReader:
         total = TokenTally()
         for tally in self.state.models.values():
             total.add(tally)
-        own = self.agent.read_own_cost(self._ref.folder)
+        own = self.own_cost()
         cached = total.cache_read_tokens + total.cache_write_tokens
         return SessionUsage(
             tokens=total.total_tokens,

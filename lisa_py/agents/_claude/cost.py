@@ -1,0 +1,46 @@
+"""Dollars of a session by claude's own account, which its status line command receives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from lisa_py.agents._claude import home
+from lisa_py.agents.base import AgentLaunch
+from lisa_py.contract.quoting import quote_posix
+from lisa_py.host import files
+
+FOLDER = "costs"
+"""Folder below the session folder, with the first and the last status of each conversation."""
+
+
+def build_status_line(request: AgentLaunch) -> dict[str, Any]:
+    """Return the status line setting of a session with a dollar limit; empty where the user has one of his own.
+
+    An exec run shows no status line.
+    """
+    if not request.settings.max_budget_usd or request.mode == "exec" or not request.hook:
+        return {}
+    if any("statusLine" in known for known in home.read_user_settings(request.environ, request.project_root)):
+        return {}
+    program = os.path.join(os.path.dirname(request.hook), "status_line.sh")
+    command = f"/bin/sh {quote_posix(program)} {quote_posix(request.folder)}"
+    return {"statusLine": {"type": "command", "command": command}}
+
+
+def read_cost(folder: str) -> float | None:
+    """Return the dollars of all conversations of the session; None if claude has reported none."""
+    names = [name for name in files.list_names(os.path.join(folder, FOLDER)) if name.endswith(".last")]
+    costs = [_read_total(os.path.join(folder, FOLDER, name)) for name in names]
+    known = [cost for cost in costs if cost is not None]
+    if not known:
+        return None
+    before = [_read_total(os.path.join(folder, FOLDER, f"{name.removesuffix('.last')}.first")) for name in names]
+    return max(0.0, sum(known) - sum(cost for cost in before if cost is not None))
+
+
+def _read_total(path: str) -> float | None:
+    cost = home.read_json_object(path).get("cost")
+    total = cost.get("total_cost_usd") if isinstance(cost, Mapping) else None
+    return float(total) if isinstance(total, int | float) else None
