@@ -57,6 +57,6 @@ def test_status_line_is_set_where_the_user_has_none(tmp_path: Path) -> None:
         settings=SessionSettings(max_budget_usd=1.0),
     )
     command = cost.build_status_line(launch)["statusLine"]["command"]
-    assert command == "/bin/sh /lisa/pane/status_line.sh /s/one"
+    assert command == "/bin/sh '/lisa/pane/status_line.sh' '/s/one'"
     (project / ".claude" / "settings.json").write_text('{"statusLine": {"type": "command", "command": "date"}}')
     assert cost.build_status_line(launch) == {}

@@ -26,4 +26,4 @@ def test_usage_outlives_the_session(stage: SessionHarness, machine: LisaHost) ->
     assert name.startswith(machine.project.name) and name.endswith(stage.ref.project.hash)
     assert machine.lisa("usage", name, "--all-projects", "--json").json["usage"] == answer["usage"]
     assert machine.lisa("usage", "--identity", "other", "--json").json["usage"] == []
-    assert "1000 input" in machine.lisa("usage").stdout
+    assert "1000 input" in machine.lisa("usage").out
