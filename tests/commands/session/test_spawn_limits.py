@@ -74,7 +74,10 @@ def test_a_limit_warns_then_ends_the_session(
     go = tmp_path / "go"
     stage.spawn(prompt.replace("{go}", str(go)), *flags)
     wait_until(lambda: limit_reasons(stage) == events_of_it[:1], what="the warning")
-    assert stage.status().session_state == "in_progress"
+    limit = events_of_it[0][1]
+    status = stage.lisa("status").json
+    assert (status["sessionState"], status["limits"]["warned"]) == ("in_progress", [limit])
+    assert status["limits"]["enforced"] is True
     transcript = Path(stage.agent_state()["transcript"])
     go.touch()
     assert wait_for_archive(stage) == end
@@ -82,6 +85,23 @@ def test_a_limit_warns_then_ends_the_session(
     ends = [line for line in map(json.loads, transcript.read_text().splitlines()) if line["type"] == "turn_end"]
     assert [line["reason"] for line in ends] == ["interrupted"]
     wait_until(lambda: not is_enforced(stage.ref), what="the limit process has ended")
+
+
+def test_readers_see_the_warning_and_the_end(stage: SessionHarness, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    stage.spawn(f"[wait {first}][usage 800 50][wait {second}][usage 200 50][think 60]", "--task-budget-tokens", "1000")
+    running = stage.machine.start("session", "attach", "--session", stage.name, "--raw", "--no-history")
+    assert json.loads(running.stdout.readline())["type"] == "session_status"
+    first.touch()
+    wait_until(lambda: limit_reasons(stage), what="the warning")
+    second.touch()
+    out, _ = running.communicate(timeout=30)
+    frames = [json.loads(line) for line in out.splitlines()]
+    notices = [frame["payload"] for frame in frames if frame["type"] == "system"]
+    texts = {notice["subtype"]: notice["message"] for notice in notices}
+    assert texts["budget_warning"] == "task_budget_tokens: 850 of 1000 tokens are used"
+    assert texts["budget_exceeded"] == "task_budget_tokens: 1100 of 1000 tokens; the session ends"
+    assert frames[-1]["type"] == "session_end"
 
 
 def test_a_lifetime_ends_a_command(stage: SessionHarness) -> None:
@@ -117,7 +137,7 @@ def test_a_killed_limit_process_is_replaced_and_counts_once(stage: SessionHarnes
     wait_until(lambda: (now := describe_limits(stage.ref)) and now.turns == 2, what="the turn is counted")
     before = describe_limits(stage.ref)
     os.kill(first, signal.SIGKILL)
-    assert wait_until(lambda: not is_enforced(stage.ref), what="its loss is seen")
+    wait_until(lambda: not is_enforced(stage.ref), what="its loss is seen")
     second = wait_until(lambda: is_enforced(stage.ref) and (pid := find_limit_pid(stage)) != first and pid)
     assert second != first
     assert describe_limits(stage.ref) == before
