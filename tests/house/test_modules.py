@@ -106,7 +106,7 @@ def _touches(node: ast.Attribute | ast.Call) -> bool:
 def test_every_runtime_dependency_is_imported() -> None:
     project = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {"pyyaml": "yaml"}
-    distributions = [re.split(r"[^A-Za-z0-9.]", line)[0].lower() for line in project["dependencies"]]
+    distributions = [re.split(r"[^\w.]", line)[0].lower() for line in project["dependencies"]]
     declared = {names.get(each, each) for each in distributions}
     assert "orjson" in declared
     assert not declared - set(_imported_packages())
