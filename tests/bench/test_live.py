@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from lisa_py.core.live.broadcast import FeedBroadcast, Subscription
+from lisa_py.core.status.agent_reports import read_hooks
 from tests.bench.conftest import BenchmarkReport
 from tests.bench.timing import format_median_milliseconds, measure_wall_times, percentile
 from tests.lisa_host import LisaHost
@@ -26,6 +27,7 @@ SECONDS = 30
 SUBSCRIBERS = 100
 IDLE_SECONDS = 20.0
 ROUNDS = 21
+DIALOGS = 20
 LONG_BYTES = 100 << 20
 
 
@@ -158,3 +160,35 @@ def test_history_of_a_long_transcript(machine: LisaHost, report: BenchmarkReport
     assert median(took for took, _, _ in newest) < 2 * base
     assert median(took for took, _, _ in whole) < 2 * base
     assert max(most for _, most, _ in whole) < 2 * max(most for _, most, _ in newest)
+
+
+def test_delay_of_a_dialog(machine: LisaHost, report: BenchmarkReport) -> None:
+    stage = SessionHarness(machine).spawn()
+    seen: dict[str, float] = {}
+
+    def note(subscription: Subscription) -> None:
+        for published in subscription:
+            payload: Any = published.frame.payload
+            if published.frame.type == "tool_approval_request":
+                seen[payload.tool_use_id] = time.time()
+
+    shown, decided = [], []
+    with FeedBroadcast(stage.ctx, stage.ref) as feed:
+        threading.Thread(target=note, args=(feed.subscribe(history=False),), daemon=True).start()
+        for number in range(DIALOGS):
+            stage.send(f"[ask touch file-{number}]")
+            wait_until(lambda number=number: len(seen) == number + 1)
+            asked = [hook for hook in read_hooks(stage.ref) if hook["hook"] == "PermissionRequest"][-1]
+            shown.append(max(0.0, list(seen.values())[-1] - float(str(asked["at"]))))
+            stage.wait_for_state("waiting")
+            began = time.time()
+            stage.lisa("approve")
+            decided.append(time.time() - began)
+            stage.wait_for_state("idle")
+    rows = [
+        (name, f"{median(times) * 1000:.0f}", f"{percentile(times, 0.95) * 1000:.0f}")
+        for name, times in (("dialog to subscriber", shown), ("`session approve`, until it is decided", decided))
+    ]
+    report.add_table("Dialogs", ("", "p50 ms", "p95 ms"), rows, f"{DIALOGS} permissions of the scripted agent.")
+    call = median(measure_wall_times({"status": lambda: stage.lisa("status")}, ROUNDS)["status"])
+    assert percentile(shown, 0.95) < 4 * call  # 0.3 s where a call takes 75 ms
