@@ -129,6 +129,8 @@ class SessionEndPayload(Struct, frozen=True, kw_only=True):
     """The end of the session; the last frame."""
 
     reason: str
+    """completed, failed, job_completed, user_requested, org_api_requested, max_duration_exceeded, startup_timeout
+    or heartbeat_stale."""
     exit_code: int | UnsetType = UNSET
 
 

@@ -147,13 +147,9 @@ def _describe_many(ctx: Context, entries: Sequence[_Entry]) -> list[SessionObjec
 
 
 def _describe_archive(ref: SessionRef, record: SessionRecord) -> SessionObject:
-    end = SessionEnd(
-        reason=record.end_reason,
-        detail=record.end_detail,
-        at=parse_time(record.ended_at) or 0.0,
-        exit_code=record.exit_code,
+    return _build(
+        ref, record, record.usage or RecordedUsage(), end=ending.read_end(record), started_at=record.started_at
     )
-    return _build(ref, record, record.usage or RecordedUsage(), end=end, started_at=record.started_at)
 
 
 def _describe_living(
@@ -162,7 +158,7 @@ def _describe_living(
     meta = evidence.meta or SessionMeta(session=ref.session)
     end = None
     if status.session_state in TERMINAL_STATES and status.session_state != "stuck":
-        end = _find_end(ctx, ref, record, meta, evidence, status)
+        end = ending.find_end(ctx, ref, record.id, status, evidence.pane)
     return _build(
         ref,
         record,
@@ -172,17 +168,6 @@ def _describe_living(
         status=status,
         meta=meta if evidence.pane is not None else None,
     )
-
-
-def _find_end(
-    ctx: Context, ref: SessionRef, record: SessionRecord, meta: SessionMeta, evidence: Evidence, status: Status
-) -> SessionEnd:
-    found = ending.find_ending(ctx, ref, meta, evidence.pane)
-    state = "completed" if status.session_state == "completed" else "failed"
-    found = found or SessionEnd(reason="job_completed" if status.session_state == "not_found" else state)
-    if record.end_reason:  # a kill was begun: what it recorded does not change
-        return msgspec.structs.replace(found, reason=record.end_reason, detail=record.end_detail)
-    return found
 
 
 def _read_usage(ctx: Context, ref: SessionRef, evidence: Evidence) -> RecordedUsage:

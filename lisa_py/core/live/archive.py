@@ -9,12 +9,12 @@ import msgspec
 from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
-from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import LiveFrame, decode_frame
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.live import conversations, translation
+from lisa_py.core.live import conversations, ending, translation
+from lisa_py.core.live.ending import SessionEnd
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
 from lisa_py.core.status import agent_reports
@@ -82,9 +82,6 @@ class _RecordedFeed(SessionFeed):
             return []
         return [] if self.reset else frames
 
-    def _keep(self, frame: Frame) -> None:
-        """Forget the frame: there is no dialog to describe."""
-
 
 class SessionArchive:
     """The archive of one session: begun before its processes end, finished after it."""
@@ -103,7 +100,7 @@ class SessionArchive:
         try:
             self._writer = ArchiveWriter(ref, record.id)
             self._feed = _RecordedFeed(ctx, ref, meta, pane)
-            if not self._feed.has_transcript and pane is not None:
+            if not self._feed.has_transcript:
                 self._add(self._feed.read_rest(pane))
         except (LisaError, OSError) as problem:
             self._give_up(problem)
@@ -221,7 +218,8 @@ class ArchivedFeed(SessionFeed):
     def follow(self) -> Iterator[LiveFrame]:
         """Yield the frames after the position, then `session_end`."""
         yield from self.history()
-        yield self._build(translation.build_end(self.status))
+        end = ending.read_end(self._record) if self._record is not None else SessionEnd(reason="failed")
+        yield self._build(translation.build_end(end))
 
 
 def build_archived_status(ref: SessionRef, record: SessionRecord | None) -> Status:

@@ -1,19 +1,22 @@
-"""Find out how a session ended by itself."""
+"""Find out how and why a session has ended."""
 
 from __future__ import annotations
 
 from signal import SIGHUP
 
+import msgspec
 from msgspec import Struct
 
 from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.status import Status
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.host import files
-from lisa_py.host.clock import format_rfc3339
+from lisa_py.host.clock import format_rfc3339, parse_time
 from lisa_py.host.pane import Pane
-from lisa_py.store import session_records
+from lisa_py.store import archives, live_records, session_records
 from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.paths import SessionRef
 
 START_SECONDS = 60
@@ -63,3 +66,29 @@ def _describe_loss(meta: SessionMeta, at: float, exit_code: int | None = None) -
     if session_panes.has_living_server(meta) is False:
         return SessionEnd(reason="heartbeat_stale", detail="the tmux server has ended", at=at, exit_code=exit_code)
     return SessionEnd(reason="job_completed", detail="the pane has vanished", at=at, exit_code=exit_code)
+
+
+def find_end(ctx: Context, ref: SessionRef, identity: str, status: Status, pane: Pane | None) -> SessionEnd:
+    """Return the end of a session whose status says that it has ended, also if it is being killed or was."""
+    meta, record = ctx.read_meta(ref), live_records.read_readable(ref)
+    if meta is None or record is None or record.id != identity:
+        archive = archives.find_archive(ctx.settings, identity, ref.project.root)
+        record = live_records.read_readable(archive) if archive is not None else None
+        return read_end(record) if record is not None else SessionEnd(reason="user_requested")
+    found = find_ending(ctx, ref, meta, pane) or SessionEnd(reason=_REASONS.get(status.session_state, "failed"))
+    if record.end_reason:  # a kill was begun: what it recorded does not change
+        return msgspec.structs.replace(found, reason=record.end_reason, detail=record.end_detail)
+    return found
+
+
+_REASONS = {"completed": "completed", "not_found": "job_completed"}
+
+
+def read_end(record: SessionRecord) -> SessionEnd:
+    """Return the recorded end of an archived session."""
+    return SessionEnd(
+        reason=record.end_reason,
+        detail=record.end_detail,
+        at=parse_time(record.ended_at) or 0.0,
+        exit_code=record.exit_code,
+    )

@@ -16,7 +16,7 @@ from lisa_py.contract.frames import Frame
 from lisa_py.contract.live import AssistantPayload, LiveFrame, Payload, SystemPayload
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.live import conversations, dialog_frames, translation
+from lisa_py.core.live import conversations, dialog_frames, ending, translation
 from lisa_py.core.live.dialog_frames import DialogReporter
 from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
 from lisa_py.core.output import pane_cursor, pane_text
@@ -25,6 +25,7 @@ from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.core.status.transcript import TranscriptReader
+from lisa_py.host import files
 from lisa_py.store import limit_records, masked_values
 from lisa_py.store.live_records import make_id
 from lisa_py.store.paths import SessionRef
@@ -76,6 +77,7 @@ class SessionFeed:
         """Ids of the tool calls of the newest turn."""
         self._dialogs = DialogReporter(ctx, ref)
         self._shown_status: tuple[str, ...] = ()
+        self._has_last_screen = False
         self._waiter: Waiter | None = None
         self._notices: int | None = None
         """Number of notices of the limit process that are not to be reported; None: not known yet."""
@@ -159,7 +161,8 @@ class SessionFeed:
             yield from self._report_limits()
             if translation.has_ended(self.status):
                 yield from self._read_output()
-                yield self._build(translation.build_end(self.status))
+                end = ending.find_end(self._ctx, self._ref, self._id, self.status, self._evidence.pane)
+                yield self._build(translation.build_end(end))
                 return
             waiter.wait(READ_SECONDS if self._agent.name else PANE_SECONDS)
 
@@ -193,7 +196,7 @@ class SessionFeed:
 
     def _read_output(self) -> Iterator[LiveFrame]:
         if not self._paths:
-            if not self._agent.name:
+            if not self._agent.name or translation.has_ended(self.status):  # or its transcript is gone
                 yield from self._read_pane()
             return
         if self._reader is None:
@@ -244,6 +247,7 @@ class SessionFeed:
         """Yield the settled lines of a session without a transcript."""
         text = pane_text.read(self._ctx, self._ref, self._evidence.pane)
         if text is None:
+            yield from self._read_last_screen()
             return
         meta = read_meta(self._ref)
         delta = pane_cursor.since_offset(text, self._position.offset, meta.run_id if meta else "")
@@ -254,6 +258,17 @@ class SessionFeed:
         output = "\n".join(line for line in lines if not layout.is_mark(line)).strip("\n")
         if output:
             yield self._build(AssistantPayload(content=translation.strip_controls(output), source="pane"))
+
+    def _read_last_screen(self) -> Iterator[LiveFrame]:
+        """Yield the lines that were saved when the tmux server was ended, once."""
+        lines = (files.read(self._ref.output) or b"").decode("utf-8", "replace").split("\n")
+        saved = "\n".join(line for line in lines if not layout.is_mark(line)).strip("\n")
+        if saved and not self._has_last_screen:
+            self._has_last_screen = True
+            if self._position.offset:
+                self.reset = "history_trimmed"
+            self._position = LivePosition(offset=self._position.offset + len(saved.encode()))
+            yield self._build(AssistantPayload(content=translation.strip_controls(saved), source="pane"))
 
     # -- status ------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from lisa_py.contract.live import (
     UserPayload,
 )
 from lisa_py.contract.status import TERMINAL_STATES, Status
+from lisa_py.core.live.ending import SessionEnd
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.terminal.layout import ANSI
 
@@ -96,8 +97,8 @@ def build_status(status: Status) -> StatusPayload:
     )
 
 
-def build_end(status: Status) -> SessionEndPayload:
-    return SessionEndPayload(reason=status.session_state, exit_code=status.exit_code)
+def build_end(end: SessionEnd) -> SessionEndPayload:
+    return SessionEndPayload(reason=end.reason, exit_code=UNSET if end.exit_code is None else end.exit_code)
 
 
 def has_ended(status: Status) -> bool:

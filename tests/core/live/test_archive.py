@@ -16,7 +16,9 @@ from lisa_py.core.live.feed import SessionFeed
 from lisa_py.store import archives, live_records, session_folder
 from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.paths import SessionRef
+from tests.core.live.test_feed import Reader
 from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
 
@@ -116,6 +118,47 @@ def test_output_of_a_command_is_archived(stage: SessionHarness) -> None:
     assert all("one" not in str(frame.payload) for frame in rest)
     assert read_history(stage, ref, first.cursor) == rest
     assert record.end_reason == "user_requested"
+
+
+def test_the_last_screen_is_archived_after_cleanup(stage: SessionHarness) -> None:
+    stage.run("sh -c 'echo kept'").wait_until_dead()
+    assert stage.machine.lisa("cleanup").code == 0
+    shown = read_history(stage, stage.ref)
+    assert [frame.payload.content for frame in shown] == ["kept"]  # type: ignore[union-attr]
+    kill.kill_session(stage.ctx, stage.ref)
+    ref, record = read_archive(stage)
+    assert [frame.payload for frame in read_history(stage, ref)] == [frame.payload for frame in shown]
+    assert (record.end_reason, record.exit_code) == ("completed", 0)
+
+
+def test_a_vanished_transcript_leaves_the_pane(stage: SessionHarness) -> None:
+    stage.spawn("[say answer]", mode="exec").wait_until_dead()
+    for path in stage.home.rglob("*.jsonl"):
+        path.unlink()
+    frames = read_history(stage, stage.ref)
+    assert [frame.payload.source for frame in frames] == ["pane"]  # type: ignore[union-attr]
+    assert "answer" in frames[0].payload.content  # type: ignore[operator, union-attr]
+
+
+def test_a_reader_gets_the_reason_of_a_kill(stage: SessionHarness) -> None:
+    stage.run("sh -c 'echo one; exec sleep 600'")
+    reader = Reader(stage)
+    reader.wait_for("assistant", "one")
+    kill.end_session(stage.ctx, stage.ref, "max_duration_exceeded")
+    reader.join(30)
+    assert reader.frames[-1].payload.reason == "max_duration_exceeded"  # type: ignore[union-attr]
+
+
+def test_kill_dash_nine_of_a_kill_loses_and_doubles_nothing(stage: SessionHarness) -> None:
+    whole = talk(stage)
+    folder = Path(stage.ref.project.folder, "archive")
+    running = stage.machine.start("session", "kill", stage.name)
+    wait_until(lambda: folder.exists() and list(folder.iterdir()), what="an archive is begun")
+    running.kill()
+    running.communicate()
+    stage.lisa("kill")
+    assert read_history(stage, read_archive(stage)[0]) == whole
+    assert not session_folder.has_more_than_events(stage.ref)
 
 
 def test_a_new_session_of_the_name_has_its_own_record(stage: SessionHarness) -> None:
