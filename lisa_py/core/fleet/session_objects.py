@@ -15,9 +15,9 @@ from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_object import OpenRequests, SessionObject, TmuxPlace
-from lisa_py.contract.status import TERMINAL_STATES, Status
+from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.live import conversations, ending
+from lisa_py.core.live import conversations, ending, translation
 from lisa_py.core.live.ending import SessionEnd
 from lisa_py.core.status import status_reader
 from lisa_py.core.status.evidence import Evidence
@@ -34,6 +34,8 @@ MAX_PAGE_SIZE = 200
 _FAMILIES = {"org": "api", "user": "user"}
 
 T = TypeVar("T")
+_State = tuple[Evidence, Status] | None
+"""Evidence and status of a session; None for an archive."""
 
 
 class SessionPage(Struct, frozen=True, kw_only=True):
@@ -63,9 +65,8 @@ def describe_session(ctx: Context, ref: SessionRef) -> SessionObject:
     record = live_records.read_readable(ref)
     if record is None:
         raise session_not_found(ref.session, ref.project.root)
-    if ref.archive:
-        return _describe_archive(ref, record)
-    return _describe_living(ctx, ref, record, *status_reader.read_with_evidence(ctx, ref))
+    state = None if ref.archive else status_reader.read_with_evidence(ctx, ref)
+    return _describe(ctx, _Entry(ref, record), state)
 
 
 def page_sessions(
@@ -88,18 +89,17 @@ def page_sessions(
         last = parse_page_cursor(cursor)
         entries = [entry for entry in entries if entry.key < last]
     size = max(1, min(limit, MAX_PAGE_SIZE))
-    found: list[tuple[_Entry, SessionObject]] = []
+    found: list[tuple[_Entry, _State]] = []
     for start in range(0, len(entries), MAX_PAGE_SIZE):
         group = entries[start : start + (MAX_PAGE_SIZE if status else size + 1)]
-        described = zip(group, _describe_many(ctx, group), strict=True)
-        found += [pair for pair in described if status in ("", pair[1].status)]
+        states = zip(group, _read_states(ctx, group), strict=True)
+        found += [(entry, state) for entry, state in states if status in ("", _choose_status(entry.ref, state))]
         if len(found) > size or not status:
             break
     page = found[:size]
-    more = len(found) > size
     return SessionPage(
-        sessions=tuple(described for _, described in page),
-        next_cursor=make_page_cursor(*page[-1][0].key) if more else "",
+        sessions=tuple(_describe(ctx, entry, state) for entry, state in page),
+        next_cursor=make_page_cursor(*page[-1][0].key) if len(found) > size else "",
     )
 
 
@@ -132,41 +132,31 @@ def _read_record(ref: SessionRef, meta: SessionMeta) -> SessionRecord:
     return live_records.read_readable(ref) or live_records.make_record(ref, meta)
 
 
-def _describe_many(ctx: Context, entries: Sequence[_Entry]) -> list[SessionObject]:
+def _read_states(ctx: Context, entries: Sequence[_Entry]) -> list[_State]:
+    """Return evidence and status of each session, None for an archive."""
     living = [entry.ref for entry in entries if not entry.ref.archive]
     states = dict(zip(living, status_reader.read_many(ctx, living), strict=True)) if living else {}
-    return [
-        _describe_archive(entry.ref, entry.record)
-        if entry.ref.archive
-        else _describe_living(ctx, entry.ref, entry.record, *states[entry.ref])
-        for entry in entries
-    ]
+    return [states.get(entry.ref) for entry in entries]
 
 
 # -- one session --------------------------------------------------------------------------------------------------
 
 
-def _describe_archive(ref: SessionRef, record: SessionRecord) -> SessionObject:
-    return _build(
-        ref, record, record.usage or RecordedUsage(), end=ending.read_end(record), started_at=record.started_at
-    )
-
-
-def _describe_living(
-    ctx: Context, ref: SessionRef, record: SessionRecord, evidence: Evidence, status: Status
-) -> SessionObject:
-    meta = evidence.meta or SessionMeta(session=ref.session)
-    end = None
-    if status.session_state in TERMINAL_STATES and status.session_state != "stuck":
-        end = ending.find_end(ctx, ref, record.id, status, evidence.pane)
+def _describe(ctx: Context, entry: _Entry, state: _State) -> SessionObject:
+    ref, record = entry.ref, entry.record
+    if state is None:
+        return _build(
+            ref, record, record.usage or RecordedUsage(), end=ending.read_end(record), started_at=record.started_at
+        )
+    evidence, status = state
+    has_ended = _choose_status(ref, state) == "ended"
     return _build(
         ref,
         record,
         _read_usage(ctx, ref, evidence),
-        end=end,
+        end=ending.find_end(ctx, ref, record.id, status, evidence.pane) if has_ended else None,
         started_at=live_records.read_start_time(ref),
-        status=status,
-        meta=meta if evidence.pane is not None else None,
+        state=state,
     )
 
 
@@ -185,9 +175,10 @@ def _build(
     *,
     end: SessionEnd | None,
     started_at: str,
-    status: Status | None = None,
-    meta: SessionMeta | None = None,
+    state: _State = None,
 ) -> SessionObject:
+    evidence, status = state or (None, None)
+    meta = evidence.meta if evidence is not None and evidence.pane is not None else None
     settings, is_user = record.settings, record.family == "user"
     has_dialog = end is None and status is not None and bool(status.waiting_for) and status.waiting_for != "prompt"
     ended_at = end.time if end is not None else ""
@@ -196,7 +187,7 @@ def _build(
         id=record.id,
         session_id=record.id,
         name=_set(settings.name) or record.session,
-        status=_choose_status(ref, end),
+        status=_choose_status(ref, state),
         session_type="user" if is_user else "api",
         owner_oid=None if is_user else live_records.project_id(ref.project),
         owner_uid=str(processes.own_user_id()) if is_user else None,
@@ -253,8 +244,8 @@ def _set(value: T | UnsetType) -> T | None:
     return None if isinstance(value, UnsetType) else value
 
 
-def _choose_status(ref: SessionRef, end: SessionEnd | None) -> Literal["starting", "running", "ended"]:
-    if end is not None or ref.archive:
+def _choose_status(ref: SessionRef, state: _State) -> Literal["starting", "running", "ended"]:
+    if state is None or translation.has_ended(state[1]):
         return "ended"
     return "running" if files.exists(ref.start) else "starting"
 

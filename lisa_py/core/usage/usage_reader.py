@@ -100,22 +100,29 @@ class UsageReader:
         every = tuple(paths)
         try:
             with session_records.session_lock(self._ref, self._ctx.settings, "usage"):
-                self._count(every)
-                if files.is_dir(self._ref.folder) and not session_folder.is_link(self._ref):
+                recorded = self._count(every)
+                if (
+                    recorded != _position(self.state)
+                    and files.is_dir(self._ref.folder)
+                    and not session_folder.is_link(self._ref)
+                ):
                     usage_state.write_state(self._ref, self.state)
         except LisaError as problem:
             if problem.code not in ("store_unwritable", "state_lock_timeout"):
                 raise
             self._count(every)
 
-    def _count(self, paths: tuple[str, ...]) -> None:
+    def _count(self, paths: tuple[str, ...]) -> tuple[int, int]:
+        """Count what is new; return the position that was recorded."""
         recorded = usage_state.read_state(self._ref, self.meta.run_id)
+        known = _position(recorded)
         if self._is_newer(recorded):
             self.state = recorded
         for path in paths:
             self._count_file(path, helper=False)
             for helper in self.agent.helper_transcripts(path):
                 self._count_file(helper, helper=True)
+        return known
 
     def _is_newer(self, recorded: UsageState) -> bool:
         """Return True if the record is further than this reader, which may have counted while the disk was full."""
