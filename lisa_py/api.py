@@ -40,10 +40,11 @@ from lisa_py import agents
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.live import LiveFrame
 from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.session_object import SessionObject
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.fleet import discover
+from lisa_py.core.fleet import discover, session_objects
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
 from lisa_py.core.handoff.handoff import build as build_handoff
 from lisa_py.core.handoff.packet import Packet, PacketRequest
@@ -284,11 +285,22 @@ class Session:
         `since` is the `cursor` of the last known frame. Leaving the loop does not affect the session. Raise LisaError,
         among others: invalid_cursor.
         """
-        with open_feed(self._ctx, self._ref, since) as feed:
+        with open_feed(self._ctx, self._find_record(), since) as feed:
             for frame in feed.history():
                 if history:
                     yield frame
             yield from feed.follow()
+
+    def describe(self) -> SessionObject:
+        """Return id, model, turns, tokens, cost, limits and end of the session, also after a kill.
+
+        Raise LisaError, among others: session_not_found.
+        """
+        return session_objects.describe_session(self._ctx, self._find_record())
+
+    def _find_record(self) -> SessionRef:
+        """Return the session, or its archive after a kill."""
+        return self._ctx.record_ref(self._ref.session, self._ref.project.root)
 
     def broadcast(self) -> FeedBroadcast:
         """Follow the session once for several readers in this process: `with session.broadcast() as feed:`.
@@ -296,11 +308,11 @@ class Session:
         `feed.subscribe(since)` returns one reader, an iterator over frames with their JSON. Raise LisaError, among
         others: session_not_found.
         """
-        return FeedBroadcast(self._ctx, self._ref)
+        return FeedBroadcast(self._ctx, self._find_record())
 
     def history(self, *, since: str = "") -> tuple[LiveFrame, ...]:
         """Return the recorded frames of all conversations of the session, after a cursor."""
-        with open_feed(self._ctx, self._ref, since) as feed:
+        with open_feed(self._ctx, self._find_record(), since) as feed:
             return tuple(feed.history())
 
     def send(self, text: str, *, enter: bool = True, force: bool = False, replace_draft: bool = False) -> SendResult:

@@ -160,3 +160,14 @@ def test_stream_continues_at_a_cursor(lisa: Lisa) -> None:
         session.history(since="x")
     assert raised.value.code == "invalid_cursor"
     session.kill()
+
+
+def test_a_killed_session_is_described_and_read(lisa: Lisa) -> None:
+    session = lisa.spawn("[say bye]", agent="scripted", mode="exec", name="lisa-gone")
+    session.wait(timeout=30)
+    frames = session.history()
+    session.kill()
+    assert session.history() == frames and frames
+    assert list(session.stream(since=frames[-1].cursor))[-1].type == "session_end"
+    described = session.describe()
+    assert (described.status, described.end_reason, described.exit_code) == ("ended", "completed", 0)

@@ -178,7 +178,17 @@ class Context:
         project = self.project(root) if root else None
         found = live_records.find_by_id(identity, self.settings, [project.hash] if project else None)
         if found is None:
-            raise session_not_found(identity, project.root if project else "")
+            root = project.root if project else ""
+            archive = archives.find_archive(self.settings, identity, root)
+            if archive is not None:
+                raise LisaError(
+                    "session_not_found",
+                    f"{archive.session} ({archive.archive}) was killed; session history, get, fork and forget read its"
+                    " archive",
+                    session=archive.session,
+                    projectRoot=archive.project.root,
+                )
+            raise session_not_found(identity, root)
         return found
 
     def tmux(self, project: Project, socket: str = "") -> Tmux:

@@ -10,6 +10,7 @@ import pytest
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.core.lifecycle import kill
 from lisa_py.store import live_records, paths, session_folder, session_records
 from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.paths import SessionRef
@@ -89,3 +90,19 @@ def test_spawn_writes_a_record_and_its_id_names_the_session(machine: LisaHost) -
     assert Path(stage.ref.file(live_records.FILE)).exists()
     assert (record.run_id, record.agent, record.settings.agent) == (meta.run_id, "scripted", "scripted")
     assert machine.lisa("session", "exists", record.id, "--json").json["session"] == stage.name
+
+
+def test_an_archive_is_reached_only_by_readers(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).run("sleep 600")
+    record = live_records.read_record(stage.ref)
+    assert record is not None
+    stage.lisa("kill")
+    stage.run("sleep 600")
+    archive = stage.ctx.record_ref(record.id)
+    for command in ("kill", "status", "send"):
+        words = ["--text", "x"] if command == "send" else []
+        answer = machine.lisa("session", command, "--session", record.id, *words, "--json")
+        assert (answer.code, answer.json["errorCode"]) == (1, "session_not_found")
+        assert "archive" in answer.json["error"]
+    assert not kill.kill_session(stage.ctx, archive).found
+    assert live_records.read_record(archive) is not None and stage.lisa("exists").json["exists"]

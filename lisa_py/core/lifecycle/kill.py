@@ -260,6 +260,8 @@ def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str, reques
 
 def _exists(ctx: Context, ref: SessionRef) -> bool:
     """Return True if the session has records or a pane; an unknown name must leave no file."""
+    if ref.archive:
+        return False
     recorded = session_folder.has_more_than_events(ref) or session_folder.is_link(ref)
     return recorded or ctx.find_reachable_pane(ref) is not None
 
