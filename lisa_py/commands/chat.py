@@ -1,4 +1,4 @@
-"""Start an agent and talk to it: typed lines are prompts, its answers appear as they come."""
+"""Start an agent and talk to it: typed lines are prompts."""
 
 from __future__ import annotations
 

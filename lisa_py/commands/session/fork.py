@@ -55,7 +55,7 @@ def run(args: Args, ctx: Context) -> ForkResult:
 
 
 COMMAND = Command(
-    group="daily",
+    group="handing_on",
     args=Args,
     answer=ForkResult,
     run=run,

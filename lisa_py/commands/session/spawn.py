@@ -38,7 +38,8 @@ from lisa_py.contract.flags import (
 )
 from lisa_py.contract.projection import omit
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import launch, settings_flags, spawn
+from lisa_py.core.definitions import library
+from lisa_py.core.lifecycle import launch, settings_flags, spawn, start_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import input_text
@@ -51,6 +52,7 @@ class Args(Struct, kw_only=True):
     prompt: Prompt = ""
     prompt_file: PromptFile = ""
     project_root: ProjectRoot = ""
+    definition: Annotated[str, Flag(help="definition that supplies settings and prompt", metavar="NAME")] = ""
     lane: Annotated[str, Flag(help="lane that supplies missing values", metavar="NAME")] = ""
     command: Annotated[str, Flag(help="shell command to run instead of the agent", metavar="TEXT")] = ""
     agent_args: AgentArgs = ""
@@ -109,7 +111,7 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
     if args.prompt and args.prompt_file:
         raise UsageError("prompt_conflict", "--prompt cannot be combined with --prompt-file")
     prompt = input_text.read_text_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
-    return SpawnRequest(
+    request = SpawnRequest(
         launch=launch.build_request(
             args,
             prompt,
@@ -127,6 +129,7 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
         settings=settings_flags.read_settings_flags(ctx, args),
         all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
     )
+    return start_session.apply_definition(ctx, request, args.definition) if args.definition else request
 
 
 def minimize(answer: SpawnResult | SpawnDryRunResult, args: Args) -> MinimalSpawnResult:
@@ -149,6 +152,7 @@ COMMAND = Command(
     errors=(
         *launch.ERRORS,
         *settings_flags.ERRORS,
+        *library.ERRORS,
         "agent_command_build_failed",
         "session_already_exists",
         "session_kill_failed",

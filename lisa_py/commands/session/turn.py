@@ -1,4 +1,4 @@
-"""Run one turn: send a prompt, wait for the result and pack it."""
+"""Run one turn: send a prompt, wait and pack the result."""
 
 from __future__ import annotations
 

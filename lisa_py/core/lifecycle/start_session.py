@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from lisa_py.contract.errors import LisaError, UsageError
-from lisa_py.contract.session_settings import SessionSettings, resolve_settings
+from lisa_py.contract.session_settings import SessionSettings, merge, resolve_settings
 from lisa_py.contract.start_session import StartSessionResult
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import library, profiles, templates
@@ -220,6 +220,26 @@ def prepare_start(ctx: Context, project: Project, request: StartRequest) -> Prep
         debounce_key=debounce_key,
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def apply_definition(ctx: Context, request: SpawnRequest, name: str) -> SpawnRequest:
+    """Return the request with the settings and the prompt of a definition where its caller gave none.
+
+    Raise LisaError(definition_not_found | invalid_definition, ...).
+    """
+    found = library.find(ctx, ctx.existing_project(request.project_root), name)
+    settings = merge(found.settings, request.settings)
+    given, own, asked = request.given, found.own, request.launch
+    filled = msgspec.structs.replace(
+        asked,
+        agent=asked.agent if "agent" in given else launch.choose_agent(settings),
+        mode=asked.mode if "mode" in given or not own.mode else own.mode,
+        prompt=asked.prompt or own.prompt,
+        agent_args=" ".join(filter(None, (own.agent_args, asked.agent_args))),
+    )
+    for warning in found.warnings:
+        ctx.warn(f"definition warning: {found.name}: {warning}")
+    return msgspec.structs.replace(request, launch=filled, settings=settings, definition=found.name)
 
 
 def _make_filler(definition: Definition, data: dict[str, Any], warnings: list[str]) -> Callable[[str], str]:

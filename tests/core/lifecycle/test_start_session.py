@@ -209,3 +209,18 @@ def test_a_refused_start_creates_nothing(
     assert refused.value.code == code
     state = Path(env.read_settings(machine.env).state_dir)
     assert not [path for path in state.rglob("*") if {"sessions", "keys", "pending"} & set(path.parts)]
+
+
+def test_spawn_takes_settings_and_prompt_of_a_definition(machine: LisaHost) -> None:
+    define(machine, one_shot=None, environment={"A": "1", "B": "1"}, ttl_seconds=600, colour="red")
+    words = ("session", "spawn", "--definition", "a", "--env", "B=2", "--session", "lisa-a")
+    answer = machine.lisa(*words, "--json")
+    assert answer.json["agent"] == "scripted" and "unknown field: colour" in answer.err
+    record = json.loads((Path(machine.context().ref("lisa-a").folder) / "record.json").read_text())
+    assert (record["definition"], record["prompt"]) == ("a", RECORD["prompt"])
+    assert record["settings"]["ttl_seconds"] == 600 and set(record["settings"]["environment"]) == {"A", "B"}
+    assert "one_shot" not in record["settings"]
+    refused = machine.lisa("session", "spawn", "--definition", "nope", "--json")
+    assert refused.json["errorCode"] == "definition_not_found"
+    dry = machine.lisa("session", "spawn", "--definition", "a", "--agent", "codex", "--dry-run", "--json").json
+    assert dry["agent"] == "codex"
