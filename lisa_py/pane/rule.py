@@ -30,5 +30,7 @@ def main(arguments: list[str]) -> None:
     decision = tool_rules.decide(
         rules, tool, given if isinstance(given, dict) else {}, agent.tool_aliases.get(tool, ())
     )
+    if call.get("cut") and decision == "allow" and any("(" in pattern for pattern in rules.denied):
+        decision = "deny"  # the input is over the limit of the hook: a denied prefix may be in it
     if decision != "ask":
         sys.stdout.write(agent.format_rule_answer(event, denied=decision == "deny", tool=tool))

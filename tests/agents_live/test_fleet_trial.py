@@ -72,7 +72,7 @@ def test_six_agents_by_the_recipes_of_the_skill(machine: LisaHost, api: FakeMode
 
     agent.step = "wait"
     first = agent.read("wait", "--all", "--timeout-seconds", "90")
-    asking = {row["session"] for row in first["sessions"] if row["nextAction"] == "session snapshot"}
+    asking = {row["session"] for row in first["sessions"] if row["nextAction"] == "session dialogs"}
     assert asking == {"lisa-c2", "lisa-x2"}
     assert all(row["stateDetail"] and row["choices"] for row in first["sessions"] if row["session"] in asking)
 

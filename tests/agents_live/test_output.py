@@ -188,7 +188,7 @@ def test_question_of_a_permission_and_last_answer(machine: LisaHost, api: FakeMo
     risks = stage.lisa("handoff", "--schema", "v4").json["risks"]
     asked = next(risk["message"] for risk in risks if risk["code"] == "agent_asks")
     assert "touch made.txt" in asked and "choices 1. Yes" in asked
-    assert stage.lisa("next").json["nextAction"] == "session snapshot"
+    assert stage.lisa("next").json["nextAction"] == "session dialogs"
     assert stage.lisa("capture", "--last").json["errorCode"] == "no_answer_yet"
     assert stage.lisa("send", "--answer", "yes").json["delivered"] is True
     stage.wait_until_idle()

@@ -16,10 +16,13 @@ from lisa_py.core.guard.tool_rules import ToolRules
 from lisa_py.core.lifecycle import environment, launch
 from lisa_py.store import json_records
 
+RULES = ToolRules(allowed=("Bash(git:*)", "Edit"), denied=("Bash(rm:*)", "Write"))
 
-def call_hook(folder: Path, event: str, payload: object, agent: str = "claude") -> tuple[dict[str, Any], list[str]]:
+
+def call_hook(
+    folder: Path, event: str, payload: object, agent: str = "claude", rules: ToolRules = RULES
+) -> tuple[dict[str, Any], list[str]]:
     """Return the answer of the hook and the events that it has recorded."""
-    rules = ToolRules(allowed=("Bash(git:*)", "Edit"), denied=("Bash(rm:*)", "Write"))
     json_records.save(str(folder / "rules.json"), rules)
     for each in ("PermissionRequest", "PreToolUse"):
         script = environment.rule_script(agent, each, str(folder / "rules.json"))
@@ -62,6 +65,15 @@ def test_denied_call_is_answered_with_the_reason(tmp_path: Path) -> None:
 )
 def test_other_calls_are_left_to_a_person(tmp_path: Path, event: str, payload: object) -> None:
     assert call_hook(tmp_path, event, payload) == ({}, [event])
+
+
+def test_input_over_the_limit_does_not_pass_a_denied_prefix(tmp_path: Path) -> None:
+    large = bash("echo " + "x" * 40_000 + "; rm -rf /")
+    bypass = ToolRules(denied=("Bash(rm:*)",), permission_mode="bypassPermissions")
+    answer, _ = call_hook(tmp_path, "PreToolUse", large, "codex", bypass)
+    assert answer["permissionDecision"] == "deny"
+    bare = ToolRules(denied=("Write",), permission_mode="bypassPermissions")
+    assert call_hook(tmp_path, "PreToolUse", large, "codex", bare)[0] == {}
 
 
 def test_patch_of_codex_counts_as_edit_and_write(tmp_path: Path) -> None:

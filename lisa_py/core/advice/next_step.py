@@ -47,7 +47,7 @@ _NEED_BY_WAITING: Mapping[str, Need] = {
 }
 _ACTION_BY_NEED: Mapping[Need, str] = {
     "input": "session send",
-    "answer": "session snapshot",
+    "answer": "session dialogs",
     "person": "session snapshot",
     "login": "session explain",
     "quota": "session monitor",
@@ -66,6 +66,10 @@ _REASON_BY_WAITING: Mapping[str, str] = {
     "api_key": "whether to use an API key: a person decides",
 }
 
+_ANSWER_BY_WAITING: Mapping[str, str] = {
+    "permission": "session approve or deny decides it",
+    "question": "session answer gives it",
+}
 _PRIORITY_BY_STATE: Mapping[str, tuple[int, str]] = {
     "crashed": (100, "critical"),
     "stuck": (96, "critical"),
@@ -178,13 +182,16 @@ def _recommend_status(target: AdviceTarget, reason: str) -> NextStep:
 
 
 def _recommend_reading_the_question(situation: Situation, target: AdviceTarget) -> NextStep:
-    line = target.build_line("session snapshot", json_min=True)
     cause = _REASON_BY_WAITING.get(situation.waiting_for)
     if cause:
+        line = target.build_line("session snapshot", json_min=True)
         return NextStep(line.name, line, f"the agent asks {cause}")
-    reason = f"the agent waits for an answer ({situation.waiting_for}): read the question, then answer it"
+    line = target.build_line("session dialogs", json_min=True)
+    how = _ANSWER_BY_WAITING.get(situation.waiting_for, "session answer selects a choice")
     asked = f": {situation.detail}" if situation.detail else ""
-    return NextStep(line.name, line, f"{reason} with session send --answer{asked}")
+    return NextStep(
+        line.name, line, f"the agent waits for an answer ({situation.waiting_for}); {how}, by its id{asked}"
+    )
 
 
 def _recommend_while_running(situation: Situation, target: AdviceTarget, budget: int | None) -> NextStep:

@@ -120,6 +120,8 @@ def _next_command(checkpoint: ReplayCheckpoint, target: AdviceTarget) -> str:
             return str(target.build_line("session monitor", expect="terminal", json_min=True))
         case "session snapshot":
             return str(target.build_line("session snapshot", json_min=True))
+        case "session dialogs":
+            return str(target.build_line("session dialogs", json_min=True))
         case "session explain":
             return str(target.build_line("session explain", events=30, json_min=True))
         case "session spawn":

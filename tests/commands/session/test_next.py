@@ -21,7 +21,7 @@ def test_send_is_suggested_only_for_idle_agents(machine: LisaHost) -> None:
     machine.lisa("session", "monitor", "--session", "lisa-a")
     answer = machine.lisa("session", "next", "--session", "lisa-a", "--json").json
     if answer["waitingFor"] == "permission":
-        assert answer["nextAction"] == "session snapshot"
+        assert answer["nextAction"] == "session dialogs"
 
 
 def test_a_budget_is_a_positive_number(machine: LisaHost) -> None:

@@ -34,7 +34,7 @@ def test_no_command_suggests_a_prompt_while_the_agent_asks(machine: LisaHost) ->
         "list": machine.lisa("session", "list", "--priority", "--json").json["items"][0]["nextAction"],
         "route": machine.lisa("session", "route", "--queue", "--json").json["queue"][0]["nextAction"],
     }
-    assert set(named.values()) == {"session snapshot"}, named
+    assert set(named.values()) == {"session dialogs"}, named
 
 
 def test_handoff_names_the_question_and_its_choices(machine: LisaHost) -> None:

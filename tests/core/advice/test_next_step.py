@@ -47,7 +47,7 @@ def test_next_action_without_a_budget_is_the_contract(state: str) -> None:
     ("state", "waiting_for", "budget", "action", "part"),
     [
         ("waiting_input", "prompt", 1, "session send", "--enter --json-min"),
-        ("waiting_input", "permission", 1, "session snapshot", "--json-min"),
+        ("waiting_input", "permission", 1, "session dialogs", "--json-min"),
         ("waiting_input", "limit", 1, "session monitor", "--stop-on-waiting false"),
         ("in_progress", "", 250, "session snapshot", "--json-min"),
         ("in_progress", "", 251, "session packet", "--token-budget 251"),
@@ -75,7 +75,8 @@ def test_each_state_has_its_next_step(state: str, waiting_for: str, budget: int,
 def test_no_prompt_is_suggested_while_the_agent_takes_none(waiting_for: str, budget: int | None) -> None:
     situation = Situation(session_state="waiting_input", waiting_for=waiting_for)
     step = next_step.recommend_step(situation, TARGET, budget)
-    assert step.action == situation.action == ("session monitor" if waiting_for == "limit" else "session snapshot")
+    by_need = {"quota": "session monitor", "answer": "session dialogs", "person": "session snapshot"}
+    assert step.action == situation.action == by_need[situation.need]
     assert "--text" not in step.command
 
 
@@ -90,7 +91,8 @@ def test_reason_of_a_step_names_who_has_to_act() -> None:
         situation = Situation(session_state="waiting_input", waiting_for=waiting_for, detail=detail)
         return next_step.recommend_step(situation, TARGET).reason
 
-    assert "session send --answer" in reason("permission")
+    assert "session approve or deny" in reason("permission", "Bash: ls") and reason("permission", "x").endswith(": x")
+    assert "session answer" in reason("question") and "session answer" in reason("update")
     assert "a person decides" in reason("trust") and "spawn --trust" in reason("trust")
     assert "a person must" in reason("login")
     assert reason("limit", "resets 7pm").endswith("until the limit is lifted (resets 7pm)")
