@@ -160,10 +160,11 @@ def list_open_calls(frames: Sequence[Frame]) -> tuple[PendingCall, ...]:
 
 def _find_call(calls: Sequence[PendingCall], use_id: str, name: str, given: object) -> PendingCall | None:
     """Return the call of an id, else the first of this tool and input, or the only one of the tool."""
-    by_id = next((call for call in calls if use_id and call.id == use_id), None)
+    if use_id:
+        return next((call for call in calls if call.id == use_id), None)
     named = [call for call in calls if call.name == name]
     same = named if given is None or len(named) == 1 else [call for call in named if call.input == given]
-    return by_id or next(iter(same), None)
+    return next(iter(same), None)
 
 
 def _describe(name: str, given: object, questions: Sequence[DialogQuestion]) -> str:

@@ -45,7 +45,7 @@ def test_handoff_names_the_question_and_its_choices(machine: LisaHost) -> None:
     assert risk["message"].startswith("agent asks: ") and risk["message"].endswith(asked)
     (question,) = [question for question in made["openQuestions"] if question["code"] == "agent_question"]
     assert question["question"].endswith(asked)
-    assert "session send --answer" in made["nextAction"]["reason"]
+    assert "session approve or deny" in made["nextAction"]["reason"]
     program, *words = shlex.split(made["nextAction"]["command"])
     shown = machine.lisa(*words)
     assert (program, shown.code, shown.json["choices"]) == ("lisa", 0, CHOICES)
