@@ -11,7 +11,6 @@ from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import credentials, launch, spawn
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnResult
-from lisa_py.store.live_records import make_id
 from lisa_py.store.paths import Project
 
 FAMILY = "user"
@@ -47,7 +46,7 @@ def start_chat(ctx: Context, request: ChatRequest) -> StartedChat:
     planned = _build_spawn(ctx, project, request)
     credentials.require_login(ctx, agents.get(planned.launch.agent), planned.settings)
     spawned = spawn.spawn_session(ctx, planned)
-    return StartedChat(id=make_id(project, spawned.run_id), spawned=spawned)
+    return StartedChat(id=spawned.id, spawned=spawned)
 
 
 def _build_spawn(ctx: Context, project: Project, request: ChatRequest) -> SpawnRequest:

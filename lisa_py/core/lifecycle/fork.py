@@ -91,8 +91,7 @@ def fork_session(ctx: Context, ref: SessionRef, request: ForkRequest) -> ForkRep
     )
     if dropped:
         spawned = msgspec.structs.replace(spawned, warnings=(*dropped, *(spawned.warnings or ())))
-    identity = live_records.make_id(ref.project, spawned.run_id)
-    return ForkReport(spawned=spawned, id=identity, source=record.id, method="agent" if arguments else "prompt")
+    return ForkReport(spawned=spawned, id=spawned.id, source=record.id, method="agent" if arguments else "prompt")
 
 
 def _find_source(ctx: Context, ref: SessionRef, meta: SessionMeta, record: SessionRecord) -> _Source:

@@ -18,7 +18,7 @@ from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import send
 from lisa_py.host import files, limits, processes
 from lisa_py.host.tmux import Pane
-from lisa_py.store import events, oauth_tokens, pruning, session_folder, session_records
+from lisa_py.store import events, live_records, oauth_tokens, pruning, session_folder, session_records
 from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.session_records import EndRecord
 
@@ -105,6 +105,7 @@ class _SpawnAttempt:
         plan, meta = self._plan, spawned.meta
         return SpawnResult(
             session=plan.name,
+            id=live_records.make_id(plan.ref.project, plan.run_id),
             agent=meta.agent,
             mode=meta.mode,
             lane=plan.lane,

@@ -41,6 +41,8 @@ class SpawnSummary(Answer):
 class SpawnResult(SpawnSummary):
     """The session, the adaptation of its agent, and its inputs."""
 
+    id: str
+    """Id of the session, accepted wherever its name is."""
     hooks: bool
     """True if the agent reports its events to lisa."""
     parent_session: str | UnsetType = UNSET

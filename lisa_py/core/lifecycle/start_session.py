@@ -98,7 +98,7 @@ def _start(ctx: Context, project: Project, prepared: PreparedStart, keys: tuple[
         holder = KeyHolder(key=key, session=session, run_id=spawned.run_id, claimed_at=ctx.clock.now())
         start_keys.write_holder(project, holder, key)
     return StartSessionResult(
-        session_id=live_records.make_id(project, spawned.run_id),
+        session_id=spawned.id,
         session=session,
         status="starting",
         created_at=format_rfc3339(ctx.clock.now()),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lisa_py.store import session_records
+from lisa_py.store import live_records, session_records
 from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
@@ -33,6 +33,7 @@ def test_json_has_the_started_command(machine: LisaHost, fleet: Fleet) -> None:
         "agent": "claude",
         "command": "sleep 600",
         "hooks": False,
+        "id": live_records.make_id(fleet.ctx.project(), answer.json["runId"]),
         "lane": "",
         "mode": "interactive",
         "nestedPolicy": "auto",
