@@ -97,11 +97,20 @@ class _Splitter:
             self._end_stage()
         elif char == "#" and not self._raw:
             self._skip_comment()
-        elif char == "<" and line.startswith("<<", at):
-            self._read_heredoc_start()
+        elif char in "<>":
+            self._read_redirection()
         elif char in ";|&" and not self._is_redirection():
             self._end_stage()
             self._at += 1
+        else:
+            self._take(1)
+
+    def _read_redirection(self) -> None:
+        """Begin a word of its own, but after the number of a file and inside of an operator."""
+        if self._raw.strip("0123456789&<>") or self._raw != self._value:
+            self._end_word()
+        if self._line.startswith("<<", self._at):
+            self._read_heredoc_start()
         else:
             self._take(1)
 
