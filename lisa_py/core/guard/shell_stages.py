@@ -102,6 +102,9 @@ class _Splitter:
         elif char in ";|&" and not self._is_redirection():
             self._end_stage()
             self._at += 1
+        elif char == "&" and self._plain not in ("<", ">"):
+            self._end_word()
+            self._take(1)
         else:
             self._take(1)
 

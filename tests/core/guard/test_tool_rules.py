@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +108,8 @@ def test_allowed_prefix_covers_every_stage_or_nothing(command: str, decision: st
         ("r\\\nm x", "Bash(rm:*)", "deny"),
         ("ls \\>& rm x", "Bash(rm:*)", "deny"),
         (">out rm x", "Bash(rm:*)", "deny"),
+        ("rm&>out x", "Bash(rm:*)", "deny"),
+        ("rm>out x", "Bash(rm:*)", "deny"),
         ("ls |&>out rm x", "Bash(rm:*)", "deny"),
         ("(ls # it's\n); rm x", "Bash(rm:*)", "deny"),
         ("'rm' x", "Bash(rm:*)", "deny"),
@@ -227,3 +233,35 @@ def test_denied_command_is_found_behind_any_word(text: str, operator: str) -> No
 
 def test_deep_nesting_is_opaque() -> None:
     assert bash("echo " + "$(" * 5000, "Bash(echo:*)") == "ask"
+
+
+PIECES = ("echo", "rm", " ", "'", '"', "\\", "(", ")", "{", "`", "$(", "$'", ";", "|", "&", "<", ">", "\n", "#", "E",
+          "<<E", "\nE\n", "A=", "<<<", "2", "timeout 3 ", "xargs ")  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="compares with bash")
+@settings(deadline=None, max_examples=80)
+@given(st.lists(st.sampled_from(PIECES), max_size=10), st.sampled_from(["rm x", "\nrm x", ";rm x", " x"]))
+def test_allowed_line_runs_nothing_else_in_bash(pieces: list[str], end: str) -> None:
+    line = "echo " + "".join(pieces) + end
+    if bash(line, "Bash(echo:*)") == "allow":
+        assert not runs_rm(line), line
+
+
+def runs_rm(line: str) -> bool:
+    """Return True if bash runs the program rm; no other program is on its PATH."""
+    with tempfile.TemporaryDirectory() as folder:
+        program, mark, work = Path(folder, "bin", "rm"), Path(folder, "mark"), Path(folder, "work")
+        program.parent.mkdir()
+        work.mkdir()
+        program.write_text(f"#!/bin/sh\n: >'{mark}'\n")
+        program.chmod(0o700)
+        subprocess.run(
+            ["/usr/bin/env", "-i", f"PATH={program.parent}", shutil.which("bash") or "bash", "--norc", "-c", line],
+            cwd=work, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False,
+        )  # fmt: skip
+        return mark.exists()
+
+
+def test_comparison_with_bash_sees_a_second_command() -> None:
+    assert runs_rm("echo a; rm x") and not runs_rm("echo 'a; rm x'")
