@@ -23,6 +23,7 @@ _HEREDOC = re.compile(
 )
 _REDIRECTION = re.compile(r"\d*(?:<<<|<<-?|<>|<&|<|&>>|&>|>>|>\||>&|>)(?P<target>.*)", re.DOTALL)
 _BLANKS = " \t"
+_KEYWORDS = frozenset(("!", "if", "then", "elif", "else", "while", "until", "do", "coproc"))
 _MAX_DEPTH = 50
 """Deeper substitutions are not read."""
 
@@ -44,6 +45,14 @@ class ShellStage(Struct, frozen=True):
     @property
     def value(self) -> str:
         return " ".join(self.values)
+
+    @property
+    def command(self) -> str:
+        """The value without words of the shell's grammar before it: `then rm x` runs `rm x`."""
+        pairs = list(zip(self.words, self.values, strict=True))
+        while pairs and pairs[0][0] in _KEYWORDS:
+            pairs = pairs[1 + _count_prefix(pairs[1:]) :]
+        return " ".join(value for _, value in pairs)
 
 
 def split_stages(line: str) -> tuple[ShellStage, ...]:

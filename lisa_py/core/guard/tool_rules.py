@@ -97,14 +97,15 @@ def _read_stages(tool_name: str, tool_input: Mapping[str, Any]) -> tuple[ShellSt
 
 
 def _is_denied(patterns: Iterable[str], tool_name: str, stages: tuple[ShellStage, ...] | None) -> bool:
-    """Return True if the tool, or any stage of a shell line, matches a pattern; also with quotes removed."""
+    """Return True if the tool, or any stage of a shell line, matches a pattern; also behind keywords and quotes."""
     for pattern in patterns:
         prefix = _read_prefix(pattern)
         if prefix is None:
             if _names_tool(pattern, tool_name):
                 return True
         elif any(
-            not stage.opaque and (_begins(stage.text, prefix) or _begins(stage.value, prefix)) for stage in stages or ()
+            not stage.opaque and any(_begins(text, prefix) for text in (stage.text, stage.value, stage.command))
+            for stage in stages or ()
         ):
             return True
     return False
