@@ -303,7 +303,7 @@ def test_send_refuses_a_screen_without_the_box(stage: SessionHarness) -> None:
     assert stage.prompts() == ["[say yes]"]
 
 
-def test_send_refuses_a_terminal_that_nobody_reads(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_send_refuses_a_terminal_without_a_reader(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-Z leaves the box on the screen, and a text would be printed over it and read later."""
     stage.spawn()
     monkeypatch.setattr(input_box, "APPEAR_SECONDS", 0.1)
