@@ -128,6 +128,13 @@ def test_typed_lines_of_the_talking_page_are_delivered(machine: LisaHost) -> Non
     assert machine.lisa("session", "list", "--json").json["sessions"] == []
 
 
+@pytest.mark.parametrize("number", range(len(blocks(GUIDE / "definitions.md"))))
+def test_steps_of_the_definitions_page_run(machine: LisaHost, number: int) -> None:
+    ended = run(machine, "set -e\n" + blocks(GUIDE / "definitions.md")[number], {})
+    assert ended.returncode == 0, ended
+    assert machine.lisa("session", "list", "--json").json["sessions"] == []
+
+
 def test_every_call_uses_existing_commands_and_flags() -> None:
     known = {entry.name: set(entry.flags) for entry in commands.build_index()}
     calls = [words for page in GUIDE.rglob("*.md") for words in contract_check.extract_calls(page.read_text())]
