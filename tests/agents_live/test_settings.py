@@ -103,7 +103,7 @@ def test_settings_reach_the_agent_and_no_one_else(machine: LisaHost, api: FakeMo
     assert find_secrets(stage, SECRETS) == {} and not Path(stage.ref.file("masked.json")).exists()
 
 
-@pytest.mark.parametrize("mode", ["plan", "bypassPermissions"])
+@pytest.mark.parametrize("mode", ["plan", "acceptEdits", "bypassPermissions"])
 def test_claude_runs_in_the_permission_mode(machine: LisaHost, api: FakeModelApi, mode: str) -> None:
     stage = start(machine, api, "claude", pins()[0].version, "[fake text hello]", permission_mode=mode, model="sonnet")
     stage.wait_until_idle()
