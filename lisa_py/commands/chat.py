@@ -92,6 +92,7 @@ COMMAND = Command(
         *launch.ERRORS,
         *settings_flags.ERRORS,
         "agent_not_installed",
+        "auth_store_read_failed",
         "definition_not_found",
         "invalid_definition",
         "not_logged_in",
