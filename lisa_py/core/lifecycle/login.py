@@ -13,7 +13,7 @@ from lisa_py.contract.quoting import quote_posix
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment, launch
 from lisa_py.host import files
-from lisa_py.host.tmux import Pane, Tmux
+from lisa_py.host.tmux import SOCKET_PATH_MAX, Pane, Tmux
 
 ERRORS = ("agent_not_installed", "auth_login_failed", "auth_login_timeout", "spawn_tmux_new_failed")
 LIFETIME_SECONDS = 300
@@ -51,7 +51,7 @@ class AgentLogin:
         binary = launch.find_binary(agent, environ)
         if not binary:
             raise LisaError("agent_not_installed", f"{agent.title} is not on PATH; install it (lisa doctor checks)")
-        self._folder = files.make_temporary_dir(os.path.join(ctx.settings.tmux_socket_dir, "lisa-login-"))
+        self._folder = files.make_temporary_dir(self._choose_place())
         self._server = Tmux(os.path.join(self._folder, "tmux.sock"), ctx.settings)
         files.write(self._file("environment"), environment.build_script(environ, self._server.environment()))
         files.write(self._file("login.sh"), self._script(binary))
@@ -76,6 +76,13 @@ class AgentLogin:
         if self._folder:
             files.remove_tree(self._folder)
         self._server, self._pane, self._folder = None, None, ""
+
+    def _choose_place(self) -> str:
+        """Return the beginning of the folder's path, in a folder whose path a socket can have."""
+        settings = self._ctx.settings
+        wanted = os.path.join(settings.tmux_socket_dir, "lisa-login-")
+        fits = len(os.fsencode(wanted)) + len("00000000/tmux.sock") <= SOCKET_PATH_MAX
+        return wanted if fits else os.path.join(settings.shared_dir, "lisa-login-")
 
     def _file(self, name: str) -> str:
         return os.path.join(self._folder, name)

@@ -52,6 +52,14 @@ def test_login_that_fails_stores_nothing(machine: LisaHost, code: str, reason: s
     assert not machine.lisa("auth", "claude", "status", "--json").json["has_credentials"]
 
 
+def test_long_path_of_the_sockets_is_avoided(machine: LisaHost) -> None:
+    long = machine.folder / ("d" * 90)
+    long.mkdir()
+    machine.env["LISA_TMUX_SOCKET_DIR"] = str(long)
+    assert login(machine, "good\n").code == 0
+    assert not list(long.iterdir()) and not list((machine.folder / "shared").glob("lisa-login-*"))
+
+
 def test_missing_claude_is_named(machine: LisaHost) -> None:
     (machine.bin / "claude").unlink()
     machine.env["PATH"] = f"{machine.bin}:/usr/bin:/bin"
