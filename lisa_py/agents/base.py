@@ -586,15 +586,6 @@ def needs_leading_space(text: str) -> bool:
     return text.startswith("!") or (text.startswith("/") and text[1:2] != "/" and not text[1:2].isalpha())
 
 
-def split_arguments(agent_args: str) -> list[str]:
-    return agent_args.split()
-
-
-def has_flag(agent_args: str, flag: str) -> bool:
-    """Return True if raw agent arguments hold a flag as a separate word or as `flag=value`."""
-    return any(word == flag or word.startswith(flag + "=") for word in split_arguments(agent_args))
-
-
 def require_prompt(request: AgentLaunch) -> None:
     if request.mode == "exec" and not request.prompt:
         raise LisaError("agent_command_build_failed", "exec mode requires --prompt (or provide --command)")

@@ -1,4 +1,4 @@
-"""Quote words for a shell."""
+"""Quote words for a shell, and find flags among them."""
 
 from __future__ import annotations
 
@@ -36,3 +36,13 @@ def quote(text: str) -> str:
 def quote_posix(text: str) -> str:
     """Quote for any POSIX sh, byte for byte, including newlines (NUL cannot be in argv)."""
     return "'" + text.replace("\0", "").replace("'", "'\"'\"'") + "'"
+
+
+def split_arguments(text: str) -> list[str]:
+    """Return the words of raw arguments, quotes included."""
+    return text.split()
+
+
+def has_flag(text: str, flag: str) -> bool:
+    """Return True if raw arguments hold a flag as a separate word or as `flag=value`."""
+    return any(word == flag or word.startswith(flag + "=") for word in split_arguments(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lisa_py.agents.base import split_arguments
+from lisa_py.contract.quoting import split_arguments
 
 
 def has_option(args: str, flag: str) -> bool:

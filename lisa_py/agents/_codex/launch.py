@@ -6,16 +6,9 @@ import re
 
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, hooks, options, title
 from lisa_py.agents._codex.arguments import has_option, sets_config, toml_string
-from lisa_py.agents.base import (
-    AgentLaunch,
-    Facts,
-    LaunchPlan,
-    has_flag,
-    require_prompt,
-    split_arguments,
-)
+from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan, require_prompt
 from lisa_py.contract.errors import LisaError
-from lisa_py.contract.quoting import quote, quote_posix
+from lisa_py.contract.quoting import has_flag, quote, quote_posix, split_arguments
 
 SKIP_REPO_CHECK_FLAG = "--skip-git-repo-check"
 WORKSPACE_WRITE = "-s workspace-write"

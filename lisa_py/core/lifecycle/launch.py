@@ -11,10 +11,10 @@ from msgspec import UNSET, Struct
 
 import lisa_py
 from lisa_py import agents
-from lisa_py.agents.base import Agent, AgentLaunch, Facts, LaunchPlan, has_flag
+from lisa_py.agents.base import Agent, AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
-from lisa_py.contract.quoting import quote
+from lisa_py.contract.quoting import has_flag, quote
 from lisa_py.contract.session_settings import SessionSettings, describe_unapplied
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment, nesting

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.agents.base import Agent, AgentLaunch, has_flag
+from lisa_py.agents.base import Agent, AgentLaunch
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.quoting import has_flag
 
 WINDOW = 48
 """Characters before and after a hint that distinguish a request from a mention."""
