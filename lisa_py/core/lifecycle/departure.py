@@ -11,7 +11,7 @@ from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.pane import Pane
 from lisa_py.store import live_records, session_records
 from lisa_py.store.json_records import UnreadableRecord
-from lisa_py.store.live_records import SessionRecord
+from lisa_py.store.live_records import RecordedUsage, SessionRecord
 from lisa_py.store.paths import SessionRef
 
 if TYPE_CHECKING:
@@ -59,16 +59,23 @@ class Departure:
 
             hourly.collect_session(self._ctx, self._ref)
             return
-        from lisa_py.core.usage.recorded import read_recorded_usage  # noqa: PLC0415 - as above
-
         record, end = self._record, self._read_end()
         record.started_at = record.started_at or live_records.read_start_time(self._ref)
         record.ended_at = record.ended_at or format_rfc3339(end.at if end else self._ctx.clock.now())
         record.exit_code = end.code if end else record.exit_code
         self._writer.add_rest(pane)
-        record.usage = read_recorded_usage(self._ctx, self._ref, self._writer.agent, self._writer.transcripts, log=True)
+        record.usage = self._read_usage(self._writer)
         self.problem = self._writer.finish(record)
         self.archive = "" if self.problem else record.id
+
+    def _read_usage(self, writer: SessionArchive) -> RecordedUsage | None:
+        from lisa_py.core.usage.recorded import read_recorded_usage  # noqa: PLC0415 - as above
+
+        try:
+            return read_recorded_usage(self._ctx, self._ref, writer.agent, writer.transcripts, log=True)
+        except (LisaError, OSError) as problem:
+            self._ctx.warn(f"usage of {self._ref.session} is not counted: {problem}")
+            return None
 
     def _read_end(self) -> session_records.EndRecord | None:
         try:
