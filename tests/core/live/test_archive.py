@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -232,3 +233,18 @@ def test_frames_name_the_session_by_its_id(stage: SessionHarness) -> None:
     record = live_records.read_record(stage.ref)
     with SessionFeed(stage.ctx, stage.ref) as feed:
         assert record is not None and {frame.session_id for frame in feed.history()} == {record.id}
+
+
+def test_no_file_of_an_archive_holds_a_secret(stage: SessionHarness) -> None:
+    stage.machine.lisa("secret", "set", "token", stdin="planted-4711-value")
+    command = "sh -c 'echo got $TOKEN; exec sleep 600'"
+    assert stage.lisa("spawn", "--command", command, "--env", "TOKEN=secret://token").code == 0
+    stage.wait_for_text("planted-4711-value")
+    kill.kill_session(stage.ctx, stage.ref)
+    ref, record = read_archive(stage)
+    assert record.settings.environment == {"TOKEN": "secret://token"}
+    assert "got" in str(read_history(stage, ref)[0].payload)
+    for path in Path(ref.folder).iterdir():
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        assert b"planted-4711" not in raw, path
+        assert path.stat().st_mode & 0o077 == 0
