@@ -68,7 +68,8 @@ def _is_help(command: Command | None, words: Sequence[str]) -> bool:
 
 def _output_form(words: Sequence[str], command: Command | None) -> str:
     form = parse.detect_format(words)
-    return "json" if form == "text" and command is not None and command.text is None else form
+    has_text = command is None or command.text is not None or command.document is not None
+    return form if has_text or form != "text" else "json"
 
 
 def _is_failure(answer: Mapping[str, Any]) -> bool:

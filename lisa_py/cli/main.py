@@ -58,22 +58,28 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
 
             return help_pages.handle_missing_command(argv) if command is None else help_pages.print_page(path, command)
         screen = render.read_screen() if form == "text" else None
-        if form == "text" and command.text is None and (screen is None or command.terminal is None):
+        if form == "text" and not _has_text(command, screen):
             form = "json"
         return _run(path, command, words, form, screen)
     except LisaError as problem:
-        return _report_failure(problem, form)
+        return _report_failure(problem, form, argv)
     except KeyboardInterrupt:
-        return _report_failure(CancellationError(), form)
+        return _report_failure(CancellationError(), form, argv)
     except (BrokenPipeError, render.OutputError):
         raise
     except Exception as problem:
         shortage = limits.find_shortage(problem)
         if shortage is not None:
-            return _report_failure(shortage, form)
+            return _report_failure(shortage, form, argv)
         from lisa_py import crash_report  # noqa: PLC0415 - only when there is one
 
-        return _report_failure(crash_report.write_crash_report(problem, argv), form)
+        return _report_failure(crash_report.write_crash_report(problem, argv), form, argv)
+
+
+def _has_text(command: Command, screen: Screen | None) -> bool:
+    """Return True if the command prints something other than JSON without --json."""
+    is_for_people = screen is not None and command.terminal is not None
+    return command.text is not None or command.document is not None or is_for_people
 
 
 def _show_fleet() -> None:
@@ -91,6 +97,8 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str,
     args, given = parse.read_arguments(path, command, words)
     if command.face:
         return int(importlib.import_module(f"lisa_py.{command.face}.main").main(args))
+    if command.document is not None and form == "text":
+        render.check_document_format(args)
     cancellation = Cancellation()
     ctx = Context(
         env.read_settings(),
@@ -170,6 +178,10 @@ def open_live_display(form: str) -> LiveDisplay:
     return LiveTable()
 
 
-def _report_failure(problem: LisaError, form: str) -> int:
+def _report_failure(problem: LisaError, form: str, argv: Sequence[str]) -> int:
+    if parse.CLIENT_GROUP in argv:
+        from lisa_py.cli import client_words  # noqa: PLC0415 - only for one group
+
+        problem = client_words.convert_failure(problem, form, argv)
     render.print_failure(problem, form)
     return problem.exit_code

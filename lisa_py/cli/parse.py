@@ -22,6 +22,8 @@ JSON_FLAGS = (
     "--semantic-delta",
 )
 """Flags that imply JSON, known before parsing so that a parse error is JSON, too."""
+CLIENT_GROUP = "ai"
+"""The group whose commands print, fail and parse as the LimaCharlie client does."""
 
 
 def detect_format(words: Sequence[str]) -> str:
@@ -42,6 +44,10 @@ def split_command(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     for path, spellings in commands.SPELLINGS.items():
         if argv[0] in spellings:
             return path, list(argv[1:])
+    if CLIENT_GROUP in argv:
+        from lisa_py.cli import client_words  # noqa: PLC0415 - only for one group
+
+        argv = client_words.arrange(argv)
     depth = len(commands.find_group(argv)) + 1
     path = tuple(argv[:depth])
     return commands.ALIASES.get(path, path), list(argv[depth:])

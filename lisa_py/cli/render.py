@@ -69,6 +69,9 @@ def print_answer(command: Command, result: Any, args: Any, form: str, screen: Sc
         page = command.terminal(result, args, screen)
         _write(lambda: sys.stdout.write(page + "\n"))
         return command.exit_code(result)
+    if form == "text" and command.document is not None:
+        _print_document(command.document(result, args), args)
+        return command.exit_code(result)
     if form == "text" and command.text is not None:
         words = command.text(result, args)
         _write(lambda: sys.stdout.write(words + ("\n" if command.newline else "")))
@@ -77,6 +80,21 @@ def print_answer(command: Command, result: Any, args: Any, form: str, screen: Sc
     code = command.exit_code(result)
     print_json_line(projection.describe_failure(msgspec.to_builtins(shown), code))
     return code
+
+
+def check_document_format(args: Any) -> None:
+    """Raise LisaError before a command runs whose data could not be printed."""
+    from lisa_py.cli import client_output  # noqa: PLC0415 - only for one group
+
+    client_output.check_format(args.output)
+
+
+def _print_document(document: Any, args: Any) -> None:
+    from lisa_py.cli import client_output  # noqa: PLC0415 - only for one group
+
+    if not args.quiet:
+        page = client_output.format_document(jsontext.decode(msgspec.json.encode(document)), args)
+        _write(lambda: sys.stdout.write(page + "\n"))
 
 
 def print_json_line(value: Any, encode: Callable[[Any], bytes] = jsontext.encode) -> None:

@@ -1,4 +1,4 @@
-"""Show a small fleet of agents at work, in half a minute, without leftovers."""
+"""Show a small fleet of agents at work, without leftovers."""
 
 from __future__ import annotations
 

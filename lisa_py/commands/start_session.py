@@ -32,7 +32,7 @@ def text(answer: StartSessionResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="fleet",
+    group="live",
     args=Args,
     answer=StartSessionResult,
     run=run,

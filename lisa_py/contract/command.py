@@ -160,17 +160,20 @@ def _split_hint(hint: Any) -> tuple[type, Flag]:
 
 GROUPS: Mapping[str, str] = {
     "daily": "every day",
+    "live": "live sessions",
     "fleet": "many sessions",
     "reading": "look closer",
-    "handing_on": "hand on to another agent",
+    "handing_on": "hand on",
     "planning": "plan and limit",
     "checks": "check this machine",
     "accounts": "accounts",
     "skill": "skill for agents",
-    "programs": "for programs and shells",
+    "programs": "for programs",
 }
 """Purposes of commands with their titles, in the order of help pages."""
-CommandGroup = Literal["daily", "fleet", "reading", "handing_on", "planning", "checks", "accounts", "skill", "programs"]
+CommandGroup = Literal[
+    "daily", "live", "fleet", "reading", "handing_on", "planning", "checks", "accounts", "skill", "programs"
+]
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -187,6 +190,8 @@ class Command(Struct, frozen=True, kw_only=True):
     """(answer, args) -> text for people; None: the command always answers JSON."""
     terminal: Callable[[Any, Any, Any], str] | None = None
     """(answer, args, screen) -> text on a terminal; None: the same as `text`."""
+    document: Callable[[Any, Any], Any] | None = None
+    """(answer, args) -> plain data in place of a text, printed in the format of --output (contract/client_flags.py)."""
     min: Sequence[str] | Callable[[Any, Any], Any] | None = None
     """`--json-min`: field names to keep (in Python spelling), or (answer, args) -> smaller struct or dict."""
     group: CommandGroup

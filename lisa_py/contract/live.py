@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -206,3 +206,23 @@ def decode_frame(line: bytes) -> LiveFrame | None:
         session_id=found.session_id,
         cursor=found.cursor,
     )
+
+
+class HistoryPayload(Struct, frozen=True, kw_only=True):
+    """The recorded frames."""
+
+    messages: tuple[LiveFrame, ...]
+    truncated: bool | UnsetType = UNSET
+    """True if older frames are left out."""
+
+
+class HistoryFrame(Struct, frozen=True, kw_only=True):
+    """The first frame of an attached reader of the sessions API."""
+
+    type: Literal["history"] = "history"
+    payload: HistoryPayload
+    timestamp: str
+    """Time of the newest message."""
+    session_id: str
+    cursor: str
+    """Position behind the newest message."""

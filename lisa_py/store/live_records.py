@@ -120,6 +120,19 @@ def find_by_id(identity: str, settings: Settings, projects: Iterable[str] | None
     return None
 
 
+def find_project(identity: str, settings: Settings) -> str:
+    """Return the folder of the project of an id, from the records of its sessions; empty if there are none."""
+    for digest in paths.list_project_hashes(settings):
+        if _derive_id(_NAMESPACE, digest) != identity.lower():
+            continue
+        folder = os.path.join(settings.state_dir, "projects", digest)
+        for name in paths.list_session_names(folder):
+            meta = _read_meta(os.path.join(folder, "sessions", name, "meta.json"))
+            if meta is not None and meta.project_root:
+                return meta.project_root
+    return ""
+
+
 def _read_meta(path: str) -> SessionMeta | None:
     try:
         return load(path, SessionMeta)

@@ -80,6 +80,12 @@ def is_error(frame: LiveFrame | Message) -> bool:
     return (frame.type if isinstance(frame, LiveFrame) else frame.get("type")) == "error"
 
 
+def is_internal(frame: LiveFrame | Message) -> bool:
+    """Return True for a system frame about the start of a session."""
+    message = read_message(frame) if isinstance(frame, LiveFrame) else frame
+    return message.get("type") == "system" and _read_payload(message).get("subtype", "") in NOISY_SUBTYPES
+
+
 def is_noise(frame: LiveFrame | Message) -> bool:
     """Return True for a frame that only counts, times or echoes others."""
     message = read_message(frame) if isinstance(frame, LiveFrame) else frame
@@ -87,7 +93,7 @@ def is_noise(frame: LiveFrame | Message) -> bool:
     if kind in NOISY_TYPES:
         return True
     if kind == "system":
-        return payload.get("subtype", "") in NOISY_SUBTYPES
+        return is_internal(message)
     if kind == "result":
         return not str(_first(payload, "summary", "message")).strip()
     return kind in ("assistant", "user") and not _read_text(kind, payload).strip()

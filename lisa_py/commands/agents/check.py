@@ -74,7 +74,7 @@ def text(answer: AgentsCheckResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="planning",
+    group="live",
     args=Args,
     answer=AgentsCheckResult,
     run=run,

@@ -70,7 +70,7 @@ def text(answer: AgentsListResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="planning",
+    group="live",
     args=Args,
     answer=AgentsListResult,
     run=run,

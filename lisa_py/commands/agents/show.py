@@ -71,7 +71,7 @@ def text(answer: AgentsShowResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="planning",
+    group="live",
     args=Args,
     answer=AgentsShowResult,
     run=run,

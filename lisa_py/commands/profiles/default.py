@@ -25,7 +25,7 @@ def text(answer: ProfileSummary, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="planning",
+    group="live",
     args=Args,
     answer=ProfileSummary,
     run=run,

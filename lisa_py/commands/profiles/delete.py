@@ -29,7 +29,7 @@ def text(answer: ProfileDeleteResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="planning",
+    group="live",
     args=Args,
     answer=ProfileDeleteResult,
     run=run,

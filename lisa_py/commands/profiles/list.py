@@ -36,7 +36,7 @@ def text(answer: ProfilesListResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="planning",
+    group="live",
     args=Args,
     answer=ProfilesListResult,
     run=run,

@@ -44,7 +44,7 @@ def text(answer: ProfileSetResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="planning",
+    group="live",
     args=Args,
     answer=ProfileSetResult,
     run=run,

@@ -28,7 +28,7 @@ def run(args: Args, ctx: Context) -> DecisionResult:
 
 
 COMMAND = Command(
-    group="fleet",
+    group="live",
     args=Args,
     answer=DecisionResult,
     run=run,

@@ -26,7 +26,7 @@ def run(args: Args, ctx: Context) -> DecisionResult:
 
 
 COMMAND = Command(
-    group="fleet",
+    group="live",
     args=Args,
     answer=DecisionResult,
     run=run,

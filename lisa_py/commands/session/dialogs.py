@@ -50,7 +50,7 @@ def text(answer: DialogsResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="fleet",
+    group="live",
     args=Args,
     answer=DialogsResult,
     run=run,

@@ -49,7 +49,7 @@ def _format(value: object) -> str:
 
 
 COMMAND = Command(
-    group="reading",
+    group="live",
     args=Args,
     answer=GetResult,
     run=run,

@@ -72,7 +72,7 @@ def run(args: Args, ctx: Context) -> HistoryResult:
 
 
 COMMAND = Command(
-    group="reading",
+    group="live",
     args=Args,
     answer=HistoryResult,
     run=run,

@@ -27,7 +27,7 @@ def text(answer: InterruptResult, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="fleet",
+    group="live",
     args=Args,
     answer=InterruptResult,
     run=run,

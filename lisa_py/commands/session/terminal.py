@@ -41,7 +41,7 @@ def run(args: Args, ctx: Context) -> TerminalResult:
 
 
 COMMAND = Command(
-    group="reading",
+    group="live",
     args=Args,
     answer=TerminalResult,
     run=run,

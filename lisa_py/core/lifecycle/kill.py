@@ -95,6 +95,18 @@ def end_session(ctx: Context, ref: SessionRef, reason: str, detail: str = "") ->
     return kill_session(ctx, ref, request=EndRequest(reason=reason, detail=detail))
 
 
+def terminate_session(ctx: Context, ref: SessionRef, reason: str) -> None:
+    """End a session completely; one that was killed before stays as it is.
+
+    Raise LisaError(session_kill_failed), TmuxUnavailable.
+    """
+    if ref.archive:
+        return
+    result = end_session(ctx, ref, reason)
+    if result.errors:
+        raise LisaError("session_kill_failed", "; ".join(result.errors), session=ref.session)
+
+
 def kill_session(
     ctx: Context, ref: SessionRef, *, all_hashes: bool = False, request: EndRequest = _BY_USER
 ) -> KillResult:

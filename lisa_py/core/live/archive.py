@@ -219,7 +219,7 @@ class ArchivedFeed(SessionFeed):
         """Yield the frames after the position, then `session_end`."""
         yield from self.history()
         end = ending.read_end(self._record) if self._record is not None else SessionEnd(reason="failed")
-        yield self._build(translation.build_end(end))
+        yield self._build(translation.build_end(end), end.at)
 
 
 def build_archived_status(ref: SessionRef, record: SessionRecord | None) -> Status:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from lisa_py.contract.errors import CancellationError
-from lisa_py.contract.live import LiveFrame
+from lisa_py.contract.live import HistoryFrame, HistoryPayload, LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.feed import SessionFeed
@@ -62,6 +62,27 @@ def _read_back(feed: SessionFeed, keep: Callable[[LiveFrame], bool], before: str
         if len(frames) == limit or not feed.omitted_bytes:
             return iter(frames)
         size *= 4
+
+
+def read_messages(ctx: Context, ref: SessionRef) -> list[LiveFrame]:
+    """Return the whole recorded conversation. Raise TmuxUnavailable."""
+    with open_feed(ctx, ref) as feed:
+        return [frame for frame in feed.history() if is_message(frame)]
+
+
+def is_message(frame: LiveFrame) -> bool:
+    """Return True for a frame that belongs to the history of the sessions API."""
+    return frame.type != "usage_delta"
+
+
+def build_history(frames: Sequence[LiveFrame], identity: str, *, truncated: bool = False) -> HistoryFrame:
+    """Return the recorded frames as the one frame that begins a connection of the sessions API."""
+    return HistoryFrame(
+        payload=HistoryPayload(messages=tuple(frames), truncated=truncated or UNSET),
+        timestamp=frames[-1].timestamp if frames else "",
+        session_id=identity,
+        cursor=frames[-1].cursor if frames else "",
+    )
 
 
 def attach(

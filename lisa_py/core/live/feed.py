@@ -162,7 +162,7 @@ class SessionFeed:
             if translation.has_ended(self.status):
                 yield from self._read_output()
                 end = ending.find_end(self._ctx, self._ref, self._id, self.status, self._evidence.pane)
-                yield self._build(translation.build_end(end))
+                yield self._build(translation.build_end(end), end.at)
                 return
             waiter.wait(READ_SECONDS if self._agent.name else PANE_SECONDS)
 
@@ -277,7 +277,7 @@ class SessionFeed:
         shown = (status.session_state, status.agent_state, status.waiting_for, status.state_detail)
         if shown != self._shown_status:
             before, self._shown_status = self._shown_status, shown
-            yield self._build(translation.build_status(status))
+            yield self._build(translation.build_status(status), self._ended_at)
             if status.agent_state == "interrupted" and len(before) > 1 and before[1] != "interrupted":
                 yield self._build(SystemPayload(subtype="interrupted", message="the turn was interrupted"))
         yield from map(self._build, self._dialogs.close_gone())
@@ -297,6 +297,12 @@ class SessionFeed:
         for notice in notices[self._notices :]:
             yield self._build(SystemPayload(subtype=notice.subtype, message=notice.message), notice.at)
         self._notices = max(self._notices, len(notices))
+
+    @property
+    def _ended_at(self) -> float:
+        """Return the time at which the agent ended; 0 if it has not, or without a record."""
+        end = self._evidence.end
+        return end.at if end is not None and translation.has_ended(self.status) else 0.0
 
     def _wait_for_calls(self) -> Iterator[LiveFrame]:
         """Yield output until the tool calls and hooks of all dialogs are recorded, for a moment."""

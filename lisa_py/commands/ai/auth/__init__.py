@@ -1,0 +1,4 @@
+"""Manage the credentials of chats.
+
+Tests: tests/commands/ai/auth, tests/limacharlie.
+"""

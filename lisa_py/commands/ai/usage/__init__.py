@@ -1,0 +1,4 @@
+"""Look at the use of models per hour.
+
+Tests: tests/commands/ai/usage, tests/limacharlie.
+"""

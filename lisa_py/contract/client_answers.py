@@ -1,0 +1,45 @@
+"""Answers of `lisa ai`: the bodies of the sessions API."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.live import LiveFrame
+from lisa_py.contract.session_object import SessionObject
+
+
+class MessagesResult(Struct, frozen=True, kw_only=True):
+    """The conversation of a session."""
+
+    messages: tuple[LiveFrame, ...]
+
+
+class DetachResult(Struct, frozen=True, kw_only=True):
+    """The end of an attach."""
+
+    session_id: str
+    ended: bool
+    """True if the session has ended; false if the reader left."""
+    frames: int
+    cursor: str
+    """Position for --since of lisa session attach."""
+
+
+class SessionsResult(Struct, frozen=True, kw_only=True):
+    """Sessions, newest first."""
+
+    sessions: tuple[SessionObject, ...]
+    next_cursor: str | UnsetType = UNSET
+    """Cursor of the next page, empty on the last; absent without --cursor."""
+
+
+class SessionResult(Struct, frozen=True, kw_only=True):
+    """One session."""
+
+    session: SessionObject
+
+
+class TerminatedResult(Struct, frozen=True, kw_only=True):
+    """The end of a session."""
+
+    terminated: bool

@@ -1,0 +1,75 @@
+"""Attach to a session as the LimaCharlie client does: the same lines, notices and raw frames."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from lisa_py.contract.live import HistoryFrame, LiveFrame
+from lisa_py.core.context import Context
+from lisa_py.core.live import attach
+from lisa_py.core.live.attach import AttachSummary
+from lisa_py.core.live.frame_view import FrameView
+from lisa_py.store import live_records
+from lisa_py.store.paths import SessionRef
+
+
+def follow_session(
+    ctx: Context,
+    ref: SessionRef,
+    identity: str,
+    *,
+    read_only: bool = False,
+    history: bool = True,
+    raw: bool = False,
+    verbose: bool = False,
+) -> AttachSummary:
+    """Print the frames of a session until it ends or the reader leaves; `identity` is its id as the caller gave it."""
+    view = FrameView(ctx, verbose=verbose)
+    is_json = ctx.output_format != "text"
+    record = live_records.read_readable(ref)
+    is_owner = record is not None and record.family == "user"
+    recorded: list[LiveFrame] = []
+    is_live = False
+
+    def begin() -> None:
+        if is_json:
+            return
+        if not is_owner and not read_only:
+            view.note("Owner access denied; retrying in read-only mode.")
+        view.begin(identity, read_only=read_only or not is_owner)
+
+    def show(frame: LiveFrame) -> None:
+        if is_json:
+            ctx.emit(frame)
+        elif not is_live and (raw or not history):
+            recorded.append(frame)
+        elif raw:
+            _write_raw(ctx, frame)
+        else:
+            view.show(frame)
+
+    def begin_live() -> None:
+        nonlocal is_live
+        is_live = True
+        if raw and not is_json:
+            _write_raw(ctx, attach.build_history(recorded, record.id if record is not None else identity))
+        elif history and not is_json:
+            view.begin_live()
+
+    return attach.attach(
+        ctx,
+        ref,
+        show,
+        history=history or raw,
+        keep=attach.is_message,
+        on_open=begin,
+        on_history=lambda count: None if raw or is_json or not history else view.begin_history(count),
+        on_live=begin_live,
+    )
+
+
+def _write_raw(ctx: Context, frame: LiveFrame | HistoryFrame) -> None:
+    """Write a frame as one JSON line with the spacing and escapes of the client."""
+    ctx.live_display.write_line(json.dumps(msgspec.to_builtins(frame)))

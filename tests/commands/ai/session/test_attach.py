@@ -1,0 +1,38 @@
+"""ai session attach: the frames of a session as the client prints them."""
+
+from __future__ import annotations
+
+import json
+
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
+
+
+def test_attach_prints_history_and_end(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[say one]")
+    stage.wait_for_text("● one")
+    stage.send("/exit")
+    stage.wait_until_dead()
+    words = ("ai", "session", "attach", "--id", stage.name)
+    ended = machine.lisa(*words)
+    assert ended.code == 0
+    assert "assistant:\n  one\n" in ended.out and "session ended: completed" in ended.out.splitlines()[-1]
+    assert ended.err.splitlines() == [
+        "Owner access denied; retrying in read-only mode.",
+        f"Attached to session {stage.name} (read-only mode). Ctrl+C to detach.",
+        "--- History (3 messages) ---",
+        "--- Live stream ---",
+    ]
+    raw = [json.loads(line) for line in machine.lisa(*words, "--raw", "--read-only").out.splitlines()]
+    assert [frame["type"] for frame in raw] == ["history", "session_status", "session_end"]
+    assert [frame["type"] for frame in raw[0]["payload"]["messages"]] == ["user", "assistant", "result"]
+    last = raw[0]["payload"]["messages"][-1]
+    assert (raw[0]["cursor"], raw[0]["session_id"]) == (last["cursor"], last["session_id"])
+    answer = machine.lisa(*words, "--no-history", "--json").lines[-1]
+    assert (answer["session_id"], answer["ended"]) == (stage.name, True)
+    assert machine.lisa(*words, "--no-history").out.count("\n") == 1
+
+
+def test_an_unknown_session_is_refused(machine: LisaHost) -> None:
+    refused = machine.lisa("ai", "session", "attach", "--id", "lisa-absent")
+    assert (refused.code, refused.out) == (1, "") and refused.err.startswith("Error: session not found")

@@ -1,0 +1,60 @@
+"""One host with sessions and a server for a module of comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.client_kit import CLIENT, call_client, client_environment
+from tests.limacharlie.api_server import ApiServer, serving
+from tests.lisa_host import CallResult, LisaHost
+from tests.session_harness import SessionHarness
+
+
+class Comparison:
+    """The same command line, run by the client and by lisa."""
+
+    def __init__(self, machine: LisaHost, server: ApiServer) -> None:
+        self.machine = machine
+        self.server = server
+        self._env = client_environment(machine, server.url, server.project_id)
+
+    def client(self, *words: str, stdin: str = "") -> CallResult:
+        return call_client(*words, env=self._env, stdin=stdin)
+
+    def lisa(self, *words: str, stdin: str = "") -> CallResult:
+        return self.machine.lisa(*words, stdin=stdin, check_schema=False)
+
+    def check_equal(self, *words: str) -> CallResult:
+        """Compare output and exit code of both programs; return the result of the client."""
+        theirs, ours = self.client(*words), self.lisa(*words)
+        assert (ours.out, ours.code, ours.err) == (theirs.out, theirs.code, theirs.err), words
+        return theirs
+
+
+@pytest.fixture(scope="module")
+def compare() -> Iterator[Comparison]:
+    """Yield the two programs with an ended session of the scripted agent."""
+    if not CLIENT.program.exists():
+        pytest.skip(CLIENT.reason)
+    machine = LisaHost()
+    try:
+        with serving(machine) as server:
+            yield Comparison(machine, server)
+    finally:
+        machine.close()
+
+
+@pytest.fixture(scope="module")
+def ended(compare: Comparison) -> SessionHarness:
+    """Return a session with tool calls, errors and text, after its end."""
+    stage = SessionHarness(compare.machine, "lisa-ended-1").spawn()
+    stage.send("[say one]")
+    stage.wait_for_text("● one")
+    stage.send("[run true] [say zwei äöü]")
+    stage.wait_for_text("● zwei")
+    stage.wait_for_state("idle")
+    stage.send("/exit")
+    stage.wait_until_dead()
+    return stage
