@@ -9,6 +9,7 @@ from lisa_py.contract.dialogs import OpenDialog
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
 from lisa_py.core.fleet.discover import SessionWarning
+from lisa_py.core.redact.redactor import build_session_mask
 from lisa_py.core.send import dialog_list
 from lisa_py.core.status import status_reader
 from lisa_py.store.paths import Project, SessionRef
@@ -26,11 +27,12 @@ def list_fleet_dialogs(
 ) -> FleetDialogs:
     """Return the open dialogs, each with the command that answers it. Raise LisaError(session_list_failed)."""
     if only is not None:
-        return FleetDialogs(dialogs=_add_commands(dialog_list.list_dialogs(ctx, only)))
+        mask = build_session_mask(only)
+        return FleetDialogs(dialogs=_add_commands(mask.mask_record(dialog_list.list_dialogs(ctx, only))))
     fleet = discover.find_live_sessions(ctx, project, all_sockets=all_sockets)
     read = status_reader.read_many(ctx, fleet.refs, panes=fleet.panes)
     found = [
-        each.dialog
+        build_session_mask(ref).mask_record(each.dialog)
         for ref, (evidence, status) in zip(fleet.refs, read, strict=True)
         for each in dialog_list.find_dialogs(ctx, ref, evidence, status)
     ]

@@ -7,6 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from lisa_py.store import masked_values
+from lisa_py.store.paths import SessionRef
+
 T = TypeVar("T")
 
 MARGIN = 120
@@ -18,6 +21,11 @@ UNMASKED_KEYS = frozenset(
     )
 )
 """Keys whose values are names and codes, needed to continue; they are not free text."""
+
+
+def build_session_mask(ref: SessionRef) -> Mask:
+    """Return a redactor that hides the secrets given to a session, and nothing else."""
+    return Mask("", masked_values.read(ref))
 
 
 class Mask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
+from lisa_py.core.redact.redactor import build_session_mask
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
@@ -22,7 +23,8 @@ def save_last_screen(ctx: Context, ref: SessionRef, evidence: Evidence, status: 
         text = ctx.server(ref).capture([pane.pane_id], history=LINES).get(pane.pane_id, "")
         if not text.strip() or not files.is_dir(ref.folder):
             return ""
-        files.write(ref.output, "\n".join(text.split("\n")[-LINES:]) + "\n")
+        shown = build_session_mask(ref).mask_text("\n".join(text.split("\n")[-LINES:]))
+        files.write(ref.output, f"{shown}\n")
     except LisaError as problem:
         ctx.warn_about(problem)
         return ""

@@ -183,3 +183,15 @@ def test_planted_secrets_are_in_the_private_files_only(machine: LisaHost) -> Non
     session.lisa("kill")
     assert find_secrets(session, PLANTED, output=("history",)) == {store: ["env"]}
     assert not Path(session.ref.file("masked.json")).exists()
+
+
+def test_dialogs_and_status_show_no_secret(machine: LisaHost) -> None:
+    value = "planted-value-0123456789"
+    machine.lisa("secret", "set", "--name", "k", stdin=value)
+    prompt = f"[ask echo {value}] [say done]"
+    words = ("--agent", "scripted", "--no-dangerously-skip-permissions", "--prompt", prompt)
+    machine.lisa("session", "spawn", "--session", "lisa-a", "--env", "KEY=secret://k", *words)
+    found = wait_until(lambda: machine.lisa("session", "dialogs", "--json").json["dialogs"], what="the dialog")
+    assert "[REDACTED_SECRET]" in str(found) and value not in str(found)
+    for call in (("dialogs", "lisa-a", "--json"), ("status", "lisa-a", "--json"), ("status", "lisa-a", "--full")):
+        assert value not in machine.lisa("session", *call).out
