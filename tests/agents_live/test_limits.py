@@ -1,0 +1,59 @@
+"""Limits of real claude and codex sessions: the agent's own usage, dollars and interrupt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lisa_py.core.usage.limits import describe_limits, is_enforced
+from lisa_py.core.usage.usage_reader import read_usage
+from lisa_py.store import archives, events
+from tests.agents_live.live_harness import LiveSessionHarness
+from tests.fakes.model_api import FakeModelApi
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+
+pytestmark = pytest.mark.agents
+
+
+@pytest.fixture(params=["claude", "codex"])
+def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) -> LiveSessionHarness:
+    return LiveSessionHarness(machine, api, request.param, permission="bypass")
+
+
+def wait_for_end(stage: LiveSessionHarness) -> tuple[str, str]:
+    wait_until(lambda: not Path(stage.ref.folder, "meta.json").exists(), timeout=60, what="the session is ended")
+    ((_, record),) = wait_until(lambda: list(archives.list_archives(stage.ref.project)), what="an archive")
+    wait_until(lambda: not is_enforced(stage.ref), what="the limit process has ended")
+    return record.end_reason, record.end_detail
+
+
+def test_a_turn_is_interrupted_at_the_limit(stage: LiveSessionHarness) -> None:
+    stage.begin("", "--max-turns", "2")
+    stage.send("[fake text one]")
+    wait_until(lambda: (now := describe_limits(stage.ref)) and now.turns == 1, what="the first answer is counted")
+    stage.send("[fake tool sleep 60]")
+    assert wait_for_end(stage) == ("completed", "max_turns")
+    found = [event.reason for event in events.read_tail(stage.ref, 100).events if event.type == "limit"]
+    assert found == ["max_turns_reached"]
+
+
+def test_one_shot_ends_after_a_tool_and_its_answer(stage: LiveSessionHarness) -> None:
+    stage.begin("[fake tool echo hi]", "--one-shot")
+    assert wait_for_end(stage) == ("completed", "one_shot")
+
+
+def test_claude_reports_its_own_dollars(machine: LisaHost, api: FakeModelApi) -> None:
+    stage = LiveSessionHarness(machine, api, "claude", permission="bypass")
+    stage.begin("", "--max-budget-usd", "1")
+    stage.send("[fake text one]")
+    stage.wait_until_idle()
+    used = wait_until(lambda: not (now := read_usage(stage.ctx, stage.ref)).estimated and now.cost_usd and now)
+    assert used.cost_usd == pytest.approx(sum(model.cost_usd or 0 for model in used.models))
+    stage.send("/clear")
+    stage.send("[fake text two]")
+    stage.wait_until_idle()
+    more = wait_until(lambda: (now := read_usage(stage.ctx, stage.ref)).cost_usd > used.cost_usd and now)
+    assert more.cost_usd == pytest.approx(2 * used.cost_usd)
+    assert (more.calls, more.turns) == (2, 2)
