@@ -87,7 +87,7 @@ class LimitWatch:
         try:
             while self._is_running():
                 watcher.follow("session", (self._ref.folder, *self._watched), [self._root] if self._root else [])
-                reached = self._look()
+                reached = self.look()
                 watcher.follow("session", (self._ref.folder, *self._watched), [self._root] if self._root else [])
                 if reached is not None and self._end(reached):
                     return
@@ -115,7 +115,7 @@ class LimitWatch:
 
     # -- looking -----------------------------------------------------------------------------------------------
 
-    def _look(self) -> LimitUse | None:
+    def look(self) -> LimitUse | None:
         """Count, warn, and return the limit that is reached."""
         self._find_transcripts()
         self._reader.count(self._paths)

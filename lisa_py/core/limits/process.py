@@ -30,7 +30,8 @@ def run(words: Sequence[str]) -> None:
         return
     try:
         with session_records.session_lock(ref, settings, limit_records.LOCK, timeout_ms=1):
-            files.write(ref.file(limit_records.PID_FILE), f"{processes.own_pid()}\n")
+            with contextlib.suppress(LisaError):  # a full disk: the supervisor's next one ends at the lock
+                files.write(ref.file(limit_records.PID_FILE), f"{processes.own_pid()}\n")
             LimitWatch(ctx, ref, limits).run()
     except LisaError:
         return  # another process holds the lock, or the folder cannot be written: the supervisor starts a new one

@@ -145,6 +145,15 @@ def test_a_killed_limit_process_is_replaced_and_counts_once(stage: SessionHarnes
     assert wait_for_archive(stage) == ("completed", "budget")
 
 
+def test_the_limit_process_ends_with_its_session(stage: SessionHarness) -> None:
+    stage.spawn("", "--max-turns", "9")
+    wait_until(lambda: is_enforced(stage.ref), what="the limit process runs")
+    meta = stage.ctx.read_meta(stage.ref)
+    assert meta is not None
+    os.kill(meta.pane_pid, signal.SIGKILL)
+    wait_until(lambda: not is_enforced(stage.ref), what="the limit process has ended")
+
+
 def test_a_model_without_price_is_refused(stage: SessionHarness, machine: LisaHost) -> None:
     words = ["--agent", "codex", "--model", "my-model", "--max-budget-usd", "1", "--dry-run"]
     answer = stage.lisa("spawn", *words)

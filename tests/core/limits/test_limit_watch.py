@@ -1,0 +1,80 @@
+"""core/limits/limit_watch: one look at a session, with a clock that is set and a disk that is full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.core.limits.limit_watch import LimitWatch
+from lisa_py.host import files
+from lisa_py.host.clock import Clock
+from lisa_py.store import events, json_records, limit_records, session_records
+from lisa_py.store.limit_records import LimitRecord
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
+
+
+class SetClock(Clock):
+    """A clock that was set back by a day after the start of the session, with 50 seconds gone."""
+
+    offset = 0.0
+
+    def now(self) -> float:
+        return super().now() - 86_400
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.offset
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    harness = SessionHarness(machine)
+    files.ensure_private_dir(harness.ref.folder)
+    meta = SessionMeta(session=harness.name, run_id="7", custom_command=True, created_unix=Clock().now())
+    session_records.write_meta(harness.ref, meta)
+    return harness
+
+
+def record_limits(stage: SessionHarness) -> LimitRecord:
+    clock = Clock()
+    record = limit_records.build_record(SessionSettings(ttl_seconds=60), "7", clock.now(), clock.monotonic())
+    assert record is not None
+    json_records.save(stage.ref.file(limit_records.FILE), record)
+    return record
+
+
+def warnings(stage: SessionHarness) -> list[str]:
+    return [event.reason for event in events.read_tail(stage.ref, 10).events]
+
+
+def test_a_lifetime_does_not_depend_on_the_set_clock(stage: SessionHarness) -> None:
+    stage.ctx.clock = clock = SetClock()
+    watch = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
+    assert watch.look() is None and warnings(stage) == []
+    clock.offset = 50.0
+    assert watch.look() is None and warnings(stage) == ["budget_warning"]
+    again = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
+    assert again.look() is None and warnings(stage) == ["budget_warning"]
+    clock.offset = 70.0
+    reached = watch.look()
+    assert reached is not None and reached.end_reason == "max_duration_exceeded"
+
+
+def test_a_full_disk_does_not_lift_a_limit(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.ctx.clock = clock = SetClock()
+    watch = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
+
+    def fail(path: str, *rest: object, **more: object) -> None:
+        raise files.unwritable_error(path, OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(files, "write", fail)
+    monkeypatch.setattr(files, "append", fail)
+    clock.offset = 50.0
+    assert watch.look() is None
+    clock.offset = 70.0
+    reached = watch.look()
+    assert reached is not None and reached.limit == "ttl_seconds"
+    assert not Path(stage.ref.folder, limit_records.PROGRESS_FILE).exists()
