@@ -432,10 +432,6 @@ class Agent:
         """Return the frames of one line of a subagent's transcript."""
         return self.parse_frames(line, offset)
 
-    def cost_paths(self, folder: str) -> tuple[str, ...]:
-        """Return the files or folders whose change means another cost of the agent's own."""
-        return ()
-
     def read_own_cost(self, folder: str) -> float | None:
         """Return the dollars that the agent itself reports in the session folder; None if it does not."""
         return None

@@ -180,13 +180,8 @@ class Claude(base.Agent):
 
         return transcript.parse_helper_frames(line, offset)
 
-    def cost_paths(self, folder: str) -> tuple[str, ...]:
-        from lisa_py.agents._claude import cost  # noqa: PLC0415 - few sessions have it
-
-        return (os.path.join(folder, cost.FOLDER),)
-
     def read_own_cost(self, folder: str) -> float | None:
-        from lisa_py.agents._claude import cost  # noqa: PLC0415 - as above
+        from lisa_py.agents._claude import cost  # noqa: PLC0415 - few sessions have it
 
         return cost.read_cost(folder)
 

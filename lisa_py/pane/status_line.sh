@@ -12,17 +12,17 @@ export LC_ALL
 folder=$1
 umask 077
 payload=$(head -c 65536; cat >/dev/null)
-{ [ -d "$folder" ] && [ ! -L "$folder/costs" ]; } || exit 0
+[ -d "$folder" ] || exit 0
 rest=${payload#*\"session_id\":\"}
 [ "$rest" != "$payload" ] || exit 0
 name=${rest%%\"*}
 case $name in
   '' | *[!0-9A-Za-z-]*) exit 0 ;;
 esac
-mkdir -p "$folder/costs" || exit 0
-part=$folder/costs/.$name.$$
+part=$folder/.cost.$$
+rm -f "$part"
 set -C
 printf '%s\n' "$payload" >"$part" || exit 0
-[ -e "$folder/costs/$name.first" ] || ln "$part" "$folder/costs/$name.first"
-mv -f "$part" "$folder/costs/$name.last"
+[ -e "$folder/cost-$name.first" ] || ln "$part" "$folder/cost-$name.first"
+mv -f "$part" "$folder/cost-$name.last"
 exit 0

@@ -30,7 +30,7 @@ def test_costs_of_all_conversations_add_up(tmp_path: Path) -> None:
     report(tmp_path, "two", 0)  # after /clear
     report(tmp_path, "two", 0.5)
     assert cost.read_cost(str(tmp_path)) == pytest.approx(0.75)
-    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "costs").iterdir()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_earlier_cost_of_a_resumed_conversation_is_left_out(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from lisa_py.agents.base import AgentLaunch
 from lisa_py.contract.quoting import quote_posix
 from lisa_py.host import files
 
-FOLDER = "costs"
-"""Folder below the session folder, with the first and the last status of each conversation."""
+PREFIX = "cost-"
+"""Begin of the names of the files in the session folder with the first and the last status of a conversation."""
 
 
 def build_status_line(request: AgentLaunch) -> dict[str, Any]:
@@ -31,12 +31,12 @@ def build_status_line(request: AgentLaunch) -> dict[str, Any]:
 
 def read_cost(folder: str) -> float | None:
     """Return the dollars of all conversations of the session; None if claude has reported none."""
-    names = [name for name in files.list_names(os.path.join(folder, FOLDER)) if name.endswith(".last")]
-    costs = [_read_total(os.path.join(folder, FOLDER, name)) for name in names]
+    names = [name for name in files.list_names(folder) if name.startswith(PREFIX) and name.endswith(".last")]
+    costs = [_read_total(os.path.join(folder, name)) for name in names]
     known = [cost for cost in costs if cost is not None]
     if not known:
         return None
-    before = [_read_total(os.path.join(folder, FOLDER, f"{name.removesuffix('.last')}.first")) for name in names]
+    before = [_read_total(os.path.join(folder, f"{name.removesuffix('.last')}.first")) for name in names]
     return max(0.0, sum(known) - sum(cost for cost in before if cost is not None))
 
 

@@ -143,15 +143,7 @@ class LimitWatch:
         with contextlib.suppress(OSError):
             binding = agent.bind(view)
             self._paths = find_transcripts(self._ctx, self._ref, agent, binding)
-            self._watched = (
-                *agent.watch_paths(view, binding),
-                *self._paths,
-                *self._find_helpers(agent, self._paths),
-                *agent.cost_paths(self._ref.folder),
-            )
-
-    def _find_helpers(self, agent: Agent, paths: Iterable[str]) -> list[str]:
-        return [helper for path in paths for helper in agent.helper_transcripts(path)]
+            self._watched = (*agent.watch_paths(view, binding), *self._paths, *_find_helpers(agent, self._paths))
 
     def _elapsed(self) -> float:
         return self._ctx.clock.monotonic() - self._limits.started_monotonic
@@ -229,3 +221,7 @@ class LimitWatch:
         except LisaError:
             return False
         return not ended.errors
+
+
+def _find_helpers(agent: Agent, paths: Iterable[str]) -> list[str]:
+    return [helper for path in paths for helper in agent.helper_transcripts(path)]

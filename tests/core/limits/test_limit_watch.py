@@ -17,16 +17,12 @@ from tests.lisa_host import LisaHost
 from tests.session_harness import SessionHarness
 
 
-class SetClock(Clock):
-    """A clock that was set back by a day after the start of the session, with 50 seconds gone."""
-
-    offset = 0.0
-
-    def now(self) -> float:
-        return super().now() - 86_400
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.offset
+def set_clock(stage: SessionHarness) -> list[float]:
+    """Set the clock back by a day; return the seconds that have passed beyond the real ones, to append to."""
+    passed: list[float] = []
+    real = Clock()
+    stage.ctx.clock = Clock(now=lambda: real.now() - 86_400, monotonic=lambda: real.monotonic() + sum(passed))
+    return passed
 
 
 @pytest.fixture
@@ -51,20 +47,20 @@ def warnings(stage: SessionHarness) -> list[str]:
 
 
 def test_a_lifetime_does_not_depend_on_the_set_clock(stage: SessionHarness) -> None:
-    stage.ctx.clock = clock = SetClock()
+    passed = set_clock(stage)
     watch = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
     assert watch.look() is None and warnings(stage) == []
-    clock.offset = 50.0
+    passed.append(50.0)
     assert watch.look() is None and warnings(stage) == ["budget_warning"]
     again = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
     assert again.look() is None and warnings(stage) == ["budget_warning"]
-    clock.offset = 70.0
+    passed.append(20.0)
     reached = watch.look()
     assert reached is not None and reached.end_reason == "max_duration_exceeded"
 
 
 def test_a_full_disk_does_not_lift_a_limit(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage.ctx.clock = clock = SetClock()
+    passed = set_clock(stage)
     watch = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
 
     def fail(path: str, *rest: object, **more: object) -> None:
@@ -72,9 +68,9 @@ def test_a_full_disk_does_not_lift_a_limit(stage: SessionHarness, monkeypatch: p
 
     monkeypatch.setattr(files, "write", fail)
     monkeypatch.setattr(files, "append", fail)
-    clock.offset = 50.0
+    passed.append(50.0)
     assert watch.look() is None
-    clock.offset = 70.0
+    passed.append(20.0)
     reached = watch.look()
     assert reached is not None and reached.limit == "ttl_seconds"
     assert not Path(stage.ref.folder, limit_records.PROGRESS_FILE).exists()
