@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.live import LiveFrame
 from lisa_py.contract.session_object import SessionObject
+from lisa_py.contract.usage import UsagePoint
 
 
 class MessagesResult(Struct, frozen=True, kw_only=True):
@@ -43,3 +44,16 @@ class TerminatedResult(Struct, frozen=True, kw_only=True):
     """The end of a session."""
 
     terminated: bool
+
+
+class IdentitiesResult(Struct, frozen=True, kw_only=True):
+    """The names under which usage is known."""
+
+    identities: tuple[str, ...]
+
+
+class IdentityUsageResult(Struct, frozen=True, kw_only=True):
+    """Usage of one definition, project or credential, per hour and model."""
+
+    identity: str
+    usage: tuple[UsagePoint, ...]

@@ -119,6 +119,7 @@ MEANINGS: dict[str, str] = {
     "invalid_oauth_input": "more than one source of the token was given",
     "invalid_permission_mode": "the permission mode is not acceptEdits, plan or bypassPermissions",
     "invalid_policy_machine_policy": "machinePolicy in the policy file is not strict, warn or off",
+    "identity_not_found": "no usage of this definition, project or credential is known",
     "invalid_prices": "prices.json in the state folder is not a JSON object of model names and rates",
     "invalid_profile_name": "the name of a profile is empty, has over 100 characters or a control character",
     "max_profiles": "there are 10 profiles already",
