@@ -57,3 +57,15 @@ class IdentityUsageResult(Struct, frozen=True, kw_only=True):
 
     identity: str
     usage: tuple[UsagePoint, ...]
+
+
+class StartedResult(Struct, frozen=True, kw_only=True):
+    """A session that was started, or the state of its key."""
+
+    session_id: str | None
+    status: str
+    created_at: str | UnsetType = UNSET
+    session: str = ""
+    """Name of the session."""
+    deduplicated: bool | UnsetType = UNSET
+    debounce_key: str | UnsetType = UNSET

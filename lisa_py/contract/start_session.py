@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
@@ -56,6 +57,16 @@ class StartSessionArgs(SettingsArgs, kw_only=True):
     lc_api_key: Annotated[str, Flag(help="accepted, without effect", metavar="VALUE")] = ""
     lc_uid: Annotated[str, Flag(help="accepted, without effect", metavar="VALUE")] = ""
     project_root: ProjectRoot = ""
+
+
+def add_start_flags(base: type[Struct]) -> Any:
+    """Return the flags of a start together with those of another struct; msgspec has no second base with fields."""
+    hints = get_type_hints(StartSessionArgs, include_extras=True)
+    own = [each for each in msgspec.structs.fields(StartSessionArgs) if each.name not in base.__struct_fields__]
+    fields = [
+        (each.name, hints[each.name]) if each.required else (each.name, hints[each.name], each.default) for each in own
+    ]
+    return msgspec.defstruct("StartArgs", fields, bases=(base,), kw_only=True, module=__name__)
 
 
 class StartSessionResult(Answer):

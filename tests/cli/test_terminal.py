@@ -122,7 +122,6 @@ def test_help_breaks_no_word(machine: LisaHost, words: tuple[str, ...]) -> None:
         ("rm", "did you mean `lisa session kill`?"),
         ("kill", "did you mean `lisa session kill`?"),
         ("logs", "did you mean `lisa session capture`?"),
-        ("attach", "did you mean `lisa session attach`?"),
         ("lst", "did you mean `lisa session list`?"),
         ("session stop", "did you mean `lisa session kill`?"),
         ("session rm", "did you mean `lisa session kill`?"),
