@@ -74,6 +74,11 @@ class _RecordedFeed(SessionFeed):
         self._add_transcripts(None)
         return self._read_output()
 
+    def read_notices(self) -> Iterator[LiveFrame]:
+        """Yield what the limit process has announced; it has no place in a transcript."""
+        self._notices = 0
+        return self._report_limits()
+
     def read_last_lines(self, pane: Pane) -> list[LiveFrame]:
         """Return what a pane has printed since; nothing if it was cleared or is gone."""
         try:
@@ -132,6 +137,7 @@ class SessionArchive:
                 self._add(self._feed.read_rest(None))
             elif pane is not None:
                 self._add(iter(self._feed.read_last_lines(pane)))
+            self._add(self._feed.read_notices())
         except (LisaError, OSError) as problem:
             self._give_up(problem)
 

@@ -102,6 +102,11 @@ def test_readers_see_the_warning_and_the_end(stage: SessionHarness, tmp_path: Pa
     assert texts["budget_warning"] == "task_budget_tokens: 850 of 1000 tokens are used"
     assert texts["budget_exceeded"] == "task_budget_tokens: 1100 of 1000 tokens; the session ends"
     assert frames[-1]["type"] == "session_end"
+    wait_for_archive(stage)
+    recorded = [frame["payload"] for frame in stage.lisa("history").json["frames"]]
+    assert [payload for payload in recorded if payload.get("subtype") in ("budget_warning", "budget_exceeded")] == [
+        {"subtype": subtype, "message": texts[subtype]} for subtype in ("budget_warning", "budget_exceeded")
+    ]
 
 
 def test_a_lifetime_ends_a_command(stage: SessionHarness) -> None:
