@@ -15,14 +15,15 @@ class CommandEntry(Struct, frozen=True, kw_only=True):
     summary: str
     command: Command
     spellings: tuple[str, ...] = ()
-    """Flags that run the command without its name."""
+    """Words and flags that run the command without its name."""
 
     @property
     def flags(self) -> tuple[str, ...]:
         """All flags, in every spelling."""
         own = [spelling for field in self.command.fields for spelling in field.spellings()]
         json_min = ["--json-min"] if self.command.min is not None else []
-        return (*own, *self.spellings, "--json", *json_min)
+        words = [word for word in self.spellings if word.startswith("-")]
+        return (*own, *words, "--json", *json_min)
 
 
 CommandIndex = tuple[CommandEntry, ...]
