@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
 
 from lisa_py.contract.limits import SessionLimits
-from lisa_py.core.usage.usage_reader import SessionUsage
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.store import limit_records
 from lisa_py.store.limit_records import LimitProgress, LimitRecord
 from lisa_py.store.paths import SessionRef
+
+if TYPE_CHECKING:
+    from lisa_py.core.usage.usage_reader import SessionUsage
 
 WARNING_SHARE = 0.8
 UNENFORCED = "the process that enforces the limits of the session does not run; its supervisor starts it again"
