@@ -129,7 +129,7 @@ SinceFrame = Annotated[str, Flag(help="`cursor` of the last known frame, or star
 RawFrames = Annotated[bool, Flag(help="one JSON line per frame, nothing else on stdout")]
 BeforeFrame = Annotated[str, Flag(help="`cursor` of the oldest known frame", metavar="CURSOR")]
 FrameLimit = Annotated[int, Flag(help="maximum number of recorded frames, the newest", minimum=0)]
-AllFrames = Annotated[bool, Flag(help="all frames, with full times")]
+AllFrames = Annotated[bool, Flag(help="all frames, with full times", other_spellings=("-v",))]
 Interactive = Annotated[bool, Flag(help="typed lines as prompts and answers", other_spellings=("-i",))]
 ReadOnly = Annotated[bool, Flag(help="no input to the session")]
 ReplaceDraft = Annotated[bool, Flag(help="removal of a draft from the input box first")]

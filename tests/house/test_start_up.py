@@ -23,6 +23,7 @@ HEAVY = {
     "multiprocessing",
     "orjson",
     "pathlib",
+    "prompt_toolkit",
     "psutil",
     "secrets",
     "shutil",

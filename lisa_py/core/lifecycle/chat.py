@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from lisa_py import agents
-from lisa_py.contract.session_settings import SessionSettings, resolve_settings
+from lisa_py.contract.session_settings import SessionSettings, merge
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import credentials, launch, spawn
+from lisa_py.core.definitions import profiles
+from lisa_py.core.lifecycle import credentials, launch, spawn, start_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnResult
 from lisa_py.store.paths import Project
@@ -40,7 +41,7 @@ class StartedChat(Struct, frozen=True, kw_only=True):
 def start_chat(ctx: Context, request: ChatRequest) -> StartedChat:
     """Start the session. A failure leaves nothing.
 
-    Raise LisaError(not_logged_in), or as library.find and spawn.spawn_session do.
+    Raise LisaError(not_logged_in), or as start_session.apply_definition and spawn.spawn_session do.
     """
     project = ctx.existing_project(request.project_root)
     planned = _build_spawn(ctx, project, request)
@@ -50,29 +51,22 @@ def start_chat(ctx: Context, request: ChatRequest) -> StartedChat:
 
 
 def _build_spawn(ctx: Context, project: Project, request: ChatRequest) -> SpawnRequest:
-    settings, prompt, agent_args = request.settings, request.prompt, ""
-    if request.definition:
-        from lisa_py.core.definitions import library  # noqa: PLC0415 - reads YAML
-
-        found = library.find(ctx, project, request.definition)
-        of_definition = msgspec.structs.replace(found.settings, one_shot=UNSET)  # a chat goes on after an answer
-        settings = resolve_settings(
-            defaults=SessionSettings(), profile=SessionSettings(), definition=of_definition, overrides=settings
-        )
-        settings = msgspec.structs.replace(settings, mcp_servers=request.settings.mcp_servers or settings.mcp_servers)
-        prompt, agent_args = prompt or found.own.prompt, found.own.agent_args
-    return SpawnRequest(
+    """Return the session to spawn: default profile, definition and request in layers."""
+    given = request.settings
+    planned = SpawnRequest(
         launch=launch.LaunchRequest(
-            agent=request.agent or settings.agent or "",
-            prompt=prompt,
-            agent_args=agent_args,
-            skip_permissions=False,
-            trust=request.trust,
+            agent=request.agent, prompt=request.prompt, skip_permissions=False, trust=request.trust
         ),
         session=request.session,
         project_root=project.root,
-        settings=settings,
+        given=frozenset(("agent",)) if request.agent else frozenset(),
+        settings=given,
         family=FAMILY,
-        definition=request.definition,
         trigger_source="chat",
     )
+    if request.definition:
+        planned = start_session.apply_definition(ctx, planned, request.definition)
+    settings = merge(profiles.read_default(ctx), planned.settings)
+    settings = msgspec.structs.replace(settings, one_shot=given.one_shot)  # a chat goes on after an answer
+    asked = msgspec.structs.replace(planned.launch, agent=planned.launch.agent or launch.choose_agent(settings))
+    return msgspec.structs.replace(planned, launch=asked, settings=settings)
