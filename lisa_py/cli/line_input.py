@@ -21,7 +21,9 @@ REDRAW_SECONDS = 0.05
 
 def open_input(cancellation: Cancellation, *, edited: bool) -> LineInput:
     """Return the reader of standard input; line editing needs a terminal on both streams."""
-    is_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    if sys.stdin is None:  # closed: another file may have its number
+        return LineInput()
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if edited and is_terminal and os.environ.get("TERM", "dumb") != "dumb":
         with contextlib.suppress(ImportError):  # an installation without it has plain lines
             return EditedInput(cancellation)

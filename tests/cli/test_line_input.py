@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lisa_py.cli.line_input import PlainInput
+from lisa_py.cli.line_input import PlainInput, open_input
 from lisa_py.contract.errors import CancellationError
 from lisa_py.host.cancellation import Cancellation
 
@@ -62,6 +62,9 @@ def test_ctrl_c_is_a_cancellation(pipe: tuple[int, int]) -> None:
         PlainInput(cancellation, pipe[0]).read(lambda line: True)
 
 
-def test_a_closed_input_is_at_its_end(pipe: tuple[int, int]) -> None:
+def test_a_closed_input_is_at_its_end(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    source = PlainInput(Cancellation(), pipe[0])
     os.close(pipe[0])
-    PlainInput(Cancellation(), pipe[0]).read(lambda line: True)
+    source.read(lambda line: True)
+    monkeypatch.setattr("sys.stdin", None)
+    open_input(Cancellation(), edited=True).read(lambda line: True)
