@@ -36,6 +36,11 @@ class OuterTerminal:
     def press(self, *keys: str) -> None:
         self._tmux("send-keys", "-t", "t", *keys)
 
+    def paste(self, text: str) -> None:
+        """Paste as a terminal does: in brackets, if the program has asked for them."""
+        self._tmux("set-buffer", text)
+        self._tmux("paste-buffer", "-p", "-t", "t")
+
     def screen(self, *, styled: bool = False) -> str:
         return self._tmux("capture-pane", "-p", *(["-e"] if styled else []), "-S", "-200", "-t", "t")
 

@@ -53,5 +53,10 @@ def test_chat_on_a_terminal_shows_the_first_answer(machine: LisaHost) -> None:
     shown = terminal.wait_for("  one")
     assert "  [say one]" in shown and "History" not in shown
     terminal.wait_for("\n>")
+    terminal.paste("[say two]\nsecond line")
+    terminal.wait_for("second line")
+    terminal.press("Enter")
+    terminal.wait_for("  two\n>")
+    assert SessionHarness(machine, "lisa-chat-1").prompts() == ["[say one]", "[say two]\nsecond line"]
     terminal.press("C-d")
     assert terminal.wait_for_end() == 0
