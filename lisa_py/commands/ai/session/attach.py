@@ -33,6 +33,7 @@ def run(args: Args, ctx: Context) -> DetachResult:
         history=not args.no_history,
         raw=args.raw,
         verbose=args.verbose,
+        interactive=args.interactive,
     )
     return DetachResult(session_id=args.id, ended=outcome.ended, frames=outcome.frames, cursor=outcome.cursor)
 

@@ -36,3 +36,11 @@ def test_attach_prints_history_and_end(machine: LisaHost) -> None:
 def test_an_unknown_session_is_refused(machine: LisaHost) -> None:
     refused = machine.lisa("ai", "session", "attach", "--id", "lisa-absent")
     assert (refused.code, refused.out) == (1, "") and refused.err.startswith("Error: session not found")
+
+
+def test_lines_typed_at_a_chat_are_prompts(machine: LisaHost) -> None:
+    chat = machine.lisa("chat", "[say one]", "--agent", "scripted", "--session", "lisa-chat-1", stdin="")
+    stage = SessionHarness(machine, "lisa-chat-1")
+    words = ("ai", "session", "attach", "--id", chat.err.split()[2], "--no-history", "--interactive")
+    assert machine.lisa(*words, stdin="[say two]\n/quit\n").code == 0
+    assert stage.prompts() == ["[say one]", "[say two]"]
