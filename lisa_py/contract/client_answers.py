@@ -69,3 +69,19 @@ class StartedResult(Struct, frozen=True, kw_only=True):
     """Name of the session."""
     deduplicated: bool | UnsetType = UNSET
     debounce_key: str | UnsetType = UNSET
+
+
+class CredentialsResult(Struct, frozen=True, kw_only=True):
+    """The credential of chats."""
+
+    has_credentials: bool
+    credential_type: str | None
+    """apikey or oauth_token."""
+    created_at: str | None
+
+
+class StoredCredentialResult(Struct, frozen=True, kw_only=True):
+    """A change of the credential."""
+
+    success: bool
+    message: str

@@ -59,10 +59,10 @@ class StartSessionArgs(SettingsArgs, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-def add_start_flags(base: type[Struct]) -> Any:
+def add_start_flags(base: type[Struct], flags: type[SettingsArgs] = StartSessionArgs) -> Any:
     """Return the flags of a start together with those of another struct; msgspec has no second base with fields."""
-    hints = get_type_hints(StartSessionArgs, include_extras=True)
-    own = [each for each in msgspec.structs.fields(StartSessionArgs) if each.name not in base.__struct_fields__]
+    hints = get_type_hints(flags, include_extras=True)
+    own = [each for each in msgspec.structs.fields(flags) if each.name not in base.__struct_fields__]
     fields = [
         (each.name, hints[each.name]) if each.required else (each.name, hints[each.name], each.default) for each in own
     ]

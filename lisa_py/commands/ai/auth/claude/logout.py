@@ -1,0 +1,33 @@
+"""Remove the stored API key of chats."""
+
+from __future__ import annotations
+
+from lisa_py.contract.client_answers import StoredCredentialResult
+from lisa_py.contract.client_flags import EXITS, OUTPUT_ERRORS, ClientArgs
+from lisa_py.contract.command import Command
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import credentials
+from lisa_py.core.lifecycle.credentials import SOURCE_TITLES
+
+
+class Args(ClientArgs, kw_only=True):
+    pass
+
+
+def run(args: Args, ctx: Context) -> StoredCredentialResult:
+    found = credentials.find_agent()
+    done = "key removed" if credentials.remove_key(ctx, found) else "no key was stored"
+    kept = ", ".join(SOURCE_TITLES[source] for source in credentials.read_status(ctx, found).sources)
+    return StoredCredentialResult(success=True, message=f"{done}; still there: {kept}" if kept else done)
+
+
+COMMAND = Command(
+    group="live",
+    args=Args,
+    answer=StoredCredentialResult,
+    run=run,
+    document=lambda answer, args: answer,
+    errors=(*OUTPUT_ERRORS, *credentials.ERRORS),
+    exits={code: EXITS[code] for code in (0, 1)},
+    example="lisa ai auth claude logout",
+)

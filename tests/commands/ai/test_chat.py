@@ -1,0 +1,30 @@
+"""ai chat: a chat of the user, started and left."""
+
+from __future__ import annotations
+
+import json
+
+from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
+
+
+def test_a_chat_is_started_and_left(machine: LisaHost) -> None:
+    answer = machine.lisa("ai", "chat", "[say one]", "--agent", "scripted", "--name", "Talk", stdin="/quit\n")
+    assert answer.code == 0, answer
+    started, attached = answer.err.splitlines()[:2]
+    identity = started.removeprefix("Started session ")
+    assert attached == f"Attached to session {identity} (interactive mode). Ctrl+C to detach."
+    (found,) = json.loads(machine.lisa("ai", "chats", "list").out)
+    assert (found["id"], found["name"], found["session_type"]) == (identity, "Talk", "user")
+    stage = SessionHarness(machine, found["lisa_session"])
+    assert stage.prompts() == ["[say one]"]
+    again = machine.lisa("ai", "session", "attach", "--id", identity, "-i", stdin="[say two]\n/quit\n")
+    assert again.code == 0 and "Owner access denied" not in again.err
+    assert stage.prompts() == ["[say one]", "[say two]"]
+
+
+def test_nothing_is_created_without_a_credential(machine: LisaHost) -> None:
+    machine.add_program("claude", "#!/bin/sh\n")
+    refused = machine.lisa("ai", "chat", "hello", "--agent", "claude")
+    assert (refused.code, refused.out) == (1, "") and refused.err.startswith("Error: ")
+    assert json.loads(machine.lisa("ai", "chats", "list").out) == []
