@@ -20,8 +20,9 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import session_objects
-from lisa_py.core.lifecycle import kill
+from lisa_py.core.lifecycle import credentials, kill
 from lisa_py.core.live import attach, owned_sessions
+from lisa_py.core.usage import hourly
 from lisa_py.store import live_records
 from lisa_py.store.paths import SessionRef
 from tests.lisa_host import LisaHost
@@ -82,6 +83,17 @@ class ApiServer:
                 return self._route_sessions("org", method, rest, query)
             case _, ["v1", "sessions", *rest]:
                 return self._route_sessions("user", method, rest, query)
+            case "GET", ["v1", "org", "usage", "identities"]:
+                return 200, {"identities": hourly.list_identities(self.context(), self.context().project())}
+            case "GET", ["v1", "org", "usage", "identities", name]:
+                usage = hourly.read_hours(self.context(), self.context().project(), identity=name)
+                return 200 if usage else 404, {"identity": name, "usage": usage}
+            case "GET", ["v1", "auth", "claude", "status"]:
+                found = credentials.read_status(self.context(), credentials.find_agent())
+                kind, created_at = found.credential_type or None, found.created_at or None
+                return 200, {
+                    "has_credentials": found.has_credentials, "credential_type": kind, "created_at": created_at
+                }  # fmt: skip
         return 404, {"error": "not_found", "message": f"no such route: {method} {'/'.join(words)}"}
 
     def _route_sessions(self, family: str, method: str, words: list[str], query: dict[str, str]) -> Answer:

@@ -57,6 +57,16 @@ def test_one_session_is_described_and_ended(compare: Comparison, ended: SessionH
     compare.check_equal("ai", "session", "attach", "--id", identity)
 
 
+def test_usage_and_credentials_are_equal(compare: Comparison, ended: SessionHarness) -> None:
+    names = json.loads(compare.check_equal("ai", "usage", "list").out)["identities"]
+    assert names
+    for name in names:
+        compare.check_equal("ai", "usage", "get", "--identity", name, "--output", "yaml")
+    assert compare.client("ai", "usage", "get", "--identity", "none").code == 3
+    assert compare.lisa("ai", "usage", "get", "--identity", "none").code == 3
+    compare.check_equal("ai", "auth", "claude", "status")
+
+
 def test_refusals_have_the_same_exit_code(compare: Comparison, ended: SessionHarness) -> None:
     for words, code in (
         (("session", "get", "--id", "lisa-absent"), 3),
