@@ -504,6 +504,10 @@ class Agent:
         """Return the text of the open dialog above its choices: question, tool and input; empty if none is open."""
         return terminal_choices.read_question(screen.split("\n"), self.find_choices(screen))
 
+    def find_session_choice(self, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
+        """Return the choice that also allows later calls like this one; None if there is none."""
+        return self.pick_choice("always", choices)
+
     def find_text_choice(self, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
         """Return the choice of a question that takes typed text; None if there is none."""
         return None

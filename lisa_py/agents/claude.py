@@ -207,6 +207,10 @@ class Claude(base.Agent):
 
         return questions.find_checklist(dialog_part(screen))
 
+    def find_session_choice(self, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
+        found = self.pick_choice("always", choices)  # most of these are kept for the project, beyond the session
+        return found if found is not None and "session" in found.text else None
+
     def find_text_choice(self, choices: Sequence[ScreenChoice]) -> ScreenChoice | None:
         return next((choice for choice in choices if choice.text.startswith("Type something")), None)
 

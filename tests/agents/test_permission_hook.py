@@ -11,6 +11,7 @@ from lisa_py import agents
 from lisa_py.agents._permission_hook import list_permission_calls
 from lisa_py.agents.base import HookAnswer
 from lisa_py.contract.dialogs import DialogQuestion, QuestionOption
+from lisa_py.terminal.choices import ScreenChoice
 
 
 def hook(name: str, **payload: Any) -> dict[str, Any]:
@@ -103,3 +104,15 @@ def test_questions_of_a_tool_call(agent: str, tool: str) -> None:
     )
     assert agents.get(agent).read_questions("Bash", given) == ()
     assert agents.get(agent).read_questions(tool, {"questions": 7}) == ()
+
+
+def test_choice_for_the_session_is_not_one_for_the_project() -> None:
+    def find(agent: str, *texts: str) -> int:
+        choices = [ScreenChoice(number, text, selected=False) for number, text in enumerate(texts, 1)]
+        found = agents.get(agent).find_session_choice(choices)
+        return found.number if found is not None else 0
+
+    assert find("claude", "Yes", "Yes, allow all edits during this session (shift+tab)", "No") == 2
+    assert find("claude", "Yes", "Yes, and always allow access to /p from this project", "No") == 0
+    assert find("claude", "Yes", "Yes, and don't ask again for 127.0.0.1", "No") == 0
+    assert find("codex", "Yes, proceed (y)", "Yes, and don't ask again for commands that start with `x` (p)", "No") == 2

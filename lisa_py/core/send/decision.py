@@ -267,9 +267,12 @@ def _press(ctx: Context, target: SendTarget, found: FoundDialog, prepared: Prepa
     """Press the keys of a decision; return the sign that the dialog is closed."""
     given = prepared.decision
     if given.kind != "answer":
-        word = "no" if given.kind == "deny" else "always" if given.scope == "session" else "yes"
-        if word == "always" and target.agent.pick_choice(word, dialog.wait_for_choices(ctx, target)) is None:
-            raise _build_unsupported_error(found, "offers no choice for the rest of the session")
+        word = "no" if given.kind == "deny" else "yes"
+        if given.kind == "approve" and given.scope == "session":
+            lasting = target.agent.find_session_choice(dialog.wait_for_choices(ctx, target))
+            if lasting is None:
+                raise _build_unsupported_error(found, "offers no choice for the rest of the session")
+            word = str(lasting.number)
         return dialog.select_answer(ctx, target, word)[1]
     if not prepared.answers:
         return dialog.select_answer(ctx, target, _find_number(ctx, target, found, given.choices))[1]

@@ -214,7 +214,7 @@ def _build_shown(
             kind="question" if questions else status.waiting_for,
             way="screen",
             since=format_rfc3339(at or ctx.clock.now(), fraction=True),
-            message=_describe(name, given, questions) if questions else text or _describe(name, given, ()),
+            message=text if given is None else _describe(name, given, questions),
             tool_use_id=use_id or UNSET,
             tool_name=name or UNSET,
             tool_input=UNSET if given is None else given,

@@ -191,7 +191,7 @@ class SendTarget:
         return LisaError(
             "agent_waiting_dialog",
             f"{self.ref.session} shows a dialog ({self.status.waiting_for}) that would consume the text; answer it "
-            "with lisa session send --answer yes|no|always|N, or type into it with --force",
+            "with lisa session approve, deny or answer (send --answer yes|no|always|N), or type into it with --force",
             session=self.ref.session,
             waitingFor=self.status.waiting_for,
             detail=self.status.state_detail,
