@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from lisa_py.agents.base import HookAnswer, PermissionCall
+from lisa_py.agents.base import HookAnswer
+from lisa_py.contract.dialogs import PermissionCall
 
 _SCOPED = re.compile(r"(\w+)\((.*)\)\Z", re.DOTALL)
 _CALL_ENDS = ("PostToolUse", "PostToolUseFailure")

@@ -21,7 +21,7 @@ from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
-    from lisa_py.contract.dialogs import DialogQuestion
+    from lisa_py.contract.dialogs import DialogQuestion, PermissionCall
     from lisa_py.terminal.layout import Layout
 
 
@@ -222,19 +222,6 @@ class LoginScreen(Struct, frozen=True, kw_only=True):
 
 ReviewState = Literal["", "complete", "incomplete"]
 """State of a page that asks to submit all answers of a dialog; empty: no such page."""
-
-
-class PermissionCall(Struct, frozen=True, kw_only=True):
-    """One PermissionRequest of the hooks, of a call that has not ended."""
-
-    key: str
-    """Key of the dialog in the store."""
-    at: float
-    tool_name: str
-    tool_input: object
-    """None if the payload was over the limit."""
-    tool_use_id: str = ""
-    """From the PreToolUse before it; empty: unknown."""
 
 
 class HookAnswer(Struct, frozen=True, kw_only=True):

@@ -58,6 +58,19 @@ def _name_labels(options: object) -> list[object]:
     return [{"label": each} if isinstance(each, str) else each for each in listed]
 
 
+class PermissionCall(Struct, frozen=True, kw_only=True):
+    """One PermissionRequest of the hooks, of a call that has not ended."""
+
+    key: str
+    """Key of the dialog in the store."""
+    at: float
+    tool_name: str
+    tool_input: object
+    """None if the payload was over the limit."""
+    tool_use_id: str = ""
+    """From the PreToolUse before it; empty: unknown."""
+
+
 class OpenDialog(Answer):
     """A dialog that waits for an answer."""
 

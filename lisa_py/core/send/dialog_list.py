@@ -8,8 +8,8 @@ from zlib import crc32
 from msgspec import UNSET, Struct
 
 from lisa_py import agents
-from lisa_py.agents.base import Agent, PermissionCall
-from lisa_py.contract.dialogs import DialogQuestion, OpenDialog
+from lisa_py.agents.base import Agent
+from lisa_py.contract.dialogs import DialogQuestion, OpenDialog, PermissionCall
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context

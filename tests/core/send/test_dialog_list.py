@@ -7,8 +7,7 @@ from typing import Any
 from msgspec import UNSET
 
 from lisa_py import agents
-from lisa_py.agents.base import PermissionCall
-from lisa_py.contract.dialogs import OpenDialog
+from lisa_py.contract.dialogs import OpenDialog, PermissionCall
 from lisa_py.contract.frames import Frame
 from lisa_py.core.send import dialog_list
 from lisa_py.store.dialogs import HookedDialog
