@@ -65,7 +65,7 @@ def find_dialogs(
     calls = {call.key: call for call in agent.list_permission_calls(agent_reports.read_hooks(ref))}
     frames = _read_frames(agent, evidence)
     hooked = [
-        _build_hooked(ref, agent, each, calls.get(each.key), frames)
+        _build_hooked(ref, agent, each, calls.get(each.key), _leave_out_others(frames, calls, each.key))
         for each in waiting
         if _is_open(ctx, ref, each, status)
     ]
@@ -73,6 +73,12 @@ def find_dialogs(
         return tuple(hooked)
     found = _build_shown(ctx, ref, agent, evidence, status, calls, frames, choices=choices)
     return () if _is_being_decided(ctx, ref, found.key) else (found,)
+
+
+def _leave_out_others(frames: Sequence[Frame], calls: Mapping[str, PermissionCall], key: str) -> Sequence[Frame]:
+    """Return the frames without the calls that other dialogs are about."""
+    others = {call.tool_use_id for call in calls.values() if call.key != key and call.tool_use_id}
+    return [frame for frame in frames if frame.tool_id not in others]
 
 
 def _is_foreign(dialog: HookedDialog, evidence: Evidence) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 
 import pytest
 
 from lisa_py.contract.dialogs import DialogDecision
+from lisa_py.core.lifecycle import launch
 from lisa_py.core.send import answer
 from lisa_py.store import dialogs
 from tests.commands.session.dialog_stage import DialogStage
@@ -129,3 +132,27 @@ def test_end_of_the_agent_ends_the_waiting_hook(stage: DialogStage) -> None:
     os.kill(stage.wait_for_agent_pid(), signal.SIGKILL)
     wait_until(lambda: not dialogs.is_waiting(stage.ref, waiting.key), what="the hook has ended")
     assert stage.lisa("approve").json["errorCode"] in ("agent_not_running", "session_not_found")
+
+
+def test_of_several_dialogs_each_needs_its_id(stage: DialogStage) -> None:
+    (first,) = stage.ask("[ask echo yes] [say done]").list_open()
+    payload = {**dialogs.list_waiting(stage.ref)[0].payload, "tool_input": {"command": "echo other"}}
+    other = subprocess.Popen(
+        ["sh", launch.hook_path(), "--wait", stage.ref.folder, "PermissionRequest"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=stage.machine.env,
+    )  # fmt: skip
+    assert other.stdin is not None and other.stdout is not None
+    other.stdin.write(json.dumps(payload).encode())
+    other.stdin.close()
+    second = wait_until(lambda: (found := stage.list_open()) and len(found) == 2 and found)[1]
+    refused = stage.lisa("approve")
+    assert (refused.json["errorCode"], refused.json["ids"]) == ("several_dialogs", [first["id"], second["id"]])
+    denied = stage.lisa("deny", "--id", second["id"], "--message", "not this")
+    assert (denied.code, denied.json["way"]) == (0, "hook"), denied
+    with other.stdout as output:
+        assert b'"message": "not this"' in output.read()
+    assert other.wait(20) == 0
+    assert [dialog["id"] for dialog in stage.list_open()] == [first["id"]]
+    ignored = stage.lisa("approve", "--scope", "session", "--pattern", "Bash(git:*)")
+    assert ignored.json["notices"] == ["the pattern Bash(git:*) does not cover this call and is ignored"]
+    assert stage.wait_for_result() == ("yes", False)
