@@ -214,18 +214,28 @@ def type_answer(ctx: Context, target: SendTarget, text: str) -> str | None:
     chosen = target.agent.find_text_choice(wait_for_choices(ctx, target))
     if chosen is None:
         return None
-    _select_choice(ctx, target, chosen)
+    for _ in range(MAX_TRIES):  # as a selection, early keys may be lost
+        _select_choice(ctx, target, chosen)
+        target.press((text,), literal=True)
+        if _wait_for_text(ctx, target, text):
+            break
+    else:
+        return ""
     before = target.read_screen()
-    target.press((text,), literal=True)
-    deadline = ctx.clock.monotonic() + SELECTION_SECONDS
-    while "".join(text.split()) not in "".join(target.read_screen().split()):
-        if ctx.clock.monotonic() > deadline:
-            return ""
-        ctx.pause(DIALOG_POLL_SECONDS)
     target.press(("Enter",))
     source = _wait_until_page_changes(ctx, target, before)
     _submit_review(ctx, target)
     return source
+
+
+def _wait_for_text(ctx: Context, target: SendTarget, text: str) -> bool:
+    """Return True once the screen shows a text, False if it does not within the time limit."""
+    deadline = ctx.clock.monotonic() + SELECTION_SECONDS / 3
+    while "".join(text.split()) not in "".join(target.read_screen().split()):
+        if ctx.clock.monotonic() > deadline:
+            return False
+        ctx.pause(DIALOG_POLL_SECONDS)
+    return True
 
 
 def build_not_offered_error(target: SendTarget, word: str, listed: Sequence[ScreenChoice]) -> LisaError:
