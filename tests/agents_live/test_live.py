@@ -39,6 +39,8 @@ def test_conversation_is_read_over_clear(stage: LiveSessionHarness) -> None:
         later = stage.lisa("history", "--since", frames[index]["cursor"]).json["frames"]
         known = frames[index + 1 :]  # claude writes the duration of a turn a moment after its end
         assert later[: len(known)] == known
+    assert stage.lisa("kill").json["archive"] == frames[0]["session_id"]
+    assert stage.lisa("history").json["frames"][: len(frames)] == frames
 
 
 def test_attached_reader_sees_a_tool_call_whole(stage: LiveSessionHarness) -> None:
