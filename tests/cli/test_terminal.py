@@ -161,7 +161,13 @@ def test_a_question_for_a_person_is_named_in_text(machine: LisaHost) -> None:
     ctx = machine.context()
     situation = Situation(session_state="waiting_input", waiting_for="trust")
     note = person.explain_wait(ctx, ctx.ref("lisa-x"), situation)
-    for part in ("trusted", "--trust", "send --session 'lisa-x' --answer 'yes'", "attach -t lisa-x"):
+    for part in (
+        "trusted",
+        "--trust",
+        "lisa session send --session 'lisa-x'",
+        "--answer 'yes'",
+        "lisa session terminal",
+    ):
         assert part in note
     assert person.explain_wait(ctx, ctx.ref("lisa-x"), Situation(session_state="waiting_input")) == ""
 

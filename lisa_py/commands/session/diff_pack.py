@@ -49,6 +49,7 @@ class DiffPackResult(PackDiff):
     dropped_recent: int | UnsetType = UNSET
     project_root: str | UnsetType = UNSET
     semantic_lines: tuple[str, ...] | UnsetType = UNSET
+    """The new meaningful lines, in the order of the pack."""
 
 
 def run(args: Args, ctx: Context) -> DiffPackResult:
@@ -72,7 +73,8 @@ def _should_save_baseline(facts: PackFacts, baseline: PackBaseline) -> bool:
 
 
 def _build_result(comparison: PackComparison, baseline: PackBaseline, mask: Mask) -> DiffPackResult:
-    facts = comparison.facts
+    facts, added = comparison.facts, frozenset(comparison.diff.added_lines)
+    new_lines = tuple(line for line in comparison.semantic_lines if line in added)
     return DiffPackResult(
         **structs.asdict(comparison.diff),
         source=facts.tail.source,
@@ -84,7 +86,7 @@ def _build_result(comparison: PackComparison, baseline: PackBaseline, mask: Mask
         events=len(facts.recent),
         dropped_recent=facts.dropped_recent,
         project_root=facts.project_root,
-        semantic_lines=comparison.semantic_lines if comparison.diff.semantic_only else UNSET,
+        semantic_lines=new_lines if comparison.diff.semantic_only else UNSET,
     )
 
 

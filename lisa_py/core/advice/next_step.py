@@ -60,7 +60,7 @@ _ACTION_BY_NEED: Mapping[Need, str] = {
 }
 _REASON_BY_WAITING: Mapping[str, str] = {
     "trust": "whether the project folder is trusted: a person decides; spawn --trust answers it beforehand",
-    "login": "for a login: a person must attach to the session and log in",
+    "login": "for a login: a person must log in in the terminal of the session",
     "bypass": "whether it may skip permissions: a person decides",
     "hooks_trust": "whether hooks are trusted: a person decides",
     "api_key": "whether to use an API key: a person decides",
@@ -156,7 +156,10 @@ def recommend_step(situation: Situation, target: AdviceTarget, budget: int | Non
             return _recommend_reading_the_question(situation, target)
         case "login":
             line = target.build_line("session explain", json_min=True)
-            reason = "the model refuses the login of the agent: prompts would be refused until it is fixed"
+            reason = (
+                "the model refuses the login of the agent: prompts would be refused until it is fixed; "
+                f"a person logs in with {target.build_line('session terminal')}"
+            )
             return NextStep(line.name, line, reason)
         case "quota":
             line = target.build_line("session monitor", stop_on_waiting="false", json_min=True)
@@ -185,13 +188,21 @@ def _recommend_reading_the_question(situation: Situation, target: AdviceTarget) 
     cause = _REASON_BY_WAITING.get(situation.waiting_for)
     if cause:
         line = target.build_line("session snapshot", json_min=True)
-        return NextStep(line.name, line, f"the agent asks {cause}")
+        return NextStep(line.name, line, f"the agent asks {cause}; {_describe_answer(situation, target)}")
     line = target.build_line("session dialogs", json_min=True)
     how = _ANSWER_BY_WAITING.get(situation.waiting_for, "session answer selects a choice")
     asked = f": {situation.detail}" if situation.detail else ""
     return NextStep(
         line.name, line, f"the agent waits for an answer ({situation.waiting_for}); {how}, by its id{asked}"
     )
+
+
+def _describe_answer(situation: Situation, target: AdviceTarget) -> str:
+    """Return the command with which a person answers."""
+    terminal = target.build_line("session terminal")
+    if situation.waiting_for == "login":
+        return f"that is {terminal}"
+    return f"to answer: {target.build_line('session send', answer='yes')}, or in its terminal: {terminal}"
 
 
 def _recommend_while_running(situation: Situation, target: AdviceTarget, budget: int | None) -> NextStep:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from lisa_py.contract import command_line
 from lisa_py.contract.quoting import quote
 from lisa_py.core.advice import next_step
 from lisa_py.core.advice.next_step import Situation
-from lisa_py.core.advice.target import AdviceTarget, build_target
+from lisa_py.core.advice.target import build_target
 from lisa_py.core.context import Context
 from lisa_py.store.paths import SessionRef
 
@@ -17,20 +16,10 @@ def format_attach(socket: str, session: str, *, read_only: bool = True) -> str:
 
 
 def explain_wait(ctx: Context, ref: SessionRef, situation: Situation) -> str:
-    """Return the question that only a person decides, and how to answer it; empty if there is none."""
+    """Return the question that only a person decides, and the command that answers it; empty if there is none."""
     if situation.need not in ("person", "login"):
         return ""
-    target = build_target(ctx, ref)
-    reason = next_step.recommend_step(situation, target).reason
-    attach = format_attach(ctx.server(ref).socket, ref.session, read_only=False)
-    line = f"{ref.session}: {reason}"
-    if situation.need == "person" and situation.waiting_for != "login":
-        return f"{line}; to answer: {_format_answer(target)}, or attach: {attach}"
-    return f"{line}; to attach: {attach}"
-
-
-def _format_answer(target: AdviceTarget) -> str:
-    return str(command_line.build("session send", binary=target.binary, session=target.session, answer="yes"))
+    return f"{ref.session}: {next_step.recommend_step(situation, build_target(ctx, ref)).reason}"
 
 
 def warn_about_wait(ctx: Context, ref: SessionRef, situation: Situation) -> None:

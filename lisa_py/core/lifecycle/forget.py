@@ -34,7 +34,7 @@ def forget_session(ctx: Context, name: str, root: str = "") -> tuple[SessionRef,
 
 
 def _remove_ended(ctx: Context, ref: SessionRef) -> str:
-    """Remove a session that has ended by itself. Raise LisaError(session_not_ended)."""
+    """Remove a session that has ended by itself. Raise LisaError(session_not_ended | session_kill_failed)."""
     meta, record = ctx.read_meta(ref), live_records.read_readable(ref)
     if meta is None or record is None or ending.find_ending(ctx, ref, meta, ctx.find_reachable_pane(ref)) is None:
         raise LisaError(

@@ -285,7 +285,7 @@ def _press(ctx: Context, target: SendTarget, found: FoundDialog, prepared: Prepa
 
 
 def _find_number(ctx: Context, target: SendTarget, found: FoundDialog, words: Sequence[str]) -> str:
-    """Return the number of the choice that a number or label names. Raise answer_not_offered."""
+    """Return the number of the choice that a number or label names. Raise answer_missing, answer_not_offered."""
     listed = dialog.wait_for_choices(ctx, target)
     numbers = []
     for word in words:

@@ -60,9 +60,16 @@ def test_semantic_only_compares_meaningful_lines(machine: LisaHost) -> None:
         first = diff(machine, "--semantic-only")
         assert first["semanticLineCount"] == len(first["semanticLines"])
         pane.write("built in 4s\n")
-        assert diff(machine, "--semantic-only")["changed"] is False
-        pane.write("tests failed\n")
-        assert diff(machine, "--semantic-only")["addedLines"] == ["tests failed"]
+        same = diff(machine, "--semantic-only")
+        assert (same["changed"], same["semanticLines"], same["semanticLineCount"]) == (
+            False,
+            [],
+            first["semanticLineCount"],
+        )
+        pane.write("tests failed\nand again\n")
+        changed = diff(machine, "--semantic-only")
+        assert changed["addedLines"] == ["and again", "tests failed"]
+        assert changed["semanticLines"] == ["tests failed", "and again"]
 
 
 def test_cursor_is_in_session_folder_or_given_path(machine: LisaHost) -> None:

@@ -94,6 +94,10 @@ def test_reason_of_a_step_names_who_has_to_act() -> None:
     assert "session approve or deny" in reason("permission", "Bash: ls") and reason("permission", "x").endswith(": x")
     assert "session answer" in reason("question") and "session answer" in reason("update")
     assert "a person decides" in reason("trust") and "spawn --trust" in reason("trust")
+    where = "--session 'lisa-a' --project-root '/p q'"
+    assert f"to answer: ./lisa session send {where} --answer 'yes', or" in reason("trust")
+    for waiting_for in ("trust", "login"):
+        assert reason(waiting_for).endswith(f" ./lisa session terminal {where}")
     assert "a person must" in reason("login")
     assert reason("limit", "resets 7pm").endswith("until the limit is lifted (resets 7pm)")
 
