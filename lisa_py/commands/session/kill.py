@@ -52,9 +52,9 @@ COMMAND = Command(
     errors=("session_kill_failed",),
     example="lisa session kill --session lisa-demo-1",
     notes="""\
-Sessions it has spawned are ended first, also those in other projects; each is asked (TERM) and forced (KILL) three
-seconds later, with all processes that belong to its run or to the kernel session of its pane. `left` has those that
-still run: they cannot be ended, or may be strangers. When tmux does not answer, nothing is touched.
+The sessions that it has spawned end first, also those in other projects. All processes of a run, and of the kernel
+session of its pane, get TERM and three seconds later KILL. `left` lists processes that still run: they cannot be ended,
+or may belong to something else. If tmux does not answer, nothing is ended and nothing is removed.
 An archive of the record and the conversation is kept as long as events (LISA_EVENT_RETENTION_DAYS): session history
 and session get work with the name until a new session has it, and with the id (`archive`) after that; session forget
 removes it.""",

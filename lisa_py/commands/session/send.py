@@ -55,19 +55,21 @@ COMMAND = Command(
     "lisa session send --session lisa-demo-1 --answer yes",
     exits={0: "delivered, or no contrary evidence", 1: "refused, failed or not accepted; see errorCode"},
     notes="""\
-A text is pasted in one piece, submitted with --enter, and watched until the agent has taken it: delivered is true when
-that was seen, false when it was not, unverified when this agent or command gives no sign. Control characters other than
-tab and newline are taken out and counted in stripped. Twenty senders to one session take turns.
+The text is pasted in one piece, submitted with --enter, and followed until the agent accepts it. delivered is true with
+evidence of acceptance, false without, and unverified if this agent or command gives no evidence. Control characters
+except tab and newline are removed and counted in stripped. Senders to one session take turns.
 
-A text is typed only into a visible, empty input box. A draft in it is refused as input_not_empty, or with
---replace-draft returned in replacedDraft and removed; an editor, a pager, a shell mode or an unknown screen in its
-place is refused as input_not_visible.
+A text is typed only into a visible, empty input box. A draft in the box is refused as input_not_empty; --replace-draft
+removes it and returns it in replacedDraft. An editor, a pager, a shell mode, a suspended agent or an unknown screen is
+refused as input_not_visible.
 
 Accepted means that the conversation holds exactly this text. prompt_blocked_by_hook: a hook of the user rejected it;
-command_unknown: the agent has no such command (error holds its words); prompt_joined: it was submitted together with
-the text in joinedWith. altered counts what the agent replaced. sessionState is given when the text ended the agent.
+command_unknown: the agent has no such command (error has its words); prompt_joined: it was submitted together with the
+text in joinedWith. altered counts what the agent replaced. sessionState is set if the text ended the agent.
 
---answer reads the dialog the agent shows, moves to the choice that is meant, and presses Enter once it is selected. In
-a question with several choices, --answer 2,3 ticks exactly these and submits them; delivered is true once the question
-is closed. answered.ticked lists the ticked choices, answered.open and openQuestion say that the agent still asks.""",
+--answer selects a choice of the open dialog and presses Enter once the screen shows it selected. In a question with
+several choices, --answer 2,3 ticks exactly these and submits them. delivered is true once the question is closed.
+answered.ticked lists the ticked choices; answered.open and openQuestion are set if the agent asks on.
+
+--keys presses keys by their tmux names (Escape, C-c, Down) in order; Escape is separated from the next key.""",
 )
