@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lisa_py.agents.base import Agent, Binding, select_own_hooks
+from lisa_py.agents.base import Agent, Binding
 from lisa_py.core.context import Context
 from lisa_py.core.output.pane_text import read_meta_or_default
 from lisa_py.core.status import agent_reports
+from lisa_py.core.status.own_hooks import select_own_hooks
 from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
 

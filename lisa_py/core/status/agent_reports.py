@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lisa_py.agents.base import Agent, View, select_own_hooks
+from lisa_py.agents.base import Agent, View
 from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.records import SessionMeta
@@ -15,6 +15,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.status import transcript
 from lisa_py.core.status.agent_place import find_other_folder
 from lisa_py.core.status.evidence import Evidence, SessionProbe
+from lisa_py.core.status.own_hooks import select_own_hooks
 from lisa_py.core.status.poll_cache import PollCache
 from lisa_py.host import files, processes
 from lisa_py.host.pane import Pane

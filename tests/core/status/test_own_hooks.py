@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from lisa_py.agents.base import View, select_own_hooks
+from lisa_py.agents.base import View
 from lisa_py.contract.records import SessionMeta
+from lisa_py.core.status.own_hooks import select_own_hooks
 
 OWN, OTHER = 77, 88
 
