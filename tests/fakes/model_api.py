@@ -810,7 +810,7 @@ class Journal:
             self.requests.append(request)
             if self.log:
                 with self.log.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps(asdict(request)) + "\n")
+                    lines.write(json.dumps({**asdict(request), "credential": ""}) + "\n")
             self.changed.notify_all()
 
     @staticmethod

@@ -130,7 +130,7 @@ def extract_calls(text: str) -> Iterator[Sequence[str]]:
 
 def find_problems(words: Sequence[str], known: dict[str, set[str]]) -> list[str]:
     """Return the unknown parts of a call."""
-    name = next((" ".join(words[:count]) for count in (2, 1) if " ".join(words[:count]) in known), "")
+    name = next((" ".join(words[:count]) for count in (4, 3, 2, 1) if " ".join(words[:count]) in known), "")
     if not name:
         return [] if words and words[0].startswith("-") else [f"no command `{' '.join(words[:2])}`"]
     flags = [word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)]

@@ -122,9 +122,12 @@ def test_the_newest_request_waits_for_its_debounce_key(machine: LisaHost) -> Non
     waiting = list(Path(machine.context().project().folder).glob("pending/*"))
     assert len(waiting) == 1 and waiting[0].stat().st_mode & 0o777 == 0o600
     assert machine.lisa("session", "kill", first.session).code == 0
+    wait_until(lambda: not waiting[0].exists(), what="the request is taken")  # by the kill or the supervisor's end
+    wait_until(lambda: len(list_sessions(machine)) == 2, what="the request is started")
+    folders = [Path(machine.context().ref(name).folder) for name in list_sessions(machine)]
+    wait_until(lambda: all((folder / "record.json").exists() for folder in folders), what="its record is written")
     prompts = [read_prompt(machine, name) for name in list_sessions(machine)]
-    assert sum(prompt.startswith("number 3") for prompt in prompts) == 1 and len(prompts) == 2
-    assert not waiting[0].exists()
+    assert sum(prompt.startswith("number 3") for prompt in prompts) == 1
 
 
 KEY = SessionSettings(credentials={"api_key": "literal-key-0123"})

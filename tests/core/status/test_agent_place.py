@@ -27,6 +27,7 @@ def process(tmp_path: Path) -> Iterator[Process]:
     wait_until(lambda: processes.read_process(running.pid).name == "sleep")  # type: ignore[union-attr]
     found = processes.read_process(running.pid)
     assert found is not None
+    wait_until(lambda: processes.read_environment(found))  # Linux fills it a moment after exec
     yield found
     running.kill()
     running.wait()
