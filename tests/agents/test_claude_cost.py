@@ -16,8 +16,12 @@ from tests.house.sources import PACKAGE
 SCRIPT = PACKAGE / "pane" / "status_line.sh"
 
 
-def report(folder: Path, session: str, dollars: float) -> None:
-    status = {"session_id": session, "cost": {"total_cost_usd": dollars}}
+def report(folder: Path, session: str, dollars: float, requests: int = 0) -> None:
+    status = {
+        "session_id": session,
+        "cost": {"total_cost_usd": dollars},
+        "prompt_cache": {"requests": requests},
+    }
     text = json.dumps(status, separators=(",", ":"))
     ended = subprocess.run(["/bin/sh", SCRIPT, folder], input=text, text=True, capture_output=True, check=True)
     assert (ended.stdout, ended.stderr) == ("", "")
@@ -37,6 +41,14 @@ def test_earlier_cost_of_a_resumed_conversation_is_left_out(tmp_path: Path) -> N
     report(tmp_path, "one", 2.0)
     report(tmp_path, "one", 2.5)
     assert cost.read_cost(str(tmp_path)) == pytest.approx(0.5)
+
+
+def test_first_status_behind_an_answer_counts_whole(tmp_path: Path) -> None:
+    """2.1.332 after /clear, if the first answer is quick."""
+    report(tmp_path, "one", 0)
+    report(tmp_path, "one", 0.1, requests=1)
+    report(tmp_path, "two", 0.25, requests=1)
+    assert cost.read_cost(str(tmp_path)) == pytest.approx(0.35)
 
 
 @pytest.mark.parametrize("session", ["", "../x", "a b"])

@@ -23,7 +23,11 @@ def test_a_record_runs_once_and_the_newest_request_follows(machine: LisaHost, ap
     LiveSessionHarness(machine, api, pin.agent, version=pin.version)
     folder = machine.project / ".lisa" / "agents"
     folder.mkdir(parents=True)
-    record = {"agent": pin.agent, "prompt": f"{LINES}\n[fake text answer {{{{ .n }}}}]", "debounce_key": "k"}
+    record = {
+        "agent": pin.agent,
+        "prompt": f"{LINES}\n[fake wait 5 then text answer {{{{ .n }}}}]",
+        "debounce_key": "k",
+    }
     (folder / "a.json.yaml").write_text(json.dumps({"ai_agent": {"a": {"data": record}}}))
 
     def start(number: int) -> dict[str, Any]:
@@ -36,9 +40,12 @@ def test_a_record_runs_once_and_the_newest_request_follows(machine: LisaHost, ap
     assert first["status"] == "starting"
     assert [start(number)["status"] for number in (2, 3)] == ["queued", "queued"]
     for number in (1, 3):
-        asked = api.wait_for_prompt(f"fake text answer {number}", timeout=60)
+        asked = api.wait_for_prompt(f"then text answer {number}", timeout=60)
         prompt = next(prompt for prompt in map(str, api.prompts()) if f"answer {number}]" in prompt)
-        assert asked and f"{LINES}\n[fake text answer {number}]\n\nEvent data:\n```yaml\nn: {number}\n```" in prompt
+        assert (
+            asked
+            and f"{LINES}\n[fake wait 5 then text answer {number}]\n\nEvent data:\n```yaml\nn: {number}\n```" in prompt
+        )
     assert not [prompt for prompt in map(str, api.prompts()) if "answer 2]" in prompt]
 
     def running() -> list[str]:

@@ -36,11 +36,26 @@ def read_cost(folder: str) -> float | None:
     known = [cost for cost in costs if cost is not None]
     if not known:
         return None
-    before = [_read_total(os.path.join(folder, f"{name.removesuffix('.last')}.first")) for name in names]
-    return max(0.0, sum(known) - sum(cost for cost in before if cost is not None))
+    before = [_read_earlier_cost(os.path.join(folder, f"{name.removesuffix('.last')}.first")) for name in names]
+    return max(0.0, sum(known) - sum(before))
+
+
+def _read_earlier_cost(path: str) -> float:
+    """Return the cost that a conversation had before this session, from its first status.
+
+    After /clear the first status may come only after the first answer (2.1.332): it has a request, and counts whole.
+    """
+    status = home.read_json_object(path)
+    cache = status.get("prompt_cache")
+    has_request = isinstance(cache, Mapping) and bool(cache.get("requests"))
+    return 0.0 if has_request else _total_of(status) or 0.0
 
 
 def _read_total(path: str) -> float | None:
-    cost = home.read_json_object(path).get("cost")
+    return _total_of(home.read_json_object(path))
+
+
+def _total_of(status: Mapping[str, Any]) -> float | None:
+    cost = status.get("cost")
     total = cost.get("total_cost_usd") if isinstance(cost, Mapping) else None
     return float(total) if isinstance(total, int | float) else None
