@@ -33,6 +33,11 @@ class SessionsResult(Struct, frozen=True, kw_only=True):
     next_cursor: str | UnsetType = UNSET
     """Cursor of the next page, empty on the last; absent without --cursor."""
 
+    @property
+    def document(self) -> SessionsResult | tuple[SessionObject, ...]:
+        """Return what the client prints: the list, or with --cursor the page."""
+        return self.sessions if isinstance(self.next_cursor, UnsetType) else self
+
 
 class SessionResult(Struct, frozen=True, kw_only=True):
     """One session."""

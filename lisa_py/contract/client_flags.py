@@ -50,3 +50,31 @@ StatusFilter = Annotated[str, Flag(help="only sessions with this status", metava
 SessionLimit = Annotated[int | None, Flag(help="maximum number of sessions; with --cursor of one page")]
 PageCursor = Annotated[str, Flag(help="`next_cursor` of the page before; empty: the first page", metavar="CURSOR")]
 Verbose = Annotated[bool, Flag(help="all frames, with full times", other_spellings=("-v",))]
+
+
+class ListArgs(ClientArgs, kw_only=True):
+    """Flags of the lists of sessions and chats."""
+
+    status: StatusFilter = ""
+    limit: SessionLimit = None
+    cursor: PageCursor = ""
+
+
+class GetArgs(ClientArgs, kw_only=True):
+    """Flags of the descriptions of a session and a chat."""
+
+    id: SessionId
+    full_prompt: FullPrompt = False
+
+
+class HistoryArgs(ClientArgs, kw_only=True):
+    """Flags of the histories of a session and a chat."""
+
+    id: SessionId
+    raw: WholeHistory = False
+
+
+class TerminateArgs(ClientArgs, kw_only=True):
+    """Flags of the ends of a session and a chat."""
+
+    id: SessionId

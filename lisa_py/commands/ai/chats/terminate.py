@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from lisa_py.contract.client_answers import TerminatedResult
-from lisa_py.contract.client_flags import EXITS, OUTPUT_ERRORS, ClientArgs, SessionId
+from lisa_py.contract.client_flags import EXITS, OUTPUT_ERRORS, TerminateArgs
 from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import kill
-from lisa_py.core.live import owned_sessions
+from lisa_py.core.fleet import client_sessions
 
 
-class Args(ClientArgs, kw_only=True):
-    id: SessionId
-
-
-def run(args: Args, ctx: Context) -> TerminatedResult:
-    root = owned_sessions.find_root(ctx, args.oid, args.project_root)
-    ref = owned_sessions.find_session(ctx, args.id, root, family="user")
-    kill.terminate_session(ctx, ref, "user_requested")
-    return TerminatedResult(terminated=True)
+def run(args: TerminateArgs, ctx: Context) -> TerminatedResult:
+    return client_sessions.terminate_member(ctx, "user", args, "user_requested")
 
 
 COMMAND = Command(
     group="live",
-    args=Args,
+    args=TerminateArgs,
     answer=TerminatedResult,
     run=run,
     document=lambda answer, args: answer,
