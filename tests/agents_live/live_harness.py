@@ -42,6 +42,11 @@ class LiveSessionHarness(SessionHarness):
             self.wait_until_idle()
         return self
 
+    @property
+    def agent_version(self) -> str:
+        meta = session_records.read_meta(self.ref)
+        return meta.agent_version if meta else ""
+
     def wait_until_idle(self, timeout: float = 60) -> None:
         self.wait_for_status(
             lambda status: status.session_state == "waiting_input" and status.waiting_for == "prompt", timeout
