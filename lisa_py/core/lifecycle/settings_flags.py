@@ -41,20 +41,30 @@ def read_settings_flags(ctx: Context, flags: SettingsFlags) -> SessionSettings:
 
     Raise UsageError(invalid_mcp_config, or a code of session_settings.check).
     """
-    found: dict[str, Any] = {
-        field: split_tools(getattr(flags, field))
-        for field in ("allowed_tools", "denied_tools")
-        if field in ctx.given_fields
-    }
-    found |= {field: getattr(flags, field) for field in LIMIT_FIELDS if field in ctx.given_fields}
-    if flags.permission_mode:
-        found["permission_mode"] = flags.permission_mode
-    if flags.env:
-        found["environment"] = split_variables(flags.env)
+    found = _read_common_flags(ctx, flags)
     if flags.system_prompt:
         found["system_prompt"] = flags.system_prompt
     if flags.mcp_config:
         found["mcp_servers"] = read_mcp_servers(ctx, flags.mcp_config)
+    return _build_settings(found)
+
+
+def _read_common_flags(ctx: Context, flags: SettingsFlags | SettingsArgs) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        field: split_tools(getattr(flags, field))
+        for field in ("allowed_tools", "denied_tools")
+        if getattr(flags, field) or field in ctx.given_fields
+    }
+    limits = {field: getattr(flags, field) for field in LIMIT_FIELDS}
+    found |= {field: value for field, value in limits.items() if value or (field in ctx.given_fields)}
+    if flags.permission_mode:
+        found["permission_mode"] = flags.permission_mode
+    if flags.env:
+        found["environment"] = split_variables(flags.env)
+    return found
+
+
+def _build_settings(found: dict[str, Any]) -> SessionSettings:
     settings = SessionSettings(**found)
     check(settings)
     return settings
@@ -104,19 +114,8 @@ def _refuse(reason: str) -> UsageError:
 
 def read_overrides(ctx: Context, flags: SettingsArgs) -> SessionSettings:
     """Return the settings that the flags of a start or profile give. Raise UsageError of session_settings.check."""
-    found: dict[str, Any] = {
-        field: split_tools(getattr(flags, field))
-        for field in ("allowed_tools", "denied_tools")
-        if getattr(flags, field) or field in ctx.given_fields
-    }
-    plain = ("model", "max_turns", "max_budget_usd", "task_budget_tokens", "ttl_seconds", "one_shot", "provider")
-    found |= {field: value for field in plain if (value := getattr(flags, field)) not in (None, "")}
-    if flags.permission_mode:
-        found["permission_mode"] = flags.permission_mode
+    found = _read_common_flags(ctx, flags)
+    found |= {field: value for field in ("model", "provider") if (value := getattr(flags, field))}
     if flags.plugin:
         found["plugins"] = flags.plugin
-    if flags.env:
-        found["environment"] = split_variables(flags.env)
-    settings = SessionSettings(**found)
-    check(settings)
-    return settings
+    return _build_settings(found)

@@ -20,6 +20,11 @@ class Flags(Struct, kw_only=True):
     env: tuple[str, ...] = ()
     system_prompt: str = ""
     mcp_config: str = ""
+    max_turns: int | None = None
+    max_budget_usd: float | None = None
+    task_budget_tokens: int | None = None
+    ttl_seconds: int | None = None
+    one_shot: bool | None = False
 
 
 def read(machine: LisaHost, **given: Any) -> SessionSettings:
@@ -38,6 +43,8 @@ def test_flag_that_was_not_given_leaves_the_field_unset(machine: LisaHost) -> No
     assert read(machine) == SessionSettings()
     empty = read(machine, allowed_tools="")
     assert (empty.allowed_tools, empty.denied_tools) == ((), UNSET)
+    given = read(machine, one_shot=False, max_turns=3)
+    assert (given.one_shot, given.max_turns, given.ttl_seconds) == (False, 3, UNSET)
 
 
 def test_flags_become_the_fields_of_the_settings(machine: LisaHost) -> None:
