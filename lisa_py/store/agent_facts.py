@@ -9,7 +9,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.env import Settings
-from lisa_py.store.json_records import UnreadableRecord, load, recover, save
+from lisa_py.store.json_records import load_readable, recover, save
 from lisa_py.store.record import StoreRecord
 
 MAX_AGE_SECONDS = 24 * 3600
@@ -50,10 +50,7 @@ def stamp(binary: str) -> str:
 
 def load_facts(binary: str, settings: Settings, now: float) -> BinaryFacts | None:
     """Return the facts of the installed binary, or None if it must be probed. Never raises."""
-    try:
-        book = load(path(settings), BinaryFactsFile)
-    except UnreadableRecord:
-        return None
+    book = load_readable(path(settings), BinaryFactsFile)
     known = book.binaries.get(os.path.realpath(binary)) if book else None
     if known is None or known.stamp != stamp(binary) or not 0 <= now - known.probed_at < MAX_AGE_SECONDS:
         return None

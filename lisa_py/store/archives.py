@@ -13,7 +13,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.host import files
 from lisa_py.host.env import Settings
 from lisa_py.store import live_records, paths, session_folder, session_records
-from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store.json_records import UnreadableRecord, load, load_readable, save
 from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.paths import ARCHIVES, Project, SessionRef
 from lisa_py.store.record import DAY, StoreRecord
@@ -137,10 +137,7 @@ def list_all_archives(settings: Settings) -> Iterator[tuple[SessionRef, SessionR
 
 
 def _read_record(folder: str, identity: str) -> SessionRecord | None:
-    try:
-        return load(os.path.join(folder, ARCHIVES, identity, live_records.FILE), SessionRecord)
-    except UnreadableRecord:
-        return None
+    return load_readable(os.path.join(folder, ARCHIVES, identity, live_records.FILE), SessionRecord)
 
 
 def find_archive(settings: Settings, identity: str, root: str = "") -> SessionRef | None:

@@ -43,6 +43,14 @@ def load(path: str, kind: type[T]) -> T | None:
         raise UnreadableRecord(f"{path}: {problem}") from problem
 
 
+def load_readable(path: str, kind: type[T]) -> T | None:
+    """Return the record; None if it is missing or unreadable."""
+    try:
+        return load(path, kind)
+    except UnreadableRecord:
+        return None
+
+
 def recover(path: str, kind: type[T], now: float) -> tuple[T | None, str]:
     """Return the record, and the path that a corrupt file was moved to, else an empty string.
 

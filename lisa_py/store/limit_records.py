@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 from msgspec import Struct
 
 from lisa_py.contract.session_settings import SessionSettings
-from lisa_py.host import files
-from lisa_py.host.env import Settings
-from lisa_py.store import paths
-from lisa_py.store.json_records import UnreadableRecord, load, save
-from lisa_py.store.paths import Project, SessionRef
-from lisa_py.store.record import StoreRecord
+from lisa_py.store.json_records import load_readable, save
+from lisa_py.store.paths import SessionRef
+from lisa_py.store.record import StoreRecord, check_session_files
 
 FILE, PROGRESS_FILE, SCRIPT, PID_FILE = "limits.json", "limit_state.json", "limits.sh", "limits.pid"
 ERROR_FILE = "limits_error.txt"
@@ -70,19 +65,13 @@ def build_record(settings: SessionSettings, run_id: str, now: float, monotonic: 
 
 def read_limits(ref: SessionRef, run_id: str = "") -> LimitRecord | None:
     """Return the limits of the session, of this run if one is given; None without readable ones."""
-    try:
-        found = load(ref.file(FILE), LimitRecord)
-    except UnreadableRecord:
-        return None
+    found = load_readable(ref.file(FILE), LimitRecord)
     return None if found is None or run_id not in ("", found.run_id) else found
 
 
 def read_progress(ref: SessionRef, run_id: str) -> LimitProgress:
     """Return the progress of this run; an empty one if there is none that can be read."""
-    try:
-        found = load(ref.file(PROGRESS_FILE), LimitProgress)
-    except UnreadableRecord:
-        found = None
+    found = load_readable(ref.file(PROGRESS_FILE), LimitProgress)
     return found if found is not None and found.run_id == run_id else LimitProgress(run_id=run_id)
 
 
@@ -91,15 +80,8 @@ def write_progress(ref: SessionRef, progress: LimitProgress) -> None:
     save(ref.file(PROGRESS_FILE), progress)
 
 
-def _check(project: Project, settings: Settings) -> Iterator[str]:
-    for name in paths.list_session_names(project.folder):
-        ref = SessionRef(project, name)
-        for file, kind in ((FILE, LimitRecord), (PROGRESS_FILE, LimitProgress)):
-            if files.exists(ref.file(file)):
-                try:
-                    load(ref.file(file), kind)
-                except UnreadableRecord as problem:
-                    yield str(problem)
-
-
-RECORD = StoreRecord(check=_check, snapshot=None, prune=None)
+RECORD = StoreRecord(
+    check=lambda project, settings: check_session_files(project, {FILE: LimitRecord, PROGRESS_FILE: LimitProgress}),
+    snapshot=None,
+    prune=None,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec import Struct
@@ -14,9 +14,9 @@ from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.env import Settings
 from lisa_py.store import paths, session_records
-from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store.json_records import UnreadableRecord, load, load_readable, save
 from lisa_py.store.paths import Project, SessionRef
-from lisa_py.store.record import StoreRecord
+from lisa_py.store.record import StoreRecord, check_session_files
 
 FILE = "record.json"
 _NAMESPACE = bytes.fromhex("5d0f8a1c7f0b4c3e9a52c6b1e4d7a380")
@@ -111,7 +111,7 @@ def find_by_id(identity: str, settings: Settings, projects: Iterable[str] | None
     for digest in paths.list_project_hashes(settings) if projects is None else projects:
         folder = os.path.join(settings.state_dir, "projects", digest)
         for name in paths.list_session_names(folder):
-            meta = _read_meta(os.path.join(folder, "sessions", name, "meta.json"))
+            meta = load_readable(os.path.join(folder, "sessions", name, "meta.json"), SessionMeta)
             if meta is None or not meta.project_root:
                 continue
             project = paths.resolve_project(meta.project_root, settings)
@@ -127,17 +127,10 @@ def find_project(identity: str, settings: Settings) -> str:
             continue
         folder = os.path.join(settings.state_dir, "projects", digest)
         for name in paths.list_session_names(folder):
-            meta = _read_meta(os.path.join(folder, "sessions", name, "meta.json"))
+            meta = load_readable(os.path.join(folder, "sessions", name, "meta.json"), SessionMeta)
             if meta is not None and meta.project_root:
                 return meta.project_root
     return ""
-
-
-def _read_meta(path: str) -> SessionMeta | None:
-    try:
-        return load(path, SessionMeta)
-    except UnreadableRecord:
-        return None
 
 
 # -- records ------------------------------------------------------------------------------------------------------
@@ -197,14 +190,6 @@ def read_start_time(ref: SessionRef) -> str:
     return format_rfc3339(at) if at else ""
 
 
-def _check(project: Project, settings: Settings) -> Iterator[str]:
-    for name in paths.list_session_names(project.folder):
-        ref = SessionRef(project, name)
-        if files.exists(ref.file(FILE)):
-            try:
-                load(ref.file(FILE), SessionRecord)
-            except UnreadableRecord as problem:
-                yield str(problem)
-
-
-RECORD = StoreRecord(check=_check, snapshot=None, prune=None)
+RECORD = StoreRecord(
+    check=lambda project, settings: check_session_files(project, {FILE: SessionRecord}), snapshot=None, prune=None
+)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lisa_py.host import files
-from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store.json_records import load_readable, save
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.record import StoreRecord
 
@@ -21,12 +20,7 @@ def write(ref: SessionRef, values: Sequence[str]) -> None:
 
 def read(ref: SessionRef) -> tuple[str, ...]:
     """Return the values; none if the session has no secrets."""
-    if not files.exists(ref.file(FILE)):
-        return ()
-    try:
-        return load(ref.file(FILE), tuple[str, ...]) or ()
-    except UnreadableRecord:
-        return ()
+    return load_readable(ref.file(FILE), tuple[str, ...]) or ()
 
 
 RECORD = StoreRecord(check=None, snapshot=None, prune=None)

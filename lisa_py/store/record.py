@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -12,7 +12,9 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.env import Settings
-from lisa_py.store.paths import Project
+from lisa_py.store import paths
+from lisa_py.store.json_records import UnreadableRecord, load
+from lisa_py.store.paths import Project, SessionRef
 
 if TYPE_CHECKING:
     from lisa_py.store.registry import Registry
@@ -49,6 +51,18 @@ def load_records() -> dict[str, StoreRecord]:
     names = [name[:-3] for name in files.list_names(os.path.dirname(__file__)) if name.endswith(".py")]
     modules = {name: importlib.import_module(f"lisa_py.store.{name}") for name in names if name != "__init__"}
     return {name: module.RECORD for name, module in modules.items() if hasattr(module, "RECORD")}
+
+
+def check_session_files(project: Project, kinds: Mapping[str, type[Any]]) -> Iterator[str]:
+    """Yield one line per file of these names in the folders of sessions that cannot be read as its type."""
+    for session in paths.list_session_names(project.folder):
+        for name, kind in kinds.items():
+            path = SessionRef(project, session).file(name)
+            try:
+                if files.exists(path):
+                    load(path, kind)
+            except UnreadableRecord as problem:
+                yield str(problem)
 
 
 def check_registries(registries: Iterable[Registry[Any]]) -> Iterator[str]:

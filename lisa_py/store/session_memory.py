@@ -11,7 +11,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.env import Settings
 from lisa_py.store import session_folder
-from lisa_py.store.json_records import UnreadableRecord, load
+from lisa_py.store.json_records import load_readable
 from lisa_py.store.objectives import is_expired
 from lisa_py.store.paths import Project, SessionRef
 from lisa_py.store.record import SnapshotPart, StoreRecord, check_registries
@@ -75,10 +75,7 @@ def prune(folder: str, settings: Settings, now: float) -> int:
 
 
 def _is_expired(path: str, now: float) -> bool:
-    try:
-        memory = load(path, SessionMemory)
-    except UnreadableRecord:
-        return False
+    memory = load_readable(path, SessionMemory)
     return memory is not None and bool(memory.updated_at) and not memory.is_current(now)
 
 

@@ -15,7 +15,7 @@ from lisa_py.host import files
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.env import Settings
 from lisa_py.store import paths, session_folder
-from lisa_py.store.json_records import UnreadableRecord, load, recover, save
+from lisa_py.store.json_records import UnreadableRecord, load, load_readable, recover, save
 from lisa_py.store.paths import Project, SessionRef
 from lisa_py.store.record import StoreRecord
 
@@ -136,10 +136,7 @@ def find_by_name(session: str, settings: Settings) -> list[SessionRef]:
         path = os.path.join(settings.state_dir, "projects", digest, "sessions", session, "meta.json")
         if not files.exists(path):
             continue
-        try:
-            meta = load(path, SessionMeta)
-        except UnreadableRecord:
-            continue
+        meta = load_readable(path, SessionMeta)
         if meta is not None and meta.project_root:
             ref = SessionRef(paths.resolve_project(meta.project_root, settings), session)
             if ref.project.hash == digest:  # eight digits can collide: the recorded root decides

@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from lisa_py.host import files
 from lisa_py.host.env import Settings
-from lisa_py.store.json_records import UnreadableRecord, load, save
+from lisa_py.store.json_records import load_readable, save
 from lisa_py.store.paths import Project
-from lisa_py.store.record import StoreRecord
+from lisa_py.store.record import DAY, StoreRecord
 
 LOCK_SECONDS = 60
 """Limit of the wait for another start with the same key."""
@@ -55,10 +55,7 @@ def lock(project: Project, settings: Settings, key: str) -> AbstractContextManag
 
 def read_holder(project: Project, key: str) -> KeyHolder | None:
     """Return the newest session of the key; None if there is none or its record is unreadable."""
-    try:
-        found = load(_path(project, "keys", key), KeyHolder)
-    except UnreadableRecord:
-        return None
+    found = load_readable(_path(project, "keys", key), KeyHolder)
     return found if found is not None and found.key == key else None
 
 
@@ -82,10 +79,7 @@ def write_waiting(project: Project, waiting: WaitingRequest) -> None:
 def take_waiting(project: Project, key: str) -> WaitingRequest | None:
     """Return the waiting request of a key and remove it."""
     path = _path(project, "pending", key)
-    try:
-        found = load(path, WaitingRequest)
-    except UnreadableRecord:
-        found = None
+    found = load_readable(path, WaitingRequest)
     files.remove(path)
     return found
 
@@ -93,20 +87,13 @@ def take_waiting(project: Project, key: str) -> WaitingRequest | None:
 def list_waiting_keys(project: Project) -> list[str]:
     """Return the keys that a request waits for; unreadable requests are left out."""
     folder = os.path.join(project.folder, "pending")
-    found = (_load_waiting(os.path.join(folder, name)) for name in files.list_names(folder) if name.endswith(".json"))
-    return [each.key for each in found if each is not None]
-
-
-def _load_waiting(path: str) -> WaitingRequest | None:
-    try:
-        return load(path, WaitingRequest)
-    except UnreadableRecord:
-        return None
+    paths = [os.path.join(folder, name) for name in files.list_names(folder) if name.endswith(".json")]
+    return [found.key for path in paths if (found := load_readable(path, WaitingRequest)) is not None]
 
 
 def prune(folder: str, settings: Settings, now: float) -> int:
     """Remove holders of keys that no session has used for the time that events are kept."""
-    keys, limit = os.path.join(folder, "keys"), settings.event_retention_days * 86400
+    keys, limit = os.path.join(folder, "keys"), settings.event_retention_days * DAY
     old = [path for name in files.list_names(keys) if now - files.modified_at(path := os.path.join(keys, name)) > limit]
     return sum(map(files.remove, old))
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 from msgspec import Struct
 
-from lisa_py.host import files
-from lisa_py.host.env import Settings
-from lisa_py.store import paths
-from lisa_py.store.json_records import UnreadableRecord, load, save
-from lisa_py.store.paths import Project, SessionRef
-from lisa_py.store.record import StoreRecord
+from lisa_py.store.json_records import load_readable, save
+from lisa_py.store.paths import SessionRef
+from lisa_py.store.record import StoreRecord, check_session_files
 
 FILE = "usage.json"
 
@@ -90,10 +85,7 @@ class UsageState(Struct, kw_only=True, omit_defaults=True):
 
 def read_state(ref: SessionRef, run_id: str) -> UsageState:
     """Return the state of this run; a new one if there is none that can be read."""
-    try:
-        found = load(ref.file(FILE), UsageState)
-    except UnreadableRecord:
-        found = None
+    found = load_readable(ref.file(FILE), UsageState)
     return found if found is not None and found.run_id == run_id else UsageState(run_id=run_id)
 
 
@@ -102,14 +94,6 @@ def write_state(ref: SessionRef, state: UsageState) -> None:
     save(ref.file(FILE), state)
 
 
-def _check(project: Project, settings: Settings) -> Iterator[str]:
-    for name in paths.list_session_names(project.folder):
-        ref = SessionRef(project, name)
-        if files.exists(ref.file(FILE)):
-            try:
-                load(ref.file(FILE), UsageState)
-            except UnreadableRecord as problem:
-                yield str(problem)
-
-
-RECORD = StoreRecord(check=_check, snapshot=None, prune=None)
+RECORD = StoreRecord(
+    check=lambda project, settings: check_session_files(project, {FILE: UsageState}), snapshot=None, prune=None
+)

@@ -14,7 +14,7 @@ from lisa_py.core.limits.limit_watch import LimitWatch
 from lisa_py.host import files, processes
 from lisa_py.host.env import read_settings
 from lisa_py.store import limit_records, session_records
-from lisa_py.store.json_records import UnreadableRecord, load
+from lisa_py.store.json_records import load_readable
 from lisa_py.store.paths import SessionRef, resolve_project
 
 
@@ -42,10 +42,7 @@ def run(words: Sequence[str]) -> None:
 
 
 def _find_session(ctx: Context, folder: str) -> SessionRef | None:
-    try:
-        meta = load(os.path.join(folder, "meta.json"), SessionMeta)
-    except UnreadableRecord:
-        return None
+    meta = load_readable(os.path.join(folder, "meta.json"), SessionMeta)
     if meta is None:
         return None
     ref = SessionRef(resolve_project(meta.project_root, ctx.settings), meta.session)
