@@ -43,7 +43,7 @@ def set_profile(
 
     `unset` names settings to remove. Raise UsageError(invalid_profile_name | max_profiles | invalid_unset, ...).
     """
-    _check_text(name, MAX_NAME)
+    _check_name(name)
     session_settings.check(settings)
     for field in unset:
         if field not in session_settings.FIELD_NAMES:
@@ -82,10 +82,10 @@ def set_default(ctx: Context, name: str) -> Profile:
     return found
 
 
-def _check_text(name: str, longest: int) -> None:
-    if not name.strip() or len(name) > longest or not name.isprintable():
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise UsageError(
-            "invalid_profile_name", f"invalid --name: {name!r} (expected 1 to {longest} printable characters)"
+            "invalid_profile_name", f"invalid --name: {name!r} (expected 1 to {MAX_NAME} printable characters)"
         )
 
 

@@ -15,11 +15,9 @@ from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.definitions.yaml_documents import YamlDocument, make_error
 
 HIVE = "ai_agent"
-_OWN_FIELDS = ("prompt", "data", "debounce_key", "mode", "agent_args", "description")
 _CREDENTIAL_FIELDS = ("anthropic_secret", "bedrock", "vertex")
 _DROPPED_FIELDS = ("lc_api_key_secret", "lc_uid_secret")
 """Keys of the hosted service; nothing here takes them."""
-KNOWN_FIELDS = frozenset((*session_settings.FIELD_NAMES, *_OWN_FIELDS, *_CREDENTIAL_FIELDS, *_DROPPED_FIELDS))
 _TEXT_MAPS = ("environment", "credentials")
 _BEDROCK = {
     "region": "region",
@@ -45,6 +43,11 @@ class OwnFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: str = ""
     agent_args: str = ""
     description: str = ""
+
+
+KNOWN_FIELDS = frozenset(
+    (*session_settings.FIELD_NAMES, *OwnFields.__struct_fields__, *_CREDENTIAL_FIELDS, *_DROPPED_FIELDS)
+)
 
 
 class Definition(Struct, frozen=True, kw_only=True):

@@ -31,7 +31,6 @@ from lisa_py.store.paths import Project, SessionRef
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
-_FAMILIES = {"org": "api", "user": "user"}
 
 T = TypeVar("T")
 _State = tuple[Evidence, Status] | None
@@ -186,14 +185,14 @@ def _build(
     return SessionObject(
         id=record.id,
         session_id=record.id,
-        name=_set(settings.name) or record.session,
+        name=settings.name or record.session,
         status=_choose_status(ref, state),
         session_type="user" if is_user else "api",
         owner_oid=None if is_user else live_records.project_id(ref.project),
         owner_uid=str(processes.own_user_id()) if is_user else None,
         agent=record.agent,
-        provider=_set(settings.provider) or None,
-        model=usage.model or _set(settings.model) or None,
+        provider=settings.provider or None,
+        model=usage.model or settings.model or None,
         initial_prompt=record.prompt or None,
         trigger_source=record.trigger_source,
         definition=record.definition or None,
@@ -217,15 +216,15 @@ def _build(
         cache_write_tokens=usage.cache_write_tokens,
         total_cost_usd=usage.cost_usd,
         cost_estimated=usage.estimated,
-        max_turns=_set(settings.max_turns),
-        max_budget_usd=_set(settings.max_budget_usd),
-        task_budget_tokens=_set(settings.task_budget_tokens),
-        ttl_seconds=_set(settings.ttl_seconds),
-        one_shot=_set(settings.one_shot),
-        permission_mode=_set(settings.permission_mode) or None,
-        allowed_tools=_set(settings.allowed_tools) or (),
-        denied_tools=_set(settings.denied_tools) or (),
-        plugins=_set(settings.plugins) or (),
+        max_turns=_or_none(settings.max_turns),
+        max_budget_usd=_or_none(settings.max_budget_usd),
+        task_budget_tokens=_or_none(settings.task_budget_tokens),
+        ttl_seconds=_or_none(settings.ttl_seconds),
+        one_shot=_or_none(settings.one_shot),
+        permission_mode=settings.permission_mode or None,
+        allowed_tools=settings.allowed_tools or (),
+        denied_tools=settings.denied_tools or (),
+        plugins=settings.plugins or (),
         warnings=(*record.warnings, *([UNENFORCED] if end is None and is_lost(ref) else [])),
         ui_state="ended" if end is not None else "waiting" if is_waiting else "running",
         needs_attention=has_dialog,
@@ -240,7 +239,7 @@ def _build(
     )
 
 
-def _set(value: T | UnsetType) -> T | None:
+def _or_none(value: T | UnsetType) -> T | None:
     return None if isinstance(value, UnsetType) else value
 
 
@@ -251,5 +250,5 @@ def _choose_status(ref: SessionRef, state: _State) -> Literal["starting", "runni
 
 
 def _find_expiry(record: SessionRecord) -> str | None:
-    seconds, created = _set(record.settings.ttl_seconds), parse_time(record.created_at)
+    seconds, created = record.settings.ttl_seconds, parse_time(record.created_at)
     return format_rfc3339(created + seconds) if seconds and created else None

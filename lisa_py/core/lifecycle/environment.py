@@ -32,11 +32,6 @@ _SERVER_DEFAULTS = ("TERM", "LC_CTYPE")
 """Variables the pane keeps from the tmux server if the caller has none."""
 
 
-def is_variable_name(text: str) -> bool:
-    """Return True for a name that a shell can export."""
-    return _NAME.match(text) is not None
-
-
 def inherit_environment(ctx: Context) -> dict[str, str]:
     """Return the caller's variables for a session, without names that no shell can export."""
     known = [agents.get(name) for name in agents.names()]
@@ -51,7 +46,9 @@ def inherit_environment(ctx: Context) -> dict[str, str]:
         *token_variables,
     }
     kept = {
-        name: value for name, value in ctx.settings.environ.items() if name not in excluded and is_variable_name(name)
+        name: value
+        for name, value in ctx.settings.environ.items()
+        if name not in excluded and _NAME.match(name) is not None
     }
     for name, folder in (
         ("LISA_STATE_DIR", ctx.settings.state_dir),
