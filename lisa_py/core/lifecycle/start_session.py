@@ -207,9 +207,9 @@ def prepare_start(ctx: Context, project: Project, request: StartRequest) -> Prep
     debounce_key = request.debounce_key or definition.own.debounce_key
     prompt = request.prompt or definition.own.prompt
     if request.data is not None:
-        fill = _make_filler(definition, request.data, warnings)
+        fill, appended = _apply_data(definition, request.data, warnings)
         settings = msgspec.structs.replace(settings, name=fill(settings.name) if settings.name else UNSET)
-        prompt = fill(prompt) + templates.format_block(_collect_data(definition, request.data))
+        prompt = fill(prompt) + templates.format_block(appended)
         debounce_key = fill(debounce_key)
     if not prompt.strip():
         raise UsageError(
@@ -242,24 +242,21 @@ def apply_definition(ctx: Context, request: SpawnRequest, name: str) -> SpawnReq
     return msgspec.structs.replace(request, launch=filled, settings=settings, definition=found.name)
 
 
-def _make_filler(definition: Definition, data: dict[str, Any], warnings: list[str]) -> Callable[[str], str]:
-    values = {**templates.extract_data(definition.own.data, data, _ignore), **data}
+def _apply_data(
+    definition: Definition, data: dict[str, Any], warnings: list[str]
+) -> tuple[Callable[[str], str], dict[str, Any]]:
+    """Return a function that fills a text, and the data to append: as given, and what only the definition names.
+
+    Add a warning for each value that the data lacks.
+    """
 
     def report(what: str) -> None:
         warnings.append(f"the data has no value for {what}")
 
-    templates.extract_data(definition.own.data, data, report)
-    return lambda text: templates.render_text(text, values, report)
-
-
-def _collect_data(definition: Definition, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the data to append: as given, with the values that the definition names and the data lacks."""
-    named = templates.extract_data(definition.own.data, data, _ignore)
-    return {**{name: value for name, value in named.items() if value is not data}, **data}
-
-
-def _ignore(_: str) -> None:
-    return None
+    named = templates.extract_data(definition.own.data, data, report)
+    values = {**named, **data}
+    appended = {**{name: value for name, value in named.items() if value is not data}, **data}
+    return lambda text: templates.render_text(text, values, report), appended
 
 
 def _build_spawn(
