@@ -148,7 +148,7 @@ class Context:
         Raise LisaError(session_not_found) for an id without a session.
         """
         if paths.SESSION_ID.match(name):
-            return self._find_id(name, root)
+            return self._find_live(name, root)
         if root:
             paths.check_name(name)
             return SessionRef(self.project(root), name)
@@ -159,13 +159,8 @@ class Context:
 
         Raise LisaError(session_not_found) for an id without both.
         """
-        project = self.project(root) if root else None
         if paths.SESSION_ID.match(name):
-            found = live_records.find_by_id(name, self.settings, [project.hash] if project else None)
-            found = found or archives.find_archive(self.settings, name, project.root if project else "")
-            if found is None:
-                raise session_not_found(name, project.root if project else "")
-            return found
+            return self._find_id(name, root)
         ref = self.ref(name, root)
         if files.exists(ref.meta):
             return ref
@@ -174,21 +169,24 @@ class Context:
             archive = archives.find_newest(self.settings, name)
         return archive or ref
 
+    def _find_live(self, identity: str, root: str) -> SessionRef:
+        found = self._find_id(identity, root)
+        if found.archive:
+            raise LisaError(
+                "session_not_found",
+                f"{found.session} ({found.archive}) was killed; session history, get, fork and forget take its archive",
+                session=found.session,
+                projectRoot=found.project.root,
+            )
+        return found
+
     def _find_id(self, identity: str, root: str) -> SessionRef:
+        """Return the session or archive of an id. Raise LisaError(session_not_found)."""
         project = self.project(root) if root else None
         found = live_records.find_by_id(identity, self.settings, [project.hash] if project else None)
+        found = found or archives.find_archive(self.settings, identity, project.root if project else "")
         if found is None:
-            root = project.root if project else ""
-            archive = archives.find_archive(self.settings, identity, root)
-            if archive is not None:
-                raise LisaError(
-                    "session_not_found",
-                    f"{archive.session} ({archive.archive}) was killed; session history, get, fork and forget read its"
-                    " archive",
-                    session=archive.session,
-                    projectRoot=archive.project.root,
-                )
-            raise session_not_found(identity, root)
+            raise session_not_found(identity, project.root if project else "")
         return found
 
     def tmux(self, project: Project, socket: str = "") -> Tmux:

@@ -23,8 +23,11 @@ def forget_session(ctx: Context, name: str, root: str = "") -> tuple[SessionRef,
     removed: list[str] = []
     if not ref.archive and files.exists(ref.meta):
         removed.append(_remove_ended(ctx, ref))
-    every = [found for found, _ in archives.list_archives(ref.project) if found.session == ref.session]
-    for archive in [ref] if SESSION_ID.match(name) and ref.archive else every if not SESSION_ID.match(name) else []:
+    if SESSION_ID.match(name):
+        archived = [ref] if ref.archive else []
+    else:
+        archived = [found for found, _ in archives.list_archives(ref.project) if found.session == ref.session]
+    for archive in archived:
         archives.remove(archive)
         removed.append(archive.archive)
     if not removed:
