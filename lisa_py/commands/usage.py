@@ -33,6 +33,7 @@ class UsageResult(Answer):
 
 def run(args: Args, ctx: Context) -> UsageResult:
     project = None if args.all_projects else ctx.project(args.project_root)
+    hourly.collect(ctx, project)
     return UsageResult(
         identity=args.identity,
         identities=hourly.list_identities(ctx, project),

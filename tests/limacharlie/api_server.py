@@ -84,8 +84,10 @@ class ApiServer:
             case _, ["v1", "sessions", *rest]:
                 return self._route_sessions("user", method, rest, query)
             case "GET", ["v1", "org", "usage", "identities"]:
+                hourly.collect(self.context(), self.context().project())
                 return 200, {"identities": hourly.list_identities(self.context(), self.context().project())}
             case "GET", ["v1", "org", "usage", "identities", name]:
+                hourly.collect(self.context(), self.context().project())
                 usage = hourly.read_hours(self.context(), self.context().project(), identity=name)
                 return 200 if usage else 404, {"identity": name, "usage": usage}
             case "GET", ["v1", "auth", "claude", "status"]:

@@ -30,17 +30,15 @@ def project_identity(project: Project) -> str:
 
 
 def list_identities(ctx: Context, project: Project | None) -> tuple[str, ...]:
-    """Return the names under which usage is known, of one project or of all (None)."""
-    collect(ctx, project)
+    """Return the names under which usage is logged, of one project or of all (None)."""
     return tuple(sorted({name for row in _read_rows(ctx, project, "") for name in row.identities}))
 
 
 def read_hours(ctx: Context, project: Project | None, *, identity: str = "", hours: int = 0) -> tuple[UsagePoint, ...]:
-    """Return the usage per hour and model, oldest first; without an identity that of all sessions.
+    """Return the logged usage per hour and model, oldest first; without an identity that of all sessions.
 
     `hours` is the number of hours back from now; 0 is everything.
     """
-    collect(ctx, project)
     since = format_rfc3339(ctx.clock.now() - (hours - 1) * HOUR)[:13] if hours else ""
     rows = (row for row in _read_rows(ctx, project, since) if not identity or identity in row.identities)
     return _sum_rows(rows)

@@ -21,6 +21,7 @@ class Args(ClientArgs, kw_only=True):
 def run(args: Args, ctx: Context) -> IdentityUsageResult:
     root = owned_sessions.find_root(ctx, args.oid, args.project_root)
     project = client_sessions.choose_project(ctx, "org", args.oid, root)
+    hourly.collect(ctx, project)
     usage = hourly.read_hours(ctx, project, identity=args.identity)
     if not usage:
         text = f"no usage of {args.identity} is known; lisa ai usage list prints the names"

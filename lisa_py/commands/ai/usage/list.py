@@ -18,6 +18,7 @@ class Args(ClientArgs, kw_only=True):
 def run(args: Args, ctx: Context) -> IdentitiesResult:
     root = owned_sessions.find_root(ctx, args.oid, args.project_root)
     project = client_sessions.choose_project(ctx, "org", args.oid, root)
+    hourly.collect(ctx, project)
     return IdentitiesResult(identities=hourly.list_identities(ctx, project))
 
 
