@@ -87,28 +87,27 @@ def routing_variables(ref: SessionRef, *, agent: str, mode: str, run_id: str, so
     }
 
 
+def build_python_command(code: str, *arguments: str, isolation: str = "-P") -> str:
+    """Return shell text that runs Python code with this lisa, whatever PATH and the current folder are."""
+    above = os.path.dirname(os.path.dirname(lisa_py.__file__))
+    start = f"import sys; sys.path.insert(0, {above!r}); {code}"
+    return " ".join(map(quote_posix, (sys.executable, isolation, "-c", start, *arguments)))
+
+
 def launcher_script() -> str:
     """Return a launcher script for this lisa that does not depend on PATH or the current folder."""
-    above = os.path.dirname(os.path.dirname(lisa_py.__file__))
-    start = f"import sys; sys.path.insert(0, {above!r}); from lisa_py.cli.main import entry; entry()"
-    return f'#!/bin/sh\nexec {quote_posix(sys.executable)} -P -c {quote_posix(start)} "$@"\n'
+    return f'#!/bin/sh\nexec {build_python_command("from lisa_py.cli.main import entry; entry()")} "$@"\n'
 
 
 def rule_script(agent: str, event: str, rules: str) -> str:
     """Return a program that decides a tool call on its standard input by the rules of a session."""
-    above = os.path.dirname(os.path.dirname(lisa_py.__file__))
-    start = f"import sys; sys.path.insert(0, {above!r}); from lisa_py.pane.rule import main; main(sys.argv[1:])"
-    words = (sys.executable, "-I", "-c", start, agent, event, rules)
-    return "exec " + " ".join(quote_posix(word) for word in words) + "\n"
+    code = "from lisa_py.pane.rule import main; main(sys.argv[1:])"
+    return f"exec {build_python_command(code, agent, event, rules, isolation='-I')}\n"
 
 
 def after_end_script(settings: Settings, root: str) -> str:
     """Return the shell line that starts the requests waiting for the end of a session, with lisa's own variables."""
-    above = os.path.dirname(os.path.dirname(lisa_py.__file__))
-    start = (
-        f"import sys; sys.path.insert(0, {above!r}); from lisa_py.core.lifecycle import start_session;"
-        " start_session.start_waiting_of(sys.argv[1])"
-    )
+    code = "from lisa_py.core.lifecycle import start_session; start_session.start_waiting_of(sys.argv[1])"
     variables = {
         "HOME": settings.home,
         "PATH": settings.environ.get("PATH", os.defpath),
@@ -117,8 +116,8 @@ def after_end_script(settings: Settings, root: str) -> str:
         "LISA_TMUX_SOCKET_DIR": settings.tmux_socket_dir,
         "LISA_SHARED_DIR": settings.shared_dir,
     }
-    words = [f"{name}={value}" for name, value in variables.items()]
-    return f"exec env -i {' '.join(map(quote_posix, (*words, sys.executable, '-P', '-c', start, root)))}\n"
+    words = [quote_posix(f"{name}={value}") for name, value in variables.items()]
+    return f"exec env -i {' '.join(words)} {build_python_command(code, root)}\n"
 
 
 def build_script(variables: Mapping[str, str], server: Mapping[str, str]) -> str:

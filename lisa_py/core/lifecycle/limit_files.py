@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 
 import msgspec
 
-import lisa_py
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.quoting import quote_posix
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.context import Context
+from lisa_py.core.lifecycle.environment import build_python_command
 from lisa_py.host import files
 from lisa_py.host.env import ROUTING_VARIABLES, VARIABLES, Settings
 from lisa_py.store import json_records, limit_records
@@ -77,11 +76,9 @@ def write_limits(ctx: Context, ref: SessionRef, settings: SessionSettings, run_i
 
 def _build_script(settings: Settings, folder: str, run_id: str) -> str:
     """Return the command line of the limit process, with lisa's own variables and no other."""
-    above = os.path.dirname(os.path.dirname(lisa_py.__file__))
-    start = f"import sys; sys.path.insert(0, {above!r}); from lisa_py.core.limits.process import run; run(sys.argv[1:])"
+    code = "from lisa_py.core.limits.process import run; run(sys.argv[1:])"
     variables = [f"{name}={quote_posix(value)}" for name, value in _select_variables(settings.environ).items()]
-    words = [quote_posix(word) for word in (sys.executable, "-P", "-c", start, folder, run_id)]
-    return f"exec env -i {' '.join(variables)} {' '.join(words)}\n"
+    return f"exec env -i {' '.join(variables)} {build_python_command(code, folder, run_id)}\n"
 
 
 def _select_variables(environ: Mapping[str, str]) -> dict[str, str]:
