@@ -67,8 +67,8 @@ def start_session(ctx: Context, request: StartRequest) -> StartSessionResult:
     start_waiting(ctx, project)
     prepared = prepare_start(ctx, project, request)
     spawn_plan.plan_spawn(ctx, prepared.spawn)
-    idempotent = f"idempotent:{request.family}:{request.idempotent_key}" if request.idempotent_key else ""
-    debounce = f"debounce:{request.family}:{prepared.debounce_key}" if prepared.debounce_key else ""
+    idempotent = _name_key("idempotent", request, request.idempotent_key)
+    debounce = _name_key("debounce", request, prepared.debounce_key)
     with contextlib.ExitStack() as locks:
         for key in sorted(filter(None, (idempotent, debounce))):  # a fixed order avoids deadlocks
             locks.enter_context(start_keys.lock(project, ctx.settings, key))
@@ -109,6 +109,11 @@ def _start(ctx: Context, project: Project, prepared: PreparedStart, keys: tuple[
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------
+
+
+def _name_key(kind: str, request: StartRequest, key: str) -> str:
+    """Return the key as it is stored; empty for no key."""
+    return f"{kind}:{request.family}:{key}" if key else ""
 
 
 def _find_active(ctx: Context, project: Project, key: str) -> SessionRef | None:
@@ -182,10 +187,21 @@ def start_waiting_of(root: str) -> None:
 
 
 def _start_waiting_request(ctx: Context, project: Project, waiting: WaitingRequest) -> StartSessionResult:
-    """Start a request as its caller would have, with its environment; the caller of this has the lock of its key."""
+    """Start a request as its caller would have, with its environment; the caller of this has the lock of `waiting.key`.
+
+    Its idempotent key may have an active session by now; then that one is returned.
+    """
     request = msgspec.convert(waiting.request, StartRequest)
     own = Context(env.read_settings(waiting.environ), clock=ctx.clock, cwd=project.root, warn=ctx.warn)
-    return _start(own, project, prepare_start(own, project, request), (waiting.key,))
+    prepared = prepare_start(own, project, request)
+    idempotent = _name_key("idempotent", request, request.idempotent_key)
+    if not idempotent:
+        return _start(own, project, prepared, (waiting.key,))
+    with start_keys.lock(project, ctx.settings, idempotent):  # after the debounce key, as in start_session
+        active = _find_active(ctx, project, idempotent)
+        if active is not None:
+            return _describe_active(ctx, active, prepared)
+        return _start(own, project, prepared, (waiting.key, idempotent))
 
 
 # -- definition and data ------------------------------------------------------------------------------------------

@@ -152,6 +152,20 @@ def test_the_end_of_an_agent_starts_the_waiting_request(machine: LisaHost) -> No
     assert read_prompt(machine, found[0]).startswith("second")
 
 
+def test_a_waiting_request_keeps_its_idempotent_key(machine: LisaHost) -> None:
+    define(machine)
+    first = start(machine, data=EVENT)
+    assert start(machine, data=EVENT, idempotent_key="k").status == "queued"
+    machine.lisa("session", "kill", first.session)
+
+    def find() -> list[str]:
+        return [name for name in list_sessions(machine) if name != first.session]
+
+    found = wait_until(find, what="the waiting request is started")
+    again = start(machine, data=EVENT, idempotent_key="k")
+    assert again.deduplicated is True and again.session == found[0]
+
+
 def test_kill_all_drops_waiting_requests(machine: LisaHost) -> None:
     define(machine)
     start(machine, data=EVENT)
