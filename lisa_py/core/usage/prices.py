@@ -18,6 +18,7 @@ from lisa_py.host.env import Settings
 
 USER_FILE = "prices.json"
 """File in the state folder: model name -> rates in dollars per million tokens."""
+MAX_BYTES = 4 << 20
 _TABLE = os.path.join(os.path.dirname(__file__), "model_prices.json")
 _MILLION = 1_000_000
 _VARIANT = re.compile(r"\[[^\]]*\]\Z")
@@ -128,9 +129,12 @@ def _search_table(name: str) -> list[ModelPrice]:
 def read_user_prices(settings: Settings) -> dict[str, Rates]:
     """Return the user's own prices. Raise LisaError(invalid_prices)."""
     path = os.path.join(settings.state_dir, USER_FILE)
-    raw = files.read(path)
-    if raw is None:
+    try:
+        raw = files.read_user_file(path, MAX_BYTES)  # a person writes it: it may be a symlink
+    except FileNotFoundError:
         return {}
+    except OSError as problem:
+        raise LisaError("invalid_prices", f"{path} cannot be read: {problem.strerror}") from None
     try:
         found = msgspec.json.decode(raw, type=dict[str, Rates])
     except msgspec.DecodeError as problem:

@@ -81,7 +81,15 @@ def test_own_prices_precede_the_table(tmp_path: Path) -> None:
     own = PriceList(prices.read_user_prices(settings))
     costs = {model: found.cost(CALL, 0) for model in ("gpt-5.2", "mine") if (found := own.find(model))}
     assert costs == {"gpt-5.2": pytest.approx(1.2), "mine": pytest.approx(3.4)}
+    (tmp_path / "prices.json").rename(tmp_path / "kept.json")
+    (tmp_path / "prices.json").symlink_to("kept.json")
+    assert prices.read_user_prices(settings).keys() == {"gpt-5.2", "mine"}
     (tmp_path / "prices.json").write_text('{"gpt-5.2": {"input": "free"}}')
     with pytest.raises(LisaError, match=r"prices\.json") as problem:
+        prices.read_user_prices(settings)
+    assert problem.value.code == "invalid_prices"
+    (tmp_path / "prices.json").unlink()
+    (tmp_path / "prices.json").mkdir()
+    with pytest.raises(LisaError, match=r"prices\.json cannot be read") as problem:
         prices.read_user_prices(settings)
     assert problem.value.code == "invalid_prices"
