@@ -179,7 +179,8 @@ def _share_cost(tallies: list[TokenTally], own: float | None, logged: float) -> 
     """Return the dollars of each tally; the agent's own new ones are shared by the price table, else by tokens."""
     if own is None:
         return [None if tally.unpriced else round(tally.cost_usd, 6) for tally in tallies]
-    priced = all(not tally.unpriced for tally in tallies)
-    weights = [tally.cost_usd if priced else float(tally.total_tokens) for tally in tallies]
+    weights = [tally.cost_usd for tally in tallies]
+    if any(tally.unpriced for tally in tallies) or not sum(weights):  # a price of 0 gives no shares
+        weights = [float(tally.total_tokens) for tally in tallies]
     total = sum(weights) or 1.0
     return [round((own - logged) * weight / total, 6) for weight in weights]

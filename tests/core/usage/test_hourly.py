@@ -14,6 +14,7 @@ from lisa_py.core.usage.usage_reader import UsageReader
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.store import live_records, session_records, usage_log, usage_state
+from lisa_py.store.usage_state import TokenTally
 from tests.core.usage.test_usage_reader import START, open_reader, write_calls
 from tests.lisa_host import LisaHost
 from tests.session_harness import SessionHarness
@@ -99,6 +100,11 @@ def test_own_dollars_are_shared_and_not_estimated(stage: SessionHarness, tmp_pat
     points = hourly.read_hours(stage.ctx, stage.ref.project)
     assert [point.cost_usd for point in points] == [pytest.approx(0.5), pytest.approx(0.75)]
     assert not any(point.estimated for point in points)
+
+
+def test_own_dollars_of_free_models_are_shared_by_tokens() -> None:
+    tallies = [TokenTally(input_tokens=10), TokenTally(output_tokens=30)]
+    assert hourly._share_cost(tallies, 1.5, 0.5) == [0.25, 0.75]
 
 
 def test_hours_that_ended_are_logged_while_a_session_runs(stage: SessionHarness, tmp_path: Path) -> None:
