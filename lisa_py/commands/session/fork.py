@@ -45,7 +45,7 @@ def run(args: Args, ctx: Context) -> ForkResult:
         ctx.warn(f"fork warning: {warning}")
     return ForkResult(
         session=report.spawned.session,
-        id=report.id,
+        id=report.spawned.id,
         forked_from=report.source,
         method=report.method,
         agent=report.spawned.agent,

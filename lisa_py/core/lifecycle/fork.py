@@ -44,7 +44,6 @@ class ForkReport(Struct, frozen=True, kw_only=True):
     """The new session, and how it got the conversation."""
 
     spawned: SpawnResult
-    id: str
     source: str
     """Id of the source."""
     method: Literal["agent", "prompt"]
@@ -91,7 +90,7 @@ def fork_session(ctx: Context, ref: SessionRef, request: ForkRequest) -> ForkRep
     )
     if dropped:
         spawned = msgspec.structs.replace(spawned, warnings=(*dropped, *(spawned.warnings or ())))
-    return ForkReport(spawned=spawned, id=spawned.id, source=record.id, method="agent" if arguments else "prompt")
+    return ForkReport(spawned=spawned, source=record.id, method="agent" if arguments else "prompt")
 
 
 def _find_source(ctx: Context, ref: SessionRef, meta: SessionMeta, record: SessionRecord) -> _Source:

@@ -203,7 +203,7 @@ def kill_all_sessions(
     )
 
 
-# -- who hangs on whom --------------------------------------------------------------------------------------------
+# -- descendants --------------------------------------------------------------------------------------------------
 
 
 def list_descendants(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> list[SessionRef]:

@@ -37,15 +37,15 @@ OWN_FILES = (
 )
 """Files of the session folder whose change does not concern the limits."""
 PAUSE_SECONDS = 0.1
-"""Pause after a look, so that a burst of records causes few."""
+"""Pause after a check, so that a burst of records causes few checks."""
 SEARCH_SECONDS = 2.0
-"""Interval of looks until the agent has a transcript, whose folder may not exist."""
+"""Interval of checks until the agent has a transcript, whose folder may not exist."""
 SETTLE_SECONDS = 0.5
-"""Interval of looks at a one-shot session whose turn has ended, until it waits for input."""
+"""Interval of checks of a one-shot session whose turn has ended, until it waits for input."""
 START_SECONDS = 30.0
 """Longest time until the supervisor has recorded the start."""
 IDLE_SECONDS = 86_400.0
-"""Longest time between two looks."""
+"""Longest time between two checks."""
 RETRY_SECONDS = 5.0
 """Pause before another try to end the session."""
 _ONE_SHOT_ENDS = {
@@ -87,12 +87,12 @@ class LimitWatch:
         try:
             while self._is_running():
                 watcher.follow("session", (self._ref.folder, *self._watched), [self._root] if self._root else [])
-                reached = self.look()
+                reached = self.check()
                 watcher.follow("session", (self._ref.folder, *self._watched), [self._root] if self._root else [])
                 if reached is not None and self._end(reached):
                     return
                 self._ctx.clock.sleep(PAUSE_SECONDS)
-                watcher.wait(RETRY_SECONDS if reached is not None else self._next_look())
+                watcher.wait(RETRY_SECONDS if reached is not None else self._next_check())
         finally:
             watcher.close()
 
@@ -113,9 +113,9 @@ class LimitWatch:
     def _read_meta(self) -> SessionMeta:
         return self._ctx.read_meta(self._ref) or SessionMeta(session=self._ref.session)
 
-    # -- looking -----------------------------------------------------------------------------------------------
+    # -- checking ----------------------------------------------------------------------------------------------
 
-    def look(self) -> LimitUse | None:
+    def check(self) -> LimitUse | None:
         """Count, warn, and return the limit that is reached."""
         self._find_transcripts()
         self._reader.count(self._paths)
@@ -148,7 +148,7 @@ class LimitWatch:
     def _elapsed(self) -> float:
         return self._ctx.clock.monotonic() - self._limits.started_monotonic
 
-    def _next_look(self) -> float:
+    def _next_check(self) -> float:
         """Return the seconds until something may change without an event."""
         waits = [IDLE_SECONDS]
         if self._limits.ttl_seconds:

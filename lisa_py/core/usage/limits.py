@@ -101,7 +101,7 @@ def is_enforced(ref: SessionRef) -> bool:
 
 
 def is_lost(ref: SessionRef) -> bool:
-    """Return True if the limits of a living session are not enforced, for the moment at least."""
+    """Return True if a running session has limits and no process enforces them at the moment."""
     return files.exists(ref.file(limit_records.FILE)) and not is_enforced(ref)
 
 

@@ -1,4 +1,4 @@
-"""core/limits/limit_watch: one look at a session, with a clock that is set and a disk that is full."""
+"""core/limits/limit_watch: one check of a session, with a clock that is set and a disk that is full."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def warnings(stage: SessionHarness) -> list[str]:
 def test_a_lifetime_does_not_depend_on_the_set_clock(stage: SessionHarness) -> None:
     passed = set_clock(stage)
     watch = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
-    assert watch.look() is None and warnings(stage) == []
+    assert watch.check() is None and warnings(stage) == []
     passed.append(50.0)
-    assert watch.look() is None and warnings(stage) == ["budget_warning"]
+    assert watch.check() is None and warnings(stage) == ["budget_warning"]
     again = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
-    assert again.look() is None and warnings(stage) == ["budget_warning"]
+    assert again.check() is None and warnings(stage) == ["budget_warning"]
     passed.append(20.0)
-    reached = watch.look()
+    reached = watch.check()
     assert reached is not None and reached.end_reason == "max_duration_exceeded"
 
 
@@ -69,8 +69,8 @@ def test_a_full_disk_does_not_lift_a_limit(stage: SessionHarness, monkeypatch: p
     monkeypatch.setattr(files, "write", fail)
     monkeypatch.setattr(files, "append", fail)
     passed.append(50.0)
-    assert watch.look() is None
+    assert watch.check() is None
     passed.append(20.0)
-    reached = watch.look()
+    reached = watch.check()
     assert reached is not None and reached.limit == "ttl_seconds"
     assert not Path(stage.ref.folder, limit_records.PROGRESS_FILE).exists()
