@@ -33,7 +33,7 @@ PLAIN_CREDENTIALS = frozenset(
 )
 """Keys of `credentials` that say where and how, and hold no secret."""
 _COUNTS = ("max_turns", "task_budget_tokens", "ttl_seconds")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 TOOL_PATTERN = re.compile(r"(?!mcp__\Z)[A-Za-z_][\w.-]*\Z|Bash\((?P<prefix>[^\s:](?:.*\S)?):\*\)\Z", re.DOTALL)
 """A tool name, a command prefix, an MCP server or one of its tools."""
 _MCP_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
@@ -104,7 +104,7 @@ def check(settings: SessionSettings) -> None:
 def check_variables(names: Iterable[str]) -> None:
     """Check names of variables. Raise UsageError(invalid_env)."""
     for name in names:
-        if not _VARIABLE.match(name):
+        if not VARIABLE_NAME.match(name):
             raise _make_error("environment", repr(name), "letters, digits and _, no digit first", "env")
 
 

@@ -323,6 +323,10 @@ def is_dir(path: str) -> bool:
     return os.path.isdir(path)
 
 
+def is_file(path: str) -> bool:
+    return os.path.isfile(path)
+
+
 def is_writable(folder: str) -> bool:
     """Return True if a file can be created in the folder, or the folder itself if it is missing."""
     while not os.path.lexists(folder):

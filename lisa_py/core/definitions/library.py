@@ -137,7 +137,7 @@ def _read(path: str, root: str, seen: set[str]) -> list[Definition]:
         for included in records.list_includes(document):
             target = os.path.normpath(os.path.join(os.path.dirname(path), included))
             place, above = document.locate("include"), files.canonical_path(root)
-            if "\0" in included or not os.path.isfile(target):
+            if "\0" in included or not files.is_file(target):
                 raise make_error(place, f"include {included!r} is not a file")
             if os.path.commonpath([above, files.canonical_path(target)]) != above:
                 raise make_error(place, f"include {included} is outside {root}")
@@ -152,7 +152,7 @@ def _read_agent_file(path: str, agent: Agent) -> list[Definition]:
 
 def _read_text(path: str) -> str:
     """Return the text of a file. Raise LisaError(invalid_definition)."""
-    if not os.path.isfile(path):
+    if not files.is_file(path):
         raise make_error(Place(path), "it is not a file")
     try:
         raw = files.read_user_file(path, MAX_BYTES + 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import msgspec
 from msgspec import Struct
 
@@ -12,8 +10,8 @@ from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.session_settings import SessionSettings, is_reference
 from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import launch
 from lisa_py.host.clock import format_rfc3339
-from lisa_py.host.run import find_program
 from lisa_py.store import credentials, oauth_tokens
 from lisa_py.store.credentials import StoredKey
 from lisa_py.store.json_records import UnreadableRecord
@@ -66,7 +64,7 @@ def read_status(ctx: Context, agent: Agent) -> CredentialStatus:
 def require_login(ctx: Context, agent: Agent, settings: SessionSettings) -> None:
     """Refuse an agent without a credential, if lisa can know that. Raise LisaError(not_logged_in)."""
     is_known = type(agent).find_login is not Agent.find_login and not settings.credentials and not settings.environment
-    is_installed = any(find_program(name, ctx.settings.get("PATH", os.defpath)) for name in agent.binaries)
+    is_installed = bool(launch.find_binary(agent, ctx.settings.environ))
     if is_known and is_installed and not read_status(ctx, agent).has_credentials:
         raise LisaError(
             "not_logged_in",

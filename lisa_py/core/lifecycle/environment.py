@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 
@@ -11,12 +10,12 @@ import lisa_py
 from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.contract.quoting import quote_posix
+from lisa_py.contract.session_settings import VARIABLE_NAME
 from lisa_py.core.context import Context
 from lisa_py.host import files
 from lisa_py.host.env import ROUTING_VARIABLES, Settings
 from lisa_py.store.paths import SessionRef
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _TMUX_VARIABLES = ("TMUX", "TMUX_PANE")
 _TERMINAL_VARIABLES = (
     *("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TERM_SESSION_ID", "COLUMNS", "LINES", "WINDOWID", "STY"),
@@ -48,7 +47,7 @@ def inherit_environment(ctx: Context) -> dict[str, str]:
     kept = {
         name: value
         for name, value in ctx.settings.environ.items()
-        if name not in excluded and _NAME.match(name) is not None
+        if name not in excluded and VARIABLE_NAME.match(name) is not None
     }
     for name, folder in (
         ("LISA_STATE_DIR", ctx.settings.state_dir),
