@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -19,7 +20,7 @@ LONGEST_UNBROKEN = 40
 
 def mask_values(text: str, values: Iterable[str]) -> str:
     """Return the text without the values, also where they are escaped as in JSON; the number of lines stays."""
-    for form in _list_forms(values):
+    for form in _list_forms(tuple(values)):
         if form[:4] not in text:
             continue
         text = text.replace(form, HIDDEN_VALUE + "\n" * form.count("\n"))
@@ -34,7 +35,8 @@ def _mask_broken(text: str, value: str) -> str:
     return re.sub(pattern, lambda match: HIDDEN_VALUE + "\n" * match[0].count("\n"), text)
 
 
-def _list_forms(values: Iterable[str]) -> list[str]:
+@functools.lru_cache(maxsize=16)  # a feed masks every text of every frame with the same values
+def _list_forms(values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the texts that show a value, the longest first."""
     forms: set[str] = set()
     for value in values:
@@ -43,4 +45,4 @@ def _list_forms(values: Iterable[str]) -> list[str]:
         forms.update(part for part in parts if len(part) >= SHORTEST)
     for form in list(forms):
         forms.add(msgspec.json.encode(form.encode("utf-8", "replace").decode())[1:-1].decode())
-    return sorted(forms, key=len, reverse=True)
+    return tuple(sorted(forms, key=len, reverse=True))
