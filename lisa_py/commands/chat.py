@@ -25,6 +25,7 @@ from lisa_py.contract.flags import (
     SystemPrompt,
     TaskBudget,
     TimeToLive,
+    Trust,
 )
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
@@ -36,12 +37,12 @@ from lisa_py.core.live.attach_session import AttachRequest, AttachResult, attach
 class Args(Struct, kw_only=True):
     prompt: Annotated[str, Flag(help="first prompt", metavar="TEXT", positional=True)] = ""
     agent: AgentName = ""
-    definition: Annotated[str, Flag(help="definition with the settings", metavar="NAME")] = ""
+    definition: Annotated[str, Flag(help="definition that supplies settings and prompt", metavar="NAME")] = ""
     name: Annotated[str, Flag(help="title of the session", metavar="TEXT")] = ""
     session: Annotated[str, Flag(help="session name; default: a generated one", metavar="NAME")] = ""
     project_root: ProjectRoot = ""
     model: Model = ""
-    trust: Annotated[bool, Flag(help="trust for the project folder without a dialog")] = False
+    trust: Trust = False
     permission_mode: PermissionMode = ""
     allowed_tools: AllowedTools = ""
     denied_tools: DeniedTools = ""
@@ -105,6 +106,6 @@ COMMAND = Command(
     notes="""\
 It starts a session and attaches to it as lisa session attach --interactive does: typed lines are prompts, /interrupt
 ends the agent's turn, and the line after a dialog answers it. /quit, the end of the input and Ctrl-C leave; the session
-keeps running, and lisa session attach --interactive returns to it. The agent asks for permission as it does by itself,
-or as --permission-mode and the lists of tools say.""",
+keeps running, and lisa session attach --interactive returns to it. The default profile (lisa profiles), the definition
+and the flags decide what needs a permission; the later one counts.""",
 )

@@ -59,7 +59,7 @@ COMMAND = Command(
     live=True,
     events=LiveFrame,
     errors=("archive_unreadable", "invalid_cursor", "session_not_found"),
-    exits={0: "the session has ended, or Ctrl-C", 1: "refused or failed; see the message or errorCode"},
+    exits={0: "the session has ended, or the reader has left", 1: "refused or failed; see the message or errorCode"},
     example="lisa session attach --session lisa-demo-1 --interactive\n"
     "lisa session attach --session lisa-demo-1 --raw --since CURSOR",
     notes="""\

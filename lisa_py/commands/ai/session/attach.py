@@ -48,7 +48,7 @@ COMMAND = Command(
     live=True,
     events=LiveFrame,
     errors=("project_not_found", "session_not_found"),
-    exits={0: "the session has ended, or Ctrl-C", 1: "refused or failed"},
+    exits={0: "the session has ended, or the reader has left", 1: "refused or failed"},
     example="lisa ai session attach --id lisa-demo-1\nlisa ai session attach --id lisa-demo-1 --raw",
     notes="""\
 Chats take input with --interactive. Sessions of the project are read-only: a notice says so, --read-only spares it.""",
