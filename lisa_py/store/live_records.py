@@ -54,6 +54,8 @@ class SessionRecord(Struct, kw_only=True, omit_defaults=True):
     definition: str = ""
     settings: SessionSettings = msgspec.field(default_factory=SessionSettings)
     """Effective settings; secret values are references, or hidden."""
+    keeps_permissions: bool = False
+    """The agent asks as it does by itself (`--no-dangerously-skip-permissions`); a fork asks, too."""
     prompt: str = ""
     """First prompt."""
     trigger_source: str = "lisa"

@@ -79,7 +79,6 @@ COMMAND = Command(
     example='lisa session fork --session lisa-demo-1 --as lisa-demo-2 --prompt "Try the other way"',
     notes="""\
 The source is idle, has ended, or is an archive; its conversation is not changed. The new session gets the settings of
-the source, but no secrets that were given by value; without a permission mode among them it skips permissions as
-session spawn does, whatever the source did. Where the agent does not copy its transcript (codex), session
-history of the fork begins with its own first prompt.""",
+the source, but no secrets that were given by value. An agent that asks for permissions is copied as one that asks.
+Where the agent does not copy its transcript (codex), session history of the fork begins with its own first prompt.""",
 )

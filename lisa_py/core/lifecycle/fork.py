@@ -78,7 +78,7 @@ def fork_session(ctx: Context, ref: SessionRef, request: ForkRequest) -> ForkRep
                 mode="interactive",
                 prompt=prompt,
                 agent_args=arguments,
-                skip_permissions=request.skip_permissions,
+                skip_permissions=request.skip_permissions and not record.keeps_permissions,
             ),
             session=request.name,
             project_root=ref.project.root,

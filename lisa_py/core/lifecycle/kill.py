@@ -14,7 +14,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import terminate
-from lisa_py.core.lifecycle.departure import Departure, begin_departure
+from lisa_py.core.lifecycle.end_recorder import EndRecorder, begin_end
 from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
 from lisa_py.host.tmux import Pane
 from lisa_py.store import events, pruning, session_folder, session_index, session_records, start_keys
@@ -242,7 +242,7 @@ class _KillTarget(Struct, frozen=True, kw_only=True):
     ref: SessionRef
     pane: Pane | None
     run: SessionRun
-    departure: Departure | None
+    recorder: EndRecorder | None
 
 
 def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str, request: EndRequest) -> list[_KillOutcome]:
@@ -262,8 +262,8 @@ def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str, reques
             except LisaError as problem:
                 outcomes[ref] = _KillOutcome(ref=ref, found=True, error=f"{ref.session}: {problem.message}")
                 continue
-            departure = begin_departure(ctx, ref, pane, request.reason, request.detail, keep=request.archive)
-            subjects.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane), departure=departure))
+            recorder = begin_end(ctx, ref, pane, request.reason, request.detail, keep=request.archive)
+            subjects.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane), recorder=recorder))
         ended = terminate.end_processes(ctx, [subject.run for subject in subjects])
         for subject in subjects:
             outcomes[subject.ref] = _finish_kill(ctx, subject, ended, reason)
@@ -282,9 +282,9 @@ def _finish_kill(ctx: Context, subject: _KillTarget, ended: terminate.Terminatio
     ref = subject.ref
     count = ended.count(subject.run)
     found = subject.pane is not None or count > 0
-    error, departure = ended.error(subject.run), subject.departure
-    if departure is not None and not error:
-        departure.finish(subject.pane)
+    error, recorder = ended.error(subject.run), subject.recorder
+    if recorder is not None and not error:
+        recorder.finish(subject.pane)
     if not error:
         try:
             _remove_from_tmux(ctx, subject)
@@ -313,8 +313,8 @@ def _finish_kill(ctx: Context, subject: _KillTarget, ended: terminate.Terminatio
         found=found,
         processes=count,
         left=ended.left(subject.run),
-        archive=departure.archive if departure is not None else "",
-        archive_error=departure.problem if departure is not None else "",
+        archive=recorder.archive if recorder is not None else "",
+        archive_error=recorder.problem if recorder is not None else "",
         error=f"{ref.session}: {error}" if error else "",
     )
 

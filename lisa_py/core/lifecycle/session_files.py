@@ -81,6 +81,7 @@ def _build_record(spawn_plan: SpawnPlan, prepared: PreparedLaunch, meta: Session
         family=request.family,
         definition=request.definition,
         settings=session_settings.hide_secrets(effective),
+        keeps_permissions=not request.launch.skip_permissions,
         trigger_source=request.trigger_source,
         idempotent_key=request.idempotent_key,
         debounce_key=request.debounce_key,

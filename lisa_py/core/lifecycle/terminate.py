@@ -11,7 +11,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle.departure import begin_departure
+from lisa_py.core.lifecycle.end_recorder import begin_end
 from lisa_py.host import files, processes
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Pane
@@ -229,10 +229,10 @@ def _is_alive(process: Process) -> bool:
 def remove_leftovers(ctx: Context, ref: SessionRef) -> None:
     """Archive a session without a pane, remove its other records except events, and end its remaining processes."""
     if session_folder.has_more_than_events(ref):
-        departure = begin_departure(ctx, ref, None, "job_completed")
+        recorder = begin_end(ctx, ref, None, "job_completed")
         end_processes(ctx, [find_run(ref, None)], grace=1.0)
-        if departure is not None:
-            departure.finish(None)
+        if recorder is not None:
+            recorder.finish(None)
         session_folder.remove_contents(ref)
 
 

@@ -73,3 +73,14 @@ def test_secrets_that_are_not_recorded_are_left_out() -> None:
 def test_each_agent_forks_in_its_own_way() -> None:
     assert agents.get("claude").fork_arguments("ID") == "--resume ID --fork-session"
     assert agents.get("codex").fork_arguments("ID") == "fork ID"
+
+
+@pytest.mark.parametrize("flags", [(), ("--no-dangerously-skip-permissions",)])
+def test_copy_of_an_agent_that_asks_asks_too(stage: SessionHarness, flags: tuple[str, ...]) -> None:
+    spawned = stage.lisa("spawn", "--agent", "scripted", "--prompt", "[say one]", *flags)
+    assert spawned.code == 0, spawned
+    stage.wait_for_text("● one")
+    stage.wait_for_state("idle")
+    assert stage.lisa("fork", "--as", "lisa-copy").code == 0
+    records = [live_records.read_record(stage.ctx.ref(name)) for name in (stage.name, "lisa-copy")]
+    assert [record.keeps_permissions for record in records if record] == [bool(flags)] * 2

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from lisa_py.core.live.ending import SessionEnd
 
 
-class Departure:
-    """The end of one session: begun before its processes end, finished before its folder is removed."""
+class EndRecorder:
+    """Records the end of one session: begun before its processes end, finished before its folder is removed."""
 
     def __init__(self, ctx: Context, ref: SessionRef, meta: SessionMeta, record: SessionRecord) -> None:
         self._ctx = ctx
@@ -85,15 +85,15 @@ class Departure:
         return end if end is not None and end.run_id == self._meta.run_id else None
 
 
-def begin_departure(
+def begin_end(
     ctx: Context, ref: SessionRef, pane: Pane | None, reason: str, detail: str = "", *, keep: bool = True
-) -> Departure | None:
+) -> EndRecorder | None:
     """Return the begun end of a session; None if it has no readable metadata."""
     from lisa_py.core.live.ending import SessionEnd  # noqa: PLC0415 - as above
 
     meta, record = ctx.read_meta(ref), live_records.read_readable(ref)
     if meta is None or record is None:
         return None
-    departure = Departure(ctx, ref, meta, record)
-    departure.begin(pane, SessionEnd(reason=reason, detail=detail), keep=keep)
-    return departure
+    recorder = EndRecorder(ctx, ref, meta, record)
+    recorder.begin(pane, SessionEnd(reason=reason, detail=detail), keep=keep)
+    return recorder
