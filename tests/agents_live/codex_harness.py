@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +168,15 @@ class CodexHarness:
         self.terminal.tmux("paste-buffer", "-p", "-r", "-d")
         time.sleep(input_plan.settle_seconds)
         self.terminal.press(*input_plan.before_enter, input_plan.submit)
+
+    def press_until(self, condition: Callable[[], object], key: str) -> None:
+        """Press a key again as long as it has no effect: a dialog that was just drawn may ignore it."""
+        for _ in range(5):
+            self.terminal.press(key)
+            with contextlib.suppress(AssertionError):
+                wait_until(condition, timeout=3)
+                return
+        raise AssertionError(f"{key} has no effect\n{self.terminal.screen()}")
 
     def choose(self, number: int) -> None:
         """Answer the open dialog: the title reports it before codex has drawn it and accepts its keys."""

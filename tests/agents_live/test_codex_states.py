@@ -88,9 +88,8 @@ def test_a_permission_is_asked_and_given(stage: CodexHarness) -> None:
 
 def test_a_permission_is_refused(stage: CodexHarness) -> None:
     stage.send_and_confirm("[fake ask touch made then text asked ok]")
-    wait_until(lambda: AGENT.find_choices(stage.view(screen=True).screen))
-    stage.terminal.press("Escape")
-    stage.wait_for_state("interrupted", "prompt")
+    wait_until(stage.selected_choice, what="the choices of the dialog")
+    stage.press_until(lambda: stage.has_state("interrupted", "prompt"), "Escape")
     assert not (stage.home.project / "made").exists()
 
 
@@ -194,8 +193,7 @@ def test_menu_over_the_input_box_is_a_dialog(stage: CodexHarness) -> None:
         return found is not None and (found.state, found.waiting_for) == ("waiting", "dialog")
 
     wait_until(shown)
-    stage.terminal.press("Escape")
-    stage.wait_for_state("idle")
+    stage.press_until(lambda: stage.has_state("idle"), "Escape")
 
 
 def test_new_begins_another_thread(stage: CodexHarness) -> None:

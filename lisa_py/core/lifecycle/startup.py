@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import lisa_py
 from lisa_py.agents.base import Agent
@@ -53,7 +54,7 @@ def wait_for_start(ctx: Context, server: Tmux, ref: SessionRef, run_id: str) -> 
             pane = ctx.find_pane(ref)
             gone = pane is None or pane.dead
             if (gone or now - started_at > START_SECONDS) and not _has_started(ref, run_id):
-                shown = _strip_markers(_capture_text(server, pane)) if pane is not None else ""
+                shown = _wait_for_output(ctx, server, pane, _strip_markers) if pane is not None else ""
                 reason = (
                     "the pane ended before it started the agent" if gone else f"no start within {START_SECONDS:.0f} s"
                 )
@@ -104,11 +105,16 @@ def find_agent_place(ctx: Context, ref: SessionRef, agent: Agent, meta: SessionM
 
 
 def read_final_output(ctx: Context, server: Tmux, pane: Pane, run_id: str) -> str:
-    """Return the output of an ended command once the pane shows the end marker, which arrives a little later."""
+    """Return the output of an ended command once the pane shows the end marker."""
+    return _wait_for_output(ctx, server, pane, lambda text: f"__LISA_SESSION_DONE__:{run_id}:" in text)
+
+
+def _wait_for_output(ctx: Context, server: Tmux, pane: Pane, is_complete: Callable[[str], object]) -> str:
+    """Return the output of an ended pane once it is complete: tmux may show the last of it a little later."""
     deadline = ctx.clock.monotonic() + MARKER_SECONDS
     while True:
         text = _capture_text(server, pane)
-        if f"__LISA_SESSION_DONE__:{run_id}:" in text or ctx.clock.monotonic() >= deadline:
+        if is_complete(text) or ctx.clock.monotonic() >= deadline:
             return _strip_markers(text)
         ctx.clock.sleep(_POLL_SECONDS)
 
