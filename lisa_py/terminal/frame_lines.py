@@ -195,7 +195,7 @@ def _read_text(kind: str, payload: Message) -> str:
     if kind == "user" and "text" in payload and "content" not in payload:
         return str(payload.get("text") or "")
     content = payload.get("content")
-    if not isinstance(content, list):
+    if not isinstance(content, list | tuple):
         return str(content or "").strip()
     texts = [_read_block(block) for block in content if isinstance(block, dict)]
     return "\n".join(text for text in texts if text.strip()).strip()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lisa_py.contract.live import LiveFrame, SystemPayload
+from lisa_py.contract.live import AssistantPayload, LiveFrame, SystemPayload
 from lisa_py.terminal import frame_lines
 from tests.terminal.record_frame_lines import KEYS, build_messages
 
@@ -61,6 +61,13 @@ def test_control_characters_do_not_reach_the_terminal(text: str, shown: str) -> 
     )
     message = {**frame_lines.read_message(frame), "payload": {"content": text}}
     assert frame_lines.format_frame(message, colors=True, verbose=False)[1:] == [f"  {shown}"]
+
+
+def test_thinking_is_no_text_of_a_live_frame() -> None:
+    payload = AssistantPayload(content=({"type": "thinking", "thinking": "hm"},))
+    frame = LiveFrame(type="assistant", payload=payload, timestamp="", session_id="s", cursor="c")
+    assert frame_lines.is_noise(frame)
+    assert frame_lines.format_frame(frame, colors=False, verbose=True) == ["assistant:"]
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3))
