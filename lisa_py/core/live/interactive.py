@@ -40,7 +40,6 @@ class InteractiveAttach:
         self._input = ctx.open_input(asks)
         self._changed = threading.Condition()
         self._queue: deque[Typed] = deque()
-        self._is_sending = False
         self._is_closed = False
         """True once no further line is read."""
         self._undelivered: list[str] = []
@@ -62,7 +61,7 @@ class InteractiveAttach:
         try:
             self._input.read(self._read_line)
             self._close()
-            self._wait_for_sender()
+            self._wait_for_sender(sender)
         except CancellationError:
             pass  # the person leaves; the session continues
         self._close()
@@ -147,10 +146,10 @@ class InteractiveAttach:
                 return
             except LisaError as problem:
                 self._note_failure(typed, problem.message)
-            finally:
-                with self._changed:
-                    self._is_sending = False
-                    self._changed.notify_all()
+            except Exception as problem:  # of this thread, raised in `run`
+                self._problem = problem
+                self._input.stop()
+                return
 
     def _take_next(self) -> Typed | None:
         """Wait for the next thing to send: answers and interrupts first, prompts only while no dialog is open."""
@@ -159,7 +158,6 @@ class InteractiveAttach:
                 typed = next((each for each in self._queue if self._may_send(each)), None)
                 if typed is not None and not self._ctx.cancellation.is_set:
                     self._queue.remove(typed)
-                    self._is_sending = True
                     return typed
                 if self._is_closed:
                     return None
@@ -205,12 +203,9 @@ class InteractiveAttach:
             self._is_closed = True
             self._changed.notify_all()
 
-    def _wait_for_sender(self) -> None:
+    def _wait_for_sender(self, sender: threading.Thread) -> None:
         """Wait until all is sent that can be sent. Raise CancellationError."""
-        while True:
-            with self._changed:
-                if not self._is_sending and not any(self._may_send(typed) for typed in self._queue):
-                    return
+        while sender.is_alive():
             self._ctx.pause(0.02)
 
     def _report_rest(self) -> None:
