@@ -146,6 +146,7 @@ class InteractiveAttach:
                 return
             except LisaError as problem:
                 self._note_failure(typed, problem.message)
+                self._reopen(typed)
             except Exception as problem:  # of this thread, raised in `run`
                 self._problem = problem
                 self._input.stop()
@@ -195,6 +196,17 @@ class InteractiveAttach:
         else:
             what = "answer" if isinstance(typed, TypedAnswer) else "interrupt"
             self._view.warn(f"failed to send {what}: {reason}")
+
+    def _reopen(self, typed: Typed) -> None:
+        """Ask again about a dialog whose answer failed."""
+        if not isinstance(typed, TypedAnswer):
+            return
+        with self._changed:
+            before = self._lines.pending
+            self._lines.reopen(typed.dialog)
+            is_reopened = self._lines.pending is not before
+        if is_reopened:
+            self._ask()
 
     # -- end ---------------------------------------------------------------------------------------------------
 

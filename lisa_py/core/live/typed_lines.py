@@ -117,6 +117,8 @@ class TypedLines:
         """`asks`: the dialog is shown, so the next line answers it; else only one that names an answer does."""
         self._asks = asks
         self._pending: list[PendingDialog] = []
+        self._answered: dict[str, PendingDialog] = {}
+        """Dialogs whose answer is on its way, by id."""
 
     @property
     def pending(self) -> PendingDialog | None:
@@ -130,7 +132,9 @@ class TypedLines:
             self._close(payload)
         elif message.get("type") == "session_end":
             self._pending.clear()
+            self._answered.clear()
         elif (dialog := read_dialog(message)) is not None:
+            self._answered.pop(dialog.id, None)
             self._pending = [each for each in self._pending if each.id != dialog.id] + [dialog]
             return self._asks
         return False
@@ -140,6 +144,15 @@ class TypedLines:
         names = {str(payload[key]) for key in ("tool_use_id", "question_id", "id") if payload.get(key)}
         found = [dialog for dialog in self._pending if not names or dialog.id in names][:1]
         self._pending = [dialog for dialog in self._pending if dialog not in found]
+        for name in names or list(self._answered):
+            self._answered.pop(name, None)
+
+    def reopen(self, dialog_id: str) -> None:
+        """Let the next line answer a dialog again whose answer failed; nothing if it is closed meanwhile."""
+        dialog = self._answered.pop(dialog_id, None)
+        if dialog is not None:
+            dialog.answers = ()
+            self._pending.insert(0, dialog)
 
     def read(self, line: str) -> Typed | None:
         """Return the meaning of a line; None if it has none, or if a further answer is needed."""
@@ -153,6 +166,7 @@ class TypedLines:
             answer = dialog.take(line)
             if answer is not None:
                 self._pending.remove(dialog)
+                self._answered[dialog.id] = dialog
             return answer
         return TypedPrompt(line) if line else None
 

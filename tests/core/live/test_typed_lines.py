@@ -88,6 +88,18 @@ def test_a_decision_from_elsewhere_closes_its_dialog() -> None:
     assert lines.pending is None and lines.read("y") == TypedPrompt("y")
 
 
+def test_a_failed_answer_reopens_its_dialog() -> None:
+    lines = TypedLines()
+    lines.see(question(COLORS, NAME))
+    assert lines.read("9") is None and lines.read("Bob") is not None
+    lines.reopen("q1")
+    assert lines.pending is not None and lines.pending.call_to_answer == "Choose: "
+    assert lines.read("2") is None and lines.read("Bob") is not None
+    lines.see(closed(tool_use_id="q1"))
+    lines.reopen("q1")
+    assert lines.pending is None
+
+
 def test_the_end_of_the_session_closes_all() -> None:
     lines = TypedLines()
     lines.see(request())
