@@ -16,7 +16,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.live import conversations, ending, translation
 from lisa_py.core.live.ending import SessionEnd
 from lisa_py.core.live.feed import SessionFeed
-from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
+from lisa_py.core.live.position import LivePosition, parse_cursor
 from lisa_py.core.status import agent_reports
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files, processes
@@ -63,10 +63,6 @@ class _RecordedFeed(SessionFeed):
     @property
     def has_transcript(self) -> bool:
         return bool(self._agent.name)
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        return tuple(name_transcript(path) for path in self._paths)
 
     def read_rest(self, pane: Pane | None) -> Iterator[LiveFrame]:
         """Yield the frames that were not read yet, after the end of the processes."""
@@ -167,9 +163,13 @@ class ArchivedFeed(SessionFeed):
         self.status = build_archived_status(ref, self._record)
         self._check_start()
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return self._index.sources
+
     def _check_start(self) -> None:
         """Begin anew if the position is not in this archive."""
-        start, sources = self._start, self._index.sources
+        start, sources = self._start, self.sources
         if start is None:
             return
         if start.source and start.source not in sources:
@@ -213,13 +213,6 @@ class ArchivedFeed(SessionFeed):
             frame = decode_frame(line)
             if frame is not None:
                 yield frame
-
-    def precedes(self, first: LivePosition, second: LivePosition) -> bool:
-        if first.source == second.source:
-            return (first.offset, first.skip) < (second.offset, second.skip)
-        order = self._index.sources
-        places = [order.index(each.source) if each.source in order else -1 for each in (first, second)]
-        return places[0] < places[1]
 
     def follow(self) -> Iterator[LiveFrame]:
         """Yield the frames after the position, then `session_end`."""

@@ -100,6 +100,11 @@ class SessionFeed:
         """Return the position behind the last frame."""
         return self._position
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the digests of the transcripts, oldest first."""
+        return tuple(map(name_transcript, self._paths))
+
     # -- reading -----------------------------------------------------------------------------------------------
 
     def history(self, *, newest_bytes: int = 0, before: str = "", until: str = "") -> Iterator[LiveFrame]:
@@ -138,7 +143,7 @@ class SessionFeed:
         """Return True if the first of two positions is the earlier one; one whose transcript is gone is earliest."""
         if first.source == second.source:
             return (first.offset, first.skip) < (second.offset, second.skip)
-        order = [name_transcript(path) for path in self._paths]
+        order = self.sources
         places = [order.index(each.source) if each.source in order else -1 for each in (first, second)]
         return places[0] < places[1]
 
