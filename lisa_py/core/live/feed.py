@@ -30,7 +30,7 @@ from lisa_py.store import limit_records, masked_values
 from lisa_py.store.live_records import make_id
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import read_meta
-from lisa_py.terminal import layout
+from lisa_py.terminal import frame_lines, layout
 
 if TYPE_CHECKING:
     from lisa_py.core.wait.waiter import Waiter
@@ -262,7 +262,7 @@ class SessionFeed:
         self._position = LivePosition(offset=delta.cursor.offset)
         output = "\n".join(line for line in lines if not layout.is_mark(line)).strip("\n")
         if output:
-            yield self._build(AssistantPayload(content=translation.strip_controls(output), source="pane"))
+            yield self._build(AssistantPayload(content=frame_lines.clean(output), source="pane"))
 
     def _read_last_screen(self) -> Iterator[LiveFrame]:
         """Yield the lines that were saved when the tmux server was ended, once."""
@@ -273,7 +273,7 @@ class SessionFeed:
             if self._position.offset:
                 self.reset = "history_trimmed"
             self._position = LivePosition(offset=self._position.offset + len(saved.encode()))
-            yield self._build(AssistantPayload(content=translation.strip_controls(saved), source="pane"))
+            yield self._build(AssistantPayload(content=frame_lines.clean(saved), source="pane"))
 
     # -- status ------------------------------------------------------------------------------------------------
 

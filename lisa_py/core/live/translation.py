@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import UNSET
 
 from lisa_py.contract.frames import Frame
@@ -25,14 +23,7 @@ from lisa_py.contract.live import (
 from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.live.ending import SessionEnd
 from lisa_py.host.clock import format_rfc3339
-from lisa_py.terminal.layout import ANSI
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def strip_controls(text: str) -> str:
-    """Return a text without escape sequences and control characters other than tab and newline."""
-    return _CONTROL.sub("", ANSI.sub("", text.replace("\r\n", "\n")))
+from lisa_py.terminal.frame_lines import clean
 
 
 def build_frame(payload: Payload, at: float, session: str, cursor: str) -> LiveFrame:
@@ -47,7 +38,7 @@ def build_frame(payload: Payload, at: float, session: str, cursor: str) -> LiveF
 
 def translate_frame(frame: Frame) -> Payload | None:
     """Return the payload of a transcript frame; None for frames that only structure the transcript."""
-    text = strip_controls(frame.text)
+    text = clean(frame.text)
     match frame.kind:
         case "user":
             return UserPayload(content=text, queued=frame.queued or UNSET)
@@ -93,7 +84,7 @@ def build_status(status: Status) -> StatusPayload:
         status=status.session_state,
         agent_state=status.agent_state,
         waiting_for=status.waiting_for or UNSET,
-        detail=strip_controls(status.state_detail) or UNSET,
+        detail=clean(status.state_detail) or UNSET,
     )
 
 
