@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from typing import Any
 
 from lisa_py import crash_report, dispatch
@@ -19,7 +20,7 @@ from lisa_py.peer import protocol
 MAX_RUNNING = 64
 """Requests that run at the same time; a wait takes one place."""
 END_SECONDS = 5.0
-"""Time for cancelled requests to end."""
+"""Time for all cancelled requests to end."""
 _READ_BYTES = 1 << 16
 
 
@@ -192,5 +193,6 @@ class PeerConnection:
             running, unfinished = list(self._running.values()), list(self._unfinished)
         for cancellation in running:
             cancellation.cancel()
+        deadline = time.monotonic() + END_SECONDS
         for thread in unfinished:
-            thread.join(END_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))

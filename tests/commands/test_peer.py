@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.lisa_host import PROGRAM, LisaHost
+from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
 
@@ -136,6 +137,16 @@ def test_signal_ends_the_waits(machine: LisaHost, peer: Peer, number: int) -> No
     peer.call("version")
     os.kill(peer.process.pid, number)
     assert peer.process.wait(timeout=20) == 128 + number
+
+
+def test_signal_ends_requests_with_unread_answers(machine: LisaHost, peer: Peer) -> None:
+    peer.call("version")
+    process = psutil.Process(peer.process.pid)
+    for number in range(12):
+        peer.write(id=number, command="capabilities")
+    wait_until(lambda: process.num_threads() > 12 and not process.cpu_percent(0.2), what="all wait for the reader")
+    os.kill(peer.process.pid, 15)
+    assert peer.process.wait(timeout=20) == 128 + 15
 
 
 def test_cursor_moves_only_with_the_answer(machine: LisaHost, peer: Peer) -> None:
