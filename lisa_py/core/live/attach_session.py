@@ -45,7 +45,6 @@ class AttachResult(Answer):
     reset: str | UnsetType = UNSET
     """Reason why it could not continue at the cursor: transcript_gone, transcript_rewritten, other_source,
     or as `deltaReset` of capture."""
-
     omitted_bytes: int | UnsetType = UNSET
     """Bytes of transcript before the first printed frame (lisa session history --before)."""
     undelivered: tuple[str, ...] | UnsetType = UNSET

@@ -49,7 +49,7 @@ def follow_session(
     def show(frame: LiveFrame) -> None:
         if is_json:
             ctx.emit(frame)
-        elif not is_live and (raw or not history):
+        elif raw and not is_live:
             recorded.append(frame)
         elif raw:
             _write_raw(ctx, frame)
