@@ -36,8 +36,8 @@ class _RecordedFeed(SessionFeed):
         self.conversation = self.transcript = ""
         self._meta = meta
         self._evidence = Evidence(session=ref.session, pane=pane)
-        if meta.agent in agents.names() and not meta.custom_command:
-            self._agent = agents.get(meta.agent)
+        if not meta.custom_command:
+            self._agent = agents.get_or_default(meta.agent)
         self._add_transcripts(pane)
 
     def _add_transcripts(self, pane: Pane | None) -> None:

@@ -173,8 +173,7 @@ class SessionFeed:
 
     def _read_session(self) -> None:
         self._evidence, self.status = read_with_evidence(self._ctx, self._ref, cache=self._cache)
-        name = self._evidence.agent
-        self._agent = agents.get(name) if name in agents.names() and not self._evidence.custom else Agent()
+        self._agent = Agent() if self._evidence.custom else agents.get_or_default(self._evidence.agent)
         if not self._paths or self._evidence.binding.transcript not in self._paths:  # it reads all hook records
             found = conversations.find_transcripts(self._ctx, self._ref, self._agent, self._evidence.binding)
             self._paths += [path for path in found if path not in self._paths]
