@@ -131,7 +131,7 @@ class SessionArchive:
         try:
             if self._feed.has_transcript:
                 self._add(self._feed.read_rest(None))
-            elif pane is not None:
+            if not self._feed.transcripts and pane is not None:  # a command, or an agent that failed at its start
                 self._add(iter(self._feed.read_last_lines(pane)))
             self._add(self._feed.read_notices())
         except (LisaError, OSError) as problem:

@@ -248,3 +248,15 @@ def test_no_file_of_an_archive_holds_a_secret(stage: SessionHarness) -> None:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         assert b"planted-4711" not in raw, path
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_output_of_an_agent_without_a_transcript_is_kept(stage: SessionHarness) -> None:
+    gate = stage.machine.folder / "gate"
+    script = f"echo cannot start; while [ ! -e {gate} ]; do sleep 0.05; done; exit 3"
+    stage.machine.add_program("codex", f"#!/bin/sh\ncase $* in *help*|*version*) exit 1 ;; esac\n{script}\n")
+    assert stage.lisa("spawn", "--agent", "codex").code == 0
+    gate.touch()
+    wait_until(lambda: stage.status().session_state in ("crashed", "failed"), what="its end")
+    assert "cannot start" in str(stage.lisa("history").json["frames"])
+    assert stage.lisa("kill").code == 0
+    assert "cannot start" in str(stage.lisa("history").json["frames"])
