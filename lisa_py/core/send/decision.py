@@ -147,7 +147,7 @@ def _digest(dialog_id: str) -> str:
 
 
 def prepare(target: SendTarget, found: FoundDialog, decision: DialogDecision) -> PreparedDecision:
-    """Check a decision against its dialog. Raise answer_required, answer_missing, answer_not_offered, not_supported."""
+    """Check a decision against its dialog. Raise answer_required, answer_missing, answer_not_offered."""
     opened = found.dialog
     questions = opened.questions or ()
     if decision.kind == "answer":
@@ -161,8 +161,6 @@ def prepare(target: SendTarget, found: FoundDialog, decision: DialogDecision) ->
             session=opened.session,
             id=opened.id,
         )
-    if decision.updated_input is not None and opened.way == "screen":
-        raise _build_unsupported_error(found, "cannot run another input than the one that it asks about")
     patterns, notices = _choose_patterns(found, decision)
     return PreparedDecision(decision=decision, patterns=patterns, notices=notices)
 
@@ -256,6 +254,8 @@ def decide_on_screen(
 ) -> DecisionResult:
     """Press the decision in the dialog. Raise answer_not_offered, not_supported, dialog_already_answered."""
     given = prepared.decision
+    if given.updated_input is not None:  # also where its hook has just ended
+        raise _build_unsupported_error(found, "cannot run another input than the one that it asks about")
     record = build_record(ctx, given.kind, given.by, "screen", prepared.summary, given.scope)
     with _Recorded(ctx, target, found, record) as recorded:
         source = _press(ctx, target, found, prepared)

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from lisa_py.contract.dialogs import DialogDecision
+from lisa_py.contract.errors import LisaError
 from lisa_py.core.lifecycle import launch
 from lisa_py.core.send import answer
 from lisa_py.store import dialogs
@@ -124,6 +125,21 @@ def test_changed_input_is_run_instead(stage: DialogStage) -> None:
     given = DialogDecision(kind="approve", by="api", updated_input={"command": "echo new"})
     assert answer.answer_dialog(stage.ctx, stage.ref, "", given).ok
     assert stage.wait_for_result() == ("new", False)
+
+
+def test_changed_input_is_never_approved_on_the_screen(stage: DialogStage) -> None:
+    stage.ask("[ask echo old] [say done]")
+    given = DialogDecision(kind="approve", by="api", updated_input={"command": "echo new"})
+    target = answer.SendTarget(stage.ctx, stage.ref)
+    target.refresh()
+    (found,) = answer._find_dialogs(stage.ctx, target)
+    prepared = answer.decision.prepare(target, found, given)
+    with pytest.raises(LisaError) as problem:  # as if the hook had ended after it was found
+        answer.decision.decide_on_screen(stage.ctx, target, found, prepared)
+    assert problem.value.code == "not_supported"
+    assert dialogs.list_decided_keys(stage.ref) == ()
+    assert stage.results() == []
+    assert stage.lisa("deny").code == 0
 
 
 def test_end_of_the_agent_ends_the_waiting_hook(stage: DialogStage) -> None:
