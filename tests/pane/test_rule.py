@@ -81,16 +81,21 @@ def test_patch_of_codex_counts_as_edit_and_write(tmp_path: Path) -> None:
     assert answer["decision"]["behavior"] == "deny", "Write is denied, and a patch may write"
 
 
-def plan(mode: str, hooks: tuple[str, ...]) -> Any:
+def plan(mode: str, hooks: tuple[str, ...], **rules: tuple[str, ...]) -> Any:
     facts = Facts(binary="codex", version="0.171.0", flags=frozenset(f"hook {event}" for event in hooks))
-    settings = SessionSettings(allowed_tools=("Read",), denied_tools=("Write",), permission_mode="acceptEdits")
+    given = rules or {"allowed_tools": ("Read",), "denied_tools": ("Write",)}
+    settings = SessionSettings(**given, permission_mode="acceptEdits")  # type: ignore[arg-type]
     request = AgentLaunch(mode=mode, prompt="x y", folder="/f", hook="/h", run_id="1", settings=settings)
     made = agents.get("codex").plan_launch(request, facts)
-    return made.rule_events, [warning.split()[0] for warning in made.warnings]
+    return made.rule_events, list(made.warnings)
 
 
 def test_codex_decides_at_the_hooks_that_it_has() -> None:
     every = ("SessionStart", "PreToolUse", "PermissionRequest")
     assert plan("interactive", every) == (("PreToolUse", "PermissionRequest"), [])
-    assert plan("exec", every) == (("PreToolUse",), ["allowed_tools"])
-    assert plan("interactive", ()) == ((), ["allowed_tools", "denied_tools"])
+    allowed, denied = "allowed_tools is not applied: ", "denied_tools is not applied: "
+    missing, never = "this version of codex has no hook for it", "a run of codex never asks"
+    assert plan("exec", every) == (("PreToolUse",), [allowed + never])
+    assert plan("exec", every, allowed_tools=("Read",)) == ((), [allowed + never])
+    assert plan("exec", ()) == ((), [allowed + never, denied + missing])
+    assert plan("interactive", ()) == ((), [allowed + missing, denied + missing])

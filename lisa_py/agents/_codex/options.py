@@ -77,14 +77,18 @@ def build_options(request: AgentLaunch, facts: Facts) -> CodexOptions:
 
 
 def describe_unruled(request: AgentLaunch, events: Sequence[str]) -> tuple[str, ...]:
-    """Return the warnings for rules that no hook of the installed version can apply."""
-    needed = (("allowed_tools", "PermissionRequest"), ("denied_tools", "PreToolUse"))
-    given = [(rule, event) for rule, event in needed if getattr(request.settings, rule) and event not in events]
-    if request.mode == "exec":
-        reason = "a run of codex never asks" if events else "this version of codex has no hook for it"
-    else:
-        reason = "this version of codex has no hook for it"
-    return tuple(f"{rule} is not applied: {reason}" for rule, _ in given)
+    """Return the warnings for rules that no hook of this start can apply."""
+    never_asks = request.mode == "exec"
+    missing = "this version of codex has no hook for it"
+    needed = (
+        ("allowed_tools", "PermissionRequest", "a run of codex never asks" if never_asks else missing),
+        ("denied_tools", "PreToolUse", missing),
+    )
+    return tuple(
+        f"{rule} is not applied: {reason}"
+        for rule, event, reason in needed
+        if getattr(request.settings, rule) and event not in events
+    )
 
 
 def _describe_mode(options: CodexOptions, mode: str) -> None:
