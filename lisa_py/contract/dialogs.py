@@ -15,7 +15,6 @@ DecisionKind = Literal["approve", "deny", "answer"]
 Scope = Literal["once", "session"]
 DialogWay = Literal["hook", "screen"]
 """Way of an answer to the agent: its waiting hook, or keys in the dialog on the screen."""
-SCREEN: DialogWay = "screen"
 PANE = "pane"
 """Decider of a dialog that a person closed with a key in the pane."""
 

@@ -128,7 +128,7 @@ def _add_credentials(options: ClaudeOptions, request: AgentLaunch, facts: Facts)
         if account := given.get("service_account_json"):
             options.secret_files["vertex.json"] = account
             options.env["GOOGLE_APPLICATION_CREDENTIALS"] = secret_path(request, "vertex.json")
-    elif key := read_key(request.settings):
+    elif key := _read_key(request.settings):
         _add_key(options, request, facts, key)
     elif given:
         options.warnings.append(f"credentials is not applied: it has none of {', '.join(_KEY_NAMES)}")
@@ -151,7 +151,7 @@ def _add_key(options: ClaudeOptions, request: AgentLaunch, facts: Facts, key: st
         options.env["ANTHROPIC_API_KEY"] = key
 
 
-def read_key(settings: SessionSettings) -> str:
+def _read_key(settings: SessionSettings) -> str:
     """Return the key among the credentials; empty if none."""
     given = settings.credentials or {}
     return next((given[name] for name in _KEY_NAMES if given.get(name)), "")

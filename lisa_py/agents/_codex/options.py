@@ -31,7 +31,6 @@ class CodexOptions(Struct, kw_only=True):
 
     flags: list[str] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
-    unset: list[str] = field(default_factory=list)
     secret_files: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -63,8 +62,8 @@ def choose_model(request: AgentLaunch) -> tuple[str, tuple[str, ...]]:
 def build_options(request: AgentLaunch, facts: Facts) -> CodexOptions:
     """Return the parts of a start for the installed version."""
     options = CodexOptions()
-    if mode := request.settings.permission_mode:
-        _describe_mode(options, mode)
+    if request.settings.permission_mode == "plan":
+        options.notes.append("codex has no permission mode plan: it gets a read-only sandbox and asks for more")
     _add_system_prompt(options, request)
     for at, (name, server) in enumerate((request.settings.mcp_servers or {}).items()):
         _add_server(options, request, at, name, server)
@@ -89,11 +88,6 @@ def describe_unruled(request: AgentLaunch, events: Sequence[str]) -> tuple[str, 
         for rule, event, reason in needed
         if getattr(request.settings, rule) and event not in events
     )
-
-
-def _describe_mode(options: CodexOptions, mode: str) -> None:
-    if mode == "plan":
-        options.notes.append("codex has no permission mode plan: it gets a read-only sandbox and asks for more")
 
 
 def _add_system_prompt(options: CodexOptions, request: AgentLaunch) -> None:

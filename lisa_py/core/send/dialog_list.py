@@ -37,7 +37,6 @@ class FoundDialog(Struct, frozen=True, kw_only=True):
     key: str
     """Key in the store."""
     dialog: OpenDialog
-    call: PermissionCall | None = None
 
 
 class PendingCall(Struct, frozen=True, kw_only=True):
@@ -132,7 +131,6 @@ def _build_hooked(
     questions = agent.read_questions(name, given)
     return FoundDialog(
         key=dialog.key,
-        call=call,
         dialog=OpenDialog(
             session=ref.session,
             project_root=ref.project.root,
@@ -212,7 +210,6 @@ def _build_shown(
     at = asked.at if asked is not None else next((frame.at for frame in frames if frame.tool_id == use_id != ""), 0.0)
     return FoundDialog(
         key=key,
-        call=asked,
         dialog=OpenDialog(
             session=ref.session,
             project_root=ref.project.root,
