@@ -30,9 +30,10 @@ def _assign(questions: Sequence[DialogQuestion], decision: DialogDecision) -> di
     if len(questions) == 1 and questions[0].multi_select:
         return {questions[0].key: ",".join(words)}
     if len(words) > len(questions):
+        noun = "question" if len(questions) == 1 else "questions"
         raise LisaError(
             "answer_not_offered",
-            f"{len(words)} answers for {len(questions)} question{'s'[: len(questions) != 1]}: {', '.join(words)}"
+            f"{len(words)} answers for {len(questions)} {noun}: {', '.join(words)}"
             " (one --choice per question; several choices of one as a comma-separated list)",
         )
     return {question.key: word for question, word in zip(questions, words, strict=False)}

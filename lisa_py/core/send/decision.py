@@ -15,6 +15,7 @@ from lisa_py.contract.dialogs import (
     DialogDecision,
     DialogQuestion,
     DialogWay,
+    Scope,
 )
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
@@ -30,6 +31,7 @@ from lisa_py.store import dialogs
 HOOK_SECONDS = 3.0
 """Time for an agent to take the decision of its hook (measured: 0.2 to 0.4 s)."""
 POLL_SECONDS = 0.02
+_KIND_BY_WORD: Mapping[str, DecisionKind] = {"yes": "approve", "always": "approve", "no": "deny"}
 WORDS: Mapping[DecisionKind, str] = {"approve": "approved", "deny": "denied", "answer": "answered"}
 
 
@@ -54,7 +56,7 @@ class PreparedDecision(Struct, frozen=True, kw_only=True):
 
 
 def build_record(
-    ctx: Context, kind: DecisionKind, by: str, way: DialogWay, summary: str, scope: str = "once"
+    ctx: Context, kind: DecisionKind, by: str, way: DialogWay, summary: str, scope: Scope = "once"
 ) -> DecisionRecord:
     """Return the record of a decision by this process."""
     pid = processes.own_pid()
@@ -64,7 +66,7 @@ def build_record(
         by=by,
         way=way,
         at=format_rfc3339(ctx.clock.now(), fraction=True),
-        scope="session" if scope == "session" else "once",
+        scope=scope,
         summary=" ".join(summary.split())[:500],
         pid=pid,
         process_started=process.started if process is not None else 0.0,
@@ -136,11 +138,8 @@ def _find_key(target: SendTarget, dialog_id: str) -> str:
         return dialog_id
     asked = target.agent.list_permission_calls(agent_reports.read_hooks(target.ref, whole=True), ended=True)
     calls = {call.tool_use_id: call.key for call in asked}
-    return calls.get(dialog_id, "") or next((key for key in names if key.endswith(_digest(dialog_id))), "")
-
-
-def _digest(dialog_id: str) -> str:
-    return f"-{dialog_list.digest(dialog_id)}"
+    end = f"-{dialog_list.digest(dialog_id)}"
+    return calls.get(dialog_id, "") or next((key for key in names if key.endswith(end)), "")
 
 
 # -- what to decide -----------------------------------------------------------------------------------------------
@@ -257,9 +256,9 @@ def decide_on_screen(
     if given.updated_input is not None:  # also where its hook has just ended
         raise _build_unsupported_error(found, "cannot run another input than the one that it asks about")
     record = build_record(ctx, given.kind, given.by, "screen", prepared.summary, given.scope)
-    with _Recorded(ctx, target, found, record) as recorded:
+    with _PressAttempt(ctx, target, found, record) as attempt:
         source = _press(ctx, target, found, prepared)
-        recorded.source = source
+        attempt.source = source
     return build_result(found, prepared, "screen", source)
 
 
@@ -313,7 +312,7 @@ def _press_answer(ctx: Context, target: SendTarget, found: FoundDialog, question
     return source
 
 
-class _Recorded:
+class _PressAttempt:
     """The decision while it is pressed: recorded before, withdrawn if it did not reach the agent."""
 
     def __init__(self, ctx: Context, target: SendTarget, found: FoundDialog, record: DecisionRecord) -> None:
@@ -323,7 +322,7 @@ class _Recorded:
         """Sign that the dialog is closed."""
         _record(ctx, target, found, record)
 
-    def __enter__(self) -> _Recorded:
+    def __enter__(self) -> _PressAttempt:
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -343,12 +342,12 @@ def press_word(ctx: Context, target: SendTarget, word: str, by: str) -> tuple[Di
     shown = _find_shown(target, found)
     if shown is None:
         return dialog.select_answer(ctx, target, word)
-    kind: DecisionKind = {"yes": "approve", "always": "approve", "no": "deny"}.get(word.strip().lower(), "answer")  # type: ignore[assignment]
-    scope = "session" if word.strip().lower() == "always" else "once"
-    record = build_record(ctx, kind, by, "screen", f"chose {word}", scope)
-    with _Recorded(ctx, target, shown, record) as recorded:
+    name = word.strip().lower()
+    scope: Scope = "session" if name == "always" else "once"
+    record = build_record(ctx, _KIND_BY_WORD.get(name, "answer"), by, "screen", f"chose {word}", scope)
+    with _PressAttempt(ctx, target, shown, record) as attempt:
         answer, source = dialog.select_answer(ctx, target, word)
-        recorded.source = "" if answer.open_question == _question_of(shown) != "" else source
+        attempt.source = "" if answer.open_question == _question_of(shown) != "" else source
     return answer, source
 
 

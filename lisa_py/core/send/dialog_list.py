@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
-from lisa_py.contract.dialogs import DialogQuestion, OpenDialog, PermissionCall
+from lisa_py.contract.dialogs import DecisionRecord, DialogQuestion, OpenDialog, PermissionCall
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
@@ -71,7 +71,7 @@ def find_dialogs(
     if hooked or not has_dialog(status):
         return tuple(hooked)
     found = _build_shown(ctx, ref, agent, evidence, status, calls, frames, choices=choices)
-    return () if _is_being_decided(ctx, ref, found.key) else (found,)
+    return () if _is_being_pressed(ctx, dialogs.read_decision(ref, found.key)) else (found,)
 
 
 def _leave_out_others(frames: Sequence[Frame], calls: Mapping[str, PermissionCall], key: str) -> Sequence[Frame]:
@@ -93,7 +93,7 @@ def _is_open(ctx: Context, ref: SessionRef, dialog: HookedDialog, status: Status
     if decision is not None and decision.way == "hook":
         dialogs.release_decided(ref, dialog.key)  # the process that decided ended before it
         return False
-    if decision is not None and _is_being_decided(ctx, ref, dialog.key):
+    if _is_being_pressed(ctx, decision):
         return False
     if has_dialog(status) or ctx.clock.now() - dialog.at < NEW_SECONDS:
         return True
@@ -102,9 +102,8 @@ def _is_open(ctx: Context, ref: SessionRef, dialog: HookedDialog, status: Status
     return False
 
 
-def _is_being_decided(ctx: Context, ref: SessionRef, key: str) -> bool:
+def _is_being_pressed(ctx: Context, decision: DecisionRecord | None) -> bool:
     """Return True if a living process has just decided the dialog and presses its keys."""
-    decision = dialogs.read_decision(ref, key)
     if decision is None or not 0 <= ctx.clock.now() - (parse_time(decision.at) or 0.0) < DECIDING_SECONDS:
         return False
     return processes.is_running(decision.pid, decision.process_started)
@@ -148,7 +147,7 @@ def _build_hooked(
 
 
 def digest(text: str) -> str:
-    """Return eight digits for a text that no file name can hold."""
+    """Return eight hexadecimal digits for a text that no file name can hold."""
     return f"{crc32(text.encode()):08x}"
 
 

@@ -57,7 +57,7 @@ def prepare_input_box(ctx: Context, target: SendTarget, *, replace_draft: bool =
             target, box.text, "--replace-draft saves it in the answer and removes it; nothing was typed"
         )
     hidden = "its beginning is outside of the pane" if box.cut else ""
-    if target.agent.folded_drafts and any(word in box.text for word in target.agent.folded_drafts):
+    if any(word in box.text for word in target.agent.folded_drafts):
         hidden = "a part of it is folded"
     if hidden and not is_own and not is_typed:
         raise _build_not_empty_error(

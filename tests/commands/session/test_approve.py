@@ -8,6 +8,7 @@ import signal
 import subprocess
 
 import pytest
+from msgspec import structs
 
 from lisa_py.contract.dialogs import DialogDecision
 from lisa_py.contract.errors import LisaError
@@ -88,10 +89,7 @@ def test_decision_pressed_by_a_killed_process_is_made_anew(stage: DialogStage) -
     stage.ask("[ask echo yes] [say done]")
     (waiting,) = dialogs.list_waiting(stage.ref)
     record = answer.decision.build_record(stage.ctx, "deny", "send", "screen", "chose no")
-    gone = record.__class__(
-        **{name: getattr(record, name) for name in record.__struct_fields__ if name != "pid"}, pid=1
-    )
-    assert dialogs.decide(stage.ref, waiting.key, gone)
+    assert dialogs.decide(stage.ref, waiting.key, structs.replace(record, pid=1))
     assert stage.lisa("approve").code == 0
     assert stage.wait_for_result() == ("yes", False)
 
