@@ -39,7 +39,9 @@ def read_agent_place(agent: Agent, project_root: str, process: Process) -> Agent
 def find_other_folder(project_root: str, process: Process) -> str:
     """Return the working folder of a process if it is not the project's; else empty."""
     folder = processes.read_working_folder(process)
-    return folder if folder not in ("", project_root, files.canonical_path(project_root)) else ""
+    if folder in ("", project_root) or folder == files.canonical_path(project_root):
+        return ""
+    return folder
 
 
 def remember_home(ctx: Context, ref: SessionRef, evidence: Evidence) -> None:
