@@ -8,8 +8,10 @@
 # is not written anywhere.
 #
 # With --wait it then waits for the decision about a dialog and prints it for the agent: dialogs/KEY.json is the
-# dialog, the first line of dialogs/KEY.decision what to print. It blocks on the pipe dialogs/KEY.pipe and ends without
-# a word once the pipe says that the dialog is closed: a later hook, the supervisor or lisa writes that.
+# dialog, the first line of dialogs/KEY.decision what to print. It blocks on the pipe dialogs/KEY.pipe and prints
+# nothing if `closed` is written to it: by a later hook, the supervisor or lisa.
+#
+# Where the folder has rule.EVENT, that program decides first; a call that it decides is not recorded.
 
 LC_ALL=C
 export LC_ALL
@@ -71,7 +73,6 @@ case $payload in
   *) payload='{}' ;;
 esac
 
-# the rules of a session that has some decide without a person
 rule=$folder/rule.$event
 if [ -f "$rule" ]; then
   said=$(printf '%s' "$payload" | /bin/sh "$rule" 2>/dev/null)

@@ -4,9 +4,9 @@
 #   supervisor.sh <session folder> <run id> <mode> [seconds between heartbeats]
 #
 # In the folder it finds command.sh (the shell line), environment (what to export; read once, then removed) and,
-# where there are some, stdin (fed to the command) and after-end.sh (run at the end, without the terminal). It writes start, heartbeat and done.txt, and removes the folder
-# secrets at the end. Nothing secret is in its own arguments or environment, and no shell is left behind when the
-# command has ended.
+# where they exist, stdin (fed to the command), limits.sh (kept running beside the command) and after-end.sh (run at
+# the end, without the terminal). It writes start, heartbeat and done.txt, and removes the folder secrets at the end.
+# Nothing secret is in its own arguments or environment, and no shell is left behind when the command has ended.
 
 folder=$1
 run_id=$2
