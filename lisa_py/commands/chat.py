@@ -14,6 +14,7 @@ from lisa_py.contract.flags import (
     AllowedTools,
     DeniedTools,
     EnvironmentValues,
+    IdempotentKey,
     MaxBudget,
     MaxTurns,
     McpConfig,
@@ -40,6 +41,7 @@ class Args(Struct, kw_only=True):
     definition: Annotated[str, Flag(help="definition that supplies settings and prompt", metavar="NAME")] = ""
     name: Annotated[str, Flag(help="title of the session", metavar="TEXT")] = ""
     session: Annotated[str, Flag(help="session name; default: a generated one", metavar="NAME")] = ""
+    idempotent_key: IdempotentKey = ""
     project_root: ProjectRoot = ""
     model: Model = ""
     trust: Trust = False
@@ -67,16 +69,25 @@ def run(args: Args, ctx: Context) -> AttachResult:
         session=args.session,
         project_root=args.project_root,
         trust=args.trust,
+        idempotent_key=args.idempotent_key,
         settings=msgspec.structs.replace(settings, name=args.name or UNSET, model=args.model or UNSET),
     )
     started = chat.start_chat(ctx, request)
-    for warning in (*(started.spawned.notes or ()), *(started.spawned.warnings or ())):
+    for warning in (*started.notes, *started.warnings):
         ctx.warn(f"chat warning: {warning}")
     is_raw = args.raw or ctx.output_format != "text"
     if not is_raw:
         ctx.warn(f"Started session {started.id}")
-    ref = ctx.ref(started.spawned.session, args.project_root)
-    attaching = AttachRequest(shown_id=ref.session, raw=is_raw, verbose=args.verbose, banners=False, interactive=True)
+    ref = ctx.ref(started.session, args.project_root)
+    attaching = AttachRequest(
+        shown_id=ref.session,
+        raw=is_raw,
+        verbose=args.verbose,
+        history=not started.deduplicated,
+        banners=False,
+        interactive=True,
+        prompt=args.prompt if started.deduplicated else "",
+    )
     return attach_session(ctx, ref, attaching)
 
 
@@ -107,5 +118,6 @@ COMMAND = Command(
 It starts a session and attaches to it as lisa session attach --interactive does: typed lines are prompts, /interrupt
 ends the agent's turn, and the line after a dialog answers it. /quit, the end of the input and Ctrl-C leave; the session
 keeps running, and lisa session attach --interactive returns to it. The default profile (lisa profiles), the definition
-and the flags decide what needs a permission; the later one counts.""",
+and the flags decide what needs a permission; the later one counts. If a chat of --idempotent-key is active, no other
+one is started: the prompt goes to that one.""",
 )

@@ -73,6 +73,7 @@ MaxTurns = Annotated[int | None, Flag(help="answers of the model before the sess
 MaxBudget = Annotated[float | None, Flag(help="dollars before the session ends", metavar="DOLLARS")]
 TaskBudget = Annotated[int | None, Flag(help="tokens before the session ends", minimum=1)]
 TimeToLive = Annotated[int | None, Flag(help="seconds before the session ends", minimum=1)]
+IdempotentKey = Annotated[str, Flag(help="key under which one session is active", metavar="KEY")]
 OneShot = Annotated[
     bool | None, Flag(help="end of the session after its first completed turn", off_spelling="--no-one-shot")
 ]

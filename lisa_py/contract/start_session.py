@@ -13,6 +13,7 @@ from lisa_py.contract.flags import (
     AllowedTools,
     DeniedTools,
     EnvironmentValues,
+    IdempotentKey,
     MaxBudget,
     MaxTurns,
     OneShot,
@@ -47,7 +48,7 @@ class StartSessionArgs(SettingsArgs, kw_only=True):
     prompt: Annotated[str, Flag(help="prompt instead of the definition's", metavar="TEXT")] = ""
     name: Annotated[str, Flag(help="title of the session", metavar="TEXT")] = ""
     data: Annotated[str, Flag(help="JSON object for prompt and templates", metavar="JSON|@FILE|-")] = ""
-    idempotent_key: Annotated[str, Flag(help="key under which one session is active", metavar="KEY")] = ""
+    idempotent_key: IdempotentKey = ""
     debounce_key: Annotated[str, Flag(help="key whose newest request waits its turn", metavar="KEY")] = ""
     anthropic_key: Annotated[str, Flag(help="API key or reference", metavar="VALUE")] = ""
     credential: Annotated[

@@ -9,7 +9,7 @@ from msgspec import UNSET, structs
 from lisa_py.contract.client_answers import DetachResult
 from lisa_py.contract.client_flags import ClientArgs, Verbose
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import AgentName
+from lisa_py.contract.flags import AgentName, IdempotentKey
 from lisa_py.contract.live import LiveFrame
 from lisa_py.contract.start_session import SettingsArgs, add_start_flags
 from lisa_py.core.context import Context
@@ -23,6 +23,7 @@ class _ChatArgs(SettingsArgs, kw_only=True):
     prompt: Annotated[str, Flag(help="first prompt", metavar="TEXT", positional=True)] = ""
     agent: AgentName = ""
     name: Annotated[str, Flag(help="title of the session", metavar="TEXT")] = ""
+    idempotent_key: IdempotentKey = ""
     verbose: Verbose = False
 
 
@@ -32,17 +33,31 @@ Args = add_start_flags(ClientArgs, _ChatArgs)
 def run(args: Any, ctx: Context) -> DetachResult:
     root = owned_sessions.find_root(ctx, args.oid, args.project_root)
     settings = structs.replace(settings_flags.read_overrides(ctx, args), name=args.name or UNSET)
-    request = ChatRequest(prompt=args.prompt, agent=args.agent, project_root=root, settings=settings)
+    request = ChatRequest(
+        prompt=args.prompt,
+        agent=args.agent,
+        project_root=root,
+        idempotent_key=args.idempotent_key,
+        settings=settings,
+    )
     started = chat.start_chat(ctx, request)
-    for warning in started.spawned.warnings or ():
+    for warning in started.warnings:
         ctx.warn(f"chat warning: {warning}")
     is_text = ctx.output_format == "text"
     if is_text:
         ctx.warn(f"Started session {started.id}")
     outcome = attach_session(
         ctx,
-        ctx.ref(started.spawned.session, root),
-        AttachRequest(shown_id=started.id, raw=not is_text, verbose=args.verbose, banners=False, interactive=True),
+        ctx.ref(started.session, root),
+        AttachRequest(
+            shown_id=started.id,
+            raw=not is_text,
+            verbose=args.verbose,
+            history=not started.deduplicated,
+            banners=False,
+            interactive=True,
+            prompt=args.prompt if started.deduplicated else "",
+        ),
     )
     return DetachResult(session_id=started.id, ended=outcome.ended, frames=outcome.frames, cursor=outcome.cursor)
 
@@ -69,5 +84,6 @@ COMMAND = Command(
     example='lisa ai chat "Explain this project" --max-turns 20',
     notes="""\
 /interrupt ends the turn of the agent; /quit, the end of the input and Ctrl-C leave. The session keeps running:
-ai session attach --interactive returns to it.""",
+ai session attach --interactive returns to it. If a chat of --idempotent-key is active, no other one is started: the
+prompt goes to that one.""",
 )

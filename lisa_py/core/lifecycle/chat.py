@@ -9,9 +9,10 @@ from lisa_py import agents
 from lisa_py.contract.session_settings import SessionSettings, merge
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import profiles
-from lisa_py.core.lifecycle import credentials, launch, spawn, start_session
+from lisa_py.core.lifecycle import credentials, keyed_starts, launch, spawn, spawn_plan, start_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnResult
+from lisa_py.store import live_records, start_keys
 from lisa_py.store.paths import Project
 
 FAMILY = "user"
@@ -28,6 +29,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     """Session name; empty: a name is generated."""
     project_root: str = ""
     trust: bool = False
+    idempotent_key: str = ""
     settings: SessionSettings = msgspec.field(default_factory=SessionSettings)
 
 
@@ -35,19 +37,37 @@ class StartedChat(Struct, frozen=True, kw_only=True):
     """The session of a chat."""
 
     id: str
-    spawned: SpawnResult
+    session: str
+    deduplicated: bool = False
+    """True if a chat of this idempotent key is active: nothing was started, and the prompt was not sent."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def start_chat(ctx: Context, request: ChatRequest) -> StartedChat:
-    """Start the session. A failure leaves nothing.
+    """Start the session, or return the active one of its idempotent key. A failure leaves nothing.
 
     Raise LisaError(not_logged_in), or as start_session.apply_definition and spawn.spawn_session do.
     """
     project = ctx.existing_project(request.project_root)
     planned = _build_spawn(ctx, project, request)
     credentials.require_login(ctx, agents.get(planned.launch.agent), planned.settings)
-    spawned = spawn.spawn_session(ctx, planned)
-    return StartedChat(id=spawned.id, spawned=spawned)
+    key = keyed_starts.name_key("idempotent", FAMILY, request.idempotent_key)
+    if not key:
+        return _describe(spawn.spawn_session(ctx, planned))
+    spawn_plan.plan_spawn(ctx, planned)  # a refused request does not depend on the key
+    with start_keys.lock(project, ctx.settings, key):
+        active = keyed_starts.find_active(ctx, project, key)
+        if active is not None:
+            record = live_records.read_readable(active)
+            return StartedChat(id=record.id if record else "", session=active.session, deduplicated=True)
+        return _describe(keyed_starts.spawn_keyed(ctx, project, planned, (key,)))
+
+
+def _describe(spawned: SpawnResult) -> StartedChat:
+    return StartedChat(
+        id=spawned.id, session=spawned.session, notes=spawned.notes or (), warnings=spawned.warnings or ()
+    )
 
 
 def _build_spawn(ctx: Context, project: Project, request: ChatRequest) -> SpawnRequest:
@@ -63,6 +83,7 @@ def _build_spawn(ctx: Context, project: Project, request: ChatRequest) -> SpawnR
         settings=given,
         family=FAMILY,
         trigger_source="chat",
+        idempotent_key=request.idempotent_key,
     )
     if request.definition:
         planned = start_session.apply_definition(ctx, planned, request.definition)

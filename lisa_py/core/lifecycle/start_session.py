@@ -15,18 +15,17 @@ from lisa_py.contract.start_session import StartSessionResult
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import library, profiles, templates
 from lisa_py.core.definitions.records import Definition
-from lisa_py.core.lifecycle import launch, names, spawn, spawn_plan
+from lisa_py.core.lifecycle import keyed_starts, launch, spawn_plan
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.status import status_reader
 from lisa_py.host import env
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.store import live_records, start_keys
 from lisa_py.store.paths import Project, SessionRef
-from lisa_py.store.start_keys import KeyHolder, WaitingRequest
+from lisa_py.store.start_keys import WaitingRequest
 
 DEFAULTS = SessionSettings(one_shot=True, permission_mode="acceptEdits")
 """A session of this kind cannot be prompted, so it ends after its answer."""
-_ENDED_STATES = ("completed", "crashed", "not_found")
 
 
 class StartRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,65 +66,33 @@ def start_session(ctx: Context, request: StartRequest) -> StartSessionResult:
     start_waiting(ctx, project)
     prepared = prepare_start(ctx, project, request)
     spawn_plan.plan_spawn(ctx, prepared.spawn)
-    idempotent = _name_key("idempotent", request, request.idempotent_key)
-    debounce = _name_key("debounce", request, prepared.debounce_key)
+    idempotent = keyed_starts.name_key("idempotent", request.family, request.idempotent_key)
+    debounce = keyed_starts.name_key("debounce", request.family, prepared.debounce_key)
     with contextlib.ExitStack() as locks:
         for key in sorted(filter(None, (idempotent, debounce))):  # a fixed order avoids deadlocks
             locks.enter_context(start_keys.lock(project, ctx.settings, key))
-        active = _find_active(ctx, project, idempotent)
+        active = keyed_starts.find_active(ctx, project, idempotent)
         if active is not None:
             return _describe_active(ctx, active, prepared)
-        if _find_active(ctx, project, debounce) is not None:
+        if keyed_starts.find_active(ctx, project, debounce) is not None:
             return _queue(ctx, project, request, prepared, debounce)
         return _start(ctx, project, prepared, tuple(filter(None, (idempotent, debounce))))
 
 
 def _start(ctx: Context, project: Project, prepared: PreparedStart, keys: tuple[str, ...]) -> StartSessionResult:
-    """Spawn the session; its keys name it before it exists, so that a crash of this process leaves no second one."""
-    request = prepared.spawn
-    session = request.session or names.generate_name(ctx, project, request.launch.agent, request.launch.mode)
-    former = {key: start_keys.read_holder(project, key) for key in keys}
-    for key in keys:
-        holder = KeyHolder(key=key, session=session, claimed_at=ctx.clock.now())
-        start_keys.write_holder(project, holder, key)
-    try:
-        spawned = spawn.spawn_session(ctx, msgspec.structs.replace(request, session=session))
-    except BaseException:
-        for key, earlier in former.items():
-            start_keys.write_holder(project, earlier, key)
-        raise
-    for key in keys:
-        holder = KeyHolder(key=key, session=session, run_id=spawned.run_id, claimed_at=ctx.clock.now())
-        start_keys.write_holder(project, holder, key)
+    spawned = keyed_starts.spawn_keyed(ctx, project, prepared.spawn, keys)
     return StartSessionResult(
         session_id=spawned.id,
-        session=session,
+        session=spawned.session,
         status="starting",
         created_at=format_rfc3339(ctx.clock.now()),
         debounce_key=prepared.debounce_key or UNSET,
-        definition=request.definition or UNSET,
+        definition=prepared.spawn.definition or UNSET,
         warnings=(*prepared.warnings, *(spawned.warnings or ())) or UNSET,
     )
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------
-
-
-def _name_key(kind: str, request: StartRequest, key: str) -> str:
-    """Return the key as it is stored; empty for no key."""
-    return f"{kind}:{request.family}:{key}" if key else ""
-
-
-def _find_active(ctx: Context, project: Project, key: str) -> SessionRef | None:
-    """Return the session that holds the key, if it has not ended. Raise TmuxUnavailable."""
-    holder = start_keys.read_holder(project, key) if key else None
-    if holder is None:
-        return None
-    ref = SessionRef(project, holder.session)
-    meta = ctx.read_meta(ref)
-    if meta is None or (holder.run_id and meta.run_id != holder.run_id):
-        return None
-    return None if status_reader.read_status(ctx, ref).session_state in _ENDED_STATES else ref
 
 
 def _describe_active(ctx: Context, ref: SessionRef, prepared: PreparedStart) -> StartSessionResult:
@@ -168,7 +135,7 @@ def start_waiting(ctx: Context, project: Project) -> tuple[StartSessionResult, .
     found = []
     for key in start_keys.list_waiting_keys(project):
         with start_keys.lock(project, ctx.settings, key):
-            if _find_active(ctx, project, key) is not None:
+            if keyed_starts.find_active(ctx, project, key) is not None:
                 continue
             waiting = start_keys.take_waiting(project, key)
             if waiting is None:
@@ -194,11 +161,11 @@ def _start_waiting_request(ctx: Context, project: Project, waiting: WaitingReque
     request = msgspec.convert(waiting.request, StartRequest)
     own = Context(env.read_settings(waiting.environ), clock=ctx.clock, cwd=project.root, warn=ctx.warn)
     prepared = prepare_start(own, project, request)
-    idempotent = _name_key("idempotent", request, request.idempotent_key)
+    idempotent = keyed_starts.name_key("idempotent", request.family, request.idempotent_key)
     if not idempotent:
         return _start(own, project, prepared, (waiting.key,))
     with start_keys.lock(project, ctx.settings, idempotent):  # after the debounce key, as in start_session
-        active = _find_active(ctx, project, idempotent)
+        active = keyed_starts.find_active(ctx, project, idempotent)
         if active is not None:
             return _describe_active(ctx, active, prepared)
         return _start(own, project, prepared, (waiting.key, idempotent))

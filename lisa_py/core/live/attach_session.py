@@ -29,6 +29,8 @@ class AttachRequest(Struct, frozen=True, kw_only=True):
     limit: int = 0
     read_only: bool = False
     interactive: bool = False
+    prompt: str = ""
+    """Prompt to send first, before the typed lines."""
 
 
 class AttachResult(Answer):
@@ -59,7 +61,7 @@ def attach_session(ctx: Context, ref: SessionRef, request: AttachRequest) -> Att
         return _build_result(ref, _follow(ctx, ref, request, view, show))
     from lisa_py.core.live.interactive import InteractiveAttach  # noqa: PLC0415 - threads and senders, only here
 
-    interactive = InteractiveAttach(ctx, ref, view, show, asks=not request.raw)
+    interactive = InteractiveAttach(ctx, ref, view, show, asks=not request.raw, prompt=request.prompt)
     attached, undelivered = interactive.run(
         lambda emit: _follow(ctx, ref, request, view, emit, on_live=interactive.begin_live)
     )

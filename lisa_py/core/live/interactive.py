@@ -27,9 +27,19 @@ class InteractiveAttach:
     """One reader of the typed lines, one sender, and the frames of a session."""
 
     def __init__(
-        self, ctx: Context, ref: SessionRef, view: FrameView, show: Callable[[LiveFrame], None], *, asks: bool = True
+        self,
+        ctx: Context,
+        ref: SessionRef,
+        view: FrameView,
+        show: Callable[[LiveFrame], None],
+        *,
+        asks: bool = True,
+        prompt: str = "",
     ) -> None:
-        """`show` writes a frame. `asks`: dialogs are asked; else a line answers one only if it is a plain answer."""
+        """`show` writes a frame; `prompt` is sent first.
+
+        `asks`: dialogs are asked; else a line answers one only if it is a plain answer.
+        """
         self._ctx = ctx
         self._ref = ref
         self._view = view
@@ -39,7 +49,7 @@ class InteractiveAttach:
         self._lines = TypedLines(asks=asks)
         self._input = ctx.open_input(asks)
         self._changed = threading.Condition()
-        self._queue: deque[Typed] = deque()
+        self._queue: deque[Typed] = deque([TypedPrompt(prompt)] if prompt.strip() else ())
         self._is_closed = False
         """True once no further line is read."""
         self._undelivered: list[str] = []

@@ -28,3 +28,18 @@ def test_nothing_is_created_without_a_credential(machine: LisaHost) -> None:
     refused = machine.lisa("ai", "chat", "hello", "--agent", "claude")
     assert (refused.code, refused.out) == (1, "") and refused.err.startswith("Error: ")
     assert json.loads(machine.lisa("ai", "chats", "list").out) == []
+
+
+def test_one_active_chat_per_idempotent_key(machine: LisaHost) -> None:
+    call = ("ai", "chat", "--agent", "scripted", "--idempotent-key", "k")
+    first, second = (machine.lisa(*call, f"[say {word}]", stdin="/quit\n") for word in ("one", "two"))
+    started = first.err.splitlines()[0]
+    assert (first.code, second.code) == (0, 0) and second.err.splitlines()[0] == started
+    (found,) = json.loads(machine.lisa("ai", "chats", "list").out)
+    assert found["id"] == started.removeprefix("Started session ")
+    stage = SessionHarness(machine, found["lisa_session"])
+    assert stage.prompts() == ["[say one]", "[say two]"]
+    assert "assistant: one" not in second.out.replace("\n  ", " ")
+    machine.lisa("session", "kill", found["lisa_session"])
+    again = machine.lisa(*call, stdin="/quit\n")
+    assert again.code == 0 and again.err.splitlines()[0] != started
