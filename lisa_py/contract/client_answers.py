@@ -13,6 +13,8 @@ class MessagesResult(Struct, frozen=True, kw_only=True):
     """The conversation of a session."""
 
     messages: tuple[LiveFrame, ...]
+    truncated: bool | UnsetType = UNSET
+    """True if older messages are left out: --before with the cursor of the first one prints those."""
 
 
 class DetachResult(Struct, frozen=True, kw_only=True):

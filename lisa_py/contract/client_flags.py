@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from lisa_py.contract.command import Flag
-from lisa_py.contract.flags import ProjectRoot
+from lisa_py.contract.flags import BeforeFrame, ProjectRoot
 
 OUTPUT_FORMATS = ("json", "yaml", "toon", "csv", "table", "jsonl")
 IGNORED_SWITCHES = ("--debug", "--debug-full", "--debug-curl", "--no-warnings")
@@ -72,6 +72,7 @@ class HistoryArgs(ClientArgs, kw_only=True):
 
     id: SessionId
     raw: WholeHistory = False
+    before: BeforeFrame = ""
 
 
 class TerminateArgs(ClientArgs, kw_only=True):

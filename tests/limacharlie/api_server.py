@@ -119,7 +119,7 @@ class ApiServer:
                 kill.terminate_session(ctx, self._find_owned(identity, family), reason)
                 return 200, {"terminated": True}
             case "GET", [identity, "history"]:
-                return 200, {"messages": attach.read_messages(ctx, self._find_owned(identity, family))}
+                return 200, attach.read_messages(ctx, self._find_owned(identity, family))
         return 404, {"error": "not_found", "message": f"no such route: {method} {'/'.join(words)}"}
 
     def _find_owned(self, identity: str, family: str) -> SessionRef:

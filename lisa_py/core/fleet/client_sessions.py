@@ -87,8 +87,12 @@ def describe_member(ctx: Context, family: str, args: GetArgs) -> SessionResult:
 
 def read_conversation(ctx: Context, family: str, args: HistoryArgs) -> MessagesResult:
     """Return the recorded frames, internal ones only with --raw. Raise as `describe_member`; TmuxUnavailable."""
-    messages = attach.read_messages(ctx, _find_member(ctx, family, args, args.id))
-    return MessagesResult(messages=tuple(frame for frame in messages if args.raw or not is_internal(frame)))
+    found = attach.read_messages(ctx, _find_member(ctx, family, args, args.id), before=args.before)
+    return (
+        found
+        if args.raw
+        else structs.replace(found, messages=tuple(each for each in found.messages if not is_internal(each)))
+    )
 
 
 def terminate_member(ctx: Context, family: str, args: TerminateArgs, reason: str) -> TerminatedResult:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import msgspec
 from msgspec import UNSET, Struct
 
+from lisa_py.contract.client_answers import MessagesResult
 from lisa_py.contract.errors import CancellationError
 from lisa_py.contract.live import HistoryFrame, HistoryPayload, LiveFrame
 from lisa_py.core.context import Context
@@ -64,10 +66,27 @@ def _read_back(feed: SessionFeed, keep: Callable[[LiveFrame], bool], before: str
         size *= 4
 
 
-def read_messages(ctx: Context, ref: SessionRef) -> list[LiveFrame]:
-    """Return the whole recorded conversation. Raise TmuxUnavailable."""
+def read_messages(ctx: Context, ref: SessionRef, *, before: str = "") -> MessagesResult:
+    """Return the newest part of the recorded conversation, or of that before a cursor.
+
+    Raise LisaError(invalid_cursor | archive_unreadable), TmuxUnavailable.
+    """
     with open_feed(ctx, ref) as feed:
-        return [frame for frame in feed.history() if is_message(frame)]
+        kept, is_cut = _limit_size(filter(is_message, feed.history(newest_bytes=HISTORY_BYTES, before=before)))
+        return MessagesResult(messages=kept, truncated=is_cut or feed.omitted_bytes > 0 or UNSET)
+
+
+def _limit_size(frames: Iterable[LiveFrame]) -> tuple[tuple[LiveFrame, ...], bool]:
+    """Return the newest frames that have HISTORY_BYTES encoded, at least one; and True if others are left out."""
+    kept: deque[tuple[LiveFrame, int]] = deque()
+    total, is_cut = 0, False
+    for frame in frames:
+        kept.append((frame, len(msgspec.json.encode(frame))))
+        total += kept[-1][1]
+        while total > HISTORY_BYTES and len(kept) > 1:
+            total -= kept.popleft()[1]
+            is_cut = True
+    return tuple(frame for frame, _ in kept), is_cut
 
 
 def is_message(frame: LiveFrame) -> bool:
@@ -77,8 +96,9 @@ def is_message(frame: LiveFrame) -> bool:
 
 def build_history(frames: Sequence[LiveFrame], identity: str, *, truncated: bool = False) -> HistoryFrame:
     """Return the recorded frames as the one frame that begins a connection of the sessions API."""
+    kept, is_cut = _limit_size(frames)
     return HistoryFrame(
-        payload=HistoryPayload(messages=tuple(frames), truncated=truncated or UNSET),
+        payload=HistoryPayload(messages=kept, truncated=truncated or is_cut or UNSET),
         timestamp=frames[-1].timestamp if frames else "",
         session_id=identity,
         cursor=frames[-1].cursor if frames else "",
@@ -95,13 +115,13 @@ def attach(
     limit: int = 0,
     keep: Callable[[LiveFrame], bool] = lambda frame: True,
     on_open: Callable[[], None] = lambda: None,
-    on_history: Callable[[int], None] = lambda count: None,
+    on_history: Callable[[int, bool], None] = lambda count, truncated: None,
     on_live: Callable[[], None] = lambda: None,
 ) -> AttachSummary:
     """Emit the recorded frames, then every further one; return when the session ends or the wait is cancelled.
 
     The recorded frames are those of `read_history`; `on_open` is called once the session is found, `on_history` with
-    their number, `on_live` before the first live one.
+    their number and True if older ones are left out, `on_live` before the first live one.
     """
     count, cursor, ended = 0, since, False
     with open_feed(ctx, ref, since) as feed:
@@ -109,7 +129,7 @@ def attach(
         try:
             recorded = list(read_history(feed, keep, since=since, limit=limit if history else 1))
             if history:
-                on_history(len(recorded))
+                on_history(len(recorded), feed.omitted_bytes > 0)
                 for frame in recorded:
                     emit(frame)
                     count, cursor = count + 1, frame.cursor

@@ -35,58 +35,86 @@ def follow_session(
 
     `interactive`: lines of standard input are prompts and answers, if the session is a chat.
     """
-    view = FrameView(ctx, verbose=verbose)
-    is_json = ctx.output_format != "text"
-    record = live_records.read_readable(ref)
-    is_owner = record is not None and record.family == "user"
-    recorded: list[LiveFrame] = []
-    is_live = False
+    shown = _ClientView(ctx, ref, identity, read_only=read_only, history=history, raw=raw, verbose=verbose)
 
-    def begin() -> None:
-        if not is_json:
-            _announce(view, identity, is_owner=is_owner, read_only=read_only)
-
-    def show(frame: LiveFrame) -> None:
-        if is_json:
-            ctx.emit(frame)
-        elif raw and not is_live:
-            recorded.append(frame)
-        elif raw:
-            _write_raw(ctx, frame)
-        else:
-            view.show(frame)
-
-    def begin_live() -> None:
-        nonlocal is_live
-        is_live = True
-        if raw and not is_json:
-            _write_raw(ctx, attach.build_history(recorded, record.id if record is not None else identity))
-        elif history and not is_json:
-            view.begin_live()
-
-    def follow(emit: Callable[[LiveFrame], None], on_live: Callable[[], None] = begin_live) -> AttachSummary:
+    def follow(emit: Callable[[LiveFrame], None], on_live: Callable[[], None] = shown.begin_live) -> AttachSummary:
         return attach.attach(
             ctx,
             ref,
             emit,
             history=history or raw,
             keep=attach.is_message,
-            on_open=begin,
-            on_history=lambda count: None if raw or is_json or not history else view.begin_history(count),
+            on_open=shown.begin,
+            on_history=shown.begin_history,
             on_live=on_live,
         )
 
-    if not interactive or read_only or not is_owner:
-        return follow(show)
+    if not interactive or read_only or not shown.is_owner:
+        return follow(shown.show)
     from lisa_py.core.live.interactive import InteractiveAttach  # noqa: PLC0415 - threads and senders, only here
 
-    return _talk(InteractiveAttach(ctx, ref, view, show, asks=not raw and not is_json), follow, begin_live)
+    attached = InteractiveAttach(ctx, ref, shown.view, shown.show, asks=shown.kind == "lines")
+    return _talk(attached, follow, shown.begin_live)
 
 
-def _announce(view: FrameView, identity: str, *, is_owner: bool, read_only: bool) -> None:
-    if not is_owner and not read_only:
-        view.note("Owner access denied; retrying in read-only mode.")
-    view.begin(identity, read_only=read_only or not is_owner)
+class _ClientView:
+    """The output of one attach: lines, raw frames of the client, or JSON lines of lisa."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        ref: SessionRef,
+        identity: str,
+        *,
+        read_only: bool,
+        history: bool,
+        raw: bool,
+        verbose: bool,
+    ) -> None:
+        record = live_records.read_readable(ref)
+        self._ctx = ctx
+        self._given_id = identity
+        self._id = record.id if record is not None else identity
+        self.is_owner = record is not None and record.family == "user"
+        self._read_only = read_only
+        self.view = FrameView(ctx, verbose=verbose)
+        self.kind = "json" if ctx.output_format != "text" else "raw" if raw else "lines"
+        self._has_banners = history and self.kind == "lines"
+        self._recorded: list[LiveFrame] = []
+        self._is_live = self._is_truncated = False
+
+    def begin(self) -> None:
+        """Announce the session."""
+        if self.kind == "json":
+            return
+        if not self.is_owner and not self._read_only:
+            self.view.note("Owner access denied; retrying in read-only mode.")
+        self.view.begin(self._given_id, read_only=self._read_only or not self.is_owner)
+
+    def begin_history(self, count: int, truncated: bool) -> None:
+        """Announce the recorded frames."""
+        self._is_truncated = truncated
+        if self._has_banners:
+            self.view.begin_history(count)
+
+    def show(self, frame: LiveFrame) -> None:
+        """Print a frame; raw recorded ones are kept for the one frame that holds them."""
+        if self.kind == "json":
+            self._ctx.emit(frame)
+        elif self.kind == "lines":
+            self.view.show(frame)
+        elif self._is_live:
+            _write_raw(self._ctx, frame)
+        else:
+            self._recorded.append(frame)
+
+    def begin_live(self) -> None:
+        """End the recorded frames."""
+        self._is_live = True
+        if self.kind == "raw":
+            _write_raw(self._ctx, attach.build_history(self._recorded, self._id, truncated=self._is_truncated))
+        elif self._has_banners:
+            self.view.begin_live()
 
 
 def _talk(

@@ -6,9 +6,10 @@ import gzip
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from lisa_py.contract.live import LiveFrame
+from lisa_py.contract.live import HistoryPayload, LiveFrame
 from lisa_py.core.lifecycle import kill
 from lisa_py.core.lifecycle.kill import EndRequest
 from lisa_py.core.live import attach as live_attach
@@ -17,7 +18,7 @@ from lisa_py.core.live.feed import SessionFeed
 from lisa_py.store import archives, live_records, session_folder
 from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.paths import SessionRef
-from tests.core.live.test_feed import Reader
+from tests.core.live.test_feed import Reader, fill_transcript
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
@@ -260,3 +261,25 @@ def test_output_of_an_agent_without_a_transcript_is_kept(stage: SessionHarness) 
     assert "cannot start" in str(stage.lisa("history").json["frames"])
     assert stage.lisa("kill").code == 0
     assert "cannot start" in str(stage.lisa("history").json["frames"])
+
+
+def test_messages_are_the_newest_of_four_mebibytes(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_attach, "HISTORY_BYTES", 9_000)
+    stage.spawn().send("[say hello]")
+    stage.wait_for_text("● hello")
+    stage.wait_for_state("idle")
+    short = live_attach.read_messages(stage.ctx, stage.ref)
+    assert not short.truncated and [frame.type for frame in short.messages] == ["user", "assistant", "result"]
+    fill_transcript(Path(stage.agent_state()["transcript"]), 40)
+    whole = [frame for frame in read_history(stage, stage.ref) if live_attach.is_message(frame)]
+    newest = live_attach.read_messages(stage.ctx, stage.ref)
+    count = len(newest.messages)
+    assert newest.truncated and 4 < count < 9 and list(newest.messages) == whole[-count:]
+    assert sum(len(msgspec.json.encode(frame)) for frame in newest.messages) <= 9_000
+    older = live_attach.read_messages(stage.ctx, stage.ref, before=newest.messages[0].cursor)
+    assert list(older.messages) == whole[-count - len(older.messages) : -count] and older.messages
+    frame = live_attach.build_history(whole, "id")
+    assert frame.payload.truncated and frame.payload.messages == newest.messages
+    assert live_attach.build_history(short.messages, "id").payload == HistoryPayload(messages=short.messages)
+    stage.lisa("kill")
+    assert live_attach.read_messages(stage.ctx, read_archive(stage)[0]).truncated

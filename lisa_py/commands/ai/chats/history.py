@@ -19,7 +19,7 @@ COMMAND = Command(
     answer=MessagesResult,
     run=run,
     document=lambda answer, args: answer,
-    errors=(*OUTPUT_ERRORS, "session_not_found"),
+    errors=(*OUTPUT_ERRORS, "archive_unreadable", "invalid_cursor", "session_not_found"),
     exits={code: EXITS[code] for code in (0, 1, 3)},
     example="lisa ai chats history --id lisa-demo-1\n"
     "lisa ai chats history --id lisa-demo-1 --output jsonl --filter 'messages[].type'",
