@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -140,6 +141,7 @@ class Field(Struct, frozen=True):
         return UsageError(self.code, f"invalid {self.spelling}: {text} (expected {expected or self.expected})")
 
 
+@functools.cache  # resolving the hints of a class takes 0.3 ms, of a call over `lisa peer` a tenth
 def read_fields(args: type[Struct]) -> tuple[Field, ...]:
     """Return the flags of a command in declaration order."""
     hints = get_type_hints(args, include_extras=True)

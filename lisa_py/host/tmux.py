@@ -61,9 +61,32 @@ class Tmux:
         belongs to another user.
         """
         sockets.refuse_foreign(self.socket)
-        argv = [self.program(), "-u", "-S", self.socket, "-f", "/dev/null", *words]
+        return self._run(words, self._settings.cmd_timeout_seconds, stdin=stdin, cwd=cwd)
+
+    def read(self, *words: str) -> ProgramResult:
+        """Run commands that only read, over the server's socket; by a tmux process if that gives no answer.
+
+        Raises as `call`.
+        """
+        from lisa_py.host import tmux_protocol  # noqa: PLC0415 - commands without a server need no socket
+
+        sockets.refuse_foreign(self.socket)
+        self.program()
         timeout = self._settings.cmd_timeout_seconds
-        result = run_program(argv, timeout=timeout, stdin=stdin, env=self.environment(), cwd=cwd)
+        started = time.monotonic()
+        result = tmux_protocol.ask(self.socket, words, timeout / 2)
+        if result is None:
+            return self._run(words, timeout - (time.monotonic() - started))
+        return self._check(result)
+
+    def _run(
+        self, words: Sequence[str], timeout: float, *, stdin: bytes = b"", cwd: str | None = None
+    ) -> ProgramResult:
+        argv = [self.program(), "-u", "-S", self.socket, "-f", "/dev/null", *words]
+        return self._check(run_program(argv, timeout=timeout, stdin=stdin, env=self.environment(), cwd=cwd))
+
+    def _check(self, result: ProgramResult) -> ProgramResult:
+        """Return the result. Raise TmuxUnavailable if it says that tmux cannot answer."""
         if result.code is None:
             raise TmuxUnavailable(f"tmux did not answer within {self._settings.cmd_timeout_seconds} s on {self.socket}")
         if result.code and (shortage := limits.find_in_text(result.error_text)):
@@ -97,7 +120,7 @@ class Tmux:
         target: tuple[str, ...] = ("-t", pane_id) if pane_id else ("-a",)
         if session:
             target = ("-s", "-t", f"={session}:")  # without the colon it may be a window's name
-        result = self._call_settled("list-panes", *target, "-F", PANE_FORMAT)
+        result = retry_while_server_ends(lambda: self.read("list-panes", *target, "-F", PANE_FORMAT))
         if result.code == 0:
             self.was_absent = False
             return [pane for pane in _parse_panes(result.text) if not session or pane.session == session]
@@ -120,11 +143,11 @@ class Tmux:
 
     def read_server_pid(self) -> int:
         """Return the process id of the server that answers; 0 if none does. Raise TmuxUnavailable."""
-        answer = self.call("display-message", "-p", "#{pid}").text.strip()
+        answer = self.read("display-message", "-p", "#{pid}").text.strip()
         return int(answer) if answer.isdigit() else 0
 
     def count_clients(self) -> int:
-        result = self.call("list-clients", "-F", "x")
+        result = self.read("list-clients", "-F", "x")
         return len(result.text.splitlines()) if result.code == 0 else 0
 
     # -- reading ----------------------------------------------------------------------------------------------
@@ -150,7 +173,7 @@ class Tmux:
             words: list[str] = []
             for pane_id in left:
                 words += ["capture-pane", "-p", *options, "-t", pane_id, ";", "display-message", "-p", mark, ";"]
-            result = self.call(*words[:-1])
+            result = self.read(*words[:-1])
             if result.code and is_server_absent(result):
                 break
             texts = result.text.split(mark + "\n")[:-1]
@@ -172,7 +195,7 @@ class Tmux:
             words += [";", "capture-pane", "-p", option, "-t", pane_id, "-S", str(first - history)]
             words += ["-E", str(last - history)] if last is not None else []
             words += [";", "display-message", "-p", mark]
-        result = self.call(*words)
+        result = self.read(*words)
         parts = result.text.split(mark + "\n")[:-1]
         if result.code or len(parts) != len(ranges) + 2 or not parts[0].strip().isdigit():
             return None

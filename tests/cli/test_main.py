@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import signal
 import stat
 import struct
@@ -22,6 +21,7 @@ from tests.answers import check_answer
 from tests.lisa_host import PROGRAM, LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
+from tests.tmux_stub import TmuxStub
 
 
 @pytest.fixture(autouse=True)
@@ -134,23 +134,21 @@ def test_refused_claim_has_ok_and_error(machine: LisaHost) -> None:
 
 def test_second_ctrl_c_ends_a_hung_command(machine: LisaHost) -> None:
     """The first one ends the wait in order; here the reading of the session never returns to it."""
-    real, hang, hung = shutil.which("tmux"), machine.folder / "hang", machine.folder / "hung"
     stage = SessionHarness(machine).run("sleep 600")
-    machine.add_program(
-        "tmux", f'#!/bin/sh\n[ ! -e {hang} ] || {{ touch {hung}; exec sleep 600; }}\nexec {real} "$@"\n'
-    )
+    server = Path(stage.ctx.server(stage.ref).socket)
     watching = machine.start("session", "monitor", "--session", stage.name, "--stream-json")
     assert watching.read_event()
-    hang.touch()
-    (Path(stage.ref.folder) / "event").touch()
-    wait_until(hung.exists, what="the monitor hangs")
+    server.rename(machine.folder / "server.sock")
+    with TmuxStub(str(server), None) as hanging:
+        (Path(stage.ref.folder) / "event").touch()
+        wait_until(lambda: hanging.received, what="the monitor hangs")
 
-    def interrupt() -> bool:
-        watching.send_signal(signal.SIGINT)
-        return watching.poll() is not None
+        def interrupt() -> bool:
+            watching.send_signal(signal.SIGINT)
+            return watching.poll() is not None
 
-    wait_until(interrupt, timeout=10)
-    hang.unlink()  # the end of the test uses tmux
+        wait_until(interrupt, timeout=10)
+    (machine.folder / "server.sock").rename(server)  # the end of the test uses tmux
     out, _ = watching.communicate(timeout=10)
     assert (watching.returncode, json.loads(out.splitlines()[-1])["errorCode"]) == (130, "interrupted")
 

@@ -17,6 +17,8 @@ from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
 CODES = {"too_many_open_files", "too_many_processes", "out_of_memory"}
+READS = {"list", "status", "capture", "kill"}
+"""They open one file or socket at a time and start no process (`kill` of a missing session)."""
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_few_handles_give_an_answer_or_their_code(machine: LisaHost, words: tupl
     stage = SessionHarness(machine).run("sleep 600")
     wait_until(lambda: stage.status().session_state == "in_progress")
     refused = 0
-    for count in range(9, 20):
+    for count in range(6, 17):
         _, out, err = run_with_handles(machine, count, "session", *words)
         lines = [line for line in out.splitlines() if line]
         if not lines:  # too few for the interpreter itself
@@ -79,7 +81,7 @@ def test_few_handles_give_an_answer_or_their_code(machine: LisaHost, words: tupl
             there = stage.ctx.tmux(stage.ref.project).find_pane("lisa-new") is not None
             assert there == ("panePid" in answer), answer
             stage.machine.lisa("session", "kill", "--session", "lisa-new")
-    assert refused
+    assert bool(refused) != (words[0] in READS)
     assert not (machine.folder / "state" / "logs").exists()
 
 
@@ -106,7 +108,7 @@ def test_no_process_left_is_reported(tmp_path: object) -> None:
 def test_shortage_of_the_tmux_server_has_its_code(machine: LisaHost, text: str, code: str) -> None:
     machine.add_program("tmux", f"#!/bin/sh\necho '{text}' >&2; exit 1\n")
     with pytest.raises(TmuxUnavailable) as problem:
-        machine.context().tmux(machine.context().project()).list_panes()
+        machine.context().tmux(machine.context().project()).kill_session("lisa-x")
     assert problem.value.code == code
     spawned = machine.lisa("session", "spawn", "--session", "lisa-x", "--command", "true", "--json")
     assert spawned.json["errorCode"] == code

@@ -17,6 +17,7 @@ from lisa_py.host.env import read_settings
 from lisa_py.host.tmux import Pane, Tmux
 from tests.lisa_host import LisaHost, find_server_pid
 from tests.polling import wait_until
+from tests.tmux_stub import TmuxStub
 
 RECEIVER = """
 import os, sys, tty
@@ -238,10 +239,12 @@ exit 1
 """,
     )
     ending = Tmux(tmux.socket, read_settings(machine.env))
-    assert ending.list_panes() == []
+    assert ending.kill_session("lisa-there") is False
     assert len(attempts.read_text().splitlines()) == 6
     attempts.unlink()
-    assert ending.kill_session("lisa-there") is False
+    with TmuxStub(str(machine.sockets / "closing.sock"), b"") as closing:
+        assert Tmux(closing.path, read_settings(machine.env)).list_panes() == []
+    assert len(attempts.read_text().splitlines()) == 6
 
 
 def test_hanging_server_is_unavailable(tmux: Tmux, machine: LisaHost) -> None:
