@@ -12,7 +12,7 @@ from lisa_py import commands
 from tests.house import language
 from tests.house.sources import TREE, parse_modules
 
-PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "skills/**/*.md", "lisa_py/skill/**/*.md")
+PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "skills/**/*.md", "lisa_py/skill/**/*.md", "sdk/*/*.md")
 OWN_FILES = ("language.py", "test_language.py")
 """The checks name the words they look for."""
 GLOSSARY_ANSWERS = ("PeerMessage", "Status", "Handoff")

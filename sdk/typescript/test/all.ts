@@ -1,0 +1,4 @@
+import './client.test.js';
+import './files.test.js';
+import './policy.test.js';
+import './socket.test.js';
