@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lisa_py.contract.api_errors import API_ERRORS
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import COMMON_ERRORS
 
 MEANINGS: dict[str, str] = {
     **COMMON_ERRORS,
+    **{code: known.meaning for code, known in API_ERRORS.items()},
     "active_only_incompatible_with_stale": "--active-only cannot be combined with --stale",
     "agent_asks": "the agent waits for an answer by a person or --answer (of the monitor step)",
     "agent_command_build_failed": "no command line can be built, for example exec without a prompt",
@@ -82,6 +84,7 @@ MEANINGS: dict[str, str] = {
     "invalid_agent": "the agent is unknown",
     "invalid_agent_args": "--agent-args is not UTF-8 text",
     "invalid_agent_hint": "--agent is not auto or a known agent",
+    "invalid_allow_origin": "the origin is not SCHEME://HOST[:PORT]",
     "invalid_answer": "--answer is not yes, no, always or a number",
     "invalid_command": "--command is not UTF-8 text",
     "invalid_credentials": "a credential has no key",
@@ -187,6 +190,7 @@ MEANINGS: dict[str, str] = {
     "objective_store_write_failed": "objectives.json cannot be written; nothing was changed",
     "output_format_unavailable": "--output needs a package that is not installed",
     "policy_file_read_failed": "the policy file is unreadable or invalid",
+    "port_unavailable": "the port is taken or not allowed",
     "preflight_auto_model_empty": "there was no model to try (in modelCheck)",
     "preflight_model_agent_unsupported": "this agent cannot be probed (in modelCheck)",
     "preflight_model_auth_failed": "the agent is not logged in (in modelCheck)",
@@ -217,6 +221,9 @@ MEANINGS: dict[str, str] = {
     "send_not_taken": "typed and submitted, but the agent shows no sign of acceptance",
     "send_payload_conflict": "more than one of --text, --text-file, --keys, --answer",
     "send_text_failed": "tmux did not accept the text",
+    "server_extra_missing": "packages of `lisa serve` are missing; pip install 'lisa-py[server]'",
+    "server_not_running": "no server runs for this user and state folder",
+    "server_running": "a server of this user and state folder runs; the message has its address",
     "session_already_exists": "a session of this name exists, running or ended; kill it or use another name",
     "session_contract_check_failed": "a page differs from a command; see `checks`",
     "session_kill_all_failed": "some sessions could not be ended; see errors",
@@ -259,6 +266,7 @@ MEANINGS: dict[str, str] = {
     "snapshot_version_missing": "the file is not a snapshot: it has no version",
     "snapshot_version_unsupported": "the snapshot is of a later version of lisa",
     "snapshot_write_failed": "the snapshot file cannot be written",
+    "socket_refused": "the socket is in use, or others can write its folder",
     "spawn_early_exit": "the agent ended at once; see exitCode and output",
     "spawn_oauth_selection_failed": "the pool token was removed during the spawn",
     "spawn_tmux_new_failed": "tmux created no session, or its command did not start; see the message",

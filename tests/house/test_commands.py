@@ -23,6 +23,7 @@ EVERY = pytest.mark.parametrize("path", PATHS, ids=" ".join)
 ACTS_AT_LENGTH = {
     ("demo",),
     ("peer",),
+    ("serve",),
     ("session", "smoke"),
     ("session", "autopilot"),
     ("session", "loop"),

@@ -1,0 +1,48 @@
+"""Options of a running server and what its routes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from lisa_py.core.context import Context
+from lisa_py.host.cancellation import Cancellation
+from lisa_py.host.env import Settings
+from lisa_py.store.server_files import ServerKeys
+
+
+class ServerOptions(Struct, frozen=True, kw_only=True):
+    """The flags of `lisa serve` that its routes read."""
+
+    agent: str = ""
+    max_sessions: int = 10
+    interactive_api_sessions: bool = False
+    allowed_origins: tuple[str, ...] = ()
+
+
+class ServerState(Struct, frozen=True, kw_only=True):
+    """Settings, keys and options of one server."""
+
+    settings: Settings
+    keys: ServerKeys
+    cwd: str
+    url: str
+    """The address as clients write it: http://127.0.0.1:PORT."""
+    port: int
+    """0 for a Unix socket."""
+    options: ServerOptions
+    cancellation: Cancellation
+    """Set when the server ends: it ends every wait."""
+    log: Callable[[str], None]
+    """Write one line for the person who runs the server; never a secret, a prompt or a body."""
+
+    def make_context(self, cwd: str = "", *, cancellation: Cancellation | None = None) -> Context:
+        """Return the context of one request in a folder, by default the one that the server was started in."""
+        return Context(
+            self.settings,
+            cwd=cwd or self.cwd,
+            output_format="json",
+            warn=lambda text: None,
+            cancellation=cancellation or self.cancellation,
+        )

@@ -1,0 +1,77 @@
+"""Sessions of both families: list, get, history, end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lisa_py.contract.client_answers import MessagesResult, SessionResult, SessionsResult, TerminatedResult
+from lisa_py.core.fleet import client_sessions, session_objects
+from lisa_py.core.lifecycle import kill
+from lisa_py.core.live import attach, owned_sessions
+from lisa_py.server.route import RestCall, Route
+from lisa_py.store.paths import SessionRef
+
+FAMILIES = {"org": "/v1/org/sessions", "user": "/v1/sessions"}
+END_REASONS = {"org": "org_api_requested", "user": "user_requested"}
+_GONE = ("session_not_found",)
+
+
+def find_owned(call: RestCall, family: str) -> SessionRef:
+    """Return the session of the path; for a chat the project does not matter. Raise LisaError(session_not_found)."""
+    root = call.root if family == "org" else ""
+    return owned_sessions.find_session(call.ctx, call.path["id"], root, family)
+
+
+def list_sessions(call: RestCall, family: str) -> SessionsResult:
+    limit = call.query.get("limit", "")
+    page = client_sessions.read_page(
+        call.ctx,
+        family,
+        call.project if family == "org" else None,
+        status=call.query.get("status", ""),
+        limit=int(limit) if limit.removeprefix("-").isdigit() else None,
+        cursor=call.query.get("cursor", ""),
+    )
+    return SessionsResult(sessions=page.sessions, next_cursor=page.next_cursor)
+
+
+def get_session(call: RestCall, family: str) -> SessionResult:
+    return SessionResult(session=session_objects.describe_session(call.ctx, find_owned(call, family)))
+
+
+def end_session(call: RestCall, family: str) -> TerminatedResult:
+    kill.terminate_session(call.ctx, find_owned(call, family), END_REASONS[family])
+    return TerminatedResult(terminated=True)
+
+
+def read_history(call: RestCall, family: str) -> MessagesResult:
+    return attach.read_messages(call.ctx, find_owned(call, family), before=call.query.get("before", ""))
+
+
+def _for_family(run: Callable[[RestCall, str], Any], family: str) -> Callable[[RestCall], Any]:
+    return lambda call: run(call, family)
+
+
+def _make_routes() -> Iterator[Route]:
+    for family, path in FAMILIES.items():
+        one = path + "/{id}"
+        yield Route(
+            method="GET", path=path, summary="Return a page of sessions (query: status, limit, cursor)",
+            run=_for_family(list_sessions, family), answer=SessionsResult, errors=("invalid_cursor",),
+        )  # fmt: skip
+        yield Route(
+            method="GET", path=one, summary="Return one session", errors=_GONE,
+            run=_for_family(get_session, family), answer=SessionResult,
+        )  # fmt: skip
+        yield Route(
+            method="DELETE", path=one, summary="End a session; its record and history stay", errors=_GONE,
+            run=_for_family(end_session, family), answer=TerminatedResult, scope="control",
+        )  # fmt: skip
+        yield Route(
+            method="GET", path=one + "/history", summary="Return the conversation", errors=_GONE,
+            run=_for_family(read_history, family), answer=MessagesResult,
+        )  # fmt: skip
+
+
+ROUTES = tuple(_make_routes())

@@ -1,0 +1,21 @@
+"""One host and one server for a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lisa_host import LisaHost
+from tests.server_kit import RunningServer, serving
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    """Yield a server on a free port."""
+    machine = LisaHost()
+    try:
+        with serving(machine) as running:
+            yield running
+    finally:
+        machine.close()

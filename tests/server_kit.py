@@ -1,0 +1,101 @@
+"""A running `lisa serve` for tests, and calls of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lisa_py.store import live_records
+from tests.lisa_host import PROGRAM, LisaHost
+from tests.polling import wait_until
+
+
+class HttpReply(NamedTuple):
+    """Status and body of an answer."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+class RunningServer:
+    """One `lisa serve` process of a host."""
+
+    def __init__(self, machine: LisaHost, *flags: str, port: int = 0) -> None:
+        self.machine = machine
+        self.ready_file = Path(machine.home) / f"ready-{os.urandom(4).hex()}.json"
+        self.error_file = self.ready_file.with_suffix(".err")
+        with self.error_file.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [*PROGRAM, "serve", "--port", str(port), "--ready-file", str(self.ready_file), *flags],
+                env=machine.env, cwd=machine.project, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+            )  # fmt: skip
+        wait_until(lambda: self.ready_file.exists() or self.process.poll() is not None, what="the server listens")
+        assert self.ready_file.exists(), self.error_file.read_text()
+        address = json.loads(self.ready_file.read_text())
+        self.url: str = address["url"]
+        self.port = int(self.url.rpartition(":")[2])
+        self.project_id = live_records.project_id(machine.context().project())
+        keys = json.loads((Path(machine.context().settings.state_dir) / "server" / "keys.json").read_text())
+        self.key: str = keys["control"]
+        self.read_key: str = keys["read"]
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> HttpReply:
+        """Send one request with the control key, or with another token; empty: without one."""
+        sent = {"X-LC-OID": self.project_id, **(headers or {})}
+        used = self.key if token is None else token
+        if used:
+            sent.setdefault("Authorization", f"Bearer {used}")
+        content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request(method, path, content, sent)
+            answer = connection.getresponse()
+            text = answer.read()
+        try:
+            decoded = json.loads(text) if text else None
+        except ValueError:
+            decoded = text.decode()
+        return HttpReply(answer.status, decoded, {name.lower(): value for name, value in answer.getheaders()})
+
+    def mint(self, *, scope: str = "control", oid: str | None = None) -> str:
+        """Return a token."""
+        secret = self.key if scope == "control" else self.read_key
+        form = f"secret={secret}&oid={self.project_id if oid is None else oid}"
+        return str(self.call("POST", "/jwt", raw=form.encode(), token="").body["jwt"])
+
+    def end(self) -> int:
+        """End the server by TERM; return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=15)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=15)
+
+
+@contextlib.contextmanager
+def serving(machine: LisaHost, *flags: str, port: int = 0) -> Iterator[RunningServer]:
+    """Run a server for the sessions of a host."""
+    server = RunningServer(machine, *flags, port=port)
+    try:
+        yield server
+    finally:
+        server.end()
