@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -29,6 +30,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Return two workers per core on small machines: tests of warm calls wait more than they compute."""
     cores = os.cpu_count() or 1
     return max(cores, min(2 * cores, 8)) if config.getoption("--warm") else None
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # thousands of collected tests are not visited again by each full collection
 
 
 def pytest_unconfigure() -> None:

@@ -35,6 +35,14 @@ def find_server_pid(tmux: Tmux) -> int:
     return int(tmux.as_libtmux().cmd("display-message", "-p", "#{pid}").stdout[0])
 
 
+def read_environment(pid: int) -> list[str]:
+    """Return the variables of a process as NAME=VALUE. Raise OSError, psutil.Error."""
+    if sys.platform == "linux":  # one file: after each test every process of the machine is asked
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read().decode("utf-8", "surrogateescape").split("\0")
+    return [f"{name}={value}" for name, value in psutil.Process(pid).environ().items()]
+
+
 class CallResult(NamedTuple):
     """Exit code and output of one call of the program."""
 
@@ -209,7 +217,7 @@ class LisaHost:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end_processes(self) -> None:
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.pid != os.getpid() and process.environ().get("HOME") == str(self.home):
-                    process.send_signal(signal.SIGKILL)
+        for pid in psutil.pids():
+            with contextlib.suppress(psutil.Error, OSError):
+                if pid != os.getpid() and f"HOME={self.home}" in read_environment(pid):
+                    os.kill(pid, signal.SIGKILL)

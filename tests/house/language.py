@@ -85,9 +85,8 @@ def _defined_names(node: ast.AST) -> Iterator[str]:
         yield node.attr
 
 
-def find_banned_prose(source: str, *, with_values: bool) -> Iterator[Problem]:
+def find_banned_prose(source: str, tree: ast.AST, *, with_values: bool) -> Iterator[Problem]:
     """Yield comments and docstrings, and with `with_values` other strings too, that hold a banned word."""
-    tree = ast.parse(source)
     documents = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
@@ -95,6 +94,8 @@ def find_banned_prose(source: str, *, with_values: bool) -> Iterator[Problem]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and (with_values or id(node) in documents):
             for word in find_banned_words(node.value):
                 yield node.lineno, f"text with {word!r}"
+    if not find_banned_words(source):  # reading its tokens takes longer than all other checks
+        return
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             for word in find_banned_words(token.string):

@@ -1,8 +1,9 @@
-"""The sources of the package, parsed once."""
+"""The sources of the package and of its tests, parsed once."""
 
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,24 @@ PACKAGE = TREE / "lisa_py"
 @cache
 def parse_modules() -> dict[Path, ast.Module]:
     """Return the syntax tree of every module by its path below lisa_py."""
-    return {path.relative_to(PACKAGE): ast.parse(path.read_text(), str(path)) for path in sorted(PACKAGE.rglob("*.py"))}
+    return _parse(PACKAGE)
+
+
+@cache
+def parse_tests() -> dict[Path, ast.Module]:
+    """Return the syntax tree of every module by its path below tests."""
+    return _parse(TREE / "tests")
+
+
+def _parse(folder: Path) -> dict[Path, ast.Module]:
+    gc.disable()  # it would visit all trees again and again, which takes five times as long as parsing them
+    try:
+        return {
+            path.relative_to(folder): ast.parse(path.read_text(), str(path)) for path in sorted(folder.rglob("*.py"))
+        }
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def string_constants(tree: ast.Module) -> Iterator[ast.Constant]:

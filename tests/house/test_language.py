@@ -10,7 +10,7 @@ import pytest
 
 from lisa_py import commands
 from tests.house import language
-from tests.house.sources import TREE, parse_modules
+from tests.house.sources import TREE, parse_modules, parse_tests
 
 PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "skills/**/*.md", "lisa_py/skill/**/*.md", "sdk/*/*.md")
 OWN_FILES = ("language.py", "test_language.py")
@@ -21,15 +21,11 @@ RULES_PAGE = "docs/contributing.md"
 """Lists the banned words."""
 
 
-def sources() -> Iterator[tuple[str, ast.Module, str]]:
-    for folder in ("lisa_py", "tests"):
-        for path in sorted((TREE / folder).rglob("*.py")):
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for folder, modules in (("lisa_py", parse_modules()), ("tests", parse_tests())):
+        for path, tree in modules.items():
             if path.name not in OWN_FILES:
-                source = path.read_text(encoding="utf-8")
-                yield str(path.relative_to(TREE)), ast.parse(source), source
-
-
-SOURCES = list(sources())
+                yield f"{folder}/{path}", tree
 
 
 def public_classes() -> list[tuple[str, str]]:
@@ -44,14 +40,14 @@ def public_classes() -> list[tuple[str, str]]:
 
 def test_docstrings_do_not_begin_with_a_relative_word() -> None:
     problems = [
-        f"{path}:{line}: {text}" for path, tree, _ in SOURCES for line, text in language.find_docstring_openings(tree)
+        f"{path}:{line}: {text}" for path, tree in sources() for line, text in language.find_docstring_openings(tree)
     ]
     assert not problems, "\n" + "\n".join(problems)
 
 
 def test_docstrings_promise_what_is_returned() -> None:
     problems = [
-        f"{path}:{line}: {text}" for path, tree, _ in SOURCES for line, text in language.find_wrong_returns(tree)
+        f"{path}:{line}: {text}" for path, tree in sources() for line, text in language.find_wrong_returns(tree)
     ]
     assert not problems, "\n" + "\n".join(problems)
 
@@ -71,17 +67,17 @@ def test_wrong_promise_is_found(source: str, count: int) -> None:
 
 
 def test_no_name_holds_a_banned_word() -> None:
-    problems = [
-        f"{path}:{line}: {text}" for path, tree, _ in SOURCES for line, text in language.find_banned_names(tree)
-    ]
+    problems = [f"{path}:{line}: {text}" for path, tree in sources() for line, text in language.find_banned_names(tree)]
     assert not problems, "\n" + "\n".join(problems)
 
 
 def test_no_comment_docstring_or_text_holds_a_banned_word() -> None:
     problems = [
         f"{path}:{line}: {text}"
-        for path, _, source in SOURCES
-        for line, text in language.find_banned_prose(source, with_values=path.startswith("lisa_py/"))
+        for path, tree in sources()
+        for line, text in language.find_banned_prose(
+            (TREE / path).read_text(encoding="utf-8"), tree, with_values=path.startswith("lisa_py/")
+        )
     ]
     assert not problems, "\n" + "\n".join(problems)
 
@@ -125,6 +121,10 @@ def test_answers_of_commands_end_in_result_summary_or_report() -> None:
 # ------------------------------------------------------------------ each check, failing
 
 
+def find_banned_prose(source: str, *, with_values: bool = True) -> Iterator[language.Problem]:
+    return language.find_banned_prose(source, ast.parse(source), with_values=with_values)
+
+
 @pytest.mark.parametrize("opening", ["What is left", "Whether it runs", "How it ends", "Whom to ask", "Whose it is"])
 def test_relative_openings_are_found(opening: str) -> None:
     function = f'def run():\n    """{opening}."""\n'
@@ -146,12 +146,12 @@ def test_banned_names_are_found(source: str) -> None:
 
 @pytest.mark.parametrize("source", ["# nobody waits\n", '"""A room."""\n', 'error = "the pane stands still"\n'])
 def test_banned_prose_is_found(source: str) -> None:
-    assert len(list(language.find_banned_prose(source, with_values=True))) == 1
-    assert not list(language.find_banned_prose("# see tests/house\n", with_values=True))
+    assert len(list(find_banned_prose(source))) == 1
+    assert not list(find_banned_prose("# see tests/house\n"))
 
 
 def test_values_are_only_checked_on_request() -> None:
-    assert not list(language.find_banned_prose('prompt = "nobody"\n', with_values=False))
+    assert not list(find_banned_prose('prompt = "nobody"\n', with_values=False))
 
 
 @pytest.mark.parametrize("name", ["Flown", "Captured", "PromptWaiting", "Told", "SessionKnown"])
@@ -167,7 +167,7 @@ def test_duplicates_and_odd_answers_are_found() -> None:
 def test_names_of_tests_have_at_most_60_characters() -> None:
     long = [
         f"{path}: {node.name}"
-        for path, tree, _ in SOURCES
+        for path, tree in sources()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and len(node.name) > 60
     ]
