@@ -20,7 +20,6 @@ MARKS = (START_MARK, EXEC_MARK, DONE_MARK)
 
 INTERRUPTIBLE = r"\S.*\((?:[^()]*\b)?(?:esc|ctrl\+c) to interrupt\b.*\Z"
 """Pattern of work that a key interrupts, for `Layout.spinner`."""
-_BOX_CHARACTERS = "│┃║|>╭╮╰╯─━"
 _QUOTE_CHARACTERS = "│┃|>-*`'\"#"
 """First characters of quotes, lists, tables and headings."""
 _RULER = re.compile(r"[\u2500-\u257f\u2580-\u259f\s]+\Z")
@@ -43,12 +42,6 @@ _RIGHT_HINT_COLUMN = 40
 def squeeze(text: str) -> str:
     """Return the text without white space: terminals wrap and indent lines anywhere."""
     return "".join(text.split())
-
-
-def squeeze_with_positions(text: str, inserted: frozenset[str]) -> tuple[str, list[int]]:
-    """Return the text without white space and inserted characters, and the position of each one that is left."""
-    positions = [at for at, letter in enumerate(text) if not letter.isspace() and letter not in inserted]
-    return "".join(text[at] for at in positions), positions
 
 
 class Layout(Struct, frozen=True, kw_only=True):
@@ -83,10 +76,6 @@ class Layout(Struct, frozen=True, kw_only=True):
     def is_quoted(self, line: str) -> bool:
         """Return True for a line of quotes, lists, boxes, input or the agent's own words: not a program's message."""
         return line[:1] in _QUOTE_CHARACTERS + self.input_glyphs + self.reply_glyphs
-
-    def inserted_characters(self) -> frozenset[str]:
-        """Return the characters that a screen inserts into wrapped input."""
-        return frozenset(_BOX_CHARACTERS + self.input_glyphs)
 
     def strip_glyphs(self, line: str) -> str:
         """Return the line without box sides, input glyph and prompt bullets."""

@@ -8,12 +8,13 @@ from lisa_py import agents
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.frames import Frame
 from lisa_py.core.context import Context
+from lisa_py.core.output import prompt_echo
 from lisa_py.core.status import transcript
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.host.tmux import Pane
 from lisa_py.store.paths import SessionRef
-from lisa_py.terminal.layout import Layout, squeeze_with_positions
+from lisa_py.terminal.layout import Layout
 
 OUTPUT_KINDS = ("assistant", "tool_result", "result", "error")
 SUPERVISOR_PREFIX = "__LISA_"
@@ -21,8 +22,6 @@ SUPERVISOR_PREFIX = "__LISA_"
 _ALL_LINES = 10_000_000
 _REREAD_LINES = 2000
 """Lines to read again if the number of new ones is unknown."""
-_MIN_ECHO_LENGTH = 12
-"""Shortest end of an input that counts as its echo if its beginning has scrolled out."""
 
 
 class MarkerSearch:
@@ -96,28 +95,11 @@ class MarkerSearch:
             return ""
 
     def _remove_echoes(self, text: str, newest: str, signs: Layout) -> str:
-        """Return the output after the newest input, with echoes of inputs masked."""
-        inserted = signs.inserted_characters()
-        letters, positions = squeeze_with_positions(text, inserted)
-        marker, _ = squeeze_with_positions(self._marker, inserted)
-        masked = list(text)
-        start = 0
-        for shown in self._inputs:
-            squeezed_input, _ = squeeze_with_positions(shown, inserted)
-            if not squeezed_input:
-                continue
-            at = letters.find(squeezed_input)
-            while at >= 0:
-                end = at + len(squeezed_input)
-                _mask(masked, positions[at], positions[end - 1])
-                if shown == newest:
-                    start = positions[end - 1] + 1
-                # an input that is the marker itself is echoed once; a further match is output
-                at = -1 if squeezed_input in marker else letters.find(squeezed_input, end)
-            cut = _cut_echo_length(letters, squeezed_input)
-            if cut:
-                _mask(masked, 0, positions[cut - 1])
-        return "".join(masked[start:])
+        """Return the output after the newest input without rows that echo an input."""
+        lines = text.split("\n")
+        start = max(prompt_echo.find_echo_rows(lines, [newest], signs), default=-1) + 1
+        echoed = prompt_echo.find_echo_rows(lines, tuple(self._inputs), signs)
+        return "\n".join(line for row, line in enumerate(lines) if row >= start and row not in echoed)
 
 
 def _frames_since_input(frames: Iterable[Frame], moment: float) -> list[Frame]:
@@ -128,17 +110,3 @@ def _frames_since_input(frames: Iterable[Frame], moment: float) -> list[Frame]:
             turn = []
         turn.append(frame)
     return [frame for frame in turn if not frame.at or frame.at >= moment]
-
-
-def _cut_echo_length(letters: str, squeezed_input: str) -> int:
-    """Return the number of leading characters that are the end of an input whose beginning has scrolled out."""
-    for size in range(min(len(letters), len(squeezed_input) - 1), _MIN_ECHO_LENGTH - 1, -1):
-        if letters.startswith(squeezed_input[-size:]):
-            return size
-    return 0
-
-
-def _mask(masked: list[str], first: int, last: int) -> None:
-    for at in range(first, last + 1):
-        if masked[at] != "\n":
-            masked[at] = "\0"

@@ -47,6 +47,8 @@ def found(machine: LisaHost, text: str, marker: str, *, prompt: str = "", sent: 
         ("> say DONE\n● DONE\n> say DONE\n", False),
         ("DONE\n> say DONE\nworking\n", False),
         ("y DONE\n● thinking about it\n", True),
+        ("user@host:~$ say DONE\n", False),
+        ("user@host:~$ say DONE\nDONE\n", True),
     ],
 )
 def test_echo_is_not_output(machine: LisaHost, text: str, expected: bool) -> None:
