@@ -43,7 +43,7 @@ function rising(percents: number[]): boolean {
   return percents.every((each, index) => index === 0 || each > (percents[index - 1] ?? 0));
 }
 
-const restClient = () => createClient({ baseUrl: server.url, token: 't', timeout: 2000, retry: { retryDelay: 1 } });
+const restClient = () => createClient({ baseUrl: server.url, token: 't', timeout: 20_000, retry: { retryDelay: 1 } });
 
 test('an upload asks for an address, puts the bytes there and confirms', async () => {
   const file = new Blob(['äöü'], { type: 'text/plain' });
@@ -118,7 +118,7 @@ async function connect(answer: Answer): Promise<WebSocketFileTransfer> {
     socket.send('{"type":"history","payload":{"messages":[]}}');
   };
   await ws.connect();
-  return createWebSocketFileTransfer(ws, { timeout: 300 });
+  return createWebSocketFileTransfer(ws);
 }
 
 function say(socket: WebSocket, type: string, payload: object): void {
@@ -164,7 +164,8 @@ test('a request without an answer, and one on a lost connection, reject', async 
   const files = await connect((socket, { type }) => {
     if (type === 'upload_request') socket.terminate();
   });
-  assert.equal((await failure(files.downloadFile('/silent'))).error, 'timeout');
+  const hasty = createWebSocketFileTransfer(ws, { timeout: 30 });
+  assert.equal((await failure(hasty.downloadFile('/silent'))).error, 'timeout');
   assert.equal((await failure(files.uploadFile(new Blob(['x']), 'f'))).error, 'connection_lost');
   ws.disconnect();
   await until(() => ws.getState() === 'disconnected', 'the end');

@@ -351,13 +351,14 @@ test('autoReconnect: false leaves a lost connection', async () => {
 test('no connection is made after the end of the session', async () => {
   server.onSocket = (socket) => {
     send(socket, history([assistant('old', 'c1'), { type: 'session_end', payload: { reason: 'completed' }, cursor: 'c2' }]));
-    const end = { type: 'session_end', payload: { reason: 'completed' }, cursor: 'c2' };
-    socket.send(JSON.stringify(end), () => socket.terminate());
+    send(socket, { type: 'session_end', payload: { reason: 'completed' }, cursor: 'c2' });
   };
   const ends: string[] = [];
   const errors: APIError[] = [];
   const ws = make({ onSessionEnd: (msg) => ends.push(msg.payload.reason), onError: (err) => errors.push(err) });
   await ws.connect();
+  await server.stop();
+  await server.restart();
   await until(() => ws.getState() === 'disconnected', 'the end');
   assert.deepEqual([ends, errors, server.sockets.length], [['completed'], [], 1]);
   assert.equal((await failure(ws.connect())).error, 'session_ended');
