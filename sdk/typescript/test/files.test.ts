@@ -171,3 +171,56 @@ test('a request without an answer, and one on a lost connection, reject', async 
   await until(() => ws.getState() === 'disconnected', 'the end');
   assert.equal((await failure(files.downloadFile('/x'))).error, 'not_connected');
 });
+
+// ------------------------------------------------------------------ in browsers
+
+/** What an upload needs of the browser's class. */
+class FakeRequest {
+  static answer = { status: 204, text: '' };
+  upload: { onprogress?: (event: { loaded: number }) => void } = {};
+  status = 0;
+  responseText = '';
+  onload = (): void => {};
+  onerror = (): void => {};
+  onabort = (): void => {};
+  sent: string[] = [];
+  open(method: string, url: string): void {
+    this.sent.push(method, new URL(url).pathname);
+  }
+  setRequestHeader(name: string, value: string): void {
+    this.sent.push(`${name}: ${value}`);
+  }
+  abort(): void {
+    this.onabort();
+  }
+  send(body: Blob): void {
+    assert.deepEqual(this.sent, ['PUT', '/put/1', 'Content-Type: text/plain']);
+    this.status = FakeRequest.answer.status;
+    this.responseText = FakeRequest.answer.text;
+    this.upload.onprogress?.({ loaded: body.size / 2 });
+    if (this.status) queueMicrotask(() => (this.status > 1 ? this.onload() : this.onerror()));
+  }
+}
+
+test('where there is an XMLHttpRequest, it reports the progress', async () => {
+  const { XMLHttpRequest: former } = globalThis;
+  globalThis.XMLHttpRequest = FakeRequest as unknown as typeof XMLHttpRequest;
+  const upload = async (): Promise<number[]> => {
+    const percents: number[] = [];
+    const files = createFileTransfer(createClient({ baseUrl: server.url, token: 't', timeout: 300 }));
+    const file = new Blob(['abcd'], { type: 'text/plain' });
+    await files.uploadFile('s', file, 'f', { onProgress: (each) => percents.push(each) });
+    return percents;
+  };
+  try {
+    assert.deepEqual(await upload(), [50, 100]);
+    FakeRequest.answer = { status: 413, text: '{"error":"too_large","message":"at most 100 MB"}' };
+    assert.deepEqual([(await failure(upload())).error, (await failure(upload())).status], ['too_large', 413]);
+    FakeRequest.answer = { status: 1, text: '' };
+    assert.equal((await failure(upload())).error, 'network_error');
+    FakeRequest.answer = { status: 0, text: '' };
+    assert.equal((await failure(upload())).error, 'timeout');
+  } finally {
+    globalThis.XMLHttpRequest = former;
+  }
+});
