@@ -26,6 +26,7 @@ from lisa_py.core.context import Context
 from lisa_py.host.env import read_settings
 from lisa_py.host.tmux import Tmux
 from tests import answers, warm_start
+from tests.polling import wait_until
 
 PROGRAM = (sys.executable, "-P", "-m", "lisa_py")
 
@@ -33,6 +34,14 @@ PROGRAM = (sys.executable, "-P", "-m", "lisa_py")
 def find_server_pid(tmux: Tmux) -> int:
     """Return the process id of a running tmux server."""
     return int(tmux.as_libtmux().cmd("display-message", "-p", "#{pid}").stdout[0])
+
+
+def kill_process(pid: int) -> None:
+    """Kill a process that is no child of this one; return when it has ended: until then its sockets accept."""
+    process = psutil.Process(pid)
+    process.kill()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE, what=f"process {pid} ends")
 
 
 def read_environment(pid: int) -> list[str]:

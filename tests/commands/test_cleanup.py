@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet import Fleet
-from tests.lisa_host import LisaHost, find_server_pid
+from tests.lisa_host import LisaHost, find_server_pid, kill_process
 from tests.polling import wait_until
 
 
@@ -25,7 +25,7 @@ def dead_server(fleet: Fleet, root: Path) -> Path:
     root.mkdir(exist_ok=True)
     fleet.spawn("lisa-crashed", root=str(root))
     tmux = fleet.ctx.tmux(fleet.ctx.project(str(root)))
-    os.kill(find_server_pid(tmux), signal.SIGKILL)
+    kill_process(find_server_pid(tmux))
     wait_until(lambda: tmux.is_listening() is False)
     return Path(tmux.socket)
 
@@ -145,7 +145,7 @@ def test_include_default_removes_only_dead_user_sockets(machine: LisaHost) -> No
     pid = subprocess.run(
         [*tmux, "-L", "other", "display-message", "-p", "#{pid}"], env=machine.env, capture_output=True, check=True
     )
-    os.kill(int(pid.stdout), signal.SIGKILL)
+    kill_process(int(pid.stdout))
     try:
         assert machine.lisa("cleanup", "--json").json["scanned"] == 0
         answer = machine.lisa("cleanup", "--include-tmux-default", "--json").json

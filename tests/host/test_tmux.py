@@ -15,7 +15,7 @@ from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import processes, sockets
 from lisa_py.host.env import read_settings
 from lisa_py.host.tmux import Pane, Tmux
-from tests.lisa_host import LisaHost, find_server_pid
+from tests.lisa_host import LisaHost, find_server_pid, kill_process
 from tests.polling import wait_until
 from tests.tmux_stub import TmuxStub
 
@@ -197,7 +197,7 @@ def test_stop_if_unused_stops_ended_sessions_on_request(tmux: Tmux, machine: Lis
 def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-x")
     assert sockets.remove_socket(tmux.socket, 1) is False
-    os.kill(find_server_pid(tmux), signal.SIGKILL)
+    kill_process(find_server_pid(tmux))
     wait_until(lambda: tmux.is_listening() is False)
     assert sockets.remove_socket(tmux.socket, 1) is True
     assert list(machine.sockets.iterdir()) == []
@@ -208,7 +208,7 @@ def test_only_the_socket_of_a_dead_server_is_discarded(tmux: Tmux, machine: Lisa
 
 def test_sessions_start_after_a_server_crash(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-before")
-    os.kill(find_server_pid(tmux), signal.SIGKILL)
+    kill_process(find_server_pid(tmux))
     wait_until(lambda: tmux.is_listening() is False)
     assert os.path.exists(tmux.socket)
     assert tmux.list_panes() == []

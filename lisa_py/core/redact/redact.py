@@ -20,7 +20,8 @@ SECRET = "[REDACTED_SECRET]"
 TOKEN = "[REDACTED_TOKEN]"
 
 _BEARER = re.compile(
-    r"\b(?:Bearer\s+(?!(?:tokens?|[Aa]uth\w*|scheme|header|of|is|and|or)\b)|(?i:bearer)\s+(?=[^\s\d]*\d))(?P<v>[\w.~+/=-]{3,})"
+    r"\b(?:Bearer\s+(?!(?:tokens?|[Aa]uth\w*|scheme|header|of|is|and|or)\b)|(?i:bearer)\s+(?=[^\s\d]*\d))(?P<v>[\w.~+/=-]{3,}+)"
+    r"(?!(?<==)(?:>|[\"']\w))"  # the name of a quoted value, which the rule of secrets finds
 )
 _EMAIL = re.compile(r"\b[A-Z0-9._%+-]{1,64}@(?:[A-Z0-9-]{1,63}\.){1,8}[A-Z]{2,24}\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\b\d{6,}\b")

@@ -109,6 +109,15 @@ def test_adjacent_secrets_are_redacted_and_result_is_stable(texts: list[str]) ->
             assert not leaks(once, secret)
 
 
+@pytest.mark.parametrize("between", [" ", "\n\n"])
+@pytest.mark.parametrize("assigned", ["=", "=>"])
+def test_assignment_after_the_word_bearer_is_redacted(between: str, assigned: str) -> None:
+    for word in ("bearer", "Bearer"):
+        text = f"token_type={word}{between}api_key{assigned}'GNCONjBNLwm8YDzJXgTFSla80'"
+        assert redact.redact_secrets(text) == text.replace("GNCONjBNLwm8YDzJXgTFSla80", "[REDACTED_SECRET]")
+    assert redact.redact_secrets('"Bearer c2VjcmV0MTIz=="') == '"Bearer [REDACTED_TOKEN]"'
+
+
 @given(st.text(max_size=400))
 def test_any_text_is_accepted_and_keeps_its_lines(text: str) -> None:
     assert redact.redact_text(text, ("all",)).text.count("\n") == text.count("\n")
