@@ -79,7 +79,7 @@ def test_shell_line_that_ends_with_the_prompt_is_an_echo() -> None:
     assert echoed("● I will say DONE", "say DONE") == []
 
 
-def test_end_of_a_scrolled_out_prompt_is_an_echo_in_the_first_rows() -> None:
+def test_end_of_a_scrolled_out_prompt_is_an_echo() -> None:
     prompt = "read all the files and when you are through print the word DONE and nothing else"
     assert echoed("print the word DONE\n  and nothing else\nDONE", prompt) == [0, 1]
     assert echoed("● one\nprint the word DONE and nothing else", prompt) == []
