@@ -167,6 +167,27 @@ def test_folder_of_a_request_selects_the_project(machine: LisaHost, peer: Peer) 
     assert peer.read()["answer"]["sessions"] == []
 
 
+def test_64_requests_at_once_get_their_own_answers(machine: LisaHost, peer: Peer) -> None:
+    stage = SessionHarness(machine, "lisa-here").run("sleep 600")
+    wait_until(lambda: stage.status().session_state == "in_progress")
+    names = [stage.name if number % 4 == 0 else f"lisa-none-{number}" for number in range(64)]
+    commands = ("session status", "session exists")
+    for turn in range(3):
+        asked = {number: (commands[(number + turn) % 2], name) for number, name in enumerate(names)}
+        lines = [json.dumps({"id": number, "command": command, "args": {"session": name}})
+                 for number, (command, name) in asked.items()]  # fmt: skip
+        peer.write_line("\n".join(lines).encode())
+        messages = {message["id"]: message for message in (peer.read() for _ in asked)}
+        assert set(messages) == set(asked)
+        for number, (command, name) in asked.items():
+            answer = messages[number]["answer"]
+            assert answer["session"] == name
+            if command == "session status":
+                assert answer["sessionState"] == ("in_progress" if name == stage.name else "not_found")
+            else:
+                assert answer["exists"] == (name == stage.name)
+
+
 def test_many_requests_leave_nothing_open(machine: LisaHost, peer: Peer) -> None:
     peer.call("version")
     process = psutil.Process(peer.process.pid)
