@@ -34,6 +34,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Long flags named by its help pages (sub-commands as `exec --json`)."""
     unanswered: Mapping[str, str] = {}
     """Reason of each probe without an answer, by its arguments."""
+    shapes: frozenset[str] = frozenset()
+    """Kinds of starts that did not end at once."""
 
     @property
     def complete(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
@@ -15,6 +15,7 @@ from lisa_py.store.record import StoreRecord
 MAX_AGE_SECONDS = 24 * 3600
 """A shim (mise, volta, asdf) does not change with its target, so binaries are probed again daily."""
 MAX_BINARIES = 40
+MAX_SHAPES = 60
 
 
 class BinaryFacts(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -26,6 +27,8 @@ class BinaryFacts(Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     version: str = ""
     flags: tuple[str, ...] = ()
     unanswered: dict[str, str] = {}
+    shapes: tuple[str, ...] = ()
+    """Kinds of starts that did not end at once, the newest last."""
 
 
 class BinaryFactsFile(Struct, kw_only=True):
@@ -70,6 +73,14 @@ def save_facts(binary: str, facts: BinaryFacts, settings: Settings) -> None:
             save(facts_path, BinaryFactsFile(binaries={name: kept[name] for name in newest}))
     except LisaError:
         return
+
+
+def add_shape(binary: str, shape: str, settings: Settings, now: float) -> None:
+    """Store that a start of this shape did not end at once; without facts about the binary nothing is stored."""
+    known = load_facts(binary, settings, now)
+    if known is not None and shape not in known.shapes:
+        shapes = (*known.shapes, shape)[-MAX_SHAPES:]
+        save_facts(binary, structs.replace(known, shapes=shapes), settings)
 
 
 RECORD = StoreRecord(check=None, snapshot=None, prune=None)

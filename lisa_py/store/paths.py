@@ -100,7 +100,7 @@ class SessionRef(Struct, frozen=True):
 def resolve_project(root: str, settings: Settings) -> Project:
     """Return the project of a folder, which need not exist."""
     canonical = files.canonical_path(root)
-    digest = _digest(canonical)[:8]
+    digest = make_digest(canonical)[:8]
     slug = make_slug(os.path.basename(canonical))
     return Project(
         root=canonical,
@@ -111,7 +111,8 @@ def resolve_project(root: str, settings: Settings) -> Project:
     )
 
 
-def _digest(text: str) -> str:
+def make_digest(text: str) -> str:
+    """Return 32 hexadecimal digits that identify the text; no protection against forgery."""
     try:
         from _md5 import md5  # type: ignore[import-not-found]  # noqa: PLC0415 - hashlib loads OpenSSL: 4 ms
     except ImportError:
@@ -131,7 +132,7 @@ def _socket_path(slug: str, digest: str, settings: Settings) -> str:
     if len(os.fsencode(preferred_path)) <= SOCKET_PATH_MAX:
         return preferred_path
     # too long for a Unix socket: a short folder of this user, named by a hash of the configured one
-    folder_hash = _digest(settings.tmux_socket_dir)[:6]
+    folder_hash = make_digest(settings.tmux_socket_dir)[:6]
     return os.path.join(settings.shared_dir, f"lisa-{os.getuid()}-{folder_hash}", name)
 
 

@@ -232,7 +232,13 @@ def read_facts(
         return Facts()
     known = agent_facts.load_facts(binary, ctx.settings, ctx.clock.now())
     if known is not None:
-        return Facts(binary=binary, version=known.version, flags=frozenset(known.flags), unanswered=known.unanswered)
+        return Facts(
+            binary=binary,
+            version=known.version,
+            flags=frozenset(known.flags),
+            unanswered=known.unanswered,
+            shapes=frozenset(known.shapes),
+        )
     found = agent.probe_binary(binary, environment, timeout)
     if found.complete:  # a probe without an answer in time is repeated
         record = agent_facts.BinaryFacts(

@@ -18,7 +18,7 @@ from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import send
 from lisa_py.host import files, limits, processes
 from lisa_py.host.tmux import Pane
-from lisa_py.store import events, live_records, oauth_tokens, pruning, session_folder, session_records
+from lisa_py.store import agent_facts, events, live_records, oauth_tokens, pruning, session_folder, session_records
 from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.session_records import EndRecord
 
@@ -147,17 +147,21 @@ class _SpawnAttempt:
         meta = session_files.write_session_files(ctx, plan, prepared, self._token, environ)
         meta = self._open_pane(meta)
         start_seconds = startup.wait_for_start(ctx, plan.server, plan.ref, plan.run_id)
-        spawned = self._check_early_end(
-            _Start(meta=meta, command=prepared.plan.command, warnings=(*plan.warnings, *prepared.plan.warnings)),
-            start_seconds,
-        )
-        if spawned.end is None and not plan.start.custom:
-            spawned = self._check_place(spawned)
+        spawned = _Start(meta=meta, command=prepared.plan.command, warnings=(*plan.warnings, *prepared.plan.warnings))
+        shape = startup.describe_shape(plan.start.agent, prepared, meta.agent_home)
+        if shape not in prepared.facts.shapes:
+            seconds = startup.compute_watch_seconds(start_seconds, custom=bool(plan.start.custom))
+            spawned = self._check_place(self._check_early_end(spawned, seconds), prepared.facts.binary, shape)
         return self._send_prompt(spawned) if prepared.plan.send_prompt and spawned.end is None else spawned
 
-    def _check_place(self, spawned: _Start) -> _Start:
-        """Record where the agent keeps its files if not where the caller's would, and warn of another folder."""
+    def _check_place(self, spawned: _Start, binary: str, shape: str) -> _Start:
+        """Record where the agent keeps its files if not where the caller's would, and warn of another folder.
+
+        The next start of the shape is not watched if this one works where it was expected.
+        """
         plan, meta = self._plan, spawned.meta
+        if spawned.end is not None or plan.start.custom:
+            return spawned
         place = startup.find_agent_place(self._ctx, plan.ref, plan.start.agent, meta)
         if place.home and place.home != meta.agent_home:
             meta = msgspec.structs.replace(meta, agent_home=place.home)
@@ -165,6 +169,8 @@ class _SpawnAttempt:
         warnings = spawned.warnings
         if place.folder and place.folder != files.canonical_path(plan.ref.project.root):
             warnings += (f"{plan.start.agent.name} works in {place.folder}, not in {plan.ref.project.root}",)
+        if shape and place.folder and (meta, warnings) == (spawned.meta, spawned.warnings):
+            agent_facts.add_shape(binary, shape, self._ctx.settings, self._ctx.clock.now())
         return msgspec.structs.replace(spawned, meta=meta, warnings=warnings)
 
     def _open_pane(self, meta: SessionMeta) -> SessionMeta:
@@ -192,7 +198,7 @@ class _SpawnAttempt:
         session_records.write_meta(plan.ref, meta)
         return meta
 
-    def _check_early_end(self, spawned: _Start, start_seconds: float) -> _Start:
+    def _check_early_end(self, spawned: _Start, seconds: float) -> _Start:
         """Raise LisaError(spawn_early_exit) if the agent itself fails at once.
 
         A custom command that fails at once has run: its session reports the exit code.
@@ -200,9 +206,7 @@ class _SpawnAttempt:
         plan, pane = self._plan, self._pane
         assert pane is not None
         agent, custom = plan.start.agent, plan.start.custom
-        end = startup.wait_for_early_end(
-            self._ctx, plan.ref, plan.run_id, custom=bool(custom), start_seconds=start_seconds
-        )
+        end = startup.wait_for_early_end(self._ctx, plan.ref, plan.run_id, seconds)
         if end is None:
             return spawned
         output = startup.read_final_output(self._ctx, plan.server, pane, plan.run_id)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import msgspec
+from msgspec import structs
+
 import lisa_py
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
+from lisa_py.core.lifecycle.launch import PreparedLaunch
 from lisa_py.core.status import agent_reports
 from lisa_py.core.status.agent_place import AgentPlace, read_agent_place
 from lisa_py.host import limits, processes
 from lisa_py.host.tmux import Pane, Tmux
 from lisa_py.store import session_records
 from lisa_py.store.json_records import UnreadableRecord
-from lisa_py.store.paths import SessionRef
+from lisa_py.store.paths import SessionRef, make_digest
 from lisa_py.store.session_records import EndRecord
 
 START_SECONDS = 15.0
@@ -69,16 +73,36 @@ def _has_started(ref: SessionRef, run_id: str) -> bool:
     return start is not None and start[0] == run_id
 
 
-def wait_for_early_end(
-    ctx: Context, ref: SessionRef, run_id: str, *, custom: bool, start_seconds: float
-) -> EndRecord | None:
-    """Return the end of a command that ended early; `start_seconds` is the duration of its start."""
-    watch_seconds = (
-        CUSTOM_WATCH_SECONDS
-        if custom
-        else min(MAX_WATCH_SECONDS, max(WATCH_SECONDS, SLOW_START_FACTOR * start_seconds))
+def describe_shape(agent: Agent, prepared: PreparedLaunch, home: str) -> str:
+    """Return a digest of what decides whether a start ends at once; empty if its arguments are the user's own.
+
+    Starts of one shape have the same program, settings, project and home; prompt, session and secrets differ.
+    """
+    launch = prepared.launch
+    if launch.agent_args or not prepared.facts.binary:
+        return ""
+    bare = structs.replace(
+        launch,
+        prompt="x" if launch.prompt else "",
+        folder="",
+        run_id="",
+        environ={},
+        secrets=dict.fromkeys(sorted(launch.secrets), ""),
     )
-    deadline = ctx.clock.monotonic() + watch_seconds
+    passed = (agent.name, home, prepared.plan.send_prompt, prepared.plan.stdin is not None)
+    return make_digest(msgspec.json.encode((passed, bare)).decode())
+
+
+def compute_watch_seconds(start_seconds: float, *, custom: bool) -> float:
+    """Return the time to watch for an early end; `start_seconds` is the duration of the start."""
+    if custom:
+        return CUSTOM_WATCH_SECONDS
+    return min(MAX_WATCH_SECONDS, max(WATCH_SECONDS, SLOW_START_FACTOR * start_seconds))
+
+
+def wait_for_early_end(ctx: Context, ref: SessionRef, run_id: str, seconds: float) -> EndRecord | None:
+    """Return the end of a command that ends within the time."""
+    deadline = ctx.clock.monotonic() + seconds
     while True:
         end = _read_end(ref, run_id)
         if end is not None or ctx.clock.monotonic() >= deadline:

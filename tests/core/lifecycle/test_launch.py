@@ -143,6 +143,21 @@ def test_facts_are_asked_again_after_a_day_because_of_shims(machine: LisaHost) -
     assert agent_facts.load_facts(path, context.settings, now + agent_facts.MAX_AGE_SECONDS + 1) is None
 
 
+def test_known_shapes_are_those_of_the_installed_file(machine: LisaHost) -> None:
+    machine.add_program(CLAUDE, CLAUDE_LIKE)
+    context, agent, path = machine.context(), agents.get(CLAUDE), str(machine.bin / CLAUDE)
+    agent_facts.add_shape(path, "early", context.settings, context.clock.now())
+    assert launch.read_facts(context, agent).shapes == frozenset()  # nothing was known of the file
+    for shape in ("one", "two", "one"):
+        agent_facts.add_shape(path, shape, context.settings, context.clock.now())
+    assert launch.read_facts(context, agent).shapes == {"one", "two"}
+    for number in range(agent_facts.MAX_SHAPES):
+        agent_facts.add_shape(path, str(number), context.settings, context.clock.now())
+    assert launch.read_facts(context, agent).shapes == set(map(str, range(agent_facts.MAX_SHAPES)))
+    machine.add_program(CLAUDE, CLAUDE_LIKE + "# newer\n")
+    assert launch.read_facts(context, agent).shapes == frozenset()
+
+
 def test_a_corrupt_book_of_facts_blocks_nothing_and_is_set_aside(machine: LisaHost) -> None:
     machine.add_program(CLAUDE, CLAUDE_LIKE)
     context = machine.context()

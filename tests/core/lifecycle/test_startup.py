@@ -1,0 +1,76 @@
+"""core/lifecycle/startup: a kind of start that has run before is not watched for an early end."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from lisa_py import agents
+from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan
+from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.core.lifecycle import launch, startup
+from lisa_py.core.lifecycle.launch import PreparedLaunch
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
+
+CLAUDE = agents.get("claude")
+START = AgentLaunch(
+    mode="interactive", prompt="one", folder="/f/1", run_id="1", project_root="/p", secrets={"KEY": "a"}
+)
+FACTS = Facts(binary="/bin/claude", version="1")
+
+
+def describe(start: AgentLaunch = START, *, agent: str = "claude", home: str = "/h", **plan: object) -> str:
+    prepared = PreparedLaunch(plan=LaunchPlan(command="", script="", **plan), facts=FACTS, launch=start)  # type: ignore[arg-type]
+    return startup.describe_shape(agents.get(agent), prepared, home)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"prompt": "two"}, {"folder": "/f/2"}, {"run_id": "2"}, {"environ": {"A": "b"}}, {"secrets": {"KEY": "b"}}],
+    ids=lambda change: next(iter(change)),
+)
+def test_prompt_session_and_secrets_are_not_in_the_shape(change: dict[str, object]) -> None:
+    assert describe(structs.replace(START, **change)) == describe() != ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mode": "exec"},
+        {"model": "opus"},
+        {"prompt": ""},
+        {"project_root": "/q"},
+        {"skip_permissions": False},
+        {"bypass": True},
+        {"trust": True},
+        {"secrets": {"OTHER": "a"}},
+        {"settings": SessionSettings(allowed_tools=("Read",))},
+        {"hook": "/other/hook.sh"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_other_command_lines_have_other_shapes(change: dict[str, object]) -> None:
+    assert describe(structs.replace(START, **change)) not in ("", describe())
+
+
+def test_agent_home_and_way_of_the_prompt_are_in_the_shape() -> None:
+    every = [describe(), describe(agent="codex"), describe(home="/i"), describe(send_prompt=True), describe(stdin="x")]
+    assert len({*every}) == len(every)
+
+
+def test_own_arguments_and_unknown_programs_have_no_shape() -> None:
+    assert describe(structs.replace(START, agent_args="--debug")) == ""
+    prepared = PreparedLaunch(plan=LaunchPlan(command="", script=""), facts=Facts(), launch=START)
+    assert startup.describe_shape(CLAUDE, prepared, "") == ""
+
+
+def test_known_start_that_ends_later_is_seen_by_the_next_look(machine: LisaHost) -> None:
+    stage = SessionHarness(machine, "lisa-first").spawn("[say hello]")
+    scripted = agents.get("scripted")
+    (shape,) = launch.read_facts(stage.ctx, scripted).shapes
+    failing = SessionHarness(machine, "lisa-second").spawn("[crash 7]")
+    status = wait_until(lambda: (now := failing.status()).session_state == "crashed" and now)
+    assert status.exit_code == 7
+    assert launch.read_facts(stage.ctx, scripted).shapes == {shape}
