@@ -65,6 +65,11 @@ def ensure_keys(settings: Settings, now: float, *, renew: bool = False) -> Serve
     return found
 
 
+def read_keys(settings: Settings) -> ServerKeys | None:
+    """Return the keys; None if no server has made them."""
+    return load_readable(os.path.join(_folder(settings), KEYS_FILE), ServerKeys)
+
+
 def hold_lock(settings: Settings) -> AbstractContextManager[float]:
     """Hold the lock of the running server. Raise LisaError(server_running) if another has it."""
     path = os.path.join(files.ensure_private_dir(_folder(settings)), "running.lock")

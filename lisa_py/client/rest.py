@@ -1,0 +1,344 @@
+"""Clients of the sessions API, blocking and with awaits; both run the same flows."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import TracebackType
+from typing import Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+from lisa_py.client import calls, transfer
+from lisa_py.client.calls import ApiCall, Family
+from lisa_py.client.discovery import KeyScope, LocalServer
+from lisa_py.client.flow import ClientCore, Flow, SessionPages, parse_place
+from lisa_py.client.retry import Retry
+from lisa_py.client.runners import DEFAULT_TIMEOUT, AsyncRunner, SyncRunner
+from lisa_py.client.socket_core import SocketHandlers, SocketOptions
+from lisa_py.client.sockets import AsyncSessionSocket, SocketAddress
+from lisa_py.client.sync_socket import SessionSocket
+from lisa_py.contract.session_object import SessionObject
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ClientBase:
+    """Settings of a client; see SessionsClient."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str = "",
+        api_key: str = "",
+        oid: str = "",
+        uid: str = "",
+        timeout: float | None = DEFAULT_TIMEOUT,
+        retry: Retry | None = None,
+    ) -> None:
+        if token and api_key:
+            raise ValueError("give a token or an api_key, not both")
+        place = parse_place(base_url)
+        self._begin(
+            ClientCore(
+                lambda: place, token=token, find_api_key=lambda: api_key, oid=oid, uid=uid, retry=retry or Retry()
+            ),
+            timeout,
+        )
+
+    def _begin(self, core: ClientCore, timeout: float | None) -> None:
+        self.core = core
+        self.timeout = timeout
+
+    @classmethod
+    def local(
+        cls,
+        *,
+        scope: KeyScope = "control",
+        state_dir: str = "",
+        oid: str = "",
+        timeout: float | None = DEFAULT_TIMEOUT,
+        retry: Retry | None = None,
+    ) -> Self:
+        """Return a client of the server that runs on this machine. Raise ServerNotRunningError.
+
+        Address and key are found in lisa's state folder, again after each restart of the server. A client of scope
+        read can only read.
+        """
+        server = LocalServer(state_dir, scope)
+        core = ClientCore(server.find_place, find_api_key=server.read_key, oid=oid, retry=retry or Retry())
+        client = cls.__new__(cls)
+        client._begin(core, timeout)
+        return client
+
+
+# -- methods from descriptions -------------------------------------------------------------------------------------
+
+
+class _SyncMethod(Generic[P, T]):
+    """A method that runs a flow and returns its answer."""
+
+    def __init__(self, build: Callable[Concatenate[ClientCore, P], Flow[T]]) -> None:
+        self.build = build
+        self.__doc__ = build.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, client: SessionsClient, owner: type) -> Callable[P, T]: ...
+    def __get__(self, client: SessionsClient | None, owner: type) -> Self | Callable[P, T]:
+        if client is None:
+            return self
+
+        @functools.wraps(self.build)
+        def method(*args: P.args, **kwargs: P.kwargs) -> T:
+            return client.run(self.build(client.core, *args, **kwargs))
+
+        return method
+
+
+class _AsyncMethod(Generic[P, T]):
+    """A method that runs a flow and returns its answer when awaited."""
+
+    def __init__(self, build: Callable[Concatenate[ClientCore, P], Flow[T]]) -> None:
+        self.build = build
+        self.__doc__ = build.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, client: AsyncSessionsClient, owner: type) -> Callable[P, Awaitable[T]]: ...
+    def __get__(self, client: AsyncSessionsClient | None, owner: type) -> Self | Callable[P, Awaitable[T]]:
+        if client is None:
+            return self
+
+        @functools.wraps(self.build)
+        def method(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+            return client.run(self.build(client.core, *args, **kwargs))
+
+        return method
+
+
+def _flow(describe: Callable[P, ApiCall[T]]) -> Callable[Concatenate[ClientCore, P], Flow[T]]:
+    """Return the flow that makes a described call."""
+
+    @functools.wraps(describe)
+    def build(core: ClientCore, /, *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
+        return core.perform(describe(*args, **kwargs))
+
+    return build
+
+
+class SessionsClient(ClientBase):
+    """Client of the sessions API whose methods block; threads may share it.
+
+    `base_url` is `http://HOST:PORT` or `unix:/PATH`. With an `api_key` it gets tokens by itself and renews them before
+    they end; a `token` is used as it is. `oid` selects a project. `timeout` holds for each step of a call (connect,
+    send, wait for the next bytes), `retry` for calls that failed.
+    """
+
+    register = _SyncMethod(_flow(calls.register))
+    deregister = _SyncMethod(_flow(calls.deregister))
+    list_sessions = _SyncMethod(_flow(calls.list_sessions))
+    create_session = _SyncMethod(_flow(calls.create_session))
+    start_session = _SyncMethod(_flow(calls.start_session))
+    get_session = _SyncMethod(_flow(calls.get_session))
+    terminate_session = _SyncMethod(_flow(calls.terminate_session))
+    delete_session_record = _SyncMethod(_flow(calls.delete_session_record))
+    get_history = _SyncMethod(_flow(calls.get_history))
+    fork_preflight = _SyncMethod(_flow(calls.fork_preflight))
+    fork_session = _SyncMethod(_flow(calls.fork_session))
+    get_credential_status = _SyncMethod(_flow(calls.get_credential_status))
+    store_api_key = _SyncMethod(_flow(calls.store_api_key))
+    delete_credentials = _SyncMethod(_flow(calls.delete_credentials))
+    start_oauth = _SyncMethod(_flow(calls.start_oauth))
+    poll_oauth_url = _SyncMethod(_flow(calls.poll_oauth_url))
+    submit_oauth_code = _SyncMethod(_flow(calls.submit_oauth_code))
+    get_credentials = _SyncMethod(_flow(calls.get_credentials))
+    store_provider_credential = _SyncMethod(_flow(calls.store_provider_credential))
+    delete_provider_credential = _SyncMethod(_flow(calls.delete_provider_credential))
+    list_profiles = _SyncMethod(_flow(calls.list_profiles))
+    create_profile = _SyncMethod(_flow(calls.create_profile))
+    get_profile = _SyncMethod(_flow(calls.get_profile))
+    update_profile = _SyncMethod(_flow(calls.update_profile))
+    delete_profile = _SyncMethod(_flow(calls.delete_profile))
+    set_default_profile = _SyncMethod(_flow(calls.set_default_profile))
+    capture_profile = _SyncMethod(_flow(calls.capture_profile))
+    request_upload_url = _SyncMethod(_flow(calls.request_upload_url))
+    notify_upload_complete = _SyncMethod(_flow(calls.notify_upload_complete))
+    request_download_url = _SyncMethod(_flow(calls.request_download_url))
+    list_usage_identities = _SyncMethod(_flow(calls.list_usage_identities))
+    get_usage = _SyncMethod(_flow(calls.get_usage))
+    run_command = _SyncMethod(_flow(calls.run_command))
+    upload_file = _SyncMethod(transfer.upload_file)
+    download_file = _SyncMethod(transfer.download_file)
+    download_from_url = _SyncMethod(transfer.download_from_url)
+    save_file = _SyncMethod(transfer.save_file)
+    get_websocket_url = _SyncMethod(transfer.get_websocket_url)
+
+    def _begin(self, core: ClientCore, timeout: float | None) -> None:
+        super()._begin(core, timeout)
+        self._runner = SyncRunner(core, timeout)
+
+    def run(self, flow: Flow[T]) -> T:
+        """Return the answer of a flow. Raise ClientError."""
+        return self._runner.run(flow)
+
+    def iter_sessions(
+        self, *, status: str | None = None, page_size: int | None = None, family: Family = "user"
+    ) -> Iterator[SessionObject]:
+        """Yield all sessions, newest first; pages are read as they are needed."""
+        pages = SessionPages(status=status, page_size=page_size, family=family)
+        while (call := pages.next_call()) is not None:
+            yield from pages.take(self.run(self.core.perform(call)))
+
+    def open_socket(
+        self,
+        session_id: str,
+        handlers: SocketHandlers | None = None,
+        options: SocketOptions | None = None,
+        *,
+        since: str = "",
+        family: Family = "user",
+    ) -> SessionSocket:
+        """Return the socket of a session; it connects when it is entered, read or connected."""
+        return SessionSocket(_SyncSource(self, session_id, family), handlers, options, since=since)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._runner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncSessionsClient(ClientBase):
+    """Client of the sessions API whose methods are awaited; otherwise as SessionsClient."""
+
+    register = _AsyncMethod(_flow(calls.register))
+    deregister = _AsyncMethod(_flow(calls.deregister))
+    list_sessions = _AsyncMethod(_flow(calls.list_sessions))
+    create_session = _AsyncMethod(_flow(calls.create_session))
+    start_session = _AsyncMethod(_flow(calls.start_session))
+    get_session = _AsyncMethod(_flow(calls.get_session))
+    terminate_session = _AsyncMethod(_flow(calls.terminate_session))
+    delete_session_record = _AsyncMethod(_flow(calls.delete_session_record))
+    get_history = _AsyncMethod(_flow(calls.get_history))
+    fork_preflight = _AsyncMethod(_flow(calls.fork_preflight))
+    fork_session = _AsyncMethod(_flow(calls.fork_session))
+    get_credential_status = _AsyncMethod(_flow(calls.get_credential_status))
+    store_api_key = _AsyncMethod(_flow(calls.store_api_key))
+    delete_credentials = _AsyncMethod(_flow(calls.delete_credentials))
+    start_oauth = _AsyncMethod(_flow(calls.start_oauth))
+    poll_oauth_url = _AsyncMethod(_flow(calls.poll_oauth_url))
+    submit_oauth_code = _AsyncMethod(_flow(calls.submit_oauth_code))
+    get_credentials = _AsyncMethod(_flow(calls.get_credentials))
+    store_provider_credential = _AsyncMethod(_flow(calls.store_provider_credential))
+    delete_provider_credential = _AsyncMethod(_flow(calls.delete_provider_credential))
+    list_profiles = _AsyncMethod(_flow(calls.list_profiles))
+    create_profile = _AsyncMethod(_flow(calls.create_profile))
+    get_profile = _AsyncMethod(_flow(calls.get_profile))
+    update_profile = _AsyncMethod(_flow(calls.update_profile))
+    delete_profile = _AsyncMethod(_flow(calls.delete_profile))
+    set_default_profile = _AsyncMethod(_flow(calls.set_default_profile))
+    capture_profile = _AsyncMethod(_flow(calls.capture_profile))
+    request_upload_url = _AsyncMethod(_flow(calls.request_upload_url))
+    notify_upload_complete = _AsyncMethod(_flow(calls.notify_upload_complete))
+    request_download_url = _AsyncMethod(_flow(calls.request_download_url))
+    list_usage_identities = _AsyncMethod(_flow(calls.list_usage_identities))
+    get_usage = _AsyncMethod(_flow(calls.get_usage))
+    run_command = _AsyncMethod(_flow(calls.run_command))
+    upload_file = _AsyncMethod(transfer.upload_file)
+    download_file = _AsyncMethod(transfer.download_file)
+    download_from_url = _AsyncMethod(transfer.download_from_url)
+    save_file = _AsyncMethod(transfer.save_file)
+    get_websocket_url = _AsyncMethod(transfer.get_websocket_url)
+
+    def _begin(self, core: ClientCore, timeout: float | None) -> None:
+        super()._begin(core, timeout)
+        self._runner = AsyncRunner(core, timeout)
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Return the answer of a flow. Raise ClientError."""
+        return await self._runner.run(flow)
+
+    async def iter_sessions(
+        self, *, status: str | None = None, page_size: int | None = None, family: Family = "user"
+    ) -> AsyncIterator[SessionObject]:
+        """Yield all sessions, newest first; pages are read as they are needed."""
+        pages = SessionPages(status=status, page_size=page_size, family=family)
+        while (call := pages.next_call()) is not None:
+            for session in pages.take(await self.run(self.core.perform(call))):
+                yield session
+
+    def open_socket(
+        self,
+        session_id: str,
+        handlers: SocketHandlers | None = None,
+        options: SocketOptions | None = None,
+        *,
+        since: str = "",
+        family: Family = "user",
+    ) -> AsyncSessionSocket:
+        """Return the socket of a session; it connects when it is entered, read or connected."""
+        return AsyncSessionSocket(_AsyncSource(self, session_id, family), handlers, options, since=since)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._runner.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+# -- sockets of a client -------------------------------------------------------------------------------------------
+
+
+class _AsyncSource:
+    """A session of an AsyncSessionsClient."""
+
+    def __init__(self, client: AsyncSessionsClient, session_id: str, family: Family) -> None:
+        self.core = client.core
+        self._client = client
+        self._path = transfer.socket_path(session_id, family)
+        self._token = ""
+
+    async def find_address(self) -> SocketAddress:
+        self._token = await self.run_flow(self.core.provide_token())
+        place = self.core.place
+        return SocketAddress(
+            url=place.socket_url + self._path,
+            headers={"Authorization": f"Bearer {self._token}"} if self._token else {},
+            path=place.socket,
+            is_local=place.is_local,
+        )
+
+    def refuse_token(self) -> None:
+        self.core.drop_token(self._token)
+
+    async def run_flow(self, flow: Flow[T]) -> T:
+        return await self._client.run(flow)
+
+
+class _SyncSource(_AsyncSource):
+    """A session of a SessionsClient, whose calls run in threads."""
+
+    def __init__(self, client: SessionsClient, session_id: str, family: Family) -> None:
+        self.core = client.core
+        self._blocking = client
+        self._path = transfer.socket_path(session_id, family)
+        self._token = ""
+
+    async def run_flow(self, flow: Flow[T]) -> T:
+        return await asyncio.to_thread(self._blocking.run, flow)

@@ -1,0 +1,151 @@
+"""Run flows over HTTP, with blocking calls or with awaits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, TypeVar
+
+import httpx
+
+from lisa_py.client.flow import ClientCore, Flow, Outcome, Pause, Send, ServerPlace
+from lisa_py.client.retry import Failure, HttpReply
+
+T = TypeVar("T")
+DEFAULT_TIMEOUT = 30.0
+
+
+class SyncRunner:
+    """Runs the flows of one client in the thread that calls."""
+
+    def __init__(self, core: ClientCore, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        self._core = core
+        self._timeout = httpx.Timeout(timeout)
+        self._clients: dict[ServerPlace, httpx.Client] = {}
+
+    def run(self, flow: Flow[T]) -> T:
+        """Return the answer of a flow. Raise ClientError."""
+        outcome: Outcome = None
+        try:
+            while True:
+                step = flow.send(outcome)
+                outcome = None
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                else:
+                    outcome = self._send(step)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            flow.close()
+
+    def _send(self, request: Send) -> Outcome:
+        try:
+            with self._find_client().stream(
+                request.method, request.path, headers=request.headers, content=request.content
+            ) as response:
+                if request.sink is None or response.is_error:
+                    response.read()
+                else:
+                    for part in response.iter_bytes():
+                        request.sink(part, _read_length(response))
+                return _build_reply(response, has_body=request.sink is None or response.is_error)
+        except httpx.TransportError as problem:
+            return _name_failure(problem)
+
+    def _find_client(self) -> httpx.Client:
+        place = self._core.place
+        if place not in self._clients:
+            self._clients[place] = httpx.Client(
+                base_url=place.url,
+                timeout=self._timeout,
+                transport=httpx.HTTPTransport(uds=place.socket) if place.socket else None,
+                trust_env=not place.is_local,
+            )
+        return self._clients[place]
+
+    def close(self) -> None:
+        """Close the connections."""
+        while self._clients:
+            self._clients.popitem()[1].close()
+
+
+class AsyncRunner:
+    """Runs the flows of one client in the event loop that awaits."""
+
+    def __init__(self, core: ClientCore, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        self._core = core
+        self._timeout = httpx.Timeout(timeout)
+        self._clients: dict[ServerPlace, httpx.AsyncClient] = {}
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Return the answer of a flow. Raise ClientError."""
+        outcome: Outcome = None
+        try:
+            while True:
+                step = flow.send(outcome)
+                outcome = None
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                else:
+                    outcome = await self._send(step)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            flow.close()
+
+    async def _send(self, request: Send) -> Outcome:
+        content = request.content if isinstance(request.content, bytes) else _read_in_threads(request.content)
+        try:
+            async with self._find_client().stream(
+                request.method, request.path, headers=request.headers, content=content
+            ) as response:
+                if request.sink is None or response.is_error:
+                    await response.aread()
+                else:
+                    async for part in response.aiter_bytes():
+                        request.sink(part, _read_length(response))
+                return _build_reply(response, has_body=request.sink is None or response.is_error)
+        except httpx.TransportError as problem:
+            return _name_failure(problem)
+
+    def _find_client(self) -> httpx.AsyncClient:
+        place = self._core.place
+        if place not in self._clients:
+            self._clients[place] = httpx.AsyncClient(
+                base_url=place.url,
+                timeout=self._timeout,
+                transport=httpx.AsyncHTTPTransport(uds=place.socket) if place.socket else None,
+                trust_env=not place.is_local,
+            )
+        return self._clients[place]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        while self._clients:
+            await self._clients.popitem()[1].aclose()
+
+
+async def _read_in_threads(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the parts of a file; each is read in a thread, so that the loop goes on."""
+    reading = iter(parts)
+    while (part := await asyncio.to_thread(next, reading, None)) is not None:
+        yield part
+
+
+def _build_reply(response: httpx.Response, *, has_body: bool) -> HttpReply:
+    headers: dict[str, Any] = dict(response.headers)
+    return HttpReply(response.status_code, headers, response.content if has_body else b"")
+
+
+def _name_failure(problem: httpx.TransportError) -> Failure:
+    if isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        return Failure("unreachable", str(problem) or type(problem).__name__)
+    is_late = isinstance(problem, httpx.TimeoutException)
+    return Failure("timeout" if is_late else "lost", str(problem) or type(problem).__name__)
+
+
+def _read_length(response: httpx.Response) -> int:
+    text = response.headers.get("content-length", "")
+    return int(text) if text.isdigit() else 0

@@ -1,0 +1,215 @@
+"""Bodies of the sessions API that no command has: profiles, credentials, files, forks, registration.
+
+Keys of requests are in the TypedDicts; a caller may give others, which the server ignores and lists in `warnings`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from msgspec import UNSET, Struct, UnsetType
+
+UPLOAD_BYTES = 100 << 20
+"""Longest file."""
+
+
+class SettingsFields(TypedDict, total=False):
+    """Settings of a session or a profile; all are optional."""
+
+    provider: str
+    model: str
+    max_turns: int
+    max_budget_usd: float
+    task_budget_tokens: int
+    ttl_seconds: int
+    one_shot: bool
+    permission_mode: str
+    """acceptEdits, plan or bypassPermissions."""
+    allowed_tools: list[str]
+    denied_tools: list[str]
+    plugins: list[str]
+
+
+class ProfileFields(SettingsFields, total=False):
+    """A profile to create, or the fields of one to change."""
+
+    name: str
+    description: str
+    environment: dict[str, str]
+    mcp_servers: dict[str, dict[str, Any]]
+    is_default: bool
+
+
+class ChatFields(SettingsFields, total=False):
+    """A session of a user."""
+
+    name: str
+    prompt: str
+    idempotent_key: str
+    """While a session of this key is active, it is returned and nothing is created."""
+    profile_id: str
+    agent: str
+    workdir: str
+
+
+class StartFields(TypedDict, total=False):
+    """A session of a project, which works on one prompt."""
+
+    prompt: str
+    definition: str
+    name: str
+    idempotent_key: str
+    """While a session of this key is active, it is returned and nothing is created."""
+    debounce_key: str
+    """One session of this key runs; the newest request waits for its end."""
+    provider: str
+    credentials: dict[str, str]
+    anthropic_key: str
+    profile: ProfileFields
+    trigger_source: str
+
+
+class ForkFields(TypedDict, total=False):
+    """A copy of a session."""
+
+    name: str
+    profile_id: str
+    initial_prompt: str
+    acknowledge_missing_tools: list[str]
+
+
+class ProfileObject(Struct, frozen=True, kw_only=True):
+    """A profile; values that are not references are hidden."""
+
+    id: str
+    name: str
+    is_default: bool
+    description: str | UnsetType = UNSET
+    created_at: str | UnsetType = UNSET
+    updated_at: str | UnsetType = UNSET
+    provider: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    max_turns: int | UnsetType = UNSET
+    max_budget_usd: float | UnsetType = UNSET
+    task_budget_tokens: int | UnsetType = UNSET
+    ttl_seconds: int | UnsetType = UNSET
+    one_shot: bool | UnsetType = UNSET
+    permission_mode: str | UnsetType = UNSET
+    allowed_tools: tuple[str, ...] | UnsetType = UNSET
+    denied_tools: tuple[str, ...] | UnsetType = UNSET
+    plugins: tuple[str, ...] | UnsetType = UNSET
+    environment: dict[str, str] | UnsetType = UNSET
+    mcp_servers: dict[str, dict[str, Any]] | UnsetType = UNSET
+
+
+class ProfileResult(Struct, frozen=True, kw_only=True):
+    """One profile."""
+
+    profile: ProfileObject
+
+
+class ProfilesResult(Struct, frozen=True, kw_only=True):
+    """All profiles."""
+
+    profiles: tuple[ProfileObject, ...]
+
+
+class DeletedResult(Struct, frozen=True, kw_only=True):
+    """The end of a profile or of a session's record."""
+
+    deleted: bool
+
+
+class RegistrationResult(Struct, frozen=True, kw_only=True):
+    """The user is registered."""
+
+    registered: bool
+    registered_at: str
+
+
+class DeregistrationResult(Struct, frozen=True, kw_only=True):
+    """The user's chats are ended, credentials and data deleted."""
+
+    deregistered: bool
+
+
+class LoginStartResult(Struct, frozen=True, kw_only=True):
+    """A login that has begun."""
+
+    oauth_session_id: str
+    expires_in: int
+    message: str = ""
+
+
+class LoginUrlResult(Struct, frozen=True, kw_only=True):
+    """The address at which a person logs in."""
+
+    status: str
+    """pending, url_ready (for clients named lc-cli: ready) or failed."""
+    url: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class LoginCodeResult(Struct, frozen=True, kw_only=True):
+    """The outcome of a login."""
+
+    success: bool
+    status: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class ProviderCredential(Struct, frozen=True, kw_only=True):
+    """The credential stored for one provider."""
+
+    has_credentials: bool
+    type: str | UnsetType = UNSET
+    """api_key, oauth_token, azure or vertex."""
+    created_at: str | UnsetType | None = UNSET
+
+
+class ProvidersResult(Struct, frozen=True, kw_only=True):
+    """Credentials by provider: anthropic, openai, google, openrouter."""
+
+    providers: dict[str, ProviderCredential]
+
+
+class UploadTarget(Struct, frozen=True, kw_only=True):
+    """The one-time address of an upload; the file is complete once its end is reported."""
+
+    upload_url: str
+    upload_id: str
+    target_path: str
+    expires_at: str
+
+
+class UploadReport(Struct, frozen=True, kw_only=True):
+    """A complete upload."""
+
+    success: bool
+    path: str
+
+
+class DownloadTarget(Struct, frozen=True, kw_only=True):
+    """The one-time address of a download."""
+
+    download_url: str
+    expires_at: str
+    size: int | UnsetType = UNSET
+
+
+class ForkPreflight(Struct, frozen=True, kw_only=True):
+    """Facts that decide if and how a session can be forked."""
+
+    source_session_id: str
+    source_session_type: str
+    source_status: str
+    source_name: str
+    source_lifetime_days: int | None = None
+    default_fork_name: str
+    source_mcp_servers: tuple[str, ...] = ()
+    missing_mcps: tuple[str, ...] = ()
+    is_forkable: bool
+    is_forkable_reason: str | None = None
+    history_available: bool
