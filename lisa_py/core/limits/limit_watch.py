@@ -14,7 +14,7 @@ from lisa_py.core.lifecycle import kill
 from lisa_py.core.live.conversations import find_transcripts
 from lisa_py.core.send import interrupt
 from lisa_py.core.status import agent_reports
-from lisa_py.core.status.status_reader import read_status
+from lisa_py.core.status.status_reader import read_status, read_with_evidence
 from lisa_py.core.usage import hourly
 from lisa_py.core.usage import limits as usage_limits
 from lisa_py.core.usage.limits import WARNING_SHARE, LimitUse
@@ -44,6 +44,8 @@ SETTLE_SECONDS = 0.5
 """Interval of checks of a one-shot session whose turn has ended, until it waits for input."""
 START_SECONDS = 30.0
 """Longest time until the supervisor has recorded the start."""
+READY_SECONDS = 60.0
+"""Longest time until the agent reports or shows something."""
 IDLE_SECONDS = 86_400.0
 """Longest time between two checks."""
 RETRY_SECONDS = 5.0
@@ -65,6 +67,15 @@ _ONE_SHOT_ENDS = {
         end_detail="one_shot",
     ),
 }
+_STARTUP_END = LimitUse(
+    limit="startup",
+    share=1.0,
+    message=f"the agent was not ready {READY_SECONDS:.0f} seconds after its start",
+    subtype="startup_timeout",
+    end_reason="startup_timeout",
+    end_detail="",
+)
+_SILENT_STATES = ("just_started", "in_progress", "stuck", "degraded")
 
 
 class LimitWatch:
@@ -80,6 +91,8 @@ class LimitWatch:
         self._watched: tuple[str, ...] = ()
         self._hooks_size = -1
         self._root = 0
+        self._is_ready = False
+        """True once the agent has started, or shows a dialog that a person is to answer."""
 
     def run(self) -> None:
         """Enforce the limits until the session has ended."""
@@ -126,7 +139,8 @@ class LimitWatch:
             if use.share >= WARNING_SHARE and not use.is_reached:
                 self._warn(use)
         self._note_use(used)
-        return next((use for use in found if use.is_reached), None) or self._check_one_shot()
+        reached = next((use for use in found if use.is_reached), None)
+        return reached or self._check_one_shot() or self._check_ready()
 
     def _find_transcripts(self) -> None:
         """Find the conversations again after a hook; before the first one each time."""
@@ -154,6 +168,8 @@ class LimitWatch:
         if self._limits.ttl_seconds:
             left = [share * self._limits.ttl_seconds - self._elapsed() for share in (WARNING_SHARE, 1.0)]
             waits += [max(0.0, seconds) for seconds in left if seconds > -PAUSE_SECONDS]
+        if not self._is_ready:
+            waits.append(max(0.0, READY_SECONDS - self._elapsed()))
         if self._reader.agent.name and not self._paths:
             waits.append(SEARCH_SECONDS)
         if self._has_one_shot_ended():
@@ -169,6 +185,15 @@ class LimitWatch:
         status = read_status(self._ctx, self._ref)
         is_idle = status.session_state == "waiting_input" and status.waiting_for in ("", "prompt", "error", "limit")
         return _ONE_SHOT_ENDS.get(self._reader.state.last_turn_end) if is_idle else None
+
+    def _check_ready(self) -> LimitUse | None:
+        """Return the end of a session whose agent has reported nothing in the time for its start."""
+        if self._is_ready or self._elapsed() < READY_SECONDS:
+            return None
+        evidence, status = read_with_evidence(self._ctx, self._ref, screen=True)
+        is_silent = evidence.awaits_first_report and not self._paths and status.session_state in _SILENT_STATES
+        self._is_ready = not is_silent
+        return _STARTUP_END if is_silent else None
 
     def _has_one_shot_ended(self) -> bool:
         state = self._reader.state
@@ -213,7 +238,7 @@ class LimitWatch:
         if not self._progress.reached:
             self._progress.reached = use.limit
             self._add_notice(use, use.subtype, f"{use.limit}: {use.message}; the session ends")
-        if use.limit != "one_shot":
+        if use not in (*_ONE_SHOT_ENDS.values(), _STARTUP_END):
             with contextlib.suppress(LisaError):
                 interrupt.interrupt_turn(self._ctx, self._ref)
         try:

@@ -14,7 +14,12 @@ from lisa_py.host.clock import Clock
 from lisa_py.store import events, json_records, limit_records, session_records
 from lisa_py.store.limit_records import LimitRecord
 from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 from tests.session_harness import SessionHarness
+
+CLAUDE_LIKE = """#!/bin/sh
+case $1 in --version) echo '2.1.332 (Claude Code)'; exit ;; --help) echo '  --settings <file>  x'; exit ;; esac
+"""
 
 
 def set_clock(stage: SessionHarness) -> list[float]:
@@ -74,3 +79,23 @@ def test_a_full_disk_does_not_lift_a_limit(stage: SessionHarness, monkeypatch: p
     reached = watch.check()
     assert reached is not None and reached.limit == "ttl_seconds"
     assert not Path(stage.ref.folder, limit_records.PROGRESS_FILE).exists()
+
+
+@pytest.mark.parametrize(("script", "reason"), [("", "startup_timeout"), ("cat '{screen}'", "")])
+def test_an_agent_that_does_not_start_is_ended(machine: LisaHost, script: str, reason: str) -> None:
+    screen = Path(__file__).parents[2] / "agents" / "panes" / "claude" / "dialog-trust.txt"
+    machine.add_program("claude", f"{CLAUDE_LIKE}{script.format(screen=screen)}\nsleep 60\n")
+    stage = SessionHarness(machine)
+    assert stage.lisa("spawn", "--agent", "claude", "--ttl-seconds", "3000").code == 0
+    passed: list[float] = []
+    real = Clock()
+    stage.ctx.clock = Clock(now=real.now, monotonic=lambda: real.monotonic() + sum(passed))
+    limits = limit_records.read_limits(stage.ref)
+    assert limits is not None
+    watch = LimitWatch(stage.ctx, stage.ref, limits)
+    wait_until(lambda: not script or "trust" in stage.screen(), what="the screen")
+    passed.append(59.0 - (real.monotonic() - limits.started_monotonic))
+    assert watch.check() is None
+    passed.append(2.0)
+    reached = watch.check()
+    assert (reached.end_reason if reached is not None else "") == reason
