@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -34,7 +35,17 @@ def build_pages() -> dict[str, str]:
     }
     for path, command in _list_commands():
         found[os.path.join(FOLDER, _page_file(path))] = format_command_page(path, command)
-    return found | skill_index.build_pages()
+    return found | skill_index.build_pages() | _build_api_page()
+
+
+def _build_api_page() -> dict[str, str]:
+    """Return the description of the sessions API; without the libraries of `lisa serve` the page stays as it is."""
+    path = os.path.join(FOLDER, "openapi.json")
+    try:
+        encoded: bytes = importlib.import_module("lisa_py.server.openapi").encode_document()
+    except ImportError:
+        return {path: _read(os.path.join(TREE, path))}
+    return {path: encoded.decode()}
 
 
 def format_command_page(path: Sequence[str], command: Command) -> str:

@@ -106,6 +106,7 @@ def text(answer: CapabilitiesResult, args: Args) -> str:
 
 COMMAND = Command(
     group="programs",
+    reads=True,
     args=Args,
     answer=CapabilitiesResult,
     run=run,

@@ -58,6 +58,7 @@ def _format_cost(point: UsagePoint) -> str:
 
 COMMAND = Command(
     group="reading",
+    reads=True,
     args=Args,
     answer=UsageResult,
     run=run,

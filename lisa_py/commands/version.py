@@ -21,4 +21,6 @@ def text(answer: BuildReport, args: Args) -> str:
     return f"lisa {answer.version} (commit {answer.commit}, built {answer.date})"
 
 
-COMMAND = Command(group="programs", args=Args, answer=BuildReport, run=run, text=text, example="lisa version")
+COMMAND = Command(
+    reads=True, group="programs", args=Args, answer=BuildReport, run=run, text=text, example="lisa version"
+)

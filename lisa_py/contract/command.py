@@ -43,6 +43,8 @@ class Flag(Struct, frozen=True, kw_only=True):
     """The flag implies JSON output."""
     positional: bool = False
     """The value may be given without the flag name, as the only argument."""
+    acts: bool = False
+    """The flag writes a file, or makes a command that reads do more."""
     repeatable: bool = False
     """The flag may be repeated; the field is a tuple."""
 
@@ -210,6 +212,8 @@ class Command(Struct, frozen=True, kw_only=True):
     notes: str = ""
     """Further paragraphs of `--help`."""
     hidden: bool = False
+    reads: bool = False
+    """Shows state and changes none, for a caller that may only read; a flag with `acts` is not such a call's."""
     live: bool = False
     """Reports progress to people while it runs."""
 

@@ -94,8 +94,8 @@ Redact = Annotated[
         code="invalid_redact_rules",
     ),
 ]
-CursorFile = Annotated[str, Flag(help="file with the position of this reader", metavar="PATH")]
-CursorReset = Annotated[bool, Flag(help="replacement of an unreadable cursor file")]
+CursorFile = Annotated[str, Flag(help="file with the position of this reader", metavar="PATH", acts=True)]
+CursorReset = Annotated[bool, Flag(help="replacement of an unreadable cursor file", acts=True)]
 DeltaFrom = Annotated[str, Flag(help="only output since an offset or time", metavar="VALUE")]
 Markers = Annotated[str, Flag(help="comma-separated texts to search for", metavar="CSV")]
 KeepNoise = Annotated[bool, Flag(help="unfiltered start-up lines of agents", off_spelling="--strip-noise")]
@@ -110,7 +110,7 @@ UntilMarker = Annotated[str, Flag(help="end condition: text in the output after 
 UntilState = Annotated[str, Flag(help="end condition: session state", choices=("", *SESSION_STATES), metavar="STATE")]
 UntilJsonpath = Annotated[str, Flag(help="end condition: status field, a.b or a.b=value", metavar="EXPR")]
 Expect = Annotated[str, Flag(help="required end condition", choices=("any", "terminal", "marker"))]
-AutoRecover = Annotated[bool, Flag(help="one Enter at the timeout, then further waiting")]
+AutoRecover = Annotated[bool, Flag(help="one Enter at the timeout, then further waiting", acts=True)]
 RecoverMax = Annotated[int, Flag(help="maximum number of recoveries", minimum=1)]
 RecoverBudget = Annotated[int | None, Flag(help="maximum number of polls over all rounds", minimum=1)]
 Fields = Annotated[str, Flag(help="packet fields to include, as dotted paths", metavar="CSV")]
@@ -131,7 +131,7 @@ RawFrames = Annotated[bool, Flag(help="one JSON line per frame, nothing else on 
 BeforeFrame = Annotated[str, Flag(help="`cursor` of the oldest known frame", metavar="CURSOR")]
 FrameLimit = Annotated[int, Flag(help="maximum number of recorded frames, the newest", minimum=0)]
 AllFrames = Annotated[bool, Flag(help="all frames, with full times", other_spellings=("-v",))]
-Interactive = Annotated[bool, Flag(help="typed lines as prompts and answers", other_spellings=("-i",))]
+Interactive = Annotated[bool, Flag(help="typed lines as prompts and answers", other_spellings=("-i",), acts=True)]
 ReadOnly = Annotated[bool, Flag(help="no input to the session")]
 ReplaceDraft = Annotated[bool, Flag(help="removal of a draft from the input box first")]
 Enter = Annotated[bool, Flag(help="Enter after the text")]

@@ -98,12 +98,12 @@ def _is_plain(kind: Any) -> bool:
 
 
 def _schema_components(kinds: Sequence[Any]) -> tuple[list[Schema], dict[str, Schema]]:
-    pieces = [_schema_component(kind) for kind in kinds]
+    pieces = [describe_type(kind) for kind in kinds]
     return [own for own, _ in pieces], {name: made for _, theirs in pieces for name, made in theirs.items()}
 
 
-def _schema_component(kind: Any) -> tuple[Schema, dict[str, Schema]]:
-    """Return the schema of a type and its definitions, also for a union of structs."""
+def describe_type(kind: Any) -> tuple[Schema, dict[str, Schema]]:
+    """Return the schema of a type and its definitions (`#/$defs/NAME`), also for a union of structs."""
     try:
         (own,), shared = msgspec.json.schema_components([kind])
         return own, dict(shared)

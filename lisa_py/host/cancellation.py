@@ -17,11 +17,26 @@ class Cancellation:
         self._observers = 0
         self._lock = _thread.allocate_lock()  # threading costs half a millisecond
         self._pipe: tuple[int, int] | None = None
+        self._parts: set[Cancellation] = set()
 
     def cancel(self) -> None:
         """Wake all waiters; safe in any thread and in a signal handler, so it takes no lock."""
         self._is_set = True
         self._wake()
+        for part in tuple(self._parts):
+            part.cancel()
+
+    @contextlib.contextmanager
+    def open_part(self) -> Iterator[Cancellation]:
+        """Yield a request of its own for one of several calls; this request makes it, too."""
+        made = Cancellation()
+        self._parts.add(made)
+        try:
+            if self._is_set:
+                made.cancel()
+            yield made
+        finally:
+            self._parts.discard(made)
 
     @property
     def is_set(self) -> bool:

@@ -6,16 +6,15 @@ import os
 import select
 import threading
 import time
-from typing import Any
 
-from lisa_py import crash_report, dispatch
-from lisa_py.contract.errors import CancellationError, LisaError
+from msgspec import UNSET
+
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.peer import MAX_LINE_BYTES, PeerMessage, PeerRequest, RequestId
-from lisa_py.core.context import Context
-from lisa_py.host import limits
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.env import Settings
 from lisa_py.peer import protocol
+from lisa_py.peer.request_run import RequestRun
 
 MAX_RUNNING = 64
 """Requests that run at the same time; a wait takes one place."""
@@ -130,46 +129,21 @@ class PeerConnection:
     # -- running -----------------------------------------------------------------------------------------------
 
     def _run(self, request: PeerRequest, request_id: RequestId, cancellation: Cancellation) -> None:
-        ctx = Context(
-            self._settings,
-            cwd=request.cwd or self._cwd,
-            output_format=request.format,
-            emit=lambda event: self._emit(request_id, event),
-            warn=lambda text: self._write(PeerMessage(id=request_id, warning=text)),
-            stdin=request.stdin.encode,
-            cancellation=cancellation,
-        )
-        ctx.defer_cursors()
-        try:
-            message = self._answer(request, request_id, ctx)
-            with self._lock:
-                del self._running[request_id]  # the reader may use the id again once it has the answer
+        def write(message: PeerMessage) -> bool:
+            if message.exit_code is not UNSET:
+                with self._lock:
+                    del self._running[request_id]  # the reader may use the id again once it has the answer
             self._write(message)
-            if not self._is_reader_gone:
-                ctx.commit_cursors()
+            return not self._is_reader_gone
+
+        try:
+            run = RequestRun(self._settings, request, request_id, cwd=self._cwd, cancellation=cancellation, write=write)
+            run.run()
         finally:
-            ctx.rollback_cursors()  # nothing, if the answer was written
             with self._lock:
                 self._unfinished.discard(threading.current_thread())
                 if not self._is_reader_gone:
                     os.write(self._wake_in, b"!")
-
-    def _answer(self, request: PeerRequest, request_id: RequestId, ctx: Context) -> PeerMessage:
-        try:
-            call = dispatch.build_call(request.command, request.args)
-            ctx.given_fields = call.given
-            return protocol.build_answer(request_id, call.run(ctx))
-        except LisaError as problem:
-            return protocol.build_error(request_id, problem)
-        except Exception as problem:
-            shortage = limits.find_shortage(problem)
-            known = shortage or crash_report.write_crash_report(problem, request.command.split())
-            return protocol.build_error(request_id, known)
-
-    def _emit(self, request_id: RequestId, event: Any) -> None:
-        self._write(PeerMessage(id=request_id, event=event))
-        if self._is_reader_gone:
-            raise CancellationError
 
     # -- writing -----------------------------------------------------------------------------------------------
 

@@ -36,7 +36,9 @@ class ServerApp:
             "core": anyio.CapacityLimiter(CORE_THREADS),
             "commands": anyio.CapacityLimiter(COMMAND_THREADS),
         }
-        self._app: ASGIApp = Starlette(routes=self._make_routes())
+        app = Starlette(routes=self._make_routes())
+        app.state.command_threads = self._pools["commands"]
+        self._app: ASGIApp = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -123,7 +125,7 @@ def _build(answer: Any, status: int) -> Response:
 def build_failure(problem: LisaError) -> Response:
     """Return the response of a failure."""
     response = _build(failures.build_body(problem), failures.choose_status(problem))
-    if problem.code == "rate_limited":
+    if response.status_code == 429:
         response.headers["Retry-After"] = str(problem.details.get("retryAfter", 1))
     return response
 

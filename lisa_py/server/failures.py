@@ -20,6 +20,7 @@ STATUS_BY_CODE = {
     "project_not_found": 404,
     "secret_not_found": 404,
     "session_not_found": 404,
+    "too_many_requests": 429,
     "unknown_command": 404,
 }
 """All other usage errors are 422, all other refusals 409."""

@@ -97,6 +97,8 @@ class Route(Struct, frozen=True, kw_only=True):
     scope: Literal["read", "control"] = "read"
     body: type[Struct] | None = None
     """Type of a JSON body; a body is ignored without one."""
+    query: tuple[str, ...] = ()
+    """Names of the query that the handler reads."""
     takes_form: bool = False
     """The handler reads a form body itself."""
     status: int = 200

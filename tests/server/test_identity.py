@@ -19,7 +19,7 @@ def test_token_has_the_rights_of_its_key(server: RunningServer) -> None:
         who = server.call("GET", "/v1/who", token=token).body
         assert ("ai_agent.set" in who["perms"]) is may
         assert who["orgs"] == [server.project_id]
-        assert server.call("POST", "/commands/version", token=token).status == (200 if may else 403)
+        assert server.call("POST", "/commands/session/kill-all", token=token).status == (200 if may else 403)
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "eyJhbGciOiJub25lIn0.eyJzY29wZSI6ImNvbnRyb2wifQ."])

@@ -71,6 +71,7 @@ def text(answer: AgentsListResult, args: Args) -> str:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=AgentsListResult,
     run=run,

@@ -72,6 +72,7 @@ def text(answer: AgentsShowResult, args: Args) -> str:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=AgentsShowResult,
     run=run,

@@ -43,6 +43,7 @@ def _format_row(token: oauth_tokens.TokenListItem) -> str:
 
 COMMAND = Command(
     group="accounts",
+    reads=True,
     args=Args,
     answer=OauthListResult,
     run=run,

@@ -37,6 +37,7 @@ def text(answer: ProfilesListResult, args: Args) -> str:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=ProfilesListResult,
     run=run,

@@ -34,6 +34,7 @@ def text(answer: ProfileSummary, args: Args) -> str:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=ProfileSummary,
     run=run,

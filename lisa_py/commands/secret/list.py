@@ -48,6 +48,7 @@ def text(answer: SecretListResult, args: Args) -> str:
 
 COMMAND = Command(
     group="accounts",
+    reads=True,
     args=Args,
     answer=SecretListResult,
     run=run,

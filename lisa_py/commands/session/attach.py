@@ -51,6 +51,7 @@ def run(args: Args, ctx: Context) -> AttachResult:
 
 COMMAND = Command(
     group="daily",
+    reads=True,
     args=Args,
     answer=AttachResult,
     run=run,

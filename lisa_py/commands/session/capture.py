@@ -298,6 +298,7 @@ def text(answer: SessionCaptureResult, args: Args) -> str:
 
 COMMAND = Command(
     group="daily",
+    reads=True,
     args=Args,
     answer=SessionCaptureResult,
     run=run,

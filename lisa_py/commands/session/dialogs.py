@@ -51,6 +51,7 @@ def text(answer: DialogsResult, args: Args) -> str:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=DialogsResult,
     run=run,

@@ -39,6 +39,7 @@ def text(answer: ExistsResult, args: Args) -> str:
 
 COMMAND = Command(
     group="fleet",
+    reads=True,
     args=Args,
     answer=ExistsResult,
     run=run,

@@ -161,6 +161,7 @@ def minimize(answer: ExplainResult, args: Args) -> MinimalExplainResult:
 
 COMMAND = Command(
     group="reading",
+    reads=True,
     args=Args,
     answer=ExplainResult,
     run=run,

@@ -50,6 +50,7 @@ def _format(value: object) -> str:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=GetResult,
     run=run,

@@ -73,6 +73,7 @@ def run(args: Args, ctx: Context) -> HistoryResult:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=HistoryResult,
     run=run,

@@ -32,8 +32,8 @@ class Args(Struct, kw_only=True):
     priority: Annotated[bool, Flag(help="most urgent first; implies --with-next-action")] = False
     stale: Annotated[bool, Flag(help="count of records without a tmux session")] = False
     prune_preview: Annotated[bool, Flag(help="with --stale: commands that would remove the records")] = False
-    delta_json: Annotated[bool, Flag(help="changes since the last such call", json=True)] = False
-    cursor_file: Annotated[str, Flag(help="with --delta-json: file with the last list", metavar="PATH")] = ""
+    delta_json: Annotated[bool, Flag(help="changes since the last such call", json=True, acts=True)] = False
+    cursor_file: Annotated[str, Flag(help="with --delta-json: file with the last list", metavar="PATH", acts=True)] = ""
     cursor_reset: CursorReset = False
     watch_json: Annotated[bool, Flag(help="continuous JSON lines: at every change and interval", json=True)] = False
     watch_interval: Annotated[int, Flag(help="seconds between lines without a change", minimum=1)] = 2
@@ -207,6 +207,7 @@ def _format_stale(answer: ListResult) -> list[str]:
 
 COMMAND = Command(
     group="daily",
+    reads=True,
     args=Args,
     answer=ListResult,
     run=run,

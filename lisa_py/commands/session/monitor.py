@@ -40,13 +40,15 @@ class Args(Struct, kw_only=True):
         bool, Flag(help="with --stream-json: a compact handoff line after each poll", json=True)
     ] = False
     handoff_cursor_file: Annotated[
-        str, Flag(help="with --emit-handoff: file with the last reported event", metavar="PATH")
+        str, Flag(help="with --emit-handoff: file with the last reported event", metavar="PATH", acts=True)
     ] = ""
     cursor_reset: flags.CursorReset = False
     event_budget: Annotated[
         int | None, Flag(help="with --emit-handoff: tokens of events per line (32 each)", minimum=1)
     ] = None
-    webhook: Annotated[str, Flag(help="file or URL that receives polls and the result", metavar="TARGET")] = ""
+    webhook: Annotated[
+        str, Flag(help="file or URL that receives polls and the result", metavar="TARGET", acts=True)
+    ] = ""
     auto_recover: flags.AutoRecover = False
     recover_max: flags.RecoverMax = 1
     recover_budget: flags.RecoverBudget = None
@@ -93,6 +95,7 @@ def format_terminal(answer: MonitorResult, args: Args, screen: Screen) -> str:
 
 COMMAND = Command(
     group="daily",
+    reads=True,
     args=Args,
     answer=MonitorResult,
     run=run,

@@ -47,6 +47,7 @@ def text(answer: NameResult, args: Args) -> str:
 
 COMMAND = Command(
     group="fleet",
+    reads=True,
     args=Args,
     answer=NameResult,
     run=run,

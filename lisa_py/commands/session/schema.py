@@ -116,6 +116,7 @@ def text(answer: SchemaResult | AllSchemasResult, args: Args) -> str:
 
 COMMAND = Command(
     group="programs",
+    reads=True,
     args=Args,
     answer=SchemaResult | AllSchemasResult,
     run=run,

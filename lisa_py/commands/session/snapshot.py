@@ -138,6 +138,7 @@ FULL_ONLY = ("todos_done", "todos_total", "wait_estimate", "delta_from", "delta_
 
 COMMAND = Command(
     group="reading",
+    reads=True,
     args=Args,
     answer=SnapshotResult,
     run=run,

@@ -124,6 +124,7 @@ def format_terminal(answer: Status, args: Args, screen: Screen) -> str:
 
 COMMAND = Command(
     group="daily",
+    reads=True,
     args=Args,
     answer=Status,
     run=run,

@@ -27,7 +27,9 @@ class Args(Struct, kw_only=True):
     flat: Annotated[bool, Flag(help="rows instead of a tree")] = False
     with_state: Annotated[bool, Flag(help="state of each session")] = False
     delta: Annotated[bool, Flag(help="added and removed links since the last --delta")] = False
-    delta_json: Annotated[bool, Flag(help="sessions added, removed or changed since the last call", json=True)] = False
+    delta_json: Annotated[
+        bool, Flag(help="sessions added, removed or changed since the last call", json=True, acts=True)
+    ] = False
     cursor_file: CursorFile = ""
     cursor_reset: CursorReset = False
 
@@ -241,6 +243,7 @@ def _minimize_node(node: TreeNode) -> TreeNode:
 
 COMMAND = Command(
     group="fleet",
+    reads=True,
     args=Args,
     answer=TreeResult,
     run=run,

@@ -130,6 +130,7 @@ def text(answer: WaitResult, args: Args) -> str:
 
 COMMAND = Command(
     group="fleet",
+    reads=True,
     args=Args,
     answer=WaitResult,
     run=run,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qs
 
 from msgspec import Struct
+from starlette.responses import Response
 
 from lisa_py.contract.errors import LisaError
-from lisa_py.server import tokens
+from lisa_py.server import openapi, tokens
 from lisa_py.server.route import RestCall, Route
 
 
@@ -44,6 +46,10 @@ CONTROL_PERMISSIONS = (
 )  # fmt: skip
 
 
+def read_document(call: RestCall) -> Response:
+    return Response(openapi.encode_document(), media_type="application/json")
+
+
 def find_url(call: RestCall) -> UrlAnswer:
     return UrlAnswer(ServiceUrls(ai=call.server.url))
 
@@ -73,6 +79,10 @@ def describe_caller(call: RestCall) -> CallerAnswer:
 
 
 ROUTES = (
+    Route(
+        method="GET", path="/openapi", summary="Return the OpenAPI document of this API",
+        run=read_document, answer=dict[str, Any], access="open", pool="commands", tag="identity",
+    ),
     Route(
         method="GET", path="/v1/orgs/{oid}/url", summary="Return the address of the sessions API",
         run=find_url, answer=UrlAnswer, access="open", tag="identity",

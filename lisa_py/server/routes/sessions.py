@@ -59,6 +59,7 @@ def _make_routes() -> Iterator[Route]:
         yield Route(
             method="GET", path=path, summary="Return a page of sessions (query: status, limit, cursor)",
             run=_for_family(list_sessions, family), answer=SessionsResult, errors=("invalid_cursor",),
+            query=("status", "limit", "cursor"),
         )  # fmt: skip
         yield Route(
             method="GET", path=one, summary="Return one session", errors=_GONE,
@@ -70,7 +71,7 @@ def _make_routes() -> Iterator[Route]:
         )  # fmt: skip
         yield Route(
             method="GET", path=one + "/history", summary="Return the conversation", errors=_GONE,
-            run=_for_family(read_history, family), answer=MessagesResult,
+            run=_for_family(read_history, family), answer=MessagesResult, query=("before",),
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ def run(args: HistoryArgs, ctx: Context) -> MessagesResult:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=HistoryArgs,
     answer=MessagesResult,
     run=run,

@@ -15,6 +15,7 @@ def run(args: ListArgs, ctx: Context) -> SessionsResult:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=ListArgs,
     answer=SessionsResult,
     run=run,

@@ -16,7 +16,9 @@ from lisa_py.core.live import client_attach, owned_sessions
 class Args(ClientArgs, kw_only=True):
     id: SessionId
     read_only: ReadOnly = False
-    interactive: Annotated[bool, Flag(help="lines of standard input as prompts", other_spellings=("-i",))] = False
+    interactive: Annotated[
+        bool, Flag(help="lines of standard input as prompts", other_spellings=("-i",), acts=True)
+    ] = False
     no_history: Annotated[bool, Flag(help="only frames from now on")] = False
     raw: RawFrames = False
     verbose: Verbose = False
@@ -40,6 +42,7 @@ def run(args: Args, ctx: Context) -> DetachResult:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=DetachResult,
     run=run,

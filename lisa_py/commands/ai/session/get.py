@@ -15,6 +15,7 @@ def run(args: GetArgs, ctx: Context) -> SessionResult:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=GetArgs,
     answer=SessionResult,
     run=run,

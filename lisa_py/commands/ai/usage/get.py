@@ -31,6 +31,7 @@ def run(args: Args, ctx: Context) -> IdentityUsageResult:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=IdentityUsageResult,
     run=run,

@@ -24,6 +24,7 @@ def run(args: Args, ctx: Context) -> IdentitiesResult:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=IdentitiesResult,
     run=run,

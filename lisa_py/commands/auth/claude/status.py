@@ -45,6 +45,7 @@ def text(answer: AuthStatusResult, args: Args) -> str:
 
 COMMAND = Command(
     group="accounts",
+    reads=True,
     args=Args,
     answer=AuthStatusResult,
     run=run,

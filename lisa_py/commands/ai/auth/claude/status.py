@@ -24,6 +24,7 @@ def run(args: Args, ctx: Context) -> CredentialsResult:
 
 COMMAND = Command(
     group="live",
+    reads=True,
     args=Args,
     answer=CredentialsResult,
     run=run,

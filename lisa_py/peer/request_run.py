@@ -1,0 +1,73 @@
+"""Run one request and write the messages of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lisa_py import crash_report, dispatch
+from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.peer import PeerMessage, PeerRequest, RequestId
+from lisa_py.core.context import Context
+from lisa_py.host import limits
+from lisa_py.host.cancellation import Cancellation
+from lisa_py.host.env import Settings
+from lisa_py.peer import protocol
+
+
+class RequestRun:
+    """One request of one reader."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        request: PeerRequest,
+        request_id: RequestId,
+        *,
+        cwd: str,
+        cancellation: Cancellation,
+        write: Callable[[PeerMessage], bool],
+    ) -> None:
+        """`write` returns False if the reader has left; the last message has an exit code."""
+        self._request = request
+        self._id = request_id
+        self._write = write
+        self.problem: LisaError | None = None
+        """The failure, before its message is written."""
+        self._ctx = Context(
+            settings,
+            cwd=request.cwd or cwd,
+            output_format=request.format,
+            emit=self._emit,
+            warn=self._warn,
+            stdin=request.stdin.encode,
+            cancellation=cancellation,
+        )
+
+    def run(self) -> None:
+        """Run the command; positions of its reader are kept only once it has the answer."""
+        self._ctx.defer_cursors()
+        try:
+            if self._write(self._answer()):
+                self._ctx.commit_cursors()
+        finally:
+            self._ctx.rollback_cursors()  # nothing, if the answer was written
+
+    def _answer(self) -> PeerMessage:
+        try:
+            call = dispatch.build_call(self._request.command, self._request.args)
+            self._ctx.given_fields = call.given
+            return protocol.build_answer(self._id, call.run(self._ctx))
+        except LisaError as problem:
+            self.problem = problem
+        except Exception as problem:
+            shortage = limits.find_shortage(problem)
+            self.problem = shortage or crash_report.write_crash_report(problem, self._request.command.split())
+        return protocol.build_error(self._id, self.problem)
+
+    def _emit(self, event: Any) -> None:
+        if not self._write(PeerMessage(id=self._id, event=event)):
+            raise CancellationError
+
+    def _warn(self, text: str) -> None:
+        self._write(PeerMessage(id=self._id, warning=text))

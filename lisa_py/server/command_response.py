@@ -1,0 +1,99 @@
+"""The answer of a command: one JSON object, or lines as `lisa peer` writes them from its first event on."""
+
+from __future__ import annotations
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+from msgspec import UNSET
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.peer import PeerMessage, PeerRequest
+from lisa_py.host.cancellation import Cancellation
+from lisa_py.peer import protocol
+from lisa_py.peer.request_run import RequestRun
+from lisa_py.server import failures
+from lisa_py.server.openapi import LINES
+from lisa_py.server.options import ServerState
+from lisa_py.server.route import encode
+
+EXIT_CODE = "Lisa-Exit-Code"
+"""Header with the exit code that the command line would have."""
+
+
+class CommandResponse(Response):
+    """Runs the command while the reader listens; it is cancelled when the reader leaves."""
+
+    def __init__(self, server: ServerState, request: PeerRequest, *, cwd: str, as_lines: bool) -> None:
+        super().__init__()
+        self._server = server
+        self._request = request
+        self._cwd = cwd
+        self._is_stream = as_lines
+        self._has_begun = False
+        self._is_reader_gone = False
+        self._warnings: list[PeerMessage] = []
+        """Diagnostics before the first event; a single object has no place for them."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        threads = scope["app"].state.command_threads
+        self._send = send
+        with self._server.cancellation.open_part() as cancellation:
+            self._run = RequestRun(
+                self._server.settings, self._request, None,
+                cwd=self._cwd, cancellation=cancellation, write=self._write,
+            )  # fmt: skip
+            if not threads.available_tokens:
+                text = f"{threads.total_tokens:.0f} commands are running; try again when one has ended"
+                await self._send_refusal(LisaError("too_many_requests", text))
+                return
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._watch_reader, receive, cancellation)
+                await anyio.to_thread.run_sync(self._run.run, limiter=threads)
+                group.cancel_scope.cancel()
+
+    async def _watch_reader(self, receive: Receive, cancellation: Cancellation) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._is_reader_gone = True
+        cancellation.cancel()
+
+    def _write(self, message: PeerMessage) -> bool:
+        """Send a message from the thread of the command; wait while the reader is slow."""
+        anyio.from_thread.run(self._deliver, message)
+        return not self._is_reader_gone
+
+    async def _deliver(self, message: PeerMessage) -> None:
+        is_last = message.exit_code is not UNSET
+        if not self._has_begun and not self._is_stream and message.warning is not UNSET:
+            self._warnings.append(message)
+            return
+        if not self._has_begun and not self._is_stream and is_last:
+            await self._send_object(message)
+            return
+        lines = b"".join(map(protocol.encode_message, [*self._warnings, message]))
+        self._warnings = []
+        if not self._has_begun:
+            self._has_begun = True
+            await self._send_start(200, LINES)
+        await self._send({"type": "http.response.body", "body": lines, "more_body": not is_last})
+
+    async def _send_object(self, message: PeerMessage) -> None:
+        if self._run.problem is not None:
+            await self._send_refusal(self._run.problem)
+            return
+        await self._send_start(200, "application/json", (EXIT_CODE, str(message.exit_code)))
+        await self._send({"type": "http.response.body", "body": encode(message.answer)})
+
+    async def _send_refusal(self, problem: LisaError) -> None:
+        status = failures.choose_status(problem)
+        more = [("Retry-After", "1")] if status == 429 else []
+        await self._send_start(status, "application/json", (EXIT_CODE, str(problem.exit_code)), *more)
+        await self._send({"type": "http.response.body", "body": encode(failures.build_body(problem))})
+
+    async def _send_start(self, status: int, media_type: str, *headers: tuple[str, str]) -> None:
+        named = [("Content-Type", media_type), *headers]
+        raw = [(name.lower().encode(), value.encode()) for name, value in named]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})

@@ -1,0 +1,147 @@
+"""`POST /commands/NAME`: answers, refusals, events as lines, rights of a token."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lisa_py import commands
+from tests.polling import wait_until
+from tests.server_kit import RunningServer
+from tests.session_harness import SessionHarness
+
+
+@pytest.fixture(scope="module")
+def idle(server: RunningServer) -> SessionHarness:
+    """Return an idle session of the scripted agent with one turn."""
+    stage = SessionHarness(server.machine, "lisa-idle-1").spawn("[say hello]")
+    stage.wait_for_text("● hello")
+    stage.wait_for_state("idle")
+    return stage
+
+
+@contextlib.contextmanager
+def open_stream(server: RunningServer, name: str, args: dict[str, Any]) -> Iterator[http.client.HTTPResponse]:
+    """Yield the answer of a command while it runs."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    with contextlib.closing(connection):
+        headers = {"Authorization": f"Bearer {server.key}", "X-LC-OID": server.project_id}
+        connection.request("POST", f"/commands/{name}", json.dumps(args), headers)
+        yield connection.getresponse()
+
+
+def test_answers_are_those_of_the_command_line(server: RunningServer, idle: SessionHarness) -> None:
+    for name, form in (("exists", "json"), ("history", "json"), ("status", "json-min")):
+        printed = server.machine.lisa("session", name, "--session", idle.name, f"--{form}").json
+        reply = server.call("POST", f"/commands/session/{name}?format={form}", {"session": idle.name})
+        assert (reply.status, reply.headers["lisa-exit-code"]) == (200, "0")
+        assert reply.body == {key: value for key, value in printed.items() if key != "stderrPolicy"}
+
+
+def test_exit_code_is_a_header(server: RunningServer) -> None:
+    reply = server.call("POST", "/commands/session/budget-enforce", {"tokens": 2, "max-tokens": "1"})
+    assert (reply.status, reply.headers["lisa-exit-code"], reply.body["ok"]) == (200, "1", False)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("session/capture", {"session": "lisa-none"}, 404, "session_not_found"),
+        ("no/such", {}, 404, "unknown_command"),
+        ("serve", {}, 404, "unknown_command"),
+        ("session/list", {"wrong": 1}, 422, "unknown_flag"),
+        ("session/status", {}, 422, "missing_required_flag"),
+        ("session/status", {"session": 5}, 422, "invalid_session"),
+        ("session/monitor", {"session": "lisa-x", "maxPolls": "no"}, 422, "invalid_max_polls"),
+        ("version?format=xml", {}, 400, "invalid_request"),
+        ("version", [], 400, "invalid_request"),
+    ],
+)
+def test_refusals_have_status_and_code(server: RunningServer, path: str, body: Any, status: int, code: str) -> None:
+    reply = server.call("POST", f"/commands/{path}", body)
+    assert (reply.status, reply.body["error"]) == (status, code)
+    assert reply.body["message"]
+
+
+def test_project_is_named_by_header_or_argument(server: RunningServer, idle: SessionHarness) -> None:
+    for headers, more in (({}, {}), ({"X-LC-OID": "-"}, {"project_root": str(server.machine.project)})):
+        reply = server.call("POST", "/commands/session/list", more, headers=headers)
+        assert reply.body["sessions"] == [idle.name]
+    reply = server.call("POST", "/commands/session/list", headers={"X-LC-OID": "none"})
+    assert (reply.status, reply.body["error"]) == (404, "project_not_found")
+
+
+def test_stdin_is_a_key_of_the_body(server: RunningServer) -> None:
+    reply = server.call("POST", "/commands/secret/set", {"name": "of-the-test", "stdin": "value\n"})
+    assert reply.status == 200
+    assert server.call("POST", "/commands/secret/get", {"name": "of-the-test"}).body["value"] == "value"
+    assert server.call("POST", "/commands/oauth/add", {"stdin": "sk-ant-oat01-of-the-test"}).status == 200
+
+
+def test_events_are_lines_until_the_client_leaves(server: RunningServer, idle: SessionHarness) -> None:
+    with open_stream(server, "session/attach", {"session": idle.name}) as answer:
+        assert answer.headers["content-type"] == "application/x-ndjson"
+        lines = []
+        while "idle" not in str(lines[-1:]):
+            lines.append(json.loads(answer.readline()))
+        kinds = [line["event"]["type"] for line in lines]
+        assert kinds[0] == "user" and "assistant" in kinds
+        wait_until(lambda: _count_running(server) == 1, what="one command runs")
+    wait_until(lambda: _count_running(server) == 0, what="the command has ended with its reader")
+
+
+def test_last_line_is_the_answer(server: RunningServer, idle: SessionHarness) -> None:
+    lines = _read_lines(server, "session/wait", {"sessions": idle.name, "any": True, "stream_json": True})
+    assert lines[-1]["exitCode"] == 0 and "answer" in lines[-1]
+    lines = _read_lines(server, "session/capture", {"session": "lisa-none"})
+    assert [line["error"]["errorCode"] for line in lines] == ["session_not_found"]
+
+
+def _read_lines(server: RunningServer, name: str, args: dict[str, Any]) -> list[dict[str, Any]]:
+    reply = server.call("POST", f"/commands/{name}", args, headers={"Accept": "application/x-ndjson"})
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/x-ndjson")
+    text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _count_running(server: RunningServer) -> int:
+    """Return the number of handles that watch the session's files: one per waiting command."""
+    from psutil import Process
+
+    return sum("inotify" in link for link in _links(Process(server.process.pid).pid))
+
+
+def _links(pid: int) -> list[str]:
+    import os
+
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return found
+
+
+def test_read_token_runs_what_only_reads(server: RunningServer, idle: SessionHarness) -> None:
+    token = server.read_key
+    assert server.call("POST", "/commands/session/status", {"session": idle.name}, token=token).status == 200
+    written = {"session": idle.name, "raw": True, "cursor_file": "x"}
+    reply = server.call("POST", "/commands/session/capture", written, token=token)
+    assert (reply.status, reply.body["error"]) == (403, "forbidden")
+    for path in commands.paths():
+        command = commands.load(path)
+        if command is not None and not command.reads and not command.face:
+            reply = server.call("POST", "/commands/" + "/".join(path), {}, token=token)
+            assert (reply.status, reply.body["error"]) == (403, "forbidden"), path
+
+
+def test_flags_with_files_are_not_for_read_tokens() -> None:
+    for path in commands.paths():
+        command = commands.load(path)
+        for field in command.fields if command is not None and command.reads else ():
+            is_place = field.flag.metavar in ("PATH", "FILE", "TARGET", "URL") and field.name != "project_root"
+            assert field.flag.acts or not is_place, (path, field.name)
