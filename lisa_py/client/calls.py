@@ -10,24 +10,21 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py.client.decoding import convert, convert_messages, decode_answer
-from lisa_py.contract.api_bodies import (
-    ChatFields,
+from lisa_py.client.fields import ChatFields, ForkFields, ProfileFields, StartFields
+from lisa_py.contract.api_answers import (
     DeletedResult,
     DeregistrationResult,
     DownloadTarget,
-    ForkFields,
     ForkPreflight,
     LoginCodeResult,
     LoginStartResult,
     LoginUrlResult,
-    ProfileFields,
     ProfileObject,
     ProfileResult,
     ProfilesResult,
     ProviderCredential,
     ProvidersResult,
     RegistrationResult,
-    StartFields,
     UploadReport,
     UploadTarget,
 )

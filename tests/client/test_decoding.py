@@ -9,7 +9,7 @@ import pytest
 
 from lisa_py.client import InvalidAnswerError, OtherFrame, calls, read_extra
 from lisa_py.client.decoding import convert, convert_frame, convert_messages, decode_answer
-from lisa_py.contract.api_bodies import ProfileObject
+from lisa_py.contract.api_answers import ProfileObject
 from lisa_py.contract.client_answers import CredentialsResult, SessionsResult
 from lisa_py.contract.dialogs import DialogQuestion
 from lisa_py.contract.live import AssistantPayload, LiveFrame, QuestionPayload
