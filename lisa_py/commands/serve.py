@@ -21,6 +21,7 @@ class Args(Struct, kw_only=True):
     ready_file: Annotated[str, Flag(help="file for url and pid once it listens", metavar="FILE")] = ""
     agent: Annotated[str, Flag(help="agent of API sessions that name none", metavar="NAME")] = ""
     max_sessions: Annotated[int, Flag(help="running chats at most; 0: no limit", minimum=0)] = 10
+    max_creations: Annotated[int, Flag(help="new chats per minute at most; 0: no limit", minimum=0)] = 10
     interactive_api_sessions: Annotated[bool, Flag(help="prompts to sessions that are no chats")] = False
     allow_origin: Annotated[
         tuple[str, ...], Flag(help="origin whose pages may call", metavar="ORIGIN", repeatable=True)

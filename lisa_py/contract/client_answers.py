@@ -76,6 +76,7 @@ class StartedResult(Struct, frozen=True, kw_only=True):
     """Name of the session."""
     deduplicated: bool | UnsetType = UNSET
     debounce_key: str | UnsetType = UNSET
+    warnings: tuple[str, ...] | UnsetType = UNSET
 
 
 class CredentialsResult(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ from lisa_py.store.paths import Project
 ERRORS = ("secret_not_found", "secret_store_read_failed")
 """Error codes of resolve_value and resolve_settings."""
 _STORED = ("hive://secret/", "secret://")
+_MIN_NAMED = 8
+"""Characters of a value that is taken for a stored secret; shorter ones may be equal by chance."""
 
 
 class ResolvedSettings(Struct, frozen=True, kw_only=True):
@@ -54,6 +56,21 @@ def resolve_value(ctx: Context, project: Project, value: str) -> str:
             raise _make_error(value, f"the environment has no variable {value[4:] or '(empty name)'}")
         return found
     return _read_file(project, value) if value.startswith("file:") else value
+
+
+def name_stored_values(ctx: Context, project: Project, settings: SessionSettings) -> SessionSettings:
+    """Return the settings with references in place of values that are stored secrets.
+
+    A caller that has resolved them itself then gets what a definition gives: the record names the secret and output
+    hides it. Raise LisaError(secret_store_read_failed).
+    """
+    if not any(len(value) >= _MIN_NAMED for value in secret_values(settings)):
+        return settings
+    stores = (secrets.user_registry(ctx.settings), secrets.project_registry(project))
+    names = {each.value: name for store in stores for name, each in store.read().secrets.items()}
+    return map_secret_values(
+        settings, lambda value: f"{_STORED[1]}{names[value]}" if len(value) >= _MIN_NAMED and value in names else value
+    )
 
 
 def _read_stored(ctx: Context, project: Project, reference: str, name: str) -> str:

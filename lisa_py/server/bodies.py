@@ -19,16 +19,32 @@ def parse_body(raw: bytes, kind: type[Struct]) -> tuple[Any, tuple[str, ...]]:
 
     Raise LisaError(invalid_request) for text that is no JSON object, UsageError(validation_failed) for wrong types.
     """
-    plain = parse_object(raw)
-    given = {key: value for key, value in plain.items() if value is not None}
-    names = {field.encode_name for field in msgspec.structs.fields(kind)}
+    given, unknown = _clean(parse_object(raw), kind)
     try:
         body = msgspec.convert(given, kind, strict=True)
     except msgspec.ValidationError as problem:
         text, _, place = str(problem).partition(" - at `")
         field = place.rstrip("`").removeprefix("$").lstrip(".") or "body"
         raise UsageError("validation_failed", f"invalid {field}: {text}", fields=[field]) from None
-    return body, tuple(sorted(set(given) - names))
+    return body, tuple(sorted(unknown))
+
+
+def _clean(plain: dict[str, Any], kind: type[Struct]) -> tuple[dict[str, Any], list[str]]:
+    """Return the object without keys of null, which counts as absent, and its unknown keys, as `profile.x`."""
+    known = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    given: dict[str, Any] = {}
+    unknown: list[str] = []
+    for key, value in plain.items():
+        inner = known.get(key)
+        if key not in known:
+            unknown.append(key)
+        if value is None:
+            continue
+        given[key] = value
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Struct):
+            given[key], below = _clean(value, inner)
+            unknown += [f"{key}.{each}" for each in below]
+    return given, unknown
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:

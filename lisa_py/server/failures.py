@@ -16,6 +16,7 @@ STATUS_BY_CODE = {
     "invalid_request": 400,
     "definition_not_found": 404,
     "identity_not_found": 404,
+    "max_profiles": 409,
     "profile_not_found": 404,
     "project_not_found": 404,
     "secret_not_found": 404,

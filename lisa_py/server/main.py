@@ -109,6 +109,7 @@ def _serve(ctx: Context, args: Args) -> int:
             options=ServerOptions(
                 agent=args.agent,
                 max_sessions=args.max_sessions,
+                max_creations=args.max_creations,
                 interactive_api_sessions=args.interactive_api_sessions,
                 allowed_origins=tuple(origin.lower().rstrip("/") for origin in args.allow_origin),
             ),

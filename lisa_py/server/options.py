@@ -17,6 +17,8 @@ class ServerOptions(Struct, frozen=True, kw_only=True):
 
     agent: str = ""
     max_sessions: int = 10
+    max_creations: int = 10
+    """New chats per minute."""
     interactive_api_sessions: bool = False
     allowed_origins: tuple[str, ...] = ()
 

@@ -67,6 +67,19 @@ class RestCall:
         """Return the caller's project, None for every one. Raise LisaError(project_not_found)."""
         return self.ctx.project(self.root) if self.oid else None
 
+    @property
+    def folder(self) -> str:
+        """Return the folder of new sessions: that of the caller's project, else the server's.
+
+        Raise LisaError(project_not_found).
+        """
+        return self.root or self.server.cwd
+
+    @property
+    def body_warnings(self) -> tuple[str, ...]:
+        """Return a warning for each unknown key of the body."""
+        return tuple(f"unknown key: {key}" for key in self.unknown_keys)
+
     def read_body(self, kind: type[T]) -> T:
         assert isinstance(self.body, kind)
         return self.body

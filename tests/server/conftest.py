@@ -15,7 +15,7 @@ def server() -> Iterator[RunningServer]:
     """Yield a server on a free port."""
     machine = LisaHost()
     try:
-        with serving(machine) as running:
+        with serving(machine, "--agent", "scripted", "--max-creations", "0") as running:
             yield running
     finally:
         machine.close()

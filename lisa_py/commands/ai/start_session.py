@@ -30,6 +30,7 @@ def run(args: Any, ctx: Context) -> StartedResult:
         session=started.session,
         deduplicated=started.deduplicated,
         debounce_key=started.debounce_key,
+        warnings=started.warnings,
     )
 
 

@@ -27,6 +27,14 @@ def read_default(ctx: Context) -> SessionSettings:
     return default.settings if default else SessionSettings()
 
 
+def read_settings(ctx: Context, name: str) -> SessionSettings:
+    """Return the settings of a profile by name or id, of the default one for an empty name.
+
+    Raise LisaError(profile_not_found | profile_store_read_failed).
+    """
+    return find(profiles.registry(ctx.settings).read(), name).settings if name else read_default(ctx)
+
+
 def find(content: Profiles, name: str) -> Profile:
     """Return the profile of a name or id. Raise LisaError(profile_not_found)."""
     by_id = {profile.id: profile for profile in content.profiles.values()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
@@ -100,6 +100,20 @@ def page_sessions(
         sessions=tuple(_describe(ctx, entry, state) for entry, state in page),
         next_cursor=make_page_cursor(*page[-1][0].key) if len(found) > size else "",
     )
+
+
+def count_running(ctx: Context, counts: Callable[[SessionRecord], bool]) -> int:
+    """Return the number of sessions, of all projects, that have not ended and count. Raise TmuxUnavailable."""
+    living = [entry for entry in _list_entries(ctx, "", None) if not entry.ref.archive and counts(entry.record)]
+    return sum(
+        _choose_status(entry.ref, state) != "ended"
+        for entry, state in zip(living, _read_states(ctx, living), strict=True)
+    )
+
+
+def list_records(ctx: Context, family: str) -> tuple[SessionRecord, ...]:
+    """Return the records of the sessions of a family, of all projects, running and ended."""
+    return tuple(entry.record for entry in _list_entries(ctx, family, None))
 
 
 def make_page_cursor(created_at: str, identity: str) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import msgspec
 from msgspec import Struct
 
@@ -24,7 +28,11 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     prompt: str = ""
     agent: str = ""
     """Empty: that of the definition, else the default agent."""
+    default_agent: str = ""
+    """Agent where neither the definition nor the settings name one; empty: the default agent."""
     definition: str = ""
+    profile: str = ""
+    """Name or id of a profile in place of the default one."""
     session: str = ""
     """Session name; empty: a name is generated."""
     project_root: str = ""
@@ -44,9 +52,12 @@ class StartedChat(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-def start_chat(ctx: Context, request: ChatRequest) -> StartedChat:
+def start_chat(
+    ctx: Context, request: ChatRequest, admit: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+) -> StartedChat:
     """Start the session, or return the active one of its idempotent key. A failure leaves nothing.
 
+    `admit` is held around the start of a new session; it may refuse it.
     Raise LisaError(not_logged_in), or as start_session.apply_definition and spawn.spawn_session do.
     """
     project = ctx.existing_project(request.project_root)
@@ -54,14 +65,16 @@ def start_chat(ctx: Context, request: ChatRequest) -> StartedChat:
     credentials.require_login(ctx, agents.get(planned.launch.agent), planned.settings)
     key = keyed_starts.name_key("idempotent", FAMILY, request.idempotent_key)
     if not key:
-        return _describe(spawn.spawn_session(ctx, planned))
+        with admit():
+            return _describe(spawn.spawn_session(ctx, planned))
     spawn_plan.plan_spawn(ctx, planned)  # a refused request does not depend on the key
     with start_keys.lock(project, ctx.settings, key):
         active = keyed_starts.find_active(ctx, project, key)
         if active is not None:
             record = live_records.read_readable(active)
             return StartedChat(id=record.id if record else "", session=active.session, deduplicated=True)
-        return _describe(keyed_starts.spawn_keyed(ctx, project, planned, (key,)))
+        with admit():
+            return _describe(keyed_starts.spawn_keyed(ctx, project, planned, (key,)))
 
 
 def _describe(spawned: SpawnResult) -> StartedChat:
@@ -86,8 +99,9 @@ def _build_spawn(ctx: Context, project: Project, request: ChatRequest) -> SpawnR
         idempotent_key=request.idempotent_key,
     )
     if request.definition:
-        planned = start_session.apply_definition(ctx, planned, request.definition)
-    settings = merge(profiles.read_default(ctx), planned.settings)
+        planned = start_session.apply_definition(ctx, planned, request.definition, request.default_agent)
+    settings = merge(profiles.read_settings(ctx, request.profile), planned.settings)
     settings = msgspec.structs.replace(settings, one_shot=given.one_shot)  # a chat goes on after an answer
-    asked = msgspec.structs.replace(planned.launch, agent=planned.launch.agent or launch.choose_agent(settings))
+    agent = planned.launch.agent or launch.choose_agent(settings, request.default_agent)
+    asked = msgspec.structs.replace(planned.launch, agent=agent)
     return msgspec.structs.replace(planned, launch=asked, settings=settings)

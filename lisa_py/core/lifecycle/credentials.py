@@ -106,6 +106,13 @@ def remove_key(ctx: Context, agent: Agent) -> bool:
         return opened.content.providers.pop(agent.providers[0], None) is not None
 
 
+def remove_every_key(ctx: Context) -> None:
+    """Remove the stored keys of all providers. Raise LisaError(auth_store_write_failed)."""
+    if credentials.registry(ctx.settings).read().providers:
+        with credentials.registry(ctx.settings).change(ctx.settings, ctx.clock.now()) as opened:
+            opened.content.providers.clear()
+
+
 def store_token(ctx: Context, agent: Agent, token: str) -> str:
     """Add a token of a login to the pool, in place of a stored key; return its id.
 

@@ -172,12 +172,15 @@ def skips_permissions(settings: SessionSettings, default: bool) -> bool:
     return settings.permission_mode == "bypassPermissions" if settings.permission_mode else default
 
 
-def choose_agent(settings: SessionSettings) -> str:
-    """Return the agent of the settings: named, or the one for the provider, or the default."""
-    if settings.agent or not settings.provider:
-        return settings.agent or agents.DEFAULT
+def choose_agent(settings: SessionSettings, default: str = "") -> str:
+    """Return the agent of the settings: named, or the one for the provider, or the default.
+
+    A given default without providers of its own takes every provider.
+    """
+    if settings.agent or not settings.provider or (default and not agents.get(default).providers):
+        return settings.agent or default or agents.DEFAULT
     found = agents.find_by_provider(settings.provider)
-    return found.name if found else agents.DEFAULT
+    return found.name if found else default or agents.DEFAULT
 
 
 def parse_choice(flag: str, value: str, choices: tuple[str, ...], aliases: Mapping[str, str]) -> str:

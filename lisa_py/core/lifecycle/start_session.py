@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from msgspec import UNSET, Struct
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.session_settings import SessionSettings, merge, resolve_settings
 from lisa_py.contract.start_session import StartSessionResult
+from lisa_py.core import secrets
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import library, profiles, templates
 from lisa_py.core.definitions.records import Definition
@@ -31,10 +33,13 @@ DEFAULTS = SessionSettings(one_shot=True, permission_mode="acceptEdits")
 class StartRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A requested start; references in its settings are not resolved."""
 
-    definition: str
+    definition: str = ""
+    """Empty: the overrides are all settings, MCP servers included, and there must be a prompt."""
     project_root: str = ""
     session: str = ""
     """Session name; empty: a name is generated."""
+    default_agent: str = ""
+    """Agent of a session whose settings name none; empty: the default agent."""
     prompt: str = ""
     """Empty: that of the definition."""
     overrides: SessionSettings = msgspec.field(default_factory=SessionSettings)
@@ -56,9 +61,12 @@ class PreparedStart(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def start_session(ctx: Context, request: StartRequest) -> StartSessionResult:
+def start_session(
+    ctx: Context, request: StartRequest, admit: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+) -> StartSessionResult:
     """Start a session, or return the active one of its idempotent key, or wait for that of its debounce key.
 
+    `admit` is held around the start of a new session; it may refuse it.
     Raise LisaError of library.find, session_settings.check, secrets.resolve_settings and spawn; then nothing is
     created.
     """
@@ -76,7 +84,8 @@ def start_session(ctx: Context, request: StartRequest) -> StartSessionResult:
             return _describe_active(ctx, active, prepared)
         if keyed_starts.find_active(ctx, project, debounce) is not None:
             return _queue(ctx, project, request, prepared, debounce)
-        return _start(ctx, project, prepared, tuple(filter(None, (idempotent, debounce))))
+        with admit():
+            return _start(ctx, project, prepared, tuple(filter(None, (idempotent, debounce))))
 
 
 def _start(ctx: Context, project: Project, prepared: PreparedStart, keys: tuple[str, ...]) -> StartSessionResult:
@@ -179,14 +188,16 @@ def prepare_start(ctx: Context, project: Project, request: StartRequest) -> Prep
 
     Raise LisaError(definition_not_found, invalid_definition, missing_required_flag, ...).
     """
-    definition = library.find(ctx, project, request.definition)
+    definition = _find_definition(ctx, project, request)
     settings = resolve_settings(
         defaults=DEFAULTS,
         profile=profiles.read_default(ctx),
         definition=definition.settings,
-        overrides=request.overrides,
+        overrides=request.overrides if request.definition else SessionSettings(),
     )
     warnings = [f"definition {definition.name}: {each}" for each in definition.warnings]
+    if request.definition and request.overrides.mcp_servers:
+        warnings.append("mcp_servers is not applied: those of the definition count")
     debounce_key = request.debounce_key or definition.own.debounce_key
     prompt = request.prompt or definition.own.prompt
     if request.data is not None:
@@ -205,7 +216,19 @@ def prepare_start(ctx: Context, project: Project, request: StartRequest) -> Prep
     )
 
 
-def apply_definition(ctx: Context, request: SpawnRequest, name: str) -> SpawnRequest:
+def _find_definition(ctx: Context, project: Project, request: StartRequest) -> Definition:
+    """Return the definition of the request, or one of its overrides if it names none.
+
+    Raise LisaError(definition_not_found | invalid_definition, ...), UsageError(missing_required_flag).
+    """
+    if request.definition:
+        return library.find(ctx, project, request.definition)
+    if not request.prompt.strip():
+        raise UsageError("missing_required_flag", "a prompt is required: the request names no definition")
+    return Definition(name="", path="", settings=secrets.name_stored_values(ctx, project, request.overrides))
+
+
+def apply_definition(ctx: Context, request: SpawnRequest, name: str, default_agent: str = "") -> SpawnRequest:
     """Return the request with the settings and the prompt of a definition where its caller gave none.
 
     Raise LisaError(definition_not_found | invalid_definition, ...).
@@ -215,7 +238,7 @@ def apply_definition(ctx: Context, request: SpawnRequest, name: str) -> SpawnReq
     given, own, asked = request.given, found.own, request.launch
     filled = msgspec.structs.replace(
         asked,
-        agent=asked.agent if "agent" in given else launch.choose_agent(settings),
+        agent=asked.agent if "agent" in given else launch.choose_agent(settings, default_agent),
         mode=asked.mode if "mode" in given or not own.mode else own.mode,
         prompt=asked.prompt or own.prompt,
         agent_args=" ".join(filter(None, (own.agent_args, asked.agent_args))),
@@ -252,7 +275,7 @@ def _build_spawn(
 ) -> SpawnRequest:
     return SpawnRequest(
         launch=launch.LaunchRequest(
-            agent=launch.choose_agent(settings),
+            agent=launch.choose_agent(settings, request.default_agent),
             mode=definition.own.mode or "interactive",
             prompt=prompt,
             agent_args=definition.own.agent_args,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lisa_py.contract.api_answers import DeletedResult
 from lisa_py.contract.client_answers import MessagesResult, SessionResult, SessionsResult, TerminatedResult
 from lisa_py.core.fleet import client_sessions, session_objects
-from lisa_py.core.lifecycle import kill
+from lisa_py.core.lifecycle import forget, kill
 from lisa_py.core.live import attach, owned_sessions
 from lisa_py.server.route import RestCall, Route
+from lisa_py.store import live_records
 from lisa_py.store.paths import SessionRef
 
 FAMILIES = {"org": "/v1/org/sessions", "user": "/v1/sessions"}
@@ -45,6 +47,15 @@ def end_session(call: RestCall, family: str) -> TerminatedResult:
     return TerminatedResult(terminated=True)
 
 
+def delete_record(call: RestCall, family: str) -> DeletedResult:
+    """Remove the record of an ended session. Raise LisaError(session_not_ended)."""
+    ref = find_owned(call, family)
+    record = live_records.read_readable(ref)
+    assert record is not None
+    forget.forget_session(call.ctx, record.id, ref.project.root)
+    return DeletedResult(deleted=True)
+
+
 def read_history(call: RestCall, family: str) -> MessagesResult:
     return attach.read_messages(call.ctx, find_owned(call, family), before=call.query.get("before", ""))
 
@@ -68,6 +79,11 @@ def _make_routes() -> Iterator[Route]:
         yield Route(
             method="DELETE", path=one, summary="End a session; its record and history stay", errors=_GONE,
             run=_for_family(end_session, family), answer=TerminatedResult, scope="control",
+        )  # fmt: skip
+        yield Route(
+            method="DELETE", path=one + "/record", summary="Remove the record and history of an ended session",
+            run=_for_family(delete_record, family), answer=DeletedResult, scope="control",
+            errors=(*_GONE, "session_not_ended"),
         )  # fmt: skip
         yield Route(
             method="GET", path=one + "/history", summary="Return the conversation", errors=_GONE,

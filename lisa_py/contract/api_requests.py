@@ -1,0 +1,134 @@
+"""Bodies of the requests that start sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.errors import UsageError
+from lisa_py.contract.session_settings import SessionSettings, check
+
+
+class StartBody(Struct, kw_only=True):
+    """A start with resolved values, or from a definition of the project."""
+
+    prompt: str = ""
+    definition: str = ""
+    """Name of a definition; `profile` overrides its settings. The limacharlie client resolves it itself."""
+    trigger_source: str = "api"
+    name: str = ""
+    idempotent_key: str = ""
+    debounce_key: str = ""
+    data: dict[str, Any] | UnsetType = UNSET
+    """Data of an event: fills templates and is appended to the prompt."""
+    agent: str = ""
+    provider: str = ""
+    credentials: dict[str, str] = {}
+    anthropic_key: str = ""
+    bedrock: dict[str, str] = {}
+    vertex: dict[str, str] = {}
+    lc_api_key: str = ""
+    """Accepted, and neither used nor stored."""
+    lc_uid: str = ""
+    """The same."""
+    profile: SessionSettings = msgspec.field(default_factory=SessionSettings)
+
+
+class AgentCredentials(Struct, kw_only=True):
+    """Credentials of the LimaCharlie service."""
+
+    type: str = ""
+    org_api_key: str = ""
+
+
+class ChatBody(Struct, kw_only=True):
+    """A chat; settings replace those of the default profile."""
+
+    name: str | UnsetType = UNSET
+    idempotent_key: str = ""
+    prompt: str = ""
+    agent: str = ""
+    definition: str = ""
+    profile_id: str = ""
+    """Name or id of a profile in place of the default one."""
+    profile_name: str = ""
+    """The same."""
+    workdir: str = ""
+    """Folder of the project; empty: that of the token."""
+    provider: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    max_turns: int | UnsetType = UNSET
+    max_budget_usd: float | UnsetType = UNSET
+    task_budget_tokens: int | UnsetType = UNSET
+    ttl_seconds: int | UnsetType = UNSET
+    one_shot: bool | UnsetType = UNSET
+    permission_mode: str | UnsetType = UNSET
+    allowed_tools: tuple[str, ...] | UnsetType = UNSET
+    denied_tools: tuple[str, ...] | UnsetType = UNSET
+    plugins: tuple[str, ...] | UnsetType = UNSET
+    lc_credentials: AgentCredentials | UnsetType = UNSET
+    """Accepted, and neither used nor stored."""
+
+
+class ForkBody(Struct, kw_only=True):
+    """A copy of a session."""
+
+    name: str = ""
+    profile_id: str = ""
+    initial_prompt: str = ""
+    acknowledge_missing_tools: tuple[str, ...] = ()
+    """MCP servers of the source that the copy may lack."""
+
+
+class CaptureProfileBody(Struct, kw_only=True):
+    """A profile from the settings of a session."""
+
+    name: str
+    description: str = ""
+
+
+CHAT_SETTINGS = tuple(field for field in ChatBody.__struct_fields__ if field in SessionSettings.__struct_fields__)
+
+
+def read_chat_settings(body: ChatBody) -> SessionSettings:
+    """Return the settings of a chat. Raise UsageError(validation_failed)."""
+    given = {field: getattr(body, field) for field in CHAT_SETTINGS if field != "agent"}
+    settings = SessionSettings(**{field: value for field, value in given.items() if value is not UNSET})
+    check_settings(settings)
+    return settings
+
+
+def read_start_settings(body: StartBody) -> SessionSettings:
+    """Return the settings of a start. Raise UsageError(validation_failed)."""
+    given: dict[str, Any] = {"name": body.name, "agent": body.agent, "provider": body.provider}
+    given["credentials"] = _read_credentials(body)
+    settings = msgspec.structs.replace(body.profile, **{field: value for field, value in given.items() if value})
+    if body.bedrock or body.vertex:
+        settings = msgspec.structs.replace(settings, provider=settings.provider or "anthropic")
+    check_settings(settings, "profile")
+    return settings
+
+
+def _read_credentials(body: StartBody) -> dict[str, str]:
+    """Return the one given source of credentials. Raise UsageError(validation_failed)."""
+    sources = {
+        "credentials": body.credentials,
+        "anthropic_key": {"api_key": body.anthropic_key} if body.anthropic_key else {},
+        "bedrock": {**body.bedrock, "auth": "bedrock"} if body.bedrock else {},
+        "vertex": {**body.vertex, "auth": "vertex"} if body.vertex else {},
+    }
+    given = [name for name, values in sources.items() if values]
+    if len(given) > 1:
+        raise UsageError("validation_failed", f"{' and '.join(given)} are given together; give one", fields=given)
+    return sources[given[0]] if given else {}
+
+
+def check_settings(settings: SessionSettings, place: str = "") -> None:
+    """Raise UsageError(validation_failed) with the field."""
+    try:
+        check(settings)
+    except UsageError as problem:
+        field = ".".join(filter(None, (place, str(problem.details.get("field", "")))))
+        raise UsageError("validation_failed", problem.message, fields=[field]) from None
