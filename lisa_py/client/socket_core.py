@@ -136,6 +136,7 @@ class SocketCore:
             return []
         if not isinstance(plain, dict) or not isinstance(plain.get("type"), str):
             return []
+        self._renewed_in_row = False  # the server takes the token
         if plain["type"] != "history":
             return self._take(plain, is_live=True)
         payload = plain.get("payload")

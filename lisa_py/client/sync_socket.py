@@ -170,7 +170,9 @@ class SessionSocket:
         self.connect()
         while (item := self._read_item()) is not None:
             for handler in (handlers or self._handlers).choose(item):
-                if inspect.isawaitable(handler()):
+                outcome = handler()
+                if inspect.iscoroutine(outcome):
+                    outcome.close()
                     raise TypeError("the handlers of a SessionSocket are plain functions; AsyncSessionSocket awaits")
 
     # -- sending ---------------------------------------------------------------------------------------------------
