@@ -39,6 +39,14 @@ def _assign(questions: Sequence[DialogQuestion], decision: DialogDecision) -> di
     return {question.key: word for question, word in zip(questions, words, strict=False)}
 
 
+def select_open(questions: Sequence[DialogQuestion], shown: str) -> Sequence[DialogQuestion]:
+    """Return the questions from the one on the screen on; all of them if it shows none of them."""
+    text = "".join(shown.split())
+    asked = [(number, "".join(each.question.split())) for number, each in enumerate(questions)]
+    ends = [(text.rfind(words) + len(words), len(words), number) for number, words in asked if words and words in text]
+    return questions[max(ends)[2] :] if ends else questions  # answered ones may still be above it
+
+
 def resolve_answer(question: DialogQuestion, text: str) -> str:
     """Return the labels of numbers or labels, or the text itself. Raise LisaError(answer_not_offered)."""
     whole = _find_label(question, text)

@@ -27,6 +27,7 @@ from lisa_py.core.status import agent_reports
 from lisa_py.host import processes
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.store import dialogs
+from lisa_py.terminal import frame_lines
 
 HOOK_SECONDS = 3.0
 """Time for an agent to take the decision of its hook (measured: 0.2 to 0.4 s)."""
@@ -152,7 +153,7 @@ def prepare(target: SendTarget, found: FoundDialog, decision: DialogDecision) ->
     if decision.kind == "answer":
         if not questions:
             return PreparedDecision(decision=decision)
-        return PreparedDecision(decision=decision, answers=answers.resolve_answers(questions, decision))
+        return _prepare_answers(target, found, decision)
     if opened.kind == "question" and decision.kind == "approve":
         raise LisaError(
             "answer_required",
@@ -162,6 +163,40 @@ def prepare(target: SendTarget, found: FoundDialog, decision: DialogDecision) ->
         )
     patterns, notices = _choose_patterns(found, decision)
     return PreparedDecision(decision=decision, patterns=patterns, notices=notices)
+
+
+def _prepare_answers(target: SendTarget, found: FoundDialog, decision: DialogDecision) -> PreparedDecision:
+    """Resolve the answers to the questions that are still open; words for all of them may be given, too."""
+    questions = found.dialog.questions or ()
+    left = _list_open_questions(target, found) if found.dialog.way == "screen" else questions
+    given = decision
+    if len(decision.choices) == len(questions):
+        given = structs.replace(decision, choices=decision.choices[-len(left) :])
+    notices = (f"answered before: {'; '.join(each.question for each in questions[: -len(left)])}",)
+    return PreparedDecision(
+        decision=given,
+        answers=answers.resolve_answers(left, given),
+        notices=notices if len(left) < len(questions) else (),
+    )
+
+
+def _list_open_questions(target: SendTarget, found: FoundDialog) -> Sequence[DialogQuestion]:
+    questions = found.dialog.questions or ()
+    if len(questions) < 2:
+        return questions
+    return answers.select_open(questions, target.agent.read_question(target.read_screen()))
+
+
+def adapt_to_screen(prepared: PreparedDecision) -> PreparedDecision:
+    """Return the decision as keys can give it, with notices about what they cannot."""
+    given, notices = prepared.decision, list(prepared.notices)
+    typed = {question: " ".join(frame_lines.clean(answer).split()) for question, answer in prepared.answers.items()}
+    broken = [answer for answer in prepared.answers.values() if len(answer.splitlines()) > 1]
+    if broken:
+        notices.append("line breaks of the answer were replaced by spaces: the dialog on the screen takes one line")
+    if given.kind == "approve" and given.scope == "session" and given.pattern:
+        notices = [f"the pattern {given.pattern} is not applied: the dialog on the screen has a rule of its own"]
+    return structs.replace(prepared, answers=typed, patterns=(), notices=tuple(notices))
 
 
 def _choose_patterns(found: FoundDialog, decision: DialogDecision) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -255,6 +290,7 @@ def decide_on_screen(
     given = prepared.decision
     if given.updated_input is not None:  # also where its hook has just ended
         raise _build_unsupported_error(found, "cannot run another input than the one that it asks about")
+    prepared = adapt_to_screen(prepared)
     record = build_record(ctx, given.kind, given.by, "screen", prepared.summary, given.scope)
     with _PressAttempt(ctx, target, found, record) as attempt:
         source = _press(ctx, target, found, prepared)
@@ -276,7 +312,7 @@ def _press(ctx: Context, target: SendTarget, found: FoundDialog, prepared: Prepa
     if not prepared.answers:
         return dialog.select_answer(ctx, target, _find_number(ctx, target, found, given.choices))[1]
     source = ""
-    for question in found.dialog.questions or ():
+    for question in _list_open_questions(target, found):
         source = _press_answer(ctx, target, found, question, prepared.answers[question.question])
         if not source:
             break
@@ -375,7 +411,11 @@ def _question_of(found: FoundDialog) -> str:
 def build_result(found: FoundDialog, prepared: PreparedDecision, way: DialogWay, source: str) -> DecisionResult:
     """Return the result; `source` is the sign that the agent has left the dialog."""
     opened, given = found.dialog, prepared.decision
-    by_key = {each.key: prepared.answers[each.question] for each in opened.questions or () if prepared.answers}
+    by_key = {
+        each.key: prepared.answers[each.question]
+        for each in opened.questions or ()
+        if each.question in prepared.answers
+    }
     made = DecisionResult(
         session=opened.session,
         project_root=opened.project_root,

@@ -47,7 +47,18 @@ def test_question_without_its_hook_is_answered_on_the_screen(stage: DialogStage)
     free = stage.lisa("answer", "--choice", "green", "--choice", "1")
     assert free.json["errorCode"] == "not_supported"
     answered = stage.lisa("answer", "--choice", "2", "--choice", "BIG")
-    assert (answered.code, answered.json["way"]) == (0, "screen"), answered
+    assert (answered.code, answered.json.get("way")) == (0, "screen"), answered
+    assert stage.wait_for_result() == ("Which colour?=blue; And size?=big", False)
+
+
+@pytest.mark.parametrize("words", [("--choice", "BIG"), ("--choice", "red", "--choice", "2")])
+def test_an_answer_goes_on_at_the_open_question(stage: DialogStage, words: tuple[str, ...]) -> None:
+    stage.ask("[question Which colour? | red | blue // And size? | small | big]", "question")
+    assert stage.lisa("send", "--answer", "2").code == 0
+    stage.wait_for_text("And size?")
+    answered = stage.lisa("answer", *words)
+    assert (answered.code, answered.json.get("way")) == (0, "screen"), answered
+    assert answered.json["notices"] == ["answered before: Which colour?"]
     assert stage.wait_for_result() == ("Which colour?=blue; And size?=big", False)
 
 

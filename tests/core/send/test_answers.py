@@ -80,3 +80,18 @@ def test_numbers_of_an_answer_for_the_screen() -> None:
     assert answers.list_numbers(FRUIT, "apple, pear") == (1, 3)
     assert answers.list_numbers(FRUIT, "fig, dried") == (2,)
     assert answers.list_numbers(FRUIT, "apple, mango") == ()
+
+
+@pytest.mark.parametrize(
+    ("shown", "left"),
+    [
+        ("Which\n  colour?\n1. red", 3),
+        ("Colour  Fruit  Which fruits? 1. apple", 2),
+        ("Which year?", 1),
+        ("Which colour? red\nWhich fruits?", 2),
+        ("Ready to submit?", 3),
+        ("", 3),
+    ],
+)
+def test_answers_begin_at_the_question_on_the_screen(shown: str, left: int) -> None:
+    assert len(answers.select_open((COLOUR, FRUIT, YEAR), shown)) == left
