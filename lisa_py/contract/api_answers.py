@@ -35,6 +35,7 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
     """One profile."""
 
     profile: ProfileObject
+    warnings: tuple[str, ...] | UnsetType = UNSET
 
 
 class ProfilesResult(Struct, frozen=True, kw_only=True):

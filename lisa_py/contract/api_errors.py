@@ -17,6 +17,7 @@ API_ERRORS: dict[str, ApiErrorCode] = {
     "foreign_host": ApiErrorCode(421, "the Host of the request is not the server"),
     "foreign_origin": ApiErrorCode(403, "a page of an origin that is not allowed sent the request"),
     "forbidden": ApiErrorCode(403, "the token may only read"),
+    "login_not_found": ApiErrorCode(404, "no login of this id runs"),
     "max_sessions_reached": ApiErrorCode(409, "too many sessions are running; end one"),
     "method_not_allowed": ApiErrorCode(405, "the route has no such method"),
     "missing_tools": ApiErrorCode(412, "the copy would lack MCP servers of its source that the request does not name"),

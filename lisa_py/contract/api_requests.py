@@ -89,13 +89,80 @@ class CaptureProfileBody(Struct, kw_only=True):
     description: str = ""
 
 
-CHAT_SETTINGS = tuple(field for field in ChatBody.__struct_fields__ if field in SessionSettings.__struct_fields__)
+class KeyBody(Struct, kw_only=True):
+    """An API key, or a reference to it."""
+
+    api_key: str
+
+
+class OpenaiBody(Struct, kw_only=True):
+    """An API key of OpenAI."""
+
+    api_key: str
+    org_id: str = ""
+    project_id: str = ""
+
+
+class AzureBody(Struct, kw_only=True):
+    """A deployment on Azure."""
+
+    endpoint: str
+    deployment_name: str
+    api_version: str
+    api_key: str
+
+
+class VertexBody(Struct, kw_only=True):
+    """A service account of Google Cloud."""
+
+    project_id: str
+    region: str
+    service_account_json: str
+
+
+class LoginCodeBody(Struct, kw_only=True):
+    """The code that the browser showed."""
+
+    session_id: str
+    code: str
+
+
+class ProfileBody(Struct, kw_only=True):
+    """A profile, or the fields of one to change."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    is_default: bool = False
+    agent: str | UnsetType = UNSET
+    provider: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    max_turns: int | UnsetType = UNSET
+    max_budget_usd: float | UnsetType = UNSET
+    task_budget_tokens: int | UnsetType = UNSET
+    ttl_seconds: int | UnsetType = UNSET
+    one_shot: bool | UnsetType = UNSET
+    permission_mode: str | UnsetType = UNSET
+    allowed_tools: tuple[str, ...] | UnsetType = UNSET
+    denied_tools: tuple[str, ...] | UnsetType = UNSET
+    plugins: tuple[str, ...] | UnsetType = UNSET
+    environment: dict[str, str] | UnsetType = UNSET
+    mcp_servers: dict[str, dict[str, Any]] | UnsetType = UNSET
 
 
 def read_chat_settings(body: ChatBody) -> SessionSettings:
     """Return the settings of a chat. Raise UsageError(validation_failed)."""
-    given = {field: getattr(body, field) for field in CHAT_SETTINGS if field != "agent"}
-    settings = SessionSettings(**{field: value for field, value in given.items() if value is not UNSET})
+    return _read_settings(body, "agent")
+
+
+def read_profile_settings(body: ProfileBody) -> SessionSettings:
+    """Return the settings of a profile. Raise UsageError(validation_failed)."""
+    return _read_settings(body, "name")
+
+
+def _read_settings(body: Struct, other: str) -> SessionSettings:
+    """Return the fields of a body that are settings, without one of another meaning."""
+    names = (field for field in body.__struct_fields__ if field in SessionSettings.__struct_fields__ and field != other)
+    settings = SessionSettings(**{field: value for field in names if (value := getattr(body, field)) is not UNSET})
     check_settings(settings)
     return settings
 

@@ -38,6 +38,8 @@ TOOL_PATTERN = re.compile(r"(?!mcp__\Z)[A-Za-z_][\w.-]*\Z|Bash\((?P<prefix>[^\s:
 """A tool name, a command prefix, an MCP server or one of its tools."""
 _MCP_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _MCP_TYPES = ("http", "sse", "stdio")
+_PARTS = ("headers", "env")
+"""Parts of an MCP server that may hold secrets."""
 
 
 class SessionSettings(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -129,7 +131,7 @@ def _check_servers(servers: Mapping[str, Mapping[str, Any]]) -> None:
         needed = "command" if kind == "stdio" else "url"
         if not isinstance(server.get(needed), str) or not server[needed]:
             raise _make_error("mcp_servers", f"{name} without {needed}", f"{needed} for type {kind}")
-        for part in ("headers", "env"):
+        for part in _PARTS:
             if not _is_text_map(server.get(part) or {}):
                 raise _make_error("mcp_servers", f"{name}.{part}", "a map of texts")
 
@@ -166,7 +168,7 @@ def secret_values(settings: SessionSettings) -> Iterator[str]:
     yield from (settings.environment or {}).values()
     yield from (value for key, value in (settings.credentials or {}).items() if key not in PLAIN_CREDENTIALS)
     for server in (settings.mcp_servers or {}).values():
-        for part in ("headers", "env"):
+        for part in _PARTS:
             yield from (server.get(part) or {}).values()
 
 
@@ -184,7 +186,7 @@ def map_secret_values(settings: SessionSettings, change: Callable[[str], str]) -
         changed["credentials"] = {**each(settings.credentials), **plain}
     if settings.mcp_servers is not UNSET:
         changed["mcp_servers"] = {
-            name: {**server, **{part: each(server[part]) for part in ("headers", "env") if server.get(part)}}
+            name: {**server, **{part: each(server[part]) for part in _PARTS if server.get(part)}}
             for name, server in settings.mcp_servers.items()
         }
     return msgspec.structs.replace(settings, **changed)
@@ -215,11 +217,37 @@ def drop_hidden(settings: SessionSettings) -> tuple[SessionSettings, tuple[str, 
         changed["mcp_servers"] = {
             name: {
                 **server,
-                **{part: keep(f"{name} {part}", server[part]) for part in ("headers", "env") if part in server},
+                **{part: keep(f"{name} {part}", server[part]) for part in _PARTS if part in server},
             }
             for name, server in settings.mcp_servers.items()
         }
     return msgspec.structs.replace(settings, **changed), tuple(dropped)
+
+
+def restore_hidden(settings: SessionSettings, former: SessionSettings) -> SessionSettings:
+    """Return settings with the former values in place of hidden ones; those without a former value are left out."""
+
+    def restore(values: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+        chosen = {key: known.get(key, value) if is_hidden(value) else value for key, value in values.items()}
+        return {key: value for key, value in chosen.items() if not is_hidden(value)}
+
+    changed: dict[str, Any] = {}
+    if settings.environment is not UNSET:
+        changed["environment"] = restore(settings.environment, former.environment or {})
+    if settings.mcp_servers is not UNSET:
+        known = former.mcp_servers or {}
+        changed["mcp_servers"] = {
+            name: {
+                **server,
+                **{
+                    part: restore(server[part], known.get(name, {}).get(part) or {})
+                    for part in _PARTS
+                    if server.get(part)
+                },
+            }
+            for name, server in settings.mcp_servers.items()
+        }
+    return msgspec.structs.replace(settings, **changed)
 
 
 def is_hidden(value: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from lisa_py.contract.errors import LisaError, UsageError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
+_MISSING = re.compile(r"missing required field `(\w+)`")
 
 
 def parse_body(raw: bytes, kind: type[Struct]) -> tuple[Any, tuple[str, ...]]:
@@ -24,7 +26,9 @@ def parse_body(raw: bytes, kind: type[Struct]) -> tuple[Any, tuple[str, ...]]:
         body = msgspec.convert(given, kind, strict=True)
     except msgspec.ValidationError as problem:
         text, _, place = str(problem).partition(" - at `")
-        field = place.rstrip("`").removeprefix("$").lstrip(".") or "body"
+        field = place.rstrip("`").removeprefix("$").lstrip(".")
+        missing = _MISSING.search(text)
+        field = ".".join(filter(None, (field, missing[1]))) if missing else field or "body"
         raise UsageError("validation_failed", f"invalid {field}: {text}", fields=[field]) from None
     return body, tuple(sorted(unknown))
 

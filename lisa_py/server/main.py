@@ -13,6 +13,7 @@ from lisa_py import __version__, agents
 from lisa_py.commands.serve import DEFAULT_PORT, Args, ServerReport
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.core.context import Context
+from lisa_py.core.lifecycle.login_flows import LoginFlows
 from lisa_py.host import env, files
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.clock import format_rfc3339
@@ -100,6 +101,8 @@ def _serve(ctx: Context, args: Args) -> int:
             listening.append(stack.enter_context(listener.open_socket(args.socket)))
         url = f"http://127.0.0.1:{port}" if port else "http://localhost"
         cancellation = Cancellation()
+        logins = LoginFlows()
+        stack.callback(logins.close)
         server = ServerState(
             settings=ctx.settings,
             keys=keys,
@@ -114,6 +117,7 @@ def _serve(ctx: Context, args: Args) -> int:
                 allowed_origins=tuple(origin.lower().rstrip("/") for origin in args.allow_origin),
             ),
             cancellation=cancellation,
+            logins=logins,
             log=lambda text: print(f"lisa serve: {text}", file=sys.stderr, flush=True),
         )
         address = ServerAddress(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from lisa_py.core.context import Context
+from lisa_py.core.lifecycle.login_flows import LoginFlows
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.env import Settings
 from lisa_py.store.server_files import ServerKeys
@@ -36,6 +37,7 @@ class ServerState(Struct, frozen=True, kw_only=True):
     options: ServerOptions
     cancellation: Cancellation
     """Set when the server ends: it ends every wait."""
+    logins: LoginFlows
     log: Callable[[str], None]
     """Write one line for the person who runs the server; never a secret, a prompt or a body."""
 

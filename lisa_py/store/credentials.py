@@ -16,8 +16,12 @@ _CODES = RegistryErrorCodes(read="auth_store_read_failed", write="auth_store_wri
 class StoredKey(Struct, kw_only=True, rename="camel", omit_defaults=True):
     """The key of one provider, or a reference to it; the time is RFC 3339, UTC."""
 
-    key: str
+    key: str = ""
     created_at: str = ""
+    kind: str = ""
+    """azure or vertex; empty: an API key."""
+    fields: dict[str, str] = {}
+    """Further credentials of that kind, or of the account."""
 
 
 class StoredKeys(Struct, kw_only=True, rename="camel"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import msgspec
+from msgspec import UNSET
 
 from lisa_py.contract import session_settings
 from lisa_py.contract.errors import LisaError, UsageError
@@ -59,15 +60,87 @@ def set_profile(
     with profiles.registry(ctx.settings).change(ctx.settings, ctx.clock.now()) as opened:
         content, now = opened.content, format_rfc3339(ctx.clock.now())
         former = content.profiles.get(name)
-        if former is None and len(content.profiles) >= MAX_PROFILES:
-            raise UsageError("max_profiles", f"there are {MAX_PROFILES} profiles already; delete one first")
-        base = former or Profile(id=f"profile-{os.urandom(8).hex()}", name=name, created_at=now)
+        base = former or _make_profile(content, name, now)
         kept = msgspec.structs.replace(base.settings, **dict.fromkeys(unset, msgspec.UNSET))
         changed = msgspec.structs.replace(base, settings=session_settings.merge(kept, settings), updated_at=now)
         if description is not None:
             changed = msgspec.structs.replace(changed, description=description[:MAX_DESCRIPTION])
         content.profiles[name] = changed
     return changed, former is None
+
+
+def create_profile(
+    ctx: Context, name: str, settings: SessionSettings, *, description: str = "", is_default: bool = False
+) -> Profile:
+    """Create a profile. Raise LisaError(profile_exists), UsageError(invalid_profile_name | max_profiles, ...)."""
+    _check_name(name)
+    _check_description(description)
+    session_settings.check(settings)
+    kept = session_settings.restore_hidden(settings, SessionSettings())
+    with profiles.registry(ctx.settings).change(ctx.settings, ctx.clock.now()) as opened:
+        content, now = opened.content, format_rfc3339(ctx.clock.now())
+        _refuse_name(content, name)
+        made = msgspec.structs.replace(
+            _make_profile(content, name, now), settings=kept, description=description, updated_at=now
+        )
+        content.profiles[name] = made
+        content.default = name if is_default else content.default
+    return made
+
+
+def change_profile(
+    ctx: Context,
+    identity: str,
+    settings: SessionSettings,
+    *,
+    name: str = "",
+    description: str | None = None,
+    is_default: bool = False,
+) -> Profile:
+    """Change the given settings of a profile, each as a whole; hidden values stay.
+
+    Raise LisaError(profile_not_found | profile_exists), UsageError(invalid_profile_name, ...).
+    """
+    if name:
+        _check_name(name)
+    _check_description(description or "")
+    session_settings.check(settings)
+    with profiles.registry(ctx.settings).change(ctx.settings, ctx.clock.now()) as opened:
+        content = opened.content
+        former = find(content, identity)
+        if name and name != former.name:
+            _refuse_name(content, name)
+        restored = session_settings.restore_hidden(settings, former.settings)
+        given = {
+            field: value for field in restored.__struct_fields__ if (value := getattr(restored, field)) is not UNSET
+        }
+        changed = msgspec.structs.replace(
+            former,
+            name=name or former.name,
+            description=former.description if description is None else description,
+            settings=msgspec.structs.replace(former.settings, **given),
+            updated_at=format_rfc3339(ctx.clock.now()),
+        )
+        was_default = content.default == former.name
+        content.profiles = {
+            changed.name if key == former.name else key: changed if key == former.name else each
+            for key, each in content.profiles.items()
+        }
+        content.default = changed.name if is_default or was_default else content.default
+    return changed
+
+
+def _make_profile(content: Profiles, name: str, now: str) -> Profile:
+    """Return a new profile. Raise UsageError(max_profiles)."""
+    if len(content.profiles) >= MAX_PROFILES:
+        raise UsageError("max_profiles", f"there are {MAX_PROFILES} profiles already; delete one first")
+    return Profile(id=f"profile-{os.urandom(8).hex()}", name=name, created_at=now)
+
+
+def _refuse_name(content: Profiles, name: str) -> None:
+    """Raise LisaError(profile_exists)."""
+    if name in content.profiles:
+        raise LisaError("profile_exists", f"a profile named {name} exists; change it, or choose another name")
 
 
 def delete_profile(ctx: Context, name: str) -> Profile:
@@ -95,6 +168,19 @@ def _check_name(name: str) -> None:
         raise UsageError(
             "invalid_profile_name", f"invalid --name: {name!r} (expected 1 to {MAX_NAME} printable characters)"
         )
+
+
+def _check_description(text: str) -> None:
+    """Raise UsageError(validation_failed)."""
+    if len(text) > MAX_DESCRIPTION:
+        raise UsageError(
+            "validation_failed", f"the description has over {MAX_DESCRIPTION} characters", fields=["description"]
+        )
+
+
+def read_content(ctx: Context) -> Profiles:
+    """Return all profiles and the name of the default one. Raise LisaError(profile_store_read_failed)."""
+    return profiles.registry(ctx.settings).read()
 
 
 def describe(profile: Profile, default: str) -> ProfileSummary:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
+from lisa_py.contract.api_answers import ProviderCredential
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.session_settings import SessionSettings, is_reference
 from lisa_py.core.context import Context
@@ -24,6 +25,8 @@ SOURCE_TITLES = {
     "agent": "the login of the agent itself",
 }
 """Places of credentials in the order in which they count."""
+PROVIDERS = ("anthropic", "openai", "google", "openrouter")
+"""Providers whose credentials can be stored; agents run models of the first two."""
 
 
 class CredentialStatus(Struct, frozen=True, kw_only=True):
@@ -88,22 +91,68 @@ def store_key(ctx: Context, agent: Agent, key: str) -> bool:
 
     Raise UsageError(invalid_key), LisaError(auth_store_write_failed).
     """
+    return store_credential(ctx, agent.providers[0], StoredKey(key=check_key(key)))
+
+
+def check_key(key: str) -> str:
+    """Return the key without space around it. Raise UsageError(invalid_key)."""
     word = key.strip()
     if not word or (not is_reference(word) and any(char.isspace() for char in word)):
         raise UsageError("invalid_key", f"invalid --key: {'it is empty' if not word else 'it contains white space'}")
+    return word
+
+
+def store_credential(ctx: Context, provider: str, credential: StoredKey) -> bool:
+    """Store the credential of a provider; return True if it replaces another.
+
+    Raise LisaError(auth_store_write_failed).
+    """
     with credentials.registry(ctx.settings).change(ctx.settings, ctx.clock.now()) as opened:
-        former = opened.content.providers.get(agent.providers[0])
-        stored = StoredKey(key=word, created_at=format_rfc3339(ctx.clock.now()))
-        opened.content.providers[agent.providers[0]] = stored
+        former = opened.content.providers.get(provider)
+        made = msgspec.structs.replace(credential, created_at=format_rfc3339(ctx.clock.now()))
+        opened.content.providers[provider] = made
     return former is not None
 
 
 def remove_key(ctx: Context, agent: Agent) -> bool:
     """Remove the stored key; return False if there was none. Raise LisaError(auth_store_write_failed)."""
-    if credentials.find(ctx.settings, agent.providers[0]) is None:
+    return remove_credential(ctx, agent.providers[0])
+
+
+def remove_credential(ctx: Context, provider: str) -> bool:
+    """Remove the credential of a provider; return False if there was none. Raise LisaError(auth_store_write_failed)."""
+    if credentials.find(ctx.settings, provider) is None:
         return False
     with credentials.registry(ctx.settings).change(ctx.settings, ctx.clock.now()) as opened:
-        return opened.content.providers.pop(agent.providers[0], None) is not None
+        return opened.content.providers.pop(provider, None) is not None
+
+
+def describe_removal(ctx: Context, agent: Agent, *, removed: bool) -> str:
+    """Return what a logout did, and what is still there."""
+    done = "key removed" if removed else "no key was stored"
+    kept = ", ".join(SOURCE_TITLES[source] for source in read_status(ctx, agent).sources)
+    return f"{done}; still there: {kept}" if kept else done
+
+
+def read_providers(ctx: Context) -> dict[str, ProviderCredential]:
+    """Return the credential of each provider: stored, or that of an agent for it.
+
+    Raise LisaError(auth_store_read_failed).
+    """
+    found: dict[str, ProviderCredential] = {}
+    for provider in PROVIDERS:
+        stored, agent = credentials.find(ctx.settings, provider), agents.find_by_provider(provider)
+        status = read_status(ctx, agent) if agent is not None else CredentialStatus()
+        if stored is not None:
+            found[provider] = ProviderCredential(
+                has_credentials=True, type=stored.kind or "api_key", created_at=stored.created_at
+            )
+        elif status.has_credentials:
+            kind = status.credential_type.replace("apikey", "api_key")
+            found[provider] = ProviderCredential(has_credentials=True, type=kind, created_at=status.created_at or UNSET)
+        else:
+            found[provider] = ProviderCredential(has_credentials=False)
+    return found
 
 
 def remove_every_key(ctx: Context) -> None:
@@ -128,4 +177,9 @@ def add_stored_key(ctx: Context, agent: Agent, family: str, settings: SessionSet
     if family != "user" or settings.credentials or not agent.providers:
         return settings
     stored = credentials.find(ctx.settings, agent.providers[0])
-    return settings if stored is None else msgspec.structs.replace(settings, credentials={"api_key": stored.key})
+    return settings if stored is None else msgspec.structs.replace(settings, credentials=_list_fields(stored))
+
+
+def _list_fields(stored: StoredKey) -> dict[str, str]:
+    kind = {"auth": stored.kind} if stored.kind else {}
+    return {**stored.fields, **kind, **({"api_key": stored.key} if stored.key else {})}

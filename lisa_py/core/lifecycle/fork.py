@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Literal
 
 import msgspec
@@ -14,6 +16,7 @@ from lisa_py.contract import session_settings
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.live import AssistantPayload, LiveFrame, UserPayload
 from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch, spawn
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
@@ -31,6 +34,9 @@ TRANSCRIPT_CHARACTERS = 60_000
 """Characters of the newest conversation in the first prompt of an agent that cannot fork."""
 
 
+_KEPT_FIELDS = ("agent", "model", "provider", "credentials", "system_prompt")
+
+
 class ForkRequest(Struct, frozen=True, kw_only=True):
     """A requested copy of a session."""
 
@@ -38,6 +44,12 @@ class ForkRequest(Struct, frozen=True, kw_only=True):
     """Name of the new session; empty: a name is generated."""
     prompt: str = ""
     skip_permissions: bool = True
+    title: str = ""
+    family: str = ""
+    """Owner family of the copy; empty: that of the source."""
+    profile: SessionSettings | None = None
+    """Settings of the copy; None: those of the source. Agent, model, provider and credentials stay the source's."""
+    trigger_source: str = "lisa"
 
 
 class ForkReport(Struct, frozen=True, kw_only=True):
@@ -58,10 +70,16 @@ class _Source(Struct, frozen=True, kw_only=True):
     """Id by which the agent knows it; empty if its transcript is gone."""
 
 
-def fork_session(ctx: Context, ref: SessionRef, request: ForkRequest) -> ForkReport:
+def fork_session(
+    ctx: Context,
+    ref: SessionRef,
+    request: ForkRequest,
+    admit: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+) -> ForkReport:
     """Start the copy; the conversation of the source stays as it is. `ref` may be an archive.
 
-    Raise LisaError: session_not_found, session_not_forkable, and those of a spawn.
+    `admit` is held around the start; it may refuse it. Raise LisaError: session_not_found, session_not_forkable, and
+    those of a spawn.
     """
     meta, record = ctx.read_meta(ref), live_records.read_readable(ref)
     if meta is None or record is None:
@@ -69,28 +87,60 @@ def fork_session(ctx: Context, ref: SessionRef, request: ForkRequest) -> ForkRep
     source = _find_source(ctx, ref, meta, record)
     arguments = source.agent.fork_arguments(source.conversation) if source.conversation else ""
     prompt = request.prompt if arguments else _build_prompt(ctx, ref, request.prompt)
-    settings, dropped = session_settings.drop_hidden(record.settings)
-    spawned = spawn.spawn_session(
-        ctx,
-        SpawnRequest(
-            launch=launch.LaunchRequest(
-                agent=meta.agent,
-                mode="interactive",
-                prompt=prompt,
-                agent_args=arguments,
-                skip_permissions=request.skip_permissions and not record.keeps_permissions,
-            ),
-            session=request.name,
-            project_root=ref.project.root,
-            settings=msgspec.structs.replace(settings, name=UNSET, agent=UNSET),
-            family=record.family,
-            definition=record.definition,
-            forked_from=record.id,
+    settings, dropped = _choose_settings(record, request)
+    planned = SpawnRequest(
+        launch=launch.LaunchRequest(
+            agent=meta.agent,
+            mode="interactive",
+            prompt=prompt,
+            agent_args=arguments,
+            skip_permissions=request.skip_permissions and not record.keeps_permissions,
         ),
+        session=request.name,
+        project_root=ref.project.root,
+        settings=settings,
+        family=request.family or record.family,
+        definition=record.definition,
+        trigger_source=request.trigger_source,
+        forked_from=record.id,
     )
+    with admit():
+        spawned = spawn.spawn_session(ctx, planned)
     if dropped:
         spawned = msgspec.structs.replace(spawned, warnings=(*dropped, *(spawned.warnings or ())))
     return ForkReport(spawned=spawned, source=record.id, method="agent" if arguments else "prompt")
+
+
+def _choose_settings(record: SessionRecord, request: ForkRequest) -> tuple[SessionSettings, tuple[str, ...]]:
+    """Return the settings of the copy, and a warning for each value of the source that was not stored."""
+    source, dropped = session_settings.drop_hidden(record.settings)
+    if request.profile is not None:
+        kept = SessionSettings(**{field: getattr(source, field) for field in _KEPT_FIELDS})
+        source = session_settings.merge(request.profile, kept)
+        dropped = tuple(each for each in dropped if each.startswith("credentials "))
+    return msgspec.structs.replace(source, name=request.title or UNSET, agent=UNSET), dropped
+
+
+def find_refusal(ctx: Context, ref: SessionRef) -> str:
+    """Return the reason why a session cannot be forked; empty if it can. Raise LisaError(session_not_found)."""
+    meta, record = ctx.read_meta(ref), live_records.read_readable(ref)
+    if meta is None or record is None:
+        raise session_not_found(ref.session, ref.project.root)
+    try:
+        source = _find_source(ctx, ref, meta, record)
+        if not (source.conversation and source.agent.fork_arguments(source.conversation)):
+            _build_prompt(ctx, ref, "")
+    except LisaError as problem:
+        if problem.code != "session_not_forkable":
+            raise
+        return str(problem.details["reason"])
+    return ""
+
+
+def has_conversation(ctx: Context, ref: SessionRef) -> bool:
+    """Return True if the conversation of a session can be read."""
+    with open_feed(ctx, ref) as feed:
+        return any(True for _ in attach.read_history(feed, _is_text))
 
 
 def _find_source(ctx: Context, ref: SessionRef, meta: SessionMeta, record: SessionRecord) -> _Source:

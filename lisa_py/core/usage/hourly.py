@@ -44,6 +44,15 @@ def read_hours(ctx: Context, project: Project | None, *, identity: str = "", hou
     return _sum_rows(rows)
 
 
+def read_known(ctx: Context, project: Project | None, identity: str) -> tuple[UsagePoint, ...]:
+    """Return the logged usage of an identity. Raise LisaError(identity_not_found)."""
+    usage = read_hours(ctx, project, identity=identity)
+    if not usage:
+        text = f"no usage of {identity} is known; lisa ai usage list prints the names"
+        raise LisaError("identity_not_found", text, identity=identity)
+    return usage
+
+
 def _read_rows(ctx: Context, project: Project | None, since: str) -> Iterable[UsageRow]:
     for each in [project] if project is not None else _list_projects(ctx):
         yield from usage_log.read_rows(each, since)

@@ -7,6 +7,7 @@ from typing import Any
 
 from lisa_py.contract.api_answers import DeletedResult
 from lisa_py.contract.client_answers import MessagesResult, SessionResult, SessionsResult, TerminatedResult
+from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.core.fleet import client_sessions, session_objects
 from lisa_py.core.lifecycle import forget, kill
 from lisa_py.core.live import attach, owned_sessions
@@ -21,8 +22,17 @@ _GONE = ("session_not_found",)
 
 def find_owned(call: RestCall, family: str) -> SessionRef:
     """Return the session of the path; for a chat the project does not matter. Raise LisaError(session_not_found)."""
-    root = call.root if family == "org" else ""
-    return owned_sessions.find_session(call.ctx, call.path["id"], root, family)
+    return find_any(call, family, call.root if family == "org" else "")
+
+
+def find_any(call: RestCall, family: str = "", root: str = "") -> SessionRef:
+    """Return the session of the path, of a family if one is given. Raise LisaError(session_not_found)."""
+    try:
+        return owned_sessions.find_session(call.ctx, call.path["id"], root, family)
+    except LisaError as problem:
+        if problem.code != "invalid_session_name":
+            raise
+        raise session_not_found(call.path["id"], root) from None
 
 
 def list_sessions(call: RestCall, family: str) -> SessionsResult:

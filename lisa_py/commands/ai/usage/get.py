@@ -7,7 +7,6 @@ from typing import Annotated
 from lisa_py.contract.client_answers import IdentityUsageResult
 from lisa_py.contract.client_flags import EXITS, OUTPUT_ERRORS, ClientArgs
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import client_sessions
 from lisa_py.core.live import owned_sessions
@@ -22,11 +21,7 @@ def run(args: Args, ctx: Context) -> IdentityUsageResult:
     root = owned_sessions.find_root(ctx, args.oid, args.project_root)
     project = client_sessions.choose_project(ctx, "org", args.oid, root)
     hourly.collect(ctx, project)
-    usage = hourly.read_hours(ctx, project, identity=args.identity)
-    if not usage:
-        text = f"no usage of {args.identity} is known; lisa ai usage list prints the names"
-        raise LisaError("identity_not_found", text, identity=args.identity)
-    return IdentityUsageResult(identity=args.identity, usage=usage)
+    return IdentityUsageResult(identity=args.identity, usage=hourly.read_known(ctx, project, args.identity))
 
 
 COMMAND = Command(

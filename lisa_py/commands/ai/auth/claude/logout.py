@@ -7,7 +7,6 @@ from lisa_py.contract.client_flags import EXITS, OUTPUT_ERRORS, ClientArgs
 from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import credentials
-from lisa_py.core.lifecycle.credentials import SOURCE_TITLES
 
 
 class Args(ClientArgs, kw_only=True):
@@ -16,9 +15,8 @@ class Args(ClientArgs, kw_only=True):
 
 def run(args: Args, ctx: Context) -> StoredCredentialResult:
     found = credentials.find_agent()
-    done = "key removed" if credentials.remove_key(ctx, found) else "no key was stored"
-    kept = ", ".join(SOURCE_TITLES[source] for source in credentials.read_status(ctx, found).sources)
-    return StoredCredentialResult(success=True, message=f"{done}; still there: {kept}" if kept else done)
+    removed = credentials.remove_key(ctx, found)
+    return StoredCredentialResult(success=True, message=credentials.describe_removal(ctx, found, removed=removed))
 
 
 COMMAND = Command(
