@@ -102,9 +102,9 @@ def _format_rules(patterns: Sequence[str]) -> list[dict[str, str]]:
     return found
 
 
-def format_rule_answer(event: str, *, denied: bool, tool: str) -> str:
+def format_rule_answer(event: str, *, denied: bool, tool: str, reason: str = "") -> str:
     """Return the decision of a hook in the words of claude, which codex takes as well."""
-    reason = f"a rule of this session denies {tool}"
+    reason = reason or f"a rule of this session denies {tool}"
     output: dict[str, Any] = {"hookEventName": event}
     if event == "PermissionRequest":
         output["decision"] = {"behavior": "deny", "message": reason} if denied else {"behavior": "allow"}

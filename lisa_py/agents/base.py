@@ -344,8 +344,11 @@ class Agent:
         """Return the arguments that continue a conversation; empty if unsupported."""
         return ""
 
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
-        """Return what a hook prints for a call that a rule decides; empty if the agent takes no answer."""
+    def format_rule_answer(self, event: str, *, denied: bool, tool: str, reason: str = "") -> str:
+        """Return what a hook prints for a call that a rule decides; empty if the agent takes no answer.
+
+        `reason` of a denial; empty: that the rule denies the tool.
+        """
         return ""
 
     def read_login_screen(self, screen: str) -> LoginScreen:

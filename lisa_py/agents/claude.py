@@ -125,10 +125,10 @@ class Claude(base.Agent):
 
         return login.find_login(environ)
 
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
+    def format_rule_answer(self, event: str, *, denied: bool, tool: str, reason: str = "") -> str:
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
 
-        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool)
+        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool, reason=reason)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._claude import one_shot  # noqa: PLC0415 - only preflight asks

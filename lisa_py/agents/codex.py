@@ -68,10 +68,10 @@ class Codex(Agent):
     def home(self, environ: Mapping[str, str]) -> str:
         return session.config_folder(environ)
 
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
+    def format_rule_answer(self, event: str, *, denied: bool, tool: str, reason: str = "") -> str:
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
 
-        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool)
+        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool, reason=reason)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._codex import one_shot  # noqa: PLC0415 - only preflight asks

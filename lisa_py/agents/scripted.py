@@ -111,10 +111,10 @@ class ScriptedAgent(Agent):
             warnings=describe_unapplied("the scripted agent", request.settings, _APPLIED),
         )
 
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str) -> str:
+    def format_rule_answer(self, event: str, *, denied: bool, tool: str, reason: str = "") -> str:
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
 
-        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool)
+        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool, reason=reason)
 
     def _command_words(self, request: AgentLaunch, prompt: str, extra: Sequence[str] = ()) -> list[str]:
         words = [quote(sys.executable), *_ISOLATION_FLAGS, quote(PROGRAM)]

@@ -11,7 +11,8 @@
 # dialog, the first line of dialogs/KEY.decision what to print. It blocks on the pipe dialogs/KEY.pipe and prints
 # nothing if `closed` is written to it: by a later hook, the supervisor or lisa.
 #
-# Where the folder has rule.EVENT, that program decides first; a call that it decides is not recorded.
+# Where the folder has rule.EVENT, that program decides first; a call that it decides is not recorded. Where it fails, it
+# denies the tools that the rules of the session deny; other calls are asked about.
 
 LC_ALL=C
 export LC_ALL

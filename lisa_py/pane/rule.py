@@ -15,14 +15,20 @@ from lisa_py.core.guard.tool_rules import ToolRules
 
 
 def main(arguments: list[str]) -> None:
-    """Write the answer for the agent; nothing where no rule decides or an input is broken."""
+    """Write the answer for the agent; nothing where no rule decides or the call is broken.
+
+    Raise SystemExit where the rules cannot be read.
+    """
     name, event, path = arguments
     agent = agents.get(name)
     try:
         with open(path, "rb") as file:
             rules = msgspec.json.decode(file.read(), type=ToolRules)
+    except (OSError, msgspec.DecodeError) as problem:
+        raise SystemExit(f"cannot read {path}: {problem}") from None
+    try:
         call = msgspec.json.decode(sys.stdin.buffer.read(), type=dict)
-    except (OSError, msgspec.DecodeError):
+    except msgspec.DecodeError:
         return
     tool, given = call.get("tool_name"), call.get("tool_input")
     if not isinstance(tool, str):

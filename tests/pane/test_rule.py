@@ -25,7 +25,7 @@ def call_hook(
     """Return the answer of the hook and the events that it has recorded."""
     json_records.save(str(folder / "rules.json"), rules)
     for each in ("PermissionRequest", "PreToolUse"):
-        script = environment.rule_script(agent, each, str(folder / "rules.json"))
+        script = environment.rule_script(agents.get(agent), each, str(folder / "rules.json"), rules)
         (folder / f"rule.{each}").write_text(script)
     argv = ["/bin/sh", launch.hook_path(), str(folder), event]
     text = payload if isinstance(payload, str) else json.dumps(payload)
@@ -74,6 +74,30 @@ def test_input_over_the_limit_does_not_pass_a_denied_prefix(tmp_path: Path) -> N
     assert answer["permissionDecision"] == "deny"
     bare = ToolRules(denied=("Write",), permission_mode="bypassPermissions")
     assert call_hook(tmp_path, "PreToolUse", large, "codex", bare)[0] == {}
+
+
+@pytest.mark.parametrize("broken", ["rules", "python"])
+def test_denied_tools_stay_denied_where_rules_fail(
+    tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = ToolRules(allowed=("Bash(git:*)",), denied=("Bash(rm:*)", "Write", "mcp__files"))
+    if broken == "rules":
+        monkeypatch.setattr(json_records, "save", lambda path, record: Path(path).write_text("{"))
+    else:
+        monkeypatch.setattr(environment, "build_python_command", lambda *words, isolation: "/absent/python -c x")
+
+    def ask(tool: str, event: str = "PreToolUse", agent: str = "codex") -> tuple[dict[str, Any], list[str]]:
+        return call_hook(
+            tmp_path, event, {"session_id": "x", "tool_name": tool, "tool_input": {"a": "it's"}}, agent, rules
+        )
+
+    for tool in ("Bash", "apply_patch", "mcp__files", "mcp__files__read"):
+        answer, recorded = ask(tool)
+        assert answer["permissionDecision"] == "deny" and recorded == []
+        assert "cannot be evaluated" in answer["permissionDecisionReason"]
+    assert ask("Bash", "PermissionRequest", "claude")[0]["decision"]["behavior"] == "deny"
+    for count, tool in enumerate(("Read", "mcp__filesystem", "Bashful"), 1):
+        assert ask(tool) == ({}, ["PreToolUse"] * count)
 
 
 def test_patch_of_codex_counts_as_edit_and_write(tmp_path: Path) -> None:

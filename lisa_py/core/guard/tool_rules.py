@@ -88,6 +88,13 @@ def is_pattern(text: str) -> bool:
     return TOOL_PATTERN.match(text) is not None
 
 
+def list_denied_tools(rules: ToolRules, aliases: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the tools of which the rules deny some calls; `aliases`: further names of tools in patterns."""
+    named = ["Bash" if _read_prefix(pattern) is not None else pattern for pattern in rules.denied]
+    more = [tool for tool, others in aliases.items() if any(name in others for name in named)]
+    return tuple(dict.fromkeys((*named, *more)))
+
+
 def _read_stages(tool_name: str, tool_input: Mapping[str, Any]) -> tuple[ShellStage, ...] | None:
     """Return the stages of a shell call; None for any other tool."""
     if tool_name != "Bash":

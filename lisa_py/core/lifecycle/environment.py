@@ -12,6 +12,8 @@ from lisa_py.agents.base import Agent
 from lisa_py.contract.quoting import quote_posix
 from lisa_py.contract.session_settings import VARIABLE_NAME
 from lisa_py.core.context import Context
+from lisa_py.core.guard import tool_rules
+from lisa_py.core.guard.tool_rules import ToolRules
 from lisa_py.host import files
 from lisa_py.host.env import ROUTING_VARIABLES, Settings
 from lisa_py.store.paths import SessionRef
@@ -98,10 +100,31 @@ def launcher_script() -> str:
     return f'#!/bin/sh\nexec {build_python_command("from lisa_py.cli.main import entry; entry()")} "$@"\n'
 
 
-def rule_script(agent: str, event: str, rules: str) -> str:
-    """Return a program that decides a tool call on its standard input by the rules of a session."""
+def rule_script(agent: Agent, event: str, path: str, rules: ToolRules) -> str:
+    """Return a program that decides a tool call on its standard input by the rules of a session.
+
+    Where they cannot be evaluated, it denies the tools that they deny, also those of which they deny only some calls.
+    """
     code = "from lisa_py.pane.rule import main; main(sys.argv[1:])"
-    return f"exec {build_python_command(code, agent, event, rules, isolation='-I')}\n"
+    decide = build_python_command(code, agent.name, event, path, isolation="-I")
+    if not rules.denied:
+        return f"exec {decide}\n"
+    cases = []
+    for name in tool_rules.list_denied_tools(rules, agent.tool_aliases):
+        reason = f"the rules of this session cannot be evaluated, and they deny {name}; nothing was run"
+        answer = agent.format_rule_answer(event, denied=True, tool=name, reason=reason)
+        ends = ('"', "__") if name.startswith("mcp__") else ('"',)
+        keys = [f'"tool_name":{space}"{name}{end}' for space in ("", " ") for end in ends]
+        cases.append(f"{' | '.join(f'*{quote_posix(key)}*' for key in keys)}) printf '%s\\n' {quote_posix(answer)} ;;")
+    return "\n".join(
+        [
+            "call=$(cat)",
+            f"said=$(printf '%s' \"$call\" | {decide}) && {{ printf '%s' \"$said\"; exit 0; }}",
+            "case $call in",
+            *cases,
+            "esac\n",
+        ]
+    )
 
 
 def after_end_script(settings: Settings, root: str) -> str:

@@ -99,7 +99,7 @@ def _write_rules(ref: SessionRef, spawn_plan: SpawnPlan, plan: LaunchPlan) -> No
     path = ref.file("rules.json")
     json_records.save(path, rules)  # without the mode: the agent itself has it
     for event in plan.rule_events:
-        files.write(ref.file(f"rule.{event}"), environment.rule_script(spawn_plan.start.agent.name, event, path))
+        files.write(ref.file(f"rule.{event}"), environment.rule_script(spawn_plan.start.agent, event, path, rules))
 
 
 def _add_launcher(ref: SessionRef, path: str) -> str:
