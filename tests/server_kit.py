@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
 from lisa_py.store import live_records
 from tests.lisa_host import PROGRAM, LisaHost
 from tests.polling import wait_until
@@ -23,6 +26,51 @@ class HttpReply(NamedTuple):
     status: int
     body: Any
     headers: dict[str, str]
+
+
+class SocketReader:
+    """A client of one WebSocket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.frames: list[dict[str, Any]] = []
+
+    def read(self, timeout: float = 20) -> dict[str, Any]:
+        """Return the next frame."""
+        frame: dict[str, Any] = json.loads(self.connection.recv(timeout))
+        self.frames.append(frame)
+        return frame
+
+    def read_until(self, kind: str, **expected: Any) -> dict[str, Any]:
+        """Return the next frame of a type with these values in its payload."""
+        while True:
+            frame = self.read()
+            if frame["type"] == kind and expected.items() <= frame["payload"].items():
+                return frame
+
+    def read_close(self) -> int:
+        """Read all that comes; return the close code."""
+        try:
+            while True:
+                self.read()
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd is not None else 1006
+
+    def send(self, kind: str, **payload: Any) -> None:
+        self.connection.send(json.dumps({"type": kind, **({"payload": payload} if payload else {})}))
+
+    @property
+    def cursors(self) -> list[str]:
+        """Return the cursors of all frames of the conversation so far, recorded ones first."""
+        recorded = [each["cursor"] for frame in self.frames if frame["type"] == "history" for each in _list(frame)]
+        return recorded + [frame["cursor"] for frame in self.frames if frame["type"] in CONVERSATION]
+
+
+CONVERSATION = ("user", "assistant", "tool_use", "tool_result", "result")
+
+
+def _list(history: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in history["payload"]["messages"] if each["type"] in CONVERSATION]
 
 
 class RunningServer:
@@ -79,6 +127,26 @@ class RunningServer:
         secret = self.key if scope == "control" else self.read_key
         form = f"secret={secret}&oid={self.project_id if oid is None else oid}"
         return str(self.call("POST", "/jwt", raw=form.encode(), token="").body["jwt"])
+
+    @contextlib.contextmanager
+    def connect(
+        self,
+        identity: str,
+        *,
+        family: str = "user",
+        token: str | None = None,
+        query: str = "",
+        path: str = "",
+        **options: Any,
+    ) -> Iterator[SocketReader]:
+        """Open the WebSocket of a session with a control token in the header, or another; empty: without one."""
+        path = path or ("/v1/ws/sessions/{id}" if family == "user" else "/v1/ws/org/sessions/{id}")
+        used = self.mint() if token is None else token
+        headers = {"Authorization": f"Bearer {used}"} if used else {}
+        address = f"ws://127.0.0.1:{self.port}{path.format(id=identity)}{query}"
+        options = {"max_size": 10 << 20, "proxy": None, "open_timeout": 20, "close_timeout": 2, **options}
+        with connect(address, additional_headers=headers, **options) as connection:
+            yield SocketReader(connection)
 
     def end(self) -> int:
         """End the server by TERM; return its exit code."""

@@ -14,15 +14,17 @@ class ApiErrorCode(Struct, frozen=True):
 
 API_ERRORS: dict[str, ApiErrorCode] = {
     "archive_gone": ApiErrorCode(410, "the conversation of the ended session is gone"),
+    "forbidden": ApiErrorCode(403, "the token may only read"),
     "foreign_host": ApiErrorCode(421, "the Host of the request is not the server"),
     "foreign_origin": ApiErrorCode(403, "a page of an origin that is not allowed sent the request"),
-    "forbidden": ApiErrorCode(403, "the token may only read"),
+    "invalid_message": ApiErrorCode(400, "a message of a WebSocket is no JSON object of a known type"),
     "login_not_found": ApiErrorCode(404, "no login of this id runs"),
     "max_sessions_reached": ApiErrorCode(409, "too many sessions are running; end one"),
     "method_not_allowed": ApiErrorCode(405, "the route has no such method"),
     "missing_tools": ApiErrorCode(412, "the copy would lack MCP servers of its source that the request does not name"),
     "no_credentials": ApiErrorCode(403, "no credential is stored for the agent of the session"),
     "not_found": ApiErrorCode(404, "the API has no such route"),
+    "not_owner": ApiErrorCode(403, "a session of the project has no owner socket; it can be read at the org socket"),
     "not_supported": ApiErrorCode(501, "the API has no such thing on this machine"),
     "profile_exists": ApiErrorCode(409, "a profile of this name exists"),
     "rate_limited": ApiErrorCode(429, "too many requests; the header Retry-After has the seconds to wait"),

@@ -17,6 +17,8 @@ class UserPayload(Struct, frozen=True, kw_only=True):
     content: str
     queued: bool | UnsetType = UNSET
     """True if it was submitted while the agent was busy."""
+    prompt_id: str | UnsetType = UNSET
+    """Id that a client of the API gave the prompt."""
 
 
 class AssistantPayload(Struct, frozen=True, kw_only=True):
@@ -214,6 +216,8 @@ class HistoryPayload(Struct, frozen=True, kw_only=True):
     messages: tuple[LiveFrame, ...]
     truncated: bool | UnsetType = UNSET
     """True if older frames are left out."""
+    reset: str | UnsetType = UNSET
+    """Reason why they begin anew instead of at the given cursor: transcript_gone, transcript_rewritten, ..."""
 
 
 class HistoryFrame(Struct, frozen=True, kw_only=True):
@@ -226,3 +230,27 @@ class HistoryFrame(Struct, frozen=True, kw_only=True):
     session_id: str
     cursor: str
     """Position behind the newest message."""
+
+
+class NoticeFrame(Struct, frozen=True, kw_only=True):
+    """A frame for one client of the sessions API, about what it sent; it has no place in the session."""
+
+    type: Literal["error", "system"]
+    payload: NoticePayload
+    timestamp: str
+    session_id: str
+
+
+class NoticePayload(Struct, frozen=True, kw_only=True):
+    """A failure, or a notice."""
+
+    message: str
+    code: str | UnsetType = UNSET
+    """For error: invalid_message, rate_limited, read_only, prompt_rejected, file_error, or that of the command."""
+    subtype: str | UnsetType = UNSET
+    """For system: approval_notice, not_supported, interrupt_ignored."""
+    reason: str | UnsetType = UNSET
+    """For prompt_rejected: empty, too_many_held, or the error code of session send."""
+    prompt_id: str | UnsetType = UNSET
+    tool_use_id: str | UnsetType = UNSET
+    request_id: str | UnsetType = UNSET

@@ -20,9 +20,12 @@ from lisa_py.host import limits
 from lisa_py.server import bodies, failures, gate, routes
 from lisa_py.server.options import ServerState
 from lisa_py.server.route import ApiReply, RestCall, Route, encode
+from lisa_py.server.sockets import SocketFace
 
 CORE_THREADS = 4
 """Calls of tmux at the same time."""
+FINISH_SECONDS = 0.5
+"""Time for inputs of sessions when the server ends."""
 COMMAND_THREADS = 64
 """Commands that run at the same time; a wait takes one place."""
 
@@ -36,6 +39,7 @@ class ServerApp:
             "core": anyio.CapacityLimiter(CORE_THREADS),
             "commands": anyio.CapacityLimiter(COMMAND_THREADS),
         }
+        self._sockets = SocketFace(server, self._pools["core"])
         app = Starlette(routes=self._make_routes())
         app.state.command_threads = self._pools["commands"]
         self._app: ASGIApp = app
@@ -52,8 +56,15 @@ class ServerApp:
             return
         if scope["type"] == "http":
             await self._serve_http(scope, receive, _add_cors(send, headers), headers)
-        else:
-            await self._app(scope, receive, send)
+            return
+        try:
+            await self._sockets.serve(scope, receive, send)
+        except LisaError as problem:
+            await _refuse(scope, receive, send, problem)
+
+    def finish(self) -> None:
+        """Finish what is being sent to sessions, for a moment."""
+        self._sockets.sessions.close(FINISH_SECONDS)
 
     async def _serve_http(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[str, str]) -> None:
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:

@@ -51,16 +51,16 @@ def _clean(plain: dict[str, Any], kind: type[Struct]) -> tuple[dict[str, Any], l
     return given, unknown
 
 
-def parse_object(raw: bytes) -> dict[str, Any]:
+def parse_object(raw: bytes, what: str = "body") -> dict[str, Any]:
     """Return the JSON object of a body; no body is an empty one. Raise LisaError(invalid_request)."""
     try:
         plain = jsontext.decode(raw) if raw.strip() else {}
     except msgspec.DecodeError as problem:
-        raise LisaError("invalid_request", f"the body is not JSON: {problem}") from None
+        raise LisaError("invalid_request", f"the {what} is not JSON: {problem}") from None
     if not isinstance(plain, dict):
-        raise LisaError("invalid_request", "the body is not a JSON object")
+        raise LisaError("invalid_request", f"the {what} is not a JSON object")
     if _is_deeper(plain, MAX_DEPTH):
-        raise LisaError("invalid_request", f"the body is nested over {MAX_DEPTH} deep")
+        raise LisaError("invalid_request", f"the {what} is nested over {MAX_DEPTH} deep")
     return plain
 
 

@@ -15,7 +15,7 @@ from lisa_py.server.route import Route
 from lisa_py.server.tokens import Caller
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-_SUBPROTOCOL = "access_token"
+SUBPROTOCOL = "access_token"
 
 
 def check_host(server: ServerState, headers: Mapping[str, str]) -> None:
@@ -56,7 +56,7 @@ def find_socket_token(headers: Mapping[str, str], query: bytes) -> tuple[str, st
     if scheme.lower() == "bearer":
         return secret.strip(), "header"
     offered = [word.strip() for word in headers.get("sec-websocket-protocol", "").split(",")]
-    if len(offered) > 1 and offered[0] == _SUBPROTOCOL:
+    if len(offered) > 1 and offered[0] == SUBPROTOCOL:
         return offered[1], "protocol"
     for name, value in parse_qsl(query.decode("latin-1")):
         if name == "token":

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
+from lisa_py.server.socket_protocol import SocketProtocol
 
 END_SECONDS = 4
 """Time for requests that have begun when the server is to end."""
@@ -81,10 +82,9 @@ def serve(
         app,
         loop="asyncio",
         http="h11",
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         ws_max_size=1 << 20,
-        ws_ping_interval=30.0,
-        ws_ping_timeout=30.0,
+        ws_per_message_deflate=False,
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -118,6 +118,7 @@ def _serve(ctx: Context, args: Args) -> int:
             ),
             cancellation=cancellation,
             logins=logins,
+            sending=Cancellation(),
             log=lambda text: print(f"lisa serve: {text}", file=sys.stderr, flush=True),
         )
         address = ServerAddress(
@@ -132,4 +133,7 @@ def _serve(ctx: Context, args: Args) -> int:
             server.log(f"listening on {address.socket or url} (Ctrl-C ends it; sessions keep running)")
 
         stack.callback(server_files.remove_address, ctx.settings)
-        return listener.serve(ServerApp(server), listening, announce, cancellation.cancel)
+        app = ServerApp(server)
+        code = listener.serve(app, listening, announce, cancellation.cancel)
+        app.finish()
+        return code

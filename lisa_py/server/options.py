@@ -38,6 +38,8 @@ class ServerState(Struct, frozen=True, kw_only=True):
     cancellation: Cancellation
     """Set when the server ends: it ends every wait."""
     logins: LoginFlows
+    sending: Cancellation
+    """Of what is sent to sessions: the end of the server does not break it off."""
     log: Callable[[str], None]
     """Write one line for the person who runs the server; never a secret, a prompt or a body."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -15,6 +16,8 @@ from lisa_py.core.context import Context
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.store.paths import SessionRef
+
+T = TypeVar("T")
 
 
 class AttachSummary(Struct, frozen=True, kw_only=True):
@@ -72,17 +75,21 @@ def read_messages(ctx: Context, ref: SessionRef, *, before: str = "") -> Message
     Raise LisaError(invalid_cursor | archive_unreadable), TmuxUnavailable.
     """
     with open_feed(ctx, ref) as feed:
-        kept, is_cut = _limit_size(filter(is_message, feed.history(newest_bytes=HISTORY_BYTES, before=before)))
+        frames = filter(is_message, feed.history(newest_bytes=HISTORY_BYTES, before=before))
+        kept, is_cut = limit_size((frame, len(msgspec.json.encode(frame))) for frame in frames)
         return MessagesResult(messages=kept, truncated=is_cut or feed.omitted_bytes > 0 or UNSET)
 
 
-def _limit_size(frames: Iterable[LiveFrame]) -> tuple[tuple[LiveFrame, ...], bool]:
-    """Return the newest frames that have HISTORY_BYTES encoded, at least one; and True if others are left out."""
-    kept: deque[tuple[LiveFrame, int]] = deque()
+def limit_size(frames: Iterable[tuple[T, int]]) -> tuple[tuple[T, ...], bool]:
+    """Return the newest of some frames with their sizes that have HISTORY_BYTES, and True if others are left out.
+
+    At least one is returned.
+    """
+    kept: deque[tuple[T, int]] = deque()
     total, is_cut = 0, False
-    for frame in frames:
-        kept.append((frame, len(msgspec.json.encode(frame))))
-        total += kept[-1][1]
+    for frame, size in frames:
+        kept.append((frame, size))
+        total += size
         while total > HISTORY_BYTES and len(kept) > 1:
             total -= kept.popleft()[1]
             is_cut = True
@@ -96,7 +103,7 @@ def is_message(frame: LiveFrame) -> bool:
 
 def build_history(frames: Sequence[LiveFrame], identity: str, *, truncated: bool = False) -> HistoryFrame:
     """Return the recorded frames as the one frame that begins a connection of the sessions API."""
-    kept, is_cut = _limit_size(frames)
+    kept, is_cut = limit_size((frame, len(msgspec.json.encode(frame))) for frame in frames)
     return HistoryFrame(
         payload=HistoryPayload(messages=kept, truncated=truncated or is_cut or UNSET),
         timestamp=frames[-1].timestamp if frames else "",

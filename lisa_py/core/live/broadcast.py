@@ -11,20 +11,24 @@ from types import TracebackType
 import msgspec
 from msgspec import Struct, structs
 
-from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.errors import CancellationError, LisaError, session_not_found
 from lisa_py.contract.live import (
     ApprovalPayload,
     DialogPayload,
     LiveFrame,
     QuestionPayload,
+    SessionEndPayload,
     StatusPayload,
     SystemPayload,
 )
 from lisa_py.core.context import Context
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.attach import HISTORY_BYTES
+from lisa_py.core.live.feed import SessionFeed
+from lisa_py.core.live.frame_size import FRAME_BYTES, shorten_frame
 from lisa_py.core.live.position import LivePosition, parse_cursor
 from lisa_py.host.cancellation import Cancellation
+from lisa_py.store import archives
 from lisa_py.store.paths import SessionRef
 
 QUEUE_BYTES = 8 << 20
@@ -40,18 +44,29 @@ class PublishedFrame(Struct, frozen=True):
     encoded: bytes
 
 
-def _publish(frame: LiveFrame) -> PublishedFrame:
-    return PublishedFrame(frame, msgspec.json.encode(frame))
+Publish = Callable[[LiveFrame], PublishedFrame]
 
 
 class Subscription:
     """One reader of a broadcast: an iterator over its frames that ends with `end_reason`."""
 
-    def __init__(self, broadcast: FeedBroadcast, recorded: Iterator[PublishedFrame], skip: Callable[[LiveFrame], bool]):
+    def __init__(
+        self,
+        broadcast: FeedBroadcast,
+        recorded: RecordedFrames,
+        present: tuple[PublishedFrame, ...],
+        skip: Callable[[LiveFrame], bool],
+        on_change: Callable[[], None],
+    ) -> None:
         self._broadcast = broadcast
-        self._recorded = recorded
+        self.recorded = recorded
+        """The frames before those of `read`, read when they are iterated."""
+        self.present = present
+        """The status and the open dialogs where the live frames begin."""
         self._skip = skip
         """True for frames that this reader already has."""
+        self._on_change = on_change
+        """Called by the follower when the reader has something to read again, or has come to its end."""
         self._changed = threading.Condition()
         self._queue: deque[PublishedFrame] = deque()
         self._queued_bytes = 0
@@ -59,7 +74,8 @@ class Subscription:
         """session_ended, closed, slow_reader, or the code of the error that ended the follower; empty before."""
 
     def __iter__(self) -> Iterator[PublishedFrame]:
-        yield from self._recorded
+        yield from self.recorded
+        yield from self.present
         while (published := self.read()) is not None:
             yield published
 
@@ -78,6 +94,7 @@ class Subscription:
         with self._changed:
             if self.end_reason or self._skip(published.frame):
                 return
+            was_empty = not self._queue
             self._queued_bytes += len(published.encoded)
             if self._queued_bytes > QUEUE_BYTES:
                 self._queue.clear()
@@ -85,17 +102,65 @@ class Subscription:
             else:
                 self._queue.append(published)
             self._changed.notify_all()
+        if was_empty or self.end_reason:
+            self._on_change()
 
     def end(self, reason: str) -> None:
         """Let the reader end after the frames that wait for it."""
         with self._changed:
             self.end_reason = self.end_reason or reason
             self._changed.notify_all()
+        self._on_change()
 
     def close(self) -> None:
         """Leave the broadcast."""
         self._broadcast.unsubscribe(self)
         self.end("closed")
+
+
+class RecordedFrames:
+    """The recorded frames of a session between two positions, the newest 4 MiB where there is no first one."""
+
+    def __init__(
+        self, ctx: Context, ref: SessionRef, identity: str, *, since: str, until: str, publish: Publish
+    ) -> None:
+        self._ctx = ctx
+        self._ref = ref
+        self._identity = identity
+        self._since = since
+        self._until = until
+        """Cursor of the last frame; empty: there is none to read."""
+        self._publish = publish
+        self.cursor = until or since
+        """Cursor behind the last frame."""
+        self.omitted_bytes = 0
+        """Bytes of transcript before the first frame; set by the iteration."""
+        self.reset = ""
+        """Reason why they begin anew instead of at the given cursor; set by the iteration."""
+
+    def __iter__(self) -> Iterator[PublishedFrame]:
+        """Yield the frames. Raise LisaError: session_not_found, archive_unreadable; TmuxUnavailable."""
+        if not self._until:
+            return
+        with contextlib.suppress(CancellationError), self._open() as feed:
+            newest = 0 if self._since else HISTORY_BYTES
+            for frame in feed.history(newest_bytes=newest, until=self._until):
+                self.omitted_bytes, self.reset = feed.omitted_bytes, feed.reset
+                yield self._publish(frame)
+
+    def _open(self) -> SessionFeed:
+        """Return the feed of the session, or of its archive if it was killed meanwhile."""
+        try:
+            feed = open_feed(self._ctx, self._ref, self._since)
+            if feed.identity == self._identity:
+                return feed
+        except LisaError as problem:
+            if problem.code != "session_not_found":
+                raise
+        archive = archives.find_archive(self._ctx.settings, self._identity, self._ref.project.root)
+        if archive is None:
+            raise session_not_found(self._ref.session, self._ref.project.root)
+        return open_feed(self._ctx, archive, self._since)
 
 
 class FeedBroadcast:
@@ -105,15 +170,23 @@ class FeedBroadcast:
     each once and in order. One that does not read delays neither the follower nor the others.
     """
 
-    def __init__(self, ctx: Context, ref: SessionRef) -> None:
-        """Start to follow. Raise LisaError: session_not_found; TmuxUnavailable."""
+    def __init__(
+        self, ctx: Context, ref: SessionRef, *, annotate: Callable[[LiveFrame], LiveFrame] = lambda frame: frame
+    ) -> None:
+        """Start to follow. Raise LisaError: session_not_found; TmuxUnavailable.
+
+        `annotate` returns the frame as subscribers get it; it is called in the order of the frames, and again for
+        each reader of a recorded one.
+        """
         self._ref = ref
+        self._annotate = annotate
         self._ctx = Context(ctx.settings, clock=ctx.clock, cwd=ctx.cwd, cancellation=Cancellation())
         self._lock = threading.Lock()
         self._subscriptions: list[Subscription] = []
         self._present: dict[str, LiveFrame] = {}
         """The newest status and the open dialogs, by key."""
-        self._end_reason = ""
+        self.end_reason = ""
+        """As that of a subscription; empty while the session is followed."""
         self._feed = open_feed(self._ctx, ref)
         for _ in self._feed.history(newest_bytes=PLACE_BYTES):
             pass
@@ -130,19 +203,31 @@ class FeedBroadcast:
     ) -> None:
         self.close()
 
-    def subscribe(self, since: str = "", *, history: bool = True) -> Subscription:
+    def subscribe(
+        self, since: str = "", *, history: bool = True, on_change: Callable[[], None] = lambda: None
+    ) -> Subscription:
         """Return a subscription that begins after a cursor, or without `history` with the next frame.
 
-        Raise LisaError(invalid_cursor).
+        `on_change` is called by another thread: it may only wake the reader. Raise LisaError(invalid_cursor).
         """
         start = parse_cursor(since) if since else None
         with self._lock:
             joined = self._position
             is_ahead = start is not None and self._feed.precedes(joined, start)
-            recorded = self._read_recorded(since, joined, history and not is_ahead, list(self._present.values()))
-            made = Subscription(self, recorded, self._make_skip(start if is_ahead else None))
-            if self._end_reason:
-                made.end(self._end_reason)
+            until = joined.encode() if history and not is_ahead else ""
+            made = Subscription(
+                self,
+                RecordedFrames(
+                    self._ctx, self._ref, self._feed.identity, since=since, until=until, publish=self._publish
+                ),
+                tuple(
+                    self._publish(structs.replace(frame, cursor=joined.encode())) for frame in self._present.values()
+                ),
+                self._make_skip(start if is_ahead else None),
+                on_change,
+            )
+            if self.end_reason:
+                made.end(self.end_reason)
             self._subscriptions.append(made)
         return made
 
@@ -153,17 +238,6 @@ class FeedBroadcast:
             return start is not None and not self._feed.precedes(start, parse_cursor(frame.cursor))
 
         return skip
-
-    def _read_recorded(
-        self, since: str, joined: LivePosition, history: bool, present: list[LiveFrame]
-    ) -> Iterator[PublishedFrame]:
-        """Yield the frames up to the place where the live ones begin, then the present status and dialog."""
-        if history:
-            with contextlib.suppress(CancellationError), open_feed(self._ctx, self._ref, since) as feed:
-                for frame in feed.history(newest_bytes=0 if since else HISTORY_BYTES, until=joined.encode()):
-                    yield _publish(frame)
-        for frame in present:
-            yield _publish(structs.replace(frame, cursor=joined.encode()))
 
     def unsubscribe(self, subscription: Subscription) -> None:
         with self._lock:
@@ -186,7 +260,7 @@ class FeedBroadcast:
         try:
             with self._feed as feed:
                 for frame in feed.follow():
-                    self._deliver(_publish(frame))
+                    self._deliver(self._publish(frame))
             reason = "session_ended"
         except CancellationError:
             reason = "closed"
@@ -194,9 +268,17 @@ class FeedBroadcast:
             reason = problem.code
         finally:
             with self._lock:
-                self._end_reason = reason
+                self.end_reason = reason
                 for subscription in self._subscriptions:
                     subscription.end(reason)
+
+    def _publish(self, frame: LiveFrame) -> PublishedFrame:
+        shown = self._annotate(frame)
+        encoded = msgspec.json.encode(shown)
+        if len(encoded) >= FRAME_BYTES:
+            shown = shorten_frame(shown)
+            encoded = msgspec.json.encode(shown)
+        return PublishedFrame(shown, encoded)
 
     def _deliver(self, published: PublishedFrame) -> None:
         with self._lock:
@@ -219,3 +301,12 @@ class FeedBroadcast:
             self._present.pop("dialog", None)
         elif isinstance(payload, SystemPayload) and payload.subtype == "approval_decided":
             self._present.pop(str(payload.tool_use_id), None)
+        elif isinstance(payload, SessionEndPayload):
+            self._present = {"status": self._present["status"]} if "status" in self._present else {}
+            self._present["end"] = frame
+
+    @property
+    def has_dialog(self) -> bool:
+        """Return True while a dialog of the session is open."""
+        with self._lock:
+            return any(key not in ("status", "end") for key in self._present)

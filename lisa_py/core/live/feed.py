@@ -96,6 +96,11 @@ class SessionFeed:
             self._waiter.close()
 
     @property
+    def identity(self) -> str:
+        """Return the id of the session, of this run."""
+        return self._id
+
+    @property
     def position(self) -> LivePosition:
         """Return the position behind the last frame."""
         return self._position

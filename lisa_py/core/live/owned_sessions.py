@@ -32,7 +32,12 @@ def find_session(ctx: Context, identity: str, root: str, family: str = "") -> Se
 
     Raise LisaError(session_not_found), also for a session of the other family.
     """
-    ref = ctx.record_ref(identity, root)
+    try:
+        ref = ctx.record_ref(identity, root)
+    except LisaError as problem:
+        if problem.code != "invalid_session_name":
+            raise
+        raise session_not_found(identity, root) from None
     record = live_records.read_readable(ref)
     if record is None or (family and record.family != family):
         raise session_not_found(identity, ref.project.root)

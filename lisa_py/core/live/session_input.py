@@ -1,6 +1,8 @@
-"""Send what a person typed at an attached session."""
+"""Send what a person gave at an attached session or a client of the API."""
 
 from __future__ import annotations
+
+from msgspec import Struct
 
 from lisa_py.contract.dialogs import DialogDecision
 from lisa_py.contract.errors import LisaError
@@ -11,10 +13,19 @@ from lisa_py.core.send.send import SendPayload
 from lisa_py.store.paths import SessionRef
 
 
-def send_prompt(ctx: Context, ref: SessionRef, text: str) -> str:
-    """Deliver a prompt; return the reason if the agent did not take it. Raise LisaError as send.send_payload."""
+class GivenDecision(Struct, frozen=True, kw_only=True):
+    """A decision about one dialog."""
+
+    dialog: str
+    """The id of its frame."""
+    decision: DialogDecision
+
+
+def send_prompt(ctx: Context, ref: SessionRef, text: str) -> None:
+    """Deliver a prompt. Raise LisaError as send.send_payload, also if the agent did not take it."""
     sent = send.send_payload(ctx, ref, SendPayload(text=text, enter=True))
-    return "" if sent.ok else str(sent.error or sent.error_code)
+    if not sent.ok:
+        raise LisaError(str(sent.error_code), str(sent.error or sent.error_code))
 
 
 def interrupt_turn(ctx: Context, ref: SessionRef) -> str:
@@ -25,13 +36,17 @@ def interrupt_turn(ctx: Context, ref: SessionRef) -> str:
     return "interrupt sent" if done.interrupted else "nothing to interrupt"
 
 
-def answer_dialog(ctx: Context, ref: SessionRef, given: TypedAnswer) -> tuple[str, ...]:
+def answer_dialog(ctx: Context, ref: SessionRef, given: TypedAnswer | GivenDecision) -> tuple[str, ...]:
     """Answer a dialog; return notices. Raise LisaError, also if the agent still shows the dialog."""
-    decision = DialogDecision(
-        kind=given.kind, by="attach", scope=given.scope, message=given.message, choices=given.choices
-    )
+    decision = given.decision if isinstance(given, GivenDecision) else build_decision(given, "attach")
     done = answer.answer_dialog(ctx, ref, "" if given.dialog == SCREEN_DIALOG else given.dialog, decision)
     if not done.ok:
         raise LisaError(str(done.error_code), str(done.error))
-    words = {"approve": "approved (session)" if given.scope == "session" else "approved (this call)", "deny": "denied"}
-    return (*filter(None, (words.get(given.kind, ""),)), *(done.notices or ()))
+    session = " (session)" if decision.scope == "session" else " (this call)"
+    words = {"approve": f"approved{session}", "deny": "denied"}
+    return (*filter(None, (words.get(decision.kind, ""),)), *(done.notices or ()))
+
+
+def build_decision(given: TypedAnswer, by: str) -> DialogDecision:
+    """Return the decision of a typed answer."""
+    return DialogDecision(kind=given.kind, by=by, scope=given.scope, message=given.message, choices=given.choices)

@@ -163,12 +163,21 @@ class TypedLines:
             return TypedCommand("interrupt")
         dialog = self.pending
         if dialog is not None and (self._asks or dialog.names_answer(line)):
-            answer = dialog.take(line)
-            if answer is not None:
-                self._pending.remove(dialog)
-                self._answered[dialog.id] = dialog
-            return answer
+            return self._answer(dialog, line)
         return TypedPrompt(line) if line else None
+
+    def read_answer(self, line: str) -> TypedAnswer | None:
+        """Return the answer that an unasked line names; None for every other line."""
+        line = line.strip()
+        dialog = self.pending
+        return self._answer(dialog, line) if dialog is not None and dialog.names_answer(line) else None
+
+    def _answer(self, dialog: PendingDialog, line: str) -> TypedAnswer | None:
+        answer = dialog.take(line)
+        if answer is not None:
+            self._pending.remove(dialog)
+            self._answered[dialog.id] = dialog
+        return answer
 
 
 def read_dialog(message: Message) -> PendingDialog | None:
