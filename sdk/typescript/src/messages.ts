@@ -18,7 +18,8 @@ export type ContentBlock =
   | { type: 'tool_use'; id: string; name: string; input: unknown }
   | { type: 'tool_result'; tool_use_id: string; content: unknown };
 
-export interface UserMessage extends Message<'user', { content: string | ContentBlock[]; queued?: boolean }> {
+export interface UserMessage
+  extends Message<'user', { content: string | ContentBlock[]; queued?: boolean; prompt_id?: string }> {
   readonly content: string | ContentBlock[];
 }
 
@@ -51,7 +52,10 @@ export type ResultMessage = Message<
   { success?: boolean; subtype?: string; summary?: string; duration_ms?: number; [field: string]: unknown }
 >;
 
-export type ErrorMessage = Message<'error', { code: string; message: string; request_id?: string }>;
+export type ErrorMessage = Message<
+  'error',
+  { code: string; message: string; reason?: string; request_id?: string; prompt_id?: string; tool_use_id?: string }
+>;
 
 export type SessionErrorMessage = Message<'session_error', { error: string; details?: unknown }>;
 

@@ -12,6 +12,7 @@ const FINAL: ReadonlyMap<number, [error: string, status: number]> = new Map([
   [4004, ['not_found', 404]],
   [4009, ['session_not_running', 409]],
   [4100, ['session_ended', 409]],
+  [4400, ['invalid_request', 400]],
 ]);
 
 /** Decides whether and when a lost connection is made again. */

@@ -107,7 +107,7 @@ export class SessionWebSocket {
   readonly #policy: ReconnectPolicy;
   readonly #listeners = new Set<(msg: WebSocketMessage) => void>();
   readonly #lossListeners = new Set<(error: APIError) => void>();
-  readonly #repeats = new RepeatFilter();
+  readonly #filter = new RepeatFilter();
   readonly #queue: string[] = [];
   #state: ConnectionState = 'disconnected';
   #socket: WebSocket | undefined;
@@ -176,9 +176,13 @@ export class SessionWebSocket {
 
   // -------------------------------------------------------------- sending
 
-  /** Send a prompt. Throw APIError(not_connected) while there is no connection. */
-  sendPrompt(text: string): void {
-    this.#send('prompt', { text }, this.#options.queueWhileDisconnected);
+  /**
+   * Send a prompt. Throw APIError(not_connected) while there is no connection.
+   *
+   * A `prompt_id` comes back in the payload of the user message, and the server sends a prompt of the same id once.
+   */
+  sendPrompt(text: string, options: { prompt_id?: string } = {}): void {
+    this.#send('prompt', { text, ...options }, this.#options.queueWhileDisconnected);
   }
 
   /** End the present turn; the session continues. */
@@ -368,7 +372,7 @@ export class SessionWebSocket {
 
   #deliver(message: WebSocketMessage, isLive: boolean): void {
     this.#cursor = message.cursor || this.#cursor;
-    const { isNew, isAsked } = this.#repeats.note(message, isLive);
+    const { isNew, isAsked } = this.#filter.note(message, isLive);
     if (isNew) {
       for (const listener of [...this.#listeners]) this.#call(listener, message);
       this.#call(this.#handlers.onMessage, message);

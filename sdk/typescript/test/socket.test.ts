@@ -250,6 +250,7 @@ for (const [code, error, status] of [
   [4004, 'not_found', 404],
   [4009, 'session_not_running', 409],
   [4100, 'session_ended', 409],
+  [4400, 'invalid_request', 400],
 ] as const) {
   test(`close code ${code} refuses a connection, and ends one for good`, async () => {
     server.onSocket = (socket, _, index) => {
@@ -323,6 +324,22 @@ test('a restart of the server costs no message, and none comes twice', async () 
   await until(() => seen.length === 6, 'all messages');
   assert.deepEqual(texts(seen), ['live 1', 'missed 1', 'live 2', 'missed 2', 'live 3', 'missed 3']);
   assert.match(server.socketUrls.at(-1) ?? '', /token=secret-token&since=c5$/);
+});
+
+test('a server that begins anew repeats nothing', async () => {
+  const one = assistant('one', 'c1');
+  server.onSocket = (socket, _, index) => {
+    if (index === 0) return send(socket, history([one, one]));
+    send(socket, history([one, assistant('two', 'c2')], { reset: 'transcript_rewritten' }));
+    send(socket, assistant('two', 'c2'));
+  };
+  const seen: WebSocketMessage[] = [];
+  const resets: unknown[] = [];
+  const ws = make({ onMessage: (msg) => seen.push(msg), onHistory: (msg) => resets.push(msg.payload.reset) });
+  await ws.connect();
+  server.sockets[0]?.terminate();
+  await until(() => seen.length === 3, 'the new messages');
+  assert.deepEqual([texts(seen), resets], [['one', 'two', 'two'], [undefined, 'transcript_rewritten']]);
 });
 
 test('attempts end after maxReconnectAttempts', async () => {
@@ -441,6 +458,7 @@ test('every kind of message is sent as the server expects it', async () => {
   server.onSocket = (socket) => send(socket, history([]));
   const ws = make();
   await ws.connect();
+  ws.sendPrompt('p', { prompt_id: 'p1' });
   ws.sendInterrupt();
   ws.sendHeartbeat();
   ws.requestUpload({ request_id: 'r', filename: 'f', content_type: 't', size: 1 });
@@ -448,8 +466,9 @@ test('every kind of message is sent as the server expects it', async () => {
   ws.requestDownload({ request_id: 'r', path: '/p' });
   ws.sendToolApproval({ tool_use_id: 't', approved: true, approval_scope: 'session' });
   ws.sendAnswers({ question_id: 'q', answers: { Color: 'red' } });
-  await until(() => server.received.length === 7, 'all messages');
+  await until(() => server.received.length === 8, 'all messages');
   assert.deepEqual(server.received, [
+    { type: 'prompt', payload: { text: 'p', prompt_id: 'p1' } },
     { type: 'interrupt' },
     { type: 'heartbeat' },
     { type: 'upload_request', payload: { request_id: 'r', filename: 'f', content_type: 't', size: 1 } },

@@ -31,7 +31,7 @@ assert.deepEqual(await failure(client.createProfile({ name: 'Strict' })), [409, 
 const captured = await client.captureProfile(session.id, { name: 'Captured' });
 assert.deepEqual(captured.profile.denied_tools, ['WebFetch']);
 assert.equal((await client.deleteProfile(captured.profile.id)).deleted, true);
-assert.deepEqual(await failure(client.getProfile(captured.profile.id)), [404, 'not_found']);
+assert.deepEqual(await failure(client.getProfile(captured.profile.id)), [404, 'profile_not_found']);
 
 assert.equal((await client.storeAPIKey('sk-ant-api03-of-the-test')).success, true);
 const status = await client.getCredentialStatus();
