@@ -193,19 +193,39 @@ def _from_psutil(process: Any) -> Process:
         )
 
 
-def find_by_environments(entries: Iterable[str]) -> dict[str, tuple[Process, ...]]:
+def find_by_environments(
+    entries: Iterable[str], checked: set[tuple[int, int]] | None = None
+) -> dict[str, tuple[Process, ...]]:
     """Return, per `NAME=value` entry, the living processes of this user that were started with it.
 
-    Detached children keep the entry. One pass over the processes serves all entries.
+    Detached children keep the entry. One pass over the processes serves all entries; a further pass with the same
+    `checked` reads only the processes that are new.
     """
     needles = {entry.encode(): entry for entry in entries}
     found: dict[str, list[Process]] = {entry: [] for entry in needles.values()}
-    for pid in _own_pids() if needles else ():
-        for part in set(_environment(pid).split(b"\0")) & needles.keys():
+    hints = needles if len(needles) == 1 else {needle.partition(b"=")[0] + b"=" for needle in needles}
+    for identity in _list_identities() if needles else ():
+        if checked is not None and identity in checked:
+            continue
+        pid = identity[0]
+        environment = _environment(pid)
+        parts = environment.split(b"\0") if any(hint in environment for hint in hints) else ()
+        matches = needles.keys() & set(parts)
+        if checked is not None and environment and not matches:
+            checked.add(identity)
+        for part in matches if matches and user_id(pid) == os.getuid() else ():
             process = read_process(pid)
             if process is not None and process.alive:
                 found[needles[part]].append(process)
     return {entry: tuple(processes) for entry, processes in found.items()}
+
+
+def _list_identities() -> list[tuple[int, int]]:
+    """Return id and number of the folder in /proc of each process; the number changes when an id is used again."""
+    if not LINUX:
+        return [(pid, 0) for pid in _own_pids()]
+    with os.scandir("/proc") as entries:
+        return [(int(entry.name), entry.inode()) for entry in entries if entry.name.isdigit()]
 
 
 def _kernel_session(pid: int) -> int:

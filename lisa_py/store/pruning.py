@@ -18,6 +18,15 @@ _TEMPORARY_FILE = re.compile(r"\..+\.\d+-[0-9a-f]{8}\Z")
 """Name that `host.files.write` gives a file it has not finished; that takes milliseconds."""
 
 
+def prune_hourly(settings: Settings, now: float) -> None:
+    """Prune unless that was done within the last hour: it reads all projects. Raise LisaError(store_unwritable)."""
+    stamp = os.path.join(settings.state_dir, "pruned")
+    if not files.is_dir(settings.state_dir) or 0 <= now - files.modified_at(stamp) < HOUR:
+        return
+    files.write(stamp, "")  # first: of several processes one prunes
+    prune(settings, now)
+
+
 def prune(settings: Settings, now: float, records: Mapping[str, StoreRecord] | None = None) -> dict[str, int]:
     """Remove in all projects what each record declares as outdated; return the numbers by record.
 

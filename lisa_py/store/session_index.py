@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from lisa_py.contract.records import SessionMeta
+from lisa_py.host import files
 from lisa_py.host.env import Settings
 from lisa_py.store import paths
 from lisa_py.store.json_records import UnreadableRecord, load
@@ -39,13 +41,17 @@ def index_project(project: Project) -> SessionIndex:
     return SessionIndex(tuple(every), tuple(warnings))
 
 
-def index_all_projects(settings: Settings) -> SessionIndex:
-    """Return the sessions of all projects."""
+def _load_meta(path: str) -> SessionMeta | None:
+    return load(path, SessionMeta)
+
+
+def index_all_projects(settings: Settings, load_meta: Callable[[str], SessionMeta | None] = _load_meta) -> SessionIndex:
+    """Return the sessions of all projects; those for which `load_meta` returns None are left out."""
     every: list[SessionIndexEntry] = []
     warnings: list[str] = []
     projects: dict[str, Project] = {}
     for digest in paths.list_project_hashes(settings):
-        found, problems = _scan(os.path.join(settings.state_dir, "projects", digest))
+        found, problems = _scan(os.path.join(settings.state_dir, "projects", digest), load_meta)
         warnings += problems
         for name, meta in found:
             root = meta.project_root
@@ -57,15 +63,49 @@ def index_all_projects(settings: Settings) -> SessionIndex:
     return SessionIndex(tuple(every), tuple(warnings))
 
 
-def _scan(folder: str) -> tuple[list[tuple[str, SessionMeta]], list[str]]:
+def _scan(
+    folder: str, load_meta: Callable[[str], SessionMeta | None] = _load_meta
+) -> tuple[list[tuple[str, SessionMeta]], list[str]]:
     found: list[tuple[str, SessionMeta]] = []
     warnings: list[str] = []
     for name in paths.list_session_names(folder):
         try:
-            meta = load(os.path.join(folder, "sessions", name, "meta.json"), SessionMeta)
+            meta = load_meta(os.path.join(folder, "sessions", name, "meta.json"))
         except UnreadableRecord as problem:
             warnings.append(f"metadata of {name} cannot be read: {problem}")
             continue
         if meta is not None:
             found.append((name, meta))
     return found, warnings
+
+
+class ChildIndex:
+    """The sessions with a parent in all projects; a second look reads only what has changed since the first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[str, tuple[tuple[int, int, int], SessionMeta | None]] = {}
+        """By path: modification time, size and number of the file, and its metadata if they name a parent."""
+
+    def read(self) -> tuple[SessionIndexEntry, ...]:
+        """Return the sessions in order of project and name."""
+        return index_all_projects(self._settings, self._load).sessions
+
+    def _load(self, path: str) -> SessionMeta | None:
+        """Return the metadata; None if there are none or no parent. Raise UnreadableRecord."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return None
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if path not in self._known or self._known[path][0] != stamp:
+            self._known[path] = (stamp, load(path, SessionMeta) if _names_parent(path) else None)
+        return self._known[path][1]
+
+
+def _names_parent(path: str) -> bool:
+    """Return True if the metadata name a parent: decoding those of all others takes most of the time."""
+    try:
+        return b'"parentSession"' in (files.read(path) or b"")
+    except OSError:
+        return False

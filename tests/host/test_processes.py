@@ -84,3 +84,22 @@ def test_identity_is_pid_and_start_time(parent: psutil.Process) -> None:
     assert processes.is_running(found.pid, found.started)
     assert not processes.is_running(found.pid, found.started + 1)
     assert processes.read_process(os.getpid()) is not None
+
+
+def test_second_pass_reads_only_new_processes() -> None:
+    """A process id that is used again has another number of its folder in /proc."""
+    entry = f"LISA_TEST_ENTRY={os.urandom(8).hex()}"
+    with subprocess.Popen(["sleep", "600"], env={"A": "b"}) as stranger:
+        checked: set[tuple[int, int]] = set()
+        wait_until(lambda: processes.find_by_environments([entry], checked) == {entry: ()} and checked)
+        assert stranger.pid in {pid for pid, _ in checked}
+        name, _, value = entry.partition("=")
+        with subprocess.Popen(["sleep", "600"], env={name: value}) as carrier:
+            wait_until(lambda: processes.find_by_environments([entry])[entry])
+            carrying = (carrier.pid, os.stat(f"/proc/{carrier.pid}").st_ino)
+            for known, pids in ((checked, [carrier.pid]), ({(carrier.pid, 1)}, [carrier.pid]), ({carrying}, [])):
+                found = processes.find_by_environments([entry, "LISA_OTHER=x"], set(known))
+                assert [process.pid for process in found[entry]] == pids
+                assert found["LISA_OTHER=x"] == ()
+            carrier.kill()
+        stranger.kill()

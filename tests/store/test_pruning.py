@@ -107,3 +107,26 @@ def test_unused_locks_are_removed_unless_held(ctx: Context) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         "dedupe", "lisa-held.name", "lisa-new.name", "lisa-there.name",
     ]  # fmt: skip
+
+
+def test_pruning_is_repeated_after_an_hour(ctx: Context) -> None:
+    old = [ctx.ref(f"lisa-{number}") for number in range(4)]
+
+    def make_old(ref: SessionRef) -> None:
+        events.add(ref, ctx.settings, NOW, type="lifecycle", reason="kill_success")
+        aged(ref.events, 15 * DAY)
+
+    def stamp(seconds: float) -> None:
+        aged(Path(ctx.settings.state_dir, "pruned"), seconds)
+
+    for ref, age, is_pruned in (
+        (old[0], None, True),
+        (old[1], HOUR - 1, False),
+        (old[2], HOUR, True),
+        (old[3], -5.0, True),
+    ):
+        make_old(ref)
+        if age is not None:
+            stamp(age)
+        pruning.prune_hourly(ctx.settings, NOW)
+        assert os.path.exists(ref.events) != is_pruned, age

@@ -19,7 +19,7 @@ from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
 from lisa_py.host.tmux import Pane
 from lisa_py.store import events, pruning, session_folder, session_index, session_records, start_keys
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
-from lisa_py.store.session_index import SessionIndexEntry
+from lisa_py.store.session_index import ChildIndex, SessionIndexEntry
 
 LOCK_SECONDS = 40
 """Longer than a spawn of the same name may take."""
@@ -115,18 +115,19 @@ def kill_session(
     Raise TmuxUnavailable if tmux cannot be queried; then nothing was changed.
     """
     ctx.find_reachable_pane(ref)
-    related = list_descendants(ctx, ref, all_hashes=all_hashes)
+    index = ChildIndex(ctx.settings)
+    related = list_descendants(ctx, ref, index, all_hashes=all_hashes)
     servers = [ctx.server(each) for each in (ref, *related)]
     below = msgspec.structs.replace(request, detail=f"its parent {ref.session} was ended")
     outcomes = _kill_together(ctx, related, "kill_descendant", below)
     target = _kill_together(ctx, [ref], "kill", request)[0]
-    late = [known for known in list_descendants(ctx, ref, all_hashes=all_hashes) if known not in related]
+    late = [known for known in list_descendants(ctx, ref, index, all_hashes=all_hashes) if known not in related]
     outcomes += _kill_together(ctx, late, "kill_descendant", below)  # spawned during the kill of their parent
     if all_hashes:
         terminate.clean_other_projects(ctx, ref)
     for server in {server.socket: server for server in servers}.values():
         _warn_on_error(ctx, server.stop_if_unused)
-    _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
+    _warn_on_error(ctx, lambda: pruning.prune_hourly(ctx.settings, ctx.clock.now()))
     _start_waiting(ctx, ref.project)
     return _build_result(target, outcomes)
 
@@ -187,7 +188,7 @@ def kill_all_sessions(
     for ref in every if all_hashes else ():
         terminate.clean_other_projects(ctx, ref)
     _warn_on_error(ctx, ctx.tmux(project).stop_if_unused)
-    _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
+    _warn_on_error(ctx, lambda: pruning.prune_hourly(ctx.settings, ctx.clock.now()))
     errors = tuple(each.error for each in outcomes if each.error)
     return KillAllResult(
         ok=not errors,
@@ -206,12 +207,12 @@ def kill_all_sessions(
 # -- descendants --------------------------------------------------------------------------------------------------
 
 
-def list_descendants(ctx: Context, ref: SessionRef, *, all_hashes: bool = False) -> list[SessionRef]:
+def list_descendants(ctx: Context, ref: SessionRef, index: ChildIndex, *, all_hashes: bool) -> list[SessionRef]:
     """Return all descendants of the session, deepest first.
 
     In its own project the name of the parent links them; in other projects its run id, which is unique.
     """
-    every = [known for known in session_index.index_all_projects(ctx.settings).sessions if known.meta.parent_session]
+    every = index.read()
     order: list[SessionRef] = []
     queue = [(ref, ctx.read_meta(ref))]
     while queue:

@@ -65,7 +65,7 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnResult:
             raise
     if plan.all_hashes:
         terminate.clean_other_projects(ctx, plan.ref)
-    _warn_on_error(ctx, lambda: pruning.prune(ctx.settings, ctx.clock.now()))
+    _warn_on_error(ctx, lambda: pruning.prune_hourly(ctx.settings, ctx.clock.now()))
     return msgspec.structs.replace(spawned, replaced=replaced or UNSET)
 
 

@@ -123,7 +123,8 @@ def _is_own_supervisor(supervisor: Process, ref: SessionRef, meta: SessionMeta |
 
 def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GRACE_SECONDS) -> TerminationReport:
     """End all processes of the runs. A zombie counts as ended."""
-    found = _find_processes(ctx, runs)
+    checked: set[tuple[int, int]] = set()
+    found = _find_processes(ctx, runs, checked)
     seen = found.certain
     first = [process for found in seen.values() for process in found.values()]
     folders = {run.ref.folder for run in runs}
@@ -133,7 +134,7 @@ def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GR
     _wait_for_exit(ctx, terminated, grace)
     if not any(_is_alive(process) for process in terminated):
         _wait_for_exit(ctx, first, RECORD_SECONDS)
-    last = _kill_remaining(ctx, runs, seen) if first else found
+    last = _kill_remaining(ctx, runs, checked, seen) if first else found
     return TerminationReport(seen=seen, remaining=last.certain, doubtful=last.doubtful)
 
 
@@ -144,11 +145,16 @@ class _Found(Struct, frozen=True):
     doubtful: dict[SessionRef, dict[int, Process]]
 
 
-def _kill_remaining(ctx: Context, runs: Sequence[SessionRun], seen: dict[SessionRef, dict[int, Process]]) -> _Found:
+def _kill_remaining(
+    ctx: Context,
+    runs: Sequence[SessionRun],
+    checked: set[tuple[int, int]],
+    seen: dict[SessionRef, dict[int, Process]],
+) -> _Found:
     """Kill the remaining processes, scanning again each time: a dying process may have started another."""
     deadline = ctx.clock.monotonic() + FORCE_SECONDS
     while True:
-        found = _find_processes(ctx, runs, seen)
+        found = _find_processes(ctx, runs, checked, seen)
         remaining = [process for group in found.certain.values() for process in group.values()]
         if not remaining or ctx.clock.monotonic() >= deadline:
             return found
@@ -160,13 +166,17 @@ def _kill_remaining(ctx: Context, runs: Sequence[SessionRun], seen: dict[Session
 
 
 def _find_processes(
-    ctx: Context, runs: Sequence[SessionRun], seen: Mapping[SessionRef, Mapping[int, Process]] | None = None
+    ctx: Context,
+    runs: Sequence[SessionRun],
+    checked: set[tuple[int, int]],
+    seen: Mapping[SessionRef, Mapping[int, Process]] | None = None,
 ) -> _Found:
     """Return the live processes of each run except this one.
 
-    Processes seen before still count, although the parents that identified them may have ended.
+    Processes seen before still count, although the parents that identified them may have ended. `checked` are
+    processes without the run ids.
     """
-    carriers = processes.find_by_environments({f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id})
+    carriers = processes.find_by_environments({f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id}, checked)
     members = processes.find_by_kernel_sessions(run.leader for run in runs)
     found = _Found({}, {})
     for run in runs:

@@ -214,7 +214,7 @@ def test_supervisor_without_terminal_writes_nothing(fleet: Fleet) -> None:
 
 def test_records_of_a_missing_session_are_removed(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "exit 0")
-    fleet.wait_until_ended("lisa-x")
+    fleet.wait_until_dead("lisa-x")
     fleet.ctx.tmux(fleet.ctx.project()).kill_server()
     assert kill.kill_session(fleet.ctx, fleet.ref("lisa-x")).found is False
     assert fleet.files("lisa-x") == ["events.jsonl"]
@@ -430,5 +430,5 @@ def test_kill_of_the_own_session_changes_no_signal_handler(machine: LisaHost) ->
     ref = ctx.ref("lisa-own")
     before = signal.getsignal(signal.SIGTERM)
     run = terminate.SessionRun(ref=ref, run_id="", roots=(os.getpid(),))
-    assert terminate._find_processes(ctx, [run]).certain.get(ref, {}).keys().isdisjoint({os.getpid()})
+    assert terminate._find_processes(ctx, [run], set()).certain.get(ref, {}).keys().isdisjoint({os.getpid()})
     assert calls == [True] and signal.getsignal(signal.SIGTERM) is before

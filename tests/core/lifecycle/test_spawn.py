@@ -193,6 +193,7 @@ def test_old_event_logs_of_killed_sessions_are_removed(fleet: Fleet) -> None:
     os.utime(fleet.folder("lisa-old") / "events.jsonl", (ago, ago))
     fleet.spawn("lisa-new")
     os.utime(fleet.folder("lisa-new") / "events.jsonl", (ago, ago))
+    os.utime(Path(fleet.ctx.settings.state_dir, "pruned"), (ago, ago))
     fleet.spawn("lisa-newer")
     assert not fleet.folder("lisa-old").exists()
     assert fleet.files("lisa-young") == ["events.jsonl"]

@@ -1,0 +1,88 @@
+"""CPU of a kill on a machine with many other processes and sessions, beside one look at all processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from lisa_py.core.lifecycle.kill import kill_session
+from lisa_py.store import paths
+from tests.bench.conftest import BenchmarkReport
+from tests.fleet import Fleet
+from tests.lisa_host import LisaHost
+
+pytestmark = pytest.mark.bench
+PROCESSES, PROJECTS, SESSIONS = 800, 20, 20
+ROUNDS = 15
+
+
+def measure_cpu(action: Callable[[], object], before: Callable[[], object]) -> float:
+    """Return the median of the CPU seconds of this process."""
+    times = []
+    for _ in range(ROUNDS):
+        before()
+        began = time.process_time()
+        action()
+        times.append(time.process_time() - began)
+    return median(times)
+
+
+def read_environments() -> None:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb", buffering=0) as file:
+                file.read()
+
+
+def add_sessions_elsewhere(fleet: Fleet, machine: LisaHost) -> None:
+    model = Path(fleet.ref("lisa-keep").folder)
+    for number in range(PROJECTS):
+        root = machine.folder / f"p{number}"
+        root.mkdir()
+        project = paths.resolve_project(str(root), fleet.ctx.settings)
+        for each in range(SESSIONS):
+            folder = Path(project.folder) / "sessions" / f"lisa-x{each}"
+            shutil.copytree(model, folder)
+            meta = json.loads((folder / "meta.json").read_text()) | {
+                "session": folder.name,
+                "projectRoot": project.root,
+            }
+            (folder / "meta.json").write_text(json.dumps(meta))
+
+
+def test_kill_beside_many_others(machine: LisaHost, report: BenchmarkReport) -> None:
+    fleet = Fleet(machine)
+    fleet.spawn("lisa-keep")
+
+    def measure_kill() -> float:
+        return measure_cpu(lambda: kill_session(fleet.ctx, fleet.ref("lisa-s")), lambda: fleet.spawn("lisa-s"))
+
+    alone, look_alone = measure_kill(), measure_cpu(read_environments, int)
+    others = [subprocess.Popen(["sleep", "600"]) for _ in range(PROCESSES)]
+    crowded, look = measure_kill(), measure_cpu(read_environments, int)
+    for other in others:
+        other.kill()
+        other.wait()
+    add_sessions_elsewhere(fleet, machine)
+    known = measure_kill()
+    rows = (
+        ("kill, few other processes", alone),
+        (f"kill, {PROCESSES} more", crowded),
+        ("one look at the environment of these", look - look_alone),
+        (f"kill, {PROJECTS * SESSIONS} sessions of other projects", known),
+    )
+    report.add_table(
+        "Kill of a command", ("", "CPU ms"), [(name, f"{seconds * 1000:.1f}") for name, seconds in rows],
+        f"Median of {ROUNDS} calls in one process.",
+    )  # fmt: skip
+    assert crowded - alone < 2 * (look - look_alone)
+    assert known < 2.5 * alone
