@@ -67,6 +67,7 @@ COMMON_ERRORS: dict[str, str] = {
     "tmux_missing": "tmux is not on PATH; install it",
     "state_lock_timeout": "another lisa process holds the session's lock; try again",
     "store_unwritable": "a file of lisa's own state could not be written (disk full, permissions)",
+    "secrets_unreadable": "the secrets given to the session cannot be read, so its texts are not shown",
     "too_many_open_files": "the process or the machine has no file handle left; close files or raise the limit",
     "too_many_processes": "the user or the machine can start no further process; end some or raise the limit",
     "out_of_memory": "the machine has no memory left for the call",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lisa_py.store.json_records import load_readable, save
+from lisa_py.contract.errors import LisaError
+from lisa_py.store.json_records import UnreadableRecord, load, save
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.record import StoreRecord
 
@@ -19,8 +20,15 @@ def write(ref: SessionRef, values: Sequence[str]) -> None:
 
 
 def read(ref: SessionRef) -> tuple[str, ...]:
-    """Return the values; none if the session has no secrets."""
-    return load_readable(ref.file(FILE), tuple[str, ...]) or ()
+    """Return the values; none if the session has no secrets. Raise LisaError(secrets_unreadable)."""
+    try:
+        return load(ref.file(FILE), tuple[str, ...]) or ()
+    except UnreadableRecord as problem:
+        raise LisaError(
+            "secrets_unreadable",
+            f"the secrets of {ref.session} cannot be read, so its texts cannot be masked and are not shown: {problem}",
+            session=ref.session,
+        ) from problem
 
 
 RECORD = StoreRecord(check=None, snapshot=None, prune=None)

@@ -14,7 +14,6 @@ from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.advice import next_step, person, target
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import status_table
-from lisa_py.core.redact.redactor import build_session_mask
 from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
 from lisa_py.core.usage.limits import UNENFORCED, describe_limits
@@ -64,7 +63,6 @@ def run(args: Args, ctx: Context) -> Status:
         error_code=code,
         limits=limits or UNSET,
     )
-    answer = build_session_mask(ref).mask_record(answer)
     situation = next_step.read_situation(status)
     person.warn_about_wait(ctx, ref, situation)
     if ctx.screen is None or args.full:

@@ -6,6 +6,7 @@ from msgspec import Struct, structs
 
 from lisa_py.contract import command_line
 from lisa_py.contract.dialogs import OpenDialog
+from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
 from lisa_py.core.fleet.discover import SessionWarning
@@ -31,13 +32,16 @@ def list_fleet_dialogs(
         return FleetDialogs(dialogs=_add_commands(mask.mask_record(dialog_list.list_dialogs(ctx, only))))
     fleet = discover.find_live_sessions(ctx, project, all_sockets=all_sockets)
     read = status_reader.read_many(ctx, fleet.refs, panes=fleet.panes)
-    found = [
-        build_session_mask(ref).mask_record(each.dialog)
-        for ref, (evidence, status) in zip(fleet.refs, read, strict=True)
-        for each in dialog_list.find_dialogs(ctx, ref, evidence, status)
-    ]
+    found: list[OpenDialog] = []
+    warnings = list(fleet.warnings)
+    for ref, (evidence, status) in zip(fleet.refs, read, strict=True):
+        opened = dialog_list.find_dialogs(ctx, ref, evidence, status)
+        try:
+            found += [build_session_mask(ref).mask_record(each.dialog) for each in opened]
+        except LisaError as problem:
+            warnings.append(SessionWarning(error_code=problem.code, message=problem.message, session=ref.session))
     return FleetDialogs(
-        dialogs=_add_commands(tuple(sorted(found, key=lambda each: each.since))), warnings=tuple(fleet.warnings)
+        dialogs=_add_commands(tuple(sorted(found, key=lambda each: each.since))), warnings=tuple(warnings)
     )
 
 

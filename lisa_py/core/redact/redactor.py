@@ -24,7 +24,7 @@ UNMASKED_KEYS = frozenset(
 
 
 def build_session_mask(ref: SessionRef) -> Mask:
-    """Return a redactor that hides the secrets given to a session, and nothing else."""
+    """Return a redactor that hides only the secrets given to a session. Raise LisaError(secrets_unreadable)."""
     return Mask("", masked_values.read(ref))
 
 

@@ -11,6 +11,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import DialogChoice, Status
 from lisa_py.core.context import Context
 from lisa_py.core.send.dialog import DIALOG_POLL_SECONDS, has_dialog
+from lisa_py.core.status import status_reader
 from lisa_py.host.pane import Pane
 from lisa_py.store.paths import SessionRef
 
@@ -52,11 +53,12 @@ def add_dialog(ctx: Context, ref: SessionRef, status: Status, pane: Pane | None)
         return status
     agent = agents.get_or_default(status.agent)
     listed = agent.find_choices(screen)
-    return structs.replace(
+    shown = structs.replace(
         status,
         question=agent.read_question(screen) or UNSET,
         choices=tuple(DialogChoice(number=choice.number, text=choice.text) for choice in listed) or UNSET,
     )
+    return status_reader.hide_secrets(ref, shown)
 
 
 def summarize_dialog(status: Status) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
+from lisa_py.core.redact.redactor import build_session_mask
 from lisa_py.core.status import refused_token
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.evidence_collector import collect_evidence
@@ -51,7 +53,7 @@ def read_many(
     found = collect_evidence(ctx, refs, brief=True, cache=cache, panes=panes)
     now = ctx.clock.now()
     return [
-        (evidence, refused_token.set_aside(ctx, ref, evidence, judge(evidence, now)))
+        (evidence, hide_secrets(ref, refused_token.set_aside(ctx, ref, evidence, judge(evidence, now))))
         for ref, evidence in zip(refs, found, strict=True)
     ]
 
@@ -67,7 +69,24 @@ def read_with_evidence(
 ) -> tuple[Evidence, Status]:
     """Return evidence and status of one session, in full detail."""
     evidence = collect_evidence(ctx, [ref], agent=agent, mode=mode, screen=screen, cache=cache)[0]
-    return evidence, refused_token.set_aside(ctx, ref, evidence, judge(evidence, ctx.clock.now()))
+    status = refused_token.set_aside(ctx, ref, evidence, judge(evidence, ctx.clock.now()))
+    return evidence, hide_secrets(ref, status)
+
+
+def hide_secrets(ref: SessionRef, status: Status) -> Status:
+    """Return the status without the secrets given to the session; without any text if they cannot be read."""
+    try:
+        return build_session_mask(ref).mask_record(status)
+    except LisaError as problem:
+        reports = tuple(structs.replace(report, detail="") for report in status.signals.reports)
+        return structs.replace(
+            status,
+            active_task="",
+            state_detail=problem.message,
+            question=UNSET,
+            choices=UNSET,
+            signals=structs.replace(status.signals, reports=reports),
+        )
 
 
 def normalise_status(status: Status) -> Status:

@@ -193,5 +193,26 @@ def test_dialogs_and_status_show_no_secret(machine: LisaHost) -> None:
     machine.lisa("session", "spawn", "--session", "lisa-a", "--env", "KEY=secret://k", *words)
     found = wait_until(lambda: machine.lisa("session", "dialogs", "--json").json["dialogs"], what="the dialog")
     assert "[REDACTED_SECRET]" in str(found) and value not in str(found)
-    for call in (("dialogs", "lisa-a", "--json"), ("status", "lisa-a", "--json"), ("status", "lisa-a", "--full")):
-        assert value not in machine.lisa("session", *call).out
+    readers = (
+        ("dialogs", "lisa-a", "--json"),
+        ("status", "lisa-a", "--json"),
+        ("status", "lisa-a", "--full"),
+        ("list", "--json"),
+        ("list",),
+        ("tree", "--json"),
+        ("explain", "lisa-a", "--json"),
+        ("snapshot", "lisa-a", "--json"),
+        ("monitor", "lisa-a", "--until-state", "waiting_input", "--json"),
+        ("wait", "lisa-a", "--until-state", "waiting_input", "--json"),
+    )
+    outputs = {call: machine.lisa("session", *call).out for call in readers}
+    assert [call for call, out in outputs.items() if value in out or not out.strip()] == []
+    Path(machine.context().ref("lisa-a").file("masked.json")).write_text('["planted-va')
+    outputs = {call: machine.lisa("session", *call).out for call in readers}
+    assert [call for call, out in outputs.items() if value in out] == []
+    refusing = ("capture", "history", "packet", "handoff", "snapshot", "attach")
+    codes = {name: machine.lisa("session", name, "lisa-a", "--json").json["errorCode"] for name in refusing}
+    assert codes == dict.fromkeys(refusing, "secrets_unreadable")
+    warned = machine.lisa("session", "dialogs", "--json").json
+    assert (warned["dialogs"], warned["warnings"][0]["errorCode"]) == ([], "secrets_unreadable")
+    assert machine.lisa("session", "list", "--json").code == machine.lisa("session", "kill", "lisa-a").code == 0
