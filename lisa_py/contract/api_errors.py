@@ -17,6 +17,7 @@ API_ERRORS: dict[str, ApiErrorCode] = {
     "forbidden": ApiErrorCode(403, "the token may only read"),
     "foreign_host": ApiErrorCode(421, "the Host of the request is not the server"),
     "foreign_origin": ApiErrorCode(403, "a page of an origin that is not allowed sent the request"),
+    "header_too_large": ApiErrorCode(431, "the headers have over 16 kB"),
     "invalid_message": ApiErrorCode(400, "a message of a WebSocket is no JSON object of a known type"),
     "login_not_found": ApiErrorCode(404, "no login of this id runs"),
     "max_sessions_reached": ApiErrorCode(409, "too many sessions are running; end one"),

@@ -49,6 +49,7 @@ class ServerApp:
             return
         headers = read_headers(scope)
         try:
+            gate.check_size(scope["headers"])
             gate.check_host(self.server, headers)
             gate.check_origin(self.server, headers)
         except LisaError as problem:

@@ -24,7 +24,7 @@ STATUS_BY_CODE = {
     "too_many_requests": 429,
     "unknown_command": 404,
 }
-"""All other usage errors are 422, all other refusals 409."""
+"""All other wrong values are 422, all other refusals 409."""
 
 
 class FailureBody(Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ def choose_status(problem: LisaError) -> int:
     found = STATUS_BY_CODE.get(problem.code)
     if found is not None:
         return found
-    return 422 if isinstance(problem, UsageError) else 409
+    return 422 if isinstance(problem, UsageError) or problem.code.startswith("invalid_") else 409
 
 
 def build_body(problem: LisaError) -> FailureBody:

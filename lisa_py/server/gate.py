@@ -5,7 +5,7 @@ A page in a browser can do nothing: the host must be this machine, an origin mus
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from lisa_py.contract.errors import LisaError
@@ -14,8 +14,15 @@ from lisa_py.server.options import ServerState
 from lisa_py.server.route import Route
 from lisa_py.server.tokens import Caller
 
+HEADER_BYTES = 16_384
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 SUBPROTOCOL = "access_token"
+
+
+def check_size(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise LisaError(header_too_large); the parser lets pass what arrives in one piece."""
+    if sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES:
+        raise LisaError("header_too_large", f"the headers have over {HEADER_BYTES} bytes")
 
 
 def check_host(server: ServerState, headers: Mapping[str, str]) -> None:

@@ -16,11 +16,11 @@ from starlette.types import ASGIApp
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
+from lisa_py.server import gate
 from lisa_py.server.socket_protocol import SocketProtocol
 
 END_SECONDS = 4
 """Time for requests that have begun when the server is to end."""
-HEADER_BYTES = 16_384
 
 
 @contextlib.contextmanager
@@ -91,7 +91,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=END_SECONDS,
         timeout_keep_alive=75,
-        h11_max_incomplete_event_size=HEADER_BYTES,
+        h11_max_incomplete_event_size=gate.HEADER_BYTES,
     )
     server = _SignalledServer(config, on_ready, on_end)
     server.run(sockets=listening)
