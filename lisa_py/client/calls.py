@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from lisa_py.client.decoding import convert, convert_messages, decode_answer
+from lisa_py.client.decoding import convert, convert_messages, decode_answer, read_extra
 from lisa_py.client.fields import ChatFields, ForkFields, ProfileFields, StartFields
 from lisa_py.contract.api_answers import (
     DeletedResult,
@@ -136,7 +136,7 @@ def list_sessions(
 
 def create_session(**fields: Unpack[ChatFields]) -> ApiCall[SessionObject]:
     """Start a chat; it accepts prompts at once, also while it starts."""
-    return _send("POST", "/v1/sessions", SessionResult, fields, take=lambda answer: answer.session)
+    return _send("POST", "/v1/sessions", SessionResult, fields, take=_take_session)
 
 
 def start_session(**fields: Unpack[StartFields]) -> ApiCall[StartedResult]:
@@ -174,7 +174,17 @@ def fork_preflight(session_id: str, *, profile_id: str | None = None) -> ApiCall
 
 def fork_session(session_id: str, **fields: Unpack[ForkFields]) -> ApiCall[SessionObject]:
     """Start a new session that continues a copy of the conversation."""
-    return _send("POST", f"{_one(session_id)}/fork", SessionResult, fields, take=lambda answer: answer.session)
+    return _send("POST", f"{_one(session_id)}/fork", SessionResult, fields, take=_take_session)
+
+
+def _take_session(answer: SessionResult) -> SessionObject:
+    """Return the session with the other fields of the answer: `deduplicated`, and warnings about the request."""
+    session, others = answer.session, read_extra(answer)
+    listed = others.pop("warnings", ())
+    warnings = (*session.warnings, *(text for text in listed if text not in session.warnings))
+    merged = msgspec.structs.replace(session, warnings=warnings)
+    merged.__dict__.update({**read_extra(session), **others})
+    return merged
 
 
 # -- credentials ---------------------------------------------------------------------------------------------------

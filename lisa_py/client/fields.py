@@ -45,6 +45,8 @@ class ChatFields(SettingsFields, total=False):
     profile_id: str
     agent: str
     workdir: str
+    """Folder of the project; by default that of the token."""
+    definition: str
 
 
 class StartFields(TypedDict, total=False):
@@ -52,7 +54,11 @@ class StartFields(TypedDict, total=False):
 
     prompt: str
     definition: str
+    """Name of a definition; `profile` replaces its settings."""
+    data: dict[str, Any]
+    """Data of an event: fills templates and is appended to the prompt."""
     name: str
+    agent: str
     idempotent_key: str
     """While a session of this key is active, it is returned and nothing is created."""
     debounce_key: str
@@ -60,6 +66,8 @@ class StartFields(TypedDict, total=False):
     provider: str
     credentials: dict[str, str]
     anthropic_key: str
+    bedrock: dict[str, str]
+    vertex: dict[str, str]
     profile: ProfileFields
     trigger_source: str
 
