@@ -37,7 +37,7 @@ def test_chat_from_its_start_to_the_end_of_its_record(client: Any) -> None:
     assert client.register().registered_at == client.register().registered_at
     made = client.create_session(prompt="[say hello there]", name="Chat", max_turns=9, novelty=1)
     assert (made.status, made.name, made.max_turns, made.session_type) == ("running", "Chat", 9, "user")
-    assert made.warnings == ("unknown key: novelty",)
+    assert "unknown key: novelty" in made.warnings
     wait_until(lambda: read_texts(client, made.id) == ["hello there"], what="the answer is recorded")
     assert client.get_session(made.id).initial_prompt == "[say hello there]"
     assert made.id in [each.id for each in client.list_sessions(status="running").sessions]
@@ -93,11 +93,7 @@ def test_refusals_have_types(client: Any, server: RunningServer) -> None:
 def test_commands_run_by_their_name(client: Any, server: RunningServer) -> None:
     SessionHarness(server.machine, "lisa-by-name").spawn("[say x]")
     found = client.run_command("session status", session="lisa-by-name", project_root=str(server.machine.project))
-    assert found["session"] == "lisa-by-name" and found["sessionState"] in (
-        "just_started",
-        "in_progress",
-        "waiting_input",
-    )
+    assert (found["session"], found["agent"]) == ("lisa-by-name", "scripted")
     assert client.run_command("session kill", session="lisa-by-name")["ok"] is True
 
 
@@ -127,8 +123,12 @@ def test_flood_of_starts_is_a_rate_limit(machine: LisaHost) -> None:
     assert caught.value.error == "rate_limited" and 0 < (caught.value.retry_after or 0) <= 60
 
 
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_server_that_moves_is_followed(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client of the local server finds it by the state folder: on a Unix socket, then on a port."""
+    """A client of the local server finds it by the state folder: on a Unix socket, then on a port.
+
+    httpcore 1.0.9 does not close the socket of a refused connection itself.
+    """
     for name, value in machine.env.items():
         monkeypatch.setenv(name, value)
     path = str(machine.folder / "api.sock")
@@ -157,9 +157,10 @@ def test_unix_socket_needs_no_port(machine: LisaHost) -> None:
 
 
 def test_no_server_is_an_error_of_its_own() -> None:
-    with SessionsClient("http://127.0.0.1:1", token="t", retry=NO_RETRY) as client:
-        with pytest.raises(ServerUnreachableError, match="is lisa serve running"):
-            client.list_sessions()
+    client = SessionsClient("http://127.0.0.1:1", token="t", retry=NO_RETRY)
+    with pytest.raises(ServerUnreachableError, match="is lisa serve running"):
+        client.list_sessions()
+    client.close()
     with pytest.raises(ValueError, match="not both"):
         SessionsClient("http://127.0.0.1:1", token="t", api_key="k")
 
