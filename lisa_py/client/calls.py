@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from lisa_py.client.decoding import convert, convert_messages, decode_answer, read_extra
+from lisa_py.client.decoding import convert, decode_answer, decode_history, read_extra
 from lisa_py.client.fields import ChatFields, ForkFields, ProfileFields, StartFields
 from lisa_py.contract.api_answers import (
     DeletedResult,
@@ -32,13 +32,13 @@ from lisa_py.contract.client_answers import (
     CredentialsResult,
     IdentitiesResult,
     IdentityUsageResult,
+    MessagesResult,
     SessionResult,
     SessionsResult,
     StartedResult,
     StoredCredentialResult,
     TerminatedResult,
 )
-from lisa_py.contract.live import LiveFrame
 from lisa_py.contract.session_object import SessionObject
 
 T = TypeVar("T")
@@ -161,10 +161,12 @@ def delete_session_record(session_id: str) -> ApiCall[DeletedResult]:
 
 
 def get_history(
-    session_id: str, *, since: str | None = None, family: Family = "user"
-) -> ApiCall[tuple[LiveFrame, ...]]:
-    """Return the conversation, oldest first; with `since` the frames behind that cursor."""
-    return _build("GET", f"{_one(session_id, family)}/history", convert_messages, query={"since": since or None})
+    session_id: str, *, since: str | None = None, before: str | None = None, family: Family = "user"
+) -> ApiCall[MessagesResult]:
+    """Return the newest part of the conversation, or the frames behind or before a cursor; oldest first."""
+    return _build(
+        "GET", f"{_one(session_id, family)}/history", decode_history, query={"since": since, "before": before}
+    )
 
 
 def fork_preflight(session_id: str, *, profile_id: str | None = None) -> ApiCall[ForkPreflight]:

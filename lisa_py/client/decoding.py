@@ -11,6 +11,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 
 from lisa_py.client.errors import InvalidAnswerError
+from lisa_py.contract.client_answers import MessagesResult
 from lisa_py.contract.live import FRAME_TYPES, LiveFrame
 
 T = TypeVar("T")
@@ -64,10 +65,15 @@ def convert_frame(plain: Mapping[str, Any]) -> LiveFrame:
     return OtherFrame(type=name, payload=payload, **place)
 
 
-def convert_messages(body: bytes) -> tuple[LiveFrame, ...]:
-    """Return the frames of a history. Raise InvalidAnswerError."""
-    found = decode_answer(body, dict[str, Any]).get("messages") or ()
-    return tuple(convert_frame(each) for each in found if isinstance(each, dict))
+def decode_history(body: bytes) -> MessagesResult:
+    """Return a history. Raise InvalidAnswerError."""
+    plain = decode_answer(body, dict[str, Any])
+    found = convert({**plain, "messages": []}, MessagesResult)
+    listed = plain.get("messages") or ()
+    messages = tuple(convert_frame(each) for each in listed if isinstance(each, dict))
+    filled = msgspec.structs.replace(found, messages=messages)
+    filled.__dict__.update(read_extra(found))
+    return filled
 
 
 # -- structs that keep further fields ------------------------------------------------------------------------
@@ -76,6 +82,8 @@ def convert_messages(body: bytes) -> tuple[LiveFrame, ...]:
 @functools.cache
 def _open(kind: Any) -> Any:
     """Return the type with every struct replaced by one that has a `__dict__`; what may be null may be absent."""
+    if kind is LiveFrame:
+        return Any  # its payload is a union of structs without tags: see convert_frame
     if isinstance(kind, type) and issubclass(kind, Struct):
         return _open_struct(kind)
     arguments = get_args(kind)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from lisa_py.client import InvalidAnswerError, OtherFrame, calls, read_extra
-from lisa_py.client.decoding import convert, convert_frame, convert_messages, decode_answer
+from lisa_py.client.decoding import convert, convert_frame, decode_answer, decode_history
 from lisa_py.contract.api_answers import ProfileObject
 from lisa_py.contract.client_answers import CredentialsResult, SessionsResult
 from lisa_py.contract.dialogs import DialogQuestion
@@ -80,5 +80,6 @@ def test_no_frame_is_dropped(plain: dict[str, Any]) -> None:
 
 
 def test_history_may_be_missing() -> None:
-    assert convert_messages(b"{}") == convert_messages(b'{"messages":null}') == ()
-    assert [frame.type for frame in convert_messages(b'{"messages":[{"type":"x"},7]}')] == ["x"]
+    assert decode_history(b"{}").messages == decode_history(b'{"messages":null}').messages == ()
+    found = decode_history(b'{"messages":[{"type":"x"},7],"truncated":true,"new":1}')
+    assert ([frame.type for frame in found.messages], found.truncated, read_extra(found)) == (["x"], True, {"new": 1})

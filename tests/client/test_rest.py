@@ -29,7 +29,7 @@ from tests.session_harness import SessionHarness
 
 
 def read_texts(client: Any, session_id: str, family: str = "user") -> list[str]:
-    frames = client.get_history(session_id, family=family)
+    frames = client.get_history(session_id, family=family).messages
     return [str(frame.payload.content) for frame in frames if isinstance(frame.payload, AssistantPayload)]
 
 
@@ -65,6 +65,11 @@ def test_start_of_a_project_session_once_per_key(client: Any) -> None:
     assert (found.session_type, found.idempotent_key) == ("api", key)
     with pytest.raises(NotFoundError):
         client.get_session(first.session_id)
+    frames = client.get_history(first.session_id, family="org").messages
+    newer = client.get_history(first.session_id, since=frames[0].cursor, family="org")
+    assert [each.cursor for each in newer.messages] == [each.cursor for each in frames[1:]]
+    older = client.get_history(first.session_id, before=frames[-1].cursor, family="org")
+    assert [each.cursor for each in older.messages] == [each.cursor for each in frames[:-1]]
     assert client.terminate_session(first.session_id, family="org").terminated
 
 
@@ -74,9 +79,16 @@ def test_refusals_have_types(client: Any, server: RunningServer) -> None:
     assert (caught.value.status, caught.value.details["fields"]) == (422, ["max_turns"])
     with pytest.raises(NotFoundError):
         client.get_history("none")
-    with pytest.raises(APIError) as cursor:
-        client.list_sessions(cursor="broken")
-    assert (cursor.value.status, cursor.value.error) == (400, "invalid_cursor")
+    chat = client.create_session(prompt="[say x]")
+    for ask in (
+        lambda: client.list_sessions(cursor="broken"),
+        lambda: client.get_history(chat.id, since="broken"),
+        lambda: client.get_history(chat.id, before="broken"),
+    ):
+        with pytest.raises(APIError) as cursor:
+            ask()
+        assert (cursor.value.status, cursor.value.error) == (400, "invalid_cursor")
+    client.terminate_session(chat.id)
     with pytest.raises(NotFoundError) as command:
         client.run_command("session none")
     assert command.value.error == "unknown_command"

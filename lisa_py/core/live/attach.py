@@ -69,13 +69,14 @@ def _read_back(feed: SessionFeed, keep: Callable[[LiveFrame], bool], before: str
         size *= 4
 
 
-def read_messages(ctx: Context, ref: SessionRef, *, before: str = "") -> MessagesResult:
-    """Return the newest part of the recorded conversation, or of that before a cursor.
+def read_messages(ctx: Context, ref: SessionRef, *, since: str = "", before: str = "") -> MessagesResult:
+    """Return the newest part of the recorded conversation, or of that behind or before a cursor.
 
     Raise LisaError(invalid_cursor | archive_unreadable), TmuxUnavailable.
     """
-    with open_feed(ctx, ref) as feed:
-        frames = filter(is_message, feed.history(newest_bytes=HISTORY_BYTES, before=before))
+    with open_feed(ctx, ref, since) as feed:
+        recorded = feed.history(newest_bytes=0 if since else HISTORY_BYTES, before=before)
+        frames = filter(is_message, recorded)
         kept, is_cut = limit_size((frame, len(msgspec.json.encode(frame))) for frame in frames)
         return MessagesResult(messages=kept, truncated=is_cut or feed.omitted_bytes > 0 or UNSET)
 

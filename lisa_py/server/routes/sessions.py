@@ -67,7 +67,8 @@ def delete_record(call: RestCall, family: str) -> DeletedResult:
 
 
 def read_history(call: RestCall, family: str) -> MessagesResult:
-    return attach.read_messages(call.ctx, find_owned(call, family), before=call.query.get("before", ""))
+    since, before = call.query.get("since", ""), call.query.get("before", "")
+    return attach.read_messages(call.ctx, find_owned(call, family), since=since, before=before)
 
 
 def _for_family(run: Callable[[RestCall, str], Any], family: str) -> Callable[[RestCall], Any]:
@@ -97,7 +98,7 @@ def _make_routes() -> Iterator[Route]:
         )  # fmt: skip
         yield Route(
             method="GET", path=one + "/history", summary="Return the conversation", errors=_GONE,
-            run=_for_family(read_history, family), answer=MessagesResult, query=("before",),
+            run=_for_family(read_history, family), answer=MessagesResult, query=("since", "before"),
         )  # fmt: skip
 
 
