@@ -73,6 +73,23 @@ def test_missing_python_is_explained(tree: Path, machine: LisaHost) -> None:
     assert not os.path.lexists(tree / ".venv.lock")
 
 
+def test_only_serve_installs_what_the_server_needs(tree: Path, machine: LisaHost) -> None:
+    ready, stamp = tree / ".venv" / "lisa-ready", tree / ".venv" / "lisa-server-ready"
+    project = "[project]\ndependencies = []\noptional-dependencies.server = [{}]\n"
+    (tree / "pyproject.toml").write_text(project.format('"lisa-no-such-package==1"'))
+    os.utime(tree / "pyproject.toml", (1, 1))
+    plain = run(machine, tree / "lisa", "version")
+    assert (plain.returncode, plain.stderr) == (0, "")
+    failed = run(machine, tree / "lisa", "serve", "--check", PIP_NO_INDEX="1", PIP_CONFIG_FILE=os.devnull)
+    assert failed.returncode == 1 and "lisa-no-such-package" in failed.stderr and not stamp.exists()
+    (tree / "pyproject.toml").write_text(project.format(""))
+    for is_first in (True, False):
+        ended = run(machine, tree / "lisa", "serve", "--check")
+        assert ("installing what lisa serve needs" in ended.stderr) is is_first
+        assert (ended.returncode, "no server is running" in ended.stdout + ended.stderr) == (1, True)
+    assert stamp.exists() and ready.exists() and not os.path.lexists(tree / ".venv.lock")
+
+
 def test_concurrent_first_use_waits_and_replaces_a_dead_one(tree: Path, machine: LisaHost) -> None:
     ready = tree / ".venv" / "lisa-ready"
     ready.unlink()

@@ -15,6 +15,8 @@ class MessagesResult(Struct, frozen=True, kw_only=True):
     messages: tuple[LiveFrame, ...]
     truncated: bool | UnsetType = UNSET
     """True if older messages are left out: --before with the cursor of the first one prints those."""
+    reset: str | UnsetType = UNSET
+    """Reason why messages before a given cursor are there, too."""
 
 
 class DetachResult(Struct, frozen=True, kw_only=True):

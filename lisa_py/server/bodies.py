@@ -59,12 +59,13 @@ def parse_object(raw: bytes, what: str = "body") -> dict[str, Any]:
         raise LisaError("invalid_request", f"the {what} is not JSON: {problem}") from None
     if not isinstance(plain, dict):
         raise LisaError("invalid_request", f"the {what} is not a JSON object")
-    if _is_deeper(plain, MAX_DEPTH):
+    if is_deeper(plain, MAX_DEPTH):
         raise LisaError("invalid_request", f"the {what} is nested over {MAX_DEPTH} deep")
     return plain
 
 
-def _is_deeper(value: Any, depth: int) -> bool:
+def is_deeper(value: Any, depth: int) -> bool:
+    """Return True if objects and lists are nested deeper."""
     level = [value]
     while level and depth >= 0:
         depth -= 1

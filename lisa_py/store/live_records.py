@@ -92,7 +92,12 @@ def project_id(project: Project) -> str:
 
 def make_id(project: Project, run_id: str) -> str:
     """Return the UUID of one run of a session."""
-    return _derive_id(bytes.fromhex(project_id(project).replace("-", "")), run_id)
+    return name_id(project_id(project), run_id)
+
+
+def name_id(namespace: str, name: str) -> str:
+    """Return the UUID of a name in the namespace of another UUID."""
+    return _derive_id(bytes.fromhex(namespace.replace("-", "")), name)
 
 
 def _derive_id(namespace: bytes, name: str) -> str:

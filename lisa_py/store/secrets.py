@@ -8,6 +8,7 @@ import re
 from msgspec import Struct
 
 from lisa_py.contract.errors import UsageError
+from lisa_py.contract.hive import RecordMetadata
 from lisa_py.host.env import Settings
 from lisa_py.store.paths import Project
 from lisa_py.store.record import StoreRecord, check_registries
@@ -25,6 +26,8 @@ class Secret(Struct, kw_only=True, rename="camel", omit_defaults=True):
     value: str
     created_at: str = ""
     updated_at: str = ""
+    metadata: RecordMetadata | None = None
+    """That of the sessions API."""
 
 
 class Secrets(Struct, kw_only=True, rename="camel"):

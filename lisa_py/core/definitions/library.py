@@ -102,6 +102,11 @@ def find(ctx: Context, project: Project, name: str) -> Definition:
     return found
 
 
+def find_record(ctx: Context, project: Project, name: str) -> Definition | None:
+    """Return the definition of a name; None if there is none that can be read."""
+    return next((each for each in load_library(ctx, project).definitions if each.name == name), None)
+
+
 def check_file(path: str) -> Library:
     """Return the definitions of one file and of those that it includes."""
     try:

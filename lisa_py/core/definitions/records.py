@@ -65,6 +65,9 @@ class Definition(Struct, frozen=True, kw_only=True):
     enabled: bool | UnsetType = UNSET
     tags: tuple[str, ...] = ()
     comment: str = ""
+    expiry: int = 0
+    fields: dict[str, Any] = {}
+    """The fields of a record as they are written."""
     unknown: dict[str, Any] = {}
     warnings: tuple[str, ...] = ()
 
@@ -75,6 +78,7 @@ class UserMetadata(Struct, frozen=True, kw_only=True):
     enabled: bool | UnsetType = UNSET
     tags: tuple[str, ...] | None = ()
     comment: str | None = ""
+    expiry: int | None = 0
 
 
 def list_includes(document: YamlDocument) -> tuple[str, ...]:
@@ -154,6 +158,8 @@ def _read_record(document: YamlDocument, name: str, record: dict[str, Any], keys
         enabled=metadata.enabled,
         tags=metadata.tags or (),
         comment=metadata.comment or "",
+        expiry=metadata.expiry or 0,
+        fields=_make_plain(fields),
         unknown=unknown,
         warnings=tuple(warnings),
     )

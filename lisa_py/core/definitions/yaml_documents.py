@@ -90,6 +90,22 @@ def read_documents(path: str, text: str, first_line: int = 0) -> list[YamlDocume
         raise make_error(Place(path), f"a value is not valid: {problem}") from None
 
 
+def format_document(value: dict[str, Any]) -> str:
+    """Return a document as a person would write it: keys in their order, texts of several lines as blocks."""
+    import yaml  # noqa: PLC0415 - 25 ms
+
+    class BlockDumper(yaml.SafeDumper):  # type: ignore[misc]
+        """The safe dumper with blocks."""
+
+    def represent(dumper: Any, text: str) -> Any:
+        style = "|" if "\n" in text else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    BlockDumper.add_representer(str, represent)
+    dumped: str = yaml.dump(value, Dumper=BlockDumper, sort_keys=False, allow_unicode=True, width=120)
+    return dumped
+
+
 def make_error(place: Place, reason: str, code: str = "invalid_definition") -> LisaError:
     return LisaError(code, f"{place}: {reason}", file=place.path, line=place.line, column=place.column)
 

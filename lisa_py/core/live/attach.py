@@ -78,7 +78,9 @@ def read_messages(ctx: Context, ref: SessionRef, *, since: str = "", before: str
         recorded = feed.history(newest_bytes=0 if since else HISTORY_BYTES, before=before)
         frames = filter(is_message, recorded)
         kept, is_cut = limit_size((frame, len(msgspec.json.encode(frame))) for frame in frames)
-        return MessagesResult(messages=kept, truncated=is_cut or feed.omitted_bytes > 0 or UNSET)
+        return MessagesResult(
+            messages=kept, truncated=is_cut or feed.omitted_bytes > 0 or UNSET, reset=feed.reset or UNSET
+        )
 
 
 def limit_size(frames: Iterable[tuple[T, int]]) -> tuple[tuple[T, ...], bool]:

@@ -9,9 +9,10 @@ from lisa_py.contract.api_answers import DeletedResult
 from lisa_py.contract.client_answers import MessagesResult, SessionResult, SessionsResult, TerminatedResult
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.core.fleet import client_sessions, session_objects
+from lisa_py.core.fleet.session_objects import PAGE_SIZE
 from lisa_py.core.lifecycle import forget, kill
 from lisa_py.core.live import attach, owned_sessions
-from lisa_py.server.route import RestCall, Route
+from lisa_py.server.route import RestCall, Route, read_number
 from lisa_py.store import live_records
 from lisa_py.store.paths import SessionRef
 
@@ -36,13 +37,12 @@ def find_any(call: RestCall, family: str = "", root: str = "") -> SessionRef:
 
 
 def list_sessions(call: RestCall, family: str) -> SessionsResult:
-    limit = call.query.get("limit", "")
     page = client_sessions.read_page(
         call.ctx,
         family,
         call.project if family == "org" else None,
         status=call.query.get("status", ""),
-        limit=int(limit) if limit.removeprefix("-").isdigit() else None,
+        limit=read_number(call, "limit", PAGE_SIZE),
         cursor=call.query.get("cursor", ""),
     )
     return SessionsResult(sessions=page.sessions, next_cursor=page.next_cursor)
@@ -97,7 +97,7 @@ def _make_routes() -> Iterator[Route]:
             errors=(*_GONE, "session_not_ended"),
         )  # fmt: skip
         yield Route(
-            method="GET", path=one + "/history", summary="Return the conversation", errors=_GONE,
+            method="GET", path=one + "/history", summary="Return the conversation", errors=(*_GONE, "invalid_cursor"),
             run=_for_family(read_history, family), answer=MessagesResult, query=("since", "before"),
         )  # fmt: skip
 
