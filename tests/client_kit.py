@@ -12,7 +12,6 @@ from pathlib import Path
 from tests.lisa_host import CallResult, LisaHost
 
 LOCK_FILE = Path(__file__).with_name("client.lock.json")
-API_KEY = "key-of-the-test"
 
 
 @dataclass(frozen=True)
@@ -50,18 +49,15 @@ class Client:
 CLIENT = Client(**json.loads(LOCK_FILE.read_text(encoding="utf-8")))
 
 
-def client_environment(machine: LisaHost, url: str, project_id: str) -> dict[str, str]:
-    """Return an environment in which the client talks to a server on the loopback address, and to nothing else."""
+def client_environment(machine: LisaHost) -> dict[str, str]:
+    """Return the environment in which the client uses the running `lisa serve` of a host, and nothing else."""
+    printed = machine.lisa("serve", "--client-env", check_schema=False).out
     return {
         "HOME": str(machine.home),
         "PATH": os.environ.get("PATH", os.defpath),
         "LC_ALL": "C.UTF-8",
         "TERM": "xterm-256color",
-        "LC_API_URL": url,
-        "LC_JWT_URL": f"{url}/jwt",
-        "LC_OID": project_id,
-        "LC_API_KEY": API_KEY,
-        "LC_EPHEMERAL_CREDS": "1",
+        **dict(line.split("=", 1) for line in printed.splitlines()),
     }
 
 

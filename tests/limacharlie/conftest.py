@@ -1,4 +1,4 @@
-"""One host with sessions and a server for a module of comparisons."""
+"""One host with sessions and `lisa serve` for a module of comparisons."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Iterator
 import pytest
 
 from tests.client_kit import CLIENT, call_client, client_environment
-from tests.limacharlie.api_server import ApiServer, serving
 from tests.lisa_host import CallResult, LisaHost
+from tests.server_kit import RunningServer, serving
 from tests.session_harness import SessionHarness
 
 
 class Comparison:
     """The same command line, run by the client and by lisa."""
 
-    def __init__(self, machine: LisaHost, server: ApiServer) -> None:
+    def __init__(self, machine: LisaHost, server: RunningServer) -> None:
         self.machine = machine
         self.server = server
-        self._env = client_environment(machine, server.url, server.project_id)
+        self.env = client_environment(machine)
 
-    def client(self, *words: str, stdin: str = "") -> CallResult:
-        return call_client(*words, env=self._env, stdin=stdin)
+    def client(self, *words: str, stdin: str = "", scope: str = "control") -> CallResult:
+        env = self.env if scope == "control" else {**self.env, "LC_API_KEY": self.server.read_key}
+        return call_client(*words, env=env, stdin=stdin)
 
     def lisa(self, *words: str, stdin: str = "") -> CallResult:
         return self.machine.lisa(*words, stdin=stdin, check_schema=False)
@@ -35,12 +36,12 @@ class Comparison:
 
 @pytest.fixture(scope="module")
 def compare() -> Iterator[Comparison]:
-    """Yield the two programs with an ended session of the scripted agent."""
+    """Yield the two programs, and a server whose chats are of the scripted agent."""
     if not CLIENT.program.exists():
         pytest.skip(CLIENT.reason)
     machine = LisaHost()
     try:
-        with serving(machine) as server:
+        with serving(machine, "--agent", "scripted") as server:
             yield Comparison(machine, server)
     finally:
         machine.close()
