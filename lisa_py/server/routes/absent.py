@@ -35,12 +35,13 @@ ROUTES = (
     Route(
         method="POST", path="/v1/ai/{kind:path}", summary="Not served: generation of queries and rules",
         run=refuse_generation, answer=FailureBody, status=404, errors=("not_found",), tag="absent", takes_form=True,
+        scope="control",
     ),
     *(
         Route(
             method=method, path=f"/v1/{name}/{{rest:path}}", summary=f"Not served: {title.lower()}",
             run=functools.partial(refuse_service, title), answer=FailureBody, status=501, errors=("not_supported",),
-            tag="absent", takes_form=True,
+            tag="absent", takes_form=True, scope="read" if method == "GET" else "control",
         )
         for name, title in SERVICES.items()
         for method in METHODS
