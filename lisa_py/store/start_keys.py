@@ -14,6 +14,7 @@ from lisa_py.store.json_records import load_readable, save
 from lisa_py.store.paths import Project
 from lisa_py.store.record import DAY, StoreRecord
 
+_WAKE = ".wake"
 LOCK_SECONDS = 60
 """Limit of the wait for another start with the same key."""
 
@@ -45,12 +46,27 @@ def _path(project: Project, folder: str, key: str) -> str:
     return os.path.join(project.folder, folder, f"{digest}.json")
 
 
-def lock(project: Project, settings: Settings, key: str) -> AbstractContextManager[float]:
-    """Return the lock of a key: lookup and creation of its session are one step."""
+def lock(project: Project, settings: Settings, key: str, *, wait: bool = True) -> AbstractContextManager[float]:
+    """Return the lock of a key: lookup and creation of its session are one step.
+
+    Without `wait` entering it raises LisaError(state_lock_timeout) at once if another process has it.
+    """
     folder = files.ensure_private_dir(os.path.join(project.folder, "locks"))
     name = os.path.basename(_path(project, "keys", key)).removesuffix(".json")
     wait_ms = max(LOCK_SECONDS * 1000, settings.state_lock_timeout_ms * 4)
-    return files.lock(os.path.join(folder, f"key-{name}"), timeout_ms=wait_ms)
+    return files.lock(os.path.join(folder, f"key-{name}"), timeout_ms=wait_ms if wait else 0)
+
+
+def leave_wake(project: Project, key: str) -> None:
+    """Note for the holder of the lock that the session may have ended. Raise LisaError(store_unwritable)."""
+    path = _path(project, "keys", key) + _WAKE
+    files.ensure_private_dir(os.path.dirname(path))
+    files.write(path, "")
+
+
+def take_wake(project: Project, key: str) -> bool:
+    """Remove the note; return True if there was one."""
+    return bool(files.remove(_path(project, "keys", key) + _WAKE))
 
 
 def read_holder(project: Project, key: str) -> KeyHolder | None:

@@ -74,6 +74,24 @@ def start_session(
     start_waiting(ctx, project)
     prepared = prepare_start(ctx, project, request)
     spawn_plan.plan_spawn(ctx, prepared.spawn)
+    debounce = keyed_starts.name_key("debounce", request.family, prepared.debounce_key)
+    is_queued = False
+    try:
+        result = _start_or_queue(ctx, project, request, prepared, admit)
+        is_queued = result.status == "queued"
+        return result
+    finally:
+        if debounce and (start_keys.take_wake(project, debounce) or is_queued):  # its session may have ended meanwhile
+            start_waiting(ctx, project)
+
+
+def _start_or_queue(
+    ctx: Context,
+    project: Project,
+    request: StartRequest,
+    prepared: PreparedStart,
+    admit: Callable[[], AbstractContextManager[None]],
+) -> StartSessionResult:
     idempotent = keyed_starts.name_key("idempotent", request.family, request.idempotent_key)
     debounce = keyed_starts.name_key("debounce", request.family, prepared.debounce_key)
     with contextlib.ExitStack() as locks:
@@ -140,20 +158,49 @@ def _queue(
 
 
 def start_waiting(ctx: Context, project: Project) -> tuple[StartSessionResult, ...]:
-    """Start the requests whose debounce key is free; a request that fails is dropped with a warning."""
-    found = []
+    """Start the requests whose debounce key is free; a request that fails is dropped with a warning.
+
+    A key that another process holds is left to that process, which looks again once it has released it.
+    """
+    found: list[StartSessionResult] = []
     for key in start_keys.list_waiting_keys(project):
-        with start_keys.lock(project, ctx.settings, key):
-            if keyed_starts.find_active(ctx, project, key) is not None:
-                continue
-            waiting = start_keys.take_waiting(project, key)
-            if waiting is None:
-                continue
-            try:
-                found.append(_start_waiting_request(ctx, project, waiting))
-            except LisaError as problem:
-                ctx.warn(f"start warning: the waiting request of {key.split(':', 2)[2]} failed: {problem.message}")
+        while _try_waiting(ctx, project, key, found) and start_keys.take_wake(project, key):
+            pass
     return tuple(found)
+
+
+def _try_waiting(ctx: Context, project: Project, key: str, found: list[StartSessionResult]) -> bool:
+    """Start the request that waits for a key if the key is free, and add the session.
+
+    Return False where another process holds the key; a note for it is left.
+    """
+    for is_noted in (False, True):
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(start_keys.lock(project, ctx.settings, key, wait=False))
+            except LisaError as problem:
+                if problem.code != "state_lock_timeout":
+                    raise
+            else:
+                started = _start_free(ctx, project, key)
+                found += [started] if started is not None else []
+                return True
+        if not is_noted:  # then it is tried again: the holder may have looked for a note before
+            start_keys.leave_wake(project, key)
+    return False
+
+
+def _start_free(ctx: Context, project: Project, key: str) -> StartSessionResult | None:
+    if keyed_starts.find_active(ctx, project, key) is not None:
+        return None
+    waiting = start_keys.take_waiting(project, key)
+    if waiting is None:
+        return None
+    try:
+        return _start_waiting_request(ctx, project, waiting)
+    except LisaError as problem:
+        ctx.warn(f"start warning: the waiting request of {key.split(':', 2)[2]} failed: {problem.message}")
+        return None
 
 
 def start_waiting_of(root: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lisa_py.core.definitions import profiles
 from lisa_py.core.lifecycle import start_session
 from lisa_py.core.lifecycle.start_session import PreparedStart, StartRequest
 from lisa_py.host import env
+from lisa_py.store import start_keys
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 
@@ -150,6 +152,37 @@ def test_the_end_of_an_agent_starts_the_waiting_request(machine: LisaHost) -> No
 
     found = wait_until(find, what="the second session")
     assert read_prompt(machine, found[0]).startswith("second")
+
+
+def test_a_held_key_does_not_block_the_others(machine: LisaHost) -> None:
+    define(machine)
+    first = start(machine, data=EVENT)
+    assert start(machine, data=EVENT, prompt="second").status == "queued"
+    ctx = machine.context()
+    project = ctx.project()
+    (key,) = start_keys.list_waiting_keys(project)
+    began = time.monotonic()
+    with start_keys.lock(project, ctx.settings, key):
+        machine.lisa("session", "kill", first.session)
+        assert start_session.start_waiting(ctx, project) == () and time.monotonic() - began < 10
+    assert start_keys.list_waiting_keys(project) == [key]
+    assert start_keys.take_wake(project, key) and not start_keys.take_wake(project, key)
+    assert [each.status for each in start_session.start_waiting(ctx, project)] == ["starting"]
+
+
+def test_an_end_while_a_request_is_queued_is_not_missed(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    define(machine)
+    first = start(machine, data=EVENT)
+    original = start_session._queue
+
+    def end_before(*words: Any) -> StartSessionResult:
+        machine.lisa("session", "kill", first.session)
+        return original(*words)
+
+    monkeypatch.setattr(start_session, "_queue", end_before)
+    assert start(machine, data=EVENT, prompt="second").status == "queued"
+    (name,) = list_sessions(machine)
+    assert name != first.session and read_prompt(machine, name).startswith("second")
 
 
 def test_a_waiting_request_keeps_its_idempotent_key(machine: LisaHost) -> None:
