@@ -232,15 +232,6 @@ class HistoryFrame(Struct, frozen=True, kw_only=True):
     """Position behind the newest message."""
 
 
-class NoticeFrame(Struct, frozen=True, kw_only=True):
-    """A frame for one client of the sessions API, about what it sent; it has no place in the session."""
-
-    type: Literal["error", "system"]
-    payload: NoticePayload
-    timestamp: str
-    session_id: str
-
-
 class NoticePayload(Struct, frozen=True, kw_only=True):
     """A failure, or a notice."""
 
@@ -248,9 +239,34 @@ class NoticePayload(Struct, frozen=True, kw_only=True):
     code: str | UnsetType = UNSET
     """For error: invalid_message, rate_limited, read_only, prompt_rejected, file_error, or that of the command."""
     subtype: str | UnsetType = UNSET
-    """For system: approval_notice, not_supported, interrupt_ignored."""
+    """For system: approval_notice, not_supported, interrupt_ignored, file_uploaded."""
     reason: str | UnsetType = UNSET
     """For prompt_rejected: empty, too_many_held, or the error code of session send."""
     prompt_id: str | UnsetType = UNSET
     tool_use_id: str | UnsetType = UNSET
     request_id: str | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    """For file_uploaded."""
+
+
+class TransferPayload(Struct, frozen=True, kw_only=True):
+    """The address of a file, for one use."""
+
+    request_id: str
+    url: str
+    expires_at: str
+    upload_url: str | UnsetType = UNSET
+    """The same as `url`, for an upload."""
+    download_url: str | UnsetType = UNSET
+    upload_id: str | UnsetType = UNSET
+    target_path: str | UnsetType = UNSET
+    size: int | UnsetType = UNSET
+
+
+class NoticeFrame(Struct, frozen=True, kw_only=True):
+    """A frame for one client of the sessions API, about what it sent; it has no place in the session."""
+
+    type: Literal["error", "system", "upload_url", "download_url"]
+    payload: NoticePayload | TransferPayload
+    timestamp: str
+    session_id: str

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import anyio
+import anyio.from_thread
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -40,6 +42,7 @@ class ServerApp:
             "commands": anyio.CapacityLimiter(COMMAND_THREADS),
         }
         self._sockets = SocketFace(server, self._pools["core"])
+        server.listeners.append(self._sockets.announce_file)
         app = Starlette(routes=self._make_routes())
         app.state.command_threads = self._pools["commands"]
         self._app: ASGIApp = app
@@ -101,7 +104,7 @@ class ServerApp:
         headers = read_headers(request.scope)
         try:
             caller = gate.identify(self.server, route, headers)
-            raw = await _read_body(request)
+            raw = b"" if route.streams else await _read_body(request)
             body, unknown = bodies.parse_body(raw, route.body) if route.body is not None else (None, ())
             call = RestCall(
                 self.server,
@@ -112,6 +115,7 @@ class ServerApp:
                 body=body,
                 raw=raw,
                 unknown_keys=unknown,
+                chunks=_read_chunks(request) if route.streams else (),
             )
             answer = await anyio.to_thread.run_sync(route.run, call, limiter=self._pools[route.pool])
         except LisaError as problem:
@@ -158,6 +162,17 @@ async def _read_body(request: Request) -> bytes:
         if len(raw) > bodies.MAX_BYTES:
             raise _too_large()
     return bytes(raw)
+
+
+def _read_chunks(request: Request) -> Iterator[bytes]:
+    """Yield the pieces of a body, in a thread of the pool."""
+    stream = request.stream()
+
+    async def read_next() -> bytes | None:
+        return await anext(stream, None)
+
+    while (chunk := anyio.from_thread.run(read_next)) is not None:
+        yield chunk
 
 
 def _too_large() -> LisaError:

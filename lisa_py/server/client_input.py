@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import UNSET
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 SURFACE = "api"
 LATE_CODES = ("dialog_already_answered", "no_dialog")
 """Codes of an answer that came too late: it is ignored, and the frame of the decision names who decided."""
-SendNotice = Callable[[str, NoticePayload], Awaitable[None]]
+Notice = tuple[Literal["error", "system"], NoticePayload]
+SendNotice = Callable[[Any, NoticePayload], Awaitable[None]]
 
 
 class ClientInput:
@@ -62,7 +63,7 @@ class ClientInput:
             self._decide(answer.dialog, build_decision(answer, SURFACE), reopens=True)
             return
 
-        def describe(outcome: InputOutcome) -> tuple[str, NoticePayload] | None:
+        def describe(outcome: InputOutcome) -> Notice | None:
             return _reject(message, outcome.code, outcome.reason) if outcome.code else None
 
         if not input_text.clean_text(message.text).text.strip():
@@ -73,7 +74,7 @@ class ClientInput:
     def _decide(self, dialog: str, decision: DialogDecision, *, reopens: bool = False) -> None:
         """Send a decision; `reopens`: a further plain answer is one again if it fails."""
 
-        def describe(outcome: InputOutcome) -> tuple[str, NoticePayload] | None:
+        def describe(outcome: InputOutcome) -> Notice | None:
             if reopens and outcome.code and outcome.code not in LATE_CODES:
                 self._loop.call_soon_threadsafe(self._lines.reopen, dialog)
             return _describe_decision(dialog, outcome)
@@ -81,16 +82,14 @@ class ClientInput:
         self._input.add(GivenDecision(dialog=dialog, decision=decision), self._report(describe))
 
     @staticmethod
-    def _describe_interrupt(outcome: InputOutcome) -> tuple[str, NoticePayload] | None:
+    def _describe_interrupt(outcome: InputOutcome) -> Notice | None:
         if outcome.code:
             return "error", NoticePayload(code=outcome.code, message=outcome.reason)
         if "nothing to interrupt" in outcome.notices:
             return "system", NoticePayload(subtype="interrupt_ignored", message="the agent has no turn to interrupt")
         return None
 
-    def _report(
-        self, describe: Callable[[InputOutcome], tuple[str, NoticePayload] | None]
-    ) -> Callable[[InputOutcome], None]:
+    def _report(self, describe: Callable[[InputOutcome], Notice | None]) -> Callable[[InputOutcome], None]:
         """Return a function that the sender's thread calls with the outcome of an input."""
 
         def report(outcome: InputOutcome) -> None:
@@ -100,7 +99,7 @@ class ClientInput:
 
         return report
 
-    def _start_notice(self, notice: tuple[str, NoticePayload]) -> None:
+    def _start_notice(self, notice: Notice) -> None:
         task = asyncio.ensure_future(self._send_notice(*notice))
         self._tasks.add(task)  # the loop keeps no reference
         task.add_done_callback(self._tasks.discard)
@@ -118,12 +117,12 @@ def build_approval(message: ApprovalResponse) -> DialogDecision:
     )
 
 
-def _reject(message: Prompt, reason: str, text: str) -> tuple[str, NoticePayload]:
+def _reject(message: Prompt, reason: str, text: str) -> Notice:
     prompt_id = message.prompt_id or UNSET
     return "error", NoticePayload(code="prompt_rejected", message=text, reason=reason, prompt_id=prompt_id)
 
 
-def _describe_decision(dialog: str, outcome: InputOutcome) -> tuple[str, NoticePayload] | None:
+def _describe_decision(dialog: str, outcome: InputOutcome) -> Notice | None:
     """Return what the client has to know; nothing for a decision that was applied or came too late."""
     if not outcome.code:
         notices = [text for text in outcome.notices if not text.startswith(("approved", "denied"))]

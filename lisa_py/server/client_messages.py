@@ -45,13 +45,42 @@ class QuestionResponse(Struct, frozen=True, kw_only=True):
     answers: dict[str, str | list[str]]
 
 
-ClientMessage = Prompt | Interrupt | Heartbeat | ApprovalResponse | QuestionResponse
+class UploadMessage(Struct, frozen=True, kw_only=True):
+    """Ask for the address of an upload."""
+
+    request_id: str
+    filename: str
+    size: int
+    content_type: str = ""
+
+
+class UploadEnd(Struct, frozen=True, kw_only=True):
+    """The file of an upload was sent."""
+
+    request_id: str
+    path: str = ""
+    upload_id: str = ""
+    filename: str = ""
+
+
+class DownloadMessage(Struct, frozen=True, kw_only=True):
+    """Ask for the address of a download."""
+
+    request_id: str
+    path: str
+
+
+FileMessage = UploadMessage | UploadEnd | DownloadMessage
+ClientMessage = Prompt | Interrupt | Heartbeat | ApprovalResponse | QuestionResponse | FileMessage
 MESSAGES: dict[str, type[Struct]] = {
     "prompt": Prompt,
     "interrupt": Interrupt,
     "heartbeat": Heartbeat,
     "tool_approval_response": ApprovalResponse,
     "ask_user_question_response": QuestionResponse,
+    "upload_request": UploadMessage,
+    "upload_complete": UploadEnd,
+    "download_request": DownloadMessage,
 }
 
 

@@ -14,6 +14,7 @@ from lisa_py.commands.serve import DEFAULT_PORT, Args, ServerReport
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle.login_flows import LoginFlows
+from lisa_py.core.live.transfers import Transfers
 from lisa_py.host import env, files
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.clock import format_rfc3339
@@ -119,6 +120,7 @@ def _serve(ctx: Context, args: Args) -> int:
             cancellation=cancellation,
             logins=logins,
             sending=Cancellation(),
+            transfers=Transfers(ctx.clock.now),
             log=lambda text: print(f"lisa serve: {text}", file=sys.stderr, flush=True),
         )
         address = ServerAddress(

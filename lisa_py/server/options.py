@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle.login_flows import LoginFlows
+from lisa_py.core.live.transfers import Transfers
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.env import Settings
+from lisa_py.store.paths import SessionRef
 from lisa_py.store.server_files import ServerKeys
 
 
@@ -40,8 +42,16 @@ class ServerState(Struct, frozen=True, kw_only=True):
     logins: LoginFlows
     sending: Cancellation
     """Of what is sent to sessions: the end of the server does not break it off."""
+    transfers: Transfers
+    listeners: list[Callable[[SessionRef, str], None]] = []
+    """Called with the session and the path of each file that has arrived."""
     log: Callable[[str], None]
     """Write one line for the person who runs the server; never a secret, a prompt or a body."""
+
+    def announce_file(self, ref: SessionRef, path: str) -> None:
+        """Let the clients of a session know that a file has arrived."""
+        for listener in self.listeners:
+            listener(ref, path)
 
     def make_context(self, cwd: str = "", *, cancellation: Cancellation | None = None) -> Context:
         """Return the context of one request in a folder, by default the one that the server was started in."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -35,6 +35,7 @@ class RestCall:
         body: Any = None,
         raw: bytes = b"",
         unknown_keys: tuple[str, ...] = (),
+        chunks: Iterable[bytes] = (),
     ) -> None:
         self.server = server
         self.caller = caller or Caller(scope="read")
@@ -47,6 +48,8 @@ class RestCall:
         """The struct of the route, or None."""
         self.raw = raw
         """Bytes of the body."""
+        self.chunks = chunks
+        """The pieces of the body, for a route that streams it."""
         self.unknown_keys = unknown_keys
         """Keys of the body that the API does not have: ignored, and named in `warnings`."""
         self.ctx: Context = server.make_context()
@@ -119,6 +122,8 @@ class Route(Struct, frozen=True, kw_only=True):
     """Type of a JSON body; a body is ignored without one."""
     query: tuple[str, ...] = ()
     """Names of the query that the handler reads."""
+    streams: bool = False
+    """The handler reads the body itself, piece by piece (`chunks`)."""
     takes_form: bool = False
     """The handler reads a form body itself."""
     status: int = 200

@@ -16,17 +16,19 @@ from starlette.types import Message, Receive, Scope, Send
 
 from lisa_py import crash_report
 from lisa_py.contract.errors import LisaError
-from lisa_py.contract.live import HistoryFrame, HistoryPayload, NoticeFrame, NoticePayload
+from lisa_py.contract.live import HistoryFrame, HistoryPayload, NoticeFrame, NoticePayload, TransferPayload
 from lisa_py.core.live import attach
 from lisa_py.core.live.broadcast import FeedBroadcast, Subscription
 from lisa_py.core.live.shared_sessions import SharedSessions
 from lisa_py.host import limits
 from lisa_py.host.clock import format_rfc3339
-from lisa_py.server import client_messages, failures, socket_tickets, tokens
+from lisa_py.server import client_messages, failures, socket_files, socket_tickets, tokens
 from lisa_py.server.client_input import ClientInput
-from lisa_py.server.client_messages import Heartbeat
+from lisa_py.server.client_messages import FileMessage, Heartbeat
 from lisa_py.server.options import ServerState
+from lisa_py.server.socket_files import NoticeKind
 from lisa_py.server.socket_tickets import SocketRequest, SocketTicket
+from lisa_py.store.paths import SessionRef
 from lisa_py.terminal import frame_lines
 
 T = TypeVar("T")
@@ -47,6 +49,14 @@ class SocketFace:
         self.server = server
         self.sessions = SharedSessions(lambda: server.make_context(cancellation=server.sending))
         self._limiter = limiter
+        self._connections: set[SocketConnection] = set()
+
+    def announce_file(self, ref: SessionRef, path: str) -> None:
+        """Notify all clients of a session that a file has arrived; called by a thread."""
+        notice = NoticePayload(subtype="file_uploaded", message=f"uploaded {path}", path=path)
+        for connection in list(self._connections):
+            if connection.ref == ref:
+                connection.announce(notice)
 
     async def run(self, call: Callable[..., T], *words: Any) -> T:
         """Call a function of core in a thread."""
@@ -67,11 +77,14 @@ class SocketFace:
             known = limits.find_shortage(problem) or crash_report.write_crash_report(problem, ["GET", "websocket"])
             self.server.log(f"websocket: {known.message}")
             raise known from problem
+        connection = SocketConnection(self, scope, receive, send, request, opened)
+        self._connections.add(connection)
         try:
-            await SocketConnection(self, scope, receive, send, request, opened).serve()
+            await connection.serve()
         except OSError:  # the client has left
             pass
         finally:
+            self._connections.discard(connection)
             await self.run(opened.close)
 
 
@@ -157,7 +170,9 @@ class SocketConnection:
         self._send = send
         self._request = request
         self._opened = opened
+        self.ref = opened.ticket.ref
         self._loop = asyncio.get_running_loop()
+        self._notice: asyncio.Task[None] | None = None
         self._readable = asyncio.Event()
         self._is_closed = False
         self._second = 0
@@ -224,12 +239,12 @@ class SocketConnection:
     async def _send_text(self, encoded: bytes) -> None:
         await self._send({"type": "websocket.send", "text": encoded.decode()})
 
-    async def send_notice(self, kind: str, payload: NoticePayload) -> None:
+    async def send_notice(self, kind: NoticeKind, payload: NoticePayload | TransferPayload) -> None:
         """Send a frame that only this client gets."""
         if self._is_closed:
             return
         made = NoticeFrame(
-            type="error" if kind == "error" else "system",
+            type=kind,
             payload=payload,
             timestamp=format_rfc3339(time.time(), fraction=True),
             session_id=self._opened.ticket.id,
@@ -279,7 +294,30 @@ class SocketConnection:
             text = "this connection only reads: use the socket of the owner with a token of scope control"
             await self.send_notice("error", NoticePayload(code="read_only", message=text))
             return
-        await self._input.take(parsed)
+        if isinstance(parsed, FileMessage):
+            await self._transfer(parsed)
+        else:
+            await self._input.take(parsed)
+
+    async def _transfer(self, message: FileMessage) -> None:
+        """Answer a request about a file; the address is a frame for this client."""
+        try:
+            found = await self._face.run(socket_files.answer, self._face.server, self._opened.ticket.ref, message)
+        except LisaError as problem:
+            notice = NoticePayload(
+                code="file_error", reason=problem.code, message=problem.message, request_id=message.request_id
+            )
+            await self.send_notice("error", notice)
+            return
+        if found is not None:
+            await self.send_notice(*found)
+
+    def announce(self, payload: NoticePayload) -> None:
+        """Send a notice; called by any thread."""
+        self._loop.call_soon_threadsafe(self._start_notice, payload)
+
+    def _start_notice(self, payload: NoticePayload) -> None:
+        self._notice = asyncio.ensure_future(self.send_notice("system", payload))
 
     def _count(self) -> None:
         second = int(self._loop.time())

@@ -151,8 +151,9 @@ def prepare(target: SendTarget, found: FoundDialog, decision: DialogDecision) ->
     opened = found.dialog
     questions = opened.questions or ()
     if decision.kind == "answer":
-        if not questions:
-            return PreparedDecision(decision=decision)
+        if not questions:  # the answer of the one question on the screen, whatever it is called there
+            words = decision.choices or tuple(decision.answers.values())
+            return PreparedDecision(decision=structs.replace(decision, choices=words))
         return _prepare_answers(target, found, decision)
     if opened.kind == "question" and decision.kind == "approve":
         raise LisaError(
