@@ -37,6 +37,8 @@ _OPTIONS = (
     ("-g", "status", "off"),
     ("-g", "default-terminal", "screen-256color"),
 )
+_ENDED = "ended"
+"""Printed after each pane of a chain that ends panes."""
 _PANE_INPUT = "#{?pane_dead,dead,#{?pane_input_off,off,open}}"
 _INPUT_OFF = "input to the pane is disabled (tmux select-pane -d); enable it with tmux select-pane -e"
 _BOOT = ("start-server", *(word for option in _OPTIONS for word in (";", "set", *option)))
@@ -290,18 +292,23 @@ class Tmux:
             return False
         raise TmuxUnavailable(f"tmux answered: {result.error_text}")
 
-    def kill_pane(self, pane: Pane) -> list[Pane]:
-        """End the pane, with its session if it is the last of it; return the other panes of that session.
+    def kill_panes(self, panes: Sequence[Pane]) -> list[Pane]:
+        """End the panes, each with its session if it is the last of it; return all panes of the server that are left.
 
         Raises TmuxUnavailable if that cannot be determined.
         """
-        words = ("kill-pane", "-t", pane.pane_id, ";", "list-panes", "-s", "-t", pane.session_id, "-F", PANE_FORMAT)
-        result = self._call_settled(*words)
-        if result.code == 0:
-            return _parse_panes(result.text)
-        if is_server_absent(result) or any(word in result.error_text for word in _NO_SESSION):
-            return []
-        raise TmuxUnavailable(f"tmux answered: {result.error_text}")
+        left = [pane.pane_id for pane in panes]
+        while left:
+            batch = left[:60]
+            chain = [("kill-pane", "-t", pane_id, ";", "display-message", "-p", _ENDED, ";") for pane_id in batch]
+            result = self._call_settled(*[word for words in chain for word in words][:-1])
+            if result.code and is_server_absent(result):
+                break
+            if result.code and not any(word in result.error_text for word in _NO_SESSION):
+                raise TmuxUnavailable(f"tmux answered: {result.error_text}")
+            ended = result.text.split().count(_ENDED)
+            left = left[ended + 1 if result.code else len(batch) :]  # a missing pane ends the chain: continue after it
+        return self.list_panes()
 
     def kill_server(self) -> bool:
         return self.call("kill-server").code == 0

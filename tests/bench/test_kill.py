@@ -1,4 +1,4 @@
-"""CPU of a kill on a machine with many other processes and sessions, beside one look at all processes."""
+"""CPU of a kill on a machine with many other processes and sessions, and of many kills at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from statistics import median
 
 import pytest
 
-from lisa_py.core.lifecycle.kill import kill_session
+from lisa_py.core.lifecycle.kill import kill_all_sessions, kill_session
 from lisa_py.store import paths
 from tests.bench.conftest import BenchmarkReport
 from tests.fleet import Fleet
@@ -23,6 +23,7 @@ from tests.lisa_host import LisaHost
 pytestmark = pytest.mark.bench
 PROCESSES, PROJECTS, SESSIONS = 800, 20, 20
 ROUNDS = 15
+TOGETHER = 40
 
 
 def measure_cpu(action: Callable[[], object], before: Callable[[], object]) -> float:
@@ -86,3 +87,29 @@ def test_kill_beside_many_others(machine: LisaHost, report: BenchmarkReport) -> 
     )  # fmt: skip
     assert crowded - alone < 2 * (look - look_alone)
     assert known < 2.5 * alone
+
+
+def test_kill_all_costs_less_than_single_kills(machine: LisaHost, report: BenchmarkReport) -> None:
+    fleet = Fleet(machine)
+    refs = [fleet.ref(f"lisa-{number}") for number in range(TOGETHER)]
+
+    def spawn_all() -> None:
+        for ref in refs:
+            fleet.spawn(ref.session)
+
+    took: dict[str, list[float]] = {"one by one": [], "kill-all": []}
+    spent: dict[str, list[float]] = {"one by one": [], "kill-all": []}
+    for _ in range(3):
+        for name, kill in (
+            ("one by one", lambda: [kill_session(fleet.ctx, ref) for ref in refs]),
+            ("kill-all", lambda: kill_all_sessions(fleet.ctx, fleet.ctx.project())),
+        ):
+            spawn_all()
+            before, began = sum(os.times()[:4]), time.perf_counter()
+            kill()
+            took[name].append(time.perf_counter() - began)
+            spent[name].append(sum(os.times()[:4]) - before)
+    rows = [(name, f"{median(took[name]) * 1000:.0f}", f"{median(spent[name]) * 1000:.0f}") for name in took]
+    report.add_table(f"End of {TOGETHER} commands", ("", "ms", "CPU ms with tmux calls"), rows, "Median of 3.")
+    assert median(took["kill-all"]) < 0.4 * median(took["one by one"])
+    assert median(spent["kill-all"]) < 0.7 * median(spent["one by one"])

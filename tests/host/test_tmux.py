@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,24 @@ def test_sessions_start_after_a_server_crash(tmux: Tmux, machine: LisaHost) -> N
     assert tmux.find_pane("lisa-before") is None
     start(tmux, machine, "lisa-after")
     assert [pane.session for pane in tmux.list_panes()] == ["lisa-after"]
+
+
+def test_panes_end_in_one_call_and_missing_ones_end_nothing_else(tmux: Tmux, machine: LisaHost) -> None:
+    panes = [start(tmux, machine, f"lisa-{number:03}") for number in range(70)]
+    tmux.call("split-window", "-d", "-t", panes[3].pane_id, "sleep 600")
+    tmux.kill_session("lisa-001")
+    tmux.kill_session("lisa-065")
+    calls: list[Sequence[str]] = []
+    counting = Tmux(tmux.socket, read_settings(machine.env))
+    run = counting.call
+    counting.call = lambda *words, **more: (calls.append(words), run(*words, **more))[1]  # type: ignore[method-assign]
+    left = counting.kill_panes(panes[:2] + panes[3:69])
+    assert [pane.session for pane in left] == ["lisa-002", "lisa-003", "lisa-069"]
+    assert len(calls) == 4  # 60 at a time, and again after each missing one
+    assert counting.kill_panes(left) == [] == counting.kill_panes(left)
+    assert counting.is_listening()
+    tmux.kill_server()
+    assert counting.kill_panes(left) == []
 
 
 def test_session_starts_right_after_kill_server(tmux: Tmux, machine: LisaHost) -> None:

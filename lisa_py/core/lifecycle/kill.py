@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -16,7 +16,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import terminate
 from lisa_py.core.lifecycle.end_recorder import EndRecorder, begin_end
 from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
-from lisa_py.host.tmux import Pane
+from lisa_py.host.tmux import Pane, Tmux
 from lisa_py.store import events, pruning, session_folder, session_index, session_records, start_keys
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
 from lisa_py.store.session_index import ChildIndex, SessionIndexEntry
@@ -266,8 +266,11 @@ def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str, reques
             recorder = begin_end(ctx, ref, pane, request.reason, request.detail, keep=request.archive)
             subjects.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane), recorder=recorder))
         ended = terminate.end_processes(ctx, [subject.run for subject in subjects])
+        problems = {subject.ref: ended.error(subject.run) for subject in subjects}
+        _finish_records(subjects, problems)
+        _remove_from_tmux(ctx, [subject for subject in subjects if not problems[subject.ref]], problems)
         for subject in subjects:
-            outcomes[subject.ref] = _finish_kill(ctx, subject, ended, reason)
+            outcomes[subject.ref] = _finish_kill(ctx, subject, ended, problems[subject.ref], reason)
     return [outcomes[ref] for ref in refs]
 
 
@@ -279,16 +282,21 @@ def _exists(ctx: Context, ref: SessionRef) -> bool:
     return recorded or ctx.find_reachable_pane(ref) is not None
 
 
-def _finish_kill(ctx: Context, subject: _KillTarget, ended: terminate.TerminationReport, reason: str) -> _KillOutcome:
-    ref = subject.ref
+def _finish_records(subjects: Sequence[_KillTarget], problems: Mapping[SessionRef, str]) -> None:
+    """Complete record and archive of each session whose processes have ended."""
+    for subject in subjects:
+        if subject.recorder is not None and not problems[subject.ref]:
+            subject.recorder.finish(subject.pane)
+
+
+def _finish_kill(
+    ctx: Context, subject: _KillTarget, ended: terminate.TerminationReport, error: str, reason: str
+) -> _KillOutcome:
+    ref, recorder = subject.ref, subject.recorder
     count = ended.count(subject.run)
     found = subject.pane is not None or count > 0
-    error, recorder = ended.error(subject.run), subject.recorder
-    if recorder is not None and not error:
-        recorder.finish(subject.pane)
     if not error:
         try:
-            _remove_from_tmux(ctx, subject)
             session_folder.remove_contents(ref)
         except (LisaError, OSError) as problem:
             error = str(problem)
@@ -320,17 +328,34 @@ def _finish_kill(ctx: Context, subject: _KillTarget, ended: terminate.Terminatio
     )
 
 
-def _remove_from_tmux(ctx: Context, subject: _KillTarget) -> None:
-    """End the pane, and its tmux session with the panes that a person opened in it.
+def _remove_from_tmux(ctx: Context, subjects: Sequence[_KillTarget], problems: dict[SessionRef, str]) -> None:
+    """End the panes of the sessions; enter in `problems` those that tmux may still have."""
+    servers: dict[str, list[_KillTarget]] = {}
+    for subject in subjects:
+        servers.setdefault(ctx.server(subject.ref).socket, []).append(subject)
+    for group in servers.values():
+        server = ctx.server(group[0].ref)
+        try:
+            left = server.kill_panes([subject.pane for subject in group if subject.pane is not None])
+        except LisaError as problem:
+            problems.update((subject.ref, problem.message) for subject in group)
+            continue
+        for subject in group:
+            try:
+                _remove_tmux_session(ctx, server, subject, left)
+            except LisaError as problem:
+                problems[subject.ref] = problem.message
+
+
+def _remove_tmux_session(ctx: Context, server: Tmux, subject: _KillTarget, left: Sequence[Pane]) -> None:
+    """End the tmux session of an ended pane with the panes that a person opened in it.
 
     A tmux session that shows the pane of another session of lisa stays.
     """
-    ref, server, pane = subject.ref, ctx.server(subject.ref), subject.pane
-    beside = server.kill_pane(pane) if pane is not None else []
-    meta = ctx.read_meta(ref)
-    own = pane is not None and (pane.session == ref.session or (meta and pane.session_id == meta.tmux_session))
-    if not own:  # it was moved, or is gone
-        beside = server.list_panes(ref.session)
+    ref, pane, meta = subject.ref, subject.pane, ctx.read_meta(subject.ref)
+    beside = [other for other in left if other.session == ref.session]  # for a pane that was moved, or is gone
+    if pane is not None and (pane.session == ref.session or (meta and pane.session_id == meta.tmux_session)):
+        beside = [other for other in left if other.session_id == pane.session_id]
     if not beside:
         return
     others = [other for other in session_panes.read_metas(ref.project) if other.session != ref.session]
