@@ -33,6 +33,7 @@ PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 
 T = TypeVar("T")
+_ApiStatus = Literal["starting", "running", "ended"]
 _State = tuple[Evidence, Status] | None
 """Evidence and status of a session; None for an archive."""
 
@@ -92,7 +93,7 @@ def page_sessions(
     for start in range(0, len(entries), MAX_PAGE_SIZE):
         group = entries[start : start + (MAX_PAGE_SIZE if status else size + 1)]
         states = zip(group, _read_states(ctx, group), strict=True)
-        found += [(entry, state) for entry, state in states if status in ("", _choose_status(entry.ref, state))]
+        found += [(entry, state) for entry, state in states if status in ("", _choose_status(ctx, entry.ref, state))]
         if len(found) > size or not status:
             break
     page = found[:size]
@@ -106,7 +107,7 @@ def count_running(ctx: Context, counts: Callable[[SessionRecord], bool]) -> int:
     """Return the number of sessions, of all projects, that have not ended and count. Raise TmuxUnavailable."""
     living = [entry for entry in _list_entries(ctx, "", None) if not entry.ref.archive and counts(entry.record)]
     return sum(
-        _choose_status(entry.ref, state) != "ended"
+        _choose_status(ctx, entry.ref, state) != "ended"
         for entry, state in zip(living, _read_states(ctx, living), strict=True)
     )
 
@@ -159,15 +160,21 @@ def _describe(ctx: Context, entry: _Entry, state: _State) -> SessionObject:
     ref, record = entry.ref, entry.record
     if state is None:
         return _build(
-            ref, record, record.usage or RecordedUsage(), end=ending.read_end(record), started_at=record.started_at
+            ref,
+            record,
+            record.usage or RecordedUsage(),
+            "ended",
+            end=ending.read_end(record),
+            started_at=record.started_at,
         )
     evidence, status = state
-    has_ended = _choose_status(ref, state) == "ended"
+    chosen = _choose_status(ctx, ref, state)
     return _build(
         ref,
         record,
         _read_usage(ctx, ref, evidence),
-        end=ending.find_end(ctx, ref, record.id, status, evidence.pane) if has_ended else None,
+        chosen,
+        end=ending.find_end(ctx, ref, record.id, status, evidence.pane) if chosen == "ended" else None,
         started_at=live_records.read_start_time(ref),
         state=state,
     )
@@ -185,6 +192,7 @@ def _build(
     ref: SessionRef,
     record: SessionRecord,
     usage: RecordedUsage,
+    chosen: _ApiStatus,
     *,
     end: SessionEnd | None,
     started_at: str,
@@ -200,7 +208,7 @@ def _build(
         id=record.id,
         session_id=record.id,
         name=settings.name or record.session,
-        status=_choose_status(ref, state),
+        status=chosen,
         session_type="user" if is_user else "api",
         owner_oid=None if is_user else live_records.project_id(ref.project),
         owner_uid=str(processes.own_user_id()) if is_user else None,
@@ -257,9 +265,15 @@ def _or_none(value: T | UnsetType) -> T | None:
     return None if isinstance(value, UnsetType) else value
 
 
-def _choose_status(ref: SessionRef, state: _State) -> Literal["starting", "running", "ended"]:
-    if state is None or translation.has_ended(state[1]):
+def _choose_status(ctx: Context, ref: SessionRef, state: _State) -> _ApiStatus:
+    if state is None:
         return "ended"
+    evidence, status = state
+    if translation.has_ended(status):
+        is_opening = (
+            evidence.meta is not None and not evidence.meta.pane_id and ending.is_opening(ctx, ref, evidence.meta)
+        )
+        return "starting" if is_opening else "ended"
     return "running" if files.exists(ref.start) else "starting"
 
 

@@ -37,6 +37,11 @@ class SessionEnd(Struct, frozen=True, kw_only=True):
         return format_rfc3339(self.at) if self.at else ""
 
 
+def is_opening(ctx: Context, ref: SessionRef, meta: SessionMeta) -> bool:
+    """Return True for a session whose pane is being made."""
+    return not files.exists(ref.start) and ctx.clock.now() - meta.created_unix <= START_SECONDS
+
+
 def find_ending(ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | None) -> SessionEnd | None:
     """Return the end that the session had by itself; None while it lives or starts."""
     try:
@@ -56,8 +61,9 @@ def find_ending(ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | N
     if pane is not None:
         return SessionEnd(reason="failed", detail="the supervisor was killed", at=seen)
     if not files.exists(ref.start):
-        is_late = ctx.clock.now() - meta.created_unix > START_SECONDS
-        return SessionEnd(reason="startup_timeout", at=meta.created_unix + START_SECONDS) if is_late else None
+        if is_opening(ctx, ref, meta):
+            return None
+        return SessionEnd(reason="startup_timeout", at=meta.created_unix + START_SECONDS)
     return _describe_loss(meta, seen)
 
 

@@ -113,3 +113,17 @@ def test_a_folder_left_by_a_killed_kill_is_not_listed_twice(machine: LisaHost) -
     add_archive(machine, 1)
     found = page_sessions(machine.context()).sessions
     assert [(each.name, each.end_reason) for each in found] == [("lisa-1", "user_requested")]
+
+
+def test_session_whose_pane_is_being_made_is_starting(machine: LisaHost) -> None:
+    ref = add_session(machine, 1)
+    meta = make_meta(ref, 1)
+    meta.created_unix = machine.context().clock.now()
+    session_records.write_meta(ref, meta)
+    found = session_objects.describe_session(machine.context(), ref)
+    assert (found.status, found.end_reason, found.terminated_at) == ("starting", None, None)
+    assert names(page_sessions(machine.context(), status="starting")) == ["lisa-1"]
+    meta.created_unix -= 61
+    session_records.write_meta(ref, meta)
+    late = session_objects.describe_session(machine.context(), ref)
+    assert (late.status, late.end_reason) == ("ended", "startup_timeout")
