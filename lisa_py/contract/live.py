@@ -67,7 +67,7 @@ class ResultPayload(Struct, frozen=True, kw_only=True):
 
     success: bool
     subtype: str
-    """completed, failed or interrupted."""
+    """completed, failed or interrupted; `turn_duration`: only the duration of the turn that has just ended."""
     summary: str | UnsetType = UNSET
     """The final answer of an exec run; of a turn that failed or was interrupted, that word."""
     duration_ms: int | UnsetType = UNSET

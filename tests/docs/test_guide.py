@@ -23,7 +23,7 @@ EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
         {"PROMPT": "[say two findings]", "FOLLOW_UP": "[say the first one]"},
         ["two findings", "the first one"],
     ),
-    "permissions": ({"PROMPT": "[ask touch notes.txt] [say made it]"}, ["ok: Yes", "made it"]),
+    "permissions": ({"PROMPT": "[ask touch notes.txt] [say made it]"}, ["ok: approved", "made it"]),
     "fleet": (
         {"TASKS": "[say alpha]\n[think 0.2] [say beta]\n[exit 3]\n[think 1] [exit 4]"},
         ["\nalpha", "\nbeta", "== lisa-job-3: not started", "== lisa-job-4: crashed"],
@@ -110,7 +110,7 @@ def test_budget_stops_the_loop(machine: LisaHost) -> None:
 def test_unlisted_permission_is_denied(machine: LisaHost) -> None:
     script = blocks(GUIDE / "patterns" / "permissions.md")[0]
     ended = run(machine, script, {"PROMPT": "[ask touch other.txt] [say so be it]"})
-    assert ended.returncode == 0 and "ok: No" in ended.stdout, ended
+    assert ended.returncode == 0 and "ok: denied" in ended.stdout, ended
     assert not (machine.project / "other.txt").exists()
 
 

@@ -51,9 +51,7 @@ def translate_frame(frame: Frame) -> Payload | None:
         case "tool_result":
             return ToolResultPayload(tool_use_id=frame.tool_id, content=text, is_error=frame.failed or UNSET)
         case "system":
-            if frame.queued or frame.duration or not text.strip():
-                return None  # a queued prompt becomes a user frame; durations are no messages
-            return SystemPayload(subtype=frame.subtype or "message", message=text)
+            return _translate_system(frame, text)
         case "error":
             return ErrorPayload(code=f"agent_{frame.error or 'unknown'}", message=text)
         case "usage" if frame.usage is not None:
@@ -73,6 +71,14 @@ def translate_frame(frame: Frame) -> Payload | None:
         case "result":
             return ResultPayload(success=not frame.failed, subtype="completed", summary=text)
     return None
+
+
+def _translate_system(frame: Frame, text: str) -> Payload | None:
+    if frame.duration:  # a record behind the end of the turn; without a summary it is data, not a message
+        return ResultPayload(success=True, subtype=frame.subtype, duration_ms=round(frame.duration * 1000))
+    if frame.queued or not text.strip():
+        return None  # a queued prompt becomes a user frame
+    return SystemPayload(subtype=frame.subtype or "message", message=text)
 
 
 def _input_of(frame: Frame) -> object:

@@ -1,0 +1,22 @@
+"""core/live/translation: frames of a transcript as live frames."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lisa_py.agents import get
+from lisa_py.core.live import translation
+from lisa_py.terminal import frame_lines
+
+
+def test_the_duration_of_a_turn_is_data_and_not_printed() -> None:
+    record = {"type": "system", "subtype": "turn_duration", "durationMs": 1500, "timestamp": "2026-01-01T00:00:00Z"}
+    (frame,) = get("claude").parse_frames(msgspec.json.encode(record), 0)
+    payload = translation.translate_frame(frame)
+    assert payload is not None
+    shown = msgspec.to_builtins(translation.build_frame(payload, 1.0, "s", "c"))
+    assert (shown["type"], shown["payload"]) == (
+        "result",
+        {"success": True, "subtype": "turn_duration", "duration_ms": 1500},
+    )
+    assert frame_lines.is_noise(shown) and not frame_lines.format_frame(shown, colors=False, verbose=False)
