@@ -125,11 +125,14 @@ def list_archives(project: Project) -> Iterator[tuple[SessionRef, SessionRecord]
             yield SessionRef(project, record.session, name), record
 
 
-def list_all_archives(settings: Settings) -> Iterator[tuple[SessionRef, SessionRecord]]:
-    """Yield the readable archives of all projects."""
+def list_all_archives(settings: Settings, since: float = 0.0) -> Iterator[tuple[SessionRef, SessionRecord]]:
+    """Yield the readable archives of all projects; only those written since a time, if one is given."""
     for digest in paths.list_project_hashes(settings):
         folder = os.path.join(settings.state_dir, "projects", digest)
         for name in files.list_names(os.path.join(folder, ARCHIVES)):
+            path = os.path.join(folder, ARCHIVES, name, live_records.FILE)
+            if since and files.modified_at(path) < since:
+                continue
             record = _read_record(folder, name) if paths.SESSION_ID.match(name) else None
             project = paths.resolve_project(record.project_root, settings) if record and record.project_root else None
             if record is not None and project is not None and project.hash == digest:

@@ -74,6 +74,24 @@ def test_definition_is_a_file_of_the_project(server: RunningServer) -> None:
     assert read(server, "ai_agent", "triage").body["error_code"] == "RECORD_NOT_FOUND"
 
 
+def test_read_tokens_see_no_values_of_definitions(server: RunningServer) -> None:
+    data = {
+        "prompt": "p",
+        "anthropic_secret": PLANTED,
+        "environment": {"A": PLANTED, "B": "env:HOME"},
+        "bedrock": {"region": "r", "access_key_id_secret": PLANTED},
+        "mcp_servers": {"m": {"url": "u", "headers": {"X": PLANTED}, "env": {"Y": PLANTED}}},
+    }
+    assert write(server, "ai_agent", "hidden", data).status == 200
+    token, hidden = server.mint(scope="read"), "[REDACTED_SECRET]"
+    found = server.call("GET", url(server, "ai_agent", "hidden", "data"), token=token).body
+    assert found["data"]["environment"] == {"A": hidden, "B": "env:HOME"} and found["data"]["prompt"] == "p"
+    assert found["data"]["bedrock"] == {"region": "r", "access_key_id_secret": hidden}
+    listed = server.call("GET", url(server, "ai_agent") + "?limit=500", token=token).body
+    assert listed["records"]["hidden"] == found and PLANTED not in str(listed)
+    assert read(server, "ai_agent", "hidden").body["data"] == data
+
+
 def test_definition_of_any_name_has_a_file(server: RunningServer) -> None:
     assert write(server, "ai_agent", "team/a b: c", {"prompt": "p"}).status == 200
     (path,) = (server.machine.project / ".lisa" / "agents").glob("team-a-b-c-*.yaml")

@@ -64,10 +64,13 @@ def test_definition_and_data_are_resolved_by_the_server(server: RunningServer) -
 
 
 def test_later_requests_of_a_debounce_key_wait(server: RunningServer) -> None:
+    server.machine.lisa("secret", "set", "waiting", stdin="planted-waiting-51")
     first = start(server, debounce_key="d", profile={"one_shot": False})
-    second = start(server, debounce_key="d")
+    second = start(server, debounce_key="d", anthropic_key="planted-waiting-51")
     assert (first.status, second.status) == (201, 202)
     assert second.body == {"session_id": None, "status": "queued", "session": "", "debounce_key": "d"}
+    (waiting,) = (server.machine.folder / "state" / "projects").glob("*/pending/*.json")
+    assert "secret://waiting" in waiting.read_text() and "planted" not in waiting.read_text()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from lisa_py.contract.hive import (
     TextData,
     WrittenRecord,
 )
-from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.contract.session_settings import HIDDEN_VALUE, PLAIN_CREDENTIALS, SessionSettings, is_reference
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import definition_files, library, records
 from lisa_py.core.definitions.records import Definition, OwnFields
@@ -45,6 +45,7 @@ SHAPES: Mapping[str, type[Struct]] = {
     "sop": TextData,
 }
 HIVES = (records.HIVE, *SHAPES)
+_SECRET_MAPS = ("environment", "credentials", "bedrock", "vertex", "headers", "env")
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
 MAX_NAME = 256
@@ -255,6 +256,29 @@ class Hive:
 def _describe_struct(kind: type[Struct]) -> dict[str, Any]:
     _, named = schema.describe_type(kind)
     return named[kind.__name__]
+
+
+def hide_values(record: HiveRecord) -> HiveRecord:
+    """Return a definition without the values in it that may be secrets; references stay."""
+    return msgspec.structs.replace(record, data=_hide(record.data))
+
+
+def _hide(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _hide_field(key, value) for key, value in data.items()}
+
+
+def _hide_field(key: str, value: Any) -> Any:
+    if key.endswith("_secret"):
+        return _hide_text(value)
+    if not isinstance(value, dict):
+        return value
+    if key not in _SECRET_MAPS:
+        return _hide(value)
+    return {name: each if name in PLAIN_CREDENTIALS else _hide_text(each) for name, each in value.items()}
+
+
+def _hide_text(value: Any) -> Any:
+    return value if isinstance(value, str) and (not value or is_reference(value)) else HIDDEN_VALUE
 
 
 def _read_definition(found: Definition) -> PlainRecord:

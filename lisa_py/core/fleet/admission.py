@@ -59,7 +59,8 @@ def _check_rate(ctx: Context, family: str, limit: int) -> None:
     if not limit:
         return
     now = ctx.clock.now()
-    times = (parse_time(record.created_at) or 0.0 for record in session_objects.list_records(ctx, family))
+    records = session_objects.list_records(ctx, family, now - WINDOW_SECONDS)
+    times = (parse_time(record.created_at) or 0.0 for record in records)
     recent = sorted(time for time in times if now - time < WINDOW_SECONDS)
     if len(recent) >= limit:
         wait = max(1, math.ceil(recent[-limit] + WINDOW_SECONDS - now))

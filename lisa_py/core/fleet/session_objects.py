@@ -105,16 +105,21 @@ def page_sessions(
 
 def count_running(ctx: Context, counts: Callable[[SessionRecord], bool]) -> int:
     """Return the number of sessions, of all projects, that have not ended and count. Raise TmuxUnavailable."""
-    living = [entry for entry in _list_entries(ctx, "", None) if not entry.ref.archive and counts(entry.record)]
+    index = session_index.index_all_projects(ctx.settings)
+    found = [_Entry(each.ref, _read_record(each.ref, each.meta)) for each in index.sessions]
+    living = [entry for entry in found if counts(entry.record)]
     return sum(
         _choose_status(ctx, entry.ref, state) != "ended"
         for entry, state in zip(living, _read_states(ctx, living), strict=True)
     )
 
 
-def list_records(ctx: Context, family: str) -> tuple[SessionRecord, ...]:
-    """Return the records of the sessions of a family, of all projects, running and ended."""
-    return tuple(entry.record for entry in _list_entries(ctx, family, None))
+def list_records(ctx: Context, family: str, since: float = 0.0) -> tuple[SessionRecord, ...]:
+    """Return the records of the sessions of a family, of all projects; of ended ones those that ended since a time."""
+    index = session_index.index_all_projects(ctx.settings)
+    records = [record for _, record in archives.list_all_archives(ctx.settings, since)]
+    records += [_read_record(each.ref, each.meta) for each in index.sessions]
+    return tuple({record.id: record for record in reversed(records) if record.family == family}.values())
 
 
 def make_page_cursor(created_at: str, identity: str) -> str:

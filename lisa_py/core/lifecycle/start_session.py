@@ -72,6 +72,8 @@ def start_session(
     """
     project = ctx.existing_project(request.project_root)
     start_waiting(ctx, project)
+    overrides = secrets.name_stored_values(ctx, project, request.overrides)  # before a waiting request is stored
+    request = msgspec.structs.replace(request, overrides=overrides)
     prepared = prepare_start(ctx, project, request)
     spawn_plan.plan_spawn(ctx, prepared.spawn)
     debounce = keyed_starts.name_key("debounce", request.family, prepared.debounce_key)
@@ -272,7 +274,7 @@ def _find_definition(ctx: Context, project: Project, request: StartRequest) -> D
         return library.find(ctx, project, request.definition)
     if not request.prompt.strip():
         raise UsageError("missing_required_flag", "a prompt is required: the request names no definition")
-    return Definition(name="", path="", settings=secrets.name_stored_values(ctx, project, request.overrides))
+    return Definition(name="", path="", settings=request.overrides)
 
 
 def apply_definition(ctx: Context, request: SpawnRequest, name: str, default_agent: str = "") -> SpawnRequest:

@@ -20,7 +20,7 @@ from lisa_py.contract.hive import (
     ValidationReport,
     WrittenRecord,
 )
-from lisa_py.core.definitions.hives import PAGE_SIZE, SECRET, Hive, PageRequest, RecordChange
+from lisa_py.core.definitions.hives import PAGE_SIZE, SECRET, Hive, PageRequest, RecordChange, hide_values
 from lisa_py.server import bodies
 from lisa_py.server.failures import choose_status
 from lisa_py.server.route import ApiReply, RestCall, Route, read_number
@@ -46,8 +46,9 @@ def list_records(call: RestCall) -> Any:
     """Return all records, or with a limit a page; secrets without their values."""
     hive = open_hive(call)
     is_short = call.query.get("mtd_only") == "true" or hive.name == SECRET
+    show = _shorten if is_short else functools.partial(_show, call)
     if "limit" not in call.query and "cursor" not in call.query:
-        return {name: _shorten(each) if is_short else each for name, each in hive.list_records().items()}
+        return {name: show(each) for name, each in hive.list_records().items()}
     page = hive.read_page(
         PageRequest(
             limit=read_number(call, "limit", PAGE_SIZE),
@@ -57,7 +58,7 @@ def list_records(call: RestCall) -> Any:
         )
     )
     return HivePage(
-        records={name: _shorten(each) if is_short else each for name, each in page.records.items()},
+        records={name: show(each) for name, each in page.records.items()},
         next_cursor=page.next_cursor,
     )
 
@@ -66,12 +67,17 @@ def _shorten(record: HiveRecord) -> HiveRecord:
     return msgspec.structs.replace(record, data={})
 
 
+def _show(call: RestCall, record: HiveRecord) -> HiveRecord:
+    """Return a record as the caller may see it: a token that may only read gets no values that may be secrets."""
+    return record if call.caller.scope == "control" else hide_values(record)
+
+
 def get_record(call: RestCall) -> HiveRecord:
     """Return a record; the value of a secret only for control. Raise LisaError(forbidden)."""
     hive = open_hive(call)
     if hive.name == SECRET and call.caller.scope != "control":
         raise LisaError("forbidden", "the token may only read; the value of a secret needs one of scope control")
-    return hive.get(call.path["key"])
+    return _show(call, hive.get(call.path["key"]))
 
 
 def get_metadata(call: RestCall) -> HiveRecord:
