@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import anyio
@@ -18,7 +18,7 @@ from lisa_py import crash_report
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.live import HistoryFrame, HistoryPayload, NoticeFrame, NoticePayload, TransferPayload
 from lisa_py.core.live import attach
-from lisa_py.core.live.broadcast import FeedBroadcast, Subscription
+from lisa_py.core.live.broadcast import FeedBroadcast, PublishedFrame, Subscription
 from lisa_py.core.live.shared_sessions import SharedSessions
 from lisa_py.host import limits
 from lisa_py.host.clock import format_rfc3339
@@ -33,6 +33,8 @@ from lisa_py.terminal import frame_lines
 
 T = TypeVar("T")
 MESSAGES_PER_SECOND = 100
+REST_BYTES = 1 << 20
+"""Recorded frames behind a cursor that are read at once after the first 4 MiB."""
 SLOW_READER, TOKEN_EXPIRED, NORMAL = 1013, 4001, 1000
 CLOSE_BY_END = {
     "session_ended": (NORMAL, "the session has ended"),
@@ -95,6 +97,8 @@ class OpenedSession:
         """Raise LisaError: session_not_found, invalid_cursor; TmuxUnavailable."""
         self.ticket = ticket
         self._sessions = sessions
+        self._since = since
+        self._rest: Iterator[PublishedFrame] = iter(())
         self._wake: Callable[[], None] = lambda: None
         self.feed: FeedBroadcast = sessions.join(ticket.ref, ticket.id)
         try:
@@ -115,8 +119,13 @@ class OpenedSession:
     def encode_history(self) -> bytes:
         """Return the first frame. Raise LisaError: session_not_found, archive_unreadable; TmuxUnavailable."""
         recorded = self.subscription.recorded
-        published = [each for each in recorded if attach.is_message(each.frame)]
-        kept, is_cut = attach.limit_size((each, len(each.encoded)) for each in published)
+        published = (each for each in recorded if attach.is_message(each.frame))
+        sized = ((each, len(each.encoded)) for each in published)
+        if self._since:  # nothing behind the cursor is left out: the rest follows the first frame
+            kept, is_cut = attach.take_size(sized), False
+            self._rest = published
+        else:
+            kept, is_cut = attach.limit_size(sized)
         messages: Any = tuple(msgspec.Raw(each.encoded) for each in kept)
         return msgspec.json.encode(
             HistoryFrame(
@@ -127,9 +136,14 @@ class OpenedSession:
                 ),
                 timestamp=kept[-1].frame.timestamp if kept else format_rfc3339(time.time(), fraction=True),
                 session_id=self.ticket.id,
-                cursor=recorded.cursor,
+                cursor=kept[-1].frame.cursor if self._since and kept else recorded.cursor,
             )
         )
+
+    def read_rest(self) -> tuple[PublishedFrame, ...]:
+        """Return the next recorded frames that the first frame did not hold; none at their end."""
+        sized = ((each, len(each.encoded)) for each in self._rest)
+        return attach.take_size(sized, REST_BYTES)
 
 
 def _open(face: SocketFace, request: SocketRequest) -> OpenedSession:
@@ -209,6 +223,9 @@ class SocketConnection:
     async def _send_frames(self) -> None:
         try:
             await self._send_text(await self._face.run(self._opened.encode_history))
+            while rest := await self._face.run(self._opened.read_rest):
+                for published in rest:
+                    await self._send_text(published.encoded)
             for published in self._opened.subscription.present:
                 self._note(published.frame)
                 await self._send_text(published.encoded)

@@ -99,6 +99,18 @@ def limit_size(frames: Iterable[tuple[T, int]]) -> tuple[tuple[T, ...], bool]:
     return tuple(frame for frame, _ in kept), is_cut
 
 
+def take_size(frames: Iterable[tuple[T, int]], limit: int = HISTORY_BYTES) -> tuple[T, ...]:
+    """Return the next of some frames with their sizes until they reach a limit; the others can still be read."""
+    taken: list[T] = []
+    total = 0
+    for frame, size in frames:
+        taken.append(frame)
+        total += size
+        if total >= limit:
+            break
+    return tuple(taken)
+
+
 def is_message(frame: LiveFrame) -> bool:
     """Return True for a frame that belongs to the history of the sessions API."""
     return frame.type != "usage_delta"

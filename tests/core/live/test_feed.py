@@ -216,10 +216,10 @@ def test_frames_hold_no_control_characters(stage: SessionHarness) -> None:
     assert texts[-1] == "ared\tb\nc"
 
 
-def fill_transcript(path: Path, count: int) -> None:
+def fill_transcript(path: Path, count: int, size: int = 1000) -> None:
     with path.open("ab") as out:
         for number in range(count):
-            record = {"type": "assistant", "at": 1, "text": f"line {number} " + "x" * 1000}
+            record = {"type": "assistant", "at": 1, "text": f"line {number} " + "x" * size}
             out.write(msgspec.json.encode(record) + b"\n")
 
 

@@ -1,0 +1,167 @@
+"""Sudden ends of server, client, agent and tmux: each frame once and in order, nothing decided twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lisa_py.core.live.broadcast import QUEUE_BYTES
+from lisa_py.store import dialogs
+from tests.core.live.test_feed import fill_transcript
+from tests.lisa_host import LisaHost, find_server_pid
+from tests.polling import wait_until
+from tests.server.test_sockets import identify, make_chat
+from tests.server_kit import RunningServer, SocketReader, serving
+from tests.session_harness import SessionHarness
+
+
+@pytest.fixture
+def chat(machine: LisaHost) -> SessionHarness:
+    stage = SessionHarness(machine, "lisa-chaos-1").spawn()
+    make_chat(stage)
+    return stage
+
+
+def read_all(reader: SocketReader, last: str) -> None:
+    """Read until a text is in a recorded or live frame of the agent."""
+    while not any(last in str(frame) for frame in reader.frames if frame["type"] in ("history", "assistant")):
+        reader.read()
+
+
+def test_killed_server_loses_and_repeats_no_frame(machine: LisaHost, chat: SessionHarness) -> None:
+    found = identify(chat)
+    with serving(machine) as first, first.connect(found) as before:
+        before.send("prompt", text="[say one] [wait go] [say two] [wait on] [say three]")
+        read_all(before, "one")
+        first.kill()
+        assert before.read_close() == 1006
+    cursors = before.cursors
+    (machine.project / "go").touch()
+    chat.wait_for_text("● two")
+    with serving(machine, port=first.port) as second:
+        assert (second.key, second.port) == (first.key, first.port)
+        with second.connect(found, query=f"?since={cursors[-1]}") as after, second.connect(found) as whole:
+            read_all(after, "two")
+            (machine.project / "on").touch()
+            for reader in (after, whole):
+                read_all(reader, "three")
+                reader.read_until("result")
+    assert cursors + after.cursors == whole.cursors
+    assert len(set(whole.cursors)) == len(whole.cursors)
+
+
+def test_decision_before_a_killed_server_stays(machine: LisaHost, chat: SessionHarness) -> None:
+    found = identify(chat)
+    with serving(machine) as first, first.connect(found) as reader:
+        reader.send("prompt", text="[ask echo run >> made] [wait go] [say end]")
+        asked = reader.read_until("tool_approval_request")["payload"]["tool_use_id"]
+        first.kill()
+    with serving(machine) as second, second.connect(found) as reader, second.connect(found) as other:
+        for each in (reader, other):
+            assert each.read_until("tool_approval_request")["payload"]["tool_use_id"] == asked
+        reader.send("tool_approval_response", tool_use_id=asked, approved=True)
+        for each in (reader, other):
+            each.read_until("system", subtype="approval_decided")
+        other.send("tool_approval_response", tool_use_id=asked, approved=False)
+        second.kill()
+    made = machine.project / "made"
+    wait_until(made.exists, what="the decision was applied")
+    with serving(machine) as third, third.connect(found) as reader:
+        reader.read_until("session_status")
+        reader.send("tool_approval_response", tool_use_id=asked, approved=False)
+        (machine.project / "go").touch()
+        read_all(reader, "end")
+    assert made.read_text() == "run\n"
+    assert len(dialogs.list_decided_keys(chat.ref)) == 1
+
+
+def test_term_closes_with_1012_and_ends_with_0(machine: LisaHost, chat: SessionHarness) -> None:
+    with serving(machine) as server, server.connect(identify(chat)) as reader:
+        reader.read_until("session_status")
+        ended = threading.Thread(target=server.end)
+        ended.start()
+        assert reader.read_close() == 1012
+        ended.join(5)
+        assert server.process.poll() == 0
+    assert chat.status().session_state == "waiting_input"
+
+
+def test_second_server_is_refused_with_the_address(machine: LisaHost) -> None:
+    with serving(machine) as server:
+        refused = machine.lisa("serve", "--port", "0", check_schema=False)
+        assert refused.code != 0 and server.url in refused.err + refused.out
+        assert server.call("GET", "/v1/who").status == 200
+
+
+@pytest.fixture
+def served(machine: LisaHost) -> Iterator[RunningServer]:
+    with serving(machine) as server:
+        yield server
+
+
+def test_vanished_client_disturbs_no_other(served: RunningServer, chat: SessionHarness) -> None:
+    found = identify(chat)
+    with served.connect(found) as reader, served.connect(found) as gone:
+        gone.read_until("session_status")
+        gone.send("prompt", text="[say one]")
+        read_all(reader, "one")
+        raw = gone.connection.socket
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.shutdown(socket.SHUT_RD)
+        chat.send("[say two]")
+        read_all(reader, "two")
+    assert len(set(reader.cursors)) == len(reader.cursors)
+
+
+def test_killed_agent_ends_the_session_once(served: RunningServer, chat: SessionHarness) -> None:
+    with served.connect(identify(chat)) as reader:
+        reader.send("prompt", text="[say one] [think 60]")
+        read_all(reader, "one")
+        os.kill(chat.wait_for_agent_pid(), signal.SIGKILL)
+        assert reader.read_close() == 1000
+    ends = [frame for frame in reader.frames if frame["type"] == "session_end"]
+    assert len(ends) == 1 and reader.frames[-1] is ends[0] and ends[0]["payload"]["reason"] == "failed"
+
+
+def test_killed_tmux_server_ends_the_session_once(served: RunningServer, chat: SessionHarness) -> None:
+    found = identify(chat)
+    with served.connect(found) as reader:
+        reader.send("prompt", text="[say one] [ask touch x]")
+        reader.read_until("tool_approval_request")
+        os.kill(find_server_pid(chat.ctx.server(chat.ref)), signal.SIGKILL)
+        assert reader.read_close() == 1000
+    assert [frame["type"] for frame in reader.frames].count("session_end") == 1
+    assert reader.frames[-1]["payload"]["reason"] == "heartbeat_stale"
+    with served.connect(found) as again:
+        assert again.read_close() == 1000
+    assert again.cursors == reader.cursors and not (chat.machine.project / "x").exists()
+
+
+def test_client_that_never_reads_is_closed_alone(served: RunningServer, chat: SessionHarness) -> None:
+    found = identify(chat)
+    chat.send("[say one]")
+    chat.wait_for_text("● one")
+    chat.wait_for_state("idle")
+    path = Path(chat.agent_state()["transcript"])
+    with served.connect(found, max_queue=1) as slow, served.connect(found, family="org") as quick:
+        for each in (slow, quick):
+            each.read_until("session_status")
+        for portion in range(1, 9):
+            fill_transcript(path, 30, size=QUEUE_BYTES // 90)
+            while sum(frame["type"] == "assistant" for frame in quick.frames) < 30 * portion:
+                quick.read()
+        assert slow.read_close() == 1013
+        resumed = slow.cursors[-1]
+        assert slow.cursors == quick.cursors[: len(slow.cursors)]
+    with served.connect(found, query=f"?since={resumed}") as again:
+        while again.cursors[-1:] != quick.cursors[-1:]:
+            again.read()
+    assert slow.cursors + again.cursors == quick.cursors
+    assert again.frames[0]["cursor"] == again.frames[0]["payload"]["messages"][-1]["cursor"]
