@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from lisa_py import commands
@@ -69,6 +70,19 @@ def _drop_ignored(path: Sequence[str], words: Sequence[str]) -> list[str]:
     return kept
 
 
+def _is_of_service(problem: LisaError, words: Sequence[str]) -> bool:
+    """Return True for a value that the client sends to its service, which refuses it: a number out of range."""
+    if not isinstance(problem, UsageError) or "field" in problem.details:
+        return True
+    flag = "--" + problem.code.removeprefix("invalid_").replace("_", "-")
+    given = [after for word, after in itertools.pairwise(words) if word == flag]
+    given += [word.partition("=")[2] for word in words if word.startswith(f"{flag}=")]
+    try:
+        return bool(list(map(float, given)))
+    except ValueError:
+        return False
+
+
 def convert_failure(problem: LisaError, form: str, argv: Sequence[str]) -> LisaError:
     """Return the error with the client's text and exit code; unchanged for another group."""
     words = arrange(argv)
@@ -76,7 +90,7 @@ def convert_failure(problem: LisaError, form: str, argv: Sequence[str]) -> LisaE
         return problem
     command = commands.load(words[: len(commands.find_group(words)) + 1])
     code = _EXIT_CODES.get(problem.code, 1)
-    if (isinstance(problem, UsageError) and "field" not in problem.details) or not command or code not in command.exits:
+    if not _is_of_service(problem, words) or not command or code not in command.exits:
         code = 1
     text = problem.message
     if form == "text":

@@ -80,7 +80,7 @@ COMMAND = Command(
         "spawn_early_exit",
         "spawn_tmux_new_failed",
     ),
-    exits={0: "left, or the session has ended", 1: "refused or failed"},
+    exits={0: "left, or the session has ended", 1: "refused or failed", 4: "a value is out of range"},
     example='lisa ai chat "Explain this project" --max-turns 20',
     notes="""\
 /interrupt ends the turn of the agent; /quit, the end of the input and Ctrl-C leave. The session keeps running:

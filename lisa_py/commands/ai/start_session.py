@@ -41,6 +41,6 @@ COMMAND = Command(
     run=run,
     document=lambda answer, args: answer,
     errors=(*OUTPUT_ERRORS, *start_flags.ERRORS),
-    exits={code: EXITS[code] for code in (0, 1)},
+    exits={code: EXITS[code] for code in (0, 1, 4)},
     example="lisa ai start-session --definition triage --output json",
 )

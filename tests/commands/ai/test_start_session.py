@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.lisa_host import LisaHost
 
 
@@ -28,3 +30,34 @@ def test_starts_a_session_of_the_organization(machine: LisaHost) -> None:
     listed = json.loads(machine.lisa("ai", "session", "list", "--output", "json").out)
     assert [each["id"] for each in listed] == [found["session_id"]]
     assert machine.lisa("ai", "start-session", "--definition", "none", "--output", "json").code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("--max-turns 0", 4),
+        ("--max-turns=0", 4),
+        ("--max-turns x", 1),
+        ("--max-budget-usd -1", 4),
+        ("--ttl-seconds 0", 4),
+        ("--task-budget-tokens 0", 4),
+        ("--allowed-tools Bash(", 4),
+        ("--permission-mode default", 1),
+        ("--env X", 1),
+        ("--credential X", 1),
+        ("--data [1]", 1),
+        ("--data {", 1),
+        ("--env A=hive://secret/none", 1),
+        ("--anthropic-key hive://secret/none", 1),
+        ("--definition absent", 1),
+        ("--unknown 1", 1),
+    ],
+)
+def test_bad_input_starts_nothing(machine: LisaHost, words: str, code: int) -> None:
+    folder = machine.project / ".lisa" / "agents"
+    folder.mkdir(parents=True)
+    (folder / "a.yaml").write_text("agent: scripted\nprompt: hello\n")
+    refused = machine.lisa("ai", "start-session", "--definition", "a", *words.split())
+    assert (refused.code, refused.out) == (code, "") and refused.err.startswith("Error: "), refused
+    assert ("\nSuggestion: " in refused.err) == (code == 4)
+    assert not Path(machine.context().project().folder, "sessions").exists()
