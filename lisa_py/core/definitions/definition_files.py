@@ -14,7 +14,6 @@ from lisa_py.host import files
 from lisa_py.store.paths import Project
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}\Z")
-FILE_MODE = 0o644
 
 
 def check_definition(name: str, data: dict[str, Any], metadata: dict[str, Any]) -> None:
@@ -36,8 +35,11 @@ def write_definition(ctx: Context, project: Project, name: str, data: dict[str, 
     else:
         _require_own_file(ctx, project, found)
     text = _format(path, name, data, metadata)
-    files.make_dirs(folder)
-    files.write(path, text, mode=FILE_MODE)
+    try:
+        files.make_dirs(folder)
+    except OSError as problem:
+        raise files.unwritable_error(folder, problem) from problem
+    files.write(path, text, mode=files.permissions(path))
 
 
 def remove_definition(ctx: Context, project: Project, name: str) -> None:

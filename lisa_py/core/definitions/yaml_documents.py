@@ -11,6 +11,8 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 
 MAX_DEPTH = 64
+_LINE_MARKS = "\x85\u2028\u2029\ufeff"
+"""Characters that YAML reads as the end of a line, or leaves out, unless they are escaped."""
 MAX_NODES = 200_000
 """Values of a document with its aliases written out."""
 
@@ -98,7 +100,7 @@ def format_document(value: dict[str, Any]) -> str:
         """The safe dumper with blocks."""
 
     def represent(dumper: Any, text: str) -> Any:
-        style = "|" if "\n" in text else None
+        style = '"' if any(mark in text for mark in _LINE_MARKS) else "|" if "\n" in text else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     BlockDumper.add_representer(str, represent)

@@ -118,8 +118,7 @@ def get_schema(call: RestCall) -> HiveSchema:
 
 def _read_form(call: RestCall, *, takes_data: bool = True) -> RecordChange:
     """Return the change of a form. Raise UsageError(validation_failed), LisaError(not_supported)."""
-    pairs = parse_qsl(call.raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
-    form = dict(pairs)
+    form = dict(parse_qsl(call.raw.decode("utf-8", "replace"), keep_blank_values=True))
     if form.get("arl"):
         raise LisaError("not_supported", "records are not read from another place (arl) on this machine")
     if takes_data and "data" not in form:
