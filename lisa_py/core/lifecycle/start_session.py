@@ -110,11 +110,12 @@ def _start_or_queue(
 
 def _start(ctx: Context, project: Project, prepared: PreparedStart, keys: tuple[str, ...]) -> StartSessionResult:
     spawned = keyed_starts.spawn_keyed(ctx, project, prepared.spawn, keys)
+    record = live_records.read_readable(SessionRef(project, spawned.session))
     return StartSessionResult(
         session_id=spawned.id,
         session=spawned.session,
         status="starting",
-        created_at=format_rfc3339(ctx.clock.now()),
+        created_at=record.created_at if record else format_rfc3339(ctx.clock.now()),
         debounce_key=prepared.debounce_key or UNSET,
         definition=prepared.spawn.definition or UNSET,
         warnings=(*prepared.warnings, *(spawned.warnings or ())) or UNSET,

@@ -107,6 +107,7 @@ def test_one_session_per_idempotent_key(machine: LisaHost) -> None:
         thread.join()
     assert len({each.session_id for each in results}) == 1
     assert sorted(str(each.deduplicated) for each in results) == ["True", "True", "UNSET"]
+    assert len({each.created_at for each in results}) == 1
     assert list_sessions(machine) == [results[0].session]
     machine.lisa("session", "kill", results[0].session)
     again = start(machine, idempotent_key="k")
