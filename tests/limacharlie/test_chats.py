@@ -1,0 +1,179 @@
+"""Chats by the real client: prompts, permissions, questions, interrupts, attach, credentials, rights."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.client_kit import CLIENT
+from tests.limacharlie.conftest import Comparison
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
+
+
+class TypedClient:
+    """The client with a person at its input; SIGINT ends it, as Ctrl-C does."""
+
+    def __init__(self, compare: Comparison, *words: str) -> None:
+        self.read_end, write_end = os.pipe()
+        self.process = subprocess.Popen(
+            [str(CLIENT.program), *words], env=compare.env, stdin=subprocess.PIPE, stdout=write_end, stderr=write_end,
+            start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+        os.close(write_end)
+        os.set_blocking(self.read_end, False)
+        self.text = ""
+
+    def wait_for(self, words: str) -> None:
+        self.wait_for_count(words, 1)
+
+    def wait_for_count(self, words: str, count: int) -> None:
+        try:
+            wait_until(lambda: self.read().count(words) >= count, what=f"{count} times {words}")
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}; printed: {self.text[-3000:]}") from None
+
+    def read(self) -> str:
+        while True:
+            try:
+                read = os.read(self.read_end, 65536)
+            except BlockingIOError:
+                return self.text
+            if not read:
+                return self.text
+            self.text += read.decode()
+
+    def type(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
+        self.process.stdin.flush()
+
+    def leave(self) -> int:
+        os.killpg(self.process.pid, signal.SIGINT)
+        assert self.process.stdin is not None
+        self.process.stdin.close()  # its reader of typed lines ends only with them
+        code = self.process.wait(timeout=20)
+        self.read()
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        with self.process:
+            pass
+        os.close(self.read_end)
+
+
+@pytest.fixture
+def talk(compare: Comparison) -> Iterator[TypedClient]:
+    """Yield the client in a chat of the scripted agent."""
+    assert compare.client("ai", "auth", "claude", "set-key", "--key", "sk-ant-api03-of-the-test").code == 0
+    made = TypedClient(compare, "ai", "chat", "[say hello]", "--name", "Talk", "--max-turns", "50")
+    yield made
+    made.close()
+
+
+def find_chat(compare: Comparison, talk: TypedClient) -> SessionHarness:
+    talk.wait_for("Started session ")
+    identity = talk.text.partition("Started session ")[2].split()[0]
+    found = json.loads(compare.lisa("ai", "chats", "get", "--id", identity).out)["session"]
+    assert (found["name"], found["session_type"], found["max_turns"]) == ("Talk", "user", 50)
+    return SessionHarness(compare.machine, found["lisa_session"])
+
+
+def test_chat_goes_from_prompt_to_its_end(compare: Comparison, talk: TypedClient) -> None:
+    stage = find_chat(compare, talk)
+    talk.wait_for("hello")
+    made = compare.machine.project / "made"
+    for turns, (prompt, request, answer, wanted) in enumerate(
+        (
+            (f"[ask touch {made}] [say first]", "Tool approval requested: ", "y", "  first\n"),
+            ("[ask touch denied] [say refused]", "Tool approval requested: ", "n", "  refused\n"),
+            ("[ask echo again] [say one]", "Tool approval requested: ", "session", "  one\n"),
+            ("[ask echo again] [say two]", "", "", "  two\n"),
+            ("[question Colour? | red | blue] [say third]", "Question: ", "2", "  third\n"),
+        ),
+        start=2,
+    ):
+        asked = talk.read().count(request)
+        talk.type(prompt)
+        if request:
+            talk.wait_for_count(request, asked + 1)
+            talk.type(answer)  # the client was waiting for a prompt and sends one; the server takes it as the answer
+        wait_until(lambda count=turns: len(stage.prompts()) == count, what=f"the prompt is accepted: {prompt}")
+        stage.wait_for_state("idle")
+        if request:
+            talk.type(answer)  # the client still asks; this late answer is ignored
+        talk.wait_for(wanted)
+    for words in ("approved (this call)", "denied (by api)", "approved (session)", "denied by the user", "blue"):
+        assert words in talk.text, words
+    assert made.exists() and not (compare.machine.project / "denied").exists()
+    talk.type("[think 60]")
+    stage.wait_for_state("thinking")
+    talk.type("/interrupt")
+    talk.wait_for("interrupted")
+    assert talk.leave() == 0 and "Traceback" not in talk.text
+    identity = talk.text.partition("Started session ")[2].split()[0]
+    _check_records(compare, identity)
+
+
+def _check_records(compare: Comparison, identity: str) -> None:
+    """Compare what both programs print about a chat, then end it."""
+    listed = json.loads(compare.check_equal("ai", "chats", "list", "--status", "running").out)
+    assert [each["id"] for each in listed] == [identity]
+    compare.check_equal("ai", "chats", "get", "--id", identity, "--full-prompt")
+    compare.check_equal("ai", "chats", "history", "--id", identity)
+    assert compare.client("ai", "session", "get", "--id", identity).code == 3
+    ended = compare.client("ai", "chats", "terminate", "--id", identity)
+    assert (ended.code, json.loads(ended.out)) == (0, {"terminated": True})
+    compare.check_equal("ai", "chats", "history", "--id", identity, "--raw")
+    compare.check_equal("ai", "session", "attach", "--id", identity)
+
+
+def test_attach_goes_on_with_a_chat_and_falls_back(compare: Comparison, ended: SessionHarness) -> None:
+    compare.machine.lisa("chat", "[say hello]", "--agent", "scripted", stdin="/quit\n", check_schema=False)
+    (chat,) = json.loads(compare.lisa("ai", "chats", "list", "--status", "running").out)
+    stage = SessionHarness(compare.machine, chat["lisa_session"])
+    stage.wait_for_state("idle")
+    typed = TypedClient(
+        compare, "ai", "session", "attach", "--id", chat["id"], "--interactive", "--no-history", "--raw"
+    )
+    try:
+        typed.type("[say again]")
+        typed.wait_for('"content": "again"')
+        assert stage.prompts() == ["[say hello]", "[say again]"] and "hello" not in typed.text
+        assert typed.leave() == 0
+    finally:
+        typed.close()
+    assert compare.client("ai", "chats", "terminate", "--id", chat["id"]).code == 0
+    refused = compare.client("ai", "session", "attach", "--id", ended.name, "--interactive")
+    assert refused.code == 0 and "read-only" in refused.err and "zwei" in refused.out
+    assert compare.client("ai", "session", "attach", "--id", "none").code == 1
+
+
+def test_credentials_are_kept_and_removed(compare: Comparison) -> None:
+    def read() -> tuple[bool, str | None]:
+        found = json.loads(compare.check_equal("ai", "auth", "claude", "status").out)
+        return found["has_credentials"], found["credential_type"]
+
+    assert compare.client("ai", "auth", "claude", "set-key", "--key-from-stdin", stdin="sk-ant-api03-b\n").code == 0
+    assert read() == (True, "apikey")
+    assert compare.client("ai", "auth", "claude", "logout").code == 0
+    assert read() == (False, None)
+    refused = compare.client("ai", "chat", "hello")
+    assert refused.code == 1 and "No Claude credentials registered" in refused.err
+
+
+def test_read_key_shows_and_changes_nothing(compare: Comparison, ended: SessionHarness) -> None:
+    for words in (("session", "get"), ("session", "history"), ("session", "attach")):
+        assert compare.client("ai", *words, "--id", ended.name, scope="read").code == 0
+    for words in (("session", "terminate", "--id", ended.name), ("auth", "claude", "logout")):
+        refused = compare.client("ai", *words, scope="read")
+        assert refused.code == 2 and "Permission denied" in refused.err
+    who = json.loads(compare.client("auth", "whoami", "--show-perms", "--output", "json", scope="read").out)
+    assert "ai_agent.get" in str(who) and "ai_agent.set" not in str(who)
