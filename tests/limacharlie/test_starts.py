@@ -49,7 +49,7 @@ def start(compare: Comparison, *flags: str) -> dict[str, object]:
     assert made.code == 0, made
     started = json.loads(made.out)
     assert started["status"] in ("starting", "running")
-    found = json.loads(compare.check_equal("ai", "session", "get", "--id", started["session_id"], "--full-prompt").out)
+    found = json.loads(compare.client("ai", "session", "get", "--id", started["session_id"], "--full-prompt").out)
     described: dict[str, object] = found["session"]
     return described
 
