@@ -3,87 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.client_kit import CLIENT
+from tests.client_kit import TypedClient
 from tests.limacharlie.conftest import Comparison
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
-
-
-class TypedClient:
-    """The client with a person at its input; SIGINT ends it, as Ctrl-C does."""
-
-    def __init__(self, compare: Comparison, *words: str) -> None:
-        self.read_end, write_end = os.pipe()
-        self.process = subprocess.Popen(
-            [str(CLIENT.program), *words], env=compare.env, stdin=subprocess.PIPE, stdout=write_end, stderr=write_end,
-            start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )  # fmt: skip
-        os.close(write_end)
-        os.set_blocking(self.read_end, False)
-        self.text = ""
-
-    def wait_for(self, words: str) -> None:
-        self.wait_for_count(words, 1)
-
-    def wait_for_count(self, words: str, count: int) -> None:
-        try:
-            wait_until(lambda: self.read().count(words) >= count, what=f"{count} times {words}")
-        except AssertionError as problem:
-            raise AssertionError(f"{problem}; printed: {self.text[-3000:]}") from None
-
-    def read(self) -> str:
-        while True:
-            try:
-                read = os.read(self.read_end, 65536)
-            except BlockingIOError:
-                return self.text
-            if not read:
-                return self.text
-            self.text += read.decode()
-
-    def type(self, line: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n".encode())
-        self.process.stdin.flush()
-
-    def type_until(self, line: str, words: str) -> None:
-        """Type a line until a text appears: the client has two readers of its input, and either may take the line."""
-        for _ in range(5):
-            self.type(line)
-            try:
-                wait_until(lambda: words in self.read(), timeout=2)
-            except AssertionError:
-                continue
-            return
-
-    def leave(self) -> int:
-        os.killpg(self.process.pid, signal.SIGINT)
-        assert self.process.stdin is not None
-        self.process.stdin.close()  # its reader of typed lines ends only with them
-        code = self.process.wait(timeout=20)
-        self.read()
-        return code
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        with self.process:
-            pass
-        os.close(self.read_end)
 
 
 @pytest.fixture
 def talk(compare: Comparison) -> Iterator[TypedClient]:
     """Yield the client in a chat of the scripted agent."""
     assert compare.client("ai", "auth", "claude", "set-key", "--key", "sk-ant-api03-of-the-test").code == 0
-    made = TypedClient(compare, "ai", "chat", "[say hello]", "--name", "Talk", "--max-turns", "50")
+    made = TypedClient(compare.env, "ai", "chat", "[say hello]", "--name", "Talk", "--max-turns", "50")
     yield made
     made.close()
 
@@ -148,7 +82,7 @@ def test_attach_goes_on_with_a_chat_and_falls_back(compare: Comparison, ended: S
     stage = SessionHarness(compare.machine, chat["lisa_session"])
     stage.wait_for_state("idle")
     typed = TypedClient(
-        compare, "ai", "session", "attach", "--id", chat["id"], "--interactive", "--no-history", "--raw"
+        compare.env, "ai", "session", "attach", "--id", chat["id"], "--interactive", "--no-history", "--raw"
     )
     try:
         typed.type("[say again]")
