@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lisa_py import agents
+from lisa_py.core.lifecycle import launch
 from tests.agents_live.live_harness import LiveSessionHarness
 from tests.fakes.model_api import FakeModelApi
 from tests.lisa_host import LisaHost
@@ -54,6 +56,21 @@ def test_wrong_flag_fails_at_once_with_the_agents_output(machine: LisaHost, api:
     assert "--no-such-flag" in answer.json["output"]
     assert answer.json["exitCode"] != 0
     assert of_machine(machine) == []
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_second_start_of_a_kind_takes_a_prompt_at_once(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+    """The second spawn returns before the agent has drawn anything."""
+    stage = LiveSessionHarness(machine, api, agent).begin()
+    assert len(launch.read_facts(stage.ctx, agents.get(agent)).shapes) == 1
+    assert stage.lisa("kill").code == 0
+    spawned = stage.lisa("spawn", "--agent", agent, "--no-dangerously-skip-permissions")
+    assert spawned.code == 0, spawned
+    sent = stage.send("[fake text received]")
+    assert sent.json["delivered"] is True, sent
+    stage.wait_for_status(lambda status: status.waiting_for == "prompt")
+    assert stage.model_prompts().count("[fake text received]") == 1
+    assert launch.read_facts(stage.ctx, agents.get(agent)).shapes
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
