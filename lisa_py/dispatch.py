@@ -94,6 +94,8 @@ def _convert(field: Field, value: Any) -> Any:
 
 def _to_text(field: Field, value: Any) -> str:
     if isinstance(value, str):
+        if "\0" in value:  # no argument of a process can have one
+            raise _make_type_error(field, value, f"{field.metavar} without NUL characters")
         return value
     if isinstance(value, bool):
         if not field.flag.boolean_word:

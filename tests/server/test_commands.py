@@ -58,6 +58,7 @@ def test_exit_code_is_a_header(server: RunningServer) -> None:
         ("session/status", {}, 422, "missing_required_flag"),
         ("session/status", {"session": 5}, 422, "invalid_session"),
         ("session/monitor", {"session": "lisa-x", "maxPolls": "no"}, 422, "invalid_max_polls"),
+        ("ai/usage/get", {"identity": "x", "project_root": "\0"}, 422, "invalid_project_root"),
         ("version?format=xml", {}, 400, "invalid_request"),
         ("version", [], 400, "invalid_request"),
     ],
