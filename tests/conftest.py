@@ -27,14 +27,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Return two workers per core on small machines: tests of warm calls wait more than they compute."""
+    """Return three workers per core on small machines: tests of warm calls wait more than they compute."""
     cores = os.cpu_count() or 1
-    return max(cores, min(2 * cores, 8)) if config.getoption("--warm") else None
+    return max(cores, min(3 * cores, 8)) if config.getoption("--warm") else None
+
+
+def pytest_collection() -> None:
+    gc.disable()  # all that is collected stays
 
 
 def pytest_collection_finish() -> None:
-    gc.collect()
-    gc.freeze()  # thousands of collected tests are not visited again by each full collection
+    gc.freeze()  # and need not be visited again by each full collection
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

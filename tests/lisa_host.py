@@ -16,6 +16,7 @@ import sys
 import tempfile
 import termios
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -166,6 +167,11 @@ class LisaHost:
         if check_schema:
             answers.check_answer(words, answer.code, answer.out)
         return answer
+
+    def run_together(self, calls: Sequence[Sequence[str]]) -> list[CallResult]:
+        """Run the calls at once, each in its own process; return their results in order."""
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(lambda words: self.lisa(*words), calls))
 
     def show(
         self, *words: str, columns: int = 100, rows: int = 40, env: Mapping[str, str] | None = None

@@ -41,9 +41,7 @@ def test_shortage_has_its_code(problem: BaseException, at_start: bool, code: str
 
 
 def run_with_handles(machine: LisaHost, count: int, *words: str) -> tuple[int, str, str]:
-    limit = f"import os,resource,sys; resource.setrlimit(resource.RLIMIT_NOFILE,({count},{count}));"
-    limit += "os.execv(sys.argv[1], sys.argv[1:])"
-    argv = [sys.executable, "-c", limit, *PROGRAM, *words, "--json"]
+    argv = ["/bin/sh", "-c", f'ulimit -n {count}; exec "$@"', "sh", *PROGRAM, *words, "--json"]
     ended = subprocess.run(argv, env=machine.env, cwd=machine.project, capture_output=True, check=False, timeout=60)
     return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 

@@ -171,15 +171,23 @@ def test_a_corrupt_pool_is_set_aside_and_blocks_nothing(machine: LisaHost) -> No
 
 
 def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
-    script = "import sys; from lisa_py.host.env import read_settings; from lisa_py.store import oauth_tokens\n" + (
-        "s = read_settings()\nfor part in range(5):\n    oauth_tokens.add(s, 1.0, token=f'tok-{sys.argv[1]}-{part}')\n"
-    )
+    script = """
+import os
+from lisa_py.host.env import read_settings
+from lisa_py.store import oauth_tokens
+
+settings = read_settings()
+for number in range(40):
+    if not os.fork():
+        for part in range(5):
+            oauth_tokens.add(settings, 1.0, token=f"tok-{number}-{part}")
+        os._exit(0)
+for number in range(40):
+    assert os.wait()[1] == 0
+"""
     env = {**machine.env, "LISA_STATE_LOCK_TIMEOUT_MS": "60000"}
-    writers = [
-        subprocess.Popen([sys.executable, "-c", script, str(number)], env=env, stderr=subprocess.PIPE)
-        for number in range(40)
-    ]
-    assert [writer.communicate()[1] for writer in writers] == [b""] * 40
+    ended = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
     assert len(stored(read_settings(machine.env))["tokens"]) == 200
 
 

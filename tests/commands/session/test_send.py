@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -336,12 +335,10 @@ def test_a_text_for_an_agent_that_is_still_starting_waits_for_it(stage: SessionH
 def test_twenty_concurrent_senders_do_not_mix(stage: SessionHarness) -> None:
     stage.spawn()
     texts = [f"sender {number}\n" + f"{number} " * 500 + "end" for number in range(20)]
-    running = [
-        stage.machine.start("session", "send", "--session", stage.name, "--text", text, "--enter", "--json")
-        for text in texts
-    ]
-    answers = [json.loads(process.communicate(timeout=60)[0]) for process in running]
-    assert [answer for answer in answers if answer.get("delivered") is not True] == []
+    answers = stage.machine.run_together(
+        [("session", "send", "--session", stage.name, "--text", text, "--enter", "--json") for text in texts]
+    )
+    assert [answer for answer in answers if answer.json.get("delivered") is not True] == []
     wait_until(lambda: len(stage.prompts()) >= 20)
     assert sorted(stage.prompts()) == sorted(texts)
 
