@@ -29,9 +29,9 @@ def claude(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi)
     return LiveSessionHarness(machine, api, "claude", version=request.param.version)
 
 
-def ask(stage: LiveSessionHarness, command: str, *more: str) -> dict[str, Any]:
+def ask(stage: LiveSessionHarness, command: str, *more: str, step: str = "") -> dict[str, Any]:
     """Let the agent ask for a command; return its open dialog."""
-    step = "tool" if stage.agent_name == "claude" else "ask"
+    step = step or ("tool" if stage.agent_name == "claude" else "ask")
     stage.send(f"[fake {' then '.join([f'{step} {command}', *more])}]")
     return wait_until(lambda: stage.lisa("dialogs").json["dialogs"], timeout=60, what=stage.screen())[0]
 
@@ -101,6 +101,36 @@ def test_dialog_of_a_killed_hook_is_answered_on_the_screen(claude: LiveSessionHa
     answered = claude.lisa("approve", "--id", dialog["id"])
     assert (answered.code, answered.json["way"]) == (0, "screen"), answered
     wait_until(lambda: made(claude, "shown"))
+
+
+def test_parallel_calls_are_decided_one_by_one(claude: LiveSessionHarness) -> None:
+    first = ask(claude.begin(), "touch one | touch two", "text done", step="tools")
+    assert claude.lisa("deny", "--id", first["id"]).code == 0
+
+    def list_others() -> list[dict[str, Any]]:
+        return [each for each in claude.lisa("dialogs").json["dialogs"] if each["id"] != first["id"]]
+
+    (second,) = wait_until(list_others, timeout=30, what="the dialog of the other call")
+    assert claude.lisa("approve", "--id", second["id"]).code == 0
+    denied, approved = (str(each["toolInput"]["command"]).removeprefix("touch ") for each in (first, second))
+    wait_until(lambda: made(claude, approved), what="the file of the approved call")
+    claude.wait_until_idle()
+    assert {denied, approved} == {"one", "two"} and not made(claude, denied)
+
+
+def test_bare_claude_is_answered_on_the_screen(claude: LiveSessionHarness) -> None:
+    claude.machine.env["ANTHROPIC_API_KEY"] = "sk-ant-fake-00000000000000"
+    claude.machine.env.pop("ANTHROPIC_AUTH_TOKEN")
+    claude.begin("[fake tool touch bare then text done]", "--agent-args", "--bare")
+    wait_until(lambda: claude.status().waiting_for == "api_key", what=claude.screen())
+    assert claude.lisa("answer", "--choice", "Yes").code == 0
+    (dialog,) = wait_until(
+        lambda: [each for each in claude.lisa("dialogs").json["dialogs"] if each["kind"] == "permission"], timeout=30
+    )
+    assert dialog["way"] == "screen"
+    answered = claude.lisa("approve")
+    assert (answered.code, answered.json["way"]) == (0, "screen"), answered
+    wait_until(lambda: made(claude, "bare"))
 
 
 def test_questions_are_answered_with_choices_and_text(claude: LiveSessionHarness) -> None:

@@ -87,6 +87,8 @@ class Shell:
 
     command: str
     ask: bool = False
+    several: bool = False
+    """Several commands between `|`, called in one reply."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,7 @@ VERBS: dict[str, Callable[[str], Step]] = {
     "slow": _parse_slow,
     "think": _parse_think,
     "tool": lambda rest: Shell(rest or "true"),
+    "tools": lambda rest: Shell(rest or "true", several=True),
     "ask": lambda rest: Shell(rest or "true", ask=True),
     "todos": _parse_todos,
     "question": _parse_question,
@@ -433,7 +436,8 @@ def tool_calls(step: ToolStep, offered: set[str]) -> list[ToolCall]:
 
 
 def _bash(step: Any) -> list[ToolCall]:
-    return [ToolCall("Bash", {"command": step.command, "description": "Run a command"})]
+    commands = step.command.split(" | ") if step.several else [step.command]
+    return [ToolCall("Bash", {"command": command, "description": "Run a command"}) for command in commands]
 
 
 def _exec_command(step: Any) -> list[ToolCall]:
