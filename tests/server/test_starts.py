@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -177,3 +178,13 @@ def test_registration_is_kept_and_its_end_removes_chats(machine: LisaHost) -> No
         assert 1 <= int(flood.headers["retry-after"]) <= 60
         assert server.call("DELETE", "/v1/register").body == {"deregistered": True}
         assert server.call("GET", CHATS).body["sessions"] == []
+
+
+def test_limits_and_keys_hold_for_calls_at_once(machine: LisaHost) -> None:
+    keyed = {"prompt": "[say hi]", "idempotent_key": "k", "profile": {"one_shot": False}}
+    with serving(machine, "--agent", "scripted", "--max-sessions", "2") as server, ThreadPoolExecutor(5) as threads:
+        chats = threads.map(lambda _: server.call("POST", CHATS, {}).status, range(5))
+        assert sorted(chats) == [201, 201, 409, 409, 409]
+        started = list(threads.map(lambda _: server.call("POST", ORG, keyed), range(5)))
+        assert sorted(reply.status for reply in started) == [200, 200, 200, 200, 201]
+        assert len({reply.body["session_id"] for reply in started}) == 1
