@@ -275,10 +275,7 @@ def _choose_status(ctx: Context, ref: SessionRef, state: _State) -> _ApiStatus:
         return "ended"
     evidence, status = state
     if translation.has_ended(status):
-        is_opening = (
-            evidence.meta is not None and not evidence.meta.pane_id and ending.is_opening(ctx, ref, evidence.meta)
-        )
-        return "starting" if is_opening else "ended"
+        return "starting" if ending.is_opening(ctx, ref, evidence.meta) else "ended"
     return "running" if files.exists(ref.start) else "starting"
 
 

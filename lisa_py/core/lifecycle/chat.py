@@ -13,13 +13,15 @@ from lisa_py import agents
 from lisa_py.contract.session_settings import SessionSettings, merge
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import profiles
-from lisa_py.core.lifecycle import credentials, keyed_starts, launch, spawn, spawn_plan, start_session
+from lisa_py.core.lifecycle import credentials, keyed_starts, launch, names, spawn, spawn_plan, start_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnResult
 from lisa_py.store import live_records, start_keys
-from lisa_py.store.paths import Project
+from lisa_py.store.paths import Project, SessionRef
 
 FAMILY = "user"
+WAIT_SECONDS = 5.0
+"""Limit of the wait for a pane; it takes milliseconds."""
 
 
 class ChatRequest(Struct, frozen=True, kw_only=True):
@@ -75,6 +77,32 @@ def start_chat(
             return StartedChat(id=record.id if record else "", session=active.session, deduplicated=True)
         with admit():
             return _describe(keyed_starts.spawn_keyed(ctx, project, planned, (key,)))
+
+
+def start_soon(
+    ctx: Context,
+    request: ChatRequest,
+    admit: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    seconds: float = WAIT_SECONDS,
+) -> StartedChat:
+    """Start the session as `start_chat` does; after some seconds return it although its agent has not started yet."""
+    import threading  # noqa: PLC0415 - only the server waits like this
+    from concurrent import futures  # noqa: PLC0415
+
+    project = ctx.existing_project(request.project_root)
+    name = request.session or names.generate_name(ctx, project, request.agent or "chat", "interactive")
+    outcome: futures.Future[StartedChat] = futures.Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(start_chat(ctx, msgspec.structs.replace(request, session=name), admit))
+        except BaseException as problem:
+            outcome.set_exception(problem)
+
+    threading.Thread(target=run, daemon=True).start()
+    done, _ = futures.wait([outcome], timeout=seconds)
+    record = None if done else live_records.read_readable(SessionRef(project, name))
+    return outcome.result() if record is None else StartedChat(id=record.id, session=name)
 
 
 def _describe(spawned: SpawnResult) -> StartedChat:

@@ -37,8 +37,12 @@ class SessionEnd(Struct, frozen=True, kw_only=True):
         return format_rfc3339(self.at) if self.at else ""
 
 
-def is_opening(ctx: Context, ref: SessionRef, meta: SessionMeta) -> bool:
-    """Return True for a session whose pane is being made."""
+def is_opening(ctx: Context, ref: SessionRef, meta: SessionMeta | None) -> bool:
+    """Return True for a session whose pane is being made; its status is not_found meanwhile."""
+    return meta is not None and not meta.pane_id and _is_young(ctx, ref, meta)
+
+
+def _is_young(ctx: Context, ref: SessionRef, meta: SessionMeta) -> bool:
     return not files.exists(ref.start) and ctx.clock.now() - meta.created_unix <= START_SECONDS
 
 
@@ -61,7 +65,7 @@ def find_ending(ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | N
     if pane is not None:
         return SessionEnd(reason="failed", detail="the supervisor was killed", at=seen)
     if not files.exists(ref.start):
-        if is_opening(ctx, ref, meta):
+        if _is_young(ctx, ref, meta):
             return None
         return SessionEnd(reason="startup_timeout", at=meta.created_unix + START_SECONDS)
     return _describe_loss(meta, seen)

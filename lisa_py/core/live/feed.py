@@ -165,6 +165,9 @@ class SessionFeed:
             waiter.start_read()
             self._read_session()
             waiter.finish_read({self._ref.session: (self._evidence, self.status)})
+            if translation.has_ended(self.status) and ending.is_opening(self._ctx, self._ref, self._evidence.meta):
+                waiter.wait(PANE_SECONDS)
+                continue
             self._dialogs.read(self._evidence, self.status)
             yield from self._read_output()
             yield from self._report_status()

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.live import session_input
+from lisa_py.core.live import ending, session_input
 from lisa_py.core.live.session_input import GivenDecision
 from lisa_py.core.live.typed_lines import TypedAnswer, TypedCommand, TypedPrompt
 from lisa_py.store.paths import SessionRef
@@ -158,5 +158,7 @@ class InputQueue:
 
     def _is_passing(self, problem: LisaError, each: _QueuedInput) -> bool:
         """Return True for a reason that ends by itself: the prompt is sent after it."""
+        if problem.code == "session_not_found":
+            return ending.is_opening(self._ctx, self._ref, self._ctx.read_meta(self._ref))
         is_starting = self._ctx.clock.monotonic() - each.added_at < START_SECONDS
         return problem.code == "agent_waiting_dialog" or (problem.code == "agent_not_ready" and is_starting)

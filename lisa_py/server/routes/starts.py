@@ -81,7 +81,7 @@ def _describe(started: StartSessionResult, call: RestCall) -> StartedResult:
 
 
 def start_chat(call: RestCall) -> ApiReply:
-    """Start a chat; it is running when the answer comes.
+    """Start a chat; it is running when the answer comes, unless its pane takes over five seconds.
 
     Raise LisaError(no_credentials), UsageError(validation_failed).
     """
@@ -99,7 +99,7 @@ def start_chat(call: RestCall) -> ApiReply:
         settings=read_chat_settings(body),
     )
     try:
-        started = chat.start_chat(call.ctx, request, functools.partial(admit, call, "user"))
+        started = chat.start_soon(call.ctx, request, functools.partial(admit, call, "user"))
     except LisaError as problem:
         if problem.code != "not_logged_in":
             raise

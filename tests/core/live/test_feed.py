@@ -31,10 +31,12 @@ class Reader(threading.Thread):
         self.ref = stage.ref
         self.since = since
         self.frames: list[LiveFrame] = []
+        self.feed: SessionFeed | None = None
         self.start()
 
     def run(self) -> None:
         with SessionFeed(self.ctx, self.ref, self.since) as feed:
+            self.feed = feed
             for frame in feed.follow():
                 self.frames.append(frame)
 
