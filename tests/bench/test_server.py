@@ -1,0 +1,182 @@
+"""`lisa serve`: delay to its subscribers, subscribers that never read, cost at rest, time to be ready."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from pathlib import Path
+from statistics import median
+
+import psutil
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.bench.conftest import BenchmarkReport
+from tests.bench.test_live import write_frames
+from tests.bench.timing import format_median_milliseconds, measure_wall_times, percentile
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.server.test_sockets import identify
+from tests.server_kit import RunningServer, serving
+from tests.session_harness import SessionHarness
+
+pytestmark = pytest.mark.bench
+SUBSCRIBERS, SLEEPERS = 100, 10
+SESSIONS = 200
+IDLE_SECONDS = 20.0
+FRAMES = 600
+"""Thirty seconds of `write_frames`."""
+_FRAME = re.compile(r'"content":"frame (\d+) ([\d.]+)')
+
+
+class Crowd:
+    """Subscribers of sessions, in one loop and one thread of its own."""
+
+    def __init__(self, server: RunningServer, identities: list[str], sleepers: int = 0) -> None:
+        self._server = server
+        self._identities = identities
+        self._sleepers = sleepers
+        self.numbers: list[list[int]] = [[] for _ in identities]
+        self.delays: list[float] = []
+        self.closed = 0
+        self._ready = threading.Semaphore(0)
+        self._loop = asyncio.new_event_loop()
+        self._end = asyncio.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),), daemon=True)
+
+    def __enter__(self) -> Crowd:
+        self._thread.start()
+        for _ in range(len(self._identities) + self._sleepers):
+            assert self._ready.acquire(timeout=60)
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(30)
+
+    async def _run(self) -> None:
+        tasks = [asyncio.create_task(self._read(number)) for number in range(len(self._identities))]
+        tasks += [asyncio.create_task(self._sleep()) for _ in range(self._sleepers)]
+        await self._end.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _open(self, identity: str, **options: object) -> connect:
+        headers = {"Authorization": f"Bearer {self._server.key}"}
+        address = f"ws://127.0.0.1:{self._server.port}/v1/ws/org/sessions/{identity}"
+        return connect(
+            address, additional_headers=headers, proxy=None, compression=None, max_size=None, open_timeout=60, **options
+        )
+
+    async def _read(self, number: int) -> None:
+        async with self._open(self._identities[number]) as connection:
+            while '"session_status"' not in str(await connection.recv()):
+                pass
+            self._ready.release()
+            async for text in connection:
+                found = _FRAME.search(str(text))
+                if found is not None:
+                    self.numbers[number].append(int(found[1]))
+                    self.delays.append(time.time() - float(found[2]))
+
+    async def _sleep(self) -> None:
+        async with self._open(self._identities[0], max_queue=1, ping_interval=None):
+            self._ready.release()
+            await self._end.wait()
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    made = SessionHarness(machine).spawn("[say hello]")
+    made.wait_for_text("● hello")
+    made.wait_for_state("idle")
+    return made
+
+
+def measure_delays(server: RunningServer, stage: SessionHarness, subscribers: int, sleepers: int = 0) -> list[float]:
+    """Return the delays of all subscribers; each got each frame once and in order."""
+    with Crowd(server, [identify(stage)] * subscribers, sleepers) as crowd:
+        write_frames(Path(stage.agent_state()["transcript"]), FRAMES)
+        wait_until(lambda: all(len(numbers) == FRAMES for numbers in crowd.numbers))
+    assert all(numbers == list(range(FRAMES)) for numbers in crowd.numbers)
+    return crowd.delays
+
+
+def test_delay_to_subscribers_of_the_server(stage: SessionHarness, report: BenchmarkReport) -> None:
+    with serving(stage.machine) as server:
+        took = {
+            "1 subscriber": measure_delays(server, stage, 1),
+            f"{SUBSCRIBERS} subscribers": measure_delays(server, stage, SUBSCRIBERS),
+            f"{SUBSCRIBERS} and {SLEEPERS} that never read": measure_delays(server, stage, SUBSCRIBERS, SLEEPERS),
+        }
+    rows = [
+        (name, f"{median(times) * 1000:.1f}", f"{percentile(times, 0.95) * 1000:.1f}") for name, times in took.items()
+    ]
+    note = "20 frames a second for 30 s, over WebSockets; each subscriber got each frame once and in order."
+    report.add_table("From the transcript to clients of `lisa serve`", ("", "p50 ms", "p95 ms"), rows, note)
+    one, many, beside = (max(percentile(times, 0.95), 0.005) for times in took.values())
+    assert many < 4 * one
+    assert beside < 1.3 * many
+
+
+def test_clients_that_never_read_cost_bounded_memory(stage: SessionHarness, report: BenchmarkReport) -> None:
+    path = Path(stage.agent_state()["transcript"])
+    with serving(stage.machine) as server, Crowd(server, [identify(stage)], SLEEPERS) as crowd:
+        process = psutil.Process(server.process.pid)
+        before = peak = process.memory_info().rss
+        for number in range(60):
+            with path.open("a") as out:
+                text = f"frame {number} {time.time()} " + "x" * 400_000
+                out.write(f'{{"type":"assistant","at":1,"text":"{text}"}}\n')
+            wait_until(lambda number=number: len(crowd.numbers[0]) > number)  # type: ignore[misc]
+            peak = max(peak, process.memory_info().rss)
+        connections = [each for each in process.net_connections("tcp") if each.status == psutil.CONN_ESTABLISHED]
+    added = (peak - before) / 2**20
+    rows = [("added at most", f"{added:.0f} MB"), ("connections left", len(connections))]
+    report.add_table("Clients that never read", ("", ""), rows, f"{SLEEPERS} clients, 24 MB of frames.")
+    assert added < 90
+    assert len(connections) <= 1
+
+
+def test_cost_of_a_server_at_rest(machine: LisaHost, report: BenchmarkReport) -> None:
+    stages = [SessionHarness(machine, f"lisa-rest-{number}").spawn(ready=False) for number in range(SESSIONS)]
+    for stage in stages:
+        stage.wait_for_state("idle")
+    figures = {}
+    with serving(machine) as server:
+        process = psutil.Process(server.process.pid)
+        alone = process.memory_info().rss
+        identities = [identify(stage) for stage in stages]
+        for name, followed in (
+            ("one session", identities[:1] * SUBSCRIBERS),
+            ("each another", identities[:SUBSCRIBERS]),
+        ):
+            with Crowd(server, followed):
+                time.sleep(12)  # not a wait for a condition: the quiet itself is measured
+                before, began = sum(process.cpu_times()[:2]), time.monotonic()
+                time.sleep(IDLE_SECONDS)
+                share = (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - began) * 100
+                figures[name] = share, process.memory_info().rss
+    rows = [(name, f"{share:.2f} %", f"{resident / 2**20:.0f} MB") for name, (share, resident) in figures.items()]
+    note = f"{SESSIONS} idle sessions, {SUBSCRIBERS} subscribers; the server alone has {alone / 2**20:.0f} MB."
+    report.add_table("`lisa serve` at rest", ("followed", "of a core", "resident"), rows, note)
+    for share, resident in figures.values():
+        assert share < 1
+        assert resident < 100 << 20
+    assert (figures["one session"][1] - alone) / SUBSCRIBERS < 0.3 * 2**20
+
+
+def test_server_is_ready_at_once(machine: LisaHost, report: BenchmarkReport) -> None:
+    def serve() -> None:
+        with serving(machine):
+            pass
+
+    calls = {"`version`": lambda: machine.lisa("version", "--json", cold=True), "`serve`, ready and ended": serve}
+    took = measure_wall_times(calls, 7)
+    rows = [(name, format_median_milliseconds(times)) for name, times in took.items()]
+    report.add_table("Start of `lisa serve`", ("", "median ms"), rows)
+    base, start = (median(times) for times in took.values())
+    assert start < 1.0 or start < 6 * base
