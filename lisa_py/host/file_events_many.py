@@ -28,7 +28,7 @@ def open_watcher(ignored: Iterable[str] = (), wake_handle: int | None = None) ->
     `wake_handle` is one more handle that ends a wait as long as it is readable.
     """
     try:
-        return _InotifyGroupWatcher(ignored, wake_handle)
+        return InotifyGroupWatcher(ignored, wake_handle)
     except OSError:
         return _SharedGroupWatcher(ignored, wake_handle)
 
@@ -53,7 +53,7 @@ class GroupWatcher:
         raise NotImplementedError
 
 
-class _InotifyGroupWatcher(GroupWatcher):
+class InotifyGroupWatcher(GroupWatcher):
     """One inotify instance for all: watchdog takes an instance and two threads per folder, and systems give 128.
 
     (The members' processes are watched by pidfd.)
@@ -144,12 +144,13 @@ class _InotifyGroupWatcher(GroupWatcher):
         while self._polled:
             pause = POLL_SECONDS * max(1.0, len(self._polled) / _POLLED_AT_ONCE)
             left = deadline - time.monotonic()
-            found = self._take_events(min(pause, left)) | self._poll_paths()
+            found = self.take_events(min(pause, left)) | self.poll_paths()
             if found or left <= pause:
                 return found
-        return self._take_events(seconds)
+        return self.take_events(seconds)
 
-    def _poll_paths(self) -> set[str]:
+    def poll_paths(self) -> set[str]:
+        """Return the members with a change in a folder without a watch."""
         found: set[str] = set()
         for stamps in self._polled.values():
             for path, before in stamps.items():
@@ -159,15 +160,35 @@ class _InotifyGroupWatcher(GroupWatcher):
                     found |= self._by_path.get(path, set())
         return found
 
-    def _take_events(self, seconds: float) -> set[str]:
+    def take_events(self, seconds: float) -> set[str]:
+        """Wait for events; return their members."""
+        return self.read_ready(self.poll(seconds))
+
+    def poll(self, seconds: float) -> list[int]:
+        """Return the handles with events."""
+        return [handle for handle, _ in self._epoll.poll(max(0.0, seconds))]
+
+    def read_ready(self, handles: Iterable[int]) -> set[str]:
+        """Return the members whose events these handles have."""
         found: set[str] = set()
-        for handle, _ in self._epoll.poll(max(0.0, seconds)):
+        for handle in handles:
             if handle == self._handle:
                 found |= self._read_events()
             elif handle in self._process_handles:
                 found.add(self._process_handles[handle][0])
                 self._release(handle)
         return found
+
+    def release_folders(self) -> None:
+        """End the watches of folders that no member watches any more."""
+        wanted = {path if os.path.isdir(path) else os.path.dirname(path) for path in self._by_path}
+        for folder in self._watches.keys() - wanted:
+            number = self._watches.pop(folder)
+            if number not in self._watches.values():
+                self._folders.pop(number, None)
+                self._libc.inotify_rm_watch(self._handle, number)
+        for folder in self._polled.keys() - wanted:
+            del self._polled[folder]
 
     def _read_events(self) -> set[str]:
         found: set[str] = set()

@@ -188,6 +188,7 @@ class FeedBroadcast:
         self.end_reason = ""
         """As that of a subscription; empty while the session is followed."""
         self._feed = open_feed(self._ctx, ref)
+        self._feed.is_shared = True
         for _ in self._feed.history(newest_bytes=PLACE_BYTES):
             pass
         self._position = self._feed.position

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 READ_SECONDS = 5.0
 """Longest time between two reads of a session whose changes are events."""
+IDLE_SECONDS = 60.0
+"""The same for an agent that is idle and reports its states."""
 PANE_SECONDS = 0.25
 """Longest time between two reads of the output of a session without a transcript."""
 BLOCK_BYTES = 1 << 20
@@ -79,6 +81,8 @@ class SessionFeed:
         self._shown_status: tuple[str, ...] = ()
         self._has_last_screen = False
         self._waiter: Waiter | None = None
+        self.is_shared = False
+        """True if other threads of this process follow sessions, too."""
         self._notices: int | None = None
         """Number of notices of the limit process that are not to be reported; None: not known yet."""
         self._mask = Mask("", masked_values.read(ref))
@@ -159,7 +163,7 @@ class SessionFeed:
         """
         from lisa_py.core.wait.waiter import Waiter  # noqa: PLC0415 - the recorded frames do not wait for it
 
-        waiter = self._waiter = self._waiter or Waiter(self._ctx, single=True, output=True)
+        waiter = self._waiter = self._waiter or Waiter(self._ctx, single=True, shared=self.is_shared, output=True)
         waiter.follow(self._ref.session, [self._ref.folder])
         while True:
             waiter.start_read()
@@ -177,7 +181,14 @@ class SessionFeed:
                 end = ending.find_end(self._ctx, self._ref, self._id, self.status, self._evidence.pane)
                 yield self._build(translation.build_end(end), end.at)
                 return
-            waiter.wait(READ_SECONDS if self._agent.name else PANE_SECONDS)
+            waiter.wait(self._choose_pause())
+
+    def _choose_pause(self) -> float:
+        """Return the longest time until the next read, if no event comes."""
+        if not self._agent.name:
+            return PANE_SECONDS
+        is_idle = self.status.session_state == "waiting_input" and not self.status.needs_polling
+        return IDLE_SECONDS if is_idle else READ_SECONDS
 
     def _read_session(self) -> None:
         self._evidence, self.status = read_with_evidence(self._ctx, self._ref, cache=self._cache)
