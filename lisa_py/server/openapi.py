@@ -14,13 +14,13 @@ from lisa_py import __version__, commands
 from lisa_py.contract import jsontext, schema
 from lisa_py.contract.command import Command, Field
 from lisa_py.contract.errors import COMMON_ERRORS
-from lisa_py.contract.live import HistoryFrame, LiveFrame
+from lisa_py.contract.live import HistoryFrame, LiveFrame, NoticeFrame
 from lisa_py.contract.peer import PeerMessage
 from lisa_py.dispatch import FORMATS
 from lisa_py.server.failures import STATUS_BY_CODE, FailureBody
 from lisa_py.server.route import Route
 
-FRAMES = (HistoryFrame, LiveFrame)
+FRAMES = (HistoryFrame, LiveFrame, NoticeFrame)
 """Messages of sockets to their reader."""
 LINES = "application/x-ndjson"
 _JSON = "application/json"
@@ -29,7 +29,8 @@ _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _NAME_IN_PATH = re.compile(r"\{(\w+)(?::path)?\}")
 _INTRODUCTION = """\
 The sessions API of `lisa serve`, on this machine only. Every call needs the API key or a token of `POST /jwt` as
-`Authorization: Bearer`; `X-LC-OID` names the project. Frames of WebSockets are HistoryFrame and LiveFrame."""
+`Authorization: Bearer`; `X-LC-OID` names the project. Frames of WebSockets are HistoryFrame, LiveFrame
+and NoticeFrame."""
 
 
 class _Schemas:
