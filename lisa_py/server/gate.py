@@ -65,7 +65,7 @@ def find_socket_token(headers: Mapping[str, str], query: bytes) -> tuple[str, st
     offered = [word.strip() for word in headers.get("sec-websocket-protocol", "").split(",")]
     if len(offered) > 1 and offered[0] == SUBPROTOCOL:
         return offered[1], "protocol"
-    for name, value in parse_qsl(query.decode("latin-1")):
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name == "token":
             return value, "query"
     return "", "header"

@@ -4,6 +4,7 @@ import { connectClient, failure } from './server.js';
 
 const client = connectClient();
 
+assert.equal((await client.deregister()).deregistered, true); // ends what others have started
 const first = await client.register();
 assert.equal(first.registered, true);
 assert.deepEqual(await client.register(), first);
@@ -11,7 +12,7 @@ assert.deepEqual(await client.register(), first);
 const empty = await client.listSessions({ status: 'running' });
 assert.deepEqual(empty.sessions, []);
 
-const request = { name: 'first', idempotent_key: 'key-1', allowed_tools: ['Read'], denied_tools: ['WebFetch'] };
+const request = { name: 'first', idempotent_key: 'key-1', allowed_tools: ['Read'], denied_tools: ['WebFetch'], prompt: '[say one]' };
 const { session } = await client.createSession(request);
 assert.ok(session.status === 'running' || session.status === 'starting', session.status);
 assert.equal((await client.createSession(request)).session.id, session.id);
@@ -43,12 +44,27 @@ await client.deleteProviderCredential('openai');
 assert.equal((await client.getCredentials()).providers.openai?.has_credentials, false);
 assert.equal((await client.deleteCredentials()).success, true);
 
+const { oauth_session_id } = await client.startOAuth();
+let login = await client.pollOAuthURL(oauth_session_id);
+while (login.status === 'pending') login = await client.pollOAuthURL(oauth_session_id);
+assert.equal(login.status, 'url_ready');
+assert.match(login.url ?? '', /^https:\/\/claude\.ai\//);
+assert.equal((await client.submitOAuthCode(oauth_session_id, 'good#state')).success, true);
+assert.equal((await client.getCredentialStatus()).credential_type, 'oauth_token');
+
 const none = '00000000-0000-4000-8000-000000000000';
 assert.deepEqual(await failure(client.getSession(none)), [404, 'session_not_found']);
 assert.deepEqual(await failure(connectClient('wrong').getSession(session.id)), [401, 'unauthorized']);
 assert.deepEqual(await failure(connectClient('wrong').register()), [401, 'unauthorized']);
 const wrong = client.createSession({ max_turns: 'many' as unknown as number });
 assert.deepEqual(await failure(wrong), [422, 'validation_failed']);
+
+let preflight = await client.forkPreflight(session.id);
+while (!preflight.is_forkable) preflight = await client.forkPreflight(session.id);
+assert.deepEqual([preflight.source_session_id, preflight.is_forkable], [session.id, true]);
+const fork = await client.forkSession(session.id, { name: preflight.default_fork_name });
+assert.equal(fork.session.forked_from_session_id, session.id);
+await client.terminateSession(fork.session.id);
 
 assert.deepEqual(await failure(client.deleteSessionRecord(session.id)), [409, 'session_not_ended']);
 assert.equal((await client.terminateSession(session.id)).terminated, true);
