@@ -118,7 +118,7 @@ def test_complete_example_runs_until_ctrl_c(program: ServedProgram, server: Runn
     assert read_status(server, lines[0].removeprefix("Session: ")) == "ended"
 
 
-@pytest.mark.parametrize("name", ["rest", "talk"])
+@pytest.mark.parametrize("name", ["rest", "talk", "files"])
 def test_calls_are_answered(program: ServedProgram, name: str) -> None:
     assert program.run(f"live/{name}") == "done\n"
 

@@ -1,7 +1,7 @@
 import type { AISessionsClient } from './client.js';
 import { APIError, errorOfAnswer } from './errors.js';
 import { errorOfFailure, type FetchFunction } from './http.js';
-import type { ErrorMessage, SystemMessage, WebSocketMessage } from './messages.js';
+import type { ErrorMessage, WebSocketMessage } from './messages.js';
 import type { SessionWebSocket } from './session-websocket.js';
 
 export interface TransferOptions {
@@ -62,26 +62,26 @@ export class WebSocketFileTransfer {
     const request_id = makeRequestId();
     const type = file.type || DEFAULT_TYPE;
     const request = { request_id, filename, content_type: type, size: file.size };
-    const place = await this.#ask('upload_url', request_id, () => this.#ws.requestUpload(request));
+    const place = await this.#ask('upload_url', { request_id }, () => this.#ws.requestUpload(request));
     await putFile(place.payload.url, file, type, options, this.#connection);
     const path = place.payload.target_path;
-    const done = await this.#ask('system', request_id, () =>
+    await this.#ask('system', { request_id, path }, () =>
       this.#ws.notifyUploadComplete({ request_id, filename, path }),
     );
-    return typeof done.payload.path === 'string' ? done.payload.path : path;
+    return path;
   }
 
   /** Return the content of a file of the session. Throw APIError. */
   async downloadFile(path: string, options: TransferOptions = {}): Promise<Blob> {
     const request_id = makeRequestId();
-    const place = await this.#ask('download_url', request_id, () => this.#ws.requestDownload({ request_id, path }));
+    const place = await this.#ask('download_url', { request_id }, () => this.#ws.requestDownload({ request_id, path }));
     return getFile(place.payload.url, options, this.#connection);
   }
 
-  /** Send a request and return its answer: the message of a type with the request's id. */
+  /** Send a request and return its answer: the message of a type with the request's id, or about its file. */
   #ask<Type extends 'upload_url' | 'download_url' | 'system'>(
     type: Type,
-    requestId: string,
+    request: FileRequest,
     send: () => void,
   ): Promise<Extract<WebSocketMessage, { type: Type }>> {
     const { timeout } = this.#connection;
@@ -93,15 +93,15 @@ export class WebSocketFileTransfer {
         action();
       };
       const stopMessages = this.#ws.addMessageListener((msg) => {
-        if (!('request_id' in msg.payload) || msg.payload.request_id !== requestId) return;
-        if (msg.type === 'error') settle(() => reject(errorOfMessage(msg)));
-        else if (msg.type === type && isAnswer(msg)) {
+        if (msg.type === 'error' && msg.payload.request_id === request.request_id) {
+          settle(() => reject(errorOfMessage(msg)));
+        } else if (msg.type === type && isAnswer(msg, request)) {
           settle(() => resolve(msg as Extract<WebSocketMessage, { type: Type }>));
         }
       });
       const stopLosses = this.#ws.addLossListener((error) => settle(() => reject(error)));
       const timer = setTimeout(() => {
-        settle(() => reject(new APIError('timeout', `no answer to ${requestId} within ${timeout} ms`)));
+        settle(() => reject(new APIError('timeout', `no answer to ${request.request_id} within ${timeout} ms`)));
       }, timeout);
       try {
         send();
@@ -285,9 +285,17 @@ class Progress {
   }
 }
 
-/** `system` with the request's id: only that of a completed upload ends the wait. */
-function isAnswer(msg: WebSocketMessage): boolean {
-  return msg.type !== 'system' || (msg as SystemMessage).payload.subtype === 'file_uploaded';
+/** What an answer is recognized by. */
+interface FileRequest {
+  request_id: string;
+  /** For the end of an upload, of which every reader of the session gets the path alone. */
+  path?: string;
+}
+
+function isAnswer(msg: WebSocketMessage, request: FileRequest): boolean {
+  const payload = msg.payload as { request_id?: unknown; path?: unknown; subtype?: unknown };
+  if (msg.type !== 'system') return payload.request_id === request.request_id;
+  return payload.subtype === 'file_uploaded' && payload.path === request.path;
 }
 
 function errorOfMessage(msg: ErrorMessage): APIError {

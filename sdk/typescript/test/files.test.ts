@@ -133,7 +133,8 @@ test('an upload and a download over the WebSocket', async () => {
       say(socket, 'upload_url', { request_id: 'another', upload_id: 'u', url: 'http://wrong', target_path: '/wrong' });
       say(socket, 'upload_url', { request_id, upload_id: 'u', url: `${server.url}/put/1`, target_path: '/w/f.csv' });
     } else if (type === 'upload_complete') {
-      say(socket, 'system', { subtype: 'file_uploaded', request_id, path: '/w/f.csv' });
+      say(socket, 'system', { subtype: 'file_uploaded', path: '/w/another.csv' });
+      say(socket, 'system', { subtype: 'file_uploaded', path: '/w/f.csv' });
     } else {
       say(socket, 'download_url', { request_id, url: `${server.url}/get/1`, size: 3 });
     }
