@@ -173,6 +173,13 @@ class ScriptedAgent(Agent):
             return None
         return state
 
+    def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
+        process = next((process for process in view.processes if process.pid == binding.pid), None)
+        if process is None:
+            return super().watch_paths(view, binding)
+        live_file = os.path.join(self._session_home(view, process), "sessions", f"{process.pid}.json")
+        return (live_file, *super().watch_paths(view, binding))
+
     def collect_reports(self, view: View, binding: Binding) -> list[AgentReport]:
         reports = [self._hook_report(view), self._title_report(view), self._transcript_report(view)]
         process = next((process for process in view.processes if process.pid == binding.pid), None)

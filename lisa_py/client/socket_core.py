@@ -215,7 +215,9 @@ def _find_dialog(name: Any, fields: Mapping[str, Any]) -> tuple[str, str]:
         return str(fields.get("tool_use_id") or ""), name
     if name == "ask_user_question":
         return str(fields.get("question_id") or ""), name
-    kind = str(fields.get("kind") or "") if name == "dialog" else ""
+    if name != "dialog":
+        return "", ""  # a tool call has the id of the dialog about it
+    kind = str(fields.get("kind") or "")
     return str(fields.get("id") or kind), kind
 
 

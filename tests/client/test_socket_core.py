@@ -85,6 +85,13 @@ def test_open_dialog_is_given_once_and_a_later_one_again() -> None:
     assert text(socket.read(json.dumps(approval("b", "t.x.2.0")))) == ["tool_approval_request"]
 
 
+def test_dialog_about_a_call_is_given_behind_the_call() -> None:
+    socket = make()
+    call = {"type": "tool_use", "payload": {"id": "a", "name": "Bash", "input": {}}, "cursor": "t.x.1.0"}
+    frames = socket.read(history([call])) + socket.read(json.dumps(approval("a", "t.x.1.0")))
+    assert text(frames) == ["tool_use", "tool_approval_request"]
+
+
 def test_status_is_given_when_it_changes() -> None:
     socket = make()
     words = ["working", "idle", "working", "working"]

@@ -161,6 +161,13 @@ def list_open_calls(frames: Sequence[Frame]) -> tuple[PendingCall, ...]:
     )
 
 
+def _find_newest_call(calls: Mapping[str, PermissionCall], frames: Sequence[Frame]) -> PermissionCall | None:
+    """Return the newest call that the agent asked about, unless it has a result: then another dialog is open."""
+    finished = {frame.tool_id for frame in frames if frame.kind == "tool_result"}
+    newest = next(reversed(list(calls.values())), None)
+    return None if newest is None or newest.tool_use_id in finished - {""} else newest
+
+
 def _find_call(calls: Sequence[PendingCall], use_id: str, name: str, given: object) -> PendingCall | None:
     """Return the call of an id, else the first of this tool and input, or the only one of the tool."""
     if use_id:
@@ -194,7 +201,7 @@ def _build_shown(
     choices: bool,
 ) -> FoundDialog:
     asks_about_call = status.waiting_for in CALL_KINDS
-    asked = next(reversed(list(calls.values())), None) if asks_about_call else None
+    asked = _find_newest_call(calls, frames) if asks_about_call else None
     open_calls = list_open_calls(frames) if asks_about_call else ()
     made = _find_call(open_calls, asked.tool_use_id, asked.tool_name, asked.tool_input) if asked is not None else None
     made = made or (open_calls[-1] if open_calls else None)

@@ -109,8 +109,9 @@ def _select_lead(reports: Sequence[AgentReport], boundary: TurnBoundary, now: fl
         return None
     lead = order[0]
     if _kind(lead) == "resting" and not lead.at and boundary.at and now - boundary.at < ACCEPTANCE_SECONDS:
+        ended_at = max((other.at for other in order[1:] if _kind(other) == "resting"), default=0.0)
         for other in order[1:]:
-            if _kind(other) == "busy" and boundary.at <= other.at and now - other.at < SETTLE_SECONDS:
+            if _kind(other) == "busy" and boundary.at <= other.at > ended_at and now - other.at < SETTLE_SECONDS:
                 return other  # the turn has just begun, and the live report is late
     if lead.source == "activity":
         return _prefer_screen(lead, order)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import CancellationError
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.status import process_activity
+from lisa_py.core.status import fusion, process_activity
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.process_activity import ActivitySnapshot
 from lisa_py.host.clock import Clock
@@ -25,6 +25,8 @@ PAUSE_FACTOR = 3
 MAX_PAUSE_SECONDS = 1.0
 SETTLE_SECONDS, SETTLE_TICK = 0.5, 0.025
 """Fast reads after an event: further evidence of the same change may come without one."""
+REPORT_SETTLE_SECONDS = fusion.SETTLE_SECONDS + 0.1
+"""The same while a dated report leads: it yields to a live one at that age."""
 QUICK_SECONDS, QUICK_FACTOR = 0.1, 20
 """Interval of polling after a change; at least that multiple of the cost of a read, which bounds the load."""
 QUICK_PERIOD = 10.0
@@ -79,7 +81,9 @@ class _Member(Struct):
         if self.status is None:
             return self.read_at
         since_event = self.read_at - self.event_at
-        if since_event < SETTLE_SECONDS and self.status.state_source not in ("agent_file", "end_record"):
+        is_dated = self.status.state_source in ("hook", "transcript")
+        settle_seconds = REPORT_SETTLE_SECONDS if is_dated else SETTLE_SECONDS
+        if since_event < settle_seconds and self.status.state_source not in ("agent_file", "end_record"):
             return self.read_at + max(SETTLE_TICK, since_event / 2, PAUSE_FACTOR * cost)
         if not self.status.needs_polling:
             return float("inf")
