@@ -153,6 +153,7 @@ def test_server_that_moves_is_followed(machine: LisaHost, monkeypatch: pytest.Mo
         assert kept.core.place.url == server.url and not kept.core.place.socket
         with SessionsClient.local(scope="read") as reader, pytest.raises(ForbiddenError):
             reader.create_session()
+        kept.close()
 
 
 def test_unix_socket_needs_no_port(machine: LisaHost) -> None:

@@ -58,6 +58,7 @@ def test_chat_goes_from_prompt_to_its_end(compare: Comparison, talk: TypedClient
     stage.wait_for_state("thinking")
     talk.type("/interrupt")
     talk.wait_for("interrupted")
+    stage.wait_for_state("interrupted")
     assert talk.leave() == 0 and "Traceback" not in talk.text
     identity = talk.text.partition("Started session ")[2].split()[0]
     _check_records(compare, identity)
