@@ -9,7 +9,7 @@ const states: ConnectionState[] = [];
 const here: Listener = new Listener(client, session.id, {
   onConnectionChange: (state) => states.push(state),
   onToolApproval: ({ payload }) => {
-    const approved = payload.tool_input.command.includes('allowed');
+    const approved = JSON.stringify(payload.tool_input).includes('allowed');
     here.ws.sendToolApproval({ tool_use_id: payload.tool_use_id, approved, ...(approved ? {} : { message: 'not that' }) });
   },
   onQuestion: ({ payload }) => {
