@@ -26,7 +26,8 @@ EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
     "permissions": ({"PROMPT": "[ask touch notes.txt] [say made it]"}, ["ok: approved", "made it"]),
     "fleet": (
         {"TASKS": "[say alpha]\n[think 0.2] [say beta]\n[exit 3]\n[think 1] [exit 4]"},
-        ["\nalpha", "\nbeta", "== lisa-job-3: not started", "== lisa-job-4: crashed"],
+        ["\nalpha", "\nbeta", "== lisa-job-3: ", "== lisa-job-4: crashed"],
+        # job 3 crashes if an earlier start of its kind had worked: then spawn does not watch for an early end
     ),
     "lanes": ({"REVIEW": "[say a finding]", "FIX": "[say fixed]"}, ["review,analysis,scripted", "a finding", "fixed"]),
     "budget-loop": ({"PROMPT": "[say one]", "NEXT": "[say ALL-GREEN]"}, ["done after step 2", '"tokens":']),
