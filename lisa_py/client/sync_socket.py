@@ -157,7 +157,13 @@ class SessionSocket:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def _read_item(self) -> LiveFrame | ConnectionState | None:
-        return self.inner.pop_item() if self._loop is None else self.call(self.inner.read_item())
+        if self._loop is not None:
+            try:
+                return self.call(self.inner.read_item())
+            except SocketClosedError:
+                if self._loop is not None:
+                    raise
+        return self.inner.pop_item()  # another thread has disconnected
 
     def __iter__(self) -> Iterator[LiveFrame]:
         self.connect()

@@ -366,7 +366,7 @@ def test_keys_for_an_agent_that_ended_meanwhile_name_its_end(stage: SessionHarne
 @pytest.mark.parametrize("words", [("--text", "touch f"), ("--keys", "C-c"), ("--answer", "yes")])
 def test_nothing_is_typed_once_the_agent_has_ended(stage: SessionHarness, words: tuple[str, ...]) -> None:
     stage.spawn("[think 0.6] [exit 3]")
-    stage.wait_until_ended()
+    stage.wait_until_dead()
     before, state = stage.screen(), session_records.read_state(stage.ref)
     answer = stage.lisa("send", *words, "--enter")
     assert (answer.code, answer.json["errorCode"], answer.json["sessionState"]) == (1, "agent_not_running", "crashed")
