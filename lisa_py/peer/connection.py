@@ -33,6 +33,8 @@ class PeerConnection:
         self._sink = sink
         self._writing = threading.Lock()
         self._lock = threading.Lock()
+        self._delivering = threading.Lock()
+        """Held from an answer until its positions are kept."""
         self._running: dict[RequestId, Cancellation] = {}
         self._unfinished: set[threading.Thread] = set()
         """Threads whose answer may not be written yet."""
@@ -137,8 +139,12 @@ class PeerConnection:
             return not self._is_reader_gone
 
         try:
-            run = RequestRun(self._settings, request, request_id, cwd=self._cwd, cancellation=cancellation, write=write)
-            run.run()
+            with self._delivering:
+                pass  # the reader may go on from the positions of an answer that it has just read
+            RequestRun(
+                self._settings, request, request_id,
+                cwd=self._cwd, cancellation=cancellation, write=write, delivery=self._delivering,
+            ).run()  # fmt: skip
         finally:
             with self._lock:
                 self._unfinished.discard(threading.current_thread())

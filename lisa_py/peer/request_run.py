@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from lisa_py import crash_report, dispatch
@@ -27,11 +28,16 @@ class RequestRun:
         cwd: str,
         cancellation: Cancellation,
         write: Callable[[PeerMessage], bool],
+        delivery: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """`write` returns False if the reader has left; the last message has an exit code."""
+        """`write` returns False if the reader has left; the last message has an exit code.
+
+        `delivery` is held from the last message until the positions of the reader are kept.
+        """
         self._request = request
         self._id = request_id
         self._write = write
+        self._delivery = delivery or nullcontext()
         self.problem: LisaError | None = None
         """The failure, before its message is written."""
         self._ctx = Context(
@@ -48,8 +54,10 @@ class RequestRun:
         """Run the command; positions of its reader are kept only once it has the answer."""
         self._ctx.defer_cursors()
         try:
-            if self._write(self._answer()):
-                self._ctx.commit_cursors()
+            answer = self._answer()
+            with self._delivery:
+                if self._write(answer):
+                    self._ctx.commit_cursors()
         finally:
             self._ctx.rollback_cursors()  # nothing, if the answer was written
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import psutil
 import pytest
 
+from lisa_py.contract.peer import PeerMessage, PeerRequest
+from lisa_py.core.context import Context
+from lisa_py.host.cancellation import Cancellation
+from lisa_py.peer.request_run import RequestRun
 from tests.lisa_host import PROGRAM, LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
@@ -156,6 +161,21 @@ def test_cursor_moves_only_with_the_answer(machine: LisaHost, peer: Peer) -> Non
     args = {"session": stage.name, "raw": True, "cursor_file": str(machine.folder / "cursor")}
     assert "hello" in peer.call("session capture", **args)["answer"]["capture"]
     assert "hello" not in peer.call("session capture", **args)["answer"]["capture"]
+
+
+def test_positions_are_kept_before_the_next_request_begins(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    delivering, held = threading.Lock(), []
+    monkeypatch.setattr(Context, "commit_cursors", lambda ctx: held.append(("kept", delivering.locked())))
+
+    def write(message: PeerMessage) -> bool:
+        held.append(("written", delivering.locked()))
+        return True
+
+    RequestRun(
+        machine.context().settings, PeerRequest(command="version"), 1,
+        cwd=str(machine.project), cancellation=Cancellation(), write=write, delivery=delivering,
+    ).run()  # fmt: skip
+    assert held == [("written", True), ("kept", True)] and not delivering.locked()
 
 
 def test_folder_of_a_request_selects_the_project(machine: LisaHost, peer: Peer) -> None:
