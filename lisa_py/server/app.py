@@ -50,7 +50,7 @@ class ServerApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return
-        headers = read_headers(scope)
+        headers = gate.read_headers(scope)
         try:
             gate.check_size(scope["headers"])
             gate.check_host(self.server, headers)
@@ -101,7 +101,7 @@ class ServerApp:
         return self._routes
 
     async def _answer(self, route: Route, request: Request) -> Response:
-        headers = read_headers(request.scope)
+        headers = gate.read_headers(request.scope)
         try:
             caller = gate.identify(self.server, route, headers)
             raw = b"" if route.streams else await _read_body(request)
@@ -144,11 +144,6 @@ def build_failure(problem: LisaError) -> Response:
     if response.status_code == 429:
         response.headers["Retry-After"] = str(problem.details.get("retryAfter", 1))
     return response
-
-
-def read_headers(scope: Scope) -> dict[str, str]:
-    """Return the headers by lower-case name."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 async def _read_body(request: Request) -> bytes:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
+from starlette.types import Scope
+
 from lisa_py.contract.errors import LisaError
 from lisa_py.server import tokens
 from lisa_py.server.options import ServerState
@@ -17,6 +19,11 @@ from lisa_py.server.tokens import Caller
 HEADER_BYTES = 16_384
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 SUBPROTOCOL = "access_token"
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    """Return the headers by lower-case name."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 def check_size(headers: Iterable[tuple[bytes, bytes]]) -> None:

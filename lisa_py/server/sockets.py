@@ -22,7 +22,7 @@ from lisa_py.core.live.broadcast import FeedBroadcast, PublishedFrame, Subscript
 from lisa_py.core.live.shared_sessions import SharedSessions
 from lisa_py.host import limits
 from lisa_py.host.clock import format_rfc3339
-from lisa_py.server import client_messages, failures, socket_files, socket_tickets, tokens
+from lisa_py.server import client_messages, failures, gate, socket_files, socket_tickets, tokens
 from lisa_py.server.client_input import ClientInput
 from lisa_py.server.client_messages import FileMessage, Heartbeat
 from lisa_py.server.options import ServerState
@@ -66,8 +66,7 @@ class SocketFace:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection until its end. Raise LisaError, before the handshake, for a refusal with a status."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        request = socket_tickets.read_request(scope["path"], headers, scope["query_string"])
+        request = socket_tickets.read_request(scope["path"], gate.read_headers(scope), scope["query_string"])
         try:
             opened = await self.run(_open, self, request)
         except LisaError as problem:
