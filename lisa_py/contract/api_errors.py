@@ -32,6 +32,7 @@ API_ERRORS: dict[str, ApiErrorCode] = {
     "no_credentials": ApiErrorCode(403, "no credential is stored for the agent of the session"),
     "not_found": ApiErrorCode(404, "the API has no such route"),
     "not_owner": ApiErrorCode(403, "a session of the project has no owner socket; it can be read at the org socket"),
+    "not_registered": ApiErrorCode(403, "the user has not been registered, or not since the data was removed"),
     "not_supported": ApiErrorCode(501, "the API has no such thing on this machine"),
     "path_refused": ApiErrorCode(403, "the path leads out of the folder of the session"),
     "profile_exists": ApiErrorCode(409, "a profile of this name exists"),

@@ -30,9 +30,9 @@ class StartBody(Struct, kw_only=True):
     bedrock: dict[str, str] = {}
     vertex: dict[str, str] = {}
     lc_api_key: str = ""
-    """Accepted, and neither used nor stored."""
+    """That of this server is given to the agent as LISA_API_TOKEN; no other key is used, and none is stored."""
     lc_uid: str = ""
-    """The same."""
+    """Accepted, and neither used nor stored."""
     profile: SessionSettings = msgspec.field(default_factory=SessionSettings)
 
 

@@ -55,7 +55,7 @@ class StartSessionArgs(SettingsArgs, kw_only=True):
         tuple[str, ...],
         Flag(help="credential; value or reference", metavar="KEY=VALUE", repeatable=True, code="invalid_credentials"),
     ] = ()
-    lc_api_key: Annotated[str, Flag(help="accepted, without effect", metavar="VALUE")] = ""
+    lc_api_key: Annotated[str, Flag(help="API key of lisa serve, for the agent", metavar="VALUE")] = ""
     lc_uid: Annotated[str, Flag(help="accepted, without effect", metavar="VALUE")] = ""
     project_root: ProjectRoot = ""
 

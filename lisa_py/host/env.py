@@ -23,6 +23,10 @@ ROUTING_VARIABLES = (
 """Variables that describe a pane to its program; never inherited from the caller."""
 
 
+API_KEY_VARIABLE = "LISA_API_TOKEN"
+"""API key of `lisa serve` for the agent that a start has passed it to; never inherited from the caller."""
+
+
 class EnvironmentVariable(Struct, frozen=True):
     """One environment variable of lisa and its purpose."""
 
@@ -71,6 +75,9 @@ VARIABLES = (
     EnvironmentVariable("LISA_AGENT_PROCESS_MATCH_<AGENT>", "", "the same for one agent (its name in capitals)"),
     EnvironmentVariable(
         "LISA_<OAUTH VARIABLE>", "", "a token for the next agent that takes it under the name without LISA_"
+    ),
+    EnvironmentVariable(
+        API_KEY_VARIABLE, "", "set for an agent whose start passed the API key of `lisa serve` as `lc_api_key`"
     ),
     EnvironmentVariable("LISA_WEBHOOK_SECRET", "", "key of the signature of `session monitor --webhook` (HMAC-SHA256)"),
     EnvironmentVariable("LISA_SESSION_NAME", "", "set in panes: sessions spawned there have this one as their parent"),

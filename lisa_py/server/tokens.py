@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 import time
-from typing import Literal
 
 import jwt
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import processes
-from lisa_py.store.server_files import ServerKeys
+from lisa_py.store.server_files import Scope, ServerKeys, find_scope
 
 TOKEN_SECONDS = 3600
 ALGORITHM = "HS256"
-Scope = Literal["read", "control"]
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -29,14 +26,6 @@ class Caller(Struct, frozen=True, kw_only=True):
     """True if it sent the API key itself, not a token."""
     expires_at: float = 0.0
     """Unix time; 0 for a key."""
-
-
-def find_scope(keys: ServerKeys, secret: str) -> Scope | None:
-    """Return the scope of an API key; None if it is none. The time does not depend on the key."""
-    given = secret.encode("utf-8", "surrogateescape")
-    is_control = hmac.compare_digest(given, keys.control.encode())
-    is_read = hmac.compare_digest(given, keys.read.encode())
-    return "control" if is_control else "read" if is_read else None
 
 
 def mint_token(keys: ServerKeys, scope: Scope, *, oid: str, uid: str = "", expires_at: float = 0.0) -> str:

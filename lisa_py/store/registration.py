@@ -6,6 +6,7 @@ import os
 
 from msgspec import Struct
 
+from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.env import Settings
@@ -33,6 +34,12 @@ def ensure_registration(settings: Settings, now: float) -> Registration:
             found = Registration(registered_at=format_rfc3339(now))
             save(path, found)
     return found
+
+
+def require_registration(settings: Settings) -> None:
+    """Raise LisaError(not_registered) for a user without a registration."""
+    if load_readable(_path(settings), Registration) is None:
+        raise LisaError("not_registered", "the user is not registered; POST /v1/register registers the user")
 
 
 def remove_registration(settings: Settings) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from contextlib import AbstractContextManager
+from typing import Literal
 
 from msgspec import Struct
 
@@ -14,6 +16,7 @@ from lisa_py.host.env import Settings
 from lisa_py.store.json_records import load_readable, recover, save
 from lisa_py.store.record import StoreRecord
 
+Scope = Literal["read", "control"]
 KEYS_FILE = "keys.json"
 ADDRESS_FILE = "server.json"
 
@@ -68,6 +71,14 @@ def ensure_keys(settings: Settings, now: float, *, renew: bool = False) -> Serve
 def read_keys(settings: Settings) -> ServerKeys | None:
     """Return the keys; None if no server has made them."""
     return load_readable(os.path.join(_folder(settings), KEYS_FILE), ServerKeys)
+
+
+def find_scope(keys: ServerKeys, secret: str) -> Scope | None:
+    """Return the scope of an API key; None if it is none. The time does not depend on the key."""
+    given = secret.encode("utf-8", "surrogateescape")
+    is_control = hmac.compare_digest(given, keys.control.encode())
+    is_read = hmac.compare_digest(given, keys.read.encode())
+    return "control" if is_control else "read" if is_read else None
 
 
 def hold_lock(settings: Settings) -> AbstractContextManager[float]:

@@ -21,6 +21,7 @@ def server() -> Iterator[RunningServer]:
     machine = LisaHost()
     try:
         with serving(machine, "--agent", "scripted") as running:
+            running.register()
             yield running
     finally:
         machine.close()

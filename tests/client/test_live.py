@@ -214,6 +214,7 @@ def test_unix_socket_carries_the_conversation(machine: LisaHost) -> None:
     path = str(machine.folder / "api.sock")
     flags = ("--agent", "scripted", "--socket", path)
     with serving(machine, *flags) as server, SessionsClient(f"unix:{path}", api_key=server.key) as client:
+        client.register()
         chat = client.create_session(prompt="[say over unix]")
         with client.open_socket(chat.id) as socket:
             read_until(iter(socket), "over unix")

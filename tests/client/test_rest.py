@@ -130,6 +130,7 @@ def test_pages_neither_repeat_nor_miss_while_sessions_start(machine: LisaHost) -
 def test_flood_of_starts_is_a_rate_limit(machine: LisaHost) -> None:
     flags = ("--agent", "scripted", "--max-creations", "1")
     with serving(machine, *flags) as server, SessionsClient(server.url, api_key=server.key) as client:
+        client.register()
         assert client.create_session(prompt="[say x]").status == "running"
         with pytest.raises(RateLimitError) as caught:
             client.create_session(prompt="[say x]")

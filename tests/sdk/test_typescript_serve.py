@@ -28,6 +28,7 @@ def server(sdk: TypeScriptBuild) -> Iterator[RunningServer]:
     machine.add_program("claude", CLAUDE_LIKE)
     try:
         with serving(machine, *FLAGS, "--max-creations", "0") as running:
+            running.register()
             yield running
     finally:
         machine.close()
@@ -127,6 +128,7 @@ def test_limits_of_creations_are_final(sdk: TypeScriptBuild) -> None:
     machine = LisaHost()
     try:
         with serving(machine, *FLAGS, "--max-sessions", "1", "--max-creations", "2") as limited:
+            limited.register()
             assert ServedProgram(sdk, limited).run("live/limited") == "done\n"
     finally:
         machine.close()
@@ -140,6 +142,7 @@ def test_killed_server_costs_no_message(sdk: TypeScriptBuild) -> None:
     machine = LisaHost()
     try:
         with serving(machine, *FLAGS) as first:
+            first.register()
             port = first.port
             identity = start_chat(first)
             running = ServedProgram(sdk, first).start("live/follow", identity)

@@ -16,6 +16,7 @@ def server() -> Iterator[RunningServer]:
     machine = LisaHost()
     try:
         with serving(machine, "--agent", "scripted", "--max-creations", "0") as running:
+            running.register()
             yield running
     finally:
         machine.close()

@@ -73,7 +73,7 @@ def refuse(server: RunningServer, identity: str, **more: Any) -> tuple[int, str]
 
 
 def test_refusals_have_status_and_body(server: RunningServer, chat: SessionHarness, job: SessionHarness) -> None:
-    found = identify(chat)
+    found, log = identify(chat), server.error_file.read_text()
     assert refuse(server, found, token="") == (401, "unauthorized")
     assert refuse(server, found, token="wrong") == (401, "unauthorized")
     assert refuse(server, identify(job)) == (403, "not_owner")
@@ -83,6 +83,8 @@ def test_refusals_have_status_and_body(server: RunningServer, chat: SessionHarne
     assert refuse(server, found, path="/v1/ws/none/{id}") == (404, "not_found")
     assert refuse(server, found, query="?since=nonsense") == (400, "invalid_cursor")
     assert refuse(server, found, origin="http://evil.example") == (403, "foreign_origin")
+    assert server.call("GET", "/v1/who").status == 200  # all lines about the refusals are written by now
+    assert server.error_file.read_text() == log
 
 
 def test_refusals_of_browsers_are_close_codes(server: RunningServer, chat: SessionHarness, job: SessionHarness) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from lisa_py.contract.session_settings import HIDDEN_VALUE
+from lisa_py.host import processes
 from lisa_py.store import live_records
 from lisa_py.store.secrets import Secret, user_registry
 from tests import secret_search
@@ -102,7 +104,7 @@ def test_planted_secrets_stay_with_the_agent(server: RunningServer) -> None:
         prompt="[say plain]",
         provider="anthropic",
         credentials={"api_key": planted["key"]},
-        lc_api_key=server.key,
+        lc_api_key=server.read_key,
         profile={
             "one_shot": False,
             "environment": {"TOKEN": planted["token"], "STORED": "planted-stored-51234"},
@@ -115,11 +117,39 @@ def test_planted_secrets_stay_with_the_agent(server: RunningServer) -> None:
     record = live_records.read_readable(session.ref)
     assert record is not None and record.settings.environment
     assert record.settings.environment["STORED"] == "secret://stored"
-    found = secret_search.find_secrets(session, {**planted, "api": server.key})
+    found = secret_search.find_secrets(session, {**planted, "api": server.read_key})
     keys = {place: names for place, names in found.items() if place.endswith("server/keys.json")}
     assert found == keys == {next(iter(keys)): ["api"]}
     shown = find(server, made.body["session_id"])
     assert not any(value in str(shown) for value in planted.values())
+
+
+@pytest.mark.parametrize("scope", ["control", "read"])
+def test_own_api_key_reaches_the_agent_alone(server: RunningServer, scope: str) -> None:
+    key = server.key if scope == "control" else server.read_key
+    made = start(server, prompt=f"[say key {key}]", lc_api_key=key, profile={"one_shot": False})
+    session = harness(server, made.body["session"])
+    session.wait_for_text("● key")
+    assert read_variable(session, "LISA_API_TOKEN") == key
+    shown = session.lisa("history", "--json").out + session.lisa("capture", "--json").out
+    assert f"key {HIDDEN_VALUE}" in shown
+    assert key not in shown + str(find(server, made.body["session_id"]))
+
+
+def test_other_keys_of_the_body_are_dropped(server: RunningServer) -> None:
+    made = start(server, lc_api_key="planted-other-51234", lc_uid="planted-uid-51234", profile={"one_shot": False})
+    session = harness(server, made.body["session"])
+    session.wait_for_text("● hello")
+    assert read_variable(session, "LISA_API_TOKEN") == ""
+    assert secret_search.find_secrets(session, {"key": "planted-other-51234", "uid": "planted-uid-51234"}) == {}
+
+
+def read_variable(session: SessionHarness, name: str) -> str:
+    """Return a variable of the agent's process; empty without it."""
+    meta = session.ctx.read_meta(session.ref)
+    assert meta is not None
+    values = [processes.read_environment(each).get(name, "") for each in processes.read_tree(meta.pane_pid)]
+    return next(filter(None, values), "")
 
 
 def test_a_chat_is_running_when_the_answer_comes(server: RunningServer) -> None:
@@ -166,6 +196,8 @@ def test_an_agent_without_a_credential_is_refused(server: RunningServer) -> None
 
 def test_registration_is_kept_and_its_end_removes_chats(machine: LisaHost) -> None:
     with serving(machine, "--agent", "scripted", "--max-sessions", "1", "--max-creations", "2") as server:
+        unknown = server.call("POST", CHATS, {})
+        assert (unknown.status, unknown.body["error"]) == (403, "not_registered")
         first, second = (server.call("POST", "/v1/register", raw=b"") for _ in range(2))
         assert (first.status, first.body) == (200, second.body) and set(first.body) == {"registered", "registered_at"}
         made = server.call("POST", CHATS, {}).body["session"]
@@ -178,11 +210,13 @@ def test_registration_is_kept_and_its_end_removes_chats(machine: LisaHost) -> No
         assert 1 <= int(flood.headers["retry-after"]) <= 60
         assert server.call("DELETE", "/v1/register").body == {"deregistered": True}
         assert server.call("GET", CHATS).body["sessions"] == []
+        assert server.call("POST", CHATS, {}).body["error"] == "not_registered"
 
 
 def test_limits_and_keys_hold_for_calls_at_once(machine: LisaHost) -> None:
     keyed = {"prompt": "[say hi]", "idempotent_key": "k", "profile": {"one_shot": False}}
     with serving(machine, "--agent", "scripted", "--max-sessions", "2") as server, ThreadPoolExecutor(5) as threads:
+        server.register()
         chats = threads.map(lambda _: server.call("POST", CHATS, {}).status, range(5))
         assert sorted(chats) == [201, 201, 409, 409, 409]
         started = list(threads.map(lambda _: server.call("POST", ORG, keyed), range(5)))

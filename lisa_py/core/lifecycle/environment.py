@@ -15,7 +15,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.guard import tool_rules
 from lisa_py.core.guard.tool_rules import ToolRules
 from lisa_py.host import files
-from lisa_py.host.env import ROUTING_VARIABLES, Settings
+from lisa_py.host.env import API_KEY_VARIABLE, ROUTING_VARIABLES, Settings
 from lisa_py.store.paths import SessionRef
 
 _TMUX_VARIABLES = ("TMUX", "TMUX_PANE")
@@ -43,6 +43,7 @@ def inherit_environment(ctx: Context) -> dict[str, str]:
         *_TMUX_VARIABLES,
         *_TERMINAL_VARIABLES,
         *_SHELL_VARIABLES,
+        API_KEY_VARIABLE,
         *agent_variables,
         *token_variables,
     }

@@ -15,6 +15,7 @@ from lisa_py.core.guard.tool_rules import ToolRules
 from lisa_py.core.lifecycle import environment, limit_files
 from lisa_py.core.lifecycle.launch import PreparedLaunch
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan
+from lisa_py.core.redact.redactor import Mask
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.run import find_program
@@ -78,6 +79,7 @@ def _build_record(spawn_plan: SpawnPlan, prepared: PreparedLaunch, meta: Session
     effective = msgspec.structs.replace(request.settings, agent=meta.agent, model=model or request.settings.model)
     return msgspec.structs.replace(
         live_records.make_record(spawn_plan.ref, meta),
+        prompt=Mask("", spawn_plan.secret_values).mask_text(meta.prompt),  # the record outlives the secrets
         family=request.family,
         definition=request.definition,
         settings=session_settings.hide_secrets(effective),

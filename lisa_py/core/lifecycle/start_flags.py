@@ -14,7 +14,7 @@ from lisa_py.core import secrets
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import library, profiles
 from lisa_py.core.inputs import InputError, Inputs
-from lisa_py.core.lifecycle import launch, limit_files, settings_flags
+from lisa_py.core.lifecycle import launch, limit_files, settings_flags, start_session
 from lisa_py.core.lifecycle.start_session import StartRequest
 
 ERRORS = (
@@ -57,6 +57,7 @@ def read_request(ctx: Context, args: StartSessionArgs) -> StartRequest:
         data=read_data(ctx, args.data) if args.data or "data" in ctx.given_fields else None,
         idempotent_key=args.idempotent_key,
         debounce_key=args.debounce_key,
+        api_scope=start_session.find_api_scope(ctx, args.lc_api_key),
     )
 
 

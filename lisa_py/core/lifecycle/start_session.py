@@ -22,7 +22,7 @@ from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.status import status_reader
 from lisa_py.host import env
 from lisa_py.host.clock import format_rfc3339
-from lisa_py.store import live_records, start_keys
+from lisa_py.store import live_records, server_files, start_keys
 from lisa_py.store.paths import Project, SessionRef
 from lisa_py.store.start_keys import WaitingRequest
 
@@ -48,6 +48,8 @@ class StartRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     idempotent_key: str = ""
     debounce_key: str = ""
     """Empty: that of the definition."""
+    api_scope: str = ""
+    """Scope of the API key of `lisa serve` that the agent gets; empty: none."""
     family: str = "org"
     trigger_source: str = "cli"
     trust: bool = False
@@ -259,11 +261,24 @@ def prepare_start(ctx: Context, project: Project, request: StartRequest) -> Prep
         raise UsageError(
             "missing_required_flag", f"--prompt is required: the definition {definition.name} has no prompt"
         )
+    spawn = _build_spawn(request, definition, settings, prompt, project, debounce_key)
     return PreparedStart(
-        spawn=_build_spawn(request, definition, settings, prompt, project, debounce_key),
+        spawn=msgspec.structs.replace(spawn, secrets=_read_api_key(ctx, request.api_scope)),
         debounce_key=debounce_key,
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def find_api_scope(ctx: Context, key: str) -> str:
+    """Return the scope of an API key of the server of this user; empty for another key."""
+    keys = server_files.read_keys(ctx.settings) if key else None
+    return (server_files.find_scope(keys, key) or "") if keys else ""
+
+
+def _read_api_key(ctx: Context, scope: str) -> dict[str, str]:
+    """Return the variable with the present key of a scope; the key is stored nowhere else."""
+    keys = server_files.read_keys(ctx.settings) if scope else None
+    return {env.API_KEY_VARIABLE: keys.control if scope == "control" else keys.read} if keys else {}
 
 
 def _find_definition(ctx: Context, project: Project, request: StartRequest) -> Definition:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from lisa_py.contract.errors import LisaError
 from lisa_py.server import openapi, tokens
 from lisa_py.server.route import RestCall, Route
+from lisa_py.store import server_files
 
 
 class ServiceUrls(Struct, frozen=True):
@@ -57,7 +58,7 @@ def find_url(call: RestCall) -> UrlAnswer:
 def mint(call: RestCall) -> TokenAnswer:
     """Return a token for an API key in a form. Raise LisaError(unauthorized)."""
     form = {key: values[-1] for key, values in parse_qs(call.raw.decode("utf-8", "replace")).items()}
-    scope = tokens.find_scope(call.server.keys, form.get("secret", ""))
+    scope = server_files.find_scope(call.server.keys, form.get("secret", ""))
     if scope is None:
         raise LisaError("unauthorized", "the API key is missing or wrong; lisa serve --client-env prints it")
     expiry = form.get("expiry", "")

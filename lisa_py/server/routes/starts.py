@@ -19,6 +19,7 @@ from lisa_py.core.lifecycle.chat import ChatRequest
 from lisa_py.core.lifecycle.start_session import StartRequest
 from lisa_py.host import files
 from lisa_py.server.route import ApiReply, RestCall, Route
+from lisa_py.store import registration
 
 TRIGGERS = ("cli", "api", "chat", "schedule")
 START_ERRORS = (
@@ -58,6 +59,7 @@ def start(call: RestCall) -> ApiReply:
         data=None if isinstance(body.data, UnsetType) else body.data,
         idempotent_key=body.idempotent_key,
         debounce_key=body.debounce_key,
+        api_scope=start_session.find_api_scope(call.ctx, body.lc_api_key),
         trigger_source=body.trigger_source if body.trigger_source in TRIGGERS else "api",
     )
     started = start_session.start_session(call.ctx, request, functools.partial(admit, call, "org"))
@@ -83,8 +85,9 @@ def _describe(started: StartSessionResult, call: RestCall) -> StartedResult:
 def start_chat(call: RestCall) -> ApiReply:
     """Start a chat; it is running when the answer comes, unless its pane takes over five seconds.
 
-    Raise LisaError(no_credentials), UsageError(validation_failed).
+    Raise LisaError(not_registered | no_credentials), UsageError(validation_failed).
     """
+    registration.require_registration(call.server.settings)
     body = call.read_body(ChatBody)
     if body.workdir and not (body.workdir.startswith("/") and files.is_dir(body.workdir)):
         raise UsageError("validation_failed", f"workdir is no folder: {body.workdir}", fields=["workdir"])
@@ -121,6 +124,6 @@ ROUTES = (
     Route(
         method="POST", path="/v1/sessions", summary="Start a chat of the user", status=201, scope="control",
         run=start_chat, body=ChatBody, answer=StartedChatBody, pool="commands",
-        errors=(*START_ERRORS, "no_credentials", "profile_not_found", "rate_limited"),
+        errors=(*START_ERRORS, "no_credentials", "not_registered", "profile_not_found", "rate_limited"),
     ),
 )  # fmt: skip
