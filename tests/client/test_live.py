@@ -98,6 +98,7 @@ def test_dialogs_are_answered_over_a_socket(blocking: SessionsClient) -> None:
 def test_killed_server_costs_no_frame_and_repeats_none(machine: LisaHost) -> None:
     """The server is killed twice in mid-stream and started on the same port."""
     server = RunningServer(machine, "--agent", "scripted")
+    server.register()
     with SessionsClient(server.url, api_key=server.key) as client:
         chat = client.create_session(prompt=" ".join(f"[say line {n}] [wait 0.02]" for n in range(60)) + " [say end]")
         seen: list[str] = []
@@ -130,6 +131,7 @@ def test_killed_server_costs_no_frame_and_repeats_none(machine: LisaHost) -> Non
 
 def test_restart_at_an_open_dialog_asks_once(machine: LisaHost) -> None:
     server = RunningServer(machine, "--agent", "scripted")
+    server.register()
     with SessionsClient(server.url, api_key=server.key) as client:
         chat = client.create_session(prompt="[ask touch a.txt] [say done]", permission_mode="acceptEdits")
         socket = client.open_socket(chat.id, options=FAST)
