@@ -12,7 +12,7 @@ from msgspec import Struct
 from lisa_py.client.decoding import convert, decode_answer, decode_history, read_extra
 from lisa_py.client.fields import ChatFields, ForkFields, ProfileFields, StartFields
 from lisa_py.contract.api_answers import (
-    DeletedResult,
+    DeletionResult,
     DeregistrationResult,
     DownloadTarget,
     ForkPreflight,
@@ -29,15 +29,15 @@ from lisa_py.contract.api_answers import (
     UploadTarget,
 )
 from lisa_py.contract.client_answers import (
+    CredentialChangeResult,
     CredentialsResult,
     IdentitiesResult,
     IdentityUsageResult,
     MessagesResult,
     SessionResult,
     SessionsResult,
-    StartedResult,
-    StoredCredentialResult,
-    TerminatedResult,
+    StartResult,
+    TerminationResult,
 )
 from lisa_py.contract.session_object import SessionObject
 
@@ -139,9 +139,9 @@ def create_session(**fields: Unpack[ChatFields]) -> ApiCall[SessionObject]:
     return _send("POST", "/v1/sessions", SessionResult, fields, take=_take_session)
 
 
-def start_session(**fields: Unpack[StartFields]) -> ApiCall[StartedResult]:
+def start_session(**fields: Unpack[StartFields]) -> ApiCall[StartResult]:
     """Start a session of the project, which works on one prompt."""
-    return _post("/v1/api/sessions", StartedResult, fields)
+    return _post("/v1/api/sessions", StartResult, fields)
 
 
 def get_session(session_id: str, *, family: Family = "user") -> ApiCall[SessionObject]:
@@ -150,14 +150,14 @@ def get_session(session_id: str, *, family: Family = "user") -> ApiCall[SessionO
     return _send("GET", path, SessionResult, take=lambda answer: answer.session)
 
 
-def terminate_session(session_id: str, *, family: Family = "user") -> ApiCall[TerminatedResult]:
+def terminate_session(session_id: str, *, family: Family = "user") -> ApiCall[TerminationResult]:
     """End a session; its record and history remain."""
-    return _delete(_one(session_id, family), TerminatedResult)
+    return _delete(_one(session_id, family), TerminationResult)
 
 
-def delete_session_record(session_id: str) -> ApiCall[DeletedResult]:
+def delete_session_record(session_id: str) -> ApiCall[DeletionResult]:
     """Delete the record and history of a session that has ended."""
-    return _delete(f"{_one(session_id)}/record", DeletedResult)
+    return _delete(f"{_one(session_id)}/record", DeletionResult)
 
 
 def get_history(
@@ -197,19 +197,19 @@ def get_credential_status() -> ApiCall[CredentialsResult]:
     return _get("/v1/auth/claude/status", CredentialsResult)
 
 
-def store_api_key(api_key: str) -> ApiCall[StoredCredentialResult]:
+def store_api_key(api_key: str) -> ApiCall[CredentialChangeResult]:
     """Store the API key of chats; it replaces an older one."""
-    return _post("/v1/auth/claude/apikey", StoredCredentialResult, {"api_key": api_key})
+    return _post("/v1/auth/claude/apikey", CredentialChangeResult, {"api_key": api_key})
 
 
-def delete_credentials() -> ApiCall[StoredCredentialResult]:
+def delete_credentials() -> ApiCall[CredentialChangeResult]:
     """Delete the stored credential of chats."""
     return _delete_credential("/v1/auth/claude")
 
 
-def _delete_credential(path: str) -> ApiCall[StoredCredentialResult]:
-    def decode(body: bytes) -> StoredCredentialResult:
-        return convert({"message": "", **decode_answer(body, dict[str, Any])}, StoredCredentialResult)
+def _delete_credential(path: str) -> ApiCall[CredentialChangeResult]:
+    def decode(body: bytes) -> CredentialChangeResult:
+        return convert({"message": "", **decode_answer(body, dict[str, Any])}, CredentialChangeResult)
 
     return _build("DELETE", path, decode)
 
@@ -234,12 +234,12 @@ def get_credentials() -> ApiCall[dict[str, ProviderCredential]]:
     return _send("GET", "/v1/credentials", ProvidersResult, take=lambda answer: answer.providers)
 
 
-def store_provider_credential(provider: ProviderPath, **fields: str) -> ApiCall[StoredCredentialResult]:
+def store_provider_credential(provider: ProviderPath, **fields: str) -> ApiCall[CredentialChangeResult]:
     """Store the credential of a provider: `api_key`, or the fields of another kind of access."""
-    return _post(f"/v1/credentials/{provider}", StoredCredentialResult, fields)
+    return _post(f"/v1/credentials/{provider}", CredentialChangeResult, fields)
 
 
-def delete_provider_credential(provider: Literal["openai", "google", "openrouter"]) -> ApiCall[StoredCredentialResult]:
+def delete_provider_credential(provider: Literal["openai", "google", "openrouter"]) -> ApiCall[CredentialChangeResult]:
     """Delete the credential of a provider."""
     return _delete_credential(f"/v1/credentials/{provider}")
 
@@ -268,9 +268,9 @@ def update_profile(profile_id: str, **fields: Unpack[ProfileFields]) -> ApiCall[
     return _send("PUT", path, ProfileResult, fields, take=lambda answer: answer.profile)
 
 
-def delete_profile(profile_id: str) -> ApiCall[DeletedResult]:
+def delete_profile(profile_id: str) -> ApiCall[DeletionResult]:
     """Delete a profile that is not the default."""
-    return _delete(f"/v1/profiles/{_word(profile_id)}", DeletedResult)
+    return _delete(f"/v1/profiles/{_word(profile_id)}", DeletionResult)
 
 
 def set_default_profile(profile_id: str) -> ApiCall[ProfileObject]:

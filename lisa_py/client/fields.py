@@ -30,6 +30,7 @@ class ProfileFields(SettingsFields, total=False):
 
     name: str
     description: str
+    agent: str
     environment: dict[str, str]
     mcp_servers: dict[str, dict[str, Any]]
     is_default: bool
@@ -47,6 +48,17 @@ class ChatFields(SettingsFields, total=False):
     workdir: str
     """Folder of the project; by default that of the token."""
     definition: str
+
+
+class StartSettings(SettingsFields, total=False):
+    """Settings of a session of a project."""
+
+    name: str
+    agent: str
+    environment: dict[str, str]
+    mcp_servers: dict[str, dict[str, Any]]
+    system_prompt: str
+    credentials: dict[str, str]
 
 
 class StartFields(TypedDict, total=False):
@@ -68,7 +80,7 @@ class StartFields(TypedDict, total=False):
     anthropic_key: str
     bedrock: dict[str, str]
     vertex: dict[str, str]
-    profile: ProfileFields
+    profile: StartSettings
     trigger_source: str
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py.contract.session_settings import ProfileSettings
 
-class ProfileObject(Struct, frozen=True, kw_only=True):
+
+class ProfileObject(ProfileSettings, frozen=True, kw_only=True):
     """A profile; values that are not references are hidden."""
 
     id: str
@@ -16,19 +16,6 @@ class ProfileObject(Struct, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     created_at: str | UnsetType = UNSET
     updated_at: str | UnsetType = UNSET
-    provider: str | UnsetType = UNSET
-    model: str | UnsetType = UNSET
-    max_turns: int | UnsetType = UNSET
-    max_budget_usd: float | UnsetType = UNSET
-    task_budget_tokens: int | UnsetType = UNSET
-    ttl_seconds: int | UnsetType = UNSET
-    one_shot: bool | UnsetType = UNSET
-    permission_mode: str | UnsetType = UNSET
-    allowed_tools: tuple[str, ...] | UnsetType = UNSET
-    denied_tools: tuple[str, ...] | UnsetType = UNSET
-    plugins: tuple[str, ...] | UnsetType = UNSET
-    environment: dict[str, str] | UnsetType = UNSET
-    mcp_servers: dict[str, dict[str, Any]] | UnsetType = UNSET
 
 
 class ProfileResult(Struct, frozen=True, kw_only=True):
@@ -44,7 +31,7 @@ class ProfilesResult(Struct, frozen=True, kw_only=True):
     profiles: tuple[ProfileObject, ...]
 
 
-class DeletedResult(Struct, frozen=True, kw_only=True):
+class DeletionResult(Struct, frozen=True, kw_only=True):
     """The end of a profile or of a session's record."""
 
     deleted: bool

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.errors import UsageError
-from lisa_py.contract.session_settings import SessionSettings, check
+from lisa_py.contract.session_settings import ProfileSettings, RequestSettings, SessionSettings, check
 
 
 class StartBody(Struct, kw_only=True):
@@ -43,7 +43,7 @@ class AgentCredentials(Struct, kw_only=True):
     org_api_key: str = ""
 
 
-class ChatBody(Struct, kw_only=True):
+class ChatBody(RequestSettings, kw_only=True, frozen=True):
     """A chat; settings replace those of the default profile."""
 
     name: str | UnsetType = UNSET
@@ -57,17 +57,6 @@ class ChatBody(Struct, kw_only=True):
     """The same."""
     workdir: str = ""
     """Folder of the project; empty: that of the token."""
-    provider: str | UnsetType = UNSET
-    model: str | UnsetType = UNSET
-    max_turns: int | UnsetType = UNSET
-    max_budget_usd: float | UnsetType = UNSET
-    task_budget_tokens: int | UnsetType = UNSET
-    ttl_seconds: int | UnsetType = UNSET
-    one_shot: bool | UnsetType = UNSET
-    permission_mode: str | UnsetType = UNSET
-    allowed_tools: tuple[str, ...] | UnsetType = UNSET
-    denied_tools: tuple[str, ...] | UnsetType = UNSET
-    plugins: tuple[str, ...] | UnsetType = UNSET
     lc_credentials: AgentCredentials | UnsetType = UNSET
     """Accepted, and neither used nor stored."""
 
@@ -127,42 +116,26 @@ class LoginCodeBody(Struct, kw_only=True):
     code: str
 
 
-class ProfileBody(Struct, kw_only=True):
+class ProfileBody(ProfileSettings, kw_only=True, frozen=True):
     """A profile, or the fields of one to change."""
 
     name: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
     is_default: bool = False
-    agent: str | UnsetType = UNSET
-    provider: str | UnsetType = UNSET
-    model: str | UnsetType = UNSET
-    max_turns: int | UnsetType = UNSET
-    max_budget_usd: float | UnsetType = UNSET
-    task_budget_tokens: int | UnsetType = UNSET
-    ttl_seconds: int | UnsetType = UNSET
-    one_shot: bool | UnsetType = UNSET
-    permission_mode: str | UnsetType = UNSET
-    allowed_tools: tuple[str, ...] | UnsetType = UNSET
-    denied_tools: tuple[str, ...] | UnsetType = UNSET
-    plugins: tuple[str, ...] | UnsetType = UNSET
-    environment: dict[str, str] | UnsetType = UNSET
-    mcp_servers: dict[str, dict[str, Any]] | UnsetType = UNSET
 
 
 def read_chat_settings(body: ChatBody) -> SessionSettings:
     """Return the settings of a chat. Raise UsageError(validation_failed)."""
-    return _read_settings(body, "agent")
+    return _read_settings(body, (*RequestSettings.__struct_fields__, "name"))
 
 
 def read_profile_settings(body: ProfileBody) -> SessionSettings:
     """Return the settings of a profile. Raise UsageError(validation_failed)."""
-    return _read_settings(body, "name")
+    return _read_settings(body, ProfileSettings.__struct_fields__)
 
 
-def _read_settings(body: Struct, other: str) -> SessionSettings:
-    """Return the fields of a body that are settings, without one of another meaning."""
-    names = (field for field in body.__struct_fields__ if field in SessionSettings.__struct_fields__ and field != other)
-    settings = SessionSettings(**{field: value for field in names if (value := getattr(body, field)) is not UNSET})
+def _read_settings(body: RequestSettings, names: tuple[str, ...]) -> SessionSettings:
+    settings = SessionSettings(**{name: getattr(body, name) for name in names})
     check_settings(settings)
     return settings
 

@@ -49,7 +49,7 @@ class SessionResult(Struct, frozen=True, kw_only=True):
     session: SessionObject
 
 
-class TerminatedResult(Struct, frozen=True, kw_only=True):
+class TerminationResult(Struct, frozen=True, kw_only=True):
     """The end of a session."""
 
     terminated: bool
@@ -68,7 +68,7 @@ class IdentityUsageResult(Struct, frozen=True, kw_only=True):
     usage: tuple[UsagePoint, ...]
 
 
-class StartedResult(Struct, frozen=True, kw_only=True):
+class StartResult(Struct, frozen=True, kw_only=True):
     """A session that was started, or the state of its key."""
 
     session_id: str | None
@@ -90,7 +90,7 @@ class CredentialsResult(Struct, frozen=True, kw_only=True):
     created_at: str | None
 
 
-class StoredCredentialResult(Struct, frozen=True, kw_only=True):
+class CredentialChangeResult(Struct, frozen=True, kw_only=True):
     """A change of the credential."""
 
     success: bool

@@ -42,15 +42,10 @@ _PARTS = ("headers", "env")
 """Parts of an MCP server that may hold secrets."""
 
 
-class SessionSettings(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """Settings of one session; the keys are those of definitions and profiles, an UNSET one is not given.
+class RequestSettings(Struct, kw_only=True, frozen=True):
+    """Settings that a request may carry as plain fields; an UNSET one is not given."""
 
-    Values of `environment` and `credentials`, and of `headers` and `env` in `mcp_servers`, may be references
-    (`hive://secret/N`, `secret://N`, `env:N`, `file:P`).
-    """
-
-    name: str | UnsetType = UNSET
-    agent: str | UnsetType = UNSET
+    provider: str | UnsetType = UNSET
     model: str | UnsetType = UNSET
     max_turns: int | UnsetType = UNSET
     max_budget_usd: float | UnsetType = UNSET
@@ -62,10 +57,25 @@ class SessionSettings(Struct, kw_only=True, omit_defaults=True, frozen=True):
     allowed_tools: tuple[str, ...] | UnsetType = UNSET
     denied_tools: tuple[str, ...] | UnsetType = UNSET
     plugins: tuple[str, ...] | UnsetType = UNSET
+
+
+class ProfileSettings(RequestSettings, kw_only=True, frozen=True):
+    """Settings that a profile keeps."""
+
+    agent: str | UnsetType = UNSET
     environment: dict[str, str] | UnsetType = UNSET
     mcp_servers: dict[str, dict[str, Any]] | UnsetType = UNSET
+
+
+class SessionSettings(ProfileSettings, kw_only=True, omit_defaults=True, frozen=True):
+    """Settings of one session; the keys are those of definitions and profiles.
+
+    Values of `environment` and `credentials`, and of `headers` and `env` in `mcp_servers`, may be references
+    (`hive://secret/N`, `secret://N`, `env:N`, `file:P`).
+    """
+
+    name: str | UnsetType = UNSET
     system_prompt: str | UnsetType = UNSET
-    provider: str | UnsetType = UNSET
     credentials: dict[str, str] | UnsetType = UNSET
     """`api_key`, or the fields of another kind of access with `auth` naming it."""
 

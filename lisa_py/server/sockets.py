@@ -89,7 +89,7 @@ class SocketFace:
             await self.run(opened.close)
 
 
-class OpenedSession:
+class SocketSubscription:
     """A ticket with its subscription."""
 
     def __init__(self, sessions: SharedSessions, ticket: SocketTicket, since: str) -> None:
@@ -145,8 +145,8 @@ class OpenedSession:
         return attach.take_size(sized, REST_BYTES)
 
 
-def _open(face: SocketFace, request: SocketRequest) -> OpenedSession:
-    return OpenedSession(face.sessions, socket_tickets.issue_ticket(face.server, request), request.since)
+def _open(face: SocketFace, request: SocketRequest) -> SocketSubscription:
+    return SocketSubscription(face.sessions, socket_tickets.issue_ticket(face.server, request), request.since)
 
 
 async def _refuse_late(receive: Receive, send: Send, request: SocketRequest, problem: LisaError) -> None:
@@ -175,7 +175,7 @@ class SocketConnection:
         receive: Receive,
         send: Send,
         request: SocketRequest,
-        opened: OpenedSession,
+        opened: SocketSubscription,
     ) -> None:
         self._face = face
         self._protocol = scope.get("state", {}).get("connection")

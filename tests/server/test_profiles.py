@@ -30,9 +30,18 @@ def test_two_profiles_are_supplied(server: RunningServer) -> None:
 def test_profile_is_made_changed_and_deleted(server: RunningServer) -> None:
     servers = {"m": {"type": "http", "url": "http://127.0.0.1:1", "headers": {"X": "planted-header-1"}}}
     environment = {"A": "env:HOME", "B": "planted-b-1"}
-    made = create(server, name="Mine", description="d", max_turns=5, environment=environment, mcp_servers=servers)
+    made = create(
+        server,
+        name="Mine",
+        description="d",
+        agent="scripted",
+        max_turns=5,
+        environment=environment,
+        mcp_servers=servers,
+    )
     one = f"{PATH}/{made['id']}"
     assert made["environment"] == {"A": "env:HOME", "B": "[REDACTED_SECRET]"} and "planted" not in str(made)
+    assert (made["agent"], made["description"]) == ("scripted", "d")
     again = server.call("POST", PATH, {"name": "Mine"})
     assert (again.status, again.body["error"]) == (409, "profile_exists")
     changed = server.call("PUT", one, {"model": "opus", "name": "Yours"}).body["profile"]

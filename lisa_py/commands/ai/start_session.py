@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from lisa_py.contract.client_answers import StartedResult
+from lisa_py.contract.client_answers import StartResult
 from lisa_py.contract.client_flags import EXITS, OUTPUT_ERRORS, ClientArgs
 from lisa_py.contract.command import Command
 from lisa_py.contract.start_session import add_start_flags
@@ -17,13 +17,13 @@ from lisa_py.core.live import owned_sessions
 Args = add_start_flags(ClientArgs)
 
 
-def run(args: Any, ctx: Context) -> StartedResult:
+def run(args: Any, ctx: Context) -> StartResult:
     request = start_flags.read_request(ctx, args)
     root = owned_sessions.find_root(ctx, args.oid, args.project_root)
     started = start_session.start_session(ctx, msgspec.structs.replace(request, project_root=root))
     for warning in started.warnings or ():
         ctx.warn(f"start warning: {warning}")
-    return StartedResult(
+    return StartResult(
         session_id=started.session_id,
         status=started.status,
         created_at=started.created_at,
@@ -37,7 +37,7 @@ def run(args: Any, ctx: Context) -> StartedResult:
 COMMAND = Command(
     group="live",
     args=Args,
-    answer=StartedResult,
+    answer=StartResult,
     run=run,
     document=lambda answer, args: answer,
     errors=(*OUTPUT_ERRORS, *start_flags.ERRORS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from lisa_py.contract.client_answers import MessagesResult, SessionResult, SessionsResult, TerminatedResult
+from lisa_py.contract.client_answers import MessagesResult, SessionResult, SessionsResult, TerminationResult
 from lisa_py.contract.client_flags import ClientArgs, GetArgs, HistoryArgs, ListArgs, TerminateArgs
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.session_object import SESSION_STATUSES, SessionObject, shorten_prompt
@@ -95,10 +95,10 @@ def read_conversation(ctx: Context, family: str, args: HistoryArgs) -> MessagesR
     )
 
 
-def terminate_member(ctx: Context, family: str, args: TerminateArgs, reason: str) -> TerminatedResult:
+def terminate_member(ctx: Context, family: str, args: TerminateArgs, reason: str) -> TerminationResult:
     """End a session with a reason. Raise as `describe_member`; LisaError(session_kill_failed), TmuxUnavailable."""
     kill.terminate_session(ctx, _find_member(ctx, family, args, args.id), reason)
-    return TerminatedResult(terminated=True)
+    return TerminationResult(terminated=True)
 
 
 def _find_member(ctx: Context, family: str, args: ClientArgs, identity: str) -> SessionRef:

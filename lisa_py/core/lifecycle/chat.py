@@ -43,7 +43,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     settings: SessionSettings = msgspec.field(default_factory=SessionSettings)
 
 
-class StartedChat(Struct, frozen=True, kw_only=True):
+class ChatStart(Struct, frozen=True, kw_only=True):
     """The session of a chat."""
 
     id: str
@@ -56,7 +56,7 @@ class StartedChat(Struct, frozen=True, kw_only=True):
 
 def start_chat(
     ctx: Context, request: ChatRequest, admit: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
-) -> StartedChat:
+) -> ChatStart:
     """Start the session, or return the active one of its idempotent key. A failure leaves nothing.
 
     `admit` is held around the start of a new session; it may refuse it.
@@ -74,7 +74,7 @@ def start_chat(
         active = keyed_starts.find_active(ctx, project, key)
         if active is not None:
             record = live_records.read_readable(active)
-            return StartedChat(id=record.id if record else "", session=active.session, deduplicated=True)
+            return ChatStart(id=record.id if record else "", session=active.session, deduplicated=True)
         with admit():
             return _describe(keyed_starts.spawn_keyed(ctx, project, planned, (key,)))
 
@@ -84,14 +84,14 @@ def start_soon(
     request: ChatRequest,
     admit: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     seconds: float = WAIT_SECONDS,
-) -> StartedChat:
+) -> ChatStart:
     """Start the session as `start_chat` does; after some seconds return it although its agent has not started yet."""
     import threading  # noqa: PLC0415 - only the server waits like this
     from concurrent import futures  # noqa: PLC0415
 
     project = ctx.existing_project(request.project_root)
     name = request.session or names.generate_name(ctx, project, request.agent or "chat", "interactive")
-    outcome: futures.Future[StartedChat] = futures.Future()
+    outcome: futures.Future[ChatStart] = futures.Future()
 
     def run() -> None:
         try:
@@ -102,13 +102,11 @@ def start_soon(
     threading.Thread(target=run, daemon=True).start()
     done, _ = futures.wait([outcome], timeout=seconds)
     record = None if done else live_records.read_readable(SessionRef(project, name))
-    return outcome.result() if record is None else StartedChat(id=record.id, session=name)
+    return outcome.result() if record is None else ChatStart(id=record.id, session=name)
 
 
-def _describe(spawned: SpawnResult) -> StartedChat:
-    return StartedChat(
-        id=spawned.id, session=spawned.session, notes=spawned.notes or (), warnings=spawned.warnings or ()
-    )
+def _describe(spawned: SpawnResult) -> ChatStart:
+    return ChatStart(id=spawned.id, session=spawned.session, notes=spawned.notes or (), warnings=spawned.warnings or ())
 
 
 def _build_spawn(ctx: Context, project: Project, request: ChatRequest) -> SpawnRequest:

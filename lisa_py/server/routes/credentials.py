@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from lisa_py.contract.api_answers import LoginCodeResult, LoginStartResult, LoginUrlResult, ProvidersResult
 from lisa_py.contract.api_requests import AzureBody, KeyBody, LoginCodeBody, OpenaiBody, VertexBody
-from lisa_py.contract.client_answers import CredentialsResult, StoredCredentialResult
+from lisa_py.contract.client_answers import CredentialChangeResult, CredentialsResult
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.core.lifecycle import credentials
 from lisa_py.core.lifecycle.login import LIFETIME_SECONDS
@@ -33,11 +33,11 @@ def read_status(call: RestCall) -> CredentialsResult:
     )
 
 
-def store_key(call: RestCall) -> StoredCredentialResult:
+def store_key(call: RestCall) -> CredentialChangeResult:
     return _store(call, "anthropic", "", call.read_body(KeyBody))
 
 
-def _store(call: RestCall, provider: str, kind: str, body: Struct) -> StoredCredentialResult:
+def _store(call: RestCall, provider: str, kind: str, body: Struct) -> CredentialChangeResult:
     """Store a credential; every field of the kind is needed. Raise UsageError(validation_failed)."""
     given: dict[str, str] = {field: getattr(body, field) for field in body.__struct_fields__}
     optional = () if kind else ("org_id", "project_id")
@@ -54,13 +54,13 @@ def _store(call: RestCall, provider: str, kind: str, body: Struct) -> StoredCred
     except UsageError as problem:
         raise UsageError("validation_failed", problem.message.replace("--key", "api_key"), fields=["api_key"]) from None
     replaced = credentials.store_credential(call.ctx, provider, stored)
-    return StoredCredentialResult(success=True, message="credential replaced" if replaced else "credential stored")
+    return CredentialChangeResult(success=True, message="credential replaced" if replaced else "credential stored")
 
 
-def remove_key(call: RestCall) -> StoredCredentialResult:
+def remove_key(call: RestCall) -> CredentialChangeResult:
     agent = credentials.find_agent()
     removed = credentials.remove_key(call.ctx, agent)
-    return StoredCredentialResult(success=True, message=credentials.describe_removal(call.ctx, agent, removed=removed))
+    return CredentialChangeResult(success=True, message=credentials.describe_removal(call.ctx, agent, removed=removed))
 
 
 def list_providers(call: RestCall) -> ProvidersResult:
@@ -105,14 +105,14 @@ def send_code(call: RestCall) -> LoginCodeResult:
     return LoginCodeResult(success=True, status="completed", message="the token is stored in the pool")
 
 
-def _store_for(provider: str, kind: str) -> Callable[[RestCall], StoredCredentialResult]:
+def _store_for(provider: str, kind: str) -> Callable[[RestCall], CredentialChangeResult]:
     return lambda call: _store(call, provider, kind, call.body)
 
 
-def _remove_for(provider: str) -> Callable[[RestCall], StoredCredentialResult]:
-    def remove(call: RestCall) -> StoredCredentialResult:
+def _remove_for(provider: str) -> Callable[[RestCall], CredentialChangeResult]:
+    def remove(call: RestCall) -> CredentialChangeResult:
         removed = credentials.remove_credential(call.ctx, provider)
-        return StoredCredentialResult(
+        return CredentialChangeResult(
             success=True, message="credential removed" if removed else "no credential was stored"
         )
 
@@ -121,7 +121,7 @@ def _remove_for(provider: str) -> Callable[[RestCall], StoredCredentialResult]:
 
 def _route(method: str, path: str, summary: str, run: Any, **fields: Any) -> Route:
     given = {
-        "answer": StoredCredentialResult, "scope": "read" if method == "GET" else "control", "tag": "credentials",
+        "answer": CredentialChangeResult, "scope": "read" if method == "GET" else "control", "tag": "credentials",
         **({"errors": ("validation_failed",)} if "body" in fields else {}), **fields,
     }  # fmt: skip
     return Route(method=method, path=path, summary=summary, run=run, **given)

@@ -18,7 +18,7 @@ from lisa_py.core.lifecycle.fork import ForkRequest
 from lisa_py.server.route import RestCall, Route
 from lisa_py.server.routes.profiles import refuse_fields, show
 from lisa_py.server.routes.sessions import find_any, find_owned
-from lisa_py.server.routes.starts import StartedChatBody, admit
+from lisa_py.server.routes.starts import ChatStartResult, admit
 from lisa_py.store import live_records
 
 ONE = "/v1/sessions/{id}"
@@ -31,7 +31,7 @@ def preflight(call: RestCall) -> ForkPreflight:
     return fork_preflight.check_fork(call.ctx, ref, profile)
 
 
-def fork_session(call: RestCall) -> StartedChatBody:
+def fork_session(call: RestCall) -> ChatStartResult:
     """Start the copy as a chat. Raise LisaError(rate_limited)."""
     body = call.read_body(ForkBody)
     ref = find_any(call)
@@ -53,7 +53,7 @@ def fork_session(call: RestCall) -> StartedChatBody:
             raise
         raise LisaError("rate_limited", problem.message, retryAfter=60) from problem
     found = session_objects.describe_session(call.ctx, call.ctx.record_ref(report.spawned.id))
-    return StartedChatBody(session=found, warnings=(*call.body_warnings, *(report.spawned.warnings or ())) or UNSET)
+    return ChatStartResult(session=found, warnings=(*call.body_warnings, *(report.spawned.warnings or ())) or UNSET)
 
 
 def capture_profile(call: RestCall) -> ProfileResult:
@@ -75,7 +75,7 @@ ROUTES = (
     ),
     Route(
         method="POST", path=ONE + "/fork", summary="Start a chat that continues a copy of the conversation",
-        run=fork_session, body=ForkBody, answer=StartedChatBody, status=201, scope="control", pool="commands",
+        run=fork_session, body=ForkBody, answer=ChatStartResult, status=201, scope="control", pool="commands",
         errors=(
             "archive_gone", "missing_tools", "profile_not_found", "rate_limited", "session_not_forkable",
             "session_not_found",

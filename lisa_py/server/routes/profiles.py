@@ -9,9 +9,10 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from lisa_py.contract import session_settings
-from lisa_py.contract.api_answers import DeletedResult, ProfileObject, ProfileResult, ProfilesResult
+from lisa_py.contract.api_answers import DeletionResult, ProfileObject, ProfileResult, ProfilesResult
 from lisa_py.contract.api_requests import ProfileBody, read_profile_settings
 from lisa_py.contract.errors import UsageError
+from lisa_py.contract.session_settings import ProfileSettings
 from lisa_py.core.definitions import profiles
 from lisa_py.server.route import RestCall, Route
 from lisa_py.store.profiles import Profile
@@ -33,11 +34,7 @@ def refuse_fields() -> Iterator[None]:
 
 def describe(profile: Profile, default: str) -> ProfileObject:
     shown = session_settings.hide_secrets(profile.settings)
-    fields: dict[str, Any] = {
-        field: getattr(shown, field)
-        for field in ProfileObject.__struct_fields__
-        if field in shown.__struct_fields__ and field != "name"
-    }
+    fields: dict[str, Any] = {name: getattr(shown, name) for name in ProfileSettings.__struct_fields__}
     return ProfileObject(
         id=profile.id,
         name=profile.name,
@@ -96,9 +93,9 @@ def change_profile(call: RestCall) -> ProfileResult:
     return show(call, changed)
 
 
-def delete_profile(call: RestCall) -> DeletedResult:
+def delete_profile(call: RestCall) -> DeletionResult:
     profiles.delete_profile(call.ctx, call.path["pid"])
-    return DeletedResult(deleted=True)
+    return DeletionResult(deleted=True)
 
 
 def set_default(call: RestCall) -> ProfileResult:
@@ -122,7 +119,7 @@ ROUTES = (
     _route("PATCH", ONE, "Change the given fields of a profile", change_profile, _CHANGE, body=ProfileBody),
     _route(
         "DELETE", ONE, "Delete a profile", delete_profile, ("default_profile", "profile_not_found"),
-        answer=DeletedResult,
+        answer=DeletionResult,
     ),
     _route("POST", ONE + "/default", "Make a profile the default", set_default, ("profile_not_found",)),
 )  # fmt: skip

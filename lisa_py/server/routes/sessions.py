@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lisa_py.contract.api_answers import DeletedResult
-from lisa_py.contract.client_answers import MessagesResult, SessionResult, SessionsResult, TerminatedResult
+from lisa_py.contract.api_answers import DeletionResult
+from lisa_py.contract.client_answers import MessagesResult, SessionResult, SessionsResult, TerminationResult
 from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.core.fleet import client_sessions, session_objects
 from lisa_py.core.fleet.session_objects import PAGE_SIZE
@@ -52,18 +52,18 @@ def get_session(call: RestCall, family: str) -> SessionResult:
     return SessionResult(session=session_objects.describe_session(call.ctx, find_owned(call, family)))
 
 
-def end_session(call: RestCall, family: str) -> TerminatedResult:
+def end_session(call: RestCall, family: str) -> TerminationResult:
     kill.terminate_session(call.ctx, find_owned(call, family), END_REASONS[family])
-    return TerminatedResult(terminated=True)
+    return TerminationResult(terminated=True)
 
 
-def delete_record(call: RestCall, family: str) -> DeletedResult:
+def delete_record(call: RestCall, family: str) -> DeletionResult:
     """Remove the record of an ended session. Raise LisaError(session_not_ended)."""
     ref = find_owned(call, family)
     record = live_records.read_readable(ref)
     assert record is not None
     forget.forget_session(call.ctx, record.id, ref.project.root)
-    return DeletedResult(deleted=True)
+    return DeletionResult(deleted=True)
 
 
 def read_history(call: RestCall, family: str) -> MessagesResult:
@@ -89,11 +89,11 @@ def _make_routes() -> Iterator[Route]:
         )  # fmt: skip
         yield Route(
             method="DELETE", path=one, summary="End a session; its record and history stay", errors=_GONE,
-            run=_for_family(end_session, family), answer=TerminatedResult, scope="control",
+            run=_for_family(end_session, family), answer=TerminationResult, scope="control",
         )  # fmt: skip
         yield Route(
             method="DELETE", path=one + "/record", summary="Remove the record and history of an ended session",
-            run=_for_family(delete_record, family), answer=DeletedResult, scope="control",
+            run=_for_family(delete_record, family), answer=DeletionResult, scope="control",
             errors=(*_GONE, "session_not_ended"),
         )  # fmt: skip
         yield Route(

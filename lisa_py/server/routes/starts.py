@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.api_requests import ChatBody, StartBody, read_chat_settings, read_start_settings
-from lisa_py.contract.client_answers import StartedResult
+from lisa_py.contract.client_answers import StartResult
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.session_object import SessionObject
 from lisa_py.contract.start_session import StartSessionResult
@@ -28,7 +28,7 @@ START_ERRORS = (
 )  # fmt: skip
 
 
-class StartedChatBody(Struct, frozen=True, kw_only=True):
+class ChatStartResult(Struct, frozen=True, kw_only=True):
     """A chat that was started, or the active one of its key."""
 
     session: SessionObject
@@ -70,8 +70,8 @@ def _choose_status(started: StartSessionResult) -> int:
     return 202 if started.status == "queued" else 200 if started.deduplicated else 201
 
 
-def _describe(started: StartSessionResult, call: RestCall) -> StartedResult:
-    return StartedResult(
+def _describe(started: StartSessionResult, call: RestCall) -> StartResult:
+    return StartResult(
         session_id=started.session_id,
         status=started.status,
         created_at=started.created_at,
@@ -108,7 +108,7 @@ def start_chat(call: RestCall) -> ApiReply:
             raise
         raise LisaError("no_credentials", problem.message) from problem
     found = session_objects.describe_session(call.ctx, call.ctx.record_ref(started.id))
-    answer = StartedChatBody(
+    answer = ChatStartResult(
         session=found,
         deduplicated=started.deduplicated or UNSET,
         warnings=(*call.body_warnings, *started.warnings) or UNSET,
@@ -119,11 +119,11 @@ def start_chat(call: RestCall) -> ApiReply:
 ROUTES = (
     Route(
         method="POST", path="/v1/api/sessions", summary="Start a session of the project", status=201, scope="control",
-        run=start, body=StartBody, answer=StartedResult, errors=START_ERRORS, pool="commands",
+        run=start, body=StartBody, answer=StartResult, errors=START_ERRORS, pool="commands",
     ),
     Route(
         method="POST", path="/v1/sessions", summary="Start a chat of the user", status=201, scope="control",
-        run=start_chat, body=ChatBody, answer=StartedChatBody, pool="commands",
+        run=start_chat, body=ChatBody, answer=ChatStartResult, pool="commands",
         errors=(*START_ERRORS, "no_credentials", "not_registered", "profile_not_found", "rate_limited"),
     ),
 )  # fmt: skip

@@ -22,30 +22,54 @@ export interface Session {
   region?: string | null;
   created_at?: string | null;
   started_at?: string | null;
+  last_activity_at?: string | null;
+  expires_at?: string | null;
   terminated_at?: string | null;
+  /** The same as `terminated_at`. */
+  ended_at?: string | null;
   end_reason?: string | null;
+  end_detail?: string | null;
   exit_code?: number | null;
   error_message?: string | null;
   lc_auth_type?: string | null;
   allowed_tools?: string[] | null;
   denied_tools?: string[] | null;
+  plugins?: string[] | null;
   forked_from_session_id?: string | null;
+  /** The same as `id`. */
   session_id?: string | null;
   name?: string | null;
   session_type?: 'api' | 'user' | null;
+  owner_oid?: string | null;
+  owner_uid?: string | null;
   agent?: string | null;
   provider?: string | null;
   model?: string | null;
   initial_prompt?: string | null;
+  trigger_source?: string | null;
+  definition?: string | null;
+  idempotent_key?: string | null;
+  debounce_key?: string | null;
   permission_mode?: string | null;
-  end_detail?: string | null;
+  max_turns?: number | null;
+  max_budget_usd?: number | null;
+  task_budget_tokens?: number | null;
+  ttl_seconds?: number | null;
+  one_shot?: boolean | null;
   num_turns?: number | null;
   input_tokens?: number | null;
   output_tokens?: number | null;
+  cache_read_tokens?: number | null;
+  cache_write_tokens?: number | null;
   total_cost_usd?: number | null;
+  /** True if the dollars are those of the price table, not the agent's own. */
+  cost_estimated?: boolean | null;
   ui_state?: 'running' | 'waiting' | 'ended' | null;
   needs_attention?: boolean | null;
+  pending?: { approvals: number; questions: number } | null;
+  warnings?: string[] | null;
   workdir?: string | null;
+  tmux?: { socket: string; session: string; pane: string } | null;
   lisa_session?: string | null;
   lisa_state?: string | null;
   /** Fields that this version does not name. */
@@ -78,6 +102,9 @@ export interface CreateSessionRequest {
   profile_id?: string;
   prompt?: string;
   agent?: string;
+  /** Name of a definition of the project. */
+  definition?: string;
+  /** Folder of the project; by default that of the token. */
   workdir?: string;
 }
 
@@ -191,6 +218,7 @@ export interface MCPServerConfig {
 }
 
 export interface ProfileContent {
+  agent?: string;
   allowed_tools?: string[];
   denied_tools?: string[];
   permission_mode?: PermissionMode;

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from lisa_py.contract.client_answers import TerminatedResult
+from lisa_py.contract.client_answers import TerminationResult
 from lisa_py.contract.client_flags import EXITS, OUTPUT_ERRORS, TerminateArgs
 from lisa_py.contract.command import Command
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import client_sessions
 
 
-def run(args: TerminateArgs, ctx: Context) -> TerminatedResult:
+def run(args: TerminateArgs, ctx: Context) -> TerminationResult:
     return client_sessions.terminate_member(ctx, "user", args, "user_requested")
 
 
 COMMAND = Command(
     group="live",
     args=TerminateArgs,
-    answer=TerminatedResult,
+    answer=TerminationResult,
     run=run,
     document=lambda answer, args: answer,
     errors=(*OUTPUT_ERRORS, "session_kill_failed", "session_not_found"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from lisa_py.contract.client_answers import StoredCredentialResult
+from lisa_py.contract.client_answers import CredentialChangeResult
 from lisa_py.contract.client_flags import EXITS, OUTPUT_ERRORS, ClientArgs
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
@@ -17,18 +17,18 @@ class Args(ClientArgs, kw_only=True):
     key_from_stdin: Annotated[bool, Flag(help="key from standard input")] = False
 
 
-def run(args: Args, ctx: Context) -> StoredCredentialResult:
+def run(args: Args, ctx: Context) -> CredentialChangeResult:
     if bool(args.key) == args.key_from_stdin:
         raise UsageError("invalid_key", "give one of --key and --key-from-stdin")
     key = args.key or ctx.stdin().decode("utf-8", "replace")
     is_replaced = credentials.store_key(ctx, credentials.find_agent(), key)
-    return StoredCredentialResult(success=True, message="key replaced" if is_replaced else "key stored")
+    return CredentialChangeResult(success=True, message="key replaced" if is_replaced else "key stored")
 
 
 COMMAND = Command(
     group="live",
     args=Args,
-    answer=StoredCredentialResult,
+    answer=CredentialChangeResult,
     run=run,
     document=lambda answer, args: answer,
     errors=(*OUTPUT_ERRORS, "invalid_key", *credentials.ERRORS),
