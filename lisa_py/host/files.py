@@ -15,6 +15,8 @@ from lisa_py.host.cancellation import Cancellation
 
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
+READ_BYTES = 64 << 20
+"""Of a file, where its reader has no limit of its own."""
 LOCK_CHECK_SECONDS = 0.2
 """Interval at which a process that waits for a lock looks whether it is cancelled."""
 
@@ -194,7 +196,7 @@ def _write_all(handle: int, data: bytes) -> None:
         view = view[os.write(handle, view) :]
 
 
-def read(path: str, *, limit: int = 64 << 20) -> bytes | None:
+def read(path: str, *, limit: int = READ_BYTES) -> bytes | None:
     """Return the content (at most `limit` bytes), or None if the file does not exist.
 
     Raises OSError otherwise, also for a symlink (ELOOP) or a folder.

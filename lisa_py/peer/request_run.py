@@ -32,7 +32,8 @@ class RequestRun:
     ) -> None:
         """`write` returns False if the reader has left; the last message has an exit code.
 
-        `delivery` is held from the last message until the positions of the reader are kept.
+        A reader may go on at once from the positions of its last message: `write` calls `keep_positions` before it has
+        written all of it, or `delivery` is held from that message until they are kept.
         """
         self._request = request
         self._id = request_id
@@ -57,9 +58,13 @@ class RequestRun:
             answer = self._answer()
             with self._delivery:
                 if self._write(answer):
-                    self._ctx.commit_cursors()
+                    self.keep_positions()
         finally:
             self._ctx.rollback_cursors()  # nothing, if the answer was written
+
+    def keep_positions(self) -> None:
+        """Keep the positions of the reader: it gets the answer."""
+        self._ctx.commit_cursors()
 
     def _answer(self) -> PeerMessage:
         try:

@@ -104,7 +104,7 @@ class ServerApp:
         headers = gate.read_headers(request.scope)
         try:
             caller = gate.identify(self.server, route, headers)
-            raw = b"" if route.streams else await _read_body(request)
+            raw = b"" if route.streams else await _read_body(request, route.max_bytes)
             body, unknown = bodies.parse_body(raw, route.body) if route.body is not None else (None, ())
             call = RestCall(
                 self.server,
@@ -146,16 +146,16 @@ def build_failure(problem: LisaError) -> Response:
     return response
 
 
-async def _read_body(request: Request) -> bytes:
+async def _read_body(request: Request, limit: int) -> bytes:
     """Return the body. Raise LisaError(too_large), before it is read where its length is given."""
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > bodies.MAX_BYTES:
-        raise _too_large()
+    if length.isdigit() and int(length) > limit:
+        raise _too_large(limit)
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > bodies.MAX_BYTES:
-            raise _too_large()
+        if len(raw) > limit:
+            raise _too_large(limit)
     return bytes(raw)
 
 
@@ -170,8 +170,8 @@ def _read_chunks(request: Request) -> Iterator[bytes]:
         yield chunk
 
 
-def _too_large() -> LisaError:
-    return LisaError("too_large", f"the body has over {bodies.MAX_BYTES} bytes")
+def _too_large(limit: int) -> LisaError:
+    return LisaError("too_large", f"the body has over {limit} bytes")
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, problem: LisaError) -> None:

@@ -12,6 +12,7 @@ from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError, UsageError
 
 MAX_BYTES = 1 << 20
+"""Of a body, where its route has no limit of its own."""
 MAX_DEPTH = 64
 _MISSING = re.compile(r"missing required field `(\w+)`")
 

@@ -34,6 +34,8 @@ class CommandResponse(Response):
         self._is_stream = as_lines
         self._has_begun = False
         self._is_reader_gone = False
+        self._last_byte = b""
+        """The end of the answer, sent when the positions are kept."""
         self._warnings: list[PeerMessage] = []
         """Diagnostics before the first event; a single object has no place for them."""
 
@@ -48,6 +50,7 @@ class CommandResponse(Response):
             if not threads.available_tokens:
                 text = f"{threads.total_tokens:.0f} commands are running; try again when one has ended"
                 await self._send_refusal(LisaError("too_many_requests", text))
+                await self._send_last()
                 return
             async with anyio.create_task_group() as group:
                 group.start_soon(self._watch_reader, receive, cancellation)
@@ -61,8 +64,19 @@ class CommandResponse(Response):
         cancellation.cancel()
 
     def _write(self, message: PeerMessage) -> bool:
-        """Send a message from the thread of the command; wait while the reader is slow."""
+        """Send a message from the thread of the command; wait while the reader is slow.
+
+        The last byte follows when the positions of the reader are kept: its next request may go on from them.
+        """
+        if self._last_byte:  # they could not be kept
+            self._server.log(f"POST /commands/{self._request.command}: {message.warning}")
+            return True
         anyio.from_thread.run(self._deliver, message)
+        if self._is_reader_gone:
+            return False
+        if message.exit_code is not UNSET:
+            self._run.keep_positions()
+            anyio.from_thread.run(self._send_last)
         return not self._is_reader_gone
 
     async def _deliver(self, message: PeerMessage) -> None:
@@ -78,20 +92,31 @@ class CommandResponse(Response):
         if not self._has_begun:
             self._has_begun = True
             await self._send_start(200, LINES)
-        await self._send({"type": "http.response.body", "body": lines, "more_body": not is_last})
+        if is_last:
+            await self._send_most(lines)
+        else:
+            await self._send({"type": "http.response.body", "body": lines, "more_body": True})
 
     async def _send_object(self, message: PeerMessage) -> None:
         if self._run.problem is not None:
             await self._send_refusal(self._run.problem)
             return
         await self._send_start(200, "application/json", (EXIT_CODE, str(message.exit_code)))
-        await self._send({"type": "http.response.body", "body": encode(message.answer)})
+        await self._send_most(encode(message.answer))
 
     async def _send_refusal(self, problem: LisaError) -> None:
         status = failures.choose_status(problem)
         more = [("Retry-After", "1")] if status == 429 else []
         await self._send_start(status, "application/json", (EXIT_CODE, str(problem.exit_code)), *more)
-        await self._send({"type": "http.response.body", "body": encode(failures.build_body(problem))})
+        await self._send_most(encode(failures.build_body(problem)))
+
+    async def _send_most(self, body: bytes) -> None:
+        """Send the end of the answer but for its last byte."""
+        await self._send({"type": "http.response.body", "body": body[:-1], "more_body": True})
+        self._last_byte = body[-1:]
+
+    async def _send_last(self) -> None:
+        await self._send({"type": "http.response.body", "body": self._last_byte})
 
     async def _send_start(self, status: int, media_type: str, *headers: tuple[str, str]) -> None:
         named = [("Content-Type", media_type), *headers]

@@ -11,6 +11,7 @@ from msgspec import Struct
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.live.owned_sessions import EVERY_PROJECT
+from lisa_py.server import bodies
 from lisa_py.server.options import ServerState
 from lisa_py.server.tokens import Caller
 from lisa_py.store import project_places
@@ -126,6 +127,8 @@ class Route(Struct, frozen=True, kw_only=True):
     """The handler reads the body itself, piece by piece (`chunks`)."""
     takes_form: bool = False
     """The handler reads a form body itself."""
+    max_bytes: int = bodies.MAX_BYTES
+    """Size of the body."""
     status: int = 200
     errors: tuple[str, ...] = ()
     tag: str = "sessions"

@@ -65,6 +65,11 @@ def recover(path: str, kind: type[T], now: float) -> tuple[T | None, str]:
 
 
 def save(path: str, record: object) -> None:
-    """Write the record atomically as indented JSON. Raise LisaError(store_unwritable)."""
-    raw = msgspec.json.encode(record)
-    files.write(path, msgspec.json.format(raw, indent=2) + b"\n")
+    """Write the record atomically as indented JSON.
+
+    Raise LisaError(store_unwritable), also for one that is too large to be read again.
+    """
+    raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    if len(raw) > files.READ_BYTES:
+        raise LisaError("store_unwritable", f"cannot write {path}: it would have over {files.READ_BYTES} bytes")
+    files.write(path, raw)

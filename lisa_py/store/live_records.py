@@ -69,6 +69,8 @@ class SessionRecord(Struct, kw_only=True, omit_defaults=True):
     """The agent's transcript of it."""
     created_at: str = ""
     """RFC 3339, as all times here."""
+    created_unix: float = 0.0
+    """The same time, with its fraction."""
     started_at: str = ""
     ended_at: str = ""
     end_reason: str = ""
@@ -170,6 +172,7 @@ def make_record(ref: SessionRef, meta: SessionMeta) -> SessionRecord:
         agent=meta.agent,
         prompt=meta.prompt,
         created_at=meta.created_at,
+        created_unix=meta.created_unix,
     )
 
 

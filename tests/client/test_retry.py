@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lisa_py.client import Retry
@@ -61,6 +61,7 @@ def test_server_decides_the_delay_up_to_the_longest() -> None:
     assert rule.choose_delay(0, reply(429, retry_after="31"), is_repeatable=True, now=NOW) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.sampled_from([429, 503]), st.text(max_size=12), st.booleans())
 def test_no_header_leads_to_an_endless_wait(retries: int, status: int, header: str, may_repeat: bool) -> None:
     rule = Retry(max_retries=60)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lisa_py.client import OtherFrame, SocketHandlers, SocketOptions
@@ -138,6 +138,7 @@ def conversations(draw: st.DrawFn) -> list[Plain]:
     return frames
 
 
+@settings(deadline=None)
 @given(conversations(), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), max_size=8))
 def test_frames_come_once_and_in_order(frames: list[Plain], kills: list[tuple[int, int]]) -> None:
     """Whatever messages get through before each end, and however much is recorded meanwhile, no text is missed."""
@@ -169,6 +170,7 @@ def test_long_connection_begins_the_count_again() -> None:
     assert socket.choose_delay(Loss(seconds=10)) == 1
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_jitter_shortens_a_delay_by_half_at_most(part: float) -> None:
     socket = SocketCore(SocketOptions(), jitter=lambda: part)

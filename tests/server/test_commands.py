@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from anyio import CapacityLimiter
 
 from lisa_py import commands
+from lisa_py.contract.peer import PeerRequest
+from lisa_py.core.context import Context
+from lisa_py.host.cancellation import Cancellation
+from lisa_py.server.command_response import CommandResponse
+from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 from tests.server_kit import RunningServer
 from tests.session_harness import SessionHarness
@@ -101,6 +109,33 @@ def test_last_line_is_the_answer(server: RunningServer, idle: SessionHarness) ->
     assert lines[-1]["exitCode"] == 0 and "answer" in lines[-1]
     lines = _read_lines(server, "session/capture", {"session": "lisa-none"})
     assert [line["error"]["errorCode"] for line in lines] == ["session_not_found"]
+
+
+@pytest.mark.parametrize("as_lines", [False, True])
+@pytest.mark.parametrize("name", ["version", "session capture"])
+def test_positions_are_kept_before_the_last_byte(
+    machine: LisaHost, monkeypatch: pytest.MonkeyPatch, name: str, as_lines: bool
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(Context, "commit_cursors", lambda ctx: sent.append("kept"))
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        face: Any = SimpleNamespace(settings=machine.context().settings, cancellation=Cancellation(), log=sent.append)
+        request = PeerRequest(command=name, args={} if name == "version" else {"session": "lisa-none"})
+        threads = CapacityLimiter(1)
+        scope = {"type": "http", "app": SimpleNamespace(state=SimpleNamespace(command_threads=threads))}
+        await CommandResponse(face, request, cwd=str(machine.project), as_lines=as_lines)(scope, receive, send)
+
+    asyncio.run(run())
+    head, body, kept, last = sent[:4]
+    assert (head["type"], kept, len(last["body"])) == ("http.response.start", "kept", 1)
+    assert body["more_body"] and not last.get("more_body") and json.loads(body["body"] + last["body"])
 
 
 def _read_lines(server: RunningServer, name: str, args: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import hypothesis
 import msgspec
 import pytest
 import schemathesis
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lisa_py.contract.errors import LisaError
@@ -92,6 +92,7 @@ def test_many_generated_calls_are_no_failure(fuzzed: RunningServer) -> None:
     call_all(fuzzed, examples=25)
 
 
+@settings(deadline=None)
 @given(JSON | st.binary() | st.text())
 def test_any_message_is_read_or_refused(value: Any) -> None:
     raw = value if isinstance(value, (bytes, str)) else msgspec.json.encode(value)
@@ -99,12 +100,14 @@ def test_any_message_is_read_or_refused(value: Any) -> None:
         client_messages.parse_message(raw)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["prompt", "interrupt", "tool_approval_response", "ask_user_question_response", "x"]), JSON)
 def test_any_payload_is_read_or_refused(kind: str, payload: Any) -> None:
     with contextlib.suppress(LisaError):
         client_messages.parse_message(msgspec.json.encode({"type": kind, "payload": payload}))
 
 
+@settings(deadline=None)
 @given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=")))
 def test_any_page_cursor_is_read_or_refused(text: str) -> None:
     try:
@@ -113,6 +116,7 @@ def test_any_page_cursor_is_read_or_refused(text: str) -> None:
         assert problem.code == "invalid_cursor"
 
 
+@settings(deadline=None)
 @given(st.text() | JSON.map(lambda value: msgspec.json.encode(value).decode()))
 def test_any_definition_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(LisaError):
@@ -120,6 +124,7 @@ def test_any_definition_is_read_or_refused(text: str) -> None:
             assert all(each.name for each in records.read_records(document))
 
 
+@settings(deadline=None)
 @given(st.text() | st.from_regex(r"t\.[0-9a-f]{8}\.-?\d+\.\d+"))
 def test_any_cursor_is_read_or_refused(text: str) -> None:
     try:
@@ -128,6 +133,7 @@ def test_any_cursor_is_read_or_refused(text: str) -> None:
         assert problem.code == "invalid_cursor"
 
 
+@settings(deadline=None)
 @given(st.text() | st.builds("Bash({}:*)".format, st.text()), st.text())
 def test_any_tool_pattern_decides(pattern: str, command: str) -> None:
     assert isinstance(tool_rules.is_pattern(pattern), bool)

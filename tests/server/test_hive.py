@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
+from lisa_py.contract.errors import LisaError
+from lisa_py.core.definitions.hives import Hive, RecordChange
+from lisa_py.server.routes.hive import FORM_BYTES
+from tests.lisa_host import LisaHost
 from tests.server_kit import HttpReply, RunningServer
 
 PLANTED = "planted-secret-8841"
@@ -46,6 +52,30 @@ def test_secret_is_that_of_lisa_secret(server: RunningServer) -> None:
     assert gone.status == 400 and gone.body["error"].startswith("lc_error_code:RECORD_NOT_FOUND - ")
     assert server.machine.lisa("secret", "get", "team/key").code == 1
     assert PLANTED not in server.error_file.read_text()
+
+
+def test_memories_may_be_larger_than_other_bodies(server: RunningServer) -> None:
+    large = {"memories": {"notes/large": "é" * (600 << 10)}}  # 4.7 MiB as a form
+    assert write(server, "ai_memory", "large", large).status == 200
+    assert read(server, "ai_memory", "large").body["data"] == large
+    for hive, data in (("sop", {"text": "x" * (1 << 20)}), ("secret", {"secret": "x" * (1 << 20)})):
+        refused = write(server, hive, "large", data)
+        assert (refused.status, refused.body["error"]) == (413, "too_large") and read(
+            server, hive, "large"
+        ).status == 400
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+        headers = {"Authorization": f"Bearer {server.key}", "Content-Length": str(FORM_BYTES + 1)}
+        connection.request("POST", url(server, "ai_memory", "large", "data"), headers=headers)
+        assert connection.getresponse().status == 413  # before it is read
+
+
+def test_memories_have_ten_megabytes_together(machine: LisaHost) -> None:
+    hive = Hive(machine.context(), machine.context().project(), "ai_memory")
+    first = {"memories": {"a": "x" * (9 << 20)}}
+    hive.write("notes", RecordChange(data=first))
+    with pytest.raises(LisaError, match="at most 10485760 bytes") as refused:
+        hive.write("notes", RecordChange(data={"memories": {"b": "x" * (2 << 20)}}))
+    assert refused.value.code == "too_large" and hive.get("notes").data == first
 
 
 def test_secret_of_the_user_is_read_and_kept(server: RunningServer) -> None:

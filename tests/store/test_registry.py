@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
+from lisa_py.host import files
 from lisa_py.store.registry import Registry, project_registry
 from tests.lisa_host import LisaHost
 
@@ -168,6 +169,20 @@ def test_failed_write_is_reported(machine: LisaHost) -> None:
     with pytest.raises(LisaError) as refused, registry.change(ctx.settings, ctx.clock.now()):
         pass
     assert refused.value.code == "names_store_write_failed"
+
+
+def test_store_too_large_to_be_read_again_is_not_written(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    ctx = machine.context()
+    monkeypatch.setattr(files, "READ_BYTES", 1000)
+    with _registry(ctx).change(ctx.settings, ctx.clock.now()) as opened:
+        opened.content.names = {"n" * 800: 1}
+    with (
+        pytest.raises(LisaError, match="over 1000 bytes") as refused,
+        _registry(ctx).change(ctx.settings, ctx.clock.now()) as opened,
+    ):
+        opened.content.names["m" * 200] = 2
+    assert refused.value.code == "names_store_write_failed"
+    assert _registry(ctx).read().names == {"n" * 800: 1}
 
 
 def test_clearing_removes_even_a_corrupt_store(machine: LisaHost) -> None:

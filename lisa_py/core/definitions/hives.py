@@ -49,6 +49,10 @@ _SECRET_MAPS = ("environment", "credentials", "bedrock", "vertex", "headers", "e
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
 MAX_NAME = 256
+RECORD_BYTES = 10 << 20
+"""Size of a record of a hive that is made for files."""
+_LARGE_HIVES = ("ai_memory", "ai_skill")
+_SMALL_RECORD_BYTES = 1 << 20
 
 
 class PageRequest(Struct, frozen=True, kw_only=True):
@@ -112,7 +116,13 @@ class Hive:
         return self._describe(name, found)
 
     def check(self, name: str, data: dict[str, Any], metadata: RecordMetadata | None) -> None:
-        """Refuse a record that is not valid. Raise UsageError(validation_failed), LisaError(invalid_definition)."""
+        """Refuse a record that is not valid.
+
+        Raise UsageError(validation_failed), LisaError(invalid_definition | too_large).
+        """
+        limit = RECORD_BYTES if self.name in _LARGE_HIVES else _SMALL_RECORD_BYTES
+        if len(msgspec.json.encode(data)) > limit:
+            raise LisaError("too_large", f"a record of {self.name} has at most {limit} bytes")
         if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
             raise UsageError(
                 "validation_failed", f"the name of a record has 1 to {MAX_NAME} characters", fields=["key"]

@@ -53,8 +53,9 @@ class _Entry(Struct, frozen=True):
     record: SessionRecord
 
     @property
-    def key(self) -> tuple[str, str]:
-        return self.record.created_at, self.record.id
+    def key(self) -> tuple[float, str]:
+        """Return the place in the order of creation; it never changes."""
+        return self.record.created_unix or parse_time(self.record.created_at) or 0.0, self.record.id
 
 
 def describe_session(ctx: Context, ref: SessionRef) -> SessionObject:
@@ -122,16 +123,16 @@ def list_records(ctx: Context, family: str, since: float = 0.0) -> tuple[Session
     return tuple({record.id: record for record in reversed(records) if record.family == family}.values())
 
 
-def make_page_cursor(created_at: str, identity: str) -> str:
+def make_page_cursor(created_unix: float, identity: str) -> str:
     """Return the cursor of the page that begins after a session."""
-    return base64.urlsafe_b64encode(msgspec.json.encode((created_at, identity))).decode().rstrip("=")
+    return base64.urlsafe_b64encode(msgspec.json.encode((created_unix, identity))).decode().rstrip("=")
 
 
-def parse_page_cursor(text: str) -> tuple[str, str]:
+def parse_page_cursor(text: str) -> tuple[float, str]:
     """Return creation time and id of the last session of the former page. Raise LisaError(invalid_cursor)."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
-        return msgspec.json.decode(raw, type=tuple[str, str])
+        return msgspec.json.decode(raw, type=tuple[float, str])
     except (binascii.Error, ValueError, msgspec.DecodeError) as problem:
         raise LisaError("invalid_cursor", f"invalid cursor: {text} (expected the next_cursor of a page)") from problem
 

@@ -20,7 +20,15 @@ from lisa_py.contract.hive import (
     ValidationReport,
     WrittenRecord,
 )
-from lisa_py.core.definitions.hives import PAGE_SIZE, SECRET, Hive, PageRequest, RecordChange, hide_values
+from lisa_py.core.definitions.hives import (
+    PAGE_SIZE,
+    RECORD_BYTES,
+    SECRET,
+    Hive,
+    PageRequest,
+    RecordChange,
+    hide_values,
+)
 from lisa_py.server import bodies
 from lisa_py.server.failures import choose_status
 from lisa_py.server.route import ApiReply, RestCall, Route, read_number
@@ -34,6 +42,8 @@ CODES = {
     "forbidden": "UNAUTHORIZED",
 }
 """Codes by which the client knows what happened."""
+FORM_BYTES = 4 * RECORD_BYTES + bodies.MAX_BYTES
+"""Of a form: a byte of a record takes up to four in the JSON of the client."""
 _QUERY = ("limit", "cursor", "mtd_only", "tag_prefix", "max_bytes")
 
 
@@ -163,7 +173,9 @@ def _answer(run: Callable[[RestCall], Any], call: RestCall) -> Any:
 
 
 def _route(method: str, path: str, summary: str, run: Callable[[RestCall], Any], **fields: Any) -> Route:
-    given = {"scope": "read" if method == "GET" else "control", "tag": "hive", "takes_form": method == "POST", **fields}
+    given = {"scope": "read" if method == "GET" else "control", "tag": "hive", **fields}
+    if method == "POST":
+        given |= {"takes_form": True, "max_bytes": FORM_BYTES}
     errors = ("hive_not_found", "project_not_found", *given.pop("errors", ()))
     return Route(method=method, path=path, summary=summary, run=functools.partial(_answer, run), errors=errors, **given)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+import msgspec
 import pytest
 
 from lisa_py.contract.errors import LisaError
@@ -69,6 +70,25 @@ def test_pages_hold_every_session_once(machine: LisaHost) -> None:
     assert (names(second), names(third)) == (["lisa-11", "lisa-4", "lisa-3"], ["lisa-2", "lisa-1"])
     assert third.next_cursor == ""
     assert {found.status for found in (*first.sessions, *third.sessions)} == {"ended"}
+
+
+def test_pages_within_one_second_hold_every_session_once(machine: LisaHost) -> None:
+    def add(number: int, created_unix: float) -> None:
+        ref = make_ref(machine, number)
+        meta = msgspec.structs.replace(make_meta(ref, 1), run_id=str(number), created_unix=created_unix)
+        ArchiveWriter(ref, live_records.make_record(ref, meta).id).finish(live_records.make_record(ref, meta), meta, ())
+
+    for number in range(12):
+        add(number, 1767225601 + number / 16)
+    ctx = machine.context()
+    first = page_sessions(ctx, limit=6)
+    for number in range(12, 16):  # of the same second, and newer than every page that follows
+        add(number, 1767225601 + number / 16)
+    second = page_sessions(ctx, limit=6, cursor=first.next_cursor)
+    assert names(first) + names(second) == [f"lisa-{number}" for number in reversed(range(12))]
+    add(20, 1767225600)  # of a clock that was set back: it comes at its place
+    again = page_sessions(ctx, limit=7, cursor=first.next_cursor)
+    assert names(again) == [*names(second), "lisa-20"]
 
 
 def test_families_and_projects_are_separate(machine: LisaHost) -> None:
