@@ -5,13 +5,14 @@
 #
 # In the folder it finds command.sh (the shell line), environment (what to export; read once, then removed) and,
 # where they exist, stdin (fed to the command), limits.sh (kept running beside the command) and after-end.sh (run at
-# the end, without the terminal). It writes start, heartbeat and done.txt, and removes the folder secrets at the end.
+# the end, without the terminal). It writes start, heartbeat and done.txt, and removes the folders secrets and .beat at
+# the end.
 # Nothing secret is in its own arguments or environment, and no shell is left behind when the command has ended.
 
 folder=$1
 run_id=$2
 mode=$3
-beat_every=${4:-4}
+beat_every=${4:-5}
 hung_up=
 agent_umask=$(umask)
 umask 077
@@ -32,37 +33,13 @@ record() {
   mv -f "$folder/.$1.tmp" "$folder/$1" 2>/dev/null
 }
 
-# hangs_on <pid>: succeed if this (sub)shell is still a child of that process, even of a zombie
-hangs_on() {
-  if [ -r /proc/self/stat ]; then
-    read -r stat </proc/self/stat
-    stat=${stat##*) }
-    stat=${stat#* }
-    [ "${stat%% *}" = "$1" ]
-  else
-    me=$(exec sh -c 'echo $PPID')
-    [ "$(ps -o ppid= -p "$me" 2>/dev/null | tr -d ' ')" = "$1" ]
-  fi
-}
-
-# limit: start the process that enforces the limits of the session, unless it runs
-limit() {
-  pid=
-  read -r pid <"$folder/limits.pid"
-  [ -n "$pid" ] && kill -0 "$pid" || (sh "$folder/limits.sh" </dev/null >/dev/null &)
-} 2>/dev/null
-
 beat() {
   trap '' INT QUIT
-  trap 'kill "$pause" 2>/dev/null; exit 0' TERM HUP
-  while hangs_on "$1"; do
-    # -h: a symlink is never followed, and a removed file is not created again
-    touch -h "$folder/heartbeat" 2>/dev/null
-    [ ! -f "$folder/limits.sh" ] || limit
-    sleep "$beat_every" &
-    pause=$!
-    wait "$pause"
-  done
+  shell=bash # it can wait without a child, dash cannot
+  command -v bash >/dev/null 2>&1 || shell=/bin/sh
+  unset BASH_ENV ENV
+  export LC_ALL=C
+  exec $shell "${0%/*}/heartbeat.sh" "$folder" $$ "$beat_every"
 }
 
 run() {
@@ -96,7 +73,7 @@ attend() {
 # finish <code>: record the end and exit
 finish() {
   trap '' TTOU # a command that kept the terminal must not stop the final output
-  rm -rf "$folder/secrets"
+  rm -rf "$folder/secrets" "$folder/.beat"
   record done.txt "$run_id:$1"
   for pipe in "$folder"/dialogs/*.pipe; do # hooks that wait for an answer end with the agent
     [ -p "$pipe" ] && printf 'closed\n' 1<>"$pipe"
@@ -112,9 +89,9 @@ finish() {
   exit "$1"
 }
 
-rm -f "$folder/heartbeat" "$folder/done.txt"
+rm -rf "$folder/.beat" "$folder/heartbeat" "$folder/done.txt"
 { printf '' >"$folder/heartbeat"; } 2>/dev/null
-beat $$ </dev/null >/dev/null 2>&1 &
+beat </dev/null >/dev/null 2>&1 &
 heart=$!
 (attend)
 code=$?

@@ -14,12 +14,13 @@ import psutil
 import pytest
 
 import lisa_py
-from lisa_py.host import processes
+from lisa_py.host import file_events_many, processes
 from lisa_py.host.tmux import Pane, Tmux
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 
-SUPERVISOR = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "supervisor.sh")
+PANE = Path(lisa_py.__file__).parent / "pane"
+SUPERVISOR = str(PANE / "supervisor.sh")
 SHELLS = [[shell, *flags] for shell, *flags in (["dash"], ["bash", "--posix"]) if shutil.which(shell)] or [["sh"]]
 RUN_ID = "1795230000123456789"
 
@@ -137,18 +138,81 @@ def test_a_symlink_in_the_folder_is_not_followed(machine: LisaHost, folder: Path
     assert not (folder / "done.txt").is_symlink()
 
 
+@pytest.fixture
+def without_read_timeout(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the heartbeat use a shell that waits with `sleep`."""
+    _change_heartbeat(machine, monkeypatch, "read -r -t", "read -r -Z")
+
+
+def _change_heartbeat(machine: LisaHost, monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    text = (PANE / "heartbeat.sh").read_text()
+    assert old in text
+    (machine.folder / "heartbeat.sh").write_text(text.replace(old, new))
+    shutil.copy(PANE / "supervisor.sh", machine.folder)
+    monkeypatch.setitem(globals(), "SUPERVISOR", str(machine.folder / "supervisor.sh"))
+
+
+def wait_for_beat(heartbeat: Path) -> None:
+    wait_until(heartbeat.exists)
+    os.utime(heartbeat, (1, 1))
+    wait_until(lambda: heartbeat.stat().st_mtime > 1, what="the next beat")
+
+
+def test_heartbeat_starts_no_program(machine: LisaHost, folder: Path) -> None:
+    _, pane = in_pane(machine, folder, "exec sleep 60")
+    wait_for_beat(folder / "heartbeat")
+    heart = find_heart(pane)
+    before = heart.cpu_times()
+    for _ in range(3):
+        assert heart.children() == []
+        wait_for_beat(folder / "heartbeat")
+    after = heart.cpu_times()
+    assert (after.children_user, after.children_system) == (before.children_user, before.children_system)
+    assert (folder / "heartbeat").stat().st_size == 0
+    assert stat.S_IMODE((folder / "heartbeat").stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("without_read_timeout")
+def test_heartbeat_of_a_shell_without_read_timeout(machine: LisaHost, folder: Path) -> None:
+    _, pane = in_pane(machine, folder, "exec sleep 60")
+    wait_for_beat(folder / "heartbeat")
+    wait_until(lambda: [child.name() for child in find_heart(pane).children()] == ["sleep"])
+    pause = find_heart(pane).children()[0].pid
+    os.kill(find_heart(pane).pid, signal.SIGTERM)
+    wait_until(lambda: not processes.is_running(pause, 0))
+
+
+def test_beat_is_no_event_of_the_session_folder(machine: LisaHost, folder: Path) -> None:
+    in_pane(machine, folder, "exec sleep 60")
+    wait_for_beat(folder / "heartbeat")
+    watcher = file_events_many.open_watcher()
+    watcher.follow("a", [str(folder)], ())
+    for _ in range(2):
+        os.utime(folder / "heartbeat", (1, 1))
+        assert watcher.wait(0.6) == set()
+        assert (folder / "heartbeat").stat().st_mtime > 1
+    watcher.close()
+
+
 def test_later_heartbeat_symlink_is_not_followed(machine: LisaHost, folder: Path) -> None:
     victim = machine.project / "victim"
     victim.write_text("precious")
-    os.utime(victim, (1, 1))
     heartbeat = folder / "heartbeat"
     in_pane(machine, folder, "exec sleep 60")
-    wait_until(heartbeat.exists)
+    wait_for_beat(heartbeat)
+    again = folder / "again"
+    again.hardlink_to(heartbeat)
     heartbeat.unlink()
     heartbeat.symlink_to(victim)
-    before = heartbeat.lstat().st_mtime_ns
-    wait_until(lambda: heartbeat.lstat().st_mtime_ns > before, what="the next beat")
-    assert victim.stat().st_mtime == 1
+    wait_for_beat(again)
+    assert victim.read_text() == "precious"
+    heartbeat.unlink()
+    (folder / ".beat" / "file").unlink()
+    (folder / ".beat" / "file").symlink_to(victim)
+    (folder / "limits.sh").write_text('echo beat >>"${0%/*}/seen"\n')  # runs once a beat, as it leaves no id
+    wait_until(lambda: (folder / "seen").exists() and (folder / "seen").read_text().count("beat") > 1)
+    assert victim.read_text() == "precious"
+    assert not heartbeat.exists()
 
 
 def test_without_a_folder_nothing_is_made(machine: LisaHost, folder: Path) -> None:
@@ -216,24 +280,23 @@ def test_killing_the_supervisor_ends_the_heartbeat(
     machine: LisaHost, folder: Path, command: str, system: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if system == "without-proc":  # as on macOS
-        script = machine.folder / "supervisor.sh"
-        script.write_text(Path(SUPERVISOR).read_text().replace("/proc/self/stat", "/nowhere/stat"))
-        monkeypatch.setitem(globals(), "SUPERVISOR", str(script))
+        _change_heartbeat(machine, monkeypatch, "/proc/self/stat", "/nowhere/stat")
     _, pane = in_pane(machine, folder, command)
-    pauses = wait_until(lambda: running(pane, "sleep 60") and running(pane, "sleep 0.3"))
-    heart = pauses[0].parent()
-    assert heart is not None
+    wait_until(lambda: "sleep 60" in [" ".join(words) for words in _commands(pane)])
+    heart = find_heart(pane)
     os.kill(pane.pid, signal.SIGKILL)
     wait_until(lambda: not processes.is_running(heart.pid, 0), timeout=10, what="the heartbeat loop ends by itself")
 
 
-def running(pane: Pane, command: str) -> list[psutil.Process]:
-    found = []
-    for process in psutil.Process(pane.pid).children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            if " ".join(process.cmdline()) == command:
-                found.append(process)
-    return found
+def find_heart(pane: Pane) -> psutil.Process:
+    def find() -> psutil.Process | None:
+        for process in psutil.Process(pane.pid).children():
+            with contextlib.suppress(psutil.Error):
+                if process.cmdline()[1:2] == [os.path.join(os.path.dirname(SUPERVISOR), "heartbeat.sh")]:
+                    return process
+        return None
+
+    return wait_until(find, what="the heartbeat loop")
 
 
 def test_killed_supervisor_hangs_up_the_command(machine: LisaHost, folder: Path) -> None:
@@ -260,12 +323,16 @@ def test_hangup_is_recorded_with_its_exit_code(machine: LisaHost, folder: Path) 
 
 def test_nothing_lingers_after_the_end(machine: LisaHost, folder: Path) -> None:
     run(machine, folder, "true")
-    left = [process for process in psutil.process_iter(["cmdline"]) if str(folder) in str(process.info["cmdline"])]
+    left = [
+        process
+        for process in psutil.process_iter(["cmdline", "status"])
+        if str(folder) in str(process.info["cmdline"]) and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
     assert left == []
 
 
 def test_without_bash_the_command_runs_in_sh(machine: LisaHost, folder: Path) -> None:
-    for name in ("sh", "date", "mv", "rm", "touch", "sleep", "cat"):
+    for name in ("sh", "date", "mv", "rm", "mkdir", "ln", "mkfifo", "sleep", "cat"):
         (machine.bin / name).symlink_to(shutil.which(name) or "")
     machine.env["PATH"] = str(machine.bin)
     assert run(machine, folder, "exit 6", shell=["/bin/sh"]).returncode == 6

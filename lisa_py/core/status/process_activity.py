@@ -22,8 +22,10 @@ QUIET_SECONDS = 3.0
 """A program that polls its terminal among other things is idle if its pane is unchanged for so long."""
 QUIET_UNKNOWN_SECONDS = 6.0
 """The same if the system does not report what a process waits for."""
-HEARTBEAT_COMMANDS = ("sleep", "touch")
-"""Programs of the supervisor's heartbeat loop."""
+HEARTBEAT_SHELL = "bash"
+"""Shell of heartbeat.sh, where it is installed."""
+HEARTBEAT_COMMANDS = ("sleep", "touch", "mkdir", "ln", "mkfifo")
+"""Programs of the supervisor's heartbeat loop, and of one that an earlier lisa started."""
 
 
 class PaneProcesses(Struct, frozen=True):
@@ -58,7 +60,11 @@ def split_tree(tree: Sequence[Process], command: str) -> PaneProcesses:
     if not (len(root.argv) > 1 and os.path.basename(root.argv[1]) == "supervisor.sh"):
         return PaneProcesses((root, *tree[1:]), root, False)
     subshells = sorted(
-        (process for process in tree[1:] if process.ppid == root.pid and process.name == root.name and process.alive),
+        (
+            process
+            for process in tree[1:]
+            if process.ppid == root.pid and process.name in (root.name, HEARTBEAT_SHELL) and process.alive
+        ),
         key=lambda process: (process.started, process.pid),
     )
     heartbeat_loops = [part for part in subshells if _is_heartbeat_loop(part, tree, root)]
@@ -74,15 +80,20 @@ def split_tree(tree: Sequence[Process], command: str) -> PaneProcesses:
 
 
 def _is_heartbeat_loop(part: Process, tree: Sequence[Process], root: Process) -> bool:
-    return all(_is_heartbeat_child(process, root) for process in tree if process.ppid == part.pid)
+    """Return True for the shell of heartbeat.sh, also before its exec: a subshell whose children are all its own."""
+    return part.name != root.name or all(
+        _is_heartbeat_child(process, root) for process in tree if process.ppid == part.pid
+    )
 
 
 def _is_heartbeat_child(process: Process, root: Process) -> bool:
-    """Return True for a child of the heartbeat loop: its sleep, its touch, or the fork before their exec."""
+    """Return True for a child of the heartbeat loop: one of its programs, or the fork before their exec."""
     if process.name in HEARTBEAT_COMMANDS or process.name != root.name:
         return process.name in HEARTBEAT_COMMANDS
     now = process if process.argv else processes.read_process(process.pid)
-    return now is None or now.name in HEARTBEAT_COMMANDS or now.argv == root.argv
+    if now is None or now.name in HEARTBEAT_COMMANDS or now.argv == root.argv:
+        return True
+    return os.path.basename("".join(now.argv[1:2])) == "heartbeat.sh"
 
 
 def _find_descendants(roots: set[int], tree: Sequence[Process]) -> list[Process]:

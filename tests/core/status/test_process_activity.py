@@ -12,6 +12,7 @@ from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
 SUPERVISOR = ("/bin/sh", "/x/pane/supervisor.sh", "/f", "1", "interactive")
+HEART = ("bash", "/x/pane/heartbeat.sh", "/f", "1", "5")
 
 
 def process(pid: int, ppid: int, argv: tuple[str, ...], state: str = "S") -> Process:
@@ -21,7 +22,7 @@ def process(pid: int, ppid: int, argv: tuple[str, ...], state: str = "S") -> Pro
 
 
 def tree(*workload: Process, heart: bool = True) -> list[Process]:
-    beat = [process(2, 1, SUPERVISOR), process(3, 2, ("sleep", "4"))] if heart else []
+    beat = [process(2, 1, HEART)] if heart else []
     return [process(1, 0, SUPERVISOR), *beat, process(4, 1, SUPERVISOR), *workload]
 
 
@@ -50,6 +51,24 @@ def test_killed_heartbeat_is_seen() -> None:
 def test_between_start_and_command_there_is_no_workload() -> None:
     found = process_activity.split_tree(tree(), "/f/command.sh")
     assert (found.workload, found.main) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("heart", "child"),
+    [
+        (("/bin/sh", *HEART[1:]), ("sleep", "5")),  # without bash
+        (("/bin/sh", *HEART[1:]), ("/bin/sh", *HEART[1:])),
+        (SUPERVISOR, ("sleep", "4")),  # started by an earlier lisa
+        (SUPERVISOR, ("touch", "-h", "/f/heartbeat")),
+        (HEART, ("mkfifo", "/f/.beat/pipe")),
+        (HEART, HEART),
+    ],
+)
+def test_heartbeat_with_a_child_is_recognised(heart: tuple[str, ...], child: tuple[str, ...]) -> None:
+    shell, agent = process(5, 4, ("bash", "/f/command.sh")), process(6, 5, ("claude",))
+    every = [process(1, 0, SUPERVISOR), process(2, 1, heart), process(4, 1, SUPERVISOR)]
+    found = process_activity.split_tree([*every, process(3, 2, child), shell, agent], "/f/command.sh")
+    assert (found.workload, found.main, found.heartbeat_alive) == ((shell, agent), agent, True)
 
 
 def test_forking_heartbeat_is_not_part_of_the_command() -> None:
