@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable
 from itertools import count
 
-from lisa_py.host.file_events_many import GroupWatcher, InotifyGroupWatcher, open_shared_watcher
+from lisa_py.host.file_events_many import GroupWatcher, InotifyGroupWatcher, open_portable_watcher
 
 _WAIT_SECONDS = 3600.0
 
@@ -34,8 +34,8 @@ class EventHub:
                         target=self._hand_out, args=(self._watcher,), name="file events", daemon=True
                     ).start()
                 return _HubMember(self, f"{next(self._numbers)}.", wake_handle)
-        except OSError:
-            return open_shared_watcher(ignored, wake_handle)
+        except NotImplementedError:
+            return open_portable_watcher(ignored, wake_handle)
 
     def follow(self, member: str, handle: int, paths: Iterable[str], pids: Iterable[int]) -> None:
         """Watch exactly these for a member."""
@@ -43,6 +43,7 @@ class EventHub:
             assert self._watcher is not None
             self._handles[member] = handle
             self._watcher.follow(member, paths, pids)
+            self._watcher.wake_if_needed()
 
     def forget(self, members: Iterable[str]) -> None:
         with self._lock:
@@ -50,7 +51,6 @@ class EventHub:
             for member in members:
                 self._handles.pop(member, None)
                 self._watcher.follow(member, (), ())
-                self._watcher.remove(member)
 
     def _hand_out(self, watcher: _LockedWatcher) -> None:
         while True:
@@ -68,20 +68,24 @@ class _LockedWatcher(InotifyGroupWatcher):
     def __init__(self, ignored: Iterable[str], lock: threading.Lock) -> None:
         super().__init__(ignored, None)
         self._lock = lock
+        self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._woken, select.EPOLLIN)
+
+    def wake_if_needed(self) -> None:
+        """End the present wait if there is something that the system does not report."""
+        if self._ended or self._polled:
+            os.eventfd_write(self._woken, 1)
 
     def take_events(self, seconds: float) -> set[str]:
         ready = self.poll(seconds)
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._woken)
         with self._lock:
             return self.read_ready(ready)
 
     def poll_paths(self) -> set[str]:
         with self._lock:
             return super().poll_paths()
-
-    def remove(self, member: str) -> None:
-        """Forget a member and the folders that only it has watched."""
-        self._paths.pop(member, None)
-        self.release_folders()
 
 
 class _HubMember(GroupWatcher):

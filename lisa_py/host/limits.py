@@ -7,6 +7,8 @@ import os
 
 from lisa_py.contract.errors import LisaError
 
+SPARE_HANDLES = 64
+"""File handles that are left free for everything else."""
 _TEXTS = {
     "Too many open files": "too_many_open_files",
     "fork failed": "too_many_processes",
@@ -39,6 +41,8 @@ def find_shortage(problem: BaseException, *, at_start: bool = False) -> LisaErro
         code = "too_many_processes" if at_start and problem.errno == errno.EAGAIN else code
     elif isinstance(problem, MemoryError):
         code = "out_of_memory"
+    elif isinstance(problem, ImportError):  # a module that is written in C
+        code = find_in_text(str(problem))
     elif isinstance(problem, RuntimeError) and "start new thread" in str(problem):
         code = "too_many_processes"
     return make_error(code, str(problem) or type(problem).__name__) if code else None
@@ -68,3 +72,20 @@ def require_handles(count: int) -> None:
     finally:
         for handle in opened:
             os.close(handle)
+
+
+def leaves_spare_handles(handle: int) -> bool:
+    """Return True if enough file handles are left after opening this one; the soft limit is raised if it may be."""
+    try:
+        import resource  # noqa: PLC0415 - only waiting commands need it
+    except ImportError:  # there is no handle left to open it
+        return False
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or handle < soft - SPARE_HANDLES:
+        return True
+    raised = 2 * soft if hard == resource.RLIM_INFINITY else min(hard, 2 * soft)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+    except (OSError, ValueError):
+        return False
+    return handle < raised - SPARE_HANDLES

@@ -15,7 +15,7 @@ from tests.polling import wait_until
 
 KINDS: dict[str, Callable[[tuple[str, ...]], GroupWatcher]] = {
     "best": file_events_many.open_watcher,
-    "fallback": file_events_many.open_shared_watcher,
+    "fallback": file_events_many.open_portable_watcher,
 }
 
 
@@ -71,7 +71,7 @@ def test_the_end_of_a_process_wakes_its_member(tmp_path: Path, crowd: GroupWatch
 @pytest.fixture
 def exact(tmp_path: Path) -> Iterator[GroupWatcher]:
     made = file_events_many.open_watcher(("heartbeat",))
-    if type(made).__name__ != "_InotifyGroupWatcher":
+    if type(made).__name__ != "InotifyGroupWatcher":
         made.close()
         pytest.skip("no inotify here")
     yield made
@@ -146,7 +146,7 @@ print(sorted(found), time.monotonic() - began < 5)
 """
 
 
-@pytest.mark.parametrize("opener", ["open_watcher", "open_shared_watcher"])
+@pytest.mark.parametrize("opener", ["open_watcher", "open_portable_watcher"])
 @pytest.mark.parametrize("limit", ["max_inotify_instances", "max_inotify_watches"])
 def test_without_inotify_files_are_polled(tmp_path: Path, opener: str, limit: str) -> None:
     if subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False).returncode:
@@ -155,3 +155,65 @@ def test_without_inotify_files_are_polled(tmp_path: Path, opener: str, limit: st
     ended = subprocess.run(["unshare", "-Ur", *words], capture_output=True, check=False, text=True, timeout=60)
     assert ended.stdout.strip() == "['m0'] True", ended
     assert ended.stderr == ""
+
+
+def test_a_symbolic_link_and_its_folder_are_both_watched(tmp_path: Path, exact: GroupWatcher) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+    exact.follow("a", [str(real / "x")], [])
+    exact.follow("b", [str(link / "x")], [])
+    (real / "x").touch()
+    assert exact.wait(5) == {"a", "b"}
+
+
+def test_a_folder_under_another_name_is_watched_no_more(tmp_path: Path, exact: GroupWatcher) -> None:
+    folder = _folders(tmp_path, exact)[0]
+    folder.rename(tmp_path / "other")
+    assert exact.wait(5) == {"m0"}
+    exact.wait(0.05)
+    (tmp_path / "other" / "x").touch()
+    assert exact.wait(0.1) == set()
+    folder.mkdir()
+    assert _all(exact, "m0") == {"m0"}
+    (folder / "x").touch()
+    assert _all(exact, "m0") == {"m0"}
+
+
+def test_only_folders_in_use_keep_a_watch(tmp_path: Path, exact: GroupWatcher) -> None:
+    _folders(tmp_path, exact, 2)
+    exact.follow("m0", [str(tmp_path / "m1" / "x")], [])
+    exact.follow("m1", [], [])
+    (tmp_path / "m0" / "x").touch()
+    (tmp_path / "m1" / "other").touch()
+    assert exact.wait(0.1) == set()
+    (tmp_path / "m1" / "x").touch()
+    assert exact.wait(5) == {"m0"}
+
+
+HANDLES_SCRIPT = """
+import os, resource, subprocess, sys
+from lisa_py.host import file_events_many
+resource.setrlimit(resource.RLIMIT_NOFILE, (80, int(sys.argv[2])))
+watcher = file_events_many.open_watcher()
+child = subprocess.Popen(['/bin/sleep', '60'])
+for number in range(300):
+    watcher.follow(f'm{number}', [sys.argv[1]], [child.pid])
+opened = [os.open('/dev/null', os.O_RDONLY) for _ in range(40)]
+child.kill()
+found = len(watcher.wait(10))
+watcher.follow('late', [], [child.wait() * 0 + child.pid])
+late = watcher.wait(10)
+with open(sys.argv[1] + '/done.txt', 'w'):
+    pass
+print(found, 'late' in late, len(watcher.wait(10)), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+@pytest.mark.parametrize(("hard", "noticed", "soft"), [(80, False, 80), (4096, True, 640)])
+def test_spare_handles_are_left_at_the_limit(tmp_path: Path, hard: int, noticed: bool, soft: int) -> None:
+    words = [sys.executable, "-c", HANDLES_SCRIPT, str(tmp_path), str(hard)]
+    ended = subprocess.run(words, capture_output=True, check=False, text=True, timeout=60)
+    found, late, by_file, limit = ended.stdout.split()
+    assert (int(found) == 300) == noticed, ended
+    assert (late, int(by_file), int(limit)) == ("True", 300, soft), ended

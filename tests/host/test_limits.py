@@ -30,6 +30,8 @@ READS = {"list", "status", "capture", "kill"}
         (BlockingIOError(errno.EAGAIN, "x"), False, ""),
         (OSError(errno.ENOMEM, "x"), True, "out_of_memory"),
         (MemoryError(), False, "out_of_memory"),
+        (ImportError("x.so: cannot open shared object file: Too many open files"), False, "too_many_open_files"),
+        (ImportError("No module named 'x'"), False, ""),
         (RuntimeError("can't start new thread"), False, "too_many_processes"),
         (RuntimeError("other"), False, ""),
         (OSError(errno.ENOENT, "x"), True, ""),

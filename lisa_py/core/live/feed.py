@@ -163,7 +163,7 @@ class SessionFeed:
         """
         from lisa_py.core.wait.waiter import Waiter  # noqa: PLC0415 - the recorded frames do not wait for it
 
-        waiter = self._waiter = self._waiter or Waiter(self._ctx, single=True, shared=self.is_shared, output=True)
+        waiter = self._waiter = self._waiter or Waiter(self._ctx, shared=self.is_shared, output=True)
         waiter.follow(self._ref.session, [self._ref.folder])
         while True:
             waiter.start_read()

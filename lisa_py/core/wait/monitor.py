@@ -94,7 +94,7 @@ def iterate_polls(ctx: Context, ref: SessionRef, rules: StopRules) -> Generator[
 
     Closing the iterator ends the monitor and does not affect the session.
     """
-    with Waiter(ctx, single=True, output=bool(rules.until_marker)) as waiter:
+    with Waiter(ctx, output=bool(rules.until_marker)) as waiter:
         run = _MonitorRun(ctx, ref, rules, waiter)
         outcome = yield from run.run_round(rules.max_polls)
         budget = rules.recover_budget

@@ -14,7 +14,7 @@ from lisa_py.core.status import fusion, process_activity
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.process_activity import ActivitySnapshot
 from lisa_py.host.clock import Clock
-from lisa_py.host.file_events_many import open_shared_watcher, open_watcher
+from lisa_py.host.file_events_many import open_watcher
 from lisa_py.host.file_events_shared import HUB
 from lisa_py.host.processes import Process
 
@@ -101,16 +101,15 @@ class _Member(Struct):
 class Waiter:
     """Wait until one of some sessions has to be read again."""
 
-    def __init__(self, ctx: Context, *, single: bool = False, shared: bool = False, output: bool = False) -> None:
+    def __init__(self, ctx: Context, *, shared: bool = False, output: bool = False) -> None:
         """Open the watcher.
 
-        `single`: the portable one suffices for one session. `shared`: other threads of this process wait, too.
-        `output`: output of a polled session causes a read.
+        `shared`: other threads of this process wait, too. `output`: output of a polled session causes a read.
         """
         self._output = output
         self._clock = ctx.clock
         self._cancellation = ctx.cancellation
-        open_one = HUB.open if shared else open_shared_watcher if single else open_watcher
+        open_one = HUB.open if shared else open_watcher
         self._watcher = open_one(IGNORED_FILES, ctx.cancellation.fileno())
         self._cancellation.add_observer()
         self._members: dict[str, _Member] = {}

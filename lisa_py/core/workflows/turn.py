@@ -137,7 +137,7 @@ def _wait_for_key_effect(ctx: Context, ref: SessionRef) -> None:
     """Wait until a key shows effect: no agent confirms a key, so an immediate idle state can predate it."""
     deadline = ctx.clock.monotonic() + KEY_EFFECT_SECONDS
     memory = PollCache()
-    with Waiter(ctx, single=True) as waiter:
+    with Waiter(ctx) as waiter:
         waiter.follow(ref.session, [ref.folder])
         while True:
             waiter.start_read()
