@@ -254,6 +254,7 @@ class SocketConnection:
 
     async def _send_text(self, encoded: bytes) -> None:
         await self._send({"type": "websocket.send", "text": encoded.decode()})
+        self._opened.subscription.note_progress()
 
     async def send_notice(self, kind: NoticeKind, payload: NoticePayload | TransferPayload) -> None:
         """Send a frame that only this client gets."""

@@ -153,10 +153,9 @@ def test_client_that_never_reads_is_closed_alone(served: RunningServer, chat: Se
     with served.connect(found, max_queue=1) as slow, served.connect(found, family="org") as quick:
         for each in (slow, quick):
             each.read_until("session_status")
-        for portion in range(1, 9):
-            fill_transcript(path, 30, size=QUEUE_BYTES // 90)
-            while sum(frame["type"] == "assistant" for frame in quick.frames) < 30 * portion:
-                quick.read()
+        fill_transcript(path, 240, size=QUEUE_BYTES // 90)  # one burst, larger than the queue of the quick one
+        while sum(frame["type"] == "assistant" for frame in quick.frames) < 240:
+            quick.read()
         assert slow.read_close() == 1013
         resumed = slow.cursors[-1]
         assert slow.cursors == quick.cursors[: len(slow.cursors)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -32,7 +33,13 @@ from lisa_py.store import archives
 from lisa_py.store.paths import SessionRef
 
 QUEUE_BYTES = 8 << 20
-"""Encoded frames that wait for one subscriber; one that reads slower is ended with `slow_reader`."""
+"""Encoded frames that wait for one subscriber."""
+STALL_SECONDS = 3.0
+"""A subscriber with a full queue that has read nothing for so long is ended with `slow_reader`."""
+DRAIN_SECONDS = 30.0
+"""Time for a subscriber that reads to empty half of a full queue; the follower waits for it."""
+LOOK_SECONDS = 0.2
+"""Interval at which the follower looks whether a subscriber that it waits for has stalled."""
 PLACE_BYTES = 1 << 20
 """Bytes of transcript that the follower reads to find its place: enough for an open tool call."""
 
@@ -57,6 +64,7 @@ class Subscription:
         present: tuple[PublishedFrame, ...],
         skip: Callable[[LiveFrame], bool],
         on_change: Callable[[], None],
+        monotonic: Callable[[], float],
     ) -> None:
         self._broadcast = broadcast
         self.recorded = recorded
@@ -70,12 +78,16 @@ class Subscription:
         self._changed = threading.Condition()
         self._queue: deque[PublishedFrame] = deque()
         self._queued_bytes = 0
+        self._monotonic = monotonic
+        self._read_at = 0.0
+        """Time of the last sign that the reader reads, or of the first frame that waits."""
         self.end_reason = ""
         """session_ended, closed, slow_reader, or the code of the error that ended the follower; empty before."""
 
     def __iter__(self) -> Iterator[PublishedFrame]:
-        yield from self.recorded
-        yield from self.present
+        for former in itertools.chain(self.recorded, self.present):
+            yield former
+            self.note_progress()
         while (published := self.read()) is not None:
             yield published
 
@@ -87,22 +99,43 @@ class Subscription:
                 return None
             published = self._queue.popleft()
             self._queued_bytes -= len(published.encoded)
+            self.note_progress()
+            self._changed.notify_all()
             return published
 
+    def note_progress(self) -> None:
+        """Note that the reader reads, also what does not come from the queue."""
+        self._read_at = self._monotonic()
+
+    def make_room(self, size: int, cancellation: Cancellation) -> None:
+        """Wait until a frame of this size has room, while the reader reads; end one that does not, or too slowly."""
+        with self._changed:
+            if self.end_reason or self._queued_bytes + size <= QUEUE_BYTES:
+                return
+            deadline = self._monotonic() + DRAIN_SECONDS
+            while self._queued_bytes > QUEUE_BYTES // 2 and not self.end_reason and not cancellation.is_set:
+                now = self._monotonic()
+                if now >= min(deadline, self._read_at + STALL_SECONDS):
+                    self._queue.clear()
+                    self._queued_bytes = 0
+                    self.end_reason = "slow_reader"
+                    break
+                self._changed.wait(LOOK_SECONDS)
+        if self.end_reason:
+            self._on_change()
+
     def put(self, published: PublishedFrame) -> None:
-        """Add a frame for the reader; end a reader that is too slow."""
+        """Add a frame for the reader."""
         with self._changed:
             if self.end_reason or self._skip(published.frame):
                 return
             was_empty = not self._queue
+            if was_empty:
+                self.note_progress()
             self._queued_bytes += len(published.encoded)
-            if self._queued_bytes > QUEUE_BYTES:
-                self._queue.clear()
-                self.end_reason = "slow_reader"
-            else:
-                self._queue.append(published)
+            self._queue.append(published)
             self._changed.notify_all()
-        if was_empty or self.end_reason:
+        if was_empty:
             self._on_change()
 
     def end(self, reason: str) -> None:
@@ -167,7 +200,7 @@ class FeedBroadcast:
     """One follower of a session, in a thread of its own, and its subscribers.
 
     A subscriber gets the recorded frames after its cursor, the present status and dialog, and every further frame,
-    each once and in order. One that does not read delays neither the follower nor the others.
+    each once and in order. The follower waits for one that reads slowly; one that does not read delays nobody for long.
     """
 
     def __init__(
@@ -226,6 +259,7 @@ class FeedBroadcast:
                 ),
                 self._make_skip(start if is_ahead else None),
                 on_change,
+                self._ctx.clock.monotonic,
             )
             if self.end_reason:
                 made.end(self.end_reason)
@@ -282,6 +316,10 @@ class FeedBroadcast:
         return PublishedFrame(shown, encoded)
 
     def _deliver(self, published: PublishedFrame) -> None:
+        with self._lock:
+            subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
+            subscription.make_room(len(published.encoded), self._ctx.cancellation)
         with self._lock:
             self._note_present(published.frame)
             self._position = parse_cursor(published.frame.cursor)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from lisa_py.contract.live import LiveFrame
 from lisa_py.core.live import broadcast
-from lisa_py.core.live.broadcast import FeedBroadcast, Subscription
+from lisa_py.core.live.broadcast import FeedBroadcast, PublishedFrame, Subscription
+from lisa_py.host.cancellation import Cancellation
 from tests.core.live.test_feed import fill_transcript, read_history
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
@@ -76,18 +79,56 @@ def test_all_subscribers_get_each_frame_once(stage: SessionHarness) -> None:
 
 def test_slow_reader_ends_and_delays_no_other(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast, "QUEUE_BYTES", 20_000)
+    monkeypatch.setattr(broadcast, "STALL_SECONDS", 0.3)
     stage.spawn().send("[say one]")
     stage.wait_for_text("● one")
     stage.wait_for_state("idle")
     with FeedBroadcast(stage.ctx, stage.ref) as feed:
         slow, quick = feed.subscribe(), Subscriber(feed.subscribe())
         wait_until(lambda: quick.has("one"))
-        path = Path(stage.agent_state()["transcript"])
-        for number in range(5):
-            fill_transcript(path, 10)
-            wait_until(lambda number=number: len(quick.cursors) >= 10 * (number + 1))
+        fill_transcript(Path(stage.agent_state()["transcript"]), 100)  # a burst of more than the queue
+        wait_until(lambda: len(quick.cursors) >= 100)
         assert quick.subscription.end_reason == ""
         assert slow.end_reason == "slow_reader" and slow.read() is None
+
+
+class SlowClock:
+    """A clock that goes on by a second whenever it is read; `at_each` is called first."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.at_each: Callable[[], object] = lambda: None
+        self._is_called = False
+
+    def read(self) -> float:
+        if not self._is_called:
+            self.now, self._is_called = self.now + 1, True
+            self.at_each()
+            self._is_called = False
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("reads", "expected"),
+    [(0, ("slow_reader", 3)), (1, ("slow_reader", 30)), (40, ("", 3))],
+    ids=["none", "few", "all"],
+)
+def test_reader_of_a_full_queue_ends_only_if_it_is_slow(
+    monkeypatch: pytest.MonkeyPatch, reads: int, expected: tuple[str, int]
+) -> None:
+    monkeypatch.setattr(broadcast, "QUEUE_BYTES", 20_000)
+    monkeypatch.setattr(broadcast, "LOOK_SECONDS", 0.001)
+    clock, nothing = SlowClock(), cast("Any", None)
+    subscription = Subscription(nothing, nothing, (), lambda frame: False, lambda: None, clock.read)
+    published = PublishedFrame(nothing, b"x" * 100)
+    for _ in range(200):
+        subscription.put(published)
+    clock.at_each = lambda: [subscription.read(0) for _ in range(reads)]
+    began = clock.now
+    subscription.make_room(100, Cancellation())
+    assert subscription.end_reason == expected[0]
+    assert clock.now - began >= expected[1]
+    assert (subscription.read(0) is None) is (expected[0] == "slow_reader")
 
 
 def test_subscriber_after_the_end_gets_the_record(stage: SessionHarness) -> None:
