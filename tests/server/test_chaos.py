@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from lisa_py.core.live.broadcast import QUEUE_BYTES
-from lisa_py.store import dialogs
+from lisa_py.store import dialogs, prompt_records
 from tests.core.live.test_feed import fill_transcript
 from tests.lisa_host import LisaHost, find_server_pid
 from tests.polling import wait_until
@@ -55,6 +56,30 @@ def test_killed_server_loses_and_repeats_no_frame(machine: LisaHost, chat: Sessi
                 reader.read_until("result")
     assert cursors + after.cursors == whole.cursors
     assert len(set(whole.cursors)) == len(whole.cursors)
+
+
+def test_prompt_before_a_killed_server_is_not_sent_again(machine: LisaHost, chat: SessionHarness) -> None:
+    found = identify(chat)
+    with serving(machine) as first, first.connect(found) as reader:
+        reader.send("prompt", text="[say one]", prompt_id="p1")
+        assert reader.read_until("user")["payload"]["prompt_id"] == "p1"
+        reader.send("prompt", text="[say two]", prompt_id="p2")
+        reader.read_until("user")
+        read_all(reader, "two")
+        first.kill()
+    known = prompt_records.read_prompts(chat.ref)
+    assert [(each.id, each.is_delivered) for each in known] == [("p1", True), ("p2", True)]
+    cut = [structs.replace(known[1], is_delivered=False, cursor=""), structs.replace(known[1], id="p3", cursor="")]
+    cut[1].digest, cut[1].is_delivered = prompt_records.digest_text("[say six]"), False
+    prompt_records.write_prompts(chat.ref, [known[0], *cut])  # as a server leaves it that is killed while it sends
+    with serving(machine) as second, second.connect(found) as reader:
+        shown = [each["payload"] for each in reader.read()["payload"]["messages"] if each["type"] == "user"]
+        assert [each["prompt_id"] for each in shown] == ["p1", "p2"]
+        for number, word in enumerate(("one", "two", "six"), 1):
+            reader.send("prompt", text=f"[say {word}]", prompt_id=f"p{number}")
+        assert reader.read_until("user")["payload"] == {"content": "[say six]", "prompt_id": "p3"}
+        read_all(reader, "six")
+    assert chat.prompts() == ["[say one]", "[say two]", "[say six]"]
 
 
 def test_decision_before_a_killed_server_stays(machine: LisaHost, chat: SessionHarness) -> None:

@@ -17,6 +17,7 @@ from lisa_py.core.live import conversations, ending, translation
 from lisa_py.core.live.ending import SessionEnd
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.live.position import LivePosition, parse_cursor
+from lisa_py.core.live.prompt_ids import PromptIds
 from lisa_py.core.status import agent_reports
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files, processes
@@ -96,6 +97,7 @@ class SessionArchive:
         self._writer: ArchiveWriter | None = None
         self._feed: _RecordedFeed | None = None
         self._problem = ""
+        self._prompts = PromptIds(ctx, ref)
         if files.is_dir(SessionRef(ref.project, ref.session, record.id).folder):
             return  # made by a kill that was itself ended before it removed the session folder
         try:
@@ -116,7 +118,7 @@ class SessionArchive:
 
     def _add(self, frames: Iterator[LiveFrame]) -> None:
         assert self._writer is not None
-        for frame in frames:
+        for frame in map(self._prompts.name, frames):
             self._writer.add(msgspec.json.encode(frame), frame.cursor)
 
     def _give_up(self, problem: Exception) -> None:

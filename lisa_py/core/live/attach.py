@@ -15,6 +15,7 @@ from lisa_py.contract.live import HistoryFrame, HistoryPayload, LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.feed import SessionFeed
+from lisa_py.core.live.prompt_ids import PromptIds
 from lisa_py.store.paths import SessionRef
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def read_messages(ctx: Context, ref: SessionRef, *, since: str = "", before: str
     """
     with open_feed(ctx, ref, since) as feed:
         recorded = feed.history(newest_bytes=0 if since else HISTORY_BYTES, before=before)
-        frames = filter(is_message, recorded)
+        frames = map(PromptIds(ctx, ref).name, filter(is_message, recorded))
         kept, is_cut = limit_size((frame, len(msgspec.json.encode(frame))) for frame in frames)
         return MessagesResult(
             messages=kept, truncated=is_cut or feed.omitted_bytes > 0 or UNSET, reset=feed.reset or UNSET

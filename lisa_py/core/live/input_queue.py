@@ -38,32 +38,53 @@ class InputOutcome(Struct, frozen=True, kw_only=True):
 class _QueuedInput(Struct, kw_only=True):
     given: SessionInput
     report: Callable[[InputOutcome], None]
+    begin: Callable[[], bool]
     added_at: float
 
 
 class InputQueue:
     """The inputs of one session, and one sender for them, in a thread that ends with the last one."""
 
-    def __init__(self, ctx: Context, ref: SessionRef, has_dialog: Callable[[], bool]) -> None:
-        """`has_dialog`: prompts wait while it returns True; call `wake` when that may have changed."""
+    def __init__(
+        self,
+        ctx: Context,
+        ref: SessionRef,
+        has_dialog: Callable[[], bool],
+        *,
+        on_idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`has_dialog`: prompts wait while it returns True; call `wake` when that may have changed.
+
+        `on_idle` is called by the sender when nothing is left to send.
+        """
         self._ctx = ctx
         self._ref = ref
         self._has_dialog = has_dialog
+        self._on_idle = on_idle
         self._changed = threading.Condition()
         self._queue: deque[_QueuedInput] = deque()
         self._sender: threading.Thread | None = None
         self._is_closed = False
 
-    def add(self, given: SessionInput, report: Callable[[InputOutcome], None]) -> bool:
+    def add(
+        self,
+        given: SessionInput,
+        report: Callable[[InputOutcome], None],
+        *,
+        begin: Callable[[], bool] = lambda: True,
+    ) -> bool:
         """Send an input after those before it; return False if too many prompts wait, or if the queue is closed.
 
-        `report` is called with its outcome by the sender, or by `close` for one that was not sent.
+        `report` is called with its outcome by the sender, or by `close` for one that was not sent. `begin` is called
+        before each attempt to send a prompt; it returns False for one that the agent has already, or raises LisaError.
         """
         with self._changed:
             is_full = isinstance(given, TypedPrompt) and self._count_prompts() >= HELD_PROMPTS
             if is_full or self._is_closed:
                 return False
-            self._queue.append(_QueuedInput(given=given, report=report, added_at=self._ctx.clock.monotonic()))
+            self._queue.append(
+                _QueuedInput(given=given, report=report, begin=begin, added_at=self._ctx.clock.monotonic())
+            )
             self._changed.notify_all()
             if self._sender is None:
                 self._sender = threading.Thread(
@@ -119,6 +140,7 @@ class InputQueue:
                 continue
             if notices is not None:
                 each.report(InputOutcome(notices=tuple(notices)))
+        self._on_idle()
 
     def _take_next(self) -> _QueuedInput | None:
         """Wait for the next input to send: answers and interrupts first, prompts only while no dialog is open."""
@@ -145,6 +167,8 @@ class InputQueue:
             return (session_input.interrupt_turn(self._ctx, self._ref),)
         if isinstance(given, TypedAnswer | GivenDecision):
             return session_input.answer_dialog(self._ctx, self._ref, given)
+        if not each.begin():
+            return ()
         try:
             session_input.send_prompt(self._ctx, self._ref, given.text)
         except LisaError as problem:
