@@ -107,8 +107,8 @@ class Subscription:
         """Note that the reader reads, also what does not come from the queue."""
         self._read_at = self._monotonic()
 
-    def make_room(self, size: int, cancellation: Cancellation) -> None:
-        """Wait until a frame of this size has room, while the reader reads; end one that does not, or too slowly."""
+    def await_space(self, size: int, cancellation: Cancellation) -> None:
+        """Wait until a frame of this size fits, while the reader reads; end one that does not, or too slowly."""
         with self._changed:
             if self.end_reason or self._queued_bytes + size <= QUEUE_BYTES:
                 return
@@ -200,7 +200,7 @@ class FeedBroadcast:
     """One follower of a session, in a thread of its own, and its subscribers.
 
     A subscriber gets the recorded frames after its cursor, the present status and dialog, and every further frame,
-    each once and in order. The follower waits for one that reads slowly; one that does not read delays nobody for long.
+    each once and in order. The follower waits for one that reads slowly, and only for a moment for one that does not.
     """
 
     def __init__(
@@ -319,7 +319,7 @@ class FeedBroadcast:
         with self._lock:
             subscriptions = list(self._subscriptions)
         for subscription in subscriptions:
-            subscription.make_room(len(published.encoded), self._ctx.cancellation)
+            subscription.await_space(len(published.encoded), self._ctx.cancellation)
         with self._lock:
             self._note_present(published.frame)
             self._position = parse_cursor(published.frame.cursor)

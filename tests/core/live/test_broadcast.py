@@ -125,7 +125,7 @@ def test_reader_of_a_full_queue_ends_only_if_it_is_slow(
         subscription.put(published)
     clock.at_each = lambda: [subscription.read(0) for _ in range(reads)]
     began = clock.now
-    subscription.make_room(100, Cancellation())
+    subscription.await_space(100, Cancellation())
     assert subscription.end_reason == expected[0]
     assert clock.now - began >= expected[1]
     assert (subscription.read(0) is None) is (expected[0] == "slow_reader")
