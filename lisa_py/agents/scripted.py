@@ -341,6 +341,7 @@ def _build_frame(record: dict[str, Any], offset: int) -> Frame:
         failed=bool(record.get("failed", False)),
         error=record.get("error", ""),
         reason=record.get("reason", kind if kind not in _KINDS else ""),
+        subtype=record.get("subtype", ""),
         usage=usage,
         todos=tuple(Todo(todo["text"], todo["status"]) for todo in record.get("todos", ())),
         queued=bool(record.get("queued", False)),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+from pathlib import Path
 
 from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
 
@@ -21,6 +25,27 @@ def test_a_chat_is_started_and_left(machine: LisaHost) -> None:
     again = machine.lisa("ai", "session", "attach", "--id", identity, "-i", stdin="[say two]\n/quit\n")
     assert again.code == 0 and "Owner access denied" not in again.err
     assert stage.prompts() == ["[say one]", "[say two]"]
+
+
+def test_every_setting_of_the_guide_is_recorded(machine: LisaHost) -> None:
+    words = (
+        "--name", "Talk", "--model", "claude-sonnet-4-6", "--max-turns", "9", "--max-budget-usd", "0.50",
+        "--task-budget-tokens", "70000", "--permission-mode", "plan", "--allowed-tools", "Read,Grep",
+        "--denied-tools", "Bash,Write", "--plugin", "p", "--plugin", "q", "--agent", "scripted",
+    )  # fmt: skip
+    chat = machine.start("ai", "chat", "[think 60]", *words, "--verbose", stdin=subprocess.PIPE)
+    wait_until(lambda: re.match(r"\[\d{4}-\S+Z\] session_status: ", chat.stdout.readline()), what="a noisy frame")
+    _, notices = chat.communicate("/quit\n", timeout=30)
+    assert chat.returncode == 0
+    identity = notices.partition("Started session ")[2].split()[0]
+    found = json.loads(machine.lisa("ai", "chats", "get", "--id", identity).out)["session"]
+    record = json.loads(Path(machine.context().ref(found["lisa_session"]).file("record.json")).read_text())
+    assert record["settings"] == {
+        "name": "Talk", "agent": "scripted", "model": "claude-sonnet-4-6", "max_turns": 9, "max_budget_usd": 0.5,
+        "task_budget_tokens": 70000, "permission_mode": "plan", "allowed_tools": ["Read", "Grep"],
+        "denied_tools": ["Bash", "Write"], "plugins": ["p", "q"],
+    }  # fmt: skip
+    assert SessionHarness(machine, found["lisa_session"]).prompts() == ["[think 60]"]
 
 
 def test_nothing_is_created_without_a_credential(machine: LisaHost) -> None:

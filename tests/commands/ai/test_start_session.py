@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 
 def test_starts_a_session_of_the_organization(machine: LisaHost) -> None:
@@ -30,6 +31,40 @@ def test_starts_a_session_of_the_organization(machine: LisaHost) -> None:
     listed = json.loads(machine.lisa("ai", "session", "list", "--output", "json").out)
     assert [each["id"] for each in listed] == [found["session_id"]]
     assert machine.lisa("ai", "start-session", "--definition", "none", "--output", "json").code == 1
+
+
+def test_every_setting_of_the_guide_replaces_the_template(machine: LisaHost) -> None:
+    folder = machine.project / ".lisa" / "agents"
+    folder.mkdir(parents=True)
+    (folder / "a.yaml").write_text(
+        "agent: scripted\nprompt: '[think 60]'\nmodel: old\nmax_turns: 1\nplugins: [old]\nallowed_tools: [Bash]\n"
+    )
+    machine.lisa("secret", "set", "planted", stdin="sk-ant-planted")
+    words = (
+        "--model", "claude-sonnet-4-6", "--max-turns", "9", "--max-budget-usd", "2.50", "--task-budget-tokens", "70000",
+        "--ttl-seconds", "600", "--no-one-shot", "--permission-mode", "acceptEdits", "--allowed-tools", "Read,Grep",
+        "--denied-tools", "Bash,Write", "--plugin", "p", "--plugin", "q", "--env", "A=hive://secret/planted",
+        "--anthropic-key", "hive://secret/planted", "--lc-api-key", "k", "--lc-uid", "u", "--idempotent-key", "once",
+    )  # fmt: skip
+    first, again = (
+        json.loads(machine.lisa("ai", "start-session", "--definition", "a", *words, "--output", "json").out)
+        for _ in range(2)
+    )
+    assert (again["session_id"], again["deduplicated"]) == (first["session_id"], True)
+    ref = machine.context().ref(first["session"])
+    record = json.loads(Path(ref.file("record.json")).read_text())
+    assert record["settings"] == {
+        "agent": "scripted", "model": "claude-sonnet-4-6", "max_turns": 9, "max_budget_usd": 2.5,
+        "task_budget_tokens": 70000, "ttl_seconds": 600, "one_shot": False, "permission_mode": "acceptEdits",
+        "allowed_tools": ["Read", "Grep"], "denied_tools": ["Bash", "Write"], "plugins": ["p", "q"],
+        "environment": {"A": "hive://secret/planted"}, "credentials": {"api_key": "hive://secret/planted"},
+    }  # fmt: skip
+    assert record["idempotent_key"] == "once" and record["prompt"] == "[think 60]"
+    found = json.loads(machine.lisa("ai", "session", "get", "--id", first["session_id"]).out)["session"]
+    names = ("model", "max_turns", "max_budget_usd", "task_budget_tokens", "ttl_seconds", "one_shot", "plugins")
+    assert {name: found[name] for name in names} == {name: record["settings"][name] for name in names}
+    once = machine.lisa("ai", "start-session", "--definition", "a", "--one-shot", "--prompt", "[say two]")
+    SessionHarness(machine, json.loads(once.out)["session"]).wait_until_ended()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from tests.lisa_host import LisaHost
 from tests.session_harness import SessionHarness
@@ -31,6 +32,10 @@ def test_attach_prints_history_and_end(machine: LisaHost) -> None:
     answer = machine.lisa(*words, "--no-history", "--json").lines[-1]
     assert (answer["session_id"], answer["ended"]) == (stage.name, True)
     assert machine.lisa(*words, "--no-history").out.count("\n") == 1
+    assert "session_status" not in ended.out
+    for spelling in ("--verbose", "-v"):
+        whole = machine.lisa(*words, spelling).out
+        assert re.search(r"^\[\d{4}-\d\d-\d\dT[\d:.]+Z\] session_status: ", whole, re.MULTILINE), whole
 
 
 def test_an_unknown_session_is_refused(machine: LisaHost) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,27 @@ def test_history_is_there_before_and_after_the_end(stage: SessionHarness) -> Non
     assert json.loads(history(stage)) == living
     answer = stage.machine.lisa("ai", "session", "history", "--id", living["messages"][0]["session_id"], "--json").json
     assert answer["messages"] == living["messages"]
+
+
+def test_before_reads_backwards(stage: SessionHarness) -> None:
+    messages = json.loads(history(stage))["messages"]
+    for index, message in enumerate(messages):
+        assert json.loads(history(stage, "--before", message["cursor"]))["messages"] == messages[:index]
+    refused = stage.machine.lisa("ai", "session", "history", "--id", stage.name, "--before", "x.1", "--json")
+    assert (refused.code, refused.json["errorCode"]) == (1, "invalid_cursor")
+
+
+def test_internal_messages_are_shown_with_raw_only(stage: SessionHarness) -> None:
+    with Path(stage.agent_state()["transcript"]).open("a") as transcript:
+        for subtype in ("hook_started", "compact_boundary"):
+            transcript.write(json.dumps({"type": "system", "subtype": subtype, "text": subtype}) + "\n")
+
+    def subtypes(*words: str) -> list[str]:
+        messages = json.loads(history(stage, *words))["messages"]
+        return [each["payload"]["subtype"] for each in messages if each["type"] == "system"]
+
+    assert subtypes() == ["compact_boundary"]
+    assert subtypes("--raw") == ["hook_started", "compact_boundary"]
 
 
 def test_global_flags_may_precede_the_command(stage: SessionHarness) -> None:

@@ -22,6 +22,21 @@ def test_pages_join_to_the_list(machine: LisaHost, fleet: Fleet) -> None:
     assert json.loads(machine.lisa("ai", "session", "list", "--status", "ended").out) == []
 
 
+def test_status_and_limit_select(machine: LisaHost, fleet: Fleet) -> None:
+    for name in ("lisa-a-1", "lisa-b-1", "lisa-c-1"):
+        fleet.spawn(name)
+    assert machine.lisa("session", "kill", "--session", "lisa-b-1", "--json").code == 0
+
+    def listed(*words: str) -> list[str]:
+        answer = machine.lisa("ai", "session", "list", *words, "--output", "json")
+        return [each["lisa_session"] for each in json.loads(answer.out)]
+
+    assert listed("--status", "ended") == ["lisa-b-1"]
+    alive = [*listed("--status", "running"), *listed("--status", "starting")]
+    assert sorted(alive) == ["lisa-a-1", "lisa-c-1"]
+    assert [listed("--limit", str(count)) for count in (1, 2)] == [listed()[:1], listed()[:2]]
+
+
 def test_oid_selects_a_project(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a-1")
     identity = live_records.project_id(machine.context().project())
