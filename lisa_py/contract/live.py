@@ -216,6 +216,8 @@ class HistoryPayload(Struct, frozen=True, kw_only=True):
     messages: tuple[LiveFrame, ...]
     truncated: bool | UnsetType = UNSET
     """True if older frames are left out."""
+    total: int | UnsetType = UNSET
+    """Number of all messages, of which the newest are here; absent where it would take long to count them."""
     reset: str | UnsetType = UNSET
     """Reason why they begin anew instead of at the given cursor: transcript_gone, transcript_rewritten, ..."""
 
@@ -245,6 +247,7 @@ class NoticePayload(Struct, frozen=True, kw_only=True):
     prompt_id: str | UnsetType = UNSET
     tool_use_id: str | UnsetType = UNSET
     request_id: str | UnsetType = UNSET
+    """For file_error, and for file_uploaded to the client that has sent the file over this connection."""
     path: str | UnsetType = UNSET
     """For file_uploaded."""
 

@@ -26,6 +26,16 @@ class ServerOptions(Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = ()
 
 
+class FileNotice(Struct, frozen=True, kw_only=True):
+    """A file that has arrived."""
+
+    path: str
+    client: object = None
+    """The WebSocket whose client has sent it; None for REST."""
+    request_id: str = ""
+    """The name that this client gave to its request."""
+
+
 class ServerState(Struct, frozen=True, kw_only=True):
     """Settings, keys and options of one server."""
 
@@ -43,15 +53,15 @@ class ServerState(Struct, frozen=True, kw_only=True):
     sending: Cancellation
     """Of what is sent to sessions: the end of the server does not break it off."""
     transfers: Transfers
-    listeners: list[Callable[[SessionRef, str], None]] = []
-    """Called with the session and the path of each file that has arrived."""
+    listeners: list[Callable[[SessionRef, FileNotice], None]] = []
+    """Called with the session of each file that has arrived."""
     log: Callable[[str], None]
     """Write one line for the person who runs the server; never a secret, a prompt or a body."""
 
-    def announce_file(self, ref: SessionRef, path: str) -> None:
+    def announce_file(self, ref: SessionRef, notice: FileNotice) -> None:
         """Let the clients of a session know that a file has arrived."""
         for listener in self.listeners:
-            listener(ref, path)
+            listener(ref, notice)
 
     def make_context(self, cwd: str = "", *, cancellation: Cancellation | None = None) -> Context:
         """Return the context of one request in a folder, by default the one that the server was started in."""

@@ -8,7 +8,7 @@ from typing import Literal
 from lisa_py.contract.live import NoticePayload, TransferPayload
 from lisa_py.core.live.transfers import UPLOADS, clean_name
 from lisa_py.server.client_messages import DownloadMessage, FileMessage, UploadMessage
-from lisa_py.server.options import ServerState
+from lisa_py.server.options import FileNotice, ServerState
 from lisa_py.server.routes import transfers
 from lisa_py.store.paths import SessionRef
 
@@ -16,7 +16,7 @@ NoticeKind = Literal["error", "system", "upload_url", "download_url"]
 
 
 def answer(
-    server: ServerState, ref: SessionRef, message: FileMessage
+    server: ServerState, ref: SessionRef, message: FileMessage, client: object
 ) -> tuple[NoticeKind, NoticePayload | TransferPayload] | None:
     """Return the frame that answers a request; None for an upload that has arrived: all clients are notified.
 
@@ -44,5 +44,5 @@ def answer(
         )
     path = message.path or os.path.join(UPLOADS, clean_name(message.filename))
     arrived = server.transfers.complete(ref, identity=message.upload_id, path=path)
-    server.announce_file(ref, arrived.path)
+    server.announce_file(ref, FileNotice(path=arrived.path, client=client, request_id=message.request_id))
     return None

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import anyio
 import msgspec
-from msgspec import UNSET
 from starlette.types import Message, Receive, Scope, Send
 
 from lisa_py import crash_report
 from lisa_py.contract.errors import LisaError
-from lisa_py.contract.live import HistoryFrame, HistoryPayload, NoticeFrame, NoticePayload, TransferPayload
+from lisa_py.contract.live import HistoryFrame, NoticeFrame, NoticePayload, TransferPayload
 from lisa_py.core.live import attach
 from lisa_py.core.live.broadcast import FeedBroadcast, PublishedFrame, Subscription
 from lisa_py.core.live.shared_sessions import SharedSessions
@@ -25,7 +25,7 @@ from lisa_py.host.clock import format_rfc3339
 from lisa_py.server import client_messages, failures, gate, socket_files, socket_tickets, tokens
 from lisa_py.server.client_input import ClientInput
 from lisa_py.server.client_messages import FileMessage, Heartbeat
-from lisa_py.server.options import ServerState
+from lisa_py.server.options import FileNotice, ServerState
 from lisa_py.server.socket_files import NoticeKind
 from lisa_py.server.socket_tickets import SocketRequest, SocketTicket
 from lisa_py.store.paths import SessionRef
@@ -53,12 +53,13 @@ class SocketFace:
         self._limiter = limiter
         self._connections: set[SocketConnection] = set()
 
-    def announce_file(self, ref: SessionRef, path: str) -> None:
+    def announce_file(self, ref: SessionRef, notice: FileNotice) -> None:
         """Notify all clients of a session that a file has arrived; called by a thread."""
-        notice = NoticePayload(subtype="file_uploaded", message=f"uploaded {path}", path=path)
+        shown = NoticePayload(subtype="file_uploaded", message=f"uploaded {notice.path}", path=notice.path)
+        named = msgspec.structs.replace(shown, request_id=notice.request_id)
         for connection in list(self._connections):
             if connection.ref == ref:
-                connection.announce(notice)
+                connection.announce(named if connection is notice.client else shown)
 
     async def run(self, call: Callable[..., T], *words: Any) -> T:
         """Call a function of core in a thread."""
@@ -119,19 +120,22 @@ class SocketSubscription:
         """Return the first frame. Raise LisaError: session_not_found, archive_unreadable; TmuxUnavailable."""
         recorded = self.subscription.recorded
         published = (each for each in recorded if attach.is_message(each.frame))
-        sized = ((each, len(each.encoded)) for each in published)
+        first = list(itertools.islice(published, 1))
+        sized = ((each, len(each.encoded)) for each in itertools.chain(first, published))
         if self._since:  # nothing behind the cursor is left out: the rest follows the first frame
-            kept, is_cut = attach.take_size(sized), False
+            kept, dropped = attach.take_size(sized), 0
             self._rest = published
         else:
-            kept, is_cut = attach.limit_size(sized)
+            kept, dropped = attach.limit_size(sized)
         messages: Any = tuple(msgspec.Raw(each.encoded) for each in kept)
         return msgspec.json.encode(
             HistoryFrame(
-                payload=HistoryPayload(
-                    messages=messages,
-                    truncated=is_cut or recorded.omitted_bytes > 0 or UNSET,
-                    reset=recorded.reset or UNSET,
+                payload=attach.build_payload(
+                    messages,
+                    dropped=dropped,
+                    omitted=recorded.count_omitted(first[0].frame.cursor) if first else 0,
+                    is_omitted=recorded.omitted_bytes > 0,
+                    reset=recorded.reset,
                 ),
                 timestamp=kept[-1].frame.timestamp if kept else format_rfc3339(time.time(), fraction=True),
                 session_id=self.ticket.id,
@@ -232,8 +236,10 @@ class SocketConnection:
             code, text = CLOSE_BY_END.get(reason, (socket_tickets.INTERNAL_CLOSE, reason))
             await self.close(code, text)
         except LisaError as problem:
-            self._face.server.log(f"websocket: {problem.message}")
-            await self.close(socket_tickets.INTERNAL_CLOSE, problem.message)
+            code = socket_tickets.CLOSE_CODES.get(problem.code, socket_tickets.INTERNAL_CLOSE)
+            if code == socket_tickets.INTERNAL_CLOSE:
+                self._face.server.log(f"websocket: {problem.message}")
+            await self.close(code, problem.message)
         except (OSError, RuntimeError):  # the client has left
             pass
 
@@ -319,7 +325,7 @@ class SocketConnection:
     async def _transfer(self, message: FileMessage) -> None:
         """Answer a request about a file; the address is a frame for this client."""
         try:
-            found = await self._face.run(socket_files.answer, self._face.server, self._opened.ticket.ref, message)
+            found = await self._face.run(socket_files.answer, self._face.server, self.ref, message, self)
         except LisaError as problem:
             notice = NoticePayload(
                 code="file_error", reason=problem.code, message=problem.message, request_id=message.request_id

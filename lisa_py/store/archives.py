@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from lisa_py.contract.errors import LisaError
+from lisa_py.contract.errors import LisaError, session_not_found
 from lisa_py.contract.records import SessionMeta
 from lisa_py.host import files
 from lisa_py.host.env import Settings
@@ -105,8 +105,10 @@ def read_index(ref: SessionRef) -> ArchiveIndex:
 
 
 def read_block(ref: SessionRef, block: ArchiveBlock) -> list[bytes]:
-    """Return the frames of a block as JSON lines. Raise LisaError(archive_unreadable)."""
+    """Return the frames of a block as JSON lines. Raise LisaError(archive_unreadable | session_not_found)."""
     packed = files.read_from(ref.file(FRAMES), block.offset, block.size)
+    if not packed and not files.is_dir(ref.folder):
+        raise session_not_found(ref.session, ref.project.root)
     try:
         return zlib.decompress(packed, _GZIP, block.raw_bytes).split(b"\n")[:-1]
     except zlib.error as problem:

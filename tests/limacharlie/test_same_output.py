@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+from tests.core.live.test_feed import fill_transcript
 from tests.limacharlie.conftest import Comparison
 from tests.session_harness import SessionHarness
 
@@ -92,3 +94,14 @@ def test_attach_on_a_pipe_is_equal(compare: Comparison, ended: SessionHarness) -
     words = ("ai", "session", "attach", "--id", ended.name)
     for flags in ((), ("--verbose",), ("--raw",), ("--no-history",), ("--read-only",)):
         compare.check_equal(*words, *flags)
+
+
+def test_cut_history_is_equal_on_a_pipe(compare: Comparison) -> None:
+    stage = SessionHarness(compare.machine, "lisa-large-1").spawn("[say large]")
+    stage.wait_for_text("● large")
+    fill_transcript(Path(stage.agent_state()["transcript"]), 12, size=500_000)
+    assert stage.lisa("kill").code == 0
+    identity = json.loads(compare.lisa("ai", "session", "list", "--limit", "1").out)[0]["id"]
+    theirs = compare.check_equal("ai", "session", "attach", "--id", identity, "--raw")
+    history = json.loads(theirs.out.splitlines()[0])["payload"]
+    assert (history["truncated"], history["total"]) == (True, 15) and len(history["messages"]) < 12

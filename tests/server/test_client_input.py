@@ -78,6 +78,49 @@ def test_approval_by_response_with_a_message(client: SocketReader, own: SessionH
     assert not (own.machine.project / "no").exists()
 
 
+def test_changed_input_is_run_instead(client: SocketReader, own: SessionHarness) -> None:
+    client.send("prompt", text="[ask echo old] [say end]")
+    asked = client.read_until("tool_approval_request")["payload"]["tool_use_id"]
+    client.send("tool_approval_response", tool_use_id=asked, approved=True, updated_input={"command": "echo changed"})
+    result = client.read_until("tool_result")["payload"]
+    assert (result["tool_use_id"], result["content"]) == (asked, "changed\n")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "notice"),
+    [("", ""), ("shell", ""), ("Read", "the pattern Read does not cover this call and is ignored")],
+)
+def test_approval_for_the_session_asks_once(
+    client: SocketReader, own: SessionHarness, pattern: str, notice: str
+) -> None:
+    client.send("prompt", text="[ask echo one] [ask echo two] [say end]")
+    asked = client.read_until("tool_approval_request")["payload"]["tool_use_id"]
+    more = {"approval_pattern": pattern} if pattern else {}
+    client.send("tool_approval_response", tool_use_id=asked, approved=True, approval_scope="session", **more)
+    client.read_until("result")
+    client.send("none")
+    client.read_until("error", code="invalid_message")
+    frames = [frame for frame in client.frames if frame["type"] != "history"]
+    assert [each["payload"]["content"] for each in frames if each["type"] == "tool_result"] == ["one\n", "two\n"]
+    assert [each["type"] for each in frames].count("tool_approval_request") == 1
+    decided, *more_notices = [each["payload"] for each in frames if each["type"] == "system"]
+    assert (decided["subtype"], decided["message"]) == ("approval_decided", "approved (session) (by api)")
+    assert [each["message"] for each in more_notices] == ([notice] if notice else [])
+
+
+def test_answer_after_a_key_in_the_pane_is_ignored(client: SocketReader, own: SessionHarness) -> None:
+    client.send("prompt", text="[ask echo yes] [say end]")
+    asked = client.read_until("tool_approval_request")["payload"]["tool_use_id"]
+    pane = wait_until(lambda: own.ctx.find_pane(own.ref))
+    own.ctx.server(own.ref).send_keys(str(pane.pane_id), ("1",))
+    decided = client.read_until("system", subtype="approval_decided")["payload"]
+    client.send("tool_approval_response", tool_use_id=asked, approved=False)
+    client.send("prompt", text="[say next]")
+    client.read_until("user", content="[say next]")
+    assert decided["decided_by"] == "pane"
+    assert not [frame for frame in client.frames if frame["type"] == "error"]
+
+
 def test_answer_of_another_client_is_no_prompt(server: RunningServer, own: SessionHarness) -> None:
     with server.connect(identify(own)) as first, server.connect(identify(own)) as second:
         first.send("prompt", text="[choose Colour? | red | blue]")

@@ -111,7 +111,9 @@ def test_files_over_the_socket(server: RunningServer, chat: SessionHarness) -> N
         assert send(server, asked["url"], b"ok").status == 204
         reader.send("upload_complete", request_id="r1", filename="ws.txt", path="/workspace/uploads/ws.txt")
         for each in (reader, other):
-            assert each.read_until("system", subtype="file_uploaded")["payload"]["path"] == asked["target_path"]
+            arrived = each.read_until("system", subtype="file_uploaded")["payload"]
+            assert arrived["path"] == asked["target_path"]
+            assert arrived.get("request_id") == ("r1" if each is reader else None)
         reader.send("download_request", request_id="r2", path="/workspace/uploads/ws.txt")
         found = reader.read_until("download_url", request_id="r2")["payload"]
         assert found["size"] == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from lisa_py.store import live_records
-from tests.polling import wait_until
-from tests.server_kit import RunningServer, SocketReader
+from tests.core.live.test_feed import fill_transcript
+from tests.server_kit import RunningServer
 from tests.session_harness import SessionHarness
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -155,6 +156,17 @@ def test_history_is_first_then_each_frame_once(server: RunningServer, own: Sessi
         assert ids == {found}
 
 
+def test_cut_history_has_the_number_of_messages(server: RunningServer, own: SessionHarness) -> None:
+    own.send("[say one]")
+    own.wait_for_text("● one")
+    own.wait_for_state("idle")
+    fill_transcript(Path(own.agent_state()["transcript"]), 12, size=500_000)
+    with server.connect(identify(own)) as reader:
+        payload = reader.read()["payload"]
+    assert payload["truncated"] is True and 4 < len(payload["messages"]) < 12
+    assert payload["total"] == 15
+
+
 def test_ended_session_has_history_end_and_close(server: RunningServer, own: SessionHarness) -> None:
     found = identify(own)
     own.send("[say one]")
@@ -186,6 +198,22 @@ def test_session_killed_during_a_read_ends_once(server: RunningServer, own: Sess
     with server.connect(found) as archived:
         assert archived.read_close() == 1000
     assert [frame["type"] for frame in archived.frames] == ["history", "session_end"]
+
+
+def test_deleted_record_closes_4004(server: RunningServer, own: SessionHarness) -> None:
+    """A record is removed while a client still reads what it holds."""
+    found = identify(own)
+    own.send("[say one]")
+    own.wait_for_text("● one")
+    own.wait_for_state("idle")
+    first = server.call("GET", f"/v1/sessions/{found}/history").body["messages"][0]["cursor"]
+    fill_transcript(Path(own.agent_state()["transcript"]), 100, size=300_000)
+    own.lisa("kill")
+    with server.connect(found, query=f"?since={first}", max_queue=1) as reader:
+        assert reader.read()["type"] == "history"
+        assert server.call("DELETE", f"/v1/sessions/{found}/record").status == 200
+        assert reader.read_close() == 4004
+    assert refuse(server, found) == (404, "session_not_found")
 
 
 def test_open_dialog_is_sent_again_after_history(server: RunningServer, own: SessionHarness) -> None:
@@ -240,12 +268,11 @@ def test_flood_is_limited_and_the_socket_stays(server: RunningServer, chat: Sess
         for _ in range(350):
             reader.send("heartbeat")
         assert reader.read_until("error")["payload"]["code"] == "rate_limited"
-        wait_until(lambda: _is_taken(reader), what="messages are taken again")
-
-
-def _is_taken(reader: SocketReader) -> bool:
-    reader.send("none")
-    return bool(reader.read_until("error")["payload"]["code"] == "invalid_message")
+        codes = [""]
+        while codes[-1] != "invalid_message":  # in the next second
+            reader.send("none")
+            codes.append(reader.read_until("error")["payload"]["code"])
+        assert set(codes[1:-1]) == {"rate_limited"}
 
 
 def test_expired_token_closes_4001(server: RunningServer, chat: SessionHarness) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -36,6 +36,8 @@ class AttachSummary(Struct, frozen=True, kw_only=True):
 
 HISTORY_BYTES = 4 << 20
 """Bytes of transcript that are read back if no position is given."""
+COUNT_BYTES = 8 << 20
+"""Bytes of transcript that are read to count the messages in them: a fifth of a second."""
 FIRST_BYTES = 1 << 18
 """Bytes of transcript that are read back first for a number of frames."""
 
@@ -78,26 +80,26 @@ def read_messages(ctx: Context, ref: SessionRef, *, since: str = "", before: str
     with open_feed(ctx, ref, since) as feed:
         recorded = feed.history(newest_bytes=0 if since else HISTORY_BYTES, before=before)
         frames = map(PromptIds(ctx, ref).name, filter(is_message, recorded))
-        kept, is_cut = limit_size((frame, len(msgspec.json.encode(frame))) for frame in frames)
+        kept, dropped = limit_size((frame, len(msgspec.json.encode(frame))) for frame in frames)
         return MessagesResult(
-            messages=kept, truncated=is_cut or feed.omitted_bytes > 0 or UNSET, reset=feed.reset or UNSET
+            messages=kept, truncated=dropped > 0 or feed.omitted_bytes > 0 or UNSET, reset=feed.reset or UNSET
         )
 
 
-def limit_size(frames: Iterable[tuple[T, int]]) -> tuple[tuple[T, ...], bool]:
-    """Return the newest of some frames with their sizes that have HISTORY_BYTES, and True if others are left out.
+def limit_size(frames: Iterable[tuple[T, int]]) -> tuple[tuple[T, ...], int]:
+    """Return the newest of some frames with their sizes that have HISTORY_BYTES, and the number of the others.
 
     At least one is returned.
     """
     kept: deque[tuple[T, int]] = deque()
-    total, is_cut = 0, False
+    total, dropped = 0, 0
     for frame, size in frames:
         kept.append((frame, size))
         total += size
         while total > HISTORY_BYTES and len(kept) > 1:
             total -= kept.popleft()[1]
-            is_cut = True
-    return tuple(frame for frame, _ in kept), is_cut
+            dropped += 1
+    return tuple(frame for frame, _ in kept), dropped
 
 
 def take_size(frames: Iterable[tuple[T, int]], limit: int = HISTORY_BYTES) -> tuple[T, ...]:
@@ -117,11 +119,37 @@ def is_message(frame: LiveFrame) -> bool:
     return frame.type != "usage_delta"
 
 
-def build_history(frames: Sequence[LiveFrame], identity: str, *, truncated: bool = False) -> HistoryFrame:
+def count_omitted(open_source: Callable[[], SessionFeed], first: str, omitted_bytes: int) -> int | None:
+    """Return the number of messages before the cursor `first`, which have so many bytes of transcript.
+
+    None if there are too many to count at once. Raise TmuxUnavailable.
+    """
+    if not omitted_bytes or omitted_bytes > COUNT_BYTES:
+        return None if omitted_bytes else 0
+    with open_source() as feed:
+        return sum(is_message(frame) for frame in feed.history(before=first))
+
+
+def build_payload(
+    messages: tuple[Any, ...], *, dropped: int, omitted: int | None, is_omitted: bool, reset: str = ""
+) -> HistoryPayload:
+    """Return the payload of the first frame: `dropped` messages are left out of those read, `omitted` before them."""
+    is_cut = dropped > 0 or is_omitted
+    return HistoryPayload(
+        messages=messages,
+        truncated=is_cut or UNSET,
+        total=len(messages) + dropped + omitted if is_cut and omitted is not None else UNSET,
+        reset=reset or UNSET,
+    )
+
+
+def build_history(
+    frames: Sequence[LiveFrame], identity: str, *, omitted: int | None = 0, is_omitted: bool = False
+) -> HistoryFrame:
     """Return the recorded frames as the one frame that begins a connection of the sessions API."""
-    kept, is_cut = limit_size((frame, len(msgspec.json.encode(frame))) for frame in frames)
+    kept, dropped = limit_size((frame, len(msgspec.json.encode(frame))) for frame in frames)
     return HistoryFrame(
-        payload=HistoryPayload(messages=kept, truncated=truncated or is_cut or UNSET),
+        payload=build_payload(kept, dropped=dropped, omitted=omitted, is_omitted=is_omitted),
         timestamp=frames[-1].timestamp if frames else "",
         session_id=identity,
         cursor=frames[-1].cursor if frames else "",
@@ -138,13 +166,13 @@ def attach(
     limit: int = 0,
     keep: Callable[[LiveFrame], bool] = lambda frame: True,
     on_open: Callable[[], None] = lambda: None,
-    on_history: Callable[[int, bool], None] = lambda count, truncated: None,
+    on_history: Callable[[int, int], None] = lambda count, omitted_bytes: None,
     on_live: Callable[[], None] = lambda: None,
 ) -> AttachSummary:
     """Emit the recorded frames, then every further one; return when the session ends or the wait is cancelled.
 
     The recorded frames are those of `read_history`; `on_open` is called once the session is found, `on_history` with
-    their number and True if older ones are left out, `on_live` before the first live one.
+    their number and the bytes of transcript before them, `on_live` before the first live one.
     """
     count, cursor, ended = 0, since, False
     with open_feed(ctx, ref, since) as feed:
@@ -152,7 +180,7 @@ def attach(
         try:
             recorded = list(read_history(feed, keep, since=since, limit=limit if history else 1))
             if history:
-                on_history(len(recorded), feed.omitted_bytes > 0)
+                on_history(len(recorded), feed.omitted_bytes)
                 for frame in recorded:
                     emit(frame)
                     count, cursor = count + 1, frame.cursor

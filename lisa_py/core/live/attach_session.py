@@ -108,6 +108,6 @@ def _follow(
         limit=request.limit,
         keep=is_listed,
         on_open=lambda: None if request.raw else view.begin(request.shown_id, read_only=request.read_only),
-        on_history=lambda count, truncated: view.begin_history(count) if has_banners else None,
+        on_history=lambda count, omitted_bytes: view.begin_history(count) if has_banners else None,
         on_live=begin_live,
     )

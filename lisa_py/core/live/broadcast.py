@@ -23,8 +23,8 @@ from lisa_py.contract.live import (
     SystemPayload,
 )
 from lisa_py.core.context import Context
+from lisa_py.core.live import attach
 from lisa_py.core.live.archive import open_feed
-from lisa_py.core.live.attach import HISTORY_BYTES
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.live.frame_size import FRAME_BYTES, shorten_frame
 from lisa_py.core.live.position import LivePosition, parse_cursor
@@ -176,10 +176,14 @@ class RecordedFrames:
         if not self._until:
             return
         with contextlib.suppress(CancellationError), self._open() as feed:
-            newest = 0 if self._since else HISTORY_BYTES
+            newest = 0 if self._since else attach.HISTORY_BYTES
             for frame in feed.history(newest_bytes=newest, until=self._until):
                 self.omitted_bytes, self.reset = feed.omitted_bytes, feed.reset
                 yield self._publish(frame)
+
+    def count_omitted(self, first: str) -> int | None:
+        """Return the number of messages before the cursor of the first frame; None: too many to count at once."""
+        return attach.count_omitted(self._open, first, self.omitted_bytes)
 
     def _open(self) -> SessionFeed:
         """Return the feed of the session, or of its archive if it was killed meanwhile."""

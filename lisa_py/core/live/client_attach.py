@@ -11,6 +11,7 @@ import msgspec
 from lisa_py.contract.live import HistoryFrame, LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.live import attach
+from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.attach import AttachSummary
 from lisa_py.core.live.frame_view import FrameView
 from lisa_py.store import live_records
@@ -81,7 +82,9 @@ class _ClientView:
         self.kind = "json" if ctx.output_format != "text" else "raw" if raw else "lines"
         self._has_banners = history and self.kind == "lines"
         self._recorded: list[LiveFrame] = []
-        self._is_live = self._is_truncated = False
+        self._is_live = False
+        self._omitted_bytes = 0
+        self._open_feed = lambda: open_feed(ctx, ref)
 
     def begin(self) -> None:
         """Announce the session."""
@@ -91,9 +94,9 @@ class _ClientView:
             self.view.note("Owner access denied; retrying in read-only mode.")
         self.view.begin(self._given_id, read_only=self._read_only or not self.is_owner)
 
-    def begin_history(self, count: int, truncated: bool) -> None:
+    def begin_history(self, count: int, omitted_bytes: int) -> None:
         """Announce the recorded frames."""
-        self._is_truncated = truncated
+        self._omitted_bytes = omitted_bytes
         if self._has_banners:
             self.view.begin_history(count)
 
@@ -112,7 +115,12 @@ class _ClientView:
         """End the recorded frames."""
         self._is_live = True
         if self.kind == "raw":
-            _write_raw(self._ctx, attach.build_history(self._recorded, self._id, truncated=self._is_truncated))
+            first = self._recorded[0].cursor if self._recorded else ""
+            omitted = attach.count_omitted(self._open_feed, first, self._omitted_bytes) if first else 0
+            history = attach.build_history(
+                self._recorded, self._id, omitted=omitted, is_omitted=self._omitted_bytes > 0
+            )
+            _write_raw(self._ctx, history)
         elif self._has_banners:
             self.view.begin_live()
 

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response
 from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.core.live.transfers import Transfer
 from lisa_py.host.clock import format_rfc3339
+from lisa_py.server.options import FileNotice
 from lisa_py.server.route import RestCall, Route
 from lisa_py.server.routes.sessions import find_any
 from lisa_py.store.paths import SessionRef
@@ -106,7 +107,7 @@ def complete(call: RestCall) -> UploadedFile:
     body = call.read_body(UploadCompletion)
     ref = _find_living(call)
     transfer = call.server.transfers.complete(ref, identity=body.upload_id)
-    call.server.announce_file(ref, transfer.path)
+    call.server.announce_file(ref, FileNotice(path=transfer.path))
     return UploadedFile(success=True, path=transfer.path)
 
 

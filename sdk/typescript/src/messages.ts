@@ -104,6 +104,8 @@ export type HistoryMessage = Message<
     messages: WebSocketMessage[];
     /** Older messages are left out. */
     truncated?: boolean;
+    /** The number of all messages, of which the newest are here; absent where it would take long to count them. */
+    total?: number;
     /** The reason why messages are repeated from the beginning. */
     reset?: string | boolean;
   }

@@ -279,7 +279,7 @@ def test_messages_are_the_newest_of_four_mebibytes(stage: SessionHarness, monkey
     older = live_attach.read_messages(stage.ctx, stage.ref, before=newest.messages[0].cursor)
     assert list(older.messages) == whole[-count - len(older.messages) : -count] and older.messages
     frame = live_attach.build_history(whole, "id")
-    assert frame.payload.truncated and frame.payload.messages == newest.messages
+    assert frame.payload.truncated and frame.payload.total == len(whole) and frame.payload.messages == newest.messages
     assert live_attach.build_history(short.messages, "id").payload == HistoryPayload(messages=short.messages)
     stage.lisa("kill")
     assert live_attach.read_messages(stage.ctx, read_archive(stage)[0]).truncated
