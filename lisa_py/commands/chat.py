@@ -5,37 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import (
-    AgentName,
-    AllFrames,
-    AllowedTools,
-    DeniedTools,
-    EnvironmentValues,
-    IdempotentKey,
-    MaxBudget,
-    MaxTurns,
-    McpConfig,
-    Model,
-    OneShot,
-    PermissionMode,
-    ProjectRoot,
-    RawFrames,
-    SystemPrompt,
-    TaskBudget,
-    TimeToLive,
-    Trust,
-)
+from lisa_py.contract.flags import AgentName, AllFrames, IdempotentKey, ProjectRoot, RawFrames, Trust
 from lisa_py.contract.live import LiveFrame
+from lisa_py.contract.start_session import AgentSettingsArgs
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import chat, launch, settings_flags
 from lisa_py.core.lifecycle.chat import ChatRequest
 from lisa_py.core.live.attach_session import AttachRequest, AttachResult, attach_session
 
 
-class Args(Struct, kw_only=True):
+class Args(AgentSettingsArgs, kw_only=True):
     prompt: Annotated[str, Flag(help="first prompt", metavar="TEXT", positional=True)] = ""
     agent: AgentName = ""
     definition: Annotated[str, Flag(help="definition that supplies settings and prompt", metavar="NAME")] = ""
@@ -43,19 +25,7 @@ class Args(Struct, kw_only=True):
     session: Annotated[str, Flag(help="session name; default: a generated one", metavar="NAME")] = ""
     idempotent_key: IdempotentKey = ""
     project_root: ProjectRoot = ""
-    model: Model = ""
     trust: Trust = False
-    permission_mode: PermissionMode = ""
-    allowed_tools: AllowedTools = ""
-    denied_tools: DeniedTools = ""
-    env: EnvironmentValues = ()
-    system_prompt: SystemPrompt = ""
-    mcp_config: McpConfig = ""
-    max_turns: MaxTurns = None
-    max_budget_usd: MaxBudget = None
-    task_budget_tokens: TaskBudget = None
-    ttl_seconds: TimeToLive = None
-    one_shot: OneShot = False
     raw: RawFrames = False
     verbose: AllFrames = False
 
@@ -70,7 +40,7 @@ def run(args: Args, ctx: Context) -> AttachResult:
         project_root=args.project_root,
         trust=args.trust,
         idempotent_key=args.idempotent_key,
-        settings=msgspec.structs.replace(settings, name=args.name or UNSET, model=args.model or UNSET),
+        settings=msgspec.structs.replace(settings, name=args.name or UNSET),
     )
     started = chat.start_chat(ctx, request)
     for warning in (*started.notes, *started.warnings):

@@ -16,9 +16,12 @@ from lisa_py.contract.flags import (
     IdempotentKey,
     MaxBudget,
     MaxTurns,
+    McpConfig,
+    Model,
     OneShot,
     PermissionMode,
     ProjectRoot,
+    SystemPrompt,
     TaskBudget,
     TimeToLive,
 )
@@ -27,18 +30,25 @@ from lisa_py.contract.flags import (
 class SettingsArgs(Struct, kw_only=True):
     """Flags that set the settings of a session; one that is not given leaves the lower layer."""
 
-    model: Annotated[str, Flag(help="model name or alias", metavar="NAME")] = ""
-    max_turns: MaxTurns = None
-    max_budget_usd: MaxBudget = None
-    task_budget_tokens: TaskBudget = None
-    ttl_seconds: TimeToLive = None
-    one_shot: OneShot = None
+    model: Model = ""
+    provider: Annotated[str, Flag(help="provider of the model", metavar="NAME")] = ""
     permission_mode: PermissionMode = ""
     allowed_tools: AllowedTools = ""
     denied_tools: DeniedTools = ""
     plugin: Annotated[tuple[str, ...], Flag(help="plugin to enable", metavar="NAME", repeatable=True)] = ()
     env: EnvironmentValues = ()
-    provider: Annotated[str, Flag(help="provider of the model", metavar="NAME")] = ""
+    max_turns: MaxTurns = None
+    max_budget_usd: MaxBudget = None
+    task_budget_tokens: TaskBudget = None
+    ttl_seconds: TimeToLive = None
+    one_shot: OneShot = None
+
+
+class AgentSettingsArgs(SettingsArgs, kw_only=True):
+    """All settings flags: also those that a definition cannot be overridden with."""
+
+    system_prompt: SystemPrompt = ""
+    mcp_config: McpConfig = ""
 
 
 class StartSessionArgs(SettingsArgs, kw_only=True):

@@ -44,6 +44,16 @@ def code(*words: str, command: Command = COMMAND) -> str:
     return problem.value.code
 
 
+class DerivedArgs(Placed, kw_only=True):
+    later: Annotated[str, Flag(help="a text")] = ""
+    action: Annotated[str, Flag(help="declared again")] = ""
+
+
+def test_flags_of_a_command_precede_inherited_ones() -> None:
+    fields = Command(group="programs", args=DerivedArgs, answer=Args).fields
+    assert [(field.name, field.flag.help) for field in fields] == [("later", "a text"), ("action", "declared again")]
+
+
 def test_flag_values_apart_or_joined_last_one_wins() -> None:
     args, named = read("--session", "lisa-a", "--lines=7", "--lines", "9", "--mode", "UNO", "--json", "--json-min")
     assert args == Args(session="lisa-a", lines=9, mode="one")

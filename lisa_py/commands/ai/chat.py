@@ -32,7 +32,7 @@ Args = add_start_flags(ClientArgs, _ChatArgs)
 
 def run(args: Any, ctx: Context) -> DetachResult:
     root = owned_sessions.find_root(ctx, args.oid, args.project_root)
-    settings = structs.replace(settings_flags.read_overrides(ctx, args), name=args.name or UNSET)
+    settings = structs.replace(settings_flags.read_settings_flags(ctx, args), name=args.name or UNSET)
     request = ChatRequest(
         prompt=args.prompt,
         agent=args.agent,

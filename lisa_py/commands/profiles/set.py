@@ -31,7 +31,7 @@ def run(args: Args, ctx: Context) -> ProfileSetResult:
     profile, created = profiles.set_profile(
         ctx,
         args.name,
-        settings_flags.read_overrides(ctx, args),
+        settings_flags.read_settings_flags(ctx, args),
         description=args.description if args.description or "description" in ctx.given_fields else None,
         unset=tuple(word.strip().replace("-", "_") for word in args.unset.split(",") if word.strip()),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract.answer import Answer
@@ -14,29 +15,18 @@ from lisa_py.contract.flags import (
     AgentArgs,
     AgentName,
     AllHashes,
-    AllowedTools,
-    DeniedTools,
-    EnvironmentValues,
     KeepPermissions,
-    MaxBudget,
-    MaxTurns,
-    McpConfig,
     Mode,
-    Model,
     NestedPolicy,
     NestingIntent,
-    OneShot,
-    PermissionMode,
     ProjectRoot,
     Prompt,
     PromptFile,
     Session,
-    SystemPrompt,
-    TaskBudget,
-    TimeToLive,
     Trust,
 )
 from lisa_py.contract.projection import omit
+from lisa_py.contract.start_session import AgentSettingsArgs
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import library
 from lisa_py.core.lifecycle import launch, settings_flags, spawn, start_session
@@ -45,7 +35,7 @@ from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import input_text
 
 
-class Args(Struct, kw_only=True):
+class Args(AgentSettingsArgs, kw_only=True):
     session: Session = ""
     agent: AgentName = agents.DEFAULT
     mode: Mode = "interactive"
@@ -56,24 +46,12 @@ class Args(Struct, kw_only=True):
     lane: Annotated[str, Flag(help="lane that supplies missing values", metavar="NAME")] = ""
     command: Annotated[str, Flag(help="shell command to run instead of the agent", metavar="TEXT")] = ""
     agent_args: AgentArgs = ""
-    model: Model = ""
     nested_policy: NestedPolicy = "auto"
     nesting_intent: NestingIntent = "auto"
     width: Annotated[int, Flag(help="columns of the pane", minimum=1, maximum=10_000)] = 220
     height: Annotated[int, Flag(help="rows of the pane", minimum=1, maximum=10_000)] = 60
     trust: Trust = False
     no_dangerously_skip_permissions: KeepPermissions = False
-    permission_mode: PermissionMode = ""
-    allowed_tools: AllowedTools = ""
-    denied_tools: DeniedTools = ""
-    env: EnvironmentValues = ()
-    system_prompt: SystemPrompt = ""
-    mcp_config: McpConfig = ""
-    max_turns: MaxTurns = None
-    max_budget_usd: MaxBudget = None
-    task_budget_tokens: TaskBudget = None
-    ttl_seconds: TimeToLive = None
-    one_shot: OneShot = False
     cleanup_all_hashes: AllHashes = False
     detect_nested: Annotated[bool, Flag(help="explanation of the sandbox decision")] = False
     replace: Annotated[bool, Flag(help="session kill of the same name first")] = False
@@ -111,10 +89,13 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
     if args.prompt and args.prompt_file:
         raise UsageError("prompt_conflict", "--prompt cannot be combined with --prompt-file")
     prompt = input_text.read_text_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
+    settings = settings_flags.read_settings_flags(ctx, args)
+    is_chosen = args.provider and "agent" not in ctx.given_fields
     request = SpawnRequest(
         launch=launch.build_request(
             args,
             prompt,
+            agent=launch.choose_agent(settings) if is_chosen else args.agent,
             command=args.command,
             skip_permissions=not args.no_dangerously_skip_permissions,
             trust=args.trust,
@@ -126,7 +107,7 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
         width=args.width,
         height=args.height,
         replace=args.replace,
-        settings=settings_flags.read_settings_flags(ctx, args),
+        settings=msgspec.structs.replace(settings, model=UNSET),  # the launch has the model of the flag
         all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
     )
     return start_session.apply_definition(ctx, request, args.definition) if args.definition else request

@@ -63,17 +63,9 @@ class LaunchFlags(Protocol):
 
 
 def build_request(flags: LaunchFlags, prompt: str, **extra: Any) -> LaunchRequest:
-    """Build the request from the flags of a command; `extra` are further fields of the request."""
-    return LaunchRequest(
-        agent=flags.agent,
-        mode=flags.mode,
-        prompt=prompt,
-        agent_args=flags.agent_args,
-        model=flags.model,
-        nested_policy=flags.nested_policy,
-        nesting_intent=flags.nesting_intent,
-        **extra,
-    )
+    """Build the request from the flags of a command; `extra` are further fields of the request, or other values."""
+    names = ("agent", "mode", "agent_args", "model", "nested_policy", "nesting_intent")
+    return LaunchRequest(prompt=prompt, **{name: getattr(flags, name) for name in names} | extra)
 
 
 class ResolvedLaunch(Struct, frozen=True, kw_only=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.session_settings import SETTINGS_ERRORS, SessionSettings, check
-from lisa_py.contract.start_session import SettingsArgs
+from lisa_py.contract.start_session import AgentSettingsArgs, SettingsArgs
 from lisa_py.core import secrets
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import limit_files
@@ -20,51 +20,28 @@ ERRORS = (*SETTINGS_ERRORS, *secrets.ERRORS, "invalid_mcp_config", *limit_files.
 """Error codes of read_settings_flags and of a spawn with settings, besides those of checked flags."""
 
 
-class SettingsFlags(Protocol):
-    """The flags of a command that set up a session."""
-
-    permission_mode: str
-    allowed_tools: str
-    denied_tools: str
-    env: tuple[str, ...]
-    system_prompt: str
-    mcp_config: str
-    max_turns: int | None
-    max_budget_usd: float | None
-    task_budget_tokens: int | None
-    ttl_seconds: int | None
-    one_shot: bool | None
-
-
-def read_settings_flags(ctx: Context, flags: SettingsFlags) -> SessionSettings:
+def read_settings_flags(ctx: Context, flags: SettingsArgs) -> SessionSettings:
     """Return the settings that the caller gave; an empty list of tools counts as given.
 
     Raise UsageError(invalid_mcp_config, or a code of session_settings.check).
     """
-    found = _read_common_flags(ctx, flags)
-    if flags.system_prompt:
-        found["system_prompt"] = flags.system_prompt
-    if flags.mcp_config:
-        found["mcp_servers"] = read_mcp_servers(ctx, flags.mcp_config)
-    return _build_settings(found)
-
-
-def _read_common_flags(ctx: Context, flags: SettingsFlags | SettingsArgs) -> dict[str, Any]:
     found: dict[str, Any] = {
         field: split_tools(getattr(flags, field))
         for field in ("allowed_tools", "denied_tools")
         if getattr(flags, field) or field in ctx.given_fields
     }
     limits = {field: getattr(flags, field) for field in LIMIT_FIELDS}
-    found |= {field: value for field, value in limits.items() if value or (field in ctx.given_fields)}
-    if flags.permission_mode:
-        found["permission_mode"] = flags.permission_mode
+    found |= {field: value for field, value in limits.items() if value or field in ctx.given_fields}
+    found |= {field: value for field in ("model", "provider", "permission_mode") if (value := getattr(flags, field))}
+    if flags.plugin:
+        found["plugins"] = flags.plugin
     if flags.env:
         found["environment"] = split_variables(flags.env)
-    return found
-
-
-def _build_settings(found: dict[str, Any]) -> SessionSettings:
+    if isinstance(flags, AgentSettingsArgs):
+        if flags.system_prompt:
+            found["system_prompt"] = flags.system_prompt
+        if flags.mcp_config:
+            found["mcp_servers"] = read_mcp_servers(ctx, flags.mcp_config)
     settings = SessionSettings(**found)
     check(settings)
     return settings
@@ -110,12 +87,3 @@ def read_mcp_servers(ctx: Context, path: str) -> dict[str, dict[str, Any]]:
 
 def _refuse(reason: str) -> UsageError:
     return UsageError("invalid_mcp_config", f"invalid --mcp-config: {reason}")
-
-
-def read_overrides(ctx: Context, flags: SettingsArgs) -> SessionSettings:
-    """Return the settings that the flags of a start or profile give. Raise UsageError of session_settings.check."""
-    found = _read_common_flags(ctx, flags)
-    found |= {field: value for field in ("model", "provider") if (value := getattr(flags, field))}
-    if flags.plugin:
-        found["plugins"] = flags.plugin
-    return _build_settings(found)

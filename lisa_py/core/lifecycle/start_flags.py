@@ -42,7 +42,7 @@ MAX_DEPTH = 64
 
 def read_request(ctx: Context, args: StartSessionArgs) -> StartRequest:
     """Return the request of the flags. Raise UsageError(invalid_data | invalid_credentials | ...)."""
-    overrides = settings_flags.read_overrides(ctx, args)
+    overrides = settings_flags.read_settings_flags(ctx, args)
     credentials = _split_credentials(args.credential) if args.credential else {}
     if args.anthropic_key and not credentials:
         credentials = {"api_key": args.anthropic_key}

@@ -192,6 +192,12 @@ def test_a_dry_run_shows_all_and_makes_nothing(machine: LisaHost, fleet: Fleet) 
     assert list(machine.sockets.iterdir()) == []
 
 
+def test_provider_chooses_the_agent_unless_one_is_named(machine: LisaHost) -> None:
+    words = ("session", "spawn", "--session", "lisa-x", "--provider", "openai", "--prompt", "hi", "--dry-run", "--json")
+    assert machine.lisa(*words).json["agent"] == "codex"
+    assert machine.lisa(*words, "--agent", "claude").json["agent"] == "claude"
+
+
 def test_a_dry_run_as_text_names_socket_and_command(machine: LisaHost, fleet: Fleet) -> None:
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--prompt", "hi", "--dry-run")
     assert answer.out == (

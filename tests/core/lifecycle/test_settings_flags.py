@@ -5,32 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.session_settings import SessionSettings
+from lisa_py.contract.start_session import AgentSettingsArgs
 from lisa_py.core.lifecycle import settings_flags
 from tests.lisa_host import LisaHost
-
-
-class Flags(Struct, kw_only=True):
-    permission_mode: str = ""
-    allowed_tools: str = ""
-    denied_tools: str = ""
-    env: tuple[str, ...] = ()
-    system_prompt: str = ""
-    mcp_config: str = ""
-    max_turns: int | None = None
-    max_budget_usd: float | None = None
-    task_budget_tokens: int | None = None
-    ttl_seconds: int | None = None
-    one_shot: bool | None = False
 
 
 def read(machine: LisaHost, **given: Any) -> SessionSettings:
     ctx = machine.context()
     ctx.given_fields = frozenset(given)
-    return settings_flags.read_settings_flags(ctx, Flags(**given))
+    return settings_flags.read_settings_flags(ctx, AgentSettingsArgs(**given))
 
 
 def refused(machine: LisaHost, **given: Any) -> str:
