@@ -302,6 +302,8 @@ class Agent:
     """Models to probe in this order if none is given."""
     folded_drafts: tuple[str, ...] = ()
     """Beginnings of the placeholders that stand for a long text or an attachment in the input box."""
+    clearing_inputs: frozenset[str] = frozenset()
+    """Texts that begin a new conversation."""
     interrupt_keys: tuple[str, ...] = ("Escape",)
     """Keys that end the turn and keep the session."""
     hidden: bool = False
@@ -343,6 +345,15 @@ class Agent:
     def resume_arguments(self, session_id: str) -> str:
         """Return the arguments that continue a conversation; empty if unsupported."""
         return ""
+
+    def drop_conversation(self, agent_args: str) -> str:
+        """Return the user's arguments without those that choose a conversation."""
+        return agent_args.strip()
+
+    def build_resume_arguments(self, session_id: str, agent_args: str) -> str:
+        """Return the arguments that continue a conversation, with the other ones of its start; empty if unsupported."""
+        chosen = self.resume_arguments(session_id)
+        return f"{chosen} {self.drop_conversation(agent_args)}".strip() if chosen else ""
 
     def format_rule_answer(self, event: str, *, denied: bool, tool: str, reason: str = "") -> str:
         """Return what a hook prints for a call that a rule decides; empty if the agent takes no answer.

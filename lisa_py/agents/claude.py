@@ -24,6 +24,7 @@ from lisa_py.agents.base import (
     View,
 )
 from lisa_py.contract.frames import Frame, Todo
+from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
 from lisa_py.host.processes import Process
@@ -59,6 +60,7 @@ class Claude(base.Agent):
     capture_field = "claude_session"
     folded_drafts = ("[Pasted text", "[Image #")
     exit_inputs = frozenset(("/exit", "/quit", "exit", "quit", ":q", ":q!", ":wq", ":wq!"))
+    clearing_inputs = frozenset(("/clear", "/new", "/reset"))
     probe_models = ("sonnet", "haiku")
     session_variables = (
         "AI_AGENT",
@@ -82,6 +84,10 @@ class Claude(base.Agent):
 
     def resume_arguments(self, session_id: str) -> str:
         return f"--resume {session_id}"
+
+    def drop_conversation(self, agent_args: str) -> str:
+        valued = ("--resume", "-r", "--session-id", "--from-pr", "--teleport")
+        return drop_words(agent_args, valued, ("--continue", "-c", "--fork-session"))
 
     def fork_arguments(self, session_id: str) -> str:
         return f"--resume {session_id} --fork-session"

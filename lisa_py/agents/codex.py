@@ -19,6 +19,7 @@ from lisa_py.agents.base import (
     View,
 )
 from lisa_py.contract.frames import Frame
+from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
 from lisa_py.terminal import choices as terminal_choices
@@ -42,6 +43,7 @@ class Codex(Agent):
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
     exit_inputs = frozenset(("/exit", "/quit"))
+    clearing_inputs = frozenset(("/clear", "/new"))
     probe_models = ("gpt-5.3-codex", "gpt-5-codex")
     bypass_flag = BYPASS
     full_auto_flag = FULL_AUTO
@@ -80,6 +82,9 @@ class Codex(Agent):
 
     def resume_arguments(self, session_id: str) -> str:
         return f"resume {session_id}"
+
+    def drop_conversation(self, agent_args: str) -> str:
+        return drop_words(agent_args, ("resume", "fork"), ("--last",))
 
     def fork_arguments(self, session_id: str) -> str:
         return f"fork {session_id}"

@@ -33,7 +33,7 @@ from lisa_py.agents.base import (
 )
 from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame, Todo, Usage
-from lisa_py.contract.quoting import quote, quote_posix
+from lisa_py.contract.quoting import drop_words, quote, quote_posix
 from lisa_py.contract.session_settings import describe_unapplied
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
@@ -79,6 +79,7 @@ class ScriptedAgent(Agent):
     hidden = True
     tool_aliases: Mapping[str, tuple[str, ...]] = {"shell": ("Bash",)}
     folded_drafts = ("[",)
+    clearing_inputs = frozenset(("/clear", "/new"))
 
     # -- starting: which command line, and what does the installed version need? ----------------------------------
 
@@ -87,9 +88,10 @@ class ScriptedAgent(Agent):
         return " ".join(self._command_words(request, quote(request.prompt) if request.prompt else ""))
 
     def plan_launch(self, request: AgentLaunch, facts: Facts) -> LaunchPlan:
-        session_id = _new_uuid()
+        resumed = re.search(r"(?<!\S)--resume[ =](\S+)", request.agent_args)
+        session_id = resumed[1] if resumed else _new_uuid()
         long = len(request.prompt.encode("utf-8", "replace")) > _ARGUMENT_LIMIT
-        extra = ["--session-id", session_id]
+        extra = [] if resumed else ["--session-id", session_id]
         if request.hook and request.folder:
             program, folder = f"/bin/sh {quote_posix(request.hook)}", quote_posix(request.folder)
             extra += ["--hook", quote_posix(f"{program} {folder}")]
@@ -115,6 +117,12 @@ class ScriptedAgent(Agent):
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
 
         return _permission_hook.format_rule_answer(event, denied=denied, tool=tool, reason=reason)
+
+    def resume_arguments(self, session_id: str) -> str:
+        return f"--resume {session_id}"
+
+    def drop_conversation(self, agent_args: str) -> str:
+        return drop_words(agent_args, ("--resume", "--session-id"))
 
     def _command_words(self, request: AgentLaunch, prompt: str, extra: Sequence[str] = ()) -> list[str]:
         words = [quote(sys.executable), *_ISOLATION_FLAGS, quote(PROGRAM)]

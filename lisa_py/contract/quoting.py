@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 POSIX_SAFE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
 _ANSI_ESCAPES = {
@@ -41,6 +42,23 @@ def quote_posix(text: str) -> str:
 def split_arguments(text: str) -> list[str]:
     """Return the words of raw arguments, quotes included."""
     return text.split()
+
+
+_RAW_WORD = re.compile(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:\\.|[^"\\])*"|['"\\])+""", re.DOTALL)
+
+
+def drop_words(text: str, valued: Collection[str], plain: Collection[str] = ()) -> str:
+    """Return raw arguments without these words: `valued` ones go with the value behind them, unless that is a flag."""
+    kept, at, expects_value = [], 0, False
+    for found in _RAW_WORD.finditer(text):
+        word = found[0]
+        name = word.partition("=")[0]
+        is_value = expects_value and not word.startswith("-")
+        expects_value = word in valued
+        if is_value or word in plain or name in valued:
+            kept.append(text[at : found.start()])
+            at = found.end()
+    return "".join((*kept, text[at:])).strip()
 
 
 def has_flag(text: str, flag: str) -> bool:

@@ -19,6 +19,8 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     lane: str = ""
     oauth_token_id: str = ""
     run_id: str = ""
+    former_run_ids: tuple[str, ...] = ()
+    """Run ids of the earlier starts of a resumed session, oldest first; the first one makes its id."""
     project_root: str = ""
     socket_path: str = ""
     start_command: str = ""
@@ -31,6 +33,9 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     created_at: str = ""
     """RFC 3339, UTC, whole seconds."""
     created_unix: float = 0.0
+    """Time of this start."""
+    first_unix: float = 0.0
+    """Time of the first start of a resumed session; 0: it was not resumed."""
     custom_command: bool = False
     pane_id: str = ""
     pane_pid: int = 0
@@ -53,6 +58,11 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     width: int = 0
     height: int = 0
     notes: tuple[str, ...] = ()
+
+    @property
+    def all_run_ids(self) -> tuple[str, ...]:
+        """Return the run ids of all starts, the newest last."""
+        return (*self.former_run_ids, self.run_id)
 
 
 INPUT_HEAD = 4000

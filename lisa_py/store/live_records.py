@@ -41,6 +41,22 @@ class RecordedUsage(Struct, kw_only=True, omit_defaults=True):
     """Unix time of the newest call; 0 if there was none."""
 
 
+class RecordedLaunch(Struct, kw_only=True, omit_defaults=True):
+    """The start of a session as far as the other records do not have it, from which it can be started again."""
+
+    agent_args: str = ""
+    """Of the user, without those that continue a conversation."""
+    trust: bool = False
+    bypass: bool = False
+    nested: bool = False
+    nested_policy: str = "auto"
+    nesting_intent: str = "auto"
+    folder: str = ""
+    """Working folder of the agent."""
+    variables: tuple[str, ...] = ()
+    """Names of the variables that the agent inherited; their values are not recorded."""
+
+
 class SessionRecord(Struct, kw_only=True, omit_defaults=True):
     """`record.json` in the session folder; written by spawn, completed at the end of the session."""
 
@@ -63,6 +79,9 @@ class SessionRecord(Struct, kw_only=True, omit_defaults=True):
     debounce_key: str = ""
     forked_from: str = ""
     """Id of the session whose conversation this one continues."""
+    resumed_from: str = ""
+    """Run id of the earlier start that this one continues."""
+    launch: RecordedLaunch = msgspec.field(default_factory=RecordedLaunch)
     conversation: str = ""
     """The agent's id of the newest conversation; set when the session is killed."""
     transcript: str = ""
@@ -92,8 +111,13 @@ def project_id(project: Project) -> str:
     return _derive_id(_NAMESPACE, project.hash)
 
 
+def session_id(project: Project, meta: SessionMeta) -> str:
+    """Return the UUID of a session, which it keeps when it is resumed."""
+    return make_id(project, meta.all_run_ids[0])
+
+
 def make_id(project: Project, run_id: str) -> str:
-    """Return the UUID of one run of a session."""
+    """Return the UUID of a session by the run id of its first start."""
     return name_id(project_id(project), run_id)
 
 
@@ -124,7 +148,7 @@ def find_by_id(identity: str, settings: Settings, projects: Iterable[str] | None
             if meta is None or not meta.project_root:
                 continue
             project = paths.resolve_project(meta.project_root, settings)
-            if project.hash == digest and make_id(project, meta.run_id) == wanted:
+            if project.hash == digest and session_id(project, meta) == wanted:
                 return SessionRef(project, name)
     return None
 
@@ -165,7 +189,7 @@ def read_readable(ref: SessionRef) -> SessionRecord | None:
 def make_record(ref: SessionRef, meta: SessionMeta) -> SessionRecord:
     """Return the record of a session with this metadata and no settings of its own."""
     return SessionRecord(
-        id=make_id(ref.project, meta.run_id),
+        id=session_id(ref.project, meta),
         session=meta.session,
         project_root=meta.project_root,
         run_id=meta.run_id,

@@ -83,6 +83,11 @@ class SessionRef(Struct, frozen=True):
         return self.file("hooks.jsonl")
 
     @property
+    def earlier_hooks(self) -> str:
+        """Conversations of the earlier runs of a resumed session, in lines as those of `hooks`."""
+        return self.file("earlier-hooks.jsonl")
+
+    @property
     def environment(self) -> str:
         """The caller's environment for the agent; read and removed by the supervisor."""
         return self.file("environment")

@@ -24,6 +24,18 @@ def has_more_than_events(ref: SessionRef) -> bool:
     return any(name != EVENTS for name in list_entries(ref.folder))
 
 
+_RUN_FILES = ("done.txt", "start", "heartbeat", "stdin", "rules.json", "output.txt", "pane-count.json", "after-end.sh")
+_RUN_FILES_BY_BEGIN = ("rule.", "limits", "limit_state", "dialogs", "secrets", "masked.json")
+
+
+def remove_run(ref: SessionRef) -> None:
+    """Remove what describes only the latest run of a session that is started again."""
+    check_not_symlink(ref)
+    for name in list_entries(ref.folder):
+        if name in _RUN_FILES or name.startswith(_RUN_FILES_BY_BEGIN):
+            _remove(ref.file(name))
+
+
 def is_link(ref: SessionRef) -> bool:
     """Return True if a symlink has replaced the folder."""
     return os.path.islink(ref.folder)

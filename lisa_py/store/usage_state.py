@@ -89,6 +89,14 @@ def read_state(ref: SessionRef, run_id: str) -> UsageState:
     return found if found is not None and found.run_id == run_id else UsageState(run_id=run_id)
 
 
+def continue_state(ref: SessionRef, run_id: str, next_run_id: str) -> None:
+    """Hand the state of a run over to the run that continues it. Raise LisaError(store_unwritable)."""
+    found = load_readable(ref.file(FILE), UsageState)
+    if found is not None and found.run_id == run_id:
+        found.run_id = next_run_id
+        save(ref.file(FILE), found)
+
+
 def write_state(ref: SessionRef, state: UsageState) -> None:
     """Write the state. Raise LisaError(store_unwritable)."""
     save(ref.file(FILE), state)

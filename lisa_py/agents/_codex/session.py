@@ -81,7 +81,8 @@ def bind(view: View) -> Binding:
     title_thread = title.read_title(view).thread
     found = _bind_by_open_file(pid, title_thread, view) if pid else None
     if found is None:
-        found = _bind_by_hook(view, title_thread) or _bind_by_history(view, title_thread)
+        given = title_thread or view.meta.agent_session_id  # a resumed thread has no hook before its first prompt
+        found = _bind_by_hook(view, title_thread) or _bind_by_history(view, given)
     return msgspec.structs.replace(found, pid=pid)
 
 

@@ -78,11 +78,11 @@ def build_tree(ctx: Context, project: Project, query: TreeQuery) -> SessionTree:
     found = session_index.index_all_projects(ctx.settings) if query.all_hashes else session_index.index_project(project)
     every = found.sessions
     kept = _filter_active(ctx, project, every, query) if query.active_only else every
-    parents, warnings = _find_parents(kept)
+    parents, warnings = find_parents(kept)
     children = _group_children(kept, parents)
-    tops = [_key(known) for known in kept if _key(known) not in parents]
+    tops = [key_of(known) for known in kept if key_of(known) not in parents]
     if query.session:
-        tops = [_key(known) for known in kept if known.ref.session == query.session]
+        tops = [key_of(known) for known in kept if known.ref.session == query.session]
         if not tops:
             raise LisaError(
                 "session_not_found_in_tree",
@@ -90,14 +90,14 @@ def build_tree(ctx: Context, project: Project, query: TreeQuery) -> SessionTree:
                 session=query.session,
             )
     order = _sort_depth_first(tops, children)
-    known_by = {_key(known): known for known in kept}
+    known_by = {key_of(known): known for known in kept}
     rows = _build_rows(ctx, [known_by[key] for key in order], query.with_state)
     nodes = {row.key: row for row in rows}
     roots = tuple(_build_node(key, nodes, children) for key in tops if key in nodes)
     return SessionTree(rows=tuple(rows), roots=roots, total=len(every), warnings=(*found.warnings, *warnings))
 
 
-def _key(known: SessionIndexEntry) -> SessionKey:
+def key_of(known: SessionIndexEntry) -> SessionKey:
     return known.ref.project.root, known.ref.session
 
 
@@ -110,21 +110,21 @@ def _filter_active(
     except LisaError as problem:
         raise LisaError("session_tree_build_failed", f"active sessions are unknown: {problem.message}") from problem
     there = {(ref.project.root, ref.session) for ref in live.refs}
-    return tuple(known for known in every if _key(known) in there)
+    return tuple(known for known in every if key_of(known) in there)
 
 
 # -- joining ------------------------------------------------------------------------------------------------------
 
 
-def _find_parents(every: Sequence[SessionIndexEntry]) -> tuple[dict[SessionKey, SessionKey], list[str]]:
+def find_parents(every: Sequence[SessionIndexEntry]) -> tuple[dict[SessionKey, SessionKey], list[str]]:
     """Return the parent of each session; a cycle is broken at its first name, so that no session is lost."""
-    keys = {_key(known) for known in every}
-    by_run = {known.meta.run_id: _key(known) for known in every if known.meta.run_id}
+    keys = {key_of(known) for known in every}
+    by_run = {run: key_of(known) for known in every for run in known.meta.all_run_ids if run}
     parents: dict[SessionKey, SessionKey] = {}
     for known in every:
         parent = _find_parent(known, keys, by_run)
         if parent is not None:
-            parents[_key(known)] = parent
+            parents[key_of(known)] = parent
     warnings = []
     for key in sorted(keys, key=lambda key: (key[1], key[0])):
         if _is_own_ancestor(key, parents):
@@ -163,7 +163,7 @@ def _group_children(
 ) -> dict[SessionKey, list[SessionKey]]:
     children: dict[SessionKey, list[SessionKey]] = {}
     for known in sorted(every, key=lambda known: (known.ref.session, known.ref.project.root)):
-        key = _key(known)
+        key = key_of(known)
         if key in parents:
             children.setdefault(parents[key], []).append(key)
     return children

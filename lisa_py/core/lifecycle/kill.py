@@ -229,7 +229,7 @@ def _is_child(known: SessionIndexEntry, parent: SessionRef, meta: SessionMeta | 
     if known.meta.parent_session != parent.session:
         return False
     run_id = known.meta.parent_run_id
-    if run_id and meta is not None and run_id == meta.run_id:
+    if run_id and meta is not None and run_id in meta.all_run_ids:
         return True
     return by_name or known.ref.project.hash == parent.project.hash
 
@@ -345,6 +345,13 @@ def _remove_from_tmux(ctx: Context, subjects: Sequence[_KillTarget], problems: d
                 _remove_tmux_session(ctx, server, subject, left)
             except LisaError as problem:
                 problems[subject.ref] = problem.message
+
+
+def remove_ended_pane(ctx: Context, ref: SessionRef, pane: Pane) -> None:
+    """End the pane of an ended agent, so that the session can be started again. Raise LisaError."""
+    server = ctx.server(ref)
+    target = _KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane), recorder=None)
+    _remove_tmux_session(ctx, server, target, server.kill_panes([pane]))
 
 
 def _remove_tmux_session(ctx: Context, server: Tmux, subject: _KillTarget, left: Sequence[Pane]) -> None:

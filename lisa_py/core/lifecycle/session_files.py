@@ -14,13 +14,13 @@ from lisa_py.core.context import Context
 from lisa_py.core.guard.tool_rules import ToolRules
 from lisa_py.core.lifecycle import environment, limit_files
 from lisa_py.core.lifecycle.launch import PreparedLaunch
-from lisa_py.core.lifecycle.spawn_plan import SpawnPlan
+from lisa_py.core.lifecycle.spawn_plan import FormerRun, SpawnPlan
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.run import find_program
 from lisa_py.store import json_records, live_records, masked_values, session_folder, session_records
-from lisa_py.store.live_records import SessionRecord
+from lisa_py.store.live_records import RecordedLaunch, SessionRecord
 from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.paths import SessionRef
 
@@ -69,14 +69,33 @@ def write_session_files(
     meta = _build_meta(spawn_plan, prepared, token, all_variables, now)
     session_records.write_meta(ref, meta)
     limit_files.write_limits(ctx, ref, spawn_plan.request.settings, spawn_plan.run_id, now)
-    live_records.write_record(ref, _build_record(spawn_plan, prepared, meta))
+    live_records.write_record(ref, _build_record(spawn_plan, prepared, meta, environ))
     json_records.save(ref.state, _initial_state(spawn_plan, prepared, now))
     return meta
 
 
-def _build_record(spawn_plan: SpawnPlan, prepared: PreparedLaunch, meta: SessionMeta) -> SessionRecord:
+def _build_launch(spawn_plan: SpawnPlan, environ: Mapping[str, str]) -> RecordedLaunch:
+    start, former = spawn_plan.start, spawn_plan.former
+    return RecordedLaunch(
+        agent_args=Mask("", spawn_plan.secret_values).mask_text(
+            former.record.launch.agent_args if former else start.launch.agent_args
+        ),
+        trust=start.launch.trust,
+        bypass=start.launch.bypass,
+        nested=start.launch.nested,
+        nested_policy=start.nested_policy,
+        nesting_intent=start.nesting_intent,
+        folder=spawn_plan.ref.project.root,
+        variables=tuple(sorted(environ)),
+    )
+
+
+def _build_record(
+    spawn_plan: SpawnPlan, prepared: PreparedLaunch, meta: SessionMeta, environ: Mapping[str, str]
+) -> SessionRecord:
     request, model = spawn_plan.request, spawn_plan.start.launch.model
     effective = msgspec.structs.replace(request.settings, agent=meta.agent, model=model or request.settings.model)
+    former = spawn_plan.former
     return msgspec.structs.replace(
         live_records.make_record(spawn_plan.ref, meta),
         prompt=Mask("", spawn_plan.secret_values).mask_text(meta.prompt),  # the record outlives the secrets
@@ -88,6 +107,8 @@ def _build_record(spawn_plan: SpawnPlan, prepared: PreparedLaunch, meta: Session
         idempotent_key=request.idempotent_key,
         debounce_key=request.debounce_key,
         forked_from=request.forked_from,
+        resumed_from=former.meta.run_id if former else "",
+        launch=_build_launch(spawn_plan, environ),
         warnings=(*spawn_plan.warnings, *prepared.plan.warnings),
     )
 
@@ -125,7 +146,7 @@ def _build_meta(
     spawn_plan: SpawnPlan, prepared: PreparedLaunch, token: TokenReservation, environ: Mapping[str, str], now: float
 ) -> SessionMeta:
     start, objective = spawn_plan.start, spawn_plan.objective
-    return SessionMeta(
+    meta = SessionMeta(
         session=spawn_plan.name,
         parent_session=spawn_plan.parent,
         parent_run_id=spawn_plan.parent_run_id,
@@ -153,4 +174,22 @@ def _build_meta(
         width=spawn_plan.width,
         height=spawn_plan.height,
         notes=prepared.plan.notes,
+    )
+    return _continue_meta(meta, spawn_plan.former) if spawn_plan.former else meta
+
+
+def _continue_meta(meta: SessionMeta, former: FormerRun) -> SessionMeta:
+    """Keep what belongs to the session, not to one of its runs."""
+    before = former.meta
+    return msgspec.structs.replace(
+        meta,
+        former_run_ids=before.all_run_ids,
+        prompt=before.prompt,
+        objective_id=before.objective_id,
+        objective_goal=before.objective_goal,
+        objective_acceptance=before.objective_acceptance,
+        objective_budget=before.objective_budget,
+        created_at=before.created_at,
+        first_unix=before.first_unix or before.created_unix,
+        agent_session_id=former.conversation or meta.agent_session_id,
     )

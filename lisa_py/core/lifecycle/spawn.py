@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -12,7 +13,7 @@ from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.quoting import quote
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import environment, kill, launch, session_files, startup, terminate
+from lisa_py.core.lifecycle import environment, former_run, kill, launch, session_files, startup, terminate
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import send
@@ -20,6 +21,7 @@ from lisa_py.host import files, limits, processes
 from lisa_py.host.tmux import Pane
 from lisa_py.store import agent_facts, events, live_records, oauth_tokens, pruning, session_folder, session_records
 from lisa_py.store.oauth_tokens import TokenReservation
+from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import EndRecord
 
 HANDLES = 11
@@ -50,10 +52,7 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnResult:
     plan = plan_spawn(ctx, request)
     limits.require_handles(HANDLES)
     replaced = request.replace and _kill_former(ctx, plan)
-    timeout_ms = (ctx.settings.cmd_timeout_seconds + int(startup.START_SECONDS)) * 1000
-    with session_records.session_lock(
-        plan.ref, ctx.settings, "name", timeout_ms=timeout_ms, cancellation=ctx.cancellation
-    ):
+    with lock_name(ctx, plan.ref):
         try:
             refuse_existing(ctx, plan.ref)
             terminate.remove_leftovers(ctx, plan.ref)
@@ -67,6 +66,21 @@ def spawn_session(ctx: Context, request: SpawnRequest) -> SpawnResult:
         terminate.clean_other_projects(ctx, plan.ref)
     _warn_on_error(ctx, lambda: pruning.prune_hourly(ctx.settings, ctx.clock.now()))
     return msgspec.structs.replace(spawned, replaced=replaced or UNSET)
+
+
+def lock_name(ctx: Context, ref: SessionRef) -> AbstractContextManager[float]:
+    """Return the lock of the session's name, which a start holds."""
+    timeout_ms = (ctx.settings.cmd_timeout_seconds + int(startup.START_SECONDS)) * 1000
+    return session_records.session_lock(ref, ctx.settings, "name", timeout_ms=timeout_ms, cancellation=ctx.cancellation)
+
+
+def start_again(ctx: Context, plan: SpawnPlan) -> SpawnResult:
+    """Start a session on its former records, for the holder of the lock of its name.
+
+    A failure leaves them as they were, with an event; raise LisaError as spawn_session.
+    """
+    limits.require_handles(HANDLES)
+    return _SpawnAttempt(ctx, plan).run()
 
 
 def _kill_former(ctx: Context, plan: SpawnPlan) -> bool:
@@ -88,6 +102,8 @@ class _SpawnAttempt:
         self._opening = False
         self._pane: Pane | None = None
         self._token = TokenReservation()
+        self._kept: Mapping[str, bytes] = {}
+        """Records of the former run of a session that is started again."""
 
     def run(self) -> SpawnResult:
         ctx, plan = self._ctx, self._plan
@@ -98,14 +114,17 @@ class _SpawnAttempt:
         except BaseException as problem:
             self._undo(problem)
             raise
-        self._record_event("spawned", "active", "spawn_success")
+        if plan.former is None:
+            self._record_event("spawned", "active", "spawn_success")
+        else:
+            self._record_event("resumed", "active", "resumed", resumedFrom=plan.former.meta.run_id)
         return self._build_result(spawned)
 
     def _build_result(self, spawned: _Start) -> SpawnResult:
         plan, meta = self._plan, spawned.meta
         return SpawnResult(
             session=plan.name,
-            id=live_records.make_id(plan.ref.project, plan.run_id),
+            id=live_records.session_id(plan.ref.project, meta),
             agent=meta.agent,
             mode=meta.mode,
             lane=plan.lane,
@@ -144,6 +163,8 @@ class _SpawnAttempt:
             run_id=plan.run_id,
             environ=environ,
         )
+        if plan.former is not None:
+            self._kept = former_run.begin_next_run(ctx, plan.ref, plan.former.meta, plan.run_id)
         meta = session_files.write_session_files(ctx, plan, prepared, self._token, environ)
         meta = self._open_pane(meta)
         start_seconds = startup.wait_for_start(ctx, plan.server, plan.ref, plan.run_id)
@@ -243,7 +264,10 @@ class _SpawnAttempt:
         if self._owns_session():
             _warn_on_error(ctx, lambda: terminate.end_processes(ctx, [run], grace=0.5))
             _warn_on_error(ctx, lambda: plan.server.kill_session(plan.name))
-        _warn_on_error(ctx, lambda: session_folder.remove_contents(plan.ref))
+        if plan.former is None:
+            _warn_on_error(ctx, lambda: session_folder.remove_contents(plan.ref))
+        elif self._kept:
+            _warn_on_error(ctx, lambda: former_run.restore(plan.ref, self._kept))
         code = problem.code if isinstance(problem, LisaError) else ""
         if code.startswith("spawn_"):
             self._record_event("degraded", "idle", code.replace("_failed", "_error"))
@@ -259,11 +283,12 @@ class _SpawnAttempt:
         process = processes.read_process(pane.pid) if pane is not None else None
         return process is not None and self._plan.run_id in process.argv
 
-    def _record_event(self, state: str, status: str, reason: str) -> None:
+    def _record_event(self, state: str, status: str, reason: str, **detail: str) -> None:
         ctx, ref = self._ctx, self._plan.ref
+        fields = {"type": "lifecycle", "state": state, "status": status, "reason": reason, "detail": detail}
 
         def add() -> None:
-            events.add(ref, ctx.settings, ctx.clock.now(), type="lifecycle", state=state, status=status, reason=reason)
+            events.add(ref, ctx.settings, ctx.clock.now(), **fields)
 
         _warn_on_error(ctx, add)
 

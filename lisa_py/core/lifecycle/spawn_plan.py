@@ -9,17 +9,18 @@ import msgspec
 from msgspec import Struct
 
 from lisa_py import agents
-from lisa_py.contract import session_settings
+from lisa_py.contract import command_line, session_settings
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core import secrets, session_panes
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import credentials, launch, limit_files, names, prompt_defaults
+from lisa_py.core.lifecycle import credentials, launch, limit_files, lost_sessions, names, prompt_defaults
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
 from lisa_py.store import paths
+from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.objectives import Objective
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
 
@@ -59,6 +60,15 @@ class SpawnRequest(Struct, frozen=True, kw_only=True):
     """Resolved variables of the agent by name; never written but to its 0600 environment file."""
 
 
+class FormerRun(Struct, frozen=True, kw_only=True):
+    """The ended run of a session that is started again."""
+
+    meta: SessionMeta
+    record: SessionRecord
+    conversation: str = ""
+    """Id of the conversation that the agent continues; empty: it begins a new one."""
+
+
 class SpawnPlan(Struct, frozen=True, kw_only=True):
     """A checked session that does not exist yet."""
 
@@ -79,6 +89,8 @@ class SpawnPlan(Struct, frozen=True, kw_only=True):
     """Values that output of the session must not show."""
     warnings: tuple[str, ...] = ()
     """Limits that do not apply as requested."""
+    former: FormerRun | None = None
+    """The run that this one continues; None for a new session."""
 
     @property
     def name(self) -> str:
@@ -113,7 +125,7 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
         ref=ref,
         server=ctx.tmux(project),
         start=resolved,
-        run_id=_new_run_id(ctx),
+        run_id=make_run_id(ctx),
         lane=lane,
         objective=objective,
         parent=parent,
@@ -158,7 +170,7 @@ def _resolve_name(ctx: Context, project: Project, wanted: str, resolved: Resolve
     )
 
 
-def _new_run_id(ctx: Context) -> str:
+def make_run_id(ctx: Context) -> str:
     """Return Unix nanoseconds; the clock has microseconds, the rest is random."""
     random_part = int.from_bytes(os.urandom(4), "big") % 1000
     return str(int(ctx.clock.now() * 1_000_000) * 1000 + random_part)
@@ -167,10 +179,12 @@ def _new_run_id(ctx: Context) -> str:
 def refuse_existing(ctx: Context, ref: SessionRef) -> None:
     """Raise LisaError(session_already_exists) if tmux has it, running or ended, or if it lives without tmux."""
     pane, meta = ctx.find_reachable_pane(ref), ctx.read_meta(ref)
-    living = _find_living_process(ctx, ref, meta) if pane is None else None
+    living = find_living_process(ctx, ref, meta) if pane is None else None
     if pane is None and living is None and meta is not None:  # before its records are removed
         pane = next(iter(ctx.tmux(ref.project).list_panes(ref.session)), None)
     if pane is None and living is None:
+        if meta is not None:
+            _refuse_lost(ref, meta)
         return
     how = "its agent has ended" if pane is not None and pane.dead else "it is running"
     if living is not None:
@@ -182,7 +196,23 @@ def refuse_existing(ctx: Context, ref: SessionRef) -> None:
     )
 
 
-def _find_living_process(ctx: Context, ref: SessionRef, meta: SessionMeta | None) -> Process | None:
+def _refuse_lost(ref: SessionRef, meta: SessionMeta) -> None:
+    """Refuse to replace the records of a conversation that was ended with tmux or the machine."""
+    if not lost_sessions.is_resumable(meta) or not meta.pane_pid or not lost_sessions.was_ended_from_outside(ref, meta):
+        return
+    root = ref.project.root
+    resume = command_line.build("session resume", session=ref.session, project_root=root)
+    kill = command_line.build("session kill", session=ref.session, project_root=root)
+    raise LisaError(
+        "session_already_exists",
+        f"session already exists: {ref.session} (its agent was ended from outside, its conversation remains);"
+        f" {resume} brings it back, {kill} archives it, --replace does so first",
+        session=ref.session,
+        lost=True,
+    )
+
+
+def find_living_process(ctx: Context, ref: SessionRef, meta: SessionMeta | None) -> Process | None:
     """Return a living process of a session without a pane; after the end of its tmux server it has a second to end."""
     deadline = ctx.clock.monotonic() + HANGUP_SECONDS
     while (found := session_panes.find_living_process(ref, meta)) is not None:

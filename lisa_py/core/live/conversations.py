@@ -16,7 +16,7 @@ from lisa_py.store.paths import SessionRef
 def find_transcripts(ctx: Context, ref: SessionRef, agent: Agent, binding: Binding) -> tuple[str, ...]:
     """Return the existing transcripts that the agent's own hooks named, and the current one."""
     view = agent_reports.build_view(ctx, ref, agent, read_meta_or_default(ref))
-    view.hooks = agent_reports.read_hooks(ref, whole=True)
+    view.hooks = agent_reports.read_all_hooks(ref)
     named = [hook.get("transcript_path") for hook in select_own_hooks(view, binding.pid)]
     paths = [path for path in (*named, binding.transcript) if isinstance(path, str) and path]
     return tuple(path for path in dict.fromkeys(paths) if files.size(path) > 0)

@@ -27,7 +27,7 @@ from lisa_py.core.status.status_reader import read_with_evidence
 from lisa_py.core.status.transcript import TranscriptReader
 from lisa_py.host import files
 from lisa_py.store import limit_records, masked_values
-from lisa_py.store.live_records import make_id
+from lisa_py.store.live_records import session_id
 from lisa_py.store.paths import SessionRef
 from lisa_py.store.session_records import read_meta
 from lisa_py.terminal import frame_lines, layout
@@ -59,7 +59,7 @@ class SessionFeed:
         meta = read_meta(ref)
         if meta is None:
             raise session_not_found(ref.session, ref.project.root)
-        self._id = make_id(ref.project, meta.run_id)
+        self._id = session_id(ref.project, meta)
         self._ctx = ctx
         self._ref = ref
         self._start = parse_cursor(since) if since else None

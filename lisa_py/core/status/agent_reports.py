@@ -121,13 +121,22 @@ def _read_frames(agent: Agent, path: str, cache: PollCache | None) -> tuple[Fram
     return cache.follow(agent, path)
 
 
+def read_all_hooks(ref: SessionRef) -> tuple[Mapping[str, object], ...]:
+    """Return all hooks of this run after those that name the conversations of earlier runs."""
+    return (*_read_hook_file(ref.earlier_hooks, whole=True), *read_hooks(ref, whole=True))
+
+
 def read_hooks(ref: SessionRef, *, whole: bool = False) -> tuple[Mapping[str, object], ...]:
     """Return the newest records of the agent's hooks, or all; each has `hook` and `at` beside its payload."""
-    size = files.size(ref.hooks)
+    return _read_hook_file(ref.hooks, whole=whole)
+
+
+def _read_hook_file(path: str, *, whole: bool) -> tuple[Mapping[str, object], ...]:
+    size = files.size(path)
     if size <= 0:
         return ()
     count = MAX_HOOKS_BYTES if whole else HOOKS_TAIL
-    lines = files.read_from(ref.hooks, max(0, size - count), count).split(b"\n")
+    lines = files.read_from(path, max(0, size - count), count).split(b"\n")
     found = []
     for line in lines if whole else lines[-HOOKS_KEPT - 1 :]:
         try:

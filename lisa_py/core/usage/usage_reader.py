@@ -131,7 +131,7 @@ class UsageReader:
     def _count_file(self, path: str, *, helper: bool) -> None:
         place = next((known for known in self.state.transcripts if known.path == path), None)
         if place is None:
-            place = TranscriptPlace(path=path, helper=helper, copied_until=self.meta.created_unix - EARLIER_SECONDS)
+            place = TranscriptPlace(path=path, helper=helper, copied_until=self._counted_since - EARLIER_SECONDS)
             self.state.transcripts.append(place)
         reader = transcript.TranscriptReader(self.agent, path, place.offset)
         parse = self.agent.parse_helper_frames if helper else self.agent.parse_frames
@@ -147,6 +147,10 @@ class UsageReader:
             place.offset = reader.offset
             if not lines:
                 return
+
+    @property
+    def _counted_since(self) -> float:
+        return self.meta.first_unix or self.meta.created_unix
 
     def _count_frame(self, frame: Frame, place: TranscriptPlace) -> None:
         if frame.kind == "usage" and not place.first_call:

@@ -1,0 +1,124 @@
+"""Find the lost sessions: their agents were ended from outside, with tmux or the machine, and their records remain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import UNSET, UnsetType
+
+from lisa_py.contract import command_line
+from lisa_py.contract.answer import Answer
+from lisa_py.contract.errors import TmuxUnavailable
+from lisa_py.contract.records import SessionMeta
+from lisa_py.core import session_panes
+from lisa_py.core.context import Context
+from lisa_py.core.session_panes import PaneIndex
+from lisa_py.host import processes
+from lisa_py.host.pane import Pane
+from lisa_py.store import live_records, session_index, session_records
+from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store.paths import Project, SessionRef
+from lisa_py.store.session_index import SessionIndexEntry
+
+OPENING_SECONDS = 60.0
+"""Time in which a session without a pane may be one that is being started."""
+
+
+class LostSession(Answer):
+    """A session whose agent was ended from outside."""
+
+    session: str
+    project_root: str
+    agent: str
+    resumable: bool
+    """False for a run (exec) and a custom command."""
+    resume_command: str | UnsetType = UNSET
+    """The command that brings it back."""
+
+
+def find_lost_sessions(ctx: Context, project: Project | None) -> tuple[LostSession, ...]:
+    """Return the lost sessions of a project, or of all projects."""
+    return tuple(describe_lost(known) for known in find_lost(ctx, _read_index(ctx, project)))
+
+
+def find_lost_entries(ctx: Context, project: Project | None) -> list[SessionIndexEntry]:
+    """Return the records of the lost sessions of a project, or of all projects."""
+    return find_lost(ctx, _read_index(ctx, project))
+
+
+def _read_index(ctx: Context, project: Project | None) -> Sequence[SessionIndexEntry]:
+    found = session_index.index_all_projects(ctx.settings) if project is None else session_index.index_project(project)
+    return found.sessions
+
+
+def find_lost(ctx: Context, entries: Iterable[SessionIndexEntry]) -> list[SessionIndexEntry]:
+    """Return those of the sessions that are lost; tmux is asked only if a record says that one may be."""
+    now = ctx.clock.now()
+    suspects = [known for known in entries if _may_be_lost(known, now)]
+    if not suspects:
+        return []
+    panes: dict[str, PaneIndex | None] = {}
+    absent = [known for known in suspects if not _has_pane(ctx, known, panes)]
+    leaders = processes.find_by_kernel_sessions(known.meta.pane_pid for known in absent if known.meta.pane_pid)
+    return [known for known in absent if not _has_process(known.meta, leaders.get(known.meta.pane_pid, ()))]
+
+
+def _may_be_lost(known: SessionIndexEntry, now: float) -> bool:
+    """Return True if neither an end of its own nor a running supervisor is known."""
+    meta = known.meta
+    if session_panes.find_supervisor(meta) is not None:
+        return False
+    if not meta.pane_pid and now - meta.created_unix < OPENING_SECONDS:
+        return False
+    return was_ended_from_outside(known.ref, meta)
+
+
+def was_ended_from_outside(ref: SessionRef, meta: SessionMeta) -> bool:
+    """Return True if the agent has not ended by itself, and lisa has not ended it: there is no end, or a signal."""
+    try:
+        end = session_records.read_end(ref)
+    except UnreadableRecord:
+        end = None
+    if end is not None and end.run_id == meta.run_id and not end.signal:
+        return False
+    record = live_records.read_readable(ref)
+    return record is None or not record.end_reason
+
+
+def _has_pane(ctx: Context, known: SessionIndexEntry, panes: dict[str, PaneIndex | None]) -> bool:
+    """Return True if tmux has the pane, or does not answer."""
+    socket = known.meta.socket_path or known.ref.project.socket
+    if socket not in panes:
+        panes[socket] = _list_panes(ctx, known.ref.project, socket)
+    index = panes[socket]
+    return index is None or index.find(known.ref.session, known.meta) is not None
+
+
+def _list_panes(ctx: Context, project: Project, socket: str) -> PaneIndex | None:
+    try:
+        found: Sequence[Pane] = ctx.list_panes(project, socket)
+    except TmuxUnavailable:
+        return None
+    return PaneIndex(found)
+
+
+def _has_process(meta: SessionMeta, members: Sequence[processes.Process]) -> bool:
+    """Return True if a process of the terminal still runs; after a reboot its number may be that of a stranger."""
+    return any(processes.carries(each, f"LISA_RUN_ID={meta.run_id}") for each in members)
+
+
+def is_resumable(meta: SessionMeta) -> bool:
+    """Return True for a conversation with an agent, not for a run or a command."""
+    return meta.mode != "exec" and not meta.custom_command
+
+
+def describe_lost(known: SessionIndexEntry) -> LostSession:
+    resumable = is_resumable(known.meta)
+    line = command_line.build("session resume", session=known.ref.session, project_root=known.ref.project.root)
+    return LostSession(
+        session=known.ref.session,
+        project_root=known.ref.project.root,
+        agent=known.meta.agent,
+        resumable=resumable,
+        resume_command=str(line) if resumable else UNSET,
+    )

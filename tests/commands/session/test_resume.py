@@ -1,0 +1,223 @@
+"""session resume: lost sessions come back, each on its own conversation."""
+
+from __future__ import annotations
+
+import json
+import os
+import plistlib
+import signal
+from pathlib import Path
+
+import pytest
+
+from lisa_py.contract.records import SessionMeta
+from lisa_py.host import processes
+from lisa_py.store import live_records, session_records
+from tests.lisa_host import CallResult, LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
+
+
+def read_meta(stage: SessionHarness) -> SessionMeta:
+    meta = session_records.read_meta(stage.ref)
+    assert meta is not None
+    return meta
+
+
+def lose(*stages: SessionHarness) -> None:
+    """End the tmux server without its knowledge, as a reboot does, and remove its socket."""
+    server = stages[0].ctx.tmux(stages[0].ref.project)
+    metas = [read_meta(stage) for stage in stages]
+    os.kill(metas[0].server_pid, signal.SIGKILL)
+    for meta in metas:
+        wait_until(lambda meta=meta: not processes.is_running(meta.pane_pid, meta.pane_started))
+    Path(server.socket).unlink(missing_ok=True)
+
+
+def talk(stage: SessionHarness, word: str) -> None:
+    """Let the agent say a word, and wait for the end of the turn."""
+    assert stage.send(f"[say {word}]").code == 0
+    stage.wait_for_text(f"● {word}")
+    stage.wait_for_state("idle")
+
+
+def read_conversation(stage: SessionHarness) -> list[str]:
+    frames = stage.lisa("history").json["frames"]
+    return [frame["payload"]["content"] for frame in frames if frame["type"] in ("user", "assistant")]
+
+
+def resume_all(machine: LisaHost, *words: str) -> CallResult:
+    return machine.lisa("session", "resume", "--all", *words, "--json")
+
+
+def test_a_lost_family_comes_back_as_it_was(machine: LisaHost) -> None:
+    parent, child, job = (SessionHarness(machine, f"lisa-{name}") for name in ("z-parent", "a-child", "job"))
+    parent.spawn("", "--width", "150", "--agent-args", "--model tiny")
+    machine.env["LISA_SESSION_NAME"], machine.env["LISA_RUN_ID"] = parent.name, read_meta(parent).run_id
+    child.spawn()
+    for name in ("LISA_SESSION_NAME", "LISA_RUN_ID"):
+        del machine.env[name]
+    job.run("sleep 600")
+    for each in (parent, child):
+        talk(each, f"first-{each.name}")
+        each.send("/clear")
+        talk(each, f"second-{each.name}")
+    before = {each.name: (read_meta(each), each.lisa("get").json["session"]) for each in (parent, child)}
+    cursor = parent.lisa("history").json["cursor"]
+    lose(parent, child, job)
+
+    planned = resume_all(machine, "--dry-run").json
+    assert [each["session"] for each in planned["resumed"]] == ["lisa-z-parent", "lisa-a-child"]
+    answer = resume_all(machine)
+    assert answer.code == 0, answer
+    assert [(each["session"], each["errorCode"]) for each in answer.json["left"]] == [("lisa-job", "not_resumable")]
+    assert [each["session"] for each in answer.json["resumed"]] == ["lisa-z-parent", "lisa-a-child"]
+    for each in (parent, child):
+        old, described = before[each.name]
+        meta, record = read_meta(each), live_records.read_record(each.ref)
+        assert record is not None
+        assert (record.resumed_from, meta.former_run_ids) == (old.run_id, (old.run_id,))
+        kept = ("created_at", "parent_session", "width", "height", "lane", "prompt")
+        assert [getattr(meta, name) for name in kept] == [getattr(old, name) for name in kept]
+        now = each.lisa("get").json["session"]
+        assert [now[key] for key in ("id", "created_at", "num_turns")] == [
+            described[key] for key in ("id", "created_at", "num_turns")
+        ]
+        assert each.event_reasons()[-1] == "resumed"
+        talk(each, "third")
+        words = [text for text in read_conversation(each) if not text.startswith("[")]
+        assert words == [f"first-{each.name}", f"second-{each.name}", "third"]
+        assert [text for text in each.prompts() if "first" in text] == []  # /clear began another one
+    assert live_records.read_record(parent.ref).launch.agent_args == "--model tiny"  # type: ignore[union-attr]
+    fresh = parent.lisa("history", "--since", cursor).json["frames"]
+    assert [frame["payload"]["content"] for frame in fresh if frame["type"] == "assistant"] == ["third"]
+    tree = machine.lisa("session", "tree", "--json").json["roots"]
+    assert [(node["session"], [each["session"] for each in node.get("children", ())]) for node in tree] == [
+        ("lisa-job", []),
+        ("lisa-z-parent", ["lisa-a-child"]),
+    ]
+    assert resume_all(machine).json["count"] == 0
+
+
+def test_spawn_does_not_replace_a_lost_conversation(stage: SessionHarness) -> None:
+    talk(stage.spawn(), "one")
+    lose(stage)
+    answer = stage.lisa("spawn", "--agent", "scripted")
+    assert (answer.code, answer.json["errorCode"], answer.json["lost"]) == (1, "session_already_exists", True)
+    assert "lisa session resume" in answer.json["error"] and "lisa session kill" in answer.json["error"]
+    assert stage.lisa("resume", "--prompt", "[say two]").json["resumed"][0]["promptSent"] is True
+    stage.wait_for_text("● two")
+    stage.wait_for_state("idle")
+    assert read_conversation(stage) == ["[say one]", "one", "[say two]", "two"]
+    lose(stage)
+    assert stage.lisa("spawn", "--agent", "scripted", "--replace").code == 0
+
+
+def test_a_running_agent_is_refused(stage: SessionHarness) -> None:
+    stage.spawn()
+    for form in ((), ("--dry-run",)):
+        assert stage.lisa("resume", *form).json["errorCode"] == "session_running"
+    absent = stage.machine.lisa("session", "resume", "--session", "lisa-none", "--json")
+    assert absent.json["errorCode"] == "session_not_found"
+
+
+def test_an_ended_agent_in_its_pane_is_resumed(stage: SessionHarness) -> None:
+    talk(stage.spawn(), "one")
+    os.kill(stage.wait_for_agent_pid(), signal.SIGKILL)
+    stage.wait_until_dead()
+    assert resume_all(stage.machine).json["count"] == 0  # it is listed, not lost
+    assert stage.lisa("resume").json["resumed"][0]["method"] == "conversation"
+    talk(stage, "two")
+    assert read_conversation(stage) == ["[say one]", "one", "[say two]", "two"]
+
+
+def test_a_command_runs_again_only_on_request(stage: SessionHarness) -> None:
+    stage.run("echo started; sleep 600")
+    lose(stage)
+    refused = stage.lisa("resume")
+    assert (refused.json["errorCode"], "--rerun" in refused.json["reason"]) == ("not_resumable", True)
+    assert stage.lisa("resume", "--rerun").json["resumed"][0]["method"] == "rerun"
+    stage.wait_for_text("started")
+
+
+def test_what_is_missing_is_known_before_the_start(stage: SessionHarness) -> None:
+    talk(stage.spawn(), "one")
+    transcript = Path(stage.agent_state()["transcript"])
+    lose(stage)
+    raw = transcript.read_bytes()
+    transcript.unlink()
+    answer = resume_all(stage.machine)
+    assert (answer.code, answer.json["errorCode"]) == (1, "session_resume_failed")
+    (left,) = answer.json["left"]
+    assert (left["errorCode"], left["outcome"]) == ("conversation_missing", "failed") and str(transcript) in left["reason"]
+    transcript.write_bytes(raw)
+    project = stage.machine.project
+    moved = project.rename(project.with_name("moved"))
+    words = ("session", "resume", "--session", stage.name, "--project-root", str(project), "--json")
+    assert stage.machine.lisa(*words, cwd=moved).json["errorCode"] == "folder_missing"
+    moved.rename(project)
+    assert stage.lisa("resume").code == 0
+
+
+def test_a_session_without_a_prompt_begins_a_conversation(stage: SessionHarness) -> None:
+    stage.spawn()
+    lose(stage)
+    resumed = stage.lisa("resume").json["resumed"][0]
+    assert (resumed["method"], "conversation" in resumed) == ("new", False)
+    talk(stage, "one")
+    stage.send("/clear")
+    lose(stage)
+    assert stage.lisa("resume").json["resumed"][0]["method"] == "new"
+    talk(stage, "two")
+    assert read_conversation(stage)[-2:] == ["[say two]", "two"]
+    assert stage.prompts() == ["[say two]"]
+
+
+def test_a_failed_start_leaves_the_records(stage: SessionHarness) -> None:
+    talk(stage.spawn(), "one")
+    lose(stage)
+    meta, record = read_meta(stage), live_records.read_record(stage.ref)
+    assert record is not None
+    record.launch.agent_args = "--no-such-flag"
+    live_records.write_record(stage.ref, record)
+    answer = stage.lisa("resume")
+    assert (answer.code, answer.json["errorCode"]) == (1, "spawn_early_exit")
+    assert (read_meta(stage), live_records.read_record(stage.ref)) == (meta, record)
+    assert stage.status().classification_reason == "tmux_server_lost"
+    record.launch.agent_args = ""
+    live_records.write_record(stage.ref, record)
+    assert stage.lisa("resume").code == 0
+    talk(stage, "two")
+    assert read_conversation(stage) == ["[say one]", "one", "[say two]", "two"]
+
+
+def test_missing_variables_are_named_without_values(stage: SessionHarness) -> None:
+    stage.machine.env["API_TOKEN_OF_USER"] = "s3cret-value"
+    stage.spawn()
+    del stage.machine.env["API_TOKEN_OF_USER"]
+    lose(stage)
+    assert b"s3cret-value" not in Path(stage.ref.file("record.json")).read_bytes()
+    assert stage.lisa("resume").json["resumed"][0]["missingVariables"] == ["API_TOKEN_OF_USER"]
+
+
+def test_flags_that_exclude_each_other(machine: LisaHost) -> None:
+    for words, code in (
+        (("--all", "--session", "lisa-x"), "resume_target_conflict"),
+        (("--session", "lisa-x", "--all-projects"), "resume_target_conflict"),
+        ((), "resume_target_required"),
+    ):
+        assert machine.lisa("session", "resume", *words, "--json").json["errorCode"] == code
+
+
+def test_units_name_the_command(machine: LisaHost) -> None:
+    answer = machine.lisa("session", "resume", "--print-unit", "--json").json
+    unit = plistlib.loads(answer["launchd"].encode())
+    assert unit["ProgramArguments"][-4:] == ["session", "resume", "--all", "--all-projects"]
+    (start,) = [line for line in answer["systemd"].splitlines() if line.startswith("ExecStart=")]
+    assert start.endswith('"session" "resume" "--all" "--all-projects"')
+    assert json.dumps(unit["EnvironmentVariables"]["PATH"]) in answer["systemd"].replace("PATH=", '"')
