@@ -49,7 +49,7 @@ def resume_all(
 
     Raise CancellationError: sessions that run again keep running.
     """
-    lost = lost_sessions.find_lost_entries(ctx, project)
+    lost = lost_sessions.wait_for_lost_entries(ctx, project)
     step = resume.preview_resume if dry_run else resume.resume_session
     return _resume_entries(lost, lambda known: step(ctx, known.ref, request))
 

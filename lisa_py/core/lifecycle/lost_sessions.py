@@ -19,7 +19,10 @@ from lisa_py.store import live_records, session_index, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project, SessionRef
 from lisa_py.store.session_index import SessionIndexEntry
+from lisa_py.store.session_records import EndRecord
 
+HANGUP_SECONDS = 1.0
+"""Seconds for the processes of a session to end after their terminal has; it takes milliseconds."""
 OPENING_SECONDS = 60.0
 """Time in which a session without a pane may be one that is being started."""
 
@@ -41,9 +44,20 @@ def find_lost_sessions(ctx: Context, project: Project | None) -> tuple[LostSessi
     return tuple(describe_lost(known) for known in find_lost(ctx, _read_index(ctx, project)))
 
 
-def find_lost_entries(ctx: Context, project: Project | None) -> list[SessionIndexEntry]:
-    """Return the records of the lost sessions of a project, or of all projects."""
-    return find_lost(ctx, _read_index(ctx, project))
+def wait_for_lost_entries(ctx: Context, project: Project | None) -> list[SessionIndexEntry]:
+    """Return the records of the lost sessions; those whose tmux server has just ended have a second to end."""
+    entries = _read_index(ctx, project)
+    deadline = ctx.clock.monotonic() + HANGUP_SECONDS
+    while ctx.clock.monotonic() < deadline and any(_is_ending(known) for known in entries):
+        ctx.pause(0.02)
+    return find_lost(ctx, entries)
+
+
+def _is_ending(known: SessionIndexEntry) -> bool:
+    """Return True for a process of a session whose tmux server has ended."""
+    if session_panes.has_living_server(known.meta) is not False:
+        return False
+    return session_panes.find_living_process(known.ref, known.meta) is not None
 
 
 def _read_index(ctx: Context, project: Project | None) -> Sequence[SessionIndexEntry]:
@@ -59,8 +73,9 @@ def find_lost(ctx: Context, entries: Iterable[SessionIndexEntry]) -> list[Sessio
         return []
     panes: dict[str, PaneIndex | None] = {}
     absent = [known for known in suspects if not _has_pane(ctx, known, panes)]
-    leaders = processes.find_by_kernel_sessions(known.meta.pane_pid for known in absent if known.meta.pane_pid)
-    return [known for known in absent if not _has_process(known.meta, leaders.get(known.meta.pane_pid, ()))]
+    unrecorded = [known.meta.pane_pid for known in absent if known.meta.pane_pid and not _has_end(known)]
+    members = processes.find_by_kernel_sessions(unrecorded) if unrecorded else {}
+    return [known for known in absent if not _has_process(known.meta, members.get(known.meta.pane_pid, ()))]
 
 
 def _may_be_lost(known: SessionIndexEntry, now: float) -> bool:
@@ -75,14 +90,24 @@ def _may_be_lost(known: SessionIndexEntry, now: float) -> bool:
 
 def was_ended_from_outside(ref: SessionRef, meta: SessionMeta) -> bool:
     """Return True if the agent has not ended by itself, and lisa has not ended it: there is no end, or a signal."""
-    try:
-        end = session_records.read_end(ref)
-    except UnreadableRecord:
-        end = None
-    if end is not None and end.run_id == meta.run_id and not end.signal:
+    end = _read_end(ref, meta)
+    if end is not None and not end.signal:
         return False
     record = live_records.read_readable(ref)
     return record is None or not record.end_reason
+
+
+def _has_end(known: SessionIndexEntry) -> bool:
+    return _read_end(known.ref, known.meta) is not None
+
+
+def _read_end(ref: SessionRef, meta: SessionMeta) -> EndRecord | None:
+    """Return the end of this run, if one is recorded."""
+    try:
+        end = session_records.read_end(ref)
+    except UnreadableRecord:
+        return None
+    return end if end is not None and end.run_id == meta.run_id else None
 
 
 def _has_pane(ctx: Context, known: SessionIndexEntry, panes: dict[str, PaneIndex | None]) -> bool:

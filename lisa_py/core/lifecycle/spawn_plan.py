@@ -24,9 +24,6 @@ from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.objectives import Objective
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
 
-HANGUP_SECONDS = 1.0
-"""Seconds for the processes of a session to end after their terminal has; it takes milliseconds."""
-
 
 class SpawnRequest(Struct, frozen=True, kw_only=True):
     """A requested session."""
@@ -214,7 +211,7 @@ def _refuse_lost(ref: SessionRef, meta: SessionMeta) -> None:
 
 def find_living_process(ctx: Context, ref: SessionRef, meta: SessionMeta | None) -> Process | None:
     """Return a living process of a session without a pane; after the end of its tmux server it has a second to end."""
-    deadline = ctx.clock.monotonic() + HANGUP_SECONDS
+    deadline = ctx.clock.monotonic() + lost_sessions.HANGUP_SECONDS
     while (found := session_panes.find_living_process(ref, meta)) is not None:
         if meta is None or session_panes.has_living_server(meta) or ctx.clock.monotonic() > deadline:
             return found
