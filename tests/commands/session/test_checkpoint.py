@@ -100,7 +100,12 @@ def test_new_session_of_same_name_is_not_the_saved_one(machine: LisaHost) -> Non
 
 @pytest.mark.parametrize(
     ("agent", "words"),
-    [("claude", "--resume 0196f9a2-7000"), ("codex", "resume 0196f9a2-7000"), ("scripted", ""), ("unknown", "")],
+    [
+        ("claude", "--resume 0196f9a2-7000"),
+        ("codex", "resume 0196f9a2-7000"),
+        ("scripted", "--resume 0196f9a2-7000"),
+        ("unknown", ""),
+    ],
 )
 def test_ended_session_can_resume_its_conversation(machine: LisaHost, agent: str, words: str) -> None:
     point = {"session": "lisa-a", "agent": agent, "agentSessionId": "0196f9a2-7000"}

@@ -154,9 +154,8 @@ def test_what_is_missing_is_known_before_the_start(stage: SessionHarness) -> Non
     answer = resume_all(stage.machine)
     assert (answer.code, answer.json["errorCode"]) == (1, "session_resume_failed")
     (left,) = answer.json["left"]
-    assert (left["errorCode"], left["outcome"]) == ("conversation_missing", "failed") and str(transcript) in left[
-        "reason"
-    ]
+    assert (left["errorCode"], left["outcome"]) == ("conversation_missing", "failed")
+    assert str(transcript) in left["reason"]
     transcript.write_bytes(raw)
     project = stage.machine.project
     moved = project.rename(project.with_name("moved"))
