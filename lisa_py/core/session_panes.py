@@ -71,7 +71,12 @@ def find_reachable_pane(server: Tmux, ref: SessionRef, meta: SessionMeta | None)
         lambda: read_panes(server, ref.session, meta),
         lambda: read_metas(ref.project) if metas is None else metas,
     )
-    found = PaneIndex(panes).find(ref.session, meta)
+    return choose_pane(PaneIndex(panes), ref, meta)
+
+
+def choose_pane(panes: PaneIndex, ref: SessionRef, meta: SessionMeta | None) -> Pane | None:
+    """Return the pane of the session among those of its server."""
+    found = panes.find(ref.session, meta)
     return None if found is not None and belongs_to_other(found, ref, meta) else found
 
 

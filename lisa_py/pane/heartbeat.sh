@@ -47,6 +47,7 @@ wait_with_sleep() {
 }
 
 beat() {
+  rm -f "$own/pipe" # it is open
   while beats=$((beats + 1)) && runs; do
     # a removed file is not created again, a symlink not followed
     [ ! -f "$file" ] || [ -L "$file" ] || : >|"$file"

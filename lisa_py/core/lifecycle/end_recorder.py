@@ -17,6 +17,7 @@ from lisa_py.store.paths import SessionRef
 if TYPE_CHECKING:
     from lisa_py.core.live.archive import SessionArchive
     from lisa_py.core.live.ending import SessionEnd
+    from lisa_py.core.output.pane_text import ChainedTexts
 
 
 class EndRecorder:
@@ -33,7 +34,7 @@ class EndRecorder:
         self.problem = ""
         """Reason why no archive is kept."""
 
-    def begin(self, pane: Pane | None, requested: SessionEnd, *, keep: bool) -> None:
+    def begin(self, pane: Pane | None, requested: SessionEnd, *, keep: bool, texts: ChainedTexts | None = None) -> None:
         """Record how the session ended by itself, else how it is being ended; read what only a running one has."""
         from lisa_py.core.live import archive, ending  # noqa: PLC0415 - commands that only spawn do not load them
 
@@ -41,7 +42,7 @@ class EndRecorder:
         if not self._record.end_reason:  # an earlier kill that did not finish has set it
             self._note_ending(natural or requested)
         if keep:
-            self._writer = archive.SessionArchive(self._ctx, self._ref, self._record, self._meta, pane)
+            self._writer = archive.SessionArchive(self._ctx, self._ref, self._record, self._meta, pane, texts)
 
     def _note_ending(self, ending: SessionEnd) -> None:
         record = self._record
@@ -52,7 +53,7 @@ class EndRecorder:
         except LisaError as problem:
             self._ctx.warn_about(problem)
 
-    def finish(self, pane: Pane | None) -> None:
+    def finish(self, pane: Pane | None, texts: ChainedTexts | None = None) -> None:
         """Complete record and archive after the end of the processes."""
         if self._writer is None:
             from lisa_py.core.usage import hourly  # noqa: PLC0415 - as above
@@ -63,7 +64,7 @@ class EndRecorder:
         record.started_at = record.started_at or live_records.read_start_time(self._ref)
         record.ended_at = record.ended_at or format_rfc3339(end.at if end else self._ctx.clock.now())
         record.exit_code = end.code if end else record.exit_code
-        self._writer.add_rest(pane)
+        self._writer.add_rest(pane, texts)
         record.usage = self._read_usage(self._writer)
         self.problem = self._writer.finish(record)
         self.archive = "" if self.problem else record.id
@@ -86,14 +87,24 @@ class EndRecorder:
 
 
 def begin_end(
-    ctx: Context, ref: SessionRef, pane: Pane | None, reason: str, detail: str = "", *, keep: bool = True
+    ctx: Context,
+    ref: SessionRef,
+    pane: Pane | None,
+    reason: str,
+    detail: str = "",
+    *,
+    keep: bool = True,
+    texts: ChainedTexts | None = None,
 ) -> EndRecorder | None:
-    """Return the begun end of a session; None if it has no readable metadata."""
+    """Return the begun end of a session; None if it has no readable metadata.
+
+    `texts` has the texts of panes that are read together.
+    """
     from lisa_py.core.live.ending import SessionEnd  # noqa: PLC0415 - as above
 
     meta, record = ctx.read_meta(ref), live_records.read_readable(ref)
     if meta is None or record is None:
         return None
     recorder = EndRecorder(ctx, ref, meta, record)
-    recorder.begin(pane, SessionEnd(reason=reason, detail=detail), keep=keep)
+    recorder.begin(pane, SessionEnd(reason=reason, detail=detail), keep=keep, texts=texts)
     return recorder

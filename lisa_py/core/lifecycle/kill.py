@@ -16,6 +16,8 @@ from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import terminate
 from lisa_py.core.lifecycle.end_recorder import EndRecorder, begin_end
 from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
+from lisa_py.core.output.pane_text import ChainedTexts
+from lisa_py.core.session_panes import PaneIndex
 from lisa_py.host.tmux import Pane, Tmux
 from lisa_py.store import events, pruning, session_folder, session_index, session_records, start_keys
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
@@ -250,28 +252,87 @@ def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str, reques
     """End sessions together, with one common grace period; the results are in the given order."""
     outcomes: dict[SessionRef, _KillOutcome] = {}
     with contextlib.ExitStack() as locks:
-        subjects: list[_KillTarget] = []
-        for ref in sorted(refs, key=lambda ref: ref.folder):  # every holder of several locks takes them in order
-            try:
-                if not _exists(ctx, ref):
-                    outcomes[ref] = _KillOutcome(ref=ref)
-                    continue
-                locks.enter_context(
-                    session_records.session_lock(ref, ctx.settings, "name", timeout_ms=LOCK_SECONDS * 1000)
-                )
-                pane = ctx.find_reachable_pane(ref)
-            except LisaError as problem:
-                outcomes[ref] = _KillOutcome(ref=ref, found=True, error=f"{ref.session}: {problem.message}")
-                continue
-            recorder = begin_end(ctx, ref, pane, request.reason, request.detail, keep=request.archive)
-            subjects.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane), recorder=recorder))
+        locked = _lock_all(ctx, refs, locks, outcomes)
+        panes = _find_panes(ctx, locked, outcomes)
+        subjects = _begin_ends(ctx, panes, request)
         ended = terminate.end_processes(ctx, [subject.run for subject in subjects])
         problems = {subject.ref: ended.error(subject.run) for subject in subjects}
-        _finish_records(subjects, problems)
+        _finish_records(ctx, subjects, problems)
         _remove_from_tmux(ctx, [subject for subject in subjects if not problems[subject.ref]], problems)
         for subject in subjects:
             outcomes[subject.ref] = _finish_kill(ctx, subject, ended, problems[subject.ref], reason)
     return [outcomes[ref] for ref in refs]
+
+
+def _lock_all(
+    ctx: Context, refs: Sequence[SessionRef], locks: contextlib.ExitStack, outcomes: dict[SessionRef, _KillOutcome]
+) -> list[SessionRef]:
+    """Lock the names of those that exist, and return them; enter the outcomes of the others."""
+    locked = []
+    for ref in sorted(refs, key=lambda ref: ref.folder):  # every holder of several locks takes them in order
+        try:
+            if not _exists(ctx, ref):
+                outcomes[ref] = _KillOutcome(ref=ref)
+                continue
+            locks.enter_context(session_records.session_lock(ref, ctx.settings, "name", timeout_ms=LOCK_SECONDS * 1000))
+            locked.append(ref)
+        except LisaError as problem:
+            outcomes[ref] = _build_failure(ref, problem)
+    return locked
+
+
+def _build_failure(ref: SessionRef, problem: LisaError) -> _KillOutcome:
+    return _KillOutcome(ref=ref, found=True, error=f"{ref.session}: {problem.message}")
+
+
+def _find_panes(
+    ctx: Context, refs: Sequence[SessionRef], outcomes: dict[SessionRef, _KillOutcome]
+) -> dict[SessionRef, Pane | None]:
+    """Return the panes of sessions, with one list per server for several; enter the outcomes of those unknown."""
+    found: dict[SessionRef, Pane | None] = {}
+    lists: dict[str, PaneIndex] = {}
+    for ref in refs:
+        try:
+            if len(refs) == 1:
+                found[ref] = ctx.find_reachable_pane(ref)
+                continue
+            socket = ctx.server(ref).socket
+            if socket not in lists:
+                lists[socket] = PaneIndex(ctx.list_panes(ref.project, socket))
+            found[ref] = session_panes.choose_pane(lists[socket], ref, ctx.read_meta(ref))
+        except LisaError as problem:
+            outcomes[ref] = _build_failure(ref, problem)
+    return found
+
+
+def _begin_ends(ctx: Context, panes: Mapping[SessionRef, Pane | None], request: EndRequest) -> list[_KillTarget]:
+    """Record the ends of sessions, and read what only running ones have."""
+    texts = _ChainedReads(ctx, panes) if len(panes) > 1 and request.archive else None
+    targets = []
+    for ref, pane in panes.items():
+        read_together = texts.find(ref) if texts is not None else None
+        recorder = begin_end(ctx, ref, pane, request.reason, request.detail, keep=request.archive, texts=read_together)
+        targets.append(_KillTarget(ref=ref, pane=pane, run=terminate.find_run(ref, pane), recorder=recorder))
+    return targets
+
+
+class _ChainedReads:
+    """The texts of the panes of commands, which have no transcript, by server."""
+
+    def __init__(self, ctx: Context, panes: Mapping[SessionRef, Pane | None]) -> None:
+        self._ctx = ctx
+        servers: dict[str, list[Pane]] = {}
+        for ref, pane in panes.items():
+            meta = ctx.read_meta(ref)
+            if pane is not None and meta is not None and meta.custom_command:
+                servers.setdefault(ctx.server(ref).socket, []).append(pane)
+        self._texts = {
+            socket: ChainedTexts(ctx.tmux(next(iter(panes)).project, socket), group)
+            for socket, group in servers.items()
+        }
+
+    def find(self, ref: SessionRef) -> ChainedTexts | None:
+        return self._texts.get(self._ctx.server(ref).socket)
 
 
 def _exists(ctx: Context, ref: SessionRef) -> bool:
@@ -282,11 +343,13 @@ def _exists(ctx: Context, ref: SessionRef) -> bool:
     return recorded or ctx.find_reachable_pane(ref) is not None
 
 
-def _finish_records(subjects: Sequence[_KillTarget], problems: Mapping[SessionRef, str]) -> None:
+def _finish_records(ctx: Context, subjects: Sequence[_KillTarget], problems: Mapping[SessionRef, str]) -> None:
     """Complete record and archive of each session whose processes have ended."""
-    for subject in subjects:
-        if subject.recorder is not None and not problems[subject.ref]:
-            subject.recorder.finish(subject.pane)
+    ended = {subject.ref: subject for subject in subjects if not problems[subject.ref]}
+    texts = _ChainedReads(ctx, {ref: each.pane for ref, each in ended.items()}) if len(ended) > 1 else None
+    for ref, subject in ended.items():
+        if subject.recorder is not None:
+            subject.recorder.finish(subject.pane, texts.find(ref) if texts is not None else None)
 
 
 def _finish_kill(

@@ -18,6 +18,8 @@ from lisa_py.core.live.ending import SessionEnd
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.live.position import LivePosition, parse_cursor
 from lisa_py.core.live.prompt_ids import PromptIds
+from lisa_py.core.output import pane_text
+from lisa_py.core.output.pane_text import ChainedTexts, PaneText
 from lisa_py.core.status import agent_reports
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files, processes
@@ -34,6 +36,8 @@ class _RecordedFeed(SessionFeed):
 
     def __init__(self, ctx: Context, ref: SessionRef, meta: SessionMeta, pane: Pane | None) -> None:
         super().__init__(ctx, ref)
+        self.texts: ChainedTexts | None = None
+        """Texts of panes that are read together."""
         self.conversation = self.transcript = ""
         self._meta = meta
         self._evidence = Evidence(session=ref.session, pane=pane)
@@ -65,6 +69,13 @@ class _RecordedFeed(SessionFeed):
     def has_transcript(self) -> bool:
         return bool(self._agent.name)
 
+    def _read_text(self) -> PaneText | None:
+        pane = self._evidence.pane
+        text = self.texts.take(pane) if self.texts is not None and pane is not None else None
+        if pane is None or text is None:
+            return super()._read_text()
+        return pane_text.build(self._ctx, self._ref, pane, text)
+
     def read_rest(self, pane: Pane | None) -> Iterator[LiveFrame]:
         """Yield the frames that were not read yet, after the end of the processes."""
         self._evidence.pane = pane
@@ -88,7 +99,15 @@ class _RecordedFeed(SessionFeed):
 class SessionArchive:
     """The archive of one session: begun before its processes end, finished after it."""
 
-    def __init__(self, ctx: Context, ref: SessionRef, record: SessionRecord, meta: SessionMeta, pane: Pane | None):
+    def __init__(
+        self,
+        ctx: Context,
+        ref: SessionRef,
+        record: SessionRecord,
+        meta: SessionMeta,
+        pane: Pane | None,
+        texts: ChainedTexts | None = None,
+    ) -> None:
         """Read what only the running session has; a failure is reported by `finish`."""
         self._ctx = ctx
         self._ref = ref
@@ -103,6 +122,7 @@ class SessionArchive:
         try:
             self._writer = ArchiveWriter(ref, record.id)
             self._feed = _RecordedFeed(ctx, ref, meta, pane)
+            self._feed.texts = texts
             if not self._feed.has_transcript:
                 self._add(self._feed.read_rest(pane))
         except (LisaError, OSError) as problem:
@@ -126,10 +146,11 @@ class SessionArchive:
         if self._writer is not None:
             self._writer.discard()
 
-    def add_rest(self, pane: Pane | None) -> None:
+    def add_rest(self, pane: Pane | None, texts: ChainedTexts | None = None) -> None:
         """Add what was written until the end of the processes."""
         if self._problem or self._feed is None:
             return
+        self._feed.texts = texts
         try:
             if self._feed.has_transcript:
                 self._add(self._feed.read_rest(None))

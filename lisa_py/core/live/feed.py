@@ -20,6 +20,7 @@ from lisa_py.core.live import conversations, dialog_frames, ending, translation
 from lisa_py.core.live.dialog_frames import DialogReporter
 from lisa_py.core.live.position import LivePosition, name_transcript, parse_cursor
 from lisa_py.core.output import pane_cursor, pane_text
+from lisa_py.core.output.pane_text import PaneText
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.poll_cache import PollCache
@@ -268,7 +269,7 @@ class SessionFeed:
 
     def _read_pane(self) -> Iterator[LiveFrame]:
         """Yield the settled lines of a session without a transcript."""
-        text = pane_text.read(self._ctx, self._ref, self._evidence.pane)
+        text = self._read_text()
         if text is None:
             yield from self._read_last_screen()
             return
@@ -281,6 +282,9 @@ class SessionFeed:
         output = "\n".join(line for line in lines if not layout.is_mark(line)).strip("\n")
         if output:
             yield self._build(AssistantPayload(content=frame_lines.clean(output), source="pane"))
+
+    def _read_text(self) -> PaneText | None:
+        return pane_text.read(self._ctx, self._ref, self._evidence.pane)
 
     def _read_last_screen(self) -> Iterator[LiveFrame]:
         """Yield the lines that were saved when the tmux server was ended, once."""

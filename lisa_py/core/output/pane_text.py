@@ -11,6 +11,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.session_panes import PaneIndex
 from lisa_py.host.pane import Pane
+from lisa_py.host.tmux import Tmux
 from lisa_py.store import session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SessionRef
@@ -18,6 +19,9 @@ from lisa_py.terminal import layout
 
 _ALL = 10_000_000
 """More history lines than any pane has; tmux begins at the oldest."""
+CHAIN_LINES = 20_000
+"""Lines of the panes that one call to tmux reads."""
+CHAIN_PANES = 60
 
 
 class PaneText(Struct, frozen=True):
@@ -59,7 +63,32 @@ def read(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -
     text = server.capture([pane.pane_id], history=_ALL).get(pane.pane_id)
     if text is None:  # ended between the two questions
         return None
-    return _build(ctx, ref, pane, text)
+    return build(ctx, ref, pane, text)
+
+
+class ChainedTexts:
+    """The texts of many panes of one server, each taken once; a call to tmux reads several of them."""
+
+    def __init__(self, server: Tmux, panes: Sequence[Pane]) -> None:
+        self._server = server
+        self._waiting = {pane.pane_id: pane for pane in panes}
+        self._texts: dict[str, str] = {}
+
+    def take(self, pane: Pane) -> str | None:
+        """Return the text of a pane; None if it is gone or was taken. Raise TmuxUnavailable."""
+        while pane.pane_id in self._waiting:
+            batch = self._next_batch()
+            self._texts |= self._server.capture(batch, history=_ALL)
+        return self._texts.pop(pane.pane_id, None)
+
+    def _next_batch(self) -> list[str]:
+        batch: list[str] = []
+        lines = 0
+        while self._waiting and len(batch) < CHAIN_PANES and lines < CHAIN_LINES:
+            pane = self._waiting.pop(next(iter(self._waiting)))
+            batch.append(pane.pane_id)
+            lines += pane.history + pane.height
+        return batch
 
 
 def read_many(ctx: Context, refs: Sequence[SessionRef]) -> list[PaneText | None]:
@@ -80,11 +109,12 @@ def read_many(ctx: Context, refs: Sequence[SessionRef]) -> list[PaneText | None]
     found: list[PaneText | None] = []
     for ref, server, pane in zip(refs, servers, mine, strict=True):
         text = texts[server.socket].get(pane.pane_id) if pane is not None else None
-        found.append(_build(ctx, ref, pane, text) if pane is not None and text is not None else None)
+        found.append(build(ctx, ref, pane, text) if pane is not None and text is not None else None)
     return found
 
 
-def _build(ctx: Context, ref: SessionRef, pane: Pane, text: str) -> PaneText:
+def build(ctx: Context, ref: SessionRef, pane: Pane, text: str) -> PaneText:
+    """Return the content of the pane from the text of its whole history."""
     lines = tuple(text.split("\n")) if text else ()
     # tmux 3.3a trims a tenth of its limit at a time
     meta = read_meta_or_default(ref)

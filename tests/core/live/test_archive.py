@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from lisa_py.contract.live import HistoryPayload, LiveFrame
 from lisa_py.core.lifecycle import kill
@@ -15,6 +18,9 @@ from lisa_py.core.lifecycle.kill import EndRequest
 from lisa_py.core.live import attach as live_attach
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.feed import SessionFeed
+from lisa_py.core.output import pane_text
+from lisa_py.host.run import ProgramResult
+from lisa_py.host.tmux import Tmux
 from lisa_py.store import archives, live_records, session_folder
 from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.paths import SessionRef
@@ -63,6 +69,44 @@ def test_cursors_of_its_lifetime_are_valid(stage: SessionHarness, monkeypatch: p
     assert read_history(stage, ref) == read_history(stage, ref, "start") == whole
     for count, frame in enumerate(whole, 1):
         assert read_history(stage, ref, frame.cursor) == whole[count:], frame
+
+
+def test_archives_of_sessions_killed_together(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pane_text, "CHAIN_PANES", 2)
+    stages = [SessionHarness(machine, f"lisa-{number}") for number in range(5)]
+    for stage in stages[:4]:
+        stage.run(
+            f"trap 'echo last {stage.name}; exit' TERM; seq 90; echo first {stage.name}; while :; do sleep 0.01; done"
+        )
+        stage.wait_for_text(f"first {stage.name}")
+    stages[4].spawn("[say done] go").wait_for_state("idle")
+    calls = count_calls(monkeypatch)
+    result = kill.kill_all_sessions(stages[0].ctx, stages[0].ctx.project())
+    assert (result.killed, result.archive_errors) == (5, UNSET)
+    for stage in stages[:4]:
+        ref = archives.find_newest(stage.ctx.settings, stage.name)
+        assert ref is not None
+        contents = [getattr(frame.payload, "content", "") for frame in read_history(stage, ref)]
+        lines = "\n".join(contents).split("\n")
+        assert (lines[0], lines[89:91], lines[-1]) == ("1", ["90", f"first {stage.name}"], f"last {stage.name}")
+    captures = [words for words in calls if "capture-pane" in words]
+    assert len(captures) == 4 and len(calls) <= 10, calls
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Return a list to which every call of tmux is added."""
+    calls: list[tuple[str, ...]] = []
+
+    def record(method: Callable[..., ProgramResult]) -> Callable[..., ProgramResult]:
+        def called(server: Tmux, *words: str, **options: Any) -> ProgramResult:
+            calls.append(words)
+            return method(server, *words, **options)
+
+        return called
+
+    for method in ("call", "read"):
+        monkeypatch.setattr(Tmux, method, record(getattr(Tmux, method)))
+    return calls
 
 
 def test_history_of_an_archive_is_read_in_pages(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
