@@ -97,20 +97,20 @@ def _open(kind: Any) -> Any:
 
 def _open_struct(kind: type[Struct]) -> type[Struct]:
     hints = get_type_hints(kind)
-    changed = []
+    namespace: dict[str, Any] = {"__module__": kind.__module__, "__annotations__": {}}
     for field in msgspec.structs.fields(kind):
         is_bare = field.default is NODEFAULT and field.default_factory is NODEFAULT
         default = _choose_default(hints[field.name]) if is_bare else field.default
         factory = field.default_factory
-        value = (
+        namespace["__annotations__"][field.name] = _open(hints[field.name])
+        namespace[field.name] = (
             msgspec.field(default_factory=factory, name=field.encode_name)
             if factory is not NODEFAULT
             else msgspec.field(default=default, name=field.encode_name)
         )
-        changed.append((field.name, _open(hints[field.name]), value))
-    return msgspec.defstruct(
-        kind.__name__, changed, bases=(kind,), frozen=True, kw_only=True, dict=True, module=kind.__module__
-    )
+    # not msgspec.defstruct: it fails for a base with a metaclass of its own (msgspec 0.20)
+    options = {"frozen": True, "kw_only": True, "dict": True}
+    return types.new_class(kind.__name__, (kind,), options, lambda body: body.update(namespace))
 
 
 def _choose_default(hint: Any) -> Any:

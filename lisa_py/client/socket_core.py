@@ -19,8 +19,8 @@ ConnectionState = Literal["connecting", "connected", "reconnecting", "disconnect
 FrameHandler = Callable[[LiveFrame], Awaitable[None] | None]
 StateHandler = Callable[[ConnectionState], Awaitable[None] | None]
 
-RETRY_CODES = (1001, 1006, 1011, 1012, 1013, 4101, 4500)
-"""Close codes after which the client connects again; 1006 is an end without a code."""
+RETRY_CODES = (1001, 1005, 1006, 1011, 1012, 1013, 1014, 4101, 4500)
+"""Close codes after which the client connects again; 1005 and 1006 are ends without a code."""
 RENEWAL_CODES = (4001,)
 RENEWAL_STATUSES = (401,)
 """The token has ended; with an API key the client gets another one, once, and connects again."""
@@ -29,6 +29,8 @@ QUIET_CODES = (1000, 4100)
 RETRY_STATUSES = (429, 500, 502, 503, 504)
 LONG_LIFE = 10.0
 """Seconds after which a connection counts as good: the next loss begins with the first delay."""
+LONGEST_JITTER = 0.3
+"""Part by which a delay may be longer, so that the clients of a restarted server do not come all at once."""
 KEPT_KEYS = 100_000
 """Frames whose repetition is recognized."""
 
@@ -120,13 +122,8 @@ class SocketCore:
         self._open_dialogs: dict[str, str] = {}
         """Type, or kind, of each dialog by its id."""
         self._shown_status: Any = None
-        self._is_first_status = True
 
     # -- frames ----------------------------------------------------------------------------------------------------
-
-    def begin(self) -> None:
-        """Note that a connection is made."""
-        self._is_first_status = True
 
     def read(self, message: str | bytes) -> list[LiveFrame]:
         """Return the frames of a message that were not read before; none for a message that is no frame."""
@@ -146,7 +143,7 @@ class SocketCore:
         found = [
             frame
             for each in (messages if isinstance(messages, list) else ())
-            if isinstance(each, dict)
+            if isinstance(each, dict) and isinstance(each.get("type"), str)
             for frame in self._take(each, is_live=False)
         ]
         self.cursor = str(plain.get("cursor") or self.cursor)
@@ -154,34 +151,44 @@ class SocketCore:
 
     def _take(self, plain: Mapping[str, Any], *, is_live: bool) -> list[LiveFrame]:
         name, payload, cursor = plain.get("type"), plain.get("payload"), str(plain.get("cursor") or "")
-        key = hash((cursor, name, msgspec.json.encode(payload, order="sorted")))
-        if self._is_repeated(name, payload, key, is_live=is_live):
+        if self._is_repeated(name, payload, cursor, is_live=is_live):
             return []
-        self._keys[key] = None
-        if len(self._keys) > KEPT_KEYS:
-            self._keys.popitem(last=False)
         self.cursor = cursor or self.cursor
         self.has_ended = self.has_ended or name == "session_end"
         return [convert_frame(plain)]
 
-    def _is_repeated(self, name: Any, payload: Any, key: int, *, is_live: bool) -> bool:
+    def _is_repeated(self, name: Any, payload: Any, cursor: str, *, is_live: bool) -> bool:
         """Return True for a frame that was read before.
 
-        A history repeats frames; behind it the server sends open dialogs and the status again.
+        A further connection repeats the status, the open dialogs and the end, and a server that begins anew all the
+        frames that were read.
         """
         fields = payload if isinstance(payload, dict) else {}
         if name == "session_status":
-            is_first, self._is_first_status = self._is_first_status, False
-            is_same, self._shown_status = payload == self._shown_status, payload
-            return is_first and is_same
+            former, self._shown_status = self._shown_status, payload
+            return bool(payload == former)
+        if name == "session_end":
+            return self.has_ended
+        is_known = self._note_key(name, payload, cursor)
         dialog, kind = _find_dialog(name, fields)
         if dialog:
-            is_known = dialog in self._open_dialogs
+            is_open = dialog in self._open_dialogs
             self._open_dialogs[dialog] = kind
-            return is_known
+            return is_open or (is_known and not is_live)
         if name == "system":
             self._close_dialogs(fields)
-        return not is_live and key in self._keys
+        return is_known and not is_live
+
+    def _note_key(self, name: Any, payload: Any, cursor: str) -> bool:
+        """Return True for a frame that is known by its cursor and content; it is from now on."""
+        if not cursor:
+            return False
+        key = hash((cursor, name, msgspec.json.encode(payload, order="sorted")))
+        is_known = key in self._keys
+        self._keys[key] = None
+        if len(self._keys) > KEPT_KEYS:
+            self._keys.popitem(last=False)
+        return is_known
 
     def _close_dialogs(self, fields: Mapping[str, Any]) -> None:
         if fields.get("subtype") == "approval_decided":
@@ -204,9 +211,9 @@ class SocketCore:
         is_passing = loss.status in RETRY_STATUSES if loss.status else loss.code in RETRY_CODES
         if not is_passing or self._attempts >= self.options.max_reconnect_attempts:
             return None
-        delay = min(self.options.max_reconnect_delay, self.options.reconnect_delay * 2.0**self._attempts)
+        delay = self.options.reconnect_delay * 2.0**self._attempts * (1 + LONGEST_JITTER * self._jitter())
         self._attempts += 1
-        return delay * (0.5 + 0.5 * self._jitter())
+        return min(self.options.max_reconnect_delay, delay)
 
 
 def _find_dialog(name: Any, fields: Mapping[str, Any]) -> tuple[str, str]:

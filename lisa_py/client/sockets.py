@@ -209,7 +209,6 @@ class AsyncSessionSocket:
         except (OSError, InvalidHandshake, InvalidMessage, EOFError, ConnectionClosed) as problem:
             self._source.core.find_place_again()
             return Loss(reason=str(problem) or type(problem).__name__)
-        self._core.begin()
         await self._send_outbox()
         await self._change_state("connected")
         return None

@@ -12,7 +12,7 @@ from lisa_py.client.decoding import convert, convert_frame, decode_answer, decod
 from lisa_py.contract.api_answers import ProfileObject
 from lisa_py.contract.client_answers import CredentialsResult, SessionsResult
 from lisa_py.contract.dialogs import DialogQuestion
-from lisa_py.contract.live import AssistantPayload, LiveFrame, QuestionPayload
+from lisa_py.contract.live import FRAME_TYPES, AssistantPayload, DialogPayload, LiveFrame, QuestionPayload
 from lisa_py.contract.session_object import SessionObject
 
 SESSION: dict[str, Any] = {
@@ -67,6 +67,20 @@ def test_frames_have_their_payloads() -> None:
     asked = convert_frame({"type": "ask_user_question", "payload": {"question_id": "1", "questions": [question]}})
     assert isinstance(asked.payload, QuestionPayload)
     assert isinstance(asked.payload.questions[0], DialogQuestion) and asked.payload.questions[0].multi_select
+
+
+def test_every_type_of_frame_has_its_payload() -> None:
+    choice = {"number": 1, "text": "Yes", "mood": 1}
+    dialog = convert_frame({"type": "dialog", "payload": {"kind": "trust", "message": "m", "choices": [choice]}})
+    assert isinstance(dialog.payload, DialogPayload)
+    assert (dialog.payload.choices[0].text, read_extra(dialog.payload.choices[0])) == ("Yes", {"mood": 1})
+    for kind, name in FRAME_TYPES.items():
+        given = {
+            "content": "", "id": "", "name": "", "tool_use_id": "", "subtype": "", "message": "", "success": True,
+            "code": "", "status": "", "agent_state": "", "input_tokens": 1, "output_tokens": 1, "tool_name": "",
+            "cached_tokens": 1, "question_id": "", "kind": "", "reason": "", "input": {}, "tool_input": {},
+        }  # fmt: skip
+        assert isinstance(convert_frame({"type": name, "payload": given}).payload, kind), name
 
 
 @pytest.mark.parametrize(

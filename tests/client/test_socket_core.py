@@ -57,7 +57,20 @@ def test_history_is_read_as_its_frames() -> None:
     assert text(socket.read(json.dumps(record(3)))) == ["text 3"] and socket.cursor == "t.x.3.0"
 
 
-@pytest.mark.parametrize("message", ["", "{", "[]", "7", '{"type":7}', "{}", b"\xff", '{"type":"history"}'])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"type":7}',
+        "{}",
+        b"\xff",
+        '{"type":"history"}',
+        '{"type":"history","payload":{"messages":[7,{},{"type":[]}]}}',
+    ],
+)
 def test_other_messages_are_no_frames(message: str | bytes) -> None:
     assert make().read(message) == []
 
@@ -65,42 +78,11 @@ def test_other_messages_are_no_frames(message: str | bytes) -> None:
 def test_server_that_begins_anew_repeats_nothing() -> None:
     socket = make()
     socket.read(history([record(1), record(2)]))
-    socket.begin()
     changed = {**record(2), "payload": {"content": "rewritten"}}
     assert text(socket.read(history([record(1), changed], reset="transcript_rewritten"))) == ["rewritten"]
     assert socket.reset == "transcript_rewritten"
-    socket.begin()
     socket.read(history([]))
     assert socket.reset == ""
-
-
-def test_open_dialog_is_given_once_and_a_later_one_again() -> None:
-    socket = make()
-    socket.read(history([record(1), approval("a", "t.x.1.0")]))
-    assert socket.read(json.dumps(approval("a", "t.x.1.0"))) == []
-    assert text(socket.read(json.dumps(approval("b", "t.x.1.0")))) == ["tool_approval_request"]
-    socket.begin()
-    assert socket.read(history([])) + socket.read(json.dumps(approval("b", "t.x.1.0"))) == []
-    assert text(socket.read(json.dumps(decided("b", "t.x.1.0")))) == ["system"]
-    assert text(socket.read(json.dumps(approval("b", "t.x.2.0")))) == ["tool_approval_request"]
-
-
-def test_dialog_about_a_call_is_given_behind_the_call() -> None:
-    socket = make()
-    call = {"type": "tool_use", "payload": {"id": "a", "name": "Bash", "input": {}}, "cursor": "t.x.1.0"}
-    frames = socket.read(history([call])) + socket.read(json.dumps(approval("a", "t.x.1.0")))
-    assert text(frames) == ["tool_use", "tool_approval_request"]
-
-
-def test_status_is_given_when_it_changes() -> None:
-    socket = make()
-    words = ["working", "idle", "working", "working"]
-    assert len([frame for word in words for frame in socket.read(json.dumps(status(word, "t.x.1.0")))]) == 4
-    socket.begin()
-    assert socket.read(json.dumps(status("working", "t.x.1.0"))) == []
-    assert len(socket.read(json.dumps(status("idle", "t.x.1.0")))) == 1
-    socket.begin()
-    assert len(socket.read(json.dumps(status("working", "t.x.1.0")))) == 1
 
 
 class Script:
@@ -146,7 +128,6 @@ def test_frames_come_once_and_in_order(frames: list[Plain], kills: list[tuple[in
     known = 0
     for arrived, recorded in [*kills, (10**6, 0)]:
         messages = script.connect(socket.cursor, min(known, len(frames)))
-        socket.begin()
         for message in messages[:arrived]:
             seen += socket.read(message)
         known = min(len(frames), max(known, known + max(0, arrived - 1)) + recorded)
@@ -157,41 +138,6 @@ def test_frames_come_once_and_in_order(frames: list[Plain], kills: list[tuple[in
 
 
 # -- reconnects ----------------------------------------------------------------------------------------------------
-
-
-def test_delays_double_and_attempts_are_counted() -> None:
-    socket = make(reconnect_delay=1, max_reconnect_attempts=7)
-    assert [socket.choose_delay(Loss()) for _ in range(8)] == [1, 2, 4, 8, 16, 30, 30, None]
-
-
-def test_long_connection_begins_the_count_again() -> None:
-    socket = make(max_reconnect_attempts=2)
-    assert [socket.choose_delay(Loss(seconds=9.9)) for _ in range(3)] == [1, 2, None]
-    assert socket.choose_delay(Loss(seconds=10)) == 1
-
-
-@settings(deadline=None)
-@given(st.floats(0, 1))
-def test_jitter_shortens_a_delay_by_half_at_most(part: float) -> None:
-    socket = SocketCore(SocketOptions(), jitter=lambda: part)
-    delay = socket.choose_delay(Loss())
-    assert delay is not None and 0.5 <= delay <= 1.0
-
-
-@pytest.mark.parametrize(
-    ("code", "again"),
-    [(1000, False), (1001, True), (1006, True), (1011, True), (1012, True), (1013, True), (4101, True), (4500, True),
-     (4001, False), (4003, False), (4004, False), (4009, False), (4100, False), (1009, False), (1002, False)],
-)  # fmt: skip
-def test_close_codes(code: int, again: bool) -> None:
-    assert (make().choose_delay(Loss(code=code)) is not None) is again
-    problem = core.describe_loss(Loss(code=code, reason="why"))
-    assert (problem is None) is (code in (1000, 4100))
-
-
-@pytest.mark.parametrize(("status", "again"), [(401, False), (403, False), (404, False), (503, True), (429, True)])
-def test_refused_handshakes(status: int, again: bool) -> None:
-    assert (make().choose_delay(Loss(status=status)) is not None) is again
 
 
 def test_token_is_renewed_once_in_a_row() -> None:

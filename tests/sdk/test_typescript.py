@@ -20,7 +20,7 @@ def test_it_compiles_strictly_with_its_examples_and_pages(sdk: TypeScriptBuild) 
         assert f"from '{ALIAS}'" in page.read_text() or "from 'lisa-sessions'" in page.read_text(), page
 
 
-@pytest.mark.parametrize("program", ["client.test", "files.test", "policy.test"])
+@pytest.mark.parametrize("program", ["client.test", "files.test", "policy.test", "rules.test"])
 def test_own_tests_pass(sdk: TypeScriptBuild, program: str) -> None:
     check_passed(sdk, program)
 

@@ -8,41 +8,27 @@ const KEPT = 100_000;
  * were read, if the server begins anew (`reset`).
  */
 export class RepeatFilter {
-  readonly #requests = new Set<string>();
-  readonly #asked = new Set<string>();
+  readonly #open = new Map<string, OpenDialog>();
   #status = '';
-  #dialog = '';
   #ended = false;
   readonly #read = new Set<number>();
 
   /** Return whether a message is new, and whether it is a request that must be answered now, for the first time. */
   note(message: WebSocketMessage, isLive: boolean): { isNew: boolean; isAsked: boolean } {
-    switch (message.type) {
-      case 'tool_approval_request':
-        return this.#noteRequest(message.payload.tool_use_id, isLive);
-      case 'ask_user_question':
-        return this.#noteRequest(message.payload.question_id, isLive);
-      case 'session_status': {
-        const former = this.#status;
-        this.#status = JSON.stringify(message.payload);
-        return { isNew: this.#status !== former, isAsked: false };
-      }
-      case 'dialog': {
-        const former = this.#dialog;
-        this.#dialog = JSON.stringify(message.payload);
-        return { isNew: this.#dialog !== former, isAsked: false };
-      }
-      case 'system':
-        if (message.payload.subtype === 'dialog_closed') this.#dialog = '';
-        return { isNew: this.#noteRead(message, isLive), isAsked: false };
-      case 'session_end': {
-        const isNew = !this.#ended;
-        this.#ended = true;
-        return { isNew, isAsked: false };
-      }
-      default:
-        return { isNew: this.#noteRead(message, isLive), isAsked: false };
+    const dialog = findDialog(message);
+    if (dialog !== undefined) return this.#noteDialog(message, dialog, isLive);
+    if (message.type === 'session_status') {
+      const former = this.#status;
+      this.#status = JSON.stringify(message.payload);
+      return { isNew: this.#status !== former, isAsked: false };
     }
+    if (message.type === 'session_end') {
+      const isNew = !this.#ended;
+      this.#ended = true;
+      return { isNew, isAsked: false };
+    }
+    if (message.type === 'system') this.#closeDialogs(message.payload);
+    return { isNew: this.#noteRead(message, isLive), isAsked: isLive };
   }
 
   #noteRead(message: WebSocketMessage, isLive: boolean): boolean {
@@ -55,13 +41,42 @@ export class RepeatFilter {
   }
 
   /** A request inside a history may be decided already; one that is open comes again behind the history. */
-  #noteRequest(id: string, isLive: boolean): { isNew: boolean; isAsked: boolean } {
-    const isNew = !this.#requests.has(id);
-    const isAsked = isLive && !this.#asked.has(id);
-    this.#requests.add(id);
-    if (isLive) this.#asked.add(id);
+  #noteDialog(message: WebSocketMessage, { id, kind }: Dialog, isLive: boolean): { isNew: boolean; isAsked: boolean } {
+    const known = this.#open.get(id);
+    const isNew = this.#noteRead(message, isLive) && known === undefined;
+    const isAsked = isLive && known?.isAsked !== true;
+    this.#open.set(id, { kind, isAsked: isLive || known?.isAsked === true });
     return { isNew, isAsked };
   }
+
+  #closeDialogs(payload: { subtype?: string; message?: string; tool_use_id?: string }): void {
+    if (payload.subtype === 'approval_decided') this.#open.delete(payload.tool_use_id ?? '');
+    if (payload.subtype !== 'dialog_closed') return;
+    for (const [id, { kind }] of this.#open) if (kind === payload.message) this.#open.delete(id);
+  }
+}
+
+interface Dialog {
+  id: string;
+  kind: string;
+}
+
+interface OpenDialog {
+  kind: string;
+  isAsked: boolean;
+}
+
+/** Return id and kind of the dialog that a message opens. */
+function findDialog(message: WebSocketMessage): Dialog | undefined {
+  let id: string | undefined;
+  let kind: string = message.type;
+  if (message.type === 'tool_approval_request') id = message.payload.tool_use_id;
+  else if (message.type === 'ask_user_question') id = message.payload.question_id;
+  else if (message.type === 'dialog') {
+    kind = message.payload.kind;
+    id = message.payload.id || kind;
+  }
+  return id ? { id, kind } : undefined;
 }
 
 /** Return a number of 53 bits for a text (cyrb53). */

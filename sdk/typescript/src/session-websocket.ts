@@ -317,7 +317,7 @@ export class SessionWebSocket {
 
   #closed(code: number, reason: string, problem: string): void {
     const lived = this.#connectedAt === undefined ? 0 : Date.now() - this.#connectedAt;
-    const { error, isFinal } = judgeClose(code, reason, problem);
+    const { error, isFinal, isQuiet } = judgeClose(code, reason, problem);
     const isWanted = !isFinal && !this.#ended && this.#options.autoReconnect && this.#connecting === undefined;
     const delay = isWanted ? this.#policy.nextDelay(lived) : undefined;
     this.#connection += 1;
@@ -325,7 +325,7 @@ export class SessionWebSocket {
     if (delay === undefined) {
       const isFirst = this.#connecting !== undefined;
       this.#finish(error);
-      if (!isFirst && !this.#ended && code !== 1000) this.#call(this.#handlers.onError, error);
+      if (!isFirst && !this.#ended && !isQuiet) this.#call(this.#handlers.onError, error);
       return;
     }
     this.#dropConnection(error);
@@ -371,9 +371,9 @@ export class SessionWebSocket {
   }
 
   #deliver(message: WebSocketMessage, isLive: boolean): void {
-    this.#cursor = message.cursor || this.#cursor;
     const { isNew, isAsked } = this.#filter.note(message, isLive);
     if (isNew) {
+      this.#cursor = message.cursor || this.#cursor;
       for (const listener of [...this.#listeners]) this.#call(listener, message);
       this.#call(this.#handlers.onMessage, message);
       this.#callHandlerOf(message);

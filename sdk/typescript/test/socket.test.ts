@@ -249,7 +249,6 @@ for (const [code, error, status] of [
   [4003, 'forbidden', 403],
   [4004, 'not_found', 404],
   [4009, 'session_not_running', 409],
-  [4100, 'session_ended', 409],
   [4400, 'invalid_request', 400],
 ] as const) {
   test(`close code ${code} refuses a connection, and ends one for good`, async () => {
@@ -268,6 +267,21 @@ for (const [code, error, status] of [
     assert.deepEqual([errors[0]?.error, ws.getState(), server.sockets.length], [error, 'disconnected', 2]);
   });
 }
+
+test('close code 4100 refuses a connection, and is a quiet end of one', async () => {
+  server.onSocket = (socket, _, index) => {
+    if (index === 0) return socket.close(4100, 'the reason');
+    send(socket, history([]));
+    setTimeout(() => socket.close(4100, 'the reason'), 5);
+  };
+  const errors: APIError[] = [];
+  const states: ConnectionState[] = [];
+  const ws = make({ onError: (err) => errors.push(err), onConnectionChange: (state) => states.push(state) });
+  assert.equal((await failure(ws.connect())).error, 'session_ended');
+  await ws.connect();
+  await until(() => ws.getState() === 'disconnected', 'the end');
+  assert.deepEqual([states, errors], [['connecting', 'disconnected', 'connecting', 'connected', 'disconnected'], []]);
+});
 
 for (const status of [401, 403, 404]) {
   test(`a handshake that is refused with ${status} is not repeated`, async () => {
