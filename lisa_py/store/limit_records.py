@@ -49,10 +49,6 @@ class LimitProgress(Struct, kw_only=True, omit_defaults=True):
     """`limit_state.json`, written by the limit process."""
 
     run_id: str = ""
-    turns: int = 0
-    tokens: int = 0
-    cost_usd: float | None = 0.0
-    cost_estimated: bool = True
     notices: list[LimitNotice] = msgspec.field(default_factory=list)
     reached: str = ""
 

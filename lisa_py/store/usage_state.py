@@ -82,6 +82,12 @@ class UsageState(Struct, kw_only=True, omit_defaults=True):
     logged_cost_usd: float = 0.0
     """Part of the agent's own cost that is in the usage log."""
 
+    def sum_models(self) -> TokenTally:
+        total = TokenTally()
+        for tally in self.models.values():
+            total.add(tally)
+        return total
+
 
 def read_state(ref: SessionRef, run_id: str) -> UsageState:
     """Return the state of this run; a new one if there is none that can be read."""

@@ -18,7 +18,7 @@ from lisa_py.core.status.status_reader import read_status, read_with_evidence
 from lisa_py.core.usage import hourly
 from lisa_py.core.usage import limits as usage_limits
 from lisa_py.core.usage.limits import WARNING_SHARE, LimitUse
-from lisa_py.core.usage.usage_reader import SessionUsage, UsageReader
+from lisa_py.core.usage.usage_reader import UsageReader
 from lisa_py.core.wait.waiter import IGNORED_FILES
 from lisa_py.host import files, processes
 from lisa_py.host.file_events_many import open_watcher
@@ -138,7 +138,6 @@ class LimitWatch:
         for use in found:
             if use.share >= WARNING_SHARE and not use.is_reached:
                 self._warn(use)
-        self._note_use(used)
         reached = next((use for use in found if use.is_reached), None)
         return reached or self._check_one_shot() or self._check_ready()
 
@@ -218,13 +217,6 @@ class LimitWatch:
                 reason=subtype,
                 detail={"limit": use.limit, "message": message},
             )
-
-    def _note_use(self, used: SessionUsage) -> None:
-        progress = self._progress
-        new = (usage_limits.count_turns(used), used.tokens or 0, used.cost_usd, used.estimated)
-        if new != (progress.turns, progress.tokens, progress.cost_usd, progress.cost_estimated):
-            progress.turns, progress.tokens, progress.cost_usd, progress.cost_estimated = new
-            self._save()
 
     def _save(self) -> None:
         """Write the progress; on a full disk it stays in memory."""

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
 
+from lisa_py import agents
 from lisa_py.contract.limits import SessionLimits
+from lisa_py.contract.records import SessionMeta
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
-from lisa_py.store import limit_records
-from lisa_py.store.limit_records import LimitProgress, LimitRecord
+from lisa_py.store import limit_records, usage_state
+from lisa_py.store.json_records import load_readable
+from lisa_py.store.limit_records import LimitRecord
 from lisa_py.store.paths import SessionRef
+from lisa_py.store.usage_state import UsageState
 
 if TYPE_CHECKING:
     from lisa_py.core.usage.usage_reader import SessionUsage
@@ -38,7 +42,7 @@ class LimitUse(Struct, frozen=True, kw_only=True):
         return self.share >= 1.0
 
 
-def count_turns(used: SessionUsage) -> int:
+def count_turns(used: SessionUsage | UsageState) -> int:
     """Return the turns of the agent: answers of its model, or ended turns if it reports more of these."""
     return max(used.calls, used.turns)
 
@@ -106,29 +110,34 @@ def is_lost(ref: SessionRef) -> bool:
 
 
 def describe_limits(ref: SessionRef, run_id: str = "") -> SessionLimits | None:
-    """Return the limits of a session with the use that its limit process has recorded; None without limits."""
+    """Return the limits of a session with the use that is counted so far; None without limits."""
     limits = limit_records.read_limits(ref, run_id)
     if limits is None:
         return None
-    progress = limit_records.read_progress(ref, limits.run_id)
-    return _describe(limits, progress, enforced=is_enforced(ref))
-
-
-def _describe(limits: LimitRecord, progress: LimitProgress, *, enforced: bool) -> SessionLimits:
-    dollars, tokens, turns = limits.max_budget_usd, limits.task_budget_tokens, limits.max_turns
+    used, progress = usage_state.read_state(ref, limits.run_id), limit_records.read_progress(ref, limits.run_id)
+    total, own = used.sum_models(), _read_own_cost(ref) if limits.max_budget_usd else None
+    cost = own if own is not None else None if total.unpriced else round(total.cost_usd, 6)
     ttl = limits.ttl_seconds
     return SessionLimits(
-        max_turns=turns or UNSET,
-        turns=progress.turns if turns else UNSET,
-        max_budget_usd=dollars or UNSET,
-        cost_usd=progress.cost_usd if dollars else UNSET,
-        cost_estimated=progress.cost_estimated if dollars else UNSET,
-        task_budget_tokens=tokens or UNSET,
-        tokens=progress.tokens if tokens else UNSET,
+        max_turns=limits.max_turns or UNSET,
+        turns=count_turns(used) if limits.max_turns else UNSET,
+        max_budget_usd=limits.max_budget_usd or UNSET,
+        cost_usd=cost if limits.max_budget_usd else UNSET,
+        cost_estimated=own is None if limits.max_budget_usd else UNSET,
+        task_budget_tokens=limits.task_budget_tokens or UNSET,
+        tokens=total.total_tokens if limits.task_budget_tokens else UNSET,
         ttl_seconds=ttl or UNSET,
         expires_at=format_rfc3339(limits.started_at + ttl) if ttl else UNSET,
         one_shot=limits.one_shot or UNSET,
-        enforced=enforced,
+        enforced=is_enforced(ref),
         warned=tuple(notice.limit for notice in progress.notices if notice.subtype == "budget_warning") or UNSET,
         reached=progress.reached or UNSET,
     )
+
+
+def _read_own_cost(ref: SessionRef) -> float | None:
+    """Return the agent's own account in dollars; None if it has none."""
+    meta = load_readable(ref.meta, SessionMeta)
+    if meta is None or meta.custom_command or meta.agent not in agents.names():
+        return None
+    return agents.get(meta.agent).read_own_cost(ref.folder)

@@ -218,9 +218,7 @@ class UsageReader:
         seconds = _elapsed_seconds(self._ctx, self._ref, self.meta)
         if reason:
             return SessionUsage(tokens=None, seconds=seconds, reason=reason)
-        total = TokenTally()
-        for tally in self.state.models.values():
-            total.add(tally)
+        total = self.state.sum_models()
         own = self.own_cost()
         cached = total.cache_read_tokens + total.cache_write_tokens
         return SessionUsage(
