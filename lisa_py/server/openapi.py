@@ -111,6 +111,8 @@ def _describe_route(route: Route, schemas: _Schemas) -> dict[str, Any]:
         found["x-scope"] = route.scope
     if route.scope == "control":
         common.append("forbidden")
+    if "{" in route.path:
+        common.append("not_found")
     if route.body is not None:
         found["requestBody"] = {"content": {_JSON: {"schema": schemas.describe(route.body)}}}
         common += ["invalid_request", "too_large", "validation_failed"]
@@ -123,7 +125,9 @@ def _describe_route(route: Route, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _describe_command(words: Sequence[str], command: Command, schemas: _Schemas) -> dict[str, Any]:
-    answer = schemas.adopt(_drop_policy(schema.answer_schema(command)))
+    shapes = [schema.answer_schema(command), schema.min_schema(command)]
+    members = [schemas.adopt(_drop_policy(each)) for each in shapes if each is not None]
+    answer = members[0] if len(members) == 1 else {"anyOf": members}
     content: dict[str, Any] = {_JSON: {"schema": answer}}
     content[LINES] = {"schema": {"$ref": "#/components/schemas/PeerMessage"}}
     codes = {*COMMON_ERRORS, *command.error_codes}
@@ -137,7 +141,10 @@ def _describe_command(words: Sequence[str], command: Command, schemas: _Schemas)
         "parameters": [{"$ref": "#/components/parameters/format"}],
         "requestBody": {"content": {_JSON: {"schema": _describe_arguments(command)}}},
         "responses": {
-            "200": {"description": "the answer, as `--json` prints it; behind events, lines", "content": content},
+            "200": {
+                "description": "the answer, as `--json` or `--json-min` prints it; behind events, lines",
+                "content": content,
+            },
             **_describe_failures(codes | _REFUSALS),
         },
         "x-error-codes": sorted(codes),

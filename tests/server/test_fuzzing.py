@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis
 import msgspec
 import pytest
+import requests
 import schemathesis
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
+from lisa_py import commands
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.definitions import records, yaml_documents
 from lisa_py.core.fleet import session_objects
@@ -20,12 +29,21 @@ from lisa_py.core.guard import tool_rules
 from lisa_py.core.live import position
 from lisa_py.server import client_messages
 from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 from tests.server_kit import RunningServer, serving
 from tests.session_harness import SessionHarness
 
-STARTS = ("/v1/api/sessions", "/v1/sessions", "/v1/sessions/{id}/fork", "/v1/auth/claude/start")
-"""Operations that start a program for each accepted call."""
+STARTING = ("/v1/api/sessions", "/v1/sessions", "/v1/sessions/{id}/fork")
+LONG_COMMANDS = ("demo", "session/smoke", "session/preflight")
+"""Commands that check the whole machine, for seconds, whatever their flags are."""
+PROGRAM_KEYS = ("command", "from_command", "webhook")
+"""Keys that name what is run or reached: a generated one could be anything."""
+PLACES = ("PATH", "FILE", "TARGET")
+READER_SECONDS = 1.0
+"""Time after which the reader of a command leaves."""
 FAILURES = (500, 502, 503, 504)
+"""501 is the answer of a service that is not on this machine."""
+CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
@@ -33,28 +51,30 @@ JSON = st.recursive(
 )
 
 
-def choose_operations(server: RunningServer) -> list[Any]:
-    """Return the operations that start nothing and do not stream."""
-    described = schemathesis.openapi.from_url(f"{server.url}/openapi")
-    operations = [result.ok() for result in described.get_all_operations()]
-    return [
-        each
-        for each in operations
-        if not (each.method.upper() == "POST" and each.path in STARTS)
-        and not (each.path.startswith("/commands/") and _acts(each.definition.raw))
-    ]
+def list_places() -> dict[str, set[str]]:
+    """Return the keys of each command that name a file, by the path of its operation."""
+    found = {}
+    for words in commands.paths():
+        command = commands.load(words)
+        fields = command.fields if command is not None else ()
+        found["/commands/" + "/".join(words)] = {field.name for field in fields if field.flag.metavar in PLACES}
+    return found
 
 
-def _acts(described: dict[str, Any]) -> bool:
-    return bool(described["x-scope"] == "control" or described["x-streams"])
+class Fuzzer:
+    """Generated calls of the operations that a server describes."""
 
+    def __init__(self, server: RunningServer) -> None:
+        self._headers = {"Authorization": f"Bearer {server.key}", "X-LC-OID": server.project_id}
+        self._places = list_places()
+        described = schemathesis.openapi.from_url(f"{server.url}/openapi")
+        self.operations = [result.ok() for result in described.get_all_operations()]
 
-def call_all(server: RunningServer, examples: int) -> None:
-    """Call every operation with generated values; a refused call creates no session."""
-    stage = SessionHarness(server.machine, f"lisa-fuzz-{examples}").spawn()
-    before = server.call("GET", "/v1/org/sessions").body["sessions"]
-    headers = {"Authorization": f"Bearer {server.key}", "X-LC-OID": server.project_id}
-    for operation in choose_operations(server):
+    def call(self, operation: Any, examples: int, on_reply: Callable[[int], object] = lambda status: None) -> None:
+        """Call an operation with generated values; no call fails, and its answer is described.
+
+        `on_reply` gets the status; 0: the reader has left before the answer.
+        """
 
         @hypothesis.settings(
             max_examples=examples, deadline=None, database=None, derandomize=True,
@@ -62,13 +82,85 @@ def call_all(server: RunningServer, examples: int) -> None:
         )  # fmt: skip
         @given(case=operation.as_strategy())
         def check(case: Any) -> None:
-            reply = case.call(headers=headers)
-            assert reply.status_code not in FAILURES, (case.method, case.path, reply.text)
+            self._tame(case)
+            try:
+                reply = case.call(headers=self._headers, timeout=READER_SECONDS)
+            except requests.Timeout:
+                assert case.path.startswith("/commands/"), (case.method, case.path)
+                on_reply(0)
+                return
+            assert reply.status_code not in FAILURES, (case.method, case.path, case.body, reply.text)
+            case.validate_response(reply, checks=CHECKS)
+            on_reply(reply.status_code)
 
         check()
-    after = server.call("GET", "/v1/org/sessions").body["sessions"]
-    assert [each["id"] for each in after] == [each["id"] for each in before]
-    assert stage.lisa("exists").json["exists"] is True
+
+    def _tame(self, case: Any) -> None:
+        """Leave out programs, and keep files in the folder of the project."""
+        for key in list(case.body) if isinstance(case.body, dict) else ():
+            if key in PROGRAM_KEYS:
+                del case.body[key]
+            elif key in self._places.get(case.path, ()) and isinstance(case.body[key], str):
+                case.body[key] = case.body[key].replace("/", "_")
+
+
+def acts(operation: Any) -> bool:
+    """Return True for an operation that starts, changes or follows sessions."""
+    described = operation.definition.raw
+    if operation.method.upper() == "POST" and operation.path in STARTING:
+        return True
+    is_acting = described.get("x-scope") == "control" or described.get("x-streams")
+    return operation.path.startswith("/commands/") and bool(is_acting)
+
+
+def list_panes(machine: LisaHost) -> set[str]:
+    """Return the names of all sessions of tmux."""
+    found: set[str] = set()
+    for path in machine.sockets.iterdir():
+        call = ["tmux", "-S", str(path), "list-sessions", "-F", "#{session_name}"]
+        found.update(subprocess.run(call, capture_output=True, text=True, check=False).stdout.split())
+    return found
+
+
+class PaneWatch:
+    """The sessions of tmux before and after the calls of one operation: a refused call starts none."""
+
+    def __init__(self, machine: LisaHost) -> None:
+        self._machine = machine
+        self._known = list_panes(machine)
+        self._is_unsure = False
+        """True once a call was left that may still be starting one."""
+
+    def note(self, status: int) -> None:
+        self._is_unsure = self._is_unsure or not status
+        found = list_panes(self._machine)
+        assert self._is_unsure or status < 400 or found <= self._known, "a refused call has started a session"
+        self._known |= found
+
+
+def call_reading(server: RunningServer, examples: int, *, share: int = 1) -> None:
+    """Call every operation that only reads, of the commands one in `share`; it starts and ends no session."""
+    stage = SessionHarness(server.machine, f"lisa-fuzz-{examples}").spawn()
+    fuzzer, known = Fuzzer(server), list_panes(server.machine)
+    reading = [each for each in fuzzer.operations if not acts(each)]
+    of_commands = [each for each in reading if each.path.startswith("/commands/")]
+    for operation in (*(each for each in reading if each not in of_commands), *of_commands[::share]):
+        fuzzer.call(operation, examples)
+    assert list_panes(server.machine) == known == {stage.name}
+    assert "Traceback" not in server.error_file.read_text()
+
+
+def call_acting(server: RunningServer, examples: int, *, share: int = 1) -> None:
+    """Call every operation that acts, of the commands one in `share`; all sessions that they start can be ended."""
+    fuzzer = Fuzzer(server)
+    acting = [
+        each for each in fuzzer.operations if acts(each) and each.path.removeprefix("/commands/") not in LONG_COMMANDS
+    ]
+    of_commands = [each for each in acting if each.path.startswith("/commands/")]
+    for operation in (*(each for each in acting if each not in of_commands), *of_commands[::share]):
+        fuzzer.call(operation, examples, PaneWatch(server.machine).note)
+    server.call("POST", "/commands/session/kill-all", {})
+    wait_until(lambda: not list_panes(server.machine), what="all sessions have ended")
     assert "Traceback" not in server.error_file.read_text()
 
 
@@ -77,19 +169,27 @@ def fuzzed() -> Any:
     machine = LisaHost()
     try:
         with serving(machine, "--agent", "scripted") as server:
-            server.register()
             yield server
     finally:
         machine.close()
 
 
 def test_generated_calls_are_no_failure(fuzzed: RunningServer) -> None:
-    call_all(fuzzed, examples=1)
+    call_reading(fuzzed, examples=1, share=8)
+
+
+def test_generated_calls_that_act_are_no_failure(fuzzed: RunningServer) -> None:
+    call_acting(fuzzed, examples=1, share=4)
 
 
 @pytest.mark.agents
 def test_many_generated_calls_are_no_failure(fuzzed: RunningServer) -> None:
-    call_all(fuzzed, examples=25)
+    call_reading(fuzzed, examples=15)
+
+
+@pytest.mark.agents
+def test_many_generated_calls_that_act_are_no_failure(fuzzed: RunningServer) -> None:
+    call_acting(fuzzed, examples=8)
 
 
 @settings(deadline=None)

@@ -13,7 +13,7 @@ SERVICES = {
     "rules": "Detection rules",
     "sensors": "Sensors",
     "groups": "Groups",
-    "billing": "Billing",
+    "billing": "Invoices",
     "usage": "Quotas",
     "outputs": "Outputs",
     "installationkeys": "Installation keys",

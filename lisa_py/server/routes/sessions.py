@@ -80,8 +80,8 @@ def _make_routes() -> Iterator[Route]:
         one = path + "/{id}"
         yield Route(
             method="GET", path=path, summary="Return a page of sessions (query: status, limit, cursor)",
-            run=_for_family(list_sessions, family), answer=SessionsResult, errors=("invalid_cursor",),
-            query=("status", "limit", "cursor"),
+            run=_for_family(list_sessions, family), answer=SessionsResult, query=("status", "limit", "cursor"),
+            errors=("invalid_cursor", "invalid_session_status"),
         )  # fmt: skip
         yield Route(
             method="GET", path=one, summary="Return one session", errors=_GONE,
