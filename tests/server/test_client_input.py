@@ -98,14 +98,14 @@ def test_approval_for_the_session_asks_once(
     more = {"approval_pattern": pattern} if pattern else {}
     client.send("tool_approval_response", tool_use_id=asked, approved=True, approval_scope="session", **more)
     client.read_until("result")
-    client.send("none")
-    client.read_until("error", code="invalid_message")
+    client.send("interrupt")  # taken after the decision has been reported
+    client.read_until("system", subtype="interrupt_ignored")
     frames = [frame for frame in client.frames if frame["type"] != "history"]
     assert [each["payload"]["content"] for each in frames if each["type"] == "tool_result"] == ["one\n", "two\n"]
     assert [each["type"] for each in frames].count("tool_approval_request") == 1
-    decided, *more_notices = [each["payload"] for each in frames if each["type"] == "system"]
-    assert (decided["subtype"], decided["message"]) == ("approval_decided", "approved (session) (by api)")
-    assert [each["message"] for each in more_notices] == ([notice] if notice else [])
+    shown = {each["payload"]["subtype"]: each["payload"] for each in frames if each["type"] == "system"}
+    assert shown["approval_decided"]["message"] == "approved (session) (by api)"
+    assert shown.get("approval_notice", {}).get("message", "") == notice
 
 
 def test_answer_after_a_key_in_the_pane_is_ignored(client: SocketReader, own: SessionHarness) -> None:
