@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
-from collections.abc import Mapping
+import termios
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,3 +138,72 @@ class TypedClient:
         with self.process:
             pass
         os.close(self.read_end)
+
+
+def _take_terminal() -> None:
+    """Make standard input the terminal of a new process, and let Ctrl-C end it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class TerminalProgram:
+    """A program on a terminal of its own, 120 columns wide, with a person at its keyboard."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self.process = subprocess.Popen(
+            command, env=dict(env), cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            preexec_fn=_take_terminal,
+        )  # fmt: skip
+        os.close(theirs)
+        os.set_blocking(self._ours, False)
+        self._shown = b""
+
+    def __enter__(self) -> TerminalProgram:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+    @property
+    def shown(self) -> str:
+        """Return all that was written to the terminal, with its colours and the echo of the keyboard."""
+        return self._shown.decode().replace("\r\n", "\n")
+
+    def read(self) -> str:
+        """Return what is shown by now."""
+        with contextlib.suppress(OSError):  # nothing more, or Linux: the other end is closed
+            while data := os.read(self._ours, 65536):
+                self._shown += data
+                if b"\x1b[6n" in data:
+                    self.press("\x1b[1;1R")  # every terminal answers where its cursor is
+        return self.shown
+
+    def wait_for(self, words: str, count: int = 1) -> None:
+        try:
+            wait_until(lambda: self.read().count(words) >= count, what=f"{count} times {words}")
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}; shown: {self.shown[-3000:]}") from None
+
+    def press(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
+    def type(self, line: str) -> None:
+        self.press(f"{line}\n")
+
+    def wait(self, *, lines: bool = False) -> int:
+        """Return the exit code at the end of the program; `lines`: it leaves only with one more line."""
+
+        def has_ended() -> bool:
+            self.read()
+            if self.process.poll() is None and lines:
+                self.press("\n")
+            return self.process.poll() is not None
+
+        wait_until(has_ended, what="its end")
+        self.read()
+        return self.process.wait()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.client_kit import CLIENT, call_client, client_environment
-from tests.lisa_host import CallResult, LisaHost
+from tests.client_kit import CLIENT, TerminalProgram, call_client, client_environment
+from tests.lisa_host import PROGRAM, CallResult, LisaHost
 from tests.server_kit import RunningServer, serving
 from tests.session_harness import SessionHarness
 
@@ -26,6 +26,12 @@ class Comparison:
 
     def lisa(self, *words: str, stdin: str = "") -> CallResult:
         return self.machine.lisa(*words, stdin=stdin, check_schema=False)
+
+    def client_on_terminal(self, *words: str) -> TerminalProgram:
+        return TerminalProgram([str(CLIENT.program), *words], self.env)
+
+    def lisa_on_terminal(self, *words: str) -> TerminalProgram:
+        return TerminalProgram([*PROGRAM, *words], self.machine.env, self.machine.project)
 
     def check_equal(self, *words: str) -> CallResult:
         """Compare output and exit code of both programs; return the result of the client."""

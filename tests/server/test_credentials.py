@@ -74,6 +74,7 @@ def test_failed_logins_say_why(server: RunningServer) -> None:
     assert (empty.status, empty.body["details"]["fields"]) == (422, ["code"])
     refused = server.call("POST", f"{CLAUDE}/code", {"session_id": begun, "code": "bad"})
     assert (refused.status, refused.body["success"]) == (200, False) and "Invalid code" in refused.body["message"]
+    assert "error" not in refused.body  # the client would show its code instead of the reason
     assert server.call("GET", path).body["status"] == "failed"
     assert server.call("GET", f"{CLAUDE}/url?session_id=none").status == 404
 

@@ -43,17 +43,21 @@ class LoginFlow:
         self.error = problem.message
         self._login.close()
 
-    def submit(self, code: str) -> None:
-        """Hand in the code and store the token. Raise LisaError(auth_login_failed | auth_login_timeout, ...)."""
+    def submit(self, code: str) -> str:
+        """Hand in the code and store the token; return its id in the pool.
+
+        Raise LisaError(auth_login_failed | auth_login_timeout, ...).
+        """
         with self._lock:
             if self.error or not self.url:
                 raise LisaError("auth_login_failed", self.error or "the login has no address yet; ask for it first")
             try:
-                credentials.store_token(self._ctx, self._agent, self._login.submit(code))
+                identity = credentials.store_token(self._ctx, self._agent, self._login.submit(code))
             except LisaError as problem:
                 self._fail(problem)
                 raise
             self._login.close()
+        return identity
 
     def close(self) -> None:
         """End the login, wherever it is."""
@@ -90,12 +94,15 @@ class LoginFlows:
             raise LisaError("login_not_found", f"no login has the id {identity}; it has ended, or was never started")
         return found
 
-    def submit(self, identity: str, code: str) -> None:
-        """Hand in the code of a login, which ends. Raise LisaError(login_not_found | auth_login_failed, ...)."""
-        flow = self.find(identity)
-        flow.submit(code)
+    def submit(self, identity: str, code: str) -> str:
+        """Hand in the code of a login, which ends; return the id of the token.
+
+        Raise LisaError(login_not_found | auth_login_failed, ...).
+        """
+        token = self.find(identity).submit(code)
         with self._lock:
             self._flows.pop(identity, None)
+        return token
 
     def _remove_ended(self, now: float) -> None:
         for flow in [each for each in self._flows.values() if each.error or each.ends_at < now]:

@@ -83,7 +83,7 @@ def read_url(call: RestCall) -> LoginUrlResult:
     """Return the address of a login, once it has one. Raise LisaError(login_not_found)."""
     flow = call.server.logins.find(call.query.get("session_id", ""))
     if flow.error:
-        return LoginUrlResult(status="failed", error="auth_login_failed", message=flow.error)
+        return LoginUrlResult(status="failed", message=flow.error)
     if not flow.url:
         return LoginUrlResult(status="pending", message="the login has not printed its address yet")
     return LoginUrlResult(
@@ -97,12 +97,12 @@ def send_code(call: RestCall) -> LoginCodeResult:
     if not body.code.strip():
         raise UsageError("validation_failed", "code is empty", fields=["code"])
     try:
-        call.server.logins.submit(body.session_id, body.code)
+        token = call.server.logins.submit(body.session_id, body.code)
     except LisaError as problem:
         if problem.code not in ("auth_login_failed", "auth_login_timeout"):
             raise
-        return LoginCodeResult(success=False, status="failed", error=problem.code, message=problem.message)
-    return LoginCodeResult(success=True, status="completed", message="the token is stored in the pool")
+        return LoginCodeResult(success=False, status="failed", message=problem.message)
+    return LoginCodeResult(success=True, status="completed", message=f"token stored in the pool: {token}")
 
 
 def _store_for(provider: str, kind: str) -> Callable[[RestCall], CredentialChangeResult]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lisa_py.contract.client_answers import CredentialChangeResult
+from lisa_py.contract.api_answers import LoginCodeResult
 from lisa_py.contract.client_flags import EXITS, OUTPUT_ERRORS, ClientArgs
 from lisa_py.contract.command import Command
 from lisa_py.contract.errors import LisaError
@@ -15,7 +15,7 @@ class Args(ClientArgs, kw_only=True):
     pass
 
 
-def run(args: Args, ctx: Context) -> CredentialChangeResult:
+def run(args: Args, ctx: Context) -> LoginCodeResult:
     found = credentials.find_agent()
     with AgentLogin(ctx, found) as running:
         address = running.start()
@@ -26,13 +26,13 @@ def run(args: Args, ctx: Context) -> CredentialChangeResult:
             raise LisaError("auth_login_failed", "the login was not completed: no code was given")
         token = running.submit(code)
     identity = credentials.store_token(ctx, found, token)
-    return CredentialChangeResult(success=True, message=f"token stored in the pool: {identity}")
+    return LoginCodeResult(success=True, status="completed", message=f"token stored in the pool: {identity}")
 
 
 COMMAND = Command(
     group="live",
     args=Args,
-    answer=CredentialChangeResult,
+    answer=LoginCodeResult,
     run=run,
     document=lambda answer, args: answer,
     live=True,

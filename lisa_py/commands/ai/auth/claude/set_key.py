@@ -22,7 +22,7 @@ def run(args: Args, ctx: Context) -> CredentialChangeResult:
         raise UsageError("invalid_key", "give one of --key and --key-from-stdin")
     key = args.key or ctx.stdin().decode("utf-8", "replace")
     is_replaced = credentials.store_key(ctx, credentials.find_agent(), key)
-    return CredentialChangeResult(success=True, message="key replaced" if is_replaced else "key stored")
+    return CredentialChangeResult(success=True, message="credential replaced" if is_replaced else "credential stored")
 
 
 COMMAND = Command(

@@ -11,8 +11,8 @@ WORDS = ("ai", "auth", "claude", "set-key")
 
 def test_a_key_is_stored(machine: LisaHost) -> None:
     stored = machine.lisa(*WORDS, "--key-from-stdin", stdin="sk-ant-planted\n")
-    assert json.loads(stored.out) == {"success": True, "message": "key stored"}
-    assert json.loads(machine.lisa(*WORDS, "--key", "hive://secret/k").out)["message"] == "key replaced"
+    assert json.loads(stored.out) == {"success": True, "message": "credential stored"}
+    assert json.loads(machine.lisa(*WORDS, "--key", "hive://secret/k").out)["message"] == "credential replaced"
     found = json.loads(machine.lisa("ai", "auth", "claude", "status").out)
     assert (found["has_credentials"], found["credential_type"]) == (True, "apikey")
 
