@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import psutil
 import pytest
-from websockets.asyncio.client import connect
 
 from tests.bench.conftest import BenchmarkReport
 from tests.bench.test_live import write_frames
 from tests.bench.timing import format_median_milliseconds, measure_wall_times, percentile
 from tests.lisa_host import LisaHost
+from tests.listeners import Listeners
 from tests.polling import wait_until
 from tests.server.test_sockets import identify
 from tests.server_kit import RunningServer, serving
@@ -31,61 +30,31 @@ ROUNDS, FRAMES = 3, 200
 _FRAME = re.compile(r'"content":"frame (\d+) ([\d.]+)')
 
 
-class Crowd:
-    """Subscribers of sessions, in one loop and one thread of its own."""
+class Crowd(Listeners):
+    """Listeners that note numbers and delays of `write_frames`, and more clients that never read."""
 
     def __init__(self, server: RunningServer, identities: list[str], sleepers: int = 0) -> None:
-        self._server = server
-        self._identities = identities
+        super().__init__(server, identities)
         self._sleepers = sleepers
         self.numbers: list[list[int]] = [[] for _ in identities]
         self.delays: list[float] = []
-        self.closed = 0
-        self._ready = threading.Semaphore(0)
-        self._loop = asyncio.new_event_loop()
-        self._end = asyncio.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),), daemon=True)
 
-    def __enter__(self) -> Crowd:
-        self._thread.start()
-        for _ in range(len(self._identities) + self._sleepers):
-            assert self._ready.acquire(timeout=60)
-        return self
+    @property
+    def expected(self) -> int:
+        return super().expected + self._sleepers
 
-    def __exit__(self, *problem: object) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(30)
-        self._loop.close()
+    def make_clients(self) -> list[Any]:
+        return [*super().make_clients(), *(self._sleep() for _ in range(self._sleepers))]
 
-    async def _run(self) -> None:
-        tasks = [asyncio.create_task(self._read(number)) for number in range(len(self._identities))]
-        tasks += [asyncio.create_task(self._sleep()) for _ in range(self._sleepers)]
-        await self._end.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _open(self, identity: str, **options: object) -> connect:
-        headers = {"Authorization": f"Bearer {self._server.key}"}
-        address = f"ws://127.0.0.1:{self._server.port}/v1/ws/org/sessions/{identity}"
-        return connect(
-            address, additional_headers=headers, proxy=None, compression=None, max_size=None, open_timeout=60, **options
-        )
-
-    async def _read(self, number: int) -> None:
-        async with self._open(self._identities[number]) as connection:
-            while '"session_status"' not in str(await connection.recv()):
-                pass
-            self._ready.release()
-            async for text in connection:
-                found = _FRAME.search(str(text))
-                if found is not None:
-                    self.numbers[number].append(int(found[1]))
-                    self.delays.append(time.time() - float(found[2]))
+    def take(self, number: int, text: str) -> None:
+        found = _FRAME.search(text) if text.startswith('{"type":"assistant"') else None
+        if found is not None:
+            self.numbers[number].append(int(found[1]))
+            self.delays.append(time.time() - float(found[2]))
 
     async def _sleep(self) -> None:
-        async with self._open(self._identities[0], max_queue=1, ping_interval=None):
-            self._ready.release()
+        async with self.open_socket(self._identities[0], max_queue=1, ping_interval=None):
+            self.note_ready()
             await self._end.wait()
 
 

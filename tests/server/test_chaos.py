@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,12 +16,16 @@ from msgspec import structs
 
 from lisa_py.core.live.broadcast import QUEUE_BYTES
 from lisa_py.store import dialogs, prompt_records
+from tests.commands.session.test_spawn_limits import find_limit_pid
 from tests.core.live.test_feed import fill_transcript
-from tests.lisa_host import LisaHost, find_server_pid
+from tests.lisa_host import LisaHost, find_server_pid, kill_process
+from tests.listeners import Listeners
 from tests.polling import wait_until
 from tests.server.test_sockets import identify, make_chat
 from tests.server_kit import RunningServer, SocketReader, serving
 from tests.session_harness import SessionHarness
+
+LISTENERS = 100
 
 
 @pytest.fixture
@@ -167,6 +172,82 @@ def test_killed_tmux_server_ends_the_session_once(served: RunningServer, chat: S
     with served.connect(found) as again:
         assert again.read_close() == 1000
     assert again.cursors == reader.cursors and not (chat.machine.project / "x").exists()
+
+
+@pytest.fixture(scope="module")
+def crowded() -> Iterator[RunningServer]:
+    """Yield a server with a host of its own for the tests with many listeners."""
+    machine = LisaHost()
+    try:
+        with serving(machine) as server:
+            yield server
+    finally:
+        machine.close()
+
+
+def start_chat(server: RunningServer, name: str, *flags: str) -> SessionHarness:
+    stage = SessionHarness(server.machine, name).spawn("", *flags)
+    make_chat(stage)
+    return stage
+
+
+def read_end(listeners: Listeners) -> str:
+    """Wait until every listener is closed with 1000; return the reason of the end, which each has once and last."""
+    wait_until(lambda: None not in listeners.close_codes, what="all sockets are closed")
+    assert set(listeners.close_codes) == {1000} and listeners.count('"type":"session_end"') == {1}
+    (last,) = {texts[-1] for texts in listeners.texts}
+    return str(json.loads(last)["payload"]["reason"])
+
+
+@pytest.mark.parametrize("kills_limits", [False, pytest.param(True, marks=pytest.mark.agents)])
+def test_killed_hook_and_limit_process_change_nothing(crowded: RunningServer, kills_limits: bool) -> None:
+    """A killed limit process is replaced at the next heartbeat, after seconds."""
+    chat = start_chat(crowded, f"lisa-hook-{kills_limits:d}", "--task-budget-tokens", "1000")
+    found, made = identify(chat), crowded.machine.project / f"made{kills_limits:d}"
+    with (
+        Listeners(crowded, [found] * LISTENERS) as listeners,
+        crowded.connect(found) as owner,
+        crowded.connect(found) as other,
+    ):
+        owner.send(
+            "prompt",
+            text=f"[usage 100 50] [ask echo run >> {made}] [say end] [wait {chat.name}] [usage 700 200] [think 60]",
+        )
+        for each in (owner, other):
+            asked = each.read_until("tool_approval_request")["payload"]["tool_use_id"]
+        (waiting,) = dialogs.list_waiting(chat.ref)
+        os.kill(int(waiting.key.rpartition("-")[2]), signal.SIGKILL)
+        if kills_limits:
+            os.kill(find_limit_pid(chat), signal.SIGKILL)
+        wait_until(lambda: not dialogs.list_waiting(chat.ref), what="the hook has ended")
+        owner.send("tool_approval_response", tool_use_id=asked, approved=True)
+        other.send("tool_approval_response", tool_use_id=asked, approved=False)
+        for each in (owner, other):
+            each.read_until("system", subtype="approval_decided")
+        read_all(owner, "end")
+        (crowded.machine.project / chat.name).touch()
+        assert read_end(listeners) == "completed"
+        (cursors,) = listeners.list_cursors()
+    assert len(set(cursors)) == len(cursors)
+    assert made.read_text() == "run\n"
+    assert listeners.count('"subtype":"approval_decided"') == listeners.count('"subtype":"budget_exceeded"') == {1}
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "tmux"])
+def test_killed_pane_in_mid_turn_ends_all_listeners_once(crowded: RunningServer, victim: str) -> None:
+    chat = start_chat(crowded, f"lisa-{victim}-1")
+    found = identify(chat)
+    with Listeners(crowded, [found] * LISTENERS) as listeners, crowded.connect(found) as owner:
+        owner.send("prompt", text="[say one] [think 60]")
+        wait_until(lambda: listeners.has_all('"content":"one"'), what="the turn runs")
+        meta = chat.ctx.read_meta(chat.ref)
+        assert meta is not None
+        kill_process(meta.pane_pid if victim == "supervisor" else find_server_pid(chat.ctx.server(chat.ref)))
+        assert read_end(listeners) == {"supervisor": "failed", "tmux": "heartbeat_stale"}[victim]
+        (cursors,) = listeners.list_cursors()
+    with crowded.connect(found) as again:
+        assert again.read_close() == 1000
+    assert tuple(again.cursors) == cursors and len(set(cursors)) == len(cursors)
 
 
 def test_client_that_never_reads_is_closed_alone(served: RunningServer, chat: SessionHarness) -> None:
