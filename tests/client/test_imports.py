@@ -1,0 +1,57 @@
+"""What is loaded when, and what a missing package costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+LOOK = """
+import json, sys
+
+WEB = {"httpx", "httpcore", "websockets", "starlette", "uvicorn", "jwt", "anyio", "h11"}
+
+
+class Blocker:
+    def __init__(self, *names):
+        self.names = names
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def attempt_without(*names):
+    blocker = Blocker(*names)
+    sys.meta_path.insert(0, blocker)
+    try:
+        import lisa_py.client
+        with lisa_py.client.SessionsClient("http://127.0.0.1:1", token="t", retry=lisa_py.client.NO_RETRY) as client:
+            client.list_sessions()
+    except Exception as problem:
+        return [type(problem).__name__, str(problem)]
+    finally:
+        sys.meta_path.remove(blocker)
+
+
+import lisa_py, lisa_py.api, lisa_py.cli.main
+from lisa_py import commands
+
+for path in commands.paths():
+    commands.load(path)
+loaded = sorted(WEB & {name.partition(".")[0] for name in sys.modules})
+found = {"loaded": loaded, "httpx": attempt_without("httpx"), "websockets": attempt_without("websockets")}
+found["server"] = attempt_without("starlette", "uvicorn", "jwt")
+print(json.dumps(found))
+"""
+
+
+def test_client_needs_its_own_extra_and_nothing_else_needs_it() -> None:
+    ran = subprocess.run([sys.executable, "-P", "-c", LOOK], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert found["loaded"] == []
+    for name in ("httpx", "websockets"):
+        text = f"lisa_py.client needs {name}; install it with: pip install 'lisa-py[client]'"
+        assert found[name] == ["ModuleNotFoundError", text]
+    assert found["server"][0] == "ServerUnreachableError"
