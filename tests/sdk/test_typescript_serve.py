@@ -110,6 +110,7 @@ def test_quick_start_runs(program: ServedProgram, server: RunningServer) -> None
 
 
 def test_complete_example_runs_until_ctrl_c(program: ServedProgram, server: RunningServer) -> None:
+    server.call("DELETE", "/v1/register")  # the example registers only if the status of the credential is refused
     running = program.start("examples/complete", "[run echo one-two] [say the answer]")
     running.wait_for("the answer")
     running.interrupt()

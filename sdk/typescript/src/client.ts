@@ -1,3 +1,4 @@
+import { APIError } from './errors.js';
 import { HttpConnection, type FetchFunction } from './http.js';
 import type * as types from './types.js';
 
@@ -47,8 +48,15 @@ export class AISessionsClient {
     return { ...page, sessions: page.sessions ?? [] };
   }
 
-  createSession(request: types.CreateSessionRequest = {}): Promise<types.SessionResponse> {
-    return this.#http.request('POST', '/v1/sessions', request);
+  /** Start a session; a user who is not registered yet is registered first. */
+  async createSession(request: types.CreateSessionRequest = {}): Promise<types.SessionResponse> {
+    try {
+      return await this.#http.request('POST', '/v1/sessions', request);
+    } catch (problem) {
+      if (!(problem instanceof APIError && problem.error === 'not_registered')) throw problem;
+      await this.register();
+      return this.#http.request('POST', '/v1/sessions', request);
+    }
   }
 
   getSession(sessionId: string): Promise<types.SessionResponse> {
@@ -104,8 +112,8 @@ export class AISessionsClient {
   }
 
   storeProviderCredential(
-    provider: types.CredentialProvider,
-    credential: { api_key: string; org_id?: string; project_id?: string },
+    provider: types.CredentialKind,
+    credential: types.ProviderSecret,
   ): Promise<types.SuccessResponse> {
     return this.#http.request('POST', `/v1/credentials/${provider}`, credential);
   }

@@ -196,6 +196,21 @@ export interface OAuthCodeResponse extends SuccessResponse {
 
 export type CredentialProvider = 'openai' | 'google' | 'openrouter';
 
+/** A provider, or another kind of access to one. */
+export type CredentialKind = CredentialProvider | 'openai/azure' | 'google/vertex';
+
+/** `api_key`, or the fields of another kind of access. */
+export interface ProviderSecret {
+  api_key?: string;
+  org_id?: string;
+  project_id?: string;
+  endpoint?: string;
+  deployment_name?: string;
+  api_version?: string;
+  region?: string;
+  service_account_json?: string;
+}
+
 export interface ProviderCredential {
   has_credentials: boolean;
   type?: string | null;

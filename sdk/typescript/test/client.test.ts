@@ -73,6 +73,21 @@ const CALLS: [name: string, call: (client: AISessionsClient) => Promise<unknown>
   ['requestDownloadURL', (c) => c.requestDownloadURL('s1', { path: '/p' }), 'POST /v1/io/sessions/s1/download {"path":"/p"}'],
 ];
 
+test('createSession registers a user who is not registered, once', async () => {
+  const refused = (error: string) => ({ status: 403, body: { error, message: 'no' } });
+  const session = { id: 's' };
+  server.routes.set('POST /v1/sessions', [refused('not_registered'), { status: 201, body: { session } }]);
+  server.routes.set('POST /v1/register', { body: { registered: true } });
+  assert.deepEqual(await client.createSession({ name: 'n' }), { session });
+  const start = 'POST /v1/sessions {"name":"n"}';
+  assert.deepEqual(lines(), [start, 'POST /v1/register', start]);
+  for (const code of ['not_registered', 'no_credentials']) {
+    server.routes.set('POST /v1/sessions', refused(code));
+    assert.equal((await failure(client.createSession())).error, code);
+  }
+  assert.equal(server.requests.length, 7);
+});
+
 for (const [name, call, request] of CALLS) {
   test(`${name} sends ${request}`, async () => {
     server.routes.set('*', { body: { answer: name, sessions: [] } });
