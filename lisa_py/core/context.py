@@ -161,12 +161,15 @@ class Context:
         """
         if paths.SESSION_ID.match(name):
             return self._find_id(name, root)
-        ref = self.ref(name, root)
+        return self.or_archive(self.ref(name, root), root)
+
+    def or_archive(self, ref: SessionRef, root: str = "") -> SessionRef:
+        """Return a session that exists as it is, else the newest archive of its name, without a root of any project."""
         if files.exists(ref.meta):
             return ref
-        archive = archives.find_newest(self.settings, name, ref.project)
+        archive = archives.find_newest(self.settings, ref.session, ref.project)
         if archive is None and not root:
-            archive = archives.find_newest(self.settings, name)
+            archive = archives.find_newest(self.settings, ref.session)
         return archive or ref
 
     def _find_live(self, identity: str, root: str) -> SessionRef:

@@ -35,6 +35,8 @@ class RecordedUsage(Struct, kw_only=True, omit_defaults=True):
     estimated: bool = False
     """True if the dollars are those of the price table, not the agent's own."""
     num_turns: int = 0
+    """Answers of the model, or ended turns if there are more of these."""
+    ended_turns: int = 0
     model: str = ""
     """Model of the newest call."""
     last_activity_at: float = 0.0

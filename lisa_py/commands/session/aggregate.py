@@ -54,6 +54,8 @@ class AggregateItem(Answer):
     events: int | UnsetType = UNSET
     dropped_recent: int | UnsetType = UNSET
     project_root: str | UnsetType = UNSET
+    archive: str | UnsetType = UNSET
+    """Id of the archive, for a session that was killed."""
     error: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
     warning: SessionWarning | UnsetType = UNSET
@@ -200,6 +202,9 @@ COMMAND = Command(
     example="lisa session aggregate --token-budget 1200 --dedupe --json-min\n"
     "lisa session aggregate --sessions lisa-a,lisa-b --delta-json --json-min",
     notes="""\
+Without --sessions all sessions with a pane are read, running or ended, but no archives. A name or id of --sessions may
+be that of a killed session: then its newest archive is read.
+
 The budget is divided evenly; the part that a session does not need goes to the others. If not even all states fit, the
 most urgent sessions come first and `omitted` names the rest. The pack of each item has at least 120 tokens. --dedupe
 never removes a state line. Under --delta-json an unchanged session is in no list.""",

@@ -48,7 +48,7 @@ def run(args: Args, ctx: Context) -> BudgetEnforceResult:
     if limits == BudgetLimits():
         raise UsageError("missing_budget_limits", "at least one max limit is required (--max-tokens N for example)")
     loaded_reports = usage_reports.load_reports(Inputs(ctx), _wrap_path(args.from_), _wrap_path(args.from_jsonl))
-    loaded_reports += [session_usage.build_report(ctx, ctx.ref(name, args.project_root)) for name in args.session]
+    loaded_reports += session_usage.build_reports(ctx, args.session, args.project_root)
     flag_amounts = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
     observation = budget.combine_reports(flag_amounts, loaded_reports, args.combine)
     missing = [metric for metric in observation.missing if limits.limit_for(metric)]

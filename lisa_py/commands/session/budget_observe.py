@@ -49,7 +49,7 @@ def run(args: Args, ctx: Context) -> BudgetObserveResult:
     loaded_reports = usage_reports.load_reports(
         Inputs(ctx), usage_reports.split_sources(args.from_), usage_reports.split_sources(args.from_jsonl)
     )
-    loaded_reports += [session_usage.build_report(ctx, ctx.ref(name, args.project_root)) for name in args.session]
+    loaded_reports += session_usage.build_reports(ctx, args.session, args.project_root)
     flag_amounts = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
     observation = budget.combine_reports(flag_amounts, loaded_reports, args.combine)
     for source in observation.unrecognized:
@@ -83,7 +83,8 @@ COMMAND = Command(
     notes=(
         "Read are tokens, seconds and steps (also totalTokens etc.) at the top level, in observed, usage, metrics and\n"
         "costEstimate; usage and token records of agent CLIs; with --from-jsonl also their whole transcripts.\n"
-        "For a --session, seconds are its lifetime and steps are its completed turns."
+        "For a --session, seconds are its lifetime and steps are its completed turns; a killed one is read from its"
+        " archive."
     ),
     example="lisa session budget-observe --session lisa-demo-1 --json\n"
     "lisa session loop --session lisa-demo-1 --json | lisa session budget-observe --from - --json",

@@ -17,11 +17,12 @@ from lisa_py.core.fleet.discover import SessionWarning
 from lisa_py.core.handoff import pack, sections
 from lisa_py.core.handoff.pack import PackFacts, PackRequest
 from lisa_py.core.handoff.sections import FittedPack, PackDraft
+from lisa_py.core.live.archive import build_archived_status
 from lisa_py.core.output import pane_text, token_budget
 from lisa_py.core.output.pane_text import PaneText
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.core.status import status_reader
-from lisa_py.store import paths, session_records
+from lisa_py.store import live_records, paths, session_records
 from lisa_py.store.pack_cursors import AggregateEntry, AggregateSnapshot
 from lisa_py.store.paths import Project, SessionRef
 
@@ -90,7 +91,10 @@ class AggregateDelta(Struct, frozen=True, kw_only=True):
 
 
 def choose(ctx: Context, project: Project, csv: str) -> SessionSelection:
-    """Return the named sessions, else all live ones. Raise LisaError(no_sessions | session_list_failed)."""
+    """Return the named sessions or their archives, else all live ones.
+
+    Raise LisaError(no_sessions | session_list_failed).
+    """
     names = sorted({name.strip() for name in csv.split(",") if name.strip()})
     if not names:
         found = discover.find_live_sessions(ctx, project, project_only=False)
@@ -105,10 +109,10 @@ def choose(ctx: Context, project: Project, csv: str) -> SessionSelection:
 
 def _locate(ctx: Context, project: Project, name: str) -> tuple[SessionRef, SessionWarning | None]:
     if paths.SESSION_ID.match(name):
-        return ctx.ref(name), None
+        return ctx.record_ref(name), None
     paths.check_name(name)
     try:
-        return session_records.find_session(name, "", project.root, ctx.settings), None
+        return ctx.or_archive(session_records.find_session(name, "", project.root, ctx.settings)), None
     except LisaError as problem:
         if problem.code != "ambiguous_project_root":
             raise
@@ -120,23 +124,27 @@ def collect_parts(
     ctx: Context, chosen: Sequence[SessionRef], request: PackRequest, tokens: int, mask: Mask
 ) -> list[AggregatePart | AggregateFailure]:
     """Read all sessions; states at once, panes in groups, for each may be large."""
-    statuses = status_reader.read_status_list(ctx, chosen)
+    living = [ref for ref in chosen if not ref.archive]
+    read = dict(zip(living, status_reader.read_status_list(ctx, living), strict=True))
+    statuses = [read.get(ref) or build_archived_status(ref, live_records.read_readable(ref)) for ref in chosen]
     own = max(MIN_SESSION_TOKENS, tokens // len(chosen))
     found: list[AggregatePart | AggregateFailure] = []
     for start in range(0, len(chosen), _PANE_BATCH):
         batch = range(start, min(start + _PANE_BATCH, len(chosen)))
-        panes = _read_panes(ctx, [chosen[index] for index in batch])
-        for index, pane in zip(batch, panes, strict=True):
-            found.append(_build_part(ctx, chosen[index], request, own, mask, statuses[index], pane))
+        panes = _read_panes(ctx, [chosen[index] for index in batch if not chosen[index].archive])
+        for index in batch:
+            ref = chosen[index]
+            pane = panes.get(ref)
+            found.append(_build_part(ctx, ref, request, own, mask, statuses[index], pane))
     return found
 
 
-def _read_panes(ctx: Context, batch: Sequence[SessionRef]) -> list[PaneText | None]:
+def _read_panes(ctx: Context, batch: Sequence[SessionRef]) -> dict[SessionRef, PaneText | None]:
     """Read what is possible without tmux."""
     try:
-        return pane_text.read_many(ctx, batch)
+        return dict(zip(batch, pane_text.read_many(ctx, batch), strict=True))
     except TmuxUnavailable:
-        return [None] * len(batch)
+        return {}
 
 
 def _build_part(
@@ -246,8 +254,8 @@ def _has_changed(before: AggregateEntry, now: AggregateEntry) -> bool:
 
 
 def count_missing(parts: Sequence[AggregatePart | AggregateFailure]) -> int:
-    """Return the number of missing sessions."""
-    return sum(isinstance(part, AggregatePart) and part.facts.session_state == "not_found" for part in parts)
+    """Return the number of sessions without a pane, records and an archive."""
+    return sum(isinstance(part, AggregatePart) and part.facts.error_code == "session_not_found" for part in parts)
 
 
 def error_code(parts: Sequence[AggregatePart | AggregateFailure]) -> str | UnsetType:

@@ -13,6 +13,7 @@ from lisa_py.core.handoff.blocks import ObjectiveBlock
 from lisa_py.core.handoff.handoff_reader import ParsedHandoff
 from lisa_py.core.handoff.sections import PackDraft, Section
 from lisa_py.core.handoff.session_memory import MemoryBlock
+from lisa_py.core.live import archive_tail
 from lisa_py.core.output import pane_text
 from lisa_py.core.output import tail as output_tail
 from lisa_py.core.output.events import EventReader, RecentEvent
@@ -76,6 +77,8 @@ class PackFacts(Struct, frozen=True, kw_only=True):
     memory: MemoryBlock | UnsetType = UNSET
     measures: tuple[str, ...] = ()
     """Todos, ages and current task of a session that was read."""
+    archive: str | UnsetType = UNSET
+    """Id of the archive that was read."""
     error_code: str | UnsetType = UNSET
 
 
@@ -94,7 +97,7 @@ def collect_facts(
     )
     meta = pane_text.read_meta_or_default(ref)
     recent = EventReader(ctx, None, "").read(ref, request.events)
-    missing = shown_status.session_state == "not_found"
+    missing = shown_status.session_state == "not_found" and not ref.archive
     dialog = send_dialog.has_dialog(shown_status)
     return PackFacts(
         session=ref.session,
@@ -103,7 +106,9 @@ def collect_facts(
         status=shown_status.status,
         reason=mask.mask_text(shown_status.classification_reason),
         next_action=next_step.read_situation(shown_status).action,
-        tail=output_tail.read(ctx, ref, request.lines, mask, dialog=dialog, pane=pane),
+        tail=archive_tail.read_tail(ctx, ref, request.lines, mask)
+        if ref.archive
+        else output_tail.read(ctx, ref, request.lines, mask, dialog=dialog, pane=pane),
         waiting_for=shown_status.waiting_for,
         detail=mask.mask_text(" ".join(shown_status.state_detail.split()))
         if _needs_attention(shown_status.waiting_for)
@@ -115,7 +120,8 @@ def collect_facts(
         lane=mask.mask_text(meta.lane),
         memory=session_memory.build_block(ctx, ref, mask),
         measures=_format_measures(shown_status, mask),
-        error_code="session_not_found" if missing else shown_status.error_code,
+        archive=ref.archive or UNSET,
+        error_code="session_not_found" if missing else UNSET if ref.archive else shown_status.error_code,
     )
 
 

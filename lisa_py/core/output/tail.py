@@ -21,7 +21,7 @@ class OutputTail(Struct, frozen=True, kw_only=True):
 
     lines: tuple[str, ...] = ()
     source: str = "none"
-    """transcript, pane, saved (the last screen of an ended session) or none."""
+    """transcript, pane, saved (the last screen of an ended session), archive or none."""
     next_offset: int = 0
     """Of the pane: the value for `capture --raw --delta-from`."""
     pane: PaneCursor | None = None

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 from lisa_py.core.context import Context
 from lisa_py.core.planning.budget import UsageReport
 from lisa_py.core.planning.usage_metrics import UsageReading
 from lisa_py.core.usage.usage_reader import read_usage
+from lisa_py.host.clock import parse_time
+from lisa_py.store import live_records
 from lisa_py.store.paths import SessionRef
 
 
-def build_report(ctx: Context, ref: SessionRef) -> UsageReport:
-    """Return the usage so far; steps are ended turns. Raise TmuxUnavailable if tmux cannot be queried."""
+def build_reports(ctx: Context, names: Iterable[str], root: str) -> list[UsageReport]:
+    """Return the usage of each session so far, of a killed one from its archive; steps are ended turns.
+
+    Raise LisaError(session_not_found), and TmuxUnavailable if tmux cannot be queried.
+    """
+    refs = [ctx.record_ref(name, root) for name in names]
+    return [
+        UsageReport(f"session:{ref.session}", _read_archive(ref) if ref.archive else _read_session(ctx, ref))
+        for ref in refs
+    ]
+
+
+def _read_session(ctx: Context, ref: SessionRef) -> UsageReading:
     used = read_usage(ctx, ref)
     steps = None if used.tokens is None else used.turns
-    return UsageReport(f"session:{ref.session}", UsageReading(tokens=used.tokens, seconds=used.seconds, steps=steps))
+    return UsageReading(tokens=used.tokens, seconds=used.seconds, steps=steps)
+
+
+def _read_archive(ref: SessionRef) -> UsageReading:
+    record = live_records.read_readable(ref)
+    if record is None:
+        return UsageReading()
+    start, end, used = parse_time(record.created_at), parse_time(record.ended_at), record.usage
+    seconds = math.ceil(end - start) if start is not None and end is not None else None
+    if used is None or not used.last_activity_at:
+        return UsageReading(seconds=seconds)
+    return UsageReading(tokens=used.input_tokens + used.output_tokens, seconds=seconds, steps=used.ended_turns)

@@ -31,6 +31,7 @@ def read_recorded_usage(
         cost_usd=used.cost_usd,
         estimated=used.estimated,
         num_turns=count_turns(used),
+        ended_turns=used.turns,
         model=state.recent[-1].model if state.recent else "",
         last_activity_at=state.last_at,
     )

@@ -12,6 +12,7 @@ import pytest
 
 from tests.fake_pane import FakePane
 from tests.lisa_host import LisaHost
+from tests.session_harness import SessionHarness
 
 
 def aggregate(machine: LisaHost, *words: str, code: int = 0, **more: Any) -> dict[str, Any]:
@@ -112,6 +113,24 @@ def test_ambiguous_name_is_resolved_in_this_project(machine: LisaHost) -> None:
     answer = aggregate(machine, "--sessions", "lisa-far", code=1)
     assert [warning["errorCode"] for warning in answer["warnings"]] == ["ambiguous_project_root"]
     assert answer["items"][0]["warning"]["fallback"] == str(machine.project)
+
+
+def test_a_killed_session_is_read_from_its_archive(machine: LisaHost) -> None:
+    stage = SessionHarness(machine, "lisa-done").spawn("[usage 300 20] [say the last word]")
+    stage.wait_for_text("● the last word")
+    stage.wait_for_state("idle")
+    identity = stage.lisa("kill").json["archive"]
+    with FakePane(machine, "lisa-a"):
+        answer = aggregate(machine, "--sessions", "lisa-a,lisa-done")
+        item = answer["items"][1]
+        assert (item["session"], item["archive"], item["source"]) == ("lisa-done", identity, "archive")
+        assert item["pack"].endswith("assistant:\n  the last word") and "notFoundCount" not in answer
+        assert [each["session"] for each in aggregate(machine)["items"]] == ["lisa-a"]
+    assert aggregate(machine, "--sessions", identity)["sessions"] == ["lisa-done"]
+    gone = aggregate(machine, "--sessions", "lisa-done,lisa-none", code=1)
+    assert (gone["notFoundCount"], gone["errorCode"]) == (1, "aggregate_partial_not_found")
+    used = machine.lisa("session", "budget-observe", "--session", "lisa-done", "--json").json["observed"]
+    assert (used["tokens"] >= 320, used["steps"], used["seconds"] >= 0) == (True, 1, True)
 
 
 @pytest.mark.parametrize("held", ["{", "17", '{"kind":"pane","offset":3}'])
