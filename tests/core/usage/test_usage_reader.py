@@ -77,7 +77,8 @@ def test_a_command_of_ones_own_has_no_tokens(stage: SessionHarness) -> None:
     assert (used.tokens, used.reason) == (None, "custom_command")
     answer = stage.lisa("budget-enforce", "--max-tokens", "1", "--max-seconds", "100").json
     assert (answer["ok"], answer["missingMetrics"]) == (True, ["tokens"])
-    assert session_usage.build_report(stage.ctx, stage.ref).reading.steps is None
+    (report,) = session_usage.build_reports(stage.ctx, [stage.name], "")
+    assert report.reading.steps is None
 
 
 def test_budgets_use_the_reports_of_the_agent(stage: SessionHarness) -> None:
