@@ -30,6 +30,10 @@ def test_socket_tests_pass_with_each_websocket(sdk: TypeScriptBuild, flags: tupl
     check_passed(sdk, "socket.test", *flags)
 
 
+def test_it_runs_without_the_globals_of_node(sdk: TypeScriptBuild) -> None:
+    check_passed(sdk, "browser.test", "--experimental-vm-modules", "--no-warnings")
+
+
 def check_passed(sdk: TypeScriptBuild, program: str, *words: str) -> None:
     ran = sdk.run(program, *words)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]

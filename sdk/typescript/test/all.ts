@@ -1,3 +1,4 @@
+import './browser.test.js';
 import './client.test.js';
 import './files.test.js';
 import './policy.test.js';
