@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,13 +76,13 @@ def _list(history: dict[str, Any]) -> list[dict[str, Any]]:
 class RunningServer:
     """One `lisa serve` process of a host."""
 
-    def __init__(self, machine: LisaHost, *flags: str, port: int = 0) -> None:
+    def __init__(self, machine: LisaHost, *flags: str, port: int = 0, program: Sequence[str] = PROGRAM) -> None:
         self.machine = machine
         self.ready_file = Path(machine.home) / f"ready-{os.urandom(4).hex()}.json"
         self.error_file = self.ready_file.with_suffix(".err")
         with self.error_file.open("wb") as errors:
             self.process = subprocess.Popen(
-                [*PROGRAM, "serve", "--port", str(port), "--ready-file", str(self.ready_file), *flags],
+                [*program, "serve", "--port", str(port), "--ready-file", str(self.ready_file), *flags],
                 env=machine.env, cwd=machine.project, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
             )  # fmt: skip
         wait_until(lambda: self.ready_file.exists() or self.process.poll() is not None, what="the server listens")
@@ -164,9 +164,9 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def serving(machine: LisaHost, *flags: str, port: int = 0) -> Iterator[RunningServer]:
-    """Run a server for the sessions of a host."""
-    server = RunningServer(machine, *flags, port=port)
+def serving(machine: LisaHost, *flags: str, port: int = 0, program: Sequence[str] = PROGRAM) -> Iterator[RunningServer]:
+    """Run a server for the sessions of a host, or another program that does the same."""
+    server = RunningServer(machine, *flags, port=port, program=program)
     try:
         yield server
     finally:

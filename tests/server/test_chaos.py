@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -248,6 +249,52 @@ def test_killed_pane_in_mid_turn_ends_all_listeners_once(crowded: RunningServer,
     with crowded.connect(found) as again:
         assert again.read_close() == 1000
     assert tuple(again.cursors) == cursors and len(set(cursors)) == len(cursors)
+
+
+SET_BACK_WHILE_MARKED = """
+import os, sys, time
+marker, read = sys.argv.pop(1), time.time
+time.time = lambda: read() - 7200 * os.path.exists(marker)
+from lisa_py.cli.main import entry
+entry()
+"""
+
+
+def test_clock_that_is_set_back_changes_no_order(machine: LisaHost) -> None:
+    marker = machine.folder / "set-back"
+    program = (sys.executable, "-P", "-c", SET_BACK_WHILE_MARKED, str(marker))
+    flags = ("--agent", "scripted", "--max-creations", "1")
+    with serving(machine, *flags, program=program) as server:
+        assert server.call("POST", "/v1/register").status == 200
+        older, token = start_by_api(server), server.mint()
+        assert server.call("POST", "/v1/sessions", {"prompt": "x"}).status == 429
+        with server.connect(older, token=token) as owner:
+            owner.send("prompt", text="[say one]", prompt_id="p1")
+            read_all(owner, "one")
+            owner.read_until("result")
+            marker.touch()
+            newer = start_by_api(server)  # of the time before the other one: the limit per minute does not count that
+            owner.send("prompt", text="[say two]", prompt_id="p2")
+            assert owner.read_until("user")["payload"]["prompt_id"] == "p2"
+            owner.read_until("result")
+        for query in ("", f"?since={owner.cursors[0]}"):
+            with server.connect(older, token=token, query=query) as again:
+                again.read_until("session_status")
+                assert again.cursors == owner.cursors[bool(query) :]
+        listed, cursor = [], ""
+        for _ in range(2):
+            page = server.call("GET", f"/v1/sessions?limit=1&cursor={cursor}").body
+            listed += [each["id"] for each in page["sessions"]]
+            cursor = page["next_cursor"]
+        assert (listed, cursor) == ([older, newer], "")
+    assert len(set(owner.cursors)) == len(owner.cursors)
+
+
+def start_by_api(server: RunningServer) -> str:
+    """Start a chat whose first turn ends; return its id."""
+    made = server.call("POST", "/v1/sessions", {"prompt": "[say hello]"})
+    assert made.status == 201, made
+    return str(made.body["session"]["id"])
 
 
 def test_client_that_never_reads_is_closed_alone(served: RunningServer, chat: SessionHarness) -> None:

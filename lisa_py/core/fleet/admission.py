@@ -61,7 +61,7 @@ def _check_rate(ctx: Context, family: str, limit: int) -> None:
     now = ctx.clock.now()
     records = session_objects.list_records(ctx, family, now - WINDOW_SECONDS)
     times = (parse_time(record.created_at) or 0.0 for record in records)
-    recent = sorted(time for time in times if now - time < WINDOW_SECONDS)
+    recent = sorted(time for time in times if 0 <= now - time < WINDOW_SECONDS)  # none of before the clock was set back
     if len(recent) >= limit:
         wait = max(1, math.ceil(recent[-limit] + WINDOW_SECONDS - now))
         text = f"{len(recent)} sessions were started within a minute (at most {limit}); try again in {wait} s"
