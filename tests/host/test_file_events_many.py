@@ -192,7 +192,7 @@ def test_only_folders_in_use_keep_a_watch(tmp_path: Path, exact: GroupWatcher) -
 
 
 HANDLES_SCRIPT = """
-import os, resource, subprocess, sys
+import os, resource, subprocess, sys, time
 from lisa_py.host import file_events_many
 resource.setrlimit(resource.RLIMIT_NOFILE, (80, int(sys.argv[2])))
 watcher = file_events_many.open_watcher()
@@ -200,13 +200,19 @@ child = subprocess.Popen(['/bin/sleep', '60'])
 for number in range(300):
     watcher.follow(f'm{number}', [sys.argv[1]], [child.pid])
 opened = [os.open('/dev/null', os.O_RDONLY) for _ in range(40)]
+def take(count, seconds):
+    found, deadline = set(), time.monotonic() + seconds
+    while len(found) < count and time.monotonic() < deadline:
+        found |= watcher.wait(deadline - time.monotonic())
+    return found
 child.kill()
-found = len(watcher.wait(10))
-watcher.follow('late', [], [child.wait() * 0 + child.pid])
-late = watcher.wait(10)
+found = take(300, 5 if sys.argv[2] == '4096' else 0.3)
+child.wait()
+watcher.follow('late', [], [child.pid])
+late = take(1, 5)
 with open(sys.argv[1] + '/done.txt', 'w'):
     pass
-print(found, 'late' in late, len(watcher.wait(10)), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print(len(found), 'late' in late, len(take(300, 5)), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 
 
