@@ -405,6 +405,10 @@ class Agent:
         """Return True if only the screen can answer what the reports leave open."""
         return not any(report.source in ("agent_file", "title") for report in agent_reports)
 
+    def summarize_title(self, title: str) -> str:
+        """Return the part of a terminal title that the state depends on; it stays the same while a spinner turns."""
+        return title
+
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
         """Return the position in a turn at which the agent fires this hook (an entry of `view.hooks`)."""
         return ""

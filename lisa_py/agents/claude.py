@@ -158,6 +158,9 @@ class Claude(base.Agent):
     def needs_screen(self, agent_reports: Sequence[AgentReport]) -> bool:
         return reports.needs_screen(agent_reports)
 
+    def summarize_title(self, title: str) -> str:
+        return reports.summarize_title(title)
+
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
         return reports.turn_edge(hook)
 

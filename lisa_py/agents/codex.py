@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, session, transcript
+from lisa_py.agents._codex import title as terminal_title
 from lisa_py.agents.base import (
     Acceptance,
     Agent,
@@ -106,6 +107,9 @@ class Codex(Agent):
 
     def needs_screen(self, agent_reports: Sequence[AgentReport]) -> bool:
         return reports.needs_screen(agent_reports)
+
+    def summarize_title(self, title: str) -> str:
+        return terminal_title.summarize_title(title)
 
     def turn_edge(self, hook: Mapping[str, object]) -> TurnEdge:
         return reports.turn_edge(hook)

@@ -10,12 +10,14 @@ from msgspec import Struct
 
 
 class Clock(Struct, frozen=True):
-    """Wall clock, monotonic clock and sleep; tests replace them."""
+    """Wall clock, monotonic clock, CPU time and sleep; tests replace them."""
 
     now: Callable[[], float] = time.time
     """Unix seconds."""
     monotonic: Callable[[], float] = time.monotonic
     """Seconds that never jump; on Linux they stop during suspend, on macOS they do not."""
+    cpu: Callable[[], float] = time.thread_time
+    """CPU seconds of this thread."""
     sleep: Callable[[float], None] = time.sleep
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -416,6 +416,17 @@ def written_bytes(pid: int) -> int:
     """Return the bytes that a process and its reaped children have written; -1 if the system does not report it."""
     lines = _read_whole(f"/proc/{pid}/io").splitlines() if LINUX else []
     return next((int(line.split()[1]) for line in lines if line.startswith(b"wchar:")), -1)
+
+
+def read_run_counters(pids: Iterable[int]) -> dict[str, bytes]:
+    """Return what the system counts of the runs of each thread, by the path of the counter."""
+    paths = [f"/proc/{pid}/task/{thread}/schedstat" for pid in pids for thread in _threads(pid)] if LINUX else []
+    return {path: _read_whole(path) for path in paths}
+
+
+def have_run(counters: Mapping[str, bytes]) -> bool:
+    """Return False if no thread has run since the counters were read; True if the system does not tell."""
+    return not counters or any(not before or _read_whole(path) != before for path, before in counters.items())
 
 
 _READ = {"0", "63"}  # syscall numbers of x86-64 and arm64

@@ -345,6 +345,7 @@ def test_title_glyphs_of_older_versions_mean_work(home: ClaudeHome) -> None:
     assert home.states(title="⠂ Fix the tests") == {"title": "thinking"}
     assert home.states(title="⠐ Fix the tests") == {"title": "thinking"}
     assert home.states(title="✳ Fix the tests") == {}
+    assert AGENT.summarize_title("⠂ Fix") == AGENT.summarize_title("⠐ Other") != AGENT.summarize_title("✳ Fix")
 
 
 def test_bash_tool_shell_is_the_weakest_evidence_of_a_tool(home: ClaudeHome) -> None:

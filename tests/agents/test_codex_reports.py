@@ -156,6 +156,14 @@ def test_title_gives_the_state(title: str, state: str, waiting_for: str) -> None
     assert (found.state, found.waiting_for) == (state, waiting_for)
 
 
+def test_title_is_summarised_without_what_moves() -> None:
+    assert AGENT.summarize_title("⠙ Thinking | 01a") == AGENT.summarize_title("⠋ Thinking | 01a")
+    assert AGENT.summarize_title("⠙ Thinking | 01a") != AGENT.summarize_title("Thinking | 01a")
+    assert AGENT.summarize_title("[ . ] Action Required | x") == AGENT.summarize_title("[ ! ] Action Required | x")
+    assert AGENT.summarize_title("Ready | 01a") != AGENT.summarize_title("Ready | 01b")
+    assert AGENT.summarize_title("") == ""
+
+
 @pytest.mark.parametrize(
     "title", ["host.example", "", "Ready", f"⠙ Starting | {TRUNCATED_THREAD}", f"Starting | {TRUNCATED_THREAD}", "vim"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,3 +104,29 @@ def test_second_pass_reads_only_new_processes() -> None:
                 assert found["LISA_OTHER=x"] == ()
             carrier.kill()
         stranger.kill()
+
+
+def test_run_counters_change_when_a_process_has_run() -> None:
+    child = subprocess.Popen([sys.executable, "-u", "-c", "print(input()); input()"], stdin=-1, stdout=-1, text=True)
+    assert child.stdin is not None and child.stdout is not None
+    try:
+        wait_until(lambda: not _has_run(processes.read_run_counters([child.pid])), what="it waits for a line")
+        counters = processes.read_run_counters([child.pid])
+        child.stdin.write("x\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        assert processes.have_run(counters)
+    finally:
+        child.kill()
+        child.communicate()
+    assert processes.have_run(counters)
+    assert processes.have_run({})
+
+
+def _has_run(counters: dict[str, bytes]) -> bool:
+    """Return True if a process has run within a moment."""
+    deadline = time.monotonic() + 0.05
+    while time.monotonic() < deadline:
+        if processes.have_run(counters):
+            return True
+    return False

@@ -318,8 +318,13 @@ def _screen_report(text: str) -> AgentReport | None:
     return screen.read_screen(text)
 
 
+def summarize_title(title: str) -> str:
+    """Return busy while a glyph in it turns: the name of the conversation does not concern the state."""
+    return "busy" if title.startswith(_BUSY_TITLE_GLYPHS) else ""
+
+
 def _title_report(title: str) -> AgentReport | None:
     """Report from the title: older versions turn a glyph in it while busy; an idle title reports nothing."""
-    if title.startswith(_BUSY_TITLE_GLYPHS):
+    if summarize_title(title):
         return AgentReport(source="title", state="thinking")
     return None

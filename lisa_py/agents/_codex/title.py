@@ -57,6 +57,13 @@ def read_title(view: View) -> TerminalTitle:
     return TerminalTitle("idle" if _is_folder_name(parts[-1], view) else "", thread)
 
 
+def summarize_title(text: str) -> str:
+    """Return the title without its spinner and the blinking of a question."""
+    if text.startswith(_ACTION_REQUIRED):
+        return _ACTION_REQUIRED[0] + text[len(_ACTION_REQUIRED[0]) :]
+    return "⠋" + text[1:] if text[:1] in _SPINNER else text
+
+
 def _is_folder_name(text: str, view: View) -> bool:
     """Return True for the folder name of codex, the end of a default title."""
     name = os.path.basename(view.meta.project_root.rstrip("/"))

@@ -20,7 +20,7 @@ from lisa_py.store import session_records, snapshots
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project, SessionRef
 
-READ_SECONDS, READ_FACTOR, MAX_READ_SECONDS = 1.0, 50, 5.0
+READ_SECONDS, READ_FACTOR, MAX_READ_SECONDS = 2.0, 200, 10.0
 """Interval of reading a list without an event; at least that multiple of what the last read took."""
 FOLDER_KEY = ""
 """Member of the waiter that is the folder of all sessions."""

@@ -35,6 +35,8 @@ class Evidence(Struct, kw_only=True):
 
     session: str
     folder: str = ""
+    socket: str = ""
+    """Of its tmux server."""
     agent: str = ""
     agent_title: str = ""
     mode: str = ""
@@ -182,7 +184,9 @@ def start_probe(ctx: Context, ref: SessionRef, agent_hint: str, mode_hint: str) 
         heartbeat_stale=ctx.settings.heartbeat_stale_seconds,
         output_stale=ctx.settings.output_stale_seconds,
     )
-    return SessionProbe(ref, evidence, chosen, ctx.tmux(ref.project, meta.socket_path if meta else ""))
+    server = ctx.tmux(ref.project, meta.socket_path if meta else "")
+    evidence.socket = server.socket
+    return SessionProbe(ref, evidence, chosen, server)
 
 
 def _try_read(read: Any) -> tuple[Any, str]:

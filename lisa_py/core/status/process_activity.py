@@ -204,8 +204,9 @@ def is_shell(process: Process | None) -> bool:
 class ActivitySnapshot(Struct, frozen=True):
     """A cheap summary of what a command's processes do; it changes if their state may have changed."""
 
-    waits: tuple[tuple[int, str, str], ...]
-    """Process id, name and terminal wait of each process; the wait is empty while they use CPU."""
+    pids: tuple[int, ...]
+    waits: tuple[tuple[str, str], ...]
+    """Name and terminal wait of each process; the wait is empty while they use CPU."""
     written: int
     """Bytes they have written."""
     cpu_seconds: float
@@ -237,6 +238,7 @@ def _find_roots(workload: Sequence[Process]) -> list[int]:
 def _take_snapshot(tree: Sequence[Process], now: float, before: ActivitySnapshot | None) -> ActivitySnapshot:
     used = sum(process.cpu_seconds for process in tree)
     busy = before is not None and used - before.cpu_seconds >= max(MIN_CPU_TICKS, BUSY_SHARE * (now - before.at))
-    waits = tuple((process.pid, process.name, "" if busy else processes.terminal_wait(process)) for process in tree)
-    written = sum(processes.written_bytes(process.pid) for process in tree)
-    return ActivitySnapshot(waits, written, used, now)
+    pids = tuple(process.pid for process in tree)
+    waits = tuple((process.name, "" if busy else processes.terminal_wait(process)) for process in tree)
+    written = sum(processes.written_bytes(pid) for pid in pids)
+    return ActivitySnapshot(pids, waits, written, used, now)

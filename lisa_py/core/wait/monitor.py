@@ -22,8 +22,6 @@ from lisa_py.host import processes
 from lisa_py.store import session_records
 from lisa_py.store.paths import SessionRef
 
-READ_SECONDS = 1.0
-"""Longest time between two reads of a session whose changes are events."""
 MARKER_SECONDS = 0.25
 """Longest time between two searches for the marker if output is neither an event nor counted."""
 
@@ -171,9 +169,8 @@ class _MonitorRun:
         return bool(self._marker and self._evidence is not None and self._marker.is_found(self._evidence))
 
     def _longest_pause(self, status: Status) -> float:
-        if status.needs_polling and (self._marker is None or self._counts_output):
-            return float("inf")
-        return READ_SECONDS if self._marker is None else MARKER_SECONDS
+        is_seen = self._marker is None or (status.needs_polling and self._counts_output)
+        return float("inf") if is_seen else MARKER_SECONDS
 
     def _make_stop_summary(self, found: Stop, polls: int, status: Status) -> MonitorSummary:
         return MonitorSummary(

@@ -21,10 +21,8 @@ from lisa_py.store.paths import SessionRef
 
 ATTENTION_STATES = ("waiting_input", *TERMINAL_STATES)
 """States in which a session needs attention."""
-PANES_SECONDS, READ_ALL_SECONDS = 3.0, 20.0
-"""Intervals of listing the panes and of reading all sessions: for changes that are neither events nor expected."""
-COST_FACTOR = 500
-"""Each interval is at least that multiple of what the last such read took, so its share of a core is bounded."""
+PANES_SECONDS, COST_FACTOR = 3.0, 500
+"""Interval of listing the panes, for changes that are no events; at least a multiple of its CPU time."""
 
 
 class WaitCondition(Struct, frozen=True, kw_only=True):
@@ -109,9 +107,8 @@ class _WaitRun:
         self._refs = {session_key(ref): ref for ref in refs}
         self._members: dict[str, WaitMember] = {}
         self._recorders: dict[str, Recorder] = {}
-        self._began = self._panes_listed_at = self._all_read_at = ctx.clock.monotonic()
+        self._began = self._panes_listed_at = ctx.clock.monotonic()
         self._panes_cost = 0.0
-        self._read_all_cost = 0.0
         self._reads = 0
 
     def close(self) -> None:
@@ -120,7 +117,7 @@ class _WaitRun:
     def run(self) -> WaitManyResult:
         for key, ref in self._refs.items():
             self._waiter.follow(key, [ref.folder])  # before the first read, so that no change is missed
-        self._read_all()
+        self._read_members(self._refs)
         self._check_panes()
         deadline = self._began + self._condition.timeout_seconds if self._condition.timeout_seconds else float("inf")
         while True:
@@ -143,21 +140,11 @@ class _WaitRun:
     def _step(self, now: float, deadline: float) -> None:
         """Sleep until a session has to be read, the panes are to be listed or the time is up; read what is due."""
         panes_at = self._panes_listed_at + max(PANES_SECONDS, COST_FACTOR * self._panes_cost)
-        all_at = self._all_read_at + max(READ_ALL_SECONDS, COST_FACTOR * self._read_all_cost)
-        due = self._waiter.wait(min(panes_at, all_at, deadline) - now)
-        now = self._ctx.clock.monotonic()
-        if now >= all_at:
-            self._read_all()
-            return
-        if now >= panes_at:
+        due = self._waiter.wait(min(panes_at, deadline) - now)
+        if self._ctx.clock.monotonic() >= panes_at:
             due |= self._check_panes()
         if due:
             self._read_members(due)
-
-    def _read_all(self) -> None:
-        self._read_members(self._refs)
-        self._all_read_at = self._ctx.clock.monotonic()
-        self._read_all_cost = self._waiter.read_cost
 
     def _read_members(self, keys: Collection[str]) -> None:
         chosen = [key for key in self._refs if key in keys]
@@ -198,7 +185,7 @@ class _WaitRun:
 
     def _check_panes(self) -> set[str]:
         """Return the members whose pane differs from the last list, with one call per server."""
-        began = self._ctx.clock.monotonic()
+        began = self._ctx.clock.cpu()
         changed: set[str] = set()
         by_socket: dict[str, list[WaitMember]] = {}
         for member in self._members.values():
@@ -215,7 +202,7 @@ class _WaitRun:
                     changed.add(member.key)
                 member.pane = pane
         self._panes_listed_at = self._ctx.clock.monotonic()
-        self._panes_cost = self._panes_listed_at - began
+        self._panes_cost = self._ctx.clock.cpu() - began
         return changed
 
 

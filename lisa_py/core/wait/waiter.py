@@ -12,57 +12,65 @@ from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.status import fusion, process_activity
 from lisa_py.core.status.evidence import Evidence
-from lisa_py.core.status.process_activity import ActivitySnapshot
+from lisa_py.core.wait.activity_check import ActivityCheck
 from lisa_py.host.clock import Clock
 from lisa_py.host.file_events_many import open_watcher
 from lisa_py.host.file_events_shared import HUB
-from lisa_py.host.processes import Process
 
 IGNORED_FILES = ("heartbeat", "events.jsonl", "output.txt")
 """Files of a session folder whose change does not concern the agent."""
 PAUSE_FACTOR = 3
-"""Pause between two reads in a burst of events, as a multiple of the cost of a read."""
+"""Pause between two reads in a burst of events, as a multiple of the CPU time of a read."""
+BURST_SECONDS, BURST_SHARE = 0.1, 0.04
+"""CPU time of reads in a burst of events, and the share of a core when it goes on."""
 MAX_PAUSE_SECONDS = 1.0
 SETTLE_SECONDS, SETTLE_TICK = 0.5, 0.025
 """Fast reads after an event: further evidence of the same change may come without one."""
 REPORT_SETTLE_SECONDS = fusion.SETTLE_SECONDS + 0.1
 """The same while a dated report leads: it yields to a live one at that age."""
-QUICK_SECONDS, QUICK_FACTOR = 0.1, 20
-"""Interval of polling after a change; at least that multiple of the cost of a read, which bounds the load."""
-QUICK_PERIOD = 10.0
-"""Seconds after a change in which a session is polled quickly."""
-QUIET_SECONDS, QUIET_FACTOR, MAX_QUIET_SECONDS, MIN_QUIET_FACTOR = 1.0, 250, 5.0, 200
-"""Interval of polling a session whose processes do the same as before; for a large fleet only the factor counts."""
-TITLE_SECONDS = 0.25
-"""Interval while the state of a working agent shows only in its title or on its screen."""
-SNAPSHOT_SECONDS, SNAPSHOT_FACTOR = 0.25, 250
-"""Interval of comparing what the processes do."""
+QUICK_SECONDS, GROWTH, SLOW_SECONDS = 0.1, 4, 5.0
+"""Interval of reads without an event: a quarter of the time since the last change, within these bounds."""
+SAFE_SECONDS = 1.0
+"""Least interval of reads of a session whose changes are events."""
+TITLE_SECONDS = 2.0
+"""Longest interval while a title shows work: the screen may show why it does not go on."""
+SCREEN_SECONDS = 0.25
+"""Interval while the state of a working agent shows on its screen only."""
+YOUNG_SECONDS = 10.0
+"""Time since a change in which the next one is likely."""
+YOUNG_FACTOR, OTHER_FACTOR, QUIET_FACTOR = 50, 100, 300
+"""Pause after reads without an event, as a multiple of their CPU time: of young, of other and of quiet members."""
+CHECK_SECONDS, CHECK_FACTOR = 0.25, 80
+"""Interval of checks whether a member does something else; QUICK_SECONDS while one is young."""
 
 
 class ReadThrottle:
-    """Limit the reads in a burst of events; the first event after a quiet time is not delayed."""
+    """Limit the reads in a burst of events; the first events after a quiet time are hardly delayed."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._began = self._ended = clock.monotonic()
-
-    @property
-    def cost(self) -> float:
-        """Return the seconds that the last read took."""
-        return self._ended - self._began
+        self._began = clock.cpu()
+        self._ended = clock.monotonic()
+        self._credit = BURST_SECONDS
+        self.cost = 0.0
+        """CPU seconds of the last read."""
 
     @property
     def next_read_at(self) -> float:
         """Return the earliest time of a read caused by an event."""
-        return self._ended + min(MAX_PAUSE_SECONDS, PAUSE_FACTOR * self.cost)
+        pause = max(PAUSE_FACTOR * self.cost, -self._credit / BURST_SHARE)
+        return self._ended + min(MAX_PAUSE_SECONDS, pause)
 
     def start_read(self) -> None:
-        self._began = self._clock.monotonic()
+        self._began = self._clock.cpu()
 
     def finish_read(self) -> float:
         """Note the end of a read; return the time."""
-        self._ended = self._clock.monotonic()
-        return self._ended
+        now = self._clock.monotonic()
+        self.cost = self._clock.cpu() - self._began
+        self._credit = min(BURST_SECONDS, self._credit + BURST_SHARE * (now - self._ended)) - self.cost
+        self._ended = now
+        return now
 
 
 class _Member(Struct):
@@ -73,29 +81,46 @@ class _Member(Struct):
     """Time of its last event or change."""
     event_at: float = float("-inf")
     status: Status | None = None
-    workload: tuple[Process, ...] = ()
-    snapshot: ActivitySnapshot | None = None
+    quiet_at: tuple[float, ...] = ()
+    """Times at which its silence alone changes the state."""
 
     def next_read_at(self, cost: float) -> float:
-        """Return when to read the session if no event comes; infinite if only events change it."""
+        """Return when to read the session if no event comes."""
         if self.status is None:
             return self.read_at
         since_event = self.read_at - self.event_at
-        is_dated = self.status.state_source in ("hook", "transcript")
-        settle_seconds = REPORT_SETTLE_SECONDS if is_dated else SETTLE_SECONDS
-        if since_event < settle_seconds and self.status.state_source not in ("agent_file", "end_record"):
+        if since_event < self._settle_seconds(self.status):
             return self.read_at + max(SETTLE_TICK, since_event / 2, PAUSE_FACTOR * cost)
-        if not self.status.needs_polling:
-            return float("inf")
-        return self.read_at + self._polling_interval(self.status, cost)
+        at = self.read_at + self._interval(self.status)
+        return min([at, *(moment for moment in self.quiet_at if moment > self.read_at)])
 
-    def _polling_interval(self, status: Status, cost: float) -> float:
-        is_brief = status.session_state == "just_started" or status.classification_reason == "prompt_pending"
-        if is_brief or self.read_at - self.changed_at < QUICK_PERIOD:
-            return max(QUICK_SECONDS, QUICK_FACTOR * cost)
-        if status.session_state == "in_progress" and status.state_source in ("title", "screen"):
-            return max(TITLE_SECONDS, QUICK_FACTOR * cost)
-        return max(QUIET_SECONDS, min(MAX_QUIET_SECONDS, QUIET_FACTOR * cost), MIN_QUIET_FACTOR * cost)
+    @staticmethod
+    def _settle_seconds(status: Status) -> float:
+        if status.state_source in ("agent_file", "end_record"):
+            return 0.0
+        return REPORT_SETTLE_SECONDS if status.state_source in ("hook", "transcript") else SETTLE_SECONDS
+
+    def _interval(self, status: Status) -> float:
+        if status.session_state == "just_started" or status.classification_reason == "prompt_pending":
+            return QUICK_SECONDS
+        since = (self.read_at - self.changed_at) / GROWTH
+        if not status.needs_polling:
+            return min(SLOW_SECONDS, max(SAFE_SECONDS, since))
+        longest = SLOW_SECONDS
+        if status.session_state == "in_progress":
+            longest = {"title": TITLE_SECONDS, "screen": SCREEN_SECONDS}.get(status.state_source, longest)
+        return min(longest, max(QUICK_SECONDS, since))
+
+
+class _Pace:
+    """Pause after reads of one kind, as a multiple of what they cost."""
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+        self.next_at = 0.0
+
+    def finish(self, now: float, cost: float) -> None:
+        self.next_at = now + self._factor * cost
 
 
 class Waiter:
@@ -106,7 +131,6 @@ class Waiter:
 
         `shared`: other threads of this process wait, too. `output`: output of a polled session causes a read.
         """
-        self._output = output
         self._clock = ctx.clock
         self._cancellation = ctx.cancellation
         open_one = HUB.open if shared else open_watcher
@@ -115,12 +139,20 @@ class Waiter:
         self._members: dict[str, _Member] = {}
         self._throttle = ReadThrottle(ctx.clock)
         self._due: set[str] = set()
-        self._snapshots_at = 0.0
-        self._snapshots_cost = 0.0
+        """Members with an event."""
+        self._others: set[str] = set()
+        """Members that do something else."""
+        self._check = ActivityCheck(ctx, output=output)
+        self._check_at, self._check_pace = 0.0, _Pace(CHECK_FACTOR)
+        self._young_pace, self._other_pace, self._quiet_pace = (
+            _Pace(factor) for factor in (YOUNG_FACTOR, OTHER_FACTOR, QUIET_FACTOR)
+        )
+        self._reading: list[_Pace] = []
+        """The reasons for the present read."""
 
     @property
     def read_cost(self) -> float:
-        """Return the seconds that the last read took."""
+        """Return the CPU seconds of the last read."""
         return self._throttle.cost
 
     def follow(self, key: str, paths: Iterable[str], pids: Iterable[int] = ()) -> None:
@@ -132,6 +164,8 @@ class Waiter:
         for key in self._members.keys() - set(keys):
             del self._members[key]
             self._due.discard(key)
+            self._others.discard(key)
+            self._check.forget(key)
             self._watcher.follow(key, (), ())
 
     def start_read(self) -> None:
@@ -139,17 +173,22 @@ class Waiter:
 
     def finish_read(self, found: Mapping[str, tuple[Evidence, Status]]) -> float:
         """Store the values just read of some members; return the time."""
-        now = self._throttle.finish_read()
         for key, (evidence, status) in found.items():
             self._watcher.follow(key, [evidence.folder, *evidence.watch_paths], _find_pids(evidence))
+            self._check.update(key, evidence, status)
+        now = self._throttle.finish_read()
+        wall = self._clock.now()
+        for key, (evidence, status) in found.items():
             member = self._members.setdefault(key, _Member(now, now))
             if member.status is None or _differs(member.status, status):
                 member.changed_at = now
             member.read_at, member.status = now, status
-            member.workload = evidence.workload
-            if not self._is_quiet(member):
-                member.snapshot = None  # compare only snapshots of one quiet period
-            self._due.discard(key)
+            member.quiet_at = _find_quiet_moments(evidence, status, now - wall)
+        self._due -= found.keys()
+        self._others -= found.keys()
+        for pace in self._reading:
+            pace.finish(now, self._throttle.cost)
+        self._reading = []
         return now
 
     def wait(self, seconds: float) -> set[str]:
@@ -165,17 +204,7 @@ class Waiter:
             due = self._find_due(now)
             if due or now >= deadline:
                 return due
-            self._note_events(self._watcher.wait(min(deadline, self._next_wake_at()) - now))
-
-    def _next_wake_at(self) -> float:
-        cost = self._throttle.cost
-        wake_at = min((member.next_read_at(cost) for member in self._members.values()), default=float("inf"))
-        if self._due:
-            wake_at = min(wake_at, self._throttle.next_read_at)
-        return min(wake_at, self._next_snapshots_at()) if self._quiet_members() else wake_at
-
-    def _next_snapshots_at(self) -> float:
-        return self._snapshots_at + max(SNAPSHOT_SECONDS, SNAPSHOT_FACTOR * self._snapshots_cost)
+            self._note_events(self._watcher.wait(min(deadline, self._next_wake_at(now)) - now))
 
     def _note_events(self, keys: Collection[str]) -> None:
         now = self._clock.monotonic()
@@ -185,42 +214,54 @@ class Waiter:
         self._due |= set(keys)
 
     def _find_due(self, now: float) -> set[str]:
-        if self._quiet_members() and now >= self._next_snapshots_at():
-            self._compare_snapshots()
+        self._run_check(now)
         cost = self._throttle.cost
-        due = {key for key, member in self._members.items() if now >= member.next_read_at(cost)}
-        if any(self._is_quiet(self._members[key]) for key in due):  # one read of all is cheaper than one of each
-            due |= {
-                key
-                for key, member in self._quiet_members().items()
-                if 2 * now >= member.read_at + member.next_read_at(cost)
-            }
+        due: set[str] = set()
         if self._due and now >= self._throttle.next_read_at:
-            due |= self._due
-            self._due = set()
+            due, self._due = self._due, set()
+        if self._others and now >= self._other_pace.next_at:
+            due, self._others = due | self._others, set()
+            self._reading.append(self._other_pace)
+        young, quiet = self._split_members(now)
+        if now >= self._young_pace.next_at and (late := _find_late(young, now, cost)):
+            due |= late
+            self._reading.append(self._young_pace)
+        if now >= self._quiet_pace.next_at and _find_late(quiet, now, cost):
+            # one read of all is cheaper than one of each
+            due |= {key for key, each in quiet.items() if 2 * now >= each.read_at + each.next_read_at(cost)}
+            self._reading.append(self._quiet_pace)
         return due
 
-    def _quiet_members(self) -> dict[str, _Member]:
-        return {key: member for key, member in self._members.items() if self._is_quiet(member)}
+    def _next_wake_at(self, now: float) -> float:
+        cost = self._throttle.cost
+        times = [self._throttle.next_read_at] if self._due else []
+        if self._others:
+            times.append(self._other_pace.next_at)
+        young, quiet = self._split_members(now)
+        for members, pace in ((young, self._young_pace), (quiet, self._quiet_pace)):
+            if members:
+                times.append(max(pace.next_at, min(each.next_read_at(cost) for each in members.values())))
+        if self._check.is_needed:
+            times.append(self._next_check_at(bool(young)))
+        return max(now, min(times, default=float("inf")))
 
-    def _is_quiet(self, member: _Member) -> bool:
-        polled = member.status is not None and member.status.needs_polling
-        return polled and member.read_at - member.changed_at >= QUICK_PERIOD
+    def _split_members(self, now: float) -> tuple[dict[str, _Member], dict[str, _Member]]:
+        """Return the members that have changed of late, and the others."""
+        young = {key: each for key, each in self._members.items() if now - each.changed_at < YOUNG_SECONDS}
+        return young, {key: each for key, each in self._members.items() if key not in young}
 
-    def _compare_snapshots(self) -> None:
-        """Mark the quiet members whose processes do something else than at the last comparison."""
-        began = self._clock.monotonic()
-        members = {key: member for key, member in self._quiet_members().items() if member.workload}
-        earlier = [member.snapshot for member in members.values()]
-        workloads = [member.workload for member in members.values()]
-        found = process_activity.take_snapshots(workloads, self._clock, earlier)
-        for (key, member), before, snapshot in zip(members.items(), earlier, found, strict=True):
-            member.snapshot = snapshot
-            if before is not None and snapshot.differs_from(before, output=self._output):
-                member.changed_at = began
-                self._due.add(key)
-        self._snapshots_at = self._clock.monotonic()
-        self._snapshots_cost = self._snapshots_at - began
+    def _next_check_at(self, has_young: bool) -> float:
+        interval = QUICK_SECONDS if has_young else CHECK_SECONDS
+        return max(self._check_at + interval, self._check_pace.next_at)
+
+    def _run_check(self, now: float) -> None:
+        """Find the members that do something else than before."""
+        if not self._check.is_needed or now < self._next_check_at(bool(self._split_members(now)[0])):
+            return
+        began = self._clock.cpu()
+        self._others |= self._check.find_changed()
+        self._check_at = self._clock.monotonic()
+        self._check_pace.finish(self._check_at, self._clock.cpu() - began)
 
     def close(self) -> None:
         self._cancellation.remove_observer()
@@ -236,12 +277,25 @@ class Waiter:
 
 
 def _find_pids(evidence: Evidence) -> list[int]:
-    """Return the processes whose end changes the state at once."""
+    """Return the processes whose end changes the state at once; a step of a command is none of them."""
     if evidence.root is None:
         return []
     pids = [evidence.pane.pid] if evidence.pane is not None else []
-    return pids + ([evidence.agent_process.pid] if evidence.agent_process is not None else [])
+    agent = evidence.agent_process if evidence.recognised else None
+    return pids + ([agent.pid] if agent is not None else [])
 
 
 def _differs(before: Status, now: Status) -> bool:
     return (before.session_state, before.waiting_for) != (now.session_state, now.waiting_for)
+
+
+def _find_late(members: Mapping[str, _Member], now: float, cost: float) -> set[str]:
+    return {key for key, member in members.items() if now >= member.next_read_at(cost)}
+
+
+def _find_quiet_moments(evidence: Evidence, status: Status, offset: float) -> tuple[float, ...]:
+    """Return the times at which a program that polls its terminal counts as idle; `offset` leads from wall clock."""
+    if not status.needs_polling or evidence.pane is None:
+        return ()
+    periods = (process_activity.QUIET_SECONDS, process_activity.QUIET_UNKNOWN_SECONDS)
+    return tuple(evidence.pane.activity + seconds + offset for seconds in periods)

@@ -122,55 +122,62 @@ def test_scenario_20_python_agent_with_grep_in_prompt_is_found(stage: SessionHar
 
 
 @pytest.fixture
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiter, "QUICK_PERIOD", 0.3)
+def only_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a check can trigger a read."""
+    monkeypatch.setattr(waiter._Member, "_interval", lambda self, status: 60.0)
+    monkeypatch.setattr(waiter, "_find_quiet_moments", lambda evidence, status, offset: ())
 
 
-@pytest.mark.usefixtures("quiet")
 def test_quiet_command_is_rarely_read(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     wait_until(lambda: stage.status().session_state == "in_progress")
     seen: list[Poll] = []
-    rules = StopRules(timeout_seconds=4, counts_polls=False)
+    rules = StopRules(timeout_seconds=2, counts_polls=False)
     run_monitor(stage.ctx, stage.ref, rules, on_poll=seen.append)
-    assert sum(poll.elapsed > 1 for poll in seen) <= 4, [poll.elapsed for poll in seen]
+    assert sum(poll.elapsed > 1 for poll in seen) <= 6, [poll.elapsed for poll in seen]
 
 
-@pytest.mark.usefixtures("quiet")
-def test_change_of_a_quiet_command_is_noticed(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiter, "QUIET_SECONDS", 60.0)  # only process activity can trigger a read
+@pytest.mark.usefixtures("only_checks")
+def test_change_of_a_quiet_command_is_noticed(stage: SessionHarness) -> None:
     stage.run("until [ -e go ]; do sleep 0.01; done; read answer")
-    timer = later(2, (stage.machine.project / "go").touch)
+    timer = later(1, (stage.machine.project / "go").touch)
     outcome, _, took = watch(stage)
     timer.join()
     assert (outcome.reason, outcome.status.state_source) == ("waiting_input", "activity")
     assert took < 5
 
 
-@pytest.mark.usefixtures("quiet")
-def test_marker_of_a_quiet_command_is_found(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiter, "QUIET_SECONDS", 60.0)  # only output can trigger a read
-    stage.run("sleep 2; echo DO''NE; sleep 600")
+@pytest.mark.usefixtures("only_checks")
+def test_marker_of_a_quiet_command_is_found(stage: SessionHarness) -> None:
+    stage.run("sleep 1; echo DO''NE; sleep 600")
     outcome, _, took = watch(stage, until_marker="DONE")
     assert outcome.reason == "marker_found"
     assert took < 5
 
 
-@pytest.mark.usefixtures("quiet")
 def test_quiet_command_is_rarely_searched_for_a_marker(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     seen: list[Poll] = []
-    rules = StopRules(timeout_seconds=4, counts_polls=False, until_marker="DONE")
+    rules = StopRules(timeout_seconds=2, counts_polls=False, until_marker="DONE")
     run_monitor(stage.ctx, stage.ref, rules, on_poll=seen.append)
-    assert sum(poll.elapsed > 1 for poll in seen) <= 4, [poll.elapsed for poll in seen]
+    assert sum(poll.elapsed > 1 for poll in seen) <= 6, [poll.elapsed for poll in seen]
 
 
-@pytest.mark.usefixtures("quiet")
+@pytest.mark.usefixtures("only_checks")
 def test_end_of_a_quiet_command_is_noticed_at_once(stage: SessionHarness) -> None:
-    stage.run("sleep 3; exit 7")
+    stage.run("sleep 1; exit 7")
     outcome, _, _ = watch(stage)
     assert outcome.status.exit_code == 7
     assert time.time() - os.stat(stage.ref.done).st_mtime < 0.5
+
+
+@pytest.mark.usefixtures("only_checks")
+def test_steps_of_a_command_cause_no_read(stage: SessionHarness) -> None:
+    stage.run("while :; do sleep 0.2; done")
+    wait_until(lambda: stage.status().session_state == "in_progress")
+    seen: list[Poll] = []
+    run_monitor(stage.ctx, stage.ref, StopRules(timeout_seconds=2, counts_polls=False), on_poll=seen.append)
+    assert sum(poll.elapsed > 1 for poll in seen) <= 3, [poll.elapsed for poll in seen]
 
 
 # -- deadlines ------------------------------------------------------------------------------------------------------

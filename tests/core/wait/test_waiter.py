@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lisa_py.core.wait.waiter import ReadThrottle, Waiter
+from lisa_py.core.wait.waiter import BURST_SECONDS, BURST_SHARE, ReadThrottle, Waiter
 from lisa_py.host.clock import Clock
 from tests.lisa_host import LisaHost
 
@@ -25,10 +25,38 @@ def test_waiter_gives_back_all_handles(machine: LisaHost, tmp_path: Path) -> Non
     assert handles() == before
 
 
-def test_reads_are_limited_in_a_burst_of_events() -> None:
-    now = [100.0]
-    pace = ReadThrottle(Clock(monotonic=lambda: now[0]))
-    pace.start_read()
-    now[0] += 0.02
-    pace.finish_read()
-    assert pace.next_read_at == pytest.approx(100.08)
+class FakeClock:
+    """A clock that advances on demand."""
+
+    def __init__(self) -> None:
+        self.wall, self.cpu = 100.0, 5.0
+        self.clock = Clock(monotonic=lambda: self.wall, cpu=lambda: self.cpu)
+
+    def read(self, pace: ReadThrottle, *, cpu: float, wall: float) -> None:
+        """Spend time on a read."""
+        pace.start_read()
+        self.cpu += cpu
+        self.wall += wall
+        pace.finish_read()
+
+
+def test_reads_are_limited_by_their_cpu_time() -> None:
+    time = FakeClock()
+    pace = ReadThrottle(time.clock)
+    time.read(pace, cpu=0.002, wall=0.5)
+    assert pace.cost == pytest.approx(0.002)
+    assert pace.next_read_at == pytest.approx(100.506)
+
+
+def test_long_burst_takes_a_small_share_of_a_core() -> None:
+    time = FakeClock()
+    pace = ReadThrottle(time.clock)
+    reads = 0
+    while time.wall < 110:
+        time.read(pace, cpu=0.002, wall=0.002)
+        time.wall = max(time.wall, pace.next_read_at)
+        reads += 1
+    assert reads * 0.002 == pytest.approx(BURST_SECONDS + 10 * BURST_SHARE, rel=0.1)
+    time.wall += 60
+    time.read(pace, cpu=0.002, wall=0.002)
+    assert pace.next_read_at == pytest.approx(time.wall + 0.006)
