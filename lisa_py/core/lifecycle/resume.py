@@ -206,8 +206,11 @@ def _find_conversation(
     is_certain = binding.source in ("hook", "spawn") and bool(binding.session_id)
     prompted = {hook.get("session_id") for hook in view.hooks if agent.turn_edge(hook) == "prompt"}
     was_prompted = bool(prompted) or _has_input(ref, meta)
-    if is_certain and not _was_cleared(ref, agent, view.hooks) and _has_content(agent, binding.transcript):
-        arguments = agent.build_resume_arguments(binding.session_id, record.launch.agent_args)
+    given = record.launch.agent_args
+    if _was_cleared(ref, agent, view.hooks):
+        return "", agent.drop_conversation(given)
+    if is_certain and _has_content(agent, binding.transcript):
+        arguments = agent.build_resume_arguments(binding.session_id, given)
         if not arguments:
             raise _refuse(ref, "not_resumable", f"{agent.title} cannot continue a conversation")
         return binding.session_id, arguments
@@ -216,7 +219,6 @@ def _find_conversation(
         raise _refuse(ref, "conversation_missing", f"the transcript {where} does not exist or is empty")
     if not is_certain and was_prompted:
         raise _refuse(ref, "conversation_unknown", f"{agent.title} has reported none, so its own is not certain")
-    given = record.launch.agent_args
     return "", agent.drop_conversation(given) if was_prompted else given
 
 
