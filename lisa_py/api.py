@@ -44,13 +44,16 @@ from lisa_py.contract.session_object import SessionObject
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.fleet import discover, session_objects
+from lisa_py.core.fleet import discover, resume_fleet, session_objects
+from lisa_py.core.fleet.resume_fleet import FleetResumeReport
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
 from lisa_py.core.handoff.handoff import build as build_handoff
 from lisa_py.core.handoff.packet import Packet, PacketRequest
 from lisa_py.core.handoff.packet import build as build_packet
-from lisa_py.core.lifecycle import launch
+from lisa_py.core.lifecycle import launch, lost_sessions
 from lisa_py.core.lifecycle.kill import KillAllResult, KillResult, kill_all_sessions, kill_session
+from lisa_py.core.lifecycle.lost_sessions import LostSession
+from lisa_py.core.lifecycle.resume import ResumedSession, ResumeRequest, resume_session
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.live.archive import open_feed
@@ -159,6 +162,14 @@ class Lisa:
         """Return a handle on the session of this name, which need not exist. Raise LisaError(invalid_session_name)."""
         return Session(self._ctx, self._ctx.ref(name, self._project.root))
 
+    def lost(self) -> tuple[LostSession, ...]:
+        """Return the sessions whose agents were ended with tmux or the machine; `sessions` does not have them."""
+        return lost_sessions.find_lost_sessions(self._ctx, self._project)
+
+    def resume_all(self, prompt: str = "") -> FleetResumeReport:
+        """Bring back all lost sessions, each on its own conversation; `left` of the report has the failures."""
+        return resume_fleet.resume_all(self._ctx, self._project, ResumeRequest(prompt=prompt))
+
     def sessions(self) -> list[Session]:
         """Return all sessions of tmux by name, including ended ones that are kept.
 
@@ -224,6 +235,13 @@ class Session:
     def meta(self) -> SessionMeta:
         """Return the metadata written at spawn; empty except for the name if there is none."""
         return pane_text.read_meta_or_default(self._ref)
+
+    def resume(self, prompt: str = "", *, rerun: bool = False) -> ResumedSession:
+        """Start the ended agent again on the same conversation; a custom command only with `rerun`.
+
+        Raise LisaError, among others: session_running, not_resumable, conversation_missing, folder_missing.
+        """
+        return resume_session(self._ctx, self._ref, ResumeRequest(prompt=prompt, rerun=rerun))
 
     def exists(self) -> bool:
         """Return True if tmux has the session, running or ended. Raise TmuxUnavailable if that cannot be determined."""

@@ -35,7 +35,11 @@ def run(args: Args, ctx: Context) -> DoctorResult:
     return DoctorResult(
         ok=ready,
         checks=checks,
-        machine=[*doctor.check_machine(ctx, checks[0]), doctor.check_login_shell(ctx)],
+        machine=[
+            *doctor.check_machine(ctx, checks[0]),
+            doctor.check_login_shell(ctx),
+            doctor.check_lost_sessions(ctx),
+        ],
         version=build_info.version,
         commit=build_info.commit,
         date=build_info.date,
@@ -73,5 +77,6 @@ COMMAND = Command(
     notes="""\
 Besides the programs it checks the needs of sessions (`machine`): it starts and ends a tmux session, writes a file,
 and searches lisa in a login shell, because some agents run their tools in one and could not start nested sessions
-otherwise. These findings do not change the exit code.""",
+otherwise. `lost_sessions` counts the sessions whose agents were ended with tmux or the machine. These findings do not
+change the exit code.""",
 )

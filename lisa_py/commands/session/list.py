@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType, structs
@@ -20,6 +21,7 @@ from lisa_py.core.fleet.discover import SessionWarning
 from lisa_py.core.fleet.list_items import ListDelta, ListItem
 from lisa_py.core.fleet.session_list import ListQuery, PrunePreview
 from lisa_py.core.fleet.status_table import StatusRow
+from lisa_py.core.lifecycle.lost_sessions import LostSession, describe_all_lost
 from lisa_py.store.paths import SessionRef
 from lisa_py.terminal.table import Screen
 
@@ -57,6 +59,8 @@ class ListResult(Answer):
     stale_count: int | UnsetType = UNSET
     stale_sessions: tuple[str, ...] | UnsetType = UNSET
     prune_preview: tuple[PrunePreview, ...] | UnsetType = UNSET
+    lost: tuple[LostSession, ...] | UnsetType = UNSET
+    """Sessions whose agents were ended with tmux or the machine; not in `sessions`."""
     delta: ListDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
@@ -84,9 +88,17 @@ def run(args: Args, ctx: Context) -> ListResult:
         person.warn_about_wait(ctx, SessionRef(owner, item.session), next_step.read_situation(status))
     result = _build_result(args, found, project.root)
     if ctx.screen is None:
+        if ctx.output_format == "text" and found.lost:
+            ctx.warn(_describe_lost(found.lost, args))
         return result
     rows = _build_rows(found, project.root if not args.all_sockets else "", ctx.clock.now())
     return FleetView(**structs.asdict(result), rows=rows)
+
+
+def _describe_lost(lost: Sequence[LostSession], args: Args) -> str:
+    """Return the line about lost sessions for people."""
+    names = [each.session for each in lost]
+    return describe_all_lost(names, all_projects=args.all_sockets, project_root=args.project_root)
 
 
 def _build_rows(found: session_list.SessionList, own_root: str, now: float) -> tuple[StatusRow, ...]:
@@ -137,6 +149,7 @@ def _build_result(args: Args, found: session_list.SessionList, root: str) -> Lis
         stale_count=UNSET if found.stale is UNSET else len(found.stale),
         stale_sessions=found.stale,
         prune_preview=found.prune,
+        lost=found.lost or UNSET,
         delta=found.delta,
         cursor_file=found.cursor_file,
         cursor_recovered=found.cursor_recovered,
@@ -175,12 +188,15 @@ def format_terminal(answer: ListResult, args: Args, screen: Screen) -> str:
         if args.with_next_action or args.priority:
             items = answer.items if answer.items is not UNSET else ()
             lines += ["", *(f"next for {each.session}: lisa {each.next_action}" for each in items if each.next_action)]
-        return "\n".join(lines)
+        lost = answer.lost if answer.lost is not UNSET else ()
+        return "\n".join([*lines, *(["", _describe_lost(lost, args)] if lost else [])])
     place = "" if args.all_sockets else f" in {answer.project_root}"
     start = command_line.build(
         "session spawn", agent=next(name for name in agents.names() if not agents.get(name).hidden), prompt="..."
     )
     lines = [f"no sessions{place}", f"to start one: {start}"]
+    if answer.lost is not UNSET:
+        lines.insert(1, _describe_lost(answer.lost, args))
     if not args.all_sockets:
         lines.append(f"sessions of all projects: {command_line.build('session list', all_sockets=True)}")
     return "\n".join(lines)
@@ -219,6 +235,7 @@ COMMAND = Command(
         "items",
         "historical_count",
         "stale_count",
+        "lost",
         "delta",
         "cursor_file",
         "cursor_recovered",
@@ -236,7 +253,8 @@ COMMAND = Command(
     ),
     example="lisa session list --priority\nlisa session list --all-sockets --with-next-action --json",
     notes="""\
-A session is listed until it is killed, also after its agent has ended. Text output has one name per line; with
+A session is listed until it is killed, also after its agent has ended. One whose agent was ended with tmux or the
+machine is in `lost`, with the command that brings it back. Text output has one name per line; with
 --with-next-action name,status,sessionState,nextAction, and with --priority also score,label. A delta compares all
 requested fields with the last call that used the same cursor file.""",
 )

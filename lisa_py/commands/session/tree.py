@@ -16,6 +16,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.fleet import status_table, tree, tree_delta
 from lisa_py.core.fleet.status_table import StatusRow
 from lisa_py.core.fleet.tree import SessionTree, TreeNode, TreeQuery, TreeRow
+from lisa_py.core.lifecycle.lost_sessions import describe_all_lost
 from lisa_py.terminal.table import Screen
 
 
@@ -73,6 +74,8 @@ def run(args: Args, ctx: Context) -> TreeResult:
         )
     for warning in warnings:
         ctx.warn(f"tree warning: {warning}")
+    if ctx.output_format == "text" and (lost := [row.session for row in found.rows if row.lost]):
+        ctx.warn(describe_all_lost(lost, all_projects=args.all_hashes, project_root=args.project_root))
     return _build_result(args, project.root, found, edges, delta_rows, cursor, warnings)
 
 
@@ -143,7 +146,7 @@ def _build_status_rows(node: TreeNode, depth: int, with_project: bool) -> list[S
         name="  " * depth + node.session,
         session=node.session,
         state=node.session_state,
-        doing="",
+        doing="lost" if node.lost else "",
         waiting_for=node.waiting_for,
         agent=f"{node.agent}/{node.mode}",
         project=node.project_root if with_project else "",
@@ -171,7 +174,7 @@ def _all_rows(answer: TreeResult) -> tuple[TreeRow, ...]:
 def _format_branch(node: TreeNode, depth: int) -> list[str]:
     state = f" {node.session_state}" if node.session_state else ""
     waiting_for = f" ({node.waiting_for})" if node.waiting_for else ""
-    lines = [f"{'  ' * depth}{node.session} ({node.agent}/{node.mode}){state}{waiting_for}"]
+    lines = [f"{'  ' * depth}{node.session} ({node.agent}/{node.mode}){state}{waiting_for}{' lost' * node.lost}"]
     return lines + [line for child in node.children for line in _format_branch(child, depth + 1)]
 
 
@@ -231,6 +234,7 @@ def _minimize_rows(rows: tuple[TreeRow, ...]) -> list[TreeRow]:
             status=row.status,
             session_state=row.session_state,
             waiting_for=row.waiting_for,
+            lost=row.lost,
         )
         for row in rows
     ]

@@ -15,6 +15,7 @@ from lisa_py.host.pane import Pane
 from lisa_py.store import paths, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
+from lisa_py.store.session_index import SessionIndexEntry
 
 
 class SessionWarning(Answer):
@@ -33,6 +34,8 @@ class LiveSessions(Struct):
     panes: dict[str, list[Pane]]
     """Server content by socket, so that the evidence collector need not query it again."""
     warnings: list[SessionWarning]
+    absent: list[SessionIndexEntry] = []
+    """Sessions with records, but not in tmux."""
 
 
 def find_live_sessions(
@@ -46,7 +49,8 @@ def find_live_sessions(
     fleet = LiveSessions([], {}, [])
     found: dict[tuple[str, str], SessionRef] = {}
     own: list[SessionMeta] = []
-    for ref, meta in _list_recorded(ctx, project, all_sockets):
+    recorded = _list_recorded(ctx, project, all_sockets)
+    for ref, meta in recorded:
         if meta.socket_path in ("", project.socket) and ref.project.hash == project.hash:
             own.append(meta)
         elif _has_session(ctx, fleet, ref, meta):
@@ -56,9 +60,14 @@ def find_live_sessions(
         panes = _list_panes(ctx, fleet, project, project.socket)
     except TmuxUnavailable as problem:
         raise LisaError("session_list_failed", problem.message, cause=problem.code) from problem
-    for name in session_panes.match_sessions(panes, own):
+    names = session_panes.match_sessions(panes, own)
+    for name in names:
         if SESSION_NAME.match(name) and (not project_only or name in recorded_names):
             found[project.hash, name] = SessionRef(project, name)
+    present = {(project.hash, name) for name in names} | set(found)
+    fleet.absent = [
+        SessionIndexEntry(ref, meta) for ref, meta in recorded if (ref.project.hash, ref.session) not in present
+    ]
     fleet.refs = sorted(found.values(), key=lambda ref: (ref.session, ref.project.root))
     return fleet
 

@@ -15,6 +15,8 @@ from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover, list_items
 from lisa_py.core.fleet.discover import LiveSessions, SessionWarning
 from lisa_py.core.fleet.list_items import ListDelta, ListItem
+from lisa_py.core.lifecycle import lost_sessions
+from lisa_py.core.lifecycle.lost_sessions import LostSession
 from lisa_py.host import files
 from lisa_py.store import session_records, snapshots
 from lisa_py.store.json_records import UnreadableRecord
@@ -64,6 +66,8 @@ class SessionList(Struct, frozen=True, kw_only=True):
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
     """True if an unreadable cursor file was moved aside."""
+    lost: tuple[LostSession, ...] = ()
+    """Sessions whose agents were ended from outside."""
     warnings: tuple[SessionWarning, ...] = ()
     statuses: tuple[Status, ...] = ()
     """Status of each item, if the states were requested."""
@@ -91,6 +95,7 @@ def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
         delta=list_items.compute_delta(before, items) if path else UNSET,
         cursor_file=path or UNSET,
         cursor_recovered=recovered,
+        lost=tuple(map(lost_sessions.describe_lost, lost_sessions.find_lost(ctx, fleet.absent))),
         warnings=tuple(fleet.warnings),
         statuses=_sort_statuses(fleet, items, statuses or ()),
     )

@@ -11,6 +11,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
+from lisa_py.core.lifecycle import lost_sessions
 from lisa_py.core.status import status_reader
 from lisa_py.store import session_index
 from lisa_py.store.paths import Project
@@ -32,6 +33,8 @@ class TreeRow(Answer, omit_defaults=True):
     waiting_for: str = ""
     project_root: str = ""
     created_at: str = ""
+    lost: bool = False
+    """True if its agent was ended with tmux or the machine; `session resume` brings it back."""
 
     @property
     def key(self) -> SessionKey:
@@ -186,6 +189,7 @@ def _sort_depth_first(
 
 
 def _build_rows(ctx: Context, every: Sequence[SessionIndexEntry], with_state: bool) -> list[TreeRow]:
+    lost = {key_of(known) for known in lost_sessions.find_lost(ctx, every)}
     rows = [
         TreeRow(
             session=known.ref.session,
@@ -194,6 +198,7 @@ def _build_rows(ctx: Context, every: Sequence[SessionIndexEntry], with_state: bo
             mode=known.meta.mode,
             project_root=known.ref.project.root,
             created_at=known.meta.created_at,
+            lost=key_of(known) in lost,
         )
         for known in every
     ]

@@ -104,7 +104,7 @@ def compare_rows(
 
 
 def _clear_states(row: TreeRow, states: bool) -> TreeRow:
-    return row if states else msgspec.structs.replace(row, **dict.fromkeys(_STATE_FIELDS, ""))
+    return row if states else msgspec.structs.replace(row, lost=False, **dict.fromkeys(_STATE_FIELDS, ""))
 
 
 def _row_name(row: TreeRow, project: Project) -> str:

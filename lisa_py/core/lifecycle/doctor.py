@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from msgspec import UNSET, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import launch
+from lisa_py.core.lifecycle import launch, lost_sessions
 from lisa_py.host import files
 from lisa_py.host.run import find_program, run_program
 from lisa_py.host.tmux import SOCKET_PATH_MAX, Tmux
@@ -140,6 +141,14 @@ def check_login_shell(ctx: Context) -> MachineCheck:
         f"{shell_label} does not find lisa, so agents that run their tools in one cannot call it (nested sessions); "
         "put a link to it into a folder on that PATH"
     )
+
+
+def check_lost_sessions(ctx: Context) -> MachineCheck:
+    """Count the lost sessions of all projects."""
+    lost = lost_sessions.find_lost_sessions(ctx, None)
+    line = command_line.build("session resume", all=True, all_projects=True)
+    detail = f"{len(lost)}; {line} brings them back" if lost else "none"
+    return MachineCheck(name="lost_sessions", ok=not lost, detail=detail, advisory=True)
 
 
 def _build_shell_warning(detail: str) -> MachineCheck:

@@ -23,6 +23,7 @@ from lisa_py.store.session_records import EndRecord
 
 HANGUP_SECONDS = 1.0
 """Seconds for the processes of a session to end after their terminal has; it takes milliseconds."""
+SHOWN_NAMES = 8
 OPENING_SECONDS = 60.0
 """Time in which a session without a pane may be one that is being started."""
 
@@ -135,6 +136,13 @@ def _has_process(meta: SessionMeta, members: Sequence[processes.Process]) -> boo
 def is_resumable(meta: SessionMeta) -> bool:
     """Return True for a conversation with an agent, not for a run or a command."""
     return meta.mode != "exec" and not meta.custom_command
+
+
+def describe_all_lost(names: Sequence[str], *, all_projects: bool, project_root: str = "") -> str:
+    """Return the line for people about lost sessions."""
+    line = command_line.build("session resume", all=True, all_projects=all_projects, project_root=project_root)
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return f"lost: {', '.join(names[:SHOWN_NAMES])}{more} (ended from outside; {line} brings them back)"
 
 
 def describe_lost(known: SessionIndexEntry) -> LostSession:

@@ -71,6 +71,20 @@ def test_a_lost_family_comes_back_as_it_was(machine: LisaHost) -> None:
     cursor = parent.lisa("history").json["cursor"]
     lose(parent, child, job)
 
+    listed = machine.lisa("session", "list", "--json").json
+    assert (listed["sessions"], [each["session"] for each in listed["lost"]]) == (
+        [],
+        ["lisa-a-child", "lisa-job", "lisa-z-parent"],
+    )
+    assert [each["resumable"] for each in listed["lost"]] == [True, False, True]
+    assert "lisa session resume" in listed["lost"][0]["resumeCommand"]
+    for words in (("session", "list"), ("session", "tree")):
+        assert "lisa session resume --all brings them back" in machine.lisa(*words).err
+    assert [row["lost"] for row in machine.lisa("session", "tree", "--flat", "--json").json["rows"]] == [True] * 3
+    (counted,) = [
+        check for check in machine.lisa("doctor", "--json").json["machine"] if check["name"] == "lost_sessions"
+    ]
+    assert (counted["ok"], counted["detail"].split(";")[0]) == (False, "3")
     planned = resume_all(machine, "--dry-run").json
     assert [each["session"] for each in planned["resumed"]] == ["lisa-z-parent", "lisa-a-child"]
     answer = resume_all(machine)
@@ -102,6 +116,7 @@ def test_a_lost_family_comes_back_as_it_was(machine: LisaHost) -> None:
         ("lisa-z-parent", ["lisa-a-child"]),
     ]
     assert resume_all(machine).json["count"] == 0
+    assert [each["session"] for each in machine.lisa("session", "list", "--json").json["lost"]] == ["lisa-job"]
 
 
 def test_spawn_does_not_replace_a_lost_conversation(stage: SessionHarness) -> None:
