@@ -117,7 +117,7 @@ def _describe(each: ResumedSession) -> str:
 
 
 COMMAND = Command(
-    group="daily",
+    group="fleet",
     args=Args,
     answer=ResumeResult | BootUnits,
     run=run,

@@ -91,6 +91,8 @@ def _may_be_lost(known: SessionIndexEntry, now: float) -> bool:
 
 def was_ended_from_outside(ref: SessionRef, meta: SessionMeta) -> bool:
     """Return True if the agent has not ended by itself, and lisa has not ended it: there is no end, or a signal."""
+    if not meta.pane_pid and not meta.former_run_ids:
+        return False  # a first start that was interrupted: there is no conversation yet
     end = _read_end(ref, meta)
     if end is not None and not end.signal:
         return False

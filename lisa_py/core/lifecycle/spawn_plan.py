@@ -195,7 +195,7 @@ def refuse_existing(ctx: Context, ref: SessionRef) -> None:
 
 def _refuse_lost(ref: SessionRef, meta: SessionMeta) -> None:
     """Refuse to replace the records of a conversation that was ended with tmux or the machine."""
-    if not lost_sessions.is_resumable(meta) or not meta.pane_pid or not lost_sessions.was_ended_from_outside(ref, meta):
+    if not lost_sessions.is_resumable(meta) or not lost_sessions.was_ended_from_outside(ref, meta):
         return
     root = ref.project.root
     resume = command_line.build("session resume", session=ref.session, project_root=root)
