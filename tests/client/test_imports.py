@@ -1,4 +1,4 @@
-"""What is loaded when, and what a missing package costs."""
+"""Modules that are loaded by each import, and the error of a missing package."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def write_note(server: RunningServer, text: str) -> tuple[int, str]:
 
 
 def check_refusals(server: RunningServer, chat: SessionHarness) -> None:
-    """What cannot be written is refused with its reason, and starts nothing; what only reads is answered."""
+    """Check that a write is refused with its reason and starts nothing, and that a read is answered."""
     for path, body in (
         ("/v1/sessions", {"prompt": "[say x]"}),
         ("/v1/api/sessions", {"prompt": "[say x]"}),
