@@ -52,7 +52,8 @@ def write_session_files(
     all_variables = {**kept, **plan.env, **routing}
     if spawn_plan.start.launch.nested:
         all_variables["PATH"] = _add_launcher(ref, environ.get("PATH", os.defpath))
-    masked_values.write(ref, spawn_plan.secret_values)
+    tokens = (token.token, *environment.read_agent_token(ctx, spawn_plan.start.agent).values())
+    masked_values.write(ref, (*spawn_plan.secret_values, *filter(None, tokens)))
     files.write(ref.environment, environment.build_script(all_variables, spawn_plan.server.environment()))
     files.write(ref.command, plan.script + "\n")
     if spawn_plan.request.debounce_key:
