@@ -385,7 +385,7 @@ class Session:
         return capture_session(self._ctx, self._ref, request)
 
     def messages(self) -> tuple[Message, ...]:
-        """Return the conversation so far from the transcript; empty if the agent keeps none."""
+        """Return the conversation so far from the transcript, of a long one its newest 4 MiB; empty without one."""
         try:
             talk = self.capture(source="transcript").excerpt
         except LisaError as problem:

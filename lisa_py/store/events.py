@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ from lisa_py.store.paths import SessionRef
 from lisa_py.store.record import DAY, StoreRecord
 
 _TAIL = 1 << 16
+WHOLE_BYTES = 4 << 20
+"""Size up to which a log is read whole; a larger one, which only other programs write, is read from its end."""
 
 
 class EventPage(Struct, frozen=True):
@@ -66,8 +69,8 @@ def restart(ref: SessionRef, settings: Settings) -> None:
 
 
 def read_tail(ref: SessionRef, count: int) -> EventPage:
-    """Return the newest events."""
-    events, dropped = _parse(_read_lines(ref.events))
+    """Return the newest events; of a log over WHOLE_BYTES only its end is read and counted in `dropped`."""
+    events, dropped = _read_newest(ref.events, lambda events: len(events) >= count, limit=WHOLE_BYTES)
     return EventPage(tuple(events[-count:]), events[-1].seq if events else 0, dropped)
 
 
@@ -78,8 +81,8 @@ def check_readable(ref: SessionRef) -> None:
 
 def read_since(ref: SessionRef, cursor: int, count: int) -> EventPage:
     """Return the oldest events after a cursor, at most `count`."""
-    events, dropped = _parse(_read_lines(ref.events))
-    first, last = (events[0].seq, events[-1].seq) if events else (1, 0)
+    events, dropped = _read_newest(ref.events, lambda events: bool(events) and events[0].seq <= cursor)
+    first, last = (_first_seq(ref.events) or events[0].seq, events[-1].seq) if events else (1, 0)
     cursor = max(0, min(cursor, last))  # a cursor after the end belongs to an earlier session of this name
     fresh = [event for event in events if event.seq > cursor]
     page = fresh[:count]
@@ -90,6 +93,21 @@ def read_since(ref: SessionRef, cursor: int, count: int) -> EventPage:
         missed=max(0, first - 1 - cursor) if events else 0,
         more=len(fresh) - len(page),
     )
+
+
+def _read_newest(path: str, enough: Callable[[list[Event]], bool], limit: int | None = None) -> tuple[list[Event], int]:
+    """Return the events and the number of unreadable lines; of a large log only as many as are enough."""
+    if files.size(path) <= WHOLE_BYTES:
+        return _parse(_read_lines(path))
+    found: list[Event] = []
+    dropped = 0
+    for _, lines in files.read_lines_backwards(path, _TAIL, limit):
+        events, unreadable = _parse([line for line in lines.split(b"\n") if line.strip()])
+        found[:0] = events
+        dropped += unreadable
+        if enough(found):
+            break
+    return found, dropped
 
 
 def _read_lines(path: str) -> list[bytes]:
@@ -119,6 +137,12 @@ def _last_seq(path: str) -> int:
     return 0
 
 
+def _first_seq(path: str) -> int:
+    """Return the number of the first event; 0 if the first line is none."""
+    oldest, _ = _parse([files.read_from(path, 0, _TAIL).partition(b"\n")[0]])
+    return oldest[0].seq if oldest else 0
+
+
 def _trim(path: str, settings: Settings, newest: int) -> None:
     """Halve a log that exceeds a limit, so that rewrites are rare."""
     if files.size(path) <= settings.events_max_bytes and not _has_too_many_lines(path, settings, newest):
@@ -137,10 +161,10 @@ def _has_too_many_lines(path: str, settings: Settings, newest: int) -> bool:
     # an event has at least 60 bytes: count only if there can be too many
     if files.size(path) < 60 * settings.events_max_lines:
         return False
-    oldest, _ = _parse([files.read_from(path, 0, _TAIL).partition(b"\n")[0]])
+    oldest = _first_seq(path)
     if not oldest:
         return len(_read_lines(path)) > settings.events_max_lines
-    return newest - oldest[0].seq >= settings.events_max_lines
+    return newest - oldest >= settings.events_max_lines
 
 
 def prune(folder: str, settings: Settings, now: float) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from pathlib import Path
 from statistics import median
@@ -13,7 +15,7 @@ from lisa_py.store import session_records
 from tests.bench.conftest import BenchmarkReport
 from tests.bench.timing import format_median_milliseconds, measure_wall_times
 from tests.fleet import Fleet
-from tests.lisa_host import CallResult, LisaHost
+from tests.lisa_host import PROGRAM, CallResult, LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
@@ -42,8 +44,9 @@ def test_a_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: Benc
         return machine.lisa("session", "capture", "--session", name, "--raw", *words).out
 
     assert f"line {LINES} of" in capture("lisa-long", "--lines", str(LINES))
-    assert capture("lisa-long", "--lines", str(LINES)).count("\n") == LINES
+    assert capture("lisa-long", "--lines", str(LINES + 10)).count(" of the output ") == LINES
     capture("lisa-long", "--cursor-file", cursor, "--json")
+    assert 190 < capture("lisa-long").count(" of the output ") <= 200
     calls = {
         "500 lines, all": lambda: capture("lisa-short", "--lines", "500"),
         f"{LINES} lines, all": lambda: capture("lisa-long", "--lines", str(LINES)),
@@ -54,6 +57,7 @@ def test_a_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: Benc
     base = median(took["500 lines, all"])
     rows = [(name, format_median_milliseconds(times), f"{median(times) / base:.1f}") for name, times in took.items()]
     report.add_table("`capture --raw` of a long pane", ("", "median ms", "x 500 lines"), rows, f"{ROUNDS} rounds.")
+    assert median(took[f"{LINES} lines, last 200"]) < 1.3 * base
 
     def handoff(name: str) -> CallResult:
         return machine.lisa("session", "handoff", "--session", name, "--json")
@@ -120,3 +124,53 @@ def test_a_poll_costs_the_same_however_long_the_transcript(machine: LisaHost, re
     report.add_table("Transcripts of 1 and of 100 MB", ("", "median ms"), rows, f"{ROUNDS} rounds.")
     for what in ("poll with a cursor", "summary of the end", "last 50 lines", "status"):
         assert median(took[f"{what}, 100 MB"]) < 2 * median(took[f"{what}, 1 MB"])
+
+
+def test_capture_of_all_is_bounded(machine: LisaHost, report: BenchmarkReport) -> None:
+    names = {}
+    for label, size in (("10 MB", 10 << 20), ("100 MB", 100 << 20)):
+        stage = SessionHarness(machine, f"lisa-talk-{label.split()[0]}").spawn("[say done] go", mode="exec")
+        stage.wait_until_ended()
+        meta = session_records.read_meta(stage.ref)
+        assert meta is not None
+        grow(stage.home / "transcripts" / f"{meta.agent_session_id}.jsonl", size)
+        names[f"capture of {label}"] = stage.name
+    peaks = {label: [measure_peak(machine, name) for _ in range(3)] for label, name in names.items()}
+    took = measure_wall_times(
+        {
+            label: lambda name=name: machine.lisa("session", "capture", "--session", name, "--json")
+            for label, name in names.items()
+        },
+        ROUNDS,
+    )
+    rows = [(label, format_median_milliseconds(took[label]), f"{median(peaks[label]):.0f}") for label in names]
+    report.add_table("Default `capture` of a long transcript", ("", "median ms", "peak MB"), rows, f"{ROUNDS} rounds.")
+    short, long = (median(times) for times in took.values())
+    small, large = (median(figures) for figures in peaks.values())
+    assert long < 1.3 * short and large < 1.3 * small
+
+
+def measure_peak(machine: LisaHost, name: str) -> float:
+    """Return the largest resident size of a capture, in MB."""
+    argv = [*PROGRAM, "session", "capture", "--session", name, "--json"]
+    with subprocess.Popen(argv, env=machine.env, cwd=machine.project, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024
+
+
+def test_handoff_beside_a_long_event_log(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
+    for name in ("lisa-short", "lisa-long"):
+        fleet.spawn(name)
+    log = fleet.folder("lisa-long") / "events.jsonl"
+    line = json.loads(log.read_text().split("\n")[0])
+    block = "".join(json.dumps(line | {"seq": number, "note": "x" * 900}) + "\n" for number in range(2, 1000))
+    with log.open("a") as file:
+        for _ in range(200):
+            file.write(block)
+    calls = {
+        label: lambda name=name: machine.lisa("session", "handoff", "--session", name, "--json")
+        for label, name in (("a few events", "lisa-short"), ("200 MB of events", "lisa-long"))
+    }
+    check_same_cost("`handoff` beside a long event log", measure_wall_times(calls, RATIO_ROUNDS), report)

@@ -69,6 +69,31 @@ def test_invalid_bytes_do_not_hide_other_events(machine: LisaHost) -> None:
     assert page.dropped == 1
 
 
+def test_large_log_is_read_from_its_end(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_TAIL", 2000)
+    monkeypatch.setattr(events, "WHOLE_BYTES", 4000)
+    machine.env["LISA_EVENTS_MAX_LINES"] = "100000"
+    ctx = machine.context()
+    ref = ctx.ref("lisa-x")
+    events.add(ref, ctx.settings, 0.0, type="lifecycle", reason="spawn_success")
+    line = (files.read(ref.events) or b"").decode()
+    files.write(ref.events, "".join(line.replace('"seq":1,', f'"seq":{seq},') for seq in range(41, 3041)))
+    files.append(ref.events, b"unreadable\n")
+    parsed: list[int] = []
+    parse = events._parse
+    monkeypatch.setattr(events, "_parse", lambda lines: (parsed.append(len(lines)), parse(lines))[1])
+    page = events.read_tail(ref, 3)
+    assert ([event.seq for event in page.events], page.next, page.dropped) == ([3038, 3039, 3040], 3040, 1)
+    recent = events.read_since(ref, 3030, 4)
+    assert ([event.seq for event in recent.events], recent.more, recent.missed) == ([3031, 3032, 3033, 3034], 6, 0)
+    assert sum(parsed) < 100
+    files.append(ref.events, b"unreadable\n" * 5000)
+    del parsed[:]
+    assert events.read_tail(ref, 3).events == () and sum(parsed) < 5000
+    oldest = events.read_since(ref, 7, 2)
+    assert ([event.seq for event in oldest.events], oldest.more, oldest.missed) == ([41, 42], 2998, 33)
+
+
 @contextlib.contextmanager
 def file_size_limit(most: int) -> Iterator[None]:
     """No file of this process grows beyond so many bytes: a write that goes further is cut short, then refused."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
-from lisa_py.contract import flags
+from lisa_py.contract import command_line, flags
 from lisa_py.contract.answer import CursorAnswer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
@@ -22,6 +22,7 @@ from lisa_py.core.output.conversation import Message, Problem, ToolCall
 from lisa_py.core.output.markers import Hit
 from lisa_py.core.redact.redactor import Mask
 from lisa_py.store.cursors import resolve_path
+from lisa_py.store.paths import SessionRef
 
 
 class Args(Struct, kw_only=True):
@@ -90,6 +91,8 @@ class SessionCaptureResult(CursorAnswer):
     """`alternate` if a full-screen program runs, which keeps no history."""
     more_before: bool | UnsetType = UNSET
     """True if older output was not read."""
+    rest_command: str | UnsetType = UNSET
+    """Command that prints the whole conversation; set if it was too long for this answer (`truncated`)."""
 
 
 FULL_ONLY = frozenset(
@@ -183,6 +186,7 @@ def run(args: Args, ctx: Context) -> SessionCaptureResult:
         agent=captured.agent or UNSET,
         fallback_reason=captured.fallback_reason or UNSET,
         more_before=captured.truncated or UNSET,
+        rest_command=_build_rest_command(ctx, ref) if captured.is_part else UNSET,
         **_build_body(captured, ctx.output_format),
         **_build_delta(args, captured),
         **_build_markers(args, captured),
@@ -190,6 +194,14 @@ def run(args: Args, ctx: Context) -> SessionCaptureResult:
         redacted=UNSET if captured.redacted is None else captured.redacted,
     )
     return Mask(args.redact).mask_record(answer)
+
+
+def _build_rest_command(ctx: Context, ref: SessionRef) -> str:
+    """Return the command that prints the whole conversation; tell people that they see its end only."""
+    command = command_line.build("session history", session=ref.session, project_root=ref.project.root, since="start")
+    if ctx.output_format == "text":
+        ctx.warn(f"only the end of a long conversation is shown; all of it: {command}")
+    return str(command)
 
 
 def build_request(args: Args, ctx: Context) -> CaptureRequest:
@@ -207,6 +219,7 @@ def build_request(args: Args, ctx: Context) -> CaptureRequest:
         markers=marker_search.parse(args.markers, args.marker),
         summary=args.summary_style if args.summary else "",
         strip_noise=not args.keep_noise,
+        needs_offset=ctx.output_format != "text",
     )
 
 
@@ -218,6 +231,8 @@ def _build_body(captured: CaptureResult, form: str) -> dict[str, Any]:
         fields["summary_style"] = captured.summary.style
         fields["token_budget"] = captured.summary.budget
         fields["truncated"] = captured.summary.truncated
+    elif captured.is_part:
+        fields["truncated"] = True
     if captured.found is not None or captured.summary is not None:
         for name in ("capture", "messages", "tool_calls", "problems"):
             fields.pop(name, None)
@@ -323,6 +338,9 @@ The transcript of the agent is preferred: it has the whole conversation, tool ca
 pane is read, and `fallbackReason` has the reason. --last prints the agent's text after its last tool call, without the
 prompt, and refuses while there is none (`no_answer_yet`). --raw reads the last --lines lines of the pane, wrapped lines
 joined.
+
+Without --lines the newest 4 MiB of the transcript are read. `truncated` says that the conversation is longer, and
+`restCommand` prints all of it.
 
 Offsets count all output of the session, so that a delta begins exactly where the last one ended. If that place is lost
 (a redrawn screen, a trimmed history, another session of the same name) all output is repeated and `deltaReset` has the

@@ -14,6 +14,7 @@ from lisa_py.core.output.capture_request import CaptureReader, CaptureRequest, C
 from lisa_py.core.output.markers import MarkerSearchResult, SearchLine
 from lisa_py.core.output.pane_text import PaneText
 from lisa_py.core.output.summary import Summary
+from lisa_py.core.redact.redactor import MARGIN
 from lisa_py.core.status import status_reader
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.pane import Pane
@@ -36,7 +37,7 @@ def capture_session(ctx: Context, ref: SessionRef, request: CaptureRequest) -> C
 
 def _read_session(ctx: Context, ref: SessionRef, request: CaptureRequest, reader: CaptureReader) -> CaptureResult:
     if request.source == "pane":
-        return _from_pane(ctx, ref, request, reader, _read_pane(ctx, ref), "")
+        return _from_pane(ctx, ref, request, reader, _read_pane(ctx, ref, request, reader), "")
     pane, trouble = _try_find_pane(ctx, ref)
     found = conversation.locate(ctx, ref, pane)
     reason = found.reason
@@ -54,7 +55,7 @@ def _read_session(ctx: Context, ref: SessionRef, request: CaptureRequest, reader
         )
     if trouble is not None:
         raise trouble
-    return _from_pane(ctx, ref, request, reader, _read_pane(ctx, ref, pane), reason)
+    return _from_pane(ctx, ref, request, reader, _read_pane(ctx, ref, request, reader, pane), reason)
 
 
 def _from_answer(ref: SessionRef, reader: CaptureReader, found: conversation.TranscriptLocation) -> CaptureResult:
@@ -70,8 +71,17 @@ def _from_answer(ref: SessionRef, reader: CaptureReader, found: conversation.Tra
     return CaptureResult(source="transcript", text=answer.text, agent=found.agent.name, excerpt=answer, is_answer=True)
 
 
-def _read_pane(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -> PaneText:
-    text = pane_text.read(ctx, ref, pane)
+def _read_pane(
+    ctx: Context,
+    ref: SessionRef,
+    request: CaptureRequest,
+    reader: CaptureReader,
+    pane: Pane | UnsetType | None = UNSET,
+) -> PaneText:
+    if request.needs_offset or reader.wants_delta or request.markers or request.semantic:
+        text = pane_text.read(ctx, ref, pane)
+    else:
+        text = pane_text.read_tail(ctx, ref, request.lines + MARGIN, pane)
     if text is None:
         raise session_not_found(ref.session, ref.project.root)
     return text
@@ -102,6 +112,7 @@ def _from_transcript(
         progress=taken.progress,
         cursor_recovered=reader.recovered,
         truncated=taken.truncated,
+        is_part=taken.is_part,
         found=_search_markers(ctx, request, taken.lines),
         summary=_summarize(ctx, ref, request, text),
     )

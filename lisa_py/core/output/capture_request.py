@@ -38,6 +38,8 @@ class CaptureRequest(Struct, frozen=True, kw_only=True):
     """Value of `--redact`."""
     strip_noise: bool = True
     strip_banner: bool = False
+    needs_offset: bool = True
+    """False: of a pane only its last lines are read, and the offset of the next read is not known."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -74,6 +76,8 @@ class CaptureResult(Struct, frozen=True, kw_only=True):
     dead: bool = False
     truncated: bool = False
     """True if there is output before the captured part."""
+    is_part: bool = False
+    """True if the conversation was too long to be read, although it was requested."""
     found: MarkerSearchResult | None = None
     summary: Summary | None = None
     semantic_delta: tuple[str, ...] | None = None

@@ -135,6 +135,22 @@ def read_newest(location: TranscriptLocation, enough: Callable[[TranscriptExcerp
     return _read_backwards(location, lambda frames, end: enough(_build_excerpt(location, frames, end)))
 
 
+def read_recent(location: TranscriptLocation, size: int) -> TranscriptExcerpt:
+    """Return the newest part of the conversation, of about `size` bytes, and no less than one message."""
+    frames, start, end = transcript.read_backwards(
+        location.agent,
+        location.binding.transcript,
+        lambda frames, end: end - frames[0].offset >= size and any(map(_is_message, frames)) if frames else False,
+        block=min(BLOCK_BYTES, size),
+        limit=MAX_READ_BYTES,
+    )
+    return _build_excerpt(location, frames, end, complete=not start)
+
+
+def _is_message(frame: Frame) -> bool:
+    return frame.kind in ("user", "assistant", "result") and bool(frame.text.strip())
+
+
 def read_after(location: TranscriptLocation, moment: float) -> TranscriptExcerpt:
     """Return the conversation after a time."""
     return _read_backwards(

@@ -19,6 +19,8 @@ from lisa_py.terminal import layout
 
 _ALL = 10_000_000
 """More history lines than any pane has; tmux begins at the oldest."""
+START_ROWS = 2000
+"""Rows among which the start-up lines of an agent are."""
 CHAIN_LINES = 20_000
 """Lines of the panes that one call to tmux reads."""
 CHAIN_PANES = 60
@@ -64,6 +66,25 @@ def read(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = UNSET) -
     if text is None:  # ended between the two questions
         return None
     return build(ctx, ref, pane, text)
+
+
+def read_tail(ctx: Context, ref: SessionRef, count: int, pane: Pane | UnsetType | None = UNSET) -> PaneText | None:
+    """Return at least the last `count` lines; of a pane with a long history no more than needed. Raises as `read`."""
+    if isinstance(pane, UnsetType):
+        pane = ctx.find_pane(ref)
+    if pane is None:
+        return None
+    rows = count
+    while rows + START_ROWS < pane.history:
+        text = ctx.server(ref).capture([pane.pane_id], history=rows).get(pane.pane_id)
+        if text is None:
+            return None
+        lines = tuple(text.split("\n")[1:])  # the first one may be the rest of a line
+        if len(lines) >= count:
+            settled = len(lines) if pane.dead else agents.layout_of(read_meta_or_default(ref)).frame_start(lines)
+            return PaneText(lines=lines, pane=pane, whole=False, from_top=False, settled=settled)
+        rows *= 4
+    return read(ctx, ref, pane)
 
 
 class ChainedTexts:

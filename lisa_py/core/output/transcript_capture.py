@@ -14,12 +14,17 @@ from lisa_py.core.redact.redactor import Mask
 from lisa_py.store import cursors
 from lisa_py.store.cursors import TranscriptCursor
 
+NEWEST_BYTES = 4 << 20
+"""Size of the newest part of a transcript that a capture without a limit reads."""
+
 
 class TranscriptCapture(Struct, frozen=True, kw_only=True):
     lines: tuple[SearchLine, ...]
     progress: Progress
     excerpt: TranscriptExcerpt
     truncated: bool
+    is_part: bool
+    """True if the conversation was too long to be read, although it was requested."""
 
 
 def capture_transcript(
@@ -40,6 +45,7 @@ def capture_transcript(
         ),
         excerpt=excerpt,
         truncated=not excerpt.complete or skipped > 0,
+        is_part=not excerpt.complete and _reads_recent(request),
     )
 
 
@@ -67,7 +73,14 @@ def _read(
         return conversation.read_since(location, TranscriptCursor(offset=max(0, since.offset or 0)))
     if reader.path and stored_cursor.offset:
         return conversation.read_since(location, stored_cursor)
+    if _reads_recent(request):
+        return conversation.read_recent(location, NEWEST_BYTES)
     return conversation.read_newest(location, lambda excerpt: _is_enough(excerpt, request))
+
+
+def _reads_recent(request: CaptureRequest) -> bool:
+    """Return True if nothing says how much of the conversation is needed; markers are searched in all of it."""
+    return not (request.limited or request.summary or request.markers)
 
 
 def _is_enough(excerpt: TranscriptExcerpt, request: CaptureRequest) -> bool:

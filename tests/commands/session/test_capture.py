@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
+from lisa_py.commands.session.capture import COMMAND, Args, SessionCaptureResult
+from lisa_py.core.output import transcript_capture
+from lisa_py.store import session_records
 from tests.fake_pane import FakePane
 from tests.lisa_host import CallResult, LisaHost
 from tests.session_harness import SessionHarness
@@ -33,6 +38,12 @@ def test_raw_lines_are_the_tail_of_the_output(machine: LisaHost) -> None:
         assert capture(machine, "--raw", "--lines", "3").out == "line 47\nline 48\nline 49\n"
         assert raw(machine, "--lines", "3")["moreBefore"] is True
         assert "moreBefore" not in raw(machine)
+
+
+def test_text_of_a_long_pane_is_that_of_json(machine: LisaHost) -> None:
+    with FakePane(machine, width=30, height=10) as pane:
+        pane.write("".join(f"line {number} " + "x" * (number % 90) + "\n" for number in range(2500)))
+        assert capture(machine, "--raw", "--lines", "70").out == raw(machine, "--lines", "70")["capture"] + "\n"
 
 
 def test_name_prefix_matches_no_session(machine: LisaHost) -> None:
@@ -328,6 +339,35 @@ def test_lines_limit_the_conversation_to_its_end(machine: LisaHost) -> None:
     answer = stage.lisa("capture", "--lines", "1", "--json-min").json
     assert (answer["capture"], answer["moreBefore"]) == ("the end", True)
     assert "moreBefore" not in stage.lisa("capture", "--json-min").json
+
+
+def test_long_conversation_is_read_from_its_end(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcript_capture, "NEWEST_BYTES", 1500)
+    stage = SessionHarness(machine).spawn("[say FIRST] go", mode="exec")
+    stage.wait_until_ended()
+    meta = session_records.read_meta(stage.ref)
+    assert meta is not None
+    with (stage.home / "transcripts" / f"{meta.agent_session_id}.jsonl").open("a") as file:
+        for number in range(300):
+            file.write(json.dumps({"type": "assistant", "text": f"answer {number}", "at": time.time()}) + "\n")
+
+    def run(form: str, **flags: Any) -> tuple[SessionCaptureResult, list[str]]:
+        warnings: list[str] = []
+        ctx = machine.context(output_format=form, warn=warnings.append, given_fields=frozenset(flags))
+        return COMMAND.run(Args(session=stage.name, **flags), ctx), warnings
+
+    answer, warnings = run("json")
+    assert isinstance(answer.messages, tuple) and isinstance(answer.rest_command, str)
+    assert (answer.truncated, answer.more_before, answer.messages[-1].text) == (True, True, "answer 299")
+    assert (5 < len(answer.messages) < 200, warnings) == (True, [])
+    rest = machine.lisa(*shlex.split(answer.rest_command)[1:]).out
+    assert rest.index("FIRST") < rest.index("answer 0") < rest.index("answer 299")
+    answer, warnings = run("text")
+    assert len(warnings) == 1 and str(answer.rest_command) in warnings[0]
+    answer, _ = run("json", lines=3)
+    assert (answer.truncated, answer.rest_command, answer.more_before) == (UNSET, UNSET, True)
+    answer, _ = run("json", marker=("FIRST",))
+    assert (answer.marker_matches, answer.rest_command) == ({"FIRST": True}, UNSET)
 
 
 def test_markers_are_found_in_replies_not_in_prompts(machine: LisaHost) -> None:

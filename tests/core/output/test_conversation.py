@@ -114,6 +114,20 @@ def test_only_requested_part_is_read_from_the_end(tmp_path: Path) -> None:
     assert talk.complete
 
 
+def test_recent_part_is_bounded_and_has_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(turn(number) for number in range(20_000)))
+    talk = conversation.read_recent(located(path), 10_000)
+    assert (talk.messages[-1].text, talk.complete) == ("answer 19999", False)
+    assert 50 < len(talk.messages) < 500
+    result = record("tool_result", "x" * 3000, toolId="a")
+    path.write_text("".join(turn(number) for number in range(200)) + record("tool_use", "ls", toolId="a") + 40 * result)
+    talk = conversation.read_recent(located(path), 10_000)
+    assert (talk.messages[-1].text, talk.tools[-1].text) == ("answer 199", "ls")
+    whole = conversation.read_recent(located(path), 1_000_000)
+    assert (len(whole.messages), whole.complete) == (400, True)
+
+
 def test_record_larger_than_a_block_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     huge = "x" * (3 * conversation.BLOCK_BYTES)

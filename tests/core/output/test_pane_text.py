@@ -22,6 +22,19 @@ def test_history_above_the_screen_is_read(machine: LisaHost) -> None:
         assert pane.read().tail(300) == tuple(f"line {number}" for number in range(300))
 
 
+def test_tail_of_a_long_history_is_read_alone(machine: LisaHost) -> None:
+    with FakePane(machine, width=30, height=10) as pane:
+        pane.write("".join(f"line {number} " + "x" * (number % 90) + "\n" for number in range(3000)))
+        whole = pane.read()
+        tail = pane_text.read_tail(pane.ctx, pane.ref, 300)
+        assert tail is not None
+        assert tail.tail(300) == whole.tail(300)
+        assert 300 <= len(tail.lines) < 1300 and set(tail.lines) <= set(whole.lines)
+        assert not tail.whole
+        assert pane_text.read_tail(pane.ctx, pane.ref, 2900) == whole
+    assert pane_text.read_tail(pane.ctx, pane.ctx.ref("lisa-none"), 300) is None
+
+
 def test_dead_pane_is_readable(machine: LisaHost) -> None:
     with FakePane(machine) as pane:
         pane.write("the last line")
