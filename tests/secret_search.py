@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -80,18 +81,25 @@ def read_tmux(session: SessionHarness) -> dict[str, str]:
 
 
 def read_processes(machine: LisaHost) -> dict[str, str]:
-    """Return the arguments of all processes of a host, and the environments of those that are no agent's."""
+    """Return the arguments of all processes of a host, and the environments of those that no agent has started."""
     found: dict[str, str] = {}
     for process in psutil.process_iter():
         try:
             environment, words = process.environ(), process.cmdline()
+            if environment.get("HOME") != str(machine.home):
+                continue
+            is_private = any(map(_is_agent, (process, *process.parents())))
         except psutil.Error:
-            continue
-        if environment.get("HOME") != str(machine.home):
             continue
         name = f"{process.pid} {' '.join(words)[:80]}"
         found[f"arguments of {name}"] = " ".join(words)
-        if "LISA_SESSION_DIR" not in environment:
+        if not is_private:
             found[f"environment of {name}"] = "\0".join(map("=".join, environment.items()))
         assert Path(f"/proc/{process.pid}/environ").stat().st_mode & 0o077 == 0
     return found
+
+
+def _is_agent(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return "LISA_SESSION_DIR" in process.environ()
+    return False
