@@ -35,6 +35,14 @@ EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
         {"PLAN": "[say a plan]", "WORK": "[say worked]", "CHECK": "[say checked]"},
         ["a plan", "worked", "checked", "lisa-work,idle,waiting_input"],
     ),
+    "resume": (
+        {"API": "[say one of api]", "CLI": "[say one of cli]", "GO_ON": "[say goes on]"},
+        [
+            "would resume lisa-api: scripted conversation",
+            "resumed lisa-cli: scripted conversation",
+            "\n> [say goes on]",
+        ],
+    ),
     "nested": (
         {"PROMPT": f"[run {CHILD}] [run lisa session wait --all --sessions lisa-child] [say both done]"},
         ["\n  lisa-child (scripted/interactive)", "both done"],
