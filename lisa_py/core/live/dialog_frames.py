@@ -34,9 +34,9 @@ class DialogReporter:
         """Find the dialogs that are open now."""
         from lisa_py.core.send import dialog_list  # noqa: PLC0415 - the recorded frames do not wait for it
 
-        found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status, choices=False)
+        found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status, choices=False, with_pressed=True)
         if any(each.key not in self._reported and each.dialog.way == "screen" for each in found):
-            found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status)
+            found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status, with_pressed=True)
         self._found = {each.key: each.dialog for each in found}
         self._reported = rename_keys(self._reported, self._found)
         agent = agents.get_or_default(status.agent)

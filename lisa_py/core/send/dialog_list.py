@@ -54,9 +54,18 @@ def list_dialogs(ctx: Context, ref: SessionRef) -> tuple[OpenDialog, ...]:
 
 
 def find_dialogs(
-    ctx: Context, ref: SessionRef, evidence: Evidence, status: Status, *, choices: bool = True
+    ctx: Context,
+    ref: SessionRef,
+    evidence: Evidence,
+    status: Status,
+    *,
+    choices: bool = True,
+    with_pressed: bool = False,
 ) -> tuple[FoundDialog, ...]:
-    """Return the open dialogs at a read of the session; without `choices` the screen is not read for them."""
+    """Return the open dialogs at a read of the session; without `choices` the screen is not read for them.
+
+    `with_pressed`: also one whose decision is being pressed by a process: it is open until the agent has taken it.
+    """
     agent = agents.get_or_default(evidence.agent)
     waiting = [each for each in dialogs.list_waiting(ref) if not _is_foreign(each, evidence)]
     if not waiting and not has_dialog(status):
@@ -66,12 +75,13 @@ def find_dialogs(
     hooked = [
         _build_hooked(ref, agent, each, calls.get(each.key), _leave_out_others(frames, calls, each.key))
         for each in waiting
-        if _is_open(ctx, ref, each, status)
+        if _is_open(ctx, ref, each, status, with_pressed=with_pressed)
     ]
     if hooked or not has_dialog(status):
         return tuple(hooked)
     found = _build_shown(ctx, ref, agent, evidence, status, calls, frames, choices=choices)
-    return () if _is_being_pressed(ctx, dialogs.read_decision(ref, found.key)) else (found,)
+    is_pressed = not with_pressed and _is_being_pressed(ctx, dialogs.read_decision(ref, found.key))
+    return () if is_pressed else (found,)
 
 
 def _leave_out_others(frames: Sequence[Frame], calls: Mapping[str, PermissionCall], key: str) -> Sequence[Frame]:
@@ -87,13 +97,13 @@ def _is_foreign(dialog: HookedDialog, evidence: Evidence) -> bool:
     return bool(pid and dialog.pid not in (0, pid) and named != evidence.binding.session_id)
 
 
-def _is_open(ctx: Context, ref: SessionRef, dialog: HookedDialog, status: Status) -> bool:
+def _is_open(ctx: Context, ref: SessionRef, dialog: HookedDialog, status: Status, *, with_pressed: bool) -> bool:
     """Return True if a hook waits for a decision; let it end if there is one, or if its dialog is closed."""
     decision = dialogs.read_decision(ref, dialog.key)
     if decision is not None and decision.way == "hook":
         dialogs.release_decided(ref, dialog.key)  # the process that decided ended before it
         return False
-    if _is_being_pressed(ctx, decision):
+    if _is_being_pressed(ctx, decision) and not (with_pressed and has_dialog(status)):
         return False
     if has_dialog(status) or ctx.clock.now() - dialog.at < NEW_SECONDS:
         return True

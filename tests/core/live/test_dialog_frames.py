@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from lisa_py.contract.dialogs import OpenDialog
-from lisa_py.core.live.dialog_frames import rename_keys
+from lisa_py.core.live.dialog_frames import DialogReporter, rename_keys
+from lisa_py.core.send import decision, dialog_list
+from lisa_py.core.status import status_reader
+from lisa_py.store import dialogs
+from tests.commands.session.dialog_stage import DialogStage
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
 
 
 def make_dialog(identity: str) -> OpenDialog:
@@ -16,3 +25,28 @@ def test_a_dialog_whose_hook_is_recorded_later_is_the_same() -> None:
     assert rename_keys({"permission-1": shown}, {"hook-2": other}) == {"permission-1": shown}
     assert rename_keys({"hook-1": shown}, {"hook-1": hooked, "hook-2": other}) == {"hook-1": shown}
     assert rename_keys({}, {"hook-1": hooked}) == {}
+
+
+def test_dialog_is_open_until_its_decision_is_pressed(machine: LisaHost) -> None:
+    stage = DialogStage(machine)
+    stage.spawn()
+    stage.ask("[ask touch x]")
+    (waiting,) = dialogs.list_waiting(stage.ref)
+    os.kill(int(waiting.key.rpartition("-")[2]), signal.SIGKILL)
+    wait_until(lambda: not dialogs.list_waiting(stage.ref))
+    reporter = DialogReporter(stage.ctx, stage.ref)
+    reporter.read(*status_reader.read_with_evidence(stage.ctx, stage.ref))
+    assert len(list(reporter.open_all())) == 1
+    (shown,) = stage.lisa("dialogs").json["dialogs"]
+    key = dialog_list.find_dialogs(stage.ctx, stage.ref, *status_reader.read_with_evidence(stage.ctx, stage.ref))[0].key
+    record = decision.build_record(stage.ctx, "approve", "api", "screen", "approved")
+    assert dialogs.decide(stage.ref, key, record)  # this process is about to press it
+    assert stage.lisa("dialogs").json["dialogs"] == []
+    reporter.read(*status_reader.read_with_evidence(stage.ctx, stage.ref))
+    assert list(reporter.close_gone()) == []
+    dialogs.withdraw(stage.ref, key)
+    assert stage.lisa("approve", "--id", shown["id"]).json["ok"] is True
+    stage.wait_for_state("idle")
+    reporter.read(*status_reader.read_with_evidence(stage.ctx, stage.ref))
+    (closed,) = reporter.close_gone()
+    assert closed.decision == "approve"  # type: ignore[union-attr]
