@@ -155,7 +155,7 @@ def _read_credentials(body: StartBody) -> dict[str, str]:
     """Return the one given source of credentials. Raise UsageError(validation_failed)."""
     sources = {
         "credentials": body.credentials,
-        "anthropic_key": {"api_key": body.anthropic_key} if body.anthropic_key else {},
+        "anthropic_key": {"anthropic_key": body.anthropic_key} if body.anthropic_key else {},
         "bedrock": {**body.bedrock, "auth": "bedrock"} if body.bedrock else {},
         "vertex": {**body.vertex, "auth": "vertex"} if body.vertex else {},
     }

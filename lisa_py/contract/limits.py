@@ -24,7 +24,7 @@ class SessionLimits(Answer):
     expires_at: str | UnsetType = UNSET
     one_shot: bool | UnsetType = UNSET
     enforced: bool
-    """True while the process that enforces the limits runs."""
+    """True while the process that enforces the limits runs, or is being started with the session."""
     warned: tuple[str, ...] | UnsetType = UNSET
     """Limits of which four fifths are used."""
     reached: str | UnsetType = UNSET

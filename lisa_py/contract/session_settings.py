@@ -77,7 +77,7 @@ class SessionSettings(ProfileSettings, kw_only=True, omit_defaults=True, frozen=
     name: str | UnsetType = UNSET
     system_prompt: str | UnsetType = UNSET
     credentials: dict[str, str] | UnsetType = UNSET
-    """`api_key`, or the fields of another kind of access with `auth` naming it."""
+    """`api_key`, a key named for its provider (`anthropic_key`), or the fields of another access that `auth` names."""
 
 
 FIELD_NAMES = SessionSettings.__struct_fields__

@@ -111,6 +111,14 @@ def test_key_is_read_by_a_helper_from_a_secret_file(tmp_path: Path) -> None:
     assert {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"} <= set(made.unset)
 
 
+@pytest.mark.parametrize("given", [{"openai_key": KEY}, {"api_key": "sk-proj-x"}])
+def test_a_key_of_openai_is_never_sent_to_anthropic(tmp_path: Path, given: dict[str, str]) -> None:
+    made, without = plan(tmp_path, credentials=given), plan(tmp_path)
+    assert (made.env, made.secret_files, made.files) == (without.env, without.secret_files, without.files)
+    assert len(made.warnings) == 1 and made.warnings[0].startswith("credentials is not applied: ")
+    assert plan(tmp_path, credentials={"anthropic_key": KEY}).secret_files == {"api-key": KEY}
+
+
 def test_token_of_a_subscription_is_a_variable(tmp_path: Path) -> None:
     made = plan(tmp_path, credentials={"api_key": "sk-ant-oat01-x"})
     assert made.env["CLAUDE_CODE_OAUTH_TOKEN"] == "sk-ant-oat01-x" and not made.secret_files

@@ -120,6 +120,15 @@ def test_key_is_a_variable_of_a_provider_of_its_own(tmp_path: Path) -> None:
     assert config(own)["model_provider"] == "mine" and own.env["OPENAI_API_KEY"] == KEY
 
 
+@pytest.mark.parametrize("given", [{"anthropic_key": KEY}, {"api_key": "sk-ant-api03-x"}])
+def test_a_key_of_anthropic_is_never_sent_to_openai(tmp_path: Path, given: dict[str, str]) -> None:
+    made, without = plan(tmp_path, credentials=given), plan(tmp_path)
+    assert (made.env, made.secret_files, made.script) == (without.env, without.secret_files, without.script)
+    assert made.warnings == ("credentials is not applied: codex takes an api_key of OpenAI or Azure",)
+    gateway = plan(tmp_path, credentials={"api_key": "sk-ant-api03-x", "base_url": "http://h/v1"})
+    assert gateway.env["OPENAI_API_KEY"] == "sk-ant-api03-x"
+
+
 def test_azure_is_a_provider_with_an_endpoint(tmp_path: Path) -> None:
     given = {"auth": "azure", "endpoint": "https://r.openai.azure.com/", "api_version": "v1", "api_key": KEY}
     provider = config(plan(tmp_path, credentials=given))["model_providers.lisa"]

@@ -33,6 +33,8 @@ _BEDROCK = {
 }
 _VERTEX = {"project_id": "ANTHROPIC_VERTEX_PROJECT_ID", "region": "CLOUD_ML_REGION"}
 _KEY_NAMES = ("api_key", "anthropic_key", "anthropic_api_key", "oauth_token", "token", "key")
+_FOREIGN_KEY = "sk-proj-"
+"""Start of the keys of OpenAI, which claude would send to Anthropic."""
 
 
 class ClaudeOptions(Struct, kw_only=True):
@@ -128,7 +130,10 @@ def _add_credentials(options: ClaudeOptions, request: AgentLaunch, facts: Facts)
         if account := given.get("service_account_json"):
             options.secret_files["vertex.json"] = account
             options.env["GOOGLE_APPLICATION_CREDENTIALS"] = secret_path(request, "vertex.json")
-    elif key := _read_key(request.settings):
+    elif (key := _read_key(request.settings)) and key.startswith(_FOREIGN_KEY) and not given.get("base_url"):
+        options.warnings.append("credentials is not applied: the key is one of OpenAI; claude takes one of Anthropic")
+        return
+    elif key:
         _add_key(options, request, facts, key)
     elif given:
         options.warnings.append(f"credentials is not applied: it has none of {', '.join(_KEY_NAMES)}")

@@ -18,6 +18,8 @@ from lisa_py.host import files
 PROVIDER = "lisa"
 """Name of the provider for a key: codex's own one asks an interactive session to log in (0.171)."""
 KEY_VARIABLE = "OPENAI_API_KEY"
+_FOREIGN_KEY = "sk-ant-"
+"""Start of the keys of Anthropic, which codex would send to OpenAI."""
 _OPENAI_URL = "https://api.openai.com/v1"
 _VARIABLES = {"org_id": "OPENAI_ORGANIZATION", "project_id": "OPENAI_PROJECT"}
 _SANDBOXES = {"acceptEdits": "workspace-write", "plan": "read-only"}
@@ -142,7 +144,8 @@ def _add_credentials(options: CodexOptions, request: AgentLaunch) -> None:
     if not given:
         return
     key = next((given[name] for name in ("api_key", "openai_key", "openai_api_key", "key") if given.get(name)), "")
-    if not key or given.get("auth") in ("bedrock", "vertex"):
+    is_foreign = key.startswith(_FOREIGN_KEY) and not given.get("base_url") and not given.get("endpoint")
+    if not key or is_foreign or given.get("auth") in ("bedrock", "vertex"):
         options.warnings.append("credentials is not applied: codex takes an api_key of OpenAI or Azure")
         return
     options.env |= {KEY_VARIABLE: key, "CODEX_API_KEY": key}

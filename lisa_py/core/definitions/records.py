@@ -223,7 +223,7 @@ def _read_credentials(document: YamlDocument, fields: dict[str, Any], keys: tupl
     if key:
         if not isinstance(key, str):
             raise make_error(document.locate(*keys, "anthropic_secret"), "anthropic_secret is not a text")
-        return {"credentials": {"api_key": key}}
+        return {"credentials": {"anthropic_key": key}}
     for kind, names in (("bedrock", _BEDROCK), ("vertex", _VERTEX)):
         block = fields.get(kind)
         if not block:

@@ -45,7 +45,7 @@ def read_request(ctx: Context, args: StartSessionArgs) -> StartRequest:
     overrides = settings_flags.read_settings_flags(ctx, args)
     credentials = _split_credentials(args.credential) if args.credential else {}
     if args.anthropic_key and not credentials:
-        credentials = {"api_key": args.anthropic_key}
+        credentials = {"anthropic_key": args.anthropic_key}
     overrides = msgspec.structs.replace(
         overrides, name=args.name or msgspec.UNSET, credentials=credentials or msgspec.UNSET
     )

@@ -42,8 +42,6 @@ SEARCH_SECONDS = 2.0
 """Interval of checks until the agent has a transcript, whose folder may not exist."""
 SETTLE_SECONDS = 0.5
 """Interval of checks of a one-shot session whose turn has ended, until it waits for input."""
-START_SECONDS = 30.0
-"""Longest time until the supervisor has recorded the start."""
 READY_SECONDS = 60.0
 """Longest time until the agent reports or shows something."""
 IDLE_SECONDS = 86_400.0
@@ -119,7 +117,7 @@ class LimitWatch:
         if (end is not None and end.run_id == run_id) or limit_records.read_limits(ref, run_id) is None:
             return False
         if start is None or start[0] != run_id:
-            return self._elapsed() < START_SECONDS
+            return self._elapsed() < usage_limits.START_SECONDS
         self._root = start[1]
         return processes.read_process(self._root, argv=False) is not None
 

@@ -11,7 +11,7 @@ from lisa_py import agents
 from lisa_py.contract.limits import SessionLimits
 from lisa_py.contract.records import SessionMeta
 from lisa_py.host import files
-from lisa_py.host.clock import format_rfc3339
+from lisa_py.host.clock import Clock, format_rfc3339
 from lisa_py.store import limit_records, usage_state
 from lisa_py.store.json_records import load_readable
 from lisa_py.store.limit_records import LimitRecord
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lisa_py.core.usage.usage_reader import SessionUsage
 
 WARNING_SHARE = 0.8
+START_SECONDS = 30.0
+"""Longest time until the supervisor has recorded the start of the session and the limit process has begun."""
 UNENFORCED = "the process that enforces the limits of the session does not run; its supervisor starts it again"
 
 
@@ -105,8 +107,16 @@ def is_enforced(ref: SessionRef) -> bool:
 
 
 def is_lost(ref: SessionRef) -> bool:
-    """Return True if a running session has limits and no process enforces them at the moment."""
-    return files.exists(ref.file(limit_records.FILE)) and not is_enforced(ref)
+    """Return True if a session has limits whose process has ended, or could not start.
+
+    The process exists only once the supervisor runs, and needs a moment to load: until then it is not lost.
+    """
+    if not files.exists(ref.file(limit_records.FILE)) or is_enforced(ref):
+        return False
+    if any(files.exists(ref.file(name)) for name in (limit_records.PID_FILE, limit_records.ERROR_FILE)):
+        return not is_enforced(ref)  # it may have begun after the first look
+    limits = limit_records.read_limits(ref)
+    return limits is None or Clock().monotonic() - limits.started_monotonic > START_SECONDS
 
 
 def describe_limits(ref: SessionRef, run_id: str = "") -> SessionLimits | None:
@@ -129,7 +139,7 @@ def describe_limits(ref: SessionRef, run_id: str = "") -> SessionLimits | None:
         ttl_seconds=ttl or UNSET,
         expires_at=format_rfc3339(limits.started_at + ttl) if ttl else UNSET,
         one_shot=limits.one_shot or UNSET,
-        enforced=is_enforced(ref),
+        enforced=not is_lost(ref),
         warned=tuple(notice.limit for notice in progress.notices if notice.subtype == "budget_warning") or UNSET,
         reached=progress.reached or UNSET,
     )

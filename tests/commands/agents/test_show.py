@@ -17,7 +17,7 @@ def test_shows_settings_without_secrets(machine: LisaHost) -> None:
         "model": "opus",
         "max_turns": 5,
         "allowed_tools": ["Read"],
-        "credentials": {"api_key": "[REDACTED_SECRET]"},
+        "credentials": {"anthropic_key": "[REDACTED_SECRET]"},
         "environment": {"A": "secret://k", "B": "[REDACTED_SECRET]"},
     }
     assert answer.json["unknown"] == {"colour": "red"} and answer.json["prompt"] == "the prompt"

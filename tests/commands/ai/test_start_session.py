@@ -57,7 +57,7 @@ def test_every_setting_of_the_guide_replaces_the_template(machine: LisaHost) -> 
         "agent": "scripted", "model": "claude-sonnet-4-6", "max_turns": 9, "max_budget_usd": 2.5,
         "task_budget_tokens": 70000, "ttl_seconds": 600, "one_shot": False, "permission_mode": "acceptEdits",
         "allowed_tools": ["Read", "Grep"], "denied_tools": ["Bash", "Write"], "plugins": ["p", "q"],
-        "environment": {"A": "hive://secret/planted"}, "credentials": {"api_key": "hive://secret/planted"},
+        "environment": {"A": "hive://secret/planted"}, "credentials": {"anthropic_key": "hive://secret/planted"},
     }  # fmt: skip
     assert record["idempotent_key"] == "once" and record["prompt"] == "[think 60]"
     found = json.loads(machine.lisa("ai", "session", "get", "--id", first["session_id"]).out)["session"]

@@ -54,7 +54,7 @@ SETTINGS = SessionSettings(
     permission_mode="bypassPermissions",
     allowed_tools=("Read", "Bash(git log:*)"),
     environment={"PORT": "8080", "DEBUG": "on", "SINCE": "2026-01-01", "VERSION": "1.10"},
-    credentials={"api_key": "hive://secret/anthropic-key"},
+    credentials={"anthropic_key": "hive://secret/anthropic-key"},
 )
 
 
@@ -115,9 +115,9 @@ def test_unknown_fields_are_kept_and_reported() -> None:
 @pytest.mark.parametrize(
     ("fields", "credentials"),
     [
-        ("anthropic_secret: k\nbedrock: {region: r}", {"api_key": "k"}),
+        ("anthropic_secret: k\nbedrock: {region: r}", {"anthropic_key": "k"}),
         ("credentials: {auth: azure, api_key: k}\nanthropic_secret: x", {"auth": "azure", "api_key": "k"}),
-        ("credentials: {}\nanthropic_secret: x", {"api_key": "x"}),
+        ("credentials: {}\nanthropic_secret: x", {"anthropic_key": "x"}),
         (
             "bedrock: {region: r, access_key_id_secret: a, secret_access_key_secret: secret://s}",
             {"auth": "bedrock", "region": "r", "access_key_id": "a", "secret_access_key": "secret://s"},

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from lisa_py.contract.session_settings import SessionSettings
-from lisa_py.core.usage.limits import compare
+from lisa_py.core.usage.limits import compare, describe_limits, is_lost
 from lisa_py.core.usage.usage_reader import ModelUsage, SessionUsage
+from lisa_py.store import limit_records, session_records
 from lisa_py.store.limit_records import LimitRecord, build_record
+from tests.lisa_host import LisaHost
 
 USED = SessionUsage(tokens=800, cost_usd=0.4, estimated=True, calls=4, turns=1)
 
@@ -68,3 +74,32 @@ def test_a_model_without_price_ends_a_dollar_limit() -> None:
     (use,) = compare(limits(max_budget_usd=1.0), SessionUsage(tokens=2, models=(model,)), 0.0)
     assert (use.is_reached, use.end_reason, use.end_detail) == (True, "failed", "price_unknown")
     assert "mine" in use.message
+
+
+@pytest.mark.parametrize(
+    ("age", "file", "lost"),
+    [(0, "", False), (29, "", False), (31, "", True), (0, "limits.pid", True), (0, "limits_error.txt", True)],
+)
+def test_a_limit_process_that_begins_is_not_lost(machine: LisaHost, age: float, file: str, lost: bool) -> None:
+    ref = machine.context().ref("lisa-a")
+    Path(ref.folder).mkdir(parents=True)
+    assert not is_lost(ref)
+    record = LimitRecord(run_id="1", started_at=0, started_monotonic=time.monotonic() - age, max_turns=3)
+    Path(ref.file(limit_records.FILE)).write_bytes(msgspec.json.encode(record))
+    if file:
+        Path(ref.file(file)).write_text("7\n")
+    shown = describe_limits(ref)
+    assert shown is not None and (is_lost(ref), shown.enforced) == (lost, not lost)
+
+
+def test_a_limit_process_that_runs_is_not_lost(machine: LisaHost) -> None:
+    ctx = machine.context()
+    ref = ctx.ref("lisa-a")
+    Path(ref.folder).mkdir(parents=True)
+    record = LimitRecord(run_id="1", started_at=0, started_monotonic=0, max_turns=3)
+    Path(ref.file(limit_records.FILE)).write_bytes(msgspec.json.encode(record))
+    Path(ref.file(limit_records.PID_FILE)).write_text("7\n")
+    assert is_lost(ref)
+    with session_records.session_lock(ref, ctx.settings, limit_records.LOCK):
+        assert not is_lost(ref)
+    assert is_lost(ref)
