@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lisa_py.contract.records import SessionMeta
+from lisa_py.core import session_panes
 from lisa_py.core.lifecycle import doctor
-from lisa_py.host import processes
 from lisa_py.store import live_records, session_records
 from tests.lisa_host import CallResult, LisaHost
 from tests.polling import wait_until
@@ -35,8 +35,8 @@ def lose(*stages: SessionHarness) -> None:
     server = stages[0].ctx.tmux(stages[0].ref.project)
     metas = [read_meta(stage) for stage in stages]
     os.kill(metas[0].server_pid, signal.SIGKILL)
-    for meta in metas:
-        wait_until(lambda meta=meta: not processes.is_running(meta.pane_pid, meta.pane_started))
+    for stage, meta in zip(stages, metas, strict=True):
+        wait_until(lambda ref=stage.ref, meta=meta: session_panes.find_living_process(ref, meta) is None)
     Path(server.socket).unlink(missing_ok=True)
 
 
