@@ -26,7 +26,7 @@ class LeftSession(Answer):
     session: str
     project_root: str
     outcome: Literal["failed", "skipped"]
-    """skipped: a run or a command, which no resume continues."""
+    """skipped: a run or a command, or another caller has resumed it meanwhile."""
     error_code: str
     reason: str
 
@@ -86,7 +86,7 @@ def _describe_failure(key: SessionKey, problem: LisaError) -> LeftSession:
     return LeftSession(
         session=name,
         project_root=root,
-        outcome="skipped" if problem.code == "not_resumable" else "failed",
+        outcome="skipped" if problem.code in ("not_resumable", "session_running") else "failed",
         error_code=problem.code,
         reason=str(problem.details.get("reason") or problem.message),
     )

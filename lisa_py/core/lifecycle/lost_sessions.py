@@ -24,8 +24,6 @@ from lisa_py.store.session_records import EndRecord
 HANGUP_SECONDS = 1.0
 """Seconds for the processes of a session to end after their terminal has; it takes milliseconds."""
 SHOWN_NAMES = 8
-OPENING_SECONDS = 60.0
-"""Time in which a session without a pane may be one that is being started."""
 
 
 class LostSession(Answer):
@@ -68,8 +66,7 @@ def _read_index(ctx: Context, project: Project | None) -> Sequence[SessionIndexE
 
 def find_lost(ctx: Context, entries: Iterable[SessionIndexEntry]) -> list[SessionIndexEntry]:
     """Return those of the sessions that are lost; tmux is asked only if a record says that one may be."""
-    now = ctx.clock.now()
-    suspects = [known for known in entries if _may_be_lost(known, now)]
+    suspects = [known for known in entries if _may_be_lost(known)]
     if not suspects:
         return []
     panes: dict[str, PaneIndex | None] = {}
@@ -79,14 +76,9 @@ def find_lost(ctx: Context, entries: Iterable[SessionIndexEntry]) -> list[Sessio
     return [known for known in absent if not _has_process(known.meta, members.get(known.meta.pane_pid, ()))]
 
 
-def _may_be_lost(known: SessionIndexEntry, now: float) -> bool:
+def _may_be_lost(known: SessionIndexEntry) -> bool:
     """Return True if neither an end of its own nor a running supervisor is known."""
-    meta = known.meta
-    if session_panes.find_supervisor(meta) is not None:
-        return False
-    if not meta.pane_pid and now - meta.created_unix < OPENING_SECONDS:
-        return False
-    return was_ended_from_outside(known.ref, meta)
+    return session_panes.find_supervisor(known.meta) is None and was_ended_from_outside(known.ref, known.meta)
 
 
 def was_ended_from_outside(ref: SessionRef, meta: SessionMeta) -> bool:

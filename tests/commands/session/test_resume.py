@@ -9,10 +9,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
-from lisa_py.core.lifecycle import doctor
+from lisa_py.core.lifecycle import doctor, former_run
 from lisa_py.store import live_records, session_records
 from tests.lisa_host import CallResult, LisaHost
 from tests.polling import wait_until
@@ -209,6 +210,21 @@ def test_a_failed_start_leaves_the_records(stage: SessionHarness) -> None:
     assert stage.lisa("resume").code == 0
     talk(stage, "two")
     assert read_conversation(stage) == ["[say one]", "one", "[say two]", "two"]
+
+
+def test_a_resume_that_was_killed_is_repeated(stage: SessionHarness) -> None:
+    """A resume that ends before its pane exists leaves records without one, and no end record."""
+    talk(stage.spawn(), "one")
+    lose(stage)
+    meta = read_meta(stage)
+    former_run.begin_next_run(stage.ctx, stage.ref, meta, "999")
+    begun = structs.replace(meta, run_id="999", former_run_ids=(meta.run_id,), pane_id="", pane_pid=0, server_pid=0)
+    session_records.write_meta(stage.ref, begun)
+    assert stage.lisa("spawn", "--agent", "scripted").json["lost"] is True
+    assert resume_all(stage.machine).json["resumed"][0]["method"] == "conversation"
+    talk(stage, "two")
+    assert read_conversation(stage) == ["[say one]", "one", "[say two]", "two"]
+    assert read_meta(stage).former_run_ids == (meta.run_id, "999")
 
 
 def test_missing_variables_are_named_without_values(stage: SessionHarness) -> None:
