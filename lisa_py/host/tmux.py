@@ -148,8 +148,9 @@ class Tmux:
         answer = self.read("display-message", "-p", "#{pid}").text.strip()
         return int(answer) if answer.isdigit() else 0
 
-    def count_clients(self) -> int:
-        result = self.read("list-clients", "-F", "x")
+    def count_clients(self, session: str = "") -> int:
+        """Return the number of terminals that show the session, or any session."""
+        result = self.read("list-clients", "-F", "x", *(["-t", f"={session}"] if session else []))
         return len(result.text.splitlines()) if result.code == 0 else 0
 
     # -- reading ----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle.environment import build_python_command
 from lisa_py.host import files
-from lisa_py.host.env import ROUTING_VARIABLES, VARIABLES, Settings
+from lisa_py.host.env import API_KEY_VARIABLE, ROUTING_VARIABLES, VARIABLES, Settings
 from lisa_py.store import json_records, limit_records
 from lisa_py.store.paths import SessionRef
 
@@ -21,7 +21,7 @@ ERRORS = ("price_unknown", "invalid_prices")
 """Error codes of check_prices."""
 ONE_SHOT_SECONDS = 4 * 3600
 _SYSTEM_VARIABLES = ("HOME", "PATH", "LANG", "LC_ALL", "TMPDIR", "TMUX_TMPDIR", "USER", "LOGNAME")
-_OMITTED = (*ROUTING_VARIABLES, "LISA_WEBHOOK_SECRET")
+_OMITTED = (*ROUTING_VARIABLES, API_KEY_VARIABLE, "LISA_WEBHOOK_SECRET")
 
 
 def check_prices(ctx: Context, settings: SessionSettings, model: str, resolved: frozenset[str]) -> None:

@@ -11,6 +11,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import kill
+from lisa_py.core.limits.unanswered import UnansweredDialogs
 from lisa_py.core.live.conversations import find_transcripts
 from lisa_py.core.send import interrupt
 from lisa_py.core.status import agent_reports
@@ -84,6 +85,7 @@ class LimitWatch:
         self._ref = ref
         self._limits = limits
         self._reader = UsageReader(ctx, ref)
+        self._dialogs = UnansweredDialogs(ctx, ref) if limits.one_shot else None
         self._progress = limit_records.read_progress(ref, limits.run_id)
         self._paths: tuple[str, ...] = ()
         self._watched: tuple[str, ...] = ()
@@ -136,6 +138,8 @@ class LimitWatch:
         for use in found:
             if use.share >= WARNING_SHARE and not use.is_reached:
                 self._warn(use)
+        if self._dialogs is not None and not self._has_one_shot_ended():
+            self._dialogs.check()
         reached = next((use for use in found if use.is_reached), None)
         return reached or self._check_one_shot() or self._check_ready()
 
@@ -171,6 +175,8 @@ class LimitWatch:
             waits.append(SEARCH_SECONDS)
         if self._has_one_shot_ended():
             waits.append(SETTLE_SECONDS)
+        elif self._dialogs is not None:
+            waits.append(self._dialogs.next_check())
         if not self._root:
             waits.append(SETTLE_SECONDS)
         return min(waits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.limits.limit_watch import LimitWatch
 from lisa_py.host import files
 from lisa_py.host.clock import Clock
-from lisa_py.store import events, json_records, limit_records, session_records
+from lisa_py.store import dialogs, events, json_records, limit_records, session_records
 from lisa_py.store.limit_records import LimitRecord
+from tests.client_kit import TerminalProgram
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
@@ -99,3 +101,36 @@ def test_an_agent_that_does_not_start_is_ended(machine: LisaHost, script: str, r
     passed.append(2.0)
     reached = watch.check()
     assert (reached.end_reason if reached is not None else "") == reason
+
+
+@pytest.mark.parametrize("case", ["one-shot", "lasting", "shown"])
+def test_dialog_without_an_answer_is_denied(machine: LisaHost, case: str) -> None:
+    """After five minutes in a one-shot session; not in another one, or while a terminal shows it."""
+    stage = SessionHarness(machine)
+    stage.spawn("[ask touch made] [say end]", "--one-shot" if case != "lasting" else "--max-turns=9")
+    stage.wait_for_state("waiting")
+    passed: list[float] = []
+    real = Clock()
+    stage.ctx.clock = Clock(now=real.now, monotonic=lambda: real.monotonic() + sum(passed))
+    limits = limit_records.read_limits(stage.ref)
+    assert limits is not None
+    watch = LimitWatch(stage.ctx, stage.ref, limits)
+    for seconds in (0.0, 299.0):
+        passed.append(seconds)
+        assert watch.check() is None and stage.transcript("tool_result") == []
+    socket = stage.ref.project.socket
+    with contextlib.ExitStack() as shown:
+        if case == "shown":
+            words = ["tmux", "-S", socket, "attach", "-t", stage.name]
+            shown.enter_context(TerminalProgram(words, {**machine.env, "TERM": "xterm"}))
+            wait_until(lambda: stage.ctx.server(stage.ref).count_clients(stage.name) == 1, what="a terminal")
+        passed.append(2.0)
+        assert watch.check() is None
+        if case == "one-shot":
+            wait_until(lambda: stage.transcript("tool_result"), what="the denial")
+        results = [record["text"] for record in stage.transcript("tool_result")]
+    assert results == (["no answer came within 5 minutes"] if case == "one-shot" else [])
+    assert not (machine.project / "made").exists()
+    if case == "one-shot":
+        decided = dialogs.read_decision(stage.ref, dialogs.list_decided_keys(stage.ref)[0])
+        assert decided is not None and (decided.kind, decided.by) == ("deny", "timeout")
