@@ -272,10 +272,11 @@ class Tmux:
         program = (_escape(word) for word in argv)
         environment_options = (word for key, value in (env or {}).items() for word in ("-e", _escape(f"{key}={value}")))
         # set through the client's folder: tmux would expand #{...} in the text of -c, and run #(...)
-        result = self._start("new-session", "-d", "-s", name, *size, *environment_options, "--", *program, cwd=root)
+        made = ("new-session", "-d", "-P", "-F", PANE_FORMAT, "-s", name)
+        result = self._start(*made, *size, *environment_options, "--", *program, cwd=root)
         if "duplicate session" in result.error_text:
             raise LisaError("session_already_exists", f"session already exists: {name}", session=name)
-        pane = self.find_pane(name) if result.code == 0 else None
+        pane = next(iter(_parse_panes(result.text)), None) if result.code == 0 else None
         if pane is None:
             why = result.error_text or "no reason given"
             raise LisaError("spawn_tmux_new_failed", f"tmux made no session: {why}", session=name)

@@ -25,11 +25,17 @@ set -C # `>` never opens an existing file, so it never writes through a symlink
 trap : INT QUIT
 trap '' TSTP
 
+# remove <name>...: remove entries of the folder; most often there are none, and no program is started
+remove() {
+  for name; do
+    if [ -e "$folder/$name" ] || [ -L "$folder/$name" ]; then rm -rf "$folder/$name"; fi
+  done
+}
+
 # record <name> <text>: write the file atomically
 record() {
-  rm -f "$folder/.$1.tmp"
+  remove ".$1.tmp" "$1"
   { printf '%s\n' "$2" >"$folder/.$1.tmp"; } 2>/dev/null || return 0
-  rm -f "$folder/$1"
   mv -f "$folder/.$1.tmp" "$folder/$1" 2>/dev/null
 }
 
@@ -73,7 +79,7 @@ attend() {
 # finish <code>: record the end and exit
 finish() {
   trap '' TTOU # a command that kept the terminal must not stop the final output
-  rm -rf "$folder/secrets" "$folder/.beat"
+  remove secrets .beat
   record done.txt "$run_id:$1"
   for pipe in "$folder"/dialogs/*.pipe; do # hooks that wait for an answer end with the agent
     [ -p "$pipe" ] && printf 'closed\n' 1<>"$pipe"
@@ -89,7 +95,7 @@ finish() {
   exit "$1"
 }
 
-rm -rf "$folder/.beat" "$folder/heartbeat" "$folder/done.txt"
+remove .beat heartbeat done.txt
 { printf '' >"$folder/heartbeat"; } 2>/dev/null
 beat </dev/null >/dev/null 2>&1 &
 heart=$!

@@ -70,7 +70,8 @@ def test_known_start_that_ends_later_is_seen_by_the_next_look(machine: LisaHost)
     stage = SessionHarness(machine, "lisa-first").spawn("[say hello]")
     scripted = agents.get("scripted")
     (shape,) = launch.read_facts(stage.ctx, scripted).shapes
-    failing = SessionHarness(machine, "lisa-second").spawn("[crash 7]")
+    failing = SessionHarness(machine, "lisa-second").spawn("[say so far] [crash 7]")
     status = wait_until(lambda: (now := failing.status()).session_state == "crashed" and now)
     assert status.exit_code == 7
+    assert "so far" in failing.lisa("capture", "--raw").json["capture"]
     assert launch.read_facts(stage.ctx, scripted).shapes == {shape}
