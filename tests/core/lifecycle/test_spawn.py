@@ -20,7 +20,7 @@ from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.status import status_reader
 from lisa_py.host import processes
-from lisa_py.store import events, oauth_tokens, session_records
+from lisa_py.store import events, masked_values, oauth_tokens, session_records
 from tests.fleet import Fleet
 from tests.lisa_host import PROGRAM, LisaHost, find_server_pid
 from tests.polling import wait_until
@@ -253,7 +253,11 @@ def test_scenario_4_each_session_gets_its_own_token(machine: LisaHost, fleet: Fl
     outputs = [tmux.call("show-environment", "-g").text]
     outputs += [tmux.call("show-environment", "-t", f"=lisa-{n}:").text for n in range(3)]
     outputs += [answer.out + answer.err for answer in answers]
-    outputs += [path.read_text() for path in Path(settings.state_dir, "projects").rglob("*") if path.is_file()]
+    outputs += [
+        path.read_text()
+        for path in Path(settings.state_dir, "projects").rglob("*")
+        if path.is_file() and path.name != masked_values.FILE
+    ]
     outputs += [str(process.info["cmdline"]) for process in psutil.process_iter(["cmdline"])]
     assert not any("-secret" in text for text in outputs)
     assert not list(Path(settings.state_dir).rglob("environment"))
