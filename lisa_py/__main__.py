@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lisa_py.cli.main import entry
+from lisa_py.cli.start import entry
 
 if __name__ == "__main__":
     entry()

@@ -5,7 +5,6 @@ Tests: tests/agents, tests/agents_live (real CLIs).
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -43,7 +42,7 @@ def get(name: str) -> Agent:
     word = name.strip().lower()
     if word not in names():
         raise LisaError("invalid_agent", f"invalid --agent: {name} (expected {'|'.join(names())})")
-    found: Agent = importlib.import_module(f"lisa_py.agents.{word}").AGENT
+    found: Agent = __import__(f"lisa_py.agents.{word}", fromlist=("AGENT",)).AGENT
     return found
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+# the part of `signal` in C: the module costs 3 million instructions to import
+import _signal as signal  # type: ignore[import-not-found]
 import contextlib
-import importlib
+import gc
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +17,6 @@ from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context, LineInput, LiveDisplay
 from lisa_py.host import env, limits
 from lisa_py.host.cancellation import Cancellation
-from lisa_py.store import session_records
 from lisa_py.terminal.table import Screen
 
 SIGPIPE = 13
@@ -87,6 +87,8 @@ def _show_fleet() -> None:
     screen, command = render.read_screen(), commands.load(("session", "list"))
     if screen is None or command is None:
         return
+    from lisa_py.store import session_records  # noqa: PLC0415 - only for `lisa`
+
     settings = env.read_settings()
     if session_records.list_sessions(Context(settings).project()):
         _run(("session", "list"), command, (), "text", screen)
@@ -96,6 +98,8 @@ def _show_fleet() -> None:
 def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str, screen: Screen | None) -> int:
     args, given = parse.read_arguments(path, command, words)
     if command.face:
+        import importlib  # noqa: PLC0415 - only for other faces
+
         return int(importlib.import_module(f"lisa_py.{command.face}.main").main(args))
     if command.document is not None and form == "text":
         render.check_document_format(args)
@@ -117,6 +121,8 @@ def _run(path: Sequence[str], command: Command, words: Sequence[str], form: str,
     )
     ctx.defer_cursors()
     try:
+        gc.freeze()  # no later look of the collector at what is loaded
+        gc.enable()
         with _cancel_on_interrupt(cancellation):
             result = command.run(args, ctx)
         code = render.print_answer(command, result, args, form, screen)

@@ -5,7 +5,6 @@ Tests: tests/commands, a file per command; tests/house/test_commands.py for all.
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -51,7 +50,7 @@ def load(path: Sequence[str]) -> Command | None:
         return None
     if not os.path.exists(os.path.join(ROOT, *name.split(".")) + ".py"):
         return None
-    command: Command = importlib.import_module(f"{__name__}.{name}").COMMAND
+    command: Command = __import__(f"{__name__}.{name}", fromlist=("COMMAND",)).COMMAND
     return command
 
 
@@ -95,7 +94,7 @@ def paths(group: Sequence[str] = ()) -> list[tuple[str, ...]]:
 
 def summary(path: Sequence[str]) -> str:
     """Return the first line of the docstring of a command or group."""
-    module = importlib.import_module(f"{__name__}.{module_path(path)}")
+    module = __import__(f"{__name__}.{module_path(path)}", fromlist=("COMMAND",))
     return (module.__doc__ or "").strip().partition("\n")[0]
 
 

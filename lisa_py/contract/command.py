@@ -11,11 +11,12 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 
 from lisa_py.contract.errors import UsageError
+from lisa_py.contract.late_pattern import compile_late
 
 BOOLEAN_WORDS = {"true": True, "false": False}
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
-_PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
+_PLAIN_NUMBER = compile_late(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 """int() would accept 1_000 and digits of other scripts."""
 DEFAULT_EXITS = {0: "done", 1: "refused or failed; see the message or errorCode"}
 

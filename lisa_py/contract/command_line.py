@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.quoting import quote
 
 BINARY = "lisa"
@@ -13,7 +12,7 @@ VOCABULARY_FLAGS = frozenset(
     ("agent", "expect", "mode", "nested_policy", "nesting_intent", "stop_on_waiting", "strategy", "summary_style", "to")
 )
 """Flags whose values are words of a fixed list: written without quotes."""
-_PLAIN_WORD = re.compile(r"[A-Za-z0-9_.-]+\Z")
+_PLAIN_WORD = compile_late(r"[A-Za-z0-9_.-]+\Z")
 
 
 class ShellVariable(str):

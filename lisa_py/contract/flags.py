@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Annotated
 
 from lisa_py.contract.command import Flag
+from lisa_py.contract.common_flags import MODE_ALIASES as MODE_ALIASES
+from lisa_py.contract.common_flags import MODES as MODES
+from lisa_py.contract.common_flags import AgentHint as AgentHint
+from lisa_py.contract.common_flags import Answer as Answer
+from lisa_py.contract.common_flags import CursorReset as CursorReset
+from lisa_py.contract.common_flags import Enter as Enter
+from lisa_py.contract.common_flags import FailNotFound as FailNotFound
+from lisa_py.contract.common_flags import Force as Force
+from lisa_py.contract.common_flags import Keys as Keys
+from lisa_py.contract.common_flags import ModeHint as ModeHint
+from lisa_py.contract.common_flags import ProjectRoot as ProjectRoot
+from lisa_py.contract.common_flags import ReplaceDraft as ReplaceDraft
+from lisa_py.contract.common_flags import Session as Session
+from lisa_py.contract.common_flags import Text as Text
+from lisa_py.contract.common_flags import TextFile as TextFile
 from lisa_py.contract.session_settings import PERMISSION_MODES
 from lisa_py.contract.status import SESSION_STATES
 
-MODE_ALIASES = {"execution": "exec", "non-interactive": "exec", "non_interactive": "exec"}
 INTENT_ALIASES = {"bypass": "nested", "none": "neutral", "off": "neutral"}
 
-MODES = ("interactive", "exec")
 POLICIES = ("auto", "force", "off")
 INTENTS = ("auto", "nested", "neutral")
 
@@ -25,20 +38,8 @@ SecretName = Annotated[
     Flag(help="name of the secret", metavar="NAME", positional=True, other_spellings=("--key",)),
 ]
 
-Session = Annotated[str, Flag(help="session name", metavar="NAME", positional=True)]
-ProjectRoot = Annotated[str, Flag(help="project folder; default: the session's, else the current one", metavar="PATH")]
 AgentName = Annotated[str, Flag(help="agent CLI", metavar="AGENT")]
-AgentHint = Annotated[str, Flag(help="override of agent detection", metavar="auto|AGENT", code="invalid_agent_hint")]
 Mode = Annotated[str, Flag(help="interactive session or one-shot run", choices=MODES, aliases=MODE_ALIASES)]
-ModeHint = Annotated[
-    str,
-    Flag(
-        help="override of mode detection",
-        choices=("auto", *MODES),
-        aliases={**MODE_ALIASES, "": "auto"},
-        code="invalid_mode_hint",
-    ),
-]
 NestedPolicy = Annotated[str, Flag(help="sandbox bypass for nested lisa runs in exec mode", choices=POLICIES)]
 NestingIntent = Annotated[
     str,
@@ -95,7 +96,6 @@ Redact = Annotated[
     ),
 ]
 CursorFile = Annotated[str, Flag(help="file with the position of this reader", metavar="PATH", acts=True)]
-CursorReset = Annotated[bool, Flag(help="replacement of an unreadable cursor file", acts=True)]
 DeltaFrom = Annotated[str, Flag(help="only output since an offset or time", metavar="VALUE")]
 Markers = Annotated[str, Flag(help="comma-separated texts to search for", metavar="CSV")]
 KeepNoise = Annotated[bool, Flag(help="unfiltered start-up lines of agents", off_spelling="--strip-noise")]
@@ -116,16 +116,8 @@ RecoverBudget = Annotated[int | None, Flag(help="maximum number of polls over al
 Fields = Annotated[str, Flag(help="packet fields to include, as dotted paths", metavar="CSV")]
 AllHashes = Annotated[bool, Flag(help="cleanup of this session name in other projects, too")]
 NoArchive = Annotated[bool, Flag(help="removal of the conversation, too")]
-Text = Annotated[str, Flag(help="text to type", metavar="TEXT")]
-TextFile = Annotated[str, Flag(help="file with the text to send; `-` is standard input", metavar="PATH")]
 PromptFile = Annotated[str, Flag(help="file with the first prompt; `-` is standard input", metavar="PATH")]
-Keys = Annotated[str, Flag(help="tmux key names, separated by spaces", metavar="KEYS")]
-Answer = Annotated[
-    str,
-    Flag(help="answer to the open dialog: word, number or numbers", metavar="yes|no|always|N[,N]"),
-]
 DialogId = Annotated[str, Flag(help="id of the dialog; default: the only open one", metavar="ID")]
-Force = Annotated[bool, Flag(help="delivery despite a dialog, unknown screen or exec run")]
 SinceFrame = Annotated[str, Flag(help="`cursor` of the last known frame, or start", metavar="CURSOR")]
 RawFrames = Annotated[bool, Flag(help="one JSON line per frame, nothing else on stdout")]
 BeforeFrame = Annotated[str, Flag(help="`cursor` of the oldest known frame", metavar="CURSOR")]
@@ -133,9 +125,6 @@ FrameLimit = Annotated[int, Flag(help="maximum number of recorded frames, the ne
 AllFrames = Annotated[bool, Flag(help="all frames, with full times", other_spellings=("-v",))]
 Interactive = Annotated[bool, Flag(help="typed lines as prompts and answers", other_spellings=("-i",), acts=True)]
 ReadOnly = Annotated[bool, Flag(help="no input to the session")]
-ReplaceDraft = Annotated[bool, Flag(help="removal of a draft from the input box first")]
-Enter = Annotated[bool, Flag(help="Enter after the text")]
-FailNotFound = Annotated[bool, Flag(help="exit code 1 if the session does not exist")]
 UsedTokens = Annotated[int, Flag(help="minimum tokens already used", minimum=1)]
 UsedSeconds = Annotated[int, Flag(help="minimum seconds already used", minimum=1)]
 UsedSteps = Annotated[int, Flag(help="minimum steps already done", minimum=1)]

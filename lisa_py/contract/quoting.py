@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-POSIX_SAFE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
+from lisa_py.contract.late_pattern import compile_late
+
+POSIX_SAFE = compile_late(r"[^\x00-\x1f\x7f]*\Z")
 _ANSI_ESCAPES = {
     "\\": "\\\\",
     "'": "\\'",
@@ -44,7 +46,7 @@ def split_arguments(text: str) -> list[str]:
     return text.split()
 
 
-_RAW_WORD = re.compile(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:\\.|[^"\\])*"|['"\\])+""", re.DOTALL)
+_RAW_WORD = compile_late(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:\\.|[^"\\])*"|['"\\])+""", re.DOTALL)
 
 
 def drop_words(text: str, valued: Collection[str], plain: Collection[str] = ()) -> str:

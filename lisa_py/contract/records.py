@@ -1,7 +1,6 @@
 """Records of a session on disk: metadata, delivery state, events."""
 
-from __future__ import annotations
-
+# annotations are evaluated here: as strings they cost a one-shot call its first `compile` (decision 0017)
 from typing import Any
 
 from msgspec import Struct

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.errors import UsageError
+from lisa_py.contract.late_pattern import compile_late
 
 PERMISSION_MODES = ("acceptEdits", "plan", "bypassPermissions")
 REFERENCE_PREFIXES = ("hive://secret/", "secret://", "env:", "file:")
@@ -33,10 +34,10 @@ PLAIN_CREDENTIALS = frozenset(
 )
 """Keys of `credentials` that say where and how, and hold no secret."""
 _COUNTS = ("max_turns", "task_budget_tokens", "ttl_seconds")
-VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-TOOL_PATTERN = re.compile(r"(?!mcp__\Z)[A-Za-z_][\w.-]*\Z|Bash\((?P<prefix>[^\s:](?:.*\S)?):\*\)\Z", re.DOTALL)
+VARIABLE_NAME = compile_late(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+TOOL_PATTERN = compile_late(r"(?!mcp__\Z)[A-Za-z_][\w.-]*\Z|Bash\((?P<prefix>[^\s:](?:.*\S)?):\*\)\Z", re.DOTALL)
 """A tool name, a command prefix, an MCP server or one of its tools."""
-_MCP_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_MCP_SERVER = compile_late(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _MCP_TYPES = ("http", "sse", "stdio")
 _PARTS = ("headers", "env")
 """Parts of an MCP server that may hold secrets."""

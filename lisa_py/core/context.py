@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lisa_py.contract.errors import CancellationError, LisaError, session_not_found
-from lisa_py.contract.records import SessionMeta
-from lisa_py.core import session_panes
 from lisa_py.host import files
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.host.clock import Clock
 from lisa_py.host.env import Settings
 from lisa_py.host.files import StagedFile
-from lisa_py.host.pane import Pane
-from lisa_py.host.tmux import Tmux
-from lisa_py.store import archives, live_records, paths, session_records
-from lisa_py.store.json_records import UnreadableRecord
+from lisa_py.store import paths
 from lisa_py.store.paths import Project, SessionRef
 from lisa_py.terminal.table import Screen
+
+if TYPE_CHECKING:  # loaded by the methods that need them: `version` needs none of them
+    from lisa_py.contract.records import SessionMeta
+    from lisa_py.host.pane import Pane
+    from lisa_py.host.tmux import Tmux
 
 
 def _do_nothing() -> None:
@@ -152,6 +152,8 @@ class Context:
         if root:
             paths.check_name(name)
             return SessionRef(self.project(root), name)
+        from lisa_py.store import session_records  # noqa: PLC0415
+
         return session_records.find_session(name, "", self.cwd, self.settings)
 
     def record_ref(self, name: str, root: str = "") -> SessionRef:
@@ -167,6 +169,8 @@ class Context:
         """Return a session that exists as it is, else the newest archive of its name, without a root of any project."""
         if files.exists(ref.meta):
             return ref
+        from lisa_py.store import archives  # noqa: PLC0415
+
         archive = archives.find_newest(self.settings, ref.session, ref.project)
         if archive is None and not root:
             archive = archives.find_newest(self.settings, ref.session)
@@ -185,6 +189,8 @@ class Context:
 
     def _find_id(self, identity: str, root: str) -> SessionRef:
         """Return the session or archive of an id. Raise LisaError(session_not_found)."""
+        from lisa_py.store import archives, live_records  # noqa: PLC0415
+
         project = self.project(root) if root else None
         found = live_records.find_by_id(identity, self.settings, [project.hash] if project else None)
         found = found or archives.find_archive(self.settings, identity, project.root if project else "")
@@ -196,6 +202,8 @@ class Context:
         """Return the project's tmux server, or that of the given socket."""
         path = socket or project.socket
         if path not in self._servers:
+            from lisa_py.host.tmux import Tmux  # noqa: PLC0415
+
             self._servers[path] = Tmux(path, self.settings)
         return self._servers[path]
 
@@ -212,21 +220,30 @@ class Context:
 
     def find_pane(self, ref: SessionRef) -> Pane | None:
         """Return the session's own pane, or None if tmux has none. Raise TmuxUnavailable if that is unknown."""
+        from lisa_py.core import session_panes  # noqa: PLC0415
+
         meta = self.read_meta(ref)
         return session_panes.find_pane(self.tmux(ref.project, meta.socket_path if meta else ""), ref, meta)
 
     def find_reachable_pane(self, ref: SessionRef) -> Pane | None:
         """Return the session's own pane, also None if its living server cannot be reached. Raise TmuxUnavailable."""
+        from lisa_py.core import session_panes  # noqa: PLC0415
+
         meta = self.read_meta(ref)
         return session_panes.find_reachable_pane(self.tmux(ref.project, meta.socket_path if meta else ""), ref, meta)
 
     def list_panes(self, project: Project, socket: str = "") -> list[Pane]:
         """Return all panes of a server of the project; empty if there is no server. Raise TmuxUnavailable."""
+        from lisa_py.core import session_panes  # noqa: PLC0415
+
         server = self.tmux(project, socket)
         return session_panes.list_reachable(server, server.list_panes, lambda: session_panes.read_metas(project))
 
     def read_meta(self, ref: SessionRef) -> SessionMeta | None:
         """Return the metadata of the session, or None if it is missing or unreadable."""
+        from lisa_py.store import session_records  # noqa: PLC0415
+        from lisa_py.store.json_records import UnreadableRecord  # noqa: PLC0415
+
         try:
             return session_records.read_meta(ref)
         except UnreadableRecord:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
 from lisa_py.host import limits
+
+if TYPE_CHECKING:
+    import signal
 
 LINUX = sys.platform.startswith("linux")
 SHELLS = frozenset(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -92,6 +91,8 @@ def run_programs(
     A result has code None if the program was not done in time, 127 if it cannot be run, 0 also once the awaited output
     is there. A program that has ended is done, although a child of it holds the pipe.
     """
+    import select  # noqa: PLC0415 - as subprocess
+
     deadline = time.monotonic() + timeout
     running: list[_RunningProgram] = []
     try:
@@ -151,6 +152,8 @@ class _RunningProgram:
             return True
         if self._process.poll() is None:
             return False
+        import select  # noqa: PLC0415
+
         left = self.open_outputs()
         return not left or not select.select(left, [], [], 0)[0]
 

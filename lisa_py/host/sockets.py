@@ -9,6 +9,8 @@ from lisa_py.contract.errors import LisaError, TmuxUnavailable
 from lisa_py.host import files
 
 LOCK_MS = 2000
+SOCKET_PATH_MAX = 100
+"""Bytes; Linux takes 107 for a Unix socket, macOS 103."""
 
 
 def refuse_foreign(path: str) -> None:

@@ -17,8 +17,6 @@ from lisa_py.host.run import ProgramResult, find_program, run_program
 if TYPE_CHECKING:
     import libtmux
 
-SOCKET_PATH_MAX = 100
-"""Bytes; Linux takes 107 for a Unix socket, macOS 103."""
 _NO_SERVER = ("no server running on", "(No such file or directory)", "(Connection refused)", "no sessions")
 _NO_SESSION = ("can't find", "no current target")  # the latter from a server without sessions
 _SERVER_ENDING = ("server exited unexpectedly", "lost server")

@@ -7,10 +7,10 @@ from msgspec import Struct
 
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.store.json_records import load_readable, save
-from lisa_py.store.paths import SessionRef
+from lisa_py.store.paths import LIMITS_FILE, SessionRef
 from lisa_py.store.record import StoreRecord, check_session_files
 
-FILE, PROGRESS_FILE, SCRIPT, PID_FILE = "limits.json", "limit_state.json", "limits.sh", "limits.pid"
+FILE, PROGRESS_FILE, SCRIPT, PID_FILE = LIMITS_FILE, "limit_state.json", "limits.sh", "limits.pid"
 ERROR_FILE = "limits_error.txt"
 """Traceback of a limit process that failed; its supervisor has started another."""
 LOCK = "limits"

@@ -8,15 +8,17 @@ import re
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.host import files
 from lisa_py.host.env import Settings
-from lisa_py.host.tmux import SOCKET_PATH_MAX
+from lisa_py.host.sockets import SOCKET_PATH_MAX
 
-SESSION_NAME = re.compile(r"lisa-[A-Za-z0-9_-]{1,95}\Z")
-SESSION_ID = re.compile(r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\Z")
+SESSION_NAME = compile_late(r"lisa-[A-Za-z0-9_-]{1,95}\Z")
+SESSION_ID = compile_late(r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\Z")
 """The id of a session's record, accepted wherever its name is."""
 
 
+LIMITS_FILE = "limits.json"
 ARCHIVES = "archive"
 """Folder of a project with the archives of its killed sessions."""
 
@@ -50,6 +52,11 @@ class SessionRef(Struct, frozen=True):
 
     def file(self, name: str) -> str:
         return os.path.join(self.folder, name)
+
+    @property
+    def limits(self) -> str:
+        """Written by spawn for a session with limits."""
+        return self.file(LIMITS_FILE)
 
     @property
     def meta(self) -> str:

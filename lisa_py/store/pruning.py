@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.host import files
 from lisa_py.host.env import Settings
 from lisa_py.store import paths, session_folder
 from lisa_py.store.record import DAY, StoreRecord, load_records
 
 HOUR = 3600
-_TEMPORARY_FILE = re.compile(r"\..+\.\d+-[0-9a-f]{8}\Z")
+_TEMPORARY_FILE = compile_late(r"\..+\.\d+-[0-9a-f]{8}\Z")
 """Name that `host.files.write` gives a file it has not finished; that takes milliseconds."""
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.records import SessionMeta, SessionState
 from lisa_py.host import files
 from lisa_py.host.cancellation import Cancellation
@@ -19,7 +19,7 @@ from lisa_py.store.json_records import UnreadableRecord, load, load_readable, re
 from lisa_py.store.paths import Project, SessionRef
 from lisa_py.store.record import StoreRecord
 
-_DONE = re.compile(r"([A-Za-z0-9._-]+):(-?\d+)\s*\Z")
+_DONE = compile_late(r"([A-Za-z0-9._-]+):(-?\d+)\s*\Z")
 
 
 class EndRecord(Struct, frozen=True):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from lisa_py.contract.late_pattern import compile_late
+
 
 class ScreenChoice(Struct, frozen=True):
     """One line of the list."""
@@ -17,17 +19,17 @@ class ScreenChoice(Struct, frozen=True):
     selected: bool
 
 
-_CURSOR = re.compile(r"^(\s*)([❯›>]) +(?:(\d+)\. +)?(\S.*)$")
-_POINTER = re.compile(r"[❯›>](?= )")
-_NUMBERED = re.compile(r"^ *(\d+)\. +(\S.*)$")
-_CHOICE_PREFIX = re.compile(r"^\s*(?:[❯›>]\s+)?(?:\d+\.\s+)?(?:\[.\]\s*)?")
+_CURSOR = compile_late(r"^(\s*)([❯›>]) +(?:(\d+)\. +)?(\S.*)$")
+_POINTER = compile_late(r"[❯›>](?= )")
+_NUMBERED = compile_late(r"^ *(\d+)\. +(\S.*)$")
+_CHOICE_PREFIX = compile_late(r"^\s*(?:[❯›>]\s+)?(?:\d+\.\s+)?(?:\[.\]\s*)?")
 _MAX_GAP = 12
 """Rows of wrapped text and descriptions between two choices (codex 0.171 repeats a long command in one)."""
 _QUESTION_LINES = 40
-_ALWAYS = re.compile(r"always|don.t ask|do not ask|trust all|this session", re.IGNORECASE)
-_NO = re.compile(r"(no|deny|reject|decline|cancel|back|stay|continue without)\b", re.IGNORECASE)
-_LEAVE = re.compile(r"(exit|quit|leave)\b", re.IGNORECASE)
-_YES = re.compile(r"(yes|allow|approve|accept|trust|continue|proceed|ok)\b", re.IGNORECASE)
+_ALWAYS = compile_late(r"always|don.t ask|do not ask|trust all|this session", re.IGNORECASE)
+_NO = compile_late(r"(no|deny|reject|decline|cancel|back|stay|continue without)\b", re.IGNORECASE)
+_LEAVE = compile_late(r"(exit|quit|leave)\b", re.IGNORECASE)
+_YES = compile_late(r"(yes|allow|approve|accept|trust|continue|proceed|ok)\b", re.IGNORECASE)
 
 
 def strip_cursor(line: str) -> str:

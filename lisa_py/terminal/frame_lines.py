@@ -6,12 +6,12 @@ The text is that of the limacharlie client 5.10.1 for the same frames, without c
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.live import LiveFrame
 from lisa_py.terminal.layout import ANSI
 
@@ -55,7 +55,7 @@ NOISY_SUBTYPES = frozenset(
     )
 )
 """Subtypes of system frames about the start of a session."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = compile_late(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _Head = tuple[tuple[int, ...], str, str]
 """Style and text of the head, and the body."""
 

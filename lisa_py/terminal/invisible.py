@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from lisa_py.contract.late_pattern import compile_late
 
-_INVISIBLE = re.compile(
+_INVISIBLE = compile_late(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e0fff]"
 )

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+from lisa_py.contract.late_pattern import compile_late
+
+ANSI = compile_late(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 MARK_PREFIX = "__LISA_"
 START_MARK = f"{MARK_PREFIX}SESSION_START__"
 EXEC_MARK = f"{MARK_PREFIX}EXEC_DONE__"
@@ -22,15 +24,15 @@ INTERRUPTIBLE = r"\S.*\((?:[^()]*\b)?(?:esc|ctrl\+c) to interrupt\b.*\Z"
 """Pattern of work that a key interrupts, for `Layout.spinner`."""
 _QUOTE_CHARACTERS = "│┃|>-*`'\"#"
 """First characters of quotes, lists, tables and headings."""
-_RULER = re.compile(r"[\u2500-\u257f\u2580-\u259f\s]+\Z")
-_SPINNER = re.compile(rf"\s*[\u2801-\u28ff]\s+(?:\S.*\Z|{INTERRUPTIBLE})")
-_TOP = re.compile(r"\s*[╭┌┏╔][─━═\-]{2,}.*\Z")
-_BOTTOM = re.compile(r"\s*[╰└┗╚][─━═\-]{2,}.*\Z")
-_SIDE = re.compile(r"\s*[│┃║|].*\Z")
+_RULER = compile_late(r"[\u2500-\u257f\u2580-\u259f\s]+\Z")
+_SPINNER = compile_late(rf"\s*[\u2801-\u28ff]\s+(?:\S.*\Z|{INTERRUPTIBLE})")
+_TOP = compile_late(r"\s*[╭┌┏╔][─━═\-]{2,}.*\Z")
+_BOTTOM = compile_late(r"\s*[╰└┗╚][─━═\-]{2,}.*\Z")
+_SIDE = compile_late(r"\s*[│┃║|].*\Z")
 _MAX_BOX_ROWS = 24
-_NOTICE = re.compile(r"(?:[✨⚠⬆!]\s*)?(?:(?P<who>[\w ]{1,30}) )?update available(?P<rest>\b.*)\Z", re.IGNORECASE)
-_VERSION = re.compile(r"\d+\.\d+")
-_UPDATE_HINT = re.compile(
+_NOTICE = compile_late(r"(?:[✨⚠⬆!]\s*)?(?:(?P<who>[\w ]{1,30}) )?update available(?P<rest>\b.*)\Z", re.IGNORECASE)
+_VERSION = compile_late(r"\d+\.\d+")
+_UPDATE_HINT = compile_late(
     r"run `?\S+(?: \S+){0,6}`? to update\W*\Z|see (?:full )?release notes\b.*\Z|https?://\S+\Z", re.I
 )
 _MAX_HINT_LINES = 4

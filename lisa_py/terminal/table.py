@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+from lisa_py.contract.late_pattern import compile_late
+
+_STYLE = compile_late(r"\x1b\[[0-9;]*m")
 _RESET = "\x1b[0m"
 _GAP = 2
 _MIN_COLUMN = 6
@@ -44,6 +44,8 @@ def char_width(char: str) -> int:
     """Return the columns of a character: two if wide, none if it combines with the one before."""
     if char.isascii():
         return 1
+    import unicodedata  # noqa: PLC0415 - only for text beyond ASCII
+
     if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1

@@ -14,22 +14,27 @@ HEAVY = {
     "asyncio",
     "click",
     "dataclasses",
+    "decimal",
     "filelock",
     "hashlib",
     "http",
     "importlib.metadata",
+    "inspect",
     "libtmux",
     "logging",
     "multiprocessing",
     "orjson",
     "pathlib",
+    "platform",
     "prompt_toolkit",
     "psutil",
     "secrets",
     "shutil",
     "socket",
     "tempfile",
+    "textwrap",
     "urllib",
+    "uuid",
     "watchdog",
 }
 READS = {
@@ -38,7 +43,14 @@ READS = {
     ("session", "list"): ("--json",),
     ("session", "send"): ("--session", "lisa-none", "--text", "x", "--enter"),
 }
-LOOK = "import sys; from lisa_py.cli import main; main.main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+LOOK = """
+import sys
+from lisa_py.cli import start
+start.load_msgspec()
+from lisa_py.cli import main
+main.main(sys.argv[1:])
+print(*sys.modules, file=sys.stderr)
+"""
 
 
 @pytest.mark.parametrize("path", READS, ids=" ".join)

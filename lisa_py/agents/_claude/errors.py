@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from lisa_py.contract.frames import ErrorKind
+from lisa_py.contract.late_pattern import compile_late
 
 BY_NAME: dict[str, ErrorKind] = {
     "authentication_failed": "auth",
@@ -58,7 +58,7 @@ _BY_WEAK_TEXT: tuple[tuple[str, ErrorKind], ...] = (
     ("stream", "network"),
 )
 """Texts that decide without a status."""
-_STATUS = re.compile(r"(?:API Error: |\(|^)([45]\d\d)\b")
+_STATUS = compile_late(r"(?:API Error: |\(|^)([45]\d\d)\b")
 
 
 def classify_error(name: str, status: Any, text: str) -> ErrorKind:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import DecodeError
+
+from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.host import files
 
@@ -71,10 +73,20 @@ def read_json_object(path: str) -> dict[str, Any]:
     """Return a JSON object from a file; empty for anything else."""
     try:
         raw = files.read(os.path.realpath(path))
-        value = json.loads(raw) if raw else {}
+        return _decode_object(raw) if raw else {}
     except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
+
+
+def _decode_object(raw: bytes) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = jsontext.decode(raw, dict)
+    except DecodeError:
+        import json  # noqa: PLC0415 - a millisecond, for what only JavaScript accepts (half a surrogate pair)
+
+        value = json.loads(raw)
+        return value if isinstance(value, dict) else {}
+    return found
 
 
 def read_user_settings(environ: Mapping[str, str], project_root: str) -> list[dict[str, Any]]:
@@ -132,6 +144,8 @@ def trust_folder(environ: Mapping[str, str], root: str) -> str:
 
 
 def _write_trust(path: str, root: str) -> str:
+    import json  # noqa: PLC0415 - only a first spawn in a folder
+
     raw = files.read(path)
     config = json.loads(raw) if raw else {}
     config.setdefault("projects", {}).setdefault(root, {})["hasTrustDialogAccepted"] = True

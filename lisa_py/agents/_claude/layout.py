@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.terminal import layout
 
 LAYOUT = layout.Layout(
@@ -18,16 +18,16 @@ LAYOUT = layout.Layout(
     r"|✻ \S+ for (?:\d+[hms] ?)+(?:· .*)?\Z",  # a random verb and a duration below each answer
 )
 _NOISE = (
-    re.compile(r"^\s*[▐▝▘▛▜█▙▟▀▄ ]{4,}\s+(?:Claude Code v|\S.*·|[/~])"),
-    re.compile(r"^╭─+ Claude Code v"),
-    re.compile(r"^╰─{20,}╯$"),
-    re.compile(r"^│.*(?:[▐▝▘▛▜█]{2}|Welcome back|Tips for getting started|What's new|Claude Code changelog|─{20,})"),
-    re.compile(r"^│ +\S.*(?:Run /init|Ask Claude to|Usage Billing|Claude (?:Max|Pro|Team|API))"),
-    re.compile(r"^│ {3,}(?:\S.*)? {3,}│ {20,}│$"),
-    re.compile(r"^Welcome to Claude Code"),
-    re.compile(r"^\s*(?:⏸|⏵⏵) .*\bon\b"),
-    re.compile(r"^\s*\? for shortcuts"),
-    re.compile(r"^\s+tmux focus-events off"),
+    compile_late(r"^\s*[▐▝▘▛▜█▙▟▀▄ ]{4,}\s+(?:Claude Code v|\S.*·|[/~])"),
+    compile_late(r"^╭─+ Claude Code v"),
+    compile_late(r"^╰─{20,}╯$"),
+    compile_late(r"^│.*(?:[▐▝▘▛▜█]{2}|Welcome back|Tips for getting started|What's new|Claude Code changelog|─{20,})"),
+    compile_late(r"^│ +\S.*(?:Run /init|Ask Claude to|Usage Billing|Claude (?:Max|Pro|Team|API))"),
+    compile_late(r"^│ {3,}(?:\S.*)? {3,}│ {20,}│$"),
+    compile_late(r"^Welcome to Claude Code"),
+    compile_late(r"^\s*(?:⏸|⏵⏵) .*\bon\b"),
+    compile_late(r"^\s*\? for shortcuts"),
+    compile_late(r"^\s+tmux focus-events off"),
 )
 _WELCOME_FACTS = ("getting started", "welcome back")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from lisa_py.contract.frames import ErrorKind
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.status import WaitingFor
 
 _BY_NAME: dict[str, ErrorKind] = {
@@ -53,7 +53,7 @@ _BY_TEXT: tuple[tuple[str, ErrorKind], ...] = (
     ("connection refused", "network"),
     ("timed out", "network"),
 )
-_STATUS = re.compile(r"\bstatus(?: code)?:? (\d{3})\b")
+_STATUS = compile_late(r"\bstatus(?: code)?:? (\d{3})\b")
 
 
 def classify_error(info: Any, message: str) -> ErrorKind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.terminal import layout
 
 _FACTS = r"(?:provider|approval|sandbox|reasoning effort|reasoning summaries|session id|workdir|model):"
@@ -17,7 +18,7 @@ LAYOUT = layout.Layout(
     r"|(?:─+ )?Worked for (?:\d+[hms] ?)+(?:• .*|─+)?\Z",
     counters=("tokens used",),
 )
-_NOISE = re.compile(
+_NOISE = compile_late(
     r"mcp: \S+ (?:starting|started|ready|connected|disabled|failed\b.*|error\b.*|cancell?ed\b.*|timed out\b.*)\Z"
     r"|mcp startup: "
     r"|⚠\s*mcp client for "
@@ -39,8 +40,8 @@ _LOG_NOISE = (
     "codex_core::rollout::list: state db missing rollout path",
     "codex_core::state_db: state db record_discrepancy",
 )
-_MCP_CLIENT = re.compile(r"⚠\s*mcp client for ", re.IGNORECASE)
-_HEADER = re.compile(rf"-{{4,}}\Z|user\Z|warning: |{_FACTS}|\S.{{0,40}} v\d+\.\d+\S*\Z", re.IGNORECASE)
+_MCP_CLIENT = compile_late(r"⚠\s*mcp client for ", re.IGNORECASE)
+_HEADER = compile_late(rf"-{{4,}}\Z|user\Z|warning: |{_FACTS}|\S.{{0,40}} v\d+\.\d+\S*\Z", re.IGNORECASE)
 _WELCOME_FACTS = ("model:", "directory:", "approval:", "sandbox:", "session id", "update available", "getting started")
 
 

@@ -12,14 +12,15 @@ from msgspec import Struct
 from lisa_py.agents._codex import title
 from lisa_py.agents.base import Binding, View, find_hook_process, hooks_transcript, read_agent_environment
 from lisa_py.contract import jsontext
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.host import files, processes
 from lisa_py.host.clock import parse_time
 from lisa_py.host.processes import Process
 
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_ROLLOUT = re.compile(rf"/rollout-[^/]*-({_ID})\.jsonl\Z")
-_LOCK = re.compile(rf"/thread-writer-locks/({_ID})\.lock\Z")
-_DAY = re.compile(r"\d{4}/\d\d/\d\d/[^/]+\Z")
+_ROLLOUT = compile_late(rf"/rollout-[^/]*-({_ID})\.jsonl\Z")
+_LOCK = compile_late(rf"/thread-writer-locks/({_ID})\.lock\Z")
+_DAY = compile_late(r"\d{4}/\d\d/\d\d/[^/]+\Z")
 _SANDBOX = "codex-linux-sandbox"
 START_SLACK_SECONDS = 2.0
 HEAD_BYTES = 4096

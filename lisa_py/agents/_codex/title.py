@@ -8,13 +8,14 @@ import re
 from msgspec import Struct
 
 from lisa_py.agents.base import Facts, View
+from lisa_py.contract.late_pattern import compile_late
 
 TITLE_ITEMS = '["activity","run-state","thread-id"]'
 """Title items that lisa configures with `-c` for this run only."""
 KNOWN_SINCE = (0, 169, 0)
 _SPINNER = frozenset("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 _ACTION_REQUIRED = ("[ ! ] Action Required", "[ . ] Action Required")
-_THREAD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]*")
+_THREAD = compile_late(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]*")
 _STATE_WORDS = frozenset(("Ready", "Starting", "Working", "Thinking", "Waiting", "Undoing"))
 _NAME_MAX = 24
 

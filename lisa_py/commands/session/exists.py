@@ -1,12 +1,11 @@
 """Check if a session exists."""
 
-from __future__ import annotations
-
+# annotations are evaluated here: as strings they cost a one-shot call its first `compile` (decision 0017)
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command
-from lisa_py.contract.flags import ProjectRoot, Session
+from lisa_py.contract.common_flags import ProjectRoot, Session
 from lisa_py.core.context import Context
 
 

@@ -1,7 +1,6 @@
 """List sessions with their state and suggested next step."""
 
-from __future__ import annotations
-
+# annotations are evaluated here: as strings they cost a one-shot call its first `compile` (decision 0017)
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,8 +10,8 @@ from lisa_py import agents
 from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.common_flags import CursorReset, ProjectRoot
 from lisa_py.contract.errors import UsageError
-from lisa_py.contract.flags import CursorReset, ProjectRoot
 from lisa_py.contract.projection import copy_fields
 from lisa_py.core.advice import next_step, person
 from lisa_py.core.context import Context

@@ -1,11 +1,10 @@
 """Send text, keys or an answer to a session and confirm its acceptance."""
 
-from __future__ import annotations
-
+# annotations are evaluated here: as strings they cost a one-shot call its first `compile` (decision 0017)
 from msgspec import UNSET, Struct
 
 from lisa_py.contract.command import Command
-from lisa_py.contract.flags import Answer, Enter, Force, Keys, ProjectRoot, ReplaceDraft, Session, Text, TextFile
+from lisa_py.contract.common_flags import Answer, Enter, Force, Keys, ProjectRoot, ReplaceDraft, Session, Text, TextFile
 from lisa_py.core.context import Context
 from lisa_py.core.send import result, send, send_request
 from lisa_py.core.send.result import SendResult

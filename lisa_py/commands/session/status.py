@@ -1,22 +1,20 @@
 """Print the state of a session."""
 
-from __future__ import annotations
-
+# annotations are evaluated here: as strings they cost a one-shot call its first `compile` (decision 0017)
 from typing import Annotated
 
 from msgspec import UNSET, Struct, structs
 
 from lisa_py import agents
-from lisa_py.contract import csv
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
+from lisa_py.contract.common_flags import AgentHint, FailNotFound, ModeHint, ProjectRoot, Session
+from lisa_py.contract.limits import SessionLimits
 from lisa_py.contract.status import TERMINAL_STATES, Status
-from lisa_py.core.advice import next_step, person, target
 from lisa_py.core.context import Context
-from lisa_py.core.fleet import status_table
 from lisa_py.core.send import open_dialog
 from lisa_py.core.status import status_reader
-from lisa_py.core.usage.limits import UNENFORCED, describe_limits
+from lisa_py.host import files
+from lisa_py.store.paths import SessionRef
 from lisa_py.terminal.table import Screen
 
 
@@ -49,9 +47,7 @@ def run(args: Args, ctx: Context) -> Status:
         from lisa_py.core.status import last_screen  # noqa: PLC0415 - only --full writes
 
         output_file = last_screen.save_last_screen(ctx, ref, evidence, status)
-    limits = describe_limits(ref)
-    if limits is not None and not limits.enforced and status.session_state not in TERMINAL_STATES:
-        ctx.warn(f"{ref.session}: {UNENFORCED}")
+    limits = _describe_limits(ctx, ref, status) if files.exists(ref.limits) else None
     code = status.error_code
     if code == "session_not_found" and not args.fail_not_found:
         code = UNSET  # a missing session is an answer, not a failure
@@ -63,6 +59,11 @@ def run(args: Args, ctx: Context) -> Status:
         error_code=code,
         limits=limits or UNSET,
     )
+    if ctx.output_format != "text":
+        return answer
+    from lisa_py.core.advice import next_step, person, target  # noqa: PLC0415 - only text output
+    from lisa_py.core.fleet import status_table  # noqa: PLC0415
+
     situation = next_step.read_situation(status)
     person.warn_about_wait(ctx, ref, situation)
     if ctx.screen is None or args.full:
@@ -77,7 +78,18 @@ def run(args: Args, ctx: Context) -> Status:
     )
 
 
+def _describe_limits(ctx: Context, ref: SessionRef, status: Status) -> SessionLimits | None:
+    from lisa_py.core.usage.limits import UNENFORCED, describe_limits  # noqa: PLC0415 - few sessions have limits
+
+    limits = describe_limits(ref)
+    if limits is not None and not limits.enforced and status.session_state not in TERMINAL_STATES:
+        ctx.warn(f"{ref.session}: {UNENFORCED}")
+    return limits
+
+
 def text(answer: Status, args: Args) -> str:
+    from lisa_py.contract import csv  # noqa: PLC0415 - only text output
+
     head = (answer.status, answer.todos_done, answer.todos_total, answer.active_task, answer.wait_estimate)
     if not args.full:
         return csv.format_line((*head, answer.session_state))
@@ -113,6 +125,8 @@ def format_terminal(answer: Status, args: Args, screen: Screen) -> str:
     """Return the row of the fleet table, and what can be done about it."""
     if not isinstance(answer, StatusView):
         return text(answer, args)
+    from lisa_py.core.fleet import status_table  # noqa: PLC0415 - only on a terminal
+
     lines = status_table.format_rows([status_table.build_row(answer, seconds=answer.age_seconds)], screen)
     lines += ["", f"next: {answer.next_command}", f"      {answer.reason}"]
     if answer.session_state != "not_found":

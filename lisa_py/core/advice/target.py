@@ -9,8 +9,8 @@ from msgspec import Struct
 from lisa_py import agents
 from lisa_py.contract import command_line
 from lisa_py.contract.command_line import CommandLine, FlagValue
+from lisa_py.contract.common_flags import MODES
 from lisa_py.contract.errors import LisaError
-from lisa_py.contract.flags import MODES
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.host import files

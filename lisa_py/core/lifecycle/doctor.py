@@ -16,7 +16,8 @@ from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import launch, lost_sessions
 from lisa_py.host import files
 from lisa_py.host.run import find_program, run_program
-from lisa_py.host.tmux import SOCKET_PATH_MAX, Tmux
+from lisa_py.host.sockets import SOCKET_PATH_MAX
+from lisa_py.host.tmux import Tmux
 
 MIN_TMUX_VERSION = (3, 2)
 PROBE_SECONDS = 5.0

@@ -98,7 +98,7 @@ def build_python_command(code: str, *arguments: str, isolation: str = "-P") -> s
 
 def launcher_script() -> str:
     """Return a launcher script for this lisa that does not depend on PATH or the current folder."""
-    return f'#!/bin/sh\nexec {build_python_command("from lisa_py.cli.main import entry; entry()")} "$@"\n'
+    return f'#!/bin/sh\nexec {build_python_command("from lisa_py.cli.start import entry; entry()")} "$@"\n'
 
 
 def rule_script(agent: Agent, event: str, path: str, rules: ToolRules) -> str:

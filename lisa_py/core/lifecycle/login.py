@@ -13,7 +13,8 @@ from lisa_py.contract.quoting import quote_posix
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment, launch
 from lisa_py.host import files
-from lisa_py.host.tmux import SOCKET_PATH_MAX, Pane, Tmux
+from lisa_py.host.sockets import SOCKET_PATH_MAX
+from lisa_py.host.tmux import Pane, Tmux
 
 ERRORS = ("agent_not_installed", "auth_login_failed", "auth_login_timeout", "spawn_tmux_new_failed")
 LIFETIME_SECONDS = 300

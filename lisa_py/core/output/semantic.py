@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from lisa_py import agents
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.terminal import layout
 from lisa_py.terminal.layout import Layout
 
-_COUNT = re.compile(r"[\d,. ]+\Z")
-_CALL = re.compile(r"(?:\./)?lisa (?:session|oauth|agent|skills|doctor|cleanup|capabilities|version|demo)\b")
-_VOLATILE = re.compile(
+_COUNT = compile_late(r"[\d,. ]+\Z")
+_CALL = compile_late(r"(?:\./)?lisa (?:session|oauth|agent|skills|doctor|cleanup|capabilities|version|demo)\b")
+_VOLATILE = compile_late(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AP]M)?\b"
     r"|\b\d+(?:\.\d+)?(?:ms|s|m|h)(?: ?\d+(?:\.\d+)?s)?\b"

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.core.output import token_budget
 from lisa_py.terminal import layout
 from lisa_py.terminal.layout import Layout
 
 NO_OUTPUT = "(no capture output)"
-_ERROR = re.compile(
+_ERROR = compile_late(
     r"(?<!no )(?<!0 )(?<!without )\b(?:errors?|exception|traceback|fatal|panic(?:ked)?)\b", re.IGNORECASE
 )
 _TERSE_LINES = 20

@@ -8,14 +8,15 @@ import re
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.host import files
 
 TEXT_MAX = 16 << 20
 """Bytes; ten times the limit of any agent."""
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SURROGATE = re.compile("[\ud800-\udfff]")  # representation of invalid UTF-8 in argv and files
+_CONTROL = compile_late("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATE = compile_late("[\ud800-\udfff]")  # representation of invalid UTF-8 in argv and files
 # without its ESC an escape sequence such as `[201~` is five harmless characters
 _NAMES = {"\x00": "NUL", "\x1b": "ESC", "\x7f": "DEL"}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 from msgspec import Struct
 
 from lisa_py.contract.status import AgentState, SessionStateWord, StateSource, WaitingFor
@@ -46,6 +44,8 @@ def signal_name(number: int | str) -> str:
     word = str(number)
     if not word.isdigit():
         return word if word.startswith("SIG") else "SIG" + word
+    import signal  # noqa: PLC0415 - half a millisecond, only for what a signal has ended
+
     try:
         return signal.Signals(int(word)).name
     except ValueError:

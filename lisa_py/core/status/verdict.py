@@ -6,7 +6,7 @@ by its own reports before processes and screen. Without usable evidence the stat
 
 from __future__ import annotations
 
-import signal
+from _signal import SIGHUP  # type: ignore[import-not-found]  # `signal` costs half a millisecond
 from collections.abc import Callable
 
 from msgspec import structs
@@ -47,7 +47,7 @@ def _check_end_record(evidence: Evidence, now: float) -> Outcome | None:
         or (evidence.pane is None and not evidence.tmux_error and not evidence.server_lost)
     ):
         return None
-    if evidence.server_lost and evidence.end.signal == signal.SIGHUP:
+    if evidence.server_lost and evidence.end.signal == SIGHUP:
         return None  # it ended because the server did
     return Outcome(
         state="completed" if evidence.end.code == 0 else "crashed",
