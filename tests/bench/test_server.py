@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import re
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,13 +17,14 @@ from typing import Any
 import psutil
 import pytest
 
+from lisa_py.store import dialogs
 from tests.bench.conftest import BenchmarkReport
 from tests.bench.test_live import write_frames
 from tests.bench.timing import format_median_milliseconds, measure_wall_times, percentile
 from tests.lisa_host import LisaHost
 from tests.listeners import Listeners
 from tests.polling import wait_until
-from tests.server.test_sockets import identify
+from tests.server.test_sockets import identify, make_chat
 from tests.server_kit import RunningServer, serving
 from tests.session_harness import SessionHarness
 
@@ -27,6 +34,7 @@ SESSIONS = 200
 IDLE_SECONDS = 20.0
 ROUNDS, FRAMES = 3, 200
 """Thirty seconds of `write_frames` for each number of subscribers."""
+CALL_ROUNDS, CREATIONS, DIALOGS = 31, 12, 20
 _FRAME = re.compile(r'"content":"frame (\d+) ([\d.]+)')
 
 
@@ -120,12 +128,22 @@ def test_clients_that_never_read_cost_bounded_memory(stage: SessionHarness, repo
     assert added < 90
 
 
-def test_cost_of_a_server_at_rest(machine: LisaHost, report: BenchmarkReport) -> None:
-    stages = [SessionHarness(machine, f"lisa-rest-{number}").spawn(ready=False) for number in range(SESSIONS)]
-    for stage in stages:
-        stage.wait_for_state("idle")
-    figures = {}
-    with serving(machine) as server:
+@pytest.fixture(scope="module")
+def resting() -> Iterator[list[SessionHarness]]:
+    """Yield many idle sessions of one host."""
+    machine = LisaHost()
+    try:
+        stages = [SessionHarness(machine, f"lisa-rest-{number}").spawn(ready=False) for number in range(SESSIONS)]
+        for stage in stages:
+            stage.wait_for_state("idle")
+        yield stages
+    finally:
+        machine.close()
+
+
+def test_cost_of_a_server_at_rest(resting: list[SessionHarness], report: BenchmarkReport) -> None:
+    stages, figures = resting, {}
+    with serving(stages[0].machine) as server:
         process = psutil.Process(server.process.pid)
         alone = process.memory_info().rss
         identities = [identify(stage) for stage in stages]
@@ -146,6 +164,90 @@ def test_cost_of_a_server_at_rest(machine: LisaHost, report: BenchmarkReport) ->
         assert share < 1, rows
         assert resident < 100 << 20, rows
     assert (figures["one session"][1] - alone) / SUBSCRIBERS < 0.3 * 2**20
+
+
+def test_calls_beside_many_sessions(resting: list[SessionHarness], report: BenchmarkReport) -> None:
+    machine, name = resting[0].machine, resting[0].name
+    with (
+        serving(machine) as server,
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection,
+    ):
+        headers = {"Authorization": f"Bearer {server.key}", "X-LC-OID": server.project_id}
+
+        def ask(method: str, path: str, body: object = None) -> Any:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            reply = connection.getresponse()
+            found = json.loads(reply.read())
+            assert reply.status == 200, found
+            return found
+
+        assert len(ask("GET", "/v1/org/sessions?limit=50")["sessions"]) == 50
+        calls: dict[str, Callable[[], object]] = {
+            "`python -c pass`": lambda: subprocess.run([sys.executable, "-I", "-c", "pass"], check=True),
+            "list, a page of 50": lambda: ask("GET", "/v1/org/sessions?limit=50"),
+            "get": lambda: ask("GET", f"/v1/org/sessions/{identify(resting[0])}"),
+            "`POST /commands/session/status`": lambda: ask("POST", "/commands/session/status", {"session": name}),
+        }
+        for call in calls.values():
+            call()
+        took = measure_wall_times(calls, CALL_ROUNDS)
+    rows = [(each, format_median_milliseconds(times)) for each, times in took.items()]
+    note = f"{SESSIONS} idle sessions, one kept-alive connection, {CALL_ROUNDS} rounds."
+    report.add_table("Calls of `lisa serve` beside many sessions", ("", "median ms"), rows, note)
+    base, listed, got, status = (median(times) for times in took.values())
+    assert listed < 0.080 or listed < 8 * base, rows
+    assert got < 0.015 or got < 1.5 * base, rows
+    assert status < 0.008 or status < 0.8 * base, rows
+
+
+def test_creation_takes_as_long_as_a_spawn(machine: LisaHost, report: BenchmarkReport) -> None:
+    made: list[str] = []
+    with serving(machine, "--agent", "scripted") as server:
+
+        def create() -> None:
+            reply = server.call("POST", "/v1/api/sessions", {"prompt": "[say hello]"})
+            assert reply.status == 201, reply
+            made.append(reply.body["session_id"])
+
+        def spawn() -> None:
+            answer = machine.lisa("session", "spawn", "--agent", "scripted", "--prompt", "[say hello]", cold=True)
+            assert answer.code == 0, answer
+
+        calls: dict[str, Callable[[], object]] = {"`lisa session spawn`": spawn, "`POST /v1/api/sessions`": create}
+        for call in calls.values():
+            call()
+        took = measure_wall_times(calls, CREATIONS)
+        assert len(set(made)) == CREATIONS + 1
+    rows = [(name, format_median_milliseconds(times)) for name, times in took.items()]
+    report.add_table("Creation of a session", ("", "median ms"), rows, f"Scripted agent, {CREATIONS} rounds.")
+    spawned, created = (median(times) for times in took.values())
+    assert created < spawned + 0.2, rows
+
+
+def test_reaction_to_a_dialog(machine: LisaHost, report: BenchmarkReport) -> None:
+    """From the dialog of the agent to its frame at a client, and from the answer of the client to the tool."""
+    stage = SessionHarness(machine).spawn()
+    found, ran = make_chat(stage), machine.project / "ran"
+    drawn, taken = [], []
+    with serving(machine) as server, server.connect(found) as owner:
+        for _ in range(DIALOGS):
+            ran.unlink(missing_ok=True)
+            owner.send("prompt", text=f"[ask date +%s.%N > {ran}.part && mv {ran}.part {ran}] [say end]")
+            asked = owner.read_until("tool_approval_request")["payload"]["tool_use_id"]
+            (waiting,) = dialogs.list_waiting(stage.ref)
+            drawn.append(time.time() - waiting.at)
+            answered = time.time()
+            owner.send("tool_approval_response", tool_use_id=asked, approved=True)
+            wait_until(ran.exists, what="the tool ran")
+            taken.append(float(ran.read_text()) - answered)
+            owner.read_until("result")
+    rows = [
+        (name, f"{median(times) * 1000:.0f}", f"{percentile(times, 0.95) * 1000:.0f}")
+        for name, times in (("dialog to request at the client", drawn), ("answer to tool running", taken))
+    ]
+    report.add_table("Dialogs over `lisa serve`", ("", "p50 ms", "p95 ms"), rows, f"Scripted agent, {DIALOGS} rounds.")
+    assert median(drawn) < 0.3, rows
+    assert median(taken) < 0.5, rows
 
 
 def test_server_is_ready_at_once(machine: LisaHost, report: BenchmarkReport) -> None:
