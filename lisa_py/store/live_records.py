@@ -198,7 +198,7 @@ def make_record(ref: SessionRef, meta: SessionMeta) -> SessionRecord:
         agent=meta.agent,
         prompt=meta.prompt,
         created_at=meta.created_at,
-        created_unix=meta.created_unix,
+        created_unix=meta.first_unix or meta.created_unix,
     )
 
 

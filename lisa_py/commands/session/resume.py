@@ -55,7 +55,7 @@ def run(args: Args, ctx: Context) -> ResumeResult | BootUnits:
         return _answer(args, ctx, resume_fleet.resume_all(ctx, project, request, dry_run=args.dry_run))
     if not args.session:
         raise UsageError("resume_target_required", "--session NAME or --all is required")
-    ref = ctx.ref(args.session, args.project_root)
+    ref = ctx.record_ref(args.session, args.project_root)
     step = resume.preview_resume if args.dry_run else resume.resume_session
     return _answer(args, ctx, FleetResumeReport(resumed=(step(ctx, ref, request),)))
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
-from lisa_py.contract import session_settings
+from lisa_py.contract import command_line, session_settings
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError, session_not_found
 from lisa_py.contract.records import SessionMeta
@@ -93,8 +93,7 @@ def resume_session(ctx: Context, ref: SessionRef, request: ResumeRequest) -> Res
     Raise LisaError: session_not_found, session_running, not_resumable, conversation_missing, conversation_unknown,
     folder_missing,     agent_not_installed, and those of a spawn; then the records are as before.
     """
-    if not files.exists(ref.meta):
-        raise session_not_found(ref.session, ref.project.root)
+    _require_records(ref)
     with spawn.lock_name(ctx, ref):
         plan = _plan_resume(ctx, ref, request)
         if plan.pane is not None:
@@ -109,10 +108,23 @@ def resume_session(ctx: Context, ref: SessionRef, request: ResumeRequest) -> Res
 
 def preview_resume(ctx: Context, ref: SessionRef, request: ResumeRequest) -> ResumedSession:
     """Return what a resume would do; raise its errors up to its first action."""
+    _require_records(ref)
     plan = _plan_resume(ctx, ref, request)
     start = plan.spawn.start
     shown = launch.show_launch(ctx, start, ref.project.root)
     return _describe(ctx, plan, shown.command)
+
+
+def _require_records(ref: SessionRef) -> None:
+    if ref.archive:
+        fork = command_line.build("session fork", session=ref.archive)
+        raise LisaError(
+            "session_not_found",
+            f"{ref.session} ({ref.archive}) was killed; {fork} continues a copy of its conversation",
+            session=ref.session,
+        )
+    if not files.exists(ref.meta):
+        raise session_not_found(ref.session, ref.project.root)
 
 
 def _describe(ctx: Context, plan: _ResumePlan, command: str) -> ResumedSession:

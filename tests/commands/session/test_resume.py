@@ -95,6 +95,7 @@ def test_a_lost_family_comes_back_as_it_was(machine: LisaHost) -> None:
         meta, record = read_meta(each), live_records.read_record(each.ref)
         assert record is not None
         assert (record.resumed_from, meta.former_run_ids) == (old.run_id, (old.run_id,))
+        assert record.created_unix == old.created_unix < meta.created_unix
         kept = ("created_at", "parent_session", "width", "height", "lane", "prompt")
         assert [getattr(meta, name) for name in kept] == [getattr(old, name) for name in kept]
         now = each.lisa("get").json["session"]
@@ -139,6 +140,9 @@ def test_a_running_agent_is_refused(stage: SessionHarness) -> None:
         assert stage.lisa("resume", *form).json["errorCode"] == "session_running"
     absent = stage.machine.lisa("session", "resume", "--session", "lisa-none", "--json")
     assert absent.json["errorCode"] == "session_not_found"
+    stage.lisa("kill")
+    killed = stage.lisa("resume").json
+    assert (killed["errorCode"], "lisa session fork" in killed["error"]) == ("session_not_found", True)
 
 
 def test_an_ended_agent_in_its_pane_is_resumed(stage: SessionHarness) -> None:
