@@ -120,6 +120,9 @@ class Codex(Agent):
     def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
         return transcript.parse_frames(line, offset)
 
+    def helper_transcripts(self, transcript: str) -> tuple[str, ...]:
+        return session.find_subagents(transcript)
+
     def is_noise(self, line: str) -> bool:
         from lisa_py.agents._codex import layout  # noqa: PLC0415 - only pane captures
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lisa_py.agents._codex.session import session_config_folder
+from lisa_py.agents._codex.session import find_subagents, session_config_folder
 from lisa_py.agents.base import Binding
 from lisa_py.contract.records import SessionMeta
 from lisa_py.host import processes
@@ -199,3 +199,33 @@ def test_folder_is_found_by_hooks_and_environment(home: CodexHome, monkeypatch: 
     process = home.run()
     assert session_config_folder(view(meta=meta, processes=(process,))) == str(home.folder)
     assert session_config_folder(view(meta=meta, processes=())) == "/of/the/caller"
+
+
+# -- subagents ----------------------------------------------------------------------------------------------------
+
+
+def write_rollout(home: CodexHome, thread: str, *, root: str = "", parent: str = "", **more: str) -> str:
+    """Write the first line of a rollout, with its keys in the order of 0.171."""
+    own = {"session_id": root or thread, "id": thread} | ({"parent_thread_id": parent} if parent else {}) | more
+    head = {"timestamp": "2026-11-21T20:00:00Z", "ordinal": 0, "type": "session_meta", "payload": own}
+    path = home.day / f"rollout-2026-11-21T20-00-00-{thread}.jsonl"
+    path.write_text(json.dumps(head, separators=(",", ":")) + "\n")
+    return str(path)
+
+
+def test_subagents_are_found_by_their_root_thread(home: CodexHome) -> None:
+    root, child, grandchild, other = (f"01a1fc53-6dfe-7053-861b-e05d9440329{number}" for number in range(1, 5))
+    transcript = write_rollout(home, root)
+    assert find_subagents(transcript) == ()
+    unfinished = home.day / f"rollout-2026-11-21T20-00-00-{child}.jsonl"
+    unfinished.touch()
+    assert find_subagents(transcript) == ()
+    found = [
+        write_rollout(home, child, root=root, parent=root),
+        write_rollout(home, grandchild, root=root, parent=child),
+    ]
+    write_rollout(home, other, root=other, forked_from_id=root)
+    write_rollout(home, other[:-1] + "6", root=other, parent=other)
+    write_rollout(home, FIRST, root=root, parent=root)  # older than the root thread
+    assert find_subagents(transcript) == tuple(found)
+    assert find_subagents("") == find_subagents(str(home.day / "notes.jsonl")) == ()

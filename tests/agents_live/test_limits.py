@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,33 @@ def test_claude_reports_its_own_dollars(machine: LisaHost, api: FakeModelApi) ->
     more = wait_until(lambda: (now := read_usage(stage.ctx, stage.ref)).cost_usd > used.cost_usd and now)
     assert more.cost_usd == pytest.approx(sum(model.cost_usd or 0 for model in more.models))
     assert (more.calls, more.turns) == (2, 2)
+
+
+def test_tokens_of_codex_subagents_count_once(machine: LisaHost, api: FakeModelApi) -> None:
+    stage = LiveSessionHarness(machine, api, "codex", permission="bypass")
+    stage.begin("", "--max-turns", "50", "--task-budget-tokens", "9000000")
+    stage.send(
+        "[fake spawn helper [fake gate child then tool echo by the child] then tool sleep 1 then text parent ends]"
+    )
+    sessions = stage.agent_home.home / ".codex" / "sessions"
+    api.wait_for_prompt("by the child")
+    own = str(stage.status().transcript_path)
+    rollouts = wait_until(lambda: len(found := sorted(map(str, sessions.rglob("rollout-*.jsonl")))) == 2 and found)
+    assert own == rollouts[0]
+    wait_until(lambda: "parent ends" in stage.screen(), what="the parent does not wait for it")
+    api.open("child")
+
+    def sum_records(path: str) -> list[int]:
+        records = [json.loads(line) for line in Path(path).read_text().splitlines()]
+        return [each["payload"]["usage"]["total_tokens"] for each in records if each["type"] == "token_usage_record"]
+
+    wait_until(lambda: len(sum_records(rollouts[1])) == 2, what="both calls of the subagent")
+    stage.wait_until_idle()
+    used = read_usage(stage.ctx, stage.ref)
+    assert used.tokens == sum(map(sum, map(sum_records, rollouts)))
+    assert (used.calls, used.turns, str(stage.status().transcript_path)) == (len(sum_records(own)), 1, own)
+    wait_until(
+        lambda: (now := describe_limits(stage.ref)) and now.tokens == used.tokens, what="its limit process agrees"
+    )
+    users = [frame["payload"]["content"] for frame in stage.lisa("history").json["frames"] if frame["type"] == "user"]
+    assert len(users) == 1 and users[0].startswith("[fake spawn helper")

@@ -10,6 +10,7 @@ A directive is `[fake STEP then STEP ...]`; the last one in the newest user prom
     todos DONE/TOTAL       keep a to-do list, if the agent offers a tool for it
     question TEXT | A | B  let the user choose, if the agent offers a tool for it
     questions TEXT | A | B the same with several choices (claude)
+    spawn NAME TASK        start a subagent with a task, if the agent offers a tool for it (codex)
     wait SECONDS           send nothing, not even headers when this comes first
     hang SECONDS           open the stream, then send nothing
     gate NAME              wait for `open(NAME)` or POST /control/open/NAME; it then stays open
@@ -109,6 +110,14 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Subagent:
+    """Have the agent start another one with a task."""
+
+    name: str
+    task: str
+
+
+@dataclass(frozen=True)
 class Pause:
     """Send nothing for a while."""
 
@@ -142,7 +151,7 @@ class ErrorStep:
     times: int | None = None
 
 
-ToolStep = Shell | Todos | Question
+ToolStep = Shell | Todos | Question | Subagent
 Step = Text | Reasoning | ToolStep | Pause | Stall | Gate | Disconnect | ErrorStep
 
 
@@ -219,6 +228,11 @@ def _parse_error(rest: str) -> Step:
     return ErrorStep(kind, int(times) if times else None)
 
 
+def _parse_subagent(rest: str) -> Step:
+    name, _, task = rest.partition(" ")
+    return Subagent(name, task)
+
+
 VERBS: dict[str, Callable[[str], Step]] = {
     "text": Text,
     "slow": _parse_slow,
@@ -229,6 +243,7 @@ VERBS: dict[str, Callable[[str], Step]] = {
     "todos": _parse_todos,
     "question": _parse_question,
     "questions": lambda rest: replace(_parse_question(rest), several=True),
+    "spawn": _parse_subagent,
     "wait": lambda rest: Pause(float(rest or 5)),
     "hang": lambda rest: Stall(float(rest or 60)),
     "gate": lambda rest: Gate(rest or "gate"),
@@ -418,6 +433,7 @@ class ToolCall:
 
     name: str
     arguments: Json
+    namespace: str = ""
 
 
 def tool_calls(step: ToolStep, offered: set[str]) -> list[ToolCall]:
@@ -429,6 +445,8 @@ def tool_calls(step: ToolStep, offered: set[str]) -> list[ToolCall]:
             makers = TODO_TOOLS
         case Question():
             makers = QUESTION_TOOLS
+        case Subagent():
+            makers = SUBAGENT_TOOLS
     for name, make in makers.items():
         if name in offered:
             return make(step)
@@ -502,6 +520,16 @@ def _request_user_input(step: Any) -> list[ToolCall]:
     return [ToolCall("request_user_input", {"questions": [question]})]
 
 
+def _spawn_agent(step: Any) -> list[ToolCall]:
+    arguments = {"task_name": step.name, "message": step.task, "fork_turns": "none"}
+    return [ToolCall("spawn_agent", arguments, "collaboration")]
+
+
+def _spawn_found_agent(step: Any) -> list[ToolCall]:
+    """Call the tool that codex offers only after a search."""
+    return [ToolCall("spawn_agent", {"message": step.task}, "multi_agent_v1")]
+
+
 ToolMaker = Callable[[Any], list[ToolCall]]
 SHELL_TOOLS: dict[str, ToolMaker] = {"Bash": _bash, "exec_command": _exec_command}
 TODO_TOOLS: dict[str, ToolMaker] = {
@@ -513,6 +541,7 @@ QUESTION_TOOLS: dict[str, ToolMaker] = {
     "AskUserQuestion": _ask_user_question,
     "request_user_input": _request_user_input,
 }
+SUBAGENT_TOOLS: dict[str, ToolMaker] = {"collaboration": _spawn_agent, "tool_search": _spawn_found_agent}
 
 
 # ------------------------------------------------------------------ replies
@@ -727,6 +756,7 @@ class ResponsesReply(Reply):
             "type": "function_call",
             "call_id": fresh_id("call"),
             "name": call.name,
+            **({"namespace": call.namespace} if call.namespace else {}),
             "arguments": json.dumps(call.arguments),
             "status": "completed",
         }
@@ -1008,7 +1038,7 @@ class Handler(HttpConnection):
             reply.send_text(Text(SUMMARY if request.kind == "compact" else json.dumps({"title": self.api.title})))
             reply.close()
             return "answered"
-        offered = {str(tool.get("name")) for tool in request.body.get("tools") or []}
+        offered = {str(tool.get("name") or tool.get("type")) for tool in request.body.get("tools") or []}
         for number, step in enumerate(steps_of_round(plan_for(turn.prompt), turn.rounds)):
             match step:
                 case ErrorStep() if not self.api.journal.should_fail(
@@ -1029,7 +1059,7 @@ class Handler(HttpConnection):
                     reply.send_reasoning(step)
                 case Text():
                     reply.send_text(Text(turn.fill(step.text), step.seconds))
-                case Shell() | Todos() | Question():
+                case Shell() | Todos() | Question() | Subagent():
                     call_tools(reply, step, offered)
         reply.close()
         return "answered"

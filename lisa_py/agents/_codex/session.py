@@ -207,6 +207,39 @@ def _read_head(path: str) -> _TranscriptHead | None:
     )
 
 
+_roots: dict[str, str] = {}
+"""Root threads of rollouts that were read; the first line of a rollout does not change."""
+
+
+def find_subagents(transcript: str) -> tuple[str, ...]:
+    """Return the rollouts of the subagents of a thread, of any depth, oldest first.
+
+    They lie among the others, and name their root thread (0.171, with both versions of its tools).
+    """
+    found, day = _ROLLOUT.search(transcript), _DAY.search(transcript)
+    if found is None or day is None:
+        return ()
+    root, above = found[1], transcript[: day.start()].rstrip("/")
+    later = (path for path in _recent_transcripts(above, thread_created_at(root)) if _is_later(path, root))
+    return tuple(path for path in later if _read_root(path) == root)
+
+
+def _is_later(path: str, thread: str) -> bool:
+    found = _ROLLOUT.search(path)
+    return found is not None and found[1] > thread
+
+
+def _read_root(path: str) -> str:
+    """Return the root thread of a subagent's rollout; empty for other rollouts."""
+    if path not in _roots:
+        text = files.read_from(path, 0, HEAD_BYTES).decode("utf-8", "replace")
+        if '"session_meta"' not in text:
+            return ""
+        parent = _read_string(text, "parent_thread_id")
+        _roots[path] = parent and (_read_string(text, "session_id") or parent)
+    return _roots[path]
+
+
 def _read_string(text: str, key: str) -> str:
     found = re.search(rf'"{key}":\s*("(?:[^"\\]|\\.)*")', text)
     try:

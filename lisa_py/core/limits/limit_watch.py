@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
@@ -22,7 +21,7 @@ from lisa_py.core.usage.limits import WARNING_SHARE, LimitUse
 from lisa_py.core.usage.usage_reader import UsageReader
 from lisa_py.core.wait.waiter import IGNORED_FILES
 from lisa_py.host import files, processes
-from lisa_py.host.file_events_many import open_watcher
+from lisa_py.host.file_events_many import GroupWatcher, open_watcher
 from lisa_py.store import events, limit_records, session_records, usage_state
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.limit_records import LimitNotice, LimitRecord
@@ -99,15 +98,19 @@ class LimitWatch:
         watcher = open_watcher((*IGNORED_FILES, *OWN_FILES))
         try:
             while self._is_running():
-                watcher.follow("session", (self._ref.folder, *self._watched), [self._root] if self._root else [])
+                self._follow(watcher)
                 reached = self.check()
-                watcher.follow("session", (self._ref.folder, *self._watched), [self._root] if self._root else [])
+                self._follow(watcher)
                 if reached is not None and self._end(reached):
                     return
                 self._ctx.clock.sleep(PAUSE_SECONDS)
                 watcher.wait(RETRY_SECONDS if reached is not None else self._next_check())
         finally:
             watcher.close()
+
+    def _follow(self, watcher: GroupWatcher) -> None:
+        helpers = [place.path for place in self._reader.state.transcripts if place.helper]
+        watcher.follow("session", (self._ref.folder, *self._watched, *helpers), [self._root] if self._root else [])
 
     def _is_running(self) -> bool:
         """Return True until this run of the session has ended; find its supervisor."""
@@ -158,7 +161,7 @@ class LimitWatch:
         with contextlib.suppress(OSError):
             binding = agent.bind(view)
             self._paths = find_transcripts(self._ctx, self._ref, agent, binding)
-            self._watched = (*agent.watch_paths(view, binding), *self._paths, *_find_helpers(agent, self._paths))
+            self._watched = (*agent.watch_paths(view, binding), *self._paths)
 
     def _elapsed(self) -> float:
         return self._ctx.clock.monotonic() - self._limits.started_monotonic
@@ -242,7 +245,3 @@ class LimitWatch:
         except LisaError:
             return False
         return not ended.errors
-
-
-def _find_helpers(agent: Agent, paths: Iterable[str]) -> list[str]:
-    return [helper for path in paths for helper in agent.helper_transcripts(path)]

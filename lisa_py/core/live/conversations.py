@@ -14,12 +14,16 @@ from lisa_py.store.paths import SessionRef
 
 
 def find_transcripts(ctx: Context, ref: SessionRef, agent: Agent, binding: Binding) -> tuple[str, ...]:
-    """Return the existing transcripts that the agent's own hooks named, and the current one."""
+    """Return the existing transcripts that the agent's own hooks named, and the current one, but none of subagents."""
     view = agent_reports.build_view(ctx, ref, agent, read_meta_or_default(ref))
     view.hooks = agent_reports.read_all_hooks(ref)
     named = [hook.get("transcript_path") for hook in select_own_hooks(view, binding.pid)]
-    paths = [path for path in (*named, binding.transcript) if isinstance(path, str) and path]
-    return tuple(path for path in dict.fromkeys(paths) if files.size(path) > 0)
+    given = (path for path in (*named, binding.transcript) if isinstance(path, str) and path)
+    paths = [path for path in dict.fromkeys(given) if files.size(path) > 0]
+    if len(paths) < 2:
+        return tuple(paths)
+    helpers = {helper for path in paths for helper in agent.helper_transcripts(path)}
+    return tuple(path for path in paths if path not in helpers)
 
 
 def find_start(paths: Sequence[str], newest_bytes: int, end: int | None) -> tuple[tuple[str, int] | None, int]:
