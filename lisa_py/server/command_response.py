@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import anyio
 import anyio.from_thread
 import anyio.to_thread
@@ -11,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.peer import PeerMessage, PeerRequest
-from lisa_py.host.cancellation import Cancellation
 from lisa_py.peer import protocol
 from lisa_py.peer.request_run import RequestRun
 from lisa_py.server import failures
@@ -21,10 +22,14 @@ from lisa_py.server.route import encode
 
 EXIT_CODE = "Lisa-Exit-Code"
 """Header with the exit code that the command line would have."""
+READER_SECONDS = 60.0
+"""Time for the reader to take one message."""
+END_SECONDS = 1.0
+"""The same when the server ends."""
 
 
 class CommandResponse(Response):
-    """Runs the command while the reader listens; it is cancelled when the reader leaves."""
+    """Runs the command while the reader listens; it is cancelled when the reader leaves or does not read."""
 
     def __init__(self, server: ServerState, request: PeerRequest, *, cwd: str, as_lines: bool) -> None:
         super().__init__()
@@ -34,6 +39,8 @@ class CommandResponse(Response):
         self._is_stream = as_lines
         self._has_begun = False
         self._is_reader_gone = False
+        self._delivery: anyio.CancelScope | None = None
+        """Of the message that is being sent."""
         self._last_byte = b""
         """The end of the answer, sent when the positions are kept."""
         self._warnings: list[PeerMessage] = []
@@ -43,6 +50,7 @@ class CommandResponse(Response):
         threads = scope["app"].state.command_threads
         self._send = send
         with self._server.cancellation.open_part() as cancellation:
+            self._cancellation = cancellation
             self._run = RequestRun(
                 self._server.settings, self._request, None,
                 cwd=self._cwd, cancellation=cancellation, write=self._write,
@@ -52,16 +60,27 @@ class CommandResponse(Response):
                 await self._send_refusal(LisaError("too_many_requests", text))
                 await self._send_last()
                 return
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._watch_reader, receive, cancellation)
+            async with anyio.create_task_group() as self._group:
+                self._group.start_soon(self._watch_reader, receive)
                 await anyio.to_thread.run_sync(self._run.run, limiter=threads)
-                group.cancel_scope.cancel()
+                self._group.cancel_scope.cancel()
 
-    async def _watch_reader(self, receive: Receive, cancellation: Cancellation) -> None:
+    async def _watch_reader(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        self._leave_reader()
+
+    async def _watch_end(self) -> None:
+        """Do not let the end of the server wait for a reader that does not read."""
+        await anyio.wait_readable(self._cancellation.fileno())
+        await anyio.sleep(END_SECONDS)
+        self._leave_reader()
+
+    def _leave_reader(self) -> None:
         self._is_reader_gone = True
-        cancellation.cancel()
+        self._cancellation.cancel()
+        if self._delivery is not None:
+            self._delivery.cancel()
 
     def _write(self, message: PeerMessage) -> bool:
         """Send a message from the thread of the command; wait while the reader is slow.
@@ -71,13 +90,22 @@ class CommandResponse(Response):
         if self._last_byte:  # they could not be kept
             self._server.log(f"POST /commands/{self._request.command}: {message.warning}")
             return True
-        anyio.from_thread.run(self._deliver, message)
+        anyio.from_thread.run(self._send_in_time, self._deliver, message)
         if self._is_reader_gone:
             return False
         if message.exit_code is not UNSET:
             self._run.keep_positions()
-            anyio.from_thread.run(self._send_last)
+            anyio.from_thread.run(self._send_in_time, self._send_last)
         return not self._is_reader_gone
+
+    async def _send_in_time(self, send: Callable[..., Awaitable[None]], *words: PeerMessage) -> None:
+        if self._is_reader_gone:
+            return
+        with anyio.move_on_after(READER_SECONDS) as delivery:
+            self._delivery = delivery
+            await send(*words)
+        if delivery.cancelled_caught:
+            self._leave_reader()
 
     async def _deliver(self, message: PeerMessage) -> None:
         is_last = message.exit_code is not UNSET
@@ -91,6 +119,7 @@ class CommandResponse(Response):
         self._warnings = []
         if not self._has_begun:
             self._has_begun = True
+            self._group.start_soon(self._watch_end)
             await self._send_start(200, LINES)
         if is_last:
             await self._send_most(lines)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from lisa_py import commands
 from lisa_py.contract.peer import PeerRequest
 from lisa_py.core.context import Context
 from lisa_py.host.cancellation import Cancellation
+from lisa_py.server import command_response
 from lisa_py.server.command_response import CommandResponse
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
@@ -111,6 +113,40 @@ def test_last_line_is_the_answer(server: RunningServer, idle: SessionHarness) ->
     assert [line["error"]["errorCode"] for line in lines] == ["session_not_found"]
 
 
+def respond(machine: LisaHost, request: PeerRequest, send: Any, *, as_lines: bool = True, end: bool = False) -> None:
+    """Run the response of a command to a reader that stays; with `end` the server ends meanwhile."""
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        cancellation = Cancellation()
+        face: Any = SimpleNamespace(settings=machine.context().settings, cancellation=cancellation, log=print)
+        scope = {"type": "http", "app": SimpleNamespace(state=SimpleNamespace(command_threads=CapacityLimiter(1)))}
+        response = CommandResponse(face, request, cwd=str(machine.project), as_lines=as_lines)
+        if end:
+            asyncio.get_running_loop().call_later(0.05, cancellation.cancel)
+        await response(scope, receive, send)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_reader_that_does_not_read_holds_no_command(
+    machine: LisaHost, monkeypatch: pytest.MonkeyPatch, end: bool
+) -> None:
+    monkeypatch.setattr(command_response, "END_SECONDS" if end else "READER_SECONDS", 0.1)
+    tried: list[str] = []
+
+    async def send(message: Any) -> None:
+        tried.append(message["type"])
+        await asyncio.Event().wait()
+
+    began = time.monotonic()
+    respond(machine, PeerRequest(command="version"), send, end=end)
+    assert tried == ["http.response.start"] and time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize("as_lines", [False, True])
 @pytest.mark.parametrize("name", ["version", "session capture"])
 def test_positions_are_kept_before_the_last_byte(
@@ -122,17 +158,8 @@ def test_positions_are_kept_before_the_last_byte(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    async def receive() -> Any:
-        await asyncio.Event().wait()
-
-    async def run() -> None:
-        face: Any = SimpleNamespace(settings=machine.context().settings, cancellation=Cancellation(), log=sent.append)
-        request = PeerRequest(command=name, args={} if name == "version" else {"session": "lisa-none"})
-        threads = CapacityLimiter(1)
-        scope = {"type": "http", "app": SimpleNamespace(state=SimpleNamespace(command_threads=threads))}
-        await CommandResponse(face, request, cwd=str(machine.project), as_lines=as_lines)(scope, receive, send)
-
-    asyncio.run(run())
+    request = PeerRequest(command=name, args={} if name == "version" else {"session": "lisa-none"})
+    respond(machine, request, send, as_lines=as_lines)
     head, body, kept, last = sent[:4]
     assert (head["type"], kept, len(last["body"])) == ("http.response.start", "kept", 1)
     assert body["more_body"] and not last.get("more_body") and json.loads(body["body"] + last["body"])

@@ -7,6 +7,7 @@ import contextlib
 import subprocess
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import hypothesis
 import msgspec
@@ -20,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from websockets.exceptions import InvalidStatus
 
 from lisa_py import commands
 from lisa_py.contract.errors import LisaError
@@ -30,6 +32,7 @@ from lisa_py.core.live import position
 from lisa_py.server import client_messages
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
+from tests.server.test_sockets import identify, make_chat
 from tests.server_kit import RunningServer, serving
 from tests.session_harness import SessionHarness
 
@@ -190,6 +193,75 @@ def test_many_generated_calls_are_no_failure(fuzzed: RunningServer) -> None:
 @pytest.mark.agents
 def test_many_generated_calls_that_act_are_no_failure(fuzzed: RunningServer) -> None:
     call_acting(fuzzed, examples=8)
+
+
+MESSAGES = st.one_of(
+    st.binary(max_size=200),
+    st.text(max_size=200),
+    JSON.map(msgspec.json.encode),
+    st.builds(
+        lambda kind, payload: msgspec.json.encode({"type": kind, "payload": payload}),
+        st.sampled_from([kind for kind in client_messages.MESSAGES if kind != "prompt"]),
+        JSON | st.fixed_dictionaries(
+            {},
+            optional={
+                "tool_use_id": st.text(), "approved": st.booleans(), "question_id": st.text(), "request_id": st.text(),
+                "answers": st.dictionaries(st.text(), st.text()), "filename": st.text(), "size": st.integers(),
+                "path": st.text(), "message": st.text(), "updated_input": st.dictionaries(st.text(), JSON),
+            },
+        ),
+    ),
+)  # fmt: skip
+
+
+def send_all(server: RunningServer, examples: int, seed: int = 0) -> None:
+    """Send generated messages to one socket: it stays open, and the session gets nothing of them."""
+    stage = SessionHarness(server.machine, f"lisa-socket-{seed}").spawn()
+    with server.connect(make_chat(stage)) as owner:
+        sent = []
+
+        @hypothesis.seed(seed)
+        @hypothesis.settings(
+            max_examples=examples, deadline=None, database=None,
+            suppress_health_check=list(hypothesis.HealthCheck), phases=[hypothesis.Phase.generate],
+        )  # fmt: skip
+        @given(MESSAGES)
+        def check(message: bytes | str) -> None:
+            sent.append(message)
+            owner.connection.send(message)
+
+        check()
+        owner.send("heartbeat")
+        owner.send("prompt", text="[say end]", prompt_id="last")
+        assert owner.read_until("user")["payload"] == {"content": "[say end]", "prompt_id": "last"}
+        refused = {frame["payload"]["code"] for frame in owner.frames if frame["type"] == "error"}
+    assert len(sent) >= examples and refused >= {"invalid_message"}
+    assert stage.prompts() == ["[say end]"] and "Traceback" not in server.error_file.read_text()
+    stage.lisa("kill")
+
+
+def test_generated_messages_leave_the_socket_open(fuzzed: RunningServer) -> None:
+    send_all(fuzzed, examples=40)
+
+
+@pytest.mark.agents
+def test_many_generated_messages_leave_the_socket_open(fuzzed: RunningServer) -> None:
+    for seed in range(1, 5):
+        send_all(fuzzed, examples=80, seed=seed)
+
+
+@pytest.mark.agents
+@settings(deadline=None, max_examples=60, suppress_health_check=list(hypothesis.HealthCheck))
+@given(st.text() | st.from_regex(r"[tp]\.[0-9a-f]{0,8}\.-?\d{0,30}(\.\d{0,30})?"))
+def test_any_place_to_go_on_from_is_served_or_refused(fuzzed: RunningServer, text: str) -> None:
+    stage = SessionHarness(fuzzed.machine, "lisa-places-1")
+    if stage.ctx.read_meta(stage.ref) is None:
+        make_chat(stage.spawn())
+    try:
+        with fuzzed.connect(identify(stage), query="?" + urlencode({"since": text})) as reader:
+            assert reader.read()["type"] == "history"
+    except InvalidStatus as refused:
+        assert refused.response.status_code == 400
 
 
 @settings(deadline=None)
