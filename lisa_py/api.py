@@ -44,15 +44,15 @@ from lisa_py.contract.session_object import SessionObject
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.fleet import discover, resume_fleet, session_objects
+from lisa_py.core.fleet import discover, list_items, resume_fleet, session_objects
+from lisa_py.core.fleet.list_items import LostSession
 from lisa_py.core.fleet.resume_fleet import FleetResumeReport
 from lisa_py.core.handoff.handoff import Handoff, HandoffRequest
 from lisa_py.core.handoff.handoff import build as build_handoff
 from lisa_py.core.handoff.packet import Packet, PacketRequest
 from lisa_py.core.handoff.packet import build as build_packet
-from lisa_py.core.lifecycle import launch, lost_sessions
+from lisa_py.core.lifecycle import launch
 from lisa_py.core.lifecycle.kill import KillAllResult, KillResult, kill_all_sessions, kill_session
-from lisa_py.core.lifecycle.lost_sessions import LostSession
 from lisa_py.core.lifecycle.resume import ResumedSession, ResumeRequest, resume_session
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
@@ -70,6 +70,7 @@ from lisa_py.core.wait.monitor import MonitorSummary, Poll, iterate_polls, run_m
 from lisa_py.core.wait.stop_rules import StopRules, check_rules
 from lisa_py.host import env
 from lisa_py.host.cancellation import Cancellation
+from lisa_py.store import session_index
 from lisa_py.store.paths import SessionRef
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Lisa:
 
     def lost(self) -> tuple[LostSession, ...]:
         """Return the sessions whose agents were ended with tmux or the machine; `sessions` does not have them."""
-        return lost_sessions.find_lost_sessions(self._ctx, self._project)
+        return list_items.find_lost_sessions(self._ctx, session_index.index_project(self._project).sessions)
 
     def resume_all(self, prompt: str = "") -> FleetResumeReport:
         """Bring back all lost sessions, each on its own conversation; `left` of the report has the failures."""

@@ -14,6 +14,9 @@ from lisa_py.store import session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import Project, SessionRef
 
+HANGUP_SECONDS = 1.0
+"""Seconds for the processes of a session to end after their terminal has; it takes milliseconds."""
+
 
 def has_ids(meta: SessionMeta | None) -> bool:
     """Return True if spawn has recorded the pane and its process."""

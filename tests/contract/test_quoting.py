@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 import subprocess
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lisa_py.contract.quoting import quote, quote_posix
+from lisa_py.contract.quoting import drop_words, quote, quote_posix
 
 # no NUL: it cannot be in an argument; no surrogates: they are no text
 TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40), max_size=8)
@@ -38,3 +39,19 @@ def test_without_control_characters_both_are_posix(text: str) -> None:
 @given(st.text(max_size=60))
 def test_a_nul_is_left_out_and_nothing_else(text: str) -> None:
     assert shlex.split(quote_posix(text)) == [text.replace("\0", "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("--resume abc --model m", "--model m"),
+        ("--model m --resume=abc", "--model m"),
+        ("--resume --model m", "--model m"),
+        ("--model 'a --resume b' -c", "--model 'a --resume b'"),
+        ('--add "x y" --resume "a b" --fork', '--add "x y"'),
+        ("--resumed abc", "--resumed abc"),
+        ("", ""),
+    ],
+)
+def test_dropped_words_take_their_values_along(text: str, left: str) -> None:
+    assert drop_words(text, ("--resume",), ("-c", "--fork")) == left

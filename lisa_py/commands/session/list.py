@@ -15,12 +15,11 @@ from lisa_py.contract.errors import UsageError
 from lisa_py.contract.projection import copy_fields
 from lisa_py.core.advice import next_step, person
 from lisa_py.core.context import Context
-from lisa_py.core.fleet import session_list, status_table
+from lisa_py.core.fleet import list_items, session_list, status_table
 from lisa_py.core.fleet.discover import SessionWarning
-from lisa_py.core.fleet.list_items import ListDelta, ListItem
+from lisa_py.core.fleet.list_items import ListDelta, ListItem, LostSession
 from lisa_py.core.fleet.session_list import ListQuery, PrunePreview
 from lisa_py.core.fleet.status_table import StatusRow
-from lisa_py.core.lifecycle.lost_sessions import LostSession, describe_all_lost
 from lisa_py.store.paths import SessionRef
 from lisa_py.terminal.table import Screen
 
@@ -97,7 +96,7 @@ def run(args: Args, ctx: Context) -> ListResult:
 def _describe_lost(lost: Sequence[LostSession], args: Args) -> str:
     """Return the line about lost sessions for people."""
     names = [each.session for each in lost]
-    return describe_all_lost(names, all_projects=args.all_sockets, project_root=args.project_root)
+    return list_items.describe_lost(names, all_projects=args.all_sockets, project_root=args.project_root)
 
 
 def _build_rows(found: session_list.SessionList, own_root: str, now: float) -> tuple[StatusRow, ...]:

@@ -16,7 +16,6 @@ from lisa_py.core.context import Context
 from lisa_py.core.fleet import status_table, tree, tree_delta
 from lisa_py.core.fleet.status_table import StatusRow
 from lisa_py.core.fleet.tree import SessionTree, TreeNode, TreeQuery, TreeRow
-from lisa_py.core.lifecycle.lost_sessions import describe_all_lost
 from lisa_py.terminal.table import Screen
 
 
@@ -75,7 +74,9 @@ def run(args: Args, ctx: Context) -> TreeResult:
     for warning in warnings:
         ctx.warn(f"tree warning: {warning}")
     if ctx.output_format == "text" and (lost := [row.session for row in found.rows if row.lost]):
-        ctx.warn(describe_all_lost(lost, all_projects=args.all_hashes, project_root=args.project_root))
+        from lisa_py.core.fleet.list_items import describe_lost  # noqa: PLC0415 - most trees have no lost session
+
+        ctx.warn(describe_lost(lost, all_projects=args.all_hashes, project_root=args.project_root))
     return _build_result(args, project.root, found, edges, delta_rows, cursor, warnings)
 
 

@@ -15,7 +15,6 @@ from lisa_py.host.pane import Pane
 from lisa_py.store import paths, session_records
 from lisa_py.store.json_records import UnreadableRecord
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
-from lisa_py.store.session_index import SessionIndexEntry
 
 
 class SessionWarning(Answer):
@@ -34,7 +33,7 @@ class LiveSessions(Struct):
     panes: dict[str, list[Pane]]
     """Server content by socket, so that the evidence collector need not query it again."""
     warnings: list[SessionWarning]
-    absent: list[SessionIndexEntry] = []
+    absent: list[tuple[SessionRef, SessionMeta]] = []
     """Sessions with records, but not in tmux."""
 
 
@@ -65,9 +64,7 @@ def find_live_sessions(
         if SESSION_NAME.match(name) and (not project_only or name in recorded_names):
             found[project.hash, name] = SessionRef(project, name)
     present = {(project.hash, name) for name in names} | set(found)
-    fleet.absent = [
-        SessionIndexEntry(ref, meta) for ref, meta in recorded if (ref.project.hash, ref.session) not in present
-    ]
+    fleet.absent = [(ref, meta) for ref, meta in recorded if (ref.project.hash, ref.session) not in present]
     fleet.refs = sorted(found.values(), key=lambda ref: (ref.session, ref.project.root))
     return fleet
 

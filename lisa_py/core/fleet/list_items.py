@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.limits import SessionLimits
 from lisa_py.contract.status import Status
@@ -15,6 +17,11 @@ from lisa_py.core.context import Context
 from lisa_py.core.usage.limits import describe_limits
 from lisa_py.store import snapshots
 from lisa_py.store.paths import Project, SessionRef
+
+if TYPE_CHECKING:
+    from lisa_py.store.session_index import SessionIndexEntry
+
+SHOWN_LOST = 8
 
 
 class ListItem(Answer, omit_defaults=True):
@@ -30,6 +37,18 @@ class ListItem(Answer, omit_defaults=True):
     error_code: str | UnsetType = UNSET
     limits: SessionLimits | UnsetType = UNSET
     """Limits of the session and their use; not part of a comparison."""
+
+
+class LostSession(Answer):
+    """A session whose agent was ended from outside."""
+
+    session: str
+    project_root: str
+    agent: str
+    resumable: bool
+    """False for a run (exec) and a custom command."""
+    resume_command: str | UnsetType = UNSET
+    """The command that brings it back."""
 
 
 class ListDelta(Struct, frozen=True, kw_only=True):
@@ -96,3 +115,33 @@ def compute_delta(before: ListCursor, items: Sequence[ListItem]) -> ListDelta:
 def item_key(item: ListItem) -> str:
     """Return the key of an item: the name, with the project if the name alone is ambiguous."""
     return item.session if item.project_root is UNSET else f"{item.session}@{item.project_root}"
+
+
+def find_lost_sessions(ctx: Context, entries: Sequence[SessionIndexEntry]) -> tuple[LostSession, ...]:
+    """Return those of the sessions that are lost."""
+    if not entries:
+        return ()
+    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - most lists have no session without a pane
+
+    return tuple(
+        _build_lost(known, lost_sessions.is_resumable(known.meta)) for known in lost_sessions.find_lost(ctx, entries)
+    )
+
+
+def _build_lost(known: SessionIndexEntry, resumable: bool) -> LostSession:
+    ref = known.ref
+    line = command_line.build("session resume", session=ref.session, project_root=ref.project.root)
+    return LostSession(
+        session=ref.session,
+        project_root=ref.project.root,
+        agent=known.meta.agent,
+        resumable=resumable,
+        resume_command=str(line) if resumable else UNSET,
+    )
+
+
+def describe_lost(names: Sequence[str], *, all_projects: bool, project_root: str = "") -> str:
+    """Return the line for people about lost sessions."""
+    line = command_line.build("session resume", all=True, all_projects=all_projects, project_root=project_root)
+    more = f" and {len(names) - SHOWN_LOST} more" if len(names) > SHOWN_LOST else ""
+    return f"lost: {', '.join(names[:SHOWN_LOST])}{more} (ended from outside; {line} brings them back)"

@@ -14,9 +14,7 @@ from lisa_py.core.advice import target
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover, list_items
 from lisa_py.core.fleet.discover import LiveSessions, SessionWarning
-from lisa_py.core.fleet.list_items import ListDelta, ListItem
-from lisa_py.core.lifecycle import lost_sessions
-from lisa_py.core.lifecycle.lost_sessions import LostSession
+from lisa_py.core.fleet.list_items import ListDelta, ListItem, LostSession
 from lisa_py.host import files
 from lisa_py.store import session_records, snapshots
 from lisa_py.store.json_records import UnreadableRecord
@@ -95,10 +93,18 @@ def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
         delta=list_items.compute_delta(before, items) if path else UNSET,
         cursor_file=path or UNSET,
         cursor_recovered=recovered,
-        lost=tuple(map(lost_sessions.describe_lost, lost_sessions.find_lost(ctx, fleet.absent))),
+        lost=_find_lost(ctx, fleet),
         warnings=tuple(fleet.warnings),
         statuses=_sort_statuses(fleet, items, statuses or ()),
     )
+
+
+def _find_lost(ctx: Context, fleet: LiveSessions) -> tuple[LostSession, ...]:
+    if not fleet.absent:
+        return ()
+    from lisa_py.store.session_index import SessionIndexEntry  # noqa: PLC0415 - as in find_lost_sessions
+
+    return list_items.find_lost_sessions(ctx, [SessionIndexEntry(ref, meta) for ref, meta in fleet.absent])
 
 
 def _sort_statuses(fleet: LiveSessions, items: Sequence[ListItem], statuses: Sequence[Status]) -> tuple[Status, ...]:

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
+from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
-from lisa_py.core.lifecycle import lost_sessions
 from lisa_py.core.status import status_reader
 from lisa_py.store import session_index
 from lisa_py.store.paths import Project
@@ -189,7 +189,7 @@ def _sort_depth_first(
 
 
 def _build_rows(ctx: Context, every: Sequence[SessionIndexEntry], with_state: bool) -> list[TreeRow]:
-    lost = {key_of(known) for known in lost_sessions.find_lost(ctx, every)}
+    lost = _find_lost(ctx, every)
     rows = [
         TreeRow(
             session=known.ref.session,
@@ -211,6 +211,15 @@ def _build_rows(ctx: Context, every: Sequence[SessionIndexEntry], with_state: bo
         )
         for row, state in zip(rows, states, strict=True)
     ]
+
+
+def _find_lost(ctx: Context, every: Sequence[SessionIndexEntry]) -> set[SessionKey]:
+    ended = [known for known in every if session_panes.find_supervisor(known.meta) is None]
+    if not ended:
+        return set()
+    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - most trees have no ended session
+
+    return {key_of(known) for known in lost_sessions.find_lost(ctx, ended)}
 
 
 def _build_node(

@@ -146,7 +146,7 @@ def check_login_shell(ctx: Context) -> MachineCheck:
 
 def check_lost_sessions(ctx: Context) -> MachineCheck:
     """Count the lost sessions of all projects."""
-    lost = lost_sessions.find_lost_sessions(ctx, None)
+    lost = lost_sessions.find_lost_entries(ctx, None)
     line = command_line.build("session resume", all=True, all_projects=True)
     detail = f"{len(lost)}; {line} brings them back" if lost else "none"
     return MachineCheck(name="lost_sessions", ok=not lost, detail=detail, advisory=True)

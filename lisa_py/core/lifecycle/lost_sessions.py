@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import UNSET, UnsetType
-
-from lisa_py.contract import command_line
-from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
@@ -21,32 +17,16 @@ from lisa_py.store.paths import Project, SessionRef
 from lisa_py.store.session_index import SessionIndexEntry
 from lisa_py.store.session_records import EndRecord
 
-HANGUP_SECONDS = 1.0
-"""Seconds for the processes of a session to end after their terminal has; it takes milliseconds."""
-SHOWN_NAMES = 8
 
-
-class LostSession(Answer):
-    """A session whose agent was ended from outside."""
-
-    session: str
-    project_root: str
-    agent: str
-    resumable: bool
-    """False for a run (exec) and a custom command."""
-    resume_command: str | UnsetType = UNSET
-    """The command that brings it back."""
-
-
-def find_lost_sessions(ctx: Context, project: Project | None) -> tuple[LostSession, ...]:
-    """Return the lost sessions of a project, or of all projects."""
-    return tuple(describe_lost(known) for known in find_lost(ctx, _read_index(ctx, project)))
+def find_lost_entries(ctx: Context, project: Project | None) -> list[SessionIndexEntry]:
+    """Return the records of the lost sessions of a project, or of all projects."""
+    return find_lost(ctx, _read_index(ctx, project))
 
 
 def wait_for_lost_entries(ctx: Context, project: Project | None) -> list[SessionIndexEntry]:
     """Return the records of the lost sessions; those whose tmux server has just ended have a second to end."""
     entries = _read_index(ctx, project)
-    deadline = ctx.clock.monotonic() + HANGUP_SECONDS
+    deadline = ctx.clock.monotonic() + session_panes.HANGUP_SECONDS
     while ctx.clock.monotonic() < deadline and any(_is_ending(known) for known in entries):
         ctx.pause(0.02)
     return find_lost(ctx, entries)
@@ -130,22 +110,3 @@ def _has_process(meta: SessionMeta, members: Sequence[processes.Process]) -> boo
 def is_resumable(meta: SessionMeta) -> bool:
     """Return True for a conversation with an agent, not for a run or a command."""
     return meta.mode != "exec" and not meta.custom_command
-
-
-def describe_all_lost(names: Sequence[str], *, all_projects: bool, project_root: str = "") -> str:
-    """Return the line for people about lost sessions."""
-    line = command_line.build("session resume", all=True, all_projects=all_projects, project_root=project_root)
-    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-    return f"lost: {', '.join(names[:SHOWN_NAMES])}{more} (ended from outside; {line} brings them back)"
-
-
-def describe_lost(known: SessionIndexEntry) -> LostSession:
-    resumable = is_resumable(known.meta)
-    line = command_line.build("session resume", session=known.ref.session, project_root=known.ref.project.root)
-    return LostSession(
-        session=known.ref.session,
-        project_root=known.ref.project.root,
-        agent=known.meta.agent,
-        resumable=resumable,
-        resume_command=str(line) if resumable else UNSET,
-    )

@@ -13,7 +13,7 @@ from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.quoting import quote
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import environment, former_run, kill, launch, session_files, startup, terminate
+from lisa_py.core.lifecycle import environment, kill, launch, session_files, startup, terminate
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import send
@@ -164,6 +164,8 @@ class _SpawnAttempt:
             environ=environ,
         )
         if plan.former is not None:
+            from lisa_py.core.lifecycle import former_run  # noqa: PLC0415 - only a resume
+
             self._kept = former_run.begin_next_run(ctx, plan.ref, plan.former.meta, plan.run_id)
         meta = session_files.write_session_files(ctx, plan, prepared, self._token, environ)
         meta = self._open_pane(meta)
@@ -267,6 +269,8 @@ class _SpawnAttempt:
         if plan.former is None:
             _warn_on_error(ctx, lambda: session_folder.remove_contents(plan.ref))
         elif self._kept:
+            from lisa_py.core.lifecycle import former_run  # noqa: PLC0415 - as above
+
             _warn_on_error(ctx, lambda: former_run.restore(plan.ref, self._kept))
         code = problem.code if isinstance(problem, LisaError) else ""
         if code.startswith("spawn_"):

@@ -15,7 +15,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core import secrets, session_panes
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import credentials, launch, limit_files, lost_sessions, names, prompt_defaults
+from lisa_py.core.lifecycle import credentials, launch, limit_files, names, prompt_defaults
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
@@ -195,6 +195,8 @@ def refuse_existing(ctx: Context, ref: SessionRef) -> None:
 
 def _refuse_lost(ref: SessionRef, meta: SessionMeta) -> None:
     """Refuse to replace the records of a conversation that was ended with tmux or the machine."""
+    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - few names have been used before
+
     if not lost_sessions.is_resumable(meta) or not lost_sessions.was_ended_from_outside(ref, meta):
         return
     root = ref.project.root
@@ -211,7 +213,7 @@ def _refuse_lost(ref: SessionRef, meta: SessionMeta) -> None:
 
 def find_living_process(ctx: Context, ref: SessionRef, meta: SessionMeta | None) -> Process | None:
     """Return a living process of a session without a pane; after the end of its tmux server it has a second to end."""
-    deadline = ctx.clock.monotonic() + lost_sessions.HANGUP_SECONDS
+    deadline = ctx.clock.monotonic() + session_panes.HANGUP_SECONDS
     while (found := session_panes.find_living_process(ref, meta)) is not None:
         if meta is None or session_panes.has_living_server(meta) or ctx.clock.monotonic() > deadline:
             return found

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from lisa_py import agents
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
 from lisa_py.core.lifecycle import doctor, former_run
@@ -256,3 +257,15 @@ def test_units_name_the_command(machine: LisaHost) -> None:
     (start,) = [line for line in answer["systemd"].splitlines() if line.startswith("ExecStart=")]
     assert start.endswith('"session" "resume" "--all" "--all-projects"')
     assert json.dumps(unit["EnvironmentVariables"]["PATH"]) in answer["systemd"].replace("PATH=", '"')
+
+
+def test_each_agent_continues_in_its_own_way() -> None:
+    for name, given, expected in (
+        ("claude", "--model m --resume OLD --fork-session", "--resume ID --model m"),
+        ("claude", "-c --add-dir '/a b' --session-id=X", "--resume ID --add-dir '/a b'"),
+        ("codex", "fork OLD -s read-only", "resume ID -s read-only"),
+        ("codex", "resume --last -c 'a=\"resume\"'", "resume ID -c 'a=\"resume\"'"),
+        ("scripted", "--resume OLD", "--resume ID"),
+    ):
+        words = agents.get(name).build_resume_arguments("ID", given).split()
+        assert words == expected.split()
