@@ -6,7 +6,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from lisa_py.client import calls, transfer
 from lisa_py.client.calls import ApiCall, Family
@@ -23,8 +23,83 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _Method(Generic[P, T]):
+    """A method that runs a flow: it returns the answer, or of an AsyncSessionsClient an awaitable of it."""
+
+    def __init__(self, build: Callable[Concatenate[ClientCore, P], Flow[T]]) -> None:
+        self.build = build
+        self.__doc__ = build.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, client: SessionsClient, owner: type) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, client: AsyncSessionsClient, owner: type) -> Callable[P, Awaitable[T]]: ...
+    def __get__(
+        self, client: SessionsClient | AsyncSessionsClient | None, owner: type
+    ) -> Self | Callable[P, T] | Callable[P, Awaitable[T]]:
+        if client is None:
+            return self
+
+        @functools.wraps(self.build)
+        def method(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return client.run(self.build(client.core, *args, **kwargs))
+
+        return method
+
+
+def _flow(describe: Callable[P, ApiCall[T]]) -> Callable[Concatenate[ClientCore, P], Flow[T]]:
+    """Return the flow that makes a described call."""
+
+    @functools.wraps(describe)
+    def build(core: ClientCore, /, *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
+        return core.perform(describe(*args, **kwargs))
+
+    return build
+
+
 class ClientBase:
-    """Settings of a client; see SessionsClient."""
+    """Settings and calls of a client; see SessionsClient."""
+
+    register = _Method(_flow(calls.register))
+    deregister = _Method(_flow(calls.deregister))
+    list_sessions = _Method(_flow(calls.list_sessions))
+    create_session = _Method(_flow(calls.create_session))
+    start_session = _Method(_flow(calls.start_session))
+    get_session = _Method(_flow(calls.get_session))
+    terminate_session = _Method(_flow(calls.terminate_session))
+    delete_session_record = _Method(_flow(calls.delete_session_record))
+    get_history = _Method(_flow(calls.get_history))
+    fork_preflight = _Method(_flow(calls.fork_preflight))
+    fork_session = _Method(_flow(calls.fork_session))
+    get_credential_status = _Method(_flow(calls.get_credential_status))
+    store_api_key = _Method(_flow(calls.store_api_key))
+    delete_credentials = _Method(_flow(calls.delete_credentials))
+    start_oauth = _Method(_flow(calls.start_oauth))
+    poll_oauth_url = _Method(_flow(calls.poll_oauth_url))
+    submit_oauth_code = _Method(_flow(calls.submit_oauth_code))
+    get_credentials = _Method(_flow(calls.get_credentials))
+    store_provider_credential = _Method(_flow(calls.store_provider_credential))
+    delete_provider_credential = _Method(_flow(calls.delete_provider_credential))
+    list_profiles = _Method(_flow(calls.list_profiles))
+    create_profile = _Method(_flow(calls.create_profile))
+    get_profile = _Method(_flow(calls.get_profile))
+    update_profile = _Method(_flow(calls.update_profile))
+    delete_profile = _Method(_flow(calls.delete_profile))
+    set_default_profile = _Method(_flow(calls.set_default_profile))
+    capture_profile = _Method(_flow(calls.capture_profile))
+    request_upload_url = _Method(_flow(calls.request_upload_url))
+    notify_upload_complete = _Method(_flow(calls.notify_upload_complete))
+    request_download_url = _Method(_flow(calls.request_download_url))
+    list_usage_identities = _Method(_flow(calls.list_usage_identities))
+    get_usage = _Method(_flow(calls.get_usage))
+    run_command = _Method(_flow(calls.run_command))
+    upload_file = _Method(transfer.upload_file)
+    download_file = _Method(transfer.download_file)
+    download_from_url = _Method(transfer.download_from_url)
+    save_file = _Method(transfer.save_file)
+    get_websocket_url = _Method(transfer.get_websocket_url)
 
     def __init__(
         self,
@@ -73,63 +148,6 @@ class ClientBase:
         return client
 
 
-# -- methods from descriptions -------------------------------------------------------------------------------------
-
-
-class _SyncMethod(Generic[P, T]):
-    """A method that runs a flow and returns its answer."""
-
-    def __init__(self, build: Callable[Concatenate[ClientCore, P], Flow[T]]) -> None:
-        self.build = build
-        self.__doc__ = build.__doc__
-
-    @overload
-    def __get__(self, client: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, client: SessionsClient, owner: type) -> Callable[P, T]: ...
-    def __get__(self, client: SessionsClient | None, owner: type) -> Self | Callable[P, T]:
-        if client is None:
-            return self
-
-        @functools.wraps(self.build)
-        def method(*args: P.args, **kwargs: P.kwargs) -> T:
-            return client.run(self.build(client.core, *args, **kwargs))
-
-        return method
-
-
-class _AsyncMethod(Generic[P, T]):
-    """A method that runs a flow and returns its answer when awaited."""
-
-    def __init__(self, build: Callable[Concatenate[ClientCore, P], Flow[T]]) -> None:
-        self.build = build
-        self.__doc__ = build.__doc__
-
-    @overload
-    def __get__(self, client: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, client: AsyncSessionsClient, owner: type) -> Callable[P, Awaitable[T]]: ...
-    def __get__(self, client: AsyncSessionsClient | None, owner: type) -> Self | Callable[P, Awaitable[T]]:
-        if client is None:
-            return self
-
-        @functools.wraps(self.build)
-        def method(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-            return client.run(self.build(client.core, *args, **kwargs))
-
-        return method
-
-
-def _flow(describe: Callable[P, ApiCall[T]]) -> Callable[Concatenate[ClientCore, P], Flow[T]]:
-    """Return the flow that makes a described call."""
-
-    @functools.wraps(describe)
-    def build(core: ClientCore, /, *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
-        return core.perform(describe(*args, **kwargs))
-
-    return build
-
-
 class SessionsClient(ClientBase):
     """Client of the sessions API whose methods block; threads may share it.
 
@@ -137,45 +155,6 @@ class SessionsClient(ClientBase):
     they end; a `token` is used as it is. `oid` selects a project. `timeout` holds for each step of a call (connect,
     send, wait for the next bytes), `retry` for calls that failed.
     """
-
-    register = _SyncMethod(_flow(calls.register))
-    deregister = _SyncMethod(_flow(calls.deregister))
-    list_sessions = _SyncMethod(_flow(calls.list_sessions))
-    create_session = _SyncMethod(_flow(calls.create_session))
-    start_session = _SyncMethod(_flow(calls.start_session))
-    get_session = _SyncMethod(_flow(calls.get_session))
-    terminate_session = _SyncMethod(_flow(calls.terminate_session))
-    delete_session_record = _SyncMethod(_flow(calls.delete_session_record))
-    get_history = _SyncMethod(_flow(calls.get_history))
-    fork_preflight = _SyncMethod(_flow(calls.fork_preflight))
-    fork_session = _SyncMethod(_flow(calls.fork_session))
-    get_credential_status = _SyncMethod(_flow(calls.get_credential_status))
-    store_api_key = _SyncMethod(_flow(calls.store_api_key))
-    delete_credentials = _SyncMethod(_flow(calls.delete_credentials))
-    start_oauth = _SyncMethod(_flow(calls.start_oauth))
-    poll_oauth_url = _SyncMethod(_flow(calls.poll_oauth_url))
-    submit_oauth_code = _SyncMethod(_flow(calls.submit_oauth_code))
-    get_credentials = _SyncMethod(_flow(calls.get_credentials))
-    store_provider_credential = _SyncMethod(_flow(calls.store_provider_credential))
-    delete_provider_credential = _SyncMethod(_flow(calls.delete_provider_credential))
-    list_profiles = _SyncMethod(_flow(calls.list_profiles))
-    create_profile = _SyncMethod(_flow(calls.create_profile))
-    get_profile = _SyncMethod(_flow(calls.get_profile))
-    update_profile = _SyncMethod(_flow(calls.update_profile))
-    delete_profile = _SyncMethod(_flow(calls.delete_profile))
-    set_default_profile = _SyncMethod(_flow(calls.set_default_profile))
-    capture_profile = _SyncMethod(_flow(calls.capture_profile))
-    request_upload_url = _SyncMethod(_flow(calls.request_upload_url))
-    notify_upload_complete = _SyncMethod(_flow(calls.notify_upload_complete))
-    request_download_url = _SyncMethod(_flow(calls.request_download_url))
-    list_usage_identities = _SyncMethod(_flow(calls.list_usage_identities))
-    get_usage = _SyncMethod(_flow(calls.get_usage))
-    run_command = _SyncMethod(_flow(calls.run_command))
-    upload_file = _SyncMethod(transfer.upload_file)
-    download_file = _SyncMethod(transfer.download_file)
-    download_from_url = _SyncMethod(transfer.download_from_url)
-    save_file = _SyncMethod(transfer.save_file)
-    get_websocket_url = _SyncMethod(transfer.get_websocket_url)
 
     def _begin(self, core: ClientCore, timeout: float | None) -> None:
         super()._begin(core, timeout)
@@ -220,45 +199,6 @@ class SessionsClient(ClientBase):
 
 class AsyncSessionsClient(ClientBase):
     """Client of the sessions API whose methods are awaited; otherwise as SessionsClient."""
-
-    register = _AsyncMethod(_flow(calls.register))
-    deregister = _AsyncMethod(_flow(calls.deregister))
-    list_sessions = _AsyncMethod(_flow(calls.list_sessions))
-    create_session = _AsyncMethod(_flow(calls.create_session))
-    start_session = _AsyncMethod(_flow(calls.start_session))
-    get_session = _AsyncMethod(_flow(calls.get_session))
-    terminate_session = _AsyncMethod(_flow(calls.terminate_session))
-    delete_session_record = _AsyncMethod(_flow(calls.delete_session_record))
-    get_history = _AsyncMethod(_flow(calls.get_history))
-    fork_preflight = _AsyncMethod(_flow(calls.fork_preflight))
-    fork_session = _AsyncMethod(_flow(calls.fork_session))
-    get_credential_status = _AsyncMethod(_flow(calls.get_credential_status))
-    store_api_key = _AsyncMethod(_flow(calls.store_api_key))
-    delete_credentials = _AsyncMethod(_flow(calls.delete_credentials))
-    start_oauth = _AsyncMethod(_flow(calls.start_oauth))
-    poll_oauth_url = _AsyncMethod(_flow(calls.poll_oauth_url))
-    submit_oauth_code = _AsyncMethod(_flow(calls.submit_oauth_code))
-    get_credentials = _AsyncMethod(_flow(calls.get_credentials))
-    store_provider_credential = _AsyncMethod(_flow(calls.store_provider_credential))
-    delete_provider_credential = _AsyncMethod(_flow(calls.delete_provider_credential))
-    list_profiles = _AsyncMethod(_flow(calls.list_profiles))
-    create_profile = _AsyncMethod(_flow(calls.create_profile))
-    get_profile = _AsyncMethod(_flow(calls.get_profile))
-    update_profile = _AsyncMethod(_flow(calls.update_profile))
-    delete_profile = _AsyncMethod(_flow(calls.delete_profile))
-    set_default_profile = _AsyncMethod(_flow(calls.set_default_profile))
-    capture_profile = _AsyncMethod(_flow(calls.capture_profile))
-    request_upload_url = _AsyncMethod(_flow(calls.request_upload_url))
-    notify_upload_complete = _AsyncMethod(_flow(calls.notify_upload_complete))
-    request_download_url = _AsyncMethod(_flow(calls.request_download_url))
-    list_usage_identities = _AsyncMethod(_flow(calls.list_usage_identities))
-    get_usage = _AsyncMethod(_flow(calls.get_usage))
-    run_command = _AsyncMethod(_flow(calls.run_command))
-    upload_file = _AsyncMethod(transfer.upload_file)
-    download_file = _AsyncMethod(transfer.download_file)
-    download_from_url = _AsyncMethod(transfer.download_from_url)
-    save_file = _AsyncMethod(transfer.save_file)
-    get_websocket_url = _AsyncMethod(transfer.get_websocket_url)
 
     def _begin(self, core: ClientCore, timeout: float | None) -> None:
         super()._begin(core, timeout)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -13,16 +13,49 @@ from lisa_py.client.flow import ClientCore, Flow, Outcome, Pause, Send, ServerPl
 from lisa_py.client.retry import Failure, HttpReply
 
 T = TypeVar("T")
+C = TypeVar("C")
 DEFAULT_TIMEOUT = 30.0
+
+
+class _Connections(Generic[C]):
+    """The connections of one client, by the place of the server."""
+
+    def __init__(
+        self,
+        core: ClientCore,
+        timeout: float | None,
+        make: Callable[..., C],
+        make_transport: Callable[..., httpx.BaseTransport | httpx.AsyncBaseTransport],
+    ) -> None:
+        self._core = core
+        self._timeout = httpx.Timeout(timeout)
+        self._make = make
+        self._make_transport = make_transport
+        self._clients: dict[ServerPlace, C] = {}
+
+    def find(self) -> C:
+        """Return the connections to the present place."""
+        place = self._core.place
+        if place not in self._clients:
+            self._clients[place] = self._make(
+                base_url=place.url,
+                timeout=self._timeout,
+                transport=self._make_transport(uds=place.socket) if place.socket else None,
+                trust_env=not place.is_local,
+            )
+        return self._clients[place]
+
+    def take_all(self) -> Iterator[C]:
+        """Yield and forget the connections to all places."""
+        while self._clients:
+            yield self._clients.popitem()[1]
 
 
 class SyncRunner:
     """Runs the flows of one client in the thread that calls."""
 
     def __init__(self, core: ClientCore, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        self._core = core
-        self._timeout = httpx.Timeout(timeout)
-        self._clients: dict[ServerPlace, httpx.Client] = {}
+        self._connections = _Connections(core, timeout, httpx.Client, httpx.HTTPTransport)
 
     def run(self, flow: Flow[T]) -> T:
         """Return the answer of a flow. Raise ClientError."""
@@ -42,7 +75,7 @@ class SyncRunner:
 
     def _send(self, request: Send) -> Outcome:
         try:
-            with self._find_client().stream(
+            with self._connections.find().stream(
                 request.method, request.path, headers=request.headers, content=request.content
             ) as response:
                 if request.sink is None or response.is_error:
@@ -54,30 +87,17 @@ class SyncRunner:
         except httpx.TransportError as problem:
             return _name_failure(problem)
 
-    def _find_client(self) -> httpx.Client:
-        place = self._core.place
-        if place not in self._clients:
-            self._clients[place] = httpx.Client(
-                base_url=place.url,
-                timeout=self._timeout,
-                transport=httpx.HTTPTransport(uds=place.socket) if place.socket else None,
-                trust_env=not place.is_local,
-            )
-        return self._clients[place]
-
     def close(self) -> None:
         """Close the connections."""
-        while self._clients:
-            self._clients.popitem()[1].close()
+        for client in self._connections.take_all():
+            client.close()
 
 
 class AsyncRunner:
     """Runs the flows of one client in the event loop that awaits."""
 
     def __init__(self, core: ClientCore, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        self._core = core
-        self._timeout = httpx.Timeout(timeout)
-        self._clients: dict[ServerPlace, httpx.AsyncClient] = {}
+        self._connections = _Connections(core, timeout, httpx.AsyncClient, httpx.AsyncHTTPTransport)
 
     async def run(self, flow: Flow[T]) -> T:
         """Return the answer of a flow. Raise ClientError."""
@@ -98,7 +118,7 @@ class AsyncRunner:
     async def _send(self, request: Send) -> Outcome:
         content = request.content if isinstance(request.content, bytes) else _read_in_threads(request.content)
         try:
-            async with self._find_client().stream(
+            async with self._connections.find().stream(
                 request.method, request.path, headers=request.headers, content=content
             ) as response:
                 if request.sink is None or response.is_error:
@@ -110,21 +130,10 @@ class AsyncRunner:
         except httpx.TransportError as problem:
             return _name_failure(problem)
 
-    def _find_client(self) -> httpx.AsyncClient:
-        place = self._core.place
-        if place not in self._clients:
-            self._clients[place] = httpx.AsyncClient(
-                base_url=place.url,
-                timeout=self._timeout,
-                transport=httpx.AsyncHTTPTransport(uds=place.socket) if place.socket else None,
-                trust_env=not place.is_local,
-            )
-        return self._clients[place]
-
     async def close(self) -> None:
         """Close the connections."""
-        while self._clients:
-            await self._clients.popitem()[1].aclose()
+        for client in self._connections.take_all():
+            await client.aclose()
 
 
 async def _read_in_threads(parts: Iterable[bytes]) -> AsyncIterator[bytes]:

@@ -96,7 +96,7 @@ def test_dialogs_are_answered_over_a_socket(blocking: SessionsClient) -> None:
 
 
 def test_killed_server_costs_no_frame_and_repeats_none(machine: LisaHost) -> None:
-    """The server is killed twice in mid-stream and started on the same port."""
+    """The server is killed twice in mid-stream and started on the same port; both sockets follow."""
     server = RunningServer(machine, "--agent", "scripted")
     server.register()
     with SessionsClient(server.url, api_key=server.key) as client:
@@ -111,19 +111,36 @@ def test_killed_server_costs_no_frame_and_repeats_none(machine: LisaHost) -> Non
             ),
             FAST,
         )
-        reader = threading.Thread(target=socket.run)
+        awaited: list[str] = []
+
+        async def follow() -> None:
+            async with (
+                AsyncSessionsClient(server.url, api_key=server.key) as awaiting,
+                awaiting.open_socket(chat.id, options=FAST) as other,
+            ):
+                async for frame in other:
+                    if isinstance(frame.payload, AssistantPayload):
+                        awaited.append(str(frame.payload.content))
+                        if awaited[-1] == "after":
+                            return
+
+        reader, follower = threading.Thread(target=socket.run), threading.Thread(target=lambda: asyncio.run(follow()))
         reader.start()
+        follower.start()
         for goal in (5, 25):
             wait_until(lambda goal=goal: len(seen) >= goal, what="frames arrive")  # type: ignore[misc]
             server.kill()
             wait_until(lambda: socket.state == "reconnecting", what="the loss is seen")
             server = RunningServer(machine, "--agent", "scripted", port=server.port)
+            wait_until(lambda: socket.state == "connected", what="the socket is connected again")
         wait_until(lambda: seen[-1:] == ["end"], what="the conversation is whole")
         assert seen == [*(f"line {n}" for n in range(60)), "end"]
         socket.send_prompt("[say after]")
         wait_until(lambda: seen[-1] == "after", what="prompts arrive again")
         socket.disconnect()
         reader.join(10)
+        follower.join(10)
+        assert awaited == seen
         assert states == ["connecting", "connected", *["reconnecting", "connected"] * 2, "disconnected"]
         client.terminate_session(chat.id)
     server.end()
