@@ -76,20 +76,22 @@ def _list(history: dict[str, Any]) -> list[dict[str, Any]]:
 class RunningServer:
     """One `lisa serve` process of a host."""
 
-    def __init__(self, machine: LisaHost, *flags: str, port: int = 0, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(self, machine: LisaHost, *flags: str, port: int | None = 0, program: Sequence[str] = PROGRAM) -> None:
         self.machine = machine
         self.ready_file = Path(machine.home) / f"ready-{os.urandom(4).hex()}.json"
         self.error_file = self.ready_file.with_suffix(".err")
+        where = ["--port", str(port)] if port is not None else []
         with self.error_file.open("wb") as errors:
             self.process = subprocess.Popen(
-                [*program, "serve", "--port", str(port), "--ready-file", str(self.ready_file), *flags],
+                [*program, "serve", *where, "--ready-file", str(self.ready_file), *flags],
                 env=machine.env, cwd=machine.project, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
             )  # fmt: skip
         wait_until(lambda: self.ready_file.exists() or self.process.poll() is not None, what="the server listens")
         assert self.ready_file.exists(), self.error_file.read_text()
         address = json.loads(self.ready_file.read_text())
         self.url: str = address["url"]
-        self.port = int(self.url.rpartition(":")[2])
+        digits = self.url.rpartition(":")[2]
+        self.port = int(digits) if digits.isdigit() else 0
         self.project_id = live_records.project_id(machine.context().project())
         keys = json.loads((Path(machine.context().settings.state_dir) / "server" / "keys.json").read_text())
         self.key: str = keys["control"]
@@ -164,7 +166,9 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def serving(machine: LisaHost, *flags: str, port: int = 0, program: Sequence[str] = PROGRAM) -> Iterator[RunningServer]:
+def serving(
+    machine: LisaHost, *flags: str, port: int | None = 0, program: Sequence[str] = PROGRAM
+) -> Iterator[RunningServer]:
     """Run a server for the sessions of a host, or another program that does the same."""
     server = RunningServer(machine, *flags, port=port, program=program)
     try:

@@ -243,7 +243,7 @@ class NoticePayload(Struct, frozen=True, kw_only=True):
     subtype: str | UnsetType = UNSET
     """For system: approval_notice, not_supported, interrupt_ignored, file_uploaded."""
     reason: str | UnsetType = UNSET
-    """For prompt_rejected: empty, too_many_held, or the error code of session send."""
+    """For prompt_rejected: empty, too_many_held, session_ended, or the error code of session send."""
     prompt_id: str | UnsetType = UNSET
     tool_use_id: str | UnsetType = UNSET
     request_id: str | UnsetType = UNSET

@@ -31,9 +31,12 @@ SendNotice = Callable[[Any, NoticePayload], Awaitable[None]]
 class ClientInput:
     """The dialogs that one client has been shown, and the way of its messages to the session."""
 
-    def __init__(self, face: SocketFace, ticket: SocketTicket, send_notice: SendNotice) -> None:
+    def __init__(
+        self, face: SocketFace, ticket: SocketTicket, send_notice: SendNotice, has_ended: Callable[[], bool]
+    ) -> None:
         self._input = face.sessions.open_input(ticket.ref, ticket.id)
         self._send_notice = send_notice
+        self._has_ended = has_ended
         self._lines = TypedLines(asks=False)
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -68,6 +71,8 @@ class ClientInput:
 
         if not input_text.clean_text(message.text).text.strip():
             await self._send_notice(*_reject(message, "empty", "the prompt is empty"))
+        elif self._has_ended():
+            await self._send_notice(*_reject(message, "session_ended", "the session has ended"))
         elif not self._input.add_prompt(message.text, message.prompt_id, self._report(describe)):
             await self._send_notice(*_reject(message, "too_many_held", "20 prompts are waiting already"))
 

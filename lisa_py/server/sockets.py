@@ -111,6 +111,10 @@ class SocketSubscription:
         """Call a function when there is something to read."""
         self._wake = wake
 
+    def has_ended(self) -> bool:
+        """Return True if no further frame comes but those that are recorded."""
+        return bool(self.ticket.ref.archive) or self.feed.end_reason == "session_ended"
+
     def close(self) -> None:
         self._wake = lambda: None
         self.subscription.close()
@@ -194,7 +198,9 @@ class SocketConnection:
         self._is_closed = False
         self._second = 0
         self._messages = 0
-        self._input = ClientInput(face, opened.ticket, self.send_notice) if opened.ticket.may_send else None
+        self._input = None
+        if opened.ticket.may_send:
+            self._input = ClientInput(face, opened.ticket, self.send_notice, opened.has_ended)
         opened.wake_by(self._wake)
 
     def _wake(self) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.core.live.test_feed import fill_transcript
 from tests.polling import wait_until
 from tests.server.test_sockets import identify, make_chat
 from tests.server_kit import RunningServer, SocketReader
@@ -169,7 +171,7 @@ def test_held_prompts_are_limited_and_refusals_named(client: SocketReader, own: 
     assert own.prompts() == ["[ask touch x]"]
 
 
-def test_ended_and_exec_sessions_reject_prompts(server: RunningServer) -> None:
+def test_exec_sessions_reject_prompts(server: RunningServer) -> None:
     stage = SessionHarness(server.machine, "lisa-exec-1").spawn("[think 60]", mode="exec")
     make_chat(stage)
     with server.connect(identify(stage)) as reader:
@@ -178,3 +180,18 @@ def test_ended_and_exec_sessions_reject_prompts(server: RunningServer) -> None:
         refused = reader.read_until("error", code="prompt_rejected")["payload"]
         assert (refused["reason"], refused["prompt_id"]) == ("agent_not_interactive", "p1")
     stage.lisa("kill")
+
+
+def test_prompt_for_an_ended_chat_is_rejected(server: RunningServer, own: SessionHarness) -> None:
+    """A client sends its prompt before it has read that the session has ended."""
+    found = identify(own)
+    own.send("[say one]")
+    own.wait_for_text("● one")
+    fill_transcript(Path(own.agent_state()["transcript"]), 12, size=300_000)
+    own.lisa("kill")
+    with server.connect(found) as reader:
+        reader.send("prompt", text="late", prompt_id="p1")
+        assert reader.read_close() == 1000
+    rejected = [frame["payload"] for frame in reader.frames if frame["type"] == "error"]
+    assert [(each["reason"], each["prompt_id"]) for each in rejected] == [("session_ended", "p1")]
+    assert reader.frames[-1]["type"] == "session_end"

@@ -123,13 +123,13 @@ def test_state_and_socket_are_private() -> None:
                 assert stat.S_IMODE(file.lstat().st_mode) == wanted, file
             with socket.create_connection(("127.0.0.1", server.port)) as probe:
                 assert probe.getpeername()[0] == "127.0.0.1"
-            assert _list_listeners(server.process.pid) == {"0100007F"}
+            assert list_listeners(server.process.pid) == {"0100007F"}
         assert not path.exists()
     finally:
         machine.close()
 
 
-def _list_listeners(pid: int) -> set[str]:
+def list_listeners(pid: int) -> set[str]:
     """Return the addresses, in hex, on which a process listens."""
     handles = {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]

@@ -167,6 +167,17 @@ def test_cut_history_has_the_number_of_messages(server: RunningServer, own: Sess
     assert payload["total"] == 15
 
 
+def test_gone_transcript_begins_the_history_anew(server: RunningServer, own: SessionHarness) -> None:
+    own.send("[say one]")
+    own.wait_for_text("● one")
+    gone = "t.00000000.5.0"
+    with server.connect(identify(own), query=f"?since={gone}") as reader:
+        payload = reader.read()["payload"]
+    assert (payload["reset"], payload["messages"][0]["type"]) == ("transcript_gone", "user")
+    found = server.call("GET", f"/v1/sessions/{identify(own)}/history?since={gone}").body
+    assert found == payload
+
+
 def test_ended_session_has_history_end_and_close(server: RunningServer, own: SessionHarness) -> None:
     found = identify(own)
     own.send("[say one]")

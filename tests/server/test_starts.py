@@ -48,7 +48,8 @@ def test_client_body_starts_a_session_once_per_key(server: RunningServer) -> Non
     assert (again.status, again.body["session_id"]) == (200, made.body["session_id"])
     assert again.body["deduplicated"] is True and again.body["status"] in ("starting", "running")
     server.call("DELETE", f"/v1/org/sessions/{made.body['session_id']}")
-    third = start(server, **body)
+    third = start(server, **{**body, "profile": {}})
+    assert find(server, third.body["session_id"])["one_shot"] is True  # with nobody to prompt it
     assert third.status == 201 and third.body["session_id"] != made.body["session_id"]
 
 
@@ -89,9 +90,26 @@ def test_later_requests_of_a_debounce_key_wait(server: RunningServer) -> None:
     ],
 )
 def test_refused_starts_name_the_field(server: RunningServer, body: dict[str, Any], fields: list[str]) -> None:
+    before = list_everything(server)
     reply = start(server, **body)
+    assert list_everything(server) == before
     assert (reply.status, reply.body["error"]) == (422, "validation_failed")
     assert reply.body["details"]["fields"] == fields
+
+
+def test_start_without_its_secret_creates_nothing(server: RunningServer) -> None:
+    before = list_everything(server)
+    reply = start(server, profile={"environment": {"A": "secret://absent"}})
+    assert (reply.status, reply.body["error"], reply.body["details"]["secret"]) == (404, "secret_not_found", "absent")
+    assert list_everything(server) == before
+
+
+def list_everything(server: RunningServer) -> tuple[list[str], list[str]]:
+    """Return the ids of all sessions, and the folders that sessions have."""
+    ids = [
+        each["id"] for family in ("org/", "") for each in server.call("GET", f"/v1/{family}sessions").body["sessions"]
+    ]
+    return ids, sorted(map(str, server.machine.folder.glob("state/projects/*/*/*")))
 
 
 def test_planted_secrets_stay_with_the_agent(server: RunningServer) -> None:

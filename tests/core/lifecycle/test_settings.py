@@ -81,6 +81,15 @@ def test_environment_and_secrets_are_variables_of_the_agent(machine: LisaHost) -
     assert refused.value.code == "invalid_env"
 
 
+def test_key_of_the_server_is_not_inherited(machine: LisaHost) -> None:
+    machine.env["LISA_API_TOKEN"] = "planted-key-of-the-caller"
+    machine.lisa("session", "spawn", "--session", "lisa-a", "--max-turns", "9", "--agent", "scripted", "--json")
+    stage = SessionHarness(machine, "lisa-a")
+    stage.wait_for_state("idle")
+    assert find_secrets(stage, {"key": machine.env["LISA_API_TOKEN"]}) == {}
+    assert "LISA_API_TOKEN" not in Path(f"/proc/{stage.agent_state()['pid']}/environ").read_text()
+
+
 def test_a_referenced_secret_reaches_the_agent_and_no_output(machine: LisaHost) -> None:
     value = "planted-value-0123456789"
     machine.lisa("secret", "set", "--name", "k", stdin=value)
