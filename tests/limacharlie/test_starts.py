@@ -6,11 +6,11 @@ import json
 import re
 from pathlib import Path
 
-from lisa_py.store import live_records
+from lisa_py.store import live_records, masked_values
 from tests.limacharlie.conftest import Comparison
 from tests.session_harness import SessionHarness
 
-KEY, SECRET = "sk-ant-api03-planted-key", "planted-value-of-a-secret"
+KEY, SECRET, OVERRIDE = "sk-ant-api03-planted-key", "planted-value-of-a-secret", "planted-key-of-the-call"
 AGENT = {
     "prompt": "[say from the record]",
     "name": "Triage",
@@ -29,6 +29,7 @@ OVERRIDES = (
     "--permission-mode", "acceptEdits", "--allowed-tools", "Read, Grep", "--denied-tools", "Bash(rm:*)",
     "--plugin", "p", "--env", "GONE=new", "--env", "TOKEN=hive://secret/token", "--idempotent-key", "once",
     "--data", '{"case": 5}', "--lc-api-key", "of-the-test", "--lc-uid", "uid",
+    "--provider", "anthropic", "--credential", f"api_key={OVERRIDE}", "--credential", "base_url=http://127.0.0.1:1",
 )  # fmt: skip
 
 
@@ -57,6 +58,9 @@ def start(compare: Comparison, *flags: str) -> dict[str, object]:
 def test_record_and_overrides_arrive_in_the_session(compare: Comparison) -> None:
     store(compare)
     plain = start(compare, "--max-budget-usd", "2.5", "--model", "claude-opus-4-6")
+    for flags, key in ((), KEY), (("--anthropic-key", OVERRIDE), OVERRIDE):
+        keyed = start(compare, "--no-one-shot", *flags)
+        assert list_secrets(compare, keyed) == {key, SECRET, compare.server.key}  # the client sends its own key
     assert (plain["name"], plain["model"], plain["max_turns"]) == ("Triage", "claude-opus-4-6", 5)
     assert plain["max_budget_usd"] == 2.5
     assert (plain["permission_mode"], plain["allowed_tools"]) == ("plan", ["Read"])
@@ -69,10 +73,16 @@ def test_record_and_overrides_arrive_in_the_session(compare: Comparison) -> None
     assert str(made["initial_prompt"]).endswith("Event data:\n```yaml\ncase: 5\n```")
     again = compare.client("ai", "start-session", "--definition", "triage", *OVERRIDES)
     assert json.loads(again.out)["session_id"] == made["id"] and json.loads(again.out)["deduplicated"] is True
+    assert made["provider"] == "anthropic" and list_secrets(compare, made) == {OVERRIDE, SECRET}
     stage = SessionHarness(compare.machine, str(made["lisa_session"]))
     stage.wait_for_text("● overridden")
     assert "new" in stage.screen() and "old" not in stage.screen()
     _check_secrets(compare, stage)
+
+
+def list_secrets(compare: Comparison, made: dict[str, object]) -> set[str]:
+    """Return the secrets that a session was given."""
+    return set(masked_values.read(SessionHarness(compare.machine, str(made["lisa_session"])).ref))
 
 
 def _check_secrets(compare: Comparison, stage: SessionHarness) -> None:
@@ -81,7 +91,7 @@ def _check_secrets(compare: Comparison, stage: SessionHarness) -> None:
     for path in sorted(compare.machine.folder.rglob("*")):
         if path.is_file() and not path.is_symlink() and not private.search(str(path)):
             content = path.read_bytes()
-            assert KEY.encode() not in content and SECRET.encode() not in content, path
+            assert not any(value.encode() in content for value in (KEY, SECRET, OVERRIDE)), path
     for words in (("get", "--full-prompt"), ("history", "--raw"), ("attach", "--raw")):
         if words[0] != "attach":
             shown = compare.client("ai", "session", words[0], "--id", stage.name, *words[1:])

@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from tests.commands.auth.claude.test_login import CLAUDE_LIKE
 from tests.limacharlie.conftest import Comparison
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
+
+CHAT_SETTINGS = {
+    "name": "Limited", "model": "claude-opus-4-6", "task_budget_tokens": 90000,
+    "permission_mode": "plan", "allowed_tools": ["Read", "Grep"], "denied_tools": ["Bash(rm:*)"],
+    "plugins": ["a", "b"], "idempotent_key": "limited",
+}  # fmt: skip
+CHAT_FLAGS = (
+    "--name", "Limited", "--model", "claude-opus-4-6", "--task-budget-tokens", "90000",
+    "--permission-mode", "plan", "--allowed-tools", "Read,Grep", "--denied-tools", "Bash(rm:*)",
+    "--plugin", "a", "--plugin", "b", "--idempotent-key", "limited", "--verbose",
+)  # fmt: skip
 
 
 def start_chat(compare: Comparison, *flags: str) -> SessionHarness:
@@ -54,16 +67,28 @@ def test_dialogs_of_an_attached_chat_are_answered(compare: Comparison) -> None:
     assert stage.lisa("exists").json["exists"] is True
 
 
-def test_chat_that_reaches_its_limit_ends(compare: Comparison) -> None:
-    assert compare.client("ai", "auth", "claude", "set-key", "--key", "sk-ant-api03-of-the-test").code == 0
-    with compare.client_on_terminal("ai", "chat", "[say one]", "--max-turns", "1") as chat:
+@pytest.mark.parametrize(
+    ("prompt", "flags", "subtype", "detail"),
+    [
+        ("[say one]", ("--max-turns", "1", *CHAT_FLAGS), "max_turns_reached", "max_turns"),
+        ("[usage 9999 9 claude-opus-5-5] [think 60]", ("--max-budget-usd", "0.01"), "budget_exceeded", "budget"),
+    ],
+)
+def test_chat_that_reaches_its_limit_ends(
+    compare: Comparison, prompt: str, flags: tuple[str, ...], subtype: str, detail: str
+) -> None:
+    assert compare.server.call("POST", "/v1/auth/claude/apikey", {"api_key": "sk-ant-api03-of-the-test"}).status == 200
+    with compare.client_on_terminal("ai", "chat", prompt, *flags) as chat:
         chat.wait_for("session ended: completed")
         chat.press("\n")  # the client waits for one more line
         assert chat.wait() == 0
-        identity = chat.shown.partition("Started session ")[2].split()[0]
-    assert "system[max_turns_reached]: max_turns: 1 of 1 turns" in chat.shown
+    identity = chat.shown.partition("Started session ")[2].split()[0]
+    assert f"system[{subtype}]: {flags[0][2:].replace('-', '_')}: " in chat.shown
     found = json.loads(compare.check_equal("ai", "chats", "get", "--id", identity).out)["session"]
-    assert (found["end_reason"], found["end_detail"], found["num_turns"]) == ("completed", "max_turns", 1)
+    assert (found["end_reason"], found["end_detail"]) == ("completed", detail)
+    if "--verbose" in flags:
+        assert CHAT_SETTINGS.items() <= found.items() and found["num_turns"] == 1
+        assert "] session_status: " in chat.shown
 
 
 def test_login_relays_address_and_code(compare: Comparison) -> None:
