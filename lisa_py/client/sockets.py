@@ -16,7 +16,14 @@ from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 
 from lisa_py.client import socket_core, transfer
-from lisa_py.client.errors import ClientError, ServerUnreachableError, SocketClosedError, TransferError, build_error
+from lisa_py.client.errors import (
+    APIError,
+    ClientError,
+    ServerUnreachableError,
+    SocketClosedError,
+    TransferError,
+    build_error,
+)
 from lisa_py.client.flow import ClientCore, Flow, ServerPlace
 from lisa_py.client.retry import NO_RETRY
 from lisa_py.client.runners import AsyncRunner
@@ -27,6 +34,8 @@ from lisa_py.contract.live import LiveFrame
 T = TypeVar("T")
 MAX_BYTES = 16 << 20
 """Longest message; a history has at most 4 MiB."""
+SENT_BYTES = 1 << 20
+"""Longest message that the server takes; a longer one would end the connection."""
 HIGH_WATER = 10_000
 """Frames that wait for their reader; with more the socket is not read."""
 
@@ -275,9 +284,9 @@ class AsyncSessionSocket:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._core.options.heartbeat_interval)
-            with contextlib.suppress(SocketClosedError):
-                if self._connection is not None:
-                    await self.send_heartbeat()
+            if self._connection is not None:
+                with contextlib.suppress(ConnectionClosed):
+                    await self._connection.send(socket_core.encode("heartbeat"))
 
     async def _change_state(self, state: ConnectionState) -> None:
         async with self._changed:
@@ -338,7 +347,9 @@ class AsyncSessionSocket:
     # -- sending ---------------------------------------------------------------------------------------------------
 
     async def _send(self, message: str) -> None:
-        """Send a message, or keep it for the next connection. Raise SocketClosedError."""
+        """Send a message, or keep it for the next connection. Raise SocketClosedError, APIError(too_large)."""
+        if len(message.encode()) > SENT_BYTES:
+            raise APIError("too_large", f"a message has at most {SENT_BYTES} bytes", status=413)
         if self._connection is not None and not self._is_leaving:
             try:
                 await self._connection.send(message)

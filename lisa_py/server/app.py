@@ -201,7 +201,11 @@ def _add_cors(send: Send, headers: Mapping[str, str]) -> Send:
 
     async def send_with_origin(message: Any) -> None:
         if message["type"] == "http.response.start":
-            added = [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+            added = [
+                (b"access-control-allow-origin", origin.encode("latin-1")),
+                (b"access-control-expose-headers", b"Retry-After, Lisa-Exit-Code"),
+                (b"vary", b"Origin"),
+            ]
             message = {**message, "headers": [*message.get("headers", []), *added]}
         await send(message)
 

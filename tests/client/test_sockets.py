@@ -179,6 +179,20 @@ def test_disconnect_right_after_a_prompt_delivers_it() -> None:
     assert sent == ["0", "1", "2"]
 
 
+def test_message_that_is_too_long_is_not_sent() -> None:
+    def take(connection: Connection) -> None:
+        connection.send(history())
+        assert connection.read()["payload"] == {"text": "short"}
+        finish(connection)
+
+    with serving(take) as server, SessionSocket(server.url) as socket:
+        with pytest.raises(APIError, match="at most 1048576 bytes") as caught:
+            socket.send_prompt("ä" * 600_000)
+        assert (caught.value.error, caught.value.status) == ("too_large", 413)
+        socket.send_prompt("short")
+        assert words(list(socket)) == ["session_end"]
+
+
 def test_nothing_is_sent_without_a_connection() -> None:
     socket = SessionSocket("ws://localhost:1/")
     with pytest.raises(SocketClosedError, match="disconnected"):

@@ -72,6 +72,7 @@ def test_cors_names_only_the_allowed_origin() -> None:
             allowed = server.call("GET", "/v1/who", headers={"Origin": "https://app.example"})
             assert allowed.status == 200
             assert allowed.headers["access-control-allow-origin"] == "https://app.example"
+            assert allowed.headers["access-control-expose-headers"] == "Retry-After, Lisa-Exit-Code"
             assert "access-control-allow-credentials" not in allowed.headers
             for origin in ("https://app.example.evil", "http://app.example", "null", ""):
                 refused = server.call("GET", "/v1/who", headers={"Origin": origin})

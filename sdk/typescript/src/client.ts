@@ -1,5 +1,5 @@
 import { APIError } from './errors.js';
-import { HttpConnection, type FetchFunction } from './http.js';
+import { bindFetch, HttpConnection, type FetchFunction } from './http.js';
 import type * as types from './types.js';
 
 /** Client of the REST routes of a sessions server. Every call throws APIError when it fails. */
@@ -13,7 +13,7 @@ export class AISessionsClient {
 
   constructor(config: types.AISessionsConfig) {
     this.timeout = config.timeout ?? 30_000;
-    this.fetch = config.fetch ?? ((input, init) => globalThis.fetch(input, init));
+    this.fetch = bindFetch(config.fetch);
     this.#token = config.token;
     this.#http = new HttpConnection({
       baseUrl: config.baseUrl,

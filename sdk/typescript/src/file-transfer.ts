@@ -1,6 +1,6 @@
 import type { AISessionsClient } from './client.js';
 import { APIError, errorOfAnswer } from './errors.js';
-import { errorOfFailure, type FetchFunction } from './http.js';
+import { bindFetch, errorOfFailure, type FetchFunction } from './http.js';
 import type { ErrorMessage, WebSocketMessage } from './messages.js';
 import type { SessionWebSocket } from './session-websocket.js';
 
@@ -52,7 +52,7 @@ export class WebSocketFileTransfer {
   constructor(ws: SessionWebSocket, connection: TransferConnection = {}) {
     this.#ws = ws;
     this.#connection = {
-      fetch: connection.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+      fetch: bindFetch(connection.fetch),
       timeout: connection.timeout ?? 30_000,
     };
   }

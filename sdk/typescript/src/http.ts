@@ -2,6 +2,11 @@ import { APIError, errorOfAnswer, parseObject } from './errors.js';
 
 export type FetchFunction = typeof globalThis.fetch;
 
+/** Return a function that calls the given one, or that of the platform, as browsers demand: not as a method of an object. */
+export function bindFetch(given: FetchFunction | undefined): FetchFunction {
+  return (input, init) => (given ?? globalThis.fetch)(input, init);
+}
+
 export interface RetryOptions {
   /** Further attempts after the first one; default 3. */
   maxRetries?: number;

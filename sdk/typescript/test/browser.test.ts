@@ -12,6 +12,12 @@ const BROWSER_GLOBALS = {
   TextDecoder, TextEncoder, TransformStream, URL, URLSearchParams,
 };
 
+/** As in browsers, it may not be called as a method of another object. */
+function browserFetch(this: unknown, ...words: Parameters<typeof fetch>): Promise<Response> {
+  if (this !== undefined) throw new TypeError('Illegal invocation');
+  return fetch(...words);
+}
+
 /** Import a module of `dist` into the context. */
 async function importIn(context: vm.Context, name: string): Promise<typeof Sdk> {
   const loaded = new Map<string, vm.SourceTextModule>();
@@ -46,7 +52,7 @@ test('the SDK needs no global of node', async () => {
   const seen: string[] = [];
   try {
     const sdk = await importIn(context, 'index.js');
-    const client = sdk.createClient({ baseUrl: server.url, token: 't' });
+    const client = sdk.createClient({ baseUrl: server.url, token: 't', fetch: browserFetch as typeof fetch });
     const { session } = await client.createSession();
     const ws = sdk.createSessionWebSocket(client.getWebSocketURL(session.id), {
       onAssistant: (msg) => seen.push(JSON.stringify(msg.content)),
