@@ -1,4 +1,4 @@
-"""What the flags of `lisa serve` change: sockets of owners and pages, listeners, agents, projects."""
+"""Effects of the flags of `lisa serve`: sockets of owners and pages, listeners, agents, projects."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_client_body_starts_a_session_once_per_key(server: RunningServer) -> Non
     assert again.body["deduplicated"] is True and again.body["status"] in ("starting", "running")
     server.call("DELETE", f"/v1/org/sessions/{made.body['session_id']}")
     third = start(server, **{**body, "profile": {}})
-    assert find(server, third.body["session_id"])["one_shot"] is True  # with nobody to prompt it
+    assert find(server, third.body["session_id"])["one_shot"] is True  # no one can prompt it
     assert third.status == 201 and third.body["session_id"] != made.body["session_id"]
 
 
