@@ -24,6 +24,8 @@ _DELETE_SELF, _MOVE_SELF, _OVERFLOW, _GONE, _IS_FOLDER = 0x400, 0x800, 0x4000, 0
 _MASK = _MODIFY | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
 """Without IN_ATTRIB: touched heartbeats wake no waiter."""
 _PLACE_ATTEMPTS = 5
+_idle_instances: list[tuple[int, int]] = []
+"""Inotify instance kept for the next watcher, with its process: the kernel (6.18) takes 16 ms to close one."""
 
 
 def open_watcher(ignored: Iterable[str] = (), wake_handle: int | None = None) -> GroupWatcher:
@@ -92,7 +94,9 @@ class InotifyGroupWatcher(GroupWatcher):
         if not hasattr(self._libc, "inotify_init1") or not hasattr(select, "epoll"):
             raise NotImplementedError
         self._epoll = select.epoll()
-        self._handle: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._handle: int = _take_idle_instance()
+        if self._handle < 0:
+            self._handle = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         """-1 if the user has no instance left."""
         for handle in (self._handle, -1 if wake_handle is None else wake_handle):
             if handle >= 0:
@@ -291,8 +295,31 @@ class InotifyGroupWatcher(GroupWatcher):
         for handle in list(self._processes):
             self._release(handle)
         self._epoll.close()
+        for number in self._folders:
+            self._libc.inotify_rm_watch(self._handle, number)
+        self._folders = {}
         if self._handle >= 0:
-            os.close(self._handle)
+            _keep_instance(self._handle)
+            self._handle = -1
+
+
+def _take_idle_instance() -> int:
+    """Return the instance of an earlier watcher without its events; -1 if there is none."""
+    while _idle_instances:
+        process, handle = _idle_instances.pop()
+        if process == os.getpid():  # else a parent's, which its other children have, too
+            with contextlib.suppress(BlockingIOError):
+                while os.read(handle, 1 << 16):
+                    pass
+            return handle
+    return -1
+
+
+def _keep_instance(handle: int) -> None:
+    if _idle_instances:
+        os.close(handle)
+    else:
+        _idle_instances.append((os.getpid(), handle))
 
 
 def _find_places(wanted: Iterable[str]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

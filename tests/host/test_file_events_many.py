@@ -191,6 +191,21 @@ def test_only_folders_in_use_keep_a_watch(tmp_path: Path, exact: GroupWatcher) -
     assert exact.wait(5) == {"m0"}
 
 
+def test_next_watcher_has_no_events_of_the_last(tmp_path: Path, exact: GroupWatcher) -> None:
+    folder = _folders(tmp_path, exact, 1)[0]
+    (folder / "x").touch()
+    exact.close()
+    again = file_events_many.open_watcher()
+    other = tmp_path / "other"
+    other.mkdir()
+    again.follow("b", [str(other)], [])
+    (folder / "y").touch()
+    assert again.wait(0.1) == set()
+    (other / "x").touch()
+    assert again.wait(5) == {"b"}
+    again.close()
+
+
 HANDLES_SCRIPT = """
 import os, resource, subprocess, sys, time
 from lisa_py.host import file_events_many

@@ -19,12 +19,12 @@ from lisa_py.host.file_events_shared import HUB
 
 IGNORED_FILES = ("heartbeat", "events.jsonl", "output.txt")
 """Files of a session folder whose change does not concern the agent."""
-PAUSE_FACTOR = 3
+PAUSE_FACTOR = 1
 """Pause between two reads in a burst of events, as a multiple of the CPU time of a read."""
-BURST_SECONDS, BURST_SHARE = 0.1, 0.04
-"""CPU time of reads in a burst of events, and the share of a core when it goes on."""
+BURST_SECONDS, BURST_SHARE = 0.2, 0.04
+"""CPU time of the reads in a burst of events, and their share of a core when it goes on."""
 MAX_PAUSE_SECONDS = 1.0
-SETTLE_SECONDS, SETTLE_TICK = 0.5, 0.025
+SETTLE_SECONDS, SETTLE_TICK, SETTLE_FACTOR = 0.5, 0.025, 3
 """Fast reads after an event: further evidence of the same change may come without one."""
 REPORT_SETTLE_SECONDS = fusion.SETTLE_SECONDS + 0.1
 """The same while a dated report leads: it yields to a live one at that age."""
@@ -52,6 +52,7 @@ class ReadThrottle:
         self._began = clock.cpu()
         self._ended = clock.monotonic()
         self._credit = BURST_SECONDS
+        """CPU seconds that reads caused by events may use at once."""
         self.cost = 0.0
         """CPU seconds of the last read."""
 
@@ -64,11 +65,12 @@ class ReadThrottle:
     def start_read(self) -> None:
         self._began = self._clock.cpu()
 
-    def finish_read(self) -> float:
-        """Note the end of a read; return the time."""
+    def finish_read(self, *, by_event: bool) -> float:
+        """Note the end of a read, caused by an event or not; return the time."""
         now = self._clock.monotonic()
         self.cost = self._clock.cpu() - self._began
-        self._credit = min(BURST_SECONDS, self._credit + BURST_SHARE * (now - self._ended)) - self.cost
+        self._credit = min(BURST_SECONDS, self._credit + BURST_SHARE * (now - self._ended))
+        self._credit -= self.cost if by_event else 0.0
         self._ended = now
         return now
 
@@ -90,7 +92,7 @@ class _Member(Struct):
             return self.read_at
         since_event = self.read_at - self.event_at
         if since_event < self._settle_seconds(self.status):
-            return self.read_at + max(SETTLE_TICK, since_event / 2, PAUSE_FACTOR * cost)
+            return self.read_at + max(SETTLE_TICK, since_event / 2, SETTLE_FACTOR * cost)
         at = self.read_at + self._interval(self.status)
         return min([at, *(moment for moment in self.quiet_at if moment > self.read_at)])
 
@@ -148,7 +150,9 @@ class Waiter:
             _Pace(factor) for factor in (YOUNG_FACTOR, OTHER_FACTOR, QUIET_FACTOR)
         )
         self._reading: list[_Pace] = []
-        """The reasons for the present read."""
+        """Those of the present read."""
+        self._has_event = False
+        """The present read is caused by an event."""
 
     @property
     def read_cost(self) -> float:
@@ -176,7 +180,8 @@ class Waiter:
         for key, (evidence, status) in found.items():
             self._watcher.follow(key, [evidence.folder, *evidence.watch_paths], _find_pids(evidence))
             self._check.update(key, evidence, status)
-        now = self._throttle.finish_read()
+        now = self._throttle.finish_read(by_event=self._has_event)
+        self._has_event = False
         wall = self._clock.now()
         for key, (evidence, status) in found.items():
             member = self._members.setdefault(key, _Member(now, now))
@@ -219,6 +224,7 @@ class Waiter:
         due: set[str] = set()
         if self._due and now >= self._throttle.next_read_at:
             due, self._due = self._due, set()
+            self._has_event = True
         if self._others and now >= self._other_pace.next_at:
             due, self._others = due | self._others, set()
             self._reading.append(self._other_pace)

@@ -18,10 +18,12 @@ def test_waiter_gives_back_all_handles(machine: LisaHost, tmp_path: Path) -> Non
 
     ctx = machine.context()
     ctx.cancellation.fileno()
-    before = handles()
-    with Waiter(ctx) as waiter:
-        waiter.follow("a", [str(tmp_path)], [os.getpid()])
-        waiter.follow("a", [str(tmp_path), str(tmp_path / "x")])
+    for attempt in range(3):
+        with Waiter(ctx) as waiter, Waiter(ctx):
+            waiter.follow("a", [str(tmp_path)], [os.getpid()])
+            waiter.follow("a", [str(tmp_path), str(tmp_path / "x")])
+        if not attempt:
+            before = handles()  # one instance is kept for the next watcher
     assert handles() == before
 
 
@@ -37,7 +39,7 @@ class FakeClock:
         pace.start_read()
         self.cpu += cpu
         self.wall += wall
-        pace.finish_read()
+        pace.finish_read(by_event=True)
 
 
 def test_reads_are_limited_by_their_cpu_time() -> None:
@@ -45,7 +47,7 @@ def test_reads_are_limited_by_their_cpu_time() -> None:
     pace = ReadThrottle(time.clock)
     time.read(pace, cpu=0.002, wall=0.5)
     assert pace.cost == pytest.approx(0.002)
-    assert pace.next_read_at == pytest.approx(100.506)
+    assert pace.next_read_at == pytest.approx(100.502)
 
 
 def test_long_burst_takes_a_small_share_of_a_core() -> None:
@@ -59,4 +61,4 @@ def test_long_burst_takes_a_small_share_of_a_core() -> None:
     assert reads * 0.002 == pytest.approx(BURST_SECONDS + 10 * BURST_SHARE, rel=0.1)
     time.wall += 60
     time.read(pace, cpu=0.002, wall=0.002)
-    assert pace.next_read_at == pytest.approx(time.wall + 0.006)
+    assert pace.next_read_at == pytest.approx(time.wall + 0.002)
