@@ -38,10 +38,13 @@ SCREEN_SECONDS = 0.25
 """Interval while the state of a working agent shows on its screen only."""
 YOUNG_SECONDS = 10.0
 """Time since a change in which the next one is likely."""
-YOUNG_FACTOR, OTHER_FACTOR, QUIET_FACTOR = 50, 100, 300
+YOUNG_FACTOR, OTHER_FACTOR, QUIET_FACTOR = 50, 100, 500
 """Pause after reads without an event, as a multiple of their CPU time: of young, of other and of quiet members."""
-CHECK_SECONDS, CHECK_FACTOR = 0.25, 80
-"""Interval of checks whether a member does something else; QUICK_SECONDS while one is young."""
+CHECK_SECONDS, CHECK_FACTOR, LONG_CHECK_SECONDS, FLEET_CHECK_FACTOR = 0.25, 500, 1.0, 80
+"""Interval of checks whether a member does something else; at least a multiple of their CPU time.
+
+QUICK_SECONDS while a member is young; up to LONG_CHECK_SECONDS the larger multiple counts.
+"""
 
 
 class ReadThrottle:
@@ -145,7 +148,7 @@ class Waiter:
         self._others: set[str] = set()
         """Members that do something else."""
         self._check = ActivityCheck(ctx, output=output)
-        self._check_at, self._check_pace = 0.0, _Pace(CHECK_FACTOR)
+        self._checked_at = self._check_cost = 0.0
         self._young_pace, self._other_pace, self._quiet_pace = (
             _Pace(factor) for factor in (YOUNG_FACTOR, OTHER_FACTOR, QUIET_FACTOR)
         )
@@ -257,8 +260,9 @@ class Waiter:
         return young, {key: each for key, each in self._members.items() if key not in young}
 
     def _next_check_at(self, has_young: bool) -> float:
-        interval = QUICK_SECONDS if has_young else CHECK_SECONDS
-        return max(self._check_at + interval, self._check_pace.next_at)
+        cost = self._check_cost
+        interval = QUICK_SECONDS if has_young else max(CHECK_SECONDS, min(LONG_CHECK_SECONDS, CHECK_FACTOR * cost))
+        return self._checked_at + max(interval, FLEET_CHECK_FACTOR * cost)
 
     def _run_check(self, now: float) -> None:
         """Find the members that do something else than before."""
@@ -266,8 +270,8 @@ class Waiter:
             return
         began = self._clock.cpu()
         self._others |= self._check.find_changed()
-        self._check_at = self._clock.monotonic()
-        self._check_pace.finish(self._check_at, self._clock.cpu() - began)
+        self._checked_at = self._clock.monotonic()
+        self._check_cost = self._clock.cpu() - began
 
     def close(self) -> None:
         self._cancellation.remove_observer()
