@@ -36,6 +36,8 @@ QUEUE_BYTES = 8 << 20
 """Encoded frames that wait for one subscriber."""
 STALL_SECONDS = 3.0
 """A subscriber with a full queue that has read nothing for so long is ended with `slow_reader`."""
+START_SECONDS = 10.0
+"""The same for one that has just come: its recorded frames may be waiting for their turn."""
 DRAIN_SECONDS = 30.0
 """Time for a subscriber that reads to empty half of a full queue; the follower waits for it."""
 LOOK_SECONDS = 0.2
@@ -79,7 +81,7 @@ class Subscription:
         self._queue: deque[PublishedFrame] = deque()
         self._queued_bytes = 0
         self._monotonic = monotonic
-        self._read_at = 0.0
+        self._read_at = monotonic() + START_SECONDS - STALL_SECONDS
         """Time of the last sign that the reader reads, or of the first frame that waits."""
         self.end_reason = ""
         """session_ended, closed, slow_reader, or the code of the error that ended the follower; empty before."""
@@ -131,7 +133,7 @@ class Subscription:
                 return
             was_empty = not self._queue
             if was_empty:
-                self.note_progress()
+                self._read_at = max(self._read_at, self._monotonic())
             self._queued_bytes += len(published.encoded)
             self._queue.append(published)
             self._changed.notify_all()

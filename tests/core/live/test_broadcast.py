@@ -80,6 +80,7 @@ def test_all_subscribers_get_each_frame_once(stage: SessionHarness) -> None:
 def test_slow_reader_ends_and_delays_no_other(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast, "QUEUE_BYTES", 20_000)
     monkeypatch.setattr(broadcast, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(broadcast, "START_SECONDS", 0.3)
     stage.spawn().send("[say one]")
     stage.wait_for_text("● one")
     stage.wait_for_state("idle")
@@ -109,25 +110,32 @@ class SlowClock:
 
 
 @pytest.mark.parametrize(
-    ("reads", "expected"),
-    [(0, ("slow_reader", 3)), (1, ("slow_reader", 30)), (40, ("", 3))],
-    ids=["none", "few", "all"],
+    ("has_begun", "reads", "expected"),
+    [
+        (False, 0, ("slow_reader", 9)),
+        (True, 0, ("slow_reader", 3)),
+        (True, 1, ("slow_reader", 30)),
+        (True, 40, ("", 3)),
+    ],
+    ids=["new", "none", "few", "all"],
 )
 def test_reader_of_a_full_queue_ends_only_if_it_is_slow(
-    monkeypatch: pytest.MonkeyPatch, reads: int, expected: tuple[str, int]
+    monkeypatch: pytest.MonkeyPatch, has_begun: bool, reads: int, expected: tuple[str, int]
 ) -> None:
     monkeypatch.setattr(broadcast, "QUEUE_BYTES", 20_000)
     monkeypatch.setattr(broadcast, "LOOK_SECONDS", 0.001)
     clock, nothing = SlowClock(), cast("Any", None)
     subscription = Subscription(nothing, nothing, (), lambda frame: False, lambda: None, clock.read)
     published = PublishedFrame(nothing, b"x" * 100)
+    if has_begun:
+        subscription.note_progress()
     for _ in range(200):
         subscription.put(published)
     clock.at_each = lambda: [subscription.read(0) for _ in range(reads)]
     began = clock.now
     subscription.await_space(100, Cancellation())
     assert subscription.end_reason == expected[0]
-    assert clock.now - began >= expected[1]
+    assert expected[1] <= clock.now - began <= expected[1] + 1
     assert (subscription.read(0) is None) is (expected[0] == "slow_reader")
 
 
