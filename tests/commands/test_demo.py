@@ -10,6 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from lisa_py.terminal import layout
+from tests.docs import record_demo
+from tests.docs.recording import join_spans, read_frames
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 
@@ -24,6 +27,11 @@ def find_leftovers(machine: LisaHost) -> list[str]:
         except psutil.Error:
             continue
     return names
+
+
+def leave_out_values(line: str) -> str:
+    """Return a line with a place in place of each number and folder."""
+    return " ".join(re.sub(r"\S*/lisa-demo-\S*|\d+(\.\d+)?", "*", line).split())
 
 
 def test_demo_runs_a_fleet_and_removes_it(machine: LisaHost) -> None:
@@ -53,12 +61,15 @@ def test_piped_each_change_is_a_plain_line(machine: LisaHost) -> None:
 
 
 def test_on_a_terminal_a_table_is_redrawn_in_place(machine: LisaHost) -> None:
-    code, text = machine.show("demo", columns=120)
+    code, text = machine.show("demo", columns=record_demo.PICTURE.columns)
     assert code == 0
     assert "SESSION" in text and "SOURCE" in text
     assert re.search(r"\x1b\[\d+A\x1b\[J", text)
     last = text[text.rindex("SESSION") :]
     assert last.count("killed") == 5 and "waiting_input" not in last
+    drawn = {leave_out_values(line) for line in re.split(r"[\r\n]+", layout.ANSI.sub("", text))}
+    shown = [leave_out_values(join_spans(line)) for line in read_frames("demo.svg")[-1]]
+    assert len(shown) > 15 and not [line for line in shown if line not in drawn]
 
 
 def test_ctrl_c_cleans_up(machine: LisaHost) -> None:
