@@ -121,9 +121,16 @@ class SocketCore:
         self._keys: OrderedDict[int, None] = OrderedDict()
         self._open_dialogs: dict[str, str] = {}
         """Type, or kind, of each dialog by its id."""
+        self._answered: set[str] = set()
         self._shown_status: Any = None
 
     # -- frames ----------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Note a connection. A dialog that was answered and comes again is a new one, or the answer was lost."""
+        for dialog in self._answered:
+            self._open_dialogs.pop(dialog, None)
+        self._answered.clear()
 
     def read(self, message: str | bytes) -> list[LiveFrame]:
         """Return the frames of a message that were not read before; none for a message that is no frame."""
@@ -197,6 +204,10 @@ class SocketCore:
             closed = fields.get("message")
             self._open_dialogs = {dialog: kind for dialog, kind in self._open_dialogs.items() if kind != closed}
 
+    def note_answer(self, dialog: str) -> None:
+        """Note an answer that was sent; its dialog may still come from the present connection."""
+        self._answered.add(dialog)
+
     # -- connections -----------------------------------------------------------------------------------------------
 
     def choose_delay(self, loss: Loss, *, can_renew: bool = False) -> float | None:
@@ -261,7 +272,7 @@ def encode_approval(
 ) -> str:
     """Return the answer to a tool_approval_request; `dialog` is its frame or its tool_use_id."""
     fields: dict[str, Any] = {
-        "tool_use_id": dialog if isinstance(dialog, str) else read_field(dialog, "tool_use_id"),
+        "tool_use_id": identify_dialog(dialog, "tool_use_id"),
         "approved": approved,
         "approval_scope": scope,
     }
@@ -287,8 +298,13 @@ def encode_answers(dialog: LiveFrame | str, answers: Mapping[str, str] | Sequenc
         if len(keys) != len(listed):
             raise ValueError(f"the dialog has {len(keys)} questions, not {len(listed)}")
         answers = dict(zip(keys, listed, strict=True))
-    identity = dialog if isinstance(dialog, str) else read_field(dialog, "question_id")
-    return encode("ask_user_question_response", {"question_id": identity, "answers": dict(answers)})
+    fields = {"question_id": identify_dialog(dialog, "question_id"), "answers": dict(answers)}
+    return encode("ask_user_question_response", fields)
+
+
+def identify_dialog(dialog: LiveFrame | str, field: str) -> str:
+    """Return the id of a dialog that is given by its frame or id. Raise ValueError for another frame."""
+    return dialog if isinstance(dialog, str) else read_field(dialog, field)
 
 
 def read_field(frame: LiveFrame, name: str) -> str:

@@ -218,6 +218,7 @@ class AsyncSessionSocket:
         except (OSError, InvalidHandshake, InvalidMessage, EOFError, ConnectionClosed) as problem:
             self._source.core.find_place_again()
             return Loss(reason=str(problem) or type(problem).__name__)
+        self._core.begin()
         await self._send_outbox()
         await self._change_state("connected")
         return None
@@ -346,19 +347,28 @@ class AsyncSessionSocket:
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
-    async def _send(self, message: str) -> None:
-        """Send a message, or keep it for the next connection. Raise SocketClosedError, APIError(too_large)."""
+    async def _send(self, message: str) -> bool:
+        """Return True for a message that is sent, False for one that waits for the next connection.
+
+        Raise SocketClosedError, APIError(too_large).
+        """
         if len(message.encode()) > SENT_BYTES:
             raise APIError("too_large", f"a message has at most {SENT_BYTES} bytes", status=413)
         if self._connection is not None and not self._is_leaving:
             try:
                 await self._connection.send(message)
-                return
+                return True
             except ConnectionClosed:
                 pass
         if not self._core.options.queue_while_disconnected or self._is_over or self._is_leaving:
             raise SocketClosedError(f"nothing was sent: the socket is {self._state}")
         self._outbox.append(message)
+        return False
+
+    async def _send_answer(self, message: str, dialog: LiveFrame | str, field: str) -> None:
+        """Send the answer to a dialog, given by its frame or id. Raise SocketClosedError."""
+        if await self._send(message):
+            self._core.note_answer(socket_core.identify_dialog(dialog, field))
 
     async def _send_outbox(self) -> None:
         assert self._connection is not None
@@ -388,19 +398,20 @@ class AsyncSessionSocket:
         updated_input: Mapping[str, Any] | None = None,
     ) -> None:
         """Allow a tool call; `dialog` is its frame or id, `pattern` the calls to allow in scope session."""
-        await self._send(
-            socket_core.encode_approval(
-                dialog, approved=True, scope=scope, pattern=pattern, updated_input=updated_input
-            )
+        message = socket_core.encode_approval(
+            dialog, approved=True, scope=scope, pattern=pattern, updated_input=updated_input
         )
+        await self._send_answer(message, dialog, "tool_use_id")
 
     async def deny(self, dialog: LiveFrame | str, message: str = "") -> None:
         """Refuse a tool call; the agent reads the message."""
-        await self._send(socket_core.encode_approval(dialog, approved=False, message=message))
+        await self._send_answer(
+            socket_core.encode_approval(dialog, approved=False, message=message), dialog, "tool_use_id"
+        )
 
     async def answer(self, dialog: LiveFrame | str, answers: Mapping[str, str] | Sequence[str] | str) -> None:
         """Answer questions by header or text, or in their order: a number, label or text each."""
-        await self._send(socket_core.encode_answers(dialog, answers))
+        await self._send_answer(socket_core.encode_answers(dialog, answers), dialog, "question_id")
 
     async def request_upload(self, *, request_id: str, filename: str, content_type: str, size: int) -> None:
         """Ask for the address of an upload: a frame `upload_url` answers."""

@@ -32,8 +32,15 @@ def make_message(entry: str | list[str]) -> str:
 @pytest.mark.parametrize("case", TABLE["reading"], ids=lambda case: case["case"])
 def test_each_frame_is_read_once(case: dict[str, Any]) -> None:
     core = SocketCore(SocketOptions())
-    messages = [make_message(entry) for connection in case["connections"] for entry in connection]
-    delivered = [frame.timestamp for message in messages for frame in core.read(message)]
+    delivered = []
+    for connection in case["connections"]:
+        core.begin()
+        for entry in connection:
+            if isinstance(entry, dict):
+                payload = TABLE["frames"][entry["answered"]]["payload"]
+                core.note_answer(payload.get("tool_use_id") or payload["question_id"])
+            else:
+                delivered += [frame.timestamp for frame in core.read(make_message(entry))]
     assert (delivered, core.cursor) == (case["delivered"], case["cursor"])
 
 

@@ -179,6 +179,29 @@ def test_disconnect_right_after_a_prompt_delivers_it() -> None:
     assert sent == ["0", "1", "2"]
 
 
+def test_answer_that_was_lost_is_asked_for_again() -> None:
+    payload = {"tool_use_id": "t", "tool_name": "Bash", "tool_input": {}}
+    asked = {"type": "tool_approval_request", "payload": payload, "cursor": "t.x.1.0"}
+
+    def lose(connection: Connection) -> None:
+        connection.send(history(1), asked)
+        connection.read()
+        connection.cut()
+
+    def repeat(connection: Connection) -> None:
+        connection.send(history(), asked)
+        assert connection.read()["payload"]["approved"] is True
+        finish(connection)
+
+    with serving(lose, repeat) as server, SessionSocket(server.url, options=FAST) as socket:
+        seen = []
+        for each in socket:
+            seen.append(each.type)
+            if each.type == "tool_approval_request":
+                socket.approve(each)
+    assert seen == ["assistant", "tool_approval_request", "tool_approval_request", "session_end"]
+
+
 def test_message_that_is_too_long_is_not_sent() -> None:
     def take(connection: Connection) -> None:
         connection.send(history())

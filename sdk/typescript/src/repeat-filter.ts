@@ -9,6 +9,7 @@ const KEPT = 100_000;
  */
 export class RepeatFilter {
   readonly #open = new Map<string, OpenDialog>();
+  readonly #answered = new Set<string>();
   #status = '';
   #ended = false;
   readonly #read = new Set<number>();
@@ -29,6 +30,17 @@ export class RepeatFilter {
     }
     if (message.type === 'system') this.#closeDialogs(message.payload);
     return { isNew: this.#noteRead(message, isLive), isAsked: isLive };
+  }
+
+  /** Note a further connection. A dialog that was answered and comes again is a new one, or the answer was lost. */
+  begin(): void {
+    for (const id of this.#answered) this.#open.delete(id);
+    this.#answered.clear();
+  }
+
+  /** Note an answer that was sent; its dialog may still come from the present connection. */
+  noteAnswer(id: string): void {
+    this.#answered.add(id);
   }
 
   #noteRead(message: WebSocketMessage, isLive: boolean): boolean {

@@ -197,11 +197,13 @@ export class SessionWebSocket {
   /** Allow or deny a tool call. */
   sendToolApproval(approval: ToolApproval): void {
     this.#send('tool_approval_response', approval);
+    this.#filter.noteAnswer(approval.tool_use_id);
   }
 
   /** Answer the questions of an ask_user_question message. */
   sendAnswers(answers: Answers): void {
     this.#send('ask_user_question_response', answers);
+    this.#filter.noteAnswer(answers.question_id);
   }
 
   requestUpload(request: WebSocketUploadRequest): void {
@@ -260,6 +262,7 @@ export class SessionWebSocket {
       return;
     }
     this.#socket = socket;
+    this.#filter.begin();
     socket.binaryType = 'arraybuffer';
     this.#listen(socket, connection);
   }

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { createSessionWebSocket } from 'lisa-sessions';
+import { createSessionWebSocket, type SessionWebSocket } from 'lisa-sessions';
 import { judgeClose, ReconnectPolicy } from '../dist/reconnect.js';
 
 interface ReadingCase {
   case: string;
-  connections: (string | string[])[][];
+  connections: (string | string[] | { answered: string })[][];
   delivered: string[];
   asked?: string[];
   cursor: string;
@@ -59,6 +59,12 @@ function message(entry: string | string[]): object {
   return { type: 'history', payload: { messages }, cursor: messages.at(-1)?.cursor ?? '' };
 }
 
+function answer(ws: SessionWebSocket, name: string): void {
+  const { payload } = TABLE.frames[name] as { payload: { tool_use_id?: string; question_id?: string } };
+  if (payload.question_id !== undefined) ws.sendAnswers({ question_id: payload.question_id, answers: {} });
+  else ws.sendToolApproval({ tool_use_id: payload.tool_use_id ?? '', approved: true });
+}
+
 for (const each of TABLE.reading) {
   test(each.case, async () => {
     ScriptedSocket.made.length = 0;
@@ -78,7 +84,10 @@ for (const each of TABLE.reading) {
     for (const [index, entries] of each.connections.entries()) {
       while (ScriptedSocket.made.length <= index) await new Promise((resolve) => setTimeout(resolve, 1));
       const socket = ScriptedSocket.made[index]!;
-      for (const entry of entries) socket.receive(message(entry));
+      for (const entry of entries) {
+        if (typeof entry === 'object' && 'answered' in entry) answer(ws, entry.answered);
+        else socket.receive(message(entry));
+      }
       if (index < each.connections.length - 1) socket.lose();
     }
     await connected;
