@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import Struct
 
 from lisa_py.client import fields
-from lisa_py.contract import api_answers, api_requests, client_answers, session_settings
+from lisa_py.contract import api_answers, api_requests, client_answers, live, session_settings
 from lisa_py.contract.session_object import SessionObject
 
 TYPES = Path(__file__).parents[2] / "sdk" / "typescript" / "src" / "types.ts"
@@ -63,3 +64,34 @@ def read_interface(name: str) -> set[str]:
 )
 def test_interfaces_are_the_structs_of_the_server(name: str, struct: type[Struct]) -> None:
     assert read_interface(name) == set(struct.__struct_fields__) - (NOT_OFFERED - {"lc_credentials"})
+
+
+MESSAGES = TYPES.with_name("messages.ts")
+
+
+def read_payload(name: str) -> set[str]:
+    """Return the fields of the payload of a message of the TypeScript client."""
+    found = re.search(rf"Message<\s*'{name}',\s*(?:(\w+)|\{{(.*?)\}}\s*>)", MESSAGES.read_text(), re.S)
+    assert found is not None, name
+    if found[1]:
+        found = re.search(rf"^export interface {found[1]} (){{\n(.*?)^}}", MESSAGES.read_text(), re.M | re.S)
+        assert found is not None, name
+    return set(re.findall(r"(\w+)\??:", found[2]))
+
+
+@pytest.mark.parametrize(("struct", "name"), live.FRAME_TYPES.items(), ids=live.FRAME_TYPES.values())
+def test_messages_have_the_fields_of_frames(struct: type[Struct], name: str) -> None:
+    assert {field.encode_name for field in msgspec.structs.fields(struct)} <= read_payload(name)
+
+
+@pytest.mark.parametrize(
+    ("struct", "name"),
+    [(live.HistoryPayload, "history"), (live.TransferPayload, "upload_url"), (live.TransferPayload, "download_url")],
+)
+def test_other_messages_have_their_fields(struct: type[Struct], name: str) -> None:
+    other = {"upload_url": {"download_url", "size"}, "download_url": {"upload_url", "upload_id", "target_path"}}
+    assert set(struct.__struct_fields__) - other.get(name, set()) <= read_payload(name)
+
+
+def test_notices_have_their_fields() -> None:
+    assert set(live.NoticePayload.__struct_fields__) <= read_payload("error") | read_payload("system")

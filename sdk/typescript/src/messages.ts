@@ -23,7 +23,17 @@ export interface UserMessage
   readonly content: string | ContentBlock[];
 }
 
-export interface AssistantMessage extends Message<'assistant', { content: ContentBlock[]; model?: string }> {
+export interface AssistantMessage
+  extends Message<
+    'assistant',
+    {
+      content: ContentBlock[];
+      model?: string;
+      message_id?: string;
+      /** `pane` for a line of the terminal of a session without a transcript. */
+      source?: string;
+    }
+  > {
   readonly content: ContentBlock[];
 }
 
@@ -44,7 +54,17 @@ export interface ToolResultMessage
 
 export type SystemMessage = Message<
   'system',
-  { subtype?: string; message?: string; tool_use_id?: string; decided_by?: string; decision?: string; [field: string]: unknown }
+  {
+    subtype?: string;
+    message?: string;
+    /** For approval_decided: id of the dialog, and who decided what. */
+    tool_use_id?: string;
+    decided_by?: string;
+    decision?: string;
+    /** For file_uploaded. */
+    path?: string;
+    [field: string]: unknown;
+  }
 >;
 
 export type ResultMessage = Message<
@@ -68,7 +88,7 @@ export type SessionStatusMessage = Message<
 
 export type UsageMessage = Message<
   'usage_delta',
-  { input_tokens: number; output_tokens: number; [field: string]: unknown }
+  { input_tokens: number; output_tokens: number; cached_tokens?: number; model?: string; [field: string]: unknown }
 >;
 
 export type ToolApprovalMessage = Message<
@@ -89,12 +109,12 @@ export type DialogMessage = Message<'dialog', { kind: string; message: string; i
 
 export type UploadURLMessage = Message<
   'upload_url',
-  { request_id: string; upload_id: string; url: string; target_path: string; expires_at?: string }
+  { request_id: string; upload_id: string; url: string; upload_url?: string; target_path: string; expires_at?: string }
 >;
 
 export type DownloadURLMessage = Message<
   'download_url',
-  { request_id: string; url: string; expires_at?: string; size?: number }
+  { request_id: string; url: string; download_url?: string; expires_at?: string; size?: number }
 >;
 
 /** What a connection begins with. Its messages are delivered one by one, too. */
