@@ -122,8 +122,12 @@ def check_agents(machine: LisaHost, started: dict[str, LiveSessionHarness], meth
 @pytest.mark.parametrize("pin", pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
 def test_each_moment_of_an_agent_comes_back(machine: LisaHost, api: FakeModelApi, pin: Pin) -> None:
     started = start_agents(machine, api, pin.agent, pin.version)
-    lose(machine, list(started.values()))
-    check_agents(machine, started, resume_all(machine))
+    for _ in range(2):  # the second time without any input since
+        lose(machine, list(started.values()))
+        methods = resume_all(machine)
+        for each in started.values():
+            each.wait_until_idle()
+    check_agents(machine, started, methods)
 
 
 def test_a_mixed_fleet_comes_back_twice(machine: LisaHost, api: FakeModelApi) -> None:

@@ -136,6 +136,7 @@ COMMAND = Command(
         "not_resumable",
         "resume_target_conflict",
         "resume_target_required",
+        "session_already_exists",
         "session_not_found",
         "session_resume_failed",
         "session_running",

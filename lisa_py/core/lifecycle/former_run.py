@@ -62,10 +62,11 @@ def _reduce_hooks(ctx: Context, ref: SessionRef, meta: SessionMeta) -> None:
     lines: dict[tuple[object, ...], bytes] = {}
     for hook in every:
         payload = {name: hook[name] for name in _HOOK_FIELDS if name in hook}
-        key = (hook.get("hook"), *payload.values())
+        run_id = hook.get("run", meta.run_id)
+        key = (run_id, hook.get("hook"), *payload.values())
         if payload.get("session_id") and (key not in lines or hook is every[-1]):
             lines.pop(key, None)  # the newest hook stays the last one
-            record = {"hook": hook.get("hook"), "at": hook.get("at"), "pid": 0, "payload": payload}
+            record = {"hook": hook.get("hook"), "at": hook.get("at"), "pid": 0, "run": run_id, "payload": payload}
             lines[key] = msgspec.json.encode(record) + b"\n"
     files.write(ref.earlier_hooks, b"".join(lines.values()))
     files.remove(ref.hooks)

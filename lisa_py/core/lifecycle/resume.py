@@ -87,6 +87,16 @@ class _ResumePlan(Struct, frozen=True, kw_only=True):
     """The pane of the ended agent, if tmux still has it."""
 
 
+class _Conversation(Struct, frozen=True, kw_only=True):
+    """The conversation of a session."""
+
+    id: str = ""
+    """Empty: there is none yet, and the agent begins one."""
+    arguments: str
+    """Of the agent, to continue or begin it."""
+    warnings: tuple[str, ...] = ()
+
+
 def resume_session(ctx: Context, ref: SessionRef, request: ResumeRequest) -> ResumedSession:
     """Start the agent of an ended session again.
 
@@ -184,9 +194,11 @@ def _plan_resume(ctx: Context, ref: SessionRef, request: ResumeRequest) -> _Resu
     agent = agents.get(meta.agent)
     if agent.binaries and not launch.find_binary(agent, ctx.settings.environ):
         raise _refuse(ref, "agent_not_installed", f"{agent.title} is not on PATH ({', '.join(agent.binaries)})")
-    conversation, arguments = _find_conversation(ctx, ref, meta, record, agent)
-    former = FormerRun(meta=meta, record=record, conversation=conversation)
-    return _build_plan(ctx, ref, former, "conversation" if conversation else "new", arguments, pane)
+    found = _find_conversation(ctx, ref, meta, record, agent)
+    former = FormerRun(meta=meta, record=record, conversation=found.id)
+    plan = _build_plan(ctx, ref, former, "conversation" if found.id else "new", found.arguments, pane)
+    spawned = msgspec.structs.replace(plan.spawn, warnings=(*found.warnings, *plan.spawn.warnings))
+    return msgspec.structs.replace(plan, spawn=spawned)
 
 
 def _refuse(ref: SessionRef, code: str, reason: str) -> LisaError:
@@ -206,39 +218,55 @@ def _find_ended_pane(ctx: Context, ref: SessionRef, meta: SessionMeta) -> Pane |
 
 def _find_conversation(
     ctx: Context, ref: SessionRef, meta: SessionMeta, record: SessionRecord, agent: Agent
-) -> tuple[str, str]:
-    """Return the id of the session's own newest conversation, and the arguments that continue it.
+) -> _Conversation:
+    """Return the session's own newest conversation, or that it has none yet.
 
-    Without an id the session has no conversation yet, and the arguments begin one. Raise LisaError(not_resumable |
-    conversation_missing | conversation_unknown).
+    Raise LisaError(not_resumable | conversation_missing | conversation_unknown).
     """
+    every = former_run.read_own_hooks(ctx, ref, meta)
     view = agent_reports.build_view(ctx, ref, agent, meta)
-    view.hooks = former_run.read_own_hooks(ctx, ref, meta)
+    view.hooks = _select_newest_hooks(every, meta)
     binding = agent.bind(view)
-    is_certain = binding.source in ("hook", "spawn") and bool(binding.session_id)
-    prompted = {hook.get("session_id") for hook in view.hooks if agent.turn_edge(hook) == "prompt"}
-    was_prompted = bool(prompted) or _has_input(ref, meta)
+    prompted = {hook.get("session_id") for hook in every if agent.turn_edge(hook) == "prompt"}
+    was_accepted = bool(prompted) or _has_accepted_input(ref, meta)
     given = record.launch.agent_args
-    if _was_cleared(ref, agent, view.hooks):
-        return "", agent.drop_conversation(given)
+    new = _Conversation(arguments=agent.drop_conversation(given) if was_accepted else given)
+    if _was_cleared(ref, agent, view.hooks) or (meta.former_run_ids and not view.hooks and not meta.agent_session_id):
+        return new
+    is_certain = binding.source in ("hook", "spawn") and bool(binding.session_id)
     if is_certain and _has_content(agent, binding.transcript):
         arguments = agent.build_resume_arguments(binding.session_id, given)
         if not arguments:
             raise _refuse(ref, "not_resumable", f"{agent.title} cannot continue a conversation")
-        return binding.session_id, arguments
-    if is_certain and (binding.session_id in prompted or (was_prompted and not view.hooks)):
+        known = () if view.hooks else ("the agent has reported no conversation: that of its start is continued",)
+        return _Conversation(id=binding.session_id, arguments=arguments, warnings=known)
+    if is_certain and (binding.session_id in prompted or (was_accepted and not prompted)):
         where = binding.transcript or f"of {binding.session_id}"
         raise _refuse(ref, "conversation_missing", f"the transcript {where} does not exist or is empty")
-    if not is_certain and was_prompted:
+    if not is_certain and was_accepted:
         raise _refuse(ref, "conversation_unknown", f"{agent.title} has reported none, so its own is not certain")
-    return "", agent.drop_conversation(given) if was_prompted else given
+    if meta.prompt and not was_accepted:
+        return msgspec.structs.replace(new, warnings=("the agent has not taken its first prompt: send it again",))
+    return new
 
 
-def _has_input(ref: SessionRef, meta: SessionMeta) -> bool:
+def _select_newest_hooks(every: Sequence[Mapping[str, object]], meta: SessionMeta) -> tuple[Mapping[str, object], ...]:
+    """Return the hooks that decide: those of the newest run, else those of the conversation that it was given."""
+    if not meta.former_run_ids:
+        return tuple(every)
+    newest = tuple(hook for hook in every if hook.get("run", meta.run_id) == meta.run_id)
+    return newest or tuple(hook for hook in every if hook.get("session_id") == meta.agent_session_id)
+
+
+def _has_accepted_input(ref: SessionRef, meta: SessionMeta) -> bool:
+    """Return True if the agent took a prompt, or may have: one without hooks does not report it."""
     try:
-        return bool(meta.prompt) or session_records.read_state(ref).last_input_expects_turn
+        state = session_records.read_state(ref)
     except UnreadableRecord:
         return True
+    return bool(state.last_input_accepted_at) or (
+        not meta.hooks and (bool(meta.prompt) or state.last_input_expects_turn)
+    )
 
 
 def _was_cleared(ref: SessionRef, agent: Agent, hooks: Sequence[Mapping[str, object]]) -> bool:

@@ -147,7 +147,6 @@ def _read_hook_file(path: str, *, whole: bool) -> tuple[Mapping[str, object], ..
             payload = record.get("payload")
             extra = payload if isinstance(payload, dict) else {}
             own = {"hook": record.get("hook", ""), "at": record.get("at", 0.0), "pid": record.get("pid", 0)}
-            if "dialog" in record:
-                own["dialog"] = record["dialog"]
+            own |= {name: record[name] for name in ("dialog", "run") if name in record}
             found.append({**extra, **own})
     return tuple(found)
