@@ -143,12 +143,12 @@ class PaneWatch:
 
 
 def call_reading(server: RunningServer, examples: int, *, share: int = 1) -> None:
-    """Call every operation that only reads, of the commands one in `share`; it starts and ends no session."""
+    """Call every operation that only reads, of those that are alike one in `share`; it starts and ends no session."""
     stage = SessionHarness(server.machine, f"lisa-fuzz-{examples}").spawn()
     fuzzer, known = Fuzzer(server), list_panes(server.machine)
     reading = [each for each in fuzzer.operations if not acts(each)]
-    of_commands = [each for each in reading if each.path.startswith("/commands/")]
-    for operation in (*(each for each in reading if each not in of_commands), *of_commands[::share]):
+    alike = [each for each in reading if each.definition.raw["tags"][0] in ("commands", "absent")]
+    for operation in (*(each for each in reading if each not in alike), *alike[::share]):
         fuzzer.call(operation, examples)
     assert list_panes(server.machine) == known == {stage.name}
     assert "Traceback" not in server.error_file.read_text()
