@@ -100,7 +100,10 @@ def _describe_route(route: Route, schemas: _Schemas) -> dict[str, Any]:
             for name in _NAME_IN_PATH.findall(route.path)
         ]
         + [{"name": name, "in": "query", "schema": {"type": "string"}} for name in route.query],
-        "responses": {str(route.status): _describe_content("the answer", schemas.describe(route.answer))},
+        "responses": {
+            str(status): _describe_content(text, schemas.describe(route.answer))
+            for status, text in {route.status: "the answer", **route.other_statuses}.items()
+        },
     }
     common = ["foreign_host", "foreign_origin"]
     if route.access == "open":

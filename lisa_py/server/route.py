@@ -130,6 +130,8 @@ class Route(Struct, frozen=True, kw_only=True):
     max_bytes: int = bodies.MAX_BYTES
     """Size of the body."""
     status: int = 200
+    other_statuses: Mapping[int, str] = {}
+    """Further statuses with the same type of answer, and when they come."""
     errors: tuple[str, ...] = ()
     tag: str = "sessions"
     pool: Literal["core", "commands"] = "core"

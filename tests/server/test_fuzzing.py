@@ -162,6 +162,7 @@ def call_acting(server: RunningServer, examples: int, *, share: int = 1) -> None
     ]
     of_commands = [each for each in acting if each.path.startswith("/commands/")]
     for operation in (*(each for each in acting if each not in of_commands), *of_commands[::share]):
+        assert server.call("POST", "/v1/register").status == 200  # a call may have taken it back
         fuzzer.call(operation, examples, PaneWatch(server.machine).note)
     server.call("POST", "/commands/session/kill-all", {})
     wait_until(lambda: not list_panes(server.machine), what="all sessions have ended")

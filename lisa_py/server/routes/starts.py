@@ -120,10 +120,12 @@ ROUTES = (
     Route(
         method="POST", path="/v1/api/sessions", summary="Start a session of the project", status=201, scope="control",
         run=start, body=StartBody, answer=StartResult, errors=START_ERRORS, pool="commands",
+        other_statuses={200: "the active session of the idempotent key", 202: "the request waits for its debounce key"},
     ),
     Route(
         method="POST", path="/v1/sessions", summary="Start a chat of the user", status=201, scope="control",
         run=start_chat, body=ChatBody, answer=ChatStartResult, pool="commands",
+        other_statuses={200: "the active chat of the idempotent key"},
         errors=(*START_ERRORS, "no_credentials", "not_registered", "profile_not_found", "rate_limited"),
     ),
 )  # fmt: skip
