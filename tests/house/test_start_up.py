@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
 
 from lisa_py import commands
+from tests import answers
 from tests.lisa_host import LisaHost
 
 HEAVY = {
@@ -69,10 +71,39 @@ def test_reads_import_no_slow_module(path: tuple[str, str], machine: LisaHost) -
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("path", commands.paths(), ids=" ".join)
-def test_each_command_starts_in_a_new_interpreter(path: tuple[str, ...], machine: LisaHost) -> None:
-    """Check the help and the JSON error of an unknown flag in a new process, as users start it."""
-    help_page = machine.lisa(*path, "--help", cold=True)
-    assert (help_page.code, help_page.err) == (0, "") and commands.summary(path) in help_page.out
-    refusal = machine.lisa(*path, "--no-such-flag", "--json", cold=True)
-    assert (refusal.code, refusal.json["errorCode"]) == (1, "unknown_flag")
+STARTS = """
+import json, os, sys
+import click
+from lisa_py.cli import main  # all that is loaded before the command is known
+for number, words in enumerate(json.load(sys.stdin)):
+    if not os.fork():
+        for handle, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(f"{number}.{name}", os.O_WRONLY | os.O_CREAT), handle)
+        os._exit(main.main(words))
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+PARTS = 4
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_each_command_starts_alone(part: int, machine: LisaHost) -> None:
+    """Check the help and the JSON error of an unknown flag where no other command is loaded."""
+    paths = commands.paths()[part::PARTS]
+    calls = [[*path, *words] for path in paths for words in (("--help",), ("--no-such-flag", "--json"))]
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", STARTS], input=json.dumps(calls),
+        cwd=machine.project, env=machine.env, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    codes = [int(line) for line in ended.stdout.split()]
+    printed = [
+        [(machine.project / f"{number}.{name}").read_text() for name in ("out", "err")] for number in range(len(calls))
+    ]
+    for path, code, (out, err) in zip(paths, codes[::2], printed[::2], strict=True):
+        assert (path, code, err) == (path, 0, "") and commands.summary(path) in out
+    for words, code, (out, err) in zip(calls[1::2], codes[1::2], printed[1::2], strict=True):
+        answers.check_answer(words, code, out)
+        assert (words, code, err, json.loads(out)["errorCode"]) == (words, 1, "", "unknown_flag")
+
+
+def test_a_command_starts_in_a_new_interpreter(machine: LisaHost) -> None:
+    assert "Check if a session exists" in machine.lisa("session", "exists", "--help", cold=True).out
