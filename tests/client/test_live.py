@@ -229,7 +229,7 @@ def test_expired_token_is_renewed(blocking: SessionsClient, server: RunningServe
     blocking.terminate_session(chat.id)
 
 
-def test_unix_socket_carries_the_conversation(machine: LisaHost) -> None:
+def test_unix_socket_carries_calls_and_the_conversation(machine: LisaHost) -> None:
     path = str(machine.folder / "api.sock")
     flags = ("--agent", "scripted", "--socket", path)
     with serving(machine, *flags) as server, SessionsClient(f"unix:{path}", api_key=server.key) as client:
@@ -237,4 +237,11 @@ def test_unix_socket_carries_the_conversation(machine: LisaHost) -> None:
         chat = client.create_session(prompt="[say over unix]")
         with client.open_socket(chat.id) as socket:
             read_until(iter(socket), "over unix")
-        client.terminate_session(chat.id)
+
+        async def end() -> bool:
+            async with AsyncSessionsClient(f"unix:{path}", api_key=server.key) as awaiting:
+                async with awaiting.open_socket(chat.id) as awaited:
+                    assert (await anext(aiter(awaited))).type == "user"
+                return (await awaiting.terminate_session(chat.id)).terminated
+
+        assert asyncio.run(end())
