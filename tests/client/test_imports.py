@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
+TREE = Path(__file__).parents[2]
 LOOK = """
 import json, sys
 
@@ -55,3 +60,19 @@ def test_client_needs_its_own_extra_and_nothing_else_needs_it() -> None:
         text = f"lisa_py.client needs {name}; install it with: pip install 'lisa-py[client]'"
         assert found[name] == ["ModuleNotFoundError", text]
     assert found["server"][0] == "ServerUnreachableError"
+
+
+def test_extra_has_the_packages_that_the_client_imports() -> None:
+    imported = set()
+    for path in (TREE / "lisa_py" / "client").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            imported |= {name.partition(".")[0] for name in names}
+    project = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
+    required, extra = (
+        {re.split(r"[^\w-]", line)[0] for line in lines}
+        for lines in (project["dependencies"], project["optional-dependencies"]["client"])
+    )
+    others = imported - sys.stdlib_module_names - {"lisa_py"}
+    assert extra == {"httpx", "websockets"} <= others and others - extra <= required
