@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from lisa_py.client import AsyncSessionsClient, SocketOptions
+from lisa_py.contract.live import LiveFrame
 from lisa_py.core.live.broadcast import QUEUE_BYTES
 from lisa_py.store import dialogs, prompt_records
 from tests.commands.session.test_spawn_limits import find_limit_pid
@@ -23,7 +26,7 @@ from tests.lisa_host import LisaHost, find_server_pid, kill_process
 from tests.listeners import Listeners
 from tests.polling import wait_until
 from tests.server.test_sockets import identify, make_chat
-from tests.server_kit import RunningServer, SocketReader, serving
+from tests.server_kit import CONVERSATION, RunningServer, SocketReader, serving
 from tests.session_harness import SessionHarness
 
 LISTENERS = 100
@@ -62,6 +65,56 @@ def test_killed_server_loses_and_repeats_no_frame(machine: LisaHost, chat: Sessi
                 reader.read_until("result")
     assert cursors + after.cursors == whole.cursors
     assert len(set(whole.cursors)) == len(whole.cursors)
+
+
+class ReconnectingClients(threading.Thread):
+    """Clients of a session in one loop; each reconnects behind its last frame, and reads until a text."""
+
+    def __init__(self, server: RunningServer, identity: str, number: int, last: str) -> None:
+        super().__init__(daemon=True)
+        self._url, self._key, self._identity, self._last = server.url, server.key, identity, last
+        self.frames: list[list[LiveFrame]] = [[] for _ in range(number)]
+        self.start()
+
+    def run(self) -> None:
+        asyncio.run(self._read_all())
+
+    async def _read_all(self) -> None:
+        async with AsyncSessionsClient(self._url, api_key=self._key) as client:
+            await asyncio.gather(*(self._read(client, frames) for frames in self.frames))
+
+    async def _read(self, client: AsyncSessionsClient, frames: list[LiveFrame]) -> None:
+        options = SocketOptions(reconnect_delay=0.1, max_reconnect_attempts=60, max_reconnect_delay=0.5)
+        async with client.open_socket(self._identity, options=options) as reading:
+            async for frame in reading:
+                frames.append(frame)
+                if frame.type == "assistant" and self._last in str(frame.payload):
+                    return
+
+    def have(self, text: str) -> bool:
+        return all(any(text in str(frame.payload) for frame in frames) for frames in self.frames)
+
+    def list_cursors(self) -> set[tuple[str, ...]]:
+        return {tuple(frame.cursor for frame in frames if frame.type in CONVERSATION) for frames in self.frames}
+
+
+@pytest.mark.agents
+def test_hundred_clients_go_on_behind_a_killed_server(machine: LisaHost, chat: SessionHarness) -> None:
+    with serving(machine) as first:
+        clients = ReconnectingClients(first, identify(chat), LISTENERS, "three")
+        chat.send("[say one] [wait go] [say two] [wait on] [say three]")
+        wait_until(lambda: clients.have("one"), what="all have the first frame")
+        first.kill()
+    (machine.project / "go").touch()
+    chat.wait_for_text("● two")
+    with serving(machine, port=first.port) as second:
+        wait_until(lambda: clients.have("two"), what="all have what came meanwhile")
+        (machine.project / "on").touch()
+        clients.join(30)
+        with second.connect(identify(chat)) as whole:
+            read_all(whole, "three")
+    (cursors,) = clients.list_cursors()
+    assert list(cursors) == whole.cursors[: len(cursors)] and len(set(cursors)) == len(cursors)
 
 
 def test_prompt_before_a_killed_server_is_not_sent_again(machine: LisaHost, chat: SessionHarness) -> None:

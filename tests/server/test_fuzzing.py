@@ -189,12 +189,12 @@ def test_generated_calls_that_act_are_no_failure(fuzzed: RunningServer) -> None:
 
 @pytest.mark.agents
 def test_many_generated_calls_are_no_failure(fuzzed: RunningServer) -> None:
-    call_reading(fuzzed, examples=15)
+    call_reading(fuzzed, examples=10)
 
 
 @pytest.mark.agents
 def test_many_generated_calls_that_act_are_no_failure(fuzzed: RunningServer) -> None:
-    call_acting(fuzzed, examples=8)
+    call_acting(fuzzed, examples=5)
 
 
 MESSAGES = st.one_of(
