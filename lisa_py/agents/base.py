@@ -102,6 +102,15 @@ class AgentLaunch(Struct, frozen=True, kw_only=True):
     """Variables of the agent by name, which never leave the 0600 file of its environment."""
 
 
+class ToolServer(Struct, frozen=True, kw_only=True):
+    """An MCP server that an agent starts."""
+
+    name: str
+    command: str
+    args: tuple[str, ...]
+    env: Mapping[str, str] = {}
+
+
 class LaunchPlan(Struct, frozen=True, kw_only=True):
     """Plan of a start."""
 
@@ -308,6 +317,27 @@ class Agent:
     """Keys that end the turn and keep the session."""
     hidden: bool = False
     """Not offered by doctor (the bundled scripted agent)."""
+
+    # -- tools ------------------------------------------------------------------------------------------------
+
+    def tool_server_options(self) -> Mapping[str, Any]:
+        """Return the keys of a server in session settings with which the agent waits for it and for long calls."""
+        return {}
+
+    def format_tool_server(self, server: ToolServer) -> str:
+        """Return the text of the configuration that starts a server; empty if the agent takes none."""
+        return ""
+
+    def add_tool_server(self, server: ToolServer, binary: str, environ: Mapping[str, str]) -> str:
+        """Enter a server in the user's configuration, replacing one of its name; return the file.
+
+        Raise LisaError(mcp_install_failed).
+        """
+        raise LisaError("mcp_install_failed", f"{self.name} has no configuration of MCP servers")
+
+    def remove_tool_server(self, name: str, binary: str, environ: Mapping[str, str]) -> str:
+        """Remove a server; return the file, or an empty string if it was not there. Raise as `add_tool_server`."""
+        return ""
 
     # -- definitions ------------------------------------------------------------------------------------------
 

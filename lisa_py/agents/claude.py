@@ -20,6 +20,7 @@ from lisa_py.agents.base import (
     LaunchPlan,
     LoginScreen,
     ReviewState,
+    ToolServer,
     TurnEdge,
     View,
 )
@@ -140,6 +141,23 @@ class Claude(base.Agent):
         from lisa_py.agents._claude import one_shot  # noqa: PLC0415 - only preflight asks
 
         return one_shot.build_one_shot_command(prompt, model, facts)
+
+    # -- tools ------------------------------------------------------------------------------------------------
+
+    def format_tool_server(self, server: ToolServer) -> str:
+        from lisa_py.agents._claude import tool_servers  # noqa: PLC0415 - only an installation needs it
+
+        return tool_servers.format_server(server)
+
+    def add_tool_server(self, server: ToolServer, binary: str, environ: Mapping[str, str]) -> str:
+        from lisa_py.agents._claude import tool_servers  # noqa: PLC0415
+
+        return tool_servers.add_server(server, binary, environ)
+
+    def remove_tool_server(self, name: str, binary: str, environ: Mapping[str, str]) -> str:
+        from lisa_py.agents._claude import tool_servers  # noqa: PLC0415
+
+        return tool_servers.remove_server(name, binary, environ)
 
     # -- status -----------------------------------------------------------------------------------------------
 

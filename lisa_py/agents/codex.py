@@ -16,6 +16,7 @@ from lisa_py.agents.base import (
     Facts,
     InputPlan,
     LaunchPlan,
+    ToolServer,
     TurnEdge,
     View,
 )
@@ -80,6 +81,26 @@ class Codex(Agent):
         from lisa_py.agents._codex import one_shot  # noqa: PLC0415 - only preflight asks
 
         return one_shot.build_one_shot_command(prompt, model, facts)
+
+    def tool_server_options(self) -> Mapping[str, Any]:
+        from lisa_py.agents._codex.options import SERVER_OPTIONS  # noqa: PLC0415 - only starts with tools
+
+        return SERVER_OPTIONS
+
+    def format_tool_server(self, server: ToolServer) -> str:
+        from lisa_py.agents._codex import tool_servers  # noqa: PLC0415 - only an installation needs it
+
+        return tool_servers.format_server(server)
+
+    def add_tool_server(self, server: ToolServer, binary: str, environ: Mapping[str, str]) -> str:
+        from lisa_py.agents._codex import tool_servers  # noqa: PLC0415
+
+        return tool_servers.add_server(server, environ)
+
+    def remove_tool_server(self, name: str, binary: str, environ: Mapping[str, str]) -> str:
+        from lisa_py.agents._codex import tool_servers  # noqa: PLC0415
+
+        return tool_servers.remove_server(name, environ)
 
     def resume_arguments(self, session_id: str) -> str:
         return f"resume {session_id}"

@@ -42,7 +42,7 @@ def split_command(argv: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         early += 1
     argv = [*argv[early:], *argv[:early]]
     for path, spellings in commands.SPELLINGS.items():
-        if argv[0] in spellings:
+        if argv[0] in spellings and (len(argv) == 1 or not commands.is_group(argv[0])):
             return path, list(argv[1:])
     if CLIENT_GROUP in argv:
         from lisa_py.cli import client_words  # noqa: PLC0415 - only for one group

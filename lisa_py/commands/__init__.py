@@ -19,8 +19,9 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {("session", "router"): ("sess
 SPELLINGS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("version",): ("--version", "-version", "-v"),
     ("session", "attach"): ("attach",),
+    ("mcp", "serve"): ("mcp",),
 }
-"""Words that run a command without its name."""
+"""Words that run a command without its name; the name of a group does so only by itself."""
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "delete": ("session", "kill"),

@@ -61,6 +61,15 @@ def choose_model(request: AgentLaunch) -> tuple[str, tuple[str, ...]]:
     return request.model, ()
 
 
+SERVER_OPTIONS: Mapping[str, Any] = {
+    "required": True,  # else the first turn does not wait for the server, and has no tools
+    "startup_timeout_sec": 30,
+    "tool_timeout_sec": 3600,  # 60 by default, shorter than a wait
+    "default_tools_approval_mode": "approve",
+}
+"""Keys of a server whose tools the first turn needs."""
+
+
 def build_options(request: AgentLaunch, facts: Facts) -> CodexOptions:
     """Return the parts of a start for the installed version."""
     options = CodexOptions()
@@ -123,6 +132,7 @@ def _add_server(options: CodexOptions, request: AgentLaunch, at: int, name: str,
             options.env[variable] = value
             headers[key] = variable
         table = {"url": server["url"], **({"env_http_headers": headers} if headers else {})}
+    table |= {key: server[key] for key in SERVER_OPTIONS if key in server}
     options.flags.append(_config(f"mcp_servers.{toml_string(name) if '.' in name else name}={to_toml(table)}"))
 
 
@@ -177,6 +187,8 @@ def to_toml(value: Any) -> str:
         return "{" + ",".join(f"{toml_string(key)}={to_toml(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(to_toml, value)) + "]"
+    if isinstance(value, bool | int):
+        return str(value).lower()
     return toml_string(str(value))
 
 

@@ -54,6 +54,7 @@ class Args(AgentSettingsArgs, kw_only=True):
     no_dangerously_skip_permissions: KeepPermissions = False
     cleanup_all_hashes: AllHashes = False
     detect_nested: Annotated[bool, Flag(help="explanation of the sandbox decision")] = False
+    tools: Annotated[bool, Flag(help="tools for sessions of its own (MCP)")] = False
     replace: Annotated[bool, Flag(help="session kill of the same name first")] = False
     dry_run: Annotated[bool, Flag(help="checks and command line only; no session")] = False
 
@@ -104,6 +105,7 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
         project_root=args.project_root,
         lane=args.lane,
         given=ctx.given_fields | {"prompt"} if args.prompt_file else ctx.given_fields,
+        tools=args.tools,
         width=args.width,
         height=args.height,
         replace=args.replace,
@@ -135,6 +137,7 @@ COMMAND = Command(
         *settings_flags.ERRORS,
         *library.ERRORS,
         "agent_command_build_failed",
+        "mcp_extra_missing",
         "session_already_exists",
         "session_kill_failed",
         "lane_not_found",

@@ -91,9 +91,13 @@ def routing_variables(ref: SessionRef, *, agent: str, mode: str, run_id: str, so
 
 def build_python_command(code: str, *arguments: str, isolation: str = "-P") -> str:
     """Return shell text that runs Python code with this lisa, whatever PATH and the current folder are."""
+    return " ".join(map(quote_posix, python_words(code, *arguments, isolation=isolation)))
+
+
+def python_words(code: str, *arguments: str, isolation: str = "-P") -> tuple[str, ...]:
+    """Return the words of the command line that `build_python_command` quotes."""
     above = os.path.dirname(os.path.dirname(lisa_py.__file__))
-    start = f"import sys; sys.path.insert(0, {above!r}); {code}"
-    return " ".join(map(quote_posix, (sys.executable, isolation, "-c", start, *arguments)))
+    return sys.executable, isolation, "-c", f"import sys; sys.path.insert(0, {above!r}); {code}", *arguments
 
 
 def launcher_script() -> str:

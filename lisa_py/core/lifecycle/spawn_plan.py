@@ -15,7 +15,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core import secrets, session_panes
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import credentials, launch, limit_files, names, prompt_defaults
+from lisa_py.core.lifecycle import credentials, launch, limit_files, names, prompt_defaults, tool_servers
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
@@ -55,6 +55,8 @@ class SpawnRequest(Struct, frozen=True, kw_only=True):
     """Id of the session whose conversation the agent continues."""
     secrets: Mapping[str, str] = {}
     """Resolved variables of the agent by name; never written but to its 0600 environment file."""
+    tools: bool = False
+    """Give the agent tools for sessions of its own."""
 
 
 class FormerRun(Struct, frozen=True, kw_only=True):
@@ -116,6 +118,8 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     resolved = launch.resolve_launch(launch_request, private.settings, request.secrets)
     limit_files.check_prices(ctx, completed, resolved.launch.model, resolved.agent.floating_models)
     ref = SessionRef(project, _resolve_name(ctx, project, request.session, resolved))
+    if request.tools:
+        request, resolved = _add_tools(ctx, request, resolved, ref)
     parent = ctx.settings.parent_session
     parent = parent if SESSION_NAME.match(parent) and parent != ref.session else ""
     return SpawnPlan(
@@ -134,6 +138,18 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
         warnings=warnings,
         secret_values=(*private.values, *request.secrets.values()),
     )
+
+
+def _add_tools(
+    ctx: Context, request: SpawnRequest, resolved: ResolvedLaunch, ref: SessionRef
+) -> tuple[SpawnRequest, ResolvedLaunch]:
+    """Return the start with the server for sessions of its own. Raise LisaError(mcp_extra_missing)."""
+    tool_servers.check_extra()
+    server = tool_servers.build_session_server(ctx, resolved.agent, ref)
+    settings = tool_servers.add_to_settings(resolved.launch.settings, server)
+    started = msgspec.structs.replace(resolved.launch, settings=settings)
+    recorded = tool_servers.add_to_settings(request.settings, server)
+    return msgspec.structs.replace(request, settings=recorded), msgspec.structs.replace(resolved, launch=started)
 
 
 def _resolve_project(ctx: Context, root: str) -> Project:

@@ -1,0 +1,1 @@
+"""Offer the sessions to agents as tools, over the Model Context Protocol."""
