@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, session, transcript
 from lisa_py.agents._codex import title as terminal_title

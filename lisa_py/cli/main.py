@@ -78,7 +78,7 @@ def _dispatch(argv: Sequence[str], form: str) -> int:
 
 def _has_text(command: Command, screen: Screen | None) -> bool:
     """Return True if the command prints something other than JSON without --json."""
-    is_for_people = screen is not None and command.terminal is not None
+    is_for_people = screen is not None and (command.terminal is not None or bool(command.face))
     return command.text is not None or command.document is not None or is_for_people
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -50,7 +50,7 @@ class ToolCall:
         """Tell the client what the call waits for."""
         self._cancellation = cancellation
 
-    def run(self, command: str, on_event: Callable[[Any], None] | None = None, **args: Any) -> Any:
+    def run(self, command: str, args: Mapping[str, Any], on_event: Callable[[Any], None] | None = None) -> Any:
         """Return the answer of a command as JSON data. Raise ToolFailure with its error."""
         last: list[PeerMessage] = []
 

@@ -17,6 +17,7 @@ from lisa_py.host.cancellation import Cancellation
 if TYPE_CHECKING:
     from lisa_py.mcp.call import ToolScope
 
+
 def main(args: Any) -> int:
     """Serve on standard input and output until the client leaves; return the exit code. Raise LisaError."""
     if sys.stdin.isatty():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -19,7 +18,7 @@ from msgspec import Struct
 
 from lisa_py import __version__
 from lisa_py.contract import jsontext
-from lisa_py.contract.errors import CancellationError, LisaError
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.mcp_tools import ListToolArgs, ReadToolArgs, StatusToolArgs
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.mcp.call import ToolCall, ToolFailure, ToolScope
@@ -127,7 +126,10 @@ class _ServerFace:
         found = await self._read(ctx, "session_list", ListToolArgs())
         rows = [
             types.Resource(
-                uri=SESSION_URI + each["session"], name=each["session"], description=each["sessionState"], mime_type=JSON_TYPE
+                uri=SESSION_URI + each["session"],
+                name=each["session"],
+                description=each["sessionState"],
+                mime_type=JSON_TYPE,
             )
             for each in found["sessions"]
         ]
@@ -147,7 +149,9 @@ class _ServerFace:
         )
         return types.ListResourceTemplatesResult(resource_templates=[template])
 
-    async def read_resource(self, ctx: RequestContext, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+    async def read_resource(
+        self, ctx: RequestContext, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
         uri = str(params.uri)
         if uri == SESSIONS_URI:
             found = await self._read(ctx, "session_list", ListToolArgs())
@@ -156,11 +160,11 @@ class _ServerFace:
             state = await self._read(ctx, "session_status", StatusToolArgs(session=name))
             found = {**state, "output": await self._read(ctx, "session_read", ReadToolArgs(session=name))}
         else:
-            raise MCPError(types.INVALID_PARAMS, f"unknown resource: {uri} ({SESSIONS_URI} and {SESSION_URI}NAME exist)")
+            raise MCPError(
+                types.INVALID_PARAMS, f"unknown resource: {uri} ({SESSIONS_URI} and {SESSION_URI}NAME exist)"
+            )
         text = jsontext.encode(found).decode()
-        return types.ReadResourceResult(
-            contents=[types.TextResourceContents(uri=uri, mime_type=JSON_TYPE, text=text)]
-        )
+        return types.ReadResourceResult(contents=[types.TextResourceContents(uri=uri, mime_type=JSON_TYPE, text=text)])
 
     async def _read(self, ctx: RequestContext, name: str, args: Struct) -> Any:
         """Return the answer of a tool that a resource shows. Raise MCPError."""
@@ -194,6 +198,4 @@ def _describe_tool(tool: Tool) -> types.Tool:
 
 def _build_result(answer: dict[str, Any], *, is_error: bool = False) -> types.CallToolResult:
     text = types.TextContent(type="text", text=jsontext.encode(answer).decode())
-    return types.CallToolResult(
-        content=[text], structured_content=None if is_error else answer, is_error=is_error
-    )
+    return types.CallToolResult(content=[text], structured_content=None if is_error else answer, is_error=is_error)

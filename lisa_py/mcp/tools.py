@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -11,12 +11,12 @@ from msgspec import UNSET, Struct
 from lisa_py.contract import mcp_tools as words
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
-from lisa_py.contract.live import LiveFrame
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import subtree
 from lisa_py.mcp.call import ToolCall, ToolFailure
 from lisa_py.terminal import frame_lines
 
+AnswerType = TypeVar("AnswerType", bound=Answer)
 READ_CHARACTERS = 20_000
 """Text of one session_read: about 5,000 tokens, below the limits of claude and codex for one result."""
 READ_FRAMES = 200
@@ -42,16 +42,19 @@ def _spawn(call: ToolCall, args: words.SpawnToolArgs) -> words.SpawnToolAnswer:
         ctx = Context(scope.settings, cwd=scope.project_root)
         level = subtree.measure_depth(ctx, ctx.project(scope.project_root), scope.within)
         if level >= subtree.MAX_DEPTH:
-            text = f"{scope.within} is at level {level} of sessions that start each other; {subtree.MAX_DEPTH} is the limit"
+            limit = subtree.MAX_DEPTH
+            text = f"{scope.within} is at level {level} of sessions that start each other; the limit is {limit}"
             raise LisaError("nesting_too_deep", text, session=scope.within)
     given = {"session": args.name, "agent": args.agent, "model": args.model}
-    found = call.run("session spawn", prompt=args.prompt, **{name: value for name, value in given.items() if value})
+    found = call.run(
+        "session spawn", {"prompt": args.prompt, **{name: value for name, value in given.items() if value}}
+    )
     return _pick(words.SpawnToolAnswer, found)
 
 
 def _list(call: ToolCall, args: words.ListToolArgs) -> words.ListToolAnswer:
     members = call.scope.list_members()
-    found = call.run("session list", with_next_action=True)
+    found = call.run("session list", {"with_next_action": True})
     rows = tuple(
         _build_session(item)
         for item in found.get("items", ())
@@ -67,13 +70,11 @@ def _wait(call: ToolCall, args: words.WaitToolArgs) -> words.WaitToolAnswer:
     if members is not None and not members:
         raise LisaError("no_sessions", f"{call.scope.within} has started no session; session_spawn does")
     names = args.sessions or sorted(members or ())
+    asked: dict[str, Any] = {"stream_json": True, "timeout_seconds": args.timeout, "all": args.all}
     found = call.run(
         "session wait",
+        {**asked, "sessions": ",".join(names)} if names else asked,
         lambda event: call.report(f"{event.session.session}: {event.session.session_state}"),
-        stream_json=True,
-        timeout_seconds=args.timeout,
-        **({"sessions": ",".join(names)} if names else {}),
-        **({"all": True} if args.all else {}),
     )
     return words.WaitToolAnswer(
         sessions=tuple(map(_build_session, found["sessions"])),
@@ -85,10 +86,10 @@ def _wait(call: ToolCall, args: words.WaitToolArgs) -> words.WaitToolAnswer:
 
 def _status(call: ToolCall, args: words.StatusToolArgs) -> words.StatusToolAnswer:
     call.check(args.session)
-    found = call.run("session status", session=args.session)
+    found = call.run("session status", {"session": args.session})
     if found["sessionState"] == "not_found":
         raise ToolFailure(_describe_missing(args.session))
-    dialogs = call.run("session dialogs", session=args.session)["dialogs"] if found.get("waitingFor") else ()
+    dialogs = call.run("session dialogs", {"session": args.session})["dialogs"] if found.get("waitingFor") else ()
     choices = next((dialog["choices"] for dialog in dialogs if dialog.get("choices")), found.get("choices"))
     filled = {name: value for name, value in found.items() if value != ""}
     answer = _pick(words.StatusToolAnswer, {"agent": "", **filled, "choices": choices})
@@ -97,8 +98,8 @@ def _status(call: ToolCall, args: words.StatusToolArgs) -> words.StatusToolAnswe
 
 def _read(call: ToolCall, args: words.ReadToolArgs) -> words.ReadToolAnswer:
     call.check(args.session)
-    asked = {"since": args.since} if args.since else {"limit": READ_FRAMES}
-    found = call.run("session history", session=args.session, **asked)
+    part = {"since": args.since} if args.since else {"limit": READ_FRAMES}
+    found = call.run("session history", {"session": args.session, **part})
     parts = [(frame["cursor"], _format_frame(frame)) for frame in found.get("frames", ())]
     kept = _fit(parts, newest=not args.since)
     ends_early = bool(args.since) and len(kept) < len(parts)
@@ -116,7 +117,7 @@ def _read(call: ToolCall, args: words.ReadToolArgs) -> words.ReadToolAnswer:
 def _send(call: ToolCall, args: words.SendToolArgs) -> words.SendToolAnswer:
     call.check(args.session)
     given = {name: value for name in ("text", "answer", "keys") if (value := getattr(args, name))}
-    found = call.run("session send", session=args.session, **given, **({"enter": True} if args.text else {}))
+    found = call.run("session send", {"session": args.session, **given, "enter": bool(args.text)})
     if not found["ok"]:
         raise ToolFailure({key: found[key] for key in ("ok", "errorCode", "error", "session") if key in found})
     return words.SendToolAnswer(
@@ -128,7 +129,7 @@ def _send(call: ToolCall, args: words.SendToolArgs) -> words.SendToolAnswer:
 
 def _kill(call: ToolCall, args: words.KillToolArgs) -> words.KillToolAnswer:
     call.check(args.session)
-    found = call.run("session kill", session=args.session)
+    found = call.run("session kill", {"session": args.session})
     if not found["found"]:
         raise ToolFailure(_describe_missing(args.session))
     if not found["ok"]:
@@ -136,7 +137,7 @@ def _kill(call: ToolCall, args: words.KillToolArgs) -> words.KillToolAnswer:
     return _pick(words.KillToolAnswer, found)
 
 
-def _pick(kind: type[Any], found: Mapping[str, Any]) -> Any:
+def _pick(kind: type[AnswerType], found: Mapping[str, Any]) -> AnswerType:
     """Return the fields of an answer that a command has given."""
     return msgspec.convert({key: value for key, value in found.items() if value is not None}, kind)
 
@@ -147,7 +148,9 @@ def _build_session(item: Mapping[str, Any]) -> words.ToolSession:
 
 
 def _describe_dialog(dialog: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: dialog[key] for key in ("id", "kind", "message", "toolName", "toolInput", "questions") if key in dialog}
+    return {
+        key: dialog[key] for key in ("id", "kind", "message", "toolName", "toolInput", "questions") if key in dialog
+    }
 
 
 def _describe_missing(session: str) -> dict[str, Any]:
@@ -176,8 +179,8 @@ TOOLS = (
         name="session_spawn",
         args=words.SpawnToolArgs,
         answer=words.SpawnToolAnswer,
-        description="Start (spawn, create, delegate to) another coding agent, claude or codex, in a tmux session of its "
-        "own in this project, with a task. It works in the background; session_wait tells when it is done or asks.",
+        description="Start (spawn, create, delegate to) another coding agent, claude or codex, in a tmux session of "
+        "its own in this project, with a task. It works in the background; session_wait tells when it is done or asks.",
         run=_spawn,
     ),
     Tool(

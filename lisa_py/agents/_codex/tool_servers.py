@@ -15,6 +15,7 @@ from lisa_py.host import files
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
+
 def format_server(server: ToolServer) -> str:
     """Return the lines of config.toml."""
     import tomlkit  # noqa: PLC0415 - only to edit the file

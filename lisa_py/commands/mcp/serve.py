@@ -27,7 +27,8 @@ COMMAND = Command(
     args=Args,
     answer=McpMessage,
     face="mcp",
-    errors=("client_required",
+    errors=(
+        "client_required",
         "invalid_arguments",
         "invalid_project_root",
         "mcp_extra_missing",
