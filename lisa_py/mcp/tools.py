@@ -46,9 +46,8 @@ def _spawn(call: ToolCall, args: words.SpawnToolArgs) -> words.SpawnToolAnswer:
             text = f"{scope.within} is at level {level} of sessions that start each other; the limit is {limit}"
             raise LisaError("nesting_too_deep", text, session=scope.within)
     given = {"session": args.name, "agent": args.agent, "model": args.model}
-    found = call.run(
-        "session spawn", {"prompt": args.prompt, **{name: value for name, value in given.items() if value}}
-    )
+    chosen = {name: value for name, value in given.items() if value}
+    found = call.run("session spawn", {"prompt": args.prompt, **chosen})
     return _pick(words.SpawnToolAnswer, found)
 
 

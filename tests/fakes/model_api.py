@@ -11,6 +11,8 @@ A directive is `[fake STEP then STEP ...]`; the last one in the newest user prom
     question TEXT | A | B  let the user choose, if the agent offers a tool for it
     questions TEXT | A | B the same with several choices (claude)
     spawn NAME TASK        start a subagent with a task, if the agent offers a tool for it (codex)
+    find QUERY             search the tools that the agent keeps back
+    mcp TOOL JSON          call a tool of an MCP server that such a search found, with these arguments
     wait SECONDS           send nothing, not even headers when this comes first
     hang SECONDS           open the stream, then send nothing
     gate NAME              wait for `open(NAME)` or POST /control/open/NAME; it then stays open
@@ -118,6 +120,21 @@ class Subagent:
 
 
 @dataclass(frozen=True)
+class ToolSearch:
+    """Have the agent search the tools that it does not offer at first."""
+
+    query: str
+
+
+@dataclass(frozen=True)
+class McpCall:
+    """Have the agent call a tool of an MCP server."""
+
+    tool: str
+    arguments: Json
+
+
+@dataclass(frozen=True)
 class Pause:
     """Send nothing for a while."""
 
@@ -151,7 +168,7 @@ class ErrorStep:
     times: int | None = None
 
 
-ToolStep = Shell | Todos | Question | Subagent
+ToolStep = Shell | Todos | Question | Subagent | ToolSearch | McpCall
 Step = Text | Reasoning | ToolStep | Pause | Stall | Gate | Disconnect | ErrorStep
 
 
@@ -221,6 +238,11 @@ def _parse_question(rest: str) -> Step:
     return Question(text or "Which one?", tuple(options) or ("Yes", "No"))
 
 
+def _parse_mcp_call(rest: str) -> Step:
+    tool, _, arguments = rest.partition(" ")
+    return McpCall(tool, json.loads(arguments or "{}"))
+
+
 def _parse_error(rest: str) -> Step:
     kind, _, times = rest.partition(" ")
     if kind not in FAILURES:
@@ -244,6 +266,8 @@ VERBS: dict[str, Callable[[str], Step]] = {
     "question": _parse_question,
     "questions": lambda rest: replace(_parse_question(rest), several=True),
     "spawn": _parse_subagent,
+    "find": ToolSearch,
+    "mcp": _parse_mcp_call,
     "wait": lambda rest: Pause(float(rest or 5)),
     "hang": lambda rest: Stall(float(rest or 60)),
     "gate": lambda rest: Gate(rest or "gate"),
@@ -351,6 +375,7 @@ NOTES = re.compile(
     r"|local-command-caveat|local-command-stdout|command-name|command-message|command-args"
     r"|subagent_notification|user_shell_command|task-notification)\b.*?</\1>"
     r"|\[Request interrupted by user[^\]]*\]"
+    r"|Tool loaded\."
     r"|\# AGENTS\.md instructions.*?</INSTRUCTIONS>)\s*",
     re.DOTALL,
 )
@@ -415,7 +440,9 @@ def read_responses_history(items: list[Json]) -> Iterator[HistoryEntry]:
     """Yield the messages of a Responses request, newest first."""
     for item in reversed(items):
         kind = str(item.get("type", "message"))
-        if kind.endswith("_call_output"):
+        if kind == "tool_search_output":
+            yield "result", json.dumps(item.get("tools"))
+        elif kind.endswith("_call_output"):
             output = text_of(item.get("output"))
             yield "result", output.rpartition("\nOutput:\n")[2]
         elif kind.endswith("_call"):
@@ -447,6 +474,10 @@ def tool_calls(step: ToolStep, offered: set[str]) -> list[ToolCall]:
             makers = QUESTION_TOOLS
         case Subagent():
             makers = SUBAGENT_TOOLS
+        case ToolSearch():
+            makers = SEARCH_TOOLS
+        case McpCall():
+            return _mcp_call(step, offered)
     for name, make in makers.items():
         if name in offered:
             return make(step)
@@ -530,6 +561,13 @@ def _spawn_found_agent(step: Any) -> list[ToolCall]:
     return [ToolCall("spawn_agent", {"message": step.task}, "multi_agent_v1")]
 
 
+def _mcp_call(step: McpCall, offered: set[str]) -> list[ToolCall]:
+    """Return the call of a tool of the server `lisa`, as claude or codex names it."""
+    if "exec_command" in offered:
+        return [ToolCall(step.tool, step.arguments, namespace="mcp__lisa")]
+    return [ToolCall(f"mcp__lisa__{step.tool}", step.arguments)]
+
+
 ToolMaker = Callable[[Any], list[ToolCall]]
 SHELL_TOOLS: dict[str, ToolMaker] = {"Bash": _bash, "exec_command": _exec_command}
 TODO_TOOLS: dict[str, ToolMaker] = {
@@ -542,6 +580,10 @@ QUESTION_TOOLS: dict[str, ToolMaker] = {
     "request_user_input": _request_user_input,
 }
 SUBAGENT_TOOLS: dict[str, ToolMaker] = {"collaboration": _spawn_agent, "tool_search": _spawn_found_agent}
+SEARCH_TOOLS: dict[str, ToolMaker] = {
+    "ToolSearch": lambda step: [ToolCall("ToolSearch", {"query": step.query, "max_results": 8})],
+    "tool_search": lambda step: [ToolCall("tool_search", {"query": step.query, "limit": 8})],
+}
 
 
 # ------------------------------------------------------------------ replies
@@ -760,6 +802,9 @@ class ResponsesReply(Reply):
             "arguments": json.dumps(call.arguments),
             "status": "completed",
         }
+        if call.name == "tool_search":
+            item |= {"type": "tool_search_call", "execution": "client", "arguments": call.arguments}
+            del item["name"]
         self._start_item(item, status="in_progress")
         self._finish_item(item)
 
@@ -1059,7 +1104,7 @@ class Handler(HttpConnection):
                     reply.send_reasoning(step)
                 case Text():
                     reply.send_text(Text(turn.fill(step.text), step.seconds))
-                case Shell() | Todos() | Question() | Subagent():
+                case Shell() | Todos() | Question() | Subagent() | ToolSearch() | McpCall():
                     call_tools(reply, step, offered)
         reply.close()
         return "answered"
