@@ -13,6 +13,7 @@ from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import tool_servers
 from lisa_py.host import env
 from lisa_py.host.cancellation import Cancellation
+from lisa_py.host.env import Settings
 
 if TYPE_CHECKING:
     from lisa_py.mcp.call import ToolScope
@@ -24,7 +25,7 @@ def main(args: Any) -> int:
         text = "lisa mcp is started by an agent; `lisa mcp install --agent claude` tells the agent how"
         raise LisaError("client_required", text)
     tool_servers.check_extra()
-    scope = _build_scope(args.project_root, args.within)
+    scope = build_scope(env.read_settings(), args.project_root, args.within)
     import anyio  # noqa: PLC0415 - of the extra, as the rest of the server
 
     stopping = Cancellation()
@@ -37,11 +38,10 @@ def main(args: Any) -> int:
     return 0
 
 
-def _build_scope(project_root: str, within: str) -> ToolScope:
+def build_scope(settings: Settings, project_root: str, within: str) -> ToolScope:
     """Return the scope; with `within`, sessions get that one as their parent, as if it called lisa itself."""
     from lisa_py.mcp.call import ToolScope  # noqa: PLC0415 - half of what the check needs
 
-    settings = env.read_settings()
     ctx = Context(settings)
     project = ctx.existing_project(project_root)
     if not within:

@@ -63,6 +63,8 @@ def _set(document: TOMLDocument, server: ToolServer) -> None:
     if "mcp_servers" not in document:
         document["mcp_servers"] = tomlkit.table(is_super_table=True)
     servers: Any = document["mcp_servers"]
+    if not isinstance(servers, dict):
+        raise LisaError("mcp_install_failed", "mcp_servers in config.toml is not a table; nothing was changed")
     servers[server.name] = entry
 
 
@@ -82,6 +84,6 @@ def _write(path: str, document: TOMLDocument) -> None:
 
     try:
         files.make_dirs(os.path.dirname(path))
-        files.write(path, tomlkit.dumps(document), mode=files.permissions(path))
+        files.write(path, tomlkit.dumps(document).rstrip("\n") + "\n", mode=files.permissions(path))
     except (OSError, LisaError) as problem:
         raise LisaError("mcp_install_failed", f"{path} cannot be written: {problem}") from None

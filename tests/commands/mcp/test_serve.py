@@ -1,0 +1,26 @@
+"""lisa mcp: what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.lisa_host import PROGRAM, LisaHost
+
+
+def test_a_person_is_told_how_to_use_it(machine: LisaHost) -> None:
+    code, shown = machine.show("mcp")
+    assert code == 1
+    assert "lisa mcp install --agent claude" in shown
+
+
+def test_it_ends_with_its_client(machine: LisaHost) -> None:
+    for words in (("mcp",), ("mcp", "serve")):
+        ended = subprocess.run(
+            [*PROGRAM, *words], cwd=machine.project, env=machine.env, stdin=subprocess.DEVNULL, capture_output=True
+        )
+        assert (ended.returncode, ended.stdout) == (0, b""), ended
+
+
+def test_a_missing_folder_is_refused(machine: LisaHost) -> None:
+    refused = machine.lisa("mcp", "serve", "--project-root", "/nonexistent", "--json", stdin="")
+    assert (refused.code, refused.json["errorCode"]) == (1, "invalid_project_root")
