@@ -117,7 +117,7 @@ def test_resources_show_states_and_output(host: LisaHost, client: McpClient) -> 
     templates = client.run(lambda session: session.list_resource_templates()).resource_templates
     assert [each.uri_template for each in templates] == ["lisa://session/{name}"]
     for uri in ("lisa://other", "lisa://session/lisa-none"):
-        with pytest.raises(MCPError, match="unknown resource|session not found"):
+        with pytest.raises(MCPError, match=r"unknown resource|session not found"):
             client.run(lambda session, uri=uri: session.read_resource(uri))  # type: ignore[misc]
     client.call("session_kill", session=stage.name)
 
