@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame, Todo
+from lisa_py.contract.mcp_tools import ToolServer
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.contract.status import AgentReport
@@ -100,15 +101,6 @@ class AgentLaunch(Struct, frozen=True, kw_only=True):
     """Settings of a definition, a profile or the caller; before a start its references are resolved."""
     secrets: Mapping[str, str] = {}
     """Variables of the agent by name, which never leave the 0600 file of its environment."""
-
-
-class ToolServer(Struct, frozen=True, kw_only=True):
-    """An MCP server that an agent starts."""
-
-    name: str
-    command: str
-    args: tuple[str, ...]
-    env: Mapping[str, str] = {}
 
 
 class LaunchPlan(Struct, frozen=True, kw_only=True):
@@ -333,7 +325,7 @@ class Agent:
 
         Raise LisaError(mcp_install_failed).
         """
-        raise LisaError("mcp_install_failed", f"{self.name} has no configuration of MCP servers")
+        raise NotImplementedError
 
     def remove_tool_server(self, name: str, binary: str, environ: Mapping[str, str]) -> str:
         """Remove a server; return the file, or an empty string if it was not there. Raise as `add_tool_server`."""

@@ -20,11 +20,11 @@ from lisa_py.agents.base import (
     LaunchPlan,
     LoginScreen,
     ReviewState,
-    ToolServer,
     TurnEdge,
     View,
 )
 from lisa_py.contract.frames import Frame, Todo
+from lisa_py.contract.mcp_tools import ToolServer
 from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files

@@ -16,11 +16,11 @@ from lisa_py.agents.base import (
     Facts,
     InputPlan,
     LaunchPlan,
-    ToolServer,
     TurnEdge,
     View,
 )
 from lisa_py.contract.frames import Frame
+from lisa_py.contract.mcp_tools import ToolServer
 from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process

@@ -44,7 +44,7 @@ MEANINGS: dict[str, str] = {
     "checkpoint_session_mismatch": "--session and the checkpoint name different sessions",
     "checkpoint_write_failed": "the checkpoint file could not be written",
     "cleanup_socket_errors": "some sockets could not be checked or removed; errors lists them with reasons",
-    "client_required": "lisa mcp was started by a person; an agent starts it (lisa mcp install)",
+    "client_required": "the server of the tools was started by a person; an agent starts it (lisa mcp install)",
     "command_unknown": "the agent has no command of this name; `error` has its words",
     "context_cache_clear_failed": "the context cache cannot be removed",
     "context_cache_lock_failed": "another process holds the lock of the context cache",

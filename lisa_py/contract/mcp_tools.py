@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -11,6 +12,15 @@ from lisa_py.contract.status import DialogChoice
 
 MAX_WAIT_SECONDS = 3600
 SessionName = Annotated[str, Meta(description="name of the session, as session_list shows it", min_length=1)]
+
+
+class ToolServer(Struct, frozen=True, kw_only=True):
+    """An MCP server that an agent starts."""
+
+    name: str
+    command: str
+    args: tuple[str, ...]
+    env: Mapping[str, str] = {}
 
 
 class SpawnToolArgs(Struct, kw_only=True, forbid_unknown_fields=True):

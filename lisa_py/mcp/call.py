@@ -41,7 +41,7 @@ class ToolFailure(Exception):
         """`{"ok": false, "errorCode": ..., "error": ...}`, as the command line prints it."""
 
 
-class ToolCall:
+class ToolRun:
     """One call of a tool."""
 
     def __init__(self, scope: ToolScope, cancellation: Cancellation, report: Callable[[str], None]) -> None:

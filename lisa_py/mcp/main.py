@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def main(args: Any) -> int:
     """Serve on standard input and output until the client leaves; return the exit code. Raise LisaError."""
     if sys.stdin.isatty():
-        text = "lisa mcp is started by an agent; `lisa mcp install --agent claude` tells the agent how"
+        text = "an agent starts this server; lisa mcp install --agent claude enters it in the configuration of claude"
         raise LisaError("client_required", text)
     tool_servers.check_extra()
     scope = build_scope(env.read_settings(), args.project_root, args.within)

@@ -21,13 +21,13 @@ from lisa_py.contract import jsontext
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.mcp_tools import ListToolArgs, ReadToolArgs, StatusToolArgs
 from lisa_py.host.cancellation import Cancellation
-from lisa_py.mcp.call import ToolCall, ToolFailure, ToolScope
+from lisa_py.mcp.call import ToolFailure, ToolRun, ToolScope
 from lisa_py.mcp.tools import TOOLS, Tool
 
 INSTRUCTIONS = """\
 These tools run other coding agents (claude, codex) in tmux sessions on this machine. Start one with session_spawn, wait
 with session_wait, read its answer with session_read, reply or answer its questions with session_send, end it with
-session_kill. A session works on while nobody waits for it."""
+session_kill. A session works on while it is not waited for."""
 REPORT_SECONDS = 10
 """Seconds between two progress notifications of a call that waits."""
 SESSIONS_URI = "lisa://sessions"
@@ -106,7 +106,7 @@ class _ServerFace:
                     await anyio.sleep(REPORT_SECONDS)
                     await report(f"{tool.name} goes on")
 
-            call = ToolCall(self._scope, cancellation, report_from_thread)
+            call = ToolRun(self._scope, cancellation, report_from_thread)
             try:
                 async with anyio.create_task_group() as group:
                     group.start_soon(report_regularly)

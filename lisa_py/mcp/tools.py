@@ -13,7 +13,7 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import subtree
-from lisa_py.mcp.call import ToolCall, ToolFailure
+from lisa_py.mcp.call import ToolFailure, ToolRun
 from lisa_py.terminal import frame_lines
 
 AnswerType = TypeVar("AnswerType", bound=Answer)
@@ -31,12 +31,12 @@ class Tool(Struct, frozen=True, kw_only=True):
     answer: type[Answer]
     description: str
     """Has the words that a model searches for: codex finds tools by them."""
-    run: Callable[[ToolCall, Any], Answer]
+    run: Callable[[ToolRun, Any], Answer]
     reads: bool = False
     """True if it changes nothing."""
 
 
-def _spawn(call: ToolCall, args: words.SpawnToolArgs) -> words.SpawnToolAnswer:
+def _spawn(call: ToolRun, args: words.SpawnToolArgs) -> words.SpawnToolAnswer:
     scope = call.scope
     if scope.within:
         ctx = Context(scope.settings, cwd=scope.project_root)
@@ -51,7 +51,7 @@ def _spawn(call: ToolCall, args: words.SpawnToolArgs) -> words.SpawnToolAnswer:
     return _pick(words.SpawnToolAnswer, found)
 
 
-def _list(call: ToolCall, args: words.ListToolArgs) -> words.ListToolAnswer:
+def _list(call: ToolRun, args: words.ListToolArgs) -> words.ListToolAnswer:
     members = call.scope.list_members()
     found = call.run("session list", {"with_next_action": True})
     rows = tuple(
@@ -62,7 +62,7 @@ def _list(call: ToolCall, args: words.ListToolArgs) -> words.ListToolAnswer:
     return words.ListToolAnswer(count=len(rows), sessions=rows)
 
 
-def _wait(call: ToolCall, args: words.WaitToolArgs) -> words.WaitToolAnswer:
+def _wait(call: ToolRun, args: words.WaitToolArgs) -> words.WaitToolAnswer:
     for name in args.sessions:
         call.check(name)
     members = call.scope.list_members()
@@ -83,7 +83,7 @@ def _wait(call: ToolCall, args: words.WaitToolArgs) -> words.WaitToolAnswer:
     )
 
 
-def _status(call: ToolCall, args: words.StatusToolArgs) -> words.StatusToolAnswer:
+def _status(call: ToolRun, args: words.StatusToolArgs) -> words.StatusToolAnswer:
     call.check(args.session)
     found = call.run("session status", {"session": args.session})
     if found["sessionState"] == "not_found":
@@ -95,7 +95,7 @@ def _status(call: ToolCall, args: words.StatusToolArgs) -> words.StatusToolAnswe
     return msgspec.structs.replace(answer, dialogs=tuple(map(_describe_dialog, dialogs)) or UNSET)
 
 
-def _read(call: ToolCall, args: words.ReadToolArgs) -> words.ReadToolAnswer:
+def _read(call: ToolRun, args: words.ReadToolArgs) -> words.ReadToolAnswer:
     call.check(args.session)
     part = {"since": args.since} if args.since else {"limit": READ_FRAMES}
     found = call.run("session history", {"session": args.session, **part})
@@ -113,7 +113,7 @@ def _read(call: ToolCall, args: words.ReadToolArgs) -> words.ReadToolAnswer:
     )
 
 
-def _send(call: ToolCall, args: words.SendToolArgs) -> words.SendToolAnswer:
+def _send(call: ToolRun, args: words.SendToolArgs) -> words.SendToolAnswer:
     call.check(args.session)
     given = {name: value for name in ("text", "answer", "keys") if (value := getattr(args, name))}
     found = call.run("session send", {"session": args.session, **given, "enter": bool(args.text)})
@@ -126,7 +126,7 @@ def _send(call: ToolCall, args: words.SendToolArgs) -> words.SendToolAnswer:
     )
 
 
-def _kill(call: ToolCall, args: words.KillToolArgs) -> words.KillToolAnswer:
+def _kill(call: ToolRun, args: words.KillToolArgs) -> words.KillToolAnswer:
     call.check(args.session)
     found = call.run("session kill", {"session": args.session})
     if not found["found"]:
@@ -179,7 +179,7 @@ TOOLS = (
         args=words.SpawnToolArgs,
         answer=words.SpawnToolAnswer,
         description="Start (spawn, create, delegate to) another coding agent, claude or codex, in a tmux session of "
-        "its own in this project, with a task. It works in the background; session_wait tells when it is done or asks.",
+        "its own in this project, with a task. It works in the background; session_wait returns when it is done or asks.",
         run=_spawn,
     ),
     Tool(

@@ -22,6 +22,7 @@ PATHS = commands.paths()
 EVERY = pytest.mark.parametrize("path", PATHS, ids=" ".join)
 ACTS_AT_LENGTH = {
     ("demo",),
+    ("mcp", "serve"),
     ("peer",),
     ("serve",),
     ("session", "smoke"),

@@ -12,7 +12,7 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.core.fleet import subtree
 from lisa_py.host.cancellation import Cancellation
 from lisa_py.mcp import main
-from lisa_py.mcp.call import ToolCall, ToolScope
+from lisa_py.mcp.call import ToolRun, ToolScope
 from lisa_py.mcp.tools import TOOLS
 from tests.lisa_host import LisaHost
 
@@ -45,7 +45,7 @@ def call(host: LisaHost, within: str, tool: str, **args: Any) -> Any:
     scope: ToolScope = main.build_scope(settings, str(host.project), within)
     found = next(each for each in TOOLS if each.name == tool)
     try:
-        answer = found.run(ToolCall(scope, Cancellation(), print), msgspec.convert(args, found.args))
+        answer = found.run(ToolRun(scope, Cancellation(), print), msgspec.convert(args, found.args))
     except LisaError as problem:
         return problem.code
     return msgspec.to_builtins(answer)

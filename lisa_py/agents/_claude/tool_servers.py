@@ -6,8 +6,8 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
-from lisa_py.agents.base import ToolServer
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.mcp_tools import ToolServer
 from lisa_py.host.run import ProgramResult, run_program
 
 _LIMIT_SECONDS = 30.0

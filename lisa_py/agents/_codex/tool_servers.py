@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from lisa_py.agents._codex.options import SERVER_OPTIONS
 from lisa_py.agents._codex.session import config_folder
-from lisa_py.agents.base import ToolServer
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.mcp_tools import ToolServer
 from lisa_py.host import files
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.flags import AgentName
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import tool_servers
 
 
 class Args(Struct, kw_only=True):
-    agent: Annotated[str, Flag(help="agent whose configuration is changed", choices=("claude", "codex"))]
+    agent: AgentName
     print: Annotated[bool, Flag(help="the entry only; nothing is changed")] = False
 
 
@@ -29,12 +30,9 @@ class McpInstallResult(Answer):
 
 def run(args: Args, ctx: Context) -> McpInstallResult:
     agent = agents.get(args.agent)
-    if not args.print:
-        path = tool_servers.add_to_agent(ctx, agent)
-        return McpInstallResult(
-            agent=args.agent, installed=True, path=path, entry=tool_servers.format_entry(ctx, agent)
-        )
-    return McpInstallResult(agent=args.agent, installed=False, entry=tool_servers.format_entry(ctx, agent))
+    entry = tool_servers.format_entry(ctx, agent)
+    path = UNSET if args.print else tool_servers.add_to_agent(ctx, agent)
+    return McpInstallResult(agent=args.agent, installed=not args.print, path=path, entry=entry)
 
 
 def text(answer: McpInstallResult, args: Args) -> str:
@@ -50,7 +48,7 @@ COMMAND = Command(
     run=run,
     text=text,
     min=("agent", "installed", "path"),
-    errors=("agent_not_installed", "mcp_extra_missing", "mcp_install_failed"),
+    errors=("agent_not_installed", "invalid_agent", "mcp_extra_missing", "mcp_install_failed"),
     example="lisa mcp install --agent claude\nlisa mcp install --agent codex --print",
     notes="""\
 The entry starts the installed lisa by its full path, for all projects of the user; an older entry is replaced. For

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.command import Command
+from lisa_py.contract.flags import AgentName
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import tool_servers
 
 
 class Args(Struct, kw_only=True):
-    agent: Annotated[str, Flag(help="agent whose configuration is changed", choices=("claude", "codex"))]
+    agent: AgentName
 
 
 class McpRemoveResult(Answer):
@@ -43,6 +42,6 @@ COMMAND = Command(
     run=run,
     text=text,
     min=("agent", "removed", "path"),
-    errors=("agent_not_installed", "mcp_extra_missing", "mcp_install_failed"),
+    errors=("agent_not_installed", "invalid_agent", "mcp_extra_missing", "mcp_install_failed"),
     example="lisa mcp remove --agent claude",
 )

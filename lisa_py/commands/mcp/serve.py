@@ -16,16 +16,14 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
 
 
-class McpMessage(Answer):
-    """A line of the protocol; its fields are those of JSON-RPC."""
-
-    jsonrpc: str
+class McpServeResult(Answer):
+    """No field: standard output has the lines of the protocol."""
 
 
 COMMAND = Command(
     group="programs",
     args=Args,
-    answer=McpMessage,
+    answer=McpServeResult,
     face="mcp",
     errors=(
         "client_required",

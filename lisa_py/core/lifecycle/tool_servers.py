@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from lisa_py.agents.base import Agent, ToolServer
+from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.mcp_tools import ToolServer
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import environment, launch
@@ -51,9 +52,12 @@ def add_to_agent(ctx: Context, agent: Agent) -> str:
 
 
 def format_entry(ctx: Context, agent: Agent) -> str:
-    """Return the text of the configuration of an agent. Raise LisaError(mcp_extra_missing)."""
+    """Return the text of the configuration of an agent. Raise LisaError(mcp_extra_missing | mcp_install_failed)."""
     check_extra()
-    return agent.format_tool_server(build_server(ctx.settings))
+    entry = agent.format_tool_server(build_server(ctx.settings))
+    if not entry:
+        raise LisaError("mcp_install_failed", f"{agent.name} has no configuration of MCP servers")
+    return entry
 
 
 def remove_from_agent(ctx: Context, agent: Agent) -> str:

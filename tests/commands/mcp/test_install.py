@@ -1,4 +1,4 @@
-"""lisa mcp install and remove: the entry in the configuration of claude and codex."""
+"""lisa mcp install: the entry in the configuration of claude and codex."""
 
 from __future__ import annotations
 
@@ -71,10 +71,6 @@ def test_codex_gets_an_entry_that_works(machine: LisaHost) -> None:
     assert entry["env"]["LISA_STATE_DIR"] == machine.env["LISA_STATE_DIR"]
     answered = answer_initialize(machine, entry["command"], entry["args"], entry["env"])
     assert answered["serverInfo"]["name"] == "lisa"  # type: ignore[index]
-    removed = machine.lisa("mcp", "remove", "--agent", "codex", "--json").json
-    assert (removed["removed"], removed["path"]) == (True, str(path))
-    assert path.read_text() == own
-    assert machine.lisa("mcp", "remove", "--agent", "codex", "--json").json["removed"] is False
 
 
 def test_claude_gets_an_entry_by_its_own_command(machine: LisaHost) -> None:
@@ -87,12 +83,17 @@ def test_claude_gets_an_entry_by_its_own_command(machine: LisaHost) -> None:
     assert Path(entry["command"]).is_absolute()
     printed = machine.lisa("mcp", "install", "--agent", "claude", "--print")
     assert json.loads(printed.out)["mcpServers"]["lisa"] == entry
-    assert machine.lisa("mcp", "remove", "--agent", "claude", "--json").json["removed"] is True
-    assert machine.lisa("mcp", "remove", "--agent", "claude", "--json").json["removed"] is False
     add_agent(machine, "claude", "#!/bin/sh\necho 'config is broken' >&2\nexit 1\n")
     refused = machine.lisa("mcp", "install", "--agent", "claude", "--json")
     assert (refused.code, refused.json["errorCode"]) == (1, "mcp_install_failed")
     assert "config is broken" in refused.json["error"]
+
+
+def test_an_agent_without_servers_is_refused(machine: LisaHost) -> None:
+    refused = machine.lisa("mcp", "install", "--agent", "scripted", "--json")
+    assert (refused.code, refused.json["errorCode"]) == (1, "mcp_install_failed")
+    unknown = machine.lisa("mcp", "install", "--agent", "nobody", "--json")
+    assert (unknown.code, unknown.json["errorCode"]) == (1, "invalid_agent")
 
 
 def test_print_changes_nothing_and_needs_no_agent(machine: LisaHost) -> None:

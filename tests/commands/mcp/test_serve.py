@@ -7,7 +7,7 @@ import subprocess
 from tests.lisa_host import PROGRAM, LisaHost
 
 
-def test_a_person_is_told_how_to_use_it(machine: LisaHost) -> None:
+def test_a_terminal_is_refused(machine: LisaHost) -> None:
     code, shown = machine.show("mcp")
     assert code == 1
     assert "lisa mcp install --agent claude" in shown
