@@ -179,7 +179,8 @@ TOOLS = (
         args=words.SpawnToolArgs,
         answer=words.SpawnToolAnswer,
         description="Start (spawn, create, delegate to) another coding agent, claude or codex, in a tmux session of "
-        "its own in this project, with a task. It works in the background; session_wait returns when it is done or asks.",
+        "its own in this project, with a task. It works in the background; session_wait returns once it is done or "
+        "asks.",
         run=_spawn,
     ),
     Tool(
