@@ -158,13 +158,14 @@ class SocketCore:
 
     def _take(self, plain: Mapping[str, Any], *, is_live: bool) -> list[LiveFrame]:
         name, payload, cursor = plain.get("type"), plain.get("payload"), str(plain.get("cursor") or "")
-        if self._is_repeated(name, payload, cursor, is_live=is_live):
+        place = cursor or str(plain.get("timestamp") or "")
+        if self._is_repeated(name, payload, place, is_live=is_live):
             return []
         self.cursor = cursor or self.cursor
         self.has_ended = self.has_ended or name == "session_end"
         return [convert_frame(plain)]
 
-    def _is_repeated(self, name: Any, payload: Any, cursor: str, *, is_live: bool) -> bool:
+    def _is_repeated(self, name: Any, payload: Any, place: str, *, is_live: bool) -> bool:
         """Return True for a frame that was read before.
 
         A further connection repeats the status, the open dialogs and the end, and a server that begins anew all the
@@ -176,7 +177,7 @@ class SocketCore:
             return bool(payload == former)
         if name == "session_end":
             return self.has_ended
-        is_known = self._note_key(name, payload, cursor)
+        is_known = self._note_key(name, payload, place)
         dialog, kind = _find_dialog(name, fields)
         if dialog:
             is_open = dialog in self._open_dialogs
@@ -186,11 +187,11 @@ class SocketCore:
             self._close_dialogs(fields)
         return is_known and not is_live
 
-    def _note_key(self, name: Any, payload: Any, cursor: str) -> bool:
-        """Return True for a frame that is known by its cursor and content; it is from now on."""
-        if not cursor:
+    def _note_key(self, name: Any, payload: Any, place: str) -> bool:
+        """Return True for a frame that is known by its content and its cursor, or time; it is from now on."""
+        if not place:
             return False
-        key = hash((cursor, name, msgspec.json.encode(payload, order="sorted")))
+        key = hash((place, name, msgspec.json.encode(payload, order="sorted")))
         is_known = key in self._keys
         self._keys[key] = None
         if len(self._keys) > KEPT_KEYS:

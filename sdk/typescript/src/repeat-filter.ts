@@ -44,8 +44,9 @@ export class RepeatFilter {
   }
 
   #noteRead(message: WebSocketMessage, isLive: boolean): boolean {
-    if (!message.cursor) return true;
-    const key = hash(message.cursor + message.type + JSON.stringify(message.payload));
+    const place = message.cursor || message.timestamp;
+    if (!place) return true;
+    const key = hash(place + message.type + JSON.stringify(message.payload));
     if (!isLive && this.#read.has(key)) return false;
     this.#read.add(key);
     if (this.#read.size > KEPT) this.#read.delete(this.#read.values().next().value as number);
