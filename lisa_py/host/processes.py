@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
@@ -195,37 +195,72 @@ def _from_psutil(process: Any) -> Process:
         )
 
 
+KernelSessions = Mapping[int, Mapping[int, int]]
+"""Kernel sessions by the process id of their leader: the process ids of the members, each with its folder's number."""
+
+
+def list_kernel_sessions() -> KernelSessions:
+    """Return the processes of the system by kernel session; one list serves several searches."""
+    sessions: dict[int, dict[int, int]] = {}
+    for pid, number in _list_identities():
+        sessions.setdefault(_kernel_session(pid), {})[pid] = number
+    return sessions
+
+
 def find_by_environments(
-    entries: Iterable[str], checked: set[tuple[int, int]] | None = None
+    entries: Iterable[str], checked: set[tuple[int, int]] | None = None, sessions: KernelSessions | None = None
 ) -> dict[str, tuple[Process, ...]]:
     """Return, per `NAME=value` entry, the living processes of this user that were started with it.
 
     Detached children keep the entry. One pass over the processes serves all entries; a further pass with the same
-    `checked` reads only the processes that are new.
+    `checked` does not read the same environments again. All processes of a kernel session descend from its leader: they
+    are not read if it lives without an entry.
     """
     needles = {entry.encode(): entry for entry in entries}
     found: dict[str, list[Process]] = {entry: [] for entry in needles.values()}
-    hints = needles if len(needles) == 1 else {needle.partition(b"=")[0] + b"=" for needle in needles}
-    for identity in _list_identities() if needles else ():
-        if checked is not None and identity in checked:
+    search = _EnvironmentSearch(needles.keys(), set() if checked is None else checked)
+    every = {} if not needles else list_kernel_sessions() if sessions is None else sessions
+    for leader, members in every.items():
+        if leader in members and search.lacks(leader, members[leader]):
             continue
-        pid = identity[0]
-        environment = _environment(pid)
-        parts = environment.split(b"\0") if any(hint in environment for hint in hints) else ()
-        matches = needles.keys() & set(parts)
-        if checked is not None and environment and not matches:
-            checked.add(identity)
-        for part in matches if matches and user_id(pid) == os.getuid() else ():
-            process = read_process(pid)
-            if process is not None and process.alive:
-                found[needles[part]].append(process)
+        for pid, number in members.items():
+            matches = search.match(pid, number)
+            for part in matches if matches and user_id(pid) == os.getuid() else ():
+                process = read_process(pid)
+                if process is not None and process.alive:
+                    found[needles[part]].append(process)
     return {entry: tuple(processes) for entry, processes in found.items()}
+
+
+class _EnvironmentSearch:
+    """A search for entries in the environments of processes."""
+
+    def __init__(self, needles: Collection[bytes], checked: set[tuple[int, int]]) -> None:
+        self._needles = frozenset(needles)
+        self._hints = self._needles if len(needles) == 1 else {each.partition(b"=")[0] + b"=" for each in needles}
+        self._checked = checked
+        """Processes without any of the entries."""
+
+    def match(self, pid: int, number: int) -> frozenset[bytes]:
+        """Return the entries that the process was started with; `number` is that of its folder in /proc."""
+        if (pid, number) in self._checked:
+            return frozenset()
+        environment = _environment(pid)
+        parts = environment.split(b"\0") if any(hint in environment for hint in self._hints) else ()
+        matches = self._needles & set(parts)
+        if environment and not matches:
+            self._checked.add((pid, number))
+        return matches
+
+    def lacks(self, pid: int, number: int) -> bool:
+        """Return True if the process certainly was started without any of the entries."""
+        return not self.match(pid, number) and (pid, number) in self._checked
 
 
 def _list_identities() -> list[tuple[int, int]]:
     """Return id and number of the folder in /proc of each process; the number changes when an id is used again."""
     if not LINUX:
-        return [(pid, 0) for pid in _own_pids()]
+        return [(pid, 0) for pid in _all_pids()]
     with os.scandir("/proc") as entries:
         return [(int(entry.name), entry.inode()) for entry in entries if entry.name.isdigit()]
 
@@ -266,28 +301,23 @@ def _working_folder_portable(pid: int) -> str:
         return ""
 
 
-def find_by_kernel_sessions(leaders: Iterable[int]) -> dict[int, tuple[Process, ...]]:
+def find_by_kernel_sessions(
+    leaders: Iterable[int], sessions: KernelSessions | None = None
+) -> dict[int, tuple[Process, ...]]:
     """Return, per leader's process id, the living members of its kernel session, also of other users."""
     wanted = {leader for leader in leaders if leader}
+    every = {} if not wanted else list_kernel_sessions() if sessions is None else sessions
     found: dict[int, list[Process]] = {leader: [] for leader in wanted}
-    for pid in _all_pids() if wanted else ():
-        if _kernel_session(pid) in wanted:
-            process = read_process(pid)
-            if process is not None and process.alive and process.kernel_session in wanted:
-                found[process.kernel_session].append(process)
+    for pid in (pid for leader in wanted for pid in every.get(leader, ())):
+        process = read_process(pid)
+        if process is not None and process.alive and process.kernel_session in wanted:
+            found[process.kernel_session].append(process)
     return {leader: tuple(members) for leader, members in found.items()}
 
 
 def carries(process: Process, entry: str) -> bool:
     """Return True if the process was started with this `NAME=value` in its environment."""
     return entry.encode() in _environment(process.pid).split(b"\0")
-
-
-def _own_pids() -> list[int]:
-    if not LINUX:
-        return _all_pids()
-    own = os.getuid()
-    return [pid for pid in _all_pids() if user_id(pid) == own]
 
 
 def user_id(pid: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -90,12 +91,12 @@ def test_identity_is_pid_and_start_time(parent: psutil.Process) -> None:
 def test_second_pass_reads_only_new_processes() -> None:
     """A process id that is used again has another number of its folder in /proc."""
     entry = f"LISA_TEST_ENTRY={os.urandom(8).hex()}"
-    with subprocess.Popen(["sleep", "600"], env={"A": "b"}) as stranger:
+    with subprocess.Popen(["sleep", "600"], env={"A": "b"}, start_new_session=True) as stranger:
         checked: set[tuple[int, int]] = set()
         wait_until(lambda: processes.find_by_environments([entry], checked) == {entry: ()} and checked)
         assert stranger.pid in {pid for pid, _ in checked}
         name, _, value = entry.partition("=")
-        with subprocess.Popen(["sleep", "600"], env={name: value}) as carrier:
+        with subprocess.Popen(["sleep", "600"], env={name: value}, start_new_session=True) as carrier:
             wait_until(lambda: processes.find_by_environments([entry])[entry])
             carrying = (carrier.pid, os.stat(f"/proc/{carrier.pid}").st_ino)
             for known, pids in ((checked, [carrier.pid]), ({(carrier.pid, 1)}, [carrier.pid]), ({carrying}, [])):
@@ -104,6 +105,33 @@ def test_second_pass_reads_only_new_processes() -> None:
                 assert found["LISA_OTHER=x"] == ()
             carrier.kill()
         stranger.kill()
+
+
+@pytest.mark.parametrize("leader", ["lives with the entry", "lives without it", "has ended"])
+def test_kernel_session_is_judged_by_its_leader(leader: str) -> None:
+    name, value = "LISA_TEST_ENTRY", os.urandom(8).hex()
+    members = f"{name}={value} sleep 600 & {name}=x sleep 600 & echo $!"
+    script = f"{members}; {'exit' if leader == 'has ended' else 'exec sleep 600'}"
+    environment = {"PATH": os.environ["PATH"], **({name: value} if leader == "lives with the entry" else {})}
+    with subprocess.Popen(["sh", "-c", script], env=environment, start_new_session=True, stdout=-1, text=True) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        expected = {"lives with the entry": 2, "lives without it": 0, "has ended": 1}[leader]
+        if leader == "has ended":
+            first.wait()
+        entry = f"{name}={value}"
+        sleeping = 2 if leader == "has ended" else 3
+        try:
+            wait_until(lambda: len(list_sleepers(first.pid)) == sleeping)
+            assert len(processes.find_by_environments([entry])[entry]) == expected
+        finally:
+            os.killpg(first.pid, signal.SIGKILL)
+
+
+def list_sleepers(leader: int) -> list[int]:
+    """Return the `sleep` processes of a kernel session."""
+    found = [each.pid for each in psutil.process_iter(["name"]) if each.info["name"] == "sleep"]
+    return [pid for pid in found if processes._kernel_session(pid) == leader]
 
 
 def test_run_counters_change_when_a_process_has_run() -> None:

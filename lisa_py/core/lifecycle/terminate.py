@@ -176,8 +176,10 @@ def _find_processes(
     Processes seen before still count, although the parents that identified them may have ended. `checked` are
     processes without the run ids.
     """
-    carriers = processes.find_by_environments({f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id}, checked)
-    members = processes.find_by_kernel_sessions(run.leader for run in runs)
+    sessions = processes.list_kernel_sessions() if runs else {}
+    entries = {f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id}
+    carriers = processes.find_by_environments(entries, checked, sessions)
+    members = processes.find_by_kernel_sessions((run.leader for run in runs), sessions)
     found = _Found({}, {})
     for run in runs:
         group: dict[int, Process] = {}
