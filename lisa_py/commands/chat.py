@@ -12,9 +12,9 @@ from lisa_py.contract.flags import AgentName, AllFrames, IdempotentKey, ProjectR
 from lisa_py.contract.live import LiveFrame
 from lisa_py.contract.start_session import AgentSettingsArgs
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import chat, launch, settings_flags
+from lisa_py.core.lifecycle import attached_chat, launch, settings_flags
 from lisa_py.core.lifecycle.chat import ChatRequest
-from lisa_py.core.live.attach_session import AttachRequest, AttachResult, attach_session
+from lisa_py.core.live.attach_session import AttachResult
 
 
 class Args(AgentSettingsArgs, kw_only=True):
@@ -42,23 +42,8 @@ def run(args: Args, ctx: Context) -> AttachResult:
         idempotent_key=args.idempotent_key,
         settings=msgspec.structs.replace(settings, name=args.name or UNSET),
     )
-    started = chat.start_chat(ctx, request)
-    for warning in (*started.notes, *started.warnings):
-        ctx.warn(f"chat warning: {warning}")
     is_raw = args.raw or ctx.output_format != "text"
-    if not is_raw:
-        ctx.warn(f"Started session {started.id}")
-    ref = ctx.ref(started.session, args.project_root)
-    attaching = AttachRequest(
-        shown_id=ref.session,
-        raw=is_raw,
-        verbose=args.verbose,
-        history=not started.deduplicated,
-        banners=False,
-        interactive=True,
-        prompt=args.prompt if started.deduplicated else "",
-    )
-    return attach_session(ctx, ref, attaching)
+    return attached_chat.start_chat(ctx, request, raw=is_raw, verbose=args.verbose, by_name=True).result
 
 
 COMMAND = Command(

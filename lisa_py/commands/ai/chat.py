@@ -13,10 +13,9 @@ from lisa_py.contract.flags import AgentName, IdempotentKey
 from lisa_py.contract.live import LiveFrame
 from lisa_py.contract.start_session import SettingsArgs, add_start_flags
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import chat, launch, settings_flags
+from lisa_py.core.lifecycle import attached_chat, launch, settings_flags
 from lisa_py.core.lifecycle.chat import ChatRequest
 from lisa_py.core.live import owned_sessions
-from lisa_py.core.live.attach_session import AttachRequest, attach_session
 
 
 class _ChatArgs(SettingsArgs, kw_only=True):
@@ -40,26 +39,9 @@ def run(args: Any, ctx: Context) -> DetachResult:
         idempotent_key=args.idempotent_key,
         settings=settings,
     )
-    started = chat.start_chat(ctx, request)
-    for warning in started.warnings:
-        ctx.warn(f"chat warning: {warning}")
-    is_text = ctx.output_format == "text"
-    if is_text:
-        ctx.warn(f"Started session {started.id}")
-    outcome = attach_session(
-        ctx,
-        ctx.ref(started.session, root),
-        AttachRequest(
-            shown_id=started.id,
-            raw=not is_text,
-            verbose=args.verbose,
-            history=not started.deduplicated,
-            banners=False,
-            interactive=True,
-            prompt=args.prompt if started.deduplicated else "",
-        ),
-    )
-    return DetachResult(session_id=started.id, ended=outcome.ended, frames=outcome.frames, cursor=outcome.cursor)
+    is_raw = ctx.output_format != "text"
+    found, outcome = attached_chat.start_chat(ctx, request, raw=is_raw, verbose=args.verbose, by_name=False)
+    return DetachResult(session_id=found, ended=outcome.ended, frames=outcome.frames, cursor=outcome.cursor)
 
 
 COMMAND = Command(
