@@ -21,6 +21,7 @@ from lisa_py.core.handoff.blocks import LaneBlock, ObjectiveBlock
 from lisa_py.core.handoff.pack import PackFacts, PackRequest
 from lisa_py.core.handoff.session_memory import MemoryBlock
 from lisa_py.core.inputs import InputError, Inputs
+from lisa_py.core.lifecycle import lost_sessions
 from lisa_py.core.output import pane_text
 from lisa_py.core.output.events import RecentEvent
 from lisa_py.core.redact.redactor import Mask
@@ -169,9 +170,9 @@ def parse(found: dict[str, Any]) -> Checkpoint:
 def check_liveness(ctx: Context, ref: SessionRef, checkpoint: Checkpoint) -> CheckpointLiveness:
     """Read the session of a checkpoint; nothing is written."""
     status = status_reader.normalise_status(status_reader.read_status(ctx, ref))
-    run = pane_text.read_meta_or_default(ref).run_id
-    known = isinstance(checkpoint.run_id, str) and bool(run)
-    same = run == checkpoint.run_id if known else UNSET
+    runs = pane_text.read_meta_or_default(ref).all_run_ids  # a resumed session is the same one
+    known = isinstance(checkpoint.run_id, str) and bool(runs[-1])
+    same = checkpoint.run_id in runs if known else UNSET
     cursor = checkpoint.cursors.events if isinstance(checkpoint.cursors, CursorFile) else None
     fresh = events.read_since(ref, cursor.offset, 0).more if cursor is not None else UNSET
     unreadable = bool(status.signals.tmux_read_error)
@@ -188,7 +189,16 @@ def check_liveness(ctx: Context, ref: SessionRef, checkpoint: Checkpoint) -> Che
 
 
 def build_respawn_command(ctx: Context, ref: SessionRef, checkpoint: Checkpoint) -> str:
-    """Return the command that continues the conversation; empty without one. Values from the file are validated."""
+    """Return the command that continues the conversation; empty without one. Values from the file are validated.
+
+    A session whose records remain is resumed under its name; of a killed one the conversation is continued by another.
+    """
+    meta = ctx.read_meta(ref)
+    if meta is not None and checkpoint.run_id in meta.all_run_ids and lost_sessions.is_resumable(meta):
+        binary = advice_target.detect_binary(ctx.settings, ctx.cwd)
+        place = ref.project.root
+        line = command_line.build("session resume", binary=binary, session=ref.session, project_root=place, json=True)
+        return str(line)
     ident, name = checkpoint.agent_session_id, checkpoint.agent
     if not (isinstance(ident, str) and isinstance(name, str) and _SESSION_ID.match(ident)):
         return ""

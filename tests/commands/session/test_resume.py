@@ -152,10 +152,14 @@ def test_a_running_agent_is_refused(stage: SessionHarness) -> None:
 
 def test_an_ended_agent_in_its_pane_is_resumed(stage: SessionHarness) -> None:
     talk(stage.spawn(), "one")
+    assert stage.lisa("checkpoint", "save", "--file", "c.json").code == 0
     os.kill(stage.wait_for_agent_pid(), signal.SIGKILL)
     stage.wait_until_dead()
+    words = ("session", "checkpoint", "resume", "--file", "c.json", "--json")
+    assert stage.machine.lisa(*words).json["respawnCommand"].startswith(f"lisa session resume --session '{stage.name}'")
     assert resume_all(stage.machine).json["count"] == 0  # it is listed, not lost
     assert stage.lisa("resume").json["resumed"][0]["method"] == "conversation"
+    assert stage.machine.lisa(*words).json["sameRun"] is True
     talk(stage, "two")
     assert read_conversation(stage) == ["[say one]", "one", "[say two]", "two"]
 
