@@ -25,11 +25,24 @@ SIGPIPE = 13
 def entry() -> None:
     """Run as the console script and exit at once, without the slow shutdown of the interpreter."""
     render.prepare_streams()
-    os._exit(main(sys.argv[1:]))
+    try:
+        code = _answer(sys.argv[1:])
+    except KeyboardInterrupt:  # one more, just before its answer
+        code = CancellationError().exit_code
+    os._exit(code)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and write its answer; return the exit code."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        return _answer(argv)
+    finally:
+        if signal.getsignal(signal.SIGINT) is not before:
+            signal.signal(signal.SIGINT, before)
+
+
+def _answer(argv: Sequence[str]) -> int:
     try:
         code = _dispatch(argv, parse.detect_format(argv))
         render.flush()
@@ -185,6 +198,9 @@ def open_live_display(form: str) -> LiveDisplay:
 
 
 def _report_failure(problem: LisaError, form: str, argv: Sequence[str]) -> int:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        with contextlib.suppress(ValueError):  # in a thread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more would cut the answer, or add a second one
     if parse.CLIENT_GROUP in argv:
         from lisa_py.cli import client_words  # noqa: PLC0415 - only for one group
 

@@ -153,6 +153,17 @@ def test_second_ctrl_c_ends_a_hung_command(machine: LisaHost) -> None:
     assert (watching.returncode, json.loads(out.splitlines()[-1])["errorCode"]) == (130, "interrupted")
 
 
+def test_ctrl_c_during_the_last_answer_is_ignored(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted_print(problem: LisaError, form: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        print_failure(problem, form)
+
+    print_failure = render.print_failure
+    monkeypatch.setattr(render, "print_failure", interrupted_print)
+    assert main.main(["session", "list", "--no-such-flag"]) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_signal_handler_is_that_of_the_caller_again(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in machine.env.items():
         monkeypatch.setenv(name, value)

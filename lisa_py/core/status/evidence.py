@@ -56,6 +56,8 @@ class Evidence(Struct, kw_only=True):
     end_error: str = ""
     started: bool = False
     """The supervisor has recorded that it starts the agent."""
+    launched: bool = False
+    """It has read the environment for the agent, so the agent runs in a moment, or has run."""
     heartbeat_at: float = 0.0
     root: Process | None = None
     """The pane's own process, if it is alive and is the one that spawn started."""
@@ -209,6 +211,7 @@ def read_end_records(probe: SessionProbe) -> None:
     end, problem = _try_read(lambda: session_records.read_end(ref))
     evidence.started = start is not None or bool(start_problem)
     run_id = evidence.run_id or (start[0] if start else "")
+    evidence.launched = evidence.started and not evidence.workload and not files.exists(ref.environment)
     evidence.end_error = problem
     if end is not None and run_id and end.run_id != run_id:
         evidence.other_end = end

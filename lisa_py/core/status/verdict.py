@@ -17,6 +17,8 @@ from lisa_py.core.status.evidence import Evidence
 from lisa_py.core.status.fusion import ACCEPTANCE_SECONDS, FusionResult, TurnBoundary, fuse
 from lisa_py.core.status.outcome import Outcome, describe_exit, signal_name
 
+LAUNCH_SECONDS = 1.0
+"""Time that a launched agent may take to appear among the processes."""
 GRACE_SECONDS = 5.0
 """Wall-clock seconds after a start in which missing evidence proves nothing."""
 STARTING_SECONDS = 60.0
@@ -208,6 +210,8 @@ def _check_workload(evidence: Evidence, now: float) -> Outcome | None:
     if evidence.workload:
         return None
     if evidence.root_age < GRACE_SECONDS:
+        if evidence.launched and (evidence.custom or evidence.root_age >= LAUNCH_SECONDS):
+            return _unseen_busy_outcome(evidence)
         why = "the agent is being started" if evidence.started else "the supervisor has not started the agent yet"
         return _starting_outcome("grace_period_just_started", "grace", why)
     if evidence.heartbeat_alive:  # a living loop with a stale heartbeat: the machine was suspended
