@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
-from lisa_py.contract import flags
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.projection import copy_fields
+from lisa_py.contract.usage_flags import UsageArgs
 from lisa_py.core.context import Context
-from lisa_py.core.inputs import Inputs
-from lisa_py.core.planning import budget, session_usage, usage_reports
+from lisa_py.core.planning import budget, session_usage
 from lisa_py.core.planning.budget import BudgetLimits, BudgetViolation, UsageAmounts
 
 
-class Args(Struct, kw_only=True):
+class Args(UsageArgs, kw_only=True):
     from_: Annotated[str, Flag(help="report, one JSON object; `-` is standard input", metavar="PATH")] = ""
     from_jsonl: Annotated[str, Flag(help="a JSON-lines report; the last line with metrics counts", metavar="PATH")] = ""
     max_tokens: Annotated[int, Flag(help="maximum tokens", minimum=1)] = 0
     max_seconds: Annotated[int, Flag(help="maximum seconds", minimum=1)] = 0
     max_steps: Annotated[int, Flag(help="maximum steps", minimum=1)] = 0
-    tokens: flags.UsedTokens = 0
-    seconds: flags.UsedSeconds = 0
-    steps: flags.UsedSteps = 0
-    session: flags.UsedBy = ()
-    project_root: flags.ProjectRoot = ""
-    combine: flags.Combine = "max"
 
 
 class BudgetEnforceResult(Answer):
@@ -47,10 +40,7 @@ def run(args: Args, ctx: Context) -> BudgetEnforceResult:
     limits = copy_fields(args, BudgetLimits)
     if limits == BudgetLimits():
         raise UsageError("missing_budget_limits", "at least one max limit is required (--max-tokens N for example)")
-    loaded_reports = usage_reports.load_reports(Inputs(ctx), _wrap_path(args.from_), _wrap_path(args.from_jsonl))
-    loaded_reports += session_usage.build_reports(ctx, args.session, args.project_root)
-    flag_amounts = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
-    observation = budget.combine_reports(flag_amounts, loaded_reports, args.combine)
+    observation, _ = session_usage.observe_usage(ctx, args, _wrap_path(args.from_), _wrap_path(args.from_jsonl))
     missing = [metric for metric in observation.missing if limits.limit_for(metric)]
     for metric in missing:
         ctx.warn(f"--max-{metric} is not checked: no source reports {metric}")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
-from lisa_py.contract import flags
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
+from lisa_py.contract.usage_flags import UsageArgs
 from lisa_py.core.context import Context
-from lisa_py.core.inputs import Inputs
 from lisa_py.core.planning import budget, session_usage, usage_reports
 from lisa_py.core.planning.budget import UsageAmounts
 
 
-class Args(Struct, kw_only=True):
+class Args(UsageArgs, kw_only=True):
     from_: Annotated[
         tuple[str, ...],
         Flag(help="reports, one JSON object each; `-` is standard input", metavar="CSV", repeatable=True),
@@ -24,12 +23,6 @@ class Args(Struct, kw_only=True):
         tuple[str, ...],
         Flag(help="JSON-lines reports; the last line with metrics counts", metavar="CSV", repeatable=True),
     ] = ()
-    tokens: flags.UsedTokens = 0
-    seconds: flags.UsedSeconds = 0
-    steps: flags.UsedSteps = 0
-    session: flags.UsedBy = ()
-    project_root: flags.ProjectRoot = ""
-    combine: flags.Combine = "max"
 
 
 class BudgetObserveResult(Answer):
@@ -46,12 +39,9 @@ class BudgetObserveResult(Answer):
 
 
 def run(args: Args, ctx: Context) -> BudgetObserveResult:
-    loaded_reports = usage_reports.load_reports(
-        Inputs(ctx), usage_reports.split_sources(args.from_), usage_reports.split_sources(args.from_jsonl)
+    observation, loaded_reports = session_usage.observe_usage(
+        ctx, args, usage_reports.split_sources(args.from_), usage_reports.split_sources(args.from_jsonl)
     )
-    loaded_reports += session_usage.build_reports(ctx, args.session, args.project_root)
-    flag_amounts = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
-    observation = budget.combine_reports(flag_amounts, loaded_reports, args.combine)
     for source in observation.unrecognized:
         ctx.warn(f"{source} reports neither tokens nor seconds nor steps")
     return BudgetObserveResult(

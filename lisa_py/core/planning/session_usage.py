@@ -5,13 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from lisa_py.contract.usage_flags import UsageArgs
 from lisa_py.core.context import Context
-from lisa_py.core.planning.budget import UsageReport
+from lisa_py.core.inputs import Inputs
+from lisa_py.core.planning import budget, usage_reports
+from lisa_py.core.planning.budget import UsageReport, UsageSummary
 from lisa_py.core.planning.usage_metrics import UsageReading
 from lisa_py.core.usage.usage_reader import read_usage
 from lisa_py.host.clock import parse_time
 from lisa_py.store import live_records
 from lisa_py.store.paths import SessionRef
+
+
+def observe_usage(
+    ctx: Context, args: UsageArgs, paths: Iterable[str], jsonl_paths: Iterable[str]
+) -> tuple[UsageSummary, list[UsageReport]]:
+    """Return the usage of all sources together, and the reports. Raise as usage_reports.load_reports."""
+    reports = usage_reports.load_reports(Inputs(ctx), paths, jsonl_paths)
+    reports += build_reports(ctx, args.session, args.project_root)
+    given = {"tokens": args.tokens, "seconds": args.seconds, "steps": args.steps}
+    return budget.combine_reports(given, reports, args.combine), reports
 
 
 def build_reports(ctx: Context, names: Iterable[str], root: str) -> list[UsageReport]:
