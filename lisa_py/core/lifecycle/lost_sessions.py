@@ -29,7 +29,7 @@ def wait_for_lost_entries(ctx: Context, project: Project | None) -> list[Session
     deadline = ctx.clock.monotonic() + session_panes.HANGUP_SECONDS
     while ctx.clock.monotonic() < deadline and any(_is_ending(known) for known in entries):
         ctx.pause(0.02)
-    return find_lost(ctx, entries)
+    return find_lost(ctx, entries, with_unknown=True)
 
 
 def _is_ending(known: SessionIndexEntry) -> bool:
@@ -44,13 +44,18 @@ def _read_index(ctx: Context, project: Project | None) -> Sequence[SessionIndexE
     return found.sessions
 
 
-def find_lost(ctx: Context, entries: Iterable[SessionIndexEntry]) -> list[SessionIndexEntry]:
-    """Return those of the sessions that are lost; tmux is asked only if a record says that one may be."""
+def find_lost(
+    ctx: Context, entries: Iterable[SessionIndexEntry], *, with_unknown: bool = False
+) -> list[SessionIndexEntry]:
+    """Return those of the sessions that are lost; tmux is asked only if a record says that one may be.
+
+    `with_unknown` adds those that may be lost, where tmux does not answer.
+    """
     suspects = [known for known in entries if _may_be_lost(known)]
     if not suspects:
         return []
     panes: dict[str, PaneIndex | None] = {}
-    absent = [known for known in suspects if not _has_pane(ctx, known, panes)]
+    absent = [known for known in suspects if not _has_pane(ctx, known, panes, unknown=not with_unknown)]
     unrecorded = [known.meta.pane_pid for known in absent if known.meta.pane_pid and not _has_end(known)]
     members = processes.find_by_kernel_sessions(unrecorded) if unrecorded else {}
     return [known for known in absent if not _has_process(known.meta, members.get(known.meta.pane_pid, ()))]
@@ -85,13 +90,13 @@ def _read_end(ref: SessionRef, meta: SessionMeta) -> EndRecord | None:
     return end if end is not None and end.run_id == meta.run_id else None
 
 
-def _has_pane(ctx: Context, known: SessionIndexEntry, panes: dict[str, PaneIndex | None]) -> bool:
-    """Return True if tmux has the pane, or does not answer."""
+def _has_pane(ctx: Context, known: SessionIndexEntry, panes: dict[str, PaneIndex | None], *, unknown: bool) -> bool:
+    """Return True if tmux has the pane, and `unknown` if it does not answer."""
     socket = known.meta.socket_path or known.ref.project.socket
     if socket not in panes:
         panes[socket] = _list_panes(ctx, known.ref.project, socket)
     index = panes[socket]
-    return index is None or index.find(known.ref.session, known.meta) is not None
+    return unknown if index is None else index.find(known.ref.session, known.meta) is not None
 
 
 def _list_panes(ctx: Context, project: Project, socket: str) -> PaneIndex | None:

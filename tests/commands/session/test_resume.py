@@ -185,6 +185,10 @@ def test_what_is_missing_is_known_before_the_start(stage: SessionHarness) -> Non
     assert (left["errorCode"], left["outcome"]) == ("conversation_missing", "failed")
     assert str(transcript) in left["reason"]
     transcript.write_bytes(raw)
+    path = stage.machine.env["PATH"]
+    stage.machine.env["PATH"] = "/nowhere"
+    assert [each["errorCode"] for each in resume_all(stage.machine).json["left"]] == ["tmux_missing"]
+    stage.machine.env["PATH"] = path
     project = stage.machine.project
     moved = project.rename(project.with_name("moved"))
     words = ("session", "resume", "--session", stage.name, "--project-root", str(project), "--json")
