@@ -57,6 +57,7 @@ from lisa_py.core.lifecycle.resume import ResumedSession, ResumeRequest, resume_
 from lisa_py.core.lifecycle.spawn import spawn_session
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.live.archive import open_feed
+from lisa_py.core.live.ask import AskRequest, AskResult, ask_session
 from lisa_py.core.live.broadcast import FeedBroadcast
 from lisa_py.core.output import pane_text
 from lisa_py.core.output.capture import capture_session
@@ -343,6 +344,15 @@ class Session:
         """
         payload = SendPayload(text=text, enter=enter, force=force, replace_draft=replace_draft)
         return send_payload(self._ctx, self._ref, payload)
+
+    def ask(self, text: str, *, timeout_seconds: int = 0, replace_draft: bool = False) -> AskResult:
+        """Send a prompt and return the reply to exactly this prompt; 0 seconds: no limit.
+
+        `ended` of the result says how the turn ended; a dialog ends the call, too. Raise LisaError as `send`, and
+        no_conversation for a command.
+        """
+        request = AskRequest(text=text, timeout_seconds=timeout_seconds, replace_draft=replace_draft)
+        return ask_session(self._ctx, self._ref, request)
 
     def keys(self, *names: str) -> SendResult:
         """Press keys by their tmux names, as in `session.keys("C-c", "Enter")`."""

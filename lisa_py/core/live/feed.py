@@ -82,6 +82,8 @@ class SessionFeed:
         self._shown_status: tuple[str, ...] = ()
         self._has_last_screen = False
         self._waiter: Waiter | None = None
+        self.deadline: float | None = None
+        """Monotonic time at which `follow` ends although the session has not; None: never."""
         self.is_shared = False
         """True if other threads of this process follow sessions, too."""
         self._notices: int | None = None
@@ -104,6 +106,11 @@ class SessionFeed:
     def identity(self) -> str:
         """Return the id of the session, of this run."""
         return self._id
+
+    @property
+    def has_conversation(self) -> bool:
+        """Return True for an agent that records prompts and replies; known once something was read."""
+        return bool(self._agent.name)
 
     @property
     def position(self) -> LivePosition:
@@ -158,7 +165,7 @@ class SessionFeed:
         return places[0] < places[1]
 
     def follow(self) -> Iterator[LiveFrame]:
-        """Yield the present status and dialog, then every further frame; the last is `session_end`.
+        """Yield the present status and dialog, then every further frame until `deadline`; the last is `session_end`.
 
         Raise CancellationError, TmuxUnavailable.
         """
@@ -182,7 +189,10 @@ class SessionFeed:
                 end = ending.find_end(self._ctx, self._ref, self._id, self.status, self._evidence.pane)
                 yield self._build(translation.build_end(end), end.at)
                 return
-            waiter.wait(self._choose_pause())
+            left = self._choose_pause() if self.deadline is None else self.deadline - self._ctx.clock.monotonic()
+            if left <= 0:
+                return
+            waiter.wait(min(left, self._choose_pause()))
 
     def _choose_pause(self) -> float:
         """Return the longest time until the next read, if no event comes."""

@@ -50,7 +50,7 @@ class PromptIds:
 
     def begin(self, prompt_id: str, text: str) -> bool:
         """Note that the delivery begins; return False if it has ended before. Raise LisaError(store_unwritable)."""
-        shown = _normalize(text)
+        shown = normalize_prompt(text)
         with self._lock:
             record = self._records.get(prompt_id)
             if record is not None and record.is_delivered:
@@ -96,7 +96,7 @@ class PromptIds:
 
     def _find_expected(self, frame: LiveFrame, content: str) -> PromptRecord | None:
         """Return the first prompt without a frame that has this text and was sent before the frame."""
-        shown, at, now = _normalize(content), parse_time(frame.timestamp) or 0.0, self._clock.now()
+        shown, at, now = normalize_prompt(content), parse_time(frame.timestamp) or 0.0, self._clock.now()
         for each in self._records.values():
             is_clock_set_back = now < each.at
             if each.cursor or len(shown) < each.size or not (is_clock_set_back or at >= each.at - CLOCK_SLACK):
@@ -113,5 +113,6 @@ class PromptIds:
             self._write()
 
 
-def _normalize(text: str) -> str:
+def normalize_prompt(text: str) -> str:
+    """Return the text of a prompt as two records of it can be compared."""
     return " ".join(input_text.clean_text(text).text.split())

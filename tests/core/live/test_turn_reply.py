@@ -1,0 +1,101 @@
+"""The reply to one prompt, collected from frames."""
+
+from __future__ import annotations
+
+from lisa_py.contract.live import (
+    ApprovalPayload,
+    AssistantPayload,
+    ErrorPayload,
+    LiveFrame,
+    Payload,
+    ResultPayload,
+    SessionEndPayload,
+    StatusPayload,
+    SystemPayload,
+    ToolResultPayload,
+    ToolUsePayload,
+    UsagePayload,
+    UserPayload,
+)
+from lisa_py.core.live.translation import build_frame
+from lisa_py.core.live.turn_reply import ReplyUsage, TurnReply
+
+END = ResultPayload(success=True, subtype="completed", duration_ms=7)
+
+
+def frames(*payloads: Payload) -> list[LiveFrame]:
+    return [build_frame(payload, 1.0, "id", f"p.{number}.0") for number, payload in enumerate(payloads, 1)]
+
+
+def collect(*payloads: Payload, prompt: str = "mine") -> TurnReply:
+    reply = TurnReply(prompt)
+    for frame in frames(*payloads):
+        reply.add(frame)
+    return reply
+
+
+def test_only_the_own_turn_counts() -> None:
+    reply = collect(
+        AssistantPayload(content="earlier"),
+        UserPayload(content="of another"),
+        AssistantPayload(content="not mine"),
+        UsagePayload(input_tokens=100, output_tokens=100, cached_tokens=0),
+        END,
+        UserPayload(content="mine"),
+        AssistantPayload(content="first"),
+        ToolUsePayload(id="1", name="Bash", input={"command": "ls"}),
+        ToolResultPayload(tool_use_id="1", content="no", is_error=True),
+        UsagePayload(input_tokens=2, output_tokens=3, cached_tokens=1),
+        AssistantPayload(content="last"),
+        UsagePayload(input_tokens=4, output_tokens=5, cached_tokens=0),
+        END,
+        UserPayload(content="of another"),
+        AssistantPayload(content="later"),
+    )
+    assert (reply.ended, reply.text, reply.whole_text, reply.duration_ms) == ("completed", "last", "first\n\nlast", 7)
+    assert [(each.name, each.failed) for each in reply.tools] == [("Bash", True)]
+    assert reply.usage == ReplyUsage(input_tokens=6, output_tokens=8, cached_tokens=1, model_calls=2)
+    assert reply.cursor == "p.13.0"
+
+
+def test_a_prompt_within_the_turn_does_not_end_it() -> None:
+    reply = collect(
+        UserPayload(content="mine"),
+        AssistantPayload(content="one"),
+        UserPayload(content="in between", queued=True),
+        AssistantPayload(content="two"),
+        END,
+    )
+    assert reply.text == "one\n\ntwo"
+
+
+def test_text_before_the_last_call_is_kept_if_none_follows() -> None:
+    reply = collect(
+        UserPayload(content="mine"), AssistantPayload(content="one"), ToolUsePayload(id="1", name="Bash", input={}), END
+    )
+    assert (reply.text, reply.whole_text) == ("one", "one")
+
+
+def test_each_end_has_its_name() -> None:
+    begun = UserPayload(content="mine\n more")
+    for payloads, ended in (
+        ((ResultPayload(success=False, subtype="failed"),), "failed"),
+        ((ErrorPayload(code="agent_server", message="500"), END), "failed"),
+        ((ResultPayload(success=False, subtype="interrupted"),), "interrupted"),
+        ((SystemPayload(subtype="interrupted", message="x"),), "interrupted"),
+        ((ApprovalPayload(tool_use_id="1", tool_name="Bash", tool_input={}),), "dialog"),
+        ((SessionEndPayload(reason="failed"),), "session_ended"),
+        ((ResultPayload(success=True, subtype="turn_duration", duration_ms=5),), ""),
+    ):
+        assert collect(begun, *payloads, prompt="mine  more").ended == ended, payloads
+    assert collect(SessionEndPayload(reason="failed")).ended == "session_ended"
+    assert collect(ApprovalPayload(tool_use_id="1", tool_name="Bash", tool_input={})).ended == ""
+
+
+def test_an_idle_agent_without_an_end_record_is_seen() -> None:
+    idle = StatusPayload(status="waiting_input", agent_state="idle", waiting_for="prompt")
+    assert collect(idle).is_idle is False  # before the prompt
+    reply = collect(UserPayload(content="mine"), AssistantPayload(content="one"), idle)
+    assert (reply.is_idle, reply.ended) == (True, "")
+    busy = StatusPayload(status="in_progress", agent_state="thinking")
+    assert collect(UserPayload(content="mine"), idle, busy).is_idle is False
