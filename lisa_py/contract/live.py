@@ -67,7 +67,7 @@ class ResultPayload(Struct, frozen=True, kw_only=True):
 
     success: bool
     subtype: str
-    """completed, failed or interrupted; `turn_duration`: only the duration of the turn that has just ended."""
+    """completed, failed or interrupted."""
     summary: str | UnsetType = UNSET
     """The final answer of an exec run; of a turn that failed or was interrupted, that word."""
     duration_ms: int | UnsetType = UNSET
@@ -92,12 +92,13 @@ class StatusPayload(Struct, frozen=True, kw_only=True):
 
 
 class UsagePayload(Struct, frozen=True, kw_only=True):
-    """Tokens of one model call."""
+    """Tokens of one model call; without any: the duration of the turn that has just ended."""
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int
     model: str | UnsetType = UNSET
+    duration_ms: int | UnsetType = UNSET
 
 
 class ApprovalPayload(Struct, frozen=True, kw_only=True):

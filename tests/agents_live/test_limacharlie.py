@@ -53,3 +53,61 @@ def test_client_leads_a_conversation(stage: LiveSessionHarness) -> None:
         call = ("ai", "session", "attach", "--id", stage.name, "--raw")
         theirs, ours = call_client(*call, env=env), stage.machine.lisa(*call, check_schema=False)
         assert theirs.code == 0 and theirs.out == ours.out and "session_end" in theirs.out
+
+
+def test_answers_of_the_client_decide(stage: LiveSessionHarness) -> None:
+    """No, session and a choice: each typed once for the prompt that the client sends, and once for its question."""
+    stage.begin()
+    step = "tool" if stage.agent_name == "claude" else "ask"
+    command = "touch same" if stage.agent_name == "codex" else "touch other"
+    with serving(stage.machine, "--interactive-api-sessions"):
+        env = client_environment(stage.machine)
+        typed = TypedClient(env, "ai", "session", "attach", "--id", stage.name, "--interactive")
+        try:
+            typed.wait_for("Attached to session")
+            for number, (prompt, answer, wanted) in enumerate(
+                (
+                    (f"[fake {step} touch denied then text one done]", "n", "denied (by api)"),
+                    (f"[fake {step} touch same then text two done]", "session", "approved (session)"),
+                ),
+                1,
+            ):
+                typed.type(prompt)
+                typed.wait_for_count("Approve? [y/n/session]:", number)
+                typed.type(answer)
+                stage.wait_until_idle()
+                typed.type_until(answer, wanted)
+            typed.type(f"[fake {step} {command} then text three done]")
+            typed.wait_for("  three done\n")
+            assert typed.text.count("Approve? [y/n/session]:") == 2
+            if stage.agent_name == "claude":
+                typed.type("[fake question Which colour? | red | blue then text it was: {last}]")
+                typed.wait_for("Choose: ")
+                typed.type("2")
+                stage.wait_until_idle()
+                typed.type_until("2", "it was: ")
+                assert "blue" in typed.text.partition("it was: ")[2]
+            assert typed.leave() == 0
+        finally:
+            typed.close()
+    assert not (stage.machine.project / "denied").exists() and (stage.machine.project / "same").exists()
+
+
+def test_claude_runs_what_an_approval_changes(machine: LisaHost, api: FakeModelApi) -> None:
+    stage = LiveSessionHarness(machine, api, "claude").begin()
+    with serving(machine, "--interactive-api-sessions") as server, server.connect(stage.name) as reader:
+        reader.read_until("session_status")
+        reader.send("prompt", text="[fake tool touch old then text one done]")
+        asked = reader.read_until("tool_approval_request")["payload"]
+        changed = {**asked["tool_input"], "command": "touch new"}
+        reader.send(
+            "tool_approval_response", tool_use_id=asked["tool_use_id"], approved=True, approval_scope="session",
+            approval_pattern="Bash(touch:*)", updated_input=changed,
+        )  # fmt: skip
+        reader.read_until("result")
+        reader.send("prompt", text="[fake tool touch next then text two done]")
+        reader.read_until("result")
+    types = [frame["type"] for frame in reader.frames]
+    assert (types.count("tool_approval_request"), types.count("result")) == (1, 2)
+    assert {path.name for path in machine.project.iterdir()} >= {"new", "next"}
+    assert not (machine.project / "old").exists()

@@ -74,8 +74,8 @@ def translate_frame(frame: Frame) -> Payload | None:
 
 
 def _translate_system(frame: Frame, text: str) -> Payload | None:
-    if frame.duration:  # a record behind the end of the turn; without a summary it is data, not a message
-        return ResultPayload(success=True, subtype=frame.subtype, duration_ms=round(frame.duration * 1000))
+    if frame.duration:  # a record behind the end of the turn (claude 2.1.332): no second result
+        return UsagePayload(input_tokens=0, output_tokens=0, cached_tokens=0, duration_ms=round(frame.duration * 1000))
     if frame.queued or not text.strip():
         return None  # a queued prompt becomes a user frame
     return SystemPayload(subtype=frame.subtype or "message", message=text)

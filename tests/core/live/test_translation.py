@@ -16,7 +16,7 @@ def test_the_duration_of_a_turn_is_data_and_not_printed() -> None:
     assert payload is not None
     shown = msgspec.to_builtins(translation.build_frame(payload, 1.0, "s", "c"))
     assert (shown["type"], shown["payload"]) == (
-        "result",
-        {"success": True, "subtype": "turn_duration", "duration_ms": 1500},
+        "usage_delta",
+        {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "duration_ms": 1500},
     )
     assert frame_lines.is_noise(shown) and not frame_lines.format_frame(shown, colors=False, verbose=False)
