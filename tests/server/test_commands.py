@@ -8,6 +8,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -174,19 +175,15 @@ def _read_lines(server: RunningServer, name: str, args: dict[str, Any]) -> list[
 
 def _count_running(server: RunningServer) -> int:
     """Return the number of handles that watch the session's files: one per waiting command."""
-    from psutil import Process
+    folder = Path(f"/proc/{server.process.pid}/fdinfo")
+    return sum("inotify wd:" in _read_info(handle) for handle in folder.iterdir())
 
-    return sum("inotify" in link for link in _links(Process(server.process.pid).pid))
 
-
-def _links(pid: int) -> list[str]:
-    import os
-
-    found = []
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
-    return found
+def _read_info(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def test_read_token_runs_what_only_reads(server: RunningServer, idle: SessionHarness) -> None:
