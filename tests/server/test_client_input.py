@@ -100,6 +100,7 @@ def test_approval_for_the_session_asks_once(
     more = {"approval_pattern": pattern} if pattern else {}
     client.send("tool_approval_response", tool_use_id=asked, approved=True, approval_scope="session", **more)
     client.read_until("result")
+    own.wait_for_state("idle")  # the agent records the end of its turn first
     client.send("interrupt")  # taken after the decision has been reported
     client.read_until("system", subtype="interrupt_ignored")
     frames = [frame for frame in client.frames if frame["type"] != "history"]
