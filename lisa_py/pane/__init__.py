@@ -1,4 +1,4 @@
-"""Programs that run inside a pane: supervisor and hook (POSIX sh), and the bundled scripted agent.
+"""Programs that run inside a pane: supervisor, heartbeat and hook (POSIX sh), and the bundled scripted agent.
 
 Tests: tests/pane.
 """

@@ -200,7 +200,7 @@ class _SpawnAttempt:
         plan, self._opening = self._plan, True
         self._pane = pane = plan.server.new_session(
             plan.name,
-            startup.supervisor_command(plan.ref, plan.run_id, plan.mode),
+            startup.supervisor_command(plan.ref, plan.run_id, plan.mode, self._ctx.settings.heartbeat_stale_seconds),
             root=plan.ref.project.root,
             width=plan.width,
             height=plan.height,
@@ -327,7 +327,7 @@ def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnDryRunResult:
     given = plan.start.launch
     names = [*(given.settings.environment or ()), *given.secrets, *([agent.oauth_variable] if token.id else [])]
     secret = dict.fromkeys(names, SECRET_PLACEHOLDER)
-    command = startup.supervisor_command(plan.ref, plan.run_id, plan.mode)
+    command = startup.supervisor_command(plan.ref, plan.run_id, plan.mode, ctx.settings.heartbeat_stale_seconds)
     shown = launch.show_launch(ctx, plan.start, plan.ref.project.root)
     return SpawnDryRunResult(
         session=plan.name,

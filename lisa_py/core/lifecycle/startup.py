@@ -24,6 +24,8 @@ from lisa_py.store.paths import SessionRef, make_digest
 from lisa_py.store.session_records import EndRecord
 
 START_SECONDS = 15.0
+DEFAULT_STALE_SECONDS = 8
+"""Age of a heartbeat for which the interval of the supervisor, 5 s, is made."""
 WATCH_SECONDS = 0.3
 """Seconds a started agent is watched for an early exit: a wrong flag takes 40 to 170 ms."""
 SLOW_START_FACTOR = 8.0
@@ -38,10 +40,14 @@ OUTPUT_LINES = 40
 OUTPUT_MAX_CHARACTERS = 4000
 
 
-def supervisor_command(ref: SessionRef, run_id: str, mode: str) -> list[str]:
-    """Return the command line of the pane process; it contains no secret."""
+def supervisor_command(ref: SessionRef, run_id: str, mode: str, stale_seconds: int) -> list[str]:
+    """Return the command line of the pane process; it contains no secret.
+
+    `stale_seconds` is the age up to which its heartbeat counts as fresh: the beats come at least twice in it.
+    """
     program = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "supervisor.sh")
-    return ["/bin/sh", program, ref.folder, run_id, mode]
+    faster = [str(max(1, stale_seconds // 2))] if stale_seconds < DEFAULT_STALE_SECONDS else []
+    return ["/bin/sh", program, ref.folder, run_id, mode, *faster]
 
 
 def wait_for_start(ctx: Context, server: Tmux, ref: SessionRef, run_id: str) -> float:

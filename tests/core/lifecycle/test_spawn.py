@@ -318,9 +318,7 @@ def test_a_pane_in_which_nothing_starts_is_undone(
 ) -> None:
     from lisa_py.core.lifecycle import startup
 
-    monkeypatch.setattr(
-        startup, "supervisor_command", lambda place, run_id, mode: ["/bin/sh", "-c", "echo no room; exit 1"]
-    )
+    monkeypatch.setattr(startup, "supervisor_command", lambda *words: ["/bin/sh", "-c", "echo no room; exit 1"])
     with pytest.raises(LisaError, match="no room") as problem:
         fleet.spawn("lisa-x")
     assert problem.value.code == "spawn_tmux_new_failed"

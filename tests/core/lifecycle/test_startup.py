@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec import structs
 
+import lisa_py
 from lisa_py import agents
 from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.session_settings import SessionSettings
@@ -14,6 +17,7 @@ from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
+PANE = Path(lisa_py.__file__).parent / "pane"
 CLAUDE = agents.get("claude")
 START = AgentLaunch(
     mode="interactive", prompt="one", folder="/f/1", run_id="1", project_root="/p", secrets={"KEY": "a"}
@@ -75,3 +79,13 @@ def test_known_start_that_ends_later_is_seen_by_the_next_look(machine: LisaHost)
     assert status.exit_code == 7
     assert "so far" in failing.lisa("capture", "--raw").json["capture"]
     assert launch.read_facts(stage.ctx, scripted).shapes == {shape}
+
+
+def test_heartbeat_comes_more_often_than_it_becomes_stale(machine: LisaHost) -> None:
+    ctx = machine.context()
+    default = ctx.settings.heartbeat_stale_seconds
+    script = (PANE / "supervisor.sh").read_text()
+    interval = int(script.partition("beat_every=${4:-")[2].partition("}")[0])
+    assert interval + 3 <= default == startup.DEFAULT_STALE_SECONDS
+    for stale, expected in ((1, ["1"]), (4, ["2"]), (7, ["3"]), (8, []), (60, [])):
+        assert startup.supervisor_command(ctx.ref("lisa-x"), "1", "exec", stale)[5:] == expected
