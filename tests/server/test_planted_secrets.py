@@ -32,6 +32,7 @@ KINDS = (
     "api-key", "environment", "header", "mcp-env", "aws-secret", "aws-session", "aws-bearer", "vertex", "token",
     "reference", "profile-environment", "profile-header", "chat-key",
 )  # fmt: skip
+PROMPT = "words-of-the-prompt"
 PLANTED = {kind: f"planted-{kind}-0123456789-{kind[::-1]}" for kind in KINDS}
 STORES = {
     "reference": "/secrets",
@@ -93,7 +94,7 @@ def start_sessions(server: RunningServer) -> dict[str, str]:
     assert server.call("POST", "/v1/profiles", PROFILE).status == 201
     found = {}
     for kinds, more in STARTS.items():
-        made = server.call("POST", "/v1/api/sessions", {"prompt": "hello", "provider": "anthropic", **more})
+        made = server.call("POST", "/v1/api/sessions", {"prompt": PROMPT, "provider": "anthropic", **more})
         assert made.status == 201, made
         found |= dict.fromkeys(kinds, made.body["session"])
     made = server.call("POST", "/v1/sessions", {"profile_id": "planted", "agent": "claude"})
@@ -159,7 +160,9 @@ def test_secrets_are_with_their_agents_alone(server: RunningServer) -> None:
     for place in private:
         assert stat.S_IMODE(os.stat(place).st_mode) == 0o600, place
     for stage in stages.values():
-        texts |= {f"{stage.name}: {call}": text for call, text in secret_search.read_tmux(stage).items()}
+        shown = secret_search.read_tmux(stage)
+        assert not [call for call, text in shown.items() if PROMPT in text]  # it travels by file
+        texts |= {f"{stage.name}: {call}": text for call, text in shown.items()}
     answers = read_answers(server, set(stages), owners["reference"])
     assert len(answers) > 60 and sum(HIDDEN_VALUE in text for text in answers.values()) > 3
     assert list_leaks(texts | answers, owners) == {}
