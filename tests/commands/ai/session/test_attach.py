@@ -6,6 +6,7 @@ import json
 import re
 
 from tests.lisa_host import LisaHost
+from tests.outer_terminal import OuterTerminal
 from tests.session_harness import SessionHarness
 
 
@@ -49,3 +50,27 @@ def test_lines_typed_at_a_chat_are_prompts(machine: LisaHost) -> None:
     words = ("ai", "session", "attach", "--id", chat.err.split()[2], "--no-history", "--interactive")
     assert machine.lisa(*words, stdin="[say two]\n/quit\n").code == 0
     assert stage.prompts() == ["[say one]", "[say two]"]
+
+
+def test_terminal_keeps_a_half_typed_line(machine: LisaHost) -> None:
+    chat = machine.lisa("ai", "chat", "[say one]", "--agent", "scripted", stdin="/quit\n")
+    identity = chat.err.split()[2]
+    name = json.loads(machine.lisa("ai", "chats", "get", "--id", identity).out)["session"]["lisa_session"]
+    stage = SessionHarness(machine, name)
+    terminal = OuterTerminal(machine, "ai", "session", "attach", "--id", identity, "-i")
+    shown = terminal.wait_for("\n>")
+    assert f"Attached to session {identity} (interactive mode). Ctrl+C to detach." in shown
+    terminal.type("[say typpd")
+    stage.send("[ask touch made] [say asked]")
+    terminal.wait_for("Approve? [y/n/session]:")
+    assert stage.lisa("approve").code == 0  # from another terminal
+    terminal.wait_for("  asked\n> [say typpd")
+    terminal.press("BSpace", "BSpace")
+    terminal.type("ed]")
+    terminal.press("Enter")
+    terminal.wait_for("  typed\n>")
+    styled = terminal.screen(styled=True)
+    assert "\x1b[36m" in styled and "\x1b[33m" in styled and (machine.project / "made").exists()
+    terminal.press("C-c")
+    assert terminal.wait_for_end() == 0
+    assert stage.prompts()[-1] == "[say typed]" and stage.status().session_state == "waiting_input"
