@@ -7,8 +7,8 @@ from typing import Annotated
 from msgspec import Struct
 
 from lisa_py.contract.command import Command, Flag
-from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import token_pool
 from lisa_py.store import oauth_tokens
 
 
@@ -22,14 +22,7 @@ class OauthDisableResult(Struct, frozen=True, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> OauthDisableResult:
-    token_id = args.id.strip()
-    try:
-        found = oauth_tokens.disable(ctx.settings, ctx.clock.now(), token_id, "by_hand")
-    except LisaError as problem:
-        raise LisaError("oauth_disable_failed", f"the pool could not be changed: {problem.message}") from problem
-    if not found:
-        raise LisaError("oauth_token_not_found", f"no such token: {token_id} (lisa oauth list shows them)")
-    return OauthDisableResult(id=token_id)
+    return OauthDisableResult(id=token_pool.change_token(ctx, args.id, oauth_tokens.disable, "by_hand"))
 
 
 def text(answer: OauthDisableResult, args: Args) -> str:
