@@ -88,7 +88,15 @@ export type SessionStatusMessage = Message<
 
 export type UsageMessage = Message<
   'usage_delta',
-  { input_tokens: number; output_tokens: number; cached_tokens?: number; model?: string; [field: string]: unknown }
+  {
+    input_tokens: number;
+    output_tokens: number;
+    cached_tokens?: number;
+    model?: string;
+    /** The time of the turn that has just ended; then there are no tokens. */
+    duration_ms?: number;
+    [field: string]: unknown;
+  }
 >;
 
 export type ToolApprovalMessage = Message<
