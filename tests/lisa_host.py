@@ -53,6 +53,14 @@ def read_environment(pid: int) -> list[str]:
     return [f"{name}={value}" for name, value in psutil.Process(pid).environ().items()]
 
 
+def list_processes() -> set[tuple[int, int]]:
+    """Return id and number of the folder in /proc of each process; the number changes when an id is used again."""
+    if sys.platform != "linux":
+        return {(pid, 0) for pid in psutil.pids()}
+    with os.scandir("/proc") as entries:
+        return {(int(entry.name), entry.inode()) for entry in entries if entry.name.isdigit()}
+
+
 class CallResult(NamedTuple):
     """Exit code and output of one call of the program."""
 
@@ -128,6 +136,8 @@ class LisaHost:
         self.sockets = self._make_folder("s")
         self.bin = self._make_folder("bin")
         self._background_calls: list[BackgroundCall] = []
+        # so that the end of a test reads the environments of its own time only, on a machine of a thousand processes
+        self._earlier_processes = list_processes() if sys.platform == "linux" else set()
         self.env: dict[str, str] = {
             "HOME": str(self.home),
             "PATH": f"{self.bin}:{os.environ.get('PATH', os.defpath)}",
@@ -232,7 +242,7 @@ class LisaHost:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end_processes(self) -> None:
-        for pid in psutil.pids():
+        for pid, _ in list_processes() - self._earlier_processes:
             with contextlib.suppress(psutil.Error, OSError):
                 if pid != os.getpid() and f"HOME={self.home}" in read_environment(pid):
                     os.kill(pid, signal.SIGKILL)
