@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from lisa_py.store import autopilot_runs
+from lisa_py.store import autopilot_runs, session_records
 from lisa_py.store.autopilot_runs import RunRef
 from tests.fleet import Fleet
 from tests.lisa_host import CallResult, LisaHost
@@ -62,7 +62,8 @@ def _kill_in_monitor_step(machine: LisaHost, fleet: Fleet, session: str, *words:
     """Kill the process of a run in its monitor step; the agent keeps working."""
     running = machine.start(*AUTOPILOT, *GATED, *words, "--session", session, "--json")
     run = _wait_for_step(machine, "spawn", session=session)
-    wait_until(lambda: "agent_thinking" in fleet.reasons(session))  # the monitor has read the status
+    # the monitor has read the status; its reason depends on how far the agent was
+    wait_until(lambda: session_records.read_state(fleet.ref(session)).last_session_state == "in_progress")
     _kill(running)
     return run
 
