@@ -39,7 +39,6 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "start": ("session", "spawn"),
     "stop": ("session", "kill"),
     "tail": ("session", "capture"),
-    "watch": ("session", "monitor"),
 }
 """Words of other programs for a command; suggested if no command has the name."""
 

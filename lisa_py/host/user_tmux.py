@@ -6,6 +6,7 @@ import os
 
 from msgspec import Struct
 
+from lisa_py.contract.errors import LisaError
 from lisa_py.host.env import Settings
 from lisa_py.host.run import find_program, run_program
 from lisa_py.host.tmux import is_server_absent, retry_while_server_ends
@@ -44,3 +45,15 @@ def socket_path(settings: Settings) -> str:
     wanted = settings.get("TMUX_TMPDIR")
     base = wanted if wanted and os.path.isdir(wanted) else "/tmp"
     return os.path.join(base, f"tmux-{os.getuid()}", "default")
+
+
+def set_option(settings: Settings, name: str, value: str | None) -> None:
+    """Set a global option of the tmux that this process runs in; None removes it. Raise LisaError(not_in_tmux)."""
+    socket = settings.get("TMUX").split(",")[0]
+    program = find_program("tmux", settings.get("PATH", os.defpath))
+    if not socket or not program:
+        raise LisaError("not_in_tmux", "the sink tmux needs lisa watch to run inside tmux")
+    words = ["set-option", "-gu", name] if value is None else ["set-option", "-g", name, value]
+    result = run_program([program, "-S", socket, *words], timeout=settings.cmd_timeout_seconds)
+    if result.code != 0:
+        raise LisaError("not_in_tmux", f"tmux refused the option {name}: {result.error_text or 'no answer'}")

@@ -201,16 +201,19 @@ def watch_list(ctx: Context, project: Project, query: ListQuery, interval: float
                 items = _build_items(ctx, fleet, query, [status for _, status in found])
                 changes = list_items.compute_delta(before, items)
                 if not shown or changes.count or now - reported_at >= interval:
-                    snapshots.write(path, list_items.build_cursor(items), ctx.clock.now())
+                    if path:
+                        snapshots.write(path, list_items.build_cursor(items), ctx.clock.now())
                     before = list_items.build_cursor(items)
                     shown, reported_at = True, now
                     yield SessionList(
                         items=tuple(items),
                         has_items=True,
                         delta=changes,
-                        cursor_file=path,
+                        cursor_file=path or UNSET,
                         cursor_recovered=recovered,
+                        lost=_find_lost(ctx, fleet),
                         warnings=tuple(fleet.warnings),
+                        statuses=_sort_statuses(fleet, items, [status for _, status in found]),
                     )
                     recovered = UNSET
                 longest = max(READ_SECONDS, min(MAX_READ_SECONDS, READ_FACTOR * waiter.read_cost))
