@@ -25,6 +25,7 @@ ACTS_AT_LENGTH = {
     ("mcp", "serve"),
     ("peer",),
     ("serve",),
+    ("watch",),
     ("session", "smoke"),
     ("session", "autopilot"),
     ("session", "loop"),

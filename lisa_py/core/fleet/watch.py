@@ -40,9 +40,9 @@ class _Watched(Struct, kw_only=True):
 
     mark: tuple[str, ...] = ()
     """Kind and cause of its present state; a change is a transition."""
-    told: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
     """The mark of the newest notice."""
-    told_at: float | None = None
+    reported_at: float | None = None
 
 
 class FleetWatch:
@@ -90,16 +90,16 @@ class FleetWatch:
         is_new = key not in self._known
         known = self._known.setdefault(key, _Watched())
         if is_new and self._is_first and mark[:1] not in _NEEDING:
-            known.told = mark  # it had ended before the watch began
+            known.reported = mark  # it had ended before the watch began
         known.mark = mark
         if not mark:
-            known.told = ()
+            known.reported = ()
             return False
         now = self._ctx.clock.monotonic()
-        is_early = known.told_at is not None and now - known.told_at < COOLDOWN_SECONDS
-        if mark == known.told or mark[0] not in self._kinds or is_early:
+        is_early = known.reported_at is not None and now - known.reported_at < COOLDOWN_SECONDS
+        if mark == known.reported or mark[0] not in self._kinds or is_early:
             return False
-        known.told, known.told_at = mark, now
+        known.reported, known.reported_at = mark, now
         return True
 
     def _is_attended(self, ref: SessionRef) -> bool:
@@ -144,7 +144,8 @@ class FleetWatch:
             project_root=lost.project_root,
             title=f"{lost.session} is lost",
             text="its agent was ended from outside",
-            command=lost.resume_command or f"lisa session kill --session {lost.session}",
+            command=lost.resume_command
+            or _suggest("failed", SessionRef(self._ctx.project(lost.project_root), lost.session)),
             session_state="not_found",
         )
 
@@ -168,9 +169,9 @@ def classify(status: Status) -> NoticeKind | Literal[""]:
 
 
 def _suggest(kind: str, ref: SessionRef) -> str:
-    place = {"session": ref.session, "project_root": ref.project.root}
+    name, root = ref.session, ref.project.root
     if kind == "done":
-        return str(command_line.build("session capture", last=True, **place))
+        return str(command_line.build("session capture", session=name, project_root=root, last=True))
     if kind == "failed":
-        return str(command_line.build("session explain", **place))
-    return str(command_line.build("session status", **place))
+        return str(command_line.build("session explain", session=name, project_root=root))
+    return str(command_line.build("session status", session=name, project_root=root))

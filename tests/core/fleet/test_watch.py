@@ -41,7 +41,7 @@ def test_each_state_has_its_kind(status: Status, kind: str) -> None:
 
 
 class SteppedClock:
-    """A clock that stands still between steps."""
+    """A clock that moves by steps."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -92,7 +92,7 @@ def test_the_beginning_reports_only_what_needs_a_person(machine: LisaHost) -> No
     assert [WatchTrial(machine).see(each) for each in (ASKS, LIMIT, DONE, FAILED)] == [["asks"], ["limit"], [], []]
     late = WatchTrial(machine)
     assert late.see() == []
-    assert late.see(DONE) == ["done"]  # it began and ended while nobody looked
+    assert late.see(DONE) == ["done"]  # it began and ended between two looks
 
 
 def test_notices_of_a_session_have_a_distance(machine: LisaHost) -> None:
