@@ -50,8 +50,9 @@ def start(compare: Comparison, *flags: str) -> dict[str, object]:
     assert made.code == 0, made
     started = json.loads(made.out)
     assert started["status"] in ("starting", "running")
-    found = json.loads(compare.client("ai", "session", "get", "--id", started["session_id"], "--full-prompt").out)
-    described: dict[str, object] = found["session"]
+    described: dict[str, object] = compare.server.call("GET", f"/v1/org/sessions/{started['session_id']}").body[
+        "session"
+    ]
     return described
 
 

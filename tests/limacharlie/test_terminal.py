@@ -84,7 +84,7 @@ def test_chat_that_reaches_its_limit_ends(
         assert chat.wait() == 0
     identity = chat.shown.partition("Started session ")[2].split()[0]
     assert f"system[{subtype}]: {flags[0][2:].replace('-', '_')}: " in chat.shown
-    found = json.loads(compare.check_equal("ai", "chats", "get", "--id", identity).out)["session"]
+    found = compare.server.call("GET", f"/v1/sessions/{identity}").body["session"]
     assert (found["end_reason"], found["end_detail"]) == ("completed", detail)
     if "--verbose" in flags:
         assert CHAT_SETTINGS.items() <= found.items() and found["num_turns"] == 1
