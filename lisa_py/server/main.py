@@ -138,4 +138,5 @@ def _serve(ctx: Context, args: Args) -> int:
         app = ServerApp(server)
         code = listener.serve(app, listening, announce, cancellation.cancel)
         app.finish()
+        server.sending.cancel()
         return code

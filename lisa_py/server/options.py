@@ -51,7 +51,7 @@ class ServerState(Struct, frozen=True, kw_only=True):
     """Set when the server ends: it ends every wait."""
     logins: LoginFlows
     sending: Cancellation
-    """Of what is sent to sessions: the end of the server does not break it off."""
+    """Of what is sent to sessions, and of starts: the end of the server gives them time to finish."""
     transfers: Transfers
     listeners: list[Callable[[SessionRef, FileNotice], None]] = []
     """Called with the session of each file that has arrived."""

@@ -53,7 +53,7 @@ class RestCall:
         """The pieces of the body, for a route that streams it."""
         self.unknown_keys = unknown_keys
         """Keys of the body that the API does not have: ignored, and named in `warnings`."""
-        self.ctx: Context = server.make_context()
+        self.ctx: Context = server.make_context(cancellation=server.sending)  # what has begun is finished at TERM
 
     @property
     def oid(self) -> str:

@@ -10,7 +10,9 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -175,6 +177,19 @@ def test_term_closes_with_1012_and_ends_with_0(machine: LisaHost, chat: SessionH
         ended.join(5)
         assert server.process.poll() == 0
     assert chat.status().session_state == "waiting_input"
+
+
+def test_start_that_has_begun_is_finished_at_term(machine: LisaHost) -> None:
+    machine.add_program("claude", "#!/bin/sh\nexec sleep 600\n")
+    body = {"prompt": "x", "agent": "claude", "anthropic_key": "planted-key-of-the-start"}
+    with serving(machine) as server, ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(server.call, "POST", "/v1/api/sessions", body)
+        wait_until(lambda: list(machine.folder.glob("state/projects/*/sessions/*/meta.json")), what="the start")
+        assert not answer.done()
+        began = time.monotonic()
+        assert server.end() == 0
+        assert answer.result().status == 201 and time.monotonic() - began < 5
+    assert machine.lisa("session", "exists", "--session", answer.result().body["session"], "--json").json["exists"]
 
 
 def test_second_server_is_refused_with_the_address(machine: LisaHost) -> None:
