@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame, Todo
-from lisa_py.contract.mcp_tools import ToolServer
 from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.contract.status import AgentReport
@@ -23,6 +22,7 @@ from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
     from lisa_py.contract.dialogs import DialogQuestion, PermissionCall
+    from lisa_py.contract.mcp_tools import ToolServer
     from lisa_py.terminal.layout import Layout
 
 

@@ -24,7 +24,6 @@ from lisa_py.agents.base import (
     View,
 )
 from lisa_py.contract.frames import Frame, Todo
-from lisa_py.contract.mcp_tools import ToolServer
 from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport
 from lisa_py.host import files
@@ -34,6 +33,7 @@ from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
     from lisa_py.contract.dialogs import DialogQuestion
+    from lisa_py.contract.mcp_tools import ToolServer
     from lisa_py.terminal.layout import Layout
 
 

@@ -20,7 +20,6 @@ from lisa_py.agents.base import (
     View,
 )
 from lisa_py.contract.frames import Frame
-from lisa_py.contract.mcp_tools import ToolServer
 from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport
 from lisa_py.host.processes import Process
@@ -29,6 +28,7 @@ from lisa_py.terminal.choices import ScreenChoice
 
 if TYPE_CHECKING:
     from lisa_py.contract.dialogs import DialogQuestion
+    from lisa_py.contract.mcp_tools import ToolServer
     from lisa_py.terminal.layout import Layout
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -49,7 +48,7 @@ class StoreRecord(Struct, frozen=True, kw_only=True):
 def load_records() -> dict[str, StoreRecord]:
     """Return the declarations by module name."""
     names = [name[:-3] for name in files.list_names(os.path.dirname(__file__)) if name.endswith(".py")]
-    modules = {name: importlib.import_module(f"lisa_py.store.{name}") for name in names if name != "__init__"}
+    modules = {name: __import__(f"lisa_py.store.{name}", fromlist=("RECORD",)) for name in names if name != "__init__"}
     return {name: module.RECORD for name, module in modules.items() if hasattr(module, "RECORD")}
 
 

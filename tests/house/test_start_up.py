@@ -45,6 +45,13 @@ READS = {
     ("session", "list"): ("--json",),
     ("session", "send"): ("--session", "lisa-none", "--text", "x", "--enter"),
 }
+MOST_MODULES = {
+    ("session", "exists"): 44,
+    ("session", "status"): 82,
+    ("session", "list"): 69,
+    ("session", "send"): 95,
+}
+"""Modules of lisa's own; each costs half a million instructions (decision 0017)."""
 LOOK = """
 import sys
 from lisa_py.cli import start
@@ -69,6 +76,8 @@ def test_reads_import_no_slow_module(path: tuple[str, str], machine: LisaHost) -
     loaded = set(ended.stderr.splitlines()[-1].split())
     assert "lisa_py.cli.main" in loaded
     assert not loaded & HEAVY
+    own = sorted(name for name in loaded if name.startswith("lisa_py"))
+    assert len(own) <= MOST_MODULES[path], f"import what few calls need in the function that needs it: {own}"
 
 
 STARTS = """
