@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from lisa_py.store import session_records
 from tests.fleet import Fleet
-from tests.lisa_host import LisaHost
+from tests.lisa_host import PROGRAM, LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
@@ -44,6 +46,33 @@ def test_sessions_that_need_attention_count_at_once(machine: LisaHost, fleet: Fl
     assert _names(got["sessions"]) == ["lisa-w1", "lisa-w2"]
     assert got["sessions"][0].items() >= {"sessionState": "waiting_input", "waitingFor": "prompt"}.items()
     assert _names(got["pending"]) == ["lisa-busy"]
+
+
+def test_more_sessions_than_file_handles_are_waited_for(machine: LisaHost, fleet: Fleet) -> None:
+    """With 70 handles, 64 of them spare, no process gets one: the end of a session is still seen at once."""
+    for number in range(8):
+        fleet.spawn(
+            f"lisa-{number}", "until [ -e go ]; do sleep 0.05; done; exit 7" if not number else "exec sleep 600"
+        )
+    argv = ["/bin/sh", "-c", 'ulimit -n 70; exec "$@"', "sh", *PROGRAM, "session", "wait", "--stream-json"]
+    waiting = subprocess.Popen(argv, cwd=machine.project, env=machine.env, stdout=-1, stderr=-1, text=True)
+    try:
+        wait_until(lambda: _watches(waiting.pid))
+        (machine.project / "go").touch()
+        out, err = waiting.communicate(timeout=30)
+    finally:
+        waiting.kill()
+    answer = json.loads(out.splitlines()[-1])
+    assert (waiting.returncode, err, answer["count"]) == (0, "", 8)
+    assert [(row["session"], row["exitCode"]) for row in answer["sessions"]] == [("lisa-0", 7)]
+    assert time.time() - os.stat(fleet.ref("lisa-0").done).st_mtime < 5
+
+
+def _watches(pid: int) -> bool:
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):  # a handle was closed meanwhile
+        return any("inotify" in os.readlink(f"{folder}/{name}") for name in os.listdir(folder))
+    return False
 
 
 def test_all_waits_for_every_end(machine: LisaHost, fleet: Fleet) -> None:
