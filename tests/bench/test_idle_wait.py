@@ -51,7 +51,7 @@ def measure(machine: LisaHost, fleet: Fleet, report: BenchmarkReport, *, count: 
         for number in range(CHANGES):
             (machine.project / f"pipe-{number}").write_text("word\n")
             changed = time.monotonic()
-            assert waiting.read_event()["status"]["session"] == f"lisa-n{number}"
+            assert waiting.read_event()["session"]["session"] == f"lisa-n{number}"
             late.append(time.monotonic() - changed)
     finally:
         waiting.close()
