@@ -11,7 +11,7 @@ from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.common_flags import CursorReset, ProjectRoot
-from lisa_py.contract.errors import UsageError
+from lisa_py.contract.errors import LisaError, UsageError
 from lisa_py.contract.projection import copy_fields
 from lisa_py.core.advice import next_step, person
 from lisa_py.core.context import Context
@@ -20,8 +20,11 @@ from lisa_py.core.fleet.discover import SessionWarning
 from lisa_py.core.fleet.list_items import ListDelta, ListItem, LostSession
 from lisa_py.core.fleet.session_list import ListQuery, PrunePreview
 from lisa_py.core.fleet.status_table import StatusRow
-from lisa_py.store.paths import SessionRef
+from lisa_py.store.paths import Project, SessionRef
 from lisa_py.terminal.table import Screen
+
+WATCH_SECONDS = 1.0
+"""Longest time between two drawings: the ages in the table go on."""
 
 
 class Args(Struct, kw_only=True):
@@ -35,6 +38,7 @@ class Args(Struct, kw_only=True):
     delta_json: Annotated[bool, Flag(help="changes since the last such call", json=True, acts=True)] = False
     cursor_file: Annotated[str, Flag(help="with --delta-json: file with the last list", metavar="PATH", acts=True)] = ""
     cursor_reset: CursorReset = False
+    watch: Annotated[bool, Flag(help="table on the terminal that follows every change")] = False
     watch_json: Annotated[bool, Flag(help="continuous JSON lines: at every change and interval", json=True)] = False
     watch_interval: Annotated[int, Flag(help="seconds between lines without a change", minimum=1)] = 2
     watch_cycles: Annotated[int, Flag(help="maximum number of lines; 0: unlimited", minimum=0)] = 0
@@ -80,6 +84,8 @@ def run(args: Args, ctx: Context) -> ListResult:
             if number == args.watch_cycles:
                 return _build_watch_line(found)
             ctx.emit(_build_watch_line(found))
+    if args.watch:
+        _watch_table(args, ctx, project, query)
     found = session_list.read_list(ctx, project, query)
     for item, status in zip(found.items, found.statuses, strict=False):
         owner = ctx.project(item.project_root or "")
@@ -91,6 +97,19 @@ def run(args: Args, ctx: Context) -> ListResult:
         return result
     rows = _build_rows(found, project.root if not args.all_sockets else "", ctx.clock.now())
     return FleetView(**structs.asdict(result), rows=rows)
+
+
+def _watch_table(args: Args, ctx: Context, project: Project, query: ListQuery) -> None:
+    """Redraw the table until Ctrl-C. Raise LisaError(no_terminal), CancellationError."""
+    display = ctx.live_display
+    if display.screen is None:
+        raise LisaError(
+            "no_terminal", "--watch draws on a terminal; a program reads --watch-json, or lisa watch --json"
+        )
+    for found in session_list.watch_list(ctx, project, structs.replace(query, states=True), WATCH_SECONDS):
+        rows = _build_rows(found, project.root if not args.all_sockets else "", ctx.clock.now())
+        table = status_table.format_rows(rows, display.screen, is_live=True)
+        display.show_rows([*(table or ["no sessions"]), *([_describe_lost(found.lost, args)] if found.lost else [])])
 
 
 def _describe_lost(lost: Sequence[LostSession], args: Args) -> str:
@@ -227,6 +246,7 @@ COMMAND = Command(
     run=run,
     text=text,
     terminal=format_terminal,
+    live=True,
     min=(
         "sessions",
         "count",
@@ -247,6 +267,7 @@ COMMAND = Command(
         "cursor_file_requires_delta_json",
         "invalid_cursor_file",
         "cursor_file_write_failed",
+        "no_terminal",
         "session_list_failed",
     ),
     example="lisa session list --priority\nlisa session list --all-sockets --with-next-action --json",

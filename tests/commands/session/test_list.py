@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.lisa_host import LisaHost
+from tests.outer_terminal import OuterTerminal
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
@@ -228,3 +229,18 @@ def test_one_unreadable_record_does_not_hide_the_others(fleet: list[SessionHarne
 def test_bad_words_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "list", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
+
+
+def test_watch_redraws_the_table_on_a_terminal(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn()
+    terminal = OuterTerminal(machine, "session", "list", "--watch", columns=120)
+    terminal.wait_for("idle")
+    stage.send("[think 600]")
+    shown = terminal.wait_for("thinking")
+    assert shown.count(stage.name) == 1
+    stage.lisa("kill")
+    terminal.wait_for("no sessions")
+    terminal.press("C-c")
+    assert terminal.wait_for_end() == 130
+    refused = machine.lisa("session", "list", "--watch", "--json")
+    assert (refused.code, refused.json["errorCode"]) == (1, "no_terminal")
