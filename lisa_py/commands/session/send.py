@@ -1,4 +1,4 @@
-"""Send text, keys or an answer to a session and confirm its acceptance."""
+"""Send text, keys or an answer, and confirm its acceptance."""
 
 # annotations are evaluated here: as strings they cost a one-shot call its first `compile` (decision 0017)
 from msgspec import UNSET, Struct
