@@ -36,6 +36,9 @@ class UsageRow(Struct, kw_only=True, omit_defaults=True, frozen=True):
     cache_write_tokens: int = 0
     cost_usd: float | None = None
     estimated: bool = True
+    name: str = ""
+    """Name of the session; empty in lines of older versions."""
+    lane: str = ""
     identities: tuple[str, ...] = ()
     """URL-safe names under which the usage counts."""
 

@@ -27,3 +27,9 @@ def test_usage_outlives_the_session(stage: SessionHarness, machine: LisaHost) ->
     assert machine.lisa("usage", name, "--all-projects", "--json").json["usage"] == answer["usage"]
     assert machine.lisa("usage", "--identity", "other", "--json").json["usage"] == []
     assert "1000 input" in machine.lisa("usage").out
+    by_lane = machine.lisa("usage", "--by", "lane", "--json").json
+    (lane,) = by_lane["sums"]
+    assert (lane["key"], lane["sessions"], lane["cost_usd"], lane["estimated"]) == ("", 1, 0.008, True)
+    assert by_lane["total"] == lane and "usage" not in by_lane
+    lines = machine.lisa("usage", "--by", "session").out.splitlines()
+    assert lines[0].startswith(stage.name) and "$0.0080 (estimated)" in lines[0] and lines[-1].startswith("total ")

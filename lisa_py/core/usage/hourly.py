@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.usage import UsagePoint
 from lisa_py.core.context import Context
 from lisa_py.core.usage.usage_reader import UNKNOWN_MODEL, UsageReader
@@ -31,7 +32,7 @@ def project_identity(project: Project) -> str:
 
 def list_identities(ctx: Context, project: Project | None) -> tuple[str, ...]:
     """Return the names under which usage is logged, of one project or of all (None)."""
-    return tuple(sorted({name for row in _read_rows(ctx, project, "") for name in row.identities}))
+    return tuple(sorted({name for _, row in read_selection(ctx, project) for name in row.identities}))
 
 
 def read_hours(ctx: Context, project: Project | None, *, identity: str = "", hours: int = 0) -> tuple[UsagePoint, ...]:
@@ -39,9 +40,7 @@ def read_hours(ctx: Context, project: Project | None, *, identity: str = "", hou
 
     `hours` is the number of hours back from now; 0 is everything.
     """
-    since = format_rfc3339(ctx.clock.now() - (hours - 1) * HOUR)[:13] if hours else ""
-    rows = (row for row in _read_rows(ctx, project, since) if not identity or identity in row.identities)
-    return _sum_rows(rows)
+    return _sum_rows(row for _, row in read_selection(ctx, project, identity=identity, hours=hours))
 
 
 def read_known(ctx: Context, project: Project | None, identity: str) -> tuple[UsagePoint, ...]:
@@ -53,9 +52,15 @@ def read_known(ctx: Context, project: Project | None, identity: str) -> tuple[Us
     return usage
 
 
-def _read_rows(ctx: Context, project: Project | None, since: str) -> Iterable[UsageRow]:
+def read_selection(
+    ctx: Context, project: Project | None, *, identity: str = "", hours: int = 0
+) -> Iterator[tuple[Project, UsageRow]]:
+    """Yield the lines of the log that `read_hours` sums up, each with its project."""
+    since = format_rfc3339(ctx.clock.now() - (hours - 1) * HOUR)[:13] if hours else ""
     for each in [project] if project is not None else _list_projects(ctx):
-        yield from usage_log.read_rows(each, since)
+        for row in usage_log.read_rows(each, since):
+            if not identity or identity in row.identities:
+                yield each, row
 
 
 def _list_projects(ctx: Context) -> list[Project]:
@@ -137,7 +142,7 @@ def log_usage(ctx: Context, ref: SessionRef, own_cost: float | None) -> None:
     try:
         with session_records.session_lock(ref, ctx.settings, "usage"):
             state = usage_state.read_state(ref, record.run_id)
-            rows = _build_rows(ref, record, _read_credential(ctx, ref), state, own_cost)
+            rows = _build_rows(ref, record, ctx.read_meta(ref) or SessionMeta(session=ref.session), state, own_cost)
             if not rows:
                 return
             usage_log.append_rows(ref.project, rows, ctx.clock.now())
@@ -150,15 +155,10 @@ def log_usage(ctx: Context, ref: SessionRef, own_cost: float | None) -> None:
             raise
 
 
-def _read_credential(ctx: Context, ref: SessionRef) -> str:
-    meta = ctx.read_meta(ref)
-    return meta.oauth_token_id if meta is not None else ""
-
-
 def _build_rows(
-    ref: SessionRef, record: SessionRecord, credential: str, state: UsageState, own_cost: float | None
+    ref: SessionRef, record: SessionRecord, meta: SessionMeta, state: UsageState, own_cost: float | None
 ) -> list[UsageRow]:
-    names = (record.definition, project_identity(ref.project), credential)
+    names = (record.definition, project_identity(ref.project), meta.oauth_token_id)
     identities = tuple(dict.fromkeys(_UNSAFE.sub("-", name) for name in names if name))
     new = [(key, tally) for key, tally in sorted(state.unlogged.items()) if tally.total_tokens]
     costs = _share_cost([tally for _, tally in new], own_cost, state.logged_cost_usd)
@@ -178,6 +178,8 @@ def _build_rows(
                 cache_write_tokens=tally.cache_write_tokens,
                 cost_usd=cost,
                 estimated=own_cost is None,
+                name=ref.session,
+                lane=meta.lane,
                 identities=identities,
             )
         )

@@ -33,6 +33,7 @@ def stage(machine: LisaHost) -> SessionHarness:
         agent="claude",
         created_unix=START,
         oauth_token_id="oauth-1",
+        lane="web",
         project_root=harness.ref.project.root,
     )
     session_records.write_meta(harness.ref, meta)
@@ -86,7 +87,8 @@ def test_a_line_written_twice_counts_once(stage: SessionHarness, tmp_path: Path)
     hourly.log_usage(stage.ctx, stage.ref, reader.own_cost())
     usage_state.write_state(stage.ref, before)
     hourly.log_usage(stage.ctx, stage.ref, reader.own_cost())
-    assert len(list(usage_log.read_rows(stage.ref.project))) == 1
+    (row,) = usage_log.read_rows(stage.ref.project)
+    assert (row.name, row.lane) == (stage.name, "web")
 
 
 def test_own_dollars_are_shared_and_not_estimated(stage: SessionHarness, tmp_path: Path) -> None:
