@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from lisa_py import agents
 from lisa_py.agents.base import Agent
-from lisa_py.contract.dialogs import PANE, DialogQuestion, OpenDialog, QuestionOption
+from lisa_py.contract.dialogs import PANE, DecisionRecord, DialogQuestion, OpenDialog, QuestionOption
 from lisa_py.contract.live import ApprovalPayload, DialogPayload, Payload, QuestionPayload, SystemPayload
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
@@ -29,6 +29,9 @@ class DialogReporter:
         self._reported: dict[str, OpenDialog] = {}
         """Both by key in the store."""
         self._expects_hook = False
+        self._agent = Agent()
+        self._ended_calls: set[str] = set()
+        """Ids of reported calls that have a result; the record of a hook may outlast it for a moment."""
 
     def read(self, evidence: Evidence, status: Status) -> None:
         """Find the dialogs that are open now."""
@@ -37,9 +40,9 @@ class DialogReporter:
         found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status, choices=False, with_pressed=True)
         if any(each.key not in self._reported and each.dialog.way == "screen" for each in found):
             found = dialog_list.find_dialogs(self._ctx, self._ref, evidence, status, with_pressed=True)
-        self._found = {each.key: each.dialog for each in found}
+        self._found = {each.key: each.dialog for each in found if each.dialog.id not in self._ended_calls}
         self._reported = rename_keys(self._reported, self._found)
-        agent = agents.get_or_default(status.agent)
+        self._agent = agent = agents.get_or_default(status.agent)
         has_hooks = evidence.meta is not None and bool(evidence.meta.hooks)
         self._expects_hook = has_hooks and type(agent).format_hook_answer is not Agent.format_hook_answer
 
@@ -67,7 +70,11 @@ class DialogReporter:
 
     def close_for(self, tool_use_id: str) -> Iterator[Payload]:
         """Yield the decision about the dialog of a tool call that has a result."""
-        yield from self._close([key for key, each in self._reported.items() if each.tool_use_id == tool_use_id])
+        keys = [key for key, each in self._reported.items() if each.tool_use_id == tool_use_id]
+        if keys:
+            self._ended_calls.add(tool_use_id)
+            self._found = {key: each for key, each in self._found.items() if each.tool_use_id != tool_use_id}
+        yield from self._close(keys)
 
     def close_gone(self) -> Iterator[Payload]:
         """Yield the decisions about dialogs that are not open any more."""
@@ -83,7 +90,7 @@ class DialogReporter:
 
         if dialog.kind not in CALL_KINDS:
             return SystemPayload(subtype="dialog_closed", message=dialog.kind)
-        decided = dialogs.read_decision(self._ref, key)
+        decided = dialogs.read_decision(self._ref, key) or self._read_hooked_decision(dialog)
         by = decided.by if decided is not None else PANE
         return SystemPayload(
             subtype="approval_decided",
@@ -92,6 +99,17 @@ class DialogReporter:
             decided_by=by,
             decision=decided.kind if decided is not None else UNSET,
         )
+
+    def _read_hooked_decision(self, dialog: OpenDialog) -> DecisionRecord | None:
+        """Return the decision of a dialog that was reported before its hook was recorded."""
+        from lisa_py.core.status import agent_reports  # noqa: PLC0415 - only such dialogs
+        from lisa_py.store import dialogs  # noqa: PLC0415
+
+        if dialog.way != "screen" or not self._expects_hook:
+            return None
+        asked = self._agent.list_permission_calls(agent_reports.read_hooks(self._ref, whole=True), ended=True)
+        key = next((call.key for call in asked if call.tool_use_id == dialog.tool_use_id), "")
+        return dialogs.read_decision(self._ref, key) if key else None
 
 
 def rename_keys(reported: Mapping[str, OpenDialog], found: Mapping[str, OpenDialog]) -> dict[str, OpenDialog]:

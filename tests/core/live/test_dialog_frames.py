@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from msgspec import structs
+
 from lisa_py.contract.dialogs import OpenDialog
 from lisa_py.core.live.dialog_frames import DialogReporter, rename_keys
 from lisa_py.core.send import decision, dialog_list
@@ -50,3 +52,24 @@ def test_dialog_is_open_until_its_decision_is_pressed(machine: LisaHost) -> None
     reporter.read(*status_reader.read_with_evidence(stage.ctx, stage.ref))
     (closed,) = reporter.close_gone()
     assert closed.decision == "approve"  # type: ignore[union-attr]
+
+
+def test_dialog_shown_before_its_hook_is_decided_once(machine: LisaHost) -> None:
+    """On a slow machine the dialog is reported from the screen, and answered by its hook before the next look."""
+    stage = DialogStage(machine)
+    stage.spawn()
+    stage.ask("[ask echo yes] [say done]")
+    evidence, status = status_reader.read_with_evidence(stage.ctx, stage.ref)
+    (found,) = dialog_list.find_dialogs(stage.ctx, stage.ref, evidence, status)
+    reporter = DialogReporter(stage.ctx, stage.ref)
+    reporter.read(evidence, status)
+    shown = structs.replace(found.dialog, way="screen")
+    reporter._reported = {"permission-of-the-screen": shown}
+    assert stage.lisa("approve").json["way"] == "hook"
+    assert stage.wait_for_result() == ("yes", False)
+    assert shown.tool_use_id
+    (closed,) = reporter.close_for(shown.tool_use_id)
+    assert (closed.decision, closed.decided_by) == ("approve", "cli")  # type: ignore[union-attr]
+    assert reporter.list_unreported() == [] and list(reporter.open_all()) == []
+    reporter.read(evidence, status)  # the record of the hook is still there
+    assert reporter.list_unreported() == [] and list(reporter.close_gone()) == []
