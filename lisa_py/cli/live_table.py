@@ -10,6 +10,9 @@ from lisa_py.cli import render
 from lisa_py.core.context import LiveDisplay
 from lisa_py.terminal import table
 
+_CLEAR_LINE, _CLEAR_BELOW = "\x1b[K", "\x1b[J"
+"""Rows are overwritten: tmux keeps a screen that is cleared from its first row in the history (3.3a)."""
+
 
 class LiveTable(LiveDisplay):
     """Write to standard output; without a terminal, lines are written plainly and rows are omitted."""
@@ -20,7 +23,10 @@ class LiveTable(LiveDisplay):
         self._rows: tuple[str, ...] = ()
 
     def write_line(self, line: str, end: str = "\n") -> None:
-        self._write(self._erase() + line + end + self._render_rows())
+        if not self._rows:
+            self._write(line + end)
+            return
+        self._write(self._go_up() + line + _CLEAR_LINE + end + self._render_rows() + _CLEAR_BELOW)
 
     def write_error(self, line: str) -> None:
         sys.stdout.flush()
@@ -31,14 +37,14 @@ class LiveTable(LiveDisplay):
         if self.screen is None:
             return
         width = self.screen.columns - 1
-        erase, self._rows = self._erase(), tuple(table.truncate_row(row, width) for row in rows)
-        self._write(erase + self._render_rows())
+        up, self._rows = self._go_up(), tuple(table.truncate_row(row, width) for row in rows)
+        self._write(up + self._render_rows() + _CLEAR_BELOW)
 
-    def _erase(self) -> str:
-        return f"\x1b[{len(self._rows)}A\x1b[J" if self._rows else ""
+    def _go_up(self) -> str:
+        return f"\x1b[{len(self._rows)}A\r" if self._rows else ""
 
     def _render_rows(self) -> str:
-        return "".join(row + "\n" for row in self._rows)
+        return "".join(row + _CLEAR_LINE + "\n" for row in self._rows)
 
     @staticmethod
     def _write(text: str) -> None:

@@ -31,5 +31,6 @@ def test_terminal_rows_are_redrawn_below_lines() -> None:
     os.close(theirs)
     shown = os.read(ours, 65536).decode().replace("\r\n", "\n")
     os.close(ours)
-    erased = "\x1b[2A\x1b[J"
-    assert shown.startswith(f"one\ntwo\n{erased}a line that stays\none\ntwo\n{erased}three\n")
+    end, up, rest = "\x1b[K\n", "\x1b[2A\r", "\x1b[J"
+    rows = f"one{end}two{end}{rest}"
+    assert shown.startswith(f"{rows}{up}a line that stays{end}{rows}{up}three{end}{rest}")

@@ -64,7 +64,7 @@ def test_on_a_terminal_a_table_is_redrawn_in_place(machine: LisaHost) -> None:
     code, text = machine.show("demo", columns=record_demo.PICTURE.columns)
     assert code == 0
     assert "SESSION" in text and "SOURCE" in text
-    assert re.search(r"\x1b\[\d+A\x1b\[J", text)
+    assert re.search(r"\x1b\[\d+A\r", text)
     last = text[text.rindex("SESSION") :]
     assert last.count("killed") == 5 and "waiting_input" not in last
     drawn = {leave_out_values(line) for line in re.split(r"[\r\n]+", layout.ANSI.sub("", text))}
