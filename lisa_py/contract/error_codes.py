@@ -75,6 +75,7 @@ MEANINGS: dict[str, str] = {
     "fields_requires_json": "--fields requires --json",
     "folder_missing": "the working folder of the session does not exist",
     "from_handoff_session_mismatch": "--for and the handoff name different sessions",
+    "git_failed": "git is missing or refused; `error` has its reason",
     "handoff_compress_failed": "the payload could not be compressed",
     "handoff_cursor_requires_emit_handoff": "--handoff-cursor-file requires --emit-handoff",
     "handoff_decompress_failed": "the compressed handoff is damaged",
@@ -91,6 +92,7 @@ MEANINGS: dict[str, str] = {
     "invalid_allow_origin": "the origin is not SCHEME://HOST[:PORT]",
     "invalid_answer": "--answer is not yes, no, always or a number",
     "invalid_arguments": "arguments of a tool are missing, unknown or of a wrong type",
+    "invalid_base": "--base names no commit, or one without the folder of the project",
     "invalid_command": "--command is not UTF-8 text",
     "invalid_credentials": "a credential has no key",
     "invalid_cursor": "--since is not the cursor of a frame",
@@ -132,6 +134,7 @@ MEANINGS: dict[str, str] = {
     "invalid_policy_machine_policy": "machinePolicy in the policy file is not strict, warn or off",
     "invalid_prices": "prices.json in the state folder is not a JSON object of model names and rates",
     "invalid_profile_name": "the name of a profile is empty, has over 100 characters or a control character",
+    "invalid_worktree_name": "the name cannot be that of a branch and a folder",
     "max_profiles": "there are 10 profiles already",
     "invalid_profile": "--profile is unknown",
     "invalid_prompt": "the prompt is not UTF-8 text",
@@ -185,6 +188,7 @@ MEANINGS: dict[str, str] = {
     "no_conversation": "the session runs a command, which records no prompts and replies",
     "no_dialog": "an answer was given, but no dialog is open",
     "no_sessions": "no session is named, and the project has none",
+    "not_a_repository": "the project is in no git repository",
     "not_in_tmux": "the sink tmux needs a tmux around lisa watch",
     "not_logged_in": "the agent has no credential; nothing was started",
     "not_resumable": "a run (exec) or a command has no conversation to continue; --rerun runs a command again",
@@ -304,6 +308,8 @@ MEANINGS: dict[str, str] = {
     "unknown_schema_command": "--command is not a command",
     "wait_condition_conflict": "--any cannot be combined with --all",
     "wait_timeout": "the maximum time is reached; see pending",
+    "worktree_exists": "the branch or the folder of the worktree exists",
+    "worktree_required": "a flag goes with --worktree only",
 }
 
 

@@ -6,6 +6,18 @@ from typing import Any
 from msgspec import Struct
 
 
+class SessionWorktree(Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """A git worktree that was made for a session."""
+
+    path: str
+    branch: str
+    base: str = ""
+    """Full name of the branch it began at; empty: it began at a commit."""
+    base_commit: str
+    repository: str
+    """Folder of the repository that all its worktrees share."""
+
+
 class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     """`meta.json` in the session folder; written once by spawn."""
 
@@ -21,6 +33,10 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     former_run_ids: tuple[str, ...] = ()
     """Run ids of the earlier starts of a resumed session, oldest first; the first one makes its id."""
     project_root: str = ""
+    folder: str = ""
+    """Working folder of the agent; empty: the project root."""
+    worktree: SessionWorktree | None = None
+    """The worktree that was made for the session."""
     socket_path: str = ""
     start_command: str = ""
     """The command line of the agent, as `agent build-cmd` prints it."""
@@ -57,6 +73,10 @@ class SessionMeta(Struct, kw_only=True, rename="camel", omit_defaults=True):
     width: int = 0
     height: int = 0
     notes: tuple[str, ...] = ()
+
+    @property
+    def working_folder(self) -> str:
+        return self.folder or self.project_root
 
     @property
     def all_run_ids(self) -> tuple[str, ...]:

@@ -130,10 +130,16 @@ class Context:
 
         Raise LisaError(invalid_project_root) if --project-root is neither a folder nor a project with records.
         """
-        found = paths.resolve_project(root or self.cwd, self.settings)
+        own = self.settings.project_root if not root and self.own_worktree() else ""
+        found = paths.resolve_project(root or own or self.cwd, self.settings)
         if root and not files.is_dir(found.root) and not files.is_dir(found.folder):
             raise _make_root_error(found)
         return found
+
+    def own_worktree(self) -> str:
+        """Return the worktree of the session that this process belongs to, if the current folder is in it."""
+        worktree = self.settings.worktree
+        return worktree if worktree and f"{self.cwd}/".startswith(f"{worktree}/") else ""
 
     def existing_project(self, root: str = "") -> Project:
         """Return the project; raise LisaError(invalid_project_root) if it is not a folder."""

@@ -13,6 +13,7 @@ ROUTING_VARIABLES = (
     "LISA_AGENT",
     "LISA_MODE",
     "LISA_PROJECT_ROOT",
+    "LISA_WORKTREE",
     "LISA_TMUX_SOCKET",
     "LISA_PROJECT_HASH",
     "LISA_HEARTBEAT_FILE",
@@ -65,6 +66,9 @@ VARIABLES = (
     EnvironmentVariable(
         "LISA_SHARED_DIR", "/tmp", "folder of the claims of `session dedupe` and the cursor of `session list`"
     ),
+    EnvironmentVariable(
+        "LISA_WORKTREE_DIR", "", "folder of the worktrees of `session spawn --worktree`, instead of REPOSITORY.lisa"
+    ),
     *NUMERIC_VARIABLES,
     EnvironmentVariable(
         "LISA_CLEANUP_ALL_HASHES", "false", "1, true, yes or on: as --cleanup-all-hashes of spawn, kill, kill-all"
@@ -84,6 +88,9 @@ VARIABLES = (
     EnvironmentVariable("LISA_RUN_ID", "", "set in panes: what belongs to the run is known by it, and ended with it"),
     EnvironmentVariable(
         "LISA_PROJECT_ROOT", "", "set in panes: where a session is looked for that the current folder has not"
+    ),
+    EnvironmentVariable(
+        "LISA_WORKTREE", "", "set in panes that do not work in the project root: below it, lisa means that project"
     ),
     EnvironmentVariable(
         "LISA_TMUX_SOCKET", "", "set in panes for people and scripts; lisa itself goes by a session's records"
@@ -108,8 +115,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     temp_dir: str
     shared_dir: str
     """Folder of the two files for which the usage guide gives a fixed /tmp path."""
+    worktree_dir: str
     parent_session: str
     project_root: str
+    worktree: str
+    """Working folder of the session that this process belongs to, if it is not its project root."""
     cmd_timeout_seconds: int
     model_probe_timeout_seconds: int
     output_stale_seconds: int
@@ -143,8 +153,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         tmux_socket_dir=os.path.abspath(env.get("LISA_TMUX_SOCKET_DIR") or shared),
         temp_dir=temp,
         shared_dir=os.path.abspath(env.get("LISA_SHARED_DIR") or shared),
+        worktree_dir=env.get("LISA_WORKTREE_DIR", ""),
         parent_session=_lisa_session_name(env.get("LISA_SESSION_NAME", "")),
         project_root=env.get("LISA_PROJECT_ROOT", ""),
+        worktree=env.get("LISA_WORKTREE", ""),
         cleanup_all_hashes=env.get("LISA_CLEANUP_ALL_HASHES", "").strip().lower() in ("1", "true", "yes", "on"),
         process_match=_split_words(env.get("LISA_AGENT_PROCESS_MATCH", "")),
         **{each.name.removeprefix("LISA_").lower(): _read_number(env, each) for each in NUMERIC_VARIABLES},

@@ -56,7 +56,7 @@ run() {
     rm -f "$folder/environment"
   fi
   # last, and without the caller's start-up files (BASH_ENV), which are for the agent's own shells
-  [ -z "${LISA_PROJECT_ROOT-}" ] || cd "$LISA_PROJECT_ROOT" || exit 126
+  [ -z "${LISA_PROJECT_ROOT-}" ] || cd "${LISA_WORKTREE:-$LISA_PROJECT_ROOT}" || exit 126
   shell='bash -p'
   command -v bash >/dev/null 2>&1 || shell=/bin/sh
   if [ -f "$folder/stdin" ]; then

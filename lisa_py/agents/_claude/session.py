@@ -61,7 +61,7 @@ def _config_folders(view: View, process: Process | None) -> Iterator[str]:
         yield above
     environ = read_agent_environment(view, process) if process else {}
     if environ:
-        yield os.path.join(view.meta.project_root, home.config_folder(environ))
+        yield os.path.join(view.meta.working_folder, home.config_folder(environ))
     yield view.meta.agent_home or home.config_folder(view.environ)
 
 
@@ -151,11 +151,11 @@ def bind(view: View) -> Binding:
         path = from_hook[1] or home.transcript_path(session_config_folder(view), found.cwd, found.session_id)
         return Binding(session_id=found.session_id, transcript=path, pid=found.pid, source="agent_file")
     if from_hook[0]:
-        path = from_hook[1] or home.transcript_path(session_config_folder(view), view.meta.project_root, from_hook[0])
+        path = from_hook[1] or home.transcript_path(session_config_folder(view), view.meta.working_folder, from_hook[0])
         return Binding(session_id=from_hook[0], transcript=path, pid=pid, source="hook")
     given = view.meta.agent_session_id
     if given:
-        path = home.transcript_path(session_config_folder(view), view.meta.project_root, given)
+        path = home.transcript_path(session_config_folder(view), view.meta.working_folder, given)
         return Binding(session_id=given, transcript=path, pid=pid, source="spawn")
     return Binding(pid=pid)
 

@@ -71,7 +71,7 @@ def session_config_folder(view: View) -> str:
     process = find_process(view)
     environ = read_agent_environment(view, process) if process else {}
     if environ:
-        return os.path.join(view.meta.project_root, config_folder(environ))
+        return os.path.join(view.meta.working_folder, config_folder(environ))
     return view.meta.agent_home or config_folder(view.environ)
 
 
@@ -169,7 +169,7 @@ def _bind_by_history(view: View, title_thread: str) -> Binding:
 def _matches_session(head: _TranscriptHead, view: View) -> bool:
     kind = "codex_exec" if view.meta.mode == "exec" else "codex-tui"
     is_too_early = head.at < view.meta.created_unix - START_SLACK_SECONDS
-    return head.cwd == view.meta.project_root and head.originator in ("", kind) and not is_too_early
+    return head.cwd == view.meta.working_folder and head.originator in ("", kind) and not is_too_early
 
 
 def _contains_prompt(path: str, prompt: str) -> bool:

@@ -67,5 +67,5 @@ def summarize_title(text: str) -> str:
 
 def _is_folder_name(text: str, view: View) -> bool:
     """Return True for the folder name of codex, the end of a default title."""
-    name = os.path.basename(view.meta.project_root.rstrip("/"))
+    name = os.path.basename(view.meta.working_folder.rstrip("/"))
     return bool(name) and text in (name, name[: _NAME_MAX - 3] + "...")

@@ -29,9 +29,10 @@ from lisa_py.contract.projection import omit
 from lisa_py.contract.start_session import AgentSettingsArgs
 from lisa_py.core.context import Context
 from lisa_py.core.definitions import library
-from lisa_py.core.lifecycle import launch, settings_flags, spawn, start_session
+from lisa_py.core.lifecycle import launch, settings_flags, spawn, start_session, worktree
 from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
+from lisa_py.core.lifecycle.worktree import WorktreeRequest
 from lisa_py.core.send import input_text
 
 
@@ -55,6 +56,9 @@ class Args(AgentSettingsArgs, kw_only=True):
     cleanup_all_hashes: AllHashes = False
     detect_nested: Annotated[bool, Flag(help="explanation of the sandbox decision")] = False
     tools: Annotated[bool, Flag(help="tools for sessions of its own (MCP)")] = False
+    worktree: Annotated[bool, Flag(help="git worktree of its own, branch lisa/NAME")] = False
+    worktree_name: Annotated[str, Flag(help="name of worktree and branch, if not the session's", metavar="NAME")] = ""
+    base: Annotated[str, Flag(help="branch or commit for --worktree", metavar="REF")] = ""
     replace: Annotated[bool, Flag(help="session kill of the same name first")] = False
     dry_run: Annotated[bool, Flag(help="checks and command line only; no session")] = False
 
@@ -92,6 +96,8 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
     prompt = input_text.read_text_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
     settings = settings_flags.read_settings_flags(ctx, args)
     is_chosen = args.provider and "agent" not in ctx.given_fields
+    if (args.worktree_name or args.base) and not args.worktree:
+        raise UsageError("worktree_required", "--worktree-name and --base go with --worktree")
     request = SpawnRequest(
         launch=launch.build_request(
             args,
@@ -106,6 +112,7 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
         lane=args.lane,
         given=ctx.given_fields | {"prompt"} if args.prompt_file else ctx.given_fields,
         tools=args.tools,
+        worktree=WorktreeRequest(name=args.worktree_name, base=args.base) if args.worktree else None,
         width=args.width,
         height=args.height,
         replace=args.replace,
@@ -136,6 +143,8 @@ COMMAND = Command(
         *launch.ERRORS,
         *settings_flags.ERRORS,
         *library.ERRORS,
+        *worktree.ERRORS,
+        "worktree_required",
         "agent_command_build_failed",
         "mcp_extra_missing",
         "session_already_exists",
@@ -156,5 +165,8 @@ COMMAND = Command(
     notes="The session inherits the environment of the caller. It stays readable after its command has ended, until"
     " lisa session kill removes it.\n\nValues of --env and of the headers and env of MCP servers may be references"
     " (secret://NAME, env:NAME, file:PATH). --allowed-tools alone implies --permission-mode acceptEdits. Settings that"
-    " the agent cannot apply are in `warnings`.",
+    " the agent cannot apply are in `warnings`.\n\n--worktree makes a branch lisa/NAME (from --base, else HEAD) and its"
+    " folder in REPOSITORY.lisa beside the repository (LISA_WORKTREE_DIR: elsewhere); the agent works there, the"
+    " session stays one of the project. NAME is the session's, or --worktree-name. Ignored files that .worktreeinclude"
+    " lists are copied, submodules are checked out. session kill removes the worktree if nothing can be lost.",
 )

@@ -121,7 +121,7 @@ def preview_resume(ctx: Context, ref: SessionRef, request: ResumeRequest) -> Res
     _require_records(ref)
     plan = _plan_resume(ctx, ref, request)
     start = plan.spawn.start
-    shown = launch.show_launch(ctx, start, ref.project.root)
+    shown = launch.show_launch(ctx, start, plan.spawn.folder)
     return _describe(ctx, plan, shown.command)
 
 
@@ -188,7 +188,8 @@ def _plan_resume(ctx: Context, ref: SessionRef, request: ResumeRequest) -> _Resu
         raise _refuse(ref, "not_resumable", f"it is {kind}")
     if not files.is_dir(record.launch.folder or ref.project.root):
         folder = record.launch.folder or ref.project.root
-        raise _refuse(ref, "folder_missing", f"its working folder {folder} does not exist; create it, it may be empty")
+        how = f"git worktree add {meta.worktree.path} {meta.worktree.branch}" if meta.worktree else "it may be empty"
+        raise _refuse(ref, "folder_missing", f"its working folder {folder} does not exist; create it ({how})")
     if meta.custom_command:
         return _build_plan(ctx, ref, FormerRun(meta=meta, record=record), "rerun", "", pane)
     agent = agents.get(meta.agent)
@@ -342,6 +343,7 @@ def _build_plan(
         secret_values=private.values,
         warnings=dropped,
         former=former,
+        folder=known.folder or ref.project.root,
     )
     inherited = environment.inherit_environment(ctx)
     given = {*inherited, *(settings.environment or ()), agent.oauth_variable}

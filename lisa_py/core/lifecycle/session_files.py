@@ -48,6 +48,8 @@ def write_session_files(
         run_id=spawn_plan.run_id,
         socket=spawn_plan.server.socket,
     )
+    if spawn_plan.folder != ref.project.root:
+        routing["LISA_WORKTREE"] = spawn_plan.folder
     kept = {name: value for name, value in environ.items() if name not in plan.unset}
     all_variables = {**kept, **plan.env, **routing}
     if spawn_plan.start.launch.nested:
@@ -86,7 +88,7 @@ def _build_launch(spawn_plan: SpawnPlan, environ: Mapping[str, str]) -> Recorded
         nested=start.launch.nested,
         nested_policy=start.nested_policy,
         nesting_intent=start.nesting_intent,
-        folder=spawn_plan.ref.project.root,
+        folder=spawn_plan.folder,
         variables=tuple(sorted(environ)),
     )
 
@@ -157,6 +159,8 @@ def _build_meta(
         oauth_token_id=token.id,
         run_id=spawn_plan.run_id,
         project_root=spawn_plan.ref.project.root,
+        folder=spawn_plan.folder if spawn_plan.folder != spawn_plan.ref.project.root else "",
+        worktree=spawn_plan.worktree.worktree if spawn_plan.worktree else None,
         socket_path=spawn_plan.server.socket,
         start_command=start.command,
         prompt=start.launch.prompt,
@@ -184,6 +188,7 @@ def _continue_meta(meta: SessionMeta, former: FormerRun) -> SessionMeta:
     before = former.meta
     return msgspec.structs.replace(
         meta,
+        worktree=before.worktree,
         former_run_ids=before.all_run_ids,
         prompt=before.prompt,
         objective_id=before.objective_id,

@@ -11,9 +11,9 @@ from msgspec import UNSET, Struct
 from lisa_py.contract import objective as contract_objective
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.quoting import quote
-from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.records import SessionMeta, SessionWorktree
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import environment, kill, launch, session_files, startup, terminate
+from lisa_py.core.lifecycle import environment, kill, launch, session_files, startup, terminate, worktree
 from lisa_py.core.lifecycle.spawn_plan import SpawnPlan, SpawnRequest, plan_spawn, refuse_existing
 from lisa_py.core.lifecycle.spawn_result import SpawnDryRunResult, SpawnResult
 from lisa_py.core.send import send
@@ -102,6 +102,8 @@ class _SpawnAttempt:
         self._opening = False
         self._pane: Pane | None = None
         self._token = TokenReservation()
+        self._worktree: SessionWorktree | None = None
+        """The worktree of this attempt, once it is made."""
         self._kept: Mapping[str, bytes] = {}
         """Records of the former run of a session that is started again."""
 
@@ -132,6 +134,8 @@ class _SpawnAttempt:
             nesting_intent=plan.start.nesting_intent,
             run_id=plan.run_id,
             project_root=meta.project_root,
+            folder=meta.folder or UNSET,
+            branch=meta.worktree.branch if meta.worktree else UNSET,
             socket_path=meta.socket_path,
             command=launch.abbreviate_prompt(spawned.command, plan.start.launch.prompt),
             pane_pid=meta.pane_pid,
@@ -154,12 +158,16 @@ class _SpawnAttempt:
         ctx, plan = self._ctx, self._plan
         if uses_pool(plan) and files.exists(oauth_tokens.path(ctx.settings)):
             self._token = oauth_tokens.reserve(ctx.settings, ctx.clock.now(), plan.run_id)
+        made: tuple[str, ...] = ()
+        if plan.worktree is not None:
+            made = worktree.create_worktree(ctx, plan.worktree)
+            self._worktree = plan.worktree.worktree
         environ = session_files.build_environment(ctx, plan, self._token)
         prepared = launch.prepare_launch(
             ctx,
             plan.start,
             folder=plan.ref.folder,
-            project_root=plan.ref.project.root,
+            project_root=plan.folder,
             run_id=plan.run_id,
             environ=environ,
         )
@@ -170,7 +178,9 @@ class _SpawnAttempt:
         meta = session_files.write_session_files(ctx, plan, prepared, self._token, environ)
         meta = self._open_pane(meta)
         start_seconds = startup.wait_for_start(ctx, plan.server, plan.ref, plan.run_id)
-        spawned = _Start(meta=meta, command=prepared.plan.command, warnings=(*plan.warnings, *prepared.plan.warnings))
+        spawned = _Start(
+            meta=meta, command=prepared.plan.command, warnings=(*made, *plan.warnings, *prepared.plan.warnings)
+        )
         shape = startup.describe_shape(plan.start.agent, prepared, meta.agent_home)
         if shape not in prepared.facts.shapes:
             seconds = startup.compute_watch_seconds(start_seconds, custom=bool(plan.start.custom))
@@ -190,8 +200,8 @@ class _SpawnAttempt:
             meta = msgspec.structs.replace(meta, agent_home=place.home)
             session_records.write_meta(plan.ref, meta)
         warnings = spawned.warnings
-        if place.folder and place.folder != files.canonical_path(plan.ref.project.root):
-            warnings += (f"{plan.start.agent.name} works in {place.folder}, not in {plan.ref.project.root}",)
+        if place.folder and place.folder != files.canonical_path(plan.folder):
+            warnings += (f"{plan.start.agent.name} works in {place.folder}, not in {plan.folder}",)
         if shape and place.folder and (meta, warnings) == (spawned.meta, spawned.warnings):
             agent_facts.add_shape(binary, shape, self._ctx.settings, self._ctx.clock.now())
         return msgspec.structs.replace(spawned, meta=meta, warnings=warnings)
@@ -201,7 +211,7 @@ class _SpawnAttempt:
         self._pane = pane = plan.server.new_session(
             plan.name,
             startup.supervisor_command(plan.ref, plan.run_id, plan.mode, self._ctx.settings.heartbeat_stale_seconds),
-            root=plan.ref.project.root,
+            root=plan.folder,
             width=plan.width,
             height=plan.height,
             env={"LISA_RUN_ID": plan.run_id},  # from the start kill can find the processes of the run
@@ -272,6 +282,8 @@ class _SpawnAttempt:
             from lisa_py.core.lifecycle import former_run  # noqa: PLC0415 - as above
 
             _warn_on_error(ctx, lambda: former_run.restore(plan.ref, self._kept))
+        if (made := self._worktree) is not None:
+            _warn_on_error(ctx, lambda: worktree.undo_worktree(ctx, made))
         code = problem.code if isinstance(problem, LisaError) else ""
         if code.startswith("spawn_"):
             self._record_event("degraded", "idle", code.replace("_failed", "_error"))
@@ -328,7 +340,7 @@ def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnDryRunResult:
     names = [*(given.settings.environment or ()), *given.secrets, *([agent.oauth_variable] if token.id else [])]
     secret = dict.fromkeys(names, SECRET_PLACEHOLDER)
     command = startup.supervisor_command(plan.ref, plan.run_id, plan.mode, ctx.settings.heartbeat_stale_seconds)
-    shown = launch.show_launch(ctx, plan.start, plan.ref.project.root)
+    shown = launch.show_launch(ctx, plan.start, plan.folder)
     return SpawnDryRunResult(
         session=plan.name,
         agent=agent.name,
@@ -339,6 +351,8 @@ def preview_spawn(ctx: Context, request: SpawnRequest) -> SpawnDryRunResult:
         nesting_intent=plan.start.nesting_intent,
         run_id=plan.run_id,
         project_root=plan.ref.project.root,
+        folder=plan.folder if plan.worktree else UNSET,
+        branch=plan.worktree.worktree.branch if plan.worktree else UNSET,
         command=shown.command,
         startup_command=" ".join(quote(word) for word in command),
         socket_path=plan.server.socket,

@@ -15,8 +15,9 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core import secrets, session_panes
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import credentials, launch, limit_files, names, prompt_defaults, tool_servers
+from lisa_py.core.lifecycle import credentials, launch, limit_files, names, prompt_defaults, tool_servers, worktree
 from lisa_py.core.lifecycle.launch import ResolvedLaunch
+from lisa_py.core.lifecycle.worktree import WorktreePlan, WorktreeRequest
 from lisa_py.host.processes import Process
 from lisa_py.host.tmux import Tmux
 from lisa_py.store import paths
@@ -57,6 +58,8 @@ class SpawnRequest(Struct, frozen=True, kw_only=True):
     """Resolved variables of the agent by name; never written but to its 0600 environment file."""
     tools: bool = False
     """Give the agent tools for sessions of its own."""
+    worktree: WorktreeRequest | None = None
+    """Make a worktree for the session."""
 
 
 class FormerRun(Struct, frozen=True, kw_only=True):
@@ -91,6 +94,11 @@ class SpawnPlan(Struct, frozen=True, kw_only=True):
     former: FormerRun | None = None
     """The run that this one continues; None for a new session."""
 
+    worktree: WorktreePlan | None = None
+    """The worktree that is made for the session."""
+    folder: str
+    """Working folder of the agent."""
+
     @property
     def name(self) -> str:
         return self.ref.session
@@ -120,6 +128,9 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     ref = SessionRef(project, _resolve_name(ctx, project, request.session, resolved))
     if request.tools:
         request, resolved = _add_tools(ctx, request, resolved, ref)
+    folder = (ctx.own_worktree() if not request.project_root else "") or project.root
+    wanted = request.worktree
+    made = worktree.plan_worktree(ctx, folder, ref.session, wanted) if wanted is not None else None
     parent = ctx.settings.parent_session
     parent = parent if SESSION_NAME.match(parent) and parent != ref.session else ""
     return SpawnPlan(
@@ -135,6 +146,8 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
         height=request.height,
         all_hashes=request.all_hashes,
         request=request,
+        worktree=made,
+        folder=made.folder if made else folder,
         warnings=warnings,
         secret_values=(*private.values, *request.secrets.values()),
     )

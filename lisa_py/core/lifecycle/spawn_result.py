@@ -27,6 +27,10 @@ class SpawnSummary(Answer):
     command: str
     """Command line of the agent; the size in place of a prompt over 200 characters."""
     pane_pid: int
+    folder: str | UnsetType = UNSET
+    """Working folder of the agent if it is not the project root: in the worktree that was made."""
+    branch: str | UnsetType = UNSET
+    """Branch of the worktree."""
     agent_session_id: str | UnsetType = UNSET
     prompt_sent: bool | UnsetType = UNSET
     """For a prompt too long for a command line: True if the agent accepted it."""
@@ -77,6 +81,10 @@ class SpawnDryRunResult(Answer):
     height: int
     env: Mapping[str, str]
     """Environment of the session beyond that of the caller."""
+    folder: str | UnsetType = UNSET
+    """Working folder of the agent if it is not the project root: in the worktree to be made."""
+    branch: str | UnsetType = UNSET
+    """Branch of the worktree."""
     parent_session: str | UnsetType = UNSET
     oauth_token_id: str | UnsetType = UNSET
     oauth_warning: str | UnsetType = UNSET

@@ -131,7 +131,7 @@ def find_agent_place(ctx: Context, ref: SessionRef, agent: Agent, meta: SessionM
     process = agent.find_process(view)
     if process is None:
         return AgentPlace()
-    return read_agent_place(agent, meta.project_root, process)
+    return read_agent_place(agent, meta.working_folder, process)
 
 
 def read_final_output(ctx: Context, server: Tmux, pane: Pane, run_id: str) -> str:

@@ -29,17 +29,17 @@ class AgentPlace(Struct, frozen=True):
     folder: str = ""
 
 
-def read_agent_place(agent: Agent, project_root: str, process: Process) -> AgentPlace:
+def read_agent_place(agent: Agent, start_folder: str, process: Process) -> AgentPlace:
     """Return the place of the agent's own process."""
     environ = processes.read_environment(process)
     home = agent.home(environ) if environ else ""
-    return AgentPlace(os.path.join(project_root, home) if home else "", processes.read_working_folder(process))
+    return AgentPlace(os.path.join(start_folder, home) if home else "", processes.read_working_folder(process))
 
 
-def find_other_folder(project_root: str, process: Process) -> str:
-    """Return the working folder of a process if it is not the project's; else empty."""
+def find_other_folder(expected: str, process: Process) -> str:
+    """Return the working folder of a process if it is not the expected one; else empty."""
     folder = processes.read_working_folder(process)
-    if folder in ("", project_root) or folder == files.canonical_path(project_root):
+    if folder in ("", expected) or folder == files.canonical_path(expected):
         return ""
     return folder
 
@@ -52,7 +52,7 @@ def remember_home(ctx: Context, ref: SessionRef, evidence: Evidence) -> None:
     meta, process = evidence.meta, evidence.agent_process
     if meta is None or process is None or not evidence.binding.pid or process.pid != evidence.binding.pid:
         return
-    home = read_agent_place(agents.get_or_default(evidence.agent), meta.project_root, process).home
+    home = read_agent_place(agents.get_or_default(evidence.agent), meta.working_folder, process).home
     if not home or home == meta.agent_home:
         return
     try:

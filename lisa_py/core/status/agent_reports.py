@@ -58,7 +58,7 @@ def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: Po
     bound = next((item for item in probe.tree if item.pid == evidence.binding.pid and item.alive), None)
     if bound is not None:
         evidence.agent_process, evidence.recognised = bound, True
-        evidence.working_folder = find_other_folder(probe.ref.project.root, bound)
+        evidence.working_folder = find_other_folder(view.meta.working_folder or probe.ref.project.root, bound)
 
 
 def _is_decisive(report: AgentReport, now: float) -> bool:

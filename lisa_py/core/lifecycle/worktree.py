@@ -1,0 +1,183 @@
+"""Make a git worktree for a session: its own branch in its own folder beside the repository."""
+
+from __future__ import annotations
+
+import os
+
+from msgspec import Struct
+
+from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionWorktree
+from lisa_py.core.context import Context
+from lisa_py.host import files, folder_copy
+from lisa_py.host.git import MISSING, GitFolder, describe_failure
+
+BRANCH_PREFIX = "lisa/"
+INCLUDE_FILE = ".worktreeinclude"
+"""List of patterns, as in .gitignore: ignored files that a new worktree gets, too."""
+ERRORS = ("git_failed", "not_a_repository", "invalid_worktree_name", "invalid_base", "worktree_exists")
+"""Error codes of plan_worktree and create_worktree."""
+
+
+class WorktreeRequest(Struct, frozen=True, kw_only=True):
+    """A requested worktree."""
+
+    name: str = ""
+    """Empty: the name of the session."""
+    base: str = ""
+    """Branch or commit that it begins at; empty: the HEAD of the project."""
+
+
+class WorktreePlan(Struct, frozen=True, kw_only=True):
+    """A checked worktree that does not exist yet."""
+
+    worktree: SessionWorktree
+    folder: str
+    """Working folder of the agent: the project's place in the worktree."""
+    source: str
+    """Checkout whose ignored files it may get; empty if there is none."""
+
+
+def plan_worktree(ctx: Context, root: str, session: str, request: WorktreeRequest) -> WorktreePlan:
+    """Check a worktree of the repository of a folder; create nothing.
+
+    Raise LisaError: not_a_repository, invalid_worktree_name, invalid_base, worktree_exists, git_failed.
+    """
+    git = GitFolder(root, ctx.settings.environ)
+    common = _find_repository(git)
+    name = request.name or session
+    branch = f"{BRANCH_PREFIX}{name}"
+    if "/" in name or git.call("check-ref-format", "--branch", branch).code != 0:
+        raise LisaError("invalid_worktree_name", f"invalid --worktree-name: {name} (expected a name for a branch)")
+    source, prefix = git.ask("rev-parse", "--show-toplevel"), git.ask("rev-parse", "--show-prefix")
+    base, commit = _find_base(git, request.base, prefix)
+    path = os.path.join(_choose_place(ctx, git, common), name)
+    if git.call("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").code == 0:
+        raise _make_exists_error(branch, f"branch {branch} exists")
+    if os.path.lexists(path):
+        raise _make_exists_error(branch, f"{path} exists")
+    made = SessionWorktree(path=path, branch=branch, base=base, base_commit=commit, repository=common)
+    return WorktreePlan(worktree=made, folder=os.path.join(path, prefix).rstrip("/"), source=source)
+
+
+def _find_repository(git: GitFolder) -> str:
+    """Return the folder of the repository, which all its worktrees share."""
+    found = git.call("rev-parse", "--path-format=absolute", "--git-common-dir")
+    if found.code == 0:
+        return files.canonical_path(os.fsdecode(found.out).removesuffix("\n"))
+    if found.code == MISSING:
+        raise LisaError("git_failed", f"no worktree was made: {describe_failure(found)}")
+    raise LisaError("not_a_repository", f"no worktree was made: {git.folder}: {describe_failure(found)}")
+
+
+def _find_base(git: GitFolder, wanted: str, prefix: str) -> tuple[str, str]:
+    """Return the full name of the base, empty for a commit, and its commit. Raise LisaError(invalid_base)."""
+    word = wanted or "HEAD"
+    commit = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}")
+    if not commit:
+        reason = "no commit of this name" if wanted else "the repository has no commit yet"
+        raise LisaError("invalid_base", f"invalid --base: {word} ({reason}); give a branch or a commit")
+    if prefix and git.call("cat-file", "-e", f"{commit}:{prefix.rstrip('/')}").code != 0:
+        raise LisaError("invalid_base", f"invalid --base: {word} has no folder {prefix}, which is the project")
+    name = git.ask("rev-parse", "--symbolic-full-name", "--end-of-options", word).rpartition("\n")[2]
+    return ("" if name == "HEAD" else name if name.startswith("refs/") else ""), commit
+
+
+def _choose_place(ctx: Context, git: GitFolder, common: str) -> str:
+    """Return the folder of all worktrees of the repository. Raise LisaError(git_failed)."""
+    above = git.ask("rev-parse", "--show-superproject-working-tree")
+    main = above or (os.path.dirname(common) if os.path.basename(common) == ".git" else common)
+    chosen = ctx.settings.worktree_dir
+    if not chosen:
+        return f"{main}.lisa"
+    place = os.path.join(files.canonical_path(os.path.join(main, os.path.expanduser(chosen))), os.path.basename(main))
+    inside = os.path.commonpath((place, main)) == main and main != common
+    if inside and git.at(main).call("check-ignore", "--quiet", place + "/").code != 0:
+        raise LisaError(
+            "git_failed", f"no worktree was made: LISA_WORKTREE_DIR is in the repository and not ignored: {place}"
+        )
+    return place
+
+
+def _make_exists_error(branch: str, reason: str) -> LisaError:
+    text = f"no worktree was made: {reason}; give another --worktree-name, or remove it"
+    return LisaError("worktree_exists", text, branch=branch)
+
+
+def create_worktree(ctx: Context, plan: WorktreePlan) -> tuple[str, ...]:
+    """Create branch and folder, copy what .worktreeinclude lists, and check out submodules; return warnings.
+
+    A failure leaves nothing. Raise LisaError: worktree_exists, git_failed.
+    """
+    made = plan.worktree
+    git = GitFolder(made.repository, ctx.settings.environ)
+    try:
+        files.make_dirs(os.path.dirname(made.path))
+        os.mkdir(made.path)  # of several callers with one name one succeeds
+    except FileExistsError:
+        raise _make_exists_error(made.branch, f"{made.path} exists") from None
+    except OSError as problem:
+        raise LisaError("git_failed", f"no worktree was made: {made.path}: {problem.strerror}") from None
+    try:
+        git.run("branch", "--no-track", made.branch, made.base_commit)
+    except BaseException:
+        _remove_empty(made.path)
+        raise
+    try:
+        git.run("worktree", "add", "--quiet", made.path, made.branch)
+        copied = _copy_included(git.at(plan.source), made.path) if plan.source else ()
+        return (*copied, *_check_out_submodules(git.at(made.path)))
+    except BaseException:
+        undo_worktree(ctx, made)
+        raise
+
+
+def undo_worktree(ctx: Context, made: SessionWorktree) -> None:
+    """Remove a worktree of a failed start, and its branch unless it has commits of its own."""
+    git = GitFolder(made.repository, ctx.settings.environ)
+    git.call("worktree", "remove", "--force", "--force", made.path)
+    if files.is_dir(made.path):
+        files.remove_tree(made.path)
+    git.call("worktree", "prune")
+    delete_branch(git, made.branch, made.base_commit)
+    _remove_empty(os.path.dirname(made.path))
+
+
+def delete_branch(git: GitFolder, branch: str, commit: str) -> bool:
+    """Delete a branch if it still is at the commit; return True if it is gone."""
+    return git.call("update-ref", "-d", f"refs/heads/{branch}", commit).code == 0
+
+
+def _remove_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return
+
+
+def remove_place(made: SessionWorktree) -> None:
+    """Remove the folder of the worktrees of a repository if it is empty."""
+    _remove_empty(os.path.dirname(made.path))
+
+
+def _copy_included(git: GitFolder, target: str) -> tuple[str, ...]:
+    """Copy the ignored files that .worktreeinclude lists; links are left out, and nothing is overwritten."""
+    include = os.path.join(git.folder, INCLUDE_FILE)
+    if not files.is_own_file(include):
+        return ()
+    listed = git.list_paths("ls-files", "-z", "--others", "--ignored", f"--exclude-from={include}")
+    wanted = [path for path in listed if not path.endswith("/")]  # such a path is another repository
+    if not wanted:
+        return ()
+    ignored = git.call("check-ignore", "-z", "--stdin", stdin=b"\0".join(os.fsencode(path) for path in wanted))
+    links = 0
+    for name in filter(None, os.fsdecode(ignored.out).split("\0")):
+        links += not folder_copy.copy_new_file(git.folder, target, name)
+    return (f"{INCLUDE_FILE}: {links} files were left out (links, or they exist)",) if links else ()
+
+
+def _check_out_submodules(git: GitFolder) -> tuple[str, ...]:
+    if not files.exists(os.path.join(git.folder, ".gitmodules")):
+        return ()
+    found = git.call("submodule", "--quiet", "update", "--init", "--recursive")
+    return () if found.code == 0 else (f"submodules are not complete: {describe_failure(found)}",)
