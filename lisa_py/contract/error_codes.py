@@ -308,6 +308,7 @@ MEANINGS: dict[str, str] = {
     "unknown_schema_command": "--command is not a command",
     "wait_condition_conflict": "--any cannot be combined with --all",
     "wait_timeout": "the maximum time is reached; see pending",
+    "worktree_conflict": "flags for the worktree that exclude each other",
     "worktree_exists": "the branch or the folder of the worktree exists",
     "worktree_required": "a flag goes with --worktree only",
 }

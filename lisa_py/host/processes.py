@@ -286,6 +286,15 @@ def read_working_folder(process: Process) -> str:
     return folder if is_running(process.pid, process.started) else ""
 
 
+def find_by_working_folder(folder: str, ignored: Collection[int]) -> Process | None:
+    """Return a process that works in a folder or below it."""
+    for pid in _all_pids():
+        at = "" if pid in ignored else _read_link(f"/proc/{pid}/cwd") if LINUX else _working_folder_portable(pid)
+        if f"{at}/".startswith(f"{folder}/") and (process := read_process(pid)) is not None and process.alive:
+            return process
+    return None
+
+
 def _read_link(path: str) -> str:
     try:
         return os.readlink(path)

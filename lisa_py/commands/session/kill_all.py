@@ -9,7 +9,7 @@ from msgspec import Struct
 from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import AllHashes, NoArchive, ProjectRoot
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import kill
+from lisa_py.core.lifecycle import kill, worktree_end
 from lisa_py.core.lifecycle.kill import EndRequest, KillAllResult
 
 
@@ -31,6 +31,9 @@ def run(args: Args, ctx: Context) -> KillAllResult:
     )
     for problem in result.errors or ():
         ctx.warn(f"kill-all: {problem}")
+    for ended in result.worktrees or ():
+        if not ended.removed:
+            ctx.warn(f"kill-all: {worktree_end.describe_kept(ended)}")
     for problem in result.archive_errors or ():
         ctx.warn(f"kill-all: no archive was kept of {problem}")
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -13,9 +14,10 @@ from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import terminate
+from lisa_py.core.lifecycle import terminate, worktree_end
 from lisa_py.core.lifecycle.end_recorder import EndRecorder, begin_end
 from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
+from lisa_py.core.lifecycle.worktree_end import EndedWorktree
 from lisa_py.core.output.pane_text import ChainedTexts
 from lisa_py.core.session_panes import PaneIndex
 from lisa_py.host.tmux import Pane, Tmux
@@ -41,6 +43,8 @@ class KillResult(Answer):
     """Child sessions that were killed first."""
     left: tuple[LeftProcess, ...] | UnsetType = UNSET
     """Processes that still run and may belong to a session."""
+    worktrees: tuple[EndedWorktree, ...] | UnsetType = UNSET
+    """Worktrees that lisa had made for the killed sessions."""
     archive: str | UnsetType = UNSET
     """Id of the archive: `session history` and `session get` work with it, and with the name."""
     archive_errors: tuple[str, ...] | UnsetType = UNSET
@@ -61,6 +65,8 @@ class KillAllResult(Answer):
     """Ended sessions."""
     left: tuple[LeftProcess, ...] | UnsetType = UNSET
     """Processes that still run and may belong to a session."""
+    worktrees: tuple[EndedWorktree, ...] | UnsetType = UNSET
+    """Worktrees that lisa had made for the killed sessions."""
     archive_errors: tuple[str, ...] | UnsetType = UNSET
     """Reasons why no archive was kept, by session."""
     errors: tuple[str, ...] | UnsetType = UNSET
@@ -77,6 +83,7 @@ class _KillOutcome(Struct, frozen=True, kw_only=True):
     error: str = ""
     archive: str = ""
     archive_error: str = ""
+    worktree: EndedWorktree | None = None
 
 
 class EndRequest(Struct, frozen=True, kw_only=True):
@@ -87,6 +94,8 @@ class EndRequest(Struct, frozen=True, kw_only=True):
     detail: str = ""
     archive: bool = True
     """Keep an archive of the record and the conversation."""
+    worktree: Literal["remove", "keep", "discard"] = "remove"
+    """remove: unless something could be lost; discard: also with changes that are not committed."""
 
 
 _BY_USER = EndRequest()
@@ -154,6 +163,7 @@ def _build_result(target: _KillOutcome, descendants: Sequence[_KillOutcome]) -> 
         processes=target.processes or UNSET,
         descendants=tuple(each.ref.session for each in descendants) or UNSET,
         left=tuple(process for each in every for process in each.left) or UNSET,
+        worktrees=_list_worktrees(every),
         archive=target.archive or UNSET,
         archive_errors=_list_archive_errors(every),
         errors=UNSET if code is UNSET else errors or None,
@@ -163,6 +173,10 @@ def _build_result(target: _KillOutcome, descendants: Sequence[_KillOutcome]) -> 
 
 def _list_archive_errors(ended: Sequence[_KillOutcome]) -> tuple[str, ...] | UnsetType:
     return tuple(f"{each.ref.session}: {each.archive_error}" for each in ended if each.archive_error) or UNSET
+
+
+def _list_worktrees(ended: Sequence[_KillOutcome]) -> tuple[EndedWorktree, ...] | UnsetType:
+    return tuple(each.worktree for each in ended if each.worktree is not None) or UNSET
 
 
 def kill_all_sessions(
@@ -200,6 +214,7 @@ def kill_all_sessions(
         project_root=project.root,
         sessions=tuple(each.ref.session for each in outcomes if not each.error),
         left=tuple(process for each in outcomes for process in each.left) or UNSET,
+        worktrees=_list_worktrees(outcomes),
         archive_errors=_list_archive_errors(outcomes),
         errors=errors or UNSET,
         error_code="session_kill_all_failed" if errors else UNSET,
@@ -260,7 +275,7 @@ def _kill_together(ctx: Context, refs: Sequence[SessionRef], reason: str, reques
         _finish_records(ctx, subjects, problems)
         _remove_from_tmux(ctx, [subject for subject in subjects if not problems[subject.ref]], problems)
         for subject in subjects:
-            outcomes[subject.ref] = _finish_kill(ctx, subject, ended, problems[subject.ref], reason)
+            outcomes[subject.ref] = _finish_kill(ctx, subject, ended, problems[subject.ref], reason, request)
     return [outcomes[ref] for ref in refs]
 
 
@@ -353,10 +368,10 @@ def _finish_records(ctx: Context, subjects: Sequence[_KillTarget], problems: Map
 
 
 def _finish_kill(
-    ctx: Context, subject: _KillTarget, ended: terminate.TerminationReport, error: str, reason: str
+    ctx: Context, subject: _KillTarget, ended: terminate.TerminationReport, error: str, reason: str, request: EndRequest
 ) -> _KillOutcome:
     ref, recorder = subject.ref, subject.recorder
-    count = ended.count(subject.run)
+    count, meta = ended.count(subject.run), ctx.read_meta(ref)
     found = subject.pane is not None or count > 0
     if not error:
         try:
@@ -387,6 +402,7 @@ def _finish_kill(
         left=ended.left(subject.run),
         archive=recorder.archive if recorder is not None else "",
         archive_error=recorder.problem if recorder is not None else "",
+        worktree=None if error or meta is None else worktree_end.end_worktree(ctx, meta, request.worktree),
         error=f"{ref.session}: {error}" if error else "",
     )
 

@@ -13,6 +13,7 @@ from lisa_py.agents.base import Agent
 from lisa_py.contract import command_line, session_settings
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError, session_not_found
+from lisa_py.contract.quoting import quote
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import secrets
 from lisa_py.core.context import Context
@@ -188,7 +189,11 @@ def _plan_resume(ctx: Context, ref: SessionRef, request: ResumeRequest) -> _Resu
         raise _refuse(ref, "not_resumable", f"it is {kind}")
     if not files.is_dir(record.launch.folder or ref.project.root):
         folder = record.launch.folder or ref.project.root
-        how = f"git worktree add {meta.worktree.path} {meta.worktree.branch}" if meta.worktree else "it may be empty"
+        how = (
+            f"git worktree add {quote(meta.worktree.path)} {quote(meta.worktree.branch)}"
+            if meta.worktree
+            else "it may be empty"
+        )
         raise _refuse(ref, "folder_missing", f"its working folder {folder} does not exist; create it ({how})")
     if meta.custom_command:
         return _build_plan(ctx, ref, FormerRun(meta=meta, record=record), "rerun", "", pane)

@@ -145,7 +145,10 @@ def undo_worktree(ctx: Context, made: SessionWorktree) -> None:
 
 def delete_branch(git: GitFolder, branch: str, commit: str) -> bool:
     """Delete a branch if it still is at the commit; return True if it is gone."""
-    return git.call("update-ref", "-d", f"refs/heads/{branch}", commit).code == 0
+    deleted = git.call("update-ref", "-d", f"refs/heads/{branch}", commit).code == 0
+    if deleted:
+        git.call("config", "--remove-section", f"branch.{branch}")
+    return deleted
 
 
 def _remove_empty(folder: str) -> None:

@@ -1,0 +1,182 @@
+"""End the worktree of a killed session: remove it only if nothing can be lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from msgspec import UNSET, Struct, UnsetType
+
+from lisa_py.contract.answer import Answer
+from lisa_py.contract.quoting import quote
+from lisa_py.contract.records import SessionMeta, SessionWorktree
+from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import worktree
+from lisa_py.host import files, processes
+from lisa_py.host.git import GitFolder, describe_failure
+
+_OPERATIONS = (
+    *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG"),
+    *("rebase-merge", "rebase-apply", "sequencer"),
+)
+"""Files of a git operation that has not ended."""
+
+
+class EndedWorktree(Answer):
+    """What became of the worktree of a killed session."""
+
+    path: str
+    branch: str
+    removed: bool
+    branch_removed: bool
+    """True if the branch had no commits of its own."""
+    reason: str | UnsetType = UNSET
+    """Reason why the worktree stays."""
+    command: str | UnsetType = UNSET
+    """Command that goes on from there."""
+
+
+class _Obstacle(Struct, frozen=True):
+    """A reason to keep a worktree, and the command that goes on from there."""
+
+    reason: str
+    command: str
+
+
+def end_worktree(ctx: Context, meta: SessionMeta, policy: str) -> EndedWorktree | None:
+    """Remove the worktree of an ended session by a policy (remove, keep or discard); None if it has none.
+
+    `discard` gives up changes that are not committed. A commit is never lost.
+    """
+    made = meta.worktree
+    if made is None:
+        return None
+    git = GitFolder(made.repository, ctx.settings.environ)
+    obstacle = _find_obstacle(git, meta, made, policy)
+    if obstacle is None:
+        force = ("--force",) if policy == "discard" or _list_modules(git, made) else ()  # git: not with submodules
+        done = git.call("worktree", "remove", *force, made.path)
+        if done.code != 0:
+            obstacle = _Obstacle(describe_failure(done), _build_removal(made))
+    if obstacle is not None:
+        return EndedWorktree(
+            path=made.path,
+            branch=made.branch,
+            removed=False,
+            branch_removed=False,
+            reason=obstacle.reason,
+            command=obstacle.command or UNSET,
+        )
+    worktree.remove_place(made)
+    return EndedWorktree(
+        path=made.path, branch=made.branch, removed=True, branch_removed=_delete_merged_branch(git, made)
+    )
+
+
+def describe_kept(ended: EndedWorktree) -> str:
+    """Return the line that says why a worktree stays."""
+    return f"worktree {ended.path} stays: {ended.reason}" + (f"; {ended.command}" if ended.command else "")
+
+
+def _find_obstacle(git: GitFolder, meta: SessionMeta, made: SessionWorktree, policy: str) -> _Obstacle | None:
+    """Return the first reason to keep the worktree."""
+    removal = _build_removal(made)
+    if policy == "keep":
+        return _Obstacle("it is to be kept", removal)
+    if not files.is_dir(made.path):
+        return _Obstacle("its folder does not exist", f"git -C {quote(made.repository)} worktree prune")
+    inside = git.at(made.path)
+    folder = inside.ask("rev-parse", "--path-format=absolute", "--git-dir")
+    if os.path.dirname(folder) != os.path.join(made.repository, "worktrees"):
+        return _Obstacle(f"it is no worktree of {made.repository} any more", "")
+    if files.exists(os.path.join(folder, "locked")):
+        return _Obstacle("it is locked", f"git -C {quote(made.repository)} worktree unlock {quote(made.path)}")
+    running = processes.find_by_working_folder(made.path, {processes.own_pid(), meta.server_pid})
+    if running is not None:
+        return _Obstacle(f"process {running.pid} ({running.name}) works in it", removal)
+    if policy != "discard":
+        changes = _describe_changes(inside, folder)
+        if changes:
+            return _Obstacle(changes, _build_removal(made, force=True))
+    return _find_commits(git, inside, made, policy)
+
+
+def _describe_changes(inside: GitFolder, folder: str) -> str:
+    """Return what is not committed; empty if nothing."""
+    for name in _OPERATIONS:
+        if files.exists(os.path.join(folder, name)):
+            return f"a git operation has not ended ({name})"
+    status = inside.call("status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")
+    if status.code != 0:
+        return f"its state is unknown: {describe_failure(status)}"
+    count = status.out.count(b"\0")
+    if count:
+        return f"{count} {'file is' if count == 1 else 'files are'} not committed"
+    nested = inside.call("clean", "-ndX")  # removes nothing; it names repositories in ignored folders
+    skipped = [line for line in nested.text.splitlines() if line.startswith("Would skip repository")]
+    return f"it has a repository in an ignored folder ({skipped[0].split()[-1]})" if skipped else ""
+
+
+def _find_commits(git: GitFolder, inside: GitFolder, made: SessionWorktree, policy: str) -> _Obstacle | None:
+    """Return the commits that would be lost; with `remove` also those that are neither in the base nor pushed."""
+    head = ("HEAD", *_list_existing(git, f"refs/heads/{made.branch}"))
+    bases = (made.base_commit, *_list_existing(git, made.base))
+    known = ("--branches", "--tags", "--remotes") if policy == "discard" else (*bases, "--remotes")
+    found = inside.call("rev-list", "--max-count=1", *(head if policy != "discard" else ("HEAD",)), "--not", *known)
+    if found.code != 0:
+        return _Obstacle(f"its commits are unknown: {describe_failure(found)}", "")
+    if found.out.strip():
+        if policy == "discard":
+            return _Obstacle(
+                "its commits are on no branch", f"git -C {quote(made.path)} branch {quote(made.branch + '-kept')}"
+            )
+        base = made.base.removeprefix("refs/heads/") or made.base_commit[:12]
+        return _Obstacle(f"commits are neither in {base} nor pushed", _build_removal(made))
+    for module in _list_modules(git, made):
+        stash = _list_existing(git.at(module), "refs/stash")
+        own = git.at(module).call("rev-list", "--max-count=1", "HEAD", "--branches", *stash, "--not", "--remotes")
+        if own.code != 0 or own.out.strip():
+            push = f"git -C {quote(made.path)} submodule foreach --recursive git push"
+            return _Obstacle("a submodule has commits that are not pushed", push)
+    return None
+
+
+def _list_existing(git: GitFolder, *names: str) -> tuple[str, ...]:
+    """Return the full names that name a commit."""
+    return tuple(
+        name for name in names if name and git.call("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").code == 0
+    )
+
+
+def _list_modules(git: GitFolder, made: SessionWorktree) -> list[str]:
+    """Return the repositories of the submodules that were checked out in the worktree."""
+    folder = git.at(made.path).ask("rev-parse", "--path-format=absolute", "--git-dir")
+    return list(_find_repositories(os.path.join(folder, "modules"))) if folder else []
+
+
+def _find_repositories(folder: str) -> Iterator[str]:
+    for name in files.list_names(folder):
+        path = os.path.join(folder, name)
+        if not files.is_dir(path):
+            continue
+        is_repository = files.is_file(os.path.join(path, "HEAD")) and files.is_dir(os.path.join(path, "objects"))
+        if is_repository:
+            yield path
+        yield from _find_repositories(os.path.join(path, "modules") if is_repository else path)
+
+
+def _delete_merged_branch(git: GitFolder, made: SessionWorktree) -> bool:
+    """Delete the branch if all its commits are in the base; return True if it is gone."""
+    name = f"refs/heads/{made.branch}"
+    tip = git.ask("rev-parse", "--verify", "--quiet", name)
+    if not tip:
+        return True
+    for base in (made.base_commit, *_list_existing(git, made.base)):
+        if git.call("merge-base", "--is-ancestor", tip, base).code == 0:
+            return worktree.delete_branch(git, made.branch, tip)
+    return False
+
+
+def _build_removal(made: SessionWorktree, *, force: bool = False) -> str:
+    option = " --force" if force else ""
+    return f"git -C {quote(made.repository)} worktree remove{option} {quote(made.path)}"
