@@ -23,7 +23,7 @@ _OPERATIONS = (
 
 
 class EndedWorktree(Answer):
-    """What became of the worktree of a killed session."""
+    """Fate of the worktree of a killed session."""
 
     path: str
     branch: str
