@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 from lisa_py import commands
@@ -27,6 +28,7 @@ def build_pages() -> dict[str, str]:
     return {os.path.join(FOLDER, page.INDEX): format_index()}
 
 
+@functools.cache  # a check of the skill and of the reference asks several times
 def format_index() -> str:
     """Return all commands in a form short enough for an agent to read one section."""
     shown = [entry for entry in commands.build_index() if not entry.command.hidden]

@@ -9,6 +9,8 @@ import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from tests.house.sources import walk
+
 BANNED_WORDS = frozenset(
     """told tells hear hears heard wish wishes whoever nobody stands news fly flies flown born baton patient
     mend mends mended mending chatter room rooms house houses""".split()  # noqa: SIM905 - one word per line would fill a page
@@ -34,7 +36,7 @@ Problem = tuple[int, str]
 
 def find_docstring_openings(tree: ast.AST) -> Iterator[Problem]:
     """Yield docstrings, and string docs of fields, that begin with a relative word."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             opening = _WORD.match(node.value.value.strip())
             if opening and opening[0] in _BANNED_OPENINGS:
@@ -43,7 +45,7 @@ def find_docstring_openings(tree: ast.AST) -> Iterator[Problem]:
 
 def find_wrong_returns(tree: ast.AST) -> Iterator[Problem]:
     """Yield docstrings that promise a value which the signature does not return, and classes that "return"."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
         first = (ast.get_docstring(node) or "").partition("\n")[0]
@@ -67,7 +69,7 @@ def find_banned_words(text: str) -> list[str]:
 
 def find_banned_names(tree: ast.AST) -> Iterator[Problem]:
     """Yield definitions, parameters and variables with a banned word as a part of the name."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         for name in _defined_names(node):
             parts = {part.lower() for part in _CAMEL_PART.findall(name)}
             if parts & BANNED_WORDS:
@@ -88,9 +90,9 @@ def _defined_names(node: ast.AST) -> Iterator[str]:
 def find_banned_prose(source: str, tree: ast.AST, *, with_values: bool) -> Iterator[Problem]:
     """Yield comments and docstrings, and with `with_values` other strings too, that hold a banned word."""
     documents = {
-        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        id(node.value) for node in walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and (with_values or id(node) in documents):
             for word in find_banned_words(node.value):
                 yield node.lineno, f"text with {word!r}"

@@ -35,12 +35,18 @@ def _parse(folder: Path) -> dict[Path, ast.Module]:
         gc.enable()
 
 
+@cache
+def walk(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Return the nodes of a module as ast.walk does, which a dozen rules ask for."""
+    return tuple(ast.walk(tree))
+
+
 def string_constants(tree: ast.Module) -> Iterator[ast.Constant]:
     """Yield the string values of a module, without docstrings and annotations."""
     skipped: set[int] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Expr):
             skipped.update(id(part) for part in ast.walk(node.value) if isinstance(node.value, ast.Constant))
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
             yield node

@@ -10,7 +10,7 @@ import pytest
 
 from lisa_py import commands
 from lisa_py.contract.errors import COMMON_ERRORS
-from tests.house.sources import parse_modules, string_constants
+from tests.house.sources import parse_modules, string_constants, walk
 
 RAISERS = ("LisaError", "UsageError")
 
@@ -26,7 +26,7 @@ def promised() -> set[str]:
 
 
 def raised(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
@@ -77,7 +77,7 @@ def find_unknown_codes(function: ast.FunctionDef, known: set[str]) -> set[str]:
 
 def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
     for path, tree in parse_modules().items():
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.FunctionDef):
                 yield f"{path}:{node.lineno} {node.name}", node
 

@@ -10,7 +10,7 @@ import pytest
 
 from lisa_py import commands
 from tests.house import language
-from tests.house.sources import TREE, parse_modules, parse_tests
+from tests.house.sources import TREE, parse_modules, parse_tests, walk
 
 PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "skills/**/*.md", "lisa_py/skill/**/*.md", "sdk/*/*.md")
 OWN_FILES = ("language.py", "test_language.py")
@@ -168,7 +168,7 @@ def test_names_of_tests_have_at_most_60_characters() -> None:
     long = [
         f"{path}: {node.name}"
         for path, tree in sources()
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and len(node.name) > 60
     ]
     assert not long, "\n".join(long)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from lisa_py import agents
 from lisa_py.agents._claude.settings import EVENTS as claude_hooks
 from lisa_py.agents._codex.hooks import EVENTS as codex_hooks
-from tests.house.sources import PACKAGE, TREE, parse_modules, string_constants
+from tests.house.sources import PACKAGE, TREE, parse_modules, string_constants, walk
 
 
 def test_modules_begin_with_a_docstring() -> None:
@@ -22,7 +22,7 @@ def test_modules_begin_with_a_docstring() -> None:
 def test_only_the_command_line_prints() -> None:
     """Programs that run in a pane print too."""
     inner = {
-        path: list(ast.walk(tree))
+        path: list(walk(tree))
         for path, tree in parse_modules().items()
         if path.parts[0] not in ("cli", "pane", "peer", "server")
     }
@@ -91,7 +91,7 @@ def test_only_host_touches_the_machine() -> None:
     touching = {
         f"{path}:{node.lineno}"
         for path, tree in parse_modules().items()
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if path.parts[0] in packages and isinstance(node, (ast.Attribute, ast.Call)) and _touches(node)
     }
     assert not touching
@@ -117,11 +117,11 @@ def _imported_packages() -> Iterator[str]:
     for tree in parse_modules().values():
         type_checking = {
             id(node)
-            for block in ast.walk(tree)
+            for block in walk(tree)
             if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
             for node in ast.walk(block)
         }
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if id(node) in type_checking:
                 continue
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.sources import PACKAGE, TREE, parse_modules
+from tests.house.sources import PACKAGE, TREE, parse_modules, walk
 
 AGENT = '''"""Agent parrot."""
 
@@ -107,7 +107,7 @@ def find_foreign_imports(modules: Mapping[Path, ast.Module]) -> list[str]:
 
 def _imported_agent_modules(tree: ast.Module) -> Iterator[str]:
     """Yield the first word below lisa_py.agents of every import."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             modules = [f"{node.module}.{each.name}" for each in node.names]
         elif isinstance(node, ast.Import):

@@ -26,7 +26,7 @@ from lisa_py.core.handoff import replay
 from lisa_py.core.handoff.replay import ReplayCheckpoint
 from lisa_py.core.planning import cost, runbook
 from lisa_py.core.planning.runbook import RunbookJob
-from tests.house.sources import parse_modules
+from tests.house.sources import parse_modules, walk
 
 SESSION, ROOT = "lisa-a", "/p/it's here"
 PROMPT = 'say "hello" & $HOME\nthen stop'
@@ -102,9 +102,9 @@ _BUILDER_KEYWORDS = {"binary"}
 
 def find_calls(tree: ast.AST) -> Iterator[ast.Call]:
     """Yield the calls that build a command line; the wrapper that passes its arguments on is not one."""
-    wrappers = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "build_line"]
+    wrappers = [node for node in walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "build_line"]
     inside = {id(node) for wrapper in wrappers for node in ast.walk(wrapper)}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if id(node) in inside:
             continue
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _BUILDERS:
@@ -205,7 +205,7 @@ _MENTION = re.compile(rf"(?<![\w./-])lisa (?:(?:{_GROUPS}) [a-z][a-z-]+|(?:{_COM
 
 def find_mentions(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
     """Yield the line, the command and the flag of every text that names a command; docstrings are texts, too."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             for text in _MENTION.findall(node.value):
                 name, _, flag = text.removeprefix("lisa ").partition(" --")
@@ -244,7 +244,7 @@ def test_flags_with_values_come_from_the_builder() -> None:
     found = [
         f"{path}:{node.lineno}"
         for path, tree in parse_modules().items()
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if isinstance(node, ast.JoinedStr)
         for part, following in itertools.pairwise(node.values)
         if isinstance(part, ast.Constant)
