@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.limits import SessionLimits
+from lisa_py.contract.program_status import ProgramStatus, derive_program_status
 
 SessionStateWord = Literal[
     "just_started",
@@ -148,6 +149,8 @@ class Status(Answer):
     status: str = ""
     """active, idle, or the sessionState if that is terminal."""
     session_state: str = "not_found"
+    program_status: ProgramStatus = "unknown"
+    """The state in the words of the Program Status Protocol; always derived from the other fields."""
     classification_reason: str = ""
     active_task: str = ""
     todos_done: int = 0
@@ -180,6 +183,10 @@ class Status(Answer):
     """Limits of the session and their use; in the answer of `session status`."""
     output_file: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        word = derive_program_status(self.session_state, self.agent_state, self.waiting_for)
+        structs.force_setattr(self, "program_status", word)
 
     def status_word(self) -> str:
         """Return the `status` word: terminal states replace active and idle."""

@@ -242,7 +242,7 @@ def _minimize_rows(rows: tuple[TreeRow, ...]) -> list[TreeRow]:
 
 
 def _minimize_node(node: TreeNode) -> TreeNode:
-    empty = dict.fromkeys(("agent", "mode", "project_root", "created_at"), "")
+    empty = dict.fromkeys(("agent", "mode", "program_status", "project_root", "created_at"), "")
     return msgspec.structs.replace(node, **empty, children=tuple(_minimize_node(child) for child in node.children))
 
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.limits import SessionLimits
+from lisa_py.contract.program_status import ProgramStatus
 from lisa_py.contract.status import Status
 from lisa_py.core.advice import next_step
 from lisa_py.core.context import Context
@@ -28,6 +29,7 @@ class ListItem(Answer, omit_defaults=True):
     session: str
     status: str | UnsetType = UNSET
     session_state: str | UnsetType = UNSET
+    program_status: ProgramStatus | UnsetType = UNSET
     waiting_for: str | UnsetType = UNSET
     next_action: str | UnsetType = UNSET
     priority_score: int | UnsetType = UNSET
@@ -77,6 +79,7 @@ def build_item(ref: SessionRef, socket: str, status: Status | None) -> ListItem:
         session=ref.session,
         status=status.status_word(),
         session_state=status.session_state,
+        program_status=status.program_status,
         waiting_for=status.waiting_for or UNSET,
         next_action=situation.action,
         priority_score=score,

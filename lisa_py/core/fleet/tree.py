@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.program_status import ProgramStatus
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover
@@ -30,6 +32,7 @@ class TreeRow(Answer, omit_defaults=True):
     mode: str = ""
     status: str = ""
     session_state: str = ""
+    program_status: ProgramStatus | Literal[""] = ""
     waiting_for: str = ""
     project_root: str = ""
     created_at: str = ""
@@ -207,7 +210,11 @@ def _build_rows(ctx: Context, every: Sequence[SessionIndexEntry], with_state: bo
     states = status_reader.read_status_list(ctx, [known.ref for known in every])
     return [
         msgspec.structs.replace(
-            row, status=state.status_word(), session_state=state.session_state, waiting_for=state.waiting_for
+            row,
+            status=state.status_word(),
+            session_state=state.session_state,
+            program_status=state.program_status,
+            waiting_for=state.waiting_for,
         )
         for row, state in zip(rows, states, strict=True)
     ]

@@ -13,7 +13,7 @@ from lisa_py.core.fleet.tree import SessionTree, TreeQuery, TreeRow
 from lisa_py.store import cursors, snapshots
 from lisa_py.store.paths import Project
 
-_STATE_FIELDS = ("status", "session_state", "waiting_for")
+_STATE_FIELDS = ("status", "session_state", "program_status", "waiting_for")
 
 
 class TreeEdgesSnapshot(Struct, kw_only=True):

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError, UsageError, session_not_found
+from lisa_py.contract.program_status import ProgramStatus
 from lisa_py.contract.projection import copy_fields
 from lisa_py.contract.status import SESSION_STATES, DialogChoice, Status
 from lisa_py.core.advice import next_step
@@ -38,6 +39,7 @@ class WaitRow(Answer):
     project_root: str
     status: str
     session_state: str
+    program_status: ProgramStatus
     reason: str
     agent: str
     mode: str
@@ -158,6 +160,7 @@ def build_row(member: WaitMember, status: Status) -> WaitRow:
         project_root=member.ref.project.root,
         status=status.status,
         session_state=status.session_state,
+        program_status=status.program_status,
         reason=status.classification_reason,
         agent=status.agent,
         mode=status.mode,

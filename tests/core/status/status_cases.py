@@ -206,6 +206,10 @@ _HEAD = """\
 its process, then for a living agent its own state file, its terminal title, its hooks, its transcript, its processes, and
 last the screen. Less trusted evidence may refine a state (thinking: a tool runs), never contradict it. Reading the state of
 a session changes nothing.
+
+`programStatus` beside it is the same in the words of the Program Status Protocol (OSC 7501): `working` for `just_started` and
+`in_progress`, `idle` for an agent that waits for the next prompt, `blocked` for one that asks, `error` after an error or at a
+limit and for `crashed` and `stuck`, `done` for `completed`, and `unknown` for `degraded` and `not_found`.
 """
 
 
