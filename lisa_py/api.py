@@ -59,6 +59,8 @@ from lisa_py.core.lifecycle.spawn_plan import SpawnRequest
 from lisa_py.core.live.archive import open_feed
 from lisa_py.core.live.ask import AskRequest, AskResult, ask_session
 from lisa_py.core.live.broadcast import FeedBroadcast
+from lisa_py.core.outbox import queue as outbox
+from lisa_py.core.outbox.queue import OutboxRequest, OutboxSummary
 from lisa_py.core.output import pane_text
 from lisa_py.core.output.capture import capture_session
 from lisa_py.core.output.capture_request import CaptureRequest, CaptureResult
@@ -353,6 +355,31 @@ class Session:
         """
         request = AskRequest(text=text, timeout_seconds=timeout_seconds, replace_draft=replace_draft)
         return ask_session(self._ctx, self._ref, request)
+
+    def queue(
+        self,
+        text: str,
+        *,
+        when: Literal["now", "idle", "turn-end"] = "idle",
+        message_id: str = "",
+        expire_seconds: int = 0,
+        verbatim: bool = False,
+    ) -> OutboxSummary:
+        """Put a text into the outbox of the session and return at once; it is delivered once, after those before it.
+
+        A `message_id` that the outbox has is not queued again. Raise LisaError, among others: session_not_found,
+        agent_not_running, outbox_full, outbox_id_taken.
+        """
+        request = OutboxRequest(text=text, when=when, id=message_id, expire_seconds=expire_seconds, verbatim=verbatim)
+        return outbox.add_text(self._ctx, self._ref, request)
+
+    def outbox(self) -> tuple[OutboxSummary, ...]:
+        """Return the texts of the outbox and their states, oldest first."""
+        return outbox.list_texts(self._ctx, self._ref)
+
+    def withdraw(self, message_id: str) -> OutboxSummary:
+        """Take back a text that waits. Raise LisaError: outbox_text_not_found, outbox_text_sent."""
+        return outbox.withdraw_text(self._ctx, self._ref, message_id)
 
     def keys(self, *names: str) -> SendResult:
         """Press keys by their tmux names, as in `session.keys("C-c", "Enter")`."""

@@ -46,7 +46,7 @@ class SessionHarness:
     def lisa(self, command: str, *words: str, **more: Any) -> CallResult:
         """Run `lisa session COMMAND --session NAME ... --json`, or another output form."""
         form = [] if {"--json", "--json-min"} & set(words) else ["--json"]
-        return self.machine.lisa("session", command, "--session", self.name, *words, *form, **more)
+        return self.machine.lisa("session", *command.split(), "--session", self.name, *words, *form, **more)
 
     def send(self, text: str, *flags: str) -> CallResult:
         return self.lisa("send", "--text=" + text, "--enter", *flags)

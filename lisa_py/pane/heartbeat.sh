@@ -5,7 +5,7 @@
 #
 # A beat starts no program: it truncates the empty file and waits with `read -t` at a pipe to which nothing is written
 # (bash, also 3.2 of macOS; busybox). Only a shell without `read -t` (dash) waits with `sleep`. Where the folder has
-# limits.sh, the process of that script is kept running.
+# limits.sh or outbox.sh, the process of that script is kept running.
 
 folder=$1
 supervisor=$2
@@ -29,11 +29,11 @@ runs() {
   fi
 }
 
-# limit: start the process that enforces the limits of the session, unless it runs
-limit() {
+# keep NAME: start the process that enforces the limits of the session (limits) or delivers texts (outbox), unless it runs
+keep() {
   pid=
-  read -r pid <"$folder/limits.pid"
-  [ -n "$pid" ] && kill -0 "$pid" || (sh "$folder/limits.sh" </dev/null >/dev/null &)
+  read -r pid <"$folder/$1.pid"
+  [ -n "$pid" ] && kill -0 "$pid" || (sh "$folder/$1.sh" </dev/null >/dev/null &)
 }
 
 wait_with_read() {
@@ -51,7 +51,8 @@ beat() {
   while beats=$((beats + 1)) && runs; do
     # a removed file is not created again, a symlink not followed
     [ ! -f "$file" ] || [ -L "$file" ] || : >|"$file"
-    [ ! -f "$folder/limits.sh" ] || limit
+    [ ! -f "$folder/limits.sh" ] || keep limits
+    [ ! -f "$folder/outbox.sh" ] || keep outbox
     "$1"
   done
 }

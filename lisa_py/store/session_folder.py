@@ -9,9 +9,9 @@ from lisa_py.host import files
 from lisa_py.store.paths import SessionRef
 
 EVENTS = "events.jsonl"
-PURPOSES = ("events", "state", "input", "name", "usage", "limits")
+PURPOSES = ("events", "state", "input", "name", "usage", "limits", "outbox")
 """Locks of a session, each a file `locks/<session>.<purpose>` of the project: of its event log, state, input (send),
-name (spawn and kill), usage, and of its limit process."""
+name (spawn and kill), usage, and of its limit and its delivering process."""
 
 
 def create(ref: SessionRef) -> None:

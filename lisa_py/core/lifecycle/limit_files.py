@@ -71,14 +71,14 @@ def write_limits(ctx: Context, ref: SessionRef, settings: SessionSettings, run_i
     if record is None:
         return
     json_records.save(ref.file(limit_records.FILE), record)
-    files.write(ref.file(limit_records.SCRIPT), _build_script(ctx.settings, ref.folder, run_id))
-
-
-def _build_script(settings: Settings, folder: str, run_id: str) -> str:
-    """Return the command line of the limit process, with lisa's own variables and no other."""
     code = "from lisa_py.core.limits.process import run; run(sys.argv[1:])"
+    files.write(ref.file(limit_records.SCRIPT), build_script(ctx.settings, code, ref.folder, run_id))
+
+
+def build_script(settings: Settings, code: str, *arguments: str) -> str:
+    """Return the command line of a process beside a session, with lisa's own variables and no other."""
     variables = [f"{name}={quote_posix(value)}" for name, value in _select_variables(settings.environ).items()]
-    return f"exec env -i {' '.join(variables)} {build_python_command(code, folder, run_id)}\n"
+    return f"exec env -i {' '.join(variables)} {build_python_command(code, *arguments)}\n"
 
 
 def _select_variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from lisa_py.contract.status import DialogChoice
 from lisa_py.core.context import Context
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.live.turn_reply import NOT_COMPLETED, ReplyTool, ReplyUsage, TurnReply
-from lisa_py.core.send import send
+from lisa_py.core.send import input_text, send
 from lisa_py.core.send.result import SendResult
 from lisa_py.core.send.send import SendPayload
 from lisa_py.store.paths import SessionRef
@@ -62,9 +62,8 @@ class AskResult(Answer):
 
 def ask_session(ctx: Context, ref: SessionRef, request: AskRequest) -> AskResult:
     """Return the reply. Raise LisaError of send.send_payload, and no_conversation; CancellationError."""
-    sender = ctx.settings.parent_session
-    sender = "" if sender == ref.session or request.verbatim else sender
-    text = _mark_sender(request.text, sender) if sender else request.text
+    sender = "" if request.verbatim else input_text.find_sender(ctx, ref)
+    text = input_text.mark_sender(request.text, sender)
     deadline = ctx.clock.monotonic() + request.timeout_seconds if request.timeout_seconds else None
     with SessionFeed(ctx, ref) as feed:
         for _ in feed.history(newest_bytes=RECENT_BYTES):
@@ -93,12 +92,6 @@ def _choose_deadline(ctx: Context, reply: TurnReply, deadline: float | None) -> 
         return deadline
     soon = ctx.clock.monotonic() + IDLE_SECONDS
     return soon if deadline is None else min(soon, deadline)
-
-
-def _mark_sender(text: str, sender: str) -> str:
-    """Return the text as data of its sender: an agent must not take it for words of its user."""
-    body = text.replace("</message>", "<\\/message>")
-    return f'Message of the agent in session {sender}, not of your user:\n<message from="{sender}">\n{body}\n</message>'
 
 
 def _build_refusal(ref: SessionRef, sent: SendResult, cursor: str) -> AskResult:

@@ -56,7 +56,8 @@ class ReplyUsage(Answer):
 class TurnReply:
     """The acts of the agent from a prompt to the end of its turn."""
 
-    def __init__(self, prompt: str) -> None:
+    def __init__(self, prompt: str, *, ends_at_dialog: bool = True) -> None:
+        self._ends_at_dialog = ends_at_dialog
         self._prompt = normalize_prompt(prompt)
         self.has_begun = False
         """True once the conversation holds the prompt."""
@@ -106,7 +107,7 @@ class TurnReply:
                 self._usage.append(payload)
             case ErrorPayload():
                 self.error = payload.message
-            case ApprovalPayload() | QuestionPayload() | DialogPayload():
+            case ApprovalPayload() | QuestionPayload() | DialogPayload() if self._ends_at_dialog:
                 self.ended, self.dialog = "dialog", payload
             case SystemPayload(subtype="interrupted"):
                 self.ended = "interrupted"

@@ -165,6 +165,11 @@ def _returned_by_interrupt(target: SendTarget) -> bool:
     return bool(state.interrupted_at) or (bool(state.last_input_text) and not state.last_input_accepted_at)
 
 
+def holds_only(target: SendTarget, box: Composer, text: str) -> bool:
+    """Return True if the box holds this text, its placeholder or the visible part of it, and nothing else."""
+    return target.agent.is_placeholder(box.text, text) or _matches(squeeze_text(box.text), squeeze_text(text))
+
+
 def _was_sent_before(target: SendTarget, draft: str) -> bool:
     """Return True if the agent, or lisa, was given this text as a prompt before: the newest ones count."""
     wanted = squeeze_text(draft)

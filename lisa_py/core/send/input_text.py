@@ -12,6 +12,7 @@ from lisa_py.contract.late_pattern import compile_late
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.host import files
+from lisa_py.store.paths import SessionRef
 
 TEXT_MAX = 16 << 20
 """Bytes; ten times the limit of any agent."""
@@ -72,6 +73,20 @@ def _absolute(ctx: Context, path: str) -> str:
 def is_command(text: str) -> bool:
     """Return True if the agent treats the text as one of its commands, not as a prompt."""
     return re.match(r"/[A-Za-z][\w:-]*(\s|\Z)", text) is not None and "\n" not in text.strip()
+
+
+def find_sender(ctx: Context, ref: SessionRef) -> str:
+    """Return the session that the caller runs in; empty for a person, and for the session itself."""
+    sender = ctx.settings.parent_session
+    return "" if sender == ref.session else sender
+
+
+def mark_sender(text: str, sender: str) -> str:
+    """Return the text as data of its sender, if there is one: an agent must not take it for words of its user."""
+    if not sender:
+        return text
+    body = text.replace("</message>", "<\\/message>")
+    return f'Message of the agent in session {sender}, not of your user:\n<message from="{sender}">\n{body}\n</message>'
 
 
 def add_reminder(text: str, meta: SessionMeta | None) -> str:

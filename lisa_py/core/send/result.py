@@ -49,6 +49,12 @@ class SendResult(Answer):
     answered: ChoiceSummary | UnsetType = UNSET
     replaced_draft: str | UnsetType = UNSET
     """Text that was in the input box and was removed: by --replace-draft, or because it was sent before."""
+    outbox_id: str | UnsetType = UNSET
+    """Id of a text that was put into the outbox (--when)."""
+    outbox_state: str | UnsetType = UNSET
+    """queued, or the state that the text of this id has already."""
+    sent_from: str | UnsetType = UNSET
+    """Session that the text comes from."""
     lane: str | UnsetType = UNSET
     objective: ObjectiveSummary | UnsetType = UNSET
     error_code: str | UnsetType = UNSET

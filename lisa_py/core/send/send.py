@@ -47,6 +47,8 @@ class SendPayload(Struct, frozen=True, kw_only=True):
     """Send into a dialog or an unknown screen, too, where the text acts as keys."""
     replace_draft: bool = False
     """Remove a draft from the input box instead of refusing."""
+    sender: str = ""
+    """Session that sent it; empty: the one that the caller runs in, if any."""
 
 
 class _Outcome(Struct, frozen=True, kw_only=True):
@@ -76,8 +78,10 @@ class _Outcome(Struct, frozen=True, kw_only=True):
     """The draft that was in the input box."""
 
 
-def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendResult:
-    """Deliver, one sender at a time per session.
+def send_payload(
+    ctx: Context, ref: SessionRef, payload: SendPayload, *, begin: Callable[[SendTarget], None] = lambda target: None
+) -> SendResult:
+    """Deliver, one sender at a time per session; `begin` is called just before a text is typed, and may raise.
 
     Raise LisaError: session_not_found, agent_not_running, agent_not_ready, agent_waiting_dialog, no_dialog,
     answer_not_offered, input_not_empty, input_not_visible, missing_send_payload, send_text_failed, send_keys_failed,
@@ -94,7 +98,7 @@ def send_payload(ctx: Context, ref: SessionRef, payload: SendPayload) -> SendRes
         elif payload.keys:
             sent = _send_keys(ctx, target, payload)
         else:
-            sent = _send_text(ctx, target, payload)
+            sent = _send_text(ctx, target, payload, begin)
     agent_place.remember_home(ctx, ref, target.evidence)
     _record_event(ctx, ref, payload, sent)
     return _build_result(ref, sent)
@@ -149,7 +153,7 @@ def _summarize_choice(sent: _Outcome) -> ChoiceSummary | UnsetType:
 # -- text ---------------------------------------------------------------------------------------------------------
 
 
-def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outcome:
+def _send_text(ctx: Context, target: SendTarget, payload: SendPayload, begin: Callable[[SendTarget], None]) -> _Outcome:
     cleaned = input_text.clean_text(payload.text)
     text = input_text.add_reminder(cleaned.text, target.evidence.meta)
     if not cleaned.text:
@@ -158,6 +162,7 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outco
         raise LisaError("missing_send_payload", "the text is empty; agents ignore a blank prompt")
     target.require_ready(force=payload.force)
     removed = "" if payload.force else input_box.prepare_input_box(ctx, target, replace_draft=payload.replace_draft)
+    begin(target)
     sent = _Outcome(
         enter=payload.enter,
         size=len(text.encode()),
@@ -172,7 +177,7 @@ def _send_text(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outco
     acceptance = _submit(ctx, target, text)
     delivered: DeliveryState = acceptance.is_accepted or (False if acceptance.verifiable else "unverified")
     code, words = _describe_failure(target, acceptance) if delivered is False else ("", "")
-    _record_acceptance(ctx, target.ref, delivered, words if acceptance.seen.refusal else "")
+    record_acceptance(ctx, target.ref, delivered, words if acceptance.seen.refusal else "")
     return msgspec.structs.replace(
         sent,
         delivered=delivered,
@@ -295,7 +300,9 @@ def _restore_state(ctx: Context, ref: SessionRef, before: SessionState) -> None:
     session_records.change_state(ref, ctx.settings, ctx.clock.now(), change)
 
 
-def _record_acceptance(ctx: Context, ref: SessionRef, delivered: DeliveryState, refused: str) -> None:
+def record_acceptance(ctx: Context, ref: SessionRef, delivered: DeliveryState, refused: str = "") -> None:
+    """Note what became of the newest text."""
+
     def change(state: SessionState) -> None:
         if delivered is True:
             state.last_input_accepted_at = ctx.clock.now()
@@ -308,6 +315,8 @@ def _record_acceptance(ctx: Context, ref: SessionRef, delivered: DeliveryState, 
 
 def _record_event(ctx: Context, ref: SessionRef, payload: SendPayload, sent: _Outcome) -> None:
     detail: dict[str, object] = {"enter": sent.enter, "bytes": sent.size}
+    if sender := payload.sender or input_text.find_sender(ctx, ref):
+        detail["from"] = sender
     if sent.delivered is not None:
         detail |= {"delivered": sent.delivered, "deliveredBy": sent.delivered_by}
     reason = "send_text" if payload.text else "send_keys"

@@ -133,17 +133,21 @@ class SendTarget:
         """
         if self.is_custom or force:
             return
-        if self.evidence.mode == "exec":
-            raise LisaError(
-                "agent_not_interactive",
-                f"{self.ref.session} is an exec session, which accepts no further text (--force types it anyway)",
-                session=self.ref.session,
-            )
+        self.require_interactive()
         self._require_not_stopped()
         self._wait_until_ready()
         is_other_screen = self.evidence.input_block and self.evidence.composer != "dialog"
         if dialog.has_dialog(self.status) and not is_other_screen:
             raise self._build_dialog_error()
+
+    def require_interactive(self) -> None:
+        """Raise agent_not_interactive for an exec session."""
+        if self.evidence.mode == "exec" and not self.is_custom:
+            raise LisaError(
+                "agent_not_interactive",
+                f"{self.ref.session} is an exec session, which accepts no further text (--force types it anyway)",
+                session=self.ref.session,
+            )
 
     def _require_not_stopped(self) -> None:
         """Refuse a stopped process: it would accept the text later, without confirmation."""
