@@ -43,17 +43,18 @@ class _Obstacle(Struct, frozen=True):
     command: str
 
 
-def end_worktree(ctx: Context, meta: SessionMeta, policy: str) -> EndedWorktree | None:
+def end_worktree(ctx: Context, meta: SessionMeta, policy: str, *, merged: str = "") -> EndedWorktree | None:
     """Remove the worktree of an ended session by a policy (remove, keep or discard); None if it has none.
 
-    `discard` gives up changes that are not committed. A commit is never lost.
+    `discard` gives up changes that are not committed. A commit is never lost. `merged` is a commit whose changes are
+    in the base.
     """
     made = meta.worktree
     if made is None:
         return None
     git = GitFolder(made.repository, ctx.settings.environ)
-    obstacle = _find_obstacle(git, meta, made, policy)
-    if obstacle is None:
+    obstacle = _find_obstacle(git, meta, made, policy, merged)
+    if obstacle is None and files.is_dir(made.path):
         force = ("--force",) if policy == "discard" or _list_modules(git, made) else ()  # git: not with submodules
         done = git.call("worktree", "remove", *force, made.path)
         if done.code != 0:
@@ -69,7 +70,7 @@ def end_worktree(ctx: Context, meta: SessionMeta, policy: str) -> EndedWorktree 
         )
     worktree.remove_place(made)
     return EndedWorktree(
-        path=made.path, branch=made.branch, removed=True, branch_removed=_delete_merged_branch(git, made)
+        path=made.path, branch=made.branch, removed=True, branch_removed=_delete_merged_branch(git, made, merged)
     )
 
 
@@ -78,12 +79,16 @@ def describe_kept(ended: EndedWorktree) -> str:
     return f"worktree {ended.path} stays: {ended.reason}" + (f"; {ended.command}" if ended.command else "")
 
 
-def _find_obstacle(git: GitFolder, meta: SessionMeta, made: SessionWorktree, policy: str) -> _Obstacle | None:
+def _find_obstacle(
+    git: GitFolder, meta: SessionMeta, made: SessionWorktree, policy: str, merged: str
+) -> _Obstacle | None:
     """Return the first reason to keep the worktree."""
     removal = _build_removal(made)
     if policy == "keep":
         return _Obstacle("it is to be kept", removal)
     if not files.is_dir(made.path):
+        if f"worktree {made.path}" not in git.ask("worktree", "list", "--porcelain").splitlines():
+            return None  # session merge, or a person, has removed it
         return _Obstacle("its folder does not exist", f"git -C {quote(made.repository)} worktree prune")
     inside = git.at(made.path)
     folder = inside.ask("rev-parse", "--path-format=absolute", "--git-dir")
@@ -95,32 +100,39 @@ def _find_obstacle(git: GitFolder, meta: SessionMeta, made: SessionWorktree, pol
     if running is not None:
         return _Obstacle(f"process {running.pid} ({running.name}) works in it", removal)
     if policy != "discard":
-        changes = _describe_changes(inside, folder)
+        changes = describe_changes(inside)
         if changes:
             return _Obstacle(changes, _build_removal(made, force=True))
-    return _find_commits(git, inside, made, policy)
+    return _find_commits(git, inside, made, policy, merged)
 
 
-def _describe_changes(inside: GitFolder, folder: str) -> str:
+def describe_changes(inside: GitFolder, *, untracked: bool = True) -> str:
     """Return what is not committed; empty if nothing."""
+    folder = inside.ask("rev-parse", "--path-format=absolute", "--git-dir")
     for name in _OPERATIONS:
         if files.exists(os.path.join(folder, name)):
             return f"a git operation has not ended ({name})"
-    status = inside.call("status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none")
+    status = inside.call(
+        "status", "--porcelain", "-z", f"--untracked-files={'all' if untracked else 'no'}", "--ignore-submodules=none"
+    )
     if status.code != 0:
         return f"its state is unknown: {describe_failure(status)}"
     count = status.out.count(b"\0")
     if count:
         return f"{count} {'file is' if count == 1 else 'files are'} not committed"
+    if not untracked:
+        return ""
     nested = inside.call("clean", "-ndX")  # removes nothing; it names repositories in ignored folders
     skipped = [line for line in nested.text.splitlines() if line.startswith("Would skip repository")]
     return f"it has a repository in an ignored folder ({skipped[0].split()[-1]})" if skipped else ""
 
 
-def _find_commits(git: GitFolder, inside: GitFolder, made: SessionWorktree, policy: str) -> _Obstacle | None:
+def _find_commits(
+    git: GitFolder, inside: GitFolder, made: SessionWorktree, policy: str, merged: str
+) -> _Obstacle | None:
     """Return the commits that would be lost; with `remove` also those that are neither in the base nor pushed."""
-    head = ("HEAD", *_list_existing(git, f"refs/heads/{made.branch}"))
-    bases = (made.base_commit, *_list_existing(git, made.base))
+    head = ("HEAD", *list_existing(git, f"refs/heads/{made.branch}"))
+    bases = (made.base_commit, *list_existing(git, made.base, merged))
     known = ("--branches", "--tags", "--remotes") if policy == "discard" else (*bases, "--remotes")
     found = inside.call("rev-list", "--max-count=1", *(head if policy != "discard" else ("HEAD",)), "--not", *known)
     if found.code != 0:
@@ -133,7 +145,7 @@ def _find_commits(git: GitFolder, inside: GitFolder, made: SessionWorktree, poli
         base = made.base.removeprefix("refs/heads/") or made.base_commit[:12]
         return _Obstacle(f"commits are neither in {base} nor pushed", _build_removal(made))
     for module in _list_modules(git, made):
-        stash = _list_existing(git.at(module), "refs/stash")
+        stash = list_existing(git.at(module), "refs/stash")
         own = git.at(module).call("rev-list", "--max-count=1", "HEAD", "--branches", *stash, "--not", "--remotes")
         if own.code != 0 or own.out.strip():
             push = f"git -C {quote(made.path)} submodule foreach --recursive git push"
@@ -141,7 +153,7 @@ def _find_commits(git: GitFolder, inside: GitFolder, made: SessionWorktree, poli
     return None
 
 
-def _list_existing(git: GitFolder, *names: str) -> tuple[str, ...]:
+def list_existing(git: GitFolder, *names: str) -> tuple[str, ...]:
     """Return the full names that name a commit."""
     return tuple(
         name for name in names if name and git.call("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").code == 0
@@ -165,13 +177,13 @@ def _find_repositories(folder: str) -> Iterator[str]:
         yield from _find_repositories(os.path.join(path, "modules") if is_repository else path)
 
 
-def _delete_merged_branch(git: GitFolder, made: SessionWorktree) -> bool:
+def _delete_merged_branch(git: GitFolder, made: SessionWorktree, merged: str) -> bool:
     """Delete the branch if all its commits are in the base; return True if it is gone."""
     name = f"refs/heads/{made.branch}"
     tip = git.ask("rev-parse", "--verify", "--quiet", name)
     if not tip:
         return True
-    for base in (made.base_commit, *_list_existing(git, made.base)):
+    for base in (made.base_commit, *list_existing(git, made.base, merged)):
         if git.call("merge-base", "--is-ancestor", tip, base).code == 0:
             return worktree.delete_branch(git, made.branch, tip)
     return False
