@@ -10,7 +10,7 @@ from lisa_py.contract.command import Command, Flag
 from lisa_py.contract.flags import ProjectRoot, Session
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import worktree_changes
-from lisa_py.core.lifecycle.worktree_changes import WorktreeDiff
+from lisa_py.core.lifecycle.worktree_changes import DiffSummary
 
 
 class Args(Struct, kw_only=True):
@@ -20,11 +20,11 @@ class Args(Struct, kw_only=True):
     patch: Annotated[bool, Flag(help="patch of all changes")] = False
 
 
-def run(args: Args, ctx: Context) -> WorktreeDiff:
+def run(args: Args, ctx: Context) -> DiffSummary:
     return worktree_changes.compare_worktree(ctx, ctx.ref(args.session, args.project_root), patch=args.patch)
 
 
-def text(answer: WorktreeDiff, args: Args) -> str:
+def text(answer: DiffSummary, args: Args) -> str:
     lines = []
     if args.stat or not args.patch:
         for each in answer.files:
@@ -43,7 +43,7 @@ def text(answer: WorktreeDiff, args: Args) -> str:
 COMMAND = Command(
     group="daily",
     args=Args,
-    answer=WorktreeDiff,
+    answer=DiffSummary,
     run=run,
     text=text,
     min=("session", "branch", "commits", "changed", "added", "removed"),

@@ -31,7 +31,7 @@ class ChangedFile(Answer):
     removed: int | UnsetType = UNSET
 
 
-class WorktreeDiff(Answer):
+class DiffSummary(Answer):
     """All changes of a session since its base: committed, uncommitted and untracked."""
 
     session: str
@@ -72,7 +72,7 @@ class MergeRequest(Struct, frozen=True, kw_only=True):
     keep: bool = False
 
 
-def compare_worktree(ctx: Context, ref: SessionRef, *, patch: bool = False) -> WorktreeDiff:
+def compare_worktree(ctx: Context, ref: SessionRef, *, patch: bool = False) -> DiffSummary:
     """Return the changes; the index of the worktree stays as it is.
 
     Raise LisaError: session_not_found, no_worktree, git_failed.
@@ -93,7 +93,7 @@ def compare_worktree(ctx: Context, ref: SessionRef, *, patch: bool = False) -> W
     finally:
         files.remove_tree(folder)
     changed = tuple(_parse_numbers(line) for line in numbers.split("\0") if line)
-    return WorktreeDiff(
+    return DiffSummary(
         session=meta.session,
         path=made.path,
         branch=made.branch,
