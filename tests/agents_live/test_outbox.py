@@ -1,0 +1,44 @@
+"""Texts of the outbox at the real claude and codex."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from lisa_py.store import outbox_records
+from lisa_py.store.outbox_records import OutboxText
+from tests.agents_kit import pins
+from tests.agents_live.live_harness import LiveSessionHarness
+from tests.fakes.model_api import FakeModelApi
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+
+pytestmark = pytest.mark.agents
+
+
+@pytest.fixture(params=pins(), ids=lambda pin: f"{pin.agent}-{pin.version}")
+def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) -> LiveSessionHarness:
+    return LiveSessionHarness(machine, api, request.param.agent, version=request.param.version)
+
+
+def read_texts(stage: LiveSessionHarness) -> list[OutboxText]:
+    return outbox_records.registry(stage.ref).read().texts
+
+
+def test_texts_wait_for_the_agent(stage: LiveSessionHarness) -> None:
+    stage.begin()
+    stage.send("[fake gate go then text before]")
+    wait_until(lambda: stage.status().session_state == "in_progress")
+    for number in (1, 2):
+        queued = stage.lisa("send", "--text", f"[fake text reply {number}]", "--when", "idle")
+        assert queued.json["outboxState"] == "queued", queued
+    wait_until(lambda: read_texts(stage)[0].waiting_for == "turn")
+    with open(stage.ref.file(outbox_records.PID_FILE)) as file:
+        os.kill(int(file.read()), signal.SIGKILL)
+    stage.api.open("go")
+    wait_until(lambda: [each.state for each in read_texts(stage)] == ["answered"] * 2, timeout=60)
+    frames = [each for each in stage.lisa("history").json["frames"] if each["type"] == "user"]
+    contents = [each["payload"]["content"] for each in frames]
+    assert contents[-3:] == ["[fake gate go then text before]", "[fake text reply 1]", "[fake text reply 2]"]
