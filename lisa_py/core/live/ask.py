@@ -71,7 +71,7 @@ def ask_session(ctx: Context, ref: SessionRef, request: AskRequest) -> AskResult
         if not feed.has_conversation:
             why = f"{ref.session} runs a command without a conversation; session turn sends to it"
             raise LisaError("no_conversation", why, session=ref.session)
-        reply = TurnReply(text)
+        reply = TurnReply(input_text.complete_text(text, ctx.read_meta(ref)))
         sent = send.send_payload(ctx, ref, SendPayload(text=text, enter=True, replace_draft=request.replace_draft))
         if not sent.ok:
             return _build_refusal(ref, sent, feed.position.encode())

@@ -250,7 +250,7 @@ class OutboxDelivery:
     def _build_typed(self, text: OutboxText) -> str:
         """Return the text as it is typed."""
         marked = text.text if text.verbatim else input_text.mark_sender(text.text, text.sender)
-        return input_text.add_reminder(input_text.clean_text(marked).text, self._ctx.read_meta(self._ref))
+        return input_text.complete_text(marked, self._ctx.read_meta(self._ref))
 
     # -- after a killed process --------------------------------------------------------------------------------
 

@@ -101,6 +101,11 @@ def add_reminder(text: str, meta: SessionMeta | None) -> str:
     return f"{reminder}\n{text}"
 
 
+def complete_text(text: str, meta: SessionMeta | None) -> str:
+    """Return the text as it is typed: without control characters, with the objective."""
+    return add_reminder(clean_text(text).text, meta)
+
+
 def objective_parts(meta: SessionMeta) -> list[str]:
     """Return `id=..`, `goal=..` and so on, as far as set; empty without an objective."""
     named = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lisa_py.store import outbox_records, session_records
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
@@ -21,6 +22,20 @@ def test_the_reply_is_that_of_the_prompt(machine: LisaHost) -> None:
     assert {key: short[key] for key in short if key != "stderrPolicy"} == {"ok": True, "text": "short"}
     printed = machine.lisa("session", "ask", "--session", stage.name, "--text", "[say plain]")
     assert printed.out == "plain\n"
+
+
+def test_a_session_with_an_objective_replies(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn()
+    meta = session_records.read_meta(stage.ref)
+    assert meta is not None
+    meta.objective_id, meta.objective_goal = "o1", "Ship it"
+    session_records.write_meta(stage.ref, meta)
+    asked = stage.lisa("ask", "--text", "[say mine]", "--timeout-seconds", "20")
+    assert (asked.code, asked.json["text"]) == (0, "mine"), asked
+    assert stage.prompts()[-1].startswith("Objective reminder: ")
+    assert stage.lisa("send", "--text", "[say later]", "--when", "idle", "--message-id", "later").code == 0
+    registry = outbox_records.registry(stage.ref)
+    wait_until(lambda: registry.read().texts[0].state == "answered", what="the text of the outbox is answered")
 
 
 def test_what_others_send_meanwhile_does_not_count(machine: LisaHost) -> None:
