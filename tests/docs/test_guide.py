@@ -43,6 +43,14 @@ EXPECTATIONS: dict[str, tuple[dict[str, str], list[str]]] = {
             "\n> [say goes on]",
         ],
     ),
+    "worktree": (
+        {"DOCS": "[run echo a >docs.md] [say ok]", "CODE": "[run echo b >code.py] [say ok]"},
+        [
+            "+1 -0\tdocs.md\n1 file, +1 -0, 0 commits ahead of main",
+            "merged 1 commit of lisa/lisa-code into main",
+            "\nMerge branch 'lisa/lisa-code'\n",
+        ],
+    ),
     "nested": (
         {"PROMPT": f"[run {CHILD}] [run lisa session wait --all --sessions lisa-child] [say both done]"},
         ["\n  lisa-child (scripted/interactive)", "both done"],
