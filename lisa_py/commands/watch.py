@@ -15,6 +15,7 @@ from lisa_py.contract.flags import ProjectRoot
 from lisa_py.contract.notices import NOTICE_KINDS, NoticeKind, SessionNotice
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import notice_sinks, status_table
+from lisa_py.core.fleet.program_records import ProgramReporter
 from lisa_py.core.fleet.watch import FleetWatch, WatchStep
 
 
@@ -26,6 +27,7 @@ class Args(Struct, kw_only=True):
     on: Annotated[str, Flag(help="kinds of notices: asks,failed,done,lost,limit", metavar="CSV")] = "all"
     all_projects: Annotated[bool, Flag(help="sessions of all projects")] = False
     project_root: ProjectRoot = ""
+    osc7501: Annotated[bool, Flag(help="states as program status records to the terminal", acts=True)] = False
     once: Annotated[bool, Flag(help="end after the first notice")] = False
 
 
@@ -43,9 +45,15 @@ def run(args: Args, ctx: Context) -> WatchResult:
         for target in args.notify:
             sinks.append(notice_sinks.open_sink(ctx, project, target))
             stack.callback(sinks[-1].close)
+        reporter = None
+        if args.osc7501:
+            reporter = ProgramReporter(ctx)
+            stack.callback(reporter.close)
         for step in FleetWatch(ctx, project, kinds=kinds, all_projects=args.all_projects).follow():
             for sink in sinks:
                 sink.show(step.found.statuses)
+            if reporter is not None:
+                reporter.report(step.found)
             for notice in step.notices:
                 _print_notice(ctx, notice)
                 for sink in sinks:
@@ -112,5 +120,8 @@ Sinks: term notifies by the terminal (OSC 9, 99 or 777, else the bell). tmux kee
 tmux around it, for a status line with '#{@lisa}'. exec:CMD runs a shell command with the notice as JSON on its standard
 input. An https address gets it as JSON, signed as those of session monitor --webhook. Other URLs are those of apprise,
 with the extra `notify`. env:NAME, file:PATH and secret://NAME name a sink that is kept elsewhere, since an address with
-a token does not belong on a command line.""",
+a token does not belong on a command line.
+
+--osc7501 reports the fleet and each session to the terminal in the Program Status Protocol (OSC 7501), and removes the
+records at the end; inside tmux the option allow-passthrough has to be on.""",
 )

@@ -197,7 +197,7 @@ MEANINGS: dict[str, str] = {
     "not_logged_in": "the agent has no credential; nothing was started",
     "not_resumable": "a run (exec) or a command has no conversation to continue; --rerun runs a command again",
     "not_supported": "the agent or its dialog cannot do this; nothing was done",
-    "no_terminal": "the command, or the sink term, needs a terminal",
+    "no_terminal": "the command, the sink term or --osc7501 needs a terminal",
     "notify_extra_missing": "apprise is missing; pip install 'lisa-py[notify]'",
     "oauth_add_failed": "the token pool could not be changed",
     "oauth_disable_failed": "the token pool could not be changed",

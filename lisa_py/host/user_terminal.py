@@ -18,4 +18,4 @@ def write_terminal(text: str) -> None:
         finally:
             os.close(handle)
     except OSError as problem:
-        raise LisaError("no_terminal", f"{PATH} cannot be written: {problem.strerror}; use another sink") from None
+        raise LisaError("no_terminal", f"{PATH} cannot be written: {problem.strerror}; a terminal is needed") from None

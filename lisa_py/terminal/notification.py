@@ -22,8 +22,13 @@ def build_notification(title: str, text: str, environ: Mapping[str, str]) -> str
     if not sequence:
         return BELL
     if environ.get("TMUX"):
-        return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\" + BELL
+        return wrap_for_tmux(sequence) + BELL
     return sequence
+
+
+def wrap_for_tmux(sequence: str) -> str:
+    """Return a sequence that tmux passes on to the terminal around it if `allow-passthrough` is on."""
+    return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
 
 
 def _build_sequence(title: str, text: str, environ: Mapping[str, str]) -> str:

@@ -25,6 +25,7 @@ class Args(Struct, kw_only=True):
     project_root: ProjectRoot = ""
     full: Annotated[bool, Flag(help="more columns; saves the last screen of an ended session")] = False
     fail_not_found: FailNotFound = False
+    osc7501: Annotated[bool, Flag(help="the state as program status record to the terminal", acts=True)] = False
 
 
 class StatusView(Status):
@@ -42,6 +43,10 @@ def run(args: Args, ctx: Context) -> Status:
     evidence, status = status_reader.read_with_evidence(ctx, ref, agent=agent, mode=args.mode)
     if ctx.output_format != "text":
         status = open_dialog.add_dialog(ctx, ref, status, evidence.pane)
+    if args.osc7501:
+        from lisa_py.core.fleet import program_records  # noqa: PLC0415 - few calls report to the terminal
+
+        program_records.report_session(ctx, status)
     output_file = ""
     if args.full:
         from lisa_py.core.status import last_screen  # noqa: PLC0415 - only --full writes
@@ -155,12 +160,12 @@ COMMAND = Command(
         "error_code",
     ),
     exit_code=lambda answer: 1 if answer.error_code == "session_not_found" else 0,
-    errors=("tmux_missing",),
+    errors=("no_terminal", "tmux_missing"),
     exits={0: "answered", 1: "refused, or missing session with --fail-not-found"},
     example="lisa session status --session lisa-demo-1\nlisa session status --session lisa-demo-1 --json",
     notes="""\
 Text is one CSV line: status,todosDone,todosTotal,activeTask,waitEstimate,sessionState. sessionState is one of
 just_started, in_progress, waiting_input, completed, crashed, stuck, degraded, not_found; --json adds the cause of
 waiting (waitingFor), the activity of the agent (agentState) and the deciding evidence (stateSource). Reading changes
-nothing.""",
+nothing. --osc7501 also reports the session to the terminal in the Program Status Protocol (OSC 7501).""",
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.lisa_host import LisaHost
+from tests.lisa_host import PROGRAM, LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
 
@@ -133,3 +136,18 @@ def test_session_on_another_socket_is_found_by_its_records(machine: LisaHost) ->
     elsewhere.mkdir()
     answer = stage.lisa("status", env={"LISA_TMUX_SOCKET_DIR": str(elsewhere)})
     assert answer.json["sessionState"] == "in_progress"
+
+
+def test_the_terminal_gets_a_program_status_record(machine: LisaHost) -> None:
+    words = [*PROGRAM, "session", "status", "--session", "lisa-x", "--osc7501", "--json"]
+    refused = subprocess.run(words, cwd=machine.project, env=machine.env, start_new_session=True, capture_output=True)
+    assert json.loads(refused.stdout)["errorCode"] == "no_terminal"
+    ours, theirs = pty.openpty()
+    with_terminal = ["setsid", "--ctty", "--wait", *words]
+    done = subprocess.run(
+        with_terminal, cwd=machine.project, env={**machine.env, "TMUX": ""}, stdin=theirs, capture_output=True
+    )
+    os.close(theirs)
+    assert json.loads(done.stdout)["programStatus"] == "unknown"
+    assert os.read(ours, 4096) == b"\x1b]7501;state=clear\x1b\\"
+    os.close(ours)
