@@ -27,7 +27,9 @@ POLL_SECONDS = 0.5
 TURN_SECONDS = 5.0
 """The same while the first text waits for the end of a turn, which is an event."""
 EVIDENCE_SECONDS = 3.0
-"""Wait for the sign of a text that a killed process may have submitted."""
+"""Wait for the sign of a text that a killed process may have submitted, from the beginning of its delivery."""
+LEAST_EVIDENCE_SECONDS = 1.0
+"""Least wait, for a text that was submitted late."""
 HOOK_SECONDS = 60.0
 """Wait for the user's own prompt hooks, which may refuse such a text."""
 SETTLE_SECONDS = 2.0
@@ -265,7 +267,9 @@ class OutboxDelivery:
                 self._change(text.id, _leave_unverified(self._ctx.clock.now()))
                 return
             typed = self._build_typed(text)
-            seen = target.wait_for_acceptance(typed, text.begun_at, EVIDENCE_SECONDS)
+            left = text.begun_at + EVIDENCE_SECONDS - self._ctx.clock.now()
+            seconds = min(max(LEAST_EVIDENCE_SECONDS, left), EVIDENCE_SECONDS)  # the clock may have been set back
+            seen = target.wait_for_acceptance(typed, text.begun_at, seconds)
             if seen.provisional:
                 seen = target.wait_for_acceptance(typed, text.begun_at, HOOK_SECONDS, final=True)
             if seen.refusal or seen.joined_with:

@@ -11,6 +11,7 @@ import pytest
 
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.outbox import queue
+from lisa_py.core.outbox.delivery import EVIDENCE_SECONDS
 from lisa_py.host import processes
 from lisa_py.store import events, outbox_records
 from lisa_py.store.outbox_records import Outbox, OutboxText
@@ -126,7 +127,7 @@ def begin_and_die(stage: OutboxStage, text: str) -> str:
         state="pasted",
         session_id=queue.find_identity(stage.ctx, stage.ref),
         queued_at=now,
-        begun_at=now,
+        begun_at=now - EVIDENCE_SECONDS,
         cursor=cursor,
     )
     with outbox_records.registry(stage.ref).change(stage.ctx.settings, now) as opened:
