@@ -98,6 +98,7 @@ def fork_session(
         ),
         session=request.name,
         project_root=ref.project.root,
+        folder=record.launch.folder if files.is_dir(record.launch.folder) else "",
         settings=settings,
         family=request.family or record.family,
         definition=record.definition,

@@ -58,6 +58,8 @@ class SpawnRequest(Struct, frozen=True, kw_only=True):
     """Resolved variables of the agent by name; never written but to its 0600 environment file."""
     tools: bool = False
     """Give the agent tools for sessions of its own."""
+    folder: str = ""
+    """Working folder of the agent; empty: the project root, or the worktree that the caller is in."""
     worktree: WorktreeRequest | None = None
     """Make a worktree for the session."""
 
@@ -128,7 +130,7 @@ def plan_spawn(ctx: Context, request: SpawnRequest) -> SpawnPlan:
     ref = SessionRef(project, _resolve_name(ctx, project, request.session, resolved))
     if request.tools:
         request, resolved = _add_tools(ctx, request, resolved, ref)
-    folder = (ctx.own_worktree() if not request.project_root else "") or project.root
+    folder = request.folder or (ctx.own_worktree() if not request.project_root else "") or project.root
     wanted = request.worktree
     made = worktree.plan_worktree(ctx, folder, ref.session, wanted) if wanted is not None else None
     parent = ctx.settings.parent_session

@@ -6,8 +6,9 @@ import pytest
 
 from lisa_py import agents
 from lisa_py.contract.session_settings import HIDDEN_VALUE, SessionSettings, drop_hidden
-from lisa_py.store import live_records
+from lisa_py.store import live_records, session_records
 from tests.lisa_host import LisaHost
+from tests.repository import Repository
 from tests.session_harness import SessionHarness
 
 
@@ -39,6 +40,20 @@ def test_an_agent_without_forks_gets_the_text(stage: SessionHarness, killed: boo
     assert "user: [say the number is 41]" in prompt and "assistant: the number is 41" in prompt
     described = copy.lisa("get").json["session"]
     assert (described["id"], described["forked_from_session_id"]) == (answer.json["id"], record.id)
+
+
+def test_a_copy_works_in_the_same_worktree(stage: SessionHarness) -> None:
+    Repository(stage.machine).create()
+    stage.spawn("[say one]", "--worktree")
+    stage.wait_for_state("idle")
+    path = f"{stage.machine.project}.lisa/{stage.name}"
+    forked = stage.lisa("fork", "--as", "lisa-copy", "--no-dangerously-skip-permissions")
+    assert forked.code == 0, forked
+    copy = session_records.read_meta(stage.ctx.ref("lisa-copy"))
+    assert copy is not None
+    assert (copy.folder, copy.worktree) == (path, None)
+    (ended,) = stage.lisa("kill").json["worktrees"]
+    assert "works in it" in ended["reason"]
 
 
 def test_a_session_that_works_or_asks_is_refused(stage: SessionHarness) -> None:
