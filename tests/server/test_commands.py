@@ -54,6 +54,18 @@ def test_answers_are_those_of_the_command_line(server: RunningServer, idle: Sess
         assert reply.body == {key: value for key, value in printed.items() if key != "stderrPolicy"}
 
 
+def test_a_text_is_queued_and_followed(server: RunningServer, idle: SessionHarness) -> None:
+    given = {"session": idle.name, "text": "[say queued]", "when": "idle"}
+    queued = server.call("POST", "/commands/session/send", given).body
+    assert queued["outboxState"] == "queued"
+
+    def read_state() -> str:
+        given = {"session": idle.name, "id": queued["outboxId"]}
+        return str(server.call("POST", "/commands/session/outbox/show", given).body["state"])
+
+    wait_until(lambda: read_state() == "answered", what="the text is answered")
+
+
 def test_exit_code_is_a_header(server: RunningServer) -> None:
     reply = server.call("POST", "/commands/session/budget-enforce", {"tokens": 2, "max-tokens": "1"})
     assert (reply.status, reply.headers["lisa-exit-code"], reply.body["ok"]) == (200, "1", False)
