@@ -15,7 +15,8 @@ from lisa_py import agents
 from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
 from lisa_py.core.lifecycle import doctor, former_run
-from lisa_py.store import live_records, session_records
+from lisa_py.host import processes
+from lisa_py.store import live_records, outbox_records, session_records
 from tests.lisa_host import CallResult, LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
@@ -284,3 +285,19 @@ def test_prompt_that_was_never_taken_is_named(stage: SessionHarness) -> None:
         "new",
         ["the agent has not taken its first prompt: send it again"],
     )
+
+
+def test_a_queued_text_is_delivered_after_it(stage: SessionHarness) -> None:
+    stage.spawn()
+    talk(stage, "before")
+    stage.send("[think 600]")
+    assert stage.lisa("send", "--text", "[say later]", "--when", "idle").code == 0
+    registry = outbox_records.registry(stage.ref)
+    wait_until(lambda: registry.read().texts[0].waiting_for == "turn", what="a process waits to deliver it")
+    lose(stage)
+    process = Path(stage.ref.file(outbox_records.PID_FILE))
+    wait_until(lambda: processes.read_process(int(process.read_text()), argv=False) is None, what="the process ended")
+    assert [each.state for each in registry.read().texts] == ["queued"]
+    assert stage.lisa("resume").code == 0
+    wait_until(lambda: registry.read().texts[0].state == "answered", what="the text is answered")
+    assert read_conversation(stage)[-2:] == ["[say later]", "later"]
