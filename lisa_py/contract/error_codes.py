@@ -136,6 +136,7 @@ MEANINGS: dict[str, str] = {
     "invalid_prices": "prices.json in the state folder is not a JSON object of model names and rates",
     "invalid_profile_name": "the name of a profile is empty, has over 100 characters or a control character",
     "invalid_worktree_name": "the name cannot be that of a branch and a folder",
+    "invalid_worktree_setup": "--worktree-setup is not the hash of the set-up program of the base",
     "max_profiles": "there are 10 profiles already",
     "invalid_profile": "--profile is unknown",
     "invalid_prompt": "the prompt is not UTF-8 text",

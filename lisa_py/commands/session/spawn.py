@@ -59,6 +59,7 @@ class Args(AgentSettingsArgs, kw_only=True):
     worktree: Annotated[bool, Flag(help="git worktree of its own, branch lisa/NAME")] = False
     worktree_name: Annotated[str, Flag(help="name of worktree and branch, if not the session's", metavar="NAME")] = ""
     base: Annotated[str, Flag(help="branch or commit for --worktree", metavar="REF")] = ""
+    worktree_setup: Annotated[str, Flag(help="SHA-256 of the repository's set-up program", metavar="HASH")] = ""
     replace: Annotated[bool, Flag(help="session kill of the same name first")] = False
     dry_run: Annotated[bool, Flag(help="checks and command line only; no session")] = False
 
@@ -96,8 +97,8 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
     prompt = input_text.read_text_file(ctx, args.prompt_file, "prompt-file") if args.prompt_file else args.prompt
     settings = settings_flags.read_settings_flags(ctx, args)
     is_chosen = args.provider and "agent" not in ctx.given_fields
-    if (args.worktree_name or args.base) and not args.worktree:
-        raise UsageError("worktree_required", "--worktree-name and --base go with --worktree")
+    if (args.worktree_name or args.base or args.worktree_setup) and not args.worktree:
+        raise UsageError("worktree_required", "--worktree-name, --base and --worktree-setup go with --worktree")
     request = SpawnRequest(
         launch=launch.build_request(
             args,
@@ -112,7 +113,9 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
         lane=args.lane,
         given=ctx.given_fields | {"prompt"} if args.prompt_file else ctx.given_fields,
         tools=args.tools,
-        worktree=WorktreeRequest(name=args.worktree_name, base=args.base) if args.worktree else None,
+        worktree=WorktreeRequest(name=args.worktree_name, base=args.base, setup=args.worktree_setup)
+        if args.worktree
+        else None,
         width=args.width,
         height=args.height,
         replace=args.replace,

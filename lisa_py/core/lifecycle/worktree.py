@@ -11,11 +11,19 @@ from lisa_py.contract.records import SessionWorktree
 from lisa_py.core.context import Context
 from lisa_py.host import files, folder_copy
 from lisa_py.host.git import MISSING, GitFolder, describe_failure
+from lisa_py.host.run import run_program
 
 BRANCH_PREFIX = "lisa/"
 INCLUDE_FILE = ".worktreeinclude"
 """List of patterns, as in .gitignore: ignored files that a new worktree gets, too."""
-ERRORS = ("git_failed", "not_a_repository", "invalid_worktree_name", "invalid_base", "worktree_exists")
+SETUP_FILE = ".lisa/worktree-setup"
+"""Program of the repository that prepares a new worktree, if the caller agrees to exactly this content."""
+SETUP_SECONDS = 600.0
+_SHOWN_DIGITS = 16
+ERRORS = (
+    *("git_failed", "not_a_repository", "invalid_worktree_name", "invalid_base", "worktree_exists"),
+    "invalid_worktree_setup",
+)
 """Error codes of plan_worktree and create_worktree."""
 
 
@@ -26,6 +34,8 @@ class WorktreeRequest(Struct, frozen=True, kw_only=True):
     """Empty: the name of the session."""
     base: str = ""
     """Branch or commit that it begins at; empty: the HEAD of the project."""
+    setup: str = ""
+    """First 16 or more digits of the SHA-256 of the set-up program that may run; empty: none may."""
 
 
 class WorktreePlan(Struct, frozen=True, kw_only=True):
@@ -36,6 +46,8 @@ class WorktreePlan(Struct, frozen=True, kw_only=True):
     """Working folder of the agent: the project's place in the worktree."""
     source: str
     """Checkout whose ignored files it may get; empty if there is none."""
+    setup: str = ""
+    """SHA-256 of the set-up program that the caller agrees to."""
 
 
 def plan_worktree(ctx: Context, root: str, session: str, request: WorktreeRequest) -> WorktreePlan:
@@ -56,8 +68,9 @@ def plan_worktree(ctx: Context, root: str, session: str, request: WorktreeReques
         raise _make_exists_error(branch, f"branch {branch} exists")
     if os.path.lexists(path):
         raise _make_exists_error(branch, f"{path} exists")
+    setup = _check_setup(git, commit, request.setup)
     made = SessionWorktree(path=path, branch=branch, base=base, base_commit=commit, repository=common)
-    return WorktreePlan(worktree=made, folder=os.path.join(path, prefix).rstrip("/"), source=source)
+    return WorktreePlan(worktree=made, folder=os.path.join(path, prefix).rstrip("/"), source=source, setup=setup)
 
 
 def _find_repository(git: GitFolder) -> str:
@@ -81,6 +94,42 @@ def _find_base(git: GitFolder, wanted: str, prefix: str) -> tuple[str, str]:
         raise LisaError("invalid_base", f"invalid --base: {word} has no folder {prefix}, which is the project")
     name = git.ask("rev-parse", "--symbolic-full-name", "--end-of-options", word).rpartition("\n")[2]
     return ("" if name == "HEAD" else name if name.startswith("refs/") else ""), commit
+
+
+def _check_setup(git: GitFolder, commit: str, agreed: str) -> str:
+    """Return the hash of the set-up program if the caller agrees to it. Raise LisaError(invalid_worktree_setup)."""
+    if not agreed:
+        return ""
+    found = git.call("cat-file", "blob", f"{commit}:{SETUP_FILE}")
+    digest = _hash(found.out) if found.code == 0 else ""
+    if len(agreed) < _SHOWN_DIGITS or not digest.startswith(agreed):
+        expected = f"it is {digest[:_SHOWN_DIGITS]}" if digest else f"the base has no {SETUP_FILE}"
+        raise LisaError("invalid_worktree_setup", f"invalid --worktree-setup: {agreed} ({expected}); read it first")
+    return digest
+
+
+def _hash(raw: bytes) -> str:
+    import hashlib  # noqa: PLC0415 - loads OpenSSL: 4 ms
+
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _run_setup(ctx: Context, made: SessionWorktree, agreed: str) -> tuple[str, ...]:
+    """Run the set-up program if its content is the agreed one; a failure is a warning."""
+    path = os.path.join(made.path, SETUP_FILE)
+    linked = os.path.islink(os.path.dirname(path)) or os.path.islink(path)
+    raw = None if linked else files.read(path)
+    if raw is None:
+        return ()
+    digest = _hash(raw)
+    if digest != agreed:
+        return (f"{SETUP_FILE} was not run; read it, and --worktree-setup {digest[:_SHOWN_DIGITS]} runs it",)
+    program = (path,) if os.access(path, os.X_OK) else ("/bin/sh", path)
+    try:
+        done = run_program(program, timeout=SETUP_SECONDS, env=ctx.settings.environ, cwd=made.path, group=True)
+    except OSError as problem:
+        return (f"{SETUP_FILE} failed: {problem.strerror}",)
+    return () if done.code == 0 else (f"{SETUP_FILE} failed: {describe_failure(done)}",)
 
 
 def _choose_place(ctx: Context, git: GitFolder, common: str) -> str:
@@ -126,7 +175,8 @@ def create_worktree(ctx: Context, plan: WorktreePlan) -> tuple[str, ...]:
     try:
         git.run("worktree", "add", "--quiet", made.path, made.branch)
         copied = _copy_included(git.at(plan.source), made.path) if plan.source else ()
-        return (*copied, *_check_out_submodules(git.at(made.path)))
+        submodules = _check_out_submodules(git.at(made.path))
+        return (*copied, *submodules, *_run_setup(ctx, made, plan.setup))
     except BaseException:
         undo_worktree(ctx, made)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -177,6 +178,24 @@ def test_no_copy_leaves_the_worktree_by_a_link(repository: Repository) -> None:
     repository.write("cache/x", "1")
     worktree.create_worktree(repository.machine.context(), plan(repository))
     assert os.listdir(outside) == []
+
+
+def test_a_setup_program_runs_only_with_its_hash(repository: Repository) -> None:
+    ctx, script = repository.machine.context(), "touch made; echo broken >&2; exit 3\n"
+    repository.write(".lisa/worktree-setup", script)
+    repository.commit("setup")
+    digest = hashlib.sha256(script.encode()).hexdigest()
+    unasked = plan(repository, name="a")
+    (warning,) = worktree.create_worktree(ctx, unasked)
+    assert warning == f".lisa/worktree-setup was not run; read it, and --worktree-setup {digest[:16]} runs it"
+    assert not Path(unasked.folder, "made").exists()
+    for wrong in (digest[:15], "0" * 16):
+        with pytest.raises(LisaError) as refused:
+            plan(repository, name="b", setup=wrong)
+        assert refused.value.code == "invalid_worktree_setup"
+    agreed = plan(repository, name="b", setup=digest[:16])
+    assert worktree.create_worktree(ctx, agreed) == (".lisa/worktree-setup failed: broken",)
+    assert Path(agreed.folder, "made").exists()
 
 
 def test_variables_of_a_git_hook_change_nothing(repository: Repository) -> None:
