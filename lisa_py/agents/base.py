@@ -303,6 +303,8 @@ class Agent:
     """Models to probe in this order if none is given."""
     folded_drafts: tuple[str, ...] = ()
     """Beginnings of the placeholders that stand for a long text or an attachment in the input box."""
+    image_mark: str = ""
+    """Pattern of the text that replaces the path of an image in a recorded prompt."""
     clearing_inputs: frozenset[str] = frozenset()
     """Texts that begin a new conversation."""
     interrupt_keys: tuple[str, ...] = ("Escape",)

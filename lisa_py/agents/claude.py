@@ -60,6 +60,7 @@ class Claude(base.Agent):
     )
     capture_field = "claude_session"
     folded_drafts = ("[Pasted text", "[Image #")
+    image_mark = r"\[Image #\d+\]"
     exit_inputs = frozenset(("/exit", "/quit", "exit", "quit", ":q", ":q!", ":wq", ":wq!"))
     clearing_inputs = frozenset(("/clear", "/new", "/reset"))
     probe_models = ("sonnet", "haiku")

@@ -52,6 +52,7 @@ class Codex(Agent):
     capture_field = "codex_session"
     interrupt_keys = ("C-c",)
     folded_drafts = ("[Pasted Content", "[Image ")
+    image_mark = r"\[Image #\d+\]"
     session_variables = ("CODEX_CI", "CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID")
 
     def build_command(self, request: AgentLaunch) -> str:

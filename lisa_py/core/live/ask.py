@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from lisa_py import agents
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.live import ApprovalPayload, DialogPayload, QuestionPayload
 from lisa_py.contract.status import DialogChoice
 from lisa_py.core.context import Context
 from lisa_py.core.live.feed import SessionFeed
-from lisa_py.core.live.turn_reply import NOT_COMPLETED, ReplyTool, ReplyUsage, TurnReply
+from lisa_py.core.live.turn_reply import NOT_COMPLETED, ReplyEnd, ReplyTool, ReplyUsage, TurnReply
 from lisa_py.core.send import input_text, send
 from lisa_py.core.send.result import SendResult
 from lisa_py.core.send.send import SendPayload
@@ -18,6 +19,10 @@ from lisa_py.store.paths import SessionRef
 
 IDLE_SECONDS = 1.0
 """Time for the record of the end of a turn, once the agent is idle."""
+COMMAND_SECONDS = 2.0
+"""Time for the turn of a command, once the agent is idle; most commands have none."""
+RECORD_SECONDS = 10.0
+"""Time for the record of an accepted prompt, once the agent is idle."""
 RECENT_BYTES = 1
 """Enough to begin a feed at the end of the transcript."""
 
@@ -71,7 +76,9 @@ def ask_session(ctx: Context, ref: SessionRef, request: AskRequest) -> AskResult
         if not feed.has_conversation:
             why = f"{ref.session} runs a command without a conversation; session turn sends to it"
             raise LisaError("no_conversation", why, session=ref.session)
-        reply = TurnReply(input_text.complete_text(text, ctx.read_meta(ref)))
+        meta = ctx.read_meta(ref)
+        agent = agents.get_or_default(meta.agent if meta else "")
+        reply = TurnReply(input_text.complete_text(text, meta), image_mark=agent.image_mark)
         sent = send.send_payload(ctx, ref, SendPayload(text=text, enter=True, replace_draft=request.replace_draft))
         if not sent.ok:
             return _build_refusal(ref, sent, feed.position.encode())
@@ -80,18 +87,27 @@ def ask_session(ctx: Context, ref: SessionRef, request: AskRequest) -> AskResult
             reply.add(frame)
             if reply.ended:
                 break
-            if reply.has_begun:
-                feed.deadline = _choose_deadline(ctx, reply, deadline)
-        reply.finish("timeout" if not reply.is_idle else "completed" if not reply.error else "failed")
+            feed.deadline = _choose_deadline(ctx, reply, deadline)
+        reply.finish(_choose_end(reply))
         return _build_result(ref, reply, sender, feed.position.encode())
 
 
 def _choose_deadline(ctx: Context, reply: TurnReply, deadline: float | None) -> float | None:
-    """Return the end of the wait: soon for an agent that is idle, although no record ends its turn."""
+    """Return the end of the wait: soon for an agent that is idle, although no record ends its turn, or begins it."""
     if not reply.is_idle:
         return deadline
-    soon = ctx.clock.monotonic() + IDLE_SECONDS
+    pause = IDLE_SECONDS if reply.has_begun else COMMAND_SECONDS if reply.is_command else RECORD_SECONDS
+    soon = ctx.clock.monotonic() + pause
     return soon if deadline is None else min(soon, deadline)
+
+
+def _choose_end(reply: TurnReply) -> ReplyEnd:
+    """Return how a turn ended that no record ends."""
+    if not reply.is_idle:
+        return "timeout"
+    if not reply.has_begun and not reply.is_command:
+        reply.error = "the agent is idle, and its conversation does not have the prompt (lisa session history shows it)"
+    return "failed" if reply.error else "completed"
 
 
 def _build_refusal(ref: SessionRef, sent: SendResult, cursor: str) -> AskResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
@@ -24,6 +25,8 @@ from lisa_py.contract.live import (
     UserPayload,
 )
 from lisa_py.core.live.prompt_ids import normalize_prompt
+from lisa_py.core.send import input_text
+from lisa_py.terminal.invisible import strip_invisible
 
 ReplyEnd = Literal["", "completed", "failed", "interrupted", "dialog", "session_ended", "timeout"]
 NOT_COMPLETED = {
@@ -34,6 +37,7 @@ NOT_COMPLETED = {
     "timeout": "reply_timeout",
 }
 """Error code by end."""
+_IMAGE_PATH = r"\S.*?\.(?:png|jpe?g|gif|webp)['\"]?"
 
 
 class ReplyTool(Answer):
@@ -56,14 +60,18 @@ class ReplyUsage(Answer):
 class TurnReply:
     """The acts of the agent from a prompt to the end of its turn."""
 
-    def __init__(self, prompt: str, *, ends_at_dialog: bool = True) -> None:
+    def __init__(self, prompt: str, *, image_mark: str = "", ends_at_dialog: bool = True) -> None:
+        """`image_mark` is the pattern of what the agent writes into its transcript in place of the path of an image."""
         self._ends_at_dialog = ends_at_dialog
-        self._prompt = normalize_prompt(prompt)
+        self._prompt = _normalize(prompt)
+        self._image_mark = image_mark
+        self.is_command = input_text.is_command(prompt)
+        """The prompt is a command of the agent, which may have neither a turn nor a reply."""
         self.has_begun = False
         """True once the conversation holds the prompt."""
         self.ended: ReplyEnd = ""
         self.is_idle = False
-        """The agent waits for the next prompt, without a record of the end of its turn."""
+        """The agent waits for the next prompt, without a record of the end of its turn, or of its begin."""
         self.cursor = ""
         """Position behind the last frame of the reply."""
         self.dialog: ApprovalPayload | QuestionPayload | DialogPayload | None = None
@@ -88,9 +96,27 @@ class TurnReply:
         self.cursor = frame.cursor
 
     def _begin(self, payload: Any) -> None:
-        if isinstance(payload, UserPayload):
-            shown = normalize_prompt(payload.content)
-            self.has_begun = bool(self._prompt) and shown.startswith(self._prompt)
+        match payload:
+            case UserPayload(content=shown):
+                self.has_begun = self._is_own(shown)
+                self.is_idle = self.is_idle and not self.has_begun
+            case SystemPayload(message=shown) if self.is_command:
+                self.has_begun = self._is_own(shown)
+            case DialogPayload() if self._ends_at_dialog:
+                self.ended, self.dialog = "dialog", payload  # the prompt waits behind it, or has opened it
+            case StatusPayload():
+                self._note_status(payload)
+
+    def _is_own(self, shown: str) -> bool:
+        """Return True for the record of the prompt, alone or before other text."""
+        shown = _normalize(shown)
+        if not self._prompt or shown.startswith(self._prompt):
+            return bool(self._prompt)
+        parts = re.split(self._image_mark, shown) if self._image_mark else []
+        return len(parts) > 1 and re.fullmatch(_IMAGE_PATH.join(map(re.escape, parts)), self._prompt) is not None
+
+    def _note_status(self, payload: StatusPayload) -> None:
+        self.is_idle = payload.status == "waiting_input" and payload.waiting_for == "prompt"
 
     def _add_part(self, payload: Any) -> None:
         match payload:
@@ -112,7 +138,7 @@ class TurnReply:
             case SystemPayload(subtype="interrupted"):
                 self.ended = "interrupted"
             case StatusPayload():
-                self.is_idle = payload.status == "waiting_input" and payload.waiting_for == "prompt"
+                self._note_status(payload)
             case ResultPayload():
                 self._end(payload)
 
@@ -153,3 +179,7 @@ class TurnReply:
             cached_tokens=sum(each.cached_tokens for each in self._usage),
             model_calls=len(self._usage),
         )
+
+
+def _normalize(text: str) -> str:
+    return strip_invisible(normalize_prompt(text))

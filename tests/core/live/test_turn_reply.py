@@ -5,6 +5,7 @@ from __future__ import annotations
 from lisa_py.contract.live import (
     ApprovalPayload,
     AssistantPayload,
+    DialogPayload,
     ErrorPayload,
     LiveFrame,
     Payload,
@@ -92,9 +93,39 @@ def test_each_end_has_its_name() -> None:
     assert collect(ApprovalPayload(tool_use_id="1", tool_name="Bash", tool_input={})).ended == ""
 
 
+def test_a_prompt_is_known_as_the_agent_writes_it() -> None:
+    mark = r"\[Image #\d+\]"
+    for prompt, shown, is_own in (
+        ("see\u200b this", "see this", True),
+        ("/tmp/a b.png", "[Image #3]", True),
+        ("'/tmp/a.jpeg' and", "[Image #1] and", True),
+        ("say", "[Image #3]", False),
+        ("/tmp/a.png", "[Image #1] of another", False),
+        ("two /a.png", "one [Image #1]", False),
+    ):
+        reply = TurnReply(prompt, image_mark=mark)
+        for frame in frames(UserPayload(content=shown)):
+            reply.add(frame)
+        assert reply.has_begun is is_own, (prompt, shown)
+
+
+def test_a_command_begins_with_its_record_and_may_stay_idle() -> None:
+    idle = StatusPayload(status="waiting_input", agent_state="idle", waiting_for="prompt")
+    cleared = collect(idle, SystemPayload(subtype="message", message="/clear"), prompt="/clear")
+    assert (cleared.has_begun, cleared.is_idle, cleared.is_command) == (True, True, True)
+    assert collect(SystemPayload(subtype="message", message="mine")).has_begun is False
+
+
+def test_a_dialog_before_the_prompt_ends_the_wait() -> None:
+    reply = collect(DialogPayload(kind="dialog", message="Select model", id="d1"), prompt="/model")
+    assert reply.ended == "dialog"
+    assert reply.dialog == DialogPayload(kind="dialog", message="Select model", id="d1")
+
+
 def test_an_idle_agent_without_an_end_record_is_seen() -> None:
     idle = StatusPayload(status="waiting_input", agent_state="idle", waiting_for="prompt")
-    assert collect(idle).is_idle is False  # before the prompt
+    assert collect(idle, UserPayload(content="of another")).is_idle is True
+    assert collect(idle, UserPayload(content="mine")).is_idle is False  # until it is idle again
     reply = collect(UserPayload(content="mine"), AssistantPayload(content="one"), idle)
     assert (reply.is_idle, reply.ended) == (True, "")
     busy = StatusPayload(status="in_progress", agent_state="thinking")
