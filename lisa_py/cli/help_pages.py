@@ -162,6 +162,7 @@ _DAILY_ORDER = (
     "attach",
     "chat",
     "send",
+    "ask",
     "turn",
     "capture",
     "kill",

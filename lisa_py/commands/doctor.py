@@ -1,4 +1,4 @@
-"""Check the programs that lisa needs and that this machine can run sessions."""
+"""Check the programs that lisa needs, and this machine."""
 
 from __future__ import annotations
 

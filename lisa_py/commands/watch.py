@@ -67,7 +67,7 @@ def run(args: Args, ctx: Context) -> WatchResult:
 def parse_kinds(words: str) -> tuple[NoticeKind, ...]:
     """Return the kinds of a list. Raise UsageError(invalid_on)."""
     given = [word.strip() for word in words.split(",") if word.strip()]
-    found = tuple(kind for kind in NOTICE_KINDS if kind in given or given == ["all"])
+    found = tuple(kind for kind in NOTICE_KINDS if kind in given or "all" in given)
     unknown = [word for word in given if word != "all" and word not in NOTICE_KINDS]
     if unknown or not found:
         raise UsageError(

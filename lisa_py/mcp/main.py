@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -62,10 +63,10 @@ async def _serve(scope: ToolScope, stopping: Cancellation) -> None:
     server = build_server(scope, stopping)
 
     async def stop_at_signal() -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
-            async for _ in signals:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            async for number in signals:
                 stopping.cancel()
-                group.cancel_scope.cancel()
+                os._exit(128 + number)  # a thread of the SDK waits for input, and cannot be ended
 
     async with anyio.create_task_group() as group:
         group.start_soon(stop_at_signal)

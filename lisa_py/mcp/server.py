@@ -30,6 +30,8 @@ with session_wait, read its answer with session_read, reply or answer its questi
 session_kill. A session works on while it is not waited for."""
 REPORT_SECONDS = 10
 """Seconds between two progress notifications of a call that waits."""
+MAX_CALLS = 200
+"""Calls that run at the same time: most of them wait."""
 SESSIONS_URI = "lisa://sessions"
 SESSION_URI = "lisa://session/"
 JSON_TYPE = "application/json"
@@ -66,6 +68,7 @@ class _ServerFace:
     def __init__(self, scope: ToolScope, stopping: Cancellation) -> None:
         self._scope = scope
         self._stopping = stopping
+        self._threads = anyio.CapacityLimiter(MAX_CALLS)
 
     async def list_tools(
         self, ctx: RequestContext, params: types.PaginatedRequestParams | None
@@ -111,7 +114,7 @@ class _ServerFace:
                 async with anyio.create_task_group() as group:
                     group.start_soon(report_regularly)
                     answer = await anyio.to_thread.run_sync(
-                        functools.partial(tool.run, call, args), abandon_on_cancel=True
+                        functools.partial(tool.run, call, args), abandon_on_cancel=True, limiter=self._threads
                     )
                     group.cancel_scope.cancel()
             except BaseExceptionGroup as group_error:

@@ -41,7 +41,7 @@ def text(answer: DiffSummary, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="daily",
+    group="handing_on",
     args=Args,
     answer=DiffSummary,
     run=run,

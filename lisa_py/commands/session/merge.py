@@ -35,7 +35,7 @@ def text(answer: MergeSummary, args: Args) -> str:
 
 
 COMMAND = Command(
-    group="daily",
+    group="handing_on",
     args=Args,
     answer=MergeSummary,
     run=run,

@@ -1,4 +1,4 @@
-"""Wait until a session has finished, needs an answer, or fails."""
+"""Wait until a session has finished, asks or fails."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MAIN = "SKILL.md"
 INDEX = os.path.join("data", "commands.md")
 FLAG_LIST_HEADING = "Canonical flag surface mirror"
 """Precedes the line with all flags in backticks."""
-_FLAG = re.compile(r"(?<![\w-])(?:--[a-z][a-z-]*|-[A-Za-z][a-z-]*)(?![\w-])")
+_FLAG = re.compile(r"(?<![\w-])(?:--[a-z][a-z0-9-]*|-[A-Za-z][a-z-]*)(?![\w-])")
 _MAX_BYTES = 1 << 20
 
 

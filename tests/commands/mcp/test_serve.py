@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+
+import pytest
 
 from tests.lisa_host import PROGRAM, LisaHost
 
@@ -24,3 +27,17 @@ def test_it_ends_with_its_client(machine: LisaHost) -> None:
 def test_a_missing_folder_is_refused(machine: LisaHost) -> None:
     refused = machine.lisa("mcp", "serve", "--project-root", "/nonexistent", "--json", stdin="")
     assert (refused.code, refused.json["errorCode"]) == (1, "invalid_project_root")
+
+
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGHUP, signal.SIGINT))
+def test_a_signal_ends_it_at_once(machine: LisaHost, number: signal.Signals) -> None:
+    running = subprocess.Popen(
+        [*PROGRAM, "mcp"], cwd=machine.project, env=machine.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with running:
+        assert running.stdin is not None and running.stdout is not None
+        running.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+        running.stdin.flush()
+        assert running.stdout.readline()  # it serves
+        running.send_signal(number)
+        assert running.wait(20) == 128 + number
