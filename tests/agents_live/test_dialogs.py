@@ -33,7 +33,18 @@ def ask(stage: LiveSessionHarness, command: str, *more: str, step: str = "") -> 
     """Let the agent ask for a command; return its open dialog."""
     step = step or ("tool" if stage.agent_name == "claude" else "ask")
     stage.send(f"[fake {' then '.join([f'{step} {command}', *more])}]")
-    return wait_until(lambda: stage.lisa("dialogs").json["dialogs"], timeout=60, what=stage.screen())[0]
+    return wait_for_dialogs(stage)[0]
+
+
+def wait_for_dialogs(stage: LiveSessionHarness) -> list[dict[str, Any]]:
+    """Return the open dialogs once they are whole: claude draws one just before its hook reports it."""
+
+    def find() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = stage.lisa("dialogs").json["dialogs"]
+        is_whole = all(each["way"] == "hook" or stage.agent_name != "claude" for each in found)
+        return found if is_whole else []
+
+    return wait_until(find, timeout=60, what=stage.screen())
 
 
 def made(stage: LiveSessionHarness, name: str) -> bool:
@@ -135,7 +146,7 @@ def test_bare_claude_is_answered_on_the_screen(claude: LiveSessionHarness) -> No
 
 def test_questions_are_answered_with_choices_and_text(claude: LiveSessionHarness) -> None:
     claude.begin().send("[fake questions Which fruits? | Apple | Pear | Fig then text it was: {last}]")
-    (dialog,) = wait_until(lambda: claude.lisa("dialogs").json["dialogs"], timeout=60)
+    (dialog,) = wait_for_dialogs(claude)
     assert (dialog["kind"], dialog["questions"][0]["multiSelect"]) == ("question", True)
     assert claude.lisa("answer", "--choice", "fig,1").json["answers"]
     claude.wait_for_text("Fig, Apple")
