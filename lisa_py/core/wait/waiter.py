@@ -21,6 +21,8 @@ IGNORED_FILES = ("heartbeat", "events.jsonl", "output.txt")
 """Files of a session folder whose change does not concern the agent."""
 PAUSE_FACTOR = 1
 """Pause between two reads in a burst of events, as a multiple of the CPU time of a read."""
+LIVE_PAUSE_FACTOR = 3
+"""Pause after a read of a followed session, as a multiple of its cost."""
 BURST_SECONDS, BURST_SHARE = 0.2, 0.04
 """CPU time of the reads in a burst of events, and their share of a core when it goes on."""
 MAX_PAUSE_SECONDS = 1.0
@@ -50,8 +52,10 @@ QUICK_SECONDS while a member is young; up to LONG_CHECK_SECONDS the larger multi
 class ReadThrottle:
     """Limit the reads in a burst of events; the first events after a quiet time are hardly delayed."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, live: bool = False) -> None:
+        """`live`: somebody follows the output, so that no event waits for the credit of earlier ones."""
         self._clock = clock
+        self._live = live
         self._began = clock.cpu()
         self._ended = clock.monotonic()
         self._credit = BURST_SECONDS
@@ -62,6 +66,8 @@ class ReadThrottle:
     @property
     def next_read_at(self) -> float:
         """Return the earliest time of a read caused by an event."""
+        if self._live:
+            return self._ended + min(MAX_PAUSE_SECONDS, LIVE_PAUSE_FACTOR * self.cost)
         pause = max(PAUSE_FACTOR * self.cost, -self._credit / BURST_SHARE)
         return self._ended + min(MAX_PAUSE_SECONDS, pause)
 
@@ -142,7 +148,7 @@ class Waiter:
         self._watcher = open_one(IGNORED_FILES, ctx.cancellation.fileno())
         self._cancellation.add_observer()
         self._members: dict[str, _Member] = {}
-        self._throttle = ReadThrottle(ctx.clock)
+        self._throttle = ReadThrottle(ctx.clock, live=output)
         self._due: set[str] = set()
         """Members with an event."""
         self._others: set[str] = set()

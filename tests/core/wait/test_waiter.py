@@ -62,3 +62,14 @@ def test_long_burst_takes_a_small_share_of_a_core() -> None:
     time.wall += 60
     time.read(pace, cpu=0.002, wall=0.002)
     assert pace.next_read_at == pytest.approx(time.wall + 0.002)
+
+
+def test_a_followed_session_has_no_limit_of_bursts() -> None:
+    time = FakeClock()
+    paces = [ReadThrottle(time.clock, live=live) for live in (False, True)]
+    for pace in paces:
+        for _ in range(20):
+            time.read(pace, cpu=0.02, wall=0.02)
+    limited, live = (pace.next_read_at - time.wall for pace in paces)
+    assert live == pytest.approx(0.06)
+    assert limited > live
