@@ -55,9 +55,9 @@ class ToolRun:
         last: list[PeerMessage] = []
 
         def take(message: PeerMessage) -> bool:
-            if message.exit_code is not None and isinstance(message.exit_code, int):
+            if isinstance(message.exit_code, int):
                 last.append(message)
-            elif isinstance(message.event, dict | Struct) and on_event is not None:
+            elif isinstance(message.event, Struct) and on_event is not None:
                 on_event(message.event)
             return not self._cancellation.is_set
 
