@@ -199,11 +199,16 @@ KernelSessions = Mapping[int, Mapping[int, int]]
 """Kernel sessions by the process id of their leader: the process ids of the members, each with its folder's number."""
 
 
-def list_kernel_sessions() -> KernelSessions:
-    """Return the processes of the system by kernel session; one list serves several searches."""
+def list_kernel_sessions(before: KernelSessions | None = None) -> KernelSessions:
+    """Return the processes of the system by kernel session; one list serves several searches.
+
+    Those of an earlier list keep their place in it: only the others are looked at.
+    """
+    leaders = {member: leader for leader, members in (before or {}).items() for member in members.items()}
     sessions: dict[int, dict[int, int]] = {}
     for pid, number in _list_identities():
-        sessions.setdefault(_kernel_session(pid), {})[pid] = number
+        leader = leaders.get((pid, number), -1)
+        sessions.setdefault(_kernel_session(pid) if leader < 0 else leader, {})[pid] = number
     return sessions
 
 

@@ -29,9 +29,13 @@ class SessionIndex(Struct, frozen=True):
     warnings: tuple[str, ...]
 
 
-def index_project(project: Project) -> SessionIndex:
-    """Return the sessions of one project."""
-    found, warnings = _scan(project.folder)
+def _load_meta(path: str) -> SessionMeta | None:
+    return load(path, SessionMeta)
+
+
+def index_project(project: Project, load_meta: Callable[[str], SessionMeta | None] = _load_meta) -> SessionIndex:
+    """Return the sessions of one project; those for which `load_meta` returns None are left out."""
+    found, warnings = _scan(project.folder, load_meta)
     every = []
     for name, meta in found:
         if meta.project_root in ("", project.root):
@@ -39,10 +43,6 @@ def index_project(project: Project) -> SessionIndex:
         else:
             warnings.append(f"{name} belongs to {meta.project_root}, whose hash is the same; left out")
     return SessionIndex(tuple(every), tuple(warnings))
-
-
-def _load_meta(path: str) -> SessionMeta | None:
-    return load(path, SessionMeta)
 
 
 def index_all_projects(settings: Settings, load_meta: Callable[[str], SessionMeta | None] = _load_meta) -> SessionIndex:
@@ -80,16 +80,27 @@ def _scan(
 
 
 class ChildIndex:
-    """The sessions with a parent in all projects; a second look reads only what has changed since the first."""
+    """The sessions with a parent of one project or all; a later look reads only what has changed since."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, project: Project | None = None) -> None:
         self._settings = settings
+        self._project = project
         self._known: dict[str, tuple[tuple[int, int, int], SessionMeta | None]] = {}
         """By path: modification time, size and number of the file, and its metadata if they name a parent."""
+        self._sessions: tuple[SessionIndexEntry, ...] | None = None
+
+    @property
+    def sessions(self) -> tuple[SessionIndexEntry, ...]:
+        """Return the sessions of the last look in order of project and name."""
+        return self.read() if self._sessions is None else self._sessions
 
     def read(self) -> tuple[SessionIndexEntry, ...]:
-        """Return the sessions in order of project and name."""
-        return index_all_projects(self._settings, self._load).sessions
+        """Look again, and return the sessions in order of project and name."""
+        if self._project is None:
+            self._sessions = index_all_projects(self._settings, self._load).sessions
+        else:
+            self._sessions = index_project(self._project, self._load).sessions
+        return self._sessions
 
     def _load(self, path: str) -> SessionMeta | None:
         """Return the metadata; None if there are none or no parent. Raise UnreadableRecord."""

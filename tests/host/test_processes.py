@@ -107,6 +107,18 @@ def test_second_pass_reads_only_new_processes() -> None:
         stranger.kill()
 
 
+def test_second_list_asks_only_for_new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = processes.list_kernel_sessions()
+    asked: list[int] = []
+    find = processes._kernel_session
+    monkeypatch.setattr(processes, "_kernel_session", lambda pid: (asked.append(pid), find(pid))[1])
+    with psutil.Popen(["sleep", "60"], start_new_session=True) as new:
+        now = processes.list_kernel_sessions(before)
+        new.kill()
+    assert new.pid in asked and new.pid in now[new.pid]
+    assert os.getpid() not in asked and os.getpid() in now[os.getsid(0)]
+
+
 @pytest.mark.parametrize("leader", ["lives with the entry", "lives without it", "has ended"])
 def test_kernel_session_is_judged_by_its_leader(leader: str) -> None:
     name, value = "LISA_TEST_ENTRY", os.urandom(8).hex()

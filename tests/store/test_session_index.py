@@ -64,3 +64,15 @@ def test_unchanged_records_are_not_read_again(ctx: Context, monkeypatch: pytest.
     os.utime(first[0].ref.meta, (1, 1))
     index.read()
     assert opened == [first[0].ref.meta]
+
+
+def test_index_of_one_project_has_no_others(ctx: Context, machine: LisaHost) -> None:
+    other = machine.folder / "other"
+    other.mkdir()
+    record(ctx, "lisa-child", "lisa-parent")
+    record(ctx, "lisa-elsewhere", "lisa-parent", str(other))
+    index = ChildIndex(ctx.settings, ctx.project())
+    assert [known.ref.session for known in index.sessions] == ["lisa-child"]
+    record(ctx, "lisa-late", "lisa-parent")
+    assert len(index.sessions) == 1
+    assert len(index.read()) == len(index.sessions) == 2

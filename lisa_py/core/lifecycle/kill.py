@@ -11,19 +11,18 @@ from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
-from lisa_py.contract.records import SessionMeta
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import terminate, worktree_end
+from lisa_py.core.lifecycle.descendants import DescendantSearch
 from lisa_py.core.lifecycle.end_recorder import EndRecorder, begin_end
 from lisa_py.core.lifecycle.terminate import LeftProcess, SessionRun
 from lisa_py.core.lifecycle.worktree_end import EndedWorktree
 from lisa_py.core.output.pane_text import ChainedTexts
 from lisa_py.core.session_panes import PaneIndex
 from lisa_py.host.tmux import Pane, Tmux
-from lisa_py.store import events, pruning, session_folder, session_index, session_records, start_keys
+from lisa_py.store import child_sessions, events, pruning, session_folder, session_index, session_records, start_keys
 from lisa_py.store.paths import SESSION_NAME, Project, SessionRef
-from lisa_py.store.session_index import ChildIndex, SessionIndexEntry
 
 LOCK_SECONDS = 40
 """Longer than a spawn of the same name may take."""
@@ -84,6 +83,8 @@ class _KillOutcome(Struct, frozen=True, kw_only=True):
     archive: str = ""
     archive_error: str = ""
     worktree: EndedWorktree | None = None
+    children: tuple[SessionRef, ...] | None = ()
+    """Sessions that it had listed as its children; None if it had no list."""
 
 
 class EndRequest(Struct, frozen=True, kw_only=True):
@@ -126,13 +127,13 @@ def kill_session(
     Raise TmuxUnavailable if tmux cannot be queried; then nothing was changed.
     """
     ctx.find_reachable_pane(ref)
-    index = ChildIndex(ctx.settings)
-    related = list_descendants(ctx, ref, index, all_hashes=all_hashes)
+    search = DescendantSearch(ctx, ref, by_name=all_hashes)
+    related = search.find()
     servers = [ctx.server(each) for each in (ref, *related)]
     below = msgspec.structs.replace(request, detail=f"its parent {ref.session} was ended")
     outcomes = _kill_together(ctx, related, "kill_descendant", below)
     target = _kill_together(ctx, [ref], "kill", request)[0]
-    late = [known for known in list_descendants(ctx, ref, index, all_hashes=all_hashes) if known not in related]
+    late = search.find_late({each.ref: each.children for each in (*outcomes, target)})
     outcomes += _kill_together(ctx, late, "kill_descendant", below)  # spawned during the kill of their parent
     if all_hashes:
         terminate.clean_other_projects(ctx, ref)
@@ -219,36 +220,6 @@ def kill_all_sessions(
         errors=errors or UNSET,
         error_code="session_kill_all_failed" if errors else UNSET,
     )
-
-
-# -- descendants --------------------------------------------------------------------------------------------------
-
-
-def list_descendants(ctx: Context, ref: SessionRef, index: ChildIndex, *, all_hashes: bool) -> list[SessionRef]:
-    """Return all descendants of the session, deepest first.
-
-    In its own project the name of the parent links them; in other projects its run id, which is unique.
-    """
-    every = index.read()
-    order: list[SessionRef] = []
-    queue = [(ref, ctx.read_meta(ref))]
-    while queue:
-        parent, meta = queue.pop(0)
-        for known in every:
-            new = known.ref not in (ref, *order)
-            if new and _is_child(known, parent, meta, by_name=all_hashes):
-                order.append(known.ref)
-                queue.append((known.ref, known.meta))
-    return order[::-1]
-
-
-def _is_child(known: SessionIndexEntry, parent: SessionRef, meta: SessionMeta | None, *, by_name: bool) -> bool:
-    if known.meta.parent_session != parent.session:
-        return False
-    run_id = known.meta.parent_run_id
-    if run_id and meta is not None and run_id in meta.all_run_ids:
-        return True
-    return by_name or known.ref.project.hash == parent.project.hash
 
 
 # -- ending -------------------------------------------------------------------------------------------------------
@@ -373,6 +344,7 @@ def _finish_kill(
     ref, recorder = subject.ref, subject.recorder
     count, meta = ended.count(subject.run), ctx.read_meta(ref)
     found = subject.pane is not None or count > 0
+    children = child_sessions.read_children(ref, ctx.settings)
     if not error:
         try:
             session_folder.remove_contents(ref)
@@ -404,6 +376,7 @@ def _finish_kill(
         archive_error=recorder.problem if recorder is not None else "",
         worktree=None if error or meta is None else worktree_end.end_worktree(ctx, meta, request.worktree),
         error=f"{ref.session}: {error}" if error else "",
+        children=children,
     )
 
 

@@ -19,7 +19,7 @@ from lisa_py.core.redact.redactor import Mask
 from lisa_py.host import files
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.run import find_program
-from lisa_py.store import json_records, live_records, masked_values, session_folder, session_records
+from lisa_py.store import child_sessions, json_records, live_records, masked_values, session_folder, session_records
 from lisa_py.store.live_records import RecordedLaunch, SessionRecord
 from lisa_py.store.oauth_tokens import TokenReservation
 from lisa_py.store.paths import SessionRef
@@ -69,8 +69,12 @@ def write_session_files(
         folder = files.ensure_private_dir(ref.file(SECRETS_FOLDER))
         for name, content in plan.secret_files.items():
             files.write(os.path.join(folder, name), content)
+    if spawn_plan.former is None:
+        child_sessions.begin_list(ref)
     meta = _build_meta(spawn_plan, prepared, token, all_variables, now)
     session_records.write_meta(ref, meta)
+    if meta.parent_run_id:
+        child_sessions.add_child(ctx.settings.get("LISA_SESSION_DIR"), meta.parent_session, ref, ctx.settings)
     limit_files.write_limits(ctx, ref, spawn_plan.request.settings, spawn_plan.run_id, now)
     live_records.write_record(ref, _build_record(spawn_plan, prepared, meta, environ))
     json_records.save(ref.state, _initial_state(spawn_plan, prepared, now))

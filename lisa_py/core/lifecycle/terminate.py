@@ -13,7 +13,7 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle.end_recorder import begin_end
 from lisa_py.host import files, processes
-from lisa_py.host.processes import Process
+from lisa_py.host.processes import KernelSessions, Process
 from lisa_py.host.tmux import Pane
 from lisa_py.store import session_folder, session_records
 from lisa_py.store.json_records import UnreadableRecord
@@ -123,8 +123,8 @@ def _is_own_supervisor(supervisor: Process, ref: SessionRef, meta: SessionMeta |
 
 def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GRACE_SECONDS) -> TerminationReport:
     """End all processes of the runs. A zombie counts as ended."""
-    checked: set[tuple[int, int]] = set()
-    found = _find_processes(ctx, runs, checked)
+    survey = _Survey(set(), {})
+    found = _find_processes(ctx, runs, survey)
     seen = found.certain
     first = [process for found in seen.values() for process in found.values()]
     folders = {run.ref.folder for run in runs}
@@ -134,8 +134,16 @@ def end_processes(ctx: Context, runs: Sequence[SessionRun], *, grace: float = GR
     _wait_for_exit(ctx, terminated, grace)
     if not any(_is_alive(process) for process in terminated):
         _wait_for_exit(ctx, first, RECORD_SECONDS)
-    last = _kill_remaining(ctx, runs, checked, seen) if first else found
+    last = _kill_remaining(ctx, runs, survey, seen) if first else found
     return TerminationReport(seen=seen, remaining=last.certain, doubtful=last.doubtful)
+
+
+class _Survey(Struct):
+    """Processes known from an earlier look at all of them."""
+
+    checked: set[tuple[int, int]]
+    """Processes without the run ids."""
+    sessions: KernelSessions
 
 
 class _Found(Struct, frozen=True):
@@ -148,13 +156,13 @@ class _Found(Struct, frozen=True):
 def _kill_remaining(
     ctx: Context,
     runs: Sequence[SessionRun],
-    checked: set[tuple[int, int]],
+    survey: _Survey,
     seen: dict[SessionRef, dict[int, Process]],
 ) -> _Found:
     """Kill the remaining processes, scanning again each time: a dying process may have started another."""
     deadline = ctx.clock.monotonic() + FORCE_SECONDS
     while True:
-        found = _find_processes(ctx, runs, checked, seen)
+        found = _find_processes(ctx, runs, survey, seen)
         remaining = [process for group in found.certain.values() for process in group.values()]
         if not remaining or ctx.clock.monotonic() >= deadline:
             return found
@@ -168,17 +176,16 @@ def _kill_remaining(
 def _find_processes(
     ctx: Context,
     runs: Sequence[SessionRun],
-    checked: set[tuple[int, int]],
+    survey: _Survey,
     seen: Mapping[SessionRef, Mapping[int, Process]] | None = None,
 ) -> _Found:
     """Return the live processes of each run except this one.
 
-    Processes seen before still count, although the parents that identified them may have ended. `checked` are
-    processes without the run ids.
+    Processes seen before still count, although the parents that identified them may have ended.
     """
-    sessions = processes.list_kernel_sessions() if runs else {}
+    sessions = survey.sessions = processes.list_kernel_sessions(survey.sessions) if runs else {}
     entries = {f"LISA_RUN_ID={run.run_id}" for run in runs if run.run_id}
-    carriers = processes.find_by_environments(entries, checked, sessions)
+    carriers = processes.find_by_environments(entries, survey.checked, sessions)
     members = processes.find_by_kernel_sessions((run.leader for run in runs), sessions)
     found = _Found({}, {})
     for run in runs:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import psutil
@@ -15,8 +16,8 @@ from msgspec import UNSET
 
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.core.lifecycle import kill, terminate
-from lisa_py.host import processes
-from lisa_py.store import session_records
+from lisa_py.host import files, processes
+from lisa_py.store import pruning, session_records
 from tests.fleet import Fleet
 from tests.lisa_host import PROGRAM, LisaHost, find_server_pid
 from tests.polling import wait_until
@@ -306,15 +307,18 @@ def test_members_after_the_supervisors_end_are_left(fleet: Fleet, strangers: tup
 # -- children -----------------------------------------------------------------------------------------------------
 
 
-def child(fleet: Fleet, name: str, parent: str, *, root: str = "") -> None:
+def child(fleet: Fleet, name: str, parent: str, *, root: str = "", parent_root: str = "") -> None:
     """A session spawned by the agent of another one."""
-    meta = session_records.read_meta(fleet.ref(parent))
+    ref = fleet.ctx.ref(parent, parent_root)
+    meta = session_records.read_meta(ref)
     assert meta is not None
-    fleet.machine.env.update(LISA_SESSION_NAME=parent, LISA_RUN_ID=meta.run_id)
+    variables = {"LISA_SESSION_NAME": parent, "LISA_RUN_ID": meta.run_id, "LISA_SESSION_DIR": ref.folder}
+    fleet.machine.env.update(variables)
     try:
         fleet.spawn(name, root=root)
     finally:
-        del fleet.machine.env["LISA_SESSION_NAME"], fleet.machine.env["LISA_RUN_ID"]
+        for variable in variables:
+            del fleet.machine.env[variable]
 
 
 def test_children_go_first_and_strangers_stay(fleet: Fleet) -> None:
@@ -344,6 +348,47 @@ def test_children_in_other_projects_go_but_not_of_a_namesake(fleet: Fleet) -> No
     assert killed.descendants == ("lisa-child",)
     there = fleet.ctx.tmux(fleet.ctx.project(str(other))).list_panes()
     assert sorted(pane.session for pane in there) == ["lisa-others", "lisa-top"]
+
+
+def test_children_of_an_unlisted_parent_are_found(fleet: Fleet) -> None:
+    other = fleet.machine.folder / "other"
+    other.mkdir()
+    fleet.spawn("lisa-top")
+    child(fleet, "lisa-child", "lisa-top", root=str(other))
+    (fleet.folder("lisa-top") / "children.jsonl").unlink()
+    assert kill.kill_session(fleet.ctx, fleet.ref("lisa-top")).descendants == ("lisa-child",)
+
+
+def test_children_spawned_during_a_kill_go_too(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = fleet.machine.folder / "other"
+    other.mkdir()
+    fleet.spawn("lisa-top")
+    end, late = terminate.end_processes, ["lisa-late"]
+
+    def end_and_spawn(*args: Any, **options: Any) -> Any:
+        report = end(*args, **options)
+        if late:
+            child(fleet, late.pop(), "lisa-top", root=str(other))
+            child(fleet, "lisa-later", "lisa-late", root=str(other), parent_root=str(other))
+        return report
+
+    monkeypatch.setattr(terminate, "end_processes", end_and_spawn)
+    killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-top"))
+    assert killed.descendants == ("lisa-later", "lisa-late")
+
+
+def test_kill_reads_no_session_of_another_project(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = fleet.machine.folder / "other"
+    other.mkdir()
+    fleet.spawn("lisa-top")
+    fleet.spawn("lisa-stranger", root=str(other))
+    folder = fleet.ctx.ref("lisa-stranger", str(other)).project.folder
+    pruning.prune_hourly(fleet.ctx.settings, fleet.ctx.clock.now())
+    read = files.list_names
+    looked: list[str] = []
+    monkeypatch.setattr(files, "list_names", lambda path: (looked.append(path), read(path))[1])
+    assert kill.kill_session(fleet.ctx, fleet.ref("lisa-top")).ok
+    assert looked and not [path for path in looked if path.startswith(folder)]
 
 
 def test_a_circle_of_parents_is_killed_once(fleet: Fleet) -> None:
@@ -430,5 +475,10 @@ def test_kill_of_the_own_session_changes_no_signal_handler(machine: LisaHost) ->
     ref = ctx.ref("lisa-own")
     before = signal.getsignal(signal.SIGTERM)
     run = terminate.SessionRun(ref=ref, run_id="", roots=(os.getpid(),))
-    assert terminate._find_processes(ctx, [run], set()).certain.get(ref, {}).keys().isdisjoint({os.getpid()})
+    assert (
+        terminate._find_processes(ctx, [run], terminate._Survey(set(), {}))
+        .certain.get(ref, {})
+        .keys()
+        .isdisjoint({os.getpid()})
+    )
     assert calls == [True] and signal.getsignal(signal.SIGTERM) is before
