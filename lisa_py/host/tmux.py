@@ -178,7 +178,7 @@ class Tmux:
             if result.code and is_server_absent(result):
                 break
             texts = result.text.split(mark + "\n")[:-1]
-            found.update((pane_id, _trim_screen(text)) for pane_id, text in zip(left, texts, strict=False))
+            found.update((pane_id, trim_screen(text)) for pane_id, text in zip(left, texts, strict=False))
             left = left[len(texts) + 1 :]  # a missing pane ends the chain: continue after it
         return found
 
@@ -417,7 +417,8 @@ def _escape(word: str) -> str:
     return word[:-1] + "\\;" if word.endswith(";") else word
 
 
-def _trim_screen(text: str) -> str:
+def trim_screen(text: str) -> str:
+    """Return the text without blanks at the ends of lines and without blank lines at its end."""
     lines = [line.rstrip() for line in text.split("\n")]
     while lines and not lines[-1]:
         lines.pop()

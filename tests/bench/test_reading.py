@@ -51,6 +51,7 @@ def test_a_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: Benc
         "500 lines, all": lambda: capture("lisa-short", "--lines", "500"),
         f"{LINES} lines, all": lambda: capture("lisa-long", "--lines", str(LINES)),
         f"{LINES} lines, last 200": lambda: capture("lisa-long"),
+        f"{LINES} lines, last 200, JSON with offset": lambda: capture("lisa-long", "--json"),
         f"{LINES} lines, delta by cursor file": lambda: capture("lisa-long", "--cursor-file", cursor, "--json"),
     }
     took = measure_wall_times(calls, ROUNDS)
@@ -58,6 +59,7 @@ def test_a_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: Benc
     rows = [(name, format_median_milliseconds(times), f"{median(times) / base:.1f}") for name, times in took.items()]
     report.add_table("`capture --raw` of a long pane", ("", "median ms", "x 500 lines"), rows, f"{ROUNDS} rounds.")
     assert median(took[f"{LINES} lines, last 200"]) < 1.3 * base
+    assert median(took[f"{LINES} lines, last 200, JSON with offset"]) < 1.3 * base
 
     def handoff(name: str) -> CallResult:
         return machine.lisa("session", "handoff", "--session", name, "--json")

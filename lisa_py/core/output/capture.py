@@ -9,7 +9,7 @@ from lisa_py import agents
 from lisa_py.contract import command_line
 from lisa_py.contract.errors import LisaError, TmuxUnavailable, session_not_found
 from lisa_py.core.context import Context
-from lisa_py.core.output import conversation, markers, pane_capture, pane_text, summary, transcript_capture
+from lisa_py.core.output import conversation, markers, pane_capture, pane_offset, pane_text, summary, transcript_capture
 from lisa_py.core.output.capture_request import CaptureReader, CaptureRequest, CaptureResult
 from lisa_py.core.output.markers import MarkerSearchResult, SearchLine
 from lisa_py.core.output.pane_text import PaneText
@@ -78,8 +78,10 @@ def _read_pane(
     reader: CaptureReader,
     pane: Pane | UnsetType | None = UNSET,
 ) -> PaneText:
-    if request.needs_offset or reader.wants_delta or request.markers or request.semantic:
+    if reader.wants_delta or request.markers or request.semantic:
         text = pane_text.read(ctx, ref, pane)
+    elif request.needs_offset:
+        text = pane_offset.read_end(ctx, ref, request.lines + MARGIN, pane)
     else:
         text = pane_text.read_tail(ctx, ref, request.lines + MARGIN, pane)
     if text is None:

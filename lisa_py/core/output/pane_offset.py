@@ -10,9 +10,9 @@ from msgspec import UNSET, UnsetType
 from lisa_py import agents
 from lisa_py.core.context import Context
 from lisa_py.core.output import pane_text
-from lisa_py.core.output.pane_text import size_of
+from lisa_py.core.output.pane_text import START_ROWS, PaneText, size_of
 from lisa_py.host.pane import Pane
-from lisa_py.host.tmux import Tmux
+from lisa_py.host.tmux import Tmux, trim_screen
 from lisa_py.store import pane_counts
 from lisa_py.store.pane_counts import PaneCount
 from lisa_py.store.paths import SessionRef
@@ -27,6 +27,7 @@ _CUT_ROWS = 64
 """Number of rows searched for the beginning of a line."""
 _TOP_ROWS = 4
 _ANCHOR_SIZE = 256
+_ROWS_OF_LINE = 4
 _TRIES = 3
 _CONTEXT_LINES = 8
 """Number of non-empty lines that decide where the redrawn part of a screen begins, with some to spare."""
@@ -41,16 +42,44 @@ def next_offset(ctx: Context, ref: SessionRef, pane: Pane | UnsetType | None = U
     shown = ctx.find_pane(ref) if isinstance(pane, UnsetType) else pane
     if shown is None:
         return 0
-    meta = pane_text.read_meta_or_default(ref)
-    run_id = meta.run_id
-    if run_id and not shown.alternate and shown.history > _MIN_ROWS:
-        known = pane_counts.load(ref)
-        start = known if known and _fits(known, shown, run_id) else None
-        size = _count(server, ref, shown, run_id, start, agents.layout_of(meta))
-        if size is not None:
-            return size
+    counted = _read_counted(server, ref, shown, 0) if shown.history > _MIN_ROWS else None
+    if counted is not None:
+        return counted[0]
     found = pane_text.read(ctx, ref, shown)
     return found.size if found else 0
+
+
+def read_end(ctx: Context, ref: SessionRef, count: int, pane: Pane | UnsetType | None = UNSET) -> PaneText | None:
+    """Return at least the last `count` lines with the size of all output; None without a session.
+
+    Of a long history no row is read that was counted before, but for those lines. Raise as `next_offset`.
+    """
+    server = ctx.server(ref)
+    shown = ctx.find_pane(ref) if isinstance(pane, UnsetType) else pane
+    if shown is None:
+        return None
+    if shown.history > max(_MIN_ROWS, count + START_ROWS):
+        # a line may take several rows
+        counted = _read_counted(server, ref, shown, min(_ROWS_OF_LINE * count, shown.history - START_ROWS))
+        if counted is not None:
+            size, text = counted
+            found = pane_text.build_tail(ref, shown, text, size)
+            if len(found.lines) >= count:
+                return found
+    return pane_text.read(ctx, ref, shown)
+
+
+def _read_counted(server: Tmux, ref: SessionRef, pane: Pane, rows: int) -> tuple[int, str] | None:
+    """Return the bytes of settled output, and the text of the screen with `rows` rows above it.
+
+    None if the pane must be read whole.
+    """
+    meta = pane_text.read_meta_or_default(ref)
+    if not meta.run_id or pane.alternate:
+        return None
+    known = pane_counts.load(ref)
+    start = known if known and _fits(known, pane, meta.run_id) else None
+    return _count(server, ref, pane, meta.run_id, start, agents.layout_of(meta), rows)
 
 
 def _fits(known: PaneCount, pane: Pane, run_id: str) -> bool:
@@ -60,14 +89,15 @@ def _fits(known: PaneCount, pane: Pane, run_id: str) -> bool:
 
 
 def _count(
-    server: Tmux, ref: SessionRef, pane: Pane, run_id: str, known: PaneCount | None, signs: Layout
-) -> int | None:
-    """Return the bytes of settled output; None if the pane must be read whole."""
+    server: Tmux, ref: SessionRef, pane: Pane, run_id: str, known: PaneCount | None, signs: Layout, end_rows: int
+) -> tuple[int, str] | None:
+    """Return the bytes of settled output and the text of the last rows; None if the pane must be read whole."""
     start = known.rows if known else 0
     history = pane.history
     for _ in range(_TRIES):
         cut = max(start, history - _MARGIN_ROWS)
         rows = [(0, _TOP_ROWS - 1), (max(0, start - _ANCHOR_SIZE), max(0, start - 1)), (start, None), (cut, None)]
+        rows.append((max(0, history - end_rows), None))
         taken = server.capture_rows(pane.pane_id, history, rows, (cut, cut + _CUT_ROWS - 1))
         if taken is None:
             return None
@@ -79,14 +109,14 @@ def _count(
             return None
     else:
         return None
-    top, before, text, tail, cut_rows = texts
+    top, before, text, tail, end, cut_rows = texts
     first = next((line for line in top.split("\n") if line.strip()), "")
     if not first.startswith(f"{layout.START_MARK}:{run_id}:") or (known and _digest(before) != known.anchor):
         return None  # trimmed or cleared
     size = _size_after(text, known, signs, dead=pane.dead)
     if size is not None and history - start > _MIN_ROWS and text.endswith(tail):
         _remember(ref, pane, run_id, known, text[: len(text) - len(tail)], tail, cut_rows, cut)
-    return size
+    return None if size is None else (size, trim_screen(end))
 
 
 def _size_after(text: str, known: PaneCount | None, signs: Layout, *, dead: bool) -> int | None:

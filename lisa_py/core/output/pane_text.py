@@ -37,11 +37,13 @@ class PaneText(Struct, frozen=True):
     """True if the first line is the first since the screen was cleared: nothing was trimmed."""
     settled: int
     """First row that the agent redraws all the time (input line, hints); the number of lines for a plain program."""
+    counted: int = -1
+    """Bytes of settled output, if they were counted with lines that are not here."""
 
     @property
     def size(self) -> int:
         """Return the bytes of settled output: the offset of the next read."""
-        return size_of(self.lines[: self.settled])
+        return size_of(self.lines[: self.settled]) if self.counted < 0 else self.counted
 
     def tail(self, count: int) -> tuple[str, ...]:
         return self.lines[max(0, len(self.lines) - count) :]
@@ -79,12 +81,18 @@ def read_tail(ctx: Context, ref: SessionRef, count: int, pane: Pane | UnsetType 
         text = ctx.server(ref).capture([pane.pane_id], history=rows).get(pane.pane_id)
         if text is None:
             return None
-        lines = tuple(text.split("\n")[1:])  # the first one may be the rest of a line
-        if len(lines) >= count:
-            settled = len(lines) if pane.dead else agents.layout_of(read_meta_or_default(ref)).frame_start(lines)
-            return PaneText(lines=lines, pane=pane, whole=False, from_top=False, settled=settled)
+        found = build_tail(ref, pane, text)
+        if len(found.lines) >= count:
+            return found
         rows *= 4
     return read(ctx, ref, pane)
+
+
+def build_tail(ref: SessionRef, pane: Pane, text: str, counted: int = -1) -> PaneText:
+    """Return the last lines of a pane from a text that may begin within a line."""
+    lines = tuple(text.split("\n")[1:])
+    settled = len(lines) if pane.dead else agents.layout_of(read_meta_or_default(ref)).frame_start(lines)
+    return PaneText(lines=lines, pane=pane, whole=False, from_top=False, settled=settled, counted=counted)
 
 
 class ChainedTexts:

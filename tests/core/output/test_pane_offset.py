@@ -111,7 +111,35 @@ def test_offset_ignores_a_damaged_record(machine: LisaHost) -> None:
         offset_of(pane)
 
 
-def test_second_offset_reads_few_bytes_in_two_calls(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_end_of_a_long_pane_has_its_lines_and_offset(machine: LisaHost) -> None:
+    with FakePane(machine, width=40) as pane:
+        for text in (
+            numbered(0, 5000) + "w" * 95 + "\n",
+            "last word\n\n",
+            numbered(0, 1500, "x" * 50) + "─" * 40 + "\n❯ ",
+        ):
+            pane.write(text)
+            whole = pane.read()
+            for _ in range(2):  # with the old and the new record
+                found = pane_offset.read_end(pane.ctx, pane.ref, 300)
+                assert found is not None and not found.whole
+                assert found.size == whole.size
+                assert found.lines[-300:] == whole.tail(300)
+                assert len(found.lines) - found.settled == len(whole.lines) - whole.settled
+
+
+def test_end_that_is_not_shorter_is_the_whole_pane(machine: LisaHost) -> None:
+    with FakePane(machine) as pane:
+        for count, lines in ((300, 500), (1000, 1000), (300, 2600)):
+            pane.write(numbered(0, lines))
+            assert pane_offset.read_end(pane.ctx, pane.ref, count + 2000) == pane.read()
+        pane.write("\x1b[?1049h" + numbered(0, 30))  # a full-screen program has no history
+        assert pane_offset.read_end(pane.ctx, pane.ref, 300) == pane.read()
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the answers of tmux."""
     sizes: list[int] = []
     read = Tmux.read
 
@@ -120,11 +148,19 @@ def test_second_offset_reads_few_bytes_in_two_calls(machine: LisaHost, monkeypat
         sizes.append(len(result.text))
         return result
 
+    monkeypatch.setattr(Tmux, "read", record)
+    return sizes
+
+
+def test_second_offset_reads_few_bytes_in_two_calls(machine: LisaHost, sizes: list[int]) -> None:
     with FakePane(machine) as pane:
         pane.write(numbered(0, 20_000))
         whole = offset_of(pane)
-        with monkeypatch.context() as patch:
-            patch.setattr(Tmux, "read", record)
-            assert pane_offset.next_offset(pane.ctx, pane.ref) == whole
+        sizes.clear()
+        assert pane_offset.next_offset(pane.ctx, pane.ref) == whole
         assert len(sizes) == 2  # list-panes and one chain of captures
         assert sum(sizes) < whole // 10
+        sizes.clear()
+        found = pane_offset.read_end(pane.ctx, pane.ref, 300)
+        assert found is not None and found.size == whole
+        assert len(sizes) == 2 and sum(sizes) < whole // 10
