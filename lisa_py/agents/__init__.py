@@ -23,6 +23,8 @@ DEFAULT_NESTED = "codex"
 BUNDLED = "scripted"
 """The bundled agent, which needs no installation."""
 
+_SHARED = ("base.py", "launch.py")
+"""Modules that are no agents."""
 _HERE = os.path.dirname(__file__)
 
 
@@ -32,7 +34,7 @@ def names() -> tuple[str, ...]:
         sorted(
             entry[:-3]
             for entry in os.listdir(_HERE)
-            if entry.endswith(".py") and entry != "base.py" and not entry.startswith("_")
+            if entry.endswith(".py") and entry not in _SHARED and not entry.startswith("_")
         )
     )
 

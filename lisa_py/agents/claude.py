@@ -10,19 +10,17 @@ from lisa_py.agents import base
 from lisa_py.agents._claude import home, reports, session
 from lisa_py.agents.base import (
     Acceptance,
-    AgentLaunch,
     Binding,
     Checklist,
     Composer,
-    Facts,
     HookAnswer,
     InputPlan,
-    LaunchPlan,
     LoginScreen,
     ReviewState,
     TurnEdge,
     View,
 )
+from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.frames import Frame, Todo
 from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport

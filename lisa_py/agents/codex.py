@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, session, transcript
 from lisa_py.agents._codex import title as terminal_title
-from lisa_py.agents.base import (
-    Acceptance,
-    Agent,
-    AgentLaunch,
-    Binding,
-    Composer,
-    Facts,
-    InputPlan,
-    LaunchPlan,
-    TurnEdge,
-    View,
-)
+from lisa_py.agents.base import Acceptance, Agent, Binding, Composer, InputPlan, TurnEdge, View
+from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.quoting import drop_words
 from lisa_py.contract.status import AgentReport

@@ -17,20 +17,8 @@ import msgspec
 from msgspec import Struct
 
 import lisa_py
-from lisa_py.agents.base import (
-    Acceptance,
-    Agent,
-    AgentLaunch,
-    Binding,
-    Composer,
-    Facts,
-    HookAnswer,
-    LaunchPlan,
-    TurnEdge,
-    View,
-    read_agent_environment,
-    require_prompt,
-)
+from lisa_py.agents.base import Acceptance, Agent, Binding, Composer, HookAnswer, TurnEdge, View, read_agent_environment
+from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan, require_prompt
 from lisa_py.contract import jsontext
 from lisa_py.contract.frames import Frame, Todo, Usage
 from lisa_py.contract.quoting import drop_words, quote, quote_posix

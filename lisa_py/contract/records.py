@@ -105,6 +105,8 @@ class SessionState(Struct, kw_only=True, rename="camel", omit_defaults=True):
     """A text was typed and not submitted: the next one is added to it."""
     draft_text: str = ""
     """That text, which the agent gets before the next one."""
+    keys_at: float = 0.0
+    """Time of the newest keys pressed for a dialog or by the caller: a hook before it may be answered by them."""
     interrupted_at: float = 0.0
     """Time of an interrupting key without later input: its prompt may be in the input box again."""
     last_session_state: str = ""

@@ -283,6 +283,24 @@ def test_a_turn_that_ends_normally_is_not_taken_for_an_interrupt(home: ClaudeHom
     assert "hook" not in home.states(PROMPT, frames=ended)
 
 
+def test_idle_is_reported_once_the_answer_is_in_the_transcript(home: ClaudeHome) -> None:
+    # measured with 2.1.197 and 2.1.332: the record of the answer may follow the hook of the end by up to 0.1 s
+    home.write_live_file("idle", ago=0.05)
+    first = (Frame(kind="turn_start", at=NOW - 9), Frame(kind="turn_end", at=NOW - 8, reason="completed"))
+    hooks = (
+        hook_record("Stop", 7.9),
+        hook_record("UserPromptSubmit", 1.0),
+        hook_record("Stop", 3.0, agent_id="helper"),
+        hook_record("Stop", 0.06),
+    )
+    prompt, answer = Frame(kind="turn_start", at=NOW - 0.9), Frame(kind="turn_end", at=NOW - 0.2, reason="completed")
+    assert home.reports(*hooks, frames=(*first, prompt))["agent_file"].detail == "the turn ends"
+    assert home.states(*hooks, frames=(*first, prompt, answer))["agent_file"] == "idle"
+    assert home.states(*hooks, frames=(*first, answer, prompt))["agent_file"] == "idle"  # the order of 2.1.197
+    home.write_live_file("idle", ago=2.5)
+    assert home.states(*hooks, frames=(*first, prompt), now=NOW + 2)["agent_file"] == "idle"  # it never comes
+
+
 def test_a_helper_at_work_after_the_turn_is_no_interrupted_turn(home: ClaudeHome) -> None:
     home.write_live_file("idle", ago=2)
     helper = hook_record("PostToolUse", 3, agent_id="a1", tool_name="Bash")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lisa_py.agents._claude import cost
-from lisa_py.agents.base import AgentLaunch
+from lisa_py.agents.launch import AgentLaunch
 from lisa_py.contract.session_settings import SessionSettings
 from tests.house.sources import PACKAGE
 

@@ -14,7 +14,7 @@ import pytest
 from lisa_py import agents
 from lisa_py.agents._claude import launch as claude_launch
 from lisa_py.agents._claude.settings import EVENTS, known_events
-from lisa_py.agents.base import NO_ANSWER, AgentLaunch, Facts, LaunchPlan
+from lisa_py.agents.launch import NO_ANSWER, AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.errors import LisaError
 
 AGENT = agents.get("claude")

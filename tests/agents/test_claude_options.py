@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lisa_py import agents
-from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan
+from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.session_settings import SessionSettings
 
 AGENT = agents.get("claude")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lisa_py import agents
-from lisa_py.agents.base import NO_ANSWER, AgentLaunch, Facts, LaunchPlan
+from lisa_py.agents.launch import NO_ANSWER, AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.errors import LisaError
 from lisa_py.host.processes import Process
 

@@ -247,6 +247,15 @@ def test_a_permission_given_is_no_longer_waited_for() -> None:
     assert found["title"].state == "tool"
 
 
+def test_title_counts_once_keys_answered_a_new_permission() -> None:
+    request = _hook("PermissionRequest", NOW - 0.5)
+    found = reports(view(title=BUSY, frames=_tool(NOW - 0.6), hooks=(request,), keys_at=NOW - 0.1))
+    assert found["title"].state == "tool"
+    asked_again = _hook("PermissionRequest", NOW - 0.05)
+    found = reports(view(title=BUSY, frames=_tool(NOW - 0.6), hooks=(request, asked_again), keys_at=NOW - 0.1))
+    assert "title" not in found and found["hook"].state == "waiting"
+
+
 def test_an_end_on_disk_is_believed_before_the_title_follows() -> None:
     ended = (*_tool(NOW - 5), Frame(kind="turn_end", at=NOW - 0.02, reason="completed"))
     found = reports(view(title=BUSY, frames=ended))

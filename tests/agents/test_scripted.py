@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lisa_py.agents.base import AgentLaunch, Binding, Facts, View
+from lisa_py.agents.base import Binding, View
+from lisa_py.agents.launch import AgentLaunch, Facts
 from lisa_py.agents.scripted import AGENT, PROGRAM
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.frames import Frame

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lisa_py.agents.base import AgentLaunch, Binding, InputPlan, LaunchPlan, View
+from lisa_py.agents.base import Binding, InputPlan, View
 from lisa_py.agents.claude import AGENT
+from lisa_py.agents.launch import AgentLaunch, LaunchPlan
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.quoting import quote_posix
 from lisa_py.contract.records import SessionMeta

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lisa_py import agents
-from lisa_py.agents.base import AgentLaunch, Facts
+from lisa_py.agents.launch import AgentLaunch, Facts
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.guard.tool_rules import ToolRules
 from lisa_py.core.lifecycle import environment, launch

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lisa_py.agents._claude import home
-from lisa_py.agents.base import AgentLaunch
+from lisa_py.agents.launch import AgentLaunch
 from lisa_py.contract.quoting import quote_posix
 from lisa_py.host import files
 

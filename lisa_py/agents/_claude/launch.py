@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from lisa_py.agents._claude import cost, home, options, settings
-from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan, require_prompt, run_probes
+from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan, require_prompt, run_probes
 from lisa_py.contract.quoting import has_flag, quote, quote_posix, split_arguments
 from lisa_py.host import files
 from lisa_py.host.run import ProgramCall

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lisa_py.agents.base import Facts
+from lisa_py.agents.launch import Facts
 
 _OPTIONAL_FLAGS = ("--no-session-persistence", "--strict-mcp-config", "--disable-slash-commands")
 

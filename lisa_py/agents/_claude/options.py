@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from lisa_py.agents._claude import home
-from lisa_py.agents.base import AgentLaunch, Facts, secret_path
+from lisa_py.agents.launch import AgentLaunch, Facts, secret_path
 from lisa_py.contract.quoting import quote, quote_posix
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.host import files

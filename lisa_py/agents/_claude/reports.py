@@ -88,10 +88,10 @@ def _file_report(view: View, found: session.ClaudeSessionFile | None) -> AgentRe
             return AgentReport(source="agent_file", state="thinking", detail="the prompt was just taken")
         if _has_queued_prompt(view, found):
             return AgentReport(source="agent_file", state="thinking", detail="the next prompt in line begins")
-        if _idle_seconds(view, found) < SETTLE_SECONDS and _has_open_turn(view, found):
+        if _idle_seconds(view, found) < SETTLE_SECONDS and (_has_open_turn(view, found) or _is_answer_late(view)):
             return AgentReport(
                 source="agent_file", state="thinking", detail="the turn ends"
-            )  # its kind is reported in a moment
+            )  # its kind, or its answer, is recorded in a moment
         detail = "a shell runs in the background" if found.status == "shell" else ""
         return AgentReport(source="agent_file", state="idle", at=found.changed_at, detail=detail)
     if found.status == "waiting":
@@ -245,6 +245,21 @@ def _has_open_turn(view: View, found: session.ClaudeSessionFile) -> bool:
         if name in _TURN_HOOKS:
             return found.changed_at > at
     return False
+
+
+def _is_answer_late(view: View) -> bool:
+    """Return True if a hook reports the end of a turn that the transcript does not have yet.
+
+    The answer may be written up to 0.1 s after it (2.1.197, 2.1.332): a reader of the idle session would miss it.
+    """
+    edges = [
+        (string_field(hook, "hook"), hook_time(hook))
+        for hook in view.hooks
+        if not hook.get("agent_id") and string_field(hook, "hook") in (*_TURN_HOOKS, *_TURN_END_HOOKS)
+    ]
+    if not view.frames or len(edges) < 2 or edges[-1][0] not in ("Stop", "StopFailure"):
+        return False
+    return not any(_ends_turn(frame) and frame.at >= edges[-2][1] for frame in view.frames)
 
 
 def _ends_turn(frame: Frame) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lisa_py.agents.base import AgentLaunch, Facts
+from lisa_py.agents.launch import AgentLaunch, Facts
 from lisa_py.contract.quoting import quote_posix
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "SessionEnd")

@@ -6,7 +6,7 @@ import re
 
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, hooks, options, title
 from lisa_py.agents._codex.arguments import has_option, sets_config, toml_string
-from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan, require_prompt
+from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan, require_prompt
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.quoting import has_flag, quote, quote_posix, split_arguments
 

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from lisa_py.agents._codex import session
 from lisa_py.agents._codex.arguments import sets_config, toml_string
-from lisa_py.agents.base import AgentLaunch, Facts, secret_path
+from lisa_py.agents.launch import AgentLaunch, Facts, secret_path
 from lisa_py.contract.quoting import quote_posix
 from lisa_py.host import files
 

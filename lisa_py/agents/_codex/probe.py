@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from lisa_py.agents._codex import hooks
-from lisa_py.agents.base import Facts, run_probes
+from lisa_py.agents.launch import Facts, run_probes
 from lisa_py.host import files
 from lisa_py.host.run import ProgramCall
 

@@ -85,14 +85,12 @@ def _title_report(
     if activity == "asking":
         return _dialog_report(transcript_report, hook_report)
     if activity == "busy":
-        if _is_title_behind(transcript_report, view.now, busy=True) or _is_title_behind(
-            hook_report, view.now, busy=True
-        ):
+        if _is_title_behind(transcript_report, view, busy=True) or _is_title_behind(hook_report, view, busy=True):
             return None
         if transcript_report is not None and _is_busy(transcript_report):
             return AgentReport(source="title", state=transcript_report.state, detail=transcript_report.detail)
         return AgentReport(source="title", state="thinking")
-    if activity == "idle" and not _is_title_behind(transcript_report, view.now, busy=False):
+    if activity == "idle" and not _is_title_behind(transcript_report, view, busy=False):
         return AgentReport(source="title", state="idle")  # the record of a failed turn has the cause
     return None
 
@@ -120,12 +118,18 @@ def _dialog_report(transcript_report: AgentReport | None, hook_report: AgentRepo
     )
 
 
-def _is_title_behind(report: AgentReport | None, now: float, *, busy: bool) -> bool:
-    """Return True if a fresh record contradicts the title, which follows within a few frames."""
+def _is_title_behind(report: AgentReport | None, view: View, *, busy: bool) -> bool:
+    """Return True if a fresh record contradicts the title, which follows within a few frames.
+
+    A dialog that has got keys since may be answered: its title counts.
+    """
     if report is None or not report.at:
         return False
-    lag = DIALOG_LAG_SECONDS if report.waiting_for in ("permission", "question") else TITLE_LAG_SECONDS
-    return 0 <= now - report.at < lag and _is_busy(report) != busy
+    is_dialog = report.waiting_for in ("permission", "question")
+    if is_dialog and report.at <= view.keys_at:
+        return False
+    lag = DIALOG_LAG_SECONDS if is_dialog else TITLE_LAG_SECONDS
+    return 0 <= view.now - report.at < lag and _is_busy(report) != busy
 
 
 def _transcript_report(frames: Sequence[Frame]) -> AgentReport | None:

@@ -7,7 +7,8 @@ import re
 
 from msgspec import Struct
 
-from lisa_py.agents.base import Facts, View
+from lisa_py.agents.base import View
+from lisa_py.agents.launch import Facts
 from lisa_py.contract.late_pattern import compile_late
 
 TITLE_ITEMS = '["activity","run-state","thread-id"]'

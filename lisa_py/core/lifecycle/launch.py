@@ -11,7 +11,8 @@ from msgspec import UNSET, Struct
 
 import lisa_py
 from lisa_py import agents
-from lisa_py.agents.base import Agent, AgentLaunch, Facts, LaunchPlan
+from lisa_py.agents.base import Agent
+from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.flags import INTENT_ALIASES, INTENTS, MODE_ALIASES, MODES, POLICIES
 from lisa_py.contract.quoting import has_flag, quote

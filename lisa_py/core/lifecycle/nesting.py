@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
-from lisa_py.agents.base import Agent, AgentLaunch
+from lisa_py.agents.base import Agent
+from lisa_py.agents.launch import AgentLaunch
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.quoting import has_flag

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lisa_py.agents.base import SECRETS_FOLDER, LaunchPlan
+from lisa_py.agents.launch import SECRETS_FOLDER, LaunchPlan
 from lisa_py.contract import session_settings
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context

@@ -9,8 +9,11 @@ from msgspec import Struct, structs
 
 from lisa_py.agents.base import Checklist
 from lisa_py.contract.errors import LisaError
+from lisa_py.contract.records import SessionState
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
+from lisa_py.store import session_records
+from lisa_py.store.paths import SessionRef
 from lisa_py.terminal import choices as terminal_choices
 from lisa_py.terminal.choices import ScreenChoice
 
@@ -294,6 +297,7 @@ def _press_until_closed(ctx: Context, target: SendTarget, keys: tuple[str, ...],
         if chosen is not None:
             _select_choice(ctx, target, chosen)
         pressed = ctx.clock.now()
+        mark_keys(ctx, target.ref)
         target.press(keys)
         how = _wait_until_closed(ctx, target, before, pressed)
         if how:
@@ -301,20 +305,38 @@ def _press_until_closed(ctx: Context, target: SendTarget, keys: tuple[str, ...],
     return ""
 
 
+def mark_keys(ctx: Context, ref: SessionRef) -> None:
+    """Record that keys are pressed now: what the agent reported before may be answered by them."""
+    now = ctx.clock.now()
+
+    def change(state: SessionState) -> None:
+        state.keys_at = now
+
+    session_records.change_state(ref, ctx.settings, now, change)
+
+
 def _wait_until_closed(ctx: Context, target: SendTarget, before: str, pressed: float) -> str:
-    """Return the sign that the dialog is closed: by the agent's report, or because another or none is on the screen."""
+    """Return the sign that the dialog is closed: by the agent's report, or because another is on the screen.
+
+    A screen without it and a new record are signs, too, but the next read of the session has to agree with them: the
+    title of codex may follow a moment later.
+    """
     deadline = ctx.clock.monotonic() + CLOSE_SECONDS
+    sign = ""
     while True:
         target.refresh(screen=True)
         if target.has_ended() or not has_dialog(target.status):
             return target.status.state_source
-        if _read_dialog(target) != before:
+        shown = _read_dialog(target)
+        if shown and shown != before:
             return "screen"
         frames = target.build_view().frames
         if frames and frames[-1].at >= pressed:
-            return "transcript"
+            sign = "transcript"
+        elif not shown:
+            sign = sign or ("screen" if before else "")
         if ctx.clock.monotonic() > deadline:
-            return ""
+            return sign
         ctx.pause(DIALOG_POLL_SECONDS)
 
 

@@ -12,7 +12,7 @@ from lisa_py.contract import objective as contract_objective
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.records import INPUT_HEAD, SessionMeta, SessionState
 from lisa_py.core.context import Context
-from lisa_py.core.send import decision, delivery, input_box, input_text
+from lisa_py.core.send import decision, delivery, dialog, input_box, input_text
 from lisa_py.core.send.delivery import AcceptanceResult
 from lisa_py.core.send.dialog import DialogAnswer
 from lisa_py.core.send.result import NOT_ACCEPTED, ChoiceSummary, SendResult
@@ -220,6 +220,7 @@ def _send_keys(ctx: Context, target: SendTarget, payload: SendPayload) -> _Outco
     keys = (*payload.keys, "Enter") if payload.enter else payload.keys
     if any(key.lower() in _SUBMIT_KEYS for key in keys):
         _mark_input(ctx, target.ref, "", expects_turn=False)
+    dialog.mark_keys(ctx, target.ref)
     for number, batch in enumerate(_split_batches(keys)):
         if number:
             ctx.clock.sleep(KEY_PAUSE_SECONDS)

@@ -38,6 +38,7 @@ def read_agent_reports(ctx: Context, probe: SessionProbe, brief: bool, cache: Po
     if evidence.custom or (living and not evidence.workload) or (not living and evidence.meta is None):
         return
     view = probe.view = build_view(ctx, probe.ref, probe.agent, evidence.meta, tree=probe.tree, pane=evidence.pane)
+    view.keys_at = evidence.state.keys_at
     try:
         evidence.binding = probe.agent.bind(view)
         view.hooks = tuple(hook for hook in view.hooks if not probe.agent.is_foreign(hook, evidence.binding))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lisa_py.agents.base import Agent, AgentLaunch
+from lisa_py.agents.base import Agent
+from lisa_py.agents.launch import AgentLaunch
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.lifecycle import nesting
 

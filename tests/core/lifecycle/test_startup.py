@@ -9,7 +9,7 @@ from msgspec import structs
 
 import lisa_py
 from lisa_py import agents
-from lisa_py.agents.base import AgentLaunch, Facts, LaunchPlan
+from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.lifecycle import launch, startup
 from lisa_py.core.lifecycle.launch import PreparedLaunch
