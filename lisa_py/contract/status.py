@@ -181,6 +181,8 @@ class Status(Answer):
     signals: Signals = Signals()
     limits: SessionLimits | UnsetType = UNSET
     """Limits of the session and their use; in the answer of `session status`."""
+    resume_command: str | UnsetType = UNSET
+    """The command that brings a lost session back; in the answers of `session status` and `explain`."""
     output_file: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
 

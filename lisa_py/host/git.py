@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from lisa_py.contract.errors import LisaError
@@ -17,20 +18,24 @@ _KEPT = ("GIT_CONFIG", "GIT_SSH", "GIT_ASKPASS", "GIT_AUTHOR", "GIT_COMMITTER", 
 class GitFolder:
     """git in one folder."""
 
-    def __init__(self, folder: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: str, environ: Mapping[str, str], *, deadline: float | None = None) -> None:
+        """Bind git to a folder; no call ends after `deadline`, a time of the monotonic clock."""
         self.folder = folder
+        self._deadline = deadline
         kept = {name: value for name, value in environ.items() if not name.startswith("GIT_") or name.startswith(_KEPT)}
         # without optional locks a look at the state never writes the index
         self._environ = {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 
     def at(self, folder: str) -> GitFolder:
-        return GitFolder(folder, self._environ)
+        return GitFolder(folder, self._environ, deadline=self._deadline)
 
     def call(
         self, *words: str, stdin: bytes = b"", timeout: float = TIMEOUT_SECONDS, env: Mapping[str, str] | None = None
     ) -> ProgramResult:
         """Return the result; its code is None at the deadline, MISSING if git or the folder is missing."""
         environ = {**self._environ, **(env or {})}
+        if self._deadline is not None:
+            timeout = min(timeout, max(0.0, self._deadline - time.monotonic()))
         try:
             return run_program(("git", *words), timeout=timeout, stdin=stdin, env=environ, cwd=self.folder, group=True)
         except (FileNotFoundError, NotADirectoryError) as problem:

@@ -21,7 +21,7 @@ class Args(Struct, kw_only=True):
 
 
 def run(args: Args, ctx: Context) -> DiffSummary:
-    return worktree_changes.compare_worktree(ctx, ctx.ref(args.session, args.project_root), patch=args.patch)
+    return worktree_changes.compare_worktree(ctx, ctx.record_ref(args.session, args.project_root), patch=args.patch)
 
 
 def text(answer: DiffSummary, args: Args) -> str:
@@ -35,6 +35,7 @@ def text(answer: DiffSummary, args: Args) -> str:
             f"{files} file{'' if files == 1 else 's'}, +{answer.added} -{answer.removed},"
             f" {commits} commit{'' if commits == 1 else 's'} ahead of {answer.base}"
         )
+    lines += [f"left out: {warning}" for warning in answer.warnings or ()]
     if answer.patch:
         lines.append(answer.patch.rstrip("\n"))
     return "\n".join(lines)
@@ -49,6 +50,7 @@ COMMAND = Command(
     min=("session", "branch", "commits", "changed", "added", "removed"),
     errors=("no_worktree", "git_failed"),
     example="lisa session diff --session lisa-demo-1 --patch",
-    notes="For sessions of session spawn --worktree. Committed, uncommitted and untracked changes count, ignored files"
+    notes="For sessions of session spawn --worktree, also lost, ended and killed ones whose worktree stays."
+    " Committed, uncommitted and untracked changes count, ignored files"
     " do not, compared with the newest common commit of base and worktree. Nothing is changed, not even the index.",
 )

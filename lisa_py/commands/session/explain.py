@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py import agents
 from lisa_py.contract.answer import Answer
@@ -13,6 +13,7 @@ from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.contract.records import Event
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
+from lisa_py.core.lifecycle import lost_sessions
 from lisa_py.core.output import events as output_events
 from lisa_py.core.status import status_reader
 
@@ -53,8 +54,9 @@ def run(args: Args, ctx: Context) -> ExplainResult:
     ref = ctx.ref(args.session, args.project_root)
     status = status_reader.read_status(ctx, ref, agent=agent, mode=args.mode)
     page = output_events.read_page(ref, since, args.events)
+    resume_command = lost_sessions.find_resume_command(ctx, ref, status)
     return ExplainResult(
-        status=status_reader.normalise_status(status),
+        status=structs.replace(status_reader.normalise_status(status), resume_command=resume_command or UNSET),
         event_file=ref.events,
         events=page.events,
         dropped_event_lines=page.dropped,
@@ -81,6 +83,7 @@ def text(answer: ExplainResult, args: Args) -> str:
         f"session_marker={_format_bool(signals.session_marker_seen)} "
         f"exec_marker={_format_bool(signals.exec_marker_seen)} prompt_waiting={_format_bool(signals.prompt_waiting)} "
         f"heartbeat_fresh={_format_bool(signals.heartbeat_fresh)} agent_pid={status.agent_pid}",
+        *([f"to bring it back: {status.resume_command}"] if status.resume_command else []),
         *_format_reports(status),
         *_format_errors(status),
         *_format_events(answer),

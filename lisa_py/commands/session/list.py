@@ -17,7 +17,7 @@ from lisa_py.core.advice import next_step, person
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import list_items, session_list, status_table
 from lisa_py.core.fleet.discover import SessionWarning
-from lisa_py.core.fleet.list_items import ListDelta, ListItem, LostSession
+from lisa_py.core.fleet.list_items import ListDelta, ListItem, LostSession, WorktreeItem
 from lisa_py.core.fleet.session_list import ListQuery, PrunePreview
 from lisa_py.core.fleet.status_table import StatusRow
 from lisa_py.store.paths import Project, SessionRef
@@ -63,6 +63,8 @@ class ListResult(Answer):
     prune_preview: tuple[PrunePreview, ...] | UnsetType = UNSET
     lost: tuple[LostSession, ...] | UnsetType = UNSET
     """Sessions whose agents were ended with tmux or the machine; not in `sessions`."""
+    worktrees: tuple[WorktreeItem, ...] | UnsetType = UNSET
+    """Worktrees of these and of lost sessions; only with --json."""
     delta: ListDelta | UnsetType = UNSET
     cursor_file: str | UnsetType = UNSET
     cursor_recovered: bool | UnsetType = UNSET
@@ -78,6 +80,7 @@ class FleetView(ListResult):
 
 def run(args: Args, ctx: Context) -> ListResult:
     query = build_query(args, with_states=ctx.screen is not None)
+    query = structs.replace(query, worktrees=ctx.output_format == "json")
     project = ctx.project(args.project_root)
     if args.watch_json:
         for number, found in enumerate(session_list.watch_list(ctx, project, query, args.watch_interval), 1):
@@ -167,6 +170,7 @@ def _build_result(args: Args, found: session_list.SessionList, root: str) -> Lis
         stale_sessions=found.stale,
         prune_preview=found.prune,
         lost=found.lost or UNSET,
+        worktrees=found.worktrees or UNSET,
         delta=found.delta,
         cursor_file=found.cursor_file,
         cursor_recovered=found.cursor_recovered,

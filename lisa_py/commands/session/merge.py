@@ -23,7 +23,7 @@ class Args(Struct, kw_only=True):
 
 def run(args: Args, ctx: Context) -> MergeSummary:
     request = MergeRequest(into=args.into, squash=args.squash, keep=args.keep)
-    merged = worktree_changes.merge_worktree(ctx, ctx.ref(args.session, args.project_root), request)
+    merged = worktree_changes.merge_worktree(ctx, ctx.record_ref(args.session, args.project_root), request)
     if not merged.worktree.removed and not args.keep:
         ctx.warn(f"merge: {worktree_end.describe_kept(merged.worktree)}")
     return merged
@@ -43,6 +43,7 @@ COMMAND = Command(
     min=("session", "branch", "into", "commits", "commit"),
     errors=("no_worktree", "worktree_dirty", "invalid_into", "merge_target_dirty", "merge_conflict", "git_failed"),
     example="lisa session merge --session lisa-demo-1 --squash",
-    notes="For sessions of session spawn --worktree. It refuses a worktree or a target with uncommitted changes; a"
+    notes="For sessions of session spawn --worktree, also lost, ended and killed ones whose worktree stays."
+    " It refuses a worktree or a target with uncommitted changes; a"
     " conflict leaves everything as it was. The worktree then goes by the rules of session kill.",
 )

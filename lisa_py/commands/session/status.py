@@ -63,6 +63,7 @@ def run(args: Args, ctx: Context) -> Status:
         output_file=output_file or UNSET,
         error_code=code,
         limits=limits or UNSET,
+        resume_command=_find_resume_command(ctx, ref, status) or UNSET,
     )
     if ctx.output_format != "text":
         return answer
@@ -71,6 +72,8 @@ def run(args: Args, ctx: Context) -> Status:
 
     situation = next_step.read_situation(status)
     person.warn_about_wait(ctx, ref, situation)
+    if answer.resume_command and ctx.screen is None:
+        ctx.warn(f"{ref.session} is lost: {answer.resume_command} brings it back")
     if ctx.screen is None or args.full:
         return answer
     step = next_step.recommend_step(situation, target.build_target(ctx, ref))
@@ -81,6 +84,14 @@ def run(args: Args, ctx: Context) -> Status:
         reason=step.reason,
         attach_command=person.format_attach(ctx.server(ref).socket, ref.session),
     )
+
+
+def _find_resume_command(ctx: Context, ref: SessionRef, status: Status) -> str:
+    if status.session_state not in ("not_found", "crashed"):
+        return ""
+    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - few sessions are lost
+
+    return lost_sessions.find_resume_command(ctx, ref, status)
 
 
 def _describe_limits(ctx: Context, ref: SessionRef, status: Status) -> SessionLimits | None:

@@ -16,6 +16,7 @@ LOW_BUDGET, MEDIUM_BUDGET = 250, 600
 """Tokens: up to LOW a status only, up to MEDIUM a summary, above that a context pack."""
 CONTINUE_PROMPT = "Continue from objective and latest state."
 CONTINUE_WITHIN_BUDGET_PROMPT = "Continue from current context and produce concise next step output."
+LOST = "its agent was ended from outside"
 RESTART_PROMPT = "Resume task from latest plan and continue."
 
 Need = Literal[
@@ -97,6 +98,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     waiting_for: str = ""
     error_kind: str | UnsetType = ""
     detail: str = ""
+    is_server_lost: bool = False
+    """True if the agent has ended with its tmux server."""
 
     @property
     def need(self) -> Need:
@@ -130,6 +133,7 @@ def read_situation(status: Status, detail: str = "") -> Situation:
         waiting_for=status.waiting_for,
         error_kind=status.error_kind,
         detail=detail or " ".join(status.state_detail.split()),
+        is_server_lost=status.classification_reason == "tmux_server_lost",
     )
 
 
@@ -147,6 +151,9 @@ class NextStep(Struct, frozen=True):
 
 def recommend_step(situation: Situation, target: AdviceTarget, budget: int | None = None) -> NextStep:
     """Return the suggestion; `budget` is the size of the answer in tokens that the reader can take."""
+    if target.resumable and (situation.need == "respawn" or situation.is_server_lost):
+        line = target.build_line("session resume", json=True)
+        return NextStep(line.name, line, f"{LOST}: it goes on with its own conversation")
     match situation.need:
         case "input":
             prompt = CONTINUE_PROMPT if budget is None else CONTINUE_WITHIN_BUDGET_PROMPT

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from lisa_py.core.advice.anomaly import AnomalyFinding
-from lisa_py.core.advice.next_step import RESTART_PROMPT
+from lisa_py.core.advice.next_step import LOST, RESTART_PROMPT
 from lisa_py.core.advice.target import AdviceTarget
 
 ASK_BLOCKER_PROMPT = "Summarize current blocker and propose one concrete unblocking step."
@@ -38,6 +38,10 @@ def plan_recovery(findings: Sequence[AnomalyFinding], target: AdviceTarget) -> R
     """Return each command once; the confidence is the mean of the steps, but fixed for a missing session."""
     codes = {finding.code for finding in findings}
     steps = [RecoveryStep(str(target.build_line("session status", json_min=True)), "read the current state", 0.99)]
+    if target.resumable and codes & {"session_not_found", "terminal_crashed"}:
+        line = target.build_line("session resume", json=True)
+        steps.append(RecoveryStep(str(line), f"{LOST}: resume it on its own conversation", _MISSING_CONFIDENCE))
+        return RecoveryPlan(steps=tuple(steps), confidence=_MISSING_CONFIDENCE)
     if "session_not_found" in codes:
         prompt = RESTART_PROMPT if target.respawn_options.mode == "exec" else ""
         steps.append(

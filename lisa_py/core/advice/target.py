@@ -37,6 +37,8 @@ class AdviceTarget(Struct, frozen=True, kw_only=True):
     project_root: str
     respawn_options: RespawnOptions
     binary: str = command_line.BINARY
+    resumable: bool = False
+    """True if its agent was ended from outside and can go on with its conversation."""
 
     def build_line(self, name: str, /, **flags: FlagValue) -> CommandLine:
         """Return a command line for the session."""
@@ -71,7 +73,14 @@ def build_target(ctx: Context, ref: SessionRef) -> AdviceTarget:
         project_root=ref.project.root,
         respawn_options=derive_options(meta, ref.session),
         binary=detect_binary(ctx.settings, ctx.cwd),
+        resumable=meta is not None and _may_resume(ref, meta),
     )
+
+
+def _may_resume(ref: SessionRef, meta: SessionMeta) -> bool:
+    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - a list imports this module for less
+
+    return lost_sessions.may_resume(ref, meta)
 
 
 def detect_binary(settings: Settings, cwd: str) -> str:

@@ -35,6 +35,8 @@ class LiveSessions(Struct):
     warnings: list[SessionWarning]
     absent: list[tuple[SessionRef, SessionMeta]] = []
     """Sessions with records, but not in tmux."""
+    with_worktree: list[tuple[SessionRef, SessionMeta]] = []
+    """Those of both whose metadata has a worktree."""
 
 
 def find_live_sessions(
@@ -65,6 +67,7 @@ def find_live_sessions(
             found[project.hash, name] = SessionRef(project, name)
     present = {(project.hash, name) for name in names} | set(found)
     fleet.absent = [(ref, meta) for ref, meta in recorded if (ref.project.hash, ref.session) not in present]
+    fleet.with_worktree = [(ref, meta) for ref, meta in recorded if meta.worktree is not None]
     fleet.refs = sorted(found.values(), key=lambda ref: (ref.session, ref.project.root))
     return fleet
 

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.limits import SessionLimits
 from lisa_py.contract.program_status import ProgramStatus
 from lisa_py.contract.status import Status
@@ -20,9 +21,12 @@ from lisa_py.store import snapshots
 from lisa_py.store.paths import Project, SessionRef
 
 if TYPE_CHECKING:
+    from lisa_py.contract.records import SessionMeta
     from lisa_py.store.session_index import SessionIndexEntry
 
 SHOWN_LOST = 8
+WORKTREE_SECONDS, WORKTREE_WORKERS = 2.0, 8
+"""Limit of git for all worktrees of a list, and how many are compared at a time."""
 
 
 class ListItem(Answer, omit_defaults=True):
@@ -51,6 +55,22 @@ class LostSession(Answer):
     """False for a run (exec) and a custom command."""
     resume_command: str | UnsetType = UNSET
     """The command that brings it back."""
+
+
+class WorktreeItem(Answer):
+    """The worktree of a session, and its changes since its base as `session diff` counts them."""
+
+    session: str
+    project_root: str
+    path: str
+    branch: str
+    commits: int | UnsetType = UNSET
+    changed: int | UnsetType = UNSET
+    """Number of files."""
+    added: int | UnsetType = UNSET
+    removed: int | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    """Reason why the numbers are absent."""
 
 
 class ListDelta(Struct, frozen=True, kw_only=True):
@@ -127,19 +147,46 @@ def find_lost_sessions(ctx: Context, entries: Sequence[SessionIndexEntry]) -> tu
     from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - most lists have no session without a pane
 
     return tuple(
-        _build_lost(known, lost_sessions.is_resumable(known.meta)) for known in lost_sessions.find_lost(ctx, entries)
+        _build_lost(
+            known, lost_sessions.build_resume_command(known.ref) if lost_sessions.is_resumable(known.meta) else ""
+        )
+        for known in lost_sessions.find_lost(ctx, entries)
     )
 
 
-def _build_lost(known: SessionIndexEntry, resumable: bool) -> LostSession:
+def compare_worktrees(ctx: Context, known: Sequence[tuple[SessionRef, SessionMeta]]) -> tuple[WorktreeItem, ...]:
+    """Return the worktrees with the numbers of their changes, all of them within WORKTREE_SECONDS."""
+    if not known:
+        return ()
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most lists have no worktree
+
+    deadline = ctx.clock.monotonic() + WORKTREE_SECONDS
+    with ThreadPoolExecutor(max_workers=WORKTREE_WORKERS) as pool:
+        return tuple(pool.map(lambda pair: _compare_worktree(ctx, pair[0], pair[1], deadline), known))
+
+
+def _compare_worktree(ctx: Context, ref: SessionRef, meta: SessionMeta, deadline: float) -> WorktreeItem:
+    from lisa_py.core.lifecycle import worktree_changes  # noqa: PLC0415 - as above
+
+    assert meta.worktree is not None
+    item = WorktreeItem(
+        session=ref.session, project_root=ref.project.root, path=meta.worktree.path, branch=meta.worktree.branch
+    )
+    try:
+        found = worktree_changes.compare_worktree(ctx, ref, deadline=deadline)
+    except LisaError as problem:
+        return structs.replace(item, reason=problem.message)
+    return structs.replace(item, commits=found.commits, changed=found.changed, added=found.added, removed=found.removed)
+
+
+def _build_lost(known: SessionIndexEntry, resume_command: str) -> LostSession:
     ref = known.ref
-    line = command_line.build("session resume", session=ref.session, project_root=ref.project.root)
     return LostSession(
         session=ref.session,
         project_root=ref.project.root,
         agent=known.meta.agent,
-        resumable=resumable,
-        resume_command=str(line) if resumable else UNSET,
+        resumable=bool(resume_command),
+        resume_command=resume_command or UNSET,
     )
 
 

@@ -14,7 +14,7 @@ from lisa_py.core.advice import target
 from lisa_py.core.context import Context
 from lisa_py.core.fleet import discover, list_items
 from lisa_py.core.fleet.discover import LiveSessions, SessionWarning
-from lisa_py.core.fleet.list_items import ListDelta, ListItem, LostSession
+from lisa_py.core.fleet.list_items import ListDelta, ListItem, LostSession, WorktreeItem
 from lisa_py.host import files
 from lisa_py.store import session_records, snapshots
 from lisa_py.store.json_records import UnreadableRecord
@@ -39,6 +39,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     delta: bool = False
     cursor_file: str = ""
     cursor_reset: bool = False
+    worktrees: bool = False
 
 
 class PrunePreview(Answer):
@@ -66,6 +67,8 @@ class SessionList(Struct, frozen=True, kw_only=True):
     """True if an unreadable cursor file was moved aside."""
     lost: tuple[LostSession, ...] = ()
     """Sessions whose agents were ended from outside."""
+    worktrees: tuple[WorktreeItem, ...] = ()
+    """Worktrees of these and the lost sessions, if they were requested."""
     warnings: tuple[SessionWarning, ...] = ()
     statuses: tuple[Status, ...] = ()
     """Status of each item, if the states were requested."""
@@ -94,6 +97,7 @@ def read_list(ctx: Context, project: Project, query: ListQuery) -> SessionList:
         cursor_file=path or UNSET,
         cursor_recovered=recovered,
         lost=_find_lost(ctx, fleet),
+        worktrees=list_items.compare_worktrees(ctx, fleet.with_worktree) if query.worktrees else (),
         warnings=tuple(fleet.warnings),
         statuses=_sort_statuses(fleet, items, statuses or ()),
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from lisa_py.contract import command_line
 from lisa_py.contract.errors import TmuxUnavailable
 from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.status import Status
 from lisa_py.core import session_panes
 from lisa_py.core.context import Context
 from lisa_py.core.session_panes import PaneIndex
@@ -110,6 +112,27 @@ def _list_panes(ctx: Context, project: Project, socket: str) -> PaneIndex | None
 def _has_process(meta: SessionMeta, members: Sequence[processes.Process]) -> bool:
     """Return True if a process of the terminal still runs; after a reboot its number may be that of a stranger."""
     return any(processes.carries(each, f"LISA_RUN_ID={meta.run_id}") for each in members)
+
+
+def may_resume(ref: SessionRef, meta: SessionMeta) -> bool:
+    """Return True for a resumable session without a supervisor whose agent was ended from outside; tmux is not asked.
+
+    It is lost if it also has no pane.
+    """
+    return is_resumable(meta) and _may_be_lost(SessionIndexEntry(ref, meta))
+
+
+def build_resume_command(ref: SessionRef) -> str:
+    """Return the command that brings a lost session back."""
+    return str(command_line.build("session resume", session=ref.session, project_root=ref.project.root))
+
+
+def find_resume_command(ctx: Context, ref: SessionRef, status: Status) -> str:
+    """Return the command that brings the session of a status back; empty if it is not lost, or not resumable."""
+    if status.session_state != "not_found" and status.classification_reason != "tmux_server_lost":
+        return ""
+    meta = ctx.read_meta(ref)
+    return build_resume_command(ref) if meta is not None and may_resume(ref, meta) else ""
 
 
 def is_resumable(meta: SessionMeta) -> bool:

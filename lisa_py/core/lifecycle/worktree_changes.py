@@ -16,10 +16,13 @@ from lisa_py.core.lifecycle import worktree_end
 from lisa_py.core.lifecycle.worktree_end import EndedWorktree
 from lisa_py.host import files
 from lisa_py.host.git import GitFolder, describe_failure
+from lisa_py.store import session_index
 from lisa_py.store.paths import SessionRef
 
 _DIFF = ("diff", "--cached", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
 _HEADS = "refs/heads/"
+_SOME_NOT_ADDED = 1
+"""Code of `git add --ignore-errors` (2.39) if a file cannot be read, or a nested repository has no commit."""
 
 
 class ChangedFile(Answer):
@@ -48,6 +51,8 @@ class DiffSummary(Answer):
     removed: int
     files: tuple[ChangedFile, ...]
     patch: str | UnsetType = UNSET
+    warnings: tuple[str, ...] | UnsetType = UNSET
+    """Files that git cannot read, which are left out."""
 
 
 class MergeSummary(Answer):
@@ -72,26 +77,21 @@ class MergeRequest(Struct, frozen=True, kw_only=True):
     keep: bool = False
 
 
-def compare_worktree(ctx: Context, ref: SessionRef, *, patch: bool = False) -> DiffSummary:
+def compare_worktree(
+    ctx: Context, ref: SessionRef, *, patch: bool = False, deadline: float | None = None
+) -> DiffSummary:
     """Return the changes; the index of the worktree stays as it is.
 
-    Raise LisaError: session_not_found, no_worktree, git_failed.
+    No call of git ends after `deadline`, a time of the monotonic clock. Raise LisaError: session_not_found,
+    no_worktree, git_failed.
     """
     meta, made = _read_worktree(ctx, ref)
-    git = GitFolder(made.path, ctx.settings.environ)
+    git = GitFolder(made.path, ctx.settings.environ, deadline=deadline)
     base = worktree_end.list_existing(git, made.base)[:1] or (made.base_commit,)
     fork = git.run("merge-base", base[0], "HEAD").strip()
-    index = git.run("rev-parse", "--path-format=absolute", "--git-path", "index").removesuffix("\n")
-    folder = files.make_temporary_dir(os.path.join(ctx.settings.temp_dir, "lisa-diff-"))
-    try:
-        env = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
-        if files.exists(index):
-            files.write(env["GIT_INDEX_FILE"], files.read(index) or b"")
-        git.run("add", "--all", env=env)
+    with _stage_all(ctx, git) as (env, warnings):
         numbers = git.run(*_DIFF, "--numstat", "-z", fork, env=env)
         text = git.run(*_DIFF, "--patch", fork, env=env) if patch else ""
-    finally:
-        files.remove_tree(folder)
     changed = tuple(_parse_numbers(line) for line in numbers.split("\0") if line)
     return DiffSummary(
         session=meta.session,
@@ -105,7 +105,33 @@ def compare_worktree(ctx: Context, ref: SessionRef, *, patch: bool = False) -> D
         removed=sum(each.removed or 0 for each in changed),
         files=changed,
         patch=_printable(text) if patch else UNSET,
+        warnings=warnings or UNSET,
     )
+
+
+@contextmanager
+def _stage_all(ctx: Context, git: GitFolder) -> Iterator[tuple[dict[str, str], tuple[str, ...]]]:
+    """Yield the environment of git with a temporary index that has every file, and what could not be added.
+
+    The objects are temporary, too: nothing is written in the repository.
+    """
+    index = git.run("rev-parse", "--path-format=absolute", "--git-path", "index").removesuffix("\n")
+    objects = git.run("rev-parse", "--path-format=absolute", "--git-path", "objects").removesuffix("\n")
+    folder = files.make_temporary_dir(os.path.join(ctx.settings.temp_dir, "lisa-diff-"))
+    try:
+        env = {"GIT_INDEX_FILE": os.path.join(folder, "index"), "GIT_OBJECT_DIRECTORY": os.path.join(folder, "objects")}
+        quoted = objects.replace("\\", "\\\\").replace('"', '\\"')  # git splits the list at colons outside of quotes
+        env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = f'"{quoted}"'
+        files.make_dirs(env["GIT_OBJECT_DIRECTORY"])
+        if files.exists(index):
+            files.write(env["GIT_INDEX_FILE"], files.read(index) or b"")
+        added = git.call("add", "--all", "--ignore-errors", env=env)
+        if added.code not in (0, _SOME_NOT_ADDED):
+            raise LisaError("git_failed", f"git add failed in {git.folder}: {describe_failure(added)}")
+        lines = added.error_text.splitlines() if added.code else []
+        yield env, tuple(_printable(line) for line in lines if line.startswith("error: "))
+    finally:
+        files.remove_tree(folder)
 
 
 def _parse_numbers(line: str) -> ChangedFile:
@@ -123,6 +149,7 @@ def _printable(text: str) -> str:
 
 
 def _read_worktree(ctx: Context, ref: SessionRef) -> tuple[SessionMeta, SessionWorktree]:
+    """Return the worktree of a session, or the one that stayed after it. Raise LisaError."""
     meta = ctx.read_meta(ref)
     if meta is None:
         raise session_not_found(ref.session, ref.project.root)
@@ -130,7 +157,17 @@ def _read_worktree(ctx: Context, ref: SessionRef) -> tuple[SessionMeta, SessionW
         raise LisaError("no_worktree", f"{ref.session} was not started with --worktree", session=ref.session)
     if not files.is_dir(meta.worktree.path):
         raise LisaError("no_worktree", f"the worktree {meta.worktree.path} does not exist", session=ref.session)
+    if ref.archive:
+        _check_owner(ref, meta.worktree)
     return meta, meta.worktree
+
+
+def _check_owner(ref: SessionRef, made: SessionWorktree) -> None:
+    """Raise LisaError(no_worktree) if another session has made the worktree again at this place."""
+    for known in session_index.index_project(ref.project).sessions:
+        if known.meta.worktree is not None and known.meta.worktree.path == made.path:
+            text = f"the worktree {made.path} is that of the session {known.ref.session} now"
+            raise LisaError("no_worktree", text, session=ref.session)
 
 
 def merge_worktree(ctx: Context, ref: SessionRef, request: MergeRequest) -> MergeSummary:

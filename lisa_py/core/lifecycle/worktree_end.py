@@ -20,6 +20,7 @@ _OPERATIONS = (
     *("rebase-merge", "rebase-apply", "sequencer"),
 )
 """Files of a git operation that has not ended."""
+_SKIPPED = "Would skip repository "
 
 
 class EndedWorktree(Answer):
@@ -103,6 +104,8 @@ def _find_obstacle(
         changes = describe_changes(inside)
         if changes:
             return _Obstacle(changes, _build_removal(made, force=True))
+    elif nested := _find_untracked_repository(inside) or _find_ignored_repository(inside):
+        return _Obstacle(nested, _build_removal(made, force=True))
     return _find_commits(git, inside, made, policy, merged)
 
 
@@ -120,11 +123,21 @@ def describe_changes(inside: GitFolder, *, untracked: bool = True) -> str:
     count = status.out.count(b"\0")
     if count:
         return f"{count} {'file is' if count == 1 else 'files are'} not committed"
-    if not untracked:
-        return ""
-    nested = inside.call("clean", "-ndX")  # removes nothing; it names repositories in ignored folders
-    skipped = [line for line in nested.text.splitlines() if line.startswith("Would skip repository")]
-    return f"it has a repository in an ignored folder ({skipped[0].split()[-1]})" if skipped else ""
+    return _find_ignored_repository(inside) if untracked else ""
+
+
+def _find_ignored_repository(inside: GitFolder) -> str:
+    """Return that there is a repository in an ignored folder; empty if not."""
+    nested = inside.call("clean", "-ndX")  # removes nothing; it names repositories
+    lines = [line for line in nested.text.splitlines() if line.startswith(_SKIPPED)]
+    return f"it has a repository in an ignored folder ({lines[0].removeprefix(_SKIPPED)})" if lines else ""
+
+
+def _find_untracked_repository(inside: GitFolder) -> str:
+    """Return that there is a repository in an untracked folder; empty if not."""
+    found = inside.call("ls-files", "-z", "--others", "--exclude-standard").text.split("\0")
+    nested = [path for path in found if path.endswith("/")]  # git does not look into another repository
+    return f"it has a repository in an untracked folder ({nested[0].rstrip('/')})" if nested else ""
 
 
 def _find_commits(

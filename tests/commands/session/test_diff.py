@@ -47,6 +47,39 @@ def test_commits_changes_and_new_files_count(machine: LisaHost) -> None:
     assert not list((machine.folder / "tmp").glob("lisa-diff-*"))
 
 
+def test_nothing_is_written_in_the_repository(machine: LisaHost) -> None:
+    stage = WorktreeStage(machine)
+    stage.tree.write("a.txt", "changed\n")
+    stage.tree.write("new", "new\n")
+    before = stage.main.git("count-objects", "-v")
+    assert stage.lisa("diff", "--json").json["changed"] == 2
+    assert stage.main.git("count-objects", "-v") == before
+
+
+def test_a_nested_repository_without_commit_is_left_out(machine: LisaHost) -> None:
+    stage = WorktreeStage(machine)
+    stage.tree.write("new", "new\n")
+    stage.tree.at(stage.tree.write("nested/x", "x").parent).git("init", "-q")
+    answer = stage.lisa("diff", "--json").json
+    assert [each["path"] for each in answer["files"]] == ["new"]
+    assert answer["warnings"] == ["error: 'nested/' does not have a commit checked out"]
+
+
+def test_a_kept_worktree_is_compared_until_another_has_it(machine: LisaHost) -> None:
+    stage = WorktreeStage(machine)
+    stage.tree.write("new", "new\n")
+    archive = stage.lisa("kill", "--json").json["archive"]
+    assert stage.lisa("diff", "--json").json["changed"] == 1
+    assert machine.lisa("session", "diff", "--session", archive, "--json").json["changed"] == 1
+    stage.main.git("worktree", "remove", "--force", str(stage.tree.folder))
+    assert stage.lisa("diff", "--json").json["errorCode"] == "no_worktree"
+    stage.main.git("branch", "-D", "lisa/lisa-x")
+    spawn = ("session", "spawn", "--session", "lisa-y", "--worktree", "--worktree-name", "lisa-x", "--command", "true")
+    assert machine.lisa(*spawn).code == 0
+    other = machine.lisa("session", "diff", "--session", archive, "--json").json
+    assert (other["errorCode"], "lisa-y now" in other["error"]) == ("no_worktree", True)
+
+
 def _drop_binary(patch: str) -> str:
     parts = ("\n" + patch).split("\ndiff --git ")
     return "".join(f"diff --git {part}\n" for part in parts[1:] if "Binary files" not in part)

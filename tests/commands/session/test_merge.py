@@ -90,3 +90,12 @@ def test_a_branch_that_is_not_checked_out(machine: LisaHost) -> None:
     assert (answer["commit"], stage.main.git("rev-parse", "release")) == (tip, tip)
     assert len(stage.main.worktrees()) == 1
     assert not (stage.main.folder / "b.txt").exists()
+
+
+def test_a_killed_session_is_merged_from_its_kept_worktree(machine: LisaHost) -> None:
+    stage = WorktreeStage(machine)
+    stage.tree.commit("work", b_txt="two\n")
+    assert not stage.lisa("kill", "--json").json["worktrees"][0]["removed"]
+    answer = stage.lisa("merge", "--json").json
+    assert (answer["commits"], answer["worktree"]["removed"]) == (1, True)
+    assert ((stage.main.folder / "b.txt").read_text(), stage.main.branches()) == ("two\n", ["main"])

@@ -20,6 +20,7 @@ from lisa_py.store import live_records, outbox_records, session_records
 from tests.lisa_host import CallResult, LisaHost
 from tests.polling import wait_until
 from tests.session_harness import SessionHarness
+from tests.worktree_stage import WorktreeStage
 
 
 @pytest.fixture
@@ -120,6 +121,47 @@ def test_a_lost_family_comes_back_as_it_was(machine: LisaHost) -> None:
     ]
     assert resume_all(machine).json["count"] == 0
     assert [each["session"] for each in machine.lisa("session", "list", "--json").json["lost"]] == ["lisa-job"]
+
+
+def test_advice_for_a_lost_session_is_to_resume_it(machine: LisaHost) -> None:
+    stage, job = SessionHarness(machine), SessionHarness(machine, "lisa-job").run("sleep 600")
+    stage.spawn()
+    lose(stage, job)
+    command = f"lisa session resume --session '{stage.name}' --project-root '{machine.project}'"
+    assert stage.lisa("status").json["resumeCommand"] == command
+    assert f"{stage.name} is lost: {command}" in machine.lisa("session", "status", "--session", stage.name).err
+    assert stage.lisa("explain").json["status"]["resumeCommand"] == command
+    assert f"to bring it back: {command}" in machine.lisa("session", "explain", "--session", stage.name).out
+    advised = stage.lisa("next").json
+    assert (advised["nextAction"], advised["recommendedCommand"]) == ("session resume", f"{command} --json")
+    plan = stage.lisa("anomaly", "--auto-remediate").json["autoRemediate"]
+    assert plan["steps"][-1]["command"] == f"{command} --json"
+    assert "resumeCommand" not in job.lisa("status").json  # a command is started again
+    assert job.lisa("next").json["nextAction"] in ("session spawn", "session explain")
+
+
+def test_the_worktree_of_a_lost_session_is_compared(machine: LisaHost) -> None:
+    stage = WorktreeStage(machine, "exec sleep 600")
+    stage.tree.commit("work", b_txt="two\n")
+    lose(SessionHarness(machine, "lisa-x"))
+    assert stage.lisa("diff", "--json").json["commits"] == 1
+    listed = machine.lisa("session", "list", "--json").json
+    assert listed["worktrees"] == [
+        {
+            "session": "lisa-x",
+            "projectRoot": str(machine.project),
+            "path": str(stage.tree.folder),
+            "branch": "lisa/lisa-x",
+            "commits": 1,
+            "changed": 1,
+            "added": 1,
+            "removed": 0,
+        }
+    ]
+    assert "worktrees" not in machine.lisa("session", "list", "--json-min").json
+    assert stage.lisa("merge", "--json").json["worktree"]["removed"]
+    gone = machine.lisa("session", "list", "--json").json["worktrees"][0]
+    assert ("changed" in gone, gone["reason"]) == (False, f"the worktree {stage.tree.folder} does not exist")
 
 
 def test_spawn_does_not_replace_a_lost_conversation(stage: SessionHarness) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec import structs
 
 from lisa_py.contract.status import SESSION_STATES, WaitingFor
 from lisa_py.core.advice import next_step, target
@@ -32,6 +33,13 @@ COMMANDS = {
     "just_started": f"session status {HERE} --json-min",
     "something new": f"session status {HERE} --json-min",
 }
+
+
+def test_a_resumable_session_is_resumed() -> None:
+    lost = structs.replace(TARGET, resumable=True)
+    for situation in (Situation(session_state="not_found"), Situation(session_state="crashed", is_server_lost=True)):
+        assert next_step.recommend_step(situation, lost).command == f"./lisa session resume {HERE} --json"
+    assert next_step.recommend_step(Situation(session_state="crashed"), lost).action == "session explain"
 
 
 @pytest.mark.parametrize("state", COMMANDS)

@@ -192,6 +192,12 @@ def test_a_repository_in_an_ignored_folder_keeps_it(stage: Stage) -> None:
     stage.stays("it has a repository in an ignored folder (ignored/deep)")
 
 
+def test_discard_never_gives_up_commits_of_a_nested_repository(stage: Stage) -> None:
+    made = stage.make()
+    made.at(made.folder / "clone").create()
+    stage.stays("it has a repository in an untracked folder (clone)", "discard")
+
+
 def test_a_folder_that_became_something_else_stays(stage: Stage) -> None:
     made = stage.make()
     (made.folder / ".git").unlink()
