@@ -17,10 +17,12 @@ class Cancellation:
         self._observers = 0
         self._lock = _thread.allocate_lock()  # threading costs half a millisecond
         self._pipe: tuple[int, int] | None = None
+        self._pipe_lock = _thread.allocate_lock()
+        """Held while the pipe is made, written or closed."""
         self._parts: set[Cancellation] = set()
 
     def cancel(self) -> None:
-        """Wake all waiters; safe in any thread and in a signal handler, so it takes no lock."""
+        """Wake all waiters; safe in any thread and in a signal handler, so it waits for no lock."""
         self._is_set = True
         self._wake()
         for part in tuple(self._parts):
@@ -37,6 +39,7 @@ class Cancellation:
             yield made
         finally:
             self._parts.discard(made)
+            made.close()
 
     @property
     def is_set(self) -> bool:
@@ -66,19 +69,33 @@ class Cancellation:
 
     def fileno(self) -> int:
         """Return a handle that is readable from the request on."""
-        with self._lock:
+        with self._pipe_lock:
             if self._pipe is None:
                 reader, writer = os.pipe()
                 os.set_blocking(writer, False)
                 self._pipe = reader, writer
+            found = self._pipe[0]
         if self._is_set:  # perhaps set before there was a pipe
             self._wake()
-        return self._pipe[0]
+        return found
 
     def _wake(self) -> None:
-        if self._pipe is not None:
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._pipe[1], b"!")  # it is never read, so every waiter sees it
+        # whoever has the lock makes the pipe, and looks at the request afterwards, or writes, or needs no pipe any more
+        if not self._pipe_lock.acquire(blocking=False):
+            return
+        try:
+            if self._pipe is not None:
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._pipe[1], b"!")  # it is never read, so every waiter sees it
+        finally:
+            self._pipe_lock.release()
+
+    def close(self) -> None:
+        """Close the handle after the last wait: an object in a circle of references is collected late."""
+        with self._pipe_lock:
+            pipe, self._pipe = self._pipe, None
+            for handle in pipe or ():
+                os.close(handle)
 
     def wait(self, seconds: float) -> bool:
         """Return True as soon as the request is made, False after the seconds."""
@@ -92,5 +109,4 @@ class Cancellation:
         return self._is_set
 
     def __del__(self) -> None:
-        for handle in self._pipe or ():
-            os.close(handle)
+        self.close()

@@ -146,6 +146,7 @@ class PeerConnection:
                 cwd=self._cwd, cancellation=cancellation, write=write, delivery=self._delivering,
             ).run()  # fmt: skip
         finally:
+            cancellation.close()
             with self._lock:
                 self._unfinished.discard(threading.current_thread())
                 if not self._is_reader_gone:

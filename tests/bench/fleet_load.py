@@ -105,7 +105,11 @@ class FleetLoad:
 
     def _spawn(self, conversation: Conversation, session: WorkedSession) -> None:
         made = conversation.call(
-            "session spawn", session=session.name, agent="scripted", mode="interactive", noDangerouslySkipPermissions=True
+            "session spawn",
+            session=session.name,
+            agent="scripted",
+            mode="interactive",
+            noDangerouslySkipPermissions=True,
         )
         assert made.get("runId"), made
         session.answers, session.read = [], []

@@ -115,9 +115,7 @@ def run_load(machine: LisaHost, report: BenchmarkReport, *, count: int, seconds:
         assert others <= threads + MAX_MORE_HANDLES, name
 
 
-def add_tables(
-    report: BenchmarkReport, load: FleetLoad, samples: dict[str, _Sample], title: str, busy: float
-) -> None:
+def add_tables(report: BenchmarkReport, load: FleetLoad, samples: dict[str, _Sample], title: str, busy: float) -> None:
     rows = [
         (
             name,

@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -69,6 +70,17 @@ def test_answers_are_those_of_the_command_line(machine: LisaHost, peer: Peer) ->
         peer.write(command=command, args={"session": stage.name}, format=form)
         message = peer.read()
         assert message == {"id": message["id"], "answer": printed, "exitCode": 0}
+
+
+def test_ended_waits_leave_no_handles(machine: LisaHost, peer: Peer) -> None:
+    SessionHarness(machine).spawn("[say hello]").wait_for_text("● hello")
+    handles = Path(f"/proc/{peer.process.pid}/fd")
+    wait = {"session": "lisa-stage-1", "timeoutSeconds": 60}
+    assert peer.call("session monitor", **wait)["exitCode"] == 0
+    before = len(list(handles.iterdir()))
+    for _ in range(10):
+        assert peer.call("session monitor", **wait)["exitCode"] == 0
+    wait_until(lambda: len(list(handles.iterdir())) <= before, what="the handles of ended waits are closed")
 
 
 def test_failures_are_error_objects(peer: Peer) -> None:

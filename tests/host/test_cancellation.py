@@ -52,6 +52,21 @@ def test_handle_is_readable_whenever_it_was_opened() -> None:
         assert select.select([each.fileno()], [], [], 0)[0]
 
 
+def test_a_part_leaves_no_handle_behind() -> None:
+    whole = Cancellation()
+    whole.fileno()
+    before = os.listdir("/proc/self/fd")
+    with whole.open_part() as part:
+        circle: list[object] = [part]
+        circle.append(circle)
+        assert not part.wait(0)
+        assert len(os.listdir("/proc/self/fd")) == len(before) + 2
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+    part.cancel()  # late, as by a reader that leaves at the same time: it writes to no other file
+    part.close()
+    assert part.is_set and not whole.is_set
+
+
 def test_observers_are_counted() -> None:
     cancellation = Cancellation()
     with cancellation.observe(), cancellation.observe():
