@@ -193,6 +193,8 @@ class Agent:
     """Pattern of the text that replaces the path of an image in a recorded prompt."""
     clearing_inputs: frozenset[str] = frozenset()
     """Texts that begin a new conversation."""
+    dialog_pause_seconds: float = 0.0
+    """Seconds after a dialog has opened in which the agent ignores keys."""
     interrupt_keys: tuple[str, ...] = ("Escape",)
     """Keys that end the turn and keep the session."""
     hidden: bool = False

@@ -58,6 +58,7 @@ class Claude(base.Agent):
     )
     capture_field = "claude_session"
     folded_drafts = ("[Pasted text", "[Image #")
+    dialog_pause_seconds = 0.2  # an Enter of the first 0.1 s is lost (2.1.332)
     image_mark = r"\[Image #\d+\]"
     exit_inputs = frozenset(("/exit", "/quit", "exit", "quit", ":q", ":q!", ":wq", ":wq!"))
     clearing_inputs = frozenset(("/clear", "/new", "/reset"))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from lisa_py.agents.base import Checklist
+from lisa_py.agents.base import Agent, Checklist
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionState
-from lisa_py.contract.status import Status
+from lisa_py.contract.status import AgentReport, Status
 from lisa_py.core.context import Context
 from lisa_py.store import session_records
 from lisa_py.store.paths import SessionRef
@@ -292,6 +292,7 @@ def _press_until_closed(ctx: Context, target: SendTarget, keys: tuple[str, ...],
     The choice is located again before each press: claude 2.1.329 may move its selection instead of accepting an
     early Enter.
     """
+    ctx.pause(pause_before_keys(target.agent, target.evidence.reports, ctx.clock.now()))
     before = _read_dialog(target)
     for _ in range(MAX_TRIES):
         if chosen is not None:
@@ -303,6 +304,12 @@ def _press_until_closed(ctx: Context, target: SendTarget, keys: tuple[str, ...],
         if how:
             return how
     return ""
+
+
+def pause_before_keys(agent: Agent, reports: Sequence[AgentReport], now: float) -> float:
+    """Return the seconds to wait before a key for a dialog that has just opened, where the agent ignores early keys."""
+    opened = max((report.at for report in reports if report.state == "waiting"), default=0.0)
+    return agent.dialog_pause_seconds if 0 <= now - opened < CLOSE_SECONDS else 0.0
 
 
 def mark_keys(ctx: Context, ref: SessionRef) -> None:
