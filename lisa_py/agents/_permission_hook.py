@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from lisa_py.agents.base import HookAnswer
 from lisa_py.contract.dialogs import PermissionCall
+from lisa_py.contract.tool_decisions import ToolDecision
 
 _SCOPED = re.compile(r"(\w+)\((.*)\)\Z", re.DOTALL)
 _CALL_ENDS = ("PostToolUse", "PostToolUseFailure")
@@ -102,14 +103,19 @@ def _format_rules(patterns: Sequence[str]) -> list[dict[str, str]]:
     return found
 
 
-def format_rule_answer(event: str, *, denied: bool, tool: str, reason: str = "") -> str:
-    """Return the decision of a hook in the words of claude, which codex takes as well."""
-    reason = reason or f"a rule of this session denies {tool}"
+def format_rule_answer(event: str, decision: ToolDecision, reason: str, *, can_ask: bool = True) -> str:
+    """Return the decision of a hook in the words of claude, which codex takes as well.
+
+    `can_ask`: a PreToolUse can open a dialog; where it cannot, a call that a person should see is denied.
+    """
+    if event == "PreToolUse" and decision == "ask" and not can_ask:
+        decision = "deny"
     output: dict[str, Any] = {"hookEventName": event}
-    if event == "PermissionRequest":
-        output["decision"] = {"behavior": "deny", "message": reason} if denied else {"behavior": "allow"}
-    elif denied:
-        output |= {"permissionDecision": "deny", "permissionDecisionReason": reason}
+    if event == "PermissionRequest" and decision != "ask":
+        denial = {"behavior": "deny", "message": reason}
+        output["decision"] = denial if decision == "deny" else {"behavior": "allow"}
+    elif event == "PreToolUse" and decision != "allow":
+        output |= {"permissionDecision": decision, "permissionDecisionReason": reason}
     else:
         return ""
     return json.dumps({"hookSpecificOutput": output})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
     from lisa_py.contract.dialogs import DialogQuestion, PermissionCall
     from lisa_py.contract.mcp_tools import ToolServer
+    from lisa_py.contract.tool_decisions import ToolDecision
     from lisa_py.terminal.layout import Layout
 
 
@@ -173,6 +174,8 @@ class Agent:
     """Arguments of the login that shows an address, takes a code and prints a token; none: the agent has none."""
     tool_aliases: Mapping[str, tuple[str, ...]] = {}
     """Further names of the agent's tools in rules for tools."""
+    asks_by_rule: bool = True
+    """A hook can open a dialog about a call; else such a call is denied."""
     floating_models: frozenset[str] = frozenset()
     """Names of models, lower case, that the agent itself resolves to its newest ones."""
     oauth_variable: str = ""
@@ -271,11 +274,8 @@ class Agent:
         chosen = self.resume_arguments(session_id)
         return f"{chosen} {self.drop_conversation(agent_args)}".strip() if chosen else ""
 
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str, reason: str = "") -> str:
-        """Return what a hook prints for a call that a rule decides; empty if the agent takes no answer.
-
-        `reason` of a denial; empty: that the rule denies the tool.
-        """
+    def format_rule_answer(self, event: str, decision: ToolDecision, reason: str) -> str:
+        """Return what a hook prints for a call that a rule decides; empty if the agent takes no such answer."""
         return ""
 
     def read_login_screen(self, screen: str) -> LoginScreen:

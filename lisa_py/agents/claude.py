@@ -32,6 +32,7 @@ from lisa_py.terminal.choices import ScreenChoice
 if TYPE_CHECKING:
     from lisa_py.contract.dialogs import DialogQuestion
     from lisa_py.contract.mcp_tools import ToolServer
+    from lisa_py.contract.tool_decisions import ToolDecision
     from lisa_py.terminal.layout import Layout
 
 
@@ -132,10 +133,10 @@ class Claude(base.Agent):
 
         return login.find_login(environ)
 
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str, reason: str = "") -> str:
+    def format_rule_answer(self, event: str, decision: ToolDecision, reason: str) -> str:
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
 
-        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool, reason=reason)
+        return _permission_hook.format_rule_answer(event, decision, reason)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._claude import one_shot  # noqa: PLC0415 - only preflight asks

@@ -19,6 +19,7 @@ from lisa_py.terminal.choices import ScreenChoice
 if TYPE_CHECKING:
     from lisa_py.contract.dialogs import DialogQuestion
     from lisa_py.contract.mcp_tools import ToolServer
+    from lisa_py.contract.tool_decisions import ToolDecision
     from lisa_py.terminal.layout import Layout
 
 
@@ -31,6 +32,7 @@ class Codex(Agent):
     install_hint = "npm install -g @openai/codex"
     providers = ("openai",)
     tool_aliases: Mapping[str, tuple[str, ...]] = {"apply_patch": ("Edit", "Write")}
+    asks_by_rule = False
     key_variables = ("OPENAI_API_KEY", "CODEX_API_KEY")
     takes_model = True
     model_aliases: Mapping[str, str] = {"codex-spark": "gpt-5.3-codex-spark"}
@@ -63,10 +65,10 @@ class Codex(Agent):
     def home(self, environ: Mapping[str, str]) -> str:
         return session.config_folder(environ)
 
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str, reason: str = "") -> str:
+    def format_rule_answer(self, event: str, decision: ToolDecision, reason: str) -> str:
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
 
-        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool, reason=reason)
+        return _permission_hook.format_rule_answer(event, decision, reason, can_ask=self.asks_by_rule)
 
     def build_one_shot_command(self, prompt: str, model: str, facts: Facts) -> tuple[str, ...]:
         from lisa_py.agents._codex import one_shot  # noqa: PLC0415 - only preflight asks

@@ -110,6 +110,8 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     hooks: bool = False
     rule_events: tuple[str, ...] = ()
     """Hook events at which the rules for tools decide."""
+    unattended: bool = False
+    """No dialog about a tool opens: permissions are skipped, or it is a run."""
     send_prompt: bool = False
     """The prompt is too long for the command line: it is sent once the agent is ready."""
     notes: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ from lisa_py.terminal.layout import INTERRUPTIBLE, Layout
 
 if TYPE_CHECKING:
     from lisa_py.contract.dialogs import DialogQuestion
+    from lisa_py.contract.tool_decisions import ToolDecision
 
 PROGRAM = os.path.join(os.path.dirname(lisa_py.__file__), "pane", "scripted_agent.py")
 QUESTION_TOOL = "ask_user"
@@ -96,15 +97,16 @@ class ScriptedAgent(Agent):
             agent_session_id=session_id,
             hooks="--hook" in extra,
             rule_events=("PermissionRequest",) if "--permission-hook" in extra else (),
+            unattended=request.mode == "exec",
             stdin=request.prompt if by_stdin else None,
             send_prompt=long and not by_stdin,
             warnings=describe_unapplied("the scripted agent", request.settings, _APPLIED),
         )
 
-    def format_rule_answer(self, event: str, *, denied: bool, tool: str, reason: str = "") -> str:
+    def format_rule_answer(self, event: str, decision: ToolDecision, reason: str) -> str:
         from lisa_py.agents import _permission_hook  # noqa: PLC0415 - only decisions by rule
 
-        return _permission_hook.format_rule_answer(event, denied=denied, tool=tool, reason=reason)
+        return _permission_hook.format_rule_answer(event, decision, reason)
 
     def resume_arguments(self, session_id: str) -> str:
         return f"--resume {session_id}"

@@ -11,8 +11,9 @@
 # dialog, the first line of dialogs/KEY.decision what to print. It blocks on the pipe dialogs/KEY.pipe and prints
 # nothing if `closed` is written to it: by a later hook, the supervisor or lisa.
 #
-# Where the folder has rule.EVENT, that program decides first; a call that it decides is not recorded. Where it fails, it
-# denies the tools that the rules of the session deny; other calls are asked about.
+# Where the folder has rule.EVENT, that program decides first; a call that it decides is not recorded, unless it ends with
+# 3: the agent asks about it. Where it fails, it denies the tools that the rules of the session deny; other calls are
+# asked about.
 
 LC_ALL=C
 export LC_ALL
@@ -77,7 +78,9 @@ esac
 rule=$folder/rule.$event
 if [ -f "$rule" ]; then
   said=$(printf '%s' "$payload" | /bin/sh "$rule" 2>/dev/null)
-  [ -z "$said" ] || { printf '%s\n' "$said"; exit 0; }
+  code=$?
+  [ -z "$said" ] || printf '%s\n' "$said"
+  [ -z "$said" ] || [ $code -eq 3 ] || exit 0
 fi
 
 at=$(date +%s.%N)

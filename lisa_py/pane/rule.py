@@ -13,11 +13,13 @@ from lisa_py import agents
 from lisa_py.core.guard import tool_rules
 from lisa_py.core.guard.tool_rules import ToolRules
 
+ASKED = 3
+
 
 def main(arguments: list[str]) -> None:
     """Write the answer for the agent; nothing where no rule decides or the call is broken.
 
-    Raise SystemExit where the rules cannot be read.
+    Raise SystemExit where the rules cannot be read, and with the code `ASKED` for a call that is still to be recorded.
     """
     name, event, path = arguments
     agent = agents.get(name)
@@ -33,10 +35,9 @@ def main(arguments: list[str]) -> None:
     tool, given = call.get("tool_name"), call.get("tool_input")
     if not isinstance(tool, str):
         return
-    decision = tool_rules.decide(
-        rules, tool, given if isinstance(given, dict) else {}, agent.tool_aliases.get(tool, ())
-    )
-    if call.get("cut") and decision == "allow" and any("(" in pattern for pattern in rules.denied):
-        decision = "deny"  # the input is over the limit of the hook: a denied prefix may be in it
-    if decision != "ask":
-        sys.stdout.write(agent.format_rule_answer(event, denied=decision == "deny", tool=tool))
+    verdict = tool_rules.decide(rules, tool, given if isinstance(given, dict) else {}, agent.tool_aliases.get(tool, ()))
+    if verdict.decision == "ask" and not verdict.reason:
+        return
+    sys.stdout.write(agent.format_rule_answer(event, verdict.decision, verdict.reason))
+    if verdict.decision == "ask" and agent.asks_by_rule:
+        raise SystemExit(ASKED)

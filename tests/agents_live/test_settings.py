@@ -103,6 +103,24 @@ def test_settings_reach_the_agent_and_no_one_else(machine: LisaHost, api: FakeMo
     assert find_secrets(stage, SECRETS) == {} and not Path(stage.ref.file("masked.json")).exists()
 
 
+@pytest.mark.parametrize("pin", pins(), ids=lambda pin: pin.agent)
+def test_denied_program_is_refused_where_a_line_hides_it(machine: LisaHost, api: FakeModelApi, pin: Any) -> None:
+    names = ("group", "shell", "variable")
+    group, shell, variable = (machine.project / name for name in names)
+    prompt = (
+        f"[fake tool {{ touch {group}; }} then tool sh -ec 'touch {shell}' then tool X=touch; $X {variable}"
+        f" then tool mkdir {machine.project / 'made'} then text finished]"
+    )
+    credentials = {"api_key": "x" * 20} | ({"base_url": f"{api.url}/v1"} if pin.agent == "codex" else {})
+    stage = start(
+        machine, api, pin.agent, pin.version, prompt,
+        credentials=credentials, permission_mode="bypassPermissions", denied_tools=("Bash(touch:*)",),
+    )  # fmt: skip
+    stage.wait_until_idle()
+    assert (machine.project / "made").is_dir()
+    assert not [path.name for path in (group, shell, variable) if path.exists()]
+
+
 @pytest.mark.parametrize("mode", ["plan", "acceptEdits", "bypassPermissions"])
 def test_claude_runs_in_the_permission_mode(machine: LisaHost, api: FakeModelApi, mode: str) -> None:
     stage = start(machine, api, "claude", pins()[0].version, "[fake text hello]", permission_mode=mode, model="sonnet")

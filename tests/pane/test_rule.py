@@ -47,7 +47,10 @@ def test_allowed_call_is_answered_and_not_recorded(tmp_path: Path) -> None:
 
 def test_denied_call_is_answered_with_the_reason(tmp_path: Path) -> None:
     answer, _ = call_hook(tmp_path, "PermissionRequest", bash("ls && rm -rf /"))
-    assert answer["decision"] == {"behavior": "deny", "message": "a rule of this session denies Bash"}
+    assert answer["decision"] == {
+        "behavior": "deny",
+        "message": "a rule of this session denies Bash(rm:*); this call runs: rm -rf /",
+    }
     answer, _ = call_hook(tmp_path, "PreToolUse", bash("rm x"), "codex")
     assert (answer["permissionDecision"], answer["hookEventName"]) == ("deny", "PreToolUse")
 
@@ -98,6 +101,20 @@ def test_denied_tools_stay_denied_where_rules_fail(
     assert ask("Bash", "PermissionRequest", "claude")[0]["decision"]["behavior"] == "deny"
     for count, tool in enumerate(("Read", "mcp__filesystem", "Bashful"), 1):
         assert ask(tool) == ({}, ["PreToolUse"] * count)
+
+
+def test_unreadable_call_is_asked_about_and_recorded(tmp_path: Path) -> None:
+    answer, recorded = call_hook(tmp_path, "PreToolUse", bash("$X -rf /"))
+    assert (answer["permissionDecision"], recorded) == ("ask", ["PreToolUse"])
+    assert "may run it" in answer["permissionDecisionReason"]
+    assert call_hook(tmp_path, "PermissionRequest", bash("$X -rf /")) == ({}, ["PreToolUse", "PermissionRequest"])
+
+
+def test_unreadable_call_is_denied_where_no_dialog_opens(tmp_path: Path) -> None:
+    answer, recorded = call_hook(tmp_path, "PreToolUse", bash("$X -rf /"), "codex")
+    assert (answer["permissionDecision"], recorded) == ("deny", [])
+    unattended = ToolRules(denied=("Bash(rm:*)",), unattended=True)
+    assert call_hook(tmp_path, "PreToolUse", bash("$X"), rules=unattended)[0]["permissionDecision"] == "deny"
 
 
 def test_patch_of_codex_counts_as_edit_and_write(tmp_path: Path) -> None:

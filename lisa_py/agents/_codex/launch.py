@@ -95,6 +95,7 @@ def plan_launch(request: AgentLaunch, facts: Facts) -> LaunchPlan:
         stdin=stdin,
         hooks=bool(hook_flags),
         rule_events=rule_events,
+        unattended=request.bypass or has_flag(args, BYPASS) or request.mode == "exec",
         send_prompt=send_prompt,
         notes=tuple(notes),
         warnings=(*warnings, *given.warnings),

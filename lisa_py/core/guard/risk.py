@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ MESSAGES = {
     "process_kill_broad": "processes are ended by name or all at once, including those of others",
     "file_removal_broad": "files far beyond one project, or sockets of tmux servers, are removed",
     "host_shutdown": "the machine is shut down",
-    "unparsable_command": "the command cannot be parsed, so its risk is unknown",
+    "unparsable_command": "what the command runs cannot be read, so its risk is unknown",
     "policy_not_allowed": "the policy allows other commands only",
     "policy_denied_command": "the policy denies the command",
     "policy_requires_project_root": "the policy requires --project-root on session commands",
@@ -191,24 +192,19 @@ _PROGRAMS: dict[str, Callable[[Sequence[str]], Iterator[RiskFinding]]] = {
 
 def parse_planned_commands(text: str) -> tuple[list[ShellCommand], list[RiskFinding]]:
     """Return the commands of a text, including those that lisa would run in a session; unparsable text is a finding."""
+    reading = shell_parser.read_line(text)
     every: list[ShellCommand] = []
-    try:
-        for command in shell_parser.parse_commands(text):
-            every.append(command)
-            every += _parse_spawned_commands(command.words)
-    except shell_parser.ShellSyntaxError:
-        return every, [RiskFinding("unparsable_command", "medium")]
-    return every, []
+    unread = bool(reading.broken or reading.hidden)
+    for command in reading.commands:
+        every.append(command)
+        for spawned in _list_spawned_lines(command.words):
+            inner = shell_parser.read_line(spawned)
+            every += inner.commands
+            unread |= bool(inner.broken or inner.hidden)
+    return every, [RiskFinding("unparsable_command", "medium")] if unread else []
 
 
-def _parse_spawned_commands(words: Sequence[str]) -> list[ShellCommand]:
-    own = extract_lisa_words(words)
-    if own is None:
-        return []
-    found = []
-    for number, word in enumerate(own):
-        if word == "--command":
-            found += shell_parser.parse_commands(" ".join(own[number + 1 : number + 2]))
-        elif word.startswith("--command="):
-            found += shell_parser.parse_commands(word.partition("=")[2])
-    return found
+def _list_spawned_lines(words: Sequence[str]) -> list[str]:
+    own = extract_lisa_words(words) or []
+    found = [value for word, value in itertools.pairwise(own) if word == "--command"]
+    return found + [word.partition("=")[2] for word in own if word.startswith("--command=")]

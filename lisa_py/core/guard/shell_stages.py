@@ -6,7 +6,8 @@ import re
 
 from msgspec import Struct
 
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[[^\]]*\])?\+?=")
+_ARRAY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _WRAPPERS = {
     "timeout": (r"-(?:k|s)|--(?:kill-after|signal)", r"-[vfp]+|--(?:foreground|preserve-status|verbose)", 1),
     "time": (r"-[of]|--(?:output|format)", r"-[apvV]+|--(?:append|portability|verbose)", 0),
@@ -21,38 +22,58 @@ _HEREDOC = re.compile(
     rf"<<-?[ \t]*(?:(?P<plain>{_WORD})|'(?P<single>{_WORD})'|\"(?P<double>{_WORD})\"|\\(?P<escaped>{_WORD}))"
     r"(?=[\s;|&<>)]|\Z)"
 )
-_REDIRECTION = re.compile(r"\d*(?:<<<|<<-?|<>|<&|<|&>>|&>|>>|>\||>&|>)(?P<target>.*)", re.DOTALL)
+REDIRECTION = re.compile(r"\d*(?:<<<|<<-?|<>|<&|<|&>>|&>|>>|>\||>&|>)(?P<target>.*)", re.DOTALL)
 _BLANKS = " \t"
-_KEYWORDS = frozenset(("!", "if", "then", "elif", "else", "while", "until", "do", "coproc"))
+_ARITHMETIC = re.compile(r"[^'\"\\#\n]*")
+_EXPANSION = re.compile(r"\$(?:[A-Za-z0-9_@*#?!$-]|\\\n)")
+_MAX_ARITHMETIC = 2000
 _MAX_DEPTH = 50
 """Deeper substitutions are not read."""
 
 
-class ShellStage(Struct, frozen=True):
-    """One command of a line, without the wrappers and assignments before it."""
+class ShellWord(Struct, frozen=True):
+    """One word of a line."""
 
-    words: tuple[str, ...]
+    raw: str
     """As written, quotes included."""
-    values: tuple[str, ...]
-    """The same words without their quotes."""
+    value: str
+    """The same without its quotes."""
+    varies: bool = False
+    """The shell replaces a part of it: a variable, a substitution, a pattern of file names, braces."""
+
+
+class ShellStage(Struct, frozen=True):
+    """One command of a line."""
+
+    every_word: tuple[ShellWord, ...]
+    start: int = 0
+    """Number of redirections, assignments and wrappers before the command."""
     opaque: bool = False
     """It runs something that its words do not show: a substitution, a subshell, a group, an unclosed quote."""
+    broken: bool = False
+    """Where it ends is not certain: an unclosed quote or group, too deep a nesting."""
+    scripts: tuple[str, ...] = ()
+    """Source of its substitutions, subshells and backticks; without those in them."""
+    documents: tuple[str, ...] = ()
+    """Its here-documents."""
+    is_pattern: bool = False
+    """It ends with a parenthesis that closes no group: a pattern of `case`."""
+    is_piped: bool = False
+    """It is behind a `|`."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of the command as written."""
+        return tuple(word.raw for word in self.every_word[self.start :])
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The same words without their quotes."""
+        return tuple(word.value for word in self.every_word[self.start :])
 
     @property
     def text(self) -> str:
         return " ".join(self.words)
-
-    @property
-    def value(self) -> str:
-        return " ".join(self.values)
-
-    @property
-    def command(self) -> str:
-        """The value without words of the shell's grammar before it: `then rm x` runs `rm x`."""
-        pairs = list(zip(self.words, self.values, strict=True))
-        while pairs and pairs[0][0] in _KEYWORDS:
-            pairs = pairs[1 + _count_prefix(pairs[1:]) :]
-        return " ".join(value for _, value in pairs)
 
 
 def split_stages(line: str) -> tuple[ShellStage, ...]:
@@ -67,10 +88,20 @@ class _Splitter:
         self._line = line
         self._at = 0
         self._stages: list[ShellStage] = []
-        self._words: list[tuple[str, str]] = []
+        self._words: list[ShellWord] = []
         self._raw = ""
         self._value = ""
+        self._varies = False
         self._opaque = False
+        self._broken = False
+        self._scripts: list[str] = []
+        self._documents: list[str] = []
+        self._announced = 0
+        """Number of here-documents that the current stage has announced."""
+        self._is_pattern = self._is_piped = False
+        self._within_script = False
+        self._closed_group = False
+        """The character before closes a group that is no substitution: a `#` behind it may begin a comment."""
         self._heredocs: list[tuple[str, bool]] = []
         self._depth = 0
         self._plain = ""
@@ -82,40 +113,73 @@ class _Splitter:
         self._end_stage()
         return tuple(self._stages)
 
+    def read_text(self) -> tuple[str, ...]:
+        """Read the line as a here-document: return the sources of its substitutions."""
+        while self._at < len(self._line):
+            if self._line[self._at] == "\\":
+                self._at += 2
+            else:
+                self._read_expansion()
+        return tuple(self._scripts)
+
     def _read_next(self) -> None:
         line, at = self._line, self._at
         char = line[at]
-        if char == "\\":
-            self._read_escape()
-        elif char == "'" or line.startswith("$'", at):
-            self._read_single_quotes()
-        elif char == '"':
-            self._read_double_quotes()
-        elif char in "`(":
+        if self._read_quoted(nested=True):
+            pass
+        elif char in "$`":
+            self._read_expansion()
+        elif char == "(":
             self._read_group(char)
-        elif char == "{":
-            self._opaque = True
+        elif char in "{*?[":
+            self._opaque |= char == "{"
+            self._varies = True
             self._take(1)
         elif char in _BLANKS:
             self._end_word()
             self._at += 1
             self._plain = ""
-        elif char == "\n":
+        elif char == "#" and (self._closed_group or not self._raw):
+            self._opaque |= bool(self._raw)
+            self._broken |= bool(self._raw)  # a comment in some shells
+            self._skip_comment()
+        else:
+            self._read_operator(char)
+
+    def _read_operator(self, char: str) -> None:
+        if char == "\n":
             self._at += 1
             self._skip_heredocs()
             self._end_stage()
-        elif char == "#" and not self._raw:
-            self._skip_comment()
         elif char in "<>":
             self._read_redirection()
+        elif char == ")":  # the end of a pattern of `case`
+            self._opaque = self._is_pattern = True
+            self._take(1)
+            self._end_stage()
         elif char in ";|&" and not self._is_redirection():
             self._end_stage()
+            self._is_piped = char == "|"
             self._at += 1
         elif char == "&" and self._plain not in ("<", ">"):
             self._end_word()
             self._take(1)
         else:
             self._take(1)
+
+    def _read_quoted(self, *, nested: bool) -> bool:
+        """Read an escape or a quoted part; return False if there is none here. Backticks have no double quotes."""
+        line, at = self._line, self._at
+        if line[at] == "\\":
+            self._read_escape()
+        elif line[at] == "'" or line.startswith("$'", at):
+            self._read_single_quotes()
+            self._broken |= not nested and "`" in line[at : self._at]  # shells differ
+        elif nested and (line[at] == '"' or line.startswith('$"', at)):
+            self._read_double_quotes()
+        else:
+            return False
+        return True
 
     def _read_redirection(self) -> None:
         """Begin a word of its own, but after the number of a file and inside of an operator."""
@@ -141,6 +205,7 @@ class _Splitter:
         """Add characters to the word."""
         part = self._line[self._at : self._at + count]
         self._plain = part if value is None else ""
+        self._closed_group = False
         self._raw += part
         self._value += part if value is None else value
         self._at += count
@@ -149,6 +214,7 @@ class _Splitter:
         if self._line.startswith("\\\n", self._at):
             self._at += 2  # the line continues
         else:
+            self._broken |= self._at + 1 >= len(self._line)
             self._take(2, self._line[self._at + 1 : self._at + 2])
 
     def _read_single_quotes(self) -> None:
@@ -157,27 +223,93 @@ class _Splitter:
         at = start + 1 + escapes
         while at < len(self._line) and self._line[at] != "'":
             at += 2 if escapes and self._line[at] == "\\" else 1
-        self._opaque |= at >= len(self._line)
-        self._take(at + 1 - start, self._line[start + 1 + escapes : at])
+        unclosed = at >= len(self._line)
+        self._opaque |= unclosed
+        self._broken |= unclosed
+        value = self._line[start + 1 + escapes : at]
+        self._varies |= bool(escapes) and "\\" in value
+        self._take(at + 1 - start, value)
 
     def _read_double_quotes(self) -> None:
+        if self._line[self._at] == "$":  # a text to be translated
+            self._take(1, "")
         self._take(1, "")
         while self._at < len(self._line) and self._line[self._at] != '"':
             if self._line[self._at] == "\\":
                 self._read_escape()
-            elif self._line[self._at] == "`":
-                self._read_group("`")
-            elif self._line.startswith("$(", self._at):
-                self._take(1)
-                self._read_group("(")
             else:
-                self._take(1)
-        self._opaque |= self._at >= len(self._line)
+                self._read_expansion(quoted=True)
+        unclosed = self._at >= len(self._line)
+        self._opaque |= unclosed
+        self._broken |= unclosed
         self._take(1, "")
+
+    def _read_expansion(self, *, quoted: bool = False) -> None:
+        """Read a substitution or a variable, or else one character."""
+        line, at = self._line, self._at
+        if line[at] == "`":
+            self._varies = True
+            self._read_group("`")
+        elif line.startswith("$(", at):
+            self._varies = True
+            self._take(1)
+            self._read_group("(")
+        elif line.startswith("${", at):
+            self._varies = self._opaque = True
+            self._read_parameter(quoted=quoted)
+        else:
+            self._varies |= _EXPANSION.match(line, at) is not None
+            self._take(1)
+
+    def _read_parameter(self, *, quoted: bool) -> None:
+        """Read `${...}` to its end."""
+        self._depth += 1
+        self._take(2)
+        if self._depth > _MAX_DEPTH:
+            self._at = len(self._line)
+        while self._at < len(self._line) and self._line[self._at] != "}":
+            char = self._line[self._at]
+            if char == "\\":
+                self._read_escape()
+            elif char == "'":
+                self._broken |= quoted  # a quote or not, by the operator
+                self._read_single_quotes()
+            elif char == '"':
+                self._read_double_quotes()
+            else:
+                self._read_expansion(quoted=quoted)
+        self._broken |= self._at >= len(self._line)
+        self._take(1)
+        self._depth -= 1
 
     def _read_group(self, opening: str) -> None:
         """Read a substitution or a subshell: the words of the stage no longer show what it runs."""
         self._opaque = True
+        before = self._raw
+        is_substitution = opening == "`" or before.endswith(("$", "<", ">"))
+        end = 0 if opening == "`" else self._find_arithmetic_end()
+        if end:
+            self._read_arithmetic(end)
+            return
+        is_list = opening == "(" and _ARRAY.fullmatch(before) is not None
+        start, outermost = self._at + 1, not (self._within_script or is_list)
+        self._within_script |= outermost
+        self._read_to_closing(opening)
+        if outermost:
+            self._within_script = False
+            self._add_script(self._line[start : self._at], opening)
+        self._take(1)
+        self._depth -= 1
+        self._closed_group = not is_substitution
+        if not before and not is_substitution and not self._depth:
+            self._end_word()
+
+    def _add_script(self, source: str, opening: str) -> None:
+        if opening == "`":
+            source = re.sub(r"\\([`$\\])", r"\1", source)
+        self._scripts.append(source)
+
+    def _read_to_closing(self, opening: str) -> None:
         self._depth += 1
         self._take(1)
         closing = "`" if opening == "`" else ")"
@@ -185,24 +317,40 @@ class _Splitter:
             self._at = len(self._line)
         while self._at < len(self._line) and self._line[self._at] != closing:
             self._read_in_group(nested=closing == ")")
+        self._broken |= self._at >= len(self._line)
+
+    def _find_arithmetic_end(self) -> int:
+        """Return the place of the last parenthesis of `((...))`; 0 for commands. Quotes are not read as arithmetic."""
+        if not self._line.startswith("((", self._at):
+            return 0
+        content = _ARITHMETIC.match(self._line, self._at)
+        depth = 0
+        for at in range(self._at, min(content.end(), self._at + _MAX_ARITHMETIC) if content else 0):
+            depth += {"(": 1, ")": -1}.get(self._line[at], 0)
+            if depth == 1 and self._line[at] == ")":
+                return at + 1 if self._line.startswith(")", at + 1) else 0
+        return 0
+
+    def _read_arithmetic(self, end: int) -> None:
+        while self._at < end:
+            self._read_expansion()
         self._take(1)
-        self._depth -= 1
 
     def _read_in_group(self, *, nested: bool) -> None:
-        char = self._line[self._at]
-        if char == "\\":
-            self._read_escape()
-        elif char == "'" or self._line.startswith("$'", self._at):
-            self._read_single_quotes()
-        elif char == '"' and nested:
-            self._read_double_quotes()
+        line, at = self._line, self._at
+        char = line[at]
+        if self._read_quoted(nested=nested):
+            pass
+        elif line.startswith("${", at) and nested:
+            self._read_parameter(quoted=False)
         elif char in "(`" and nested:
             self._read_group(char)
-        elif char == "#" and nested and self._line[self._at - 1] in " \t\n(;&|":
+        elif char == "#" and nested and line[at - 1] in " \t\n(;&|":
             self._skip_comment()
-        elif self._line.startswith("<<", self._at):
+        elif line.startswith("<<", at):
             self._read_heredoc_start()
         else:
+            self._broken |= char == "#" and self._closed_group
             self._take(1)
             if char == "\n":
                 self._skip_heredocs()
@@ -214,37 +362,58 @@ class _Splitter:
             return
         found = _HEREDOC.match(self._line, self._at)
         if found is None:  # the end of the document is not known for certain
-            self._opaque = True
+            self._opaque = self._broken = True
             self._take(2)
             return
         quoted = found["single"] or found["double"] or found["escaped"]
         self._heredocs.append((found["plain"] or quoted, bool(quoted)))
+        self._announced += 1
         self._take(found.end() - self._at)
 
     def _skip_heredocs(self) -> None:
         """Skip the lines of the documents announced in this line; one that expands may run a command."""
-        for delimiter, quoted in self._heredocs:
-            row = None
+        foreign = len(self._heredocs) - self._announced
+        for number, (delimiter, quoted) in enumerate(self._heredocs):
+            row, rows = None, []
             while self._at < len(self._line) and row != delimiter:
                 row, _, _ = self._line[self._at :].partition("\n")
                 self._at += len(row) + 1
+                rows.append(row)
                 row = row.lstrip("\t")
                 self._opaque |= not quoted and ("`" in row or "$(" in row)
             self._opaque |= row != delimiter
+            if not self._within_script:
+                document = "\n".join(rows[:-1] if row == delimiter else rows)
+                self._documents += [document] if number >= foreign else []
+                self._scripts += () if quoted else _Splitter(document).read_text()
         self._heredocs = []
 
     def _end_word(self) -> None:
         if self._raw:
-            self._words.append((self._raw, self._value))
+            plain = self._raw in ("{", "[", "[[")
+            self._words.append(ShellWord(self._raw, self._value, self._varies and not plain))
         self._raw = self._value = ""
+        self._varies = False
 
     def _end_stage(self) -> None:
         self._end_word()
-        if self._words:
-            words = self._words[_count_prefix(self._words) :]
-            raw, values = tuple(word for word, _ in words), tuple(value for _, value in words)
-            self._stages.append(ShellStage(raw, values, self._opaque))
-        self._words, self._opaque, self._plain = [], False, ""
+        if self._words or self._scripts or self._broken:
+            start = _count_prefix([(word.raw, word.value) for word in self._words])
+            self._stages.append(
+                ShellStage(
+                    every_word=tuple(self._words),
+                    start=start,
+                    opaque=self._opaque,
+                    broken=self._broken,
+                    scripts=tuple(self._scripts),
+                    documents=tuple(self._documents),
+                    is_pattern=self._is_pattern,
+                    is_piped=self._is_piped,
+                )
+            )
+        self._words, self._scripts, self._documents = [], [], []
+        self._opaque = self._broken = self._closed_group = self._is_pattern = self._is_piped = False
+        self._announced, self._plain = 0, ""
 
 
 def _count_prefix(pairs: list[tuple[str, str]]) -> int:
@@ -252,10 +421,10 @@ def _count_prefix(pairs: list[tuple[str, str]]) -> int:
     words = [value for _, value in pairs]
     at = 0
     while at < len(words):
-        redirection = _REDIRECTION.fullmatch(pairs[at][0])
+        redirection = REDIRECTION.fullmatch(pairs[at][0])
         if redirection:
             at += 1 if redirection["target"] else 2
-        elif _ASSIGNMENT.match(words[at]):
+        elif ASSIGNMENT.match(words[at]):
             at += 1
         elif words[at] in _WRAPPERS and (after := _skip_wrapper(words, at)):
             at = after

@@ -117,14 +117,16 @@ def rule_script(agent: Agent, event: str, path: str, rules: ToolRules) -> str:
     cases = []
     for name in tool_rules.list_denied_tools(rules, agent.tool_aliases):
         reason = f"the rules of this session cannot be evaluated, and they deny {name}; nothing was run"
-        answer = agent.format_rule_answer(event, denied=True, tool=name, reason=reason)
+        answer = agent.format_rule_answer(event, "deny", reason)
         ends = ('"', "__") if name.startswith("mcp__") else ('"',)
         keys = [f'"tool_name":{space}"{name}{end}' for space in ("", " ") for end in ends]
         cases.append(f"{' | '.join(f'*{quote_posix(key)}*' for key in keys)}) printf '%s\\n' {quote_posix(answer)} ;;")
     return "\n".join(
         [
             "call=$(cat)",
-            f"said=$(printf '%s' \"$call\" | {decide}) && {{ printf '%s' \"$said\"; exit 0; }}",
+            f"said=$(printf '%s' \"$call\" | {decide})",
+            "code=$?",
+            "case $code in 0 | 3) printf '%s' \"$said\"; exit $code ;; esac",
             "case $call in",
             *cases,
             "esac\n",

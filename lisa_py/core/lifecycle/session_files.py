@@ -123,8 +123,10 @@ def _build_record(
 def _write_rules(ref: SessionRef, spawn_plan: SpawnPlan, plan: LaunchPlan) -> None:
     """Write the rules for tools and the programs by which the hook asks for a decision."""
     settings = spawn_plan.start.launch.settings
-    rules = ToolRules(allowed=settings.allowed_tools or (), denied=settings.denied_tools or ())
-    if not plan.rule_events or rules == ToolRules():
+    rules = ToolRules(
+        allowed=settings.allowed_tools or (), denied=settings.denied_tools or (), unattended=plan.unattended
+    )
+    if not plan.rule_events or not (rules.allowed or rules.denied):
         return
     path = ref.file("rules.json")
     json_records.save(path, rules)  # without the mode: the agent itself has it

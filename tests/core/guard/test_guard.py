@@ -91,6 +91,13 @@ def test_the_known_risks_keep_their_codes_and_order(text: str, level: str, reaso
         ("mv /tmp/tmux-0/default /tmp/away", "file_removal_broad"),
         ("find / -name '*.sock' -delete", "file_removal_broad"),
         ("sudo reboot", "host_shutdown"),
+        ("find . -exec pkill claude \\;", "process_kill_broad"),
+        ("if true; then { tmux kill-server; }; fi", "tmux_kill_server"),
+        ("f() { reboot; }; f", "host_shutdown"),
+        ("bash <<E\nrm -rf /\nE", "file_removal_broad"),
+        ("case $1 in (a) rm -rf ~;; esac", "file_removal_broad"),
+        ("echo 'tmux kill-server' | sh", "unparsable_command"),
+        ("$PROGRAM kill-server", "unparsable_command"),
     ],
 )
 def test_risks_a_substring_test_misses_are_seen(text: str, reason: str) -> None:
@@ -165,7 +172,7 @@ def test_nothing_the_substring_rules_find_is_ever_taken_back(text: str) -> None:
         ({"allowed_commands": ("lisa session list",)}, "sudo lisa session list", ""),
         ({"allowed_commands": ("lisa session list",)}, "lisa session list; date", "policy_not_allowed"),
         ({"allowed_commands": ("lisa session list",)}, "lisa session list $(date)", "policy_not_allowed"),
-        ({"allowed_commands": ("lisa session list",)}, "date # lisa session list", ""),
+        ({"allowed_commands": ("lisa session list",)}, "date # lisa session list", "policy_not_allowed"),
         ({"allowed_commands": ("lisa session list",)}, "date", "policy_not_allowed"),
         ({"allowed_commands": (" ",)}, "date", ""),
         ({"denied_commands": ("", "git  push")}, "git   push origin", "policy_denied_command"),

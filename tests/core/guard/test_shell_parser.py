@@ -1,4 +1,4 @@
-"""core/advice/shell_words: which commands a shell line runs."""
+"""core/guard/shell_parser: which commands a shell line runs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def _all(text: str) -> list[str]:
         ("session 'kill-all' \"--json\"", ["session kill-all --json"]),
         ("echo a#b; c", ["echo a#b", "c"]),
         ("A=1 B='x y' cmd z", ["cmd z"]),
-        ("if true; then a; else b; fi", ["true", "a", "b", "fi"]),
-        ("cmd > out 2>&1 < in", ["cmd > out 2 >& 1 < in"]),
+        ("if true; then a; else b; fi", ["true", "a", "b"]),
+        ("cmd > out 2>&1 < in", ["cmd"]),
         ("one \\\n  two", ["one two"]),
         ("echo 'a; b'", ["echo a; b"]),
         ('echo "$(tmux kill-server)" x', ["echo $(tmux kill-server) x", "tmux kill-server"]),
-        ("echo `a b` c", ["echo", "a b", "c"]),
+        ("echo `a b` c", ["echo `a b` c", "a b"]),
         ('echo "`a b`"', ["echo `a b`", "a b"]),
         ("(a; b)", ["a", "b"]),
-        ("cat <(a b)", ["cat", "a b"]),
+        ("cat <(a b)", ["cat <(a b)", "a b"]),
         ("bash -lc 'a; b'", ["bash -lc a; b", "a", "b"]),
         ("eval 'a;' b", ["eval a; b", "a", "b"]),
         ("", []),

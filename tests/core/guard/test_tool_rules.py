@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from lisa_py.core.guard.tool_rules import ToolRules
 def decide(tool: str, allowed: str = "", denied: str = "", mode: str = "", **call: Any) -> str:
     rules = ToolRules(allowed=tuple(allowed.split("|")) if allowed else (),
                       denied=tuple(denied.split("|")) if denied else (), permission_mode=mode)  # fmt: skip
-    return tool_rules.decide(rules, tool, call)
+    return tool_rules.decide(rules, tool, call).decision
 
 
 def bash(command: str, allowed: str = "", denied: str = "", mode: str = "") -> str:
@@ -98,8 +99,8 @@ def test_allowed_prefix_covers_every_stage_or_nothing(command: str, decision: st
         ("ls && rm -rf /", "Bash(rm:*)", "deny"),
         ("timeout 30 kubectl delete pod x", "Bash(kubectl delete:*)", "deny"),
         ("kubectl get pod", "Bash(kubectl delete:*)", "allow"),
-        ("cat $(rm f)", "Bash(rm:*)", "allow"),
-        ("(ls; rm x)", "Bash(rm:*)", "allow"),
+        ("cat $(rm f)", "Bash(rm:*)", "deny"),
+        ("(ls; rm x)", "Bash(rm:*)", "deny"),
         ("echo \"$(cat <<'E'\nit's\nE\n)\" && rm -rf /", "Bash(rm:*)", "deny"),
         ("echo `a` ; rm x", "Bash(rm:*)", "deny"),
         ("echo $'\\''; rm x #'", "Bash(rm:*)", "deny"),
@@ -130,9 +131,228 @@ def test_denied_prefix_hits_any_stage_in_every_mode(command: str, denied: str, d
     assert bash(command, "Bash", denied, "acceptEdits") == decision
 
 
-def test_substitution_falls_through_on_both_sides() -> None:
-    assert bash("cat $(rm f)", "Bash(cat:*)", "Bash(rm:*)", "acceptEdits") == "ask"
-    assert bash("cat $(rm f)", "Bash(cat:*)", "Bash(rm:*)", "bypassPermissions") == "allow"
+# fmt: off
+DENIED = (
+    'rm $(f)',
+    '(rm x)',
+    '{ rm x; }',
+    'echo $(rm x)',
+    'echo `rm x`',
+    'cat <(rm x)',
+    "bash -c 'rm x'",
+    'sh -ec "rm x"',
+    'eval rm x',
+    'env A=1 rm x',
+    'sudo rm x',
+    'xargs rm',
+    'find . -exec rm {} +',
+    'nohup rm x',
+    'time rm x',
+    'nice -n 5 rm x',
+    'timeout 5 rm x',
+    'if true; then rm x; fi',
+    '! rm x',
+    '\\rm x',
+    '"rm" x',
+    '/bin/rm x',
+    'A=1 rm x',
+    'f() { rm x; }; f',
+    'function f { rm x; }',
+    'ls & rm x',
+    'case $1 in a) rm x;; esac',
+    'case $1 in (a) rm x;; esac',
+    'for x do rm x; done',
+    'for ((i=0;i<3;i++)) { rm x; }',
+    'while read l; do rm "$l"; done',
+    'echo "$(echo "$(rm x)")"',
+    'echo "`rm x`"',
+    'echo ${X:-$(rm x)}',
+    'echo ${X:- #}; rm x',
+    "bash <<< 'rm x'",
+    "bash -o pipefail -c 'rm x'",
+    "su - me -c 'rm x'",
+    "ssh host 'rm x'",
+    "watch -n 1 'rm x'",
+    "env -S 'rm x'",
+    'env - rm x',
+    'sudo -nu root rm x',
+    'sudo --user=root bash -lc "cd /; rm x"',
+    'find . -name x -exec sh -c \'rm "$1"\' _ {} \\;',
+    "trap 'rm x' EXIT",
+    "alias l='rm x'",
+    'exec rm x',
+    'command rm x',
+    'coproc rm x',
+    'coproc N { rm x; }',
+    'parallel rm ::: a',
+    "parallel ::: 'rm x'",
+    'uv run rm x',
+    'busybox rm x',
+    'git >out log; rm>out x',
+    'rm',
+    'if (true) then rm x; fi',
+    'while [[ a ]] do rm x; done',
+    '[[ $(rm x) ]]',
+    'A=$(rm x)',
+    'export A=$(rm x)',
+    '((rm x); ls)',
+    'echo $(( $(rm x) + 1 ))',
+    'A=($(rm x))',
+    'nice nohup timeout -k 5 3 sudo env -i rm x',
+    "xargs -I{} -P 4 sh -c 'rm {}'",
+    '$"rm" x',
+    "r''m x",
+    'ls |& rm',
+    'echo "${X:-`rm x`}"',
+    'true && { false || (cd x; rm y); }',
+    'ls\nrm x',
+    'rm \\\n x',
+    'r\\\nm x',
+    'bash <<E\nrm x\nE',
+    'cat <<E\n$(rm x)\nE',
+    "(ls)#'\nrm x\n#'",
+    '$(ls\nrm x)',
+)
+"""Lines that run rm, which a rule denies."""
+DOUBTFUL = (
+    '$X y',
+    '${X} y',
+    '"$X" y',
+    'r${E}m x',
+    'rm${IFS}x',
+    '/bin/r? x',
+    '/bin/r* x',
+    '{rm,x}',
+    '$(echo rm) x',
+    '`echo rm` x',
+    'echo rm x | sh',
+    'curl x | bash',
+    'bash <(curl x)',
+    'source <(curl x)',
+    'bash -c "$X"',
+    'eval "$(f)"',
+    "echo 'open",
+    'echo $(case x in x) rm y;; esac)',
+    "$'\\x72m' x",
+    'xargs -I{} {}',
+    'xargs env',
+    'bash -s a',
+    'sh /dev/stdin',
+    'echo "${X:-\'}"; rm x; echo "\'}"',
+    'cat <<A"B"',
+)
+"""Lines that may run it."""
+HARMLESS = (
+    'echo $HOME',
+    'ls $(pwd)',
+    'git log | head',
+    'ls *.txt',
+    'for f in *.py; do echo "$f"; done',
+    'cd "$DIR" && make',
+    'export X=$(pwd)',
+    '[ -z "$X" ] && echo y',
+    '[[ $x == *.txt ]] && echo y',
+    'npm test > out 2>&1 &',
+    'grep -r "rm -rf" .',
+    'find . -name rm',
+    'echo "rm x"',
+    "echo 'a; rm x'",
+    'git rm x',
+    'docker rm x',
+    'xargs grep rm',
+    "awk '{print $1}' f",
+    'while read -r l; do echo "$l"; done < f',
+    'if [ -f x ]; then cat x; fi',
+    'case $1 in a) echo b;; *) echo c;; esac',
+    'case $1 in -*|--help|x) echo b;; *.txt|*.md) echo c;; esac',
+    'echo $((1+2))',
+    'echo $((x<<2))',
+    '((i++))',
+    'time make',
+    'sleep 5 && ls',
+    'source venv/bin/activate',
+    './run.sh $X',
+    'A=1 B=2 make',
+    'f() { echo x; }; f',
+    'command -v rm',
+    'which rm',
+    'type rm',
+    'man rm',
+    'A=(rm x)',
+    'bash run.sh',
+    "python -c 'print(1)'",
+    'cat f | while read l; do echo $l; done',
+    'git commit -m "$(cat f)"',
+    'echo "a $b ${c:-d} ${e#f} $?"',
+    'ls # rm x',
+    'env | grep rm',
+    'echo {a,b}',
+    "find . -name '*.py' -exec grep -l x {} +",
+    'ps aux | xargs -n1 echo',
+    'sudo -u rm ls',
+    'echo a#b',
+    'cat > f <<E\nrm x\nE',
+    "cat <<'E' > f\n$(rm x)\nE\necho",
+    "python3 - <<'E'\nprint('rm x')\nE",
+)
+"""Lines that do not."""
+# fmt: on
+
+
+@pytest.mark.parametrize("line", DENIED)
+def test_denied_program_is_found_wherever_a_line_hides_it(line: str) -> None:
+    assert bash(line, "Bash", "Bash(rm:*)", "bypassPermissions") == "deny"
+    assert bash(line, "Bash", "Bash(rm:*)") == "deny"
+
+
+@pytest.mark.parametrize("line", DOUBTFUL)
+def test_unreadable_line_is_asked_about_or_denied(line: str) -> None:
+    assert bash(line, "Bash", "Bash(rm:*)", "acceptEdits") == "ask"
+    assert bash(line, "Bash", "Bash(rm:*)", "bypassPermissions") == "deny"
+    assert bash(line, "Bash", "Write", "bypassPermissions") == "allow", "no rule denies a command"
+
+
+@pytest.mark.parametrize("line", HARMLESS)
+def test_harmless_line_is_not_denied_by_another_rule(line: str) -> None:
+    assert bash(line, "Bash", "Bash(rm:*)") == "allow"
+    assert bash(line, "", "Bash(rm:*)|Bash(git push:*)", "bypassPermissions") == "allow"
+
+
+def test_second_word_of_a_denied_prefix_may_be_hidden() -> None:
+    assert bash("git $X", "Bash", "Bash(git push:*)") == "ask"
+    assert bash("xargs git", "Bash", "Bash(git push:*)") == "ask"
+    assert bash("git log $X", "Bash", "Bash(git push:*)") == "allow"
+    assert bash("git >out push", "Bash", "Bash(git push:*)") == "deny"
+
+
+def test_reason_names_the_rule_and_the_command() -> None:
+    rules = ToolRules(allowed=("Bash",), denied=("Write", "Bash(rm:*)"))
+    verdict = tool_rules.decide(rules, "Bash", {"command": "echo $(rm -rf x)"})
+    assert verdict.reason == "a rule of this session denies Bash(rm:*); this call runs: rm -rf x"
+    verdict = tool_rules.decide(rules, "Bash", {"command": "ls; $X y"})
+    assert verdict.reason == (
+        "a rule of this session denies Bash(rm:*), and this call may run it: "
+        "what it runs is only known when it runs ($X); write it plainly"
+    )
+
+
+def test_command_given_as_words_is_read_for_denials() -> None:
+    assert decide("Bash", "Bash", "Bash(rm:*)", command=["bash", "-lc", "rm x"]) == "deny"
+    assert decide("Bash", "Bash", "Bash(rm:*)", command=["echo", "rm x"]) == "allow"
+    assert decide("Bash", "Bash", "Bash(rm:*)") == "ask", "its input is not known"
+
+
+def test_run_without_dialogs_denies_what_it_cannot_read() -> None:
+    rules = ToolRules(allowed=("Bash",), denied=("Bash(rm:*)",), unattended=True)
+    assert tool_rules.decide(rules, "Bash", {"command": "$X"}).decision == "deny"
+
+
+@pytest.mark.parametrize("piece", ["$(", "((", "sudo ", "sudo --a --b ", "for do ", "(a ", "`", "x|", "${"])
+def test_endless_line_is_read_in_bounded_time(piece: str) -> None:
+    line = piece * (20_000 // len(piece))
+    started = time.process_time()
+    assert bash(line, "Bash", "Bash(rm:*)") in ("ask", "allow")
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -190,7 +410,7 @@ def test_pattern_of_a_session_covers_the_call(command: str, patterns: tuple[str,
     found = tool_rules.derive_patterns("Bash", {"command": command})
     assert found == patterns
     rules = ToolRules(allowed=found)
-    assert not found or tool_rules.decide(rules, "Bash", {"command": command}) == "allow"
+    assert not found or tool_rules.decide(rules, "Bash", {"command": command}).decision == "allow"
 
 
 def test_pattern_of_another_tool_is_its_name() -> None:
@@ -241,6 +461,8 @@ def test_deep_nesting_is_opaque() -> None:
 
 PIECES = ("echo", "rm", " ", "'", '"', "\\", "(", ")", "{", "`", "$(", "$'", ";", "|", "&", "<", ">", "\n", "#", "E",
           "<<E", "\nE\n", "A=", "<<<", "2", "timeout 3 ", "xargs ")  # fmt: skip
+GRAMMAR = ("if true; then ", "fi", "case a in ", "a) ", "esac", ";;", "for x in a; do ", "done", "eval ", "{ ", "}",
+           "((", "))", "[[ ", " ]]", "f()", "! ", "$X", "${X:-", "*", "function f ", "=(")  # fmt: skip
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="compares with bash")
@@ -249,6 +471,15 @@ PIECES = ("echo", "rm", " ", "'", '"', "\\", "(", ")", "{", "`", "$(", "$'", ";"
 def test_allowed_line_runs_nothing_else_in_bash(pieces: list[str], end: str) -> None:
     line = "echo " + "".join(pieces) + end
     if bash(line, "Bash(echo:*)") == "allow":
+        assert not runs_rm(line), line
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="compares with bash")
+@settings(deadline=None, max_examples=80)
+@given(st.lists(st.sampled_from((*PIECES, *GRAMMAR)), max_size=8), st.sampled_from(["rm x", "\nrm x", ";rm x", " x"]))
+def test_line_that_runs_a_denied_program_is_not_allowed(pieces: list[str], end: str) -> None:
+    line = "".join(pieces) + end
+    if bash(line, "Bash", "Bash(rm:*)", "bypassPermissions") == "allow":
         assert not runs_rm(line), line
 
 
