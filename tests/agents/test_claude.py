@@ -44,7 +44,7 @@ def home(tmp_path: Path) -> ClaudeHome:
     return ClaudeHome(tmp_path)
 
 
-def test_claude_is_an_agent_and_its_parts_are_none() -> None:
+def test_claude_is_an_agent_and_its_parts_are_not() -> None:
     assert "claude" in agents.names()
     assert not [name for name in agents.names() if name.startswith("_")]
 
@@ -70,7 +70,7 @@ def test_session_file_gives_the_state(home: ClaudeHome, status: str, waiting_for
     assert (report.state, report.waiting_for) == (state, what)
 
 
-def test_rest_is_dated_and_work_is_live(home: ClaudeHome) -> None:
+def test_idle_has_a_time_and_busy_is_current(home: ClaudeHome) -> None:
     home.write_live_file("idle", ago=30)
     assert home.reports()["agent_file"].at == NOW - 30
     home.write_live_file("busy", ago=30)
@@ -88,7 +88,7 @@ def test_session_file_of_reused_process_id_is_ignored(home: ClaudeHome) -> None:
     assert home.bind().source == "spawn"
 
 
-def test_one_view_is_of_one_moment(home: ClaudeHome) -> None:
+def test_view_reads_each_source_once(home: ClaudeHome) -> None:
     home.write_live_file("busy")
     seen = home.view(PROMPT)
     bound = AGENT.bind(seen)
@@ -98,7 +98,7 @@ def test_one_view_is_of_one_moment(home: ClaudeHome) -> None:
     }
 
 
-def test_a_rest_that_begins_while_it_is_looked_at_counts_as_one(home: ClaudeHome) -> None:
+def test_idle_that_begins_during_a_read_is_reported(home: ClaudeHome) -> None:
     home.write_live_file("idle", ago=-0.1)
     enqueued = tuple(frame for frame in recorded_frames("queued") if frame.reason == "enqueue")
     assert home.states(frames=enqueued)["agent_file"] == "thinking"
@@ -106,7 +106,7 @@ def test_a_rest_that_begins_while_it_is_looked_at_counts_as_one(home: ClaudeHome
     assert home.states(frames=enqueued)["agent_file"] == "idle"
 
 
-def test_a_session_file_without_its_process_is_not_believed(home: ClaudeHome) -> None:
+def test_session_file_without_its_process_is_ignored(home: ClaudeHome) -> None:
     home.write_live_file("busy")
     assert home.states(processes=(SUPERVISOR, SHELL)) == {}
     zombie = process(PID, 2, "/opt/bin/claude", started=STARTED, state="Z")
@@ -114,7 +114,7 @@ def test_a_session_file_without_its_process_is_not_believed(home: ClaudeHome) ->
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 77}', '{"sessionId": 5, "pid": 77}', "null"])
-def test_a_torn_session_file_says_nothing_and_breaks_nothing(home: ClaudeHome, content: str) -> None:
+def test_truncated_session_file_gives_no_report(home: ClaudeHome, content: str) -> None:
     home.write_live_file("idle")
     (home.folder / "sessions" / f"{PID}.json").write_text(content)
     assert home.states() == {}
@@ -129,7 +129,7 @@ def test_claude_run_by_a_tool_is_not_the_session(home: ClaudeHome) -> None:
     assert home.bind(processes=(*TREE, TOOL, inner)).session_id == SESSION
 
 
-def test_started_with_a_prompt_the_first_rest_is_no_answer(home: ClaudeHome) -> None:
+def test_first_idle_after_start_with_prompt_is_ignored(home: ClaudeHome) -> None:
     started = hook_record("SessionStart", 0.4, source="startup")
     home.write_live_file("idle", ago=0.3)
     assert home.states(started, meta={"prompt": "do it"})["agent_file"] == "starting"
@@ -175,7 +175,7 @@ def test_turn_without_end_record_is_ended_by_other_evidence(home: ClaudeHome) ->
     assert home.states(hook_record("Stop", 31))["agent_file"] == "idle"
 
 
-def test_a_rest_from_before_a_prompt_that_was_just_taken_is_none(home: ClaudeHome) -> None:
+def test_idle_before_an_accepted_prompt_is_ignored(home: ClaudeHome) -> None:
     started, taken = (
         hook_record("SessionStart", 0.4, source="startup"),
         hook_record("UserPromptSubmit", 0.2, prompt="do it"),
@@ -188,7 +188,7 @@ def test_a_rest_from_before_a_prompt_that_was_just_taken_is_none(home: ClaudeHom
     assert home.states(started, hook_record("UserPromptSubmit", 8, prompt="blocked"))["agent_file"] == "idle"
 
 
-def test_between_two_turns_rest_is_none_when_a_prompt_is_in_line(home: ClaudeHome) -> None:
+def test_idle_is_ignored_while_a_prompt_is_queued(home: ClaudeHome) -> None:
     made = recorded_frames("queued")
     until = {end: tuple(made[: at + 1]) for at, end in enumerate(frame.reason for frame in made) if end}
     home.write_live_file("idle", ago=0.2)
@@ -247,7 +247,7 @@ def test_each_hook_gives_a_state(
         hook_record("SomethingNew", 1),
     ],
 )
-def test_hooks_that_change_nothing_leave_the_one_before_standing(home: ClaudeHome, payload: dict[str, object]) -> None:
+def test_hooks_without_a_state_keep_the_previous_state(home: ClaudeHome, payload: dict[str, object]) -> None:
     assert home.states(PROMPT, payload)["hook"] == "thinking"
 
 
@@ -273,7 +273,7 @@ def test_turn_interrupted_before_output_is_detected(home: ClaudeHome) -> None:
     assert (report.state, report.at) == ("interrupted", NOW - 2)
 
 
-def test_a_turn_that_ends_normally_is_not_taken_for_an_interrupt(home: ClaudeHome) -> None:
+def test_normal_turn_end_is_not_an_interrupt(home: ClaudeHome) -> None:
     home.write_live_file("idle", ago=0.01)  # its Stop hook is about to be written
     assert "hook" not in home.states(PROMPT)
     home.write_live_file("idle", ago=2)
@@ -301,7 +301,7 @@ def test_idle_is_reported_once_the_answer_is_in_the_transcript(home: ClaudeHome)
     assert home.states(*hooks, frames=(*first, prompt), now=NOW + 2)["agent_file"] == "idle"  # it never comes
 
 
-def test_a_helper_at_work_after_the_turn_is_no_interrupted_turn(home: ClaudeHome) -> None:
+def test_subagent_after_the_turn_is_not_an_interrupt(home: ClaudeHome) -> None:
     home.write_live_file("idle", ago=2)
     helper = hook_record("PostToolUse", 3, agent_id="a1", tool_name="Bash")
     assert home.states(PROMPT, hook_record("Stop", 4), helper).get("hook") != "interrupted"
@@ -348,7 +348,7 @@ def test_end_of_the_transcript_gives_the_state(home: ClaudeHome, frames: list[st
         ("exec-retries", "idle", ""),
     ],
 )
-def test_recorded_transcripts_end_as_their_sessions_did(home: ClaudeHome, name: str, state: str, error: str) -> None:
+def test_recorded_transcripts_end_in_their_session_state(home: ClaudeHome, name: str, state: str, error: str) -> None:
     report = home.reports(frames=tuple(recorded_frames(name)))["transcript"]
     assert (report.state, report.error) == (state, error)
 
@@ -366,7 +366,7 @@ def test_title_glyphs_of_older_versions_mean_work(home: ClaudeHome) -> None:
     assert AGENT.summarize_title("⠂ Fix") == AGENT.summarize_title("⠐ Other") != AGENT.summarize_title("✳ Fix")
 
 
-def test_bash_tool_shell_is_the_weakest_evidence_of_a_tool(home: ClaudeHome) -> None:
+def test_bash_tool_shell_is_the_weakest_tool_evidence(home: ClaudeHome) -> None:
     assert home.states(processes=(*TREE, TOOL)) == {"process": "tool"}
     home.write_live_file("busy")
     assert home.states(processes=(*TREE, TOOL)) == {"agent_file": "thinking", "process": "tool"}
@@ -376,7 +376,7 @@ def test_bash_tool_shell_is_the_weakest_evidence_of_a_tool(home: ClaudeHome) -> 
     assert "process" not in home.states(processes=(*TREE, process(81, PID, "node", "mcp-server.js")))
 
 
-def test_the_screen_is_read_when_it_is_there(home: ClaudeHome) -> None:
+def test_available_screen_is_read(home: ClaudeHome) -> None:
     home.write_live_file("busy")
     assert home.states(screen=pane("retrying-overloaded")) == {"agent_file": "thinking", "screen": "retrying"}
 
@@ -393,7 +393,7 @@ def test_the_screen_is_read_when_it_is_there(home: ClaudeHome) -> None:
         ([("agent_file", "waiting", "dialog")], True),
     ],
 )
-def test_the_screen_is_asked_for_only_where_it_knows_more(reports: list[tuple[str, str, str]], wanted: bool) -> None:
+def test_screen_is_requested_only_if_needed(reports: list[tuple[str, str, str]], wanted: bool) -> None:
     made = [AgentReport(source=source, state=state, waiting_for=what) for source, state, what in reports]  # type: ignore[arg-type]
     assert AGENT.needs_screen(made) is wanted
 
@@ -408,7 +408,7 @@ def test_binding_is_read_from_the_session_file(home: ClaudeHome) -> None:
     assert AGENT.watch_paths(home.view(), home.bind()) == (str(home.folder / "sessions" / f"{PID}.json"), path)
 
 
-def test_after_clear_the_pane_holds_the_new_conversation(home: ClaudeHome) -> None:
+def test_clear_binds_the_new_conversation(home: ClaudeHome) -> None:
     cleared = {**hook_record("SessionStart", 1, source="clear", transcript_path="/p/new.jsonl"), "session_id": OTHER}
     home.write_live_file("idle", sessionId=OTHER)
     expected = Binding(session_id=OTHER, transcript="/p/new.jsonl", pid=PID, source="agent_file")
@@ -425,7 +425,7 @@ def test_transcript_path_is_read_from_matching_hooks(home: ClaudeHome) -> None:
     assert home.bind(named, old).transcript == "/elsewhere/it.jsonl"
 
 
-def test_id_given_at_spawn_counts_first(home: ClaudeHome) -> None:
+def test_id_given_at_spawn_has_priority(home: ClaudeHome) -> None:
     bound = home.bind(processes=(SUPERVISOR, CLAUDE))
     assert (bound.session_id, bound.pid, bound.source) == (SESSION, PID, "spawn")
     assert home.bind(meta={"agent_session_id": ""}, processes=()) == Binding()
@@ -450,7 +450,7 @@ def test_transcript_in_another_folder_is_found_by_id(home: ClaudeHome) -> None:
         ("/" + "d" * 250, "-" + "d" * 199 + "-bagbv5"),
     ],
 )
-def test_a_projects_folder_is_named_as_claude_names_it(cwd: str, name: str) -> None:
+def test_project_folder_name_equals_that_of_claude(cwd: str, name: str) -> None:
     assert claude_home.project_folder_name(cwd) == name
 
 
@@ -468,11 +468,11 @@ def test_a_projects_folder_is_named_as_claude_names_it(cwd: str, name: str) -> N
         (("claude-monitor",), False),
     ],
 )
-def test_claude_process_is_recognised(argv: tuple[str, ...], yes: bool) -> None:
+def test_claude_process_is_identified(argv: tuple[str, ...], yes: bool) -> None:
     assert AGENT.is_agent(process(5, 1, *argv)) is yes
 
 
-def test_the_configuration_folder_is_the_sessions_own(home: ClaudeHome, tmp_path: Path) -> None:
+def test_configuration_folder_is_that_of_the_session(home: ClaudeHome, tmp_path: Path) -> None:
     assert AGENT.home({"HOME": "/h"}) == "/h/.claude"
     assert AGENT.home({"HOME": "/h", "CLAUDE_CONFIG_DIR": "/c"}) == "/c"
     home.write_live_file("idle")
@@ -497,7 +497,7 @@ def renamed(tmp_path: Path) -> Iterator[Process]:
     child.wait()
 
 
-def test_agent_of_a_wrapper_is_known_by_its_session_file(renamed: Process, tmp_path: Path) -> None:
+def test_agent_of_a_wrapper_is_found_by_session_file(renamed: Process, tmp_path: Path) -> None:
     home = ClaudeHome(tmp_path)
     home.write_live_file("idle", pid=renamed.pid, procStart=str(int(renamed.started)))
     (tmp_path / "sessions" / f"{PID}.json").rename(tmp_path / "sessions" / f"{renamed.pid}.json")
@@ -508,7 +508,7 @@ def test_agent_of_a_wrapper_is_known_by_its_session_file(renamed: Process, tmp_p
     assert AGENT.find_process(seen) == renamed
 
 
-def test_agent_of_a_wrapper_is_known_by_its_hooks(renamed: Process, tmp_path: Path) -> None:
+def test_agent_of_a_wrapper_is_found_by_hooks(renamed: Process, tmp_path: Path) -> None:
     started = hook_record("SessionStart", 1, pid=renamed.pid)
     seen = ClaudeHome(tmp_path).view(started, processes=(SUPERVISOR, SHELL, renamed), meta={"agent_home": "/caller"})
     assert AGENT.find_process(seen) == renamed
@@ -517,7 +517,7 @@ def test_agent_of_a_wrapper_is_known_by_its_hooks(renamed: Process, tmp_path: Pa
     assert AGENT.watch_paths(seen, bound)[0] == str(tmp_path / "sessions" / f"{renamed.pid}.json")
 
 
-def test_transcript_of_the_hooks_names_the_configuration_folder(home: ClaudeHome) -> None:
+def test_hook_transcript_gives_the_configuration_folder(home: ClaudeHome) -> None:
     home.write_live_file("idle")
     path = str(home.folder / "projects" / "-tmp-demo" / "x.jsonl")
     started = hook_record("SessionStart", 1, transcript_path=path)
@@ -527,7 +527,7 @@ def test_transcript_of_the_hooks_names_the_configuration_folder(home: ClaudeHome
 # -- task lists -------------------------------------------------------------------------------------------------------
 
 
-def test_the_task_list_is_read_task_by_task_in_order(home: ClaudeHome) -> None:
+def test_tasks_are_read_in_order(home: ClaudeHome) -> None:
     folder = home.folder / "tasks" / SESSION
     folder.mkdir(parents=True)
     for number, status in ((10, "pending"), (2, "in_progress"), (1, "completed"), (3, "deleted")):

@@ -37,13 +37,13 @@ def test_costs_of_all_conversations_add_up(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
-def test_earlier_cost_of_a_resumed_conversation_is_left_out(tmp_path: Path) -> None:
+def test_earlier_cost_of_a_resumed_conversation_is_excluded(tmp_path: Path) -> None:
     report(tmp_path, "one", 2.0)
     report(tmp_path, "one", 2.5)
     assert cost.read_cost(str(tmp_path)) == pytest.approx(0.5)
 
 
-def test_first_status_behind_an_answer_counts_whole(tmp_path: Path) -> None:
+def test_first_status_after_an_answer_counts_in_full(tmp_path: Path) -> None:
     """2.1.332 after /clear, if the first answer is quick."""
     report(tmp_path, "one", 0)
     report(tmp_path, "one", 0.1, requests=1)
@@ -52,12 +52,12 @@ def test_first_status_behind_an_answer_counts_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("session", ["", "../x", "a b"])
-def test_names_that_are_no_ids_are_ignored(tmp_path: Path, session: str) -> None:
+def test_invalid_ids_are_ignored(tmp_path: Path, session: str) -> None:
     report(tmp_path, session, 1.0)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_status_line_is_set_where_the_user_has_none(tmp_path: Path) -> None:
+def test_status_line_is_set_if_the_user_has_none(tmp_path: Path) -> None:
     project = tmp_path / "project"
     (project / ".claude").mkdir(parents=True)
     launch = AgentLaunch(

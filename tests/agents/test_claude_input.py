@@ -27,7 +27,7 @@ def how(home: ClaudeHome, text: str) -> InputPlan:
 
 
 @pytest.mark.parametrize("text", ["do it", "two\nlines", "/clear", "/model opus", "#note", "@file.py look", "&", "?"])
-def test_texts_and_commands_are_pasted_as_they_are(home: ClaudeHome, text: str) -> None:
+def test_texts_and_commands_are_pasted_unchanged(home: ClaudeHome, text: str) -> None:
     home.write_live_file("idle", ago=30)
     assert how(home, text) == InputPlan()
 
@@ -37,7 +37,7 @@ def test_text_with_final_backslash_is_submitted_from_line_start(home: ClaudeHome
     assert how(home, text).before_enter == ("C-a",)
 
 
-def test_leading_exclamation_mark_is_no_shell_command(home: ClaudeHome) -> None:
+def test_leading_exclamation_mark_is_text(home: ClaudeHome) -> None:
     assert how(home, "!important: stop").prefix == " "
 
 
@@ -62,7 +62,7 @@ def submit(ago: float, prompt: str) -> dict[str, object]:
     return hook_record("UserPromptSubmit", ago, prompt=prompt)
 
 
-def test_the_hook_of_the_prompt_shows_that_it_was_taken(home: ClaudeHome) -> None:
+def test_prompt_hook_is_evidence_of_acceptance(home: ClaudeHome) -> None:
     assert accepted(home, "do it", submit(4, "do it")) == "hook"
     assert accepted(home, "do it", submit(4, "do it"), hook_record("PreToolUse", 3)) == "hook"
 
@@ -79,17 +79,17 @@ def test_the_hook_of_the_prompt_shows_that_it_was_taken(home: ClaudeHome) -> Non
         ("\u202eto the left \u200bzero vs\ufe0f16", "to the left zero vs16"),
     ],
 )
-def test_a_text_is_recognised_however_claude_writes_it_down(home: ClaudeHome, text: str, seen: str) -> None:
+def test_text_is_matched_in_every_transcript_form(home: ClaudeHome, text: str, seen: str) -> None:
     assert accepted(home, text, submit(4, seen)) == "hook"
     frames = (Frame(kind="turn_start", at=NOW - 4), Frame(kind="user", at=NOW - 4, text=seen))
     assert accepted(home, text, frames=frames) == "transcript"
 
 
-def test_a_prompt_too_long_for_the_hook_file_counts_by_its_time(home: ClaudeHome) -> None:
+def test_long_prompt_is_matched_by_its_time(home: ClaudeHome) -> None:
     assert accepted(home, "x" * 50_000, hook_record("UserPromptSubmit", 4, cut=True)) == "hook"
 
 
-def test_an_older_prompt_and_another_text_do_not_count(home: ClaudeHome) -> None:
+def test_older_prompt_and_other_text_do_not_count(home: ClaudeHome) -> None:
     assert accepted(home, "do it", submit(6, "do it")) == ""
     assert accepted(home, "do it", submit(4, "do something else")) == ""
     old = (Frame(kind="user", at=NOW - 9, text="do it"), Frame(kind="assistant", at=NOW - 8, text="do it"))
@@ -97,7 +97,7 @@ def test_an_older_prompt_and_another_text_do_not_count(home: ClaudeHome) -> None
     assert accepted(home, "do it") == ""
 
 
-def test_without_hooks_and_transcript_the_session_file_shows_it(home: ClaudeHome) -> None:
+def test_session_file_is_evidence_without_hooks(home: ClaudeHome) -> None:
     home.write_live_file("busy", ago=4)
     assert accepted(home, "do it") == "agent_file"
     assert accepted(home, "do it", submit(9, "the one before")) == ""  # it may be that one that is worked on
@@ -109,7 +109,7 @@ def test_without_hooks_and_transcript_the_session_file_shows_it(home: ClaudeHome
     assert accepted(home, "do it") == ""
 
 
-def test_commands_are_seen_by_what_they_do(home: ClaudeHome) -> None:
+def test_commands_are_accepted_by_their_effect(home: ClaudeHome) -> None:
     assert (
         accepted(
             home,
@@ -145,7 +145,7 @@ def refused_frames(version: str) -> tuple[Frame, ...]:
         ("/reviw the last commit", "command_unknown", "Unknown command: /reviw. Did you mean /review?"),
     ],
 )
-def test_a_refusal_is_found_with_its_words(home: ClaudeHome, version: str, text: str, code: str, reason: str) -> None:
+def test_refusal_is_found_with_its_message(home: ClaudeHome, version: str, text: str, code: str, reason: str) -> None:
     frames = refused_frames(version)
     seen = AGENT.find_acceptance(text, frames[0].at - 1, home.view(submit(4, text), frames=frames), Binding())
     assert (seen.refusal, seen.reason, seen.source) == (code, reason, "")
@@ -158,7 +158,7 @@ def test_refusals_of_other_texts_do_not_count(home: ClaudeHome, version: str, te
     assert AGENT.find_acceptance(text, frames[0].at - 1, home.view(frames=frames), Binding()).refusal == ""
 
 
-def test_a_slash_without_a_name_is_no_command(home: ClaudeHome) -> None:
+def test_slash_without_a_name_is_not_a_command(home: ClaudeHome) -> None:
     line = {"type": "user", "message": {"role": "user", "content": "Commands are in the form `/command [args]`"}}
     (frame,) = AGENT.parse_frames(json.dumps(line).encode(), 1)
     assert frame.kind == "system"
@@ -219,7 +219,7 @@ def test_other_attachments_are_not_the_image_path(home: ClaudeHome, text: str, s
 @pytest.mark.parametrize(
     ("text", "prefix"), [("/ x", " "), ("/1 x", " "), ("//x", ""), ("/cost", ""), ("/tmp/x y", "")]
 )
-def test_slash_without_a_name_is_typed_as_words(home: ClaudeHome, text: str, prefix: str) -> None:
+def test_slash_without_a_name_is_typed_as_text(home: ClaudeHome, text: str, prefix: str) -> None:
     assert how(home, text).prefix == prefix
 
 

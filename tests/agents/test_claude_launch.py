@@ -74,7 +74,7 @@ def settings(made: LaunchPlan) -> dict[str, Any]:
         (AgentLaunch(mode="exec", prompt="P", skip_permissions=False), "claude -p 'P'"),
     ],
 )
-def test_the_line_users_see_is_the_contracts(launch: AgentLaunch, line: str) -> None:
+def test_shown_command_line_equals_the_contract(launch: AgentLaunch, line: str) -> None:
     assert AGENT.build_command(launch) == line
 
 
@@ -89,17 +89,17 @@ def test_exec_without_a_prompt_is_refused() -> None:
 
 @pytest.mark.parametrize("mode", ["interactive", "exec"])
 @pytest.mark.parametrize("prompt", ["-p what", "--help", 'it\'s\n"q" $HOME `x` \\', "ünï 🙂", "#x", "!x"])
-def test_any_prompt_reaches_claude_as_its_last_word(folder: Path, mode: str, prompt: str) -> None:
+def test_prompt_is_the_last_argument_of_claude(folder: Path, mode: str, prompt: str) -> None:
     line = words(plan(folder, mode, prompt=prompt, agent_args="--allowedTools Bash Edit"))
     assert line[-2:] == ["--", prompt]
     assert ("-p" in line[:-1]) is (mode == "exec")
 
 
-def test_the_users_own_separator_is_not_doubled(folder: Path) -> None:
+def test_separator_of_the_user_is_not_repeated(folder: Path) -> None:
     assert words(plan(folder, prompt="x", agent_args="--verbose --")).count("--") == 1
 
 
-def test_no_prompt_gives_no_words(folder: Path) -> None:
+def test_no_prompt_gives_no_arguments(folder: Path) -> None:
     assert "--" not in words(plan(folder))
 
 
@@ -138,7 +138,7 @@ def test_conversation_id_depends_on_the_run(folder: Path) -> None:
         ("--verbose 'unbalanced", "own", True),
     ],
 )
-def test_the_users_choice_of_conversation_is_respected(folder: Path, args: str, session: str, given: bool) -> None:
+def test_conversation_flags_of_the_user_are_kept(folder: Path, args: str, session: str, given: bool) -> None:
     made = plan(folder, agent_args=args)
     assert made.script.count("--session-id") == int(given or "--session-id" in args)
     assert bool(made.agent_session_id) is bool(session)
@@ -146,7 +146,7 @@ def test_the_users_choice_of_conversation_is_respected(folder: Path, args: str, 
         assert made.agent_session_id == session
 
 
-def test_a_version_of_which_nothing_is_known_gets_the_plain_line(folder: Path) -> None:
+def test_unknown_version_gets_the_plain_command_line(folder: Path) -> None:
     made = plan(folder, "exec", BARE, prompt="x", skip_permissions=True)
     assert words(made) == ["/opt/bin/claude", "-p", SKIP, "--", "x"]
     assert (made.agent_session_id, made.hooks, dict(made.files)) == ("", False, {})
@@ -162,7 +162,7 @@ def test_default_permission_mode_is_explicit(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["home/.claude/settings.json", "proj/.claude/settings.local.json"])
-def test_a_permission_mode_of_the_users_settings_is_left_alone(folder: Path, path: str) -> None:
+def test_permission_mode_of_user_settings_is_kept(folder: Path, path: str) -> None:
     (folder / path).parent.mkdir()
     (folder / path).write_text('{"permissions": {"defaultMode": "acceptEdits"}}')
     assert after(plan(folder), "--permission-mode") == ""
@@ -194,7 +194,7 @@ def test_root_skips_permissions_only_in_a_sandbox(folder: Path) -> None:
 # -- settings and hooks -----------------------------------------------------------------------------------------------
 
 
-def test_hooks_write_to_the_sessions_folder(folder: Path) -> None:
+def test_hooks_write_to_the_session_folder(folder: Path) -> None:
     made = plan(folder)
     assert made.hooks
     assert after(made, "--settings") == str(folder / "settings.json")
@@ -220,7 +220,7 @@ def test_hook_events_unknown_to_the_version_are_omitted(version: str, left_out: 
 
 
 @pytest.mark.parametrize("given", ["file", "text", "tilde"])
-def test_the_users_settings_and_ours_both_count(folder: Path, given: str) -> None:
+def test_settings_of_user_and_lisa_are_merged(folder: Path, given: str) -> None:
     theirs = {
         "model": "opus",
         "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "mine"}]}], "PreCompact": []},
@@ -236,14 +236,14 @@ def test_the_users_settings_and_ours_both_count(folder: Path, given: str) -> Non
     assert words(made)[-2:] == ["--settings", str(folder / "settings.json")]  # the last one wins
 
 
-def test_settings_that_cannot_be_read_are_left_to_claude(folder: Path) -> None:
+def test_unreadable_settings_are_passed_to_claude(folder: Path) -> None:
     made = plan(folder, agent_args='--settings "$DIR/s.json"')
     assert (made.hooks, dict(made.files)) == (False, {})
     assert any("hooks" in note for note in made.notes)
     assert words(made).count("--settings") == 1
 
 
-def test_a_bare_claude_is_not_said_to_have_hooks(folder: Path) -> None:
+def test_bare_claude_is_reported_without_hooks(folder: Path) -> None:
     assert plan(folder, agent_args="--bare").hooks is False
 
 
@@ -282,7 +282,7 @@ def test_trust_is_accepted_on_request_and_keeps_other_settings(folder: Path) -> 
     assert not path.with_name(".claude.json.lock").exists()
 
 
-def test_a_folder_below_a_trusted_one_is_trusted_already(folder: Path) -> None:
+def test_folder_below_a_trusted_folder_is_trusted(folder: Path) -> None:
     path = folder / "home/.claude.json"
     path.write_text(json.dumps({"projects": {str(folder): {"hasTrustDialogAccepted": True}}}))
     before = path.read_bytes()
@@ -301,7 +301,7 @@ def test_trust_follows_symlinks_and_the_configured_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"projects": 5}'])
-def test_a_configuration_that_cannot_be_read_is_left_as_it_is(folder: Path, content: str) -> None:
+def test_unreadable_configuration_is_unchanged(folder: Path, content: str) -> None:
     path = folder / "home/.claude.json"
     path.write_text(content)
     made = plan(folder, trust=True)
@@ -309,7 +309,7 @@ def test_a_configuration_that_cannot_be_read_is_left_as_it_is(folder: Path, cont
     assert any("trust dialog" in note for note in made.notes)
 
 
-def test_a_configuration_that_claude_is_writing_is_not_touched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configuration_locked_by_claude_is_unchanged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lisa_py.agents._claude.home.LOCK_MS", 100)
     (folder / "home/.claude.json").write_text("{}")
     lock = folder / "home/.claude.json.lock"
@@ -321,12 +321,12 @@ def test_a_configuration_that_claude_is_writing_is_not_touched(folder: Path, mon
     assert "projects" in config(folder)
 
 
-def test_a_trust_question_to_come_is_said_before(folder: Path) -> None:
+def test_expected_trust_dialog_is_announced(folder: Path) -> None:
     assert any("--trust" in note for note in plan(folder).notes)
     assert plan(folder, "exec", prompt="x").notes == ()
 
 
-def test_an_exec_run_asks_for_no_trust(folder: Path) -> None:
+def test_exec_run_needs_no_trust(folder: Path) -> None:
     plan(folder, "exec", prompt="x", trust=True)
     assert not (folder / "home/.claude.json").exists()
 
@@ -341,7 +341,7 @@ def program(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_the_probe_reads_version_and_flags(folder: Path) -> None:
+def test_probe_reads_version_and_flags(folder: Path) -> None:
     binary = program(folder, 'case $1 in --version) echo "2.1.329 (Claude Code)";; *) echo " -c, --continue  Go on'
                      '\n --session-id <uuid>  see --resume and the --x-y-z flag, not semi--colon";; esac')  # fmt: skip
     facts = AGENT.probe_binary(binary, {"PATH": os.defpath}, 10)
@@ -358,7 +358,7 @@ def test_the_probe_reads_version_and_flags(folder: Path) -> None:
         ("kill -9 $$", "it ended with code -9"),
     ],
 )
-def test_a_probe_that_fails_is_left_unknown_and_named(folder: Path, text: str, reason: str) -> None:
+def test_failed_probe_is_unknown_and_named(folder: Path, text: str, reason: str) -> None:
     facts = AGENT.probe_binary(program(folder, text), {"PATH": os.defpath}, 0.5)
     assert (facts.version, facts.flags, facts.complete) == ("", frozenset(), False)
     assert facts.unanswered["--version"] == reason
@@ -366,12 +366,12 @@ def test_a_probe_that_fails_is_left_unknown_and_named(folder: Path, text: str, r
     assert any(f"--version: {reason}" in note for note in notes)
 
 
-def test_a_binary_that_is_not_there_is_left_unknown() -> None:
+def test_missing_binary_is_unknown() -> None:
     facts = AGENT.probe_binary("/nowhere/claude", {}, 1)
     assert (facts.version, set(facts.unanswered)) == ("", {"--version", "--help"})
 
 
-def test_one_answered_probe_is_used_although_another_hangs(folder: Path) -> None:
+def test_answered_probe_is_used_if_another_hangs(folder: Path) -> None:
     binary = program(folder, 'case $1 in --version) echo "2.1.329 (Claude Code)";; *) exec sleep 60;; esac')
     facts = AGENT.probe_binary(binary, {"PATH": os.defpath}, 0.5)
     assert (facts.version, facts.unanswered, facts.complete) == ("2.1.329", {"--help": NO_ANSWER}, False)

@@ -49,7 +49,7 @@ def values(made: LaunchPlan, flag: str) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", ["acceptEdits", "plan", "bypassPermissions"])
-def test_permission_mode_takes_the_place_of_skipping(tmp_path: Path, mode: str) -> None:
+def test_permission_mode_replaces_skipped_permissions(tmp_path: Path, mode: str) -> None:
     made = plan(tmp_path, permission_mode=mode)
     assert values(made, "--permission-mode") == [mode] and words(made).count("--permission-mode") == 1
     assert SKIP not in words(made)
@@ -58,7 +58,7 @@ def test_permission_mode_takes_the_place_of_skipping(tmp_path: Path, mode: str) 
     assert own.get("skipDangerousModePermissionPrompt", False) is (mode == "bypassPermissions")
 
 
-def test_tools_and_model_are_flags_of_claude(tmp_path: Path) -> None:
+def test_tools_and_model_become_flags(tmp_path: Path) -> None:
     made = plan(tmp_path, model="opus", permission_mode="plan", allowed_tools=("Read", "Bash(git log:*)"),
                 denied_tools=("mcp__a",))  # fmt: skip
     assert values(made, "--allowedTools") == ["Read", "Bash(git log:*)"]
@@ -95,7 +95,7 @@ def test_servers_are_in_a_secret_file_only(tmp_path: Path) -> None:
     assert KEY not in made.script + made.command + json.dumps(made.files)
 
 
-def test_version_that_logs_headers_is_named(tmp_path: Path) -> None:
+def test_version_that_logs_headers_gives_a_warning(tmp_path: Path) -> None:
     older = Facts(binary="/opt/bin/claude", version="2.1.197", flags=FLAGS)
     own = {"web": {"url": "http://h", "headers": {"X-Key": KEY}}}
     usual = {"web": {"url": "http://h", "headers": {"Authorization": KEY}}}
@@ -103,7 +103,7 @@ def test_version_that_logs_headers_is_named(tmp_path: Path) -> None:
     assert plan(tmp_path, older, mcp_servers=usual).warnings == plan(tmp_path, NEW, mcp_servers=own).warnings == ()
 
 
-def test_key_is_read_by_a_helper_from_a_secret_file(tmp_path: Path) -> None:
+def test_key_helper_reads_a_secret_file(tmp_path: Path) -> None:
     made = plan(tmp_path, credentials={"api_key": KEY})
     helper = json.loads(made.files["settings.json"])["apiKeyHelper"]
     assert shlex.split(helper) == ["cat", str(tmp_path / "secrets" / "api-key")]
@@ -112,7 +112,7 @@ def test_key_is_read_by_a_helper_from_a_secret_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", [{"openai_key": KEY}, {"api_key": "sk-proj-x"}])
-def test_a_key_of_openai_is_never_sent_to_anthropic(tmp_path: Path, given: dict[str, str]) -> None:
+def test_openai_key_is_never_sent_to_anthropic(tmp_path: Path, given: dict[str, str]) -> None:
     made, without = plan(tmp_path, credentials=given), plan(tmp_path)
     assert (made.env, made.secret_files, made.files) == (without.env, without.secret_files, without.files)
     assert len(made.warnings) == 1 and made.warnings[0].startswith("credentials is not applied: ")
@@ -125,7 +125,7 @@ def test_token_of_a_subscription_is_a_variable(tmp_path: Path) -> None:
     assert "CLAUDE_CODE_OAUTH_TOKEN" not in made.unset and "ANTHROPIC_API_KEY" in made.unset
 
 
-def test_version_without_settings_gets_the_key_as_a_variable(tmp_path: Path) -> None:
+def test_version_without_settings_gets_a_key_variable(tmp_path: Path) -> None:
     made = plan(tmp_path, OLD, credentials={"api_key": KEY})
     assert made.env["ANTHROPIC_API_KEY"] == KEY and "ANTHROPIC_API_KEY" not in made.unset
 
@@ -147,12 +147,12 @@ def test_bedrock_and_vertex_are_variables_of_claude(tmp_path: Path) -> None:
     assert vertex.secret_files == {"vertex.json": "{}"} and "AWS_REGION" not in vertex.env
 
 
-def test_credentials_without_a_key_are_a_warning(tmp_path: Path) -> None:
+def test_credentials_without_a_key_give_a_warning(tmp_path: Path) -> None:
     made = plan(tmp_path, credentials={"region": "x"})
     assert len(made.warnings) == 1 and made.unset == ()
 
 
-def test_plugin_is_a_folder_an_installed_one_or_a_skill(tmp_path: Path) -> None:
+def test_plugin_is_a_folder_or_installed_or_a_skill(tmp_path: Path) -> None:
     (tmp_path / "mine" / "here").mkdir(parents=True)
     (tmp_path / ".claude" / "skills" / "known").mkdir(parents=True)
     plugins = tmp_path / "home" / ".claude" / "plugins"
@@ -164,12 +164,12 @@ def test_plugin_is_a_folder_an_installed_one_or_a_skill(tmp_path: Path) -> None:
     assert made.warnings == ("unknown_plugin: claude has no plugin or skill named absent",)
 
 
-def test_old_version_names_what_it_cannot_apply(tmp_path: Path) -> None:
+def test_old_version_lists_unsupported_settings(tmp_path: Path) -> None:
     made = plan(tmp_path, OLD, system_prompt="x", mcp_servers={"a": {"command": "x"}})
     assert [warning.split()[0] for warning in made.warnings] == ["system_prompt", "mcp_servers"]
     assert not made.secret_files and "system-prompt" not in made.script
 
 
-def test_line_for_users_needs_no_folder() -> None:
+def test_shown_command_line_needs_no_folder() -> None:
     launch = AgentLaunch(mode="interactive", settings=SessionSettings(system_prompt="x", permission_mode="plan"))
     assert AGENT.plan_launch(launch, NEW).command == "claude --permission-mode plan"

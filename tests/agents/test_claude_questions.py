@@ -10,7 +10,7 @@ VERSIONS = ["", "2.1.197-"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_list_to_tick_is_read_with_its_marks(version: str) -> None:
+def test_checkbox_list_is_read_with_its_marks(version: str) -> None:
     found = AGENT.find_checklist(pane(f"{version}question-ticked"))
     assert found is not None
     assert [(choice.number, choice.text) for choice in found.choices] == [
@@ -31,12 +31,12 @@ def test_row_that_submits_can_be_selected(version: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["question", "2.1.197-question", "question-review", "permission-bash", "idle"])
-def test_other_screens_have_no_list_to_tick(name: str) -> None:
+def test_other_screens_have_no_checkbox_list(name: str) -> None:
     assert AGENT.find_checklist(pane(name)) is None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_review_says_if_an_answer_is_missing(version: str) -> None:
+def test_review_screen_reports_a_missing_answer(version: str) -> None:
     assert AGENT.find_review(pane(f"{version}question-review")) == "complete"
     assert AGENT.find_review(pane(f"{version}question-review-incomplete")) == "incomplete"
     assert AGENT.find_review(pane(f"{version}question-ticked")) == ""

@@ -124,16 +124,16 @@ def test_busy_and_idle_are_distinguished(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*SILENT, ""])
-def test_the_output_of_an_exec_run_says_nothing(name: str) -> None:
+def test_output_of_an_exec_run_gives_no_report(name: str) -> None:
     assert screen.read_screen(pane(name) if name else "") is None
 
 
-def test_every_recorded_pane_is_judged_by_a_test() -> None:
+def test_every_recorded_pane_has_an_expected_state() -> None:
     assert sorted([*WAITING, *FAILED, *DOING, *SILENT]) == pane_names()
 
 
 @pytest.mark.parametrize("name", ["idle", "thinking", "streaming", "2.1.197-idle", "error-auth"])
-def test_a_prompt_that_quotes_a_dialog_or_an_error_is_not_one(name: str) -> None:
+def test_quoted_dialog_or_error_is_not_reported(name: str) -> None:
     quoted = "❯ what does 'Do you want to proceed? ❯ 1. Yes' or 'API Error: 500' mean? Esc to cancel\n"
     before = screen.read_screen(pane(name))
     after = screen.read_screen(pane(name).replace("\n───", "\n" + quoted + "───", 1))
@@ -181,7 +181,7 @@ def test_choices_are_found_only_in_an_open_dialog(name: str, count: int, yes: st
 
 
 @pytest.mark.parametrize("name", ["idle", "2.1.197-idle"])
-def test_welcome_and_footer_are_noise_and_answers_are_not(name: str) -> None:
+def test_welcome_and_footer_are_noise(name: str) -> None:
     lines = [line for line in pane(name).splitlines() if line.strip() and "LISA" not in line]
     kept = [line for line in lines if not AGENT.is_noise(line) and not set(line) <= set("─ ❯\u00a0")]
     assert kept == []

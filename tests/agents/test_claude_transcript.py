@@ -45,7 +45,7 @@ def test_a_prompt_begins_a_turn() -> None:
     assert not prompt.queued
 
 
-def test_a_prompt_that_was_queued_is_marked() -> None:
+def test_queued_prompt_is_marked() -> None:
     queued = [frame for frame in recorded_frames("queued") if frame.kind == "user"]
     assert [(frame.text, frame.queued) for frame in queued] == [
         ("[fake gate g then text one]", False),
@@ -77,13 +77,13 @@ def test_queued_prompts_are_counted_until_run_or_removed() -> None:
     assert transcript.count_queued_prompts([*two, msgspec.structs.replace(two[0], reason="popAll")]) == 0
 
 
-def test_a_pasted_prompt_is_given_without_the_tags_around_it() -> None:
+def test_pasted_prompt_has_no_tags() -> None:
     wrapped = 'look:\n\n<pasted_content id="6e8f">\nline one\nline two\n</pasted_content id="6e8f">\n'
     assert frames(user(wrapped))[1].text == "look:line one\nline two"
     assert frames(user('<pasted_content id="1">\nabc\n</pasted_content id="1">\n'))[1].text == "abc"
 
 
-def test_placeholder_of_a_missing_answer_is_no_answer() -> None:
+def test_placeholder_of_a_missing_answer_is_ignored() -> None:
     filler = assistant(text("No response requested."), stop="stop_sequence")
     filler["message"]["model"] = "<synthetic>"
     (end,) = frames(filler)
@@ -108,19 +108,19 @@ def test_message_of_several_blocks_counts_once() -> None:
     ]  # fmt: skip
 
 
-def test_a_message_that_wants_a_tool_does_not_end_the_turn() -> None:
+def test_message_with_a_tool_call_does_not_end_the_turn() -> None:
     call = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls  -l\n| wc", "description": "List"}}
     used, _ = frames(assistant(call, stop="tool_use"))
     assert (used.kind, used.tool, used.tool_id, used.text) == ("tool_use", "Bash", "t1", "ls -l | wc")
 
 
-def test_a_tool_result_knows_its_call_and_whether_it_failed() -> None:
+def test_tool_result_names_its_call_and_failure() -> None:
     block = {"type": "tool_result", "tool_use_id": "t1", "content": [text("no"), text("file")], "is_error": True}
     (result,) = frames(user([block]))
     assert (result.kind, result.tool_id, result.text, result.failed) == ("tool_result", "t1", "no\nfile", True)
 
 
-def test_a_todo_list_is_given_whole() -> None:
+def test_todo_list_is_complete() -> None:
     todos = [{"content": "a", "status": "completed"}, {"content": "b", "status": "odd"}, {"content": "c",
              "status": "pending"}, 5]  # fmt: skip
     call = {"type": "tool_use", "id": "t1", "name": "TodoWrite", "input": {"todos": todos}}
@@ -151,7 +151,7 @@ def test_errors_interrupts_and_ends_of_a_recorded_session() -> None:
     ]
 
 
-def test_retries_of_an_exec_run_are_errors_that_end_nothing() -> None:
+def test_retries_of_an_exec_run_do_not_end_the_turn() -> None:
     made = recorded_frames("exec-retries")
     assert [(frame.kind, frame.error) for frame in made if frame.kind in ("error", "turn_end")] == [
         ("error", "overloaded"),
@@ -161,7 +161,7 @@ def test_retries_of_an_exec_run_are_errors_that_end_nothing() -> None:
     assert next(frame.text for frame in made if frame.kind == "error") == "529 Overloaded · retry 1 of 3"
 
 
-def test_message_of_a_helper_begins_a_turn() -> None:
+def test_message_of_a_subagent_begins_a_turn() -> None:
     made = recorded_frames("helper")
     assert kinds(made).count("turn_start") == 2
     assert [frame.text for frame in made if frame.kind == "user"] == [made[1].text]
@@ -180,13 +180,13 @@ def test_message_of_a_helper_begins_a_turn() -> None:
         (user("a summary of before", isCompactSummary=True), "a summary of before"),
     ],
 )
-def test_what_the_program_itself_says_is_no_prompt_and_no_answer(record: dict[str, Any], shown: str) -> None:
+def test_program_messages_are_neither_prompt_nor_answer(record: dict[str, Any], shown: str) -> None:
     (frame,) = frames(record)
     assert frame.kind == "system"
     assert frame.text.startswith(shown)
 
 
-def test_a_command_of_bash_mode_is_given_as_it_was_typed() -> None:
+def test_bash_mode_command_is_returned_as_typed() -> None:
     (frame,) = frames(user("<bash-input>ls -l</bash-input>"))
     assert (frame.kind, frame.text) == ("user", "!ls -l")
 
@@ -203,11 +203,11 @@ def test_a_command_of_bash_mode_is_given_as_it_was_typed() -> None:
         b'{"type": "attachment", "attachment": {}}', b'{"type": "brand-new-record"}',
     ],
 )  # fmt: skip
-def test_broken_unknown_and_inner_lines_are_ignored(line: bytes) -> None:
+def test_malformed_unknown_and_nested_lines_are_ignored(line: bytes) -> None:
     assert not [frame for frame in AGENT.parse_frames(line, 1) if frame.kind in ("user", "assistant", "turn_end")]
 
 
-def test_half_a_surrogate_pair_does_not_lose_the_line() -> None:
+def test_lone_surrogate_does_not_lose_the_line() -> None:
     line = b'{"type":"user","message":{"role":"user","content":"cut \\ud83d here"},"timestamp":"2026-11-21T02:07:24Z"}'
     made = AGENT.parse_frames(line, 1)
     assert kinds(made) == ["turn_start", "user"]
@@ -216,7 +216,7 @@ def test_half_a_surrogate_pair_does_not_lose_the_line() -> None:
 
 
 @pytest.mark.parametrize("stamp", ["", "yesterday", 5, None, "2026-13-41T00:00:00Z"])
-def test_a_record_without_a_readable_time_has_none(stamp: Any) -> None:
+def test_record_with_an_invalid_time_has_no_time(stamp: Any) -> None:
     assert frames(user("x", timestamp=stamp))[0].at == 0
 
 
@@ -243,11 +243,11 @@ def test_a_record_without_a_readable_time_has_none(stamp: Any) -> None:
         ("", None, "something else", "unknown"),
     ],
 )
-def test_errors_have_one_kind_whatever_words_they_come_in(name: str, status: Any, words: str, kind: str) -> None:
+def test_error_kind_does_not_depend_on_its_wording(name: str, status: Any, words: str, kind: str) -> None:
     assert classify_error(name, status, words) == kind
 
 
-def test_a_long_answer_is_read_to_its_end() -> None:
+def test_long_answer_is_read_whole() -> None:
     words = "word " * 100_000 + "the conclusion"
     answer = frames(assistant(text(words)))[0]
     assert answer.text == words

@@ -67,29 +67,29 @@ def settings(made: LaunchPlan) -> list[str]:
         (launch("interactive"), "codex"),
     ],
 )
-def test_the_line_that_users_see_is_that_of_the_contract(given: AgentLaunch, line: str) -> None:
+def test_shown_command_line_equals_the_contract(given: AgentLaunch, line: str) -> None:
     assert AGENT.build_command(given) == line
 
 
-def test_a_run_without_a_prompt_is_refused() -> None:
+def test_exec_run_without_a_prompt_is_refused() -> None:
     with pytest.raises(LisaError) as failed:
         AGENT.build_command(launch("exec"))
     assert failed.value.code == "agent_command_build_failed"
 
 
-def test_a_bypass_and_full_auto_together_are_refused() -> None:
+def test_bypass_with_full_auto_is_refused() -> None:
     args = "--full-auto --dangerously-bypass-approvals-and-sandbox"
     with pytest.raises(LisaError) as failed:
         AGENT.build_command(launch("exec", "hi", agent_args=args))
     assert failed.value.code == "agent_command_build_failed"
 
 
-def test_only_runs_are_looked_at_for_nesting() -> None:
+def test_nesting_is_checked_only_for_exec_runs() -> None:
     assert AGENT.wants_bypass(launch("exec", "x"))
     assert not AGENT.wants_bypass(launch("interactive", "x"))
 
 
-def test_a_version_without_full_auto_gets_its_equal_and_says_so() -> None:
+def test_version_without_full_auto_gets_equivalent_flags() -> None:
     made = plan("exec", "hi")
     assert made.command == "codex exec 'hi' -s workspace-write --skip-git-repo-check"
     assert "--full-auto" not in words(made)
@@ -97,7 +97,7 @@ def test_a_version_without_full_auto_gets_its_equal_and_says_so() -> None:
     assert any("--full-auto" in note for note in made.notes)
 
 
-def test_a_version_with_full_auto_gets_it() -> None:
+def test_version_with_full_auto_gets_the_flag() -> None:
     made = plan("exec", "hi", OLD)
     assert "--full-auto" in words(made)
     assert "workspace-write" not in made.script
@@ -132,7 +132,7 @@ def test_tools_of_a_nested_run_keep_the_path() -> None:
     assert not any("PATH" in note for note in plan("exec", "hi", OLD).notes)
 
 
-def test_a_full_auto_of_the_users_own_is_replaced_as_well() -> None:
+def test_full_auto_of_the_user_is_replaced() -> None:
     assert "-s workspace-write" in plan("exec", "hi", agent_args="--full-auto --json").script
     interactive = plan("interactive", "hi", agent_args="--full-auto")
     assert "-s workspace-write -a on-request" in interactive.script
@@ -140,17 +140,17 @@ def test_a_full_auto_of_the_users_own_is_replaced_as_well() -> None:
 
 
 @pytest.mark.parametrize("args", ["-s read-only", "--sandbox=read-only", "-sread-only", "-c 'sandbox_mode=\"x\"'"])
-def test_a_sandbox_of_the_users_own_is_left_alone(args: str) -> None:
+def test_sandbox_flag_of_the_user_is_kept(args: str) -> None:
     assert "workspace-write" not in plan("exec", "hi", agent_args=args).script
 
 
-def test_a_bypass_leaves_no_sandbox_flag() -> None:
+def test_bypass_removes_the_sandbox_flag() -> None:
     made = plan("exec", "hi", bypass=True)
     assert "--dangerously-bypass-approvals-and-sandbox" in words(made)
     assert "workspace-write" not in made.script
 
 
-def test_codex_is_kept_out_of_its_background_server() -> None:
+def test_codex_background_server_is_disabled() -> None:
     assert "--no-daemon" in words(plan("interactive"))
     assert "features.daemon_auto_start=false" in settings(plan("interactive", facts=OLD))
     assert "--no-daemon" not in words(plan("interactive", agent_args="--remote unix://"))
@@ -168,7 +168,7 @@ def test_update_dialog_is_disabled_by_default() -> None:
     assert "check_for_update_on_startup=false" not in settings(enabled)
 
 
-def test_the_title_is_made_to_tell_state_and_thread() -> None:
+def test_title_is_configured_with_state_and_thread() -> None:
     assert any(setting.startswith("tui.terminal_title=") for setting in settings(plan("interactive")))
     assert not any("terminal_title" in setting for setting in settings(plan("interactive", facts=OLD)))
     assert not any("terminal_title" in setting for setting in settings(plan("exec", "hi")))
@@ -176,14 +176,14 @@ def test_the_title_is_made_to_tell_state_and_thread() -> None:
     assert [setting for setting in settings(own) if "terminal_title" in setting] == ['tui.terminal_title=["model"]']
 
 
-def test_trust_goes_into_the_run_and_not_into_the_configuration() -> None:
+def test_trust_is_set_for_the_run_only() -> None:
     made = plan("interactive", trust=True, project_root='/tmp/a b.c"d\\e')
     assert 'projects={"/tmp/a b.c\\"d\\\\e"={trust_level="trusted"}}' in settings(made)
     assert any("trusts" in note for note in made.notes)
     assert not any("projects" in setting for setting in settings(plan("interactive", project_root="/tmp/x")))
 
 
-def test_our_hook_is_trusted_by_its_digest_and_no_other_hook_is() -> None:
+def test_only_the_hook_of_lisa_is_trusted_by_digest() -> None:
     made = plan("interactive", folder="/s p/it's", hook="/pkg/hook.sh", facts=NEW)
     assert made.hooks
     given = settings(made)
@@ -194,7 +194,7 @@ def test_our_hook_is_trusted_by_its_digest_and_no_other_hook_is() -> None:
     assert "--dangerously-bypass-hook-trust" not in made.script
 
 
-def test_the_digest_of_a_hook_is_the_one_codex_computes() -> None:
+def test_hook_digest_equals_the_digest_of_codex() -> None:
     from lisa_py.agents._codex import hooks
 
     # reported by codex 0.169.0 itself (app-server, hooks/list)
@@ -208,7 +208,7 @@ def test_exec_run_has_only_the_session_start_hook() -> None:
     assert given == ["hooks.SessionStart", "hooks.state"]
 
 
-def test_hooks_are_omitted_where_codex_would_ask_or_clash() -> None:
+def test_hooks_are_omitted_if_codex_would_ask_or_conflict() -> None:
     more = {"folder": "/s", "hook": "/pkg/hook.sh"}
     assert not plan("interactive", facts=OLD, **more).hooks
     clash = plan("interactive", agent_args="-c 'hooks.Stop=[]'", **more)
@@ -217,7 +217,7 @@ def test_hooks_are_omitted_where_codex_would_ask_or_clash() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["--help me", "-", "resume", "exec"])
-def test_a_prompt_is_never_read_as_a_flag_or_a_command(prompt: str) -> None:
+def test_prompt_is_not_parsed_as_flag_or_command(prompt: str) -> None:
     for mode in ("exec", "interactive"):
         made = plan(mode, prompt)
         if made.stdin is not None:
@@ -227,7 +227,7 @@ def test_a_prompt_is_never_read_as_a_flag_or_a_command(prompt: str) -> None:
 
 
 @pytest.mark.parametrize("prompt", ['it\'s "so"', "two\nlines\n", "$HOME `x` \\", "tab\there", "ünï 👩‍👧"])
-def test_a_prompt_reaches_codex_byte_for_byte(prompt: str, tmp_path: Path) -> None:
+def test_prompt_reaches_codex_unchanged(prompt: str, tmp_path: Path) -> None:
     import subprocess
 
     shown = tmp_path / "codex"
@@ -239,12 +239,12 @@ def test_a_prompt_reaches_codex_byte_for_byte(prompt: str, tmp_path: Path) -> No
         assert ran.stdout.decode() == prompt
 
 
-def test_a_first_prompt_with_a_bang_is_no_shell_command() -> None:
+def test_first_prompt_with_exclamation_mark_is_text() -> None:
     assert words(plan("interactive", "!rm -rf build"))[-1] == " !rm -rf build"
     assert words(plan("exec", "!rm -rf build"))[-1] == "!rm -rf build"
 
 
-def test_a_prompt_too_long_for_a_command_line_goes_another_way() -> None:
+def test_long_prompt_is_not_on_the_command_line() -> None:
     long = "x" * 100_001
     run = plan("exec", long)
     assert run.stdin == long
@@ -255,11 +255,11 @@ def test_a_prompt_too_long_for_a_command_line_goes_another_way() -> None:
     assert "xxx" not in talk.script
 
 
-def test_a_run_does_not_wait_for_more_from_the_terminal() -> None:
+def test_exec_run_does_not_read_the_terminal() -> None:
     assert " exec </dev/null " in plan("exec", "hi").script
 
 
-def test_arguments_with_a_pipe_stay_behind_the_prompt() -> None:
+def test_piped_arguments_follow_the_prompt() -> None:
     made = plan("exec", "hi", agent_args="--json | tee log")
     assert made.script.endswith("'hi' --json | tee log")
 
@@ -284,12 +284,12 @@ def test_user_subcommand_stays_before_the_prompt() -> None:
         (("grep", "codex"), "grep", False),
     ],
 )
-def test_codex_process_is_recognised(argv: tuple[str, ...], name: str, is_it: bool) -> None:
+def test_codex_process_is_identified(argv: tuple[str, ...], name: str, is_it: bool) -> None:
     process = Process(pid=2, ppid=1, started=1.0, name=name, state="S", cpu_seconds=0.0, argv=argv)
     assert AGENT.is_agent(process) is is_it
 
 
-def test_probe_of_something_else_finds_nothing_in_time(tmp_path: Path) -> None:
+def test_probe_of_another_program_ends_in_time(tmp_path: Path) -> None:
     import time
 
     other = tmp_path / "codex"
@@ -313,7 +313,7 @@ esac
 """
 
 
-def test_probes_have_the_home_but_an_empty_codex_folder(tmp_path: Path) -> None:
+def test_probes_use_an_empty_codex_folder(tmp_path: Path) -> None:
     home, temp = tmp_path / "home", tmp_path / "temp"
     (home / ".codex").mkdir(parents=True)
     temp.mkdir()
@@ -334,7 +334,7 @@ def test_probes_have_the_home_but_an_empty_codex_folder(tmp_path: Path) -> None:
     assert not any("has no --full-auto" in note for note in notes)
 
 
-def test_a_probe_names_the_flags_of_the_help_pages(tmp_path: Path) -> None:
+def test_probe_lists_the_flags_of_the_help_pages(tmp_path: Path) -> None:
     fake = tmp_path / "codex"
     fake.write_text(
         "#!/bin/sh\n"

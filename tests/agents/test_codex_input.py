@@ -21,7 +21,7 @@ def accepted(text: str, **more: object) -> str:
 
 
 @pytest.mark.parametrize("text", ["hello", "/status", "two\nlines", "mail me@example.org now", "ends in \\"])
-def test_a_text_is_pasted_and_submitted_as_it_is(text: str) -> None:
+def test_text_is_pasted_and_submitted_unchanged(text: str) -> None:
     assert prepare_input(text) == InputPlan()
 
 
@@ -31,20 +31,20 @@ def test_completion_list_does_not_replace_the_last_word(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["@", "$", "$5", "@foo", "$skill"])
-def test_single_word_that_opens_a_list_moves_a_line_up(text: str) -> None:
+def test_word_that_opens_a_list_begins_a_new_line(text: str) -> None:
     assert prepare_input(text) == InputPlan(before_paste=("C-j",), before_enter=("C-a", "C-a"))
 
 
 @pytest.mark.parametrize(("text", "prefix"), [("/ x", " "), ("/1 x", " "), ("/", " "), ("/status", ""), ("/a/b", "")])
-def test_slash_without_a_name_is_typed_as_words(text: str, prefix: str) -> None:
+def test_slash_without_a_name_is_typed_as_text(text: str, prefix: str) -> None:
     assert prepare_input(text).prefix == prefix
 
 
-def test_a_text_with_a_bang_is_no_shell_command() -> None:
+def test_text_with_exclamation_mark_is_not_a_shell_command() -> None:
     assert prepare_input("!rm -rf build") == InputPlan(prefix=" ")
 
 
-def test_a_prompt_in_the_rollout_was_taken() -> None:
+def test_prompt_in_the_rollout_is_accepted() -> None:
     frames = (Frame(kind="user", at=NOW, text="hello\nworld"),)
     assert accepted("hello\nworld  \n", frames=frames) == "transcript"
     assert accepted("hello", frames=frames) == ""
@@ -80,29 +80,29 @@ def test_own_hook_is_provisional_unless_a_turn_was_running() -> None:
     assert not evidence("hello", hooks=SUBMIT, frames=(Frame(kind="turn_start", at=NOW - 9),)).provisional
 
 
-def test_unknown_command_is_refused_with_the_words_of_codex() -> None:
+def test_unknown_command_is_refused_with_the_codex_message() -> None:
     seen = evidence("/nonsense x", screen=pane("unknown-command"))
     assert seen.refusal == "command_unknown"
     assert seen.reason.startswith("Unrecognized command '/nonsense'")
     assert evidence("/other", screen=pane("unknown-command")).refusal == ""
 
 
-def test_an_older_prompt_of_the_same_words_is_not_this_one() -> None:
+def test_older_identical_prompt_does_not_count() -> None:
     assert accepted("hello", frames=(Frame(kind="user", at=NOW - 5, text="hello"),)) == ""
 
 
-def test_a_prompt_the_hook_saw_was_taken() -> None:
+def test_prompt_reported_by_the_hook_is_accepted() -> None:
     hooks = ({"hook": "UserPromptSubmit", "at": NOW, "prompt": "hello"},)
     assert accepted("hello", hooks=hooks) == "hook"
     assert accepted("other", hooks=hooks) == ""
 
 
-def test_a_prompt_waiting_for_the_end_of_a_tool_was_taken() -> None:
+def test_prompt_queued_behind_a_tool_is_accepted() -> None:
     assert accepted("[fake text steered answer]", screen=pane("tool-with-pending-text")) == "screen"
     assert accepted("something else", screen=pane("tool-with-pending-text")) == ""
 
 
-def test_a_prompt_in_the_history_of_this_thread_was_taken(tmp_path: Path) -> None:
+def test_prompt_in_the_thread_history_is_accepted(tmp_path: Path) -> None:
     history = tmp_path / "history.jsonl"
     lines = [
         {"session_id": THREAD, "ts": int(NOW) - 50, "text": "old"},
@@ -119,7 +119,7 @@ def test_a_prompt_in_the_history_of_this_thread_was_taken(tmp_path: Path) -> Non
         assert accepted(other, environ=environ) == ""
 
 
-def test_a_command_that_begins_a_turn_was_taken() -> None:
+def test_command_that_begins_a_turn_is_accepted() -> None:
     assert accepted("/compact", frames=(Frame(kind="turn_start", at=NOW),)) == "transcript"
     assert accepted("/compact", frames=(Frame(kind="turn_start", at=NOW - 9),)) == ""
     assert accepted("compact", frames=(Frame(kind="turn_start", at=NOW),)) == ""

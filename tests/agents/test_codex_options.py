@@ -65,7 +65,7 @@ def config(made: LaunchPlan) -> dict[str, Any]:
         ("exec", "plan", "-s danger-full-access", ["-s", "danger-full-access"]),
     ],
 )
-def test_permission_mode_is_the_nearest_sandbox(
+def test_permission_mode_selects_the_nearest_sandbox(
     tmp_path: Path, mode: str, permission_mode: str, args: str, expected: list[str]
 ) -> None:
     made = plan(tmp_path, mode, args, permission_mode=permission_mode)
@@ -75,12 +75,12 @@ def test_permission_mode_is_the_nearest_sandbox(
     assert any("plan" in note for note in made.notes) is (permission_mode == "plan")
 
 
-def test_permission_mode_excludes_the_bypass_of_nesting(tmp_path: Path) -> None:
+def test_permission_mode_excludes_the_nesting_bypass(tmp_path: Path) -> None:
     assert BYPASS in words(plan(tmp_path, "exec", bypass=True))
     assert BYPASS not in words(plan(tmp_path, "exec", bypass=True, permission_mode="plan"))
 
 
-def test_system_prompt_is_the_instruction_of_the_developer(tmp_path: Path) -> None:
+def test_system_prompt_becomes_developer_instructions(tmp_path: Path) -> None:
     made = plan(tmp_path, system_prompt='Be\n"brief" \\ $HOME')
     assert config(made)["developer_instructions"] == 'Be\n"brief" \\ $HOME'
     long = plan(tmp_path, system_prompt="x" * 70_000)
@@ -109,7 +109,7 @@ def test_values_of_servers_are_not_on_the_command_line(tmp_path: Path) -> None:
     assert len(made.warnings) == 1 and "sse" in made.warnings[0]
 
 
-def test_key_is_a_variable_of_a_provider_of_its_own(tmp_path: Path) -> None:
+def test_key_is_a_variable_of_an_own_provider(tmp_path: Path) -> None:
     made = plan(tmp_path, credentials={"api_key": KEY, "org_id": "o", "base_url": "http://h/v1"})
     assert (made.env["OPENAI_API_KEY"], made.env["CODEX_API_KEY"], made.env["OPENAI_ORGANIZATION"]) == (KEY, KEY, "o")
     found = config(made)
@@ -121,7 +121,7 @@ def test_key_is_a_variable_of_a_provider_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", [{"anthropic_key": KEY}, {"api_key": "sk-ant-api03-x"}])
-def test_a_key_of_anthropic_is_never_sent_to_openai(tmp_path: Path, given: dict[str, str]) -> None:
+def test_anthropic_key_is_never_sent_to_openai(tmp_path: Path, given: dict[str, str]) -> None:
     made, without = plan(tmp_path, credentials=given), plan(tmp_path)
     assert (made.env, made.secret_files, made.script) == (without.env, without.secret_files, without.script)
     assert made.warnings == ("credentials is not applied: codex takes an api_key of OpenAI or Azure",)
@@ -136,14 +136,14 @@ def test_azure_is_a_provider_with_an_endpoint(tmp_path: Path) -> None:
     assert provider["query_params"] == {"api-version": "v1"}
 
 
-def test_access_and_models_of_claude_are_warnings(tmp_path: Path) -> None:
+def test_claude_access_and_models_give_warnings(tmp_path: Path) -> None:
     made = plan(tmp_path, model="opus", credentials={"auth": "bedrock", "region": "r"}, plugins=("absent",))
     assert "--model" not in words(made)
     assert [warning.split()[0].rstrip(":") for warning in made.warnings] == ["model", "credentials", "unknown_plugin"]
 
 
 @pytest.mark.parametrize("settings", [{"environment": {"A": "b"}}, {"credentials": {"api_key": KEY}}, {}])
-def test_variables_are_in_no_shell_snapshot(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_shell_snapshot_has_no_variables(tmp_path: Path, settings: dict[str, Any]) -> None:
     assert ("features.shell_snapshot" in config(plan(tmp_path, **settings))) is bool(settings)
 
 

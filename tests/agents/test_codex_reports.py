@@ -84,13 +84,13 @@ WITHOUT_REPORTS = {"exited", "starting"}
 """Screens tested below."""
 
 
-def test_every_recorded_screen_is_read() -> None:
+def test_every_recorded_screen_has_an_expected_state() -> None:
     names = {path.stem for path in (HERE / "panes" / "codex").glob("*.txt")}
     assert names == set(SCREENS) | WITHOUT_REPORTS
 
 
 @pytest.mark.parametrize("name", SCREENS)
-def test_a_recorded_screen_says(name: str) -> None:
+def test_recorded_screen_has_its_state(name: str) -> None:
     found = reports(view(screen=pane(name)))["screen"]
     assert (found.state, found.waiting_for, found.error) == SCREENS[name]
 
@@ -103,20 +103,20 @@ def test_dialog_outranks_title_and_transcript(name: str) -> None:
         assert {report.state for report in found} == {"waiting"}
 
 
-def test_a_screen_without_an_input_box_says_nothing() -> None:
+def test_screen_without_input_box_gives_no_report() -> None:
     assert "screen" not in reports(view(screen="hello\nworld\n"))
     assert "screen" not in reports(view(screen=""))
     assert "screen" not in reports(view(screen=pane("exited")))
 
 
-def test_codex_starts_until_its_status_line_is_there() -> None:
+def test_codex_is_starting_until_its_status_line_appears() -> None:
     young = view(screen=pane("starting"), title="vm")
     young.meta.created_unix = NOW - 1
     assert reports(young)["screen"].state == "starting"
     assert reports(view(screen=pane("starting")))["screen"].state == "idle"
 
 
-def test_end_on_disk_and_screen_outrank_a_busy_title() -> None:
+def test_end_in_transcript_and_screen_outranks_busy_title() -> None:
     def states(ago: float, screen: str, *more: Frame) -> set[str]:
         ended = Frame(kind="turn_end", at=NOW - ago, reason="completed")
         frames = (Frame(kind="turn_start", at=NOW - 30), ended, *more)
@@ -130,7 +130,7 @@ def test_end_on_disk_and_screen_outrank_a_busy_title() -> None:
     assert states(2, "finished", Frame(kind="turn_start", at=NOW - 1)) == {"thinking"}
 
 
-def test_a_finished_run_of_codex_leaves_no_title_to_believe() -> None:
+def test_title_of_a_finished_run_is_ignored() -> None:
     shell = (process(1, 0, "/bin/sh", "supervisor.sh"),)
     assert "title" not in reports(view(title=BUSY, processes=shell))
     assert "title" not in reports(view(title=""))
@@ -156,7 +156,7 @@ def test_title_gives_the_state(title: str, state: str, waiting_for: str) -> None
     assert (found.state, found.waiting_for) == (state, waiting_for)
 
 
-def test_title_is_summarised_without_what_moves() -> None:
+def test_title_summary_omits_the_spinner() -> None:
     assert AGENT.summarize_title("⠙ Thinking | 01a") == AGENT.summarize_title("⠋ Thinking | 01a")
     assert AGENT.summarize_title("⠙ Thinking | 01a") != AGENT.summarize_title("Thinking | 01a")
     assert AGENT.summarize_title("[ . ] Action Required | x") == AGENT.summarize_title("[ ! ] Action Required | x")
@@ -167,14 +167,14 @@ def test_title_is_summarised_without_what_moves() -> None:
 @pytest.mark.parametrize(
     "title", ["host.example", "", "Ready", f"⠙ Starting | {TRUNCATED_THREAD}", f"Starting | {TRUNCATED_THREAD}", "vim"]
 )
-def test_a_title_that_does_not_tell_is_not_believed(title: str) -> None:
+def test_ambiguous_title_is_ignored(title: str) -> None:
     # `Starting` stays for as long as a helper server takes, while codex already answers
     found = AGENT.collect_reports(view(title=title), Binding())
     assert found == []
     assert AGENT.needs_screen(found)
 
 
-def test_a_long_folder_name_is_cut_in_the_title() -> None:
+def test_long_folder_name_is_truncated_in_the_title() -> None:
     seen = view(title="proj a very long name...")
     seen.meta.project_root = "/tmp/proj a very long name with more"
     assert reports(seen)["title"].state == "idle"
@@ -200,7 +200,7 @@ def test_menu_is_named_by_its_heading() -> None:
     assert report.detail == "Select Model and Effort"
 
 
-def test_rest_permission_and_tools_need_no_screen() -> None:
+def test_idle_permission_and_tools_need_no_screen() -> None:
     for title in (READY, ACTION_REQUIRED_TITLE):
         assert not AGENT.needs_screen(AGENT.collect_reports(view(title=title), Binding()))
     assert not AGENT.needs_screen(AGENT.collect_reports(view(title=BUSY, frames=_tool(NOW - 9)), Binding()))
@@ -217,18 +217,18 @@ def _hook(event: str, at: float, **more: Any) -> dict[str, object]:
     return {"hook": event, "at": at, "session_id": THREAD, **more}
 
 
-def test_an_open_call_is_a_running_tool() -> None:
+def test_open_call_is_a_running_tool() -> None:
     found = reports(view(title=BUSY, frames=_tool(NOW - 9)))
     assert (found["title"].state, found["title"].detail) == ("tool", "sleep 9")
     assert found["transcript"].state == "tool"
 
 
-def test_an_open_question_is_asked_of_the_user() -> None:
+def test_open_question_is_a_dialog() -> None:
     found = reports(view(title=ACTION_REQUIRED_TITLE, frames=_tool(NOW - 9, "request_user_input", "Which colour?")))
     assert (found["title"].waiting_for, found["title"].detail) == ("question", "Which colour?")
 
 
-def test_a_permission_says_what_for() -> None:
+def test_permission_names_the_tool_and_input() -> None:
     request = _hook("PermissionRequest", NOW - 5, tool_input={"command": "rm -r x"})
     found = reports(view(title=ACTION_REQUIRED_TITLE, frames=_tool(NOW - 6), hooks=(request,)))
     assert (found["title"].waiting_for, found["title"].detail) == ("permission", "rm -r x")
@@ -241,7 +241,7 @@ def test_new_permission_is_found_before_the_title_changes() -> None:
     assert (found["hook"].state, found["hook"].waiting_for) == ("waiting", "permission")
 
 
-def test_a_permission_given_is_no_longer_waited_for() -> None:
+def test_granted_permission_is_no_longer_pending() -> None:
     request = _hook("PermissionRequest", NOW - 5)
     found = reports(view(title=BUSY, frames=_tool(NOW - 6), hooks=(request,)))
     assert found["title"].state == "tool"
@@ -256,20 +256,20 @@ def test_title_counts_once_keys_answered_a_new_permission() -> None:
     assert "title" not in found and found["hook"].state == "waiting"
 
 
-def test_an_end_on_disk_is_believed_before_the_title_follows() -> None:
+def test_turn_end_in_transcript_precedes_the_title() -> None:
     ended = (*_tool(NOW - 5), Frame(kind="turn_end", at=NOW - 0.02, reason="completed"))
     found = reports(view(title=BUSY, frames=ended))
     assert "title" not in found
     assert found["transcript"].state == "idle"
 
 
-def test_a_start_on_disk_is_believed_before_the_title_follows() -> None:
+def test_turn_start_in_transcript_precedes_the_title() -> None:
     found = reports(view(title=READY, frames=(Frame(kind="turn_start", at=NOW - 0.02),)))
     assert "title" not in found
     assert found["transcript"].state == "thinking"
 
 
-def test_after_a_failed_turn_rest_waits_for_what_the_failure_was() -> None:
+def test_title_after_a_failed_turn_reports_its_error() -> None:
     from lisa_py.core.status.fusion import TurnBoundary, fuse
 
     frames = (
@@ -281,13 +281,13 @@ def test_after_a_failed_turn_rest_waits_for_what_the_failure_was() -> None:
     assert (fused.source, fused.state, fused.waiting_for, fused.error) == ("title", "error", "limit", "usage_limit")
 
 
-def test_the_title_rules_once_the_rollout_is_old() -> None:
+def test_title_decides_when_the_rollout_is_old() -> None:
     ended = (Frame(kind="turn_start", at=NOW - 9), Frame(kind="turn_end", at=NOW - 8, reason="completed"))
     assert reports(view(title=BUSY, frames=ended))["title"].state == "thinking"
     assert reports(view(title=READY, frames=_tool(NOW - 9)))["title"].state == "idle"
 
 
-def test_a_hook_older_than_the_rollout_says_nothing() -> None:
+def test_hook_older_than_the_rollout_is_ignored() -> None:
     # an interrupt or an error fires no hook: the last word would be `prompt submitted` for ever
     frames = (Frame(kind="turn_start", at=NOW - 9), Frame(kind="turn_end", at=NOW - 5, reason="interrupted"))
     found = reports(view(frames=frames, hooks=(_hook("UserPromptSubmit", NOW - 9),)))
@@ -295,7 +295,7 @@ def test_a_hook_older_than_the_rollout_says_nothing() -> None:
     assert found["transcript"].state == "interrupted"
 
 
-def test_hooks_of_another_thread_say_nothing() -> None:
+def test_hooks_of_another_thread_are_ignored() -> None:
     seen = view(hooks=(_hook("Stop", NOW - 1),))
     assert "hook" not in reports(seen, Binding(session_id="01a1fc71-0000-7000-8000-000000000000"))
     assert "hook" in reports(seen, Binding(session_id=THREAD))
@@ -311,40 +311,40 @@ def test_hooks_of_another_thread_say_nothing() -> None:
         ("failed", "rate_limit", "error", "limit"),
     ],
 )
-def test_a_turn_ends_well_or_not(reason: str, error: Any, state: str, waiting_for: str) -> None:
+def test_turn_end_reports_success_or_failure(reason: str, error: Any, state: str, waiting_for: str) -> None:
     frames = (Frame(kind="turn_start", at=NOW - 9), Frame(kind="turn_end", at=NOW - 5, reason=reason, error=error))
     found = reports(view(frames=frames))["transcript"]
     assert (found.state, found.waiting_for, found.error, found.at) == (state, waiting_for, error, NOW - 5)
 
 
-def test_the_turns_of_an_earlier_life_say_nothing() -> None:
+def test_turns_before_the_session_start_are_ignored() -> None:
     # codex opens a resumed rollout before it takes any input
     for frames in (_tool(NOW - 90), (Frame(kind="turn_end", at=NOW - 90, reason="failed", error="auth"),)):
         assert "transcript" not in reports(view(frames=frames))
         assert reports(view(frames=frames, title=READY))["title"].state == "idle"
 
 
-def test_the_recorded_rollout_ends_in_a_running_tool() -> None:
+def test_recorded_rollout_ends_in_a_running_tool() -> None:
     seen = view(frames=tuple(recorded_frames("codex-interactive")))
     seen.meta.created_unix = 0
     found = reports(seen)["transcript"]
     assert (found.state, found.detail) == ("tool", "sleep 30")
 
 
-def test_a_sandboxed_child_is_a_tool() -> None:
+def test_sandboxed_child_is_a_tool() -> None:
     sandbox = process(4, 3, "/h/codex-linux-sandbox", "--", name="codex-linux-san")
     tree = (*CODEX, sandbox, process(5, 4, "bwrap", name="3"), process(6, 5, "sleep", "9"))
     found = reports(view(processes=tree))["process"]
     assert (found.state, found.detail) == ("tool", "sleep")
 
 
-def test_a_helper_server_is_no_tool() -> None:
+def test_mcp_server_process_is_not_a_tool() -> None:
     tree = (*CODEX, process(4, 3, "node", "mcp.js"))
     assert "process" not in reports(view(processes=tree))
     assert reports(view(processes=tree, frames=_tool(NOW - 9)))["process"].state == "tool"
 
 
-def test_a_run_that_retries_says_so_on_its_screen() -> None:
+def test_exec_run_shows_a_retry_on_its_screen() -> None:
     began = (Frame(kind="turn_start", at=NOW - 9),)
     assert AGENT.needs_screen(AGENT.collect_reports(view(mode="exec", frames=began), Binding()))
     found = reports(view(mode="exec", frames=began, screen="user\nhi\nERROR: Reconnecting... 1/5\n"))
@@ -353,7 +353,7 @@ def test_a_run_that_retries_says_so_on_its_screen() -> None:
     assert "screen" not in reports(view(mode="exec", frames=ended, screen="ERROR: Reconnecting... 5/5\n"))
 
 
-def test_a_run_has_neither_title_nor_dialogs() -> None:
+def test_exec_run_has_no_title_and_no_dialogs() -> None:
     seen = view(mode="exec", title="vm", screen=pane("permission"), frames=_tool(NOW - 9))
     assert set(reports(seen)) == {"transcript"}
 
@@ -371,7 +371,7 @@ def test_a_run_has_neither_title_nor_dialogs() -> None:
         ("hooks-trust", "Trust all and continue", "Continue without trusting (hooks won't run)", ""),
     ],
 )
-def test_the_choices_of_a_dialog_are_read(name: str, yes: str, no: str, always: str) -> None:
+def test_choices_of_a_dialog_are_read(name: str, yes: str, no: str, always: str) -> None:
     listed = AGENT.find_choices(pane(name))
     for word, text in (("yes", yes), ("no", no), ("always", always)):
         taken = AGENT.pick_choice(word, listed)
@@ -380,7 +380,7 @@ def test_the_choices_of_a_dialog_are_read(name: str, yes: str, no: str, always: 
             assert taken.text.startswith(text)
 
 
-def test_there_are_no_choices_without_a_dialog() -> None:
+def test_no_choices_without_a_dialog() -> None:
     assert AGENT.find_choices(pane("idle")) == ()
     assert AGENT.find_choices(pane("draft")) == ()
 
@@ -414,5 +414,5 @@ def test_start_up_lines_are_noise(line: str) -> None:
         "",
     ],
 )
-def test_an_answer_is_never_noise(line: str) -> None:
+def test_answer_is_never_noise(line: str) -> None:
     assert not AGENT.is_noise(line)

@@ -82,7 +82,7 @@ def bind(
     return AGENT.bind(view(meta=meta, processes=tree, title=title, hooks=hooks, now=1795234700.0))
 
 
-def test_the_thread_whose_files_are_open_is_the_thread(home: CodexHome) -> None:
+def test_thread_is_found_by_its_open_files(home: CodexHome) -> None:
     home.lock(FIRST, 100)
     home.held.append(Path(home.rollout(FIRST)))
     home.rollout(SECOND)
@@ -93,40 +93,40 @@ def test_the_thread_whose_files_are_open_is_the_thread(home: CodexHome) -> None:
     assert found.pid == home.process.pid
 
 
-def test_a_thread_without_a_prompt_has_no_transcript_yet(home: CodexHome) -> None:
+def test_thread_without_a_prompt_has_no_transcript(home: CodexHome) -> None:
     home.lock(FIRST, 100)
     found = bind(home)
     assert (found.session_id, found.transcript) == (FIRST, "")
 
 
-def test_after_new_the_lock_taken_last_is_the_thread(home: CodexHome) -> None:
+def test_after_new_the_last_lock_is_the_thread(home: CodexHome) -> None:
     home.lock(FIRST, 100)
     home.held.append(Path(home.rollout(FIRST)))
     home.lock(SECOND, 200)
     assert bind(home).session_id == SECOND
 
 
-def test_the_thread_on_the_screen_is_the_one_in_the_title(home: CodexHome) -> None:
+def test_title_names_the_visible_thread(home: CodexHome) -> None:
     home.lock(FIRST, 100)
     home.lock(SECOND, 200)  # opened later, as helpers' threads are
     found = bind(home, title=f"Ready | {FIRST[:29]}...")
     assert found.session_id == FIRST
 
 
-def test_a_run_keeps_its_first_thread(home: CodexHome) -> None:
+def test_exec_run_keeps_its_first_thread(home: CodexHome) -> None:
     home.lock(FIRST, 100)
     home.lock(SECOND, 200)
     assert bind(home, mode="exec").session_id == FIRST
 
 
-def test_the_title_alone_finds_the_rollout(home: CodexHome) -> None:
+def test_title_alone_finds_the_rollout(home: CodexHome) -> None:
     path = home.rollout(SECOND)
     home.rollout(FIRST)
     found = bind(home, title=f"⠙ Working | {SECOND[:29]}...", running=False)
     assert (found.session_id, found.transcript) == (SECOND, path)
 
 
-def test_hooks_tell_where_open_files_cannot_be_read(home: CodexHome) -> None:
+def test_hooks_name_the_thread_without_open_files(home: CodexHome) -> None:
     path = home.rollout(FIRST)
     hooks = ({"hook": "SessionStart", "at": 1.0, "session_id": FIRST, "transcript_path": path},)
     found = bind(home, running=False, hooks=hooks)
@@ -156,17 +156,17 @@ def test_prompt_distinguishes_simultaneous_sessions(home: CodexHome) -> None:
         assert AGENT.bind(view(meta=meta, processes=())).session_id == thread
 
 
-def test_nothing_fits_when_there_is_nothing(home: CodexHome) -> None:
+def test_no_rollout_gives_no_session(home: CodexHome) -> None:
     found = bind(home, running=False)
     assert (found.session_id, found.transcript) == ("", "")
 
 
-def test_the_configuration_folder_is_that_of_the_environment() -> None:
+def test_configuration_folder_comes_from_the_environment() -> None:
     assert AGENT.home({"HOME": "/h"}) == "/h/.codex"
     assert AGENT.home({"HOME": "/h", "CODEX_HOME": "/c"}) == "/c"
 
 
-def test_future_transcript_is_watched_at_its_place(home: CodexHome) -> None:
+def test_future_transcript_path_is_watched(home: CodexHome) -> None:
     seen = view(environ={"CODEX_HOME": str(home.folder), "HOME": "/nowhere"}, now=NOW)
     assert AGENT.watch_paths(seen, Binding()) == (str(home.day),)
     assert AGENT.watch_paths(seen, Binding(transcript="/x.jsonl")) == ("/x.jsonl",)
@@ -174,14 +174,14 @@ def test_future_transcript_is_watched_at_its_place(home: CodexHome) -> None:
     assert AGENT.watch_paths(away, Binding()) == (str(home.folder),)
 
 
-def test_a_command_that_opens_a_thread_was_taken(home: CodexHome) -> None:
+def test_command_that_opens_a_thread_is_accepted(home: CodexHome) -> None:
     home.lock(FIRST, 100)
     found = bind(home)
     for since, how in ((1795234680.0, "agent_file"), (1795234690.0, "")):
         assert AGENT.find_acceptance("/new", since, view(), found).source == how
 
 
-def test_codex_is_known_by_its_hooks_or_open_files(home: CodexHome) -> None:
+def test_codex_is_found_by_hooks_or_open_files(home: CodexHome) -> None:
     home.lock(FIRST, NOW)
     held = home.run()
     renamed = msgspec.structs.replace(held, name="0.171.0", argv=("/opt/versions/0.171.0",))

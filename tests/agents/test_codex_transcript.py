@@ -47,7 +47,7 @@ def test_a_turn_is_prompt_answer_usage_and_end() -> None:
     assert all(frames[at].at <= frames[at + 1].at for at in range(len(frames) - 1))
 
 
-def test_the_agents_notes_to_the_model_are_no_prompts() -> None:
+def test_injected_context_is_not_a_prompt() -> None:
     prompts = [frame.text for frame in recorded_frames("codex-interactive") if frame.kind == "user"]
     assert not any(text.startswith("<") for text in prompts)
     assert prompts[0] == "[fake text hello]"
@@ -62,7 +62,7 @@ def test_a_tool_call_has_its_command_and_its_result() -> None:
     assert next(frame for frame in frames if frame.kind == "thinking").text == "Weighing options"
 
 
-def test_a_command_that_fails_is_a_failed_result() -> None:
+def test_failed_command_is_a_failed_result() -> None:
     assert next(frame for frame in turn("[fake tool false") if frame.kind == "tool_result").failed
 
 
@@ -83,7 +83,7 @@ def test_the_plan_is_the_task_list() -> None:
     assert call.text == "Step 1; Step 2; Step 3"
 
 
-def test_a_question_reads_as_its_words() -> None:
+def test_question_has_its_text() -> None:
     call = next(frame for frame in turn("[fake question") if frame.kind == "tool_use")
     assert (call.tool, call.text) == ("request_user_input", "Which colour?")
 
@@ -114,11 +114,11 @@ def test_a_dropped_connection_is_a_network_error() -> None:
     assert turn("[fake drop]")[-1].error == "network"
 
 
-def test_an_interrupted_turn_ends_so() -> None:
+def test_interrupted_turn_ends_as_interrupted() -> None:
     assert turn("[fake hang")[-1].reason == "interrupted"
 
 
-def test_a_text_given_while_a_tool_ran_belongs_to_the_same_turn() -> None:
+def test_text_sent_during_a_tool_belongs_to_the_turn() -> None:
     frames = turn("[fake tool sleep 2")
     assert [frame.text for frame in frames if frame.kind == "user"] == [
         "[fake tool sleep 2 then text x]",
@@ -126,17 +126,17 @@ def test_a_text_given_while_a_tool_ran_belongs_to_the_same_turn() -> None:
     ]
 
 
-def test_a_command_of_the_users_own_is_seen() -> None:
+def test_command_of_the_user_is_reported() -> None:
     frames = turn("!echo own")
     assert kinds(frames)[1:4] == ["user", "tool_use", "tool_result"]
     assert (frames[2].text, frames[3].text) == ("echo own", "own\n")
 
 
-def test_compaction_is_noted() -> None:
+def test_compaction_is_reported() -> None:
     assert any(frame.kind == "system" and "compacted" in frame.text for frame in recorded_frames("codex-interactive"))
 
 
-def test_late_end_of_interrupted_command_opens_no_turn() -> None:
+def test_late_end_of_interrupted_command_begins_no_turn() -> None:
     assert kinds(recorded_frames("codex-interactive")).count("turn_start") == len(
         turns(recorded_frames("codex-interactive"))
     )
@@ -144,24 +144,24 @@ def test_late_end_of_interrupted_command_opens_no_turn() -> None:
     assert AGENT.parse_frames(late, 1) == []
 
 
-def test_usage_is_that_of_one_call() -> None:
+def test_usage_counts_one_call() -> None:
     found = [frame.usage for frame in recorded_frames("codex-exec") if frame.usage]
     assert len(found) == 2
     assert all(usage.total_tokens == usage.input_tokens + usage.output_tokens for usage in found)
 
 
-def test_the_full_window_codex_writes_at_an_error_is_no_usage() -> None:
+def test_full_window_at_an_error_is_not_usage() -> None:
     frames = turn("[fake error too_long]")
     assert not any(frame.usage for frame in frames)
 
 
-def test_a_run_reads_like_a_session() -> None:
+def test_exec_run_has_the_frames_of_a_session() -> None:
     frames = recorded_frames("codex-exec")
     assert kinds(frames)[:3] == ["turn_start", "user", "tool_use"]
     assert kinds(frames)[-1] == "turn_end"
 
 
-def test_offsets_are_just_behind_the_record() -> None:
+def test_offsets_follow_the_record() -> None:
     frames = recorded_frames("codex-exec")
     assert [frame.offset for frame in frames] == sorted(frame.offset for frame in frames)
     assert AGENT.parse_frames(line("event_msg", type="task_started", turn_id="t"), 77)[0].offset == 77
@@ -189,18 +189,18 @@ def test_offsets_are_just_behind_the_record() -> None:
         b"\xff\xfe\n",
     ],
 )
-def test_a_broken_or_new_line_does_no_harm(broken: bytes) -> None:
+def test_malformed_or_unknown_line_is_ignored(broken: bytes) -> None:
     for frame in AGENT.parse_frames(broken, 1):
         assert frame.kind in ("tool_use", "tool_result", "usage", "assistant")
 
 
-def test_older_rollouts_are_read_too() -> None:
+def test_older_rollouts_are_read() -> None:
     user = AGENT.parse_frames(line("event_msg", type="user_message", message="hi"), 1)
     reply = AGENT.parse_frames(line("event_msg", type="agent_message", message="ho"), 1)
     assert [(frame.kind, frame.text) for frame in (*user, *reply)] == [("user", "hi"), ("assistant", "ho")]
 
 
-def test_a_patch_is_one_line() -> None:
+def test_patch_is_one_line() -> None:
     patch = line("response_item", type="custom_tool_call", name="apply_patch", call_id="c", input="*** Begin\n+a\n")
     assert AGENT.parse_frames(patch, 1)[0].text == "*** Begin +a"
 

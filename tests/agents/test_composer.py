@@ -110,7 +110,7 @@ def test_composer_is_found_on_a_recorded_screen(agent: str, name: str, expected:
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_every_recorded_screen_is_expected(agent: str) -> None:
+def test_every_recorded_screen_has_an_expected_composer(agent: str) -> None:
     expected = {"claude": CLAUDE, "codex": CODEX}[agent]
     assert {path.stem for path in (SCREENS / agent).glob("*.ansi")} == set(expected)
 
@@ -130,7 +130,7 @@ def test_codex_hint_counts_as_empty_without_styles() -> None:
     assert agents.get("codex").find_composer(plain) == EMPTY
 
 
-def test_scripted_box_is_found_between_its_rules() -> None:
+def test_scripted_composer_is_found_between_rulers() -> None:
     scripted, rule = agents.get("scripted"), "─" * 20
     assert scripted.find_composer(f"hello\n{rule}\n❯ \n{rule}\n  ready") == EMPTY
     assert scripted.find_composer(f"hello\n{rule}\n❯ a draft\n{rule}\n  ready") == Composer("holds", "a draft")
@@ -158,12 +158,12 @@ def test_placeholder_is_compared_with_the_text(agent: str, draft: str, text: str
     assert agents.get(agent).is_placeholder(draft, text) is expected
 
 
-def test_hint_counts_as_a_draft_where_colours_show() -> None:
+def test_hint_counts_as_draft_without_its_colour() -> None:
     hint = screen("claude", "no-color-queued")
     assert agents.get("claude").find_composer("\x1b[38;5;174m*\x1b[39m\n" + hint).kind == "holds"
 
 
-def test_dialog_below_a_long_answer_is_no_tall_draft() -> None:
+def test_dialog_below_a_long_answer_is_not_a_draft() -> None:
     answer, rule = "\n".join(f"  row {number} of an answer" for number in range(20)), "─" * 40
     dialog = " Bash command\n   rm -r x\n Do you want to proceed?\n ❯ 1. Yes\n   2. No\n\n Esc to cancel"
     assert agents.get("claude").find_composer(f"{answer}\n{rule}\n{dialog}") == NONE

@@ -26,7 +26,7 @@ def ids(*hooks: dict[str, Any]) -> list[str]:
     return [call.tool_use_id for call in list_permission_calls(hooks)]
 
 
-def test_parallel_calls_are_matched_by_their_input() -> None:
+def test_parallel_calls_are_matched_by_input() -> None:
     first, second = shell("PreToolUse", "b", tool_use_id="B"), shell("PreToolUse", "a", tool_use_id="A")
     assert ids(first, second, shell("PermissionRequest", "a"), shell("PermissionRequest", "b")) == ["A", "B"]
 
@@ -36,7 +36,7 @@ def test_same_calls_get_different_ids() -> None:
     assert ids(*calls, shell("PermissionRequest", "a"), shell("PermissionRequest", "a")) == ["X", "Y"]
 
 
-def test_call_without_its_input_is_the_only_one_of_its_tool() -> None:
+def test_call_without_input_matches_a_single_call_of_its_tool() -> None:
     cut = hook("PermissionRequest", tool_name="Write", cut=True)
     assert ids(
         shell("PreToolUse", "a", tool_use_id="A"), hook("PreToolUse", tool_name="Write", tool_use_id="W"), cut
@@ -53,13 +53,13 @@ def test_call_without_its_input_is_the_only_one_of_its_tool() -> None:
         hook("UserPromptSubmit"),
     ],
 )
-def test_ended_calls_are_not_asked_any_more(end: dict[str, Any]) -> None:
+def test_ended_calls_have_no_open_dialog(end: dict[str, Any]) -> None:
     asked = (shell("PreToolUse", "a", tool_use_id="A"), shell("PermissionRequest", "a", dialog="key"))
     assert [call.key for call in list_permission_calls(asked)] == ["key"]
     assert ids(*asked, end) == []
 
 
-def test_end_of_a_helper_does_not_close_the_dialog() -> None:
+def test_end_of_a_subagent_keeps_the_dialog_open() -> None:
     asked = (shell("PreToolUse", "a", tool_use_id="A"), shell("PermissionRequest", "a"))
     assert ids(*asked, hook("Stop", agent_id="h")) == ["A"]
     assert list_permission_calls(asked)[0].key == "1.500000"
@@ -106,7 +106,7 @@ def test_questions_of_a_tool_call(agent: str, tool: str) -> None:
     assert agents.get(agent).read_questions(tool, {"questions": 7}) == ()
 
 
-def test_choice_for_the_session_is_not_one_for_the_project() -> None:
+def test_session_choice_differs_from_project_choice() -> None:
     def find(agent: str, *texts: str) -> int:
         choices = [ScreenChoice(number, text, selected=False) for number, text in enumerate(texts, 1)]
         found = agents.get(agent).find_session_choice(choices)

@@ -36,7 +36,7 @@ def launch(mode: str = "interactive", **more: object) -> AgentLaunch:
         (launch("exec", prompt="hi", skip_permissions=False), ["exec", "--", "hi"]),
     ],
 )
-def test_the_command_line_is_the_launch(given: AgentLaunch, words: list[str]) -> None:
+def test_command_line_equals_the_launch(given: AgentLaunch, words: list[str]) -> None:
     # bash reads $'..'; shlex does not, so only plain prompts are read back
     line = AGENT.build_command(given)
     if "$'" not in line:
@@ -50,7 +50,7 @@ def test_exec_needs_a_prompt() -> None:
     assert problem.value.code == "agent_command_build_failed"
 
 
-def test_a_plan_adds_identity_and_hooks_and_hides_nothing() -> None:
+def test_launch_plan_adds_identity_and_hooks() -> None:
     plan = AGENT.plan_launch(launch(prompt="hi", hook="/p/hook.sh", folder="/a folder"), Facts())
     words = shlex.split(plan.script)
     assert words[words.index("--session-id") + 1] == plan.agent_session_id
@@ -59,7 +59,7 @@ def test_a_plan_adds_identity_and_hooks_and_hides_nothing() -> None:
     assert "--session-id" not in plan.command
 
 
-def test_a_prompt_too_long_for_one_argument_goes_another_way() -> None:
+def test_long_prompt_is_not_an_argument() -> None:
     long = "x" * 200_000
     typed = AGENT.plan_launch(launch(prompt=long), Facts())
     piped = AGENT.plan_launch(launch("exec", prompt=long), Facts())
@@ -85,12 +85,12 @@ def write_state(home: Path, pid: int = 7, **fields: object) -> None:
     (home / "sessions" / f"{pid}.json").write_text(json.dumps(state))
 
 
-def test_agent_process_is_recognised_by_its_program() -> None:
+def test_agent_process_is_identified_by_its_program() -> None:
     assert AGENT.is_agent(process())
     assert not AGENT.is_agent(msgspec.structs.replace(process(), argv=("/bin/sh", "-c", f"cat {PROGRAM}")))
 
 
-def test_its_own_file_binds_it_also_after_clear(tmp_path: Path) -> None:
+def test_own_state_file_binds_session_after_clear(tmp_path: Path) -> None:
     write_state(tmp_path, sessionId="after-clear")
     found = AGENT.bind(view(tmp_path))
     assert (found.session_id, found.transcript, found.pid, found.source) == (
@@ -108,13 +108,13 @@ def test_state_file_of_reused_process_id_is_ignored(tmp_path: Path) -> None:
     assert AGENT.collect_reports(view(tmp_path), found) == []
 
 
-def test_a_torn_file_says_nothing(tmp_path: Path) -> None:
+def test_truncated_state_file_is_ignored(tmp_path: Path) -> None:
     write_state(tmp_path)
     (tmp_path / "sessions" / "7.json").write_text('{"pid": 7, "sta')
     assert AGENT.bind(view(tmp_path)).source == "spawn"
 
 
-def test_a_dead_agent_is_bound_by_its_last_hook(tmp_path: Path) -> None:
+def test_ended_agent_is_bound_by_its_last_hook(tmp_path: Path) -> None:
     hook = {"hook": "Stop", "at": 1.0, "session_id": "last", "transcript_path": "/t/last.jsonl"}
     found = AGENT.bind(view(tmp_path, processes=(), hooks=(hook,)))
     assert (found.session_id, found.transcript, found.source) == ("last", "/t/last.jsonl", "hook")
@@ -130,7 +130,7 @@ def test_a_dead_agent_is_bound_by_its_last_hook(tmp_path: Path) -> None:
         ({"state": "never heard of"}, "unknown", "", ""),
     ],
 )
-def test_its_own_file_is_the_first_report(
+def test_own_state_file_is_the_first_report(
     tmp_path: Path, fields: dict[str, str], state: str, waiting_for: str, error: str
 ) -> None:
     write_state(tmp_path, **fields)
@@ -149,7 +149,7 @@ def test_its_own_file_is_the_first_report(
         ({"hook": "StopFailure", "error": "auth"}, "error"),
     ],
 )
-def test_the_newest_hook_and_the_title_are_reports_too(tmp_path: Path, hook: dict[str, str], state: str) -> None:
+def test_newest_hook_and_title_are_reports(tmp_path: Path, hook: dict[str, str], state: str) -> None:
     older = {"hook": "Stop", "at": 1.0}
     seen = view(tmp_path, hooks=(older, {**hook, "at": 5.0}), title="scripted: streaming")
     reports = {report.source: report for report in AGENT.collect_reports(seen, Binding())}
@@ -168,7 +168,7 @@ def test_the_newest_hook_and_the_title_are_reports_too(tmp_path: Path, hook: dic
         ([Frame(kind="error", error="auth", at=1), Frame(kind="turn_end", reason="failed", at=2)], "error"),
     ],
 )
-def test_the_transcript_is_the_last_report(tmp_path: Path, frames: list[Frame], state: str) -> None:
+def test_transcript_is_the_last_report(tmp_path: Path, frames: list[Frame], state: str) -> None:
     report = AGENT.collect_reports(view(tmp_path, frames=tuple(frames)), Binding())[-1]
     assert (report.source, report.state) == ("transcript", state)
 
@@ -177,11 +177,11 @@ def test_the_transcript_is_the_last_report(tmp_path: Path, frames: list[Frame], 
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b'"text"', b'{"no": "type"}', b"\xff\xfe"])
-def test_a_line_that_is_none_gives_no_frame(line: bytes) -> None:
+def test_malformed_line_gives_no_frame(line: bytes) -> None:
     assert AGENT.parse_frames(line, 9) == []
 
 
-def test_a_line_becomes_a_frame_with_the_offset_behind_it() -> None:
+def test_frame_has_the_offset_after_its_line() -> None:
     line = json.dumps({"type": "usage", "at": 2.5, "id": "7-1", "turn": "t", "input_tokens": 3, "output_tokens": 4})
     [frame] = AGENT.parse_frames(line.encode(), 77)
     assert (frame.kind, frame.at, frame.offset) == ("usage", 2.5, 77)
@@ -190,7 +190,7 @@ def test_a_line_becomes_a_frame_with_the_offset_behind_it() -> None:
     assert (other.kind, other.reason) == ("system", "brand new")
 
 
-def test_a_text_is_taken_when_transcript_or_hook_show_it_since(tmp_path: Path) -> None:
+def test_text_is_accepted_by_transcript_or_hook(tmp_path: Path) -> None:
     joined = Frame(kind="user", text="half a hello ", at=10.0)
     seen = AGENT.find_acceptance("hello", 9.0, view(tmp_path, frames=(joined,)), Binding())
     assert (seen.source, seen.joined_with) == ("", "half a")
@@ -202,7 +202,7 @@ def test_a_text_is_taken_when_transcript_or_hook_show_it_since(tmp_path: Path) -
     assert AGENT.find_acceptance("hello", 9.0, view(tmp_path, hooks=(hook,)), Binding()).source == "hook"
 
 
-def test_its_home_is_where_its_environment_says() -> None:
+def test_home_is_read_from_the_environment() -> None:
     assert AGENT.home({"HOME": "/h"}) == "/h/.scripted"
     assert AGENT.home({"HOME": "/h", "SCRIPTED_HOME": "/s"}) == "/s"
     assert os.path.exists(PROGRAM)

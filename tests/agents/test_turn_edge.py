@@ -18,12 +18,12 @@ FIRED = {"claude": CLAUDE, "codex": CODEX, "scripted": CLAUDE}
 
 
 @pytest.mark.parametrize("name", EDGES)
-def test_only_these_hooks_are_edges_of_a_turn(name: str) -> None:
+def test_only_listed_hooks_bound_a_turn(name: str) -> None:
     agent = agents.get(name)
     edges = {event: agent.turn_edge({"hook": event, "at": 1.0}) for event in (*FIRED[name], "", "PreCompact")}
     assert {event: edge for event, edge in edges.items() if edge} == EDGES[name]
     assert agent.turn_edge({}) == ""
 
 
-def test_an_agent_of_which_nothing_is_known_claims_nothing() -> None:
+def test_unknown_agent_reports_nothing() -> None:
     assert {Agent().turn_edge({"hook": event}) for event in {*CLAUDE, *CODEX}} == {""}
