@@ -80,7 +80,7 @@ class Cancellation:
         return found
 
     def _wake(self) -> None:
-        # whoever has the lock makes the pipe, and looks at the request afterwards, or writes, or needs no pipe any more
+        # the holder of the lock makes the pipe and reads the request afterwards, or writes, or needs no pipe any more
         if not self._pipe_lock.acquire(blocking=False):
             return
         try:
