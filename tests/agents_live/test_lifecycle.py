@@ -121,7 +121,7 @@ def test_an_agents_background_server_ends_with_its_session(machine: LisaHost, ap
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
 @pytest.mark.parametrize("name", ["with space", "ünder_score.dot 日本", "n" * 240])
-def test_a_project_may_lie_anywhere(machine: LisaHost, api: FakeModelApi, agent: str, name: str) -> None:
+def test_project_path_may_be_anywhere(machine: LisaHost, api: FakeModelApi, agent: str, name: str) -> None:
     root = machine.folder / name
     root.mkdir()
     machine.project = root

@@ -11,7 +11,7 @@ def test_every_command_is_listed(machine: LisaHost) -> None:
     assert {" ".join(path) for path in commands.paths()} == {command["name"] for command in answer["commands"]}
 
 
-def test_flags_are_described_as_they_are(machine: LisaHost) -> None:
+def test_flags_are_described(machine: LisaHost) -> None:
     answer = machine.lisa("capabilities", "--json").json
     name = next(command for command in answer["commands"] if command["name"] == "session name")
     assert name["description"] and "invalid_agent" in name["errors"]

@@ -70,7 +70,7 @@ def test_removes_a_dead_server_and_keeps_last_screens(machine: LisaHost, fleet: 
     assert "famous last words" in (fleet.folder("lisa-x") / "output.txt").read_text()
 
 
-def test_an_empty_server_goes(machine: LisaHost, fleet: Fleet) -> None:
+def test_empty_server_is_removed(machine: LisaHost, fleet: Fleet) -> None:
     tmux = fleet.ctx.tmux(fleet.ctx.project())
     fleet.spawn("lisa-x", "exec sleep 600")
     tmux.as_libtmux().kill_session("lisa-x")
@@ -78,7 +78,7 @@ def test_an_empty_server_goes(machine: LisaHost, fleet: Fleet) -> None:
     assert tmux.is_listening() is False
 
 
-def test_a_server_somebody_is_attached_to_is_kept(machine: LisaHost, fleet: Fleet) -> None:
+def test_attached_server_is_kept(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "exit 0")
     fleet.wait_until_ended("lisa-x")
     tmux = fleet.ctx.tmux(fleet.ctx.project())
@@ -111,14 +111,14 @@ def test_keeps_files_that_are_not_sockets(machine: LisaHost) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a file of another user")
-def test_another_users_socket_is_left_alone(machine: LisaHost, fleet: Fleet) -> None:
+def test_socket_of_another_user_is_kept(machine: LisaHost, fleet: Fleet) -> None:
     socket = dead_server(fleet, machine.folder / "crashed")
     os.chown(socket, 12345, -1)
     assert machine.lisa("cleanup", "--json").json["scanned"] == 0
     assert socket.exists()
 
 
-def test_a_server_that_hangs_is_reported_and_kept(machine: LisaHost, fleet: Fleet) -> None:
+def test_hanging_server_is_reported_and_kept(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     pid = find_server_pid(fleet.ctx.tmux(fleet.ctx.project()))
     os.kill(pid, signal.SIGSTOP)

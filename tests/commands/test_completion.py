@@ -45,7 +45,7 @@ def test_bash_completes_the_sessions_of_this_project(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize(("shell", "check"), [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")])
-def test_the_script_is_one_its_shell_reads(shell: str, check: str, machine: LisaHost) -> None:
+def test_script_is_valid_in_its_shell(shell: str, check: str, machine: LisaHost) -> None:
     script = machine.lisa("completion", shell).out
     assert script == machine.lisa("completion", "--shell", shell).out
     assert "_LISA_COMPLETE" in script

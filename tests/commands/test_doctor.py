@@ -60,7 +60,7 @@ def test_text_has_a_line_per_program_and_the_verdict_last(machine: LisaHost) -> 
     assert lines[-1] == "doctor: missing prerequisites"
 
 
-def test_it_really_makes_a_session_and_leaves_nothing_of_it(machine: LisaHost) -> None:
+def test_check_starts_a_session_and_leaves_nothing(machine: LisaHost) -> None:
     answer = machine.lisa("doctor", "--json").json
     assert found(answer, "machine", "session")["ok"] is True
     assert list(machine.sockets.iterdir()) == []
@@ -91,7 +91,7 @@ def test_hazards_of_the_installed_tmux_are_named(machine: LisaHost) -> None:
     assert version["ok"] is False and "too old" in version["detail"]
 
 
-def test_login_shell_finding_does_not_decide(machine: LisaHost) -> None:
+def test_login_shell_finding_does_not_change_the_verdict(machine: LisaHost) -> None:
     machine.add_program("claude", "#!/bin/sh\n[ $1 = --version ] && echo '2.1.329 (Claude Code)'\n")
     lisa = machine.add_program("lisa", "#!/bin/sh\n")
     (machine.home / ".bash_profile").write_text("echo welcome; PATH=/usr/bin:/bin\n")
@@ -108,7 +108,7 @@ def test_login_shell_finding_does_not_decide(machine: LisaHost) -> None:
     }
 
 
-def test_a_login_shell_that_does_not_come_up_is_given_up(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_login_shell_is_abandoned(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "LOGIN_SECONDS", 0.5)
     (machine.home / ".bash_profile").write_text("echo $$ >$HOME/pid; exec sleep 600\n")
     hint = doctor.check_login_shell(machine.context())
@@ -117,7 +117,7 @@ def test_a_login_shell_that_does_not_come_up_is_given_up(machine: LisaHost, monk
     wait_until(lambda: not processes.is_running(shell, 0), what="the shell has ended")
 
 
-def test_a_full_disk_is_found_before_a_session_needs_it(machine: LisaHost) -> None:
+def test_full_disk_is_a_finding(machine: LisaHost) -> None:
     state = machine.folder / "state"
     state.mkdir(mode=0o700)
     ended = subprocess.run(

@@ -28,7 +28,7 @@ def test_groups_may_be_nested(tree: Path) -> None:
     assert commands.find_group(["top", "outer"]) == () == commands.find_group(["--help"])
 
 
-def test_a_call_is_split_behind_its_groups(tree: Path) -> None:
+def test_call_is_split_after_its_groups(tree: Path) -> None:
     assert parse.split_command(["outer", "inner", "show-all", "--x"]) == (("outer", "inner", "show-all"), ["--x"])
     assert parse.split_command(["--json", "outer", "own"]) == (("outer", "own"), ["--json"])
     assert parse.split_command(["outer", "inner"]) == (("outer", "inner"), [])

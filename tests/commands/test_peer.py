@@ -129,7 +129,7 @@ def test_events_are_streamed_before_the_answer(machine: LisaHost, peer: Peer) ->
     assert (message["id"], message["exitCode"], message["answer"]["ended"]) == (1, 0, False)
 
 
-def test_end_of_input_finishes_what_runs(machine: LisaHost) -> None:
+def test_end_of_input_completes_running_requests(machine: LisaHost) -> None:
     lines = [{"id": number, "command": "session list"} for number in range(5)]
     run = machine.lisa("peer", stdin="\n".join(map(json.dumps, lines)), check_schema=False)
     found = [json.loads(line) for line in run.out.splitlines()]
@@ -137,7 +137,7 @@ def test_end_of_input_finishes_what_runs(machine: LisaHost) -> None:
     assert all(message["exitCode"] == 0 for message in found)
 
 
-def test_reader_that_leaves_ends_the_waits(machine: LisaHost, peer: Peer) -> None:
+def test_closed_reader_ends_the_waits(machine: LisaHost, peer: Peer) -> None:
     stage = SessionHarness(machine).spawn()
     peer.write(command="session monitor", args={"session": stage.name, "stop_on_waiting": False})
     peer.call("version")
@@ -199,7 +199,7 @@ def test_folder_of_a_request_selects_the_project(machine: LisaHost, peer: Peer) 
     assert peer.read()["answer"]["sessions"] == []
 
 
-def test_64_requests_at_once_get_their_own_answers(machine: LisaHost, peer: Peer) -> None:
+def test_64_concurrent_requests_get_their_answers(machine: LisaHost, peer: Peer) -> None:
     stage = SessionHarness(machine, "lisa-here").run("sleep 600")
     wait_until(lambda: stage.status().session_state == "in_progress")
     names = [stage.name if number % 4 == 0 else f"lisa-none-{number}" for number in range(64)]

@@ -27,7 +27,7 @@ def test_server_reports_its_address_and_ends_with_success(machine: LisaHost) -> 
     assert machine.lisa("serve", "--check", "--json").json["errorCode"] == "server_not_running"
 
 
-def test_keys_stay_over_restarts_until_new_ones_are_wanted(machine: LisaHost) -> None:
+def test_keys_persist_until_new_ones_are_requested(machine: LisaHost) -> None:
     with serving(machine) as first:
         token = first.mint()
     with serving(machine, port=first.port) as again:
@@ -38,7 +38,7 @@ def test_keys_stay_over_restarts_until_new_ones_are_wanted(machine: LisaHost) ->
         assert renewed.call("GET", "/v1/who", token=first.key).status == 401
 
 
-def test_client_variables_are_lines(machine: LisaHost) -> None:
+def test_client_variables_have_a_line_each(machine: LisaHost) -> None:
     with serving(machine) as server:
         for scope, key in (("control", server.key), ("read", server.read_key)):
             lines = machine.lisa("serve", "--client-env", "--scope", scope, check_schema=False).out.splitlines()

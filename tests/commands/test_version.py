@@ -14,7 +14,7 @@ from tests.house.sources import TREE
 from tests.lisa_host import LisaHost
 
 
-def test_every_spelling_prints_the_same_line(machine: LisaHost) -> None:
+def test_all_version_flags_print_the_same_line(machine: LisaHost) -> None:
     commit = read_checkout_commit(str(TREE)) or "none"
     line = f"lisa {lisa_py.__version__} (commit {commit}, built unknown)\n"
     for word in ("version", "--version", "-version", "-v"):

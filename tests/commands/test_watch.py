@@ -27,7 +27,7 @@ def test_a_question_reaches_output_and_program(machine: LisaHost) -> None:
     assert done.lines[1]["notices"] == 1
 
 
-def test_sessions_that_begin_later_are_watched(machine: LisaHost) -> None:
+def test_later_sessions_are_watched(machine: LisaHost) -> None:
     watching = machine.start("watch", "--on", "done", "--once", "--json")
     stage = SessionHarness(machine).spawn("[think 0.3] [say x]", ready=False)
     out, _ = watching.communicate(timeout=60)
@@ -66,7 +66,7 @@ def test_an_address_gets_the_notice(machine: LisaHost) -> None:
     assert json.loads(got[0])["kind"] == "asks"
 
 
-def test_tmux_has_the_counts_while_it_runs(machine: LisaHost) -> None:
+def test_tmux_shows_counts_while_watch_runs(machine: LisaHost) -> None:
     outer = machine.folder / "outer.sock"
     tmux = ["tmux", "-f", "/dev/null", "-S", str(outer)]
     subprocess.run([*tmux, "new-session", "-d", "sleep", "600"], check=True)

@@ -55,7 +55,7 @@ def agent_pid(stage: SessionHarness) -> int:
 # -- names and places ---------------------------------------------------------------------------------------------
 
 
-def test_renamed_session_is_found_with_a_remark(stage: SessionHarness) -> None:
+def test_renamed_session_is_found_with_a_note(stage: SessionHarness) -> None:
     tmux(stage, "rename-session", "-t", f"={stage.name}", "work")
     status = stage.status()
     assert (status.session_state, status.state_detail) == (
@@ -105,7 +105,7 @@ def test_kill_leaves_a_pane_of_another_session(stage: SessionHarness) -> None:
     assert names(stage) == ["lisa-other"]
 
 
-def test_name_given_by_a_person_is_no_session(stage: SessionHarness) -> None:
+def test_pane_named_by_a_person_is_not_a_session(stage: SessionHarness) -> None:
     pid = agent_pid(stage)
     tmux(stage, "rename-session", "-t", f"={stage.name}", "lisa-taken")
     taken = SessionHarness(stage.machine, "lisa-taken")
@@ -135,7 +135,7 @@ def test_foreign_pane_of_the_name_is_not_the_session(stage: SessionHarness) -> N
 
 
 @pytest.mark.parametrize("removed", ["socket", "folder"])
-def test_removed_socket_is_made_anew(stage: SessionHarness, removed: str) -> None:
+def test_removed_socket_is_created_again(stage: SessionHarness, removed: str) -> None:
     pid, server = agent_pid(stage), find_server_pid(stage.ctx.tmux(stage.ref.project))
     socket = Path(stage.ctx.tmux(stage.ref.project).socket)
     socket.unlink() if removed == "socket" else shutil.rmtree(socket.parent)

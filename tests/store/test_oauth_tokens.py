@@ -170,7 +170,7 @@ def test_a_corrupt_pool_is_set_aside_and_blocks_nothing(machine: LisaHost) -> No
     assert Path(f"{oauth_tokens.path(here)}.corrupt-{int(NOW)}").read_text() == "{broken"
 
 
-def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
+def test_forty_concurrent_writers_lose_nothing(machine: LisaHost) -> None:
     script = """
 import os
 from lisa_py.host.env import read_settings

@@ -30,7 +30,7 @@ def _registry(ctx: Context) -> Registry[Names]:
     return project_registry(ctx.project(), "names.json", Names, "names")
 
 
-def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
+def test_forty_concurrent_writers_lose_nothing(machine: LisaHost) -> None:
     ctx = machine.context()
     start = threading.Barrier(WRITERS)
     failures: list[Exception] = []

@@ -53,7 +53,7 @@ def answer_initialize(machine: LisaHost, command: str, args: list[str], env: dic
     return answered
 
 
-def test_codex_gets_an_entry_that_works(machine: LisaHost) -> None:
+def test_codex_gets_a_working_entry(machine: LisaHost) -> None:
     add_agent(machine, "codex")
     path = machine.home / ".codex" / "config.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def test_codex_gets_an_entry_that_works(machine: LisaHost) -> None:
     assert answered["serverInfo"]["name"] == "lisa"  # type: ignore[index]
 
 
-def test_claude_gets_an_entry_by_its_own_command(machine: LisaHost) -> None:
+def test_claude_adds_the_entry(machine: LisaHost) -> None:
     add_agent(machine, "claude", CLAUDE)
     for _ in range(2):
         done = machine.lisa("mcp", "install", "--agent", "claude", "--json")
@@ -89,7 +89,7 @@ def test_claude_gets_an_entry_by_its_own_command(machine: LisaHost) -> None:
     assert "config is broken" in refused.json["error"]
 
 
-def test_an_agent_without_servers_is_refused(machine: LisaHost) -> None:
+def test_agent_without_mcp_support_is_refused(machine: LisaHost) -> None:
     refused = machine.lisa("mcp", "install", "--agent", "scripted", "--json")
     assert (refused.code, refused.json["errorCode"]) == (1, "mcp_install_failed")
     unknown = machine.lisa("mcp", "install", "--agent", "nobody", "--json")
@@ -105,7 +105,7 @@ def test_print_changes_nothing_and_needs_no_agent(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("text", ("[mcp_servers\n", "mcp_servers = 1\n"))
-def test_a_broken_configuration_is_left_alone(machine: LisaHost, text: str) -> None:
+def test_malformed_configuration_is_unchanged(machine: LisaHost, text: str) -> None:
     add_agent(machine, "codex")
     path = machine.home / ".codex" / "config.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def test_a_broken_configuration_is_left_alone(machine: LisaHost, text: str) -> N
     assert path.read_text() == text
 
 
-def test_a_linked_configuration_stays_a_link(machine: LisaHost) -> None:
+def test_symlinked_configuration_stays_a_symlink(machine: LisaHost) -> None:
     add_agent(machine, "codex")
     real = machine.home / "dotfiles.toml"
     real.write_text('model = "m"\n')

@@ -6,7 +6,7 @@ from tests.commands.mcp.test_install import CLAUDE, add_agent
 from tests.lisa_host import LisaHost
 
 
-def test_codex_keeps_all_else(machine: LisaHost) -> None:
+def test_codex_keeps_other_configuration(machine: LisaHost) -> None:
     add_agent(machine, "codex")
     path = machine.home / ".codex" / "config.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -19,7 +19,7 @@ def test_codex_keeps_all_else(machine: LisaHost) -> None:
     assert machine.lisa("mcp", "remove", "--agent", "codex", "--json").json["removed"] is False
 
 
-def test_claude_removes_it_itself(machine: LisaHost) -> None:
+def test_claude_removes_the_entry(machine: LisaHost) -> None:
     add_agent(machine, "claude", CLAUDE)
     assert machine.lisa("mcp", "install", "--agent", "claude", "--json").code == 0
     assert machine.lisa("mcp", "remove", "--agent", "claude", "--json").json["removed"] is True

@@ -10,13 +10,13 @@ import pytest
 from tests.lisa_host import PROGRAM, LisaHost
 
 
-def test_a_terminal_is_refused(machine: LisaHost) -> None:
+def test_terminal_input_is_refused(machine: LisaHost) -> None:
     code, shown = machine.show("mcp")
     assert code == 1
     assert "lisa mcp install --agent claude" in shown
 
 
-def test_it_ends_with_its_client(machine: LisaHost) -> None:
+def test_server_ends_with_its_client(machine: LisaHost) -> None:
     for words in (("mcp",), ("mcp", "serve")):
         ended = subprocess.run(
             [*PROGRAM, *words], cwd=machine.project, env=machine.env, stdin=subprocess.DEVNULL, capture_output=True
@@ -30,7 +30,7 @@ def test_a_missing_folder_is_refused(machine: LisaHost) -> None:
 
 
 @pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGHUP, signal.SIGINT))
-def test_a_signal_ends_it_at_once(machine: LisaHost, number: signal.Signals) -> None:
+def test_signal_ends_the_server_at_once(machine: LisaHost, number: signal.Signals) -> None:
     running = subprocess.Popen(
         [*PROGRAM, "mcp"], cwd=machine.project, env=machine.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

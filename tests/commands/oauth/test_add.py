@@ -17,17 +17,17 @@ def test_a_token_from_standard_input_is_added_once(machine: LisaHost) -> None:
     assert machine.lisa("oauth", "add", "--stdin", stdin="tok-B").out.startswith("oauth token added: oauth-")
 
 
-def test_a_token_on_the_command_line_is_taken_with_a_warning(machine: LisaHost) -> None:
+def test_token_on_the_command_line_gives_a_warning(machine: LisaHost) -> None:
     answer = machine.lisa("oauth", "add", "--token", "tok-AAA", "--json")
     assert answer.json["id"] == ID and "--stdin" in answer.err
     assert machine.lisa("oauth", "add", "--stdin", stdin="tok-AAA").err == ""
 
 
-def test_a_token_that_is_two_words_is_doubted(machine: LisaHost) -> None:
+def test_token_of_two_words_gives_a_warning(machine: LisaHost) -> None:
     assert "white space" in machine.lisa("oauth", "add", "--stdin", stdin="tok\nen").err
 
 
-def test_one_source_is_needed_and_no_more(machine: LisaHost) -> None:
+def test_exactly_one_source_is_required(machine: LisaHost) -> None:
     def code(*words: str, stdin: str = "") -> str:
         return str(machine.lisa("oauth", "add", *words, "--json", stdin=stdin).json["errorCode"])
 
@@ -52,6 +52,6 @@ def test_corrupt_pool_is_set_aside_and_reported(machine: LisaHost) -> None:
     assert "corrupt" in answer.err and len(json.loads(pool.read_text())["tokens"]) == 1
 
 
-def test_a_pool_that_cannot_be_written_is_one_clear_failure(machine: LisaHost) -> None:
+def test_unwritable_pool_is_an_error(machine: LisaHost) -> None:
     answer = machine.lisa("oauth", "add", "--stdin", "--json", stdin="x", env={"LISA_STATE_DIR": "/dev/null/x"})
     assert (answer.code, answer.json["errorCode"]) == (1, "oauth_add_failed")

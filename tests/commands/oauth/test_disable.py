@@ -7,7 +7,7 @@ from tests.lisa_host import LisaHost
 ID = "oauth-29a48b8b013d"
 
 
-def test_a_disabled_token_stays_but_is_not_next(machine: LisaHost) -> None:
+def test_disabled_token_is_kept_but_not_used(machine: LisaHost) -> None:
     machine.lisa("oauth", "add", "--stdin", stdin="tok-AAA")
     assert machine.lisa("oauth", "disable", "--id", ID).out == f"oauth token disabled: {ID}\n"
     token = machine.lisa("oauth", "list", "--json").json["tokens"][0]

@@ -9,7 +9,7 @@ from tests.lisa_host import LisaHost
 ID = "oauth-29a48b8b013d"
 
 
-def test_a_token_that_failed_is_given_out_again(machine: LisaHost) -> None:
+def test_enabled_token_is_used_again(machine: LisaHost) -> None:
     machine.lisa("oauth", "add", "--stdin", stdin="tok-AAA")
     assert oauth_tokens.quarantine(read_settings(machine.env), 1.0, ID, "expired_token")
     assert machine.lisa("oauth", "list", "--json").json["tokens"][0]["disabledReason"] == "expired_token"

@@ -24,7 +24,7 @@ def test_tokens_are_listed_by_id_and_never_shown(machine: LisaHost) -> None:
     assert "tok-" not in answer.out + "".join(rows)
 
 
-def test_a_corrupt_pool_is_reported_and_left_alone(machine: LisaHost) -> None:
+def test_corrupt_pool_is_reported_and_kept(machine: LisaHost) -> None:
     pool = Path(machine.env["LISA_STATE_DIR"]) / "oauth_tokens.json"
     pool.parent.mkdir(mode=0o700)
     pool.write_text("{")

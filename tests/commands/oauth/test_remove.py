@@ -7,7 +7,7 @@ from tests.lisa_host import LisaHost
 ID = "oauth-29a48b8b013d"
 
 
-def test_a_token_is_forgotten_for_good(machine: LisaHost) -> None:
+def test_token_is_deleted(machine: LisaHost) -> None:
     machine.lisa("oauth", "add", "--stdin", stdin="tok-AAA")
     assert machine.lisa("oauth", "remove", "--id", ID, "--json").json == {
         "id": ID,

@@ -38,7 +38,7 @@ def test_busy_healthy_session_has_no_anomaly(machine: LisaHost) -> None:
     assert machine.lisa("session", "anomaly", "--session", NAME).out == "ok\n"
 
 
-def test_looking_adds_nothing_to_the_history(machine: LisaHost) -> None:
+def test_reading_adds_no_events(machine: LisaHost) -> None:
     _spawn(machine, "sleep 60")
     log = machine.context().ref(NAME).events
     with open(log, "rb") as file:

@@ -52,7 +52,7 @@ def test_question_without_its_hook_is_answered_on_the_screen(stage: DialogStage)
 
 
 @pytest.mark.parametrize("words", [("--choice", "BIG"), ("--choice", "red", "--choice", "2")])
-def test_an_answer_goes_on_at_the_open_question(stage: DialogStage, words: tuple[str, ...]) -> None:
+def test_answer_continues_at_the_open_question(stage: DialogStage, words: tuple[str, ...]) -> None:
     stage.ask("[question Which colour? | red | blue // And size? | small | big]", "question")
     assert stage.lisa("send", "--answer", "2").code == 0
     stage.wait_for_text("And size?")

@@ -85,7 +85,7 @@ def test_decision_of_a_killed_process_is_completed(stage: DialogStage) -> None:
     assert stage.wait_for_result() == ("yes", False)
 
 
-def test_decision_pressed_by_a_killed_process_is_made_anew(stage: DialogStage) -> None:
+def test_decision_of_a_killed_sender_is_repeated(stage: DialogStage) -> None:
     stage.ask("[ask echo yes] [say done]")
     (waiting,) = dialogs.list_waiting(stage.ref)
     record = answer.decision.build_record(stage.ctx, "deny", "send", "screen", "chose no")
@@ -94,7 +94,7 @@ def test_decision_pressed_by_a_killed_process_is_made_anew(stage: DialogStage) -
     assert stage.wait_for_result() == ("yes", False)
 
 
-def test_two_surfaces_at_once_decide_once(stage: DialogStage) -> None:
+def test_concurrent_decisions_count_once(stage: DialogStage) -> None:
     (dialog,) = stage.ask("[ask echo yes] [say done]").list_open()
     calls = [
         stage.machine.start("session", word, "--session", stage.name, "--id", dialog["id"], "--json")

@@ -38,7 +38,7 @@ def test_a_session_with_an_objective_replies(machine: LisaHost) -> None:
     wait_until(lambda: registry.read().texts[0].state == "answered", what="the text of the outbox is answered")
 
 
-def test_what_others_send_meanwhile_does_not_count(machine: LisaHost) -> None:
+def test_prompts_of_other_senders_do_not_count(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn()
     asking = machine.start("session", "ask", "--session", stage.name, "--text", "[think 1] [say mine]", "--json")
     stage.wait_for_state("thinking")

@@ -26,7 +26,7 @@ def _done(got: dict[str, Any]) -> list[str]:
     return [name for name in STEPS if got[name]["ok"]]
 
 
-def test_one_call_runs_the_whole_job(machine: LisaHost) -> None:
+def test_one_call_runs_all_steps(machine: LisaHost) -> None:
     got = _run_autopilot(machine, *SCRIPTED, "--session", "lisa-pilot", "--prompt", "[think 0.2] [say all is well]")
     assert (got["ok"], got["session"], got["goal"], got["mode"]) == (True, "lisa-pilot", "analysis", "interactive")
     assert _done(got) == ["spawn", "monitor", "capture", "handoff"]
@@ -102,7 +102,7 @@ def test_timed_out_run_resumes_at_the_failed_step(machine: LisaHost) -> None:
         assert got[kept] == first.json[kept], kept
 
 
-def test_a_complete_run_is_not_done_again(machine: LisaHost) -> None:
+def test_complete_run_is_not_repeated(machine: LisaHost) -> None:
     first = machine.lisa("session", "autopilot", *SCRIPTED, "--goal", "exec", "--prompt", "[say x]", "--json")
     path = machine.folder / "run.json"
     path.write_text(first.out)

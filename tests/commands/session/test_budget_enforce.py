@@ -32,14 +32,14 @@ def test_agent_usage_is_enforced(machine: LisaHost, report: dict[str, object]) -
     assert machine.lisa(*words, stdin=json.dumps(report)).json["violations"][0]["observed"] == 900
 
 
-def test_a_limit_may_be_used_up_exactly(machine: LisaHost) -> None:
+def test_limit_may_be_reached_exactly(machine: LisaHost) -> None:
     words = ("session", "budget-enforce", "--tokens", "100", "--seconds", "5", "--steps", "2")
     answer = machine.lisa(*words, "--max-tokens", "100", "--max-seconds", "5", "--max-steps", "2", "--json")
     assert (answer.code, answer.json["ok"], answer.json["violations"]) == (0, True, [])
     assert "errorCode" not in answer.json
 
 
-def test_violations_come_in_the_order_of_the_metrics(machine: LisaHost) -> None:
+def test_violations_follow_the_order_of_metrics(machine: LisaHost) -> None:
     words = ("session", "budget-enforce", "--tokens", "101", "--seconds", "9", "--steps", "3")
     answer = machine.lisa(*words, "--max-steps", "2", "--max-tokens", "100", "--max-seconds", "8")
     assert answer.code == 1

@@ -47,7 +47,7 @@ def test_reports_of_separate_jobs_can_be_added_up(machine: LisaHost) -> None:
     assert (answer["observed"], answer["combine"]) == ({"tokens": 580, "seconds": 0, "steps": 1}, "sum")
 
 
-def test_a_source_without_amounts_is_pointed_out(machine: LisaHost) -> None:
+def test_source_without_amounts_is_reported(machine: LisaHost) -> None:
     a = _file(machine, "a.json", {"hello": 1})
     assert _observe(machine, "--from", a)["unrecognizedSources"] == [a]
     assert a in machine.lisa("session", "budget-observe", "--from", a).err
@@ -59,7 +59,7 @@ def test_estimates_are_marked(machine: LisaHost) -> None:
     assert (answer["observed"]["tokens"], answer["estimatedMetrics"]) == (160_770, ["tokens", "steps"])
 
 
-def test_its_own_output_is_understood(machine: LisaHost) -> None:
+def test_own_output_is_accepted_as_input(machine: LisaHost) -> None:
     first = machine.lisa("session", "budget-observe", "--tokens", "900", "--steps", "2", "--json").out
     answer = _observe(machine, "--from", "-", "--from-jsonl", "-", stdin=first)
     assert (answer["observed"], answer["missingMetrics"]) == ({"tokens": 900, "seconds": 0, "steps": 2}, ["seconds"])

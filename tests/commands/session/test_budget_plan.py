@@ -51,19 +51,19 @@ def test_the_default_plan_is_an_analysis(machine: LisaHost) -> None:
     assert notes == ["spawn"]
 
 
-def test_a_plan_for_claude_names_no_model_of_codex(machine: LisaHost) -> None:
+def test_plan_for_claude_has_no_codex_model(machine: LisaHost) -> None:
     for words in (("--agent", "claude"), ("--profile", "claude"), ("--agent", "")):
         spawn = _commands(_plan(machine, *words))["spawn"]
         assert "--agent claude " in spawn
         assert "--model" not in spawn
 
 
-def test_a_profile_overrules_the_agent(machine: LisaHost) -> None:
+def test_profile_overrides_the_agent(machine: LisaHost) -> None:
     plan = _plan(machine, "--agent", "claude", "--profile", "Codex-Spark")
     assert (plan["agent"], "--model 'gpt-5.3-codex-spark'" in _commands(plan)["spawn"]) == ("codex", True)
 
 
-def test_a_budget_bounds_the_plan_and_its_commands(machine: LisaHost) -> None:
+def test_budget_limits_the_plan_and_its_commands(machine: LisaHost) -> None:
     plan = _plan(machine, "--goal", "execution", "--topology", "workers,planner", "--budget", "100")
     assert plan["costEstimate"]["topologyMultiplier"] == "1.80"
     assert (plan["hardStop"]["maxTokens"], plan["hardStop"]["maxSeconds"]) == (100, 99)
@@ -81,14 +81,14 @@ def test_the_budget_of_the_open_objective_is_the_default(machine: LisaHost) -> N
     assert _plan(machine)["budget"] == 0
 
 
-def test_a_plan_goes_on_from_a_state_given_through_a_pipe(machine: LisaHost) -> None:
+def test_plan_continues_from_a_piped_state(machine: LisaHost) -> None:
     state = {"session": "lisa-a", "sessionState": "crashed", "reason": "exit_1", "nextAction": "session explain"}
     plan = _plan(machine, "--from-state", "-", stdin=json.dumps(state))
     assert plan["fromState"] == {**state, "status": "crashed"}
     assert "$'Continue orchestration from existing state context.\\nSession: lisa-a\\n" in _commands(plan)["spawn"]
 
 
-def test_commands_name_the_program_as_it_is_called_here(machine: LisaHost) -> None:
+def test_commands_use_the_name_of_the_program(machine: LisaHost) -> None:
     (machine.project / "lisa").write_text("#!/bin/sh\n")
     (machine.project / "lisa").chmod(0o755)
     assert _commands(_plan(machine))["cleanup"].startswith("./lisa session kill ")

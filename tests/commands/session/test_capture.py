@@ -422,7 +422,7 @@ def test_last_answer_of_an_ended_run(machine: LisaHost) -> None:
     assert stage.lisa("capture", "--last").json["capture"] == "the answer"
 
 
-def test_missing_answer_is_not_an_older_one(machine: LisaHost) -> None:
+def test_missing_answer_is_not_replaced_by_an_older(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn()
     stage.send("[say first] go")
     stage.wait_for_state("idle", queued=0)

@@ -37,7 +37,7 @@ def _show(machine: LisaHost, text: str) -> None:
     wait_until(lambda: session_memory.read_shown_lines(ctx, ctx.ref(NAME)).lines)
 
 
-def test_lines_are_gathered_once_each_under_a_key(machine: LisaHost) -> None:
+def test_lines_are_collected_once_per_key(machine: LisaHost) -> None:
     first = _cache(machine, "--key", "Auth", "--from", "-", stdin="one\n\ntwo\none\n")
     assert (first["action"], first["exists"], first["lineCount"]) == ("updated", True, 2)
     second = _cache(machine, "--key", "Auth", "--from", "-", stdin="two\nthree\n")
@@ -64,7 +64,7 @@ def test_the_newest_lines_are_kept(machine: LisaHost) -> None:
         ("{}", []),
     ],
 )
-def test_packs_lists_and_plain_text_are_understood(given: str, lines: list[str]) -> None:
+def test_packs_lists_and_plain_text_are_accepted(given: str, lines: list[str]) -> None:
     assert list(context_cache.parse_lines(given)) == lines
 
 
@@ -78,7 +78,7 @@ def test_refresh_adds_output_and_keeps_the_memory(machine: LisaHost) -> None:
     assert next((machine.folder / "state").rglob("memories/*.json")).read_bytes() == before
 
 
-def test_after_a_clear_nothing_exists_any_more(machine: LisaHost) -> None:
+def test_clear_removes_everything(machine: LisaHost) -> None:
     _cache(machine, "--key", "k", "--from", "-", stdin="a")
     cleared = _cache(machine, "--key", "k", "--clear")
     assert (cleared["exists"], cleared["existed"], "record" in cleared) == (False, True, False)
@@ -103,7 +103,7 @@ def test_all_keys_are_listed_in_order(machine: LisaHost) -> None:
     assert machine.lisa("session", "context-cache", "--list").out == "a\nb\n"
 
 
-def test_a_key_is_forgotten_when_its_time_is_over(machine: LisaHost) -> None:
+def test_key_expires_after_its_lifetime(machine: LisaHost) -> None:
     def at(now: float) -> Any:
         return machine.context(clock=Clock(now=lambda: now))
 
@@ -116,7 +116,7 @@ def test_a_key_is_forgotten_when_its_time_is_over(machine: LisaHost) -> None:
     assert list(json.loads(_file(machine).read_text())["items"]) == ["other"]
 
 
-def test_a_corrupt_cache_never_blocks_a_change(machine: LisaHost) -> None:
+def test_corrupt_cache_does_not_block_a_change(machine: LisaHost) -> None:
     _cache(machine, "--key", "k", "--from", "-", stdin="a")
     _file(machine).write_text("[")
     read = machine.lisa("session", "context-cache", "--key", "k", "--json")
@@ -125,7 +125,7 @@ def test_a_corrupt_cache_never_blocks_a_change(machine: LisaHost) -> None:
     assert (answer["recovered"], answer["record"]["lines"]) == (True, ["b"])
 
 
-def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
+def test_forty_concurrent_writers_lose_nothing(machine: LisaHost) -> None:
     ctx = machine.context()
     failures: list[Exception] = []
 
@@ -146,7 +146,7 @@ def test_forty_writers_at_once_lose_nothing(machine: LisaHost) -> None:
     assert sorted(record.lines) == sorted(f"l{number}" for number in range(40))
 
 
-def test_a_lock_held_by_another_is_not_waited_for_without_end(machine: LisaHost) -> None:
+def test_wait_for_a_held_lock_is_limited(machine: LisaHost) -> None:
     _cache(machine, "--key", "k", "--from", "-", stdin="a")
     with files.lock(str(_file(machine)) + ".lock", timeout_ms=1000):
         words = ("session", "context-cache", "--key", "k", "--clear", "--json")
@@ -155,7 +155,7 @@ def test_a_lock_held_by_another_is_not_waited_for_without_end(machine: LisaHost)
         assert _cache(machine, "--key", "k")["exists"] is True
 
 
-def test_text_shows_the_lines_or_that_there_are_none(machine: LisaHost) -> None:
+def test_text_shows_the_lines_or_none(machine: LisaHost) -> None:
     assert machine.lisa("session", "context-cache", "--key", "k").out == "context-cache not found\n"
     _cache(machine, "--key", "k", "--from", "-", stdin="a\nb")
     assert machine.lisa("session", "context-cache", "--key", "k").out == "context-cache key=k lines=2\na\nb\n"

@@ -70,7 +70,7 @@ def test_the_line_of_all_flags_must_hold_all_flags(machine: LisaHost, skill: Pat
     assert "session monitor:--until-marker" in found["detail"] and found["failed"] >= 2
 
 
-def test_an_example_that_cannot_be_run_is_found(machine: LisaHost, skill: Path) -> None:
+def test_invalid_example_is_found(machine: LisaHost, skill: Path) -> None:
     replace_in_file(skill / "data" / "recipes.md", "lisa session turn --session", "lisa session turn --sesion")
     found = failed(machine)
     assert found["skill_examples"]["detail"] == "data/recipes.md: session turn has no --sesion"
@@ -83,7 +83,7 @@ def test_front_matter_must_describe_the_skill(machine: LisaHost, skill: Path) ->
     assert failed(machine)["skill_front_matter"]["detail"] == "name is mona"
 
 
-def test_reference_pages_are_compared_where_there_are_some(machine: LisaHost, skill: Path) -> None:
+def test_existing_reference_pages_are_compared(machine: LisaHost, skill: Path) -> None:
     (machine.project / "docs" / "reference").mkdir(parents=True)
     reference.write_pages(str(machine.project))
     assert "docs_reference_coverage" in {each["name"] for each in check(machine).json["checks"]}
@@ -107,7 +107,7 @@ def test_checks_the_bundled_skill_without_a_project(machine: LisaHost) -> None:
     assert len(answer["checks"]) == len(PROMISED)
 
 
-def test_an_index_of_another_make_is_judged_by_its_words(machine: LisaHost, skill: Path) -> None:
+def test_handwritten_index_is_compared_by_its_words(machine: LisaHost, skill: Path) -> None:
     """One line per command and one line of flags, as earlier skills have them."""
     index = skill / "data" / "commands.md"
     text = index.read_text()

@@ -29,7 +29,7 @@ def test_why_and_rewrite_explain_and_propose(machine: LisaHost) -> None:
     assert lines[2].startswith("why: mention of ./lisa") and lines[3] == "rewrites:"
 
 
-def test_a_forced_bypass_and_full_auto_exclude_each_other(machine: LisaHost) -> None:
+def test_forced_bypass_with_full_auto_is_refused(machine: LisaHost) -> None:
     answer = machine.lisa(*PATH, "--nested-policy", "force", "--agent-args", "--full-auto", "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_nested_policy_combination")
 

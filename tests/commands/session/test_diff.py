@@ -56,7 +56,7 @@ def test_nothing_is_written_in_the_repository(machine: LisaHost) -> None:
     assert stage.main.git("count-objects", "-v") == before
 
 
-def test_a_nested_repository_without_commit_is_left_out(machine: LisaHost) -> None:
+def test_nested_repository_without_commit_is_skipped(machine: LisaHost) -> None:
     stage = WorktreeStage(machine)
     stage.tree.write("new", "new\n")
     stage.tree.at(stage.tree.write("nested/x", "x").parent).git("init", "-q")

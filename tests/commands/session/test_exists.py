@@ -10,7 +10,7 @@ def test_a_missing_session_is_false_with_exit_1(machine: LisaHost) -> None:
     assert (answer.code, answer.out) == (1, "false\n")
 
 
-def test_json_of_a_missing_session_has_the_code(machine: LisaHost) -> None:
+def test_json_of_a_missing_session_has_its_code(machine: LisaHost) -> None:
     answer = machine.lisa("session", "exists", "--session", "lisa-x", "--json")
     assert answer.code == 1
     assert answer.json == {
@@ -31,6 +31,6 @@ def test_a_live_session_exists_and_its_prefix_does_not(machine: LisaHost) -> Non
     assert machine.lisa("session", "exists", "--session", "lisa-alpha").out == "false\n"
 
 
-def test_without_tmux_nothing_is_claimed(machine: LisaHost) -> None:
+def test_missing_tmux_is_an_error(machine: LisaHost) -> None:
     answer = machine.lisa("session", "exists", "--session", "lisa-x", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "tmux_missing")

@@ -18,7 +18,7 @@ def stage(machine: LisaHost) -> SessionHarness:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_an_agent_without_forks_gets_the_text(stage: SessionHarness, killed: bool) -> None:
+def test_agent_without_fork_support_gets_the_text(stage: SessionHarness, killed: bool) -> None:
     stage.spawn().send("[say the number is 41]")
     stage.wait_for_text("● the number is 41")
     stage.wait_for_state("idle")
@@ -56,7 +56,7 @@ def test_a_copy_works_in_the_same_worktree(stage: SessionHarness) -> None:
     assert "works in it" in ended["reason"]
 
 
-def test_a_session_that_works_or_asks_is_refused(stage: SessionHarness) -> None:
+def test_busy_or_blocked_session_is_refused(stage: SessionHarness) -> None:
     stage.spawn().send("[ask touch x]")
     stage.wait_for_state("waiting")
     answer = stage.lisa("fork")
@@ -70,7 +70,7 @@ def test_a_command_is_refused(stage: SessionHarness) -> None:
     assert stage.lisa("fork", "--session", "lisa-none").json["errorCode"] == "session_not_found"
 
 
-def test_secrets_that_are_not_recorded_are_left_out() -> None:
+def test_unrecorded_secrets_are_omitted() -> None:
     settings = SessionSettings(
         model="opus",
         environment={"A": "secret://a", "B": HIDDEN_VALUE},
@@ -85,13 +85,13 @@ def test_secrets_that_are_not_recorded_are_left_out() -> None:
     ]  # fmt: skip
 
 
-def test_each_agent_forks_in_its_own_way() -> None:
+def test_each_agent_has_its_fork_command() -> None:
     assert agents.get("claude").fork_arguments("ID") == "--resume ID --fork-session"
     assert agents.get("codex").fork_arguments("ID") == "fork ID"
 
 
 @pytest.mark.parametrize("flags", [(), ("--no-dangerously-skip-permissions",)])
-def test_copy_of_an_agent_that_asks_asks_too(stage: SessionHarness, flags: tuple[str, ...]) -> None:
+def test_copy_of_a_blocked_agent_has_the_dialog(stage: SessionHarness, flags: tuple[str, ...]) -> None:
     spawned = stage.lisa("spawn", "--agent", "scripted", "--prompt", "[say one]", *flags)
     assert spawned.code == 0, spawned
     stage.wait_for_text("● one")

@@ -76,7 +76,7 @@ def test_a_session_that_has_ended_by_itself(stage: SessionHarness, code: int, re
     assert (found["error_message"] is None) == (code == 0)
 
 
-def test_a_vanished_pane_and_a_vanished_server(stage: SessionHarness) -> None:
+def test_missing_pane_and_missing_server(stage: SessionHarness) -> None:
     stage.run("exec sleep 600")
     server = stage.ctx.server(stage.ref)
     pane = server.find_pane(stage.name)
@@ -91,7 +91,7 @@ def test_a_vanished_pane_and_a_vanished_server(stage: SessionHarness) -> None:
     assert (found["status"], found["end_reason"], found["tmux"]) == ("ended", "heartbeat_stale", None)
 
 
-def test_the_prompt_is_cut_unless_asked_for(stage: SessionHarness) -> None:
+def test_prompt_is_truncated_by_default(stage: SessionHarness) -> None:
     prompt = "[say x] " + "y" * 200
     stage.spawn(prompt, ready=False)
     assert stage.lisa("get").json["session"]["initial_prompt"] == prompt[:120] + "..."

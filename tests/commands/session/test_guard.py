@@ -57,13 +57,13 @@ def test_user_server_sessions_are_seen_and_unchanged(machine: LisaHost) -> None:
     assert len(alive.stdout.splitlines()) == 2
 
 
-def test_lisas_own_sessions_are_not_the_users(machine: LisaHost) -> None:
+def test_lisa_sessions_do_not_count_as_user_sessions(machine: LisaHost) -> None:
     ctx = machine.context()
     ctx.tmux(ctx.project()).new_session("lisa-a", ["/bin/sleep", "60"], root=str(machine.project), width=80, height=24)
     assert _guard(machine).json["defaultSessionCount"] == 0
 
 
-def test_unknown_is_not_the_same_as_no_sessions(machine: LisaHost) -> None:
+def test_unknown_sessions_differ_from_none(machine: LisaHost) -> None:
     no_tmux = {"PATH": str(machine.bin)}
     answer = _guard(machine, env=no_tmux)
     assert (answer.code, answer.json["safe"], answer.json["tmuxProbe"]) == (1, False, "error")
@@ -114,7 +114,7 @@ def test_text_has_verdict_warnings_and_remedies(machine: LisaHost) -> None:
     assert [line for line in lines if line.startswith("- remediation: ")]
 
 
-def test_a_policy_file_is_read_in_any_case_of_its_keys(machine: LisaHost) -> None:
+def test_policy_file_keys_ignore_case(machine: LisaHost) -> None:
     path = _policy(
         machine, {"MACHINEPOLICY": "Warn", "deniedCommands": ["git push"], "allowedCommands": None, "typo": 1}
     )
@@ -135,7 +135,7 @@ def test_a_policy_file_does_not_relax_an_explicit_flag(machine: LisaHost) -> Non
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"x"', '{"deniedCommands":"x"}', '{"requireProjectRoot":"yes"}'])
-def test_a_policy_file_that_is_none_is_refused(machine: LisaHost, content: str) -> None:
+def test_invalid_policy_file_is_refused(machine: LisaHost, content: str) -> None:
     answer = _guard(machine, "--policy-file", _policy(machine, content))
     assert (answer.code, answer.json["errorCode"]) == (1, "policy_file_read_failed")
 
@@ -154,6 +154,6 @@ def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str)
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_a_policy_files_own_machine_policy_is_checked(machine: LisaHost) -> None:
+def test_machine_policy_of_a_policy_file_is_checked(machine: LisaHost) -> None:
     answer = _guard(machine, "--policy-file", _policy(machine, {"machinePolicy": "lax"}))
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_policy_machine_policy")

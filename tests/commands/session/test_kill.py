@@ -9,7 +9,7 @@ from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
 
 
-def test_a_running_session_is_gone_afterwards(machine: LisaHost, fleet: Fleet) -> None:
+def test_running_session_is_killed(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json")
     assert answer.code == 0
@@ -32,7 +32,7 @@ def test_text_is_ok(machine: LisaHost, fleet: Fleet) -> None:
     assert (answer.code, answer.out, answer.err) == (0, "ok\n", "")
 
 
-def test_a_missing_session_has_a_code_and_leaves_no_trace(machine: LisaHost) -> None:
+def test_missing_session_has_a_code_and_leaves_no_files(machine: LisaHost) -> None:
     answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json")
     assert answer.code == 1
     assert answer.json == {
@@ -69,7 +69,7 @@ def test_a_session_is_killed_from_anywhere(machine: LisaHost, fleet: Fleet) -> N
 
 
 @pytest.mark.parametrize("asked", ["flag", "variable"])
-def test_leftovers_of_the_name_in_other_projects_go_on_request(machine: LisaHost, fleet: Fleet, asked: str) -> None:
+def test_records_of_the_name_elsewhere_go_on_request(machine: LisaHost, fleet: Fleet, asked: str) -> None:
     other = machine.folder / "other"
     other.mkdir()
     fleet.spawn("lisa-x")
@@ -91,7 +91,7 @@ def test_names_match_exactly(machine: LisaHost, fleet: Fleet, name: str) -> None
     assert fleet.names() == ["lisa-x"]
 
 
-def test_without_tmux_nothing_is_claimed_and_nothing_removed(machine: LisaHost, fleet: Fleet) -> None:
+def test_missing_tmux_is_an_error_and_removes_nothing(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     before = fleet.files("lisa-x")
     answer = machine.lisa("session", "kill", "--session", "lisa-x", "--json", env={"PATH": str(machine.bin)})

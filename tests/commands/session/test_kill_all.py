@@ -12,7 +12,7 @@ def foreign(ctx: Context, name: str) -> None:
     ctx.tmux(ctx.project()).new_session(name, ["/bin/sleep", "600"], root="/", width=80, height=24)
 
 
-def test_every_session_of_the_project_is_gone_and_others_stay(machine: LisaHost, fleet: Fleet) -> None:
+def test_sessions_of_the_project_are_killed_others_stay(machine: LisaHost, fleet: Fleet) -> None:
     other = machine.folder / "other"
     other.mkdir()
     fleet.spawn("lisa-there", root=str(other))
@@ -43,7 +43,7 @@ def test_project_only_keeps_sessions_without_records(machine: LisaHost, fleet: F
     assert fleet.names() == ["lisa-foreign"]
 
 
-def test_nothing_to_kill_is_fine_and_makes_nothing(machine: LisaHost) -> None:
+def test_kill_all_without_sessions_succeeds(machine: LisaHost) -> None:
     answer = machine.lisa("session", "kill-all")
     assert (answer.code, answer.out) == (0, "killed 0 sessions\n")
     assert machine.lisa("session", "kill-all", "--json-min").json == {
@@ -53,7 +53,7 @@ def test_nothing_to_kill_is_fine_and_makes_nothing(machine: LisaHost) -> None:
     assert list(machine.sockets.iterdir()) == []
 
 
-def test_without_tmux_nothing_is_claimed(machine: LisaHost, fleet: Fleet) -> None:
+def test_missing_tmux_is_an_error(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a")
     answer = machine.lisa("session", "kill-all", "--json", env={"PATH": str(machine.bin)})
     assert (answer.code, answer.json["errorCode"]) == (1, "tmux_missing")

@@ -33,7 +33,7 @@ def test_an_upsert_changes_only_the_fields_that_are_given(machine: LisaHost) -> 
     }
 
 
-def test_a_field_can_be_emptied_again(machine: LisaHost) -> None:
+def test_field_can_be_cleared(machine: LisaHost) -> None:
     _lane(machine, "--name", "a", "--goal", "exec", "--budget", "10", "--nested-policy", "off")
     lane = _lane(machine, "--name", "a", "--unset", "budget,nested-policy", "--mode", "exec")["lane"]
     assert {key: lane.get(key) for key in ("goal", "budget", "nestedPolicy", "mode")} == {
@@ -89,7 +89,7 @@ def test_lanes_belong_to_their_project(machine: LisaHost) -> None:
     assert _lane(machine, "--project-root", str(machine.home))["count"] == 0
 
 
-def test_a_corrupt_store_never_blocks_a_change(machine: LisaHost) -> None:
+def test_corrupt_store_does_not_block_a_change(machine: LisaHost) -> None:
     _lane(machine, "--name", "a", "--goal", "exec")
     _store(machine).write_text("{ broken")
     read = machine.lisa("session", "lane", "--json")
@@ -101,7 +101,7 @@ def test_a_corrupt_store_never_blocks_a_change(machine: LisaHost) -> None:
     assert _lane(machine, "--name", "b", "--clear")["recovered"] is True
 
 
-def test_forty_upserts_at_once_all_arrive(machine: LisaHost) -> None:
+def test_forty_concurrent_upserts_are_all_stored(machine: LisaHost) -> None:
     ended = machine.run_together(
         [("session", "lane", "--name", f"l{number}", "--goal", "exec") for number in range(40)]
     )

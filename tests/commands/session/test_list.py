@@ -41,7 +41,7 @@ def states(answer: dict[str, Any]) -> dict[str, str]:
 EXPECTED = {"lisa-a": "waiting_input", "lisa-b": "in_progress", "lisa-c": "crashed", "lisa-d": "completed"}
 
 
-def test_an_empty_machine_lists_nothing(machine: LisaHost) -> None:
+def test_no_sessions_give_an_empty_list(machine: LisaHost) -> None:
     assert machine.lisa("session", "list").out == "\n"
     assert listed(machine, "--json-min") == {"count": 0, "sessions": [], "stderrPolicy": "diagnostic"}
 
@@ -64,7 +64,7 @@ def test_each_state_has_a_next_action(fleet: list[SessionHarness]) -> None:
     assert states(listed(machine, "--with-next-action")) == EXPECTED
 
 
-def test_the_most_urgent_come_first(fleet: list[SessionHarness]) -> None:
+def test_most_urgent_sessions_are_first(fleet: list[SessionHarness]) -> None:
     assert fleet[0].machine.lisa("session", "list", "--priority").out.splitlines() == [
         "lisa-c,crashed,crashed,session explain,100,critical",
         "lisa-a,idle,waiting_input,session send,86,needs_input",
@@ -210,7 +210,7 @@ def test_without_tmux_the_list_fails_instead_of_being_empty(machine: LisaHost) -
     assert (answer.code, answer.json["errorCode"], answer.json["cause"]) == (1, "session_list_failed", "tmux_missing")
 
 
-def test_one_unreadable_record_does_not_hide_the_others(fleet: list[SessionHarness]) -> None:
+def test_unreadable_record_does_not_hide_others(fleet: list[SessionHarness]) -> None:
     Path(fleet[0].ref.meta).write_text("{")
     assert states(listed(fleet[0].machine, "--with-next-action")) == {**EXPECTED, "lisa-a": "degraded"}
 
@@ -226,7 +226,7 @@ def test_one_unreadable_record_does_not_hide_the_others(fleet: list[SessionHarne
         (("--watch-cycles", "-1"), "invalid_watch_cycles"),
     ],
 )
-def test_bad_words_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_invalid_arguments_are_refused_with_their_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "list", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 

@@ -27,7 +27,7 @@ def stage(machine: LisaHost) -> SessionHarness:
     return SessionHarness(machine)
 
 
-def test_a_round_holds_the_answers_of_its_four_steps(stage: SessionHarness) -> None:
+def test_round_has_the_answers_of_its_four_steps(stage: SessionHarness) -> None:
     stage.spawn("[say hello loop]")
     got = _loop(stage)
     assert (got["ok"], got["completedSteps"], got["exitReason"]) == (True, 1, "steps_done")
@@ -40,7 +40,7 @@ def test_a_round_holds_the_answers_of_its_four_steps(stage: SessionHarness) -> N
     assert cycle["next"]["recommendedCommand"].startswith("lisa session send")
 
 
-def test_a_second_loop_goes_on_where_the_first_stopped(stage: SessionHarness) -> None:
+def test_second_loop_continues_after_the_first(stage: SessionHarness) -> None:
     stage.spawn("[say first]")
     first = _loop(stage)["steps"][0]
     again = _loop(stage)["steps"][0]
@@ -50,7 +50,7 @@ def test_a_second_loop_goes_on_where_the_first_stopped(stage: SessionHarness) ->
     assert "second" in str(_loop(stage)["steps"][0]["diffPack"]["addedLines"])
 
 
-def test_a_session_that_rests_is_not_looked_at_again_and_again(stage: SessionHarness) -> None:
+def test_idle_session_is_not_read_repeatedly(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--steps", "5", "--poll-interval", "1", "--max-polls", "1")
     assert (got["ok"], got["exitReason"], got["completedSteps"]) == (True, "waiting_input", 1)
@@ -82,14 +82,14 @@ def test_a_loop_ends_with_its_session(stage: SessionHarness) -> None:
     assert (got["ok"], got["exitReason"], got["completedSteps"]) == (True, "completed", 1)
 
 
-def test_as_many_steps_as_the_limit_allows_succeed(stage: SessionHarness) -> None:
+def test_steps_within_the_limit_succeed(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--steps", "1", "--max-steps", "1", "--max-tokens", "100000", "--max-seconds", "60")
     assert (got["ok"], got["observed"]["steps"]) == (True, 1)
     assert "violations" not in got
 
 
-def test_a_used_up_limit_ends_the_loop_before_another_round(stage: SessionHarness) -> None:
+def test_reached_limit_ends_the_loop_before_a_round(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     for limit, metric in (("--max-steps", "steps"), ("--max-tokens", "tokens")):
         got = _loop(stage, "--steps", "3", limit, "1", code=1)
@@ -109,7 +109,7 @@ def test_seconds_are_a_deadline(stage: SessionHarness) -> None:
     )  # fmt: skip
 
 
-def test_tokens_are_those_of_the_answer_not_the_budget(stage: SessionHarness) -> None:
+def test_tokens_count_the_answer_not_the_budget(stage: SessionHarness) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--token-budget", "9000")
     size = len(json.dumps(got["steps"][0], separators=(",", ":")))
@@ -127,7 +127,7 @@ def test_observed_usage_is_accepted_by_budget_observe(stage: SessionHarness) -> 
     assert seen["estimatedMetrics"] == ["tokens"]
 
 
-def test_the_failed_step_s_own_words_are_kept(stage: SessionHarness) -> None:
+def test_error_of_the_failed_step_is_kept(stage: SessionHarness) -> None:
     stage.spawn("[say almost] [wait 1] [exit 6]", mode="exec")
     got = _loop(stage, *QUICK, code=1)
     assert (got["errorCode"], got["failedStep"]) == ("loop_monitor_failed", "monitor")
@@ -140,7 +140,7 @@ def test_the_failed_step_s_own_words_are_kept(stage: SessionHarness) -> None:
 
 
 @pytest.mark.parametrize("schema", ["1", "v3", "v4", "4"])
-def test_every_handoff_schema_is_taken(stage: SessionHarness, schema: str) -> None:
+def test_every_handoff_schema_is_accepted(stage: SessionHarness, schema: str) -> None:
     stage.spawn("[say x]")
     got = _loop(stage, "--schema", schema)
     assert got["steps"][0]["handoff"]["schema"] == f"v{schema.removeprefix('v')}"
@@ -158,7 +158,7 @@ def test_json_min_has_the_fields_of_a_loop(stage: SessionHarness) -> None:
     }  # fmt: skip
 
 
-def test_a_session_that_is_not_there_leaves_nothing_behind(machine: LisaHost, fleet: Fleet) -> None:
+def test_missing_session_leaves_no_loop_files(machine: LisaHost, fleet: Fleet) -> None:
     stage = SessionHarness(machine, "lisa-nobody")
     got = _loop(stage, code=1)
     assert (got["errorCode"], got["cause"]["errorCode"]) == ("loop_monitor_failed", "monitor_not_found")

@@ -8,7 +8,7 @@ from tests.lisa_host import LisaHost
 from tests.worktree_stage import WorktreeStage
 
 
-def test_a_merged_worktree_goes_with_its_branch(machine: LisaHost) -> None:
+def test_merged_worktree_is_removed_with_its_branch(machine: LisaHost) -> None:
     stage = WorktreeStage(machine)
     stage.tree.commit("work", b_txt="two\n")
     stage.main.commit("later", c_txt="three\n")
@@ -34,14 +34,14 @@ def test_squash_makes_one_commit_and_keep_keeps(machine: LisaHost) -> None:
     assert (stage.tree.folder.exists(), stage.main.branches()) == (True, ["lisa/lisa-x", "main"])
 
 
-def test_a_squashed_worktree_goes_with_its_branch(machine: LisaHost) -> None:
+def test_squashed_worktree_is_removed_with_its_branch(machine: LisaHost) -> None:
     stage = WorktreeStage(machine)
     stage.tree.commit("one", b_txt="1\n")
     assert stage.lisa("merge", "--squash", "--json").json["worktree"]["branchRemoved"]
     assert (stage.tree.folder.exists(), stage.main.branches()) == (False, ["main"])
 
 
-def test_a_worktree_with_a_running_agent_stays(machine: LisaHost) -> None:
+def test_worktree_of_a_running_agent_is_kept(machine: LisaHost) -> None:
     stage = WorktreeStage(machine, "exec sleep 600")
     stage.tree.commit("one", b_txt="1\n")
     merged = stage.lisa("merge")
@@ -73,7 +73,7 @@ def test_a_dirty_target_or_worktree_is_refused(machine: LisaHost) -> None:
     assert stage.lisa("merge", "--into", "nope", "--json").code == 1
 
 
-def test_an_untracked_file_in_the_way_stops_it(machine: LisaHost) -> None:
+def test_untracked_file_in_conflict_stops_the_merge(machine: LisaHost) -> None:
     stage = WorktreeStage(machine)
     stage.tree.commit("work", b_txt="two\n")
     stage.main.write("b.txt", "mine\n")
@@ -81,7 +81,7 @@ def test_an_untracked_file_in_the_way_stops_it(machine: LisaHost) -> None:
     assert (stage.main.folder / "b.txt").read_text() == "mine\n"
 
 
-def test_a_branch_that_is_not_checked_out(machine: LisaHost) -> None:
+def test_target_branch_need_not_be_checked_out(machine: LisaHost) -> None:
     stage = WorktreeStage(machine)
     stage.main.git("branch", "release")
     tip = stage.tree.commit("work", b_txt="two\n")

@@ -86,7 +86,7 @@ def test_unmet_expectation_fails_despite_a_found_marker(stage: SessionHarness) -
     assert answer.json["errorCode"] == "monitor_expectation_mismatch"
 
 
-def test_path_of_the_status_ends_it(stage: SessionHarness) -> None:
+def test_jsonpath_match_ends_the_monitor(stage: SessionHarness) -> None:
     stage.run("sleep 600")
     answer = stage.lisa("monitor", "--until-jsonpath", "$.signals.heartbeatFresh=true", "--timeout-seconds", "20")
     assert (answer.code, answer.json["exitReason"]) == (0, "jsonpath_matched")
@@ -108,7 +108,7 @@ def test_stream_has_a_line_per_poll_and_ends_with_the_result(stage: SessionHarne
     assert "type" not in lines[-1]
 
 
-def test_small_stream_leaves_out_task_and_reason(stage: SessionHarness) -> None:
+def test_minimal_stream_omits_task_and_reason(stage: SessionHarness) -> None:
     lines = stage.lisa("monitor", "--stream-json", "--json-min").lines
     assert "activeTask" not in lines[0]
     assert "classificationReason" not in lines[0]

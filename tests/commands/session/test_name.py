@@ -17,6 +17,6 @@ def test_unknown_agents_and_modes_are_refused(machine: LisaHost) -> None:
     assert machine.lisa("session", "name", "--mode", "x", "--json").json["errorCode"] == "invalid_mode"
 
 
-def test_it_leaves_no_trace(machine: LisaHost) -> None:
+def test_it_writes_no_files(machine: LisaHost) -> None:
     machine.lisa("session", "name")
     assert not (machine.folder / "state").exists()

@@ -33,7 +33,7 @@ def test_upsert_activates_and_keeps_other_fields(machine: LisaHost) -> None:
     assert second == {**first["objective"], "status": "paused", "updatedAt": second["updatedAt"]}
 
 
-def test_the_current_objective_is_answered_when_none_is_named(machine: LisaHost) -> None:
+def test_current_objective_is_the_default(machine: LisaHost) -> None:
     _objective(machine, "--id", "b", "--goal", "second")
     _objective(machine, "--id", "a", "--goal", "first")
     assert _objective(machine)["objective"]["id"] == "a"
@@ -43,7 +43,7 @@ def test_the_current_objective_is_answered_when_none_is_named(machine: LisaHost)
     assert [item["id"] for item in answer["objectives"]] == ["a", "b"]
 
 
-def test_clearing_the_current_objective_leaves_none_current(machine: LisaHost) -> None:
+def test_clearing_the_current_objective_selects_none(machine: LisaHost) -> None:
     _objective(machine, "--id", "a", "--goal", "x")
     answer = _objective(machine, "--id", "a", "--clear")
     assert (answer["action"], answer["currentId"], answer["count"]) == ("cleared", "", 0)
@@ -71,7 +71,7 @@ def test_refused_arguments(machine: LisaHost, words: tuple[str, ...], code: str)
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
 
-def test_a_time_limit_alone_is_not_ignored(machine: LisaHost) -> None:
+def test_time_limit_alone_is_stored(machine: LisaHost) -> None:
     _objective(machine, "--id", "a", "--goal", "x")
     answer = _objective(machine, "--id", "a", "--ttl-hours", "3")
     assert (answer["action"], answer["objective"]["goal"]) == ("upserted", "x")
@@ -92,14 +92,14 @@ def test_expired_objective_is_removed_by_the_next_write(machine: LisaHost) -> No
         assert list(json.load(file)["objectives"]) == ["new"]
 
 
-def test_only_an_open_objective_is_put_before_prompts(machine: LisaHost) -> None:
+def test_only_an_open_objective_precedes_prompts(machine: LisaHost) -> None:
     project = machine.context().project()
     for status, shown in (("open", True), ("paused", False), ("done", False), ("open", True)):
         _objective(machine, "--id", "a", "--goal", "x", "--status", status)
         assert (objectives.find_current(project, NOON) is not None) is shown
 
 
-def test_text_shows_the_current_one_and_list_lists(machine: LisaHost) -> None:
+def test_text_shows_the_current_objective_and_the_list(machine: LisaHost) -> None:
     assert machine.lisa("session", "objective").out == "no objectives\n"
     _objective(machine, "--id", "a", "--goal", "first")
     _objective(machine, "--id", "b", "--goal", "second", "--budget", "480")
@@ -109,7 +109,7 @@ def test_text_shows_the_current_one_and_list_lists(machine: LisaHost) -> None:
     assert machine.lisa("session", "objective", "--id", "a").code == 1
 
 
-def test_a_corrupt_store_never_blocks_a_change(machine: LisaHost) -> None:
+def test_corrupt_store_does_not_block_a_change(machine: LisaHost) -> None:
     _objective(machine, "--id", "a", "--goal", "x")
     next((machine.folder / "state").rglob("objectives.json")).write_text("[]")
     read = machine.lisa("session", "objective", "--json")

@@ -64,7 +64,7 @@ def test_login_shell_without_lisa_is_a_warning(codex: LisaHost) -> None:
     assert codex.lisa(*PATH, "--fast", "--json-min").json["failed"] == []
 
 
-def test_fast_keeps_the_contracts_that_matter_most(codex: LisaHost) -> None:
+def test_fast_checks_only_core_contracts(codex: LisaHost) -> None:
     answer = check(codex)
     assert [each["name"] for each in answer.json["contracts"]] == FAST and answer.json["fast"] is True
     assert all(each["ok"] for each in answer.json["contracts"])
@@ -85,7 +85,7 @@ def test_without_an_agent_it_is_not_ready(machine: LisaHost) -> None:
     assert answer.json["environment"]["ok"] is False
 
 
-def test_a_tmux_that_makes_no_session_is_found_out(codex: LisaHost) -> None:
+def test_failed_tmux_session_is_a_finding(codex: LisaHost) -> None:
     """B23: it is really tried."""
     codex.add_program("tmux", "#!/bin/sh\n[ $1 = -V ] && echo 'tmux 3.4' && exit\nexit 1\n")
     answer = check(codex)
@@ -97,12 +97,12 @@ def test_a_tmux_that_makes_no_session_is_found_out(codex: LisaHost) -> None:
     ("variable", "finding"),
     [("LISA_STATE_DIR", "state_dir"), ("LISA_SHARED_DIR", "shared_dir"), ("LISA_TMUX_SOCKET_DIR", "session")],
 )
-def test_a_folder_that_cannot_be_used_is_found_out(codex: LisaHost, variable: str, finding: str) -> None:
+def test_unusable_folder_is_a_finding(codex: LisaHost, variable: str, finding: str) -> None:
     answer = check(codex, env={variable: "/dev/null/nowhere"})
     assert found(answer, finding)["ok"] is False and answer.code == 1
 
 
-def test_a_record_that_cannot_be_read_is_found_out(codex: LisaHost) -> None:
+def test_unreadable_record_is_a_finding(codex: LisaHost) -> None:
     """B23, and it is left as it is: looking leaves no trace."""
     assert codex.lisa("session", "lane", "--name", "x", "--goal", "analysis").code == 0
     store = next((codex.folder / "state").rglob("lanes.json"), None) or next(codex.folder.rglob("*lanes.json"))
@@ -118,7 +118,7 @@ def test_agent_without_version_is_reported(machine: LisaHost) -> None:
     assert found(answer, "versions")["ok"] is False and "codex" in found(answer, "versions")["detail"]
 
 
-def test_a_promise_that_does_not_hold_fails_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_contract_fails_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lisa_py.core.output.since.parse", lambda text: self_checks.since.DeltaStart(text, offset=0))
     broken = {check.name for check in self_checks.run_self_checks(fast=False) if not check.ok}
     assert broken == {name for name in self_checks.names() if name.startswith("capture_delta")}
@@ -131,7 +131,7 @@ def test_model_with_expected_reply_is_verified(codex: LisaHost) -> None:
     assert (model["agent"], model["model"]) == ("codex", "gpt-5.3-codex-spark")
 
 
-def test_an_end_without_the_word_is_not_verified(machine: LisaHost) -> None:
+def test_reply_without_the_expected_word_is_not_verified(machine: LisaHost) -> None:
     """B23: every exit 0 counted, and the echo of the question too."""
     machine.add_program("codex", VERSION + 'for last; do :; done; echo "user: $last"\n')
     model = check(machine, "--model", "m").json["modelCheck"]
@@ -187,7 +187,7 @@ def test_causes_of_failed_probes_are_distinguished(machine: LisaHost, said: str,
     assert said in model["detail"] and "exit status 1" in model["detail"]
 
 
-def test_a_long_complaint_is_cut(machine: LisaHost) -> None:
+def test_long_error_output_is_truncated(machine: LisaHost) -> None:
     machine.add_program("codex", VERSION + f"echo error {'x' * 500} >&2; exit 1\n")
     detail = check(machine, "--model", "m").json["modelCheck"]["detail"]
     assert len(detail) == 260 and detail.endswith("...")

@@ -7,7 +7,7 @@ import pytest
 from tests.lisa_host import LisaHost
 
 
-def test_a_good_prompt_is_flawless(machine: LisaHost) -> None:
+def test_good_prompt_has_no_warning(machine: LisaHost) -> None:
     answer = machine.lisa("session", "prompt-lint", "--prompt", " Use ./lisa for child orchestration. ", "--json")
     assert answer.code == 0
     result = answer.json
@@ -28,7 +28,7 @@ def test_strict_fails_on_severe_warnings_by_default(machine: LisaHost) -> None:
     assert (severe.code, severe.json["warnings"][1]["markers"]) == (1, ["long"])
 
 
-def test_text_is_score_and_prompt_with_flaws_on_stderr(machine: LisaHost) -> None:
+def test_text_is_score_and_prompt_with_warnings_on_stderr(machine: LisaHost) -> None:
     words = ("session", "prompt-lint", "--prompt", "fix it", "--rewrite", "--budget", "1")
     answer = machine.lisa(*words)
     assert answer.out == "score=82 warnings=1\nUse ./lisa for child orchestration. fix it\n"
@@ -51,13 +51,13 @@ def test_removal_inside_the_project_is_no_warning(machine: LisaHost) -> None:
     assert machine.lisa(*words).json["warnings"] == []
 
 
-def test_rewrites_come_in_json_best_first(machine: LisaHost) -> None:
+def test_rewrites_are_sorted_by_score_in_json(machine: LisaHost) -> None:
     result = machine.lisa("session", "prompt-lint", "--prompt", "fix it", "--rewrite", "--json").json
     assert result["recommendedPrompt"] == result["rewrites"][0] == "Use ./lisa for child orchestration. fix it"
     assert len(result["rewrites"]) == 3
 
 
-def test_the_prompt_may_come_from_a_file_or_a_pipe(machine: LisaHost) -> None:
+def test_prompt_is_read_from_file_or_pipe(machine: LisaHost) -> None:
     (machine.project / "p.txt").write_text("two\nlines\n")
     assert machine.lisa("session", "prompt-lint", "--prompt-file", "p.txt", "--json").json["prompt"] == "two\nlines"
     assert (

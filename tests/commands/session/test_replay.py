@@ -25,7 +25,7 @@ def _replay(machine: LisaHost, payload: object, *words: str) -> dict[str, Any]:
     return answer.json
 
 
-def test_a_checkpoint_becomes_a_look_and_a_next_command(machine: LisaHost) -> None:
+def test_checkpoint_gives_status_and_next_command(machine: LisaHost) -> None:
     path = machine.project / "c.json"
     path.write_text(json.dumps({**POINT, "projectRoot": str(machine.home)}))
     answer = machine.lisa("session", "replay", "--from-checkpoint", "c.json", "--json").json
@@ -81,11 +81,11 @@ def test_accepts_the_output_of_checkpoint(machine: LisaHost) -> None:
     assert (saved["checkpoint"], saved["deterministicId"].endswith("|273")) == (str(file), True)
 
 
-def test_a_missing_next_action_follows_from_the_state(machine: LisaHost) -> None:
+def test_missing_next_action_is_derived_from_the_state(machine: LisaHost) -> None:
     assert _replay(machine, {"session": "lisa-a-1", "sessionState": "crashed"})["nextAction"] == "session explain"
 
 
-def test_the_project_root_given_goes_before_the_checkpoints(machine: LisaHost) -> None:
+def test_project_root_flag_precedes_the_checkpoint(machine: LisaHost) -> None:
     answer = _replay(machine, {**POINT, "projectRoot": "/elsewhere"}, "--project-root", str(machine.home))
     assert answer["projectRoot"] == str(machine.home)
     assert _replay(machine, POINT)["projectRoot"] == str(machine.project)
@@ -105,12 +105,12 @@ def test_refuses_an_invalid_checkpoint(machine: LisaHost, given: str) -> None:
     assert (answer.code, answer.json["errorCode"]) == (1, "checkpoint_read_failed")
 
 
-def test_a_missing_file_and_a_missing_flag_have_codes(machine: LisaHost) -> None:
+def test_missing_file_and_missing_flag_have_codes(machine: LisaHost) -> None:
     missing = machine.lisa("session", "replay", "--from-checkpoint", "nowhere", "--json")
     assert (missing.code, missing.json["errorCode"]) == (1, "checkpoint_read_failed")
     assert machine.lisa("session", "replay", "--json").json["errorCode"] == "missing_required_flag"
 
 
-def test_a_session_name_leads_nowhere_else(machine: LisaHost) -> None:
+def test_session_name_cannot_leave_its_folder(machine: LisaHost) -> None:
     answer = _replay(machine, {**POINT, "session": "../../x", "nextAction": "session spawn"})
     assert "--agent codex" in answer["steps"][1]["command"]

@@ -60,7 +60,7 @@ def resume_all(machine: LisaHost, *words: str) -> CallResult:
     return machine.lisa("session", "resume", "--all", *words, "--json")
 
 
-def test_a_lost_family_comes_back_as_it_was(machine: LisaHost) -> None:
+def test_lost_parent_and_children_are_resumed(machine: LisaHost) -> None:
     parent, child, job = (SessionHarness(machine, f"lisa-{name}") for name in ("z-parent", "a-child", "job"))
     parent.spawn("", "--width", "150", "--agent-args", "--model tiny")
     machine.env["LISA_SESSION_NAME"], machine.env["LISA_RUN_ID"] = parent.name, read_meta(parent).run_id
@@ -216,7 +216,7 @@ def test_a_command_runs_again_only_on_request(stage: SessionHarness) -> None:
     stage.wait_for_text("started")
 
 
-def test_what_is_missing_is_known_before_the_start(stage: SessionHarness) -> None:
+def test_missing_parts_are_reported_before_the_start(stage: SessionHarness) -> None:
     talk(stage.spawn(), "one")
     transcript = Path(stage.agent_state()["transcript"])
     lose(stage)
@@ -288,7 +288,7 @@ def test_a_resume_that_was_killed_is_repeated(stage: SessionHarness) -> None:
     assert read_meta(stage).former_run_ids == (meta.run_id, "999")
 
 
-def test_flags_that_exclude_each_other(machine: LisaHost) -> None:
+def test_conflicting_flags_are_refused(machine: LisaHost) -> None:
     for words, code in (
         (("--all", "--session", "lisa-x"), "resume_target_conflict"),
         (("--session", "lisa-x", "--all-projects"), "resume_target_conflict"),
@@ -306,7 +306,7 @@ def test_units_name_the_command(machine: LisaHost) -> None:
     assert json.dumps(unit["EnvironmentVariables"]["PATH"]) in answer["systemd"].replace("PATH=", '"')
 
 
-def test_each_agent_continues_in_its_own_way() -> None:
+def test_each_agent_has_its_resume_command() -> None:
     for name, given, expected in (
         ("claude", "--model m --resume OLD --fork-session", "--resume ID --model m"),
         ("claude", "-c --add-dir '/a b' --session-id=X", "--resume ID --add-dir '/a b'"),
@@ -318,7 +318,7 @@ def test_each_agent_continues_in_its_own_way() -> None:
         assert words == expected.split()
 
 
-def test_prompt_that_was_never_taken_is_named(stage: SessionHarness) -> None:
+def test_unaccepted_prompt_is_reported(stage: SessionHarness) -> None:
     stage.spawn("[say one]", "--agent-args", "--dialog trust", ready=False)
     stage.wait_for_state("waiting")
     lose(stage)

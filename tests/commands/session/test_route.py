@@ -85,7 +85,7 @@ def test_lane_model_of_another_agent_is_ignored_with_a_warning(machine: LisaHost
     assert "opus is ignored" in answer.err
 
 
-def test_a_topology_makes_a_graph_and_the_estimate_dearer(machine: LisaHost) -> None:
+def test_topology_gives_a_graph_and_raises_the_estimate(machine: LisaHost) -> None:
     got = _route(machine, "--goal", "nested", "--topology", "planner,workers,reviewer", "--cost-estimate")
     assert [node["id"] for node in got["topology"]["nodes"]] == ["planner", "worker-1", "worker-2", "reviewer"]
     assert {"from": "worker-2", "to": "reviewer"} in got["topology"]["edges"]

@@ -59,13 +59,13 @@ def test_prompt_is_accepted_once_with_evidence(stage: SessionHarness) -> None:
         "tab\tinside",
     ],
 )
-def test_every_text_arrives_as_it_is(stage: SessionHarness, text: str) -> None:
+def test_every_text_arrives_unchanged(stage: SessionHarness, text: str) -> None:
     assert stage.spawn().send(text).json["delivered"] is True
     assert stage.prompts() == [text]
 
 
 @pytest.mark.parametrize("size", [100_000, 1_000_000])
-def test_a_large_text_comes_from_a_file_whole(stage: SessionHarness, size: int) -> None:
+def test_large_text_is_read_from_a_file(stage: SessionHarness, size: int) -> None:
     text = ("".join(f"line {number} of many\n" for number in range(size // 10)))[:size] + "end"
     path = stage.machine.folder / "text"
     path.write_text(text + "\n")
@@ -75,13 +75,13 @@ def test_a_large_text_comes_from_a_file_whole(stage: SessionHarness, size: int) 
     assert stage.prompts() == [text]
 
 
-def test_text_comes_from_standard_input(stage: SessionHarness) -> None:
+def test_text_is_read_from_standard_input(stage: SessionHarness) -> None:
     stage.spawn()
     assert stage.lisa("send", "--text-file", "-", "--enter", stdin="from\nstdin\n").json["delivered"] is True
     assert stage.prompts() == ["from\nstdin"]
 
 
-def test_a_text_cannot_break_out_of_its_paste(stage: SessionHarness) -> None:
+def test_text_cannot_end_its_bracketed_paste(stage: SessionHarness) -> None:
     nasty = "harmless\x1b[201~\rrm -rf x\r\x03\x04"
     answer = stage.spawn().send(nasty)
     assert answer.json["stripped"] == {"C0": 2, "ESC": 1}
@@ -103,7 +103,7 @@ def test_bracketed_paste_submits_many_lines_once(stage: SessionHarness) -> None:
     wait_until(lambda: log.exists() and log.read_bytes() == b"\x1b[200~line1\nline2\x1b[201~\r")
 
 
-def test_without_enter_nothing_is_submitted_and_nothing_claimed(stage: SessionHarness) -> None:
+def test_without_enter_nothing_is_submitted_or_reported(stage: SessionHarness) -> None:
     answer = stage.spawn().lisa("send", "--text", "half a ")
     assert "delivered" not in answer.json
     assert answer.json["enter"] is False
@@ -119,7 +119,7 @@ def test_keys_that_begin_with_a_dash_are_keys(stage: SessionHarness) -> None:
     assert stage.event_reasons()[-1] == "send_keys"
 
 
-def test_keys_with_enter_draw_the_line_between_turns(stage: SessionHarness) -> None:
+def test_keys_with_enter_are_a_turn_boundary(stage: SessionHarness) -> None:
     stage.spawn()
     stage.lisa("send", "--keys", "h i")
     assert session_records.read_state(stage.ref).last_input_at == 0
@@ -156,7 +156,7 @@ def test_turn_boundary_and_acceptance_are_recorded(stage: SessionHarness) -> Non
 
 
 @pytest.mark.parametrize("mode", ["copy-mode", "clock-mode", "choose-tree", "customize-mode"])
-def test_a_tmux_mode_is_left_before_anything_is_typed(stage: SessionHarness, mode: str) -> None:
+def test_tmux_mode_is_left_before_input(stage: SessionHarness, mode: str) -> None:
     stage.spawn()
     tmux = stage.ctx.server(stage.ref)
     meta = session_records.read_meta(stage.ref)
@@ -217,7 +217,7 @@ def break_next_paste(stage: SessionHarness, script: str) -> None:
     stage.machine.add_program("tmux", program)
 
 
-def test_a_text_that_tmux_typed_despite_an_error_is_submitted(stage: SessionHarness) -> None:
+def test_text_typed_despite_a_tmux_error_is_submitted(stage: SessionHarness) -> None:
     stage.spawn()
     break_next_paste(stage, '"$REAL" "$@" >/dev/null')
     assert stage.send("[say once]").json["delivered"] is True
@@ -225,7 +225,7 @@ def test_a_text_that_tmux_typed_despite_an_error_is_submitted(stage: SessionHarn
     assert stage.prompts() == ["[say once]"]
 
 
-def test_a_text_that_tmux_did_not_type_is_refused(stage: SessionHarness) -> None:
+def test_text_that_tmux_did_not_type_is_an_error(stage: SessionHarness) -> None:
     stage.spawn()
     break_next_paste(stage, "true")
     refused = stage.send("[say lost]")
@@ -282,7 +282,7 @@ def test_draft_of_lisa_that_a_person_continued_is_refused(stage: SessionHarness)
     assert stage.prompts() == []
 
 
-def test_removed_draft_of_lisa_does_not_count_any_more(stage: SessionHarness) -> None:
+def test_removed_draft_of_lisa_is_forgotten(stage: SessionHarness) -> None:
     stage.spawn().lisa("send", "--text", "a long first part")
     stage.lisa("send", "--keys", "C-u")
     assert stage.lisa("send", "--text", "[say ").code == 0
@@ -318,7 +318,7 @@ def test_send_refuses_a_terminal_without_a_reader(stage: SessionHarness, monkeyp
     assert input_box.prepare_input_box(stage.ctx, target) == ""
 
 
-def test_escape_is_a_key_of_its_own(stage: SessionHarness) -> None:
+def test_escape_is_a_single_key(stage: SessionHarness) -> None:
     """Together with the next key it would be that key with Alt."""
     stage.run("stty raw -echo; while :; do dd bs=64 count=1 2>/dev/null | od -An -c | tr '\\n' '|'; done")
     assert stage.lisa("send", "--keys", "Escape", "--enter").code == 0
@@ -326,13 +326,13 @@ def test_escape_is_a_key_of_its_own(stage: SessionHarness) -> None:
     assert re.search(r"033\s*\|\s*\\r", stage.screen()), stage.screen()
 
 
-def test_a_text_for_an_agent_that_is_still_starting_waits_for_it(stage: SessionHarness) -> None:
+def test_text_waits_for_a_starting_agent(stage: SessionHarness) -> None:
     stage.spawn(ready=False)
     assert stage.send("[say early]").json["delivered"] is True
     assert stage.prompts() == ["[say early]"]
 
 
-def test_twenty_concurrent_senders_do_not_mix(stage: SessionHarness) -> None:
+def test_twenty_concurrent_senders_do_not_interleave(stage: SessionHarness) -> None:
     stage.spawn()
     texts = [f"sender {number}\n" + f"{number} " * 500 + "end" for number in range(20)]
     answers = stage.machine.run_together(
@@ -346,13 +346,13 @@ def test_twenty_concurrent_senders_do_not_mix(stage: SessionHarness) -> None:
 # -- what is refused ----------------------------------------------------------------------------------------------
 
 
-def test_a_session_that_is_not_there_leaves_no_trace(stage: SessionHarness) -> None:
+def test_missing_session_leaves_no_files(stage: SessionHarness) -> None:
     answer = stage.send("hello")
     assert (answer.code, answer.json["errorCode"]) == (1, "session_not_found")
     assert not Path(stage.ref.project.folder).exists()
 
 
-def test_keys_for_an_agent_that_ended_meanwhile_name_its_end(stage: SessionHarness) -> None:
+def test_keys_to_an_ended_agent_report_its_end(stage: SessionHarness) -> None:
     stage.spawn()
     target = SendTarget(stage.ctx, stage.ref)
     target.refresh()
@@ -364,7 +364,7 @@ def test_keys_for_an_agent_that_ended_meanwhile_name_its_end(stage: SessionHarne
 
 
 @pytest.mark.parametrize("words", [("--text", "touch f"), ("--keys", "C-c"), ("--answer", "yes")])
-def test_nothing_is_typed_once_the_agent_has_ended(stage: SessionHarness, words: tuple[str, ...]) -> None:
+def test_ended_agent_gets_no_input(stage: SessionHarness, words: tuple[str, ...]) -> None:
     stage.spawn("[think 0.6] [exit 3]")
     stage.wait_until_dead()
     before, state = stage.screen(), session_records.read_state(stage.ref)
@@ -387,7 +387,7 @@ def test_refuses_a_session_with_a_killed_supervisor(stage: SessionHarness) -> No
     assert stage.send("hello").json["errorCode"] == "agent_not_running"
 
 
-def test_nothing_is_typed_to_a_stopped_agent(stage: SessionHarness) -> None:
+def test_stopped_agent_gets_no_input(stage: SessionHarness) -> None:
     """It would accept the text when continued, long after the sender got an error."""
     agent = int(stage.spawn().agent_state()["pid"])
     os.kill(agent, signal.SIGSTOP)
@@ -421,7 +421,7 @@ def test_force_types_into_a_dialog(stage: SessionHarness) -> None:
     stage.wait_for_text("● did hi")
 
 
-def test_an_exec_session_takes_no_text(stage: SessionHarness) -> None:
+def test_exec_session_accepts_no_text(stage: SessionHarness) -> None:
     stage.spawn("[think 600]", mode="exec")
     assert stage.send("hello").json["errorCode"] == "agent_not_interactive"
 
@@ -467,7 +467,7 @@ def test_retypes_a_text_lost_during_start_up(stage: SessionHarness) -> None:
 @pytest.mark.parametrize(
     ("word", "number", "result"), [("yes", 1, "did hi"), ("always", 2, "did hi"), ("no", 3, "did"), ("1", 1, "did hi")]
 )
-def test_a_dialog_is_answered_by_meaning(stage: SessionHarness, word: str, number: int, result: str) -> None:
+def test_dialog_is_answered_by_meaning(stage: SessionHarness, word: str, number: int, result: str) -> None:
     stage.spawn("[ask echo hi] [say did {last}]")
     stage.wait_for_state("waiting")
     answer = stage.lisa("send", "--answer", word).json
@@ -484,7 +484,7 @@ def test_answer_works_from_any_selected_choice(stage: SessionHarness) -> None:
     stage.wait_for_text("You chose: green")
 
 
-def test_an_answer_the_dialog_does_not_offer_presses_nothing(stage: SessionHarness) -> None:
+def test_answer_without_a_choice_presses_no_key(stage: SessionHarness) -> None:
     stage.spawn("[choose Which? | red | green]")
     stage.wait_for_state("waiting")
     answer = stage.lisa("send", "--answer", "always").json
@@ -496,7 +496,7 @@ def test_an_answer_the_dialog_does_not_offer_presses_nothing(stage: SessionHarne
 # -- the objective ------------------------------------------------------------------------------------------------
 
 
-def test_the_objective_is_put_in_front_and_named_in_the_answer(stage: SessionHarness) -> None:
+def test_objective_precedes_the_text_and_is_reported(stage: SessionHarness) -> None:
     stage.spawn()
     meta = session_records.read_meta(stage.ref)
     assert meta is not None
@@ -508,7 +508,7 @@ def test_the_objective_is_put_in_front_and_named_in_the_answer(stage: SessionHar
     assert stage.prompts() == ["Objective reminder: id=o1 | goal=Ship it | lane=front\ngo on"]
 
 
-def test_text_form_says_ok(stage: SessionHarness) -> None:
+def test_text_is_ok(stage: SessionHarness) -> None:
     stage.spawn()
     answer = stage.machine.lisa("session", "send", "--session", stage.name, "--text", "hi", "--enter")
     assert (answer.code, answer.out) == (0, "ok\n")

@@ -74,9 +74,7 @@ def test_kept_sessions_stay(machine: LisaHost) -> None:
         ("fail-child", 1, "smoke_monitor_failed"),
     ],
 )
-def test_chaos_is_found_out_and_passes_when_it_was_expected(
-    machine: LisaHost, chaos: str, levels: int, code: str
-) -> None:
+def test_expected_chaos_failure_passes(machine: LisaHost, chaos: str, levels: int, code: str) -> None:
     words = ("--levels", str(levels), "--chaos", chaos, "--report-min", "--json")
     failed = smoke(machine, *words)
     assert (failed.code, failed.json["errorCode"], failed.json["ok"]) == (1, code, False)
@@ -150,7 +148,7 @@ def test_ctrl_c_removes_the_sessions(machine: LisaHost) -> None:
         (("--matrix-file", "none.txt"), "smoke_prompt_matrix_assertion_failed"),
     ],
 )
-def test_refused_words_have_a_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_invalid_arguments_have_a_code(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = smoke(machine, *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 
@@ -191,6 +189,6 @@ def test_script_refuses_unknown_arguments(machine: LisaHost, words: tuple[str, .
     assert ended.stderr.startswith("smoke-nested: ")
 
 
-def test_the_script_explains_itself(machine: LisaHost) -> None:
+def test_script_has_a_help_text(machine: LisaHost) -> None:
     ended = nested(machine, "--help")
     assert ended.returncode == 0 and "--keep-sessions" in ended.stdout

@@ -19,7 +19,7 @@ CLAUDE = "#!/bin/sh\ncase $1 in --version) echo '2.1.329 (Claude Code)'; exit;; 
 """A stand-in for the agent CLI; what a test adds is what it does when it is really started."""
 
 
-def test_text_is_the_sessions_name_and_nothing_else(machine: LisaHost) -> None:
+def test_text_is_the_session_name(machine: LisaHost) -> None:
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--command", "sleep 600")
     assert (answer.code, answer.out, answer.err) == (0, "lisa-x\n", "")
 
@@ -48,14 +48,14 @@ def test_json_has_the_started_command(machine: LisaHost, fleet: Fleet) -> None:
     assert fleet.reasons("lisa-x") == ["spawn_success"]
 
 
-def test_without_a_name_one_is_made(machine: LisaHost, fleet: Fleet) -> None:
+def test_missing_name_is_generated(machine: LisaHost, fleet: Fleet) -> None:
     name = machine.lisa("session", "spawn", "--mode", "exec", "--command", "sleep 600", "--json").json["session"]
     assert name.startswith("lisa-proj-")
     assert name.endswith("-claude-exec")
     assert fleet.names() == [name]
 
 
-def test_the_agents_own_command_line_is_run_with_the_prompt(machine: LisaHost, fleet: Fleet) -> None:
+def test_agent_runs_with_its_arguments_and_the_prompt(machine: LisaHost, fleet: Fleet) -> None:
     machine.add_program("claude", CLAUDE + 'printf "%s|" "$@" >argv; sleep 600\n')
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--prompt", "it's 'two\nlines' $HOME", "--json")
     assert answer.json["command"] == "claude --dangerously-skip-permissions $'it\\'s \\'two\\nlines\\' $HOME'"
@@ -79,7 +79,7 @@ def test_answer_has_the_size_of_a_long_prompt(machine: LisaHost, fleet: Fleet) -
     assert prompt[:10] in machine.lisa(*spawn, "--dry-run").json["command"].replace("\\'", "'")
 
 
-def test_permissions_can_be_kept(machine: LisaHost, fleet: Fleet) -> None:
+def test_permission_checks_can_be_kept(machine: LisaHost, fleet: Fleet) -> None:
     machine.add_program("claude", CLAUDE + 'printf "%s|" "$@" "end" >argv; sleep 600\n')
     machine.lisa("session", "spawn", "--session", "lisa-x", "--no-dangerously-skip-permissions")
     assert "dangerously" not in fleet.wait_for_file("argv")
@@ -126,7 +126,7 @@ def test_program_that_ignores_probes_starts_in_time(machine: LisaHost, name: str
     assert any("--version: no answer in time" in note for note in spawned["notes"])
 
 
-def test_wrapper_that_moves_the_agent_is_noted(machine: LisaHost, fleet: Fleet) -> None:
+def test_wrapper_that_moves_the_agent_is_reported(machine: LisaHost, fleet: Fleet) -> None:
     elsewhere = machine.folder / "else where"
     elsewhere.mkdir()
     wrapper = f"cd '{elsewhere}'; export CLAUDE_CONFIG_DIR='{elsewhere}/config'; exec -a claude sleep 600\n"
@@ -138,7 +138,7 @@ def test_wrapper_that_moves_the_agent_is_noted(machine: LisaHost, fleet: Fleet) 
     assert meta.agent_home == f"{elsewhere}/config"
 
 
-def test_agent_in_its_place_is_not_noted(machine: LisaHost, fleet: Fleet) -> None:
+def test_agent_in_its_folder_is_not_reported(machine: LisaHost, fleet: Fleet) -> None:
     machine.add_program("claude", CLAUDE.replace("/bin/sh", "/usr/bin/env bash") + "exec -a claude sleep 600\n")
     assert "warnings" not in machine.lisa("session", "spawn", "--session", "lisa-x", "--json").json
     meta = session_records.read_meta(fleet.ref("lisa-x"))
@@ -172,7 +172,7 @@ def test_nested_agent_finds_lisa_without_the_callers_path(machine: LisaHost, fle
 # -- dry run ----------------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_shows_all_and_makes_nothing(machine: LisaHost, fleet: Fleet) -> None:
+def test_dry_run_shows_the_plan_and_creates_nothing(machine: LisaHost, fleet: Fleet) -> None:
     words = ("--session", "lisa-x", "--agent", "codex", "--mode", "exec", "--model", "m", "--prompt", "hi", "--dry-run")
     answer = machine.lisa("session", "spawn", *words, "--detect-nested", "--json")
     plan = answer.json
@@ -259,7 +259,7 @@ def test_refuses_a_folder_name_that_is_not_utf8(machine: LisaHost) -> None:
     assert (answer.code, answer.json["errorCode"]) == (1, "invalid_project_root")
 
 
-def test_forced_nesting_and_full_auto_exclude_each_other(machine: LisaHost) -> None:
+def test_forced_nesting_with_full_auto_is_refused(machine: LisaHost) -> None:
     words = ("--agent", "codex", "--mode", "exec", "--prompt", "x", "--nested-policy", "force")
     answer = machine.lisa("session", "spawn", *words, "--agent-args", "--full-auto", "--json")
     assert answer.json["errorCode"] == "invalid_nested_policy_combination"
@@ -284,7 +284,7 @@ def test_refuses_the_name_of_an_existing_session(machine: LisaHost, fleet: Fleet
     assert (fleet.folder("lisa-ended") / "done.txt").exists()
 
 
-def test_without_tmux_the_refusal_has_a_code_of_its_own(machine: LisaHost, fleet: Fleet) -> None:
+def test_missing_tmux_has_its_own_code(machine: LisaHost, fleet: Fleet) -> None:
     machine.add_program("claude", CLAUDE)
     words = ("session", "spawn", "--session", "lisa-x", "--command", "true", "--json")
     answer = machine.lisa(*words, env={"PATH": str(machine.bin)})
@@ -312,7 +312,7 @@ def test_early_exit_has_code_and_output_and_leaves_an_event(machine: LisaHost, f
     assert machine.lisa("session", "spawn", "--session", "lisa-x").code == 0
 
 
-def test_an_exec_agent_that_succeeds_at_once_is_a_success(machine: LisaHost, fleet: Fleet) -> None:
+def test_immediate_success_of_an_exec_agent_is_a_success(machine: LisaHost, fleet: Fleet) -> None:
     machine.add_program("claude", CLAUDE + "echo done\n")
     words = ("--session", "lisa-x", "--mode", "exec", "--prompt", "x", "--json")
     answer = machine.lisa("session", "spawn", *words)
@@ -351,7 +351,7 @@ def test_lane_supplies_only_missing_values(machine: LisaHost) -> None:
     assert plan["command"].startswith("codex exec 'mine'")
 
 
-def test_the_current_objective_is_put_before_the_prompt_once(machine: LisaHost) -> None:
+def test_current_objective_precedes_the_prompt_once(machine: LisaHost) -> None:
     machine.lisa("session", "objective", "--id", "o1", "--goal", "ship it", "--acceptance", "green", "--budget", "7")
     plan = machine.lisa("session", "spawn", "--prompt", "go", "--dry-run", "--json").json
     assert plan["objective"] == {"id": "o1", "goal": "ship it", "acceptance": "green", "budget": 7}

@@ -187,7 +187,7 @@ def test_values_out_of_range_are_refused(stage: SessionHarness, flags: list[str]
     assert not Path(stage.ref.folder).exists()
 
 
-def test_a_long_lifetime_is_cut(stage: SessionHarness) -> None:
+def test_long_lifetime_is_limited(stage: SessionHarness) -> None:
     answer: Any = stage.lisa("spawn", "--command", "sleep 60", "--ttl-seconds", "90000")
     assert answer.json["warnings"] == ["ttl_seconds 90000 is over the maximum of 86400 (LISA_MAX_TTL_SECONDS)"]
     limits = describe_limits(stage.ref)

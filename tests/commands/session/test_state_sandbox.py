@@ -57,7 +57,7 @@ def test_action_may_be_anywhere(machine: LisaHost) -> None:
     assert _sandbox(machine, "--action", "Snapshot", "--json")["action"] == "snapshot"
 
 
-def test_a_snapshot_brings_everything_back(machine: LisaHost) -> None:
+def test_restore_returns_the_snapshot(machine: LisaHost) -> None:
     _fill(machine)
     before = {name: _store(machine, name).read_bytes() for name in ("objectives.json", "lanes.json")}
     saved = _sandbox(machine, "snapshot", "--file", "deep/er/state.json")
@@ -106,7 +106,7 @@ def test_restore_uses_the_project_of_the_snapshot(machine: LisaHost) -> None:
     assert _sandbox(machine, "--project-root", str(machine.home))["objectiveCount"] == 2
 
 
-def test_a_restore_is_all_or_nothing(machine: LisaHost) -> None:
+def test_restore_is_atomic(machine: LisaHost) -> None:
     _fill(machine)
     snapshot = _sandbox(machine, "snapshot")["snapshot"]
     snapshot["objectiveStore"]["objectives"].pop("a")
@@ -162,7 +162,7 @@ def test_absent_and_null_parts_are_empty(machine: LisaHost) -> None:
     assert _sandbox(machine)["objectiveCount"] == 0
 
 
-def test_a_folder_that_is_there_keeps_its_mode(machine: LisaHost) -> None:
+def test_existing_folder_keeps_its_mode(machine: LisaHost) -> None:
     machine.project.chmod(0o755)
     _sandbox(machine, "snapshot", "--file", "s.json")
     assert machine.project.stat().st_mode & 0o777 == 0o755

@@ -68,7 +68,7 @@ def test_scenario_34_status_of_an_unknown_name_leaves_no_file(machine: LisaHost)
     assert not [path for path in (machine.folder / "state").rglob("*") if "lisa-x" in path.name]
 
 
-def test_completed_session_is_completed_in_both_words(ended: SessionHarness) -> None:
+def test_completed_session_has_status_and_state(ended: SessionHarness) -> None:
     assert ended.machine.lisa("session", "status", "--session", ended.name).out == "completed,0,0,,0,completed\n"
     assert set(ended.lisa("status", "--json-min").json) == MIN_KEYS
 

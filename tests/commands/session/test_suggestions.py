@@ -22,7 +22,7 @@ def asking(machine: LisaHost) -> SessionHarness:
     return stage
 
 
-def test_no_command_suggests_a_prompt_while_the_agent_asks(machine: LisaHost) -> None:
+def test_no_prompt_is_suggested_while_a_dialog_is_open(machine: LisaHost) -> None:
     stage = asking(machine)
     named = {
         "handoff": stage.lisa("handoff").json["nextAction"],
@@ -67,7 +67,7 @@ def test_status_has_the_question_and_its_choices(machine: LisaHost) -> None:
     assert {"question", "choices"}.isdisjoint(stage.lisa("status").json)
 
 
-def test_an_asking_agent_is_listed_above_an_idle_one(machine: LisaHost) -> None:
+def test_agent_with_a_dialog_is_listed_above_an_idle_one(machine: LisaHost) -> None:
     SessionHarness(machine, "lisa-a-idle").spawn()
     asking(machine)
     items = machine.lisa("session", "list", "--priority", "--json").json["items"]

@@ -156,7 +156,7 @@ def test_unreadable_records_are_omitted_and_reported(machine: LisaHost, family: 
     assert answer.err.startswith("tree warning: ")
 
 
-def test_names_that_occur_in_several_projects_stay_apart(machine: LisaHost, family: Records) -> None:
+def test_equal_names_of_several_projects_are_separate(machine: LisaHost, family: Records) -> None:
     other = machine.folder / "other"
     other.mkdir()
     family.add("lisa-a", root=str(other), run="another")
@@ -173,7 +173,7 @@ def test_names_that_occur_in_several_projects_stay_apart(machine: LisaHost, fami
 # -- what is new --------------------------------------------------------------------------------------------------
 
 
-def test_links_that_came_and_went(machine: LisaHost, family: Records) -> None:
+def test_delta_has_added_and_removed_links(machine: LisaHost, family: Records) -> None:
     first = family.tree("--delta")
     assert (first["delta"], first["deltaResult"]["count"]) == (True, 5)
     assert family.tree("--delta")["deltaResult"] == {"count": 0}
@@ -185,7 +185,7 @@ def test_links_that_came_and_went(machine: LisaHost, family: Records) -> None:
     assert (again["added"], again["removed"], again["deltaCount"]) == ([], [], 0)
 
 
-def test_each_view_has_a_snapshot_of_its_own(family: Records) -> None:
+def test_each_view_has_its_own_snapshot(family: Records) -> None:
     family.tree("--delta")
     family.tree("--delta", "--session", "lisa-b")
     family.tree("--delta", "--active-only")
@@ -204,7 +204,7 @@ def test_unreadable_snapshot_is_set_aside_and_reported(machine: LisaHost, family
     assert list(path.parent.glob("*.corrupt-*"))
 
 
-def test_sessions_that_came_went_or_changed(machine: LisaHost, family: Records) -> None:
+def test_delta_has_added_removed_and_changed_sessions(machine: LisaHost, family: Records) -> None:
     first = family.tree("--delta-json")
     assert first["delta"]["count"] == 5
     assert first["session"] == ""
@@ -220,7 +220,7 @@ def test_sessions_that_came_went_or_changed(machine: LisaHost, family: Records) 
     assert family.tree("--delta-json")["delta"]["count"] == 0
 
 
-def test_a_cursor_file_of_ones_own(machine: LisaHost, family: Records) -> None:
+def test_own_cursor_file_is_used(machine: LisaHost, family: Records) -> None:
     path = machine.project / "seen.json"
     tree = family.tree("--delta-json", "--cursor-file", "seen.json", "--flat", form="--json-min")
     assert (tree["cursorFile"], tree["delta"]["count"]) == (str(path), 5)
@@ -244,7 +244,7 @@ def test_a_cursor_file_of_ones_own(machine: LisaHost, family: Records) -> None:
         (("--cursor-file", "x"), "cursor_file_requires_delta_json"),
     ],
 )
-def test_flags_that_exclude_each_other(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
+def test_conflicting_flags_are_refused(machine: LisaHost, words: tuple[str, ...], code: str) -> None:
     answer = machine.lisa("session", "tree", *words, "--json")
     assert (answer.code, answer.json["errorCode"]) == (1, code)
 

@@ -66,7 +66,7 @@ def test_answer_is_always_json(stage: SessionHarness) -> None:
     assert answer.json["ok"] is True
 
 
-def test_a_question_is_answered_and_waited_for_in_one_call(stage: SessionHarness) -> None:
+def test_one_call_answers_a_question_and_waits(stage: SessionHarness) -> None:
     stage.spawn()
     waiting = stage.lisa("turn", "--text", "[ask echo yes] [say it said {last}]", "--enter", "--json-min").json
     assert waiting["waitingFor"] == "permission"
@@ -75,7 +75,7 @@ def test_a_question_is_answered_and_waited_for_in_one_call(stage: SessionHarness
     assert "it said yes" in got["packet"]["summary"]
 
 
-def test_a_draft_that_a_key_submits_is_waited_for(stage: SessionHarness) -> None:
+def test_draft_submitted_by_a_key_is_waited_for(stage: SessionHarness) -> None:
     stage.spawn()
     for number in range(3):
         assert stage.lisa("send", "--text", f"[think 0.3] [say draft {number}]").json["ok"] is True
@@ -97,7 +97,7 @@ def test_packet_has_only_requested_fields(stage: SessionHarness) -> None:
 # -- when a step fails --------------------------------------------------------------------------------------------
 
 
-def test_a_send_that_fails_ends_the_turn(stage: SessionHarness) -> None:
+def test_failed_send_ends_the_turn(stage: SessionHarness) -> None:
     answer = stage.lisa("turn", "--text", "hello", "--enter")
     got = answer.json
     assert answer.code == 1
@@ -108,7 +108,7 @@ def test_a_send_that_fails_ends_the_turn(stage: SessionHarness) -> None:
     assert "monitor" not in got and "packet" not in got
 
 
-def test_time_that_runs_out_is_the_monitor_s_failure(stage: SessionHarness) -> None:
+def test_timeout_is_a_failure_of_the_monitor(stage: SessionHarness) -> None:
     words = ("turn", "--text", "[think 600]", "--enter", "--timeout-seconds", "1")
     answer = stage.spawn().lisa(*words, "--json-min")
     assert (answer.code, answer.json) == (
@@ -155,7 +155,7 @@ def test_turn_that_ends_in_a_dialog_has_its_choices(stage: SessionHarness, form:
     assert "rm -rf build" in got["stateDetail"] and "stepErrorCode" not in got
 
 
-def test_an_agent_that_crashes_in_its_turn_fails_it_with_2(stage: SessionHarness) -> None:
+def test_crash_during_the_turn_exits_with_2(stage: SessionHarness) -> None:
     answer = stage.spawn().lisa("turn", "--text", "[think 0.3] [crash 4]", "--enter")
     assert (answer.code, answer.json["failedStep"]) == (2, "monitor")
     assert answer.json["monitor"]["finalState"] == "crashed"
@@ -167,7 +167,7 @@ def test_keys_that_end_the_agent_are_a_terminal_end(stage: SessionHarness) -> No
     assert (answer.code, answer.json["finalState"]) == (0, "completed")
 
 
-def test_a_log_of_thousands_of_events_does_not_hold_it_up(stage: SessionHarness) -> None:
+def test_log_of_thousands_of_events_adds_no_delay(stage: SessionHarness) -> None:
     stage.spawn()
     for number in range(700):
         events.add(stage.ref, stage.ctx.settings, 1e9 + number, type="snapshot", reason="x" * 200)
@@ -177,7 +177,7 @@ def test_a_log_of_thousands_of_events_does_not_hold_it_up(stage: SessionHarness)
     assert len(answer.out) > 65536
 
 
-def test_ctrl_c_leaves_the_session_alone(stage: SessionHarness) -> None:
+def test_ctrl_c_keeps_the_session(stage: SessionHarness) -> None:
     import signal
 
     stage.spawn()
@@ -210,6 +210,6 @@ def test_ctrl_c_leaves_the_session_alone(stage: SessionHarness) -> None:
         (("--text", "a", "--expect", "marker"), "expect_marker_requires_until_marker"),
     ],
 )
-def test_refused_words_have_their_own_code(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
+def test_invalid_arguments_have_their_code(stage: SessionHarness, words: tuple[str, ...], code: str) -> None:
     answer = stage.lisa("turn", *words)
     assert (answer.code, answer.json["errorCode"]) == (1, code)

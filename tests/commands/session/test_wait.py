@@ -38,7 +38,7 @@ def _waiting(machine: LisaHost, *words: str) -> Any:
     return machine.start("session", "wait", *words, "--stream-json", "--timeout-seconds", "30")
 
 
-def test_sessions_that_need_attention_count_at_once(machine: LisaHost, fleet: Fleet) -> None:
+def test_sessions_that_need_attention_end_the_wait(machine: LisaHost, fleet: Fleet) -> None:
     _stages(machine, 2)
     fleet.spawn("lisa-busy")
     got = _wait(machine)
@@ -75,7 +75,7 @@ def _watches(pid: int) -> bool:
     return False
 
 
-def test_all_waits_for_every_end(machine: LisaHost, fleet: Fleet) -> None:
+def test_all_waits_for_every_session(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a", "exit 0")
     fleet.spawn("lisa-b", "until [ -e go ]; do sleep 0.05; done; exit 7")
     waiting = _waiting(machine, "--all")

@@ -70,7 +70,7 @@ def test_deep_detects_changed_content_of_same_version(shop: Shop) -> None:
     assert shop.doctor("--deep").json["errorCode"] == "skills_doctor_drift_detected"
 
 
-def test_undocumented_command_or_flag_is_named(shop: Shop) -> None:
+def test_undocumented_command_or_flag_is_reported(shop: Shop) -> None:
     """B25: per command; the flag of another command does not count."""
     index = shop.installed("claude") / "data" / "commands.md"
     replace_in_file(index, "## session exists\n", "## session was\n")
@@ -84,7 +84,7 @@ def test_undocumented_command_or_flag_is_named(shop: Shop) -> None:
     assert target["missingFlags"] == ["session name:--tag"] and target["detail"] == "flag surface drift"
 
 
-def test_words_of_the_page_are_no_commands(shop: Shop) -> None:
+def test_prose_is_not_parsed_as_commands(shop: Shop) -> None:
     """B25: an index of another make is searched for whole commands, not for parts of words."""
     index = shop.installed("claude") / "data" / "commands.md"
     index.write_text("conversion and doctorate; `session listing`\n")
@@ -92,7 +92,7 @@ def test_words_of_the_page_are_no_commands(shop: Shop) -> None:
     assert {"version", "doctor", "session list"} <= set(missing)
 
 
-def test_a_newer_skill_is_newer_and_left_alone(shop: Shop) -> None:
+def test_newer_skill_is_reported_and_kept(shop: Shop) -> None:
     """B26."""
     replace_in_file(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 10.")
     target = shop.target("claude", "--fix", "--explain-drift")
@@ -100,7 +100,7 @@ def test_a_newer_skill_is_newer_and_left_alone(shop: Shop) -> None:
     assert shop.doctor().code == 0
 
 
-def test_the_version_is_that_of_the_front_matter(shop: Shop) -> None:
+def test_version_is_read_from_the_front_matter(shop: Shop) -> None:
     """B26: a line above it, or in a code block, is not it."""
     main = shop.installed("claude") / "SKILL.md"
     replace_in_file(main, "# lisa:", "```\nversion: 99\n```\n# lisa:")
@@ -110,7 +110,7 @@ def test_the_version_is_that_of_the_front_matter(shop: Shop) -> None:
     assert (target["status"], "version" in target) == ("error", False)
 
 
-def test_fix_installs_for_agents_that_are_here_and_for_no_other(shop: Shop) -> None:
+def test_fix_installs_for_present_agents_only(shop: Shop) -> None:
     """B26: it made ~/.codex and ~/.claude on machines that have neither."""
     shop.doctor("--fix")
     assert not (shop.machine.home / ".claude").exists() and not (shop.machine.home / ".codex").exists()
@@ -133,7 +133,7 @@ def test_fix_repairs_skills_and_reports_failures(shop: Shop) -> None:
     assert shop.target("codex", "--fix", "--force")["fixed"] is True
 
 
-def test_drift_is_explained_and_planned_most_urgent_first(shop: Shop) -> None:
+def test_drift_is_explained_most_urgent_first(shop: Shop) -> None:
     replace_in_file(shop.installed("claude") / "SKILL.md", "version: 0.", "version: 0.0.")
     answer = shop.doctor("--explain-drift", "--sync-plan").json
     steps = [(step["target"], step["status"], step["priority"]) for step in answer["syncPlan"]]

@@ -42,7 +42,7 @@ def test_installs_for_every_present_agent(machine: LisaHost) -> None:
     assert [Path(one["destination"]).parts[-3] for one in done] == [".codex", ".claude"]
 
 
-def test_a_project_and_a_path_are_places_too(machine: LisaHost) -> None:
+def test_project_and_path_are_destinations(machine: LisaHost) -> None:
     assert install(machine, "--to", "project").json["errorCode"] == "skills_destination_resolve_failed"
     assert install(machine, "--to", "project", "--project-path", "p").code == 0
     assert (machine.project / "p" / "skills" / "lisa" / "SKILL.md").exists()
@@ -51,7 +51,7 @@ def test_a_project_and_a_path_are_places_too(machine: LisaHost) -> None:
     assert install(machine, "--to", "nobody").json["errorCode"] == "skills_destination_resolve_failed"
 
 
-def test_a_named_tree_is_the_source_instead(machine: LisaHost) -> None:
+def test_given_tree_is_the_source(machine: LisaHost) -> None:
     tree = machine.folder / "tree"
     replace_in_file(make_skill_tree(tree) / "SKILL.md", "version: ", "version: 9.")
     assert install(machine, "--path", "there", "--repo-root", str(tree)).code == 0
@@ -99,7 +99,7 @@ def test_replaces_a_symlink_but_keeps_its_target(machine: LisaHost) -> None:
     assert not link.is_symlink() and (link / "SKILL.md").exists() and (checkout / "SKILL.md").exists()
 
 
-def test_a_link_to_the_source_itself_is_left_as_it_is(machine: LisaHost) -> None:
+def test_link_to_the_source_is_unchanged(machine: LisaHost) -> None:
     checkout = make_skill_tree(machine.folder / "tree")
     (machine.project / "link").symlink_to(checkout)
     answer = install(machine, "--path", "link", "--repo-root", str(machine.folder / "tree"))
@@ -128,7 +128,7 @@ def test_full_disk_is_reported_and_keeps_the_old_skill(machine: LisaHost) -> Non
     assert (there / "SKILL.md").read_text().endswith("\nmine\n") and not leftovers(machine.project)
 
 
-def test_many_installs_at_once_leave_one_whole_skill(machine: LisaHost) -> None:
+def test_concurrent_installs_leave_one_complete_skill(machine: LisaHost) -> None:
     started = [machine.start(*PATH, "--path", "there", "--json") for _ in range(6)]
     assert [process.wait(60) for process in started] == [0] * 6
     for process in started:

@@ -24,7 +24,7 @@ def sync(machine: LisaHost, *words: str) -> CallResult:
     return machine.lisa(*PATH, *words, "--repo-root", "tree", "--json")
 
 
-def test_an_edited_skill_comes_back_into_the_tree(machine: LisaHost, edited: Path) -> None:
+def test_edited_skill_is_copied_to_the_tree(machine: LisaHost, edited: Path) -> None:
     answer = sync(machine, "--from", "path", "--path", str(edited), "--deep")
     target = machine.project / "tree" / "skills" / "lisa"
     assert (answer.code, answer.json["destination"], answer.json["files"]) == (0, str(target), 4)
@@ -33,7 +33,7 @@ def test_an_edited_skill_comes_back_into_the_tree(machine: LisaHost, edited: Pat
     assert sync(machine, "--from", "path", "--path", str(edited), "--deep").json["drifted"] is False
 
 
-def test_an_agents_own_copy_is_found_by_the_agents_name(machine: LisaHost, edited: Path) -> None:
+def test_copy_of_an_agent_is_found_by_agent_name(machine: LisaHost, edited: Path) -> None:
     for name in ("codex", "claude"):
         target = machine.home / f".{name}" / "skills" / "lisa"
         target.parent.mkdir(parents=True)
@@ -65,7 +65,7 @@ def test_refuses_a_source_that_is_not_a_skill(machine: LisaHost, edited: Path, c
     assert (machine.project / "tree" / "skills" / "lisa" / "SKILL.md").exists()
 
 
-def test_folders_that_lie_in_each_other_are_refused_at_once(machine: LisaHost, edited: Path) -> None:
+def test_overlapping_folders_are_refused(machine: LisaHost, edited: Path) -> None:
     """B5, both ways."""
     answer = machine.lisa(*PATH, "--from", "path", "--path", str(edited), "--repo-root", str(edited), "--json")
     assert answer.json["errorCode"] == "skills_sync_failed" and len(answer.out) < 500

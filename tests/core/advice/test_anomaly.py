@@ -35,16 +35,16 @@ def _status(state: str, **fields: Any) -> Status:
     return Status(session="lisa-a", session_state=state, **fields)
 
 
-def test_a_session_that_is_gone_has_no_other_trouble() -> None:
+def test_missing_session_has_a_single_anomaly() -> None:
     assert _find(_status("not_found"), _events(*["x"] * 9)) == [("session_not_found", "high", 1)]
 
 
-def test_a_session_without_history_is_odd_while_it_runs() -> None:
+def test_running_session_without_events_is_an_anomaly() -> None:
     assert _find(_status("in_progress"), []) == [("no_events_observed", "medium", 1)]
     assert _find(_status("waiting_input"), []) == []
 
 
-def test_the_same_over_and_over_without_any_progress_is_a_loop() -> None:
+def test_repeated_events_without_progress_are_a_loop() -> None:
     events = _events("other", *["monitor_auto_recover"] * 6)
     assert _find(_status("in_progress"), events) == [("reason_loop", "high", 6)]
 
@@ -62,19 +62,19 @@ def test_the_same_over_and_over_without_any_progress_is_a_loop() -> None:
         (_status("in_progress"), _events(*["x", "y"] * 6), True),
     ],
 )
-def test_a_healthy_session_is_left_in_peace(status: Status, events: list[Event], still: bool) -> None:
+def test_healthy_session_has_no_anomaly(status: Status, events: list[Event], still: bool) -> None:
     spawned = Event(seq=0, at=events[0].at, type="lifecycle", reason="spawn_success")
     assert _find(status, [spawned, *events], still=still) == []
 
 
-def test_the_second_look_is_taken_on_suspicion_only() -> None:
+def test_second_read_needs_a_suspicion() -> None:
     def look() -> bool:
         raise AssertionError("there was nothing to suspect")
 
     assert anomaly.find_anomalies(_status("in_progress"), anomaly.build_history(_events("a", "b"), NOW), look) == []
 
 
-def test_trouble_of_an_earlier_session_does_not_count() -> None:
+def test_problems_of_an_earlier_session_do_not_count() -> None:
     old = _events(*["tmux_unavailable"] * 5, state="degraded")
     spawned = Event(seq=99, at=format_rfc3339(NOW), type="lifecycle", reason="spawn_success")
     assert _find(_status("in_progress"), old) == [("degraded_retries", "medium", 5)]
@@ -87,13 +87,13 @@ def test_last_ten_events_show_an_often_unreadable_session() -> None:
     assert _find(_status("waiting_input"), [*fine, *degraded]) == [("degraded_retries", "medium", 3)]
 
 
-def test_missed_expectations_add_up() -> None:
+def test_unmet_expectations_add_up() -> None:
     events = _events("monitor_expected_terminal_got_waiting", "x", "monitor_expected_waiting_got_terminal")
     assert _find(_status("completed"), events) == [("expectation_churn", "medium", 2)]
     assert _find(_status("completed"), events[:2]) == []
 
 
-def test_findings_come_by_severity_then_by_code() -> None:
+def test_findings_are_sorted_by_severity_then_code() -> None:
     events = _events(*["expected_x"] * 6, state="degraded")
     assert [code for code, _, _ in _find(_status("crashed"), events)] == [
         "terminal_crashed",
@@ -127,7 +127,7 @@ EMPTY = SessionMeta(session="lisa-a", agent="codex", mode="exec")
 CUSTOM = SessionMeta(session="lisa-a", agent="codex", mode="exec", custom_command=True, start_command="make 'it good'")
 
 
-def test_a_session_is_started_again_as_what_it_was() -> None:
+def test_session_is_respawned_with_its_settings() -> None:
     assert _plan("session_not_found", meta=CLAUDE).steps[1].command == (
         "lisa session spawn --agent claude --mode interactive --project-root '/p' --json"
     )
@@ -156,7 +156,7 @@ def test_unknown_session_starts_the_default_agent() -> None:
     )
 
 
-def test_the_plan_is_as_sure_as_its_steps_are_on_average() -> None:
+def test_plan_confidence_is_the_mean_of_its_steps() -> None:
     assert _plan("session_not_found").confidence == 0.96
     looped = _plan("reason_loop", "degraded_retries", meta=CLAUDE)
     assert [step.confidence for step in looped.steps] == [0.99, 0.84, 0.8]
@@ -165,6 +165,6 @@ def test_the_plan_is_as_sure_as_its_steps_are_on_average() -> None:
     assert _plan().steps[0].command == "lisa session status --session 'lisa-a' --project-root '/p' --json-min"
 
 
-def test_no_command_comes_twice() -> None:
+def test_no_command_is_repeated() -> None:
     commands = [step.command for step in _plan("reason_loop", "expectation_churn", "terminal_stuck", meta=CODEX).steps]
     assert len(commands) == len(set(commands)) == 6

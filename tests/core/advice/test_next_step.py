@@ -80,7 +80,7 @@ def test_each_state_has_its_next_step(state: str, waiting_for: str, budget: int,
 
 @pytest.mark.parametrize("budget", [None, 400])
 @pytest.mark.parametrize("waiting_for", sorted(DIALOG_KINDS | {"limit"}))
-def test_no_prompt_is_suggested_while_the_agent_takes_none(waiting_for: str, budget: int | None) -> None:
+def test_no_prompt_is_suggested_to_a_blocked_agent(waiting_for: str, budget: int | None) -> None:
     situation = Situation(session_state="waiting_input", waiting_for=waiting_for)
     step = next_step.recommend_step(situation, TARGET, budget)
     by_need = {"quota": "session monitor", "answer": "session dialogs", "person": "session snapshot"}
@@ -88,7 +88,7 @@ def test_no_prompt_is_suggested_while_the_agent_takes_none(waiting_for: str, bud
     assert "--text" not in step.command
 
 
-def test_every_cause_of_waiting_has_a_decision() -> None:
+def test_every_waiting_reason_has_a_next_step() -> None:
     ready = {kind for kind in get_args(WaitingFor) if kind not in DIALOG_KINDS | {"limit"}}
     assert ready == {"", "prompt", "error"}
     assert {Situation(session_state="waiting_input", waiting_for=kind).need for kind in ready} == {"input"}
@@ -110,7 +110,7 @@ def test_reason_of_a_step_names_who_has_to_act() -> None:
     assert reason("limit", "resets 7pm").endswith("until the limit is lifted (resets 7pm)")
 
 
-def test_a_refused_login_suggests_no_prompt() -> None:
+def test_refused_login_suggests_no_prompt() -> None:
     refused = Situation(session_state="waiting_input", waiting_for="error", error_kind="auth")
     step = next_step.recommend_step(refused, TARGET, 400)
     assert (step.action, "login" in step.reason) == ("session explain", True)
@@ -138,7 +138,7 @@ def test_priority_of_a_state_is_the_contract() -> None:
     assert Situation(session_state="not_found").priority == (5, "missing")
 
 
-def test_the_program_is_called_by_its_name_here(machine: LisaHost) -> None:
+def test_suggestion_uses_the_name_of_the_program(machine: LisaHost) -> None:
     settings = machine.context().settings
     assert target.detect_binary(settings, str(machine.project)) == "lisa"
     Path(machine.project, "lisa").write_text("#!/bin/sh\n")

@@ -25,7 +25,7 @@ def test_characters_are_counted_not_bytes(text: str, tokens: int) -> None:
     assert prompt_lint.estimate_tokens(text) == tokens
 
 
-def test_a_prompt_that_holds_its_marker_is_a_severe_flaw() -> None:
+def test_prompt_that_contains_its_marker_is_severe() -> None:
     start = launch.resolve_launch(launch.LaunchRequest(agent="codex", mode="exec", prompt="Say DONE_1 at the end"))
     found = prompt_lint.lint_prompt(start, ("DONE_1", "done_1", "X"), 320)
     assert [(flaw.code, flaw.severity, flaw.markers) for flaw in found.warnings] == [
@@ -43,7 +43,7 @@ def test_a_prompt_that_holds_its_marker_is_a_severe_flaw() -> None:
         "NESTED WORKERS please",
     ],
 )
-def test_nesting_that_will_not_work_is_pointed_out(prompt: str) -> None:
+def test_unsupported_nesting_is_reported(prompt: str) -> None:
     assert _codes(prompt) == ["nested_hint_missing"]
 
 
@@ -56,11 +56,11 @@ def test_nesting_that_will_not_work_is_pointed_out(prompt: str) -> None:
         "a nest of agents",
     ],
 )
-def test_ordinary_nesting_is_none_of_lisas_business(prompt: str) -> None:
+def test_ordinary_nesting_is_ignored(prompt: str) -> None:
     assert _codes(prompt) == []
 
 
-def test_nesting_is_no_question_where_no_sandbox_is_kept() -> None:
+def test_nesting_without_a_sandbox_has_no_warning() -> None:
     prompt = "Run three nested agents."
     assert _codes(prompt, mode="interactive") == []
     assert _codes(prompt, agent="claude") == []
@@ -77,11 +77,11 @@ def test_nesting_is_no_question_where_no_sandbox_is_kept() -> None:
         ("Use ./lisa for children.", "", []),
     ],
 )
-def test_a_sandbox_kept_for_a_nested_run_is_a_conflict(prompt: str, args: str, codes: list[str]) -> None:
+def test_sandbox_of_a_nested_run_is_a_conflict(prompt: str, args: str, codes: list[str]) -> None:
     assert _codes(prompt, agent_args=args) == codes
 
 
-def test_every_flaw_costs_and_the_score_never_falls_below_zero() -> None:
+def test_score_falls_with_each_flaw_to_zero_at_least() -> None:
     start = launch.resolve_launch(launch.LaunchRequest(agent="codex", mode="exec", prompt="run nested agents DONE"))
     found = prompt_lint.lint_prompt(start, ("DONE",), 3)
     assert (found.score, found.token_estimate) == (37, 6)

@@ -38,7 +38,7 @@ def test_a_refused_definition_leaves_the_former_one(machine: LisaHost) -> None:
     assert (machine.project / ".lisa" / "agents" / "a.yaml").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_folder_that_cannot_be_made_is_reported(machine: LisaHost) -> None:
+def test_failed_folder_creation_is_reported(machine: LisaHost) -> None:
     (machine.project / ".lisa").write_text("a file")
     ctx = machine.context()
     with pytest.raises(LisaError) as refused:

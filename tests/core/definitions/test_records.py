@@ -81,7 +81,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "json"])
-def test_every_shape_gives_the_same_definition(shape: str) -> None:
+def test_every_form_gives_the_same_definition(shape: str) -> None:
     (found,) = read(SHAPES[shape])
     assert found.name == "triage" and found.settings == SETTINGS
     assert found.own.prompt.startswith("# Triage\nLook at") and found.own.prompt.endswith("```\n")

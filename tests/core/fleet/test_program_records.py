@@ -32,7 +32,7 @@ def test_a_question_is_blocked_with_its_kind() -> None:
     assert "sk-ant-api03-xxx" not in record.message
 
 
-def test_the_fleet_is_as_urgent_as_its_first_session() -> None:
+def test_fleet_has_the_urgency_of_its_first_session() -> None:
     lost = LostSession(session="lisa-l", project_root="/p", agent="codex", resumable=True)
     asks = status("lisa-q", "waiting_input", waiting_for="permission")
     found = fleet(status("lisa-w", "in_progress"), asks, status("lisa-x", "degraded"), lost=(lost,))

@@ -128,14 +128,14 @@ def test_a_malformed_cursor_is_refused(machine: LisaHost, cursor: str) -> None:
     assert raised.value.code == "invalid_cursor"
 
 
-def test_a_folder_left_by_a_killed_kill_is_not_listed_twice(machine: LisaHost) -> None:
+def test_folder_of_a_killed_kill_is_listed_once(machine: LisaHost) -> None:
     add_session(machine, 1)
     add_archive(machine, 1)
     found = page_sessions(machine.context()).sessions
     assert [(each.name, each.end_reason) for each in found] == [("lisa-1", "user_requested")]
 
 
-def test_session_whose_pane_is_being_made_is_starting(machine: LisaHost) -> None:
+def test_session_without_its_pane_yet_is_starting(machine: LisaHost) -> None:
     ref = add_session(machine, 1)
     meta = make_meta(ref, 1)
     meta.created_unix = machine.context().clock.now()

@@ -82,20 +82,20 @@ def test_a_transition_is_reported_once(machine: LisaHost) -> None:
     assert seen == [[], ["asks"], [], [], ["asks"], [], ["done"], [], [], ["failed"], []]
 
 
-def test_another_question_is_another_notice(machine: LisaHost) -> None:
+def test_new_question_gives_a_new_notice(machine: LisaHost) -> None:
     trial = WatchTrial(machine)
     assert trial.see(ASKS) == ["asks"]
     assert trial.see(state("waiting_input", "permission", "Write")) == ["asks"]
 
 
-def test_the_beginning_reports_only_what_needs_a_person(machine: LisaHost) -> None:
+def test_first_report_has_only_sessions_that_need_a_person(machine: LisaHost) -> None:
     assert [WatchTrial(machine).see(each) for each in (ASKS, LIMIT, DONE, FAILED)] == [["asks"], ["limit"], [], []]
     late = WatchTrial(machine)
     assert late.see() == []
     assert late.see(DONE) == ["done"]  # it began and ended between two looks
 
 
-def test_notices_of_a_session_have_a_distance(machine: LisaHost) -> None:
+def test_notices_of_a_session_have_a_minimum_interval(machine: LisaHost) -> None:
     trial = WatchTrial(machine)
     assert trial.see(ASKS) == ["asks"]
     assert trial.see(WORK, after=1) == []
@@ -104,7 +104,7 @@ def test_notices_of_a_session_have_a_distance(machine: LisaHost) -> None:
     assert trial.see(DONE, after=watch.COOLDOWN_SECONDS) == ["done"]
 
 
-def test_a_session_on_a_terminal_is_left_alone(machine: LisaHost) -> None:
+def test_attached_session_gives_no_notice(machine: LisaHost) -> None:
     trial = WatchTrial(machine)
     trial.see(WORK)
     trial.attended = True

@@ -13,7 +13,7 @@ from tests.lisa_host import LisaHost
 from tests.worktree_stage import WorktreeStage
 
 
-def test_a_slow_git_gives_its_reason_in_time(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_git_is_reported_within_its_time_limit(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = WorktreeStage(machine)
     script = machine.folder / "slow" / "git"
     script.parent.mkdir()

@@ -47,7 +47,7 @@ def _risk(text: str, policy: GuardPolicy | None = None) -> tuple[str, tuple[str,
         ("LISA CLEANUP --DRY-RUN", "low", ()),
     ],
 )
-def test_the_known_risks_keep_their_codes_and_order(text: str, level: str, reasons: tuple[str, ...]) -> None:
+def test_known_risks_keep_codes_and_order(text: str, level: str, reasons: tuple[str, ...]) -> None:
     assert _risk(text) == (level, reasons)
 
 
@@ -100,7 +100,7 @@ def test_the_known_risks_keep_their_codes_and_order(text: str, level: str, reaso
         ("$PROGRAM kill-server", "unparsable_command"),
     ],
 )
-def test_risks_a_substring_test_misses_are_seen(text: str, reason: str) -> None:
+def test_risks_beyond_substrings_are_found(text: str, reason: str) -> None:
     level, reasons = _risk(text)
     assert reason in reasons
     assert level != "low"
@@ -132,11 +132,11 @@ def test_harmless_command_is_low_risk(text: str) -> None:
     assert _risk(text) == ("low", ())
 
 
-def test_a_server_of_ones_own_is_a_matter_of_care() -> None:
+def test_private_tmux_server_is_a_medium_risk() -> None:
     assert _risk("tmux -L mine kill-server") == ("medium", ("tmux_kill_server",))
 
 
-def test_what_cannot_be_taken_apart_is_not_called_safe() -> None:
+def test_unparsable_command_is_not_safe() -> None:
     assert _risk("echo 'open") == ("medium", ("unparsable_command",))
     assert "kill_all_without_project_only" in _risk("lisa session kill-all 'open")[1]
 
@@ -157,7 +157,7 @@ WORDS = st.sampled_from(
 
 @settings(deadline=None)
 @given(st.lists(WORDS, max_size=14).map(" ".join) | st.lists(WORDS, max_size=14).map("".join))
-def test_nothing_the_substring_rules_find_is_ever_taken_back(text: str) -> None:
+def test_substring_findings_are_always_kept(text: str) -> None:
     least = risk.highest_risk(risk.assess_text(text))
     level, reasons = _risk(text)
     assert risk.LEVELS.index(level) >= risk.LEVELS.index(least)
@@ -225,7 +225,7 @@ def test_policy_for_the_default_server_lowers_the_risk() -> None:
         ("lisa session list", UserTmuxReport("ok"), True, True),
     ],
 )
-def test_safe_depends_on_risk_on_others_and_on_certainty(
+def test_safe_needs_low_risk_no_sessions_and_certainty(
     text: str, probe: UserTmuxReport, strict: bool, safe: bool
 ) -> None:
     verdict = guard.assess_command(text, None, probe, strict=strict)

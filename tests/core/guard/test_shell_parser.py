@@ -41,7 +41,7 @@ def _all(text: str) -> list[str]:
         ("   \n ", []),
     ],
 )
-def test_a_line_is_taken_apart_as_the_shell_does(text: str, commands: list[str]) -> None:
+def test_line_is_parsed_like_a_shell(text: str, commands: list[str]) -> None:
     assert _sure(text) == commands
 
 
@@ -61,23 +61,23 @@ def test_wrapper_yields_its_wrapped_command(text: str) -> None:
     assert any(command.endswith("tmux kill-server") and command.startswith("tmux") for command in _all(text))
 
 
-def test_asking_where_a_program_is_does_not_run_it() -> None:
+def test_command_lookup_is_not_an_execution() -> None:
     assert _all("command -v pkill") == ["command -v pkill"]
 
 
-def test_quotes_within_substitutions_hide_nothing() -> None:
+def test_quotes_inside_substitutions_are_parsed() -> None:
     assert {"b"} < set(_sure('echo "$(a "$(b)")"'))
 
 
 @pytest.mark.parametrize("text", ["echo 'open", 'a "b', "a \\", "eval " * 12 + "x"])
-def test_what_cannot_be_understood_is_said_so(text: str) -> None:
+def test_unparsable_line_is_reported(text: str) -> None:
     with pytest.raises(ShellSyntaxError):
         shell_parser.parse_commands(text)
 
 
 @settings(deadline=None)
 @given(st.text(alphabet="ab;&|()<>`'\"\\$ \n#-={}!~", max_size=40))
-def test_no_text_breaks_it(text: str) -> None:
+def test_any_text_is_parsed(text: str) -> None:
     try:
         for command in shell_parser.parse_commands(text):
             assert command.words

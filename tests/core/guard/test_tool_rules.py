@@ -387,7 +387,7 @@ def test_order_is_deny_allow_mode(tool: str, allowed: str, denied: str, mode: st
     assert decide(tool, allowed, denied, mode) == decision
 
 
-def test_input_of_another_form_is_asked() -> None:
+def test_malformed_input_needs_a_decision() -> None:
     assert decide("Bash", "Bash(git:*)", command=["git"]) == "ask"
     assert decide("Bash", "Bash(git:*)") == "ask"
 
@@ -413,7 +413,7 @@ def test_pattern_of_a_session_covers_the_call(command: str, patterns: tuple[str,
     assert not found or tool_rules.decide(rules, "Bash", {"command": command}).decision == "allow"
 
 
-def test_pattern_of_another_tool_is_its_name() -> None:
+def test_pattern_of_other_tools_is_the_tool_name() -> None:
     assert tool_rules.derive_patterns("Write", {"file_path": "x"}) == ("Write",)
     assert tool_rules.derive_patterns("mcp__a__b", {}) == ("mcp__a__b",)
     assert tool_rules.derive_patterns("AskUserQuestion", {}) == ()

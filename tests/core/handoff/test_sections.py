@@ -56,7 +56,7 @@ def test_unused_share_goes_to_other_sections() -> None:
     assert beside.text.endswith("memory:\nm")
 
 
-def test_a_state_that_does_not_fit_is_cut_from_its_end() -> None:
+def test_large_state_is_truncated_at_its_end() -> None:
     fitted = fit(chatty(), 5)
     assert fitted.text == "session=lisa-a\nst..."
     assert fitted.cut[0] == "state"
@@ -87,7 +87,7 @@ def test_section_keeps_its_share_and_marks_a_cut(parts: list[Section], most: int
 
 
 @given(st.integers(0, 5000), st.lists(st.tuples(st.integers(0, 2000), st.integers(1, 50)), max_size=8))
-def test_shares_are_fair(budget: int, requests: list[tuple[int, int]]) -> None:
+def test_shares_follow_the_weights(budget: int, requests: list[tuple[int, int]]) -> None:
     wants, weights = [want for want, _ in requests], [weight for _, weight in requests]
     given_ = share_space(budget, wants, weights)
     assert sum(given_) <= budget

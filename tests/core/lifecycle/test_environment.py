@@ -43,7 +43,7 @@ def test_values_of_every_kind_arrive_unchanged(machine: LisaHost, shell: str) ->
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_names_that_no_shell_can_export_do_no_harm(machine: LisaHost, shell: str) -> None:
+def test_unexportable_variable_names_are_skipped(machine: LisaHost, shell: str) -> None:
     odd = {"BASH_FUNC_x%%": "() { :; }", "a-b": "1", "1x": "2", "x.y": "3", "ü": "4"}
     machine.env.update({**odd, "UID": "7", "PPID": "7", "SHELLOPTS": "x", "IFS": "x", "OPTIND": "x", "AFTER": "ok"})
     found = seen(machine, shell=shell)
@@ -51,7 +51,7 @@ def test_names_that_no_shell_can_export_do_no_harm(machine: LisaHost, shell: str
     assert not odd.keys() & found.keys()
 
 
-def test_what_marks_the_callers_own_place_is_not_inherited(machine: LisaHost) -> None:
+def test_variables_of_the_caller_session_are_not_inherited(machine: LisaHost) -> None:
     marks = (
         *("TMUX", "TMUX_PANE", "TERM_PROGRAM", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SESSION_ID"),
         *("AI_AGENT", "CODEX_SANDBOX", "LISA_RUN_ID", "LISA_SESSION_DIR", "LISA_HEARTBEAT_FILE", "LISA_SESSION_NAME"),
@@ -65,7 +65,7 @@ def test_what_marks_the_callers_own_place_is_not_inherited(machine: LisaHost) ->
     assert found["LISA_STATE_DIR"] == machine.env["LISA_STATE_DIR"]
 
 
-def test_what_the_server_has_and_the_caller_has_not_is_unset(machine: LisaHost) -> None:
+def test_variables_only_in_the_server_are_unset(machine: LisaHost) -> None:
     server = {
         "LC_ALL": "C",
         "USER": "first",
@@ -87,13 +87,13 @@ def test_token_under_the_name_of_lisa_is_for_its_agent_only(machine: LisaHost) -
     assert environment.read_agent_token(ctx, agents.get("codex")) == {}
 
 
-def test_relative_folders_are_absolute_inside(machine: LisaHost) -> None:
+def test_relative_folders_become_absolute(machine: LisaHost) -> None:
     machine.env["LISA_STATE_DIR"] = "some/where"
     found = environment.inherit_environment(machine.context())
     assert found["LISA_STATE_DIR"] == os.path.abspath("some/where")
 
 
-def test_a_variable_exported_after_the_server_started_is_there(machine: LisaHost, fleet: Fleet) -> None:
+def test_variable_exported_after_server_start_is_inherited(machine: LisaHost, fleet: Fleet) -> None:
     """Scenario 30."""
     fleet.spawn("lisa-first")
     machine.env["LATECOMER"] = "here"
@@ -121,7 +121,7 @@ def test_session_environment_describes_the_session(machine: LisaHost, fleet: Fle
     assert not {"TMUX", "TMUX_PANE", "CLAUDECODE"} & lines.keys()
 
 
-def test_lisa_works_inside_a_session_and_knows_its_parent(machine: LisaHost, fleet: Fleet) -> None:
+def test_lisa_in_a_session_has_its_parent(machine: LisaHost, fleet: Fleet) -> None:
     from tests.lisa_host import PROGRAM
 
     nested = " ".join([*PROGRAM, "session", "spawn", "--session", "lisa-child", "--command", "'sleep 600'"])

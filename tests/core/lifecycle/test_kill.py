@@ -39,7 +39,7 @@ def gone(number: int) -> bool:
     return not processes.is_running(number, 0)
 
 
-def test_a_session_and_all_below_it_end(fleet: Fleet) -> None:
+def test_session_and_its_descendants_end(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "sh -c 'echo $$ >tool; exec sleep 600' & echo $$ >agent; wait")
     numbers = [pid(fleet, "tool"), pid(fleet, "agent")]
     killed = kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
@@ -49,7 +49,7 @@ def test_a_session_and_all_below_it_end(fleet: Fleet) -> None:
     assert fleet.find_processes(str(fleet.folder("lisa-x"))) == []
 
 
-def test_an_agent_is_asked_first_and_may_say_goodbye(fleet: Fleet) -> None:
+def test_agent_gets_term_first_and_may_clean_up(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "trap 'echo saved >goodbye; exit 0' TERM; echo $$ >agent; while :; do sleep 0.05; done")
     fleet.wait_for_file("agent")
     kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
@@ -74,14 +74,14 @@ def test_scenario_13_unresponsive_process_is_killed(fleet: Fleet, start: str) ->
     assert gone(number)
 
 
-def test_daemon_without_environment_ends_below_the_pane(fleet: Fleet) -> None:
+def test_daemon_without_environment_is_ended(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "env -i setsid sh -c 'trap \"\" HUP TERM; echo $$ >deaf; while :; do sleep 0.2; done'")
     number = pid(fleet, "deaf")
     kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
     assert gone(number)
 
 
-def test_a_stopped_process_ends_too(fleet: Fleet) -> None:
+def test_stopped_process_is_ended(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "echo $$ >agent; exec sleep 600")
     number = pid(fleet, "agent")
     os.kill(number, signal.SIGSTOP)
@@ -89,7 +89,7 @@ def test_a_stopped_process_ends_too(fleet: Fleet) -> None:
     assert gone(number)
 
 
-def test_scenario_14_nothing_is_left_but_the_events(fleet: Fleet) -> None:
+def test_scenario_14_only_the_events_remain(fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     (fleet.folder("lisa-x") / "folder").mkdir()
     (fleet.folder("lisa-x") / "folder" / "file").write_text("x")
@@ -121,7 +121,7 @@ def test_scenario_1_a_name_prefix_kills_nothing(fleet: Fleet) -> None:
     assert "meta.json" in fleet.files("lisa-alpha-worker")
 
 
-def test_a_namesake_that_begins_alike_keeps_its_files(fleet: Fleet) -> None:
+def test_session_with_the_same_prefix_keeps_its_files(fleet: Fleet) -> None:
     fleet.spawn("lisa-q")
     fleet.spawn("lisa-q-1")
     before = fleet.files("lisa-q-1")
@@ -144,7 +144,7 @@ def test_scenario_34_an_unknown_name_makes_no_file(fleet: Fleet) -> None:
     assert not os.path.exists(fleet.ctx.settings.state_dir)
 
 
-def test_symlink_for_the_folder_goes_and_its_target_stays(fleet: Fleet) -> None:
+def test_symlinked_folder_is_unlinked_and_target_kept(fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     folder, elsewhere = fleet.folder("lisa-x"), fleet.machine.folder / "elsewhere"
     folder.rename(elsewhere)
@@ -169,7 +169,7 @@ def test_killing_twice_adds_nothing(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("how", ["missing", "hanging"])
-def test_scenario_16_a_tmux_that_does_not_answer_deletes_nothing(fleet: Fleet, how: str) -> None:
+def test_scenario_16_unresponsive_tmux_deletes_nothing(fleet: Fleet, how: str) -> None:
     fleet.spawn("lisa-x", "echo $$ >agent; exec sleep 600")
     number = pid(fleet, "agent")
     before = fleet.files("lisa-x")
@@ -222,7 +222,7 @@ def test_records_of_a_missing_session_are_removed(fleet: Fleet) -> None:
     assert fleet.reasons("lisa-x")[-1] == "kill_not_found"
 
 
-def test_a_pid_that_was_used_again_is_not_touched(fleet: Fleet) -> None:
+def test_reused_pid_is_not_touched(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", "exit 0")
     fleet.wait_until_ended("lisa-x")
     fleet.ctx.tmux(fleet.ctx.project()).kill_server()
@@ -239,7 +239,7 @@ def test_a_pid_that_was_used_again_is_not_touched(fleet: Fleet) -> None:
         innocent.wait()
 
 
-def test_what_cannot_be_ended_is_said_and_its_records_stay(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_surviving_process_is_reported_with_its_records(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
     number = pid(fleet, "deaf")
     monkeypatch.setattr(processes, "send_signal", lambda process, signal: False)  # as for another user's process
@@ -293,7 +293,7 @@ def test_kernel_session_of_a_reused_pid_is_not_touched(fleet: Fleet, strangers: 
     assert not gone(strangers[1])
 
 
-def test_members_after_the_supervisors_end_are_left(fleet: Fleet, strangers: tuple[psutil.Popen, int]) -> None:
+def test_members_after_the_end_of_the_supervisor_remain(fleet: Fleet, strangers: tuple[psutil.Popen, int]) -> None:
     leader, child = strangers
     leader.kill()
     leader.wait()
@@ -321,7 +321,7 @@ def child(fleet: Fleet, name: str, parent: str, *, root: str = "", parent_root: 
             del fleet.machine.env[variable]
 
 
-def test_children_go_first_and_strangers_stay(fleet: Fleet) -> None:
+def test_children_end_first_and_others_stay(fleet: Fleet) -> None:
     fleet.spawn("lisa-top")
     fleet.spawn("lisa-stranger")
     child(fleet, "lisa-child", "lisa-top")
@@ -335,7 +335,7 @@ def test_children_go_first_and_strangers_stay(fleet: Fleet) -> None:
     assert fleet.reasons("lisa-child")[-1] == "kill_descendant_success"
 
 
-def test_children_in_other_projects_go_but_not_of_a_namesake(fleet: Fleet) -> None:
+def test_children_are_linked_by_run_id_across_projects(fleet: Fleet) -> None:
     """C13: what links them is the run, not the name."""
     other = fleet.machine.folder / "other"
     other.mkdir()
@@ -359,7 +359,7 @@ def test_children_of_an_unlisted_parent_are_found(fleet: Fleet) -> None:
     assert kill.kill_session(fleet.ctx, fleet.ref("lisa-top")).descendants == ("lisa-child",)
 
 
-def test_children_spawned_during_a_kill_go_too(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_spawned_during_a_kill_are_killed(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     other = fleet.machine.folder / "other"
     other.mkdir()
     fleet.spawn("lisa-top")
@@ -391,7 +391,7 @@ def test_kill_reads_no_session_of_another_project(fleet: Fleet, monkeypatch: pyt
     assert looked and not [path for path in looked if path.startswith(folder)]
 
 
-def test_a_circle_of_parents_is_killed_once(fleet: Fleet) -> None:
+def test_cycle_of_parents_is_killed_once(fleet: Fleet) -> None:
     for name, parent in (("lisa-a", "lisa-b"), ("lisa-b", "lisa-a")):
         fleet.machine.env["LISA_SESSION_NAME"] = parent
         fleet.spawn(name)
@@ -427,7 +427,7 @@ def test_all_hashes_removes_ended_sessions_only(fleet: Fleet) -> None:
     assert [pane.session for pane in fleet.ctx.tmux(fleet.ctx.project(str(runs))).list_panes()] == ["lisa-x"]
 
 
-def test_many_deaf_sessions_are_killed_in_the_grace_of_one(fleet: Fleet) -> None:
+def test_unresponsive_sessions_share_one_grace_period(fleet: Fleet) -> None:
     for n in range(6):
         fleet.spawn(f"lisa-{n}", STUBBORN.format(name=f"deaf{n}"))
     numbers = [pid(fleet, f"deaf{n}") for n in range(6)]
@@ -439,7 +439,7 @@ def test_many_deaf_sessions_are_killed_in_the_grace_of_one(fleet: Fleet) -> None
     assert os.listdir(fleet.machine.sockets) == []
 
 
-def test_kill_and_spawn_of_one_name_do_not_mix(fleet: Fleet) -> None:
+def test_kill_and_spawn_of_one_name_are_serialized(fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     words = ("session", "spawn", "--session", "lisa-x", "--command", "exec sleep 600", "--json")
     for _ in range(2):
@@ -453,13 +453,13 @@ def test_kill_and_spawn_of_one_name_do_not_mix(fleet: Fleet) -> None:
             fleet.spawn("lisa-x")
 
 
-def test_a_library_user_keeps_its_signals(fleet: Fleet) -> None:
+def test_library_call_keeps_signal_handlers(fleet: Fleet) -> None:
     fleet.spawn("lisa-x")
     kill.kill_session(fleet.ctx, fleet.ref("lisa-x"))
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_one_that_another_process_is_killing_is_waited_for(fleet: Fleet) -> None:
+def test_concurrent_kill_is_waited_for(fleet: Fleet) -> None:
     fleet.spawn("lisa-x", STUBBORN.format(name="deaf"))
     pid(fleet, "deaf")
     killing = [fleet.machine.start("session", "kill", "--session", "lisa-x", "--json") for _ in range(2)]

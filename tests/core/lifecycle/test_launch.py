@@ -46,7 +46,7 @@ def refused(**more: Any) -> str:
         ),
     ],
 )
-def test_the_line_is_the_one_tools_compare(wanted: dict[str, Any], line: str) -> None:
+def test_command_line_equals_the_documented_one(wanted: dict[str, Any], line: str) -> None:
     assert resolve(**wanted).command == line
 
 
@@ -70,11 +70,11 @@ def test_flag_that_begins_like_skip_permissions_is_another() -> None:
         ({"prompt": "x", "agent_args": f"--full-auto {BYPASS}"}, "agent_command_build_failed"),
     ],
 )
-def test_the_first_thing_that_is_off_is_named(wanted: dict[str, Any], code: str) -> None:
+def test_first_error_is_named(wanted: dict[str, Any], code: str) -> None:
     assert refused(**wanted) == code
 
 
-def test_modes_and_intents_have_aliases_and_so_have_models() -> None:
+def test_modes_intents_and_models_have_aliases() -> None:
     found = resolve(mode="Execution", nesting_intent="Bypass", model=" Codex-Spark ", prompt="x")
     assert (found.launch.mode, found.nesting_intent, found.launch.model) == ("exec", "nested", "gpt-5.3-codex-spark")
     assert found.effective_args == f"--model 'gpt-5.3-codex-spark' {BYPASS}"
@@ -87,7 +87,7 @@ def test_effective_flags_are_those_of_the_command_line() -> None:
     assert (nested.effective_bypass, nested.effective_full_auto) == (True, launch.UNSET)
 
 
-def test_a_custom_command_is_taken_as_it_is(machine: LisaHost) -> None:
+def test_custom_command_is_unchanged(machine: LisaHost) -> None:
     found = resolve(prompt="Use ./lisa", command=f"run {BYPASS}")
     assert (found.command, found.detection.reason) == (f"run {BYPASS}", "custom_command_override")
     assert found.effective_detection().effective_bypass is True
@@ -122,7 +122,7 @@ def probe_count(machine: LisaHost) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def test_an_installed_binary_is_asked_once_until_it_changes(machine: LisaHost) -> None:
+def test_binary_is_probed_once_until_it_changes(machine: LisaHost) -> None:
     machine.add_program(CLAUDE, CLAUDE_LIKE)
     agent = agents.get(CLAUDE)
     first = launch.read_facts(machine.context(), agent)
@@ -133,7 +133,7 @@ def test_an_installed_binary_is_asked_once_until_it_changes(machine: LisaHost) -
     assert launch.read_facts(machine.context(), agent) == first and probe_count(machine) > before
 
 
-def test_facts_are_asked_again_after_a_day_because_of_shims(machine: LisaHost) -> None:
+def test_binary_is_probed_again_after_a_day(machine: LisaHost) -> None:
     machine.add_program(CLAUDE, CLAUDE_LIKE)
     context = machine.context()
     launch.read_facts(context, agents.get(CLAUDE))
@@ -143,7 +143,7 @@ def test_facts_are_asked_again_after_a_day_because_of_shims(machine: LisaHost) -
     assert agent_facts.load_facts(path, context.settings, now + agent_facts.MAX_AGE_SECONDS + 1) is None
 
 
-def test_known_shapes_are_those_of_the_installed_file(machine: LisaHost) -> None:
+def test_known_start_shapes_belong_to_the_binary(machine: LisaHost) -> None:
     machine.add_program(CLAUDE, CLAUDE_LIKE)
     context, agent, path = machine.context(), agents.get(CLAUDE), str(machine.bin / CLAUDE)
     agent_facts.add_shape(path, "early", context.settings, context.clock.now())
@@ -158,7 +158,7 @@ def test_known_shapes_are_those_of_the_installed_file(machine: LisaHost) -> None
     assert launch.read_facts(context, agent).shapes == frozenset()
 
 
-def test_a_corrupt_book_of_facts_blocks_nothing_and_is_set_aside(machine: LisaHost) -> None:
+def test_corrupt_fact_file_is_set_aside(machine: LisaHost) -> None:
     machine.add_program(CLAUDE, CLAUDE_LIKE)
     context = machine.context()
     files.ensure_private_dir(context.settings.state_dir)
@@ -176,7 +176,7 @@ def test_binary_without_version_is_not_cached(machine: LisaHost) -> None:
     assert agent_facts.load_facts(str(machine.bin / CLAUDE), context.settings, context.clock.now()) is None
 
 
-def test_unwritable_state_folder_costs_only_a_probe(machine: LisaHost) -> None:
+def test_unwritable_state_folder_only_repeats_the_probe(machine: LisaHost) -> None:
     machine.add_program(CLAUDE, CLAUDE_LIKE)
     machine.env["LISA_STATE_DIR"] = "/dev/null/state"
     assert launch.read_facts(machine.context(), agents.get(CLAUDE)).version == "2.1.329"

@@ -70,11 +70,11 @@ def test_the_first_rule_that_applies_decides(given: dict[str, str], reason: str,
         ({"prompt": "hi"}, False),
     ],
 )
-def test_agent_that_is_to_call_lisa_is_nested(given: dict[str, str], nested: bool) -> None:
+def test_agent_that_calls_lisa_is_nested(given: dict[str, str], nested: bool) -> None:
     assert nesting.is_nested(detect(**given), given.get("prompt", "")) is nested
 
 
-def test_what_matched_is_named() -> None:
+def test_matched_rule_is_named() -> None:
     assert detect("Use ./lisa").matched_hint == "./lisa"
     assert detect(intent="nested").matched_hint == "nesting-intent:nested"
     assert detect(policy="force").matched_hint == "nested-policy:force"
@@ -95,7 +95,7 @@ def test_the_bypass_cannot_be_forced_onto_full_auto() -> None:
         "See the documentation: ./lisa is useful because it is an example",  # use-ful, beca-use
     ],
 )
-def test_a_mention_does_not_lift_the_sandbox(prompt: str) -> None:
+def test_mention_does_not_disable_the_sandbox(prompt: str) -> None:
     assert detect(prompt).reason == "no_nested_hint"
 
 
@@ -108,23 +108,23 @@ def test_a_mention_does_not_lift_the_sandbox(prompt: str) -> None:
         "docs mention ./lisa" + " and so on" * 9 + " now start ./lisa",  # one of two is an order
     ],
 )
-def test_words_are_whole_words(prompt: str) -> None:
+def test_only_whole_words_match(prompt: str) -> None:
     assert detect(prompt).reason == "prompt_contains_dot_slash_lisa"
 
 
 @pytest.mark.parametrize(
     "prompt", ["Run ./lisabeth", "Run ./lisa-old", "cat ./lisa/README", "edit ./lisa.py", "a./lisa"]
 )
-def test_other_programs_and_paths_are_no_hint(prompt: str) -> None:
+def test_other_programs_and_paths_are_ignored(prompt: str) -> None:
     assert detect(prompt).reason == "no_nested_hint"
 
 
-def test_a_sentence_may_end_after_the_hint() -> None:
+def test_hint_may_end_a_sentence() -> None:
     assert detect("Start ./lisa.").auto_bypass
     assert detect('Start "./lisa", then wait').auto_bypass
 
 
-def test_why_shows_every_place_in_order() -> None:
+def test_why_lists_every_match_in_order() -> None:
     prompt = "The string './lisa' appears in docs only." + " " * 60 + "Now run lisa session spawn."
     why = nesting.explain_detection(detect(prompt), prompt)
     assert [(span.hint, span.non_executable, span.matched_hint) for span in why.spans] == [

@@ -54,14 +54,14 @@ def test_provider_chooses_the_agent(provider: str, agent: str) -> None:
         (SessionSettings(allowed_tools=()), "", True),
     ],
 )
-def test_permission_mode_decides_about_skipping(settings: SessionSettings, mode: str, skips: bool) -> None:
+def test_permission_mode_decides_skipped_permissions(settings: SessionSettings, mode: str, skips: bool) -> None:
     found = launch.resolve_launch(LaunchRequest(agent="claude"), settings).launch
     assert (found.settings.permission_mode or "", found.skip_permissions) == (mode, skips)
     kept = launch.resolve_launch(LaunchRequest(agent="claude", skip_permissions=False), settings).launch
     assert kept.skip_permissions is (mode == "bypassPermissions")
 
 
-def test_empty_key_leaves_the_session_to_the_pool() -> None:
+def test_empty_key_uses_the_token_pool() -> None:
     found = launch.resolve_launch(LaunchRequest(agent="claude"), SessionSettings(credentials={"api_key": ""}))
     assert not found.launch.settings.credentials
 

@@ -76,7 +76,7 @@ def test_success_means_that_the_command_has_started(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("name", ["with space", "ünï 日本", "quote ' \" $HOME `x` #{pane_id} ;", "n" * 250])
-def test_a_project_may_lie_anywhere(fleet: Fleet, name: str) -> None:
+def test_project_path_may_be_anywhere(fleet: Fleet, name: str) -> None:
     root = fleet.machine.folder / name
     root.mkdir()
     spawned = fleet.spawn("lisa-x", "pwd -P >here; exec sleep 600", root=str(root))
@@ -85,7 +85,7 @@ def test_a_project_may_lie_anywhere(fleet: Fleet, name: str) -> None:
     assert spawned.project_root == str(root)
 
 
-def test_a_very_deep_project_is_its_own_one(fleet: Fleet) -> None:
+def test_very_deep_project_is_separate(fleet: Fleet) -> None:
     root = fleet.machine.folder.joinpath(*["d" * 60] * 6)
     root.mkdir(parents=True)
     fleet.spawn("lisa-x", "pwd -P >here; exec sleep 600", root=str(root))
@@ -103,7 +103,7 @@ def test_the_command_keeps_the_callers_umask(fleet: Fleet) -> None:
     assert fleet.wait_for_file("out").strip() == "0002"
 
 
-def test_the_size_of_the_pane_is_the_one_asked_for(fleet: Fleet) -> None:
+def test_pane_has_the_requested_size(fleet: Fleet) -> None:
     request = LaunchRequest(agent="claude", command="stty size >out; exec sleep 600")
     spawn_session(fleet.ctx, SpawnRequest(launch=request, session="lisa-x", width=91, height=23))
     assert fleet.wait_for_file("out").strip() == "23 91"
@@ -112,7 +112,7 @@ def test_the_size_of_the_pane_is_the_one_asked_for(fleet: Fleet) -> None:
 # -- names --------------------------------------------------------------------------------------------------------
 
 
-def test_scenario_3_a_name_that_begins_another_ones_name_is_free(fleet: Fleet) -> None:
+def test_scenario_3_prefix_of_another_name_is_free(fleet: Fleet) -> None:
     fleet.spawn("lisa-q-1")
     fleet.spawn("lisa-q")
     assert fleet.names() == ["lisa-q", "lisa-q-1"]
@@ -137,7 +137,7 @@ def test_one_of_parallel_spawns_of_a_name_wins(machine: LisaHost, fleet: Fleet) 
     assert fleet.reasons("lisa-x") == ["spawn_success"]
 
 
-def test_forty_parallel_spawns_on_a_cold_server_all_come_up(fleet: Fleet) -> None:
+def test_forty_parallel_spawns_on_a_cold_server_succeed(fleet: Fleet) -> None:
     with ThreadPoolExecutor(20) as pool:
         spawned = list(pool.map(lambda n: fleet.spawn(f"lisa-{n:02}"), range(40)))
     assert fleet.names() == [f"lisa-{n:02}" for n in range(40)]
@@ -216,7 +216,7 @@ def test_every_artifact_is_private_whatever_the_umask(fleet: Fleet) -> None:
     assert {"done.txt", "meta.json", "start", "heartbeat"} <= {path.name for path in modes}
 
 
-def test_scenario_6_symlinks_in_the_way_are_not_followed(fleet: Fleet) -> None:
+def test_scenario_6_symlinks_are_not_followed(fleet: Fleet) -> None:
     victim = fleet.machine.project / "victim"
     victim.write_text("precious")
     folder = fleet.folder("lisa-x")
@@ -263,7 +263,7 @@ def test_scenario_4_each_session_gets_its_own_token(machine: LisaHost, fleet: Fl
     assert not list(Path(settings.state_dir).rglob("environment"))
 
 
-def test_session_with_a_removed_token_is_undone(machine: LisaHost, fleet: Fleet) -> None:
+def test_spawn_with_a_removed_token_is_rolled_back(machine: LisaHost, fleet: Fleet) -> None:
     oauth_tokens.add(fleet.ctx.settings, time.time(), token="tok")
     machine.add_program("claude", PROBE_SCRIPT + 'rm "$LISA_STATE_DIR/oauth_tokens.json"; exec sleep 600\n')
     answer = machine.lisa("session", "spawn", "--session", "lisa-x", "--json")
@@ -273,7 +273,7 @@ def test_session_with_a_removed_token_is_undone(machine: LisaHost, fleet: Fleet)
     assert fleet.reasons("lisa-x") == ["spawn_oauth_selection_error"]
 
 
-def test_when_no_token_is_free_the_answer_says_so(machine: LisaHost) -> None:
+def test_exhausted_token_pool_is_reported(machine: LisaHost) -> None:
     machine.add_program("claude", PROBE_SCRIPT + "exec sleep 600\n")
     added = machine.lisa("oauth", "add", "--stdin", "--json", stdin="tok").json
     machine.lisa("oauth", "disable", "--id", added["id"])
@@ -294,7 +294,7 @@ def test_unwritable_state_folder_starts_nothing(machine: LisaHost, fleet: Fleet)
     assert fleet.names() == []
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(machine: LisaHost, fleet: Fleet) -> None:
+def test_full_disk_is_reported_and_leaves_nothing(machine: LisaHost, fleet: Fleet) -> None:
     words = ("session", "spawn", "--session", "lisa-x", "--command", "true", "--json")
     ended = subprocess.run(
         ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *PROGRAM, *words],
@@ -306,16 +306,14 @@ def test_a_full_disk_is_said_and_leaves_nothing(machine: LisaHost, fleet: Fleet)
     assert fleet.names() == []
 
 
-def test_a_tmux_that_makes_no_session_is_said_with_its_reason(machine: LisaHost, fleet: Fleet) -> None:
+def test_failed_tmux_session_is_reported_with_its_reason(machine: LisaHost, fleet: Fleet) -> None:
     machine.add_program("tmux", "#!/bin/sh\necho 'out of ptys' >&2; exit 1\n")
     assert refused(fleet, "lisa-x") == "spawn_tmux_new_failed"
     assert fleet.files("lisa-x") == ["events.jsonl"]
     assert fleet.reasons("lisa-x") == ["spawn_tmux_new_error"]
 
 
-def test_a_pane_in_which_nothing_starts_is_undone(
-    machine: LisaHost, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pane_without_a_start_is_removed(machine: LisaHost, fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     from lisa_py.core.lifecycle import startup
 
     monkeypatch.setattr(startup, "supervisor_command", lambda *words: ["/bin/sh", "-c", "echo no room; exit 1"])

@@ -72,7 +72,7 @@ def test_templates_stay_without_data(machine: LisaHost) -> None:
     assert prepare(machine, data={}).spawn.launch.prompt == RECORD["prompt"]
 
 
-def test_settings_come_in_layers(machine: LisaHost) -> None:
+def test_settings_are_merged_in_layers(machine: LisaHost) -> None:
     ctx = machine.context()
     profiles.set_profile(ctx, "Default", SessionSettings(max_turns=9, environment={"A": "profile", "B": "profile"}))
     define(machine, environment={"A": "definition"}, model="opus", max_turns=20, mcp_servers={"m": {"url": "u"}})
@@ -116,7 +116,7 @@ def test_one_session_per_idempotent_key(machine: LisaHost) -> None:
     assert other.session != again.session
 
 
-def test_the_newest_request_waits_for_its_debounce_key(machine: LisaHost) -> None:
+def test_newest_request_waits_for_its_debounce_key(machine: LisaHost) -> None:
     define(machine)
     first = start(machine, data=EVENT)
     queued = [start(machine, data=EVENT, prompt=f"number {n}", overrides=KEY) for n in (2, 3)]
@@ -171,7 +171,7 @@ def test_a_held_key_does_not_block_the_others(machine: LisaHost) -> None:
     assert [each.status for each in start_session.start_waiting(ctx, project)] == ["starting"]
 
 
-def test_an_end_while_a_request_is_queued_is_not_missed(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_end_during_queueing_starts_the_request(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     define(machine)
     first = start(machine, data=EVENT)
     original = start_session._queue
@@ -208,7 +208,7 @@ def test_kill_all_drops_waiting_requests(machine: LisaHost) -> None:
     assert list_sessions(machine) == [] and start(machine, data=EVENT).status == "starting"
 
 
-def test_a_crash_of_the_starter_leaves_no_second_session(machine: LisaHost) -> None:
+def test_crash_of_the_starter_starts_no_second_session(machine: LisaHost) -> None:
     """The key names the session before it exists."""
     define(machine, debounce_key="")
     first = start(machine, idempotent_key="k")

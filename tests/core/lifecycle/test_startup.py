@@ -59,7 +59,7 @@ def test_other_command_lines_have_other_shapes(change: dict[str, object]) -> Non
     assert describe(structs.replace(START, **change)) not in ("", describe())
 
 
-def test_agent_home_and_way_of_the_prompt_are_in_the_shape() -> None:
+def test_agent_home_and_prompt_channel_are_in_the_shape() -> None:
     every = [describe(), describe(agent="codex"), describe(home="/i"), describe(send_prompt=True), describe(stdin="x")]
     assert len({*every}) == len(every)
 
@@ -70,7 +70,7 @@ def test_own_arguments_and_unknown_programs_have_no_shape() -> None:
     assert startup.describe_shape(CLAUDE, prepared, "") == ""
 
 
-def test_known_start_that_ends_later_is_seen_by_the_next_look(machine: LisaHost) -> None:
+def test_late_end_of_a_known_start_is_seen_by_the_next_read(machine: LisaHost) -> None:
     stage = SessionHarness(machine, "lisa-first").spawn("[say hello]")
     scripted = agents.get("scripted")
     (shape,) = launch.read_facts(stage.ctx, scripted).shapes
@@ -81,7 +81,7 @@ def test_known_start_that_ends_later_is_seen_by_the_next_look(machine: LisaHost)
     assert launch.read_facts(stage.ctx, scripted).shapes == {shape}
 
 
-def test_heartbeat_comes_more_often_than_it_becomes_stale(machine: LisaHost) -> None:
+def test_heartbeat_interval_is_below_its_stale_limit(machine: LisaHost) -> None:
     ctx = machine.context()
     default = ctx.settings.heartbeat_stale_seconds
     script = (PANE / "supervisor.sh").read_text()

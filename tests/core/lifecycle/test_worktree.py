@@ -89,7 +89,7 @@ def test_an_existing_branch_is_never_reused(repository: Repository) -> None:
     assert "--worktree-name" in refused.message
 
 
-def test_of_two_creations_one_succeeds(repository: Repository) -> None:
+def test_one_of_two_concurrent_creations_succeeds(repository: Repository) -> None:
     planned = plan(repository)
     ctx = repository.machine.context()
     worktree.create_worktree(ctx, planned)
@@ -99,7 +99,7 @@ def test_of_two_creations_one_succeeds(repository: Repository) -> None:
     assert repository.at(planned.folder).git("status", "--porcelain") == ""
 
 
-def test_a_failed_creation_leaves_nothing(repository: Repository) -> None:
+def test_failed_creation_leaves_nothing(repository: Repository) -> None:
     planned = plan(repository)
     hook = repository.write(".git/hooks/post-checkout", "#!/bin/sh\necho broken >&2\nexit 1\n")
     hook.chmod(0o700)
@@ -110,7 +110,7 @@ def test_a_failed_creation_leaves_nothing(repository: Repository) -> None:
     assert not repository.folder.with_name("proj.lisa").exists()
 
 
-def test_a_project_below_the_top_keeps_its_place(repository: Repository) -> None:
+def test_project_in_a_subfolder_keeps_its_path(repository: Repository) -> None:
     repository.write("lib/b.txt", "b")
     repository.commit("lib")
     made = plan(repository, repository.folder / "lib")
@@ -119,7 +119,7 @@ def test_a_project_below_the_top_keeps_its_place(repository: Repository) -> None
     assert refuse(repository, repository.folder / "lib", base="old").code == "invalid_base"
 
 
-def test_a_bare_repository_has_worktrees_beside_it(repository: Repository) -> None:
+def test_worktrees_of_a_bare_repository_are_beside_it(repository: Repository) -> None:
     bare = repository.machine.folder / "bare.git"
     repository.git("clone", "-q", "--bare", ".", str(bare))
     path = create(repository, bare)
@@ -167,7 +167,7 @@ def test_listed_files_are_copied_if_git_ignores_them(repository: Repository) -> 
     assert not {"other.key", "plain.txt", "link"} & set(os.listdir(path))
 
 
-def test_no_copy_leaves_the_worktree_by_a_link(repository: Repository) -> None:
+def test_copies_do_not_follow_links_out_of_the_worktree(repository: Repository) -> None:
     outside = repository.machine.folder / "outside"
     outside.mkdir()
     (repository.folder / "cache").symlink_to(outside)
@@ -235,6 +235,6 @@ def test_a_failed_start_removes_the_worktree(repository: Repository) -> None:
     assert not machine.project.with_name("proj.lisa").exists()
 
 
-def test_flags_of_a_worktree_go_with_it(machine: LisaHost) -> None:
+def test_base_without_worktree_is_refused(machine: LisaHost) -> None:
     answer = machine.lisa("session", "spawn", "--base", "main", "--command", "true", "--json")
     assert answer.json["errorCode"] == "worktree_required"

@@ -51,7 +51,7 @@ def stage(machine: LisaHost) -> Stage:
     return Stage(machine)
 
 
-def test_an_unused_one_goes_with_its_branch(stage: Stage) -> None:
+def test_unused_worktree_is_removed_with_its_branch(stage: Stage) -> None:
     made = stage.make()
     made.write("ignored/build", "x")
     ended = stage.end()
@@ -61,7 +61,7 @@ def test_an_unused_one_goes_with_its_branch(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("name", "text"), [("new.txt", "x"), ("a.txt", "changed")])
-def test_uncommitted_files_keep_it(stage: Stage, name: str, text: str) -> None:
+def test_uncommitted_files_keep_the_worktree(stage: Stage, name: str, text: str) -> None:
     made = stage.make()
     made.write(name, text)
     ended = stage.stays("1 file is not committed")
@@ -70,7 +70,7 @@ def test_uncommitted_files_keep_it(stage: Stage, name: str, text: str) -> None:
     assert stage.end("discard").branch_removed
 
 
-def test_own_commits_keep_it_until_they_are_in_the_base(stage: Stage) -> None:
+def test_own_commits_keep_the_worktree_until_merged(stage: Stage) -> None:
     made = stage.make()
     made.commit("work", b_txt="two\n")
     stage.stays("commits are neither in main nor pushed")
@@ -103,7 +103,7 @@ def test_a_commit_without_a_branch_is_never_lost(stage: Stage) -> None:
     assert stage.main.git("rev-parse", "lisa/lisa-x-kept") == tip
 
 
-def test_another_branch_in_it_counts(stage: Stage) -> None:
+def test_commits_of_another_branch_keep_the_worktree(stage: Stage) -> None:
     made = stage.make()
     made.git("checkout", "-q", "-b", "other")
     made.commit("work", b_txt="two\n")
@@ -112,7 +112,7 @@ def test_another_branch_in_it_counts(stage: Stage) -> None:
     assert (ended.removed, ended.branch_removed, stage.main.branches()) == (True, True, ["main", "other"])
 
 
-def test_discard_gives_up_files_but_no_commit(stage: Stage) -> None:
+def test_discard_removes_files_but_no_commit(stage: Stage) -> None:
     made = stage.make()
     tip = made.commit("work", b_txt="two\n")
     made.write("b.txt", "changed")
@@ -121,7 +121,7 @@ def test_discard_gives_up_files_but_no_commit(stage: Stage) -> None:
     assert stage.main.git("rev-parse", "lisa/lisa-x") == tip
 
 
-def test_a_conflict_keeps_it(stage: Stage) -> None:
+def test_conflict_keeps_the_worktree(stage: Stage) -> None:
     made = stage.make()
     made.commit("ours", a_txt="ours\n")
     stage.main.commit("theirs", a_txt="theirs\n")
@@ -130,7 +130,7 @@ def test_a_conflict_keeps_it(stage: Stage) -> None:
     stage.stays("a git operation has not ended (MERGE_HEAD)")
 
 
-def test_a_stopped_rebase_keeps_it(stage: Stage) -> None:
+def test_stopped_rebase_keeps_the_worktree(stage: Stage) -> None:
     made = stage.make()
     made.commit("ours", a_txt="ours\n")
     stage.main.commit("theirs", a_txt="theirs\n")
@@ -141,7 +141,7 @@ def test_a_stopped_rebase_keeps_it(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("policy", ["remove", "discard"])
-def test_a_locked_one_always_stays(stage: Stage, policy: str) -> None:
+def test_locked_worktree_is_always_kept(stage: Stage, policy: str) -> None:
     made = stage.make()
     stage.main.git("worktree", "lock", str(made.folder))
     ended = stage.stays("it is locked", policy)
@@ -150,7 +150,7 @@ def test_a_locked_one_always_stays(stage: Stage, policy: str) -> None:
 
 
 @pytest.mark.parametrize("policy", ["remove", "discard"])
-def test_a_process_in_it_keeps_it(stage: Stage, policy: str) -> None:
+def test_process_in_the_worktree_keeps_it(stage: Stage, policy: str) -> None:
     made = stage.make()
     with subprocess.Popen(["sleep", "600"], cwd=made.folder, env=stage.main.machine.env) as process:
         stage.stays(f"process {process.pid} (sleep) works in it", policy)
@@ -168,7 +168,7 @@ def test_a_bare_repository(stage: Stage) -> None:
     assert stage.end().branch_removed
 
 
-def test_submodules_keep_it_with_commits_of_their_own(stage: Stage) -> None:
+def test_submodule_commits_keep_the_worktree(stage: Stage) -> None:
     other = stage.main.at(stage.main.machine.folder / "other").create(s_txt="sub\n")
     stage.main.git("submodule", "--quiet", "add", str(other.folder), "lib/sub")
     stage.main.commit("submodule")
@@ -185,27 +185,27 @@ def test_submodules_keep_it_with_commits_of_their_own(stage: Stage) -> None:
     assert stage.end().branch_removed
 
 
-def test_a_repository_in_an_ignored_folder_keeps_it(stage: Stage) -> None:
+def test_ignored_nested_repository_keeps_the_worktree(stage: Stage) -> None:
     made = stage.make()
     made.write("ignored/x", "x")
     made.at(made.folder / "ignored" / "deep").create()
     stage.stays("it has a repository in an ignored folder (ignored/deep)")
 
 
-def test_discard_never_gives_up_commits_of_a_nested_repository(stage: Stage) -> None:
+def test_discard_keeps_commits_of_a_nested_repository(stage: Stage) -> None:
     made = stage.make()
     made.at(made.folder / "clone").create()
     stage.stays("it has a repository in an untracked folder (clone)", "discard")
 
 
-def test_a_folder_that_became_something_else_stays(stage: Stage) -> None:
+def test_replaced_folder_is_kept(stage: Stage) -> None:
     made = stage.make()
     (made.folder / ".git").unlink()
     made.create()
     stage.stays(f"it is no worktree of {stage.main.folder}/.git any more")
 
 
-def test_kill_removes_it_and_says_why_not(stage: Stage, fleet: Fleet) -> None:
+def test_kill_removes_the_worktree_or_reports_why_not(stage: Stage, fleet: Fleet) -> None:
     machine = stage.main.machine
     words = ("session", "spawn", "--session", "lisa-x", "--worktree", "--command")
     assert machine.lisa(*words, "exec sleep 600").code == 0
@@ -231,7 +231,7 @@ def test_kill_removes_it_and_says_why_not(stage: Stage, fleet: Fleet) -> None:
     assert (killed.json["worktrees"][0]["removed"], stage.main.branches()) == (True, ["main"])
 
 
-def test_kill_keeps_or_discards_it_on_request(stage: Stage) -> None:
+def test_kill_keeps_or_discards_the_worktree_on_request(stage: Stage) -> None:
     machine = stage.main.machine
     kill = ("session", "kill", "--session", "lisa-x", "--json")
     spawn = ("session", "spawn", "--session", "lisa-x", "--worktree", "--command", "exec sleep 600")

@@ -53,7 +53,7 @@ def warnings(stage: SessionHarness) -> list[str]:
     return [event.reason for event in events.read_tail(stage.ref, 10).events]
 
 
-def test_a_lifetime_does_not_depend_on_the_set_clock(stage: SessionHarness) -> None:
+def test_lifetime_does_not_depend_on_clock_changes(stage: SessionHarness) -> None:
     passed = set_clock(stage)
     watch = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
     assert watch.check() is None and warnings(stage) == []
@@ -66,7 +66,7 @@ def test_a_lifetime_does_not_depend_on_the_set_clock(stage: SessionHarness) -> N
     assert reached is not None and reached.end_reason == "max_duration_exceeded"
 
 
-def test_a_full_disk_does_not_lift_a_limit(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_does_not_remove_a_limit(stage: SessionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     passed = set_clock(stage)
     watch = LimitWatch(stage.ctx, stage.ref, record_limits(stage))
 
@@ -84,7 +84,7 @@ def test_a_full_disk_does_not_lift_a_limit(stage: SessionHarness, monkeypatch: p
 
 
 @pytest.mark.parametrize(("script", "reason"), [("", "startup_timeout"), ("cat '{screen}'", "")])
-def test_an_agent_that_does_not_start_is_ended(machine: LisaHost, script: str, reason: str) -> None:
+def test_agent_that_does_not_start_is_killed(machine: LisaHost, script: str, reason: str) -> None:
     screen = Path(__file__).parents[2] / "agents" / "panes" / "claude" / "dialog-trust.txt"
     machine.add_program("claude", f"{CLAUDE_LIKE}{script.format(screen=screen)}\nsleep 60\n")
     stage = SessionHarness(machine)

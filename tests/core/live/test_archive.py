@@ -177,7 +177,7 @@ def test_the_last_screen_is_archived_after_cleanup(stage: SessionHarness) -> Non
     assert (record.end_reason, record.exit_code) == ("completed", 0)
 
 
-def test_a_vanished_transcript_leaves_the_pane(stage: SessionHarness) -> None:
+def test_missing_transcript_falls_back_to_the_pane(stage: SessionHarness) -> None:
     stage.spawn("[say answer]", mode="exec").wait_until_dead()
     for path in stage.home.rglob("*.jsonl"):
         path.unlink()
@@ -195,7 +195,7 @@ def test_a_reader_gets_the_reason_of_a_kill(stage: SessionHarness) -> None:
     assert reader.frames[-1].payload.reason == "max_duration_exceeded"  # type: ignore[union-attr]
 
 
-def test_kill_dash_nine_of_a_kill_loses_and_doubles_nothing(stage: SessionHarness) -> None:
+def test_sigkill_of_a_kill_loses_and_repeats_nothing(stage: SessionHarness) -> None:
     whole = talk(stage)
     folder = Path(stage.ref.project.folder, "archive")
     running = stage.machine.start("session", "kill", stage.name)
@@ -228,7 +228,7 @@ def test_spawn_archives_a_session_whose_server_has_ended(stage: SessionHarness) 
     assert former is not None and (record.id, record.end_reason) == (former.id, "heartbeat_stale")
 
 
-def test_nothing_is_kept_without_an_archive(stage: SessionHarness) -> None:
+def test_disabled_archive_keeps_nothing(stage: SessionHarness) -> None:
     talk(stage)
     kill.kill_session(stage.ctx, stage.ref, request=EndRequest(archive=False))
     assert list(archives.list_archives(stage.ref.project)) == []
@@ -244,7 +244,7 @@ def test_kill_succeeds_where_no_archive_can_be_written(stage: SessionHarness) ->
     assert not session_folder.has_more_than_events(stage.ref)
 
 
-def test_kill_after_a_killed_kill_loses_and_doubles_nothing(stage: SessionHarness) -> None:
+def test_kill_after_a_killed_kill_repeats_nothing(stage: SessionHarness) -> None:
     whole = talk(stage)
     record = live_records.read_record(stage.ref)
     assert record is not None

@@ -13,7 +13,7 @@ from tests.lisa_host import LisaHost
 THREADS = [f"01a1fc53-6dfe-7053-861b-e05d9440329{number}" for number in range(1, 4)]
 
 
-def test_threads_of_subagents_are_no_conversations(machine: LisaHost) -> None:
+def test_subagent_threads_are_not_conversations(machine: LisaHost) -> None:
     ctx = machine.context()
     ref = ctx.ref("lisa-a")
     folder = machine.home / ".codex" / "sessions" / "2026" / "11" / "21"

@@ -104,7 +104,7 @@ def test_all_readers_get_the_same_frames(stage: SessionHarness) -> None:
     assert len(set(cursors)) == len(cursors)
 
 
-def test_permission_is_reported_behind_its_call(stage: SessionHarness) -> None:
+def test_permission_follows_its_call(stage: SessionHarness) -> None:
     reader = Reader(stage.spawn())
     stage.send("[ask echo x] [say done]")
     payload: Any = reader.wait_for("tool_approval_request").payload
@@ -118,7 +118,7 @@ def test_permission_is_reported_behind_its_call(stage: SessionHarness) -> None:
     assert reader.wait_for("tool_use").payload.id == payload.tool_use_id  # type: ignore[union-attr]
 
 
-def test_questions_and_other_dialogs_have_frames_of_their_own(stage: SessionHarness) -> None:
+def test_questions_and_dialogs_have_own_frames(stage: SessionHarness) -> None:
     reader = Reader(stage.spawn())
     stage.send(
         "[question Which? | red | blue // Fruits?+ | fig] [choose Sure? | yes | no] [dialog update New? | Go | Skip]"
@@ -260,7 +260,7 @@ def test_pages_before_a_cursor_join_to_the_whole(stage: SessionHarness) -> None:
     assert [frame.type for frame in whole].count("user") == 2
 
 
-def test_start_is_the_cursor_of_everything(stage: SessionHarness) -> None:
+def test_start_cursor_returns_everything(stage: SessionHarness) -> None:
     stage.spawn().send("[say hello]")
     stage.wait_for_text("● hello")
     stage.wait_for_state("idle")

@@ -88,7 +88,7 @@ def test_equal_prompts_are_named_in_their_order(machine: LisaHost, ref: SessionR
     assert [name(open_ids(machine, ref), make_frame("go", number)) for number in (3, 2)] == ["p2", "p1"]
 
 
-def test_clock_that_was_set_back_hides_no_prompt(machine: LisaHost, ref: SessionRef) -> None:
+def test_clock_set_back_hides_no_prompt(machine: LisaHost, ref: SessionRef) -> None:
     ids = open_ids(machine, ref)
     assert ids.add("p1") and ids.begin("p1", "go")
     ids.end("p1", is_delivered=True)
@@ -103,7 +103,7 @@ def test_number_of_kept_ids_is_limited(machine: LisaHost, ref: SessionRef) -> No
     assert (len(kept), kept[0], kept[-1]) == (PROMPT_IDS, "p2", f"p{PROMPT_IDS + 1}")
 
 
-def test_prompt_that_cannot_be_noted_is_refused(machine: LisaHost) -> None:
+def test_prompt_is_refused_if_its_id_cannot_be_stored(machine: LisaHost) -> None:
     ids = open_ids(machine, machine.context().ref("lisa-gone-1"))
     assert ids.add("p1")
     with pytest.raises(LisaError) as refused:

@@ -16,7 +16,7 @@ def stage(machine: LisaHost) -> SessionHarness:
     return SessionHarness(machine).spawn()
 
 
-def test_input_goes_with_the_last_reader_once_all_is_sent(stage: SessionHarness) -> None:
+def test_input_closes_after_last_reader_and_last_text(stage: SessionHarness) -> None:
     sessions = SharedSessions(stage.machine.context)
     outcomes: list[InputOutcome] = []
     first, second = sessions.join(stage.ref, "s"), sessions.join(stage.ref, "s")

@@ -9,7 +9,7 @@ from lisa_py.core.live import translation
 from lisa_py.terminal import frame_lines
 
 
-def test_the_duration_of_a_turn_is_data_and_not_printed() -> None:
+def test_duration_of_a_turn_is_not_printed() -> None:
     record = {"type": "system", "subtype": "turn_duration", "durationMs": 1500, "timestamp": "2026-01-01T00:00:00Z"}
     (frame,) = get("claude").parse_frames(msgspec.json.encode(record), 0)
     payload = translation.translate_frame(frame)

@@ -35,7 +35,7 @@ def collect(*payloads: Payload, prompt: str = "mine") -> TurnReply:
     return reply
 
 
-def test_only_the_own_turn_counts() -> None:
+def test_only_the_turn_of_the_prompt_counts() -> None:
     reply = collect(
         AssistantPayload(content="earlier"),
         UserPayload(content="of another"),
@@ -93,7 +93,7 @@ def test_each_end_has_its_name() -> None:
     assert collect(ApprovalPayload(tool_use_id="1", tool_name="Bash", tool_input={})).ended == ""
 
 
-def test_a_prompt_is_known_as_the_agent_writes_it() -> None:
+def test_prompt_is_matched_in_the_form_of_the_agent() -> None:
     mark = r"\[Image #\d+\]"
     for prompt, shown, is_own in (
         ("see\u200b this", "see this", True),
@@ -122,7 +122,7 @@ def test_a_dialog_before_the_prompt_ends_the_wait() -> None:
     assert reply.dialog == DialogPayload(kind="dialog", message="Select model", id="d1")
 
 
-def test_an_idle_agent_without_an_end_record_is_seen() -> None:
+def test_idle_agent_without_an_end_record_ends_the_wait() -> None:
     idle = StatusPayload(status="waiting_input", agent_state="idle", waiting_for="prompt")
     assert collect(idle, UserPayload(content="of another")).is_idle is True
     assert collect(idle, UserPayload(content="mine")).is_idle is False  # until it is idle again

@@ -18,7 +18,7 @@ from lisa_py.core.planning import cost, topology
         ("analysis", "interactive", (), 10_000, (770, 58), (10_000, 78)),
     ],
 )
-def test_the_numbers_of_a_plan_are_those_of_the_table(
+def test_plan_has_the_numbers_of_the_table(
     goal: str, mode: str, roles: tuple[str, ...], budget: int, total: tuple[int, int], stop: tuple[int, int]
 ) -> None:
     found = cost.estimate_cost(goal, mode, roles, budget)
@@ -27,7 +27,7 @@ def test_the_numbers_of_a_plan_are_those_of_the_table(
     assert (limit.max_tokens, limit.max_seconds, limit.max_steps) == (*stop, 8)
 
 
-def test_each_cell_is_cut_on_its_own_in_floating_point() -> None:
+def test_each_cell_is_truncated_separately() -> None:
     found = cost.estimate_cost("nested", "exec", ("planner", "workers", "reviewer"))
     assert found.topology_multiplier == "2.05"
     assert {step.step: (step.tokens, step.seconds) for step in found.steps} == {
@@ -41,19 +41,19 @@ def test_each_cell_is_cut_on_its_own_in_floating_point() -> None:
 
 
 @pytest.mark.parametrize(("budget", "tokens"), [(1, 80), (200, 100), (300, 150), (5000, 220)])
-def test_a_budget_bounds_what_capture_may_take(budget: int, tokens: int) -> None:
+def test_budget_limits_the_capture(budget: int, tokens: int) -> None:
     steps = {step.step: step.tokens for step in cost.estimate_cost("exec", "exec", (), budget).steps}
     assert steps["capture"] == tokens
 
 
-def test_roles_are_read_once_each_in_any_case() -> None:
+def test_roles_are_unique_in_any_case() -> None:
     assert topology.parse_roles(" Workers, planner,workers,, ") == ("workers", "planner")
     with pytest.raises(UsageError) as refused:
         topology.parse_roles("workers,boss")
     assert refused.value.code == "invalid_topology"
 
 
-def test_a_team_hands_on_from_planner_to_workers_to_reviewer() -> None:
+def test_team_graph_is_planner_workers_reviewer() -> None:
     team = topology.build_topology(("reviewer", "planner", "workers"))
     assert [(node.id, node.role) for node in team.nodes] == [
         ("planner", "planner"),
@@ -69,7 +69,7 @@ def test_a_team_hands_on_from_planner_to_workers_to_reviewer() -> None:
     ]
 
 
-def test_without_workers_the_planner_hands_on_to_the_reviewer() -> None:
+def test_graph_without_workers_is_planner_reviewer() -> None:
     assert [(edge.start, edge.end) for edge in topology.build_topology(("planner", "reviewer")).edges] == [
         ("planner", "reviewer")
     ]

@@ -29,7 +29,7 @@ AST = {
 GOOD = {"session": "lisa-a", "sessionState": "waiting_input", "reason": "x", "nextAction": {"name": "session send"}}
 
 
-def test_a_status_and_a_handoff_are_taken_over() -> None:
+def test_status_and_handoff_are_accepted() -> None:
     status = from_state.parse_state(
         {"session": " lisa-a ", "sessionState": "crashed", "classificationReason": "exit_1"}
     )
@@ -40,13 +40,13 @@ def test_a_status_and_a_handoff_are_taken_over() -> None:
     assert (handoff.status, handoff.next_action) == ("idle", {"name": "session send", "commandAst": AST})
 
 
-def test_forgiving_reading_turns_other_types_into_text() -> None:
+def test_lenient_reading_converts_other_types_to_text() -> None:
     state = from_state.parse_state({"session": 5, "sessionState": None, "reason": ["a"], "nextAction": 7})
     assert (state.session, state.session_state, state.reason, state.next_action) == ("5", "", '["a"]', "7")
 
 
 @pytest.mark.parametrize("payload", [[], "x", None, {}, {"status": "idle"}, {"session": " ", "nextAction": {}}])
-def test_what_says_nothing_of_a_session_is_refused(payload: Any) -> None:
+def test_input_without_a_session_is_refused(payload: Any) -> None:
     with pytest.raises(InputError):
         from_state.parse_state(payload)
 
@@ -72,7 +72,7 @@ def test_prompt_holds_known_fields_only() -> None:
     ]
 
 
-def test_an_action_without_a_name_is_called_by_its_command() -> None:
+def test_unnamed_action_is_named_by_its_command() -> None:
     lines = from_state.build_prompt(
         from_state.parse_state({**GOOD, "nextAction": {"command": "lisa version"}})
     ).splitlines()
@@ -130,7 +130,7 @@ STRICT: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("payload", "code"), STRICT)
-def test_strict_reading_names_the_first_thing_that_is_off(payload: Any, code: str) -> None:
+def test_strict_reading_names_the_first_error(payload: Any, code: str) -> None:
     with pytest.raises(StrictStateError) as refused:
         from_state.parse_state(payload, strict=True)
     assert refused.value.code == f"from_state_{code}"
@@ -141,12 +141,12 @@ def test_strict_reading_accepts_lists_and_maps_of_arguments(args: Any) -> None:
     assert from_state.parse_state(_ast(args=args), strict=True).session == "lisa-a"
 
 
-def test_a_wrong_value_is_named_with_its_place() -> None:
+def test_wrong_value_is_reported_with_its_path() -> None:
     with pytest.raises(StrictStateError, match=r'nextAction\.commandAst\.args\[0\]\.value does not match type "int"'):
         from_state.parse_state(_arg(name="a", type="int", value="1"), strict=True)
 
 
-def test_a_map_of_arguments_is_written_out_in_order() -> None:
+def test_argument_map_is_written_in_order() -> None:
     tree = {"subcommands": ["session", "next"], "args": {"budget": 3, "session": {"flag": "--for", "value": "it's"}}}
     assert command_ast.format_command(tree) == "lisa session next --budget 3 --for 'it'\"'\"'s'"
 
@@ -162,7 +162,7 @@ JSON = st.recursive(
 
 @settings(deadline=None)
 @given(JSON, st.booleans())
-def test_no_json_is_too_odd_to_be_judged(payload: Any, strict: bool) -> None:
+def test_any_json_is_accepted_or_refused(payload: Any, strict: bool) -> None:
     try:
         state = from_state.parse_state(payload, strict=strict)
     except (InputError, StrictStateError):

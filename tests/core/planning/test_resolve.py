@@ -22,7 +22,7 @@ def _decide(machine: LisaHost, **words: str | int) -> Assignment:
     return resolve_assignment(machine.context().project(), flags, use_default_model=True)
 
 
-def test_every_given_word_goes_before_the_lane(machine: LisaHost) -> None:
+def test_flags_precede_the_lane(machine: LisaHost) -> None:
     _lane(machine, goal="exec", agent="claude", mode="exec", nested_policy="force", nesting_intent="nested",
           prompt="lane", budget=9, topology="workers")  # fmt: skip
     own: dict[str, str | int] = {"goal": "analysis", "agent": "codex", "mode": "interactive", "nested_policy": "off",
@@ -35,7 +35,7 @@ def test_every_given_word_goes_before_the_lane(machine: LisaHost) -> None:
     assert (by_lane.goal.name, by_lane.agent.name, by_lane.mode, by_lane.prompt) == ("exec", "claude", "exec", "lane")
 
 
-def test_a_default_that_was_not_written_does_not_beat_the_lane(machine: LisaHost) -> None:
+def test_lane_precedes_implicit_defaults(machine: LisaHost) -> None:
     _lane(machine, goal="nested", agent="claude")
     found = _decide(machine, lane="fix")
     assert (found.goal.name, found.agent.name, found.nested_policy) == ("nested", "claude", "force")
@@ -60,7 +60,7 @@ def test_invalid_lane_value_names_the_lane(machine: LisaHost, field: str, code: 
     assert _decide(machine, lane="fix", **{field: given}).lane == "fix"
 
 
-def test_a_model_is_named_only_where_the_agent_takes_one(machine: LisaHost) -> None:
+def test_model_is_given_only_to_agents_that_accept_it(machine: LisaHost) -> None:
     assert _decide(machine, agent="claude").model == ""
     assert _decide(machine, agent="codex").model == "gpt-5.3-codex-spark"
     assert _decide(machine, profile="codex-spark", model="mine").model == "mine"

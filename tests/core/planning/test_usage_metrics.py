@@ -47,11 +47,11 @@ def _amounts(payload: dict[str, Any]) -> tuple[int | None, int | None, int | Non
         ({"steps": "x", "usage": [], "costEstimate": 3}, (None, None, None)),
     ],
 )
-def test_every_known_shape_is_read(payload: dict[str, Any], amounts: tuple[int | None, ...]) -> None:
+def test_every_known_report_format_is_read(payload: dict[str, Any], amounts: tuple[int | None, ...]) -> None:
     assert _amounts(payload) == amounts
 
 
-def test_a_measurement_goes_before_an_estimate() -> None:
+def test_measurement_precedes_an_estimate() -> None:
     both = usage_metrics.read_usage(
         {"observed": {"tokens": 100}, "costEstimate": {"totalTokens": 770, "totalSeconds": 58}}
     )
@@ -92,7 +92,7 @@ def test_unreported_zero_stays_unknown() -> None:
         ),
     )
 )
-def test_no_json_is_too_odd_to_be_read(value: Any) -> None:
+def test_any_json_is_read(value: Any) -> None:
     if isinstance(value, dict):
         found = usage_metrics.read_usage(value)
         for metric in usage_metrics.METRICS:
@@ -100,7 +100,7 @@ def test_no_json_is_too_odd_to_be_read(value: Any) -> None:
             assert amount is None or abs(amount) <= usage_metrics.MAX_AMOUNT
 
 
-def test_the_last_line_that_holds_an_object_counts() -> None:
+def test_last_line_with_an_object_counts() -> None:
     assert usage_reports.parse_lines('{"tokens":1}\nnoise {"tokens": 2} more\nplain words\n').tokens == 2
 
 
@@ -108,12 +108,12 @@ def test_last_line_without_amounts_is_skipped() -> None:
     assert usage_reports.parse_lines('{"tokens":41}\n{"event":"done"}\n').tokens == 41
 
 
-def test_a_whole_object_over_many_lines_is_one_report() -> None:
+def test_multi_line_object_is_one_report() -> None:
     assert usage_reports.parse_lines(json.dumps({"tokens": 5, "seconds": 6}, indent=2)).seconds == 6
 
 
 @pytest.mark.parametrize("text", ["", "nothing here", "[1,2]", "}{"])
-def test_no_object_at_all_is_refused(text: str) -> None:
+def test_text_without_an_object_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         usage_reports.parse_lines(text)
 
@@ -130,7 +130,7 @@ def _claude(call: str, output: int, text: str) -> str:
     return json.dumps({"type": "assistant", "uuid": text, "timestamp": "2026-11-21T02:07:34.016Z", "message": message})
 
 
-def test_the_calls_of_a_claude_transcript_add_up_once_each() -> None:
+def test_each_call_of_a_claude_transcript_counts_once() -> None:
     lines = [
         json.dumps({"type": "user", "message": {"role": "user", "content": "hello"}}),
         _claude("msg_1", 10, "first block"),
@@ -141,7 +141,7 @@ def test_the_calls_of_a_claude_transcript_add_up_once_each() -> None:
     assert usage_reports.parse_lines("\n".join(lines)).tokens == 4230 + 4250
 
 
-def test_a_codex_transcript_says_what_its_thread_used() -> None:
+def test_usage_of_a_codex_thread_is_in_its_transcript() -> None:
     call = {
         "usage": {**CODEX_USAGE, "total_tokens": 4250},
         "thread_token_usage": {"total_tokens": 4250},

@@ -30,7 +30,7 @@ def test_masks_values(text: str, values: list[str], shown: str) -> None:
     assert mask_values(text, values) == shown
 
 
-def test_masks_a_value_broken_at_the_edge_of_a_pane() -> None:
+def test_masks_a_value_wrapped_at_the_pane_edge() -> None:
     value = "".join(f"{number:03}" for number in range(40))
     text = f"echo {value[:70]}\n  {value[70:]} done"
     assert mask_values(text, [value]) == f"echo {MARK}\n done"

@@ -77,7 +77,7 @@ CUTTABLE = ("sk-ant-", "ghp_", "github_pat_", "glpat-", "AKIA", "AIza", "npm_", 
 
 
 @pytest.mark.parametrize("head", CUTTABLE)
-def test_cut_token_is_recognised_by_its_beginning(head: str) -> None:
+def test_truncated_token_is_matched_by_its_prefix(head: str) -> None:
     whole = next(text for text, _ in corpus.SECRETS if head in text)
     at = whole.index(head)
     for length in range(len(head) + 6, len(head) + 20):

@@ -49,7 +49,7 @@ def test_call_without_an_id_is_found_by_its_input(machine: LisaHost) -> None:
     assert build(machine, payload, *frames).message == "Bash: b"
 
 
-def test_call_with_a_result_is_not_what_a_later_dialog_is_about() -> None:
+def test_completed_call_is_not_the_subject_of_a_dialog() -> None:
     calls = {"1.5-7": PermissionCall(key="1.5-7", at=1.5, tool_name="Bash", tool_input=None, tool_use_id="B")}
     frames = (use("Bash", {"command": "b"}, "B"), Frame(kind="tool_result", tool_id="B"))
     assert dialog_list._find_newest_call(calls, frames[:1]) is calls["1.5-7"]

@@ -23,24 +23,24 @@ REMINDER = "Objective reminder: id=o1 | goal=Ship it | budget=7 | lane=front"
         (b"caf\xe9".decode("utf-8", "surrogateescape"), "caf\ufffd", {"invalid_utf8": 1}),
     ],
 )
-def test_control_characters_are_taken_out_and_counted(given_text: str, text: str, stripped: dict[str, int]) -> None:
+def test_control_characters_are_removed_and_counted(given_text: str, text: str, stripped: dict[str, int]) -> None:
     cleaned = clean_text(given_text)
     assert (cleaned.text, cleaned.stripped) == (text, stripped)
 
 
 @given(st.text())
-def test_no_text_at_all_holds_a_key_press_after_cleaning(text: str) -> None:
+def test_cleaned_text_has_no_key_presses(text: str) -> None:
     cleaned = clean_text(text).text
     assert all(char in "\t\n" or (char >= " " and not "\x7f" <= char <= "\x9f") for char in cleaned)
     assert clean_text(cleaned).stripped == {}
     cleaned.encode()
 
 
-def test_half_a_character_is_replaced() -> None:
+def test_incomplete_character_is_replaced() -> None:
     assert clean_text("a\ud800b").text == "a\ufffdb"
 
 
-def test_the_objective_comes_first_once() -> None:
+def test_objective_precedes_the_prompt_once() -> None:
     assert add_reminder("go on", META) == f"{REMINDER}\ngo on"
     assert add_reminder(f"{REMINDER}\ngo on", META) == f"{REMINDER}\ngo on"
     text = "objective REMINDER: goal=ship it, ID=o1, lane=front, budget=7. Go on"

@@ -27,7 +27,7 @@ exec -a launcher bash -c '(exec -a Weird sleep 600); echo the real agent has end
         ("LISA_AGENT_PROCESS_MATCH_CODEX", False),
     ],
 )
-def test_configured_wrapper_name_is_recognised(machine: LisaHost, variable: str, found: bool) -> None:
+def test_configured_wrapper_name_is_identified(machine: LisaHost, variable: str, found: bool) -> None:
     machine.add_program("claude", WRAPPER)
     stage = SessionHarness(machine)
     assert stage.lisa("spawn", "--agent", "claude").code == 0

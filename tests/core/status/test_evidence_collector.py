@@ -268,7 +268,7 @@ def test_one_process_pass_finds_the_same_trees() -> None:
                 processes.send_signal(process, signal.SIGKILL)
 
 
-def test_idle_state_before_the_newest_input_is_no_answer(stage: SessionHarness) -> None:
+def test_idle_before_the_newest_input_is_no_answer(stage: SessionHarness) -> None:
     stage.spawn()
     assert stage.status().session_state == "waiting_input"
     now = stage.ctx.clock.now()

@@ -25,7 +25,7 @@ def fused(*reports: AgentReport, boundary: TurnBoundary = NO_INPUT, now: float =
     return answer
 
 
-def test_without_reports_there_is_no_answer() -> None:
+def test_no_reports_give_no_verdict() -> None:
     assert fuse([], NO_INPUT, NOW) is None
     assert fuse([agent_report("agent_file", "unknown")], NO_INPUT, NOW) is None
 
@@ -65,13 +65,13 @@ def test_dialog_kind_comes_from_any_report() -> None:
     assert answer.waiting_for == "login"
 
 
-def test_of_one_source_the_newest_report_counts() -> None:
+def test_newest_report_of_a_source_counts() -> None:
     assert fused(agent_report("hook", "tool", 10), agent_report("hook", "idle", 20)).state == "idle"
     assert fused(agent_report("hook", "idle", 20), agent_report("hook", "tool", 10)).state == "idle"
     assert fused(agent_report("title", "thinking"), agent_report("title", "idle", 20)).state == "thinking"
 
 
-def test_between_hook_and_transcript_the_clearly_newer_one_leads() -> None:
+def test_newer_of_hook_and_transcript_decides() -> None:
     assert fused(agent_report("hook", "tool", 10), agent_report("transcript", "interrupted", 12)).state == "interrupted"
     assert (
         fused(
@@ -96,7 +96,7 @@ def test_dialog_on_the_screen_wins_over_a_busy_process() -> None:
         assert (answer.state, answer.waiting_for, answer.source) == ("waiting", "trust", "screen")
 
 
-def test_idle_before_an_input_is_pending_until_the_limit() -> None:
+def test_idle_before_an_input_is_pending_until_its_limit() -> None:
     boundary = TurnBoundary(at=990.0)
     old = agent_report("agent_file", "idle", 980.0)
     assert fused(old, boundary=boundary, now=999.9).pending
@@ -114,11 +114,11 @@ def test_idle_counts_after_a_confirmed_input() -> None:
     assert not fused(agent_report("title", "idle"), boundary=boundary).pending
 
 
-def test_error_after_the_input_is_an_answer_by_itself() -> None:
+def test_error_after_the_input_counts_as_answer() -> None:
     assert not fused(agent_report("hook", "error", 999.5, error="auth"), boundary=TurnBoundary(at=999.0)).pending
 
 
-def test_live_idle_yields_to_a_turn_that_just_began() -> None:
+def test_new_turn_overrides_live_idle() -> None:
     boundary = TurnBoundary(at=999.0, begun=True)
     answer = fused(agent_report("title", "idle"), agent_report("transcript", "thinking", 999.5), boundary=boundary)
     assert (answer.state, answer.source) == ("thinking", "transcript")

@@ -47,13 +47,13 @@ def test_child_on_the_terminal_is_named(start: Start) -> None:
     wait_until(lambda: _read_again(evidence) == "sleep")
 
 
-def test_fork_of_the_agent_is_no_program(start: Start) -> None:
+def test_fork_of_the_agent_is_not_a_program(start: Start) -> None:
     evidence = start("pass")
     assert processes.terminal_input(evidence.workload[1].pid) == processes.terminal_input(evidence.workload[0].pid)
     assert find_foreground_program(evidence) == ""
 
 
-def test_child_with_other_input_is_no_program(start: Start) -> None:
+def test_child_with_other_input_is_not_a_program(start: Start) -> None:
     evidence = start("pid or os.execvp('sh', ['sh', '-c', 'exec sleep 60 </dev/null'])")
     wait_until(lambda: processes.read_tree(evidence.workload[0].pid)[1].name == "sleep")
     assert _read_again(evidence) == ""

@@ -35,7 +35,7 @@ def test_hooks_of_other_agents_are_left_out(pid: int, hooks: list[dict[str, obje
     assert all(entry["session_id"] != "z" or not entry.get("pid") for entry in own)
 
 
-def test_agent_without_hooks_yet_gets_none_of_an_earlier_one() -> None:
+def test_hooks_of_an_earlier_agent_are_ignored() -> None:
     earlier = {**hook(OTHER, "a"), "at": time.time() - 60}
     view = View(meta=SessionMeta(session="lisa-x"), hooks=(earlier,))
     assert select_own_hooks(view, OWN, time.time() - 5) == ()

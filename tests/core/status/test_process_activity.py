@@ -26,7 +26,7 @@ def tree(*workload: Process, heart: bool = True) -> list[Process]:
     return [process(1, 0, SUPERVISOR), *beat, process(4, 1, SUPERVISOR), *workload]
 
 
-def test_supervisors_own_processes_are_not_the_commands() -> None:
+def test_supervisor_processes_are_not_part_of_the_command() -> None:
     shell, agent = process(5, 4, ("bash", "/f/command.sh")), process(6, 5, ("claude",))
     found = process_activity.split_tree(tree(shell, agent), "/f/command.sh")
     assert (found.workload, found.main, found.heartbeat_alive) == ((shell, agent), agent, True)
@@ -48,7 +48,7 @@ def test_killed_heartbeat_is_seen() -> None:
     assert not process_activity.split_tree(tree(shell, heart=False), "/f/command.sh").heartbeat_alive
 
 
-def test_between_start_and_command_there_is_no_workload() -> None:
+def test_no_workload_before_the_command_starts() -> None:
     found = process_activity.split_tree(tree(), "/f/command.sh")
     assert (found.workload, found.main) == ((), None)
 
@@ -64,7 +64,7 @@ def test_between_start_and_command_there_is_no_workload() -> None:
         (HEART, HEART),
     ],
 )
-def test_heartbeat_with_a_child_is_recognised(heart: tuple[str, ...], child: tuple[str, ...]) -> None:
+def test_heartbeat_with_a_child_is_identified(heart: tuple[str, ...], child: tuple[str, ...]) -> None:
     shell, agent = process(5, 4, ("bash", "/f/command.sh")), process(6, 5, ("claude",))
     every = [process(1, 0, SUPERVISOR), process(2, 1, heart), process(4, 1, SUPERVISOR)]
     found = process_activity.split_tree([*every, process(3, 2, child), shell, agent], "/f/command.sh")
@@ -117,7 +117,7 @@ def test_report_of_an_activity_reading(reading: ActivityReading, quiet: float, s
 @pytest.mark.parametrize(
     ("name", "shell"), [("bash", True), ("-zsh", True), ("/bin/sh", True), ("ssh", False), ("mosh", False)]
 )
-def test_shell_is_recognised_by_its_exact_name(name: str, shell: bool) -> None:
+def test_shell_is_identified_by_its_exact_name(name: str, shell: bool) -> None:
     assert process_activity.is_shell(process(1, 0, (name,))) == shell
 
 
@@ -146,7 +146,7 @@ def test_command_that_reads_its_terminal_waits_for_input(machine: LisaHost, comm
 @pytest.mark.parametrize(
     "command", ["sleep 600", "exec sleep 600", "python3 -c 'while True: pass'", "while :; do sleep 0.2; done"]
 )
-def test_command_that_does_something_is_in_progress(machine: LisaHost, command: str) -> None:
+def test_working_command_is_in_progress(machine: LisaHost, command: str) -> None:
     stage = SessionHarness(machine).run(command)
     wait_until(lambda: stage.status().session_state != "just_started")
     for _ in range(5):

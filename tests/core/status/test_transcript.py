@@ -64,7 +64,7 @@ def test_record_longer_than_any_block_is_read(tmp_path: Path) -> None:
     assert [len(frame.text) for frame in read_tail(Lines(), str(path))] == [0, transcript.BLOCK * 6]
 
 
-def test_line_that_is_still_being_written_waits(tmp_path: Path) -> None:
+def test_partially_written_line_is_deferred(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, *turn(1))
     with path.open("a") as stream:
@@ -145,7 +145,7 @@ def test_frames_are_ordered_by_time(tmp_path: Path) -> None:
     assert [frame.at for frame in follower.frames()] == [10.0]
 
 
-def test_clock_that_was_set_back_does_not_hide_the_new_turn(tmp_path: Path) -> None:
+def test_clock_set_back_does_not_hide_the_new_turn(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, {"kind": "turn_start", "at": 5000.0}, {"kind": "turn_end", "at": 5001.0})
     follower = TranscriptFollower(Lines(), str(path))
@@ -153,7 +153,7 @@ def test_clock_that_was_set_back_does_not_hide_the_new_turn(tmp_path: Path) -> N
     assert [(frame.kind, frame.at) for frame in follower.frames()] == [("turn_start", 1400.0), ("assistant", 1401.0)]
 
 
-def test_follower_of_an_endless_turn_does_not_grow_with_it(tmp_path: Path) -> None:
+def test_follower_of_an_endless_turn_has_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, {"kind": "turn_start"})
     follower = TranscriptFollower(Lines(), str(path))
@@ -163,7 +163,7 @@ def test_follower_of_an_endless_turn_does_not_grow_with_it(tmp_path: Path) -> No
     assert follower.frames()[0].kind == "turn_start"
 
 
-def test_offset_of_a_frame_is_just_behind_its_record(tmp_path: Path) -> None:
+def test_offset_of_a_frame_follows_its_record(tmp_path: Path) -> None:
     path = tmp_path / "t"
     write(path, *turn(1))
     frames = read_tail(Lines(), str(path))

@@ -86,7 +86,7 @@ def test_verdict_is_a_pure_function() -> None:
     assert len({judge(evidence, NOW) for _ in range(10)}) == 1
 
 
-def test_todos_and_the_task_in_work_come_from_the_transcript() -> None:
+def test_todos_and_active_task_come_from_the_transcript() -> None:
     status = judge(status_cases.WITH_TODOS, NOW)
     assert (status.todos_done, status.todos_total, status.active_task) == (1, 3, "two")
 
@@ -96,7 +96,7 @@ def test_estimate_grows_with_the_turn() -> None:
     assert judge(status_cases.WITH_TODOS, NOW + 1000).wait_estimate == 60
 
 
-def test_output_age_is_the_younger_of_pane_and_transcript() -> None:
+def test_output_age_is_the_minimum_of_pane_and_transcript() -> None:
     evidence = live_session(reports=(agent_report("agent_file", "idle"),))
     evidence.pane = status_cases.pane(activity=NOW - 300)
     old = judge(evidence, NOW)
@@ -122,7 +122,7 @@ def test_unreachable_tmux_is_not_reported_as_not_found() -> None:
     )
 
 
-def test_unknown_session_has_neither_agent_nor_mode() -> None:
+def test_unknown_session_has_no_agent_and_no_mode() -> None:
     status = judge(Evidence(session="lisa-x", agent="claude", mode="interactive"), NOW)
     assert (status.agent, status.mode, status.error_code) == ("", "", "session_not_found")
 
@@ -225,7 +225,7 @@ def test_agent_without_a_prompt_has_no_complete_turn() -> None:
     ).signals.transcript_turn_complete
 
 
-def test_refused_input_is_no_completed_turn() -> None:
+def test_refused_input_is_not_a_completed_turn() -> None:
     idle = (agent_report("agent_file", "idle", at=NOW - 1),)
     asked, ended = Frame(kind="user", at=NOW - 8, text="before"), Frame(kind="turn_end", at=NOW - 7, reason="completed")
     refusal = Frame(kind="system", at=NOW - 3, text="blocked: no", reason="prompt_blocked")

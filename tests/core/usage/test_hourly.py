@@ -116,7 +116,7 @@ def test_hours_that_ended_are_logged_while_a_session_runs(stage: SessionHarness,
     assert [row.hour for row in usage_log.read_rows(stage.ref.project)] == [FIRST_HOUR]
 
 
-def test_old_months_are_pruned_and_broken_lines_left_out(stage: SessionHarness) -> None:
+def test_old_months_are_pruned_and_broken_lines_skipped(stage: SessionHarness) -> None:
     folder = Path(stage.ref.project.folder, usage_log.FOLDER)
     folder.mkdir(parents=True)
     good = json.dumps({"hour": FIRST_HOUR, "session": "x", "batch": 0})

@@ -80,7 +80,7 @@ def test_a_model_without_price_ends_a_dollar_limit() -> None:
     ("age", "file", "lost"),
     [(0, "", False), (29, "", False), (31, "", True), (0, "limits.pid", True), (0, "limits_error.txt", True)],
 )
-def test_a_limit_process_that_begins_is_not_lost(machine: LisaHost, age: float, file: str, lost: bool) -> None:
+def test_starting_limit_process_is_found(machine: LisaHost, age: float, file: str, lost: bool) -> None:
     ref = machine.context().ref("lisa-a")
     Path(ref.folder).mkdir(parents=True)
     assert not is_lost(ref)
@@ -92,7 +92,7 @@ def test_a_limit_process_that_begins_is_not_lost(machine: LisaHost, age: float, 
     assert shown is not None and (is_lost(ref), shown.enforced) == (lost, not lost)
 
 
-def test_a_limit_process_that_runs_is_not_lost(machine: LisaHost) -> None:
+def test_running_limit_process_is_found(machine: LisaHost) -> None:
     ctx = machine.context()
     ref = ctx.ref("lisa-a")
     Path(ref.folder).mkdir(parents=True)

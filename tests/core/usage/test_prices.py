@@ -40,7 +40,7 @@ def test_table_has_the_version_of_the_pinned_package() -> None:
         ("anthropic/Claude-Sonnet-5[1m]", "anthropic", 2, 10),
     ],
 )
-def test_names_of_agents_find_their_price(model: str, provider: str, input_rate: float, output_rate: float) -> None:
+def test_agent_model_names_have_a_price(model: str, provider: str, input_rate: float, output_rate: float) -> None:
     price = find(model)
     assert price.provider == provider
     small = Usage(input_tokens=1000, output_tokens=100)
@@ -51,7 +51,7 @@ def test_unknown_models_have_no_price() -> None:
     assert [PriceList().find(model) for model in ("", "unknown", "my-model")] == [None] * 3
 
 
-def test_cached_tokens_have_rates_of_their_own() -> None:
+def test_cached_tokens_have_own_rates() -> None:
     rates = Rates(input=10, output=50, cache_read=1, cache_write=12.5, cache_write_1h=20)
     call = Usage(
         input_tokens=1_000_000,

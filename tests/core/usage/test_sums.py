@@ -42,7 +42,7 @@ def test_days_are_in_order() -> None:
     assert key_costs("day") == [("2026-01-31", 2.0), ("2026-02-01", 0.25), ("2026-02-02", 0.5)]
 
 
-def test_tokens_without_a_price_are_listed_apart() -> None:
+def test_tokens_without_a_price_are_listed_separately() -> None:
     found, total = sums.sum_by(ROWS, "lane")
     assert [(each.key, each.sessions, each.unpriced_tokens) for each in found] == [("", 2, 15), ("web", 1, 0)]
     assert (total.sessions, total.cost_usd, total.unpriced_tokens, total.session_id) == (3, 2.75, 15, UNSET)
@@ -55,7 +55,7 @@ def test_dollars_are_estimated_if_some_of_them_are() -> None:
     assert sums.sum_by(ROWS[2:3], "model")[0][0].estimated is False
 
 
-def test_a_name_used_again_is_another_session() -> None:
+def test_reused_name_is_another_session() -> None:
     again = (ONE, row("9", "2026-03-01T00", 0.1, name="lisa-1"))
     unnamed = (ONE, row("8", "2026-03-01T00", 0.05, name=""))
     found, _ = sums.sum_by([*ROWS[:2], again, unnamed], "session")

@@ -71,7 +71,7 @@ def test_usage_of_living_and_ended_sessions_adds_up(stage: SessionHarness) -> No
     assert later.seconds == after.seconds
 
 
-def test_a_command_of_ones_own_has_no_tokens(stage: SessionHarness) -> None:
+def test_custom_command_has_no_tokens(stage: SessionHarness) -> None:
     stage.run("sleep 60")
     used = read_usage(stage.ctx, stage.ref)
     assert (used.tokens, used.reason) == (None, "custom_command")
@@ -135,7 +135,7 @@ def test_copied_conversations_count_once(recorded: SessionHarness, tmp_path: Pat
     assert (reader.summarize().calls, reader.summarize().output_tokens) == (3, 3)
 
 
-def test_a_clock_set_back_loses_no_call(recorded: SessionHarness, tmp_path: Path) -> None:
+def test_clock_set_back_loses_no_call(recorded: SessionHarness, tmp_path: Path) -> None:
     path = tmp_path / "one.jsonl"
     write_calls(path, ("a", 1, 10, 1), ("b", -90_000, 10, 1), ("c", -80_000, 10, 1))
     reader = open_reader(recorded)

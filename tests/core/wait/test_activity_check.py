@@ -23,7 +23,7 @@ def settle(check: ActivityCheck) -> None:
     wait_until(lambda: not check.find_changed() and not check.find_changed())
 
 
-def test_silent_command_is_not_looked_at(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_command_is_not_read(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = SessionHarness(machine).run("sleep 600")
     wait_until(lambda: stage.status().session_state == "in_progress")
     check = ActivityCheck(stage.ctx, output=False)

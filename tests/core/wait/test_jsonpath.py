@@ -80,7 +80,7 @@ def test_invalid_expression_error_names_the_reason(expression: str, why: str) ->
         parse(expression)
 
 
-def test_only_the_first_equals_sign_divides() -> None:
+def test_first_equals_sign_is_the_separator() -> None:
     assert parse("a=b=c").matches({"a": "b=c"})
 
 

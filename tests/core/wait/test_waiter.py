@@ -12,7 +12,7 @@ from lisa_py.host.clock import Clock
 from tests.lisa_host import LisaHost
 
 
-def test_waiter_gives_back_all_handles(machine: LisaHost, tmp_path: Path) -> None:
+def test_waiter_closes_all_handles(machine: LisaHost, tmp_path: Path) -> None:
     def handles() -> int:
         return len(os.listdir("/proc/self/fd"))
 

@@ -105,7 +105,7 @@ def test_file_that_is_a_symlink_is_not_written_through(plain: Settings, tmp_path
     assert victim.read_text() == "mine"
 
 
-def test_failing_try_is_repeated(endpoint: Endpoint, plain: Settings) -> None:
+def test_failed_attempt_is_repeated(endpoint: Endpoint, plain: Settings) -> None:
     endpoint.answers = [500]
     hook = Webhook(endpoint.url, plain)
     hook.send({"a": 1})

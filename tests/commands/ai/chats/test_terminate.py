@@ -14,7 +14,7 @@ def make_chat(record: SessionRecord) -> None:
     record.family = "user"
 
 
-def test_the_user_ends_a_chat(machine: LisaHost, fleet: Fleet) -> None:
+def test_terminate_ends_a_chat(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-a-1")
     assert machine.lisa("ai", "chats", "terminate", "--id", "lisa-a-1").code == 3
     ctx = machine.context()

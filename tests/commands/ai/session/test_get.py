@@ -8,7 +8,7 @@ from tests.lisa_host import LisaHost
 from tests.session_harness import SessionHarness
 
 
-def test_the_prompt_is_cut_on_request(machine: LisaHost) -> None:
+def test_prompt_is_truncated_on_request(machine: LisaHost) -> None:
     prompt = "[say one] " + "x" * 200
     stage = SessionHarness(machine).spawn(prompt)
     words = ("ai", "session", "get", "--id", stage.name)

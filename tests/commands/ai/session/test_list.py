@@ -22,7 +22,7 @@ def test_pages_join_to_the_list(machine: LisaHost, fleet: Fleet) -> None:
     assert json.loads(machine.lisa("ai", "session", "list", "--status", "ended").out) == []
 
 
-def test_status_and_limit_select(machine: LisaHost, fleet: Fleet) -> None:
+def test_status_and_limit_filter(machine: LisaHost, fleet: Fleet) -> None:
     for name in ("lisa-a-1", "lisa-b-1", "lisa-c-1"):
         fleet.spawn(name)
     assert machine.lisa("session", "kill", "--session", "lisa-b-1", "--json").code == 0

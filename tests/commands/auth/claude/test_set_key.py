@@ -48,7 +48,7 @@ def test_reference_is_resolved_at_the_spawn(machine: LisaHost) -> None:
     assert credentials_of(machine, "user")[0] == {"api_key": KEY}
 
 
-def test_key_as_an_argument_is_warned_of(machine: LisaHost) -> None:
+def test_key_as_an_argument_gives_a_warning(machine: LisaHost) -> None:
     answer = set_key(machine, "--key", KEY)
     assert "exposes" in answer.err and KEY not in answer.err
 

@@ -10,12 +10,12 @@ def read(machine: LisaHost, **env: str) -> tuple[bool, str, list[str]]:
     return found["has_credentials"], found.get("credential_type", ""), found["sources"]
 
 
-def test_nothing_is_no_credential(machine: LisaHost) -> None:
+def test_no_source_is_no_credential(machine: LisaHost) -> None:
     assert read(machine) == (False, "", [])
     assert "set-key" in machine.lisa("auth", "claude", "status").out
 
 
-def test_every_place_is_found_in_its_order(machine: LisaHost) -> None:
+def test_credential_sources_are_searched_in_order(machine: LisaHost) -> None:
     assert read(machine, ANTHROPIC_API_KEY="sk-ant-x") == (True, "apikey", ["environment"])
     (machine.home / ".claude").mkdir()
     (machine.home / ".claude" / ".credentials.json").write_text('{"claudeAiOauth": {"accessToken": "planted"}}')

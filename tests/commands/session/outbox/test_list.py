@@ -47,7 +47,7 @@ def test_texts_keep_their_order(stage: OutboxStage, tmp_path: Path) -> None:
     assert "answered  now  [say three]" in stage.machine.lisa("session", "outbox", "list", "--session", stage.name).out
 
 
-def test_the_end_of_a_turn_is_waited_for(stage: OutboxStage, tmp_path: Path) -> None:
+def test_text_waits_for_the_end_of_the_turn(stage: OutboxStage, tmp_path: Path) -> None:
     go = tmp_path / "go"
     stage.send(f"[wait {go}]")
     identity = stage.queue("[say after]", "turn-end")
@@ -56,7 +56,7 @@ def test_the_end_of_a_turn_is_waited_for(stage: OutboxStage, tmp_path: Path) -> 
     stage.wait_for(identity, "answered")
 
 
-def test_a_draft_of_a_person_is_waited_for(stage: OutboxStage) -> None:
+def test_text_waits_for_the_draft_of_a_person(stage: OutboxStage) -> None:
     stage.type("half a thought")
     identity = stage.queue("[say mine]", "now")
     stage.wait_until_waiting(identity, "input_not_empty")
@@ -85,7 +85,7 @@ def test_an_ended_session_fails_its_texts(stage: OutboxStage) -> None:
     assert stage.prompts() == []
 
 
-def test_a_killed_delivery_goes_on(stage: OutboxStage) -> None:
+def test_killed_delivery_is_continued(stage: OutboxStage) -> None:
     stage.type("half a thought")
     identity = stage.queue("[say mine]", "now")
     stage.wait_until_waiting(identity, "input_not_empty")
@@ -97,7 +97,7 @@ def test_a_killed_delivery_goes_on(stage: OutboxStage) -> None:
     assert stage.prompts() == ["half a thought", "[say mine]"]
 
 
-def test_kills_at_any_moment_lose_and_double_nothing(stage: OutboxStage) -> None:
+def test_kills_at_any_moment_lose_and_repeat_nothing(stage: OutboxStage) -> None:
     texts = [f"[say number {number}]" for number in range(6)]
     ids = [stage.queue(text, "now") for text in texts]
     for delay in (0.0, 0.05, 0.2, 0.4):
@@ -156,7 +156,7 @@ def test_a_killed_delivery_is_resolved(stage: OutboxStage, step: str) -> None:
     assert stage.prompts() == ["[say mine]"]
 
 
-def test_a_changed_leftover_is_a_draft(stage: OutboxStage) -> None:
+def test_changed_remainder_is_a_draft(stage: OutboxStage) -> None:
     identity = begin_and_die(stage, "[say mine]")
     stage.type("[say mine] and more")
     queue.start_delivery(stage.ref)

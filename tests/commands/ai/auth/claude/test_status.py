@@ -7,7 +7,7 @@ import json
 from tests.lisa_host import LisaHost
 
 
-def test_no_credential_is_an_answer(machine: LisaHost) -> None:
+def test_missing_credential_is_an_answer(machine: LisaHost) -> None:
     found = machine.lisa("ai", "auth", "claude", "status")
     assert (found.code, json.loads(found.out)) == (
         0,
