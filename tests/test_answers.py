@@ -19,7 +19,7 @@ def out(*lines: dict[str, Any]) -> str:
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
-def test_what_is_promised_passes() -> None:
+def test_declared_answer_passes() -> None:
     check_answer((*EXISTS, "--json"), 0, out(FINE))
     check_answer((*EXISTS, "--json"), 1, out({**FAILED, "detail": 7}))
     check_answer(("session", "nope", "--json"), 1, out({**FAILED, "errorCode": "unknown_command"}))
@@ -46,12 +46,12 @@ def test_what_is_promised_passes() -> None:
         pytest.param(WATCH, -9, out({"half": "a line"}), id="a line that is no event"),
     ],
 )
-def test_what_is_not_promised_does_not(words: tuple[str, ...], code: int, said: str) -> None:
+def test_undeclared_answer_fails(words: tuple[str, ...], code: int, said: str) -> None:
     with pytest.raises(AssertionError):
         check_answer(words, code, said)
 
 
-def test_a_line_deep_inside_counts_too() -> None:
+def test_nested_field_is_checked() -> None:
     row = {"session": "lisa-x"}
     tree = {"nodeCount": 1, "totalNodeCount": 1, "filteredNodeCount": 0, "stderrPolicy": "diagnostic"}
     check_answer(("session", "tree", "--json-min"), 0, out({**tree, "rows": [row]}))

@@ -52,7 +52,7 @@ def test_public_names_are_exactly_the_documented_ones() -> None:
         _ = lisa_py.Nothing
 
 
-def test_a_project_root_must_be_a_folder(machine: LisaHost) -> None:
+def test_project_root_must_be_a_folder(machine: LisaHost) -> None:
     with pytest.raises(LisaError) as raised:
         Lisa(str(machine.folder / "nowhere"), environ=machine.env)
     assert raised.value.code == "invalid_project_root"
@@ -68,7 +68,7 @@ def test_monitor_yields_changes_and_ends_with_the_outcome(lisa: Lisa) -> None:
         assert "in_progress" in states
 
 
-def test_leaving_a_monitor_early_leaves_the_session_alone(lisa: Lisa) -> None:
+def test_leaving_a_monitor_keeps_the_session(lisa: Lisa) -> None:
     with lisa.spawn("[hang]", agent="scripted") as session:
         for event in session.monitor(timeout=30):
             assert event.status.session_state in ("just_started", "in_progress")
@@ -119,7 +119,7 @@ def test_handoff_of_a_session(lisa: Lisa) -> None:
         assert session.packet().next_action == "session send"
 
 
-def test_all_states_are_read_at_once_and_all_sessions_killed(lisa: Lisa) -> None:
+def test_all_states_are_read_and_all_sessions_killed(lisa: Lisa) -> None:
     sessions = [lisa.spawn(command="sleep 60", agent="scripted", name=f"lisa-many-{number}") for number in range(3)]
     assert set(lisa.statuses()) == {session.name for session in sessions}
     assert lisa.kill_all().killed == 3

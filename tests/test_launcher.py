@@ -40,7 +40,7 @@ def run(machine: LisaHost, *argv: str | Path, cwd: Path | None = None, **env: st
     )  # fmt: skip
 
 
-def test_it_starts_lisa_from_any_folder_and_through_links(tree: Path, machine: LisaHost) -> None:
+def test_launcher_works_from_any_folder_and_symlink(tree: Path, machine: LisaHost) -> None:
     (machine.bin / "l1").symlink_to(tree / "lisa")
     (machine.bin / "l2").symlink_to("l1")
     calls = [(tree / "lisa", None), (machine.bin / "l2", None), ("l2", None), ("./lisa", tree), ("../bin/l2", tree)]

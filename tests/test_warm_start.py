@@ -60,7 +60,7 @@ def _lives(process: psutil.Process) -> bool:
     return False
 
 
-def test_a_call_beyond_its_time_is_killed(machine: LisaHost, fleet: Fleet, warm: warm_start.WarmStart) -> None:
+def test_call_over_its_time_limit_is_killed(machine: LisaHost, fleet: Fleet, warm: warm_start.WarmStart) -> None:
     fleet.spawn("lisa-busy")
     before = _family(os.getpid())
     with pytest.raises(subprocess.TimeoutExpired):
@@ -69,7 +69,7 @@ def test_a_call_beyond_its_time_is_killed(machine: LisaHost, fleet: Fleet, warm:
     assert machine.lisa("version").code == 0
 
 
-def test_calls_at_once_do_not_mix(machine: LisaHost, warm: warm_start.WarmStart) -> None:
+def test_concurrent_calls_are_separate(machine: LisaHost, warm: warm_start.WarmStart) -> None:
     names = [f"lisa-{number}" for number in range(12)]
     with ThreadPoolExecutor(12) as pool:
         answers = list(
@@ -85,7 +85,7 @@ WarmStart().run(sys.argv[2:], cwd=sys.argv[1], env=dict(os.environ), data=None, 
 """
 
 
-def test_nothing_remains_after_the_tests_are_killed(machine: LisaHost, fleet: Fleet) -> None:
+def test_no_process_remains_after_killed_tests(machine: LisaHost, fleet: Fleet) -> None:
     fleet.spawn("lisa-busy")
     words = [sys.executable, "-c", OWNER, str(machine.project), *FOR_EVER]
     owner = subprocess.Popen(words, env=machine.env, cwd=TREE)

@@ -18,7 +18,7 @@ def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) 
     return LiveSessionHarness(machine, api, request.param.agent)
 
 
-def test_dialogs_are_decided_here_and_elsewhere(stage: LiveSessionHarness) -> None:
+def test_dialogs_are_decided_here_and_by_other_clients(stage: LiveSessionHarness) -> None:
     stage.begin()
     terminal = OuterTerminal(stage.machine, "session", "attach", "--session", stage.name, "-i", columns=160)
     terminal.wait_for("\n>")

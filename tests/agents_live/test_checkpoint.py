@@ -15,7 +15,7 @@ pytestmark = pytest.mark.agents
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_a_killed_session_goes_on_with_its_own_conversation(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_killed_session_resumes_its_conversation(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     stage = LiveSessionHarness(machine, api, agent)
     stage.begin("[fake text the answer is 42]").wait_until_idle()
     assert stage.lisa("diff-pack").json["source"] == "transcript"

@@ -44,7 +44,7 @@ def plain(text: str) -> str:
 
 
 @pytest.mark.parametrize("version", ["", "2.1.197"])
-def test_each_text_arrives_once_and_is_seen_to(
+def test_each_text_arrives_once_with_evidence(
     tmp_path: Path, api: FakeModelApi, terminal: Terminal, version: str
 ) -> None:
     on = stage(tmp_path, api, terminal, version)
@@ -87,7 +87,7 @@ def test_long_exec_prompt_uses_standard_input(tmp_path: Path, api: FakeModelApi,
     assert (on.folder / "done.txt").read_text().strip().endswith(":0")
 
 
-def test_commands_are_seen_to_be_taken(tmp_path: Path, api: FakeModelApi, terminal: Terminal) -> None:
+def test_commands_are_accepted(tmp_path: Path, api: FakeModelApi, terminal: Terminal) -> None:
     on = stage(tmp_path, api, terminal)
     on.start()
     on.wait_until_ready()
@@ -111,9 +111,7 @@ def test_skipped_permissions_start_without_a_dialog(
 
 
 @pytest.mark.parametrize("version", ["", "2.1.197"])
-def test_trust_that_was_asked_for_opens_no_dialog(
-    tmp_path: Path, api: FakeModelApi, terminal: Terminal, version: str
-) -> None:
+def test_requested_trust_opens_no_dialog(tmp_path: Path, api: FakeModelApi, terminal: Terminal, version: str) -> None:
     on = stage(tmp_path, api, terminal, version, trusted=False)
     on.start(prompt="[fake text ok]", trust=True)
     on.wait_for_turns()
@@ -122,7 +120,7 @@ def test_trust_that_was_asked_for_opens_no_dialog(
     assert kept["hasCompletedOnboarding"] is True
 
 
-def test_hooks_and_settings_of_the_user_work_beside_ours(tmp_path: Path, api: FakeModelApi, terminal: Terminal) -> None:
+def test_hooks_and_settings_of_the_user_still_work(tmp_path: Path, api: FakeModelApi, terminal: Terminal) -> None:
     on = stage(tmp_path, api, terminal)
     theirs = {
         "env": {"GREETING": "from settings"},
@@ -136,9 +134,7 @@ def test_hooks_and_settings_of_the_user_work_beside_ours(tmp_path: Path, api: Fa
     wait_until(lambda: "from settings" in [frame.text for frame in on.frames(on.bind()) if frame.kind == "assistant"])
 
 
-def test_the_main_screen_keeps_history_and_is_read_as_well(
-    tmp_path: Path, api: FakeModelApi, terminal: Terminal
-) -> None:
+def test_main_screen_keeps_history_and_is_read(tmp_path: Path, api: FakeModelApi, terminal: Terminal) -> None:
     on = stage(tmp_path, api, terminal)
     on.start()
     on.wait_until_ready()
@@ -151,7 +147,7 @@ def test_the_main_screen_keeps_history_and_is_read_as_well(
     assert re.findall(r"● answer number (\d+)\s*$", whole, re.MULTILINE) == [str(turn) for turn in range(1, 13)]
 
 
-def test_the_alternate_screen_is_read_as_well(tmp_path: Path, api: FakeModelApi, terminal: Terminal) -> None:
+def test_alternate_screen_is_read(tmp_path: Path, api: FakeModelApi, terminal: Terminal) -> None:
     on = stage(tmp_path, api, terminal)
     on.start(main_screen=False)
     on.wait_until_ready()

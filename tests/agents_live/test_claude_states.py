@@ -90,7 +90,7 @@ def test_every_step_of_a_turn_is_reported(make: Make, api: FakeModelApi, version
         stage.wait_for_report(source, "idle")
 
 
-def test_a_question_is_no_permission(make: Make, version: str) -> None:
+def test_question_is_not_a_permission(make: Make, version: str) -> None:
     stage = begun(make(version, todos=True))
     stage.send_and_confirm("[fake question Which colour? | Red | Blue then text chose {last}]")
     for source in ("agent_file", "hook", "screen"):
@@ -99,7 +99,7 @@ def test_a_question_is_no_permission(make: Make, version: str) -> None:
     stage.wait_for_turns()
 
 
-def test_a_prompt_that_is_queued_is_seen_to_be_taken(make: Make, api: FakeModelApi) -> None:
+def test_queued_prompt_is_accepted(make: Make, api: FakeModelApi) -> None:
     stage = begun(make())
     stage.send_and_confirm("[fake gate g then text one]")
     assert stage.send_and_confirm("[fake text two]") == "hook"
@@ -169,7 +169,7 @@ def test_retry_is_busy_and_the_screen_shows_its_error(make: Make, version: str) 
     assert AGENT.needs_screen(list(stage.reports(screen=False).values()))
 
 
-def test_an_exec_runs_retries_are_in_its_transcript(make: Make) -> None:
+def test_retries_of_an_exec_run_are_in_its_transcript(make: Make) -> None:
     stage = make(retries=6)
     stage.start("exec", prompt="[fake error overloaded]")
     stage.wait_for_report("transcript", "retrying", error="overloaded")
@@ -222,7 +222,7 @@ def test_session_file_of_a_killed_claude_is_ignored(make: Make) -> None:
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "/exit"])
-def test_a_claude_that_leaves_says_so(make: Make, how: str) -> None:
+def test_exit_of_claude_is_reported(make: Make, how: str) -> None:
     stage = begun(make())
     stage.send_and_confirm("[fake text x]")
     stage.wait_for_turns()
@@ -279,7 +279,7 @@ def test_the_transcript_of_any_folder_is_found_without_hooks(make: Make, project
     assert stage.bind().source == "agent_file"
 
 
-def test_a_configuration_folder_of_its_own_is_honoured(make: Make, tmp_path: Path) -> None:
+def test_own_configuration_folder_is_used(make: Make, tmp_path: Path) -> None:
     folder = tmp_path / "cfg"
     folder.mkdir()
     stage = make(env={"CLAUDE_CONFIG_DIR": str(folder)})
@@ -347,7 +347,7 @@ def test_dialog_opened_by_the_user_is_reported(make: Make, command: str, what: s
     stage.wait_for_report("agent_file", "idle")
 
 
-def test_no_claude_without_a_login_is_taken_for_one_that_rests(make: Make) -> None:
+def test_claude_without_a_login_is_not_idle(make: Make) -> None:
     stage = make()
     del stage.home.env["ANTHROPIC_AUTH_TOKEN"]
     stage.start(prompt="hello")
@@ -357,7 +357,7 @@ def test_no_claude_without_a_login_is_taken_for_one_that_rests(make: Make) -> No
 # -- how soon --------------------------------------------------------------------------------------------------------
 
 
-def test_file_and_hook_speak_within_a_moment_of_each_other(make: Make) -> None:
+def test_session_file_and_hook_agree_in_time(make: Make) -> None:
     stage = begun(make())
     gaps = []
     for turn in range(1, 4):

@@ -74,7 +74,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_text_is_taken_once_and_whole(talking: CodexHarness, name: str) -> None:
+def test_text_is_accepted_once_and_whole(talking: CodexHarness, name: str) -> None:
     text = TEXTS[name]
     before = len(talking.texts("user"))
     talking.send(text)
@@ -93,7 +93,7 @@ def test_remains_of_unknown_command_are_not_sent(talking: CodexHarness) -> None:
     assert talking.texts("user")[-1] == "after nonsense"
 
 
-def test_a_draft_of_several_lines_is_no_part_of_the_next_text(talking: CodexHarness) -> None:
+def test_multi_line_draft_is_not_joined_to_the_next_text(talking: CodexHarness) -> None:
     talking.terminal.tmux("load-buffer", "-", text="a draft\nof several\nlines")
     talking.terminal.tmux("paste-buffer", "-p", "-d")
     wait_until(lambda: "of several" in talking.terminal.screen())
@@ -102,7 +102,7 @@ def test_a_draft_of_several_lines_is_no_part_of_the_next_text(talking: CodexHarn
     assert talking.texts("user")[-1] == "after the draft"
 
 
-def test_a_text_for_another_thread_is_not_taken_for_this_one(talking: CodexHarness) -> None:
+def test_text_of_another_thread_is_not_accepted(talking: CodexHarness) -> None:
     talking.send_and_confirm("the same words")
     talking.wait_for_state("idle", "prompt")
     view = talking.view(screen=True)
@@ -143,7 +143,7 @@ def test_a_run_answers_and_ends(make: Make, prompt: str) -> None:
     assert stage.texts("user") == [prompt]
 
 
-def test_a_run_says_what_it_does(make: Make, api: FakeModelApi) -> None:
+def test_exec_run_reports_its_steps(make: Make, api: FakeModelApi) -> None:
     stage = make()
     stage.start("exec", "[fake gate run then tool until [ -e go ]; do sleep 0.05; done then text over]")
     stage.wait_for_state("thinking", source="transcript")
@@ -154,7 +154,7 @@ def test_a_run_says_what_it_does(make: Make, api: FakeModelApi) -> None:
     assert stage.wait_for_exit_code() == 0
 
 
-def test_a_run_may_write_to_its_folder_and_nowhere_else(make: Make) -> None:
+def test_exec_run_writes_only_to_its_folder(make: Make) -> None:
     stage = make()
     outside = Path("/var/tmp") / f"lisa-outside-{stage.run_id}"
     stage.start("exec", f"[fake tool touch inside; touch {outside} then text over]")
@@ -163,7 +163,7 @@ def test_a_run_may_write_to_its_folder_and_nowhere_else(make: Make) -> None:
     assert not outside.exists()
 
 
-def test_a_run_that_fails_says_why(make: Make) -> None:
+def test_failed_exec_run_has_its_reason(make: Make) -> None:
     stage = make()
     stage.start("exec", "[fake error auth]")
     assert stage.wait_for_exit_code() == 1

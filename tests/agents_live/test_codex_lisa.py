@@ -20,7 +20,7 @@ def stage(machine: LisaHost, api: FakeModelApi) -> LiveSessionHarness:
     return LiveSessionHarness(machine, api, "codex", retries=2)
 
 
-def test_a_monitor_returns_the_moment_a_permission_is_asked(stage: LiveSessionHarness) -> None:
+def test_monitor_returns_at_once_at_a_permission(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake wait 1 then ask touch made then text asked]")
     began = time.monotonic()
     answer = stage.lisa("monitor")
@@ -35,9 +35,7 @@ def test_a_monitor_returns_the_moment_a_permission_is_asked(stage: LiveSessionHa
 @pytest.mark.parametrize(
     ("kind", "waiting_for", "error"), [("usage_limit", "limit", "usage_limit"), ("auth", "error", "auth")]
 )
-def test_a_failed_turn_says_what_it_waits_for(
-    stage: LiveSessionHarness, kind: str, waiting_for: str, error: str
-) -> None:
+def test_failed_turn_has_its_waiting_reason(stage: LiveSessionHarness, kind: str, waiting_for: str, error: str) -> None:
     stage.begin().send(f"[fake error {kind}]")
     stage.wait_for_status(lambda status: status.agent_state == "error")
     status = stage.status()
@@ -45,7 +43,7 @@ def test_a_failed_turn_says_what_it_waits_for(
     assert status.state_source == "title"
 
 
-def test_a_text_that_ends_in_a_dollar_arrives(stage: LiveSessionHarness) -> None:
+def test_text_ending_in_a_dollar_sign_arrives(stage: LiveSessionHarness) -> None:
     answer = stage.begin().send("what does it cost in $")
     assert answer.json["delivered"] is True, answer
     stage.wait_until_idle()
@@ -60,7 +58,7 @@ def test_remains_of_unknown_command_are_cleared_by_send(stage: LiveSessionHarnes
     assert stage.transcript_prompts() == ["[fake text fine]"]
 
 
-def test_a_menu_over_the_input_box_swallows_no_text(stage: LiveSessionHarness) -> None:
+def test_menu_over_the_input_box_loses_no_text(stage: LiveSessionHarness) -> None:
     stage.begin("[fake text one]").wait_until_idle()
     stage.send("/model")
     stage.wait_for_status(lambda status: status.waiting_for == "dialog")

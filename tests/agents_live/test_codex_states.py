@@ -74,7 +74,7 @@ def test_a_tool_runs(stage: CodexHarness) -> None:
     stage.wait_for_state("idle", "prompt")
 
 
-def test_a_permission_is_asked_and_given(stage: CodexHarness) -> None:
+def test_permission_is_requested_and_granted(stage: CodexHarness) -> None:
     stage.send_and_confirm("[fake ask touch made then text asked ok]")
     found = stage.wait_for_state("waiting", "permission")
     assert found.detail == "touch made"
@@ -102,7 +102,7 @@ def test_a_question_is_asked_and_answered(stage: CodexHarness) -> None:
     assert "blue" in stage.texts("assistant")[-1]
 
 
-def test_the_plan_is_seen(stage: CodexHarness) -> None:
+def test_plan_is_reported(stage: CodexHarness) -> None:
     stage.send_and_confirm("[fake todos 1/3 then text planned]")
     stage.wait_for_state("idle", "prompt")
     todos = AGENT.todos(stage.view(), stage.bind())
@@ -142,13 +142,13 @@ def test_a_dropped_connection_ends_in_a_network_error(make: Make) -> None:
     stage.wait_for_state("error", "error", "network")
 
 
-def test_it_retries(stage: CodexHarness) -> None:
+def test_retry_is_reported(stage: CodexHarness) -> None:
     stage.send_and_confirm("[fake error rate_limit]")
     stage.wait_for_state("retrying", error="rate_limit")
     stage.wait_for_state("error", "limit", "rate_limit")
 
 
-def test_an_error_is_forgotten_at_the_next_turn(stage: CodexHarness) -> None:
+def test_error_is_cleared_at_the_next_turn(stage: CodexHarness) -> None:
     stage.send_and_confirm("[fake error usage_limit]")
     stage.wait_for_state("error", "limit", "usage_limit")
     stage.send_and_confirm("[fake text fine]")
@@ -165,7 +165,7 @@ def test_an_interrupt_before_the_first_word(stage: CodexHarness) -> None:
     assert stage.texts("user")[-1] == "[fake text next]"
 
 
-def test_an_interrupted_tool_that_goes_on_alone_is_rest(stage: CodexHarness) -> None:
+def test_tool_that_outlives_an_interrupt_is_idle(stage: CodexHarness) -> None:
     stage.send_and_confirm(f"[fake tool {WAIT_FOR_FILE} then text over]")
     stage.wait_for_state("tool")
     wait_until(lambda: any(report.source == "process" for report in stage.reports()))
@@ -174,7 +174,7 @@ def test_an_interrupted_tool_that_goes_on_alone_is_rest(stage: CodexHarness) -> 
     (stage.home.project / "go").touch()
 
 
-def test_a_text_during_a_tool_is_taken_and_answered_after_it(stage: CodexHarness) -> None:
+def test_text_during_a_tool_is_queued_and_answered(stage: CodexHarness) -> None:
     stage.send_and_confirm(f"[fake tool {WAIT_FOR_FILE} then text over]")
     stage.wait_for_state("tool")
     stage.send("[fake text steered]")
@@ -196,7 +196,7 @@ def test_menu_over_the_input_box_is_a_dialog(stage: CodexHarness) -> None:
     stage.press_until(lambda: stage.has_state("idle"), "Escape")
 
 
-def test_new_begins_another_thread(stage: CodexHarness) -> None:
+def test_new_command_begins_another_thread(stage: CodexHarness) -> None:
     stage.send_and_confirm("[fake text one]")
     stage.wait_for_state("idle", "prompt")
     before = stage.bind()
@@ -226,7 +226,7 @@ def test_another_thread_is_resumed_in_the_same_pane(make: Make) -> None:
     assert stage.texts("assistant") == ["one"]
 
 
-def test_it_is_left(stage: CodexHarness) -> None:
+def test_exit_is_reported(stage: CodexHarness) -> None:
     stage.send_and_confirm("[fake text one]")
     stage.wait_for_state("idle", "prompt")
     stage.send("/quit")
@@ -234,7 +234,7 @@ def test_it_is_left(stage: CodexHarness) -> None:
     assert [report for report in stage.reports(screen=True) if report.source in ("title", "screen")] == []
 
 
-def test_it_is_killed(stage: CodexHarness) -> None:
+def test_kill_is_reported(stage: CodexHarness) -> None:
     stage.send_and_confirm("[fake gate never]")
     stage.wait_for_state("thinking")
     process = find_native_process(stage.view().processes)
@@ -244,7 +244,7 @@ def test_it_is_killed(stage: CodexHarness) -> None:
     assert not [report for report in stage.reports() if report.source == "title"]
 
 
-def test_no_trust_is_a_dialog_and_trust_for_the_run_prevents_it(make: Make, api: FakeModelApi, tmp_path: Path) -> None:
+def test_missing_trust_is_a_dialog_unless_set_for_the_run(make: Make, api: FakeModelApi, tmp_path: Path) -> None:
     stage = make(trusted=False)
     subprocess.run(["git", "init", "-q", str(stage.home.project)], check=True)
     stage.start()
@@ -276,7 +276,7 @@ def test_untrusted_user_hooks_are_not_run(make: Make) -> None:
     assert not own.exists()
 
 
-def test_trusted_hooks_of_the_users_own_go_on_beside_ours(make: Make) -> None:
+def test_trusted_hooks_of_the_user_still_run(make: Make) -> None:
     from lisa_py.agents._codex import hooks
 
     stage = make()
@@ -292,14 +292,14 @@ def test_trusted_hooks_of_the_users_own_go_on_beside_ours(make: Make) -> None:
     wait_until(lambda: own.exists() and "Stop" in stage.hook_names())
 
 
-def test_no_login_is_a_dialog(make: Make) -> None:
+def test_missing_login_is_a_dialog(make: Make) -> None:
     stage = make()
     (stage.home.home / ".codex" / "config.toml").write_text("")
     stage.start()
     stage.wait_for_state("waiting", "login", source="screen")
 
 
-def test_an_update_is_not_offered_unless_asked_for(make: Make) -> None:
+def test_update_is_not_offered_by_default(make: Make) -> None:
     stage = make(config={"check_for_update_on_startup": True})
     checked = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     newer = {"latest_version": "99.0.0", "last_checked_at": checked, "dismissed_version": None}
@@ -312,7 +312,7 @@ def test_an_update_is_not_offered_unless_asked_for(make: Make) -> None:
         quiet.wait_until_ready()
 
 
-def test_a_slow_helper_server_is_neither_work_nor_rest(make: Make) -> None:
+def test_slow_mcp_server_does_not_affect_the_state(make: Make) -> None:
     stage = make(config={"mcp_servers": {"slow": {"command": "sleep", "args": ["30"]}}})
     stage.start()
     stage.wait_for_state("idle", "prompt", source="screen")
@@ -322,7 +322,7 @@ def test_a_slow_helper_server_is_neither_work_nor_rest(make: Make) -> None:
 
 
 @pytest.mark.parametrize("project", ["with space", "un_der.dot", "ünï-日本", "x" * 200])
-def test_any_folder_name_will_do(make: Make, project: str) -> None:
+def test_any_folder_name_is_supported(make: Make, project: str) -> None:
     stage = make(project=project, trusted=False)
     subprocess.run(["git", "init", "-q", str(stage.home.project)], check=True)
     stage.start(trust=True)

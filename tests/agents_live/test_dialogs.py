@@ -75,7 +75,7 @@ def test_calls_are_approved_denied_and_interrupted(stage: LiveSessionHarness) ->
     wait_until(lambda: not dialogs.list_waiting(stage.ref), what="the hook has ended")
 
 
-def test_approval_for_the_session_covers_like_calls(stage: LiveSessionHarness) -> None:
+def test_approval_for_the_session_covers_similar_calls(stage: LiveSessionHarness) -> None:
     command = "touch same" if stage.agent_name == "codex" else "touch first"
     ask(stage.begin(), command, "text one done")
     answered = stage.lisa("approve", "--scope", "session")

@@ -51,7 +51,7 @@ def prepare(machine: LisaHost, api: FakeModelApi) -> None:
     machine.env |= {**homes[0].env, **homes[1].env, "PATH": path, "LANG": "C.UTF-8", "PYTHONPATH": str(TREE)}
 
 
-def test_six_agents_by_the_recipes_of_the_skill(machine: LisaHost, api: FakeModelApi, report: BenchmarkReport) -> None:
+def test_skill_recipes_run_six_agents(machine: LisaHost, api: FakeModelApi, report: BenchmarkReport) -> None:
     prepare(machine, api)
     agent = Orchestrator(machine)
 

@@ -20,7 +20,7 @@ def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) 
     return LiveSessionHarness(machine, api, request.param)
 
 
-def test_a_session_is_held_to_what_its_agent_reports(stage: LiveSessionHarness) -> None:
+def test_budget_counts_the_usage_of_the_agent(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake text the first answer]")
     stage.wait_until_idle()
     first = wait_until(lambda: (seen := stage.lisa("budget-observe").json)["observed"]["steps"] == 1 and seen)
@@ -42,7 +42,7 @@ def test_a_session_is_held_to_what_its_agent_reports(stage: LiveSessionHarness) 
     ("agent", "words"),
     [("claude", ["-p", "--output-format", "json"]), ("codex", ["exec", "--skip-git-repo-check", "--json"])],
 )
-def test_what_an_exec_run_prints_is_a_report(
+def test_output_of_an_exec_run_is_a_usage_report(
     machine: LisaHost, api: FakeModelApi, agent: str, words: list[str]
 ) -> None:
     home = LiveSessionHarness(machine, api, agent).agent_home
@@ -72,7 +72,7 @@ def test_busy_agent_is_no_anomaly_and_output_is_remembered(stage: LiveSessionHar
     assert "a meaningful answer" in lines
 
 
-def test_an_agent_whose_turn_failed_is_an_anomaly(stage: LiveSessionHarness) -> None:
+def test_failed_turn_is_an_anomaly(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake error bad_request]")
     stage.wait_for_status(lambda status: status.agent_state == "error")
     answer = stage.lisa("anomaly", "--auto-remediate")

@@ -86,7 +86,7 @@ def test_killing_an_agent_at_work_leaves_no_process(machine: LisaHost, api: Fake
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_an_exec_run_that_is_stopped_and_killed_is_said_to_be(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_stopped_and_killed_exec_run_is_reported(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     nap = "python3 -c 'import time; time.sleep(300)'"  # claude refuses a long sleep of the shell's
     stage = LiveSessionHarness(machine, api, agent, permission="bypass").begin(
         f"[fake tool {nap} then text no]", mode="exec"
@@ -135,7 +135,7 @@ def test_project_path_may_be_anywhere(machine: LisaHost, api: FakeModelApi, agen
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_trust_given_beforehand_spares_the_question(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_trust_set_before_the_start_prevents_the_dialog(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     (machine.project / ".git").mkdir()
     stage = LiveSessionHarness(machine, api, agent, trusted=False)
     answer = stage.lisa("spawn", "--agent", agent, "--trust", "--no-dangerously-skip-permissions")

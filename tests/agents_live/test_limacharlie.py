@@ -23,7 +23,7 @@ def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) 
     return LiveSessionHarness(machine, api, request.param.agent)
 
 
-def test_client_leads_a_conversation(stage: LiveSessionHarness) -> None:
+def test_client_runs_a_conversation(stage: LiveSessionHarness) -> None:
     stage.begin()
     made = stage.machine.project / "made"
     with serving(stage.machine, "--interactive-api-sessions"):
@@ -55,7 +55,7 @@ def test_client_leads_a_conversation(stage: LiveSessionHarness) -> None:
         assert theirs.code == 0 and theirs.out == ours.out and "session_end" in theirs.out
 
 
-def test_answers_of_the_client_decide(stage: LiveSessionHarness) -> None:
+def test_answers_of_the_client_are_applied(stage: LiveSessionHarness) -> None:
     """No, session and a choice: each typed once for the prompt that the client sends, and once for its question."""
     stage.begin()
     step = "tool" if stage.agent_name == "claude" else "ask"
@@ -93,7 +93,7 @@ def test_answers_of_the_client_decide(stage: LiveSessionHarness) -> None:
     assert not (stage.machine.project / "denied").exists() and (stage.machine.project / "same").exists()
 
 
-def test_claude_runs_what_an_approval_changes(machine: LisaHost, api: FakeModelApi) -> None:
+def test_claude_runs_input_changed_by_an_approval(machine: LisaHost, api: FakeModelApi) -> None:
     stage = LiveSessionHarness(machine, api, "claude").begin()
     with serving(machine, "--interactive-api-sessions") as server, server.connect(stage.name) as reader:
         reader.read_until("session_status")

@@ -47,7 +47,7 @@ def test_texts_wait_for_the_agent(stage: LiveSessionHarness) -> None:
 
 
 @pytest.mark.parametrize("lines", [1, 12])
-def test_what_a_killed_process_typed_is_sent_once(stage: LiveSessionHarness, lines: int) -> None:
+def test_text_typed_by_a_killed_process_is_sent_once(stage: LiveSessionHarness, lines: int) -> None:
     text = "[fake text mine]" + "\nof several lines" * (lines - 1)
     stage.begin()
     assert stage.lisa("send", "--text", "[fake text first]", "--enter").code == 0

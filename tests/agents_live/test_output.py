@@ -61,7 +61,7 @@ def test_monitor_ignores_idle_before_the_first_prompt(stage: LiveSessionHarness)
     assert role_texts(capture(stage))[-1] == ("assistant", "FIRST_ANSWER"), stage.status()
 
 
-def test_each_reader_goes_on_where_it_stopped(stage: LiveSessionHarness) -> None:
+def test_each_reader_continues_at_its_cursor(stage: LiveSessionHarness) -> None:
     by_pane, by_talk = str(stage.machine.folder / "pane"), str(stage.machine.folder / "talk")
     stage.begin()
     turn(stage, "[fake text first answer]")
@@ -96,7 +96,7 @@ def test_repeated_turns_are_returned_once_after_a_clear(stage: LiveSessionHarnes
         assert "deltaReset" not in pane
 
 
-def test_a_resting_agent_says_nothing_new(stage: LiveSessionHarness) -> None:
+def test_idle_agent_has_no_new_output(stage: LiveSessionHarness) -> None:
     cursor = str(stage.machine.folder / "cursor")
     stage.begin()
     turn(stage, "[fake text only this]")
@@ -105,7 +105,7 @@ def test_a_resting_agent_says_nothing_new(stage: LiveSessionHarness) -> None:
         assert capture(stage, "--raw", "--cursor-file", cursor)["capture"].strip() == ""
 
 
-def test_a_marker_counts_in_the_answer_not_in_the_question(stage: LiveSessionHarness) -> None:
+def test_marker_is_found_in_the_answer_not_in_the_prompt(stage: LiveSessionHarness) -> None:
     stage.begin()
     turn(stage, "[fake text something else] and then say READY_MARK")
     turn(stage, "[fake text another thing]")  # the question is no longer the last
@@ -115,14 +115,14 @@ def test_a_marker_counts_in_the_answer_not_in_the_question(stage: LiveSessionHar
     assert capture(stage, "--markers", "READY_MARK")["markerMatches"] == {"READY_MARK": True}
 
 
-def test_an_answer_that_looks_like_noise_is_read(stage: LiveSessionHarness) -> None:
+def test_answer_like_noise_is_kept(stage: LiveSessionHarness) -> None:
     stage.begin()
     turn(stage, "[fake text Please run codex to update the docs]")
     assert "Please run codex to update the docs" in capture(stage, "--raw")["capture"]
     assert "Please run codex to update the docs" in capture(stage, "--raw", "--semantic-delta")["semanticDelta"]
 
 
-def test_a_summary_shows_the_answer_not_the_furniture(stage: LiveSessionHarness) -> None:
+def test_summary_shows_the_answer_not_the_layout(stage: LiveSessionHarness) -> None:
     stage.begin()
     turn(stage, "[fake text the one thing to know]")
     packet = stage.lisa("packet", "--token-budget", "80").json
@@ -148,7 +148,7 @@ def test_an_exec_run_is_read_after_its_end(stage: LiveSessionHarness) -> None:
     assert (handoff["sessionState"], handoff["nextAction"]["name"]) == ("completed", "session capture")
 
 
-def test_a_killed_agent_leaves_its_words(stage: LiveSessionHarness) -> None:
+def test_output_of_a_killed_agent_is_readable(stage: LiveSessionHarness) -> None:
     stage.begin()
     turn(stage, "[fake text last words]")
     stage.ctx.server(stage.ref).kill_server()
@@ -169,7 +169,7 @@ def test_a_new_conversation_in_the_same_pane_is_followed(stage: LiveSessionHarne
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_the_last_words_are_there_the_moment_the_agent_rests(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_last_output_is_readable_when_the_agent_is_idle(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     stage = LiveSessionHarness(machine, api, agent).begin()
     for number in range(4):
         stage.send(f"[fake text answer {number}]")

@@ -38,7 +38,7 @@ def kept(machine: LisaHost) -> set[Path]:
 
 
 @EACH
-def test_a_model_that_answers_is_verified_and_nothing_is_kept(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_model_is_verified_without_leftover_files(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     live(machine, agent, api.url)
     before = kept(machine)
     answer = ask(machine, agent, "--model", "some-model")
@@ -49,7 +49,7 @@ def test_a_model_that_answers_is_verified_and_nothing_is_kept(machine: LisaHost,
 
 
 @EACH
-def test_a_model_that_hangs_is_over_in_time(machine: LisaHost, agent: str) -> None:
+def test_hanging_model_ends_in_time(machine: LisaHost, agent: str) -> None:
     """B23: within its limit and two seconds, and no process of it stays."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         live(machine, agent, f"http://127.0.0.1:{silent.getsockname()[1]}")

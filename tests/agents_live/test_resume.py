@@ -120,7 +120,7 @@ def check_agents(machine: LisaHost, started: dict[str, LiveSessionHarness], meth
 
 
 @pytest.mark.parametrize("pin", pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
-def test_each_moment_of_an_agent_comes_back(machine: LisaHost, api: FakeModelApi, pin: Pin) -> None:
+def test_agent_is_resumed_from_every_state(machine: LisaHost, api: FakeModelApi, pin: Pin) -> None:
     started = start_agents(machine, api, pin.agent, pin.version)
     for _ in range(2):  # the second time without any input since
         lose(machine, list(started.values()))
@@ -130,7 +130,7 @@ def test_each_moment_of_an_agent_comes_back(machine: LisaHost, api: FakeModelApi
     check_agents(machine, started, methods)
 
 
-def test_a_mixed_fleet_comes_back_twice(machine: LisaHost, api: FakeModelApi) -> None:
+def test_mixed_fleet_is_resumed_twice(machine: LisaHost, api: FakeModelApi) -> None:
     fleet: list[SessionHarness] = []
     for pin in pins():
         stage = LiveSessionHarness(machine, api, pin.agent, version=pin.version)

@@ -53,7 +53,7 @@ def came(stage: LiveSessionHarness, text: str) -> bool:
     ],
     ids=["one byte", "a dash", "leading dashes", "lines", "unicode", "quotes", "backslash"],
 )
-def test_a_text_arrives_as_it_is(stage: LiveSessionHarness, text: str) -> None:
+def test_text_arrives_unchanged(stage: LiveSessionHarness, text: str) -> None:
     answer = stage.begin().send(text)
     assert (answer.code, answer.json["delivered"]) == (0, True), answer
     wait_until(lambda: came(stage, text), what=f"{stage.model_prompts()}")
@@ -142,7 +142,7 @@ def test_tmux_modes_are_left_before_texts_keys_and_answers(stage: LiveSessionHar
     wait_until(lambda: "draft" in stage.screen(), what="the keys reached the agent")
 
 
-def test_shell_mode_takes_no_prompt(stage: LiveSessionHarness) -> None:
+def test_shell_mode_accepts_no_prompt(stage: LiveSessionHarness) -> None:
     stage.begin().lisa("send", "--keys", "!")
     stage.wait_for_status(lambda status: status.state_detail == "the screen shows the shell mode")
     refused = stage.send("touch ran")
@@ -159,7 +159,7 @@ def test_interrupted_prompt_is_not_joined_to_the_next(stage: LiveSessionHarness)
     assert plain(stage.model_prompts()[-1]) == "hello", stage.model_prompts()
 
 
-def test_while_it_is_busy_a_text_is_taken_too(stage: LiveSessionHarness) -> None:
+def test_text_is_accepted_while_busy(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake gate go then text first answer]")
     stage.wait_for_status(lambda status: status.session_state == "in_progress")
     answer = stage.send("[fake text second answer]")
@@ -170,7 +170,7 @@ def test_while_it_is_busy_a_text_is_taken_too(stage: LiveSessionHarness) -> None
     assert sum("second answer" in prompt for prompt in stage.model_prompts()) == 1
 
 
-def test_after_an_interrupt_only_the_new_text_is_said(stage: LiveSessionHarness) -> None:
+def test_after_an_interrupt_only_new_text_is_sent(stage: LiveSessionHarness) -> None:
     stage.begin().send("[fake gate never then text lost]")
     stage.wait_for_status(lambda status: status.session_state == "in_progress")
     stage.lisa("send", "--keys", "Escape")
@@ -201,7 +201,7 @@ def test_unsubmitted_text_of_a_killed_sender_is_dropped(stage: LiveSessionHarnes
     assert [plain(prompt) for prompt in stage.transcript_prompts()] == ["[fake text only this]"]
 
 
-def test_twenty_senders_do_not_mix(stage: LiveSessionHarness) -> None:
+def test_twenty_senders_do_not_interleave(stage: LiveSessionHarness) -> None:
     stage.begin()
     texts = [f"sender {number:02} says " + f"{number:02} " * 60 + f"end {number:02}" for number in range(20)]
     running = [
@@ -224,7 +224,7 @@ def test_a_slash_command_is_a_command(stage: LiveSessionHarness) -> None:
     stage.wait_for_status(lambda status: status.agent_session_id != before)
 
 
-def test_a_permission_prompt_refuses_text_and_takes_an_answer(stage: LiveSessionHarness) -> None:
+def test_permission_dialog_refuses_text_and_accepts_answers(stage: LiveSessionHarness) -> None:
     kind = "tool" if stage.agent_name == "claude" else "ask"
     stage.begin().send(f"[fake {kind} touch made-by-send then text all done]")
     stage.wait_for_status(lambda status: status.waiting_for == "permission")
@@ -238,7 +238,7 @@ def test_a_permission_prompt_refuses_text_and_takes_an_answer(stage: LiveSession
 
 
 @pytest.mark.parametrize("word", ["no", "always"])
-def test_a_permission_prompt_can_be_refused_or_granted_for_good(stage: LiveSessionHarness, word: str) -> None:
+def test_permission_can_be_refused_or_always_granted(stage: LiveSessionHarness, word: str) -> None:
     kind = "tool" if stage.agent_name == "claude" else "ask"
     stage.begin().send(f"[fake {kind} touch made-by-send then text all done]")
     stage.wait_for_status(lambda status: status.waiting_for == "permission")
@@ -264,7 +264,7 @@ def claude(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi)
     return LiveSessionHarness(machine, api, "claude", version=request.param.version)
 
 
-def test_question_with_several_choices_is_ticked_and_closed(claude: LiveSessionHarness) -> None:
+def test_multiple_choice_question_is_answered(claude: LiveSessionHarness) -> None:
     claude.begin().send("[fake questions Which fruits? | Apple | Pear | Fig then text it was: {last}]")
     claude.wait_for_status(lambda status: status.waiting_for == "question")
     refused = claude.lisa("send", "--answer", "2,9")
@@ -320,7 +320,7 @@ def test_prompt_blocked_by_a_hook_is_not_delivered(machine: LisaHost, api: FakeM
     stage.wait_for_text("allowed")
 
 
-def test_unknown_command_is_refused_and_leaves_the_box(stage: LiveSessionHarness) -> None:
+def test_unknown_command_is_refused_and_removed(stage: LiveSessionHarness) -> None:
     refused = stage.begin().send("/reviw the last commit")
     assert (refused.code, refused.json["errorCode"]) == (1, "command_unknown"), refused
     assert "/reviw" in refused.json["error"]
@@ -352,7 +352,7 @@ def test_text_that_ends_claude_is_reported(claude: LiveSessionHarness, text: str
     assert (answer.json["delivered"], answer.json["sessionState"]) == (True, "completed"), answer
 
 
-def test_after_it_left_nothing_is_typed(stage: LiveSessionHarness) -> None:
+def test_ended_claude_gets_no_input(stage: LiveSessionHarness) -> None:
     left = stage.begin().send("/exit" if stage.agent_name == "claude" else "/quit")
     assert (left.json["delivered"], left.json["sessionState"]) == (True, "completed"), left
     stage.wait_until_ended()

@@ -79,7 +79,7 @@ def planted_settings(machine: LisaHost, api: FakeModelApi, agent: str, *, older:
 
 
 @pytest.mark.parametrize("pin", pins(older=True), ids=lambda pin: f"{pin.agent}-{pin.version}")
-def test_settings_reach_the_agent_and_no_one_else(machine: LisaHost, api: FakeModelApi, pin: Any) -> None:
+def test_settings_reach_only_the_agent(machine: LisaHost, api: FakeModelApi, pin: Any) -> None:
     made, refused = machine.project / "made", machine.project / "refused"
     prompt = f"[fake ask mkdir {made} then ask touch {refused} then text finished]"
     stage = start(

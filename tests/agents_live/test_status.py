@@ -85,7 +85,7 @@ def is_(state: str, agent_state: str = "", waiting_for: str = "") -> Callable[[S
 
 
 @BOTH
-def test_a_turn_is_one_spell_of_work_between_two_rests(make: Make, agent: str) -> None:
+def test_turn_is_one_busy_period_between_idle_states(make: Make, agent: str) -> None:
     stage = make(agent, permission="bypass").begin()
     with Sampler(stage) as sampler:
         stage.send(
@@ -97,7 +97,7 @@ def test_a_turn_is_one_spell_of_work_between_two_rests(make: Make, agent: str) -
     assert sampler.looks > 40
 
 
-def test_an_older_claude_is_read_as_well(make: Make) -> None:
+def test_older_claude_is_supported(make: Make) -> None:
     stage = make("claude", permission="bypass", version="2.1.197").begin()
     with Sampler(stage) as sampler:
         stage.send("[fake wait 1 then tool echo hi then think 1 hm then text all done]")
@@ -116,7 +116,7 @@ def test_several_turns_in_a_row_are_distinguished(make: Make, agent: str) -> Non
 
 
 @BOTH
-def test_between_the_turns_of_prompts_in_line_there_is_no_rest(make: Make, agent: str) -> None:
+def test_no_idle_between_queued_prompts(make: Make, agent: str) -> None:
     stage = make(agent).begin()
     with Sampler(stage) as close, Sampler(stage, brief=True) as brief:
         stage.send("[fake gate on then text first]")
@@ -154,7 +154,7 @@ def test_thinking_streaming_and_tools_are_distinguished(make: Make, agent: str) 
 
 
 @BOTH
-def test_a_permission_is_asked_and_answered(make: Make, agent: str) -> None:
+def test_permission_is_requested_and_answered(make: Make, agent: str) -> None:
     stage = make(agent).begin()
     stage.send("[fake ask touch made-it then text done]")
     status = stage.wait_for_status(is_("waiting_input", "waiting", "permission"))
@@ -165,7 +165,7 @@ def test_a_permission_is_asked_and_answered(make: Make, agent: str) -> None:
 
 
 @BOTH
-def test_a_task_list_counts(make: Make, agent: str) -> None:
+def test_task_list_is_counted(make: Make, agent: str) -> None:
     stage = make(agent, todos=True, permission="bypass").begin()
     stage.send("[fake todos 1/3 then gate on then text done]")
     status = stage.wait_for_status(lambda status: (status.todos_done, status.todos_total) == (1, 3))
@@ -176,7 +176,7 @@ def test_a_task_list_counts(make: Make, agent: str) -> None:
 
 @BOTH
 @pytest.mark.parametrize(("kind", "waiting_for"), [("usage_limit", "limit"), ("auth", "error"), ("too_long", "error")])
-def test_a_turn_that_fails_says_why(make: Make, agent: str, kind: str, waiting_for: str) -> None:
+def test_failed_turn_has_its_reason(make: Make, agent: str, kind: str, waiting_for: str) -> None:
     stage = make(agent).begin()
     stage.send(f"[fake error {kind}]")
     status = stage.wait_for_status(is_("waiting_input", "error"))
@@ -186,7 +186,7 @@ def test_a_turn_that_fails_says_why(make: Make, agent: str, kind: str, waiting_f
 
 
 @BOTH
-def test_an_interrupted_turn_is_over(make: Make, agent: str) -> None:
+def test_interrupted_turn_has_ended(make: Make, agent: str) -> None:
     stage = make(agent, permission="bypass").begin()
     stage.send("[fake text hm then tool python3 -c 1; sleep 30 then text never]")
     stage.wait_for_status(is_("in_progress", "tool"))
@@ -234,7 +234,7 @@ def test_an_exec_run_works_and_completes(make: Make, agent: str) -> None:
 
 
 @BOTH
-def test_an_exec_run_that_fails_has_crashed(make: Make, agent: str) -> None:
+def test_failed_exec_run_is_crashed(make: Make, agent: str) -> None:
     stage = make(agent)
     stage.begin("[fake error auth]", mode="exec")
     assert stage.wait_for_status(is_("crashed")).exit_code == 1
@@ -242,7 +242,7 @@ def test_an_exec_run_that_fails_has_crashed(make: Make, agent: str) -> None:
 
 @BOTH
 @pytest.mark.parametrize("answer", ["yes", "no"])
-def test_an_untrusted_folder_is_a_question_that_can_be_answered(make: Make, agent: str, answer: str) -> None:
+def test_trust_dialog_of_a_folder_can_be_answered(make: Make, agent: str, answer: str) -> None:
     stage = make(agent, trusted=False)
     subprocess.run(["git", "init", "-q", str(stage.machine.project)], check=True)
     words = ["--agent", agent, "--no-dangerously-skip-permissions", "--prompt", "[fake text hello]"]
@@ -261,7 +261,7 @@ def test_an_untrusted_folder_is_a_question_that_can_be_answered(make: Make, agen
 
 
 @BOTH
-def test_a_marker_in_the_prompt_is_not_the_answer(make: Make, agent: str) -> None:
+def test_marker_in_the_prompt_is_not_found(make: Make, agent: str) -> None:
     stage = make(agent).begin()
     stage.send("Say MARK_55 at the end. [fake wait 2 then text here it is: MARK_55]")
     began = time.monotonic()
@@ -274,7 +274,7 @@ def test_a_marker_in_the_prompt_is_not_the_answer(make: Make, agent: str) -> Non
 
 @BOTH
 @pytest.mark.parametrize("what", ["turn", "permission"])
-def test_the_reaction_is_a_matter_of_milliseconds(make: Make, agent: str, what: str) -> None:
+def test_change_is_reported_within_milliseconds(make: Make, agent: str, what: str) -> None:
     """From the moment a look could have seen it to the monitor's return."""
     stage = make(agent).begin()
     delays = []

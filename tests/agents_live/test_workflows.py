@@ -72,7 +72,7 @@ def test_autopilot_resumes_after_a_fixed_error(machine: LisaHost, api: FakeModel
 
 
 @AGENTS
-def test_a_run_that_runs_out_of_time_goes_on_where_it_was(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_timed_out_run_continues_where_it_stopped(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     stage = LiveSessionHarness(machine, api, agent, permission="bypass")
     late = _start(stage, "[fake gate pause then text at last]", "--timeout-seconds", "6")
     assert (late.code, late.json["monitor"]["errorCode"]) == (2, "monitor_timeout"), late
@@ -84,7 +84,7 @@ def test_a_run_that_runs_out_of_time_goes_on_where_it_was(machine: LisaHost, api
 
 
 @AGENTS
-def test_a_run_whose_process_was_killed_goes_on_by_its_id(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_killed_run_is_resumed_by_id(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     stage = LiveSessionHarness(machine, api, agent, permission="bypass")
     words = ("--agent", agent, "--session", stage.name, "--prompt", "[fake gate pause then text after the crash]")
     running = machine.start("session", "autopilot", *words, "--json")
@@ -137,7 +137,7 @@ def _loop(stage: LiveSessionHarness, *words: str) -> dict[str, Any]:
 
 
 @AGENTS
-def test_the_rest_from_before_a_key_is_no_answer_to_it(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
+def test_idle_before_a_key_is_not_its_result(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
     """No agent confirms a key, and none takes it at once."""
     stage = LiveSessionHarness(machine, api, agent, permission="bypass").begin()
     for number in range(2):
@@ -199,7 +199,7 @@ def test_a_parent_claude_spawns_monitors_and_reads_a_child_codex(machine: LisaHo
     assert {"lisa-child", parent.name} <= set(json.dumps(tree).replace('"', " ").split())
 
 
-def test_three_nested_levels_end_with_the_first(machine: LisaHost, api: FakeModelApi) -> None:
+def test_killing_the_first_level_ends_all_three(machine: LisaHost, api: FakeModelApi) -> None:
     parent = _nested(machine, api).begin()
     third = _child("lisa-third", "scripted", "[say deep 3]", "'")
     second = _child("lisa-second", "codex", f"[fake {third} then text the second read: {{last}}]", '"')

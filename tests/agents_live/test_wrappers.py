@@ -38,7 +38,7 @@ def wrapped(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi
     return harness
 
 
-def test_agent_of_a_wrapper_rests_accepts_and_is_read(wrapped: LiveSessionHarness) -> None:
+def test_agent_of_a_wrapper_is_idle_accepts_and_is_read(wrapped: LiveSessionHarness) -> None:
     wrapped.begin("", "--agent-args", "")
     assert wrapped.send("[fake wait 30 then text one]").json["delivered"] is True
     wrapped.wait_for_status(lambda status: status.session_state == "in_progress")

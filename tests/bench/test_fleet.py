@@ -22,9 +22,7 @@ READS = {
 """The last row only starts the program: other load of the machine affects it as well."""
 
 
-def test_a_further_session_costs_a_fraction_of_a_millisecond(
-    machine: LisaHost, fleet: Fleet, report: BenchmarkReport
-) -> None:
+def test_added_session_costs_under_a_millisecond(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
     wall: dict[int, dict[str, float]] = {}
     cpu: dict[int, dict[str, float]] = {}
     made = 0

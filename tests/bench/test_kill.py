@@ -60,7 +60,7 @@ def add_sessions_elsewhere(fleet: Fleet, machine: LisaHost) -> None:
             (folder / "meta.json").write_text(json.dumps(meta))
 
 
-def test_kill_beside_many_others(machine: LisaHost, report: BenchmarkReport) -> None:
+def test_kill_among_many_sessions(machine: LisaHost, report: BenchmarkReport) -> None:
     fleet = Fleet(machine)
     fleet.spawn("lisa-keep")
 

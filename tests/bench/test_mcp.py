@@ -26,7 +26,7 @@ MAX_START_RATIO = 2.0
 SDK = "import mcp.server.lowlevel, mcp.server.stdio"
 
 
-def test_tools_cost_little_beside_their_commands(machine: LisaHost, report: BenchmarkReport) -> None:
+def test_tools_cost_little_more_than_their_commands(machine: LisaHost, report: BenchmarkReport) -> None:
     stage = SessionHarness(machine).spawn("[say hello]")
     stage.wait_for_text("● hello")
     stage.wait_for_state("idle")

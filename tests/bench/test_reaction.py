@@ -76,7 +76,7 @@ def signals(stage: SessionHarness, machine: LisaHost, prompt: str, hook: str) ->
     return late
 
 
-def test_a_monitor_returns_at_once(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
+def test_monitor_returns_at_once(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
     stage = SessionHarness(machine).spawn()
     late = {
         "the command exits": exits(fleet, machine),

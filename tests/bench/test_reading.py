@@ -34,7 +34,7 @@ def check_same_cost(title: str, took: dict[str, list[float]], report: BenchmarkR
     assert long < 1.15 * short
 
 
-def test_a_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
+def test_long_pane_is_read_whole(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
     for name, count in (("lisa-short", 500), ("lisa-long", LINES)):
         fleet.spawn(name, f"seq -f 'line %.0f of the output of a program that says a lot' {count}", mode="exec")
         fleet.wait_until_ended(name)
@@ -98,7 +98,7 @@ def grow(path: Path, size: int) -> None:
         out.write(own)
 
 
-def test_a_poll_costs_the_same_however_long_the_transcript(machine: LisaHost, report: BenchmarkReport) -> None:
+def test_poll_cost_does_not_depend_on_the_transcript(machine: LisaHost, report: BenchmarkReport) -> None:
     took: dict[str, list[float]] = {}
     calls = {}
     for name, size in (("1 MB", 1 << 20), ("100 MB", 100 << 20)):
@@ -162,7 +162,7 @@ def measure_peak(machine: LisaHost, name: str) -> float:
     return usage.ru_maxrss / 1024
 
 
-def test_handoff_beside_a_long_event_log(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
+def test_handoff_with_a_long_event_log(machine: LisaHost, fleet: Fleet, report: BenchmarkReport) -> None:
     for name in ("lisa-short", "lisa-long"):
         fleet.spawn(name)
     log = fleet.folder("lisa-long") / "events.jsonl"

@@ -170,7 +170,7 @@ def test_cost_of_a_server_at_rest(resting: list[SessionHarness], report: Benchma
     assert (figures["one session"][1] - alone) / SUBSCRIBERS < 0.3 * 2**20
 
 
-def test_calls_beside_many_sessions(resting: list[SessionHarness], report: BenchmarkReport) -> None:
+def test_calls_with_many_sessions(resting: list[SessionHarness], report: BenchmarkReport) -> None:
     machine, name = resting[0].machine, resting[0].name
     with (
         serving(machine) as server,

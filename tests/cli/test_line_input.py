@@ -24,7 +24,7 @@ def pipe() -> Iterator[tuple[int, int]]:
             continue
 
 
-def test_lines_are_read_to_the_end_of_the_input(pipe: tuple[int, int]) -> None:
+def test_lines_are_read_to_the_end_of_input(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     os.write(writer, "one\n\n größe \nlast".encode())
     os.close(writer)
@@ -46,7 +46,7 @@ def test_a_line_may_end_the_reading(pipe: tuple[int, int]) -> None:
     assert lines == ["one", "quit"]
 
 
-def test_another_thread_stops_an_open_input(pipe: tuple[int, int]) -> None:
+def test_input_can_be_stopped_from_another_thread(pipe: tuple[int, int]) -> None:
     source = PlainInput(Cancellation(), pipe[0])
     thread = threading.Thread(target=source.read, args=(lambda line: True,), daemon=True)
     thread.start()

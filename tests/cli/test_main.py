@@ -206,7 +206,7 @@ def test_closed_standard_stream_is_accepted(closed: int, machine: LisaHost) -> N
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-def test_words_that_are_no_utf8_and_terminals_that_know_none(machine: LisaHost) -> None:
+def test_invalid_utf8_and_ascii_terminals_are_handled(machine: LisaHost) -> None:
     strange = os.fsdecode(b"a\xff \xe2\x9d\xaf")
     answer = machine.lisa("session", "name", "--tag", strange, "--json")
     assert answer.json["tag"] == "a\N{REPLACEMENT CHARACTER} ❯"
@@ -256,7 +256,7 @@ def _with_run(command: object, run: object) -> object:
     return msgspec.structs.replace(command, run=run)
 
 
-def test_a_surprise_that_cannot_even_be_logged_is_still_answered(
+def test_unloggable_error_still_has_an_answer(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lisa_py import crash_report
@@ -293,7 +293,7 @@ def test_current_folder_cannot_shadow_modules(machine: LisaHost) -> None:
     assert machine.lisa("version", cold=True).code == 0
 
 
-def test_the_module_and_the_console_script_are_the_same_program(machine: LisaHost) -> None:
+def test_module_and_console_script_are_the_same_program(machine: LisaHost) -> None:
     script = Path(sys.executable).parent / "lisa"
     if not script.exists():
         pytest.skip("lisa is not installed in this environment")

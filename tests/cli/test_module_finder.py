@@ -51,7 +51,7 @@ def replace_code(source: Path, code: bytes) -> None:
     file.write_bytes(file.read_bytes()[:HEADER_BYTES] + code)
 
 
-def test_a_module_is_as_the_import_system_makes_it(source: Path) -> None:
+def test_module_equals_one_of_the_import_system(source: Path) -> None:
     found = load(source.parent)
     usual = importlib.util.spec_from_file_location("lisa_py.part", source)
     assert usual is not None and found.__spec__ is not None and isinstance(found.__loader__, type(usual.loader))
@@ -87,7 +87,7 @@ def test_a_changed_source_is_compiled_again(source: Path) -> None:
     assert load(source.parent).VALUE == 31  # the new compiled file is the one of the new source
 
 
-def test_code_of_a_moved_tree_has_its_new_path(source: Path, tmp_path: Path) -> None:
+def test_code_of_a_moved_tree_has_the_new_path(source: Path, tmp_path: Path) -> None:
     source.write_text("def call(): pass\n")
     load(source.parent)
     moved = tmp_path / "moved"
@@ -99,7 +99,7 @@ def test_code_of_a_moved_tree_has_its_new_path(source: Path, tmp_path: Path) -> 
     assert load(moved).call.__code__.co_filename == str(moved / "part.py")
 
 
-def test_packages_and_other_names_are_kept_apart(tmp_path: Path) -> None:
+def test_packages_and_other_names_are_separate(tmp_path: Path) -> None:
     (tmp_path / "group").mkdir()
     (tmp_path / "empty").mkdir()
     (tmp_path / "group" / "__init__.py").write_text("NAME = __name__\n")
@@ -122,7 +122,7 @@ def test_finders_of_other_tools_keep_their_precedence(monkeypatch: pytest.Monkey
     assert sys.meta_path == [other, ModuleFinder, *usual]
 
 
-def test_another_place_of_compiled_files_turns_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_bytecode_folder_disables_the_finder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "pycache_prefix", "/somewhere")
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     module_finder.install()

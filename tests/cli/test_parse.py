@@ -66,7 +66,7 @@ def test_switches_words_and_second_spellings() -> None:
     assert read("--session=a", "--no-enter", "--enter")[0].enter is True
 
 
-def test_a_joined_value_may_be_anything() -> None:
+def test_joined_value_may_be_any_text() -> None:
     assert read("--session=--json")[0].session == "--json"
     assert read("--session==x=")[0].session == "=x="
     assert read("--session", "-x")[0].session == "-x"
@@ -99,7 +99,7 @@ def test_a_joined_value_may_be_anything() -> None:
         (["--session=a", "--wait=yes"], "invalid_wait"),
     ],
 )
-def test_every_mistake_has_its_code(words: list[str], expected: str) -> None:
+def test_every_usage_error_has_its_code(words: list[str], expected: str) -> None:
     assert code(*words) == expected
 
 
@@ -124,7 +124,7 @@ def test_missing_value_before_help_is_an_error() -> None:
     assert read("--session", "a", "--file", "-h")[0].file == "-h"
 
 
-def test_a_near_miss_is_pointed_out() -> None:
+def test_similar_name_is_suggested() -> None:
     with pytest.raises(UsageError) as problem:
         read("--sesion", "a")
     assert "--session" in problem.value.message and "lisa session sample --help" in problem.value.message

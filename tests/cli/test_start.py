@@ -52,7 +52,7 @@ print(set(datetime.__all__ if hasattr(datetime, "__all__") else ()) <= set(dir(d
     ]
 
 
-def test_a_msgspec_with_other_needs_is_loaded_whole(tmp_path: Path) -> None:
+def test_other_msgspec_version_is_loaded_whole(tmp_path: Path) -> None:
     other = tmp_path / "msgspec"
     other.mkdir()
     (other / "__init__.py").write_text("from ._json_schema import schema, another\nfrom . import inspect\n")
@@ -64,7 +64,7 @@ def test_a_msgspec_with_other_needs_is_loaded_whole(tmp_path: Path) -> None:
     assert out == f"2 {other / '__init__.py'}\n"
 
 
-def test_a_program_that_uses_the_library_keeps_the_whole_msgspec() -> None:
+def test_library_user_has_the_whole_msgspec() -> None:
     out = run_python("""
 import gc, sys
 from lisa_py import Lisa
@@ -78,7 +78,7 @@ def _default_threshold() -> int:
     return int(subprocess.check_output([sys.executable, "-c", "import gc; print(gc.get_threshold()[0])"]))
 
 
-def test_no_struct_has_a_type_that_the_start_leaves_out() -> None:
+def test_structs_use_no_type_omitted_at_start() -> None:
     names = {kind for kinds in _UNUSED_TYPES.values() for kind in kinds}
     using = {
         str(path) for path in parse_modules() if any(f"import {name}" in (PACKAGE / path).read_text() for name in names)
@@ -86,7 +86,7 @@ def test_no_struct_has_a_type_that_the_start_leaves_out() -> None:
     assert not using
 
 
-def test_a_command_runs_with_the_collector_on() -> None:
+def test_garbage_collector_is_enabled_in_commands() -> None:
     out = run_python(
         """
 import gc, sys

@@ -131,7 +131,7 @@ def test_help_breaks_no_word(machine: LisaHost, words: tuple[str, ...]) -> None:
         ("oauth lst", "did you mean `lisa oauth list`?"),
     ],
 )
-def test_words_of_other_programs_name_the_command(machine: LisaHost, words: str, hint: str) -> None:
+def test_words_of_other_programs_suggest_the_command(machine: LisaHost, words: str, hint: str) -> None:
     answer = machine.lisa(*words.split())
     assert (answer.code, hint in answer.err) == (1, True), answer.err
 

@@ -37,7 +37,7 @@ def chat(server: RunningServer) -> Iterator[SessionObject]:
         yield made
 
 
-def test_profile_from_its_start_to_its_end(client: Any, chat: SessionObject) -> None:
+def test_profile_lifecycle(client: Any, chat: SessionObject) -> None:
     environment = {"A": "env:HOME", "B": "planted-value-1"}
     made = client.create_profile(name="Strict", description="d", denied_tools=["Bash"], environment=environment)
     assert (made.name, made.description, made.denied_tools, made.is_default) == ("Strict", "d", ("Bash",), False)
@@ -140,7 +140,7 @@ def test_fork_continues_a_copy(client: Any, chat: SessionObject) -> None:
     assert client.terminate_session(copy.id).terminated and client.delete_session_record(copy.id).deleted
 
 
-def test_files_go_and_come_with_progress(client: Any, chat: SessionObject, tmp_path: Path) -> None:
+def test_transfers_report_progress(client: Any, chat: SessionObject, tmp_path: Path) -> None:
     content = bytes(range(256)) * 4096
     sent: list[float] = []
     path = client.upload_file(chat.id, content, "data.bin", on_progress=sent.append)

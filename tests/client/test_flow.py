@@ -191,7 +191,7 @@ def test_error_without_json_has_its_text() -> None:
         (Failure("lost", "gone"), ConnectionLostError),
     ],
 )
-def test_call_without_an_answer_is_tried_again(outcome: Failure, kind: type[Exception]) -> None:
+def test_unanswered_call_is_repeated(outcome: Failure, kind: type[Exception]) -> None:
     trip = Trip(lambda request: outcome)
     with pytest.raises(kind, match=outcome.message):
         trip.run(make_core(Retry(max_retries=2)).perform(calls.get_session("s")))
@@ -211,7 +211,7 @@ def test_nothing_is_created_twice() -> None:
     assert (started.session_id, keyed.pauses) == ("s", [1.0, 2.0])
 
 
-def test_server_that_moved_is_found_again() -> None:
+def test_moved_server_is_found() -> None:
     places = iter([PLACE, ServerPlace(url="http://127.0.0.1:2")])
     core = ClientCore(lambda: next(places), retry=Retry())
     outcomes = iter([Failure("unreachable", ""), answer(200, {"deleted": True})])

@@ -95,7 +95,7 @@ def test_dialogs_are_answered_over_a_socket(blocking: SessionsClient) -> None:
     blocking.terminate_session(chat.id)
 
 
-def test_killed_server_costs_no_frame_and_repeats_none(machine: LisaHost) -> None:
+def test_killed_server_loses_and_repeats_no_frame(machine: LisaHost) -> None:
     """The server is killed twice in mid-stream and started on the same port; both sockets follow."""
     server = RunningServer(machine, "--agent", "scripted")
     server.register()

@@ -34,7 +34,7 @@ def read_texts(client: Any, session_id: str, family: str = "user") -> list[str]:
     return [str(frame.payload.content) for frame in frames if isinstance(frame.payload, AssistantPayload)]
 
 
-def test_chat_from_its_start_to_the_end_of_its_record(client: Any) -> None:
+def test_chat_lifecycle(client: Any) -> None:
     assert client.register().registered_at == client.register().registered_at
     made = client.create_session(prompt="[say hello there]", name="Chat", max_turns=9, novelty=1)
     assert (made.status, made.name, made.max_turns, made.session_type) == ("running", "Chat", 9, "user")
@@ -139,7 +139,7 @@ def test_flood_of_starts_is_a_rate_limit(machine: LisaHost) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-def test_server_that_moves_is_followed(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moved_server_is_followed(machine: LisaHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client of the local server finds it by the state folder: on a Unix socket, then on a port.
 
     httpcore 1.0.9 does not close the socket of a refused connection itself.
@@ -159,7 +159,7 @@ def test_server_that_moves_is_followed(machine: LisaHost, monkeypatch: pytest.Mo
         kept.close()
 
 
-def test_no_server_is_an_error_of_its_own() -> None:
+def test_missing_server_has_its_own_error() -> None:
     client = SessionsClient("http://127.0.0.1:1", token="t", retry=NO_RETRY)
     with pytest.raises(ServerUnreachableError, match="is lisa serve running"):
         client.list_sessions()
@@ -168,7 +168,7 @@ def test_no_server_is_an_error_of_its_own() -> None:
         SessionsClient("http://127.0.0.1:1", token="t", api_key="k")
 
 
-def test_answers_keep_what_they_do_not_know(client: Any) -> None:
+def test_answers_keep_unknown_fields(client: Any) -> None:
     made = client.create_session(prompt="[say x]", idempotent_key=f"k-{type(client).__name__}")
     again = client.create_session(prompt="[say x]", idempotent_key=f"k-{type(client).__name__}")
     assert read_extra(made) == {} and read_extra(again) == {"deduplicated": True}

@@ -17,18 +17,18 @@ def reply(status: int, **headers: str) -> HttpReply:
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_delay_doubles_until_the_tries_are_used_up(status: int) -> None:
+def test_delay_doubles_until_the_last_attempt(status: int) -> None:
     delays = [Retry().choose_delay(n, reply(status), is_repeatable=True, now=NOW) for n in range(4)]
     assert delays == [1.0, 2.0, 4.0, None]
 
 
-def test_only_repeatable_calls_are_made_again() -> None:
+def test_only_idempotent_calls_are_repeated() -> None:
     for outcome in (reply(503), reply(429, retry_after="1"), Failure("timeout", ""), Failure("lost", "")):
         assert Retry().choose_delay(0, outcome, is_repeatable=True, now=NOW) is not None
         assert Retry().choose_delay(0, outcome, is_repeatable=False, now=NOW) is None
 
 
-def test_call_that_was_never_sent_is_made_again() -> None:
+def test_unsent_call_is_repeated() -> None:
     assert Retry().choose_delay(0, Failure("unreachable", ""), is_repeatable=False, now=NOW) == 1.0
 
 
@@ -54,7 +54,7 @@ def test_header_holds_seconds_or_a_date(text: str, seconds: float | None) -> Non
     assert read_retry_after({"retry-after": text}, NOW) == seconds
 
 
-def test_server_decides_the_delay_up_to_the_longest() -> None:
+def test_server_sets_the_delay_up_to_the_maximum() -> None:
     rule = Retry(max_delay=30)
     assert rule.choose_delay(0, reply(429, retry_after="30"), is_repeatable=True, now=NOW) == 30
     assert rule.choose_delay(2, reply(503, retry_after="0"), is_repeatable=True, now=NOW) == 0
@@ -63,7 +63,7 @@ def test_server_decides_the_delay_up_to_the_longest() -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 60), st.sampled_from([429, 503]), st.text(max_size=12), st.booleans())
-def test_no_header_leads_to_an_endless_wait(retries: int, status: int, header: str, may_repeat: bool) -> None:
+def test_any_header_gives_a_limited_wait(retries: int, status: int, header: str, may_repeat: bool) -> None:
     rule = Retry(max_retries=60)
     delay = rule.choose_delay(retries, reply(status, retry_after=header), is_repeatable=may_repeat, now=NOW)
     assert delay is None or (may_repeat and 0 <= delay <= rule.max_delay)

@@ -71,11 +71,11 @@ def test_history_is_read_as_its_frames() -> None:
         '{"type":"history","payload":{"messages":[7,{},{"type":[]}]}}',
     ],
 )
-def test_other_messages_are_no_frames(message: str | bytes) -> None:
+def test_other_messages_are_not_frames(message: str | bytes) -> None:
     assert make().read(message) == []
 
 
-def test_server_that_begins_anew_repeats_nothing() -> None:
+def test_restarted_server_repeats_nothing() -> None:
     socket = make()
     socket.read(history([record(1), record(2)]))
     changed = {**record(2), "payload": {"content": "rewritten"}}

@@ -63,14 +63,14 @@ def test_frames_of_all_connections_come_once_and_in_order() -> None:
         socket.disconnect()
 
 
-def test_socket_goes_on_behind_a_cursor() -> None:
+def test_socket_continues_after_a_cursor() -> None:
     with serving(finish) as server, SessionSocket(server.url + "?token=a%2Bb", since="t.x.3.0") as socket:
         assert words(list(socket)) == ["session_end"]
         assert server.paths == ["/v1/ws/sessions/s?token=a%2Bb&since=t.x.3.0"]
 
 
 @pytest.mark.parametrize("code", [4003, 4004, 4009, 1009, 1002])
-def test_final_close_is_an_error_behind_the_frames(code: int) -> None:
+def test_final_close_is_an_error_after_the_frames(code: int) -> None:
     def close(connection: Connection) -> None:
         connection.send(history(1))
         connection.close(code)
@@ -83,7 +83,7 @@ def test_final_close_is_an_error_behind_the_frames(code: int) -> None:
         assert caught.value.code == code and len(server.requests) == 1
 
 
-def test_normal_close_is_a_quiet_end() -> None:
+def test_normal_close_ends_without_an_error() -> None:
     with serving(lambda connection: connection.send(history(1)) or connection.close(1000)) as server:  # type: ignore[func-returns-value]
         socket = SessionSocket(server.url, options=FAST)
         assert words(list(socket)) == ["text 1"] and not socket.has_ended
@@ -100,7 +100,7 @@ def test_refused_handshake_is_the_error_of_the_api(status: int, kind: type[Excep
         socket.disconnect()
 
 
-def test_server_that_is_not_there_is_an_error_at_once() -> None:
+def test_missing_server_is_an_immediate_error() -> None:
     with serving() as server:
         url = server.url
     socket = SessionSocket(url)
@@ -179,7 +179,7 @@ def test_disconnect_right_after_a_prompt_delivers_it() -> None:
     assert sent == ["0", "1", "2"]
 
 
-def test_answer_that_was_lost_is_asked_for_again() -> None:
+def test_lost_answer_is_requested_again() -> None:
     payload = {"tool_use_id": "t", "tool_name": "Bash", "tool_input": {}}
     asked = {"type": "tool_approval_request", "payload": payload, "cursor": "t.x.1.0"}
 
@@ -202,7 +202,7 @@ def test_answer_that_was_lost_is_asked_for_again() -> None:
     assert seen == ["assistant", "tool_approval_request", "tool_approval_request", "session_end"]
 
 
-def test_message_that_is_too_long_is_not_sent() -> None:
+def test_too_long_message_is_not_sent() -> None:
     def take(connection: Connection) -> None:
         connection.send(history())
         assert connection.read()["payload"] == {"text": "short"}
@@ -256,7 +256,7 @@ def test_prompts_that_could_not_be_sent_are_reported() -> None:
             socket.disconnect()
 
 
-def test_heartbeats_are_sent_by_themselves() -> None:
+def test_heartbeats_are_sent_automatically() -> None:
     beats: list[str] = []
 
     def count(connection: Connection) -> None:

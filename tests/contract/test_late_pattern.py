@@ -15,7 +15,7 @@ import lisa_py
 from lisa_py.contract.late_pattern import LatePattern, compile_late
 
 
-def test_a_late_pattern_does_what_the_pattern_does() -> None:
+def test_late_pattern_equals_the_pattern() -> None:
     late, pattern = compile_late(r"(?P<n>\d+)", re.ASCII), re.compile(r"(?P<n>\d+)", re.ASCII)
     assert late.sub("#", "a1b22") == pattern.sub("#", "a1b22") == "a#b#"
     assert (late.pattern, late.flags, late.groupindex) == (pattern.pattern, pattern.flags, pattern.groupindex)

@@ -62,7 +62,7 @@ def test_cause_of_waiting_decides(waiting_for: str, expected: tuple[str, str]) -
         assert derive_blocked_kind(waiting_for) == kind
 
 
-def test_it_cannot_contradict_the_state() -> None:
+def test_condition_cannot_contradict_the_state() -> None:
     working = status("in_progress", program_status="done")
     assert working.program_status == "working"
     assert structs.replace(working, session_state="crashed").program_status == "error"
@@ -70,6 +70,6 @@ def test_it_cannot_contradict_the_state() -> None:
     assert read.program_status == "done"
 
 
-def test_every_documented_condition_has_one() -> None:
+def test_every_documented_condition_has_a_case() -> None:
     words = {case.status.program_status for case in CASES}
     assert words == set(get_args(ProgramStatus))

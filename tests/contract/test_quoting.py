@@ -27,17 +27,17 @@ def test_posix_quoting_survives_sh(texts: list[str]) -> None:
 
 
 @given(TEXTS)
-def test_the_contract_s_quoting_survives_bash(texts: list[str]) -> None:
+def test_contract_quoting_survives_bash(texts: list[str]) -> None:
     assert read_back("bash", [quote(text) for text in texts]) == texts
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=60))
-def test_without_control_characters_both_are_posix(text: str) -> None:
+def test_both_are_posix_without_control_characters(text: str) -> None:
     assert shlex.split(quote(text)) == [text] and shlex.split(quote_posix(text)) == [text]
 
 
 @given(st.text(max_size=60))
-def test_a_nul_is_left_out_and_nothing_else(text: str) -> None:
+def test_only_nul_is_removed(text: str) -> None:
     assert shlex.split(quote_posix(text)) == [text.replace("\0", "")]
 
 
@@ -53,5 +53,5 @@ def test_a_nul_is_left_out_and_nothing_else(text: str) -> None:
         ("", ""),
     ],
 )
-def test_dropped_words_take_their_values_along(text: str, left: str) -> None:
+def test_dropped_flags_include_their_values(text: str, left: str) -> None:
     assert drop_words(text, ("--resume",), ("-c", "--fork")) == left

@@ -93,6 +93,6 @@ def test_events_may_be_of_several_kinds() -> None:
 
 
 @pytest.mark.parametrize(("code", "fine"), [("unknown_flag", True), ("my_own", True), ("made_up", False)])
-def test_a_failure_carries_one_of_the_promised_codes(code: str, fine: bool) -> None:
+def test_failure_has_a_declared_code(code: str, fine: bool) -> None:
     value = {"ok": False, "errorCode": code, "error": "words", "stderrPolicy": "diagnostic", "more": 1}
     assert valid(schema.failure_schema({"my_own": "what it means"}), value) == fine

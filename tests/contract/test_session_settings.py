@@ -46,7 +46,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("code", "values"), REFUSED, ids=[f"{code}-{i}" for i, (code, _) in enumerate(REFUSED)])
-def test_refuses_values_with_a_code_of_their_own(code: str, values: dict[str, Any]) -> None:
+def test_refused_values_have_their_own_code(code: str, values: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as refused:
         check(SessionSettings(**values))
     assert refused.value.code == code

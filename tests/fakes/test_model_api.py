@@ -123,7 +123,7 @@ CALL: Json = {"type": "function_call"}
 # ------------------------------------------------------------------ directives
 
 
-def test_steps_are_split_at_then_before_a_verb_only() -> None:
+def test_steps_are_split_only_at_then_before_a_verb() -> None:
     body = "tool if x; then y; fi then text a then b"
     assert parse_steps(body) == [Shell("if x; then y; fi"), Text("a then b")]
 
@@ -140,7 +140,7 @@ def test_every_argument_is_read() -> None:
 
 
 @pytest.mark.parametrize("body", ["sing a song", "error nonsense", "todos many", "wait long"])
-def test_a_step_that_cannot_be_read_is_named_in_the_answer(body: str) -> None:
+def test_unreadable_step_is_named_in_the_answer(body: str) -> None:
     (step,) = parse_steps(body)
     assert isinstance(step, Text)
     assert "cannot read" in step.text
@@ -160,19 +160,19 @@ def test_a_step_that_cannot_be_read_is_named_in_the_answer(body: str) -> None:
         ("  plain <b>text</b>\n", "  plain <b>text</b>\n"),
     ],
 )
-def test_only_what_the_user_typed_is_left(sent: str, typed: str) -> None:
+def test_only_typed_text_is_kept(sent: str, typed: str) -> None:
     assert strip_wrapping(sent) == typed
 
 
 # ------------------------------------------------------------------ answers
 
 
-def test_a_plain_prompt_is_echoed(api: FakeModelApi) -> None:
+def test_plain_prompt_is_echoed(api: FakeModelApi) -> None:
     assert ask_claude(api, user("hello you"))[0]["text"] == "You said: hello you"
     assert ask_codex(api, item("hello you"))[0]["content"][0]["text"] == "You said: hello you"
 
 
-def test_claude_gets_the_same_with_and_without_stream(api: FakeModelApi) -> None:
+def test_claude_answer_does_not_depend_on_streaming(api: FakeModelApi) -> None:
     ask = user("[fake think 0 hm then text a  b\nc]")
     streamed = ask_claude(api, ask)
     whole = ask_claude(api, ask, stream=False)
@@ -188,7 +188,7 @@ def test_the_last_directive_of_the_newest_prompt_counts(api: FakeModelApi) -> No
     assert api.prompts() == ["[fake text no] [fake text new]"]
 
 
-def test_claude_walks_through_tool_steps(api: FakeModelApi) -> None:
+def test_claude_runs_tool_steps(api: FakeModelApi) -> None:
     ask = user("[fake text first then tool one then tool two then text end {n} {last}]")
     text, call = ask_claude(api, ask)
     assert text["text"] == "first"
@@ -200,7 +200,7 @@ def test_claude_walks_through_tool_steps(api: FakeModelApi) -> None:
     assert ask_claude(api, *history, ASSISTANT, tool_result("3"))[0]["text"] == "Done."
 
 
-def test_codex_walks_through_tool_steps(api: FakeModelApi) -> None:
+def test_codex_runs_tool_steps(api: FakeModelApi) -> None:
     ask = item("[fake tool one then ask two then text end {n} {last}]")
     (first,) = ask_codex(api, item("rules", "developer"), ask)
     assert json.loads(first["arguments"]) == {"cmd": "one"}
@@ -210,7 +210,7 @@ def test_codex_walks_through_tool_steps(api: FakeModelApi) -> None:
     assert end["content"][0]["text"] == "end 2 2"
 
 
-def test_todos_and_questions_use_the_tools_on_offer(api: FakeModelApi) -> None:
+def test_todos_and_questions_use_offered_tools(api: FakeModelApi) -> None:
     (todos,) = ask_claude(api, user("[fake todos 1/3]"))
     states = [todo["status"] for todo in todos["input"]["todos"]]
     assert states == ["completed", "in_progress", "pending"]
@@ -246,7 +246,7 @@ def test_requests_for_a_summary_get_one(api: FakeModelApi) -> None:
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_errors_exist_in_both_formats(api: FakeModelApi, kind: str) -> None:
+def test_errors_have_both_formats(api: FakeModelApi, kind: str) -> None:
     failure = FAILURES[kind]
     with pytest.raises(urllib.error.HTTPError) as caught:
         ask_claude(api, user(f"[fake error {kind}]"))
@@ -259,7 +259,7 @@ def test_errors_exist_in_both_formats(api: FakeModelApi, kind: str) -> None:
         assert json.loads(refused.read())["error"]["code"] == failure.openai
 
 
-def test_an_error_may_pass_after_some_times(api: FakeModelApi) -> None:
+def test_error_may_end_after_some_requests(api: FakeModelApi) -> None:
     ask = user("[fake error server 2 then text fine]")
     for _ in range(2):
         with pytest.raises(urllib.error.HTTPError) as caught:
@@ -273,7 +273,7 @@ def test_an_error_may_pass_after_some_times(api: FakeModelApi) -> None:
     caught.value.close()
 
 
-def test_drop_cuts_the_stream(api: FakeModelApi) -> None:
+def test_drop_ends_the_stream(api: FakeModelApi) -> None:
     with pytest.raises(AssertionError):
         ask_codex(api, item("[fake drop]"))
     with pytest.raises((http.client.HTTPException, ConnectionError)):
@@ -284,7 +284,7 @@ def test_drop_cuts_the_stream(api: FakeModelApi) -> None:
 # ------------------------------------------------------------------ the test's side
 
 
-def test_a_gate_holds_until_it_is_opened(api: FakeModelApi) -> None:
+def test_gate_blocks_until_it_is_opened(api: FakeModelApi) -> None:
     replies: list[str] = []
     ask = user("[fake gate blue then text through]")
     thread = threading.Thread(target=lambda: replies.append(ask_claude(api, ask)[0]["text"]))
@@ -297,7 +297,7 @@ def test_a_gate_holds_until_it_is_opened(api: FakeModelApi) -> None:
     assert ask_codex(api, item("[fake gate blue then text again]"))[0]["content"][0]["text"] == "again"
 
 
-def test_an_agent_that_hangs_up_is_noticed(api: FakeModelApi) -> None:
+def test_closed_connection_is_noticed(api: FakeModelApi) -> None:
     client = http.client.HTTPConnection("127.0.0.1", api.port, timeout=10)
     client.request("POST", "/v1/messages", json.dumps({"messages": [user("[fake hang 60]")]}))
     api.wait_for_prompt("hang")
@@ -327,7 +327,7 @@ def test_the_log_keeps_prompts_exactly_and_no_secret(tmp_path: Path) -> None:
     assert entry["headers"]["authorization"] == "(hidden)"
 
 
-def test_waiting_for_a_request_that_does_not_come_ends(api: FakeModelApi) -> None:
+def test_wait_for_a_request_is_limited(api: FakeModelApi) -> None:
     with pytest.raises(TimeoutError):
         api.wait_for_prompt("nothing", timeout=0.05)
     with pytest.raises(TimeoutError):

@@ -36,7 +36,7 @@ def test_every_waiter_wakes_from_another_thread() -> None:
     assert woken == [True, True, True]
 
 
-def test_wait_without_a_request_takes_its_time() -> None:
+def test_wait_without_a_request_ends_at_its_timeout() -> None:
     began = time.monotonic()
     assert not Cancellation().wait(0.05)
     assert time.monotonic() - began >= 0.05
@@ -52,7 +52,7 @@ def test_handle_is_readable_whenever_it_was_opened() -> None:
         assert select.select([each.fileno()], [], [], 0)[0]
 
 
-def test_a_part_leaves_no_handle_behind() -> None:
+def test_child_cancellation_leaves_no_handle() -> None:
     whole = Cancellation()
     whole.fileno()
     before = os.listdir("/proc/self/fd")

@@ -20,7 +20,7 @@ def test_only_positive_numbers_are_used(variable: object, written: str, counts: 
 
 
 @pytest.mark.parametrize("word", ["1", "true", " YES", "on"])
-def test_a_switch_is_on_by_several_words(word: str) -> None:
+def test_several_words_enable_a_switch(word: str) -> None:
     assert read_settings({"LISA_CLEANUP_ALL_HASHES": word}).cleanup_all_hashes is True
     assert read_settings({"LISA_CLEANUP_ALL_HASHES": "no " + word}).cleanup_all_hashes is False
 

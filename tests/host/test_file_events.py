@@ -159,6 +159,6 @@ def test_files_are_polled_without_file_events(
     assert woken_by(watching, lambda: wanted.write_text("x"))
 
 
-def test_wait_ends_at_its_time(watching: Watching) -> None:
+def test_wait_ends_at_its_timeout(watching: Watching) -> None:
     assert not watching.wait(0.05)
     assert not watching.wait(-1)

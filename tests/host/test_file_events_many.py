@@ -58,7 +58,7 @@ def test_new_file_is_noticed(tmp_path: Path, crowd: GroupWatcher) -> None:
     assert "m0" in crowd.wait(5)
 
 
-def test_the_end_of_a_process_wakes_its_member(tmp_path: Path, crowd: GroupWatcher) -> None:
+def test_process_end_wakes_its_member(tmp_path: Path, crowd: GroupWatcher) -> None:
     _folders(tmp_path, crowd)
     child = subprocess.Popen(["/bin/sleep", "60"])
     crowd.follow("m2", [str(tmp_path / "m2")], [child.pid])
@@ -78,7 +78,7 @@ def exact(tmp_path: Path) -> Iterator[GroupWatcher]:
     made.close()
 
 
-def test_only_the_member_it_concerns_is_woken(tmp_path: Path, exact: GroupWatcher) -> None:
+def test_only_the_affected_member_is_woken(tmp_path: Path, exact: GroupWatcher) -> None:
     folders = _folders(tmp_path, exact)
     shared = tmp_path / "shared"
     shared.mkdir()
@@ -101,7 +101,7 @@ def _all(watcher: GroupWatcher, member: str) -> set[str]:
     return found
 
 
-def test_a_folder_that_is_made_again_is_watched_again(tmp_path: Path, exact: GroupWatcher) -> None:
+def test_recreated_folder_is_watched_again(tmp_path: Path, exact: GroupWatcher) -> None:
     folder = _folders(tmp_path, exact)[0]
     folder.rmdir()
     assert exact.wait(5) == {"m0"}
@@ -112,7 +112,7 @@ def test_a_folder_that_is_made_again_is_watched_again(tmp_path: Path, exact: Gro
     assert exact.wait(5) == {"m0"}
 
 
-def test_a_touched_file_costs_nothing(tmp_path: Path, exact: GroupWatcher) -> None:
+def test_touched_file_wakes_no_member(tmp_path: Path, exact: GroupWatcher) -> None:
     folder = _folders(tmp_path, exact)[0]
     (folder / "other").write_text("")
     _all(exact, "m0")
@@ -167,7 +167,7 @@ def test_a_symbolic_link_and_its_folder_are_both_watched(tmp_path: Path, exact: 
     assert exact.wait(5) == {"a", "b"}
 
 
-def test_a_folder_under_another_name_is_watched_no_more(tmp_path: Path, exact: GroupWatcher) -> None:
+def test_renamed_folder_is_no_longer_watched(tmp_path: Path, exact: GroupWatcher) -> None:
     folder = _folders(tmp_path, exact)[0]
     folder.rename(tmp_path / "other")
     assert exact.wait(5) == {"m0"}
@@ -191,7 +191,7 @@ def test_only_folders_in_use_keep_a_watch(tmp_path: Path, exact: GroupWatcher) -
     assert exact.wait(5) == {"m0"}
 
 
-def test_next_watcher_has_no_events_of_the_last(tmp_path: Path, exact: GroupWatcher) -> None:
+def test_new_watcher_has_no_old_events(tmp_path: Path, exact: GroupWatcher) -> None:
     folder = _folders(tmp_path, exact, 1)[0]
     (folder / "x").touch()
     exact.close()

@@ -35,7 +35,7 @@ def test_each_member_gets_its_own_events(tmp_path: Path) -> None:
         member.close()
 
 
-def test_member_with_another_folder_loses_the_first(tmp_path: Path) -> None:
+def test_changed_folder_replaces_the_former(tmp_path: Path) -> None:
     hub = EventHub()
     member = hub.open()
     for name in "ab":
@@ -48,7 +48,7 @@ def test_member_with_another_folder_loses_the_first(tmp_path: Path) -> None:
     member.close()
 
 
-def test_end_of_a_process_and_a_wake_end_a_wait(tmp_path: Path) -> None:
+def test_process_end_or_wake_ends_a_wait(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     member = EventHub().open((), reader)
     with subprocess.Popen(["sleep", "60"]) as process:

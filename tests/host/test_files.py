@@ -95,7 +95,7 @@ def test_umask_is_read_without_being_changed(monkeypatch: pytest.MonkeyPatch) ->
     assert files.read_umask() == int(subprocess.check_output(["/bin/sh", "-c", "umask"]), 8)
 
 
-def test_line_start_at_or_behind_an_offset(tmp_path: Path) -> None:
+def test_line_start_at_or_after_an_offset(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_bytes(b"one\ntwo\nthree")
     found = [files.find_line_start(str(path), offset, 2) for offset in (0, 1, 3, 4, 5, 8, 9, 20)]

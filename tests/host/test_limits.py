@@ -37,7 +37,7 @@ READS = {"list", "status", "capture", "kill"}
         (OSError(errno.ENOENT, "x"), True, ""),
     ],
 )
-def test_shortage_has_its_code(problem: BaseException, at_start: bool, code: str) -> None:
+def test_each_shortage_has_its_code(problem: BaseException, at_start: bool, code: str) -> None:
     found = limits.find_shortage(problem, at_start=at_start)
     assert (found.code if found else "") == code
 
@@ -62,7 +62,7 @@ def run_with_handles(machine: LisaHost, count: int, *words: str) -> tuple[int, s
     ],
     ids=lambda words: words[0],
 )
-def test_few_handles_give_an_answer_or_their_code(machine: LisaHost, words: tuple[str, ...]) -> None:
+def test_few_handles_give_an_answer_or_an_error_code(machine: LisaHost, words: tuple[str, ...]) -> None:
     stage = SessionHarness(machine).run("sleep 600")
     wait_until(lambda: stage.status().session_state == "in_progress")
     refused = 0
@@ -85,7 +85,7 @@ def test_few_handles_give_an_answer_or_their_code(machine: LisaHost, words: tupl
     assert not (machine.folder / "state" / "logs").exists()
 
 
-def test_no_process_left_is_reported(tmp_path: object) -> None:
+def test_process_limit_is_reported(tmp_path: object) -> None:
     script = (
         "import os,resource,sys\n"
         "from lisa_py.host import run\n"

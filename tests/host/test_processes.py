@@ -68,7 +68,7 @@ def test_environment_is_that_of_the_start_and_identity(monkeypatch: pytest.Monke
     assert processes.read_environment(found) == {}
 
 
-def test_working_folder_is_the_present_one(tmp_path: Path) -> None:
+def test_working_folder_is_the_current_one(tmp_path: Path) -> None:
     child = psutil.Popen(["sleep", "100"], cwd=tmp_path)
     try:
         found = processes.read_process(child.pid)

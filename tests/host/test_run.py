@@ -42,7 +42,7 @@ def test_reply_after_closed_input_is_read() -> None:
 
 
 @pytest.mark.parametrize("script", ["exit 2", "exec <&-; exec sleep 60", "exec >&-; exec sleep 60"])
-def test_program_that_reads_nothing_leaves_no_child_and_no_pipe(script: str) -> None:
+def test_non_reading_program_leaves_no_child_and_no_pipe(script: str) -> None:
     before, children = _pipes(), psutil.Process().children()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -55,14 +55,14 @@ def test_program_that_reads_nothing_leaves_no_child_and_no_pipe(script: str) -> 
     assert psutil.Process().children() == children
 
 
-def test_a_program_that_does_not_end_is_ended_with_its_children() -> None:
+def test_hanging_program_is_killed_with_its_children() -> None:
     began = time.monotonic()
     ended = run_program(["/bin/sh", "-c", "sleep 60 & sleep 60"], timeout=0.2, group=True)
     assert (ended.code, ended.out) == (None, b"")
     assert time.monotonic() - began < 20
 
 
-def test_programs_run_together_and_share_the_time() -> None:
+def test_concurrent_programs_share_the_time_limit() -> None:
     calls = [
         ProgramCall(argv=["/bin/sh", "-c", text])
         for text in ("sleep 0.3; echo a", "sleep 0.3; echo b >&2; exit 3", "exec sleep 60", "echo c; sleep 60 &")

@@ -61,7 +61,7 @@ def read(path: Path) -> bytes:
 # -- names ------------------------------------------------------------------------------------------------------
 
 
-def test_a_prefix_of_a_name_is_another_name(tmux: Tmux, machine: LisaHost) -> None:
+def test_prefix_of_a_name_does_not_match(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-alpha-worker")
     assert tmux.find_pane("lisa-al") is None
     assert tmux.kill_session("lisa-al") is False
@@ -84,7 +84,7 @@ def test_the_second_session_of_a_name_is_refused(tmux: Tmux, machine: LisaHost) 
 # -- what runs --------------------------------------------------------------------------------------------------
 
 
-def test_arguments_reach_the_program_as_they_are(tmux: Tmux, machine: LisaHost) -> None:
+def test_arguments_reach_the_program_unchanged(tmux: Tmux, machine: LisaHost) -> None:
     words = ["a;", "\\;", ";", "x\\;", "#{pane_id}", "#(touch pwned)", "$HOME", "it's", 'a "b"', "", "ü ✳", "-x", "{"]
     script = "import sys; open(sys.argv[1], 'w').write(repr(sys.argv[2:]))"
     out = machine.folder / "argv"
@@ -93,7 +93,7 @@ def test_arguments_reach_the_program_as_they_are(tmux: Tmux, machine: LisaHost) 
     assert out.read_text() == repr(words)
 
 
-def test_variables_for_one_session_reach_it_as_they_are(tmux: Tmux, machine: LisaHost) -> None:
+def test_session_variables_are_unchanged(tmux: Tmux, machine: LisaHost) -> None:
     words = ("/bin/sh", "-c", 'printf "%s" "$TOLD" >told; exec sleep 600')
     value = "a=b #{pane_id} $HOME 'x' ü;"
     tmux.new_session("lisa-x", words, root=str(machine.project), width=80, height=24, env={"TOLD": value})
@@ -102,7 +102,7 @@ def test_variables_for_one_session_reach_it_as_they_are(tmux: Tmux, machine: Lis
 
 
 @pytest.mark.parametrize("name", ["a b;", "#(touch pwned)", "#{pane_id}", "日本 ü", "n" * 250, "it's $HOME"])
-def test_the_root_folder_is_taken_as_it_is(tmux: Tmux, machine: LisaHost, name: str) -> None:
+def test_root_folder_is_unchanged(tmux: Tmux, machine: LisaHost, name: str) -> None:
     root = machine.folder / name
     root.mkdir()
     start(tmux, machine, "lisa-root", "/bin/sh", "-c", "pwd -P >here; exec sleep 600", root=root)
@@ -111,7 +111,7 @@ def test_the_root_folder_is_taken_as_it_is(tmux: Tmux, machine: LisaHost, name: 
     assert not (machine.project / "pwned").exists()
 
 
-def test_a_program_that_ends_at_once_leaves_a_pane_to_read(tmux: Tmux, machine: LisaHost) -> None:
+def test_ended_program_leaves_a_readable_pane(tmux: Tmux, machine: LisaHost) -> None:
     pane = start(tmux, machine, "lisa-short", "/bin/sh", "-c", "echo famous last words; sleep 0.1; exit 3")
     wait_until(lambda: (now := tmux.find_pane("lisa-short")) and now.dead)
     tmux.reap_children()
@@ -151,7 +151,7 @@ def test_users_tmux_conf_and_shell_are_ignored(tmux: Tmux, machine: LisaHost) ->
     assert options.show_option("remain-on-exit", global_=True, scope=OptionScope.Window) is True
 
 
-def test_server_does_not_inherit_the_callers_environment(tmux: Tmux, machine: LisaHost) -> None:
+def test_server_does_not_inherit_the_caller_environment(tmux: Tmux, machine: LisaHost) -> None:
     machine.env.update(SOME_TOKEN="hush", TMUX="/tmp/dangling,1,0", TMUX_PANE="%7")
     server = Tmux(tmux.socket, read_settings(machine.env))
     start(server, machine, "lisa-env", "/bin/sh", "-c", "env >environment; exec sleep 600")
@@ -218,7 +218,7 @@ def test_sessions_start_after_a_server_crash(tmux: Tmux, machine: LisaHost) -> N
     assert [pane.session for pane in tmux.list_panes()] == ["lisa-after"]
 
 
-def test_panes_end_in_one_call_and_missing_ones_end_nothing_else(tmux: Tmux, machine: LisaHost) -> None:
+def test_one_call_kills_panes_and_skips_missing_ones(tmux: Tmux, machine: LisaHost) -> None:
     panes = [start(tmux, machine, f"lisa-{number:03}") for number in range(70)]
     tmux.call("split-window", "-d", "-t", panes[3].pane_id, "sleep 600")
     tmux.kill_session("lisa-001")
@@ -280,7 +280,7 @@ def test_hanging_server_is_unavailable(tmux: Tmux, machine: LisaHost) -> None:
     assert tmux.find_pane("lisa-there") is not None
 
 
-def test_without_tmux_the_answer_is_a_code_of_its_own(tmux: Tmux, machine: LisaHost) -> None:
+def test_missing_tmux_has_its_own_code(tmux: Tmux, machine: LisaHost) -> None:
     machine.env["PATH"] = str(machine.bin)
     with pytest.raises(TmuxUnavailable) as refused:
         Tmux(tmux.socket, read_settings(machine.env)).find_pane("lisa-x")
@@ -298,7 +298,7 @@ def test_regular_file_at_socket_path_is_kept(tmux: Tmux, machine: LisaHost) -> N
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a file of another user")
-def test_another_users_socket_or_folder_is_refused(tmux: Tmux, machine: LisaHost) -> None:
+def test_socket_or_folder_of_another_user_is_refused(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, "lisa-x")
     os.chown(tmux.socket, 12345, -1)
     with pytest.raises(TmuxUnavailable, match="another user"):
@@ -311,7 +311,7 @@ def test_another_users_socket_or_folder_is_refused(tmux: Tmux, machine: LisaHost
         start(Tmux(str(foreign / "s.sock"), machine.context().settings), machine, "lisa-y")
 
 
-def test_a_missing_socket_folder_is_made_for_its_user_only(tmux: Tmux, machine: LisaHost) -> None:
+def test_new_socket_folder_is_private(tmux: Tmux, machine: LisaHost) -> None:
     folder = machine.sockets / "deeper" / "still"
     start(Tmux(str(folder / "s.sock"), machine.context().settings), machine, "lisa-x")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -375,7 +375,7 @@ def test_history_above_the_screen_is_read_on_request(tmux: Tmux, machine: LisaHo
 # -- telling ----------------------------------------------------------------------------------------------------
 
 
-def test_a_paste_arrives_whole_as_one_bracketed_paste(tmux: Tmux, machine: LisaHost) -> None:
+def test_paste_arrives_as_one_bracketed_paste(tmux: Tmux, machine: LisaHost) -> None:
     pane, took = receiver(tmux, machine)
     text = "first; \\; #{x} #(y) $z `w` 'q' \"r\" ü✳\n\n  -n last;\n".encode() * 2000
     assert tmux.paste(pane.pane_id, text) == "ok"

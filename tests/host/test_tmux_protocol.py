@@ -46,7 +46,7 @@ def make_program_record(machine: LisaHost, text: str = "") -> Path:
 # -- a real server ----------------------------------------------------------------------------------------------
 
 
-def test_answers_are_those_of_the_program(tmux: Tmux, machine: LisaHost) -> None:
+def test_answers_equal_those_of_the_program(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine, PRINTS)
     wait_until(lambda: "end" in tmux.capture(["%0"])["%0"])
     chains = [
@@ -79,7 +79,7 @@ def test_reads_start_no_process(tmux: Tmux, machine: LisaHost) -> None:
     assert not called.exists()
 
 
-def test_many_readers_at_once_get_their_own_answers(tmux: Tmux, machine: LisaHost) -> None:
+def test_concurrent_readers_get_their_answers(tmux: Tmux, machine: LisaHost) -> None:
     start(tmux, machine)
     barrier = threading.Barrier(64)
 
@@ -92,7 +92,7 @@ def test_many_readers_at_once_get_their_own_answers(tmux: Tmux, machine: LisaHos
         assert all(pool.map(read, range(64)))
 
 
-def test_readers_that_leave_do_no_harm(tmux: Tmux, machine: LisaHost) -> None:
+def test_closed_readers_do_not_disturb_others(tmux: Tmux, machine: LisaHost) -> None:
     """Leave at every point of a read while sessions start and end."""
     start(tmux, machine, PRINTS)
     for turn in range(40):
@@ -137,7 +137,7 @@ def test_missing_server_is_absent_without_a_process(tmux: Tmux, machine: LisaHos
     ],
     ids=["other-version", "refused", "mixed", "ends", "new", "short", "stream", "no-end", "cut", "foreign", "closes"],
 )
-def test_other_servers_are_asked_by_the_program(machine: LisaHost, answer: bytes) -> None:
+def test_other_servers_are_read_by_the_program(machine: LisaHost, answer: bytes) -> None:
     called = make_program_record(machine, "by the program")
     with TmuxStub(str(machine.sockets / "other.sock"), answer) as other:
         assert tmux_protocol.ask(other.path, ["list-panes", "-a"], 10) is None

@@ -30,7 +30,7 @@ def find_chat(compare: Comparison, talk: TypedClient) -> SessionHarness:
     return SessionHarness(compare.machine, found["lisa_session"])
 
 
-def test_chat_goes_from_prompt_to_its_end(compare: Comparison, talk: TypedClient) -> None:
+def test_chat_runs_from_prompt_to_end(compare: Comparison, talk: TypedClient) -> None:
     stage = find_chat(compare, talk)
     talk.wait_for("hello")
     made = compare.machine.project / "made"
@@ -77,7 +77,7 @@ def _check_records(compare: Comparison, identity: str) -> None:
     compare.check_equal("ai", "session", "attach", "--id", identity)
 
 
-def test_attach_goes_on_with_a_chat_and_falls_back(compare: Comparison, ended: SessionHarness) -> None:
+def test_attach_continues_a_chat_and_falls_back(compare: Comparison, ended: SessionHarness) -> None:
     compare.machine.lisa("chat", "[say hello]", "--agent", "scripted", stdin="/quit\n", check_schema=False)
     chat = json.loads(compare.lisa("ai", "chats", "list", "--status", "running").out)[0]
     stage = SessionHarness(compare.machine, chat["lisa_session"])

@@ -75,7 +75,7 @@ def test_a_spawned_session_is_its_child(host: LisaHost) -> None:
     assert call(host, PARENT, "session_kill", session="lisa-own")["found"] is True
 
 
-def test_the_fourth_level_starts_no_further_one(host: LisaHost) -> None:
+def test_fourth_level_cannot_spawn(host: LisaHost) -> None:
     ctx = host.context()
     project = ctx.project(str(host.project))
     levels = [subtree.measure_depth(ctx, project, name) for name in (PARENT, "lisa-level-4", "lisa-none")]

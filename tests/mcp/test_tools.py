@@ -77,7 +77,7 @@ def test_failures_carry_the_error_code(client: McpClient) -> None:
         assert reply.answer["error"]
 
 
-def test_a_wait_that_times_out_says_call_again(host: LisaHost, client: McpClient) -> None:
+def test_wait_timeout_asks_for_another_call(host: LisaHost, client: McpClient) -> None:
     stage = SessionHarness(host, "lisa-busy").spawn("[think 600]")
     waited = client.call("session_wait", sessions=[stage.name], timeout=1)
     assert not waited.failed

@@ -79,7 +79,7 @@ def test_the_payload_may_come_as_an_argument(machine: LisaHost, folder: Path) ->
     assert lines(folder)[0]["payload"] == {"type": "agent-turn-complete"}
 
 
-def test_hooks_at_the_same_time_do_not_mix_their_lines(machine: LisaHost, folder: Path) -> None:
+def test_concurrent_hooks_write_whole_lines(machine: LisaHost, folder: Path) -> None:
     payloads = [json.dumps({"n": n, "text": "x" * (n % 3) * 9000}).encode() for n in range(24)]
     running = []
     for payload in payloads:

@@ -97,7 +97,7 @@ def test_a_pasted_prompt_of_many_lines_is_one_prompt(stage: ScriptedAgentHarness
     stage.wait_for_state("idle")
 
 
-def test_a_megabyte_arrives_whole(stage: ScriptedAgentHarness) -> None:
+def test_megabyte_arrives_whole(stage: ScriptedAgentHarness) -> None:
     text = "".join(f"{number} ünd so weiter\n" for number in range(52_000))
     assert len(text.encode()) > 1_000_000
     stage.submit(text + "end")
@@ -141,7 +141,7 @@ def test_permission_dialog_keys(stage: ScriptedAgentHarness) -> None:
     assert "PermissionRequest" in stage.hooks()
 
 
-def test_a_question_and_any_other_dialog_can_be_answered(stage: ScriptedAgentHarness) -> None:
+def test_questions_and_dialogs_can_be_answered(stage: ScriptedAgentHarness) -> None:
     stage.submit("[choose Which colour? | red | blue] [dialog trust Trust this? | Yes | No]")
     stage.wait_for_state("waiting", waitingFor="question")
     stage.press("2")
@@ -151,7 +151,7 @@ def test_a_question_and_any_other_dialog_can_be_answered(stage: ScriptedAgentHar
     assert "You chose: blue" in stage.screen()
 
 
-def test_input_while_busy_is_queued_and_taken_afterwards(stage: ScriptedAgentHarness) -> None:
+def test_input_while_busy_is_queued(stage: ScriptedAgentHarness) -> None:
     gate = stage.folder / "gate"
     stage.submit(f"[wait {gate}] [say first]")
     stage.wait_for_state("thinking")
@@ -180,7 +180,7 @@ def test_todos_usage_and_lines(stage: ScriptedAgentHarness) -> None:
     assert stage.records("usage")[0]["output_tokens"] > 1
 
 
-def test_clear_begins_a_new_conversation_and_exit_leaves(stage: ScriptedAgentHarness) -> None:
+def test_clear_begins_a_conversation_and_exit_ends(stage: ScriptedAgentHarness) -> None:
     before = stage.state()["sessionId"]
     stage.run_turn("hello")
     stage.submit("/clear")
@@ -203,7 +203,7 @@ def test_ctrl_c_clears_the_box_and_twice_exits(stage: ScriptedAgentHarness) -> N
 
 
 @pytest.mark.parametrize(("directive", "end"), [("[crash 3]", "3"), ("[crash KILL]", "9"), ("[crash SEGV]", "11")])
-def test_a_crash_leaves_its_last_state_behind(stage: ScriptedAgentHarness, directive: str, end: str) -> None:
+def test_crash_keeps_the_last_state(stage: ScriptedAgentHarness, directive: str, end: str) -> None:
     stage.submit(directive)
     assert stage.wait_until_ended() == end
     assert stage.state()["state"] == "thinking"
@@ -234,7 +234,7 @@ def test_a_dialog_at_the_start_comes_before_the_prompt(machine: LisaHost) -> Non
     stage.wait_for_text("● The prompt has 11 characters: hello there")
 
 
-def test_the_alternate_screen_is_left_as_it_was(machine: LisaHost) -> None:
+def test_alternate_screen_is_restored(machine: LisaHost) -> None:
     stage = ScriptedAgentHarness(machine, "--alt-screen")
     wait_until(lambda: (pane := stage.tmux.find_pane("lisa-agent")) and pane.alternate)
     stage.submit("/exit")

@@ -79,7 +79,7 @@ def screen(tmux: Tmux, pane: Pane) -> str:
         ("if then", 2),
     ],
 )
-def test_every_ending_is_recorded_with_its_own_code(
+def test_every_end_is_recorded_with_its_code(
     machine: LisaHost, folder: Path, command: str, code: int, shell: list[str]
 ) -> None:
     ended = run(machine, folder, command, shell=shell)
@@ -119,7 +119,7 @@ def test_command_keeps_umask_and_records_are_private(machine: LisaHost, folder: 
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
 
 
-def test_a_stdin_file_reaches_the_command_whole(machine: LisaHost, folder: Path) -> None:
+def test_stdin_file_reaches_the_command_whole(machine: LisaHost, folder: Path) -> None:
     text = "ünïcode $x `y` 'z'\n" * 20_000
     (folder / "stdin").write_text(text)
     run(machine, folder, "cat >out")
@@ -182,7 +182,7 @@ def test_heartbeat_of_a_shell_without_read_timeout(machine: LisaHost, folder: Pa
     wait_until(lambda: not processes.is_running(pause, 0))
 
 
-def test_beat_is_no_event_of_the_session_folder(machine: LisaHost, folder: Path) -> None:
+def test_heartbeat_is_not_a_file_event(machine: LisaHost, folder: Path) -> None:
     in_pane(machine, folder, "exec sleep 60")
     wait_for_beat(folder / "heartbeat")
     watcher = file_events_many.open_watcher()
@@ -215,7 +215,7 @@ def test_later_heartbeat_symlink_is_not_followed(machine: LisaHost, folder: Path
     assert not heartbeat.exists()
 
 
-def test_without_a_folder_nothing_is_made(machine: LisaHost, folder: Path) -> None:
+def test_missing_folder_is_not_created(machine: LisaHost, folder: Path) -> None:
     shutil.rmtree(folder)
     ended = subprocess.run(
         ["sh", SUPERVISOR, str(folder), RUN_ID, "exec"], env=machine.env, capture_output=True, check=False
@@ -251,7 +251,7 @@ def test_end_after_ctrl_c_is_recorded(machine: LisaHost, folder: Path, key: str,
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{code}\n"
 
 
-def test_ctrl_z_does_not_strand_the_command(machine: LisaHost, folder: Path) -> None:
+def test_ctrl_z_does_not_suspend_the_command(machine: LisaHost, folder: Path) -> None:
     tmux, pane = in_pane(machine, folder, "echo ready; read line; echo got $line")
     wait_until(lambda: "ready" in screen(tmux, pane))
     tmux.send_keys(pane.pane_id, ["C-z", "x", "Enter"])
@@ -321,7 +321,7 @@ def test_hangup_is_recorded_with_its_exit_code(machine: LisaHost, folder: Path) 
     assert (folder / "done.txt").read_text() == f"{RUN_ID}:{128 + signal.SIGHUP}\n"
 
 
-def test_nothing_lingers_after_the_end(machine: LisaHost, folder: Path) -> None:
+def test_no_process_remains_after_the_end(machine: LisaHost, folder: Path) -> None:
     run(machine, folder, "true")
     left = [
         process
@@ -353,6 +353,6 @@ def test_start_up_file_of_the_caller_is_not_run(machine: LisaHost, folder: Path,
     assert shown[own + 2] == str(machine.folder if variable == "BASH_ENV" else machine.project)
 
 
-def test_environment_that_changes_folder_is_left_again(machine: LisaHost, folder: Path) -> None:
+def test_folder_change_of_the_environment_is_undone(machine: LisaHost, folder: Path) -> None:
     (folder / "environment").write_text(f"export LISA_PROJECT_ROOT='{machine.project}'\ncd /\n")
     assert str(machine.project) in run(machine, folder, "pwd -P").stdout

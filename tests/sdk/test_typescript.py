@@ -11,7 +11,7 @@ import lisa_py
 from tests.sdk.typescript_kit import ALIAS, PAGES, SDK, TypeScriptBuild
 
 
-def test_it_compiles_strictly_with_its_examples_and_pages(sdk: TypeScriptBuild) -> None:
+def test_package_compiles_with_examples_and_pages(sdk: TypeScriptBuild) -> None:
     assert sdk.problems == ""
     for name in ("src", "examples"):
         folder = SDK if name == "src" else SDK / name
@@ -30,7 +30,7 @@ def test_socket_tests_pass_with_each_websocket(sdk: TypeScriptBuild, flags: tupl
     check_passed(sdk, "socket.test", *flags)
 
 
-def test_it_runs_without_the_globals_of_node(sdk: TypeScriptBuild) -> None:
+def test_package_runs_without_node_globals(sdk: TypeScriptBuild) -> None:
     check_passed(sdk, "browser.test", "--experimental-vm-modules", "--no-warnings")
 
 

@@ -139,7 +139,7 @@ def test_refused_connections_have_a_reason(program: ServedProgram, server: Runni
     assert program.run("live/refused", start_chat(server)) == "done\n"
 
 
-def test_killed_server_costs_no_message(sdk: TypeScriptBuild) -> None:
+def test_killed_server_loses_no_message(sdk: TypeScriptBuild) -> None:
     machine = LisaHost()
     try:
         with serving(machine, *FLAGS) as first:

@@ -34,7 +34,7 @@ WORDS = (
 )
 
 
-def test_body_that_is_no_json_object_is_invalid(server: RunningServer) -> None:
+def test_body_without_a_json_object_is_invalid(server: RunningServer) -> None:
     deep = b'{"a":' * (bodies.MAX_DEPTH + 1) + b"1" + b"}" * (bodies.MAX_DEPTH + 1)
     texts = (b"{broken", b"[]", b"5", b'"x"', b"null", b'{"a":"\xff"}', b'{"a":1e999}', b'{"a":"\\ud800"}', deep)
     for route in list_with_body():
@@ -95,7 +95,7 @@ def _talk(server: RunningServer, sent: bytes) -> bytes:
             return b""
 
 
-def test_strange_words_in_paths_and_queries_are_refused(server: RunningServer) -> None:
+def test_malformed_paths_and_queries_are_refused(server: RunningServer) -> None:
     for route in list_routes():
         if "{" not in route.path and not route.query:
             continue
@@ -110,7 +110,7 @@ def _fill(path: str, word: str) -> str:
 
 
 @pytest.mark.parametrize("value", ["\x00", "\x1b[2J", "\u202e", "../../x", "x" * 100_000, "💥", " "])
-def test_strange_texts_in_bodies_are_no_failure(server: RunningServer, value: str) -> None:
+def test_unusual_texts_in_bodies_are_no_failure(server: RunningServer, value: str) -> None:
     before = server.call("GET", "/v1/org/sessions").body["sessions"]
     for route in list_with_body():
         assert route.body is not None
@@ -187,7 +187,7 @@ def test_unreadable_records_are_no_failure_of_the_server() -> None:
         machine.close()
 
 
-def test_connection_that_ends_early_harms_no_other(server: RunningServer) -> None:
+def test_early_end_of_a_connection_affects_no_other(server: RunningServer) -> None:
     for length in ("5", "999999"):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         connection.putrequest("POST", "/commands/version")

@@ -101,7 +101,7 @@ class ReconnectingClients(threading.Thread):
 
 
 @pytest.mark.agents
-def test_hundred_clients_go_on_behind_a_killed_server(machine: LisaHost, chat: SessionHarness) -> None:
+def test_hundred_clients_continue_after_a_killed_server(machine: LisaHost, chat: SessionHarness) -> None:
     with serving(machine) as first:
         clients = ReconnectingClients(first, identify(chat), LISTENERS, "three")
         chat.send("[say one] [wait go] [say two] [wait on] [say three]")
@@ -143,7 +143,7 @@ def test_prompt_before_a_killed_server_is_not_sent_again(machine: LisaHost, chat
     assert chat.prompts() == ["[say one]", "[say two]", "[say six]"]
 
 
-def test_decision_before_a_killed_server_stays(machine: LisaHost, chat: SessionHarness) -> None:
+def test_decision_before_a_killed_server_is_kept(machine: LisaHost, chat: SessionHarness) -> None:
     found = identify(chat)
     with serving(machine) as first, first.connect(found) as reader:
         reader.send("prompt", text="[ask echo run >> made] [wait go] [say end]")
@@ -205,7 +205,7 @@ def served(machine: LisaHost) -> Iterator[RunningServer]:
         yield server
 
 
-def test_vanished_client_disturbs_no_other(served: RunningServer, chat: SessionHarness) -> None:
+def test_lost_client_affects_no_other(served: RunningServer, chat: SessionHarness) -> None:
     found = identify(chat)
     with served.connect(found) as reader, served.connect(found) as gone:
         gone.read_until("session_status")
@@ -328,7 +328,7 @@ entry()
 """
 
 
-def test_clock_that_is_set_back_changes_no_order(machine: LisaHost) -> None:
+def test_clock_set_back_changes_no_order(machine: LisaHost) -> None:
     marker = machine.folder / "set-back"
     program = (sys.executable, "-P", "-c", SET_BACK_WHILE_MARKED, str(marker))
     flags = ("--agent", "scripted", "--max-creations", "1")

@@ -55,7 +55,7 @@ def test_prompt_before_a_disconnect_is_delivered(server: RunningServer, own: Ses
 
 
 @pytest.mark.parametrize(("word", "made"), [("y", True), ("YES", True), ("n", False)])
-def test_plain_answer_as_a_prompt_answers(client: SocketReader, own: SessionHarness, word: str, made: bool) -> None:
+def test_plain_prompt_answers_a_dialog(client: SocketReader, own: SessionHarness, word: str, made: bool) -> None:
     client.send("prompt", text="[ask touch made] [say end]")
     asked = client.read_until("tool_approval_request")["payload"]["tool_use_id"]
     client.send("prompt", text="[say held]")

@@ -145,9 +145,7 @@ def respond(machine: LisaHost, request: PeerRequest, send: Any, *, as_lines: boo
 
 
 @pytest.mark.parametrize("end", [False, True])
-def test_reader_that_does_not_read_holds_no_command(
-    machine: LisaHost, monkeypatch: pytest.MonkeyPatch, end: bool
-) -> None:
+def test_stalled_reader_does_not_block_commands(machine: LisaHost, monkeypatch: pytest.MonkeyPatch, end: bool) -> None:
     monkeypatch.setattr(command_response, "END_SECONDS" if end else "READER_SECONDS", 0.1)
     tried: list[str] = []
 

@@ -66,7 +66,7 @@ def test_login_is_relayed(server: RunningServer) -> None:
     assert not list(server.machine.sockets.glob("lisa-login-*"))
 
 
-def test_failed_logins_say_why(server: RunningServer) -> None:
+def test_failed_logins_have_a_reason(server: RunningServer) -> None:
     begun = server.call("POST", f"{CLAUDE}/start", raw=b"").body["oauth_session_id"]
     path = f"{CLAUDE}/url?session_id={begun}"
     wait_until(lambda: server.call("GET", path).body["status"] == "url_ready", what="the address")
@@ -79,7 +79,7 @@ def test_failed_logins_say_why(server: RunningServer) -> None:
     assert server.call("GET", f"{CLAUDE}/url?session_id=none").status == 404
 
 
-def test_only_so_many_logins_are_open(server: RunningServer) -> None:
+def test_open_logins_are_limited(server: RunningServer) -> None:
     replies = [server.call("POST", f"{CLAUDE}/start", raw=b"") for _ in range(5)]
     assert [reply.status for reply in replies].count(429) >= 1
     refused = next(reply for reply in replies if reply.status == 429)

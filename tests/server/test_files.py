@@ -93,7 +93,7 @@ def test_download_stays_in_the_folder(server: RunningServer, chat: SessionHarnes
     assert server.call("GET", asked["download_url"].removeprefix(server.url), token="").status == 403
 
 
-def test_files_need_the_right_to_control(server: RunningServer, chat: SessionHarness) -> None:
+def test_files_need_the_control_scope(server: RunningServer, chat: SessionHarness) -> None:
     assert ask_upload(server, chat, "x", 1, token=server.mint(scope="read")).status == 403
     assert ask_upload(server, chat, "x", 1, token="").status == 401
     ask = f"/v1/io/sessions/{identify(chat)}/download"
@@ -123,7 +123,7 @@ def test_files_over_the_socket(server: RunningServer, chat: SessionHarness) -> N
         assert (refused["code"], refused["reason"], refused["request_id"]) == ("file_error", "path_refused", "r3")
 
 
-def test_uploads_folder_may_not_lead_elsewhere(machine: LisaHost, tmp_path: Path) -> None:
+def test_uploads_folder_may_not_be_a_symlink(machine: LisaHost, tmp_path: Path) -> None:
     ref = SessionHarness(machine).ref
     (machine.project / "uploads").symlink_to(tmp_path)
     with pytest.raises(transfers.LisaError, match="leaves the folder"):
@@ -149,6 +149,6 @@ def test_addresses_expire(machine: LisaHost) -> None:
         ("ä" * 300 + ".md", "ä" * 98 + ".md"),
     ],
 )
-def test_names_are_made_harmless(given: str, name: str) -> None:
+def test_file_names_are_sanitized(given: str, name: str) -> None:
     assert clean_name(given) == name
     assert len(clean_name(given).encode()) <= 200

@@ -255,7 +255,7 @@ def test_many_generated_messages_leave_the_socket_open(fuzzed: RunningServer) ->
 @pytest.mark.agents
 @settings(deadline=None, max_examples=60, suppress_health_check=list(hypothesis.HealthCheck))
 @given(st.text() | st.from_regex(r"[tp]\.[0-9a-f]{0,8}\.-?\d{0,30}(\.\d{0,30})?"))
-def test_any_place_to_go_on_from_is_served_or_refused(fuzzed: RunningServer, text: str) -> None:
+def test_any_position_is_served_or_refused(fuzzed: RunningServer, text: str) -> None:
     stage = SessionHarness(fuzzed.machine, "lisa-places-1")
     if stage.ctx.read_meta(stage.ref) is None:
         make_chat(stage.spawn())

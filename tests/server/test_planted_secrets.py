@@ -146,7 +146,7 @@ def list_leaks(texts: dict[str, str], owners: dict[str, str]) -> dict[str, list[
     return leaks
 
 
-def test_secrets_are_with_their_agents_alone(server: RunningServer) -> None:
+def test_secrets_are_only_with_their_agents(server: RunningServer) -> None:
     owners = start_sessions(server)
     stages = {name: SessionHarness(server.machine, name) for name in set(owners.values())}
     for stage in stages.values():

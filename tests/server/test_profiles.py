@@ -27,7 +27,7 @@ def test_two_profiles_are_supplied(server: RunningServer) -> None:
     )  # fmt: skip
 
 
-def test_profile_is_made_changed_and_deleted(server: RunningServer) -> None:
+def test_profile_is_created_changed_and_deleted(server: RunningServer) -> None:
     servers = {"m": {"type": "http", "url": "http://127.0.0.1:1", "headers": {"X": "planted-header-1"}}}
     environment = {"A": "env:HOME", "B": "planted-b-1"}
     made = create(
@@ -58,7 +58,7 @@ def test_profile_is_made_changed_and_deleted(server: RunningServer) -> None:
     assert server.call("GET", one).status == 404
 
 
-def test_default_moves_and_cannot_be_deleted(server: RunningServer) -> None:
+def test_default_profile_moves_and_cannot_be_deleted(server: RunningServer) -> None:
     made = create(server, name="New default")
     chosen = server.call("POST", f"{PATH}/{made['id']}/default")
     assert chosen.body["profile"]["is_default"] is True

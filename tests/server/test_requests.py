@@ -66,7 +66,7 @@ def test_pages_end_and_repeat_nothing(server: RunningServer, chat: dict[str, Any
     assert [each["id"] for each in server.call("GET", "/v1/sessions?limit=2").body["sessions"]] == found[:2]
 
 
-def test_history_goes_on_behind_a_cursor(server: RunningServer, chat: dict[str, Any]) -> None:
+def test_history_continues_after_a_cursor(server: RunningServer, chat: dict[str, Any]) -> None:
     path = f"/v1/sessions/{chat['id']}/history"
     whole = server.call("GET", path).body
     messages = whole["messages"]
@@ -138,7 +138,7 @@ def test_answers_on_an_open_connection_are_sent_without_delay(server: RunningSer
     assert min(took[-8:]) < 0.03
 
 
-def test_absent_services_say_why(server: RunningServer) -> None:
+def test_missing_services_have_a_reason(server: RunningServer) -> None:
     for kind in ("dr", "lcql", "playbook/python"):
         reply = server.call("POST", f"/v1/ai/{kind}", raw=b"query=x")
         assert (reply.status, reply.body["error"]) == (404, "not_found") and "not generated" in reply.body["message"]

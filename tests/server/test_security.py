@@ -86,7 +86,7 @@ def test_token_in_the_query_is_for_sockets_only(server: RunningServer) -> None:
     assert server.call("GET", "/v1/who", token="", headers={"Cookie": f"token={server.key}"}).status == 401
 
 
-def test_token_keeps_no_algorithm_and_no_scope_of_its_own(server: RunningServer) -> None:
+def test_token_cannot_choose_its_algorithm_or_scope(server: RunningServer) -> None:
     import jwt
 
     claims = {"exp": 4_000_000_000, "scope": "control", "oid": server.project_id}

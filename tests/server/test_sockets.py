@@ -167,7 +167,7 @@ def test_cut_history_has_the_number_of_messages(server: RunningServer, own: Sess
     assert payload["total"] == 15
 
 
-def test_gone_transcript_begins_the_history_anew(server: RunningServer, own: SessionHarness) -> None:
+def test_missing_transcript_restarts_the_history(server: RunningServer, own: SessionHarness) -> None:
     own.send("[say one]")
     own.wait_for_text("● one")
     gone = "t.00000000.5.0"
@@ -241,7 +241,7 @@ def test_open_dialog_is_sent_again_after_history(server: RunningServer, own: Ses
 # -- limits ---------------------------------------------------------------------------------------------------------
 
 
-def test_bad_messages_are_named_and_the_socket_stays(server: RunningServer, chat: SessionHarness) -> None:
+def test_bad_messages_are_reported_and_the_socket_stays(server: RunningServer, chat: SessionHarness) -> None:
     with server.connect(identify(chat)) as reader:
         reader.read_until("session_status")
         for raw in ("{broken", "[1]", '"text"', '{"type":"none"}', '{"type":1}', "{}", '{"type":"prompt"}',

@@ -170,7 +170,7 @@ def read_variable(session: SessionHarness, name: str) -> str:
     return next(filter(None, values), "")
 
 
-def test_a_chat_is_running_when_the_answer_comes(server: RunningServer) -> None:
+def test_chat_is_running_when_the_answer_arrives(server: RunningServer) -> None:
     body = {"name": "Talk", "idempotent_key": "c", "max_turns": 9, "permission_mode": "plan", "lc_credentials": {}}
     made = server.call("POST", CHATS, {**body, "colour": "red"})
     assert (made.status, set(made.body)) == (201, {"session", "warnings"})
@@ -231,7 +231,7 @@ def test_registration_is_kept_and_its_end_removes_chats(machine: LisaHost) -> No
         assert server.call("POST", CHATS, {}).body["error"] == "not_registered"
 
 
-def test_limits_and_keys_hold_for_calls_at_once(machine: LisaHost) -> None:
+def test_limits_and_keys_hold_for_concurrent_calls(machine: LisaHost) -> None:
     keyed = {"prompt": "[say hi]", "idempotent_key": "k", "profile": {"one_shot": False}}
     with serving(machine, "--agent", "scripted", "--max-sessions", "2") as server, ThreadPoolExecutor(5) as threads:
         server.register()

@@ -34,5 +34,5 @@ def test_token_is_valid_for_an_hour(keys: ServerKeys, monkeypatch: pytest.Monkey
     assert refused.value.code == "unauthorized"
 
 
-def test_token_outlives_a_clock_that_is_set_back(keys: ServerKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_survives_a_clock_set_back(keys: ServerKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tokens.identify(keys, mint_at(keys, monkeypatch, 7200)).scope == "read"

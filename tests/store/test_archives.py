@@ -73,7 +73,7 @@ def test_an_archive_is_found_by_id_and_by_name(machine: LisaHost) -> None:
     assert archives.find_newest(settings, "lisa-a") == old
 
 
-def test_archives_go_after_the_time_of_events(machine: LisaHost) -> None:
+def test_archives_expire_with_events(machine: LisaHost) -> None:
     ref, settings = make_ref(machine), machine.context().settings
     old, new = (write_archive(ref, run, [b"{}"]) for run in ("1", "2"))
     ArchiveWriter(ref, live_records.make_id(ref.project, "3"))

@@ -73,7 +73,7 @@ def test_find_searches_other_projects_on_request(machine: LisaHost) -> None:
     assert autopilot_runs.find(run.id, other, ctx.settings, anywhere=True) == run
 
 
-def test_a_symlink_in_the_place_of_a_log_is_not_followed(machine: LisaHost) -> None:
+def test_symlink_in_place_of_a_log_is_not_followed(machine: LisaHost) -> None:
     project = machine.context().project()
     (run,) = _many(project, 1)
     target = machine.folder / "target"

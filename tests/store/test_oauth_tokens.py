@@ -49,13 +49,13 @@ def test_id_is_derived_from_the_token_and_file_is_private(here: Settings) -> Non
     assert stat.S_IMODE(os.stat(here.state_dir).st_mode) == 0o700
 
 
-def test_spawns_take_the_tokens_in_turn(here: Settings) -> None:
+def test_spawns_use_tokens_in_turn(here: Settings) -> None:
     assert [spawn(here, str(number)) for number in range(4)] == ["tok-A", "tok-B", "tok-C", "tok-A"]
     assert stored(here)["nextIndex"] == 1
     assert [token.get("useCount") for token in stored(here)["tokens"]] == [2, 1, 1]
 
 
-def test_two_spawns_at_once_get_different_tokens(here: Settings) -> None:
+def test_concurrent_spawns_get_different_tokens(here: Settings) -> None:
     held = [oauth_tokens.reserve(here, NOW, run).token for run in ("1", "2")]
     assert held == ["tok-A", "tok-B"]
     assert oauth_tokens.reserve(here, NOW, "1").token == "tok-A"  # asking again gives the same
@@ -120,7 +120,7 @@ def test_adding_a_token_again_enables_it(here: Settings) -> None:
     assert oauth_tokens.preview(here, NOW).id == FIRST
 
 
-def test_removing_keeps_the_turn(here: Settings) -> None:
+def test_removal_keeps_the_order(here: Settings) -> None:
     spawn(here, "1")
     assert oauth_tokens.remove(here, NOW, FIRST)
     assert spawn(here, "2") == "tok-B"
@@ -159,7 +159,7 @@ def test_older_pool_is_read_and_normalised(machine: LisaHost) -> None:
     assert (stored(here)["version"], stored(here)["nextIndex"], len(stored(here)["tokens"])) == (1, 0, 2)
 
 
-def test_a_corrupt_pool_is_set_aside_and_blocks_nothing(machine: LisaHost) -> None:
+def test_corrupt_pool_is_set_aside(machine: LisaHost) -> None:
     here = read_settings(machine.env)
     os.makedirs(here.state_dir, mode=0o700)
     Path(oauth_tokens.path(here)).write_text("{broken")

@@ -136,7 +136,7 @@ def short_of_handles(free: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_a_change_that_fails_changes_nothing(machine: LisaHost) -> None:
+def test_failed_change_changes_nothing(machine: LisaHost) -> None:
     ctx = machine.context()
     registry = _registry(ctx)
     with pytest.raises(RuntimeError), registry.change(ctx.settings, ctx.clock.now()) as opened:

@@ -35,7 +35,7 @@ CACHE = st.builds(
 
 @settings(deadline=None, max_examples=60)
 @given(LANES | GOALS | MEMORY | CACHE)
-def test_a_store_reads_what_it_wrote(content: Struct) -> None:
+def test_store_reads_its_own_files(content: Struct) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "store.json")
         json_records.save(path, content)
@@ -44,7 +44,7 @@ def test_a_store_reads_what_it_wrote(content: Struct) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(GOALS, LANES, CACHE, MEMORY)
-def test_a_snapshot_reads_what_it_wrote(
+def test_snapshot_reads_its_own_files(
     goals: Objectives, lanes: Lanes, cache: ContextCache, memory: SessionMemory
 ) -> None:
     memories = {"lisa-a-1": memory}

@@ -27,7 +27,7 @@ def record(ctx: Context, name: str, parent: str = "", root: str = "") -> Path:
     return Path(ref.meta)
 
 
-def test_second_look_sees_every_change(ctx: Context, machine: LisaHost) -> None:
+def test_second_read_sees_every_change(ctx: Context, machine: LisaHost) -> None:
     other = machine.folder / "other"
     other.mkdir()
     index = ChildIndex(ctx.settings)

@@ -23,7 +23,7 @@ class Marks(Struct, kw_only=True, rename="camel"):
 
 
 @given(STATES, STATES)
-def test_changes_lead_from_one_snapshot_to_the_other(before: dict[str, int], now: dict[str, int]) -> None:
+def test_changes_transform_one_snapshot_into_the_other(before: dict[str, int], now: dict[str, int]) -> None:
     found = snapshots.compare(before, now)
     applied = {key: value for key, value in before.items() if key not in found.removed}
     applied.update({key: now[key] for key in (*found.added, *found.changed)})

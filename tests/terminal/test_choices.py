@@ -91,12 +91,12 @@ CODEX_LOGIN = """
         ("just text\nand more", "yes", 0),
     ],
 )
-def test_a_word_means_the_choice_a_person_would_take(screen: str, word: str, number: int) -> None:
+def test_answer_word_selects_its_choice(screen: str, word: str, number: int) -> None:
     meant = pick_choice(word, find_choices(screen))
     assert (meant.number if meant else 0) == number
 
 
-def test_the_selected_choice_is_known() -> None:
+def test_selected_choice_is_found() -> None:
     assert [choice.number for choice in find_choices(CLAUDE_KEY) if choice.selected] == [2]
     assert [choice.number for choice in find_choices(CODEX_LOGIN) if choice.selected] == [1]
 

@@ -26,7 +26,7 @@ def show(message: dict[str, Any], *, colors: bool = False, verbose: bool = False
     return ["", text] if frame_lines.is_error(message) else [text, ""]
 
 
-def test_the_recording_is_of_these_messages() -> None:
+def test_recording_holds_these_messages() -> None:
     assert [entry["message"] for entry in RECORDED] == build_messages()
 
 
@@ -63,7 +63,7 @@ def test_control_characters_do_not_reach_the_terminal(text: str, shown: str) -> 
     assert frame_lines.format_frame(message, colors=True, verbose=False)[1:] == [f"  {shown}"]
 
 
-def test_thinking_is_no_text_of_a_live_frame() -> None:
+def test_live_frame_shows_no_thinking() -> None:
     payload = AssistantPayload(content=({"type": "thinking", "thinking": "hm"},))
     frame = LiveFrame(type="assistant", payload=payload, timestamp="", session_id="s", cursor="c")
     assert frame_lines.is_noise(frame)

@@ -23,6 +23,6 @@ def test_each_terminal_gets_its_sequence(environ: dict[str, str], sequence: str)
     assert build_notification("lisa", "b", environ) == sequence
 
 
-def test_a_text_cannot_leave_its_sequence() -> None:
+def test_text_cannot_end_its_sequence() -> None:
     made = build_notification("a\x1b]0;x\ab", "c;d\ne\x07", {"TERM_PROGRAM": "ghostty"})
     assert made == "\x1b]777;notify;ab;c,d e\x1b\\"

@@ -85,7 +85,7 @@ def test_decision_of_a_killed_process_is_completed(stage: DialogStage) -> None:
     assert stage.wait_for_result() == ("yes", False)
 
 
-def test_decision_of_a_killed_sender_is_repeated(stage: DialogStage) -> None:
+def test_decision_of_a_killed_sender_is_replaced(stage: DialogStage) -> None:
     stage.ask("[ask echo yes] [say done]")
     (waiting,) = dialogs.list_waiting(stage.ref)
     record = answer.decision.build_record(stage.ctx, "deny", "send", "screen", "chose no")
