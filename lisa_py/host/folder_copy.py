@@ -84,7 +84,7 @@ def copy_folder(source: str, target: str) -> Counts:
 def copy_new_file(source: str, target: str, relative_path: str) -> bool:
     """Copy a file below one folder to the same place below another; return False for a link or an existing file.
 
-    No link is followed on either side below the two folders.
+    No link is followed on either side below the two folders. Raise OSError; no partial copy stays.
     """
     names = relative_path.split("/")
     for folder in (source, target):
@@ -92,19 +92,20 @@ def copy_new_file(source: str, target: str, relative_path: str) -> bool:
             if os.path.islink(os.path.join(folder, *names[:count])):
                 return False
     path, new_path = os.path.join(source, *names), os.path.join(target, *names)
-    try:
-        if not stat.S_ISREG(os.lstat(path).st_mode) or os.path.lexists(new_path):
-            return False
-        os.makedirs(os.path.dirname(new_path), exist_ok=True)
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with open(handle, "rb") as reader:
-            mode = stat.S_IMODE(os.fstat(handle).st_mode)
-            copy = os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    if not stat.S_ISREG(os.lstat(path).st_mode) or os.path.lexists(new_path):
+        return False
+    os.makedirs(os.path.dirname(new_path), exist_ok=True)
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(handle, "rb") as reader:
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)
+        copy = os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        try:
             with open(copy, "wb") as writer:
                 while block := reader.read(1 << 20):
                     writer.write(block)
-    except OSError:
-        return False
+        except OSError:
+            os.unlink(new_path)
+            raise
     return True
 
 

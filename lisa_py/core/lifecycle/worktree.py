@@ -223,10 +223,15 @@ def _copy_included(git: GitFolder, target: str) -> tuple[str, ...]:
     if not wanted:
         return ()
     ignored = git.call("check-ignore", "-z", "--stdin", stdin=b"\0".join(os.fsencode(path) for path in wanted))
-    links = 0
+    links, failures = 0, []
     for name in filter(None, os.fsdecode(ignored.out).split("\0")):
-        links += not folder_copy.copy_new_file(git.folder, target, name)
-    return (f"{INCLUDE_FILE}: {links} files were left out (links, or they exist)",) if links else ()
+        try:
+            links += not folder_copy.copy_new_file(git.folder, target, name)
+        except OSError as problem:
+            failures.append(f"{name} ({problem.strerror})")
+    left_out = (f"{INCLUDE_FILE}: {links} files were left out (links, or they exist)",) if links else ()
+    failed = (f"{INCLUDE_FILE}: {len(failures)} files were not copied, first {failures[0]}",) if failures else ()
+    return left_out + failed
 
 
 def _check_out_submodules(git: GitFolder) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ _OPERATIONS = (
     *("rebase-merge", "rebase-apply", "sequencer"),
 )
 """Files of a git operation that has not ended."""
+_SUBMODULE = "160000 "
 _SKIPPED = "Would skip repository "
 
 
@@ -56,10 +57,10 @@ def end_worktree(ctx: Context, meta: SessionMeta, policy: str, *, merged: str = 
     git = GitFolder(made.repository, ctx.settings.environ)
     obstacle = _find_obstacle(git, meta, made, policy, merged)
     if obstacle is None and files.is_dir(made.path):
-        force = ("--force",) if policy == "discard" or _list_modules(git, made) else ()  # git: not with submodules
+        force = ("--force",) if policy == "discard" or _has_submodules(git.at(made.path)) else ()
         done = git.call("worktree", "remove", *force, made.path)
         if done.code != 0:
-            obstacle = _Obstacle(describe_failure(done), _build_removal(made))
+            obstacle = _Obstacle(describe_failure(done), _build_removal(made, force=bool(force)))
     if obstacle is not None:
         return EndedWorktree(
             path=made.path,
@@ -84,14 +85,14 @@ def _find_obstacle(
     git: GitFolder, meta: SessionMeta, made: SessionWorktree, policy: str, merged: str
 ) -> _Obstacle | None:
     """Return the first reason to keep the worktree."""
-    removal = _build_removal(made)
+    inside = git.at(made.path)
+    removal = _build_removal(made, force=_has_submodules(inside))
     if policy == "keep":
         return _Obstacle("it is to be kept", removal)
     if not files.is_dir(made.path):
         if f"worktree {made.path}" not in git.ask("worktree", "list", "--porcelain").splitlines():
             return None  # session merge, or a person, has removed it
         return _Obstacle("its folder does not exist", f"git -C {quote(made.repository)} worktree prune")
-    inside = git.at(made.path)
     folder = inside.ask("rev-parse", "--path-format=absolute", "--git-dir")
     if os.path.dirname(folder) != os.path.join(made.repository, "worktrees"):
         return _Obstacle(f"it is no worktree of {made.repository} any more", "")
@@ -156,7 +157,8 @@ def _find_commits(
                 "its commits are on no branch", f"git -C {quote(made.path)} branch {quote(made.branch + '-kept')}"
             )
         base = made.base.removeprefix("refs/heads/") or made.base_commit[:12]
-        return _Obstacle(f"commits are neither in {base} nor pushed", _build_removal(made))
+        removal = _build_removal(made, force=_has_submodules(inside))
+        return _Obstacle(f"commits are neither in {base} nor pushed", removal)
     for module in _list_modules(git, made):
         stash = list_existing(git.at(module), "refs/stash")
         own = git.at(module).call("rev-list", "--max-count=1", "HEAD", "--branches", *stash, "--not", "--remotes")
@@ -171,6 +173,14 @@ def list_existing(git: GitFolder, *names: str) -> tuple[str, ...]:
     return tuple(
         name for name in names if name and git.call("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").code == 0
     )
+
+
+def _has_submodules(inside: GitFolder) -> bool:
+    """Return True if git (2.39) removes the worktree with --force only, as it does also for empty submodules."""
+    folder = inside.ask("rev-parse", "--path-format=absolute", "--git-dir")
+    if folder and files.is_dir(os.path.join(folder, "modules")):
+        return True
+    return any(line.startswith(_SUBMODULE) for line in inside.call("ls-files", "--stage", "-z").text.split("\0"))
 
 
 def _list_modules(git: GitFolder, made: SessionWorktree) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.lifecycle import worktree
 from lisa_py.core.lifecycle.worktree import WorktreePlan, WorktreeRequest
+from lisa_py.host import folder_copy
 from lisa_py.store import session_records
 from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
@@ -165,6 +167,21 @@ def test_listed_files_are_copied_if_git_ignores_them(repository: Repository) -> 
     assert (path / "keys/deep/one.key").read_text() == "k\n"
     assert (path / "a.txt").read_text() == "one\n"
     assert not {"other.key", "plain.txt", "link"} & set(os.listdir(path))
+
+
+def test_failed_copy_leaves_no_part(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    (source / "big").write_bytes(bytes(3 << 20))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))  # as a full disk: the second write fails
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            folder_copy.copy_new_file(str(source), str(target), "big")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(target.iterdir()) == []
+    assert folder_copy.copy_new_file(str(source), str(target), "big")
 
 
 def test_copies_do_not_follow_links_out_of_the_worktree(repository: Repository) -> None:

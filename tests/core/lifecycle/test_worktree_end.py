@@ -185,6 +185,18 @@ def test_submodule_commits_keep_the_worktree(stage: Stage) -> None:
     assert stage.end().branch_removed
 
 
+def test_empty_submodules_do_not_keep_the_worktree(stage: Stage) -> None:
+    other = stage.main.at(stage.main.machine.folder / "other").create(s_txt="sub\n")
+    stage.main.git("submodule", "--quiet", "add", str(other.folder), "lib/sub")
+    stage.main.commit("submodule")
+    other.folder.rename(stage.main.machine.folder / "moved")
+    made = stage.make()
+    assert not list((made.folder / "lib" / "sub").iterdir())
+    kept = stage.stays("it is to be kept", "keep")
+    assert "worktree remove --force" in str(kept.command)
+    assert stage.end().branch_removed
+
+
 def test_ignored_nested_repository_keeps_the_worktree(stage: Stage) -> None:
     made = stage.make()
     made.write("ignored/x", "x")
