@@ -45,10 +45,14 @@ class TmuxUnavailable(LisaError):
         super().__init__(code, message, **details)
 
 
-def session_not_found(session: str, project_root: str) -> LisaError:
+def session_not_found(session: str, project_root: str, *, resume_command: str = "") -> LisaError:
+    """Return the error; `resume_command` brings a lost session back."""
+    remedy = (
+        f"it is lost; {resume_command} brings it back" if resume_command else "lisa session list shows the sessions"
+    )
     return LisaError(
         "session_not_found",
-        f"session not found: {session} (lisa session list shows the sessions)",
+        f"session not found: {session} ({remedy})",
         session=session,
         projectRoot=project_root,
     )

@@ -13,9 +13,8 @@ from lisa_py.contract.flags import AgentHint, ModeHint, ProjectRoot, Session
 from lisa_py.contract.records import Event
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import lost_sessions
 from lisa_py.core.output import events as output_events
-from lisa_py.core.status import status_reader
+from lisa_py.core.status import lost_sessions, status_reader
 
 
 class Args(Struct, kw_only=True):

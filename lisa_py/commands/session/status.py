@@ -89,7 +89,7 @@ def run(args: Args, ctx: Context) -> Status:
 def _find_resume_command(ctx: Context, ref: SessionRef, status: Status) -> str:
     if status.session_state not in ("not_found", "crashed"):
         return ""
-    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - few sessions are lost
+    from lisa_py.core.status import lost_sessions  # noqa: PLC0415 - few sessions are lost
 
     return lost_sessions.find_resume_command(ctx, ref, status)
 

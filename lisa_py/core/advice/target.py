@@ -78,7 +78,7 @@ def build_target(ctx: Context, ref: SessionRef) -> AdviceTarget:
 
 
 def _may_resume(ref: SessionRef, meta: SessionMeta) -> bool:
-    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - a list imports this module for less
+    from lisa_py.core.status import lost_sessions  # noqa: PLC0415 - a list imports this module for less
 
     return lost_sessions.may_resume(ref, meta)
 

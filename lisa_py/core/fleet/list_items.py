@@ -144,7 +144,7 @@ def find_lost_sessions(ctx: Context, entries: Sequence[SessionIndexEntry]) -> tu
     """Return those of the sessions that are lost."""
     if not entries:
         return ()
-    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - most lists have no session without a pane
+    from lisa_py.core.status import lost_sessions  # noqa: PLC0415 - most lists have no session without a pane
 
     return tuple(
         _build_lost(

@@ -11,8 +11,9 @@ from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.core.context import Context
 from lisa_py.core.fleet.tree import SessionKey, find_parents, key_of
-from lisa_py.core.lifecycle import lost_sessions, resume
+from lisa_py.core.lifecycle import resume
 from lisa_py.core.lifecycle.resume import ResumedSession, ResumeRequest
+from lisa_py.core.status import lost_sessions
 from lisa_py.store.paths import Project
 from lisa_py.store.session_index import SessionIndexEntry
 

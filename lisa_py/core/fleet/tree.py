@@ -224,7 +224,7 @@ def _find_lost(ctx: Context, every: Sequence[SessionIndexEntry]) -> set[SessionK
     ended = [known for known in every if session_panes.find_supervisor(known.meta) is None]
     if not ended:
         return set()
-    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - most trees have no ended session
+    from lisa_py.core.status import lost_sessions  # noqa: PLC0415 - most trees have no ended session
 
     return {key_of(known) for known in lost_sessions.find_lost(ctx, ended)}
 

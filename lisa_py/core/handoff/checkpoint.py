@@ -21,11 +21,10 @@ from lisa_py.core.handoff.blocks import LaneBlock, ObjectiveBlock
 from lisa_py.core.handoff.pack import PackFacts, PackRequest
 from lisa_py.core.handoff.session_memory import MemoryBlock
 from lisa_py.core.inputs import InputError, Inputs
-from lisa_py.core.lifecycle import lost_sessions
 from lisa_py.core.output import pane_text
 from lisa_py.core.output.events import RecentEvent
 from lisa_py.core.redact.redactor import Mask
-from lisa_py.core.status import status_reader
+from lisa_py.core.status import lost_sessions, status_reader
 from lisa_py.host.clock import format_rfc3339
 from lisa_py.store import cursors, events
 from lisa_py.store.cursors import CursorFile, EventCursor

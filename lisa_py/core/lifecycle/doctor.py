@@ -13,7 +13,8 @@ from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import LisaError
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import launch, lost_sessions
+from lisa_py.core.lifecycle import launch
+from lisa_py.core.status import lost_sessions
 from lisa_py.host import files
 from lisa_py.host.run import find_program, run_program
 from lisa_py.host.sockets import SOCKET_PATH_MAX

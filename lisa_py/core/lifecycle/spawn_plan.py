@@ -226,7 +226,7 @@ def refuse_existing(ctx: Context, ref: SessionRef) -> None:
 
 def _refuse_lost(ref: SessionRef, meta: SessionMeta) -> None:
     """Refuse to replace the records of a conversation that was ended with tmux or the machine."""
-    from lisa_py.core.lifecycle import lost_sessions  # noqa: PLC0415 - few names have been used before
+    from lisa_py.core.status import lost_sessions  # noqa: PLC0415 - few names have been used before
 
     if not lost_sessions.is_resumable(meta) or not lost_sessions.was_ended_from_outside(ref, meta):
         return

@@ -9,7 +9,6 @@ from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.live import LiveFrame, ResultPayload, SystemPayload
 from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
-from lisa_py.core.lifecycle import lost_sessions
 from lisa_py.core.live.feed import SessionFeed
 from lisa_py.core.live.turn_reply import TurnReply
 from lisa_py.core.outbox import queue
@@ -17,6 +16,7 @@ from lisa_py.core.send import input_box, input_text, send
 from lisa_py.core.send.result import SendResult
 from lisa_py.core.send.send import SendPayload
 from lisa_py.core.send.target import SendTarget
+from lisa_py.core.status import lost_sessions
 from lisa_py.host import files
 from lisa_py.store import outbox_records, session_records
 from lisa_py.store.outbox_records import OutboxText

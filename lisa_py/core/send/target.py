@@ -80,12 +80,12 @@ class SendTarget:
     def require_session(self) -> None:
         """Read the session. Raise session_not_found, TmuxUnavailable."""
         if self._ctx.find_pane(self.ref) is None:
-            raise session_not_found(self.ref.session, self.ref.project.root)
+            raise self._build_missing_error()
 
     def require_running(self) -> None:
         """Read the session and require a running agent. Raise session_not_found, agent_not_running."""
         if self.evidence.pane is None:
-            raise session_not_found(self.ref.session, self.ref.project.root)
+            raise self._build_missing_error()
         if self.has_ended():
             raise self.build_gone_error("dead")
 
@@ -111,10 +111,18 @@ class SendTarget:
             for report in self.evidence.reports
         )
 
+    def _build_missing_error(self) -> LisaError:
+        meta, command = self._ctx.read_meta(self.ref), ""
+        if meta is not None:
+            from lisa_py.core.status import lost_sessions  # noqa: PLC0415 - most missing sessions have no record
+
+            command = lost_sessions.build_resume_command(self.ref) if lost_sessions.may_resume(self.ref, meta) else ""
+        return session_not_found(self.ref.session, self.ref.project.root, resume_command=command)
+
     def build_gone_error(self, pane_state: str) -> LisaError:
         """Return the error for a pane that is dead or gone; `pane_state` is as in host.tmux."""
         if pane_state == "gone":
-            return session_not_found(self.ref.session, self.ref.project.root)
+            return self._build_missing_error()
         end = self.evidence.end
         return LisaError(
             "agent_not_running",

@@ -136,6 +136,9 @@ def test_advice_for_a_lost_session_is_to_resume_it(machine: LisaHost) -> None:
     assert (advised["nextAction"], advised["recommendedCommand"]) == ("session resume", f"{command} --json")
     plan = stage.lisa("anomaly", "--auto-remediate").json["autoRemediate"]
     assert plan["steps"][-1]["command"] == f"{command} --json"
+    for words in (("send", "--enter"), ("ask",), ("send", "--when", "idle")):
+        refused = stage.lisa(*words, "--text", "x").json
+        assert (refused["errorCode"], f"it is lost; {command}" in refused["error"]) == ("session_not_found", True)
     assert "resumeCommand" not in job.lisa("status").json  # a command is started again
     assert job.lisa("next").json["nextAction"] in ("session spawn", "session explain")
 
