@@ -78,7 +78,7 @@ def call_client(*words: str, env: Mapping[str, str], stdin: str = "", timeout: f
 
 
 class TypedClient:
-    """The client with a person at its input; SIGINT ends it, as Ctrl-C does."""
+    """The client with interactive input; SIGINT ends it, as Ctrl-C does."""
 
     def __init__(self, env: Mapping[str, str], *words: str) -> None:
         self.read_end, write_end = os.pipe()
@@ -115,7 +115,7 @@ class TypedClient:
         self.process.stdin.flush()
 
     def type_until(self, line: str, words: str) -> None:
-        """Type a line until a text appears: the client has two readers of its input, and either may take the line."""
+        """Type a line until a text appears: the client has two readers of its input, and either may read the line."""
         for _ in range(5):
             self.type(line)
             try:
@@ -147,7 +147,7 @@ def _take_terminal() -> None:
 
 
 class TerminalProgram:
-    """A program on a terminal of its own, 120 columns wide, with a person at its keyboard."""
+    """A program on its own terminal of 120 columns, with typed input."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> None:
         self._ours, theirs = pty.openpty()

@@ -1,4 +1,4 @@
-"""A person's terminal in a test: the program runs in a tmux pane of its own server, keys go in, the screen is read."""
+"""A terminal for a test: the program runs in a pane of a separate tmux server; keys are sent, the screen is read."""
 
 from __future__ import annotations
 

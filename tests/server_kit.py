@@ -49,7 +49,7 @@ class SocketReader:
                 return frame
 
     def read_close(self) -> int:
-        """Read all that comes; return the close code."""
+        """Read all messages; return the close code."""
         try:
             while True:
                 self.read()

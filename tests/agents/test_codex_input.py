@@ -1,4 +1,4 @@
-"""Giving codex a text: which keys it takes, and how it is seen to be taken."""
+"""Input for codex: the keys to press, and the evidence of acceptance."""
 
 from __future__ import annotations
 

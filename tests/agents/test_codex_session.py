@@ -1,4 +1,4 @@
-"""Which thread a pane holds: by what the process keeps open, by the title, by hooks, by what fits."""
+"""Find the thread of a pane: by open files, title, hooks, folder and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real claude, started as lisa plans it, on a private tmux server, and seen through lisa's eyes."""
+"""The real claude, started as lisa plans it, on a private tmux server, and read by its agent file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FACTS: dict[Path, Any] = {}
 
 
 class ClaudeHarness:
-    """One session of claude: its folder, its pane, and what the agent file makes of it."""
+    """One session of claude: its folder, its pane, and the state that the agent file derives."""
 
     def __init__(self, home: AgentHome, terminal: Terminal) -> None:
         self.home = home
@@ -124,7 +124,7 @@ class ClaudeHarness:
     def wait_for_report(
         self, source: str, state: str, waiting_for: str = "", error: str = "", timeout: float = 30
     ) -> None:
-        """Wait until this kind of evidence says this."""
+        """Wait until a report of this source has this state."""
         wait_until(
             lambda: self.has_report(source, state, waiting_for, error), timeout=timeout,
             what=f"{source} says {state} {waiting_for} {error}; now {self.reports()}\n{self.terminal.screen()}",
@@ -134,7 +134,7 @@ class ClaudeHarness:
         self.wait_for_report("agent_file", "idle")
 
     def wait_for_turns(self, turns: int = 1) -> None:
-        """Wait until so many turns have ended, by their hooks, and it takes the next prompt."""
+        """Wait until the given number of turns has ended, by their hooks, and the next prompt is accepted."""
         wait_until(
             lambda: sum(name in ("Stop", "StopFailure") for name in self.hook_names()) >= turns
             and self.reports(screen=False)["agent_file"].state == "idle",
@@ -144,7 +144,7 @@ class ClaudeHarness:
     # -- sending ----------------------------------------------------------------------------------------------
 
     def send(self, text: str) -> InputPlan:
-        """Give it a text as the agent file says, and press Enter."""
+        """Type a text as the agent file prepares it, and press Enter."""
         view = self.view()
         input_plan = AGENT.prepare_input(text, view)
         self.sent_at = time.time()
@@ -186,7 +186,7 @@ class ClaudeHarness:
         return AGENT.find_acceptance(text, self.sent_at, view, AGENT.bind(view)).source
 
     def send_and_confirm(self, text: str) -> str:
-        """Send it and wait until it is seen to be taken; gives how. As lisa does, press Enter again if it is not."""
+        """Send a text and return the evidence of its acceptance; without any, press Enter again as lisa does."""
         input_plan = self.send(text)
         with contextlib.suppress(AssertionError):
             return wait_until(lambda: self.read_acceptance(text), timeout=3)

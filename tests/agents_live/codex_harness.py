@@ -1,4 +1,4 @@
-"""The real codex, started as lisa plans it, on a private tmux server, and seen through lisa's eyes."""
+"""The real codex, started as lisa plans it, on a private tmux server, and read by its agent file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def probe_facts(home: AgentHome) -> Facts:
 
 
 class CodexHarness:
-    """One session of codex: its folder, its pane, and what the agent file makes of it."""
+    """One session of codex: its folder, its pane, and the state that the agent file derives."""
 
     def __init__(self, home: AgentHome, terminal: Terminal, *, known_version: bool = True) -> None:
         self.home = home
@@ -128,7 +128,7 @@ class CodexHarness:
     def wait_for_state(
         self, state: str, waiting_for: str = "", error: str = "", source: str = "", timeout: float = 20
     ) -> FusionResult:
-        """Wait until lisa would say this."""
+        """Wait until lisa reports this state."""
         try:
             wait_until(lambda: self.has_state(state, waiting_for, error, source), timeout=timeout)
         except AssertionError:
@@ -156,7 +156,7 @@ class CodexHarness:
     # -- sending ----------------------------------------------------------------------------------------------
 
     def send(self, text: str) -> None:
-        """Give it a text as the agent file says, and press Enter."""
+        """Type a text as the agent file prepares it, and press Enter."""
         view = self.view(screen=True)
         input_plan = AGENT.prepare_input(text, view)
         self.sent_at = time.time()
@@ -195,7 +195,7 @@ class CodexHarness:
         return next((choice.number for choice in AGENT.find_choices(self.terminal.screen()) if choice.selected), 0)
 
     def wait_for_acceptance(self, text: str) -> str:
-        """Wait until the text is seen to be taken; how."""
+        """Wait until the text is accepted; return the evidence."""
         found: list[str] = []
 
         def has_acceptance() -> bool:

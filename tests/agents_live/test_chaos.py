@@ -1,4 +1,4 @@
-"""kill -9 of the server and of tmux while a real claude or codex works or asks, over the API."""
+"""kill -9 of the server and of tmux while a real claude or codex is busy or shows a dialog, over the API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def stage(request: pytest.FixtureRequest, machine: LisaHost, api: FakeModelApi) 
 
 
 def ask_for(stage: LiveSessionHarness, made: Path) -> str:
-    """Return a prompt that lets the agent ask for a command."""
+    """Return a prompt that makes the agent request a command."""
     step = "tool" if stage.agent_name == "claude" else "ask"
     return f"[fake {step} echo run >> {made} then text finished]"
 

@@ -1,4 +1,4 @@
-"""Checkpoints of the real agents: what they hold, and going on with the conversation after the end."""
+"""Checkpoints of the real agents: their content, and resuming the conversation after the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real claude in every condition: what its session file, hooks, transcript and screen say of it."""
+"""The real claude in every state: reports of its session file, hooks, transcript and screen."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def make(api: FakeModelApi, tmp_path: Path) -> Iterator[Make]:
 
 @pytest.fixture(scope="module")
 def talking(api: FakeModelApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodexHarness]:
-    """One codex for all texts, so that each also shows that the one before left nothing behind."""
+    """One codex for all texts: each also shows that nothing of the previous one remains."""
     root = tmp_path_factory.mktemp("talking")
     with Terminal() as terminal:
         stage = CodexHarness(codex_home(root, root / "proj", api.url), terminal)

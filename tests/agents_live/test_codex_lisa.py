@@ -1,4 +1,4 @@
-"""The real codex driven by lisa's own commands: what its agent file knows reaches the user."""
+"""The real codex driven by the commands of lisa: facts of its agent file reach the user."""
 
 from __future__ import annotations
 

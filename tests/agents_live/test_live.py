@@ -1,4 +1,4 @@
-"""The live conversation of the real claude and codex: whole, in order, over /clear, with dialogs."""
+"""The live conversation of the real claude and codex: complete, in order, across /clear, with dialogs."""
 
 from __future__ import annotations
 

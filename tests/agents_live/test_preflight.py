@@ -50,7 +50,7 @@ def test_model_is_verified_without_leftover_files(machine: LisaHost, api: FakeMo
 
 @EACH
 def test_hanging_model_ends_in_time(machine: LisaHost, agent: str) -> None:
-    """B23: within its limit and two seconds, and no process of it stays."""
+    """B23: the probe ends within its limit and two seconds, and leaves no process."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         live(machine, agent, f"http://127.0.0.1:{silent.getsockname()[1]}")
         machine.lisa("doctor", timeout=120)  # what the binary can do is asked once, beforehand

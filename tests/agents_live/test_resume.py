@@ -1,4 +1,4 @@
-"""A fleet of real agents that was ended from outside comes back, and no conversation is swapped."""
+"""Resume a fleet of real agents after an external end; no conversations are swapped."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_mixed_fleet_is_resumed_twice(machine: LisaHost, api: FakeModelApi) -> N
 
 
 def begin_conversation(stage: SessionHarness) -> str:
-    """Let the agent say its name; return the id of its conversation."""
+    """Have the agent reply with its name; return the id of its conversation."""
     if isinstance(stage, LiveSessionHarness):
         stage.wait_until_idle()
         talk(stage, stage.name)

@@ -1,4 +1,4 @@
-"""The real claude and codex, offline: a prompt goes in, the fake model's answer comes out."""
+"""The real claude and codex offline: a prompt gets the answer of the fake model."""
 
 from __future__ import annotations
 

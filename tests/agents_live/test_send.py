@@ -1,4 +1,4 @@
-"""session send to the real claude and codex: each text arrives once, whole, submitted, and that is seen."""
+"""session send to the real claude and codex: each text arrives once, whole and submitted, with evidence."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_text_arrives_unchanged(stage: LiveSessionHarness, text: str) -> None:
 
 
 def test_text_with_removed_characters_arrives_once(stage: LiveSessionHarness) -> None:
-    """claude takes out what cannot be seen, and where that could mislead it wants another Enter."""
+    """claude removes invisible characters; where the removal could mislead, it needs another Enter."""
     texts = ["\u202eto the left \u200bzero width", "\u061cmark vs\ufe0f16", "the next one"]
     stage.begin()
     for number, text in enumerate(texts, 1):

@@ -1,4 +1,4 @@
-"""The installed skill is seen by the real claude and codex."""
+"""The real claude and codex find the installed skill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The truth about the real claude and codex: every state as it is, no false rest in the middle of a turn, at once."""
+"""Status of the real claude and codex: every state, without delay and without a false idle during a turn."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Sampler:
 
     @property
     def states(self) -> list[str]:
-        """The states in the order they were seen, each once in a row; how the start went is left out."""
+        """Return the states in order without repeats, from the first one after the start."""
         found: list[str] = []
         for _, state, _ in self.changes:
             if state != "just_started" and found[-1:] != [state]:
@@ -275,7 +275,7 @@ def test_marker_in_the_prompt_is_not_found(make: Make, agent: str) -> None:
 @BOTH
 @pytest.mark.parametrize("what", ["turn", "permission"])
 def test_change_is_reported_within_milliseconds(make: Make, agent: str, what: str) -> None:
-    """From the moment a look could have seen it to the monitor's return."""
+    """Measure the time from a detectable change to the return of the monitor."""
     stage = make(agent).begin()
     delays = []
     for number in range(5):

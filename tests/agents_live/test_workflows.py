@@ -103,7 +103,7 @@ def test_killed_run_is_resumed_by_id(machine: LisaHost, api: FakeModelApi, agent
 
 
 def _spawned(stage: LiveSessionHarness) -> autopilot_runs.RunRef | None:
-    """The run whose log says that its session is there."""
+    """Return the run whose log reports its session."""
     every = autopilot_runs.list_runs(stage.ctx.project())
     return next((run for run in every if json.loads(autopilot_runs.read(run) or b"{}")["spawn"]["ok"]), None)
 
@@ -138,7 +138,7 @@ def _loop(stage: LiveSessionHarness, *words: str) -> dict[str, Any]:
 
 @AGENTS
 def test_idle_before_a_key_is_not_its_result(machine: LisaHost, api: FakeModelApi, agent: str) -> None:
-    """No agent confirms a key, and none takes it at once."""
+    """No agent confirms a key, and none handles it at once."""
     stage = LiveSessionHarness(machine, api, agent, permission="bypass").begin()
     for number in range(2):
         assert stage.lisa("send", "--text", f"[fake think 1 hm then text answer {number}]").json["ok"] is True

@@ -51,7 +51,7 @@ def test_agent_of_a_wrapper_is_idle_accepts_and_is_read(wrapped: LiveSessionHarn
 
 
 def test_ended_session_of_a_slow_wrapper_is_read(machine: LisaHost, api: FakeModelApi) -> None:
-    """Without hooks the records alone lead to the transcript, and at the spawn the agent was not there yet."""
+    """Without hooks only the records lead to the transcript; at the spawn the agent had not started."""
     harness = LiveSessionHarness(machine, api, "claude", settings={"disableAllHooks": True})
     work = machine.folder / "work"
     (machine.home / ".claude").rename(work)

@@ -50,7 +50,7 @@ class Conversation:
 
 
 class WorkedSession:
-    """One session that a worker holds while it acts on it."""
+    """One session that a worker reserves while it acts on it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -145,7 +145,7 @@ class FleetLoad:
         yield from self._check_turn(conversation, session, self._monitor(conversation, session), answer)
 
     def do_gate(self, conversation: Conversation, session: WorkedSession) -> Iterator[str]:
-        """A turn that goes on when the test says so: the time until its end is seen is measured."""
+        """A turn that ends on request: the time until its end is reported is measured."""
         gate = self._machine.folder / f"gate-{session.name}-{session.turns}"
         answer = self._send(conversation, session, f"[wait {gate}] ")
         wait = self._monitor(conversation, session)
@@ -173,7 +173,7 @@ class FleetLoad:
         yield from self._check_turn(conversation, session, self._monitor(conversation, session), answer)
 
     def do_read(self, conversation: Conversation, session: WorkedSession) -> Iterator[str]:
-        """Read what is new since the last time: each answer comes once, in order."""
+        """Read the output since the last call: each answer occurs once, in order."""
         path = str(self._machine.folder / f"cursor-{session.name}")
         new = conversation.call("session capture", session=session.name, transcript=True, cursorFile=path)
         if new.get("errorCode") == "transcript_unavailable" and not session.answers:

@@ -1,4 +1,4 @@
-"""Random work on a fleet: no wrong state, no lost wait, and what stays running does not grow."""
+"""Random work on a fleet: no wrong state, no lost wait, bounded memory of running processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cost of waiting for hundreds of silent sessions, and the time until one of them is seen to change."""
+"""Cost of waiting for hundreds of silent sessions, and the delay until a change is reported."""
 
 from __future__ import annotations
 

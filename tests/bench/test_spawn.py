@@ -1,4 +1,4 @@
-"""Time of a spawn whose kind of start has run before, beside one that is watched for an early end."""
+"""Time of a spawn of a known start, compared with one that is watched for an early end."""
 
 from __future__ import annotations
 

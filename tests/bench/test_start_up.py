@@ -1,4 +1,4 @@
-"""One-shot commands against the price of starting Python with click, in one interleaved run.
+"""Cost of one-shot commands compared with a start of Python with click, in interleaved runs.
 
 The launcher is measured with the virtual environment it makes, without the tools of the tests.
 """

@@ -69,7 +69,7 @@ def test_unknown_command_under_json_is_one_object(words: tuple[str, ...], machin
 
 
 def test_ctrl_c_is_130_and_one_answer(machine: LisaHost) -> None:
-    """oauth add waits for standard input: a stand-in for everything that takes its time."""
+    """oauth add waits for standard input: an example of a long-running command."""
     theirs, ours = os.pipe()
     running = subprocess.Popen(
         [*PROGRAM, "oauth", "add", "--stdin", "--json"],

@@ -1,4 +1,4 @@
-"""The finder of lisa's modules: what the import system makes, also for stale, damaged and moved compiled files."""
+"""The module finder of lisa equals the import system, also for stale, damaged and moved compiled files."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_meaning_of_a_flag_code_comes_from_the_field() -> None:
 
 
 def test_environment_variables_are_documented() -> None:
-    """Also none that lisa reads or sets for itself is missing in the table the page is made from."""
+    """The table of the page lists all variables that lisa reads or sets."""
     page = reference.build_pages()["docs/reference/environment.md"]
     assert all(f"| `{each.name}` |" in page for each in VARIABLES)
     assert "| `LISA_CMD_TIMEOUT_SECONDS` | `20` |" in page

@@ -29,7 +29,7 @@ def history(*numbers: int) -> dict[str, Any]:
 
 
 class Connection:
-    """One connection, as its script sees it."""
+    """One connection, for its script."""
 
     def __init__(self, inner: ServerConnection) -> None:
         self.inner = inner

@@ -219,7 +219,7 @@ def test_refused_sockets_have_the_errors_of_the_api(blocking: SessionsClient) ->
 
 
 def test_expired_token_is_renewed(blocking: SessionsClient, server: RunningServer) -> None:
-    """The handshake is refused; the client mints another token and goes on, for calls and for sockets."""
+    """After a refused handshake the client mints another token and continues, for calls and sockets."""
     chat = blocking.create_session(prompt="[say one]")
     expired = server.call("POST", "/jwt", raw=f"secret={server.key}&oid=-&expiry=1000".encode(), token="").body["jwt"]
     for use in (lambda: blocking.get_session(chat.id), lambda: blocking.open_socket(chat.id).connect().disconnect()):

@@ -1,4 +1,4 @@
-"""cleanup: what is dead goes, what is alive stays."""
+"""cleanup: dead servers and records are removed, live ones are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lisa demo: all of lisa in one command, and nothing left behind."""
+"""lisa demo: a complete fleet in one command, removed at its end."""
 
 from __future__ import annotations
 

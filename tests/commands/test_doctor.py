@@ -18,7 +18,7 @@ from tests.polling import wait_until
 
 
 def only(machine: LisaHost, *programs: str) -> None:
-    """A PATH with these programs of the real one and what the test makes itself."""
+    """A PATH with the named programs of the real one and those of the test."""
     for name in programs:
         (machine.bin / name).symlink_to(shutil.which(name) or "/nowhere")
     machine.env["PATH"] = str(machine.bin)

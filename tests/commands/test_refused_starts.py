@@ -1,4 +1,4 @@
-"""Every way to start a session refuses bad input with a code, and then nothing has been created."""
+"""Every start of a session refuses bad input with a code and creates nothing."""
 
 from __future__ import annotations
 

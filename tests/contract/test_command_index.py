@@ -26,7 +26,7 @@ def test_capabilities_list_promised_commands_and_flags(machine: LisaHost) -> Non
 
 @pytest.mark.parametrize("name", PROMISED)
 def test_every_promised_flag_is_accepted(name: str) -> None:
-    """Not only listed: the reader of the command line takes each of them."""
+    """The parser of the command line accepts each listed flag."""
     path = tuple(name.split())
     command = commands.load(path)
     assert command is not None

@@ -1,4 +1,4 @@
-"""Screens of a terminal as a moving picture: an SVG that plays them in a loop, and its text."""
+"""Screens of a terminal as an animated SVG that plays in a loop, and its text."""
 
 from __future__ import annotations
 

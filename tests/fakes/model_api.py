@@ -338,7 +338,7 @@ def plan_for(prompt: str) -> list[Step]:
 
 
 def steps_of_round(plan: list[Step], number: int) -> list[Step]:
-    """The part of a plan which makes the model reply after so many rounds of tool results."""
+    """The part of a plan for the reply after the given number of tool results."""
     replies: list[list[Step]] = [[]]
     for step in plan:
         replies[-1].append(step)
@@ -854,7 +854,7 @@ class ResponsesReply(Reply):
 
 @dataclass
 class Request:
-    """One request an agent made, as the test may look at it."""
+    """One request of an agent, for tests."""
 
     number: int
     at: float
@@ -1036,7 +1036,7 @@ class Handler(HttpConnection):
     """Takes requests to the two APIs and to the test's controls."""
 
     def do_GET(self) -> None:
-        """Route a request; what an agent asks is kept, what the test asks is not."""
+        """Route a request; requests of agents are kept, those of tests are not."""
         path = urlsplit(self.path).path
         if path.startswith("/control/"):
             self._control(unquote(path).removeprefix("/control/"))
@@ -1185,7 +1185,7 @@ def _describe_turn(request: Request, turn: Turn, titling: bool) -> None:
 
 
 def call_tools(reply: Reply, step: ToolStep, offered: set[str]) -> None:
-    """Call the tools for a step, or say that there are none."""
+    """Call the tools for a step, or reply that there are none."""
     calls = tool_calls(step, offered)
     for call in calls:
         reply.call_tool(call)
@@ -1261,7 +1261,7 @@ class FakeModelApi:
             return list(self.journal.requests)
 
     def prompts(self, agent: str | None = None, session: str | None = None) -> list[str]:
-        """The prompts that arrived, each once however often it was retried."""
+        """Return the prompts that arrived, each once in spite of retries."""
         return [
             request.prompt
             for request in self.requests

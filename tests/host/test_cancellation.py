@@ -1,4 +1,4 @@
-"""The request to stop waiting: seen by every waiter, before or during its wait."""
+"""The request to stop waiting ends every wait, also one that has not begun."""
 
 from __future__ import annotations
 

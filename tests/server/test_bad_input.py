@@ -1,4 +1,4 @@
-"""Input that no client sends: a status that names it, never a 500, and nothing is created."""
+"""Invalid input: a matching status, never a 500, and nothing is created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A full disk: a clear error for what cannot be written, nothing lost or half-written, and all goes on with space."""
+"""A full disk: a clear error per failed write, nothing lost or partial, and recovery once there is space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""store/runs: the logs of autopilot runs, of which the newest are kept."""
+"""store/autopilot_runs: the logs of autopilot runs, of which the newest are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""store/session_index: a second look at the children sees every change and reads nothing else."""
+"""store/session_index: a second read of the children sees every change and reads only changed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""agents/_dialogs: lists of choices as claude, codex and the scripted agent draw them."""
+"""terminal/choices: lists of choices as claude, codex and the scripted agent draw them."""
 
 from __future__ import annotations
 

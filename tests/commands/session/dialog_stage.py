@@ -1,4 +1,4 @@
-"""A scripted agent that asks, for the tests of the commands that decide."""
+"""A scripted agent with dialogs, for tests of commands that answer them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""session forget: nothing of an ended session is left."""
+"""session forget: all records of an ended session are removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""session merge: the commits of a worktree come into a branch, or nothing changes."""
+"""session merge: the commits of a worktree are merged into a branch, or nothing changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""session resume: lost sessions come back, each on its own conversation."""
+"""session resume: lost sessions continue, each with its own conversation."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def lose(*stages: SessionHarness) -> None:
 
 
 def talk(stage: SessionHarness, word: str) -> None:
-    """Let the agent say a word, and wait for the end of the turn."""
+    """Have the agent reply with a word, and wait for the end of the turn."""
     assert stage.send(f"[say {word}]").code == 0
     stage.wait_for_text(f"● {word}")
     stage.wait_for_state("idle")

@@ -1,4 +1,4 @@
-"""Every command that suggests a next step, while an agent asks."""
+"""Suggested next steps of every command while a dialog is open."""
 
 from __future__ import annotations
 

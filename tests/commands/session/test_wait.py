@@ -49,7 +49,7 @@ def test_sessions_that_need_attention_end_the_wait(machine: LisaHost, fleet: Fle
 
 
 def test_more_sessions_than_file_handles_are_waited_for(machine: LisaHost, fleet: Fleet) -> None:
-    """With 70 handles, 64 of them spare, no process gets one: the end of a session is still seen at once."""
+    """With 70 handles, 64 of them spare, no process gets one: the end of a session is still reported at once."""
     for number in range(8):
         fleet.spawn(
             f"lisa-{number}", "until [ -e go ]; do sleep 0.05; done; exit 7" if not number else "exec sleep 600"

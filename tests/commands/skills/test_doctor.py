@@ -111,7 +111,7 @@ def test_version_is_read_from_the_front_matter(shop: Shop) -> None:
 
 
 def test_fix_installs_for_present_agents_only(shop: Shop) -> None:
-    """B26: it made ~/.codex and ~/.claude on machines that have neither."""
+    """B26: it created ~/.codex and ~/.claude on machines without them."""
     shop.doctor("--fix")
     assert not (shop.machine.home / ".claude").exists() and not (shop.machine.home / ".codex").exists()
     shop.home("claude")

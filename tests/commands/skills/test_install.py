@@ -60,7 +60,7 @@ def test_given_tree_is_the_source(machine: LisaHost) -> None:
 
 
 def test_a_folder_that_is_not_a_skill_is_not_replaced(machine: LisaHost) -> None:
-    """B3: it held somebody's files."""
+    """B3: the folder had files of a user."""
     mine = machine.project / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")

@@ -14,7 +14,7 @@ PATH = ("skills", "sync")
 
 @pytest.fixture
 def edited(machine: LisaHost) -> Path:
-    """A skill somebody has changed."""
+    """A skill that a user has changed."""
     folder = make_skill_tree(machine.folder / "edited")
     replace_in_file(folder / "SKILL.md", "## Always", "## Always and ever")
     return folder

@@ -1,4 +1,4 @@
-"""core/advice/prompt_lint: what is said of a prompt."""
+"""core/advice/prompt_lint: warnings and score of a prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of sessions: newest first, each session once, whatever comes or goes between the pages."""
+"""Pages of sessions: newest first, each session once, also if sessions start or end between pages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_ref(machine: LisaHost, number: int) -> SessionRef:
 
 
 def add_session(machine: LisaHost, number: int, family: str = "org") -> SessionRef:
-    """Record a session whose pane has vanished."""
+    """Record a session whose pane is missing."""
     ref = make_ref(machine, number)
     session_folder.create(ref)
     meta = make_meta(ref, number)

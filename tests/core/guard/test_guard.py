@@ -1,4 +1,4 @@
-"""core/advice/guard, risk and guard_policy: which commands endanger the work of others."""
+"""core/guard: commands that endanger the sessions of others."""
 
 from __future__ import annotations
 

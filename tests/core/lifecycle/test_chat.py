@@ -1,4 +1,4 @@
-"""Chats whose pane takes long: they can be read and written from the start."""
+"""Chats with a slow start: they can be read and written at once."""
 
 from __future__ import annotations
 

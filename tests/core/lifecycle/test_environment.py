@@ -1,4 +1,4 @@
-"""The environment of a session: the caller's own, and nothing that belongs to the caller's place."""
+"""The environment of a session: that of the caller without the variables of the caller's session."""
 
 from __future__ import annotations
 

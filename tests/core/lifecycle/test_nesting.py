@@ -1,4 +1,4 @@
-"""Nested detection: the truth table of the contract, and word boundaries where the reference looked at letters."""
+"""Nested detection: the truth table of the contract, and word boundaries in place of substrings."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ PLANTED = {kind: f"planted-{kind}-0123456789" for kind in ("key", "mcp", "header
 
 
 def test_planted_secrets_are_in_the_private_files_only(machine: LisaHost) -> None:
-    """Spawn a program with claude's flags, look everywhere while it runs, after its end and after the kill."""
+    """Spawn a program with claude's flags; search all files while it runs, after its end and after the kill."""
     away = Path(tempfile.mkdtemp(prefix="lisa-t-away-"))
     machine.add_program("claude", CLAUDE_LIKE)
     machine.env["ANTHROPIC_API_KEY"] = "callers-key"

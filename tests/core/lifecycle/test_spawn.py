@@ -1,4 +1,4 @@
-"""Birth: one session of a name, seen to have started, alone in its folder, with its secrets to itself."""
+"""Spawn: one session per name, a confirmed start, a folder of its own, private secrets."""
 
 from __future__ import annotations
 

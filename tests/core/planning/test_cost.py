@@ -1,4 +1,4 @@
-"""core/advice/cost and topology: the numbers of a plan."""
+"""core/planning/cost and topology: numbers of a plan."""
 
 from __future__ import annotations
 

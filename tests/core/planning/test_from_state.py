@@ -1,4 +1,4 @@
-"""core/advice/from_state and command_ast: going on from another command's JSON."""
+"""core/planning/from_state and core/advice/command_ast: continue from the JSON of another command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""core/advice/metrics and reports: what reports of all shapes say."""
+"""core/planning/usage_metrics and usage_reports: usage in reports of every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an agent shows a list of choices, which takes typed text for keys."""
+"""Detect a list of choices, which interprets typed text as keys."""
 
 from __future__ import annotations
 

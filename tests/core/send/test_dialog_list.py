@@ -1,4 +1,4 @@
-"""core/send/dialog_list: what a dialog says, also if its hook left the input out."""
+"""core/send/dialog_list: content of a dialog, also if its hook omitted the input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place of an agent: read from its own process, recorded while it lives."""
+"""Folders of an agent: read from its process, recorded while it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""core/wait/activity_check: a change is found without a read, and silence costs next to nothing."""
+"""core/wait/activity_check: a change is found without a read, at almost no cost while nothing changes."""
 
 from __future__ import annotations
 

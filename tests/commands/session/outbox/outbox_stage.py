@@ -33,7 +33,7 @@ class OutboxStage(SessionHarness):
         wait_until(lambda: self.find(identity).waiting_for == code, what=f"{identity} waits for {code}")
 
     def type(self, text: str) -> None:
-        """Type as a person in the pane does, without Enter."""
+        """Type into the pane without Enter."""
         server = self.ctx.server(self.ref)
         server.send_keys(server.find_pane(self.name).pane_id, [text], literal=True)
         self.wait_for_text(text)
