@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fleet import Fleet
-from tests.lisa_host import LisaHost
+from tests.lisa_host import DISK_FOLDER, LisaHost, find_test_folder
 from tests.warm_start import WarmStart
 
 
@@ -23,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # a run in the background of a script ignores Ctrl-C, and every program it starts would do so, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
     LisaHost.warm = WarmStart() if config.getoption("--warm") else None
+    measured = config.option.markexpr in ("bench", "soak")
+    LisaHost.parent = DISK_FOLDER if measured else find_test_folder()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -233,12 +233,16 @@ def _open_standard_stream(number: int, like: io.TextIOWrapper) -> io.TextIOWrapp
     return io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, line_buffering=number == 2)
 
 
+_UNLOADED = ("lisa_py.pane", "lisa_py.cli.boot", "lisa_py.__main__", "lisa_py.server", "lisa_py.mcp", "lisa_py.client")
+"""Never imported, or by long-running calls only: with fewer pages, each fork takes half the time."""
+
+
 def load() -> None:
-    """Import every module that a call can need, without running anything."""
+    """Import every module that a short call can need, without running anything."""
     import lisa_py
 
     for module in pkgutil.walk_packages(lisa_py.__path__, "lisa_py."):
-        if not module.name.startswith(("lisa_py.pane", "lisa_py.cli.boot", "lisa_py.__main__")):
+        if not module.name.startswith(_UNLOADED):
             importlib.import_module(module.name)
     gc.collect()
     gc.freeze()  # so that a call's collector leaves the shared pages alone
