@@ -9,10 +9,19 @@ from typing import Any
 
 from lisa_py.core.context import Context
 from lisa_py.core.status import status_reader
-from lisa_py.store import events, session_records
+from lisa_py.store import events, live_records, session_records
 from lisa_py.store.paths import SessionRef
 from tests.lisa_host import CallResult, LisaHost
 from tests.polling import wait_until
+
+
+def make_chat(ref: SessionRef) -> str:
+    """Make the session one of the user; return its id."""
+    record = live_records.read_readable(ref)
+    assert record is not None
+    record.family = "user"
+    live_records.write_record(ref, record)
+    return record.id
 
 
 class SessionHarness:

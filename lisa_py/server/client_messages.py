@@ -71,7 +71,6 @@ class DownloadMessage(Struct, frozen=True, kw_only=True):
 
 
 FileMessage = UploadMessage | UploadEnd | DownloadMessage
-ClientMessage = Prompt | Interrupt | Heartbeat | ApprovalResponse | QuestionResponse | FileMessage
 MESSAGES: dict[str, type[Struct]] = {
     "prompt": Prompt,
     "interrupt": Interrupt,

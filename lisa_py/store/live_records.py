@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
@@ -205,19 +205,6 @@ def make_record(ref: SessionRef, meta: SessionMeta) -> SessionRecord:
 def write_record(ref: SessionRef, record: SessionRecord) -> None:
     """Write the record. Raise LisaError(store_unwritable)."""
     save(ref.file(FILE), record)
-
-
-def change_record(ref: SessionRef, settings: Settings, change: Callable[[SessionRecord], None]) -> SessionRecord | None:
-    """Read, change and write the record under the state lock; None without a readable one.
-
-    Raise LisaError(store_unwritable).
-    """
-    with session_records.session_lock(ref, settings, "state"):
-        record = read_readable(ref)
-        if record is not None:
-            change(record)
-            write_record(ref, record)
-    return record
 
 
 def read_start_time(ref: SessionRef) -> str:

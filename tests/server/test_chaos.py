@@ -27,9 +27,9 @@ from tests.core.live.test_feed import fill_transcript
 from tests.lisa_host import LisaHost, find_server_pid, kill_process
 from tests.listeners import Listeners
 from tests.polling import wait_until
-from tests.server.test_sockets import identify, make_chat
+from tests.server.test_sockets import identify
 from tests.server_kit import CONVERSATION, RunningServer, SocketReader, serving
-from tests.session_harness import SessionHarness
+from tests.session_harness import SessionHarness, make_chat
 
 LISTENERS = 100
 
@@ -37,7 +37,7 @@ LISTENERS = 100
 @pytest.fixture
 def chat(machine: LisaHost) -> SessionHarness:
     stage = SessionHarness(machine, "lisa-chaos-1").spawn()
-    make_chat(stage)
+    make_chat(stage.ref)
     return stage
 
 
@@ -256,7 +256,7 @@ def crowded() -> Iterator[RunningServer]:
 
 def start_chat(server: RunningServer, name: str, *flags: str) -> SessionHarness:
     stage = SessionHarness(server.machine, name).spawn("", *flags)
-    make_chat(stage)
+    make_chat(stage.ref)
     return stage
 
 

@@ -9,16 +9,16 @@ import pytest
 
 from tests.core.live.test_feed import fill_transcript
 from tests.polling import wait_until
-from tests.server.test_sockets import identify, make_chat
+from tests.server.test_sockets import identify
 from tests.server_kit import RunningServer, SocketReader
-from tests.session_harness import SessionHarness
+from tests.session_harness import SessionHarness, make_chat
 
 
 @pytest.fixture
 def own(server: RunningServer, request: pytest.FixtureRequest) -> Iterator[SessionHarness]:
     """Yield an idle chat of one test."""
     stage = SessionHarness(server.machine, f"lisa-in-{abs(hash(request.node.name)) % 10**6}").spawn()
-    make_chat(stage)
+    make_chat(stage.ref)
     yield stage
     stage.lisa("kill")
 
@@ -174,7 +174,7 @@ def test_held_prompts_are_limited_and_refusals_named(client: SocketReader, own: 
 
 def test_exec_sessions_reject_prompts(server: RunningServer) -> None:
     stage = SessionHarness(server.machine, "lisa-exec-1").spawn("[think 60]", mode="exec")
-    make_chat(stage)
+    make_chat(stage.ref)
     with server.connect(identify(stage)) as reader:
         reader.read_until("session_status")
         reader.send("prompt", text="more", prompt_id="p1")

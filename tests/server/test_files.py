@@ -11,15 +11,15 @@ import pytest
 from lisa_py.core.live import transfers
 from lisa_py.core.live.transfers import Transfers, clean_name
 from tests.lisa_host import LisaHost
-from tests.server.test_sockets import identify, make_chat
+from tests.server.test_sockets import identify
 from tests.server_kit import HttpReply, RunningServer
-from tests.session_harness import SessionHarness
+from tests.session_harness import SessionHarness, make_chat
 
 
 @pytest.fixture(scope="module")
 def chat(server: RunningServer) -> SessionHarness:
     stage = SessionHarness(server.machine, "lisa-files-1").spawn()
-    make_chat(stage)
+    make_chat(stage.ref)
     return stage
 
 

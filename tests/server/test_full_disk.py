@@ -15,9 +15,9 @@ import pytest
 from lisa_py.store import dialogs
 from tests.lisa_host import PROGRAM, LisaHost
 from tests.server.test_fuzzing import list_panes
-from tests.server.test_sockets import identify, make_chat
+from tests.server.test_sockets import identify
 from tests.server_kit import RunningServer, SocketReader, serving
-from tests.session_harness import SessionHarness
+from tests.session_harness import SessionHarness, make_chat
 
 FULL_WHILE_MARKED = """
 import errno, os, sys
@@ -130,7 +130,7 @@ def test_full_disk_loses_nothing_and_decides_nothing(machine: LisaHost, disk: Ma
     made = machine.project / "made"
     with serving(machine, "--agent", "scripted", program=disk.program) as server:
         chat = SessionHarness(machine, "lisa-full-1").spawn()
-        found = make_chat(chat)
+        found = make_chat(chat.ref)
         assert server.call("POST", "/v1/register").status == 200 and write_note(server, "first") == (200, "first")
         with server.connect(found) as owner, server.connect(found, family="org") as other:
             disk.fill()

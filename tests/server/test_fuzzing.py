@@ -32,9 +32,9 @@ from lisa_py.core.live import position
 from lisa_py.server import client_messages
 from tests.lisa_host import LisaHost
 from tests.polling import wait_until
-from tests.server.test_sockets import identify, make_chat
+from tests.server.test_sockets import identify
 from tests.server_kit import RunningServer, serving
-from tests.session_harness import SessionHarness
+from tests.session_harness import SessionHarness, make_chat
 
 STARTING = ("/v1/api/sessions", "/v1/sessions", "/v1/sessions/{id}/fork")
 LONG_COMMANDS = ("demo", "session/smoke", "session/preflight")
@@ -219,7 +219,7 @@ MESSAGES = st.one_of(
 def send_all(server: RunningServer, examples: int, seed: int = 0) -> None:
     """Send generated messages to one socket: it stays open, and the session gets nothing of them."""
     stage = SessionHarness(server.machine, f"lisa-socket-{seed}").spawn()
-    with server.connect(make_chat(stage)) as owner:
+    with server.connect(make_chat(stage.ref)) as owner:
         sent = []
 
         @hypothesis.seed(seed)
@@ -258,7 +258,7 @@ def test_many_generated_messages_leave_the_socket_open(fuzzed: RunningServer) ->
 def test_any_position_is_served_or_refused(fuzzed: RunningServer, text: str) -> None:
     stage = SessionHarness(fuzzed.machine, "lisa-places-1")
     if stage.ctx.read_meta(stage.ref) is None:
-        make_chat(stage.spawn())
+        make_chat(stage.spawn().ref)
     try:
         with fuzzed.connect(identify(stage), query="?" + urlencode({"since": text})) as reader:
             assert reader.read()["type"] == "history"

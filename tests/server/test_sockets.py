@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 from lisa_py.store import live_records
 from tests.core.live.test_feed import fill_transcript
 from tests.server_kit import RunningServer
-from tests.session_harness import SessionHarness
+from tests.session_harness import SessionHarness, make_chat
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -26,20 +26,11 @@ def identify(stage: SessionHarness) -> str:
     return record.id
 
 
-def make_chat(stage: SessionHarness) -> str:
-    """Make the session one of the user; return its id."""
-    record = live_records.read_readable(stage.ref)
-    assert record is not None
-    record.family = "user"
-    live_records.write_record(stage.ref, record)
-    return record.id
-
-
 @pytest.fixture(scope="module")
 def chat(server: RunningServer) -> SessionHarness:
     """Return an idle chat with one turn."""
     stage = SessionHarness(server.machine, "lisa-chat-1").spawn()
-    make_chat(stage)
+    make_chat(stage.ref)
     stage.send("[say one]")
     stage.wait_for_text("● one")
     stage.wait_for_state("idle")
@@ -56,7 +47,7 @@ def job(server: RunningServer) -> SessionHarness:
 def own(server: RunningServer, request: pytest.FixtureRequest) -> Iterator[SessionHarness]:
     """Yield an idle chat of one test."""
     stage = SessionHarness(server.machine, f"lisa-own-{abs(hash(request.node.name)) % 10**6}").spawn()
-    make_chat(stage)
+    make_chat(stage.ref)
     yield stage
     stage.lisa("kill")
 

@@ -12,7 +12,6 @@ from lisa_py.contract.records import SessionMeta
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.core.lifecycle import kill
 from lisa_py.store import live_records, paths, session_folder, session_records
-from lisa_py.store.live_records import SessionRecord
 from lisa_py.store.paths import SessionRef
 from tests.lisa_host import LisaHost
 from tests.session_harness import SessionHarness
@@ -57,20 +56,15 @@ def test_an_unknown_id_is_not_found(machine: LisaHost) -> None:
         assert raised.value.code == "session_not_found"
 
 
-def test_a_record_is_changed_under_its_lock(machine: LisaHost) -> None:
+def test_a_written_record_keeps_its_settings(machine: LisaHost) -> None:
     ref = make_session(machine, "lisa-a", "17")
-
-    def end(record: SessionRecord) -> None:
-        record.end_reason = "user_requested"
-
-    settings = SessionSettings(credentials={"api_key": "secret://key"}, denied_tools=("Bash",))
     record = live_records.read_record(ref)
     assert record is not None
-    record.settings = settings
+    record.settings = SessionSettings(credentials={"api_key": "secret://key"}, denied_tools=("Bash",))
+    record.end_reason = "user_requested"
     live_records.write_record(ref, record)
-    live_records.change_record(ref, machine.context().settings, end)
     written = live_records.read_record(ref)
-    assert written is not None and (written.end_reason, written.settings) == ("user_requested", settings)
+    assert written is not None and (written.end_reason, written.settings) == ("user_requested", record.settings)
 
 
 def test_preflight_names_an_unreadable_record(machine: LisaHost) -> None:

@@ -14,11 +14,9 @@ from lisa_py.core.status.evidence import Evidence
 from lisa_py.host import files
 from lisa_py.host.tmux import Pane
 from lisa_py.store.paths import SessionRef
-from lisa_py.terminal.layout import Layout
+from lisa_py.terminal.layout import MARK_PREFIX, Layout
 
 OUTPUT_KINDS = ("assistant", "tool_result", "result", "error")
-SUPERVISOR_PREFIX = "__LISA_"
-"""Prefix of the supervisor's own lines."""
 _ALL_LINES = 10_000_000
 _REREAD_LINES = 2000
 """Lines to read again if the number of new ones is unknown."""
@@ -65,7 +63,7 @@ class MarkerSearch:
 
     def _is_in_pane(self, evidence: Evidence, *, only_supervisor: bool) -> bool:
         pane = evidence.pane
-        if pane is None or (only_supervisor and not self._marker.startswith(SUPERVISOR_PREFIX)):
+        if pane is None or (only_supervisor and not self._marker.startswith(MARK_PREFIX)):
             return False
         prompt = evidence.meta.prompt if evidence.meta else ""
         self._inputs.update(dict.fromkeys(text for text in (prompt, evidence.state.last_input_text) if text))

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import json
 
-from lisa_py.store import live_records
-from lisa_py.store.live_records import SessionRecord
 from tests.lisa_host import LisaHost
-from tests.session_harness import SessionHarness
-
-
-def make_chat(record: SessionRecord) -> None:
-    record.family = "user"
+from tests.session_harness import SessionHarness, make_chat
 
 
 def test_a_family_has_its_own_history(machine: LisaHost) -> None:
@@ -20,7 +14,7 @@ def test_a_family_has_its_own_history(machine: LisaHost) -> None:
     stage.wait_for_state("idle")
     commands = {family: ("ai", family, "history", "--id", stage.name) for family in ("session", "chats")}
     assert machine.lisa(*commands["session"]).code == 0 and machine.lisa(*commands["chats"]).code == 3
-    live_records.change_record(stage.ref, stage.ctx.settings, make_chat)
+    make_chat(stage.ref)
     assert machine.lisa(*commands["session"]).code == 3
     found = json.loads(machine.lisa(*commands["chats"], "--raw").out)
     assert [frame["type"] for frame in found["messages"]] == ["user", "assistant", "result"]

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 
-from lisa_py.store import live_records
-from lisa_py.store.live_records import SessionRecord
 from tests.fleet import Fleet
 from tests.lisa_host import LisaHost
-
-
-def make_chat(record: SessionRecord) -> None:
-    record.family = "user"
+from tests.session_harness import make_chat
 
 
 def test_families_do_not_overlap(machine: LisaHost, fleet: Fleet) -> None:
     for name in ("lisa-a-1", "lisa-b-1"):
         fleet.spawn(name)
-    ctx = machine.context()
-    live_records.change_record(ctx.ref("lisa-b-1"), ctx.settings, make_chat)
+    make_chat(machine.context().ref("lisa-b-1"))
     chats = json.loads(machine.lisa("ai", "chats", "list", cwd=machine.home).out)
     assert [(each["lisa_session"], each["session_type"]) for each in chats] == [("lisa-b-1", "user")]
     assert json.loads(machine.lisa("ai", "chats", "list", "--project-root", str(machine.home)).out) == []
