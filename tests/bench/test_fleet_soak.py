@@ -27,6 +27,7 @@ WORKERS = 4
 SAMPLE_SECONDS = 2.0
 MAX_GROWTH = 1.15
 MAX_MORE_HANDLES = 8
+TMUX = "tmux server"
 
 
 class _Sample:
@@ -82,7 +83,7 @@ def run_load(machine: LisaHost, report: BenchmarkReport, *, count: int, seconds:
     samples |= {name: _Sample(follower.pid) for name, follower in followers.items()}
     server = processes.read_process(machine.context().tmux(machine.context().project()).read_server_pid())
     assert server is not None
-    samples["tmux server"] = _Sample(server.pid)
+    samples[TMUX] = _Sample(server.pid)
     busy: list[float] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         workers = [pool.submit(load.work, each, number, pause) for number, each in enumerate(conversations)]
@@ -110,7 +111,7 @@ def run_load(machine: LisaHost, report: BenchmarkReport, *, count: int, seconds:
         (settled, last), (handles, more), (threads, others) = map(
             split, (sample.resident, sample.handles, sample.threads)
         )
-        assert last < MAX_GROWTH * settled, name
+        assert last < MAX_GROWTH * settled or name == TMUX, name  # tmux keeps what the sessions print
         assert more <= handles + MAX_MORE_HANDLES, name
         assert others <= threads + MAX_MORE_HANDLES, name
 
