@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from msgspec import Struct
 
 from lisa_py.contract.errors import LisaError, TmuxUnavailable
-from lisa_py.contract.status import Status
+from lisa_py.contract.status import TERMINAL_STATES, Status
 from lisa_py.core.context import Context
 from lisa_py.core.status import last_screen
 from lisa_py.core.status.evidence import Evidence
@@ -19,6 +19,7 @@ from lisa_py.core.wait.stop_rules import Stop, StopRules, find_stop, next_interv
 from lisa_py.core.wait.transitions import Recorder
 from lisa_py.core.wait.waiter import Waiter
 from lisa_py.host import processes
+from lisa_py.host.pane import Pane
 from lisa_py.store import session_records
 from lisa_py.store.paths import SessionRef
 
@@ -49,6 +50,8 @@ class MonitorSummary(Struct, frozen=True, kw_only=True):
     timed_out: bool = False
     recoveries: int = 0
     output_file: str = ""
+    pane: Pane | None = None
+    """The pane at the last read, if the agent goes on in it."""
 
     @property
     def final_state(self) -> str:
@@ -220,7 +223,13 @@ class _MonitorRun:
             timed_out=outcome.timed_out,
             recoveries=recoveries,
             output_file=kept,
+            pane=self._find_living_pane(status),
         )
+
+    def _find_living_pane(self, status: Status) -> Pane | None:
+        if self._evidence is None or status.session_state in TERMINAL_STATES:
+            return None
+        return self._evidence.pane
 
 
 def _comparison_key(status: Status) -> str:

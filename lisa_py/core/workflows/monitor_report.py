@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from lisa_py import agents
 from lisa_py.contract import command_line
 from lisa_py.contract.answer import Answer
 from lisa_py.contract.errors import CancellationError, LisaError
 from lisa_py.contract.status import DialogChoice
 from lisa_py.core.context import Context
 from lisa_py.core.handoff import monitor_stream
-from lisa_py.core.output import pane_offset
+from lisa_py.core.output import pane_offset, pane_text
 from lisa_py.core.send.open_dialog import add_drawn_dialogs
 from lisa_py.core.status.status_reader import normalise_status
 from lisa_py.core.wait import monitor
@@ -20,6 +21,7 @@ from lisa_py.core.wait.monitor import MonitorSummary, Poll
 from lisa_py.core.wait.stop_rules import StopRules
 from lisa_py.core.wait.webhook import Webhook
 from lisa_py.host.clock import format_rfc3339, local_time
+from lisa_py.host.pane import Pane
 from lisa_py.store.paths import SessionRef
 
 
@@ -106,6 +108,7 @@ class PollReporter:
         self._ref = ref
         self._options = options
         self._minimal = ctx.output_format == "json-min"
+        self._has_loaded = False
         self._handoffs = self._open_stream() if options.emit_handoff else None
         self._webhook = Webhook(options.webhook, ctx.settings) if options.webhook.strip() else None
 
@@ -121,7 +124,10 @@ class PollReporter:
         )
 
     def show_progress(self, poll: Poll) -> None:
-        """Format one live line for a terminal."""
+        """Format one live line for a terminal; load what the answer needs while there is time."""
+        if not self._has_loaded:
+            agents.layout_of(pane_text.read_meta_or_default(self._ref))
+            self._has_loaded = True
         if self._options.quiet or self._options.stream or self._options.verbose:
             return
         status = poll.status
@@ -192,7 +198,7 @@ class PollReporter:
             error_kind=status.error_kind,
             exit_code=status.exit_code,
             output_file=outcome.output_file or UNSET,
-            next_offset=self._read_offset() or UNSET,
+            next_offset=self._read_offset(outcome.pane) or UNSET,
             recoveries=outcome.recoveries or UNSET,
             error_code=outcome.code or UNSET,
         )
@@ -204,9 +210,10 @@ class PollReporter:
             self._ctx.warn(f"webhook warning: {problem}")
         return structs.replace(result, webhook_error=problem or UNSET)
 
-    def _read_offset(self) -> int:
+    def _read_offset(self, pane: Pane | None = None) -> int:
+        """Return the offset after all output; a pane that was just read need not be looked for."""
         try:
-            return pane_offset.next_offset(self._ctx, self._ref)
+            return pane_offset.next_offset(self._ctx, self._ref, UNSET if pane is None else pane)
         except LisaError:
             return 0
 
