@@ -110,6 +110,17 @@ class LoginScreen(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
+class LimitReport(Struct, frozen=True, kw_only=True):
+    """A usage limit as an agent describes it."""
+
+    resets_at: float = 0.0
+    """Unix time; 0: unknown."""
+    precision: float = 1.0
+    """Seconds after that time in which it may still hold."""
+    window: str = ""
+    account: str = ""
+
+
 ReviewState = Literal["", "complete", "incomplete"]
 """State of a page that asks to submit all answers of a dialog; empty: no such page."""
 
@@ -340,6 +351,15 @@ class Agent:
     def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
         """Return the current task list of the agent; from the transcript unless it is stored elsewhere."""
         return next((frame.todos for frame in reversed(view.frames) if frame.todos), ())
+
+    def read_limit(self, text: str, at: float, environ: Mapping[str, str], binding: Binding) -> LimitReport:
+        """Return the usage limit that the agent reported with this text at this time; empty for what it does not say.
+
+        `environ` is the environment of the agent.
+        """
+        from lisa_py.agents import _limit_text  # noqa: PLC0415 - only at a limit
+
+        return _limit_text.build_report(text, at, environ)
 
     # -- reading ----------------------------------------------------------------------------------------------
 

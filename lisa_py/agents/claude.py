@@ -15,6 +15,7 @@ from lisa_py.agents.base import (
     Composer,
     HookAnswer,
     InputPlan,
+    LimitReport,
     LoginScreen,
     ReviewState,
     TurnEdge,
@@ -191,6 +192,11 @@ class Claude(base.Agent):
 
     def todos(self, view: View, binding: Binding) -> tuple[Todo, ...]:
         return session.todos(view, binding)
+
+    def read_limit(self, text: str, at: float, environ: Mapping[str, str], binding: Binding) -> LimitReport:
+        from lisa_py.agents._claude import limits  # noqa: PLC0415 - only at a limit
+
+        return limits.read_limit(text, at, environ)
 
     # -- reading ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lisa_py.agents._codex import BYPASS, FULL_AUTO, reports, session, transcript
 from lisa_py.agents._codex import title as terminal_title
-from lisa_py.agents.base import Acceptance, Agent, Binding, Composer, InputPlan, TurnEdge, View
+from lisa_py.agents.base import Acceptance, Agent, Binding, Composer, InputPlan, LimitReport, TurnEdge, View
 from lisa_py.agents.launch import AgentLaunch, Facts, LaunchPlan
 from lisa_py.contract.frames import Frame
 from lisa_py.contract.quoting import drop_words
@@ -130,6 +130,11 @@ class Codex(Agent):
 
     def watch_paths(self, view: View, binding: Binding) -> tuple[str, ...]:
         return session.watch_paths(view, binding)
+
+    def read_limit(self, text: str, at: float, environ: Mapping[str, str], binding: Binding) -> LimitReport:
+        from lisa_py.agents._codex import limits  # noqa: PLC0415 - only at a limit
+
+        return limits.read_limit(text, at, environ, binding.transcript)
 
     def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
         return transcript.parse_frames(line, offset)

@@ -29,3 +29,15 @@ class SessionLimits(Answer):
     """Limits of which four fifths are used."""
     reached: str | UnsetType = UNSET
     """The limit that ends the session."""
+
+
+class UsageLimit(Answer):
+    """A limit of the account that the agent has reached; what the agent does not say is omitted."""
+
+    resets_at: str | UnsetType = UNSET
+    """Time of its end in UTC, as the agent gives it."""
+    window: str | UnsetType = UNSET
+    """Period or model that it counts: `5 hours`, `7 days`, `Opus`."""
+    account: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    """The agent's words."""

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType, structs
 
 from lisa_py.contract.answer import Answer
-from lisa_py.contract.limits import SessionLimits
+from lisa_py.contract.limits import SessionLimits, UsageLimit
 from lisa_py.contract.program_status import ProgramStatus, derive_program_status
 
 SessionStateWord = Literal[
@@ -179,6 +179,8 @@ class Status(Answer):
     agent_session_id: str | UnsetType = UNSET
     transcript_path: str | UnsetType = UNSET
     signals: Signals = Signals()
+    limit: UsageLimit | UnsetType = UNSET
+    """The usage limit that the agent waits for, while waitingFor is limit."""
     limits: SessionLimits | UnsetType = UNSET
     """Limits of the session and their use; in the answer of `session status`."""
     resume_command: str | UnsetType = UNSET

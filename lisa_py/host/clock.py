@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from msgspec import Struct
 
@@ -60,3 +60,20 @@ def parse_time(text: str) -> float | None:
     except (ValueError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def find_zone(name: str) -> tzinfo | None:
+    """Return the time zone of a name, of the machine for an empty one; None if it is not known here."""
+    import os  # noqa: PLC0415 - few calls need a time zone
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - as above
+
+    name = name.removeprefix(":")
+    if not name:
+        found = os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+        if not found:
+            return None if os.path.exists("/etc/localtime") else UTC
+        name = found.removeprefix("posix/").removeprefix("right/")
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        return None

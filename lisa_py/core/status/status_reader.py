@@ -53,7 +53,7 @@ def read_many(
     found = collect_evidence(ctx, refs, brief=True, cache=cache, panes=panes)
     now = ctx.clock.now()
     return [
-        (evidence, hide_secrets(ref, refused_token.set_aside(ctx, ref, evidence, judge(evidence, now))))
+        (evidence, hide_secrets(ref, _complete(ctx, ref, evidence, judge(evidence, now))))
         for ref, evidence in zip(refs, found, strict=True)
     ]
 
@@ -69,8 +69,17 @@ def read_with_evidence(
 ) -> tuple[Evidence, Status]:
     """Return evidence and status of one session, in full detail."""
     evidence = collect_evidence(ctx, [ref], agent=agent, mode=mode, screen=screen, cache=cache)[0]
-    status = refused_token.set_aside(ctx, ref, evidence, judge(evidence, ctx.clock.now()))
-    return evidence, hide_secrets(ref, status)
+    return evidence, hide_secrets(ref, _complete(ctx, ref, evidence, judge(evidence, ctx.clock.now())))
+
+
+def _complete(ctx: Context, ref: SessionRef, evidence: Evidence, status: Status) -> Status:
+    """Return the status with what only some sessions have: a refused token, a limit."""
+    status = refused_token.set_aside(ctx, ref, evidence, status)
+    if status.waiting_for != "limit":
+        return status
+    from lisa_py.core.status import usage_limit  # noqa: PLC0415 - only at a limit
+
+    return usage_limit.add_limit(evidence, status, ctx.settings.environ)
 
 
 def hide_secrets(ref: SessionRef, status: Status) -> Status:
@@ -85,6 +94,7 @@ def hide_secrets(ref: SessionRef, status: Status) -> Status:
             state_detail=problem.message,
             question=UNSET,
             choices=UNSET,
+            limit=UNSET,
             signals=structs.replace(status.signals, reports=reports),
         )
 

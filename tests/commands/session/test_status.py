@@ -6,6 +6,8 @@ import json
 import os
 import pty
 import subprocess
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -151,3 +153,12 @@ def test_the_terminal_gets_a_program_status_record(machine: LisaHost) -> None:
     assert json.loads(done.stdout)["programStatus"] == "unknown"
     assert os.read(ours, 4096) == b"\x1b]7501;state=clear\x1b\\"
     os.close(ours)
+
+
+def test_the_end_of_a_usage_limit_is_an_instant(machine: LisaHost) -> None:
+    stage = SessionHarness(machine).spawn("[limit usage limit reached, try again in 2 hours]")
+    wait_until(lambda: stage.status()["waitingFor"] == "limit", what="the limit")
+    limit = stage.status()["limit"]
+    end = datetime.strptime(limit["resetsAt"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    assert 7100 < end - time.time() <= 7200
+    assert limit["text"] == "usage limit reached, try again in 2 hours"
