@@ -357,9 +357,10 @@ class Agent:
 
         `environ` is the environment of the agent.
         """
-        from lisa_py.agents import _limit_text  # noqa: PLC0415 - only at a limit
+        from lisa_py.terminal import limit_end  # noqa: PLC0415 - only at a limit
 
-        return _limit_text.build_report(text, at, environ)
+        end = limit_end.find_end(text, at, environ.get("TZ", ""))
+        return LimitReport(resets_at=end, precision=limit_end.find_precision(text))
 
     # -- reading ----------------------------------------------------------------------------------------------
 

@@ -196,7 +196,7 @@ class Claude(base.Agent):
     def read_limit(self, text: str, at: float, environ: Mapping[str, str], binding: Binding) -> LimitReport:
         from lisa_py.agents._claude import limits  # noqa: PLC0415 - only at a limit
 
-        return limits.read_limit(text, at, environ)
+        return limits.complete_report(super().read_limit(text, at, environ, binding), text, environ)
 
     # -- reading ----------------------------------------------------------------------------------------------
 

@@ -134,7 +134,9 @@ class Codex(Agent):
     def read_limit(self, text: str, at: float, environ: Mapping[str, str], binding: Binding) -> LimitReport:
         from lisa_py.agents._codex import limits  # noqa: PLC0415 - only at a limit
 
-        return limits.read_limit(text, at, environ, binding.transcript)
+        records = limits.read_newest(binding.transcript)
+        message, seen_at = limits.find_message(records) or (text, at)
+        return limits.find_counts(records, at) or super().read_limit(message, seen_at or at, environ, binding)
 
     def parse_frames(self, line: bytes, offset: int) -> list[Frame]:
         return transcript.parse_frames(line, offset)

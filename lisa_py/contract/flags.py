@@ -20,7 +20,7 @@ from lisa_py.contract.common_flags import ReplaceDraft as ReplaceDraft
 from lisa_py.contract.common_flags import Session as Session
 from lisa_py.contract.common_flags import Text as Text
 from lisa_py.contract.common_flags import TextFile as TextFile
-from lisa_py.contract.session_settings import PERMISSION_MODES
+from lisa_py.contract.session_settings import ON_LIMIT, PERMISSION_MODES
 from lisa_py.contract.status import SESSION_STATES
 
 INTENT_ALIASES = {"bypass": "nested", "none": "neutral", "off": "neutral"}
@@ -75,6 +75,7 @@ MaxBudget = Annotated[float | None, Flag(help="dollars before the session ends",
 TaskBudget = Annotated[int | None, Flag(help="tokens before the session ends", minimum=1)]
 TimeToLive = Annotated[int | None, Flag(help="seconds before the session ends", minimum=1)]
 IdempotentKey = Annotated[str, Flag(help="key under which one session is active", metavar="KEY")]
+OnLimit = Annotated[str, Flag(help="at a usage limit: wait for its end, or stop", choices=ON_LIMIT)]
 OneShot = Annotated[
     bool | None, Flag(help="end of the session after its first completed turn", off_spelling="--no-one-shot")
 ]

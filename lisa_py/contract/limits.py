@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import UNSET, UnsetType
 
 from lisa_py.contract.answer import Answer
+
+OnLimit = Literal["wait", "stop"]
+"""Effect of a usage limit: the turn goes on at its end, or the session ends."""
 
 
 class SessionLimits(Answer):
@@ -23,6 +28,10 @@ class SessionLimits(Answer):
     ttl_seconds: int | UnsetType = UNSET
     expires_at: str | UnsetType = UNSET
     one_shot: bool | UnsetType = UNSET
+    on_limit: OnLimit | UnsetType = UNSET
+    """Effect of a usage limit; `session limit` changes it."""
+    continues_at: str | UnsetType = UNSET
+    """Time at which the interrupted turn goes on."""
     enforced: bool
     """True while the process that enforces the limits runs, or is being started with the session."""
     warned: tuple[str, ...] | UnsetType = UNSET

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lisa_py.contract.errors import UsageError
 from lisa_py.contract.late_pattern import compile_late
 
+ON_LIMIT = ("wait", "stop")
 PERMISSION_MODES = ("acceptEdits", "plan", "bypassPermissions")
 REFERENCE_PREFIXES = ("hive://secret/", "secret://", "env:", "file:")
 """Prefixes of values that name a secret instead of holding it."""
@@ -23,6 +24,7 @@ SETTINGS_ERRORS = (
     "invalid_max_budget_usd",
     "invalid_max_turns",
     "invalid_mcp_servers",
+    "invalid_on_limit",
     "invalid_permission_mode",
     "invalid_task_budget_tokens",
     "invalid_tool_pattern",
@@ -79,6 +81,8 @@ class SessionSettings(ProfileSettings, kw_only=True, omit_defaults=True, frozen=
     system_prompt: str | UnsetType = UNSET
     credentials: dict[str, str] | UnsetType = UNSET
     """`api_key`, a key named for its provider (`anthropic_key`), or the fields of another access that `auth` names."""
+    on_limit: str | UnsetType = UNSET
+    """Effect of a usage limit: wait, stop; empty: none."""
 
 
 FIELD_NAMES = SessionSettings.__struct_fields__
@@ -106,6 +110,8 @@ def check(settings: SessionSettings) -> None:
     mode = settings.permission_mode
     if mode is not UNSET and mode not in ("", *PERMISSION_MODES):
         raise _make_error("permission_mode", mode, ", ".join(PERMISSION_MODES))
+    if settings.on_limit is not UNSET and settings.on_limit not in ("", *ON_LIMIT):
+        raise _make_error("on_limit", settings.on_limit, ", ".join(ON_LIMIT))
     check_variables(settings.environment or ())
     if settings.credentials is not UNSET and "" in settings.credentials:
         raise _make_error("credentials", "an empty key", "KEY=VALUE")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import Struct
 
+from lisa_py.contract.limits import OnLimit
 from lisa_py.contract.session_settings import SessionSettings
 from lisa_py.store.json_records import load_readable, save
 from lisa_py.store.paths import LIMITS_FILE, SessionRef
@@ -30,9 +33,11 @@ class LimitRecord(Struct, kw_only=True, omit_defaults=True, frozen=True):
     task_budget_tokens: int = 0
     ttl_seconds: int = 0
     one_shot: bool = False
+    on_limit: OnLimit | Literal[""] = ""
 
 
 LIMIT_FIELDS = ("max_turns", "max_budget_usd", "task_budget_tokens", "ttl_seconds", "one_shot")
+RECORD_FIELDS = (*LIMIT_FIELDS, "on_limit")
 
 
 class LimitNotice(Struct, kw_only=True, omit_defaults=True):
@@ -55,8 +60,21 @@ class LimitProgress(Struct, kw_only=True, omit_defaults=True):
 
 def build_record(settings: SessionSettings, run_id: str, now: float, monotonic: float) -> LimitRecord | None:
     """Return the limits among the settings of a session; None if there are none."""
-    given = {field: value for field in LIMIT_FIELDS if (value := getattr(settings, field))}
+    given = {field: value for field in RECORD_FIELDS if (value := getattr(settings, field))}
     return LimitRecord(run_id=run_id, started_at=now, started_monotonic=monotonic, **given) if given else None
+
+
+def parse_on_limit(word: str) -> OnLimit | Literal[""]:
+    """Return what happens at a limit; empty for nothing."""
+    return "wait" if word == "wait" else "stop" if word == "stop" else ""
+
+
+def set_on_limit(ref: SessionRef, choice: OnLimit | Literal[""], fallback: LimitRecord) -> None:
+    """Set what happens at a usage limit; `fallback` becomes the record of a session without one.
+
+    Raise LisaError(store_unwritable).
+    """
+    save(ref.file(FILE), msgspec.structs.replace(read_limits(ref, fallback.run_id) or fallback, on_limit=choice))
 
 
 def read_limits(ref: SessionRef, run_id: str = "") -> LimitRecord | None:

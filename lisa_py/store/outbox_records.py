@@ -47,6 +47,10 @@ class OutboxText(Struct, kw_only=True, omit_defaults=True):
     """No mark of its sender."""
     queued_at: float = 0.0
     expires_at: float = 0.0
+    due_at: float = 0.0
+    """Time before which it is not delivered."""
+    at_limit: bool = False
+    """Delivered only to an agent that waits for the end of a usage limit."""
     begun_at: float = 0.0
     """Time at which it was about to be pasted."""
     accepted_at: float = 0.0

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lisa_py.agents import _limit_text
 from lisa_py.agents._claude import home
 from lisa_py.agents.base import LimitReport
 
@@ -19,13 +18,12 @@ _WINDOWS = {"session": "5 hours", "5-hour": "5 hours", "weekly": "7 days", "usag
 """Words of claude (2.1.332, 2.1.197) and the period that they name."""
 
 
-def read_limit(text: str, at: float, environ: Mapping[str, str]) -> LimitReport:
+def complete_report(report: LimitReport, text: str, environ: Mapping[str, str]) -> LimitReport:
+    """Return the report with the window and the account."""
     found = _NAME.search(text)
     name = (found[1] or found[2] or "").strip() if found else ""
     window = _WINDOWS.get(name.lower(), name)
-    return msgspec.structs.replace(
-        _limit_text.build_report(text, at, environ), window=window, account=_read_account(environ)
-    )
+    return msgspec.structs.replace(report, window=window, account=_read_account(environ))
 
 
 def _read_account(environ: Mapping[str, str]) -> str:

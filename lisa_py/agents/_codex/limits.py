@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from lisa_py.agents import _limit_text
 from lisa_py.agents._codex.errors import classify_error
 from lisa_py.agents.base import LimitReport
 from lisa_py.host import files
@@ -45,24 +43,22 @@ class _Line(Struct):
 _decode = msgspec.json.Decoder(_Line).decode
 
 
-def read_limit(text: str, at: float, environ: Mapping[str, str], rollout: str) -> LimitReport:
-    """Return the limit by the newest counts of the rollout, else by the message (0.171)."""
-    records = _read_newest(rollout)
-    message = next((found for found in map(_find_message, records) if found), (text, at))
-    said = _limit_text.build_report(message[0] or text, message[1] or at, environ)
-    counts = next((each for each in records if each.payload is not None and each.payload.rate_limits is not None), None)
-    if counts is None or counts.payload is None or counts.payload.rate_limits is None:
-        return said
-    limits = counts.payload.rate_limits
-    full = [each for each in (limits.primary, limits.secondary) if each and each.used_percent >= FULL_PERCENT]
-    ends = [(_find_end(each, parse_time(counts.timestamp) or at), each) for each in full]
-    end, window = max(ends, key=lambda each: each[0], default=(0.0, None))
-    if window is None or not end:
-        return said
-    return LimitReport(resets_at=end, window=_describe_window(window.window_minutes or 0))
+def find_counts(records: list[_Line], at: float) -> LimitReport | None:
+    """Return the limit by the newest counts, whose times are exact; None without a full window (0.171)."""
+    for record in records:
+        limits = record.payload.rate_limits if record.payload is not None else None
+        if limits is None:
+            continue
+        full = [each for each in (limits.primary, limits.secondary) if each and each.used_percent >= FULL_PERCENT]
+        ends = [(_find_end(each, parse_time(record.timestamp) or at), each) for each in full]
+        end, window = max(ends, key=lambda each: each[0], default=(0.0, None))
+        if window is None or not end:
+            return None
+        return LimitReport(resets_at=end, window=_describe_window(window.window_minutes or 0))
+    return None
 
 
-def _read_newest(rollout: str) -> list[_Line]:
+def read_newest(rollout: str) -> list[_Line]:
     """Return the records of the newest turn's end about limits, newest first."""
     size = files.size(rollout) if rollout else 0
     if size <= 0:
@@ -79,7 +75,12 @@ def _read_newest(rollout: str) -> list[_Line]:
     return found
 
 
-def _find_message(record: _Line) -> tuple[str, float] | None:
+def find_message(records: list[_Line]) -> tuple[str, float] | None:
+    """Return the newest message about a limit, and its time."""
+    return next((found for found in map(_read_message, records) if found), None)
+
+
+def _read_message(record: _Line) -> tuple[str, float] | None:
     error = record.payload.error if record.payload is not None else None
     if not isinstance(error, dict):
         return None

@@ -19,6 +19,7 @@ from lisa_py.contract.flags import (
     Mode,
     NestedPolicy,
     NestingIntent,
+    OnLimit,
     ProjectRoot,
     Prompt,
     PromptFile,
@@ -61,6 +62,7 @@ class Args(AgentSettingsArgs, kw_only=True):
     base: Annotated[str, Flag(help="branch or commit for --worktree", metavar="REF")] = ""
     worktree_setup: Annotated[str, Flag(help="SHA-256 of the repository's set-up program", metavar="HASH")] = ""
     replace: Annotated[bool, Flag(help="session kill of the same name first")] = False
+    on_limit: OnLimit = ""
     dry_run: Annotated[bool, Flag(help="checks and command line only; no session")] = False
 
 
@@ -119,7 +121,9 @@ def _build_request(args: Args, ctx: Context) -> SpawnRequest:
         width=args.width,
         height=args.height,
         replace=args.replace,
-        settings=msgspec.structs.replace(settings, model=UNSET),  # the launch has the model of the flag
+        settings=msgspec.structs.replace(
+            settings, model=UNSET, on_limit=args.on_limit or UNSET
+        ),  # the launch has the model of the flag
         all_hashes=args.cleanup_all_hashes or ctx.settings.cleanup_all_hashes,
     )
     return start_session.apply_definition(ctx, request, args.definition) if args.definition else request

@@ -71,6 +71,11 @@ def write_limits(ctx: Context, ref: SessionRef, settings: SessionSettings, run_i
     if record is None:
         return
     json_records.save(ref.file(limit_records.FILE), record)
+    write_script(ctx, ref, run_id)
+
+
+def write_script(ctx: Context, ref: SessionRef, run_id: str) -> None:
+    """Write the script with which the supervisor keeps the limit process running. Raise LisaError(store_unwritable)."""
     code = "from lisa_py.core.limits.process import run; run(sys.argv[1:])"
     files.write(ref.file(limit_records.SCRIPT), build_script(ctx.settings, code, ref.folder, run_id))
 

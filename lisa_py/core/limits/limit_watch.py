@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 
+from msgspec import structs
+
 from lisa_py import agents
 from lisa_py.agents.base import Agent
 from lisa_py.contract.errors import LisaError
 from lisa_py.contract.records import SessionMeta
+from lisa_py.contract.status import Status
 from lisa_py.core.context import Context
 from lisa_py.core.lifecycle import kill
+from lisa_py.core.limits import continuation
 from lisa_py.core.limits.unanswered import UnansweredDialogs
 from lisa_py.core.live.conversations import find_transcripts
 from lisa_py.core.send import interrupt
@@ -21,6 +25,7 @@ from lisa_py.core.usage.limits import WARNING_SHARE, LimitUse
 from lisa_py.core.usage.usage_reader import UsageReader
 from lisa_py.core.wait.waiter import IGNORED_FILES
 from lisa_py.host import files, processes
+from lisa_py.host.clock import format_rfc3339
 from lisa_py.host.file_events_many import GroupWatcher, open_watcher
 from lisa_py.store import events, limit_records, session_records, usage_state
 from lisa_py.store.json_records import UnreadableRecord
@@ -73,6 +78,16 @@ _STARTUP_END = LimitUse(
     end_reason="startup_timeout",
     end_detail="",
 )
+_USAGE_LIMIT_END = LimitUse(
+    limit="usage_limit",
+    share=1.0,
+    message="the agent is at its usage limit",
+    subtype="usage_limit_reached",
+    end_reason="failed",
+    end_detail="usage_limit",
+)
+FAILED_LOOKS = 10
+"""Looks for a usage limit after a turn has failed."""
 _SILENT_STATES = ("just_started", "in_progress", "stuck", "degraded")
 
 
@@ -90,6 +105,8 @@ class LimitWatch:
         self._watched: tuple[str, ...] = ()
         self._hooks_size = -1
         self._root = 0
+        self._failed_looks = 0
+        """Looks at the status since the newest turn failed."""
         self._is_ready = False
         """True once the agent has started, or shows a dialog that a person is to answer."""
 
@@ -144,7 +161,7 @@ class LimitWatch:
         if self._dialogs is not None and not self._has_one_shot_ended():
             self._dialogs.check()
         reached = next((use for use in found if use.is_reached), None)
-        return reached or self._check_one_shot() or self._check_ready()
+        return reached or self._check_usage_limit() or self._check_one_shot() or self._check_ready()
 
     def _find_transcripts(self) -> None:
         """Find the conversations again after a hook; before the first one each time."""
@@ -176,6 +193,8 @@ class LimitWatch:
             waits.append(max(0.0, READY_SECONDS - self._elapsed()))
         if self._reader.agent.name and not self._paths:
             waits.append(SEARCH_SECONDS)
+        if self._limits.on_limit and 0 < self._failed_looks < FAILED_LOOKS:
+            waits.append(SETTLE_SECONDS)  # the status follows the record of the failed turn
         if self._has_one_shot_ended():
             waits.append(SETTLE_SECONDS)
         elif self._dialogs is not None:
@@ -191,6 +210,44 @@ class LimitWatch:
         status = read_status(self._ctx, self._ref)
         is_idle = status.session_state == "waiting_input" and status.waiting_for in ("", "prompt", "error", "limit")
         return _ONE_SHOT_ENDS.get(self._reader.state.last_turn_end) if is_idle else None
+
+    def _check_usage_limit(self) -> LimitUse | None:
+        """At a usage limit, queue what goes on with the turn, or return the end of the session."""
+        limits = limit_records.read_limits(self._ref, self._limits.run_id)
+        self._limits = limits or self._limits
+        is_failed = self._reader.state.last_turn_end == "failed"
+        if not self._limits.on_limit or not is_failed:
+            self._failed_looks = 0
+            return None
+        self._failed_looks += 1
+        status = read_status(self._ctx, self._ref)
+        if status.waiting_for != "limit":
+            return None
+        self._failed_looks = FAILED_LOOKS
+        if self._limits.on_limit == "stop":
+            details = continuation.describe_limit(status)
+            message = "the agent is at its usage limit" + (f" ({details})" if details else "")
+            return structs.replace(_USAGE_LIMIT_END, message=message)
+        self._queue_continuation(status)
+        return None
+
+    def _queue_continuation(self, status: Status) -> None:
+        """Queue the text for the end of the limit; say so once if its time is unknown."""
+        try:
+            queued = continuation.queue_continuation(self._ctx, self._ref)
+        except LisaError:
+            self._failed_looks = 0  # tried again
+            return
+        name = queued.id if queued is not None else "usage_limit"
+        if any(notice.limit == name for notice in self._progress.notices):
+            return
+        if queued is None:
+            use = structs.replace(_USAGE_LIMIT_END, limit=name)
+            self._add_notice(use, "limit_end_unknown", "usage limit: the agent names no time of its end; nothing waits")
+        else:
+            use = structs.replace(_USAGE_LIMIT_END, limit=name)
+            when = format_rfc3339(queued.due_at)
+            self._add_notice(use, "limit_wait", f"usage limit: the turn goes on at {when}")
 
     def _check_ready(self) -> LimitUse | None:
         """Return the end of a session whose agent has reported nothing in the time for its start."""

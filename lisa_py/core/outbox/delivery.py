@@ -24,6 +24,8 @@ from lisa_py.store.paths import SessionRef
 
 POLL_SECONDS = 0.5
 """Pause before another look at the input box and the outbox."""
+DUE_SECONDS = 60.0
+"""Longest pause while a text is not due; the clock may be set, and the machine may sleep."""
 TURN_SECONDS = 5.0
 """The same while the first text waits for the end of a turn, which is an event."""
 EVIDENCE_SECONDS = 3.0
@@ -154,9 +156,14 @@ class OutboxDelivery:
         if begun is not None:
             self._resolve(begun)
             return 0.0 if self._is_settled(begun) else POLL_SECONDS
-        first = next((each for each in texts if each.state == "queued"), None)
+        now = self._ctx.clock.now()
+        waiting = [each for each in texts if each.state == "queued"]
+        first = next((each for each in waiting if each.due_at <= now), None)
         if first is None:
-            return POLL_SECONDS
+            return min([each.due_at - now for each in waiting] + [DUE_SECONDS]) if waiting else POLL_SECONDS
+        if first.at_limit and not _is_at_limit(status):
+            self._change(first.id, _withdraw(now))
+            return 0.0
         if not self._is_due(first, status):
             self._note_waiting(first, "turn")
             left = first.expires_at - self._ctx.clock.now() if first.expires_at else TURN_SECONDS
@@ -201,6 +208,8 @@ class OutboxDelivery:
 
         def begin(target: SendTarget) -> None:
             if text.when == "idle" and not _is_idle(target.status):
+                raise _NotDueError
+            if text.at_limit and not _is_at_limit(target.status):
                 raise _NotDueError
             self._change(text.id, _begin(self._ctx.clock.now(), cursor))
             self._replies[text.id] = TurnReply(self._build_typed(text), ends_at_dialog=False)
@@ -299,6 +308,20 @@ class OutboxDelivery:
 
 def _is_idle(status: Status) -> bool:
     return status.session_state == "waiting_input" and status.waiting_for in ("", "prompt", "error")
+
+
+def _is_at_limit(status: Status) -> bool:
+    return status.session_state == "waiting_input" and status.waiting_for == "limit"
+
+
+def _withdraw(now: float) -> Callable[[OutboxText], None]:
+    """Return the end of a text for a limit that the agent does not wait for any more: its turn has gone on."""
+
+    def change(known: OutboxText) -> None:
+        if known.state == "queued":
+            known.state, known.over_at, known.waiting_for = "withdrawn", now, ""
+
+    return change
 
 
 def _begin(now: float, cursor: str) -> Callable[[OutboxText], None]:

@@ -37,6 +37,10 @@ class OutboxRequest(Struct, frozen=True, kw_only=True):
     expire_seconds: int = 0
     """0: never."""
     verbatim: bool = False
+    due_at: float = 0.0
+    """Unix time before which it is not delivered."""
+    at_limit: bool = False
+    """Deliver it only to an agent that waits for the end of a usage limit."""
 
 
 class OutboxSummary(Answer):
@@ -51,6 +55,8 @@ class OutboxSummary(Answer):
     sent_from: str | UnsetType = UNSET
     """Session that sent it."""
     expires_at: str | UnsetType = UNSET
+    due_at: str | UnsetType = UNSET
+    """Time before which it is not delivered: the end of a usage limit."""
     accepted_at: str | UnsetType = UNSET
     over_at: str | UnsetType = UNSET
     """Time from which the state is final."""
@@ -82,6 +88,8 @@ def add_text(ctx: Context, ref: SessionRef, request: OutboxRequest) -> OutboxSum
                 session_id=identity,
                 sender=input_text.find_sender(ctx, ref),
                 verbatim=request.verbatim,
+                due_at=request.due_at,
+                at_limit=request.at_limit,
                 queued_at=now,
                 expires_at=now + request.expire_seconds if request.expire_seconds else 0.0,
             )
@@ -128,7 +136,12 @@ def _write_script(ctx: Context, ref: SessionRef) -> None:
 
 def start_delivery(ref: SessionRef) -> None:
     """Start the delivering process; it ends at once if another one runs."""
-    words = ("sh", "-c", 'sh "$1" </dev/null >/dev/null 2>&1 &', "sh", ref.file(outbox_records.SCRIPT))
+    start_process(ref, outbox_records.SCRIPT)
+
+
+def start_process(ref: SessionRef, script: str) -> None:
+    """Start a process beside the session by its script."""
+    words = ("sh", "-c", 'sh "$1" </dev/null >/dev/null 2>&1 &', "sh", ref.file(script))
     run.run_program(words, timeout=START_SECONDS)
 
 
@@ -220,6 +233,7 @@ def describe(ref: SessionRef, known: OutboxText) -> OutboxSummary:
         queued_at=format_rfc3339(known.queued_at),
         sent_from=known.sender or UNSET,
         expires_at=format_rfc3339(known.expires_at) if known.expires_at else UNSET,
+        due_at=format_rfc3339(known.due_at) if known.due_at else UNSET,
         accepted_at=format_rfc3339(known.accepted_at) if known.accepted_at else UNSET,
         over_at=format_rfc3339(known.over_at) if known.over_at else UNSET,
         waiting_for=known.waiting_for or UNSET,

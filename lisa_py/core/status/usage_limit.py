@@ -18,7 +18,7 @@ LIMIT_ERRORS = ("usage_limit", "rate_limit", "billing")
 
 
 def add_limit(evidence: Evidence, status: Status, environ: Mapping[str, str]) -> Status:
-    """Return the status with the limit; `environ` stands for that of an agent whose own cannot be read."""
+    """Return the status with the limit; `environ` is used for an agent whose own cannot be read."""
     text, _ = find_text(evidence)
     report = read_limit(evidence, environ)
     limit = UsageLimit(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from lisa_py import agents
+from lisa_py.contract.errors import LisaError
 from lisa_py.contract.limits import SessionLimits
 from lisa_py.contract.records import SessionMeta
 from lisa_py.host import files
@@ -139,10 +140,24 @@ def describe_limits(ref: SessionRef, run_id: str = "") -> SessionLimits | None:
         ttl_seconds=ttl or UNSET,
         expires_at=format_rfc3339(limits.started_at + ttl) if ttl else UNSET,
         one_shot=limits.one_shot or UNSET,
+        on_limit=limits.on_limit or UNSET,
+        continues_at=_find_continuation(ref) if limits.on_limit == "wait" else UNSET,
         enforced=not is_lost(ref),
         warned=tuple(notice.limit for notice in progress.notices if notice.subtype == "budget_warning") or UNSET,
         reached=progress.reached or UNSET,
     )
+
+
+def _find_continuation(ref: SessionRef) -> str | UnsetType:
+    """Return the time at which a turn goes on after a usage limit."""
+    from lisa_py.store import outbox_records  # noqa: PLC0415 - few sessions wait for the end of a limit
+
+    try:
+        texts = outbox_records.registry(ref).read().open
+    except LisaError:
+        return UNSET
+    due = [each.due_at for each in texts if each.at_limit and each.state == "queued"]
+    return format_rfc3339(min(due)) if due else UNSET
 
 
 def _read_own_cost(ref: SessionRef) -> float | None:

@@ -157,8 +157,8 @@ def test_the_terminal_gets_a_program_status_record(machine: LisaHost) -> None:
 
 def test_the_end_of_a_usage_limit_is_an_instant(machine: LisaHost) -> None:
     stage = SessionHarness(machine).spawn("[limit usage limit reached, try again in 2 hours]")
-    wait_until(lambda: stage.status()["waitingFor"] == "limit", what="the limit")
-    limit = stage.status()["limit"]
+    wait_until(lambda: stage.status().waiting_for == "limit", what="the limit")
+    limit = stage.lisa("status").json["limit"]
     end = datetime.strptime(limit["resetsAt"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
     assert 7100 < end - time.time() <= 7200
     assert limit["text"] == "usage limit reached, try again in 2 hours"

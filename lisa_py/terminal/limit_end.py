@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from lisa_py.agents.base import LimitReport
 from lisa_py.host.clock import find_zone
 
 MINUTE = 60.0
@@ -28,10 +26,9 @@ _MOMENT = re.compile(
 )
 
 
-def build_report(text: str, said_at: float, environ: Mapping[str, str]) -> LimitReport:
-    """Return the end of the limit that a text names."""
-    end = find_end(text, said_at, environ.get("TZ", ""))
-    return LimitReport(resets_at=end, precision=1.0 if end % MINUTE else MINUTE)
+def find_precision(text: str) -> float:
+    """Return the seconds after `find_end` in which the limit may still hold."""
+    return 1.0 if _EPOCH.search(text) or _SPAN.search(text) else MINUTE
 
 
 def find_end(text: str, said_at: float, zone: str) -> float:

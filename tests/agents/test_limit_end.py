@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lisa_py import agents
-from lisa_py.agents import _limit_text
 from lisa_py.agents.base import Binding
 from lisa_py.host.clock import find_zone
+from lisa_py.terminal import limit_end
 
 
 def utc(text: str) -> float:
@@ -49,7 +49,7 @@ CODEX = (
     ],
 )  # fmt: skip
 def test_end_of_a_limit_is_the_right_instant(text: str, said_at: str, zone: str, end: str) -> None:
-    assert _limit_text.find_end(text, utc(said_at), zone) == utc(end)
+    assert limit_end.find_end(text, utc(said_at), zone) == utc(end)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_end_of_a_limit_is_the_right_instant(text: str, said_at: str, zone: str,
     ],
 )
 def test_text_without_a_certain_time_gives_none(text: str) -> None:
-    assert _limit_text.find_end(text, utc("2026-01-28T10:00"), "UTC") == 0
+    assert limit_end.find_end(text, utc("2026-01-28T10:00"), "UTC") == 0
 
 
 def test_unknown_zone_is_none() -> None:

@@ -1,0 +1,93 @@
+"""lisa session limit, and `session spawn --on-limit`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from lisa_py.core.outbox import queue
+from lisa_py.core.usage import limits
+from lisa_py.host import processes
+from lisa_py.store import archives, events, limit_records, outbox_records
+from tests.lisa_host import LisaHost
+from tests.polling import wait_until
+from tests.session_harness import SessionHarness
+
+AT_LIMIT = "[limit usage limit reached, try again in {} seconds]"
+
+
+@pytest.fixture
+def stage(machine: LisaHost) -> SessionHarness:
+    return SessionHarness(machine)
+
+
+def notices(stage: SessionHarness) -> list[str]:
+    return [event.reason for event in events.read_tail(stage.ref, 100).events if event.type == "limit"]
+
+
+def kill_process(stage: SessionHarness, name: str) -> None:
+    path = Path(stage.ref.file(name))
+    pid = wait_until(lambda: path.exists() and int(path.read_text() or 0), what=name)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: processes.read_process(pid, argv=False) is None, what="it has ended")
+
+
+def test_the_turn_goes_on_once_after_the_limit(stage: SessionHarness) -> None:
+    stage.spawn(AT_LIMIT.format(2), "--on-limit", "wait")
+    wait_until(lambda: notices(stage) == ["limit_wait"], what="the limit")
+    assert stage.prompts() == [AT_LIMIT.format(2)]
+    listed = stage.machine.lisa("session", "list", "--with-next-action", "--json").json["items"][0]["limits"]
+    assert listed["onLimit"] == "wait"
+    assert listed["continuesAt"] > "2026"
+    kill_process(stage, limit_records.PID_FILE)
+    kill_process(stage, outbox_records.PID_FILE)
+    for script in (limit_records.SCRIPT, outbox_records.SCRIPT) * 2:  # as the supervisor does, and a second time
+        queue.start_process(stage.ref, script)
+    wait_until(lambda: len(stage.prompts()) > 1, what="the turn goes on")
+    wait_until(lambda: stage.status().waiting_for == "prompt", what="the end of the turn")
+    assert stage.prompts() == [AT_LIMIT.format(2), "continue"]
+    texts = outbox_records.registry(stage.ref).read().texts
+    assert [each.state for each in texts] in (["accepted"], ["answered"])
+
+
+def test_a_limit_without_a_certain_end_is_not_waited_for(stage: SessionHarness) -> None:
+    stage.spawn("[limit usage limit reached, come back some time]", "--on-limit", "wait")
+    wait_until(lambda: notices(stage) == ["limit_end_unknown"], what="the notice")
+    shown = stage.lisa("limit").json
+    assert (shown["onLimit"], shown["limit"]) == ("wait", True)
+    assert "resetsAt" not in shown
+    assert "continuesAt" not in shown
+
+
+def test_off_takes_the_waiting_turn_back(stage: SessionHarness) -> None:
+    stage.spawn(AT_LIMIT.format(3600), "--on-limit", "wait")
+    wait_until(lambda: notices(stage) == ["limit_wait"], what="the limit")
+    assert "continuesAt" in stage.lisa("limit").json
+    done = stage.lisa("limit", "--on-limit", "off").json
+    assert (done["onLimit"], done["withdrawn"]) == (None, 1)
+    assert "continuesAt" not in done
+    assert "onLimit" not in stage.lisa("status").json["limits"]
+
+
+def test_a_running_session_can_wait(stage: SessionHarness) -> None:
+    stage.spawn(AT_LIMIT.format(3600))
+    wait_until(lambda: stage.status().waiting_for == "limit", what="the limit")
+    assert "limits" not in stage.lisa("status").json
+    assert stage.lisa("limit", "--on-limit", "wait").json["onLimit"] == "wait"
+    assert "continuesAt" in stage.lisa("limit").json
+    wait_until(lambda: limits.is_enforced(stage.ref), what="the limit process")
+
+
+def test_stop_ends_the_session_with_its_reason(stage: SessionHarness) -> None:
+    stage.spawn(AT_LIMIT.format(3600), "--on-limit", "stop")
+    wait_until(lambda: not Path(stage.ref.folder, "meta.json").exists(), what="the session is ended")
+    ((_, record),) = wait_until(lambda: list(archives.list_archives(stage.ref.project)), what="an archive")
+    assert (record.end_reason, record.end_detail) == ("failed", "usage_limit")
+    assert notices(stage) == ["usage_limit_reached"]
+
+
+def test_a_missing_session_is_refused(machine: LisaHost) -> None:
+    assert machine.lisa("session", "limit", "--session", "lisa-x", "--json").json["errorCode"] == "session_not_found"
