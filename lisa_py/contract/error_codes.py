@@ -131,6 +131,7 @@ MEANINGS: dict[str, str] = {
     "invalid_notify": "--notify names no sink",
     "invalid_oauth_input": "more than one source of the token was given",
     "invalid_on": "--on has an unknown kind of notice",
+    "invalid_on_limit": "the choice for a usage limit is not wait or stop (off: session limit alone)",
     "invalid_permission_mode": "the permission mode is not acceptEdits, plan or bypassPermissions",
     "invalid_policy_machine_policy": "machinePolicy in the policy file is not strict, warn or off",
     "invalid_prices": "prices.json in the state folder is not a JSON object of model names and rates",

@@ -129,6 +129,7 @@ def _build_rows(found: session_list.SessionList, own_root: str, now: float) -> t
             status,
             seconds=status_table.seconds_in_state(status, now),
             project="" if own_root else names[item.project_root or ""],
+            on_limit=(item.limits.on_limit or "") if item.limits else "",
         )
         for item, status in zip(found.items, found.statuses, strict=True)
     )

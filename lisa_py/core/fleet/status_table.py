@@ -34,6 +34,8 @@ class StatusRow(Struct, frozen=True, kw_only=True):
     """Source of the state."""
     agent: str = ""
     project: str = ""
+    on_limit: str = ""
+    """Effect of a usage limit: wait, stop."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -45,7 +47,7 @@ class StatusRow(Struct, frozen=True, kw_only=True):
         return self.waiting_for not in (*READY_WORDS, *FAILURE_WORDS)
 
 
-def build_row(status: Status, *, seconds: float, name: str = "", project: str = "") -> StatusRow:
+def build_row(status: Status, *, seconds: float, name: str = "", project: str = "", on_limit: str = "") -> StatusRow:
     task = status.state_detail or (status.active_task if status.todos_done < status.todos_total else "")
     return StatusRow(
         name=name or status.session,
@@ -60,6 +62,7 @@ def build_row(status: Status, *, seconds: float, name: str = "", project: str = 
         source=status.state_source,
         agent=status.agent,
         project=project,
+        on_limit=on_limit,
     )
 
 
@@ -95,6 +98,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[StatusRow], str]], ...] = (
     ("DOING", 16, describe_activity),
     ("TODO", 4, lambda row: f"{row.todos_done}/{row.todos_total}" if row.todos_total else ""),
     ("FOR", 5, lambda row: table.format_age(row.seconds)),
+    ("ON LIMIT", 0, lambda row: row.on_limit),
     ("SOURCE", 10, lambda row: row.source),
     ("DETAIL", 6, lambda row: row.task),
 )
